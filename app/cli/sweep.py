@@ -1,4 +1,4 @@
-"""`nightdesk sweep | trials`: many variations of a strategy, and everything that was ever tried of a hypothesis.
+"""`nightdesk sweep | walkforward | trials`: many variations of a strategy, and everything that was ever tried of a hypothesis.
 
 Called by app/cli/main.py. Both print what engine/research computes, as text or as JSON.
 """
@@ -20,6 +20,7 @@ COOL, WARM = (49, 84, 140), (46, 160, 90)  # of the heat map: the lowest and the
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(sweep)
+    app.command()(walkforward)
     app.command()(trials)
 
 
@@ -69,6 +70,48 @@ def sweep(
     out.emit(found, as_json=as_json, text=lambda: text_of(found))
 
 
+def walkforward(
+    strategy: str = typer.Argument(..., help="trend, reversion, or a file of your strategies folder"),
+    symbol: str = typer.Option(..., "--symbol", help="BASE-QUOTE, as in BTC-USDT"),
+    vary: list[str] = VARY,
+    train: str = typer.Option("60d", "--train", help="how much past a fold chooses on: 60d, 12h, 2w"),
+    test: str = typer.Option("5d", "--test", help="how long the choice is traded"),
+    step: str | None = typer.Option(None, "--step", help="from fold to fold; default: --test"),
+    embargo: str = typer.Option("4h", "--embargo", help="left out between the two; 0: none"),
+    edges: str = typer.Option("carry", "--edges", help="positions at a fold's edge: carry, or close at the market"),
+    choose: str = typer.Option("best", "--choose", help="best: highest Sharpe; plateau: of the mean with its neighbours"),
+    timeframe: str = TIMEFRAME,
+    venue: str | None = VENUE,
+    market: str = MARKET,
+    start: str | None = FROM,
+    end: str | None = typer.Option(None, "--to", help="end day, exclusive; default: the last bar"),
+    settings: list[str] = SET,
+    side: str = typer.Option("both", "--side", help="both, long or short"),
+    search: str = typer.Option("grid", "--search", help="grid: every combination; random: --trials of them"),
+    wanted: int | None = typer.Option(None, "--trials", min=1, help="variations of a random search"),
+    seed: int = typer.Option(0, "--seed", min=0, help="of a random search"),
+    fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference"),
+    funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)"),
+    cash: float = typer.Option(10_000.0, "--cash", help="initial cash in quote units"),
+    time_limit: float = typer.Option(LIMIT_S, "--time-limit", min=0.1, help="stop after this many seconds"),
+    as_json: bool = JSON,
+) -> None:
+    """Choose parameters on each fold's past, trade them on what comes next: one stitched curve, fold by fold."""
+    from app.home.home import open_home
+    from app.jobs import kinds
+    from engine.research.grid import parse_vary
+
+    args = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market, "start": start}
+    args |= {"end": end, "params": settings_of(settings), "side": side, "fills": fills, "funding": funding, "cash": cash}
+    args |= {"vary": parse_vary(vary), "train": train, "test": test, "step": step, "embargo": embargo, "edges": edges}
+    args |= {"choose": choose, "search": search, "trials": wanted, "seed": seed}
+    home = open_home()
+    label = f"walk-forward {strategy} {symbol}"
+    with out.progress(label, 1.0) as advance, kinds.limited(time_limit, f"the walk-forward of {strategy}"):
+        found = kinds.walkforward(home, args, advance)
+    out.emit(found, as_json=as_json, text=lambda: forward_text(found))
+
+
 def trials(
     hypothesis: str | None = typer.Argument(None, help="part of its name; without: every hypothesis"),
     limit: int = typer.Option(20, "--limit", min=1, max=1000, help="how many"),
@@ -95,7 +138,8 @@ def text_of(found: Mapping[str, Any]) -> Any:
     known = "all of them new trials" if new == count else f"{new:,} of them new trials"
     lines = [
         found["verdict"],
-        f"{count:,} variations of {found['hypothesis']}, {known}; {found['timeframe']} {made} of {found['venue']}, {span_text(found)}",
+        f"{count:,} variations of {found['hypothesis']}, {known}",
+        f"{found['timeframe']} {made} of {found['venue']}, {span_text(found)}",
     ]
     if found["leaks"] and not found["leaks"].get("clean", True):
         lines.insert(0, f"LOOK-AHEAD: {found['leaks'].get('text')}")
@@ -113,6 +157,44 @@ def text_of(found: Mapping[str, Any]) -> Any:
     return Group(*parts)
 
 
+def forward_text(found: Mapping[str, Any]) -> Any:
+    """A walk-forward as text: verdict first, then the folds."""
+    from rich.console import Group
+    from rich.text import Text
+
+    from engine.research.sweep_report import span_text
+
+    made = "SYNTHETIC bars" if "synthetic" in found["source"] else f"{found['source']} bars"
+    folds, metrics = found["summary"], found["metrics"]
+    lines = [found["verdict"]]
+    if found["leaks"] and not found["leaks"].get("clean", True):
+        lines.insert(0, f"LOOK-AHEAD: {found['leaks'].get('text')}")
+    lines += [
+        f"{found['variations']:,} variations of {found['strategy']} on {found['symbol']} {found['timeframe']}, {made} of "
+        f"{found['venue']}, out of sample {span_text(found)}",
+        f"train {found['train']}, test {found['test']}, step {found['step']}, embargo {found['embargo']}; {found['edges_text']}",
+        f"audit: {found['audit']['text']}",
+        f"median fold {pct(folds['median_return_frac'])}, worst {pct(folds['worst_return_frac'])}, {folds['won']} of "
+        f"{folds['folds']} won, {folds['better_than_hold']} better than holding",
+        f"round trips {metrics['trades']:,}, fees {num(metrics['fees'])}, drawdown {pct(metrics['max_drawdown_frac']).lstrip('+')}",
+        *(drift_text(key, one, folds["folds"]) for key, one in found["drift"].items()),
+        found["trial"]["text"],
+    ]
+    if found["refused"]:
+        lines.append(f"{found['refused']:,} combinations are not accepted by the strategy")
+    if found["failed"]:
+        lines.append(f"a variation failed: {found['failed']}")
+    base = [[row["name"], row["sharpe"], row["total_return_frac"], row["max_drawdown_frac"]] for row in found["baselines"]]
+    bases = table_of(["", "sharpe", "total_return_frac", "max_drawdown_frac"], base)
+    return Group(Text("\n".join(lines)), bases, table_of(found["columns"], found["rows"]))
+
+
+def drift_text(key: str, one: Mapping[str, Any], folds: int) -> str:
+    """How much the choice of a parameter moved."""
+    most = f"{one['most']:g}" if isinstance(one["most"], float) else one["most"]
+    return f"{key}: {one['values']} values, changed {one['changed']} of {folds - 1} times; {most} in {one['most_share']:.0%} of folds"
+
+
 def words_of(params: Mapping[str, Any]) -> str:
     """`stop_atr=2, trail_atr=3`."""
     return ", ".join(f"{key}={value:g}" if isinstance(value, float) else f"{key}={value}" for key, value in params.items())
@@ -123,12 +205,14 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
     from rich.table import Table
 
     names = {"sharpe": "Sharpe", "total_return_frac": "return", "max_drawdown_frac": "drawdown"}
-    names |= {"trips": "round trips", "trial": "variant"}
+    names |= {"trips": "round trips", "trial": "variant", "return_frac": "return", "hold_frac": "hold"}
+    names |= {"train_sharpe": "Sharpe, train", "train_from": "train from", "test_from": "test from"}
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(names.get(column, column), justify="right")
+    shown = [n for n, column in enumerate(columns) if column not in ("train_to", "test_to")]
+    for n in shown:
+        table.add_column(names.get(columns[n], columns[n]), justify="right")
     for row in rows:
-        table.add_row(*(cell(column, value) for column, value in zip(columns, row, strict=True)))
+        table.add_row(*(cell(columns[n], row[n]) for n in shown))
     return table
 
 
@@ -136,9 +220,9 @@ def cell(column: str, value: Any) -> str:
     """A value as text; a dash when it is undefined."""
     if value is None:
         return "-"
-    if column in ("total_return_frac", "max_drawdown_frac"):
-        return pct(value) if column == "total_return_frac" else pct(value).lstrip("+")
-    if column in ("sharpe", "plateau", "deflated_sharpe"):
+    if column.endswith("_frac"):
+        return pct(value).lstrip("+") if column == "max_drawdown_frac" else pct(value)
+    if column in ("sharpe", "train_sharpe", "plateau", "deflated_sharpe"):
         return num(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
 

@@ -82,6 +82,13 @@ def sweep(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> d
     return search.sweep(partial(planned, home), home.engine, home.setup.checks, asked, progress)
 
 
+def walkforward(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
+    """Choose parameters fold by fold and trade what comes next: engine/research/search_forward.py."""
+    from engine.research import search_forward
+
+    return search_forward.walkforward(partial(planned, home), home.engine, home.setup.checks, args, progress)
+
+
 def leaks(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
     """Check a strategy for look-ahead bias on the request's bars: the report, with the data it ran on."""
     return leaks_in(planned(home, args_of_leaks(args)), home.setup.checks, progress)

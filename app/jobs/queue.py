@@ -35,6 +35,7 @@ KINDS: Mapping[str, Kind] = {
     "backtest": kinds.backtest,
     "leaks": kinds.leaks,
     "sweep": kinds.sweep,
+    "walkforward": kinds.walkforward,
 }
 RUNS = "runs"  # several backtests, each a job of its own: app/jobs/children.py
 # kinds whose process is another program; a pull needs a venue's client, which this module must not import

@@ -249,45 +249,70 @@ def run_records(
     return Result(block.view(ROW_VIEW), equity, held, end, ambiguous, awake, digest)
 
 
-class Outcome(NamedTuple):
-    """What one of many variations leaves behind: a run without its rows."""
+class Carried(NamedTuple):
+    """A sleeve and its desk after some bars, from which later bars can go on."""
 
-    equity: np.ndarray  # desk equity at the bars asked for
-    fall_frac: float  # the deepest fall of equity from a peak, at any close
-    ledger: Ledger
     record: np.ndarray  # the sleeve, as a record
+    recent_r: np.ndarray  # R of its last round trips
     desk: Desk
-    ambiguous: int
 
     @property
     def sleeve(self) -> Sleeve:
         """All of the sleeve's state."""
         return from_record(self.record[0], Sleeve)  # type: ignore[no-any-return]
 
+    @property
+    def ledger(self) -> Ledger:
+        """What the sleeve owns."""
+        return from_record(self.record[0]["ledger"], Ledger)  # type: ignore[no-any-return]
+
+
+class Outcome(NamedTuple):
+    """What one of many variations leaves behind."""
+
+    equity: np.ndarray  # desk equity at the bars asked for
+    fall_frac: float  # the deepest fall of equity from a peak, at any close
+    after: Carried
+    ambiguous: int
+    rows: np.ndarray  # ROW_VIEW; none unless asked for
+
 
 class Variations:
-    """One sleeve over the same bars and signals under one Rules after another, without journal rows.
+    """One sleeve over the same bars under one Rules after another.
 
-    Bars, blocks, signals and scratch memory are made once. `run` is what run_records would leave, bit for bit.
+    Bars, blocks and scratch memory are made once. `run` leaves what run_records would, bit for bit.
     """
 
     def __init__(self, bars: np.ndarray, blocks: np.ndarray, instruments: int, limits: Limits, cash: float) -> None:
-        self.bars, self.blocks, self.instruments, self.limits, self.cash = bars, blocks, instruments, limits, cash
-        self.length = len(bars) // instruments
-        self._equity = np.empty(self.length)
-        self._fresh = to_records([start(float(cash))], Sleeve)
-        self._none = np.empty(0, dtype_of(Row))
+        self.bars, self.blocks, self.instruments, self.limits, self.cash = bars, blocks, instruments, limits, float(cash)
+        self.equity = np.empty(len(bars) // instruments)  # of the last run, at each close
+        self._start = Carried(to_records([start(self.cash)], Sleeve), np.zeros(TRIPS_KEPT), start_desk(self.cash))
 
-    def run(self, signals: tuple[np.ndarray, ...], guides: np.ndarray, rules: Rules, at: np.ndarray) -> Outcome:
-        """One variation; `signals` as signal_columns gives them, `guides` as guided, `at`: the bars whose equity is wanted."""
-        count, sleeves = self.instruments, self._fresh.copy()
-        scratch = np.zeros(count), np.zeros(count, np.int64), np.zeros(count), np.zeros(1), np.full(count * count, np.nan)
-        m = Memory(self.bars, sleeves, to_records([rules], Rules), np.zeros(TRIPS_KEPT), *scratch, self._none)
-        asleep, book = (np.zeros(1, np.int64), np.zeros(1, np.int64)), start_desk(float(self.cash))
-        rest = self._equity, np.empty(0), *asleep, guides, 1
-        end, _, ambiguous, _ = compiled_run(m, signals, self.blocks, book, self.limits, *rest)
-        fall = deepest_fall(self._equity, float(self.cash))[0]
-        return Outcome(self._equity[at], fall, from_record(sleeves[0]["ledger"], Ledger), sleeves, end, ambiguous)
+    def run(
+        self,
+        signals: tuple[np.ndarray, ...],
+        guides: np.ndarray,
+        rules: Rules,
+        at: np.ndarray,
+        begin: Carried | None = None,
+        room: int = 0,
+    ) -> Outcome:
+        """One variation; `signals` as signal_columns gives them, `guides` as guided, `at`: the bars whose equity is wanted.
+
+        begin: what earlier bars left; `room`: rows that memory is asked for first, 0: no rows.
+        """
+        first, count = begin or self._start, self.instruments
+        while True:
+            sleeves, recent, rows = first.record.copy(), first.recent_r.copy(), np.empty(room, dtype_of(Row))
+            scratch = np.zeros(count), np.zeros(count, np.int64), np.zeros(count), np.zeros(1), np.full(count * count, np.nan)
+            m = Memory(self.bars, sleeves, to_records([rules], Rules), recent, *scratch, rows)
+            rest = self.equity, np.empty(0), np.zeros(1, np.int64), np.zeros(1, np.int64), guides, 1
+            end, n, ambiguous, _ = compiled_run(m, signals, self.blocks, first.desk, self.limits, *rest)
+            if room == 0 or n <= room:
+                break
+            room = n
+        fall = deepest_fall(self.equity, first.desk.equity)[0]
+        return Outcome(self.equity[at], fall, Carried(sleeves, recent, end), ambiguous, rows[: min(n, room)].view(ROW_VIEW))
 
 
 @cache

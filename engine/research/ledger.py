@@ -142,6 +142,11 @@ class Ledger:
             **more,
         )
 
+    def renamed(self, row: Trial, params: str) -> Trial:
+        """The same row under other parameters: of a walk-forward those that it was asked for."""
+        row.id, row.params = trial_id(self.setting, params), params
+        return row
+
 
 def trial_id(setting: str, params: str) -> str:
     """The id of a setting with parameters."""

@@ -19,8 +19,8 @@ from engine.errors import BadInput, DeskError
 from engine.research.grid import Variation
 from engine.research.ledger import TrialFigures, sharpe_of
 from engine.research.watched import WatchedParams
-from engine.sim.backtest import in_span, load, rules_in
-from engine.sim.checked import frame_of
+from engine.sim.backtest import load, rules_in
+from engine.sim.checked import frame_of, in_span
 from engine.sim.metrics import daily_returns, midnights_of
 from engine.sim.request import Plan, config_of
 from engine.strategies.params import StrategyParams
@@ -107,9 +107,9 @@ class Runner:
     def figures(self, found: Outcome) -> TrialFigures:
         """What a run's report would say of it."""
         daily = np.where(self.at >= 0, found.equity, self.cash)
-        returns, ledger = daily_returns(daily), found.ledger
+        returns, ledger = daily_returns(daily), found.after.ledger
         first = int(self.midnights[0]) if len(self.midnights) else int(self.span.close_ms[0])
-        total = (found.desk.equity - self.cash) / self.cash
+        total = (found.after.desk.equity - self.cash) / self.cash
         more = {"fees": ledger.fees, "funding": ledger.funding, "slippage": ledger.slippage}
         return TrialFigures(returns, first, sharpe_of(returns), total, found.fall_frac, ledger.trips, more)
 

@@ -28,7 +28,7 @@ from engine.data.timeframes import DeskBars, load_desk, spread
 from engine.features.anchor import ANCHOR, anchor_ms
 from engine.sim import access, resolve
 from engine.sim import trips as reading
-from engine.sim.checked import check_sleeve, frame_of, is_own, with_opened
+from engine.sim.checked import check_sleeve, frame_of, in_span, is_own, with_opened
 from engine.sim.excursions import hold, with_excursions
 from engine.sim.leaks import leaks_of
 from engine.sim.life import ends_of, life_of
@@ -225,14 +225,6 @@ def signals_in_span(sleeve: PlannedSleeve, loaded: DeskBars, *, judged: bool = T
     frame = frame_of(sleeve, loaded)
     found = signals_of(sleeve.strategy, sleeve.params, frame, sleeve.costs, sleeve.spec.side, judged=judged)
     return in_span(found, sleeve, loaded)
-
-
-def in_span(found: Signals, sleeve: PlannedSleeve, loaded: DeskBars) -> Signals:
-    """Signals over the whole history of a sleeve's own bars -> those at the closes of the span."""
-    own, span = loaded.own[sleeve.bar_ms], loaded.span
-    cut = slice(own.first, own.first + len(own.span.close_ms))
-    arrays = (spread(values[cut], own.span, span) for values in found[:-1])
-    return Signals(*arrays, {label: spread(values[cut], own.span, span) for label, values in found.used.items()})
 
 
 def run_modes(

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from engine.data.timeframes import DeskBars
+from engine.data.timeframes import DeskBars, spread
 from engine.features.frame import FeatureFrame
 from engine.sim import leaks
 from engine.sim.request import Plan, PlannedSleeve, files_sha256
@@ -21,6 +21,7 @@ from engine.store.runs import sha256_of_json
 from engine.strategies import reads
 from engine.strategies.base import code_sha256
 from engine.strategies.isolated.bars import pack_frame
+from engine.strategies.signals import Signals
 
 CHECK = ("sim/access.py", "sim/checked.py", "sim/leaks.py", "sim/prefixes.py")
 _memory: dict[str, dict[str, Any]] = {}  # of a process without a home to keep them in, and of one that has
@@ -35,6 +36,14 @@ def frame_of(sleeve: PlannedSleeve, loaded: DeskBars) -> FeatureFrame:
     """The sleeve's own bars with their features, and what else its strategy reads."""
     own = loaded.own[sleeve.bar_ms]
     return reads.frame_of(own.whole, sleeve.key, sleeve.reads, own.observed)
+
+
+def in_span(found: Signals, sleeve: PlannedSleeve, loaded: DeskBars) -> Signals:
+    """Signals over the whole history of a sleeve's own bars -> those at the closes of the span."""
+    own, span = loaded.own[sleeve.bar_ms], loaded.span
+    cut = slice(own.first, own.first + len(own.span.close_ms))
+    arrays = (spread(values[cut], own.span, span) for values in found[:-1])
+    return Signals(*arrays, {label: spread(values[cut], own.span, span) for label, values in found.used.items()})
 
 
 def check_sleeve(

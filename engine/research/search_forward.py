@@ -1,0 +1,277 @@
+"""A walk-forward from its arguments: checked, run, and what it came to, as JSON. The stitched result is one trial of its hypothesis.
+
+Called by app/jobs/kinds.py (command, tool) and app/notebook.py. Only what the folds traded out of sample is judged; how well the
+choices did in their own past is shown beside it, as the measure of how much of that was fit.
+"""
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import Engine
+
+from engine.clock import utc_day
+from engine.errors import BadInput
+from engine.research.grid import Variations
+from engine.research.ledger import Ledger, Place, figures_of, place_of, sharpe_of
+from engine.research.search import Planner, space_of
+from engine.research.sweep import Runner
+from engine.research.walkforward import CHOICES, EDGES, Chosen, Stitched, choose, stitch
+from engine.research.windows import Audit, Fold, audit, folds_of, length_ms
+from engine.sim.checked import check_sleeve, is_own
+from engine.sim.excursions import hold
+from engine.sim.leaks import leaks_of
+from engine.sim.metrics import Floats, Totals, daily_equity, daily_returns, drawdown, metrics
+from engine.sim.trips import RunSleeve, bars_held, frame_of, trips
+from engine.store import trials
+
+Progress = Callable[[float], None]
+DEFAULTS = {"train": "60d", "test": "5d", "embargo": "4h", "edges": "carry", "choose": "best", "search": "grid"}
+OWN_ARGS = ("vary", "search", "trials", "seed", "train", "test", "step", "embargo", "edges", "choose", "source")
+VARIATIONS_MAX = 2_000
+RUNS_MAX = 500_000  # folds x variations
+COLUMNS = (
+    "fold", "train_from", "train_to", "test_from", "test_to", "train_sharpe", "sharpe", "return_frac", "hold_frac", "trips",
+)  # fmt: skip
+
+
+class Forward(NamedTuple):
+    """A walk-forward that has run."""
+
+    runner: Runner
+    space: Variations
+    chosen: Sequence[Chosen]
+    stitched: Stitched
+    checked: Audit
+
+    @property
+    def close_ms(self) -> Any:
+        """The closes of the stitched curve."""
+        return self.runner.span.close_ms[self.chosen[0].fold.test[0] : self.chosen[-1].fold.until]
+
+
+def walkforward(
+    make: Planner, engine: Engine, checks: Path | None, args: Mapping[str, Any], progress: Progress = lambda _done: None
+) -> dict[str, Any]:
+    """Run a walk-forward. args: those of a backtest, and vary, train, test, step, embargo, edges, choose, search, trials, seed.
+
+    Raises BadInput before anything is run for lengths that do not fit the bars.
+    """
+    begun = time.perf_counter()
+    given = {key: value for key, value in args.items() if value is not None}
+    own = {**DEFAULTS, **{key: given.pop(key) for key in OWN_ARGS if key in given}}
+    check_words(own)
+    runner = Runner(make(given))
+    sleeve = runner.sleeve
+    searched = {"search": own["search"], "trials": int(own.get("trials") or 100), "seed": int(own.get("seed") or 0)}
+    space = space_of(sleeve.strategy, sleeve.params, own.get("vary") or {}, searched)
+    folds = folds_in(runner, own)
+    if len(space.chosen) > VARIATIONS_MAX or len(folds) * len(space.chosen) > RUNS_MAX:
+        many = f"{len(folds)} folds of {len(space.chosen):,} variations"
+        raise BadInput(many, f"at most {VARIATIONS_MAX:,} variations and {RUNS_MAX:,} runs: vary less, or take a longer --step")
+    leaks = [check_sleeve(runner.planned, sleeve, runner.loaded, checks)] if is_own(sleeve) else []
+    progress(0.05)
+    chosen = choose(runner, folds, space.chosen, own["choose"], lambda share: progress(0.05 + 0.8 * share))
+    done = Forward(
+        runner, space, chosen, stitch(runner, chosen, own["edges"]), audit(folds, runner.span.close_ms, runner.planned.clock_ms)
+    )
+    progress(0.95)
+    found = report(engine, done, own) | {"leaks": leaks_of(leaks)}
+    progress(1.0)
+    return found | {"elapsed_s": round(time.perf_counter() - begun, 3)}
+
+
+def check_words(own: Mapping[str, Any]) -> None:
+    """BadInput for a choice that is not offered."""
+    for name, words in (("edges", EDGES), ("choose", CHOICES), ("search", ("grid", "random"))):
+        if own[name] not in words:
+            raise BadInput(f"--{name} {str(own[name])[:40]!r} is not one of {', '.join(words)}")
+
+
+def folds_in(runner: Runner, own: Mapping[str, Any]) -> list[Fold]:
+    """The folds of the runner's bars."""
+    lengths = [length_ms(own[name], name) for name in ("train", "test")]
+    step = length_ms(own.get("step") or own["test"], "step")
+    embargo = 0 if str(own["embargo"]).strip() in ("0", "0h", "0d") else length_ms(own["embargo"], "embargo")
+    return folds_of(runner.span.close_ms, runner.planned.clock_ms, *lengths, step, embargo)
+
+
+def report(engine: Engine, done: Forward, own: Mapping[str, Any]) -> dict[str, Any]:
+    """The result as JSON; undefined figures are null."""
+    figures, table = figured(done)
+    held = hold_of(done)
+    planned, close_ms = done.runner.planned, done.close_ms
+    place = kept(engine, done, own, figures)
+    rows = fold_rows(done, table, held)
+    spec, ends = done.runner.sleeve.spec, (int(close_ms[0]) - planned.clock_ms, int(close_ms[-1]) - planned.clock_ms)
+    lengths = {name: str(own.get(name) or own["test"]) for name in ("train", "test", "step", "embargo", "edges", "choose")}
+    return {
+        "hypothesis": place.hypothesis,
+        "strategy": spec.strategy,
+        "symbol": spec.symbol,
+        "venue": spec.venue,
+        "timeframe": planned.clock,
+        "first_ms": ends[0],
+        "last_ms": ends[1],
+        "source": "+".join(sorted({series.source for series in planned.series.values()})),
+        **lengths,
+        "varied": {key: list(values) for key, values in zip(done.space.keys, done.space.axes, strict=True)},
+        "variations": len(done.space.chosen),
+        "refused": done.space.refused,
+        "failed": next((one.failed for one in done.chosen if one.failed), None) or None,
+        "audit": {"clean": done.checked.clean, "text": done.checked.text},
+        "columns": [*COLUMNS, *done.space.keys],
+        "rows": rows,
+        "summary": summary(rows),
+        "drift": drift(done),
+        "metrics": figures,
+        "baselines": baselines(done, held, figures),
+        "trial": place.as_json(),
+        "verdict": verdict(figures, summary(rows), place, held),
+        "edges_text": "positions are carried over fold edges: their levels stay, the new fold's rules go on with them"
+        if own["edges"] == "carry"
+        else "positions are closed at the market at fold edges",
+    }
+
+
+def figured(done: Forward) -> tuple[dict[str, Any], Any]:
+    """(metrics of the stitched run, its round trips)."""
+    runner, close_ms, equity = done.runner, done.close_ms, done.stitched.equity
+    sleeve, span = runner.sleeve, runner.span
+    last = done.chosen[-1].fold.until
+    usable = np.flatnonzero(np.isfinite(span.close[:last, 0]))
+    mark = float(span.close[usable[-1], 0]) if usable.size else 0.0
+    sleeves = [RunSleeve(sleeve.spec.name, sleeve.key, sleeve.instrument.lot_size, mark, sleeve.bar_ms)]
+    table = trips(frame_of(done.stitched.rows), sleeves)
+    is_open = table["reason"] == "open"
+    closed, ledger = table.filter(~is_open), done.stitched.edges[-1].ledger
+    totals = Totals(
+        trades=len(closed),
+        wins=int((closed["net"] > 0).sum()),
+        open_trades=int(is_open.sum()),
+        bars_held=bars_held(table, sleeves, close_ms, runner.planned.clock_ms),
+        fees=ledger.fees,
+        funding=ledger.funding,
+        slippage=ledger.slippage,
+        traded=ledger.traded,
+    )
+    return metrics(close_ms, equity, runner.planned.clock_ms, runner.cash, totals), table
+
+
+def hold_of(done: Forward) -> Floats:
+    """Equity of who holds the instrument over the stitched span."""
+    span, cut = done.runner.span, slice(done.chosen[0].fold.test[0], done.chosen[-1].fold.until)
+    return hold(span._replace(open=span.open[cut], close=span.close[cut]), [0], done.runner.cash)
+
+
+def kept(engine: Engine, done: Forward, own: Mapping[str, Any], figures: Mapping[str, Any]) -> Place:
+    """The stitched result as a trial of its hypothesis, and its place."""
+    planned, close_ms = done.runner.planned, done.close_ms
+    ends = int(close_ms[0]) - planned.clock_ms, int(close_ms[-1]) - planned.clock_ms
+    ledger = Ledger(engine, [planned], *ends, time.time_ns() // 1_000_000)
+    run = {"metrics": figures, "cash": done.runner.cash}
+    row = ledger.row([planned], figures_of(run, close_ms, done.stitched.equity, planned.clock_ms), "walkforward")
+    names = ("train", "test", "step", "embargo", "edges", "choose", "search")
+    asked = {name: str(own[name]) for name in names if own.get(name)}
+    varied = {key: list(values) for key, values in zip(done.space.keys, done.space.axes, strict=True)}
+    row = ledger.renamed(row, json.dumps({"walkforward": asked, "varied": varied, **json.loads(row.params)}, sort_keys=True))
+    wanted = row.id
+    trials.keep(engine, [row])
+    found = trials.by_id(engine, wanted)
+    assert found is not None  # noqa: S101 - it was kept a line above
+    return place_of(engine, found)
+
+
+def fold_rows(done: Forward, table: Any, held: Floats) -> list[list[Any]]:
+    """A row a fold: its windows, what was chosen, how it did in its past and after it."""
+    start, equity, close_ms = done.chosen[0].fold.test[0], done.stitched.equity, done.runner.span.close_ms
+    bar_ms, cash, found = done.runner.planned.clock_ms, done.runner.cash, list[list[Any]]()
+    entries = table["entry_ms"].to_numpy()
+    for one in done.chosen:
+        first, last = one.fold.test[0] - start, one.fold.until - start
+        before, alone = (equity[first - 1], held[first - 1]) if first else (cash, cash)
+        curve, span = equity[first:last], close_ms[one.fold.test[0] : one.fold.until]
+        days = daily_equity(span, curve, bar_ms, before)[1]
+        begun = int(((entries >= span[0] - bar_ms) & (entries < span[-1])).sum())
+        spans = [utc_day(int(close_ms[k]) - bar_ms) for k in (one.fold.train[0], one.fold.train[1] - 1, *_test_ends(one.fold))]
+        ratios = one.train_sharpe, sharpe_of(daily_returns(days))
+        returns = curve[-1] / before - 1.0 if before > 0 else None, held[last - 1] / alone - 1.0
+        row = [one.fold.number, *spans, *ratios, *(None if x is None else float(x) for x in returns), begun]
+        found.append([*row, *one.variation.values])
+    return found
+
+
+def _test_ends(fold: Fold) -> tuple[int, int]:
+    return fold.test[0], fold.test[1] - 1
+
+
+def summary(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+    """Over the folds: how many were won, the median and the worst, how many did better than holding, what became of the fit."""
+    at = {name: COLUMNS.index(name) for name in ("return_frac", "hold_frac", "train_sharpe", "sharpe")}
+    returns = [row[at["return_frac"]] for row in rows if row[at["return_frac"]] is not None]
+    better = sum(row[at["return_frac"]] > row[at["hold_frac"]] for row in rows if row[at["return_frac"]] is not None)
+    fitted = [row[at["train_sharpe"]] for row in rows if row[at["train_sharpe"]] is not None]
+    after = [row[at["sharpe"]] for row in rows if row[at["sharpe"]] is not None]
+    return {
+        "folds": len(rows),
+        "won": sum(value > 0 for value in returns),
+        "better_than_hold": better,
+        "median_return_frac": float(np.median(returns)) if returns else None,
+        "worst_return_frac": min(returns, default=None),
+        "mean_train_sharpe": float(np.mean(fitted)) if fitted else None,
+        "median_sharpe": float(np.median(after)) if after else None,
+    }
+
+
+def drift(done: Forward) -> dict[str, Any]:
+    """Of each varied parameter: how often the choice changed from fold to fold, and the value chosen most."""
+    found = {}
+    for n, key in enumerate(done.space.keys):
+        values = [one.variation.values[n] for one in done.chosen]
+        most, times = Counter(values).most_common(1)[0]
+        changed = sum(a != b for a, b in zip(values, values[1:], strict=False))
+        found[key] = {"changed": changed, "values": len(set(values)), "most": most, "most_share": times / len(values)}
+    return found
+
+
+def baselines(done: Forward, held: Floats, figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What no idea at all earned over the same days: holding, and holding with the strategy's own volatility."""
+    close_ms, bar_ms, cash = done.close_ms, done.runner.planned.clock_ms, done.runner.cash
+    own = daily_returns(daily_equity(close_ms, done.stitched.equity, bar_ms, cash)[1])
+    market = daily_returns(daily_equity(close_ms, held, bar_ms, cash)[1])
+    rows = [
+        {"name": "this walk-forward", **_three(figures["total_return_frac"], figures["sharpe"], figures["max_drawdown_frac"])}
+    ]
+    rows.append({"name": "hold", **_three(float(held[-1]) / cash - 1.0, sharpe_of(market), drawdown(held, cash)[0])})
+    if len(own) == len(market) >= 2 and market.std(ddof=1) > 0:
+        scaled = market * (own.std(ddof=1) / market.std(ddof=1))
+        curve = np.cumprod(1.0 + scaled) * cash
+        alike = _three(float(curve[-1]) / cash - 1.0, sharpe_of(scaled), drawdown(curve, cash)[0])
+        rows.append({"name": "hold at the same volatility (daily)", **alike})
+    return rows
+
+
+def _three(total: float, ratio: float | None, fall: float) -> dict[str, float | None]:
+    return {"total_return_frac": total, "sharpe": ratio, "max_drawdown_frac": fall}
+
+
+def verdict(figures: Mapping[str, Any], folds: Mapping[str, Any], place: Place, held: Floats) -> str:
+    """One sentence: what was left out of sample."""
+    ratio, low = figures["sharpe"], figures["sharpe_low"]
+    if ratio is None:
+        return f"Nothing to say: {figures['undefined'].get('sharpe', 'no Sharpe ratio')}."
+    fitted = folds["mean_train_sharpe"]
+    won = f"{folds['won']} of {folds['folds']} test windows won"
+    fit = "" if fitted is None else f", after {fitted:+.2f} in training"
+    chance = place.deflated_sharpe
+    deflated = "" if chance is None else f"; deflated Sharpe {chance:.2f}"
+    text = f"out-of-sample Sharpe {ratio:+.2f}{fit}; {won}{deflated}"
+    if ratio <= 0:
+        return f"It does not hold forward: {text}."
+    if low is not None and low > 0 and folds["won"] * 2 > folds["folds"]:
+        return f"It holds forward: {text}."
+    return f"Not told from zero: {text}."

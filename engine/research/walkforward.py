@@ -1,0 +1,157 @@
+"""Walk-forward: parameters chosen inside each fold's past alone, traded on what came next, stitched into one honest curve.
+
+Called by research/search_forward.py. Every variation runs on the fold's training bars; the best one trades the test bars. The test
+windows are one run of the engine: cash, position, breakers and the record that sizing learns from are carried from fold to fold,
+and only the parameters change. At an edge a position is carried (its levels stay, the new fold's rules go on with it) or closed
+at the market by the strategy's own exit signal.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from engine.core.kernel import Carried, block_records
+from engine.core.kernel import Variations as Bench
+from engine.core.state import LEAVE_LONG, LEAVE_SHORT, Signal
+from engine.errors import BadInput, DeskError
+from engine.research.grid import Variation
+from engine.research.ledger import sharpe_of
+from engine.research.plateau import beside
+from engine.research.sweep import Group, Runner, ordered
+from engine.research.windows import Fold
+from engine.sim.backtest import rules_in
+from engine.sim.metrics import Floats, daily_returns, midnights_of
+
+Edges = Literal["carry", "close"]
+Choose = Literal["best", "plateau"]
+EDGES: tuple[Edges, ...] = ("carry", "close")
+CHOICES: tuple[Choose, ...] = ("best", "plateau")
+SIDE, LEAVE = Signal._fields.index("side"), Signal._fields.index("leave")
+ROOM = 20_000  # rows of a test window that memory is asked for first
+Progress = Callable[[float], None]
+
+
+class Chosen(NamedTuple):
+    """What a fold's past says: the variation, its Sharpe ratio there, and how many could be judged."""
+
+    fold: Fold
+    variation: Variation
+    train_sharpe: float | None
+    judged: int
+    failed: str  # of a variation that could not run, the first reason
+
+
+class Stitched(NamedTuple):
+    """The test windows as one run."""
+
+    equity: Floats  # at each close from the first test bar to the end of the last
+    rows: np.ndarray  # kernel.ROW_VIEW
+    edges: tuple[Carried, ...]  # the state at the end of each fold
+    ambiguous: int
+
+
+def choose(
+    runner: Runner,
+    folds: Sequence[Fold],
+    wanted: Sequence[Variation],
+    by: Choose = "best",
+    progress: Progress = lambda _done: None,
+) -> list[Chosen]:
+    """Every fold's choice. Variations share their signals over all folds: they are computed once over the whole history."""
+    keys, ratios = ordered(runner, wanted), np.full((len(folds), len(wanted)), np.nan)
+    place = {variation.values: n for n, variation in enumerate(wanted)}
+    benches, errors = [window(runner, fold.train) for fold in folds], dict[int, str]()
+    for done, variation in enumerate(keys):
+        try:
+            group, rules = runner.group_of(variation.params), rules_of(runner, variation)
+        except DeskError as error:
+            errors[place[variation.values]] = str(error)
+            continue
+        for n, (fold, bench) in enumerate(zip(folds, benches, strict=True)):
+            ratio = train_ratio(runner, fold, bench, group, rules)
+            ratios[n, place[variation.values]] = np.nan if ratio is None else ratio
+        progress((done + 1) / len(keys))
+    if len(errors) == len(wanted):
+        raise BadInput(f"every variation failed: {next(iter(errors.values()))}")
+    failed = next(iter(errors.values()), "")
+    return [picked(fold, ratios[n], wanted, by, failed, set(errors)) for n, fold in enumerate(folds)]
+
+
+def window(runner: Runner, bars: tuple[int, int]) -> Bench:
+    """Some of the runner's bars, ready for many variations."""
+    records = runner.bars[slice(*bars)]
+    return Bench(records, block_records(records, 1), 1, runner.planned.request.limits, runner.cash)
+
+
+def rules_of(runner: Runner, variation: Variation) -> Any:
+    """The core's Rules of a variation."""
+    planned = runner.planned._replace(sleeves=(runner.sleeve._replace(params=variation.params),))
+    return rules_in(planned, runner.span, planned.request.fills)[0]
+
+
+def train_ratio(runner: Runner, fold: Fold, bench: Bench, group: Group, rules: Any) -> float | None:
+    """The Sharpe ratio a year of a variation on a fold's training bars, from cash, whatever is open marked at their end."""
+    cut = slice(*fold.train)
+    _, at = midnights_of(runner.span.close_ms[cut], runner.planned.clock_ms)
+    found = bench.run(tuple(column[cut] for column in group.columns), group.guides, rules, at)
+    return sharpe_of(daily_returns(np.where(at >= 0, found.equity, runner.cash)))
+
+
+def picked(fold: Fold, ratios: Floats, wanted: Sequence[Variation], by: Choose, failed: str, out: set[int]) -> Chosen:
+    """The best of a fold; by plateau: of the mean with the neighbours. Without any ratio the first variation that ran."""
+    judged = np.isfinite(ratios)
+    scores = ratios
+    if by == "plateau" and judged.any():
+        scores = np.array([smoothed(n, ratios, wanted) for n in range(len(wanted))])
+    n = (
+        int(np.nanargmax(np.where(judged, scores, -np.inf)))
+        if judged.any()
+        else next(k for k in range(len(wanted)) if k not in out)
+    )
+    return Chosen(fold, wanted[n], float(ratios[n]) if judged[n] else None, int(judged.sum()), failed)
+
+
+def smoothed(n: int, ratios: Floats, wanted: Sequence[Variation]) -> float:
+    """A variation's ratio averaged with those of its neighbours."""
+    named = [({str(k): v for k, v in enumerate(one.values)}, float(r)) for one, r in zip(wanted, ratios, strict=True)]
+    tried = [(params, ratio) for params, ratio in named if np.isfinite(ratio)]
+    near = [ratio for key in named[n][0] for ratio in beside(key, named[n][0], tried)]
+    return float(np.mean([ratios[n], *near]))
+
+
+def stitch(runner: Runner, chosen: Sequence[Chosen], edges: Edges) -> Stitched:
+    """The chosen variations on their test windows, one run from the first test bar to the last.
+
+    Between a test window and the next one nothing is entered; what is open is managed.
+    """
+    begin: Carried | None = None
+    curve, rows, states, ambiguous = list[Floats](), list[np.ndarray](), list[Carried](), 0
+    for one in chosen:
+        first, last = one.fold.test[0], one.fold.until
+        bench = window(runner, (first, last))
+        group = runner.group_of(one.variation.params)
+        columns = at_edges(tuple(column[first:last] for column in group.columns), one.fold, edges)
+        guides = np.ones(1, np.int64) if edges == "close" else group.guides
+        found = bench.run(columns, guides, rules_of(runner, one.variation), np.arange(last - first), begin, ROOM)
+        begin, ambiguous = found.after, ambiguous + found.ambiguous
+        curve.append(found.equity)
+        rows.append(found.rows)
+        states.append(begin)
+    return Stitched(np.concatenate(curve), np.concatenate(rows), tuple(states), ambiguous)
+
+
+def at_edges(columns: tuple[np.ndarray, ...], fold: Fold, edges: Edges) -> tuple[np.ndarray, ...]:
+    """A test window's signals: no entry behind the test's own bars, nor at its last when positions are closed there."""
+    own = fold.test[1] - fold.test[0]
+    count = fold.until - fold.test[0]
+    quiet = own - 1 if edges == "close" else own
+    if quiet >= count and edges == "carry":
+        return columns
+    changed = list(columns)
+    side, leave = np.array(columns[SIDE]), np.array(columns[LEAVE])
+    side[quiet:] = 0
+    if edges == "close":
+        leave[quiet:] |= np.int8(LEAVE_LONG | LEAVE_SHORT)
+    changed[SIDE], changed[LEAVE] = side, leave
+    return tuple(changed)
