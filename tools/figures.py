@@ -4,9 +4,7 @@
 they become facts with their receipts: the run, or the journal's last mark.
 """
 
-import math
 from itertools import groupby
-from statistics import NormalDist
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -327,18 +325,15 @@ def _sharpe(returns: list[float]) -> tuple[dict[str, float | None], str]:
     """Sharpe ratio, its interval, and the days until an interval of this ratio leaves zero out; or why there is none."""
     import numpy as np
 
-    from engine.sim.metrics import CONFIDENCE, RunFigures, sharpe_error, sharpe_figures
+    from engine.sim.metrics import RunFigures, days_to_tell, sharpe_figures
 
     found, series = RunFigures(), np.array(returns)
     sharpe_figures(found, series)
     values = {name: found.values[name] for name in ("sharpe", "sharpe_low", "sharpe_high", "psr")}
     if values["sharpe"] is None:
         return values | {"days_needed": None}, f"Sharpe undefined: {found.undefined['sharpe']}."
-    a_day = float(series.mean() / series.std(ddof=1))
-    error, reach = sharpe_error(series, a_day), NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
-    needed = None if error is None or not a_day else math.ceil(1 + (len(series) - 1) * (reach * error / a_day) ** 2)
     why = "" if values["sharpe_low"] is not None else f"no interval of the Sharpe ratio: {found.undefined['sharpe_low']}."
-    return values | {"days_needed": needed}, why
+    return values | {"days_needed": days_to_tell(series)[0]}, why
 
 
 @tool(

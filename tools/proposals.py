@@ -14,6 +14,7 @@ from engine.errors import BadInput, Refused
 from engine.redaction import redacted
 from engine.sim import bootstrap, versus
 from engine.sim.life import beyond, beyond_text, favours, life_of
+from engine.sim.stamps import stamps
 from tools import runs
 from tools.common.contract import (
     Args,
@@ -202,8 +203,8 @@ def _propose_change(
         leaky = next(
             (run for run in pair if run.get("leaks") and run["leaks"].get("looks_ahead", not run["leaks"]["clean"])), None
         )
-        if any(run.get("raw_signal") for run in pair):
-            raise Refused("a run with limits too wide to bind is not evidence")
+        if stamped := [text for run in pair for text in stamps(run)]:
+            raise Refused(f"not evidence: {clean(stamped[0], 200)}")
         if leaky is not None:
             why = clean(leaky["leaks"].get("text", ""), 160)
             raise Refused(f"{made.old.strategy} looks ahead ({why}): its runs are not evidence")

@@ -12,6 +12,7 @@ from pydantic import Field
 from engine.clock import utc
 from engine.errors import BadInput
 from engine.sim.life import beyond, beyond_text, life_of
+from engine.sim.stamps import stamps
 from tools.common.contract import (
     Args,
     Effect,
@@ -41,6 +42,14 @@ METRICS = {
     "max_drawdown_frac": "frac",
     "max_drawdown": "usd",
     "recovery_factor": "ratio",
+    "sharpe_adjusted": "ratio",
+    "autocorrelation": "ratio",
+    "psr": "frac",
+    "var_95_frac": "frac",
+    "es_95_frac": "frac",
+    "worst_day_frac": "frac",
+    "under_water_frac": "frac",
+    "under_water_days": "days",
     "win_rate": "frac",
     "trades": "count",
     "open_trades": "count",
@@ -125,7 +134,7 @@ def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = Non
     """The run in two sentences, numbers as references; the look-ahead verdict comes first."""
     h = handle_of(ctx, run)
     about, data = subject or subject_of(run), run["data"]
-    lines = [f"{clean(run['raw_signal'].get('text', ''), 400)}."] if run.get("raw_signal") else []
+    lines = [f"{clean(text, 400)}." for text in stamps(run)]
     lines += [
         f"{looks_ahead(run)}{about}, {utc(data['first_ms'])} to {utc(data['last_ms'])}, {data['source']} bars, "
         f"{run['fills']} fills, funding {run['funding']}: return {{{h}.total_return_frac}} "

@@ -43,6 +43,7 @@ def backtest(
     fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference"),
     funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)"),
     limits: str = typer.Option("desk", "--limits", help="desk, or wide: the raw signal, never evidence"),
+    delay_bars: int = typer.Option(0, "--delay-bars", help="every signal acts this many bars late: a stress, never evidence"),
     cash: float = typer.Option(10_000.0, "--cash", help="initial cash in quote units"),
     fresh: bool = typer.Option(False, "--fresh", help="simulate even if the same run is stored"),
     time_limit: float = LIMIT,
@@ -66,6 +67,7 @@ def backtest(
         "funding": funding,
         "cash": cash,
         "limits": limits,
+        "delay_bars": delay_bars,
     }
     home = open_home()
     with out.progress(f"backtest {strategy} {symbol}", 1.0) as advance, kinds.limited(time_limit, f"the backtest of {strategy}"):
@@ -149,6 +151,7 @@ def text_of(run: Mapping[str, Any]) -> Any:
 
     from engine.sim.leaks import verdict
     from engine.sim.life import life_of
+    from engine.sim.stamps import stamps
 
     data, s = run["data"], run["scenarios"]
     first, last = utc(data["first_ms"]), utc(data["last_ms"])
@@ -161,8 +164,7 @@ def text_of(run: Mapping[str, Any]) -> Any:
     ]
     if (life := life_of(run)).text:
         lines.append(Text(life.text, style="bold red" if life.ends else ""))
-    if run.get("raw_signal"):
-        lines.append(Text(run["raw_signal"]["text"], style="bold red"))
+    lines += [Text(text, style="bold red") for text in stamps(run)]
     if run["leaks"]:
         line = verdict(run["leaks"])
         lines.append(Text(f"{line}: {run['leaks']['text']}" if line else run["leaks"]["text"], style="bold red" if line else ""))
@@ -189,7 +191,9 @@ def text_of(run: Mapping[str, Any]) -> Any:
 
 def notes_of(run: Mapping[str, Any]) -> list[str]:
     """What a reader must know, but for the verdicts that are printed above the figures."""
-    texts = [run["raw_signal"]["text"]] if run.get("raw_signal") else []
+    from engine.sim.stamps import stamps
+
+    texts = stamps(run)
     texts += [life["text"]] if (life := run.get("life")) else []
     texts += [f"{f['strategy']} {f['text']}" for f in (run["leaks"] or {}).get("strategies", ())]
     return [note for note in run["notes"] if not note.startswith("LEAKS") and note not in texts]
@@ -203,6 +207,16 @@ def pct(value: float | None) -> str:
 def num(value: float | None) -> str:
     """Two decimals; a dash when undefined."""
     return "-" if value is None else f"{value:,.2f}"
+
+
+def both(found: Mapping[str, Any], *names: str) -> str:
+    """Two losses side by side, in percent."""
+    return ", ".join(pct(found.get(name)).lstrip("+") for name in names)
+
+
+def days(value: float | None) -> str:
+    """A length in days."""
+    return "-" if value is None else f"{value:,.1f} d"
 
 
 def figures(run: Mapping[str, Any]) -> Any:
@@ -224,6 +238,8 @@ def figures(run: Mapping[str, Any]) -> Any:
         ("Calmar", num(m["calmar"]), "turnover a year", f"{num(m['turnover'])}x"),
         ("max drawdown", pct(m["max_drawdown_frac"]).lstrip("+"), "fees", num(m["fees"])),
         ("recovery factor", num(m["recovery_factor"]), "slippage", num(m["slippage"])),
+        ("VaR, ES a day 95 %", both(m, "var_95_frac", "es_95_frac"), "worst day", pct(m.get("worst_day_frac"))),
+        ("longest under water", days(m.get("under_water_days")), "bars under water", pct(m.get("under_water_frac")).lstrip("+")),
         ("net profit", num(m["net_profit"]), "funding (+ received)", num(m["funding"])),
     ]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))

@@ -88,14 +88,14 @@ def event_block(event: Mapping[str, Any]) -> str:
 def trip_text(found: Mapping[str, Any]) -> str:
     """A round trip as text."""
     from engine.sim.leaks import verdict
+    from engine.sim.stamps import stamps
 
     t, run = found["trip"], found["run"]
     lines = [
         f"{found['id']}: {t['side']} {t['units']:g} {t['instrument']}, {t['layers']} layer(s), sleeve {t['sleeve']}",
         f"{run['source'].upper()} data, fills {run['fills']}, funding {run['funding']}, data {run['data_sha256'][:16]}",
     ]
-    if run.get("raw_signal"):
-        lines.append(run["raw_signal"]["text"])
+    lines += stamps(run)
     if line := verdict(run["leaks"]):
         lines.append(f"{line}: {run['leaks']['text']}")
     for part, steps in (("entry", found["entries"]), ("exit", found["exits"])):

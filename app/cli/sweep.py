@@ -176,7 +176,8 @@ def forward_text(found: Mapping[str, Any]) -> Any:
         f"audit: {found['audit']['text']}",
         f"median fold {pct(folds['median_return_frac'])}, worst {pct(folds['worst_return_frac'])}, {folds['won']} of "
         f"{folds['folds']} won, {folds['better_than_hold']} better than holding",
-        f"round trips {metrics['trades']:,}, fees {num(metrics['fees'])}, drawdown {pct(metrics['max_drawdown_frac']).lstrip('+')}",
+        f"round trips {metrics['trades']:,}, fees {num(metrics['fees'])}, "
+        f"drawdown {pct(metrics['max_drawdown_frac']).lstrip('+')}",
         *(drift_text(key, one, folds["folds"]) for key, one in found["drift"].items()),
         found["trial"]["text"],
     ]
@@ -192,7 +193,8 @@ def forward_text(found: Mapping[str, Any]) -> Any:
 def drift_text(key: str, one: Mapping[str, Any], folds: int) -> str:
     """How much the choice of a parameter moved."""
     most = f"{one['most']:g}" if isinstance(one["most"], float) else one["most"]
-    return f"{key}: {one['values']} values, changed {one['changed']} of {folds - 1} times; {most} in {one['most_share']:.0%} of folds"
+    share = f"{most} in {one['most_share']:.0%} of folds"
+    return f"{key}: {one['values']} values, changed {one['changed']} of {folds - 1} times; {share}"
 
 
 def words_of(params: Mapping[str, Any]) -> str:

@@ -34,6 +34,12 @@ METRICS = {  # names that tools use for their figures, in the words of the page
     "sharpe_low": "Sharpe, interval from",
     "sharpe_high": "Sharpe, interval to",
     "recovery_factor": "recovery factor",
+    "sharpe_adjusted": "Sharpe, autocorrelation-adjusted",
+    "var_95_frac": "value at risk a day, 95 %",
+    "es_95_frac": "expected shortfall a day, 95 %",
+    "worst_day_frac": "worst day",
+    "under_water_frac": "time under water",
+    "under_water_days": "longest time under water",
     "ambiguous_bars": "ambiguous bars",
     "traded_days": "days traded",
 }

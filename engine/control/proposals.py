@@ -299,6 +299,8 @@ def _evidence_fault(run: Mapping[str, Any], sleeve: SleeveConfig) -> str:
     """Why a run does not show what this sleeve would do; empty when it does."""
     if run.get("raw_signal"):
         return "it ran with limits too wide to bind"
+    if run.get("delayed"):
+        return "its signals acted late"
     ran = run.get("sleeves") or []
     if len(ran) != 1:
         return f"it ran {len(ran)} sleeves"

@@ -30,7 +30,7 @@ def address() -> str:
 
 
 def run_all(runner: Runner, wanted: Sequence[Variation]) -> Iterator[Tried]:
-    """Every variation on the cluster, as they end. Raises BadInput when no scheduler answers, DataError when no worker is left."""
+    """Every variation on the cluster, as they end. Raises BadInput when nobody answers, DataError when a part is lost for good."""
     from distributed import Client, as_completed
 
     where = address()

@@ -123,9 +123,10 @@ def expected_maximum(count: int) -> float:
 def pbo(matrix: Sequence[Sequence[float]] | Floats, blocks: int = BLOCKS) -> Overfit:
     """Probability of backtest overfitting by CSCV (Bailey, Borwein, Lopez de Prado & Zhu 2015, D8).
 
-    matrix: (trials, days) daily returns. For every half of the `blocks` blocks of days: the trial with the best Sharpe ratio there,
-    its rank in the other half; the share of halves in which that is the middle or worse. A ratio needs sums and squares of its
-    blocks alone. One that never varies in a half has the ratio 0 there. Raises BadInput for a shape that looks transposed.
+    matrix: (trials, days) daily returns. For every half of the `blocks` blocks of days: the trial with the best Sharpe ratio
+    there, its rank in the other half; the share of halves in which that is the middle or worse. A ratio needs sums and squares of
+    its blocks alone; one that never varies in a half is 0 there. A transposed matrix gives another figure without a word. Raises
+    BadInput for what is not a matrix.
     """
     cells = np.asarray(matrix, np.float64)
     check_matrix(cells, blocks)

@@ -21,6 +21,7 @@ from engine.research.ledger import TrialFigures, sharpe_of
 from engine.research.watched import WatchedParams
 from engine.sim.backtest import load, rules_in
 from engine.sim.checked import frame_of, in_span
+from engine.sim.late import delaying
 from engine.sim.metrics import daily_returns, midnights_of
 from engine.sim.request import Plan, config_of
 from engine.strategies.params import StrategyParams
@@ -81,6 +82,8 @@ class Runner:
                 self.frame = self.frame.prefix(len(self.frame))
             watched, sleeve = WatchedParams(params), self.sleeve
             output = evaluate(sleeve.strategy, params, self.frame, watched)
+            change = delaying(sleeve.delay_bars)
+            output = output if change is None else change(output)
             judged = self.planned.request.judged
             whole = core_inputs(output, params, self.frame, sleeve.costs, sleeve.spec.side, judged=judged)
             found = self._group(watched.__dict__["reads"], params, in_span(whole._replace(used={}), sleeve, self.loaded))

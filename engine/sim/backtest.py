@@ -24,21 +24,24 @@ from engine.data.align import Market
 from engine.data.catalog import Catalog
 from engine.data.correlation import daily_correlations
 from engine.data.loading import policy_of
-from engine.data.timeframes import DeskBars, load_desk, spread
-from engine.features.anchor import ANCHOR, anchor_ms
+from engine.data.timeframes import DeskBars, load_desk
+from engine.features.anchor import anchor_ms
+from engine.features.frame import FeatureFrame
 from engine.sim import access, resolve
 from engine.sim import trips as reading
 from engine.sim.checked import check_sleeve, frame_of, in_span, is_own, with_opened
 from engine.sim.excursions import hold, with_excursions
+from engine.sim.late import delaying
 from engine.sim.leaks import leaks_of
 from engine.sim.life import ends_of, life_of
 from engine.sim.liquidations import liquidation_notes, liquidations
 from engine.sim.metrics import Floats, Times, Totals, metrics
 from engine.sim.notes import reader_notes, refusals
-from engine.sim.request import CASH, Moment, Plan, PlannedSleeve
+from engine.sim.request import CASH, Moment, Plan, PlannedSleeve, data_of
+from engine.sim.stamps import delayed, stamps
 from engine.sim.wide import DESK, counted
 from engine.strategies.rules import families, rules_of
-from engine.strategies.signals import Signals, signals_of
+from engine.strategies.signals import Change, Signals, signals_of
 
 Progress = Callable[[float], None]
 SCENARIOS = ("pessimistic", "optimistic")
@@ -148,6 +151,7 @@ def backtest(
     cash: float = CASH,
     side: str = "both",
     limits: str = DESK,
+    delay_bars: int = 0,
     catalog: Catalog | None = None,
     folder: Path | None = None,
     home: Path | str | None = None,
@@ -156,14 +160,15 @@ def backtest(
     the command would run it. Nothing is written but the look-ahead check of a strategy of your own, into a home that exists.
 
     `to` is excluded; `params` override the defaults; without a venue, the one that has the bars; `limits="wide"` is the raw
-    signal (sim/wide.py); `catalog` and `folder` replace the home's data and strategies.
+    signal (sim/wide.py); `delay_bars`: every signal acts so many bars late (sim/late.py); `catalog` and `folder` replace the
+    home's data and strategies.
     For several sleeves: simulate(plan(Request(sleeves=(SleeveRequest(...), ...)), catalog)).
     Raises BadInput, DataError or StrategyError with one clear line.
     """
     desk = desk_setup(home)
     one = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market, "side": side}
     one |= {"start": from_, "end": to, "params": params, "fills": fills, "funding": funding, "cash": cash}
-    one |= {"limits": limits}
+    one |= {"limits": limits, "delay_bars": delay_bars}
     return simulate(resolve.planned(desk, catalog or desk.catalog(), one, folder), checks=desk.checks)
 
 
@@ -185,7 +190,7 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None, checks: Pat
     results = run_modes(planned, loaded, signals, (planned.request.fills, *SCENARIOS), progress)
     busy = time.perf_counter() - busy
     own = results[planned.request.fills]
-    sleeves = run_sleeves(planned, loaded.span)
+    sleeves = reading.traded_sleeves(planned, loaded.span)
     rows = reading.frame_of(own.rows)
     names = dict.fromkeys((planned.request.fills, *SCENARIOS))
     curves = {name: results[name].equity for name in names}
@@ -217,13 +222,22 @@ def load(planned: Plan) -> DeskBars:
     return load_desk(planned.catalog, planned.series, policy_of(request.funding), *ends, planned.read)
 
 
-def signals_in_span(sleeve: PlannedSleeve, loaded: DeskBars, *, judged: bool = True) -> Signals:
+def signals_in_span(
+    sleeve: PlannedSleeve,
+    loaded: DeskBars,
+    *,
+    judged: bool = True,
+    change: Change | None = None,
+    frame: FeatureFrame | None = None,
+) -> Signals:
     """The sleeve's inputs to the core at each close of the span, computed over the whole history of its own bars.
 
-    On a longer timeframe than the clock's: none between its own closes.
+    On a longer timeframe than the clock's: none between its own closes. `change`: instead of the sleeve's delay; `frame`: its
+    frame of these bars, when several runs share what they computed.
     """
-    frame = frame_of(sleeve, loaded)
-    found = signals_of(sleeve.strategy, sleeve.params, frame, sleeve.costs, sleeve.spec.side, judged=judged)
+    frame = frame_of(sleeve, loaded) if frame is None else frame
+    change = change or delaying(sleeve.delay_bars)
+    found = signals_of(sleeve.strategy, sleeve.params, frame, sleeve.costs, sleeve.spec.side, judged=judged, change=change)
     return in_span(found, sleeve, loaded)
 
 
@@ -290,20 +304,6 @@ def state_at(planned: Plan, loaded: DeskBars, signals: Sequence[Signals], t: int
     return run_records(bars, columns, width, rules, limits, cash, daily=daily).sleeves
 
 
-def run_sleeves(planned: Plan, span: Market) -> list[reading.RunSleeve]:
-    """Name, instrument, lot, last mark and timeframe of every sleeve."""
-    usable = np.isfinite(span.open + span.high + span.low + span.close + span.volume)
-    sleeves = []
-    for s in planned.sleeves:
-        k, own = span.instruments.index(s.key), span.instruments.index(planned.column(s))
-        priced = np.flatnonzero(usable[:, own])
-        mark = float(span.close[priced[-1], own]) if priced.size else 0.0
-        if usable[-1, k] and not usable[-1, own]:  # the clock marks it between its own closes
-            mark = float(span.close[-1, k])
-        sleeves.append(reading.RunSleeve(s.spec.name, s.key, s.instrument.lot_size, mark, s.bar_ms))
-    return sleeves
-
-
 def report_of(
     run: Backtest, loaded: DeskBars, own: Any, leaks: list[dict[str, Any]], raw: dict[str, Any] | None
 ) -> dict[str, Any]:
@@ -313,11 +313,12 @@ def report_of(
     figures = metrics(run.close_ms, own.equity, p.clock_ms, cash, totals(run, own, cash))
     sleeves = [s.spec._asdict() | {"params": s.params.model_dump()} for s in p.sleeves]
     returns = {name: (float(run.curves[name][-1]) - cash) / cash for name in SCENARIOS}
+    held_back = delayed(request.delay_bars)
     many, data, liquidated = len(sleeves) > 1, data_of(p, span), liquidations(run.fills)
     life = life_of({"data": data, "timeframe": p.clock, "sleeves": sleeves, "life": {"ends": ends_of(run, span)}})
     margin = liquidation_notes(liquidated, p.sleeves, run.close_ms, own.equity, [s.ledger.equity for s in own.sleeves])
     return {
-        "strategy": " + ".join(s["strategy"] for s in sleeves),
+        "strategy": " + ".join(s["strategy"] for s in sleeves) + (held_back["name"] if held_back else ""),
         "params": {s["name"]: s["params"] for s in sleeves} if many else sleeves[0]["params"],
         "symbol": " + ".join(dict.fromkeys(s["symbol"] for s in sleeves)),
         "venue": " + ".join(dict.fromkeys(s["venue"] for s in sleeves)),
@@ -337,7 +338,13 @@ def report_of(
         "liquidations": len(liquidated),
         "leaks": leaks_of(leaks),
         "raw_signal": raw,
-        "notes": [*([raw["text"]] if raw else []), *loaded.notes, *reader_notes(run, leaks, returns, life), *margin],
+        "delayed": held_back,
+        "notes": [
+            *stamps({"raw_signal": raw, "delayed": held_back}),
+            *loaded.notes,
+            *reader_notes(run, leaks, returns, life),
+            *margin,
+        ],
         "journal_hash": own.journal_hash,
         "code": p.code,
         "code_hash": p.code_hash,
@@ -365,26 +372,6 @@ def totals(run: Backtest, own: Any, cash: float) -> Totals:
         slippage=sum(x.slippage for x in ledgers),
         traded=sum(x.traded for x in ledgers),
     )
-
-
-def data_of(p: Plan, span: Market) -> dict[str, Any]:
-    """The run's data: files, hashes, range (bar opens), and source of the bars."""
-    first_ms = int(span.close_ms[0]) - p.clock_ms
-    read = {name: s for one in p.read.values() for name, s in one.files.items()}
-    sources = sorted({s.source for s in (*p.series.values(), *read.values())})
-    return {
-        "files": list(p.files),
-        "sha256": p.data_sha256,
-        "file_sha256": p.files,
-        "instruments": list(span.instruments),
-        "reads": {name: {"file": s.path.name, "source": s.source} for name, s in read.items()},
-        "bars": len(span.close_ms),
-        "first_ms": first_ms,
-        "last_ms": int(span.close_ms[-1]) - p.clock_ms,
-        "anchor": ANCHOR,  # where features begin, and what that is for the first bar
-        "anchor_ms": {key: max(s.first_ms, anchor_ms(first_ms, 1)) for key, s in p.series.items()},
-        "source": "+".join(sources),
-    }
 
 
 class _CallableModule(ModuleType):

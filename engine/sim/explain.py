@@ -292,4 +292,5 @@ def stamp_of(run: Mapping[str, Any]) -> dict[str, Any]:
         "config_hash": run["config_hash"],
         "leaks": run["leaks"],
         "raw_signal": run.get("raw_signal"),
+        "delayed": run.get("delayed"),
     }

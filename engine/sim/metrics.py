@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.clock import DAY_MS
+from engine.sim.tails import expected_shortfall, under_water, value_at_risk, worst_day
 
 DAYS_A_YEAR = 365
 DAYS_MIN = 30  # under it: no CAGR, no Calmar
@@ -57,6 +58,12 @@ def metrics(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float, tot
     found.put("max_drawdown_frac", fall_frac)
     found.put("max_drawdown", fall)
     found.put("recovery_factor", *ratio(profit, fall, "the equity never fell"))
+    found.put("var_95_frac", *value_at_risk(returns))
+    found.put("es_95_frac", *expected_shortfall(returns))
+    found.put("worst_day_frac", *worst_day(returns))
+    below, longest = under_water(close_ms, equity, timeframe_ms, cash)
+    found.put("under_water_frac", below)
+    found.put("under_water_days", longest)
     rated = totals.trades >= TRIPS_MIN
     found.put("win_rate", totals.wins / totals.trades if rated else None, f"fewer than {TRIPS_MIN} round trips")
     found.put("exposure_frac", totals.bars_held / len(equity))
@@ -158,7 +165,7 @@ def sharpe_figures(found: RunFigures, returns: Floats) -> None:
     found.put("psr", None if error is None else NormalDist().cdf(a_day / error), f"fewer than {DAYS_MIN} whole days")
     rho = autocorrelation(returns)
     found.put("autocorrelation", rho)
-    adjusted = a_day * lo_factor(rho) if abs(rho) > AUTOCORRELATION_MIN else None
+    adjusted = lo_sharpe(returns)[0] if abs(rho) > AUTOCORRELATION_MIN else None
     found.put("sharpe_adjusted", adjusted, f"daily returns are not autocorrelated enough (rho {rho:+.2f})")
 
 
@@ -171,13 +178,43 @@ def a_day_sharpe(returns: Floats) -> tuple[float | None, str]:
 
 
 def sharpe_error(returns: Floats, a_day: float) -> float | None:
-    """Standard error of the daily Sharpe ratio with skew and raw kurtosis (Bailey & Lopez de Prado 2012)."""
+    """Standard error of the daily Sharpe ratio of these returns; skew and raw kurtosis are population moments (ddof 0)."""
     if len(returns) < DAYS_MIN:
         return None
     z = (returns - returns.mean()) / returns.std()
-    skew, kurtosis = float(np.mean(z**3)), float(np.mean(z**4))
+    return error_of_moments(a_day, len(returns), float(np.mean(z**3)), float(np.mean(z**4)))
+
+
+def error_of_moments(a_day: float, count: int, skew: float = 0.0, kurtosis: float = 3.0) -> float | None:
+    """Standard error of a daily Sharpe ratio over `count` days with skew and raw kurtosis (Bailey & Lopez de Prado 2012); None
+    where the moments are too extreme for it."""
     inner = 1.0 - skew * a_day + (kurtosis - 1.0) / 4.0 * a_day * a_day
-    return math.sqrt(inner / (len(returns) - 1)) if inner > 0 else None
+    return math.sqrt(inner / (count - 1)) if inner > 0 else None
+
+
+def days_to_tell(returns: Floats) -> tuple[int | None, str]:
+    """Days until the 95 % interval of a ratio like this one leaves zero out."""
+    a_day, reason = a_day_sharpe(returns)
+    if a_day is None:
+        return None, reason
+    error = sharpe_error(returns, a_day)
+    if error is None:
+        return None, f"fewer than {DAYS_MIN} whole days"
+    return days_at(a_day, error * math.sqrt(len(returns) - 1))
+
+
+def days_at(a_day: float, error_of_one: float) -> tuple[int | None, str]:
+    """Days until the interval of a daily ratio leaves zero out; `error_of_one`: its standard error times sqrt(n - 1)."""
+    if not a_day:
+        return None, "a ratio of 0 is never told from zero"
+    reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+    return math.ceil(1 + (reach * error_of_one / a_day) ** 2), ""
+
+
+def lo_sharpe(returns: Floats) -> tuple[float | None, str]:
+    """Sharpe ratio a year under the returns' first-order autocorrelation (Lo 2002), an AR(1) as `lo_factor` takes it."""
+    a_day, reason = a_day_sharpe(returns)
+    return (None, reason) if a_day is None else (a_day * lo_factor(autocorrelation(returns)), "")
 
 
 def autocorrelation(returns: Floats) -> float:

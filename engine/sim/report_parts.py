@@ -115,8 +115,8 @@ def verdicts(run: Mapping[str, Any]) -> list[dict[str, str]]:
     found, life = [], life_of(run)
     if line := verdict(run["leaks"]):
         found.append({"kind": "bad", "strong": f"■ {line}.", "text": run["leaks"]["text"]})
-    if raw := run.get("raw_signal"):
-        found.append({"kind": "warn", "strong": "▲ Raw signal, never evidence.", "text": raw["text"]})
+    for name, strong in (("raw_signal", "▲ Raw signal, never evidence."), ("delayed", "▲ Late signals, never evidence.")):
+        found += [{"kind": "warn", "strong": strong, "text": run[name]["text"]}] if run.get(name) else []
     if life.stopped_ms is not None:
         still = life.days - life.traded_days
         rest = f"; the figures below count the other {still:,} days as zero." if still else "."
@@ -182,6 +182,12 @@ def more_figures(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Sortino", number(m["sortino"])),
         ("Calmar", number(m["calmar"])),
         ("recovery factor", number(m["recovery_factor"])),
+        ("Sharpe, adjusted for autocorrelation", number(m.get("sharpe_adjusted"))),
+        ("value at risk a day, 95 %", percent(m.get("var_95_frac"))),
+        ("expected shortfall a day, 95 %", percent(m.get("es_95_frac"))),
+        ("worst day", percent(m.get("worst_day_frac"))),
+        ("time under water, of the bars", percent(m.get("under_water_frac"))),
+        ("longest time under water, days", number(m.get("under_water_days"), 1)),
         ("exposure, of the bars", percent(m["exposure_frac"])),
         ("turnover, times equity a year", number(m["turnover"])),
         ("fees", number(m["fees"])),

@@ -18,13 +18,16 @@ from engine.book.snapshot import restored
 from engine.clock import TIMEFRAMES, timeframe_ms, utc
 from engine.control.limits import HardLimits
 from engine.core.state import FILL_MODES, OFF, Limits
+from engine.data.align import Market
 from engine.data.catalog import Catalog, Series
 from engine.data.checksums import sha256_of
 from engine.data.loading import policy_of
 from engine.data.sources import ReadFiles
 from engine.data.timeframes import clock_of, column_name, columns_of, parts_of, series_of
 from engine.errors import BadInput
+from engine.features.anchor import ANCHOR, anchor_ms
 from engine.sim import access
+from engine.sim.late import checked_delay
 from engine.store.runs import sha256_of_json
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
@@ -48,7 +51,9 @@ OWN = (
     "sim/request.py",
     "sim/backtest.py",
     "sim/trips.py",
+    "sim/late.py",
     "sim/metrics.py",
+    "sim/tails.py",
     "venues/instruments.py",
     "venues/tiers.py",
 )
@@ -84,6 +89,7 @@ class Request(NamedTuple):
     limits: Limits = DESK_LIMITS
     sleeve_limits: SleeveLimits = SLEEVE_LIMITS
     counted: tuple[Limits, SleeveLimits] | None = None  # of a run with wide limits (sim/wide.py): the desk's own
+    delay_bars: int = 0  # every signal acts so many bars of its sleeve late (sim/late.py)
 
     @property
     def judged(self) -> bool:
@@ -101,6 +107,7 @@ class PlannedSleeve(NamedTuple):
     instrument: Instrument
     costs: Costs
     opened: tuple[str, ...] = ()  # what a person's file has opened when it was loaded (sim/access.py)
+    delay_bars: int = 0  # as the request says
 
     @property
     def key(self) -> str:
@@ -167,7 +174,7 @@ def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrid
     """Resolve a request. Raises BadInput or DataError naming the first fault, StrategyError for a broken file."""
     validate_request(request)
     specs = (spec._replace(timeframe=spec.timeframe or request.timeframe) for spec in with_unique_names(request.sleeves))
-    sleeves = tuple(plan_sleeve(spec, folder, overrides) for spec in specs)
+    sleeves = tuple(plan_sleeve(spec, folder, overrides)._replace(delay_bars=request.delay_bars) for spec in specs)
     request = request._replace(sleeves=tuple(s.spec for s in sleeves))
     clock = clock_of(s.spec.timeframe for s in sleeves)
     series = series_of(catalog, columns_of((s.key, s.spec.timeframe) for s in sleeves), clock)
@@ -186,6 +193,7 @@ def validate_request(request: Request) -> None:
     if request.fills not in FILL_MODES:
         raise BadInput(f"unknown fills {request.fills!r}", f"use {', '.join(FILL_MODES)}")
     policy_of(request.funding)
+    checked_delay(request.delay_bars)
     if request.from_ms is not None and request.to_ms is not None and request.from_ms >= request.to_ms:
         ends = " to ".join(f"{utc(ms)}" for ms in (request.from_ms, request.to_ms))
         raise BadInput(f"reversed dates: {ends}", "swap --from and --to; --to is excluded")
@@ -247,6 +255,7 @@ def config_of(request: Request, sleeves: Sequence[PlannedSleeve]) -> dict[str, A
         "sleeves": [s.spec._asdict() | {"params": s.params.model_dump()} for s in sleeves],
         "instruments": {s.key: {**s.instrument._asdict(), **s.costs._asdict()} for s in sleeves},
         **({"counted": real} if real else {}),
+        **({"delay_bars": request.delay_bars} if request.delay_bars else {}),
     }
 
 
@@ -259,7 +268,28 @@ def request_of(config: Mapping[str, Any]) -> tuple[Request, dict[str, dict[str, 
     counted = (restored(Limits, real["limits"]), SleeveLimits(**real["sleeve_limits"])) if real else None
     names = {*Instrument._fields, *Costs._fields} - {"venue", "symbol", "market"}
     overrides = {key: {n: v for n, v in found.items() if n in names} for key, found in config["instruments"].items()}
-    return Request(sleeves, **direct, limits=limits, sleeve_limits=own, counted=counted), overrides
+    late = config.get("delay_bars", 0)
+    return Request(sleeves, **direct, limits=limits, sleeve_limits=own, counted=counted, delay_bars=late), overrides
+
+
+def data_of(p: Plan, span: Market) -> dict[str, Any]:
+    """The run's data: files, hashes, range (bar opens), and source of the bars."""
+    first_ms = int(span.close_ms[0]) - p.clock_ms
+    read = {name: s for one in p.read.values() for name, s in one.files.items()}
+    sources = sorted({s.source for s in (*p.series.values(), *read.values())})
+    return {
+        "files": list(p.files),
+        "sha256": p.data_sha256,
+        "file_sha256": p.files,
+        "instruments": list(span.instruments),
+        "reads": {name: {"file": s.path.name, "source": s.source} for name, s in read.items()},
+        "bars": len(span.close_ms),
+        "first_ms": first_ms,
+        "last_ms": int(span.close_ms[-1]) - p.clock_ms,
+        "anchor": ANCHOR,  # where features begin, and what that is for the first bar
+        "anchor_ms": {key: max(s.first_ms, anchor_ms(first_ms, 1)) for key, s in p.series.items()},
+        "source": "+".join(sources),
+    }
 
 
 def code_of(sleeves: Sequence[PlannedSleeve]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 from engine.control.desk_setup import DeskSetup
 from engine.data.catalog import Catalog, spelled
 from engine.errors import BadInput
+from engine.sim.late import checked_delay
 from engine.sim.request import CASH, Plan, Request, SleeveRequest, moment, plan
 from engine.sim.wide import DESK, is_wide, widened
 
@@ -29,6 +30,7 @@ ARGS = (
     "cash",
     "sleeves",
     "limits",
+    "delay_bars",
 )
 
 
@@ -57,6 +59,7 @@ def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> 
         widened(limits) if wide else limits,
         widened(own) if wide else own,
         (limits, own) if wide else None,
+        checked_delay(given.get("delay_bars", 0)),
     )
 
 

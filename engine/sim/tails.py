@@ -46,8 +46,8 @@ def worst_day(returns: Floats) -> tuple[float | None, str]:
 def under_water(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float) -> tuple[float, float]:
     """(share of bars below the peak so far, longest time from a peak until equity is back there, in days).
 
-    close_ms, equity: (n,) at each close, n >= 1; the first peak is the cash at the first bar's open. A fall that has not recovered
-    counts until the last close.
+    close_ms, equity: (n,) at each close, n >= 1; the first peak is the cash at the first bar's open. A fall that has not
+    recovered counts until the last close.
     """
     times = np.concatenate(([int(close_ms[0]) - timeframe_ms], close_ms))
     curve = np.concatenate(([cash], equity))

@@ -29,6 +29,20 @@ class RunSleeve(NamedTuple):
     bar_ms: int  # its timeframe
 
 
+def traded_sleeves(planned: Any, span: Any) -> list[RunSleeve]:
+    """Name, instrument, lot, last mark and timeframe of every sleeve of a Plan over a Market."""
+    usable = np.isfinite(span.open + span.high + span.low + span.close + span.volume)
+    sleeves = []
+    for s in planned.sleeves:
+        k, own = span.instruments.index(s.key), span.instruments.index(planned.column(s))
+        priced = np.flatnonzero(usable[:, own])
+        mark = float(span.close[priced[-1], own]) if priced.size else 0.0
+        if usable[-1, k] and not usable[-1, own]:  # the clock marks it between its own closes
+            mark = float(span.close[-1, k])
+        sleeves.append(RunSleeve(s.spec.name, s.key, s.instrument.lot_size, mark, s.bar_ms))
+    return sleeves
+
+
 def frame_of(rows: Any) -> pl.DataFrame:
     """A block of rows (kernel.ROW_VIEW, or any structured array with its names) -> frame with `n`, the row's number."""
     columns = {name: np.ascontiguousarray(rows[name]).astype(np.int64) for name in (*COLUMNS, "lots")}

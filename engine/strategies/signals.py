@@ -4,6 +4,7 @@ Called by sim/ and live/ before the core runs. Turns strategy + params + frame +
 fields of core.state.Signal. evaluate() is the only place that runs a person's code; the look-ahead check calls it too.
 """
 
+from collections.abc import Callable
 from math import sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -59,15 +60,28 @@ class Evaluation(NamedTuple):
     hints: SignalFrame  # how to enter and to leave: everything else that it returned, checked
 
 
+Change = Callable[[Evaluation], Evaluation]
+
+
 def signals_of(
-    strategy: Any, params: StrategyParams, frame: FeatureFrame, costs: "Costs", side: str = "both", *, judged: bool = True
+    strategy: Any,
+    params: StrategyParams,
+    frame: FeatureFrame,
+    costs: "Costs",
+    side: str = "both",
+    *,
+    judged: bool = True,
+    change: Change | None = None,
 ) -> Signals:
     """The core's inputs at each close of `frame`, all arrays as long as it.
 
     `side` ("long", "short") silences the other direction; `judged` False leaves out whether range and volume are usual, for
-    limits that do not ask. Raises StrategyError when the strategy breaks its contract.
+    limits that do not ask. `change`: what a simulation makes of the strategy's answer (late, at random); nothing live has one.
+    Raises StrategyError when the strategy breaks its contract.
     """
-    return core_inputs(evaluate(strategy, params, frame), params, frame, costs, side, judged=judged)
+    output = evaluate(strategy, params, frame)
+    output = output if change is None else change(output)
+    return core_inputs(output, params, frame, costs, side, judged=judged)
 
 
 def core_inputs(

@@ -217,7 +217,7 @@ def test_what_cannot_be_vouched_for_is_on_the_card_and_the_raw_signal_is_refused
     warnings = [e["text"] for e in json.loads(row.evidence) if e["role"] == "warning"]
     assert f"the strategy {text}" in warnings
     raw = call(desk(raw_signal={"text": "LIMITS WIDE"}, turn="u2"), "propose_config", wish(value=4))
-    assert (raw.status, "too wide to bind" in raw.text) == ("refused", True)
+    assert (raw.status, "not evidence: LIMITS WIDE" in raw.text) == ("refused", True)
 
 
 def test_a_tightening_tightens_or_is_refused(desk: Any, db: Any) -> None:

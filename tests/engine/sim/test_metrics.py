@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.sim.metrics import DAY_MS, Totals, daily_equity, drawdown, lo_factor, metrics
+from engine.sim.tails import under_water
 
 BAR = 900_000
 START = 19_723 * DAY_MS  # a midnight
@@ -166,3 +167,24 @@ def test_ruin_has_no_ratio():
     assert values["sharpe"] is None
     assert values["cagr_frac"] is None
     assert values["max_drawdown_frac"] == pytest.approx(1.005)
+
+
+def test_the_tail_and_the_worst_day_are_in_the_figures():
+    """Sixty days, three of them the worst 5 %: -1 %, -2 %, -6 %."""
+    returns = np.full(60, 0.002)
+    returns[[3, 30, 50]] = -0.01, -0.06, -0.02
+    values = found(returns)
+    assert values["var_95_frac"] == pytest.approx(0.01)
+    assert values["es_95_frac"] == pytest.approx(0.03)
+    assert values["worst_day_frac"] == pytest.approx(-0.06)
+    assert found(returns[:20])["undefined"]["es_95_frac"] == "fewer than 30 whole days"
+
+
+def test_time_under_water_by_hand():
+    """Cash 100, then 101, 99, 100, 102, 102, 90, 95: four of seven below the peak; a fall of three bars, an open one of two."""
+    close = START + BAR * np.arange(1, 8, dtype=np.int64)
+    share, longest = under_water(close, np.array([101.0, 99, 100, 102, 102, 90, 95]), BAR, 100.0)
+    assert share == pytest.approx(4 / 7)
+    assert longest == pytest.approx(3 * BAR / DAY_MS)
+    assert under_water(close, np.arange(101.0, 108.0), BAR, 100.0) == (0.0, 0.0)
+    assert under_water(close, np.full(7, 99.0), BAR, 100.0) == pytest.approx((1.0, 7 * BAR / DAY_MS))
