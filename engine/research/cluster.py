@@ -30,7 +30,7 @@ def address() -> str:
 
 
 def run_all(runner: Runner, wanted: Sequence[Variation]) -> Iterator[Tried]:
-    """Every variation on the cluster, as they end. Raises BadInput when nobody answers, DataError when a part is lost for good."""
+    """Every variation on the cluster, as they end. BadInput when nobody answers, DataError when a part is lost."""
     from distributed import Client, as_completed
 
     where = address()
@@ -48,7 +48,7 @@ def run_all(runner: Runner, wanted: Sequence[Variation]) -> Iterator[Tried]:
                 continue
             _, together = chunk
             tasks.append(client.submit(task, portable(runner.planned), together, retries=RETRIES, pure=False))
-        for future in as_completed(tasks):
+        for future in as_completed(tasks, loop=client.loop):
             error = future.exception()
             if error is not None:
                 raise DataError(f"the cluster at {where} lost a part of the sweep: {error}", "start the sweep again: it goes on")

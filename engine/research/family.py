@@ -37,7 +37,8 @@ def fingerprint(strategy: Any) -> str:
     tree = ast.parse(source_of(strategy))
     fields = set(strategy.Params.model_fields)
     body = [statement for statement in tree.body if not _labels(statement)]
-    shape = _Shape(fields)
+    arguments = next((s.args.args for s in body if isinstance(s, ast.FunctionDef) and s.name == "signals"), [])
+    shape = _Shape(fields, arguments[1].arg if len(arguments) > 1 else "")
     text = "\n".join(shape.of(statement) for statement in body)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -58,8 +59,8 @@ def _labels(statement: ast.stmt) -> bool:
 class _Shape:
     """Code as text in which every name is a number, in the order in which they come."""
 
-    def __init__(self, fields: set[str]) -> None:
-        self.fields = fields
+    def __init__(self, fields: set[str], params: str) -> None:
+        self.fields, self.params = fields, params  # names of parameters, and what `signals` calls them by
         self.names: dict[str, int] = {}
 
     def of(self, node: Any) -> str:
@@ -71,7 +72,8 @@ class _Shape:
         if isinstance(node, ast.Name):
             return self.name(node.id)
         if isinstance(node, ast.Attribute):
-            kept = node.attr in FRAME or node.attr not in self.fields
+            own = isinstance(node.value, ast.Name) and node.value.id == self.params  # p.low is a parameter, f.low a column
+            kept = not own and (node.attr in FRAME or node.attr not in self.fields)
             return f"{self.of(node.value)}.{node.attr if kept else self.name(node.attr)}"
         if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
             return type(node.operand.value).__name__  # -1 is a constant, too

@@ -1,8 +1,8 @@
 """A sweep from its arguments: checked, run, and every variation a trial of the ledger as soon as it has run.
 
 Called by app/jobs/kinds.py (command, tool) and app/notebook.py. Arguments and result are JSON values. A sweep that was stopped,
-killed or cancelled goes on where it was: what the ledger has with the same data, costs and code is not run again, and nothing counts
-twice.
+killed or cancelled goes on where it was: what the ledger has with the same data, costs and code is not run again, and nothing
+counts twice.
 """
 
 import os
@@ -17,7 +17,7 @@ from engine.errors import BadInput
 from engine.research import cluster, grid, optuna_search
 from engine.research.grid import Variation, Variations
 from engine.research.ledger import Ledger, figures_in, key_of, params_json, trial_id
-from engine.research.sweep import Runner, Tried, ordered, run_all, together_of
+from engine.research.sweep import WORKERS_MAX, Runner, Tried, check_workers, ordered, run_all, together_of
 from engine.research.sweep_report import SweepResult, report
 from engine.sim.checked import check_sleeve, is_own
 from engine.sim.request import Plan
@@ -55,8 +55,8 @@ def sweep(
 ) -> dict[str, Any]:
     """Run a sweep: every variation as a trial, then what they say together (sweep_report.report).
 
-    make: arguments of a backtest -> its plan; engine: the database with the ledger; checks: folder of look-ahead checks. args: those
-    of a backtest, and symbols, vary {key: values}, search, trials, workers, seed. Raises BadInput before anything is run.
+    make: arguments of a backtest -> its plan; engine: the database with the ledger; checks: folder of look-ahead checks. args:
+    those of a backtest, and symbols, vary {key: values}, search, trials, workers, seed. Raises BadInput before anything is run.
     """
     begun = time.perf_counter()
     setup = prepared(make, engine, args)
@@ -75,6 +75,8 @@ def prepared(make: Planner, engine: Engine, args: Mapping[str, Any]) -> SweepSet
     given = {key: value for key, value in args.items() if value is not None}
     own = {key: given.pop(key) for key in OWN_ARGS if key in given}
     plans = [make({**given, "symbol": symbol}) for symbol in symbols_of(own.get("symbols"), given.pop("symbol", None))]
+    own["workers"] = int(own["workers"]) if "workers" in own else min(os.cpu_count() or 1, WORKERS_MAX)
+    check_workers(own["workers"])
     sleeve, vary = plans[0].sleeves[0], own.get("vary") or {}
     own |= {"search": own.get("search") or "grid", "trials": int(own.get("trials") or TRIALS), "seed": int(own.get("seed") or 0)}
     space = space_of(sleeve.strategy, sleeve.params, vary, own)
@@ -172,10 +174,9 @@ def _again(variation: Any, row: Trial) -> Any:
 
 def _run(setup: SweepSetup, wanted: Sequence[Variation]) -> Iterator[Tried]:
     """Every variation on every symbol, as one book each."""
-    workers = int(setup.args.get("workers") or os.cpu_count() or 1)
     by_values: dict[tuple[Any, ...], list[Tried]] = {v.values: [] for v in wanted}
     for runner in setup.runners:
-        for tried in cluster.run_all(runner, wanted) if cluster.address() else run_all(runner, wanted, workers):
+        for tried in cluster.run_all(runner, wanted) if cluster.address() else run_all(runner, wanted, setup.args["workers"]):
             by_values[tried.variation.values].append(tried)
     for variation in wanted:
         found = by_values[variation.values]

@@ -1,4 +1,4 @@
-"""A walk-forward from its arguments: checked, run, and what it came to, as JSON. The stitched result is one trial of its hypothesis.
+"""A walk-forward from its arguments: checked, run, and what it came to, as JSON. The stitched result is one trial.
 
 Called by app/jobs/kinds.py (command, tool) and app/notebook.py. Only what the folds traded out of sample is judged; how well the
 choices did in their own past is shown beside it, as the measure of how much of that was fit.
@@ -8,6 +8,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -131,7 +132,7 @@ def report(engine: Engine, done: Forward, own: Mapping[str, Any]) -> dict[str, A
         "metrics": figures,
         "baselines": baselines(done, held, figures),
         "trial": place.as_json(),
-        "verdict": verdict(figures, summary(rows), place, held),
+        "verdict": verdict(figures, summary(rows), place),
         "edges_text": "positions are carried over fold edges: their levels stay, the new fold's rules go on with them"
         if own["edges"] == "carry"
         else "positions are closed at the market at fold edges",
@@ -233,7 +234,7 @@ def drift(done: Forward) -> dict[str, Any]:
     for n, key in enumerate(done.space.keys):
         values = [one.variation.values[n] for one in done.chosen]
         most, times = Counter(values).most_common(1)[0]
-        changed = sum(a != b for a, b in zip(values, values[1:], strict=False))
+        changed = sum(a != b for a, b in pairwise(values))
         found[key] = {"changed": changed, "values": len(set(values)), "most": most, "most_share": times / len(values)}
     return found
 
@@ -259,7 +260,7 @@ def _three(total: float, ratio: float | None, fall: float) -> dict[str, float | 
     return {"total_return_frac": total, "sharpe": ratio, "max_drawdown_frac": fall}
 
 
-def verdict(figures: Mapping[str, Any], folds: Mapping[str, Any], place: Place, held: Floats) -> str:
+def verdict(figures: Mapping[str, Any], folds: Mapping[str, Any], place: Place) -> str:
     """One sentence: what was left out of sample."""
     ratio, low = figures["sharpe"], figures["sharpe_low"]
     if ratio is None:

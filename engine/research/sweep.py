@@ -1,9 +1,9 @@
 """Many variations of one strategy: features once, signals once for all that agree on what the strategy reads, the leaping kernel
 for each.
 
-Called by app/jobs/research.py (command, tool), research/walkforward.py and notebooks through `sweep`. Turns a Plan and Variations
-into one Tried each: bit for bit what a run of its own would give. Variations of one group run on threads: the kernel holds no lock.
-A strategy that fails in one variation fails there alone.
+Called by research/search.py and research/walkforward.py. Turns a Plan and Variations into one Tried each: bit for bit what a run
+of its own would give. Variations of one group run on threads: the kernel holds no lock. A strategy that fails in one variation
+fails there alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -117,6 +117,12 @@ class Runner:
         return TrialFigures(returns, first, sharpe_of(returns), total, found.fall_frac, ledger.trips, more)
 
 
+def check_workers(workers: int) -> None:
+    """BadInput for a number of threads that no sweep takes."""
+    if not 1 <= workers <= WORKERS_MAX:
+        raise BadInput(f"--workers {workers} is out of bounds", f"allowed is 1 to {WORKERS_MAX}")
+
+
 def run_all(
     runner: Runner,
     wanted: Sequence[Variation],
@@ -124,8 +130,6 @@ def run_all(
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Tried]:
     """Every variation, grouped by its signals and not in their order; ends early when `stopped` says so."""
-    if not 1 <= workers <= WORKERS_MAX:
-        raise BadInput(f"--workers {workers} is out of bounds", f"allowed is 1 to {WORKERS_MAX}")
     with ThreadPoolExecutor(workers) as pool:
         waiting: list[Future[list[Tried]]] = []
         benches = [runner.bench() for _ in range(workers)]
@@ -169,7 +173,7 @@ def chunks(runner: Runner, wanted: Sequence[Variation]) -> Iterator[tuple[Group,
 
 
 def ordered(runner: Runner, wanted: Sequence[Variation]) -> list[Variation]:
-    """The variations, those of equal signals side by side: by the values of what the strategy reads at the first that it takes."""
+    """The variations, those of equal signals side by side: by the values of what the strategy reads."""
     for variation in wanted:
         try:
             group = runner.group_of(variation.params)

@@ -140,8 +140,9 @@ def verdict(good: Sequence[Tried], best: Place | None, overfit: Overfit, luck: f
         return f"Cannot be told from luck ({best.reason}): {shown}{expected}{held}."
     plateau = best.plateau.word
     if chance >= DEFLATED_MIN and (overfit.value is None or overfit.value < PBO_MAX) and plateau == "yes":
-        return f"Beyond luck on these bars: {shown}, deflated Sharpe {chance:.2f}{expected}{held}; plateau {plateau}. Walk it forward."
-    return f"Not beyond luck: {shown}, deflated Sharpe {chance:.2f} (needed {DEFLATED_MIN}){expected}{held}; plateau {plateau}."
+        return f"Beyond luck on these bars: {shown}, deflated Sharpe {chance:.2f}{expected}{held}; plateau yes. Walk it forward."
+    needed = f"deflated Sharpe {chance:.2f} (needed {DEFLATED_MIN})"
+    return f"Not beyond luck: {shown}, {needed}{expected}{held}; plateau {plateau}."
 
 
 def span_text(found: Mapping[str, Any]) -> str:

@@ -1,9 +1,9 @@
 """Walk-forward: parameters chosen inside each fold's past alone, traded on what came next, stitched into one honest curve.
 
-Called by research/search_forward.py. Every variation runs on the fold's training bars; the best one trades the test bars. The test
-windows are one run of the engine: cash, position, breakers and the record that sizing learns from are carried from fold to fold,
-and only the parameters change. At an edge a position is carried (its levels stay, the new fold's rules go on with it) or closed
-at the market by the strategy's own exit signal.
+Called by research/search_forward.py. Every variation runs on the fold's training bars; the best one trades the test bars. The
+test windows are one run of the engine: cash, position, breakers and the record that sizing learns from are carried from fold to
+fold, and only the parameters change. At an edge a position is carried (its levels stay, the new fold's rules go on with it) or
+closed at the market by the strategy's own exit signal.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,11 +1,12 @@
 """Walk-forward windows: train on the past, test on what comes next, and never both on the same bars.
 
-Called by research/walkforward.py. Turns a span and lengths (`60d`, `12h`) into Folds, as bar numbers and as times; `audit` looks at
-them again with nothing but their times.
+Called by research/walkforward.py. Turns a span and lengths (`60d`, `12h`) into Folds of bar numbers; `audit` looks at them again
+with nothing but their times.
 """
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -87,7 +88,7 @@ def audit(folds: Sequence[Fold], close_ms: Times, bar_ms: int) -> Audit:
         gaps.append((first_ms - known_ms) // bar_ms)
         if known_ms > first_ms:
             return Audit(False, f"fold {fold.number}: training ends at {utc(known_ms)}, its test begins at {utc(first_ms)}")
-    for one, after in zip(folds, folds[1:], strict=False):
+    for one, after in pairwise(folds):
         if after.test[0] < one.test[1]:
             return Audit(False, f"folds {one.number} and {after.number} test the same bars")
     bars = "bar" if min(gaps) == 1 else "bars"
