@@ -150,8 +150,16 @@ def comparison_result(
     table = Table((*columns, f"difference a day ({level})", "verdict"), tuple(rows))
     evidence = tuple(Evidence("run", run["run_id"]) for run in found)
     data = summary(setups, found, told, sleeve)
-    text = " ".join([*sentences(ctx, setups, found, told, same), method(told)])
+    text = " ".join([*sentences(ctx, setups, found, told, same), method(told), tried(ctx, told)]).strip()
     return ToolResult("ok", text, tuple(facts), evidence, table, data)
+
+
+def tried(ctx: ToolContext, told: Sequence[Any]) -> str:
+    """Of each variant: which of how many of its hypothesis it is, and what is left of its Sharpe ratio after so many."""
+    from engine.research.ledger import place_of_run
+
+    places = [(setup.label, place_of_run(ctx.engine, run["run_id"])) for _, setup, run, _ in told]
+    return " ".join(f"{label} is {place.text}." for label, place in places if place is not None)
 
 
 def gap_facts(handle: str, subject: str, run_id: str, gap: bootstrap.Difference) -> tuple[Fact, ...]:

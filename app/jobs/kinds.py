@@ -63,7 +63,9 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
     done = simulate(found, lambda share: progress(0.9 * share), home.setup.checks)
     now = time.time_ns() // 1_000_000
     trial = ledger.note_run(home.engine, done, SOURCE.get(), now)  # before it is stored: what was seen counts
-    done.report["trial"] = ledger.place_of(home.engine, trial).as_json()
+    place = ledger.place_of(home.engine, trial)
+    done.report["trial"] = place.as_json()
+    done.report["notes"].insert(0, f"as of this run {place.text}")
     try:
         kept = runs.keep(done.report, done.frames(), done.page, now)
     except OSError as error:

@@ -5,7 +5,7 @@ warnings; app/cli/card.py, app/ui/card.py and app/slack/blocks.py only paint the
 table (TABLES), the first row is the head.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.home.home import Home
@@ -16,6 +16,7 @@ from engine.control.evidence import comparison_text, equal_worst_case, verdict_w
 from engine.control.outcome import runs_now
 from engine.control.proposals import view
 from engine.errors import DeskError
+from engine.research.ledger import place_of_run
 from engine.sim.life import life_of
 from engine.store.runs import Runs
 from engine.store.tables import Proposal
@@ -172,6 +173,7 @@ def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:
         cells = tuple(str((run.get("life") or {}).get(part) or NONE) for run in runs.values())
         if any(cell != NONE for cell in cells):
             yield CardRow(label, cells, "evidence")
+    yield from _trials(runs.values())
     for role, run in runs.items():
         if (run.get("life") or {}).get("ended"):
             yield CardRow(f"{role} run", (run["life"]["text"],), "finding")
@@ -185,6 +187,17 @@ def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:
         apart = all(e.get("verdict") != "not comparable" for e in value["evidence"])
         word = "CANNOT BE TOLD APART" if apart else "ARE NOT COMPARABLE"
         yield CardRow("verdict", (f"THE TWO {word} on this evidence",), "finding")
+
+
+def _trials(runs: Collection[Mapping[str, Any]]) -> Iterator[CardRow]:
+    """Which of how many variants of its hypothesis each run is, and what is left of its Sharpe ratio after so many."""
+    if not any(run.get("trial") for run in runs):
+        return
+    found = [run.get("trial") or {} for run in runs]
+    which = tuple(f"{one['number']:,} of {one['trials']:,}" if one else NONE for one in found)
+    yield CardRow("variant", which, "evidence")
+    yield CardRow("deflated Sharpe", tuple(_figure(one.get("deflated_sharpe"), "ratio") for one in found), "evidence")
+    yield CardRow("plateau", tuple(str(one.get("plateau") or NONE) for one in found), "evidence")
 
 
 def _data(run: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -251,7 +264,8 @@ def _run(home: Home, run_id: str) -> dict[str, Any]:
     place = {k: data.get(k) for k in ("source", "bars", "first_ms", "last_ms")}
     life = life_of(run)
     lived = {"text": life.text, "share": life.share, "ended": life.ended, "stopped_ms": life.stopped_ms}
-    return {"run_id": run_id, "metrics": figures, **place, "life": lived}
+    tried = place_of_run(home.engine, run_id)
+    return {"run_id": run_id, "metrics": figures, **place, "life": lived, "trial": tried and tried.as_json()}
 
 
 def _warnings(home: Home, value: Mapping[str, Any]) -> list[str]:

@@ -277,7 +277,7 @@ class Outcome(NamedTuple):
     rows: np.ndarray  # ROW_VIEW; none unless asked for
 
 
-class Variations:
+class SleeveRuns:
     """One sleeve over the same bars under one Rules after another.
 
     Bars, blocks and scratch memory are made once. `run` leaves what run_records would, bit for bit.

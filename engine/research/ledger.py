@@ -37,7 +37,7 @@ class TrialFigures(NamedTuple):
     more: Mapping[str, Any] = {}  # fees, funding, slippage
 
 
-class Place(NamedTuple):
+class TrialPlace(NamedTuple):
     """Where a trial is among all of its hypothesis."""
 
     hypothesis: str
@@ -107,7 +107,7 @@ def params_json(plans: Sequence[Plan]) -> str:
     return json.dumps(sets[0] if all(values == sets[0] for values in sets) else found, sort_keys=True)
 
 
-class Ledger:
+class TrialLedger:
     """One hypothesis under one setting: what makes rows of a run or of a sweep's variations."""
 
     def __init__(self, engine: Engine, plans: Sequence[Plan], first_ms: int, last_ms: int, now_ms: int) -> None:
@@ -161,7 +161,7 @@ def key_of(plans: Sequence[Plan]) -> str:
 def note_run(engine: Engine, run: Any, source: str, now_ms: int) -> Trial:
     """A finished Backtest as a trial, kept."""
     planned, data = run.plan, run.report["data"]
-    ledger = Ledger(engine, [planned], data["first_ms"], data["last_ms"], now_ms)
+    ledger = TrialLedger(engine, [planned], data["first_ms"], data["last_ms"], now_ms)
     curve = next(iter(run.curves.values()))
     row = ledger.row([planned], figures_of(run.report, run.close_ms, curve, planned.clock_ms), source)
     wanted = row.id
@@ -171,16 +171,16 @@ def note_run(engine: Engine, run: Any, source: str, now_ms: int) -> Trial:
     return kept
 
 
-def place_of(engine: Engine, row: Trial) -> Place:
+def place_of(engine: Engine, row: Trial) -> TrialPlace:
     """The place of a trial among all that were run of its hypothesis up to now."""
     all_of_it = trials.others_of(engine, row.hypothesis)
     found = deflated_sharpe(trials.daily_of(row), [one.sharpe for one in all_of_it], len(all_of_it))
     alike = [(json.loads(one.params), one.sharpe) for one in all_of_it if one.setting == row.setting]
     plateau = plateau_of(trials.params_of(row), row.sharpe, alike)
-    return Place(row.hypothesis, row.number, len(all_of_it), row.sharpe, found.probability, found.reason, plateau)
+    return TrialPlace(row.hypothesis, row.number, len(all_of_it), row.sharpe, found.probability, found.reason, plateau)
 
 
-def place_of_run(engine: Engine, run_id: str) -> Place | None:
+def place_of_run(engine: Engine, run_id: str) -> TrialPlace | None:
     """The same of a stored run; None for one that is in no ledger."""
     row = trials.of_run(engine, run_id)
     return None if row is None else place_of(engine, row)

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from engine.errors import BadInput
 from engine.research import cluster, grid, optuna_search
 from engine.research.grid import Variation, Variations
-from engine.research.ledger import Ledger, figures_in, key_of, params_json, trial_id
+from engine.research.ledger import TrialLedger, figures_in, key_of, params_json, trial_id
 from engine.research.sweep import WORKERS_MAX, Runner, Tried, check_workers, ordered, run_all, together_of
 from engine.research.sweep_report import SweepResult, report
 from engine.sim.checked import check_sleeve, is_own
@@ -41,7 +41,7 @@ class SweepSetup(NamedTuple):
 
     runners: list[Runner]  # one a symbol
     space: Variations
-    ledger: Ledger
+    ledger: TrialLedger
     sweep_id: str
     args: Mapping[str, Any]
 
@@ -86,7 +86,7 @@ def prepared(make: Planner, engine: Engine, args: Mapping[str, Any]) -> SweepSet
     if first >= last:
         raise BadInput("the symbols share no bars in that span", "choose a span that all of them have")
     now, bar_ms = time.time_ns() // 1_000_000, plans[0].clock_ms
-    ledger = Ledger(engine, plans, first - bar_ms, last - bar_ms, now)
+    ledger = TrialLedger(engine, plans, first - bar_ms, last - bar_ms, now)
     asked = sha256_of_json([ledger.setting, space.keys, space.axes, own["search"], own["trials"], own["seed"]])
     return SweepSetup(runners, space, ledger, f"s-{asked[:8]}", own)
 

@@ -18,10 +18,10 @@ from sqlalchemy import Engine
 from engine.clock import utc_day
 from engine.errors import BadInput
 from engine.research.grid import Variations
-from engine.research.ledger import Ledger, Place, figures_of, place_of, sharpe_of
+from engine.research.ledger import TrialLedger, TrialPlace, figures_of, place_of, sharpe_of
 from engine.research.search import Planner, space_of
 from engine.research.sweep import Runner
-from engine.research.walkforward import CHOICES, EDGES, Chosen, Stitched, choose, stitch
+from engine.research.walkforward import CHOICES, EDGES, FoldChoice, Stitched, choose, stitch
 from engine.research.windows import Audit, Fold, audit, folds_of, length_ms
 from engine.sim.checked import check_sleeve, is_own
 from engine.sim.excursions import hold
@@ -45,7 +45,7 @@ class Forward(NamedTuple):
 
     runner: Runner
     space: Variations
-    chosen: Sequence[Chosen]
+    chosen: Sequence[FoldChoice]
     stitched: Stitched
     checked: Audit
 
@@ -169,11 +169,11 @@ def hold_of(done: Forward) -> Floats:
     return hold(span._replace(open=span.open[cut], close=span.close[cut]), [0], done.runner.cash)
 
 
-def kept(engine: Engine, done: Forward, own: Mapping[str, Any], figures: Mapping[str, Any]) -> Place:
+def kept(engine: Engine, done: Forward, own: Mapping[str, Any], figures: Mapping[str, Any]) -> TrialPlace:
     """The stitched result as a trial of its hypothesis, and its place."""
     planned, close_ms = done.runner.planned, done.close_ms
     ends = int(close_ms[0]) - planned.clock_ms, int(close_ms[-1]) - planned.clock_ms
-    ledger = Ledger(engine, [planned], *ends, time.time_ns() // 1_000_000)
+    ledger = TrialLedger(engine, [planned], *ends, time.time_ns() // 1_000_000)
     run = {"metrics": figures, "cash": done.runner.cash}
     row = ledger.row([planned], figures_of(run, close_ms, done.stitched.equity, planned.clock_ms), "walkforward")
     names = ("train", "test", "step", "embargo", "edges", "choose", "search")
@@ -260,7 +260,7 @@ def _three(total: float, ratio: float | None, fall: float) -> dict[str, float | 
     return {"total_return_frac": total, "sharpe": ratio, "max_drawdown_frac": fall}
 
 
-def verdict(figures: Mapping[str, Any], folds: Mapping[str, Any], place: Place) -> str:
+def verdict(figures: Mapping[str, Any], folds: Mapping[str, Any], place: TrialPlace) -> str:
     """One sentence: what was left out of sample."""
     ratio, low = figures["sharpe"], figures["sharpe_low"]
     if ratio is None:

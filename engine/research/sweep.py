@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.clock import DAY_MS
 from engine.core.kernel import Outcome, bar_records, block_records, guided, signal_columns
-from engine.core.kernel import Variations as Bench
+from engine.core.kernel import SleeveRuns as Bench
 from engine.errors import BadInput, DeskError
 from engine.research.grid import Variation
 from engine.research.ledger import TrialFigures, sharpe_of

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from engine.clock import utc_day
 from engine.research.grid import Variations
-from engine.research.ledger import Ledger, Place, matrix_of, place_of
+from engine.research.ledger import TrialLedger, TrialPlace, matrix_of, place_of
 from engine.research.overfit import BLOCKS, Overfit, best_of_luck, pbo
 from engine.research.plateau import plateau_of
 from engine.research.sweep import Tried, heat, ranked
@@ -30,7 +30,7 @@ class SweepResult(NamedTuple):
     """A finished sweep."""
 
     sweep_id: str
-    ledger: Ledger
+    ledger: TrialLedger
     space: Variations
     search: str
     tried: Sequence[tuple[Tried, Trial | None]]
@@ -76,7 +76,7 @@ def report(engine: Engine, found: SweepResult) -> dict[str, Any]:
     }
 
 
-def about(ledger: Ledger) -> dict[str, Any]:
+def about(ledger: TrialLedger) -> dict[str, Any]:
     """What was swept, on which bars."""
     planned = ledger.plans[0]
     symbols = [s.spec.symbol for one in ledger.plans for s in one.sleeves]
@@ -116,7 +116,7 @@ def line(one: Tried, row: Trial, ratios: Mapping[tuple[Any, ...], float | None],
     ]
 
 
-def best_of(keys: Sequence[str], one: Tried, place: Place) -> dict[str, Any]:
+def best_of(keys: Sequence[str], one: Tried, place: TrialPlace) -> dict[str, Any]:
     """The best variation with its place in the ledger."""
     figures = one.figures
     assert figures is not None  # noqa: S101 - the best one ran
@@ -124,7 +124,7 @@ def best_of(keys: Sequence[str], one: Tried, place: Place) -> dict[str, Any]:
     return {"params": values_of(keys, one), **own, "trial": place.as_json()}
 
 
-def verdict(good: Sequence[Tried], best: Place | None, overfit: Overfit, luck: float | None) -> str:
+def verdict(good: Sequence[Tried], best: TrialPlace | None, overfit: Overfit, luck: float | None) -> str:
     """One sentence: does the search show anything beyond luck?"""
     if best is None or not good:
         return "Nothing ran: every variation failed."

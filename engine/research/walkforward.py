@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from engine.core.kernel import Carried, block_records
-from engine.core.kernel import Variations as Bench
+from engine.core.kernel import SleeveRuns as Bench
 from engine.core.state import LEAVE_LONG, LEAVE_SHORT, Signal
 from engine.errors import BadInput, DeskError
 from engine.research.grid import Variation
@@ -32,7 +32,7 @@ ROOM = 20_000  # rows of a test window that memory is asked for first
 Progress = Callable[[float], None]
 
 
-class Chosen(NamedTuple):
+class FoldChoice(NamedTuple):
     """What a fold's past says: the variation, its Sharpe ratio there, and how many could be judged."""
 
     fold: Fold
@@ -57,7 +57,7 @@ def choose(
     wanted: Sequence[Variation],
     by: Choose = "best",
     progress: Progress = lambda _done: None,
-) -> list[Chosen]:
+) -> list[FoldChoice]:
     """Every fold's choice. Variations share their signals over all folds: they are computed once over the whole history."""
     keys, ratios = ordered(runner, wanted), np.full((len(folds), len(wanted)), np.nan)
     place = {variation.values: n for n, variation in enumerate(wanted)}
@@ -98,7 +98,7 @@ def train_ratio(runner: Runner, fold: Fold, bench: Bench, group: Group, rules: A
     return sharpe_of(daily_returns(np.where(at >= 0, found.equity, runner.cash)))
 
 
-def picked(fold: Fold, ratios: Floats, wanted: Sequence[Variation], by: Choose, failed: str, out: set[int]) -> Chosen:
+def picked(fold: Fold, ratios: Floats, wanted: Sequence[Variation], by: Choose, failed: str, out: set[int]) -> FoldChoice:
     """The best of a fold; by plateau: of the mean with the neighbours. Without any ratio the first variation that ran."""
     judged = np.isfinite(ratios)
     scores = ratios
@@ -109,7 +109,7 @@ def picked(fold: Fold, ratios: Floats, wanted: Sequence[Variation], by: Choose, 
         if judged.any()
         else next(k for k in range(len(wanted)) if k not in out)
     )
-    return Chosen(fold, wanted[n], float(ratios[n]) if judged[n] else None, int(judged.sum()), failed)
+    return FoldChoice(fold, wanted[n], float(ratios[n]) if judged[n] else None, int(judged.sum()), failed)
 
 
 def smoothed(n: int, ratios: Floats, wanted: Sequence[Variation]) -> float:
@@ -120,7 +120,7 @@ def smoothed(n: int, ratios: Floats, wanted: Sequence[Variation]) -> float:
     return float(np.mean([ratios[n], *near]))
 
 
-def stitch(runner: Runner, chosen: Sequence[Chosen], edges: Edges) -> Stitched:
+def stitch(runner: Runner, chosen: Sequence[FoldChoice], edges: Edges) -> Stitched:
     """The chosen variations on their test windows, one run from the first test bar to the last.
 
     Between a test window and the next one nothing is entered; what is open is managed.

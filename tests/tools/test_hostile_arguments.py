@@ -24,6 +24,8 @@ from tools.catalog import ENTRIES, TOOLS, CatalogEntry, call
 from tools.common.contract import RESULT_TEXT_MAX, Effect, JobView, ToolContext
 
 CHANGE = [{"key": "stop_atr", "value": 1.5}]
+VARY = ["stop_atr=1,2", "fast_bars=30"]
+WIDE = "slow_bars=500:2000:1"
 LESS = [{"key": "leverage_max", "value": 1}]
 RUN = "the id of the stored run"
 # arguments with which each tool does something on the desk below; every hostile call changes one of them
@@ -83,6 +85,11 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "compare": {"variants": [{"changes": CHANGE}], "sleeve": "trend-btc", "start": "2025-01", "end": "2025-02"},
     "leaks": {"strategy": "trend", "symbol": "BTC-USDT", "timeframe": "1h", "venue": "binance"},
+    "sweep": {"strategy": "trend", "symbol": "BTC-USDT", "timeframe": "1h", "vary": VARY}
+    | {"start": "2025-01", "end": "2025-02", "trials": 5},
+    "walkforward": {"strategy": "trend", "symbol": "BTC-USDT", "timeframe": "1h", "vary": VARY}
+    | {"start": "2025-01", "end": "2025-02", "train": "30d", "test": "5d", "edges": "carry"},
+    "trials": {"hypothesis": "trend"},
     "attribution": {"since": "2025-03-04", "until": "2025-03-06"},
     "probe": {},
     "propose_config": {"sleeve": "trend-btc", "changes": CHANGE, "rationale": "less", "start": "2025-01", "end": "2025-02"},
@@ -234,6 +241,17 @@ WRONG: dict[str, tuple[dict[str, Any], ...]] = {
         {"variants": [{"changes": CHANGE}], "sleeve": "trend-btc", "start": "2025-03", "end": "2025-02"},
     ),
     "leaks": ({"strategy": "trend", "timeframe": "7m"},),
+    "sweep": (
+        {"strategy": "trend", "symbol": "BTC-USDT", "vary": VARY, "start": "2025-02", "end": "2025-02"},
+        {"strategy": "trend", "symbol": "BTC-USDT", "vary": [*VARY, *VARY]},
+        {"strategy": "trend", "symbol": "BTC-USDT", "vary": ["stop_atr=-1,2"]},
+        {"strategy": "trend", "symbol": "BTC-USDT", "vary": ["fast_bars=5:400:1", WIDE]},
+    ),
+    "walkforward": (
+        {"strategy": "trend", "symbol": "BTC-USDT", "vary": []},
+        {"strategy": "trend", "symbol": "BTC-USDT", "vary": ["stop_atr=2"]},
+        {"strategy": "trend", "symbol": "BTC-USDT", "vary": VARY, "train": "soon"},
+    ),
     "attribution": ({"since": "2025-03-06", "until": "2025-03-04"},),
     "probe": ({"deep": True},),
 }
@@ -251,7 +269,7 @@ def test_a_refused_computation_starts_no_job(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
-@pytest.mark.parametrize("name", ["backtest", "compare", "leaks", "propose_config"])
+@pytest.mark.parametrize("name", ["backtest", "compare", "leaks", "sweep", "walkforward", "propose_config"])
 def test_a_job_that_died_without_a_word_is_a_failure_in_words(desk: Desk, name: str, state: Any) -> None:
     """No error text, or one full of escape sequences: the answer is `failed`, readable, and leaves no proposal."""
     for error in (None, "", "\x1b[31mKilled\u202e" + "x" * 9_000):

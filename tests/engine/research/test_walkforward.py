@@ -36,7 +36,7 @@ def runner_of(make: Planner) -> sweep.Runner:
     return sweep.Runner(make(ASKED))
 
 
-def chosen_of(make: Planner, runner: sweep.Runner, **more: Any) -> tuple[list[Fold], list[walkforward.Chosen]]:
+def chosen_of(make: Planner, runner: sweep.Runner, **more: Any) -> tuple[list[Fold], list[walkforward.FoldChoice]]:
     """Folds of ten and three days, and their choices."""
     folds = search_forward.folds_in(runner, {**search_forward.DEFAULTS, **LENGTHS, **more})
     space = grid.grid(trend, runner.sleeve.params, VARY)
