@@ -3,6 +3,7 @@
 python -m bench            all of them
 python -m bench peers      strategy A against vectorbt and backtesting.py
 python -m bench agreement  on recorded bars (NIGHTDESK_DATA): round trips in common with the peers
+python -m bench sweep      1,000 variations of strategy A: as a sweep, one by one, and vectorbt
 python -m bench core       ns a bar and sleeve, plain-Python step
 python -m bench fold       10,000 events of a journal to the state
 python -m bench commands   what a person waits for, and what a resting desk costs
@@ -172,10 +173,12 @@ def main(chosen: list[str]) -> None:
     from bench.commands import commands
     from bench.folding import folding
     from bench.office import office
+    from bench.sweep import sweep_table
 
     tables = {
         "peers": peers,
         "agreement": agreement_table,
+        "sweep": sweep_table,
         "core": core_table,
         "fold": folding,
         "commands": commands,

@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 CASH, FEE, FAST, SLOW, STOP, TARGET, TRAIL = 100_000_000.0, 0.0005, 50, 200, 0.01, 0.02, 0.015
+SWEEP_FAST, SWEEP_SLOW = tuple(range(20, 120, 10)), tuple(range(150, 450, 30))  # a hundred pairs of averages
+SWEEP_STOP = tuple(k / 1000 for k in range(5, 25, 2))  # ten stops each
 FIRST_S = 1_577_836_800
 SEED, START, TICK = 20260101, 50_000.0, 0.1
 WARM_BARS = 3_000

@@ -24,6 +24,7 @@ from .state import DAY_MS, NONE, R_DAY_LOSS, R_NONE, R_PAUSE, Bar, Desk, Guard, 
 from .step import cost_now, enters, usable, wants
 
 BLOCK = 16  # bars folded into one
+NEARLY = 1.0 - 1e-12
 
 
 def run(
@@ -331,5 +332,7 @@ def deepest_fall(equity: Any, cash: float) -> tuple[float, float]:
     for k in range(len(equity)):
         peak = max(peak, equity[k])
         below = peak - equity[k]
-        money, share = max(money, below), max(share, below / peak)
+        money = max(money, below)
+        if below > share * peak * NEARLY:  # a division costs as much as all else here
+            share = max(share, below / peak)
     return share, money

@@ -70,6 +70,10 @@ class Runner:
         self.midnights, self.at = midnights_of(self.span.close_ms, planned.clock_ms)
         self._groups: list[Group] = []
 
+    def forget(self) -> None:
+        """Drop features and signals that were computed."""
+        self.frame, self._groups = self.frame.prefix(len(self.frame)), []
+
     def bench(self) -> Bench:
         """Scratch memory for one thread."""
         return Bench(self.bars, self.blocks, 1, self.planned.request.limits, self.cash)
@@ -79,7 +83,7 @@ class Runner:
         found = next((group for group in self._groups if group.fits(params)), None)
         if found is None:
             if sum(values.nbytes for values in self.frame.cached()) > CACHE_BYTES_MAX:
-                self.frame = self.frame.prefix(len(self.frame))
+                self.forget()
             watched, sleeve = WatchedParams(params), self.sleeve
             output = evaluate(sleeve.strategy, params, self.frame, watched)
             change = delaying(sleeve.delay_bars)
