@@ -30,7 +30,7 @@ FORWARD = {"train_sharpe": "ratio", "sharpe": "ratio", "return_frac": "frac", "h
 TRIED = {"sharpe": "ratio", "total_return_frac": "frac", "max_drawdown_frac": "frac", "trips": "count"}
 
 
-class SearchArgs(Args):
+class ResearchArgs(Args):
     """`vary`: `stop_atr=1,2,3` or `stop_atr=1:4:0.5` (low, high, step); one value alone sets it."""
 
     strategy: str = Field(max_length=60)
@@ -41,13 +41,13 @@ class SearchArgs(Args):
     vary: list[Annotated[str, Field(max_length=200)]] = Field(min_length=1, max_length=12)
 
 
-class SweepArgs(SearchArgs):
+class SweepArgs(ResearchArgs):
     """`trials`: so many at random; null: every combination."""
 
     trials: int | None = Field(None, ge=1, le=5_000)
 
 
-class WalkforwardArgs(SearchArgs):
+class WalkforwardArgs(ResearchArgs):
     """`train`, `test`: 60d, 12h."""
 
     train: str | None = Field(None, max_length=12)
@@ -61,7 +61,7 @@ class TrialsArgs(Args):
     hypothesis: str | None = Field(None, max_length=120)
 
 
-def asked_of(ctx: ToolContext, args: SearchArgs) -> dict[str, Any]:
+def asked_of(ctx: ToolContext, args: ResearchArgs) -> dict[str, Any]:
     """The arguments of a search as its job takes them."""
     start, end = span_of(ctx, args.start, args.end)
     given = parse_vary(args.vary)
