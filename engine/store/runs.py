@@ -85,7 +85,7 @@ class Runs:
         for n in range(1, TRIES):
             run_id = stem if n == 1 else f"{stem}-{n}"
             place = self.folder / f"{NEW}{run_id}"
-            if (self.folder / run_id).exists():
+            if (self.folder / run_id).exists() or self._has_row(run_id):  # a folder may have been moved away
                 continue
             try:
                 place.mkdir()
@@ -98,6 +98,16 @@ class Runs:
                 raise
             return run_id, place
         raise DataError(f"{self.folder} holds {TRIES} runs named {stem}", "move old runs away")
+
+    def _has_row(self, run_id: str) -> bool:
+        """Whether the database knows a run of that id."""
+        if self.engine is None:
+            return False
+        from engine.store.db import read
+        from engine.store.tables import Run
+
+        with read(self.engine) as session:
+            return session.get(Run, run_id) is not None
 
     def _sweep(self) -> None:
         """Remove unfinished folders of processes that no longer run."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -58,6 +59,12 @@ def test_the_same_work_again_gets_another_name(runs):
     ids = [keep(runs)["run_id"] for _ in range(3)]
     assert ids == ["r-20250314-1a2b3c4d", "r-20250314-1a2b3c4d-2", "r-20250314-1a2b3c4d-3"]
     assert all(ID.fullmatch(run_id) for run_id in ids)
+
+
+def test_a_folder_that_was_moved_away_keeps_its_name(runs):
+    """The row of the run that is gone stays; the same work gets the next id, on the same day, too."""
+    shutil.rmtree(keep(runs)["folder"])
+    assert keep(runs)["run_id"] == "r-20250314-1a2b3c4d-2"
 
 
 def test_the_cache_answers_by_key_while_the_files_are_there(runs):
