@@ -14,7 +14,13 @@ import polars as pl
 from bench import work
 from engine.errors import BadInput
 
-SERIES = ("binance_BTC-USDT_perp_1m", "binance_BTC-USDT_perp_5m", "binance_BTC-USDT_perp_15m", "binance_BTC-USDT_perp_1h")
+SERIES = tuple(
+    f"binance_{symbol}-USDT_perp_{timeframe}"
+    for symbol, timeframe in (
+        ("BTC", "1m"), ("BTC", "5m"), ("BTC", "15m"), ("BTC", "1h"), ("ETH", "15m"), ("ETH", "1h"), ("SOL", "15m"), ("SOL", "1h"),
+        ("XRP", "15m"), ("BNB", "1h"),
+    )
+)  # fmt: skip
 PRICES = ("open", "high", "low", "close", "volume")
 
 

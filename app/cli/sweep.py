@@ -145,6 +145,7 @@ def text_of(found: Mapping[str, Any]) -> Any:
         lines.insert(0, f"LOOK-AHEAD: {found['leaks'].get('text')}")
     if found["refused"]:
         lines.append(f"{found['refused']:,} combinations are not accepted by the strategy: {found['refused_why']}")
+    lines += [f"note: {note}" for note in found["notes"]]
     lines += [f"failed: {words_of(one['params'])}: {one['error']}" for one in found["failed"]]
     if found["failed_count"] > len(found["failed"]):
         lines.append(f"failed: {found['failed_count'] - len(found['failed'])} more")
@@ -178,6 +179,7 @@ def forward_text(found: Mapping[str, Any]) -> Any:
         f"{folds['folds']} won, {folds['better_than_hold']} better than holding",
         f"round trips {metrics['trades']:,}, fees {num(metrics['fees'])}, "
         f"drawdown {pct(metrics['max_drawdown_frac']).lstrip('+')}",
+        *(f"note: {note}" for note in found["notes"]),
         *(drift_text(key, one, folds["folds"]) for key, one in found["drift"].items()),
         found["trial"]["text"],
     ]

@@ -21,6 +21,7 @@ from engine.research.grid import Variations
 from engine.research.ledger import TrialLedger, TrialPlace, figures_of, place_of, sharpe_of
 from engine.research.search import Planner, space_of
 from engine.research.sweep import Runner
+from engine.research.universe import notes_of
 from engine.research.walkforward import CHOICES, EDGES, FoldChoice, Stitched, choose, stitch
 from engine.research.windows import Audit, Fold, audit, folds_of, length_ms
 from engine.sim.checked import check_sleeve, is_own
@@ -132,6 +133,7 @@ def report(engine: Engine, done: Forward, own: Mapping[str, Any]) -> dict[str, A
         "metrics": figures,
         "baselines": baselines(done, held, figures),
         "trial": place.as_json(),
+        "notes": notes_of([planned], int(done.runner.span.close_ms[0]) - planned.clock_ms, ends[1]),
         "verdict": verdict(figures, summary(rows), place),
         "edges_text": "positions are carried over fold edges: their levels stay, the new fold's rules go on with them"
         if own["edges"] == "carry"

@@ -15,6 +15,7 @@ from engine.research.ledger import TrialLedger, TrialPlace, matrix_of, place_of
 from engine.research.overfit import BLOCKS, Overfit, best_of_luck, pbo
 from engine.research.plateau import plateau_of
 from engine.research.sweep import Tried, heat, ranked
+from engine.research.universe import notes_of
 from engine.sim.leaks import leaks_of
 from engine.store import trials
 from engine.store.tables import Trial
@@ -72,6 +73,7 @@ def report(engine: Engine, found: SweepResult) -> dict[str, Any]:
         "pbo": overfit.value,
         "pbo_reason": overfit.reason or None,
         "leaks": leaks_of(list(found.leaks)),
+        "notes": notes_of(found.ledger.plans, found.ledger.first_ms, found.ledger.last_ms),
         "verdict": verdict(good, best, overfit, None if luck is None else luck.value),
     }
 
