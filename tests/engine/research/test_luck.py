@@ -1,4 +1,4 @@
-"""A search over noise finds nothing, a search over a planted edge finds it: the verdict is about the market, not about the search."""
+"""A search over noise finds nothing, over a planted edge it finds it: the verdict is about the market, not the search."""
 
 from pathlib import Path
 from typing import Any
