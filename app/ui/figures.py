@@ -3,6 +3,7 @@
 A minus is a real one; only a profit or a loss has a plus (`sign=True`), zero has no sign; a narrow space stands before % and R.
 """
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -40,8 +41,11 @@ def in_r(value: Any) -> str:
 
 
 def price(value: Any) -> str:
-    """A price, with fewer digits the larger it is."""
-    return number(value, 1 if abs(value) >= 10_000 else 2 if abs(value) >= 10 else 5) if is_number(value) else NONE
+    """A price, with fewer digits the larger it is; of a coin below a cent six that count."""
+    if not is_number(value):
+        return NONE
+    small = 5 if abs(value) >= 0.1 or value == 0 else min(15, 5 - math.floor(math.log10(abs(value))))
+    return number(value, 1 if abs(value) >= 10_000 else 2 if abs(value) >= 10 else small)
 
 
 def tone(value: Any) -> str:
