@@ -31,6 +31,7 @@ from engine.core.state import (
     TRIPS_KEPT,
     Bar,
     Limits,
+    Row,
     Rules,
     Signal,
     start,
@@ -104,23 +105,30 @@ def on_config(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
 
     `to_open` names the sleeves whose person approved the change for an open position too (it tightens).
     """
+    moved = govern(book, body)
+    for s in (s for s, state in moved.items() if state == "governs"):
+        book.features.pop(book.names[s], None)  # they were the older version's
+    following = [events.adopted(book, s, state) for s, state in moved.items()]
+    withdraw_at_rest(book)
+    return [*following, *acted(book), events.mark(book)]
+
+
+def govern(book: Book, body: Mapping[str, Any]) -> dict[int, str]:
+    """Put a configuration in force: sleeve -> `governs` now or `waits` until it is flat, for each that it changes."""
     new = specs_of(body)
     assert [s.source["name"] for s in new] == book.names, "sleeves are fixed for the life of a home"  # noqa: S101 - halts
     book.version, book.config = body["version"], config_part(body)
     book.limits = restored(Limits, body["limits"])
-    following = []
+    moved = {}
     for s, spec in enumerate(new):
-        if spec.source == book.specs[s].source:
+        same = spec.source == book.specs[s].source
+        if same or flat(book.sleeves[s]) or spec.source["name"] in body.get("to_open", ()):
             book.specs[s], book.waiting[s] = spec, None
-        elif flat(book.sleeves[s]) or spec.source["name"] in body.get("to_open", ()):
-            book.specs[s], book.waiting[s] = spec, None
-            book.features.pop(spec.source["name"], None)  # they were the older version's
-            following.append(events.adopted(book, s, "governs"))
         else:
             book.waiting[s] = spec
-            following.append(events.adopted(book, s, "waits"))
-    withdraw_at_rest(book)
-    return [*following, *acted(book), events.mark(book)]
+        if not same:
+            moved[s] = "waits" if book.waiting[s] is not None else "governs"
+    return moved
 
 
 def acted(book: Book) -> list[EventBody]:
@@ -155,22 +163,29 @@ def on_halted(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
     A release ends the drawdown breaker too, whose reference begins anew from here, else it would trip at once. What the highest
     equity was stays known: the release says it.
     """
+    before, rows = list(book.sleeves), obey_halt(book, body)
+    if body["state"] == "released":
+        return [events.mark(book)]
+    return [*events.rows(book, rows, before, {}), *acted(book), events.mark(book)]
+
+
+def obey_halt(book: Book, body: Mapping[str, Any]) -> list[Row]:
+    """The desk halted or released; the rows of sleeves that a halt makes leave or withdraw."""
     if body["state"] == "released":
         book.high_water = body.get("high_water", book.high_water)
         book.desk = book.desk._replace(halted=0, tripped=0, peak=book.desk.equity)
         book.halt, book.tripped_ms = {}, 0
-        return [events.mark(book)]
+        return []
     book.desk = book.desk._replace(halted=1)
     book.halt = {"reason": body["reason"], "by": body["by"]}
-    following: list[EventBody] = []
+    rows = []
     for s, before in enumerate(book.sleeves):
         bar = book.bars[book.specs[s].rules.instrument]
         book.sleeves[s], decision = on_halt(before, bar)
         if decision.action != HOLD:
             lots = open_lots(before.position) * before.position.side
-            row = decision_row(s, book.sleeves[s], bar, SILENT, decision, lots)
-            following += events.rows(book, [row], [before] * (s + 1), {})
-    return [*following, *acted(book), events.mark(book)]
+            rows.append(decision_row(s, book.sleeves[s], bar, SILENT, decision, lots))
+    return rows
 
 
 def adopt_waiting(book: Book) -> list[int]:
@@ -203,20 +218,14 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
     set_pauses(book, close_ms)
     resuming = resuming_by(book, close_ms)
     before, tripped = list(book.sleeves), book.desk.tripped
-    rows: list[Any] = [None] * (ROWS_A_SLEEVE * count + 1)
-    scratch = [0.0] * len(bars), [0] * len(bars), [0.0] * len(bars), [0.0] * count
     if "correlations" in body:
         book.correlations = matrix_of(body["correlations"], len(book.instruments), len(bars))
-    m = Memory(bars, book.sleeves, [spec.rules for spec in book.specs], book.recent_r, *scratch, book.correlations, rows)
-    awake = [0] * count
-    book.desk, n, _ = settle_and_mark(m, book.desk, book.limits, 0, 0, awake, 0)
-    turning = adopt_waiting(book)  # what the bar has left flat decides by the version that waited, not one entry later
-    for s in turning:
-        m.rules[s] = book.specs[s].rules
-        signals[s] = signal_of(body["next"][book.names[s]]) if closes[s] else NO_SIGNAL
-    book.desk, n = decide_all(m, signals, book.desk, book.limits, n, 0, awake)
+
+    def later(s: int) -> Signal:
+        return signal_of(body["next"][book.names[s]]) if closes[s] else NO_SIGNAL
+
+    rows, turning = run_phases(book, bars, signals, later, settles=0)
     book.usual = book.usual | {book.names[s]: usual_of(signals[s]) for s in range(count) if closes[s]}
-    assert n <= len(rows), "more rows than a bar can have"  # noqa: S101 - a lost row must halt
     book.close_ms, book.count, book.ambiguous = close_ms, book.count + 1, book.ambiguous + body.get("ambiguous", 0)
     book.bars = [new if usable(new) else old for new, old in zip(bars, book.bars, strict=True)]
     book.features = {**book.features, **body["features"]}
@@ -229,11 +238,33 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
             book.features[book.names[s]] = body["next_features"][book.names[s]]
         else:
             book.features.pop(book.names[s], None)  # they were the older version's
-    following = events.rows(book, rows[:n], before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
+    following = events.rows(book, rows, before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
     following += [events.adopted(book, s, "governs") for s in turning] + [events.adopted(book, s, "resumes") for s in resuming]
     following += acted(book)
     prune(book, close_ms - TRADES_KEPT_MS)
     return [*following, events.mark(book, body["stamp"])]
+
+
+def run_phases(
+    book: Book, bars: list[Bar], signals: list[Signal], later: Callable[[int], Signal], *, settles: int
+) -> tuple[list[Row], list[int]]:
+    """One bar of the core: its rows, and the sleeves that it left flat and that turned to the version that waited for them.
+
+    `later`: the signal of such a sleeve by that version; it takes its place in `signals`. `settles` 1: the simulated venue fills
+    inside the bar, as in a backtest (engine/parity); 0: a venue has reported before. Time and count are the caller's to move.
+    """
+    count = len(book.sleeves)
+    found: list[Any] = [None] * (ROWS_A_SLEEVE * count + 1)
+    scratch = [0.0] * len(bars), [0] * len(bars), [0.0] * len(bars), [0.0] * count
+    m = Memory(bars, book.sleeves, [spec.rules for spec in book.specs], book.recent_r, *scratch, book.correlations, found)
+    awake = [0] * count
+    book.desk, n, _ = settle_and_mark(m, book.desk, book.limits, 0, 0, awake, settles)
+    turning = adopt_waiting(book)  # what the bar has left flat decides by the version that waited, not one entry later
+    for s in turning:
+        m.rules[s], signals[s] = book.specs[s].rules, later(s)
+    book.desk, n = decide_all(m, signals, book.desk, book.limits, n, 0, awake)
+    assert n <= len(found), "more rows than a bar can have"  # noqa: S101 - a lost row must halt
+    return found[:n], turning
 
 
 def bar_of(close_ms: int, values: Sequence[Any]) -> Bar:

@@ -59,7 +59,7 @@ def _trips(path: Path) -> tuple[list[str], pl.DataFrame]:
 def _computed(path: Path, mark: Event | None) -> tuple[list[str], pl.DataFrame]:
     """The same from the journal."""
     sleeves = sleeves_of(path, {} if mark is None else mark.body)
-    rows, fills = _rows(path, [s.name for s in sleeves])
+    rows, fills = journal_rows(path, [s.name for s in sleeves])
     found = _with_events(trips(rows, sleeves), fills, {s.name: s.bar_ms for s in sleeves})
     return [] if mark is None else [s.name for s in sleeves], found
 
@@ -77,7 +77,7 @@ def sleeves_of(path: Path, mark: Mapping[str, Any]) -> list[RunSleeve]:
     ]
 
 
-def _rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows of the journal that round trips are made of, and (n, event id, version) of each; n is the event's number."""
     empty = no_rows()
     columns: dict[str, list[Any]] = {name: [] for name in empty.columns}

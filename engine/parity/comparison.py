@@ -1,0 +1,247 @@
+"""The desk's days against the backtest of the same days: every dollar of the difference in a class, summing to the cent.
+
+Called by app/jobs/kinds.py. The first replay is the backtest: bars of the catalog, versions as approved, costs and limits of
+desk.toml, nothing of what people or the venue did. Then one cause after another, in the order of CAUSES, is given as the desk had
+it; what the replay moves by is that cause's. What is left is parted round trip by round trip (trip_pairs.py); the rest is
+unexplained. The order is part of the definition: where two causes meet, the earlier one has what they share.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from engine.errors import BadInput
+from engine.parity.replay import FEES, Given, Replayed, deviation, replay
+from engine.parity.tape import Tape
+from engine.parity.today import Today
+from engine.parity.trip_pairs import CENT, TripPair, paired, residue
+from engine.sim.trips import trips
+from engine.watch.attribution import apportion
+from engine.watch.desk_trips import journal_rows, sleeves_of
+from engine.watch.window import mark_at
+
+CAUSES = {  # what is given, in order -> the class of what moves
+    "data": "data",
+    "version": "version",
+    "feature": "feature",
+    "signal": "signal",
+    "slippage": "slippage",
+    "fee": "fee",
+    "funding": "funding",
+    "halted": "halted",
+    "paused": "paused",
+    "blocked": "blocked",
+    "missed": "missed",
+    "size": "size",
+    "fill_price": "fill_price",
+    "slipped": "slippage",
+}
+CLASSES = (*dict.fromkeys(CAUSES.values()), "extra", "unexplained")
+OF_VENUE = ("missed", "size", "fill_price", "slipped")  # asked about only where something is left to explain
+STEPS_MAX = 500_000  # bars times sleeves of one comparison
+
+Progress = Callable[[float], None]
+Amounts = dict[str, dict[str, float]]  # sleeve -> class -> dollars
+
+
+class SleeveShare(NamedTuple):
+    """A sleeve's part, in whole cents: `classes` sum to `desk` minus `replay`."""
+
+    sleeve: str
+    desk: int  # change of its equity
+    replay: int
+    classes: Mapping[str, int]
+
+    @property
+    def difference(self) -> int:
+        """What the desk made more."""
+        return self.desk - self.replay
+
+
+class Comparison(NamedTuple):
+    """A desk against its backtest."""
+
+    start_ms: int
+    end_ms: int
+    bars: int
+    shares: tuple[SleeveShare, ...]
+    counts: Mapping[str, int]  # class -> round trips that it moved
+    pairs: tuple[TripPair, ...]  # the desk's trips beside those of the backtest
+    gross_usd: float  # what the trips of the larger side moved, without sign
+    source: str  # of the bars that the desk saw
+
+    def cents(self, name: str) -> int:
+        """A class over all sleeves."""
+        return sum(share.classes[name] for share in self.shares)
+
+    @property
+    def difference(self) -> int:
+        """Of the whole desk, in cents."""
+        return sum(share.difference for share in self.shares)
+
+    @property
+    def unexplained_usd(self) -> float:
+        """What no cause explains, without sign: what one sleeve has too much does not make up for another's too little."""
+        return sum(abs(share.classes["unexplained"]) for share in self.shares) / 100
+
+    @property
+    def unexplained_frac(self) -> float | None:
+        """The same as a share of `gross_usd`; None where no trip moved a cent."""
+        return self.unexplained_usd / self.gross_usd if self.gross_usd >= CENT else None
+
+
+class _Chain:
+    """The replays one after another, and what each has moved."""
+
+    def __init__(self, tape: Tape, today: Today) -> None:
+        self.tape, self.today = tape, today
+        self.amounts: Amounts = {name: dict.fromkeys(CLASSES, 0.0) for name in tape.book.names}
+        self.counts: Counter[str] = Counter()
+        self.journal = _journal_table(tape)
+        self.before: Given = frozenset()
+        self.now = replay(tape, today, self.before)
+        self.table = _table_of(self.now, self.journal, tape)
+        self.first, self.backtest = self.now, self.table
+
+    def give(self, cause: str) -> None:
+        """Replay with one more cause given; what moves is its."""
+        self.before |= {cause}
+        now = replay(self.tape, self.today, self.before)
+        table = _table_of(now, self.journal, self.tape)
+        for name in self.amounts:
+            self.amounts[name][CAUSES[cause]] += now.equity[name] - self.now.equity[name]
+        self.counts[CAUSES[cause]] += sum(pair.differs for pair in paired(table, self.table))
+        self.now, self.table = now, table
+
+    @property
+    def left(self) -> bool:
+        """Whether the replay is still a cent from the desk somewhere."""
+        return any(abs(self.tape.equity[name] - self.now.equity[name]) >= CENT for name in self.amounts)
+
+
+def compared(tape: Tape, today: Today, progress: Progress = lambda _done: None) -> Comparison:
+    """The comparison of a tape. Raises BadInput for one that is too long."""
+    steps = sum(1 for _ in tape.bars) * len(tape.book.names)
+    if steps > STEPS_MAX:
+        raise BadInput(f"{steps:,} bars of sleeves are more than {STEPS_MAX:,}", "choose a later --since")
+    chain = _Chain(tape, today)
+    progress(0.4)
+    wanted = [cause for cause in CAUSES if cause in OF_VENUE or MOVED[cause](tape, today)]
+    for n, cause in enumerate(wanted):
+        if cause not in OF_VENUE or chain.left:
+            chain.give(cause)
+        progress(0.4 + 0.5 * (n + 1) / len(wanted))
+    desk = _trips(chain.journal, tape, _run_sleeves(tape))
+    _add_residue(chain, desk)
+    return _comparison(chain, desk)
+
+
+def _add_residue(chain: _Chain, desk: pl.DataFrame) -> None:
+    """What is left, told apart trip by trip; then whatever the trips do not say."""
+    bar_ms = {sleeve.name: sleeve.bar_ms for sleeve in chain.now.sleeves}
+    entered = {(name, close_ms - bar_ms[name]) for name, close_ms in chain.tape.entered}
+    seen: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
+    for cause, pair, usd in residue(paired(desk, chain.table), entered):
+        trip = pair.any_of
+        chain.amounts[trip["sleeve"]][cause] += usd
+        if abs(usd) >= CENT:
+            seen[cause].add((trip["sleeve"], trip["side"], trip["entry_ms"]))
+    chain.counts.update({cause: len(places) for cause, places in seen.items()})
+    for name, parts in chain.amounts.items():
+        parts["unexplained"] += chain.tape.equity[name] - chain.first.equity[name] - sum(parts.values())
+
+
+def _comparison(chain: _Chain, desk: pl.DataFrame) -> Comparison:
+    """The amounts in cents, each sleeve's summing to its difference."""
+    tape, shares = chain.tape, []
+    start = {name: tape.book.marked(s).ledger.equity for s, name in enumerate(tape.book.names)}
+    for name, parts in chain.amounts.items():
+        made, simulated = (round(100 * (x[name] - start[name])) for x in (tape.equity, chain.first.equity))
+        cents = apportion([100 * parts[cause] for cause in CLASSES], made - simulated)
+        shares.append(SleeveShare(name, made, simulated, dict(zip(CLASSES, cents, strict=True))))
+    gross = max(float(table["net"].abs().sum()) for table in (desk, chain.backtest))
+    pairs, source = tuple(paired(desk, chain.backtest)), str(tape.book.start.get("source", ""))
+    bars = sum(1 for _ in tape.bars)
+    return Comparison(tape.start_ms, tape.end_ms, bars, tuple(shares), chain.counts, pairs, gross, source)
+
+
+# ---- tables of trips ----------------------------------------------------------------------------------------------------
+
+
+def _journal_table(tape: Tape) -> pl.DataFrame:
+    """The journal's rows that round trips are made of, up to the tape's end."""
+    rows, _ = journal_rows(tape.path, tape.book.names)
+    return rows.filter(pl.col("n") < tape.end_seq)
+
+
+def _run_sleeves(tape: Tape) -> Any:
+    """The desk's own sleeves with their marks at the end."""
+    mark = mark_at(tape.path, tape.end_ms)
+    return sleeves_of(tape.path, {} if mark is None else mark.body)
+
+
+def _table_of(found: Replayed, journal: pl.DataFrame, tape: Tape) -> pl.DataFrame:
+    """A replay's trips; one that was open where it began has the desk's own beginning."""
+    earlier = journal.filter(pl.col("n") <= tape.start_seq)
+    own = found.rows.with_columns(pl.col("n") + tape.start_seq)
+    return _trips(pl.concat([earlier, own]), tape, found.sleeves)
+
+
+def _trips(rows: pl.DataFrame, tape: Tape, sleeves: Any) -> pl.DataFrame:
+    """Trips that something happened to since the tape's beginning, or that are still open."""
+    found = trips(rows, sleeves)
+    return found.filter((pl.col("last_n") > tape.start_seq) | pl.col("exit_ms").is_null())
+
+
+# ---- what has moved at all ----------------------------------------------------------------------------------------------
+
+
+def _moved_version(tape: Tape, today: Today) -> bool:
+    """Parameters, instrument figures, or limits other than the journal's."""
+    bodies = [lead.body["limits"] for lead in tape.leads if lead.kind == "config"]
+    wide = today.limits_moved(bodies)
+    return wide or any(not today.same_params(key) or _rules_apart(today, key, fees=False) for key in tape.sources)
+
+
+def _rules_apart(today: Today, key: str, *, fees: bool) -> bool:
+    """Whether a version's rules of now and then differ in what fees move, or in anything else."""
+    now, then = today.rules[key], today.then_rules(key)
+    return any(getattr(now, name) != getattr(then, name) for name in now._fields if (name in FEES) is fees)
+
+
+def _deviates(tape: Tape, today: Today, cause: str) -> bool:
+    """Whether what the desk decided by differs from what its versions say, for this cause, at any bar."""
+    names = tape.book.names
+    for lead in tape.bars:
+        for s, name in enumerate(names):
+            keys = {lead.keys[s], lead.waiting[s]} - {None}
+            if any(deviation(today, lead, s, name, str(key))[0] == cause for key in keys):
+                return True
+    return False
+
+
+def _halted(tape: Tape, _today: Today) -> bool:
+    return bool(tape.book.desk.halted) or any(lead.kind == "halt" for lead in tape.leads)
+
+
+def _paused(tape: Tape, _today: Today) -> bool:
+    """Whether people's pause or stage has kept any sleeve from entering."""
+    sources = [spec.source for spec in (*tape.book.specs, *tape.book.waiting) if spec is not None]
+    sources += [source for lead in tape.leads if lead.kind == "config" for source in lead.body["sleeves"]]
+    return any(source["paused"] or source.get("stage", "paper") != "paper" for source in sources)
+
+
+MOVED: Mapping[str, Callable[[Tape, Today], bool]] = {  # cause -> whether a replay that is given it could differ at all
+    "data": lambda _tape, today: bool(today.corrected) or today.correlations_moved,
+    "version": _moved_version,
+    "feature": lambda tape, today: _deviates(tape, today, "feature"),
+    "signal": lambda tape, today: _deviates(tape, today, "signal"),
+    "slippage": lambda tape, today: any(not today.same_costs(key) for key in tape.sources),
+    "fee": lambda tape, today: any(_rules_apart(today, key, fees=True) for key in tape.sources),
+    "funding": lambda _tape, today: bool(today.recharged),
+    "halted": _halted,
+    "paused": _paused,
+    "blocked": lambda tape, _today: any(lead.blocked for lead in tape.bars),
+}

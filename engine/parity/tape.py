@@ -1,0 +1,189 @@
+"""What the desk lived through, from its journal: where a replay begins, and what came from outside since, in order.
+
+Called by comparison.py. Turns journal events into a Tape: bars with the signals that were decided on, configurations, halts,
+which versions governed, what people and the venue kept from entering. Nothing here reads market data or runs a strategy.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.book.book import Book
+from engine.book.replay import require_format
+from engine.book.snapshot import from_json
+from engine.book.transitions import begin
+from engine.clock import utc_day
+from engine.core.state import ENTRY, SLOTS
+from engine.errors import BadInput
+from engine.store.chain import Event
+from engine.store.runs import sha256_of_json
+from engine.watch.attribution import holdings
+from engine.watch.window import FAR_MS, JournalLine, between, journal_of, mark_at, raw_lines
+
+KINDS = {"config", "halt", "bar", "mark", "decision", "fill"}
+PEOPLES = ("paused", "resumes_ms", "stage", "version")  # of a configured sleeve: what people say of when it trades, not how
+ORDERS = ("enter", "add")  # actions of a decision that places an entry order
+ENTRY_SLOT = SLOTS[ENTRY]
+NEVER_RAN = "the desk has decided on no bar"
+
+
+class Lead(NamedTuple):
+    """One thing from outside: a bar, a configuration, a halt or release."""
+
+    kind: str
+    body: Mapping[str, Any]
+    keys: tuple[str, ...] = ()  # of a bar: the version that each sleeve decided by
+    waiting: tuple[str | None, ...] = ()  # and the one that waited for it to be flat
+    blocked: bool = False  # entries were withheld: something was not well, or differed from the venue
+
+
+class EntryFill(NamedTuple):
+    """What a sleeve's entry order filled inside one bar, its parts together."""
+
+    lots: int
+    price: float  # average over the lots
+    reference_price: float
+
+    def with_part(self, body: Mapping[str, Any]) -> "EntryFill":
+        """The same with one more `fill` event."""
+        lots = self.lots + body["lots"]
+        price, reference = ((getattr(self, n) * self.lots + body[n] * body["lots"]) / lots for n in ("price", "reference_price"))
+        return EntryFill(lots, price, reference)
+
+
+class Tape(NamedTuple):
+    """The desk's days. Money in quote units, times UTC ms."""
+
+    path: Path  # of the journal
+    book: Book  # where a replay begins: the desk's own state
+    start_seq: int  # of the event that says so
+    leads: tuple[Lead, ...]
+    sources: Mapping[str, Mapping[str, Any]]  # key of a version -> that sleeve of a `config` event
+    numbers: Mapping[str, int]  # key of a version -> its number, the first that was so
+    ordered: Mapping[tuple[str, int], int]  # sleeve and close of a decision -> lots of its entry order
+    filled: Mapping[tuple[str, int], EntryFill]  # sleeve and close of a bar -> the entry that it filled
+    entered: frozenset[tuple[str, int]]  # sleeve and close of a bar that filled an entry which the desk had decided
+    equity: Mapping[str, float]  # of each sleeve at the end, marked
+    end_seq: int  # of the mark that the end was read from
+    end_ms: int
+
+    @property
+    def start_ms(self) -> int:
+        """The close before the first bar."""
+        return self.book.close_ms
+
+    @property
+    def bars(self) -> Iterator[Lead]:
+        """The bars alone."""
+        return (lead for lead in self.leads if lead.kind == "bar")
+
+
+def tape_of(home: Path, since_ms: int | None = None) -> Tape:
+    """The days of a home's desk, from the day that `since_ms` is in, or from its first bar.
+
+    Raises BadInput for a desk that has not run, or not since then.
+    """
+    path = journal_of(home)
+    mark = mark_at(path)
+    book, seq = _begun(path, since_ms)
+    if book is None or mark is None:
+        raise BadInput(NEVER_RAN, "start it: nightdesk up")
+    tape = _read(path, book, seq, mark)
+    if not any(True for _ in tape.bars):
+        since = "" if since_ms is None else f" since {utc_day(since_ms)}"
+        raise BadInput(f"{NEVER_RAN}{since}", "choose an earlier --since")
+    return tape
+
+
+def _begun(path: Path, since_ms: int | None) -> tuple[Book | None, int]:
+    """The desk at the last snapshot up to an instant (one a UTC day), else as it began; and the event that says so."""
+    first = next(between(path, -1, FAR_MS, {"config"}), None)
+    if first is None or "start" not in first.body:
+        return None, 0
+    require_format(first.body["start"], path)
+    newest: JournalLine | None = None
+    for line in raw_lines(path, -1, since_ms, {"snapshot"}) if since_ms is not None else ():
+        newest = line
+    found = newest.event() if newest is not None else None
+    return (begin(first.body)[0], first.seq) if found is None else (from_json(found.body), found.seq)
+
+
+def version_key(source: Mapping[str, Any]) -> str:
+    """What tells two versions of a sleeve apart in how they trade."""
+    return sha256_of_json({name: value for name, value in source.items() if name not in PEOPLES})[:16]
+
+
+def _read(path: Path, book: Book, seq: int, end: Event) -> Tape:
+    """The events from there to the last mark."""
+    reading = _Reading(book)
+    for line in raw_lines(path, book.close_ms - 1, end.t_event_ms, KINDS, _worth):
+        if seq < line.seq < end.seq:
+            reading.take(line)
+    found = {name: holding.equity for name, holding in holdings(end.body).items()}
+    given = (tuple(reading.leads), reading.sources, reading.numbers, reading.ordered, reading.filled, frozenset(reading.entered))
+    return Tape(path, book, seq, *given, found, end.seq, end.t_event_ms)
+
+
+def _worth(kind: bytes, text: bytes) -> bool:
+    """Whether a line says anything that a replay asks of it."""
+    if kind == b"decision":
+        return b'"size":{' in text
+    return kind != b"fill" or b'"slot":"entry"' in text
+
+
+class _Reading:
+    """Events in their order, and what governed each sleeve while they came."""
+
+    def __init__(self, book: Book) -> None:
+        self.names = book.names
+        self.leads: list[Lead] = []
+        self.sources: dict[str, Mapping[str, Any]] = {}
+        self.numbers: dict[str, int] = {}
+        working = [(name, sleeve.order) for name, sleeve in zip(book.names, book.sleeves, strict=True) if sleeve.order.side != 0]
+        self.ordered = {(name, order.decided_ms): order.lots for name, order in working}
+        self.filled: dict[tuple[str, int], EntryFill] = {}
+        self.entered: set[tuple[str, int]] = set()
+        self.keys = [self._key(spec.source) for spec in book.specs]
+        self.waiting = [spec and self._key(spec.source) for spec in book.waiting]
+        self.blocked = book.entries_blocked
+
+    def take(self, line: JournalLine) -> None:
+        """The next event."""
+        kind = line.kind
+        if kind == "mark":
+            self.blocked = b'"blocked":{' in line.text
+            return
+        event = line.event()
+        if event is None:
+            return
+        if kind == "bar":
+            self.leads.append(Lead(kind, event.body, tuple(self.keys), tuple(self.waiting), self.blocked))
+        elif kind == "config":
+            self._configured(event)
+        elif kind == "halt":
+            self.leads.append(Lead(kind, event.body))
+        elif kind == "fill" and event.body["slot"] == ENTRY_SLOT:
+            place = event.body["sleeve"], event.t_event_ms
+            self.filled[place] = self.filled.get(place, EntryFill(0, 0.0, 0.0)).with_part(event.body)
+            if (place[0], event.body["decided_ms"]) in self.ordered:
+                self.entered.add(place)
+        elif kind == "decision" and event.body["action"] in ORDERS:
+            self.ordered[event.body["sleeve"], event.t_event_ms] = event.body["size"]["approved_lots"]
+
+    def _configured(self, event: Event) -> None:
+        """A configuration: what it changes waits until the desk says that it governs."""
+        body = event.body
+        if "sleeves" in body:
+            self.leads.append(Lead("config", body))
+            for s, source in enumerate(body["sleeves"]):
+                key = self._key(source)
+                self.waiting[s] = None if key == self.keys[s] else key
+        elif body["state"] == "governs":
+            s = self.names.index(body["sleeve"])
+            self.keys[s], self.waiting[s] = self.waiting[s] or self.keys[s], None
+
+    def _key(self, source: Mapping[str, Any]) -> str:
+        key = version_key(source)
+        self.sources.setdefault(key, source)
+        self.numbers.setdefault(key, int(source.get("version", 0)))
+        return key

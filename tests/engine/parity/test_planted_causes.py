@@ -1,0 +1,178 @@
+"""What changes between desk and backtest is found again in its class, with at least nine tenths of its dollars."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+
+import polars as pl
+import pytest
+
+from app.home.home import Home, open_home
+from engine.book.bar_signals import NO_SIGNAL
+from engine.control import halt
+from engine.core.orders import REJECTED, VenueOrder
+from engine.core.state import ENTRY, Bar
+from engine.live.loop import Loop
+from engine.live.signal_source import SignalReading
+from engine.parity.comparison import Comparison
+from engine.ports import Execution, OrderReport, Report
+from engine.venues.paper import Account, Deliver, PaperVenue
+from engine.watch.desk_trips import desk_trips
+from tests.fakes.papers import WALL_MS, advanced, advanced_until, holding, reconfigured
+from tests.fakes.parity_desks import DAY_BARS, FORK_MS, LATER_MS, comparison, forked, in_usd, rewritten, share_of
+
+MOST = 0.9
+SYMBOLS = ("BTC-USDT", "ETH-USDT", "SOL-USDT")
+
+
+def in_class(found: Comparison, name: str) -> None:
+    """The difference is this class's, all but a tenth; nothing is unexplained, and the classes sum to it."""
+    assert share_of(found, name) >= MOST, in_usd(found)
+    assert found.cents("unexplained") == 0, in_usd(found)
+    for share in found.shares:
+        assert sum(share.classes.values()) == share.difference
+    assert any(share.difference for share in found.shares)
+    assert found.counts[name] > 0
+
+
+def overridden(**figures: float) -> Home:
+    """The home with other costs in its desk.toml."""
+    home = open_home(WALL_MS)
+    for symbol in SYMBOLS:
+        lines = "".join(f"{name} = {value}\n" for name, value in figures.items())
+        with home.settings.desk_toml.open("a") as file:
+            file.write(f'\n[instruments."synthetic:{symbol}:perp"]\n{lines}')
+    return open_home(WALL_MS)
+
+
+# ---- what is other now than it was then ---------------------------------------------------------------------------------
+
+
+def test_fees_that_changed_afterwards(home: Home) -> None:
+    """desk.toml has another taker fee than the days were traded with."""
+    in_class(comparison(overridden(taker_frac=0.001), LATER_MS), "fee")
+
+
+def test_slippage_that_changed_afterwards(home: Home) -> None:
+    """desk.toml has another spread."""
+    in_class(comparison(overridden(half_spread_frac=0.0008), LATER_MS), "slippage")
+
+
+def test_a_bar_that_was_corrected_afterwards(home: Home) -> None:
+    """The venue's file has another open where the desk entered."""
+    trip = desk_trips(home.path, "btc-trend").filter(pl.col("entry_ms") >= LATER_MS).row(0, named=True)
+
+    def corrected(frame: pl.DataFrame) -> pl.DataFrame:
+        here, opened = pl.col("ts") == trip["entry_ms"], pl.col("open") * 1.004
+        high = pl.when(here).then(pl.max_horizontal("high", opened)).otherwise("high")
+        return frame.with_columns(pl.when(here).then(opened).otherwise("open").alias("open"), high.alias("high"))
+
+    rewritten(home, "*BTC-USDT_perp_15m.parquet", corrected)
+    in_class(comparison(home, LATER_MS), "data")
+
+
+def test_settlements_that_were_corrected_afterwards(home: Home) -> None:
+    """The rates of the last days are higher."""
+    for symbol in SYMBOLS:
+        late = pl.when(pl.col("ts") >= LATER_MS).then(pl.col("rate") + 0.002).otherwise("rate").alias("rate")
+        rewritten(home, f"*{symbol}_perp_funding.parquet", lambda frame, late=late: frame.with_columns(late))
+    in_class(comparison(home, LATER_MS), "funding")
+
+
+def test_a_version_with_other_parameters_than_were_approved(home: Home) -> None:
+    """The journal's version has a wider stop than the one that people approved under its number."""
+    found = comparison(home, LATER_MS, {"btc-trend": {"stop_atr": 1.2}})
+    in_class(found, "version")
+    assert {share.sleeve: share.difference != 0 for share in found.shares}["btc-trend"]
+
+
+# ---- what went another way on the desk ----------------------------------------------------------------------------------
+
+
+def since_fork(home: Home, go: Callable[[Loop], None], bars: int = DAY_BARS) -> Comparison:
+    """The day after the ten, in which one thing went another way."""
+    forked(home, bars, go)
+    return comparison(home, FORK_MS)
+
+
+def muted(loop: Loop) -> None:
+    """No strategy has an answer for six hours."""
+    readings = loop.signals.readings
+    loop.signals.readings = lambda specs, *_, **__: [SignalReading(NO_SIGNAL, {}, "late: no answer") for _ in specs]  # type: ignore[method-assign]
+    advanced(loop, DAY_BARS // 4)
+    loop.signals.readings = readings  # type: ignore[method-assign]
+
+
+def test_a_feature_that_was_null_live(home: Home) -> None:
+    """Sleeves without an answer entered later, or not at all."""
+    in_class(since_fork(home, muted), "feature")
+
+
+class OddVenue(PaperVenue):
+    """A paper venue that does one thing to the next entry order, or to every fill of one."""
+
+    def __init__(self, what: str, orders: Iterable[VenueOrder]) -> None:
+        super().__init__(orders)
+        self.what, self.done = what, False
+
+    def place(self, order: VenueOrder) -> OrderReport:
+        """The first entry may be rejected, or taken for half of its lots."""
+        if order.slot != ENTRY or self.done or self.what not in ("reject", "halve"):
+            return super().place(order)
+        self.done = True
+        if self.what == "reject":
+            return OrderReport(order.id, REJECTED, 0, "insufficient margin")
+        return super().place(order._replace(lots=max(order.lots // 2, 1)))
+
+    def trade(self, account: Account, bar: Bar, deliver: Deliver) -> bool:
+        """Entries may fill worse than the bar's open."""
+
+        def moved(report: Report) -> None:
+            if self.what == "worse" and isinstance(report, Execution) and report.order[14] == "E":
+                worse = 1.002 if account.now().order.side > 0 else 0.998
+                report = report._replace(price=report.price * worse, reference_price=(report.reference_price or 0.0) * worse)
+            deliver(report)
+
+        return super().trade(account, bar, moved)
+
+
+def with_venue(what: str, loop: Loop) -> None:
+    """The desk's venue from now on."""
+    loop.venue = OddVenue(what, loop.book.orders.open.values())
+
+
+@pytest.mark.parametrize(("what", "name"), [("reject", "missed"), ("halve", "size"), ("worse", "fill_price")])
+def test_a_venue_that_does_otherwise(home: Home, what: str, name: str) -> None:
+    """It rejects an entry, fills half of one, or fills all of them worse than the bar's open."""
+    in_class(since_fork(home, partial(with_venue, what)), name)
+
+
+def test_entries_that_people_paused(home: Home) -> None:
+    """Half a day without entries of two sleeves."""
+
+    def pause(loop: Loop) -> None:
+        for name in ("btc-trend", "sol-reversion"):
+            reconfigured(home, name, paused=True)
+        advanced(loop, DAY_BARS // 2)
+
+    in_class(since_fork(home, pause), "paused")
+
+
+def test_a_halt_and_its_release(home: Home) -> None:
+    """People halted the desk while it held a position; it left, and made no entry."""
+
+    def stop(loop: Loop) -> None:
+        advanced_until(loop, holding)
+        halt.set(home.path, "a look", {"name": "ann"}, WALL_MS, home.engine)
+
+    in_class(since_fork(home, stop), "halted")
+
+
+def test_entries_that_were_blocked(home: Home) -> None:
+    """Something was not well for half a day."""
+
+    def trouble(loop: Loop) -> None:
+        loop.withheld = lambda: "the journal is not verified"
+        advanced(loop, DAY_BARS // 2)
+        loop.withheld = lambda: ""
+
+    in_class(since_fork(home, trouble), "blocked")
