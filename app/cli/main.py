@@ -20,6 +20,7 @@ GROUPS = (
     "strategies",
     "backtest",
     "sweep",
+    "parity",
     "runs",
     "chat",
     "proposals",

@@ -1,5 +1,5 @@
-"""What a job does, one function per kind: backtest, leaks, rerun. Called by app/jobs/queue.py in the job's own process, and by
-the command line in its process, with a progress bar.
+"""What a job does, one function per kind: backtest, leaks, parity, rerun. Called by app/jobs/queue.py in the job's own process,
+and by the command line in its process, with a progress bar.
 
 Each takes the opened home, arguments as JSON values and a progress callback, and returns JSON values. `limited` stops a
 strategy that never ends, even one that swallows every exception.
@@ -111,6 +111,15 @@ def leaks_in(found: Plan, checks: Path | None, progress: Progress = silent) -> d
     series, bars = found.series[found.column(sleeve)], len(loaded.own[sleeve.bar_ms].span.close_ms)
     data = {"files": list(found.files), "sha256": found.data_sha256, "bars": bars, "source": series.source}
     return {"instrument": sleeve.key, **report, "data": data}
+
+
+def parity(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
+    """The desk against its backtest since `since` (UTC ms; None: since it began); `sleeve`: of one alone. What the
+    watch reads is kept in the home."""
+    from engine.parity.desk_parity import desk_parity
+
+    given = (args.get("since"), args.get("sleeve"))
+    return desk_parity(home.setup, home.engine, home.catalog, *given, progress, time.time_ns() // 1_000_000)
 
 
 def rerun(home: Home, run_id: str, progress: Progress = silent) -> dict[str, Any]:

@@ -36,6 +36,7 @@ KINDS: Mapping[str, Kind] = {
     "leaks": kinds.leaks,
     "sweep": kinds.sweep,
     "walkforward": kinds.walkforward,
+    "parity": kinds.parity,
 }
 RUNS = "runs"  # several backtests, each a job of its own: app/jobs/children.py
 # kinds whose process is another program; a pull needs a venue's client, which this module must not import

@@ -70,6 +70,11 @@ def one_api_command() -> list[str]:
     return [sys.executable, "-P", "-m", "app.api"]
 
 
+def parity_command() -> list[str]:
+    """The command line of the daily comparison with the backtest."""
+    return [sys.executable, "-P", "-m", "app.jobs.daily_parity"]
+
+
 def ui_command() -> list[str]:
     """The command line of the page; `nightdesk ui` becomes Streamlit."""
     return [sys.executable, "-P", "-c", "from app.cli.main import run; run()", "ui"]

@@ -1,9 +1,11 @@
-"""What runs by itself in the supervisor: checks every few seconds, deliveries, cards, the morning handover, Slack's line.
+"""What runs by itself in the supervisor: checks every few seconds, deliveries, cards, handover and parity, Slack's line.
 
 Started by app.processes.watch_thread in the supervisor, reports of dead children come in through `Schedules.died`. APScheduler
 runs each job on its own thread, one at a time: a slow Slack delays no check, a blocked API nothing at all. No model, no agent.
 """
 
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -14,6 +16,7 @@ from app.home.home import Home
 from app.home.settings import AlertsEntry
 from app.notify import deliveries
 from app.notify.deliveries import Notification, Sink, Undelivered
+from app.processes.children import allowed, parity_command
 from app.slack import sink
 from app.slack.socket_mode import SocketConnection
 from engine.clock import DAY_MS, utc_day
@@ -46,6 +49,7 @@ class Schedules:
         self.line = SocketConnection(home, self.slack) if self.slack and self.slack.app_token else None
         self._failed, self._blind = 0, False
         self._jobs: Any = None
+        self._comparing: Any = None  # the process of the last comparison
 
     def start(self) -> None:
         """Begin. Returns at once; nothing here waits for a network."""
@@ -68,7 +72,7 @@ class Schedules:
         for name, seconds in every.items():
             self._jobs.add_job(kept(work[name]), "interval", seconds=seconds, executor=name, next_run_time=now, id=name)
         hour, _, minute = handover_at(self.home).partition(":")
-        self._jobs.add_job(kept(self.hand_over), "cron", hour=int(hour), minute=int(minute), executor="handover", id="handover")
+        self._jobs.add_job(kept(self.morning), "cron", hour=int(hour), minute=int(minute), executor="handover", id="handover")
         self._jobs.add_job(kept(self.missed), executor="handover", id="missed")
         self._jobs.start()
         if self.line is not None:
@@ -137,7 +141,14 @@ class Schedules:
         hour, _, minute = handover_at(self.home).partition(":")
         due_ms = self.clock() // DAY_MS * DAY_MS + (int(hour) * 60 + int(minute)) * 60_000
         if 0 <= self.clock() - due_ms <= LATE_MS:
-            self.hand_over()
+            self.morning()
+
+    def morning(self) -> None:
+        """The handover, and once it is made the desk's comparison with its backtest: a job of the queue, not waited for."""
+        if self.hand_over():
+            command, environment = parity_command(), allowed(os.environ) | {"NIGHTDESK_HOME": str(self.home.path)}
+            silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            self._comparing = subprocess.Popen(command, env=environment, start_new_session=True, **silent)  # noqa: S603 - our own
 
     def hand_over(self) -> bool:
         """Make today's handover and owe it to every sink; False when it was made already."""

@@ -6,7 +6,7 @@ it; what the replay moves by is that cause's. What is left is parted round trip 
 unexplained. The order is part of the definition: where two causes meet, the earlier one has what they share.
 """
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -67,10 +67,25 @@ class Comparison(NamedTuple):
     end_ms: int
     bars: int
     shares: tuple[SleeveShare, ...]
-    counts: Mapping[str, int]  # class -> round trips that it moved
+    counts: Mapping[tuple[str, str], int]  # class and sleeve -> round trips that it moved
     pairs: tuple[TripPair, ...]  # the desk's trips beside those of the backtest
-    gross_usd: float  # what the trips of the larger side moved, without sign
     source: str  # of the bars that the desk saw
+
+    def of_sleeve(self, name: str) -> "Comparison":
+        """The part of one sleeve."""
+        mine, pairs = (s for s in self.shares if s.sleeve == name), (p for p in self.pairs if p.any_of["sleeve"] == name)
+        counts = {key: count for key, count in self.counts.items() if key[1] == name}
+        return self._replace(shares=tuple(mine), counts=counts, pairs=tuple(pairs))
+
+    @property
+    def gross_usd(self) -> float:
+        """What the round trips moved, without sign, on the side where that is more."""
+        sides = ([pair.desk for pair in self.pairs], [pair.replay for pair in self.pairs])
+        return float(max(sum(abs(trip["net"]) for trip in side if trip is not None) for side in sides))
+
+    def count(self, name: str) -> int:
+        """Round trips that a class has moved."""
+        return sum(count for (cause, _), count in self.counts.items() if cause == name)
 
     def cents(self, name: str) -> int:
         """A class over all sleeves."""
@@ -98,7 +113,7 @@ class _Chain:
     def __init__(self, tape: Tape, today: Today) -> None:
         self.tape, self.today = tape, today
         self.amounts: Amounts = {name: dict.fromkeys(CLASSES, 0.0) for name in tape.book.names}
-        self.counts: Counter[str] = Counter()
+        self.counts: Counter[tuple[str, str]] = Counter()
         self.journal = _journal_table(tape)
         self.before: Given = frozenset()
         self.now = replay(tape, today, self.before)
@@ -112,7 +127,8 @@ class _Chain:
         table = _table_of(now, self.journal, self.tape)
         for name in self.amounts:
             self.amounts[name][CAUSES[cause]] += now.equity[name] - self.now.equity[name]
-        self.counts[CAUSES[cause]] += sum(pair.differs for pair in paired(table, self.table))
+        moved = [pair.any_of["sleeve"] for pair in paired(table, self.table) if pair.differs]
+        self.counts.update((CAUSES[cause], sleeve) for sleeve in moved)
         self.now, self.table = now, table
 
     @property
@@ -142,13 +158,13 @@ def _add_residue(chain: _Chain, desk: pl.DataFrame) -> None:
     """What is left, told apart trip by trip; then whatever the trips do not say."""
     bar_ms = {sleeve.name: sleeve.bar_ms for sleeve in chain.now.sleeves}
     entered = {(name, close_ms - bar_ms[name]) for name, close_ms in chain.tape.entered}
-    seen: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
+    seen: set[tuple[str, str, str, int]] = set()
     for cause, pair, usd in residue(paired(desk, chain.table), entered):
         trip = pair.any_of
         chain.amounts[trip["sleeve"]][cause] += usd
         if abs(usd) >= CENT:
-            seen[cause].add((trip["sleeve"], trip["side"], trip["entry_ms"]))
-    chain.counts.update({cause: len(places) for cause, places in seen.items()})
+            seen.add((cause, trip["sleeve"], trip["side"], trip["entry_ms"]))
+    chain.counts.update((cause, sleeve) for cause, sleeve, _, _ in seen)
     for name, parts in chain.amounts.items():
         parts["unexplained"] += chain.tape.equity[name] - chain.first.equity[name] - sum(parts.values())
 
@@ -161,10 +177,9 @@ def _comparison(chain: _Chain, desk: pl.DataFrame) -> Comparison:
         made, simulated = (round(100 * (x[name] - start[name])) for x in (tape.equity, chain.first.equity))
         cents = apportion([100 * parts[cause] for cause in CLASSES], made - simulated)
         shares.append(SleeveShare(name, made, simulated, dict(zip(CLASSES, cents, strict=True))))
-    gross = max(float(table["net"].abs().sum()) for table in (desk, chain.backtest))
     pairs, source = tuple(paired(desk, chain.backtest)), str(tape.book.start.get("source", ""))
     bars = sum(1 for _ in tape.bars)
-    return Comparison(tape.start_ms, tape.end_ms, bars, tuple(shares), chain.counts, pairs, gross, source)
+    return Comparison(tape.start_ms, tape.end_ms, bars, tuple(shares), chain.counts, pairs, source)
 
 
 # ---- tables of trips ----------------------------------------------------------------------------------------------------

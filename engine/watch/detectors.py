@@ -25,6 +25,7 @@ from engine.watch.observation import (
     position_text,
     steps_of,
 )
+from engine.watch.parity_result import parity
 from engine.watch.tripped import in_force
 from engine.watch.venue_detectors import differences, liquidated, unmoved
 
@@ -373,5 +374,6 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "liquidations": (liquidated, ("liquidation",)),
     "journals and disk": (records, ("journal", "disk")),
     "watches": (levels, ("level",)),
+    "parity": (parity, ("parity",)),
     "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),
 }

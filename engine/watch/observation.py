@@ -32,6 +32,7 @@ RUNBOOKS = {
     "delivery": "alerts-not-delivered",
     "watch": "watch-blind",
     "level": "level-reached",
+    "parity": "parity",
 }
 ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
@@ -105,6 +106,7 @@ class DeskObservation(NamedTuple):
     expired: tuple[Mapping[str, Any], ...] = ()  # proposals that expired undecided
     undelivered: Mapping[str, Any] = {}  # sink, failed, since_ms, error
     watched: tuple[WatchedLevel, ...] = ()  # levels that people watch
+    parity: Mapping[str, Any] = {}  # the last comparison with the backtest (parity_result.py)
     halt: Any = None  # engine.control.halt.Latch
 
 

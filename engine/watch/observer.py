@@ -26,6 +26,7 @@ from engine.watch.detectors import REFUSED_ROW_MAX
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.levels import alerted, watched
 from engine.watch.observation import DeskObservation, ProcessExit, steps_of
+from engine.watch.parity_result import last_result
 from engine.watch.tripped import tripped_events
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
 
@@ -76,6 +77,7 @@ class Observer:
             expired=self._expired(now_ms),
             undelivered=self._undelivered(now_ms),
             watched=watched(path, mark, in_force(self.engine), alerted(self.engine)),
+            parity=last_result(self.home),
             halt=halt.read(self.home, self.engine),
         )
 

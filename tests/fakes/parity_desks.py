@@ -102,3 +102,12 @@ def copied(lived_folder: Path, folder: Path) -> Path:
     """The lived home once more, for a test of its own."""
     shutil.copytree(lived_folder, folder, dirs_exist_ok=True)
     return folder
+
+
+def hourly(path: Path) -> None:
+    """The hours of a file of 15m bars, beside it."""
+    frame = pl.read_parquet(path).with_columns(pl.col("ts").dt.epoch("ms")).with_columns(pl.col("ts") // 3_600_000 * 3_600_000)
+    first = [pl.col("open").first(), pl.col("high").max(), pl.col("low").min(), pl.col("close").last(), pl.col("volume").sum()]
+    write_series(
+        path.with_name(path.name.replace("15m", "1h")), frame.group_by("ts", maintain_order=True).agg(first), "synthetic", {}
+    )

@@ -31,7 +31,7 @@ def in_class(found: Comparison, name: str) -> None:
     for share in found.shares:
         assert sum(share.classes.values()) == share.difference
     assert any(share.difference for share in found.shares)
-    assert found.counts[name] > 0
+    assert found.count(name) > 0
 
 
 def overridden(**figures: float) -> Home:

@@ -1,0 +1,32 @@
+"""The daily comparison of the desk with its backtest: queues a job and waits for its end, so that a failure is seen, too.
+
+Started by app.processes.scheduler after the morning's handover, as a process of its own: the supervisor loads no backtest.
+"""
+
+from app.home.home import Home, open_home
+from app.jobs.queue import JobQueue, now_ms
+from engine.clock import DAY_MS
+from engine.errors import DeskError
+from engine.watch.parity_result import keep_result
+from engine.watch.window import journal_of, mark_at
+
+DAYS = 7  # of desk time
+
+
+def compare(home: Home) -> None:
+    """Compare the last days; why that failed is kept for the watch. Nothing where the desk has decided on no bar."""
+    mark = mark_at(journal_of(home.path))
+    if mark is None:
+        return
+    queue = JobQueue(home)
+    try:
+        done = queue.wait(queue.submit("parity", {"since": mark.t_event_ms - DAYS * DAY_MS}))
+        why = "" if done.state in ("done", "cancelled") else done.error or "the job ended without a reason"
+    except DeskError as error:
+        why = str(error)
+    if why:
+        keep_result(home.path, {"failed": why}, now_ms())
+
+
+if __name__ == "__main__":
+    compare(open_home())
