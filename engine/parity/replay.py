@@ -16,11 +16,11 @@ from engine.book.bar_signals import NO_SIGNAL, signal_of
 from engine.book.book import Book, Spec
 from engine.book.snapshot import as_json
 from engine.book.transitions import NO_BAR, bar_of, govern, matrix_of, obey_halt, run_phases, withdraw_at_rest
-from engine.core.fills import ends, slippage_frac
+from engine.core.fills import ends
 from engine.core.ledger import open_lots
 from engine.core.row_fields import TAG, VALUES
 from engine.core.rows import unpack
-from engine.core.state import NO_ORDER, Bar, Limits, Order, Row, Rules, Signal
+from engine.core.state import NO_ORDER, Bar, Cost, Limits, Order, Row, Rules, Signal
 from engine.core.step import usable
 from engine.data.correlation import day_of
 from engine.parity.tape import Lead, Tape, version_key
@@ -183,11 +183,16 @@ def _bar(world: World, book: Book, lead: Lead) -> list[Row]:
         book.correlations = matrix_of(moved, len(book.instruments), len(bars))
     _pause(world, book, lead)
     held = _with_entries_of_desk(world, book, bars, close_ms)
-    kept, opened = list(book.specs), _with_opens_of_desk(world, book, bars, close_ms)
+    kept, costs = list(book.specs), [sleeve.cost for sleeve in book.sleeves]
+    opened = _with_opens_of_desk(world, book, bars, close_ms)
+    charged = [sleeve.cost for sleeve in book.sleeves]
     rows, _ = run_phases(book, [*bars, *opened], [signal(s) for s in range(count)], signal, settles=1)
     for s, order in held.items():
         if book.sleeves[s].order.key == order.key and book.sleeves[s].order.side != 0:
             book.sleeves[s] = book.sleeves[s]._replace(order=book.sleeves[s].order._replace(limit=order.limit))
+    for s, sleeve in enumerate(book.sleeves):
+        if charged[s] is not costs[s] and sleeve.cost is charged[s]:  # this close knows no other
+            book.sleeves[s] = sleeve._replace(cost=costs[s])
     if opened:
         book.correlations = resized(book.correlations, len(bars))
         book.specs = [old if new.source is old.source else new for new, old in zip(book.specs, kept, strict=True)]
@@ -228,7 +233,7 @@ def _with_entries_of_desk(world: World, book: Book, bars: list[Bar], close_ms: i
 
 def _with_opens_of_desk(world: World, book: Book, bars: list[Bar], close_ms: int) -> list[Bar]:
     """Where a flat sleeve enters at the market, a bar of its own that opens at the price that the desk's venue gave, as more
-    columns: its rules look there for this bar. `fill_price`: the desk's reference price; `slipped`: what gives its very price.
+    columns: its rules look there for this bar. `fill_price`: the desk's reference price; `slipped`: its slippage from there, too.
     """
     opened: list[Bar] = []
     for s, sleeve in enumerate(book.sleeves):
@@ -239,7 +244,7 @@ def _with_opens_of_desk(world: World, book: Book, bars: list[Bar], close_ms: int
             continue
         price = filled.reference_price
         if "slipped" in world.given:
-            price = filled.price / (1.0 + order.side * slippage_frac(spec.rules, sleeve.cost, order.lots * spec.rules.lot_size))
+            book.sleeves[s] = sleeve._replace(cost=Cost(order.side * (filled.price / price - 1.0), 0.0))
         if sleeve.position.open_layers == 0 and price != bar.open:
             book.specs[s] = spec._replace(rules=spec.rules._replace(bars=len(bars) + len(opened)))
             opened.append(bar._replace(open=price, high=max(bar.high, price), low=min(bar.low, price)))

@@ -118,7 +118,10 @@ def _sized(path: Path, after_ms: int) -> Iterator[Event]:
     """The same after an instant."""
     kinds = {"fill", "funding", "decision"}
     for line in raw_lines(path, after_ms, FAR_MS, kinds, lambda kind, text: kind != b"decision" or SIZED in text):
-        if (event := line.event()) is not None and (event.kind != "decision" or event.body.get("size")):
+        event = line.event()
+        if event is not None and event.body.get(
+            "size" if event.kind == "decision" else "sleeve"
+        ):  # a trade that was not booked: none
             yield event
 
 

@@ -65,21 +65,26 @@ def sum_by_sleeve(flows: Iterable[Flow]) -> tuple[Flow, ...]:
     return tuple(found.values())
 
 
+def _flows(path: Path, after_ms: int, up_to_ms: int) -> Iterator[Event]:
+    """Fills and funding of (after_ms, up_to_ms]; a trade that was reported and not booked moved nothing."""
+    return (event for event in between(path, after_ms, up_to_ms, KINDS) if event.body.get("booked", True))
+
+
 def between_marks(home: Path, start: Event, end: Event) -> Iterator[Flow]:
     """Every flow after one mark of the desk journal and before another; whole days in between come as sums."""
     path = journal_of(home)
     low, high = -(-start.t_event_ms // DAY_MS) * DAY_MS, (end.t_event_ms - 1) // DAY_MS * DAY_MS
     days = day_sums(home) if high > low else NONE
     if days.until_ms <= low:
-        events = between(path, start.t_event_ms - 1, end.t_event_ms, KINDS)
+        events = _flows(path, start.t_event_ms - 1, end.t_event_ms)
         yield from (flow_of(event) for event in events if start.seq < event.seq < end.seq)
         return
     high = min(high, days.until_ms)
-    yield from (flow_of(event) for event in between(path, start.t_event_ms - 1, low, KINDS) if event.seq > start.seq)
+    yield from (flow_of(event) for event in _flows(path, start.t_event_ms - 1, low) if event.seq > start.seq)
     for until_ms, flows in days.flows.items():
         if low < until_ms <= high:
             yield from flows
-    yield from (flow_of(event) for event in between(path, high, end.t_event_ms, KINDS) if event.seq < end.seq)
+    yield from (flow_of(event) for event in _flows(path, high, end.t_event_ms) if event.seq < end.seq)
 
 
 def day_sums(home: Path) -> DaySums:
@@ -112,7 +117,7 @@ def _by_day(path: Path, after_ms: int, up_to_ms: int) -> dict[int, tuple[Flow, .
     found: dict[int, tuple[Flow, ...]] = {}
     day: list[Flow] = []
     end = 0
-    for event in between(path, after_ms, up_to_ms, KINDS):
+    for event in _flows(path, after_ms, up_to_ms):
         due = -(-event.t_event_ms // DAY_MS) * DAY_MS
         if due != end and day:
             found[end] = sum_by_sleeve(day)

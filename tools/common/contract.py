@@ -132,7 +132,7 @@ class JobView(NamedTuple):
 
 
 class Jobs(Protocol):
-    """The port to the job queue (app/jobs/queue.py). Kinds used here: `backtest` (-> run_id), `leaks` (-> result)."""
+    """The port to the job queue (app/jobs/queue.py). Kinds used here: `backtest` (-> run_id), `leaks`, `parity` (-> result)."""
 
     def submit(self, kind: str, args: Mapping[str, Any], *, thread: str | None, turn: str | None) -> str:
         """Queue a job; returns its id. A job whose cache key has a stored run is done at once."""

@@ -17,7 +17,7 @@ from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 from tests.fakes.parity_desks import FIRST_MS, FORK_MS, comparison, hourly
 
 
-def is_nothing(found: Comparison) -> None:
+def check_nothing(found: Comparison) -> None:
     """Not a cent, and no round trip that differs."""
     assert {name: found.cents(name) for name in CLASSES} == dict.fromkeys(CLASSES, 0)
     assert [share.desk for share in found.shares] == [share.replay for share in found.shares]
@@ -36,7 +36,7 @@ def equity_at(home: Home, close_ms: int) -> dict[str, float]:
 def test_ten_days_say_nothing(home: Home) -> None:
     """Three sleeves, two versions adopted on the way, one of them by a sleeve that held a position."""
     found, mark = comparison(home), mark_at(journal_of(home.path))
-    is_nothing(found)
+    check_nothing(found)
     assert mark is not None
     assert (found.start_ms, found.end_ms, found.bars) == (FIRST_MS, FORK_MS, 960)
     made = {share.sleeve: share.desk for share in found.shares}
@@ -50,7 +50,7 @@ def test_a_later_start_begins_with_the_desk_as_it_was(home: Home) -> None:
     """From the day that a date is in: positions, pauses and orders of that moment, and only what happened since."""
     for days in (4, 7):
         found = comparison(home, FIRST_MS + days * DAY_MS + DAY_MS // 2)
-        is_nothing(found)
+        check_nothing(found)
         assert found.start_ms == FIRST_MS + days * DAY_MS
         equity, end = (equity_at(home, ms) for ms in (found.start_ms, FORK_MS))
         assert {s.sleeve: s.desk for s in found.shares} == {name: round(100 * (end[name] - equity[name])) for name in end}
@@ -72,7 +72,7 @@ def test_sleeves_on_longer_bars_than_the_clock(own_home: Path) -> None:
     advanced(loop, 400)
     loop.journal.close()
     found_by = comparison(home)
-    is_nothing(found_by)
+    check_nothing(found_by)
     assert {pair.any_of["sleeve"] for pair in found_by.pairs} >= {"btc-trend", "eth-trend"}
 
 
@@ -102,5 +102,5 @@ def test_recorded_days_say_nothing(own_home: Path, market_data: Path, monkeypatc
     loop.journal.close()
     tape = tape_of(home.path)
     found = compared(tape, today_of(tape, home.setup, home.catalog, lambda *_: None))
-    is_nothing(found)
+    check_nothing(found)
     assert len(found.pairs) > days // 2
