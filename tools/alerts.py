@@ -38,6 +38,7 @@ EVENING_MS = 6 * HOUR_MS  # last night began at 18:00 UTC
 SPOKEN: tuple[tuple[str, str], ...] = (
     ("protective", r"\bprotective|\bnaked\b|\b(?:without|no|missing) (?:a )?stops?\b|\bunprotected\b"),
     ("stop", r"\bstops?\b.*\b(?:moved?|stuck|amend\w*)|\b(?:moved?|stuck|amend\w*)\b.*\bstops?\b"),
+    ("parity", r"\bparity\b|\bdiffer\w*\b.*\bbacktests?\b|\bbacktests?\b.*\bdiffer\w*"),
     ("difference", r"\bdiffer\w*|\breconcil\w*|\badopt\w*|\bunknown (?:order|trade)"),
     ("rejected", r"\breject"),
     ("refused", r"\brefus|\bblocked\b"),

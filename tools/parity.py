@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from engine.clock import DAY_MS, utc
+from engine.errors import BadInput, DataError
 from tools.common.contract import (
     Args,
     Effect,
@@ -49,15 +50,23 @@ class ParityArgs(Args):
 def parity(ctx: ToolContext, args: ParityArgs) -> ToolResult:
     """Replay the desk's days through the backtest: every dollar of the difference in a class (data, version, feature, signal,
     slippage, fee, funding, pauses, halts, missed, size, extra, fill price), and what nothing explains."""
+    from engine.control.config import active
+
     if ctx.desk_ms is None:
         return no_data(NEVER_RAN)
+    if args.sleeve:
+        active(ctx.engine, ctx.home).config.sleeve(args.sleeve)  # said before anything is queued
     since = instant(args.since, ctx.desk_ms) // DAY_MS * DAY_MS if args.since else None
+    if since is not None and since >= ctx.desk_ms:
+        raise BadInput(f"the desk has not come to {args.since} yet: its time is {utc(ctx.desk_ms)}", "name an earlier day")
     wanted = {"since": since} | ({"sleeve": args.sleeve} if args.sleeve else {})
     (job,) = submit_jobs(ctx, "parity", [wanted])
     (view,) = wait_all(ctx, [job])
     if view.state != "done":
         return unfinished(view)
-    return _answer(ctx, job, view.result or {}, args.sleeve)
+    if not view.result:
+        raise DataError("a finished comparison has left no result", "run it again")
+    return _answer(ctx, job, view.result, args.sleeve)
 
 
 def _answer(ctx: ToolContext, job: str, found: Mapping[str, Any], sleeve: str | None) -> ToolResult:

@@ -55,7 +55,7 @@ def verdict(found: Mapping[str, Any]) -> str:
         return f"The desk did what its backtest says: 0.00 ({money(found['desk_usd'])} on either side)."
     parts = ", ".join(f"{TITLES.get(name, name)} {money(usd)}" for name, usd in sorted(moved.items(), key=lambda x: -abs(x[1])))
     sides = f"desk {money(found['desk_usd'])}, backtest {money(found['replay_usd'])}"
-    return f"The desk made {money(found['difference_usd'])} beside its backtest ({sides}): {parts}."
+    return f"The desk differs from its backtest by {money(found['difference_usd'])} ({sides}): {parts}."
 
 
 def class_table(found: Mapping[str, Any]) -> Any:

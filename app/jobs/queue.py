@@ -322,7 +322,7 @@ def run_job(home: Home, job_id: str, work: Mapping[str, Kind] = KINDS) -> None:
         kinds.SOURCE.set("chat" if job.thread else "page")
     limit_s = kept.get("time_limit_s", kinds.TIME_LIMIT_S)
     try:
-        what = f"the {kind} of {args.get('strategy', 'these sleeves')}"
+        what = f"the {kind} of {args.get('strategy') or 'these sleeves'}"
         with kinds.limited(limit_s, what, last_words=lambda text: fail(home, job_id, text)):
             result = brief(work[kind](home, args, progress_writer(home, job_id)))
         body = json.dumps({**kept, "result": result, "time_limit_s": limit_s}, allow_nan=False)

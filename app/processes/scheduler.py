@@ -72,8 +72,15 @@ class Schedules:
         for name, seconds in every.items():
             self._jobs.add_job(kept(work[name]), "interval", seconds=seconds, executor=name, next_run_time=now, id=name)
         hour, _, minute = handover_at(self.home).partition(":")
-        self._jobs.add_job(kept(self.morning), "cron", hour=int(hour), minute=int(minute), executor="handover", id="handover")
-        self._jobs.add_job(kept(self.missed), executor="handover", id="missed")
+        self._jobs.add_job(
+            kept(self.compared_after(self.hand_over)),
+            "cron",
+            hour=int(hour),
+            minute=int(minute),
+            executor="handover",
+            id="handover",
+        )
+        self._jobs.add_job(kept(self.compared_after(self.missed)), executor="handover", id="missed")
         self._jobs.start()
         if self.line is not None:
             self.line.start()
@@ -89,6 +96,8 @@ class Schedules:
             self.line.close()
         if self._jobs is not None:
             self._jobs.shutdown(wait=False)
+        if self._comparing is not None and self._comparing.poll() is None:
+            self._comparing.terminate()  # its job goes on by itself
 
     def died(self, process: str, code: int | None, why: str = "") -> None:
         """A child of the supervisor ended without being asked to."""
@@ -136,19 +145,26 @@ class Schedules:
             with suppress(Undelivered):
                 self.slack.learn_team()
 
-    def missed(self) -> None:
-        """A handover whose hour went by while nothing ran."""
+    def missed(self) -> bool:
+        """A handover whose hour went by while nothing ran; False when none was made."""
         hour, _, minute = handover_at(self.home).partition(":")
         due_ms = self.clock() // DAY_MS * DAY_MS + (int(hour) * 60 + int(minute)) * 60_000
-        if 0 <= self.clock() - due_ms <= LATE_MS:
-            self.morning()
+        return 0 <= self.clock() - due_ms <= LATE_MS and self.hand_over()
 
-    def morning(self) -> None:
-        """The handover, and once it is made the desk's comparison with its backtest: a job of the queue, not waited for."""
-        if self.hand_over():
-            command, environment = parity_command(), allowed(os.environ) | {"NIGHTDESK_HOME": str(self.home.path)}
-            silent = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            self._comparing = subprocess.Popen(command, env=environment, start_new_session=True, **silent)  # noqa: S603 - our own
+    def compared_after(self, made: Callable[[], bool]) -> Callable[[], None]:
+        """A handover that is followed by the desk's comparison with its backtest, where it was made."""
+
+        def hand_over_and_compare() -> None:
+            if made():
+                self.compare()
+
+        return hand_over_and_compare
+
+    def compare(self) -> None:
+        """Begin the comparison with the backtest, in a process of its own: a job of the queue, not waited for here."""
+        environment = allowed(os.environ) | {"NIGHTDESK_HOME": str(self.home.path)}
+        silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        self._comparing = subprocess.Popen(parity_command(), env=environment, start_new_session=True, **silent)  # noqa: S603 - our own program
 
     def hand_over(self) -> bool:
         """Make today's handover and owe it to every sink; False when it was made already."""

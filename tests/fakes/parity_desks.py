@@ -1,9 +1,12 @@
 """A desk that has traded ten synthetic days, and forks of it that live one more day in which one thing goes another way."""
 
+import atexit
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -48,6 +51,14 @@ def opened(folder: Path) -> Iterator[Home]:
         os.environ.pop("NIGHTDESK_HOME")
         if before is not None:
             os.environ["NIGHTDESK_HOME"] = before
+
+
+@cache
+def ten_days() -> Path:
+    """A home that has lived ten days, made once a test run; nobody writes into it."""
+    folder = Path(tempfile.mkdtemp(prefix="nightdesk-lived-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return lived(folder / "home")
 
 
 def lived(folder: Path) -> Path:
@@ -98,9 +109,9 @@ def rewritten(home: Home, name: str, change: Callable[[pl.DataFrame], pl.DataFra
     write_series(path, change(frame), "synthetic", {})
 
 
-def copied(lived_folder: Path, folder: Path) -> Path:
+def copied(folder: Path) -> Path:
     """The lived home once more, for a test of its own."""
-    shutil.copytree(lived_folder, folder, dirs_exist_ok=True)
+    shutil.copytree(ten_days(), folder, dirs_exist_ok=True)
     return folder
 
 

@@ -129,6 +129,7 @@ SAID = [
     ("position without a stop", "protective-missing"),
     ("the stop does not move", "stop-not-moved"),
     ("desk and venue differ", "venue-differs"),
+    ("the desk differs from its backtest", "parity"),
     ("slack messages not delivered", "alerts-not-delivered"),
     ("al-3", "worker-down"),
     ("the drawdown alert", "drawdown"),

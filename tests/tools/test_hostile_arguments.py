@@ -72,6 +72,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "exposure": {"by": "strategy"},
     "what_if": {"move_frac": -0.1, "symbol": "BTC-USDT", "gap": True},
     "define": {"word": "stop_atr"},
+    "parity": {"since": "2025-03-04", "sleeve": "trend-btc"},
     "backtest": {
         "strategy": "trend",
         "symbol": "BTC-USDT",
@@ -252,6 +253,7 @@ WRONG: dict[str, tuple[dict[str, Any], ...]] = {
         {"strategy": "trend", "symbol": "BTC-USDT", "vary": ["stop_atr=2"]},
         {"strategy": "trend", "symbol": "BTC-USDT", "vary": VARY, "train": "soon"},
     ),
+    "parity": ({"sleeve": "nobody"}, {"since": "2031"}),
     "attribution": ({"since": "2025-03-06", "until": "2025-03-04"},),
     "probe": ({"deep": True},),
 }
@@ -269,7 +271,7 @@ def test_a_refused_computation_starts_no_job(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
-@pytest.mark.parametrize("name", ["backtest", "compare", "leaks", "sweep", "walkforward", "propose_config"])
+@pytest.mark.parametrize("name", ["backtest", "compare", "leaks", "parity", "sweep", "walkforward", "propose_config"])
 def test_a_job_that_died_without_a_word_is_a_failure_in_words(desk: Desk, name: str, state: Any) -> None:
     """No error text, or one full of escape sequences: the answer is `failed`, readable, and leaves no proposal."""
     for error in (None, "", "\x1b[31mKilled\u202e" + "x" * 9_000):

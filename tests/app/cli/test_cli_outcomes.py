@@ -96,6 +96,8 @@ WRONG: tuple[tuple[str, str], ...] = (
     ("backtest ../../etc/passwd --symbol BTC-USDT", "passwd"),
     ("leaks nope", "unknown strategy"),
     ("rerun r-1", "not a valid run id"),
+    ("parity", "nightdesk up"),
+    ("parity --since soon", "not a valid date"),
     ("rerun r-20250101-00000000", "no run"),
     ("runs show ../../desk.db", "not a valid run id"),
     ("proposals list --state done", "unknown state"),

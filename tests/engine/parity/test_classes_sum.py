@@ -2,7 +2,6 @@
 
 import random
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -34,9 +33,9 @@ def busy(home: Home, loop: Loop) -> None:
 
 
 @pytest.fixture(scope="module")
-def busy_home(ten_days: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+def busy_home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """That day, after the ten."""
-    with opened(copied(ten_days, tmp_path_factory.mktemp("busy") / "home")) as home:
+    with opened(copied(tmp_path_factory.mktemp("busy") / "home")) as home:
         forked(home, DAY_BARS, lambda loop: busy(home, loop))
         return home
 

@@ -96,6 +96,32 @@ def test_bars_that_cannot_be_walked_are_an_alert_while_the_desk_waits(held: bool
     assert found.what.startswith(f"{why}; open: {'long 0.02' if held else 'nothing'}")
 
 
+COMPARED = {
+    "wall_ms": NOW - 9_000,
+    "from_ms": DESK_MS - 7 * 86_400_000,
+    "to_ms": DESK_MS,
+    "difference_usd": -40.0,
+    "gross_usd": 1_000.0,
+}
+COMPARED |= {"unexplained_usd": 0.0, "unexplained_frac": 0.0}
+
+
+@pytest.mark.parametrize("usd", [0.0, 9.99, 10.0])
+def test_a_desk_that_does_what_its_backtest_says_is_calm(usd: float) -> None:
+    """Up to 1 % of what its round trips moved may be unexplained; a difference that is explained is no alert."""
+    assert evaluate(desk(parity=COMPARED | {"unexplained_usd": usd, "unexplained_frac": usd / 1_000.0})) == ([], frozenset())
+
+
+def test_the_finding_says_what_nothing_explains() -> None:
+    """Dollars, their share, the days; what to run."""
+    found = only(desk(parity=COMPARED | {"unexplained_usd": 32.0, "unexplained_frac": 0.032}))
+    assert found.what == (
+        "Desk and backtest differ by 32.00 that nothing explains, 3.2% of what its round trips moved (2024-12-25 to 2025-01-01)"
+    )
+    assert "nightdesk parity" in found.action
+    assert found.since_ms == NOW - 9_000
+
+
 PLANTED = {
     "worker dead": {"pid": None, "absent_ms": NOW - 11_000},
     "worker killed and back": {"exits": (ProcessExit("worker", -9, NOW - 2_000),)},
@@ -162,6 +188,9 @@ def test_no_fault_hides_another(first: str) -> None:
         (refused(6, "leverage_max"), "refused", "warn"),
         ({"mark": mark({"paused_until_ms": DESK_MS + 1})}, "breaker", "note"),
         ({"silent_instruments": ("binance:ETH-USDT:perp",)}, "bars", "warn"),
+        ({"parity": COMPARED | {"unexplained_usd": 10.02, "unexplained_frac": 0.01002}}, "parity", "warn"),
+        ({"parity": COMPARED | {"unexplained_usd": 0.01, "gross_usd": 0.0, "unexplained_frac": None}}, "parity", "warn"),
+        ({"parity": {"wall_ms": NOW, "failed": "the bars of BTC-USDT are gone"}}, "parity", "warn"),
         ({"halt": Latch(True, "a drill", "ann", NOW - 1_000)}, "halt", "warn"),
         ({"exits": (ProcessExit("api", -11, NOW - 1_000),)}, "worker", "warn"),
         ({"expired": ({"id": "prop-1", "sleeve": "x", "direction": "tightens", "expires_ms": NOW},)}, "proposal", "note"),
