@@ -1,5 +1,6 @@
 """Paper days against their backtest: 0.00 in every class, from the first bar or a later one, over versions and timeframes."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -12,7 +13,7 @@ from engine.parity.comparison import CLASSES, Comparison, compared
 from engine.parity.tape import tape_of
 from engine.parity.today import today_of
 from engine.watch.desk_trips import desk_trips
-from engine.watch.window import journal_of, mark_at
+from engine.watch.window import between, journal_of, mark_at
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 from tests.fakes.parity_desks import FIRST_MS, FORK_MS, comparison, hourly
 
@@ -44,6 +45,16 @@ def test_ten_days_say_nothing(home: Home) -> None:
     assert all(made.values())
     assert len(found.pairs) == desk_trips(home.path).height
     assert {s["version"] for s in mark.body["sleeves"].values()} != {1}
+
+
+def test_the_tape_knows_which_version_governed(home: Home) -> None:
+    """At every bar, for every sleeve: what the mark before it says, over a version that waited for its sleeve to be flat."""
+    tape, path = tape_of(home.path), journal_of(home.path)
+    marks = {event.t_event_ms: event.body["sleeves"] for event in between(path, -1, FORK_MS, {"mark"})}  # the last of each close
+    for before, bar in pairwise(tape.bars):
+        governed = dict(zip(tape.book.names, (tape.numbers[key] for key in bar.keys), strict=True))
+        assert governed == {name: sleeve["version"] for name, sleeve in marks[before.body["close_ms"]].items()}
+    assert any(key is not None for bar in tape.bars for key in bar.waiting)
 
 
 def test_a_later_start_begins_with_the_desk_as_it_was(home: Home) -> None:
