@@ -155,7 +155,7 @@ def compared(tape: Tape, today: Today, progress: Progress = lambda _done: None) 
 
 
 def _add_residue(chain: _Chain, desk: pl.DataFrame) -> None:
-    """What is left, told apart trip by trip; then whatever the trips do not say."""
+    """What is left, parted trip by trip; then whatever the trips do not say."""
     bar_ms = {sleeve.name: sleeve.bar_ms for sleeve in chain.now.sleeves}
     entered = {(name, close_ms - bar_ms[name]) for name, close_ms in chain.tape.entered}
     seen: set[tuple[str, str, str, int]] = set()

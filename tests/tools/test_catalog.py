@@ -44,7 +44,9 @@ READ = {
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {
-    "developer": READ | {"backtest", "compare", "leaks", "parity", "sweep", "walkforward"} | {"propose_config", "propose_watch", "note"},
+    "developer": READ
+    | {"backtest", "compare", "leaks", "parity", "sweep", "walkforward"}
+    | {"propose_config", "propose_watch", "note"},
     "operator": READ | {"probe", "propose_tightening", "propose_pause", "propose_watch", "note"},
     "advisor": READ | {"attribution", "propose_watch", "note"},
 }
