@@ -11,12 +11,13 @@ from app.home.home import Home, open_home
 from engine.book.bar_signals import NO_SIGNAL
 from engine.control import halt
 from engine.core.orders import REJECTED, VenueOrder
-from engine.core.state import ENTRY, Bar
+from engine.core.state import DAY_MS, ENTRY, Bar
 from engine.live.loop import Loop
 from engine.live.signal_source import SignalReading
 from engine.parity.comparison import Comparison
 from engine.ports import Execution, OrderReport, Report
 from engine.venues.paper import Account, Deliver, PaperVenue
+from engine.watch.attribution import pnl_of_window
 from engine.watch.desk_trips import desk_trips
 from tests.fakes.papers import WALL_MS, advanced, advanced_until, holding, reconfigured
 from tests.fakes.parity_desks import DAY_BARS, FORK_MS, LATER_MS, comparison, forked, in_usd, rewritten, share_of
@@ -218,6 +219,7 @@ ODD = {
 
 def adopt_a_position(loop: Loop) -> None:
     """The venue has a trade that no order of ours made; a person adopts it as a position of a flat sleeve."""
+    advanced(loop, 1)
     advanced_until(loop, lambda book: book.sleeves[2].position.open_layers == 0 and book.sleeves[2].order.side == 0)
     loop.take("fill", ODD)
     book, s = loop.book, 2
@@ -236,8 +238,11 @@ def adopt_a_position(loop: Loop) -> None:
 
 
 def test_a_position_that_nobody_decided(home: Home) -> None:
-    """A trade beside the desk's orders, adopted by a person."""
+    """A trade beside the desk's orders, adopted by a person. The report that was not booked moves nothing, here and elsewhere."""
     check_class(since_fork(home, adopt_a_position), "extra")
+    made = pnl_of_window(home.path, FORK_MS, FORK_MS + DAY_MS)
+    assert made is not None
+    assert made.attribution.desk.unexplained == 0
 
 
 def test_what_nothing_explains_is_an_alert(home: Home) -> None:
