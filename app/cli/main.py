@@ -21,6 +21,7 @@ GROUPS = (
     "backtest",
     "sweep",
     "parity",
+    "judge",
     "runs",
     "chat",
     "proposals",

@@ -122,6 +122,24 @@ def parity(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> 
     return desk_parity(home.setup, home.engine, home.catalog, *given, progress, time.time_ns() // 1_000_000)
 
 
+def judge(
+    home: Home, args: Mapping[str, Any], progress: Progress = silent, announce: Callable[[str], None] = lambda _text: None
+) -> dict[str, Any]:
+    """The early-kill page of a strategy on one symbol: verdict, reasons, checks, the page; and its base run, stored, unless the
+    strategy looks ahead."""
+    from engine.research.kill.verdict import judge as judged
+
+    found, setup = planned(home, args), home.setup
+    result = judged(
+        found, checks=setup.checks, overrides=setup.overrides, announce=announce, progress=lambda share: progress(0.9 * share)
+    )
+    run = None if result["page"] is None else run_plan(home, found, lambda share: progress(0.9 + 0.1 * share))
+    if run is not None and run["journal_hash"] != result["page"]["base"]["journal_hash"]:
+        raise DataError("the judged run and the stored one differ: the bars or the code changed meanwhile", "judge again")
+    kept = {name: run and run[name] for name in ("run_id", "data", "funding", "fills", "life", "notes")}
+    return result | kept
+
+
 def rerun(home: Home, run_id: str, progress: Progress = silent) -> dict[str, Any]:
     """Simulate a stored run's configuration again and compare journal, data, code and configuration."""
     from engine.sim.backtest import simulate

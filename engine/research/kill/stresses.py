@@ -1,0 +1,95 @@
+"""The same setting, treated worse: dearer, later, at another time, on another symbol. Called by page.py."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import NamedTuple
+
+from engine.data.catalog import Catalog, Series
+from engine.errors import BadInput, DataError
+from engine.research.kill.ground import STRESS, Ground, NoteTrial, Probe
+from engine.sim.late import jittered, late
+from engine.sim.request import Plan, plan
+from engine.strategies.signals import Change, Evaluation
+from engine.venues.instruments import Overrides
+
+COST_TIMES = (0.5, 2.0, 3.0)  # 1 is the run itself
+DELAYS = (1, 2, 3)  # bars
+JITTER_BARS = 2
+JITTER_SEEDS = 10
+WINDOWS = 3
+SYMBOLS_MAX = 12
+
+
+class Left(NamedTuple):
+    """A symbol that could not be run, and why."""
+
+    symbol: str
+    why: str
+
+
+def at_costs(ground: Ground, times: float) -> Probe:
+    """All costs of trading times a factor."""
+    return ground.probe(STRESS, f"costs x{times:g}", costs=times)
+
+
+def at_delay(ground: Ground, bars: int) -> Probe:
+    """Every signal that many bars late."""
+    return ground.probe(STRESS, f"{bars} bar{'' if bars == 1 else 's'} late", delay=bars)
+
+
+def at_jitter(ground: Ground, seed: int) -> Probe:
+    """Every signal 0 to 2 bars late, drawn."""
+    return ground.probe(STRESS, f"jitter {seed}", change=jittering(seed))
+
+
+def jittering(seed: int) -> Change:
+    """What makes each signal of an answer come 0 to JITTER_BARS bars late."""
+
+    def change(output: Evaluation) -> Evaluation:
+        return late(output, jittered(output.direction, JITTER_BARS, seed))
+
+    return change
+
+
+def spans(ground: Ground) -> list[tuple[int, int]]:
+    """Thirds of the judged span, [from, to) in UTC ms at bar opens."""
+    bar_ms, opens = ground.sleeve.bar_ms, ground.close_ms - ground.sleeve.bar_ms
+    edges = [len(opens) * k // WINDOWS for k in range(WINDOWS + 1)]
+    ends = [int(opens[a]) for a in edges[:-1]] + [int(opens[-1]) + bar_ms]
+    return [(a, b) for a, b in pairwise(ends) if a < b]
+
+
+def in_window(ground: Ground, from_ms: int, to_ms: int) -> Probe:
+    """The setting on a part of the span, with fresh cash."""
+    part = ground.within(from_ms, to_ms)
+    return part.probe(STRESS, "window")
+
+
+def other_symbols(planned: Plan) -> list[Series]:
+    """One recorded perpetual of each other symbol with the same timeframe, of the same venue where it has it; a synthetic market
+    beside a synthetic one only."""
+    own, symbol = planned.sleeves[0].spec, planned.sleeves[0].spec.symbol
+    found: dict[str, Series] = {}
+    for series in sorted(perpetuals(planned.catalog, own.timeframe), key=lambda s: (s.venue != own.venue, s.venue)):
+        made_up = (series.venue == "synthetic") == (own.venue == "synthetic")
+        if series.symbol != symbol and made_up:
+            found.setdefault(series.symbol, series)
+    return [found[name] for name in sorted(found)][:SYMBOLS_MAX]
+
+
+def perpetuals(catalog: Catalog, timeframe: str) -> Iterator[Series]:
+    """Untagged perpetuals of a timeframe."""
+    return (s for s in catalog.series() if (s.series, s.market, s.tag) == (timeframe, "perp", ""))
+
+
+def on_symbol(ground: Ground, other: Series, overrides: Overrides | None, note: NoteTrial) -> Probe | Left:
+    """The setting on another symbol over the same span; Left with the reason where its data do not allow it."""
+    planned = ground.planned
+    spec = planned.sleeves[0].spec._replace(venue=other.venue, symbol=other.symbol, name="", market="perp")
+    ends = int(ground.close_ms[0]) - ground.sleeve.bar_ms, int(ground.close_ms[-1])
+    request = planned.request._replace(sleeves=(spec,), from_ms=ends[0], to_ms=ends[1])
+    try:
+        there = Ground(plan(request, planned.catalog, planned.folder, overrides), note)
+        return there.probe(STRESS, f"{other.venue} {other.symbol}")
+    except (BadInput, DataError) as error:
+        return Left(f"{other.venue} {other.symbol}", error.what)
