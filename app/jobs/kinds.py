@@ -127,11 +127,18 @@ def judge(
 ) -> dict[str, Any]:
     """The early-kill page of a strategy on one symbol: verdict, reasons, checks, the page; and its base run, stored, unless the
     strategy looks ahead."""
+    from engine.research.kill.trials import LedgerTrials
     from engine.research.kill.verdict import judge as judged
 
     found, setup = planned(home, args), home.setup
+    counted = LedgerTrials(home.engine, time.time_ns() // 1_000_000)
     result = judged(
-        found, checks=setup.checks, overrides=setup.overrides, announce=announce, progress=lambda share: progress(0.9 * share)
+        found,
+        checks=setup.checks,
+        overrides=setup.overrides,
+        announce=announce,
+        progress=lambda share: progress(0.9 * share),
+        trials=counted,
     )
     run = None if result["page"] is None else run_plan(home, found, lambda share: progress(0.9 + 0.1 * share))
     if run is not None and run["journal_hash"] != result["page"]["base"]["journal_hash"]:

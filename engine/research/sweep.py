@@ -23,7 +23,7 @@ from engine.sim.backtest import load, rules_in
 from engine.sim.checked import frame_of, in_span
 from engine.sim.late import delaying
 from engine.sim.metrics import daily_returns, midnights_of
-from engine.sim.request import Plan, config_of
+from engine.sim.request import Plan, with_params
 from engine.strategies.params import StrategyParams
 from engine.strategies.signals import Signals, core_inputs, evaluate, read_of
 
@@ -59,8 +59,8 @@ class Runner:
     """One sleeve's bars, loaded once, and every variation of its parameters on them."""
 
     def __init__(self, planned: Plan) -> None:
-        if len(planned.sleeves) != 1 or planned.request.counted is not None:
-            raise BadInput("a sweep runs one sleeve under the desk's limits", "name one strategy and its symbols")
+        if len(planned.sleeves) != 1 or planned.request.counted is not None or planned.request.delay_bars:
+            raise BadInput("a sweep runs one sleeve under the desk's limits, without a delay", "name one strategy and its symbols")
         self.planned, self.sleeve = planned, planned.sleeves[0]
         self.loaded = load(planned)
         self.span, self.cash = self.loaded.span, float(self.sleeve.spec.cash)
@@ -100,10 +100,7 @@ class Runner:
 
     def plan_of(self, params: StrategyParams) -> Plan:
         """The plan of a run of its own with these parameters."""
-        sleeve = self.sleeve._replace(params=params, spec=self.sleeve.spec._replace(params=params.model_dump()))
-        planned = self.planned._replace(sleeves=(sleeve,))
-        request = planned.request._replace(sleeves=(sleeve.spec,))
-        return planned._replace(request=request, config=config_of(request, planned.sleeves))
+        return with_params(self.planned, params)
 
     def outcome(self, bench: Bench, group: Group, params: StrategyParams) -> Outcome:
         """The core over all bars."""

@@ -272,6 +272,14 @@ def request_of(config: Mapping[str, Any]) -> tuple[Request, dict[str, dict[str, 
     return Request(sleeves, **direct, limits=limits, sleeve_limits=own, counted=counted, delay_bars=late), overrides
 
 
+def with_params(planned: Plan, params: StrategyParams) -> Plan:
+    """The plan of the same run of one sleeve with other parameters: its configuration, hash and cache key are that run's."""
+    sleeve = planned.sleeves[0]
+    sleeve = sleeve._replace(params=params, spec=sleeve.spec._replace(params=params.model_dump()))
+    request = planned.request._replace(sleeves=(sleeve.spec,))
+    return planned._replace(request=request, sleeves=(sleeve,), config=config_of(request, (sleeve,)))
+
+
 def data_of(p: Plan, span: Market) -> dict[str, Any]:
     """The run's data: files, hashes, range (bar opens), and source of the bars."""
     first_ms = int(span.close_ms[0]) - p.clock_ms

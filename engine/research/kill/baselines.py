@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from engine.research.kill.ground import BASELINE, BPS, Ground, Probe, in_bps, returns_of, yearly
+from engine.research.kill.ground import BASELINE, BPS, Ground, Probe, in_bps, returns_of
+from engine.research.ledger import sharpe_of
 from engine.sim.metrics import Floats
 from engine.strategies.signals import Change, Evaluation
 
@@ -89,7 +90,7 @@ def held_alike(ground: Ground, base: Probe) -> Held:
         return Held(None, None, None, "the price never moved")
     scale = float(base.daily.std(ddof=1)) / spread
     total = math.prod(1.0 + scale * float(r) for r in daily) - 1.0
-    return Held(total, yearly(daily), scale)
+    return Held(total, sharpe_of(daily), scale)
 
 
 def cost_bps(base: Probe) -> float:

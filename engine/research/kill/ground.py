@@ -6,7 +6,6 @@ a hypothesis pays for everything that was tried on it.
 """
 
 from collections.abc import Callable, Mapping
-from math import sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +14,13 @@ import polars as pl
 from engine.core.row_fields import DecisionRow
 from engine.core.state import ENTER
 from engine.errors import BadInput
+from engine.research.ledger import sharpe_of
 from engine.sim import trips as reading
 from engine.sim.backtest import load, run_modes, signals_in_span
 from engine.sim.checked import frame_of
 from engine.sim.excursions import hold
-from engine.sim.metrics import DAYS_A_YEAR, Floats, Times, a_day_sharpe, daily_equity
-from engine.sim.request import Plan, PlannedSleeve
+from engine.sim.metrics import Floats, Times, daily_equity, daily_returns
+from engine.sim.request import Plan, with_params
 from engine.strategies.base import parse_params
 from engine.strategies.signals import Change
 from engine.venues.instruments import Costs
@@ -35,6 +35,8 @@ class Probe(NamedTuple):
 
     kind: str
     name: str
+    planned: Plan  # with its own parameters and costs
+    close_ms: Times
     cash: float
     net: float  # quote units
     sharpe: float | None  # a year
@@ -43,6 +45,16 @@ class Probe(NamedTuple):
     rows: pl.DataFrame
     equity: Floats
     journal_hash: str
+
+    @property
+    def first_ms(self) -> int:
+        """Open of its first bar."""
+        return int(self.close_ms[0]) - self.planned.clock_ms
+
+    @property
+    def last_ms(self) -> int:
+        """Open of its last bar."""
+        return int(self.close_ms[-1]) - self.planned.clock_ms
 
     @property
     def net_frac(self) -> float:
@@ -77,24 +89,19 @@ def in_bps(trips: pl.DataFrame, column: str) -> Floats:
     return trips[column].to_numpy() / notional * BPS if len(trips) else np.empty(0)
 
 
-NoteTrial = Callable[[Plan, Probe], None]
-
-
-def note_trial(_planned: Plan, _probe: Probe) -> None:
-    """The seam of the trial ledger: called with each run as it is made."""
+NoteTrial = Callable[[Probe], None]
 
 
 class Ground:
-    """The bars of a plan of one sleeve, its features, and the probes made on them, oldest first."""
+    """The bars of a plan of one sleeve and its features; makes probes on them."""
 
-    def __init__(self, planned: Plan, note: NoteTrial = note_trial) -> None:
+    def __init__(self, planned: Plan, note: NoteTrial = lambda _probe: None) -> None:
         if len(planned.sleeves) != 1:
             raise BadInput(f"{len(planned.sleeves)} sleeves to judge", "judge one strategy on one symbol")
         self.planned, self.note = planned, note
         self.sleeve = planned.sleeves[0]
         self.loaded = load(planned)
         self.frame = frame_of(self.sleeve, self.loaded)
-        self.probes: list[Probe] = []
 
     @property
     def close_ms(self) -> Times:
@@ -125,19 +132,17 @@ class Ground:
 
         Raises BadInput for parameters that the strategy refuses.
         """
-        sleeve = self.sleeve._replace(
-            params=self.params_with(params or {}), costs=scaled(self.sleeve.costs, costs), delay_bars=delay
-        )
-        found = probe_of(self, sleeve, kind, name, change)
-        self.probes.append(found)
-        self.note(self.planned, found)
+        planned = with_params(self.planned, self.params_with(params)) if params else self.planned
+        if costs != 1.0 or delay:
+            sleeve = planned.sleeves[0]
+            planned = planned._replace(sleeves=(sleeve._replace(costs=scaled(sleeve.costs, costs), delay_bars=delay),))
+        found = probe_of(self, planned, kind, name, change)
+        self.note(found)
         return found
 
     def params_with(self, changes: Mapping[str, Any]) -> Any:
         """The sleeve's parameters with some changed. Raises BadInput when they do not fit."""
-        return (
-            parse_params(self.sleeve.strategy, {**self.sleeve.params.model_dump(), **changes}) if changes else self.sleeve.params
-        )
+        return parse_params(self.sleeve.strategy, {**self.sleeve.params.model_dump(), **changes})
 
     def entries(self, probe: Probe) -> np.ndarray:
         """Bars of the frame at whose close a probe decided an entry from flat."""
@@ -154,9 +159,9 @@ class Ground:
         return Ground(self.planned._replace(request=request), self.note)
 
 
-def probe_of(ground: Ground, sleeve: PlannedSleeve, kind: str, name: str, change: Change | None) -> Probe:
-    """Run one sleeve over the ground."""
-    planned, loaded = ground.planned._replace(sleeves=(sleeve,)), ground.loaded
+def probe_of(ground: Ground, planned: Plan, kind: str, name: str, change: Change | None) -> Probe:
+    """Run a plan's one sleeve over the ground."""
+    sleeve, loaded = planned.sleeves[0], ground.loaded
     signals = signals_in_span(sleeve, loaded, judged=planned.request.judged, change=change, frame=ground.frame)
     mode, cash = planned.request.fills, sleeve.spec.cash
     found = run_modes(planned, loaded, [signals], (mode,), lambda _done: None)[mode]
@@ -166,9 +171,11 @@ def probe_of(ground: Ground, sleeve: PlannedSleeve, kind: str, name: str, change
     return Probe(
         kind,
         name,
+        planned,
+        ground.close_ms,
         cash,
         float(found.equity[-1]) - cash,
-        yearly(daily),
+        sharpe_of(daily),
         trips.filter(pl.col("reason") != "open"),
         daily,
         rows,
@@ -178,15 +185,8 @@ def probe_of(ground: Ground, sleeve: PlannedSleeve, kind: str, name: str, change
 
 
 def returns_of(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float) -> Floats:
-    """Returns of whole UTC days; none where equity was not positive at a midnight."""
-    _, values = daily_equity(close_ms, equity, timeframe_ms, cash)
-    return values[1:] / values[:-1] - 1.0 if len(values) and (values > 0).all() else np.empty(0)
-
-
-def yearly(daily: Floats) -> float | None:
-    """Sharpe ratio a year; None where undefined."""
-    a_day = a_day_sharpe(daily)[0]
-    return None if a_day is None else a_day * sqrt(DAYS_A_YEAR)
+    """Returns of whole UTC days."""
+    return daily_returns(daily_equity(close_ms, equity, timeframe_ms, cash)[1])
 
 
 def scaled(costs: Costs, times: float) -> Costs:

@@ -6,6 +6,8 @@ where its number comes from.
 
 from typing import Literal, NamedTuple
 
+from engine.research.plateau import SCORE_MIN
+
 Rule = Literal["above", "least", "most"]
 Form = Literal["percent", "ratio", "bps", "count", "share"]
 
@@ -99,8 +101,8 @@ LIMITS = (
         "more than half from one of at least three symbols is one market",
     ),
     Limit(
-        "plateau", "net of the median neighbour over its own", "least", 0.5, 0.0, "ratio",
-        "parameters 10 and 25 % away should earn at least half; a median neighbour that loses is a spike",
+        "plateau", "mean Sharpe ratio of its neighbours over its own", "least", SCORE_MIN, 0.0, "ratio",
+        "parameters 10 and 25 % away should do nearly as well (research/plateau.py); neighbours that lose make it a spike",
     ),
     Limit(
         "few_trips", "share of the net left without the best 5 % of trips", "above", 0.0, None, "share",

@@ -22,6 +22,7 @@ from engine.research.overfit import SharpeBelief, deflated_sharpe
 from engine.venues.instruments import Overrides
 
 Progress = Callable[[float], None]
+Ratios = Callable[[Sequence[Probe]], Sequence[float | None]]
 
 
 class Agenda(NamedTuple):
@@ -86,15 +87,15 @@ def page(
     todo: Agenda,
     overrides: Overrides | None = None,
     progress: Progress = lambda _done: None,
-    earlier: Sequence[float | None] = (),
+    ratios_of: Ratios = lambda candidates: [probe.sharpe for probe in candidates],
 ) -> Page:
-    """Run the agenda. `earlier`: Sharpe ratios a year of the trials of this hypothesis that were made before."""
+    """Run the agenda. `ratios_of`: the Sharpe ratios a year of all trials of the hypothesis, from its settings on this page."""
     made = Counter(todo.runs, progress)
     base = made(partial(ground.probe, CANDIDATE, "as it is"))
     near = [(variant, made(probe_variant, ground, variant)) for variant in todo.near]
     without = [(variant, made(probe_variant, ground, variant)) for variant in todo.without]
-    elsewhere = [made(stresses.on_symbol, ground, other, overrides, ground.note) for other in todo.symbols]
-    ratios = [*earlier, *(probe.sharpe for probe in (base, *(p for _, p in near), *(p for _, p in without)))]
+    elsewhere = [made(stresses.on_symbol, ground, other, overrides) for other in todo.symbols]
+    ratios = ratios_of([base, *(p for _, p in near), *(p for _, p in without)])
     traded = bool(len(base.trips))
     return Page(
         base,

@@ -4,10 +4,12 @@ Called by page.py. Each returns (value, reason): None and why where it is undefi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from engine.research.plateau import Tried, plateau_of
 from engine.sim.metrics import Floats
 
 SHARE_OF_TRIPS = 0.05
@@ -48,10 +50,9 @@ def without_best(nets: Sequence[float]) -> Value:
     return (total - math.fsum(best)) / total, ""
 
 
-def plateau(own: float, neighbours: Sequence[float]) -> Value:
-    """Net of the median neighbour as a share of the own."""
-    if not neighbours:
-        return None, "no parameter has a neighbour"
-    if own <= 0:
-        return None, "it does not earn where it is"
-    return float(np.median(neighbours)) / own, ""
+def plateau(params: Mapping[str, Any], sharpe: float | None, rings: Sequence[Sequence[Tried]]) -> Value:
+    """The lowest plateau score (research/plateau.py) among rings of neighbours: those 10 % away, those 25 % away."""
+    scores = [plateau_of(params, sharpe, ring) for ring in rings]
+    if missing := next((score.reason for score in scores if score.score is None), ""):
+        return None, missing
+    return min(score.score for score in scores if score.score is not None), ""

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engine.data.catalog import Catalog, Series
 from engine.errors import BadInput, DataError
-from engine.research.kill.ground import STRESS, Ground, NoteTrial, Probe
+from engine.research.kill.ground import CANDIDATE, STRESS, Ground, Probe
 from engine.sim.late import jittered, late
 from engine.sim.request import Plan, plan
 from engine.strategies.signals import Change, Evaluation
@@ -82,14 +82,15 @@ def perpetuals(catalog: Catalog, timeframe: str) -> Iterator[Series]:
     return (s for s in catalog.series() if (s.series, s.market, s.tag) == (timeframe, "perp", ""))
 
 
-def on_symbol(ground: Ground, other: Series, overrides: Overrides | None, note: NoteTrial) -> Probe | Left:
-    """The setting on another symbol over the same span; Left with the reason where its data do not allow it."""
+def on_symbol(ground: Ground, other: Series, overrides: Overrides | None) -> Probe | Left:
+    """The setting on another symbol over the same span, a trial of the hypothesis there; Left with the reason where its data do
+    not allow it."""
     planned = ground.planned
     spec = planned.sleeves[0].spec._replace(venue=other.venue, symbol=other.symbol, name="", market="perp")
     ends = int(ground.close_ms[0]) - ground.sleeve.bar_ms, int(ground.close_ms[-1])
     request = planned.request._replace(sleeves=(spec,), from_ms=ends[0], to_ms=ends[1])
     try:
-        there = Ground(plan(request, planned.catalog, planned.folder, overrides), note)
-        return there.probe(STRESS, f"{other.venue} {other.symbol}")
+        there = Ground(plan(request, planned.catalog, planned.folder, overrides), ground.note)
+        return there.probe(CANDIDATE, f"{other.venue} {other.symbol}")
     except (BadInput, DataError) as error:
         return Left(f"{other.venue} {other.symbol}", error.what)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.research.kill import baselines, smells
-from engine.research.kill.ground import Ground, NoteTrial, Probe, note_trial
+from engine.research.kill.ground import Ground, Probe
 from engine.research.kill.limits import (
     BY_NAME,
     LIMITS,
@@ -23,6 +23,7 @@ from engine.research.kill.limits import (
 )
 from engine.research.kill.page import Page, Progress, agenda, as_json, page
 from engine.research.kill.smells import Value
+from engine.research.kill.trials import PageTrials
 from engine.sim.checked import check_sleeve
 from engine.sim.request import Plan
 from engine.venues.instruments import Overrides
@@ -52,15 +53,15 @@ def judge(
     overrides: Overrides | None = None,
     progress: Progress = lambda _done: None,
     announce: Callable[[str], None] = lambda _text: None,
-    note: NoteTrial = note_trial,
-    earlier: Sequence[float | None] = (),
+    trials: PageTrials | None = None,
 ) -> dict[str, Any]:
     """The judgement of a plan of one sleeve as JSON values: verdict, reasons, checks, and the page behind them.
 
-    checks: folder of look-ahead checks made before; announce: gets the number of runs before the first; note: each run, for the
-    trial ledger; earlier: Sharpe ratios a year of the hypothesis's earlier trials.
+    checks: folder of look-ahead checks made before; announce: gets the number of runs before the first; trials: counts each run,
+    by default for this page alone.
     """
-    ground = Ground(planned, note)
+    counted = trials or PageTrials()
+    ground = Ground(planned, counted.note)
     seen = check_sleeve(planned, ground.sleeve, ground.loaded, checks, lambda done: progress(0.1 * done))
     leak = leak_check(seen)
     about = {"strategy": ground.sleeve.spec.strategy, "instrument": ground.sleeve.key, "timeframe": ground.sleeve.spec.timeframe}
@@ -70,7 +71,7 @@ def judge(
         return about | {"runs": 0, **concluded([leak]), "page": None}
     todo = agenda(ground)
     announce(f"{todo.runs:,} runs at most over {len(ground.close_ms):,} bars, each a trial of the hypothesis")
-    found = page(ground, todo, overrides, lambda done: progress(0.1 + 0.9 * done), earlier)
+    found = page(ground, todo, overrides, lambda done: progress(0.1 + 0.9 * done), counted.ratios)
     made = [leak, *(check(name, *value) for name, value in values(found).items())]
     return about | {"runs": todo.runs, **concluded(made), "page": as_json(found)}
 
@@ -128,7 +129,7 @@ def values(found: Page) -> dict[str, Value]:
         "too_good": (base.sharpe, "the daily returns never vary"),
         "one_month": smells.largest_share([net for _, net in found.months], "months with a closed trip", MONTHS_MIN),
         "one_symbol": smells.largest_share([base.net, *(p.net for p in found.symbols)], "symbols", SYMBOLS_MIN),
-        "plateau": smells.plateau(base.net, [p.net for _, p in found.near]),
+        "plateau": plateau(found),
         "few_trips": smells.without_best(base.trips["net"].to_list()),
     }
 
@@ -136,6 +137,19 @@ def values(found: Page) -> dict[str, Value]:
 def share_that_earns(probes: Sequence[Probe], what: str) -> Value:
     """Share of runs with a net above zero; a run without a trip does not earn."""
     return (float(np.mean([p.net > 0 for p in probes])), "") if probes else (None, f"no {what}")
+
+
+def plateau(found: Page) -> Value:
+    """The lower plateau score of the two rings of neighbours."""
+    own = params_of(found.base)
+    rings = [[(params_of(p), p.sharpe) for v, p in found.near if v.how.lstrip("+-") == size] for size in ("10 %", "25 %")]
+    return smells.plateau(own, found.base.sharpe, rings)
+
+
+def params_of(probe: Probe) -> dict[str, Any]:
+    """A run's parameters."""
+    found: dict[str, Any] = probe.planned.sleeves[0].params.model_dump()
+    return found
 
 
 def regimes_that_earn(found: Page) -> Value:

@@ -54,14 +54,17 @@ def test_a_few_trips_that_carry_it() -> None:
 
 
 def test_a_spike_and_a_plateau() -> None:
-    """The median neighbour earns 80 of 100, or loses 10: the first passes, the second kills."""
-    limit = limits.BY_NAME["plateau"]
-    flat, spike = (smells.plateau(100.0, near)[0] for near in ([70.0, 80.0, 120.0], [-40.0, -10.0, 100.0]))
-    assert (flat, spike) == (pytest.approx(0.8), pytest.approx(-0.1))
+    """A ratio of 2; the neighbours at 10 % have 1.8 and 2, those at 25 % 1.6 and 1.6, or 1 and -2: the lower ring counts."""
+    limit, own = limits.BY_NAME["plateau"], {"bars": 100}
+    near = [({"bars": 90}, 1.8), ({"bars": 110}, 2.0)]
+    far, spike = ([({"bars": 75}, low), ({"bars": 125}, high)] for low, high in ((1.6, 1.6), (1.0, -2.0)))
+    assert smells.plateau(own, 2.0, [near, far]) == (pytest.approx(0.8), "")
+    assert smells.plateau(own, 2.0, [near, spike]) == (pytest.approx(-0.25), "")
     assert limit.passes(0.8)
-    assert limit.ends(-0.1)
+    assert limit.ends(-0.25)
     assert not limit.ends(0.3)
-    assert smells.plateau(-5.0, [1.0])[0] is None
+    assert smells.plateau(own, -1.0, [near, far]) == (None, "its Sharpe ratio is not above 0")
+    assert smells.plateau(own, 2.0, [near, far[:1]])[0] is None
 
 
 def test_how_many_trips_it_takes_to_know() -> None:

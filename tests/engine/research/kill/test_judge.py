@@ -11,17 +11,20 @@ from engine.data.catalog import Catalog
 from engine.errors import BadInput
 from engine.research.kill.ground import CANDIDATE, Ground, Probe
 from engine.research.kill.page import agenda
+from engine.research.kill.trials import PageTrials
 from engine.research.kill.variants import SIZING, ablations, neighbours
-from engine.research.kill.verdict import judge
+from engine.research.kill.verdict import Check, concluded, judge, leak_check
 from engine.sim.backtest import simulate
+from engine.sim.checked import check_sleeve
 from engine.sim.request import Plan, Request, SleeveRequest, plan
 from tests.fakes import planted, recordings
 
 
-def planned(folder: Path, drift_bps: float, text: str = planted.FOLLOWER, params: dict[str, Any] | None = None) -> Plan:
-    """The follower on bars with an edge of `drift_bps`."""
-    if not (folder / "bars").exists():
-        planted.record(folder / "bars", drift_bps)
+def planned(
+    folder: Path, drift_bps: float, text: str = planted.FOLLOWER, params: dict[str, Any] | None = None, count: int = 6_000
+) -> Plan:
+    """The follower on `count` bars with an edge of `drift_bps`."""
+    planted.record(folder / "bars", drift_bps, count)
     recordings.strategy(folder / "own", "follower", text)
     spec = SleeveRequest("follower", "BTC-USDT", params=params or {})
     request = Request((spec,), timeframe="1h", funding="none")
@@ -31,7 +34,7 @@ def planned(folder: Path, drift_bps: float, text: str = planted.FOLLOWER, params
 @pytest.fixture(scope="module")
 def edge(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     """A true edge of 50 bps over six bars, five times what a round trip costs."""
-    return planned(tmp_path_factory.mktemp("edge"), 50.0)
+    return planned(tmp_path_factory.mktemp("edge"), 50.0, count=13_000)
 
 
 @pytest.fixture(scope="module")
@@ -39,8 +42,19 @@ def judged(edge: Plan) -> dict[str, Any]:
     """Its judgement, with every run that was noted and what was announced."""
     noted: list[Probe] = []
     words: list[str] = []
-    found = judge(edge, note=lambda _plan, probe: noted.append(probe), announce=words.append)
+    found = judge(edge, trials=Noted(noted), announce=words.append)
     return found | {"noted": noted, "words": words}
+
+
+class Noted(PageTrials):
+    """Counts as a page alone does, and keeps the runs."""
+
+    def __init__(self, kept: list[Probe]) -> None:
+        self.kept = kept
+
+    def note(self, probe: Probe) -> None:
+        """Keep it."""
+        self.kept.append(probe)
 
 
 def by_name(found: dict[str, Any]) -> dict[str, Any]:
@@ -63,7 +77,7 @@ def test_the_runs_are_stated_first_and_each_is_noted(judged: dict[str, Any]) -> 
     assert len(judged["noted"]) == judged["runs"]
     kinds = [probe.kind for probe in judged["noted"]]
     assert {kind: kinds.count(kind) for kind in kinds}["baseline"] == 104
-    assert kinds.count(CANDIDATE) == judged["page"]["deflated"]["trials"]
+    assert kinds.count(CANDIDATE) - len(judged["page"]["symbols"]) == judged["page"]["deflated"]["trials"]
 
 
 def test_the_base_is_the_backtest(edge: Plan, judged: dict[str, Any]) -> None:
@@ -108,8 +122,8 @@ def test_noise_is_killed(tmp_path: Path) -> None:
 
 
 def test_costs_kill_a_small_edge(tmp_path: Path) -> None:
-    """An edge of 5 bps before costs of 10: it earns without them, and is killed with them."""
-    ground = Ground(planned(tmp_path, 12.0))
+    """An edge below the 10 bps of a round trip: it earns without costs, and is killed with them."""
+    ground = Ground(planned(tmp_path, 8.0, count=9_000))
     assert ground.probe(CANDIDATE, "free", costs=0.0).mean_bps > 0.0
     found = judge(ground.planned)
     assert found["verdict"] == "kill"
@@ -119,7 +133,7 @@ def test_costs_kill_a_small_edge(tmp_path: Path) -> None:
 def test_a_leak_is_stopped_before_any_run(tmp_path: Path) -> None:
     """A strategy that knows the next close is killed by the look-ahead check alone, and nothing is run."""
     noted: list[Probe] = []
-    found = judge(planned(tmp_path, 0.0, recordings.LEAKING), note=lambda _plan, probe: noted.append(probe))
+    found = judge(planned(tmp_path, 0.0, recordings.LEAKING), trials=Noted(noted))
     assert found["verdict"] == "kill"
     assert [check["name"] for check in found["checks"]] == ["look_ahead"]
     assert "leaks at bar" in found["reasons"][0]
@@ -127,15 +141,18 @@ def test_a_leak_is_stopped_before_any_run(tmp_path: Path) -> None:
     assert found["page"] is None
 
 
-def test_what_cannot_be_vouched_for_is_never_worth_paper(edge: Plan, tmp_path: Path) -> None:
+def test_what_cannot_be_vouched_for_is_never_worth_paper(edge: Plan, judged: dict[str, Any], tmp_path: Path) -> None:
     """The edge's strategy reads a file: its look-ahead check is undefined, so the best it can be is weak."""
     beside = tmp_path / "beside.txt"
     beside.write_text("1")
     text = planted.FOLLOWER.replace("    before =", f"    open({str(beside)!r}).read()\n    before =")
     recordings.strategy(tmp_path / "own", "follower", text)
-    found = judge(plan(edge.request, edge.catalog, tmp_path / "own"))
-    assert found["verdict"] == "weak"
-    assert [check["name"] for check in found["checks"] if not check["passed"]] == ["look_ahead"]
+    ground = Ground(plan(edge.request, edge.catalog, tmp_path / "own"))
+    found = leak_check(check_sleeve(ground.planned, ground.sleeve, ground.loaded))
+    assert (found.passed, found.value, found.kills) == (False, None, False)
+    assert "cannot be vouched for" in found.text
+    passed = [Check(**check) for check in judged["checks"][1:]]
+    assert concluded([found, *passed])["verdict"] == "weak"
 
 
 def test_a_strategy_that_never_trades_is_not_passed_by_what_is_undefined(edge: Plan, tmp_path: Path) -> None:
