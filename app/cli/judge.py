@@ -102,7 +102,7 @@ def page_lines(page: Mapping[str, Any]) -> Iterator[str]:
     """What the checks rest on, a line a part."""
     yield from feasibility_lines(page["feasibility"])
     yield "costs        " + ", ".join(f"x{c['times']:g} {pct(c['net_frac'])}" for c in page["costs"])
-    yield "late         " + ", ".join(f"{d['bars']} bars {pct(d['net_frac'])}" for d in page["delays"])
+    yield "late         " + ", ".join(f"{d['name']} {pct(d['net_frac'])}" for d in page["delays"])
     yield "thirds       " + ", ".join(f"from {utc_day(w['from_ms'])} {pct(w['net_frac'])}" for w in page["windows"])
     if page["symbols"]:
         yield "symbols      " + ", ".join(f"{s['name']} {pct(s['net_frac'])}" for s in page["symbols"])

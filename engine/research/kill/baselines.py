@@ -10,18 +10,16 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from engine.research.kill.ground import BASELINE, BPS, Ground, Probe, in_bps, returns_of
+from engine.research.kill.judged_bars import BASELINE, BPS, JudgedBars, Probe, in_bps
 from engine.research.ledger import sharpe_of
 from engine.sim.metrics import Floats
 from engine.strategies.signals import Change, Evaluation
 
 RANDOM_SEEDS = 100
-# what a strategy says for its own side at its own bars; without them the exits of the parameters hold
-OF_ITS_OWN_SIDE = ("stop_price", "target_price", "limit_price", "size_frac")
 ORACLE_TIMES = (0.0, 1.0, 2.0, 4.0)  # least move that it trades, in round-trip costs
 
 
-class Held(NamedTuple):
+class HeldAlike(NamedTuple):
     """Holding at the strategy's volatility."""
 
     net_frac: float | None
@@ -30,16 +28,16 @@ class Held(NamedTuple):
     reason: str = ""
 
 
-def random_entries(ground: Ground, base: Probe, seed: int) -> Probe:
+def random_entries(judged: JudgedBars, base: Probe, seed: int) -> Probe:
     """The strategy's trips begun at random bars, each on the side of one of its own, with its exits."""
-    at, sides = drawn_entries(ground, base.trips, seed)
-    own = ground.sleeve.params
+    at, sides = drawn_entries(judged, base.trips, seed)
+    own = judged.sleeve.params
     params = {"fade_below": 0.0} if own.fade_below > 0.0 else None  # a random entry has no strength that could fade
     hold = typical_bars(base.trips) if params else 0
-    return ground.probe(BASELINE, f"random {seed}", params=params, change=entering(at, sides, hold))
+    return judged.probe(BASELINE, f"random {seed}", params=params, change=entering(at, sides, hold))
 
 
-def drawn_entries(ground: Ground, trips: pl.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def drawn_entries(judged: JudgedBars, trips: pl.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """(bars of the frame, sides) at which the trips begin when their order and the flat bars between them are drawn anew.
 
     Trips keep their own lengths, so as many find a place; no two overlap by these.
@@ -48,10 +46,10 @@ def drawn_entries(ground: Ground, trips: pl.DataFrame, seed: int) -> tuple[np.nd
     order = rng.permutation(len(trips))
     lengths = trips["bars"].to_numpy()[order]
     sides = np.where(trips["side"].to_numpy() == "long", 1, -1)[order]
-    flat = max(len(ground.close_ms) - int(lengths.sum()) - 1, 0)
+    flat = max(len(judged.close_ms) - int(lengths.sum()) - 1, 0)
     gaps = np.sort(rng.integers(0, flat + 1, len(trips)))
-    at = ground.first + gaps + np.concatenate(([0], np.cumsum(lengths[:-1]))) if len(trips) else np.empty(0, np.int64)
-    inside = at < ground.first + len(ground.close_ms) - 1
+    at = judged.first + gaps + np.concatenate(([0], np.cumsum(lengths[:-1]))) if len(trips) else np.empty(0, np.int64)
+    inside = at < judged.first + len(judged.close_ms) - 1
     return at[inside].astype(np.int64), sides[inside]
 
 
@@ -62,7 +60,7 @@ def entering(at: np.ndarray, sides: np.ndarray, hold_bars: int = 0) -> Change:
         direction = np.zeros_like(output.direction)
         direction[at] = sides
         hints = output.hints._replace(hold_bars=hold_bars) if hold_bars else output.hints
-        hints = hints._replace(**dict.fromkeys(OF_ITS_OWN_SIDE))
+        hints = hints._replace(stop_price=None, target_price=None, limit_price=None, size_frac=None)  # said for its own side
         return Evaluation(direction, np.where(direction != 0, 1.0, 0.0), output.used, hints)
 
     return change
@@ -79,18 +77,17 @@ def luck(own: float, drawn: list[float]) -> float | None:
     return (1 + sum(value >= own for value in drawn)) / (1 + len(drawn)) if drawn else None
 
 
-def held_alike(ground: Ground, base: Probe) -> Held:
+def held_alike(judged: JudgedBars, base: Probe) -> HeldAlike:
     """Holding the instrument with as much of the cash as makes its daily deviation the strategy's; without costs and funding."""
-    cash = base.cash
-    daily = returns_of(ground.close_ms, ground.held(), ground.planned.clock_ms, cash)
+    daily = judged.hold_returns()
     if len(daily) < 2 or len(daily) != len(base.daily):
-        return Held(None, None, None, "fewer than 2 whole days")
+        return HeldAlike(None, None, None, "fewer than 2 whole days")
     spread = float(daily.std(ddof=1))
     if spread <= 0.0:
-        return Held(None, None, None, "the price never moved")
+        return HeldAlike(None, None, None, "the price never moved")
     scale = float(base.daily.std(ddof=1)) / spread
     total = math.prod(1.0 + scale * float(r) for r in daily) - 1.0
-    return Held(total, sharpe_of(daily), scale)
+    return HeldAlike(total, sharpe_of(daily), scale)
 
 
 def cost_bps(base: Probe) -> float:
@@ -98,14 +95,14 @@ def cost_bps(base: Probe) -> float:
     return float((in_bps(base.trips, "fees") + in_bps(base.trips, "slippage")).mean()) if len(base.trips) else 0.0
 
 
-def oracle(ground: Ground, base: Probe, times: float) -> tuple[float, Probe]:
+def oracle(judged: JudgedBars, base: Probe, times: float) -> tuple[float, Probe]:
     """(least move in bps, run): the strategy's own entries, each on the side of the price's move over the median holding time,
     left out where that move is less than `times` round-trip costs."""
     least = times * cost_bps(base)
-    at = ground.entries(base)
-    moves = future_moves(ground.frame.open, ground.frame.close, at, typical_bars(base.trips))
+    at = judged.entries(base)
+    moves = future_moves(judged.frame.open, judged.frame.close, at, typical_bars(base.trips))
     chosen = np.isfinite(moves) & (moves != 0.0) & (np.abs(moves) >= least)
-    probe = ground.probe(
+    probe = judged.probe(
         BASELINE, f"oracle from {least:.1f} bps", change=entering(at[chosen], np.sign(moves[chosen]).astype(np.int8))
     )
     return least, probe

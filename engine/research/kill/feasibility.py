@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.research.kill.ground import BPS, Ground, Probe, in_bps
+from engine.research.kill.judged_bars import BPS, JudgedBars, Probe, in_bps
 from engine.sim import trips as reading
 from engine.sim.metrics import Floats
 
@@ -38,14 +38,14 @@ def needed(nets: Floats) -> Needed:
     return Needed(t, math.ceil((T_TO_KNOW * spread / mean) ** 2))
 
 
-def feasibility(ground: Ground, probe: Probe) -> dict[str, Any]:
+def feasibility(judged: JudgedBars, probe: Probe) -> dict[str, Any]:
     """The mean closed trip taken apart, in bps of its entry notional, with trades a day and the days until they are enough."""
     count = len(probe.trips)
     if not count:
         return {"trades": 0, "reason": "no closed round trip"}
     gross, fees, slip, funding, net = (in_bps(probe.trips, c) for c in ("gross", "fees", "slippage", "funding", "net"))
-    spread, adverse = spread_bps(ground, probe), adverse_bps(ground, probe)
-    tell, a_day = needed(net), count / ground.days
+    spread, adverse = spread_bps(judged, probe), adverse_bps(judged, probe)
+    tell, a_day = needed(net), count / judged.days
     return {
         "trades": count,
         "trades_a_day": a_day,
@@ -63,30 +63,30 @@ def feasibility(ground: Ground, probe: Probe) -> dict[str, Any]:
     }
 
 
-def of_trips(ground: Ground, probe: Probe) -> Any:
+def of_trips(judged: JudgedBars, probe: Probe) -> Any:
     """The fills of closed trips, each with its trip's place, its notional in the trip's entry notional, and the bar before it."""
-    fills = reading.fills(probe.rows, reading.traded_sleeves(ground.planned, ground.loaded.span)).sort("n")
+    fills = reading.fills(probe.rows, reading.traded_sleeves(judged.planned, judged.loaded.span)).sort("n")
     first, last = probe.trips["first_n"].to_numpy(), probe.trips["last_n"].to_numpy()
     trip = np.searchsorted(first, fills["n"].to_numpy(), side="right") - 1
     inside = (trip >= 0) & (fills["n"].to_numpy() <= last[np.maximum(trip, 0)])
     return fills.filter(inside), trip[inside]
 
 
-def spread_bps(ground: Ground, probe: Probe) -> Floats:
+def spread_bps(judged: JudgedBars, probe: Probe) -> Floats:
     """(trips,) what crossing half the spread cost: of each fill that took, the half-spread as widened at the close before it."""
-    fills, trip = of_trips(ground, probe)
-    wide = ground.frame.reader().vol_ratio(ground.sleeve.params.atr_bars)
-    at = np.searchsorted(ground.frame.close_ms, fills["close_ms"].to_numpy()) - 1
-    half = np.nan_to_num(ground.sleeve.costs.half_spread_frac * wide[np.maximum(at, 0)])
+    fills, trip = of_trips(judged, probe)
+    wide = judged.frame.reader().vol_ratio(judged.sleeve.params.atr_bars)
+    at = np.searchsorted(judged.frame.close_ms, fills["close_ms"].to_numpy()) - 1
+    half = np.nan_to_num(judged.sleeve.costs.half_spread_frac * wide[np.maximum(at, 0)])
     paid = np.where(fills["maker"].to_numpy(), 0.0, half * (fills["units"] * fills["clean_price"]).to_numpy())
     return summed(probe, trip, paid)
 
 
-def adverse_bps(ground: Ground, probe: Probe) -> Floats:
+def adverse_bps(judged: JudgedBars, probe: Probe) -> Floats:
     """(trips,) how far the price went against entries that rested, from the fill to the close of its bar; 0 for takers."""
-    fills, trip = of_trips(ground, probe)
-    at = np.searchsorted(ground.frame.close_ms, fills["close_ms"].to_numpy())
-    close, price = ground.frame.close[at], fills["clean_price"].to_numpy()
+    fills, trip = of_trips(judged, probe)
+    at = np.searchsorted(judged.frame.close_ms, fills["close_ms"].to_numpy())
+    close, price = judged.frame.close[at], fills["clean_price"].to_numpy()
     rested = fills["maker"].to_numpy() & (fills["slot"] == "entry").to_numpy()
     against = -fills["side"].to_numpy() * (close - price) * fills["units"].to_numpy()
     return summed(probe, trip, np.where(rested, np.nan_to_num(against), 0.0))
@@ -95,4 +95,5 @@ def adverse_bps(ground: Ground, probe: Probe) -> Floats:
 def summed(probe: Probe, trip: np.ndarray, money: Floats) -> Floats:
     """Money of fills summed by trip, in bps of the trip's entry notional."""
     notional = (probe.trips["units"] * probe.trips["entry_price"]).to_numpy()
-    return np.bincount(trip, weights=money, minlength=len(notional)) / notional * BPS
+    total: Floats = np.bincount(trip, weights=money, minlength=len(notional))
+    return total / notional * BPS

@@ -36,7 +36,7 @@ class Limit(NamedTuple):
 LIMITS = (
     Limit(
         "look_ahead", "prefixes of the bars that agree", "least", 1.0, 1.0, "share",
-        "law 2: a signal that needs a later bar is no signal; nothing else is run",
+        "law 2: a signal that needs a later bar cannot be traded; nothing else is run",
     ),
     Limit(
         "round_trips", "closed round trips", "least", 30.0, None, "count",

@@ -1,6 +1,6 @@
 """The early-kill page: every run that a strategy is judged by, made and put side by side. Called by verdict.py.
 
-Turns a Ground into a Page. The runs are counted before the first one starts; each is a trial of the hypothesis.
+Turns JudgedBars into a Page. The runs are counted before the first one starts; each is a trial of the hypothesis.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,10 +14,11 @@ import polars as pl
 from engine.data.catalog import Series
 from engine.research.kill import baselines, stresses
 from engine.research.kill.feasibility import feasibility
-from engine.research.kill.ground import CANDIDATE, Ground, Probe
+from engine.research.kill.judged_bars import CANDIDATE, JudgedBars, Probe
 from engine.research.kill.regimes import by_regime
 from engine.research.kill.stresses import Left
-from engine.research.kill.variants import Variant, ablations, neighbours, probe_variant
+from engine.research.kill.trials import PageTrials
+from engine.research.kill.variants import ParamStep, ablations, neighbours, probe_variant
 from engine.research.overfit import SharpeBelief, deflated_sharpe
 from engine.venues.instruments import Overrides
 
@@ -29,8 +30,8 @@ class Agenda(NamedTuple):
     """What will be run: known before the first run."""
 
     symbols: list[Series]
-    near: list[Variant]
-    without: list[Variant]
+    near: list[ParamStep]
+    without: list[ParamStep]
 
     @property
     def runs(self) -> int:
@@ -50,11 +51,11 @@ class Page(NamedTuple):
     windows: list[tuple[int, int, Probe]]
     symbols: list[Probe]
     left: list[Left]
-    near: list[tuple[Variant, Probe]]
-    without: list[tuple[Variant, Probe]]
+    near: list[tuple[ParamStep, Probe]]
+    without: list[tuple[ParamStep, Probe]]
     random: list[Probe]
     oracle: list[tuple[float, Probe]]  # least move in bps
-    held: baselines.Held
+    held: baselines.HeldAlike
     regimes: list[dict[str, Any]]
     months: list[tuple[str, float]]  # net by month of the exit
     feasibility: dict[str, Any]
@@ -77,45 +78,45 @@ class Counter:
         return found
 
 
-def agenda(ground: Ground) -> Agenda:
-    """What the page of this ground will run."""
-    return Agenda(stresses.other_symbols(ground.planned), neighbours(ground), ablations(ground))
+def agenda(judged: JudgedBars) -> Agenda:
+    """What the page of these bars will run."""
+    return Agenda(stresses.other_symbols(judged.planned), neighbours(judged), ablations(judged))
 
 
 def page(
-    ground: Ground,
+    judged: JudgedBars,
     todo: Agenda,
     overrides: Overrides | None = None,
     progress: Progress = lambda _done: None,
-    ratios_of: Ratios = lambda candidates: [probe.sharpe for probe in candidates],
+    ratios_of: Ratios = PageTrials().ratios,
 ) -> Page:
     """Run the agenda. `ratios_of`: the Sharpe ratios a year of all trials of the hypothesis, from its settings on this page."""
     made = Counter(todo.runs, progress)
-    base = made(partial(ground.probe, CANDIDATE, "as it is"))
-    near = [(variant, made(probe_variant, ground, variant)) for variant in todo.near]
-    without = [(variant, made(probe_variant, ground, variant)) for variant in todo.without]
-    elsewhere = [made(stresses.on_symbol, ground, other, overrides) for other in todo.symbols]
+    base = made(partial(judged.probe, CANDIDATE, "as it is", keep=True))
+    near = [(variant, made(probe_variant, judged, variant)) for variant in todo.near]
+    without = [(variant, made(probe_variant, judged, variant)) for variant in todo.without]
+    elsewhere = [made(stresses.on_symbol, judged, other, overrides) for other in todo.symbols]
     ratios = ratios_of([base, *(p for _, p in near), *(p for _, p in without)])
-    traded = bool(len(base.trips))
+    traded = base.trades > 0
     return Page(
         base,
-        {1.0: base} | {times: made(stresses.at_costs, ground, times) for times in stresses.COST_TIMES},
-        {bars: made(stresses.at_delay, ground, bars) for bars in stresses.DELAYS},
-        [made(stresses.at_jitter, ground, seed) for seed in range(stresses.JITTER_SEEDS)],
-        [(a, b, made(stresses.in_window, ground, a, b)) for a, b in stresses.spans(ground)],
+        {1.0: base} | {times: made(stresses.at_costs, judged, times) for times in stresses.COST_TIMES},
+        {bars: made(stresses.at_delay, judged, bars) for bars in stresses.DELAYS},
+        [made(stresses.at_jitter, judged, seed) for seed in range(stresses.JITTER_SEEDS)],
+        [(a, b, made(stresses.in_window, judged, a, b)) for a, b in stresses.spans(judged)],
         [found for found in elsewhere if isinstance(found, Probe)],
         [found for found in elsewhere if isinstance(found, Left)],
         near,
         without,
-        [made(baselines.random_entries, ground, base, seed) for seed in range(baselines.RANDOM_SEEDS) if traded],
-        [made(baselines.oracle, ground, base, times) for times in baselines.ORACLE_TIMES if traded],
-        baselines.held_alike(ground, base),
-        by_regime(base.trips, ground.frame.close_ms, ground.frame.close),
+        [made(baselines.random_entries, judged, base, seed) for seed in range(baselines.RANDOM_SEEDS) if traded],
+        [made(baselines.oracle, judged, base, times) for times in baselines.ORACLE_TIMES if traded],
+        baselines.held_alike(judged, base),
+        by_regime(base.trips, judged.frame.close_ms, judged.frame.close),
         by_month(base.trips),
-        feasibility(ground, base),
+        feasibility(judged, base),
         deflated_sharpe(base.daily, ratios, len(ratios)),
         len(ratios),
-        ground.days,
+        judged.days,
     )
 
 
@@ -144,7 +145,7 @@ def as_json(found: Page) -> dict[str, Any]:
         "oracle": [oracle_line(found, least, p) for least, p in found.oracle],
         "random": {
             "seeds": len(found.random),
-            "trades_median": float(np.median([len(p.trips) for p in found.random])) if found.random else None,
+            "trades_median": float(np.median([p.trades for p in found.random])) if found.random else None,
             **spread_of(means, "mean_bps"),
         },
         "hold": found.held._asdict(),
@@ -159,7 +160,7 @@ def as_json(found: Page) -> dict[str, Any]:
 
 def oracle_line(found: Page, least: float, probe: Probe) -> dict[str, Any]:
     """A threshold of the oracle with its trades a day."""
-    return {"least_move_bps": least, "trades_a_day": len(probe.trips) / found.days, **probe.figures()}
+    return {"least_move_bps": least, "trades_a_day": probe.trades / found.days, **probe.figures()}
 
 
 def spread_of(values: Sequence[float], name: str) -> dict[str, float | None]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from engine.data.catalog import Catalog, Series
 from engine.errors import BadInput, DataError
-from engine.research.kill.ground import CANDIDATE, STRESS, Ground, Probe
+from engine.research.kill.judged_bars import CANDIDATE, STRESS, JudgedBars, Probe
 from engine.sim.late import jittered, late
 from engine.sim.request import Plan, plan
 from engine.strategies.signals import Change, Evaluation
@@ -27,19 +27,19 @@ class Left(NamedTuple):
     why: str
 
 
-def at_costs(ground: Ground, times: float) -> Probe:
+def at_costs(judged: JudgedBars, times: float) -> Probe:
     """All costs of trading times a factor."""
-    return ground.probe(STRESS, f"costs x{times:g}", costs=times)
+    return judged.probe(STRESS, f"costs x{times:g}", costs=times)
 
 
-def at_delay(ground: Ground, bars: int) -> Probe:
+def at_delay(judged: JudgedBars, bars: int) -> Probe:
     """Every signal that many bars late."""
-    return ground.probe(STRESS, f"{bars} bar{'' if bars == 1 else 's'} late", delay=bars)
+    return judged.probe(STRESS, f"{bars} bar{'' if bars == 1 else 's'} late", delay=bars)
 
 
-def at_jitter(ground: Ground, seed: int) -> Probe:
+def at_jitter(judged: JudgedBars, seed: int) -> Probe:
     """Every signal 0 to 2 bars late, drawn."""
-    return ground.probe(STRESS, f"jitter {seed}", change=jittering(seed))
+    return judged.probe(STRESS, f"jitter {seed}", change=jittering(seed))
 
 
 def jittering(seed: int) -> Change:
@@ -51,17 +51,17 @@ def jittering(seed: int) -> Change:
     return change
 
 
-def spans(ground: Ground) -> list[tuple[int, int]]:
+def spans(judged: JudgedBars) -> list[tuple[int, int]]:
     """Thirds of the judged span, [from, to) in UTC ms at bar opens."""
-    bar_ms, opens = ground.sleeve.bar_ms, ground.close_ms - ground.sleeve.bar_ms
+    bar_ms, opens = judged.sleeve.bar_ms, judged.close_ms - judged.sleeve.bar_ms
     edges = [len(opens) * k // WINDOWS for k in range(WINDOWS + 1)]
     ends = [int(opens[a]) for a in edges[:-1]] + [int(opens[-1]) + bar_ms]
     return [(a, b) for a, b in pairwise(ends) if a < b]
 
 
-def in_window(ground: Ground, from_ms: int, to_ms: int) -> Probe:
+def in_window(judged: JudgedBars, from_ms: int, to_ms: int) -> Probe:
     """The setting on a part of the span, with fresh cash."""
-    part = ground.within(from_ms, to_ms)
+    part = judged.within(from_ms, to_ms)
     return part.probe(STRESS, "window")
 
 
@@ -82,15 +82,15 @@ def perpetuals(catalog: Catalog, timeframe: str) -> Iterator[Series]:
     return (s for s in catalog.series() if (s.series, s.market, s.tag) == (timeframe, "perp", ""))
 
 
-def on_symbol(ground: Ground, other: Series, overrides: Overrides | None) -> Probe | Left:
+def on_symbol(judged: JudgedBars, other: Series, overrides: Overrides | None) -> Probe | Left:
     """The setting on another symbol over the same span, a trial of the hypothesis there; Left with the reason where its data do
     not allow it."""
-    planned = ground.planned
+    planned = judged.planned
     spec = planned.sleeves[0].spec._replace(venue=other.venue, symbol=other.symbol, name="", market="perp")
-    ends = int(ground.close_ms[0]) - ground.sleeve.bar_ms, int(ground.close_ms[-1])
+    ends = int(judged.close_ms[0]) - judged.sleeve.bar_ms, int(judged.close_ms[-1])
     request = planned.request._replace(sleeves=(spec,), from_ms=ends[0], to_ms=ends[1])
     try:
-        there = Ground(plan(request, planned.catalog, planned.folder, overrides), ground.note)
+        there = JudgedBars(plan(request, planned.catalog, planned.folder, overrides), judged.note)
         return there.probe(CANDIDATE, f"{other.venue} {other.symbol}")
     except (BadInput, DataError) as error:
         return Left(f"{other.venue} {other.symbol}", error.what)

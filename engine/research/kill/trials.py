@@ -10,9 +10,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Engine
 
-from engine.research.kill.ground import CANDIDATE, Probe
+from engine.research.kill.judged_bars import CANDIDATE, Probe
 from engine.research.ledger import Ledger, TrialFigures
-from engine.sim.metrics import daily_equity, drawdown
 from engine.store import trials
 from engine.store.tables import Trial
 
@@ -57,9 +56,6 @@ class LedgerTrials(PageTrials):
 
     def _row(self, probe: Probe) -> Trial:
         """The row that the same run of `nightdesk backtest` would be."""
-        midnights, _ = daily_equity(probe.close_ms, probe.equity, probe.planned.clock_ms, probe.cash)
-        first = int(midnights[0]) if len(midnights) else int(probe.close_ms[0])
-        fall, _ = drawdown(probe.equity, probe.cash)
-        costs = {name: float(probe.trips[name].sum()) for name in ("fees", "funding", "slippage")}
-        figures = TrialFigures(probe.daily, first, probe.sharpe, probe.net_frac, fall, len(probe.trips), costs)
+        own = (probe.daily, probe.daily_from_ms, probe.sharpe, probe.net_frac, probe.fall_frac, probe.trades)
+        figures = TrialFigures(*own, probe.paid)
         return self._ledger(probe).row([probe.planned], figures, "judge")

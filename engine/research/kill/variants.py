@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from engine.errors import BadInput
-from engine.research.kill.ground import CANDIDATE, Ground, Probe
+from engine.research.kill.judged_bars import CANDIDATE, JudgedBars, Probe
 from engine.strategies.base import params_table
 from engine.strategies.params import StrategyParams
 
@@ -29,7 +29,7 @@ SIZING = (
 )
 
 
-class Variant(NamedTuple):
+class ParamStep(NamedTuple):
     """One changed parameter. `how`: -25 %, +10 %, off, default."""
 
     key: str
@@ -43,59 +43,59 @@ class Variant(NamedTuple):
         return f"{self.key} {shown} ({self.how})"
 
 
-def neighbours(ground: Ground) -> list[Variant]:
+def neighbours(judged: JudgedBars) -> list[ParamStep]:
     """Each numeric parameter but those of sizing, 10 and 25 % down and up, rounded where whole; those that are valid and new."""
-    return list(valid(ground, _moved(ground)))[:VARIANTS_MAX]
+    return list(valid(judged, _moved(judged)))[:VARIANTS_MAX]
 
 
-def _moved(ground: Ground) -> Iterator[Variant]:
+def _moved(judged: JudgedBars) -> Iterator[ParamStep]:
     """Every step of every parameter, valid or not."""
-    for entry, value in _numeric(ground):
+    for entry, value in _numeric(judged):
         seen = {value}
         for step in STEPS:
             near = value * (1.0 + step)
             near = round(near) if isinstance(value, int) else near
             if near not in seen:
                 seen.add(near)
-                yield Variant(entry["key"], near, f"{step * 100:+.0f} %")
+                yield ParamStep(entry["key"], near, f"{step * 100:+.0f} %")
 
 
-def ablations(ground: Ground) -> list[Variant]:
+def ablations(judged: JudgedBars) -> list[ParamStep]:
     """Each filter or exit switched off where its parameter says that 0 does so, or allows 0; each changed one set back to its
     default. An `off` and a default that are the same value are one."""
-    return list(valid(ground, _taken_away(ground)))[:VARIANTS_MAX]
+    return list(valid(judged, _taken_away(judged)))[:VARIANTS_MAX]
 
 
-def _taken_away(ground: Ground) -> Iterator[Variant]:
+def _taken_away(judged: JudgedBars) -> Iterator[ParamStep]:
     """Every parameter without its part."""
-    for entry, value in _numeric(ground):
+    for entry, value in _numeric(judged):
         own = entry["key"] not in StrategyParams.model_fields
         can_be_off = entry["zero"] is not None or (own and entry["low"] == 0)
         if can_be_off and value != 0:
-            yield Variant(entry["key"], type(value)(0), "off")
+            yield ParamStep(entry["key"], type(value)(0), "off")
         if value != entry["default"] and not (can_be_off and entry["default"] == 0):
-            yield Variant(entry["key"], entry["default"], "default")
+            yield ParamStep(entry["key"], entry["default"], "default")
 
 
-def _numeric(ground: Ground) -> Iterator[tuple[Mapping[str, Any], Any]]:
+def _numeric(judged: JudgedBars) -> Iterator[tuple[Mapping[str, Any], Any]]:
     """The declared numeric parameters that are not of sizing, each with its value here."""
-    values = ground.sleeve.params.model_dump()
-    for entry in params_table(ground.sleeve.strategy):
+    values = judged.sleeve.params.model_dump()
+    for entry in params_table(judged.sleeve.strategy):
         value = values[entry["key"]]
         if entry["key"] not in SIZING and isinstance(value, int | float) and not isinstance(value, bool):
             yield entry, value
 
 
-def valid(ground: Ground, found: Iterator[Variant]) -> Iterator[Variant]:
+def valid(judged: JudgedBars, found: Iterator[ParamStep]) -> Iterator[ParamStep]:
     """Those that the strategy accepts."""
     for variant in found:
         try:
-            if ground.params_with({variant.key: variant.value}) != ground.sleeve.params:
+            if judged.params_with({variant.key: variant.value}) != judged.sleeve.params:
                 yield variant
         except BadInput:
             continue
 
 
-def probe_variant(ground: Ground, variant: Variant) -> Probe:
+def probe_variant(judged: JudgedBars, variant: ParamStep) -> Probe:
     """Its run."""
-    return ground.probe(CANDIDATE, variant.name, params={variant.key: variant.value})
+    return judged.probe(CANDIDATE, variant.name, params={variant.key: variant.value})

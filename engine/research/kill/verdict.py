@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.research.kill import baselines, smells
-from engine.research.kill.ground import Ground, Probe
+from engine.research.kill.judged_bars import JudgedBars, Probe
 from engine.research.kill.limits import (
     BY_NAME,
     LIMITS,
@@ -61,17 +61,21 @@ def judge(
     by default for this page alone.
     """
     counted = trials or PageTrials()
-    ground = Ground(planned, counted.note)
-    seen = check_sleeve(planned, ground.sleeve, ground.loaded, checks, lambda done: progress(0.1 * done))
+    judged = JudgedBars(planned, counted.note)
+    seen = check_sleeve(planned, judged.sleeve, judged.loaded, checks, lambda done: progress(0.1 * done))
     leak = leak_check(seen)
-    about = {"strategy": ground.sleeve.spec.strategy, "instrument": ground.sleeve.key, "timeframe": ground.sleeve.spec.timeframe}
-    about |= {"params": ground.sleeve.params.model_dump(), "config_hash": planned.config_hash, "leaks": seen}
+    about: dict[str, Any] = {
+        "strategy": judged.sleeve.spec.strategy,
+        "instrument": judged.sleeve.key,
+        "timeframe": judged.sleeve.spec.timeframe,
+    }
+    about |= {"params": judged.sleeve.params.model_dump(), "config_hash": planned.config_hash, "leaks": seen}
     if seen["looks_ahead"]:
         announce("0 runs: it looks ahead")
         return about | {"runs": 0, **concluded([leak]), "page": None}
-    todo = agenda(ground)
-    announce(f"{todo.runs:,} runs at most over {len(ground.close_ms):,} bars, each a trial of the hypothesis")
-    found = page(ground, todo, overrides, lambda done: progress(0.1 + 0.9 * done), counted.ratios)
+    todo = agenda(judged)
+    announce(f"{todo.runs:,} runs at most over {len(judged.close_ms):,} bars, each a trial of the hypothesis")
+    found = page(judged, todo, overrides, lambda done: progress(0.1 + 0.9 * done), counted.ratios)
     made = [leak, *(check(name, *value) for name, value in values(found).items())]
     return about | {"runs": todo.runs, **concluded(made), "page": as_json(found)}
 
@@ -107,12 +111,12 @@ def concluded(made: Sequence[Check]) -> dict[str, Any]:
 def values(found: Page) -> dict[str, Value]:
     """The value of each check but the first, or None and why."""
     base = found.base
-    if not len(base.trips):
+    if not base.trades:
         return {limit.name: (None, NO_TRIP) for limit in LIMITS[1:]} | {"round_trips": (0.0, "")}
     tell, held = found.feasibility, found.held
     excess = None if held.net_frac is None else base.net_frac - held.net_frac
     return {
-        "round_trips": (float(len(base.trips)), ""),
+        "round_trips": (float(base.trades), ""),
         "net": (base.net_frac, ""),
         "costs_x2": (found.costs[2.0].net_frac, ""),
         "one_bar_late": (found.delays[1].net_frac, ""),

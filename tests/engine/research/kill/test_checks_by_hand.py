@@ -9,7 +9,7 @@ import pytest
 from engine.core.state import LEAVE_LONG
 from engine.features.frame import FeatureFrame
 from engine.research.kill import baselines, feasibility, limits, regimes, smells, verdict
-from engine.research.kill.ground import scaled
+from engine.research.kill.judged_bars import scaled
 from engine.strategies.base import SignalFrame
 from engine.strategies.signals import Evaluation
 from engine.venues.instruments import Costs

@@ -9,7 +9,7 @@ import pytest
 
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
-from engine.research.kill.ground import CANDIDATE, Ground, Probe
+from engine.research.kill.judged_bars import CANDIDATE, JudgedBars, Probe
 from engine.research.kill.page import agenda
 from engine.research.kill.trials import PageTrials
 from engine.research.kill.variants import SIZING, ablations, neighbours
@@ -123,9 +123,9 @@ def test_noise_is_killed(tmp_path: Path) -> None:
 
 def test_costs_kill_a_small_edge(tmp_path: Path) -> None:
     """An edge below the 10 bps of a round trip: it earns without costs, and is killed with them."""
-    ground = Ground(planned(tmp_path, 8.0, count=9_000))
-    assert ground.probe(CANDIDATE, "free", costs=0.0).mean_bps > 0.0
-    found = judge(ground.planned)
+    over = JudgedBars(planned(tmp_path, 8.0, count=9_000))
+    assert over.probe(CANDIDATE, "free", costs=0.0).mean_bps > 0.0
+    found = judge(over.planned)
     assert found["verdict"] == "kill"
     assert by_name(found)["net"]["kills"]
 
@@ -147,8 +147,8 @@ def test_what_cannot_be_vouched_for_is_never_worth_paper(edge: Plan, judged: dic
     beside.write_text("1")
     text = planted.FOLLOWER.replace("    before =", f"    open({str(beside)!r}).read()\n    before =")
     recordings.strategy(tmp_path / "own", "follower", text)
-    ground = Ground(plan(edge.request, edge.catalog, tmp_path / "own"))
-    found = leak_check(check_sleeve(ground.planned, ground.sleeve, ground.loaded))
+    over = JudgedBars(plan(edge.request, edge.catalog, tmp_path / "own"))
+    found = leak_check(check_sleeve(over.planned, over.sleeve, over.loaded))
     assert (found.passed, found.value, found.kills) == (False, None, False)
     assert "cannot be vouched for" in found.text
     passed = [Check(**check) for check in judged["checks"][1:]]
@@ -168,46 +168,46 @@ def test_a_strategy_that_never_trades_is_not_passed_by_what_is_undefined(edge: P
 
 def test_neighbours_are_near_valid_and_not_of_sizing(edge: Plan) -> None:
     """Four values a parameter, whole where it is whole, none of sizing, none that the strategy refuses."""
-    ground = Ground(edge)
-    found = neighbours(ground)
+    over = JudgedBars(edge)
+    found = neighbours(over)
     assert [v.value for v in found if v.key == "times"] == pytest.approx([3.0, 3.6, 4.4, 5.0])
     assert [v.value for v in found if v.key == "follow_bars"] == [4, 5, 7, 8]
     assert not {v.key for v in found} & set(SIZING)
-    assert all(ground.params_with({v.key: v.value}) != ground.sleeve.params for v in found)
-    assert agenda(ground).near == found
+    assert all(over.params_with({v.key: v.value}) != over.sleeve.params for v in found)
+    assert agenda(over).near == found
 
 
 def test_ablation_takes_away_what_is_on(tmp_path: Path) -> None:
     """A target that is set can be switched off, its default too; a changed threshold is set back; no stop is not valid."""
-    ground = Ground(planned(tmp_path, 50.0, params={"target_atr": 4.0, "times": 3.0}))
-    assert [(v.key, v.value, v.how) for v in ablations(ground)] == [("times", 4.0, "default"), ("target_atr", 0.0, "off")]
+    over = JudgedBars(planned(tmp_path, 50.0, params={"target_atr": 4.0, "times": 3.0}))
+    assert [(v.key, v.value, v.how) for v in ablations(over)] == [("times", 4.0, "default"), ("target_atr", 0.0, "off")]
 
 
 def test_windows_are_thirds_that_meet(edge: Plan) -> None:
     """Three spans without a gap or an overlap, over all bars."""
     from engine.research.kill.stresses import spans
 
-    ground = Ground(edge)
-    found = spans(ground)
+    over = JudgedBars(edge)
+    found = spans(over)
     assert [b for _, b in found[:-1]] == [a for a, _ in found[1:]]
     assert found[0][0] == recordings.FIRST_MS
-    assert found[-1][1] == int(ground.close_ms[-1])
-    assert sum(len(ground.within(a, b).close_ms) for a, b in found) == len(ground.close_ms)
+    assert found[-1][1] == int(over.close_ms[-1])
+    assert sum(len(over.within(a, b).close_ms) for a, b in found) == len(over.close_ms)
 
 
 def test_two_sleeves_are_not_judged(edge: Plan) -> None:
     """One strategy on one symbol; anything else is one clear line."""
     with pytest.raises(BadInput, match="2 sleeves to judge"):
-        Ground(edge._replace(sleeves=edge.sleeves * 2))
+        JudgedBars(edge._replace(sleeves=edge.sleeves * 2))
 
 
 def test_a_judgement_repeats(edge: Plan, judged: dict[str, Any]) -> None:
     """Draws are seeded: the same bars and settings give the same random entries to the last digit."""
     from engine.research.kill.baselines import random_entries
 
-    ground = Ground(edge)
-    base = ground.probe(CANDIDATE, "as it is")
-    again = [random_entries(ground, base, seed) for seed in range(3)]
+    over = JudgedBars(edge)
+    base = over.probe(CANDIDATE, "as it is", keep=True)
+    again = [random_entries(over, base, seed) for seed in range(3)]
     first = [probe for probe in judged["noted"] if probe.name in ("random 0", "random 1", "random 2")]
     assert [p.journal_hash for p in again] == [p.journal_hash for p in first]
     assert len({p.journal_hash for p in again}) == 3

@@ -1,4 +1,4 @@
-"""The ground that a strategy is judged on: its bars loaded once, and as many cheap runs over them as the page needs.
+"""The bars that a strategy is judged on: loaded once, and as many cheap runs over them as the page needs.
 
 Called by the other files of this folder. Turns a Plan of one sleeve into Probes: each goes through the same signals, rules and
 kernel as a backtest (sim/backtest.py), in the plan's own fill mode, without report and storage. Every probe is written down:
@@ -19,7 +19,7 @@ from engine.sim import trips as reading
 from engine.sim.backtest import load, run_modes, signals_in_span
 from engine.sim.checked import frame_of
 from engine.sim.excursions import hold
-from engine.sim.metrics import Floats, Times, daily_equity, daily_returns
+from engine.sim.metrics import Floats, Times, daily_equity, daily_returns, drawdown
 from engine.sim.request import Plan, with_params
 from engine.strategies.base import parse_params
 from engine.strategies.signals import Change
@@ -29,6 +29,13 @@ CANDIDATE, STRESS, BASELINE = "candidate", "stress", "baseline"
 BPS = 10_000.0
 
 
+class Details(NamedTuple):
+    """What is kept of the judged run alone: of a million bars they are megabytes a run."""
+
+    trips: pl.DataFrame  # closed round trips, as sim/trips.trips gives them
+    rows: pl.DataFrame
+
+
 class Probe(NamedTuple):
     """One run. `kind`: candidate (a setting that someone might choose), stress (the same setting, treated worse) or baseline
     (no setting of the strategy at all)."""
@@ -36,25 +43,19 @@ class Probe(NamedTuple):
     kind: str
     name: str
     planned: Plan  # with its own parameters and costs
-    close_ms: Times
+    first_ms: int  # open of its first bar
+    last_ms: int  # open of its last bar
     cash: float
     net: float  # quote units
     sharpe: float | None  # a year
-    trips: pl.DataFrame  # closed round trips, as sim/trips.trips gives them
+    fall_frac: float  # deepest drawdown
     daily: Floats  # returns of whole UTC days
-    rows: pl.DataFrame
-    equity: Floats
+    daily_from_ms: int  # the midnight before the first of them
+    trades: int  # closed round trips
+    mean_bps: float | None  # net of the mean one, of its entry notional; None without any
+    paid: Mapping[str, float]  # fees, funding, slippage of the closed round trips
     journal_hash: str
-
-    @property
-    def first_ms(self) -> int:
-        """Open of its first bar."""
-        return int(self.close_ms[0]) - self.planned.clock_ms
-
-    @property
-    def last_ms(self) -> int:
-        """Open of its last bar."""
-        return int(self.close_ms[-1]) - self.planned.clock_ms
+    details: Details | None = None
 
     @property
     def net_frac(self) -> float:
@@ -62,25 +63,21 @@ class Probe(NamedTuple):
         return self.net / self.cash
 
     @property
-    def nets_bps(self) -> Floats:
-        """(trips,) net of each closed round trip, in basis points of its entry notional."""
-        return in_bps(self.trips, "net")
+    def trips(self) -> pl.DataFrame:
+        """Closed round trips of a run whose details were kept."""
+        assert self.details is not None, f"{self.name}: the trips were not kept"  # noqa: S101 - a programmer's error
+        return self.details.trips
 
     @property
-    def mean_bps(self) -> float | None:
-        """Net of the mean closed round trip; None without any."""
-        return float(self.nets_bps.mean()) if len(self.trips) else None
+    def rows(self) -> pl.DataFrame:
+        """Journal rows of a run whose details were kept."""
+        assert self.details is not None, f"{self.name}: the rows were not kept"  # noqa: S101 - a programmer's error
+        return self.details.rows
 
     def figures(self) -> dict[str, Any]:
         """As the page shows it."""
-        return {
-            "name": self.name,
-            "net": self.net,
-            "net_frac": self.net_frac,
-            "sharpe": self.sharpe,
-            "trades": len(self.trips),
-            "mean_bps": self.mean_bps,
-        }
+        names = ("name", "net", "net_frac", "sharpe", "trades", "mean_bps")
+        return {name: getattr(self, name) for name in names}
 
 
 def in_bps(trips: pl.DataFrame, column: str) -> Floats:
@@ -92,7 +89,7 @@ def in_bps(trips: pl.DataFrame, column: str) -> Floats:
 NoteTrial = Callable[[Probe], None]
 
 
-class Ground:
+class JudgedBars:
     """The bars of a plan of one sleeve and its features; makes probes on them."""
 
     def __init__(self, planned: Plan, note: NoteTrial = lambda _probe: None) -> None:
@@ -127,8 +124,10 @@ class Ground:
         costs: float = 1.0,
         delay: int = 0,
         change: Change | None = None,
+        keep: bool = False,
     ) -> Probe:
-        """One run with changed parameters, costs times a factor, a delay in bars, or a changed answer of the strategy.
+        """One run with changed parameters, costs times a factor, a delay in bars, or a changed answer of the strategy; `keep` its
+        details.
 
         Raises BadInput for parameters that the strategy refuses.
         """
@@ -136,7 +135,7 @@ class Ground:
         if costs != 1.0 or delay:
             sleeve = planned.sleeves[0]
             planned = planned._replace(sleeves=(sleeve._replace(costs=scaled(sleeve.costs, costs), delay_bars=delay),))
-        found = probe_of(self, planned, kind, name, change)
+        found = probe_of(self, planned, kind, name, change, keep)
         self.note(found)
         return found
 
@@ -149,44 +148,46 @@ class Ground:
         decided = reading.only(probe.rows, DecisionRow).filter(reading.field(DecisionRow, "action") == ENTER)
         return np.searchsorted(self.frame.close_ms, decided["close_ms"].to_numpy())
 
-    def held(self) -> Floats:
-        """(n,) equity of who had held the instrument instead, without costs and funding."""
-        return hold(self.loaded.span, [0], self.sleeve.spec.cash)
+    def hold_returns(self) -> Floats:
+        """Daily returns of who had held the instrument instead, without costs and funding."""
+        cash = self.sleeve.spec.cash
+        equity = hold(self.loaded.span, [0], cash)
+        return daily_returns(daily_equity(self.close_ms, equity, self.planned.clock_ms, cash)[1])
 
-    def within(self, from_ms: int, to_ms: int) -> "Ground":
-        """The ground of a part of the span; its features are warmed up by the bars before."""
+    def within(self, from_ms: int, to_ms: int) -> "JudgedBars":
+        """The same of a part of the span; its features are warmed up by the bars before."""
         request = self.planned.request._replace(from_ms=from_ms, to_ms=to_ms)
-        return Ground(self.planned._replace(request=request), self.note)
+        return JudgedBars(self.planned._replace(request=request), self.note)
 
 
-def probe_of(ground: Ground, planned: Plan, kind: str, name: str, change: Change | None) -> Probe:
-    """Run a plan's one sleeve over the ground."""
-    sleeve, loaded = planned.sleeves[0], ground.loaded
-    signals = signals_in_span(sleeve, loaded, judged=planned.request.judged, change=change, frame=ground.frame)
-    mode, cash = planned.request.fills, sleeve.spec.cash
+def probe_of(judged: JudgedBars, planned: Plan, kind: str, name: str, change: Change | None, keep: bool) -> Probe:
+    """Run a plan's one sleeve over the judged bars."""
+    sleeve, loaded, close_ms = planned.sleeves[0], judged.loaded, judged.close_ms
+    signals = signals_in_span(sleeve, loaded, judged=planned.request.judged, change=change, frame=judged.frame)
+    mode, cash, clock = planned.request.fills, sleeve.spec.cash, planned.clock_ms
     found = run_modes(planned, loaded, [signals], (mode,), lambda _done: None)[mode]
     rows = reading.frame_of(found.rows)
-    trips = reading.trips(rows, reading.traded_sleeves(planned, loaded.span))
-    daily = returns_of(ground.close_ms, found.equity, planned.clock_ms, cash)
+    trips = reading.trips(rows, reading.traded_sleeves(planned, loaded.span)).filter(pl.col("reason") != "open")
+    midnights, at_midnight = daily_equity(close_ms, found.equity, clock, cash)
+    daily = daily_returns(at_midnight)
     return Probe(
         kind,
         name,
         planned,
-        ground.close_ms,
+        int(close_ms[0]) - clock,
+        int(close_ms[-1]) - clock,
         cash,
         float(found.equity[-1]) - cash,
         sharpe_of(daily),
-        trips.filter(pl.col("reason") != "open"),
+        drawdown(found.equity, cash)[0],
         daily,
-        rows,
-        found.equity,
+        int(midnights[0]) if len(midnights) else int(close_ms[0]),
+        len(trips),
+        float(in_bps(trips, "net").mean()) if len(trips) else None,
+        {column: float(trips[column].sum()) for column in ("fees", "funding", "slippage")},
         found.journal_hash,
+        Details(trips, rows) if keep else None,
     )
-
-
-def returns_of(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float) -> Floats:
-    """Returns of whole UTC days."""
-    return daily_returns(daily_equity(close_ms, equity, timeframe_ms, cash)[1])
 
 
 def scaled(costs: Costs, times: float) -> Costs:
