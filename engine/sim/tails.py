@@ -35,7 +35,7 @@ def tail(returns: Floats) -> Floats:
     """The worst 5 % of days, the worst first, at least one; empty under TAIL_DAYS_MIN days."""
     if len(returns) < TAIL_DAYS_MIN:
         return np.empty(0)
-    return np.sort(returns)[: math.ceil(TAIL_SHARE * len(returns) - 1e-9)]  # 5 % of 60 days is 3.0000000000000004
+    return np.sort(returns)[: math.ceil(TAIL_SHARE * len(returns))]
 
 
 def worst_day(returns: Floats) -> tuple[float | None, str]:

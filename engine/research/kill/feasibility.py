@@ -95,5 +95,5 @@ def adverse_bps(judged: JudgedBars, probe: Probe) -> Floats:
 def summed(probe: Probe, trip: np.ndarray, money: Floats) -> Floats:
     """Money of fills summed by trip, in bps of the trip's entry notional."""
     notional = (probe.trips["units"] * probe.trips["entry_price"]).to_numpy()
-    total: Floats = np.bincount(trip, weights=money, minlength=len(notional))
-    return total / notional * BPS
+    total = np.bincount(trip, weights=money, minlength=len(notional)).astype(np.float64)
+    return np.asarray(total / notional * BPS, np.float64)

@@ -46,7 +46,7 @@ def without_best(nets: Sequence[float]) -> Value:
     total = math.fsum(nets)
     if total <= 0:
         return None, "the round trips lose together"
-    best = sorted(nets, reverse=True)[: math.ceil(SHARE_OF_TRIPS * len(nets) - 1e-9)]
+    best = sorted(nets, reverse=True)[: math.ceil(SHARE_OF_TRIPS * len(nets))]
     return (total - math.fsum(best)) / total, ""
 
 

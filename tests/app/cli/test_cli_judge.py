@@ -10,6 +10,8 @@ import pytest
 from app.cli import main
 from app.home.home import open_home
 from app.jobs import kinds
+from engine.research.kill.judged_bars import CANDIDATE, STRESS, JudgedBars
+from engine.research.kill.trials import LedgerTrials
 from engine.store import trials
 from tests.fakes import planted, recordings
 
@@ -63,6 +65,17 @@ def test_it_ends_in_one_word_and_counts_what_it_tried(cli: Typed) -> None:
     again = json.loads(cli(*ASK, "--json")[1])
     assert again["checks"] == found["checks"]
     assert {one.name: one.trials for one in trials.hypotheses(home.engine)} == counted
+
+
+def test_a_stress_is_not_a_trial(cli: Typed) -> None:
+    """The same setting at twice the costs is no row of the ledger; the setting itself is."""
+    home = open_home()
+    ask = {"strategy": "follower", "symbol": "BTC-USDT", "timeframe": "1h", "funding": "none", "end": "2025-02"}
+    over = JudgedBars(kinds.planned(home, ask))
+    counted = LedgerTrials(home.engine, 0)
+    counted.note(over.probe(STRESS, "costs x2", costs=2.0))
+    counted.note(base := over.probe(CANDIDATE, "as it is"))
+    assert counted.ratios([base]) == [base.sharpe]
 
 
 def test_earlier_trials_deflate_it(cli: Typed) -> None:

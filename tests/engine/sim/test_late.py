@@ -114,6 +114,15 @@ def test_jitter_never_reads_ahead_and_keeps_lone_signals(directions: list[int], 
             assert moved[t + seen[0]] == values[t]
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_jitter_moves_a_signal_as_a_whole(seed: int) -> None:
+    """Three bars of one direction stay three, each the answer of its own bar, all late by the same."""
+    source = jittered(np.array([0, 0, 0, 1, 1, 1, 0, 0, 0, 0], np.int8), 3, seed)
+    seen = np.flatnonzero((source >= 3) & (source <= 5))
+    assert source[seen].tolist() == [3, 4, 5]
+    assert len(set((seen - source[seen]).tolist())) == 1
+
+
 def test_jitter_of_nothing_is_the_signal_itself() -> None:
     """No delay to draw: every bar is its own source."""
     assert jittered(np.array([0, 1, 1, 0, -1], np.int8), 0, 7).tolist() == [0, 1, 2, 3, 4]

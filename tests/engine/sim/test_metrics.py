@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.sim.metrics import DAY_MS, Totals, daily_equity, drawdown, lo_factor, metrics
-from engine.sim.tails import under_water
+from engine.sim.tails import tail, under_water
 
 BAR = 900_000
 START = 19_723 * DAY_MS  # a midnight
@@ -178,6 +178,8 @@ def test_the_tail_and_the_worst_day_are_in_the_figures():
     assert values["es_95_frac"] == pytest.approx(0.03)
     assert values["worst_day_frac"] == pytest.approx(-0.06)
     assert found(returns[:20])["undefined"]["es_95_frac"] == "fewer than 30 whole days"
+    assert len(tail(np.zeros(140))) == 7
+    assert len(tail(np.zeros(141))) == 8
 
 
 def test_time_under_water_by_hand():
