@@ -22,6 +22,7 @@ from app.home.home import Home
 from engine.errors import DataError, StrategyError
 from engine.sim import resolve
 from engine.sim.request import Plan, plan, request_of
+from engine.sim.stamps import stamps
 from engine.store import trials
 from engine.store.runs import Runs
 
@@ -65,7 +66,7 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
     trial = ledger.note_run(home.engine, done, SOURCE.get(), now)  # before it is stored: what was seen counts
     place = ledger.place_of(home.engine, trial)
     done.report["trial"] = place.as_json()
-    done.report["notes"].insert(0, f"as of this run {place.text}")
+    done.report["notes"].insert(len(stamps(done.report)), f"as of this run {place.text}")
     try:
         kept = runs.keep(done.report, done.frames(), done.page, now)
     except OSError as error:

@@ -60,7 +60,7 @@ class Runner:
 
     def __init__(self, planned: Plan) -> None:
         if len(planned.sleeves) != 1 or planned.request.counted is not None or planned.request.delay_bars:
-            raise BadInput("a sweep runs one sleeve under the desk's limits, without a delay", "name one strategy and its symbols")
+            raise BadInput("a sweep runs one sleeve, under the desk's limits, without delay", "name one strategy and its symbols")
         self.planned, self.sleeve = planned, planned.sleeves[0]
         self.loaded = load(planned)
         self.span, self.cash = self.loaded.span, float(self.sleeve.spec.cash)

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import Engine
 
 from engine.research.kill.judged_bars import CANDIDATE, Probe
-from engine.research.ledger import Ledger, TrialFigures
+from engine.research.ledger import TrialFigures, TrialLedger
 from engine.store import trials
 from engine.store.tables import Trial
 
@@ -33,7 +33,7 @@ class LedgerTrials(PageTrials):
     def __init__(self, engine: Engine, now_ms: int) -> None:
         self.engine, self.now_ms = engine, now_ms
         self._waiting: list[Trial] = []
-        self._ledgers: dict[str, Ledger] = {}
+        self._ledgers: dict[str, TrialLedger] = {}
 
     def note(self, probe: Probe) -> None:
         """Make the row of a candidate."""
@@ -47,11 +47,11 @@ class LedgerTrials(PageTrials):
         name = self._ledger(candidates[0]).hypothesis.name
         return [row.sharpe for row in trials.others_of(self.engine, name)]
 
-    def _ledger(self, probe: Probe) -> Ledger:
+    def _ledger(self, probe: Probe) -> TrialLedger:
         """The ledger of a probe's instrument, made once."""
         key = probe.planned.sleeves[0].key
         if key not in self._ledgers:
-            self._ledgers[key] = Ledger(self.engine, [probe.planned], probe.first_ms, probe.last_ms, self.now_ms)
+            self._ledgers[key] = TrialLedger(self.engine, [probe.planned], probe.first_ms, probe.last_ms, self.now_ms)
         return self._ledgers[key]
 
     def _row(self, probe: Probe) -> Trial:
