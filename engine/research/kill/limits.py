@@ -40,7 +40,7 @@ LIMITS = (
     ),
     Limit(
         "round_trips", "closed round trips", "least", 30.0, None, "count",
-        "fewer say nothing: the desk's own sizing waits for 30 (D1)",
+        "fewer say nothing, so nothing kills either: the desk's own sizing waits for 30 (D1)",
     ),
     Limit("net", "net after all costs", "above", 0.0, 0.0, "percent", "an idea that loses on the bars it was made on is over"),
     Limit(

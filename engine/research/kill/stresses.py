@@ -66,27 +66,27 @@ def in_window(judged: JudgedBars, from_ms: int, to_ms: int) -> Probe:
 
 
 def other_symbols(planned: Plan) -> list[Series]:
-    """One recorded perpetual of each other symbol with the same timeframe, of the same venue where it has it; a synthetic market
-    beside a synthetic one only."""
+    """One recorded series of each other symbol of the same timeframe and market, on the same venue where it is there;
+    a synthetic market beside a synthetic one only."""
     own, symbol = planned.sleeves[0].spec, planned.sleeves[0].spec.symbol
     found: dict[str, Series] = {}
-    for series in sorted(perpetuals(planned.catalog, own.timeframe), key=lambda s: (s.venue != own.venue, s.venue)):
+    for series in sorted(alike(planned.catalog, own.timeframe, own.market), key=lambda s: (s.venue != own.venue, s.venue)):
         made_up = (series.venue == "synthetic") == (own.venue == "synthetic")
         if series.symbol != symbol and made_up:
             found.setdefault(series.symbol, series)
     return [found[name] for name in sorted(found)][:SYMBOLS_MAX]
 
 
-def perpetuals(catalog: Catalog, timeframe: str) -> Iterator[Series]:
-    """Untagged perpetuals of a timeframe."""
-    return (s for s in catalog.series() if (s.series, s.market, s.tag) == (timeframe, "perp", ""))
+def alike(catalog: Catalog, timeframe: str, market: str) -> Iterator[Series]:
+    """Untagged series of a timeframe and market."""
+    return (s for s in catalog.series() if (s.series, s.market, s.tag) == (timeframe, market, ""))
 
 
 def on_symbol(judged: JudgedBars, other: Series, overrides: Overrides | None) -> Probe | Left:
     """The setting on another symbol over the same span, a trial of the hypothesis there; Left with the reason where its data do
     not allow it."""
     planned = judged.planned
-    spec = planned.sleeves[0].spec._replace(venue=other.venue, symbol=other.symbol, name="", market="perp")
+    spec = planned.sleeves[0].spec._replace(venue=other.venue, symbol=other.symbol, name="")
     ends = int(judged.close_ms[0]) - judged.sleeve.bar_ms, int(judged.close_ms[-1])
     request = planned.request._replace(sleeves=(spec,), from_ms=ends[0], to_ms=ends[1])
     try:

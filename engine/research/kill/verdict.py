@@ -76,7 +76,7 @@ def judge(
     todo = agenda(judged)
     announce(f"{todo.runs:,} runs at most over {len(judged.close_ms):,} bars, each a trial of the hypothesis")
     found = page(judged, todo, overrides, lambda done: progress(0.1 + 0.9 * done), counted.ratios)
-    made = [leak, *(check(name, *value) for name, value in values(found).items())]
+    made = [leak, *with_enough([check(name, *value) for name, value in values(found).items()])]
     return about | {"runs": todo.runs, **concluded(made), "page": as_json(found)}
 
 
@@ -96,6 +96,12 @@ def check(name: str, value: float | None, reason: str = "") -> Check:
     passed, ends = limit.passes(value), limit.ends(value)
     text = f"{limit.what}: {shown(value, limit.form)}, {bound_text(limit)} is needed"
     return Check(name, passed, value, limit.limit, ends, text, limit.why)
+
+
+def with_enough(made: Sequence[Check]) -> list[Check]:
+    """The checks of the page; with too few round trips none of them kills: they say as little against an idea as for it."""
+    enough = all(c.passed for c in made if c.name == "round_trips")
+    return list(made) if enough else [c._replace(kills=False) for c in made]
 
 
 def concluded(made: Sequence[Check]) -> dict[str, Any]:

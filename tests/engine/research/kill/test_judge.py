@@ -11,6 +11,7 @@ from engine.data.catalog import Catalog
 from engine.errors import BadInput
 from engine.research.kill.judged_bars import CANDIDATE, JudgedBars, Probe
 from engine.research.kill.page import agenda
+from engine.research.kill.stresses import other_symbols, spans
 from engine.research.kill.trials import PageTrials
 from engine.research.kill.variants import SIZING, ablations, neighbours
 from engine.research.kill.verdict import Check, concluded, judge, leak_check
@@ -130,6 +131,30 @@ def test_costs_kill_a_small_edge(tmp_path: Path) -> None:
     assert by_name(found)["net"]["kills"]
 
 
+def test_too_few_trips_neither_pass_nor_kill(tmp_path: Path) -> None:
+    """Noise over 900 bars: it loses, and 20-odd trips are no proof of that either."""
+    found = judge(planned(tmp_path, 0.0, count=900))
+    checks = by_name(found)
+    assert 10 < checks["round_trips"]["value"] < 30
+    assert not checks["net"]["passed"]
+    assert found["verdict"] == "weak"
+    assert not any(check["kills"] for check in found["checks"])
+
+
+def test_other_symbols_are_of_the_same_market_and_kind(edge: Plan) -> None:
+    """Perpetuals beside a perpetual; neither spot nor a tagged file nor a synthetic market."""
+    folder = edge.catalog.roots[0][0]
+    more = {name: planted.bars(50, 0.0, 1, 10.0, 0.001) for name in ("binance_XRP-USDT_spot_1h", "synthetic_BNB-USDT_perp_1h")}
+    more["binance_BNB-USDT_perp_1h_other"] = planted.bars(50, 0.0, 1, 10.0, 0.001)
+    paths = [recordings.write(folder, name, frame) for name, frame in more.items()]
+    try:
+        found = other_symbols(edge._replace(catalog=Catalog(edge.catalog.roots)))
+    finally:
+        for path in paths:
+            path.unlink()
+    assert [series.symbol for series in found] == ["ETH-USDT", "SOL-USDT"]
+
+
 def test_a_leak_is_stopped_before_any_run(tmp_path: Path) -> None:
     """A strategy that knows the next close is killed by the look-ahead check alone, and nothing is run."""
     noted: list[Probe] = []
@@ -185,8 +210,6 @@ def test_ablation_takes_away_what_is_on(tmp_path: Path) -> None:
 
 def test_windows_are_thirds_that_meet(edge: Plan) -> None:
     """Three spans without a gap or an overlap, over all bars."""
-    from engine.research.kill.stresses import spans
-
     over = JudgedBars(edge)
     found = spans(over)
     assert [b for _, b in found[:-1]] == [a for a, _ in found[1:]]
