@@ -49,13 +49,13 @@ def feasibility(judged: JudgedBars, probe: Probe) -> dict[str, Any]:
     return {
         "trades": count,
         "trades_a_day": a_day,
-        "edge_bps": float((gross + adverse).mean()),
-        "adverse_selection_bps": float(adverse.mean()),
-        "fees_bps": float(fees.mean()),
-        "spread_bps": float(np.minimum(spread, slip).mean()),
-        "impact_bps": float((slip - np.minimum(spread, slip)).mean()),
-        "funding_bps": float(funding.mean()),
-        "net_bps": float(net.mean()),
+        "edge_bps": mean_of(gross + adverse),
+        "adverse_selection_bps": mean_of(adverse),
+        "fees_bps": mean_of(fees),
+        "spread_bps": mean_of(np.minimum(spread, slip)),
+        "impact_bps": mean_of(slip - np.minimum(spread, slip)),
+        "funding_bps": mean_of(funding),
+        "net_bps": mean_of(net),
         "t": tell.t,
         "trades_to_know": tell.trips,
         "days_to_know": None if tell.trips is None else tell.trips / a_day,
@@ -77,7 +77,7 @@ def spread_bps(judged: JudgedBars, probe: Probe) -> Floats:
     fills, trip = of_trips(judged, probe)
     wide = judged.frame.reader().vol_ratio(judged.sleeve.params.atr_bars)
     at = np.searchsorted(judged.frame.close_ms, fills["close_ms"].to_numpy()) - 1
-    half = np.nan_to_num(judged.sleeve.costs.half_spread_frac * wide[np.maximum(at, 0)])
+    half = judged.sleeve.costs.half_spread_frac * wide[last_known(wide)[np.maximum(at, 0)]]
     paid = np.where(fills["maker"].to_numpy(), 0.0, half * (fills["units"] * fills["clean_price"]).to_numpy())
     return summed(probe, trip, paid)
 
@@ -89,7 +89,18 @@ def adverse_bps(judged: JudgedBars, probe: Probe) -> Floats:
     close, price = judged.frame.close[at], fills["clean_price"].to_numpy()
     rested = fills["maker"].to_numpy() & (fills["slot"] == "entry").to_numpy()
     against = -fills["side"].to_numpy() * (close - price) * fills["units"].to_numpy()
-    return summed(probe, trip, np.where(rested, np.nan_to_num(against), 0.0))
+    return summed(probe, trip, np.where(rested, against, 0.0))
+
+
+def last_known(values: Floats) -> np.ndarray:
+    """The last bar up to each with a value: the core, too, keeps an exit's last known slippage (core/step.cost_now)."""
+    return np.maximum.accumulate(np.where(np.isfinite(values), np.arange(len(values)), 0))
+
+
+def mean_of(values: Floats) -> float | None:
+    """The mean; None where a part of it is not known."""
+    found = float(values.mean())
+    return found if math.isfinite(found) else None
 
 
 def summed(probe: Probe, trip: np.ndarray, money: Floats) -> Floats:

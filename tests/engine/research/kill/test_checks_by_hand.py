@@ -7,7 +7,6 @@ import polars as pl
 import pytest
 
 from engine.core.state import LEAVE_LONG
-from engine.features.frame import FeatureFrame
 from engine.research.kill import baselines, feasibility, limits, regimes, smells, verdict
 from engine.research.kill.judged_bars import scaled
 from engine.strategies.base import SignalFrame
@@ -174,8 +173,3 @@ def test_one_killing_check_is_enough_and_one_undefined_one_keeps_it_from_paper()
     killed = [verdict.check("net", -0.01), *undefined[:2], *undefined[3:]]
     assert verdict.concluded(killed)["verdict"] == "kill"
     assert verdict.concluded(killed)["reasons"] == ["net after all costs: -1.00 %, above 0.00 % is needed"]
-
-
-def test_a_frame_is_what_the_spread_is_read_from() -> None:
-    """The widening of the half-spread is the feature that costs are made with, not a second formula."""
-    assert FeatureFrame.feature("vol_ratio").name == "vol_ratio"

@@ -9,12 +9,14 @@ import pytest
 
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
+from engine.research.kill.feasibility import feasibility
 from engine.research.kill.judged_bars import CANDIDATE, JudgedBars, Probe
 from engine.research.kill.page import agenda
 from engine.research.kill.stresses import other_symbols, spans
 from engine.research.kill.trials import PageTrials
 from engine.research.kill.variants import SIZING, ablations, neighbours
 from engine.research.kill.verdict import Check, concluded, judge, leak_check
+from engine.sim import trips
 from engine.sim.backtest import simulate
 from engine.sim.checked import check_sleeve
 from engine.sim.request import Plan, Request, SleeveRequest, plan
@@ -99,6 +101,29 @@ def test_the_mean_trip_adds_up(judged: dict[str, Any]) -> None:
     assert part["fees_bps"] == pytest.approx(10.0, abs=0.1)
     assert 30 < part["edge_bps"] < 70
     assert part["adverse_selection_bps"] == 0.0
+
+
+def test_adverse_selection_is_what_the_price_does_to_a_resting_entry(tmp_path: Path) -> None:
+    """Of limit entries: from the fill's price to the close of its bar, against the position, summed by hand; the mean trip
+    still adds up, and resting entries pay no spread."""
+    folder = recordings.record(tmp_path / "bars", symbols=("BTC-USDT",))
+    request = Request((SleeveRequest("trend", "BTC-USDT", params={"entry": "limit"}),))
+    over = JudgedBars(plan(request, Catalog([(folder, "recorded")])))
+    base = over.probe(CANDIDATE, "as it is", keep=True)
+    part = feasibility(over, base)
+    close = dict(zip(over.frame.close_ms.tolist(), over.frame.close.tolist(), strict=True))
+    fills = trips.fills(base.rows, trips.traded_sleeves(over.planned, over.loaded.span)).to_dicts()
+    against = []
+    for trip in base.trips.to_dicts():
+        own = [f for f in fills if trip["first_n"] <= f["n"] <= trip["last_n"] and f["slot"] == "entry" and f["maker"]]
+        lost = sum(f["side"] * (f["clean_price"] - close[f["close_ms"]]) * f["units"] for f in own)
+        against.append(lost / (trip["units"] * trip["entry_price"]) * 10_000)
+    assert len(against) > 20
+    assert part["adverse_selection_bps"] == pytest.approx(np.mean(against))
+    assert part["adverse_selection_bps"] != 0.0
+    costs = sum(part[f"{name}_bps"] for name in ("adverse_selection", "fees", "spread", "impact"))
+    assert part["edge_bps"] - costs + part["funding_bps"] == pytest.approx(part["net_bps"])
+    assert part["fees_bps"] < 9.0  # a maker's entry and a taker's exit
 
 
 def test_stresses_move_the_way_they_must(judged: dict[str, Any]) -> None:
