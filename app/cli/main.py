@@ -26,6 +26,7 @@ GROUPS = (
     "chat",
     "proposals",
     "halt",
+    "drill",
     "adopt",
     "journal",
     "desk",

@@ -1,0 +1,62 @@
+"""What one drill found. Made by the drills of this folder, read by engine.drill.drill."""
+
+from typing import Literal, NamedTuple
+
+from engine.drill.copied import DeskCopy
+
+FIRED, NEVER, OUT_OF_REACH, OFF = "fired", "never_fired", "out_of_reach", "off"
+State = Literal["fired", "never_fired", "out_of_reach", "off"]
+Kind = Literal["refusal", "breaker", "exit", "halt", "pause"]
+
+
+class Outcome(NamedTuple):
+    """A guard and what became of it. `by`: what fired it, or why it did not."""
+
+    state: State
+    by: str
+
+
+class Drilled(NamedTuple):
+    """The same with its place in the report. `where`: a sleeve, or `desk`."""
+
+    kind: Kind
+    name: str
+    where: str
+    state: State
+    by: str
+
+
+def fired(by: str) -> Outcome:
+    """It fired, under the desk's own limits."""
+    return Outcome("fired", by)
+
+
+def never(by: str) -> Outcome:
+    """It is on, everything that should fire it was there, and it did not."""
+    return Outcome("never_fired", by)
+
+
+def out_of_reach(by: str) -> Outcome:
+    """The desk's own numbers keep it from ever firing."""
+    return Outcome("out_of_reach", by)
+
+
+def off(by: str) -> Outcome:
+    """It is switched off."""
+    return Outcome("off", by)
+
+
+def seen(wanted: str, found: list[str], by: str, otherwise: str = "nothing") -> Outcome:
+    """Fired if `wanted` is among what the journal of the copy names."""
+    return fired(by) if wanted in found else never(f"{by}: {', '.join(dict.fromkeys(found)) or otherwise}")
+
+
+def largest(copy: DeskCopy) -> str:
+    """The sleeve whose position is largest against its equity."""
+    return max(copy.names, key=lambda n: exposed(copy, n))
+
+
+def exposed(copy: DeskCopy, name: str) -> float:
+    """A sleeve's notional over its equity."""
+    ledger = copy.sleeve(name).ledger
+    return ledger.notional / ledger.equity if ledger.equity > 0.0 else 0.0
