@@ -25,17 +25,42 @@ def register(app: typer.Typer) -> None:
 
 
 def drill(
+    against: bool = typer.Option(False, "--against-backtest", help="compare what fired since the start with a backtest"),
+    time_limit: float = typer.Option(120.0, "--time-limit", min=1, metavar="SECONDS", help="of the backtest"),
     as_json: bool = typer.Option(False, "--json", help="one JSON object on stdout"),
 ) -> None:
     """Fire every guardrail, breaker, exit path, halt and pause on a copy of this desk: fired, or never fired (exit 1)."""
     from app.home.home import existing_home
+    from app.jobs import kinds
     from app.jobs.drill_job import drilled
+    from app.jobs.firing_rates import against_backtest
 
+    home = existing_home()
     with out.progress("drill", 1.0) as progress:
-        report = drilled(existing_home(), {}, progress)
-    out.emit(report, as_json=as_json, text=lambda: text_of(report))
-    if report["never_fired"]:
+        if against:
+            with kinds.limited(time_limit, "the backtest of the desk"):
+                report = against_backtest(home, progress)
+        else:
+            report = drilled(home, {}, progress)
+    out.emit(report, as_json=as_json, text=lambda: rates_text(report) if against else text_of(report))
+    if report["dead" if against else "never_fired"]:
         raise typer.Exit(1)
+
+
+def rates_text(report: Mapping[str, Any]) -> str:
+    """The comparison as people read it."""
+    lines = [f"  {'DEAD' if rate['dead'] else '':<5} {shown(rate['text'])}" for rate in report["compared"]]
+    skipped = [f"  not compared: {shown(name)}: {shown(why)}" for name, why in report["not_compared"].items()]
+    return "\n".join(
+        [
+            report["verdict"],
+            "",
+            *lines,
+            *skipped,
+            "",
+            f"Backtest: {report['run_id']}, without the drawdown latch. The watch compares with it from now on.",
+        ]
+    )
 
 
 def text_of(report: Mapping[str, Any]) -> str:

@@ -86,9 +86,10 @@ class Schedules:
             self.line.start()
 
     def walk(self) -> None:
-        """Verify the journals, and sum the days that have become whole."""
+        """Verify the journals, sum the days that have become whole, and look for guards that never fire."""
         self.observer.verify_journals(self.clock())
         refresh_day_sums(self.home.path)
+        self.observer.look_for_dead_guards()
 
     def stop(self) -> None:
         """End; what is being delivered is left to the next start."""

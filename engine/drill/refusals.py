@@ -7,15 +7,9 @@ fired.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
 
-from engine.core import guardrails
-from engine.core.guardrails import Around
 from engine.core.state import (
-    DESK_DRAWDOWN,
-    MINUTE_MS,
-    OFF,
     R_CORRELATED,
     R_DAY_LOSS,
     R_DRAWDOWN,
@@ -28,7 +22,6 @@ from engine.core.state import (
     R_LEAST,
     R_LEVERAGE,
     R_LIQUIDATION,
-    R_NONE,
     R_OPPOSITE,
     R_ORDER_RATE,
     R_PAUSE,
@@ -44,60 +37,13 @@ from engine.core.state import (
     R_WINDOW,
     RULES,
     Signal,
-    Size,
 )
 from engine.core.windows import in_shut_hour, near_settlement
-from engine.drill.breakers import enter_all, lose_a_day, lose_in_a_row
+from engine.drill.asking import Drill, ask, second_line
+from engine.drill.breakers import lose_a_day, lose_in_a_row
+from engine.drill.caps import TIGHT, cap, grouped, of_mark, together
 from engine.drill.copied import WEEK_MS, Copies, DeskCopy
 from engine.drill.outcome import Outcome, fired, never, off, out_of_reach, seen
-
-ROUNDS_MAX = 12  # closes at which sleeves that the rate of orders held back try again
-TIGHT = 1e-6  # of equity: any entry is beyond it
-Drill = Callable[[Copies], Outcome]
-
-
-class Asked(NamedTuple):
-    """The arguments of review() for an entry that it lets through, to be changed in one place."""
-
-    sleeve: Any
-    desk: Any
-    rules: Any
-    limits: Any
-    close_ms: int
-    close: float
-    price: float
-    signal: Signal
-    size: Size
-    stop_distance: float
-    target_distance: float
-    around: Around
-
-
-def asked(copy: DeskCopy) -> Asked:
-    """An ordinary entry of the first sleeve, as review() is given it."""
-    name = copy.names[0]
-    copy.seek_open(name)
-    rules, sleeve, price = copy.rules(name), copy.sleeve(name), copy.price(name)
-    close_ms, atr, signal = copy.at_ms + rules.bar_ms, copy.atr(name), copy.signal(name)
-    lots = max(rules.least_lots, math.ceil(rules.least_notional / (price * rules.lot_size)), 1)
-    size = Size(lots, 1.0, 0, 0.0, 1.0, 1.0, 1.0, 1.0, 1.0)
-    near = Around(0.0, 0, 0.0, 0.0, 0.0)
-    desk, limits = copy.book.desk, copy.book.limits
-    return Asked(sleeve, desk, rules, limits, close_ms, price, price, signal, size, atr, atr, near)
-
-
-def ask(copies: Copies, code: int, why: str) -> Outcome:
-    """A rule that nothing reaches through the loop, and why: review() is asked about an ordinary entry, and about one that
-    differs in one thing."""
-    with copies.new() as copy:
-        usual = asked(copy)
-    before, after = guardrails.review(*usual), guardrails.review(*CHANGES[code](usual))
-    if before != R_NONE:
-        return never(f"{why}; review() refuses an ordinary entry by {RULES[before]}")
-    if after != code:
-        return never(f"{why}; asked for it, review() says {RULES[after]}")
-    return out_of_reach(f"{why}; review() refuses when asked")
-
 
 # ---- what one signal or bar brings about ------------------------------------------------------------------------------------
 
@@ -225,103 +171,6 @@ def layers_within(copy: DeskCopy, name: str) -> int:
     return int(rules.risk_limit_frac / min(rules.risk_start_frac, rules.risk_max_frac)) + 1
 
 
-# ---- caps of the whole desk -------------------------------------------------------------------------------------------------
-
-
-def cap(code: int, field: str, tight: float, reached: Callable[[DeskCopy], float]) -> Drill:
-    """Every sleeve enters at one close: under the desk's own limit, and if that is out of reach under a tighter one."""
-
-    def drill(copies: Copies) -> Outcome:
-        limit, most = getattr(copies.parts.limits, field), 0.0
-        for by, size in entries_against(field, float(limit)):
-            with copies.new() as copy:
-                usual = {name: copy.room(name) for name in copy.names}
-                enter_one_by_one(copy, {name: copy.large(name, size_frac=size(copy, name)) for name in copy.names})
-                most = max(most, reached(copy))
-                if RULES[code] in copy.refusals():
-                    return fired(f"{by}, {field} {limit:g}")
-        if most > limit * (1.0 + 1e-9):
-            return never(f"entries at one close came to {most:.3g}, {field} is {limit:g}")
-        why = f"the drill's entries come to {most:.3g} at most, {field} is {limit:g}"
-        with copies.new(copies.parts.with_limits(**{"positions_max": 300, field: type(limit)(tight)})) as copy:
-            if tight >= 1 and len(copy.names) < 2:
-                return ask(copies, code, why)
-            enter_all(copy, {name: copy.signal(name, size_frac=usual[name]) for name in copy.names})
-            if RULES[code] not in copy.refusals():
-                return never(f"{why}; lowered to {tight:g} on a copy it refused nothing")
-        return out_of_reach(f"{why}; lowered to {tight:g} on a copy it refuses")
-
-    return drill
-
-
-def enter_one_by_one(copy: DeskCopy, signals: Mapping[str, Signal]) -> None:
-    """Every sleeve enters at one close; those that the rate of orders held back, at the next ones."""
-    for _ in range(min(len(signals), ROUNDS_MAX)):
-        flat = {name: signal for name, signal in signals.items() if copy.sleeve(name).position.open_layers == 0}
-        before = copy.refusals().count(RULES[R_ORDER_RATE])
-        enter_all(copy, flat)
-        if not flat or copy.refusals().count(RULES[R_ORDER_RATE]) == before:
-            return
-
-
-def entries_against(field: str, limit: float) -> list[tuple[str, Callable[[DeskCopy, str], float]]]:
-    """Sizes (of a sleeve's equity; 0: as its caps let it) that a cap should refuse: as large as can be, within the other caps,
-    and just beyond this one, by one sleeve or by all together."""
-    found: list[tuple[str, Callable[[DeskCopy, str], float]]] = [
-        ("all sleeves at once, as large as they may", lambda _c, _n: 0.0),
-        ("all sleeves at once", lambda c, n: c.room(n)),
-    ]
-    if field.endswith("_frac_max"):
-        found += [
-            ("an entry just beyond it", lambda c, n: beyond(c, n, limit, 1)),
-            ("entries that come to more than it", lambda c, n: beyond(c, n, limit, len(c.names))),
-            ("entries as large as the other caps let them", lambda c, n: within_the_others(c, n, field)),
-        ]
-    return found
-
-
-def within_the_others(copy: DeskCopy, name: str, field: str) -> float:
-    """What a sleeve may enter, of its equity, when those before it have taken all that the caps other than `field` let them."""
-    taken: dict[str, float] = {}
-    caps = {"gross_frac_max": "", "correlated_frac_max": "", "instrument_frac_max": "instrument", "family_frac_max": "strategy"}
-    for one in copy.names:
-        free = [OFF]
-        for cap_, by in caps.items():
-            if cap_ != field:
-                same = [n for n in taken if not by or copy.spec(n).source[by] == copy.spec(one).source[by]]
-                free.append(float(getattr(copy.book.limits, cap_)) * copy.book.desk.equity - sum(taken[n] for n in same))
-        rules, equity = copy.rules(one), copy.sleeve(one).ledger.equity
-        taken[one] = max(0.98 * min(*free, min(rules.notional_frac_max, rules.leverage_max) * equity), 1e-9)
-        if one == name:
-            return taken[one] / equity
-    return 0.0
-
-
-def beyond(copy: DeskCopy, name: str, limit: float, parts: int) -> float:
-    """A part of a notional a little above `limit` times the desk's equity, as a fraction of a sleeve's equity."""
-    return 1.1 * limit * copy.book.desk.equity / (parts * copy.sleeve(name).ledger.equity)
-
-
-def of_mark(key: str) -> Callable[[DeskCopy], float]:
-    """The most of a figure that the marks of a copy name, as a fraction of its equity."""
-    return lambda copy: max(float(e.body[key]) / max(float(e.body["equity"]), 1e-9) for e in copy.events("mark"))
-
-
-def grouped(copy: DeskCopy, by: str) -> float:
-    """The largest notional of the sleeves that share an instrument or a strategy, as a fraction of the desk's equity."""
-    sums: dict[str, float] = {}
-    for name in copy.names:
-        key = str(copy.spec(name).source[by])
-        sums[key] = sums.get(key, 0.0) + copy.sleeve(name).ledger.notional
-    return max(sums.values()) / copy.book.desk.equity
-
-
-def together(copy: DeskCopy) -> float:
-    """The most entry orders of one minute."""
-    minutes = [e.t_event_ms // MINUTE_MS for e in copy.events("decision") if e.body["action"] in ("enter", "add")]
-    return float(max(map(minutes.count, minutes), default=0))
-
-
 # ---- sides ------------------------------------------------------------------------------------------------------------------
 
 
@@ -357,30 +206,6 @@ def short(copies: Copies) -> Outcome:
             return ask(copies, R_SHORT, "no sleeve trades spot")
         copy.enter(name, copy.signal(name, side=-1))
         return seen(RULES[R_SHORT], copy.refusals(name), f"a short signal of {name}", "it entered")
-
-
-CHANGES: dict[int, Callable[[Asked], Asked]] = {
-    R_HALT: lambda a: a._replace(desk=a.desk._replace(halted=1)),
-    R_DRAWDOWN: lambda a: a._replace(desk=a.desk._replace(tripped=DESK_DRAWDOWN)),
-    R_DAY_LOSS: lambda a: a._replace(sleeve=a.sleeve._replace(guard=a.sleeve.guard._replace(block_until_ms=a.close_ms + 1))),
-    R_LAYERS: lambda a: a._replace(rules=a.rules._replace(layers_max=0)),
-    R_OPPOSITE: lambda a: a._replace(around=a.around._replace(side=-a.signal.side)),
-    R_SHORT: lambda a: a._replace(rules=a.rules._replace(shorts=0), signal=a.signal._replace(side=-1)),
-    R_LEAST: lambda a: a._replace(rules=a.rules._replace(least_lots=a.size.lots + 1)),
-    R_RISK: lambda a: a._replace(size=a.size._replace(risk_frac=1.01 * a.rules.risk_limit_frac)),
-    R_LIQUIDATION: lambda a: a._replace(rules=a.rules._replace(maintenance_frac=1.0)),
-    R_LEVERAGE: lambda a: a._replace(rules=a.rules._replace(leverage_max=1e-12)),
-    R_POSITIONS: lambda a: a._replace(desk=a.desk._replace(positions=a.limits.positions_max)),
-    R_ORDER_RATE: lambda a: a._replace(
-        desk=a.desk._replace(minute=a.close_ms // MINUTE_MS, minute_orders=a.limits.orders_minute_max)
-    ),
-    R_EQUITY: lambda a: a._replace(sleeve=a.sleeve._replace(ledger=a.sleeve.ledger._replace(equity=0.0))),
-}
-
-
-def second_line(code: int, why: str) -> Drill:
-    """A rule behind another one that always comes first."""
-    return lambda copies: ask(copies, code, why)
 
 
 DRILLS: dict[int, Drill] = {

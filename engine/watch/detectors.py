@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from engine.clock import utc
 from engine.control.halt import WORKER
 from engine.store.chain import Event
+from engine.watch.deadguards import dead_guards
 from engine.watch.health import unprotected_layers
 from engine.watch.heartbeat import began_ms
 from engine.watch.levels import levels
@@ -71,6 +72,8 @@ def evaluate(desk: DeskObservation) -> tuple[list[Finding], frozenset[str]]:
             found.append(blind_finding(name, f"{type(error).__name__}: {error}", desk.now_ms))
     if desk.pid is None or desk.checks["worker"].state == "bad":
         unchecked.add("bars")
+    if desk.dead is None:
+        unchecked.add("deadguard")
     for name, check in desk.checks.items():
         if check.state == "unknown" and not (name == "bars" and desk.mark is None):
             unchecked |= set(KINDS_OF.get(name, ()))
@@ -375,5 +378,6 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "journals and disk": (records, ("journal", "disk")),
     "watches": (levels, ("level",)),
     "parity": (parity, ("parity",)),
+    "dead guards": (dead_guards, ("deadguard",)),
     "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),
 }

@@ -33,6 +33,7 @@ RUNBOOKS = {
     "watch": "watch-blind",
     "level": "level-reached",
     "parity": "parity",
+    "deadguard": "guard-never-fires",
 }
 ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
@@ -108,6 +109,7 @@ class DeskObservation(NamedTuple):
     watched: tuple[WatchedLevel, ...] = ()  # levels that people watch
     parity: Mapping[str, Any] = {}  # the last comparison with the backtest (parity_result.py)
     halt: Any = None  # engine.control.halt.Latch
+    dead: tuple[Any, ...] | None = ()  # engine.watch.deadguards.Rate of those that should have fired; None: not looked yet
 
 
 def blind_finding(what: str, why: str, now_ms: int) -> Finding:

@@ -21,7 +21,7 @@ from engine.store import db
 from engine.store.chain import Event
 from engine.store.journal import tail
 from engine.store.tables import Delivery, Proposal
-from engine.watch import health
+from engine.watch import deadguards, health
 from engine.watch.detectors import REFUSED_ROW_MAX
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.levels import alerted, watched
@@ -52,6 +52,7 @@ class Observer:
         self._incidents: deque[tuple[int, Event]] = deque(maxlen=20)
         self._searched_seq = -1  # the newest event already searched for incidents
         self._config: Mapping[str, Any] = {}
+        self._dead: tuple[deadguards.Rate, ...] | None = None  # result of the last `look_for_dead_guards`
 
     def observe(self, now_ms: int) -> DeskObservation:
         """The desk at wall time `now_ms`. Raises DeskError when the journal's end or the database cannot be read at all."""
@@ -79,6 +80,7 @@ class Observer:
             watched=watched(path, mark, in_force(self.engine), alerted(self.engine)),
             parity=last_result(self.home),
             halt=halt.read(self.home, self.engine),
+            dead=self._dead,
         )
 
     def verify_journals(self, now_ms: int) -> None:
@@ -91,6 +93,14 @@ class Observer:
         if not since:
             self._full_verify_ms = now_ms
         self.verified = health.run_check("journals", lambda: health.journals(self.home, self.engine, since=since, note_ms=now_ms))
+
+    def look_for_dead_guards(self) -> None:
+        """Compare firing rates with the baseline, if there is one; later observations carry the result. What cannot be compared
+        leaves the alerts as they are.
+        """
+        self._dead = None
+        found = deadguards.compared(self.home, self.limits)
+        self._dead = () if found is None else found.dead
 
     def _checks(self, now_ms: int, mark: Event | None) -> dict[str, health.HealthCheck]:
         """The quick health checks; the journals' is the last result of `verify_journals`."""
