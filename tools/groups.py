@@ -15,7 +15,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "trades": ("trips", "performance", "round_trip"),
     "money": ("pnl", "attribution", "version_effect"),
     "risk": ("exposure", "what_if", "define", "pauses"),
-    "watch": ("health", "alerts", "runbook", "watches", "probe"),
+    "watch": ("health", "alerts", "runbook", "watches", "probe", "drill"),
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause"),
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "leaks", "parity"),
     "research": ("sweep", "walkforward", "trials"),
@@ -37,8 +37,8 @@ class GroupArgs(Args):
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Show further tools from the next step on. journal: search, explain, count events; trades: round trips, performance; money:
-    P&L, attribution, a version's effect; risk: exposure, what if, meanings, pauses; watch: health, alerts, runbooks, watches;
-    changes: proposals; data: bars, strategies, runs, leaks, parity; research: sweeps, walk-forwards, trials; memory: pages,
+    P&L, attribution, a version's effect; risk: exposure, what if, meanings, pauses; watch: health, alerts, runbooks, watches,
+    drill; changes: proposals; data: bars, strategies, runs, leaks, parity; research: sweeps, walk-forwards, trials; memory: pages,
     notes, calc, price watches."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})

@@ -23,6 +23,7 @@ FILE = "cache/deadguards.json"
 SCHEMA = 1
 KIND = "deadguard"  # of the finding; its fingerprint begins with it
 P_MAX = 0.01  # of a false alarm, over all guards that are compared together
+P_SHOWN = 1e-5  # a smaller one is shown as below it
 TRIPS_MIN = 30  # of the backtest: fewer say nothing of a rate
 GUARDS_MAX = 5_000  # compared at once
 WORDS = {
@@ -61,7 +62,8 @@ class Rate(NamedTuple):
         """In a sentence."""
         name, unit = WORDS.get(self.guard, self.guard), "fires" if self.kind == "exit" else "days of refusals"
         counted = f"{self.sleeve}: {name}: {self.fires} {unit} in {self.trips} trips, backtest expects {self.expected:.3g}"
-        return f"{counted} (p {100.0 * self.p:.2g} %)" if not self.fires else counted
+        p = f"p {100.0 * self.p:.2g} %" if self.p >= P_SHOWN else f"p below {100.0 * P_SHOWN:g} %"
+        return counted if self.fires else f"{counted} ({p})"
 
 
 class Comparison(NamedTuple):

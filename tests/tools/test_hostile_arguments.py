@@ -93,6 +93,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "trials": {"hypothesis": "trend"},
     "attribution": {"since": "2025-03-04", "until": "2025-03-06"},
     "probe": {},
+    "drill": {"guard": "trail"},
     "propose_config": {"sleeve": "trend-btc", "changes": CHANGE, "rationale": "less", "start": "2025-01", "end": "2025-02"},
     "propose_tightening": {"sleeve": "trend-btc", "changes": LESS, "rationale": "less", "apply_to_open": False},
     "propose_pause": {"sleeve": "trend-btc", "rationale": "storm", "ends": "24h", "also": []},
@@ -256,6 +257,7 @@ WRONG: dict[str, tuple[dict[str, Any], ...]] = {
     "parity": ({"sleeve": "nobody"}, {"since": "2031"}),
     "attribution": ({"since": "2025-03-06", "until": "2025-03-04"},),
     "probe": ({"deep": True},),
+    "drill": ({"guard": 7}, {"guard": "x" * 61}, {"sleeve": "trend-btc"}),
 }
 
 
@@ -271,7 +273,7 @@ def test_a_refused_computation_starts_no_job(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
-@pytest.mark.parametrize("name", ["backtest", "compare", "leaks", "parity", "sweep", "walkforward", "propose_config"])
+@pytest.mark.parametrize("name", ["backtest", "compare", "leaks", "parity", "drill", "sweep", "walkforward", "propose_config"])
 def test_a_job_that_died_without_a_word_is_a_failure_in_words(desk: Desk, name: str, state: Any) -> None:
     """No error text, or one full of escape sequences: the answer is `failed`, readable, and leaves no proposal."""
     for error in (None, "", "\x1b[31mKilled\u202e" + "x" * 9_000):

@@ -67,7 +67,7 @@ def test_a_trail_that_never_fires_where_nine_are_expected_is_dead() -> None:
     own = Fires(41, {"stop": 28, "target": 13}, {"loss streak": 2})
     found = compare("r-1", {SLEEVE: own}, {SLEEVE: BASE}, {})
     (trail,) = found.dead
-    assert trail.text().startswith("btc-trend: trailing stop: 0 fires in 41 trips, backtest expects 9.02 (p 0.00")
+    assert trail.text().startswith("btc-trend: trailing stop: 0 fires in 41 trips, backtest expects 9.02 (p 0.0048 %)")
     assert {rate.guard for rate in found.rates} == {"stop", "target", "trail", "loss streak"}
 
 
