@@ -38,10 +38,10 @@ class DrillArgs(Args):
     Effect.COMPUTE,
     asked_as(
         "desk: compute",
-        "drill; drills; fire drill; the guardrails; all guardrails; dead guard; dead guards; guards; each exit path; kill switch",
-        "drill; would fire; really fire; actually fire; test; try out",
-        "would the trailing stop fire?; test the guardrails; run a drill; do the guardrails really fire?; test the kill switch; "
-        "drill the desk; would the daily loss breaker fire?; is any guard dead?; try out every exit path; would a halt flatten?",
+        "drill; drills; fire drill; guardrails; the guardrails; all guardrails; dead guard; dead guards; guards; safety net",
+        "drill; would fire; really fire; actually fire; test",
+        "would the trailing stop fire?; test the guardrails; run a drill; do the guardrails really fire?; drill the desk; "
+        "would the daily loss breaker fire?; is any guard dead?; test all guardrails",
     ),
 )
 def drill(ctx: ToolContext, args: DrillArgs) -> ToolResult:

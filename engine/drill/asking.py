@@ -55,7 +55,7 @@ class EntryUnderReview(NamedTuple):
 
 def ordinary_entry(copy: DeskCopy) -> EntryUnderReview:
     """An ordinary entry of the first sleeve, as review() is given it."""
-    name = copy.names[0]
+    name = copy.lead
     copy.seek_open(name)
     rules, sleeve, price = copy.rules(name), copy.sleeve(name), copy.price(name)
     close_ms, atr, signal = copy.at_ms + rules.bar_ms, copy.atr(name), copy.signal(name)

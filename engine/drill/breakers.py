@@ -8,7 +8,7 @@ from engine.core.state import BREAKERS, LEAVE_LONG, LEAVE_SHORT, Signal
 from engine.core.windows import shut
 from engine.drill.copied import DeskCopy
 from engine.drill.made import Move
-from engine.drill.outcome import Outcome, exposed, fired, largest, never, out_of_reach, seen
+from engine.drill.outcome import DRAWDOWN_FIRST, Outcome, exposed, fired, largest, never, no_entry, out_of_reach, seen
 
 FALL_MAX = 0.9  # of the price, against a long
 RISE_MAX = 20.0  # against a short
@@ -28,7 +28,7 @@ def lose_a_day(copy: DeskCopy) -> tuple[str, str]:
     at = copy.price(name) * (1.0 - side * gap)
     copy.bar(name, {name: copy.signal(name)}, copy.move(name, open=at))
     if copy.book.desk.halted:
-        return name, "the desk's drawdown breaker comes first"
+        return name, DRAWDOWN_FIRST
     return name, ""
 
 
@@ -42,13 +42,13 @@ def day_loss(copy: DeskCopy) -> Outcome:
 
 
 def lose_in_a_row(copy: DeskCopy) -> tuple[str, str]:
-    """As many losing round trips as a streak needs, one a day and small, and another entry at the close of the last.
+    """As many losing round trips as a streak needs, small and days apart, and another entry at the close of the last.
     (sleeve, why it cannot be done)."""
-    name, last = copy.names[0], copy.parts.limits.streak_max - 1
+    name, last = copy.lead, copy.parts.limits.streak_max - 1
     for n in range(copy.parts.limits.streak_max):
-        copy.jump((copy.at_ms // DAY_MS + 1) * DAY_MS)
-        if why := copy.enter(name, copy.signal(name, size_frac=0.02)):
-            return name, why
+        copy.jump((copy.at_ms // DAY_MS + 2) * DAY_MS + int(copy.parts.limits.pause_hours * HOUR_MS))
+        if why := copy.enter(name, copy.small(name)):
+            return name, DRAWDOWN_FIRST if copy.book.desk.halted else why
         side, layer = copy.side(name), copy.sleeve(name).position.layers[0]
         through = layer.stop * (1.0 - side * 0.001)
         again = {name: copy.signal(name)} if n == last else {}
@@ -60,12 +60,12 @@ def loss_streak(copy: DeskCopy) -> Outcome:
     """Losing round trips in a row."""
     name, why = lose_in_a_row(copy)
     by = f"{copy.parts.limits.streak_max} stopped round trips of {name} in a row"
-    return never(why) if why else seen("loss streak", copy.breakers(), by, "no breaker")
+    return no_entry(why) if why else seen("loss streak", copy.breakers(), by, "no breaker")
 
 
 def frequency(copy: DeskCopy) -> Outcome:
     """Entries of a sleeve in a UTC day; each leaves by a signal, with a gain, so that no streak comes first."""
-    name = min(copy.names, key=lambda n: copy.rules(n).bar_ms)
+    name = min(copy.able, key=lambda n: copy.rules(n).bar_ms)
     rules, most = copy.rules(name), copy.parts.limits.day_entries_max
     start, room = best_day(copy, name)
     if room < most:
@@ -74,7 +74,7 @@ def frequency(copy: DeskCopy) -> Outcome:
     side, wish = copy.side(name), LEAVE_LONG if copy.side(name) > 0 else LEAVE_SHORT
     base = copy.price(name)
     for _ in range(DAY_MS // (2 * rules.bar_ms)):
-        copy.bar(name, {name: copy.signal(name, size_frac=0.05)}, copy.move(name, close=base))
+        copy.bar(name, {name: copy.signal(name)}, copy.move(name, close=base))
         leaving = {name: copy.quiet(name)._replace(leave=wish)}
         copy.bar(name, leaving, copy.move(name, close=base * (1.0 + side * 0.01)))
         if "entry frequency" in copy.breakers():
@@ -132,7 +132,7 @@ DRILLED = list(BREAKERS.values())
 
 def enter_all(copy: DeskCopy, signals: dict[str, Signal] | None = None) -> None:
     """Every sleeve enters at one close, as large as its caps let it, and is filled."""
-    copy.seek_open(copy.names[0])
+    copy.seek_open(copy.lead)
     copy.bars_of_all(signals or {name: copy.large(name) for name in copy.names})
     copy.bars_of_all()
 

@@ -28,7 +28,7 @@ def cap(code: int, field: str, tight: float, reached: Callable[[DeskCopy], float
             return never(f"entries at one close came to {most:.3g}, {field} is {limit:g}")
         why = f"the drill's entries come to {most:.3g} at most, {field} is {limit:g}"
         with copies.new(copies.parts.with_limits(**{"positions_max": 300, field: type(limit)(tight)})) as copy:
-            if tight >= 1 and len(copy.names) < 2:
+            if tight >= 1 and len(copy.able) < 2:
                 return ask(copies, code, why)
             enter_all(copy, {name: copy.signal(name, size_frac=usual[name]) for name in copy.names})
             if RULES[code] not in copy.refusals():

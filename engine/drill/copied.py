@@ -8,7 +8,7 @@ live/loop.py, book/, venues/paper.py and the core.
 import math
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -65,7 +65,7 @@ class DeskParts(NamedTuple):
 class DeskCopy:
     """One copy, before its first bar. `bar` lets it trade; what it did is in `events`."""
 
-    def __init__(self, parts: DeskParts, folder: Path, template: Path) -> None:
+    def __init__(self, parts: DeskParts, folder: Path, template: Path, able: Sequence[str] = ()) -> None:
         folder.mkdir()
         shutil.copyfile(template, folder / "desk.db")
         self.parts, self.home, self.engine = parts, folder, open_db(f"sqlite:///{folder / 'desk.db'}")
@@ -84,6 +84,7 @@ class DeskCopy:
         self.loop.open(None, Span(first, first, first + 1000 * WEEK_MS), {"source": "made", "funding": "none"})
         self.feed: MadeFeed = made_feed(self.book.columns, clock, first, Catalog([]))
         self.loop.use_feed(self.feed)
+        self.able = list(able) or self.names  # sleeves whose ordinary entry is let through
         self.prices, self.at_ms = self.first_prices(), first  # at_ms: when the next bar opens
 
     def __enter__(self) -> Self:
@@ -114,6 +115,11 @@ class DeskCopy:
     def names(self) -> list[str]:
         """Its sleeves."""
         return self.book.names
+
+    @property
+    def lead(self) -> str:
+        """The sleeve that stands for the desk: the first that can enter."""
+        return self.able[0]
 
     def spec(self, name: str) -> Spec:
         """What governs a sleeve."""
@@ -169,6 +175,13 @@ class DeskCopy:
         usual = Signal(side, 1.0, self.atr(name), 0.2, min(1e-4, limits.spread_frac_max / 4.0), 0.0, 0.0, 0, 1, 1.0, 1.0)
         return usual._replace(**{"size_frac": self.room(name), **changes})
 
+    def small(self, name: str) -> Signal:
+        """The same for an order a little above the venue's least."""
+        rules = self.rules(name)
+        least = max(rules.least_lots * rules.lot_size * self.price(name), rules.least_notional)
+        frac = 2.0 * least / max(self.sleeve(name).ledger.equity, 1e-9)
+        return self.signal(name, size_frac=min(self.room(name), frac))
+
     def room(self, name: str) -> float:
         """The most notional, of a sleeve's equity, that passes the desk's caps when every sleeve takes its part."""
         limits, equity = self.book.limits, self.sleeve(name).ledger.equity
@@ -193,9 +206,9 @@ class DeskCopy:
         return (self.at_ms // bar_ms + 1) * bar_ms
 
     def bars_to(self, end_ms: int, signals: Mapping[str, Signal], moves: Mapping[str, Move]) -> None:
-        """Bars of the clock up to the close at `end_ms`."""
-        clock = self.feed.span.timeframe_ms
-        for close_ms in range(self.at_ms + clock, end_ms + 1, clock):
+        """Bars up to the close at `end_ms`: the next one of each timeframe, and the last; those in between are left out."""
+        nexts = {self._next(spec.rules.bar_ms) for spec in self.book.specs}
+        for close_ms in sorted({ms for ms in nexts if ms < end_ms} | {end_ms}):
             last = close_ms == end_ms
             made = {i: moves[i] if last and i in moves else flat(price) for i, price in self.prices.items()}
             made = {i: m._replace(volume=self._volume(i)) if math.isnan(m.volume) else m for i, m in made.items()}
@@ -266,6 +279,7 @@ class Copies:
 
     def __init__(self, parts: DeskParts, folder: Path) -> None:
         self.parts, self._folder, self._template, self._made = parts, folder, folder / "template.db", 0
+        self.able: list[str] = []  # sleeves whose ordinary entry is let through; none: not looked yet
         engine = open_db(f"sqlite:///{self._template}")
         migrate(engine)
         engine.dispose()
@@ -273,7 +287,15 @@ class Copies:
     def new(self, parts: DeskParts | None = None) -> DeskCopy:
         """A new copy; `parts`: of a desk that differs."""
         self._made += 1
-        return DeskCopy(parts or self.parts, self._folder / f"copy{self._made}", self._template)
+        return DeskCopy(parts or self.parts, self._folder / f"copy{self._made}", self._template, self.able)
+
+    def look(self, names: Sequence[str]) -> None:
+        """Find out which of these sleeves can enter at all."""
+        found = []
+        for name in names:
+            with self.new() as copy:
+                found += [name] if not copy.enter(name) else []
+        self.able = found
 
 
 @contextmanager

@@ -25,6 +25,7 @@ def drill(parts: DeskParts, progress: Progress = lambda _done: None) -> dict[str
     found: list[Drilled] = []
     with copies_of(parts) as copies:
         drilled, left_out = chosen(copies)
+        copies.look(drilled)
         steps = list(steps_of(copies, drilled))
         for n, (kind, name, where, step) in enumerate(steps):
             found.append(Drilled(kind, name, where, *outcome_of(step)))

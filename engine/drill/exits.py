@@ -9,7 +9,7 @@ from collections.abc import Callable
 from engine.control import halt
 from engine.core.state import EXIT_REASONS, LEAVE_LONG, LEAVE_SHORT
 from engine.drill.copied import WALL_MS, DeskCopy
-from engine.drill.outcome import Outcome, fired, never, off, out_of_reach, seen
+from engine.drill.outcome import Outcome, fired, never, no_entry, off, out_of_reach, seen
 
 NO_PATHS = {"none": "no exit", "adopted": "a person's word on a difference, no guard"}  # of EXIT_REASONS: never drilled
 
@@ -19,7 +19,7 @@ def stop(copy: DeskCopy, name: str) -> Outcome:
     if trails_at_once(copy, name):
         return out_of_reach("the trail arms at the entry and is nearer than the stop")
     if why := copy.enter(name):
-        return never(why)
+        return no_entry(why)
     by = f"a bar through the stop, {in_atr(copy, name, distance(copy, name, 'stop'))} from the entry"
     level, side = copy.sleeve(name).position.layers[0].stop, copy.side(name)
     beyond = level - side * tick(copy, name)
@@ -37,7 +37,7 @@ def trail(copy: DeskCopy, name: str) -> Outcome:
     if 0.0 < target <= best:
         return out_of_reach(f"the target ({in_atr(copy, name, target)}) comes before the trail is tighter than the stop")
     if why := copy.enter(name):
-        return never(why)
+        return no_entry(why)
     by = f"a run of {in_atr(copy, name, best)} and back by {in_atr(copy, name, width)}"
     side, entry = copy.side(name), copy.sleeve(name).position.layers[0].entry
     peak = entry + side * best
@@ -56,7 +56,7 @@ def target(copy: DeskCopy, name: str) -> Outcome:
     if side < 0 and far >= copy.price(name):
         return out_of_reach("a short's target below a price of 0")
     if why := copy.enter(name):
-        return never(why)
+        return no_entry(why)
     by = f"a bar {in_atr(copy, name, far)} in profit"
     beyond = copy.sleeve(name).position.layers[0].entry + side * far + side * 3.0 * tick(copy, name)
     copy.bar(name, {}, copy.move(name, **{"high" if side > 0 else "low": beyond, "close": beyond}))
@@ -69,7 +69,7 @@ def fade(copy: DeskCopy, name: str) -> Outcome:
     if not least > 0.0:
         return off("fade_below is 0")
     if why := copy.enter(name):
-        return never(why)
+        return no_entry(why)
     copy.bar(name, {name: copy.signal(name, strength=0.5 * least)})
     copy.bar(name)
     return seen("fade", copy.exits(name), f"a strength of {0.5 * least:g} under fade_below {least:g}", "still open")
@@ -78,7 +78,7 @@ def fade(copy: DeskCopy, name: str) -> Outcome:
 def by_signal(copy: DeskCopy, name: str) -> Outcome:
     """The strategy asks to leave."""
     if why := copy.enter(name):
-        return never(why)
+        return no_entry(why)
     wish = LEAVE_LONG if copy.side(name) > 0 else LEAVE_SHORT
     copy.bar(name, {name: copy.quiet(name)._replace(leave=wish)})
     copy.bar(name)
@@ -88,7 +88,7 @@ def by_signal(copy: DeskCopy, name: str) -> Outcome:
 def by_time(copy: DeskCopy, name: str) -> Outcome:
     """The position has been held for as long as its entry said."""
     if why := copy.enter(name, copy.signal(name, hold=2)):
-        return never(why)
+        return no_entry(why)
     for _ in range(3):
         copy.bar(name)
     return seen("time", copy.exits(name), "an entry to be held for 2 bars", "still open")
@@ -100,11 +100,12 @@ def liquidation(copy: DeskCopy, name: str) -> Outcome:
     if rules.funding_ms == 0:
         return out_of_reach("spot: bought with cash, nothing is borrowed")
     if why := copy.enter(name):
-        return never(why)
+        return no_entry(why)
     sleeve, price = copy.sleeve(name), copy.price(name)
     layer = sleeve.position.layers[0]
-    units, near = layer.lots * rules.lot_size, 0.3 * abs(layer.entry - layer.stop)
-    left = units * (rules.maintenance_frac * price + near)  # the level is then a third of the way to the stop
+    units, far = layer.lots * rules.lot_size, abs(layer.entry - layer.stop)
+    near = 0.3 * (distance(copy, name, "trail") if trails_at_once(copy, name) else far)
+    left = units * (rules.maintenance_frac * price + near)  # the level is then a third of the way to the protective order
     mark = (sleeve.ledger.cash - left) / units
     beyond = layer.stop - side * tick(copy, name)
     paid = {"rate": float(side), "mark": mark}
@@ -115,7 +116,7 @@ def liquidation(copy: DeskCopy, name: str) -> Outcome:
 def halted(copy: DeskCopy, name: str) -> Outcome:
     """A person halts: the position leaves at the next open."""
     if why := copy.enter(name):
-        return never(why)
+        return no_entry(why)
     halt.set(copy.home, "a drill", {"name": "drill"}, WALL_MS, copy.engine)
     copy.bar(name)
     found = copy.exits(name)

@@ -11,7 +11,7 @@ from engine.control import halt
 from engine.core.state import R_PAUSE, RULES
 from engine.drill.breakers import fall, latched
 from engine.drill.copied import WALL_MS, Copies, DeskCopy
-from engine.drill.outcome import Outcome, fired, never, out_of_reach, seen
+from engine.drill.outcome import Outcome, fired, never, no_entry, out_of_reach, seen
 from engine.live.requests import reported
 from engine.ports import Execution
 
@@ -41,7 +41,7 @@ def unreadable(copies: Copies) -> Outcome:
 def lost(copies: Copies) -> Outcome:
     """A latch that vanished without a person's release: the desk stays halted."""
     with copies.new() as copy:
-        name = copy.names[0]
+        name = copy.lead
         _set(copy, database=False)
         copy.bar(name)
         (copy.home / halt.FILE).unlink()
@@ -58,7 +58,7 @@ def by_drawdown(copies: Copies) -> Outcome:
         why = fall(copy)
         if not copy.book.desk.halted:
             return out_of_reach(why or "its loss is out of reach")
-        name = copy.names[0]
+        name = copy.lead
         before = copy.sleeve(name).entries
         copy.bar(name, {name: copy.signal(name)})
         copy.bar(name)
@@ -70,20 +70,20 @@ def by_drawdown(copies: Copies) -> Outcome:
 def released(copies: Copies) -> Outcome:
     """A named person's release ends the halt: without it a desk that halts could never be tried."""
     with copies.new() as copy:
-        name = copy.names[0]
+        name = copy.lead
         _set(copy, database=True)
         copy.bar(name)
         let_go(copy)
         why = copy.enter(name)
-        return never(why) if why else fired("a release by name, and an entry after it")
+        return no_entry(why) if why else fired("a release by name, and an entry after it")
 
 
 def _stops(copies: Copies, how: Callable[[DeskCopy], None], by: str) -> Outcome:
     """Whether a halt flattens what is open and lets nothing enter."""
     with copies.new() as copy:
-        name = copy.names[0]
+        name = copy.lead
         if why := copy.enter(name):
-            return never(why)
+            return no_entry(why)
         entries = copy.sleeve(name).entries
         how(copy)
         for _ in range(2):
@@ -102,7 +102,7 @@ def _set(copy: DeskCopy, *, database: bool) -> None:
 def let_go(copy: DeskCopy) -> None:
     """A named person's release of the copy's halt, and the bar at which the desk sees it."""
     halt.release(copy.home, copy.engine, halt.read(copy.home, copy.engine), PERSON, "a drill", WALL_MS)
-    copy.bar(copy.names[0])
+    copy.bar(copy.lead)
 
 
 HALTS: dict[str, Callable[[Copies], Outcome]] = {
@@ -118,9 +118,14 @@ HALTS: dict[str, Callable[[Copies], Outcome]] = {
 # ---- pauses ---------------------------------------------------------------------------------------------------------------
 
 
+def lead_of(copies: Copies) -> str:
+    """The sleeve that is paused."""
+    return copies.able[0] if copies.able else copies.parts.config.sleeves[0].name
+
+
 def people(copies: Copies) -> Outcome:
     """A sleeve that people paused."""
-    name = copies.parts.config.sleeves[0].name
+    name = lead_of(copies)
     with copies.new(copies.parts.with_sleeve(name, paused=True)) as copy:
         copy.enter(name)
         return seen(PAUSED, copy.refusals(name), f"an entry of {name}, paused", "it entered")
@@ -128,7 +133,7 @@ def people(copies: Copies) -> Outcome:
 
 def until(copies: Copies) -> Outcome:
     """A pause with an end: refused before it, entered after it."""
-    name = copies.parts.config.sleeves[0].name
+    name = lead_of(copies)
     with copies.new() as plain:
         ends_ms = plain.at_ms + 40 * DAY_MS
     with copies.new(copies.parts.with_sleeve(name, paused=True, resumes_ms=ends_ms)) as copy:
@@ -138,12 +143,14 @@ def until(copies: Copies) -> Outcome:
         copy.jump(ends_ms + DAY_MS)
         copy.bar(name)
         why = copy.enter(name)
-        return never(f"after the end of its pause: {why}") if why else fired(f"{name} refused before the end, entered after it")
+        return (
+            no_entry(f"after the end of its pause: {why}") if why else fired(f"{name} refused before the end, entered after it")
+        )
 
 
 def stage(copies: Copies) -> Outcome:
     """A sleeve whose stage does not trade."""
-    name = copies.parts.config.sleeves[0].name
+    name = lead_of(copies)
     with copies.new(copies.parts.with_sleeve(name, stage="draft")) as copy:
         copy.enter(name)
         return seen(PAUSED, copy.refusals(name), f"an entry of {name} at stage draft", "it entered")
@@ -152,7 +159,7 @@ def stage(copies: Copies) -> Outcome:
 def unverified(copies: Copies) -> Outcome:
     """Entries are withheld while the journal is not verified."""
     with copies.new() as copy:
-        name = copy.names[0]
+        name = copy.lead
         copy.loop.withheld = lambda: "a drill: the journal is not verified"
         copy.enter(name)
         return seen(PAUSED, copy.refusals(name), "an entry while the journal is not verified", "it entered")
@@ -161,7 +168,7 @@ def unverified(copies: Copies) -> Outcome:
 def difference(copies: Copies) -> Outcome:
     """The venue has something that the book cannot explain."""
     with copies.new() as copy:
-        name = copy.names[0]
+        name = copy.lead
         price = copy.price(name)
         unknown = Execution("drill-1", "not-an-order-of-this-desk", 1, price, 0.0, False, price, copy.at_ms)
         copy.loop.take(*reported(unknown))

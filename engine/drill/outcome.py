@@ -2,6 +2,7 @@
 
 from typing import Literal, NamedTuple
 
+from engine.core.state import R_CORRELATED, R_FAMILY, R_GROSS, R_INSTRUMENT, R_LEAST, R_RISK, R_SIZE, R_WINDOW, RULES
 from engine.drill.copied import DeskCopy
 
 FIRED, NEVER, OUT_OF_REACH, OFF = "fired", "never_fired", "out_of_reach", "off"
@@ -39,6 +40,17 @@ def never(by: str) -> Outcome:
 def out_of_reach(by: str) -> Outcome:
     """The desk's own numbers keep it from ever firing."""
     return Outcome("out_of_reach", by)
+
+
+DRAWDOWN_FIRST = "the desk's drawdown breaker comes first"
+BY_NUMBERS = frozenset(  # rules by which the desk's own numbers keep a sleeve from ever entering
+    RULES[code] for code in (R_WINDOW, R_SIZE, R_LEAST, R_RISK, R_GROSS, R_INSTRUMENT, R_FAMILY, R_CORRELATED)
+)
+
+
+def no_entry(why: str) -> Outcome:
+    """A drill whose entry was not let through: the desk's own numbers, or something that refuses what it should not."""
+    return out_of_reach(why) if why == DRAWDOWN_FIRST or why.rpartition(": ")[2] in BY_NUMBERS else never(why)
 
 
 def off(by: str) -> Outcome:

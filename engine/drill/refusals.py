@@ -43,7 +43,7 @@ from engine.drill.asking import Drill, ask, second_line
 from engine.drill.breakers import lose_a_day, lose_in_a_row
 from engine.drill.caps import TIGHT, cap, grouped, of_mark, together
 from engine.drill.copied import WEEK_MS, Copies, DeskCopy
-from engine.drill.outcome import Outcome, fired, never, off, out_of_reach, seen
+from engine.drill.outcome import Outcome, fired, never, no_entry, off, out_of_reach, seen
 
 # ---- what one signal or bar brings about ------------------------------------------------------------------------------------
 
@@ -53,7 +53,7 @@ def at_close(code: int, by: str, change: Callable[[DeskCopy, str], Signal]) -> D
 
     def drill(copies: Copies) -> Outcome:
         with copies.new() as copy:
-            name = copy.names[0]
+            name = copy.lead
             copy.enter(name, change(copy, name))
             return seen(RULES[code], copy.refusals(), by, "it entered")
 
@@ -65,7 +65,7 @@ def abnormal_volume(copies: Copies) -> Outcome:
     most, least = copies.parts.limits.volume_times_max, copies.parts.limits.volume_times_min
     for times in (1.01 * most, 0.5 * least) if least > 0.0 else (1.01 * most,):
         with copies.new() as copy:
-            copy.enter(copy.names[0], copy.signal(copy.names[0], volume_times=times))
+            copy.enter(copy.lead, copy.signal(copy.lead, volume_times=times))
             if RULES[R_VOLUME] not in copy.refusals():
                 return never(f"a volume of {times:g} times the usual")
     low = f", and of {0.5 * least:g}" if least > 0.0 else "; volume_times_min is off in desk.toml"
@@ -85,7 +85,7 @@ def window(copies: Copies) -> Outcome:
         return off("off in desk.toml: no_entry is empty, no_entry_funding_minutes is 0")
     for text, within in tried:
         with copies.new() as copy:
-            name = next((n for n in copy.names if copy.rules(n).funding_ms > 0), copy.names[0])
+            name = next((n for n in copy.names if copy.rules(n).funding_ms > 0), copy.lead)
             step = copy.rules(name).bar_ms
             closes = range(copy.at_ms + step, copy.at_ms + WEEK_MS, step)
             at = next((close for close in closes if within(copy, name, close) and (close - step) % copy.longest_ms == 0), 0)
@@ -103,7 +103,7 @@ def with_volume(code: int, by: str, lots: Callable[[DeskCopy, str], float]) -> D
 
     def drill(copies: Copies) -> Outcome:
         with copies.new() as copy:
-            name = next((n for n in copy.names if lots(copy, n) >= 0.0), "")
+            name = next((n for n in copy.able if lots(copy, n) >= 0.0), "")
             if not name:
                 return ask(copies, code, "no sleeve's venue has a least order above one lot")
             rules = copy.rules(name)
@@ -147,12 +147,11 @@ def risk(copies: Copies) -> Outcome:
     """A fixed size whose stop is far, or one more layer than the risk of a position allows."""
     with copies.new() as copy:
         limit = copy.parts.limits.risk_frac_max
-        fixed = next((n for n in copy.names if copy.rules(n).fixed_lots > 0), "")
-        layered = next((n for n in copy.names if layers_within(copy, n) < copy.rules(n).layers_max), "")
+        fixed = next((n for n in copy.able if copy.rules(n).fixed_lots > 0 and far_stop(copy, n) < 0.8 * copy.price(n)), "")
+        layered = next((n for n in copy.able if layers_within(copy, n) < copy.rules(n).layers_max), "")
         if fixed:
-            far = 2.0 * limit * copy.sleeve(fixed).ledger.equity
-            far /= copy.rules(fixed).fixed_lots * copy.rules(fixed).lot_size
-            copy.enter(fixed, copy.signal(fixed, stop=copy.price(fixed) - copy.side(fixed) * far, size_frac=0.0))
+            stop = copy.price(fixed) - copy.side(fixed) * far_stop(copy, fixed)
+            copy.enter(fixed, copy.signal(fixed, stop=stop, size_frac=0.0))
             return seen(RULES[R_RISK], copy.refusals(fixed), f"a fixed size of {fixed} with a far stop", "it entered")
         if layered and not copy.enter(layered):
             for _ in range(layers_within(copy, layered) + 1):
@@ -163,6 +162,13 @@ def risk(copies: Copies) -> Outcome:
                 RULES[R_RISK], copy.refusals(layered), f"layers of {layered} beyond risk_frac_max {limit:g}", "none was refused"
             )
         return ask(copies, R_RISK, "the sizing of every sleeve keeps below risk_frac_max")
+
+
+def far_stop(copy: DeskCopy, name: str) -> float:
+    """Distance of a stop (quote units) at which a sleeve's fixed size, within its caps, risks twice what it may."""
+    rules, equity, price = copy.rules(name), copy.sleeve(name).ledger.equity, copy.price(name)
+    most = min(rules.notional_frac_max, rules.leverage_max) * equity / price
+    return 2.0 * rules.risk_limit_frac * equity / min(rules.fixed_lots * rules.lot_size, most)
 
 
 def layers_within(copy: DeskCopy, name: str) -> int:
@@ -182,7 +188,7 @@ def opposite(copies: Copies) -> Outcome:
             return ask(copies, R_OPPOSITE, "no two sleeves of one instrument may take opposite sides")
         first, then = pair
         if why := copy.enter(first):
-            return never(why)
+            return no_entry(why)
         copy.enter(then, copy.signal(then, side=-copy.side(first)))
         return seen(RULES[R_OPPOSITE], copy.refusals(then), f"{then} against {first}", "it entered")
 
