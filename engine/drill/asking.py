@@ -31,9 +31,9 @@ from engine.core.state import (
     Size,
 )
 from engine.drill.copied import Copies, DeskCopy
-from engine.drill.outcome import Outcome, never, out_of_reach
+from engine.drill.outcome import DrillOutcome, never, out_of_reach
 
-Drill = Callable[[Copies], Outcome]
+Drill = Callable[[Copies], DrillOutcome]
 
 
 class EntryUnderReview(NamedTuple):
@@ -66,7 +66,7 @@ def ordinary_entry(copy: DeskCopy) -> EntryUnderReview:
     return EntryUnderReview(sleeve, desk, rules, limits, close_ms, price, price, signal, size, atr, atr, near)
 
 
-def ask(copies: Copies, code: int, why: str) -> Outcome:
+def ask(copies: Copies, code: int, why: str) -> DrillOutcome:
     """A rule that nothing reaches through the loop, and why: review() is asked about an ordinary entry, and about one that
     differs in one thing."""
     with copies.new() as copy:

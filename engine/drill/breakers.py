@@ -8,7 +8,7 @@ from engine.core.state import BREAKERS, LEAVE_LONG, LEAVE_SHORT, Signal
 from engine.core.windows import shut
 from engine.drill.copied import DeskCopy
 from engine.drill.made import Move
-from engine.drill.outcome import DRAWDOWN_FIRST, Outcome, exposed, fired, largest, never, no_entry, out_of_reach, seen
+from engine.drill.outcome import DRAWDOWN_FIRST, DrillOutcome, exposed, fired, largest, never, no_entry, out_of_reach, seen
 
 FALL_MAX = 0.9  # of the price, against a long
 RISE_MAX = 20.0  # against a short
@@ -32,7 +32,7 @@ def lose_a_day(copy: DeskCopy) -> tuple[str, str]:
     return name, ""
 
 
-def day_loss(copy: DeskCopy) -> Outcome:
+def day_loss(copy: DeskCopy) -> DrillOutcome:
     """A sleeve's loss in a UTC day."""
     name, why = lose_a_day(copy)
     limit = f"day_loss_frac_max {copy.parts.limits.day_loss_frac_max:g}"
@@ -56,14 +56,14 @@ def lose_in_a_row(copy: DeskCopy) -> tuple[str, str]:
     return name, ""
 
 
-def loss_streak(copy: DeskCopy) -> Outcome:
+def loss_streak(copy: DeskCopy) -> DrillOutcome:
     """Losing round trips in a row."""
     name, why = lose_in_a_row(copy)
     by = f"{copy.parts.limits.streak_max} stopped round trips of {name} in a row"
     return no_entry(why) if why else seen("loss streak", copy.breakers(), by, "no breaker")
 
 
-def frequency(copy: DeskCopy) -> Outcome:
+def frequency(copy: DeskCopy) -> DrillOutcome:
     """Entries of a sleeve in a UTC day; each leaves by a signal, with a gain, so that no streak comes first."""
     name = min(copy.able, key=lambda n: copy.rules(n).bar_ms)
     rules, most = copy.rules(name), copy.parts.limits.day_entries_max
@@ -110,7 +110,7 @@ def fall(copy: DeskCopy) -> str:
     return f"{ROUNDS_MAX} falls did not reach it"
 
 
-def drawdown(copy: DeskCopy) -> Outcome:
+def drawdown(copy: DeskCopy) -> DrillOutcome:
     """The desk's equity below its peak: latched, in the core and for people."""
     why, most = fall(copy), copy.parts.limits.drawdown_frac_max
     if "desk drawdown" in copy.breakers():
@@ -121,7 +121,7 @@ def drawdown(copy: DeskCopy) -> Outcome:
     return never(f"{lost:.1%} below the peak, drawdown_frac_max is {most:g}: no breaker")
 
 
-DRILLS: dict[str, Callable[[DeskCopy], Outcome]] = {
+DRILLS: dict[str, Callable[[DeskCopy], DrillOutcome]] = {
     "daily loss": day_loss,
     "loss streak": loss_streak,
     "entry frequency": frequency,

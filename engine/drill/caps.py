@@ -6,7 +6,7 @@ from engine.core.state import MINUTE_MS, OFF, R_ORDER_RATE, RULES, Signal
 from engine.drill.asking import Drill, ask
 from engine.drill.breakers import enter_all
 from engine.drill.copied import Copies, DeskCopy
-from engine.drill.outcome import Outcome, fired, never, out_of_reach
+from engine.drill.outcome import DrillOutcome, fired, never, out_of_reach
 
 ROUNDS_MAX = 12  # closes at which sleeves that the rate of orders held back try again
 TIGHT = 1e-6  # of equity: any entry is beyond it
@@ -15,7 +15,7 @@ TIGHT = 1e-6  # of equity: any entry is beyond it
 def cap(code: int, field: str, tight: float, reached: Callable[[DeskCopy], float]) -> Drill:
     """Every sleeve enters at one close: under the desk's own limit, and if that is out of reach under a tighter one."""
 
-    def drill(copies: Copies) -> Outcome:
+    def drill(copies: Copies) -> DrillOutcome:
         limit, most = getattr(copies.parts.limits, field), 0.0
         for by, size in entries_against(field, float(limit)):
             with copies.new() as copy:

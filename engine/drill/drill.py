@@ -10,11 +10,11 @@ from typing import Any
 from engine.core.state import RULES
 from engine.drill import breakers, exits, halts, refusals
 from engine.drill.copied import Copies, DeskParts, copies_of
-from engine.drill.outcome import Drilled, Kind, Outcome, never
+from engine.drill.outcome import Drilled, DrillOutcome, Kind, never
 from engine.errors import DeskError
 
 SLEEVES_MAX = 24  # whose exit paths are drilled one by one; of the others those with rules of their own
-Step = tuple[Kind, str, str, Callable[[], Outcome]]
+Step = tuple[Kind, str, str, Callable[[], DrillOutcome]]
 Progress = Callable[[float], None]
 
 
@@ -36,7 +36,7 @@ def drill(parts: DeskParts, progress: Progress = lambda _done: None) -> dict[str
     return {"sleeves": drilled, "left_out": left_out, **report}
 
 
-def outcome_of(step: Callable[[], Outcome]) -> Outcome:
+def outcome_of(step: Callable[[], DrillOutcome]) -> DrillOutcome:
     """What a drill found; a fault of ours is reported in its place, and the others go on."""
     try:
         return step()
@@ -63,35 +63,35 @@ def steps_of(copies: Copies, sleeves: list[str]) -> Iterator[Step]:
         yield "pause", name, "desk", on_copies(copies, step)
 
 
-def refusal(copies: Copies, code: int) -> Callable[[], Outcome]:
+def refusal(copies: Copies, code: int) -> Callable[[], DrillOutcome]:
     """The drill of a rule."""
     found = refusals.DRILLS.get(code)
     return uncovered if found is None else on_copies(copies, found)
 
 
-def uncovered() -> Outcome:
+def uncovered() -> DrillOutcome:
     """What the code declares and no drill covers."""
     return never("no drill covers it")
 
 
-def on_copies(copies: Copies, step: Callable[[Copies], Outcome]) -> Callable[[], Outcome]:
+def on_copies(copies: Copies, step: Callable[[Copies], DrillOutcome]) -> Callable[[], DrillOutcome]:
     """A drill that makes its own copies."""
     return lambda: step(copies)
 
 
-def on_a_copy(copies: Copies, step: Callable[[Any], Outcome] | None) -> Callable[[], Outcome]:
+def on_a_copy(copies: Copies, step: Callable[[Any], DrillOutcome] | None) -> Callable[[], DrillOutcome]:
     """A drill on one fresh copy."""
     if step is None:
         return uncovered
 
-    def run() -> Outcome:
+    def run() -> DrillOutcome:
         with copies.new() as copy:
             return step(copy)
 
     return run
 
 
-def of_sleeve(path: Callable[[Any, str], Outcome], sleeve: str) -> Callable[[Any], Outcome]:
+def of_sleeve(path: Callable[[Any, str], DrillOutcome], sleeve: str) -> Callable[[Any], DrillOutcome]:
     """An exit path of one sleeve."""
     return lambda copy: path(copy, sleeve)
 

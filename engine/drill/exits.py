@@ -9,12 +9,12 @@ from collections.abc import Callable
 from engine.control import halt
 from engine.core.state import EXIT_REASONS, LEAVE_LONG, LEAVE_SHORT
 from engine.drill.copied import WALL_MS, DeskCopy
-from engine.drill.outcome import Outcome, fired, never, no_entry, off, out_of_reach, seen
+from engine.drill.outcome import DrillOutcome, fired, never, no_entry, off, out_of_reach, seen
 
 NO_PATHS = {"none": "no exit", "adopted": "a person's word on a difference, no guard"}  # of EXIT_REASONS: never drilled
 
 
-def stop(copy: DeskCopy, name: str) -> Outcome:
+def stop(copy: DeskCopy, name: str) -> DrillOutcome:
     """The price trades through the first stop."""
     if trails_at_once(copy, name):
         return out_of_reach("the trail arms at the entry and is nearer than the stop")
@@ -27,27 +27,38 @@ def stop(copy: DeskCopy, name: str) -> Outcome:
     return seen("stop", copy.exits(name), by)
 
 
-def trail(copy: DeskCopy, name: str) -> Outcome:
+def trail(copy: DeskCopy, name: str) -> DrillOutcome:
     """The price runs far enough to arm the trail, then comes back through it."""
-    width, armed = distance(copy, name, "trail"), distance(copy, name, "arm")
-    if not width > 0.0:
+    if not distance(copy, name, "trail") > 0.0:
         return off("trail_atr and trail_frac are 0")
-    best = max(armed, width - distance(copy, name, "stop")) + 0.25 * copy.atr(name)
-    target = distance(copy, name, "target")
-    if 0.0 < target <= best:
-        return out_of_reach(f"the target ({in_atr(copy, name, target)}) comes before the trail is tighter than the stop")
+    price, far = copy.price(name), distance(copy, name, "target")
+    run = abs(turning_point(copy, name, price) - price)
+    if 0.0 < far <= run:
+        return out_of_reach(f"the target ({in_atr(copy, name, far)}) comes before the trail is tighter than the stop")
+    if not turning_point(copy, name, price) > 0.0:
+        return out_of_reach("a short's trail is tighter than its stop only below a price of 0")
     if why := copy.enter(name):
         return no_entry(why)
-    by = f"a run of {in_atr(copy, name, best)} and back by {in_atr(copy, name, width)}"
-    side, entry = copy.side(name), copy.sleeve(name).position.layers[0].entry
-    peak = entry + side * best
+    rules, side, atr, entry = copy.rules(name), copy.side(name), copy.atr(name), copy.sleeve(name).position.layers[0].entry
+    peak = turning_point(copy, name, entry)
+    width = rules.trail_frac * peak + rules.trail_atr * atr
+    by = f"a run of {in_atr(copy, name, run)} and back by {in_atr(copy, name, width)}"
     copy.bar(name, {}, copy.move(name, **{"high" if side > 0 else "low": peak, "close": peak}))
-    back = peak - side * (width + 0.1 * copy.atr(name))
+    back = peak - side * (width + 0.1 * atr)
     copy.bar(name, {}, copy.move(name, **{"low" if side > 0 else "high": back, "close": back}))
     return seen("trail", copy.exits(name), by, "still open")
 
 
-def target(copy: DeskCopy, name: str) -> Outcome:
+def turning_point(copy: DeskCopy, name: str, entry: float) -> float:
+    """The price at which the trail of an entry is armed and tighter than the stop, and a quarter of an ATR beyond."""
+    rules, side, atr = copy.rules(name), copy.side(name), copy.atr(name)
+    stop = entry - side * (rules.stop_frac * entry + rules.stop_atr * atr)
+    armed = entry + side * (rules.arm_frac * entry + rules.arm_atr * atr)
+    tighter = (stop + side * rules.trail_atr * atr) / (1.0 - side * rules.trail_frac)
+    return (max(armed, tighter, entry) if side > 0 else min(armed, tighter, entry)) + side * 0.25 * atr
+
+
+def target(copy: DeskCopy, name: str) -> DrillOutcome:
     """The price trades through the target."""
     far = distance(copy, name, "target")
     if not far > 0.0:
@@ -58,12 +69,13 @@ def target(copy: DeskCopy, name: str) -> Outcome:
     if why := copy.enter(name):
         return no_entry(why)
     by = f"a bar {in_atr(copy, name, far)} in profit"
-    beyond = copy.sleeve(name).position.layers[0].entry + side * far + side * 3.0 * tick(copy, name)
+    entry = copy.sleeve(name).position.layers[0].entry
+    beyond = entry + side * far * entry / copy.price(name) + side * 3.0 * tick(copy, name)
     copy.bar(name, {}, copy.move(name, **{"high" if side > 0 else "low": beyond, "close": beyond}))
     return seen("target", copy.exits(name), by, "still open")
 
 
-def fade(copy: DeskCopy, name: str) -> Outcome:
+def fade(copy: DeskCopy, name: str) -> DrillOutcome:
     """The signal weakens below `fade_below`."""
     least = copy.rules(name).fade_below
     if not least > 0.0:
@@ -75,7 +87,7 @@ def fade(copy: DeskCopy, name: str) -> Outcome:
     return seen("fade", copy.exits(name), f"a strength of {0.5 * least:g} under fade_below {least:g}", "still open")
 
 
-def by_signal(copy: DeskCopy, name: str) -> Outcome:
+def by_signal(copy: DeskCopy, name: str) -> DrillOutcome:
     """The strategy asks to leave."""
     if why := copy.enter(name):
         return no_entry(why)
@@ -85,7 +97,7 @@ def by_signal(copy: DeskCopy, name: str) -> Outcome:
     return seen("signal", copy.exits(name), "an exit signal", "still open")
 
 
-def by_time(copy: DeskCopy, name: str) -> Outcome:
+def by_time(copy: DeskCopy, name: str) -> DrillOutcome:
     """The position has been held for as long as its entry said."""
     if why := copy.enter(name, copy.signal(name, hold=2)):
         return no_entry(why)
@@ -94,7 +106,7 @@ def by_time(copy: DeskCopy, name: str) -> Outcome:
     return seen("time", copy.exits(name), "an entry to be held for 2 bars", "still open")
 
 
-def liquidation(copy: DeskCopy, name: str) -> Outcome:
+def liquidation(copy: DeskCopy, name: str) -> DrillOutcome:
     """A settlement takes the margin, so that the liquidation level comes before the stop; then the price falls through both."""
     rules, side = copy.rules(name), copy.side(name)
     if rules.funding_ms == 0:
@@ -113,7 +125,7 @@ def liquidation(copy: DeskCopy, name: str) -> Outcome:
     return seen("liquidation", copy.exits(name), "a settlement that took the margin, and a bar through the level", "still open")
 
 
-def halted(copy: DeskCopy, name: str) -> Outcome:
+def halted(copy: DeskCopy, name: str) -> DrillOutcome:
     """A person halts: the position leaves at the next open."""
     if why := copy.enter(name):
         return no_entry(why)
@@ -125,7 +137,7 @@ def halted(copy: DeskCopy, name: str) -> Outcome:
     return never(f"after a halt: {', '.join(found) or 'still open'}")
 
 
-PATHS: dict[str, Callable[[DeskCopy, str], Outcome]] = {
+PATHS: dict[str, Callable[[DeskCopy, str], DrillOutcome]] = {
     "stop": stop,
     "target": target,
     "trail": trail,

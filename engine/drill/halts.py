@@ -11,7 +11,7 @@ from engine.control import halt
 from engine.core.state import R_PAUSE, RULES
 from engine.drill.breakers import fall, latched
 from engine.drill.copied import WALL_MS, Copies, DeskCopy
-from engine.drill.outcome import Outcome, fired, never, no_entry, out_of_reach, seen
+from engine.drill.outcome import DrillOutcome, fired, never, no_entry, out_of_reach, seen
 from engine.live.requests import reported
 from engine.ports import Execution
 
@@ -19,17 +19,17 @@ PERSON = {"name": "drill"}
 PAUSED = RULES[R_PAUSE]
 
 
-def by_person(copies: Copies) -> Outcome:
+def by_person(copies: Copies) -> DrillOutcome:
     """`nightdesk halt`."""
     return _stops(copies, lambda copy: _set(copy, database=True), "a halt in file and database")
 
 
-def by_file(copies: Copies) -> Outcome:
+def by_file(copies: Copies) -> DrillOutcome:
     """The latch file alone, as the page writes it when nothing else answers."""
     return _stops(copies, lambda copy: _set(copy, database=False), "the file HALT alone")
 
 
-def unreadable(copies: Copies) -> Outcome:
+def unreadable(copies: Copies) -> DrillOutcome:
     """A latch that cannot be read."""
 
     def broken(copy: DeskCopy) -> None:
@@ -38,7 +38,7 @@ def unreadable(copies: Copies) -> Outcome:
     return _stops(copies, broken, "a latch file that cannot be read")
 
 
-def lost(copies: Copies) -> Outcome:
+def lost(copies: Copies) -> DrillOutcome:
     """A latch that vanished without a person's release: the desk stays halted."""
     with copies.new() as copy:
         name = copy.lead
@@ -52,7 +52,7 @@ def lost(copies: Copies) -> Outcome:
         return never("the latch was removed by hand, and the desk went on")
 
 
-def by_drawdown(copies: Copies) -> Outcome:
+def by_drawdown(copies: Copies) -> DrillOutcome:
     """The drawdown breaker latches for people too, and a bar later nothing enters."""
     with copies.new() as copy:
         why = fall(copy)
@@ -67,7 +67,7 @@ def by_drawdown(copies: Copies) -> Outcome:
         return never(f"after the drawdown breaker: latched {latched(copy)}, halted {bool(copy.book.desk.halted)}")
 
 
-def released(copies: Copies) -> Outcome:
+def released(copies: Copies) -> DrillOutcome:
     """A named person's release ends the halt: without it a desk that halts could never be tried."""
     with copies.new() as copy:
         name = copy.lead
@@ -78,7 +78,7 @@ def released(copies: Copies) -> Outcome:
         return no_entry(why) if why else fired("a release by name, and an entry after it")
 
 
-def _stops(copies: Copies, how: Callable[[DeskCopy], None], by: str) -> Outcome:
+def _stops(copies: Copies, how: Callable[[DeskCopy], None], by: str) -> DrillOutcome:
     """Whether a halt flattens what is open and lets nothing enter."""
     with copies.new() as copy:
         name = copy.lead
@@ -105,7 +105,7 @@ def let_go(copy: DeskCopy) -> None:
     copy.bar(copy.lead)
 
 
-HALTS: dict[str, Callable[[Copies], Outcome]] = {
+HALTS: dict[str, Callable[[Copies], DrillOutcome]] = {
     "by a person": by_person,
     "by the latch file alone": by_file,
     "latch unreadable": unreadable,
@@ -123,7 +123,7 @@ def lead_of(copies: Copies) -> str:
     return copies.able[0] if copies.able else copies.parts.config.sleeves[0].name
 
 
-def people(copies: Copies) -> Outcome:
+def people(copies: Copies) -> DrillOutcome:
     """A sleeve that people paused."""
     name = lead_of(copies)
     with copies.new(copies.parts.with_sleeve(name, paused=True)) as copy:
@@ -131,7 +131,7 @@ def people(copies: Copies) -> Outcome:
         return seen(PAUSED, copy.refusals(name), f"an entry of {name}, paused", "it entered")
 
 
-def until(copies: Copies) -> Outcome:
+def until(copies: Copies) -> DrillOutcome:
     """A pause with an end: refused before it, entered after it."""
     name = lead_of(copies)
     with copies.new() as plain:
@@ -148,7 +148,7 @@ def until(copies: Copies) -> Outcome:
         )
 
 
-def stage(copies: Copies) -> Outcome:
+def stage(copies: Copies) -> DrillOutcome:
     """A sleeve whose stage does not trade."""
     name = lead_of(copies)
     with copies.new(copies.parts.with_sleeve(name, stage="draft")) as copy:
@@ -156,7 +156,7 @@ def stage(copies: Copies) -> Outcome:
         return seen(PAUSED, copy.refusals(name), f"an entry of {name} at stage draft", "it entered")
 
 
-def unverified(copies: Copies) -> Outcome:
+def unverified(copies: Copies) -> DrillOutcome:
     """Entries are withheld while the journal is not verified."""
     with copies.new() as copy:
         name = copy.lead
@@ -165,7 +165,7 @@ def unverified(copies: Copies) -> Outcome:
         return seen(PAUSED, copy.refusals(name), "an entry while the journal is not verified", "it entered")
 
 
-def difference(copies: Copies) -> Outcome:
+def difference(copies: Copies) -> DrillOutcome:
     """The venue has something that the book cannot explain."""
     with copies.new() as copy:
         name = copy.lead
@@ -176,7 +176,7 @@ def difference(copies: Copies) -> Outcome:
         return seen(PAUSED, copy.refusals(name), "an entry while the venue differs from the book", "it entered")
 
 
-PAUSES: dict[str, Callable[[Copies], Outcome]] = {
+PAUSES: dict[str, Callable[[Copies], DrillOutcome]] = {
     "by people": people,
     "until a time": until,
     "stage": stage,

@@ -10,7 +10,7 @@ State = Literal["fired", "never_fired", "out_of_reach", "off"]
 Kind = Literal["refusal", "breaker", "exit", "halt", "pause"]
 
 
-class Outcome(NamedTuple):
+class DrillOutcome(NamedTuple):
     """A guard and what became of it. `by`: what fired it, or why it did not."""
 
     state: State
@@ -27,19 +27,19 @@ class Drilled(NamedTuple):
     by: str
 
 
-def fired(by: str) -> Outcome:
+def fired(by: str) -> DrillOutcome:
     """It fired, under the desk's own limits."""
-    return Outcome("fired", by)
+    return DrillOutcome("fired", by)
 
 
-def never(by: str) -> Outcome:
+def never(by: str) -> DrillOutcome:
     """It is on, everything that should fire it was there, and it did not."""
-    return Outcome("never_fired", by)
+    return DrillOutcome("never_fired", by)
 
 
-def out_of_reach(by: str) -> Outcome:
+def out_of_reach(by: str) -> DrillOutcome:
     """The desk's own numbers keep it from ever firing."""
-    return Outcome("out_of_reach", by)
+    return DrillOutcome("out_of_reach", by)
 
 
 DRAWDOWN_FIRST = "the desk's drawdown breaker comes first"
@@ -48,17 +48,17 @@ BY_NUMBERS = frozenset(  # rules by which the desk's own numbers keep a sleeve f
 )
 
 
-def no_entry(why: str) -> Outcome:
+def no_entry(why: str) -> DrillOutcome:
     """A drill whose entry was not let through: the desk's own numbers, or something that refuses what it should not."""
     return out_of_reach(why) if why == DRAWDOWN_FIRST or why.rpartition(": ")[2] in BY_NUMBERS else never(why)
 
 
-def off(by: str) -> Outcome:
+def off(by: str) -> DrillOutcome:
     """It is switched off."""
-    return Outcome("off", by)
+    return DrillOutcome("off", by)
 
 
-def seen(wanted: str, found: list[str], by: str, otherwise: str = "nothing") -> Outcome:
+def seen(wanted: str, found: list[str], by: str, otherwise: str = "nothing") -> DrillOutcome:
     """Fired if `wanted` is among what the journal of the copy names."""
     return fired(by) if wanted in found else never(f"{by}: {', '.join(dict.fromkeys(found)) or otherwise}")
 

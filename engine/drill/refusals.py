@@ -43,7 +43,7 @@ from engine.drill.asking import Drill, ask, second_line
 from engine.drill.breakers import lose_a_day, lose_in_a_row
 from engine.drill.caps import TIGHT, cap, grouped, of_mark, together
 from engine.drill.copied import WEEK_MS, Copies, DeskCopy
-from engine.drill.outcome import Outcome, fired, never, no_entry, off, out_of_reach, seen
+from engine.drill.outcome import DrillOutcome, fired, never, no_entry, off, out_of_reach, seen
 
 # ---- what one signal or bar brings about ------------------------------------------------------------------------------------
 
@@ -51,7 +51,7 @@ from engine.drill.outcome import Outcome, fired, never, no_entry, off, out_of_re
 def at_close(code: int, by: str, change: Callable[[DeskCopy, str], Signal]) -> Drill:
     """An entry whose signal is changed in one thing."""
 
-    def drill(copies: Copies) -> Outcome:
+    def drill(copies: Copies) -> DrillOutcome:
         with copies.new() as copy:
             name = copy.lead
             copy.enter(name, change(copy, name))
@@ -60,7 +60,7 @@ def at_close(code: int, by: str, change: Callable[[DeskCopy, str], Signal]) -> D
     return drill
 
 
-def abnormal_volume(copies: Copies) -> Outcome:
+def abnormal_volume(copies: Copies) -> DrillOutcome:
     """A bar of far more volume than usual, and of far less where that is limited."""
     most, least = copies.parts.limits.volume_times_max, copies.parts.limits.volume_times_min
     for times in (1.01 * most, 0.5 * least) if least > 0.0 else (1.01 * most,):
@@ -72,7 +72,7 @@ def abnormal_volume(copies: Copies) -> Outcome:
     return fired(f"a volume of {1.01 * most:g} times the usual{low}")
 
 
-def window(copies: Copies) -> Outcome:
+def window(copies: Copies) -> DrillOutcome:
     """A close in a window of `no_entry`, and one near a settlement."""
     limits = copies.parts.limits
     tried: list[tuple[str, Callable[[DeskCopy, str, int], bool]]] = []
@@ -101,7 +101,7 @@ def window(copies: Copies) -> Outcome:
 def with_volume(code: int, by: str, lots: Callable[[DeskCopy, str], float]) -> Drill:
     """An entry at a close whose bar traded little."""
 
-    def drill(copies: Copies) -> Outcome:
+    def drill(copies: Copies) -> DrillOutcome:
         with copies.new() as copy:
             name = next((n for n in copy.able if lots(copy, n) >= 0.0), "")
             if not name:
@@ -125,7 +125,7 @@ def below_least(copy: DeskCopy, name: str) -> float:
 # ---- breakers and pauses ----------------------------------------------------------------------------------------------------
 
 
-def after_day_loss(copies: Copies) -> Outcome:
+def after_day_loss(copies: Copies) -> DrillOutcome:
     """An entry at the close that tripped the daily loss breaker."""
     with copies.new() as copy:
         name, why = lose_a_day(copy)
@@ -134,7 +134,7 @@ def after_day_loss(copies: Copies) -> Outcome:
         return seen(RULES[R_DAY_LOSS], copy.refusals(name), f"an entry of {name} after its daily loss", "it entered")
 
 
-def after_streak(copies: Copies) -> Outcome:
+def after_streak(copies: Copies) -> DrillOutcome:
     """An entry at the close that ended a streak of losses."""
     with copies.new() as copy:
         name, why = lose_in_a_row(copy)
@@ -143,7 +143,7 @@ def after_streak(copies: Copies) -> Outcome:
         )
 
 
-def risk(copies: Copies) -> Outcome:
+def risk(copies: Copies) -> DrillOutcome:
     """A fixed size whose stop is far, or one more layer than the risk of a position allows."""
     with copies.new() as copy:
         limit = copy.parts.limits.risk_frac_max
@@ -180,7 +180,7 @@ def layers_within(copy: DeskCopy, name: str) -> int:
 # ---- sides ------------------------------------------------------------------------------------------------------------------
 
 
-def opposite(copies: Copies) -> Outcome:
+def opposite(copies: Copies) -> DrillOutcome:
     """Two sleeves of one instrument, one long and one that wants to be short."""
     with copies.new() as copy:
         pair = opposable(copy)
@@ -204,7 +204,7 @@ def opposable(copy: DeskCopy) -> tuple[str, str] | None:
     return None
 
 
-def short(copies: Copies) -> Outcome:
+def short(copies: Copies) -> DrillOutcome:
     """A short signal on spot."""
     with copies.new() as copy:
         name = next((n for n in copy.names if copy.rules(n).shorts == 0), "")

@@ -10,7 +10,7 @@ from engine.drill import breakers, halts, refusals
 from engine.drill import drill as drilling
 from engine.drill import exits as paths
 from engine.drill.copied import Copies, DeskParts
-from engine.drill.outcome import Outcome
+from engine.drill.outcome import DrillOutcome
 from engine.venues import paper
 from tests.engine.drill.conftest import sleeve
 
@@ -65,7 +65,7 @@ def test_every_code_of_the_core_has_a_drill() -> None:
 def test_a_rule_that_no_drill_covers_counts_as_never_fired(copies: Copies) -> None:
     """Not as well as could be: it is reported like a dead one."""
     outcome = drilling.outcome_of(drilling.refusal(copies, len(state.RULES)))
-    assert outcome == Outcome("never_fired", "no drill covers it")
+    assert outcome == DrillOutcome("never_fired", "no drill covers it")
 
 
 def test_windows_and_caps_within_reach_fire(parts: Make) -> None:
@@ -110,7 +110,7 @@ class refusals_on:
 
         self.open = copies_of(desk_)
 
-    def __enter__(self) -> Callable[[int], Outcome]:
+    def __enter__(self) -> Callable[[int], DrillOutcome]:
         made = self.open.__enter__()
         return lambda code: refusals.DRILLS[code](made)
 
@@ -146,7 +146,7 @@ def test_a_dead_trailing_stop_is_found(copies: Copies, monkeypatch: pytest.Monke
     assert "a run of 1.75 ATR" in outcome.by
 
 
-KILLED: list[tuple[str, Any, str, Any, Callable[[Copies], Outcome]]] = [
+KILLED: list[tuple[str, Any, str, Any, Callable[[Copies], DrillOutcome]]] = [
     ("time", exits, "timed_out", False, lambda c: of_path(c, "time")),
     ("signal", exits, "leaves", False, lambda c: of_path(c, "signal")),
     ("liquidation", paper, "closing_price", 0.0, lambda c: of_path(c, "liquidation")),
@@ -157,14 +157,14 @@ KILLED: list[tuple[str, Any, str, Any, Callable[[Copies], Outcome]]] = [
 ]
 
 
-def of_path(copies: Copies, reason: str) -> Outcome:
+def of_path(copies: Copies, reason: str) -> DrillOutcome:
     """One exit path of the first sleeve."""
     return drilling.on_a_copy(copies, lambda copy: paths.PATHS[reason](copy, "btc-trend"))()
 
 
 @pytest.mark.parametrize(("place", "name", "answer", "drill"), [k[1:] for k in KILLED], ids=[k[0] for k in KILLED])
 def test_a_dead_guard_is_found(
-    copies: Copies, monkeypatch: pytest.MonkeyPatch, place: Any, name: str, answer: Any, drill: Callable[[Copies], Outcome]
+    copies: Copies, monkeypatch: pytest.MonkeyPatch, place: Any, name: str, answer: Any, drill: Callable[[Copies], DrillOutcome]
 ) -> None:
     """Its function answers as if nothing were wrong: the drill says that it never fired."""
     monkeypatch.setattr(place, name, lambda *_: answer)
@@ -213,4 +213,4 @@ def test_a_dead_stop_is_not_excused_by_a_drill_that_fails(copies: Copies, monkey
 
     monkeypatch.setattr(paper, "reached", broken)
     outcome = drilling.outcome_of(drilling.on_a_copy(copies, lambda copy: paths.stop(copy, "btc-trend")))
-    assert outcome == Outcome("never_fired", "the drill failed: ValueError: no such level")
+    assert outcome == DrillOutcome("never_fired", "the drill failed: ValueError: no such level")
