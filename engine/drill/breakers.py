@@ -132,9 +132,14 @@ DRILLED = list(BREAKERS.values())
 
 def enter_all(copy: DeskCopy, signals: dict[str, Signal] | None = None) -> None:
     """Every sleeve enters at one close, as large as its caps let it, and is filled."""
-    copy.seek_open(copy.lead)
-    copy.bars_of_all(signals or {name: copy.large(name) for name in copy.names})
-    copy.bars_of_all()
+    entering = signals or {name: copy.large(name) for name in copy.names}
+    if copy.seek_common():
+        copy.bars_of_all(entering)
+        copy.bars_of_all()
+    else:  # every common close is in a window: those that close with the leading sleeve
+        copy.seek_open(copy.lead)
+        copy.bar(copy.lead, entering)
+        copy.bar(copy.lead)
 
 
 def gap_against(copy: DeskCopy, name: str) -> Move:

@@ -9,6 +9,7 @@ from engine.drill.copied import Copies, DeskCopy
 from engine.drill.outcome import DrillOutcome, fired, never, out_of_reach
 
 ROUNDS_MAX = 12  # closes at which sleeves that the rate of orders held back try again
+MARKED = 1.02  # fees and the spread of an entry move its share of equity a little after it was let through
 TIGHT = 1e-6  # of equity: any entry is beyond it
 
 
@@ -24,7 +25,7 @@ def cap(code: int, field: str, tight: float, reached: Callable[[DeskCopy], float
                 most = max(most, reached(copy))
                 if RULES[code] in copy.refusals():
                     return fired(f"{by}, {field} {limit:g}")
-        if most > limit * (1.0 + 1e-9):
+        if most > limit * MARKED:
             return never(f"entries at one close came to {most:.3g}, {field} is {limit:g}")
         why = f"the drill's entries come to {most:.3g} at most, {field} is {limit:g}"
         with copies.new(copies.parts.with_limits(**{"positions_max": 300, field: type(limit)(tight)})) as copy:

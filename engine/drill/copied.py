@@ -38,6 +38,7 @@ LOTS_OF_CASH = 10_000.0  # one lot is worth this part of the sleeve's cash: size
 TICKS_MIN = 10_000.0  # a price has at least so many ticks
 ATR_FRAC = 0.01  # of the price
 WEEK_MS = 7 * DAY_MS
+TOGETHER_MAX = 8  # sleeves of a desk whose exit paths are drilled with all of it
 
 
 class DeskParts(NamedTuple):
@@ -52,6 +53,12 @@ class DeskParts(NamedTuple):
         """The same with every sleeve on paper and none paused: what a pause keeps from entering could not be drilled."""
         awake = {"paused": False, "resumes_ms": None, "stage": "paper"}
         return self._replace(config=DeskConfig(sleeves=tuple(s.model_copy(update=awake) for s in self.config.sleeves)))
+
+    def of_sleeve(self, name: str) -> "DeskParts":
+        """What an exit path of a sleeve is drilled on: the desk; of a large one the sleeve alone: a bar costs each sleeve."""
+        if len(self.config.sleeves) <= TOGETHER_MAX:
+            return self
+        return self._replace(config=DeskConfig(sleeves=(self.config.sleeve(name),)))
 
     def with_limits(self, **changes: Any) -> "DeskParts":
         """The same under other hard limits."""
@@ -84,7 +91,7 @@ class DeskCopy:
         self.loop.open(None, Span(first, first, first + 1000 * WEEK_MS), {"source": "made", "funding": "none"})
         self.feed: MadeFeed = made_feed(self.book.columns, clock, first, Catalog([]))
         self.loop.use_feed(self.feed)
-        self.able = list(able) or self.names  # sleeves whose ordinary entry is let through
+        self.able = [name for name in able if name in self.names] or self.names  # sleeves whose ordinary entry is let through
         self.prices, self.at_ms = self.first_prices(), first  # at_ms: when the next bar opens
 
     def __enter__(self) -> Self:
@@ -227,19 +234,31 @@ class DeskCopy:
         cash = sum(float(s.source["cash"]) for s in self.book.specs)
         return 1e6 * cash / self.prices[instrument]
 
-    def jump(self, to_ms: int) -> None:
-        """No bars until `to_ms` (UTC ms), as after an outage."""
-        self.at_ms = max(self.at_ms, to_ms // self.longest_ms * self.longest_ms)
+    def jump(self, to_ms: int, step_ms: int = 0) -> None:
+        """No bars until `to_ms` (UTC ms), as after an outage: rounded down to a close of every sleeve, or to a step."""
+        step = step_ms or self.longest_ms
+        self.at_ms = max(self.at_ms, to_ms // step * step)
 
     def seek_open(self, name: str, closes: int = 4) -> None:
-        """Go where no window shuts the next closes of a sleeve."""
-        rules, limits, step = self.rules(name), self.book.limits, self.longest_ms
-        start = -(-self.at_ms // step) * step
+        """Go where no window shuts the next closes of a sleeve, at a close of every sleeve if there is one."""
+        rules, limits = self.rules(name), self.book.limits
         for wanted in range(closes, 0, -1):
-            for at in range(start, start + 2 * WEEK_MS, step):
-                if not any(shut(rules, limits, at + n * rules.bar_ms) for n in range(1, wanted + 1)):
-                    self.jump(at)
-                    return
+            for step in dict.fromkeys((self.longest_ms, rules.bar_ms)):
+                start = -(-self.at_ms // step) * step
+                for at in range(start, start + 2 * WEEK_MS, step):
+                    if not any(shut(rules, limits, at + n * rules.bar_ms) for n in range(1, wanted + 1)):
+                        self.jump(at, step)
+                        return
+
+    def seek_common(self) -> bool:
+        """Go to where the next close of every sleeve is outside of the leading one's windows; False when none is."""
+        step = self.longest_ms
+        start = -(-self.at_ms // step) * step
+        for at in range(start, start + 2 * WEEK_MS, step):
+            if not shut(self.rules(self.lead), self.book.limits, at + step):
+                self.jump(at)
+                return True
+        return False
 
     def enter(self, name: str, signal: Signal | None = None) -> str:
         """Enter and let it fill; "" once a position is open, else why there is none."""
@@ -280,6 +299,7 @@ class Copies:
     def __init__(self, parts: DeskParts, folder: Path) -> None:
         self.parts, self._folder, self._template, self._made = parts, folder, folder / "template.db", 0
         self.able: list[str] = []  # sleeves whose ordinary entry is let through; none: not looked yet
+        self.barred = ""  # why no sleeve of the desk can enter at all
         engine = open_db(f"sqlite:///{self._template}")
         migrate(engine)
         engine.dispose()
@@ -291,11 +311,12 @@ class Copies:
 
     def look(self, names: Sequence[str]) -> None:
         """Find out which of these sleeves can enter at all."""
-        found = []
+        refused = {}
         for name in names:
-            with self.new() as copy:
-                found += [name] if not copy.enter(name) else []
-        self.able = found
+            with self.new(self.parts.of_sleeve(name)) as copy:
+                refused[name] = copy.enter(name)
+        self.able = [name for name, why in refused.items() if not why]
+        self.barred = "" if self.able else next(iter(refused.values()), "")
 
 
 @contextmanager

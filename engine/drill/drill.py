@@ -10,7 +10,7 @@ from typing import Any
 from engine.core.state import RULES
 from engine.drill import breakers, exits, halts, refusals
 from engine.drill.copied import Copies, DeskParts, copies_of
-from engine.drill.outcome import Drilled, DrillOutcome, Kind, never
+from engine.drill.outcome import Drilled, DrillOutcome, Kind, never, no_entry
 from engine.errors import DeskError
 
 SLEEVES_MAX = 24  # whose exit paths are drilled one by one; of the others those with rules of their own
@@ -28,7 +28,10 @@ def drill(parts: DeskParts, progress: Progress = lambda _done: None) -> dict[str
         copies.look(drilled)
         steps = list(steps_of(copies, drilled))
         for n, (kind, name, where, step) in enumerate(steps):
-            found.append(Drilled(kind, name, where, *outcome_of(step)))
+            outcome = outcome_of(step)
+            if copies.barred and outcome.state == "never_fired":  # what needs an entry can be tried on no sleeve
+                outcome = no_entry(f"no sleeve can enter: {copies.barred}")
+            found.append(Drilled(kind, name, where, *outcome))
             progress((n + 1) / len(steps))
     report: dict[str, Any] = {state: [] for state in ("fired", "never_fired", "out_of_reach", "off")}
     for one in found:
@@ -56,7 +59,7 @@ def steps_of(copies: Copies, sleeves: list[str]) -> Iterator[Step]:
     for sleeve in sleeves:
         for reason in exits.DRILLED:
             path = exits.PATHS.get(reason)
-            yield "exit", reason, sleeve, on_a_copy(copies, path and of_sleeve(path, sleeve))
+            yield "exit", reason, sleeve, on_a_copy(copies, path and of_sleeve(path, sleeve), copies.parts.of_sleeve(sleeve))
     for name, step in halts.HALTS.items():
         yield "halt", name, "desk", on_copies(copies, step)
     for name, step in halts.PAUSES.items():
@@ -79,13 +82,15 @@ def on_copies(copies: Copies, step: Callable[[Copies], DrillOutcome]) -> Callabl
     return lambda: step(copies)
 
 
-def on_a_copy(copies: Copies, step: Callable[[Any], DrillOutcome] | None) -> Callable[[], DrillOutcome]:
-    """A drill on one fresh copy."""
+def on_a_copy(
+    copies: Copies, step: Callable[[Any], DrillOutcome] | None, parts: DeskParts | None = None
+) -> Callable[[], DrillOutcome]:
+    """A drill on one fresh copy, of the desk or of other `parts`."""
     if step is None:
         return uncovered
 
     def run() -> DrillOutcome:
-        with copies.new() as copy:
+        with copies.new(parts) as copy:
             return step(copy)
 
     return run

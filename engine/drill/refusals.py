@@ -43,6 +43,7 @@ from engine.drill.asking import Drill, ask, second_line
 from engine.drill.breakers import lose_a_day, lose_in_a_row
 from engine.drill.caps import TIGHT, cap, grouped, of_mark, together
 from engine.drill.copied import WEEK_MS, Copies, DeskCopy
+from engine.drill.halts import people
 from engine.drill.outcome import DrillOutcome, fired, never, no_entry, off, out_of_reach, seen
 
 # ---- what one signal or bar brings about ------------------------------------------------------------------------------------
@@ -88,10 +89,10 @@ def window(copies: Copies) -> DrillOutcome:
             name = next((n for n in copy.names if copy.rules(n).funding_ms > 0), copy.lead)
             step = copy.rules(name).bar_ms
             closes = range(copy.at_ms + step, copy.at_ms + WEEK_MS, step)
-            at = next((close for close in closes if within(copy, name, close) and (close - step) % copy.longest_ms == 0), 0)
+            at = next((close for close in closes if within(copy, name, close)), 0)
             if not at:
                 return out_of_reach(f"{text}: no close of {name} is in it")
-            copy.jump(at - step)
+            copy.jump(at - step, step)
             copy.bar(name, {name: copy.signal(name)})
             if RULES[R_WINDOW] not in copy.refusals(name):
                 return never(f"a close in {text}")
@@ -135,12 +136,14 @@ def after_day_loss(copies: Copies) -> DrillOutcome:
 
 
 def after_streak(copies: Copies) -> DrillOutcome:
-    """An entry at the close that ended a streak of losses."""
+    """An entry at the close that ended a streak of losses; where another breaker comes first, one of a paused sleeve."""
     with copies.new() as copy:
         name, why = lose_in_a_row(copy)
-        return (
-            never(why) if why else seen(RULES[R_PAUSE], copy.refusals(name), f"an entry of {name} after its streak", "it entered")
-        )
+        if not why and RULES[R_PAUSE] in copy.refusals(name):
+            return fired(f"an entry of {name} after its streak")
+        if why or RULES[R_DAY_LOSS] in copy.refusals(name):
+            return people(copies)
+        return never(f"an entry of {name} after its streak: {', '.join(copy.refusals(name)) or 'it entered'}")
 
 
 def risk(copies: Copies) -> DrillOutcome:

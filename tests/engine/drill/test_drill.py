@@ -9,7 +9,7 @@ from engine.core import desk, exits, guardrails, ledger, state, step
 from engine.drill import breakers, halts, refusals
 from engine.drill import drill as drilling
 from engine.drill import exits as paths
-from engine.drill.copied import Copies, DeskParts
+from engine.drill.copied import Copies, DeskParts, copies_of
 from engine.drill.outcome import DrillOutcome
 from engine.venues import paper
 from tests.engine.drill.conftest import sleeve
@@ -99,6 +99,29 @@ def test_sleeves_of_every_sort_are_drilled(parts: Make) -> None:
     assert gone == {("liquidation", "c"), ("stop", "d")}
 
 
+def test_a_window_that_shuts_every_common_close_keeps_no_sleeve_from_being_drilled(parts: Make) -> None:
+    """A daily sleeve closes at midnight, inside the window: it never enters, by the desk's numbers; the others do."""
+    with copies_of(parts(sleeve("daily", timeframe="1d"), sleeve("quick", symbol="ETH-USDT"), no_entry=("22-2",))) as made:
+        made.look(["daily", "quick"])
+        assert made.able == ["quick"]
+        outcome = drilling.on_a_copy(made, lambda copy: paths.stop(copy, "daily"))()
+        assert (outcome.state, outcome.by) == ("out_of_reach", "its entry was refused: no_entry window")
+        assert drilling.on_a_copy(made, lambda copy: paths.stop(copy, "quick"))().state == "fired"
+        assert refusals.DRILLS[state.R_WINDOW](made).state == "fired"
+        assert drilling.on_a_copy(made, breakers.DRILLS["desk drawdown"])().state == "fired"
+
+
+def test_a_desk_that_cannot_enter_says_so(parts: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its only closes are in a window: nothing is dead, nothing is called fine."""
+    short = ["stop", "loss streak", "leverage_max"]
+    every = drilling.steps_of
+    monkeypatch.setattr(drilling, "steps_of", lambda copies, sleeves: [s for s in every(copies, sleeves) if s[1] in short])
+    found = drilling.drill(parts(sleeve("daily", timeframe="1d"), no_entry=("22-2",)))
+    assert found["never_fired"] == found["fired"] == []
+    assert {one["name"] for one in found["out_of_reach"]} == set(short)
+    assert all("no_entry window" in one["by"] for one in found["out_of_reach"])
+
+
 # ---- a dead guard is found ------------------------------------------------------------------------------------------------
 
 
@@ -106,8 +129,6 @@ class refusals_on:
     """Drills of single rules on copies of one desk."""
 
     def __init__(self, desk_: DeskParts) -> None:
-        from engine.drill.copied import copies_of
-
         self.open = copies_of(desk_)
 
     def __enter__(self) -> Callable[[int], DrillOutcome]:
