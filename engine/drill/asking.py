@@ -69,7 +69,7 @@ def ordinary_entry(copy: DeskCopy) -> EntryUnderReview:
 def ask(copies: Copies, code: int, why: str) -> DrillOutcome:
     """A rule that nothing reaches through the loop, and why: review() is asked about an ordinary entry, and about one that
     differs in one thing."""
-    with copies.new() as copy:
+    with copies.small() as copy:
         usual = ordinary_entry(copy)
     before, after = guardrails.review(*usual), guardrails.review(*CHANGES[code](usual))
     if before != R_NONE:

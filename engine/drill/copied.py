@@ -309,6 +309,11 @@ class Copies:
         self._made += 1
         return DeskCopy(parts or self.parts, self._folder / f"copy{self._made}", self._template, self.able)
 
+    def small(self) -> DeskCopy:
+        """A new copy for what one sleeve shows: of a large desk the leading sleeve alone."""
+        lead = self.able[0] if self.able else self.parts.config.sleeves[0].name
+        return self.new(self.parts.of_sleeve(lead))
+
     def look(self, names: Sequence[str]) -> None:
         """Find out which of these sleeves can enter at all."""
         refused = {}

@@ -40,7 +40,7 @@ def unreadable(copies: Copies) -> DrillOutcome:
 
 def lost(copies: Copies) -> DrillOutcome:
     """A latch that vanished without a person's release: the desk stays halted."""
-    with copies.new() as copy:
+    with copies.small() as copy:
         name = copy.lead
         _set(copy, database=False)
         copy.bar(name)
@@ -69,7 +69,7 @@ def by_drawdown(copies: Copies) -> DrillOutcome:
 
 def released(copies: Copies) -> DrillOutcome:
     """A named person's release ends the halt: without it a desk that halts could never be tried."""
-    with copies.new() as copy:
+    with copies.small() as copy:
         name = copy.lead
         _set(copy, database=True)
         copy.bar(name)
@@ -80,7 +80,7 @@ def released(copies: Copies) -> DrillOutcome:
 
 def _stops(copies: Copies, how: Callable[[DeskCopy], None], by: str) -> DrillOutcome:
     """Whether a halt flattens what is open and lets nothing enter."""
-    with copies.new() as copy:
+    with copies.small() as copy:
         name = copy.lead
         if why := copy.enter(name):
             return no_entry(why)
@@ -126,7 +126,7 @@ def lead_of(copies: Copies) -> str:
 def people(copies: Copies) -> DrillOutcome:
     """A sleeve that people paused."""
     name = lead_of(copies)
-    with copies.new(copies.parts.with_sleeve(name, paused=True)) as copy:
+    with copies.new(copies.parts.with_sleeve(name, paused=True).of_sleeve(name)) as copy:
         copy.enter(name)
         return seen(PAUSED, copy.refusals(name), f"an entry of {name}, paused", "it entered")
 
@@ -134,9 +134,9 @@ def people(copies: Copies) -> DrillOutcome:
 def until(copies: Copies) -> DrillOutcome:
     """A pause with an end: refused before it, entered after it."""
     name = lead_of(copies)
-    with copies.new() as plain:
+    with copies.small() as plain:
         ends_ms = plain.at_ms + 40 * DAY_MS
-    with copies.new(copies.parts.with_sleeve(name, paused=True, resumes_ms=ends_ms)) as copy:
+    with copies.new(copies.parts.with_sleeve(name, paused=True, resumes_ms=ends_ms).of_sleeve(name)) as copy:
         copy.enter(name)
         if PAUSED not in copy.refusals(name):
             return never(f"an entry of {name} before the end of its pause was not refused")
@@ -151,14 +151,14 @@ def until(copies: Copies) -> DrillOutcome:
 def stage(copies: Copies) -> DrillOutcome:
     """A sleeve whose stage does not trade."""
     name = lead_of(copies)
-    with copies.new(copies.parts.with_sleeve(name, stage="draft")) as copy:
+    with copies.new(copies.parts.with_sleeve(name, stage="draft").of_sleeve(name)) as copy:
         copy.enter(name)
         return seen(PAUSED, copy.refusals(name), f"an entry of {name} at stage draft", "it entered")
 
 
 def unverified(copies: Copies) -> DrillOutcome:
     """Entries are withheld while the journal is not verified."""
-    with copies.new() as copy:
+    with copies.small() as copy:
         name = copy.lead
         copy.loop.withheld = lambda: "a drill: the journal is not verified"
         copy.enter(name)
@@ -167,7 +167,7 @@ def unverified(copies: Copies) -> DrillOutcome:
 
 def difference(copies: Copies) -> DrillOutcome:
     """The venue has something that the book cannot explain."""
-    with copies.new() as copy:
+    with copies.small() as copy:
         name = copy.lead
         price = copy.price(name)
         unknown = Execution("drill-1", "not-an-order-of-this-desk", 1, price, 0.0, False, price, copy.at_ms)

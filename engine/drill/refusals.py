@@ -53,7 +53,7 @@ def at_close(code: int, by: str, change: Callable[[DeskCopy, str], Signal]) -> D
     """An entry whose signal is changed in one thing."""
 
     def drill(copies: Copies) -> DrillOutcome:
-        with copies.new() as copy:
+        with copies.small() as copy:
             name = copy.lead
             copy.enter(name, change(copy, name))
             return seen(RULES[code], copy.refusals(), by, "it entered")
@@ -65,7 +65,7 @@ def abnormal_volume(copies: Copies) -> DrillOutcome:
     """A bar of far more volume than usual, and of far less where that is limited."""
     most, least = copies.parts.limits.volume_times_max, copies.parts.limits.volume_times_min
     for times in (1.01 * most, 0.5 * least) if least > 0.0 else (1.01 * most,):
-        with copies.new() as copy:
+        with copies.small() as copy:
             copy.enter(copy.lead, copy.signal(copy.lead, volume_times=times))
             if RULES[R_VOLUME] not in copy.refusals():
                 return never(f"a volume of {times:g} times the usual")
@@ -137,7 +137,7 @@ def after_day_loss(copies: Copies) -> DrillOutcome:
 
 def after_streak(copies: Copies) -> DrillOutcome:
     """An entry at the close that ended a streak of losses; where another breaker comes first, one of a paused sleeve."""
-    with copies.new() as copy:
+    with copies.small() as copy:
         name, why = lose_in_a_row(copy)
         if not why and RULES[R_PAUSE] in copy.refusals(name):
             return fired(f"an entry of {name} after its streak")
@@ -188,7 +188,7 @@ def opposite(copies: Copies) -> DrillOutcome:
     with copies.new() as copy:
         pair = opposable(copy)
         if pair is None:
-            return ask(copies, R_OPPOSITE, "no two sleeves of one instrument may take opposite sides")
+            return ask(copies, R_OPPOSITE, "no two sleeves of one instrument that can enter may take opposite sides")
         first, then = pair
         if why := copy.enter(first):
             return no_entry(why)
@@ -198,8 +198,8 @@ def opposite(copies: Copies) -> DrillOutcome:
 
 def opposable(copy: DeskCopy) -> tuple[str, str] | None:
     """Two sleeves of one instrument of which the second may take the other side."""
-    for first in copy.names:
-        for then in copy.names:
+    for first in copy.able:
+        for then in copy.able:
             a, b = copy.spec(first).source, copy.spec(then).source
             free = b["side"] == "both" or (a["side"] == "both" and b["side"] != a["side"] and copy.side(first) != copy.side(then))
             if first != then and a["instrument"] == b["instrument"] and free and copy.rules(then).shorts:
@@ -210,9 +210,9 @@ def opposable(copy: DeskCopy) -> tuple[str, str] | None:
 def short(copies: Copies) -> DrillOutcome:
     """A short signal on spot."""
     with copies.new() as copy:
-        name = next((n for n in copy.names if copy.rules(n).shorts == 0), "")
+        name = next((n for n in copy.able if copy.rules(n).shorts == 0), "")
         if not name:
-            return ask(copies, R_SHORT, "no sleeve trades spot")
+            return ask(copies, R_SHORT, "no sleeve that can enter trades spot")
         copy.enter(name, copy.signal(name, side=-1))
         return seen(RULES[R_SHORT], copy.refusals(name), f"a short signal of {name}", "it entered")
 
