@@ -66,7 +66,7 @@ class Rate(NamedTuple):
         return counted if self.fires else f"{counted} ({p})"
 
 
-class Comparison(NamedTuple):
+class RateComparison(NamedTuple):
     """Every guard that could be compared, and why others could not."""
 
     run_id: str
@@ -117,7 +117,7 @@ def _counts(kind: bytes, line: bytes) -> bool:
     return b'"refused_by":"' in line if kind == b"decision" else b'"round_trip_pnl":null' not in line
 
 
-def compare(run_id: str, desk: Mapping[str, Fires], tested: Mapping[str, Fires], skipped: Mapping[str, str]) -> Comparison:
+def compare(run_id: str, desk: Mapping[str, Fires], tested: Mapping[str, Fires], skipped: Mapping[str, str]) -> RateComparison:
     """Each guard that fired in the backtest of a sleeve, against the desk.
 
     Exits: Fisher's exact test, one-sided. Of N + n round trips the backtest's k fires would all fall on its N by chance with
@@ -144,7 +144,7 @@ def compare(run_id: str, desk: Mapping[str, Fires], tested: Mapping[str, Fires],
     found = found[:GUARDS_MAX]
     least = P_MAX / max(len(found), 1)
     rates = tuple(rate._replace(dead=rate.fires == 0 and rate.p < least) for rate in found)
-    return Comparison(run_id, rates, skipped)
+    return RateComparison(run_id, rates, skipped)
 
 
 def all_elsewhere(tested: int, lived: int, fires: int) -> float:
@@ -175,7 +175,7 @@ def keep_baseline(home: Path, run_id: str, limits: HardLimits, versions: Mapping
         raise DataError(f"{path} cannot be written: {error.strerror or error}", "free disk space, then try again") from error
 
 
-def compared(home: Path, limits: HardLimits) -> Comparison | None:
+def compared(home: Path, limits: HardLimits) -> RateComparison | None:
     """The desk against its baseline; None without a baseline or before the desk's first bar.
 
     Raises DataError for a baseline that cannot be read.

@@ -111,6 +111,8 @@ class Jobs:
             job.state = "done"
         if kind == "leaks":
             return JobView(job_id, "done", 1.0, None, None, {"clean": True, "text": "clean", "checked": 3})
+        if kind in ("parity", "sweep", "walkforward"):  # what these give back is their own tests'
+            return JobView(job_id, "failed", 1.0, None, "the bars are gone")
         if kind == "drill":
             one = {"kind": "exit", "name": "trail", "where": "trend-btc", "by": "a made bar"}
             return JobView(job_id, "done", 1.0, None, None, {"fired": [one], "never_fired": [], "out_of_reach": [], "off": []})
