@@ -18,6 +18,7 @@ from tools.common.contract import Tool
 
 DESKWARD = PATTERNS["fill.deskward"]
 EXTREMES = 5  # the worst or best trades, when no number says how many
+_KEPT = ("kinds", "exit", "outcome", "rule", "what", "state")  # of a call that goes on with one of its tool
 _FREE = ("about", "query", "term", "word", "name", "what", "key")  # filled with the words that nothing else uses
 
 
@@ -92,6 +93,7 @@ def arguments(q: Question, tool: Tool) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in tool.args.model_fields:
         value = value_of(q, tool, name)
+        value = q.before.get(name) if value is None and name in _KEPT else value
         if value is not None:
             found[name] = value
     return found

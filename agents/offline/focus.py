@@ -25,7 +25,7 @@ from tools.common.contract import Table
 _EARLIER = PATTERNS["focus.earlier"]
 _WHY = PATTERNS["focus.why"]
 _LEAD = PATTERNS["focus.lead"]
-_BACK_AT = PATTERNS["focus.back_at"]
+_BACK_AT, _EXPLETIVE = PATTERNS["focus.back_at"], PATTERNS["focus.expletive"]
 _NARROW = ("long", "longs", "short", "shorts", "atr", "sleeve", "sleeves", "period")
 _ID = re.compile(r"\b(?:(?:d|p|r|al|prop)-\d[\w-]*|prop-[\w-]+|\d{8}-[\w-]+)\b")
 _UP, _DOWN = re.compile(r"\b(?:up|rises?|rall(?:y|ies)|gains?|jumps?)\b"), re.compile(r"\b(?:down|falls?|drops?|crash\w*)\b")
@@ -50,15 +50,29 @@ def leads(slots: Slots) -> bool:
     return bool(_LEAD.match(slots.text))
 
 
+def points_back(slots: Slots) -> bool:
+    """Whether a word of the sentence is something that stands above: `it`, `them`, `that day`, `of the two`."""
+    return bool(_BACK_AT.search(_EXPLETIVE.sub("", slots.text)))
+
+
+def bound(slots: Slots) -> bool:
+    """Whether a sentence can only be read with the one before it."""
+    return leads(slots) or points_back(slots)
+
+
 def looks_back(slots: Slots) -> bool:
-    """Whether a sentence of its own speaks of what stands before it: `show them`, `which one tripped then`."""
+    """Whether a sentence of its own may speak of what stands before it: `show them`, `which one tripped then`, `fees?`."""
     short = len(tokens_of(slots)) <= 3 and not re.search(r"\b(?:desk|we|our|all|any|every\w*|positions?)\b", slots.text)
-    return leads(slots) or short or bool(_BACK_AT.search(slots.text))
+    return short or bound(slots)
 
 
-def may_go_on(slots: Slots) -> bool:
-    """Whether the question before can matter to this sentence; else nobody needs to read it again."""
-    return goes_on(slots) or looks_back(slots) or bool(_UP.search(slots.text) or _DOWN.search(slots.text))
+RUNS = ("backtest", "compare", "run", "round_trip", "leaks")
+_FAMILIES = {"figures": ("pnl", "performance", "trips", "attribution"), "runs": RUNS}
+
+
+def family(tool: str) -> str:
+    """The kind of answer that a tool gives: figures of the desk, runs, or a kind of its own."""
+    return next((name for name, tools in _FAMILIES.items() if tool in tools), tool)
 
 
 def the_other(slots: Slots, older: Slots, words: Words) -> list[str]:

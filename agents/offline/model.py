@@ -8,7 +8,7 @@ not a language model, and says so.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
@@ -19,6 +19,7 @@ from agents.offline.choose import QUESTION
 from agents.offline.entries import WORD, entries, rarities
 from agents.offline.plans import plan_of
 from agents.offline.run_plans import unclear
+from agents.offline.slots import given, words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlannedCall, Question, answered, nothing
 from agents.offline.understand import ALIKE, Part, understand
 from agents.offline.words import WANTS, Words, stem
@@ -89,6 +90,8 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
         q = Question(
             part.text, part.slots, context.words, context.role, tools, entry, context.past, results[:used], handles, context.facts
         )
+        if part.carries and (before := q.last(entry.tool.name if entry else "")) is not None:
+            q = replace(q, before=before.args)
         plan = plan_of_part(part, q) if not (drafts and drafts[-1].asked_back and _files_something(part)) else nothing(UNFILED)
         try:
             asks = next(plan)
@@ -131,6 +134,8 @@ def plan_of_part(part: Part, q: Question) -> Plan:
         return made([_in_role(part.call, q)], q)
     if part.chosen is None:
         return nothing(not_understood(part, q.tools), asked_back=True)
+    if part.lost:
+        return nothing(left_out(part, part.lost, q.tools), asked_back=True)
     entry = part.chosen.entry
     if entry.proposes and entry.tool.name != "note" and QUESTION.match(q.slots.text):
         return answered(only_asked(q))
@@ -152,7 +157,7 @@ def plan_of_part(part: Part, q: Question) -> Plan:
     if q.slots.unclear and entry.tool.name in ("backtest", "compare"):
         return nothing(unclear(q), asked_back=True)
     if left.turns:
-        return nothing(cannot_use(part, left, q.tools), asked_back=True)
+        return nothing(left_out(part, left.turns, q.tools), asked_back=True)
     return _with_unused(plan_of(q), left.pieces)
 
 
@@ -166,15 +171,22 @@ def _with_unused(plan: Plan, pieces: tuple[str, ...]) -> Plan:
     return draft._replace(unused=draft.unused + pieces)
 
 
-def cannot_use(part: Part, left: unused.Unused, tools: frozenset[str]) -> str:
-    """A question back: what the answer would leave out, and what comes closest."""
+def left_out(part: Part, pieces: Sequence[str], tools: frozenset[str]) -> str:
+    """A question back: what it was read as, what the answer would leave out of that, and what comes closest."""
     assert part.chosen is not None  # noqa: S101 - asked before
-    pieces = ", ".join(f'"{piece}"' for piece in left.turns)
+    quoted = ", ".join(f'"{piece}"' for piece in dict.fromkeys(pieces))
+    of = part.frame or part
+    assert of.chosen is not None  # noqa: S101 - a frame has an answer
     name = part.chosen.entry.tool.name.replace("_", " ")
+    on = f' as going on with "{one_line(of.text, 120)}"' if part.frame else ""
+    read = ", ".join([name, *(f"{words_of(slot, value)}" for slot in NAMED if (value := getattr(of.slots, slot)) and given(value))])
     return (
-        f"I did not answer, because I would have to leave out {pieces}, which changes what you ask: {name} cannot take it. "
+        f"I did not answer, because I would have to leave out {quoted}, which changes what you ask. I read it{on}: {read}. "
         f"Ask it without, or one of these:\n\n{_examples(part, tools)}"
     )
+
+
+NAMED = ("strategies", "symbols", "sleeves", "span", "side", "outcome")
 
 
 def _examples(part: Part, tools: frozenset[str]) -> str:

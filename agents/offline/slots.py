@@ -70,14 +70,10 @@ class Slots:
                 "place",
                 "which",
                 "factor",
-                "filters",
-                "without",
-                "unit",
                 "everything",
-                "outcome",
             )
-            and not _given(getattr(self, name))
-            and _given(getattr(older, name))
+            and not given(getattr(self, name))
+            and given(getattr(older, name))
         }
         if self.variants or self.common:  # new numbers replace the old ones together
             taken.pop("variants", None)
@@ -87,8 +83,17 @@ class Slots:
         return replace(self, **taken)
 
 
-def _given(value: object) -> bool:
+def given(value: object) -> bool:
+    """Whether a slot holds anything."""
     return bool(value) and value != dates.NO_SPAN
+
+
+def words_of(name: str, value: Any) -> str:
+    """What a slot holds, as a person reads it."""
+    if name != "span":
+        return " and ".join(value) if isinstance(value, tuple) else str(value)
+    window = (("at", value.at), ("since", value.start), ("until", value.end))
+    return " ".join(f"{word} {time.replace('T', ' ')}" for word, time in window if time)
 
 
 def _keys(slots: Slots) -> set[str]:

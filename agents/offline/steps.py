@@ -65,6 +65,7 @@ class Question:
     done: Sequence[CallResult] = ()  # of this turn, earlier parts included
     handles: Mapping[str, str] = field(default_factory=dict)  # r1 -> run id
     facts: Mapping[str, Any] = field(default_factory=dict)  # of the thread, by reference
+    before: Mapping[str, Any] = field(default_factory=dict)  # arguments of the call that this one goes on with
 
     def sleeve(self) -> SleeveName | None:
         """The one sleeve the question names; None when it names none or several."""

@@ -4,7 +4,7 @@ Called by model.py. A question is split into sentences and clauses; each is read
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -54,7 +54,7 @@ class ThreadSoFar(NamedTuple):
             part = understand(self.past[n].asked, self.words, self.past[:n], self.facts, self.tools, read)[-1]
             if part.way is not None and part.way.then:
                 return Part("", slots.Slots(), chosen=entry_of(part.way.then))
-            if part.chosen is not None and not part.aside:
+            if part.chosen is not None and not part.aside and not part.lost:
                 return part
         return None
 
@@ -76,6 +76,9 @@ class Part(NamedTuple):
     call: PlannedCall | PlannedAnswer | None = None  # of something that stands above, or what is read from it
     near: tuple[Chosen, ...] = ()  # the entries that fit best, the chosen one first
     left: tuple[str, ...] = ()  # clauses beside it that nothing answers
+    frame: "Part | None" = None  # the question before, where it could not be gone on with
+    lost: tuple[str, ...] = ()  # what would be left out of that, or of the sentence: asked back about
+    carries: bool = False  # it goes on with a call of its own tool, with what that was narrowed to
 
     @property
     def term(self) -> str:
@@ -161,29 +164,59 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return part
     if focus.picks_row(read):
         return Part(text, read, call=focus.row_of(read.place or 0, past, thread.facts))
-    before = thread.older if not earlier and focus.may_go_on(read) else None
-    older = earlier[-1] if earlier else before
+    older = earlier[-1] if earlier else thread.older if past else None
     if past and not earlier and older is None and focus.goes_on(read) and (way := way_of(bare(past[-1].asked))):
         return Part(text, read, way)  # `ping me below 80k`, `and sol below 120`
     ranked = rank(read, focus.about_of(past))
-    if older is not None and older.chosen is not None:
-        read = focus.with_percent(read, older.slots.percent)
-        if (part := _going_on(text, read, thread, older, ranked)) is not None:
+    frame = older if older is not None and older.chosen is not None else None
+    if frame is not None:
+        read = focus.with_percent(read, frame.slots.percent)
+        if (part := _going_on(text, read, thread, frame, ranked)) is not None:
             return part
     if (not ranked or ranked[0].score < LEAST) and read.sleeves and not unused.words_left(read):  # `sol`, `eth today`
         ranked = [entry_of("journal_search" if read.span.start or read.span.at else "sleeves")]
-    least = LEAST - 0.5 if past and focus.leads(read) else LEAST
-    if not ranked or ranked[0].score < least:
-        return Part(text, read, near=tuple(ranked[:2]))
+    if not ranked or ranked[0].score < LEAST:
+        near = tuple(ranked[:2])
+        return Part(text, read, near=near) if frame is None or earlier else _unread(text, read, frame, near)
     chosen = _fitting(_of_role(_by_use(ranked, read), thread.tools), read, ranked, thread.tools or frozenset())
-    if older is not None and older.chosen is not None and focus.looks_back(read):  # `vs gross`, after fees
-        close = chosen.score - (2.5 if earlier and _IT.search(read.text) else 0.9)
-        same = (c for c in ranked if older.chosen and c.entry.tool is older.chosen.entry.tool and (c.noun or earlier))
-        chosen = next((c for c in same if c.score > close), chosen)
+    if frame is not None and (earlier or focus.looks_back(read)):
+        chosen = _of_frame(frame, chosen, ranked, within=bool(earlier))
     near = (chosen, *(other for other in ranked[:3] if other is not chosen))
-    if older is not None and older.chosen is not None and (earlier or focus.looks_back(read)):
-        read = _carried(read, older.slots, chosen, of_run=older.chosen.entry.tool.name in ("backtest", "compare", "run"))
-    return Part(text, read, chosen=chosen, near=near)
+    part = Part(text, read, chosen=chosen, near=near)
+    return part if frame is None else _on_frame(part, frame, within=bool(earlier))
+
+
+def _of_frame(frame: Part, chosen: Chosen, ranked: Sequence[Chosen], *, within: bool) -> Chosen:
+    """The frame's tool where it fits nearly as well: `vs gross`, after fees."""
+    assert frame.chosen is not None  # noqa: S101 - asked before
+    close = chosen.score - (2.5 if within else 0.9)
+    same = (c for c in ranked if c.entry.tool is frame.chosen.entry.tool and (c.noun or within))
+    return next((c for c in same if c.score > close), chosen)
+
+
+def _unread(text: str, read: slots.Slots, frame: Part, near: tuple[Chosen, ...]) -> Part:
+    """A sentence that names nothing of its own, on what stands above: asked back, with what it was read as going on with."""
+    return Part(text, read, chosen=frame.chosen, near=near, frame=frame, lost=tuple(unused.words_left(read)) or (text,))
+
+
+def _on_frame(part: Part, frame: Part, *, within: bool) -> Part:
+    """A sentence with a subject of its own that looks back: with the window, the sleeve and the side of the question before.
+    What cannot be carried over, and what of it is not used, is asked back about: the tool's default is another question."""
+    assert part.chosen is not None  # noqa: S101 - asked before
+    assert frame.chosen is not None  # noqa: S101 - asked before
+    tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
+    if not within and not focus.looks_back(part.slots):
+        return part
+    of_run = tools[1] in focus.RUNS
+    carried, lost = _carried(part.slots, frame, part.chosen, of_run=of_run)
+    if within:
+        return part._replace(slots=carried)
+    if not focus.bound(part.slots) and focus.family(tools[0]) != focus.family(tools[1]):
+        return part  # `alerts?`, after P&L by month
+    left = unused.unused_of(part.chosen, part.slots)
+    if lost or left.turns or (left.pieces and focus.bound(part.slots)):
+        return part._replace(frame=frame, lost=(*lost, *left.turns, *left.pieces))
+    return part._replace(slots=carried, carries=tools[0] == tools[1])
 
 
 def _of_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
@@ -217,8 +250,8 @@ def _going_on(text: str, read: slots.Slots, thread: ThreadSoFar, older: Part, ra
     if tool in ("backtest", "compare") and focus.leads(read) and without_value:
         return Part(text, read, call=asks_back("With which value? Write it as key=value, such as `and with stop_atr=1.5`."))
     alone = bool(ranked) and ranked[0].evidence and ranked[0].score >= LEAST and not focus.leads(read)
-    answered = older.own is not None or not unused.unused_of(older.chosen, older.slots).turns  # what was asked back stays open
-    if not focus.goes_on(read, older.slots) or (alone and answered and unused.narrowing_of(older.chosen, read).turns):
+    open_still = older.own is None and bool(unused.unused_of(older.chosen, older.slots).turns)
+    if not focus.goes_on(read, older.slots) or (alone and (open_still or unused.narrowing_of(older.chosen, read).turns)):
         return None
     if re.search(r"\bboth\b", read.text) and not read.symbols:
         read = replace(read, symbols=_symbols_so_far(thread, older))
@@ -284,19 +317,36 @@ def _symbols_so_far(thread: ThreadSoFar, older: Part) -> tuple[str, ...]:
     return tuple(dict.fromkeys(symbol for part in same for symbol in part.slots.symbols))
 
 
-def _carried(read: slots.Slots, older: slots.Slots, chosen: Chosen, *, of_run: bool) -> slots.Slots:
-    """A sentence of its own that looks back, with the window, the sleeve and the side of the one before where it names none."""
-    entry = chosen.entry
+_CARRIED: Mapping[str, tuple[str, ...]] = {
+    "span": ("since", "start", "at", "unit"),
+    "sleeves": ("sleeve",),
+    "side": ("side",),
+    "outcome": ("outcome",),
+}
+
+
+def _carried(read: slots.Slots, frame: Part, chosen: Chosen, *, of_run: bool) -> tuple[slots.Slots, tuple[str, ...]]:
+    """The slots with what the frame was narrowed to, where the sentence names nothing in its place; and what cannot be taken."""
+    assert frame.chosen is not None  # noqa: S101 - asked before
+    entry, old = chosen.entry, frame.slots
+    if of_run and (entry.takes("subject") or entry.takes("run_id")) and not read.sleeves:
+        return read, ()
+    if of_run and not any(map(entry.takes, ("strategy", "changes", "evidence", "word", "about", "query"))):
+        return read, ("the run above",) if focus.points_back(read) else ()
     more: dict[str, Any] = {}
-    if of_run and entry.takes("subject") and not read.sleeves:
-        return read
-    if not read.span.start and not read.span.at and (entry.takes("since") or entry.takes("start")):
-        more["span"] = older.span
-    if not read.sleeves and not read.symbols and (entry.takes("sleeve") or entry.tool.name == "attribution"):
-        more["sleeves"] = older.sleeves
-    if not read.side and entry.takes("side"):
-        more["side"] = older.side
-    return replace(read, **more)
+    lost: list[str] = []
+    for name, fields in _CARRIED.items():
+        value = getattr(old, name)
+        if not slots.given(value) or slots.given(getattr(read, name)) or (name == "sleeves" and (read.symbols or read.everything)):
+            continue
+        if any(map(entry.takes, fields)) or (name == "sleeves" and entry.tool.name == "attribution"):
+            more[name] = value
+        elif entry.tool.effect is Effect.READ and not unused.free(entry.tool.name):
+            lost.append(slots.words_of(name, value))
+    splits = bool(old.by) or (frame.chosen.entry.asked.want == "split" and frame.chosen.entry.asked.about == "sleeve")
+    if splits and focus.family(entry.tool.name) == "figures" and not entry.takes("by") and entry.asked.want != "split":
+        lost.append(f"by {' and '.join(old.by or ('sleeve',))}")
+    return replace(read, **more), tuple(lost)
 
 
 _SWALLOWS = (

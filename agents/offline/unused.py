@@ -60,6 +60,11 @@ class Unused(NamedTuple):
     content: int  # words that carry something
 
 
+def free(tool: str) -> bool:
+    """Whether a tool takes the sentence itself."""
+    return tool in _FREE
+
+
 def unused_of(chosen: Chosen, slots: Slots) -> Unused:
     """What the chosen entry leaves out of the sentence. A word is of a slot, declared, without weight, or left over."""
     entry = chosen.entry
