@@ -226,26 +226,29 @@ def _clock_point(found: re.Match[str], desk: datetime | None) -> _Point | None:
     if desk is None:
         return None
     at = desk.replace(hour=int(found["clock4"]), minute=int(found["minute"]), second=0, microsecond=0)
-    at = at if at <= desk else at - timedelta(days=1)
+    at = at if at < desk else at - timedelta(days=1)
     return _Point(*found.span(), at, at, "clock", True)
 
 
 def _relative(found: re.Match[str], word: str, desk: datetime | None) -> _Point | None:
     if desk is None:
         return None
-    today = desk.replace(hour=0, minute=0, second=0, microsecond=0)
-    one = timedelta(days=1)
+    night, today, one = _midnight(desk), _midnight(desk - timedelta(microseconds=1)), timedelta(days=1)  # at 00:00 the day that ended
     day_of = {"today": today, "this morning": today, "yesterday": today - one, "the day before yesterday": today - 2 * one}
     if word in day_of:
         return _Point(*found.span(), day_of[word], day_of[word] + one, "day", True)
     if word.endswith("night"):  # last night, overnight, tonight
-        return _Point(*found.span(), today - timedelta(hours=6), desk, "since", True)
+        return _Point(*found.span(), night - timedelta(hours=6), desk, "since", True)
     if word == "now":
         return None
     if (name := word.rsplit(" ", 1)[-1]) in DAYS:
         first = today - timedelta(days=(today.weekday() - DAYS.index(name)) % 7 or 7)
         return _Point(*found.span(), first, first + one, "day", True)
     return _period(word, today, desk)._replace(start=found.start(), stop=found.end())
+
+
+def _midnight(when: datetime) -> datetime:
+    return when.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _period(word: str, today: datetime, desk: datetime) -> _Point:
@@ -287,11 +290,11 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
         span, more = _meant(text, clocks)
         return span, used + more
     points = _with_clock(text, _on_named_day(points))
-    used = [(point.start, point.stop) for point in points]
+    used = [(_preposition(text, point.start), point.stop) for point in points]
     for a, b in pairwise(points):
         joined = _BETWEEN.fullmatch(text[a.stop : b.start])
         if joined:
-            return _window(text, a, b, joined[0]), used
+            return _window(text, a, b, joined[0]), [*used, (a.start, b.stop)]
     point = points[0]
     before = text[: point.start]
     if point.size == "since" or re.search(
@@ -307,6 +310,12 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
     if point.size in ("minute", "clock"):
         return TimeSpan(at=_text(point.first)), used
     return TimeSpan(_text(point.first), _text(point.last)), used
+
+
+def _preposition(text: str, start: int) -> int:
+    """Where a named time begins with the word before it: `until the end of june`."""
+    before = re.search(r"(?:(?:since|from|until|till|before|by|up to|through|after)\s+)(?:the\s+)?(?:(?:start|end)\s+of\s+)?$", text[:start])
+    return before.start() if before else start
 
 
 def _on_named_day(points: list[_Point]) -> list[_Point]:

@@ -55,6 +55,11 @@ def points_back(slots: Slots) -> bool:
     return bool(_BACK_AT.search(_EXPLETIVE.sub("", slots.text)))
 
 
+def of_it(slots: Slots) -> bool:
+    """Whether a sentence speaks of one thing as a whole: `break it down by weekday` is the run, not its stopped trades."""
+    return bool(re.search(r"\bits?\b", slots.text))
+
+
 def bound(slots: Slots) -> bool:
     """Whether a sentence can only be read with the one before it."""
     return leads(slots) or points_back(slots)
@@ -66,6 +71,7 @@ def looks_back(slots: Slots) -> bool:
     return short or bound(slots)
 
 
+NAMES = frozenset(("side", "sleeves", "symbols", "span", "count", "which", "everything"))  # what narrows, and is no question alone
 RUNS = ("backtest", "compare", "run", "round_trip", "leaks")
 _FAMILIES = {"figures": ("pnl", "performance", "trips", "attribution"), "runs": RUNS}
 
@@ -284,7 +290,7 @@ _OF_PROPOSAL = PATTERNS["focus.of_proposal"]
 _OF_ALERT = PATTERNS["focus.of_alert"]
 
 
-_GOOD = PATTERNS["focus.good"]
+_GOOD, _LIFE = PATTERNS["focus.good"], PATTERNS["focus.life"]
 _LIST = PATTERNS["focus.list"]
 _FIGURES = ("pnl", "performance", "trips", "attribution")
 
@@ -292,12 +298,12 @@ _FIGURES = ("pnl", "performance", "trips", "attribution")
 def thing_call(slots: Slots, past: Sequence[PastTurn]) -> PlannedCall | None:
     """The call that answers about what was just shown: `when does it expire`, `is it bad`, `fees paid`, `list them`."""
     last = next((t.results[-1] for t in reversed(past) if t.results), None)
-    names = [n for n in slots.places if n not in ("everything", "side")]
+    names = [n for n in slots.places if n not in ("everything", "side", "which", "place")]
     if last is None or last.status != "ok" or names or len(tokens_of(slots)) > 9:
         return None
     short = len(tokens_of(slots)) <= 4
     shown = re.search(r"\b(?:it|that|this|its|one)\b", slots.text) or short
-    run = _run_of(last) or (last.evidence[0] if last.name in ("backtest", "run") and last.evidence else None)
+    run = _run_of(last) or (last.evidence[0] if last.name == "backtest" and last.evidence else None)
     if _GOOD.search(slots.text) and last.name in (*_FIGURES, "backtest", "run"):
         return PlannedCall("performance", {"subject": run} if run else {})
     if _LIST.search(slots.text) and last.name in ("trips", "journal_search"):
@@ -307,8 +313,9 @@ def thing_call(slots: Slots, past: Sequence[PastTurn]) -> PlannedCall | None:
         )
     if run and re.search(r"\bwhy\b.*\b(?:los[et]\w*|money|bad|down|negative|poor\w*|little|much)\b", slots.text):
         return PlannedCall("trips", {"subject": str(run)})
-    about_figures = {t.word for t in tokens_of(slots)} & FIGURE_WORDS and not _OF_THE_DESK.search(slots.text)
-    if run and last.name in ("backtest", "run") and shown and about_figures and not re.search(r"\bwhy\b", slots.text):
+    life = _LIFE.search(slots.text) and not re.search(r"\bwe\b", slots.text)
+    about_figures = (life or {t.word for t in tokens_of(slots)} & FIGURE_WORDS) and not _OF_THE_DESK.search(slots.text)
+    if run and last.name in ("backtest", "run") and shown and about_figures and (life or not re.search(r"\bwhy\b", slots.text)):
         return PlannedCall("run", {"run_id": str(run)})
     proposals = [i for i in last.evidence if re.match(r"prop-|\d{8}-", i)]
     if last.name.startswith("propos") and len(proposals) == 1 and shown and _OF_PROPOSAL.search(slots.text):

@@ -212,11 +212,11 @@ def _on_frame(part: Part, frame: Part, *, within: bool) -> Part:
     if within:
         return part._replace(slots=carried)
     if not focus.bound(part.slots) and focus.family(tools[0]) != focus.family(tools[1]):
-        return part  # `alerts?`, after P&L by month
+        return part._replace(slots=carried)  # `alerts?`, after P&L by month: what it cannot take is of no weight
     left = unused.unused_of(part.chosen, part.slots)
     if lost or left.turns or (left.pieces and focus.bound(part.slots)):
         return part._replace(frame=frame, lost=(*lost, *left.turns, *left.pieces))
-    return part._replace(slots=carried, carries=tools[0] == tools[1])
+    return part._replace(slots=carried, carries=tools[0] == tools[1] and not focus.of_it(part.slots))
 
 
 def _of_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
@@ -249,8 +249,9 @@ def _going_on(text: str, read: slots.Slots, thread: ThreadSoFar, older: Part, ra
     without_value = not read.common and not read.variants and _WITHOUT_VALUE.search(read.text)
     if tool in ("backtest", "compare") and focus.leads(read) and without_value:
         return Part(text, read, call=asks_back("With which value? Write it as key=value, such as `and with stop_atr=1.5`."))
-    alone = bool(ranked) and ranked[0].evidence and ranked[0].score >= LEAST and not focus.leads(read)
     open_still = older.own is None and bool(unused.unused_of(older.chosen, older.slots).turns)
+    alone = bool(ranked) and ranked[0].evidence and ranked[0].score >= LEAST and not focus.bound(read)
+    alone = alone and (open_still or bool(unused.words_left(read)) or not read.places.keys() <= focus.NAMES)
     if not focus.goes_on(read, older.slots) or (alone and (open_still or unused.narrowing_of(older.chosen, read).turns)):
         return None
     if re.search(r"\bboth\b", read.text) and not read.symbols:
@@ -342,7 +343,7 @@ def _carried(read: slots.Slots, frame: Part, chosen: Chosen, *, of_run: bool) ->
         if any(map(entry.takes, fields)) or (name == "sleeves" and entry.tool.name == "attribution"):
             more[name] = value
         elif entry.tool.effect is Effect.READ and not unused.free(entry.tool.name):
-            lost.append(slots.words_of(name, value))
+            lost += [slots.words_of(name, value)] if name in ("span", "sleeves") or focus.bound(read) else []
     splits = bool(old.by) or (frame.chosen.entry.asked.want == "split" and frame.chosen.entry.asked.about == "sleeve")
     if splits and focus.family(entry.tool.name) == "figures" and not entry.takes("by") and entry.asked.want != "split":
         lost.append(f"by {' and '.join(old.by or ('sleeve',))}")

@@ -46,6 +46,7 @@ _SHOWN = {  # figures that a tool's answer shows, by the heads of its table
     "performance": ("net", "return", "drawdown", "sharpe"),
     "pnl": ("net", "fees", "slippage", "funding"),
 }
+_MOST = ("longest", "shortest", "biggest", "largest", "smallest", "deepest")
 _IF = ("what_if", "performance")  # these know what would have been, and what lasted longest
 _FREE = frozenset(("note", "memory", "runbook", "define"))  # these take the sentence itself
 _ANY = frozenset(("ids", "handles", "place", "everything", "ever"))
@@ -79,6 +80,8 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
             for name in ("symbols", "strategies")
             if not entry.takes({"symbols": "symbol", "strategies": "strategy"}[name]) and not entry.takes("query")
         }
+    if slots.which not in ("worst", "best") and not any(map(entry.takes, ("n", "limit", "count", "last"))):
+        taken = taken - {"count"}
     taken |= {"which"} if entry.asked.want in ("split", "rank") else set()
     taken = taken - {"by"} | ({"by"} if entry.splits(slots.by) or entry.tool.name == "backtest" else set())
     looks = entry.tool.effect is Effect.READ and entry.tool.name not in _IF
@@ -97,10 +100,10 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
             if token.slot not in taken and not (token.slot == "which" and known):
                 turns.append(token)
         elif token.word in TURNING:
-            turns += [] if known else [token]
+            turns += [] if known else [_with_next(tokens, i)]
         elif token.word == "would" and looks and " you" not in slots.text:
             turns.append(token)  # what would have been is no state of the desk
-        elif token.word in ("longest", "shortest") and looks and "streak" not in slots.text:
+        elif token.word in _MOST and looks and "streak" not in slots.text and not (known and token.word in _MOST[2:]):
             turns.append(token)
         elif known or token.word in STOP or token.word in MARKER:
             content += known and token.word not in STOP
@@ -115,6 +118,12 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
                 unknown += not narrows
                 left.append(token)
     return Unused(_pieces(slots.text, left), _pieces(slots.text, turns), unknown, content)
+
+
+def _with_next(tokens: Sequence[Token], i: int) -> Token:
+    """A word that denies with what it denies: `no trail`."""
+    after = next((t for t in tokens[i + 1 : i + 3] if t.word not in STOP), None)
+    return tokens[i] if after is None else tokens[i]._replace(stop=after.stop)
 
 
 def _heads(tokens: Sequence[Token], i: int, chosen: Chosen, *, first: bool) -> bool:
@@ -137,7 +146,7 @@ def _shown(tool: str) -> frozenset[str]:
 def narrowing_of(chosen: Chosen, own: Slots) -> Unused:
     """Of a sentence that goes on: what it names that the entry of the question before cannot take."""
     left = unused_of(Chosen(chosen.entry, 0.0, frozenset()), own)
-    return Unused((), tuple(piece for piece in left.turns if not TURNING.issuperset(piece.split())), 0, 1)
+    return Unused((), tuple(piece for piece in left.turns if piece.split()[0] not in TURNING), 0, 1)
 
 
 def words_left(slots: Slots) -> list[str]:

@@ -118,11 +118,20 @@ _SHORT = (  # contractions and clocks, written out
         r"\1 \2\3\1 \4",
     ),
     *((rf"\b{word}(?= (?:percent|per cent|pct|%|atr)\b)", digits) for word, digits in _TENS.items()),
+    (r"\b((?:19|20)\d\d)[ -]?([qh][1-4])\b", r"\2 \1"),
+    (rf"\bfirst (?=(?:of )?{_MONTH}\b)", "1 "),
+    (r"\bbtw (?=\d|midnight|noon)", "between "),
     (r"\bnoon\b", "12:00"),
     (r"\bmidnight\b", "00:00"),
+    (r"(?<=\d\d:\d\d )(and|to|until|till|-) (\d)(?![\d:%.])", r"\1 0\2:00"),
 )
 _PREFACE = PATTERNS["words.preface"]
 _CONTRAST = re.compile(rf"(?:^|[ ,(]+)not (?:the |in )?(?:{'|'.join(map(re.escape, FIGURE_WORDS))})\b(?!\?*$ )[,)]?(?: but)?")
+_KIND = r"(?:fills?|refusals?|events?|bars?|marks?|alerts?|decisions?|p&l)"
+_UNWANTED = re.compile(  # `no fills please`: an answer of another kind leaves them out
+    rf"(?:^|[.,;(] *)(?:and )?(?:not?|do not (?:tell|show|give) me(?: about)?|drop|skip|leave out|forget)(?: the| any)? {_KIND}"
+    rf"(?:(?: and| or|,)(?: the)? {_KIND})*(?: please| pls)?(?:[.,;)] *|$)"
+)
 _HALF_DAY = re.compile(r"\b(1[0-2]|0?[1-9])(?::([0-5]\d))? ?([ap])\.?m\b\.?")
 
 
@@ -133,6 +142,7 @@ def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
     for pattern, written in _SHORT:
         low = re.sub(pattern, written, low)
     low = _PREFACE.sub("", low) or low
+    low = _UNWANTED.sub("", low) or low
     low = _CONTRAST.sub("", low) if sum(word in FIGURE_WORDS for word in re.findall(r"[a-z&]+", low)) > 1 else low
     low = re.sub(r"(?<![\w.=/'-])[a-z-]+(?![\w=/'-])", lambda found: SHORT.get(found[0], found[0]), low).strip()
     low = _HALF_DAY.sub(lambda m: f"{int(m[1]) % 12 + (12 if m[3] == 'p' else 0):02d}:{m[2] or '00'}", low)

@@ -89,7 +89,7 @@ def test_what_happened_and_is_anything_wrong(night: Night) -> None:
     assert named <= set(journal)
     desk_ms = night.office.desk_ms()
     assert desk_ms is not None
-    yesterday = desk_ms - desk_ms % 86_400_000 - 86_400_000
+    yesterday = (desk_ms - 1) // 86_400_000 * 86_400_000 - 86_400_000  # at midnight today is the day that ended
     assert min(journal[i].t_event_ms for i in named) >= yesterday
     assert "no worker is running" in answer["answer_md"]
     assert "SYNTHETIC" in answer["answer_md"]
