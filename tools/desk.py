@@ -179,7 +179,7 @@ def entries(sleeve: Mapping[str, Any]) -> str:
     Effect.READ,
     asked_as(
         "sleeve: show",
-        "position; open position; open trade; holding; long; short; flat; in the market; stop; stops; protective; protective "
+        "position; open position; open trade; holding; long or short; long; short; flat; in the market; stop; stops; protective; protective "
         "level; target; book; quantity; position size; size; stop distance; distance to stop; distance; hold; pyramid; "
         "layers; nearest; protected; trades open; open trades; positions open; take profit",
         "hold; holding; have; open; protect",
@@ -234,7 +234,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         "desk: show",
         "wrong; problem; trouble; issue; broken; health; healthy; unhealthy; status; system; error; warning; worried; worry; "
         "concern; stuck; crash; ok; okay; fine; good; alright; all right; worker; disk; disk space; desk trading; feed; "
-        "stale; fresh; data fresh; smoothly; alive; systems go; fishy; amiss; on fire; open orders; working orders; orders; "
+        "stale; fresh; data fresh; smoothly; alive; systems go; fishy; amiss; on fire; open orders; working orders; resting; orders; "
         "data old; how old; on time; late; bars late; up and running; running; safe; operational; reachable; connection; "
         "connected; connectivity; online; protective orders; in place; liquidated; close to being liquidated; unprotected",
         "break; broke; running; restart; worry; come in; drop; connect; reach",

@@ -233,7 +233,11 @@ def _clock_point(found: re.Match[str], desk: datetime | None) -> _Point | None:
 def _relative(found: re.Match[str], word: str, desk: datetime | None) -> _Point | None:
     if desk is None:
         return None
-    night, today, one = _midnight(desk), _midnight(desk - timedelta(microseconds=1)), timedelta(days=1)  # at 00:00 the day that ended
+    night, today, one = (
+        _midnight(desk),
+        _midnight(desk - timedelta(microseconds=1)),
+        timedelta(days=1),
+    )  # at 00:00 the day that ended
     day_of = {"today": today, "this morning": today, "yesterday": today - one, "the day before yesterday": today - 2 * one}
     if word in day_of:
         return _Point(*found.span(), day_of[word], day_of[word] + one, "day", True)
@@ -314,7 +318,9 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
 
 def _preposition(text: str, start: int) -> int:
     """Where a named time begins with the word before it: `until the end of june`."""
-    before = re.search(r"(?:(?:since|from|until|till|before|by|up to|through|after)\s+)(?:the\s+)?(?:(?:start|end)\s+of\s+)?$", text[:start])
+    before = re.search(
+        r"(?:(?:since|from|until|till|before|by|up to|through|after)\s+)(?:the\s+)?(?:(?:start|end)\s+of\s+)?$", text[:start]
+    )
     return before.start() if before else start
 
 

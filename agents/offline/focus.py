@@ -71,7 +71,9 @@ def looks_back(slots: Slots) -> bool:
     return short or bound(slots)
 
 
-NAMES = frozenset(("side", "sleeves", "symbols", "span", "count", "which", "everything"))  # what narrows, and is no question alone
+NAMES = frozenset(
+    ("side", "sleeves", "symbols", "span", "count", "which", "everything")
+)  # what narrows, and is no question alone
 RUNS = ("backtest", "compare", "run", "round_trip", "leaks")
 _FAMILIES = {"figures": ("pnl", "performance", "trips", "attribution"), "runs": RUNS}
 
@@ -402,4 +404,6 @@ def about_of(past: Sequence[PastTurn]) -> str | None:
     name = next((r.name for turn in reversed(past) for r in reversed(turn.results)), "")
     if name in ("backtest", "compare", "run", "round_trip", "leaks"):
         return "run"
-    return {"journal_search": "event", "explain_event": "event", "alerts": "event", "proposals": "proposal"}.get(name)
+    return {"journal_search": "event", "explain_event": "event", "alerts": "event"}.get(
+        name, "proposal" if name.startswith("propos") else None
+    )

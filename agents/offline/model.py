@@ -16,13 +16,13 @@ from agents.offline import unused
 from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION
-from agents.offline.entries import WORD, entries, rarities
+from agents.offline.entries import WORD, entries, pattern_of, rarities
 from agents.offline.plans import plan_of
 from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlannedCall, Question, answered, nothing
 from agents.offline.understand import ALIKE, Part, understand
-from agents.offline.words import WANTS, Words, stem
+from agents.offline.words import STOP, WANTS, Words, stem
 from tools.common.contract import Tool
 from tools.common.render import one_line
 
@@ -179,7 +179,9 @@ def left_out(part: Part, pieces: Sequence[str], tools: frozenset[str]) -> str:
     assert of.chosen is not None  # noqa: S101 - a frame has an answer
     name = part.chosen.entry.tool.name.replace("_", " ")
     on = f' as going on with "{one_line(of.text, 120)}"' if part.frame else ""
-    read = ", ".join([name, *(f"{words_of(slot, value)}" for slot in NAMED if (value := getattr(of.slots, slot)) and given(value))])
+    read = ", ".join(
+        [name, *(f"{words_of(slot, value)}" for slot in NAMED if (value := getattr(of.slots, slot)) and given(value))]
+    )
     return (
         f"I did not answer, because I would have to leave out {quoted}, which changes what you ask. I read it{on}: {read}. "
         f"Ask it without, or one of these:\n\n{_examples(part, tools)}"
@@ -190,13 +192,16 @@ NAMED = ("strategies", "symbols", "sleeves", "span", "side", "outcome")
 
 
 def _examples(part: Part, tools: frozenset[str]) -> str:
-    """The examples of the closest entries of this role, those that read most alike first."""
-    from rapidfuzz import fuzz, process
-
-    close = [c.entry for c in part.near if c.entry.tool.name in tools][:2]
-    examples = [e for entry in (close or entries()) if entry.tool.name in tools for e in entry.asked.examples]
-    found = process.extract(part.text.lower(), examples, scorer=fuzz.token_set_ratio, limit=3)
-    return "\n".join(f"- {one[0]}" for one in found)
+    """Three examples of what it was read as, or of the nearest entries of this role: those that share most with the sentence."""
+    close = [c.entry.tool.name for c in (part.chosen, *part.near) if c is not None and c.entry.tool.name in tools]
+    listed = [e for e in entries() if e.tool.name in (close[:2] or tools)]
+    own = pattern_of(part.slots.text)
+    shared = {
+        e: sum(rarities().get(word, 0.5) for word in own & pattern_of(e) if word not in STOP)
+        for one in listed
+        for e in one.asked.examples
+    }
+    return "\n".join(f"- {example}" for example in sorted(shared, key=lambda e: -shared[e])[:3])
 
 
 def owner_sentence(part: Part, q: Question) -> str:

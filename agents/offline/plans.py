@@ -61,6 +61,12 @@ def journal(q: Question) -> Plan:
         args = {"since": "30d"} | args | {"kinds": ["config", "proposal"]}
     if refused:
         args |= {"kinds": ["refused"]}
+    if _MISSED.search(q.slots.text) and "kinds" not in args:  # what waits for a person is no event of the desk's
+        return (
+            yield from made(
+                [PlannedCall("journal_search", args), PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
+            )
+        )
     if halted:
         calls = [PlannedCall("health", {}), PlannedCall("journal_search", {"kinds": ["halt"], "since": "30d"})]
         return (yield from made(calls))
@@ -76,6 +82,7 @@ def journal(q: Question) -> Plan:
     return drafted([call], [found])
 
 
+_MISSED = re.compile(r"\b(?:miss|missed|up to speed|catch me up|handed over)\b")
 _CHANGED = re.compile(r"(?:and |so )?what (?:has )?changed(?! in\b)(?!.*\b(?:config\w*|settings?|versions?|parameters?)\b)")
 
 
@@ -95,6 +102,8 @@ def explain(q: Question) -> Plan:
     search = {"kinds": ["fill"], **window(q.slots.span), **({"sleeve": sleeve.name} if sleeve else {})}
     (found,) = yield [PlannedCall("journal_search", search)]
     events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
+    if found.table is not None and re.search(r"\b(?:enter\w*|entry|opened)\b", q.slots.text):  # a fill that ended it is no entry
+        events = [str(row[1]) for row in found.table.rows if "to enter" in str(row[-1])]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
     return (yield from made([PlannedCall("explain_event", {"event_id": events[-1]})]))

@@ -157,7 +157,10 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     words, past = thread.words, thread.past
     read = slots.read_slots(text, words)
     noting = _NOTED.match(text)  # what is to be noted may be about anything
-    way = None if noting else way_of(bare(text)) or way_of(read.text)  # as typed first: no correction bends what has a way
+    about = focus.about_of(past) or ("desk" if past else "")
+    way = (
+        None if noting else way_of(bare(text), about) or way_of(read.text, about)
+    )  # as typed first: no correction bends what has a way
     if way is not None:
         return Part(text, read, way)
     if past and not earlier and (part := _of_above(text, read, thread)):
@@ -167,7 +170,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     older = earlier[-1] if earlier else thread.older if past else None
     if past and not earlier and older is None and focus.goes_on(read) and (way := way_of(bare(past[-1].asked))):
         return Part(text, read, way)  # `ping me below 80k`, `and sol below 120`
-    ranked = rank(read, focus.about_of(past))
+    ranked = rank(read, about or None)
     frame = older if older is not None and older.chosen is not None else None
     if frame is not None:
         read = focus.with_percent(read, frame.slots.percent)
@@ -338,7 +341,11 @@ def _carried(read: slots.Slots, frame: Part, chosen: Chosen, *, of_run: bool) ->
     lost: list[str] = []
     for name, fields in _CARRIED.items():
         value = getattr(old, name)
-        if not slots.given(value) or slots.given(getattr(read, name)) or (name == "sleeves" and (read.symbols or read.everything)):
+        if (
+            not slots.given(value)
+            or slots.given(getattr(read, name))
+            or (name == "sleeves" and (read.symbols or read.everything))
+        ):
             continue
         if any(map(entry.takes, fields)) or (name == "sleeves" and entry.tool.name == "attribution"):
             more[name] = value

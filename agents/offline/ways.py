@@ -18,6 +18,7 @@ class Way(NamedTuple):
     unless: tuple[re.Pattern[str], ...]
     text: str
     then: str = ""  # the tool that a short sentence after it goes on with
+    it: str = ""  # what `it` must be for it, in a thread: of an order `cancel it` is no word on a proposal
 
 
 @cache
@@ -27,13 +28,20 @@ def ways() -> tuple[Way, ...]:
     made = []
     for way in listed:
         wanted, unless = (tuple(map(re.compile, way.get(key, ()))) for key in ("any", "not"))
-        made.append(Way(way["name"], wanted, unless, way["text"].strip(), way.get("then", "")))
+        made.append(Way(way["name"], wanted, unless, way["text"].strip(), way.get("then", ""), way.get("it", "")))
     return tuple(made)
 
 
-def way_of(text: str) -> Way | None:
-    """The first that fits a tidy sentence."""
-    return next((w for w in ways() if any(p.search(text) for p in w.wanted) and not any(p.search(text) for p in w.unless)), None)
+_IT = re.compile(r"\b(?:it|them|that|this|those)\b")
+
+
+def way_of(text: str, about: str = "") -> Way | None:
+    """The first that fits a tidy sentence. `about`: what the thread was about last, empty before its first answer."""
+    for way in ways():
+        other = way.it and about and about != way.it and way.it not in text and _IT.search(text)
+        if not other and any(p.search(text) for p in way.wanted) and not any(p.search(text) for p in way.unless):
+            return way
+    return None
 
 
 def bare(text: str) -> str:
