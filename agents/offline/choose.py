@@ -110,7 +110,8 @@ def wants_of(text: str) -> list[str]:
 def rank(slots: Slots, about: str | None = None) -> list[Chosen]:
     """Every entry that has a word of the sentence, best first. `about`: what the thread was about last."""
     tokens, wants = tokens_of(slots), wants_of(slots.text)
-    found = [chosen for entry in entries() if (chosen := _fit(entry, slots, tokens, wants, about)).used]
+    listed = [e for e in entries() if not slots.keys or e.asked.about in ("setting", "run")]
+    found = [chosen for entry in listed if (chosen := _fit(entry, slots, tokens, wants, about)).used]
     return sorted(found, key=lambda chosen: -chosen.score)
 
 

@@ -175,10 +175,10 @@ def left_out(part: Part, pieces: Sequence[str], tools: frozenset[str]) -> str:
     """A question back: what it was read as, what the answer would leave out of that, and what comes closest."""
     assert part.chosen is not None  # noqa: S101 - asked before
     quoted = ", ".join(f'"{piece}"' for piece in dict.fromkeys(pieces))
-    of = part.frame or part
+    of = part.frame if part.lost and part.frame else part
     assert of.chosen is not None  # noqa: S101 - a frame has an answer
     name = part.chosen.entry.tool.name.replace("_", " ")
-    on = f' as going on with "{one_line(of.text, 120)}"' if part.frame else ""
+    on = f' as going on with "{one_line(of.text, 120)}"' if of is not part else ""
     read = ", ".join(
         [name, *(f"{words_of(slot, value)}" for slot in NAMED if (value := getattr(of.slots, slot)) and given(value))]
     )
@@ -228,7 +228,8 @@ def not_understood(part: Part, tools: frozenset[str]) -> str:
     """Not understood: the words that nothing here knows, and the three closest examples of what this role answers."""
     strange = [word for word in unused.words_left(part.slots) if stem(word) not in rarities()][:4]
     words = f" The tools here know nothing of {', '.join(map(repr, strange))}." if strange else ""
+    before = f' If it goes on with "{one_line(part.frame.text, 120)}", name what of it you want.' if part.frame else ""
     return (
-        f"I did not understand that: the offline model is a planner, not a language model.{words} The closest I can do:\n\n"
+        f"I did not understand that: the offline model is a planner, not a language model.{words}{before} The closest I can do:\n\n"
         f"{_examples(part, tools)}"
     )

@@ -294,7 +294,7 @@ def define(q: Question) -> Plan:
     """What a word means, or each of two."""
     first = replace(q, slots=replace(q.slots, text=q.slots.text.partition(", i ")[0]))  # `..., i see it in the report`
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
-    words = [word.strip() for part in said if (word := re.sub(r"\b\d\S*", "", part)).strip()]
+    words = list(q.slots.keys) or [word.strip() for part in said if (word := re.sub(r"\b\d\S*", "", part)).strip()]
     if not words:
         return asks_back(ask_for(q, "word"))
     return (yield from made([PlannedCall("define", {"word": word}) for word in words[:3]]))

@@ -185,7 +185,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if frame is not None and (earlier or focus.looks_back(read)):
         chosen = _of_frame(frame, chosen, ranked, within=bool(earlier))
     near = (chosen, *(other for other in ranked[:3] if other is not chosen))
-    part = Part(text, read, chosen=chosen, near=near)
+    part = Part(text, read, chosen=chosen, near=near, frame=frame)
     return part if frame is None else _on_frame(part, frame, within=bool(earlier))
 
 
@@ -218,7 +218,7 @@ def _on_frame(part: Part, frame: Part, *, within: bool) -> Part:
         return part._replace(slots=carried)  # `alerts?`, after P&L by month: what it cannot take is of no weight
     left = unused.unused_of(part.chosen, part.slots)
     if lost or left.turns or (left.pieces and focus.bound(part.slots)):
-        return part._replace(frame=frame, lost=(*lost, *left.turns, *left.pieces))
+        return part._replace(lost=(*lost, *left.turns, *left.pieces))
     return part._replace(slots=carried, carries=tools[0] == tools[1] and not focus.of_it(part.slots))
 
 
@@ -289,9 +289,10 @@ def entry_of(name: str) -> Chosen:
 
 
 def _by_use(ranked: Sequence[Chosen], read: slots.Slots) -> list[tuple[float, Chosen]]:
-    """The best entries again, each with less for what it would have to leave out."""
-    cost = {id(c): 1.4 * len(unused.unused_of(c, read).turns) for c in ranked[:6]}
-    return sorted(((c.score - cost[id(c)], c) for c in ranked[:6]), key=lambda pair: -pair[0])
+    """The best entries again, each with less for what it would have to leave out; where the best has its noun, no verb's alone."""
+    best = [c for c in ranked[:6] if c.noun or not ranked[0].noun]
+    cost = {id(c): 1.4 * len(unused.unused_of(c, read).turns) for c in best}
+    return sorted(((c.score - cost[id(c)], c) for c in best), key=lambda pair: -pair[0])
 
 
 def _of_role(ranked: Sequence[tuple[float, Chosen]], tools: frozenset[str] | None) -> Chosen:

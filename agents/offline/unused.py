@@ -10,7 +10,7 @@ from functools import cache
 from typing import NamedTuple
 
 from agents.offline.choose import TAKERS, Chosen, Token, tokens_of
-from agents.offline.entries import domain, words_of
+from agents.offline.entries import WORD, domain, words_of
 from agents.offline.slots import Slots
 from agents.offline.words import FIGURES, LOOSE, MARKER, STOP, TURNING, stem
 from tools.common.contract import Effect
@@ -146,7 +146,7 @@ def _shown(tool: str) -> frozenset[str]:
 def narrowing_of(chosen: Chosen, own: Slots) -> Unused:
     """Of a sentence that goes on: what it names that the entry of the question before cannot take."""
     left = unused_of(Chosen(chosen.entry, 0.0, frozenset()), own)
-    return Unused((), tuple(piece for piece in left.turns if piece.split()[0] not in TURNING), 0, 1)
+    return Unused((), tuple(piece for piece in left.turns if WORD.findall(piece)[0] not in TURNING), 0, 1)
 
 
 def words_left(slots: Slots) -> list[str]:
@@ -158,7 +158,7 @@ def _pieces(text: str, tokens: Sequence[Token]) -> tuple[str, ...]:
     """Neighbouring words joined, as they stand in the sentence."""
     pieces: list[list[int]] = []
     for token in tokens:
-        if pieces and not text[pieces[-1][1] : token.start].strip(" ,"):
+        if pieces and not text[pieces[-1][1] : token.start].strip(" ,_"):
             pieces[-1][1] = token.stop
         else:
             pieces.append([token.start, token.stop])
