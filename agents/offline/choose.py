@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from agents.offline.entries import WORD, AskedEntry, entries, pattern_of, rarities
 from agents.offline.slots import Slots
-from agents.offline.words import MARKER, PATTERNS, POLITE, STOP, WANTS, stem
+from agents.offline.words import LOOSE, MARKER, PATTERNS, POLITE, STOP, WANTS, stem
 from tools.exposure import glossary
 
 QUESTION = PATTERNS["choose.question"]
@@ -76,6 +76,7 @@ class Chosen:
     score: float
     used: frozenset[int]
     noun: bool = True  # it has a noun of the entry, not only a verb
+    telling: bool = True  # one of its words is more than `up` or `report`
     evidence: bool = True  # a word that the entry declares stands in the sentence, or a name that is its own
 
 
@@ -170,7 +171,9 @@ def _fit(entry: AskedEntry, slots: Slots, tokens: Sequence[Token], wants: Sequen
         or bool(slots.by and entry.splits(slots.by))
         or any(tokens[i].stem in entry.nouns and tokens[i].word not in STOP for i in used)
     )
-    return Chosen(entry, score if exact or bears else min(score, LEAST - 0.1), frozenset(used | known), noun, exact or bears)
+    telling = exact or bool(named) or any(tokens[i].word not in LOOSE | STOP | MARKER for i in used)
+    bearing = exact or bears
+    return Chosen(entry, score if bearing else min(score, LEAST - 0.1), frozenset(used | known), noun, telling, bearing)
 
 
 def _phrases(entry: AskedEntry, tokens: Sequence[Token]) -> tuple[float, set[int], bool]:

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, get_args
 
-from agents.offline.words import STOP, stem
+from agents.offline.words import CALENDAR, STOP, stem
 from tools.catalog import ENTRIES
 from tools.common.contract import Asked, Effect, Tool
 
+DATED = frozenset(map(stem, CALENDAR.split()))  # a day that an example names is no word of its tool
 WORD = re.compile(r"[a-z&][a-z&/'-]*|\d[\d.:]*%?")
 _CLASSES = (  # in an example, what stands for any of its kind
     (r"\b(?:r|d|j|p|al|prop)-?\d[\w-]*\b|\bproposal \d\b", "<id>"),
@@ -85,7 +86,7 @@ def entries() -> tuple[AskedEntry, ...]:
         phrases = {
             p: rarity(used[p], len(declared)) * (1 + 0.5 * (len(p) - 1)) for p in map(stems, (*asked.nouns, *asked.verbs)) if p
         }
-        words = frozenset(part for text in (*asked.nouns, *asked.verbs, *asked.examples) for part in stems(text))
+        words = frozenset(part for text in (*asked.nouns, *asked.verbs, *asked.examples) for part in stems(text)) - DATED
         nouns = frozenset(part for noun in asked.nouns for part in stems(noun))
         made.append(AskedEntry(line.tool, line.roles, asked, phrases, words, tuple(map(pattern_of, asked.examples)), nouns))
     return tuple(made)

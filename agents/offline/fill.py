@@ -44,7 +44,7 @@ def _side(q: Question) -> str | None:
 
 
 def _until(q: Question) -> str | None:
-    return q.slots.span.end or q.slots.lasting
+    return q.slots.span.end or ("until monday 00:00" if "weekend" in (q.slots.lasting or "") else q.slots.lasting)
 
 
 def end_of(q: Question) -> str | None:

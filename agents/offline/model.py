@@ -147,7 +147,8 @@ def plan_of_part(part: Part, q: Question) -> Plan:
     first = next((stem(word) for word in WORD.findall(q.slots.text)), "")
     if idle and first not in entry.nouns and not re.match(r"i want|leave|alert", q.slots.text):  # this only looks
         return nothing(not_understood(part, q.tools), asked_back=True)
-    if (left.unknown >= 2 and left.unknown * 2 > left.content) or (left.unknown and not part.chosen.noun):
+    weak = left.unknown and (not part.chosen.noun or not part.chosen.telling)
+    if (left.unknown >= 2 and left.unknown * 2 > left.content) or weak:
         return nothing(not_understood(part, q.tools), asked_back=True)
     if unmade := [h for h in q.slots.handles if h not in q.handles]:
         return nothing(

@@ -267,6 +267,7 @@ def pnl(q: Question) -> Plan:
         said = next((unit for unit in ("week", "month", "year") if re.search(rf"\b{unit}\b", text)), "")
         unit = said or ("month" if all(of.endswith("-01") for of in starts) else "day")
         args |= {"unit": "month" if unit == "year" else unit}
+    n = args.pop("limit", None) if q.slots.which in ("worst", "best") else None  # the two worst days are not the last two
     if starts and now is not None:
         days = (now - instant(min(starts), now)) // 86_400_000 + 1
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
@@ -285,6 +286,10 @@ def pnl(q: Question) -> Plan:
     draft, first = drafted([call], [result]), ""
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
+    if n and result.table is not None and "net" in result.table.columns:
+        at, worst = result.table.columns.index("net"), q.slots.which == "worst"
+        order = sorted(range(len(result.table.rows)), key=lambda i: number_of(result.table.rows[i][at], q.facts) or 0.0)
+        draft = drafted([call], [result._replace(table=only(result.table, (order if worst else order[::-1])[:n]))])
     if result.table is not None and (ranks(text) or q.slots.which in ("worst", "best")):
         first = extreme(result.table, q.facts, text, q.slots.which) or first
     return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft

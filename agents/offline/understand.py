@@ -184,6 +184,9 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     chosen = _fitting(_of_role(_by_use(ranked, read), thread.tools), read, ranked, thread.tools or frozenset())
     if frame is not None and (earlier or focus.looks_back(read)):
         chosen = _of_frame(frame, chosen, ranked, within=bool(earlier))
+    if frame is not None and frame.chosen and (chosen.entry.tool.name, frame.chosen.entry.tool.name) == ("run", "compare"):
+        if not earlier and not read.ids and not read.handles and focus.looks_back(read):
+            return frame._replace(text=text, own=slots.Slots(), aside=True)  # the figures of all that was compared, not of one
     near = (chosen, *(other for other in ranked[:3] if other is not chosen))
     part = Part(text, read, chosen=chosen, near=near, frame=frame)
     return part if frame is None else _on_frame(part, frame, within=bool(earlier))
@@ -213,7 +216,8 @@ def _on_frame(part: Part, frame: Part, *, within: bool) -> Part:
     of_run = tools[1] in focus.RUNS
     carried, lost = _carried(part.slots, frame, part.chosen, of_run=of_run)
     if within:
-        return part._replace(slots=carried)
+        unbound = lost and focus.points_back(part.slots)
+        return part._replace(lost=lost) if unbound else part._replace(slots=carried)
     if not focus.bound(part.slots) and focus.family(tools[0]) != focus.family(tools[1]):
         return part._replace(slots=carried)  # `alerts?`, after P&L by month: what it cannot take is of no weight
     left = unused.unused_of(part.chosen, part.slots)
@@ -225,6 +229,12 @@ def _on_frame(part: Part, frame: Part, *, within: bool) -> Part:
 def _of_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
     """A question about what was just shown: the last event, comparison, word, thing or table."""
     past = thread.past
+    if focus.asks_why(read) and not past[-1].results and past[-1].asked:
+        return Part(
+            text,
+            read,
+            call=asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event."),
+        )
     if focus.asks_why(read) and (why := focus.why_call(past)):
         return Part(text, read, call=why)
     if focus.judges_comparison(read, past):

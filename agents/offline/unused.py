@@ -5,6 +5,7 @@ is left is named under the answer; where it narrows the question (a span, a numb
 another entry) the planner asks instead of answering.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
@@ -46,6 +47,8 @@ _SHOWN = {  # figures that a tool's answer shows, by the heads of its table
     "performance": ("net", "return", "drawdown", "sharpe"),
     "pnl": ("net", "fees", "slippage", "funding"),
 }
+_MEASURES = ("average", "mean", "median", "total", "share")
+_PLACES = ("on", "in", "at", "before", "after", "during", "for", "with", "without", "by", "near", "while", "inside", "outside")
 _MOST = ("longest", "shortest", "biggest", "largest", "smallest", "deepest")
 _IF = ("what_if", "performance")  # these know what would have been, and what lasted longest
 _FREE = frozenset(("note", "memory", "runbook", "define"))  # these take the sentence itself
@@ -105,6 +108,8 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
             turns.append(token)  # what would have been is no state of the desk
         elif token.word in _MOST and looks and "streak" not in slots.text and not (known and token.word in _MOST[2:]):
             turns.append(token)
+        elif token.word in _MEASURES and looks and not known and token.stem not in {s for p in entry.phrases for s in p}:
+            turns.append(token)
         elif known or token.word in STOP or token.word in MARKER:
             content += known and token.word not in STOP
         else:
@@ -112,7 +117,8 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
             follows = i + 1 < len(tokens) and (i + 1 in chosen.used or tokens[i + 1].slot)  # `daily` of `daily breaker`
             narrows = any(c.isdigit() for c in token.word) or (token.stem,) in nouns or token.word in ("win", "won", "sharpe")
             heads = not narrows and token.word not in LOOSE and _heads(tokens, i, chosen, first=content == 1)
-            if (narrows and token.word not in LOOSE and not follows) or heads:  # `correlation between`: what it is about
+            narrowing = token.word not in LOOSE and _narrowing(tokens, i, chosen)
+            if (narrows and token.word not in LOOSE and not follows) or heads or narrowing:  # `correlation between`
                 turns.append(token)
             elif token.word not in LOOSE:
                 unknown += not narrows
@@ -124,6 +130,17 @@ def _with_next(tokens: Sequence[Token], i: int) -> Token:
     """A word that denies with what it denies: `no trail`."""
     after = next((t for t in tokens[i + 1 : i + 3] if t.word not in STOP), None)
     return tokens[i] if after is None else tokens[i]._replace(stop=after.stop)
+
+
+def _narrowing(tokens: Sequence[Token], i: int, chosen: Chosen) -> bool:
+    """Whether its place says that an unknown word narrows: after a preposition (`before lunch`), in the form of a comparison
+    (`tighter`), or before what it is a kind of (`limit orders`)."""
+    token = tokens[i]
+    before = tokens[i - 1].word if i else ""
+    before = tokens[i - 2].word if i > 1 and before in ("the", "a", "an", "my", "our") else before
+    of_kind = i + 1 < len(tokens) and i + 1 in chosen.used and tokens[i + 1].stem in chosen.entry.nouns
+    kind = of_kind and tokens[i + 1].word not in STOP and not token.word.endswith(("ly", "ing", "s"))
+    return before in _PLACES or bool(re.fullmatch(r"\w{3,}(?:er|est)", token.word)) or kind
 
 
 def _heads(tokens: Sequence[Token], i: int, chosen: Chosen, *, first: bool) -> bool:

@@ -76,6 +76,7 @@ COINS = {
 _LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
 _COMMON = frozenset(_LISTS["common"].split())
 STOP = frozenset(_LISTS["stop"].split())
+CALENDAR: str = _LISTS["calendar"]
 TURNING, MARKER = (frozenset(_LISTS[name].split()) for name in ("turning", "marker"))
 POLITE, WEAK, PICKS, LOOSE = (frozenset(_LISTS[name].split()) for name in ("polite", "weak", "picks", "loose"))
 WANTS: Mapping[str, re.Pattern[str]] = {
