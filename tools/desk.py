@@ -248,7 +248,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     asked_as(
         "desk: rank",
         "attention; look at; look at first; next steps; first; focus; recommendation; priority; priorities; go back to sleep; "
-        "go to bed; sleep; should know; should we change; needs my attention; worry about; hand over; urgent; most urgent; "
+        "go to bed; sleep; should know; should we change; needs my attention; have to do; need to do; do something; get up; worry about; hand over; urgent; most urgent; "
         "important; tonight; rest; matter; matters",
         "look; focus; recommend; advise; do next; deserve; change; sleep; relax; ignore",
         "what should I look at first?; what needs my attention?; what do you recommend?; where should I focus?; what are the "

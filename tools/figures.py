@@ -341,7 +341,7 @@ def _sharpe(returns: list[float]) -> tuple[dict[str, float | None], str]:
     Effect.READ,
     asked_as(
         "desk: show",
-        "p&l; pnl; profit; loss; money made; profitable; equity by day; how are we doing; how is it go; month going; week "
+        "p&l; pnl; net; profit; loss; money made; profitable; equity by day; how are we doing; how is it go; month going; week "
         "going; day going; best day; worst day; best week; worst week; best month; worst month; last week; this week; this "
         "month; up or down; winning or losing; good month; bad month; good week; how did; today so far; monthly result; "
         "equity curve; trend of our equity; equity trend; doing; good day; bad day; worse for us; better for us; did worse; "

@@ -139,16 +139,16 @@ def plan_of_part(part: Part, q: Question) -> Plan:
     entry = part.chosen.entry
     if entry.proposes and entry.tool.name != "note" and QUESTION.match(q.slots.text):
         return answered(only_asked(q))
+    left = unused.unused_of(part.chosen, part.slots) if part.own is None else unused.narrowing_of(part.chosen, part.own)
+    weak = left.unknown and not (part.chosen.noun and part.chosen.telling) and not left.turns
+    if (left.unknown >= 2 and left.unknown * 2 > left.content) or weak:
+        return nothing(not_understood(part, q.tools), asked_back=True)
     other = ALIKE.get(entry.tool.name) if q.slots.common or q.slots.factor or not BETTER.search(q.slots.text) else None
     if entry.tool.name not in q.tools and other not in q.tools:
         return nothing(owner_sentence(part, q))
-    left = unused.unused_of(part.chosen, part.slots) if part.own is None else unused.narrowing_of(part.chosen, part.own)
     idle = WANTS["change"].match(q.slots.text) and entry.asked.want not in ("change", "compute", "compare")
     first = next((stem(word) for word in WORD.findall(q.slots.text)), "")
     if idle and first not in entry.nouns and not re.match(r"i want|leave|alert", q.slots.text):  # this only looks
-        return nothing(not_understood(part, q.tools), asked_back=True)
-    weak = left.unknown and (not part.chosen.noun or not part.chosen.telling)
-    if (left.unknown >= 2 and left.unknown * 2 > left.content) or weak:
         return nothing(not_understood(part, q.tools), asked_back=True)
     if unmade := [h for h in q.slots.handles if h not in q.handles]:
         return nothing(

@@ -161,11 +161,11 @@ def read_slots(question: str, words: Words) -> Slots:
 
 _ORDINALS = {"first": 0, "1st": 0, "former": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4}
 _ORDINALS |= {"5th": 4, "top": 0, "last": -1, "latter": -1}
-_SMALL = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
+COUNTED = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 
 
 def _counted(word: str) -> int:
-    return int(word) if word.isdigit() else _SMALL[word]
+    return int(word) if word.isdigit() else COUNTED[word]
 
 
 def _noted(s: Sentence, name: str) -> str | None:

@@ -11,9 +11,9 @@ from functools import cache
 from typing import NamedTuple
 
 from agents.offline.choose import TAKERS, Chosen, Token, tokens_of
-from agents.offline.entries import WORD, domain, words_of
-from agents.offline.slots import Slots
-from agents.offline.words import FIGURES, LOOSE, MARKER, STOP, TURNING, stem
+from agents.offline.entries import DATED, WORD, domain, words_of
+from agents.offline.slots import COUNTED, Slots
+from agents.offline.words import FIGURES, LOOSE, MARKER, STOP, TURNING, WEAK, stem
 from tools.common.contract import Effect
 
 # what a tool's answer shows, or its plan uses, beyond what its arguments say
@@ -47,9 +47,11 @@ _SHOWN = {  # figures that a tool's answer shows, by the heads of its table
     "performance": ("net", "return", "drawdown", "sharpe"),
     "pnl": ("net", "fees", "slippage", "funding"),
 }
-_MEASURES = ("average", "mean", "median", "total", "share")
+_MEASURES = ("average", "mean", "median", "share")
 _PLACES = ("on", "in", "at", "before", "after", "during", "for", "with", "without", "by", "near", "while", "inside", "outside")
-_MOST = ("longest", "shortest", "biggest", "largest", "smallest", "deepest")
+_HOW = {"far": ("distance", "far"), "long": ("duration", "recover", "until")}  # what an entry declares that answers `how far`
+_MOST = ("longest", "shortest", "biggest", "largest", "smallest")
+_PERCENT = ("performance", "run", "backtest", "compare", "desk")
 _IF = ("what_if", "performance")  # these know what would have been, and what lasted longest
 _FREE = frozenset(("note", "memory", "runbook", "define"))  # these take the sentence itself
 _ANY = frozenset(("ids", "handles", "place", "everything", "ever"))
@@ -85,6 +87,7 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
         }
     if slots.which not in ("worst", "best") and not any(map(entry.takes, ("n", "limit", "count", "last"))):
         taken = taken - {"count"}
+    taken |= {"unit"} if slots.unit in ("percent", "pct", "%") and entry.tool.name in _PERCENT else set()
     taken |= {"which"} if entry.asked.want in ("split", "rank") else set()
     taken = taken - {"by"} | ({"by"} if entry.splits(slots.by) or entry.tool.name == "backtest" else set())
     looks = entry.tool.effect is Effect.READ and entry.tool.name not in _IF
@@ -104,6 +107,11 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
                 turns.append(token)
         elif token.word in TURNING:
             turns += [] if known else [_with_next(tokens, i)]
+        elif i and tokens[i - 1].word == "how" and token.word in _HOW and looks:
+            declared = words_of(entry.tool.name, entry.asked.about)
+            turns += [] if any(stem(word) in declared for word in _HOW[token.word]) else [token]
+        elif token.stem in DATED:
+            turns.append(token)
         elif token.word == "would" and looks and " you" not in slots.text:
             turns.append(token)  # what would have been is no state of the desk
         elif token.word in _MOST and looks and "streak" not in slots.text and not (known and token.word in _MOST[2:]):
@@ -114,7 +122,9 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
             content += known and token.word not in STOP
         else:
             content += 1
-            follows = i + 1 < len(tokens) and (i + 1 in chosen.used or tokens[i + 1].slot)  # `daily` of `daily breaker`
+            follows = i + 1 < len(tokens) and (
+                i + 1 in chosen.used or tokens[i + 1].slot not in ("", "span")
+            )  # `daily` of `daily breaker`
             narrows = any(c.isdigit() for c in token.word) or (token.stem,) in nouns or token.word in ("win", "won", "sharpe")
             heads = not narrows and token.word not in LOOSE and _heads(tokens, i, chosen, first=content == 1)
             narrowing = token.word not in LOOSE and _narrowing(tokens, i, chosen)
@@ -140,6 +150,8 @@ def _narrowing(tokens: Sequence[Token], i: int, chosen: Chosen) -> bool:
     before = tokens[i - 2].word if i > 1 and before in ("the", "a", "an", "my", "our") else before
     of_kind = i + 1 < len(tokens) and i + 1 in chosen.used and tokens[i + 1].stem in chosen.entry.nouns
     kind = of_kind and tokens[i + 1].word not in STOP and not token.word.endswith(("ly", "ing", "s"))
+    if token.word in COUNTED or token.word in WEAK:
+        return False
     return before in _PLACES or bool(re.fullmatch(r"\w{3,}(?:er|est)", token.word)) or kind
 
 
@@ -163,7 +175,9 @@ def _shown(tool: str) -> frozenset[str]:
 def narrowing_of(chosen: Chosen, own: Slots) -> Unused:
     """Of a sentence that goes on: what it names that the entry of the question before cannot take."""
     left = unused_of(Chosen(chosen.entry, 0.0, frozenset()), own)
-    return Unused((), tuple(piece for piece in left.turns if WORD.findall(piece)[0] not in TURNING), 0, 1)
+    denied = {own.text[a:b] for name in ("without", "filters") for a, b in own.places.get(name, ())}
+    kept = (p for p in left.turns if WORD.findall(p)[0] not in TURNING or any(map(p.startswith, denied)))
+    return Unused((), tuple(kept), 0, 1)
 
 
 def words_left(slots: Slots) -> list[str]:

@@ -31,7 +31,7 @@ def watch(q: Question) -> Plan:
     sleeve, level = q.sleeve(), numbers[0]
     if "equity" in text:
         metric, subject = "equity", sleeve.name if sleeve and not q.slots.symbols else "desk"
-    elif q.slots.symbol and not (sleeve and sleeve.name in text):
+    elif q.slots.symbol and not (sleeve and (sleeve.name in text or (_MONEY.search(text) and "today" in text))):
         metric, subject = "price", q.slots.symbol
     elif _MONEY.search(text):
         metric, subject = "day_pnl", sleeve.name if sleeve else "desk"
