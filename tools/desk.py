@@ -232,7 +232,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     Effect.READ,
     asked_as(
         "desk: show",
-        "wrong; problem; trouble; issue; broken; health; healthy; unhealthy; status; system; error; warning; worried; worry; "
+        "wrong; problem; trouble; issue; broken; health; healthy; unhealthy; everything ok; everything okay; everything fine; status; system; error; warning; worried; worry; "
         "concern; stuck; crash; ok; okay; fine; good; alright; all right; worker; disk; disk space; desk trading; feed; "
         "stale; fresh; data fresh; smoothly; alive; systems go; fishy; amiss; on fire; open orders; working orders; resting; orders; "
         "data old; how old; on time; late; bars late; up and running; running; safe; operational; reachable; connection; "

@@ -33,7 +33,7 @@ _UP, _DOWN = re.compile(r"\b(?:up|rises?|rall(?:y|ies)|gains?|jumps?)\b"), re.co
 
 def goes_on(slots: Slots, older: Slots | None = None) -> bool:
     """Whether a sentence names nothing but slots, so that it can only go on with the one before."""
-    lead = re.match(r"(?:hm+|no|ok|and|well|so|, )* ?(?:make it|set it to|try)\b", slots.text)
+    lead = re.match(r"(?:hm+|no|ok|and|well|so|, )* ?(?:make (?:it|that|this)|set it to|try)\b", slots.text)
     bare = [t for t in tokens_of(slots) if t.start >= (lead.end() if lead else 0)]
     bare = [t for t in bare if not t.slot and t.word not in STOP | WEAK | MARKER and t.word not in _NARROW]
     if _EARLIER.search(slots.text) and len(bare) <= 2:
@@ -392,6 +392,20 @@ def read_from_table(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> Pla
         until = datetime.fromisoformat(day[0]) + timedelta(days=1)
         return PlannedCall("journal_search", {"since": day[0], "until": f"{until:%Y-%m-%d}"})
     return PlannedAnswer(f"{extreme(table, facts, asked, slots.which)} That is of the table above.", read_as="the table above")
+
+
+def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
+    """The day, week or month that the last answer named as the best or the worst; None when it named none."""
+    last = next((t.results[-1] for t in reversed(past) if t.results), None)
+    if last is None or last.name != "pnl" or last.table is None or not (ranks(older.text) or older.which in ("worst", "best")):
+        return None
+    found = extreme_row(last.table, facts, older.text, older.which)
+    if found is None or (at := number_of(last.table.rows[found][0], facts)) is None:
+        return None
+    size = {"week": 7, "month": 31}.get(str(last.args.get("unit", "day")), 1)
+    first = datetime.fromtimestamp(at / 1000, UTC)
+    end = (first + timedelta(days=size)).replace(day=1) if size == 31 else first + timedelta(days=size)
+    return TimeSpan(f"{first:%Y-%m-%d}", f"{end:%Y-%m-%d}")
 
 
 def _since(past: Sequence[PastTurn], shown: CallResult) -> bool:

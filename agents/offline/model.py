@@ -17,6 +17,7 @@ from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION
 from agents.offline.entries import WORD, entries, pattern_of, rarities
+from agents.offline.focus import bound
 from agents.offline.plans import plan_of
 from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
@@ -210,9 +211,10 @@ def owner_sentence(part: Part, q: Question) -> str:
     assert part.chosen is not None  # noqa: S101 - asked before
     entry = part.chosen.entry
     said = re.sub(r"[`$\"\\]", "'", one_line(part.text, 300))
+    goes_on = "; that thread does not know this one: name there what it is about" if part.frame and bound(part.slots) else ""
     return (
         f"You asked for {entry.tool.name.replace('_', ' ')}, which belongs to the {entry.roles[0]}, not to the {q.role}; "
-        f'ask there: `nightdesk chat --role {entry.roles[0]} "{said}"`'
+        f'ask there: `nightdesk chat --role {entry.roles[0]} "{said}"`{goes_on}'
     )
 
 

@@ -28,6 +28,7 @@ from agents.offline.steps import (
     window,
 )
 from agents.offline.tables import extreme, number_of, only, ranks
+from agents.offline.unused import words_left
 from agents.offline.watch_plans import watch
 from agents.offline.words import PATTERNS
 from engine.clock import utc
@@ -67,6 +68,9 @@ def journal(q: Question) -> Plan:
                 [PlannedCall("journal_search", args), PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
             )
         )
+    if "operator actions" in q.slots.text:  # people act in wall time, which no window of desk time holds
+        args = {**args, "since": "2009-01-01", "kinds": ["proposal", "halt", "config"]}
+        args.pop("until", None)
     if halted:
         calls = [PlannedCall("health", {}), PlannedCall("journal_search", {"kinds": ["halt"], "since": "30d"})]
         return (yield from made(calls))
@@ -106,7 +110,8 @@ def explain(q: Question) -> Plan:
         events = [str(row[1]) for row in found.table.rows if "to enter" in str(row[-1])]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
-    return (yield from made([PlannedCall("explain_event", {"event_id": events[-1]})]))
+    now = [PlannedCall("sleeves", {"sleeve": sleeve.name})] if sleeve and "entered" in q.slots.text else []  # it may be over
+    return (yield from made([PlannedCall("explain_event", {"event_id": events[-1]}), *now]))
 
 
 def _at(q: Question) -> Plan:
@@ -179,6 +184,8 @@ def sleeves(q: Question) -> Plan:
     draft, text = drafted([call], [result]), q.slots.text
     if result.data.get("sleeves") and _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
+    if re.search(r"\bhow (?:far|close|near)\b|\bdistance\b", text):
+        return draft._replace(text=f"No tool gives the distance to a stop; its level is below.\n\n{draft.text}")
     if re.search(r"\b(?:targets?|entry|entered|opened|how long|since when)\b", text):
         return draft._replace(
             text=f"No tool shows a position's target, entry price or time of entry. How it stands:\n\n{draft.text}"
@@ -203,6 +210,10 @@ def _settings(q: Question, listed: Any) -> str:
 
 def desk(q: Question) -> Plan:
     """The desk now; asked for the loss of a day, today's P&L and that limit, which the desk's own figures leave out."""
+    if re.search(r"\b(?:my|wall) clock\b|\bbehind\b", q.slots.text):
+        draft = yield from once(q)
+        note = "The desk's time is that of its last bar, of recorded days; how far that is from your clock is no figure here."
+        return draft._replace(text=f"{note}\n\n{draft.text}")
     if not re.search(r"\b(?:daily|day|today)(?:'s)? loss\b|\bloss (?:of the day|today|limit)\b|\bdaily limit\b", q.slots.text):
         return (yield from once(q))
     calls = [PlannedCall("pnl", {"unit": "day", "limit": 1}), PlannedCall("define", {"word": "day_loss_frac_max"})]
@@ -299,7 +310,12 @@ def define(q: Question) -> Plan:
     """What a word means, or each of two."""
     first = replace(q, slots=replace(q.slots, text=q.slots.text.partition(", i ")[0]))  # `..., i see it in the report`
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
-    words = list(q.slots.keys) or [word.strip() for part in said if (word := re.sub(r"\b\d\S*", "", part)).strip()]
+    pair = re.search(r"\bbetween (?:an? |the )?([\w-]+) and (?:an? |the )?([\w-]+)[?. ]*$", q.slots.text)
+    words = (
+        list(q.slots.keys)
+        or list(pair.groups() if pair else ())
+        or [word.strip() for part in said if (word := re.sub(r"\b\d\S*", "", part)).strip()]
+    )
     if not words:
         return asks_back(ask_for(q, "word"))
     return (yield from made([PlannedCall("define", {"word": word}) for word in words[:3]]))
@@ -359,6 +375,7 @@ def memory(q: Question) -> Plan:
     topic = next((t for t in ("handoff", "desk", "developer", "operator", "advisor") if re.search(rf"\b{t}\b", text)), None)
     about = re.search(r"\b(?:about|on|of|for)\s+(.*?)[?.! ]*$", text)
     names = " ".join(dict.fromkeys([about[1] if about else "", *q.slots.symbols, *q.slots.strategies])).strip()
+    names = names or ("" if topic or not words_left(q.slots) else free_words(q) or "")
     args = {"topic": topic} if topic and not about else {"query": render.one_line(names, 120)} if names else {}
     return (yield from made([PlannedCall("memory", args)]))
 

@@ -38,6 +38,9 @@ def backtest(q: Question) -> Plan:
     sleeve = q.sleeve()
     strategies = list(q.slots.strategies) or ([sleeve.strategy] if sleeve else [])
     symbols = list(q.slots.symbols) or ([sleeve.symbol] if sleeve else [])
+    if not strategies and re.search(r"\b(?:re-?run|again|same|back-?test)\b", q.slots.text) and q.role == "developer":
+        how = "a stored one is run again, unchanged, by `nightdesk rerun RUN_ID`, and `list the latest runs` shows the ids"
+        return asks_back(f"Which run? {ask_for(q, 'strategy')} Name it with its symbol and window; {how}.")
     if not strategies:
         return asks_back(ask_for(q, "strategy"))
     if not symbols:

@@ -188,7 +188,13 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         if not earlier and not read.ids and not read.handles and focus.looks_back(read):
             return frame._replace(text=text, own=slots.Slots(), aside=True)  # the figures of all that was compared, not of one
     near = (chosen, *(other for other in ranked[:3] if other is not chosen))
+    left = unused.unused_of(chosen, read)
+    if left.unknown and not chosen.noun and not left.turns:  # a verb that many things do, of something unknown
+        return Part(text, read, near=near) if frame is None or earlier else _unread(text, read, frame, near)
     part = Part(text, read, chosen=chosen, near=near, frame=frame)
+    if frame is not None and focus.points_back(read) and (span := focus.row_span(frame.slots, past, thread.facts)):
+        part = part._replace(slots=replace(read, span=span), frame=None)  # `which sleeve was that from`, after the best day
+        return part if any(map(chosen.entry.takes, _CARRIED["span"][:3])) else part._replace(frame=frame, lost=("that",))
     return part if frame is None else _on_frame(part, frame, within=bool(earlier))
 
 
@@ -358,7 +364,8 @@ def _carried(read: slots.Slots, frame: Part, chosen: Chosen, *, of_run: bool) ->
             or (name == "sleeves" and (read.symbols or read.everything))
         ):
             continue
-        if any(map(entry.takes, fields)) or (name == "sleeves" and entry.tool.name == "attribution"):
+        hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
+        if (any(map(entry.takes, fields)) and not hours) or (name == "sleeves" and entry.tool.name == "attribution"):
             more[name] = value
         elif entry.tool.effect is Effect.READ and not unused.free(entry.tool.name):
             lost += [slots.words_of(name, value)] if name in ("span", "sleeves") or focus.bound(read) else []

@@ -118,7 +118,7 @@ _SHORT = (  # contractions and clocks, written out
         rf"\b({_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?( ?(?:to|until|till|through|and|-) ?)(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)",
         r"\1 \2\3\1 \4",
     ),
-    *((rf"\b{word}(?= (?:percent|per cent|pct|%|atr)\b)", digits) for word, digits in _TENS.items()),
+    *((rf"\b{word}(?= (?:percent|per cent|pct|%|atr|minutes?)\b)", digits) for word, digits in _TENS.items()),
     (r"\b((?:19|20)\d\d)[ -]?([qh][1-4])\b", r"\2 \1"),
     (rf"\bfirst (?=(?:of )?{_MONTH}\b)", "1 "),
     (r"\bbtw (?=\d|midnight|noon)", "between "),
