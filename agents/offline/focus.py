@@ -27,6 +27,7 @@ _WHY = PATTERNS["focus.why"]
 _LEAD = PATTERNS["focus.lead"]
 _BACK_AT, _EXPLETIVE = PATTERNS["focus.back_at"], PATTERNS["focus.expletive"]
 _NARROW = ("long", "longs", "short", "shorts", "atr", "sleeve", "sleeves", "period")
+_NUMBER = re.compile(r"(?<![\w.-])\d{3,}(?:\.\d+)?\b")
 _ID = re.compile(r"\b(?:(?:d|p|r|al|prop)-\d[\w-]*|prop-[\w-]+|\d{8}-[\w-]+)\b")
 _UP, _DOWN = re.compile(r"\b(?:up|rises?|rall(?:y|ies)|gains?|jumps?)\b"), re.compile(r"\b(?:down|falls?|drops?|crash\w*)\b")
 
@@ -40,6 +41,8 @@ def goes_on(slots: Slots, older: Slots | None = None) -> bool:
         return True
     if older is not None and older.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)) and len(bare) <= 1:
         return True
+    if re.match(r"(?:do|did|does|have|has) (?:we|you|i|they)\b", slots.text) and not points_back(slots):
+        return False  # a question of its own, however common its words
     named = any(name not in ("strategies", "everything") for name in slots.places) or slots.side
     new = slots.strategies and (slots.symbols or slots.timeframe) and not leads(slots)
     return bool(named) and not bare and not new
@@ -110,6 +113,9 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     if (old := bound.search(text)) and (slots.symbols or bound.search(slots.text)):  # `below 80000`, `and sol below 120`
         new = bound.search(slots.text)  # another instrument has no level until one is named
         text = text.replace(old[0], new[0] if new else "")
+    number = _NUMBER.search(text) if slots.unclear and not bound.search(slots.text) else None
+    if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
+        text = text.replace(number[0], slots.unclear[0])
     return replace(merged, text=text, places={**older.places})
 
 

@@ -176,8 +176,13 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         read = focus.with_percent(read, frame.slots.percent)
         if (part := _going_on(text, read, thread, frame, ranked)) is not None:
             return part
+    fragment = read.sleeves and not unused.words_left(read)
     if (not ranked or ranked[0].score < LEAST) and read.sleeves and not unused.words_left(read):  # `sol`, `eth today`
         ranked = [entry_of("journal_search" if read.span.start or read.span.at else "sleeves")]
+    if past and frame is None and not earlier and (focus.points_back(read) or (fragment and not past[-1].results)):
+        return Part(text, read, near=tuple(ranked[:2]))  # what it goes on with was not understood
+    if (not ranked or ranked[0].score < LEAST) and (only := _only_reading(ranked, read)):
+        ranked = [only]
     if not ranked or ranked[0].score < LEAST:
         near = tuple(ranked[:2])
         return Part(text, read, near=near) if frame is None or earlier else _unread(text, read, frame, near)
@@ -196,6 +201,14 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         part = part._replace(slots=replace(read, span=span), frame=None)  # `which sleeve was that from`, after the best day
         return part if any(map(chosen.entry.takes, _CARRIED["span"][:3])) else part._replace(frame=frame, lost=("that",))
     return part if frame is None else _on_frame(part, frame, within=bool(earlier))
+
+
+def _only_reading(ranked: Sequence[Chosen], read: slots.Slots) -> Chosen | None:
+    """The one entry that knows every word of a sentence whose words are too common to say what it is about."""
+    if not read.places.keys() - {"everything", "which", "side"}:
+        return None
+    whole = [c for c in ranked if not unused.free(c.entry.tool.name) and not any(unused.unused_of(c, read)[:2])]
+    return replace(whole[0], score=LEAST, noun=True, evidence=True) if len(whole) == 1 and not whole[0].entry.proposes else None
 
 
 def _of_frame(frame: Part, chosen: Chosen, ranked: Sequence[Chosen], *, within: bool) -> Chosen:
@@ -357,6 +370,8 @@ def _carried(read: slots.Slots, frame: Part, chosen: Chosen, *, of_run: bool) ->
     more: dict[str, Any] = {}
     lost: list[str] = []
     for name, fields in _CARRIED.items():
+        if name != "sleeves" and frame.chosen.entry.proposes and not entry.proposes:
+            continue  # the window of its evidence, or the end of a pause
         value = getattr(old, name)
         if (
             not slots.given(value)
@@ -370,7 +385,8 @@ def _carried(read: slots.Slots, frame: Part, chosen: Chosen, *, of_run: bool) ->
         elif entry.tool.effect is Effect.READ and not unused.free(entry.tool.name):
             lost += [slots.words_of(name, value)] if name in ("span", "sleeves") or focus.bound(read) else []
     splits = bool(old.by) or (frame.chosen.entry.asked.want == "split" and frame.chosen.entry.asked.about == "sleeve")
-    if splits and focus.family(entry.tool.name) == "figures" and not entry.takes("by") and entry.asked.want != "split":
+    near = focus.family(entry.tool.name) == "figures" or focus.leads(read)
+    if splits and near and entry.tool.effect is Effect.READ and not entry.takes("by") and entry.asked.want != "split":
         lost.append(f"by {' and '.join(old.by or ('sleeve',))}")
     return replace(read, **more), tuple(lost)
 

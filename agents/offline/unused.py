@@ -87,7 +87,8 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
         }
     if slots.which not in ("worst", "best") and not any(map(entry.takes, ("n", "limit", "count", "last"))):
         taken = taken - {"count"}
-    taken |= {"unit"} if slots.unit in ("percent", "pct", "%") and entry.tool.name in _PERCENT else set()
+    shown = slots.unit == "usdt" or (slots.unit in ("percent", "pct", "%") and entry.tool.name in _PERCENT)
+    taken |= {"unit"} if shown else set()
     taken |= {"which"} if entry.asked.want in ("split", "rank") else set()
     taken = taken - {"by"} | ({"by"} if entry.splits(slots.by) or entry.tool.name == "backtest" else set())
     looks = entry.tool.effect is Effect.READ and entry.tool.name not in _IF
