@@ -179,9 +179,10 @@ def entries(sleeve: Mapping[str, Any]) -> str:
     Effect.READ,
     asked_as(
         "sleeve: show",
-        "position; open position; open trade; holding; long or short; long; short; flat; in the market; stop; stops; protective; protective "
-        "level; target; book; quantity; position size; size; stop distance; distance to stop; distance; hold; pyramid; "
-        "layers; nearest; protected; trades open; open trades; positions open; take profit",
+        "position; open position; open trade; holding; long or short; long; short; flat; in the market; stop; stops; "
+        "protective; protective "
+        "level; target; book; quantity; position size; size; stop distance; distance to stop; distance; hold; pyramid; layers; "
+        "nearest; protected; trades open; open trades; positions open; take profit",
         "hold; holding; have; open; protect",
         "what positions are open?; are we long or short BTC right now?; what are we holding; are we in the market?; where are "
         "the stops; how big is the BTC position; which sleeves are open; is the BTC sleeve long?; what do we hold right now?; "
@@ -232,11 +233,12 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     Effect.READ,
     asked_as(
         "desk: show",
-        "wrong; problem; trouble; issue; broken; health; healthy; unhealthy; everything ok; everything okay; everything fine; status; system; error; warning; worried; worry; "
-        "concern; stuck; crash; ok; okay; fine; good; alright; all right; worker; disk; disk space; desk trading; feed; "
-        "stale; fresh; data fresh; smoothly; alive; systems go; fishy; amiss; on fire; open orders; working orders; resting; orders; "
-        "data old; how old; on time; late; bars late; up and running; running; safe; operational; reachable; connection; "
-        "connected; connectivity; online; protective orders; in place; liquidated; close to being liquidated; unprotected",
+        "wrong; problem; trouble; issue; broken; health; healthy; unhealthy; everything ok; everything fine; status; system; "
+        "error; warning; worried; worry; concern; stuck; crash; ok; okay; fine; good; alright; all right; worker; disk; "
+        "disk space; desk trading; feed; stale; fresh; data fresh; smoothly; alive; systems go; fishy; amiss; on fire; "
+        "open orders; working orders; resting; orders; data old; how old; on time; late; bars late; up and running; running; "
+        "safe; operational; reachable; connection; connected; connectivity; online; protective orders; in place; liquidated; "
+        "close to being liquidated; unprotected",
         "break; broke; running; restart; worry; come in; drop; connect; reach",
         "is anything wrong?; is everything ok?; any problems?; is the worker still running?; is the data fresh?; is the desk "
         "ok; all good?; system status; did the feed go stale?; should I be worried?; everything fine?; health check please; "
@@ -248,8 +250,8 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     asked_as(
         "desk: rank",
         "attention; look at; look at first; next steps; first; focus; recommendation; priority; priorities; go back to sleep; "
-        "go to bed; sleep; should know; should we change; needs my attention; have to do; need to do; do something; get up; worry about; hand over; urgent; most urgent; "
-        "important; tonight; rest; matter; matters",
+        "go to bed; sleep; should know; should we change; needs my attention; have to do; need to do; get up; worry about; "
+        "hand over; urgent; most urgent; important; tonight; rest; matter; matters",
         "look; focus; recommend; advise; do next; deserve; change; sleep; relax; ignore",
         "what should I look at first?; what needs my attention?; what do you recommend?; where should I focus?; what are the "
         "next steps; what would you do next?; what would you advise; any recommendations?; what should I worry about?; can I "
@@ -317,8 +319,8 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
         "p&l; pnl; p and l; profit; loss; losses; money; returns; equity; return; earnings; performance; contributed; down; "
         "up; attribution; breakdown; come from; where the money; dragging; drag; drain; bleeding; source; reasons; market or "
         "costs",
-        "make; made; lose; lost; losing; earn; earned; drive; attribute; decompose; explain; break down; fall; gain; come; "
-        "go; drag; bleed; hurt",
+        "make; made; lose; lost; losing; earn; earned; drive; attribute; decompose; explain; break down; fall; gain; come; go; "
+        "drag; bleed; hurt",
         "where does the P&L come from?; why did we lose money since monday?; how much did we make this month?; where did the "
         "money go; why are we down this week?; why is equity falling?; what's driving our returns; break down the profit of "
         "the last week; p and l breakdown please; what contributed most to the loss?; explain the P&L; how much did we earn "

@@ -17,7 +17,7 @@ from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION
 from agents.offline.entries import WORD, entries, pattern_of, rarities
-from agents.offline.focus import bound
+from agents.offline.follow import bound
 from agents.offline.plans import plan_of
 from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
@@ -232,7 +232,5 @@ def not_understood(part: Part, tools: frozenset[str]) -> str:
     strange = [word for word in unused.words_left(part.slots) if stem(word) not in rarities()][:4]
     words = f" The tools here know nothing of {', '.join(map(repr, strange))}." if strange else ""
     before = f' If it goes on with "{one_line(part.frame.text, 120)}", name what of it you want.' if part.frame else ""
-    return (
-        f"I did not understand that: the offline model is a planner, not a language model.{words}{before} The closest I can do:\n\n"
-        f"{_examples(part, tools)}"
-    )
+    what = f"I did not understand that: the offline model is a planner, not a language model.{words}{before}"
+    return f"{what} The closest I can do:\n\n{_examples(part, tools)}"

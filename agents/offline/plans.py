@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agents.offline import run_plans
+from agents.offline import desk_plans, run_plans
 from agents.offline.calls import ask_for, made, once
 from agents.offline.changes import propose
 from agents.offline.dates import read_span, two_periods
@@ -33,7 +33,6 @@ from agents.offline.watch_plans import watch
 from agents.offline.words import PATTERNS
 from engine.clock import utc
 from tools.common import render
-from tools.common.contract import Table
 from tools.common.time_words import instant
 
 
@@ -69,7 +68,7 @@ def journal(q: Question) -> Plan:
             )
         )
     if "operator actions" in q.slots.text:  # people act in wall time, which no window of desk time holds
-        args = {**args, "since": "2009-01-01", "kinds": ["proposal", "halt", "config"]}
+        args = {**args, "since": "2009-01-01", "kinds": ["proposal", "config"]}
         args.pop("until", None)
     if halted:
         calls = [PlannedCall("health", {}), PlannedCall("journal_search", {"kinds": ["halt"], "since": "30d"})]
@@ -176,53 +175,6 @@ def attribution(q: Question) -> Plan:
     return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
 
 
-def sleeves(q: Question) -> Plan:
-    """The sleeves, or one: how it stands; asked for settings, its parameters first."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
-    call = PlannedCall("sleeves", arguments(q, q.entry.tool))
-    (result,) = yield [call]
-    draft, text = drafted([call], [result]), q.slots.text
-    if result.data.get("sleeves") and _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text):
-        return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
-    if re.search(r"\bhow (?:far|close|near)\b|\bdistance\b", text):
-        return draft._replace(text=f"No tool gives the distance to a stop; its level is below.\n\n{draft.text}")
-    if re.search(r"\b(?:targets?|entry|entered|opened|how long|since when)\b", text):
-        return draft._replace(
-            text=f"No tool shows a position's target, entry price or time of entry. How it stands:\n\n{draft.text}"
-        )
-    return draft
-
-
-_SETTING = PATTERNS["plans.setting"]
-_SET = PATTERNS["plans.set"]
-
-
-def _settings(q: Question, listed: Any) -> str:
-    """The parameters of sleeves as a table, those that the sentence speaks of alone."""
-    asked = set(_SET.findall(q.slots.text))
-    keys = list(dict.fromkeys(key for sleeve in listed for key in sleeve["params"]))
-    keys = [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
-    rows = tuple(
-        (key, *("-" if (value := sleeve["params"].get(key)) is None else str(value) for sleeve in listed)) for key in keys
-    )
-    return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
-
-
-def desk(q: Question) -> Plan:
-    """The desk now; asked for the loss of a day, today's P&L and that limit, which the desk's own figures leave out."""
-    if re.search(r"\b(?:my|wall) clock\b|\bbehind\b", q.slots.text):
-        draft = yield from once(q)
-        note = "The desk's time is that of its last bar, of recorded days; how far that is from your clock is no figure here."
-        return draft._replace(text=f"{note}\n\n{draft.text}")
-    if not re.search(r"\b(?:daily|day|today)(?:'s)? loss\b|\bloss (?:of the day|today|limit)\b|\bdaily limit\b", q.slots.text):
-        return (yield from once(q))
-    calls = [PlannedCall("pnl", {"unit": "day", "limit": 1}), PlannedCall("define", {"word": "day_loss_frac_max"})]
-    results = yield calls
-    first = "No tool gives the distance to a sleeve's daily loss limit as a figure. It is made of today's P&L and the limit."
-    draft = drafted(calls, results)
-    return draft._replace(text=f"{first}\n\n{draft.text}")
-
-
 def _of_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Question]:
     """The question about the newest stored run, of the strategy named, where it speaks of one that this thread has not made."""
     spoken = re.search(
@@ -297,10 +249,11 @@ def pnl(q: Question) -> Plan:
     draft, first = drafted([call], [result]), ""
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
-    if n and result.table is not None and "net" in result.table.columns:
-        at, worst = result.table.columns.index("net"), q.slots.which == "worst"
-        order = sorted(range(len(result.table.rows)), key=lambda i: number_of(result.table.rows[i][at], q.facts) or 0.0)
-        draft = drafted([call], [result._replace(table=only(result.table, (order if worst else order[::-1])[:n]))])
+    table = result.table
+    if n and table is not None and "net" in table.columns:
+        nets = [number_of(row[table.columns.index("net")], q.facts) or 0.0 for row in table.rows]
+        order = sorted(range(len(nets)), key=lambda i: nets[i], reverse=q.slots.which == "best")
+        draft = drafted([call], [result._replace(table=only(table, order[:n]))])
     if result.table is not None and (ranks(text) or q.slots.which in ("worst", "best")):
         first = extreme(result.table, q.facts, text, q.slots.which) or first
     return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
@@ -408,9 +361,9 @@ _PLANS: Mapping[str, PlanOf] = {
     "round_trip": run_plans.round_trip,
     "list_strategies": run_plans.strategies,
     "journal_search": journal,
-    "sleeves": sleeves,
+    "sleeves": desk_plans.sleeves,
     "list_data": data,
-    "desk": desk,
+    "desk": desk_plans.desk,
     "trips": trips,
     "define": define,
     "pnl": pnl,

@@ -4,12 +4,12 @@ Called by model.py. A question is split into sentences and clauses; each is read
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from agents.offline import focus, slots, unused
+from agents.offline import focus, follow, slots, unused
 from agents.offline.choose import LEAST, Chosen, rank
 from agents.offline.entries import entries
 from agents.offline.fill import DESKWARD
@@ -168,18 +168,18 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if focus.picks_row(read):
         return Part(text, read, call=focus.row_of(read.place or 0, past, thread.facts))
     older = earlier[-1] if earlier else thread.older if past else None
-    if past and not earlier and older is None and focus.goes_on(read) and (way := way_of(bare(past[-1].asked))):
+    if past and not earlier and older is None and follow.goes_on(read) and (way := way_of(bare(past[-1].asked))):
         return Part(text, read, way)  # `ping me below 80k`, `and sol below 120`
     ranked = rank(read, about or None)
     frame = older if older is not None and older.chosen is not None else None
     if frame is not None:
-        read = focus.with_percent(read, frame.slots.percent)
+        read = follow.with_percent(read, frame.slots.percent)
         if (part := _going_on(text, read, thread, frame, ranked)) is not None:
             return part
     fragment = read.sleeves and not unused.words_left(read)
     if (not ranked or ranked[0].score < LEAST) and read.sleeves and not unused.words_left(read):  # `sol`, `eth today`
         ranked = [entry_of("journal_search" if read.span.start or read.span.at else "sleeves")]
-    if past and frame is None and not earlier and (focus.points_back(read) or (fragment and not past[-1].results)):
+    if past and frame is None and not earlier and (follow.points_back(read) or (fragment and not past[-1].results)):
         return Part(text, read, near=tuple(ranked[:2]))  # what it goes on with was not understood
     if (not ranked or ranked[0].score < LEAST) and (only := _only_reading(ranked, read)):
         ranked = [only]
@@ -187,19 +187,19 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         near = tuple(ranked[:2])
         return Part(text, read, near=near) if frame is None or earlier else _unread(text, read, frame, near)
     chosen = _fitting(_of_role(_by_use(ranked, read), thread.tools), read, ranked, thread.tools or frozenset())
-    if frame is not None and (earlier or focus.looks_back(read)):
+    if frame is not None and (earlier or follow.looks_back(read)):
         chosen = _of_frame(frame, chosen, ranked, within=bool(earlier))
-    if frame is not None and frame.chosen and (chosen.entry.tool.name, frame.chosen.entry.tool.name) == ("run", "compare"):
-        if not earlier and not read.ids and not read.handles and focus.looks_back(read):
-            return frame._replace(text=text, own=slots.Slots(), aside=True)  # the figures of all that was compared, not of one
+    of_one = chosen.entry.tool.name == "run" and not read.ids and not read.handles and not earlier and follow.looks_back(read)
+    if of_one and frame is not None and frame.chosen and frame.chosen.entry.tool.name == "compare":
+        return frame._replace(text=text, own=slots.Slots(), aside=True)  # the figures of all that was compared, not of one
     near = (chosen, *(other for other in ranked[:3] if other is not chosen))
     left = unused.unused_of(chosen, read)
     if left.unknown and not chosen.noun and not left.turns:  # a verb that many things do, of something unknown
         return Part(text, read, near=near) if frame is None or earlier else _unread(text, read, frame, near)
     part = Part(text, read, chosen=chosen, near=near, frame=frame)
-    if frame is not None and focus.points_back(read) and (span := focus.row_span(frame.slots, past, thread.facts)):
+    if frame is not None and follow.points_back(read) and (span := focus.row_span(frame.slots, past, thread.facts)):
         part = part._replace(slots=replace(read, span=span), frame=None)  # `which sleeve was that from`, after the best day
-        return part if any(map(chosen.entry.takes, _CARRIED["span"][:3])) else part._replace(frame=frame, lost=("that",))
+        return part if any(map(chosen.entry.takes, follow.CARRIED["span"][:3])) else part._replace(frame=frame, lost=("that",))
     return part if frame is None else _on_frame(part, frame, within=bool(earlier))
 
 
@@ -230,19 +230,18 @@ def _on_frame(part: Part, frame: Part, *, within: bool) -> Part:
     assert part.chosen is not None  # noqa: S101 - asked before
     assert frame.chosen is not None  # noqa: S101 - asked before
     tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
-    if not within and not focus.looks_back(part.slots):
+    if not within and not follow.looks_back(part.slots):
         return part
-    of_run = tools[1] in focus.RUNS
-    carried, lost = _carried(part.slots, frame, part.chosen, of_run=of_run)
+    carried, lost = follow.carried(part.slots, frame.slots, frame.chosen.entry, part.chosen)
     if within:
-        unbound = lost and focus.points_back(part.slots)
+        unbound = lost and follow.points_back(part.slots)
         return part._replace(lost=lost) if unbound else part._replace(slots=carried)
-    if not focus.bound(part.slots) and focus.family(tools[0]) != focus.family(tools[1]):
+    if not follow.bound(part.slots) and follow.family(tools[0]) != follow.family(tools[1]):
         return part._replace(slots=carried)  # `alerts?`, after P&L by month: what it cannot take is of no weight
     left = unused.unused_of(part.chosen, part.slots)
-    if lost or left.turns or (left.pieces and focus.bound(part.slots)):
+    if lost or left.turns or (left.pieces and follow.bound(part.slots)):
         return part._replace(lost=(*lost, *left.turns, *left.pieces))
-    return part._replace(slots=carried, carries=tools[0] == tools[1] and not focus.of_it(part.slots))
+    return part._replace(slots=carried, carries=tools[0] == tools[1] and not follow.of_it(part.slots))
 
 
 def _of_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
@@ -262,7 +261,7 @@ def _of_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
         return part_of(f"what is our {word}", thread._replace(past=()))
     if again := focus.same_again(read, past):
         return Part(text, read, call=again)
-    if thread.defined() and focus.leads(read) and unused.words_left(read):  # `and a layer`
+    if thread.defined() and follow.leads(read) and unused.words_left(read):  # `and a layer`
         return Part(text, read, chosen=entry_of("define"))
     call = focus.thing_call(read, past) or focus.read_from_table(read, past, thread.facts)
     return Part(text, read, call=call) if call else None
@@ -272,19 +271,19 @@ def _going_on(text: str, read: slots.Slots, thread: ThreadSoFar, older: Part, ra
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
     assert older.chosen is not None  # noqa: S101 - asked before
     tool = older.chosen.entry.tool.name
-    if others := focus.the_other(read, older.slots, thread.words):
+    if others := follow.the_other(read, older.slots, thread.words):
         if len(others) > 1:
             return Part(text, read, call=asks_back(f"Which other one: {' or '.join(others)}?"))
         return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
-    if tool == "alerts" and focus.moves_back(read):
+    if tool == "alerts" and follow.moves_back(read):
         return Part(text, read, call=asks_back("Since when, and until when? Alerts are in wall time: `alerts since 24h`."))
     without_value = not read.common and not read.variants and _WITHOUT_VALUE.search(read.text)
-    if tool in ("backtest", "compare") and focus.leads(read) and without_value:
+    if tool in ("backtest", "compare") and follow.leads(read) and without_value:
         return Part(text, read, call=asks_back("With which value? Write it as key=value, such as `and with stop_atr=1.5`."))
     open_still = older.own is None and bool(unused.unused_of(older.chosen, older.slots).turns)
-    alone = bool(ranked) and ranked[0].evidence and ranked[0].score >= LEAST and not focus.bound(read)
-    alone = alone and (open_still or bool(unused.words_left(read)) or not read.places.keys() <= focus.NAMES)
-    if not focus.goes_on(read, older.slots) or (alone and (open_still or unused.narrowing_of(older.chosen, read).turns)):
+    alone = bool(ranked) and ranked[0].evidence and ranked[0].score >= LEAST and not follow.bound(read)
+    alone = alone and (open_still or bool(unused.words_left(read)) or not read.places.keys() <= follow.NAMES)
+    if not follow.goes_on(read, older.slots) or (alone and (open_still or unused.narrowing_of(older.chosen, read).turns)):
         return None
     if re.search(r"\bboth\b", read.text) and not read.symbols:
         read = replace(read, symbols=_symbols_so_far(thread, older))
@@ -318,7 +317,7 @@ def entry_of(name: str) -> Chosen:
 
 
 def _by_use(ranked: Sequence[Chosen], read: slots.Slots) -> list[tuple[float, Chosen]]:
-    """The best entries again, each with less for what it would have to leave out; where the best has its noun, no verb's alone."""
+    """The best entries again, each with less for what it would have to leave out; beside one with a noun no verb alone."""
     best = [c for c in ranked[:6] if c.noun or not ranked[0].noun]
     cost = {id(c): 1.4 * len(unused.unused_of(c, read).turns) for c in best}
     return sorted(((c.score - cost[id(c)], c) for c in best), key=lambda pair: -pair[0])
@@ -341,7 +340,7 @@ def _continued(text: str, read: slots.Slots, older: Part, words: Words) -> Part:
     chosen = older.chosen
     if read.by and not chosen.entry.splits(read.by):
         chosen = entry_of("trips")
-    return older._replace(text=text, slots=focus.shifted(read, older.slots, words), chosen=chosen, own=read)
+    return older._replace(text=text, slots=follow.shifted(read, older.slots, words), chosen=chosen, own=read)
 
 
 def _symbols_so_far(thread: ThreadSoFar, older: Part) -> tuple[str, ...]:
@@ -349,46 +348,6 @@ def _symbols_so_far(thread: ThreadSoFar, older: Part) -> tuple[str, ...]:
     read = [part for part in (thread.read or {}).values() if part and part.chosen and older.chosen]
     same = [part for part in read if part.chosen and older.chosen and part.chosen.entry.tool is older.chosen.entry.tool]
     return tuple(dict.fromkeys(symbol for part in same for symbol in part.slots.symbols))
-
-
-_CARRIED: Mapping[str, tuple[str, ...]] = {
-    "span": ("since", "start", "at", "unit"),
-    "sleeves": ("sleeve",),
-    "side": ("side",),
-    "outcome": ("outcome",),
-}
-
-
-def _carried(read: slots.Slots, frame: Part, chosen: Chosen, *, of_run: bool) -> tuple[slots.Slots, tuple[str, ...]]:
-    """The slots with what the frame was narrowed to, where the sentence names nothing in its place; and what cannot be taken."""
-    assert frame.chosen is not None  # noqa: S101 - asked before
-    entry, old = chosen.entry, frame.slots
-    if of_run and (entry.takes("subject") or entry.takes("run_id")) and not read.sleeves:
-        return read, ()
-    if of_run and not any(map(entry.takes, ("strategy", "changes", "evidence", "word", "about", "query"))):
-        return read, ("the run above",) if focus.points_back(read) else ()
-    more: dict[str, Any] = {}
-    lost: list[str] = []
-    for name, fields in _CARRIED.items():
-        if name != "sleeves" and frame.chosen.entry.proposes and not entry.proposes:
-            continue  # the window of its evidence, or the end of a pause
-        value = getattr(old, name)
-        if (
-            not slots.given(value)
-            or slots.given(getattr(read, name))
-            or (name == "sleeves" and (read.symbols or read.everything))
-        ):
-            continue
-        hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
-        if (any(map(entry.takes, fields)) and not hours) or (name == "sleeves" and entry.tool.name == "attribution"):
-            more[name] = value
-        elif entry.tool.effect is Effect.READ and not unused.free(entry.tool.name):
-            lost += [slots.words_of(name, value)] if name in ("span", "sleeves") or focus.bound(read) else []
-    splits = bool(old.by) or (frame.chosen.entry.asked.want == "split" and frame.chosen.entry.asked.about == "sleeve")
-    near = focus.family(entry.tool.name) == "figures" or focus.leads(read)
-    if splits and near and entry.tool.effect is Effect.READ and not entry.takes("by") and entry.asked.want != "split":
-        lost.append(f"by {' and '.join(old.by or ('sleeve',))}")
-    return replace(read, **more), tuple(lost)
 
 
 _SWALLOWS = (

@@ -108,24 +108,14 @@ def unused_of(chosen: Chosen, slots: Slots) -> Unused:
                 turns.append(token)
         elif token.word in TURNING:
             turns += [] if known else [_with_next(tokens, i)]
-        elif i and tokens[i - 1].word == "how" and token.word in _HOW and looks:
-            declared = words_of(entry.tool.name, entry.asked.about)
-            turns += [] if any(stem(word) in declared for word in _HOW[token.word]) else [token]
-        elif token.stem in DATED:
-            turns.append(token)
-        elif token.word == "would" and looks and " you" not in slots.text:
-            turns.append(token)  # what would have been is no state of the desk
-        elif token.word in _MOST and looks and "streak" not in slots.text and not (known and token.word in _MOST[2:]):
-            turns.append(token)
-        elif token.word in _MEASURES and looks and not known and token.stem not in {s for p in entry.phrases for s in p}:
+        elif token.stem in DATED or (looks and _is_measure(tokens, i, chosen, known=known)):
             turns.append(token)
         elif known or token.word in STOP or token.word in MARKER:
             content += known and token.word not in STOP
         else:
             content += 1
-            follows = i + 1 < len(tokens) and (
-                i + 1 in chosen.used or tokens[i + 1].slot not in ("", "span")
-            )  # `daily` of `daily breaker`
+            after = tokens[i + 1].slot if i + 1 < len(tokens) else ""
+            follows = i + 1 in chosen.used or after not in ("", "span")  # `daily` of `daily breaker`
             narrows = any(c.isdigit() for c in token.word) or (token.stem,) in nouns or token.word in ("win", "won", "sharpe")
             heads = not narrows and token.word not in LOOSE and _heads(tokens, i, chosen, first=content == 1)
             narrowing = token.word not in LOOSE and _narrowing(tokens, i, chosen)
@@ -141,6 +131,16 @@ def _with_next(tokens: Sequence[Token], i: int) -> Token:
     """A word that denies with what it denies: `no trail`."""
     after = next((t for t in tokens[i + 1 : i + 3] if t.word not in STOP), None)
     return tokens[i] if after is None else tokens[i]._replace(stop=after.stop)
+
+
+def _is_measure(tokens: Sequence[Token], i: int, chosen: Chosen, *, known: bool) -> bool:
+    """Whether a word asks for a figure that only some entries have: `how far`, `would`, `longest`, `share`."""
+    word, entry, text = tokens[i].word, chosen.entry, [t.word for t in tokens]
+    if i and text[i - 1] == "how" and word in _HOW:
+        return not {stem(w) for w in _HOW[word]} & words_of(entry.tool.name, entry.asked.about)
+    if word == "would":
+        return "you" not in text  # what would have been is no state of the desk
+    return "streak" not in text and word in (*_MOST, *_MEASURES) and (word in _MOST[:2] or not known)
 
 
 def _narrowing(tokens: Sequence[Token], i: int, chosen: Chosen) -> bool:

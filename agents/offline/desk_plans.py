@@ -1,0 +1,58 @@
+"""What the desk and its sleeves are now, with what no tool shows named first. Called by plans.py."""
+
+import re
+from typing import Any
+
+from agents.offline.calls import once
+from agents.offline.fill import arguments
+from agents.offline.steps import Plan, PlannedCall, Question, drafted, result_text
+from agents.offline.words import PATTERNS
+from tools.common import render
+from tools.common.contract import Table
+
+
+def sleeves(q: Question) -> Plan:
+    """The sleeves, or one: how it stands; asked for settings, its parameters first."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    call = PlannedCall("sleeves", arguments(q, q.entry.tool))
+    (result,) = yield [call]
+    draft, text = drafted([call], [result]), q.slots.text
+    if result.data.get("sleeves") and _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text):
+        return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
+    if re.search(r"\bhow (?:far|close|near)\b|\bdistance\b", text):
+        return draft._replace(text=f"No tool gives the distance to a stop; its level is below.\n\n{draft.text}")
+    if re.search(r"\b(?:targets?|entry|entered|opened|how long|since when)\b", text):
+        return draft._replace(
+            text=f"No tool shows a position's target, entry price or time of entry. How it stands:\n\n{draft.text}"
+        )
+    return draft
+
+
+_SETTING = PATTERNS["plans.setting"]
+_SET = PATTERNS["plans.set"]
+
+
+def _settings(q: Question, listed: Any) -> str:
+    """The parameters of sleeves as a table, those that the sentence speaks of alone."""
+    asked = set(_SET.findall(q.slots.text))
+    keys = list(dict.fromkeys(key for sleeve in listed for key in sleeve["params"]))
+    keys = [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
+    rows = tuple(
+        (key, *("-" if (value := sleeve["params"].get(key)) is None else str(value) for sleeve in listed)) for key in keys
+    )
+    return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
+
+
+def desk(q: Question) -> Plan:
+    """The desk now; asked for the loss of a day, today's P&L and that limit, which the desk's own figures leave out."""
+    if re.search(r"\b(?:my|wall) clock\b|\bbehind\b", q.slots.text):
+        draft = yield from once(q)
+        note = "The desk's time is that of its last bar, of recorded days; no tool says how far that is from your clock."
+        return draft._replace(text=f"{note}\n\n{draft.text}")
+    if not re.search(r"\b(?:daily|day|today)(?:'s)? loss\b|\bloss (?:of the day|today|limit)\b|\bdaily limit\b", q.slots.text):
+        return (yield from once(q))
+    calls = [PlannedCall("pnl", {"unit": "day", "limit": 1}), PlannedCall("define", {"word": "day_loss_frac_max"})]
+    results = yield calls
+    first = "No tool gives the distance to a sleeve's daily loss limit as a figure. It is made of today's P&L and the limit."
+    draft = drafted(calls, results)
+    return draft._replace(text=f"{first}\n\n{draft.text}")

@@ -1,0 +1,206 @@
+"""How a short sentence goes on with the question before: what it replaces, what is carried over, what cannot be. Called by
+understand.py and model.py.
+
+`and ETH?`, `and the week before`, `1.5 atr` replace slots of the question before; `only the shorts`, `slippage on them?` take its
+window, sleeve and side. What the other tool cannot take is named and asked back about: its default would be another question.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from agents.offline import slots as reading
+from agents.offline import unused
+from agents.offline.choose import Chosen, tokens_of
+from agents.offline.dates import TimeSpan
+from agents.offline.entries import AskedEntry
+from agents.offline.slots import Slots, read_slots
+from agents.offline.tables import ranks
+from agents.offline.words import MARKER, PATTERNS, STOP, WEAK, Words
+from tools.common.contract import Effect
+
+_EARLIER, _LEAD = PATTERNS["focus.earlier"], PATTERNS["focus.lead"]
+_BACK_AT, _EXPLETIVE = PATTERNS["focus.back_at"], PATTERNS["focus.expletive"]
+_NARROW = ("long", "longs", "short", "shorts", "atr", "sleeve", "sleeves", "period")
+_UP, _DOWN = re.compile(r"\b(?:up|rises?|rall(?:y|ies)|gains?|jumps?)\b"), re.compile(r"\b(?:down|falls?|drops?|crash\w*)\b")
+_NUMBER = re.compile(r"(?<![\w.-])\d{3,}(?:\.\d+)?\b")
+
+
+def goes_on(slots: Slots, older: Slots | None = None) -> bool:
+    """Whether a sentence names nothing but slots, so that it can only go on with the one before."""
+    lead = re.match(r"(?:hm+|no|ok|and|well|so|, )* ?(?:make (?:it|that|this)|set it to|try)\b", slots.text)
+    bare = [t for t in tokens_of(slots) if t.start >= (lead.end() if lead else 0)]
+    bare = [t for t in bare if not t.slot and t.word not in STOP | WEAK | MARKER and t.word not in _NARROW]
+    if _EARLIER.search(slots.text) and len(bare) <= 2:
+        return True
+    if older is not None and older.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)) and len(bare) <= 1:
+        return True
+    if re.match(r"(?:do|did|does|have|has) (?:we|you|i|they)\b", slots.text) and not points_back(slots):
+        return False  # a question of its own, however common its words
+    named = any(name not in ("strategies", "everything") for name in slots.places) or slots.side
+    new = slots.strategies and (slots.symbols or slots.timeframe) and not leads(slots)
+    return bool(named) and not bare and not new
+
+
+def leads(slots: Slots) -> bool:
+    """Whether a sentence begins as one that goes on: `and`, `only`, `what about`."""
+    return bool(_LEAD.match(slots.text))
+
+
+def points_back(slots: Slots) -> bool:
+    """Whether a word of the sentence is something that stands above: `it`, `them`, `that day`, `of the two`."""
+    return bool(_BACK_AT.search(_EXPLETIVE.sub("", slots.text)))
+
+
+def of_it(slots: Slots) -> bool:
+    """Whether a sentence speaks of one thing as a whole: `break it down by weekday` is the run, not its stopped trades."""
+    return bool(re.search(r"\bits?\b", slots.text))
+
+
+def bound(slots: Slots) -> bool:
+    """Whether a sentence can only be read with the one before it."""
+    return leads(slots) or points_back(slots)
+
+
+def looks_back(slots: Slots) -> bool:
+    """Whether a sentence of its own may speak of what stands before it: `show them`, `which one tripped then`, `fees?`."""
+    short = len(tokens_of(slots)) <= 3 and not re.search(r"\b(?:desk|we|our|all|any|every\w*|positions?)\b", slots.text)
+    return short or bound(slots)
+
+
+NAMES = frozenset(
+    ("side", "sleeves", "symbols", "span", "count", "which", "everything")
+)  # what narrows, and is no question alone
+RUNS = ("backtest", "compare", "run", "round_trip", "leaks")
+_FAMILIES = {"figures": ("pnl", "performance", "trips", "attribution"), "runs": RUNS}
+
+
+def family(tool: str) -> str:
+    """The kind of answer that a tool gives: figures of the desk, runs, or a kind of its own."""
+    return next((name for name, tools in _FAMILIES.items() if tool in tools), tool)
+
+
+def the_other(slots: Slots, older: Slots, words: Words) -> list[str]:
+    """The sleeves that `the other one` may mean after a question about one; none for any other sentence."""
+    if not re.search(r"\b(?:the )?other (?:one|ones|sleeve|bot|coin|two)\b", slots.text) or len(older.sleeves) != 1:
+        return []
+    return [sleeve.name for sleeve in words.sleeves if sleeve.name not in older.sleeves]
+
+
+def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
+    """`older`'s slots with those that the new sentence replaces; `the week before` moves its window back."""
+    merged = _with_number(slots, older, words).over(older)
+    found = _EARLIER.search(slots.text)
+    if found and words.desk_ms is not None:
+        merged = replace(merged, span=_earlier(next((g for g in found.groups() if g), None), older.span, words.desk_ms))
+    if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
+        merged = replace(merged, percent=abs(older.percent) * (1 if _UP.search(slots.text) else -1))
+    if slots.outcome and merged.which:  # `the three best of ETH`, `losers`
+        merged = replace(merged, which="worst" if slots.outcome == "losers" else "best", outcome=None)
+        slots = replace(slots, which=merged.which)
+    if slots.by:  # a split instead of the worst, or the worst instead of a split
+        merged = replace(merged, which=slots.which, count=slots.count)
+    else:
+        split = merged.by if not slots.which or ranks(older.text) else ()  # `which coin made the most`, `and the least?`
+        merged = replace(merged, which=slots.which or older.which, by=split)
+    text, bound = older.text, PATTERNS["slots.beyond"]
+    if (old := bound.search(text)) and (slots.symbols or bound.search(slots.text)):  # `below 80000`, `and sol below 120`
+        new = bound.search(slots.text)  # another instrument has no level until one is named
+        text = text.replace(old[0], new[0] if new else "")
+    number = _NUMBER.search(text) if slots.unclear and not bound.search(slots.text) else None
+    if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
+        text = text.replace(number[0], slots.unclear[0])
+    return replace(merged, text=text, places={**older.places})
+
+
+def with_percent(slots: Slots, before: float | None) -> Slots:
+    """`and 20` after a move of a price: the number is a move in the same direction."""
+    number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
+    if number is None or slots.percent or not before:
+        return slots
+    places = {name: found for name, found in slots.places.items() if name != "unclear"} | {"percent": slots.places["unclear"]}
+    move = float(number[0].rstrip("% ")) / 100
+    return replace(slots, percent=move if before > 0 else -move, unclear=(), places=places)
+
+
+def moves_back(slots: Slots) -> bool:
+    """`and the night before`."""
+    return bool(_EARLIER.search(slots.text))
+
+
+_SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}
+
+
+def _earlier(unit: str | None, span: TimeSpan, desk_ms: int) -> TimeSpan:
+    """The window before: as long as the unit says, or moved back by it where it is shorter; without a unit as long as it was."""
+    now = datetime.fromtimestamp(desk_ms / 1000, UTC)
+    start, end = _time(span.start or span.at) or now, _time(span.end) or (now if unit in ("night", "hour") else None)
+    size = timedelta(days=_SIZES[unit]) if unit else (end - start) if end else timedelta(days=7)
+    until = end - size if end and end - start < size else start
+    return TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), until.strftime("%Y-%m-%dT%H:%M"))
+
+
+def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
+    """A number alone takes the parameter of the question before: the only one with its unit, or the one its words name."""
+    if len(slots.unclear) != 1 or not (found := re.match(r"([-+]?\d+(?:\.\d+)?)", slots.unclear[0])):
+        return slots
+    value = float(found[1])
+    number = int(value) if value.is_integer() and "." not in found[1] else value
+    said = next((unit for unit in ("atr", "bar", "%", "percent") if unit in slots.unclear[0]), "")
+    unit = {"atr": "_atr", "bar": "_bars", "%": "_frac", "percent": "_frac"}.get(said, "")
+    number = round(value / 100, 12) if unit == "_frac" else number
+    keys = {key for variant in (older.common, *older.variants) for key in variant if key.endswith(unit)}
+    if len(keys) == 1:
+        return replace(slots, common={keys.pop(): number}, unclear=())
+    both = read_slots(f"{older.text.rstrip('.?! ')} to {slots.unclear[0]}", words)
+    return replace(slots, common=both.common, unclear=()) if both.common and not both.unclear else slots
+
+
+def _time(text: str | None) -> datetime | None:
+    for form in ("%Y-%m-%dT%H:%M", "%Y-%m-%d"):
+        try:
+            return datetime.strptime(text or "", form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None
+
+
+CARRIED: Mapping[str, tuple[str, ...]] = {
+    "span": ("since", "start", "at", "unit"),
+    "sleeves": ("sleeve",),
+    "side": ("side",),
+    "outcome": ("outcome",),
+}
+
+
+def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Slots, tuple[str, ...]]:
+    """The slots with what the question before was narrowed to, where they name nothing in its place; and what cannot be taken."""
+    entry, of_run = chosen.entry, of.tool.name in RUNS
+    if of_run and (entry.takes("subject") or entry.takes("run_id")) and not read.sleeves:
+        return read, ()
+    if of_run and not any(map(entry.takes, ("strategy", "changes", "evidence", "word", "about", "query"))):
+        return read, ("the run above",) if points_back(read) else ()
+    more: dict[str, Any] = {}
+    lost: list[str] = []
+    for name, fields in CARRIED.items():
+        if name != "sleeves" and of.proposes and not entry.proposes:
+            continue  # the window of its evidence, or the end of a pause
+        value = getattr(old, name)
+        if (
+            not reading.given(value)
+            or reading.given(getattr(read, name))
+            or (name == "sleeves" and (read.symbols or read.everything))
+        ):
+            continue
+        hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
+        if (any(map(entry.takes, fields)) and not hours) or (name == "sleeves" and entry.tool.name == "attribution"):
+            more[name] = value
+        elif entry.tool.effect is Effect.READ and not unused.free(entry.tool.name):
+            lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
+    splits = bool(old.by) or (of.asked.want == "split" and of.asked.about == "sleeve")
+    near = family(entry.tool.name) == "figures" or leads(read)
+    if splits and near and entry.tool.effect is Effect.READ and not entry.takes("by") and entry.asked.want != "split":
+        lost.append(f"by {' and '.join(old.by or ('sleeve',))}")
+    return replace(read, **more), tuple(lost)
