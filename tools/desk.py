@@ -180,9 +180,8 @@ def entries(sleeve: Mapping[str, Any]) -> str:
     asked_as(
         "sleeve: show",
         "position; open position; open trade; holding; long or short; long; short; flat; in the market; stop; stops; "
-        "protective; protective "
-        "level; target; book; quantity; position size; size; stop distance; distance to stop; distance; hold; pyramid; layers; "
-        "nearest; protected; trades open; open trades; positions open; take profit",
+        "protective; protective level; target; book; quantity; position size; size; stop distance; distance to stop; distance; "
+        "hold; pyramid; layers; nearest; protected; trades open; open trades; positions open; take profit",
         "hold; holding; have; open; protect",
         "what positions are open?; are we long or short BTC right now?; what are we holding; are we in the market?; where are "
         "the stops; how big is the BTC position; which sleeves are open; is the BTC sleeve long?; what do we hold right now?; "
