@@ -7,7 +7,7 @@ ask about the proposal or the alert just shown; `why?` is the last event or refu
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from agents.offline.choose import tokens_of
@@ -260,10 +260,14 @@ def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan |
     if last is None or last.name != "pnl" or last.table is None or not (ranks(older.text) or older.which in ("worst", "best")):
         return None
     found = extreme_row(last.table, facts, older.text, older.which)
-    if found is None or (at := number_of(last.table.rows[found][0], facts)) is None:
+    if found is None:
+        return None
+    at = number_of(last.table.rows[found][0], facts)
+    day = re.match(r"\d{4}-\d\d-\d\d", str(last.table.rows[found][0]) if at is None else utc(int(at)))
+    if day is None:
         return None
     size = {"week": 7, "month": 31}.get(str(last.args.get("unit", "day")), 1)
-    first = datetime.fromtimestamp(at / 1000, UTC)
+    first = datetime.fromisoformat(day[0])
     end = (first + timedelta(days=size)).replace(day=1) if size == 31 else first + timedelta(days=size)
     return TimeSpan(f"{first:%Y-%m-%d}", f"{end:%Y-%m-%d}")
 

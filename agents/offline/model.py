@@ -141,8 +141,7 @@ def plan_of_part(part: Part, q: Question) -> Plan:
     if entry.proposes and entry.tool.name != "note" and QUESTION.match(q.slots.text):
         return answered(only_asked(q))
     left = unused.unused_of(part.chosen, part.slots) if part.own is None else unused.narrowing_of(part.chosen, part.own)
-    weak = left.unknown and not (part.chosen.noun and part.chosen.telling) and not left.turns
-    if (left.unknown >= 2 and left.unknown * 2 > left.content) or weak:
+    if left.unknown >= 2 and left.unknown * 2 > left.content:
         return nothing(not_understood(part, q.tools), asked_back=True)
     other = ALIKE.get(entry.tool.name) if q.slots.common or q.slots.factor or not BETTER.search(q.slots.text) else None
     if entry.tool.name not in q.tools and other not in q.tools:

@@ -11,6 +11,7 @@ from typing import Any
 from agents.offline import desk_plans, run_plans
 from agents.offline.calls import ask_for, made, once
 from agents.offline.changes import propose
+from agents.offline.choose import DEFINES
 from agents.offline.dates import read_span, two_periods
 from agents.offline.fill import EXTREMES, arguments, free_words
 from agents.offline.steps import (
@@ -271,7 +272,8 @@ def define(q: Question) -> Plan:
     )
     if not words:
         return asks_back(ask_for(q, "word"))
-    return (yield from made([PlannedCall("define", {"word": word}) for word in words[:3]]))
+    draft = yield from made([PlannedCall("define", {"word": word}) for word in words[:3]])
+    return draft._replace(unused=tuple(words_left(q.slots)) if q.slots.keys and not DEFINES.search(q.slots.text) else ())
 
 
 def proposals(q: Question) -> Plan:

@@ -194,7 +194,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return frame._replace(text=text, own=slots.Slots(), aside=True)  # the figures of all that was compared, not of one
     near = (chosen, *(other for other in ranked[:3] if other is not chosen))
     left = unused.unused_of(chosen, read)
-    if left.unknown and not chosen.noun and not left.turns:  # a verb that many things do, of something unknown
+    if left.unknown and not (chosen.noun and chosen.telling) and not left.turns:  # what many things do, of something unknown
         return Part(text, read, near=near) if frame is None or earlier else _unread(text, read, frame, near)
     part = Part(text, read, chosen=chosen, near=near, frame=frame)
     if frame is not None and follow.points_back(read) and (span := focus.row_span(frame.slots, past, thread.facts)):
