@@ -179,7 +179,8 @@ def thing_call(slots: Slots, past: Sequence[PastTurn]) -> PlannedCall | None:
     if run and re.search(r"\bwhy\b.*\b(?:los[et]\w*|money|bad|down|negative|poor\w*|little|much)\b", slots.text):
         return PlannedCall("trips", {"subject": str(run)})
     life = _LIFE.search(slots.text) and not re.search(r"\bwe\b", slots.text)
-    about_figures = (life or {t.word for t in tokens_of(slots)} & FIGURE_WORDS) and not _OF_THE_DESK.search(slots.text)
+    figures = {t.word for t in tokens_of(slots)} & FIGURE_WORDS and not _OF_THE_DESK.search(slots.text)
+    about_figures = life or figures
     if run and last.name in ("backtest", "run") and shown and about_figures and (life or not re.search(r"\bwhy\b", slots.text)):
         return PlannedCall("run", {"run_id": str(run)})
     proposals = [i for i in last.evidence if re.match(r"prop-|\d{8}-", i)]

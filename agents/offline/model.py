@@ -145,7 +145,8 @@ def plan_of_part(part: Part, q: Question) -> Plan:
         return nothing(not_understood(part, q.tools), asked_back=True)
     other = ALIKE.get(entry.tool.name) if q.slots.common or q.slots.factor or not BETTER.search(q.slots.text) else None
     if entry.tool.name not in q.tools and other not in q.tools:
-        return nothing(owner_sentence(part, q))
+        unsure = left.turns and not part.chosen.noun
+        return nothing(not_understood(part, q.tools), asked_back=True) if unsure else nothing(owner_sentence(part, q))
     idle = WANTS["change"].match(q.slots.text) and entry.asked.want not in ("change", "compute", "compare")
     first = next((stem(word) for word in WORD.findall(q.slots.text)), "")
     if idle and first not in entry.nouns and not re.match(r"i want|leave|alert", q.slots.text):  # this only looks

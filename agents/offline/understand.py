@@ -29,6 +29,12 @@ PAST_MAX = 8  # turns before that a question is read against
 ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_config"}  # one wish, a tool for each role
 
 
+UNBOUND = (
+    "I cannot tell what this goes on with: nothing was looked up for the question before. "
+    "Name what it is about, such as a run by its id, a sleeve, an alert, and the window."
+)
+
+
 class ThreadSoFar(NamedTuple):
     """What a sentence is read against: the desk's words, the turns before, their facts, the role's tools (None: all)."""
 
@@ -179,8 +185,15 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     fragment = read.sleeves and not unused.words_left(read)
     if (not ranked or ranked[0].score < LEAST) and read.sleeves and not unused.words_left(read):  # `sol`, `eth today`
         ranked = [entry_of("journal_search" if read.span.start or read.span.at else "sleeves")]
-    if past and frame is None and not earlier and (follow.points_back(read) or (fragment and not past[-1].results)):
-        return Part(text, read, near=tuple(ranked[:2]))  # what it goes on with was not understood
+    if (
+        past
+        and past[-1].asked
+        and frame is None
+        and not earlier
+        and not past[-1].results
+        and (follow.points_back(read) or fragment)
+    ):
+        return Part(text, read, call=asks_back(UNBOUND))
     if (not ranked or ranked[0].score < LEAST) and (only := _only_reading(ranked, read)):
         ranked = [only]
     if not ranked or ranked[0].score < LEAST:
