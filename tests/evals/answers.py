@@ -178,6 +178,9 @@ def parsed(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--only", default="", help="threads, as own:12,shared:3")
     parser.add_argument("--home", type=Path, default=None, help="keep the furnished desk here and use it again")
     parser.add_argument("--beside", type=Path, default=BESIDE, help="the folder with data/ and cases/questions.toml")
+    parser.add_argument(
+        "--unjudged", action="store_true", help="also questions_other.toml and questions_follow.toml: no verdicts"
+    )
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "nightdesk-answers.md")
     return parser.parse_args(words)
 
@@ -196,7 +199,9 @@ def main(words: list[str]) -> int:
         noted = desk / FURNISHED
         now_ms = json.loads(noted.read_text(encoding="utf-8"))["now_ms"] if noted.exists() else furnish(desk)
         texts, tables = [], []
-        for name, path in (("own", verdicts.OWN), ("shared", wish.beside / "cases" / "questions.toml")):
+        sets = {"own": verdicts.OWN, "shared": wish.beside / "cases" / "questions.toml"}
+        sets |= {name: verdicts.HERE / f"questions_{name}.toml" for name in ("other", "follow") if wish.unjudged}
+        for name, path in sets.items():
             if not path.exists():
                 tables.append(f"{name}: skipped, {path.name} is not on this machine")
                 continue
