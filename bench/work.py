@@ -68,10 +68,20 @@ def frame(columns: np.ndarray) -> Any:
 
 def average(values: np.ndarray, count: int) -> np.ndarray:
     """SMA from sums of whole ticks, so that two equal averages compare equal."""
-    sums = np.cumsum(np.insert(np.rint(values / TICK), 0, 0.0))
+    tick = grid_of(values)
+    sums = np.cumsum(np.insert(np.rint(values / tick), 0, 0.0))
     out = np.full(len(values), np.nan)
-    out[count - 1 :] = (sums[count:] - sums[:-count]) / count * TICK
+    out[count - 1 :] = (sums[count:] - sums[:-count]) / count * tick
     return out
+
+
+def grid_of(values: np.ndarray) -> float:
+    """The power of ten that all prices are multiples of, at most 8 decimals: a recorded coin may cost less than TICK."""
+    for decimals in range(9):
+        scaled = values * 10.0**decimals
+        if np.abs(scaled - np.rint(scaled)).max() < 1e-4:
+            return 10.0**-decimals
+    return 1e-8
 
 
 def crosses(fast: np.ndarray, slow: np.ndarray) -> np.ndarray:
