@@ -48,7 +48,9 @@ class TripsArgs(Args):
     best: int | None = Field(None, ge=1, le=20)
     sleeve: str | None = Field(None, max_length=60)
     side: Literal["long", "short"] | None = None
-    exit: Literal["stop", "target", "trail", "fade", "halt", "signal", "time", "adopted", "liquidation", "open"] | None = None
+    exit: (
+        Literal["stop", "target", "trail", "fade", "halt", "signal", "time", "reversal", "adopted", "liquidation", "open"] | None
+    ) = None
     outcome: Literal["winners", "losers"] | None = None
     since: str | None = Field(None, max_length=40)
     until: str | None = Field(None, max_length=40)

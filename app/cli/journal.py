@@ -230,24 +230,30 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
     if bar is None:
         raise BadInput(f"no bar of {sleeve} has closed at or after {utc(when_ms)}", "see nightdesk journal tail --bars")
     here = [e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms) if e.body.get("sleeve") == sleeve]
-    decision = next((e for e in here if e.kind == "decision"), None)
+    decisions = [e for e in here if e.kind == "decision"]
     side, strength, silent = signal_in(bar.body, sleeve)
     found = {"sleeve": sleeve, "close_ms": bar.t_event_ms, "bar": bar.id, "signal": {"side": side, "strength": strength}}
     if silent:
         found["silent"] = silent
     found["events"] = [event_json(e) for e in here]
-    if decision is None:
+    if not decisions:
         mark = next((e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms, {"mark"}) if sleeve in e.body["sleeves"]), None)
         if mark is None:
             raise BadInput(f"the mark of {bar.id} is missing", "nightdesk journal verify")
         body = mark.body["sleeves"][sleeve]
         began = decision_at(path, sleeve, body["guard"]["refused_ms"])
         return found | {"text": quiet_mark(body, side), "sized_at": began}
-    refused = decision.body.get("refused_by")
-    if not refused:
-        why = f" by {ended}" if (ended := decision.body.get("cancelled_by")) else ""
-        return found | {"text": f"{decision.body['action']}{why}; {decision.body['signal']} signal"}
-    return found | {"text": f"no trade: refused by {refused}", "sized_at": None}
+    said, refused = "; ".join(map(decision_text, decisions)), any(e.body.get("refused_by") for e in decisions)
+    return found | {"text": said} | ({"sized_at": None} if refused else {})
+
+
+def decision_text(event: Any) -> str:
+    """What a close decided, in a few words; a reversal decides twice."""
+    body = event.body
+    if body.get("refused_by"):
+        return f"no trade: refused by {body['refused_by']}"
+    why = f" by {ended}" if (ended := body.get("cancelled_by")) else ""
+    return f"{body['action']}{why}; {body['signal']} signal"
 
 
 def decision_at(path: Path, sleeve: str, close_ms: int | None) -> dict[str, Any] | None:
@@ -257,4 +263,4 @@ def decision_at(path: Path, sleeve: str, close_ms: int | None) -> dict[str, Any]
     if close_ms is None:
         return None
     at = [e for e in between(path, close_ms - 1, close_ms, {"decision"}) if e.body.get("sleeve") == sleeve]
-    return event_json(at[0]) if at else None
+    return event_json(at[-1]) if at else None  # the exit of a reversal comes before its refused entry

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from engine.core.state import ACTIONS, EXIT, EXIT_SLOT, SLOTS
+
 LIFE_MAX = 8  # events of the order behind a fill
 CAUSES_MAX = 20
 FOLLOWED_MAX = 500  # later events searched for consequences
@@ -47,6 +49,8 @@ def decided_by(path: Path, event: Any) -> list[Any]:
     decisions = [e for e in earlier if e.kind == "decision" and e.body.get("sleeve") == sleeve]
     if decided_ms is not None:
         decisions = [e for e in decisions if e.t_event_ms == decided_ms]
+    elif event.body.get("slot") == SLOTS[EXIT_SLOT]:  # a reversal has ordered its entry since
+        decisions = [e for e in decisions if e.body["action"] == ACTIONS[EXIT]]
     return [*decisions[-1:], *life[:1], *life[1:][-LIFE_MAX:]]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from engine.book.snapshot import GREW, as_json, restored
-from engine.core.state import Signal
+from engine.core.state import LEAVE_LONG, LEAVE_SHORT, Signal
 
 NAN = math.nan
 NO_SIGNAL = Signal(0, NAN, NAN, NAN, NAN, NAN, 0.0, 0, 1)  # nothing can be computed: no entry, exits go on
@@ -27,6 +27,13 @@ def as_written(signal: Signal) -> list[Any]:
     while said > GREW[Signal] and signal[said - 1] == Signal._field_defaults[Signal._fields[said - 1]]:
         said -= 1
     return cast("list[Any]", as_json(signal[:said]))
+
+
+def leaving_only(signal: Signal, side: int) -> Signal:
+    """A reversal of a position on `side` as an exit alone: a version that waits for a flat sleeve governs its next entry."""
+    if signal.reverse == 0 or signal.side * side >= 0:
+        return signal
+    return signal._replace(reverse=0, leave=signal.leave | (LEAVE_LONG if side > 0 else LEAVE_SHORT))
 
 
 def signal_of(written: Any) -> Signal:

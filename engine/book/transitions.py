@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.book import events
 from engine.book.adoption import on_adopt
-from engine.book.bar_signals import NO_SIGNAL, signal_of
+from engine.book.bar_signals import NO_SIGNAL, leaving_only, signal_of
 from engine.book.bodies import RESTING, finite
 from engine.book.book import Book, Spec, flat, paused_at, stage_of
 from engine.book.executions import Led, on_fill, on_funding_bill, on_health, on_order, on_reconcile
@@ -262,6 +262,9 @@ def run_phases(
     turning = adopt_waiting(book)  # what the bar has left flat decides by the version that waited, not one entry later
     for s in turning:
         m.rules[s], signals[s] = book.specs[s].rules, later(s)
+    for s, waits in enumerate(book.waiting):
+        if waits is not None:
+            signals[s] = leaving_only(signals[s], book.sleeves[s].position.side)
     book.desk, n = decide_all(m, signals, book.desk, book.limits, n, 0, awake)
     assert n <= len(found), "more rows than a bar can have"  # noqa: S101 - a lost row must halt
     return found[:n], turning

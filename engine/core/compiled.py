@@ -218,6 +218,7 @@ def load_overload(items, i, kind):  # type: ignore[no-untyped-def]  # noqa: ARG0
             np.int64(items[13][i]),
             np.int64(items[14][i]),
             items[15][i],
+            np.int64(items[16][i]),
         )
     return lambda items, i, kind: load_record(items, i, kind)  # noqa: PLW0108 - numba wants a Python function
 

@@ -13,6 +13,7 @@ Called once a bar by book/transitions.py (lists, plain Python) and in a loop by 
 from math import isnan
 from typing import Any
 
+from .exits import turns
 from .guardrails import NOTHING_AROUND, Around, count_order, exposure, held_side, roll_day, watch_desk, watch_sleeve
 from .ledger import on_mark, open_lots, valued
 from .memory import Memory, emit, keep_mark, keep_watch, load, store
@@ -22,11 +23,17 @@ from .state import (
     DAY_LOSS,
     DESK_DRAWDOWN,
     DESK_ROW,
+    EXIT,
     FREQUENCY,
     HOLD,
+    NO_ORDER,
+    NO_SIZE,
+    NONE,
     OFF,
     REFUSED,
+    TURNING,
     Bar,
+    Decision,
     Desk,
     Limits,
     Rules,
@@ -109,6 +116,19 @@ def around(m: Memory, rules: Rules, limits: Limits, side: int) -> Around:
     return Around(m.gross[i], m.side[i], m.family[rules.family], square, cross)
 
 
+def around_others(m: Memory, s: int, rules: Rules, limits: Limits, side: int) -> Around:
+    """The same of a sleeve that leaves its position first: what it holds is not there, what others hold on its instrument is."""
+    i, own = rules.instrument, load(m.sleeves, s, Sleeve).ledger.notional
+    gross, held, family = m.gross[i], m.side[i], m.family[rules.family]
+    m.gross[i], m.side[i], m.family[rules.family] = gross - own, 0, family - own
+    for k in range(len(m.sleeves)):
+        if k != s and load(m.rules, k, Rules).instrument == i and held_side(load(m.sleeves, k, Sleeve)) != 0:
+            m.side[i] = held_side(load(m.sleeves, k, Sleeve))
+    seen = around(m, rules, limits, side)
+    m.gross[i], m.side[i], m.family[rules.family] = gross, held, family
+    return seen
+
+
 def squared_exposure(gross: Any, sides: Any, correlations: Any, side: int) -> float:
     """Sum of w_a w_b r_ab over all pairs of instruments: w the exposure with its sign, r the correlation."""
     total, count = 0.0, len(gross)
@@ -120,8 +140,8 @@ def squared_exposure(gross: Any, sides: Any, correlations: Any, side: int) -> fl
 
 
 def signed(gross: Any, sides: Any, a: int, side: int) -> float:
-    """Exposure of an instrument with its sign; what only may still fill counts on the side of the one who asks."""
-    return gross[a] * (sides[a] if sides[a] != 0 else side)  # type: ignore[no-any-return]  # numbers in a list or an array
+    """Exposure of an instrument with its sign; what may only fill, or is turning, counts on the side of who asks."""
+    return gross[a] * (side if sides[a] == 0 or sides[a] == TURNING else sides[a])  # type: ignore[no-any-return]  # a number
 
 
 def joint(correlations: Any, count: int, a: int, b: int, x: float, y: float) -> float:
@@ -138,11 +158,17 @@ def decide(m: Memory, desk: Desk, rules: Rules, limits: Limits, bar: Bar, signal
     The desk and the instrument then carry the new order's exposure. Returns (desk, rows so far).
     """
     before, i = load(m.sleeves, s, Sleeve), rules.instrument
-    sleeve, decision = on_close(before, desk, rules, limits, bar, signal, around(m, rules, limits, signal.side))
+    others = signal.reverse != 0 and turns(before.position, signal)
+    seen = around_others(m, s, rules, limits, signal.side) if others else around(m, rules, limits, signal.side)
+    sleeve, decision = on_close(before, desk, rules, limits, bar, signal, seen)
+    if decision.left != NONE:  # a reversal: the exit has its own row before the entry's
+        exit_ = Decision(EXIT, decision.left, bar.close, 0.0, 0.0, NO_SIZE, 0, NONE)
+        lots = open_lots(before.position) * before.position.side
+        n = emit(m.rows, n, decision_row(s, sleeve._replace(order=NO_ORDER), bar, signal, exit_, lots))
     if decision.log_size != 0 or decision.action not in (HOLD, REFUSED):
         lots = open_lots(before.position) * before.position.side
         n = emit(m.rows, n, decision_row(s, sleeve, bar, signal, decision, lots))
-    quiet = sleeve.order.side == 0 and before.order.side == 0 and decision.action in (HOLD, REFUSED)
+    quiet = sleeve.order.side == 0 and before.order.side == 0 and decision.action in (HOLD, REFUSED) and decision.left == NONE
     if quiet and signal.stop == 0.0 and signal.target == 0.0:  # own levels may have moved its layers
         keep_watch(m.sleeves, s, sleeve)
     else:
@@ -156,7 +182,7 @@ def decide(m: Memory, desk: Desk, rules: Rules, limits: Limits, bar: Bar, signal
         desk = count_order(desk, bar.close_ms, sleeve.order.notional, 1 if before.position.open_layers == 0 else 0)
         m.gross[i] += sleeve.order.notional
         m.family[rules.family] += sleeve.order.notional
-        m.side[i] = sleeve.order.side
+        m.side[i] = held_side(sleeve)
     return desk, n
 
 

@@ -1,5 +1,5 @@
 """The exits, one path for backtest, paper and live (DEFINITIONS D12, D13): protective (stop or trail), target, fade, halt, and
-what a strategy says itself: levels, an exit signal, a time.
+what a strategy says itself: levels, an exit signal, a time, a reversal.
 
 Called by fills.match_exit (what a bar touched) and step.on_close (what the close decides). Each open layer has one protective
 order at the venue; its level is the tighter of its stop and the trail as of the last closed bar, and never moves back. A
@@ -9,6 +9,7 @@ strategy's own levels move these orders and are no exit beside them (docs/decisi
 from math import floor
 
 from .state import (
+    BY_REVERSAL,
     BY_SIGNAL,
     BY_TIME,
     FADE,
@@ -223,15 +224,22 @@ def leaves(side: int, signal: Signal) -> bool:
     return signal.leave & (LEAVE_LONG if side > 0 else LEAVE_SHORT) != 0
 
 
+def turns(position: Position, signal: Signal) -> bool:
+    """True when the strategy wants the other side in the position's place (DEFINITIONS D18: `reverse`)."""
+    return signal.reverse != 0 and signal.side * position.side < 0 and not leaves(signal.side, signal)
+
+
 def timed_out(position: Position, rules: Rules, close_ms: int) -> bool:
     """True when the position has seen as many closes as it was to be held for; the bar of its entry is the first."""
     return position.hold > 0 and close_ms - position.opened_ms >= (position.hold - 1) * rules.bar_ms
 
 
 def decided(position: Position, rules: Rules, bar: Bar, signal: Signal) -> int:
-    """Why this close leaves the position at the next open: BY_SIGNAL, BY_TIME, FADE, or NONE."""
+    """Why this close leaves the position at the next open: BY_SIGNAL, BY_REVERSAL, BY_TIME, FADE, or NONE."""
     if leaves(position.side, signal) or passed(position, rules, bar.close, bar.close, signal):
         return BY_SIGNAL
+    if turns(position, signal):
+        return BY_REVERSAL
     if timed_out(position, rules, bar.close_ms):
         return BY_TIME
     return FADE if faded(position, rules, signal) else NONE

@@ -39,6 +39,7 @@ from .state import (
     R_UNKNOWN,
     R_VOLUME,
     R_WINDOW,
+    TURNING,
     Desk,
     Guard,
     Ledger,
@@ -58,7 +59,7 @@ class Around(NamedTuple):
     """What the desk's caps see around a sleeve: exposure of all sleeves, orders that may still fill included."""
 
     gross: float  # on its instrument
-    side: int  # there
+    side: int  # there; TURNING: nothing enters
     family: float  # of its strategy
     square: float  # the desk's correlated exposure, squared
     cross: float  # what one unit of money on the signal's side adds to it, halved (`correlated`)
@@ -161,7 +162,7 @@ def review(
         return R_UNKNOWN
     if not sleeve.position.open_layers < rules.layers_max:
         return R_LAYERS
-    if not side * around.side >= 0:
+    if around.side == TURNING or not side * around.side >= 0:
         return R_OPPOSITE
     if not (side > 0 or rules.shorts != 0):
         return R_SHORT
@@ -210,8 +211,15 @@ def exposure(sleeve: Sleeve) -> float:
 
 
 def held_side(sleeve: Sleeve) -> int:
-    """The side a sleeve holds or is about to hold."""
-    return sleeve.position.side if sleeve.position.open_layers > 0 else sleeve.order.side
+    """The side a sleeve holds or is about to hold; TURNING while it holds one and has ordered the other."""
+    if sleeve.position.open_layers == 0:
+        return sleeve.order.side
+    return TURNING if is_turning(sleeve) else sleeve.position.side
+
+
+def is_turning(sleeve: Sleeve) -> bool:
+    """True between the close of a reversal and the last fill of its exit: the entry order waits until the other side is left."""
+    return sleeve.order.side * sleeve.position.side < 0
 
 
 def roll_day(guard: Guard, ledger: Ledger, close_ms: int) -> Guard:

@@ -61,9 +61,9 @@ ROW_VIEW = np.dtype(
 )
 FLOAT = numba.float64
 SIGNAL_KINDS = (
-    numba.int8, *[FLOAT] * 6, numba.int8, numba.int64, *[FLOAT] * 4, numba.int8, numba.int64, FLOAT,
+    numba.int8, *[FLOAT] * 6, numba.int8, numba.int64, *[FLOAT] * 4, numba.int8, numba.int64, FLOAT, numba.int8,
 )  # fmt: skip  # Signal's fields, as signal_columns has them
-OWN_EXITS = slice(Signal._fields.index("stop"), Signal._fields.index("leave") + 1)  # what may act at any close of a position
+OWN_EXITS = [Signal._fields.index(name) for name in ("stop", "target", "leave", "reverse")]  # may act at a close of a position
 ROWS_GUESS = 1  # rows a bar and sleeve that memory is asked for first; untouched pages cost nothing
 
 
@@ -186,7 +186,7 @@ def signal_columns(signals: Sequence[Any]) -> tuple[np.ndarray, ...]:
 
 def guided(signals: tuple[np.ndarray, ...], count: int) -> np.ndarray:
     """1 for each of `count` sleeves whose strategy says levels or exits at some bar, which a sleeve must not sleep through."""
-    columns = [column[:count] if column.strides == (0,) else column for column in signals[OWN_EXITS]]
+    columns = [column[:count] if column.strides == (0,) else column for column in (signals[k] for k in OWN_EXITS)]
     return np.array([any((column[s::count] != 0).any() for column in columns) for s in range(count)], np.int64)
 
 

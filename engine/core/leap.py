@@ -15,7 +15,7 @@ happen within the extremes of the block, nothing happens at any of its bars.
 from typing import Any
 
 from .desk import decide_all, settle_and_mark
-from .exits import clear_of, faded, follow, leaves, passed, timed_out, would_move
+from .exits import clear_of, faded, follow, leaves, passed, timed_out, turns, would_move
 from .guardrails import barred, exposure, watch_desk, watch_sleeve
 from .ledger import on_mark
 from .liquidation import clear_of_liquidation, liquidation_level
@@ -241,7 +241,7 @@ def decides(position: Position, rules: Rules, span: Bar, signal: Signal) -> bool
     """True when a close of `span` may act on the signal: leave, move a level, or add a layer."""
     best = span if position.side > 0 else span._replace(close=span.open)
     worst = span.open if position.side > 0 else span.close
-    own = passed(position, rules, worst, best.close, signal) or would_move(position, rules, signal)
+    own = passed(position, rules, worst, best.close, signal) or would_move(position, rules, signal) or turns(position, signal)
     return own or leaves(position.side, signal) or faded(position, rules, signal) or wants(position, rules, best, signal)
 
 

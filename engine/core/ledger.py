@@ -5,12 +5,13 @@ is realised, equity adds the open positions at the last mark; a round trip's P&L
 """
 
 from .exits import stop_level, target_level, trailed
-from .guardrails import count_opened, count_trip
+from .guardrails import count_opened, count_trip, is_turning
 from .state import (
     ADOPTED,
     ENTRY,
     FLAT,
     LAYERS,
+    LIQUIDATION,
     NO_LAYER,
     NO_ORDER,
     NONE,
@@ -140,7 +141,8 @@ def apply_entry(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
 
 def apply_exit(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
     """A fill that reduces layer `fill.layer`. The rest of a target rests on, of what a person adopted it stays; the rest of any
-    other exit leaves at the next open, by the order that filled in part. The last one closes the round trip.
+    other exit leaves at the next open, by the order that filled in part. The last one closes the round trip; the entry of a
+    reversal waits for it, and goes on unless the trip's loss pauses the entries.
     """
     position, k = sleeve.position, fill.layer
     layer, side, units = position.layers[k], position.side, fill.lots * rules.lot_size
@@ -162,7 +164,9 @@ def apply_exit(sleeve: Sleeve, rules: Rules, fill: Fill) -> Sleeve:
     r = pnl / position.risk if position.risk > 0.0 else 0.0
     ledger = ledger._replace(trips=ledger.trips + 1, last_r=r)
     guard = count_trip(sleeve.guard, rules, pnl, fill.t_ms)
-    return sleeve._replace(position=FLAT, order=NO_ORDER, ledger=ledger, guard=guard)
+    paused = guard.pause_until_ms != sleeve.guard.pause_until_ms
+    goes_on = is_turning(sleeve) and not paused and fill.reason not in (ADOPTED, LIQUIDATION)
+    return sleeve._replace(position=FLAT, order=sleeve.order if goes_on else NO_ORDER, ledger=ledger, guard=guard)
 
 
 def funding_cash(position: Position, rules: Rules, mark: float, rate: float) -> float:

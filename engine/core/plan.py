@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from .exits import protective
+from .guardrails import is_turning
 from .orders import PARTIAL, STANDING, VenueOrder
 from .state import ENTRY, EXIT_SLOT, PROTECTIVE, TARGET_SLOT, Sleeve
 
@@ -39,18 +40,19 @@ class OrderRequest(NamedTuple):
 
 def wants(sleeve: Sleeve) -> list[Want]:
     """What a sleeve wants at its venue: the entry that it decided, and of each open layer a protective order and a target, or an
-    exit at the market once it leaves.
+    exit at the market once it leaves. The entry of a reversal comes behind the exit that it follows.
     """
     found, order, position = list[Want](), sleeve.order, sleeve.position
-    if order.side != 0:
-        found.append(Want(ENTRY, order.key, order.side, order.lots, order.limit))
+    entry = [Want(ENTRY, order.key, order.side, order.lots, order.limit)] if order.side != 0 else []
+    if not is_turning(sleeve):
+        found += entry
     for layer in position.layers[: position.open_layers]:
         found.append(Want(PROTECTIVE, layer.key, -position.side, layer.lots, protective(position, layer)[1]))
         if layer.exit_pending:
             found.append(Want(EXIT_SLOT, layer.key, -position.side, layer.lots, 0.0))
         elif layer.target > 0.0:
             found.append(Want(TARGET_SLOT, layer.key, -position.side, layer.lots, layer.target))
-    return found
+    return found + entry if is_turning(sleeve) else found
 
 
 def plan(

@@ -8,11 +8,12 @@ there funding and executions come as events. Both ways match with fills.py and b
 from .booking import book_fill
 from .exits import ambiguous, protective
 from .fills import ends, match_entry, match_exit, match_pending
+from .guardrails import is_turning
 from .ledger import entry_index, funding_cash, on_funding
 from .liquidation import closing_price, comes_first, first_level, liquidation_fill, liquidation_level
 from .memory import Memory, emit
 from .rows import funding_row
-from .state import NO_ORDER, NONE, Bar, Fill, Rules, Sleeve
+from .state import NO_FILL, NO_ORDER, NONE, Bar, Fill, Rules, Sleeve
 
 
 def booked_fill(sleeve: Sleeve, rules: Rules, s: int, fill: Fill, m: Memory, n: int) -> tuple[Sleeve, int]:
@@ -36,7 +37,9 @@ def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) ->
                 sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
     if sleeve.order.side != 0:
         k, ended = entry_index(sleeve), ends(sleeve.order, bar, rules)
-        fill = match_entry(sleeve.order, k, rules, sleeve.cost, bar, taken[i])
+        fill = NO_FILL  # of a reversal, while its exit has filled only in part
+        if not is_turning(sleeve):
+            fill = match_entry(sleeve.order, k, rules, sleeve.cost, bar, taken[i])
         if fill.lots > 0:
             sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
             inside = fill.key if fill.maker != 0 else -1

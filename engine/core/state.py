@@ -10,17 +10,18 @@ from typing import NamedTuple
 LAYERS = 5
 OFF = 1e9  # a limit so wide that it never binds
 SIDES = {-1: "short", 0: "flat", 1: "long"}
+TURNING = 2  # of an instrument: a sleeve there has ordered the other side and has not left its own
 
 # fill modes (DEFINITIONS D12)
 PESSIMISTIC, OPTIMISTIC, REFERENCE = 0, 1, 2
 FILL_MODES = ("pessimistic", "optimistic", "reference")
 
 # why a layer leaves (also a layer's `exit_pending`)
-NONE, STOP, TARGET, TRAIL, FADE, HALT, ADOPTED, LIQUIDATION, BY_SIGNAL, BY_TIME = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
-EXIT_REASONS = (  # adopted: gone, says a person; signal, time: the strategy asked for it
-    "none", "stop", "target", "trail", "fade", "halt", "adopted", "liquidation", "signal", "time",
+NONE, STOP, TARGET, TRAIL, FADE, HALT, ADOPTED, LIQUIDATION, BY_SIGNAL, BY_TIME, BY_REVERSAL = range(11)
+EXIT_REASONS = (  # adopted: gone, says a person; signal, time, reversal: the strategy asked for it
+    "none", "stop", "target", "trail", "fade", "halt", "adopted", "liquidation", "signal", "time", "reversal",
 )  # fmt: skip
-DECIDED = (FADE, HALT, BY_SIGNAL, BY_TIME)  # at a close, filled at the next open
+DECIDED = (FADE, HALT, BY_SIGNAL, BY_TIME, BY_REVERSAL)  # at a close, filled at the next open
 
 # what the close decided
 HOLD, ENTER, ADD, EXIT, REFUSED, CANCEL = 0, 1, 2, 3, 4, 5
@@ -109,6 +110,7 @@ class Signal(NamedTuple):
     leave: int = 0  # LEAVE_LONG, LEAVE_SHORT: a position of that side is to be left
     hold: int = 0  # bars after which the position that it enters is left
     size_frac: float = 0.0  # most notional of an entry, as a fraction of sleeve equity; NaN: wanted, and not known
+    reverse: int = 0  # 1: a position of the other side is left and `side` entered, both at the next open
 
 
 class Layer(NamedTuple):
@@ -349,6 +351,7 @@ class Decision(NamedTuple):
     target_distance: float
     size: Size
     log_size: int  # 1: the size is new and gets its rows
+    left: int = NONE  # of a reversal: why the position leaves at the same close
 
 
 class Row(NamedTuple):
@@ -378,7 +381,7 @@ FLAT = Position(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, (NO_LAYER, NO_LAYER, NO_L
 NO_ORDER = Order(0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0, 0.0, 0, 0)
 NO_FILL = Fill(ENTRY, 0, 0, 0, 0, 0, 0.0, 0.0, 0, NONE, 0.0, 0)
 NO_SIZE = Size(0, 0.0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-HELD = Decision(HOLD, 0, 0.0, 0.0, 0.0, NO_SIZE, 0)
+HELD = Decision(HOLD, 0, 0.0, 0.0, 0.0, NO_SIZE, 0, NONE)
 
 
 def start(cash: float) -> Sleeve:

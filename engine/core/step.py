@@ -1,10 +1,10 @@
-"""One close of one sleeve: exits -> signal -> size -> review -> order. Read it top to bottom.
+"""One close of one sleeve: exits -> signal -> size -> review -> order; of a reversal exit and entry. Read it top to bottom.
 
 Values in, values out. Called by desk.decide, which kernel.py compiles for backtests and book/transitions.py calls as plain
 Python.
 """
 
-from .exits import decided, follow, grid, leave_all, leaves, leaving, moved, own_level, to_tick
+from .exits import decided, follow, grid, leave_all, leaves, leaving, moved, own_level, to_tick, turns
 from .guardrails import Around, count_entry, review, standing
 from .sizing import position_risk, size
 from .state import (
@@ -12,6 +12,7 @@ from .state import (
     CANCEL,
     ENTER,
     EXIT,
+    FLAT,
     HALT,
     HELD,
     NO_ORDER,
@@ -66,7 +67,9 @@ def on_close(
         reason = decided(position, rules, bar, signal)
         if position.layers[0].exit_pending == NONE and reason != NONE:
             sleeve = sleeve._replace(position=leave_all(position, reason), order=NO_ORDER)
-            return sleeve, Decision(EXIT, reason, bar.close, 0.0, 0.0, NO_SIZE, 0)
+            if turns(position, signal):
+                return turn(sleeve, reason, desk, rules, limits, bar, signal, around)
+            return sleeve, Decision(EXIT, reason, bar.close, 0.0, 0.0, NO_SIZE, 0, NONE)
         position = moved(position, rules, signal)
         sleeve = sleeve._replace(position=position)
     if sleeve.order.side != 0:
@@ -76,6 +79,26 @@ def on_close(
     return enter(sleeve, desk, rules, limits, bar, signal, around)
 
 
+def turn(
+    sleeve: Sleeve,
+    reason: int,
+    desk: Desk,
+    rules: Rules,
+    limits: Limits,
+    bar: Bar,
+    signal: Signal,
+    around: Around,
+) -> tuple[Sleeve, Decision]:
+    """A sleeve that leaves enters the other side at the same open, sized and reviewed as the exit will leave sleeve and desk;
+    `around` is without its own position. A refused entry leaves the exit as it is.
+    """
+    position, ledger = sleeve.position, sleeve.ledger
+    after = sleeve._replace(position=FLAT, ledger=ledger._replace(notional=0.0))
+    seen = desk._replace(gross=desk.gross - ledger.notional, positions=desk.positions - 1)
+    after, decision = enter(after, seen, rules, limits, bar, signal, around)
+    return after._replace(position=position, ledger=ledger), decision._replace(left=reason)
+
+
 def resting(sleeve: Sleeve, desk: Desk, rules: Rules, limits: Limits, bar: Bar, signal: Signal) -> tuple[Sleeve, Decision]:
     """An entry order that rests ends by its fill, its time, a halt, or here: the signal has turned against it or
     leaves its side, or from this close on a breaker or a window lets no entry go, and one that rests would fill all the same.
@@ -83,7 +106,7 @@ def resting(sleeve: Sleeve, desk: Desk, rules: Rules, limits: Limits, bar: Bar, 
     rule = standing(sleeve.guard, desk, rules, limits, bar.close_ms)
     if rule == R_NONE and signal.side * sleeve.order.side >= 0 and not leaves(sleeve.order.side, signal):
         return sleeve, HELD
-    return sleeve._replace(order=NO_ORDER), Decision(CANCEL, rule, bar.close, 0.0, 0.0, NO_SIZE, 0)
+    return sleeve._replace(order=NO_ORDER), Decision(CANCEL, rule, bar.close, 0.0, 0.0, NO_SIZE, 0, NONE)
 
 
 def cost_now(cost: Cost, signal: Signal) -> Cost:
@@ -100,7 +123,7 @@ def on_halt(sleeve: Sleeve, bar: Bar) -> tuple[Sleeve, Decision]:
     if leaving(position):
         return sleeve._replace(order=NO_ORDER), HELD
     sleeve = sleeve._replace(position=leave_all(position, HALT), order=NO_ORDER)
-    return sleeve, Decision(EXIT, HALT, bar.close, 0.0, 0.0, NO_SIZE, 0)
+    return sleeve, Decision(EXIT, HALT, bar.close, 0.0, 0.0, NO_SIZE, 0, NONE)
 
 
 def enters(signal: Signal) -> bool:
@@ -136,7 +159,7 @@ def enter(
     side, price = signal.side, entry_price(rules, bar, signal)
     lasting = standing(sleeve.guard, desk, rules, limits, bar.close_ms)
     if lasting != R_NONE and lasting == sleeve.guard.refused:  # logged before: no need to size it again
-        return sleeve, Decision(REFUSED, lasting, price, 0.0, 0.0, NO_SIZE, 0)
+        return sleeve, Decision(REFUSED, lasting, price, 0.0, 0.0, NO_SIZE, 0, NONE)
     stop, target = own_level(rules, signal.stop, side), own_level(rules, signal.target, side)
     stop_distance = distance(rules.stop_frac, rules.stop_atr, price, signal.atr) if stop == 0.0 else (price - stop) * side
     target_distance = (target - price) * side
@@ -162,7 +185,7 @@ def enter(
     if rule != R_NONE:
         log_size = 0 if rule == sleeve.guard.refused else 1
         return with_last_refusal(sleeve, rule, bar.close_ms), Decision(
-            REFUSED, rule, price, stop_distance, target_distance, wanted, log_size
+            REFUSED, rule, price, stop_distance, target_distance, wanted, log_size, NONE
         )
     notional = price * (wanted.lots * rules.lot_size)
     limit, good_for = (price, max(signal.good_for, 1)) if signal.limit > 0.0 else (0.0, 1)
@@ -175,7 +198,7 @@ def enter(
         guard = count_entry(guard, rules, bar.close_ms)
     action = ENTER if sleeve.position.open_layers == 0 else ADD
     sleeve = sleeve._replace(order=order, guard=guard)
-    return sleeve, Decision(action, R_NONE, price, stop_distance, target_distance, wanted, 1)
+    return sleeve, Decision(action, R_NONE, price, stop_distance, target_distance, wanted, 1, NONE)
 
 
 def entry_price(rules: Rules, bar: Bar, signal: Signal) -> float:

@@ -27,6 +27,7 @@ from engine.strategies.base import SOURCE
 from engine.strategies.isolated.bars import pack_frame
 from engine.strategies.isolated.process import ProcessFault
 from engine.strategies.isolated.wire import Nonsense
+from engine.strategies.signals import silenced_reversal
 
 LIVE_S = 2.0  # for all sleeves at a bar that closes now: exits must not wait longer
 OWN_S = 10.0  # for one recorded bar of a person's strategy
@@ -56,6 +57,7 @@ class OwnSignal(NamedTuple):
     leave: int
     hold: int
     size_frac: float
+    reverse: int
 
 
 class SignalSource:
@@ -105,7 +107,8 @@ class SignalSource:
             return silent(f"raised: {answer['wrong']}")
         own, features = own_signal(answer), features_of(answer.get("read"))
         if self.code.side != "both" and own.side != (1 if self.code.side == "long" else -1):
-            own = own._replace(side=0, strength=0.0)
+            turned = int(silenced_reversal(own.side, own.reverse, self.code.side))
+            own = own._replace(side=0, strength=0.0, leave=own.leave | turned)
         return SignalReading(base._replace(**own._asdict()), features | read, "")
 
     def rest(self) -> None:
@@ -203,14 +206,15 @@ def own_signal(answer: Mapping[str, Any]) -> OwnSignal:
         raise Nonsense(f"side is {printable(side)}")
     if not (math.isnan(strength) or 0.0 <= strength <= 1.0):
         raise Nonsense(f"strength is {strength}")
-    wholes = (("post_only", 0, 1), ("good_for", 1, GOOD_FOR_MAX), ("leave", 0, LEAVE_LONG | LEAVE_SHORT), ("hold", 0, HOLD_MAX))
-    post_only, good_for, leave, hold = (whole_number(answer, *bounds) for bounds in wholes)
+    flags = (("post_only", 0, 1), ("leave", 0, LEAVE_LONG | LEAVE_SHORT), ("reverse", 0, 1))
+    post_only, leave, reverse = (whole_number(answer, *bounds) for bounds in flags)
+    good_for, hold = whole_number(answer, "good_for", 1, GOOD_FOR_MAX), whole_number(answer, "hold", 0, HOLD_MAX)
     stop, target, size_frac = (number(answer, name) for name in ("stop", "target", "size_frac"))
     wrong = {"stop": stop < 0.0, "target": target < 0.0, "size_frac": size_frac < 0.0 or size_frac > SIZE_MAX}
     if any(wrong.values()):
         name = next(name for name in wrong if wrong[name])
         raise Nonsense(f"{name} is {answer[name]}")
-    return OwnSignal(side, strength, limit, post_only, good_for, stop, target, leave, hold, size_frac)
+    return OwnSignal(side, strength, limit, post_only, good_for, stop, target, leave, hold, size_frac, reverse)
 
 
 def whole_number(answer: Mapping[str, Any], name: str, least: int, most: int) -> int:

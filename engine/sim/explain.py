@@ -55,6 +55,7 @@ RULE_TEXT = {
     "target": "the target was reached",
     "fade": "the signal had decayed below fade_below at the close before",
     "signal": "the strategy left at the close before: its exit signal, or a close beyond its own stop or target",
+    "reversal": "the strategy turned at the close before: the other side was to be entered at the same open",
     "time": "the position had been held for the strategy's hold_bars at the close before",
     "halt": "the desk was halted: every position was flattened",
     "liquidation": "the margin was gone: the venue closed the position before its protective order",
@@ -150,18 +151,19 @@ def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catal
     own = table.filter((pl.col("sleeve") == sleeve) & (pl.col("close_ms") == close_ms))
     answer = {"id": f"{run_id}@{sleeve}@{close_ms}", "run": stamp_of(run), "sleeve": sleeve, "close_ms": close_ms}
     if len(own):
-        found = decision_of(own)
+        parts = [decision_of(own[k : k + 1]) for k in range(len(own))]  # of a reversal the exit and what follows it
+        found = parts[-1] | {"exit_reason": parts[0]["exit_reason"]}
         if found["refused_by"] and found["size"] is None:
             found |= {"sized_at": earlier_size(table, sleeve, close_ms, found["refused_by"])}
         rows = runs.frame(run_id, "rows")
         stopped = reading.only(rows, BreakerRow).filter(pl.col("sleeve") == state.DESK_ROW)
         halted = not stopped.filter(pl.col("close_ms") <= close_ms).is_empty()
         warming = warming_up(table.filter(pl.col("sleeve") == sleeve), close_ms)
-        return answer | {"decision": found, "text": sentence(found, halted=halted, warming=warming)}
+        return answer | {"decision": found, "text": "; ".join(sentence(part, halted=halted, warming=warming) for part in parts)}
     found = silent_close(run, sleeve, close_ms, catalog, folder)
     if found["refused_ms"] is not None:
         began = table.filter((pl.col("sleeve") == sleeve) & (pl.col("close_ms") == found["refused_ms"]))
-        found |= {"sized_at": decision_of(began) if len(began) else None}
+        found |= {"sized_at": decision_of(began.tail(1)) if len(began) else None}
     return answer | {"decision": found, "text": found.pop("text")}
 
 

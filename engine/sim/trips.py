@@ -208,22 +208,24 @@ def finish_trips(table: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFr
 
 
 def decisions(rows: pl.DataFrame, sleeves: Sequence[RunSleeve]) -> pl.DataFrame:
-    """The decision at each close that has one, with the size and every cap where one was computed.
+    """The decision at each close that has one, with the size and every cap where one was computed; of a reversal the exit, then
+    the entry.
 
     lots_before is signed; protective and target are the first layer's levels afterwards (null: none); caps in base.
     """
     keys = ["close_ms", "sleeve"]
     sizes = only(rows, SizeRow).select(
         *keys,
+        "code",  # of a close with two decisions, a reversal, the entry has the size
         field(SizeRow, "lots_approved"),
         code_words(field(SizeRow, "cap_binding"), state.CAPS),
         *(field(SizeRow, name) for name in SIZE_VALUES),
     )
     caps = only(rows, CapsRow).select(*keys, *(field(CapsRow, name) for name in CapsRow._fields))
     found = only(rows, DecisionRow)
-    found = found.join(sizes, on=keys, how="left", maintain_order="left")
-    found = found.join(caps, on=keys, how="left", maintain_order="left")
-    added = [name for name in (*sizes.columns, *caps.columns) if name not in keys]
+    sizes = sizes.join(caps, on=keys, how="left", maintain_order="left")
+    found = found.join(sizes, on=[*keys, "code"], how="left", maintain_order="left")
+    added = [name for name in sizes.columns if name not in (*keys, "code")]
     action, rule = field(DecisionRow, "action"), field(DecisionRow, "rule")
     return found.select(
         "n",

@@ -19,9 +19,9 @@ GOOD_FOR_MAX = 10_000  # bars a limit entry may rest
 HOLD_MAX = 1_000_000  # bars
 SIZE_MAX = 100.0  # of sleeve equity; leverage_max is far below
 NUMBERS = ("limit_price", "limit_offset_atr", "stop_price", "target_price", "size_frac")  # one a bar, if a strategy says them
-ALONE = ("limit_offset_atr", "size_frac")  # may be one number for all bars
+ALONE = ("limit_offset_atr", "size_frac", "reverse")  # may be one value for all bars
 LEVELS = ("stop_price", "target_price", "size_frac")  # never negative, with or without a signal
-FLAGS = ("exit_long", "exit_short")
+FLAGS = ("exit_long", "exit_short", "reverse")
 FIXED = ("post_only", "good_for_bars", "hold_bars")  # one for all bars
 
 

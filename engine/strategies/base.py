@@ -68,6 +68,7 @@ class SignalFrame(NamedTuple):
     exit_short: npt.NDArray[np.bool_] | None = None
     hold_bars: int = 0  # a position is left after so many bars; 0: not by time
     size_frac: npt.NDArray[np.float64] | float | None = None  # most notional of an entry, as a fraction of sleeve equity
+    reverse: npt.NDArray[np.bool_] | bool | None = None  # a position of the other side is left and this one entered at one open
 
 
 class StrategyEntry(NamedTuple):

@@ -45,6 +45,7 @@ class Signals(NamedTuple):
     leave: npt.NDArray[np.int8]  # bits: a long, a short is to be left
     hold: npt.NDArray[np.int64]  # bars; 0: not by time
     size_frac: Array  # of sleeve equity; 0: the rules alone size
+    reverse: npt.NDArray[np.int8]  # 1: the other side is left for this one
     used: dict[str, Array]  # every feature read, by label
 
 
@@ -91,8 +92,10 @@ def core_inputs(
     if side not in SIDES:
         raise BadInput(f"side = {side!r} is not one of {', '.join(SIDES)}")
     direction, strength = output.direction, output.strength
+    stop, target, leave, hold, size_frac, reverse = exits_of(output.hints, len(frame))
     if side != "both":
         keep = direction == (1 if side == "long" else -1)
+        leave = leave | silenced_reversal(direction, reverse, side).astype(np.int8) if reverse.any() else leave
         direction, strength = np.where(keep, direction, 0).astype(np.int8), np.where(keep, strength, 0.0)
     own = frame.reader()
     off = np.broadcast_to(0.0, len(frame))  # a broadcast scalar avoids allocating zeros (2 ns a bar)
@@ -106,12 +109,21 @@ def core_inputs(
         np.broadcast_to(np.int64(output.hints.good_for_bars), len(frame)),
     )
     usual = (own.range_times(), own.volume_times()) if judged else (off, off)
-    more = exits_of(output.hints, len(frame))
+    more = (stop, target, leave, hold, size_frac, reverse)
     return Signals(direction, strength, atr, vol, slip, impact, limit, *rest, *usual, *more, output.used | own.used)
 
 
-def exits_of(hints: SignalFrame, count: int) -> tuple[Array, Array, npt.NDArray[np.int8], npt.NDArray[np.int64], Array]:
-    """(stop, target, leave, hold, size_frac) at each close: what the strategy says of its exits and its size; 0 where nothing."""
+def silenced_reversal(direction: Any, reverse: Any, side: str) -> Any:
+    """Bits of Signal.leave: a sleeve that trades one side alone makes an exit of a reversal to the other. Arrays or numbers."""
+    kept, bit = (1, LEAVE_LONG) if side == "long" else (-1, LEAVE_SHORT)
+    return bit * (reverse * (direction == -kept))
+
+
+def exits_of(
+    hints: SignalFrame, count: int
+) -> tuple[Array, Array, npt.NDArray[np.int8], npt.NDArray[np.int64], Array, npt.NDArray[np.int8]]:
+    """(stop, target, leave, hold, size_frac, reverse) at each close: what the strategy says of its exits and its size; 0 where
+    nothing."""
     off = np.broadcast_to(0.0, count)
     stop, target = (off if values is None else values for values in (hints.stop_price, hints.target_price))
     sides = [
@@ -121,7 +133,8 @@ def exits_of(hints: SignalFrame, count: int) -> tuple[Array, Array, npt.NDArray[
     ]
     leave = sum(sides[1:], sides[0]) if sides else np.broadcast_to(np.int8(0), count)
     size = off if hints.size_frac is None else np.broadcast_to(np.asarray(hints.size_frac, np.float64), count)
-    return stop, target, leave, np.broadcast_to(np.int64(hints.hold_bars), count), size
+    reverse = np.broadcast_to(np.asarray(hints.reverse is not None and hints.reverse, np.int8), count)
+    return stop, target, leave, np.broadcast_to(np.int64(hints.hold_bars), count), size, reverse
 
 
 def limits_of(hints: SignalFrame, direction: Array, frame: FeatureFrame, atr: Array | None, own: Any, atr_bars: int) -> Array:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from engine.core.exits import ambiguous, reached
 from engine.core.fills import ends, market_exit, match_entry, resting_exit
+from engine.core.guardrails import is_turning
 from engine.core.ledger import funding_cash
 from engine.core.liquidation import closing_price, comes_first, first_level, liquidation_fill, liquidation_level
 from engine.core.orders import CANCELLING, DONE, PARTIAL, REJECTED, WORKING, VenueOrder
@@ -18,6 +19,7 @@ from engine.core.state import (
     ENTRY,
     EXIT_SLOT,
     LIQUIDATION,
+    NO_FILL,
     NO_ORDER,
     NONE,
     PROTECTIVE,
@@ -143,7 +145,9 @@ class PaperVenue:
         if order is None:
             return -1
         entry = as_entry(order)
-        fill = match_entry(entry, 0, account.rules, account.cost, bar, self._taken_of(account))
+        fill = NO_FILL  # of a reversal, while its exit has filled only in part
+        if not is_turning(account.now()):
+            fill = match_entry(entry, 0, account.rules, account.cost, bar, self._taken_of(account))
         self._fill(account, fill, order, bar, deliver)
         held = self._of(account.sleeve).get(order.id)
         if held is not None and ends(entry, bar, account.rules):

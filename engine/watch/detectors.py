@@ -227,7 +227,7 @@ def lasting_refusals(desk: DeskObservation) -> Iterator[Finding]:
         if guard["refused_by"] is None or guard["refused_by"] in ROUTINE:
             continue
         closes = (desk.mark.t_event_ms - guard["refused_ms"]) // steps.get(sleeve, clock) + 1
-        began = [e for e in desk.recent if e.kind == "decision" and e.body["sleeve"] == sleeve]
+        began = [e for e in desk.recent if e.kind == "decision" and e.body["sleeve"] == sleeve and e.body.get("refused_by")]
         if closes >= REFUSED_ROW_MAX or guard["refused_by"] in AT_ONCE:
             at = next((e for e in began if e.t_event_ms == guard["refused_ms"]), desk.mark)
             yield refusal_finding(desk, sleeve, guard["refused_by"], closes, at)

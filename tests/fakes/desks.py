@@ -104,6 +104,8 @@ def hostile(seed: int, bars: int = 600, instruments: int = 3, sleeves: int = 7) 
         rest_at(np.random.default_rng([seed, k]), signals[k], close[:, k % instruments])
     for k in range(2, sleeves, 3):  # and every third says levels, exits and sizes of its own
         guide(np.random.default_rng([seed, k, 3]), signals[k], close[:, k % instruments])
+    for k in range(1, sleeves, 2):  # and every other one turns: at the market, by limit, with levels of its own
+        turn(np.random.default_rng([seed, k, 4]), signals[k], 0.0 if k % 3 == 2 else 0.1)
     for k, made in enumerate(signals):
         judge(np.random.default_rng([seed, k, 1]), made)
     return bar_records(market(columns)), signal_columns(signals)
@@ -131,6 +133,13 @@ def guide(rng: np.random.Generator, made: Any, close: np.ndarray) -> None:
     made.hold = rng.integers(0, 60, bars) * (rng.random(bars) < 0.5)
     made.size_frac = rng.uniform(0.0, 2.0, bars) * (rng.random(bars) < 0.7)
     made.size_frac[rng.random(bars) < 0.02] = np.nan
+
+
+def turn(rng: np.random.Generator, made: Any, often: float) -> None:
+    """Sides of which a share changes from bar to bar, most of them to take the place of the other."""
+    bars = len(made.side)
+    made.side = np.where(rng.random(bars) < often, -made.side, made.side).astype(np.int8)
+    made.reverse = (rng.random(bars) < 0.7).astype(np.int8)
 
 
 def judge(rng: np.random.Generator, made: Any) -> None:
@@ -162,7 +171,7 @@ def signal(rng: np.random.Generator, bars: int) -> Any:
     out |= {"limit": np.zeros(bars), "post_only": np.zeros(bars, np.int8), "good_for": np.ones(bars, np.int64)}
     none = np.zeros(bars)
     out |= dict.fromkeys(("range_times", "volume_times", "stop", "target", "size_frac"), none)
-    out |= {"leave": np.zeros(bars, np.int8), "hold": np.zeros(bars, np.int64)}
+    out |= {"leave": np.zeros(bars, np.int8), "hold": np.zeros(bars, np.int64), "reverse": np.zeros(bars, np.int8)}
     return SimpleNamespace(**out)
 
 

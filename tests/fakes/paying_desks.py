@@ -36,7 +36,8 @@ def paying(seed: int) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
     signals = [
         SimpleNamespace(side=whole + side, strength=ones, atr=ones, vol_annual=ones, slip_frac=0 * ones, impact=0 * ones,
                         limit=0 * ones, post_only=whole, good_for=np.ones(bars, np.int64), range_times=ones, volume_times=ones,
-                        stop=0 * ones, target=0 * ones, leave=whole, hold=np.zeros(bars, np.int64), size_frac=0 * ones)
+                        stop=0 * ones, target=0 * ones, leave=whole, hold=np.zeros(bars, np.int64), size_frac=0 * ones,
+                        reverse=whole)
         for side in (1, -1, 1, -1)
     ]  # fmt: skip
     return bar_records(market(columns)), signal_columns(signals)

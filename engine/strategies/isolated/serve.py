@@ -45,7 +45,7 @@ class OwnStrategy(NamedTuple):
         seen = self.frame.prefix(t + 1)
         found = evaluate(fresh_copy(self.module), self.params, seen)
         limit = limits_of(found.hints, found.direction, seen, None, seen.reader(), self.params.atr_bars)[t]
-        stop, target, leave, hold, size_frac = (values[t].item() for values in exits_of(found.hints, len(seen)))
+        stop, target, leave, hold, size_frac, reverse = (values[t].item() for values in exits_of(found.hints, len(seen)))
         return {
             "side": int(found.direction[t]),
             "strength": float(found.strength[t]),
@@ -57,6 +57,7 @@ class OwnStrategy(NamedTuple):
             "leave": leave,
             "hold": hold,
             "size_frac": size_frac,
+            "reverse": reverse,
             "read": {label: float(values[t]) for label, values in found.used.items()},
         }
 

@@ -23,7 +23,7 @@ from engine.core.guardrails import (
 )
 from engine.core.kernel import SIGNAL_KINDS
 from engine.core.row_fields import BreakerRow, DecisionRow, FillRow, decode
-from engine.core.state import DAY_MS, MINUTE_MS, Bar, Limits, Row, Rules, Signal, start, start_desk
+from engine.core.state import DAY_MS, MINUTE_MS, TURNING, Bar, Limits, Row, Rules, Signal, start, start_desk
 from engine.core.step import usable
 from tests.fakes.desks import BAR_MS, LOOSE, NO_DAYS, RULES, both_ways
 
@@ -322,4 +322,5 @@ def test_what_counts_as_exposure_and_side() -> None:
     ordered = flat._replace(order=flat.order._replace(side=-1, notional=5.0), in_doubt=7.0)
     held = ordered._replace(position=flat.position._replace(open_layers=1, side=1), ledger=flat.ledger._replace(notional=11.0))
     assert [exposure(x) for x in (flat, ordered, held)] == [0.0, 12.0, 23.0]
-    assert [held_side(x) for x in (flat, ordered, held)] == [0, -1, 1]
+    same = held._replace(order=held.order._replace(side=1))
+    assert [held_side(x) for x in (flat, ordered, same, held)] == [0, -1, 1, TURNING]

@@ -210,7 +210,7 @@ def test_a_strategy_that_keeps_failing_is_asked_less_and_less(
 
 
 GOOD = {"side": 1, "strength": 0.5, "limit": 0.0, "post_only": 0, "good_for": 1}
-GOOD |= {"stop": 0.0, "target": 0.0, "leave": 0, "hold": 0, "size_frac": 0.0}
+GOOD |= {"stop": 0.0, "target": 0.0, "leave": 0, "hold": 0, "size_frac": 0.0, "reverse": 0}
 
 
 @pytest.mark.parametrize(
@@ -233,6 +233,8 @@ GOOD |= {"stop": 0.0, "target": 0.0, "leave": 0, "hold": 0, "size_frac": 0.0}
         {"hold": 2.0},
         {"size_frac": -0.1},
         {"size_frac": 1e300},
+        {"reverse": 2},
+        {"reverse": True},
     ],
 )
 def test_an_answer_out_of_bounds_is_nonsense(wrong: dict) -> None:

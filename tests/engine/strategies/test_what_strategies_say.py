@@ -57,9 +57,9 @@ def test_what_is_wrong_is_named_with_its_bar(said: dict[str, Any], words: str) -
 
 def test_nothing_said_is_nothing_and_one_number_is_for_all_bars() -> None:
     """Zeros that take no memory; a scalar size counts at every bar."""
-    stop, target, leave, hold, size = exits_of(said_by(saying()), COUNT)
-    assert not any(column.any() for column in (stop, target, leave, hold, size))
-    assert {column.strides for column in (stop, target, leave, hold, size)} == {(0,)}
+    nothing = exits_of(said_by(saying()), COUNT)
+    assert not any(column.any() for column in nothing)
+    assert {column.strides for column in nothing} == {(0,)}
     assert exits_of(said_by(saying(size_frac=0.5, hold_bars=7)), COUNT)[4].tolist() == [0.5] * COUNT
 
 
@@ -78,13 +78,15 @@ def test_a_bar_at_which_a_feature_is_missing_asks_nobody_to_leave() -> None:
     assert leaving[49:].any()
 
 
-@pytest.mark.parametrize("what", ["stop_price", "target_price", "exit_long", "size_frac"])
+@pytest.mark.parametrize("what", ["stop_price", "target_price", "exit_long", "size_frac", "reverse"])
 def test_foresight_in_an_exit_is_found(what: str) -> None:
     """A level, an exit or a size that knows the next close looks ahead as much as a direction does."""
 
     def ahead(f: FeatureFrame) -> Any:
         later = np.append(f.close[1:], f.close[-1])
-        return later > f.close if what == "exit_long" else 0.5 * later / f.close if what == "size_frac" else 0.9 * later
+        return (
+            later > f.close if what in ("exit_long", "reverse") else 0.5 * later / f.close if what == "size_frac" else 0.9 * later
+        )
 
     report = check(saying(**{what: ahead}), StrategyParams(), frame_of(walk(COUNT)))
     assert report.looks_ahead
