@@ -5,9 +5,11 @@ from typing import Any
 import pytest
 
 from engine.core import state
-from engine.core.state import LEAVE_LONG, LEAVE_SHORT, Bar, Limits
+from engine.core.ledger import on_fill
+from engine.core.sim_venue import settle
+from engine.core.state import LEAVE_LONG, LEAVE_SHORT, Bar, Fill, Limits, Rules, Sleeve
 from tests.engine.core.test_desk import FLAT4, LONG, PLAIN, QUIET, SHORT, Ran, bar, ran
-from tests.fakes.desks import LOOSE
+from tests.fakes.desks import LOOSE, of_lists
 
 FLAT = FLAT4[0]
 TO_SHORT, TO_LONG = SHORT._replace(reverse=1), LONG._replace(reverse=1)
@@ -157,13 +159,29 @@ def test_a_halt_by_the_drawdown_breaker_turns_nothing() -> None:
     assert run.desk.halted == 1
 
 
-def test_a_liquidation_before_the_exit_is_done_ends_the_entry() -> None:
-    """What is left of the long is liquidated while the short's limit rests behind it: the margin is gone, nothing enters."""
-    rules = PLAIN._replace(stop_atr=60.0, leverage_max=50.0, fixed_lots=500, maintenance_frac=0.004, risk_limit_frac=1e9,
-                           notional_frac_max=50.0, day_loss_frac_max=9.0, target_atr=0.0)  # fmt: skip
-    rests = TO_SHORT._replace(limit=101.0, good_for=9)
-    thin = [bar(0, FLAT), bar(1, FLAT), bar(2, (100, 100, 60, 61), volume=4.0), bar(3, (61, 130, 60, 61)), bar(4, FLAT)]
-    run = ran(thin, [LONG._replace(stop=95.0), rests, QUIET, QUIET, QUIET], rules, limits=LOOSE._replace(drawdown_frac_max=1e9))
-    assert state.LIQUIDATION in [fill[1] for fill in run.fills()]
-    assert run.sleeves[0].order.side == 0
-    assert [fill for fill in run.fills() if fill[0] >= 2 and fill[1] == 0] == []
+def turned() -> tuple[Sleeve, Rules]:
+    """A long of 10 that leaves, and the short that waits behind it."""
+    run = ran(bars(FLAT, FLAT), [LONG, TO_SHORT])
+    return run.sleeves[0], PLAIN
+
+
+@pytest.mark.parametrize(
+    ("reason", "left"),
+    [(state.BY_REVERSAL, 10), (state.STOP, 10), (state.LIQUIDATION, 0), (state.ADOPTED, 0)],
+)
+def test_what_a_person_or_the_venue_has_taken_away_is_not_turned(reason: int, left: int) -> None:
+    """The exit's last fill lets the entry go on; a liquidation, or a person who says that it is gone, ends it."""
+    sleeve, rules = turned()
+    fill = Fill(state.EXIT_SLOT, 0, 0, 1, 0, 10, 100.0, 0.0, 0, reason, 100.0, bar(2, FLAT).close_ms)
+    after = on_fill(sleeve, rules, fill)
+    assert (after.position.open_layers, after.order.lots) == (0, left)
+
+
+def test_a_long_that_is_not_left_is_never_joined_by_a_short() -> None:
+    """Whatever kept the exit from filling: the entry ends, however much the bar trades."""
+    sleeve, rules = turned()
+    layer = sleeve.position.layers[0]._replace(exit_pending=state.NONE)
+    stuck = sleeve._replace(position=sleeve.position._replace(layers=(layer, *sleeve.position.layers[1:])))
+    m = of_lists([], [stuck], [rules], [None] * 9)
+    after, rows, _ = settle(stuck, rules, bar(2, FLAT), 0, m, 0)
+    assert (after.position.side, after.order.side, rows) == (1, 0, 0)

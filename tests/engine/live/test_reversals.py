@@ -17,7 +17,7 @@ from engine.book.replay import fold
 from engine.book.snapshot import as_json
 from engine.control import halt
 from engine.core.guardrails import is_turning
-from engine.core.state import BY_REVERSAL, LEAVE_LONG, LEAVE_SHORT, Bar, Signal
+from engine.core.state import BY_REVERSAL, ENTRY, LEAVE_LONG, LEAVE_SHORT, Bar, Signal
 from engine.live.loop import Loop
 from engine.sim.backtest import Backtest
 from engine.store.journal import read
@@ -140,6 +140,20 @@ def test_any_desk_turns_on_paper_as_in_its_backtest(seed: int) -> None:
     assert not paper.book.differences
     assert turns > 10
     assert thin > turns // 2  # some exits needed more than one bar
+
+
+def test_the_venue_fills_no_entry_while_the_other_side_is_held() -> None:
+    """An exit that the venue does not have, for whatever reason: the entry ends at its bar with nothing."""
+    listed, said = made(0)[0][:3], Signal(1, 0.6, 1.5, 0.6, 0.0001, 0.0, 0.0, 0, 1)
+    paper = PaperDesk([RULES, RULES._replace(instrument=1, bars=1)])
+    for t, signal in enumerate((said, said._replace(side=-1, reverse=1))):
+        paper.bar([listed[t]] * 2, [signal, said._replace(side=0)])
+    assert is_turning(paper.book.sleeves[0])
+    for order in [o for o in paper.venue.orders.values() if o.slot != ENTRY]:
+        paper.venue.cancel(order)
+    paper.bar([listed[2]] * 2, [said._replace(side=0)] * 2)
+    assert (paper.book.sleeves[0].position.side, paper.book.sleeves[0].order.side) == (1, 0)
+    assert not paper.book.differences
 
 
 def signal(rng: np.random.Generator, bar: Bar) -> Signal:
