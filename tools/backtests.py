@@ -30,7 +30,7 @@ class BacktestArgs(Args):
     start: str | None = Field(None, max_length=40)
     end: str | None = Field(None, max_length=40)
     changes: list[ParamChange] = Field(default_factory=list, max_length=30)
-    fills: Literal["pessimistic", "optimistic"] | None = None
+    fills: Literal["pessimistic", "optimistic", "vwap"] | None = None
     funding: str | None = Field(None, max_length=20)
 
 

@@ -60,7 +60,7 @@ class BacktestBody(RequestBody):
     side: Literal["both", "long", "short"] = "both"
     start: Text | None = Field(None, max_length=40)
     end: Text | None = Field(None, max_length=40)
-    fills: Literal["pessimistic", "optimistic", "reference"] = "pessimistic"
+    fills: Literal["pessimistic", "optimistic", "reference", "vwap"] = "pessimistic"
     funding: Text = Field("recorded", max_length=20)
     cash: float = Field(10_000.0, gt=0, le=1e12, allow_inf_nan=False)
     limits: Literal["desk", "wide"] = "desk"

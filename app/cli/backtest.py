@@ -40,7 +40,7 @@ def backtest(
     end: str | None = TO,
     settings: list[str] = SET,
     side: str = typer.Option("both", "--side", help="both, long or short"),
-    fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference"),
+    fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic, reference, or vwap"),
     funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)"),
     limits: str = typer.Option("desk", "--limits", help="desk, or wide: the raw signal, never evidence"),
     delay_bars: int = typer.Option(0, "--delay-bars", help="every signal acts this many bars late: a stress, never evidence"),
@@ -170,7 +170,11 @@ def text_of(run: Mapping[str, Any]) -> Any:
         lines.append(Text(f"{line}: {run['leaks']['text']}" if line else run["leaks"]["text"], style="bold red" if line else ""))
     lines += [Text(""), figures(run), Text("")]
     ambiguous = f"{s['ambiguous_bars']:,} ambiguous bar{'' if s['ambiguous_bars'] == 1 else 's'}"
-    lines.append(Text(f"two scenarios: pessimistic {pct(s['pessimistic'])}, optimistic {pct(s['optimistic'])}; {ambiguous}"))
+    more = f", vwap {pct(s['vwap'])}" if "vwap" in s else ""
+    many = "three" if more else "two"
+    lines.append(
+        Text(f"{many} scenarios: pessimistic {pct(s['pessimistic'])}, optimistic {pct(s['optimistic'])}{more}; {ambiguous}")
+    )
     if run["breakers"]:
         lines.append(Text("breakers: " + ", ".join(f"{b['breaker']} ({b['sleeve']}) {b['times']}x" for b in run["breakers"])))
     if run["refused"]:

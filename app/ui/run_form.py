@@ -62,7 +62,10 @@ def _form(api: PageClient, strategies: Sequence[Mapping[str, Any]], series: Sequ
     end = two.text_input("Until, exclusive", placeholder="the last bar", max_chars=40, key="bt_until")
     side = three.selectbox("Side", ("both", "long", "short"), key="bt_side")
     fills = four.selectbox(
-        "Fills", ("pessimistic", "optimistic"), key="bt_fills", help="how a bar that could fill two ways is read"
+        "Fills",
+        ("pessimistic", "optimistic", "vwap"),
+        key="bt_fills",
+        help="how a bar that could fill two ways is read; vwap: pessimistic, with market orders at the bar's average price",
     )
     params = _params(chosen)
     body = {"strategy": name, "symbol": bars["symbol"], "venue": bars["venue"], "market": bars["market"], "timeframe": timeframe}

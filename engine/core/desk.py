@@ -79,7 +79,7 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
             before, rules, rows = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), n
             sleeve = before
             if settles != 0:
-                sleeve, n, more = settle(before, rules, bar, s, m, n)
+                sleeve, n, more = settle(before, rules, bar, s, m, n, t)
                 ambiguous += more
             sleeve, n = mark(sleeve, rules, bar, s, m, n)
             if n == rows and before.order.side == 0:  # nothing filled, settled, ended or tripped

@@ -26,6 +26,7 @@ class Memory(NamedTuple):
     family: Any  # scratch, one a sleeve: exposure of the sleeves of each strategy
     correlations: Any  # of the day, instrument by instrument, flat: -1..1, NaN where not known
     rows: Any  # Row, written up to its length
+    vwap: Any = ()  # of each bar and instrument, flat, NaN where not known: what market orders fill at; empty: at the open
 
 
 def load(items: Any, i: int, kind: Any) -> Any:  # noqa: ARG001 - the compiled form needs the type

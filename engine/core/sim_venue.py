@@ -22,27 +22,37 @@ def booked_fill(sleeve: Sleeve, rules: Rules, s: int, fill: Fill, m: Memory, n: 
     return book_fill(sleeve, rules, s, fill, m, n)
 
 
-def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int) -> tuple[Sleeve, int, int]:
-    """The sleeve after what a usable bar settled. Returns (sleeve, rows so far, 1 if the bar was ambiguous)."""
-    inside = -1  # key of the layer that a resting entry opened within this bar
+def market_price(m: Memory, rules: Rules, bar: Bar, t: int) -> float:
+    """What a market order fills at in bar t, before slippage: the open, or in a run that fills at it the bar's VWAP if known."""
+    if len(m.vwap) == 0:
+        return bar.open
+    price = m.vwap[t * len(m.gross) + rules.bars]
+    return price if bar.low <= price <= bar.high else bar.open
+
+
+def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int, t: int) -> tuple[Sleeve, int, int]:
+    """The sleeve after what bar t, a usable one, settled. Returns (sleeve, rows so far, 1 if the bar was ambiguous)."""
+    inside = -1  # key of the layer that an entry opened within this bar, not at its open
     taken, i = m.taken, rules.bars
     if sleeve.position.open_layers > 0:
         if bar.funding_mark > 0.0:
             cash = funding_cash(sleeve.position, rules, bar.funding_mark, bar.funding_rate)
             sleeve = on_funding(sleeve, cash)
             n = emit(m.rows, n, funding_row(s, sleeve, bar.funding_mark, bar.funding_rate, cash, bar.close_ms))
+        at_market = bar._replace(open=market_price(m, rules, bar, t))
         for k in range(sleeve.position.open_layers - 1, -1, -1):
-            fill = match_pending(sleeve.position, sleeve.position.layers[k], k, rules, sleeve.cost, bar, taken[i])
+            fill = match_pending(sleeve.position, sleeve.position.layers[k], k, rules, sleeve.cost, at_market, taken[i])
             if fill.lots > 0:
                 sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
     if sleeve.order.side != 0:
         k, ended = entry_index(sleeve), ends(sleeve.order, bar, rules)
         fill = NO_FILL  # of a reversal, while its exit has filled only in part
         if not is_turning(sleeve):
-            fill = match_entry(sleeve.order, k, rules, sleeve.cost, bar, taken[i])
+            meets = bar if sleeve.order.limit > 0.0 else bar._replace(open=market_price(m, rules, bar, t))
+            fill = match_entry(sleeve.order, k, rules, sleeve.cost, meets, taken[i])
         if fill.lots > 0:
             sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
-            inside = fill.key if fill.maker != 0 else -1
+            inside = fill.key if fill.maker != 0 or fill.reference_price != bar.open else -1
         if ended:
             sleeve = sleeve._replace(order=NO_ORDER)
     if sleeve.position.open_layers == 0:

@@ -21,6 +21,12 @@ FUNDING_HINT = "use another range (--from, --to), pull the funding, or set --fun
 BARS_HINT = "see nightdesk data check FILE; use another range, or import a clean file"
 
 
+RECORDED = {  # columns that few files have: what a note calls each, and when a bar has none
+    "taker_buy_volume": ("taker volume", "empty, negative or above the bar's volume"),
+    "quote_volume": ("quote volume", "empty, negative or infinite"),
+}
+
+
 class Market(NamedTuple):
     """n bars of k instruments. Arrays are float64 (n, k), C order; a missing bar is NaN in all five columns."""
 
@@ -36,6 +42,7 @@ class Market(NamedTuple):
     funding_mark: np.ndarray  # mark price of that settlement; 0 where there is none
     notes: tuple[str, ...]
     taker_buy_volume: np.ndarray | None = None  # base units that takers bought; NaN where not recorded, None where nowhere
+    quote_volume: np.ndarray | None = None  # what all trades of the bar paid, in quote units; the same
 
 
 def market_of(
@@ -49,7 +56,7 @@ def market_of(
 ) -> Market:
     """Join frames by instrument into one market with from_ms <= bar open < to_ms.
 
-    bars: ts (open, UTC ms), open, high, low, close, volume, taker_buy_volume where recorded; funding: ts (whole minutes, no
+    bars: ts (open, UTC ms), open, high, low, close, volume, RECORDED where a file has it; funding: ts (whole minutes, no
     doubles), rate, as data/catalog returns it; marks: ts, open. Spot instruments (name ends in `:spot`) pay no funding.
     Raises BadInput for reversed dates, DataError for an empty range, invalid bars, and missing settlements.
     """
@@ -74,8 +81,8 @@ def market_of(
         rate[at, k] = settled["rate"].to_numpy()
         mark[at, k], mark_notes = _mark_prices(name, settled, marks.get(name), columns[3][:, k], columns[0][:, k], at)
         notes += [_policy_note(name, policy), *mark_notes]
-    taker = _taker_volume(cut, opens, timeframe_ms, notes)
-    return Market(names, timeframe_ms, opens + timeframe_ms, *columns, rate, mark, tuple(n for n in notes if n), taker)
+    more = {name: _recorded(name, cut, opens, timeframe_ms, notes) for name in RECORDED}
+    return Market(names, timeframe_ms, opens + timeframe_ms, *columns, rate, mark, tuple(n for n in notes if n), **more)
 
 
 def until(market: Market, end_ms: int) -> Market:
@@ -85,18 +92,21 @@ def until(market: Market, end_ms: int) -> Market:
     return market._replace(**cut)
 
 
-def _taker_volume(cut: Mapping[str, pl.DataFrame], opens: np.ndarray, timeframe_ms: int, notes: list[str]) -> np.ndarray | None:
-    """What takers bought, NaN where a file does not say or says more than the bar's volume; None when no file says."""
-    if not any("taker_buy_volume" in frame.columns for frame in cut.values()):
+def _recorded(
+    column: str, cut: Mapping[str, pl.DataFrame], opens: np.ndarray, timeframe_ms: int, notes: list[str]
+) -> np.ndarray | None:
+    """A column that few files have, NaN where one does not say or says what cannot be; None when no file says."""
+    if not any(column in frame.columns for frame in cut.values()):
         return None
-    found = np.full((opens.size, len(cut)), np.nan)
+    found, (what, wrong) = np.full((opens.size, len(cut)), np.nan), RECORDED[column]
     for k, (name, frame) in enumerate(cut.items()):
-        if "taker_buy_volume" in frame.columns:
-            bought, volume = frame["taker_buy_volume"].fill_null(float("nan")).to_numpy(), frame["volume"].to_numpy()
-            sound = (bought >= 0.0) & (bought <= volume)
-            found[(frame["ts"].to_numpy() - opens[0]) // timeframe_ms, k] = np.where(sound, bought, np.nan)
+        if column in frame.columns:
+            values, volume = frame[column].fill_null(float("nan")).to_numpy(), frame["volume"].to_numpy()
+            most = volume if column == "taker_buy_volume" else np.inf
+            sound = (values >= 0.0) & (values <= most) & np.isfinite(values)
+            found[(frame["ts"].to_numpy() - opens[0]) // timeframe_ms, k] = np.where(sound, values, np.nan)
             if not sound.all():
-                notes.append(f"{name}: no taker volume at {int((~sound).sum())} bars: empty, negative or above the bar's volume")
+                notes.append(f"{name}: no {what} at {int((~sound).sum())} bars: {wrong}")
     return found
 
 

@@ -153,12 +153,12 @@ class Catalog:
 
     def bars(self, s: Series, from_ms: int | None = None, to_ms: int | None = None) -> "pl.DataFrame":
         """Bars with from_ms <= ts < to_ms: ts Int64 (open, UTC ms), open high low close volume Float64 (base units), and
-        taker_buy_volume where the file records it.
+        taker_buy_volume and quote_volume where the file records them.
 
         Gaps stay gaps. Raises DataError for a missing or non-numeric column, and for times that do not ascend.
         """
         wanted = [*PRICES, "volume"] if not s.series.startswith("mark_") else list(PRICES)
-        frame = _columns(s.path, wanted, optional="taker_buy_volume")
+        frame = _columns(s.path, wanted, optional=("taker_buy_volume", "quote_volume"))
         _ascending(frame, s.path)
         return _between(frame, from_ms, to_ms)
 
@@ -331,14 +331,16 @@ def readable(path: Path) -> Iterator[None]:
         raise DataError(f"{path}: it is damaged: it cannot be read as parquet ({_short(error)})", WAY_OUT) from error
 
 
-def _columns(path: Path, names: list[str], aliases: dict[str, str] | None = None, optional: str = "") -> "pl.DataFrame":
+def _columns(
+    path: Path, names: list[str], aliases: dict[str, str] | None = None, optional: tuple[str, ...] = ()
+) -> "pl.DataFrame":
     """ts as Int64 ms and the named columns as Float64, `optional` too if it is there; DataError for no numbers."""
     import polars as pl
 
     with readable(path):
         frame = pl.read_parquet(path)
     frame = frame.rename({old: new for old, new in (aliases or {}).items() if new not in frame.columns}, strict=False)
-    names = [*names, optional] if optional in frame.columns else names
+    names = [*names, *(n for n in optional if n in frame.columns)]
     missing = [n for n in ["ts", *names] if n not in frame.columns]
     if missing:
         raise DataError(f"{path} has no column {', '.join(missing)}; its columns: {', '.join(frame.columns)}")

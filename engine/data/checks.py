@@ -22,6 +22,7 @@ from engine.data.patterns import PatternBars, patterns, runs, runs_of
 
 __all__ = ["DataIssue", "check", "check_funding", "check_series", "errors", "refusals"]
 
+SELDOM = ("taker_buy_volume", "quote_volume")  # columns that few files have
 OUTAGE_MS = 3 * DAY_MS  # the longest recorded outage of a large venue is 34 hours (Binance spot, 2018-02-08)
 DEAD_MS = DAY_MS  # no trade for a whole day is more than a short outage
 WINDOW = 97  # bars around a bar that define what is usual there
@@ -97,7 +98,8 @@ def check_series(frame: pl.DataFrame, timeframe_ms: int, empty_ms: Sequence[int]
         if frame.schema[name].is_numeric() and name != "ts":
             bad = ~np.isfinite(_numbers(frame[name]))
             bad[empty] = False
-            found += issue("nan", "error", np.flatnonzero(bad), f"{name} is empty or not a number")
+            severity: Severity = "warning" if name in SELDOM else "error"  # a bar without one is complete
+            found += issue("nan", severity, np.flatnonzero(bad), f"{name} is empty or not a number")
     return found
 
 

@@ -19,6 +19,7 @@ from engine.data.dialects.columns import (
     GROUPS,
     INTERVALS,
     OPEN_TIMES,
+    QUOTE_NAMES,
     TAKER_NAMES,
     as_numbers,
     has_numbers,
@@ -31,7 +32,7 @@ from engine.data.dialects.headless import headless_names
 from engine.data.dialects.names import NameParts, name_parts
 from engine.data.dialects.rates import rate_column, rate_values
 from engine.data.dialects.times import check_closes, intervals, open_times, usual_step
-from engine.data.dialects.volumes import Bars, base_volume
+from engine.data.dialects.volumes import Bars, base_volume, is_quote_volume
 from engine.errors import DataError
 
 __all__ = ["AS_NAMED", "SUFFIXES", "NameParts", "RawFile", "ReadOptions", "name_parts", "read_any"]
@@ -207,7 +208,13 @@ def _kind(
             return "prices", columns
         columns["volume"] = _volume(table, named, options, prices, found, where, notes)
         taker = next((n for n in TAKER_NAMES if n in table.columns), None)
-        return "bars", columns if taker is None else {**columns, "taker_buy_volume": as_numbers(table[taker], taker, where)}
+        if taker is not None:
+            columns["taker_buy_volume"] = as_numbers(table[taker], taker, where)
+        quote = next((n for n in QUOTE_NAMES if n in table.columns and has_numbers(table[n])), None)
+        if quote is not None and is_quote_volume(columns, paid := as_numbers(table[quote], quote, where)):
+            columns["quote_volume"] = paid
+            notes.append(f"quote_volume is {quote}: fills at VWAP read it")
+        return "bars", columns
     if rate and table.width <= 8:  # a wide table of factors may hold a funding rate too
         return "funding", {"rate": rate_values(table, rate, where, notes)}
     numeric = [n for n in table.columns if n not in OPEN_TIMES and n not in CLOSE_TIMES and has_numbers(table[n])]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from engine.clock import utc
-from engine.data.align import Market, Policy, market_of
+from engine.data.align import RECORDED, Market, Policy, market_of
 from engine.data.catalog import Catalog, Series
 from engine.data.checks import check
 from engine.data.sources import NO_FILES, Observations, OutsideSeries, ReadFiles, asof, observations
@@ -107,24 +107,25 @@ def with_read(catalog: Catalog, market: Market, read: Mapping[str, Series], from
             placed = np.full((count, 1), np.nan)
             placed[at] = getattr(other, column)
             columns[column] = np.hstack((getattr(market, column), placed))
-        taker = taker_beside(market, other, at)
+        more = {column: recorded_beside(column, market, other, at) for column in RECORDED}
         nothing = {column: np.hstack((getattr(market, column), np.zeros((count, 1)))) for column in CHARGED_COLUMNS}
-        market = market._replace(instruments=(*market.instruments, name), **columns, **nothing, taker_buy_volume=taker)
+        market = market._replace(instruments=(*market.instruments, name), **columns, **nothing, **more)
         missing = int(np.isnan(columns["close"][market.close_ms > from_ms, -1]).sum())
         lacking = f"; {missing} bars missing in this range" if missing else ""
         notes += [f"reads {name}: {s.source}, {s.path.name}{lacking}", *data_warnings(name, frame, s, from_ms, step)]
     return market, notes
 
 
-def taker_beside(market: Market, other: Market, at: np.ndarray) -> np.ndarray | None:
-    """Taker volume of the market with that of one more instrument, whose bars are at rows `at`; None when neither records it."""
-    if market.taker_buy_volume is None and other.taker_buy_volume is None:
+def recorded_beside(column: str, market: Market, other: Market, at: np.ndarray) -> np.ndarray | None:
+    """A RECORDED column of the market with that of one more instrument, whose bars are at rows `at`; None when neither has it."""
+    ours, theirs = getattr(market, column), getattr(other, column)
+    if ours is None and theirs is None:
         return None
     both = np.full((len(market.close_ms), len(market.instruments) + 1), np.nan)
-    if market.taker_buy_volume is not None:
-        both[:, :-1] = market.taker_buy_volume
-    if other.taker_buy_volume is not None:
-        both[at, -1:] = other.taker_buy_volume
+    if ours is not None:
+        both[:, :-1] = ours
+    if theirs is not None:
+        both[at, -1:] = theirs
     return both
 
 

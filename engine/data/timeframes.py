@@ -112,6 +112,10 @@ def with_own_bars(clock: Market, own: Market) -> Market:
     for name in CHARGED_COLUMNS:
         columns[name] = np.hstack((getattr(clock, name), spread(getattr(own, name), own, clock, 0.0)))
     names = tuple(f"{instrument}{AT}{timeframe_text(own.timeframe_ms)}" for instrument in own.instruments)
+    if clock.quote_volume is not None or own.quote_volume is not None:
+        nowhere = [np.full(x.close.shape, np.nan) for x in (clock, own)]
+        ours, theirs = (n if x.quote_volume is None else x.quote_volume for n, x in zip(nowhere, (clock, own), strict=True))
+        columns["quote_volume"] = np.hstack((ours, spread(theirs, own, clock)))
     return clock._replace(instruments=(*clock.instruments, *names), **columns, taker_buy_volume=None)  # features read own bars
 
 

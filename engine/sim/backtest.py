@@ -39,6 +39,8 @@ from engine.sim.metrics import Floats, Times, Totals, metrics
 from engine.sim.notes import reader_notes, refusals
 from engine.sim.request import CASH, Moment, Plan, PlannedSleeve, data_of
 from engine.sim.stamps import delayed, stamps
+from engine.sim.vwap_fills import VWAP, core_mode, vwap_of
+from engine.sim.vwap_fills import counted as vwap_counted
 from engine.sim.wide import DESK, counted
 from engine.strategies.rules import families, rules_of
 from engine.strategies.signals import Change, Signals, signals_of
@@ -252,8 +254,9 @@ def run_modes(
     blocks, cash = block_records(bars, width), [s.spec.cash for s in planned.sleeves]
     results: dict[str, Any] = {}
     for mode in dict.fromkeys(modes):
-        rules = rules_in(planned, span, mode)
-        results[mode] = run_records(bars, columns, width, rules, planned.request.limits, cash, blocks=blocks, daily=daily)
+        rules, vwap = rules_in(planned, span, mode), vwap_of(span).price if mode == VWAP else None
+        given = bars, columns, width, rules, planned.request.limits, cash
+        results[mode] = run_records(*given, blocks=blocks, daily=daily, vwap=vwap)
         progress(0.6 + 0.1 * len(results))
     return results
 
@@ -286,7 +289,7 @@ def rules_in(planned: Plan, span: Market, mode: str) -> list[state.Rules]:
     places = [(names.index(s.key), names.index(planned.column(s))) for s in planned.sleeves]
     of_family = families([s.spec.strategy for s in planned.sleeves])
     return [
-        rules_of(s.params, s.instrument, s.costs, at, mode, s.bar_ms, limits, own, family)
+        rules_of(s.params, s.instrument, s.costs, at, core_mode(mode), s.bar_ms, limits, own, family)
         for s, (at, own), family in zip(planned.sleeves, places, of_family, strict=True)
     ]
 
@@ -301,7 +304,8 @@ def state_at(planned: Plan, loaded: DeskBars, signals: Sequence[Signals], t: int
     columns = tuple(column[: (t + 1) * count] for column in signal_columns(signals))
     cash = [s.spec.cash for s in planned.sleeves]
     rules, limits = rules_in(planned, span, mode), planned.request.limits
-    return run_records(bars, columns, width, rules, limits, cash, daily=daily).sleeves
+    vwap = vwap_of(span).price[: t + 1] if mode == VWAP else None
+    return run_records(bars, columns, width, rules, limits, cash, daily=daily, vwap=vwap).sleeves
 
 
 def report_of(
@@ -312,8 +316,14 @@ def report_of(
     cash = sum(s.spec.cash for s in p.sleeves)
     figures = metrics(run.close_ms, own.equity, p.clock_ms, cash, totals(run, own, cash))
     sleeves = [s.spec._asdict() | {"params": s.params.model_dump()} for s in p.sleeves]
-    returns = {name: (float(run.curves[name][-1]) - cash) / cash for name in SCENARIOS}
+    named = (*SCENARIOS, VWAP) if request.fills == VWAP else SCENARIOS
+    returns = {name: (float(run.curves[name][-1]) - cash) / cash for name in named}
     held_back = delayed(request.delay_bars)
+    at_vwap = (
+        vwap_counted(run.fills, span, {s.spec.name: span.instruments.index(p.column(s)) for s in p.sleeves})
+        if request.fills == VWAP
+        else {}
+    )
     many, data, liquidated = len(sleeves) > 1, data_of(p, span), liquidations(run.fills)
     life = life_of({"data": data, "timeframe": p.clock, "sleeves": sleeves, "life": {"ends": ends_of(run, span)}})
     margin = liquidation_notes(liquidated, p.sleeves, run.close_ms, own.equity, [s.ledger.equity for s in own.sleeves])
@@ -333,6 +343,7 @@ def report_of(
         "life": life.as_json(),
         "metrics": figures,
         "scenarios": returns | {"ambiguous_bars": own.ambiguous},
+        **({"vwap": at_vwap} if at_vwap else {}),
         "breakers": reading.breakers_of(run.breakers),
         "refused": refusals(run.rows),
         "liquidations": len(liquidated),
@@ -341,6 +352,7 @@ def report_of(
         "delayed": held_back,
         "notes": [
             *stamps({"raw_signal": raw, "delayed": held_back}),
+            *([at_vwap["text"]] if at_vwap else []),
             *loaded.notes,
             *reader_notes(run, leaks, returns, life),
             *margin,

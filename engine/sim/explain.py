@@ -21,10 +21,15 @@ from engine.data.catalog import Catalog
 from engine.errors import BadInput, DataError
 from engine.sim import trips as reading
 from engine.sim.request import Plan, plan, request_of
+from engine.sim.vwap_fills import VWAP, core_mode
 from engine.store.runs import Runs
 
 # how each fill mode treats an order inside a bar (DEFINITIONS D12)
 ENTRY_MODEL = "market order decided at a close, filled at the next open plus slippage (half-spread and impact), taker fee"
+VWAP_MODEL = (
+    "market order decided at a close, filled at the VWAP of the next bar plus slippage, taker fee;"
+    " at its open where no quote volume is recorded"
+)
 LIMIT_MODELS = {
     "pessimistic": "limit order at its price, resting, filled after trade-through by a tick, maker fee",
     "optimistic": "limit order at its price, resting, filled on a touch, maker fee",
@@ -99,11 +104,13 @@ def step(run: Mapping[str, Any], fill: dict[str, Any], decisions: pl.DataFrame, 
     if entry:  # a limit may have been decided some closes earlier
         entered = pl.col("action").is_in(["enter", "add"]) & (pl.col("close_ms") < fill["close_ms"])
         before = decisions.filter(entered).tail(1)
-    model = LIMIT_MODELS[run["fills"]] if fill["maker"] else ENTRY_MODEL
+    fills, market = core_mode(run["fills"]), VWAP_MODEL if run["fills"] == VWAP else ENTRY_MODEL
+    model = LIMIT_MODELS[fills] if fill["maker"] else market
     if not entry:
         due = fill["reason"] in DUE
         kind = "target" if fill["slot"] == "target" else "stop"
-        model = DUE_MODEL if due else EXIT_MODELS[run["fills"]][kind]
+        leaves = VWAP_MODEL if run["fills"] == VWAP else DUE_MODEL
+        model = leaves if due else EXIT_MODELS[fills][kind]
         model = LIQUIDATION_MODEL if fill["reason"] == "liquidation" else model
     shown = {k: v for k, v in fill.items() if k not in {"n", "sleeve"}}
     notional = fill["units"] * fill["price"]

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from engine.book.snapshot import restored
 from engine.clock import TIMEFRAMES, timeframe_ms, utc
 from engine.control.limits import HardLimits
-from engine.core.state import FILL_MODES, OFF, Limits
+from engine.core.state import OFF, Limits
 from engine.data.align import Market
 from engine.data.catalog import Catalog, Series
 from engine.data.checksums import sha256_of
@@ -28,6 +28,7 @@ from engine.errors import BadInput
 from engine.features.anchor import ANCHOR, anchor_ms
 from engine.sim import access
 from engine.sim.late import checked_delay
+from engine.sim.vwap_fills import FILLS
 from engine.store.runs import sha256_of_json
 from engine.strategies.base import code_sha256, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
@@ -54,6 +55,7 @@ OWN = (
     "sim/late.py",
     "sim/metrics.py",
     "sim/tails.py",
+    "sim/vwap_fills.py",
     "venues/instruments.py",
     "venues/tiers.py",
 )
@@ -190,8 +192,8 @@ def validate_request(request: Request) -> None:
     for timeframe in (request.timeframe, *(spec.timeframe for spec in request.sleeves if spec.timeframe)):
         if timeframe not in TIMEFRAMES:
             raise BadInput(f"unknown timeframe {timeframe!r}", f"use {', '.join(TIMEFRAMES)}")
-    if request.fills not in FILL_MODES:
-        raise BadInput(f"unknown fills {request.fills!r}", f"use {', '.join(FILL_MODES)}")
+    if request.fills not in FILLS:
+        raise BadInput(f"unknown fills {request.fills!r}", f"use {', '.join(FILLS)}")
     policy_of(request.funding)
     checked_delay(request.delay_bars)
     if request.from_ms is not None and request.to_ms is not None and request.from_ms >= request.to_ms:

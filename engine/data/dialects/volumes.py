@@ -4,6 +4,8 @@ Called by data/files.py on bars with their prices. A column that contradicts the
 factor; columns without names are headless.py's.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 import polars as pl
 
@@ -30,6 +32,7 @@ from engine.data.dialects.names import BASES
 from engine.errors import DataError
 
 AGREES = (0.67, 1.5)  # volume times close over quote volume: units differ by far more, closes of wild bars by less
+ROUNDED = 1e-6  # of a price: what decimals of a file may lose
 PROVES = 0.95  # share of bars whose quote over base volume is inside the bar's range
 FAR = 3.0  # times: a row of another unit
 FAR_ROWS = 20
@@ -56,6 +59,19 @@ class Bars:
         """Rows in which both volumes and the price can be compared."""
         with np.errstate(invalid="ignore"):
             return np.isfinite(base) & np.isfinite(quote) & (base > 0) & (quote > 0) & (self.low > 0) & np.isfinite(self.close)
+
+
+def is_quote_volume(columns: Mapping[str, pl.Series], paid: pl.Series) -> bool:
+    """True when `paid` over the base volume of our `columns` is a price of its bar in nearly all rows that traded."""
+    low, high, volume, quote = (
+        x.fill_null(float("nan")).to_numpy() for x in (*(columns[n] for n in ("low", "high", "volume")), paid)
+    )
+    traded = (volume > 0.0) & (quote > 0.0)
+    if not traded.any():
+        return False
+    price = quote[traded] / volume[traded]
+    inside = (price >= low[traded] * (1.0 - ROUNDED)) & (price <= high[traded] * (1.0 + ROUNDED))
+    return bool(inside.mean() >= PROVES)
 
 
 def base_volume(bars: Bars, found: list[str], base: str, notes: list[str]) -> str:
