@@ -44,6 +44,7 @@ def backtest(
     funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)"),
     limits: str = typer.Option("desk", "--limits", help="desk, or wide: the raw signal, never evidence"),
     delay_bars: int = typer.Option(0, "--delay-bars", help="every signal acts this many bars late: a stress, never evidence"),
+    execution: str = typer.Option("", "--execution", help="work market entries in slices: twap:6, vwap:6, ac:6:2"),
     cash: float = typer.Option(10_000.0, "--cash", help="initial cash in quote units"),
     fresh: bool = typer.Option(False, "--fresh", help="simulate even if the same run is stored"),
     time_limit: float = LIMIT,
@@ -68,6 +69,7 @@ def backtest(
         "cash": cash,
         "limits": limits,
         "delay_bars": delay_bars,
+        "execution": execution,
     }
     home = open_home()
     with out.progress(f"backtest {strategy} {symbol}", 1.0) as advance, kinds.limited(time_limit, f"the backtest of {strategy}"):

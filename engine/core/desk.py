@@ -19,6 +19,7 @@ from .ledger import on_mark, open_lots, valued
 from .memory import Memory, emit, keep_mark, keep_watch, load, store
 from .rows import breaker_row, caps_row, decision_row, size_row
 from .sim_venue import settle
+from .slices import due_lots, on_clock, own_close
 from .state import (
     DAY_LOSS,
     DESK_DRAWDOWN,
@@ -73,13 +74,16 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
             continue
         i, own = load(m.rules, s, Rules).instrument, load(m.rules, s, Rules).bars
         bar = load(m.bars, t * instruments + own, Bar)
-        if t < wakes[s]:
+        if own != i and settles != 0 and len(m.schedules) > 0 and works(m, s, t):
+            n, more = settle_on_clock(m, desk.halted, s, t, n)
+            ambiguous += more
+        elif t < wakes[s]:
             keep_mark(m.sleeves, s, on_mark(load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), bar.close))
         elif usable(bar):
             before, rules, rows = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), n
             sleeve = before
             if settles != 0:
-                sleeve, n, more = settle(before, rules, bar, s, m, n, t)
+                sleeve, n, more = settle(before, rules, bar, s, m, n, t, -1, 0)
                 ambiguous += more
             sleeve, n = mark(sleeve, rules, bar, s, m, n)
             if n == rows and before.order.side == 0:  # nothing filled, settled, ended or tripped
@@ -102,6 +106,34 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
         close_ms = load(m.bars, t * instruments, Bar).close_ms
         n = emit(m.rows, n, breaker_row(DESK_ROW, DESK_DRAWDOWN, close_ms, desk.equity, 0))
     return desk, n, ambiguous
+
+
+def works(m: Memory, s: int, t: int) -> bool:
+    """True when sleeve s works an entry in slices in bar t of the clock."""
+    rules = load(m.rules, s, Rules)
+    close_ms = load(m.bars, t * len(m.gross) + rules.instrument, Bar).close_ms
+    return on_clock(m, s, load(m.sleeves, s, Sleeve), rules, close_ms)
+
+
+def settle_on_clock(m: Memory, halted: int, s: int, t: int, n: int) -> tuple[int, int]:
+    """The first two phases of a sleeve that works an entry: bar t of the clock trades, and where its own bar closes that marks.
+
+    What fills is dated by its own bar, like all that this sleeve does. Returns (rows so far, 1 if the bar was ambiguous).
+    """
+    sleeve, rules, is_ambiguous = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), 0
+    bar, own = load(m.bars, t * len(m.gross) + rules.instrument, Bar), load(m.bars, t * len(m.gross) + rules.bars, Bar)
+    if halted != 0:
+        sleeve = sleeve._replace(order=NO_ORDER)
+    if usable(bar):
+        end_ms, due = own_close(rules, bar.close_ms), due_lots(m, s, sleeve, rules, bar)
+        last, dated = 1 if bar.close_ms == end_ms else 0, bar._replace(close_ms=end_ms)
+        sleeve, n, is_ambiguous = settle(sleeve, rules._replace(bars=rules.instrument), dated, s, m, n, t, due, last)
+    if usable(own):
+        sleeve, n = mark(sleeve, rules, own, s, m, n)
+    elif usable(bar):  # one that has left sleeps from here on, at what it is worth
+        sleeve = on_mark(sleeve, rules, bar.close)
+    store(m.sleeves, s, sleeve)
+    return n, is_ambiguous
 
 
 def around(m: Memory, rules: Rules, limits: Limits, side: int) -> Around:

@@ -30,6 +30,7 @@ from . import (
     rows,
     sim_venue,
     sizing,
+    slices,
     state,
     step,
     windows,
@@ -41,7 +42,7 @@ from .state import TRIPS_KEPT, Bar, Desk, Ledger, Limits, Row, Rules, Signal, Sl
 OPTIONS = {"forceinline": True, "_nrt": False}
 SOURCES = (
     compiled, booking, desk, exits, fills, guardrails, leap, ledger, liquidation, memory,
-    rows, sim_venue, sizing, state, step, windows,
+    rows, sim_venue, sizing, slices, state, step, windows,
 )  # fmt: skip
 OVERLOADED = (memory.load, memory.store, memory.keep_mark, memory.keep_watch)
 ROW_VIEW = np.dtype(
@@ -125,7 +126,20 @@ def signature_of() -> tuple[Any, ...]:
     """
     floats, whole = column(numba.float64), column(numba.int64)
     strided = [numba.types.Array(k, 1, "A", readonly=True) for k in SIGNAL_KINDS]
-    owned = [column(Bar), column(Sleeve), column(Rules), floats, floats, whole, floats, floats, floats, column(Row), floats]
+    owned = [
+        column(Bar),
+        column(Sleeve),
+        column(Rules),
+        floats,
+        floats,
+        whole,
+        floats,
+        floats,
+        floats,
+        column(Row),
+        floats,
+        floats,
+    ]
     desk_types = (numba_type(Desk), numba_type(Limits))
     m = numba.types.NamedTuple(owned, Memory)
     return (m, numba.types.Tuple(strided), column(Bar), *desk_types, floats, floats, whole, whole, whole, numba.int64)
@@ -222,15 +236,19 @@ def run_records(
     blocks: np.ndarray | None = None,
     daily: np.ndarray | None = None,
     vwap: np.ndarray | None = None,
+    schedules: np.ndarray | None = None,
 ) -> Result:
     """run_desk on what the compiled loop reads: bar_records, signal_columns, and block_records if the caller has them.
 
     daily: correlations of instruments, (UTC days of the run, instruments, instruments); none: they are not known.
     vwap: of each bar, (bars, instruments), NaN where not known: what market orders fill at; none: at the open.
+    schedules: of each sleeve that works its entries in slices, (sleeves, slices.WIDTH); none: nobody does.
     """
     count, length = len(rules), len(bars) // instruments
     priced = np.empty(0) if vwap is None else np.ascontiguousarray(vwap, np.float64).reshape(-1)
     assert len(priced) in (0, len(bars))
+    sliced = np.empty(0) if schedules is None else np.ascontiguousarray(schedules, np.float64).reshape(-1)
+    assert len(sliced) in (0, count * slices.WIDTH)
     blocks = block_records(bars, instruments) if blocks is None else blocks
     daily = np.empty(0) if daily is None else np.ascontiguousarray(daily, np.float64).reshape(-1)
     guides = guided(signals, count)
@@ -241,7 +259,7 @@ def run_records(
         out, equity = np.empty(room, dtype_of(Row)), np.empty(length)
         scratch = np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments), np.zeros(count)
         unknown = np.full(instruments * instruments, np.nan)
-        m = Memory(bars, sleeves, to_records(rules, Rules), np.zeros(count * TRIPS_KEPT), *scratch, unknown, out, priced)
+        m = Memory(bars, sleeves, to_records(rules, Rules), np.zeros(count * TRIPS_KEPT), *scratch, unknown, out, priced, sliced)
         asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
         end, n, ambiguous, awake = compiled_run(m, signals, blocks, book, limits, equity, daily, *asleep, guides, 1)
         if n <= room:
@@ -309,7 +327,7 @@ class SleeveRuns:
         while True:
             sleeves, recent, rows = first.record.copy(), first.recent_r.copy(), np.empty(room, dtype_of(Row))
             scratch = np.zeros(count), np.zeros(count, np.int64), np.zeros(count), np.zeros(1), np.full(count * count, np.nan)
-            m = Memory(self.bars, sleeves, to_records([rules], Rules), recent, *scratch, rows, np.empty(0))
+            m = Memory(self.bars, sleeves, to_records([rules], Rules), recent, *scratch, rows, np.empty(0), np.empty(0))
             rest = self.equity, np.empty(0), np.zeros(1, np.int64), np.zeros(1, np.int64), guides, 1
             end, n, ambiguous, _ = compiled_run(m, signals, self.blocks, first.desk, self.limits, *rest)
             if room == 0 or n <= room:

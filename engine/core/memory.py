@@ -27,6 +27,7 @@ class Memory(NamedTuple):
     correlations: Any  # of the day, instrument by instrument, flat: -1..1, NaN where not known
     rows: Any  # Row, written up to its length
     vwap: Any = ()  # of each bar and instrument, flat, NaN where not known: what market orders fill at; empty: at the open
+    schedules: Any = ()  # of each sleeve that works its entries in slices (slices.py), flat; empty: none does
 
 
 def load(items: Any, i: int, kind: Any) -> Any:  # noqa: ARG001 - the compiled form needs the type

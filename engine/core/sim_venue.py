@@ -30,8 +30,13 @@ def market_price(m: Memory, rules: Rules, bar: Bar, t: int) -> float:
     return price if bar.low <= price <= bar.high else bar.open
 
 
-def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int, t: int) -> tuple[Sleeve, int, int]:
-    """The sleeve after what bar t, a usable one, settled. Returns (sleeve, rows so far, 1 if the bar was ambiguous)."""
+def settle(
+    sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int, t: int, due: int, last: int
+) -> tuple[Sleeve, int, int]:
+    """The sleeve after what bar t, a usable one, settled. Returns (sleeve, rows so far, 1 if the bar was ambiguous).
+
+    due: lots that an entry worked in slices asks for in this bar, which with `last` is its last; -1: the whole order.
+    """
     inside = -1  # key of the layer that an entry opened within this bar, not at its open
     taken, i = m.taken, rules.bars
     if sleeve.position.open_layers > 0:
@@ -45,11 +50,12 @@ def settle(sleeve: Sleeve, rules: Rules, bar: Bar, s: int, m: Memory, n: int, t:
             if fill.lots > 0:
                 sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
     if sleeve.order.side != 0:
-        k, ended = entry_index(sleeve), ends(sleeve.order, bar, rules)
+        k, ended = entry_index(sleeve), ends(sleeve.order, bar, rules) if due < 0 else last != 0
         fill = NO_FILL  # of a reversal, while its exit has filled only in part
-        if not is_turning(sleeve):
+        if not is_turning(sleeve) and due != 0:
+            child = sleeve.order if due < 0 else sleeve.order._replace(lots=min(due, sleeve.order.lots))
             meets = bar if sleeve.order.limit > 0.0 else bar._replace(open=market_price(m, rules, bar, t))
-            fill = match_entry(sleeve.order, k, rules, sleeve.cost, meets, taken[i])
+            fill = match_entry(child, k, rules, sleeve.cost, meets, taken[i])
         if fill.lots > 0:
             sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
             inside = fill.key if fill.maker != 0 or fill.reference_price != bar.open else -1

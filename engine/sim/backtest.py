@@ -28,6 +28,7 @@ from engine.data.timeframes import DeskBars, load_desk
 from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
 from engine.sim import access, resolve
+from engine.sim import execution as working
 from engine.sim import trips as reading
 from engine.sim.checked import check_sleeve, frame_of, in_span, is_own, with_opened
 from engine.sim.excursions import hold, with_excursions
@@ -39,8 +40,7 @@ from engine.sim.metrics import Floats, Times, Totals, metrics
 from engine.sim.notes import reader_notes, refusals
 from engine.sim.request import CASH, Moment, Plan, PlannedSleeve, data_of
 from engine.sim.stamps import delayed, stamps
-from engine.sim.vwap_fills import VWAP, core_mode, vwap_of
-from engine.sim.vwap_fills import counted as vwap_counted
+from engine.sim.vwap_fills import VWAP, core_mode
 from engine.sim.wide import DESK, counted
 from engine.strategies.rules import families, rules_of
 from engine.strategies.signals import Change, Signals, signals_of
@@ -86,6 +86,12 @@ class Backtest:
     def entry_orders(self) -> pl.DataFrame:
         """One row per entry order, filled or not."""
         return reading.entry_orders(self.rows, self.run_sleeves)
+
+    @cached_property
+    def parents(self) -> pl.DataFrame:
+        """One row per parent order of a run that works its entries: its cost against the arrival price."""
+        execution = working.execution_of(self.plan.request.execution)
+        return working.parents(self.rows, self.run_sleeves, execution.slices if execution else 1)
 
     @cached_property
     def breakers(self) -> pl.DataFrame:
@@ -154,6 +160,7 @@ def backtest(
     side: str = "both",
     limits: str = DESK,
     delay_bars: int = 0,
+    execution: str = "",
     catalog: Catalog | None = None,
     folder: Path | None = None,
     home: Path | str | None = None,
@@ -162,15 +169,15 @@ def backtest(
     the command would run it. Nothing is written but the look-ahead check of a strategy of your own, into a home that exists.
 
     `to` is excluded; `params` override the defaults; without a venue, the one that has the bars; `limits="wide"` is the raw
-    signal (sim/wide.py); `delay_bars`: every signal acts so many bars late (sim/late.py); `catalog` and `folder` replace the
-    home's data and strategies.
+    signal (sim/wide.py); `delay_bars`: every signal acts so many bars late (sim/late.py); `execution`: how market entries are
+    worked (sim/execution.py); `catalog` and `folder` replace the home's data and strategies.
     For several sleeves: simulate(plan(Request(sleeves=(SleeveRequest(...), ...)), catalog)).
     Raises BadInput, DataError or StrategyError with one clear line.
     """
     desk = desk_setup(home)
     one = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market, "side": side}
     one |= {"start": from_, "end": to, "params": params, "fills": fills, "funding": funding, "cash": cash}
-    one |= {"limits": limits, "delay_bars": delay_bars}
+    one |= {"limits": limits, "delay_bars": delay_bars, "execution": execution}
     return simulate(resolve.planned(desk, catalog or desk.catalog(), one, folder), checks=desk.checks)
 
 
@@ -204,7 +211,7 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None, checks: Pat
         curves,
         sleeves,
         [s.used for s in signals],
-        [bool((s.limit > 0.0).any()) for s in signals],
+        working.enters_by_limit(signals),
         loaded.span,
     )
     raw = raw_signal(run, loaded, signals)
@@ -252,11 +259,10 @@ def run_modes(
     span, daily = loaded.span, correlations_of(planned, loaded)
     bars, columns, width = bar_records(span), signal_columns(signals), len(span.instruments)
     blocks, cash = block_records(bars, width), [s.spec.cash for s in planned.sleeves]
-    results: dict[str, Any] = {}
+    results, by_limit = dict[str, Any](), working.enters_by_limit(signals)
     for mode in dict.fromkeys(modes):
-        rules, vwap = rules_in(planned, span, mode), vwap_of(span).price if mode == VWAP else None
-        given = bars, columns, width, rules, planned.request.limits, cash
-        results[mode] = run_records(*given, blocks=blocks, daily=daily, vwap=vwap)
+        given = bars, columns, width, rules_in(planned, span, mode), planned.request.limits, cash
+        results[mode] = run_records(*given, blocks=blocks, daily=daily, **working.inputs_of(planned, loaded, by_limit, mode))
         progress(0.6 + 0.1 * len(results))
     return results
 
@@ -304,8 +310,9 @@ def state_at(planned: Plan, loaded: DeskBars, signals: Sequence[Signals], t: int
     columns = tuple(column[: (t + 1) * count] for column in signal_columns(signals))
     cash = [s.spec.cash for s in planned.sleeves]
     rules, limits = rules_in(planned, span, mode), planned.request.limits
-    vwap = vwap_of(span).price[: t + 1] if mode == VWAP else None
-    return run_records(bars, columns, width, rules, limits, cash, daily=daily, vwap=vwap).sleeves
+    more = working.inputs_of(planned, loaded, working.enters_by_limit(signals), mode)
+    more["vwap"] = None if more["vwap"] is None else more["vwap"][: t + 1]
+    return run_records(bars, columns, width, rules, limits, cash, daily=daily, **more).sleeves
 
 
 def report_of(
@@ -319,11 +326,7 @@ def report_of(
     named = (*SCENARIOS, VWAP) if request.fills == VWAP else SCENARIOS
     returns = {name: (float(run.curves[name][-1]) - cash) / cash for name in named}
     held_back = delayed(request.delay_bars)
-    at_vwap = (
-        vwap_counted(run.fills, span, {s.spec.name: span.instruments.index(p.column(s)) for s in p.sleeves})
-        if request.fills == VWAP
-        else {}
-    )
+    more = working.parts_of(run)
     many, data, liquidated = len(sleeves) > 1, data_of(p, span), liquidations(run.fills)
     life = life_of({"data": data, "timeframe": p.clock, "sleeves": sleeves, "life": {"ends": ends_of(run, span)}})
     margin = liquidation_notes(liquidated, p.sleeves, run.close_ms, own.equity, [s.ledger.equity for s in own.sleeves])
@@ -343,7 +346,7 @@ def report_of(
         "life": life.as_json(),
         "metrics": figures,
         "scenarios": returns | {"ambiguous_bars": own.ambiguous},
-        **({"vwap": at_vwap} if at_vwap else {}),
+        **more,
         "breakers": reading.breakers_of(run.breakers),
         "refused": refusals(run.rows),
         "liquidations": len(liquidated),
@@ -352,7 +355,7 @@ def report_of(
         "delayed": held_back,
         "notes": [
             *stamps({"raw_signal": raw, "delayed": held_back}),
-            *([at_vwap["text"]] if at_vwap else []),
+            *(part["text"] for part in more.values()),
             *loaded.notes,
             *reader_notes(run, leaks, returns, life),
             *margin,

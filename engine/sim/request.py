@@ -27,6 +27,7 @@ from engine.data.timeframes import clock_of, column_name, columns_of, parts_of, 
 from engine.errors import BadInput
 from engine.features.anchor import ANCHOR, anchor_ms
 from engine.sim import access
+from engine.sim.execution import clock_for, execution_of
 from engine.sim.late import checked_delay
 from engine.sim.vwap_fills import FILLS
 from engine.store.runs import sha256_of_json
@@ -55,6 +56,7 @@ OWN = (
     "sim/late.py",
     "sim/metrics.py",
     "sim/tails.py",
+    "sim/execution.py",
     "sim/vwap_fills.py",
     "venues/instruments.py",
     "venues/tiers.py",
@@ -77,6 +79,9 @@ class SleeveRequest(NamedTuple):
     timeframe: str = ""  # empty: the request's
 
 
+STATED = ("delay_bars", "execution")  # of a request, in its configuration only where it says something
+
+
 class Request(NamedTuple):
     """The sleeves to simulate, and their timeframe where they name none. Times are bar opens, UTC ms, `to_ms` excluded; None:
     no bound.
@@ -92,6 +97,7 @@ class Request(NamedTuple):
     sleeve_limits: SleeveLimits = SLEEVE_LIMITS
     counted: tuple[Limits, SleeveLimits] | None = None  # of a run with wide limits (sim/wide.py): the desk's own
     delay_bars: int = 0  # every signal acts so many bars of its sleeve late (sim/late.py)
+    execution: str = ""  # how market entries are worked (sim/execution.py); "": whole, at the next open
 
     @property
     def judged(self) -> bool:
@@ -178,8 +184,11 @@ def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrid
     specs = (spec._replace(timeframe=spec.timeframe or request.timeframe) for spec in with_unique_names(request.sleeves))
     sleeves = tuple(plan_sleeve(spec, folder, overrides)._replace(delay_bars=request.delay_bars) for spec in specs)
     request = request._replace(sleeves=tuple(s.spec for s in sleeves))
-    clock = clock_of(s.spec.timeframe for s in sleeves)
-    series = series_of(catalog, columns_of((s.key, s.spec.timeframe) for s in sleeves), clock)
+    places = [(s.key, s.spec.timeframe) for s in sleeves]
+    if execution := execution_of(request.execution):  # its slices are traded on finer bars
+        places += [(key, clock_for(execution, places, catalog)) for key, _ in tuple(places)]
+    clock = clock_of(timeframe for _, timeframe in places)
+    series = series_of(catalog, columns_of(places), clock)
     loaded = {(s.series, parts_of(column, clock)[0]) for column, s in series.items()}
     read = files_read(catalog, [s.reads for s in sleeves], loaded)
     files = files_of(series, catalog, request.funding, read)
@@ -196,6 +205,7 @@ def validate_request(request: Request) -> None:
         raise BadInput(f"unknown fills {request.fills!r}", f"use {', '.join(FILLS)}")
     policy_of(request.funding)
     checked_delay(request.delay_bars)
+    execution_of(request.execution)
     if request.from_ms is not None and request.to_ms is not None and request.from_ms >= request.to_ms:
         ends = " to ".join(f"{utc(ms)}" for ms in (request.from_ms, request.to_ms))
         raise BadInput(f"reversed dates: {ends}", "swap --from and --to; --to is excluded")
@@ -257,7 +267,7 @@ def config_of(request: Request, sleeves: Sequence[PlannedSleeve]) -> dict[str, A
         "sleeves": [s.spec._asdict() | {"params": s.params.model_dump()} for s in sleeves],
         "instruments": {s.key: {**s.instrument._asdict(), **s.costs._asdict()} for s in sleeves},
         **({"counted": real} if real else {}),
-        **({"delay_bars": request.delay_bars} if request.delay_bars else {}),
+        **{name: value for name in STATED if (value := getattr(request, name))},
     }
 
 
@@ -270,8 +280,8 @@ def request_of(config: Mapping[str, Any]) -> tuple[Request, dict[str, dict[str, 
     counted = (restored(Limits, real["limits"]), SleeveLimits(**real["sleeve_limits"])) if real else None
     names = {*Instrument._fields, *Costs._fields} - {"venue", "symbol", "market"}
     overrides = {key: {n: v for n, v in found.items() if n in names} for key, found in config["instruments"].items()}
-    late = config.get("delay_bars", 0)
-    return Request(sleeves, **direct, limits=limits, sleeve_limits=own, counted=counted, delay_bars=late), overrides
+    stated = {name: config[name] for name in STATED if name in config}
+    return Request(sleeves, **direct, limits=limits, sleeve_limits=own, counted=counted, **stated), overrides
 
 
 def with_params(planned: Plan, params: StrategyParams) -> Plan:

@@ -31,6 +31,7 @@ ARGS = (
     "sleeves",
     "limits",
     "delay_bars",
+    "execution",
 )
 
 
@@ -60,6 +61,7 @@ def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> 
         widened(own) if wide else own,
         (limits, own) if wide else None,
         checked_delay(given.get("delay_bars", 0)),
+        str(given.get("execution", "")),
     )
 
 

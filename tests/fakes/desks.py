@@ -222,11 +222,12 @@ def both_ways(
     halted: int = 0,
     daily: np.ndarray = NO_DAYS,
     vwap: np.ndarray = NO_DAYS,
+    schedules: np.ndarray = NO_DAYS,
 ) -> tuple[Any, Any]:
     """The same run as plain Python without shortcuts and compiled with them: each (rows, equity, sleeves, desk, ambiguous).
 
     daily: correlations of instruments for each UTC day, flat; none: they are not known. vwap: of each bar, flat; none: market
-    orders fill at the open.
+    orders fill at the open; schedules: flat, none: no entry is worked in slices.
     """
     count, instruments = len(rules), 1 + max(max(r.instrument, r.bars) for r in rules)
     length, room = len(bars) // instruments, 12 * len(signals[0]) + 100
@@ -235,14 +236,16 @@ def both_ways(
 
     listed = [Signal(*r) for r in zip(*(x.tolist() for x in signals), strict=True)]
     rows, equity = [None] * room, [0.0] * length
-    m = of_lists([Bar(*r) for r in bars.tolist()], list(first), rules, rows)._replace(vwap=vwap.tolist())
+    m = of_lists([Bar(*r) for r in bars.tolist()], list(first), rules, rows)._replace(
+        vwap=vwap.tolist(), schedules=schedules.tolist()
+    )
     desk, n, ambiguous, _ = run(m, listed, [], book, limits, equity, daily.tolist(), [0] * count, [0] * count, [0] * count, 0)
     plain = to_records(rows[:n], Row), np.array(equity), to_records(m.sleeves, Sleeve), desk, ambiguous
 
     sleeves, block, curve = to_records(first, Sleeve), np.empty(room, dtype_of(Row)), np.empty(length)
     scratch = np.zeros(TRIPS_KEPT * count), np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
     more = np.zeros(count), np.full(instruments**2, np.nan)
-    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, *more, block, vwap)
+    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, *more, block, vwap, schedules)
     asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
     desk, n, ambiguous, _ = compiled_run(
         m, signals, block_records(bars, instruments), book, limits, curve, daily, *asleep, guided(signals, count), 1
@@ -272,16 +275,17 @@ def run_lists(
     sleeves: list[Sleeve] | None = None,
     desk: Desk | None = None,
     vwap: list[float] | tuple[()] = (),
+    schedules: list[float] | tuple[()] = (),
 ) -> tuple[list[Row], list[Sleeve], Desk, int]:
     """All bars as plain Python, no shortcuts: (rows, sleeves, desk, ambiguous bars).
 
-    bars: instrument fastest; signals: sleeve fastest; `sleeves` and `desk` go on from another run's end; vwap: as both_ways.
+    bars: instrument fastest; signals: sleeve fastest; `sleeves` and `desk` go on from another run's end; the rest as both_ways.
     """
     count, instruments = len(rules), 1 + max(max(r.instrument, r.bars) for r in rules)
     held = list(sleeves) if sleeves else [start(cash) for _ in rules]
     book = desk or start_desk(cash * count)._replace(halted=halted)
     rows: list[Any] = [None] * (20 * len(signals) + 20)
     equity = [0.0] * (len(bars) // instruments)
-    m = of_lists(bars, held, rules, rows)._replace(vwap=vwap)
+    m = of_lists(bars, held, rules, rows)._replace(vwap=vwap, schedules=schedules)
     book, n, ambiguous, _ = run(m, signals, [], book, limits, equity, [], [0] * count, [0] * count, [0] * count, 0)
     return rows[:n], held, book, ambiguous

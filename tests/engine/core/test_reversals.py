@@ -183,5 +183,5 @@ def test_a_long_that_is_not_left_is_never_joined_by_a_short() -> None:
     layer = sleeve.position.layers[0]._replace(exit_pending=state.NONE)
     stuck = sleeve._replace(position=sleeve.position._replace(layers=(layer, *sleeve.position.layers[1:])))
     m = of_lists([], [stuck], [rules], [None] * 9)
-    after, rows, _ = settle(stuck, rules, bar(2, FLAT), 0, m, 0, 0)
+    after, rows, _ = settle(stuck, rules, bar(2, FLAT), 0, m, 0, 0, -1, 0)
     assert (after.position.side, after.order.side, rows) == (1, 0, 0)

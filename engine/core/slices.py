@@ -1,0 +1,49 @@
+"""An entry that is worked in slices: the bar after its decision is traded on the clock's bars, one child order a slice.
+
+Called by desk.settle_and_mark for a sleeve on a longer timeframe than the clock's, where the run gives it a schedule
+(memory.py): number of slices, the clock's bar in ms, then the share of the parent that is to be done by the end of each. A child
+asks for what is due by then and not filled; what a bar's volume or the venue's least order does not let through is due with the
+next slice. All children together never exceed the parent, which ends with its bar; a halt ends it at once.
+"""
+
+from math import floor
+
+from .memory import Memory
+from .state import Bar, Rules, Sleeve
+
+WIDTH = 12  # numbers a sleeve: slices, clock_ms, ten shares
+LOTS_MAX = 1e15  # floor() of more is not exact
+
+
+def own_close(rules: Rules, close_ms: int) -> int:
+    """When the sleeve's own bar closes in which a bar of the clock closes (UTC ms)."""
+    return (close_ms + rules.bar_ms - 1) // rules.bar_ms * rules.bar_ms
+
+
+def on_clock(m: Memory, s: int, sleeve: Sleeve, rules: Rules, close_ms: int) -> bool:
+    """True while the sleeve trades the clock's bars: in the bar in which its entry is worked."""
+    if not m.schedules[s * WIDTH] > 0.0:
+        return False
+    end_ms = own_close(rules, close_ms)
+    if sleeve.order.side != 0:
+        return not sleeve.order.limit > 0.0 and end_ms - sleeve.order.decided_ms == rules.bar_ms
+    return sleeve.position.open_layers > 0 and sleeve.position.opened_ms == end_ms
+
+
+def due_lots(m: Memory, s: int, sleeve: Sleeve, rules: Rules, bar: Bar) -> int:
+    """Lots that the child of this bar of the clock asks for; 0 between slices, and while the venue would take none so small."""
+    base, order = s * WIDTH, sleeve.order
+    slices, clock_ms = int(m.schedules[base]), int(m.schedules[base + 1])
+    offset = bar.close_ms - clock_ms - order.decided_ms
+    now, before = offset * slices // rules.bar_ms, (offset - clock_ms) * slices // rules.bar_ms
+    if order.side == 0 or now == before or not 0 <= now < slices:
+        return 0
+    filled = sleeve.position.layers[0].lots if sleeve.position.layers[0].key == order.key else 0
+    total = order.lots + filled
+    wanted: float = total * m.schedules[base + 2 + now]
+    if not 0.0 <= wanted < LOTS_MAX:
+        return 0
+    due: int = min(floor(wanted + 1e-9) - filled, order.lots)
+    if due < rules.least_lots or due * rules.lot_size * bar.open < rules.least_notional:
+        return 0
+    return due
