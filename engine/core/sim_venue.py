@@ -44,8 +44,10 @@ def settle(
             cash = funding_cash(sleeve.position, rules, bar.funding_mark, bar.funding_rate)
             sleeve = on_funding(sleeve, cash)
             n = emit(m.rows, n, funding_row(s, sleeve, bar.funding_mark, bar.funding_rate, cash, bar.close_ms))
-        at_market = bar._replace(open=market_price(m, rules, bar, t))
         for k in range(sleeve.position.open_layers - 1, -1, -1):
+            if sleeve.position.layers[k].exit_pending == NONE:
+                continue
+            at_market = bar._replace(open=market_price(m, rules, bar, t))
             fill = match_pending(sleeve.position, sleeve.position.layers[k], k, rules, sleeve.cost, at_market, taken[i])
             if fill.lots > 0:
                 sleeve, n = booked_fill(sleeve, rules, s, fill, m, n)
