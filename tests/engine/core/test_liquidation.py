@@ -50,7 +50,7 @@ def layer(lots: int = 10, entry: float = 100.0, stop: float = 50.0, target: floa
 def settled(sleeve: Sleeve, bar: Bar, rules: Rules = FREE) -> tuple[Sleeve, list[tuple[str, float, int]]]:
     """The sleeve after a bar, and (reason, price, lots) of its fills."""
     rows: list[Any] = [None] * 12
-    after, n, _ = settle(sleeve, rules, bar, 0, of_lists([bar], [sleeve], [rules], rows), 0)
+    after, n, _ = settle(sleeve, rules, bar, 0, of_lists([bar], [sleeve], [rules], rows), 0, 0, -1, 0)
     fills = [r for r in rows[:n] if unpack(r.tag)[1] == K_FILL]
     return after, [(EXIT_REASONS[unpack(r.tag)[3]], r.price, r.lots) for r in fills]
 
@@ -218,7 +218,7 @@ def test_a_bar_that_reaches_target_and_level_is_ambiguous() -> None:
     sleeve, wide = holding(200.0, layer(stop=50.0, target=110.0)), bar(100.0, 115.0, 70.0, 100.0)
     for cash, expected in ((200.0, 1), (2_000.0, 0)):
         held = sleeve._replace(ledger=sleeve.ledger._replace(cash=cash))
-        assert settle(held, FREE, wide, 0, of_lists([wide], [held], [FREE], [None] * 4), 0)[2] == expected
+        assert settle(held, FREE, wide, 0, of_lists([wide], [held], [FREE], [None] * 4), 0, 0, -1, 0)[2] == expected
 
 
 # ---- the loop ------------------------------------------------------------------------------------------------------------
