@@ -30,7 +30,7 @@ CURVE_DAYS = 7  # of bars before the run that a volume curve is learned from, at
 SHOWN = 200  # parents in a run's JSON; its frame `parents` has all
 
 
-class Execution(NamedTuple):
+class EntryExecution(NamedTuple):
     """How market entries are worked."""
 
     kind: str  # twap, vwap, ac
@@ -38,7 +38,7 @@ class Execution(NamedTuple):
     urgency: float  # kappa T of ac
 
 
-def execution_of(text: str) -> Execution | None:
+def execution_of(text: str) -> EntryExecution | None:
     """`twap:6`, `vwap:8`, `ac:6:2.5`; slices and urgency may be left out, "" is none. Raises BadInput for anything else."""
     if not text:
         return None
@@ -54,10 +54,10 @@ def execution_of(text: str) -> Execution | None:
         raise BadInput(f"execution = {text!r}: {slices} slices are out of bounds", f"{SLICES_MIN} to {SLICES_MAX}")
     if not 0.0 <= urgency <= URGENCY_MAX:
         raise BadInput(f"execution = {text!r}: urgency {urgency:g} is out of bounds", f"0 to {URGENCY_MAX:g}")
-    return Execution(kind, slices, urgency)
+    return EntryExecution(kind, slices, urgency)
 
 
-def clock_for(execution: Execution, places: Sequence[tuple[str, str]], catalog: Catalog) -> str:
+def clock_for(execution: EntryExecution, places: Sequence[tuple[str, str]], catalog: Catalog) -> str:
     """The timeframe on which slices of these (instrument, timeframe) are traded. Raises BadInput where none is recorded."""
     for clock in CLOCKS:
         step = timeframe_ms(clock)
@@ -122,7 +122,7 @@ def schedules_of(planned: Any, loaded: DeskBars, by_limit: Sequence[bool]) -> np
     return found
 
 
-def shares_of(execution: Execution, planned: Any, loaded: DeskBars, sleeve: Any) -> list[float]:
+def shares_of(execution: EntryExecution, planned: Any, loaded: DeskBars, sleeve: Any) -> list[float]:
     """The share of each slice."""
     if execution.kind == "twap":
         return twap(execution.slices)
