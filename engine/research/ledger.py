@@ -96,7 +96,7 @@ def setting_of(plans: Sequence[Plan], first_ms: int, last_ms: int) -> str:
         for one in plans
         for s in one.sleeves
     ]
-    asked = [request.fills, request.funding, request.counted is not None, request.delay_bars]
+    asked = [request.fills, request.funding, request.counted is not None, request.delay_bars, *filter(None, [request.execution])]
     return sha256_of_json([sleeves, asked, first_ms, last_ms])[:24]
 
 

@@ -24,6 +24,7 @@ from engine.sim.checked import frame_of, in_span
 from engine.sim.late import delaying
 from engine.sim.metrics import daily_returns, midnights_of
 from engine.sim.request import Plan, with_params
+from engine.sim.vwap_fills import VWAP
 from engine.strategies.params import StrategyParams
 from engine.strategies.signals import Signals, core_inputs, evaluate, read_of
 
@@ -61,6 +62,8 @@ class Runner:
     def __init__(self, planned: Plan) -> None:
         if len(planned.sleeves) != 1 or planned.request.counted is not None or planned.request.delay_bars:
             raise BadInput("a sweep runs one sleeve, under the desk's limits, without delay", "name one strategy and its symbols")
+        if planned.request.fills == VWAP or planned.request.execution:
+            raise BadInput("a sweep knows neither vwap fills nor execution schedules", "run them one by one: nightdesk backtest")
         self.planned, self.sleeve = planned, planned.sleeves[0]
         self.loaded = load(planned)
         self.span, self.cash = self.loaded.span, float(self.sleeve.spec.cash)

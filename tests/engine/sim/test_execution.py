@@ -9,10 +9,11 @@ import pytest
 
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
+from engine.research.sweep import Runner
 from engine.sim import backtest, explain
 from engine.sim.backtest import Backtest
 from engine.sim.execution import execution_of
-from engine.sim.request import request_of
+from engine.sim.request import Request, SleeveRequest, plan, request_of
 from engine.store.runs import Runs
 from tests.fakes import recordings
 
@@ -148,3 +149,11 @@ def test_a_spec_has_defaults() -> None:
     """Six slices; an urgency of 2 for Almgren-Chriss."""
     assert execution_of("") is None
     assert execution_of("ac") == ("ac", 6, 2.0)
+
+
+@pytest.mark.parametrize("changed", [{"execution": "twap:6"}, {"fills": "vwap"}])
+def test_a_sweep_that_would_not_work_them_is_refused(catalog: Catalog, changed: dict) -> None:
+    """Neither is quietly left out of thousands of runs."""
+    request = Request((SleeveRequest("trend", "BTC-USDT", timeframe="1h"),), "1h", **changed)
+    with pytest.raises(BadInput, match="neither vwap fills nor execution schedules"):
+        Runner(plan(request, catalog))
