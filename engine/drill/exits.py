@@ -106,6 +106,15 @@ def by_time(copy: DeskCopy, name: str) -> DrillOutcome:
     return seen("time", copy.exits(name), "an entry to be held for 2 bars", "still open")
 
 
+def by_reversal(copy: DeskCopy, name: str) -> DrillOutcome:
+    """The strategy asks for the other side in the position's place."""
+    if why := copy.enter(name):
+        return no_entry(why)
+    copy.bar(name, {name: copy.signal(name, side=-copy.side(name), reverse=1)})
+    copy.bar(name)
+    return seen("reversal", copy.exits(name), "a signal that reverses", "still open")
+
+
 def liquidation(copy: DeskCopy, name: str) -> DrillOutcome:
     """A settlement takes the margin, so that the liquidation level comes before the stop; then the price falls through both."""
     rules, side = copy.rules(name), copy.side(name)
@@ -146,6 +155,7 @@ PATHS: dict[str, Callable[[DeskCopy, str], DrillOutcome]] = {
     "liquidation": liquidation,
     "signal": by_signal,
     "time": by_time,
+    "reversal": by_reversal,
 }
 DRILLED = [reason for reason in EXIT_REASONS if reason not in NO_PATHS]
 
