@@ -188,6 +188,7 @@ def forward_text(found: Mapping[str, Any]) -> Any:
     if found["failed"]:
         lines.append(f"a variation failed: {found['failed']}")
     base = [[row["name"], row["sharpe"], row["total_return_frac"], row["max_drawdown_frac"]] for row in found["baselines"]]
+    lines += [f"{one['luck']:.0%} of random entries did as well" for one in found["baselines"] if one.get("luck") is not None]
     bases = table_of(["", "sharpe", "total_return_frac", "max_drawdown_frac"], base)
     return Group(Text("\n".join(lines)), bases, table_of(found["columns"], found["rows"]))
 

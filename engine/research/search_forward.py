@@ -18,11 +18,12 @@ from sqlalchemy import Engine
 from engine.clock import utc_day
 from engine.errors import BadInput
 from engine.research.grid import Variations
+from engine.research.kill.baselines import RANDOM_SEEDS, drawn_entries, luck
 from engine.research.ledger import TrialLedger, TrialPlace, figures_of, place_of, sharpe_of
 from engine.research.search import Planner, space_of
 from engine.research.sweep import Runner
 from engine.research.universe import notes_of
-from engine.research.walkforward import CHOICES, EDGES, FoldChoice, Stitched, choose, stitch
+from engine.research.walkforward import CHOICES, EDGES, FoldChoice, Stitched, choose, stitch, windows_of
 from engine.research.windows import Audit, Fold, audit, folds_of, length_ms
 from engine.sim.checked import check_sleeve, is_own
 from engine.sim.excursions import hold
@@ -131,7 +132,7 @@ def report(engine: Engine, done: Forward, own: Mapping[str, Any]) -> dict[str, A
         "summary": summary(rows),
         "drift": drift(done),
         "metrics": figures,
-        "baselines": baselines(done, held, figures),
+        "baselines": [*baselines(done, held, figures), *at_random(done, table, own["edges"], figures)],
         "trial": place.as_json(),
         "notes": notes_of([planned], int(done.runner.span.close_ms[0]) - planned.clock_ms, ends[1]),
         "verdict": verdict(figures, summary(rows), place),
@@ -256,6 +257,28 @@ def baselines(done: Forward, held: Floats, figures: Mapping[str, Any]) -> list[d
         alike = _three(float(curve[-1]) / cash - 1.0, sharpe_of(scaled), drawdown(curve, cash)[0])
         rows.append({"name": "hold at the same volatility (daily)", **alike})
     return rows
+
+
+def at_random(done: Forward, table: Any, edges: Any, figures: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The median of runs that enter at random, as often, as long and on the sides that the strategy did, with the same exits; and
+    the share of them that did at least as well (`luck`)."""
+    closed = table.filter(table["reason"] != "open")
+    if closed.is_empty():
+        return []
+    bars, cash, bar_ms = len(done.close_ms), done.runner.cash, done.runner.planned.clock_ms
+    benches, totals, ratios, falls = windows_of(done.runner, done.chosen), list[float](), list[float](), list[float]()
+    for seed in range(RANDOM_SEEDS):
+        sides = np.zeros(bars)
+        at, chosen = drawn_entries(bars, 0, closed, seed)
+        sides[at] = chosen
+        curve = stitch(done.runner, done.chosen, edges, benches, sides).equity
+        totals.append(float(curve[-1]) / cash - 1.0)
+        falls.append(drawdown(curve, cash)[0])
+        ratio = sharpe_of(daily_returns(daily_equity(done.close_ms, curve, bar_ms, cash)[1]))
+        ratios += [] if ratio is None else [ratio]
+    own = figures["total_return_frac"]
+    middle = _three(float(np.median(totals)), float(np.median(ratios)) if ratios else None, float(np.median(falls)))
+    return [{"name": f"random entries, same exits (median of {RANDOM_SEEDS})", **middle, "luck": luck(own, totals)}]
 
 
 def _three(total: float, ratio: float | None, fall: float) -> dict[str, float | None]:

@@ -120,25 +120,49 @@ def smoothed(n: int, ratios: Floats, wanted: Sequence[Variation]) -> float:
     return float(np.mean([ratios[n], *near]))
 
 
-def stitch(runner: Runner, chosen: Sequence[FoldChoice], edges: Edges) -> Stitched:
+def windows_of(runner: Runner, chosen: Sequence[FoldChoice]) -> list[Bench]:
+    """The test windows, each to where the next begins."""
+    return [window(runner, (one.fold.test[0], one.fold.until)) for one in chosen]
+
+
+def stitch(
+    runner: Runner,
+    chosen: Sequence[FoldChoice],
+    edges: Edges,
+    benches: Sequence[Bench] | None = None,
+    entries: np.ndarray | None = None,
+) -> Stitched:
     """The chosen variations on their test windows, one run from the first test bar to the last.
 
-    Between a test window and the next one nothing is entered; what is open is managed.
+    Between a test window and the next one nothing is entered; what is open is managed. `entries`: the side entered at each bar
+    from the first test bar on, in place of the strategy's own, with its exits; then no rows are kept.
     """
     begin: Carried | None = None
     curve, rows, states, ambiguous = list[Floats](), list[np.ndarray](), list[Carried](), 0
-    for one in chosen:
+    start = chosen[0].fold.test[0]
+    for one, bench in zip(chosen, benches or windows_of(runner, chosen), strict=True):
         first, last = one.fold.test[0], one.fold.until
-        bench = window(runner, (first, last))
-        group = runner.group_of(one.variation.params)
-        columns = at_edges(tuple(column[first:last] for column in group.columns), one.fold, edges)
+        group, rules = runner.group_of(one.variation.params), rules_of(runner, one.variation)
+        columns = tuple(column[first:last] for column in group.columns)
+        if entries is not None:
+            columns, rules = entering(columns, entries[first - start : last - start]), rules._replace(fade_below=0.0)
+        columns = at_edges(columns, one.fold, edges)
         guides = np.ones(1, np.int64) if edges == "close" else group.guides
-        found = bench.run(columns, guides, rules_of(runner, one.variation), np.arange(last - first), begin, ROOM)
+        found = bench.run(columns, guides, rules, np.arange(last - first), begin, 0 if entries is not None else ROOM)
         begin, ambiguous = found.after, ambiguous + found.ambiguous
         curve.append(found.equity)
         rows.append(found.rows)
         states.append(begin)
     return Stitched(np.concatenate(curve), np.concatenate(rows), tuple(states), ambiguous)
+
+
+def entering(columns: tuple[np.ndarray, ...], sides: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Signals that enter on these sides at full strength; what the strategy says for its own side is left out, its exits stay."""
+    changed = dict(zip(Signal._fields, columns, strict=True))
+    nothing = np.zeros(len(sides))
+    changed |= {"side": sides.astype(np.int8), "strength": np.where(sides != 0, 1.0, 0.0)}
+    changed |= dict.fromkeys(("limit", "stop", "target", "size_frac"), nothing) | {"reverse": np.zeros(len(sides), np.int8)}
+    return tuple(changed.values())
 
 
 def at_edges(columns: tuple[np.ndarray, ...], fold: Fold, edges: Edges) -> tuple[np.ndarray, ...]:

@@ -30,26 +30,27 @@ class HeldAlike(NamedTuple):
 
 def random_entries(judged: JudgedBars, base: Probe, seed: int) -> Probe:
     """The strategy's trips begun at random bars, each on the side of one of its own, with its exits."""
-    at, sides = drawn_entries(judged, base.trips, seed)
+    at, sides = drawn_entries(len(judged.close_ms), judged.first, base.trips, seed)
     own = judged.sleeve.params
     params = {"fade_below": 0.0} if own.fade_below > 0.0 else None  # a random entry has no strength that could fade
     hold = typical_bars(base.trips) if params else 0
     return judged.probe(BASELINE, f"random {seed}", params=params, change=entering(at, sides, hold))
 
 
-def drawn_entries(judged: JudgedBars, trips: pl.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """(bars of the frame, sides) at which the trips begin when their order and the flat bars between them are drawn anew.
+def drawn_entries(bars: int, first: int, trips: pl.DataFrame, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """(bars, sides) at which the trips begin when their order and the flat bars between them are drawn anew.
 
-    Trips keep their own lengths, so as many find a place; no two overlap by these.
+    bars: of the span, which begins at bar `first` of what the result counts in; trips: `side` and `bars` of each, closed. Trips
+    keep their own lengths, so as many find a place; no two overlap by these.
     """
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(trips))
     lengths = trips["bars"].to_numpy()[order]
     sides = np.where(trips["side"].to_numpy() == "long", 1, -1)[order]
-    flat = max(len(judged.close_ms) - int(lengths.sum()) - 1, 0)
+    flat = max(bars - int(lengths.sum()) - 1, 0)
     gaps = np.sort(rng.integers(0, flat + 1, len(trips)))
-    at = judged.first + gaps + np.concatenate(([0], np.cumsum(lengths[:-1]))) if len(trips) else np.empty(0, np.int64)
-    inside = at < judged.first + len(judged.close_ms) - 1
+    at = first + gaps + np.concatenate(([0], np.cumsum(lengths[:-1]))) if len(trips) else np.empty(0, np.int64)
+    inside = at < first + bars - 1
     return at[inside].astype(np.int64), sides[inside]
 
 

@@ -155,11 +155,30 @@ def test_the_report_adds_up(make: Planner, ledger: Engine) -> None:
     fast = [row[at["fast_bars"]] for row in rows]
     assert found["drift"]["fast_bars"]["changed"] == sum(a != b for a, b in pairwise(fast))
     assert found["audit"]["clean"]
+    names = [one["name"] for one in found["baselines"]]
+    assert names[:2] == ["this walk-forward", "hold"]
+    assert names[3] == "random entries, same exits (median of 100)"
+    assert 0.0 < found["baselines"][3]["luck"] <= 1.0
     again = search_forward.walkforward(make, ledger, None, {**ASKED, **LENGTHS, "vary": VARY})
     assert again["trial"]["trials"] == found["trial"]["trials"] == 1
     other = search_forward.walkforward(make, ledger, None, {**ASKED, **LENGTHS, "vary": VARY, "edges": "close"})
     assert other["trial"]["number"] == 2
     assert {row.source for row in trials.of_hypothesis(ledger, "trend on BTC-USDT perp")} == {"walkforward"}
+
+
+def test_entries_in_place_of_the_strategy_s_own_are_the_only_ones(make: Planner) -> None:
+    """As many trips begin as were given, on their sides; with the strategy's own entries the curve is its own."""
+    runner = runner_of(make)
+    _, chosen = chosen_of(make, runner)
+    own = walkforward.stitch(runner, chosen, "carry")
+    start, end = chosen[0].fold.test[0], chosen[-1].fold.until
+    sides = np.zeros(end - start)
+    sides[[50, 400, 900]] = [1, -1, 1]
+    found = walkforward.stitch(runner, chosen, "carry", None, sides)
+    assert found.edges[-1].sleeve.entries == 3
+    assert len(found.rows) == 0
+    assert not np.array_equal(found.equity, own.equity)
+    assert np.array_equal(found.equity[:51], np.full(51, 10_000.0))
 
 
 @pytest.mark.parametrize(
