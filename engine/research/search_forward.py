@@ -80,7 +80,11 @@ def walkforward(
     progress(0.05)
     chosen = choose(runner, folds, space.chosen, own["choose"], lambda share: progress(0.05 + 0.8 * share))
     done = Forward(
-        runner, space, chosen, stitch(runner, chosen, own["edges"]), audit(folds, runner.span.close_ms, runner.planned.clock_ms)
+        runner,
+        space,
+        chosen,
+        stitch(windows_of(runner, chosen), own["edges"]),
+        audit(folds, runner.span.close_ms, runner.planned.clock_ms),
     )
     progress(0.95)
     found = report(engine, done, own) | {"leaks": leaks_of(leaks)}
@@ -266,12 +270,12 @@ def at_random(done: Forward, table: Any, edges: Any, figures: Mapping[str, Any])
     if closed.is_empty():
         return []
     bars, cash, bar_ms = len(done.close_ms), done.runner.cash, done.runner.planned.clock_ms
-    benches, totals, ratios, falls = windows_of(done.runner, done.chosen), list[float](), list[float](), list[float]()
+    tests, totals, ratios, falls = windows_of(done.runner, done.chosen), list[float](), list[float](), list[float]()
     for seed in range(RANDOM_SEEDS):
         sides = np.zeros(bars)
         at, chosen = drawn_entries(bars, 0, closed, seed)
         sides[at] = chosen
-        curve = stitch(done.runner, done.chosen, edges, benches, sides).equity
+        curve = stitch(tests, edges, sides).equity
         totals.append(float(curve[-1]) / cash - 1.0)
         falls.append(drawdown(curve, cash)[0])
         ratio = sharpe_of(daily_returns(daily_equity(done.close_ms, curve, bar_ms, cash)[1]))

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.core.kernel import Carried, block_records
 from engine.core.kernel import SleeveRuns as Bench
-from engine.core.state import LEAVE_LONG, LEAVE_SHORT, Signal
+from engine.core.state import LEAVE_LONG, LEAVE_SHORT, Rules, Signal
 from engine.errors import BadInput, DeskError
 from engine.research.grid import Variation
 from engine.research.ledger import sharpe_of
@@ -84,7 +84,7 @@ def window(runner: Runner, bars: tuple[int, int]) -> Bench:
     return Bench(records, block_records(records, 1), 1, runner.planned.request.limits, runner.cash)
 
 
-def rules_of(runner: Runner, variation: Variation) -> Any:
+def rules_of(runner: Runner, variation: Variation) -> Rules:
     """The core's Rules of a variation."""
     planned = runner.planned._replace(sleeves=(runner.sleeve._replace(params=variation.params),))
     return rules_in(planned, runner.span, planned.request.fills)[0]
@@ -120,35 +120,47 @@ def smoothed(n: int, ratios: Floats, wanted: Sequence[Variation]) -> float:
     return float(np.mean([ratios[n], *near]))
 
 
-def windows_of(runner: Runner, chosen: Sequence[FoldChoice]) -> list[Bench]:
-    """The test windows, each to where the next begins."""
-    return [window(runner, (one.fold.test[0], one.fold.until)) for one in chosen]
+class OutOfSample(NamedTuple):
+    """A test window with what was chosen for it, to where the next one begins."""
+
+    fold: Fold
+    bench: Bench
+    columns: tuple[np.ndarray, ...]
+    guides: np.ndarray
+    rules: Rules
+
+
+def windows_of(runner: Runner, chosen: Sequence[FoldChoice]) -> list[OutOfSample]:
+    """The test windows, one after the other."""
+    found = []
+    for one in chosen:
+        first, last = one.fold.test[0], one.fold.until
+        group, rules = runner.group_of(one.variation.params), rules_of(runner, one.variation)
+        columns = tuple(column[first:last] for column in group.columns)
+        found.append(OutOfSample(one.fold, window(runner, (first, last)), columns, group.guides, rules))
+    return found
 
 
 def stitch(
-    runner: Runner,
-    chosen: Sequence[FoldChoice],
+    tests: Sequence[OutOfSample],
     edges: Edges,
-    benches: Sequence[Bench] | None = None,
     entries: np.ndarray | None = None,
 ) -> Stitched:
-    """The chosen variations on their test windows, one run from the first test bar to the last.
+    """The test windows as one run from the first test bar to the last.
 
     Between a test window and the next one nothing is entered; what is open is managed. `entries`: the side entered at each bar
     from the first test bar on, in place of the strategy's own, with its exits; then no rows are kept.
     """
     begin: Carried | None = None
     curve, rows, states, ambiguous = list[Floats](), list[np.ndarray](), list[Carried](), 0
-    start = chosen[0].fold.test[0]
-    for one, bench in zip(chosen, benches or windows_of(runner, chosen), strict=True):
-        first, last = one.fold.test[0], one.fold.until
-        group, rules = runner.group_of(one.variation.params), rules_of(runner, one.variation)
-        columns = tuple(column[first:last] for column in group.columns)
+    start = tests[0].fold.test[0]
+    for one in tests:
+        first, last, columns, rules = one.fold.test[0], one.fold.until, one.columns, one.rules
         if entries is not None:
             columns, rules = entering(columns, entries[first - start : last - start]), rules._replace(fade_below=0.0)
         columns = at_edges(columns, one.fold, edges)
-        guides = np.ones(1, np.int64) if edges == "close" else group.guides
-        found = bench.run(columns, guides, rules, np.arange(last - first), begin, 0 if entries is not None else ROOM)
+        guides = np.ones(1, np.int64) if edges == "close" else one.guides
+        found = one.bench.run(columns, guides, rules, np.arange(last - first), begin, 0 if entries is not None else ROOM)
         begin, ambiguous = found.after, ambiguous + found.ambiguous
         curve.append(found.equity)
         rows.append(found.rows)

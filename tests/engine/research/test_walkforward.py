@@ -87,7 +87,7 @@ def test_one_variation_in_every_fold_is_one_plain_run(make: Planner) -> None:
     folds, chosen = chosen_of(make, runner)
     assert len(folds) == 9
     same = [one._replace(variation=chosen[0].variation) for one in chosen]
-    found = walkforward.stitch(runner, same, "carry")
+    found = walkforward.stitch(walkforward.windows_of(runner, same), "carry")
     first = int(runner.span.close_ms[folds[0].test[0]]) - BAR
     end = int(runner.span.close_ms[folds[-1].until - 1])
     params = dict(zip(VARY, same[0].variation.values, strict=True))
@@ -120,7 +120,7 @@ def test_positions_are_closed_at_the_edges_when_asked_for(make: Planner) -> None
     """At the first open behind each window nothing of it is left, and it costs what leaving costs."""
     runner = runner_of(make)
     _, chosen = chosen_of(make, runner)
-    carried, closed = (walkforward.stitch(runner, chosen, edges) for edges in ("carry", "close"))
+    carried, closed = (walkforward.stitch(walkforward.windows_of(runner, chosen), edges) for edges in ("carry", "close"))
     held = [edge.sleeve.position for edge in carried.edges]
     assert any(position.open_layers for position in held)
     for edge in closed.edges[:-1]:
@@ -134,7 +134,7 @@ def test_between_test_windows_nothing_is_entered(make: Planner) -> None:
     """With a step longer than the test."""
     runner = runner_of(make)
     folds, chosen = chosen_of(make, runner, step="5d")
-    found = walkforward.stitch(runner, chosen, "carry")
+    found = walkforward.stitch(walkforward.windows_of(runner, chosen), "carry")
     fills, close_ms = found.rows[found.rows["kind"] == K_FILL], runner.span.close_ms
     entries = fills[fills["code"] == ENTRY]
     assert len(entries) > 5
@@ -170,11 +170,11 @@ def test_entries_in_place_of_the_strategy_s_own_are_the_only_ones(make: Planner)
     """As many trips begin as were given, on their sides; with the strategy's own entries the curve is its own."""
     runner = runner_of(make)
     _, chosen = chosen_of(make, runner)
-    own = walkforward.stitch(runner, chosen, "carry")
+    own = walkforward.stitch(walkforward.windows_of(runner, chosen), "carry")
     start, end = chosen[0].fold.test[0], chosen[-1].fold.until
     sides = np.zeros(end - start)
     sides[[50, 400, 900]] = [1, -1, 1]
-    found = walkforward.stitch(runner, chosen, "carry", None, sides)
+    found = walkforward.stitch(walkforward.windows_of(runner, chosen), "carry", sides)
     assert found.edges[-1].sleeve.entries == 3
     assert len(found.rows) == 0
     assert not np.array_equal(found.equity, own.equity)
