@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from engine.control.desk_setup import DeskSetup
+from engine.control.desk_setup import DeskSetup, desk_setup
 from engine.errors import BadInput
 from engine.research import grid, search, sweep
 from engine.research.ledger import figures_of, hypothesis_report, note_run, place_of, place_of_run
@@ -64,7 +64,7 @@ def asked(vary: dict[str, str], **more: Any) -> dict[str, Any]:
 def assert_equal_to_single_runs(make: Planner, vary: dict[str, str], count: int, seed: int, **more: Any) -> int:
     """Every figure of every variation equals that of its own run; returns how many there were."""
     runner = sweep.Runner(make({**ASKED, **more}))
-    space = grid.drawn(trend, runner.sleeve.params, vary, count, seed)
+    space = grid.drawn(runner.sleeve.strategy, runner.sleeve.params, vary, count, seed)
     for tried in sweep.run_all(runner, space.chosen, 2):
         params = dict(zip(space.keys, tried.variation.values, strict=True))
         run = simulate(make({**ASKED, **more, "params": params}))
@@ -276,3 +276,23 @@ def test_the_ledger_is_read_by_a_part_of_a_name(make: Planner, ledger: Engine) -
         hypothesis_report(ledger, "sol", 5)
     assert hypothesis_report(ledger, None, 5)["hypotheses"][0]["trials"] == 3
     assert place_of_run(ledger, "r-20250101-00000000") is None
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("strategy", "symbol", "timeframe", "span"),
+    [
+        ("trend", "BTC-USDT", "15m", ("2025-01", "2025-07")),
+        ("reversion", "ETH-USDT", "1h", ("2023", "2025")),
+        ("cross", "SOL-USDT", "15m", ("2025-03", "2025-06")),
+    ],
+)
+def test_twelve_variations_on_recorded_bars_equal_their_single_runs(
+    market_data: Path, tmp_path: Path, strategy: str, symbol: str, timeframe: str, span: tuple[str, str]
+) -> None:
+    """Recorded bars have holes, settlements and marks that made ones have not."""
+    desk = desk_setup(tmp_path / "home", {"NIGHTDESK_DATA": str(market_data)})
+    make = lambda args: resolve.planned(desk, desk.catalog(), args)  # noqa: E731 - a planner
+    more = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "start": span[0], "end": span[1]}
+    space = {"stop_atr": "0.5:5:0.5", "trail_atr": "0,1,2.5", "target_atr": "0,3,6", "vol_target": "0,0.3", "layers_max": "1,3"}
+    assert assert_equal_to_single_runs(make, space, 12, 5, **more) == 12
