@@ -74,7 +74,7 @@ def judge(
         announce("0 runs: it looks ahead")
         return about | {"runs": 0, **concluded([leak]), "page": None}
     todo = agenda(judged)
-    announce(f"{todo.runs:,} runs at most over {len(judged.close_ms):,} bars, each a trial of the hypothesis")
+    announce(f"{todo.runs:,} runs at most over {len(judged.close_ms):,} bars; its settings count as trials")
     found = page(judged, todo, overrides, lambda done: progress(0.1 + 0.9 * done), counted.ratios)
     made = [leak, *with_enough([check(name, *value) for name, value in values(found).items()])]
     return about | {"runs": todo.runs, **concluded(made), "page": as_json(found)}

@@ -48,7 +48,7 @@ def test_it_ends_in_one_word_and_counts_what_it_tried(cli: Typed) -> None:
     assert found["verdict"] in WORDS
     assert found["reasons"]
     assert {"name", "passed", "value", "limit"} <= set(found["checks"][0])
-    first = f"judge follower BTC-USDT 1h: {found['runs']} runs at most over 4,344 bars, each a trial of the hypothesis"
+    first = f"judge follower BTC-USDT 1h: {found['runs']} runs at most over 4,344 bars; its settings count as trials"
     assert beside.strip() == first
     home = open_home()
     counted = {one.name: one.trials for one in trials.hypotheses(home.engine)}

@@ -76,7 +76,7 @@ def test_a_true_edge_is_worth_paper(judged: dict[str, Any]) -> None:
 
 def test_the_runs_are_stated_first_and_each_is_noted(judged: dict[str, Any]) -> None:
     """One line with their number before they start; as many probes reach the ledger's seam, of three kinds."""
-    assert judged["words"] == [f"{judged['runs']} runs at most over 13,000 bars, each a trial of the hypothesis"]
+    assert judged["words"] == [f"{judged['runs']} runs at most over 13,000 bars; its settings count as trials"]
     assert len(judged["noted"]) == judged["runs"]
     kinds = [probe.kind for probe in judged["noted"]]
     assert {kind: kinds.count(kind) for kind in kinds}["baseline"] == 104
