@@ -16,7 +16,6 @@ from engine.control.evidence import comparison_text, equal_worst_case, verdict_w
 from engine.control.outcome import runs_now
 from engine.control.proposals import view
 from engine.errors import DeskError
-from engine.research.ledger import place_of_run
 from engine.sim.life import life_of
 from engine.store.runs import Runs
 from engine.store.tables import Proposal
@@ -264,6 +263,8 @@ def _run(home: Home, run_id: str) -> dict[str, Any]:
     place = {k: data.get(k) for k in ("source", "bars", "first_ms", "last_ms")}
     life = life_of(run)
     lived = {"text": life.text, "share": life.share, "ended": life.ended, "stopped_ms": life.stopped_ms}
+    from engine.research.ledger import place_of_run  # it loads numpy, which the supervisor holds only when it sends a card
+
     tried = place_of_run(home.engine, run_id)
     return {"run_id": run_id, "metrics": figures, **place, "life": lived, "trial": tried and tried.as_json()}
 

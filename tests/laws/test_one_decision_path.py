@@ -289,7 +289,7 @@ def test_the_fuzz_reaches_what_it_should() -> None:
         fills |= set(rows["rule"][rows["kind"] == K_FILL].tolist())
         refusals |= set(rows["rule"][(rows["kind"] == K_DECISION) & (rows["code"] == 4)].tolist())
         layers = max(layers, 1 + int(rows["layer"][rows["kind"] == K_FILL].max()))
-    assert fills == {0, 1, 2, 3, 4, 5, 8, 9}, "entries and all exit reasons of a running desk"
+    assert fills == {0, 1, 2, 3, 4, 5, 8, 9, 10}, "entries and all exit reasons of a running desk"
     assert layers == 5
     met = {R_DAY_LOSS, R_PAUSE, R_UNKNOWN, R_OPPOSITE, R_SIZE, R_GROSS, R_INSTRUMENT, R_ORDER_RATE}
     met |= {R_WINDOW, R_SIGNAL, R_SPREAD, R_VOLUME, R_RANGE, R_FAMILY, R_CORRELATED, R_POSITIONS}
