@@ -68,6 +68,8 @@ def _head(api: PageClient, run: Mapping[str, Any], found: Mapping[str, Any], ide
         parts.note(
             f"▲ {behind[:1].upper()}{behind[1:]}:", "what the desk has lived since is not in it. Next: run it again.", "warn"
         )
+    tried = str((run.get("trial") or {}).get("text") or "")
+    parts.soft(f"{tried[:1].upper()}{tried[1:]}." if tried else "")
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         links.press("All runs", {"tab": "runs"}, key="all_runs", icon=":material/arrow_back:", look="tertiary")
         st.link_button("Report", api.browser_url(f"/api/runs/{ident}/report"), icon=":material/description:", type="tertiary")
