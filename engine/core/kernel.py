@@ -345,7 +345,8 @@ def falling() -> Callable[..., Any]:
 
 def deepest_fall(equity: np.ndarray, cash: float) -> tuple[float, float]:
     """The deepest fall of a curve from its highest point so far, `cash` before it: (fraction of that point, money)."""
-    return falling()(equity, cash)  # type: ignore[no-any-return]
+    blocks = equity[: len(equity) // leap.FALL_BLOCK * leap.FALL_BLOCK].reshape(-1, leap.FALL_BLOCK)
+    return falling()(equity, blocks.min(axis=1), blocks.max(axis=1), cash)  # type: ignore[no-any-return]
 
 
 def warm_up() -> None:

@@ -25,6 +25,7 @@ from .step import cost_now, enters, usable, wants
 
 BLOCK = 16  # bars folded into one
 NEARLY = 1.0 - 1e-12
+FALL_BLOCK = 64
 
 
 def run(
@@ -324,15 +325,27 @@ def fold_blocks(bars: Any, blocks: Any, instruments: int) -> None:
         store(blocks, b, Bar(load(bars, last, Bar).close_ms, least, high, low, most, 0.0, 0.0, odd))
 
 
-def deepest_fall(equity: Any, cash: float) -> tuple[float, float]:
+def deepest_fall(equity: Any, lows: Any, highs: Any, cash: float) -> tuple[float, float]:
     """The deepest fall of a curve from its highest point so far, `cash` before the first: (fraction of that point, money), each
     at its own worst bar.
+
+    lows, highs: of every FALL_BLOCK points; a block whose lowest point is not deep enough below anything before it or in it is
+    passed over.
     """
-    peak, share, money = cash, 0.0, 0.0
-    for k in range(len(equity)):
-        peak = max(peak, equity[k])
-        below = peak - equity[k]
-        money = max(money, below)
-        if below > share * peak * NEARLY:  # a division costs as much as all else here
-            share = max(share, below / peak)
+    peak, share, money, t = cash, 0.0, 0.0, 0
+    while t < len(equity):
+        if t % FALL_BLOCK == 0 and t // FALL_BLOCK < len(lows):
+            top = max(peak, highs[t // FALL_BLOCK])
+            below = top - lows[t // FALL_BLOCK]
+            if below <= money and below <= share * top * NEARLY:
+                peak, t = top, t + FALL_BLOCK
+                continue
+        end = min(t + FALL_BLOCK, len(equity))
+        for k in range(t, end):
+            peak = max(peak, equity[k])
+            below = peak - equity[k]
+            money = max(money, below)
+            if below > share * peak * NEARLY:  # a division costs as much as all else here
+                share = max(share, below / peak)
+        t = end
     return share, money
