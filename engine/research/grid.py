@@ -6,9 +6,9 @@ combination is made before their number is known to be within bounds.
 """
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from itertools import product
+from itertools import islice, product
 from math import prod
 from typing import Any, NamedTuple
 
@@ -19,6 +19,8 @@ from engine.strategies.params import StrategyParams, bounds, bounds_text, choice
 VARIATIONS_MAX = 20_000  # of one sweep: 30 s on one core over a year of 15m bars
 VALUES_MAX = 2_000  # of one parameter
 KEYS_MAX = 6
+MAGNITUDE_MAX = 30  # powers of ten: far beyond every bound, and cheap to compute with
+SEED_MAX = 2**32 - 1
 DRAWS_TIMES = 50  # random search: draws for each variation that is wanted, before it ends with fewer
 EXAMPLE = "example: --vary stop_atr=1,2,3 or --vary stop_atr=1:3:0.5"
 
@@ -60,8 +62,8 @@ def axis(strategy: Any, key: str, given: Any) -> tuple[Any, ...]:
     """
     field = strategy.Params.model_fields.get(key)
     if field is None:
-        parse_params(strategy, {key: 0})  # names the nearest key
-        raise BadInput(f"{strategy.NAME} has no parameter {key!r}")
+        parse_params(strategy, {str(key)[:80]: 0})  # names the nearest key
+        raise BadInput(f"{strategy.NAME} has no parameter {str(key)[:80]!r}")
     texts = spread_of(key, given) if isinstance(given, str) and ":" in given else listed(given)
     if len(texts) > VALUES_MAX:
         raise BadInput(f"{key}: {len(texts):,} values", f"at most {VALUES_MAX:,}: take a larger step")
@@ -70,7 +72,7 @@ def axis(strategy: Any, key: str, given: Any) -> tuple[Any, ...]:
     for value in values:
         low, high = bounds(field)
         if words and value not in words:
-            raise BadInput(f"{strategy.NAME}: {key} = {value!r} is not one of {', '.join(words)}")
+            raise BadInput(f"{strategy.NAME}: {key} = {str(value)[:80]!r} is not one of {', '.join(words)}")
         if not words and ((low is not None and value < low) or (high is not None and value > high)):
             raise BadInput(f"{strategy.NAME}: {key} = {value:g} is out of bounds", f"allowed is {bounds_text(field)}")
     found = tuple(dict.fromkeys(values)) if words else tuple(sorted(set(values)))
@@ -81,25 +83,34 @@ def axis(strategy: Any, key: str, given: Any) -> tuple[Any, ...]:
 
 def listed(given: Any) -> list[Any]:
     """`a,b,c`, or a sequence, as a list of texts and numbers."""
-    parts = given.split(",") if isinstance(given, str) else list(given) if isinstance(given, list | tuple) else [given]
+    several = isinstance(given, Iterable) and not isinstance(given, Mapping)  # of a notebook: a range, an array
+    parts = given.split(",") if isinstance(given, str) else list(islice(given, VALUES_MAX + 1)) if several else [given]
     found = [part.strip() if isinstance(part, str) else part for part in parts]
     if not found or any(part == "" for part in found):
-        raise BadInput(f"{given!r} is not a list of values", EXAMPLE)
+        raise BadInput(f"{str(given)[:80]!r} is not a list of values", EXAMPLE)
     return found
 
 
 def spread_of(key: str, text: str) -> list[Any]:
     """`lo:hi:step` as decimal numbers, exact: 0.1:0.3:0.1 has three."""
+    short = text[:80]
     try:
         low, high, step = (Decimal(part.strip()) for part in text.split(":"))
     except (ValueError, InvalidOperation):
-        raise BadInput(f"{key}={text!r} is not LOW:HIGH:STEP", EXAMPLE) from None
+        raise BadInput(f"{key}={short!r} is not LOW:HIGH:STEP", EXAMPLE) from None
     if not all(part.is_finite() for part in (low, high, step)) or step <= 0 or high < low:
-        raise BadInput(f"{key}={text}: LOW <= HIGH and a STEP above 0 are needed", EXAMPLE)
+        raise BadInput(f"{key}={short}: LOW <= HIGH and a STEP above 0 are needed", EXAMPLE)
+    if not all(within_reach(part) for part in (low, high, step)):
+        raise BadInput(f"{key}={short}: a number beyond 1e{MAGNITUDE_MAX}, or nearer to 0 than 1e-{MAGNITUDE_MAX}", EXAMPLE)
     count = int((high - low) / step) + 1
     if count > VALUES_MAX:
         raise BadInput(f"{key}: {count:,} values", f"at most {VALUES_MAX:,}: take a larger step")
     return [low + step * n for n in range(count)]
+
+
+def within_reach(value: Decimal) -> bool:
+    """Whether a finite number is 0, or neither so large nor so small that computing with it takes minutes (1e999999)."""
+    return value.is_zero() or abs(value.adjusted()) <= MAGNITUDE_MAX
 
 
 def number(strategy: Any, key: str, value: Any, *, whole: bool) -> float | int:
@@ -107,17 +118,22 @@ def number(strategy: Any, key: str, value: Any, *, whole: bool) -> float | int:
     try:
         exact = Decimal(str(value))
     except InvalidOperation:
-        raise BadInput(f"{strategy.NAME}: {key} = {value!r} is not a number", EXAMPLE) from None
+        raise BadInput(f"{strategy.NAME}: {key} = {str(value)[:80]!r} is not a number", EXAMPLE) from None
     if isinstance(value, bool) or not exact.is_finite():
-        raise BadInput(f"{strategy.NAME}: {key} = {value} is not a finite number", EXAMPLE)
+        raise BadInput(f"{strategy.NAME}: {key} = {str(value)[:80]} is not a finite number", EXAMPLE)
+    if not within_reach(exact):
+        raise BadInput(
+            f"{strategy.NAME}: {key} = {str(value)[:80]} is out of bounds",
+            f"allowed is {bounds_text(strategy.Params.model_fields[key])}",
+        )
     if whole and exact != exact.to_integral_value():
-        raise BadInput(f"{strategy.NAME}: {key} = {value} is not a whole number", EXAMPLE)
-    return int(exact) if whole else float(exact)
+        raise BadInput(f"{strategy.NAME}: {key} = {str(value)[:80]} is not a whole number", EXAMPLE)
+    return int(exact) if whole else float(exact) + 0.0  # -0.0 is 0.0
 
 
 def axes_of(strategy: Any, vary: Mapping[str, Any]) -> dict[str, tuple[Any, ...]]:
     """The values of every varied parameter; BadInput for none, too many keys, or too many combinations."""
-    if not vary:
+    if not vary or not isinstance(vary, Mapping):
         raise BadInput("nothing to vary", EXAMPLE)
     if len(vary) > KEYS_MAX:
         raise BadInput(f"{len(vary)} parameters are varied", f"at most {KEYS_MAX} at once")
@@ -143,6 +159,17 @@ def drawn(strategy: Any, base: StrategyParams, vary: Mapping[str, Any], trials: 
     source = random.Random(seed)  # noqa: S311 - a search, not a secret
     draws = (tuple(source.choice(values) for values in axes.values()) for _ in range(trials * DRAWS_TIMES))
     return accepted(strategy, base, axes, draws, trials)
+
+
+def whole_number(given: Any, name: str, low: int, high: int) -> int:
+    """A whole number of a search's own arguments. Raises BadInput."""
+    try:
+        found = int(given)
+    except (TypeError, ValueError, OverflowError):
+        raise BadInput(f"--{name} {str(given)[:40]!r} is not a whole number") from None
+    if not low <= found <= high:
+        raise BadInput(f"--{name} {str(given)[:40]} is out of bounds", f"allowed is {low:,} to {high:,}")
+    return found
 
 
 def check_trials(trials: int) -> None:

@@ -89,10 +89,13 @@ def is_synthetic(plans: Sequence[Plan]) -> bool:
 
 
 def setting_of(plans: Sequence[Plan], first_ms: int, last_ms: int) -> str:
-    """Hash of everything that makes a trial but its parameters: span, instruments with their costs, sides, fills, code."""
+    """Hash of everything that makes a trial but its parameters: span, instruments with their costs, sides, cash, fills, code."""
     request = plans[0].request
     sleeves = [
-        (sha256_of_json(source_of(s.strategy)), s.key, s.spec.timeframe, s.spec.side, s.instrument._asdict(), s.costs._asdict())
+        (
+            *(sha256_of_json(source_of(s.strategy)), s.key, s.spec.timeframe, s.spec.side, float(s.spec.cash)),
+            *(s.instrument._asdict(), s.costs._asdict()),
+        )
         for one in plans
         for s in one.sleeves
     ]
@@ -169,6 +172,13 @@ def note_run(engine: Engine, run: Any, source: str, now_ms: int) -> Trial:
     kept = trials.by_id(engine, wanted)
     assert kept is not None  # noqa: S101 - it was kept a line above, and trials are never removed
     return kept
+
+
+def link_run(engine: Engine, planned: Plan, stored: Mapping[str, Any]) -> None:
+    """Join a stored run to its trial where a process died between the two; `stored`: the run's JSON."""
+    if trials.of_run(engine, stored["run_id"]) is None:
+        setting = setting_of([planned], stored["data"]["first_ms"], stored["data"]["last_ms"])
+        trials.set_run(engine, trial_id(setting, params_json([planned])), stored["run_id"])
 
 
 def place_of(engine: Engine, row: Trial) -> TrialPlace:

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
+from engine.clock import utc
 from engine.errors import BadInput
 from engine.research import cluster, grid, optuna_search
 from engine.research.grid import Variation, Variations
 from engine.research.ledger import TrialLedger, figures_in, key_of, params_json, trial_id
-from engine.research.sweep import WORKERS_MAX, Runner, Tried, check_workers, ordered, run_all, together_of
+from engine.research.sweep import WORKERS_MAX, Runner, Tried, ordered, run_all, together_of
 from engine.research.sweep_report import SweepResult, report
+from engine.research.universe import notes_of
 from engine.sim.checked import check_sleeve, is_own
 from engine.sim.request import Plan
 from engine.store import trials
@@ -32,7 +34,9 @@ Kept = tuple[Tried, Trial | None, bool]  # what was tried, its row, whether the 
 SEARCHES = ("grid", "random", "optuna")
 OWN_ARGS = ("symbols", "vary", "search", "trials", "workers", "seed", "source")
 SYMBOLS_MAX = 20
-BLOCK = 256  # variations between two writes of the ledger
+BLOCK = 256  # variations between two writes of the ledger, at most
+BLOCK_FIRST = 16  # before it is known how long they take
+BLOCK_S = 2.0  # of slow ones fewer are at stake when the sweep is killed
 TRIALS = 100  # of a search that names no number
 
 
@@ -44,6 +48,7 @@ class SweepSetup(NamedTuple):
     ledger: TrialLedger
     sweep_id: str
     args: Mapping[str, Any]
+    asked: list[Plan]  # one a symbol, on all the bars that were asked for; the runners have those that all symbols share
 
     def plans_of(self, params: StrategyParams) -> list[Plan]:
         """The plans of one variation, one a symbol."""
@@ -65,7 +70,8 @@ def sweep(
     done = list(tries(setup, lambda share: progress(0.05 + 0.9 * share)))
     new = sum(row is not None and not was_there for _, row, was_there in done)
     pairs = [(tried, row) for tried, row, _ in done]
-    found = report(engine, SweepResult(setup.sweep_id, setup.ledger, setup.space, setup.args["search"], pairs, new, leaks))
+    notes = notes_of(setup.asked, setup.ledger.first_ms, setup.ledger.last_ms)
+    found = report(engine, SweepResult(setup.sweep_id, setup.ledger, setup.space, setup.args["search"], pairs, new, leaks, notes))
     progress(1.0)
     return found | {"elapsed_s": round(time.perf_counter() - begun, 3)}
 
@@ -74,21 +80,32 @@ def prepared(make: Planner, engine: Engine, args: Mapping[str, Any]) -> SweepSet
     """The sweep of these arguments. Raises BadInput before any bar is read where the variations are at fault."""
     given = {key: value for key, value in args.items() if value is not None}
     own = {key: given.pop(key) for key in OWN_ARGS if key in given}
-    plans = [make({**given, "symbol": symbol}) for symbol in symbols_of(own.get("symbols"), given.pop("symbol", None))]
-    own["workers"] = int(own["workers"]) if "workers" in own else min(os.cpu_count() or 1, WORKERS_MAX)
-    check_workers(own["workers"])
+    symbols = symbols_of(own.get("symbols"), given.pop("symbol", None))
+    plans = asked = [make({**given, "symbol": symbol}) for symbol in symbols]
+    own["workers"] = grid.whole_number(own.get("workers", min(os.cpu_count() or 1, WORKERS_MAX)), "workers", 1, WORKERS_MAX)
     sleeve, vary = plans[0].sleeves[0], own.get("vary") or {}
-    own |= {"search": own.get("search") or "grid", "trials": int(own.get("trials") or TRIALS), "seed": int(own.get("seed") or 0)}
+    own |= {"search": own.get("search") or "grid", **draws_of(own)}
     space = space_of(sleeve.strategy, sleeve.params, vary, own)
     runners = [Runner(planned) for planned in plans]
     ends = [(int(runner.span.close_ms[0]), int(runner.span.close_ms[-1])) for runner in runners]
     first, last = max(end[0] for end in ends), min(end[1] for end in ends)
     if first >= last:
-        raise BadInput("the symbols share no bars in that span", "choose a span that all of them have")
+        what = "the symbols share no bars in that span" if first > last else "that span has one bar"
+        raise BadInput(what, "choose a longer span, which all symbols have")
     now, bar_ms = time.time_ns() // 1_000_000, plans[0].clock_ms
+    if len(set(ends)) > 1:  # every figure is of the same days, and is what a run on them gives
+        common = {"start": utc(first - bar_ms), "end": utc(last)}
+        plans = [make({**given, **common, "symbol": symbol}) for symbol in symbols]
+        runners = [Runner(planned) for planned in plans]
     ledger = TrialLedger(engine, plans, first - bar_ms, last - bar_ms, now)
-    asked = sha256_of_json([ledger.setting, space.keys, space.axes, own["search"], own["trials"], own["seed"]])
-    return SweepSetup(runners, space, ledger, f"s-{asked[:8]}", own)
+    name = sha256_of_json([ledger.setting, space.keys, space.axes, own["search"], own["trials"], own["seed"]])
+    return SweepSetup(runners, space, ledger, f"s-{name[:8]}", own, asked)
+
+
+def draws_of(own: Mapping[str, Any]) -> dict[str, int]:
+    """`trials` and `seed` of a search. Raises BadInput."""
+    wanted = grid.whole_number(own.get("trials", TRIALS), "trials", 1, grid.VARIATIONS_MAX)
+    return {"trials": wanted, "seed": grid.whole_number(own.get("seed", 0), "seed", 0, grid.SEED_MAX)}
 
 
 def symbols_of(several: Sequence[str] | None, one: str | None) -> list[str]:
@@ -123,15 +140,17 @@ def tries(setup: SweepSetup, progress: Progress) -> Iterator[Kept]:
         yield from _searched(setup, progress)
         return
     wanted = ordered(setup.runners[0], setup.space.chosen)
-    before = _before(setup)
-    for at in range(0, len(wanted), BLOCK):
-        block = wanted[at : at + BLOCK]
+    before, at, size = _before(setup), 0, BLOCK_FIRST
+    while at < len(wanted):
+        begun, block = time.perf_counter(), wanted[at : at + min(size, BLOCK)]
         there = {v.values: row for v in block if (row := _there(setup, before, v)) is not None}
         for variation in block:
             if variation.values in there:
                 yield _again(variation, there[variation.values]), there[variation.values], True
         yield from _kept(setup, _run(setup, [v for v in block if v.values not in there]), before)
-        progress((at + len(block)) / len(wanted))
+        at += len(block)
+        size = min(2 * size, BLOCK) if time.perf_counter() - begun < BLOCK_S else max(1, len(block) // 2)
+        progress(at / len(wanted))
 
 
 def _searched(setup: SweepSetup, progress: Progress) -> Iterator[Kept]:

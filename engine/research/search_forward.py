@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
+from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,17 +21,18 @@ from engine.errors import BadInput
 from engine.research.grid import Variations
 from engine.research.kill.baselines import RANDOM_SEEDS, drawn_entries, luck
 from engine.research.ledger import TrialLedger, TrialPlace, figures_of, place_of, sharpe_of
-from engine.research.search import Planner, space_of
+from engine.research.search import Planner, draws_of, space_of
 from engine.research.sweep import Runner
 from engine.research.universe import notes_of
 from engine.research.walkforward import CHOICES, EDGES, FoldChoice, Stitched, choose, stitch, windows_of
-from engine.research.windows import Audit, Fold, audit, folds_of, length_ms
+from engine.research.windows import Audit, Fold, audit, folds_of, is_nothing, length, length_ms
 from engine.sim.checked import check_sleeve, is_own
 from engine.sim.excursions import hold
 from engine.sim.leaks import leaks_of
 from engine.sim.metrics import Floats, Totals, daily_equity, daily_returns, drawdown, metrics
 from engine.sim.trips import RunSleeve, bars_held, frame_of, trips
 from engine.store import trials
+from engine.store.runs import sha256_of_json
 
 Progress = Callable[[float], None]
 DEFAULTS = {"train": "60d", "test": "5d", "embargo": "4h", "edges": "carry", "choose": "best", "search": "grid"}
@@ -70,7 +72,7 @@ def walkforward(
     check_words(own)
     runner = Runner(make(given))
     sleeve = runner.sleeve
-    searched = {"search": own["search"], "trials": int(own.get("trials") or 100), "seed": int(own.get("seed") or 0)}
+    searched = {"search": own["search"], **draws_of(own)}
     space = space_of(sleeve.strategy, sleeve.params, own.get("vary") or {}, searched)
     folds = folds_in(runner, own)
     if len(space.chosen) > VARIATIONS_MAX or len(folds) * len(space.chosen) > RUNS_MAX:
@@ -101,10 +103,14 @@ def check_words(own: Mapping[str, Any]) -> None:
 
 def folds_in(runner: Runner, own: Mapping[str, Any]) -> list[Fold]:
     """The folds of the runner's bars."""
-    lengths = [length_ms(own[name], name) for name in ("train", "test")]
-    step = length_ms(own.get("step") or own["test"], "step")
-    embargo = 0 if str(own["embargo"]).strip() in ("0", "0h", "0d") else length_ms(own["embargo"], "embargo")
-    return folds_of(runner.span.close_ms, runner.planned.clock_ms, *lengths, step, embargo)
+    return folds_of(runner.span.close_ms, runner.planned.clock_ms, *lengths_of(own).values())
+
+
+def lengths_of(own: Mapping[str, Any]) -> dict[str, int]:
+    """train, test, step and embargo in ms. Raises BadInput."""
+    found = {name: length_ms(own[name], name) for name in ("train", "test")}
+    found["step"] = length_ms(own.get("step") or own["test"], "step")
+    return found | {"embargo": 0 if is_nothing(own["embargo"]) else length_ms(own["embargo"], "embargo")}
 
 
 def report(engine: Engine, done: Forward, own: Mapping[str, Any]) -> dict[str, Any]:
@@ -183,15 +189,23 @@ def kept(engine: Engine, done: Forward, own: Mapping[str, Any], figures: Mapping
     ledger = TrialLedger(engine, [planned], *ends, time.time_ns() // 1_000_000)
     run = {"metrics": figures, "cash": done.runner.cash}
     row = ledger.row([planned], figures_of(run, close_ms, done.stitched.equity, planned.clock_ms), "walkforward")
-    names = ("train", "test", "step", "embargo", "edges", "choose", "search")
-    asked = {name: str(own[name]) for name in names if own.get(name)}
-    varied = {key: list(values) for key, values in zip(done.space.keys, done.space.axes, strict=True)}
-    row = ledger.renamed(row, json.dumps({"walkforward": asked, "varied": varied, **json.loads(row.params)}, sort_keys=True))
+    row = ledger.renamed(row, asked_for(done, own, json.loads(row.params)))
     wanted = row.id
     trials.keep(engine, [row])
     found = trials.by_id(engine, wanted)
     assert found is not None  # noqa: S101 - it was kept a line above
     return place_of(engine, found)
+
+
+def asked_for(done: Forward, own: Mapping[str, Any], params: Mapping[str, Any]) -> str:
+    """What makes a walk-forward the trial that it is, as JSON: its windows however they are spelled, and what it chose among."""
+    lengths = lengths_of(own)
+    asked = {name: length(ms) for name, ms in lengths.items()} | {name: own[name] for name in ("edges", "choose")}
+    varied = {key: list(values) for key, values in zip(done.space.keys, done.space.axes, strict=True)}
+    if len(done.space.chosen) + done.space.refused < prod(len(values) for values in done.space.axes):  # some, drawn
+        asked["drawn"] = sha256_of_json(sorted(str(one.values) for one in done.space.chosen))[:12]
+    fixed = {key: value for key, value in params.items() if key not in varied}
+    return json.dumps({"walkforward": asked, "varied": varied, **fixed}, sort_keys=True)
 
 
 def fold_rows(done: Forward, table: Any, held: Floats) -> list[list[Any]]:

@@ -18,7 +18,7 @@ from engine.core.kernel import SleeveRuns as Bench
 from engine.errors import BadInput, DeskError
 from engine.research.grid import Variation
 from engine.research.ledger import TrialFigures, sharpe_of
-from engine.research.watched import WatchedParams
+from engine.research.watched import watched
 from engine.sim.backtest import load, rules_in
 from engine.sim.checked import frame_of, in_span
 from engine.sim.late import delaying
@@ -87,18 +87,19 @@ class Runner:
         if found is None:
             if sum(values.nbytes for values in self.frame.cached()) > CACHE_BYTES_MAX:
                 self.forget()
-            watched, sleeve = WatchedParams(params), self.sleeve
-            output = evaluate(sleeve.strategy, params, self.frame, watched)
+            sleeve = self.sleeve
+            with watched(params) as (shown, reads):
+                output = evaluate(sleeve.strategy, params, self.frame, shown)
             change = delaying(sleeve.delay_bars)
             output = output if change is None else change(output)
             judged = self.planned.request.judged
             whole = core_inputs(output, params, self.frame, sleeve.costs, sleeve.spec.side, judged=judged)
-            found = self._group(watched.__dict__["reads"], params, in_span(whole._replace(used={}), sleeve, self.loaded))
+            found = self._group(reads, params, in_span(whole._replace(used={}), sleeve, self.loaded))
             self._groups = [found, *self._groups][:GROUPS_KEPT]
         return found
 
     def _group(self, reads: set[str], params: StrategyParams, signals: Signals) -> Group:
-        columns, names = signal_columns([signals]), tuple(sorted(reads))
+        columns, names = signal_columns([kept(signals)]), tuple(sorted(reads))
         return Group(names, tuple(getattr(params, name) for name in names), read_of(params), columns, guided(columns, 1))
 
     def plan_of(self, params: StrategyParams) -> Plan:
@@ -121,10 +122,10 @@ class Runner:
         return TrialFigures(returns, first, sharpe_of(returns), total, found.fall_frac, ledger.trips, more)
 
 
-def check_workers(workers: int) -> None:
-    """BadInput for a number of threads that no sweep takes."""
-    if not 1 <= workers <= WORKERS_MAX:
-        raise BadInput(f"--workers {workers} is out of bounds", f"allowed is 1 to {WORKERS_MAX}")
+def kept(signals: Signals) -> Signals:
+    """Signals that stay as they are: what a strategy returned is copied, since it may fill the same arrays at its next call."""
+    names = ("side", "strength", "limit", "stop", "target", "leave", "size_frac")
+    return signals._replace(**{name: values.copy() for name in names if (values := getattr(signals, name)).strides != (0,)})
 
 
 def run_all(

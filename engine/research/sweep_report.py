@@ -12,10 +12,9 @@ from sqlalchemy import Engine
 from engine.clock import utc_day
 from engine.research.grid import Variations
 from engine.research.ledger import TrialLedger, TrialPlace, matrix_of, place_of
-from engine.research.overfit import BLOCKS, Overfit, best_of_luck, pbo
+from engine.research.overfit import BLOCKS, CELLS_MAX, Overfit, best_of_luck, pbo
 from engine.research.plateau import plateau_of
 from engine.research.sweep import Tried, heat, ranked
-from engine.research.universe import notes_of
 from engine.sim.leaks import leaks_of
 from engine.store import trials
 from engine.store.tables import Trial
@@ -37,6 +36,7 @@ class SweepResult(NamedTuple):
     tried: Sequence[tuple[Tried, Trial | None]]
     new: int  # trials that the ledger did not have
     leaks: Sequence[Mapping[str, Any]]
+    notes: Sequence[str]  # on the symbols (research/universe.py)
     stopped: bool = False
 
 
@@ -73,7 +73,7 @@ def report(engine: Engine, found: SweepResult) -> dict[str, Any]:
         "pbo": overfit.value,
         "pbo_reason": overfit.reason or None,
         "leaks": leaks_of(list(found.leaks)),
-        "notes": notes_of(found.ledger.plans, found.ledger.first_ms, found.ledger.last_ms),
+        "notes": list(found.notes),
         "verdict": verdict(good, best, overfit, None if luck is None else luck.value),
     }
 
@@ -93,6 +93,8 @@ def overfit_of(rows: Sequence[Trial]) -> Overfit:
     """PBO of a search over the days that all of its trials have."""
     if len(rows) < 2:
         return Overfit(None, 0, None, "fewer than 2 trials")
+    if len(rows) * max(row.days for row in rows) > CELLS_MAX:
+        return Overfit(None, 0, None, f"{len(rows):,} variations are too many for days as many as these")
     return pbo(matrix_of(rows), BLOCKS)
 
 

@@ -2,61 +2,59 @@
 
 Called by research/sweep.py. A strategy is a function of bars and parameters, so what it read, with the values that it read, says
 what it would answer to other parameters: the same for all that agree on those. What asks for the parameters as a whole
-(model_dump, repr, ==) reads all of them.
+(model_dump, vars, repr, ==) reads all of them. The strategy is given its own Params, no look-alike, so that nothing which works
+in a backtest fails in a sweep, or answers otherwise there: `type(p)`, `p[...]`, `if p`.
 """
 
 from collections.abc import Iterator
-from types import FunctionType
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from engine.strategies.params import StrategyParams
 
+GETTER = "__getattribute__"
+FREE = {"__class__", "__doc__", "__module__"}  # say nothing of the values
+_INSTALLING = Lock()
+_NOTES: dict[int, set[str]] = {}  # of the params that are watched at this moment, by identity: what was read
 
-class WatchedParams:
-    """Looks like the params it is made of, and notes in `reads` the fields that are read of them."""
 
-    def __init__(self, params: StrategyParams) -> None:
-        self.__dict__["_params"] = params
-        self.__dict__["reads"] = set[str]()
+@contextmanager
+def watched(params: StrategyParams) -> Iterator[tuple[StrategyParams, set[str]]]:
+    """A copy of the params to give to a strategy, and the names of the fields that are read of it, filled as it reads."""
+    kind = type(params)
+    install(kind)
+    shown = params.model_copy()
+    for name in [name for name in vars(shown) if name not in kind.model_fields]:
+        del vars(shown)[name]  # a cached property that was computed before: it must read its fields again
+    reads = set[str]()
+    _NOTES[id(shown)] = reads
+    try:
+        yield shown, reads
+    finally:
+        del _NOTES[id(shown)]
 
-    @property
-    def __class__(self) -> Any:
-        """Its params' class: isinstance(p, Params) holds, as for the params themselves."""
-        return type(self.__dict__["_params"])
 
-    def __getattr__(self, name: str) -> Any:
-        params, fields = self.__dict__["_params"], type(self.__dict__["_params"]).model_fields
-        if name in fields:
-            self.__dict__["reads"].add(name)
-            return getattr(params, name)
-        own = next((vars(kind)[name] for kind in type(params).__mro__ if kind is not StrategyParams and name in vars(kind)), None)
-        mine = name not in dir(StrategyParams)  # of the strategy's file: it reads through this object, too
-        if mine and isinstance(own, property) and own.fget is not None:
-            return own.fget(self)
-        if mine and isinstance(own, FunctionType):
-            return own.__get__(self, type(self))
-        return getattr(self._all(), name)
+def install(kind: type[StrategyParams]) -> None:
+    """Let a class of params note what is read of those that are watched; of all others it answers as before.
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        setattr(self._all(), name, value)  # frozen: it refuses as the params do
+    On the class, because Python looks `__getattribute__` up nowhere else, and vars(p), hash(p) and p == q go through it, too.
+    """
+    with _INSTALLING:
+        if getattr(vars(kind).get(GETTER), "notes", False):
+            return
+        before: Any = kind.__getattribute__
+        fields = frozenset(kind.model_fields)
+        own = FREE | {name for base in kind.__mro__[: kind.__mro__.index(StrategyParams)] for name in vars(base)} - fields
 
-    def _all(self) -> StrategyParams:
-        """The params; from now on all of them count as read."""
-        params: StrategyParams = self.__dict__["_params"]
-        self.__dict__["reads"].update(type(params).model_fields)
-        return params
+        def noting(self: StrategyParams, name: str) -> Any:
+            reads = _NOTES.get(id(self))
+            if reads is not None:
+                if name in fields:
+                    reads.add(name)
+                elif name not in own:  # of the file's own: it reads what it needs through here
+                    reads.update(fields)
+            return before(self, name)
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self._all())
-
-    def __eq__(self, other: object) -> bool:
-        return self._all() == (other._all() if type(other) is WatchedParams else other)
-
-    def __hash__(self) -> int:
-        return hash(self._all())
-
-    def __repr__(self) -> str:
-        return repr(self._all())
-
-    def __reduce__(self) -> Any:
-        return self._all().__reduce__()
+        noting.notes = True  # type: ignore[attr-defined]  # a mark
+        type.__setattr__(kind, GETTER, noting)

@@ -7,7 +7,7 @@ with nothing but their times.
 import re
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -42,6 +42,16 @@ def length_ms(text: str, name: str) -> int:
     if found is None or int(found[1]) == 0:
         raise BadInput(f"--{name} {str(text)[:40]!r} is not a length of time", "write 60d, 12h, 90m or 2w")
     return int(found[1]) * UNITS[found[2]]
+
+
+def length(ms: int) -> str:
+    """`60d`, `12h`, `90m`: a length of time in one way, however it was written."""
+    return next(f"{ms // UNITS[unit]}{unit}" for unit in ("d", "h", "m") if ms % UNITS[unit] == 0)
+
+
+def is_nothing(text: Any) -> bool:
+    """Whether a text is a length of nothing: `0`, `0h`."""
+    return re.fullmatch(r"0+[mhdw]?", str(text).strip().lower()) is not None
 
 
 def folds_of(close_ms: Times, bar_ms: int, train_ms: int, test_ms: int, step_ms: int, embargo_ms: int) -> list[Fold]:

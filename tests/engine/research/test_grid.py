@@ -1,5 +1,6 @@
 """What a sweep runs: exact values, each once, within bounds; and one clear line for everything else."""
 
+import numpy as np
 import pytest
 
 from engine.errors import BadInput
@@ -16,6 +17,8 @@ def test_values_are_exact_and_each_is_there_once() -> None:
     assert grid.axis(trend, "fast_bars", "30, 10,20,10") == (10, 20, 30)
     assert grid.axis(trend, "entry", "limit,market") == ("limit", "market")
     assert grid.axis(trend, "stop_atr", [1, 2.5]) == (1.0, 2.5)
+    assert grid.axis(trend, "fast_bars", range(5, 20, 5)) == grid.axis(trend, "fast_bars", np.array([15, 10, 5])) == (5, 10, 15)
+    assert str(grid.axis(trend, "target_atr", "-0.0,1")) == "(0.0, 1.0)"
 
 
 @pytest.mark.parametrize(
@@ -26,6 +29,10 @@ def test_values_are_exact_and_each_is_there_once() -> None:
         ({"stop_atr": "1,99"}, "out of bounds"),
         ({"stop_atr": "1,nan"}, "not a finite number"),
         ({"stop_atr": "1,1e309"}, "out of bounds"),
+        ({"fast_bars": "1e99999,5"}, "out of bounds"),
+        ({"fast_bars": "1:1e999999:1"}, "beyond 1e30"),
+        ({"stop_atr": "1:1e999999:1e-999999"}, "beyond 1e30"),
+        ("stop_atr=1,2", "nothing to vary"),
         ({"stop_atr": "1,two"}, "not a number"),
         ({"stop_atr": "1,,2"}, "not a list of values"),
         ({"stop_atr": "3:1:1"}, "LOW <= HIGH"),
@@ -49,6 +56,14 @@ def test_what_cannot_be_varied_is_one_line(vary: dict[str, str], said: str) -> N
     with pytest.raises(BadInput) as error:
         grid.grid(trend, BASE, vary)
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("vary", [{"x" * 10_000: "1,2"}, {"stop_atr": "x" * 10_000}, {"stop_atr": "1" * 10_000 + ":2:1"}])
+def test_a_message_is_short_whatever_was_given(vary: dict[str, str]) -> None:
+    """It is read on a terminal."""
+    with pytest.raises(BadInput) as error:
+        grid.grid(trend, BASE, vary)
+    assert len(str(error.value)) < 800
 
 
 def test_combinations_that_the_strategy_refuses_are_counted() -> None:

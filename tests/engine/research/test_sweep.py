@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from engine.clock import utc
 from engine.control.desk_setup import DeskSetup, desk_setup
 from engine.errors import BadInput
 from engine.research import grid, search, sweep
 from engine.research.ledger import figures_of, hypothesis_report, note_run, place_of, place_of_run
-from engine.research.watched import WatchedParams
 from engine.sim import resolve
 from engine.sim.backtest import simulate
 from engine.store import trials
 from engine.strategies import trend
-from engine.strategies.base import parse_params
 from tests.engine.research.conftest import Planner
+from tests.fakes import recordings
 
 ASKED = {"strategy": "trend", "symbol": "BTC-USDT"}
 # every road of a run: signals, distances, sizing, fades, layers, limit entries
@@ -105,28 +105,6 @@ def test_signals_are_computed_once_for_those_that_agree_on_what_is_read(make: Pl
     space = grid.grid(trend, runner.sleeve.params, {"fast_bars": "10,20,30", "stop_atr": "0.5:5:0.5", "limit_offset_atr": "0,1"})
     assert len(list(sweep.run_all(runner, space.chosen, 2))) == 60
     assert sorted(calls) == [10, 20, 30]
-
-
-def test_watched_params_note_fields_and_what_takes_them_whole() -> None:
-    """Fields one by one; a dump, a comparison or a loop reads all."""
-    params = parse_params(trend, {})
-    watched = WatchedParams(params)
-    assert watched.fast_bars == params.fast_bars
-    assert isinstance(watched, trend.Params)
-    assert watched.reads == {"fast_bars"}
-    for whole in (
-        lambda p: p.model_dump(),
-        repr,
-        hash,
-        dict,
-        lambda p: p == params,
-        lambda p: vars(p).get("x") or p.model_copy(),
-    ):
-        watched = WatchedParams(params)
-        whole(watched)
-        assert watched.reads == set(trend.Params.model_fields), whole
-    with pytest.raises(Exception, match="frozen"):
-        WatchedParams(params).fast_bars = 3  # type: ignore[misc]
 
 
 def test_one_variation_that_fails_fails_alone(tmp_path: Path, desk: DeskSetup, ledger: Engine) -> None:
@@ -223,6 +201,45 @@ def test_several_symbols_are_one_book(make: Planner, ledger: Engine) -> None:
     assert both["hypothesis"] == "trend on BTC-USDT perp, ETH-USDT perp"
 
 
+def test_symbols_with_other_spans_are_compared_on_the_days_that_all_have(tmp_path: Path, ledger: Engine) -> None:
+    """Return, drawdown and round trips too: they are those of runs on these days."""
+    folder = recordings.record(tmp_path / "bars", 3_500)
+    late = recordings.bars(3_500, seed=2, price=3_000.0, tick=0.01)[960:]
+    recordings.write(folder, "binance_ETH-USDT_perp_15m", late)
+    desk = desk_setup(tmp_path / "home", {"NIGHTDESK_DATA": str(folder)})
+    make = lambda args: resolve.planned(desk, desk.catalog(), args)  # noqa: E731 - a planner
+    symbols = ["BTC-USDT", "ETH-USDT"]
+    found = search.sweep(make, ledger, None, asked({"stop_atr": "1,3"}, symbols=symbols))
+    start = utc(found["first_ms"])
+    for stop, _, total, fall, trips, *_ in found["rows"]:
+        alone = [simulate(make({**ASKED, "symbol": s, "start": start, "params": {"stop_atr": stop}})).report for s in symbols]
+        figures = [report["metrics"] for report in alone]
+        assert total == pytest.approx(np.mean([one["total_return_frac"] for one in figures]), rel=1e-12)
+        assert fall == max(one["max_drawdown_frac"] for one in figures)
+        assert trips == sum(one["trades"] for one in figures)
+        assert alone[0]["data"]["first_ms"] == found["first_ms"]
+
+
+def test_slow_variations_are_kept_soon(make: Planner, ledger: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a sweep that is killed few are lost: blocks shrink to one when a variation takes long."""
+    sizes: list[int] = []
+    real = trials.keep
+    monkeypatch.setattr(search, "BLOCK_S", -1.0)
+    monkeypatch.setattr(trials, "keep", lambda engine, rows: sizes.append(len(rows)) or real(engine, rows))
+    search.sweep(make, ledger, None, asked({"stop_atr": "1:4:0.1"}))
+    assert sizes == [16, 8, 4, 2, 1]
+
+
+def test_a_trial_of_other_money_replaces_nothing(make: Planner, ledger: Engine) -> None:
+    """With next to no cash nothing is traded: the figures of the trial before stay in the ledger."""
+    vary = {"stop_atr": "1,3"}
+    first = search.sweep(make, ledger, None, asked(vary))
+    search.sweep(make, ledger, None, asked(vary, cash=0.001))
+    kept = [row.sharpe for row in trials.of_hypothesis(ledger, first["hypothesis"])]
+    assert sorted(x for x in kept[:2] if x is not None) == sorted(row[1] for row in first["rows"])
+    assert len(kept) == 4
+
+
 def test_a_best_of_noise_is_said_to_be_luck(make: Planner, ledger: Engine) -> None:
     """The bars are a random walk: whatever is best of many variations is not beyond luck."""
     found = search.sweep(make, ledger, None, asked({"fast_bars": "5:50:5", "slow_bars": "60:200:20", "stop_atr": "1,2,4"}))
@@ -252,6 +269,10 @@ def test_optuna_runs_different_variations_and_counts_them(make: Planner, ledger:
         ({"workers": 0}, "out of bounds"),
         ({"search": "random", "trials": 10**7}, "out of bounds"),
         ({"limits": "wide"}, "under the desk's limits"),
+        ({"search": "optuna", "seed": 2**32}, "--seed 4294967296 is out of bounds"),
+        ({"search": "random", "seed": "x"}, "--seed 'x' is not a whole number"),
+        ({"workers": "many"}, "--workers 'many' is not a whole number"),
+        ({"end": "2025-01-01T00:15"}, "that span has one bar"),
     ],
 )
 def test_what_cannot_be_swept_is_one_line(make: Planner, ledger: Engine, more: dict[str, Any], said: str) -> None:
