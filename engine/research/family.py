@@ -16,6 +16,8 @@ from engine.strategies.base import SignalFrame, source_of
 
 FRAME = {*BY_NAME, *NORMAL_FORMS, "at", "of", "series", "open", "high", "low", "close", "volume", "close_ms", "reader"}
 ENGINE = {"StrategyParams", "SignalFrame", "FeatureFrame", "knob", "choice", "signals", "Params", *SignalFrame._fields}
+IMPORTS = (ast.Import, ast.ImportFrom)  # what is used of them is seen where it is used
+NOTES = ("annotation", "returns", "type_comment")  # fields of a node that change nothing
 LABELS = ("NAME", "FEATURES")  # assignments that name things
 
 
@@ -36,9 +38,9 @@ def fingerprint(strategy: Any) -> str:
     """Digest of a strategy's code without its names, constants, comments and documentation."""
     tree = ast.parse(source_of(strategy))
     fields = set(strategy.Params.model_fields)
-    body = [statement for statement in tree.body if not _labels(statement)]
+    body = [statement for statement in tree.body if not _labels(statement) and not isinstance(statement, IMPORTS)]
     arguments = next((s.args.args for s in body if isinstance(s, ast.FunctionDef) and s.name == "signals"), [])
-    shape = _Shape(fields, arguments[1].arg if len(arguments) > 1 else "")
+    shape = _Shape(fields, arguments[1].arg if len(arguments) > 1 else "", _given_in(tree) - {"signals", "Params"})
     text = "\n".join(shape.of(statement) for statement in body)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -59,8 +61,9 @@ def _labels(statement: ast.stmt) -> bool:
 class _Shape:
     """Code as text in which every name is a number, in the order in which they come."""
 
-    def __init__(self, fields: set[str], params: str) -> None:
+    def __init__(self, fields: set[str], params: str, given: set[str]) -> None:
         self.fields, self.params = fields, params  # names of parameters, and what `signals` calls them by
+        self.given = given  # names that the file itself gives
         self.names: dict[str, int] = {}
 
     def of(self, node: Any) -> str:
@@ -68,7 +71,7 @@ class _Shape:
         if isinstance(node, list):
             return "[" + ",".join(self.of(item) for item in node if not _documents(item)) + "]"
         if isinstance(node, ast.Constant):
-            return str(node.value) if node.value in BY_NAME else type(node.value).__name__
+            return str(node.value) if node.value in BY_NAME else _kind(node.value)
         if isinstance(node, ast.Name):
             return self.name(node.id)
         if isinstance(node, ast.Attribute):
@@ -76,10 +79,12 @@ class _Shape:
             kept = not own and (node.attr in FRAME or node.attr not in self.fields)
             return f"{self.of(node.value)}.{node.attr if kept else self.name(node.attr)}"
         if isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant):
-            return type(node.operand.value).__name__  # -1 is a constant, too
+            return _kind(node.operand.value)  # -1 is a constant, too
         if isinstance(node, ast.AST):
-            parts = (f"{field}={self.part(field, value)}" for field, value in ast.iter_fields(node) if value is not None)
-            return f"{type(node).__name__}({';'.join(parts)})"
+            if isinstance(node, ast.keyword) and node.arg in ENGINE:
+                return f"{node.arg}={self.of(node.value)}"  # of the engine, whatever the file calls its own variables
+            found = ((field, value) for field, value in ast.iter_fields(node) if value is not None and field not in NOTES)
+            return f"{type(node).__name__}({';'.join(f'{field}={self.part(field, value)}' for field, value in found)})"
         return repr(node)
 
     def part(self, field: str, value: Any) -> str:
@@ -89,9 +94,23 @@ class _Shape:
 
     def name(self, text: str) -> str:
         """A number for a name of the file's own; what Python or the engine calls so stays."""
-        if hasattr(builtins, text) or text in ENGINE:
+        if text not in self.given and (hasattr(builtins, text) or text in ENGINE):
             return text
         return f"n{self.names.setdefault(text, len(self.names))}"
+
+
+def _kind(constant: Any) -> str:
+    """What a constant is: 2 and 2.0 are numbers."""
+    number = isinstance(constant, int | float) and not isinstance(constant, bool)
+    return "number" if number else type(constant).__name__
+
+
+def _given_in(tree: ast.Module) -> set[str]:
+    """The names that a file gives: of variables, arguments, functions and classes."""
+    nodes = list(ast.walk(tree))
+    found = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    found |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    return found | {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
 
 
 def _documents(node: Any) -> bool:

@@ -60,6 +60,23 @@ def test_names_constants_and_comments_make_no_other_family(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("old", "new"),
     [
+        ("side", "direction"),  # a name that the engine has, too
+        ("above", "sum"),  # one that Python has
+        ("200", "200.5"),
+        ("14, 2, 100", "14.0, 2, 100.0"),
+        ("import numpy as np", "import math\nimport numpy as np"),
+        ("def signals(f, p):", "def signals(f: object, p: Params) -> SignalFrame:"),
+    ],
+)
+def test_what_changes_no_signal_changes_no_family(tmp_path: Path, old: str, new: str) -> None:
+    """Names that others use as well, whole and broken numbers, what is imported, annotations."""
+    assert old in TEXT
+    assert of(tmp_path, TEXT) == of(tmp_path, TEXT.replace(old, new).replace('"mine"', '"other"'), "other")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
         ("f.sma(200)", "f.ema(200)"),
         ("value < p.low", "value <= p.low"),
         ("& above", "| above"),
