@@ -7,7 +7,7 @@ None with its reason. The ratio, its standard error, Lo's adjustment and the tai
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import combinations
 from statistics import NormalDist
@@ -23,7 +23,8 @@ from engine.sim.metrics import CONFIDENCE, DAYS_A_YEAR, DAYS_MIN
 YEAR = math.sqrt(DAYS_A_YEAR)
 BLOCKS = 16
 BLOCKS_MAX = 20  # 184,756 halves; each two blocks more take four times as long
-PAIRS_AT_ONCE = 512  # of halves: bounds the memory of a search of a thousand trials to 50 MB
+PAIRS_AT_ONCE = 512  # of halves
+RATIOS_AT_ONCE = 512_000  # halves x trials: bounds the memory of a search of any size to some 50 MB beside its returns
 CELLS_MAX = 50_000_000  # trials x days
 FLAT = 1e-12  # a variance below this share of the mean square is a constant's rounding
 
@@ -161,18 +162,18 @@ def first_halves(blocks: int) -> Floats:
     return found
 
 
-def half_ratios(cells: Floats, blocks: int) -> list[tuple[Floats, Floats]]:
+def half_ratios(cells: Floats, blocks: int) -> Iterator[tuple[Floats, Floats]]:
     """((halves, trials) in-sample, out-of-sample) Sharpe ratios, each pair of halves taken both ways, in bounded pieces."""
     parts = np.array_split(np.arange(cells.shape[1]), blocks)
     counts = np.array([len(part) for part in parts], np.float64)
     sums = np.array([cells[:, part].sum(axis=1) for part in parts])
     squares = np.array([np.square(cells[:, part]).sum(axis=1) for part in parts])
-    found = []
-    for at in range(0, len(first_halves(blocks)), PAIRS_AT_ONCE):
-        one = first_halves(blocks)[at : at + PAIRS_AT_ONCE]
+    some = max(1, min(PAIRS_AT_ONCE, RATIOS_AT_ONCE // cells.shape[0]))
+    for at in range(0, len(first_halves(blocks)), some):
+        one = first_halves(blocks)[at : at + some]
         ratios = [ratio_of_sums(half @ sums, half @ squares, (half @ counts)[:, None]) for half in (one, 1.0 - one)]
-        found += [(ratios[0], ratios[1]), (ratios[1], ratios[0])]
-    return found
+        yield ratios[0], ratios[1]
+        yield ratios[1], ratios[0]
 
 
 def ratio_of_sums(total: Floats, squares: Floats, count: Floats) -> Floats:

@@ -57,6 +57,17 @@ def test_psr_by_hand() -> None:
     assert overfit.psr(returns, benchmark=a_day * YEAR).probability == pytest.approx(0.5)
 
 
+def test_halves_come_in_bounded_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One piece after the other, whatever the size of the search, and the figure is that of all at once."""
+    matrix = np.array([drawn(seed, 64) for seed in range(50)])
+    at_once = overfit.pbo(matrix, 8)
+    monkeypatch.setattr(overfit, "RATIOS_AT_ONCE", 500)
+    pieces = overfit.half_ratios(matrix, 8)
+    assert next(pieces)[0].shape == (10, 50)
+    assert len(list(pieces)) == 7
+    assert overfit.pbo(matrix, 8)[:2] == at_once[:2]
+
+
 def test_more_trials_deflate_more() -> None:
     """One trial is the PSR; each further one raises the benchmark; a forgotten trial is refused."""
     returns, ratios = drawn(1), [0.1, 0.9, 1.7, -0.4]
