@@ -55,10 +55,12 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
     """The run of a plan: the stored one of the same key unless `fresh`, else simulated and stored."""
     runs = Runs(home.runs, home.engine)
     stored = None if fresh else runs.cached(found.cache_key)
+    from engine.research import ledger
+
     if stored is not None:
+        ledger.link_run(home.engine, found, stored)
         progress(1.0)
         return stored | {"cached": True}
-    from engine.research import ledger
     from engine.sim.backtest import simulate
 
     done = simulate(found, lambda share: progress(0.9 * share), home.setup.checks)

@@ -16,7 +16,7 @@ from sqlmodel import col, select
 
 from engine.errors import BadInput
 from engine.store.db import read, write
-from engine.store.tables import CodeFamily, Trial
+from engine.store.tables import CodeFamily, Run, Trial
 
 FIGURES = (
     "cache_key", "sharpe", "total_return_frac", "max_drawdown_frac", "trips", "days", "daily_from_ms", "daily", "body",
@@ -124,16 +124,22 @@ def of_setting(engine: Engine, setting: str) -> list[Trial]:
 
 
 def set_run(engine: Engine, trial_id: str, run_id: str) -> None:
-    """Which stored run a trial is."""
+    """Which stored run a trial's figures are of; the run's own row notes the trial, for when a later run replaces them."""
     with write(engine) as session:
-        row = session.get(Trial, trial_id)
+        row, run = session.get(Trial, trial_id), session.get(Run, run_id)
         if row is not None:
             row.run_id = run_id
+        if row is not None and run is not None:
+            run.body = json.dumps({**json.loads(run.body), "trial": trial_id})
 
 
 def of_run(engine: Engine, run_id: str) -> Trial | None:
-    """The trial that a stored run is."""
+    """The trial that a stored run is, also when its figures are those of a later run by now."""
     with read(engine) as session:
+        run = session.get(Run, run_id)
+        noted = json.loads(run.body).get("trial") if run is not None else None
+        if noted is not None:
+            return session.get(Trial, noted)
         return session.exec(select(Trial).where(Trial.run_id == run_id)).first()
 
 
