@@ -124,7 +124,7 @@ class Runner:
 
 def kept(signals: Signals) -> Signals:
     """Signals that stay as they are: what a strategy returned is copied, since it may fill the same arrays at its next call."""
-    names = ("side", "strength", "limit", "stop", "target", "leave", "size_frac")
+    names = ("side", "strength", "limit", "stop", "target", "leave", "size_frac", "reverse")
     return signals._replace(**{name: values.copy() for name in names if (values := getattr(signals, name)).strides != (0,)})
 
 

@@ -128,5 +128,6 @@ def test_params_note_fields_one_by_one_and_what_takes_them_whole() -> None:
         with watched(params) as (shown, reads):
             take(shown)
             assert reads == set(trend.Params.model_fields), take
+    assert "__getattribute__" not in vars(trend.Params)
     with watched(params) as (shown, _), pytest.raises(Exception, match="frozen"):
         shown.fast_bars = 3
