@@ -64,10 +64,19 @@ def sweep(
         found["runs"] = []
         if full and found["best"]:
             params = {**base["params"], **found["best"]["params"]}  # type: ignore[dict-item]  # both are mappings
-            for name in symbols:
-                run = kinds.backtest(home, {**base, "symbol": name, "params": params})
+            for name in found["symbols"]:
+                run = kinds.backtest(home, {**base, **common_span(found), "symbol": name, "params": params})
                 found["runs"].append({"symbol": name, "run_id": run["run_id"]})
     out.emit(found, as_json=as_json, text=lambda: text_of(found))
+
+
+def common_span(found: Mapping[str, Any]) -> dict[str, str]:
+    """The span of a sweep of several symbols, on which they were compared; of one symbol its runs keep what was asked for."""
+    from engine.clock import timeframe_ms, utc
+
+    if len(found["symbols"]) == 1:
+        return {}
+    return {"start": utc(found["first_ms"]), "end": utc(found["last_ms"] + timeframe_ms(found["timeframe"]))}
 
 
 def walkforward(

@@ -1,0 +1,54 @@
+"""`nightdesk sweep` as it is typed: what it stores is what it compared, and values that cannot be are one line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from app.cli.sweep import register
+from app.home.home import open_home
+from engine.errors import BadInput
+from engine.research.ledger import place_of_run
+from engine.store.runs import Runs
+from tests.fakes import recordings
+
+
+@pytest.fixture(autouse=True)
+def bars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """BTC from the first of January, ETH ten days later."""
+    folder = recordings.record(tmp_path / "bars", 2_000)
+    late = recordings.bars(2_000, seed=2, price=3_000.0, tick=0.01)[960:]
+    recordings.write(folder, "binance_ETH-USDT_perp_15m", late)
+    monkeypatch.setenv("NIGHTDESK_DATA", str(folder))
+
+
+def invoke(*words: str) -> Any:
+    """A sweep of two stops, as JSON."""
+    app = typer.Typer()
+    register(app)
+    return CliRunner().invoke(app, ["sweep", "trend", "--json", "--vary", "stop_atr=1,3", *words])
+
+
+def test_the_best_is_stored_on_the_days_that_all_symbols_have() -> None:
+    """Once a symbol, also when it is named twice; each run knows its trial."""
+    found = json.loads(invoke("--symbol", "BTC-USDT,ETH-USDT,BTC-USDT").stdout)
+    home = open_home()
+    runs = [Runs(home.runs, home.engine).load(one["run_id"]) for one in found["runs"]]
+    assert [one["symbol"] for one in found["runs"]] == ["BTC-USDT", "ETH-USDT"]
+    for run in runs:
+        assert (run["data"]["first_ms"], run["data"]["last_ms"]) == (found["first_ms"], found["last_ms"])
+        assert place_of_run(home.engine, run["run_id"]) is not None
+    total = sum(run["metrics"]["total_return_frac"] for run in runs) / 2
+    assert total == pytest.approx(found["best"]["total_return_frac"], rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    "words", [["--vary", "fast_bars=1e999999,5"], ["--seed", str(2**32)], ["--vary", "fast_bars=1:1e999999:1"]]
+)
+def test_a_value_that_cannot_be_is_refused_at_once(words: list[str]) -> None:
+    """Without a traceback."""
+    result = invoke("--symbol", "BTC-USDT", *words)
+    assert result.exit_code == 2 or isinstance(result.exception, BadInput), result.exception
