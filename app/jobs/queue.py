@@ -37,6 +37,7 @@ KINDS: Mapping[str, Kind] = {
     "sweep": kinds.sweep,
     "walkforward": kinds.walkforward,
     "parity": kinds.parity,
+    "judge": kinds.judge,
 }
 RUNS = "runs"  # several backtests, each a job of its own: app/jobs/children.py
 # kinds whose process is another program: a venue's client and the trading loop are what this module must not import
@@ -193,8 +194,8 @@ def now_ms() -> int:
 
 
 def brief(run: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a result kept in the job's row: a run is in the store, so its id is enough."""
-    return {name: run[name] for name in ("run_id", "cached", "metrics", "scenarios")} if "run_id" in run else dict(run)
+    """The part of a result kept in the job's row: of a run its id is enough, since it is in the store; anything else is kept."""
+    return {name: run[name] for name in ("run_id", "cached", "metrics", "scenarios")} if "cached" in run else dict(run)
 
 
 def environment(home: Home, more: Sequence[str] = ()) -> dict[str, str]:

@@ -111,7 +111,7 @@ class Jobs:
             job.state = "done"
         if kind == "leaks":
             return JobView(job_id, "done", 1.0, None, None, {"clean": True, "text": "clean", "checked": 3})
-        if kind in ("parity", "sweep", "walkforward"):  # what these give back is their own tests'
+        if kind in ("parity", "sweep", "walkforward", "judge"):  # what these give back is their own tests'
             return JobView(job_id, "failed", 1.0, None, "the bars are gone")
         if kind == "drill":
             one = {"kind": "exit", "name": "trail", "where": "trend-btc", "by": "a made bar"}
@@ -198,6 +198,9 @@ def fitting(rng: random.Random) -> dict[str, list[Any]]:
         "event_id": ["d-3", "p-1"],
         "kinds": [None, ["fill"]],
         "limit": [5],
+        "vary": [["stop_atr=2,3"]],
+        "fixed": [[], ["stop_atr=3"]],
+        "hypothesis": [None],
     }
 
 

@@ -45,7 +45,7 @@ READ = {
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {
     "developer": READ
-    | {"backtest", "compare", "leaks", "parity", "sweep", "walkforward"}
+    | {"backtest", "compare", "leaks", "parity", "sweep", "walkforward", "judge"}
     | {"propose_config", "propose_watch", "note"},
     "operator": READ | {"probe", "drill", "propose_tightening", "propose_pause", "propose_watch", "note"},
     "advisor": READ | {"attribution", "propose_watch", "note"},

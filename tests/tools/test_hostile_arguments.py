@@ -25,6 +25,7 @@ from tools.common.contract import RESULT_TEXT_MAX, Effect, JobView, ToolContext
 
 CHANGE = [{"key": "stop_atr", "value": 1.5}]
 VARY = ["stop_atr=1,2", "fast_bars=30"]
+FIXED = ["stop_atr=3"]
 WIDE = "slow_bars=500:2000:1"
 LESS = [{"key": "leverage_max", "value": 1}]
 RUN = "the id of the stored run"
@@ -90,6 +91,14 @@ GOOD: dict[str, dict[str, Any]] = {
     | {"start": "2025-01", "end": "2025-02", "trials": 5},
     "walkforward": {"strategy": "trend", "symbol": "BTC-USDT", "timeframe": "1h", "vary": VARY}
     | {"start": "2025-01", "end": "2025-02", "train": "30d", "test": "5d", "edges": "carry"},
+    "judge": {
+        "strategy": "trend",
+        "symbol": "BTC-USDT",
+        "timeframe": "1h",
+        "start": "2025-01",
+        "end": "2025-02",
+        "fixed": FIXED,
+    },
     "trials": {"hypothesis": "trend"},
     "attribution": {"since": "2025-03-04", "until": "2025-03-06"},
     "probe": {},
@@ -254,6 +263,11 @@ WRONG: dict[str, tuple[dict[str, Any], ...]] = {
         {"strategy": "trend", "symbol": "BTC-USDT", "vary": ["stop_atr=2"]},
         {"strategy": "trend", "symbol": "BTC-USDT", "vary": VARY, "train": "soon"},
     ),
+    "judge": (
+        {"strategy": "trend", "symbol": "BTC-USDT", "start": "2025-02", "end": "2025-02"},
+        {"strategy": "trend", "symbol": "BTC-USDT", "fixed": [*FIXED, *FIXED]},
+        {"strategy": "trend", "symbol": "BTC-USDT", "fixed": ["stop_atr=-1"]},
+    ),
     "parity": ({"sleeve": "nobody"}, {"since": "2031"}),
     "attribution": ({"since": "2025-03-06", "until": "2025-03-04"},),
     "probe": ({"deep": True},),
@@ -273,7 +287,9 @@ def test_a_refused_computation_starts_no_job(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
-@pytest.mark.parametrize("name", ["backtest", "compare", "leaks", "parity", "drill", "sweep", "walkforward", "propose_config"])
+@pytest.mark.parametrize(
+    "name", ["backtest", "compare", "leaks", "parity", "drill", "sweep", "walkforward", "judge", "propose_config"]
+)
 def test_a_job_that_died_without_a_word_is_a_failure_in_words(desk: Desk, name: str, state: Any) -> None:
     """No error text, or one full of escape sequences: the answer is `failed`, readable, and leaves no proposal."""
     for error in (None, "", "\x1b[31mKilled\u202e" + "x" * 9_000):

@@ -390,3 +390,11 @@ def test_ended_jobs_are_not_live(home: Home, monkeypatch: pytest.MonkeyPatch) ->
     assert [view.id for view in JobQueue(home).live()] == ["j-1", "j-3"]
     with read(home.engine) as session:
         assert len(session.exec(select(Job).where(col(Job.ended_ms).is_(None))).all()) == 5
+
+
+def test_a_job_that_is_no_run_keeps_what_it_found() -> None:
+    """A run is in the store, so its id and metrics are enough; a judgement names a run and is more than that."""
+    run = {"run_id": "r-1", "cached": False, "metrics": {}, "scenarios": {}, "journal_hash": "x"}
+    assert set(queue.brief(run)) == {"run_id", "cached", "metrics", "scenarios"}
+    judged = {"run_id": "r-1", "verdict": "kill", "checks": []}
+    assert queue.brief(judged) == judged
