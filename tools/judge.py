@@ -20,6 +20,7 @@ from tools.common.contract import (
     ToolContext,
     ToolResult,
     Value,
+    asked_as,
     clean,
     make_facts,
     tool,
@@ -43,7 +44,19 @@ class JudgeArgs(Args):
     fixed: list[Annotated[str, Field(max_length=80)]] = Field(default_factory=list, max_length=30)
 
 
-@tool("judge", Effect.COMPUTE)
+@tool(
+    "judge",
+    Effect.COMPUTE,
+    asked_as(
+        "run: compute",
+        "verdict; kill page; early kill; worth paper; worth paper trading; ready for paper; good enough for paper; fees double; "
+        "costs double; double the fees; double the costs; twice the costs; twice the fees; kill or keep; kill it or keep it",
+        "judge; kill; keep; kill it; keep it; drop it; worth; put on paper",
+        "is trend on BTC worth paper?; kill it or keep it?; judge trend on btc for 2025; should we kill reversion on SOL?; what "
+        "if fees double?; is btc-trend worth paper trading?; what if the costs were twice as high?; judge it; is trend on eth "
+        "ready for paper?; give me the verdict on trend on BTC for 2025; is it worth paper?; would it survive twice the costs?",
+    ),
+)
 def judge(ctx: ToolContext, args: JudgeArgs) -> ToolResult:
     """Kill, weak or worth paper: costs x2, delays, other symbols and times, random entries, neighbours, luck."""
     start, end = span_of(ctx, args.start, args.end)

@@ -38,7 +38,8 @@ class ParityArgs(Args):
     Effect.COMPUTE,
     asked_as(
         "desk: compute",
-        "parity; parity check; paper and backtest; backtest and paper; live and backtest; backtest and live; match; deviation; "
+        "parity; parity check; paper and backtest; backtest and paper; live and backtest; backtest and live; paper vs backtest; "
+        "live vs backtest; paper against backtest; paper versus backtest; live versus backtest; match; deviation; "
         "difference to the backtest; difference from the backtest",
         "differ; match the backtest; match its backtest; agree with the backtest; differ from the backtest; "
         "deviate from the backtest; differ from its backtest; reproduce the backtest; do what the backtest says",

@@ -18,6 +18,7 @@ from tools.common.contract import (
     ToolContext,
     ToolResult,
     Value,
+    asked_as,
     clean,
     make_facts,
     no_data,
@@ -78,7 +79,22 @@ def asked_of(ctx: ToolContext, args: ResearchArgs) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-@tool("sweep", Effect.COMPUTE)
+@tool(
+    "sweep",
+    Effect.COMPUTE,
+    asked_as(
+        "run: compute",
+        "sweep; grid; grid search; parameter sweep; parameter search; optimisation; optimization; optimum; optimal; variations; "
+        "parameter scan; best parameters; best values; best stop; best target; best settings; best combination; heat map; "
+        "heatmap; every combination",
+        "sweep; optimise; optimize; scan; vary; tune; try; grid search; find the best parameters",
+        "sweep stop_atr from 1 to 4 on BTC for 2025; try fast 20, 30, 40 and stop 1 to 3 on eth; optimise the stop of btc-trend; "
+        "sweep the stop; sweep fast 10 to 60 by 10 for trend on SOL in 2025; run a grid over stop 1 to 3 and target 2 to 6 "
+        "for trend on btc 2025; optimise it; vary the target between 2 and 6 atr; sweep stop_atr=1,2,3 for reversion on SOL; "
+        "tune the fast average of eth-trend; find the best parameters for trend on BTC in 2025; do a parameter sweep of the "
+        "target; which stop works best for trend on BTC in 2025?; what is the best stop for trend on ETH in 2025?",
+    ),
+)
 def sweep(ctx: ToolContext, args: SweepArgs) -> ToolResult:
     """Run every combination of some parameters: the best ones, their neighbourhood, and how much is luck."""
     wanted = {**asked_of(ctx, args), "symbols": [args.symbol.upper()]}
@@ -105,7 +121,14 @@ def sweep(ctx: ToolContext, args: SweepArgs) -> ToolResult:
     if found["failed"]:
         text += f" {{{handle}.failed_count}} failed, the first: {found['failed'][0]['error']}."
     table = Table(("variation", *TRIED), tuple(rows))
-    return ToolResult("ok", clean(text, 1_500), tuple(facts), (evidence,), table, {"job": job, "heat": found["heat"]})
+    return ToolResult(
+        "ok",
+        clean(text, 1_500),
+        tuple(facts),
+        (evidence,),
+        table,
+        {"job": job, "hypothesis": found["hypothesis"], "heat": found["heat"]},
+    )
 
 
 def place_facts(handle: str, subject: str, evidence: Evidence, best: Any) -> tuple[Fact, ...]:
@@ -119,7 +142,18 @@ def place_facts(handle: str, subject: str, evidence: Evidence, best: Any) -> tup
     return make_facts(f"{handle}best", f"best variation of the {subject}", evidence, values)
 
 
-@tool("walkforward", Effect.COMPUTE)
+@tool(
+    "walkforward",
+    Effect.COMPUTE,
+    asked_as(
+        "run: compute",
+        "walk forward; walk-forward; walkforward; forward; out of sample; out-of-sample; folds; rolling; unseen data; new data",
+        "walk forward; walk it forward; hold up out of sample; work out of sample; roll; test out of sample",
+        "walk it forward; walk trend forward on ETH over 2025; run a walk-forward of trend on BTC for 2025; does it hold up out "
+        "of sample?; test it out of sample; walk btc-trend forward over stop 1 to 3; do a walkforward with fast 20 to 60 by 20 "
+        "on SOL; how does it do out of sample?; walk it forward with stop_atr=1,2,3; is it profitable out of sample?",
+    ),
+)
 def walkforward(ctx: ToolContext, args: WalkforwardArgs) -> ToolResult:
     """Choose parameters on each fold's past (60d), trade what comes next (5d): the out-of-sample result by fold."""
     more = {"train": args.train, "test": args.test, "edges": args.edges}
@@ -152,13 +186,34 @@ def walkforward(ctx: ToolContext, args: WalkforwardArgs) -> ToolResult:
     text = f"{found['verdict']} {found['audit']['text']}. {found['edges_text'].capitalize()}."
     text += f" The table has the last {len(rows)} folds." if left_out > 0 else ""
     table = Table(("test window", "chosen", *FORWARD), tuple(rows))
-    return ToolResult("ok", clean(text, 1_500), tuple(facts), (evidence,), table, {"job": job})
+    return ToolResult("ok", clean(text, 1_500), tuple(facts), (evidence,), table, {"job": job, "hypothesis": found["hypothesis"]})
 
 
-@tool("trials", Effect.READ)
+@tool(
+    "trials",
+    Effect.READ,
+    asked_as(
+        "run: show",
+        "trials; variants; tries; attempts; deflated sharpe; deflated sharpe ratio; hypothesis; hypotheses; trial ledger; "
+        "overfit; overfitted; overfitting; curve fit; curve fitted; curve fitting; data mining; data snooping; multiple testing; "
+        "too good to be true",
+        "tried; overfit; curve fit; snooped",
+        "is that overfit?; what is the deflated Sharpe of what we tried; show the trials of trend on BTC; which hypotheses have "
+        "we tried?; is it curve fitted?; is this just data mining?; list the variants of trend on eth; is trend on BTC overfit?; "
+        "show the trial ledger; deflated Sharpe of trend on BTC",
+    ),
+    asked_as(
+        "run: count",
+        "variants; trials; tries; attempts; settings; combinations; variations",
+        "tried; test",
+        "how many variants have we tried on BTC; how many trials so far?; how many "
+        "settings of trend did we test?; how many variants were tried?",
+    ),
+)
 def trials(ctx: ToolContext, args: TrialsArgs) -> ToolResult:
     """What anybody tried of a hypothesis, and what is left of the best after so many tries: the deflated Sharpe ratio."""
     from engine.research.ledger import hypothesis_report, place_of_run
+    from engine.research.sweep_report import DEFLATED_MIN
     from engine.store.trials import hypotheses
 
     name = args.hypothesis
@@ -185,7 +240,9 @@ def trials(ctx: ToolContext, args: TrialsArgs) -> ToolResult:
         made = make_facts(f"{handle}t{row[0]}", f"{subject}, variant {row[0]}", evidence, own)
         facts += made
         lines.append((row[0], *(f"{{{fact.ref}}}" for fact in made), row[5], row[6], row[7], clean(row[9], 80)))
-    text = f"{{{handle}.trials}} trials of {subject}; the best is variant {{{handle}.best_trial}} with Sharpe "
+    chance = best["deflated_sharpe"]
+    luck = "Not known whether it is luck" if chance is None else "Beyond luck" if chance >= DEFLATED_MIN else "Not beyond luck"
+    text = f"{luck}: {{{handle}.trials}} trials of {subject}; the best is variant {{{handle}.best_trial}} with Sharpe "
     text += f"{{{handle}.best_sharpe}}, deflated Sharpe {{{handle}.deflated_sharpe}}; plateau {best['plateau']}."
     if best["deflated_sharpe"] is None:
         text += f" The deflated ratio is undefined: {best['reason']}."

@@ -199,7 +199,8 @@ def run(ctx: ToolContext, args: RunArgs) -> ToolResult:
     data = {
         "run_id": found["run_id"],
         "sleeves": found["sleeves"],
-        "data": {k: found["data"][k] for k in ("source", "files", "sha256") if k in found["data"]},
+        "timeframe": found["timeframe"],
+        "data": {k: found["data"][k] for k in ("source", "files", "sha256", "first_ms", "last_ms") if k in found["data"]},
         "journal_hash": found["journal_hash"],
     }
     evidence = (Evidence("run", found["run_id"]),)

@@ -25,12 +25,12 @@ _NAMES = frozenset(("sleeves", "symbols", "strategies", "span", "ids", "handles"
 LEAST = 1.7  # a score below is no understanding
 # arguments that can take what a sentence names
 TAKERS: Mapping[str, tuple[str, ...]] = {
-    "sleeves": ("sleeve", "symbol", "strategy", "symbols", "sleeves", "about", "query", "topic"),
-    "symbols": ("sleeve", "symbol", "symbols", "text", "query", "topic", "about", "instrument"),
-    "strategies": ("strategy", "sleeve"),
+    "sleeves": ("sleeve", "symbol", "strategy", "symbols", "sleeves", "about", "query", "topic", "hypothesis"),
+    "symbols": ("sleeve", "symbol", "symbols", "text", "query", "topic", "about", "instrument", "hypothesis"),
+    "strategies": ("strategy", "sleeve", "hypothesis"),
     "span": ("since", "start", "at", "from", "until", "span"),
     "by": ("by", "unit"),
-    "params": ("changes", "variants"),
+    "params": ("changes", "variants", "vary", "fixed"),
     "count": ("n", "limit", "count", "last", "worst", "best"),
     "which": ("worst", "best", "number"),
     "side": ("side",),
@@ -38,19 +38,20 @@ TAKERS: Mapping[str, tuple[str, ...]] = {
     "without": ("without",),
     "unit": ("in_unit",),
     "outcome": ("outcome",),
-    "keys": ("key", "word", "strategy"),
+    "keys": ("key", "word", "strategy", "vary"),
     "number": ("number", "trip"),
     "version": ("version",),
     "timeframe": ("timeframe", "series", "sleeve"),
     "venue": ("venue", "sleeve"),
     "percent": ("percent", "move", "move_frac", "shock_frac", "drop_frac", "frac", "change_frac"),
     "lasting": ("hours", "minutes", "until", "ends", "for_hours", "duration", "lasts", "end"),
+    "guard": ("guard",),
     "funding": ("funding",),
     "fills": ("fills", "word"),
 }
 _COSTS = {"span": 1.2, "params": 1.5, "by": 2.0, "percent": 2.0, "number": 1.0, "strategies": 0.6, "sleeves": 0.7, "symbols": 0.7}
 _OF_IDS = {
-    "r": ("run_id", "run", "run_ids", "evidence"),
+    "r": ("run_id", "run", "run_ids", "evidence", "hypothesis"),
     "d": ("event_id", "evidence"),
     "p": ("event_id", "evidence"),
     "al": ("alert_id", "about"),

@@ -80,6 +80,7 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "n": lambda q: q.slots.count,
     "limit": lambda q: q.slots.count,
     "changes": lambda q: changes_of(q.slots.common) or None,
+    "guard": lambda q: q.slots.guard,
     "fills": lambda q: q.slots.fills,
     "funding": lambda q: q.slots.funding,
     "rationale": lambda q: f"Asked by a person: {render.one_line(q.raw, 200)!r}.",

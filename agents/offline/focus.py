@@ -284,7 +284,7 @@ _SIGNED, _BY_HOW_MUCH, _POINTS = (PATTERNS[f"focus.{name}"] for name in ("signed
 def about_of(past: Sequence[PastTurn]) -> str | None:
     """What the thread was about last: a run, an event, a proposal or the desk."""
     name = next((r.name for turn in reversed(past) for r in reversed(turn.results)), "")
-    if name in ("backtest", "compare", "run", "round_trip", "leaks"):
+    if name in ("backtest", "compare", "run", "round_trip", "leaks", "sweep", "walkforward", "judge", "trials"):
         return "run"
     return {"journal_search": "event", "explain_event": "event", "alerts": "event"}.get(
         name, "proposal" if name.startswith("propos") else None

@@ -28,8 +28,9 @@ _UP, _DOWN = re.compile(r"\b(?:up|rises?|rall(?:y|ies)|gains?|jumps?)\b"), re.co
 _NUMBER = re.compile(r"(?<![\w.-])\d{3,}(?:\.\d+)?\b")
 
 
-def goes_on(slots: Slots, older: Slots | None = None) -> bool:
-    """Whether a sentence names nothing but slots, so that it can only go on with the one before."""
+def goes_on(slots: Slots, older: Slots | None = None, *, asked_back: bool = False) -> bool:
+    """Whether a sentence names nothing but slots, so that it can only go on with the one before. `asked_back`: that one waits for
+    what was missing."""
     lead = re.match(r"(?:hm+|no|ok|and|well|so|, )* ?(?:make (?:it|that|this)|set it to|try)\b", slots.text)
     bare = [t for t in tokens_of(slots) if t.start >= (lead.end() if lead else 0)]
     bare = [t for t in bare if not t.slot and t.word not in STOP | WEAK | MARKER and t.word not in _NARROW]
@@ -40,7 +41,7 @@ def goes_on(slots: Slots, older: Slots | None = None) -> bool:
     if re.match(r"(?:do|did|does|have|has) (?:we|you|i|they)\b", slots.text) and not points_back(slots):
         return False  # a question of its own, however common its words
     named = any(name not in ("strategies", "everything") for name in slots.places) or slots.side
-    new = slots.strategies and (slots.symbols or slots.timeframe) and not leads(slots)
+    new = not asked_back and slots.strategies and (slots.symbols or slots.timeframe) and not leads(slots)
     return bool(named) and not bare and not new
 
 
@@ -73,7 +74,7 @@ def looks_back(slots: Slots) -> bool:
 NAMES = frozenset(
     ("side", "sleeves", "symbols", "span", "count", "which", "everything")
 )  # what narrows, and is no question alone
-RUNS = ("backtest", "compare", "run", "round_trip", "leaks")
+RUNS = ("backtest", "compare", "run", "round_trip", "leaks", "sweep", "walkforward", "judge", "trials")
 _FAMILIES = {"figures": ("pnl", "performance", "trips", "attribution"), "runs": RUNS}
 
 
@@ -178,7 +179,7 @@ CARRIED: Mapping[str, tuple[str, ...]] = {
 def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Slots, tuple[str, ...]]:
     """The slots with what the question before was narrowed to, where they name nothing in its place; and what cannot be taken."""
     entry, of_run = chosen.entry, of.tool.name in RUNS
-    if of_run and (entry.takes("subject") or entry.takes("run_id")) and not read.sleeves:
+    if of_run and any(map(entry.takes, ("subject", "run_id", "hypothesis"))) and not read.sleeves:
         return read, ()
     if of_run and not any(map(entry.takes, ("strategy", "changes", "evidence", "word", "about", "query"))):
         return read, ("the run above",) if points_back(read) else ()

@@ -8,6 +8,7 @@ that come n times make n variants.
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -76,6 +77,7 @@ class ParamReading(NamedTuple):
     unclear: tuple[str, ...]
     places: tuple[tuple[int, int], ...] = ()  # of the numbers that were given a key, and of the words that name parameters
     unplaced: tuple[tuple[int, int], ...] = ()  # of the numbers without one
+    numbers: tuple[ParamNumber, ...] = ()  # those with a key, in their order
 
 
 def read_params(text: str, params: Mapping[str, Param]) -> ParamReading:
@@ -94,7 +96,28 @@ def read_params(text: str, params: Mapping[str, Param]) -> ParamReading:
     said = [m.span() for m in re.finditer(rf"(?<![a-z_])(?:{forms})(?![a-z_])", whole)] if keyed else []
     places = [(n.start, n.stop) for n in (*numbers, *chosen, *assigned) if n.key]
     unplaced = tuple((n.start, n.stop) for n in numbers if not n.key)
-    return ParamReading(common, variants, unclear, tuple(places + said), unplaced)
+    return ParamReading(common, variants, unclear, tuple(places + said), unplaced, tuple(keyed))
+
+
+def keys_said(text: str, params: Mapping[str, Param]) -> dict[str, list[tuple[int, int]]]:
+    """Parameters whose own words stand in a text, whether or not a value stands beside them, and where they stand. A name that is
+    a part of another one's there (`stop` of `trailing stop`) names that one alone."""
+    found: dict[str, tuple[float, _Places]] = {}
+    for key, param in params.items():
+        if key not in _PHRASES:
+            score, places = _score(key, param, "", text, (0, len(text)), (len(text), len(text)), set())
+            found |= {key: (score, places)} if score > 0 else {}
+    taken = {
+        place: max(len(places) for _, places in found.values() if place in places) for _, own in found.values() for place in own
+    }
+    return {key: sorted(places) for key, (_, places) in found.items() if all(len(places) == taken[place] for place in places)}
+
+
+def value_text(value: Any) -> str:
+    """A value as the tools take it: `0.005`, never `5e-03`."""
+    return (
+        f"{Decimal(str(value)).normalize():f}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+    )
 
 
 def _value(text: str, percent: bool, key: str) -> float | int | bool:

@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agents.offline import desk_plans, run_plans
+from agents.offline import desk_plans, research_plans, run_plans
 from agents.offline.calls import ask_for, made, once
 from agents.offline.changes import propose
 from agents.offline.choose import DEFINES
@@ -359,6 +359,10 @@ _PLANS: Mapping[str, PlanOf] = {
     "backtest": run_plans.backtest,
     "compare": run_plans.compare,
     "leaks": run_plans.leaks,
+    "sweep": research_plans.sweep,
+    "walkforward": research_plans.walkforward,
+    "judge": research_plans.judge,
+    "trials": research_plans.trials,
     "run": run_plans.run,
     "round_trip": run_plans.round_trip,
     "list_strategies": run_plans.strategies,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agents.offline import dates, names, params
+from agents.offline import dates, names, params, ranges
 from agents.offline.entries import vocabulary
 from agents.offline.sentence import BLANK, Places, Sentence, mentions
 from agents.offline.words import BY, PATTERNS, Words, tidy
@@ -47,7 +47,10 @@ class Slots:
     unit: str | None = None  # `in R`: what the figures are to be in
     everything: bool = False  # all sleeves, the whole desk
     keys: tuple[str, ...] = ()  # parameters named without a value
+    axes: Mapping[str, str] = field(default_factory=dict)  # of a search: key -> its values as text
+    stepped: tuple[str, ...] = ()  # of those, ranges whose step nobody named
     outcome: str | None = None  # winners | losers | both: trips that are to be left out otherwise
+    guard: str | None = None  # `would the trailing stop fire`
     fills: str | None = None
     funding: str | None = None
     places: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)  # slot -> where it stands in the text
@@ -78,6 +81,8 @@ class Slots:
         if self.variants or self.common:  # new numbers replace the old ones together
             taken.pop("variants", None)
             taken["common"] = {k: v for k, v in older.common.items() if k not in _keys(self)} | self.common
+        if self.axes:
+            taken["axes"] = {k: v for k, v in older.axes.items() if k not in _keys(self)} | dict(self.axes)
         if self.symbols or self.strategy:
             taken.pop("sleeves", None)
         return replace(self, **taken)
@@ -97,12 +102,15 @@ def words_of(name: str, value: Any) -> str:
 
 
 def _keys(slots: Slots) -> set[str]:
-    return {key for variant in slots.variants for key in variant} | set(slots.common)
+    return {key for variant in slots.variants for key in variant} | set(slots.common) | set(slots.axes)
 
 
-def read_slots(question: str, words: Words) -> Slots:
-    """The slots of a question."""
+def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots:
+    """The slots of a question. `searching`: it goes on with a search, so that `1 to 3` is a range in it."""
     s = Sentence(tidy(question, words, vocabulary()))
+    searching = searching or ranges.searches(s.text)
+    written = ranges.written(s.rest, words.params) if searching else {}  # before a clock is read from it
+    s.take("params", [place for _, place in written.values()])
     without, ids = s.every("without"), names.ids_of(s, words)
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
     funding, lasting, unit = names.funding_of(s), s.first("lasting"), s.first("unit")
@@ -118,8 +126,11 @@ def read_slots(question: str, words: Words) -> Slots:
     s.note("venue", [m.span() for m in mentions(venue or "-", s.rest)])
     percent = _percent(s)
     usable = {p.key: p for name in strategies for p in words.strategies.get(name, ())} or words.params
-    reading = params.read_params(s.rest, usable)
-    filters, unclear = _filters(s, reading)
+    search = ranges.read_wanted(s.rest, usable, {k: v for k, (v, _) in written.items()}) if searching else None
+    reading = (
+        params.read_params(s.rest, usable) if search is None else params.ParamReading(dict(search.fixed), [], (), search.places)
+    )
+    filters, unclear = _filters(s, reading) if search is None else ((), search.unclear)
     s.note("params", reading.places)
     which, side = _which(s), _side(s)
     factor = next((number for said, number in (("halve", 0.5), ("half", 0.5), ("double", 2.0)) if mentions(said, s.rest)), None)
@@ -151,8 +162,11 @@ def read_slots(question: str, words: Words) -> Slots:
         without=without,
         unit=unit,
         everything=_noted(s, "everything") is not None,
-        keys=_keys_named(s, words, reading),
+        keys=_keys_named(s, words, reading) if search is None else search.named,
+        axes=search.axes if search else {},
+        stepped=search.stepped if search else (),
         outcome=_outcome(s),
+        guard=_guard(s),
         fills=(_noted(s, "fills") or "").split(" ")[0] or None,
         funding=funding,
         places={name: tuple(found) for name, found in s.places.items() if found},
@@ -245,6 +259,21 @@ def _outcome(s: Sentence) -> str | None:
     s.note("outcome", [m.span() for m in found])
     kinds = list(dict.fromkeys("winners" if "win" in m[0] else "losers" for m in found))
     return "both" if len(kinds) > 1 else kinds[0] if kinds else None
+
+
+_FIRES = re.compile(
+    r"\b(?:would|does|do|will|can) (?:the |our |a |an )*((?!gu?ards?\b|guardrails?\b|any\b|all\b|every\b)[a-z][\w' ]*?)"
+    r"((?: (?:breakers?|guards?|guard-?rails?|exits?|limits?|caps?))*) (?:really |actually |ever |still )*fire\b"
+)
+
+
+def _guard(s: Sentence) -> str | None:
+    """The guard that `would the trailing stop fire` is about, by words that begin those of its name."""
+    found = _FIRES.search(s.rest)
+    if found is None or BLANK in found[1]:
+        return None
+    s.note("guard", [found.span(1)])
+    return re.sub(r"\btrail\w*( stops?)?\b", "trail", found[1])
 
 
 def _side(s: Sentence) -> str | None:

@@ -25,6 +25,7 @@ _WITHOUT_VALUE = re.compile(r"\b(?:tighter|wider|looser|smaller|bigger|larger|hi
 _WAS_OPEN = re.compile(r"\b(?:positions?|trades?) (?:were|was) (?:still )?open\b")
 _NOTED = PATTERNS["plans.noted"]
 _TERM, _IT = PATTERNS["understand.term"], re.compile(r"\b(?:it|they)\b")
+SEARCHES = ("sweep", "walkforward")
 PAST_MAX = 8  # turns before that a question is read against
 ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_config"}  # one wish, a tool for each role
 
@@ -290,13 +291,18 @@ def _going_on(text: str, read: slots.Slots, thread: ThreadSoFar, older: Part, ra
         return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
     if tool == "alerts" and follow.moves_back(read):
         return Part(text, read, call=asks_back("Since when, and until when? Alerts are in wall time: `alerts since 24h`."))
+    if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`
+        read = slots.read_slots(text, thread.words, searching=True)
+    waits = tool in (*SEARCHES, "judge") and not thread.past[-1].results
     without_value = not read.common and not read.variants and _WITHOUT_VALUE.search(read.text)
     if tool in ("backtest", "compare") and follow.leads(read) and without_value:
         return Part(text, read, call=asks_back("With which value? Write it as key=value, such as `and with stop_atr=1.5`."))
     open_still = older.own is None and bool(unused.unused_of(older.chosen, older.slots).turns)
     alone = bool(ranked) and ranked[0].evidence and ranked[0].score >= LEAST and not follow.bound(read)
     alone = alone and (open_still or bool(unused.words_left(read)) or not read.places.keys() <= follow.NAMES)
-    if not follow.goes_on(read, older.slots) or (alone and (open_still or unused.narrowing_of(older.chosen, read).turns)):
+    if not follow.goes_on(read, older.slots, asked_back=waits) or (
+        alone and (open_still or unused.narrowing_of(older.chosen, read).turns)
+    ):
         return None
     if re.search(r"\bboth\b", read.text) and not read.symbols:
         read = replace(read, symbols=_symbols_so_far(thread, older))

@@ -1,0 +1,301 @@
+"""Plans of research: sweep, walk forward, judge, what has been tried. Called by plans.py.
+
+What a sentence leaves open - strategy, symbol, window, settings - is that of the thread's last run or search; what that does not
+say is asked back. Values that nobody named are chosen around the present ones, and the answer says which.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from agents.offline.fill import end_of
+from agents.offline.params import value_text
+from agents.offline.ranges import around, count_of
+from agents.offline.run_plans import unclear
+from agents.offline.steps import (
+    CallResult,
+    Plan,
+    PlannedCall,
+    Question,
+    asks_back,
+    changes_text,
+    drafted,
+    name_list,
+    result_text,
+)
+from agents.offline.words import Param, SleeveName
+from engine.clock import DAY_MS, utc_day
+from tools.common.contract import Table
+
+SEARCHES = ("sweep", "walkforward")
+_FOCUS = ("backtest", "run", "judge", "compare", *SEARCHES)
+_COSTS = re.compile(r"\b(?:fees?|costs?|commissions?|slippage)\b")
+_TIMES = {0.5: r"\b(?:halve[ds]?|half)\b", 3.0: r"\b(?:tripl\w+|three times|3 ?x)\b"}
+CHOSEN_MAX = 500  # combinations of values that the planner chooses: a search that nobody spelled out stays small
+
+
+class RunFocus(NamedTuple):
+    """What the thread's last run or search was of."""
+
+    strategy: str
+    symbol: str
+    timeframe: str
+    start: str | None
+    end: str | None
+    params: Mapping[str, Any]  # settings other than the strategy's defaults
+    vary: Mapping[str, str]  # of a search
+
+
+class SearchSubject(NamedTuple):
+    """What is to be searched or judged, and where its settings are from."""
+
+    focus: RunFocus
+    of: str  # a sentence about that; empty for the strategy's defaults
+
+
+def sweep(q: Question) -> Plan:
+    """Every combination of what the sentence wants varied."""
+    return (yield from _search(q, "sweep", "Next: `walk it forward`, or `is that overfit?`."))
+
+
+def walkforward(q: Question) -> Plan:
+    """Parameters chosen fold by fold: those that the sentence varies, else those of the thread's last search."""
+    return (yield from _search(q, "walkforward", "Next: `is that overfit?`, or `kill it or keep it?`."))
+
+
+def _search(q: Question, tool: str, more: str) -> Plan:
+    """One call of a search, with what was chosen for it said first."""
+    if q.slots.unclear:
+        return asks_back(unclear(q))
+    subject = subject_of(q)
+    if isinstance(subject, str):
+        return asks_back(subject)
+    found = subject.focus
+    axes, said = _axes(q, found, carries=tool == "walkforward" or not q.slots.keys)
+    if not axes:
+        return asks_back(said)
+    vary = [f"{key}={values}" for key, values in axes.items()]
+    fixed = {key: value for key, value in found.params.items() if key not in axes}
+    vary += [f"{key}={value_text(value)}" for key, value in fixed.items()]
+    args = {**_where(found), "vary": vary}
+    (result,) = yield [PlannedCall(tool, args)]
+    first = " ".join(part for part in (subject.of, said) if part)
+    draft = drafted([PlannedCall(tool, args)], [result], more if result.status == "ok" else "")
+    return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
+
+
+def _where(found: RunFocus) -> dict[str, Any]:
+    """Strategy, symbol, timeframe and window as arguments."""
+    args = {"strategy": found.strategy, "symbol": found.symbol, "timeframe": found.timeframe}
+    return args | {name: value for name, value in (("start", found.start), ("end", found.end)) if value}
+
+
+def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str], str]:
+    """What is varied, and a sentence about the values that nobody named; nothing and a question back where none can be chosen."""
+    own = {param.key: param for param in q.words.strategies.get(found.strategy, ())}
+    if q.slots.axes:
+        steps = [f"{key} in steps of {q.slots.axes[key].rpartition(':')[2]}" for key in q.slots.stepped]
+        return dict(q.slots.axes), f"No step was named: {name_list(steps)}." if steps else ""
+    if carries and found.vary and not q.slots.keys:
+        return dict(found.vary), "The values are those compared or searched above."
+    keys = q.slots.keys or _declared(own)
+    axes = {key: values for key in keys if key in own and (values := around(own[key], found.params.get(key, own[key].default)))}
+    axes = _small(axes)
+    if not axes:
+        return {}, _ask_values(list(q.slots.keys), own, found.strategy)
+    chosen = "; ".join(f"{key} {values.replace(',', ', ')}" for key, values in axes.items())
+    what = "No values were named" if q.slots.keys else "Nothing was named to vary"
+    now = ", ".join(f"{key} {value_text(found.params.get(key, own[key].default))}" for key in axes)
+    return axes, f"{what}, so I took these around {now}: {chosen}. Name others like `sweep stop_atr from 1 to 4`."
+
+
+def _declared(own: Mapping[str, Param]) -> list[str]:
+    """What is varied where nothing is named: the first number that the strategy itself declares, and the stop."""
+    first = next(
+        (key for key, param in own.items() if isinstance(param.default, int) and not isinstance(param.default, bool)), ""
+    )
+    return [key for key in dict.fromkeys((first, "stop_atr")) if key in own]
+
+
+def _small(axes: Mapping[str, str]) -> dict[str, str]:
+    """The axes, every second value of each where there would be too many combinations."""
+    return dict(axes) if count_of(axes) <= CHOSEN_MAX else {key: ",".join(v.split(",")[::2]) for key, v in axes.items()}
+
+
+def _ask_values(keys: list[str], own: Mapping[str, Param], strategy: str) -> str:
+    """Ask for parameters or values."""
+    missing = [key for key in keys if key not in own]
+    if own and missing:
+        return f"{strategy} has no parameter {name_list(missing)}; `what parameters does {strategy} have` lists them."
+    if keys:
+        return f"Over which values? {name_list(keys)} has none to go around: write it like `{keys[0]} from 1 to 4`."
+    return "Which parameters, and over which values? For example `sweep stop_atr from 1 to 4`."
+
+
+def judge(q: Question) -> Plan:
+    """Kill, weak or worth paper; asked about dearer costs, the return at those first."""
+    subject = subject_of(q)
+    if isinstance(subject, str):
+        return asks_back(subject)
+    found = subject.focus
+    fixed = [f"{key}={value_text(value)}" for key, value in found.params.items()]
+    args = _where(found) | ({"fixed": fixed} if fixed else {})
+    (result,) = yield [PlannedCall("judge", args)]
+    first = [subject.of] if subject.of else []
+    if found.vary and not q.slots.common:
+        first = [f"{subject.of} It is judged at the settings that the search began with, not at its best variation.".lstrip()]
+    if _COSTS.search(q.slots.text) and result.status == "ok":
+        first.append(_at_costs(q, result))
+    draft = drafted([PlannedCall("judge", args)], [result])
+    return draft._replace(text="\n\n".join([*first, draft.text]))
+
+
+def _at_costs(q: Question, result: CallResult) -> str:
+    """The return at other costs, from the judgement's own figures."""
+    times = next((n for n, said in _TIMES.items() if re.search(said, q.slots.text)), 2.0)
+    name = "half" if times == 0.5 else f"{times:g}"
+    ref = re.search(rf"\{{\w+\.costs_times_{name}\}}", result.text)
+    what = "No tool changes the fees alone. The closest: fees, spread and slippage together"
+    return f"{what}, times {times:g}: {ref[0]}." if ref else f"{what}; this judgement has no figure for that."
+
+
+def trials(q: Question) -> Plan:
+    """What has been tried: of a run by its id, of the strategy and symbol named, of the thread's last run; else the list."""
+    named = next((i for i in q.slots.ids if i.startswith("r-")), None) or next(
+        (q.handles[h] for h in q.slots.handles if h in q.handles), None
+    )
+    if named:
+        return (yield from _trials_of(named))
+    focus = None if q.slots.strategies or q.slots.symbols or q.slots.sleeves else focus_of(q)
+    sleeve = q.sleeve() if "sleeves" in q.slots.places else None
+    strategy = sleeve.strategy if sleeve else focus.strategy if focus else q.slots.strategy
+    symbol = sleeve.symbol if sleeve else focus.symbol if focus else q.slots.symbol
+    lists = re.search(r"\b(?:which|what|list|all) (?:the )?hypothes[ei]s\b|\bledger\b", q.slots.text)
+    if strategy and symbol and not lists:
+        return (yield from _trials_of(f"{strategy} on {symbol}"))
+    call = PlannedCall("trials", {})
+    (found,) = yield [call]
+    if found.table is None or not (strategy or symbol):
+        more = "Name one for its deflated Sharpe ratio, such as `deflated Sharpe of trend on BTC`."
+        return drafted([call], [found], more if found.table else "")
+    rows = [row for row in found.table.rows if all(word.lower() in str(row[0]).lower() for word in (strategy, symbol) if word)]
+    if len(rows) == 1:
+        return (yield from _trials_of(str(rows[0][0])))
+    about = " on ".join(word for word in (strategy, symbol) if word)
+    kept = found._replace(text=f"{len(rows)} hypotheses of {about}, last first.", table=Table(found.table.columns, tuple(rows)))
+    text = result_text(kept) if rows else f"Nothing has been tried of {about} yet. {result_text(found)}"
+    return drafted([call], [])._replace(text=text)
+
+
+def _trials_of(name: str) -> Plan:
+    """The trials of one hypothesis, or of a run's."""
+    call = PlannedCall("trials", {"hypothesis": name})
+    (found,) = yield [call]
+    return drafted([call], [found])
+
+
+def subject_of(q: Question) -> SearchSubject | str:
+    """What a search or a judgement is of: named, or the thread's; else the question back for the first thing that is missing."""
+    s, focus = q.slots, focus_of(q)
+    if len(s.symbols) > 1 or len(s.strategies) > 1:
+        return "One at a time: name one strategy and one symbol."
+    named = "sleeves" in s.places or (focus is None and not s.strategies)
+    sleeve = q.sleeve() if named else None
+    strategy = s.strategy or (sleeve.strategy if sleeve else None)
+    symbol = s.symbol or (sleeve.symbol if sleeve else None)
+    if focus is not None and strategy not in (None, focus.strategy):
+        focus = None  # another strategy: nothing of the run above is its
+    if focus is not None and sleeve is None:  # `walk it forward on ETH` is the run above on another symbol
+        strategy, symbol = focus.strategy, symbol or focus.symbol
+    span = (s.span.start or s.span.at, end_of(q))
+    if not any(span) and focus is not None:
+        span = (focus.start, focus.end)
+    whole = "ever" in s.places or focus is not None
+    if not strategy or not symbol or not (any(span) or whole):
+        return _ask_for(q, strategy, symbol, any(span) or whole)
+    above = focus if sleeve is None else None
+    params, of = _settings(q, strategy, above, sleeve)
+    own = {key: value for key, value in s.common.items() if key not in s.axes}
+    timeframe = s.timeframe or (above.timeframe if above else sleeve.timeframe if sleeve else "15m")
+    vary = above.vary if above else {}
+    return SearchSubject(RunFocus(strategy, symbol, timeframe, *span, {**params, **own}, vary), of)
+
+
+def _ask_for(q: Question, strategy: str | None, symbol: str | None, window: bool) -> str:
+    """Ask for all that is missing at once."""
+    if strategy and symbol:
+        return f"Over which window? {strategy} on {symbol}: name it, such as `for 2025` or `since 2024-06`."
+    missing = [word for word, there in (("which strategy", strategy), ("on which symbol", symbol)) if not there]
+    missing += [] if window else ["over which window"]
+    there = f"Strategies: {name_list(list(q.words.strategies))}; bars for {name_list(list(q.words.symbols))}."
+    asked = ", ".join(missing)
+    return f"{asked[0].upper()}{asked[1:]}? Answer like `trend on BTC for 2025`. {there}"
+
+
+def _settings(q: Question, strategy: str, focus: RunFocus | None, sleeve: SleeveName | None) -> tuple[dict[str, Any], str]:
+    """The settings that a search begins with, and where they are from: the run above, the live sleeve, else the defaults."""
+    if focus is not None:
+        params, said = dict(focus.params), "the run above"
+    elif sleeve is not None:
+        params, said = dict(sleeve.params), f"the live configuration of {sleeve.name}"
+    else:
+        return {}, ""
+    params = _beyond_defaults(q, strategy, params)
+    return params, f"Settings of {said}: {changes_text(params)}." if params else ""
+
+
+def _beyond_defaults(q: Question, strategy: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that are not the strategy's defaults."""
+    defaults = {param.key: param.default for param in q.words.strategies.get(strategy, ())}
+    return {key: value for key, value in params.items() if value is not None and (key not in defaults or defaults[key] != value)}
+
+
+def focus_of(q: Question) -> RunFocus | None:
+    """The thread's last run or search; None when it made or showed none."""
+    for result in reversed(q.results()):
+        if result.name in _FOCUS and result.status in ("ok", "started") and (found := _focus_in(q, result)) is not None:
+            return found
+    return None
+
+
+def _focus_in(q: Question, result: CallResult) -> RunFocus | None:
+    """What one result is of: of a run that was looked up its own settings, of a call its arguments."""
+    args = result.args
+    if result.name == "run":
+        return _of_run(q, result.data)
+    if result.name == "compare" and args.get("sleeve"):
+        sleeve = next((s for s in q.words.sleeves if s.name == args["sleeve"]), None)
+        if sleeve is None:
+            return None
+        own = _beyond_defaults(q, sleeve.strategy, sleeve.params)
+        ends = (args.get("start"), args.get("end"))
+        return RunFocus(sleeve.strategy, sleeve.symbol, sleeve.timeframe, *ends, own, _compared(args))
+    if not (args.get("strategy") and args.get("symbol")):
+        return None
+    given = dict(pair.partition("=")[::2] for pair in (*(args.get("vary") or ()), *(args.get("fixed") or ())))
+    vary = {key: values for key, values in given.items() if "," in values or ":" in values} | _compared(args)
+    params = {change["key"]: change["value"] for change in args.get("changes") or ()}
+    params |= {key: value for key, value in given.items() if key not in vary}
+    ends = (args.get("start"), args.get("end"))
+    return RunFocus(args["strategy"], args["symbol"], args.get("timeframe") or "15m", *ends, params, vary)
+
+
+def _compared(args: Mapping[str, Any]) -> dict[str, str]:
+    """The values of a comparison's variants by key, of the keys that have several."""
+    values: dict[str, list[str]] = {}
+    for variant in args.get("variants") or ():
+        for change in variant["changes"]:
+            values.setdefault(change["key"], []).append(value_text(change["value"]))
+    return {key: ",".join(dict.fromkeys(listed)) for key, listed in values.items() if len(set(listed)) > 1}
+
+
+def _of_run(q: Question, data: Mapping[str, Any]) -> RunFocus | None:
+    """A stored run of one sleeve."""
+    sleeves = list(data.get("sleeves") or ())
+    if len(sleeves) != 1:
+        return None
+    own, bars = sleeves[0], data.get("data") or {}
+    first, last = bars.get("first_ms"), bars.get("last_ms")
+    start, end = None if first is None else utc_day(first), None if last is None else utc_day(last + DAY_MS)
+    params = _beyond_defaults(q, own["strategy"], own["params"])
+    return RunFocus(own["strategy"], own["symbol"], data.get("timeframe") or "15m", start, end, params, {})
