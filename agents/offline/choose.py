@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
-from agents.offline.entries import WORD, AskedEntry, entries, pattern_of, rarities
+from agents.offline.entries import NAMED, WORD, AskedEntry, entries, pattern_of, rarities
 from agents.offline.slots import Slots
 from agents.offline.words import LOOSE, MARKER, PATTERNS, POLITE, STOP, WANTS, stem
 from tools.exposure import glossary
@@ -207,7 +207,9 @@ def _likeness(entry: AskedEntry, slots: Slots, tokens: Sequence[Token]) -> tuple
     own |= {"<id>"} if slots.ids or slots.handles else set()
     total = sum(map(_weight, own)) or 1.0
     best = max((2 * sum(map(_weight, own & ex)) / (total + _example_weight(ex)) for ex in entry.examples), default=0.0)
-    return best, {i for i, t in enumerate(tokens) if t.stem in entry.words and t.word not in STOP}
+    return best, {
+        i for i, t in enumerate(tokens) if t.stem in entry.words and t.word not in STOP and (t.slot or t.stem not in NAMED)
+    }
 
 
 @lru_cache(maxsize=8192)

@@ -30,6 +30,10 @@ _CLASSES = (  # in an example, what stands for any of its kind
 )
 
 
+# names that examples use: where a desk lacks one, it is no word of the tool
+NAMED = frozenset(map(stem, ["btc", "eth", "sol", "xrp", "bitcoin", "solana", "ethereum", "trend", "reversion"]))
+
+
 class AskedEntry(NamedTuple):
     """One way to ask for a tool."""
 
@@ -121,8 +125,8 @@ def domain() -> frozenset[tuple[str, ...]]:
 
 @cache
 def words_of(tool: str, about: str) -> frozenset[str]:
-    """Stems of everything that a tool's entries about one thing declare."""
-    return frozenset(word for e in entries() if e.tool.name == tool and e.asked.about == about for word in e.words)
+    """Stems of everything that a tool's entries about one thing declare, without the names of their examples."""
+    return frozenset(word for e in entries() if e.tool.name == tool and e.asked.about == about for word in e.words) - NAMED
 
 
 def choices_of(tool: Tool, field: str) -> Sequence[str]:

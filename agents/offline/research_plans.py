@@ -79,7 +79,7 @@ def _search(q: Question, tool: str, more: str) -> Plan:
     vary += [f"{key}={value_text(value)}" for key, value in fixed.items()]
     args = {**_where(found), "vary": vary}
     (result,) = yield [PlannedCall(tool, args)]
-    first = " ".join(part for part in (subject.of, said) if part)
+    first = " ".join(part for part in (subject.of, said, _dropped(q, found, axes)) if part)
     draft = drafted([PlannedCall(tool, args)], [result], more if result.status == "ok" else "")
     return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
 
@@ -107,6 +107,13 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
     what = "No values were named" if q.slots.keys else "Nothing was named to vary"
     now = ", ".join(f"{key} {value_text(found.params.get(key, own[key].default))}" for key in axes)
     return axes, f"{what}, so I took these around {now}: {chosen}. Name others like `sweep stop_atr from 1 to 4`."
+
+
+def _dropped(q: Question, found: RunFocus, axes: Mapping[str, str]) -> str:
+    """A sentence about what the search above varied and this one does not."""
+    own = {param.key: param.default for param in q.words.strategies.get(found.strategy, ())}
+    left = [f"{key} at its default {value_text(own[key])}" for key in found.vary if key not in axes and key in own]
+    return f"Varied above, and not here: {name_list(left)}." if left else ""
 
 
 def _declared(own: Mapping[str, Param]) -> list[str]:

@@ -262,7 +262,8 @@ def _outcome(s: Sentence) -> str | None:
 
 
 _FIRES = re.compile(
-    r"\b(?:would|does|do|will|can) (?:the |our |a |an )*((?!gu?ards?\b|guardrails?\b|any\b|all\b|every\b)[a-z][\w' ]*?)"
+    r"\b(?:would|does|do|will|can) (?:the |our |a |an )*"
+    r"((?!(?:the|our|an?|guards?|guard-?rails?|any|all|every|they|it|we|you)\b)[a-z][\w' ]*?)"
     r"((?: (?:breakers?|guards?|guard-?rails?|exits?|limits?|caps?))*) (?:really |actually |ever |still )*fire\b"
 )
 
