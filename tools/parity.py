@@ -45,7 +45,7 @@ class ParityArgs(Args):
         "deviate from the backtest; differ from its backtest; reproduce the backtest; do what the backtest says",
         "does paper match the backtest?; why does live differ from the backtest?; run the parity check; does the desk match its "
         "backtest?; does the desk agree with the backtest?; how far does paper deviate from the backtest?; is parity ok?; does "
-        "btc-trend match its backtest?",
+        "btc-trend match its backtest?; compare paper and backtest for eth-trend",
     ),
 )
 def parity(ctx: ToolContext, args: ParityArgs) -> ToolResult:

@@ -147,7 +147,8 @@ def place_facts(handle: str, subject: str, evidence: Evidence, best: Any) -> tup
     Effect.COMPUTE,
     asked_as(
         "run: compute",
-        "walk forward; walk-forward; walkforward; forward; out of sample; out-of-sample; folds; rolling; unseen data; new data",
+        "walk forward; walk-forward; walkforward; walk-forward optimisation; forward; out of sample; "
+        "out-of-sample; folds; rolling; unseen data; new data",
         "walk forward; walk it forward; hold up out of sample; work out of sample; roll; test out of sample",
         "walk it forward; walk trend forward on ETH over 2025; run a walk-forward of trend on BTC for 2025; does it hold up out "
         "of sample?; test it out of sample; walk btc-trend forward over stop 1 to 3; do a walkforward with fast 20 to 60 by 20 "

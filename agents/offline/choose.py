@@ -46,6 +46,7 @@ TAKERS: Mapping[str, tuple[str, ...]] = {
     "percent": ("percent", "move", "move_frac", "shock_frac", "drop_frac", "frac", "change_frac"),
     "lasting": ("hours", "minutes", "until", "ends", "for_hours", "duration", "lasts", "end"),
     "guard": ("guard",),
+    "folds": ("train",),
     "funding": ("funding",),
     "fills": ("fills", "word"),
 }

@@ -103,7 +103,13 @@ def _typed_strategy(text: str, words: Words) -> str:
     owned = re.search(r"\b(?:my|our|own)\s+([a-z][a-z0-9]*(?:_[a-z0-9]+)*)\s+strategy\b", text)
     if owned is not None and owned[1] not in NOT_STRATEGIES | PRAISE:  # even an ordinary word is a name here: "my peek strategy"
         return owned[1]
-    if found is None or found[1] in NOT_STRATEGIES or is_common(found[1]) or found[1] in words.vocabulary | vocabulary():
+    if (
+        found is None
+        or found[1] in NOT_STRATEGIES
+        or is_common(found[1])
+        or found[1] in words.vocabulary | vocabulary()
+        or found[1] in words.params
+    ):
         return ""
     return found[1]
 

@@ -99,7 +99,7 @@ def read_params(text: str, params: Mapping[str, Param]) -> ParamReading:
     return ParamReading(common, variants, unclear, tuple(places + said), unplaced, tuple(keyed))
 
 
-def keys_said(text: str, params: Mapping[str, Param]) -> dict[str, list[tuple[int, int]]]:
+def keys_named(text: str, params: Mapping[str, Param]) -> dict[str, list[tuple[int, int]]]:
     """Parameters whose own words stand in a text, whether or not a value stands beside them, and where they stand. A name that is
     a part of another one's there (`stop` of `trailing stop`) names that one alone."""
     found: dict[str, tuple[float, _Places]] = {}

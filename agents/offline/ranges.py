@@ -10,13 +10,14 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from agents.offline.params import ParamNumber, keys_said, read_params, value_text
+from agents.offline.params import ParamNumber, keys_named, read_params, value_text
 from agents.offline.words import Param
 
 # verbs and nouns of a search; `try` is one where it lists three values or a range
 _SEARCHES = re.compile(
-    r"\b(?:sweep\w*|optim(?:i[sz]\w*|um|al)|grid|scan|vary|varying|tune|walk[ -]?forward\w*|out[- ]of[- ]sample|works? best)\b"
-    r"|\bwalk(?:ed|ing)? \S+(?: \S+){0,3} forward\b"
+    r"\b(?:sweep\w*|optim(?:i[sz]\w*|um|al)|grid|scan|vary|varying|tune|walk[ -]?forward\w*|out[- ]of[- ]sample)\b"
+    r"|\bworks? best\b(?!.*\d (?:or|and) )"
+    r"|\bin steps of\b|\bwalk(?:ed|ing)? \S+(?: \S+){0,3} forward\b"
     r"|\bbest (?:stop|target|trail\w*|leverage|risk|param\w+|settings?|values?|combination)\b"
     r"|^(?:(?:and|also|can|could|please|let|us|you|now|then) )*(?:try|test)\b(?!.*\bfrom\b)"
     r".*?(?:\d ?, ?\d[^,]*, ?\d|\d (?:to|-) \d)"
@@ -73,7 +74,7 @@ def read_wanted(text: str, params: Mapping[str, Param], given: Mapping[str, str]
         else:
             fixed[key] = listed[0].value
     order = [*given, *(str(n.key) for n in read.numbers)]
-    said = {key: [p for p in places if p not in read.places] for key, places in keys_said(text, params).items()}
+    said = {key: [p for p in places if p not in read.places] for key, places in keys_named(text, params).items()}
     named = tuple(key for key, places in said.items() if places and key not in axes and key not in fixed)
     spans = [found.span() for found in ranges.values()]
     places = (*read.places, *spans, *(place for key in named for place in said[key]))
@@ -90,7 +91,8 @@ def _blanked(text: str, found: re.Match[str]) -> str:
     """The text with a range as its low end alone, its unit after it."""
     unit = found["unit"] or re.match(_UNIT, found["tail"])[0]  # type: ignore[index]  # the pattern may be empty, never absent
     low = " " * (found.start("low") - found.start()) + found["low"] + unit
-    return text[: found.start()] + low[: found.end() - found.start()].ljust(found.end() - found.start()) + text[found.end() :]
+    size = found.end() - found.start()
+    return text[: found.start()] + low[:size].ljust(size, "|") + text[found.end() :]  # no list goes on across a range
 
 
 def _range_text(number: ParamNumber, found: re.Match[str], param: Param | None) -> str:
@@ -98,7 +100,7 @@ def _range_text(number: ParamNumber, found: re.Match[str], param: Param | None) 
     low, high = Decimal(found["low"]), Decimal(found["high"])
     scale = Decimal(str(number.value)) / low if low else Decimal(1)
     low, high = sorted((low * scale, high * scale))
-    step = Decimal(found["step"]) * scale if found["step"] else step_of(low, high, whole=_whole(param))
+    step = Decimal(found["step"]) * scale if found["step"] else step_of(low, high, whole=_is_whole(param))
     return ":".join(f"{part.normalize():f}" for part in (low, high, step))
 
 
@@ -110,7 +112,7 @@ def step_of(low: Decimal, high: Decimal, *, whole: bool) -> Decimal:
     return max(step, Decimal(1)) if whole else step
 
 
-def _whole(param: Param | None) -> bool:
+def _is_whole(param: Param | None) -> bool:
     return param is not None and isinstance(param.default, int) and not isinstance(param.default, bool)
 
 
@@ -121,7 +123,7 @@ def around(param: Param, now: Any) -> str:
         return ",".join(param.choices)
     if isinstance(now, bool) or not isinstance(now, int | float) or not now:
         return ""
-    values = [round(now * times) if _whole(param) else round(now * times, 6) for times in FACTORS]
+    values = [round(now * times) if _is_whole(param) else round(now * times, 6) for times in FACTORS]
     fit = [v for v in values if (param.low is None or v >= param.low) and (param.high is None or v <= param.high)]
     fit = list(dict.fromkeys(fit))
     return ",".join(map(value_text, fit)) if len(fit) > 1 else ""

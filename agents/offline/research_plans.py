@@ -77,7 +77,7 @@ def _search(q: Question, tool: str, more: str) -> Plan:
     vary = [f"{key}={values}" for key, values in axes.items()]
     fixed = {key: value for key, value in found.params.items() if key not in axes}
     vary += [f"{key}={value_text(value)}" for key, value in fixed.items()]
-    args = {**_where(found), "vary": vary}
+    args = {**_where(found), "vary": vary} | (dict(q.slots.folds) if tool == "walkforward" else {})
     (result,) = yield [PlannedCall(tool, args)]
     first = " ".join(part for part in (subject.of, said, _dropped(q, found, axes)) if part)
     draft = drafted([PlannedCall(tool, args)], [result], more if result.status == "ok" else "")
@@ -98,7 +98,7 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
         return dict(q.slots.axes), f"No step was named: {name_list(steps)}." if steps else ""
     if carries and found.vary and not q.slots.keys:
         return dict(found.vary), "The values are those compared or searched above."
-    keys = q.slots.keys or _declared(own)
+    keys = q.slots.keys or [key for key in _declared(own) if key not in q.slots.common]
     axes = {key: values for key in keys if key in own and (values := around(own[key], found.params.get(key, own[key].default)))}
     axes = _small(axes)
     if not axes:

@@ -50,6 +50,7 @@ class Slots:
     axes: Mapping[str, str] = field(default_factory=dict)  # of a search: key -> its values as text
     stepped: tuple[str, ...] = ()  # of those, ranges whose step nobody named
     outcome: str | None = None  # winners | losers | both: trips that are to be left out otherwise
+    folds: Mapping[str, str] = field(default_factory=dict)  # `30d train`: train, test -> how long
     guard: str | None = None  # `would the trailing stop fire`
     fills: str | None = None
     funding: str | None = None
@@ -111,6 +112,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     searching = searching or ranges.searches(s.text)
     written = ranges.written(s.rest, words.params) if searching else {}  # before a clock is read from it
     s.take("params", [place for _, place in written.values()])
+    folds = _folds(s) if searching else {}
     without, ids = s.every("without"), names.ids_of(s, words)
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
     funding, lasting, unit = names.funding_of(s), s.first("lasting"), s.first("unit")
@@ -166,6 +168,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         axes=search.axes if search else {},
         stepped=search.stepped if search else (),
         outcome=_outcome(s),
+        folds=folds,
         guard=_guard(s),
         fills=(_noted(s, "fills") or "").split(" ")[0] or None,
         funding=funding,
@@ -259,6 +262,17 @@ def _outcome(s: Sentence) -> str | None:
     s.note("outcome", [m.span() for m in found])
     kinds = list(dict.fromkeys("winners" if "win" in m[0] else "losers" for m in found))
     return "both" if len(kinds) > 1 else kinds[0] if kinds else None
+
+
+_LENGTH = r"(\d{1,4}) ?(d|h|w|days?|hours?|weeks?)"
+_FOLDS = re.compile(rf"\b{_LENGTH} (?:of )?(train|test)\w*\b|\b(train|test)\w* (?:(?:on|of|for|over) )?{_LENGTH}(?![\w:])")
+
+
+def _folds(s: Sentence) -> dict[str, str]:
+    """`30d train and 5d test`: how long each fold learns and trades."""
+    found = list(_FOLDS.finditer(s.rest))
+    s.take("folds", [m.span() for m in found])
+    return {m[3] or m[4]: f"{m[1] or m[5]}{(m[2] or m[6])[0]}" for m in found}
 
 
 _FIRES = re.compile(

@@ -314,6 +314,8 @@ def _fitting(chosen: Chosen, read: slots.Slots, ranked: Sequence[Chosen], tools:
     name, by_tool = chosen.entry.tool.name, {c.entry.tool.name: c for c in reversed(ranked)}
     if name == "journal_search" and _WAS_OPEN.search(read.text):
         return by_tool.get("sleeves", chosen)  # what was open then is no event: asked back
+    if read.axes and name in ("backtest", "compare", "propose_config", "propose_tightening"):
+        return entry_of("sweep")
     several = name == "backtest" or (name == "propose_config" and not WANTS["change"].search(read.text))
     if several and len(read.variants) > 1:
         return by_tool.get("compare", chosen)

@@ -33,6 +33,24 @@ def test_what_is_to_be_varied_is_read_as_typed(words: Words, text: str, axes: di
     assert (dict(found.axes), found.common, found.unclear) == (axes, fixed, ())
 
 
+def test_a_number_that_says_nothing_is_asked_back_about(words: Words) -> None:
+    """`with 6 folds` is no value of the stop, and is not dropped."""
+    desk = Desk("developer", words)
+    desk.ask("backtest trend on BTC for 2025")
+    answer = desk.ask("walk it forward over stop 1 to 3 with 6 folds")
+    assert desk.called == []
+    assert '"6"' in answer or " 6 " in answer
+
+
+def test_how_long_a_fold_learns_and_trades_is_taken(words: Words) -> None:
+    """`30d train and 5d test`; a setting that is named is not varied."""
+    desk = Desk("developer", words)
+    desk.ask("walk trend forward on BTC over 2025 with a stop of 3, train 90 days, test 10 days")
+    ((name, args),) = desk.called
+    assert (name, args["train"], args["test"]) == ("walkforward", "90d", "10d")
+    assert args["vary"][-1] == "stop_atr=3"
+
+
 @pytest.mark.parametrize("text", ["raise the stop from 2 to 3 atr for btc", "try a 2 atr and a 3 atr stop", "stop 1 to 3"])
 def test_a_change_is_no_range(words: Words, text: str) -> None:
     """`from 2 to 3` is an old and a new value where no search is asked for."""
