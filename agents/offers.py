@@ -18,12 +18,11 @@ EARLIER = 2  # turns whose groups stay open
 def offered(role: Role, earlier: Sequence[EarlierTurn], done: Sequence[AnsweredCall]) -> tuple[Tool, ...]:
     """What the model of `role` is shown after these turns and calls, in the role's order."""
     shown = {more_tools.name, *CORE[role.name]}
-    room = SCHEMA_TOKENS_MAX - schema_tokens([tool for tool in role.tools if tool.name in shown])
     for group in reversed(opened(earlier, done)):
-        more = [tool for tool in role.tools if tool.name in GROUPS.get(group, ()) and tool.name not in shown]
-        if (cost := schema_tokens(more)) <= room:
-            room -= cost
-            shown |= {tool.name for tool in more}
+        more = shown | set(GROUPS.get(group, ()))
+        # of all together: each group's own estimate is rounded down, and the sum of those is too low
+        if schema_tokens([tool for tool in role.tools if tool.name in more]) <= SCHEMA_TOKENS_MAX:
+            shown = more
     return tuple(tool for tool in role.tools if tool.name in shown)
 
 
