@@ -1,11 +1,13 @@
-"""What the desk and its sleeves are now, with what no tool shows named first. Called by plans.py."""
+"""What the desk and its sleeves are now, with what no tool shows named first; counts of what was listed. Called by plans.py."""
 
 import re
 from typing import Any
 
-from agents.offline.calls import once
+from agents.offline.calls import made, once
+from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
-from agents.offline.steps import Plan, PlannedCall, Question, drafted, result_text
+from agents.offline.follow import points_back
+from agents.offline.steps import Plan, PlannedCall, Question, asks_back, drafted, name_list, result_text
 from agents.offline.words import PATTERNS
 from tools.common import render
 from tools.common.contract import Table
@@ -56,3 +58,17 @@ def desk(q: Question) -> Plan:
     first = "No tool gives the distance to a sleeve's daily loss limit as a figure. It is made of today's P&L and the limit."
     draft = drafted(calls, results)
     return draft._replace(text=f"{first}\n\n{draft.text}")
+
+
+def counts(q: Question) -> Plan:
+    """A count; of `them`, what the list or count above was narrowed to, asked back about where that has no count of its own."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    args, above = arguments(q, q.entry.tool), next(reversed(q.results()), None)
+    if above is not None and above.name in ("journal_search", "counts") and "what" not in args and points_back(q.slots):
+        of = above.args.get("kinds") or [above.args.get("what")]
+        if len(of) > 1 or of[0] not in (None, *choices_of(q.entry.tool, "what")):
+            return asks_back(
+                f"The list above is of {name_list(list(of))}, which no tool counts. Name what to count, and since when."
+            )
+        args |= {"what": of[0]} if of[0] else {}
+    return (yield from made([PlannedCall("counts", args)], q))

@@ -98,7 +98,9 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         merged = replace(merged, span=_earlier(next((g for g in found.groups() if g), None), older.span, words.desk_ms))
     if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
         merged = replace(merged, percent=abs(older.percent) * (1 if _UP.search(slots.text) else -1))
-    if slots.outcome and merged.which:  # `the three best of ETH`, `losers`
+    if (
+        slots.outcome in ("winners", "losers") and older.which in ("best", "worst") and not older.by
+    ):  # `the three best of ETH`, `losers`
         merged = replace(merged, which="worst" if slots.outcome == "losers" else "best", outcome=None)
         slots = replace(slots, which=merged.which)
     if slots.by:  # a split instead of the worst, or the worst instead of a split

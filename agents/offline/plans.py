@@ -367,6 +367,7 @@ _PLANS: Mapping[str, PlanOf] = {
     "round_trip": run_plans.round_trip,
     "list_strategies": run_plans.strategies,
     "journal_search": journal,
+    "counts": desk_plans.counts,
     "sleeves": desk_plans.sleeves,
     "list_data": data,
     "desk": desk_plans.desk,

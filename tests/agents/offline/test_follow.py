@@ -45,6 +45,25 @@ def test_what_cannot_be_carried_over_is_asked_back_about(words: Words, first: st
     assert "as going on with" in answer
 
 
+def test_a_count_is_of_what_was_listed(words: Words) -> None:
+    """`count them` after refusals is no count of alerts and breakers too; what has no count is asked back about."""
+    desk = Desk("operator", words)
+    desk.ask("refusals on eth past 3 days")
+    for text, sleeve in (("count them", "eth-trend"), ("btc same", "btc-trend")):
+        desk.ask(text)
+        ((name, args),) = desk.called
+        assert (name, args["what"], args["sleeve"]) == ("counts", "refused", sleeve)
+
+
+def test_losers_after_the_best_are_the_worst(words: Words) -> None:
+    """Three of them, as before; not the best among losers."""
+    desk = Desk("advisor", words)
+    desk.ask("top 3 winners last month, eth")
+    desk.ask("losers")
+    ((name, args),) = desk.called
+    assert (name, args.get("worst"), args.get("best"), args["since"]) == ("trips", 3, None, "2025-11-01")
+
+
 def test_a_refusal_does_not_stick_to_the_thread(words: Words) -> None:
     """The next question that names its own subject is answered."""
     desk = Desk("advisor", words)
