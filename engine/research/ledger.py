@@ -241,5 +241,7 @@ def _trial_line(row: Trial, best: Trial) -> list[Any]:
     own, first = trials.params_of(row), trials.params_of(best)
     differing = {key: value for key, value in own.items() if row is best or first.get(key) != value}
     shown = "the best" if row is best else ", ".join(f"{key}={value}" for key, value in differing.items()) or "same"
+    if "walkforward" in own:
+        shown = f"walk-forward over {', '.join(own.get('varied') or {})}" + (", the best" if row is best else "")
     figures = [row.sharpe, row.total_return_frac, row.max_drawdown_frac, row.trips]
     return [row.number, *figures, utc_day(row.first_ms), utc_day(row.last_ms), row.source, row.run_id, shown]

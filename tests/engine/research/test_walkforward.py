@@ -14,6 +14,7 @@ from engine.clock import DAY_MS, HOUR_MS
 from engine.core.state import ENTRY, K_FILL
 from engine.errors import BadInput
 from engine.research import grid, search_forward, sweep, walkforward
+from engine.research.ledger import hypothesis_report
 from engine.research.windows import Fold, audit, folds_of, length_ms
 from engine.sim.backtest import simulate
 from engine.store import trials
@@ -163,6 +164,11 @@ def test_the_report_adds_up(make: Planner, ledger: Engine) -> None:
     assert again["trial"]["trials"] == found["trial"]["trials"] == 1
     other = search_forward.walkforward(make, ledger, None, {**ASKED, **LENGTHS, "vary": VARY, "edges": "close"})
     assert other["trial"]["number"] == 2
+    listed = hypothesis_report(ledger, "trend", 5)["rows"]
+    assert [row[-1] for row in listed] == [
+        "walk-forward over fast_bars, stop_atr, the best",
+        "walk-forward over fast_bars, stop_atr",
+    ]
     assert {row.source for row in trials.of_hypothesis(ledger, "trend on BTC-USDT perp")} == {"walkforward"}
 
 
