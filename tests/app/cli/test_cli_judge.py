@@ -78,6 +78,7 @@ def test_a_stress_is_not_a_trial(cli: Typed) -> None:
     assert counted.ratios([base]) == [base.sharpe]
 
 
+@pytest.mark.long
 def test_earlier_trials_deflate_it(cli: Typed) -> None:
     """What was tried before, by whatever door, counts: another setting's backtest is one trial more."""
     home = open_home()

@@ -80,6 +80,7 @@ def test_windows_and_caps_within_reach_fire(parts: Make) -> None:
         assert tried(state.R_CORRELATED).state == "fired"
 
 
+@pytest.mark.long
 def test_sleeves_of_every_sort_are_drilled(parts: Make) -> None:
     """Layers, a fade, a fixed size, a short side, spot, several timeframes, two sleeves on one instrument."""
     layered = {"layers_max": 5, "risk_start_frac": 0.01, "fade_below": 0.3}

@@ -74,6 +74,7 @@ def check_both_are_shown(loop: Loop, run: Backtest, filled_ms: int) -> None:
     assert [decided_by(loop.journal.path, e)[0].body["action"] for e in own] == ["exit", "enter"]
 
 
+@pytest.mark.long
 def test_a_restart_between_decision_and_fill_changes_nothing(home: Home, loops: list[Loop]) -> None:
     """The desk dies right after the close of a reversal, three times; it still is its backtest."""
     with_own(home, TURNING)

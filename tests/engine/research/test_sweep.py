@@ -77,7 +77,7 @@ def assert_equal_to_single_runs(make: Planner, vary: dict[str, str], count: int,
     return len(space.chosen)
 
 
-@pytest.mark.parametrize("fills", ["pessimistic", "optimistic"])
+@pytest.mark.parametrize("fills", ["pessimistic", pytest.param("optimistic", marks=pytest.mark.long)])
 def test_a_sweep_equals_its_single_runs(make: Planner, fills: str) -> None:
     """Drawn from parameters that change signals, exits, sizing and orders."""
     assert assert_equal_to_single_runs(make, SPACE, 12, 1, fills=fills) == 12

@@ -147,6 +147,7 @@ def test_noise_is_killed(tmp_path: Path) -> None:
     assert by_name(found)["plateau"]["value"] is None
 
 
+@pytest.mark.long
 def test_costs_kill_a_small_edge(tmp_path: Path) -> None:
     """An edge below the 10 bps of a round trip: it earns without costs, and is killed with them."""
     over = JudgedBars(planned(tmp_path, 8.0, count=9_000))
@@ -205,6 +206,7 @@ def test_what_cannot_be_vouched_for_is_never_worth_paper(edge: Plan, judged: dic
     assert concluded([found, *passed])["verdict"] == "weak"
 
 
+@pytest.mark.long
 def test_a_strategy_that_never_trades_is_not_passed_by_what_is_undefined(edge: Plan, tmp_path: Path) -> None:
     """No burst is that large: no trip, no baseline, nothing passes but the look-ahead check; nothing kills either."""
     recordings.strategy(tmp_path / "own", "follower", planted.FOLLOWER.replace("p.times * before", "1e6 * before"))
