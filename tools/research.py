@@ -6,6 +6,7 @@ from pydantic import Field
 
 from engine.clock import Timeframe, utc_day
 from engine.research.grid import axes_of, grid, parse_vary
+from engine.research.heads import HEADS
 from engine.research.windows import length_ms
 from engine.strategies.base import SHIPPED, load_strategy, parse_params
 from tools import runs
@@ -120,7 +121,7 @@ def sweep(ctx: ToolContext, args: SweepArgs) -> ToolResult:
     text += f"{{{handle}.new_trials}} of them new trials."
     if found["failed"]:
         text += f" {{{handle}.failed_count}} failed, the first: {found['failed'][0]['error']}."
-    table = Table(("variation", *TRIED), tuple(rows))
+    table = Table(("variation", *map(HEADS.__getitem__, TRIED)), tuple(rows))
     return ToolResult(
         "ok",
         clean(text, 1_500),
@@ -186,7 +187,7 @@ def walkforward(ctx: ToolContext, args: WalkforwardArgs) -> ToolResult:
     left_out = len(found["rows"]) - len(rows)
     text = f"{found['verdict']} {found['audit']['text']}. {found['edges_text'].capitalize()}."
     text += f" The table has the last {len(rows)} folds." if left_out > 0 else ""
-    table = Table(("test window", "chosen", *FORWARD), tuple(rows))
+    table = Table(("test window", "chosen", *map(HEADS.__getitem__, FORWARD)), tuple(rows))
     return ToolResult("ok", clean(text, 1_500), tuple(facts), (evidence,), table, {"job": job, "hypothesis": found["hypothesis"]})
 
 
@@ -247,5 +248,5 @@ def trials(ctx: ToolContext, args: TrialsArgs) -> ToolResult:
     text += f"{{{handle}.best_sharpe}}, deflated Sharpe {{{handle}.deflated_sharpe}}; plateau {best['plateau']}."
     if best["deflated_sharpe"] is None:
         text += f" The deflated ratio is undefined: {best['reason']}."
-    columns = ("variant", *TRIED, "from", "to", "source", "parameters")
+    columns = ("variant", *map(HEADS.__getitem__, TRIED), "from", "to", "source", "parameters")
     return ToolResult("ok", clean(text, 1_500), tuple(facts), (evidence,), Table(columns, tuple(lines)))

@@ -12,6 +12,7 @@ from app.cli import out
 from engine.clock import TIMEFRAMES, utc
 from engine.errors import BadInput
 
+STRATEGY = typer.Argument(..., help="trend, reversion, or a file of your strategies folder")
 SYMBOL = typer.Option(..., "--symbol", help="BASE-QUOTE, as in BTC-USDT")
 TIMEFRAME = typer.Option("15m", "--timeframe", help=", ".join(TIMEFRAMES))
 VENUE = typer.Option(None, "--venue", help="binance, okx, bybit, synthetic; default: the venue that has the bars")
@@ -19,6 +20,10 @@ MARKET = typer.Option("perp", "--market", help="perp or spot")
 FROM = typer.Option(None, "--from", help="first day: 2025, 2025-03 or 2025-03-04; default: the first bar")
 TO = typer.Option(None, "--to", help="end day, exclusive; default: the last bar")
 SET = typer.Option([], "--set", metavar="KEY=VALUE", help="set a parameter; repeatable")
+SIDE = typer.Option("both", "--side", help="both, long or short")
+FILLS = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference")
+FUNDING = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)")
+CASH = typer.Option(10_000.0, "--cash", help="initial cash in quote units")
 LIMIT = typer.Option(120.0, "--time-limit", min=0.1, help="stop after this many seconds")
 JSON = typer.Option(False, "--json", help="one JSON object on stdout")
 
@@ -31,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    strategy: str = typer.Argument(..., help="trend, reversion, or a file of your strategies folder"),
+    strategy: str = STRATEGY,
     symbol: str = SYMBOL,
     timeframe: str = TIMEFRAME,
     venue: str | None = VENUE,
@@ -39,13 +44,13 @@ def backtest(
     start: str | None = FROM,
     end: str | None = TO,
     settings: list[str] = SET,
-    side: str = typer.Option("both", "--side", help="both, long or short"),
+    side: str = SIDE,
     fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic, reference, or vwap"),
-    funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)"),
+    funding: str = FUNDING,
     limits: str = typer.Option("desk", "--limits", help="desk, or wide: the raw signal, never evidence"),
     delay_bars: int = typer.Option(0, "--delay-bars", help="every signal acts this many bars late: a stress, never evidence"),
     execution: str = typer.Option("", "--execution", help="work market entries in slices: twap:6, vwap:6, ac:6:2"),
-    cash: float = typer.Option(10_000.0, "--cash", help="initial cash in quote units"),
+    cash: float = CASH,
     fresh: bool = typer.Option(False, "--fresh", help="simulate even if the same run is stored"),
     time_limit: float = LIMIT,
     as_json: bool = JSON,

@@ -10,7 +10,24 @@ from typing import Any
 import typer
 
 from app.cli import out
-from app.cli.backtest import FROM, JSON, MARKET, SET, SYMBOL, TIMEFRAME, TO, VENUE, num, pct, settings_of
+from app.cli.backtest import (
+    CASH,
+    FILLS,
+    FROM,
+    FUNDING,
+    JSON,
+    MARKET,
+    SET,
+    SIDE,
+    STRATEGY,
+    SYMBOL,
+    TIMEFRAME,
+    TO,
+    VENUE,
+    num,
+    pct,
+    settings_of,
+)
 from engine.clock import utc_day
 
 WORD = {"kill": "KILL", "weak": "WEAK", "paper": "WORTH PAPER"}
@@ -22,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 
 def judge(
-    strategy: str = typer.Argument(..., help="trend, reversion, or a file of your strategies folder"),
+    strategy: str = STRATEGY,
     symbol: str = SYMBOL,
     timeframe: str = TIMEFRAME,
     venue: str | None = VENUE,
@@ -30,10 +47,10 @@ def judge(
     start: str | None = FROM,
     end: str | None = TO,
     settings: list[str] = SET,
-    side: str = typer.Option("both", "--side", help="both, long or short"),
-    fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference"),
-    funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)"),
-    cash: float = typer.Option(10_000.0, "--cash", help="initial cash in quote units"),
+    side: str = SIDE,
+    fills: str = FILLS,
+    funding: str = FUNDING,
+    cash: float = CASH,
     time_limit: float = typer.Option(900.0, "--time-limit", min=0.1, help="stop after this many seconds"),
     as_json: bool = JSON,
 ) -> None:

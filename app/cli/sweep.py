@@ -1,6 +1,6 @@
 """`nightdesk sweep | walkforward | trials`: many variations of a strategy, and everything that was ever tried of a hypothesis.
 
-Called by app/cli/main.py. Both print what engine/research computes, as text or as JSON.
+Called by app/cli/main.py. They print what engine/research computes, as text or as JSON.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,29 @@ from typing import Any
 import typer
 
 from app.cli import out
-from app.cli.backtest import FROM, JSON, MARKET, SET, TIMEFRAME, VENUE, num, pct, settings_of
+from app.cli.backtest import (
+    CASH,
+    FILLS,
+    FROM,
+    FUNDING,
+    JSON,
+    MARKET,
+    SET,
+    SIDE,
+    STRATEGY,
+    SYMBOL,
+    TIMEFRAME,
+    TO,
+    VENUE,
+    num,
+    pct,
+    settings_of,
+)
 
 SYMBOLS = typer.Option(..., "--symbol", help="BASE-QUOTE; several, with equal money on each: BTC-USDT,ETH-USDT")
 VARY = typer.Option([], "--vary", metavar="KEY=VALUES", help="values a,b,c or low:high:step; repeatable")
-LIMIT_S = 3600.0
+SEED = typer.Option(0, "--seed", min=0, max=2**32 - 1, help="of a search that draws")
+LIMIT = typer.Option(3600.0, "--time-limit", min=0.1, help="stop after this many seconds")
 COOL, WARM = (49, 84, 140), (46, 160, 90)  # of the heat map: the lowest and the highest ratio
 
 
@@ -25,25 +43,25 @@ def register(app: typer.Typer) -> None:
 
 
 def sweep(
-    strategy: str = typer.Argument(..., help="trend, reversion, or a file of your strategies folder"),
+    strategy: str = STRATEGY,
     symbol: str = SYMBOLS,
     vary: list[str] = VARY,
     timeframe: str = TIMEFRAME,
     venue: str | None = VENUE,
     market: str = MARKET,
     start: str | None = FROM,
-    end: str | None = typer.Option(None, "--to", help="end day, exclusive; default: the last bar"),
+    end: str | None = TO,
     settings: list[str] = SET,
-    side: str = typer.Option("both", "--side", help="both, long or short"),
+    side: str = SIDE,
     search: str = typer.Option("grid", "--search", help="grid: every combination; random or optuna: --trials of them"),
     wanted: int | None = typer.Option(None, "--trials", min=1, help="variations of a random or optuna search"),
-    seed: int = typer.Option(0, "--seed", min=0, max=2**32 - 1, help="of a random or optuna search"),
+    seed: int = SEED,
     workers: int | None = typer.Option(None, "--workers", min=1, max=64, help="threads; default: one a core"),
-    fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference"),
-    funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)"),
-    cash: float = typer.Option(10_000.0, "--cash", help="initial cash in quote units"),
+    fills: str = FILLS,
+    funding: str = FUNDING,
+    cash: float = CASH,
     full: bool = typer.Option(True, "--full/--no-full", help="run the best variation whole and store it"),
-    time_limit: float = typer.Option(LIMIT_S, "--time-limit", min=0.1, help="stop after this many seconds"),
+    time_limit: float = LIMIT,
     as_json: bool = JSON,
 ) -> None:
     """Run many variations of a strategy, each a trial of its hypothesis: a table, a heat map, and how much of the best is luck.
@@ -80,8 +98,8 @@ def common_span(found: Mapping[str, Any]) -> dict[str, str]:
 
 
 def walkforward(
-    strategy: str = typer.Argument(..., help="trend, reversion, or a file of your strategies folder"),
-    symbol: str = typer.Option(..., "--symbol", help="BASE-QUOTE, as in BTC-USDT"),
+    strategy: str = STRATEGY,
+    symbol: str = SYMBOL,
     vary: list[str] = VARY,
     train: str = typer.Option("60d", "--train", help="how much past a fold chooses on: 60d, 12h, 2w"),
     test: str = typer.Option("5d", "--test", help="how long the choice is traded"),
@@ -93,16 +111,16 @@ def walkforward(
     venue: str | None = VENUE,
     market: str = MARKET,
     start: str | None = FROM,
-    end: str | None = typer.Option(None, "--to", help="end day, exclusive; default: the last bar"),
+    end: str | None = TO,
     settings: list[str] = SET,
-    side: str = typer.Option("both", "--side", help="both, long or short"),
+    side: str = SIDE,
     search: str = typer.Option("grid", "--search", help="grid: every combination; random: --trials of them"),
     wanted: int | None = typer.Option(None, "--trials", min=1, help="variations of a random search"),
-    seed: int = typer.Option(0, "--seed", min=0, max=2**32 - 1, help="of a random search"),
-    fills: str = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference"),
-    funding: str = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)"),
-    cash: float = typer.Option(10_000.0, "--cash", help="initial cash in quote units"),
-    time_limit: float = typer.Option(LIMIT_S, "--time-limit", min=0.1, help="stop after this many seconds"),
+    seed: int = SEED,
+    fills: str = FILLS,
+    funding: str = FUNDING,
+    cash: float = CASH,
+    time_limit: float = LIMIT,
     as_json: bool = JSON,
 ) -> None:
     """Choose parameters on each fold's past, trade them on what comes next: one stitched curve, fold by fold."""
@@ -218,13 +236,12 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
     """The variations, best first."""
     from rich.table import Table
 
-    names = {"sharpe": "Sharpe", "total_return_frac": "return", "max_drawdown_frac": "drawdown"}
-    names |= {"trips": "round trips", "trial": "variant", "return_frac": "return", "hold_frac": "hold"}
-    names |= {"train_sharpe": "Sharpe, train", "train_from": "train from", "test_from": "test from"}
+    from engine.research.heads import HEADS
+
     table = Table(box=None, padding=(0, 2, 0, 0))
     shown = [n for n, column in enumerate(columns) if column not in ("train_to", "test_to")]
     for n in shown:
-        table.add_column(names.get(columns[n], columns[n]), justify="right")
+        table.add_column(HEADS.get(columns[n], columns[n]), justify="right")
     for row in rows:
         table.add_row(*(cell(columns[n], row[n]) for n in shown))
     return table

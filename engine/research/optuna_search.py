@@ -24,7 +24,6 @@ def searched(
     trials: int,
     run: Callable[[Variation], Tried],
     seed: int = 0,
-    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Tried]:
     """Up to `trials` different variations, each run before the next is chosen; the highest Sharpe ratio is looked for."""
     import optuna
@@ -35,7 +34,7 @@ def searched(
     study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=seed))
     seen: dict[tuple[Any, ...], float] = {}
     for _ in range(trials * ASKED_TIMES):
-        if len(seen) >= trials or stopped():
+        if len(seen) >= trials:
             return
         asked = study.ask()
         values = tuple(axis[asked.suggest_int(key, 0, len(axis) - 1)] for key, axis in axes.items())

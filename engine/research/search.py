@@ -186,7 +186,7 @@ def _there(setup: SweepSetup, before: Mapping[str, Trial], variation: Variation)
     return row if row is not None and row.cache_key == key_of(plans) else None
 
 
-def _again(variation: Any, row: Trial) -> Any:
+def _again(variation: Variation, row: Trial) -> Tried:
     """What the ledger says of a variation."""
     return Tried(variation, figures_in(row))
 

@@ -36,7 +36,7 @@ from engine.store.runs import sha256_of_json
 
 Progress = Callable[[float], None]
 DEFAULTS = {"train": "60d", "test": "5d", "embargo": "4h", "edges": "carry", "choose": "best", "search": "grid"}
-OWN_ARGS = ("vary", "search", "trials", "seed", "train", "test", "step", "embargo", "edges", "choose", "source")
+OWN_ARGS = ("vary", "search", "trials", "seed", "train", "test", "step", "embargo", "edges", "choose")
 VARIATIONS_MAX = 2_000
 RUNS_MAX = 500_000  # folds x variations
 COLUMNS = (

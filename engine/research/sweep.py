@@ -6,7 +6,7 @@ of its own would give. Variations of one group run on threads: the kernel holds 
 fails there alone.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -21,7 +21,6 @@ from engine.research.ledger import TrialFigures, sharpe_of
 from engine.research.watched import watched
 from engine.sim.backtest import load, rules_in
 from engine.sim.checked import frame_of, in_span
-from engine.sim.late import delaying
 from engine.sim.metrics import daily_returns, midnights_of
 from engine.sim.request import Plan, with_params
 from engine.sim.vwap_fills import VWAP
@@ -90,8 +89,6 @@ class Runner:
             sleeve = self.sleeve
             with watched(params) as (shown, reads):
                 output = evaluate(sleeve.strategy, params, self.frame, shown)
-            change = delaying(sleeve.delay_bars)
-            output = output if change is None else change(output)
             judged = self.planned.request.judged
             whole = core_inputs(output, params, self.frame, sleeve.costs, sleeve.spec.side, judged=judged)
             found = self._group(reads, params, in_span(whole._replace(used={}), sleeve, self.loaded))
@@ -128,33 +125,20 @@ def kept(signals: Signals) -> Signals:
     return signals._replace(**{name: values.copy() for name in names if (values := getattr(signals, name)).strides != (0,)})
 
 
-def run_all(
-    runner: Runner,
-    wanted: Sequence[Variation],
-    workers: int = 1,
-    stopped: Callable[[], bool] = lambda: False,
-) -> Iterator[Tried]:
-    """Every variation, grouped by its signals and not in their order; ends early when `stopped` says so."""
+def run_all(runner: Runner, wanted: Sequence[Variation], workers: int = 1) -> Iterator[Tried]:
+    """Every variation, grouped by its signals and not in their order."""
     with ThreadPoolExecutor(workers) as pool:
         waiting: list[Future[list[Tried]]] = []
         benches = [runner.bench() for _ in range(workers)]
-        try:
-            for chunk in chunks(runner, wanted):
-                if stopped():
-                    break
-                if isinstance(chunk, Tried):
-                    yield chunk
-                    continue
-                waiting.append(pool.submit(run_chunk, runner, benches, *chunk))
-                if len(waiting) > 2 * workers:
-                    yield from waiting.pop(0).result()
-        finally:
-            if stopped():
-                for future in waiting:
-                    future.cancel()
+        for chunk in chunks(runner, wanted):
+            if isinstance(chunk, Tried):
+                yield chunk
+                continue
+            waiting.append(pool.submit(run_chunk, runner, benches, *chunk))
+            if len(waiting) > 2 * workers:
+                yield from waiting.pop(0).result()
         for future in waiting:
-            if not future.cancelled():
-                yield from future.result()
+            yield from future.result()
 
 
 def chunks(runner: Runner, wanted: Sequence[Variation]) -> Iterator[tuple[Group, list[Variation]] | Tried]:

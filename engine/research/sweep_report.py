@@ -37,7 +37,6 @@ class SweepResult(NamedTuple):
     new: int  # trials that the ledger did not have
     leaks: Sequence[Mapping[str, Any]]
     notes: Sequence[str]  # on the symbols (research/universe.py)
-    stopped: bool = False
 
 
 def report(engine: Engine, found: SweepResult) -> dict[str, Any]:
@@ -64,7 +63,6 @@ def report(engine: Engine, found: SweepResult) -> dict[str, Any]:
         "failed_count": len(failed),
         "refused": found.space.refused,
         "refused_why": found.space.why or None,
-        "stopped": found.stopped,
         "columns": [*keys, *FIGURES],
         "rows": [line(one, rows[one.variation.values], ratios, keys) for one in good[:SHOWN]],
         "heat": heat(keys, found.space.axes, ratios) if len(keys) > 1 and ratios else None,

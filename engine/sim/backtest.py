@@ -1,6 +1,7 @@
-"""Notebook entry point: `from engine.sim import backtest; b = backtest("trend", "BTC-USDT", from_="2025")`.
+"""A run by Python: `from engine.sim import backtest; b = backtest("trend", "BTC-USDT", from_="2025")`. It is in no trial ledger;
+app/notebook.py's is.
 
-Called by notebooks, and with a Plan by app/jobs/kinds.py (jobs, command line). Turns a plan and the catalog's bars into a
+With a Plan called by app/notebook.py and app/jobs/kinds.py (jobs, command line). Turns a plan and the catalog's bars into a
 Backtest: signals of every sleeve on the whole history, the core over the requested range in the requested fill mode and in both
 scenarios, then round trips, decisions, equity and metrics. numba is imported when the first bar is simulated.
 """

@@ -62,7 +62,7 @@ def test_a_planted_edge_is_found_and_holds_forward(tmp_path: Path, ledger: Engin
 
 @pytest.mark.long
 def test_twenty_markets_of_noise_are_not_called_an_edge(tmp_path: Path) -> None:
-    """At 0.95, one of twenty might be; none was when this was written, two would be too many."""
+    """At 0.95 one of twenty might be, two would be too many; none of these twenty was."""
     called = 0
     for seed in range(20):
         ledger = open_db("sqlite://")
