@@ -55,12 +55,12 @@ class SearchSubject(NamedTuple):
 
 def sweep(q: Question) -> Plan:
     """Every combination of what the sentence wants varied."""
-    return (yield from _search(q, "sweep", "Next: `walk it forward`, or `is that overfit?`."))
+    return (yield from _search(q, "sweep", "Next: `is that overfit?`, or `walk it forward`."))
 
 
 def walkforward(q: Question) -> Plan:
     """Parameters chosen fold by fold: those that the sentence varies, else those of the thread's last search."""
-    return (yield from _search(q, "walkforward", "Next: `is that overfit?`, or `kill it or keep it?`."))
+    return (yield from _search(q, "walkforward", "Next: `is that overfit?`, or `kill it or keep it`."))
 
 
 def _search(q: Question, tool: str, more: str) -> Plan:

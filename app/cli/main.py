@@ -14,6 +14,7 @@ from app.cli import out
 from app.processes.room import failure_text
 from engine.errors import BadInput, DeskError
 
+STOPPED = 130  # exit code after Ctrl-C
 # each module has register(app), which adds its commands
 GROUPS = (
     "data",
@@ -66,8 +67,7 @@ def run() -> None:
     except typer.Exit as leave:
         code = leave.exit_code
     except (KeyboardInterrupt, typer.Abort):
-        out.say("nightdesk: stopped")
-        code = 130
+        code = STOPPED
     except UnicodeEncodeError as error:
         spelled = next((word for word in sys.argv if not word.isprintable()), "")
         if not any("\udc80" <= letter <= "\udcff" for letter in spelled):
@@ -80,6 +80,8 @@ def run() -> None:
         code = 1
     except Exception as error:  # noqa: BLE001 - last resort: no traceback reaches a user
         code = out.click_exit(error, as_json=as_json) if hasattr(error, "exit_code") else out.bug(error, home())
+    if code == STOPPED:  # typer returns it, too
+        out.say("nightdesk: stopped")
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -78,7 +78,11 @@ def sweep(
     own = {"symbols": symbols, "vary": parse_vary(vary), "search": search, "trials": wanted, "seed": seed, "workers": workers}
     home = open_home()
     with out.progress(f"sweep {strategy} {symbol}", 1.0) as advance, kinds.limited(time_limit, f"the sweep of {strategy}"):
-        found = kinds.sweep(home, {**base, **own}, lambda share: advance(0.9 * share))
+        try:
+            found = kinds.sweep(home, {**base, **own}, lambda share: advance(0.9 * share))
+        except KeyboardInterrupt:
+            out.say("what has run is in the ledger; the same command goes on from there")
+            raise
         found["runs"] = []
         if full and found["best"]:
             params = {**base["params"], **found["best"]["params"]}  # type: ignore[dict-item]  # both are mappings

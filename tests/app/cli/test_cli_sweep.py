@@ -8,8 +8,10 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from app.cli import main
 from app.cli.sweep import register
 from app.home.home import open_home
+from app.jobs import kinds
 from engine.errors import BadInput
 from engine.research.ledger import place_of_run
 from engine.store.runs import Runs
@@ -52,3 +54,20 @@ def test_a_value_that_cannot_be_is_refused_at_once(words: list[str]) -> None:
     """Without a traceback."""
     result = invoke("--symbol", "BTC-USDT", *words)
     assert result.exit_code == 2 or isinstance(result.exception, BadInput), result.exception
+
+
+def test_stopped_by_hand_it_says_so_and_that_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C, through the entry point: exit code 130, no traceback, and what to do."""
+
+    def interrupted(*_args: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(kinds, "sweep", interrupted)
+    monkeypatch.setattr("sys.argv", ["nightdesk", "sweep", "trend", "--symbol", "BTC-USDT", "--vary", "stop_atr=1,2"])
+    with pytest.raises(SystemExit) as end:
+        main.run()
+    assert end.value.code == 130
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["what has run is in the ledger; the same command goes on from there", "nightdesk: stopped"]
