@@ -60,7 +60,8 @@ REST = """
 # Any of: lot_size and least_qty (base units), tick and least_notional (quote units), maintenance_frac, maker_frac (negative:
 # a rebate), taker_frac, half_spread_frac, impact_y (slippage by the square-root law), source and dated (where and when read),
 # fee_tier, contract_size, funding_hours (between settlements: 1, 2, 4 or 8), liquidation_fee_frac, tiers (margin tiers as the
-# venue lists them: [[notional_max, rate], ...]; without them liquidation is judged by maintenance_frac alone).
+# venue lists them: [[notional_max, rate], ...]; without them liquidation is judged by maintenance_frac alone), listed and
+# delisted (days of the first and last trading: a search names the symbols that did not trade all through its span).
 #
 # [instruments."binance:BTC-USDT:perp"]
 # taker_frac = 0.0004

@@ -13,7 +13,8 @@ from engine.book import events
 from engine.book.book import Book
 from engine.book.executions import Led, booked
 from engine.book.order_events import EventBody, act
-from engine.core.ledger import entry_index, fits
+from engine.core.guardrails import exposure
+from engine.core.ledger import entry_index, fits, on_mark
 from engine.core.orders import executed, find
 from engine.core.state import ADOPTED, ENTRY, EXIT_SLOT, LAYERS, NO_FILL, NO_ORDER, Fill, Sleeve
 from engine.core.step import distance
@@ -110,9 +111,19 @@ def _moved(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
         fill = common._replace(slot=EXIT_SLOT, layer=index, reason=ADOPTED)
     assert fits(before, fill), "an adoption that was checked does not fit"  # noqa: S101 - a programmer's error halts
     after, rows = booked(book, s, before, fill)
-    book.sleeves[s] = after
+    _valued(book, s, after)
     found = events.rows(book, rows, [before] * (s + 1), {})
     return [(kind, {**fill_body, "order": body["order"]} if kind == "fill" else fill_body) for kind, fill_body in found]
+
+
+def _valued(book: Book, s: int, after: Sleeve) -> None:
+    """Sleeve s becomes `after`, valued at the last close: the mark that follows counts it, and the desk with it."""
+    rules = book.specs[s].rules
+    close = book.bars[rules.bars].close
+    book.sleeves[s] = on_mark(after, rules, close) if math.isfinite(close) else after
+    marked = [book.marked(k) for k in range(len(book.sleeves))]
+    equity, gross = sum(one.ledger.equity for one in marked), sum(exposure(one) for one in marked)
+    book.desk = book.desk._replace(equity=equity, gross=gross)
 
 
 def _ordered(book: Book, s: int, fill: Fill, body: Mapping[str, Any]) -> tuple[Sleeve, Fill]:

@@ -9,10 +9,11 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from engine.control.limits import HardLimits
 from engine.control.started import STARTED_FILE, started_of, words_of
@@ -23,6 +24,14 @@ from engine.venues.tiers import TIERS_MAX
 
 TEXT_MAX = 500  # characters of a text in desk.toml
 FEED_FILE = "feed.json"  # the data found at the first start
+
+
+def _day(value: Any) -> str:
+    """An ISO day, written as TOML's date or as text. Raises ValueError."""
+    return date.fromisoformat(str(value)).isoformat()
+
+
+Day = Annotated[str, BeforeValidator(_day)]
 
 
 class InstrumentEntry(BaseModel):
@@ -46,6 +55,8 @@ class InstrumentEntry(BaseModel):
     impact_y: float | None = Field(None, ge=0, le=10)
     source: str | None = None
     dated: str | None = None
+    listed: Day | None = None  # the first day of trading
+    delisted: Day | None = None
 
 
 class SimulatedTables(BaseModel):

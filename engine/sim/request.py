@@ -36,6 +36,7 @@ from engine.strategies.params import StrategyParams
 from engine.strategies.reads import Reads, files_read, reads_of
 from engine.strategies.rules import SLEEVE_LIMITS, SleeveLimits
 from engine.venues.instruments import Costs, Instrument, Overrides, costs_of, instrument_of
+from engine.venues.listings import Lifetime, lifetime_of
 
 CASH = 10_000.0  # default cash of a sleeve, quote units
 DESK_LIMITS = HardLimits.model_validate({}).desk()
@@ -116,6 +117,7 @@ class PlannedSleeve(NamedTuple):
     costs: Costs
     opened: tuple[str, ...] = ()  # what a person's file has opened when it was loaded (sim/access.py)
     delay_bars: int = 0  # as the request says
+    life: Lifetime = Lifetime()
 
     @property
     def key(self) -> str:
@@ -239,7 +241,8 @@ def plan_sleeve(spec: SleeveRequest, folder: Path | None, overrides: Overrides |
     params = parse_params(strategy, spec.params)
     instrument = instrument_of(spec.venue, spec.symbol, spec.market, overrides)
     costs = costs_of(spec.venue, spec.symbol, spec.market, overrides)
-    return PlannedSleeve(spec, strategy, params, instrument, costs, tuple(seen))
+    life = lifetime_of(f"{spec.venue}:{spec.symbol}:{spec.market}", overrides)
+    return PlannedSleeve(spec, strategy, params, instrument, costs, tuple(seen), life=life)
 
 
 def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str, read: Mapping[str, ReadFiles]) -> dict[str, str]:

@@ -107,6 +107,19 @@ def test_a_new_position_gets_a_stop_and_a_number_of_its_own() -> None:
     assert desk.book.sleeves[0].order.key == 2
 
 
+@pytest.mark.parametrize("lots_after", [0, 4, 16])
+def test_the_mark_that_follows_values_what_was_adopted(desk: Desk, lots_after: int) -> None:
+    """At the last close: notional and equity of sleeve and desk are those that the same close gives with no other change."""
+    _, following = adopted(desk, MOVE | {"lots_after": lots_after})
+    kind, marked = following[-1]
+    sleeve, close = desk.book.sleeves[0], desk.book.bars[0].close
+    gain = sum(layer.lots * (close - layer.entry) for layer in sleeve.position.layers[: sleeve.position.open_layers])
+    assert kind == "mark"
+    assert marked["sleeves"][NAME]["equity"] == pytest.approx(sleeve.ledger.cash + LOT * gain)
+    assert marked["equity"] == pytest.approx(sum(one["equity"] for one in marked["sleeves"].values()), rel=1e-12)
+    assert marked["gross"] == pytest.approx(lots_after * LOT * close)
+
+
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
