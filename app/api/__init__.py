@@ -141,7 +141,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
 
   GET    /api/jobs?live=true&limit=50  {"items": [Job]}
   GET    /api/jobs/{id}         Job = {"id", "kind", "args", "state": queued|running|done|failed|cancelled, "progress" 0..1,
-                        "thread", "turn", "person", "run_id", "error", "created_ms", "started_ms", "ended_ms", "result"}
+                        "thread", "turn", "person", "run_id", "error", "created_ms", "started_ms", "ended_ms", "result",
+                        "partly": {"text", "columns", "rows"}|null of a search that has not ended well}
   POST   /api/jobs/{id}/cancel  {} -> Job
   GET    /api/halt              Latch
   POST   /api/halt              {"reason"?} -> Latch (the file is written before the answer; any session that is not read-only)

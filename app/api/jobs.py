@@ -73,7 +73,8 @@ def job_status(at: ApiContext, job_id: str) -> m.JobStatus:
             now |= {"state": view.state, "error": view.error}
     if row.kind == RUNS:
         now["children"] = m.JobCounts(**children.counts_of(children.children_of(at.engine, job_id)))
-    apart = ("args", "result", "progress", "children")
+    apart, body = ("args", "result", "progress", "children", "partly"), json.loads(row.body)
     columns = {k: getattr(row, k) for k in m.JobStatus.model_fields if k not in apart} | now
     progress = min(max(row.progress, 0.0), 1.0)
-    return m.JobStatus(**columns, args=json.loads(row.args), result=json.loads(row.body).get("result"), progress=progress)
+    found = {"result": body.get("result"), "partly": body.get("partly")}
+    return m.JobStatus(**columns, **found, args=json.loads(row.args), progress=progress)

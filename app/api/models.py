@@ -285,13 +285,24 @@ class JobCounts(ApiModel):
     queued: int
 
 
+class FoundSoFar(ApiModel):
+    """What a search has found while it still runs: the best of each fold's past, the variations that have run."""
+
+    text: str
+    columns: list[str]
+    rows: list[list[str | float | int | bool | None]]
+
+
 class JobStatus(ApiModel):
-    """A job: work in a separate process. `parent`: the job that it is a run of; `children`: of a job of several runs."""
+    """A job: work in a separate process. `parent`: the job that it is a run of; `children`: of a job of several runs; `partly`:
+    of a search that has not ended well yet.
+    """
 
     id: str
     kind: str
     parent: str | None
     children: JobCounts | None
+    partly: FoundSoFar | None
     args: dict[str, Any]
     state: Literal["queued", "running", "done", "failed", "cancelled"]
     progress: float = Field(ge=0, le=1)

@@ -99,7 +99,19 @@ def _item(home: Any, job_id: str) -> dict[str, Any]:
     counts = children.counts_of(children.children_of(home.engine, job_id)) if row.kind == RUNS else None
     columns = {name: getattr(row, name) for name in ("id", "kind", "parent", "person", "created_ms", "started_ms", "ended_ms")}
     found = {"state": now.state, "progress": now.progress, "run_id": now.run_id, "error": now.error}
-    return {**columns, **found, "args": json.loads(row.args), "children": counts}
+    return {**columns, **found, "args": json.loads(row.args), "children": counts, "partly": json.loads(row.body).get("partly")}
+
+
+def _so_far(found: dict[str, Any]) -> Any:
+    """What a search has found so far."""
+    from rich.table import Table
+
+    table = Table(*(shown(name) for name in found["columns"]), box=None)
+    for row in found["rows"]:
+        table.add_row(
+            *("" if value is None else f"{value:.4g}" if isinstance(value, float) else shown(str(value)) for value in row)
+        )
+    return table
 
 
 def _with_runs(body: dict[str, Any]) -> Any:
@@ -108,6 +120,8 @@ def _with_runs(body: dict[str, Any]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
+    if body["partly"]:
+        return Group(Text(line(body)), Text(shown(body["partly"]["text"])), _so_far(body["partly"]))
     if not body["runs"]["rows"]:
         return line(body)
     table = Table("configuration", "state", "run", "return", "Sharpe", "drawdown", "round trips", box=None)

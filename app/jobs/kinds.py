@@ -20,6 +20,7 @@ from typing import Any
 
 from app.home.home import Home
 from engine.errors import DataError, StrategyError
+from engine.research.partly import Partly, unseen
 from engine.sim import resolve
 from engine.sim.request import Plan, plan, request_of
 from engine.sim.stamps import stamps
@@ -29,6 +30,7 @@ from engine.store.runs import Runs
 Progress = Callable[[float], None]
 TIME_LIMIT_S = 120.0
 SOURCE: ContextVar[str] = ContextVar("source", default="command")  # who asked, for the trial ledger: command | chat | page | ...
+PARTLY: ContextVar[Partly] = ContextVar("partly", default=unseen)  # shows what a search has found so far
 GRACE_S = 5.0  # from the exception to the end of the process
 
 
@@ -84,14 +86,14 @@ def sweep(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> d
     from engine.research import search
 
     asked = {"source": SOURCE.get() if SOURCE.get() != "command" else "sweep", **args}
-    return search.sweep(partial(planned, home), home.engine, home.setup.checks, asked, progress)
+    return search.sweep(partial(planned, home), home.engine, home.setup.checks, asked, progress, PARTLY.get())
 
 
 def walkforward(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
     """Choose parameters fold by fold and trade what comes next: engine/research/search_forward.py."""
     from engine.research import search_forward
 
-    return search_forward.walkforward(partial(planned, home), home.engine, home.setup.checks, args, progress)
+    return search_forward.walkforward(partial(planned, home), home.engine, home.setup.checks, args, progress, PARTLY.get())
 
 
 def leaks(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from app.home.home import Home, open_home
 from app.jobs import kinds
 from app.processes.children import NETWORK
 from engine.errors import BadInput, DataError, DeskError, Refused
+from engine.research.partly import Partly
 from engine.store.db import read, write
 from engine.store.runs import Runs
 from engine.store.tables import Job
@@ -49,6 +50,7 @@ NICE = 10
 POLL_S = 0.05
 TURN_S = 0.1  # how often a waiting process checks whether it may start
 PROGRESS_S = 0.2  # minimum time between two progress updates
+PARTLY_S = 1.0  # and between two tables of what was found so far
 SPAWN_MS_MAX = 30_000  # a queued job without a process after this never got one
 PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONHASHSEED", "NUMBA_CACHE_DIR")
 PASSED_ON += ("NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
@@ -321,6 +323,7 @@ def run_job(home: Home, job_id: str, work: Mapping[str, Kind] = KINDS) -> None:
         assert job is not None  # noqa: S101 - it existed a moment ago, and rows are never deleted
         kind, args, kept = job.kind, json.loads(job.args), json.loads(job.body)
         kinds.SOURCE.set("chat" if job.thread else "page")
+        kinds.PARTLY.set(partly_writer(home, job_id, kept))
     limit_s = kept.get("time_limit_s", kinds.TIME_LIMIT_S)
     try:
         what = f"the {kind} of {args.get('strategy') or 'these sleeves'}"
@@ -356,6 +359,21 @@ def progress_writer(home: Home, job_id: str) -> kinds.Progress:
             session.exec(claim.values(progress=min(max(share, 0.0), 1.0)))
 
     return write_progress
+
+
+def partly_writer(home: Home, job_id: str, kept: Mapping[str, Any]) -> Partly:
+    """Keeps in the job's row what it has found so far, at most every PARTLY_S; `kept`: what the row's body holds beside it."""
+    last = [time.monotonic()]
+
+    def write_table(make: Callable[[], Mapping[str, Any]]) -> None:
+        if time.monotonic() - last[0] < PARTLY_S:
+            return
+        last[0] = time.monotonic()
+        body = json.dumps({**kept, "partly": make()}, allow_nan=False)
+        with suppress(DataError), write(home.engine) as session:  # no room for a table: the work goes on
+            session.exec(update(Job).where(col(Job.id) == job_id, col(Job.state) == "running").values(body=body))
+
+    return write_table
 
 
 def main() -> None:

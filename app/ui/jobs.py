@@ -39,6 +39,8 @@ def follow(api: PageClient, ident: str) -> None:
         st.button("Cancel", key=f"cancel_job_{ident}", on_click=_cancel, args=(api, ident))
     if job.get("children"):
         _runs(api, ident)
+    if job.get("partly"):
+        _so_far(job["partly"])
 
 
 @st.fragment(run_every=1)
@@ -76,8 +78,20 @@ def _runs(api: PageClient, ident: str) -> None:
         return
     st.caption(words(found["counts"]["text"], 80))
     with st.expander("The runs so far"):
-        columns = [words(name, 40) for name in found["columns"]]
-        st.dataframe([dict(zip(columns, row, strict=True)) for row in found["rows"]], hide_index=True)
+        _table(found)
+
+
+def _so_far(found: Mapping[str, Any]) -> None:
+    """What a search has found so far."""
+    st.caption(words(found["text"], 200))
+    with st.expander("Found so far"):
+        _table(found)
+
+
+def _table(found: Mapping[str, Any]) -> None:
+    """Columns and rows as the API gives them."""
+    columns = [words(name, 40) for name in found["columns"]]
+    st.dataframe([dict(zip(columns, row, strict=True)) for row in found["rows"]], hide_index=True)
 
 
 def outcome(result: Any) -> str:

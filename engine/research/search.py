@@ -8,6 +8,7 @@ counts twice.
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from engine.errors import BadInput
 from engine.research import cluster, grid, optuna_search
 from engine.research.grid import Variation, Variations
 from engine.research.ledger import TrialLedger, figures_in, key_of, params_json, trial_id
+from engine.research.partly import Partly, Table, table, unseen
 from engine.research.sweep import WORKERS_MAX, Runner, Tried, ordered, run_all, together_of
 from engine.research.sweep_report import SweepResult, report
 from engine.research.universe import notes_of
@@ -56,7 +58,12 @@ class SweepSetup(NamedTuple):
 
 
 def sweep(
-    make: Planner, engine: Engine, checks: Path | None, args: Mapping[str, Any], progress: Progress = lambda _done: None
+    make: Planner,
+    engine: Engine,
+    checks: Path | None,
+    args: Mapping[str, Any],
+    progress: Progress = lambda _done: None,
+    partly: Partly = unseen,
 ) -> dict[str, Any]:
     """Run a sweep: every variation as a trial, then what they say together (sweep_report.report).
 
@@ -67,13 +74,26 @@ def sweep(
     setup = prepared(make, engine, args)
     leaks = checked(setup, checks)
     progress(0.05)
-    done = list(tries(setup, lambda share: progress(0.05 + 0.9 * share)))
+    done = []
+    for kept in tries(setup, lambda share: progress(0.05 + 0.9 * share)):
+        done.append(kept)
+        partly(partial(best_so_far, setup.space, done))
     new = sum(row is not None and not was_there for _, row, was_there in done)
     pairs = [(tried, row) for tried, row, _ in done]
     notes = notes_of(setup.asked, setup.ledger.first_ms, setup.ledger.last_ms)
     found = report(engine, SweepResult(setup.sweep_id, setup.ledger, setup.space, setup.args["search"], pairs, new, leaks, notes))
     progress(1.0)
     return found | {"elapsed_s": round(time.perf_counter() - begun, 3)}
+
+
+def best_so_far(space: Variations, done: Sequence[Kept]) -> Table:
+    """The variations that have run, best Sharpe ratio first; one that failed has none, and comes last."""
+    ran = [tried for tried, _, _ in done]
+    figures = [(tried, tried.figures.sharpe if tried.figures is not None else None) for tried in ran]
+    best = sorted(figures, key=lambda one: (one[1] is None, -(one[1] or 0.0)))
+    many = "" if space.chosen == () else f" of {len(space.chosen)}"
+    rows = [[*tried.variation.values, sharpe] for tried, sharpe in best]
+    return table(f"{len(done)}{many} variations run, best first", [*space.keys, "sharpe"], rows)
 
 
 def prepared(make: Planner, engine: Engine, args: Mapping[str, Any]) -> SweepSetup:

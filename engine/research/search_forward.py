@@ -8,6 +8,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 from math import prod
 from pathlib import Path
@@ -21,6 +22,7 @@ from engine.errors import BadInput
 from engine.research.grid import Variations
 from engine.research.kill.baselines import RANDOM_SEEDS, drawn_entries, luck
 from engine.research.ledger import TrialLedger, TrialPlace, figures_of, place_of, sharpe_of
+from engine.research.partly import Partly, Table, table, unseen
 from engine.research.search import Planner, draws_of, space_of
 from engine.research.sweep import Runner
 from engine.research.universe import notes_of
@@ -60,7 +62,12 @@ class Forward(NamedTuple):
 
 
 def walkforward(
-    make: Planner, engine: Engine, checks: Path | None, args: Mapping[str, Any], progress: Progress = lambda _done: None
+    make: Planner,
+    engine: Engine,
+    checks: Path | None,
+    args: Mapping[str, Any],
+    progress: Progress = lambda _done: None,
+    partly: Partly = unseen,
 ) -> dict[str, Any]:
     """Run a walk-forward. args: those of a backtest, and vary, train, test, step, embargo, edges, choose, search, trials, seed.
 
@@ -80,7 +87,9 @@ def walkforward(
         raise BadInput(many, f"at most {VARIATIONS_MAX:,} variations and {RUNS_MAX:,} runs: vary less, or take a longer --step")
     leaks = [check_sleeve(runner.planned, sleeve, runner.loaded, checks)] if is_own(sleeve) else []
     progress(0.05)
-    chosen = choose(runner, folds, space.chosen, own["choose"], lambda share: progress(0.05 + 0.8 * share))
+    seen = partial(show, partly, folds, space)
+    chosen = choose(runner, folds, space.chosen, own["choose"], lambda share: progress(0.05 + 0.8 * share), seen)
+    partly(partial(choices, chosen, space))
     done = Forward(
         runner,
         space,
@@ -92,6 +101,27 @@ def walkforward(
     found = report(engine, done, own) | {"leaks": leaks_of(leaks)}
     progress(1.0)
     return found | {"elapsed_s": round(time.perf_counter() - begun, 3)}
+
+
+def show(partly: Partly, folds: Sequence[Fold], space: Variations, ratios: Floats, done: int) -> None:
+    """Show the best of every fold's past among the variations that have run."""
+    partly(partial(best_so_far, folds, space, ratios, done))
+
+
+def best_so_far(folds: Sequence[Fold], space: Variations, ratios: Floats, done: int) -> Table:
+    """A row a fold: number, the best training Sharpe so far, the parameters that gave it."""
+    rows: list[list[Any]] = []
+    for fold, row in zip(folds, ratios, strict=True):
+        if np.isfinite(row).any():
+            rows.append([fold.number, float(np.nanmax(row)), *space.chosen[int(np.nanargmax(row))].values])
+    text = f"best of each fold's past, {done} of {len(space.chosen)} variations run"
+    return table(text, ["fold", "train_sharpe", *space.keys], rows)
+
+
+def choices(chosen: Sequence[FoldChoice], space: Variations) -> Table:
+    """What every fold has chosen; the test windows are being traded."""
+    rows = [[one.fold.number, one.train_sharpe, *one.variation.values] for one in chosen]
+    return table("chosen in each fold's past; the test windows are traded next", ["fold", "train_sharpe", *space.keys], rows)
 
 
 def check_words(own: Mapping[str, Any]) -> None:

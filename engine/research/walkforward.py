@@ -57,8 +57,12 @@ def choose(
     wanted: Sequence[Variation],
     by: Choose = "best",
     progress: Progress = lambda _done: None,
+    seen: Callable[[Floats, int], None] = lambda _ratios, _done: None,
 ) -> list[FoldChoice]:
-    """Every fold's choice. Variations share their signals over all folds: they are computed once over the whole history."""
+    """Every fold's choice. Variations share their signals over all folds: they are computed once over the whole history.
+
+    seen: called after each variation with the ratios so far, folds x wanted, and how many variations have run.
+    """
     keys, ratios = ordered(runner, wanted), np.full((len(folds), len(wanted)), np.nan)
     place = {variation.values: n for n, variation in enumerate(wanted)}
     benches, errors = [window(runner, fold.train) for fold in folds], dict[int, str]()
@@ -72,6 +76,7 @@ def choose(
             ratio = train_ratio(runner, fold, bench, group, rules)
             ratios[n, place[variation.values]] = np.nan if ratio is None else ratio
         progress((done + 1) / len(keys))
+        seen(ratios, done + 1)
     if len(errors) == len(wanted):
         raise BadInput(f"every variation failed: {next(iter(errors.values()))}")
     failed = next(iter(errors.values()), "")

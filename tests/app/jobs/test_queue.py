@@ -231,6 +231,28 @@ def test_a_leaks_job_reports(home, jobs):
     assert view.run_id is None
 
 
+def test_what_a_search_has_found_is_in_its_row_until_it_ends(home, jobs, monkeypatch):
+    """Beside what the row held; a table is made once in a while, not at each variation; the result takes its place."""
+    monkeypatch.setattr(JobQueue, "spawn", lambda self, job_id: None)
+    job_id = jobs.submit("sweep", {**ASK, "vary": {"stop_atr": "1,2"}})
+    made, seen = [], []
+
+    def search(_home, _args, _progress):
+        for n in range(3):
+            kinds.PARTLY.get()(lambda n=n: made.append(n) or {"text": f"{n} run", "columns": ["n"], "rows": [[n]]})
+            seen.append(json.loads(row(home, job_id).body).get("partly"))
+            clock[0] += 0.6
+        return {"ended": True}
+
+    clock = [100.0]
+    monkeypatch.setattr(queue.time, "monotonic", lambda: clock[0])
+    queue.run_job(home, job_id, {"sweep": search})
+    assert made == [2]
+    assert seen == [None, None, {"text": "2 run", "columns": ["n"], "rows": [[2]]}]
+    body = json.loads(row(home, job_id).body)
+    assert (body["result"], "partly" in body, body["time_limit_s"]) == ({"ended": True}, False, jobs.time_limit_s)
+
+
 def test_every_kept_run_has_one_row(home):
     """Folder and table agree: of runs that jobs made, by what a job's process calls."""
     for n in range(2):

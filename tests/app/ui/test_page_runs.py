@@ -61,6 +61,26 @@ def test_a_job_of_several_runs_shows_each_while_it_runs(fake: Fake) -> None:
     assert shown["sharpe"][0] == 0.5
 
 
+def test_a_search_shows_what_it_has_found_while_it_runs(fake: Fake) -> None:
+    """A row a fold with what is best so far; text from outside has no effect."""
+    so_far = {
+        "text": "12 of 61 variations run",
+        "columns": ["fold", "train_sharpe", EVIL],
+        "rows": [[1, 0.5, 2.0], [2, None, 3.0]],
+    }
+    fake.jobs["j-8"] = {
+        "id": "j-8",
+        "kind": "walkforward",
+        "state": "running",
+        "progress": 0.2,
+        "children": None,
+        "partly": so_far,
+    }
+    at = page(tab="runs")
+    assert so_far["text"] in texts_of(at)
+    assert list(at.dataframe[0].value["fold"]) == [1, 2]
+
+
 def test_a_run_begins_with_its_verdict_and_holds_every_trip(fake: Fake) -> None:
     """How long it traded stands before the first figure; the list gets every trip, the one in the address is explained."""
     at = page(tab="runs", run="r-1", trip="t12")

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from engine.clock import utc
 from engine.control.desk_setup import DeskSetup, desk_setup
 from engine.errors import BadInput
-from engine.research import grid, search, sweep
+from engine.research import grid, partly, search, sweep
 from engine.research.ledger import figures_of, hypothesis_report, note_run, place_of, place_of_run
 from engine.sim import resolve
 from engine.sim.backtest import simulate
@@ -317,3 +317,15 @@ def test_twelve_variations_on_recorded_bars_equal_their_single_runs(
     more = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "start": span[0], "end": span[1]}
     space = {"stop_atr": "0.5:5:0.5", "trail_atr": "0,1,2.5", "target_atr": "0,3,6", "vol_target": "0,0.3", "layers_max": "1,3"}
     assert assert_equal_to_single_runs(make, space, 12, 5, **more) == 12
+
+
+def test_what_was_found_so_far_is_shown_best_first(make: Planner, ledger: Engine) -> None:
+    """One that cannot run comes last, without a figure; a table with many rows is cut and says so."""
+    shown: list[Any] = []
+    args = {"strategy": "trend", "symbol": "BTC-USDT", "vary": {"stop_atr": "1,2,3"}}
+    search.sweep(make, ledger, None, args, partly=lambda table: shown.append(table()))
+    assert [table["text"] for table in shown] == [f"{n} of 3 variations run, best first" for n in (1, 2, 3)]
+    ratios = [row[-1] for row in shown[-1]["rows"]]
+    assert ratios == sorted(ratios, reverse=True)
+    long = partly.table("all", ["n"], [[n] for n in range(201)])
+    assert (len(long["rows"]), long["text"]) == (200, "all; the first 200 of 201 rows")

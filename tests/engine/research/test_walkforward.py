@@ -219,3 +219,19 @@ def test_lengths_and_words_that_do_not_fit_are_one_line(make: Planner, ledger: E
     with pytest.raises(BadInput) as error:
         search_forward.walkforward(make, ledger, None, {**ASKED, **LENGTHS, "vary": VARY, **more})
     assert said in str(error.value)
+
+
+def test_what_was_found_so_far_is_shown_and_ends_in_the_choices(make: Planner, ledger: Engine) -> None:
+    """After each variation a row a fold with the best so far, which never falls; at last what the folds have chosen."""
+    shown: list[Any] = []
+    args = {**ASKED, **LENGTHS, "vary": VARY}
+    found = search_forward.walkforward(make, ledger, None, args, partly=lambda table: shown.append(table()))
+    assert len(shown) == 4 + 1
+    assert shown[1]["text"] == "best of each fold's past, 2 of 4 variations run"
+    assert all(set(table["columns"]) == {"fold", "train_sharpe", "fast_bars", "stop_atr"} for table in shown)
+    for before, after in pairwise(shown[:-1]):
+        assert all(one[1] <= other[1] for one, other in zip(before["rows"], after["rows"], strict=True))
+    at = found["columns"].index("train_sharpe")
+    assert [row[1] for row in shown[-1]["rows"]] == [row[at] for row in found["rows"]]
+    keys = [found["columns"].index(key) for key in shown[-1]["columns"][2:]]
+    assert [row[2:] for row in shown[-1]["rows"]] == [[row[k] for k in keys] for row in found["rows"]]
