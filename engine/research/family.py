@@ -21,6 +21,9 @@ NOTES = ("annotation", "returns", "type_comment")  # fields of a node that chang
 LABELS = ("NAME", "FEATURES")  # assignments that name things
 
 
+ON, MADE = " on ", " (synthetic bars)"  # of a hypothesis's name
+
+
 class Hypothesis(NamedTuple):
     """What a trial tests."""
 
@@ -31,7 +34,18 @@ class Hypothesis(NamedTuple):
     @property
     def name(self) -> str:
         """As people read it: `trend on BTC-USDT perp`."""
-        return f"{self.family} on {self.instruments}{' (synthetic bars)' if self.synthetic else ''}"
+        return f"{self.family}{ON}{self.instruments}{MADE if self.synthetic else ''}"
+
+    def shares(self, other: "Hypothesis") -> bool:
+        """Whether a choice among trials of the other is a choice on these bars too: same code, an instrument in common."""
+        mine, its = set(self.instruments.split(", ")), set(other.instruments.split(", "))
+        return self.family == other.family and self.synthetic == other.synthetic and not mine.isdisjoint(its)
+
+
+def hypothesis_in(name: str) -> Hypothesis:
+    """The hypothesis of a name."""
+    family, _, rest = name.partition(ON)
+    return Hypothesis(family, rest.removesuffix(MADE), rest.endswith(MADE))
 
 
 def fingerprint(strategy: Any) -> str:

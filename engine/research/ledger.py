@@ -14,7 +14,7 @@ import numpy as np
 from sqlalchemy import Engine
 
 from engine.clock import DAY_MS, utc_day
-from engine.research.family import Hypothesis, fingerprint, instruments_of
+from engine.research.family import Hypothesis, fingerprint, hypothesis_in, instruments_of
 from engine.research.overfit import deflated_sharpe
 from engine.research.plateau import Plateau, plateau_of
 from engine.sim.metrics import DAYS_A_YEAR, Floats, Times, a_day_sharpe, daily_equity, daily_returns
@@ -47,13 +47,16 @@ class TrialPlace(NamedTuple):
     deflated_sharpe: float | None  # the probability that its ratio is not luck after so many trials
     reason: str  # why it is None
     plateau: Plateau
+    elsewhere: int = 0  # of `trials`: same code on other sets of instruments, with one of these among them
 
     @property
     def text(self) -> str:
         """As reports, cards and comparisons say it."""
         chance = f"{self.deflated_sharpe:.2f}" if self.deflated_sharpe is not None else f"unknown ({self.reason})"
-        which = f"variant {self.number:,} of {self.trials:,}" if self.trials > 1 else "the only variant so far"
-        return f"{which} of the hypothesis {self.hypothesis}; deflated Sharpe {chance}; plateau {self.plateau.word}"
+        own = self.trials - self.elsewhere
+        which = f"variant {self.number:,} of {own:,}" if own > 1 else "the only variant so far"
+        more = f", and {self.elsewhere:,} of the same code on sets that share an instrument" if self.elsewhere else ""
+        return f"{which} of the hypothesis {self.hypothesis}{more}; deflated Sharpe {chance}; plateau {self.plateau.word}"
 
     def as_json(self) -> dict[str, Any]:
         """With its text."""
@@ -182,12 +185,23 @@ def link_run(engine: Engine, planned: Plan, stored: Mapping[str, Any]) -> None:
 
 
 def place_of(engine: Engine, row: Trial) -> TrialPlace:
-    """The place of a trial among all that were run of its hypothesis up to now."""
-    all_of_it = trials.others_of(engine, row.hypothesis)
+    """The place of a trial among all that were run of its hypothesis up to now, and of its code on sets that share an instrument.
+
+    The best of BTC and ETH together was chosen on the bars of BTC too: it does not begin anew when it is run on BTC alone.
+    """
+    all_of_it = tried_with(engine, row.hypothesis)
     found = deflated_sharpe(trials.daily_of(row), [one.sharpe for one in all_of_it], len(all_of_it))
     alike = [(json.loads(one.params), one.sharpe) for one in all_of_it if one.setting == row.setting]
     plateau = plateau_of(trials.params_of(row), row.sharpe, alike)
-    return TrialPlace(row.hypothesis, row.number, len(all_of_it), row.sharpe, found.probability, found.reason, plateau)
+    elsewhere = sum(one.hypothesis != row.hypothesis for one in all_of_it)
+    figures = row.sharpe, found.probability, found.reason
+    return TrialPlace(row.hypothesis, row.number, len(all_of_it), *figures, plateau, elsewhere)
+
+
+def tried_with(engine: Engine, name: str) -> list[trials.OtherTrial]:
+    """The trials among which one of this hypothesis was chosen."""
+    own = hypothesis_in(name)
+    return trials.others_of(engine, [other for other in trials.names_of(engine) if own.shares(hypothesis_in(other))])
 
 
 def place_of_run(engine: Engine, run_id: str) -> TrialPlace | None:

@@ -11,12 +11,11 @@ from sqlalchemy import Engine
 
 from engine.clock import utc_day
 from engine.research.grid import Variations
-from engine.research.ledger import TrialLedger, TrialPlace, matrix_of, place_of
+from engine.research.ledger import TrialLedger, TrialPlace, matrix_of, place_of, tried_with
 from engine.research.overfit import BLOCKS, CELLS_MAX, Overfit, best_of_luck, pbo
 from engine.research.plateau import plateau_of
 from engine.research.sweep import Tried, heat, ranked
 from engine.sim.leaks import leaks_of
-from engine.store import trials
 from engine.store.tables import Trial
 
 SHOWN = 20
@@ -47,7 +46,7 @@ def report(engine: Engine, found: SweepResult) -> dict[str, Any]:
     failed = [one for one in order if one.figures is None]
     best = place_of(engine, rows[good[0].variation.values]) if good else None
     overfit = overfit_of([rows[one.variation.values] for one in good])
-    total = len(trials.others_of(engine, found.ledger.hypothesis.name))
+    total = len(tried_with(engine, found.ledger.hypothesis.name))
     luck = best_of_luck([one.figures.sharpe for one in good if one.figures], max(total, len(good), 1)) if good else None
     ratios = {one.variation.values: one.figures.sharpe for one in good if one.figures is not None}
     keys = found.space.keys

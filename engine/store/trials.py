@@ -98,17 +98,26 @@ def _renew(old: Trial, row: Trial) -> None:
 class OtherTrial(NamedTuple):
     """What a trial's place among the others depends on."""
 
+    hypothesis: str
     number: int
     setting: str
     params: str
     sharpe: float | None
 
 
-def others_of(engine: Engine, name: str) -> list[OtherTrial]:
-    """Every trial of a hypothesis without its daily returns."""
-    columns = select(Trial.number, Trial.setting, Trial.params, Trial.sharpe)
+def others_of(engine: Engine, names: Sequence[str]) -> list[OtherTrial]:
+    """Every trial of these hypotheses without its daily returns."""
+    columns = select(Trial.hypothesis, Trial.number, Trial.setting, Trial.params, Trial.sharpe)
     with read(engine) as session:
-        return [OtherTrial(*row) for row in session.exec(columns.where(Trial.hypothesis == name))]
+        return [
+            OtherTrial(*row) for part in _parts(names) for row in session.exec(columns.where(col(Trial.hypothesis).in_(part)))
+        ]
+
+
+def names_of(engine: Engine) -> list[str]:
+    """Every hypothesis by name."""
+    with read(engine) as session:
+        return list(session.exec(select(Trial.hypothesis).distinct()))
 
 
 def of_hypothesis(engine: Engine, name: str) -> list[Trial]:

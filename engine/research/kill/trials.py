@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from sqlalchemy import Engine
 
 from engine.research.kill.judged_bars import CANDIDATE, Probe
-from engine.research.ledger import TrialFigures, TrialLedger
+from engine.research.ledger import TrialFigures, TrialLedger, tried_with
 from engine.store import trials
 from engine.store.tables import Trial
 
@@ -45,7 +45,7 @@ class LedgerTrials(PageTrials):
         trials.keep(self.engine, self._waiting)
         self._waiting = []
         name = self._ledger(candidates[0]).hypothesis.name
-        return [row.sharpe for row in trials.others_of(self.engine, name)]
+        return [row.sharpe for row in tried_with(self.engine, name)]
 
     def _ledger(self, probe: Probe) -> TrialLedger:
         """The ledger of a probe's instrument, made once."""

@@ -12,6 +12,7 @@ from engine.clock import utc
 from engine.control.desk_setup import DeskSetup, desk_setup
 from engine.errors import BadInput
 from engine.research import grid, partly, search, sweep
+from engine.research.family import Hypothesis, hypothesis_in
 from engine.research.ledger import figures_of, hypothesis_report, note_run, place_of, place_of_run
 from engine.sim import resolve
 from engine.sim.backtest import simulate
@@ -329,3 +330,20 @@ def test_what_was_found_so_far_is_shown_best_first(make: Planner, ledger: Engine
     assert ratios == sorted(ratios, reverse=True)
     long = partly.table("all", ["n"], [[n] for n in range(201)])
     assert (len(long["rows"]), long["text"]) == (200, "all; the first 200 of 201 rows")
+
+
+def test_the_best_of_several_symbols_does_not_begin_anew_on_one_of_them(make: Planner, ledger: Engine) -> None:
+    """Its trials on both count where it is run on one of both, not where a symbol was never among them, nor other code's."""
+    asked = {"strategy": "trend", "start": "2025-01-03", "end": "2025-01-30"}
+    search.sweep(make, ledger, None, {**asked, "symbols": ["BTC-USDT", "ETH-USDT"], "vary": {"stop_atr": "1,2,3,4"}})
+    alone = note_run(ledger, simulate(make({**asked, "symbol": "BTC-USDT", "params": {"stop_atr": 2.0}})), "command", 2)
+    place = place_of(ledger, alone)
+    assert (place.number, place.trials, place.elsewhere) == (1, 5, 4)
+    assert "the only variant so far of the hypothesis trend on BTC-USDT perp, and 4 of the same code on sets that" in place.text
+    other = note_run(ledger, simulate(make({**asked, "strategy": "reversion", "symbol": "BTC-USDT"})), "command", 3)
+    assert place_of(ledger, other).trials == 1
+    made = Hypothesis("trend", "BTC-USDT perp", True)
+    assert hypothesis_in(made.name) == made
+    assert not made.shares(hypothesis_in(place.hypothesis))
+    assert not made.shares(made._replace(instruments="ETH-USDT perp, SOL-USDT perp"))
+    assert made.shares(made._replace(instruments="BTC-USDT perp, SOL-USDT perp"))
