@@ -18,12 +18,13 @@ from engine.core.kernel import SleeveRuns as Bench
 from engine.errors import BadInput, DeskError
 from engine.research.grid import Variation
 from engine.research.ledger import TrialFigures, sharpe_of
-from engine.research.watched import watched
+from engine.research.watched import reads_past, watched
 from engine.sim.backtest import load, rules_in
 from engine.sim.checked import frame_of, in_span
 from engine.sim.metrics import daily_returns, midnights_of
 from engine.sim.request import Plan, with_params
 from engine.sim.vwap_fills import VWAP
+from engine.strategies.base import source_of
 from engine.strategies.params import StrategyParams
 from engine.strategies.signals import Signals, core_inputs, evaluate, read_of
 
@@ -89,6 +90,8 @@ class Runner:
             sleeve = self.sleeve
             with watched(params) as (shown, reads):
                 output = evaluate(sleeve.strategy, params, self.frame, shown)
+            if reads_past(source_of(sleeve.strategy)):
+                reads.update(type(params).model_fields)
             judged = self.planned.request.judged
             whole = core_inputs(output, params, self.frame, sleeve.costs, sleeve.spec.side, judged=judged)
             found = self._group(reads, params, in_span(whole._replace(used={}), sleeve, self.loaded))

@@ -15,6 +15,8 @@ from engine.strategies.params import StrategyParams
 
 GETTER = "__getattribute__"
 FREE = {"__class__", "__doc__", "__module__"}  # say nothing of the values
+# how a file reads past its params' own __getattribute__: it is then taken to have read all of them
+PAST = ("__getattribute__", "__dict__", "ctypes", "import gc", "from gc")
 _LOCK = Lock()
 _NOTES: dict[int, set[str]] = {}  # of the params that are watched at this moment, by identity: what was read
 _WATCHING: dict[type, int] = {}  # how many of a class
@@ -34,6 +36,11 @@ def watched(params: StrategyParams) -> Iterator[tuple[StrategyParams, set[str]]]
             yield shown, reads
         finally:
             del _NOTES[id(shown)]
+
+
+def reads_past(source: str) -> bool:
+    """Whether a strategy's text could read its params where nothing notes it."""
+    return any(word in source for word in PAST)
 
 
 @contextmanager

@@ -88,6 +88,8 @@ READS = {
     "method": AVERAGE.format("p.reach()"),
     "hash": AVERAGE.format("remembered(p)"),
     "copy": AVERAGE.format('p.model_copy(update={"gap": 0.0}).window'),
+    "past it": AVERAGE.format('object.__getattribute__(p, "__dict__")["window"]'),
+    "by the slot": AVERAGE.format('type(p).__dict__.get("window", vars(StrategyParams)["__dict__"].__get__(p)["window"])'),
     "filled": "return SignalFrame(filled(f, p), np.ones(len(f)))",
 }
 READS["branch"] = (
