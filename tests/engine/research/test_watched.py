@@ -89,7 +89,7 @@ READS = {
     "hash": AVERAGE.format("remembered(p)"),
     "copy": AVERAGE.format('p.model_copy(update={"gap": 0.0}).window'),
     "past it": AVERAGE.format('object.__getattribute__(p, "__dict__")["window"]'),
-    "by the slot": AVERAGE.format('type(p).__dict__.get("window", vars(StrategyParams)["__dict__"].__get__(p)["window"])'),
+    "by the slot": AVERAGE.format('vars(type(p).__mro__[-2])["__dict__"].__get__(p)["window"]'),
     "filled": "return SignalFrame(filled(f, p), np.ones(len(f)))",
 }
 READS["branch"] = (
@@ -106,17 +106,21 @@ def test_a_sweep_equals_its_runs_however_parameters_are_read(tmp_path: Path, des
     def make(args: Mapping[str, Any]) -> Plan:
         return resolve.planned(desk, desk.catalog(), args, tmp_path / "own")
 
-    asked = {"strategy": "reader", "symbol": "BTC-USDT", "end": "2025-01-06"}
+    asked = {"strategy": "reader", "symbol": "BTC-USDT", "end": "2025-01-18"}
     runner = sweep.Runner(make(asked))
     space = grid.grid(runner.sleeve.strategy, runner.sleeve.params, {"window": "10,20,40"})
     for one in space.chosen:
         runner.group_of(one.params)
+    totals = []
     for tried in sweep.run_all(runner, space.chosen):
         run = simulate(make({**asked, "params": dict(zip(space.keys, tried.variation.values, strict=True))}))
         alone = figures_of(run.report, run.close_ms, next(iter(run.curves.values())), run.plan.clock_ms)
         assert tried.figures is not None, tried.error
         assert np.array_equal(tried.figures.returns, alone.returns), tried.variation.values
         assert tried.figures._replace(returns=alone.returns) == alone
+        totals.append((alone.trips > 0, alone.total_return_frac))
+    assert all(traded for traded, _ in totals)
+    assert len({total for _, total in totals}) >= 2, "the windows must differ, or nothing is compared"
 
 
 def test_params_note_fields_one_by_one_and_what_takes_them_whole() -> None:
