@@ -132,11 +132,12 @@ def test_several_sleeves_share_one_clock_and_the_desk_s_limits(catalog):
         SleeveRequest("trend", "ETH-USDT"),
         SleeveRequest("reversion", "ETH-USDT", side="long"),
     )
-    request = Request(specs, limits=Limits(0.15, 0.05, 1.8, 10))
+    request = Request(specs, limits=Limits(0.15, 0.2, 1.8, 10))
     both = simulate(plan(request, catalog))
     assert both.report["cash"] == 30_000.0
     assert [s["name"] for s in both.report["sleeves"]] == ["trend BTC-USDT", "trend ETH-USDT", "reversion ETH-USDT"]
     assert both.report["refused"]["gross_frac_max"] > 0
+    assert set(both.round_trips["sleeve"]) == {s["name"] for s in both.report["sleeves"]}
     assert both.round_trips["net"].sum() == pytest.approx(both.equity["equity"][-1] - 30_000.0, abs=0.005)
     assert set(both.report["params"]) == {"trend BTC-USDT", "trend ETH-USDT", "reversion ETH-USDT"}
 
