@@ -24,6 +24,9 @@ from engine.store.runs import sha256_of_json
 from engine.store.tables import Trial
 from engine.strategies.base import source_of
 
+SEVERAL = " + "  # between the families of a run of several strategies
+TRIPS_ALIKE = 3  # fewer round trips may be the same by chance
+
 
 class TrialFigures(NamedTuple):
     """What one trial came to."""
@@ -83,7 +86,7 @@ def hypothesis_of(engine: Engine, plans: Sequence[Plan], synthetic: bool, now_ms
     """What these plans test; a family that is new is noted."""
     sleeves = [sleeve for one in plans for sleeve in one.sleeves]
     names = dict.fromkeys(trials.family_of(engine, fingerprint(s.strategy), s.spec.strategy, now_ms) for s in sleeves)
-    return Hypothesis(" + ".join(names), instruments_of([(s.spec.symbol, s.spec.market) for s in sleeves]), synthetic)
+    return Hypothesis(SEVERAL.join(names), instruments_of([(s.spec.symbol, s.spec.market) for s in sleeves]), synthetic)
 
 
 def is_synthetic(plans: Sequence[Plan]) -> bool:
@@ -148,6 +151,30 @@ class TrialLedger:
             **more,
         )
 
+    def keep(self, rows: Sequence[Trial]) -> dict[str, int]:
+        """Keep trials of this ledger; id -> number of each. Code whose results are those of another family's is that family's:
+        a line that does nothing, a helper in a module of its own or another order of operands make no new idea.
+        """
+        for other in self._alike(rows):
+            family = trials.older_of(self.engine, self.hypothesis.family, other)
+            joins = other if family == self.hypothesis.family else self.hypothesis.family
+            found = {name: hypothesis_in(name) for name in trials.names_of(self.engine)}
+            names = {name: one._replace(family=family).name for name, one in found.items() if one.family == joins}
+            trials.join_families(self.engine, joins, family, names)
+            self.hypothesis = self.hypothesis._replace(family=family)
+        for row in rows:
+            row.hypothesis = self.hypothesis.name
+        return trials.keep(self.engine, rows)
+
+    def _alike(self, rows: Sequence[Trial]) -> list[str]:
+        """Other families that have a trial with the results of one of these, on the same instruments."""
+        traded = [row for row in rows if row.trips >= TRIPS_ALIKE]
+        if SEVERAL in self.hypothesis.family or not traded:
+            return []
+        found = (hypothesis_in(row.hypothesis) for row in trials.with_results_of(self.engine, traded))
+        same = [one.family for one in found if one._replace(family="") == self.hypothesis._replace(family="")]
+        return [family for family in dict.fromkeys(same) if SEVERAL not in family]
+
     def renamed(self, row: Trial, params: str) -> Trial:
         """The same row under other parameters: of a walk-forward those that it was asked for."""
         row.id, row.params = trial_id(self.setting, params), params
@@ -171,7 +198,7 @@ def note_run(engine: Engine, run: Any, source: str, now_ms: int) -> Trial:
     curve = next(iter(run.curves.values()))
     row = ledger.row([planned], figures_of(run.report, run.close_ms, curve, planned.clock_ms), source)
     wanted = row.id
-    trials.keep(engine, [row])
+    ledger.keep([row])
     kept = trials.by_id(engine, wanted)
     assert kept is not None  # noqa: S101 - it was kept a line above, and trials are never removed
     return kept

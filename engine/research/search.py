@@ -235,7 +235,7 @@ def _kept(setup: SweepSetup, found: Iterator[Tried] | list[Tried], before: Mappi
     }
     ids = {values: row.id for values, row in rows.items()}
     fresh = {values: row.model_copy() for values, row in rows.items()}
-    numbers = trials.keep(setup.ledger.engine, list(rows.values()))
+    numbers = setup.ledger.keep(list(rows.values()))
     for one in tried:
         row = fresh.get(one.variation.values)
         if row is not None:

@@ -221,7 +221,7 @@ def kept(engine: Engine, done: Forward, own: Mapping[str, Any], figures: Mapping
     row = ledger.row([planned], figures_of(run, close_ms, done.stitched.equity, planned.clock_ms), "walkforward")
     row = ledger.renamed(row, asked_for(done, own, json.loads(row.params)))
     wanted = row.id
-    trials.keep(engine, [row])
+    ledger.keep([row])
     found = trials.by_id(engine, wanted)
     assert found is not None  # noqa: S101 - it was kept a line above
     return place_of(engine, found)

@@ -16,6 +16,7 @@ from engine.research.overfit import BLOCKS, CELLS_MAX, Overfit, best_of_luck, pb
 from engine.research.plateau import plateau_of
 from engine.research.sweep import Tried, heat, ranked
 from engine.sim.leaks import leaks_of
+from engine.store import trials
 from engine.store.tables import Trial
 
 SHOWN = 20
@@ -44,7 +45,9 @@ def report(engine: Engine, found: SweepResult) -> dict[str, Any]:
     order = ranked([one for one, _ in found.tried])
     good = [one for one in order if one.figures is not None]
     failed = [one for one in order if one.figures is None]
-    best = place_of(engine, rows[good[0].variation.values]) if good else None
+    # as it is by now: its family may have been joined with another's
+    first = trials.by_id(engine, rows[good[0].variation.values].id) if good else None
+    best = place_of(engine, first) if first is not None else None
     overfit = overfit_of([rows[one.variation.values] for one in good])
     total = len(tried_with(engine, found.ledger.hypothesis.name))
     luck = best_of_luck([one.figures.sharpe for one in good if one.figures], max(total, len(good), 1)) if good else None

@@ -6,7 +6,7 @@ are replaced, its number stays.
 
 import json
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -120,6 +120,44 @@ def names_of(engine: Engine) -> list[str]:
         return list(session.exec(select(Trial.hypothesis).distinct()))
 
 
+def with_results_of(engine: Engine, rows: Sequence[Trial]) -> list[Trial]:
+    """Trials of other hypotheses whose daily returns are those of one of the rows, bit for bit."""
+    totals = list({row.total_return_frac for row in rows})
+    seen = {(row.daily_from_ms, row.daily) for row in rows}
+    own = {row.hypothesis for row in rows}
+    with read(engine) as session:
+        found = [
+            row
+            for part in _parts(totals)
+            for row in session.exec(select(Trial).where(col(Trial.total_return_frac).in_(part)).order_by(col(Trial.created_ms)))
+        ]
+    return [row for row in found if (row.daily_from_ms, row.daily) in seen and row.hypothesis not in own]
+
+
+def join_families(engine: Engine, family: str, into: str, names: Mapping[str, str]) -> None:
+    """All code of a family, and its trials, become another's. names: hypothesis -> what it is called then; its trials are
+    numbered behind those that are there.
+    """
+    with write(engine) as session:
+        for code in session.exec(select(CodeFamily).where(CodeFamily.family == family)):
+            code.family = into
+        for old, new in names.items():
+            last = session.exec(select(func.max(Trial.number)).where(Trial.hypothesis == new)).one() or 0
+            moved = session.exec(select(Trial).where(Trial.hypothesis == old).order_by(col(Trial.number))).all()
+            for n, row in enumerate(moved):
+                row.hypothesis, row.number = new, last + n + 1
+
+
+def older_of(engine: Engine, one: str, other: str) -> str:
+    """The family whose code was noted first."""
+    with read(engine) as session:
+        first = {
+            name: session.exec(select(func.min(CodeFamily.created_ms)).where(CodeFamily.family == name)).one()
+            for name in (one, other)
+        }
+    return min((one, other), key=lambda name: (first[name] is None, first[name] or 0))
+
+
 def of_hypothesis(engine: Engine, name: str) -> list[Trial]:
     """Every trial of a hypothesis, in the order in which they were first run."""
     with read(engine) as session:
@@ -178,7 +216,7 @@ def hypothesis_named(engine: Engine, text: str) -> str:
     raise BadInput(f"{several} {text[:80]!r}", f"name one: {'; '.join((fitting or names)[:8])}")
 
 
-def _parts(ids: Sequence[str]) -> list[Sequence[str]]:
+def _parts(ids: Sequence[Any]) -> list[Sequence[Any]]:
     """The ids in parts that one query can take."""
     return [ids[k : k + IDS_AT_ONCE] for k in range(0, len(ids), IDS_AT_ONCE)]
 

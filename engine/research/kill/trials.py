@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 
 from engine.research.kill.judged_bars import CANDIDATE, Probe
 from engine.research.ledger import TrialFigures, TrialLedger, tried_with
-from engine.store import trials
 from engine.store.tables import Trial
 
 
@@ -32,18 +31,19 @@ class LedgerTrials(PageTrials):
 
     def __init__(self, engine: Engine, now_ms: int) -> None:
         self.engine, self.now_ms = engine, now_ms
-        self._waiting: list[Trial] = []
+        self._waiting: dict[str, list[Trial]] = {}  # by instrument
         self._ledgers: dict[str, TrialLedger] = {}
 
     def note(self, probe: Probe) -> None:
         """Make the row of a candidate."""
         if probe.kind == CANDIDATE:
-            self._waiting.append(self._row(probe))
+            self._waiting.setdefault(probe.planned.sleeves[0].key, []).append(self._row(probe))
 
     def ratios(self, candidates: Sequence[Probe]) -> list[float | None]:
         """Keep what waits, then read the hypothesis's trials back."""
-        trials.keep(self.engine, self._waiting)
-        self._waiting = []
+        for key, rows in self._waiting.items():
+            self._ledgers[key].keep(rows)
+        self._waiting.clear()
         name = self._ledger(candidates[0]).hypothesis.name
         return [row.sharpe for row in tried_with(self.engine, name)]
 

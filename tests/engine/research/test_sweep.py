@@ -347,3 +347,46 @@ def test_the_best_of_several_symbols_does_not_begin_anew_on_one_of_them(make: Pl
     assert not made.shares(hypothesis_in(place.hypothesis))
     assert not made.shares(made._replace(instruments="ETH-USDT perp, SOL-USDT perp"))
     assert made.shares(made._replace(instruments="BTC-USDT perp, SOL-USDT perp"))
+
+
+EDITED = {
+    "dead_parameter": (
+        "class Params(StrategyParams):",
+        'class Params(StrategyParams):\n    extra: float = knob(1.0, 0, 9, "x", None, "nothing")',
+    ),
+    "dead_line": (
+        "    return SignalFrame(direction, strength, limit",
+        "    unused = 1 + 2\n    assert unused\n    return SignalFrame(direction, strength, limit",
+    ),
+    "loop": (
+        "    return SignalFrame(direction, strength, limit",
+        "    for _ in range(1):\n        pass\n    return SignalFrame(direction, strength, limit",
+    ),
+}
+
+
+@pytest.mark.parametrize("way", EDITED)
+def test_code_with_the_results_of_another_family_is_that_family_s(
+    tmp_path: Path, desk: DeskSetup, ledger: Engine, way: str
+) -> None:
+    """Also what was tried with it before the two gave the same, numbered behind; code with other results stays alone."""
+    own = tmp_path / "own"
+    own.mkdir()
+    text = Path(trend.__file__).read_text(encoding="utf-8").replace('NAME = "trend"', 'NAME = "brand_new"')
+    assert EDITED[way][0] in text
+    (own / "brand_new.py").write_text(text.replace(*EDITED[way], 1))
+    make = lambda args: resolve.planned(desk, desk.catalog(), args, own)  # noqa: E731 - a planner
+    copied = {**ASKED, "strategy": "brand_new"}
+    first = note_run(ledger, simulate(make({**copied, "params": {"stop_atr": 3.5}})), "command", 1)
+    assert (first.hypothesis, first.number) == ("brand_new on BTC-USDT perp", 1)
+    note_run(ledger, simulate(make(ASKED)), "command", 2)
+    note_run(ledger, simulate(make({**ASKED, "params": {"stop_atr": 3.0}})), "command", 3)
+    same = note_run(ledger, simulate(make(copied)), "command", 4)
+    assert (same.hypothesis, same.number) == ("brand_new on BTC-USDT perp", 4)
+    assert {name: len(trials.of_hypothesis(ledger, name)) for name in trials.names_of(ledger)} == {
+        "brand_new on BTC-USDT perp": 4
+    }
+    later = note_run(ledger, simulate(make({**ASKED, "params": {"stop_atr": 4.0}})), "command", 5)
+    assert (later.hypothesis, later.number) == ("brand_new on BTC-USDT perp", 5)
+    other = note_run(ledger, simulate(make({**ASKED, "strategy": "reversion"})), "command", 6)
+    assert other.hypothesis == "reversion on BTC-USDT perp"
