@@ -5,13 +5,14 @@ Each takes the opened home, arguments as JSON values and a progress callback, an
 strategy that never ends, even one that swallows every exception.
 """
 
+import faulthandler
 import os
 import signal
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
@@ -187,6 +188,7 @@ class _TimedOut(BaseException):
 def limited(seconds: float, what: str, last_words: Callable[[str], None] = lambda _text: None) -> Iterator[None]:
     """Let the block run for `seconds` of wall time, then raise StrategyError. Main thread only.
 
+    What a strategy prints goes to stderr: stdout is the command's result. A crash in native code says in which line it happened.
     If the work swallows even that, the whole process exits GRACE_S later, after calling `last_words` with the reason.
     """
 
@@ -202,8 +204,11 @@ def limited(seconds: float, what: str, last_words: Callable[[str], None] = lambd
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
     hard.start()
+    with suppress(ValueError, OSError):  # stderr is no file of the system's, as in a test
+        faulthandler.enable()
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except _TimedOut:
         raise late from None
     finally:

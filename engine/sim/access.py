@@ -24,7 +24,8 @@ SOCKETS = {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "
 FILES = {"open", READ_EVENT, "sqlite3.connect", "ctypes.dlopen", "os.rename", "os.remove", "os.link", "os.symlink", "dbm.open"}
 WATCHED = PROCESSES | SOCKETS | FILES
 ENGINE = Path(__file__).resolve().parents[1]
-HARMLESS = ("/dev/null", "/dev/urandom", "/dev/random", "/usr/share/zoneinfo/", "/proc/self/", "/proc/cpuinfo")
+HARMLESS = ("/dev/null", "/dev/urandom", "/dev/random", "/usr/share/zoneinfo/", "/proc/self/", "/proc/cpuinfo", "/proc/stat")
+HOOK = ".__path_hook__"  # the end of an entry of sys.path that is no file
 SHARED = ("builtins", "sys", "os", "math", "numpy", "polars")
 WARNED = "__warningregistry__"  # Python's own note in a module that something there has warned
 TEXT_MAX = 200
@@ -73,6 +74,7 @@ def _install() -> None:
     if not _installed:
         _installed = True
         sys.addaudithook(_hook)
+        _wrap_environment()
     if "polars" in sys.modules:
         _wrap_native_readers()
 
@@ -92,6 +94,34 @@ def _for_traceback() -> bool:
     frame = sys._getframe(2)
     callers = (frame, frame.f_back) if frame is not None else ()
     return [c.f_globals.get("__name__") for c in callers if c is not None] == ["tokenize", "linecache"]
+
+
+def _wrap_environment() -> None:
+    """Make the environment report what is read of it by code that is no library's: on the desk a strategy has none."""
+    kind: Any = type(os.environ)
+    item, names = kind.__getitem__, kind.__iter__
+
+    def one(self: Any, key: Any) -> Any:
+        _read_environment(self, str(key))
+        return item(self, key)
+
+    def each(self: Any) -> Any:
+        _read_environment(self, "all of it")
+        return names(self)
+
+    kind.__getitem__, kind.__iter__ = one, each
+
+
+def _read_environment(environment: Any, name: str) -> None:
+    if _current is None or environment is not os.environ:
+        return
+    seen, others = _current
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__") in ("os", "_collections_abc", "collections.abc"):
+        frame = frame.f_back
+    if frame is None or threading.get_ident() in others or is_library(frame.f_code.co_filename):
+        return
+    seen[_cut(f"reads the environment: {name}")] = None
 
 
 def access_text(event: str, arguments: tuple[Any, ...]) -> str:
@@ -126,7 +156,7 @@ def writes(event: str, arguments: tuple[Any, ...]) -> bool:
 
 def is_library(name: str) -> bool:
     """Whether a path belongs to Python, its installed packages or our engine, or is harmless."""
-    if name.startswith(HARMLESS):
+    if name.startswith(HARMLESS) or name.endswith(HOOK) or name == library_archive():
         return True
     with suppress(OSError, ValueError):
         return os.path.realpath(name).startswith(library_roots()) or name.startswith(library_roots())
@@ -138,6 +168,12 @@ def library_roots() -> tuple[str, ...]:
     """Folders of the standard library, of installed packages, and of our engine."""
     names = {sysconfig.get_paths()[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")} | {str(ENGINE)}
     return tuple(sorted({f"{os.path.realpath(name)}{os.sep}" for name in names} | {f"{name}{os.sep}" for name in names}))
+
+
+@functools.cache
+def library_archive() -> str:
+    """Where Python looks for a zipped standard library first, whether there is one or not."""
+    return os.path.join(sys.base_prefix, sys.platlibdir, f"python{sys.version_info.major}{sys.version_info.minor}.zip")
 
 
 def _name(value: Any) -> str:

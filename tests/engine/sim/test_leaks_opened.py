@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import os
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,18 @@ FILES = {
         "    return answer(f.close > 0)\n",
         "connects to ('127.0.0.1', 9)",
     ),
+    "a variable of the environment": (
+        "def signals(f, p):\n    x = os.environ.get('MY_ANSWERS', '')\n    return answer(np.full(len(f), len(x) + 1))\n",
+        "reads the environment: MY_ANSWERS",
+    ),
+    "a variable by getenv, at import": (
+        "X = os.getenv('MY_ANSWERS', '')\ndef signals(f, p):\n    return answer(np.full(len(f), len(X) + 1))\n",
+        "reads the environment: MY_ANSWERS",
+    ),
+    "the whole environment": (
+        "def signals(f, p):\n    return answer(np.full(len(f), len({**os.environ}) > 0))\n",
+        "reads the environment: all of it",
+    ),
     "a program": (
         "def signals(f, p):\n    subprocess.run(['true'], check=True)\n    return answer(f.close > 0)\n",
         "starts true",
@@ -154,9 +167,11 @@ def test_what_a_strategy_opens_is_named(kind: str, folder: Path, bars: Path) -> 
 
 
 def test_an_honest_file_is_not_accused(folder: Path, bars: Path) -> None:
-    """Imports inside signals(), a raised and caught error, time zones, random numbers of a seed: clean."""
+    """Imports inside signals() that read the environment for themselves, a raised and caught error, time zones, random numbers of
+    a seed: clean."""
     body = (
-        "def signals(f, p):\n    import colorsys, zoneinfo\n    zoneinfo.ZoneInfo('Europe/Berlin')\n"
+        "def signals(f, p):\n    import colorsys, tempfile, zoneinfo\n    tempfile._candidate_tempdir_list()\n"
+        "    zoneinfo.ZoneInfo('Europe/Berlin')\n"
         "    try:\n        [][1]\n    except IndexError:\n        pass\n"
         "    np.random.default_rng(1)\n    return answer(np.nan_to_num(f.close - f.sma(40)))\n"
     )
@@ -294,12 +309,12 @@ def test_a_check_is_made_once_for_the_same_code_and_bars(folder: Path, bars: Pat
 def test_a_kept_report_does_not_hide_what_is_opened_later(folder: Path, bars: Path) -> None:
     """It opened nothing when it was checked, and reads a file today: named all the same, and that is not kept."""
     body = (
-        "def signals(f, p):\n    if os.environ.get('LATER_OF_MINE'):\n        open(FOLDER / 'later.csv').close()\n"
+        "def signals(f, p):\n    if hasattr(os, 'later_of_mine'):\n        open(FOLDER / 'later.csv').close()\n"
         "    return answer(f.close > 0)\n"
     )
     assert run_of(folder, bars, body).report["leaks"]["clean"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LATER_OF_MINE", "1")
+        patch.setattr(os, "later_of_mine", True, raising=False)
         found = run_of(folder, bars).report["leaks"]
     assert found["strategies"][0]["kept"]
     assert f"reads {folder}/later.csv: cannot be vouched for" in found["text"]
@@ -326,6 +341,9 @@ def test_what_every_program_opens_is_no_access() -> None:
     assert access.access_text("open", (np.__file__, "r", 0)) == ""
     assert access.access_text("open", ("/usr/share/zoneinfo/UTC", "rb", 0)) == ""
     assert access.access_text("open", (7, "r", 0)) == ""
+    assert access.access_text("open", (access.library_archive(), "rb", 0)) == ""
+    assert access.access_text("open", ("__editable__.some_package.finder.__path_hook__", "rb", 0)) == ""
+    assert access.access_text("open", ("/x/python311.zip", "rb", 0)) == "reads /x/python311.zip"
     assert access.access_text("open", ("/x/a\nb", "r", 0)) == "reads /x/a?b"
     assert access.access_text("open", ("/x/a", "a", 0)) == "writes /x/a"
     assert access.access_text("sqlite3.connect", ("/x/a.db",)) == "reads /x/a.db"
