@@ -6,6 +6,7 @@ about.
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from itertools import permutations
 from typing import NamedTuple
 
@@ -41,7 +42,7 @@ def is_derived(claim: NumberClaim, sentence: str, index: FactIndex, shown: ToolL
     "relation."""
     if claim.dimension == "time":
         return _is_span(claim, sentence, shown, seen)
-    if not RELATION.search(sentence):
+    if not _relates(sentence):
         return False
     named = [metric for metric in index.metrics if names_metric(sentence, metric)][:RELATED_MAX]
     for metric in named:
@@ -58,6 +59,12 @@ def is_derived(claim: NumberClaim, sentence: str, index: FactIndex, shown: ToolL
     shares = [one.value * one.factor for one in claims(sentence) if one.dimension == "frac"]
     whole = [base_value(fact) for fact in index.named("equity")]
     return claim.dimension == "usd" and any(_derives(claim, share * value) for share in shares for value in whole)
+
+
+@lru_cache(maxsize=64)
+def _relates(sentence: str) -> bool:
+    """Does the sentence relate two figures? Read once for all the numbers of a long one."""
+    return RELATION.search(sentence) is not None
 
 
 def _is_span(claim: NumberClaim, sentence: str, shown: ToolLines, seen: Minutes) -> bool:

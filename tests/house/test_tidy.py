@@ -48,9 +48,15 @@ def tree_of(path: Path) -> ast.Module:
 
 
 @cache
+def nodes(tree: ast.Module) -> list[ast.AST]:
+    """Every node of a tree, walked once for all tests; names of contexts and operators, half of all, are left out."""
+    return [node for node in ast.walk(tree) if node._fields]
+
+
+@cache
 def functions(path: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     """Every function of a file, nested ones too."""
-    return [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node for node in nodes(tree_of(path)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
 def faults(paths: Iterable[Path], find: Callable[[Path], Iterable[str]]) -> str:
@@ -67,7 +73,7 @@ def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 def names(tree: ast.Module) -> set[str]:
     """Every name a file defines: functions, classes, arguments, variables."""
     found = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             found.add(node.name)
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -109,14 +115,14 @@ def test_words_that_say_nothing_are_not_used() -> None:
 def hiding_names(tree: ast.Module) -> list[str]:
     """Functions and methods whose name is banned, each with what to write instead."""
     kinds = ast.FunctionDef | ast.AsyncFunctionDef
-    found = [node for node in ast.walk(tree) if isinstance(node, kinds) and node.name.lstrip("_") in FUNCTION_NAMES]
+    found = [node for node in nodes(tree) if isinstance(node, kinds) and node.name.lstrip("_") in FUNCTION_NAMES]
     return [f"line {node.lineno}: {node.name}() - name {FUNCTION_NAMES[node.name.lstrip('_')]}" for node in found]
 
 
 def messages(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """(line, text) of every string that is not a docstring; a value inside an f-string reads `{}`."""
     parts: set[int] = set()
-    for node in ast.walk(tree):
+    for node in nodes(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
             parts.add(id(node.body[0].value))  # type: ignore[attr-defined]  # a docstring is an expression statement
         elif isinstance(node, ast.JoinedStr):

@@ -31,7 +31,8 @@ def run() -> Any:
 
 def test_the_list_names_every_tool_with_effect_and_roles(run: Any) -> None:
     """All of them, as text and as JSON; with a role, its own."""
-    assert all(line.tool.name in run().stdout for line in ENTRIES)
+    printed = run().stdout
+    assert all(line.tool.name in printed for line in ENTRIES)
     items = json.loads(run("--json").stdout)["items"]
     assert [item["name"] for item in items] == [line.tool.name for line in ENTRIES]
     mine = json.loads(run("--role", "advisor", "--json").stdout)["items"]

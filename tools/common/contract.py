@@ -14,8 +14,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast, get_args, get_type_hints
 
@@ -250,7 +252,13 @@ class Tool:
 
     def schema(self) -> dict[str, Any]:
         """The arguments as strict-safe JSON schema: no free-form objects, every field required, optional = nullable."""
-        return strict(self.args.model_json_schema())
+        return deepcopy(_strict_schema(self.args))
+
+
+@cache
+def _strict_schema(args: type[Args]) -> dict[str, Any]:
+    """Made once: a model is shown a dozen of these in every round of a turn, and each takes pydantic over a millisecond."""
+    return strict(args.model_json_schema())
 
 
 def tool(name: str, effect: Effect, *asked: Asked) -> Callable[[Callable[[ToolContext, A], ToolResult]], Tool]:

@@ -6,6 +6,7 @@ import random
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ import pytest
 from app.home.home import open_home
 from app.processes import worker
 from app.processes.children import allowed, worker_command
-from app.processes.worker import Log
+from app.processes.worker import Log, Pause
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
@@ -45,10 +46,35 @@ def started(home: Path, *words: str, **more: str) -> subprocess.Popen[str]:
 
 
 def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
-    """Its exit code and what it said, but for the positions it takes up or leaves open (test_unattended.py)."""
+    """Its exit code and what it said, but for the positions (test_unattended.py)."""
     _, said = process.communicate(timeout=WAIT_S)
-    others = (line for line in said.splitlines(keepends=True) if not line.startswith(POSITIONS))
-    return process.returncode, "".join(others)
+    return process.returncode, without_positions(said)
+
+
+def without_positions(said: str) -> str:
+    """What a worker said, but for the positions it takes up or leaves open."""
+    return "".join(line for line in said.splitlines(keepends=True) if not line.startswith(POSITIONS))
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """What the process runs, in this one, whose environment and signals stay as they are: (exit code, what it said)."""
+
+    class Unsignalled(Pause):
+        def __init__(self) -> None:
+            self.stopping = False
+
+        def sleep(self, seconds: float) -> None:
+            time.sleep(seconds)
+
+    monkeypatch.setattr(worker, "clean", lambda words: None)
+    monkeypatch.setattr(worker, "again", lambda words: pytest.fail("it went on as if nothing were wrong"))
+    monkeypatch.setattr(worker, "Pause", Unsignalled)
+
+    def run(*words: str) -> tuple[int, str]:
+        return worker.main(list(words)), without_positions(capsys.readouterr().err)
+
+    return run
 
 
 def run_to_end(home: Path, **more: str) -> str:
@@ -168,7 +194,7 @@ def test_killed_at_random_moments_it_ends_with_the_hash_of_an_undisturbed_run(
 ) -> None:
     """kill -9 in start-up, in the replay, behind it: nothing is lost, nothing is done twice, whatever the hash seed."""
     moments, path = random.Random(seed), furnished_home / "journal" / "desk.jsonl"
-    for _ in range(3 if seed == 1 else 5):
+    for _ in range(2 if seed == 1 else 5):
         process = started(
             furnished_home, "--bars-per-second", "100", "--stop-at-end", PYTHONHASHSEED=str(moments.getrandbits(16))
         )
@@ -182,7 +208,9 @@ def test_killed_at_random_moments_it_ends_with_the_hash_of_an_undisturbed_run(
     assert to_json(fold(path, whole=True)) == to_json(fold(path))
 
 
-def test_its_first_start_writes_version_1_and_a_later_one_says_where_desk_toml_differs(home_at_end: Path) -> None:
+def test_its_first_start_writes_version_1_and_a_later_one_says_where_desk_toml_differs(
+    home_at_end: Path, here: Callable[..., tuple[int, str]]
+) -> None:
     """What was edited before the first start counts; an edit afterwards is one line at each start and changes nothing."""
     home = open_home(WALL_MS)
     assert [(v.version, v.reason) for v in versions(home.engine)] == [(1, "desk.toml at the first start")]
@@ -190,7 +218,7 @@ def test_its_first_start_writes_version_1_and_a_later_one_says_where_desk_toml_d
     assert now.config.sleeves[0].params["stop_atr"] == 2.5, "edited before the first start: it counts"
     edit(home_at_end, "stop_atr = 2.5", "stop_atr = 3.5")
     for _ in range(2):
-        code, output = ended(started(home_at_end, "--stop-at-end"))
+        code, output = here("--stop-at-end")
         assert code == 0
         assert output == (
             "nightdesk worker: desk.toml differs from version 1, which stays in force: "
@@ -310,13 +338,13 @@ def test_bars_that_come_later_are_walked_on(home_at_end: Path) -> None:
     assert ended(process) == (0, "")
 
 
-def test_a_journal_that_lost_its_end_is_not_gone_on_with(home_at_end: Path) -> None:
+def test_a_journal_that_lost_its_end_is_not_gone_on_with(home_at_end: Path, here: Callable[..., tuple[int, str]]) -> None:
     """Whole records dropped at the end pass the chain; the database has seen more, and the start says so."""
     path = home_at_end / "journal" / "desk.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     groups = [n for n, line in enumerate(lines) if b'"left":0' in line]
     path.write_bytes(b"".join(lines[: groups[-40] + 1]))
-    code, said = ended(started(home_at_end, "--stop-at-end"))
+    code, said = here("--stop-at-end")
     assert code == 1
     assert "the database recorded" in said
     assert len(said.strip().splitlines()) == 1
@@ -329,35 +357,33 @@ def test_a_journal_that_lost_its_end_is_not_gone_on_with(home_at_end: Path) -> N
         (SLEEVE.format("nope"), "nope"),
     ],
 )
-def test_a_faulty_home_is_one_clear_line(
-    own_home: Path, toml: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """No traceback reaches a person, and nothing is begun. What the process runs, in this one: its environment stays as it is."""
-    monkeypatch.setattr(worker, "clean", lambda words: None)
-    monkeypatch.setattr(worker, "again", lambda words: pytest.fail("it went on as if nothing were wrong"))
+def test_a_faulty_home_is_one_clear_line(own_home: Path, toml: str, words: str, here: Callable[..., tuple[int, str]]) -> None:
+    """No traceback reaches a person, and nothing is begun."""
     own_home.mkdir(parents=True)
     (own_home / "desk.toml").write_text(toml)
-    code, said = worker.main([]), capsys.readouterr().err
+    code, said = here()
     assert code == 1
     assert len(said.strip().splitlines()) == 1
     assert words in said
     assert not (own_home / "journal" / "desk.jsonl").exists()
 
 
-def test_a_strategy_that_reads_an_unknown_instrument_is_refused_at_the_start(own_home: Path) -> None:
+def test_a_strategy_that_reads_an_unknown_instrument_is_refused_at_the_start(
+    own_home: Path, here: Callable[..., tuple[int, str]]
+) -> None:
     """When the configuration is read, not at the first bar: one line, and nothing is begun."""
     furnished(own_home)
     (own_home / "strategies").mkdir()
     own_strategy(own_home / "strategies", 'direction = np.sign(f.of("DOGE-USDT").close)', 'INSTRUMENTS = ("DOGE-USDT",)')
     (own_home / "desk.toml").write_text(SLEEVE.format("own"))
-    code, said = ended(started(own_home))
+    code, said = here()
     assert code == 1
     assert "the strategy reads synthetic:DOGE-USDT:perp: no data for synthetic DOGE-USDT perp 15m" in said
     assert len(said.strip().splitlines()) == 1
     assert (own_home / "journal" / "desk.jsonl").read_text() == ""
 
 
-def test_missing_bars_are_one_clear_line(furnished_home: Path) -> None:
+def test_missing_bars_are_one_clear_line(furnished_home: Path, here: Callable[..., tuple[int, str]]) -> None:
     """The files are gone: what there is instead, and nothing is begun."""
     toml = furnished_home / "desk.toml"
     config = toml.read_text().replace("synthetic", "binance")
@@ -365,7 +391,7 @@ def test_missing_bars_are_one_clear_line(furnished_home: Path) -> None:
         if path.is_file():
             path.unlink()
     toml.write_text(config)
-    code, said = ended(started(furnished_home))
+    code, said = here()
     assert code == 1
     assert "no data for binance" in said
 
@@ -384,7 +410,9 @@ def test_its_log_is_one_json_object_a_line_and_turns_over(tmp_path: Path) -> Non
     assert path.with_suffix(".1.jsonl").stat().st_size > 5_000_000
 
 
-def test_a_fork_before_the_anchor_is_refused_in_one_line_and_the_anchor_stays(home_at_end: Path) -> None:
+def test_a_fork_before_the_anchor_is_refused_in_one_line_and_the_anchor_stays(
+    home_at_end: Path, here: Callable[..., tuple[int, str]]
+) -> None:
     """Another journal of the same desk, longer than the anchor: exit code 1, and the database keeps what it has seen."""
     home = open_home(WALL_MS)
     engine, seen = home.engine, anchor_claims(home.engine, "desk")[0]
@@ -392,7 +420,7 @@ def test_a_fork_before_the_anchor_is_refused_in_one_line_and_the_anchor_stays(ho
         connection.exec_driver_sql("DELETE FROM anchors")
         connection.commit()
     note_head(engine, "desk", Head(seen.seq - 50, f"d-{seen.seq - 50}", "f" * 64), WALL_MS)
-    code, said = ended(started(home_at_end, "--stop-at-end"))
+    code, said = here("--stop-at-end")
     assert code == 1
     assert len(said.strip().splitlines()) == 1
     assert f"another d-{seen.seq - 50}" in said

@@ -1,12 +1,22 @@
 """A made-up API that the page is pointed at, and Debian's browser."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import pytest
+from streamlit.components.v2 import manifest_scanner
 
 from tests.app.ui.browsers import CHROMIUM
 from tests.app.ui.fake_api import Fake, serving
+
+
+@pytest.fixture(scope="session", autouse=True)
+def scanned_once() -> Iterator[None]:
+    """What the installed packages bring for Streamlit is looked up once, as a server does: each page drawn here would read them all."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 @pytest.fixture(scope="module")

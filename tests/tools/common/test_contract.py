@@ -30,6 +30,14 @@ def test_every_schema_is_strict_safe(line: Any) -> None:
     assert line.tool.about
 
 
+def test_a_schema_is_its_callers_own() -> None:
+    """Model formats add to what they are given: the next caller finds the schema as it was."""
+    line = next(line for line in ENTRIES if line.tool.schema()["properties"])
+    before = line.tool.schema()
+    line.tool.schema()["properties"].clear()
+    assert line.tool.schema() == before
+
+
 def test_a_free_form_object_is_no_argument() -> None:
     """A model must not send keys that no code has named."""
 
