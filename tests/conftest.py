@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 import pytest
@@ -128,6 +128,15 @@ def copied_tables() -> None:
         from tests.fakes import databases
 
         databases.db._upgrade, databases.db.create_engine = databases.copied, databases.created
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_read_once() -> None:
+    """A client of httpx reads the certificates of all authorities for itself, 20 ms of CPU; the tests make hundreds, for http."""
+    if "httpx" in sys.modules:
+        from httpx._transports import default
+
+        default.create_ssl_context = cache(default.create_ssl_context)
 
 
 RECORDED = os.environ.get("NIGHTDESK_DATA")

@@ -11,10 +11,10 @@ it with the thread).
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -252,13 +252,14 @@ class Tool:
 
     def schema(self) -> dict[str, Any]:
         """The arguments as strict-safe JSON schema: no free-form objects, every field required, optional = nullable."""
-        return deepcopy(_strict_schema(self.args))
+        schema: dict[str, Any] = json.loads(_schema_text(self.args))
+        return schema
 
 
 @cache
-def _strict_schema(args: type[Args]) -> dict[str, Any]:
-    """Made once: a model is shown a dozen of these in every round of a turn, and each takes pydantic over a millisecond."""
-    return strict(args.model_json_schema())
+def _schema_text(args: type[Args]) -> str:
+    """Made once: a model is shown a dozen schemas in every round of a turn, and each takes pydantic over a millisecond."""
+    return json.dumps(strict(args.model_json_schema()))
 
 
 def tool(name: str, effect: Effect, *asked: Asked) -> Callable[[Callable[[ToolContext, A], ToolResult]], Tool]:
