@@ -27,7 +27,15 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory; pytest makes a folder of its own there
 MEMORY_BYTES_MIN = 4 << 30
-FIRST = ("tests/app/processes", "tests/laws", "tests/app/api", "tests/app/cli", "tests/app/jobs", "tests/engine/live")
+FIRST = (
+    "tests/app/processes",
+    "tests/laws",
+    "tests/app/api",
+    "tests/app/cli",
+    "tests/app/jobs",
+    "tests/engine/live",
+    "tests/house/test_tidy.py",
+)
 LONG_S = 1_800.0  # a long test that takes more is red: a run has an end
 
 

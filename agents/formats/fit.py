@@ -5,10 +5,9 @@ Called by agents/formats/model.py. A server that truncates by itself would drop 
 
 import json
 from collections.abc import Sequence
-from functools import cache
 
 from agents.model import CHARACTERS_A_TOKEN, Message, ModelDown
-from tools.common.contract import Args, Tool, strict
+from tools.common.contract import Tool, schema_text
 
 A_MESSAGE = 16  # tokens around each
 A_TOOL = 60  # characters around each: its name and the shape of the format
@@ -39,13 +38,7 @@ def fit_to_context(messages: Sequence[Message], tools: Sequence[Tool], room_toke
 
 def schema_tokens(tools: Sequence[Tool]) -> int:
     """Estimated tokens of what a request says about these tools: names, descriptions, schemas."""
-    return int(sum(_schema_characters(tool.args) + len(tool.about) + A_TOOL for tool in tools) / CHARACTERS_A_TOKEN)
-
-
-@cache
-def _schema_characters(args: type[Args]) -> int:
-    """How long a schema is as JSON: it never changes, and to write it takes longer than the rest of a step."""
-    return len(json.dumps(strict(args.model_json_schema())))
+    return int(sum(len(schema_text(tool.args)) + len(tool.about) + A_TOOL for tool in tools) / CHARACTERS_A_TOKEN)
 
 
 def _tokens(messages: Sequence[Message]) -> int:

@@ -252,13 +252,13 @@ class Tool:
 
     def schema(self) -> dict[str, Any]:
         """The arguments as strict-safe JSON schema: no free-form objects, every field required, optional = nullable."""
-        schema: dict[str, Any] = json.loads(_schema_text(self.args))
+        schema: dict[str, Any] = json.loads(schema_text(self.args))
         return schema
 
 
 @cache
-def _schema_text(args: type[Args]) -> str:
-    """Made once: a model is shown a dozen schemas in every round of a turn, and each takes pydantic over a millisecond."""
+def schema_text(args: type[Args]) -> str:
+    """The schema as JSON, made once: each takes pydantic over a millisecond, and every round of a turn shows a model a dozen."""
     return json.dumps(strict(args.model_json_schema()))
 
 

@@ -13,7 +13,7 @@ from tests.app.ui.fake_api import Fake, serving
 
 @pytest.fixture(scope="session", autouse=True)
 def scanned_once() -> Iterator[None]:
-    """What the installed packages bring for Streamlit is looked up once, as a server does: each page drawn here would read them all."""
+    """What the installed packages bring for Streamlit is read once, as in a server: here each drawn page would read them all."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
         yield
