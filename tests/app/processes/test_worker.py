@@ -1,12 +1,10 @@
 """The worker as a real process: killed at any moment it goes on to the same journal, it is alone, clean and quiet."""
 
-import json
 import os
 import random
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,9 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from app.home.home import open_home
-from app.processes import worker
 from app.processes.children import allowed, worker_command
-from app.processes.worker import Log, Pause
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
@@ -25,15 +21,11 @@ from engine.store.anchors import anchor_claims, note_head
 from engine.store.chain import Head
 from engine.store.journal import journal_hash, read, verify
 from engine.watch.heartbeat import heartbeat_of
-from tests.fakes.own_strategies import own_strategy
+from tests.app.processes.conftest import without_positions
 from tests.fakes.papers import WALL_MS, furnished, market, reconfigured
 from tests.fakes.waiting import WAIT_S, until
 
 DAYS = 24  # 8 that warm up, 8 of replay, 8 more: two hundred fills
-SLEEVE = '[[sleeves]]\nname = "x"\nstrategy = "{}"\nvenue = "synthetic"\nsymbol = "BTC-USDT"\n'
-
-
-POSITIONS = ("nightdesk worker: NOBODY LOOKS AFTER", "nightdesk worker: looks after")
 
 
 def started(home: Path, *words: str, **more: str) -> subprocess.Popen[str]:
@@ -49,32 +41,6 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     """Its exit code and what it said, but for the positions (test_unattended.py)."""
     _, said = process.communicate(timeout=WAIT_S)
     return process.returncode, without_positions(said)
-
-
-def without_positions(said: str) -> str:
-    """What a worker said, but for the positions it takes up or leaves open."""
-    return "".join(line for line in said.splitlines(keepends=True) if not line.startswith(POSITIONS))
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
-    """What the process runs, in this one, whose environment and signals stay as they are: (exit code, what it said)."""
-
-    class Unsignalled(Pause):
-        def __init__(self) -> None:
-            self.stopping = False
-
-        def sleep(self, seconds: float) -> None:
-            time.sleep(seconds)
-
-    monkeypatch.setattr(worker, "clean", lambda words: None)
-    monkeypatch.setattr(worker, "again", lambda words: pytest.fail("it went on as if nothing were wrong"))
-    monkeypatch.setattr(worker, "Pause", Unsignalled)
-
-    def run(*words: str) -> tuple[int, str]:
-        return worker.main(list(words)), without_positions(capsys.readouterr().err)
-
-    return run
 
 
 def run_to_end(home: Path, **more: str) -> str:
@@ -348,66 +314,6 @@ def test_a_journal_that_lost_its_end_is_not_gone_on_with(home_at_end: Path, here
     assert code == 1
     assert "the database recorded" in said
     assert len(said.strip().splitlines()) == 1
-
-
-@pytest.mark.parametrize(
-    ("toml", "words"),
-    [
-        (SLEEVE.format("trend") + "[worker]\nbars_per_second = -1\n", "bars_per_second"),
-        (SLEEVE.format("nope"), "nope"),
-    ],
-)
-def test_a_faulty_home_is_one_clear_line(own_home: Path, toml: str, words: str, here: Callable[..., tuple[int, str]]) -> None:
-    """No traceback reaches a person, and nothing is begun."""
-    own_home.mkdir(parents=True)
-    (own_home / "desk.toml").write_text(toml)
-    code, said = here()
-    assert code == 1
-    assert len(said.strip().splitlines()) == 1
-    assert words in said
-    assert not (own_home / "journal" / "desk.jsonl").exists()
-
-
-def test_a_strategy_that_reads_an_unknown_instrument_is_refused_at_the_start(
-    own_home: Path, here: Callable[..., tuple[int, str]]
-) -> None:
-    """When the configuration is read, not at the first bar: one line, and nothing is begun."""
-    furnished(own_home)
-    (own_home / "strategies").mkdir()
-    own_strategy(own_home / "strategies", 'direction = np.sign(f.of("DOGE-USDT").close)', 'INSTRUMENTS = ("DOGE-USDT",)')
-    (own_home / "desk.toml").write_text(SLEEVE.format("own"))
-    code, said = here()
-    assert code == 1
-    assert "the strategy reads synthetic:DOGE-USDT:perp: no data for synthetic DOGE-USDT perp 15m" in said
-    assert len(said.strip().splitlines()) == 1
-    assert (own_home / "journal" / "desk.jsonl").read_text() == ""
-
-
-def test_missing_bars_are_one_clear_line(furnished_home: Path, here: Callable[..., tuple[int, str]]) -> None:
-    """The files are gone: what there is instead, and nothing is begun."""
-    toml = furnished_home / "desk.toml"
-    config = toml.read_text().replace("synthetic", "binance")
-    for path in furnished_home.glob("*"):
-        if path.is_file():
-            path.unlink()
-    toml.write_text(config)
-    code, said = here()
-    assert code == 1
-    assert "no data for binance" in said
-
-
-def test_its_log_is_one_json_object_a_line_and_turns_over(tmp_path: Path) -> None:
-    """What happened with its fields, level and UTC time; the file before it is kept once it has grown large."""
-    path = tmp_path / "worker.jsonl"
-    Log(path).warning("new bars cannot be walked", why="no funding \u2013 yet")
-    line = json.loads(path.read_text(encoding="utf-8"))
-    assert line.pop("timestamp").endswith("Z")
-    assert line == {"event": "new bars cannot be walked", "level": "warning", "why": "no funding \u2013 yet"}
-    with path.open("a") as file:
-        file.write("x" * 5_000_001)
-    Log(path).note("started", bars=0)
-    assert json.loads(path.read_text())["event"] == "started"
-    assert path.with_suffix(".1.jsonl").stat().st_size > 5_000_000
 
 
 def test_a_fork_before_the_anchor_is_refused_in_one_line_and_the_anchor_stays(
