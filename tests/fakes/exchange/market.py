@@ -5,6 +5,7 @@ Nothing here knows a venue. The path is a series of prints that the test gives (
 """
 
 import random
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -124,13 +125,14 @@ class Market:
             self.move(self.coming)
             self.coming = next(self._path, None)
 
-    def candles(self, span_ms: int) -> list[Candle]:
-        """Candles of `span_ms`, oldest first; the last one may still be forming."""
+    def candles(self, span_ms: int, latest: int = 0) -> list[Candle]:
+        """Candles of `span_ms` (or the `latest` alone), oldest first; the last one may still be forming."""
         found: list[Candle] = []
-        for minute in self.minutes:
-            start = minute.open_ms // span_ms * span_ms
-            if found and found[-1].open_ms == start:
+        start = self.minutes[-1].open_ms // span_ms * span_ms - (latest - 1) * span_ms if latest and self.minutes else 0
+        for minute in self.minutes[bisect_left(self.minutes, start, key=lambda candle: candle.open_ms) :]:
+            open_ms = minute.open_ms // span_ms * span_ms
+            if found and found[-1].open_ms == open_ms:
                 found[-1] = joined(found[-1], minute)
             else:
-                found.append(minute._replace(open_ms=start))
+                found.append(minute._replace(open_ms=open_ms))
         return found

@@ -27,6 +27,7 @@ class Exchange:
         self.orders: dict[int, Order] = {}
         self.algos: dict[int, Algo] = {}
         self.listeners: list[Callable[[Event], None]] = []
+        self.on_schedule: Callable[[int], None] = lambda t_ms: None  # who drives it by a timer wants to know of earlier ones
         self.now = clock()
         self.dead_man_ms = 0  # when all orders are cancelled; 0: never
         self._coming: list[tuple[int, int, Callable[[], None]]] = []
@@ -44,6 +45,7 @@ class Exchange:
     def _at(self, t_ms: int, act: Callable[[], None]) -> None:
         self._count += 1
         heapq.heappush(self._coming, (t_ms, self._count, act))
+        self.on_schedule(t_ms)
 
     @property
     def next_ms(self) -> int:

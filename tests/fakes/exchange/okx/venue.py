@@ -1,0 +1,94 @@
+"""One account at OKX over the exchange: its instruments, its settings, and the exchange's ledger in OKX's rows."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from tests.fakes.exchange import ledger as log
+from tests.fakes.exchange.faults import SKEW_MS, Faults
+from tests.fakes.exchange.ledger import Event
+from tests.fakes.exchange.market import Market
+from tests.fakes.exchange.matching import Exchange
+from tests.fakes.exchange.okx.rows import PUSH_ONLY, Row, algo_row, bill_row, fill_row, order_row
+from tests.fakes.exchange.okx.words import Fault, Instrument, instrument_of
+from tests.fakes.exchange.orders import Algo, Order
+
+CT_VALS = {"BTC": "0.01", "ETH": "0.1"}
+
+
+class OkxVenue:
+    """One account at OKX, in net mode with isolated margin."""
+
+    def __init__(self, exchange: Exchange, faults: Faults | None = None, simulated: bool = False) -> None:
+        self.exchange, self.simulated = exchange, simulated
+        self.faults = faults or Faults(exchange.clock)
+        markets = exchange.markets
+        self.instruments = {
+            inst.inst_id: inst for inst in (instrument_of(m.contract, CT_VALS[name]) for name, m in markets.items())
+        }
+        self.of = {inst.name: inst for inst in self.instruments.values()}
+        self.noted: Counter[str] = Counter()  # "POST trade/amend-order: clientOrderId" -> how often
+        self.calls: list[tuple[str, str, Any]] = []  # (method, path, fields) as they came
+        self.position_mode = "net_mode"
+        self.permissions, self.ips = "read_only,trade", ""
+        self.old: dict[str, list[Any]] = {}  # answers as they were, for the stale faults
+        self._fills: list[Event] = []
+        self._bills: list[Event] = []
+        self._last: dict[int, Event] = {}  # order -> its last execution
+        self._read = 0
+        self.swallow = False  # the request under way gets no answer
+        exchange.listeners.append(self._listen)
+
+    def _listen(self, event: Event) -> None:
+        if event.kind == log.PRINT:
+            self.faults.act(self.exchange)
+
+    @property
+    def now(self) -> int:
+        """The venue's clock, UTC ms."""
+        return self.exchange.clock() + (SKEW_MS if self.faults.open_windows("clock_skew") else 0)
+
+    # ---- the exchange in OKX's words ------------------------------------------------------------------------------------
+
+    def inst(self, fields: Mapping[str, Any], name: str = "instId") -> Instrument:
+        """The instrument of a request. Raises Fault 51001."""
+        if (found := self.instruments.get(fields.get(name, ""))) is None:
+            raise Fault("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist.")
+        return found
+
+    def market(self, inst: Instrument) -> Market:
+        """Its market."""
+        return self.exchange.markets[inst.name]
+
+    def leverage(self, symbol: str) -> int:
+        """Of new orders and the position."""
+        return self.exchange.account.position(symbol).leverage
+
+    def order(self, order: Order) -> Row:
+        """The row of an order as REST has it: with its last execution, without what only the stream says."""
+        self._read_ledger()
+        row = order_row(self.of[order.symbol], order, self.leverage(order.symbol), self._last.get(order.id))
+        return {name: value for name, value in row.items() if name not in PUSH_ONLY}
+
+    def algo(self, algo: Algo) -> Row:
+        """The row of an algo."""
+        return algo_row(self.of[algo.symbol], algo, self.leverage(algo.symbol), self.exchange.orders.get(algo.child))
+
+    def fills(self) -> list[Row]:
+        """Rows of executions, oldest first."""
+        self._read_ledger()
+        return [fill_row(self.of[event.bill.symbol], event) for event in self._fills if event.bill]
+
+    def bills(self) -> list[Row]:
+        """Rows of bills, oldest first."""
+        self._read_ledger()
+        return [bill_row(self.of[event.bill.symbol], event.bill, event) for event in self._bills if event.bill]
+
+    def _read_ledger(self) -> None:
+        """Take what is new in the ledger."""
+        self.exchange.catch_up()
+        new = self.exchange.ledger[self._read :]
+        self._read += len(new)
+        self._fills += [event for event in new if event.kind == log.FILL]
+        self._last |= {event.order.id: event for event in new if event.kind == log.FILL and event.order}
+        self._bills += [event for event in new if event.bill]
