@@ -166,7 +166,7 @@ def test_candles_marks_tickers_and_funding_come_by_stream() -> None:
         business = next(line for line in played.venue.lines if line.kind == "business")
         sent: list[str] = []
         send, business._send = business._send, lambda text: (sent.append(text), send(text))  # type: ignore[func-returns-value]
-        await played.wait(60 * MINUTE)
+        await played.wait(60 * MINUTE + 1_000)
         return candles, ticker, sent, await ex.fetch_ohlcv(SYMBOL, "15m")
 
     async def ticker_of(ex: Any) -> list[Any]:

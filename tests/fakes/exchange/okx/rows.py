@@ -39,7 +39,7 @@ def instrument_row(inst: Instrument, market: Market) -> Row:
         "instId": inst.inst_id,
         "instFamily": inst.family,
         "uly": inst.family,
-        "instIdCode": 10459,
+        "instIdCode": inst.code,
         "maxIcebergSz": "100000000",
     }
     rest = {"lever": str(contract.leverage_max), "listTime": "1573557408000", "ruleType": "normal", "state": "live"}

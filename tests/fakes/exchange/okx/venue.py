@@ -13,7 +13,7 @@ from tests.fakes.exchange.okx.rows import PUSH_ONLY, Row, algo_row, bill_row, fi
 from tests.fakes.exchange.okx.words import Fault, Instrument, instrument_of
 from tests.fakes.exchange.orders import Algo, Order
 
-CT_VALS = {"BTC": "0.01", "ETH": "0.1"}
+LISTED = {"BTC": ("0.01", 10459), "ETH": ("0.1", 10461)}  # base units a contract, instIdCode
 
 
 class OkxVenue:
@@ -24,7 +24,7 @@ class OkxVenue:
         self.faults = faults or Faults(exchange.clock)
         markets = exchange.markets
         self.instruments = {
-            inst.inst_id: inst for inst in (instrument_of(m.contract, CT_VALS[name]) for name, m in markets.items())
+            inst.inst_id: inst for inst in (instrument_of(m.contract, *LISTED[name]) for name, m in markets.items())
         }
         self.of = {inst.name: inst for inst in self.instruments.values()}
         self.noted: Counter[str] = Counter()  # "POST trade/amend-order: clientOrderId" -> how often
@@ -52,7 +52,8 @@ class OkxVenue:
 
     def inst(self, fields: Mapping[str, Any], name: str = "instId") -> Instrument:
         """The instrument of a request. Raises Fault 51001."""
-        if (found := self.instruments.get(fields.get(name, ""))) is None:
+        coded = next((inst for inst in self.of.values() if inst.code == fields.get("instIdCode")), None)
+        if (found := self.instruments.get(fields.get(name, "")) or coded) is None:
             raise Fault("51001", "Instrument ID, Instrument ID code, or Spread ID doesn't exist.")
         return found
 

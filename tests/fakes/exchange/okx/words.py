@@ -45,6 +45,7 @@ class Instrument(NamedTuple):
     lot: Decimal  # contracts a lot
     ct_val: Decimal  # base units a contract
     tick: Decimal
+    code: int  # instIdCode: ccxt orders by socket with it, where the instrument's row has one
 
     @property
     def family(self) -> str:
@@ -84,10 +85,10 @@ class Refusal(Exception):
         self.code, self.rows = code, rows
 
 
-def instrument_of(contract: Contract, ct_val: str) -> Instrument:
+def instrument_of(contract: Contract, ct_val: str, code: int) -> Instrument:
     """BTC as BTC-USDT-SWAP, with so many base units a contract."""
     lot = contract.lot / Decimal(ct_val)
-    return Instrument(contract.name, f"{contract.name}-USDT-SWAP", lot, Decimal(ct_val), contract.tick)
+    return Instrument(contract.name, f"{contract.name}-USDT-SWAP", lot, Decimal(ct_val), contract.tick, code)
 
 
 def multiple(text: Any, step: Decimal, fault: Fault, name: str) -> int:
