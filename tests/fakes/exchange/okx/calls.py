@@ -1,7 +1,7 @@
 """Every call of ccxt that the desk makes or was tempted to make, and what each sends to OKX.
 
-`python -m tests.fakes.exchange.okx.calls` writes tests/venues/captured/okx.json anew; read its diff before it is committed: a line
-that changed is a request that the adapter did not send before.
+`python -m tests.fakes.exchange.okx.calls` writes tests/venues/captured/okx.json anew; read its diff before it is committed: a
+line that changed is a request that the adapter did not send before.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """Fields that the local OKX sends and no recorded payload of that endpoint holds, with where each comes from.
 
-`ccxt`: its code or the samples in its comments name it. `memory`: nothing at hand does. A desk that builds on a field of this
-table builds on what has not been seen; the first calls on a real account settle it.
+`ccxt`: its code or the samples in its comments name it, for whatever endpoint. `memory`: nothing at hand does. A desk that builds
+on a field of this table builds on what has not been seen; the first calls on a real account settle it.
 """
 
 CCXT, MEMORY = "ccxt", "memory"
