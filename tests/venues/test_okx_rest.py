@@ -1,4 +1,4 @@
-"""The local OKX's REST by itself: a text in, a text out. Who may ask, what is refused and with which code, how lists are paged."""
+"""The local OKX's REST by itself: a text in, a text out. Who may ask, what is refused with which code, how lists page."""
 
 import json
 from datetime import UTC, datetime
@@ -207,6 +207,7 @@ def test_fills_are_paged_newest_first_and_by_bill() -> None:
     """130 fills: 100 and 30; `before` is newer than a bill, `after` older; what is not a number is refused."""
     asked = Asked()
     for number in range(130):
+        asked.clock.step(100)
         asked.place(ENTRY | {"clOrdId": f"nd{number}", "sz": "0.01"})
 
     def bills(**fields: str) -> list[int]:
@@ -252,6 +253,17 @@ def test_what_is_not_json_or_not_an_object_is_refused() -> None:
         signed = signature(good.headers["OK-ACCESS-TIMESTAMP"] + good.method + good.target + body)
         answer = asked.venue.answer(Request(good.method, good.target, {**good.headers, "OK-ACCESS-SIGN": signed}, body))
         assert (answer.status, json.loads(answer.text)["code"]) == (400, "50002")
+
+
+def test_more_than_sixty_requests_in_two_seconds_are_too_many() -> None:
+    """50011 with status 429 for the path that was asked too often, not for another; two seconds later it answers again."""
+    asked = Asked()
+    fields = {"instId": INST, "clOrdId": "ndE1"}
+    codes = [asked("GET", "trade/order", fields)["code"] for _ in range(61)]
+    assert codes == ["51603"] * 60 + ["50011"]
+    assert asked("GET", "trade/orders-pending")["code"] == "0"
+    asked.clock.step(2_000)
+    assert asked("GET", "trade/order", fields)["code"] == "51603"
 
 
 def test_the_position_mode_cannot_change_with_a_position() -> None:

@@ -42,6 +42,9 @@ KINDS = {
     "ws_delay": "pushes come 5 s late",
     "ws_duplicate": "a push comes twice",
     "ws_reorder": "a push comes after the next one",
+    "book_gap": "a change of the book is missing",
+    "inverted_book": "the best bid is above the best ask",
+    "wrong_candle": "a candle closes in the stream with a price that REST does not have",
     "bad_login": "a login is refused as expired",
     # the account and the market
     "venue_cancels": "the venue ends an order of its own will",

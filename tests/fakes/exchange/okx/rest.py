@@ -16,6 +16,7 @@ from tests.fakes.exchange.wire import NO_ANSWER, Answer, Request, json_answer
 
 KEY, SECRET, PASSPHRASE = "key", "secret", "pass"
 WINDOW_MS = 30_000
+RATE = (60, 2_000)  # requests to one trading path in so many ms; OKX has its own number for each, most of them this one
 HTML = "<html><body><h1>Please wait</h1></body></html>"
 PREFIX = "/api/v5/"
 
@@ -45,6 +46,8 @@ def envelope(venue: OkxVenue, request: Request, path: str) -> dict[str, Any]:
         raise Fault("50404", f"no such path: {request.method} {request.path}", 404)
     if route.private:
         check_signature(venue, request)
+    if path.startswith("trade/") and not venue.within(path, *RATE):
+        raise Fault("50011", "Too Many Requests", 429)
     fields = request.fields
     note_unknown(venue, request.method, path, route, fields)
     venue.calls.append((request.method, path, fields))

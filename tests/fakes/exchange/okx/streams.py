@@ -20,7 +20,7 @@ from tests.fakes.exchange.okx.words import Fault, Refusal, money
 PRIVATE, BUSINESS, PUBLIC = "private", "business", "public"
 CHANNELS = {"orders": PRIVATE, "positions": PRIVATE, "account": PRIVATE, "orders-algo": BUSINESS}
 CHANNELS |= {f"candle{bar}": BUSINESS for bar in reading.SPANS}
-CHANNELS |= dict.fromkeys(("tickers", "mark-price", "funding-rate"), PUBLIC)
+CHANNELS |= dict.fromkeys(("tickers", "mark-price", "funding-rate", "books"), PUBLIC)
 SIGNED = ("orders", "positions", "account", "orders-algo")
 ORDER_EVENTS = (log.ACCEPTED, log.FILL, log.ENDED, log.AMENDED)
 ALGO_EVENTS = (log.ALGO_ACCEPTED, log.ALGO_TRIGGERED, log.ALGO_ENDED, log.ALGO_AMENDED)
@@ -47,6 +47,8 @@ class OkxLine:
         self.args: list[Arg] = []
         self.received: list[Any] = []
         self._kept: str | None = None
+        self._seq = 0  # of the last push of a book
+        self._levels: dict[str, dict[str, str]] = {}  # asks and bids -> price -> size, as pushed
         self._candle: dict[tuple[str, str], int] = {}  # (channel, symbol) -> the open_ms that was pushed last
         venue.exchange.listeners.append(self._listen)
 
@@ -130,6 +132,8 @@ class OkxLine:
             self._push(arg, [row for row in reading.positions(self.venue, {}) if arg.get("instId") in (None, row["instId"])])
         elif arg["channel"] == "account":
             self._push(arg, reading.balance(self.venue, {}))
+        elif arg["channel"] == "books":
+            self._push(arg, self._book(arg, before=-1), action="snapshot")
         elif CHANNELS[arg["channel"]] == PUBLIC:
             self._push(arg, self._public(arg))
 
@@ -157,7 +161,7 @@ class OkxLine:
             return
         for arg in list(self.args):
             if rows := self._rows(arg, event):
-                self._push(arg, rows)
+                self._push(arg, rows, **({"action": "update"} if arg["channel"] == "books" else {}))
 
     def _rows(self, arg: Arg, event: Event) -> list[Any]:
         """What an event says on a channel."""
@@ -198,10 +202,32 @@ class OkxLine:
         self._candle[channel, symbol] = listed[-1].open_ms
         rows = [candle_row(inst, listed[-1], False)]
         if before is not None and before < listed[-1].open_ms and len(listed) > 1:
-            self._push({"channel": channel, "instId": inst.inst_id}, [candle_row(inst, listed[-2], True)])
+            closed = candle_row(inst, listed[-2], True)
+            if self.venue.faults.hit("wrong_candle"):
+                closed[4] = inst.price(listed[-2].close + 7)
+            self._push({"channel": channel, "instId": inst.inst_id}, [closed])
         return rows
 
+    def _book(self, arg: Arg, before: int) -> list[Row]:
+        """The book, or what has changed in it since the push numbered `before`: levels that are gone have size 0."""
+        inst = self.venue.instruments[arg["instId"]]
+        (row,) = reading.books(self.venue, {"instId": inst.inst_id})
+        if self.venue.faults.hit("inverted_book"):
+            row["asks"], row["bids"] = row["bids"], row["asks"]
+        shown = {side: {price: size for price, size, *_ in row[side]} for side in ("asks", "bids")}
+        gone = {
+            side: [[price, "0", "0", "0"] for price in self._levels.get(side, {}) if price not in shown[side]] for side in shown
+        }
+        self._levels = shown
+        if before >= 0 and self.venue.faults.hit("book_gap"):
+            before = self._seq = self._seq + 1
+        self._seq += 1
+        sides = {side: gone[side] + row[side] for side in shown}
+        return [row | sides | {"checksum": 0, "prevSeqId": before, "seqId": self._seq}]
+
     def _public(self, arg: Arg) -> list[Row]:
+        if arg["channel"] == "books":
+            return self._book(arg, self._seq)
         named = {"instId": arg.get("instId", "")}
         if arg["channel"] == "tickers":
             return reading.tickers(self.venue, named)
@@ -209,10 +235,11 @@ class OkxLine:
             reading.mark_price(self.venue, named) if arg["channel"] == "mark-price" else reading.funding_rate(self.venue, named)
         )
 
-    def _push(self, arg: Arg, rows: list[Any]) -> None:
+    def _push(self, arg: Arg, rows: list[Any], **more: str) -> None:
         """Send it, or lose it, late, twice, or after the next one."""
         hit = self.venue.faults.hit
-        text = json.dumps({"arg": {**arg, "uid": "1"} if arg["channel"] in SIGNED else arg, "data": rows}, separators=(",", ":"))
+        body = {"arg": {**arg, "uid": "1"} if arg["channel"] in SIGNED else arg, **more, "data": rows}
+        text = json.dumps(body, separators=(",", ":"))
         if hit("ws_mute"):
             return
         if hit("ws_delay"):

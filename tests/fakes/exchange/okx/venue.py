@@ -1,6 +1,6 @@
 """One account at OKX over the exchange: its instruments, its settings, and the exchange's ledger in OKX's rows."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +32,7 @@ class OkxVenue:
         self.position_mode = "net_mode"
         self.permissions, self.ips = "read_only,trade", ""
         self.old: dict[str, list[Any]] = {}  # answers as they were, for the stale faults
+        self._asked: dict[str, deque[int]] = {}  # path -> when it was asked lately
         self._fills: list[Event] = []
         self._bills: list[Event] = []
         self._last: dict[int, Event] = {}  # order -> its last execution
@@ -47,6 +48,16 @@ class OkxVenue:
     def now(self) -> int:
         """The venue's clock, UTC ms."""
         return self.exchange.clock() + (SKEW_MS if self.faults.open_windows("clock_skew") else 0)
+
+    def within(self, path: str, most: int, span_ms: int) -> bool:
+        """Whether one more request to a path is not too many; it counts if so."""
+        times = self._asked.setdefault(path, deque())
+        while times and times[0] <= self.exchange.clock() - span_ms:
+            times.popleft()
+        if len(times) >= most:
+            return False
+        times.append(self.exchange.clock())
+        return True
 
     # ---- the exchange in OKX's words ------------------------------------------------------------------------------------
 
