@@ -122,6 +122,15 @@ def test_whatever_is_asked_lots_and_cash_are_conserved(seed: int) -> None:
     check_reduce_only(exchange)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(200))
+def test_longer_days_are_conserved(seed: int) -> None:
+    """A thousand requests each."""
+    exchange = played(seed, 1_000)
+    check_conserved(exchange)
+    check_reduce_only(exchange)
+
+
 def test_the_check_of_conservation_can_fail() -> None:
     """A lot too many, a pico too few, a reduce-only order that turned: each is seen."""
     exchange = played(7, 300)
@@ -169,6 +178,19 @@ def test_a_resting_limit_fills_in_parts_out_of_the_volume_that_passes() -> None:
     exchange.catch_up()
     assert order.state == o.FILLED
     assert fills(exchange) == [(30, 599_900, True), (70, 599_900, True)]
+    assert order.fee == 100 * 599_900 * BTC.pico * BTC.maker_ppm // 10**6
+
+
+def test_resting_orders_share_the_volume_of_a_print_the_better_price_first() -> None:
+    """50 lots for three buyers of 30: the highest price first, then the older one, and the last one waits."""
+    clock, exchange = resting([(60_000, 599_900, 50)])
+    low, high, younger = (
+        exchange.place(Order(name, "BTC", 1, 30, o.LIMIT, price))
+        for name, price in (("l", 599_900), ("h", 599_950), ("y", 599_900))
+    )
+    clock.step(60_000)
+    exchange.catch_up()
+    assert [order.filled for order in (high, low, younger)] == [30, 20, 0]
 
 
 def test_each_kind_of_order_that_may_not_rest_or_take() -> None:

@@ -33,18 +33,18 @@ def page(rows: list[Row], fields: Fields, key: str, time_key: str, most: int = R
             raise Fault("51000", f"Parameter {name} error")
         return int(text) if text not in (None, "") else None
 
-    before, after, begin, end = (whole_number(name) for name in ("before", "after", "begin", "end"))
-    limit = whole_number("limit")
-    found = [
-        row
-        for row in rows
-        if (before is None or int(row[key]) > before)
-        and (after is None or int(row[key]) < after)
-        and (begin is None or int(row[time_key]) >= begin)
-        and (end is None or int(row[time_key]) <= end)
-        and all(fields.get(name) in (None, "", row.get(name)) for name in ("instId", "ordId", "ccy", "type", "subType"))
-    ]
-    return found[::-1][: min(limit or most, most)]
+    before, after, begin, end, limit = (whole_number(name) for name in ("before", "after", "begin", "end", "limit"))
+    names = ("instId", "ordId", "ccy", "type", "subType")
+    wanted = {name: fields[name] for name in names if fields.get(name) not in (None, "")}
+    found: list[Row] = []
+    for row in reversed(rows):
+        at, t_ms = int(row[key]), int(row[time_key])
+        if len(found) == min(limit or most, most) or (before is not None and at <= before):
+            break
+        in_time = (begin is None or t_ms >= begin) and (end is None or t_ms <= end)
+        if in_time and (after is None or at < after) and all(row.get(name) == value for name, value in wanted.items()):
+            found.append(row)
+    return found
 
 
 def swaps_only(fields: Fields, required: bool = False) -> bool:

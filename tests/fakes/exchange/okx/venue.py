@@ -33,8 +33,8 @@ class OkxVenue:
         self.permissions, self.ips = "read_only,trade", ""
         self.old: dict[str, list[Any]] = {}  # answers as they were, for the stale faults
         self._asked: dict[str, deque[int]] = {}  # path -> when it was asked lately
-        self._fills: list[Event] = []
-        self._bills: list[Event] = []
+        self._fills: list[Row] = []
+        self._bills: list[Row] = []
         self._last: dict[int, Event] = {}  # order -> its last execution
         self._read = 0
         self.swallow = False  # the request under way gets no answer
@@ -89,18 +89,21 @@ class OkxVenue:
     def fills(self) -> list[Row]:
         """Rows of executions, oldest first."""
         self._read_ledger()
-        return [fill_row(self.of[event.bill.symbol], event) for event in self._fills if event.bill]
+        return self._fills
 
     def bills(self) -> list[Row]:
         """Rows of bills, oldest first."""
         self._read_ledger()
-        return [bill_row(self.of[event.bill.symbol], event.bill, event) for event in self._bills if event.bill]
+        return self._bills
 
     def _read_ledger(self) -> None:
-        """Take what is new in the ledger."""
+        """Take what is new in the ledger; its rows never change."""
         self.exchange.catch_up()
-        new = self.exchange.ledger[self._read :]
-        self._read += len(new)
-        self._fills += [event for event in new if event.kind == log.FILL]
-        self._last |= {event.order.id: event for event in new if event.kind == log.FILL and event.order}
-        self._bills += [event for event in new if event.bill]
+        for event in self.exchange.ledger[self._read :]:
+            if event.bill:
+                inst = self.of[event.bill.symbol]
+                self._bills.append(bill_row(inst, event.bill, event))
+                if event.kind == log.FILL and event.order:
+                    self._fills.append(fill_row(inst, event))
+                    self._last[event.order.id] = event
+        self._read = len(self.exchange.ledger)
