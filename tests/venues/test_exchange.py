@@ -242,6 +242,23 @@ def test_a_stop_places_a_child_that_names_it() -> None:
     assert kinds == [log.ALGO_TRIGGERED, log.ACCEPTED, log.FILL]
 
 
+@pytest.mark.parametrize(("side", "stop", "target"), [(-1, 595_000, 605_000), (1, 605_000, 595_000)])
+@pytest.mark.parametrize("hit", ["stop", "target"])
+def test_a_level_is_hit_when_the_price_is_at_it(side: int, stop: int, target: int, hit: str) -> None:
+    """A tick before it nothing happens; at it the order triggers; on both sides, for stop and target."""
+    level = stop if hit == "stop" else target
+    before = level + (1 if level < 600_000 else -1)
+    clock, exchange = resting([(60_000, before, 10), (120_000, level, 10)])
+    exchange.place(Order("e", "BTC", -side, 50))
+    algo = exchange.place_algo(Algo("a", "BTC", side, 50, stop, target))
+    clock.step(60_000)
+    exchange.catch_up()
+    assert algo.state == o.WORKING
+    clock.step(60_000)
+    exchange.catch_up()
+    assert (algo.state, algo.hit) == (o.TRIGGERED, hit)
+
+
 def test_of_stop_and_target_one_ends_the_other() -> None:
     """The target comes first; the later fall to the stop does nothing more."""
     clock, exchange = resting([(60_000, 610_000, 10), (120_000, 590_000, 10)])

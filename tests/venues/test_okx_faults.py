@@ -65,6 +65,28 @@ def test_a_cut_line_ends_and_a_new_one_is_refused_over_sockets() -> None:
     assert over_sockets(script)[1].faults.count["ws_cut"] == 2
 
 
+def test_a_script_that_fails_just_after_it_has_scheduled_something_ends() -> None:
+    """The driver is cancelled in the turn in which it was woken: the run ends with the script's error, and does not go on."""
+
+    async def script(played: Played) -> None:
+        played.venue.exchange.dead_man(30_000)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        under_virtual_clock(script)
+
+
+def test_a_script_that_fails_just_after_it_has_scheduled_something_ends() -> None:
+    """The driver is cancelled in the turn in which it was woken: the run ends with the script's error, and does not go on."""
+
+    async def script(played: Played) -> None:
+        played.venue.exchange.dead_man(30_000)
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        under_virtual_clock(script)
+
+
 def test_a_plan_is_its_seed() -> None:
     """The same seed draws the same windows; another one does not; a printed plan is the plan."""
     plan = drawn(7, START_MS, 86_400_000, 20)

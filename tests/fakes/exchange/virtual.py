@@ -74,16 +74,20 @@ def ccxt_clock(clock: Callable[[], int], seed: int = 0) -> Iterator[None]:
 
 
 async def drive(exchange: Exchange) -> None:
-    """Let the exchange's own events happen when they are due, for ever."""
-    earlier = asyncio.Event()
-    exchange.on_schedule = lambda _: earlier.set()
+    """Let the exchange's own events happen when they are due, for ever.
+
+    Not by asyncio.wait_for: in CPython 3.11 it swallows a cancellation that comes in the same turn as what it waits for.
+    """
+    loop, wake = asyncio.get_running_loop(), asyncio.Event()
+    exchange.on_schedule = lambda _: wake.set()  # something may be due earlier now
     while True:
-        earlier.clear()
-        wait_s = max(0.0, (exchange.next_ms - exchange.clock()) / 1000)
+        timer = loop.call_later(max(0.0, (exchange.next_ms - exchange.clock()) / 1000), wake.set)
         try:
-            await asyncio.wait_for(earlier.wait(), wait_s)
-        except TimeoutError:
-            exchange.catch_up()
+            await wake.wait()
+        finally:
+            timer.cancel()
+        wake.clear()
+        exchange.catch_up()
 
 
 def run_virtual(main: Callable[[VirtualLoop], Coroutine[Any, Any, Any]], start_ms: int, seed: int = 0) -> Any:
