@@ -79,6 +79,7 @@ def test_the_life_of_a_position_by_rest(virtual: tuple[dict[str, Any], Any]) -> 
     """Every answer that the desk builds on, read by ccxt."""
     said, venue = virtual
     assert (said["entry"]["status"], said["entry"]["filled"], said["entry"]["average"]) == ("closed", 3.0, 60_000.2)
+    assert said["entry"]["fee"]["cost"] == venue.exchange.by_client("ndE1").fee / PICO > 0
     assert said["open"] == ["ndT1"]
     assert said["hidden"] == []  # trigger=True asks for ordType=trigger alone
     assert said["stops"] == [("ndS1", "58000", "3")]
