@@ -5,7 +5,7 @@ walks it as it stands (`walk`), because loading LangGraph takes longer than such
 checkpointer: a thread lives in our tables, and nothing waits in the graph for a person.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
@@ -46,15 +46,17 @@ def stream(work: Work, state: Mapping[str, Any], steps_max: int) -> Iterator[tup
 
 
 def walk(work: Work, state: Mapping[str, Any], steps_max: int) -> Iterator[tuple[str, Any]]:
-    """The shape, step by step; a step runs beside its reader, so that its events are read while it works."""
+    """The shape, step by step. Tools run beside the reader, who sees their events while they work; the other steps of the
+    offline model take less time than a thread to start."""
     now, at = dict(state), FIRST
-    with ThreadPoolExecutor(1, "step") as pool:
+    with ThreadPoolExecutor(1, "step") as pool:  # starts no thread before it has something to do
         for _ in range(steps_max):
-            events: SimpleQueue[Any] = SimpleQueue()
-            step = pool.submit(copy_context().run, _step, NODES[at], work, now, events)
-            while (event := events.get()) is not None:
-                yield "custom", event
-            found = step.result()
+            if at == "act":
+                found = yield from _beside(pool, NODES[at], work, now)
+            else:
+                events: list[Any] = []
+                found = copy_context().run(_step, NODES[at], work, now, events.append)
+                yield from (("custom", event) for event in events)
             now |= {key: [*now[key], *value] if key in GROWING else value for key, value in found.items()}
             yield "values", dict(now)
             if at == LAST:
@@ -64,13 +66,20 @@ def walk(work: Work, state: Mapping[str, Any], steps_max: int) -> Iterator[tuple
     raise StepsUsedUp
 
 
-def _step(node: Node, work: Work, state: Any, events: "SimpleQueue[Any]") -> dict[str, Any]:
-    """One step, its events put into the queue, None at its end."""
-    nodes.WRITER.set(events.put)
-    try:
-        return node(work, state)
-    finally:
-        events.put(None)
+def _beside(pool: ThreadPoolExecutor, node: Node, work: Work, state: Any) -> Generator[tuple[str, Any], None, dict[str, Any]]:
+    """One step in a thread, its events as they happen; what it found."""
+    events: SimpleQueue[Any] = SimpleQueue()
+    step = pool.submit(copy_context().run, _step, node, work, state, events.put)
+    step.add_done_callback(lambda _ended: events.put(None))
+    while (event := events.get()) is not None:
+        yield "custom", event
+    return step.result()
+
+
+def _step(node: Node, work: Work, state: Any, report: Callable[[Any], None]) -> dict[str, Any]:
+    """One step that reports its events to `report`."""
+    nodes.WRITER.set(report)
+    return node(work, state)
 
 
 def _langgraph(work: Work, state: Mapping[str, Any], steps_max: int) -> Iterator[tuple[str, Any]]:

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Mapping
 from functools import cache, lru_cache
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,11 @@ class Wiring(ToolWiring):
         names = [name for name in self._home.catalog.names if name[2] == "perp" and not name[4] and name[3] in TIMEFRAMES]
         symbols = dict.fromkeys([*(s.symbol for s in sleeves), *sorted({symbol for _, symbol, *_ in names})])
         venues = dict.fromkeys([*(s.venue for s in sleeves), *sorted({venue for venue, *_ in names})])
-        return Words(self._strategies(), sleeves, tuple(symbols), tuple(venues), desk_ms)
+        made = Words(self._strategies(), sleeves, tuple(symbols), tuple(venues), desk_ms)
+        if _VALUES(kept := _WORDS.get(self.home, made)) == _VALUES(made):
+            made = kept
+        _WORDS[self.home] = made
+        return made
 
     def _strategies(self) -> dict[str, tuple[Param, ...]]:
         """Shipped strategies with their parameters; a person's own by name only, because their files are never executed here."""
@@ -86,6 +91,10 @@ class Wiring(ToolWiring):
             latch = halt.set(self.home, reason, by, self.now_ms(), self.engine)
         self.record("halt", {"reason": reason, "actor": by})
         return halt_answer(self.home, latch)
+
+
+_VALUES = attrgetter("strategies", "sleeves", "symbols", "venues", "desk_ms")
+_WORDS: dict[Path, Words] = {}  # of a home, as its last question had it: the same object while nothing in it has changed
 
 
 @cache

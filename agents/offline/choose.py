@@ -70,7 +70,7 @@ class Token(NamedTuple):
     slot: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Chosen:
     """An entry for a sentence, how well it fits, and the tokens that its phrases use."""
 
@@ -82,13 +82,14 @@ class Chosen:
     evidence: bool = True  # a word that the entry declares stands in the sentence, or a name that is its own
 
 
-def tokens_of(slots: Slots) -> list[Token]:
+@lru_cache(maxsize=1024)
+def tokens_of(slots: Slots) -> tuple[Token, ...]:
     """The words of a sentence."""
     where = [(start, stop, name) for name, places in slots.places.items() for start, stop in places]
-    return [
+    return tuple(
         Token(m[0], stem(m[0]), *m.span(), next((name for a, b, name in where if a < m.end() and m.start() < b), ""))
         for m in WORD.finditer(slots.text)
-    ]
+    )
 
 
 def _head(tokens: Sequence[Token]) -> int | None:
@@ -110,12 +111,13 @@ def wants_of(text: str) -> list[str]:
     return [want for want, pattern in WANTS.items() if pattern.search(text)] or ["show"]
 
 
-def rank(slots: Slots, about: str | None = None) -> list[Chosen]:
+@lru_cache(maxsize=256)  # a turn reads the questions before it, too
+def rank(slots: Slots, about: str | None = None) -> tuple[Chosen, ...]:
     """Every entry that has a word of the sentence, best first. `about`: what the thread was about last."""
     tokens, wants = tokens_of(slots), wants_of(slots.text)
     listed = [e for e in entries() if not slots.keys or e.asked.about in ("setting", "run")]
     found = [chosen for entry in listed if (chosen := _fit(entry, slots, tokens, wants, about)).used]
-    return sorted(found, key=lambda chosen: -chosen.score)
+    return tuple(sorted(found, key=lambda chosen: -chosen.score))
 
 
 def _fit(entry: AskedEntry, slots: Slots, tokens: Sequence[Token], wants: Sequence[str], about: str | None) -> Chosen:

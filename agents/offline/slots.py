@@ -7,6 +7,7 @@ slot or by nothing: no tool may take `below 120` for a word of its own.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from agents.offline import dates, names, params, ranges
@@ -15,9 +16,9 @@ from agents.offline.sentence import BLANK, Places, Sentence, mentions
 from agents.offline.words import BY, PATTERNS, Words, tidy
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Slots:
-    """The typed content of one question; what is not named is None or empty."""
+    """The typed content of one question; what is not named is None or empty. Shared between turns: nothing changes it."""
 
     text: str = ""  # tidy
     strategy: str | None = None
@@ -106,6 +107,7 @@ def _keys(slots: Slots) -> set[str]:
     return {key for variant in slots.variants for key in variant} | set(slots.common) | set(slots.axes)
 
 
+@lru_cache(maxsize=1024)  # a turn reads the questions before it, too
 def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots:
     """The slots of a question. `searching`: it goes on with a search, so that `1 to 3` is a range in it."""
     s = Sentence(tidy(question, words, vocabulary()))

@@ -185,7 +185,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
             return part
     fragment = read.sleeves and not unused.words_left(read)
     if (not ranked or ranked[0].score < LEAST) and read.sleeves and not unused.words_left(read):  # `sol`, `eth today`
-        ranked = [entry_of("journal_search" if read.span.start or read.span.at else "sleeves")]
+        ranked = (entry_of("journal_search" if read.span.start or read.span.at else "sleeves"),)
     if (
         past
         and past[-1].asked
@@ -196,9 +196,9 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     ):
         return Part(text, read, call=asks_back(UNBOUND))
     if (not ranked or ranked[0].score < LEAST) and (only := _only_reading(ranked, read)):
-        ranked = [only]
+        ranked = (only,)
     if not ranked or ranked[0].score < LEAST:
-        near = tuple(ranked[:2])
+        near = ranked[:2]
         return Part(text, read, near=near) if frame is None or earlier else _unread(text, read, frame, near)
     chosen = _fitting(_of_role(_by_use(ranked, read), thread.tools), read, ranked, thread.tools or frozenset())
     if frame is not None and (earlier or follow.looks_back(read)):

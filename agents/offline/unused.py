@@ -7,7 +7,7 @@ another entry) the planner asks instead of answering.
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from agents.offline.choose import TAKERS, Chosen, Token, tokens_of
@@ -71,6 +71,7 @@ def free(tool: str) -> bool:
     return tool in _FREE
 
 
+@lru_cache(maxsize=1024)
 def unused_of(chosen: Chosen, slots: Slots) -> Unused:
     """What the chosen entry leaves out of the sentence. A word is of a slot, declared, without weight, or left over."""
     entry = chosen.entry

@@ -5,7 +5,7 @@ The texts are in ways.toml. Each is a no that says what comes closest, or the wa
 
 import re
 import tomllib
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +35,7 @@ def ways() -> tuple[Way, ...]:
 _IT = re.compile(r"\b(?:it|them|that|this|those)\b")
 
 
+@lru_cache(maxsize=1024)
 def way_of(text: str, about: str = "") -> Way | None:
     """The first that fits a tidy sentence. `about`: what the thread was about last, empty before its first answer."""
     for way in ways():

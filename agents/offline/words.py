@@ -35,9 +35,12 @@ class SleeveName(NamedTuple):
     params: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Words:
-    """Everything a question may name. `desk_ms` is the desk's time, None before its first bar."""
+    """Everything a question may name. `desk_ms` is the desk's time, None before its first bar.
+
+    Compared as an object: what was read of a sentence is kept for the vocabulary that it was read with.
+    """
 
     strategies: Mapping[str, tuple[Param, ...]] = field(default_factory=dict)
     sleeves: Sequence[SleeveName] = ()
@@ -136,6 +139,7 @@ _UNWANTED = re.compile(  # `no fills please`: an answer of another kind leaves t
 _HALF_DAY = re.compile(r"\b(1[0-2]|0?[1-9])(?::([0-5]\d))? ?([ap])\.?m\b\.?")
 
 
+@lru_cache(maxsize=1024)
 def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
     """The question lower-cased, signs unified, contractions written out, typing errors corrected towards the desk's vocabulary
     and `more`; word order kept."""

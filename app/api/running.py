@@ -29,6 +29,8 @@ from tools.common.render import safe
 Event = dict[str, Any]
 TURNS_MAX = 32  # concurrent turns; more wait for a thread
 POSTING_S = 5.0  # how long a question waits while code posts an answer into its thread
+AT_ONCE = 2  # turns of the offline model that compute beside each other, while the others wait for their place
+PLACE_S = 0.5  # how long for: one that waits for a job, or computes for long, holds up nobody beyond that
 STOP_S = 3.0  # grace for turns when the API stops; the rest are closed at the next start
 
 
@@ -72,6 +74,7 @@ class RunningTurns:
         self.wait_s = WAIT_S  # how long a turn waits for a job before going on without it
         self.posting = Posting(desk)
         self.pool = ThreadPoolExecutor(TURNS_MAX, "turn")
+        self.places = threading.Semaphore(AT_ONCE)
         self.live: dict[str, LiveTurn] = {}
         self.unstored: dict[str, str] = {}  # turn -> the answer of one whose end the disk has no room for yet
         self.readers = 0  # open event streams; the event loop alone counts them
@@ -114,8 +117,9 @@ class RunningTurns:
 
     def _drain(self, live: LiveTurn, events: Generator[Event, None, Any], runtime: Any) -> None:
         """Run a turn until it ends or is stopped. Its row records how it ended in every case."""
-        began = time.monotonic()
+        began, placed = time.monotonic(), False
         try:
+            placed = runtime.model.offline and self.places.acquire(timeout=PLACE_S)
             for event in events:
                 live.progress = event if event["kind"] == "tool_progress" else None
                 if live.progress is None:
@@ -126,6 +130,8 @@ class RunningTurns:
         except Exception as error:  # noqa: BLE001 - the turn's row is closed by `ask`; this thread must not die silently
             self._note(live, error)
         finally:
+            if placed:
+                self.places.release()
             with contextlib.suppress(Exception):
                 events.close()
             with contextlib.suppress(Exception):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from agents.offline.slots import read_slots
 from app.home.home import open_home
 from app.wiring import Wiring
 from engine.store.journal import read
@@ -34,3 +35,15 @@ def test_only_what_an_offline_turn_asks_and_reads_waits_for_its_answer(own_home:
     assert len(list(read(home.people_journal))) == 9
     offline.close()
     real.close()
+
+
+def test_the_words_of_a_desk_are_one_object_until_something_in_them_changes(own_home: Path) -> None:
+    """What was read of a sentence is kept with them: the same words give it again, those of a later bar do not."""
+    home = open_home()
+    first, again = (Wiring(home, "ann", "test").words(1_000) for _ in range(2))
+    assert again is first
+    later = Wiring(home, "ann", "test").words(2_000)
+    assert later is not first
+    assert (later.desk_ms, later.sleeves) == (2_000, first.sleeves)
+    assert read_slots("what happened yesterday?", first) is read_slots("what happened yesterday?", again)
+    assert read_slots("what happened yesterday?", first) is not read_slots("what happened yesterday?", later)

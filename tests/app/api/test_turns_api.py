@@ -17,7 +17,9 @@ import pytest
 
 from agents import threads
 from agents.model import Reply
+from agents.offline.model import OfflineModel
 from app import wiring
+from app.api import running
 from app.client import ApiError, Client
 from app.home.home import open_home
 from app.people.sessions import Sessions
@@ -53,9 +55,10 @@ def events(client: httpx.Client, turn: str, headers: dict[str, str] | None = Non
 class Waiting:
     """A model that answers when it is let."""
 
-    name, api_format, offline = "waiting", "test", False
+    name, api_format = "waiting", "test"
 
     def __init__(self) -> None:
+        self.offline = False
         self.go, self.asked = threading.Event(), threading.Event()
 
     def complete(self, *_: Any, **_more: Any) -> Reply:
@@ -163,6 +166,23 @@ def test_halt_in_a_chat_comes_before_any_model(served: Any, api: httpx.Client, w
     assert halt.read(served.home.path).reason == "it burns"
     told = events(api, said.json()["turn"])
     assert "HALTED" in next(e for e in told if e["event"] == "answer")["data"]["answer_md"]
+
+
+def test_a_turn_that_takes_long_holds_up_nobody_for_longer_than_a_place(
+    served: Any, api: httpx.Client, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Offline turns compute a few at a time; while all places are taken for long the next one goes on without one."""
+    monkeypatch.setattr(running, "PLACE_S", 0.05)
+    waiting.offline = True
+    held = [api.post("/api/turns", json={**ASKED, "thread": "new"}).json()["turn"] for _ in range(running.AT_ONCE)]
+    until(lambda: not served.desk.running.places.acquire(blocking=False), "the places were never taken")
+    monkeypatch.setattr(wiring, "model_of", lambda *_: OfflineModel())
+    later = api.post("/api/turns", json={**ASKED, "thread": "new"}).json()["turn"]
+    until(lambda: api.get(f"/api/turns/{later}").json()["state"] == "done", "it waited for those that take long")
+    assert {api.get(f"/api/turns/{turn}").json()["state"] for turn in held} == {"running"}
+    waiting.go.set()
+    until(lambda: not served.desk.running.live, "they never ended")
+    assert all(served.desk.running.places.acquire(timeout=WAIT_S) for _ in range(running.AT_ONCE))  # given back
 
 
 def test_a_halt_waits_for_no_turn(served: Any, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
