@@ -1,7 +1,5 @@
 """Backtests of one strategy, run as jobs: backtest, leaks (COMPUTE). Called by the catalog."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from engine.clock import Timeframe
@@ -9,6 +7,7 @@ from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, asked_as, clean, make_facts, tool
 from tools.setups import (
     ParamChange,
+    SetupArgs,
     label_of,
     named_setup,
     runs_of,
@@ -20,18 +19,10 @@ from tools.setups import (
 )
 
 
-class BacktestArgs(Args):
-    """`start` and `end` (exclusive) as 2025, 2025-03 or 2025-03-04; null: all available bars. `changes` set parameters."""
+class BacktestArgs(SetupArgs):
+    """`start`, `end` (exclusive): 2025, 2025-03 or 2025-03-04; null: all bars. `changes` set parameters."""
 
-    strategy: str = Field(max_length=60)
-    symbol: str = Field(max_length=30)
-    timeframe: Timeframe = "15m"
-    venue: str | None = Field(None, max_length=20)
-    start: str | None = Field(None, max_length=40)
-    end: str | None = Field(None, max_length=40)
     changes: list[ParamChange] = Field(default_factory=list, max_length=30)
-    fills: Literal["pessimistic", "optimistic", "vwap"] | None = None
-    funding: str | None = Field(None, max_length=20)
 
 
 class LeaksArgs(Args):
@@ -66,8 +57,7 @@ def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
     setup = named_setup(args.strategy, args.symbol, args.timeframe, args.venue)
     params = values_of(args.changes)
     setup = setup.having(label_of(params) or "defaults", params)
-    more = {"fills": args.fills or "pessimistic", "funding": args.funding or "recorded"}
-    done = runs_of(ctx, [setup], span_of(ctx, args.start, args.end), more)
+    done = runs_of(ctx, [setup], span_of(ctx, args.start, args.end), args.costs())
     if done.instead:
         return done.instead
     (run,) = done.runs

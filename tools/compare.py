@@ -16,6 +16,7 @@ from engine.sim.life import favours, life_of
 from tools import runs
 from tools.common.contract import Args, Effect, Evidence, Fact, Table, ToolContext, ToolResult, asked_as, make_facts, tool
 from tools.setups import (
+    CostArgs,
     ParamChange,
     Setup,
     full_params,
@@ -36,17 +37,14 @@ class Variant(Args):
     changes: list[ParamChange] = Field(min_length=1, max_length=30)
 
 
-class CompareArgs(Args):
-    """Name the sleeve whose live configuration is row 0, or strategy, symbol and timeframe to find it by."""
+class CompareArgs(CostArgs):
+    """`sleeve`: its live configuration is row 0; or strategy, symbol, timeframe to find it by."""
 
     variants: list[Variant] = Field(min_length=1, max_length=VARIANTS_MAX)
     sleeve: str | None = Field(None, max_length=60)
     strategy: str | None = Field(None, max_length=60)
     symbol: str | None = Field(None, max_length=30)
     timeframe: Timeframe | None = None
-    venue: str | None = Field(None, max_length=20)
-    start: str | None = Field(None, max_length=40)
-    end: str | None = Field(None, max_length=40)
 
 
 @tool(
@@ -70,10 +68,10 @@ class CompareArgs(Args):
 )
 def compare(ctx: ToolContext, args: CompareArgs) -> ToolResult:
     """Backtest variants against the live configuration (row 0) on the same bars and costs, with an interval on the
-    difference of mean daily returns; says "cannot be told apart" when the interval spans zero."""
+    difference of mean daily returns; "cannot be told apart" when it spans zero."""
     base, sleeve = base_of(ctx, args)
     setups, same = variants_of(base, args.variants)
-    done = runs_of(ctx, [base, *setups], lived_span(ctx, args.start, args.end), {})
+    done = runs_of(ctx, [base, *setups], lived_span(ctx, args.start, args.end), args.costs())
     if done.instead:
         return done.instead
     result = comparison_result(ctx, [base, *setups], done.runs, sleeve, same)

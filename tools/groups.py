@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from tools.common.contract import Args, Effect, Role, ToolContext, ToolResult, tool
 
-Group = Literal["journal", "trades", "money", "risk", "watch", "changes", "data", "research", "memory"]
+Group = Literal["journal", "trades", "money", "risk", "watch", "changes", "data", "research", "checks", "memory"]
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal_search", "explain_event", "counts"),
     "trades": ("trips", "performance", "round_trip"),
@@ -17,8 +17,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "risk": ("exposure", "what_if", "define", "pauses"),
     "watch": ("health", "alerts", "runbook", "watches", "probe", "drill"),
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause"),
-    "data": ("list_data", "list_strategies", "run", "backtest", "compare", "leaks", "parity", "trials"),
-    "research": ("sweep", "walkforward", "judge"),
+    "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials"),
+    "research": ("sweep", "walkforward"),
+    "checks": ("judge", "leaks", "parity"),
     "memory": ("memory", "note", "calc", "propose_watch"),
 }
 CORE: Mapping[Role, tuple[str, ...]] = {
@@ -38,8 +39,8 @@ class GroupArgs(Args):
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Show further tools from the next step on. journal: search, explain, count events; trades: round trips, performance; money:
     P&L, attribution, a version's effect; risk: exposure, what if, meanings, pauses; watch: health, alerts, runbooks, watches,
-    drill; changes: proposals; data: bars, strategies, runs, leaks, parity, trials; research: sweeps, walk-forwards, verdicts;
-    memory: pages, notes, calc, price watches."""
+    drill; changes: proposals; data: bars, strategies, runs, trials; research: sweeps, walk-forwards; checks: verdicts, leaks,
+    parity; memory: pages, notes, calc, price watches."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})
 

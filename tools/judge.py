@@ -8,12 +8,11 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from engine.clock import Timeframe, utc_day
+from engine.clock import utc_day
 from engine.errors import DataError
 from engine.research.grid import parse_vary
 from engine.research.kill.limits import BY_NAME, Form, Limit
 from tools.common.contract import (
-    Args,
     Effect,
     Evidence,
     Table,
@@ -25,7 +24,7 @@ from tools.common.contract import (
     make_facts,
     tool,
 )
-from tools.setups import full_params, label_of, span_of, submit_jobs, unfinished, wait_all
+from tools.setups import SetupArgs, full_params, label_of, submit_jobs, unfinished, wait_all
 
 WORD = {"kill": "KILL", "weak": "WEAK: not killed, and not worth paper yet", "paper": "WORTH PAPER"}
 UNITS: Mapping[Form, str] = {"percent": "frac", "share": "frac", "ratio": "ratio", "bps": "bps", "count": "count"}
@@ -33,14 +32,9 @@ BOUND = {"above": "above", "least": "at least", "most": "at most"}
 REASONS_MAX = 6  # of the checks that did not pass, named before the table
 
 
-class JudgeArgs(Args):
+class JudgeArgs(SetupArgs):
     """`fixed`: stop_atr=2."""
 
-    strategy: str = Field(max_length=60)
-    symbol: str = Field(max_length=30)
-    timeframe: Timeframe = "15m"
-    start: str | None = Field(None, max_length=40)
-    end: str | None = Field(None, max_length=40)
     fixed: list[Annotated[str, Field(max_length=80)]] = Field(default_factory=list, max_length=30)
 
 
@@ -61,11 +55,9 @@ class JudgeArgs(Args):
 )
 def judge(ctx: ToolContext, args: JudgeArgs) -> ToolResult:
     """Kill, weak or worth paper: costs x2, delays, other symbols and times, random entries, neighbours, luck."""
-    start, end = span_of(ctx, args.start, args.end)
     params = parse_vary(args.fixed)
     full_params({"strategy": args.strategy, "params": params})  # a value out of bounds: said before anything is queued
-    wanted: dict[str, Any] = {"strategy": args.strategy, "symbol": args.symbol.upper(), "timeframe": args.timeframe}
-    wanted |= {"params": params} | {k: v for k, v in (("start", start), ("end", end)) if v is not None}
+    wanted: dict[str, Any] = {**args.job(ctx), "symbol": args.symbol.upper(), "params": params}
     (job,) = submit_jobs(ctx, "judge", [wanted])
     (view,) = wait_all(ctx, [job])
     if view.state != "done":

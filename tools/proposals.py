@@ -54,7 +54,7 @@ class SleeveChange(Args):
 
 class ProposeConfigArgs(Args):
     """`changes` of the sleeve's live configuration (a parameter, `paused`, or `stage`: draft, paper, retired); `also`: further
-    sleeves; `rationale` for the person; the window of the evidence runs: without `end` up to the desk's time."""
+    sleeves; `rationale` for the person; `start`, `end`: of its evidence, else up to the desk's time."""
 
     sleeve: str = Field(max_length=60)
     changes: list[ParamChange] = Field(min_length=1, max_length=30)
@@ -294,6 +294,7 @@ def store_proposal(
 
 def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     """A proposal as a person sees it: diff with bounds, direction, worst case, evidence, expiry."""
+    from engine.control.draft import key_text
     from engine.control.evidence import equal_worst_case, verdict_words
 
     handle = ctx.handle("q", p["id"])
@@ -308,7 +309,7 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     facts = make_facts(handle, subject, Evidence("proposal", p["id"]), values)
     own = p["exposure"].get("keys") or {}
     rows = tuple(
-        (c["key"], _change(c, "old"), _change(c, "value"), _bounds(c), c.get("unit") or "-", own.get(c["key"], "-"))
+        (key_text(c["key"]), _change(c, "old"), _change(c, "value"), _bounds(c), c.get("unit") or "-", own.get(c["key"], "-"))
         for c in p["diff"]["changes"]
     )
     comparisons = [e for e in p["evidence"] if e.get("role") == "comparison"]
@@ -363,9 +364,11 @@ def _reads(label: str) -> str:
 
 
 def _diff_text(p: Mapping[str, Any]) -> str:
+    from engine.control.draft import key_text
+
     changes = p["diff"]["changes"]
     more = f" and {len(changes) - 4} more" if len(changes) > 4 else ""
-    return ", ".join(f"{c['key']} {_change(c, 'old')} -> {_change(c, 'value')}" for c in changes[:4]) + more
+    return ", ".join(f"{key_text(c['key'])} {_change(c, 'old')} -> {_change(c, 'value')}" for c in changes[:4]) + more
 
 
 def _bounds(change: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from engine.clock import Timeframe, utc_day
+from engine.clock import utc_day
 from engine.research.grid import axes_of, grid, parse_vary
 from engine.research.heads import HEADS
 from engine.research.windows import length_ms
@@ -25,21 +25,16 @@ from tools.common.contract import (
     no_data,
     tool,
 )
-from tools.setups import span_of, submit_jobs, unfinished, wait_all
+from tools.setups import SetupArgs, submit_jobs, unfinished, wait_all
 
 SHOWN = 10  # variations, folds or trials of a table
 FORWARD = {"train_sharpe": "ratio", "sharpe": "ratio", "return_frac": "frac", "hold_frac": "frac", "trips": "count"}
 TRIED = {"sharpe": "ratio", "total_return_frac": "frac", "max_drawdown_frac": "frac", "trips": "count"}
 
 
-class ResearchArgs(Args):
+class ResearchArgs(SetupArgs):
     """`vary`: `stop_atr=1,2,3` or `stop_atr=1:4:0.5` (low, high, step); one value alone sets it."""
 
-    strategy: str = Field(max_length=60)
-    symbol: str = Field(max_length=30)
-    timeframe: Timeframe = "15m"
-    start: str | None = Field(None, max_length=40)
-    end: str | None = Field(None, max_length=40)
     vary: list[Annotated[str, Field(max_length=200)]] = Field(min_length=1, max_length=12)
 
 
@@ -65,7 +60,6 @@ class TrialsArgs(Args):
 
 def asked_of(ctx: ToolContext, args: ResearchArgs) -> dict[str, Any]:
     """The arguments of a search as its job takes them."""
-    start, end = span_of(ctx, args.start, args.end)
     given = parse_vary(args.vary)
     vary = {key: values for key, values in given.items() if "," in values or ":" in values}
     changes = {key: value for key, value in given.items() if key not in vary}
@@ -75,9 +69,7 @@ def asked_of(ctx: ToolContext, args: ResearchArgs) -> dict[str, Any]:
         if getattr(args, "trials", None) is None:
             grid(strategy, base, vary)
         axes_of(strategy, vary)
-    found = {"strategy": args.strategy, "timeframe": args.timeframe, "params": changes}
-    found |= {"start": start, "end": end, "vary": vary}
-    return {key: value for key, value in found.items() if value is not None}
+    return {**args.job(ctx), "params": changes, "vary": vary}
 
 
 @tool(

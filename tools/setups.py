@@ -7,11 +7,11 @@ its cache key. All runs of one question use the same span, costs, data and code.
 import json
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from engine.clock import DAY_MS
+from engine.clock import DAY_MS, Timeframe
 from engine.errors import BadInput, DataError
 from tools import runs
 from tools.common.contract import Args, Evidence, Fact, JobView, Table, ToolContext, ToolResult, Value, clean
@@ -26,6 +26,40 @@ class ParamChange(Args):
 
     key: str = Field(max_length=60)
     value: int | float | bool | str
+
+
+class CostArgs(Args):
+    """Over which bars a run goes and at what costs, the same for every tool that makes one. `start` and `end` (exclusive) as
+    2025, 2025-03 or 2025-03-04; null: all bars there are."""
+
+    venue: str | None = Field(None, max_length=20)
+    start: str | None = Field(None, max_length=40)
+    end: str | None = Field(None, max_length=40)
+    fills: Literal["pessimistic", "optimistic", "vwap"] | None = None
+    funding: str | None = Field(None, max_length=20)
+
+    def costs(self) -> dict[str, str]:
+        """What is said of costs, as a job takes it; what is not said is the job's own default."""
+        return {name: value for name, value in (("fills", self.fills), ("funding", self.funding)) if value is not None}
+
+
+class SetupArgs(CostArgs):
+    """What a run is of, by name. `limits`: wide lifts the desk's; never for what is compared with the live configuration."""
+
+    strategy: str = Field(max_length=60)
+    symbol: str = Field(max_length=30)
+    timeframe: Timeframe = "15m"
+    limits: Literal["desk", "wide"] | None = None
+
+    def costs(self) -> dict[str, str]:
+        """The same with the limits that are said."""
+        return super().costs() | ({"limits": self.limits} if self.limits else {})
+
+    def job(self, ctx: ToolContext) -> dict[str, Any]:
+        """Strategy, timeframe, venue, span and costs as the arguments of a job; nothing that is not said."""
+        start, end = span_of(ctx, self.start, self.end)
+        found = {"strategy": self.strategy, "timeframe": self.timeframe, "venue": self.venue, "start": start, "end": end}
+        return {name: value for name, value in found.items() if value is not None} | self.costs()
 
 
 class Setup(NamedTuple):

@@ -77,7 +77,7 @@ def _search(q: Question, tool: str, more: str) -> Plan:
     vary = [f"{key}={values}" for key, values in axes.items()]
     fixed = {key: value for key, value in found.params.items() if key not in axes}
     vary += [f"{key}={value_text(value)}" for key, value in fixed.items()]
-    args = {**_where(found), "vary": vary} | (dict(q.slots.folds) if tool == "walkforward" else {})
+    args = {**_where(found), **_costs(q), "vary": vary} | (dict(q.slots.folds) if tool == "walkforward" else {})
     (result,) = yield [PlannedCall(tool, args)]
     first = " ".join(part for part in (subject.of, said, _dropped(q, found, axes)) if part)
     draft = drafted([PlannedCall(tool, args)], [result], more if result.status == "ok" else "")
@@ -88,6 +88,12 @@ def _where(found: RunFocus) -> dict[str, Any]:
     """Strategy, symbol, timeframe and window as arguments."""
     args = {"strategy": found.strategy, "symbol": found.symbol, "timeframe": found.timeframe}
     return args | {name: value for name, value in (("start", found.start), ("end", found.end)) if value}
+
+
+def _costs(q: Question) -> dict[str, Any]:
+    """Venue, fills and funding that the sentence names, as arguments."""
+    found = (("venue", q.slots.venue), ("fills", q.slots.fills), ("funding", q.slots.funding))
+    return {name: value for name, value in found if value}
 
 
 def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str], str]:
@@ -146,7 +152,7 @@ def judge(q: Question) -> Plan:
         return asks_back(subject)
     found = subject.focus
     fixed = [f"{key}={value_text(value)}" for key, value in found.params.items()]
-    args = _where(found) | ({"fixed": fixed} if fixed else {})
+    args = _where(found) | _costs(q) | ({"fixed": fixed} if fixed else {})
     (result,) = yield [PlannedCall("judge", args)]
     first = [subject.of] if subject.of else []
     if found.vary and not q.slots.common:

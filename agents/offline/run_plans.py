@@ -133,7 +133,7 @@ def compare(q: Question) -> Plan:
         return asks_back(which_sleeve(q))
     where = {"sleeve": sleeve.name} if sleeve else {"strategy": s.strategies[0], "symbol": s.symbols[0]}
     given = {"timeframe": None if sleeve else s.timeframe, "venue": None if sleeve else s.venue}
-    given |= {"start": s.span.start or s.span.at, "end": end_of(q)}
+    given |= {"start": s.span.start or s.span.at, "end": end_of(q), "fills": s.fills, "funding": s.funding}
     args = {"variants": [{"changes": changes_of(v)} for v in variants], **where, **{k: v for k, v in given.items() if v}}
     (result,) = yield [PlannedCall("compare", args)]
     return drafted([PlannedCall("compare", args)], [result], _after(q, result))

@@ -245,7 +245,7 @@ def test_a_pause_with_an_end_says_until_when_and_a_shorter_one_is_refused(desk: 
     ctx = desk("operator")
     ctx.desk_ms = START
     result = call(ctx, "propose_pause", {"sleeve": "trend-btc", "rationale": "cpi day", "ends": "for 24 hours"})
-    assert (result.status, result.table.rows[1][:3]) == ("ok", ("resumes_ms", "no end", utc(START + DAY)))
+    assert (result.status, result.table.rows[1][:3]) == ("ok", ("pause ends", "no end", utc(START + DAY)))
     (row,) = list_proposals(db, 0)
     assert (row.kind, row.direction) == ("pause", "tightens")
     paused = active(db, Path()).config.sleeve("trend-btc").model_copy(update={"paused": True})

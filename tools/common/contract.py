@@ -328,7 +328,9 @@ def _joined(node: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in node.items() if key != "anyOf"}
     words = [word for option in options for word in option.get("enum", (None,) if option["type"] == "null" else ())]
     closed = all("enum" in option or option["type"] == "null" for option in options)
-    return kept | {"type": [option["type"] for option in options]} | ({"enum": words} if closed else {})
+    types = [option["type"] for option in options]
+    types = [name for name in types if name != "integer" or "number" not in types]  # a whole number is a number
+    return kept | {"type": types} | ({"enum": words} if closed else {})
 
 
 def make_facts(
