@@ -3,6 +3,10 @@
 Times are UTC milliseconds, fractions are fractions, money is in the quote currency; null means unknown, with a reason in `why`.
 """
 
+from typing import Any, Literal
+
+from pydantic import Field
+
 from app.api.models import ApiModel, Number
 
 
@@ -236,3 +240,74 @@ class ShockList(ApiModel):
     """A fall, then a rise, each trading through every level, then as a gap."""
 
     items: list[ShockView]
+
+
+class ResearchLine(ApiModel):
+    """A research job in a list; `verdict`: once it has one, or why it failed."""
+
+    id: str
+    kind: str
+    title: str
+    verdict: str
+    look: Literal["calm", "warn", "bad"]
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress: float
+    created_ms: int
+
+
+class ResearchLines(ApiModel):
+    """Research jobs, newest first."""
+
+    items: list[ResearchLine]
+
+
+class ResearchTile(ApiModel):
+    """A figure with its unit; `signed`: a profit or a loss."""
+
+    name: str
+    value: float | None
+    unit: str
+    note: str
+    signed: bool
+
+
+class ResearchTable(ApiModel):
+    """Columns as head and unit; of the unit `own` a cell is {"value", "unit"}, or text."""
+
+    name: str
+    sub: str
+    columns: list[tuple[str, str]]
+    rows: list[list[Any]]
+
+
+class HeatMap(ApiModel):
+    """The best Sharpe ratio of each pair of values of two parameters; null where nothing was tried."""
+
+    rows: str
+    columns: str
+    row_values: list[Any]
+    column_values: list[Any]
+    sharpe: list[list[float | None]]
+
+
+class ResearchView(ApiModel):
+    """One research job: its verdict and figures once it has ended."""
+
+    id: str
+    kind: str
+    state: Literal["queued", "running", "done", "failed", "cancelled"]
+    progress: float
+    thread: str | None
+    person: str | None
+    created_ms: int
+    ended_ms: int | None
+    title: str
+    verdict: str
+    look: Literal["calm", "warn", "bad"]
+    source: str | None = None
+    run_id: str | None = None
+    about: list[str] = Field(default_factory=list)
+    tiles: list[ResearchTile] = Field(default_factory=list)
+    tables: list[ResearchTable] = Field(default_factory=list)
+    heat: HeatMap | None = None
+    notes: list[str] = Field(default_factory=list)

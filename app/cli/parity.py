@@ -6,9 +6,9 @@ from typing import Any
 import typer
 
 from app.cli import out
+from app.views.research import CLASSES, money, parity_verdict
 from engine.clock import utc
 
-TITLES = {"fill_price": "fill price"}  # a class as people read it, where its name is another
 SHOWN = 12  # round trips that differ
 
 
@@ -42,20 +42,10 @@ def text_of(found: Mapping[str, Any]) -> Any:
     from rich.text import Text
 
     days = f"{utc(found['from_ms'])} to {utc(found['to_ms'])}, {found['bars']:,} bars, {found['source'].upper()} data"
-    lines: list[Any] = [Text(verdict(found), style="bold"), Text(days), Text(""), class_table(found)]
+    lines: list[Any] = [Text(parity_verdict(found), style="bold"), Text(days), Text(""), class_table(found)]
     if found["trips"]:
         lines += [Text(""), Text(f"round trips that differ ({found['differing']}, the largest first)"), trip_table(found)]
     return Group(*lines)
-
-
-def verdict(found: Mapping[str, Any]) -> str:
-    """`The desk did what its backtest says: 0.00.`"""
-    moved = {name: one["usd"] for name, one in found["classes"].items() if one["usd"]}
-    if not moved:
-        return f"The desk did what its backtest says: 0.00 ({money(found['desk_usd'])} on either side)."
-    parts = ", ".join(f"{TITLES.get(name, name)} {money(usd)}" for name, usd in sorted(moved.items(), key=lambda x: -abs(x[1])))
-    sides = f"desk {money(found['desk_usd'])}, backtest {money(found['replay_usd'])}"
-    return f"The desk differs from its backtest by {money(found['difference_usd'])} ({sides}): {parts}."
 
 
 def class_table(found: Mapping[str, Any]) -> Any:
@@ -65,7 +55,7 @@ def class_table(found: Mapping[str, Any]) -> Any:
     used = [name for name, one in found["classes"].items() if name == "unexplained" or any_of(found, name) or one["count"]]
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("sleeve")
-    for name in ("desk", "backtest", "difference", *(TITLES.get(name, name) for name in used)):
+    for name in ("desk", "backtest", "difference", *(CLASSES.get(name, name) for name in used)):
         table.add_column(name, justify="right")
     for s in found["sleeves"]:
         figures = [s["desk_usd"], s["replay_usd"], s["difference_usd"], *(s["classes"][name] for name in used)]
@@ -94,8 +84,3 @@ def trip_table(found: Mapping[str, Any]) -> Any:
         sides = [money(trip[side]["usd"]) if trip[side] else "-" for side in ("desk", "replay")]
         table.add_row(trip["sleeve"], trip["side"], utc(trip["entry_ms"]), *sides, money(trip["difference_usd"]))
     return table
-
-
-def money(usd: float) -> str:
-    """Dollars with two decimals and a sign where there is any."""
-    return f"{usd:+,.2f}" if usd else "0.00"

@@ -11,6 +11,7 @@ from app.ui import asking, card, charts, inline, links, reading, safe
 from app.ui.figures import figure, number
 from app.ui.page_client import PageClient, Trouble
 
+RESEARCH = {"sweep", "walkforward", "judge", "parity", "drill", "leaks"}
 RUNS_MAX, STEPS_MAX = 4, 4  # curves, and next steps, under one answer
 LOUD_MAX = 170  # characters of a verdict that is shown large
 LINK = re.compile(r"\[([^\[\]\n]*)\]\([^()\n]*\)")
@@ -43,6 +44,7 @@ def show(api: PageClient, turn: Mapping[str, Any], *, latest: bool) -> None:
         with curves:
             _curves(api, answer, ident, found.names, shown=latest)
             _looked_up(api, answer, ident, shown=latest)
+    _research(answer, ident)
     for proposal in answer.get("proposals") or []:
         card.short(api, str(proposal), key=f"{ident}_{proposal}")
     if latest:
@@ -183,6 +185,16 @@ def _curves(api: PageClient, answer: Mapping[str, Any], key: str, names: Mapping
     with st.container(horizontal=True):
         for run in runs:
             links.button(safe.words(f"Open {called[run]}", 60), "run", run, key=f"run_{key}_{run}", icon=":material/monitoring:")
+
+
+def _research(answer: Mapping[str, Any], key: str) -> None:
+    """A button to the page of each search, judgement, parity check or drill that the answer is about."""
+    named = {str(call.get("name")) for call in answer.get("tool_calls") or [] if call.get("status") in ("ok", "started")}
+    found = [f["evidence"]["id"] for f in answer.get("facts") or [] if (f.get("evidence") or {}).get("kind") == "job"]
+    wanted = [*found, *map(str, answer.get("jobs") or [])] if named & RESEARCH else []
+    with st.container(horizontal=True):
+        for job in list(dict.fromkeys(wanted))[:STEPS_MAX]:
+            links.button("Open it with all its tables", "job", job, key=f"job_{key}_{job}", icon=":material/science:")
 
 
 def runs_of(answer: Mapping[str, Any]) -> list[str]:

@@ -19,6 +19,8 @@ COLORS = {"tightens": "green", "neutral": "gray", "loosens": "red", "unknown": "
 TABLES = ("diff", "worst", "evidence")  # kinds of rows whose first row is the head of a table
 CELL_MAX = 1_000
 DECISIVE = ("direction", "diff", "worst", "warning", "finding", "decision", "now")  # kinds of rows of the card in a chat
+RECEIPTS = ("proposal", "requested by", "diff", "expires")  # rows that only a doubt asks for: folded
+LOUD = ("warning", "finding")
 RUN = re.compile(r"r-[\w-]{1,60}")
 
 
@@ -58,31 +60,43 @@ def title(held: Mapping[str, Any]) -> None:
 
 
 def paint(held: Mapping[str, Any], *kinds: str) -> None:
-    """The card's rows of these kinds (none given: all), in their order: tables, warnings, lines."""
+    """The card's rows of these kinds (none given: all), in their order: direction, tables, warnings, lines; receipts folded."""
     rows = [row for row in held.get("rows") or [] if not kinds or row["kind"] in kinds]
-    for kind, group in groupby(rows, key=lambda row: row["kind"]):
+    folded = [row for row in rows if row["label"] in RECEIPTS and row["kind"] in ("text", "expiry")]
+    for kind, group in groupby([row for row in rows if row not in folded], key=lambda row: row["kind"]):
         found = list(group)
         if kind in TABLES:
-            st.markdown("\n".join(_table(found)))
-            continue
-        if kind in ("warning", "finding"):
+            _table(found)
+        elif kind in LOUD:
             for row in found:
                 parts.note(f"▲ {row['label']}:", typeset(one_line(row["cells"][0], CELL_MAX)), "warn")
-            continue
-        st.markdown("  \n".join(f"**{words(row['label'], 80)}:** {_cell(row['cells'][0])}" for row in found))
+        elif kind == "direction":
+            _direction(found[0], str(held.get("direction")))
+        else:
+            parts.pairs([(row["label"], _cell(row["cells"][0])) for row in found], said=True)
+    if folded:
+        with st.expander("Receipts: who asked, what is signed, until when"):
+            parts.pairs([(row["label"], _cell(row["cells"][0])) for row in folded], said=True)
 
 
-def _table(rows: list[Mapping[str, Any]]) -> list[str]:
-    """Rows as a markdown table; the first is its head."""
-    lines = ["| " + " | ".join([words(row["label"], 80), *map(_cell, row["cells"])]) + " |" for row in rows]
-    return [lines[0], "|---" * (1 + len(rows[0]["cells"])) + "|", *lines[1:]]
+def _direction(row: Mapping[str, Any], direction: str) -> None:
+    """Where the change leads, first and with its sign; anything but tighter is loud."""
+    kind = "calm" if COLORS.get(direction) in ("green", "gray") else "warn"
+    parts.note(f"{'●' if kind == 'calm' else '▲'} {row['label']}: {typeset(row['cells'][0])}", "", kind)
 
 
-def _cell(text: str) -> str:
-    """A cell's text, escaped; the id of a run leads to it."""
-    target = links.href("run", text) if RUN.fullmatch(text) else ""
-    text = "–" if text == "-" else text
-    return f"[{words(text, 60)}]({target})" if target else words(typeset(text), CELL_MAX)
+def _table(rows: list[Mapping[str, Any]]) -> None:
+    """Rows as a table; the first is its head. Numbers stand to the right, and so do runs; words may take several lines."""
+    heads = [rows[0]["label"], *map(str, rows[0]["cells"])]
+    shown = [[row["label"], *map(_cell, row["cells"])] for row in rows[1:]]
+    parts.table(heads, shown, wrap=range(1, len(heads)))
+
+
+def _cell(text: str) -> parts.Cell:
+    """A cell; the id of a run leads to it."""
+    if RUN.fullmatch(text):
+        return parts.Linked(text, links.place("run", text) or {})
+    return "–" if text == "-" else typeset(one_line(text, CELL_MAX))
 
 
 def evidence(api: PageClient, held: Mapping[str, Any]) -> None:
@@ -96,7 +110,7 @@ def evidence(api: PageClient, held: Mapping[str, Any]) -> None:
     if held.get("state") == "pending" and (old := next((c["behind"] for _, c in curves if c.get("behind")), "")):
         parts.note(f"▲ The evidence is old: {old}.", "Next: reject it, and propose the change again.", "warn")
     if curves:
-        charts.equity(curves, key=f"evidence_{held['id']}", height=260)
+        charts.equity(curves, key=f"evidence_{held['id']}", height=260, said=False)
 
 
 def approve(api: PageClient, held: Mapping[str, Any]) -> None:

@@ -17,8 +17,8 @@ TONES = ("accent", "hold", "series2", "text")  # what a chart can tell apart
 Curve = Mapping[str, Any]  # close_ms, equity, optimistic?, drawdown_frac, and of a run: life, stopped_ms, beyond
 
 
-def equity(curves: Sequence[tuple[str, Curve]], *, key: str, height: int = 300) -> None:
-    """One curve: its equity, drawdown below. Several: the return of each since its start."""
+def equity(curves: Sequence[tuple[str, Curve]], *, key: str, height: int = 300, said: bool = True) -> None:
+    """One curve: its equity, drawdown below. Several: the return of each since its start. `said`: with how long each traded."""
     found = [(name, curve) for name, curve in curves if curve.get("close_ms")][: len(TONES)]
     if not found:
         st.caption("No equity curve yet.")
@@ -26,7 +26,7 @@ def equity(curves: Sequence[tuple[str, Curve]], *, key: str, height: int = 300) 
     made = spec(found, height)
     parts.head("Return" if len(found) > 1 else "Equity; drawdown below", legend=made["lines"])
     drawn.chart(made, key=key, mark=f"{key} {[(name, curve['close_ms'][-1]) for name, curve in found]}")
-    for line in lives(found):
+    for line in lives(found) if said else ():
         st.caption(words(line, 400))
 
 

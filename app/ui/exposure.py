@@ -57,7 +57,7 @@ def verdict(found: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> tup
     exposed = [share for share in found.get("instruments") or [] if share.get("exposure")]
     if exposed:
         return (
-            "One instrument is held.",
+            "One instrument is held or ordered.",
             f"{_coin(exposed[0]['name'])}, {exposed[0]['side']}: no second position adds to it.",
             False,
         )

@@ -73,18 +73,20 @@ def setting(value: Any) -> str:
     return NONE if value is None else pure(value) if is_number(value) else str(value)
 
 
-def change_text(change: Mapping[str, Any]) -> str:
-    """A changed setting: `stop_atr 2 → 2.5`, `paused no → yes`, `resumes_ms no end → 2 Jan 2026 06:00Z`."""
+def change_text(change: Mapping[str, Any], now_ms: Any = None, zone: str = "") -> str:
+    """A changed setting: `stop_atr 2 → 2.5`, `paused no → yes`, `pause ends: no end → 2 Jan 2026 06:00Z`; a time of this
+    year without it, and on the clock of `zone`, too."""
     key = str(change.get("key"))
-    old, new = (_changed(key, change.get(side)) for side in ("old", "value"))
-    return f"{key} {old} → {new}"
+    old, new = (_changed(key, change.get(side), now_ms, zone) for side in ("old", "value"))
+    name = f"{key.removesuffix('resumes_ms')}pause ends:" if key.endswith("resumes_ms") else key  # as the card has it
+    return f"{name} {old} → {new}"
 
 
-def _changed(key: str, value: Any) -> str:
+def _changed(key: str, value: Any, now_ms: Any, zone: str) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if key.endswith("_ms"):
-        return "no end" if value is None else short(value)
+        return "no end" if value is None else both(value, now_ms, zone)
     return setting(value)
 
 
@@ -116,6 +118,12 @@ def local(ms: Any, zone: str | None) -> str:
     other = here.date() != datetime.fromtimestamp(ms / 1000, UTC).date()
     date = f"{here.day} {MONTHS[here.month - 1]} " if other else ""
     return f"{date}{here:%H:%M} {zone.rpartition('/')[2].replace('_', ' ')}"
+
+
+def both(ms: Any, now_ms: Any, zone: str) -> str:
+    """An instant in UTC and on the clock of a time zone: `4 Dec 00:45Z (01:45 Berlin)`."""
+    here = local(ms, zone)
+    return short(ms, now_ms) + (f" ({here})" if here else "")
 
 
 def bar_ms(timeframe: Any) -> int | None:

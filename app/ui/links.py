@@ -23,6 +23,7 @@ IDS = (  # every parameter a URL may hold
     "version",
     "run",
     "with",
+    "job",
     "trip",
     "event",
 )
@@ -42,6 +43,7 @@ def place(kind: str, ident: str) -> dict[str, str] | None:
         "config": {"tab": "proposals", "version": ident},
         "thread": {"tab": "chat", "thread": ident},
         "alert": {"tab": "desk", "view": "alerts"},
+        "job": {"tab": "runs", "job": ident},
     }
     return places.get(kind)
 

@@ -18,6 +18,7 @@ from app.ui.tokens import variables
 
 CLASSES = ("pos", "neg", "mut", "wrn", "desk-time")
 TONES = ("accent", "hold", "series2", "edge", "text")
+HEAT_MAX = 34  # percent of colour behind a figure: its contrast stays above 4.5
 SIGNS = {"bad": "■", "warn": "▲", "calm": ""}
 
 
@@ -138,6 +139,23 @@ def table(
     st.html(f'<div class="{"scroll tall" if scroll else "scroll"}">{frame}</div>')
 
 
+def heat(across: Sequence[str], down: Sequence[str], rows: Sequence[Sequence[str]], shades: Sequence[Sequence[float]]) -> None:
+    """A grid of figures, shaded from -1 (loss) to 1 (gain) behind text that stays readable."""
+    top = "".join(f"<th>{text(name, 24)}</th>" for name in across)
+    lines = [
+        f'<tr><td class="t mut">{text(name, 24)}</td>{"".join(map(_shaded, row, strength))}</tr>'
+        for name, row, strength in zip(down, rows, shades, strict=True)
+    ]
+    frame = f'<table class="n heat"><thead><tr><th></th>{top}</tr></thead><tbody>{"".join(lines)}</tbody></table>'
+    st.html(f'<div class="scroll">{frame}</div>')
+
+
+def _shaded(figure: str, strength: float) -> str:
+    share = round(min(1.0, abs(strength)) * HEAT_MAX)
+    back = f"color-mix(in srgb, var(--{'up' if strength > 0 else 'down'}) {share}%, transparent)"
+    return f'<td style="background:{back}">{text(figure, 24)}</td>'
+
+
 def _cell(cell: Cell, column: str) -> str:
     inner, look = _inner(cell)
     return f'<td class="{f"{column} {look}".strip()}">{inner}</td>'
@@ -208,13 +226,13 @@ def listed(items: Iterable[Line]) -> None:
     st.html(f'<div class="list">{"".join(rows)}</div>')
 
 
-def pairs(items: Iterable[tuple[str, Cell]]) -> None:
-    """Labels with their values."""
+def pairs(items: Iterable[tuple[str, Cell]], *, said: bool = False) -> None:
+    """Labels with their values; `said`: sentences, to the left."""
     lines = []
     for name, cell in items:
         inner, look = _inner(cell)
         lines.append(f'<span class="mut">{text(name)}</span><span class="{look}">{inner}</span>')
-    st.html(f'<div class="kv">{"".join(lines)}</div>')
+    st.html(f'<div class="kv{" said" if said else ""}">{"".join(lines)}</div>')
 
 
 def _class(look: str) -> str:

@@ -7,12 +7,13 @@ from typing import Any
 import streamlit as st
 
 from app.ui import card, links, versions
-from app.ui.figures import clock, when
+from app.ui.figures import both, clock, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
 LEFT = ("text", "direction", "diff", "worst", "warning", "expiry", "decision", "now")  # kinds of rows beside the evidence
 SEEN = "cards_seen"  # in the session: proposals that were shown while they were pending
+MINUTE_MS = 60_000
 AGAIN = ("stale", "expired")  # states from which the same change can be proposed again
 
 
@@ -97,7 +98,8 @@ def _card(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) 
         if held.get("state") == "applied" and (held.get("runs_now") or {}).get("outcome") in (None, "runs"):
             _adoption(api, ident)
     with right:
-        card.paint(held, "evidence", "finding")
+        card.paint(held, "finding")
+        card.paint(held, "evidence")
         card.evidence(api, held)
 
 
@@ -105,13 +107,23 @@ def _card(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) 
 def _countdown(api: PageClient, ident: str, created_ms: int, expires_ms: int) -> None:
     """Time left, counted down; redraws when the proposal is decided elsewhere or expires."""
     left, whole = expires_ms - _now_ms(), max(1, expires_ms - created_ms)
-    st.progress(min(1.0, max(0.0, left / whole)), text=f"{clock(left / 1000)} left to decide" if left > 0 else "expired")
+    st.progress(min(1.0, max(0.0, left / whole)), text=_until(left, expires_ms))
     try:
         state = api.get(f"/api/proposals/{ident}").get("state")
     except Trouble:  # shown in the strip
         return
     if state != "pending":
         st.rerun()
+
+
+def _until(left: int, expires_ms: int) -> str:
+    """How long is left, and until when in UTC and here."""
+    minute = expires_ms // MINUTE_MS * MINUTE_MS
+    return (
+        f"{clock(left / 1000)} left to decide, until {both(minute, _now_ms(), str(st.context.timezone or ''))}"
+        if left > 0
+        else "expired"
+    )
 
 
 def _buttons(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) -> None:

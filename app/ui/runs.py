@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, jobs, links, parts, run, run_compare, run_form
+from app.ui import drawn, jobs, links, parts, research, run, run_compare, run_form
 from app.ui.figures import NONE
 from app.ui.page_client import PageClient
 
@@ -38,12 +38,16 @@ def show(api: PageClient) -> None:
     if ident := links.at("run"):
         run_compare.show(api, ident, links.at("with")) if links.at("with") else run.show(api, ident)
         return
+    if job := links.at("job"):
+        research.show(api, job)
+        return
     run_form.show(api)
     running = api.get("/api/jobs", live="true", limit=20)["items"]
     jobs.live(api, [job for job in running if job["id"] != run_form.begun()])
     items = api.get("/api/runs", limit=LISTED_MAX)["items"]
     if not items:
         parts.soft("No stored runs yet. Ask the developer for a backtest, or: nightdesk backtest trend --symbol BTC-USDT")
+        research.listed(api)
         return
     parts.title("Runs", [{"text": f"{len(items)} stored" if len(items) < LISTED_MAX else f"the newest {LISTED_MAX}"}])
     spec = {
@@ -55,6 +59,7 @@ def show(api: PageClient) -> None:
         if picked := drawn.long_table(spec, key="runs_list", mark=_mark(items), pairs=True):
             links.go({"tab": "runs", **dict(zip(("run", "with"), picked.split(" "), strict=False))})
             st.rerun()
+    research.listed(api)
 
 
 def _mark(items: Sequence[Mapping[str, Any]]) -> str:

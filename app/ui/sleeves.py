@@ -52,7 +52,7 @@ def table(sleeves: Sequence[Mapping[str, Any]], made: Lately, desk: Mapping[str,
     trips = [s["trips"] for s in sleeves if is_number(s.get("trips"))]
     rows.append(("desk", "", number(desk.get("equity")), *_made(made.get(None) or {}), count(sum(trips) if trips else None)))
     heads = ("sleeve", "state", "equity", *(name for name, _ in STRETCHES), "trips")
-    parts.table(heads, rows, left=(0, 1), total=True, thin=(2, 4, 5, 7))
+    parts.table(heads, rows, left=(0, 1), total=True, thin=(2, 4, 5, 7), wrap=(1,))
 
 
 def _made(found: Mapping[str, Any]) -> list[parts.Cell]:

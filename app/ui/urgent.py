@@ -26,7 +26,10 @@ def show(api: PageClient, desk: Mapping[str, Any]) -> None:
     latched = [
         parts.Line("■", f"Breaker {name} tripped.", "It stays until a release.", "neg") for name in desk.get("breakers") or []
     ]
-    lines = [*latched, *needs(api.last("/api/proposals", state="pending", limit=50)["items"], answer["items"])]
+    lines = [
+        *latched,
+        *needs(api.last("/api/proposals", state="pending", limit=50)["items"], answer["items"], desk.get("desk_ms")),
+    ]
     loud = [line for line in lines if line.look != "mut"]
     parts.head("Needs you", str(len(loud)))
     if lines:
@@ -48,17 +51,17 @@ def show(api: PageClient, desk: Mapping[str, Any]) -> None:
     parts.soft(f"Not measured yet: {', '.join(unknown)}" if unknown else "")
 
 
-def needs(proposals: Sequence[Mapping[str, Any]], alerts: Sequence[Mapping[str, Any]]) -> list[parts.Line]:
+def needs(proposals: Sequence[Mapping[str, Any]], alerts: Sequence[Mapping[str, Any]], now_ms: Any = None) -> list[parts.Line]:
     """Pages, then what else waits for a decision, then, in grey, what only is so."""
     found = [_alert(alert) for alert in alerts if (alert.get("severity"), alert.get("kind")) != PAUSED]
     order = {"neg": 0, "wrn": 1, "mut": 2}
-    return sorted([*found, *map(_proposal, proposals)], key=lambda line: order[line.look])
+    return sorted([*found, *(_proposal(held, now_ms) for held in proposals)], key=lambda line: order[line.look])
 
 
-def _proposal(held: Mapping[str, Any]) -> parts.Line:
-    ident = str(held.get("id"))
+def _proposal(held: Mapping[str, Any], now_ms: Any) -> parts.Line:
+    ident, zone = str(held.get("id")), str(st.context.timezone or "")
     left = f"{length(held.get('expires_in_s'))} left" if is_number(held.get("expires_in_s")) else ""
-    changes = [change_text(c) for c in (held.get("diff") or {}).get("changes") or []]
+    changes = [change_text(c, now_ms, zone) for c in (held.get("diff") or {}).get("changes") or []]
     about = f"{held.get('verdict')} {held.get('sleeve') or 'the desk'}: {', '.join(changes[:2]) or held.get('kind')}"
     to = parts.Linked("decide", {"tab": "proposals", "proposal": ident})
     return parts.Line("▲", f"{ident} waits,", f"{left}. {about}.", "wrn", to)

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from app.home.home import Home
 from engine.clock import utc
 from engine.control.config import version_of
-from engine.control.draft import value_text
+from engine.control.draft import key_text, value_text
 from engine.control.evidence import comparison_text, equal_worst_case, verdict_words
 from engine.control.outcome import runs_now
 from engine.control.proposals import view
@@ -122,7 +122,7 @@ def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
             _allowed(c),
             moves.get(c["key"]) or NONE,
         )
-        yield CardRow(str(c["key"]), cells, "diff")
+        yield CardRow(key_text(str(c["key"])), cells, "diff")
     if value["kind"] == "rollback":
         whole = diff.get("rollback_of")
         goals = {"the desk": whole} if whole is not None else diff.get("back_to") or {}
@@ -164,15 +164,19 @@ def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:
         return
     yield CardRow("evidence", tuple(runs), "evidence")
     yield CardRow("run", tuple(str(run["run_id"]) for run in runs.values()), "evidence")
+    for label, part in (("traded", "share"), ("stopped", "ended")):  # first: what is not comparable says so before any figure
+        cells = tuple(str((run.get("life") or {}).get(part) or NONE) for run in runs.values())
+        if any(cell != NONE for cell in cells):
+            yield CardRow(label, cells, "evidence")
     for label, key, unit in FIGURES:
         yield CardRow(label, tuple(_figure((run.get("metrics") or {}).get(key), unit) for run in runs.values()), "evidence")
     for label, n in (("data", 0), ("range", 1), ("bars", 2)):
         yield CardRow(label, tuple(_data(run)[n] for run in runs.values()), "evidence")
-    for label, part in (("traded", "share"), ("stopped", "ended")):
-        cells = tuple(str((run.get("life") or {}).get(part) or NONE) for run in runs.values())
-        if any(cell != NONE for cell in cells):
-            yield CardRow(label, cells, "evidence")
     yield from _trials(runs.values())
+    if value["told_apart"] is False:
+        apart = all(e.get("verdict") != "not comparable" for e in value["evidence"])
+        word = "CANNOT BE TOLD APART" if apart else "ARE NOT COMPARABLE"
+        yield CardRow("verdict", (f"THE TWO {word} on this evidence",), "finding")
     for role, run in runs.items():
         if (run.get("life") or {}).get("ended"):
             yield CardRow(f"{role} run", (run["life"]["text"],), "finding")
@@ -182,10 +186,6 @@ def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:
             yield CardRow(f"{about}comparison", (text,), "finding")
         if e.get("role") == "beyond" and e.get("text"):
             yield CardRow(f"{about}evidence", (str(e["text"]),), "warning")
-    if value["told_apart"] is False:
-        apart = all(e.get("verdict") != "not comparable" for e in value["evidence"])
-        word = "CANNOT BE TOLD APART" if apart else "ARE NOT COMPARABLE"
-        yield CardRow("verdict", (f"THE TWO {word} on this evidence",), "finding")
 
 
 def _trials(runs: Collection[Mapping[str, Any]]) -> Iterator[CardRow]:

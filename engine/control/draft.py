@@ -173,6 +173,12 @@ def value_text(key: str, value: Any) -> Any:
     return "no end" if value is None else utc(value)
 
 
+def key_text(key: str) -> str:
+    """A changed key as people read it: a parameter by its own name, which is what a person types; the end of a pause in words."""
+    front, dot, name = key.rpartition(".")
+    return f"{front}{dot}pause ends" if name == "resumes_ms" else key
+
+
 def limits_in(fields: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Bounds and unit of a changed parameter as a diff carries them, or the words it may be; none for what is no parameter."""
     if key not in fields:

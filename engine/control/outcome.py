@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from engine.control.agreement import version_run
 from engine.control.config import DeskVersion, active, with_defaults
-from engine.control.draft import value_text
+from engine.control.draft import key_text, value_text
 from engine.control.proposals import changes_by_sleeve, parts_of
 from engine.errors import DeskError
 from engine.store import db
@@ -53,7 +53,7 @@ def runs_now(engine: Engine, home: Path, row: Proposal) -> RunsNow | None:
         outcome = _outcome(session, row, parts, kept=kept)
     many = len(parts) > 1
     named = [
-        f"{f'{name}.' if many else ''}{c['key']} {_shown(value_text(c['key'], now))}"
+        f"{f'{name}.' if many else ''}{key_text(c['key'])} {_shown(value_text(c['key'], now))}"
         for now, (name, c) in zip(values, there, strict=True)
     ]
     more = f" and {len(named) - SHOWN_MAX} more" if len(named) > SHOWN_MAX else ""

@@ -13,5 +13,7 @@ HEADS = {
     "trips": "round trips",
     "trial": "variant",
     "train_from": "train from",
+    "train_to": "train to",
     "test_from": "test from",
+    "test_to": "test to",
 }

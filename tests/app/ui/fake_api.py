@@ -13,7 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+from app.api import models_figures as m
 from app.views.proposal_card import rows_of
+from app.views.research import view_of
 from tests.app.ui.fake_figures import exposure, hold_line, lately, periods, shocks, trips
 from tests.app.ui.fake_market import desk_trip, market_chart, sleeve_page, stretches, trip_table
 from tests.app.ui.fake_runs import run_figures, run_pair
@@ -32,6 +34,7 @@ class Fake:
         self.turns: dict[str, dict[str, Any]] = {}
         self.turn_events: list[dict[str, Any]] = []
         self.jobs: dict[str, dict[str, Any]] = {}
+        self.research: dict[str, tuple[str, str, dict[str, Any]]] = {}  # id -> kind, state, result
         self.alerts: list[dict[str, Any]] = []
         self.handovers: list[dict[str, Any]] = []
         self.empty = False
@@ -48,6 +51,16 @@ class Fake:
             200,
             {"state": "made", "proposal": self.proposals["prop-1"], "jobs": [], "progress": 1.0},
         )
+
+    def research_view(self, ident: str) -> Any:
+        """A research job as the API shows it."""
+        if ident not in self.research:
+            return 404, {"error": {"kind": "BadInput", "what": f"unknown job {ident!r}", "hint": "see /api/research"}}
+        kind, state, result = self.research[ident]
+        found = view_of(kind, result) if result else {"title": f"{kind} of trend", "verdict": "", "look": "calm"}
+        job = {"id": ident, "kind": kind, "state": state, "progress": 0.4, "thread": "t-1", "person": "vera"}
+        shown = m.ResearchView(**job, created_ms=NOW_MS, ended_ms=NOW_MS, **found)
+        return shown.model_dump(mode="json")
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> tuple[int, Any]:
         """Status and body."""
@@ -172,6 +185,8 @@ VERSIONS = [
     for v in (2, 1)
 ]
 ROUTES: dict[tuple[str, str], Any] = {
+    ("GET", "/api/research"): lambda f, q, b: {"items": [f.research_view(i) for i in f.research]},
+    ("GET", r"/api/research/([\w-]+)"): lambda f, q, b, i: f.research_view(i),
     ("GET", "/api/session"): lambda f, q, b: f.session,
     ("POST", "/api/session"): lambda f, q, b: f.session.update(name=b["name"]) or f.session,
     ("GET", "/api/desk"): lambda f, q, b: f.desk,

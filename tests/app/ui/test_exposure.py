@@ -24,7 +24,7 @@ def held(name: str, symbol: str, side: str) -> dict[str, Any]:
         ("not known", "Not known for 1 of 1 pairs.", True),
         ("apart", "No two positions are one bet.", False),
         ("hedge", "No two positions are one bet.", False),
-        ("not held", "One instrument is held.", False),
+        ("not held", "One instrument is held or ordered.", False),
     ],
 )
 def test_the_verdict_stands_first(reads: str, first: str, loud: bool) -> None:
