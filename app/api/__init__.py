@@ -144,8 +144,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "thread", "turn", "person", "run_id", "error", "created_ms", "started_ms", "ended_ms", "result",
                         "partly": {"text", "columns", "rows"}|null of a search that has not ended well}
   POST   /api/jobs/{id}/cancel  {} -> Job
-  GET    /api/research?limit=20, /api/research/{id}    sweeps, walk-forwards, judgements, parity, drills, look-ahead checks: a line
-                        each; one as {"title", "verdict", "look", "tiles", "tables", "heat", "notes", ...} (app/views/research.py)
+  GET    /api/research?limit=20, /api/research/{id}    sweeps, walk-forwards, judgements, parity, drills, look-ahead checks: a
+                        line each; one as {"title", "verdict", "look", "tiles", "tables", "heat", "notes", ...}
   GET    /api/halt              Latch
   POST   /api/halt              {"reason"?} -> Latch (the file is written before the answer; any session that is not read-only)
   DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is unhealthy

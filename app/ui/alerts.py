@@ -134,7 +134,7 @@ def delivery_lines(deliveries: Sequence[Mapping[str, Any]], severity: str = "") 
         step = f" ({words(d['step'], 30)})" if d.get("step") else ""
         lines.append(f":material/send: {words(d.get('sink'), 20)}{step}: {loud}{words(at)}{tries}{why}")
     where = "here and in the terminal of nightdesk up" if severity == "page" else "here alone"
-    return lines or [f":material/desktop_windows: No message was sent: it stands {where}."]
+    return lines or [f":material/desktop_windows: No message was sent: it is shown {where}."]
 
 
 def _who(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], ident: str, *, resolved: bool) -> None:

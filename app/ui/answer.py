@@ -226,7 +226,8 @@ def _receipt(fact: Mapping[str, Any]) -> str:
     label = safe.words(f"{kind} {ident}", 80)
     where = f"[{label}]({target})" if target else label
     value = safe.words(figure(fact.get("value"), str(fact.get("unit"))), 80)
-    return f"| {safe.words(fact.get('subject'), 80)}: {safe.words(fact.get('metric'), 60)} | {value} | {where} |"
+    metric = reading.in_words(str(fact.get("metric"))).replace("_", " ")
+    return f"| {safe.words(fact.get('subject'), 80)}: {safe.words(metric, 60)} | {value} | {where} |"
 
 
 def _carry(turn: Mapping[str, Any], text: str) -> None:

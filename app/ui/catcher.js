@@ -1,6 +1,6 @@
 /* Mounted once by catcher.py. Clicks on our own links (?tab=...) stay in this browser tab: the address goes to Python. The keyboard's
    place on such a link outlasts a refresh. When the page's server is gone, only this script can say so. */
-const LOOK_MS = 4000, WAIT_MS = 3500, KEEP_MS = 150;
+const LOOK_MS = 4000, WAIT_MS = 3500, KEEP_MS = 150, SHADE_MS = 1000;
 
 export default function ({ setTriggerValue }) {
   const click = (event) => {
@@ -11,7 +11,7 @@ export default function ({ setTriggerValue }) {
     setTriggerValue('went', link.getAttribute('href'));
   };
   document.addEventListener('click', click, true);
-  const stops = [watch(), keep()];
+  const stops = [watch(), keep(), shade()];
   return () => {
     document.removeEventListener('click', click, true);
     stops.forEach((stop) => stop());
@@ -40,6 +40,18 @@ function keep() {
     document.removeEventListener('focusin', into);
     document.removeEventListener('pointerdown', drop, true);
   };
+}
+
+// Popovers and dialogs stand beside the app, where the theme that a person chose is not known: our colours follow it from here.
+function shade() {
+  const app = document.querySelector('.stApp'), root = document.documentElement;
+  const look = () => {
+    const scheme = getComputedStyle(app).colorScheme;
+    if (root.style.colorScheme !== scheme) root.style.colorScheme = scheme;
+  };
+  look();
+  const timer = setInterval(look, SHADE_MS);
+  return () => clearInterval(timer);
 }
 
 function watch() {

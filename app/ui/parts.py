@@ -46,7 +46,7 @@ Cell = str | tuple[str, str] | Linked | Ladder  # text; text and the class of it
 @st.cache_resource(show_spinner=False)
 def _sheet() -> str:
     written = Path(__file__).with_name("sheet.css").read_text(encoding="utf-8")
-    return f"<style>.stApp {{ {variables()} }}\n{written}</style>"
+    return f"<style>:root {{ {variables()} }}\n{written}</style>"
 
 
 def sheet() -> None:

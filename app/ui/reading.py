@@ -42,6 +42,14 @@ METRICS = {  # names that tools use for their figures, in the words of the page
     "under_water_days": "longest time under water",
     "ambiguous_bars": "ambiguous bars",
     "traded_days": "days traded",
+    "today_r": "today, R",
+    "today_trips": "trips today",
+    "d7": "7 days",
+    "d7_r": "7 days, R",
+    "d7_trips": "trips of 7 days",
+    "d30": "30 days",
+    "d30_r": "30 days, R",
+    "d30_trips": "trips of 30 days",
 }
 _METRIC = re.compile(rf"`[^`\n]*`|(?<![\w.])({'|'.join(METRICS)})(?!\w)")  # not in code
 

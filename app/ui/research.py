@@ -20,6 +20,7 @@ SIGNS = {"bad": "■", "warn": "▲", "calm": "●"}
 LOOKS = {"bad": "neg", "warn": "wrn"}
 MINUTE_MS = 60_000
 LIVE = ("queued", "running")
+SPARE = ("train from", "train to", "test to", "Sharpe, train", "plateau", "variant")  # columns that a phone leaves out
 
 
 def listed(api: PageClient) -> None:
@@ -111,7 +112,8 @@ def _table(table: Mapping[str, Any]) -> None:
     rows = [[_cell(value, unit) for value, unit in zip(row, units, strict=True)] for row in table["rows"]]
     texts = [n for n, unit in enumerate(units) if unit == "text"]
     long = [n for n in texts if any(len(_text_of(row[n])) > 36 for row in rows)]
-    parts.table(heads, rows, left=texts, wrap=long, thin=long[1:] if len(heads) > 4 else (), scroll=len(rows) > SHOWN_MAX)
+    thin = [*(long[1:] if len(heads) > 4 else ()), *(n for n, head in enumerate(heads) if head in SPARE)]
+    parts.table(heads, rows, left=texts, wrap=long, thin=thin, scroll=len(rows) > SHOWN_MAX)
 
 
 def _text_of(cell: parts.Cell) -> str:

@@ -48,13 +48,13 @@ def _facts(trip: Mapping[str, Any], now_ms: int | None) -> list[tuple[str, parts
     reach = [(trip.get(name) / risk if risk > 0 and trip.get(name) is not None else None) for name in ("mae", "mfe")]
     sleeve = [("sleeve", str(trip["sleeve"]))] if trip.get("sleeve") else []
     ended = trip.get("exit_ms") is not None
-    out = f"{price(trip.get('exit_price'))}  {short(trip['exit_ms'], now_ms)}" if ended else "still open"
+    out = f"{price(trip.get('exit_price'))} · {short(trip['exit_ms'], now_ms)}" if ended else "still open"
     excursion = [("went against it, for it", f"{in_r(reach[0])}, {in_r(reach[1])}")] if None not in reach else []
-    net = f"{number(trip.get('net'), sign=True)}  {in_r(trip.get('r')) if ended else ''}".strip()
+    net = number(trip.get("net"), sign=True) + (f" · {in_r(trip.get('r'))}" if ended else "")
     return [
         *sleeve,
         ("side", f"{trip.get('side')}, {trip.get('layers')} layer{'' if trip.get('layers') == 1 else 's'}"),
-        ("in", f"{price(trip.get('entry_price'))}  {short(trip.get('entry_ms'), now_ms)}"),
+        ("in", f"{price(trip.get('entry_price'))} · {short(trip.get('entry_ms'), now_ms)}"),
         ("out", out),
         *([("closed by", str(trip.get("reason")))] if ended else []),
         ("units", number(trip.get("units"), 6).rstrip("0").rstrip(".")),

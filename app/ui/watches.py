@@ -8,7 +8,7 @@ import streamlit as st
 from app.ui import parts
 from app.ui.figures import figure, when
 from app.ui.page_client import PageClient, Trouble
-from app.ui.safe import words
+from app.ui.safe import typeset, words
 
 
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
@@ -37,7 +37,7 @@ def _watch(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any])
     place = f"watch_{words(ident, 20)}"
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small", key=place):
         with st.container(gap="xsmall", width="stretch"):
-            st.markdown(f"**{words(item.get('text'), 200)}**")
+            st.markdown(f"**{words(typeset(str(item.get('text'))), 200)}**")
             st.caption(words(f"{ident} · now {value} at {when(item.get('desk_ms'))}{rearms}", 250))
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             st.badge("WAITS FOR YOU" if asked else "PASSED" if item.get("passed") else "IN FORCE", color=_color(item))

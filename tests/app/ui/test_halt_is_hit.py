@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.ui import tokens
 from tests.app.ui.browsers import WAIT_MS, Place, answers, started
 from tests.app.ui.fake_api import Fake, serving
 from tests.app.ui.fake_shapes import alert
@@ -62,3 +63,5 @@ def test_nothing_stands_over_halt(page: Any) -> None:
         assert {where: found for where, found in missed.items() if found} == {}, tab
     page.locator("[class*='st-key-halt_open'] button").click()
     page.get_by_label("Why").wait_for()
+    colour = page.locator(".st-key-halt_now button").evaluate("(button) => getComputedStyle(button).backgroundColor")
+    assert colour == "rgb({}, {}, {})".format(*bytes.fromhex(tokens.TOKENS["halt"][1][1:])), "its form has not the page's colours"
