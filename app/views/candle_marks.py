@@ -4,7 +4,8 @@ Called by app/views/candles.py. Turns frames of trips and decisions, journal eve
 and words. Times are UTC ms.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +13,12 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from engine.book.bodies import SleeveBody
+from engine.clock import DAY_MS
 from engine.sim.levels import SLOTS, LevelStep
 from engine.store.chain import Event
-from engine.watch.window import mark_at, raw_lines
+from engine.watch.window import first_mark, mark_at, raw_lines
 
+DAYS_KEPT = 2_000  # of sleeves, in a process: some megabytes
 TRIPS_MAX = 4_000
 BANDS_MAX = 2_000
 STEPS_MAX = 40_000
@@ -120,16 +123,22 @@ class SleeveEvents(NamedTuple):
     labels: tuple[str, ...]  # of the features that its newest decision read
 
 
+class Moment(NamedTuple):
+    """What a chart needs of one journal event of a sleeve: small, since those of a year are kept."""
+
+    kind: str
+    ms: int
+    word: str  # of a breaker or a refusal, else the order's slot
+    key: int = 0
+    lots: int = 0
+    price: float | None = None
+    until_ms: int | None = None
+    labels: tuple[str, ...] = ()
+
+
 def sleeve_events(path: Path, sleeve: str, from_ms: int, until_ms: int, bar_ms: int) -> SleeveEvents:
-    """Levels of its orders, refusals, breakers and features of a sleeve, from the desk journal; read once, in order."""
-    name = b'"sleeve":"%s"' % sleeve.encode()
-
-    def worth(kind: bytes, line: bytes) -> bool:
-        if kind == b"breaker":
-            return name in line or b'"sleeve":null' in line
-        return name in line and (kind != b"intent" or b'"slot":"entry"' not in line)
-
-    kinds = {"intent", "amend", "fill", "decision", "breaker"}
+    """Levels of its orders, refusals, breakers and features of a sleeve, from the desk journal; of days that are over it is read
+    once a process."""
     before = mark_at(path, from_ms)
     held = {} if before is None else before.body["sleeves"].get(sleeve, {})
     steps = _at_mark(held, from_ms)
@@ -137,33 +146,79 @@ def sleeve_events(path: Path, sleeve: str, from_ms: int, until_ms: int, bar_ms: 
     refused: list[tuple[int, str]] = []
     tripped: list[Tripped] = []
     labels: tuple[str, ...] = ()
-    for line in raw_lines(path, from_ms, until_ms, kinds, worth):
-        if (event := line.event()) is None or event.body.get("sleeve") not in (sleeve, None):
-            continue
-        body = event.body
-        if event.kind == "breaker":
-            tripped.append(Tripped(event.t_event_ms, body["breaker"], body["until_ms"]))
-        elif event.kind == "decision":
-            labels = tuple(body.get("features") or labels)
-            if body.get("refused_by"):
-                refused.append((event.t_event_ms, body["refused_by"]))
+    for moment in _moments(path, sleeve, from_ms, until_ms):
+        if moment.kind == "breaker":
+            tripped.append(Tripped(moment.ms, moment.word, moment.until_ms))
+        elif moment.kind == "decision":
+            labels = moment.labels or labels
+            if moment.word:
+                refused.append((moment.ms, moment.word))
         else:
-            steps += _steps(event, bar_ms, lots)
+            steps += _steps(moment, bar_ms, lots)
     return SleeveEvents(steps, refused, tripped, labels)
 
 
-def _steps(event: Event, bar_ms: int, lots: dict[int, int]) -> list[LevelStep]:
+def _moments(path: Path, sleeve: str, from_ms: int, until_ms: int) -> Iterator[Moment]:
+    """Those with from_ms < ms <= until_ms, in order."""
+    begun = first_mark(path)
+    from_ms = from_ms if begun is None else max(from_ms, begun.t_event_ms - DAY_MS)  # no day before the desk's first
+    first, last = -(-from_ms // DAY_MS) * DAY_MS, until_ms // DAY_MS * DAY_MS
+    if first >= last:
+        yield from _read(path, sleeve, from_ms, until_ms)
+        return
+    which = path.stat().st_ino  # a journal that was put in the place of another is read again
+    yield from _read(path, sleeve, from_ms, first) if from_ms < first else ()
+    for day in range(first, last, DAY_MS):
+        yield from _day(path, which, sleeve, day)
+    yield from _read(path, sleeve, last, until_ms) if last < until_ms else ()
+
+
+@lru_cache(maxsize=DAYS_KEPT)
+def _day(path: Path, _which: int, sleeve: str, day_ms: int) -> tuple[Moment, ...]:
+    """Those of a day that is over."""
+    return tuple(_read(path, sleeve, day_ms, day_ms + DAY_MS))
+
+
+def _read(path: Path, sleeve: str, after_ms: int, up_to_ms: int) -> Iterator[Moment]:
+    """Those of a stretch, from the journal."""
+    name = b'"sleeve":"%s"' % sleeve.encode()
+
+    def worth(kind: bytes, line: bytes) -> bool:
+        if kind == b"breaker":
+            return name in line or b'"sleeve":null' in line
+        return name in line and (kind != b"intent" or b'"slot":"entry"' not in line)
+
+    for line in raw_lines(path, after_ms, up_to_ms, {"intent", "amend", "fill", "decision", "breaker"}, worth):
+        if (event := line.event()) is not None and event.body.get("sleeve") in (sleeve, None):
+            yield _moment(event)
+
+
+def _moment(event: Event) -> Moment:
+    body, ms = event.body, event.t_event_ms
+    if event.kind == "breaker":
+        return Moment("breaker", ms, str(body["breaker"]), until_ms=body["until_ms"])
+    if event.kind == "decision":
+        return Moment("decision", ms, str(body.get("refused_by") or ""), labels=_same(tuple(body.get("features") or ())))
+    return Moment(event.kind, ms, str(body["slot"]), int(body["key"]), int(body.get("lots") or 0), body.get("price"))
+
+
+@lru_cache(maxsize=64)
+def _same(labels: tuple[str, ...]) -> tuple[str, ...]:
+    """One tuple for all decisions that read the same features."""
+    return labels
+
+
+def _steps(of: Moment, bar_ms: int, lots: dict[int, int]) -> list[LevelStep]:
     """An order's event as the level of its layer: placed at the open of the bar that filled its entry, moved, or gone with the
     last of the layer's `lots`, which are counted here.
     """
-    body, slot = event.body, str(event.body["slot"])
-    key = int(body["key"])
-    if event.kind == "fill":
-        lots[key] = lots.get(key, 0) + (body["lots"] if slot == "entry" else -body["lots"])
-        return [] if lots[key] > 0 else [LevelStep(key, name, event.t_event_ms, None) for name in SLOTS]
-    if slot not in SLOTS or body.get("price") is None:
+    slot, key = of.word, of.key
+    if of.kind == "fill":
+        lots[key] = lots.get(key, 0) + (of.lots if slot == "entry" else -of.lots)
+        return [] if lots[key] > 0 else [LevelStep(key, name, of.ms, None) for name in SLOTS]
+    if slot not in SLOTS or of.price is None:
         return []
-    return [LevelStep(key, slot, event.t_event_ms - (bar_ms if event.kind == "intent" else 0), body["price"])]
+    return [LevelStep(key, slot, of.ms - (bar_ms if of.kind == "intent" else 0), of.price)]
 
 
 def _at_mark(body: SleeveBody | Mapping[str, Any], ms: int) -> list[LevelStep]:

@@ -64,4 +64,6 @@ def test_nothing_stands_over_halt(page: Any) -> None:
     page.locator("[class*='st-key-halt_open'] button").click()
     page.get_by_label("Why").wait_for()
     colour = page.locator(".st-key-halt_now button").evaluate("(button) => getComputedStyle(button).backgroundColor")
-    assert colour == "rgb({}, {}, {})".format(*bytes.fromhex(tokens.TOKENS["halt"][1][1:])), "its form has not the page's colours"
+    assert colour in {"rgb({}, {}, {})".format(*bytes.fromhex(one[1:])) for one in tokens.TOKENS["halt"]}, (
+        "its form has not the page's colours"
+    )
