@@ -1,0 +1,44 @@
+"""What a venue's answer to a request proves: that it refused, that it never took it, that the order is there, or nothing.
+
+Called by the venue adapters with the error that ccxt raised. Only a code of the venue's own table proves anything; what is not in
+it - a timeout, a page of HTML, a code that is new - proves nothing: the order may be there, and is asked about.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Literal
+
+Outcome = Literal["rejected", "not_taken", "exists", "not_found", "unknown"]
+REJECTED: Outcome = "rejected"  # the venue looked at it and said no: there is no such order
+NOT_TAKEN: Outcome = (
+    "not_taken"  # turned away before that (rate, maintenance, clock, key): there is none, the same id may be sent again
+)
+EXISTS: Outcome = "exists"  # an order with this client id is there already
+NOT_FOUND: Outcome = "not_found"  # it is not there now; whether it never was is for time and fills to say
+UNKNOWN: Outcome = "unknown"
+
+ORDER_CODE, CODE = re.compile(r'"sCode":\s*"?(\d+)'), re.compile(r'"(?:code|retCode)":\s*"?(-?\d+)')
+
+
+def code_of(error: BaseException) -> str:
+    """The venue's own code in an error of ccxt's: that of the order before that of the request; empty where there is none."""
+    text = str(error)
+    own = [found for found in ORDER_CODE.findall(text) if found != "0"]
+    whole = CODE.search(text)
+    return own[0] if own else whole[1] if whole else ""
+
+
+def outcome_of(error: BaseException, table: Mapping[str, Outcome]) -> Outcome:
+    """What the error proves, by the venue's table of codes."""
+    return table.get(code_of(error), UNKNOWN)
+
+
+def table_of(**codes: str) -> dict[str, Outcome]:
+    """A table from words: rejected="51000 51001", ... Raises ValueError for a code that is in it twice."""
+    found: dict[str, Outcome] = {}
+    for word, text in codes.items():
+        for code in text.split():
+            if code in found:
+                raise ValueError(f"code {code} is {found[code]} and {word}")
+            found[code] = word  # type: ignore[assignment]  # the keywords are the words of Outcome
+    return found
