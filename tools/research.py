@@ -177,7 +177,8 @@ def walkforward(ctx: ToolContext, args: WalkforwardArgs) -> ToolResult:
         chosen = ", ".join(f"{key} {row[at[key]]}" for key in found["varied"])
         rows.append((label, chosen, *(f"{{{fact.ref}}}" for fact in made)))
     left_out = len(found["rows"]) - len(rows)
-    text = f"{found['verdict']} {found['audit']['text']}. {found['edges_text'].capitalize()}."
+    text = f"{found['verdict']} {found['audit']['text']}. {found['edges_text'].capitalize()}. {found['days_text']}."
+    text += f" {found['not_counted'].capitalize()}." if found["not_counted"] else ""
     text += f" The table has the last {len(rows)} folds." if left_out > 0 else ""
     table = Table(("test window", "chosen", *map(HEADS.__getitem__, FORWARD)), tuple(rows))
     return ToolResult("ok", clean(text, 1_500), tuple(facts), (evidence,), table, {"job": job, "hypothesis": found["hypothesis"]})

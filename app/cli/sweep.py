@@ -206,6 +206,8 @@ def forward_text(found: Mapping[str, Any]) -> Any:
         f"{found['venue']}, out of sample {span_text(found)}",
         f"train {found['train']}, test {found['test']}, step {found['step']}, embargo {found['embargo']}; {found['edges_text']}",
         f"audit: {found['audit']['text']}",
+        found["days_text"],
+        *filter(None, [found["not_counted"]]),
         f"median fold {pct(folds['median_return_frac'])}, worst {pct(folds['worst_return_frac'])}, {folds['won']} of "
         f"{folds['folds']} won, {folds['better_than_hold']} better than holding",
         f"round trips {metrics['trades']:,}, fees {num(metrics['fees'])}, "
@@ -243,7 +245,7 @@ def table_of(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Any:
     from engine.research.heads import HEADS
 
     table = Table(box=None, padding=(0, 2, 0, 0))
-    shown = [n for n, column in enumerate(columns) if column not in ("train_to", "test_to")]
+    shown = [n for n, column in enumerate(columns) if column != "train_to"]
     for n in shown:
         table.add_column(HEADS.get(columns[n], columns[n]), justify="right")
     for row in rows:

@@ -17,7 +17,7 @@ from engine.clock import DAY_MS, utc_day
 from engine.research.family import Hypothesis, fingerprint, hypothesis_in, instruments_of
 from engine.research.overfit import deflated_sharpe
 from engine.research.plateau import Plateau, plateau_of
-from engine.sim.metrics import DAYS_A_YEAR, Floats, Times, a_day_sharpe, daily_equity, daily_returns
+from engine.sim.metrics import DAYS_A_YEAR, DayEnds, Floats, Times, a_day_sharpe, daily_equity, daily_returns, midnights_of
 from engine.sim.request import Plan
 from engine.store import trials
 from engine.store.runs import sha256_of_json
@@ -32,7 +32,7 @@ class TrialFigures(NamedTuple):
     """What one trial came to."""
 
     returns: Floats  # daily, (days,)
-    from_ms: int  # the midnight before the first of them
+    from_ms: int  # where the first of them begins: a midnight, of a walk-forward the first test bar's open
     sharpe: float | None  # a year
     total_return_frac: float
     max_drawdown_frac: float
@@ -72,12 +72,14 @@ def sharpe_of(returns: Floats) -> float | None:
     return None if a_day is None else a_day * sqrt(DAYS_A_YEAR)
 
 
-def figures_of(report: Mapping[str, Any], close_ms: Times, equity: Floats, clock_ms: int) -> TrialFigures:
-    """A run's report and equity curve as a trial's figures."""
+def figures_of(
+    report: Mapping[str, Any], close_ms: Times, equity: Floats, clock_ms: int, days_of: DayEnds = midnights_of
+) -> TrialFigures:
+    """A run's report and equity curve as a trial's figures; `days_of` as in its metrics."""
     metrics = report["metrics"]
-    midnights, daily = daily_equity(close_ms, equity, clock_ms, report["cash"])
+    ends, daily = daily_equity(close_ms, equity, clock_ms, report["cash"], days_of)
     more = {name: metrics.get(name) for name in ("fees", "funding", "slippage")}
-    returns, first = daily_returns(daily), int(midnights[0]) if len(midnights) else int(close_ms[0])
+    returns, first = daily_returns(daily), int(ends[0]) if len(ends) else int(close_ms[0])
     names = ("sharpe", "total_return_frac", "max_drawdown_frac", "trades")
     return TrialFigures(returns, first, *(metrics[name] for name in names), more)
 

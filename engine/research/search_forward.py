@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sqlalchemy import Engine
 
-from engine.clock import utc_day
+from engine.clock import DAY_MS, utc, utc_day
 from engine.errors import BadInput
 from engine.research.grid import Variations
 from engine.research.kill.baselines import RANDOM_SEEDS, drawn_entries, luck
@@ -31,7 +31,7 @@ from engine.research.windows import Audit, Fold, audit, folds_of, is_nothing, le
 from engine.sim.checked import check_sleeve, is_own
 from engine.sim.excursions import hold
 from engine.sim.leaks import leaks_of
-from engine.sim.metrics import Floats, Totals, daily_equity, daily_returns, drawdown, metrics
+from engine.sim.metrics import Floats, Totals, daily_equity, daily_returns, drawdown, metrics, own_days
 from engine.sim.trips import RunSleeve, bars_held, frame_of, trips
 from engine.store import trials
 from engine.store.runs import sha256_of_json
@@ -149,8 +149,9 @@ def report(engine: Engine, done: Forward, own: Mapping[str, Any]) -> dict[str, A
     held = hold_of(done)
     planned, close_ms = done.runner.planned, done.close_ms
     place = kept(engine, done, own, figures)
-    rows = fold_rows(done, table, held)
-    spec, ends = done.runner.sleeve.spec, (int(close_ms[0]) - planned.clock_ms, int(close_ms[-1]) - planned.clock_ms)
+    rows, bar_ms = fold_rows(done, table, held), planned.clock_ms
+    counted = summary([row for row, one in zip(rows, done.chosen, strict=True) if not one.fold.short])
+    spec, ends = done.runner.sleeve.spec, (int(close_ms[0]) - bar_ms, int(close_ms[-1]) - bar_ms)
     lengths = {name: str(own.get(name) or own["test"]) for name in ("train", "test", "step", "embargo", "edges", "choose")}
     return {
         "hypothesis": place.hypothesis,
@@ -169,13 +170,15 @@ def report(engine: Engine, done: Forward, own: Mapping[str, Any]) -> dict[str, A
         "audit": {"clean": done.checked.clean, "text": done.checked.text},
         "columns": [*COLUMNS, *done.space.keys],
         "rows": rows,
-        "summary": summary(rows),
+        "summary": counted,
+        "not_counted": not_counted(done) or None,
+        "days_text": days_text(int(close_ms[0]) - bar_ms, int(close_ms[-1])),
         "drift": drift(done),
         "metrics": figures,
         "baselines": [*baselines(done, held, figures), *at_random(done, table, own["edges"], figures)],
         "trial": place.as_json(),
-        "notes": notes_of([planned], int(done.runner.span.close_ms[0]) - planned.clock_ms, ends[1]),
-        "verdict": verdict(figures, summary(rows), place),
+        "notes": notes_of([planned], int(done.runner.span.close_ms[0]) - bar_ms, ends[1]),
+        "verdict": verdict(figures, counted, place),
         "edges_text": "positions are carried over fold edges: their levels stay, the new fold's rules go on with them"
         if own["edges"] == "carry"
         else "positions are closed at the market at fold edges",
@@ -203,7 +206,7 @@ def figured(done: Forward) -> tuple[dict[str, Any], Any]:
         slippage=ledger.slippage,
         traded=ledger.traded,
     )
-    return metrics(close_ms, equity, runner.planned.clock_ms, runner.cash, totals), table
+    return metrics(close_ms, equity, runner.planned.clock_ms, runner.cash, totals, own_days), table
 
 
 def hold_of(done: Forward) -> Floats:
@@ -218,7 +221,7 @@ def kept(engine: Engine, done: Forward, own: Mapping[str, Any], figures: Mapping
     ends = int(close_ms[0]) - planned.clock_ms, int(close_ms[-1]) - planned.clock_ms
     ledger = TrialLedger(engine, [planned], *ends, time.time_ns() // 1_000_000)
     run = {"metrics": figures, "cash": done.runner.cash}
-    row = ledger.row([planned], figures_of(run, close_ms, done.stitched.equity, planned.clock_ms), "walkforward")
+    row = ledger.row([planned], figures_of(run, close_ms, done.stitched.equity, planned.clock_ms, own_days), "walkforward")
     row = ledger.renamed(row, asked_for(done, own, json.loads(row.params)))
     wanted = row.id
     ledger.keep([row])
@@ -247,14 +250,35 @@ def fold_rows(done: Forward, table: Any, held: Floats) -> list[list[Any]]:
         first, last = one.fold.test[0] - start, one.fold.until - start
         before, alone = (equity[first - 1], held[first - 1]) if first else (cash, cash)
         curve, span = equity[first:last], close_ms[one.fold.test[0] : one.fold.until]
-        days = daily_equity(span, curve, bar_ms, before)[1]
         begun = int(((entries >= span[0] - bar_ms) & (entries < span[-1])).sum())
         spans = [utc_day(int(close_ms[k]) - bar_ms) for k in (one.fold.train[0], one.fold.train[1] - 1, *_test_ends(one.fold))]
-        ratios = one.train_sharpe, sharpe_of(daily_returns(days))
+        ratios = one.train_sharpe, sharpe_of(daily_of(span, curve, bar_ms, before))
         returns = curve[-1] / before - 1.0 if before > 0 else None, held[last - 1] / alone - 1.0
         row = [one.fold.number, *spans, *ratios, *(None if x is None else float(x) for x in returns), begun]
         found.append([*row, *one.variation.values])
     return found
+
+
+def daily_of(close_ms: Any, equity: Floats, bar_ms: int, before: float) -> Floats:
+    """Daily returns of some test windows; they compound to the windows' own return."""
+    return daily_returns(daily_equity(close_ms, equity, bar_ms, before, own_days)[1])
+
+
+def days_text(first_ms: int, end_ms: int) -> str:
+    """From when to when the days of the daily figures are counted; of a last day that is shorter, how long it is."""
+    short = (end_ms - first_ms) % DAY_MS
+    last = f", the last one of {length(short)}" if short else ""
+    return f"Sharpe ratios are of days of 24 hours from {utc(first_ms)[11:16]} UTC, as the test windows begin{last}"
+
+
+def not_counted(done: Forward) -> str:
+    """A last window that the data cuts short; empty without one."""
+    last = done.chosen[-1].fold
+    if not last.short:
+        return ""
+    close_ms = done.runner.span.close_ms
+    lasts = int(close_ms[last.test[1] - 1]) - int(close_ms[last.test[0]]) + done.runner.planned.clock_ms
+    return f"last window of {length(lasts)}, cut short by the end of the bars: in the total, not counted among the windows"
 
 
 def _test_ends(fold: Fold) -> tuple[int, int]:
@@ -262,7 +286,7 @@ def _test_ends(fold: Fold) -> tuple[int, int]:
 
 
 def summary(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """Over the folds: how many were won, the median and the worst, how many did better than holding, what became of the fit."""
+    """Over the folds that count: how many were won, the median and the worst, how many did better than holding, what became of the fit."""
     at = {name: COLUMNS.index(name) for name in ("return_frac", "hold_frac", "train_sharpe", "sharpe")}
     returns = [row[at["return_frac"]] for row in rows if row[at["return_frac"]] is not None]
     better = sum(row[at["return_frac"]] > row[at["hold_frac"]] for row in rows if row[at["return_frac"]] is not None)
@@ -280,10 +304,10 @@ def summary(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
 
 
 def drift(done: Forward) -> dict[str, Any]:
-    """Of each varied parameter: how often the choice changed from fold to fold, and the value chosen most."""
+    """Of each varied parameter: how often the choice changed from fold to fold, and the value chosen most; of whole windows."""
     found = {}
     for n, key in enumerate(done.space.keys):
-        values = [one.variation.values[n] for one in done.chosen]
+        values = [one.variation.values[n] for one in done.chosen if not one.fold.short]
         most, times = Counter(values).most_common(1)[0]
         changed = sum(a != b for a, b in pairwise(values))
         found[key] = {"changed": changed, "values": len(set(values)), "most": most, "most_share": times / len(values)}
@@ -293,8 +317,7 @@ def drift(done: Forward) -> dict[str, Any]:
 def baselines(done: Forward, held: Floats, figures: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What no idea at all earned over the same days: holding, and holding with the strategy's own volatility."""
     close_ms, bar_ms, cash = done.close_ms, done.runner.planned.clock_ms, done.runner.cash
-    own = daily_returns(daily_equity(close_ms, done.stitched.equity, bar_ms, cash)[1])
-    market = daily_returns(daily_equity(close_ms, held, bar_ms, cash)[1])
+    own, market = (daily_of(close_ms, curve, bar_ms, cash) for curve in (done.stitched.equity, held))
     rows = [
         {"name": "this walk-forward", **_three(figures["total_return_frac"], figures["sharpe"], figures["max_drawdown_frac"])}
     ]
@@ -322,7 +345,7 @@ def at_random(done: Forward, table: Any, edges: Any, figures: Mapping[str, Any])
         curve = stitch(tests, edges, sides).equity
         totals.append(float(curve[-1]) / cash - 1.0)
         falls.append(drawdown(curve, cash)[0])
-        ratio = sharpe_of(daily_returns(daily_equity(done.close_ms, curve, bar_ms, cash)[1]))
+        ratio = sharpe_of(daily_of(done.close_ms, curve, bar_ms, cash))
         ratios += [] if ratio is None else [ratio]
     own = figures["total_return_frac"]
     middle = _three(float(np.median(totals)), float(np.median(ratios)) if ratios else None, float(np.median(falls)))
@@ -348,4 +371,4 @@ def verdict(figures: Mapping[str, Any], folds: Mapping[str, Any], place: TrialPl
         return f"It does not hold forward: {text}."
     if low is not None and low > 0 and folds["won"] * 2 > folds["folds"]:
         return f"It holds forward: {text}."
-    return f"Not told from zero: {text}."
+    return f"Not distinguishable from zero: {text}."

@@ -141,7 +141,7 @@ def verdict(good: Sequence[Tried], best: TrialPlace | None, overfit: Overfit, lu
     expected = "" if luck is None else f"; the best of {best.trials:,} trials without skill is expected at {luck:+.2f}"
     held = "" if overfit.value is None else f"; PBO {overfit.value:.2f}"
     if chance is None:
-        return f"Cannot be told from luck ({best.reason}): {shown}{expected}{held}."
+        return f"Cannot be distinguished from luck ({best.reason}): {shown}{expected}{held}."
     plateau = best.plateau.word
     if chance >= DEFLATED_MIN and (overfit.value is None or overfit.value < PBO_MAX) and plateau == "yes":
         return f"Beyond luck on these bars: {shown}, deflated Sharpe {chance:.2f}{expected}{held}; plateau yes. Walk it forward."

@@ -21,7 +21,7 @@ from engine.research.plateau import beside
 from engine.research.sweep import Group, Runner, ordered
 from engine.research.windows import Fold
 from engine.sim.backtest import rules_in
-from engine.sim.metrics import Floats, daily_returns, midnights_of
+from engine.sim.metrics import Floats, daily_returns, own_days
 
 Edges = Literal["carry", "close"]
 Choose = Literal["best", "plateau"]
@@ -98,7 +98,7 @@ def rules_of(runner: Runner, variation: Variation) -> Rules:
 def train_ratio(runner: Runner, fold: Fold, bench: Bench, group: Group, rules: Any) -> float | None:
     """The Sharpe ratio a year of a variation on a fold's training bars, from cash, whatever is open marked at their end."""
     cut = slice(*fold.train)
-    _, at = midnights_of(runner.span.close_ms[cut], runner.planned.clock_ms)
+    _, at = own_days(runner.span.close_ms[cut], runner.planned.clock_ms)
     found = bench.run(tuple(column[cut] for column in group.columns), group.guides, rules, at)
     return sharpe_of(daily_returns(np.where(at >= 0, found.equity, runner.cash)))
 

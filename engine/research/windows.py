@@ -27,6 +27,7 @@ class Fold(NamedTuple):
     train: tuple[int, int]
     test: tuple[int, int]
     until: int
+    short: bool = False  # the data ends before its test window does
 
 
 class Audit(NamedTuple):
@@ -75,7 +76,11 @@ def folds_of(close_ms: Times, bar_ms: int, train_ms: int, test_ms: int, step_ms:
     edges = [
         bars_of(close_ms, bar_ms, [a, a + train_ms, a + train_ms + embargo_ms, a + train_ms + embargo_ms + test_ms]) for a in at
     ]
-    found = [Fold(n + 1, (e[0], e[1]), (e[2], min(e[3], len(close_ms))), 0) for n, e in enumerate(edges)]
+    whole_ms = train_ms + embargo_ms + test_ms
+    found = [
+        Fold(n + 1, (e[0], e[1]), (e[2], min(e[3], len(close_ms))), 0, a + whole_ms > end)
+        for n, (a, e) in enumerate(zip(at, edges, strict=True))
+    ]
     found = [fold for fold in found if fold.test[1] > fold.test[0] and fold.train[1] > fold.train[0]]
     following = [fold.test[0] for fold in found[1:]]
     return [fold._replace(until=until) for fold, until in zip(found, [*following, found[-1].test[1]], strict=True)]

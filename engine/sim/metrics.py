@@ -5,7 +5,7 @@ seconds, half of what a whole backtest may take, so the formulas are here. An un
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -23,6 +23,7 @@ CONFIDENCE = 0.95
 
 Floats = NDArray[np.float64]
 Times = NDArray[np.int64]
+DayEnds = Callable[[Times, int], tuple[Times, Times]]  # close times, ms a bar -> where days end, the last bar closed by then
 
 
 class Totals(NamedTuple):
@@ -38,13 +39,16 @@ class Totals(NamedTuple):
     traded: float
 
 
-def metrics(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float, totals: Totals) -> dict[str, Any]:
+def metrics(
+    close_ms: Times, equity: Floats, timeframe_ms: int, cash: float, totals: Totals, days_of: DayEnds | None = None
+) -> dict[str, Any]:
     """The figures of one run, and `undefined`: name -> why it is None.
 
-    close_ms, equity: (n,) close of each bar and marked equity there, n >= 1; cash: equity before the first bar (quote).
+    close_ms, equity: (n,) close of each bar and marked equity there, n >= 1; cash: equity before the first bar (quote);
+    days_of: where its days end, by default `midnights_of`.
     Returns, drawdowns, exposure and win rate are fractions; turnover is per year; money is in quote units.
     """
-    returns = daily_returns(daily_equity(close_ms, equity, timeframe_ms, cash)[1])
+    returns = daily_returns(daily_equity(close_ms, equity, timeframe_ms, cash, days_of or midnights_of)[1])
     days = float(close_ms[-1] - close_ms[0] + timeframe_ms) / DAY_MS
     profit = float(equity[-1]) - cash
     fall_frac, fall = drawdown(equity, cash)
@@ -90,15 +94,6 @@ class RunFigures:
             self.values[name] = value
 
 
-def daily_equity(close_ms: Times, equity: Floats, timeframe_ms: int, cash: float) -> tuple[Times, Floats]:
-    """Marked equity at every UTC midnight from the run's start to its end: (midnights, values); flat days included.
-
-    A partial first or last day counts in the total return and the drawdown, not in the daily figures.
-    """
-    midnights, at = midnights_of(close_ms, timeframe_ms)
-    return midnights, np.where(at >= 0, equity[at], cash)
-
-
 def midnights_of(close_ms: Times, timeframe_ms: int) -> tuple[Times, Times]:
     """(every UTC midnight of a span, the last bar that had closed by then; -1 before the first)."""
     start = int(close_ms[0]) - timeframe_ms
@@ -106,8 +101,29 @@ def midnights_of(close_ms: Times, timeframe_ms: int) -> tuple[Times, Times]:
     return midnights, np.searchsorted(close_ms, midnights, side="right") - 1
 
 
+def own_days(close_ms: Times, timeframe_ms: int) -> tuple[Times, Times]:
+    """The same for days of 24 hours from the span's own begin: (its begin and the end of each day, the last bar closed by then).
+
+    The last day may be shorter: returns from one to the next compound to the span's total, whenever it begins and ends.
+    """
+    start, end = int(close_ms[0]) - timeframe_ms, int(close_ms[-1])
+    ends = np.append(np.arange(start, end, DAY_MS, dtype=np.int64), end)
+    return ends, np.searchsorted(close_ms, ends, side="right") - 1
+
+
+def daily_equity(
+    close_ms: Times, equity: Floats, timeframe_ms: int, cash: float, days_of: DayEnds = midnights_of
+) -> tuple[Times, Floats]:
+    """Marked equity where days end from the run's start to its end: (times, values); flat days included.
+
+    By UTC midnights a partial first or last day counts in the total return and the drawdown, not in the daily figures.
+    """
+    ends, at = days_of(close_ms, timeframe_ms)
+    return ends, np.where(at >= 0, equity[at], cash)
+
+
 def daily_returns(daily: Floats) -> Floats:
-    """Simple returns from midnight to midnight; none once the equity is not positive."""
+    """Simple returns from one day's end to the next; none once the equity is not positive."""
     return daily[1:] / daily[:-1] - 1.0 if len(daily) and (daily > 0).all() else np.empty(0)
 
 
@@ -206,7 +222,7 @@ def days_to_tell(returns: Floats) -> tuple[int | None, str]:
 def days_at(a_day: float, error_of_one: float) -> tuple[int | None, str]:
     """Days until the interval of a daily ratio leaves zero out; `error_of_one`: its standard error times sqrt(n - 1)."""
     if not a_day:
-        return None, "a ratio of 0 is never told from zero"
+        return None, "a ratio of 0 never differs from zero"
     reach = NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
     return math.ceil(1 + (reach * error_of_one / a_day) ** 2), ""
 

@@ -69,7 +69,7 @@ LIMITS = (
     ),
     Limit(
         "t_of_trips", "mean round trip over its standard error", "least", 2.0, None, "ratio",
-        "two standard errors, as usual; fewer trips than that takes cannot be told from luck",
+        "two standard errors, as usual; fewer trips than that takes cannot be distinguished from luck",
     ),
     Limit(
         "oracle", "mean trip with the right side known at its own entries", "above", 0.0, 0.0, "bps",

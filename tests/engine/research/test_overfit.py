@@ -132,7 +132,7 @@ def test_days_to_tell_by_hand() -> None:
     """A ratio of sqrt(365) a year is 1 a day: its error times sqrt(n - 1) is sqrt(1.5), so 1 + 1.96^2 * 1.5 days, rounded up."""
     assert overfit.days_to_tell(YEAR).value == math.ceil(1 + 1.959963984540054**2 * 1.5)
     assert overfit.days_to_tell(0.5).value > overfit.days_to_tell(1.0).value > 1_000
-    assert overfit.days_to_tell(0.0) == overfit.Figure(None, "a ratio of 0 is never told from zero")
+    assert overfit.days_to_tell(0.0) == overfit.Figure(None, "a ratio of 0 never differs from zero")
 
 
 def test_the_tail_by_hand() -> None:

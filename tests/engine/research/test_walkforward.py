@@ -151,10 +151,10 @@ def test_the_report_adds_up(make: Planner, ledger: Engine) -> None:
     rows = found["rows"]
     assert np.prod([1 + row[at["return_frac"]] for row in rows]) == pytest.approx(1 + found["metrics"]["total_return_frac"])
     assert np.prod([1 + row[at["hold_frac"]] for row in rows]) == pytest.approx(1 + found["baselines"][1]["total_return_frac"])
-    assert found["summary"]["won"] == sum(row[at["return_frac"]] > 0 for row in rows)
+    assert found["summary"]["won"] == sum(row[at["return_frac"]] > 0 for row in rows[:-1])
     assert sum(row[at["trips"]] for row in rows) == found["metrics"]["trades"] + found["metrics"]["open_trades"]
     fast = [row[at["fast_bars"]] for row in rows]
-    assert found["drift"]["fast_bars"]["changed"] == sum(a != b for a, b in pairwise(fast))
+    assert found["drift"]["fast_bars"]["changed"] == sum(a != b for a, b in pairwise(fast[:-1]))
     assert found["audit"]["clean"]
     names = [one["name"] for one in found["baselines"]]
     assert names[:2] == ["this walk-forward", "hold"]
@@ -170,6 +170,52 @@ def test_the_report_adds_up(make: Planner, ledger: Engine) -> None:
         "walk-forward over fast_bars, stop_atr",
     ]
     assert {row.source for row in trials.of_hypothesis(ledger, "trend on BTC-USDT perp")} == {"walkforward"}
+
+
+def test_every_ratio_is_of_all_the_days_that_the_return_is_of(make: Planner, ledger: Engine) -> None:
+    """An embargo of an hour starts each test at 01:00: days are counted from there, by hand here, and compound to the return."""
+    found = search_forward.walkforward(make, ledger, None, {**ASKED, **LENGTHS, "vary": VARY})
+    runner = runner_of(make)
+    folds, chosen = chosen_of(make, runner)
+    curve = np.append(10_000.0, walkforward.stitch(walkforward.windows_of(runner, chosen), "carry").equity)
+    start, at = folds[0].test[0], {name: found["columns"].index(name) for name in ("sharpe", "return_frac", "test_to")}
+
+    def by_hand(marks: np.ndarray) -> float:
+        daily = np.diff(marks) / marks[:-1]
+        return float(daily.mean() / daily.std(ddof=1) * np.sqrt(365))
+
+    for fold, row in zip(folds[:-1], found["rows"], strict=False):
+        first = fold.test[0] - start
+        marks = curve[[first, first + 96, first + 192, first + 288]]
+        assert row[at["sharpe"]] == pytest.approx(by_hand(marks), rel=1e-9)
+        assert row[at["return_frac"]] == pytest.approx(marks[-1] / marks[0] - 1.0)
+    whole = curve[[*range(0, len(curve) - 1, 96), len(curve) - 1]]
+    assert found["metrics"]["sharpe"] == pytest.approx(by_hand(whole), rel=1e-9)
+    (row,) = trials.of_hypothesis(ledger, found["hypothesis"])
+    assert row.days == len(whole) - 1 == 27
+    assert row.daily_from_ms == int(runner.span.close_ms[start]) - BAR
+    assert np.prod(1 + trials.daily_of(row)) == pytest.approx(1 + found["metrics"]["total_return_frac"], rel=1e-6)
+    assert found["days_text"].endswith("of days of 24 hours from 01:00 UTC, as the test windows begin, the last one of 10h")
+
+
+def test_a_window_that_the_data_cuts_short_is_no_window_won_or_lost(make: Planner, ledger: Engine) -> None:
+    """It is traded and shown with its end; counts, median and drift are of the whole ones, and the report says so."""
+    found = search_forward.walkforward(make, ledger, None, {**ASKED, **LENGTHS, "vary": VARY})
+    at = found["columns"].index("return_frac")
+    assert len(found["rows"]) == 9
+    assert found["summary"]["folds"] == 8
+    assert found["summary"]["median_return_frac"] == float(np.median([row[at] for row in found["rows"][:-1]]))
+    assert found["not_counted"].startswith("last window of 58h, cut short by the end of the bars")
+    assert f"{found['summary']['won']} of 8 test windows won" in found["verdict"]
+    end = int(runner_of(make).span.close_ms[folds_in_all(make)[7].test[1] - 1])
+    whole = search_forward.walkforward(make, ledger, None, {**ASKED, **LENGTHS, "vary": VARY, "end": end})
+    assert (whole["not_counted"], whole["summary"]["folds"], len(whole["rows"])) == (None, 8, 8)
+    assert whole["summary"] == found["summary"]
+
+
+def folds_in_all(make: Planner) -> list[Fold]:
+    """The folds of all the bars."""
+    return search_forward.folds_in(runner_of(make), {**search_forward.DEFAULTS, **LENGTHS})
 
 
 def test_entries_in_place_of_the_strategy_s_own_are_the_only_ones(make: Planner) -> None:
