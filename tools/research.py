@@ -130,7 +130,7 @@ def place_facts(handle: str, subject: str, evidence: Evidence, best: Any) -> tup
         return ()
     trial = best["trial"]
     values: dict[str, tuple[Value, str]] = {name: (best[name], unit) for name, unit in TRIED.items()}
-    values |= {"deflated_sharpe": (trial["deflated_sharpe"], "frac"), "trial": (trial["number"], "count")}
+    values |= {"deflated_sharpe": (trial["deflated_sharpe"], "ratio"), "trial": (trial["number"], "count")}
     values |= {"trials": (trial["trials"], "count"), "plateau": (trial["plateau_score"], "ratio")}
     return make_facts(f"{handle}best", f"best variation of the {subject}", evidence, values)
 
@@ -166,7 +166,7 @@ def walkforward(ctx: ToolContext, args: WalkforwardArgs) -> ToolResult:
     values |= {name: (folds[name], "count") for name in ("folds", "won", "better_than_hold")}
     values |= {name: (folds[name], "frac") for name in ("median_return_frac", "worst_return_frac")}
     values |= {"train_sharpe": (folds["mean_train_sharpe"], "ratio"), "variations": (found["variations"], "count")}
-    values |= {"deflated_sharpe": (found["trial"]["deflated_sharpe"], "frac")}
+    values |= {"deflated_sharpe": (found["trial"]["deflated_sharpe"], "ratio")}
     facts = list(make_facts(handle, subject, evidence, values))
     at, rows = {name: found["columns"].index(name) for name in found["columns"]}, list[tuple[Value, ...]]()
     for row in found["rows"][-SHOWN:]:
@@ -208,7 +208,7 @@ def walkforward(ctx: ToolContext, args: WalkforwardArgs) -> ToolResult:
 def trials(ctx: ToolContext, args: TrialsArgs) -> ToolResult:
     """What anybody tried of a hypothesis, and what is left of the best after so many tries: the deflated Sharpe ratio."""
     from engine.research.ledger import hypothesis_report, place_of_run
-    from engine.research.sweep_report import DEFLATED_MIN
+    from engine.research.sweep_report import luck_of
     from engine.store.trials import hypotheses
 
     name = args.hypothesis
@@ -227,7 +227,7 @@ def trials(ctx: ToolContext, args: TrialsArgs) -> ToolResult:
     best, subject = report["best"], clean(report["hypothesis"], 160)
     handle, evidence = ctx.handle("h", report["hypothesis"]), Evidence("calc", clean(report["hypothesis"], 120))
     values: dict[str, tuple[Value, str]] = {"trials": (report["trials"], "count"), "best_trial": (best["number"], "count")}
-    values |= {"best_sharpe": (best["sharpe"], "ratio"), "deflated_sharpe": (best["deflated_sharpe"], "frac")}
+    values |= {"best_sharpe": (best["sharpe"], "ratio"), "deflated_sharpe": (best["deflated_sharpe"], "ratio")}
     facts = list(make_facts(handle, subject, evidence, values))
     lines = list[tuple[Value, ...]]()
     for row in report["rows"]:
@@ -235,11 +235,9 @@ def trials(ctx: ToolContext, args: TrialsArgs) -> ToolResult:
         made = make_facts(f"{handle}t{row[0]}", f"{subject}, variant {row[0]}", evidence, own)
         facts += made
         lines.append((row[0], *(f"{{{fact.ref}}}" for fact in made), row[5], row[6], row[7], clean(row[9], 80)))
-    chance = best["deflated_sharpe"]
-    luck = "Not known whether it is luck" if chance is None else "Beyond luck" if chance >= DEFLATED_MIN else "Not beyond luck"
-    text = f"{luck}: {{{handle}.trials}} trials of {subject}; the best is variant {{{handle}.best_trial}} with Sharpe "
+    word, *why = luck_of(best)
+    text = f"{word}: {{{handle}.trials}} trials of {subject}; the best is variant {{{handle}.best_trial}} with Sharpe "
     text += f"{{{handle}.best_sharpe}}, deflated Sharpe {{{handle}.deflated_sharpe}}; plateau {best['plateau']}."
-    if best["deflated_sharpe"] is None:
-        text += f" The deflated ratio is undefined: {best['reason']}."
+    text = " ".join([text, *why])
     columns = ("variant", *map(HEADS.__getitem__, TRIED), "from", "to", "source", "parameters")
     return ToolResult("ok", clean(text, 1_500), tuple(facts), (evidence,), Table(columns, tuple(lines)))

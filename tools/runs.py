@@ -98,6 +98,13 @@ def store(ctx: ToolContext) -> Any:
     return Runs(ctx.home / "runs", ctx.engine)
 
 
+def stored(ctx: ToolContext, run_id: str) -> dict[str, Any]:
+    """A stored run's JSON with its place among all trials up to now."""
+    from engine.research.ledger import as_of_now
+
+    return as_of_now(ctx.engine, store(ctx).load(run_id))
+
+
 def facts_of(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = None) -> tuple[Fact, ...]:
     """Every figure of a run as facts of its handle (r1, r2, ...); an undefined one has the value None."""
     data, scenarios = run["data"], run["scenarios"]
@@ -193,7 +200,7 @@ def run(ctx: ToolContext, args: RunArgs) -> ToolResult:
     """Read a stored run: configuration, data, metrics; without an id, list the latest runs."""
     if args.run_id is None:
         return _latest(ctx)
-    found = store(ctx).load(args.run_id)
+    found = stored(ctx, args.run_id)
     facts = facts_of(ctx, found)
     rows = tuple((fact.metric, f"{{{fact.ref}}}") for fact in facts)
     data = {

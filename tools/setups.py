@@ -179,7 +179,7 @@ def runs_of(
         )
     if any(view.run_id is None for view in views):
         raise DataError("a finished backtest job has no run id", "run it again")
-    found = tuple(runs.store(ctx).load(view.run_id) for view in views)
+    found = tuple(runs.stored(ctx, view.run_id) for view in views)
     if changed := _changed_meanwhile(found):
         raise DataError(f"changed between the runs: {changed}; they cannot be compared", "ask again")
     return RunsOutcome(found, None)
@@ -200,7 +200,7 @@ def with_partial(ctx: ToolContext, result: ToolResult, setups: Sequence[Setup], 
     for setup, view in zip(setups, views, strict=True):
         cells: tuple[Value, ...] = tuple("-" for _ in PARTIAL)
         if view.state == "done" and view.run_id is not None:
-            run = runs.store(ctx).load(view.run_id)
+            run = runs.stored(ctx, view.run_id)
             own = runs.facts_of(ctx, run, f"{runs.subject_of(run)}, {setup.label}")
             refs = {fact.metric: f"{{{fact.ref}}}" for fact in own}
             facts, cells = facts + own, tuple(refs.get(name, "-") for name in PARTIAL)

@@ -76,12 +76,10 @@ def one(at: At, _: Who, run_id: str = RunId) -> dict[str, Any]:
     """A run's stored report; the keys of `backtest --json`. `life.beyond`: what it includes that the desk has not lived yet,
     `life.behind`: what the desk has lived since its bars end, from a week on; `trial`: its place among all that were tried of
     its hypothesis up to now, null where it is in no ledger."""
-    from engine.research.ledger import place_of_run
+    from engine.research.ledger import as_of_now
 
-    place = place_of_run(at.home.engine, run_id)
-    found = store_with(at, run_id).load(run_id)
+    found = as_of_now(at.home.engine, store_with(at, run_id).load(run_id) | {"trial": None})
     named = {"life": {**life_of(found).as_json(), **_beside_desk(at, found)}, "name": store(at).name_of(run_id)}
-    named["trial"] = None if place is None else place.as_json()
     return {key: value for key, value in found.items() if key != "folder"} | named
 
 

@@ -38,7 +38,10 @@ def listed(count: int = typer.Option(20, "--count", help="how many"), as_json: b
 
 def shown(run_id: str = RUN, as_json: bool = JSON) -> None:
     """Show a stored run as `backtest` printed it."""
-    show(_store().load(run_id) | {"cached": True}, as_json)
+    from engine.research.ledger import as_of_now
+
+    store = _store()
+    show(as_of_now(store.engine, store.load(run_id)) | {"cached": True}, as_json)
 
 
 def compare(

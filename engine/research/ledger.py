@@ -26,6 +26,7 @@ from engine.strategies.base import source_of
 
 SEVERAL = " + "  # between the families of a run of several strategies
 TRIPS_ALIKE = 3  # fewer round trips may be the same by chance
+THEN = "as of this run "  # begins the note on a run's place when it was made
 
 
 class TrialFigures(NamedTuple):
@@ -63,7 +64,13 @@ class TrialPlace(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """With its text."""
-        return {**self._asdict(), "plateau": self.plateau.word, "plateau_score": self.plateau.score, "text": self.text}
+        return {
+            **self._asdict(),
+            "plateau": self.plateau.word,
+            "plateau_score": self.plateau.score,
+            "plateau_reason": self.plateau.reason,
+            "text": self.text,
+        }
 
 
 def sharpe_of(returns: Floats) -> float | None:
@@ -237,6 +244,19 @@ def place_of_run(engine: Engine, run_id: str) -> TrialPlace | None:
     """The same of a stored run; None for one that is in no ledger."""
     row = trials.of_run(engine, run_id)
     return None if row is None else place_of(engine, row)
+
+
+def as_of_now(engine: Engine, run: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored run's JSON with its place among all that were tried up to now; its note has both, where they differ."""
+    place = place_of_run(engine, run["run_id"])
+    if place is None:
+        return dict(run)
+    then = next((note for note in run["notes"] if note.startswith(THEN)), "")
+    if then == f"{THEN}{place.text}":
+        return {**run, "trial": place.as_json()}
+    both = f"now {place.text}" + (f"; when it was run {then.removeprefix(THEN)}" if then else "")
+    notes = [both if note == then else note for note in run["notes"]] if then else [*run["notes"], both]
+    return {**run, "trial": place.as_json(), "notes": notes}
 
 
 def matrix_of(rows: Sequence[Trial]) -> Floats:

@@ -13,7 +13,7 @@ from engine.clock import utc_day
 from engine.research.grid import Variations
 from engine.research.ledger import TrialLedger, TrialPlace, matrix_of, place_of, tried_with
 from engine.research.overfit import BLOCKS, CELLS_MAX, Overfit, best_of_luck, pbo
-from engine.research.plateau import plateau_of
+from engine.research.plateau import SCORE_MIN, Plateau, plateau_of
 from engine.research.sweep import Tried, heat, ranked
 from engine.sim.leaks import leaks_of
 from engine.store import trials
@@ -134,7 +134,7 @@ def verdict(good: Sequence[Tried], best: TrialPlace | None, overfit: Overfit, lu
         return "Nothing ran: every variation failed."
     if best.sharpe is None:
         return "Nothing to say: no variation has a Sharpe ratio (too few days, or no trades)."
-    chance = best.deflated_sharpe
+    chance, plateau = best.deflated_sharpe, best.plateau.word
     shown = f"the best Sharpe is {best.sharpe:+.2f}"
     if best.sharpe <= 0:
         return f"Nothing is there: {shown}, of {len(good):,} variations none is above 0."
@@ -142,11 +142,41 @@ def verdict(good: Sequence[Tried], best: TrialPlace | None, overfit: Overfit, lu
     held = "" if overfit.value is None else f"; PBO {overfit.value:.2f}"
     if chance is None:
         return f"Cannot be distinguished from luck ({best.reason}): {shown}{expected}{held}."
-    plateau = best.plateau.word
-    if chance >= DEFLATED_MIN and (overfit.value is None or overfit.value < PBO_MAX) and plateau == "yes":
-        return f"Beyond luck on these bars: {shown}, deflated Sharpe {chance:.2f}{expected}{held}; plateau yes. Walk it forward."
-    needed = f"deflated Sharpe {chance:.2f} (needed {DEFLATED_MIN})"
-    return f"Not beyond luck: {shown}, {needed}{expected}{held}; plateau {plateau}."
+    failing = failures(chance, overfit.value, best.plateau)
+    word = failing[0][0] if failing else "Beyond luck on these bars"
+    figures = f"{word}: {shown}, deflated Sharpe {below(chance, DEFLATED_MIN)}{expected}{held}; plateau {plateau}."
+    return " ".join([figures, *(why for _, why in failing)] if failing else [figures, "Walk it forward."])
+
+
+def failures(chance: float, overfit: float | None, plateau: Plateau) -> list[tuple[str, str]]:
+    """The checks that the best variation fails, the worst first: (what that makes it, a sentence that says why)."""
+    found = []
+    if not chance >= DEFLATED_MIN:
+        found.append(("Not beyond luck", f"A deflated Sharpe of at least {DEFLATED_MIN} is needed."))
+    if overfit is not None and not overfit < PBO_MAX:
+        often = "as often as not" if overfit == PBO_MAX else "more often than not"
+        found.append(("Overfit", f"The best of one half of the days is in the lower half on the other {often} (PBO)."))
+    if plateau.score is None:
+        found.append(("Not confirmed by its neighbours", f"Whether they do as well is unknown: {plateau.reason}."))
+    elif plateau.word != "yes":
+        share = f"they reach {plateau.score:.0%} of its Sharpe ratio on average, {SCORE_MIN:.0%} is needed"
+        found.append(("A lonely peak", f"Its neighbours do not do nearly as well: {share}."))
+    return found
+
+
+def luck_of(best: Mapping[str, Any]) -> list[str]:
+    """Of a trial's place as JSON: whether it is beyond luck, in some words, and a sentence for each check that it fails."""
+    if best["deflated_sharpe"] is None:
+        return ["Not known whether it is luck", f"The deflated ratio is undefined: {best['reason']}."]
+    plateau = Plateau(best["plateau_score"], 0, best["plateau_reason"])
+    failing = failures(best["deflated_sharpe"], None, plateau)
+    return [failing[0][0], *(why for _, why in failing)] if failing else ["Beyond luck"]
+
+
+def below(value: float, limit: float) -> str:
+    """A figure with two decimals, or as many more as show that it is below a limit: 0.9496 is not `0.95`."""
+    digits = next((n for n in range(2, 8) if (round(value, n) < limit) == (value < limit)), 8)
+    return f"{value:.{digits}f}"
 
 
 def span_text(found: Mapping[str, Any]) -> str:

@@ -78,6 +78,11 @@ def test_the_same_question_again_comes_from_the_store(cli):
     other = json.loads(cli(*ASK, "--set", "stop_atr=3", "--json")[1])
     assert (other["cached"], other["params"]["stop_atr"]) == (False, 3.0)
     assert other["config_hash"] != first["config_hash"]
+    for words in (ASK, ("runs", "show", first["run_id"])):  # its place among the two that were tried by now
+        later = json.loads(cli(*words, "--json")[1])
+        assert (first["trial"]["trials"], later["trial"]["trials"]) == (1, 2)
+        assert any(note.startswith("now variant 1 of 2") for note in later["notes"])
+    assert "as of this run the only variant so far" in Path(first["report"]).read_text()
 
 
 def test_text_says_what_a_person_needs(cli):

@@ -6,7 +6,7 @@ from dataclasses import replace
 from sqlalchemy import Engine
 
 from engine.research import overfit, sweep_report
-from engine.research.ledger import link_run, note_run, place_of_run
+from engine.research.ledger import THEN, as_of_now, link_run, note_run, place_of, place_of_run
 from engine.sim.backtest import simulate
 from engine.store import trials
 from engine.store.db import write
@@ -54,3 +54,20 @@ def test_a_search_too_large_for_pbo_still_has_a_result() -> None:
     """Nothing that large is made, and the reason is given."""
     rows = [Trial(days=overfit.CELLS_MAX // 2 + 1)] * 2
     assert sweep_report.overfit_of(rows).reason.startswith("2 variations are too many")
+
+
+def test_a_stored_run_is_shown_with_its_place_now(make: Planner, ledger: Engine) -> None:
+    """It was the only variant when it was made; after another trial both places are said, the newer first."""
+    run = simulate(make(ASKED))
+    row = note_run(ledger, run, "command", 1)
+    stored(ledger, "r-20250101-00000001")
+    trials.set_run(ledger, row.id, "r-20250101-00000001")
+    place = place_of(ledger, row)
+    kept = {"run_id": "r-20250101-00000001", "notes": ["first", f"{THEN}{place.text}", "last"], "trial": place.as_json()}
+    assert as_of_now(ledger, kept) == kept
+    note_run(ledger, simulate(make({**ASKED, "params": {"stop_atr": 3}})), "command", 2)
+    shown = as_of_now(ledger, kept)
+    assert shown["trial"]["trials"] == 2
+    assert shown["notes"][1].startswith("now variant 1 of 2 of the hypothesis trend on BTC-USDT perp; deflated Sharpe ")
+    assert "; when it was run the only variant so far of the hypothesis trend on BTC-USDT perp; " in shown["notes"][1]
+    assert (shown["notes"][0], shown["notes"][2]) == ("first", "last")
