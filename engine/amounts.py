@@ -1,4 +1,4 @@
-"""One way to print a price and a quantity in text: none of their digits that money hangs on is cut, and none is invented.
+"""One way to print a price, a quantity and a figure beside its limit: no digit that something hangs on is cut, none is invented.
 
 Called by commands, alarms, tools and stories. Six significant digits, as `:g` has them, lose the cents of a price above
 100,000 and turn a million units into 1e+06; two decimals make 0.00 of a coin that costs less than a cent.
@@ -26,3 +26,15 @@ def quantity_text(value: float) -> str:
         return f"{value}"
     text = f"{Decimal(f'{value:.12g}'):,f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+
+
+def figure_text(value: float, decimals: int, *bounds: float) -> str:
+    """A figure with so many decimals, or as many more as show on which side of each bound it is: 0.9496 beside 0.95, not 0.95."""
+    most = next((n for n in range(decimals, DECIMALS_MAX) if all(_apart(value, bound, n) for bound in bounds)), decimals)
+    return f"{value + 0.0:,.{most}f}"  # -0.0 is 0.0
+
+
+def _apart(value: float, bound: float, decimals: int) -> bool:
+    """Whether two numbers compare as they do once both are rounded."""
+    one, other = round(value, decimals), round(bound, decimals)
+    return (one < other, one > other) == (value < bound, value > bound)

@@ -11,7 +11,7 @@ from pydantic import Field
 from engine.clock import utc_day
 from engine.errors import DataError
 from engine.research.grid import parse_vary
-from engine.research.kill.limits import BY_NAME, Form, Limit
+from engine.research.kill.limits import BOUND, BY_NAME, Form, Limit
 from tools.common.contract import (
     Effect,
     Evidence,
@@ -28,7 +28,6 @@ from tools.setups import SetupArgs, full_params, label_of, submit_jobs, unfinish
 
 WORD = {"kill": "KILL", "weak": "WEAK: not killed, and not worth paper yet", "paper": "WORTH PAPER"}
 UNITS: Mapping[Form, str] = {"percent": "frac", "share": "frac", "ratio": "ratio", "bps": "bps", "count": "count"}
-BOUND = {"above": "above", "least": "at least", "most": "at most"}
 REASONS_MAX = 6  # of the checks that did not pass, named before the table
 
 
@@ -128,7 +127,7 @@ def _reason(handle: str, check: Mapping[str, Any]) -> str:
     limit: Limit = BY_NAME[check["name"]]
     if check["value"] is None:
         return f"{limit.what} is undefined ({clean(check['reason'], 120)})"
-    return f"{limit.what} {{{handle}.{limit.name}}}, {BOUND[limit.rule]} {{{handle}.{limit.name}_limit}} is needed"
+    return f"{limit.what} {{{handle}.{limit.name}}}, {BOUND[limit.rule]} {{{handle}.{limit.name}_limit}} is {limit.word}"
 
 
 def _row(handle: str, check: Mapping[str, Any]) -> tuple[Value, ...]:

@@ -99,7 +99,7 @@ def text_of(found: Mapping[str, Any]) -> Any:
     lines += [Text(""), Text(WORD[found["verdict"]], style=style), *(Text(f"  {reason}") for reason in found["reasons"])]
     lines += [Text(""), checks_table(found)]
     if page := found["page"]:
-        lines += [Text(""), *(Text(line) for line in page_lines(page))]
+        lines += [Text(""), *(Text(line) for line in page_lines(page, found["instrument"]))]
         lines += [Text(""), Text(f"run {found['run_id']}   next: nightdesk runs show {found['run_id']}")]
     return Group(*lines)
 
@@ -115,8 +115,9 @@ def checks_table(found: Mapping[str, Any]) -> Any:
     return table
 
 
-def page_lines(page: Mapping[str, Any]) -> Iterator[str]:
-    """What the checks rest on, a line a part."""
+def page_lines(page: Mapping[str, Any], instrument: str) -> Iterator[str]:
+    """What the checks rest on, a line a part; `instrument`: venue:BASE-QUOTE:market."""
+    quote = instrument.split(":")[1].partition("-")[2]
     yield from feasibility_lines(page["feasibility"])
     yield "costs        " + ", ".join(f"x{c['times']:g} {pct(c['net_frac'])}" for c in page["costs"])
     yield "late         " + ", ".join(f"{d['name']} {pct(d['net_frac'])}" for d in page["delays"])
@@ -124,7 +125,7 @@ def page_lines(page: Mapping[str, Any]) -> Iterator[str]:
     if page["symbols"]:
         yield "symbols      " + ", ".join(f"{s['name']} {pct(s['net_frac'])}" for s in page["symbols"])
     yield from (f"left out     {one['symbol']}: {one['why']}" for one in page["symbols_left_out"])
-    yield "regimes      " + ", ".join(f"{r['regime']} {num(r['net'])} in {r['trips']:,} trips" for r in page["regimes"])
+    yield "regimes      " + ", ".join(f"{r['regime']} {num(r['net'])} {quote} in {r['trips']:,} trips" for r in page["regimes"])
     for one in page["oracle"]:
         least, a_day = f"from {one['least_move_bps']:.0f} bps", f"{one['trades_a_day']:.2f} trades a day"
         yield f"oracle       {least}: {num(one['mean_bps'])} bps a trip, {a_day}, {pct(one['net_frac'])}"

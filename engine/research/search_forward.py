@@ -286,7 +286,7 @@ def _test_ends(fold: Fold) -> tuple[int, int]:
 
 
 def summary(rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-    """Over the folds that count: windows won, the median and the worst, how many did better than holding, what became of the fit."""
+    """Over the folds that count: windows won, the median, the worst, how many did better than holding, what became of the fit."""
     at = {name: COLUMNS.index(name) for name in ("return_frac", "hold_frac", "train_sharpe", "sharpe")}
     returns = [row[at["return_frac"]] for row in rows if row[at["return_frac"]] is not None]
     better = sum(row[at["return_frac"]] > row[at["hold_frac"]] for row in rows if row[at["return_frac"]] is not None)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
+from engine.amounts import figure_text
 from engine.clock import utc_day
 from engine.research.grid import Variations
 from engine.research.ledger import TrialLedger, TrialPlace, matrix_of, place_of, tried_with
@@ -144,7 +145,7 @@ def verdict(good: Sequence[Tried], best: TrialPlace | None, overfit: Overfit, lu
         return f"Cannot be distinguished from luck ({best.reason}): {shown}{expected}{held}."
     failing = failures(chance, overfit.value, best.plateau)
     word = failing[0][0] if failing else "Beyond luck on these bars"
-    figures = f"{word}: {shown}, deflated Sharpe {below(chance, DEFLATED_MIN)}{expected}{held}; plateau {plateau}."
+    figures = f"{word}: {shown}, deflated Sharpe {figure_text(chance, 2, DEFLATED_MIN)}{expected}{held}; plateau {plateau}."
     return " ".join([figures, *(why for _, why in failing)] if failing else [figures, "Walk it forward."])
 
 
@@ -171,12 +172,6 @@ def luck_of(best: Mapping[str, Any]) -> list[str]:
     plateau = Plateau(best["plateau_score"], 0, best["plateau_reason"])
     failing = failures(best["deflated_sharpe"], None, plateau)
     return [failing[0][0], *(why for _, why in failing)] if failing else ["Beyond luck"]
-
-
-def below(value: float, limit: float) -> str:
-    """A figure with two decimals, or as many more as show that it is below a limit: 0.9496 is not `0.95`."""
-    digits = next((n for n in range(2, 8) if (round(value, n) < limit) == (value < limit)), 8)
-    return f"{value:.{digits}f}"
 
 
 def span_text(found: Mapping[str, Any]) -> str:

@@ -55,12 +55,22 @@ def test_the_verdict_comes_first_and_what_kills_with_its_limit(ctx: ToolContext)
     assert values["net"] == (-0.1, "frac")
     assert values["net_limit"] == (0.0, "frac")
     assert values["costs_times_2"] == (0.05, "frac")
+    assert "above {" in result.text
+    assert result.text.count(" is needed") == 1
     assert values["trials"] == (47, "count")
     assert result.table is not None
     assert [row[:2] for row in result.table.rows] == [("net", "KILLS"), ("costs x2", "no"), ("too good", "yes")]
     shown = {cell.partition("{")[2].rstrip("}") for row in result.table.rows for cell in row[2:] if "{" in str(cell)}
     assert shown <= {fact.ref for fact in result.facts}
     assert result.data["run_id"] == "r-20250101-00000001"
+
+
+def test_a_result_too_good_to_believe_is_not_asked_for_more(ctx: ToolContext) -> None:
+    """A limit from above is believable or allowed, never needed; the deflated ratio is a ratio, not percent."""
+    ending(ctx, found("weak", check("too_good", 6.2, passed=False), check("deflated_sharpe", 0.07, passed=False)))
+    result = call(ctx, "judge", ASKED)
+    assert "_limit} is believable" in result.text or "4.00 is believable" in result.text
+    assert {fact.metric: fact.unit for fact in result.facts}["deflated_sharpe"] == "ratio"
 
 
 def test_a_check_that_is_undefined_says_why_and_shows_no_number(ctx: ToolContext) -> None:

@@ -6,6 +6,7 @@ where its number comes from.
 
 from typing import Literal, NamedTuple
 
+from engine.amounts import figure_text
 from engine.research.plateau import SCORE_MIN
 
 Rule = Literal["above", "least", "most"]
@@ -22,6 +23,7 @@ class Limit(NamedTuple):
     kills: float | None
     form: Form
     why: str
+    word: str = "needed"  # of the limit: at least 30 is needed, at most 4.00 is believable
 
     def passes(self, value: float, limit: float | None = None) -> bool:
         """Whether a value is within the limit, or within another one of the same rule."""
@@ -77,28 +79,31 @@ LIMITS = (
     ),
     Limit(
         "random_entries", "share of 100 draws of random entries at least as good", "most", 0.05, 0.5, "share",
-        "one-sided permutation test at 5 %; behind the median draw the entries add nothing",
+        "one-sided permutation test at 5 %; behind the median draw the entries add nothing", "allowed",
     ),
     Limit(
         "hold", "return above holding at the same volatility", "above", 0.0, None, "percent",
         "holding needs no desk; without costs and funding",
     ),
     Limit(
-        "deflated_sharpe", "deflated Sharpe ratio", "least", 0.95, None, "share",
+        "deflated_sharpe", "deflated Sharpe ratio", "least", 0.95, None, "ratio",
         "Bailey & Lopez de Prado 2014 at 95 %, over all trials of the hypothesis",
     ),
     Limit(
         "too_smooth", "R2 of a line through log equity", "most", 0.99, None, "share",
-        "smoother than any desk's: look for a leak, or a short-volatility tail that has not come",
+        "smoother than any desk's: look for a leak, or a short-volatility tail that has not come", "believable",
     ),
-    Limit("too_good", "Sharpe ratio", "most", 4.0, None, "ratio", "above 4 a fill model or a leak is likelier than an edge"),
+    Limit(
+        "too_good", "Sharpe ratio", "most", 4.0, None, "ratio",
+        "above 4 a fill model or a leak is likelier than an edge", "believable",
+    ),
     Limit(
         "one_month", "largest month's share of the net", "most", 0.5, None, "share",
-        "more than half from one month is one event",
+        "more than half from one month is one event", "allowed",
     ),
     Limit(
         "one_symbol", "largest symbol's share of the net", "most", 0.5, None, "share",
-        "more than half from one of at least three symbols is one market",
+        "more than half from one of at least three symbols is one market", "allowed",
     ),
     Limit(
         "plateau", "mean Sharpe ratio of its neighbours over its own", "least", SCORE_MIN, 0.0, "ratio",
@@ -115,15 +120,20 @@ SYMBOLS_MIN = 3
 MONTHS_MIN = 3
 
 
-def shown(value: float | None, form: Form) -> str:
-    """A value as a sentence shows it."""
-    if value is None:
-        return "undefined"
-    texts = {"percent": f"{value * 100:+.2f} %", "share": f"{value * 100:.0f} %", "bps": f"{value:+.1f} bps"}
-    return texts.get(form) or (f"{value:,.0f}" if form == "count" else f"{value:.2f}")
+BOUND = {"above": "above", "least": "at least", "most": "at most"}
+
+
+def shown(value: float, form: Form, limit: float) -> str:
+    """A value as a sentence shows it, with the digits that show on which side of its limit it is; no share is rounded to 100 %."""
+    if form == "percent":
+        return f"{'' if value < 0 else '+'}{figure_text(value * 100, 2, limit * 100)} %"
+    if form == "share":
+        return f"{figure_text(value * 100, 0, limit * 100, 100.0)} %"
+    if form == "bps":
+        return f"{'' if value < 0 else '+'}{figure_text(value, 1, limit)} bps"
+    return figure_text(value, 0 if form == "count" else 2, limit)
 
 
 def bound_text(limit: Limit) -> str:
-    """`at least 30`, `above 0.00 %`, `at most 5 %`."""
-    words = {"above": "above", "least": "at least", "most": "at most"}
-    return f"{words[limit.rule]} {shown(limit.limit, limit.form).lstrip('+')}"
+    """`at least 30 is needed`, `above 0.00 % is needed`, `at most 5 % is allowed`."""
+    return f"{BOUND[limit.rule]} {shown(limit.limit, limit.form, limit.limit).lstrip('+')} is {limit.word}"

@@ -94,7 +94,7 @@ def check(name: str, value: float | None, reason: str = "") -> Check:
     if value is None:
         return Check(name, False, None, limit.limit, False, f"{limit.what}: undefined, {reason}", limit.why, reason)
     passed, ends = limit.passes(value), limit.ends(value)
-    text = f"{limit.what}: {shown(value, limit.form)}, {bound_text(limit)} is needed"
+    text = f"{limit.what}: {shown(value, limit.form, limit.limit)}, {bound_text(limit)}"
     return Check(name, passed, value, limit.limit, ends, text, limit.why)
 
 

@@ -47,9 +47,9 @@ def test_each_failing_check_has_its_own_sentence(
 
 
 def test_a_figure_is_never_rounded_onto_the_limit_that_it_misses() -> None:
-    """0.9496 is below 0.95, so it is not shown as 0.95."""
+    """0.9496 is below 0.95, so it is not shown as 0.95; nor is 0.9504, which is above."""
     assert "deflated Sharpe 0.9496;" in said(0.9496, None, YES)
-    assert "deflated Sharpe 0.95;" in said(0.9504, None, YES)
+    assert "deflated Sharpe 0.9504;" in said(0.9504, None, YES)
 
 
 @pytest.mark.parametrize(

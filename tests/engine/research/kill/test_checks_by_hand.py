@@ -173,3 +173,26 @@ def test_one_killing_check_is_enough_and_one_undefined_one_keeps_it_from_paper()
     killed = [verdict.check("net", -0.01), *undefined[:2], *undefined[3:]]
     assert verdict.concluded(killed)["verdict"] == "kill"
     assert verdict.concluded(killed)["reasons"] == ["net after all costs: -1.00 %, above 0.00 % is needed"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "text"),
+    [
+        ("too_good", 6.2, "Sharpe ratio: 6.20, at most 4.00 is believable"),
+        ("too_smooth", 0.996, "R2 of a line through log equity: 99.6 %, at most 99 % is believable"),
+        ("too_smooth", 0.99996, "R2 of a line through log equity: 99.996 %, at most 99 % is believable"),
+        ("too_smooth", 0.9901, "R2 of a line through log equity: 99.01 %, at most 99 % is believable"),
+        ("random_entries", 0.31, "share of 100 draws of random entries at least as good: 31 %, at most 5 % is allowed"),
+        ("one_month", 0.502, "largest month's share of the net: 50.2 %, at most 50 % is allowed"),
+        ("deflated_sharpe", 0.07, "deflated Sharpe ratio: 0.07, at least 0.95 is needed"),
+        ("deflated_sharpe", 0.9496, "deflated Sharpe ratio: 0.9496, at least 0.95 is needed"),
+        ("windows", 2 / 3, "thirds of the span that earn: 67 %, at least 67 % is needed"),
+        ("net", -1e-6, "net after all costs: -0.0001 %, above 0.00 % is needed"),
+        ("net", 0.0, "net after all costs: +0.00 %, above 0.00 % is needed"),
+        ("look_ahead", 1.0, "prefixes of the bars that agree: 100 %, at least 100 % is needed"),
+        ("oracle", -12.34, "mean trip with the right side known at its own entries: -12.3 bps, above 0.0 bps is needed"),
+    ],
+)
+def test_a_check_says_what_its_limit_is_and_shows_on_which_side_it_is(name: str, value: float, text: str) -> None:
+    """No figure is rounded onto the limit that it misses, none to 100 % that is less; a suspicion asks for nothing more."""
+    assert verdict.check(name, value).text == text
