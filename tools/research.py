@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from engine.clock import utc_day
-from engine.research.grid import axes_of, grid, parse_vary
+from engine.research.grid import axes_of, base_of, grid, parse_vary
 from engine.research.heads import HEADS
 from engine.research.windows import length_ms
-from engine.strategies.base import SHIPPED, load_strategy, parse_params
+from engine.strategies.base import SHIPPED, load_strategy
 from tools import runs
 from tools.common.contract import (
     Args,
@@ -65,7 +65,7 @@ def asked_of(ctx: ToolContext, args: ResearchArgs) -> dict[str, Any]:
     changes = {key: value for key, value in given.items() if key not in vary}
     if args.strategy in SHIPPED:  # a file of one's own is read by its job alone
         strategy = load_strategy(args.strategy)
-        base = parse_params(strategy, changes)
+        base = base_of(strategy, changes, vary)
         if getattr(args, "trials", None) is None:
             grid(strategy, base, vary)
         axes_of(strategy, vary)

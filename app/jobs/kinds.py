@@ -209,7 +209,11 @@ def limited(seconds: float, what: str, last_words: Callable[[str], None] = lambd
     try:
         with redirect_stdout(sys.stderr):
             yield
-    except _TimedOut:
+    except _TimedOut as stopped:
+        if notes := getattr(stopped, "__notes__", ()):  # of a search: which variation it was in
+            what = f"{late.what}, {notes[-1]}"
+            hint = "leave its values out, or raise --time-limit"
+            raise StrategyError(what, hint) from None
         raise late from None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)

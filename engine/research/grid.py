@@ -7,6 +7,7 @@ combination is made before their number is known to be within bounds.
 
 import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from itertools import islice, product
 from math import prod
@@ -21,6 +22,7 @@ VALUES_MAX = 2_000  # of one parameter
 KEYS_MAX = 6
 MAGNITUDE_MAX = 30  # powers of ten: far beyond every bound, and cheap to compute with
 SEED_MAX = 2**32 - 1
+BASES_MAX = 1_000  # combinations that a base is looked for among
 DRAWS_TIMES = 50  # random search: draws for each variation that is wanted, before it ends with fewer
 EXAMPLE = "example: --vary stop_atr=1,2,3 or --vary stop_atr=1:3:0.5"
 
@@ -98,7 +100,9 @@ def spread_of(key: str, text: str) -> list[Any]:
         low, high, step = (Decimal(part.strip()) for part in text.split(":"))
     except (ValueError, InvalidOperation):
         raise BadInput(f"{key}={short!r} is not LOW:HIGH:STEP", EXAMPLE) from None
-    if not all(part.is_finite() for part in (low, high, step)) or step <= 0 or high < low:
+    if not all(part.is_finite() for part in (low, high, step)):
+        raise BadInput(f"{key}={short}: LOW, HIGH and STEP are not all finite numbers", EXAMPLE)
+    if step <= 0 or high < low:
         raise BadInput(f"{key}={short}: LOW <= HIGH and a STEP above 0 are needed", EXAMPLE)
     if not all(within_reach(part) for part in (low, high, step)):
         raise BadInput(f"{key}={short}: a number beyond 1e{MAGNITUDE_MAX}, or nearer to 0 than 1e-{MAGNITUDE_MAX}", EXAMPLE)
@@ -138,6 +142,41 @@ def axes_of(strategy: Any, vary: Mapping[str, Any]) -> dict[str, tuple[Any, ...]
     if len(vary) > KEYS_MAX:
         raise BadInput(f"{len(vary)} parameters are varied", f"at most {KEYS_MAX} at once")
     return {key: axis(strategy, key, given) for key, given in vary.items()}
+
+
+def base_of(strategy: Any, given: Mapping[str, Any], vary: Mapping[str, Any]) -> StrategyParams:
+    """The parameters that variations differ from: as given, or with the first varied values that the strategy accepts them with.
+
+    `stop_atr=0` alone is no setting, with `stop_frac=0.03,0.05` varied it is. Raises BadInput where no value makes it one.
+    """
+    try:
+        return parse_params(strategy, given)
+    except BadInput:
+        axes = axes_of(strategy, vary) if vary else {}
+        source = random.Random(0)  # noqa: S311 - a search, not a secret
+        some = (tuple(source.choice(values) for values in axes.values()) for _ in range(BASES_MAX))
+        every = product(*axes.values()) if prod(len(values) for values in axes.values()) <= BASES_MAX else some
+        for values in every:
+            with suppress(BadInput):
+                return parse_params(strategy, {**given, **dict(zip(axes, values, strict=True))})
+        raise
+
+
+def check_once(given: Mapping[str, Any] | None, vary: Mapping[str, Any]) -> None:
+    """BadInput for a parameter that is set and varied."""
+    if both := sorted({*(given or {})} & {*vary}):
+        raise BadInput(f"{both[0]} is set to {str((given or {})[both[0]])[:40]} and varied", "do one of the two")
+
+
+def repeats_of(vary: Mapping[str, Any], keys: Sequence[str], axes: Sequence[Sequence[Any]]) -> list[str]:
+    """A sentence for each parameter with values that were given more than once."""
+    found = []
+    for key, values in zip(keys, axes, strict=True):
+        given = vary[key]
+        many = 0 if isinstance(given, str) and ":" in given else len(listed(given))
+        if many > len(values):
+            found.append(f"{key}: {many} values given, {len(values)} of them different: each is run once")
+    return found
 
 
 def grid(strategy: Any, base: StrategyParams, vary: Mapping[str, Any]) -> Variations:

@@ -50,6 +50,7 @@ class SweepSetup(NamedTuple):
     ledger: TrialLedger
     sweep_id: str
     args: Mapping[str, Any]
+    repeats: list[str]  # what was given twice
     asked: list[Plan]  # one a symbol, on all the bars that were asked for; the runners have those that all symbols share
 
     def plans_of(self, params: StrategyParams) -> list[Plan]:
@@ -80,7 +81,7 @@ def sweep(
         partly(partial(best_so_far, setup.space, done))
     new = sum(row is not None and not was_there for _, row, was_there in done)
     pairs = [(tried, row) for tried, row, _ in done]
-    notes = notes_of(setup.asked, setup.ledger.first_ms, setup.ledger.last_ms)
+    notes = [*setup.repeats, *notes_of(setup.asked, setup.ledger.first_ms, setup.ledger.last_ms)]
     found = report(engine, SweepResult(setup.sweep_id, setup.ledger, setup.space, setup.args["search"], pairs, new, leaks, notes))
     progress(1.0)
     return found | {"elapsed_s": round(time.perf_counter() - begun, 3)}
@@ -101,9 +102,10 @@ def prepared(make: Planner, engine: Engine, args: Mapping[str, Any]) -> SweepSet
     given = {key: value for key, value in args.items() if value is not None}
     own = {key: given.pop(key) for key in OWN_ARGS if key in given}
     symbols = symbols_of(own.get("symbols"), given.pop("symbol", None))
-    plans = asked = [make({**given, "symbol": symbol}) for symbol in symbols]
+    vary = own.get("vary") or {}
+    plans = asked = [planned_base(make, {**given, "symbol": symbol}, vary) for symbol in symbols]
     own["workers"] = grid.whole_number(own.get("workers", min(os.cpu_count() or 1, WORKERS_MAX)), "workers", 1, WORKERS_MAX)
-    sleeve, vary = plans[0].sleeves[0], own.get("vary") or {}
+    sleeve = plans[0].sleeves[0]
     own |= {"search": own.get("search") or "grid", **draws_of(own)}
     space = space_of(sleeve.strategy, sleeve.params, vary, own)
     runners = [Runner(planned) for planned in plans]
@@ -115,11 +117,27 @@ def prepared(make: Planner, engine: Engine, args: Mapping[str, Any]) -> SweepSet
     now, bar_ms = time.time_ns() // 1_000_000, plans[0].clock_ms
     if len(set(ends)) > 1:  # every figure is of the same days, and is what a run on them gives
         common = {"start": utc(first - bar_ms), "end": utc(last)}
-        plans = [make({**given, **common, "symbol": symbol}) for symbol in symbols]
+        plans = [planned_base(make, {**given, **common, "symbol": symbol}, vary) for symbol in symbols]
         runners = [Runner(planned) for planned in plans]
     ledger = TrialLedger(engine, plans, first - bar_ms, last - bar_ms, now)
     name = sha256_of_json([ledger.setting, space.keys, space.axes, own["search"], own["trials"], own["seed"]])
-    return SweepSetup(runners, space, ledger, f"s-{name[:8]}", own, asked)
+    repeats = grid.repeats_of(vary, space.keys, space.axes)
+    if len(own.get("symbols") or ()) > len(symbols):
+        repeats.append(f"of {len(own['symbols'])} symbols named {len(symbols)} are different: each runs once")
+    return SweepSetup(runners, space, ledger, f"s-{name[:8]}", own, repeats, asked)
+
+
+def planned_base(make: Planner, given: Mapping[str, Any], vary: Mapping[str, Any]) -> Plan:
+    """The plan that the variations differ from (grid.base_of). Raises BadInput."""
+    if isinstance(vary, Mapping):
+        grid.check_once(given.get("params"), vary)
+    try:
+        return make(given)
+    except BadInput:
+        if not given.get("params"):
+            raise
+        strategy = make({**given, "params": {}}).sleeves[0].strategy  # fails as before where the parameters are not at fault
+        return make({**given, "params": grid.base_of(strategy, given["params"], vary).model_dump()})
 
 
 def draws_of(own: Mapping[str, Any]) -> dict[str, int]:

@@ -19,11 +19,11 @@ from sqlalchemy import Engine
 
 from engine.clock import DAY_MS, utc, utc_day
 from engine.errors import BadInput
-from engine.research.grid import Variations
+from engine.research.grid import Variations, repeats_of
 from engine.research.kill.baselines import RANDOM_SEEDS, drawn_entries, luck
 from engine.research.ledger import TrialLedger, TrialPlace, figures_of, place_of, sharpe_of
 from engine.research.partly import Partly, Table, table, unseen
-from engine.research.search import Planner, draws_of, space_of
+from engine.research.search import Planner, draws_of, planned_base, space_of
 from engine.research.sweep import Runner
 from engine.research.universe import notes_of
 from engine.research.walkforward import CHOICES, EDGES, FoldChoice, Stitched, choose, stitch, windows_of
@@ -77,10 +77,11 @@ def walkforward(
     given = {key: value for key, value in args.items() if value is not None}
     own = {**DEFAULTS, **{key: given.pop(key) for key in OWN_ARGS if key in given}}
     check_words(own)
-    runner = Runner(make(given))
+    vary = own.get("vary") or {}
+    runner = Runner(planned_base(make, given, vary))
     sleeve = runner.sleeve
     searched = {"search": own["search"], **draws_of(own)}
-    space = space_of(sleeve.strategy, sleeve.params, own.get("vary") or {}, searched)
+    space = space_of(sleeve.strategy, sleeve.params, vary, searched)
     folds = folds_in(runner, own)
     if len(space.chosen) > VARIATIONS_MAX or len(folds) * len(space.chosen) > RUNS_MAX:
         many = f"{len(folds)} folds of {len(space.chosen):,} variations"
@@ -177,7 +178,8 @@ def report(engine: Engine, done: Forward, own: Mapping[str, Any]) -> dict[str, A
         "metrics": figures,
         "baselines": [*baselines(done, held, figures), *at_random(done, table, own["edges"], figures)],
         "trial": place.as_json(),
-        "notes": notes_of([planned], int(done.runner.span.close_ms[0]) - bar_ms, ends[1]),
+        "notes": repeats_of(own.get("vary") or {}, done.space.keys, done.space.axes)
+        + notes_of([planned], int(done.runner.span.close_ms[0]) - bar_ms, ends[1]),
         "verdict": verdict(figures, counted, place),
         "edges_text": "positions are carried over fold edges: their levels stay, the new fold's rules go on with them"
         if own["edges"] == "carry"

@@ -8,6 +8,7 @@ fails there alone.
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,7 +89,7 @@ class Runner:
             if sum(values.nbytes for values in self.frame.cached()) > CACHE_BYTES_MAX:
                 self.forget()
             sleeve = self.sleeve
-            with watched(params) as (shown, reads):
+            with watched(params) as (shown, reads), self._named(params):
                 output = evaluate(sleeve.strategy, params, self.frame, shown)
             if reads_past(source_of(sleeve.strategy)):
                 reads.update(type(params).model_fields)
@@ -97,6 +98,19 @@ class Runner:
             found = self._group(reads, params, in_span(whole._replace(used={}), sleeve, self.loaded))
             self._groups = [found, *self._groups][:GROUPS_KEPT]
         return found
+
+    @contextmanager
+    def _named(self, params: StrategyParams) -> Iterator[None]:
+        """Whatever stops a strategy from outside, as a time limit does, says which variation it was in."""
+        try:
+            yield
+        except Exception:
+            raise
+        except BaseException as error:
+            base = self.sleeve.params.model_dump()
+            differing = [f"{key}={value}" for key, value in params.model_dump().items() if value != base[key]]
+            error.add_note(f"in the variation {', '.join(differing)}, else the base" if differing else "in the base parameters")
+            raise
 
     def _group(self, reads: set[str], params: StrategyParams, signals: Signals) -> Group:
         columns, names = signal_columns([kept(signals)]), tuple(sorted(reads))

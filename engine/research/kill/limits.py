@@ -124,7 +124,7 @@ BOUND = {"above": "above", "least": "at least", "most": "at most"}
 
 
 def shown(value: float, form: Form, limit: float) -> str:
-    """A value as a sentence shows it, with the digits that show on which side of its limit it is; no share is rounded to 100 %."""
+    """A value as a sentence shows it, with the digits that show on which side of its limit; no share is rounded to 100 %."""
     if form == "percent":
         return f"{'' if value < 0 else '+'}{figure_text(value * 100, 2, limit * 100)} %"
     if form == "share":

@@ -40,6 +40,7 @@ def test_the_best_is_stored_on_the_days_that_all_symbols_have() -> None:
     home = open_home()
     runs = [Runs(home.runs, home.engine).load(one["run_id"]) for one in found["runs"]]
     assert [one["symbol"] for one in found["runs"]] == ["BTC-USDT", "ETH-USDT"]
+    assert "of 3 symbols named 2 are different: each runs once" in found["notes"]
     for run in runs:
         assert (run["data"]["first_ms"], run["data"]["last_ms"]) == (found["first_ms"], found["last_ms"])
         assert place_of_run(home.engine, run["run_id"]) is not None
@@ -54,6 +55,53 @@ def test_a_value_that_cannot_be_is_refused_at_once(words: list[str]) -> None:
     """Without a traceback."""
     result = invoke("--symbol", "BTC-USDT", *words)
     assert result.exit_code == 2 or isinstance(result.exception, BadInput), result.exception
+
+
+def test_a_setting_that_only_the_varied_values_complete_is_swept(own_home: Path) -> None:
+    """No stop in ATRs with stops as fractions: as many variations as were asked for, each with a stop; in folds too."""
+    app = typer.Typer()
+    register(app)
+    words = ["trend", "--json", "--symbol", "BTC-USDT", "--set", "stop_atr=0", "--vary", "stop_frac=0.03,0.05"]
+    found = json.loads(CliRunner().invoke(app, ["sweep", *words]).stdout)
+    assert (found["variations"], found["refused"], found["failed_count"]) == (2, 0, 0)
+    run = Runs(own_home / "runs", open_home().engine).load(found["runs"][0]["run_id"])
+    assert (run["params"]["stop_atr"], run["params"]["stop_frac"]) == (0.0, found["best"]["params"]["stop_frac"])
+    forward = CliRunner().invoke(app, ["walkforward", *words, "--train", "10d", "--test", "3d"])
+    assert json.loads(forward.stdout)["variations"] == 2
+
+
+def test_a_parameter_that_is_set_and_varied_is_refused() -> None:
+    """Neither of the two is guessed to be meant."""
+    result = invoke("--symbol", "BTC-USDT", "--set", "stop_atr=2")
+    assert isinstance(result.exception, BadInput)
+    assert str(result.exception) == "stop_atr is set to 2 and varied - do one of the two"
+
+
+ENDLESS = """
+import signal
+import numpy as np
+from engine.strategies.base import SignalFrame, StrategyParams, knob
+NAME, FEATURES = "{name}", ("sma",)
+class Params(StrategyParams):
+    n: int = knob(20, 2, 200, "bars", None, "window")
+def signals(f, p):
+    while p.n == 30:
+        signal.raise_signal(signal.SIGALRM)  # the time limit's own, without the wait for it
+    return SignalFrame(np.where(f.close > f.sma(p.n), 1, -1).astype(np.int8), np.ones(len(f)))
+"""
+
+
+def test_a_variation_that_never_ends_is_named(own_home: Path) -> None:
+    """With what to do; what it is not about keeps running when its value is left out."""
+    recordings.strategy(own_home / "strategies", "endless", ENDLESS)
+    app = typer.Typer()
+    register(app)
+    words = ["sweep", "endless", "--json", "--symbol", "BTC-USDT", "--no-full", "--time-limit", "600"]
+    result = CliRunner().invoke(app, [*words, "--vary", "n=10,20,30"])
+    assert str(result.exception).startswith(
+        "the sweep of endless did not end within 600 s and was stopped, in the variation n=30, else the base - leave its values out"
+    )
+    assert json.loads(CliRunner().invoke(app, [*words, "--vary", "n=10,20"]).stdout)["variations"] == 2
 
 
 def test_stopped_by_hand_it_says_so_and_that_it_goes_on(

@@ -36,6 +36,8 @@ def test_values_are_exact_and_each_is_there_once() -> None:
         ({"stop_atr": "1,two"}, "not a number"),
         ({"stop_atr": "1,,2"}, "not a list of values"),
         ({"stop_atr": "3:1:1"}, "LOW <= HIGH"),
+        ({"stop_atr": "1:inf:1"}, "stop_atr=1:inf:1: LOW, HIGH and STEP are not all finite numbers"),
+        ({"stop_atr": "nan:3:1"}, "not all finite numbers"),
         ({"stop_atr": "1:3:0"}, "STEP above 0"),
         ({"stop_atr": "1:3:-1"}, "STEP above 0"),
         ({"stop_atr": "1:3"}, "not LOW:HIGH:STEP"),
@@ -91,3 +93,36 @@ def test_a_pair_without_both_parts_is_refused(pair: str) -> None:
         grid.parse_vary([pair])
     with pytest.raises(BadInput, match="twice"):
         grid.parse_vary(["a=1,2", "a=3,4"])
+
+
+@pytest.mark.parametrize(
+    ("given", "vary", "stop_frac"),
+    [
+        ({"stop_atr": "0"}, {"stop_frac": "0,0.03,0.05"}, 0.03),
+        ({"stop_atr": "2", "stop_frac": "0.01"}, {"fast_bars": "10,20"}, 0.01),
+    ],
+)
+def test_a_base_is_a_setting_only_with_what_is_varied(given: dict[str, str], vary: dict[str, str], stop_frac: float) -> None:
+    """No stop in ATRs is none at all until the stop as a fraction is varied; every variation is then as if typed out."""
+    base = grid.base_of(trend, given, vary)
+    assert (base.stop_atr, base.stop_frac) == (float(given["stop_atr"]), stop_frac)
+
+
+def test_a_base_that_no_value_makes_right_keeps_its_own_fault() -> None:
+    """An unknown key, a value out of bounds, two parameters that never fit."""
+    for given, said in (
+        ({"stop_at": "2"}, "did you mean stop_atr"),
+        ({"stop_atr": "99"}, "stop_atr"),
+        ({"stop_atr": "0"}, "needs"),
+    ):
+        with pytest.raises(BadInput, match=said):
+            grid.base_of(trend, given, {"fast_bars": "10,20"})
+
+
+def test_what_is_given_twice_is_said() -> None:
+    """Values once each with a note, a parameter that is set and varied not at all."""
+    space = grid.grid(trend, BASE, {"stop_atr": "1,2,2.0,1", "fast_bars": "10:30:10"})
+    found = grid.repeats_of({"stop_atr": "1,2,2.0,1", "fast_bars": "10:30:10"}, space.keys, space.axes)
+    assert found == ["stop_atr: 4 values given, 2 of them different: each is run once"]
+    with pytest.raises(BadInput, match="stop_atr is set to 3 and varied - do one of the two"):
+        grid.check_once({"stop_atr": "3"}, {"stop_atr": "1,2"})
