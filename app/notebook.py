@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from app.home.home import Home, open_home
 from engine.control.desk_setup import DeskSetup, desk_setup
 from engine.research import ledger, search, search_forward
+from engine.research.kill.limits import suspicion
 from engine.sim import resolve
 from engine.sim.backtest import Backtest, simulate
 from engine.sim.request import Plan
@@ -29,6 +30,7 @@ def backtest(strategy: str, symbol: str, **asked: Any) -> Backtest:
     run = simulate(_plan(desk, {"strategy": strategy, "symbol": symbol, **_spelled(asked)}), checks=desk.checks)
     row = ledger.note_run(engine, run, SOURCE, time.time_ns() // 1_000_000)
     run.report["trial"] = ledger.place_of(engine, row).as_json()
+    run.report["notes"] += suspicion(run.metrics["sharpe"])
     return run
 
 

@@ -211,13 +211,15 @@ def notes_of(run: Mapping[str, Any]) -> list[str]:
 
 
 def pct(value: float | None) -> str:
-    """A fraction in percent."""
-    return "-" if value is None else f"{value * 100:+.2f} %"
+    """A fraction in percent; no sign on what is shown as zero."""
+    text = "-" if value is None else f"{value * 100:+,.2f} %"
+    return "0.00 %" if text[1:] == "0.00 %" else text
 
 
 def num(value: float | None) -> str:
-    """Two decimals; a dash when undefined."""
-    return "-" if value is None else f"{value:,.2f}"
+    """Two decimals, no sign on what is shown as zero; a dash when undefined."""
+    text = "-" if value is None else f"{value:,.2f}"
+    return "0.00" if text == "-0.00" else text
 
 
 def both(found: Mapping[str, Any], *names: str) -> str:
@@ -237,6 +239,7 @@ def figures(run: Mapping[str, Any]) -> Any:
     m = run["metrics"]
     low, high = m.get("sharpe_low"), m.get("sharpe_high")
     reach = f"  [{num(low)} .. {num(high)}]" if low is not None else ""
+    adjusted = m.get("sharpe_adjusted") is not None
     shown = [
         (
             "total return",
@@ -245,6 +248,7 @@ def figures(run: Mapping[str, Any]) -> Any:
             f"{m['trades']:,}" + (f" + {m['open_trades']} open" if m["open_trades"] else ""),
         ),
         ("Sharpe [95 %]", num(m["sharpe"]) + reach, "win rate", pct(m["win_rate"]).lstrip("+")),
+        *([("Sharpe, adjusted", num(m["sharpe_adjusted"]), "autocorrelation", num(m["autocorrelation"]))] * adjusted),
         ("Sortino", num(m["sortino"]), "exposure", pct(m["exposure_frac"]).lstrip("+")),
         ("Calmar", num(m["calmar"]), "turnover a year", f"{num(m['turnover'])}x"),
         ("max drawdown", pct(m["max_drawdown_frac"]).lstrip("+"), "fees", num(m["fees"])),

@@ -33,7 +33,7 @@ RATE = typer.Option(None, "--bars-per-second", help="replay pace after the full-
 
 def init(as_json: bool = typer.Option(False, "--json")) -> None:
     """Make a home with its desk.toml, to be edited before the first start. Starts nothing; a home that exists stays as it is."""
-    from app.home.home import open_home
+    from app.home.home import open_home, sentence
     from app.home.settings import read_settings
     from app.processes.started import note_start
 
@@ -42,7 +42,7 @@ def init(as_json: bool = typer.Option(False, "--json")) -> None:
     if fresh:
         note_start(home.settings)
     found = {"home": str(home.path), "desk_toml": str(home.path / "desk.toml"), "made": fresh, "source": home.feed.get("source")}
-    made = f"Made {home.path}, on {found['source']} bars." if fresh else f"{home.path} exists; nothing was changed."
+    made = f"Made {home.path}. {sentence(home.feed)}" if fresh else f"{home.path} exists; nothing was changed."
     out.emit(found, as_json=as_json, text=lambda: f"{made} Sleeves, limits and models: {found['desk_toml']}. Start: nightdesk up")
 
 

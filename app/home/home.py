@@ -151,7 +151,8 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
 
 
 def first_feed(settings: Settings) -> dict[str, str]:
-    """The data a new desk trades on: recorded bars if all its series exist, else the synthetic market."""
+    """The data a new desk trades on: recorded bars if all its series exist, else the synthetic market; then `lacks` names the
+    instruments without any, where others have some."""
     catalog = Catalog(data_roots(settings))
     symbols = {start.symbol for start in desk_template.SLEEVES}
     for symbol in sorted(symbols):  # a desk of recorded bars does not become a synthetic one without a word
@@ -161,13 +162,18 @@ def first_feed(settings: Settings) -> dict[str, str]:
         for s in catalog.series()
         if (s.venue, s.market, s.series, s.tag) == ("binance", "perp", desk_template.TIMEFRAME, "") and s.symbol in symbols
     ]
-    if {s.symbol for s in found} == symbols:
+    lacks = ", ".join(sorted(symbols - {s.symbol for s in found}))
+    if not lacks:
         return {"venue": "binance", "source": found[0].source, "folder": str(found[0].path.parent)}
-    return {"venue": "synthetic", "source": "synthetic", "folder": ""}
+    recorded = any(s.source != "synthetic" for s in catalog.series())
+    return {"venue": "synthetic", "source": "synthetic", "folder": "", "lacks": lacks if recorded else ""}
 
 
 def sentence(feed: dict[str, str]) -> str:
     """The data a new desk runs on, in a sentence."""
+    if lacks := feed.get("lacks"):
+        bars = f"binance {desk_template.TIMEFRAME} bars of {lacks}"
+        return f"The recorded data has no {bars}: this desk trades a SYNTHETIC market. Backtests read what is recorded."
     if feed["source"] == "synthetic":
         return "No bars of its instruments were found at the first start: this desk trades a SYNTHETIC market."
     return f"At the first start {feed['source']} {feed['venue']} bars were found in {feed['folder']}."

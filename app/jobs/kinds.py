@@ -64,6 +64,7 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
         ledger.link_run(home.engine, found, stored)
         progress(1.0)
         return ledger.as_of_now(home.engine, stored) | {"cached": True}
+    from engine.research.kill.limits import suspicion
     from engine.sim.backtest import simulate
 
     done = simulate(found, lambda share: progress(0.9 * share), home.setup.checks)
@@ -71,7 +72,9 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
     trial = ledger.note_run(home.engine, done, SOURCE.get(), now)  # before it is stored: what was seen counts
     place = ledger.place_of(home.engine, trial)
     done.report["trial"] = place.as_json()
-    done.report["notes"].insert(len(stamps(done.report)), f"{ledger.THEN}{place.text}")
+    said = [*suspicion(done.metrics["sharpe"]), f"{ledger.THEN}{place.text}"]
+    at = len(stamps(done.report))
+    done.report["notes"][at:at] = said
     try:
         kept = runs.keep(done.report, done.frames(), done.page, now)
     except OSError as error:

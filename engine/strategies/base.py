@@ -25,6 +25,7 @@ from pydantic import ValidationError
 from engine.data.sources import OutsideSeries
 from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.catalog import BY_NAME
+from engine.features.normalised import NORMAL_FORMS
 from engine.strategies.params import StrategyParams, choice, first_error, knob, params_table, parse_params, risk_move
 from engine.strategies.reads import check_declared
 
@@ -170,6 +171,9 @@ def check_module(module: ModuleType, path: Path) -> ModuleType:
         raise StrategyError(f"{path.name} says NAME = {module.NAME!r}", "file name and NAME must be the same")
     if not isinstance(module.FEATURES, tuple | list) or not all(isinstance(x, str) for x in module.FEATURES):
         raise StrategyError(f"{path.name}: FEATURES is not a tuple of names", 'write FEATURES = ("sma",)')
+    if forms := [feature for feature in module.FEATURES if feature in NORMAL_FORMS]:
+        what = f"{path.name}: FEATURES lists {forms[0]}, a form of any feature"
+        raise StrategyError(what, f'list the feature that it is of: FEATURES = ("rsi",) for f.{forms[0]}("rsi", 14)')
     unknown = [feature for feature in module.FEATURES if feature not in BY_NAME]
     if unknown:
         raise StrategyError(f"{path.name}: no feature {unknown[0]!r}", f"available: {', '.join(BY_NAME)}")

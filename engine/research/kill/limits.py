@@ -134,6 +134,17 @@ def shown(value: float, form: Form, limit: float) -> str:
     return figure_text(value, 0 if form == "count" else 2, limit)
 
 
+def sentence(limit: Limit, value: float) -> str:
+    """`Sharpe ratio: 6.20, at most 4.00 is believable`."""
+    return f"{limit.what}: {shown(value, limit.form, limit.limit)}, {bound_text(limit)}"
+
+
+def suspicion(sharpe: float | None) -> list[str]:
+    """What a judgement would call too good of a single run, with its reason; nothing of one that is believable."""
+    limit = BY_NAME["too_good"]
+    return [] if sharpe is None or limit.passes(sharpe) else [f"{sentence(limit, sharpe)}: {limit.why}"]
+
+
 def bound_text(limit: Limit) -> str:
     """`at least 30 is needed`, `above 0.00 % is needed`, `at most 5 % is allowed`."""
     return f"{BOUND[limit.rule]} {shown(limit.limit, limit.form, limit.limit).lstrip('+')} is {limit.word}"

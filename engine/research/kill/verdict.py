@@ -18,8 +18,7 @@ from engine.research.kill.limits import (
     MONTHS_MIN,
     REGIME_TRIPS_MIN,
     SYMBOLS_MIN,
-    bound_text,
-    shown,
+    sentence,
 )
 from engine.research.kill.page import Page, Progress, agenda, as_json, page
 from engine.research.kill.smells import Value
@@ -94,8 +93,7 @@ def check(name: str, value: float | None, reason: str = "") -> Check:
     if value is None:
         return Check(name, False, None, limit.limit, False, f"{limit.what}: undefined, {reason}", limit.why, reason)
     passed, ends = limit.passes(value), limit.ends(value)
-    text = f"{limit.what}: {shown(value, limit.form, limit.limit)}, {bound_text(limit)}"
-    return Check(name, passed, value, limit.limit, ends, text, limit.why)
+    return Check(name, passed, value, limit.limit, ends, sentence(limit, value), limit.why)
 
 
 def with_enough(made: Sequence[Check]) -> list[Check]:

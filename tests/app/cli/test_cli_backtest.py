@@ -1,15 +1,19 @@
 """`nightdesk backtest | leaks | rerun | runs` as a person or a program types them."""
 
+import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
+from rich.console import Console
 
 from app.cli import main
+from app.cli.backtest import figures
 from tests.fakes import recordings
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -94,6 +98,22 @@ def test_text_says_what_a_person_needs(cli):
     assert "undefined: cagr_frac: fewer than 30 days" in said
     assert "nightdesk rerun r-" in said
     assert "report.html" in said
+
+
+def test_text_has_the_adjusted_ratio_where_it_is_defined_and_no_negative_zero(cli):
+    """Beside the Sharpe ratio; a run without it has no empty line for it."""
+    run = json.loads(cli(*ASK, "--json")[1])
+
+    def shown(**metrics):
+        printed = Console(width=120, file=io.StringIO())
+        printed.print(figures({**run, "metrics": {**run["metrics"], **metrics}}))
+        return printed.file.getvalue()
+
+    assert "adjusted" not in shown(sharpe_adjusted=None)
+    text = shown(sharpe_adjusted=1.234, autocorrelation=0.31, var_95_frac=-1e-9, es_95_frac=0.0, funding=-0.001)
+    assert re.search(r"Sharpe, adjusted +1\.23 +autocorrelation +0\.31", text)
+    assert re.search(r"VaR, ES a day 95 % +0\.00 %, 0\.00 % ", text)
+    assert "-0.00" not in text
 
 
 def test_a_leaking_strategy_is_told_before_the_first_number(cli, own_home):

@@ -12,6 +12,7 @@ from app.home.home import open_home
 from app.jobs import kinds
 from engine.research.kill.judged_bars import CANDIDATE, STRESS, JudgedBars
 from engine.research.kill.trials import LedgerTrials
+from engine.research.kill.verdict import check
 from engine.store import trials
 from tests.fakes import planted, recordings
 
@@ -95,6 +96,18 @@ def test_the_text_says_the_word_first_and_what_it_rests_on(cli: Typed) -> None:
     assert any(f"\n{word}\n" in shown for word in WORDS.values())
     for part in ("round trips", "mean trip", "to know", "oracle", "trades a day", "random", "neighbours", "trials", "run r-"):
         assert part in shown, part
+
+
+def test_a_backtest_says_what_a_judgement_would_not_believe(cli: Typed, own_home: Path) -> None:
+    """The same check in the same words, as a note of the run; one that is believable has none."""
+    planted.record(own_home / "data", 400.0, 4_344)
+    run = json.loads(cli("backtest", *ASK[1:], "--json")[1])
+    believed = check("too_good", run["metrics"]["sharpe"])
+    assert not believed.passed
+    assert [note for note in run["notes"] if note.startswith("Sharpe ratio")] == [f"{believed.text}: {believed.why}"]
+    late = json.loads(cli("backtest", *ASK[1:], "--delay-bars", "6", "--json")[1])
+    assert late["metrics"]["sharpe"] <= 4.0
+    assert not [note for note in late["notes"] if note.startswith("Sharpe ratio")]
 
 
 def test_a_delayed_backtest_is_another_trial_and_leaves_the_run_s_own_alone(cli: Typed) -> None:

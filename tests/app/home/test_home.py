@@ -12,13 +12,14 @@ from pydantic import TypeAdapter
 
 from app.cli.desk import home_checks
 from app.home import desk_template
-from app.home.home import Home, open_home
+from app.home.home import Home, open_home, sentence
 from app.home.settings import DeskToml, line_of, read_desk_toml, read_settings
 from app.home.synthetic import ensure_market
 from engine.control.config import active, ensure_first, file_differences, first_of, versions
 from engine.control.limits import HardLimits
 from engine.errors import BadInput
 from engine.live import config_event
+from tests.fakes import recordings
 from tests.fakes.waiting import WAIT_S
 
 NOW = 1_699_999_200_000
@@ -63,6 +64,19 @@ def test_a_first_start_makes_everything(own_home: Path) -> None:
     assert home.feed["source"] == "synthetic"
     assert "SYNTHETIC" in home.settings.desk_toml.read_text()
     assert all(p.is_dir() for p in (home.journal, home.runs, home.memory, home.strategies))
+
+
+def test_data_that_lacks_an_instrument_of_a_new_desk_is_said(
+    own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The desk is synthetic, the recorded bars are not forgotten: which are missing, in the file and by the command."""
+    folder = recordings.record(tmp_path / "bars", 200)
+    (folder / "binance_BTC-USDT_perp_15m.parquet").unlink()
+    monkeypatch.setenv("NIGHTDESK_DATA", str(folder))
+    home = open_home(NOW)
+    said = "The recorded data has no binance 15m bars of BTC-USDT, SOL-USDT: this desk trades a SYNTHETIC market."
+    assert said in home.settings.desk_toml.read_text()
+    assert sentence(home.feed).startswith(said)
 
 
 def edited(home: Home) -> Home:

@@ -112,6 +112,10 @@ def test_a_shipped_name_cannot_be_taken(own_home) -> None:
         (GOOD.replace("def signals", "def signal"), "lacks signals"),
         (GOOD.replace('NAME = "mine"', 'NAME = "other"'), "says NAME = 'other'"),
         (GOOD.replace('("sma",)', '("sma", "magic")'), "no feature 'magic' - available: sma"),
+        (
+            GOOD.replace('("sma",)', '("zscored",)'),
+            r'FEATURES lists zscored, a form of any feature - list the feature that it is of: FEATURES = \("rsi",\) for f',
+        ),
         (GOOD.replace('("sma",)', '"sma"'), "FEATURES is not a tuple of names"),
         (GOOD.replace('("sma",)', "7"), "FEATURES is not a tuple of names"),
         (GOOD.replace("class Params(StrategyParams)", "class Params"), "Params is not a StrategyParams"),
