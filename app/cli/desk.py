@@ -206,7 +206,7 @@ def bars(home: Any, config: Any) -> DoctorCheck:
     if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
         return DoctorCheck("data", "ok", "a SYNTHETIC market, generated at the first start: no real prices")
     try:
-        clock = config_event.clock(config)
+        clock = config.clock
         series = series_of(home.catalog, config_event.columns(config), clock)
         read = files_read(home.catalog, config_event.reads_of_config(config, home.strategies))
         others = [s for one in read.values() for s in one.bars.values()]

@@ -17,7 +17,6 @@ def ensure_market(home: Home) -> bool:
     """Write the bars and funding of the desk's synthetic sleeves if missing; True when written."""
     from engine.clock import timeframe_ms
     from engine.control.config import active
-    from engine.data.timeframes import clock_of
     from engine.errors import DeskError
 
     try:
@@ -26,7 +25,7 @@ def ensure_market(home: Home) -> bool:
         if home.desk_journal.exists():
             return False  # its bars were made before it began; the worker says what is wrong with the version
         raise
-    sleeves, timeframe = [s for s in config.sleeves if s.venue == "synthetic"], clock_of(s.timeframe for s in config.sleeves)
+    sleeves, timeframe = [s for s in config.sleeves if s.venue == "synthetic"], config.clock
     stored = {(s.symbol, s.series) for s in home.catalog.series() if s.venue == "synthetic"}
     wanted = {(s.symbol, series) for s in sleeves for series in (s.timeframe, timeframe, "funding")}
     if wanted <= stored:

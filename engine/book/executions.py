@@ -12,6 +12,7 @@ from typing import Any
 from engine.book import events
 from engine.book.book import Book
 from engine.book.order_events import EventBody, act, is_unmoved, issued, order_body
+from engine.book.working import working
 from engine.core.booking import book_fill
 from engine.core.exits import protective
 from engine.core.ledger import entry_index, fits, on_funding
@@ -62,9 +63,9 @@ def _is_old_news(book: Book, body: Mapping[str, Any]) -> bool:
 
 
 def _entry_ended(book: Book, order: VenueOrder) -> None:
-    """An entry ends when the venue says so."""
+    """An entry ends when the venue says so; one that is worked in slices outlives its children, and ends with its bar."""
     sleeve = book.sleeves[order.sleeve]
-    if order.slot == ENTRY and order.state in ENDED and sleeve.order.key == order.key:
+    if order.slot == ENTRY and order.state in ENDED and sleeve.order.key == order.key and not working(book, order.sleeve):
         book.sleeves[order.sleeve] = sleeve._replace(order=NO_ORDER)
 
 

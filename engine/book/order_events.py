@@ -14,6 +14,7 @@ from typing import Any
 
 from engine.book.bodies import finite
 from engine.book.book import Book, flat
+from engine.book.working import as_child, slice_of, working
 from engine.core.orders import CANCELLING, ENDED_KEPT, SENT, VenueOrder, amended, doubtful_notional, heard, intended, taken
 from engine.core.plan import AMEND, ATTEMPTS_MAX, PLACE, REFUSALS_MAX, Want, differs, plan, wants
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS
@@ -61,8 +62,11 @@ def issued(book: Book, id_: str) -> bool:
     return False
 
 
-def act(book: Book, sleeves: Iterable[int]) -> list[EventBody]:
-    """What these sleeves ask of the venue now; their orders are `sent` (or being cancelled or amended) in the book afterwards."""
+def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[EventBody]:
+    """What these sleeves ask of the venue now; their orders are `sent` (or being cancelled or amended) in the book afterwards.
+
+    `opens`: a bar of the clock has closed, the next one opens: a child of an entry that is worked in slices may be due.
+    """
     following, sent = list[EventBody](), list[str]()
     open_ = defaultdict[int, list[VenueOrder]](list)
     for order in book.orders.open.values():
@@ -71,7 +75,7 @@ def act(book: Book, sleeves: Iterable[int]) -> list[EventBody]:
         sleeve, mine = book.sleeves[s], open_[s]
         if not mine and flat(sleeve):
             continue
-        wanted = wants(sleeve)
+        wanted = as_child(book, s, wants(sleeve), mine, opens=opens)
         _settle_refusals(book, mine, wanted)
         for request in plan(mine, wanted, _given_up(book, s), _immovable(book)):
             if request.what == PLACE and request.want is not None:
@@ -131,7 +135,8 @@ def _placed(book: Book, s: int, want: Want) -> VenueOrder:
     id_ = f"{stem}{book.orders.attempts.get(stem, 0):02d}"
     core = (id_, s, want.slot, want.key, want.side, want.lots, want.price)
     if want.slot == ENTRY:
-        order = VenueOrder(*core, entry.post_only, entry.good_for, entry.notional, entry.atr, entry.decided_ms)
+        notional = entry.notional if want.lots == entry.lots else entry.notional * want.lots / entry.lots
+        order = VenueOrder(*core, entry.post_only, entry.good_for, notional, entry.atr, entry.decided_ms)
         order = order._replace(stop=entry.stop, target=entry.target, hold=entry.hold)
     else:
         order = VenueOrder(*core, 0, 0, 0.0, 0.0, book.close_ms)
@@ -221,6 +226,8 @@ def _intent(book: Book, order: VenueOrder) -> dict[str, Any]:
         kind = {PROTECTIVE: "stop", EXIT_SLOT: "market"}.get(order.slot, "limit")
         return body | {"type": kind, "price": order.price or None, "reduce_only": True}
     entry = book.sleeves[order.sleeve].order
+    if working(book, order.sleeve):
+        body |= slice_of(book, order.sleeve)
     return body | {
         "type": "limit" if order.price > 0.0 else "market",
         "price": order.price or None,

@@ -19,6 +19,7 @@ from engine.book.book import Book, Spec, flat, paused_at, stage_of
 from engine.book.executions import Led, on_fill, on_funding_bill, on_health, on_order, on_reconcile
 from engine.book.order_events import EventBody, act, prune, unmoved_stops
 from engine.book.snapshot import restored
+from engine.book.working import schedules_of
 from engine.core.desk import decide_all, settle_and_mark
 from engine.core.ledger import open_lots
 from engine.core.memory import Memory
@@ -131,9 +132,9 @@ def govern(book: Book, body: Mapping[str, Any]) -> dict[int, str]:
     return moved
 
 
-def acted(book: Book) -> list[EventBody]:
-    """What all sleeves now ask of their venue; what is in doubt because of it pauses them."""
-    following = act(book, range(len(book.sleeves)))
+def acted(book: Book, *, opens: bool = False) -> list[EventBody]:
+    """What all sleeves now ask of their venue; what is in doubt because of it pauses them. `opens`: as for `act`."""
+    following = act(book, range(len(book.sleeves)), opens=opens)
     set_pauses(book)
     return following
 
@@ -240,7 +241,7 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
             book.features.pop(book.names[s], None)  # they were the older version's
     following = events.rows(book, rows, before, {**read, **{name: read_next[name] for name in turned if name in read_next}})
     following += [events.adopted(book, s, "governs") for s in turning] + [events.adopted(book, s, "resumes") for s in resuming]
-    following += acted(book)
+    following += acted(book, opens=True)
     prune(book, close_ms - TRADES_KEPT_MS)
     return [*following, events.mark(book, body["stamp"])]
 
@@ -256,7 +257,9 @@ def run_phases(
     count = len(book.sleeves)
     found: list[Any] = [None] * (ROWS_A_SLEEVE * count + 1)
     scratch = [0.0] * len(bars), [0] * len(bars), [0.0] * len(bars), [0.0] * count
-    m = Memory(bars, book.sleeves, [spec.rules for spec in book.specs], book.recent_r, *scratch, book.correlations, found)
+    schedules = schedules_of(book.specs, int(book.start["timeframe_ms"]))
+    arrays = bars, book.sleeves, [spec.rules for spec in book.specs], book.recent_r, *scratch, book.correlations, found
+    m = Memory(*arrays, schedules=schedules)
     awake = [0] * count
     book.desk, n, _ = settle_and_mark(m, book.desk, book.limits, 0, 0, awake, settles)
     turning = adopt_waiting(book)  # what the bar has left flat decides by the version that waited, not one entry later

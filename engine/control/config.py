@@ -19,7 +19,8 @@ from sqlalchemy import Connection, Engine, bindparam, tuple_
 from sqlmodel import Session, col, func, select
 
 from engine.book.bodies import pause_holds
-from engine.clock import Timeframe
+from engine.clock import Timeframe, timeframe_ms
+from engine.data.schedules import coarsest_clock, execution_of, refuse_layers, refuse_limit
 from engine.errors import BadInput, DataError, DeskError
 from engine.store import db
 from engine.store.tables import Active, ActiveSleeve, ConfigVersion, SleeveVersion
@@ -50,6 +51,7 @@ class SleeveConfig(BaseModel):
         None, gt=0, le=INSTANT_MAX_MS
     )  # desk time at which the pause ends by itself; null: a person ends it
     stage: Stage = "paper"
+    execution: str | None = Field(None, max_length=40)  # how its market entries are worked: twap:6; null: whole, at the next open
     params: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -67,6 +69,12 @@ class SleeveConfig(BaseModel):
     def instrument(self) -> str:
         """The instrument's one name: `binance:BTC-USDT:perp`."""
         return f"{self.venue}:{self.symbol}:{self.market}"
+
+    @property
+    def clocks(self) -> list[str]:
+        """Timeframes that it needs bars of: its own, and the finer one on which its slices are traded. Raises BadInput."""
+        execution = execution_of(self.execution or "")
+        return [self.timeframe, *([coarsest_clock(execution, self.timeframe)] if execution else [])]
 
 
 class DeskConfig(BaseModel):
@@ -95,6 +103,11 @@ class DeskConfig(BaseModel):
                 return sleeve
         raise BadInput(f"no sleeve {name!r}", f"available: {', '.join(s.name for s in self.sleeves)}")
 
+    @property
+    def clock(self) -> str:
+        """The desk's one clock: the smallest timeframe that its sleeves need."""
+        return min((timeframe for sleeve in self.sleeves for timeframe in sleeve.clocks), key=timeframe_ms)
+
     def with_sleeve(self, changed: SleeveConfig) -> "DeskConfig":
         """The same desk with one sleeve replaced by `changed` of the same name."""
         return DeskConfig(sleeves=tuple(changed if s.name == changed.name else s for s in self.sleeves))
@@ -117,7 +130,22 @@ def with_params(sleeve: SleeveConfig, params: Mapping[str, Any], strategies: Pat
         full = parse_params(read_strategy(sleeve.strategy, strategies), params)
     except BadInput as error:
         raise BadInput(f"sleeve {sleeve.name}: {error.what}", error.hint) from error
-    return sleeve.model_copy(update={"params": full.model_dump()})
+    return executable(sleeve.model_copy(update={"params": full.model_dump()}))
+
+
+def executable(sleeve: SleeveConfig) -> SleeveConfig:
+    """The sleeve itself. Raises BadInput for an execution schedule that it cannot follow: malformed, no finer bars, layers, limit
+    entries.
+    """
+    try:
+        works = bool(sleeve.clocks[1:])
+    except BadInput as error:
+        raise BadInput(f"sleeve {sleeve.name}: {error.what}", error.hint) from error
+    if works and sleeve.params.get("entry") == "limit":
+        raise refuse_limit(f"sleeve {sleeve.name}")
+    if works and (layers := int(sleeve.params.get("layers_max", 1))) > 1:
+        raise refuse_layers(f"sleeve {sleeve.name}", layers)
+    return sleeve
 
 
 def with_defaults(sleeve: SleeveConfig, params_class: type[BaseModel]) -> SleeveConfig:

@@ -19,7 +19,7 @@ from .ledger import on_mark, open_lots, valued
 from .memory import Memory, emit, keep_mark, keep_watch, load, store
 from .rows import breaker_row, caps_row, decision_row, size_row
 from .sim_venue import settle
-from .slices import due_lots, on_clock, own_close
+from .slices import due_lots, on_clock, own_close, without_outlived
 from .state import (
     DAY_LOSS,
     DESK_DRAWDOWN,
@@ -74,8 +74,8 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
             continue
         i, own = load(m.rules, s, Rules).instrument, load(m.rules, s, Rules).bars
         bar = load(m.bars, t * instruments + own, Bar)
-        if own != i and settles != 0 and len(m.schedules) > 0 and works(m, s, t):
-            n, more = settle_on_clock(m, desk.halted, s, t, n)
+        if own != i and len(m.schedules) > 0 and works(m, s, t):
+            n, more = settle_on_clock(m, desk.halted, s, t, n, settles)
             ambiguous += more
         elif t < wakes[s]:
             keep_mark(m.sleeves, s, on_mark(load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), bar.close))
@@ -85,6 +85,8 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
             if settles != 0:
                 sleeve, n, more = settle(before, rules, bar, s, m, n, t, -1, 0)
                 ambiguous += more
+            else:
+                sleeve = without_outlived(m, s, before)
             sleeve, n = mark(sleeve, rules, bar, s, m, n)
             if n == rows and before.order.side == 0:  # nothing filled, settled, ended or tripped
                 keep_mark(m.sleeves, s, sleeve)
@@ -115,18 +117,22 @@ def works(m: Memory, s: int, t: int) -> bool:
     return on_clock(m, s, load(m.sleeves, s, Sleeve), rules, close_ms)
 
 
-def settle_on_clock(m: Memory, halted: int, s: int, t: int, n: int) -> tuple[int, int]:
+def settle_on_clock(m: Memory, halted: int, s: int, t: int, n: int, settles: int) -> tuple[int, int]:
     """The first two phases of a sleeve that works an entry: bar t of the clock trades, and where its own bar closes that marks.
 
-    What fills is dated by its own bar, like all that this sleeve does. Returns (rows so far, 1 if the bar was ambiguous).
+    What fills is dated by its own bar, like all that this sleeve does. settles 0: a venue has reported what filled; halt and
+    end of the entry are the same. Returns (rows so far, 1 if the bar was ambiguous).
     """
     sleeve, rules, is_ambiguous = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), 0
     bar, own = load(m.bars, t * len(m.gross) + rules.instrument, Bar), load(m.bars, t * len(m.gross) + rules.bars, Bar)
     if halted != 0:
         sleeve = sleeve._replace(order=NO_ORDER)
-    if usable(bar):
-        end_ms, due = own_close(rules, bar.close_ms), due_lots(m, s, sleeve, rules, bar)
-        last, dated = 1 if bar.close_ms == end_ms else 0, bar._replace(close_ms=end_ms)
+    end_ms = own_close(rules, bar.close_ms)
+    last = 1 if bar.close_ms == end_ms else 0
+    if usable(bar) and settles == 0:
+        sleeve = sleeve._replace(order=NO_ORDER) if last != 0 else sleeve
+    elif usable(bar):
+        due, dated = due_lots(m, s, sleeve, rules, bar), bar._replace(close_ms=end_ms)
         sleeve, n, is_ambiguous = settle(sleeve, rules._replace(bars=rules.instrument), dated, s, m, n, t, due, last)
     if usable(own):
         sleeve, n = mark(sleeve, rules, own, s, m, n)

@@ -1,6 +1,6 @@
 """Execution schedules: which share of a parent order is to be done by when. TWAP, VWAP by a volume curve, Almgren-Chriss.
 
-Called by sim/execution.py, which hands the shares to the core's loop; pure functions of numbers, nothing compiled. The core
+Called by data/schedules.py, which hands the shares to the core's loop; pure functions of numbers, nothing compiled. The core
 trades what a schedule says slice by slice (slices.py). Source of the last: Almgren & Chriss, Optimal execution of portfolio
 transactions, J. Risk 3(2), 2000; DEFINITIONS D2.
 """

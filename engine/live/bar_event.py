@@ -1,17 +1,24 @@
-"""The body of a `bar` event: what the market did at a close and what each sleeve's strategy said there, all outside inputs.
+"""The body of a `bar` event: what the market did at a close and what each sleeve's strategy said there, all outside inputs; and
+what of it each sleeve trades on.
 
 Called by live/loop.py. Replay and fold need nothing else of the bar: no file, no strategy, no feature.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from engine.book.bar_signals import as_written
 from engine.book.book import Book
 from engine.book.events import features_hash
+from engine.book.transitions import NO_BAR, bar_of
+from engine.book.working import works
+from engine.core.slices import own_close
+from engine.core.state import Bar
 from engine.data.correlation import daily_correlations, day_of, upper
 from engine.live.feed import Feed
 from engine.live.signal_source import SignalReading
+from engine.venues.paper import Account
 
 Readings = Mapping[str, SignalReading]
 
@@ -34,6 +41,19 @@ def bar_body(feed: Feed, book: Book, t: int, stamp: str, now: Readings, waits: R
         body["next"] = {name: signal_body(reading) for name, reading in waits.items()}
         body["next_features"] = {name: features_hash(reading.read) for name, reading in waits.items()}
     return body
+
+
+def account_of(book: Book, s: int, body: Mapping[str, Any]) -> tuple[Account, Bar]:
+    """Sleeve s at its paper venue and the bar that it trades: its own, or while it works an entry in slices the clock's, dated by
+    its own (core/desk.py: settle_on_clock).
+    """
+    sleeve, rules, close_ms = book.sleeves[s], book.specs[s].rules, body["close_ms"]
+    now, column, dated_ms, clock_ms = partial(book.sleeves.__getitem__, s), book.column(s), close_ms, 0
+    if works(book, s, close_ms):
+        column, dated_ms, clock_ms = book.columns[rules.instrument], own_close(rules, close_ms), close_ms
+        rules = rules._replace(bars=rules.instrument)
+    bar = bar_of(dated_ms, body["bars"].get(column, NO_BAR))
+    return Account(book.names[s], s, sleeve.position, rules, sleeve.cost, now, clock_ms), bar
 
 
 def signal_body(reading: SignalReading) -> Any:

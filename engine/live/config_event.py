@@ -18,9 +18,12 @@ from engine.book.snapshot import as_json
 from engine.clock import timeframe_ms
 from engine.control.config import DeskConfig, DeskVersion, SleeveConfig
 from engine.control.limits import HardLimits
+from engine.data.align import market_of
 from engine.data.catalog import Catalog
-from engine.data.timeframes import clock_of, column_name, columns_of
+from engine.data.schedules import clock_fits, execution_of, shares_of, volume_curve
+from engine.data.timeframes import column_name, columns_of
 from engine.errors import BadInput
+from engine.features.anchor import anchor_ms
 from engine.strategies.base import code_sha256, parse_params
 from engine.strategies.isolated.described import read_strategy
 from engine.strategies.params import StrategyParams
@@ -31,6 +34,13 @@ from engine.venues.instruments import Costs, Overrides, costs_of, instrument_of
 FILLS = "pessimistic"  # what paper fills are like (DEFINITIONS D12)
 ENGINE = Path(__file__).resolve().parents[1]
 CODE = ("core", "features", "live", "store")  # folders whose code decides what the journal says
+
+
+class Walk(NamedTuple):
+    """How a home is walked, for its life: its clock, and where its first traded bar opens (UTC ms)."""
+
+    clock: str
+    first_ms: int
 
 
 class SleeveCode(NamedTuple):
@@ -65,35 +75,44 @@ def instruments(config: DeskConfig) -> list[str]:
     return list(dict.fromkeys(sleeve.instrument for sleeve in config.sleeves))
 
 
-def columns(config: DeskConfig) -> list[str]:
-    """Every column of a bar: the clock's, then the own bars of sleeves on longer timeframes."""
-    return columns_of((sleeve.instrument, sleeve.timeframe) for sleeve in config.sleeves)
-
-
-def clock(config: DeskConfig) -> str:
-    """The desk's one clock: the smallest timeframe of its sleeves."""
-    return clock_of(sleeve.timeframe for sleeve in config.sleeves)
+def columns(config: DeskConfig, clock: str = "") -> list[str]:
+    """Every column of a bar: those of the clock (the configuration's own, or one that a home keeps), then the own bars of sleeves
+    on longer timeframes.
+    """
+    places = [(sleeve.instrument, sleeve.timeframe) for sleeve in config.sleeves]
+    return columns_of([*places, *((instrument, clock or config.clock) for instrument, _ in places)])
 
 
 def clock_ms(config: DeskConfig) -> int:
     """The length of the clock's bars."""
-    return timeframe_ms(clock(config))
+    return timeframe_ms(config.clock)
 
 
 def body_of(
-    desk: DeskVersion, hard: HardLimits, overrides: Overrides, folder: Path, catalog: Catalog | None = None
+    desk: DeskVersion,
+    hard: HardLimits,
+    overrides: Overrides,
+    folder: Path,
+    catalog: Catalog | None = None,
+    walk: Walk | None = None,
 ) -> dict[str, Any]:
-    """The `config` event of a version: limits, and every sleeve with its own version, its core rules and costs.
+    """The `config` event of a version: limits, and every sleeve with its own version, its core rules, costs and schedule.
 
-    Raises BadInput for what a strategy reads and `catalog` does not have.
+    `walk`: of the home; None for one that begins with this version. Raises BadInput for what a strategy reads and `catalog` does
+    not have, and for a schedule that the home's clock is too coarse for.
     """
-    config, names = desk.config, columns(desk.config)
+    config, clock = desk.config, walk.clock if walk else desk.config.clock
+    names = columns(config, clock)
     if catalog is not None:
         files_read(catalog, reads_of_config(config, folder))
     _distinct_order_ids(config)
     of_family = zip(config.sleeves, families([s.strategy for s in config.sleeves]), strict=True)
     sleeves = [
-        {"version": desk.sleeves[s.name], **_sleeve(s, names, clock(config), hard, overrides, folder, family)}
+        {
+            "version": desk.sleeves[s.name],
+            **_sleeve(s, names, clock, hard, overrides, folder, family),
+            **_schedule(s, clock, catalog, walk),
+        }
         for s, family in of_family
     ]
     limits = {name: as_json(value) for name, value in hard.desk()._asdict().items()}
@@ -145,6 +164,29 @@ def _sleeve(
         "rules": {field: as_json(value) for field, value in rules._asdict().items()},
         "costs": costs._asdict(),
     }
+
+
+def _schedule(sleeve: SleeveConfig, clock: str, catalog: Catalog | None, walk: Walk | None) -> dict[str, Any]:
+    """How its entries are worked, shares spelled out: the journal alone can be folded, and a file that changes later moves
+    nothing that is journaled. Nothing for a sleeve without a schedule.
+    """
+    execution = execution_of(sleeve.execution or "")
+    if execution is None:
+        return {}
+    if not clock_fits(execution, sleeve.timeframe, clock):
+        what = f"{sleeve.name}: {sleeve.execution} needs {sleeve.clocks[-1]} bars, and this home walks {clock} bars for its life"
+        raise BadInput(what, "begin a new home with the schedule, or leave it out")
+
+    def curve() -> list[float]:
+        if catalog is None or walk is None:
+            raise BadInput(f"{sleeve.name}: a vwap schedule learns from recorded bars, and none are at hand", "use twap")
+        bars = catalog.bars(catalog.find(sleeve.venue, sleeve.symbol, clock, sleeve.market), None, walk.first_ms)
+        step, own_ms = timeframe_ms(clock), timeframe_ms(sleeve.timeframe)
+        past = market_of({sleeve.instrument: bars}, step, {}, {}, "none", anchor_ms(walk.first_ms), walk.first_ms)
+        return volume_curve(execution.slices, past, sleeve.instrument, own_ms, walk.first_ms, sleeve.name)
+
+    shares = shares_of(execution, curve, sleeve.name)
+    return {"execution": {"schedule": sleeve.execution, "slices": execution.slices, "shares": shares}}
 
 
 def code_of(spec: Spec, folder: Path) -> SleeveCode:

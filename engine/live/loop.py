@@ -7,7 +7,6 @@ truth: a start folds it, asks the venue about every order in doubt, and goes on.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from engine.book.book import Book, Spec
 from engine.book.events import features_hash
 from engine.book.order_events import EventBody
 from engine.book.snapshot import to_json
-from engine.book.transitions import NO_BAR, bar_of, begin, step
+from engine.book.transitions import begin, step
 from engine.control import halt
 from engine.control.agreement import LOST_VERSION_ACTION
 from engine.control.config import DeskVersion
@@ -26,7 +25,7 @@ from engine.core.step import usable
 from engine.errors import DataError, DeskError
 from engine.features.anchor import ANCHOR
 from engine.live import config_event
-from engine.live.bar_event import bar_body
+from engine.live.bar_event import account_of, bar_body
 from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed, Span
 from engine.live.requests import Unanswered, answers, asked_again, reported
@@ -35,7 +34,7 @@ from engine.ports import BarFeed, Clock, OrderReport, Report
 from engine.store.chain import Event, Head
 from engine.store.journal import Journal
 from engine.strategies.base import code_sha256
-from engine.venues.paper import Account, PaperVenue
+from engine.venues.paper import PaperVenue
 
 LIVE_BARS = 2  # a bar that closed at most this long ago is not a recorded one
 Group = tuple[str, Mapping[str, Any], list[EventBody]]  # a leading event's kind and body, and what follows it
@@ -264,13 +263,12 @@ class Loop:
                 deliver(answer)
 
         self.venue.begin_bar()
-        for s, spec in enumerate(book.specs):
-            bar = bar_of(body["close_ms"], body["bars"].get(book.column(s), NO_BAR))
+        for s in range(len(book.specs)):
+            account, bar = account_of(book, s, body)
             if usable(bar):
-                sleeve = book.sleeves[s]
-                now = partial(book.sleeves.__getitem__, s)
-                account = Account(book.names[s], s, sleeve.position, spec.rules, sleeve.cost, now)
                 ambiguous += self.venue.trade(account, bar, deliver)
+            elif account.clock_ms:
+                self.venue.lapse(s, deliver)
         return batch, ambiguous
 
     def _follow_verification(self) -> None:

@@ -163,7 +163,7 @@ class _Reading:
         elif kind == "halt":
             self.leads.append(Lead(kind, event.body))
         elif kind == "fill" and event.body["slot"] == ENTRY_SLOT:
-            place = event.body["sleeve"], event.t_event_ms
+            place = event.body["sleeve"], event.body.get("t_ms", event.t_event_ms)  # of the sleeve's own bar
             self.filled[place] = self.filled.get(place, EntryFill(0, 0.0, 0.0)).with_part(event.body)
             if (place[0], event.body["decided_ms"]) in self.ordered:
                 self.entered.add(place)

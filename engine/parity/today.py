@@ -16,7 +16,7 @@ from engine.book.bodies import finite
 from engine.book.events import features_hash
 from engine.book.snapshot import restored
 from engine.book.transitions import NO_BAR
-from engine.clock import timeframe_ms
+from engine.clock import timeframe_ms, timeframe_text
 from engine.control.desk_setup import DeskSetup
 from engine.core.state import DAY_MS, OFF, Bar, Limits, Rules, Signal
 from engine.data.align import Market
@@ -194,6 +194,7 @@ def today_of(tape: Tape, desk: DeskSetup, catalog: Catalog, approved: Approved) 
     ends = (from_ms, tape.end_ms - clock + 1)
     limits, own = desk.limits.desk(), desk.limits.sleeve()
     request = Request(specs, specs[0].timeframe, *ends, start["fills"], str(start.get("funding", "recorded")), limits, own)
+    request = request._replace(clock=timeframe_text(clock))
     found = plan(request, catalog, desk.strategies, desk.overrides)
     planned = dict(zip(tape.sources, found.sleeves, strict=True))
     loaded = load(found)

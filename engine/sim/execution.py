@@ -1,67 +1,43 @@
 """Entries of a backtest worked in slices: which schedule, on which finer bars, and what it cost against the arrival price.
 
 Called by sim/request.py (`--execution twap:6`, the clock it needs) and sim/backtest.py. Turns the request into what the core's
-loop reads (core/slices.py) and a finished run's rows into one line a parent order. In backtests alone: a desk's loop does not
-work slices.
+loop reads (core/slices.py) and rows - of a run, or of a desk's journal (watch/desk_parents.py) - into one line a parent order.
+The grammar is data/schedules.py.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import numpy as np
 import polars as pl
 
-from engine.clock import timeframe_ms
 from engine.core import state
 from engine.core.row_fields import DecisionRow, FillRow
-from engine.core.schedule import SLICES_MAX, SLICES_MIN, almgren_chriss, by_volume, cumulated, twap
 from engine.core.slices import WIDTH
 from engine.data.catalog import Catalog
+from engine.data.schedules import (
+    CLOCKS,
+    EntryExecution,
+    clock_fits,
+    execution_of,
+    refuse_layers,
+    refuse_limit,
+    shares_of,
+    volume_curve,
+)
 from engine.data.timeframes import DeskBars
 from engine.errors import BadInput
 from engine.sim import trips as reading
 from engine.sim.vwap_fills import VWAP, counted, vwap_of
 
-KINDS = ("twap", "vwap", "ac")
-HOW = "write twap:6, vwap:6, or ac:6:2 (Almgren-Chriss with its urgency kappa T)"
-SLICES, URGENCY, URGENCY_MAX = 6, 2.0, 50.0
-CLOCKS = ("15m", "5m", "1m")  # tried in this order: the coarsest that has a bar for each slice is the cheapest to run
-CURVE_DAYS = 7  # of bars before the run that a volume curve is learned from, at least
 SHOWN = 200  # parents in a run's JSON; its frame `parents` has all
-
-
-class EntryExecution(NamedTuple):
-    """How market entries are worked."""
-
-    kind: str  # twap, vwap, ac
-    slices: int
-    urgency: float  # kappa T of ac
-
-
-def execution_of(text: str) -> EntryExecution | None:
-    """`twap:6`, `vwap:8`, `ac:6:2.5`; slices and urgency may be left out, "" is none. Raises BadInput for anything else."""
-    if not text:
-        return None
-    kind, *rest = text.split(":")
-    try:
-        slices = int(rest[0]) if rest else SLICES
-        urgency = float(rest[1]) if len(rest) > 1 else URGENCY
-    except ValueError:
-        raise BadInput(f"execution = {text!r} is not valid", HOW) from None
-    if kind not in KINDS or len(rest) > (2 if kind == "ac" else 1):
-        raise BadInput(f"execution = {text!r} is not valid", HOW)
-    if not SLICES_MIN <= slices <= SLICES_MAX:
-        raise BadInput(f"execution = {text!r}: {slices} slices are out of bounds", f"{SLICES_MIN} to {SLICES_MAX}")
-    if not 0.0 <= urgency <= URGENCY_MAX:
-        raise BadInput(f"execution = {text!r}: urgency {urgency:g} is out of bounds", f"0 to {URGENCY_MAX:g}")
-    return EntryExecution(kind, slices, urgency)
 
 
 def clock_for(execution: EntryExecution, places: Sequence[tuple[str, str]], catalog: Catalog) -> str:
     """The timeframe on which slices of these (instrument, timeframe) are traded. Raises BadInput where none is recorded."""
     for clock in CLOCKS:
-        step = timeframe_ms(clock)
-        fits = all(timeframe_ms(own) % step == 0 and timeframe_ms(own) // step >= execution.slices for _, own in places)
+        fits = all(clock_fits(execution, own, clock) for _, own in places)
         if fits and all(_is_recorded(catalog, instrument, clock) for instrument, _ in places):
             return clock
     names = ", ".join(f"{instrument} {own}" for instrument, own in places)
@@ -112,43 +88,19 @@ def schedules_of(planned: Any, loaded: DeskBars, by_limit: Sequence[bool]) -> np
     for s, sleeve in enumerate(planned.sleeves):
         name = sleeve.spec.name
         if by_limit[s]:
-            raise BadInput(f"{name} enters by limit: a schedule works market entries", "leave --execution out")
+            raise refuse_limit(name)
         if sleeve.params.layers_max > 1:
-            raise BadInput(
-                f"{name}: layers_max = {sleeve.params.layers_max}: a schedule works positions of one layer", "set it to 1"
-            )
+            raise refuse_layers(name, sleeve.params.layers_max)
         found[s, :2] = execution.slices, planned.clock_ms
-        found[s, 2 : 2 + execution.slices] = cumulated(shares_of(execution, planned, loaded, sleeve))
+        found[s, 2 : 2 + execution.slices] = shares_of(execution, partial(_curve, execution, planned, loaded, sleeve), name)
     return found
 
 
-def shares_of(execution: EntryExecution, planned: Any, loaded: DeskBars, sleeve: Any) -> list[float]:
-    """The share of each slice."""
-    if execution.kind == "twap":
-        return twap(execution.slices)
-    if execution.kind == "ac":
-        return almgren_chriss(execution.urgency, execution.slices)
-    try:
-        return by_volume(volume_curve(execution.slices, planned, loaded, sleeve))
-    except ValueError as error:
-        raise BadInput(f"{sleeve.spec.name}: {error}", "use twap") from None
-
-
-def volume_curve(slices: int, planned: Any, loaded: DeskBars, sleeve: Any) -> list[float]:
-    """Mean volume of each slice of the sleeve's bar, in base units, over the clock's bars before the run's first one."""
-    clock = loaded.own[planned.clock_ms]
-    past = clock.whole.close_ms <= loaded.span.close_ms[0] - planned.clock_ms
-    volume = clock.whole.volume[past, clock.whole.instruments.index(sleeve.key)]
-    opened = clock.whole.close_ms[past] - planned.clock_ms
-    known = np.isfinite(volume)
-    if known.sum() * planned.clock_ms < CURVE_DAYS * state.DAY_MS:
-        what = f"a vwap schedule learns its volume curve from {CURVE_DAYS} days of {planned.clock} bars before the run"
-        raise BadInput(
-            f"{what}, and {sleeve.spec.name} has {known.sum() * planned.clock_ms / state.DAY_MS:.1f}", "begin later: --from"
-        )
-    part = (opened[known] % sleeve.bar_ms) * slices // sleeve.bar_ms
-    total = np.bincount(part, volume[known], slices)
-    return [float(x) for x in total / len(np.unique(opened[known] // sleeve.bar_ms))]
+def _curve(execution: EntryExecution, planned: Any, loaded: DeskBars, sleeve: Any) -> list[float]:
+    """Volumes before the run's first bar."""
+    first_ms = int(loaded.span.close_ms[0]) - planned.clock_ms
+    market = loaded.own[planned.clock_ms].whole
+    return volume_curve(execution.slices, market, sleeve.key, sleeve.bar_ms, first_ms, sleeve.spec.name)
 
 
 def parents(rows: pl.DataFrame, sleeves: Sequence[reading.RunSleeve], slices: int) -> pl.DataFrame:

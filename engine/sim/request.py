@@ -22,12 +22,13 @@ from engine.data.align import Market
 from engine.data.catalog import Catalog, Series
 from engine.data.checksums import sha256_of
 from engine.data.loading import policy_of
+from engine.data.schedules import execution_of
 from engine.data.sources import ReadFiles
 from engine.data.timeframes import clock_of, column_name, columns_of, parts_of, series_of
 from engine.errors import BadInput
 from engine.features.anchor import ANCHOR, anchor_ms
 from engine.sim import access
-from engine.sim.execution import clock_for, execution_of
+from engine.sim.execution import clock_for
 from engine.sim.late import checked_delay
 from engine.sim.vwap_fills import FILLS
 from engine.store.runs import sha256_of_json
@@ -49,6 +50,7 @@ OWN = (
     "data/catalog.py",
     "data/correlation.py",
     "data/loading.py",
+    "data/schedules.py",
     "data/sources.py",
     "data/timeframes.py",
     "sim/request.py",
@@ -80,7 +82,7 @@ class SleeveRequest(NamedTuple):
     timeframe: str = ""  # empty: the request's
 
 
-STATED = ("delay_bars", "execution")  # of a request, in its configuration only where it says something
+STATED = ("delay_bars", "execution", "clock")  # of a request, in its configuration only where it says something
 
 
 class Request(NamedTuple):
@@ -98,7 +100,8 @@ class Request(NamedTuple):
     sleeve_limits: SleeveLimits = SLEEVE_LIMITS
     counted: tuple[Limits, SleeveLimits] | None = None  # of a run with wide limits (sim/wide.py): the desk's own
     delay_bars: int = 0  # every signal acts so many bars of its sleeve late (sim/late.py)
-    execution: str = ""  # how market entries are worked (sim/execution.py); "": whole, at the next open
+    execution: str = ""  # how market entries are worked (data/schedules.py); "": whole, at the next open
+    clock: str = ""  # a finer clock than its sleeves need, as a desk may have; "": the smallest of their timeframes
 
     @property
     def judged(self) -> bool:
@@ -189,6 +192,8 @@ def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrid
     places = [(s.key, s.spec.timeframe) for s in sleeves]
     if execution := execution_of(request.execution):  # its slices are traded on finer bars
         places += [(key, clock_for(execution, places, catalog)) for key, _ in tuple(places)]
+    if request.clock:
+        places += [(key, request.clock) for key, _ in tuple(places)]
     clock = clock_of(timeframe for _, timeframe in places)
     series = series_of(catalog, columns_of(places), clock)
     loaded = {(s.series, parts_of(column, clock)[0]) for column, s in series.items()}
@@ -200,7 +205,7 @@ def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrid
 
 def validate_request(request: Request) -> None:
     """Raises BadInput for faults that no data can fix: timeframe, fills, funding, reversed dates, no sleeve, no cash."""
-    for timeframe in (request.timeframe, *(spec.timeframe for spec in request.sleeves if spec.timeframe)):
+    for timeframe in (request.timeframe, *filter(None, (request.clock, *(spec.timeframe for spec in request.sleeves)))):
         if timeframe not in TIMEFRAMES:
             raise BadInput(f"unknown timeframe {timeframe!r}", f"use {', '.join(TIMEFRAMES)}")
     if request.fills not in FILLS:

@@ -15,6 +15,7 @@ from engine.core.guardrails import is_turning
 from engine.core.ledger import funding_cash
 from engine.core.liquidation import closing_price, comes_first, first_level, liquidation_fill, liquidation_level
 from engine.core.orders import CANCELLING, DONE, PARTIAL, REJECTED, WORKING, VenueOrder
+from engine.core.slices import takes
 from engine.core.state import (
     ENTRY,
     EXIT_SLOT,
@@ -37,6 +38,7 @@ from engine.ports import Execution, FundingBill, OrderReport, Report
 
 HELD_STATES = (WORKING, PARTIAL, CANCELLING)  # states of an order that the venue holds
 KEPT = 1_000  # requests remembered, for whoever looks
+LEAST = "below the venue's least order"
 
 Deliver = Callable[[Report], None]  # the desk books the report and acts, which may place, amend or cancel orders here
 
@@ -58,6 +60,7 @@ class Account(NamedTuple):
     rules: Rules
     cost: Cost
     now: Callable[[], Sleeve]  # what it holds at this moment, its margin included: a fill of this bar changes it
+    clock_ms: int = 0  # of an entry worked in slices: close of the clock's bar that is traded, dated by the sleeve's own; 0: none
 
 
 class PaperVenue:
@@ -129,7 +132,7 @@ class PaperVenue:
         """
         if bar.funding_mark > 0.0 and account.position.open_layers > 0:
             cash = funding_cash(account.position, account.rules, bar.funding_mark, bar.funding_rate)
-            bill = f"{account.name}@{bar.close_ms}"
+            bill = f"{account.name}@{account.clock_ms or bar.close_ms}"
             deliver(FundingBill(bill, account.name, bar.funding_mark, bar.funding_rate, cash, bar.close_ms))
         for found in self._leaving(account.sleeve):
             order = self._of(account.sleeve).get(found.id)
@@ -139,20 +142,28 @@ class PaperVenue:
         inside = self._entry(account, bar, deliver)
         return self._resting(account, bar, inside, deliver)
 
+    def lapse(self, sleeve: int, deliver: Deliver) -> None:
+        """A child of an entry worked in slices ends with its bar of the clock, also with one that is missing."""
+        for order in [o for o in self._of(sleeve).values() if o.slot == ENTRY]:
+            del self._of(sleeve)[order.id]
+            deliver(OrderReport(order.id, DONE, order.filled, "there was no bar to fill on"))
+
     def _entry(self, account: Account, bar: Bar, deliver: Deliver) -> int:
         """The entry order at this bar. Returns the key of the layer that a resting one opened inside the bar; -1 for none."""
         order = next((o for o in self._of(account.sleeve).values() if o.slot == ENTRY), None)
         if order is None:
             return -1
         entry = as_entry(order)
-        fill = NO_FILL  # of a reversal, while its exit has filled only in part
-        if not is_turning(account.now()):
+        fill, why = NO_FILL, "not filled in time"  # none of a reversal, while its exit has filled only in part
+        if account.clock_ms and not takes(account.rules, entry.lots, bar.open):
+            why = LEAST
+        elif not is_turning(account.now()):
             fill = match_entry(entry, 0, account.rules, account.cost, bar, self._taken_of(account))
         self._fill(account, fill, order, bar, deliver)
         held = self._of(account.sleeve).get(order.id)
         if held is not None and ends(entry, bar, account.rules):
             del self._of(account.sleeve)[order.id]
-            deliver(OrderReport(order.id, DONE, held.filled, "not filled in time"))
+            deliver(OrderReport(order.id, DONE, held.filled, why))
         return order.key if fill.lots > 0 and fill.maker != 0 else -1
 
     def _resting(self, account: Account, bar: Bar, inside: int, deliver: Deliver) -> bool:
@@ -205,7 +216,7 @@ class PaperVenue:
             order = self._order(account.sleeve, fill.slot, layer.key)
             if order is None:
                 unknown = f"liquidation of {account.name} layer {layer.key}"
-                trade, taker, t_ms = f"{unknown}@{bar.close_ms}", False, bar.close_ms
+                trade, taker, t_ms = f"{unknown}@{account.clock_ms or bar.close_ms}", False, bar.close_ms
                 deliver(Execution(trade, unknown, fill.lots, price, fill.fee, taker, price, t_ms, liquidation=True))
             else:
                 self._fill(account, fill, order, bar, deliver)
@@ -221,7 +232,7 @@ class PaperVenue:
             del self._of(order.sleeve)[order.id]
         else:
             self._of(order.sleeve)[order.id] = order._replace(filled=filled, state=PARTIAL)
-        trade = f"{order.id}@{bar.close_ms}" + ("L" if fill.reason == LIQUIDATION else "")  # beside a part of this bar
+        trade = f"{order.id}@{account.clock_ms or bar.close_ms}" + ("L" if fill.reason == LIQUIDATION else "")  # beside a part of this bar
         price, fee, maker, liquidated = fill.price, fill.fee, fill.maker != 0, fill.reason == LIQUIDATION
         deliver(Execution(trade, order.id, fill.lots, price, fee, maker, fill.reference_price, fill.t_ms, liquidated))
 

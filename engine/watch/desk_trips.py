@@ -85,7 +85,8 @@ def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.Dat
     for event in _wanted(path):
         kind, values = _row_of(event)
         row = {COLUMN_OF[kind][name]: value for name, value in values.items()}
-        row |= {"n": event.seq, "close_ms": event.t_event_ms, "sleeve": names.index(event.body["sleeve"]), "kind": KIND_OF[kind]}
+        close_ms = event.body.get("t_ms", event.t_event_ms)  # of the sleeve's own bar, as a backtest's rows have it
+        row |= {"n": event.seq, "close_ms": close_ms, "sleeve": names.index(event.body["sleeve"]), "kind": KIND_OF[kind]}
         for name, column in columns.items():
             column.append(row.get(name, 0))
         for name, value in (("n", event.seq), ("event", event.id), ("version", event.body.get("version"))):

@@ -59,7 +59,7 @@ def span() -> Span:
 def feed_of(home: Home) -> Feed:
     """All its bars. The same bytes are read and checked once a test run, and nobody can write into what they gave."""
     config = active(home.engine, home.path).config
-    series = series_of(home.catalog, config_event.columns(config), config_event.clock(config))
+    series = series_of(home.catalog, config_event.columns(config), config.clock)
     files = sorted(path for folder, _ in home.roots for path in folder.rglob("*.parquet"))
     digest = hashlib.blake2b(b"".join(path.name.encode() + path.read_bytes() for path in files)).digest()
     key = (digest, span(), *((column, s.path.name, s.source) for column, s in series.items()))

@@ -12,7 +12,7 @@ from engine.errors import BadInput
 from engine.research.sweep import Runner
 from engine.sim import backtest, explain
 from engine.sim.backtest import Backtest
-from engine.sim.execution import execution_of
+from engine.data.schedules import execution_of
 from engine.sim.request import Request, SleeveRequest, plan, request_of
 from engine.store.runs import Runs
 from tests.fakes import recordings
