@@ -19,7 +19,7 @@ from .ledger import on_mark, open_lots, valued
 from .memory import Memory, emit, keep_mark, keep_watch, load, store
 from .rows import breaker_row, caps_row, decision_row, size_row
 from .sim_venue import settle
-from .slices import due_lots, on_clock, own_close, without_outlived
+from .slices import due_lots, has_left, on_clock, own_close, without_outlived
 from .state import (
     DAY_LOSS,
     DESK_DRAWDOWN,
@@ -74,7 +74,7 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
             continue
         i, own = load(m.rules, s, Rules).instrument, load(m.rules, s, Rules).bars
         bar = load(m.bars, t * instruments + own, Bar)
-        if own != i and len(m.schedules) > 0 and works(m, s, t):
+        if own != i and len(m.schedules) > 0 and works(m, s, t, settles):
             n, more = settle_on_clock(m, desk.halted, s, t, n, settles)
             ambiguous += more
         elif t < wakes[s]:
@@ -110,11 +110,13 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
     return desk, n, ambiguous
 
 
-def works(m: Memory, s: int, t: int) -> bool:
-    """True when sleeve s works an entry in slices in bar t of the clock."""
-    rules = load(m.rules, s, Rules)
+def works(m: Memory, s: int, t: int, settles: int) -> bool:
+    """True when sleeve s works an entry in slices in bar t of the clock. `settles` 0: or has left what it worked, as its venue has
+    reported before.
+    """
+    rules, sleeve = load(m.rules, s, Rules), load(m.sleeves, s, Sleeve)
     close_ms = load(m.bars, t * len(m.gross) + rules.instrument, Bar).close_ms
-    return on_clock(m, s, load(m.sleeves, s, Sleeve), rules, close_ms)
+    return on_clock(m, s, sleeve, rules, close_ms) or (settles == 0 and has_left(m, s, sleeve))
 
 
 def settle_on_clock(m: Memory, halted: int, s: int, t: int, n: int, settles: int) -> tuple[int, int]:

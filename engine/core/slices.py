@@ -58,6 +58,11 @@ def asked_lots(m: Memory, s: int, sleeve: Sleeve, rules: Rules, opened_ms: int) 
     return due if due >= rules.least_lots else 0
 
 
+def has_left(m: Memory, s: int, sleeve: Sleeve) -> bool:
+    """True for a sleeve with a schedule that holds and orders nothing: a venue may have closed its position in this bar."""
+    return m.schedules[s * WIDTH] > 0.0 and sleeve.position.open_layers == 0 and sleeve.order.side == 0
+
+
 def without_outlived(m: Memory, s: int, sleeve: Sleeve) -> Sleeve:
     """A desk's sleeve at its next own bar without an entry whose last bar of the clock was missing; its venue has no child."""
     if len(m.schedules) == 0 or not m.schedules[s * WIDTH] > 0.0 or sleeve.order.side == 0 or sleeve.order.limit > 0.0:

@@ -14,6 +14,7 @@ import numpy as np
 from app.home.home import Home
 from engine.book.book import Book
 from engine.control.config import active, ensure_first, validated
+from engine.clock import timeframe_text
 from engine.core.state import DAY_MS, Signal
 from engine.data.synthetic import write_synthetic
 from engine.data.timeframes import series_of
@@ -90,7 +91,8 @@ def begun(home: Home, feed: Feed, book: Any = None, controls: Controls | None = 
     """The same before it looks at what people have set and asks its venue."""
 
     def body_of(desk: Any) -> dict[str, Any]:
-        return config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies)
+        walk = config_event.Walk(timeframe_text(feed.span.timeframe_ms), span().first_ms)
+        return config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies, home.catalog, walk)
 
     journal = Journal(home.desk_journal, "worker")
     ensure_first(home.engine, home.path, WALL_MS, "desk.toml at the first start")
