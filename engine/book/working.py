@@ -1,8 +1,8 @@
 """A desk's parent entries and their children: which sleeve works one now, and which child order it wants.
 
-Called by order_events.act (what to ask of the venue), executions.py and live/loop.py (which bars the sleeve trades on), transitions.py
-(the schedules that the core reads). The schedule is part of the sleeve's `config` event; how much is due comes from
-core/slices.py, which a backtest calls too. The parent is the sleeve's own entry order: sized and reviewed once, counted once.
+Called by order_events.act (what to ask of the venue), executions.py and live/bar_event.py (which bars the sleeve trades on),
+and transitions.py (the schedules that the core reads). The schedule is part of the sleeve's `config` event; how much is due
+comes from core/slices.py, which a backtest calls too. The parent is the sleeve's own entry order: sized, reviewed, counted once.
 """
 
 from collections.abc import Iterable, Sequence
@@ -57,8 +57,8 @@ def slice_of(book: Book, s: int) -> dict[str, int]:
 
 
 def as_child(book: Book, s: int, wanted: Iterable[Want], orders: Iterable[VenueOrder], *, opens: bool) -> list[Want]:
-    """What sleeve s wants at its venue, the child in the place of its parent: the one that is there (also in doubt), else, where a
-    bar of the clock `opens`, the one that is due. One at a time, so that no answer can make them more than the parent.
+    """What sleeve s wants at its venue, the child in the place of its parent: the one that is there, in doubt or not, else, where
+    a bar of the clock `opens`, the one that is due. One at a time, so that no answer can make them more than the parent.
     """
     wanted = list(wanted)
     if not any(want.slot == ENTRY for want in wanted) or not working(book, s):

@@ -111,8 +111,8 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
 
 
 def works(m: Memory, s: int, t: int, settles: int) -> bool:
-    """True when sleeve s works an entry in slices in bar t of the clock. `settles` 0: or has left what it worked, as its venue has
-    reported before.
+    """True when sleeve s works an entry in slices in bar t of the clock. `settles` 0: or has perhaps left what it worked, as its
+    venue has reported before.
     """
     rules, sleeve = load(m.rules, s, Rules), load(m.sleeves, s, Sleeve)
     close_ms = load(m.bars, t * len(m.gross) + rules.instrument, Bar).close_ms

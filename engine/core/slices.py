@@ -1,9 +1,10 @@
 """An entry that is worked in slices: the bar after its decision is traded on the clock's bars, one child order a slice.
 
 Called by desk.settle_and_mark for a sleeve on a longer timeframe than the clock's, where run or desk gives it a schedule
-(memory.py), and by book/working.py, which makes a desk's child orders. A schedule is: number of slices, the clock's bar in ms, then the share of the parent that is to be done by the end of each. A child
-asks for what is due by then and not filled; what a bar's volume or the venue's least order does not let through is due with the
-next slice. All children together never exceed the parent, which ends with its bar; a halt ends it at once.
+(memory.py), and by book/working.py, which makes a desk's child orders. A schedule is: number of slices, the clock's bar in ms,
+then the share of the parent that is to be done by the end of each. A child asks for what is due by then and not filled; what a
+bar's volume or the venue's least order does not let through is due with the next slice. All children together never exceed the
+parent, which ends with its bar; a halt ends it at once.
 """
 
 from math import floor

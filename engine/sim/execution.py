@@ -104,51 +104,69 @@ def _curve(execution: EntryExecution, planned: Any, loaded: DeskBars, sleeve: An
 
 
 def parents(rows: pl.DataFrame, sleeves: Sequence[reading.RunSleeve], slices: int) -> pl.DataFrame:
+    """`parents_of` of a run's rows, in whose every entry there are `slices`."""
+    name = reading.sleeve_name(sleeves)
+    decided = reading.only(rows, DecisionRow).filter(reading.field(DecisionRow, "action") == state.ENTER)
+    arrival = reading.field(DecisionRow, "close").alias("arrival")
+    decided = decided.select("n", name, pl.col("close_ms").alias("decided_ms"), arrival)
+    ordered = reading.entry_orders(rows, sleeves).select("sleeve", pl.col("close_ms").alias("decided_ms"), "lots")
+    decided = decided.join(ordered, on=["sleeve", "decided_ms"], how="left", maintain_order="left")
+    fields = [reading.field(FillRow, column) for column in ("side", "lots", "price")]
+    fills = reading.only(rows, FillRow).filter(reading.field(FillRow, "slot") == state.ENTRY)
+    return parents_of(decided.with_columns(pl.lit(slices, pl.Int64).alias("slices")), fills.select("n", name, *fields))
+
+
+def parents_of(decided: pl.DataFrame, fills: pl.DataFrame) -> pl.DataFrame:
     """One row a parent order of which something filled: arrival price (close of its decision), average price with slippage,
     cost against arrival in bps (positive: it cost), lots ordered and filled, slices done and refused.
+
+    decided: n (number of the row or event), sleeve, decided_ms, arrival, lots, slices; fills of entries: n, sleeve, side, lots,
+    price; both in their order.
     """
-    entered = reading.field(DecisionRow, "action") == state.ENTER
-    decided = reading.only(rows, DecisionRow).filter(entered)
-    decided = decided.select(
-        "n", "sleeve", pl.col("close_ms").alias("decided_ms"), reading.field(DecisionRow, "close").alias("arrival")
-    )
-    lots, price = reading.field(FillRow, "lots"), reading.field(FillRow, "price")
-    fills = reading.only(rows, FillRow).filter(reading.field(FillRow, "slot") == state.ENTRY)
-    fills = fills.select("n", "sleeve", reading.field(FillRow, "side"), lots, price)
-    joined = fills.join_asof(decided, on="n", by="sleeve", check_sortedness=False)
+    joined = fills.rename({"lots": "part"}).join_asof(decided, on="n", by="sleeve", check_sortedness=False)
     found = joined.group_by("sleeve", "decided_ms", maintain_order=True).agg(
         pl.col("side").first(),
         pl.col("arrival").first(),
-        ((pl.col("price") * pl.col("lots")).sum() / pl.col("lots").sum()).alias("average"),
-        pl.col("lots").sum().alias("lots_filled"),
+        ((pl.col("price") * pl.col("part")).sum() / pl.col("part").sum()).alias("average"),
+        pl.col("part").sum().alias("lots_filled"),
         pl.len().cast(pl.Int64).alias("slices_done"),
+        pl.col("lots").first(),
+        pl.col("slices").first(),
     )
-    ordered = reading.entry_orders(rows, sleeves).select("sleeve", pl.col("close_ms").alias("decided_ms"), "lots")
-    found = found.with_columns(reading.sleeve_name(sleeves))
-    found = found.join(ordered, on=["sleeve", "decided_ms"], how="left", maintain_order="left")
     cost = pl.col("side") * (pl.col("average") / pl.col("arrival") - 1.0) * 1e4
-    return found.with_columns(cost.alias("cost_bps"), (slices - pl.col("slices_done")).alias("slices_refused"))
+    refused = (pl.col("slices") - pl.col("slices_done")).alias("slices_refused")
+    return found.with_columns(cost.alias("cost_bps"), refused).drop("slices")
 
 
-def report_of(planned: Any, table: pl.DataFrame, lot_sizes: Mapping[str, float]) -> dict[str, Any]:
-    """A run's parents as JSON: figures over all, weighed by notional, and the first SHOWN of them."""
-    execution = execution_of(planned.request.execution)
-    assert execution is not None, "no schedule, nothing to report"  # noqa: S101 - the caller looked
+def costs_of(table: pl.DataFrame, lot_sizes: Mapping[str, float]) -> dict[str, Any]:
+    """Figures over all parents: how many, slices, and the mean cost against arrival, weighed by notional."""
     units = pl.col("lots_filled") * pl.col("sleeve").replace_strict(lot_sizes, return_dtype=pl.Float64)
     weighed = table.with_columns((units * pl.col("arrival")).alias("notional"))
     total = float(weighed["notional"].sum())
     mean = float((weighed["cost_bps"] * weighed["notional"]).sum()) / total if total > 0.0 else None
-    done, refused = int(table["slices_done"].sum()), int(table["slices_refused"].sum())
-    said = "no parent order filled" if mean is None else f"{mean:+.2f} bps against arrival"
     return {
-        **execution._asdict(),
-        "clock": planned.clock,
         "parents": len(table),
-        "slices_done": done,
-        "slices_refused": refused,
+        "slices_done": int(table["slices_done"].sum()),
+        "slices_refused": int(table["slices_refused"].sum()),
         "cost_bps": mean,
         "undefined": {} if mean is not None else {"cost_bps": "no parent order filled"},
-        "orders": table.head(SHOWN).to_dicts(),
-        "text": f"execution {planned.request.execution} on {planned.clock} bars: {len(table):,} parent orders, {said}, "
-        f"{done:,} slices done, {refused:,} refused",
     }
+
+
+def costs_text(found: Mapping[str, Any]) -> str:
+    """The same in one line."""
+    mean = found["cost_bps"]
+    said = "no parent order filled" if mean is None else f"{mean:+.2f} bps against arrival"
+    return (
+        f"{found['parents']:,} parent orders, {said}, {found['slices_done']:,} slices done, {found['slices_refused']:,} refused"
+    )
+
+
+def report_of(planned: Any, table: pl.DataFrame, lot_sizes: Mapping[str, float]) -> dict[str, Any]:
+    """A run's parents as JSON: figures over all, and the first SHOWN of them."""
+    execution = execution_of(planned.request.execution)
+    assert execution is not None, "no schedule, nothing to report"  # noqa: S101 - the caller looked
+    found = costs_of(table, lot_sizes)
+    text = f"execution {planned.request.execution} on {planned.clock} bars: {costs_text(found)}"
+    shown = {"orders": table.head(SHOWN).to_dicts(), "text": text}
+    return {**execution._asdict(), "clock": planned.clock, **found, **shown}

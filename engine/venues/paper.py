@@ -232,7 +232,9 @@ class PaperVenue:
             del self._of(order.sleeve)[order.id]
         else:
             self._of(order.sleeve)[order.id] = order._replace(filled=filled, state=PARTIAL)
-        trade = f"{order.id}@{account.clock_ms or bar.close_ms}" + ("L" if fill.reason == LIQUIDATION else "")  # beside a part of this bar
+        trade = f"{order.id}@{account.clock_ms or bar.close_ms}" + (
+            "L" if fill.reason == LIQUIDATION else ""
+        )  # beside a part of this bar
         price, fee, maker, liquidated = fill.price, fill.fee, fill.maker != 0, fill.reason == LIQUIDATION
         deliver(Execution(trade, order.id, fill.lots, price, fee, maker, fill.reference_price, fill.t_ms, liquidated))
 

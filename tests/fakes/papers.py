@@ -13,8 +13,8 @@ import numpy as np
 
 from app.home.home import Home
 from engine.book.book import Book
-from engine.control.config import active, ensure_first, validated
 from engine.clock import timeframe_text
+from engine.control.config import active, ensure_first, validated
 from engine.core.state import DAY_MS, Signal
 from engine.data.synthetic import write_synthetic
 from engine.data.timeframes import series_of

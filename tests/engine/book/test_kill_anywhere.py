@@ -37,6 +37,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NIGHTDESK_HOME", str(furnished(tmp_path_factory.mktemp("kill") / "home")))
         home = open_home(WALL_MS)
+    return undisturbed(home)
+
+
+def undisturbed(home: Home) -> Undisturbed:
+    """The first BARS bars of a home."""
     feed = feed_of(home)
     loop, path = loop_of(home, feed), home.desk_journal
     states = {path.stat().st_size: encode_body(to_json(loop.book))}

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 
 from engine.data.catalog import Catalog
+from engine.data.schedules import execution_of
 from engine.errors import BadInput
 from engine.research.sweep import Runner
 from engine.sim import backtest, explain
 from engine.sim.backtest import Backtest
-from engine.data.schedules import execution_of
 from engine.sim.request import Request, SleeveRequest, plan, request_of
 from engine.store.runs import Runs
 from tests.fakes import recordings
