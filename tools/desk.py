@@ -153,10 +153,11 @@ def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tupl
     return Table(columns, tuple(rows)), tuple(facts)
 
 
-def _paused(sleeve: SleeveConfig, desk_ms: int | None) -> str:
-    """What the configuration says of a pause that holds."""
-    text = pause_text({"paused": sleeve.paused_at(desk_ms), "resumes_ms": sleeve.resumes_ms})
-    return f", {text}" if text else ""
+def _state(sleeve: SleeveConfig, desk_ms: int | None) -> str:
+    """What the configuration says of a pause that holds, of another stage than paper, of an execution schedule."""
+    pause = pause_text({"paused": sleeve.paused_at(desk_ms), "resumes_ms": sleeve.resumes_ms})
+    stage = f"stage {sleeve.stage}" if sleeve.stage != "paper" else ""
+    return "".join(f", {text}" for text in (pause, stage, sleeve.execution and f"execution {sleeve.execution}") if text)
 
 
 def entries(sleeve: Mapping[str, Any]) -> str:
@@ -208,8 +209,8 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     version, config = now.version, now.config
     chosen = [config.sleeve(args.sleeve)] if args.sleeve else list(config.sleeves)
     about = "; ".join(
-        f"{s.name}: {s.strategy} on {s.venue} {s.symbol} {s.timeframe}, side {s.side}{_paused(s, ctx.desk_ms)}"
-        f"{f', stage {s.stage}' if s.stage != 'paper' else ''}, version {now.sleeves[s.name]}"
+        f"{s.name}: {s.strategy} on {s.venue} {s.symbol} {s.timeframe}, side {s.side}"
+        f"{_state(s, ctx.desk_ms)}, version {now.sleeves[s.name]}"
         for s in chosen
     )
     facts: tuple[Fact, ...] = ()

@@ -299,6 +299,24 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     return ToolResult("ok", text, evidence=(Evidence("event", mark.id),), data={"events": [mark.id]})
 
 
+def parent_facts(ctx: ToolContext, e: Event) -> tuple[Fact, ...]:
+    """Of a fill that is a slice of an entry: average and arrival price of its parent, cost against arrival, slices, as far as it
+    had come; none of any other event.
+    """
+    if e.kind != "fill" or e.body.get("slot") != "entry":
+        return ()
+    from engine.watch.desk_parents import parent_of
+    from engine.watch.window import journal_of
+
+    row = parent_of(journal_of(ctx.home), e)
+    if row is None:
+        return ()
+    values: dict[str, tuple[Value, str]] = {name: (row[name], "price") for name in ("average", "arrival")}
+    values |= {"cost_bps": (row["cost_bps"], "bps")}
+    values |= {name: (row[name], "count") for name in ("slices_done", "slices_refused", "lots_filled", "lots")}
+    return make_facts(ctx.handle("p", f"parent {e.id}"), f"parent of {e.id}", Evidence("event", e.id), values)
+
+
 def explanation_of(ctx: ToolContext, events: Sequence[Event]) -> ToolResult:
     """Events in words, with every number in them as a fact."""
     facts: list[Fact] = []
@@ -309,7 +327,10 @@ def explanation_of(ctx: ToolContext, events: Sequence[Event]) -> ToolResult:
         made = make_facts(handle, f"{e.kind} {e.id}", Evidence("event", e.id), {"at": (e.t_event_ms, "ms")} | values)
         facts += made
         line = people_event_line(e) if e.id.startswith("p-") else event_line(e)
-        lines.append(f"{e.id}, {utc(e.t_event_ms)}: {line}{reason_text(e, handle)}.")
+        more = parent_facts(ctx, e)
+        facts += more
+        worked = f"; a slice of an entry at {{{more[0].ref}}} against {{{more[1].ref}}} at arrival" if more else ""
+        lines.append(f"{e.id}, {utc(e.t_event_ms)}: {line}{reason_text(e, handle)}{worked}.")
         rows += [(e.id, fact.metric, f"{{{fact.ref}}}") for fact in made]
         rows += [(e.id, key, clean(value, 120)) for key, value in words_of(e).items()]
     evidence = tuple(Evidence("event", e.id) for e in events)

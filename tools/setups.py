@@ -68,10 +68,11 @@ class Setup(NamedTuple):
     label: str
     sleeve: Mapping[str, Any]  # strategy, symbol, venue, market, side, cash, params
     timeframe: str
+    execution: str = ""  # how its market entries are worked
 
     def having(self, label: str, params: Mapping[str, Any]) -> "Setup":
         """The same with other parameters."""
-        return Setup(label, {**self.sleeve, "params": dict(params)}, self.timeframe)
+        return self._replace(label=label, sleeve={**self.sleeve, "params": dict(params)})
 
 
 class RunsOutcome(NamedTuple):
@@ -97,7 +98,8 @@ def named_setup(strategy: str, symbol: str, timeframe: str, venue: str | None) -
 def live_setup(sleeve: Any, version: int) -> Setup:
     """A sleeve's configuration in force, as a job takes it."""
     fields = ("strategy", "symbol", "venue", "market", "side", "cash", "params")
-    return Setup(f"live configuration (v{version})", {name: getattr(sleeve, name) for name in fields}, sleeve.timeframe)
+    named = {name: getattr(sleeve, name) for name in fields}
+    return Setup(f"live configuration (v{version})", named, sleeve.timeframe, sleeve.execution or "")
 
 
 def full_params(sleeve: Mapping[str, Any]) -> Any:
@@ -165,7 +167,11 @@ def runs_of(
 ) -> RunsOutcome:
     """One stored run per setup, all over the same span with the same costs; or the `started` or `failed` result."""
     common = {"start": span[0], "end": span[1], "fills": "pessimistic", "funding": "recorded", **more}
-    wanted = [{"sleeves": [dict(setup.sleeve)], "timeframe": setup.timeframe, **common} for setup in setups]
+    wanted = [
+        {"sleeves": [dict(setup.sleeve)], "timeframe": setup.timeframe, **common}
+        | ({"execution": setup.execution} if setup.execution else {})
+        for setup in setups
+    ]
     jobs = submit_jobs(ctx, "backtest", wanted)
     views = wait_all(ctx, jobs)
     broken = [view for view in views if view.state != "done"]

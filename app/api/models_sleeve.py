@@ -87,6 +87,46 @@ class SleeveVersionView(ApiModel):
     changes: list[ChangeView]
 
 
+class SliceView(ApiModel):
+    """One child order of an entry that is worked in slices; `why`: what ended it before it was filled."""
+
+    slice: int
+    of: int
+    order: str
+    sent_ms: int
+    lots: int
+    filled_lots: int
+    why: str
+
+
+class ParentView(ApiModel):
+    """An entry worked in slices: arrival is the close that decided; `cost_bps` against it (positive: it cost)."""
+
+    sleeve: str
+    decided_ms: int
+    side: int
+    arrival: Number
+    average: Number
+    lots: int
+    lots_filled: int
+    slices_done: int
+    slices_refused: int
+    cost_bps: Number
+    slices: list[SliceView]
+
+
+class WorkedView(ApiModel):
+    """The entries of the last days that were worked in slices: figures over all, and the newest one by one."""
+
+    parents: int
+    slices_done: int
+    slices_refused: int
+    cost_bps: Number
+    undefined: dict[str, str]
+    orders: list[ParentView]
+    text: str
+
+
 class SleevePage(ApiModel):
     """What a sleeve's page shows beside its candles. `runs_version`: what the worker runs; `params_why`: why there are none."""
 
@@ -100,6 +140,8 @@ class SleevePage(ApiModel):
     position: PositionFigures | None
     closes: list[CloseCountView]
     closes_ms: int
+    execution: str | None
+    worked: WorkedView | None
     params: list[ParamRow]
     params_why: str
     versions: list[SleeveVersionView]

@@ -62,6 +62,10 @@ def desk_text(found: Mapping[str, Any]) -> str:
     if "event" in found:
         lines = [f"before  {event_line(e)}" if e["kind"] == "bar" else event_block(e) for e in found["before"]]
         lines.append("=> " + event_block(found["event"]))
+        if "parent" in found:
+            from engine.watch.desk_parents import parent_text
+
+            lines.append(f"slices  {parent_text(found['parent'])}")
         return "\n".join([*lines, *(f"then    {event_line(e)}" for e in found["followed"])])
     signal, silent = found["signal"], found.get("silent")
     side = {1: "long", -1: "short", 0: "no"}.get(signal["side"], "unknown")

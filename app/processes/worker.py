@@ -81,15 +81,14 @@ class Worker:
         self.chain = ChainCheck(home.path, home.engine, self.log)
         self.chain.start()
         self.clock, self.columns = walked(home)
-        self.bar_ms = timeframe_ms(self.clock)
-        self.first_ms = 0  # where the first traded bar opens
+        self.bar_ms, self.first_ms = timeframe_ms(self.clock), 0  # first_ms: where the first traded bar opens
         self.policy = policy_of(home.desk.worker.funding)
         self.catalog = home.catalog
         self.series = series_of(self.catalog, self.columns, self.clock)
 
         def body_of(desk: Any) -> dict[str, Any]:
-            given = home.desk.limits, home.desk.overrides(), home.strategies, self.catalog
-            return config_event.body_of(desk, *given, config_event.Walk(self.clock, self.first_ms))
+            walk = config_event.Walk(self.clock, self.first_ms)
+            return config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies, self.catalog, walk)
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
         self.loop.withheld, self.loop.signals.waiting = self.chain.withheld, self.beat
@@ -107,8 +106,7 @@ class Worker:
             span = begin_at(self.series, self.bar_ms, self.home.desk.worker.replay_days)
         else:
             span = Span(*(book.start[name] for name in Span._fields))
-        self.first_ms = span.first_ms
-        seen_ms = 0 if book is None else book.close_ms
+        self.first_ms, seen_ms = span.first_ms, 0 if book is None else book.close_ms
         feed = load(self.catalog, self.series, self.bar_ms, span, self.policy, seen_ms).covering(self.reads(book))
         if book is not None:
             unchanged(feed, book)

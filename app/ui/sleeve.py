@@ -47,6 +47,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         of = MarketPart(f"desk_{name}", "/api/desk/candles", "/api/desk/trips", {"sleeve": name}, where, clock)
         market.show(api, of, {**table, "file": f"trips-{name}"}, note)
         _results(api, item, page)
+        _worked(page)
     sleeve_settings.show(session, page)
     with above:
         _alerts(api, name)
@@ -129,6 +130,39 @@ def _results(api: PageClient, item: Mapping[str, Any], page: Mapping[str, Any]) 
         parts.head("Why it did not trade", f"{count(page['closes_ms'] / 86_400_000)} days, {total:,} closes")
         parts.table(("at its closes", "closes", "share"), [_close(row, total) for row in page["closes"]])
         parts.soft("Amber: the signal was there, and a rule refused the entry.")
+
+
+def _worked(page: Mapping[str, Any]) -> None:
+    """Entries that were worked in slices: cost against arrival, and the slices of the newest one."""
+    found = page.get("worked")
+    if not found and not page.get("execution"):
+        return
+    with st.container(key="panel_sleeve_worked"):
+        how = page.get("execution") or "no schedule now"
+        parts.head("Entries worked in slices", f"{how}, {count(page['closes_ms'] / 86_400_000)} days")
+        if not found or not found["orders"]:
+            parts.soft("None has filled yet.")
+            return
+        cost = "–" if found["cost_bps"] is None else f"{number(found['cost_bps'], sign=True)} bps"
+        parts.soft(f"{count(found['parents'])} entries, {cost} against arrival, {count(found['slices_refused'])} slices refused")
+        columns = ("decided", "side", "arrival", "average", "cost, bps", "slices done", "lots filled")
+        parts.table(columns, [_parent(row) for row in found["orders"]])
+        newest = found["orders"][0]
+        parts.head("Slices of the newest", short(newest["decided_ms"]))
+        parts.table(("slice", "sent", "lots", "filled", "ended by", "order"), [_slice(part) for part in newest["slices"]])
+
+
+def _parent(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
+    side, all_ = "long" if row["side"] > 0 else "short", row["slices_done"] + row["slices_refused"]
+    prices = price(row["arrival"]), price(row["average"]), number(row["cost_bps"], sign=True)
+    lots = f"{count(row['lots_filled'])} of {count(row['lots'])}"
+    return (short(row["decided_ms"]), side, *prices, f"{row['slices_done']} of {all_}", lots)
+
+
+def _slice(part: Mapping[str, Any]) -> Sequence[parts.Cell]:
+    number_of = f"{part['slice']} of {part['of']}"
+    ended = part["why"] or ("filled" if part["filled_lots"] >= part["lots"] else "at work")
+    return (number_of, short(part["sent_ms"]), count(part["lots"]), count(part["filled_lots"]), ended, part["order"])
 
 
 def _close(row: Mapping[str, Any], total: int) -> Sequence[parts.Cell]:

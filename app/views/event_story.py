@@ -31,7 +31,17 @@ def story(path: Path, event: Any) -> dict[str, Any]:
     before |= {e.seq: e for e in decided_by(path, event) if e.seq < event.seq}
     before.pop(event.seq, None)
     followed = [event_json(e) for e in next_events(path, event) if e.cause_id == event.id]
-    return {"event": event_json(event), "before": [event_json(before[n]) for n in sorted(before)], "followed": followed}
+    found = {"event": event_json(event), "before": [event_json(before[n]) for n in sorted(before)], "followed": followed}
+    return found | ({"parent": parent} if (parent := _parent(path, event)) else {})
+
+
+def _parent(path: Path, event: Any) -> dict[str, Any] | None:
+    """The parent of an entry order that is one of its slices, with its cost against arrival as far as it had come."""
+    if event.kind not in {"fill", "order", "intent"} or not event.body.get("sleeve"):
+        return None
+    from engine.watch.desk_parents import parent_of
+
+    return parent_of(path, event)
 
 
 def decided_by(path: Path, event: Any) -> list[Any]:
@@ -45,13 +55,19 @@ def decided_by(path: Path, event: Any) -> list[Any]:
     earlier = [
         e for e in between(path, since_ms, event.t_event_ms, {"decision", "intent", "order", "amend"}) if e.seq < event.seq
     ]
-    life = [e for e in earlier if e.kind != "decision" and e.body.get("order") == event.body.get("order")]
+    life = [e for e in earlier if e.kind != "decision" and _is_of(e, event)]
     decisions = [e for e in earlier if e.kind == "decision" and e.body.get("sleeve") == sleeve]
     if decided_ms is not None:
         decisions = [e for e in decisions if e.t_event_ms == decided_ms]
     elif event.body.get("slot") == SLOTS[EXIT_SLOT]:  # a reversal has ordered its entry since
         decisions = [e for e in decisions if e.body["action"] == ACTIONS[EXIT]]
     return [*decisions[-1:], *life[:1], *life[1:][-LIFE_MAX:]]
+
+
+def _is_of(earlier: Any, event: Any) -> bool:
+    """Whether an earlier event is of the same order, or the intent of an earlier slice of its parent."""
+    one, other = str(earlier.body.get("order", "")), str(event.body.get("order", ""))
+    return one == other or ("slice" in earlier.body and one[:-2] == other[:-2])
 
 
 def next_events(path: Path, event: Any) -> list[Any]:

@@ -20,6 +20,7 @@ from engine.errors import BadInput
 from engine.store.chain import Event
 from engine.strategies.isolated.described import read_strategy
 from engine.strategies.params import params_table
+from engine.watch.desk_parents import worked_entries
 from engine.watch.desk_trips import desk_trips
 from engine.watch.quiet_closes import CloseCount, closes_of
 from engine.watch.window import journal_of, mark_at
@@ -48,6 +49,8 @@ def sleeve_page(home: Home, name: str) -> dict[str, Any]:
         "position": None if mark is None else _position(home.path, path, mark, name),
         "closes": [] if mark is None else [c._asdict() for c in _closes(str(path), mark.id, name, mark.t_event_ms)],
         "closes_ms": CLOSES_MS,
+        "execution": sleeve.execution,
+        "worked": None if mark is None else _worked(str(path), mark.id, name, mark.t_event_ms),
         "params": params,
         "params_why": why,
         "versions": [_version(*pair) for pair in zip([None, *history], history, strict=False)][::-1][:VERSIONS_MAX],
@@ -137,6 +140,13 @@ def _closes(path: str, mark: str, name: str, until_ms: int) -> list[CloseCount]:
     """The closes of the last days, counted; once for each mark."""
     del mark
     return closes_of(Path(path), name, until_ms - CLOSES_MS, until_ms)
+
+
+@lru_cache(maxsize=64)
+def _worked(path: str, mark: str, name: str, until_ms: int) -> dict[str, Any] | None:
+    """Its entries of the last days that were worked in slices; once for each mark."""
+    del mark
+    return worked_entries(Path(path), name, until_ms - CLOSES_MS, until_ms)
 
 
 # ---- settings and versions

@@ -136,6 +136,8 @@ def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
         found["resumes_ms"] = "tightens" if longer else "loosens"
     if old.stage != new.stage:
         found["stage"] = "tightens" if STAGES.index(new.stage) < STAGES.index(old.stage) else "loosens"
+    if old.execution != new.execution:  # slices never come to more than the entry that was reviewed
+        found["execution"] = "neutral"
     if old.cash != new.cash:
         found["cash"] = "tightens" if new.cash < old.cash else "loosens"
     if old.side != new.side:

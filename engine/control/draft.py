@@ -11,10 +11,11 @@ from typing import Any, NamedTuple, get_args
 
 from sqlalchemy import Engine
 
-from engine.clock import utc
+from engine.clock import timeframe_text, utc
 from engine.control.config import INSTANT_MAX_MS, DeskVersion, SleeveConfig, Stage, active, with_defaults, with_params
 from engine.control.direction import Direction, direction, finite_number
 from engine.control.limits import HardLimits, limits_of
+from engine.data.schedules import clock_fits, execution_of, too_coarse
 from engine.errors import BadInput, Refused
 from engine.strategies.params import bounds, choices, extra
 
@@ -26,7 +27,7 @@ HARD_LIMIT_OF = {
     "risk_start_frac": "risk_frac_max",
     "risk_floor_frac": "risk_frac_max",
 }
-SETTABLE = ("paused", "resumes_ms", "stage")  # what a proposal may change beside parameters
+SETTABLE = ("paused", "resumes_ms", "stage", "execution")  # what a proposal may change beside parameters
 FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", *SETTABLE})
 
 
@@ -80,7 +81,11 @@ def draft_against(
         own |= _pause(old, wanted.pop("paused", old.paused), wanted.pop("resumes_ms", None))
     if "stage" in wanted:
         own["stage"] = _as_stage(wanted.pop("stage"))
-    new = with_params(old, {**old.params, **wanted}, home / "strategies").model_copy(update=own)
+    if "execution" in wanted:
+        own["execution"] = _as_schedule(wanted.pop("execution"))
+    new = with_params(old.model_copy(update=own), {**old.params, **wanted}, home / "strategies")
+    if new.execution != old.execution:
+        _require_clock(home, new)
     found = _changes(old, new, strategy.Params.model_fields)
     if not found:
         raise Refused(f"nothing would change: {sleeve} already has these values", "propose other values")
@@ -118,7 +123,8 @@ def _check_key(key: str, sleeve: SleeveConfig, hard: HardLimits, params: Mapping
         raise Refused(f"{key} is a hard limit", "hard limits are changed in desk.toml by a person, never by a proposal")
     if bare in FIXED:
         raise Refused(
-            f"{bare} of sleeve {sleeve.name} cannot be proposed", "a proposal changes parameters, stage, paused or resumes_ms"
+            f"{bare} of sleeve {sleeve.name} cannot be proposed",
+            "a proposal changes parameters, stage, execution, paused, resumes_ms",
         )
 
 
@@ -150,6 +156,24 @@ def _as_stage(value: Any) -> str:
     return found
 
 
+def _as_schedule(value: Any) -> str | None:
+    """An execution schedule; none, off or nothing takes it away."""
+    found = str(value or "").strip().lower()
+    return None if found in ("", "none", "off", "whole") else found
+
+
+def _require_clock(home: Path, sleeve: SleeveConfig) -> None:
+    """Raise BadInput for a schedule that the home's clock, which it keeps for its life, has no bar a slice for."""
+    from engine.store.journal import read
+
+    path, execution = home / "journal" / "desk.jsonl", execution_of(sleeve.execution or "")
+    began = next(read(path, {"config"}), None) if path.exists() else None
+    if began is not None and execution is not None:
+        clock = timeframe_text(int(began.body["start"]["timeframe_ms"]))
+        if not clock_fits(execution, sleeve.timeframe, clock):
+            raise too_coarse(sleeve.name, str(sleeve.execution), sleeve.clocks[-1], clock)
+
+
 def _changes(old: SleeveConfig, new: SleeveConfig, fields: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What differs, with its bounds, in the order of the parameters."""
     found = []
@@ -168,7 +192,10 @@ def value_text(key: str, value: Any) -> Any:
     """A changed value as people read it: a time as one, a switch as a word, everything else as it is."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if key.rpartition(".")[2] != "resumes_ms":
+    bare = key.rpartition(".")[2]
+    if bare == "execution":
+        return value or "whole"
+    if bare != "resumes_ms":
         return value
     return "no end" if value is None else utc(value)
 

@@ -64,6 +64,12 @@ def coarsest_clock(execution: EntryExecution, own: str) -> str:
     return found
 
 
+def too_coarse(name: str, schedule: str, needed: str, clock: str) -> BadInput:
+    """What a sleeve is answered whose home has too few bars for its slices."""
+    what = f"{name}: {schedule} needs {needed} bars, and this home walks {clock} bars for its life"
+    return BadInput(what, "begin a new home with the schedule, or leave it out")
+
+
 def refuse_limit(name: str) -> BadInput:
     """What a sleeve that enters by limit is answered."""
     return BadInput(f"{name} enters by limit: a schedule works market entries", "leave the execution schedule out")

@@ -51,7 +51,7 @@ class DeskParts(NamedTuple):
 
     def awake(self) -> "DeskParts":
         """The same with every sleeve on paper and none paused: what a pause keeps from entering could not be drilled."""
-        awake = {"paused": False, "resumes_ms": None, "stage": "paper"}
+        awake = {"paused": False, "resumes_ms": None, "stage": "paper", "execution": None}
         return self._replace(config=DeskConfig(sleeves=tuple(s.model_copy(update=awake) for s in self.config.sleeves)))
 
     def of_sleeve(self, name: str) -> "DeskParts":

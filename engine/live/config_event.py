@@ -20,7 +20,7 @@ from engine.control.config import DeskConfig, DeskVersion, SleeveConfig
 from engine.control.limits import HardLimits
 from engine.data.align import market_of
 from engine.data.catalog import Catalog
-from engine.data.schedules import clock_fits, execution_of, shares_of, volume_curve
+from engine.data.schedules import clock_fits, execution_of, shares_of, too_coarse, volume_curve
 from engine.data.timeframes import column_name, columns_of
 from engine.errors import BadInput
 from engine.features.anchor import anchor_ms
@@ -174,8 +174,7 @@ def _schedule(sleeve: SleeveConfig, clock: str, catalog: Catalog | None, walk: W
     if execution is None:
         return {}
     if not clock_fits(execution, sleeve.timeframe, clock):
-        what = f"{sleeve.name}: {sleeve.execution} needs {sleeve.clocks[-1]} bars, and this home walks {clock} bars for its life"
-        raise BadInput(what, "begin a new home with the schedule, or leave it out")
+        raise too_coarse(sleeve.name, str(sleeve.execution), sleeve.clocks[-1], clock)
 
     def curve() -> list[float]:
         if catalog is None or walk is None:

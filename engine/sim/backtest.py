@@ -25,7 +25,6 @@ from engine.data.align import Market
 from engine.data.catalog import Catalog
 from engine.data.correlation import daily_correlations
 from engine.data.loading import policy_of
-from engine.data.schedules import execution_of
 from engine.data.timeframes import DeskBars, load_desk
 from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
@@ -92,8 +91,7 @@ class Backtest:
     @cached_property
     def parents(self) -> pl.DataFrame:
         """One row per parent order of a run that works its entries: its cost against the arrival price."""
-        execution = execution_of(self.plan.request.execution)
-        return working.parents(self.rows, self.run_sleeves, execution.slices if execution else 1)
+        return working.parents(self.rows, self.run_sleeves, self.plan.request.execution)
 
     @cached_property
     def breakers(self) -> pl.DataFrame:

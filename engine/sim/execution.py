@@ -103,8 +103,9 @@ def _curve(execution: EntryExecution, planned: Any, loaded: DeskBars, sleeve: An
     return volume_curve(execution.slices, market, sleeve.key, sleeve.bar_ms, first_ms, sleeve.spec.name)
 
 
-def parents(rows: pl.DataFrame, sleeves: Sequence[reading.RunSleeve], slices: int) -> pl.DataFrame:
-    """`parents_of` of a run's rows, in whose every entry there are `slices`."""
+def parents(rows: pl.DataFrame, sleeves: Sequence[reading.RunSleeve], schedule: str) -> pl.DataFrame:
+    """`parents_of` of the rows of a run with one schedule; "": each entry is one slice."""
+    slices = execution.slices if (execution := execution_of(schedule)) else 1
     name = reading.sleeve_name(sleeves)
     decided = reading.only(rows, DecisionRow).filter(reading.field(DecisionRow, "action") == state.ENTER)
     arrival = reading.field(DecisionRow, "close").alias("arrival")

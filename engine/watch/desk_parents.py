@@ -11,11 +11,11 @@ from typing import Any
 
 import polars as pl
 
-from engine.clock import DAY_MS
+from engine.amounts import price_text
 from engine.core.state import ENTRY, SLOTS
 from engine.sim.execution import costs_of, costs_text, parents_of
 from engine.store.chain import Event
-from engine.watch.window import between, journal_of
+from engine.watch.window import between
 
 ENTERS = "enter"
 ENTRY_SLOT = SLOTS[ENTRY]
@@ -31,13 +31,14 @@ DECIDED = {
 FILLED = {"n": pl.Int64, "sleeve": pl.String, "side": pl.Int64, "lots": pl.Int64, "price": pl.Float64}
 
 
-def worked_entries(home: Path, sleeve: str, since_ms: int, until_ms: int) -> dict[str, Any] | None:
-    """The parents that a sleeve decided after `since_ms`, and filled by `until_ms` (desk time, UTC ms): figures over all as in a
-    run's report, the newest SHOWN one by one with their slices, `text`; None where it worked none.
+def worked_entries(path: Path, sleeve: str, since_ms: int, until_ms: int) -> dict[str, Any] | None:
+    """The parents in a desk's journal that a sleeve decided after `since_ms`, as far as they had come by `until_ms` (desk time,
+    UTC ms): figures over all as in a run's report, the newest SHOWN one by one with their slices, `text`; None where it worked
+    none.
     """
     events = [
         e
-        for e in between(journal_of(home), since_ms, until_ms, {"decision", "intent", "order", "fill"})
+        for e in between(path, since_ms, until_ms, {"decision", "intent", "order", "fill"})
         if e.body.get("sleeve") == sleeve and (e.kind == "decision" or e.body.get("slot") == ENTRY_SLOT)
     ]
     children = {e.body["order"]: e for e in events if e.kind == "intent" and "slice" in e.body}
@@ -54,13 +55,21 @@ def worked_entries(home: Path, sleeve: str, since_ms: int, until_ms: int) -> dic
     return {**found, "orders": orders, "text": f"entries worked in slices: {costs_text(found)}"}
 
 
-def parent_of(home: Path, event: Event) -> dict[str, Any] | None:
+def parent_of(path: Path, event: Event) -> dict[str, Any] | None:
     """The parent of which an entry's fill or order is a part, as far as it had come by then; None for a whole one."""
     decided_ms, sleeve = event.body.get("decided_ms"), event.body.get("sleeve")
     if event.body.get("slot") != ENTRY_SLOT or decided_ms is None or sleeve is None:
         return None
-    found = worked_entries(home, sleeve, decided_ms - 1, min(event.t_event_ms, decided_ms + DAY_MS * 7))
+    found = worked_entries(path, sleeve, decided_ms - 1, event.t_event_ms)
     return next((row for row in found["orders"] if row["decided_ms"] == decided_ms), None) if found else None
+
+
+def parent_text(row: Mapping[str, Any]) -> str:
+    """A parent in one line: `parent of 6 slices: 3 done, 1,200 of 2,400 lots at 101.5 against 101.2 at arrival, +29.64 bps`."""
+    slices = row["slices_done"] + row["slices_refused"]
+    lots = f"{row['lots_filled']:,} of {row['lots']:,} lots at {price_text(row['average'])}"
+    cost = f"against {price_text(row['arrival'])} at arrival, {row['cost_bps']:+.2f} bps"
+    return f"parent of {slices} slices: {row['slices_done']} done, {lots} {cost}"
 
 
 def _decided(events: Sequence[Event], worked: Mapping[int, Mapping[str, Any]]) -> pl.DataFrame:

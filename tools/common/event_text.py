@@ -89,7 +89,8 @@ def _of_order(kind: str, b: Mapping[str, Any]) -> str:
     if kind == "intent":
         at = "at the market" if b.get("price") is None else f"at {price_text(b['price'])}"
         about = f", about {b['notional']:,.2f} USDT" if b.get("notional") is not None else ""
-        return f"{slot} order: {b['side']} {quantity_text(b['quantity'])} {b['instrument']} {b['type']} {at}{about}"
+        part = f", slice {b['slice']} of {b['slices']}" if "slice" in b else ""
+        return f"{slot} order: {b['side']} {quantity_text(b['quantity'])} {b['instrument']} {b['type']} {at}{about}{part}"
     if kind == "amend":
         return f"{slot} order {b['order']} from {price_text(b['price_before'])} to {price_text(b['price'])}, {b['lots']:,} lots"
     why = b.get("why") or b.get("reason")

@@ -91,7 +91,7 @@ def test_parity_has_nothing_to_say(lived: Lived) -> None:
 def test_cost_against_arrival_is_the_backtests(lived: Lived) -> None:
     """Each parent of the journal, with its slices, against the run's; an event's own parent, as far as it had come."""
     for name in ("btc-trend", "eth-trend", "sol-reversion"):
-        found = worked_entries(lived.home.path, name, 0, lived.loop.book.close_ms)
+        found = worked_entries(lived.home.desk_journal, name, 0, lived.loop.book.close_ms)
         table = lived.run.parents.filter(pl.col("sleeve") == name)
         assert found is not None
         rows = [{k: v for k, v in row.items() if k != "slices"} for row in found["orders"]][::-1]
@@ -102,7 +102,7 @@ def test_cost_against_arrival_is_the_backtests(lived: Lived) -> None:
             assert sum(part["filled_lots"] > 0 for part in row["slices"]) == row["slices_done"]
         json.dumps(found, allow_nan=False)
     fill = next(e for e in events(lived.loop, "fill") if e.body["slot"] == "entry" and e.body["order"].endswith("E01"))
-    parent = parent_of(lived.home.path, fill)
+    parent = parent_of(lived.home.desk_journal, fill)
     assert parent is not None
     assert (parent["decided_ms"], parent["slices_done"]) == (fill.body["decided_ms"], 2)
 
@@ -116,7 +116,7 @@ def test_a_venue_without_a_price_for_so_little_refuses_the_slice(own_home: Path)
     check_is_its_backtest(loop, run)
     refused = [e for e in events(loop, "order") if e.body.get("why") == LEAST]
     assert refused
-    parents = worked_entries(home.path, refused[0].body["sleeve"], 0, loop.book.close_ms)
+    parents = worked_entries(home.desk_journal, refused[0].body["sleeve"], 0, loop.book.close_ms)
     assert parents is not None
     assert any(part["why"] == LEAST and part["filled_lots"] == 0 for row in parents["orders"] for part in row["slices"])
 
