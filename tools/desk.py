@@ -156,8 +156,8 @@ def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tupl
 def _state(sleeve: SleeveConfig, desk_ms: int | None) -> str:
     """What the configuration says of a pause that holds, of another stage than paper, of an execution schedule."""
     pause = pause_text({"paused": sleeve.paused_at(desk_ms), "resumes_ms": sleeve.resumes_ms})
-    stage = f"stage {sleeve.stage}" if sleeve.stage != "paper" else ""
-    return "".join(f", {text}" for text in (pause, stage, sleeve.execution and f"execution {sleeve.execution}") if text)
+    more = (sleeve.stage != "paper" and f"stage {sleeve.stage}", sleeve.execution and f"execution {sleeve.execution}")
+    return "".join(f", {text}" for text in (pause, *more) if text)
 
 
 def entries(sleeve: Mapping[str, Any]) -> str:
@@ -206,11 +206,10 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     from engine.control.config import active
 
     now = active(ctx.engine, ctx.home)
-    version, config = now.version, now.config
-    chosen = [config.sleeve(args.sleeve)] if args.sleeve else list(config.sleeves)
+    version, chosen = now.version, [now.config.sleeve(args.sleeve)] if args.sleeve else list(now.config.sleeves)
     about = "; ".join(
-        f"{s.name}: {s.strategy} on {s.venue} {s.symbol} {s.timeframe}, side {s.side}"
-        f"{_state(s, ctx.desk_ms)}, version {now.sleeves[s.name]}"
+        f"{s.name}: {s.strategy} on {s.venue} {s.symbol} {s.timeframe}, side {s.side}{_state(s, ctx.desk_ms)}, version "
+        f"{now.sleeves[s.name]}"
         for s in chosen
     )
     facts: tuple[Fact, ...] = ()

@@ -42,6 +42,8 @@ HEAD = """\
 #   side    both | long | short      sides that entries may take
 #   market  perp | spot              timeframe  {timeframes}
 #   sleeves may have different timeframes: the desk's clock is the smallest, each sleeve decides at its own closes
+#   execution  twap:6 | vwap:6 | ac:6:2   market entries are worked in 5 to 10 slices on finer bars (15m, 5m or 1m, recorded
+#   or pulled), which become the desk's clock; without it an entry goes whole. A home keeps the clock that it began with
 #   stage   draft | paper | retired  draft and retired enter nothing
 #   params  {{ stop_atr = 2.0, leverage_max = 3.0 }}
 

@@ -8,10 +8,11 @@ from sqlalchemy import Engine
 
 from engine.control.config import DeskConfig, SleeveConfig, Stage, active, write_first
 from engine.control.direction import Direction, Label, WorstCase, desk_direction, direction
-from engine.control.draft import CHANGES_MAX, HARD_LIMIT_OF, draft
+from engine.control.draft import CHANGES_MAX, HARD_LIMIT_OF, draft, value_text
 from engine.control.limits import limits_of
 from engine.control.proposals import changes_by_sleeve, merged
 from engine.errors import BadInput, Refused
+from engine.store.journal import Event, Journal
 from engine.strategies.base import load_strategy
 
 NOW = 1_700_000_000_000
@@ -47,6 +48,33 @@ def test_a_pause_is_read_as_people_and_models_write_it(desk: Engine, home: Path,
     else:
         with pytest.raises(Refused, match="nothing would change"):
             draft(desk, home, "btc", {"paused": value})
+
+
+@pytest.mark.parametrize("off", ["none", "", "off", "whole"])
+def test_a_schedule_is_a_setting_that_leaves_risk_as_it_is(desk: Engine, home: Path, off: str) -> None:
+    """Set and taken away by words; neutral; refused with the words of a backtest, together with what it cannot go with."""
+    made = draft(desk, home, "btc", {"execution": "TWAP:6"})
+    assert [(c["key"], c["old"], c["value"]) for c in made.changes] == [("execution", None, "twap:6")]
+    assert (made.new.execution, made.direction.label) == ("twap:6", "neutral")
+    assert moved(home, made.new, made.old) == "neutral"
+    assert value_text("btc.execution", None) == "whole"
+    with pytest.raises(Refused, match="nothing would change"):
+        draft(desk, home, "btc", {"execution": off})
+    for wrong, words in (
+        ({"execution": "pov:3"}, "sleeve btc.* write twap:6"),
+        ({"execution": "ac", "layers_max": 2}, "one layer"),
+    ):
+        with pytest.raises(BadInput, match=words):
+            draft(desk, home, "btc", wrong)
+
+
+def test_a_schedule_that_the_homes_clock_is_too_coarse_for_is_refused(desk: Engine, home: Path) -> None:
+    """Before a home has begun it may say anything; then its clock is what it is."""
+    journal = Journal(home / "journal" / "desk.jsonl", "test")
+    journal.append([Event("config", NOW, {"start": {"timeframe_ms": 900_000}})])
+    journal.close()
+    with pytest.raises(BadInput, match="btc: twap:6 needs 1m bars, and this home walks 15m bars for its life"):
+        draft(desk, home, "btc", {"execution": "twap:6"})
 
 
 def test_a_pause_with_an_end_tightens_and_its_earlier_end_loosens(desk: Engine, home: Path) -> None:

@@ -10,7 +10,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from app.api.models_sleeve import SleevePage
+from app.cli.stories import desk_text
 from app.home.home import Home, open_home
+from app.views.desk_trip import desk_trip
+from app.views.event_story import story
+from app.views.sleeve_page import sleeve_page
 from engine.book.replay import after, batches, fold, groups
 from engine.book.snapshot import to_json
 from engine.control import halt
@@ -40,6 +45,8 @@ from tests.fakes.worked_desks import (
     worked_loop,
     working_parent,
 )
+from tools.catalog import call
+from tools.common.contract import ToolContext
 
 BARS = 3 * 96
 SLEEVE = "btc-trend"
@@ -105,6 +112,32 @@ def test_cost_against_arrival_is_the_backtests(lived: Lived) -> None:
     parent = parent_of(lived.home.desk_journal, fill)
     assert parent is not None
     assert (parent["decided_ms"], parent["slices_done"]) == (fill.body["decided_ms"], 2)
+
+
+def test_explain_page_and_tool_show_the_parent_with_its_slices(lived: Lived) -> None:
+    """Behind a fill: the decision, the intents of its slices so far, arrival, average and cost; the page has the whole parent."""
+    path = lived.loop.journal.path
+    fill = next(e for e in events(lived.loop, "fill") if e.body["slot"] == "entry" and e.body["order"].endswith("E02"))
+    found = story(path, fill)
+    assert [e["body"]["slice"] for e in found["before"] if e["kind"] == "intent"] == [1, 2, 3]
+    assert found["before"][0]["kind"] == "decision"
+    assert found["parent"]["slices_done"] == 3
+    text = desk_text(found)
+    assert "slice: 3" in text
+    assert f"{found['parent']['cost_bps']:+.2f} bps" in text
+    page = SleevePage(**sleeve_page(lived.home, fill.body["sleeve"]))
+    assert page.execution == "twap:6"
+    assert page.worked is not None
+    assert [part.slice for part in page.worked.orders[-1].slices][:3] == [1, 2, 3]
+    parts: Any = (lived.home.engine, lived.home.path, lived.home.catalog, None, lambda *_: "p-1")
+    ctx = ToolContext(*parts, "operator", "t", "u", "ann", lived.loop.book.close_ms, WALL_MS)
+    facts = {f.metric: f.value for f in call(ctx, "explain_event", {"event_id": fill.id}).facts if f.subject.startswith("parent")}
+    assert (facts["cost_bps"], facts["slices_done"]) == (found["parent"]["cost_bps"], 3)
+    trip = next(t for n in range(1, 9) if (t := desk_trip(lived.home.path, f"t{n}"))["trip"]["sleeve"] == fill.body["sleeve"])
+    assert [step["decision"]["close_ms"] for step in trip["entries"]] == [trip["entries"][0]["decision"]["close_ms"]] * len(
+        trip["entries"]
+    )
+    assert len(trip["entries"]) == page.worked.orders[-1].slices_done
 
 
 def test_a_venue_without_a_price_for_so_little_refuses_the_slice(own_home: Path) -> None:
