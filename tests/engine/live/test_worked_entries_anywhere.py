@@ -1,6 +1,7 @@
 """Entries worked in slices on paper, disturbed anywhere: killed at any event, gaps, halts and releases by a seed."""
 
 import random
+from itertools import accumulate
 from pathlib import Path
 
 import polars as pl
@@ -69,8 +70,9 @@ def test_any_schedule_with_gaps_and_restarts_is_its_backtest(own_home: Path, see
     params = {"participation_max": rnd.choice([0.001, 0.005, 0.02, 0.2]), "stop_atr": rnd.choice([0.2, 0.4, 1.0])}
     home = worked_home(own_home, schedule, target_atr=rnd.choice([0.3, 0.5, 2.0]), fade_below=rnd.choice([0.0, 0.3]), **params)
     for symbol in ("BTC-USDT", "ETH-USDT", "SOL-USDT"):
-        gone = [span().first_ms + BAR_MS * rnd.randrange(bars) for _ in range(4)]
-        gone += [span().first_ms + OWN_MS * rnd.randrange(1, bars // 16) - BAR_MS]
+        strides = [0, *rnd.sample(range(20, 90), 4)]  # none twice: that would be a paging error
+        last = OWN_MS * rnd.randrange(2, 5) - BAR_MS  # of an own bar
+        gone = [span().first_ms + last + BAR_MS * n for n in accumulate(strides)]
         rewritten(home, f"synthetic_{symbol}_perp_15m.parquet", lambda frame, gone=gone: frame.filter(~pl.col("ts").is_in(gone)))
     home = open_home(WALL_MS)
     loop = worked_loop(home)
