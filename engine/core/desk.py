@@ -74,24 +74,12 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
             continue
         i, own = load(m.rules, s, Rules).instrument, load(m.rules, s, Rules).bars
         bar = load(m.bars, t * instruments + own, Bar)
-        if own != i and len(m.schedules) > 0 and works(m, s, t, settles):
-            n, more = settle_on_clock(m, desk.halted, s, t, n, settles)
-            ambiguous += more
-        elif t < wakes[s]:
+        sliced = own != i and len(m.schedules) > 0 and works(m, s, t, settles)
+        if t < wakes[s] and not sliced:
             keep_mark(m.sleeves, s, on_mark(load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), bar.close))
-        elif usable(bar):
-            before, rules, rows = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), n
-            sleeve = before
-            if settles != 0:
-                sleeve, n, more = settle(before, rules, bar, s, m, n, t, -1, 0)
-                ambiguous += more
-            else:
-                sleeve = without_outlived(m, s, before)
-            sleeve, n = mark(sleeve, rules, bar, s, m, n)
-            if n == rows and before.order.side == 0:  # nothing filled, settled, ended or tripped
-                keep_mark(m.sleeves, s, sleeve)
-            else:
-                store(m.sleeves, s, sleeve)
+        else:
+            n, more = settle_one(m, desk.halted, s, t, n, settles, sliced)
+            ambiguous += more
         sleeve = load(m.sleeves, s, Sleeve)
         if own != i and not usable(bar) and usable(load(m.bars, t * instruments + i, Bar)):
             sleeve = on_mark(sleeve, load(m.rules, s, Rules), load(m.bars, t * instruments + i, Bar).close)  # for the desk alone
@@ -119,28 +107,39 @@ def works(m: Memory, s: int, t: int, settles: int) -> bool:
     return on_clock(m, s, sleeve, rules, close_ms) or (settles == 0 and has_left(m, s, sleeve))
 
 
-def settle_on_clock(m: Memory, halted: int, s: int, t: int, n: int, settles: int) -> tuple[int, int]:
-    """The first two phases of a sleeve that works an entry: bar t of the clock trades, and where its own bar closes that marks.
+def settle_one(m: Memory, halted: int, s: int, t: int, n: int, settles: int, sliced: bool) -> tuple[int, int]:
+    """The first two phases of a sleeve that is awake. Returns (rows so far, 1 if the bar was ambiguous).
 
-    What fills is dated by its own bar, like all that this sleeve does. settles 0: a venue has reported what filled; halt and
-    end of the entry are the same. Returns (rows so far, 1 if the bar was ambiguous).
+    sliced: it works an entry, so bar t of the clock trades, and where its own bar closes that marks; what fills is dated by its
+    own bar, like all that this sleeve does. settles 0: a venue has reported what filled; halt and end of the entry are the same.
+    `settle` is called here alone: compiled, each call is a copy of all of it.
     """
-    sleeve, rules, is_ambiguous = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), 0
-    bar, own = load(m.bars, t * len(m.gross) + rules.instrument, Bar), load(m.bars, t * len(m.gross) + rules.bars, Bar)
-    if halted != 0:
+    before, rules, rows, is_ambiguous = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), n, 0
+    own = load(m.bars, t * len(m.gross) + rules.bars, Bar)
+    sleeve, bar, due, last, at = before, own, -1, 0, rules.bars
+    marks = trades = usable(own)
+    if sliced:
+        clock, at = load(m.bars, t * len(m.gross) + rules.instrument, Bar), rules.instrument
+        if halted != 0:
+            sleeve = sleeve._replace(order=NO_ORDER)
+        end_ms = own_close(rules, clock.close_ms)
+        if settles != 0:
+            due = due_lots(m, s, sleeve, rules, clock)
+        last, bar, trades = 1 if clock.close_ms == end_ms else 0, clock._replace(close_ms=end_ms), usable(clock)
+    if trades and settles != 0:
+        sleeve, n, is_ambiguous = settle(sleeve, rules._replace(bars=at), bar, s, m, n, t, due, last)
+    elif trades and not sliced:
+        sleeve = without_outlived(m, s, before)
+    elif trades and last != 0:
         sleeve = sleeve._replace(order=NO_ORDER)
-    end_ms = own_close(rules, bar.close_ms)
-    last = 1 if bar.close_ms == end_ms else 0
-    if usable(bar) and settles == 0:
-        sleeve = sleeve._replace(order=NO_ORDER) if last != 0 else sleeve
-    elif usable(bar):
-        due, dated = due_lots(m, s, sleeve, rules, bar), bar._replace(close_ms=end_ms)
-        sleeve, n, is_ambiguous = settle(sleeve, rules._replace(bars=rules.instrument), dated, s, m, n, t, due, last)
-    if usable(own):
+    if marks:
         sleeve, n = mark(sleeve, rules, own, s, m, n)
-    elif usable(bar):  # one that has left sleeps from here on, at what it is worth
+    elif sliced and trades:  # one that has left sleeps from here on, at what it is worth
         sleeve = on_mark(sleeve, rules, bar.close)
-    store(m.sleeves, s, sleeve)
+    if n == rows and before.order.side == 0 and not sliced:  # nothing filled, settled, ended or tripped
+        keep_mark(m.sleeves, s, sleeve)
+    else:
+        store(m.sleeves, s, sleeve)
     return n, is_ambiguous
 
 

@@ -39,12 +39,14 @@ from .compiled import dtype_of, from_record, numba_type, shorter, to_records
 from .memory import Memory
 from .state import TRIPS_KEPT, Bar, Desk, Ledger, Limits, Row, Rules, Signal, Sleeve, start, start_desk
 
-OPTIONS = {"forceinline": True, "_nrt": False}
+# only compiled code calls them: a wrapper that takes a Sleeve apart field by field costs more to compile than what it wraps
+OPTIONS = {"forceinline": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 SOURCES = (
     compiled, booking, desk, exits, fills, guardrails, leap, ledger, liquidation, memory,
     rows, sim_venue, sizing, slices, state, step, windows,
 )  # fmt: skip
 OVERLOADED = (memory.load, memory.store, memory.keep_mark, memory.keep_watch)
+RUN = numba.njit(inline="always")(leap.run)  # all of the code: compiled for itself and again within entry it would cost twice
 ROW_VIEW = np.dtype(
     [
         ("close_ms", "i8"),
@@ -86,7 +88,7 @@ def register() -> None:
     for module in SOURCES[1:]:
         for function in vars(module).values():
             own = inspect.isfunction(function) and function.__module__ == module.__name__
-            if own and function not in OVERLOADED:
+            if own and function not in (*OVERLOADED, leap.run):
                 register_jitable(**OPTIONS)(function)
 
 
@@ -101,11 +103,10 @@ def cached_entry(digest: str) -> Callable[..., Any]:
 
     Without it an edit of exits.py would go on running yesterday's code.
     """
-    run = leap.run
 
     def entry(m, signals, blocks, book, limits, equity, daily, since, wakes, guides, leaps):  # type: ignore[no-untyped-def]
         _ = digest
-        return run(m, signals, blocks, book, limits, equity, daily, since, wakes, guides, leaps)
+        return RUN(m, signals, blocks, book, limits, equity, daily, since, wakes, guides, leaps)
 
     options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
     try:
@@ -137,6 +138,7 @@ def signature_of() -> tuple[Any, ...]:
         floats,
         floats,
         column(Row),
+        floats,
         floats,
         floats,
     ]
@@ -259,7 +261,8 @@ def run_records(
         out, equity = np.empty(room, dtype_of(Row)), np.empty(length)
         scratch = np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments), np.zeros(count)
         unknown = np.full(instruments * instruments, np.nan)
-        m = Memory(bars, sleeves, to_records(rules, Rules), np.zeros(count * TRIPS_KEPT), *scratch, unknown, out, priced, sliced)
+        trips, given = np.zeros(count * TRIPS_KEPT), (priced, sliced, np.empty(0))
+        m = Memory(bars, sleeves, to_records(rules, Rules), trips, *scratch, unknown, out, *given)
         asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
         end, n, ambiguous, awake = compiled_run(m, signals, blocks, book, limits, equity, daily, *asleep, guides, 1)
         if n <= room:
@@ -308,6 +311,7 @@ class SleeveRuns:
     def __init__(self, bars: np.ndarray, blocks: np.ndarray, instruments: int, limits: Limits, cash: float) -> None:
         self.bars, self.blocks, self.instruments, self.limits, self.cash = bars, blocks, instruments, limits, float(cash)
         self.equity = np.empty(len(bars) // instruments)  # of the last run, at each close
+        self._more = np.empty(0), np.empty(0), np.ascontiguousarray(bars["close"])
         self._start = Carried(to_records([start(self.cash)], Sleeve), np.zeros(TRIPS_KEPT), start_desk(self.cash))
 
     def run(
@@ -327,7 +331,7 @@ class SleeveRuns:
         while True:
             sleeves, recent, rows = first.record.copy(), first.recent_r.copy(), np.empty(room, dtype_of(Row))
             scratch = np.zeros(count), np.zeros(count, np.int64), np.zeros(count), np.zeros(1), np.full(count * count, np.nan)
-            m = Memory(self.bars, sleeves, to_records([rules], Rules), recent, *scratch, rows, np.empty(0), np.empty(0))
+            m = Memory(self.bars, sleeves, to_records([rules], Rules), recent, *scratch, rows, *self._more)
             rest = self.equity, np.empty(0), np.zeros(1, np.int64), np.zeros(1, np.int64), guides, 1
             end, n, ambiguous, _ = compiled_run(m, signals, self.blocks, first.desk, self.limits, *rest)
             if room == 0 or n <= room:
@@ -340,13 +344,13 @@ class SleeveRuns:
 @cache
 def falling() -> Callable[..., Any]:
     """leap.deepest_fall compiled."""
+    register()
     return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(leap.deepest_fall)  # type: ignore[no-any-return]
 
 
 def deepest_fall(equity: np.ndarray, cash: float) -> tuple[float, float]:
     """The deepest fall of a curve from its highest point so far, `cash` before it: (fraction of that point, money)."""
-    blocks = equity[: len(equity) // leap.FALL_BLOCK * leap.FALL_BLOCK].reshape(-1, leap.FALL_BLOCK)
-    return falling()(equity, blocks.min(axis=1), blocks.max(axis=1), cash)  # type: ignore[no-any-return]
+    return falling()(equity, cash)  # type: ignore[no-any-return]
 
 
 def warm_up() -> None:

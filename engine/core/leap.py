@@ -59,7 +59,7 @@ def run(
                 break
         for s in range(len(m.sleeves)):
             if wakes[s] == t:
-                awaken(m, signals, desk.halted, s, since[s], t)
+                awaken(m, signals, blocks, desk.halted, s, since[s], t)
             if wakes[s] <= t:
                 awake += 1
         was = desk.tripped
@@ -67,7 +67,7 @@ def run(
         ambiguous += more
         equity[t] = desk.equity
         if desk.tripped != was:
-            rouse(m, signals, since, wakes, t)
+            rouse(m, signals, blocks, since, wakes, t)
         day = on_day(m, daily, day, t)
         desk, n = decide_all(m, signals, desk, limits, n, t, wakes)
         t += 1
@@ -78,7 +78,7 @@ def run(
                     wakes[s] = first_awake(m, signals, blocks, desk, s, t, last, guides[s])
     for s in range(len(m.sleeves)):
         if wakes[s] >= last:
-            awaken(m, signals, desk.halted, s, since[s], last)
+            awaken(m, signals, blocks, desk.halted, s, since[s], last)
     return desk, n, ambiguous, awake
 
 
@@ -95,11 +95,11 @@ def on_day(m: Memory, daily: Any, day: int, t: int) -> int:
     return int(today)
 
 
-def rouse(m: Memory, signals: Any, since: Any, wakes: Any, t: int) -> None:
+def rouse(m: Memory, signals: Any, blocks: Any, since: Any, wakes: Any, t: int) -> None:
     """A halt at bar t asks everybody: sleepers wake after the bar has marked them."""
     for s in range(len(m.sleeves)):
         if wakes[s] > t:
-            awaken(m, signals, 0, s, since[s], t)
+            awaken(m, signals, blocks, 0, s, since[s], t)
             sleeve, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
             if sleeve.position.open_layers > 0:
                 store(m.sleeves, s, on_mark(sleeve, rules, load(m.bars, t * len(m.gross) + rules.instrument, Bar).close))
@@ -246,9 +246,9 @@ def decides(position: Position, rules: Rules, span: Bar, signal: Signal) -> bool
     return own or leaves(position.side, signal) or faded(position, rules, signal) or wants(position, rules, best, signal)
 
 
-def awaken(m: Memory, signals: Any, halted: int, s: int, t: int, end: int) -> None:
+def awaken(m: Memory, signals: Any, blocks: Any, halted: int, s: int, t: int, end: int) -> None:
     """Store sleeve s as bars t to end (excluded), which could only mark it, have left it; `halted`: the desk was, then."""
-    sleeve, rules, instruments, count = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), len(m.gross), len(m.sleeves)
+    sleeve, rules, count = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules), len(m.sleeves)
     flat = sleeve.position.open_layers == 0
     if rules.bars != rules.instrument:  # it slept between two of its own closes
         return
@@ -266,14 +266,31 @@ def awaken(m: Memory, signals: Any, halted: int, s: int, t: int, end: int) -> No
         k -= 1
     sleeve = sleeve._replace(cost=cost)
     if not flat:
-        final = load(m.bars, (end - 1) * instruments + rules.instrument, Bar)
-        high, low = final.high, final.low
-        for k in range(t, end - 1):
-            bar = load(m.bars, k * instruments + rules.instrument, Bar)
-            high, low = max(high, bar.high), min(low, bar.low)
-        position = follow(sleeve.position, rules, final._replace(high=high, low=low))
-        sleeve = on_mark(sleeve._replace(position=position), rules, final.close)
+        span = extremes(m, blocks, rules, t, end)
+        sleeve = on_mark(sleeve._replace(position=follow(sleeve.position, rules, span)), rules, span.close)
     store(m.sleeves, s, sleeve)
+
+
+def extremes(m: Memory, blocks: Any, rules: Rules, t: int, end: int) -> Bar:
+    """The last of bars t to end (excluded), none of them a hole, with the highest high and the lowest low of them all."""
+    instruments, k = len(m.gross), t
+    final = load(m.bars, (end - 1) * instruments + rules.instrument, Bar)
+    high, low = final.high, final.low
+    while k < end - 1:
+        if k % BLOCK == 0 and k + BLOCK < end:
+            bar, step = load(blocks, k // BLOCK * instruments + rules.instrument, Bar), BLOCK
+        else:
+            bar, step = load(m.bars, k * instruments + rules.instrument, Bar), 1
+        high, low = max(high, bar.high), min(low, bar.low)
+        k += step
+    return final._replace(high=high, low=low)  # type: ignore[no-any-return]  # a Bar
+
+
+def close_of(m: Memory, k: int) -> float:
+    """The close of flat bar k, from where it is read fastest."""
+    if len(m.closes) > 0:
+        return m.closes[k]  # type: ignore[no-any-return]  # a number
+    return load(m.bars, k, Bar).close  # type: ignore[no-any-return]
 
 
 def all_asleep(m: Memory, desk: Desk, limits: Limits, equity: Any, t: int, end: int) -> tuple[Desk, int]:
@@ -289,7 +306,7 @@ def all_asleep(m: Memory, desk: Desk, limits: Limits, equity: Any, t: int, end: 
                 equity[k] += sleeve.ledger.equity
         else:
             for k in range(t, end):
-                equity[k] += on_mark(sleeve, rules, load(m.bars, k * instruments + rules.instrument, Bar).close).ledger.equity
+                equity[k] += on_mark(sleeve, rules, close_of(m, k * instruments + rules.instrument)).ledger.equity
     first = t
     while t < end:
         after = watch_desk(desk, limits, equity[t], 0.0, desk.positions)
@@ -325,27 +342,48 @@ def fold_blocks(bars: Any, blocks: Any, instruments: int) -> None:
         store(blocks, b, Bar(load(bars, last, Bar).close_ms, least, high, low, most, 0.0, 0.0, odd))
 
 
-def deepest_fall(equity: Any, lows: Any, highs: Any, cash: float) -> tuple[float, float]:
+def deepest_fall(equity: Any, cash: float) -> tuple[float, float]:
     """The deepest fall of a curve from its highest point so far, `cash` before the first: (fraction of that point, money), each
     at its own worst bar.
 
-    lows, highs: of every FALL_BLOCK points; a block whose lowest point is not deep enough below anything before it or in it is
-    passed over.
+    FALL_BLOCK points whose lowest is not deep enough below anything before it or among them are passed over.
     """
     peak, share, money, t = cash, 0.0, 0.0, 0
     while t < len(equity):
-        if t % FALL_BLOCK == 0 and t // FALL_BLOCK < len(lows):
-            top = max(peak, highs[t // FALL_BLOCK])
-            below = top - lows[t // FALL_BLOCK]
-            if below <= money and below <= share * top * NEARLY:
-                peak, t = top, t + FALL_BLOCK
-                continue
         end = min(t + FALL_BLOCK, len(equity))
-        for k in range(t, end):
-            peak = max(peak, equity[k])
-            below = peak - equity[k]
-            money = max(money, below)
-            if below > share * peak * NEARLY:  # a division costs as much as all else here
-                share = max(share, below / peak)
-        t = end
+        low, top = low_and_top(equity, t, end, peak)
+        below = top - low
+        if not (below <= money and below <= share * top * NEARLY):
+            for k in range(t, end):
+                peak = max(peak, equity[k])
+                below = peak - equity[k]
+                money = max(money, below)
+                if below > share * peak * NEARLY:  # a division costs as much as all else here
+                    share = max(share, below / peak)
+        peak, t = top, end
     return share, money
+
+
+def low_and_top(equity: Any, t: int, end: int, peak: float) -> tuple[float, float]:
+    """The lowest of points t to end (excluded), and the highest of them and `peak`: in four chains, none waits for the other."""
+    a = b = c = d = equity[t]
+    p = q = r = s = peak
+    while t + 4 <= end:
+        w, x, y, z = equity[t], equity[t + 1], equity[t + 2], equity[t + 3]
+        a, b, c, d = lower(a, w), lower(b, x), lower(c, y), lower(d, z)
+        p, q, r, s = upper(p, w), upper(q, x), upper(r, y), upper(s, z)
+        t += 4
+    while t < end:
+        a, p = lower(a, equity[t]), upper(p, equity[t])
+        t += 1
+    return lower(lower(a, b), lower(c, d)), upper(upper(p, q), upper(r, s))
+
+
+def lower(a: float, b: float) -> float:
+    """The lower of two: one instruction, where min() asks for NaN first."""
+    return b if b < a else a
+
+
+def upper(a: float, b: float) -> float:
+    """The higher of two."""
+    return b if b > a else a

@@ -28,6 +28,7 @@ class Memory(NamedTuple):
     rows: Any  # Row, written up to its length
     vwap: Any = ()  # of each bar and instrument, flat, NaN where not known: what market orders fill at; empty: at the open
     schedules: Any = ()  # of each sleeve that works its entries in slices (slices.py), flat; empty: none does
+    closes: Any = ()  # of each bar and instrument, flat, for what only marks; empty: those of `bars`
 
 
 def load(items: Any, i: int, kind: Any) -> Any:  # noqa: ARG001 - the compiled form needs the type

@@ -192,7 +192,7 @@ def test_time_under_water_by_hand():
     assert under_water(close, np.full(7, 99.0), BAR, 100.0) == pytest.approx((1.0, 7 * BAR / DAY_MS))
 
 
-@given(st.lists(st.floats(-0.5, 0.5), min_size=1, max_size=60), st.floats(1.0, 1e6))
+@given(st.lists(st.floats(-0.05, 0.05), min_size=1, max_size=300), st.floats(1.0, 1e6))
 def test_the_deepest_fall_is_that_of_the_definition(moves: list[float], cash: float) -> None:
     """Bit for bit the largest fall from the running peak, and the largest share of it."""
     equity = cash * np.cumprod(1.0 + np.array(moves))
