@@ -1,9 +1,11 @@
 """`make bench`: every table, peers and ours side by side in one run, CPU seconds; a ratio is of figures of this run.
 
 python -m bench            all of them
-python -m bench peers      strategy A against vectorbt and backtesting.py
+python -m bench peers      strategy A against vectorbt, backtesting.py and nautilus_trader
+python -m bench long       strategies A and B at 10^7 bars against vectorbt, each in its own process: CPU and memory
 python -m bench agreement  on recorded bars (NIGHTDESK_DATA): round trips in common with the peers
 python -m bench sweep      1,000 variations of strategy A: as a sweep, one by one, and vectorbt
+python -m bench research   twenty sleeves, a year's walk-forward, a first backtest in a new process
 python -m bench core       ns a bar and sleeve, plain-Python step
 python -m bench fold       10,000 events of a journal to the state
 python -m bench commands   what a person waits for, and what a resting desk costs
@@ -27,7 +29,8 @@ from bench.verdicts import OVER
 from engine.errors import BadInput
 
 HERE = Path(__file__).resolve().parent
-PEERS = ("vectorbt", "backtesting")
+PEERS = ("vectorbt", "backtesting", "nautilus")
+SLOWEST, SLOWEST_BARS = "nautilus", 100_000  # a minute and more a run beyond
 ROUNDS = 3
 SIZES = (100_000, 1_000_000)
 console = Console(width=None if sys.stdout.isatty() else 130)
@@ -84,7 +87,7 @@ def peers() -> None:
         seconds: dict[str, list[float]] = {}
         found: dict[str, tuple[dict[str, Any], np.ndarray]] = {}
         for _ in range(ROUNDS):
-            for peer in ("nightdesk", *PEERS):
+            for peer in ("nightdesk", *(one for one in PEERS if one != SLOWEST or count <= SLOWEST_BARS)):
                 result = ours.measured(columns) if peer == "nightdesk" else measured_peer(peer, count)
                 seconds.setdefault(peer, []).append(result[0]["cpu_s"])
                 found[peer] = result
@@ -106,7 +109,7 @@ def peers() -> None:
 def agreement_table() -> None:
     """Strategy A on recorded bars: round trips in common with each peer, and where they part."""
     from bench import ours
-    from bench.agreement import SERIES, agreement, saved
+    from bench.agreement import SERIES, agreement, named, saved
 
     table = Table(title="Strategy A on recorded bars, reference mode: round trips, and what becomes of ours at the peer")
     for name in (
@@ -121,6 +124,7 @@ def agreement_table() -> None:
         "entered by us alone",
     ):
         table.add_column(name, justify="right")
+    why: list[str] = []
     for series in SERIES:
         path, columns = saved(series)
         _, own = ours.measured(columns)
@@ -130,7 +134,10 @@ def agreement_table() -> None:
             share = f"{100 * found.same / max(found.ours, 1):.1f}"
             figures = (found.ours, found.theirs, found.same, share, found.entry_bar, found.later, found.only_ours)
             table.add_row(f"{series} ({len(columns):,})", result["peer"], *map(str, figures))
+            if peer == "nautilus":
+                why.append(f"{series}: " + ", ".join(f"{count} {name}" for name, count in named(own, theirs, columns).items()))
     console.print(table)
+    console.print("what ends otherwise at nautilus_trader:", *why, sep="\n  ")
 
 
 AWAKE = {"streak_max": 1 << 40, "day_entries_max": 1 << 40, "day_loss_frac_max": 1e9}  # nothing pauses these sleeves
@@ -172,13 +179,17 @@ def main(chosen: list[str]) -> None:
     """Print the tables named, all of them when none is."""
     from bench.commands import commands
     from bench.folding import folding
+    from bench.long import long_table
     from bench.office import office
+    from bench.research import research_table
     from bench.sweep import sweep_table
 
     tables = {
         "peers": peers,
+        "long": long_table,
         "agreement": agreement_table,
         "sweep": sweep_table,
+        "research": research_table,
         "core": core_table,
         "fold": folding,
         "commands": commands,

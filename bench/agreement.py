@@ -61,7 +61,7 @@ def agreement(ours: np.ndarray, theirs: np.ndarray) -> Agreement:
         other = there.get(int(row[0]))
         if other is None:
             continue
-        if row[1] == other[1] and np.allclose(row[2:], other[2:], rtol=1e-9, atol=0.0):
+        if alike(row, other):
             same += 1
         elif row[0] in (row[1], other[1]):
             entry_bar += 1
@@ -70,11 +70,46 @@ def agreement(ours: np.ndarray, theirs: np.ndarray) -> Agreement:
     return Agreement(len(ours), len(theirs), same, entry_bar, later, len(ours) - same - entry_bar - later)
 
 
+def named(ours: np.ndarray, theirs: np.ndarray, columns: np.ndarray) -> dict[str, int]:
+    """Why trips that both entered on the same bar ended otherwise at nautilus_trader: name -> how many.
+
+    high first: the bar reached our stop or trail and the target; it walks open, high, low, close, and a long's target is at the
+    high. trail refused: the close had passed the new trail already; it takes no such order, ours fills at the next open.
+    """
+    there, found = {int(row[0]): row for row in theirs}, {"high first": 0, "trail refused": 0, "not explained": 0}
+    for row in ours:
+        other = there.get(int(row[0]))
+        if other is not None and not alike(row, other):
+            found[reason(row, other, columns)] += 1
+    return found
+
+
+def reason(row: np.ndarray, other: np.ndarray, columns: np.ndarray) -> str:
+    """The same of one trip."""
+    entered, left, before = int(row[0]), int(row[1]), columns[: int(row[0]), 3]
+    window = before[-work.SLOW - 2 :]
+    side = int(work.crosses(work.average(window, work.FAST), work.average(window, work.SLOW))[-1])
+    seen = columns[entered:left]
+    if side > 0 and row[1] == other[1] and row[3] < other[3] and columns[left, 1] >= other[3] >= row[2]:
+        return "high first"
+    if len(seen):
+        best = max(row[2], seen[:, 1].max()) if side > 0 else min(row[2], seen[:, 2].min())
+        trail = best * (1.0 - side * work.TRAIL)
+        if (trail - row[2] * (1.0 - side * work.STOP)) * side > 0.0 and (seen[-1, 3] - trail) * side <= 0.0:
+            return "trail refused"
+    return "not explained"
+
+
+def alike(row: np.ndarray, other: np.ndarray) -> bool:
+    """Whether two trips end on the same bar and have equal prices."""
+    return bool(row[1] == other[1] and np.allclose(row[2:], other[2:], rtol=1e-9, atol=0.0))
+
+
 def first_parting(ours: np.ndarray, theirs: np.ndarray) -> tuple[Any, Any] | None:
     """The first trip that both entered on the same bar and left otherwise: (ours, theirs)."""
     there = {int(row[0]): row for row in theirs}
     for row in ours:
         other = there.get(int(row[0]))
-        if other is not None and not (row[1] == other[1] and np.allclose(row[2:], other[2:], rtol=1e-9, atol=0.0)):
+        if other is not None and not alike(row, other):
             return row.tolist(), other.tolist()
     return None

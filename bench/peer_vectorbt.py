@@ -1,9 +1,9 @@
-"""vectorbt on strategy A: from_signals, the fixed and the trailing stop joined in its callback (it takes one of them)."""
+"""vectorbt on strategies A and B: from_signals, the fixed and the trailing stop joined in its callback (it takes one of them)."""
 
 import numpy as np
 import vectorbt as vbt
 from numba import njit
-from work import CASH, FAST, FEE, SLOW, STOP, TARGET, TRAIL, crosses, frame, measure
+from work import CASH, FAST, FEE, RSI_BARS, RSI_HIGH, RSI_LOW, SLOW, STOP, TARGET, TRAIL, crosses, frame, measure
 
 
 @njit
@@ -17,10 +17,17 @@ def tighter_stop(context, stop, trail):
     return min(entry * (1.0 + stop), best * (1.0 + trail)) / best - 1.0, True
 
 
-def run(data):
+def sides(data, kind):
+    """What the strategy says at each close."""
+    if kind == "B":  # a span of 2n - 1 is Wilder's average of n
+        rsi = vbt.RSI.run(data.Close, 2 * RSI_BARS - 1, ewm=True).rsi.to_numpy()
+        return (rsi < RSI_LOW).astype(np.int8) - (rsi > RSI_HIGH).astype(np.int8)
+    return crosses(*(vbt.MA.run(data.Close, n).ma.to_numpy() for n in (FAST, SLOW)))
+
+
+def run(data, kind="A"):
     """Indicators and simulation by vectorbt; a signal acts at the next bar's open."""
-    fast, slow = (vbt.MA.run(data.Close, n).ma.to_numpy() for n in (FAST, SLOW))
-    side = np.concatenate([[0], crosses(fast, slow)[:-1]])
+    side = np.concatenate([np.zeros(1, np.int8), sides(data, kind)[:-1]])
     portfolio = vbt.Portfolio.from_signals(
         data.Close, side == 1, False, side == -1, False,
         price=data.Open, open=data.Open, high=data.High, low=data.Low, size=1.0, fees=FEE, init_cash=CASH,

@@ -2,9 +2,11 @@
 
 Imported by the peers inside their own environments, so it needs numpy alone. Strategy A: SMA 50 crosses SMA 200, both sides,
 quantity 1, next open; stop 1 %, target 2 %, trail 1.5 % from the best price up to the previous bar; 5 bps a side, no slippage.
+Strategy B: Wilder's RSI of 14 bars below 30 long, above 70 short, the same execution.
 """
 
 import json
+import resource
 import statistics
 import sys
 import time
@@ -17,6 +19,7 @@ import numpy as np
 CASH, FEE, FAST, SLOW, STOP, TARGET, TRAIL = 100_000_000.0, 0.0005, 50, 200, 0.01, 0.02, 0.015
 SWEEP_FAST, SWEEP_SLOW = tuple(range(20, 120, 10)), tuple(range(150, 450, 30))  # a hundred pairs of averages
 SWEEP_STOP = tuple(k / 1000 for k in range(5, 25, 2))  # ten stops each
+RSI_BARS, RSI_LOW, RSI_HIGH = 14, 30.0, 70.0
 FIRST_S = 1_577_836_800
 SEED, START, TICK = 20260101, 50_000.0, 0.1
 WARM_BARS = 3_000
@@ -103,15 +106,17 @@ def cpu_s(work: Callable[[], Any], times: int = 3) -> tuple[float, Any]:
     return statistics.median(seconds), result
 
 
-def measure(name: str, prepare: Callable[[np.ndarray], Any], run: Callable[[Any], tuple[np.ndarray, float]]) -> None:
-    """A peer's main: `python peer_x.py BARS.npy TRIPS.npy` warms up, runs, saves its round trips, prints one JSON line.
+def measure(name: str, prepare: Callable[[np.ndarray], Any], run: Callable[..., tuple[np.ndarray, float]]) -> None:
+    """An engine's main: `python peer_x.py BARS.npy TRIPS.npy [A|B]` warms up, runs, saves its round trips, prints one JSON line.
 
-    prepare turns (n, 5) bars into the peer's own form (not timed); run returns round trips (entry bar, exit bar, entry price,
-    exit price) and the final equity.
+    prepare turns (n, 5) bars into the engine's own form (not timed) and nothing else keeps them; run returns round trips (entry
+    bar, exit bar, entry price, exit price) and the final equity. rss_mb: the most that the process ever held.
     """
-    columns = np.load(sys.argv[1])
-    run(prepare(columns[:WARM_BARS]))
-    native = prepare(columns)
-    seconds, (trips, equity) = cpu_s(lambda: run(native), 1)
+    kind = sys.argv[3:4]  # none: the only one it knows
+    run(prepare(np.load(sys.argv[1], mmap_mode="r")[:WARM_BARS].copy()), *kind)
+    native = prepare(np.load(sys.argv[1]))
+    seconds, (trips, equity) = cpu_s(lambda: run(native, *kind), 1)
     np.save(sys.argv[2], trips)
-    print("RESULT " + json.dumps({"peer": name, "cpu_s": seconds, "trips": len(trips), "equity": float(equity)}))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    figures = {"peer": name, "cpu_s": seconds, "trips": len(trips), "equity": float(equity), "rss_mb": peak}
+    print("RESULT " + json.dumps(figures))
