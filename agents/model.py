@@ -60,6 +60,7 @@ class Reply(NamedTuple):
     raw: ProviderMessage | None = None
     unused: tuple[str, ...] = ()  # pieces of the question that the planner without a model left out
     asked_back: bool = False  # the planner asks the person instead of answering
+    read_as: str = ""  # how the planner read the question; empty: it could be read in one way only
 
 
 class ModelDown(DeskError):

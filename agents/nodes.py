@@ -109,7 +109,7 @@ def think(work: Work, state: TurnState) -> dict[str, Any]:
     work.budget.usage = work.budget.usage.plus(reply.usage)
     if not reply.calls:
         said = with_earlier_findings(work, reply.text, state["done"])
-        own = {"unused": reply.unused, "asked_back": reply.asked_back}
+        own = {"unused": reply.unused, "asked_back": reply.asked_back, "read_as": reply.read_as}
         return {"draft": said, "by_code": work.model.offline, **own, "messages": [Message("assistant", reply.text)]}
     if reply.text:
         shown = ground(clean(reply.text, 500), ground_of(work, state["done"], by_code=work.model.offline))

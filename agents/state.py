@@ -28,6 +28,7 @@ class TurnState(TypedDict):
     by_code: bool  # the draft is code's own: the offline model's, or a failure in plain words
     unused: tuple[str, ...]  # pieces of the question that the draft leaves out
     asked_back: bool  # the draft asks the person
+    read_as: str  # how the question was read
     answer: str
     struck: list[StruckNumber]
 

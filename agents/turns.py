@@ -109,7 +109,7 @@ def _turn_events(
             state = yield from _run_graph(work, log, calls)
             struck = [s._asdict() for s in state["struck"]]
             answer = answer_of(office, thread, log.turn, role, state["answer"], work, calls, struck)
-            answer |= {"unused": list(state["unused"]), "asked_back": state["asked_back"]}
+            answer |= {"unused": list(state["unused"]), "asked_back": state["asked_back"], "read_as": state["read_as"]}
     except DeskError as error:
         if halt_reason(question) is not None:  # a halt that is not latched is never an answer
             raise
@@ -211,7 +211,7 @@ def stamp_of(office: AgentRuntime, desk_ms: int | None) -> str:
 def _run_graph(work: Work, log: "EventLog", calls: list[AnsweredCall]) -> Generator[Event, None, Mapping[str, Any]]:
     """Run the graph and yield its events as they happen; `calls` grows with it. Returns the last state."""
     state: dict[str, Any] = {"messages": [], "done": [], "draft": "", "by_code": False, "unused": (), "asked_back": False}
-    state |= {"answer": "", "struck": []}
+    state |= {"read_as": "", "answer": "", "struck": []}
     try:
         for mode, part in graph.stream(work, state, STEPS):
             if mode == "values":
@@ -258,6 +258,7 @@ def answer_of(
         "acts_line": lines.acts,
         "unused": [],
         "asked_back": False,
+        "read_as": "",
         "facts": [_fact_json(fact) for fact in facts.values()],
         "struck": [dict(entry) for entry in struck],
         "tool_calls": [_call_json(entry) for entry in calls],

@@ -97,7 +97,8 @@ class RunbookArgs(Args):
         "alerts overnight?; was anyone paged last night?; is anybody on the open alerts?; did the alert reach Slack?; what "
         "alarms went off today?; how many alerts were there this week?; which alerts were resolved?; what's the status of "
         "alert al-7; has anyone acknowledged it?; who is on the alert about the worker?; which alert is the most serious?; "
-        "what was the last alert?; who got paged?; what was that alert?; how many alerts are open and since when?; when did "
+        "what was the last alert?; who got paged?; why was I paged?; "
+        "what was that alert?; how many alerts are open and since when?; when did "
         "the alert come in?",
     ),
 )

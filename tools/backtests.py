@@ -75,7 +75,7 @@ def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
     asked_as(
         "run: compute",
         "look-ahead; lookahead; look ahead; leak; leaks; leakage; future; future data; causal; cheating; not cheating; leak "
-        "check; bias; honest; hindsight; no lookahead; future bars",
+        "check; bias; honest; hindsight; no lookahead; no look-ahead; future bars",
         "leak; peek; cheat; look ahead; repaint; use the future; make sure; see the future; know the future",
         "does trend look ahead?; check my_strategy for leaks; is reversion free of lookahead bias?; is the reversion strategy "
         "using future data?; does my strategy peek into the future?; prove that trend isn't cheating; sanity check: does "

@@ -53,7 +53,7 @@ class CompareArgs(CostArgs):
     asked_as(
         "run: compare",
         "better; best; difference; variant; what if; instead of; worth; which one; head to head; a/b; tighter; wider; live; "
-        "current; make sense; change; looser; alternative",
+        "current; make sense; change; looser; alternative; the runs",
         "compare; versus; vs; against; beat; help; improve; win; stack up; try; outperform; pit; test; would; change; differ; "
         "gain; perform",
         "compare a 2 ATR with a 3 ATR stop for the BTC trend sleeve over 2025; what if the ETH stop was 3 ATR?; fast 20 "

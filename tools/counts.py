@@ -79,7 +79,7 @@ class Occurrence(NamedTuple):
         "breaker; each rule; alerts by rule; refusals by sleeve; breakers by sleeve; refused since; rule; how many breakers; "
         "how many refusals; times refused; refused by; rule refuse; most refused; each guardrail; number of times; refusals "
         "by day; gets refused",
-        "count; refuse; trip; fire; happen; stop; block",
+        "count; refuse; trip; tripped; fire; happen; stop; block",
         "how many refusals by rule this week?; how often did each breaker trip in the last 30 days?; count the alerts by "
         "rule; which rule refuses most often?; how many entries were refused since monday?; number of breakers by sleeve in "
         "november; how many breakers did we have in november?; how often was eth-trend refused by the exposure limit?; how "

@@ -60,7 +60,7 @@ class WindowArgs(Args):
     asked_as(
         "desk: show",
         "limit; risk; drawdown; daily loss; exposure; leverage; leveraged; over-leveraged; exposed; room; close to; risky; "
-        "gross; drawdown halt; drawdown breaker; daily breaker; still lose; allowed to lose; headroom; loss limit; hard "
+        "gross exposure; drawdown halt; drawdown breaker; daily breaker; still lose; allowed to lose; headroom; loss limit; hard "
         "limit; guardrails; danger",
         "close; far; near; hit; distance; running; lose",
         "how close are we to our limits?; what is our exposure?; how leveraged are we; what's our drawdown; how much room is "
@@ -182,7 +182,7 @@ def entries(sleeve: Mapping[str, Any]) -> str:
         "sleeve: show",
         "position; open position; open trade; holding; long or short; long; short; flat; in the market; stop; stops; "
         "protective; protective level; target; book; quantity; position size; size; stop distance; distance to stop; distance; "
-        "hold; pyramid; layers; nearest; protected; trades open; open trades; positions open; take profit",
+        "hold; pyramid; layers; nearest; protected; trades open; open trades; positions open; is open; are open; take profit",
         "hold; holding; have; open; protect",
         "what positions are open?; are we long or short BTC right now?; what are we holding; are we in the market?; where are "
         "the stops; how big is the BTC position; which sleeves are open; is the BTC sleeve long?; what do we hold right now?; "
@@ -193,7 +193,7 @@ def entries(sleeve: Mapping[str, Any]) -> str:
         "setting: show",
         "configuration; config; settings; setting; parameter; parameters; sleeve; sleeves; live configuration; running with; "
         "stop; current stop; current settings; what version; max leverage; maximum leverage; stop distance; risk per trade; "
-        "set to; which version; current version; configured",
+        "set to; which version; current version; configured; trailing; trailing stop; trails",
         "use; using; run; running; trade; configure",
         "what is the live configuration?; which stop does btc-trend use now?; which sleeves are there?; what's running right "
         "now?; show the parameters of the BTC trend sleeve; list the sleeves and their parameters; what stop is the ETH "
@@ -330,7 +330,7 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
         "desk: show",
         "cost; costs; fee; fees; slippage; funding; commission; trading costs; share of; funding cost; expensive; exchange; "
         "gross; gross profit; gross vs net; edge; cost us; charges; paid; fees per; funding for each; sum of funding; sum of "
-        "fees",
+        "fees; of the loss; of the profit; commissions",
         "eat; pay; paid; cost; hurt; receive; lost to; take; charge; spend; cost us",
         "how much do costs eat?; what did we pay in fees this month?; how bad is slippage; how much funding did we pay?; how "
         "much of the pnl is funding; is funding hurting us; what do we pay the exchange?; how expensive is our trading?; did "

@@ -87,7 +87,8 @@ class PnlArgs(Args):
         "expectancy; profit factor; payoff; ratio; win loss ratio; per trade; number of trades; stopped out; hit target; "
         "streak; loss streak; win streak; losing trade; winning trade; end most; side; direction; scalps; exits; ended; "
         "different; hours; stops; trails; targets; duration; last long; weekend; weekends",
-        "split; break down; group; hold; win; lose; made; earn; end; run; last; differ; pay; get stopped; reach; perform; bring",
+        "split; break down; group; hold; win; lose; made; earn; end; run; last; differ; pay; get stopped; reach; perform; bring; "
+        "hurt; suffer; bleed",
         "split my trades by weekday; how do longs do against shorts?; hit rate of longs on btc; win rate by exit; trades by "
         "exit path; what is our hit rate?; how long do we hold trades?; average R of the shorts; which exits cost the most?; "
         "average win against average loss; which side earns more?; do stops or trails end most trades?; number of trades per "
@@ -231,7 +232,8 @@ def _receipt(ctx: ToolContext, subject: str) -> Evidence:
     Effect.READ,
     asked_as(
         "desk: show",
-        "sharpe; return; total return; performance; drawdown; benchmark; buy and hold; made holding; by holding; luck; lucky; "
+        "sharpe; return; total return; performance; drawdown; benchmark; buy and hold; made holding; by holding; "
+        "just held; had held; only held; luck; lucky; "
         "random; edge; significant; from zero; told from zero; days do we need; enough to judge; enough data; skill; recover; "
         "recovered; recovery; worst drawdown; deepest drawdown; biggest drawdown; longest drawdown; confidence interval; "
         "interval; sortino; volatility; risk adjusted; annualised return; drawdowns; beat the market; holding instead; "

@@ -75,11 +75,12 @@ class ExplainArgs(Args):
         "event: show",
         "happened; event; events; trade; trades; fill; fills; order; entries; exits; news; overview; summary; recap; night; "
         "day; journal; anything new; miss; activity; up to speed; catch me up; breakers; positions were closed; shift; "
-        "interesting; last trades; been up to; going on; events between; last thing; everything; opened; operator actions; "
+        "interesting; last trades; been up to; did we do; did the desk do; going "
+        "on; events between; last thing; everything; opened; operator actions; "
         "actions; last breaker; breaker; last event; events of; buys; sells; activity of; people; latest; journal of; did "
         "people; happening; session; log; logs; diary",
-        "happen; miss; summarize; go on; went on; trip; close; closed; report; walk me through; do today; bought; sold; do; "
-        "open; act; buy; sell; occur",
+        "happen; miss; summarize; go on; went on; trip; tripped; close; closed; report; walk me through; do today; bought; "
+        "sold; do; open; act; buy; sell; occur",
         "what happened since yesterday?; what did I miss overnight?; summarize the last 24 hours; catch me up; which trades "
         "were made today?; show me the fills of yesterday; what did the desk do today?; how was the night?; give me a recap "
         "of last night; any breakers tripped since yesterday?; show me every event between 10:00 and 12:00 today; anything "

@@ -45,7 +45,7 @@ class ListStrategiesArgs(Args):
         "market: show",
         "data; data set; market data; bars; candles; series; symbols; coins; pairs; venues; exchanges; timeframes; history; "
         "funding data; funding rates; coverage; instruments; recorded; how far back; markets; recordings; stored data; price "
-        "data; since when; on disk",
+        "data; on disk",
         "have; go back; available; cover; test on; store; start; reach; end",
         "what data do we have?; how far back do the BTC bars go; which symbols can I test on?; do we have 1m candles for "
         "solana?; from when on do we have ETH bars?; list the recorded series; how much history of SOL is there?; which "

@@ -147,7 +147,8 @@ def _name(by: Any) -> str:
     asked_as(
         "sleeve: change",
         "sleeve; offline; on hold; entries; new entries; for now; trading; break; pause; time out",
-        "pause; suspend; freeze; stop; disable; deactivate; take offline; hold off; put on hold; stop trading; stop entries; "
+        "pause; suspend; freeze; shut; shut down; stop; disable; deactivate; take offline; hold off; put on hold; "
+        "stop trading; stop entries; "
         "bench; switch off; turn off; give a break; rest; halt; stop taking; keep from",
         "pause the SOL sleeve; stop entries on btc-trend; take the ETH sleeve offline; stop trading ETH for now; disable the "
         "SOL sleeve; put btc-trend on hold; hold off trading on BTC; stop the btc sleeve; pause eth-trend, it keeps losing; "

@@ -124,7 +124,7 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
         "better; proposal; risk",
         "propose; set; change; raise; increase; widen; loosen; update; submit; suggest; file; use; go with; move; adopt; put "
         "forward; make a proposal; for approval; want; like; switch; double; adjust; put up; turn into a proposal; lower; "
-        "reduce; halve; make live; should be; send for approval; retire; cut; tighten",
+        "reduce; halve; make live; should be; send for approval; retire; cut; tighten; cap; bump; dial; boost; shrink",
         "propose stop_atr=3 for the BTC trend sleeve; set the target of eth-trend to 5 ATR; raise fast to 60 on the BTC "
         "sleeve; propose the better one for the BTC trend sleeve; propose the second one; widen the stop on SOL to 3 ATR; go "
         "with the second one; suggest the winner as a change; submit the better variant as a proposal for btc; turn the "

@@ -77,7 +77,8 @@ def asked_of(ctx: ToolContext, args: ResearchArgs) -> dict[str, Any]:
     Effect.COMPUTE,
     asked_as(
         "run: compute",
-        "sweep; grid; grid search; parameter sweep; parameter search; optimisation; optimization; optimum; optimal; variations; "
+        "sweep; sensitive; sensitivity; "
+        "grid; grid search; parameter sweep; parameter search; optimisation; optimization; optimum; optimal; variations; "
         "parameter scan; best parameters; best values; best stop; best target; best settings; best combination; heat map; "
         "heatmap; every combination",
         "sweep; optimise; optimize; scan; vary; tune; try; grid search; find the best parameters",

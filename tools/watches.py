@@ -91,7 +91,7 @@ def _table(ctx: ToolContext, rows: list[LevelWatch]) -> tuple[Table, tuple[Fact,
     Effect.PROPOSE,
     asked_as(
         "market: change",
-        "price alert; alert; watch; level; price",
+        "price alert; alert; watch; level; price; equity",
         "tell me when; tell me if; alert me; alert me when; alert me if; warn me; warn me when; warn me if; ping me; let me "
         "know when; let me know if; notify me; wake me; wake me if; falls below; drops below; dips below; rises above; goes "
         "above; loses more; watch; set an alert; set a price alert; add a watch; drops; hits; crosses; rises; falls; notify "

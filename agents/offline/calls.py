@@ -2,7 +2,8 @@
 plans.py and run_plans.py."""
 
 from agents.offline.fill import arguments
-from agents.offline.steps import CallResult, Plan, PlannedCall, Question, asks_back, drafted, name_list, which_sleeve
+from agents.offline.read_back import PlannedCall
+from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, which_sleeve
 from agents.offline.tables import extreme, ranks, rows_of
 
 

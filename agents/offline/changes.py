@@ -8,19 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline.choose import QUESTION
+from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.slots import Slots
-from agents.offline.steps import (
-    Plan,
-    PlannedAnswer,
-    PlannedCall,
-    Question,
-    asks_back,
-    changes_of,
-    changes_text,
-    drafted,
-    name_list,
-    which_sleeve,
-)
+from agents.offline.steps import Plan, PlannedAnswer, Question, asks_back, changes_of, drafted, name_list, which_sleeve
 from agents.offline.words import PATTERNS
 from tools.common import render
 

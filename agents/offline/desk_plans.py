@@ -7,7 +7,8 @@ from agents.offline.calls import made, once
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
 from agents.offline.follow import points_back
-from agents.offline.steps import Plan, PlannedCall, Question, asks_back, drafted, name_list, result_text
+from agents.offline.read_back import PlannedCall
+from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, result_text
 from agents.offline.words import PATTERNS
 from tools.common import render
 from tools.common.contract import Table

@@ -4,14 +4,13 @@ An entry knows its phrases (nouns and verbs, as stems), every word of its exampl
 tool declares says more than one that ten do.
 """
 
-import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple, get_args
 
-from agents.offline.words import CALENDAR, STOP, stem
+from agents.offline.words import CALENDAR, STOP, stem, written_out
 from tools.catalog import ENTRIES
 from tools.common.contract import Asked, Effect, Tool
 
@@ -40,10 +39,10 @@ class AskedEntry(NamedTuple):
     tool: Tool
     roles: tuple[str, ...]
     asked: Asked
-    phrases: Mapping[tuple[str, ...], float]  # stems -> weight
+    phrases: frozenset[tuple[str, ...]]  # its nouns and verbs as stems
     words: frozenset[str]  # stems of everything it declares
     examples: tuple[frozenset[str], ...]
-    nouns: frozenset[str] = frozenset()  # stems of its nouns
+    nouns: frozenset[str] = frozenset()  # stems of its nouns of one word
 
     @property
     def proposes(self) -> bool:
@@ -68,13 +67,13 @@ def fields_of(args: Any) -> frozenset[str]:
 
 def stems(text: str) -> tuple[str, ...]:
     """The stems of a text's words, in order."""
-    return tuple(stem(word) for word in WORD.findall(text.lower()))
+    return tuple(stem(word) for word in WORD.findall(written_out(text)))
 
 
 @lru_cache(maxsize=256)
 def pattern_of(example: str) -> frozenset[str]:
     """An example's stems, names and times replaced by their class."""
-    low = example.lower()
+    low = written_out(example)
     for said, name in _CLASSES:
         low = re.sub(said, f" {name} ", low)
     return frozenset(name for _, name in _CLASSES if name in low) | frozenset(stems(re.sub(r"<\w+>", " ", low)))
@@ -83,29 +82,36 @@ def pattern_of(example: str) -> frozenset[str]:
 @cache
 def entries() -> tuple[AskedEntry, ...]:
     """Every entry of every tool."""
-    declared = [(line, asked) for line in ENTRIES for asked in line.tool.asked]
-    used = Counter(phrase for _, asked in declared for phrase in {stems(text) for text in (*asked.nouns, *asked.verbs)})
     made = []
-    for line, asked in declared:
-        phrases = {
-            p: rarity(used[p], len(declared)) * (1 + 0.5 * (len(p) - 1)) for p in map(stems, (*asked.nouns, *asked.verbs)) if p
-        }
-        words = frozenset(part for text in (*asked.nouns, *asked.verbs, *asked.examples) for part in stems(text)) - DATED
-        nouns = frozenset(part for noun in asked.nouns for part in stems(noun))
-        made.append(AskedEntry(line.tool, line.roles, asked, phrases, words, tuple(map(pattern_of, asked.examples)), nouns))
+    for line in ENTRIES:
+        for asked in line.tool.asked:
+            phrases = frozenset(p for p in map(stems, (*asked.nouns, *asked.verbs)) if p)
+            words = frozenset(part for text in (*asked.nouns, *asked.verbs, *asked.examples) for part in stems(text)) - DATED
+            nouns = frozenset(noun[0] for noun in map(stems, asked.nouns) if len(noun) == 1)
+            made.append(AskedEntry(line.tool, line.roles, asked, phrases, words, tuple(map(pattern_of, asked.examples)), nouns))
     return tuple(made)
 
 
-def rarity(listed: int, of: int) -> float:
-    """How much a word says: the fewer declare it, the more."""
-    return math.log(1 + of / max(listed, 1)) / math.log(1 + of) * 2
+@cache
+def _sharing() -> Counter[tuple[str, ...]]:
+    return Counter(phrase for entry in entries() for phrase in entry.phrases)
+
+
+def shared_by(phrase: tuple[str, ...]) -> int:
+    """How many entries declare a phrase: the fewer, the more it says."""
+    return _sharing()[phrase]
 
 
 @cache
-def rarities() -> Mapping[str, float]:
-    """How much each single word says, counted over all that the entries declare."""
-    counted = Counter(word for entry in entries() for word in entry.words)
-    return {word: rarity(n, len(entries())) for word, n in counted.items()}
+def noun_words() -> frozenset[str]:
+    """Stems of all nouns of one word."""
+    return frozenset(noun for entry in entries() for noun in entry.nouns)
+
+
+@cache
+def declared() -> frozenset[str]:
+    """Stems of every word that any entry declares."""
+    return frozenset(word for entry in entries() for word in entry.words)
 
 
 @cache
@@ -113,14 +119,6 @@ def vocabulary() -> frozenset[str]:
     """Every word that a tool declares: what a typing error may have meant, and what is none."""
     texts: Iterable[str] = (text for e in entries() for text in (*e.asked.nouns, *e.asked.verbs))
     return frozenset(word for text in texts for word in WORD.findall(text) if word.isalpha() and word not in STOP)
-
-
-@cache
-def domain() -> frozenset[tuple[str, ...]]:
-    """Nouns of all entries: one that stands in a question and that the chosen entry does not know changes its meaning. A verb of
-    three tools or more says what is done, and narrows nothing by itself."""
-    verbs = Counter(verb for e in entries() for verb in {stems(verb) for verb in e.asked.verbs} - {("stop",), ("trad",)})
-    return frozenset(stems(noun) for e in entries() for noun in e.asked.nouns) - {verb for verb, n in verbs.items() if n > 2}
 
 
 @cache

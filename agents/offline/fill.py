@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agents.offline.choose import tokens_of
+from agents.offline.account import tokens_of
 from agents.offline.entries import choices_of
 from agents.offline.steps import Question, changes_of
 from agents.offline.words import PATTERNS, SAID, STOP

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from agents.offline.choose import tokens_of
+from agents.offline.account import tokens_of
 from agents.offline.dates import TimeSpan
 from agents.offline.entries import WORD
+from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots
-from agents.offline.steps import CallResult, PastTurn, PlannedAnswer, PlannedCall, asks_back, result_text
+from agents.offline.steps import CallResult, PastTurn, PlannedAnswer, asks_back, result_text
 from agents.offline.tables import Facts, extreme, extreme_row, heads_of, number_of, only, ranks, signed_rows
 from agents.offline.words import FIGURE_WORDS, PATTERNS, PICKS, STOP
 from engine.clock import utc

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agents.offline import slots as reading
-from agents.offline import unused
-from agents.offline.choose import Chosen, tokens_of
+from agents.offline.account import free, tokens_of
+from agents.offline.choose import Chosen
 from agents.offline.dates import TimeSpan
 from agents.offline.entries import AskedEntry
 from agents.offline.slots import Slots, read_slots
@@ -128,6 +128,15 @@ def with_percent(slots: Slots, before: float | None) -> Slots:
     return replace(slots, percent=move if before > 0 else -move, unclear=(), places=places)
 
 
+_LAST = re.compile(r"\b(?:last|past) (\d{1,3}) ?(h|hours?|d|days?|weeks?|w|months?|minutes?)\b")
+
+
+def with_unit(text: str, slots: Slots, older: Slots, words: Words) -> Slots:
+    """`what about the last 12`, after the last 2 hours: hours too."""
+    number, unit = re.search(r"\b(?:last|past) \d{1,3}(?=[?.! ]*$)", text), _LAST.search(older.text)
+    return read_slots(f"{text.rstrip(' ?.!')} {unit[2]}", words) if number and unit else slots
+
+
 def moves_back(slots: Slots) -> bool:
     """`and the night before`."""
     return bool(_EARLIER.search(slots.text))
@@ -170,6 +179,43 @@ def _time(text: str | None) -> datetime | None:
     return None
 
 
+NAMED = ("strategies", "symbols", "sleeves", "span", "side", "outcome", "by", "count")
+
+
+def kept(slots: Slots, own: Slots, older: Slots | None = None) -> tuple[str, ...]:
+    """What a sentence is narrowed to and does not name itself, as a person reads it; of `older`, what is still the same."""
+    names = [n for n in NAMED if reading.given(getattr(slots, n)) and not reading.given(getattr(own, n))]
+    names = [n for n in names if older is None or getattr(older, n) == getattr(slots, n)]
+    names = [n for n in names if n not in ("strategies", "symbols") or "sleeves" not in names]
+    return tuple(dict.fromkeys(reading.words_of(name, getattr(slots, name)) for name in names))
+
+
+_PRONOUN = re.compile(
+    r"\b(?:it|they|them|those|these)\b|\bthen(?=[?.! ]*$)|\b(?:that|this) (?:day|night|one|run|trade|trip|time)\b"
+)
+_BINDS = (
+    "subject",
+    "run_id",
+    "event_id",
+    "alert_id",
+    "proposal_id",
+    "hypothesis",
+    "evidence",
+    "changes",
+    "strategy",
+    "word",
+    "about",
+)
+
+
+def unbound(own: Slots, carried_over: Slots, entry: AskedEntry, *, same: bool) -> str:
+    """The pronoun of a sentence that nothing of the thread is bound to: `when did it happen`, answered by yesterday's events,
+    would be another question."""
+    found = _PRONOUN.search(_EXPLETIVE.sub("", own.text))
+    bound_to = same or kept(carried_over, own) or own.sleeves or own.ids or any(map(entry.takes, _BINDS))
+    return found[0] if found and not bound_to and entry.tool.name == "journal_search" else ""
+
+
 CARRIED: Mapping[str, tuple[str, ...]] = {
     "span": ("since", "start", "at", "unit"),
     "sleeves": ("sleeve",),
@@ -200,8 +246,10 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
         hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
         if (any(map(entry.takes, fields)) and not hours) or (name == "sleeves" and entry.tool.name == "attribution"):
             more[name] = value
-        elif entry.tool.effect is Effect.READ and not unused.free(entry.tool.name):
+        elif entry.tool.effect is Effect.READ and not free(entry.tool.name):
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
+    if of.tool is entry.tool and entry.takes("by") and old.by and not read.by and not read.which:
+        more["by"] = old.by
     splits = bool(old.by) or (of.asked.want == "split" and of.asked.about == "sleeve")
     near = family(entry.tool.name) == "figures" or leads(read)
     if splits and near and entry.tool.effect is Effect.READ and not entry.takes("by") and entry.asked.want != "split":

@@ -12,18 +12,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
-from agents.offline import unused
+from agents.offline.account import strange_words
 from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
-from agents.offline.choose import QUESTION
-from agents.offline.entries import WORD, entries, pattern_of, rarities
+from agents.offline.choose import QUESTION, Chosen, fits
+from agents.offline.entries import AskedEntry, entries, stems
 from agents.offline.follow import bound
+from agents.offline.parts import ALIKE, Part
 from agents.offline.plans import plan_of
+from agents.offline.read_back import PlannedCall
 from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
-from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlannedCall, Question, answered, nothing
-from agents.offline.understand import ALIKE, Part, understand
-from agents.offline.words import STOP, WANTS, Words, stem
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, answered, nothing
+from agents.offline.understand import understand
+from agents.offline.words import STOP, Words
 from tools.common.contract import Tool
 from tools.common.render import one_line
 
@@ -70,7 +72,7 @@ def replay(plan: Plan, results: Sequence[CallResult]) -> Reply:
             asks = plan.send(given)
     except StopIteration as done:
         draft: PlannedAnswer = done.value
-        return Reply(draft.text, unused=draft.unused, asked_back=draft.asked_back)
+        return Reply(draft.text, unused=draft.unused, asked_back=draft.asked_back, read_as=draft.read_as)
     return Reply("", tuple(Call(f"c{used + i + 1}", ask.name, ask.args) for i, ask in enumerate(asks)))
 
 
@@ -101,8 +103,13 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 used += len(asks)
                 asks = plan.send(given)
         except StopIteration as done:
-            drafts.append(done.value._replace(unused=done.value.unused + part.left))
+            drafts.append(_kept(done.value, part.kept)._replace(unused=done.value.unused + part.left))
     return joined(drafts)
+
+
+def _kept(draft: PlannedAnswer, kept: Sequence[str]) -> PlannedAnswer:
+    """The draft, with what it was narrowed to without being named."""
+    return draft._replace(read_as=f"{draft.read_as} (as before: {', '.join(kept)})") if kept and draft.read_as else draft
 
 
 UNFILED = "Nothing was filed, because the part before it is not answered yet."
@@ -136,21 +143,13 @@ def plan_of_part(part: Part, q: Question) -> Plan:
     if part.chosen is None:
         return nothing(not_understood(part, q.tools), asked_back=True)
     if part.lost:
-        return nothing(left_out(part, part.lost, q.tools), asked_back=True)
+        return nothing(left_out(part, part.chosen, q.tools), asked_back=True)
     entry = part.chosen.entry
     if entry.proposes and entry.tool.name != "note" and QUESTION.match(q.slots.text):
         return answered(only_asked(q))
-    left = unused.unused_of(part.chosen, part.slots) if part.own is None else unused.narrowing_of(part.chosen, part.own)
-    if left.unknown >= 2 and left.unknown * 2 > left.content:
-        return nothing(not_understood(part, q.tools), asked_back=True)
     other = ALIKE.get(entry.tool.name) if q.slots.common or q.slots.factor or not BETTER.search(q.slots.text) else None
     if entry.tool.name not in q.tools and other not in q.tools:
-        unsure = left.turns and not part.chosen.noun
-        return nothing(not_understood(part, q.tools), asked_back=True) if unsure else nothing(owner_sentence(part, q))
-    idle = WANTS["change"].match(q.slots.text) and entry.asked.want not in ("change", "compute", "compare")
-    first = next((stem(word) for word in WORD.findall(q.slots.text)), "")
-    if idle and first not in entry.nouns and not re.match(r"i want|leave|alert", q.slots.text):  # this only looks
-        return nothing(not_understood(part, q.tools), asked_back=True)
+        return nothing(owner_sentence(part, q))
     if unmade := [h for h in q.slots.handles if h not in q.handles]:
         return nothing(
             f"This thread has not made or shown {unmade[0]}. Name the run by its id; `list the latest runs` shows them.",
@@ -158,9 +157,7 @@ def plan_of_part(part: Part, q: Question) -> Plan:
         )
     if q.slots.unclear and entry.tool.name in ("backtest", "compare"):
         return nothing(unclear(q), asked_back=True)
-    if left.turns:
-        return nothing(left_out(part, left.turns, q.tools), asked_back=True)
-    return _with_unused(plan_of(q), left.pieces)
+    return plan_of(q)
 
 
 def _in_role(call: PlannedCall, q: Question) -> PlannedCall:
@@ -168,25 +165,18 @@ def _in_role(call: PlannedCall, q: Question) -> PlannedCall:
     return call if call.name in q.tools or call.name != "attribution" else PlannedCall("trips", {**call.args, "by": "sleeve"})
 
 
-def _with_unused(plan: Plan, pieces: tuple[str, ...]) -> Plan:
-    draft = yield from plan
-    return draft._replace(unused=draft.unused + pieces)
-
-
-def left_out(part: Part, pieces: Sequence[str], tools: frozenset[str]) -> str:
+def left_out(part: Part, chosen: Chosen, tools: frozenset[str]) -> str:
     """A question back: what it was read as, what the answer would leave out of that, and what comes closest."""
-    assert part.chosen is not None  # noqa: S101 - asked before
-    quoted = ", ".join(f'"{piece}"' for piece in dict.fromkeys(pieces))
-    of = part.frame if part.lost and part.frame else part
-    assert of.chosen is not None  # noqa: S101 - a frame has an answer
-    name = part.chosen.entry.tool.name.replace("_", " ")
+    quoted = ", ".join(f'"{piece}"' for piece in dict.fromkeys(part.lost))
+    of = part.frame if part.frame else part
+    name = chosen.entry.tool.name.replace("_", " ")
     on = f' as going on with "{one_line(of.text, 120)}"' if of is not part else ""
     read = ", ".join(
         [name, *(f"{words_of(slot, value)}" for slot in NAMED if (value := getattr(of.slots, slot)) and given(value))]
     )
     return (
         f"I did not answer, because I would have to leave out {quoted}, which changes what you ask. I read it{on}: {read}. "
-        f"Ask it without, or one of these:\n\n{_examples(part, tools)}"
+        f"Say `without it` to ask it so, or one of these:\n\n{_examples(part, tools)}"
     )
 
 
@@ -194,16 +184,19 @@ NAMED = ("strategies", "symbols", "sleeves", "span", "side", "outcome")
 
 
 def _examples(part: Part, tools: frozenset[str]) -> str:
-    """Three examples of what it was read as, or of the nearest entries of this role: those that share most with the sentence."""
-    close = [c.entry.tool.name for c in (part.chosen, *part.near) if c is not None and c.entry.tool.name in tools]
-    listed = [e for e in entries() if e.tool.name in (close[:2] or tools)]
-    own = pattern_of(part.slots.text)
-    shared = {
-        e: sum(rarities().get(word, 0.5) for word in own & pattern_of(e) if word not in STOP)
-        for one in listed
-        for e in one.asked.examples
-    }
-    return "\n".join(f"- {example}" for example in sorted(shared, key=lambda e: -shared[e])[:3])
+    """Three examples of what comes closest: those of this role that share most words with the sentence, then with its entry."""
+    own = {word for word in stems(part.slots.text) if word not in STOP}
+    near = [c.entry for c in fits(part.slots, None, tools) if c.entry.tool.name in tools][:3]
+
+    def order(pair: tuple[AskedEntry, str]) -> tuple[int, int, int]:
+        entry, example = pair
+        return (-len(own & set(stems(example))), near.index(entry) if entry in near else 3, len(example))
+
+    listed = [(e, example) for e in entries() if e.tool.name in tools for example in e.asked.examples]
+    first: dict[str, str] = {}
+    for entry, example in sorted(listed, key=order):
+        first.setdefault(entry.tool.name, example)
+    return "\n".join(f"- {example}" for example in list(first.values())[:3])
 
 
 def owner_sentence(part: Part, q: Question) -> str:
@@ -229,7 +222,7 @@ def help_text(role: str, tools: frozenset[str]) -> str:
 
 def not_understood(part: Part, tools: frozenset[str]) -> str:
     """Not understood: the words that nothing here knows, and the three closest examples of what this role answers."""
-    strange = [word for word in unused.words_left(part.slots) if stem(word) not in rarities()][:4]
+    strange = strange_words(part.slots)[:4]
     words = f" The tools here know nothing of {', '.join(map(repr, strange))}." if strange else ""
     before = f' If it goes on with "{one_line(part.frame.text, 120)}", name what of it you want.' if part.frame else ""
     what = f"I did not understand that: the offline model is a planner, not a language model.{words}{before}"

@@ -8,18 +8,18 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agents.offline import desk_plans, research_plans, run_plans
-from agents.offline.calls import ask_for, made, once
+from agents.offline import desk_plans, page_plans, research_plans, run_plans
+from agents.offline.calls import made, once
 from agents.offline.changes import propose
-from agents.offline.choose import DEFINES
 from agents.offline.dates import read_span, two_periods
-from agents.offline.fill import EXTREMES, arguments, free_words
+from agents.offline.fill import EXTREMES, arguments
+from agents.offline.read_back import PlannedCall
+from agents.offline.slots import words_of
 from agents.offline.steps import (
     CallResult,
     PastTurn,
     Plan,
     PlannedAnswer,
-    PlannedCall,
     PlanOf,
     Question,
     asks_back,
@@ -29,11 +29,9 @@ from agents.offline.steps import (
     window,
 )
 from agents.offline.tables import extreme, number_of, only, ranks
-from agents.offline.unused import words_left
 from agents.offline.watch_plans import watch
 from agents.offline.words import PATTERNS
 from engine.clock import utc
-from tools.common import render
 from tools.common.time_words import instant
 
 
@@ -248,32 +246,19 @@ def pnl(q: Question) -> Plan:
         if not rows:
             return PlannedAnswer(f"No {args.get('unit', 'day')} of that window is among the last {args.get('limit', 12)}.")
     draft, first = drafted([call], [result]), ""
+    if spans:  # rows of the window alone
+        rows_of = " and ".join(words_of("span", of) for of in spans)
+        draft = draft._replace(read_as=f"P&L of {args.get('sleeve', 'the whole desk')}, by {args.get('unit', 'day')}, {rows_of}")
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
     table = result.table
     if n and table is not None and "net" in table.columns:
         nets = [number_of(row[table.columns.index("net")], q.facts) or 0.0 for row in table.rows]
         order = sorted(range(len(nets)), key=lambda i: nets[i], reverse=q.slots.which == "best")
-        draft = drafted([call], [result._replace(table=only(table, order[:n]))])
+        draft = draft._replace(text=drafted([call], [result._replace(table=only(table, order[:n]))]).text)
     if result.table is not None and (ranks(text) or q.slots.which in ("worst", "best")):
         first = extreme(result.table, q.facts, text, q.slots.which) or first
     return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
-
-
-def define(q: Question) -> Plan:
-    """What a word means, or each of two."""
-    first = replace(q, slots=replace(q.slots, text=q.slots.text.partition(", i ")[0]))  # `..., i see it in the report`
-    said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
-    pair = re.search(r"\bbetween (?:an? |the )?([\w-]+) and (?:an? |the )?([\w-]+)[?. ]*$", q.slots.text)
-    words = (
-        list(q.slots.keys)
-        or list(pair.groups() if pair else ())
-        or [word.strip() for part in said if (word := re.sub(r"\b\d\S*", "", part)).strip()]
-    )
-    if not words:
-        return asks_back(ask_for(q, "word"))
-    draft = yield from made([PlannedCall("define", {"word": word}) for word in words[:3]])
-    return draft._replace(unused=tuple(words_left(q.slots)) if q.slots.keys and not DEFINES.search(q.slots.text) else ())
 
 
 def proposals(q: Question) -> Plan:
@@ -306,53 +291,11 @@ def alerts(q: Question) -> Plan:
         since = q.slots.span.at or q.slots.span.start
     if since and not named:
         args["since"] = since
+    elif not named and q.slots.count:  # `the last 5 alerts`, however old
+        args |= {"since": "365d", "limit": q.slots.count}
     elif not named and q.entry and (state := arguments(q, q.entry.tool).get("state")):
         args["state"] = state
     return (yield from made([PlannedCall("alerts", args)]))
-
-
-def runbook(q: Question) -> Plan:
-    """The desk's own page for what is wrong."""
-    ids = [i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)]
-    about = ids[0] if ids else free_words(q)
-    if not about and re.search(r"\b(?:it|that|this|them|do|now|react|next)\b", q.slots.text) and q.last("alerts", "health"):
-        (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over, or more have come
-        about = next((i for i in found.evidence if i.startswith("al-")), None)
-        if about is None:
-            lists = "`show the runbooks` lists what to do for each kind of trouble."
-            return PlannedAnswer(f"{result_text(found)}\n\n{lists}", read_as="what to do about the open alerts")
-    return (yield from made([PlannedCall("runbook", {"about": about} if about else {})]))
-
-
-def memory(q: Question) -> Plan:
-    """What the desk remembers; quoted, as background."""
-    text = q.slots.text
-    topic = next((t for t in ("handoff", "desk", "developer", "operator", "advisor") if re.search(rf"\b{t}\b", text)), None)
-    about = re.search(r"\b(?:about|on|of|for)\s+(.*?)[?.! ]*$", text)
-    names = " ".join(dict.fromkeys([about[1] if about else "", *q.slots.symbols, *q.slots.strategies])).strip()
-    names = names or ("" if topic or not words_left(q.slots) else free_words(q) or "")
-    args = {"topic": topic} if topic and not about else {"query": render.one_line(names, 120)} if names else {}
-    return (yield from made([PlannedCall("memory", args)]))
-
-
-_NOTED = PATTERNS["plans.noted"]
-
-
-def note(q: Question) -> Plan:
-    """A note into the inbox; with the ids that show it, where the tool asks for some."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
-    ids = list(q.slots.ids) + [q.handles.get(h, h) for h in q.slots.handles]
-    if not ids and (last := q.last("backtest", "compare", "run", "journal_search", "explain_event")) is not None:
-        ids = list(last.evidence[:3])
-    if not ids and q.entry.tool.args.model_fields["evidence"].is_required():
-        return asks_back("Which run, event or proposal shows it? Name its id, for example `note that d-12 was an outage`.")
-    if len(_NOTED.sub("", q.raw).split()) < 2:
-        return asks_back("What should be noted? Write it after `note that`.")
-    topic = q.slots.symbols[0] if q.slots.symbols else q.slots.strategy or "desk"
-    args = {"topic": topic, "text": render.one_line(_NOTED.sub("", q.raw) or q.raw, 1000)} | (
-        {"evidence": ids[:10]} if ids else {}
-    )
-    return (yield from made([PlannedCall("note", args)]))
 
 
 _PLANS: Mapping[str, PlanOf] = {
@@ -372,7 +315,7 @@ _PLANS: Mapping[str, PlanOf] = {
     "list_data": data,
     "desk": desk_plans.desk,
     "trips": trips,
-    "define": define,
+    "define": page_plans.define,
     "pnl": pnl,
     "performance": performance,
     "propose_pause": pause,
@@ -381,10 +324,10 @@ _PLANS: Mapping[str, PlanOf] = {
     "attribution": attribution,
     "proposals": proposals,
     "alerts": alerts,
-    "runbook": runbook,
-    "memory": memory,
+    "runbook": page_plans.runbook,
+    "memory": page_plans.memory,
     "propose_watch": watch,
-    "note": note,
+    "note": page_plans.note,
     "propose_config": propose,
     "propose_tightening": propose,
 }

@@ -11,18 +11,9 @@ from typing import Any, NamedTuple
 from agents.offline.fill import end_of
 from agents.offline.params import value_text
 from agents.offline.ranges import around, count_of
+from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.run_plans import unclear
-from agents.offline.steps import (
-    CallResult,
-    Plan,
-    PlannedCall,
-    Question,
-    asks_back,
-    changes_text,
-    drafted,
-    name_list,
-    result_text,
-)
+from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, result_text
 from agents.offline.words import Param, SleeveName
 from engine.clock import DAY_MS, utc_day
 from tools.common.contract import Table

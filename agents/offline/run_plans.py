@@ -8,15 +8,14 @@ from typing import Any
 from agents.offline.calls import ask_for, made, once
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import JUDGES
+from agents.offline.read_back import PlannedCall, changes_text, read_as
 from agents.offline.steps import (
     CallResult,
     Plan,
     PlannedAnswer,
-    PlannedCall,
     Question,
     asks_back,
     changes_of,
-    changes_text,
     drafted,
     name_list,
     result_text,
@@ -63,7 +62,7 @@ def backtest(q: Question) -> Plan:
     found = (yield more) if more else []
     texts = [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
-    return PlannedAnswer("\n\n".join(texts), read_as="; then ".join(_backtest_text(call) for call in calls))
+    return PlannedAnswer("\n\n".join(texts), read_as=read_as(calls))
 
 
 _WHEN_OF_A_RUN = PATTERNS["run_plans.when_of_a_run"]
@@ -74,15 +73,6 @@ def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
     if q.slots.by:
         return PlannedCall("trips", {"subject": run_id, "by": q.slots.by[0]})
     return PlannedCall("performance", {"subject": run_id}) if _WHEN_OF_A_RUN.search(q.slots.text) else None
-
-
-def _backtest_text(call: PlannedCall) -> str:
-    a = call.args
-    span = f"{a.get('start', 'the first bar')} to {a['end']} (end not included)" if a.get("end") else ""
-    span = span or (f"since {a['start']}" if a.get("start") else "all available bars")
-    more = [changes_text({c["key"]: c["value"] for c in a["changes"]}), f"{a['fills']} fills" if a.get("fills") else ""]
-    more += [f"funding {a['funding']}" if a.get("funding") else "", a.get("venue", "")]
-    return ", ".join([f"backtest {a['strategy']} on {a['symbol']} {a['timeframe']}", span, *(part for part in more if part)])
 
 
 def _only(args: Mapping[str, Any], *names: str) -> dict[str, Any]:

@@ -97,10 +97,12 @@ def given(value: object) -> bool:
 
 def words_of(name: str, value: Any) -> str:
     """What a slot holds, as a person reads it."""
+    if name == "by":
+        return f"by {' and '.join(value)}"
     if name != "span":
         return " and ".join(value) if isinstance(value, tuple) else str(value)
-    window = (("at", value.at), ("since", value.start), ("until", value.end))
-    return " ".join(f"{word} {time.replace('T', ' ')}" for word, time in window if time)
+    window = (("at", value.at), ("from" if value.end else "since", value.start), ("up to", value.end))
+    return " ".join(f"{word} {time.replace('T00:00', '').replace('T', ' ')}" for word, time in window if time)
 
 
 def _keys(slots: Slots) -> set[str]:
@@ -123,6 +125,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     span, used = dates.read_span(s.rest, words.desk_ms)
     s.take("span", used)
     s.every("ever")
+    _noted(s, "rule")
     timeframe, named, by = names.timeframe_of(s), names.sleeves_named(s, words), _by(s)
     by = (*by, "weekday") if weekday and "weekday" not in by else by
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
@@ -205,7 +208,7 @@ def _by(s: Sentence) -> tuple[str, ...]:
         said = "|".join(sorted(map(re.escape, forms), key=len, reverse=True))
         patterns = [rf"\b(?:by|per|for each|each|every|broken down by) (?:the |its )?(?:{said})\b(?! of \w+ing)"]
         patterns += [rf"\b(?:{'|'.join(f for f in forms if ' ' in f)})\b"] if name == "side" else []
-        patterns += [rf"^(?:and |so |but )?(?:which|what) (?:{said})(?=[?.! ]*$)"]
+        patterns += [rf"^(?:(?:and|so|but|on|in|from|by|of|for) )*(?:which|what) (?:{said})(?=[?.! ]*$)"]
         patterns += [rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b"] if name in _RANKED else []
         patterns += [rf"\b(?:which|what) (?:{said})\b"] if name in _RANKED and PATTERNS["slots.ranks"].search(s.rest) else []
         patterns += [rf"\b{_EVERY[name]}\b(?! loss| limit)"] if name in _EVERY else []
@@ -262,7 +265,7 @@ def _outcome(s: Sentence) -> str | None:
     """Winners or losers alone, or both beside each other, where no `biggest` makes a ranking of them."""
     found = [m for m in PATTERNS["slots.outcome"].finditer(s.text) if not _meet([m.span()], s.places.get("which", []))]
     s.note("outcome", [m.span() for m in found])
-    kinds = list(dict.fromkeys("winners" if "win" in m[0] else "losers" for m in found))
+    kinds = list(dict.fromkeys("winners" if re.search("win|good|green", m[0]) else "losers" for m in found))
     return "both" if len(kinds) > 1 else kinds[0] if kinds else None
 
 

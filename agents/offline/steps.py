@@ -10,17 +10,11 @@ from typing import Any, NamedTuple
 
 from agents.offline.dates import TimeSpan
 from agents.offline.entries import AskedEntry
+from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.slots import Slots
 from agents.offline.words import SleeveName, Words
 from tools.common import render
 from tools.common.contract import Table
-
-
-class PlannedCall(NamedTuple):
-    """A tool call that a plan makes."""
-
-    name: str
-    args: Mapping[str, Any]
 
 
 class CallResult(NamedTuple):
@@ -130,48 +124,9 @@ def result_text(result: CallResult, *, table: bool = True) -> str:
     return text + (f"\n\n{shown}" if shown else "")
 
 
-def read_as(calls: Sequence[PlannedCall]) -> str:
-    """How a sentence was read: `journal search, fills, since 2025-12-01`."""
-    return "; then ".join(_call_text(call) for call in calls)
-
-
-def _call_text(call: PlannedCall) -> str:
-    parts = [call.name.replace("_", " ")]
-    for name, value in call.args.items():
-        if name == "rationale":
-            continue
-        if name == "changes":
-            parts.append(changes_text({c["key"]: c["value"] for c in value}))
-        elif name == "variants":
-            parts.append(" against ".join(changes_text({c["key"]: c["value"] for c in v["changes"]}) for v in value))
-        elif isinstance(value, list):
-            parts.append(f"{name} {', '.join(map(str, value))}")
-        elif name in (
-            "sleeve",
-            "strategy",
-            "symbol",
-            "timeframe",
-            "run_id",
-            "event_id",
-            "alert_id",
-            "proposal_id",
-            "about",
-            "query",
-        ):
-            parts.append(render.one_line(value, 120))
-        else:
-            parts.append(f"{name} {render.one_line(value, 120)}")
-    return ", ".join(part for part in parts if part)
-
-
 def name_list(names: Sequence[str], last: str = "and") -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else "none"
-
-
-def changes_text(changes: Mapping[str, Any]) -> str:
-    """`stop_atr=2, fast_bars=20`."""
-    return ", ".join(f"{key}={value}" for key, value in changes.items())
 
 
 def changes_of(changes: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -6,7 +6,8 @@
 import re
 
 from agents.offline.calls import made
-from agents.offline.steps import Plan, PlannedCall, Question, asks_back
+from agents.offline.read_back import PlannedCall
+from agents.offline.steps import Plan, Question, asks_back
 
 _NUMBER = re.compile(r"(?<![\w.-])[$\u20ac]?(-?\d[\d,_]*(?:\.\d+)?) ?(k|m)?\b(?! ?(?:%|hours?|h|days?|d|minutes?|bars?|m\b))")
 _MONEY = re.compile(r"\b(?:pnl|p&l|p/l|profits?|loss(?:es)?|loses?|lost|losing|makes?|made|gains?|down|earns?)\b")

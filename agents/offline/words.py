@@ -91,7 +91,15 @@ BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, for
 FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["figures"].items()}
 FIGURE_WORDS = frozenset(word for name, forms in FIGURES.items() for word in (name, *forms))
 PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in _LISTS["patterns"].items()}
-SHORT: Mapping[str, str] = {form: word for word, forms in _LISTS["short"].items() for form in forms.split("|")}
+
+
+def _pairs(name: str) -> Mapping[str, str]:
+    """A list of `forms = word; ...` as form -> word."""
+    listed = [pair.partition("=") for pair in _LISTS[name].replace("\n", " ").split(";")]
+    return {form.strip(): word.strip() for forms, _, word in listed for form in forms.split("|")}
+
+
+SHORT, _IRREGULAR = _pairs("short"), _pairs("irregular")
 SYNONYMS: Mapping[str, str] = {form: word for word, forms in _LISTS["synonyms"].items() for form in forms.split("|")}
 _SYNONYM = re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(map(re.escape, SYNONYMS), key=len, reverse=True))})(?![\w-])")
 _SYNONYM_WORDS = frozenset(part for form in SYNONYMS for part in form.split())
@@ -105,6 +113,7 @@ _SHORT = (  # contractions and clocks, written out
     (r"\b(what|how|who|where|it|that|there|here)'?s\b", r"\1 is"),
     (r"\b(today|yesterday|tonight|week|month|year)(?:'s|s')|\b(today|yesterday)s\b", r"\1\2"),
     (r"\blet's\b", "let us"),
+    (r"\br (?=(?:u|you|we|they)\b)", "are "),
     (r"\b(i|we|you|they)'(?:d|ve|ll|re|m)\b", r"\1"),
     (r"\bpnl\b|\bp ?& ?l\b|\bp ?/ ?l\b|\bp and l\b|\bprofit and loss\b", "p&l"),
     (r"\bb ?/ ?e\b|\bbreak[- ]even\b", "breakeven"),
@@ -143,11 +152,10 @@ _HALF_DAY = re.compile(r"\b(1[0-2]|0?[1-9])(?::([0-5]\d))? ?([ap])\.?m\b\.?")
 def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
     """The question lower-cased, signs unified, contractions written out, typing errors corrected towards the desk's vocabulary
     and `more`; word order kept."""
-    low = re.sub(r"\s+", " ", text.lower().translate(_SIGNS)).strip()
-    for pattern, written in _SHORT:
-        low = re.sub(pattern, written, low)
+    low = written_out(text)
     low = _PREFACE.sub("", low) or low
     low = _UNWANTED.sub("", low) or low
+    low = re.sub(r"(?:,| in| keep it) short(?: please)?[.! ]*$", "", low)  # the answer is to be short, no side of the market
     low = _CONTRAST.sub("", low) if sum(word in FIGURE_WORDS for word in re.findall(r"[a-z&]+", low)) > 1 else low
     low = re.sub(r"(?<![\w.=/'-])[a-z-]+(?![\w=/'-])", lambda found: SHORT.get(found[0], found[0]), low).strip()
     low = _HALF_DAY.sub(lambda m: f"{int(m[1]) % 12 + (12 if m[3] == 'p' else 0):02d}:{m[2] or '00'}", low)
@@ -156,6 +164,14 @@ def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
     low = re.sub(r"(?<![\w.=/'-])[a-z]{4,}(?![\w=/-])", lambda found: _corrected(found[0], words.vocabulary, more), low)
     low = _SYNONYM.sub(lambda found: SYNONYMS[found[0]], low)
     return _HOURS.sub(_clocks, low) if _AT_NIGHT.search(low) else low
+
+
+def written_out(text: str) -> str:
+    """A text in lower case and plain signs, its contractions and clocks written out."""
+    low = re.sub(r"\s+", " ", text.lower().translate(_SIGNS)).strip()
+    for pattern, written in _SHORT:
+        low = re.sub(pattern, written, low)
+    return low
 
 
 _AT_NIGHT, _HOURS = PATTERNS["words.at_night"], PATTERNS["words.hours"]
@@ -209,6 +225,7 @@ def is_common(word: str) -> bool:
 
 
 _PERSON = {"i": "we", "am": "are", "my": "our", "me": "us", "mine": "ours"}
+_PERSON |= {form: verb for form, verb in _IRREGULAR.items() if form != verb}
 
 
 @lru_cache(maxsize=8192)

@@ -14,7 +14,7 @@ from engine.store import db
 from engine.store.tables import Job, Thread, Turn, TurnEvent
 from tests.fakes.offices import FakeOffice, NoJobs, ScriptedModel, calls
 
-KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line", "unused", "asked_back"]
+KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line", "unused", "asked_back", "read_as"]
 KEYS += ["facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
 
 
@@ -49,9 +49,10 @@ def test_events_are_numbered_rows_before_they_are_told(office: FakeOffice) -> No
 
 def test_the_verdict_comes_before_how_the_question_was_read(office: FakeOffice) -> None:
     """The answer begins with what was found, and says after it how the question was read."""
-    text = ask(office, "which strategies are there?")["answer_md"]
-    assert text.startswith("Strategies: ")
-    assert "*Read as: list strategies.*" in text
+    answer = ask(office, "what parameters does trend have?")
+    assert answer["answer_md"].startswith("trend: ")
+    assert "*Read as: parameters of trend.*" in answer["answer_md"]
+    assert answer["read_as"] == "parameters of trend"
 
 
 def test_what_was_not_used_is_named_and_asked_back_where_it_narrows(office: FakeOffice) -> None:

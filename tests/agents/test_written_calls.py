@@ -94,7 +94,7 @@ def test_an_unreadable_written_call_falls_to_the_offline_model(office: FakeOffic
     office.model = ScriptedModel(Reply("<tool_call>{broken"))
     answer = ask(office)
     assert 'set api_format = "json" for it in desk.toml' in answer["answer_md"].partition("\n")[0]
-    assert "Read as: list strategies, trend" in answer["answer_md"]
+    assert "Read as: parameters of trend" in answer["answer_md"]
     assert "<tool_call>" not in answer["answer_md"]
 
 

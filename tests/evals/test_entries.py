@@ -4,7 +4,6 @@ import pytest
 
 from agents.offline.entries import AskedEntry, entries
 from agents.offline.understand import ThreadSoFar, part_of
-from agents.offline.unused import unused_of
 from agents.offline.words import Words
 
 ENTRIES = list(entries())
@@ -18,8 +17,7 @@ def test_an_example_chooses_its_tool_and_leaves_nothing_out(entry: AskedEntry, w
     chosen = {example: part.chosen.entry.tool.name if part.chosen else "" for example, part in parts.items()}
     wanted = (entry.tool.name, ALIKE.get(entry.tool.name))
     assert {example: tool for example, tool in chosen.items() if tool not in wanted} == {}
-    left = {example: unused_of(part.chosen, part.slots) for example, part in parts.items() if part.chosen}
-    assert {example: found for example, found in left.items() if found.turns or found.pieces} == {}
+    assert {example: part.lost for example, part in parts.items() if part.lost} == {}
 
 
 def test_every_tool_but_those_for_models_alone_can_be_asked_for() -> None:

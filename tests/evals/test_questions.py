@@ -25,7 +25,7 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "halted": ("journal_search",),
     "wrong": ("health",),
     "look_at": ("health",),
-    "positions": ("sleeves",),
+    "positions": ("sleeves", "pnl"),
     "configuration": ("sleeves",),
     "limits": ("desk",),
     "exposure": ("desk", "exposure"),

@@ -113,7 +113,7 @@ def test_when_the_model_fails_the_offline_one_answers_and_says_so(office: FakeOf
     answer, told = events[-1], [event["kind"] for event in events]
     assert answer["answer_md"].startswith("> The model small did not answer:")
     assert ".. The offline model" not in answer["answer_md"]
-    assert "Read as: list strategies, trend" in answer["answer_md"]
+    assert "Read as: parameters of trend" in answer["answer_md"]
     assert "OFFLINE model" in answer["answer_md"]
     assert answer["model"]["offline"] is True
     assert "canary" not in json.dumps(answer)

@@ -62,7 +62,7 @@ def test_the_walk_of_the_readme(words: Words) -> None:
     wanted = {"variants": [{"changes": changes(stop_atr=2)}, {"changes": changes(stop_atr=3)}], "sleeve": "btc-trend"}
     assert desk.called == [("compare", {**wanted, "start": "2025-01-01", "end": "2026-01-01"})]
     assert text.startswith("<compare>")  # the verdict first; how the sentence was read comes last
-    assert "Read as: compare, stop_atr=2 against stop_atr=3, btc-trend, start 2025-01-01, end 2026-01-01." in text
+    assert "Read as: comparison of btc-trend, from 2025-01-01 up to 2026-01-01, stop_atr=2 against stop_atr=3." in text
     desk.ask("Propose the better one for the BTC trend sleeve")
     ((name, args),) = desk.called
     assert (name, args["sleeve"], args["changes"]) == ("propose_config", "btc-trend", changes(stop_atr=3))
@@ -166,7 +166,11 @@ def test_a_question_of_two_parts_is_answered_in_two_parts(words: Words) -> None:
     desk = Desk("operator", words)
     text = desk.ask("What happened since yesterday? Is anything wrong?")
     assert desk.called == [("journal_search", {"since": "2025-12-01"}), ("health", {})]
-    assert text.index("<journal_search>") < text.index("<health>") < text.index("Read as: journal search")
+    assert (
+        text.index("<journal_search>")
+        < text.index("<health>")
+        < text.index("Read as: events of the whole desk, since 2025-12-01")
+    )
 
 
 def test_a_missing_slot_is_asked_for_and_its_answer_taken(words: Words) -> None:

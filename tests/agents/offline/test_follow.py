@@ -30,8 +30,8 @@ def test_a_filter_stays_until_it_is_replaced(words: Words) -> None:
     [
         ("where does the loss come from", "not costs. the trades themselves", "not costs"),
         ("compare the sleeves", "risk adjusted", "by sleeve"),
-        ("what happened between 10:00 and 12:00 yesterday", "sharpe of that", "since"),
-        ("pnl yesterday", "so better or worse", "better"),
+        ("what happened between 10:00 and 12:00 yesterday", "sharpe of that", "from 2025-12-01 10:00"),
+        ("pnl yesterday", "so better or worse", "worse"),
         ("trades by weekday", "what about the nights", "by weekday"),
     ],
 )
@@ -93,7 +93,7 @@ def test_why_after_an_answer_that_looked_nothing_up_is_asked_back(words: Words) 
     ("question", "left"),
     [
         ("did the bot trade on thanksgiving", "thanksgiving"),
-        ("last 40 trades of btc: how many of them lost", "last 40"),
+        ("last 40 trades of btc: how many of them lost", "lost"),
         ("distance to stop in percent for whatever is open", "in percent"),
         ("monday through wednesday last week, all sleeves, fees", "wednesday"),
     ],

@@ -5,11 +5,10 @@ from typing import Any
 import pytest
 
 from agents.offline import understand
-from agents.offline.choose import rank
+from agents.offline.choose import fits
 from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.understand import ThreadSoFar, part_of
-from agents.offline.unused import narrowing_of, unused_of
 from agents.offline.words import Words
 from tests.agents.offline.test_dialogues import Desk
 from tools.common.contract import Evidence, Fact, Table
@@ -40,8 +39,8 @@ def test_a_narrowing_word_is_a_slot(question: str, expected: dict[str, Any], wor
     [
         ("trades above 2R", "above 2r"),
         ("hit rate except sol", "except sol"),
-        ("how many bars did we miss in the past week", "bars"),
-        ("what is the correlation between profit and fees", "profit"),
+        ("how many bars did we miss in the past week", "miss"),
+        ("what is the correlation between profit and fees", "correlation"),
         ("longest holding time", "longest"),
         ("how often did the loss streak rule stop us except in december", "except"),
     ],
@@ -50,7 +49,7 @@ def test_what_cannot_be_honoured_is_asked_back_about(question: str, left: str, w
     """The chosen tool has no such bound, exclusion or figure: it is not answered as if it had."""
     part = part_of(question, ThreadSoFar(words))
     assert part.chosen is not None
-    assert left in " ".join(unused_of(part.chosen, part.slots).turns)
+    assert left in " ".join(part.lost)
 
 
 @pytest.mark.parametrize("question", ["how many trades since midnight only", "p&l by day between monday and wednesday"])
@@ -58,8 +57,7 @@ def test_small_words_beside_a_name_refuse_nothing(question: str, words: Words) -
     """`only`, `between`, `since` belong to what they stand beside."""
     part = part_of(question, ThreadSoFar(words))
     assert part.chosen is not None
-    left = unused_of(part.chosen, part.slots)
-    assert (left.turns, left.pieces) == ((), ())
+    assert part.lost == ()
 
 
 def test_a_short_sentence_narrows_only_what_can_be_narrowed(words: Words) -> None:
@@ -67,8 +65,7 @@ def test_a_short_sentence_narrows_only_what_can_be_narrowed(words: Words) -> Non
     past = [PastTurn("what is the sharpe of the desk?", (CallResult("performance", {}, "ok", "", None, {}, ()),))]
     part = part_of("only bitcoin", ThreadSoFar(words, past))
     assert part.chosen is not None
-    assert part.own is not None
-    assert narrowing_of(part.chosen, part.own).turns == ("bitcoin",)
+    assert part.lost == ("bitcoin",)
 
 
 def test_the_least_of_a_figure_is_read_from_the_table_above(words: Words) -> None:
@@ -98,7 +95,7 @@ def test_a_level_belongs_to_what_it_was_named_for(words: Words) -> None:
 def test_each_turn_of_a_long_thread_is_read_once(words: Words, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a turn went on with is not read anew for each turn after it: that doubles the work with every question."""
     ranked: list[str] = []
-    monkeypatch.setattr(understand, "rank", lambda read, about: ranked.append(read.text) or rank(read, about))
+    monkeypatch.setattr(understand, "fits", lambda read, *more: ranked.append(read.text) or fits(read, *more))
     past = tuple(PastTurn(text, ()) for text in ("what happened since yesterday?", "is anything wrong?", "show the desk") * 4)
     understand.understand("and the week before?", words, past)
     assert len(ranked) <= 2 * understand.PAST_MAX + 4

@@ -19,7 +19,7 @@ from engine.control import halt
 from engine.errors import BadInput
 from engine.store.journal import read
 
-KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line", "unused", "asked_back"]
+KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line", "unused", "asked_back", "read_as"]
 KEYS += ["facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
 
 
@@ -58,7 +58,7 @@ def test_json_is_one_object_with_the_keys_of_the_contract(home: Home) -> None:
 def test_text_says_what_was_understood_and_which_model_answered(home: Home) -> None:
     """Markdown in the terminal, the model named, the stamp under it."""
     done = chat("--role", "developer", "what parameters does trend have?")
-    assert "Read as: list strategies, trend." in done.stdout
+    assert "Read as: parameters of trend." in done.stdout
     assert "stop_atr" in done.stdout
     assert "OFFLINE model" in done.stdout
     assert "PAPER" in done.stdout
