@@ -35,7 +35,7 @@ PERP = CryptoPerpetual(
 BARS = BarType.from_str("BTCUSDT-PERP.SIM-1-MINUTE-LAST-EXTERNAL")
 
 
-class Cross(Strategy):
+class OneAtATime(Strategy):
     """SMA crosses; one position at a time."""
 
     def __init__(self, side):
@@ -110,7 +110,7 @@ def run(data):
     )  # fmt: skip
     engine.add_instrument(PERP)
     engine.add_data(events)
-    strategy = Cross(side)
+    strategy = OneAtATime(side)
     engine.add_strategy(strategy)
     engine.run()
     trips, equity = np.array(strategy.trips).reshape(-1, 4), float(engine.portfolio.account(SIM).balance_total(USDT))
