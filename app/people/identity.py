@@ -1,7 +1,8 @@
 """Who decides: a claimed name, or one proven by the person's token. Called by app.people.approvals and the command line.
 
 The home's people.toml holds a salted hash of each person's token and passphrase, never the secrets. While it has no entries,
-`--as NAME` is accepted and recorded as a claim.
+`--as NAME` is accepted and recorded as a claim. A second file lists the names that were ever registered: a people.toml that
+was emptied by hand or by a full disk, or is gone, lets nobody in.
 """
 
 import getpass
@@ -11,12 +12,16 @@ import os
 import re
 import secrets
 import tomllib
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from app.home.belonging import write_whole
 from engine.errors import BadInput, Refused
 
 FILE = "people.toml"
+REGISTERED = ".people-registered"  # the names that people.toml has had, one a line
 TOKEN_VARIABLE = "NIGHTDESK_TOKEN"  # noqa: S105 - the name of a variable, not a token
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,59}")
 NAME_HINT = "use letters, digits, space, . _ @ -"
@@ -69,6 +74,8 @@ def identify(home: Path, name: str, channel: str, token: str | None = None) -> A
     given = os.environ.get(TOKEN_VARIABLE, "") if token is None else token
     if entry is None or not fits(given, entry.token):
         raise Refused(f"{bare} was not recognised", f"set {TOKEN_VARIABLE} to the token issued for this name")
+    with suppress(OSError):  # of a home from before this record; a full disk refuses no proven name
+        _register(home, people)
     return Actor(bare, "session", os_user(), channel)
 
 
@@ -78,11 +85,38 @@ def passphrase_needed(home: Path) -> bool:
 
 
 def read_people(home: Path) -> dict[str, Person]:
-    """The entries of people.toml by name; none without the file. Raises BadInput for an invalid file.
+    """The entries of people.toml by name; none where nobody was ever registered. Raises BadInput for an invalid or lost file.
 
-    A broken file lets nobody in: it must not turn a desk with listed people back into one that accepts any name.
+    Such a file lets nobody in: it must not turn a desk with listed people back into one that accepts any name.
     """
-    path = home / FILE
+    people = _entries(home / FILE)
+    if not people and (names := registered(home)):
+        what = f"{home / FILE} has no entries, but people were registered ({', '.join(names)}): nobody can decide"
+        raise BadInput(what, f"restore it from a backup; to begin without registered people, delete {home / REGISTERED}")
+    return people
+
+
+def registered(home: Path) -> list[str]:
+    """The names that people.toml has had, as far as the record tells. Raises BadInput for a record that cannot be read."""
+    try:
+        return (home / REGISTERED).read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise BadInput(
+            f"{home / REGISTERED} cannot be read ({error})", "fix or restore it; until then nobody can decide"
+        ) from error
+
+
+def _register(home: Path, people: Iterable[str]) -> None:
+    """Add names to the record. Raises OSError."""
+    names = registered(home)
+    if added := [name for name in people if name not in names]:
+        write_whole(home / REGISTERED, "".join(f"{name}\n" for name in [*names, *added]))
+
+
+def _entries(path: Path) -> dict[str, Person]:
+    """What the file says. Raises BadInput for an invalid one."""
     try:
         text = path.read_text(encoding="utf-8")
         entries = tomllib.loads(text)
@@ -136,15 +170,14 @@ def by_slack(home: Path, team: str, user: str) -> Actor | None:
 
 
 def _write(home: Path, people: dict[str, Person]) -> None:
-    """Replace the file atomically."""
+    """Replace the file atomically, then note its names: what fails in between leaves a file that asks for tokens."""
     lines = ["# Who may decide. Made by `nightdesk people add`; holds hashes, no tokens.\n"]
     for name, person in people.items():
         slack = f'slack = "{person.slack}"\n' if person.slack else ""
         lines.append(f'\n["{name}"]\ntoken = "{person.token}"\npassphrase = "{person.passphrase}"\n{slack}')
-    draft = home / f".{FILE}.new"
-    draft.touch(mode=0o600)
-    draft.write_text("".join(lines), encoding="utf-8")
-    draft.replace(home / FILE)
+    (home / f".{FILE}.new").touch(mode=0o600)  # the draft that becomes the file
+    write_whole(home / FILE, "".join(lines))
+    _register(home, people)
 
 
 def hashed(word: str) -> str:

@@ -258,7 +258,7 @@ class Tool:
 
 @cache
 def schema_text(args: type[Args]) -> str:
-    """The schema as JSON, made once: each takes pydantic over a millisecond, and every round of a turn shows a model a dozen."""
+    """The schema as JSON, made once: each takes pydantic half a millisecond, and every round of a turn shows a model a dozen."""
     return json.dumps(strict(args.model_json_schema()))
 
 

@@ -180,6 +180,20 @@ def test_names_are_proven_once_there_are_people(served: Any) -> None:
         assert client.post("/api/proposals/rollback", json={"target": "1"}).status_code == 403
 
 
+def test_an_emptied_list_of_people_stops_decisions_and_no_halt(served: Any) -> None:
+    """The page shows the desk and halts it; who decides is told that the list is lost, and how to get it back."""
+    add_person(served.home.path, "ann")
+    (served.home.path / "people.toml").write_text("")
+    with served.client("ann") as client:
+        refused = client.post("/api/proposals/rollback", json={"target": "1"})
+        assert refused.status_code == 400
+        assert "people were registered (ann)" in refused.json()["error"]["what"]
+        assert "restore it from a backup" in refused.json()["error"]["hint"]
+        assert client.get("/api/desk").status_code == 200
+        assert client.post("/api/halt", json={"reason": "too odd"}).status_code == 200
+    assert "too odd" in (served.home.path / "HALT").read_text()
+
+
 class _Evil(http.server.BaseHTTPRequestHandler):
     """A page of another origin (another port of the same host, to which a browser does send the cookie)."""
 

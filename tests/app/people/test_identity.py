@@ -67,6 +67,38 @@ def test_an_unreadable_list_lets_nobody_in(tmp_path: Path) -> None:
         read_people(tmp_path)
 
 
+@pytest.mark.parametrize("left", [None, "", "# nobody\n"])
+def test_a_list_that_was_emptied_lets_nobody_in(tmp_path: Path, left: str | None) -> None:
+    """Deleted, emptied by hand or by a full disk: names are no claims again, nobody is added, and the line says the repair."""
+    token = add_person(tmp_path, "ann", "open sesame")
+    kept = (tmp_path / "people.toml").read_text()
+    (tmp_path / "people.toml").unlink() if left is None else (tmp_path / "people.toml").write_text(left)
+    for act in (
+        lambda: identify(tmp_path, "ann", "cli", token),
+        lambda: add_person(tmp_path, "eve"),
+        lambda: by_slack(tmp_path, "T01", "U01"),
+    ):
+        with pytest.raises(BadInput, match=r"people were registered \(ann\).*restore it from a backup") as told:
+            act()
+        assert "\n" not in str(told.value)
+    with pytest.raises(BadInput, match="nobody can decide"):
+        passphrase_needed(tmp_path)
+    (tmp_path / "people.toml").write_text(kept)
+    assert identify(tmp_path, "ann", "cli", token).assurance == "session"
+    (tmp_path / "people.toml").unlink()
+    (tmp_path / ".people-registered").unlink()
+    assert identify(tmp_path, "eve", "cli").assurance == "claimed"
+
+
+def test_a_list_from_before_the_record_is_noted_when_a_name_is_proven(tmp_path: Path) -> None:
+    """The first proven decision makes the record, and later names are added to it."""
+    token = add_person(tmp_path, "ann")
+    (tmp_path / ".people-registered").unlink()
+    identify(tmp_path, "ann", "cli", token)
+    add_person(tmp_path, "bob")
+    assert (tmp_path / ".people-registered").read_text() == "ann\nbob\n"
+
+
 def test_equal_words_have_different_hashes() -> None:
     """Each has a salt of its own."""
     one, other = hashed("word"), hashed("word")
