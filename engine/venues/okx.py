@@ -76,7 +76,7 @@ class OkxVenue(NamedTuple):
         else:
             body = size | {"clOrdId": order.id, "newPx": self._price(price)}
             found = await self._request(order, self.trading.private_post_trade_amend_order, body)
-        return found._replace(price=price, lots=lots) if found.state == WORKING else await self._asked(order, found)
+        return found._replace(price=price, lots=lots) if found.state == WORKING else await self._as_it_stands(order, found)
 
     async def cancel(self, order: VenueOrder) -> LiveAnswer:
         """End an order. That it was asked to end says nothing yet of what it had filled: it is asked."""
@@ -86,9 +86,9 @@ class OkxVenue(NamedTuple):
         else:
             body = {"instId": self.inst_id, "clOrdId": order.id}
             sent = await self._request(order, self.trading.private_post_trade_cancel_order, body)
-        return await self.ask(order) if sent.state == WORKING else await self._asked(order, sent)
+        return await self.ask(order) if sent.state == WORKING else await self._as_it_stands(order, sent)
 
-    async def _asked(self, order: VenueOrder, failed: LiveAnswer) -> LiveAnswer:
+    async def _as_it_stands(self, order: VenueOrder, failed: LiveAnswer) -> LiveAnswer:
         """How an order stands that the venue would not amend or cancel; as it failed where nobody knows."""
         if failed.outcome not in (REFUSED, NOT_FOUND):
             return failed
