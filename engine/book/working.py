@@ -60,11 +60,12 @@ def as_child(book: Book, s: int, wanted: Iterable[Want], orders: Iterable[VenueO
     """What sleeve s wants at its venue, the child in the place of its parent: the one that is there, in doubt or not, else, where
     a bar of the clock `opens`, the one that is due. One at a time, so that no answer can make them more than the parent.
     """
-    wanted = list(wanted)
-    if not any(want.slot == ENTRY for want in wanted) or not working(book, s):
+    wanted, parent, lots = list(wanted), book.sleeves[s].order, 0
+    if parent.side == 0 or parent.limit > 0.0 or not book.specs[s].source.get("execution"):
         return wanted
-    there = [o for o in orders if (o.slot, o.key) == (ENTRY, book.sleeves[s].order.key)]
-    lots = 0 if book.desk.halted else there[-1].left if there else child_lots(book, s) if opens else 0
+    if working(book, s) and book.desk.halted == 0:  # not past its own bar, which may have had no last one of the clock
+        there = [o for o in orders if (o.slot, o.key) == (ENTRY, parent.key)]
+        lots = there[-1].left if there else child_lots(book, s) if opens else 0
     mine = (want._replace(lots=lots) if want.slot == ENTRY else want for want in wanted)
     return [want for want in mine if want.slot != ENTRY or want.lots > 0]
 

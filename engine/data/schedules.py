@@ -107,7 +107,7 @@ def volume_curve(slices: int, market: "Market", instrument: str, own_ms: int, fi
     opened, known = market.close_ms[past] - step, np.isfinite(volume)
     if known.sum() * step < CURVE_DAYS * DAY_MS:
         what = f"a vwap schedule learns its volume curve from {CURVE_DAYS} days of {step // 60_000}m bars before the run"
-        raise BadInput(f"{what}, and {name} has {known.sum() * step / DAY_MS:.1f}", "begin later (--from), or use twap")
+        raise BadInput(f"{what}, and {name} has {known.sum() * step / DAY_MS:.1f}", "begin later (--from, start), or use twap")
     part = (opened[known] % own_ms) * slices // own_ms
     total = np.bincount(part, volume[known], slices)
     return [float(x) for x in total / len(np.unique(opened[known] // own_ms))]

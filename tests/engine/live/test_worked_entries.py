@@ -15,22 +15,26 @@ from app.home.home import Home, open_home
 from app.views.desk_trip import desk_trip
 from app.views.event_story import story
 from app.views.sleeve_page import sleeve_page
+from engine.book.order_events import act
 from engine.book.replay import after, batches, fold, groups
 from engine.book.snapshot import to_json
+from engine.book.working import child_lots
 from engine.control import halt
 from engine.control.config import SleeveConfig, active, validated
-from engine.core.state import ENTRY, PROTECTIVE
+from engine.core.orders import NO_ORDERS
+from engine.core.state import ENTRY, FLAT, PROTECTIVE
 from engine.errors import BadInput
 from engine.live.loop import Loop
 from engine.sim.backtest import Backtest
 from engine.store.journal import verify
-from engine.venues.paper import LEAST
+from engine.venues.paper import LEAST, PaperVenue
 from engine.watch.desk_parents import parent_of, worked_entries
 from tests.engine.parity.test_paper_is_the_backtest import check_nothing
 from tests.fakes.papers import BAR_MS, WALL_MS, advanced, advanced_until, span
 from tests.fakes.parity_desks import comparison, rewritten
 from tests.fakes.versions import put_in_force
 from tests.fakes.worked_desks import (
+    OWN_MS,
     as_traded,
     backtest_of,
     backtested,
@@ -151,7 +155,9 @@ def test_a_venue_without_a_price_for_so_little_refuses_the_slice(own_home: Path)
 
 def test_missing_bars_are_slices_that_wait(own_home: Path) -> None:
     """Bars of the clock that were never recorded, the last one of an own bar among them: the backtest's fills all the same."""
-    home = worked_home(own_home)
+    home = worked_home(
+        own_home, participation_max=0.001, stop_atr=3.0, target_atr=4.0
+    )  # no parent is done when its last bar is missing
     first = span().first_ms
     gone = [first + BAR_MS * n for n in (19, 31, 38, 63, 72)]
     for symbol in ("BTC-USDT", "ETH-USDT", "SOL-USDT"):
@@ -178,6 +184,36 @@ def test_the_drawdown_breaker_ends_a_parent_between_two_slices(own_home: Path) -
     loop.journal.close()
     assert len(entries_of(loop)) == sent
     check_is_its_backtest(loop, backtest_of(home, loop.book.count))
+
+
+def test_an_entry_that_outlived_its_bar_ends_at_the_next_one(own_home: Path) -> None:
+    """Its last bar of the clock was missing and nothing has filled: no child is due, and the next own close begins anew."""
+    loop = advanced_until(worked_loop(worked_home(own_home)), lambda book: book.sleeves[0].order.side != 0)
+    book, loop.venue = loop.book, PaperVenue()
+    order = book.sleeves[0].order._replace(decided_ms=book.sleeves[0].order.decided_ms - OWN_MS)
+    book.sleeves[0], book.orders = book.sleeves[0]._replace(order=order, position=FLAT), NO_ORDERS
+    assert child_lots(book, 0) == 0
+    advanced(loop, 15)
+    assert book.sleeves[0].order.key == order.key
+    assert not [o for o in book.orders.open.values() if (o.sleeve, o.slot) == (0, ENTRY)], "nothing is ordered past its bar"
+    advanced(loop, 1)
+    assert book.sleeves[0].order.key != order.key
+    loop.journal.close()
+
+
+def test_a_desk_that_has_tripped_wants_no_child(own_home: Path) -> None:
+    """Whatever tripped it, and before anybody has looked at the latch: what is due is not asked for, what works is taken back."""
+    loop = advanced_until(worked_loop(worked_home(own_home)), lambda book: any(child_lots(book, s) for s in range(3)))
+    loop.journal.close()
+    book = loop.book
+    s = next(n for n in range(3) if child_lots(book, n))
+    assert [o.slot for o in book.orders.open.values() if o.sleeve == s] == [ENTRY]
+    book.desk = book.desk._replace(halted=1)
+    assert child_lots(book, s) == 0
+    asked = [(kind, body.get("state")) for kind, body in act(book, [s], opens=True)]
+    assert asked == [("order", "cancelling")]
+    book.orders = NO_ORDERS
+    assert act(book, [s], opens=True) == []
 
 
 def entries_of(loop: Loop) -> list[Any]:
@@ -229,6 +265,9 @@ def test_the_protective_order_covers_exactly_what_is_filled(lived: Lived) -> Non
         assert book is not None
         for s, sleeve in enumerate(book.sleeves):
             layers = sleeve.position.layers[: sleeve.position.open_layers]
+            assert layers or batch[-1].kind != "mark" or sleeve.ledger.equity == sleeve.ledger.cash, (
+                "one that has left is worth that"
+            )
             stops = {o.key: o for o in book.orders.open.values() if (o.sleeve, o.slot) == (s, PROTECTIVE)}
             if any(order.in_doubt for order in book.orders.open.values()):
                 continue  # within a batch's hand-over
