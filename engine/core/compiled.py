@@ -19,10 +19,25 @@ from numba.core import cgutils
 from numba.core.errors import TypingError
 from numba.core.typing.templates import AbstractTemplate, AttributeTemplate, infer_getattr, signature
 from numba.extending import intrinsic, lower_builtin, overload
+from numba.np import linalg
 from numba.np.numpy_support import from_dtype
 
 from .memory import keep_mark, keep_watch, load, store
 from .state import Signal, Sleeve
+
+
+def _no_blas() -> None:
+    raise ImportError("not looked for yet")
+
+
+# Numba looks for a BLAS before it runs anything, which loads scipy.linalg: 0.2 to 0.3 s of CPU in every process with a backtest,
+# and the core multiplies no matrices. A strategy of a person's own that does finds it: numba looks again at each such call.
+_looked_for, linalg.ensure_blas = linalg.ensure_blas, _no_blas
+try:
+    from numba.np import arraymath
+finally:
+    linalg.ensure_blas = _looked_for
+arraymath.ensure_blas, arraymath._HAVE_BLAS = _looked_for, True  # scipy is one of our own dependencies
 
 
 def is_tuple(kind: Any) -> bool:
