@@ -74,7 +74,7 @@ def test_the_core_imports_nothing_that_could_differ(path: Path) -> None:
 
 
 def test_the_same_run_has_the_same_hash_in_any_process(tmp_path: Path) -> None:
-    """A backtest in two processes with different hash seeds and zones writes the same journal; neither loads unused linear algebra."""
+    """A backtest in two processes with other hash seeds and zones writes the same journal; neither loads linear algebra."""
     folder = recordings.record(tmp_path)
     script = (
         "import sys; from pathlib import Path; from engine.sim import backtest; from engine.data.catalog import Catalog;"
