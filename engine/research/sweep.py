@@ -104,9 +104,9 @@ class Runner:
         """Whatever stops a strategy from outside, as a time limit does, says which variation it was in."""
         try:
             yield
-        except Exception:
-            raise
         except BaseException as error:
+            if isinstance(error, Exception):
+                raise
             base = self.sleeve.params.model_dump()
             differing = [f"{key}={value}" for key, value in params.model_dump().items() if value != base[key]]
             error.add_note(f"in the variation {', '.join(differing)}, else the base" if differing else "in the base parameters")

@@ -115,7 +115,7 @@ def test_a_wrong_key_is_one_line_and_the_offline_answer(own_home: Path, nightdes
     answer = json.loads(done.stdout)
     assert "rejected the key (401)" in answer["answer_md"]
     assert answer["model"]["offline"] is True
-    assert "Read as:" in answer["answer_md"]
+    assert "| trend |" in answer["answer_md"]
     assert "canary" not in done.stdout + done.stderr
 
 
