@@ -122,15 +122,16 @@ class OkxVenue(NamedTuple):
         return [*map(self._stands, normal), *map(self._stands, algos), *map(self._stands, more)]
 
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
-        """Executions behind the cursor, a bill id; `before` is OKX's word for newer."""
-        found: list[VenueTrade] = []
+        """Executions behind the cursor, a bill id. A page holds the newest, so the pages go back until one is not full."""
+        rows: dict[int, Mapping[str, Any]] = {}
+        about = {"instType": "SWAP", "instId": self.inst_id, "limit": str(PAGE)} | ({"before": cursor} if cursor else {})
         while True:
-            about = {"instType": "SWAP", "instId": self.inst_id, "limit": str(PAGE)} | ({"before": cursor} if cursor else {})
-            rows = sorted(await self._data("private_get_trade_fills_history", about), key=lambda row: int(row["billId"]))
-            found += map(self._trade, rows)
-            cursor = rows[-1]["billId"] if rows else cursor
-            if len(rows) < PAGE:
-                return found, cursor
+            page = {int(row["billId"]): row for row in await self._data("private_get_trade_fills_history", about)}
+            rows |= page
+            if len(page) < PAGE:
+                found = [self._trade(rows[bill]) for bill in sorted(rows)]
+                return found, str(max(rows)) if rows else cursor
+            about["after"] = str(min(page))
 
     async def bills(self, since_ms: int) -> Sequence[VenueBill]:
         """Funding settlements from a time on. OKX does not filter the archive by time: pages are read until one is older."""
@@ -222,7 +223,8 @@ class OkxVenue(NamedTuple):
         try:
             return list((await getattr(self.polling, name)(dict(about)))["data"])
         except Exception as error:
-            raise DataError(f"OKX did not answer {name.removeprefix('private_get_')}: {redacted(str(error))[:200]}") from error
+            what = f"OKX did not answer {name.removeprefix('private_get_')}: {redacted(str(error))[:200]}"
+            raise DataError(what, "nothing is assumed of it; check the venue's status page and the key's rights") from error
 
     def _size(self, lots: int) -> str:
         """Lots as contracts, exact."""

@@ -198,13 +198,14 @@ def test_what_will_not_move_is_asked_how_it_stands() -> None:
     assert unknown.state == UNKNOWN
 
 
-def test_lists_that_cannot_be_had_are_errors_not_empty() -> None:
-    """A failed question never reads as nothing there; hedge mode is refused."""
+@pytest.mark.parametrize("fault", ["http_5xx", "html", "read_timeout", "rate_limit", "maintenance"])
+def test_lists_that_cannot_be_had_are_errors_not_empty(fault: str) -> None:
+    """A failed question never reads as nothing there: a page of HTML with status 200 is a flat account for ccxt's own calls."""
 
     async def blind(played: Played, okx: OkxVenue) -> list[str]:
         await okx.place(ENTER)
         said = []
-        played.venue.faults.on("http_5xx")
+        played.venue.faults.on(fault)
         for ask in (okx.standing, okx.position, lambda: okx.trades(""), lambda: okx.bills(0)):
             with pytest.raises(DataError) as raised:
                 await ask()
@@ -213,6 +214,26 @@ def test_lists_that_cannot_be_had_are_errors_not_empty() -> None:
 
     said = run(blind)
     assert all(text.startswith("OKX did not answer ") for text in said)
+
+
+def test_more_executions_than_a_page_holds_are_all_there() -> None:
+    """Behind any cursor, oldest first, each once."""
+
+    async def many(played: Played, okx: OkxVenue) -> tuple[list[str], list[str], list[str]]:
+        for market in played.venue.exchange.markets.values():
+            market.depth_lots = 1
+        await okx.place(order("ndE1", lots=250))
+        whole, _ = await okx.trades("")
+        fills = [event for event in played.venue.exchange.ledger if event.kind == log.FILL]
+        rows = await okx._data("private_get_trade_fills_history", {"instType": "SWAP", "instId": INST, "limit": "100"})
+        behind, cursor = await okx.trades(min((row["billId"] for row in rows), key=int))
+        assert await okx.trades(cursor) == ([], cursor)
+        return [t.trade for t in whole], [str(e.bill.trade) for e in fills if e.bill], [t.trade for t in behind]
+
+    whole, booked, behind = run(many)
+    assert len(booked) > 200
+    assert whole == booked
+    assert behind == booked[-99:]
 
 
 def test_sizes_and_prices_are_exact() -> None:
