@@ -167,7 +167,7 @@ def test_a_job_whose_asker_died_before_starting_it_is_not_waited_for(home, jobs,
 def test_a_process_that_has_no_words_yet_is_not_pronounced_dead(monkeypatch):
     """Just after the fork /proc shows an empty command line; whoever looks then must not take the job for gone."""
     monkeypatch.setattr(queue, "_CHILDREN", {})  # as another process would look at it
-    for _ in range(12):
+    for _ in range(40):
         with subprocess.Popen([sys.executable, "-I", "-S", "-c", "import time; time.sleep(60)", "j-1"]) as child:
             assert queue.is_job(child.pid, "j-1")
             child.kill()

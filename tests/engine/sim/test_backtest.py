@@ -352,7 +352,7 @@ def test_recorded_months_add_up(market_data, strategy, symbol, span):
     assert settled.group_by("close_ms").len()["len"].max() == 1
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_traded_the_accounts_close(catalog, data):
     """Law: under any parameters, sides, modes, limits and funding, trips and costs explain the equity to the cent."""

@@ -98,7 +98,7 @@ def test_a_deleted_lock_file_hides_no_worker(tmp_path: Path) -> None:
     assert health.worker_pid(tmp_path) is None
 
 
-@settings(max_examples=60, suppress_health_check=[Check.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[Check.function_scoped_fixture])
 @given(
     st.binary(max_size=60)
     | st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists).map(lambda x: json.dumps(x).encode())
