@@ -4,12 +4,10 @@
 line that changed is a request that the adapter did not send before.
 """
 
-import asyncio
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.fakes.exchange.capture import Call, sent_by_each, text_of
 from tests.fakes.exchange.okx.played import INST, ISOLATED, SYMBOL, Played, under_virtual_clock
 from tests.fakes.exchange.stage import START_MS
 
@@ -18,8 +16,6 @@ ENTRY, STOP = "ndabcd00000012E11", "ndabcd00000012S11"
 ORDER_ID, ALGO_ID = "1001", "2001"
 SINCE = 1_690_000_000_000
 BROKER = "6b9ad766b55dBCDE"  # ccxt's own id begins every client id that it invents
-PATIENCE_S = 0.5  # of a call that waits for a push
-Call = Callable[[Any], Any]
 
 
 def setting_calls() -> dict[str, Call]:
@@ -142,30 +138,6 @@ def stream_calls() -> dict[str, Call]:
     }
 
 
-def sent_by_each(venue: Any, calls: list[tuple[str, Call]], client: Any) -> Any:
-    """A coroutine: for each call what it sent, and `ok`, `waits`, or the error's class."""
-
-    async def main() -> dict[str, Any]:
-        found = {}
-        for name, call in calls:
-            before, heard = len(venue.calls), [len(line.received) for line in venue.lines]
-            try:
-                await asyncio.wait_for(call(client), PATIENCE_S)
-                outcome = "ok"
-            except TimeoutError:
-                outcome = "waits"
-            except Exception as error:  # noqa: BLE001 - the class is what is captured
-                outcome = type(error).__name__
-            sent = [[method, path, clean(fields)] for method, path, fields in venue.calls[before:]]
-            for number, line in enumerate(venue.lines):
-                new = line.received[heard[number] if number < len(heard) else 0 :]
-                sent += [["WS", line.kind, clean(message)] for message in new]
-            found[name] = {"sent": sent, "outcome": outcome}
-        return found
-
-    return main()
-
-
 def clean(fields: Any) -> Any:
     """Without what no two runs share: invented ids, request ids, the login's arguments."""
     if isinstance(fields, list):
@@ -185,19 +157,10 @@ def captured() -> dict[str, Any]:
     calls = setting_calls() | placing_calls() | changing_calls() | asking_calls() | stream_calls()
 
     async def script(played: Played) -> Any:
-        return await sent_by_each(played.venue, list(calls.items()), played.client)
+        return await sent_by_each(played, calls, clean)
 
     found: dict[str, Any] = under_virtual_clock(script)[0]
     return found
-
-
-def text_of(found: dict[str, Any]) -> str:
-    """As it is stored: a line a request."""
-    parts = []
-    for name, call in found.items():
-        lines = ",".join("\n  " + json.dumps(request) for request in call["sent"])
-        parts.append(f' {json.dumps(name)}: {{"outcome": {json.dumps(call["outcome"])}, "sent": [{lines}]}}')
-    return "{\n" + ",\n".join(parts) + "\n}\n"
 
 
 if __name__ == "__main__":

@@ -1,120 +1,21 @@
-"""One script against a local OKX, over sockets or under the virtual clock: the script cannot see which.
+"""One script against a local OKX, over sockets or under the virtual clock: tests.fakes.exchange.played with OKX bound."""
 
-Over sockets the venue's clock and ccxt's are moved by `wait`, so both ways give the same times; nothing sleeps for long.
-"""
-
-import asyncio
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
-from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.okx.client import LocalOkx, client
-from tests.fakes.exchange.stage import START_MS, HandClock, walked_exchange
-from tests.fakes.exchange.virtual import ccxt_clock, drive, run_virtual
+from tests.fakes.exchange.played import Make, Played, Script, play_sockets, play_virtual, walked
+
+__all__ = ["INST", "ISOLATED", "SYMBOL", "Make", "Played", "Script", "over_sockets", "under_virtual_clock", "walked"]
 
 SYMBOL, INST = "BTC/USDT:USDT", "BTC-USDT-SWAP"
 ISOLATED = {"marginMode": "isolated"}
-Make = Callable[[Callable[[], int]], Exchange]
-Wait = Callable[[int], Coroutine[Any, Any, None]]
-
-
-def walked(clock: Callable[[], int]) -> Exchange:
-    """BTC and ETH on seeded walks."""
-    return walked_exchange(clock, 1)
-
-
-@dataclass
-class Played:
-    """What a script has: the venue, ccxt, and a way to let time pass."""
-
-    venue: LocalOkx
-    client: Any
-    wait: Wait
-    tasks: list[asyncio.Task[None]]
-    poll_s: float  # 0 under the virtual clock: looking takes no time there
-
-    async def until(self, found: Callable[[], object], what: str = "it") -> None:
-        """Look again and again until something is so; fails when it does not come to pass."""
-        for _ in range(2_000):
-            if found():
-                return
-            await asyncio.sleep(self.poll_s)
-        raise AssertionError(f"waited for {what} in vain")
-
-    def collect(self, watch: Callable[[], Coroutine[Any, Any, list[Any]]]) -> list[Any]:
-        """What a `watch_...` brings from now on, each push copied; an error is the last of it."""
-        found: list[Any] = []
-
-        async def follow() -> None:
-            while True:
-                try:
-                    found.extend(dict(row) if isinstance(row, dict) else row for row in await watch())
-                except Exception as error:  # noqa: BLE001 - whatever ccxt raises is what the test looks at
-                    found.append(error)
-                    return
-
-        self.tasks.append(asyncio.create_task(follow()))
-        return found
-
-    async def subscribed(self, *channels: str) -> None:
-        """Until each channel has been subscribed to."""
-        await self.until(
-            lambda: set(channels) <= {arg["channel"] for line in self.venue.lines for arg in line.args}, str(channels)
-        )
-
-    async def end(self) -> None:
-        """Close what is open."""
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
-        await self.client.close()
-
-
-Script = Callable[[Played], Coroutine[Any, Any, Any]]
 
 
 def under_virtual_clock(script: Script, make: Make = walked, latency_s: float = 0.0, seed: int = 0) -> tuple[Any, LocalOkx]:
     """(what the script returns, the venue)."""
-
-    async def main(loop: Any) -> tuple[Any, LocalOkx]:
-        venue = LocalOkx(make(loop.clock))
-        driver = asyncio.create_task(drive(venue.exchange))
-
-        async def wait(ms: int) -> None:
-            await asyncio.sleep(ms / 1000)
-            if driver.done():
-                driver.result()  # it never ends but by an error, which is the test's
-            venue.exchange.catch_up()
-
-        played = Played(venue, venue.virtual_client(latency_s), wait, [driver], 0.0)
-        try:
-            return await script(played), venue
-        finally:
-            await played.end()
-
-    found: tuple[Any, LocalOkx] = run_virtual(main, START_MS, seed)
-    return found
+    return play_virtual(script, LocalOkx, make, latency_s, seed)
 
 
 def over_sockets(script: Script, make: Make = walked, seed: int = 0) -> tuple[Any, LocalOkx]:
     """The same over loopback."""
-
-    async def main() -> tuple[Any, LocalOkx]:
-        clock = HandClock()
-        venue = LocalOkx(make(clock))
-
-        async def wait(ms: int) -> None:
-            clock.step(ms)
-            venue.exchange.catch_up()
-            await asyncio.sleep(0.02)  # what was pushed is on its way
-
-        with ccxt_clock(clock, seed):
-            async with venue.served() as served:
-                played = Played(venue, client(served.rest_url, served.ws_url), wait, [], 0.005)
-                try:
-                    return await script(played), venue
-                finally:
-                    await played.end()
-
-    return asyncio.run(main())
+    return play_sockets(script, LocalOkx, client, make, seed)

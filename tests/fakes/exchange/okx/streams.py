@@ -58,6 +58,10 @@ class OkxLine:
         if self._listen in self.venue.exchange.listeners:
             self.venue.exchange.listeners.remove(self._listen)
 
+    def channels(self) -> set[str]:
+        """What has been subscribed to."""
+        return {arg["channel"] for arg in self.args}
+
     # ---- what comes -----------------------------------------------------------------------------------------------------
 
     def take(self, text: str) -> None:
