@@ -27,6 +27,7 @@ class Exchange:
         self.orders: dict[int, Order] = {}
         self.algos: dict[int, Algo] = {}
         self.listeners: list[Callable[[Event], None]] = []
+        self.ids_come_again = False  # whether the client id of an order that has ended may be given to another
         self.on_schedule: Callable[[int], None] = lambda t_ms: None  # who drives it by a timer wants to know of earlier ones
         self.now = clock()
         self.dead_man_ms = 0  # when all orders are cancelled; 0: never
@@ -228,14 +229,17 @@ class Exchange:
         return which[id_]
 
     def _check(self, order: Order) -> None:
-        if order.client and self.by_client(order.client):
-            raise Refused(o.DUPLICATE)
+        self._check_id(self.by_client(order.client))
         self._check_size(order)
         if order.reduce_only:
             if self._reducible(order) == 0:
                 raise Refused(o.NOTHING_TO_REDUCE)
         elif self._opening_margin(order) > self.available():
             raise Refused(o.NO_MARGIN)
+
+    def _check_id(self, other: Order | Algo | None) -> None:
+        if other is not None and other.client and (other.is_open or not self.ids_come_again):
+            raise Refused(o.DUPLICATE)
 
     def _check_size(self, order: Order) -> None:
         contract, last = self.markets[order.symbol].contract, self.markets[order.symbol].last
@@ -249,8 +253,7 @@ class Exchange:
             raise Refused(o.BAD_NOTIONAL)
 
     def _check_algo(self, algo: Algo) -> None:
-        if algo.client and self.algo_by_client(algo.client):
-            raise Refused(o.DUPLICATE)
+        self._check_id(self.algo_by_client(algo.client))
         if algo.lots and algo.lots < self.markets[algo.symbol].contract.min_lots:
             raise Refused(o.TOO_SMALL)
         if not (algo.stop or algo.target) or algo.hit_by(self.markets[algo.symbol].last):
