@@ -1,16 +1,10 @@
 """What ccxt sends for each call equals what was captured: an update that changes a request is red before it reaches a venue."""
 
 import json
-from typing import Any
 
+from tests.fakes.exchange.capture import differences
 from tests.fakes.exchange.okx.calls import CAPTURED, captured
 from tests.fakes.exchange.okx.played import INST, ISOLATED, SYMBOL, Played, under_virtual_clock
-
-
-def differences(found: dict[str, Any], stored: dict[str, Any]) -> list[str]:
-    """A line a call that is not as stored."""
-    names = sorted(found.keys() | stored.keys())
-    return [f"{name}: {stored.get(name)} -> {found.get(name)}" for name in names if found.get(name) != stored.get(name)]
 
 
 def test_ccxt_sends_what_was_captured() -> None:

@@ -38,3 +38,9 @@ def text_of(found: Mapping[str, Any]) -> str:
         lines = ",".join("\n  " + json.dumps(request) for request in call["sent"])
         parts.append(f' {json.dumps(name)}: {{"outcome": {json.dumps(call["outcome"])}, "sent": [{lines}]}}')
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def differences(found: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
+    """A line a call that is not as stored."""
+    names = sorted(found.keys() | stored.keys())
+    return [f"{name}: {stored.get(name)} -> {found.get(name)}" for name in names if found.get(name) != stored.get(name)]

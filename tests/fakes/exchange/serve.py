@@ -15,6 +15,9 @@ class Line(Protocol):
     def take(self, text: str) -> None:
         """A text from the client."""
 
+    def pinged(self) -> bool:
+        """A ping of the protocol has come: whether it is answered."""
+
     def end(self) -> None:
         """The connection is over."""
 
@@ -24,13 +27,13 @@ OpenLine = Callable[[str, Callable[[str], None], Callable[[], None], Callable[..
 
 
 class Served:
-    """`async with Served(rest, open_line) as venue:` then `venue.rest_url` and `venue.ws_url`."""
+    """`async with Served(rest, open_line) as venue:` then `venue.rest_url` and `venue.ws_url`; every path is the venue's own."""
 
     def __init__(self, rest: Rest, open_line: OpenLine) -> None:
         self.rest, self.open_line = rest, open_line
         self._over = asyncio.Event()
         app = web.Application()
-        app.add_routes([web.get("/ws/{path:.*}", self._socket), web.route("*", "/{path:.*}", self._request)])
+        app.add_routes([web.route("*", "/{path:.*}", self._either)])
         self._runner = web.AppRunner(app, shutdown_timeout=0.1)
 
     async def __aenter__(self) -> Self:
@@ -45,6 +48,10 @@ class Served:
         self._over.set()
         await self._runner.cleanup()
 
+    async def _either(self, request: web.Request) -> web.StreamResponse:
+        upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
+        return await (self._socket(request) if upgrade else self._request(request))
+
     async def _request(self, request: web.Request) -> web.Response:
         headers = {name.upper(): value for name, value in request.headers.items()}
         answer = self.rest(Request(request.method, request.raw_path, headers, await request.text()))
@@ -55,7 +62,7 @@ class Served:
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         loop, socket = asyncio.get_running_loop(), web.WebSocketResponse()
         out: asyncio.Queue[str | None] = asyncio.Queue()
-        line = self.open_line(request.path, out.put_nowait, lambda: out.put_nowait(None), loop.call_later)
+        line = self.open_line(request.path_qs, out.put_nowait, lambda: out.put_nowait(None), loop.call_later)
         if line is None:
             return web.Response(status=503)
         await socket.prepare(request)

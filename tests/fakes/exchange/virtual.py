@@ -172,10 +172,12 @@ class VirtualSocket:
         self.line.take(text)
 
     async def ping(self, *_: object) -> None:
-        """A ping of the protocol: OKX wants a text instead."""
+        """A ping of the protocol, where a venue does not want a text instead."""
+        if self.line is not None and self.line.pinged():
+            self._in.put_nowait(_Message(WSMsgType.PONG, b""))
 
     async def pong(self, *_: object) -> None:
-        """The same."""
+        """An answer to a ping, which no local venue sends."""
 
     async def close(self, *_: object) -> bool:
         """The client closes."""
@@ -194,7 +196,7 @@ class _Dial:
     async def __aenter__(self) -> VirtualSocket:
         await asyncio.sleep(self._session.latency_s)
         socket, loop = VirtualSocket(), asyncio.get_running_loop()
-        line = self._session.open_line(yarl.URL(self._url).path, socket.deliver, socket.cut, loop.call_later)
+        line = self._session.open_line(yarl.URL(self._url).raw_path_qs, socket.deliver, socket.cut, loop.call_later)
         if line is None:
             raise aiohttp.ClientConnectionError("refused")
         socket.line = line

@@ -52,6 +52,10 @@ class OkxLine:
         self._candle: dict[tuple[str, str], int] = {}  # (channel, symbol) -> the open_ms that was pushed last
         venue.exchange.listeners.append(self._listen)
 
+    def pinged(self) -> bool:
+        """A ping of the protocol: OKX is pinged by a text."""
+        return not self.venue.faults.hit("ws_mute")
+
     def end(self) -> None:
         """The connection is over."""
         self.closed = True
