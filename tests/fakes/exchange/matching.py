@@ -199,6 +199,10 @@ class Exchange:
         """The venue ends an order of its own will."""
         self._end(self._open(self.orders, id_), o.CANCELED, "venue")
 
+    def withdraw(self, algo: Algo, why: str) -> None:
+        """The venue ends a conditional order as a part of something else that happens: nothing else is played before."""
+        self._end_algo(algo, o.CANCELED, why)
+
     def forget(self, id_: int) -> None:
         """An order that was acknowledged is gone, as if it had never come."""
         gone: Any = self.orders.pop(id_, None) or self.algos.pop(id_, None)
