@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from engine.core.orders import DONE, PARTIAL, REJECTED, WORKING, VenueOrder
+from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.redaction import redacted
+from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
-from engine.venues.outcome import NOT_FOUND, Outcome, outcome_of, table_of
+from engine.venues.outcome import NOT_FOUND, Outcome, table_of
 from engine.venues.outcome import REJECTED as REFUSED
 
 PAGE = 100  # rows of a list
@@ -111,7 +111,7 @@ class OkxVenue(NamedTuple):
                 return found
             return found._replace(price=float(algo["slTriggerPx"]), lots=self._lots(algo["sz"]))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
-            return self._failed(order, error)
+            return unasked(order, error, OUTCOMES)
 
     async def standing(self) -> Sequence[StandingOrder]:
         """Every order that the venue holds for the instrument."""
@@ -166,16 +166,10 @@ class OkxVenue(NamedTuple):
         try:
             answer = (await call(body))["data"][0]
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves, and else nothing
-            return self._failed(order, error)
+            return failed(order, error, OUTCOMES)
         if answer.get("sCode", "0") != "0":
-            return self._failed(order, DataError(f'{{"sCode":"{answer["sCode"]}"}} {answer.get("sMsg", "")}'))
+            return failed(order, DataError(f'{{"sCode":"{answer["sCode"]}"}} {answer.get("sMsg", "")}'), OUTCOMES)
         return LiveAnswer(order.id, WORKING, order.filled, venue_id=answer.get("algoId") or answer.get("ordId") or "")
-
-    def _failed(self, order: VenueOrder, error: Exception) -> LiveAnswer:
-        """What an error says of an order."""
-        outcome = outcome_of(error, OUTCOMES)
-        state = REJECTED if outcome == REFUSED else IN_DOUBT
-        return LiveAnswer(order.id, state, order.filled, redacted(str(error))[:200], outcome=outcome)
 
     def _normal(self, order: VenueOrder, row: Mapping[str, Any]) -> LiveAnswer:
         """An answer of trade/order."""
@@ -223,23 +217,16 @@ class OkxVenue(NamedTuple):
         try:
             return list((await getattr(self.polling, name)(dict(about)))["data"])
         except Exception as error:
-            what = f"OKX did not answer {name.removeprefix('private_get_')}: {redacted(str(error))[:200]}"
-            raise DataError(what, "nothing is assumed of it; check the venue's status page and the key's rights") from error
+            raise silent("OKX", name.removeprefix("private_get_"), error) from error
 
     def _size(self, lots: int) -> str:
-        """Lots as contracts, exact."""
-        return f"{(lots * self.contracts).normalize():f}"
+        """Lots as contracts."""
+        return size_of(lots, self.contracts)
 
     def _lots(self, contracts: Any) -> int:
-        """Contracts as lots. Raises DataError for what is no whole number of them."""
-        found = Decimal(str(contracts or 0)) / self.contracts
-        if found != found.to_integral_value():
-            raise DataError(
-                f"{self.inst_id}: {contracts} contracts are no whole lots of {self.contracts}", "check lot_size in desk.toml"
-            )
-        return int(found)
+        """Contracts as lots. Raises DataError."""
+        return lots_of(contracts, self.contracts, self.inst_id)
 
     def _price(self, price: float) -> str:
-        """A price on the instrument's tick, exact. It is on the tick already, up to a float's error."""
-        tick = Decimal(str(self.instrument.tick))
-        return f"{(round(Decimal(str(price)) / tick) * tick).normalize():f}"
+        """A price on the instrument's tick."""
+        return price_of(price, self.instrument.tick)

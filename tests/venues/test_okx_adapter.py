@@ -198,6 +198,18 @@ def test_what_will_not_move_is_asked_how_it_stands() -> None:
     assert unknown.state == UNKNOWN
 
 
+def test_a_question_that_is_refused_ends_no_order() -> None:
+    """The venue says that the question is wrong; how the order stands is not known by that."""
+
+    async def wrongly_asked(played: Played, okx: OkxVenue) -> tuple[Any, Any]:
+        await okx.place(ENTER)
+        return await okx._replace(inst_id="XRP-USDT-SWAP").ask(ENTER), await okx.ask(ENTER)
+
+    refused, asked = run(wrongly_asked)
+    assert (refused.state, refused.outcome, asked.state) == (UNKNOWN, "unknown", DONE)
+    assert "51001" in refused.why
+
+
 @pytest.mark.parametrize("fault", ["http_5xx", "html", "read_timeout", "rate_limit", "maintenance"])
 def test_lists_that_cannot_be_had_are_errors_not_empty(fault: str) -> None:
     """A failed question never reads as nothing there: a page of HTML with status 200 is a flat account for ccxt's own calls."""
@@ -242,7 +254,7 @@ def test_sizes_and_prices_are_exact() -> None:
     assert [okx._size(lots) for lots in (1, 30, 100, 12_345)] == ["0.01", "0.3", "1", "123.45"]
     assert [okx._price(price) for price in (0.1 + 0.2, 59_000.3, 60_000.0)] == ["0.3", "59000.3", "60000"]
     assert okx._lots("123.45") == 12_345
-    with pytest.raises(DataError, match="no whole lots"):
+    with pytest.raises(DataError, match="no whole number of lots"):
         okx._lots("0.015")
 
 

@@ -1,0 +1,54 @@
+"""What the venue adapters have alike: what an error says of an order, a question without an answer, and exact sizes and prices.
+
+Called by okx.py, binance.py and bybit.py. Sizes of a venue are text in units of its own; the desk counts lots.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from engine.core.orders import REJECTED, UNKNOWN, VenueOrder
+from engine.errors import DataError
+from engine.redaction import redacted
+from engine.venues.live_port import LiveAnswer
+from engine.venues.outcome import NOT_FOUND, Outcome, outcome_of
+from engine.venues.outcome import REJECTED as REFUSED
+from engine.venues.outcome import UNKNOWN as UNPROVEN
+
+
+def failed(order: VenueOrder, error: BaseException, table: Mapping[str, Outcome]) -> LiveAnswer:
+    """What the error of a request says of its order, by the venue's table of codes."""
+    outcome = outcome_of(error, table)
+    state = REJECTED if outcome == REFUSED else UNKNOWN
+    return LiveAnswer(order.id, state, order.filled, redacted(str(error))[:200], outcome=outcome)
+
+
+def unasked(order: VenueOrder, error: BaseException, table: Mapping[str, Outcome]) -> LiveAnswer:
+    """What the error of a question says of its order: that it is not there, or nothing. A refused question ends no order."""
+    found = failed(order, error, table)
+    return found if found.outcome == NOT_FOUND else found._replace(state=UNKNOWN, outcome=UNPROVEN)
+
+
+def silent(venue: str, question: str, error: BaseException) -> DataError:
+    """A question without an answer."""
+    what = f"{venue} did not answer {question}: {redacted(str(error))[:200]}"
+    return DataError(what, "nothing is assumed of it; check the venue's status page and the key's rights")
+
+
+def size_of(lots: int, unit: Decimal) -> str:
+    """Lots in the venue's units, of which `unit` are one lot: exact."""
+    return f"{(lots * unit).normalize():f}"
+
+
+def lots_of(size: Any, unit: Decimal, symbol: str) -> int:
+    """The venue's units as lots; nothing is 0. Raises DataError for what is no whole number of lots."""
+    found = Decimal(str(size or 0)) / unit
+    if found != found.to_integral_value():
+        raise DataError(f"{symbol}: {size} is no whole number of lots of {unit}", "check lot_size in desk.toml")
+    return int(found)
+
+
+def price_of(price: float, tick: float) -> str:
+    """A price on the instrument's tick, exact. It is on the tick already, up to a float's error."""
+    step = Decimal(str(tick))
+    return f"{(round(Decimal(str(price)) / step) * step).normalize():f}"
