@@ -44,7 +44,7 @@ def lots_of(size: Any, unit: Decimal, symbol: str) -> int:
     """The venue's units as lots; nothing is 0. Raises DataError for what is no whole number of lots."""
     found = Decimal(str(size or 0)) / unit
     if found != found.to_integral_value():
-        raise DataError(f"{symbol}: {size} is no whole number of lots of {unit}", "check lot_size in desk.toml")
+        raise DataError(f"{symbol}: {size} falls between two lots of {unit}", "check lot_size in desk.toml")
     return int(found)
 
 
