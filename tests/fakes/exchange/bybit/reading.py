@@ -73,7 +73,10 @@ def one_order(venue: BybitVenue, fields: Fields) -> list[Row] | None:
     """The order of an id, if one is asked for. Raises Fault 10016 where conditional orders cannot be asked for."""
     if not (fields.get("orderId") or fields.get("orderLinkId")):
         return None
+    symbol = venue.inst(fields).name if fields.get("symbol") else ""
     found = find(venue, fields)
+    if found and symbol not in ("", found.symbol):
+        found = None
     if isinstance(found, Algo) and venue.faults.hit("algo_unaskable"):
         raise Fault(*SYSTEM)
     lets = of_filter(fields)
@@ -187,7 +190,7 @@ def wallet(venue: BybitVenue, fields: Fields) -> Row:
     return {"list": [wallet_row(account.cash, upl, margin, frozen)]}
 
 
-def account_info(venue: BybitVenue, _: Fields) -> Row:
+def account_settings(venue: BybitVenue, _: Fields) -> Row:
     """account/info."""
     fixed = {"updatedTime": str(venue.now), "unifiedMarginStatus": 5, "smpGroup": 0, "isMasterTrader": False}
     dcp = {"dcpStatus": "ON" if venue.dead_man_s else "OFF", "timeWindow": venue.dead_man_s or 10}

@@ -52,7 +52,7 @@ ROUTES = {
     ("POST", "position/set-leverage"): route(r.set_leverage, "category symbol buyLeverage sellLeverage"),
     ("POST", "position/switch-mode"): route(r.switch_mode, "category symbol coin mode"),
     ("GET", "account/wallet-balance"): route(r.wallet, "accountType coin"),
-    ("GET", "account/info"): route(r.account_info, ""),
+    ("GET", "account/info"): route(r.account_settings, ""),
     ("POST", "account/set-margin-mode"): route(r.set_margin_mode, "setMarginMode"),
     ("GET", "account/fee-rate"): route(r.fee_rate, "category symbol baseCoin"),
     ("GET", "user/query-api"): route(r.query_api, ""),

@@ -44,6 +44,10 @@ class BybitLine:
         self._candle: dict[str, int] = {}  # topic -> the open_ms that was pushed last
         venue.exchange.listeners.append(self._listen)
 
+    def pinged(self) -> bool:
+        """A ping of the protocol: Bybit is pinged by a text."""
+        return not self.venue.faults.hit("ws_mute")
+
     def end(self) -> None:
         """The connection is over; the last private one starts the dead man's time."""
         self.closed = True

@@ -1,0 +1,251 @@
+"""Bybit v5 linear perpetuals through ccxt: one instrument of one unified account, as engine.venues.live_port.LiveVenue.
+
+Called by the live desk's duties alone. Every order has our id as `orderLinkId`. A protective order is a conditional one: when it
+fires it keeps both of its ids, so it has no child and its fills carry our id. Calls are raw: where ccxt 4.5.90 cancels or asks by
+`clientOrderId`, it sends that field, which Bybit does not know; it will not ask for an order of a unified account without a flag,
+and asks for fundings with a `size` that Bybit does not know.
+Bybit counts base units: `lot` is how many of them are one lot of the desk. An answer to a request says that it has arrived, not
+how it ended: an order that is not there is an empty list, not a code.
+"""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from engine.core.orders import DONE, PARTIAL, REJECTED, WORKING, VenueOrder
+from engine.core.orders import UNKNOWN as IN_DOUBT
+from engine.core.state import ENTRY, PROTECTIVE
+from engine.errors import DataError
+from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
+from engine.venues.instruments import Instrument
+from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
+from engine.venues.outcome import NOT_FOUND, Outcome, table_of
+from engine.venues.outcome import REJECTED as REFUSED
+from engine.venues.outcome import UNKNOWN as UNPROVEN
+
+WEEK_MS = 7 * 86_400_000  # the longest window of a list, and the one that a list has without times
+AHEAD_MS = 60_000  # of the venue's clock before ours, at most
+PAGES_MAX = 200  # of one window: a cursor that runs in a circle is an error, not a desk that hangs
+WEEKS_MAX = 105  # two years are kept
+STATES = {"New": WORKING, "Untriggered": WORKING, "Triggered": WORKING, "PartiallyFilled": PARTIAL, "Filled": DONE}
+STATES |= dict.fromkeys(("Cancelled", "PartiallyFilledCanceled", "Deactivated"), DONE)
+FUNDING = "Funding"  # an execution that is a bill
+REFUSED_STATE = "Rejected"  # refused after it was taken down, or when it was triggered
+
+# https://bybit-exchange.github.io/docs/v5/error, as ccxt 4.5.90 lists it. Not in it, so UNKNOWN: 10016, 5004 (system error,
+# server timeout), 10014 (duplicate request), 110019, 110030 (an id of theirs). From memory: 110079 (order in processing).
+OUTCOMES: Mapping[str, Outcome] = table_of(
+    exists="110072",
+    not_found="110001 110008 110010",
+    not_taken="10002 10003 10004 10005 10006 10007 10008 10009 10010 10017 10018 10024 10027 10028 10029 110063 110066",
+    rejected="10001 110003 110004 110005 110006 110007 110009 110011 110012 110013 110014 110015 110016 110017 110018 110020"
+    " 110021 110022 110023 110031 110032 110033 110034 110035 110036 110037 110038 110039 110040 110041 110042"
+    " 110044 110045 110046 110047 110048 110049 110050 110051 110052 110053 110054 110055 110056 110057 110058"
+    " 110059 110060 110061 110064 110065 110067 110068 110069 110070 110079 110092 110093 110094",
+)
+
+
+class BybitVenue(NamedTuple):
+    """`trading` and `polling` are two ccxt.pro.bybit of one account, so that a poll never queues before a stop."""
+
+    trading: Any
+    polling: Any
+    instrument: Instrument
+    symbol: str  # BTCUSDT
+    lot: Decimal  # base units of one lot
+
+    async def place(self, order: VenueOrder) -> LiveAnswer:
+        """Hand an order over; the same client id again places nothing (EXISTS)."""
+        body = self._mine(order) | {
+            "positionIdx": 0,
+            "side": "Buy" if order.side > 0 else "Sell",
+            "orderType": "Market" if order.slot == PROTECTIVE or order.price == 0.0 else "Limit",
+            "qty": self._size(order.left),
+            "reduceOnly": order.slot != ENTRY,
+        }
+        if order.slot == PROTECTIVE:  # 1: it waits for a price that rises
+            way = 1 if order.side > 0 else 2
+            body |= {"triggerPrice": self._price(order.price), "triggerDirection": way, "triggerBy": "LastPrice"}
+        elif order.price != 0.0:
+            body |= {"price": self._price(order.price), "timeInForce": "PostOnly" if order.post_only else "GTC"}
+        return await self._request(order, self.trading.private_post_v5_order_create, body)
+
+    async def amend(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
+        """Let a standing order stand at `price` with `lots` in all. One that the venue will not move is asked how it stands."""
+        level = "triggerPrice" if order.slot == PROTECTIVE else "price"
+        body = self._mine(order) | {"qty": self._size(lots), level: self._price(price)}
+        found = await self._request(order, self.trading.private_post_v5_order_amend, body)
+        return found._replace(price=price, lots=lots) if found.state == WORKING else await self._as_it_stands(order, found)
+
+    async def cancel(self, order: VenueOrder) -> LiveAnswer:
+        """End an order. That it was asked to end says nothing yet of what it had filled: it is asked."""
+        sent = await self._request(order, self.trading.private_post_v5_order_cancel, self._mine(order))
+        return await self.ask(order) if sent.state == WORKING else await self._as_it_stands(order, sent)
+
+    async def _as_it_stands(self, order: VenueOrder, failed: LiveAnswer) -> LiveAnswer:
+        """How an order stands that the venue would not amend or cancel; as it failed where nobody knows."""
+        if failed.outcome not in (REFUSED, NOT_FOUND):
+            return failed
+        found = await self.ask(order)
+        return found._replace(why=failed.why, outcome=failed.outcome)
+
+    async def ask(self, order: VenueOrder) -> LiveAnswer:
+        """How an order stands, by its client id. The list of recent orders forgets: what is not in it is asked of the history."""
+        try:
+            for name in ("private_get_v5_order_realtime", "private_get_v5_order_history"):
+                if rows := (await self._page(name, self._mine(order)))[0]:
+                    return self._stands_as(order, rows[0])
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
+            return unasked(order, error, OUTCOMES)
+        return LiveAnswer(order.id, IN_DOUBT, order.filled, "in no list of orders", outcome=NOT_FOUND)
+
+    async def standing(self) -> Sequence[StandingOrder]:
+        """Every order that the venue holds for the instrument: of both kinds, whatever a list without a filter shows."""
+        about = {"category": "linear", "symbol": self.symbol, "limit": "50"}
+        both = [await self._rows("private_get_v5_order_realtime", about | more) for more in ({}, {"orderFilter": "StopOrder"})]
+        return [self._stands(row) for row in {row["orderId"]: row for rows in both for row in rows}.values()]
+
+    async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
+        """Executions behind the cursor, without one those of a week.
+
+        A cursor is the millisecond of the last one with the ids that were there then: Bybit lists by time alone, and several
+        executions share a millisecond.
+        """
+        since, _, seen = cursor.partition(":")
+        known = set(seen.split(",")) if seen else set()
+        about = {"category": "linear", "symbol": self.symbol, "limit": "100"}
+        rows = await self._since("private_get_v5_execution_list", about, int(since or 0), "execTime")
+        each = {row["execId"]: row for row in rows if row["execType"] != FUNDING}
+        new = [row for id_, row in each.items() if id_ not in known]
+        if not new:
+            return [], cursor
+        last = max(new, key=lambda row: int(row["execTime"]))["execTime"]
+        ids = {row["execId"] for row in new if row["execTime"] == last} | (known if last == since else set())
+        return [self._trade(row) for row in new], f"{last}:{','.join(sorted(ids))}"
+
+    async def bills(self, since_ms: int) -> Sequence[VenueBill]:
+        """Funding settlements from a time on, of two years at most, by the account's transaction log."""
+        about = {"accountType": "UNIFIED", "category": "linear", "currency": "USDT", "type": "SETTLEMENT", "limit": "50"}
+        rows = await self._since("private_get_v5_account_transaction_log", about, max(1, since_ms), "transactionTime")
+        return [self._bill(row) for row in rows if row["symbol"] == self.symbol]
+
+    async def position(self) -> VenuePosition:
+        """The net position; isolated or not is the account's setting. Raises DataError in hedge mode: a desk counts one side."""
+        account = await self._result("private_get_v5_account_info", {})
+        about = {"category": "linear", "symbol": self.symbol}
+        rows = [row for row in (await self._page("private_get_v5_position_list", about))[0] if float(row["size"] or 0)]
+        isolated = account["marginMode"] == "ISOLATED_MARGIN"
+        if any(row["positionIdx"] != 0 for row in rows):
+            raise DataError(
+                f"{self.symbol}: the account is in hedge mode", "set one-way mode: Derivatives > Preferences > Position mode"
+            )
+        if not rows:
+            return VenuePosition(0, None, isolated=isolated, leverage=None, liquidation=None)
+        figures = [float(rows[0][name]) if rows[0].get(name) else None for name in ("avgPrice", "leverage", "liqPrice")]
+        net = sum(self._lots(row["size"]) * (1 if row["side"] == "Buy" else -1) for row in rows)
+        return VenuePosition(net, figures[0], isolated, *figures[1:])
+
+    # ---- requests and rows ----------------------------------------------------------------------------------------------
+
+    def _mine(self, order: VenueOrder) -> dict[str, Any]:
+        """What names an order."""
+        return {"category": "linear", "symbol": self.symbol, "orderLinkId": order.id}
+
+    async def _request(self, order: VenueOrder, call: Any, body: Any) -> LiveAnswer:
+        """Send it once. An answer without an error proves that it was taken; of an error the table says what it proves."""
+        try:
+            answer = (await call(body))["result"]
+            return LiveAnswer(order.id, WORKING, order.filled, venue_id=answer["orderId"])
+        except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves, and else nothing
+            return failed(order, error, OUTCOMES)
+
+    def _stands_as(self, order: VenueOrder, row: Mapping[str, Any]) -> LiveAnswer:
+        """A row of order/realtime or order/history. One that was refused with fills has ended; without any it never stood."""
+        said, filled = row["orderStatus"], self._lots(row["cumExecQty"])
+        state = STATES.get(said, IN_DOUBT) if said != REFUSED_STATE else DONE if filled else REJECTED
+        why = said if state in (WORKING, PARTIAL) or said == "Filled" else f"{said} {row.get('rejectReason') or ''}".strip()
+        found = LiveAnswer(
+            order.id, state, filled, why, venue_id=row["orderId"], outcome=REFUSED if state == REJECTED else UNPROVEN
+        )
+        if state not in (WORKING, PARTIAL):
+            return found
+        return found._replace(price=self._level(row), lots=self._lots(row["qty"]))
+
+    @staticmethod
+    def _level(row: Mapping[str, Any]) -> float:
+        """Where an order stands: its trigger while it waits, then its limit; 0 at the market."""
+        name = "triggerPrice" if row["orderStatus"] == "Untriggered" else "price"
+        return float(row[name] or 0.0)
+
+    def _stands(self, row: Mapping[str, Any]) -> StandingOrder:
+        """A row of the list of open orders."""
+        waits, side = row["orderStatus"] == "Untriggered", 1 if row["side"] == "Buy" else -1
+        sizes = (self._lots(row["qty"]), self._lots(row["cumExecQty"]))
+        return StandingOrder(row["orderLinkId"], row["orderId"], side, *sizes, self._level(row), waits, bool(row["reduceOnly"]))
+
+    def _trade(self, row: Mapping[str, Any]) -> VenueTrade:
+        """A row of execution/list: Bybit says a fee as what it cost."""
+        side, size, price = 1 if row["side"] == "Buy" else -1, self._lots(row["execQty"]), float(row["execPrice"])
+        ids = (row["execId"], row["orderId"], row["orderLinkId"] or "")
+        return VenueTrade(*ids, side, size, price, float(row["execFee"] or 0.0), bool(row["isMaker"]), int(row["execTime"]))
+
+    def _bill(self, row: Mapping[str, Any]) -> VenueBill:
+        """A line of the transaction log: `change` is what the balance changed by. Raises DataError without an id."""
+        if not row["tradeId"]:
+            raise DataError(f"{self.symbol}: a funding of {row['transactionTime']} has no id", "it cannot be booked exactly once")
+        return VenueBill(row["tradeId"], float(row["change"]), int(row["transactionTime"]))
+
+    async def _since(self, name: str, about: dict[str, str], since_ms: int, time: str) -> list[Mapping[str, Any]]:
+        """A list from a time on (0: of a week), oldest first: windows of a week, each with all of its pages."""
+        if not since_ms:
+            return await self._rows(name, about, time)
+        rows: list[Mapping[str, Any]] = []
+        now = int(self.polling.milliseconds())
+        start = max(since_ms, now - WEEKS_MAX * WEEK_MS)
+        while True:
+            end = start + WEEK_MS
+            rows += await self._rows(name, about | {"startTime": str(start), "endTime": str(end - 1)}, time)
+            if end > now + AHEAD_MS:
+                return rows
+            start = end
+
+    async def _rows(self, name: str, about: Mapping[str, str], time: str = "createdTime") -> list[Mapping[str, Any]]:
+        """All pages of a list, oldest first. A page behind the last one is empty; a short one need not be the last."""
+        found: list[Mapping[str, Any]] = []
+        cursor: dict[str, str] = {}
+        for _ in range(PAGES_MAX):
+            rows, after = await self._page(name, {**about, **cursor})
+            found += rows
+            if not rows or not after:
+                found.reverse()  # what shares a millisecond stays in its order
+                return sorted(found, key=lambda row: int(row[time]))
+            cursor = {"cursor": after}
+        raise DataError(f"Bybit's {name} has more than {PAGES_MAX} pages", "nothing is assumed of it; ask for a shorter time")
+
+    async def _page(self, name: str, about: Mapping[str, str]) -> tuple[list[Mapping[str, Any]], str]:
+        """The rows of one answer, and the cursor of the next. Raises DataError."""
+        result = await self._result(name, about)
+        try:
+            return list(result["list"]), result.get("nextPageCursor") or ""
+        except (KeyError, TypeError, AttributeError) as error:
+            raise silent("Bybit", name.removeprefix("private_get_v5_"), error) from error
+
+    async def _result(self, name: str, about: Mapping[str, str]) -> Mapping[str, Any]:
+        """What one answer holds. Raises DataError."""
+        try:
+            found: Mapping[str, Any] = (await getattr(self.polling, name)(dict(about)))["result"]
+            return found
+        except Exception as error:
+            raise silent("Bybit", name.removeprefix("private_get_v5_"), error) from error
+
+    def _size(self, lots: int) -> str:
+        """Lots as base units."""
+        return size_of(lots, self.lot)
+
+    def _lots(self, size: Any) -> int:
+        """Base units as lots. Raises DataError."""
+        return lots_of(size, self.lot, self.symbol)
+
+    def _price(self, price: float) -> str:
+        """A price on the instrument's tick."""
+        return price_of(price, self.instrument.tick)
