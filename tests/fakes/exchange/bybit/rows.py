@@ -91,10 +91,10 @@ def order_row(inst: Instrument, algo: Algo | None, order: Order | None, whole: i
     row |= {
         "cumFeeDetail": {"USDT": money(fee)} if filled else {},
         "reduceOnly": first.reduce_only,
-        "orderIv": "",
+        "orderIv": None,
         "placeType": "",
     }
-    row |= {"blockTradeId": "", "smpType": "None", "smpGroup": 0, "smpOrderId": "", "lastPriceOnCreated": ""}
+    row |= {"blockTradeId": None, "smpType": "None", "smpGroup": 0, "smpOrderId": "", "lastPriceOnCreated": ""}
     row |= {"tpTriggerBy": "", "slTriggerBy": "", "tpLimitPrice": "0", "slLimitPrice": "0", "createType": "CreateByUser"}
     brackets = order.brackets if order else ()
     row |= {"stopLoss": inst.price(max((one.stop for one in brackets), default=0), "0")}
@@ -105,7 +105,8 @@ def order_row(inst: Instrument, algo: Algo | None, order: Order | None, whole: i
 
 def pushed_order(row: Row) -> Row:
     """The row of an order as the stream has it."""
-    return {name: value for name, value in row.items() if name != "isLeverage"} | {"category": "linear", "feeCurrency": "USDT"}
+    named = {name: "" if value is None else value for name, value in row.items() if name != "isLeverage"}
+    return named | {"category": "linear", "feeCurrency": "USDT"}
 
 
 def execution_row(inst: Instrument, event: Event, algo: Algo | None, closed: int, contract: Contract) -> Row:
@@ -233,6 +234,20 @@ def wallet_row(cash: int, upl: int, margin: int, frozen: int) -> Row:
         "accountType": "UNIFIED",
         "coin": [coin],
     }
+
+
+def pushed_wallet(row: Row) -> Row:
+    """The wallet as the stream has it."""
+    named = {name: value for name, value in row.items() if name != "totalPerpUPL"}
+    hidden = ("locked", "collateralSwitch", "marginCollateral")
+    coins = [{name: value for name, value in coin.items() if name not in hidden} for coin in row["coin"]]
+    return named | {"totalPerpUpl": row["totalPerpUPL"], "coin": coins}
+
+
+def pushed_execution(row: Row) -> Row:
+    """The row of a trade as the stream has it."""
+    named = {name: value for name, value in row.items() if name != "feeCurrency"}
+    return {"category": "linear", "isLeverage": "0"} | named
 
 
 def candle_row(inst: Instrument, candle: Candle) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 from tests.fakes.exchange import ledger as log
 from tests.fakes.exchange.bybit import reading, trading
 from tests.fakes.exchange.bybit.rest import KEY, check_time, signature
-from tests.fakes.exchange.bybit.rows import Row, pushed_candle, pushed_order, pushed_position
+from tests.fakes.exchange.bybit.rows import Row, pushed_candle, pushed_execution, pushed_order, pushed_position, pushed_wallet
 from tests.fakes.exchange.bybit.venue import BybitVenue
 from tests.fakes.exchange.bybit.words import Fault
 from tests.fakes.exchange.faults import DELAY_MS
@@ -190,11 +190,11 @@ class BybitLine:
             return []
         if topic == "execution":
             hidden = event.kind == log.FILL and venue.faults.hit("drop_fills")
-            return [] if hidden else [{"category": "linear", "isLeverage": "0"} | venue.execution(event)]
+            return [] if hidden else [pushed_execution(venue.execution(event))]
         if topic == "position":
             inst = venue.of[event.bill.symbol]
             return [pushed_position(row) for row in reading.position_rows(venue) if row["symbol"] == inst.symbol]
-        return list(reading.wallet(venue, {"accountType": "UNIFIED"})["list"]) if topic == "wallet" else []
+        return [pushed_wallet(row) for row in reading.wallet(venue, {"accountType": "UNIFIED"})["list"]]
 
     def _public(self, topic: str, symbol: str) -> None:
         """A print has come."""

@@ -4,7 +4,7 @@
 on a field of this table builds on what has not been seen; the first calls on a real account settle it.
 """
 
-CCXT, MEMORY = "ccxt", "memory"
+from tests.fakes.exchange.recorded import CCXT, MEMORY
 
 ORDERS = ("http_get_orders_pending", "http_get_orders_pending_with_attached_tp_sl", "http_get_orders_history")
 ALGOS = ("http_get_orders_algo_pending", "http_get_orders_algo_pending_attached_oco", "http_get_orders_algo_history")

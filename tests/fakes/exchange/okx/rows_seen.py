@@ -14,6 +14,12 @@ def rows_by_endpoint() -> dict[str, list[Any]]:
     return dict(under_virtual_clock(visit)[0])
 
 
+def rows_of(answer: Any) -> list[Any]:
+    """The rows of an answer or a push, recorded or our own."""
+    data = answer.get("data", [answer]) if isinstance(answer, dict) else answer
+    return data if isinstance(data, list) else [data]
+
+
 async def visit(played: Played) -> dict[str, list[Any]]:
     """Ask every path that answers with rows while there is an entry, a stop, a target and a bill."""
     ex, found = played.client, {}
