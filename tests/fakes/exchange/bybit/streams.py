@@ -50,11 +50,14 @@ class BybitLine:
 
     def end(self) -> None:
         """The connection is over; the last private one starts the dead man's time."""
+        if self.closed:
+            return
         self.closed = True
-        if self._listen in self.venue.exchange.listeners:
-            self.venue.exchange.listeners.remove(self._listen)
-        if self.kind == PRIVATE and self.logged_in and self.venue.dead_man_s:
-            self.venue.exchange.dead_man(self.venue.dead_man_s * 1000)
+        self.venue.exchange.listeners.remove(self._listen)
+        if self.kind == PRIVATE and self.logged_in:
+            self.venue.private_lines -= 1
+            if self.venue.dead_man_s and not self.venue.private_lines:
+                self.venue.exchange.dead_man(self.venue.dead_man_s * 1000)
 
     def channels(self) -> set[str]:
         """What has been subscribed to."""
@@ -106,9 +109,11 @@ class BybitLine:
             code, text = "10003", "Invalid apikey"
         elif sign != signature(f"GET/realtime{expires}"):
             code, text = "10004", "Invalid sign"
-        self.logged_in = self.logged_in or code == "0"
-        if self.logged_in and self.kind == PRIVATE:
-            self.venue.exchange.dead_man(0)
+        if code == "0" and not self.logged_in:
+            self.logged_in = True
+            if self.kind == PRIVATE:
+                self.venue.private_lines += 1
+                self.venue.exchange.dead_man(0)
         ok = {"success": code == "0"} if self.kind == PRIVATE else {}
         self._say(op="auth", retCode=int(code), retMsg=text, connId=CONN, **ok)
 

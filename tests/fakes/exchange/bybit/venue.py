@@ -28,6 +28,7 @@ class BybitVenue:
         self.margin_mode = "ISOLATED_MARGIN"
         self.key: Row = {"readOnly": 0, "ips": ["*"], "deadlineDay": 83, "wallet": []}  # what query-api says of the key
         self.dead_man_s = 0  # disconnected-cancel-all: seconds after the last private line has gone; 0: never
+        self.private_lines = 0  # that have logged in and are open
         self.recent = 500  # ended orders that order/realtime still knows by their id; order/history knows the others
         self.old: dict[str, list[Any]] = {}  # answers as they were, for the stale faults
         self._asked: dict[str, deque[int]] = {}  # path -> when it was asked lately
