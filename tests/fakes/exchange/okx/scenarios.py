@@ -29,9 +29,9 @@ def shows(kind: str) -> Callable[[Scenario], Scenario]:
     return put
 
 
-async def buy(played: Played, client_id: str = "ndE1", contracts: float = 1.0) -> Any:
-    """A market entry."""
-    return await played.client.create_order(SYMBOL, "market", "buy", contracts, None, {"clientOrderId": client_id, **ISOLATED})
+async def buy(played: Played, client_id: str = "ndE1", lots: int = 100) -> Any:
+    """A market entry; a contract is 100 lots."""
+    return await played.client.create_order(SYMBOL, "market", "buy", lots / 100, None, {"clientOrderId": client_id, **ISOLATED})
 
 
 async def rest_at(played: Played, price: float = 50_000, client_id: str = "ndL1") -> Any:
@@ -54,6 +54,17 @@ async def asked(played: Played, client_id: str) -> Any:
     """An order by its client id, with the fault over."""
     played.venue.faults.plan.clear()
     return await played.client.fetch_order("", SYMBOL, {"clientOrderId": client_id})
+
+
+async def truth_by_rest(ex: Any) -> dict[str, Any]:
+    """Every trade as (number, symbol, signed contracts), and the net of each symbol that is not flat, as REST has them."""
+    rows: list[Any] = []
+    while page := (await ex.privateGetTradeFillsHistory({"after": rows[-1]["billId"] if rows else ""}))["data"]:
+        rows += page
+    sign = {"buy": "", "sell": "-"}
+    held = (await ex.privateGetAccountPositions())["data"]
+    trades = [(int(row["tradeId"]), row["instId"], sign[row["side"]] + row["fillSz"]) for row in rows]
+    return {"trades": trades, "held": {row["instId"]: row["pos"] for row in held}}
 
 
 @shows("timeout_before")
@@ -260,5 +271,5 @@ async def someone_else(played: Played) -> None:
 async def many_parts(played: Played) -> None:
     """Twenty lots in twenty executions."""
     await played.wait(2 * MINUTE)
-    await buy(played, contracts=0.2)
+    await buy(played, lots=20)
     assert sum(event.kind == log.FILL for event in played.venue.exchange.ledger) == 20
