@@ -13,6 +13,7 @@ from engine.venues.outcome import REJECTED as REFUSED
 from tests.fakes.exchange import ledger as log
 from tests.fakes.exchange.adapted import ADAPTED, ENTER, GOAL, MINUTE, STOP, Adapted, order
 from tests.fakes.exchange.market import PICO
+from tests.fakes.exchange.orders import Order
 from tests.fakes.exchange.played import Played
 from tests.fakes.exchange.stage import START_MS
 
@@ -262,3 +263,45 @@ def test_funding_of_many_settlements_is_billed_exactly_once(at: Adapted) -> None
     assert [(bill.t_ms, bill.cash) for bill in every] == [(bill.t_ms, pytest.approx(bill.cash / PICO)) for bill in booked]
     assert (len(every), set(Counter(bill.bill for bill in every).values())) == (60, {1})
     assert later == every[30:]
+
+
+def test_an_adapter_sees_its_instrument_alone(at: Adapted) -> None:
+    """Orders, executions, a position and bills of another one in the account are not its own."""
+
+    async def beside(played: Played, venue: Any) -> list[Any]:
+        exchange = played.venue.exchange
+        exchange.place(Order("ndOther", "ETH", 1, 100))
+        exchange.place(Order("ndRests", "ETH", 1, 100, "limit", 100_000))
+        await played.wait(9 * 60 * MINUTE)
+        assert [event.kind for event in exchange.ledger][-1] == log.FUNDING
+        lists = [await venue.standing(), (await venue.trades(""))[0], await venue.bills(START_MS)]
+        return [*lists, (await venue.position()).lots]
+
+    found = at.played.under_virtual_clock(lambda played: beside(played, at.adapter(played.client)))[0]
+    assert found == [[], [], [], 0]
+
+
+def test_a_short_position_is_negative(at: Adapted) -> None:
+    """Its entry is a sale, its funding is received."""
+
+    async def short(played: Played, venue: Any) -> Any:
+        await venue.place(order("ndE1", side=-1))
+        await played.wait(9 * 60 * MINUTE)
+        return await venue.position(), (await venue.trades(""))[0], await venue.bills(START_MS)
+
+    position, trades, bills = at.run(short)
+    assert (position.lots, {trade.side for trade in trades}) == (-300, {-1})
+    assert [bill.cash for bill in bills] == [pytest.approx(0.18)]
+
+
+def test_a_post_only_entry_never_takes(at: Adapted) -> None:
+    """One that would is ended by the venue without a fill; one that rests does."""
+
+    async def posted(played: Played, venue: Any) -> list[Any]:
+        takes, rests = order("nd1", price=61_000.0, post_only=1), order("nd2", price=50_000.0, post_only=1)
+        said = [await venue.place(takes), await venue.place(rests)]
+        return [*said, await venue.ask(takes), await venue.ask(rests)]
+
+    _, rested, takes, rests = at.run(posted)
+    assert (takes.state in (DONE, REJECTED, UNKNOWN), takes.filled_lots) == (True, 0)
+    assert (rested.state, rests.state, rests.price) == (WORKING, WORKING, 50_000.0)

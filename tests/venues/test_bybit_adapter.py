@@ -206,6 +206,15 @@ def test_a_cursor_of_pages_that_runs_in_a_circle_is_an_error() -> None:
     BYBIT.run(circle)
 
 
+def test_a_funding_without_an_id_is_an_error() -> None:
+    """It could not be booked exactly once."""
+    bybit = BYBIT.adapter(None)
+    line = {"symbol": INST, "tradeId": "", "change": "-0.18", "transactionTime": "1700006400000"}
+    with pytest.raises(DataError, match="1700006400000 has no id"):
+        bybit._bill(line)
+    assert bybit._bill(line | {"tradeId": "a"}).cash == -0.18
+
+
 def test_sizes_and_prices_are_exact() -> None:
     """No float's tail is sent, and a size between two lots is an error."""
     bybit = BybitVenue(None, None, instrument_of("bybit", "BTC-USDT"), INST, Decimal("0.001"))
