@@ -24,6 +24,7 @@ from engine.venues.outcome import REJECTED as REFUSED
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 
 WEEK_MS = 7 * 86_400_000  # the longest window of a list, and the one that a list has without times
+BACK_MS = 60_000  # how late an execution may be listed behind newer ones
 AHEAD_MS = 60_000  # of the venue's clock before ours, at most
 PAGES_MAX = 200  # of one window: a cursor that runs in a circle is an error, not a desk that hangs
 WEEKS_MAX = 105  # two years are kept
@@ -108,20 +109,22 @@ class BybitVenue(NamedTuple):
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
         """Executions behind the cursor, without one those of a week.
 
-        A cursor is the millisecond of the last one with the ids that were there then: Bybit lists by time alone, and several
-        executions share a millisecond.
+        Bybit lists by time alone, and nothing promises that an older one is listed before a newer one. So each look goes back by
+        a minute, and a cursor is the time of the newest with the (time, id) of all that were seen in the minute before it.
         """
-        since, _, seen = cursor.partition(":")
-        known = set(seen.split(",")) if seen else set()
+        newest, _, kept = cursor.partition(":")
+        seen = {id_: int(t_ms) for t_ms, _, id_ in (pair.partition("/") for pair in kept.split(",") if pair)}
         about = {"category": "linear", "symbol": self.symbol, "limit": "100"}
-        rows = await self._since("private_get_v5_execution_list", about, int(since or 0), "execTime")
+        since = max(1, int(newest) - BACK_MS) if newest else 0
+        rows = await self._since("private_get_v5_execution_list", about, since, "execTime")
         each = {row["execId"]: row for row in rows if row["execType"] != FUNDING}
-        new = [row for id_, row in each.items() if id_ not in known]
+        new = [row for id_, row in each.items() if id_ not in seen]
         if not new:
             return [], cursor
-        last = max(new, key=lambda row: int(row["execTime"]))["execTime"]
-        ids = {row["execId"] for row in new if row["execTime"] == last} | (known if last == since else set())
-        return [self._trade(row) for row in new], f"{last}:{','.join(sorted(ids))}"
+        seen |= {row["execId"]: int(row["execTime"]) for row in new}
+        last = max(seen.values())
+        pairs = sorted(f"{t_ms}/{id_}" for id_, t_ms in seen.items() if t_ms >= last - BACK_MS)
+        return [self._trade(row) for row in new], f"{last}:{','.join(pairs)}"
 
     async def bills(self, since_ms: int) -> Sequence[VenueBill]:
         """Funding settlements from a time on, of two years at most, by the account's transaction log."""

@@ -122,6 +122,7 @@ NOT_SEEN_DONE: dict[str, tuple[str, str]] = {
     "a size or value that is too small": (CCXT, "110094 for the value; 10001 for the size is from memory"),
     "an amendment that changes nothing": (MEMORY, "10001"),
     "a stop whose level has passed": (CCXT, "110092 and 110093"),
+    "triggerBy MarkPrice and IndexPrice": (MEMORY, "taken, and the last price is what counts"),
     "an order while another request holds it": (MEMORY, "110079"),
     "disconnected-cancel-all": (MEMORY, "counts from the end of the last private connection, not from the last request"),
     "the margin mode": (CCXT, "of the whole account; no order says it"),
