@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.exchange import ledger as log
 from tests.fakes.exchange import orders as o
-from tests.fakes.exchange.market import FUNDING_MS, PICO, Market, Print, prints_of_bars
+from tests.fakes.exchange.market import FUNDING_MS, MINUTE_MS, PICO, Market, Print, prints_of_bars
 from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.orders import Algo, Bracket, Order, Refused
 from tests.fakes.exchange.stage import BTC, START_MS, HandClock, flat_path, small_exchange, walked_exchange
@@ -133,7 +133,7 @@ def test_longer_days_are_conserved(seed: int) -> None:
 
 def test_the_check_of_conservation_can_fail() -> None:
     """A lot too many, a pico too few, a reduce-only order that turned: each is seen."""
-    exchange = played(7, 300)
+    exchange = played(5, 300)
     assert sum(event.kind == log.FILL for event in exchange.ledger) > 50
     assert {log.ALGO_TRIGGERED, log.FUNDING, log.REJECTED, log.ENDED, log.AMENDED} <= {event.kind for event in exchange.ledger}
     exchange.account.cash -= 1
@@ -342,6 +342,28 @@ def test_an_order_on_its_way_arrives_later() -> None:
     assert late.created_ms == START_MS + 8_000
     with pytest.raises(Refused, match=o.DUPLICATE):
         exchange.place(Order("late", "BTC", 1, 10))
+
+
+@pytest.mark.parametrize("step", [MINUTE_MS, 5 * MINUTE_MS])
+def test_who_listens_may_order_and_the_ledger_is_the_same_however_time_passes(step: int) -> None:
+    """At each print somebody orders: whether the clock goes minute by minute or jumps, it is at the print's time and price."""
+    moves = [(n * MINUTE_MS, 600_000 + 100 * n, 50) for n in range(1, 6)]
+    clock, exchange = resting(moves)
+    quiet = exchange.place(Order("rests", "BTC", -1, 10, o.LIMIT, 600_200))
+
+    def order_at_print(event: log.Event) -> None:
+        if event.kind == log.PRINT:
+            exchange.place(Order("", "BTC", 1, 1))
+            if quiet.is_open and exchange.now == START_MS + MINUTE_MS:
+                exchange.venue_cancels(quiet.id)
+
+    exchange.listeners.append(order_at_print)
+    for _ in range(5 * MINUTE_MS // step):
+        clock.step(step)
+        exchange.catch_up()
+    bills = [event.bill for event in exchange.ledger if event.bill]
+    assert [(bill.t_ms - START_MS, bill.ticks) for bill in bills] == [(after, ticks + 1) for after, ticks, _ in moves]
+    assert (quiet.state, quiet.updated_ms) == (o.CANCELED, START_MS + MINUTE_MS)
 
 
 def test_the_dead_man_cancels_unless_asked_again() -> None:

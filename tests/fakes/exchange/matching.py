@@ -33,6 +33,7 @@ class Exchange:
         self.dead_man_ms = 0  # when all orders are cancelled; 0: never
         self._coming: list[tuple[int, int, Callable[[], None]]] = []
         self._count = self._trade = 0
+        self._playing = False
         self._open_orders: dict[int, Order] = {}  # a long run ends many orders, and each print looks at the open ones
         self._open_algos: dict[int, Algo] = {}
         self._ids: dict[tuple[type, str], int] = {}  # (Order or Algo, client id) -> id
@@ -54,12 +55,17 @@ class Exchange:
         return self._coming[0][0]
 
     def catch_up(self) -> None:
-        """Play everything up to the clock."""
-        until = max(self.now, self.clock())
-        while self._coming and self._coming[0][0] <= until:
-            t_ms, _, act = heapq.heappop(self._coming)
-            self.now = max(self.now, t_ms)
-            act()
+        """Play everything up to the clock. A listener that asks for something in the middle of it gets it as of then."""
+        if self._playing:
+            return
+        until, self._playing = max(self.now, self.clock()), True
+        try:
+            while self._coming and self._coming[0][0] <= until:
+                t_ms, _, act = heapq.heappop(self._coming)
+                self.now = max(self.now, t_ms)
+                act()
+        finally:
+            self._playing = False
         self.now = until
 
     def _schedule_print(self, name: str) -> None:
@@ -195,21 +201,12 @@ class Exchange:
         """Conditional orders that may still trigger, oldest first."""
         return list(self._open_algos.values())
 
-    def venue_cancels(self, id_: int) -> None:
-        """The venue ends an order of its own will."""
-        self._end(self._open(self.orders, id_), o.CANCELED, "venue")
-
-    def withdraw(self, algo: Algo, why: str) -> None:
-        """The venue ends a conditional order as a part of something else that happens: nothing else is played before."""
-        self._end_algo(algo, o.CANCELED, why)
-
-    def forget(self, id_: int) -> None:
-        """An order that was acknowledged is gone, as if it had never come."""
-        gone: Any = self.orders.pop(id_, None) or self.algos.pop(id_, None)
-        self._open_orders.pop(id_, None)
-        self._open_algos.pop(id_, None)
-        if gone is not None:
-            self._ids.pop((type(gone), gone.client), None)
+    def venue_cancels(self, id_: int, why: str = "venue") -> None:
+        """The venue ends an order, or a conditional one, of its own will."""
+        if id_ in self.algos:
+            self._end_algo(self._open(self.algos, id_), o.CANCELED, why)
+        else:
+            self._end(self._open(self.orders, id_), o.CANCELED, why)
 
     def _keep(self, new: Order | Algo) -> None:
         """Give it an id and keep it among the open ones."""

@@ -280,6 +280,6 @@ def set_stop(venue: BybitVenue, name: str, algo: Algo) -> None:
     if algo.shape != PART:
         for other in venue.exchange.open_algos():
             if other.symbol == algo.symbol and other.shape not in (STOP, PART) and bool(other.stop) is (name == "stopLoss"):
-                venue.exchange.withdraw(other, "cleared")
+                venue.exchange.venue_cancels(other.id, "cleared")
     if algo.stop or algo.target:
         on(lambda: venue.exchange.place_algo(algo), PLACE_CODES | {o.BAD_TRIGGER: trigger_code(algo)})

@@ -51,7 +51,7 @@ class BybitVenue:
         """Stops and targets of a position go with it, and the twin of one that has triggered."""
         for algo in self.exchange.open_algos():
             if algo.symbol == symbol and goes(algo):
-                self.exchange.withdraw(algo, "cleared")
+                self.exchange.venue_cancels(algo.id, "cleared")
 
     @property
     def now(self) -> int:
