@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.core.orders import DONE, REJECTED, UNKNOWN, WORKING
+from engine.core.orders import DONE, PARTIAL, REJECTED, UNKNOWN, WORKING
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN
@@ -305,3 +305,34 @@ def test_a_post_only_entry_never_takes(at: Adapted) -> None:
     _, rested, takes, rests = at.run(posted)
     assert (takes.state in (DONE, REJECTED, UNKNOWN), takes.filled_lots) == (True, 0)
     assert (rested.state, rests.state, rests.price) == (WORKING, WORKING, 50_000.0)
+
+
+def test_a_part_is_said_to_be_a_part(at: Adapted) -> None:
+    """300 of 500 lots have filled as a maker: the rest stands where it was; ended, it says what it had filled."""
+
+    async def parted(played: Played, venue: Any) -> list[Any]:
+        one = order("ndL1", lots=500, price=59_000.0)
+        await venue.place(one)
+        await played.wait(610 * MINUTE)
+        said = [await venue.ask(one), await venue.standing(), (await venue.trades(""))[0]]
+        return [*said, await venue.cancel(one)]
+
+    asked, standing, trades, ended = at.run(parted)
+    assert (asked.state, asked.filled_lots, asked.lots, asked.price) == (PARTIAL, 300, 500, 59_000.0)
+    assert [(row.lots, row.filled_lots, row.conditional, row.reduce_only) for row in standing] == [(500, 300, False, False)]
+    assert [(trade.lots, trade.maker, trade.order) for trade in trades] == [(300, True, "ndL1")]
+    assert (ended.state, ended.filled_lots) == (DONE, 300)
+
+
+def test_a_stop_that_has_fired_can_be_neither_moved_nor_ended(at: Adapted) -> None:
+    """Asked how it stands, it is done with what it has filled."""
+
+    async def too_late(played: Played, venue: Any) -> list[Any]:
+        await venue.place(ENTER)
+        await venue.place(STOP)
+        await played.wait(700 * MINUTE)
+        return [await venue.amend(STOP, 56_000.0, 300), await venue.cancel(STOP), await venue.position()]
+
+    moved, ended, position = at.run(too_late)
+    assert [(one.state, one.filled_lots) for one in (moved, ended)] == [(DONE, 300)] * 2
+    assert position.lots == 0
