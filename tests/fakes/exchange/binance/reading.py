@@ -249,7 +249,7 @@ def restrictions(venue: BinanceVenue, _: Fields) -> Row:
 # ---- market -------------------------------------------------------------------------------------------------------------
 
 
-def exchange_info(venue: BinanceVenue, _: Fields) -> Row:
+def trading_rules(venue: BinanceVenue, _: Fields) -> Row:
     """exchangeInfo."""
     weight = {"rateLimitType": "REQUEST_WEIGHT", "interval": "MINUTE", "intervalNum": 1, "limit": 2400}
     limits = [weight, {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300}]

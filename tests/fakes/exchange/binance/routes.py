@@ -69,7 +69,7 @@ ROUTES = {
     ("POST", "fapi/v1/listenKey"): route(r.listen_key, "", KEY),
     ("PUT", "fapi/v1/listenKey"): route(r.listen_key, "listenKey", KEY),
     ("DELETE", "fapi/v1/listenKey"): route(r.close_listen_key, "", KEY),
-    ("GET", "fapi/v1/exchangeInfo"): route(r.exchange_info, "", PUBLIC),
+    ("GET", "fapi/v1/exchangeInfo"): route(r.trading_rules, "", PUBLIC),
     ("GET", "fapi/v1/time"): route(r.server_time, "", PUBLIC),
     ("GET", "fapi/v1/premiumIndex"): route(r.premium, "symbol", PUBLIC),
     ("GET", "fapi/v1/fundingRate"): route(r.funding_history, f"symbol {SPAN}", PUBLIC),

@@ -1,0 +1,340 @@
+"""Binance USD-M perpetuals through ccxt: one instrument of one account, as engine.venues.live_port.LiveVenue.
+
+Called by the live desk's duties alone. Entries, targets and exits are normal orders; a protective order is a conditional ("algo")
+order, whose child comes with an id of its own. Calls are raw: ccxt 4.5.90 drops a target beside a stop, sends what is attached to
+an entry as text, cannot move a stop, and reads executions of one week alone.
+
+Binance does not move conditional orders. An amended one is a new order with the next version in its id (`ID`, `ID-1`, `ID-2`),
+and the old one is cancelled once the new one stands: never none, for a moment two, both reduce-only. The version that stands or
+has fired is the desk's one order. A client id is unique among open orders alone: an entry is asked for before it is placed.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
+from engine.core.orders import UNKNOWN as IN_DOUBT
+from engine.core.state import ENTRY, PROTECTIVE
+from engine.errors import DataError
+from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
+from engine.venues.instruments import Instrument
+from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
+from engine.venues.outcome import EXISTS, NOT_FOUND, Outcome, outcome_of, table_of
+from engine.venues.outcome import REJECTED as REFUSED
+from engine.venues.outcome import UNKNOWN as UNPROVEN
+
+PAGE = 1_000  # rows of a list
+WEEK_MS = 7 * 86_400_000  # the longest window of a list by time
+KEPT_MS = 89 * 86_400_000  # how far back orders and bills are read: Binance keeps them for 90 days
+OURS = "nd"  # how the desk's client ids begin; Binance invents one for the child of a conditional order
+SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
+STATES = {"NEW": WORKING, "PARTIALLY_FILLED": PARTIAL}
+STATES |= dict.fromkeys(("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"), DONE)
+STANDS = "NEW"
+FUNDING = "FUNDING_FEE"
+ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of a conditional order that placed nothing
+VERSION = re.compile(r"-(\d{1,9})\Z")
+
+# https://developers.binance.com/docs/derivatives/usds-margined-futures/error-code, as ccxt 4.5.90 lists it. Not in it, so
+# UNKNOWN: -1000, -1001, -1006 and -1007 (internal, disconnected, "execution status unknown"), -2010 (on spot also a duplicate),
+# -4117 (it is triggering). ccxt loses the code of maintenance, which has a sentence of its own there: UNKNOWN too.
+# From memory: a request that is turned away with -1008 (busy) was not executed.
+OUTCOMES: Mapping[str, Outcome] = table_of(
+    exists="-4115 -4116",
+    not_found="-2011 -2013",
+    not_taken="-1002 -1003 -1008 -1015 -1021 -1022 -1099 -1109 -2014 -2015 -2017 -5028",
+    rejected="-1013 -1014 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1108 -1110 -1111 -1112 -1113 -1114 -1115 -1116 -1117"
+    " -1118 -1119 -1120 -1121 -1122 -1126 -1127 -1128 -1130 -1131 -1136 -2012 -2016 -2018 -2019 -2020 -2021 -2022"
+    " -2023 -2024 -2025 -2026 -2027 -2028 -4000 -4001 -4002 -4003 -4004 -4005 -4006 -4007 -4008 -4009 -4010 -4011"
+    " -4012 -4013 -4014 -4015 -4016 -4017 -4018 -4019 -4020 -4021 -4022 -4023 -4024 -4025 -4026 -4027 -4028 -4029"
+    " -4030 -4031 -4032 -4033 -4044 -4045 -4047 -4048 -4050 -4051 -4052 -4053 -4054 -4055 -4060 -4061 -4062 -4067"
+    " -4068 -4087 -4088 -4104 -4118 -4120 -4131 -4135 -4136 -4137 -4138 -4139 -4140 -4141 -4142 -4144 -4164 -4165"
+    " -4183 -4184 -4192 -4210 -4211 -4400 -4401 -4402 -4403 -5021 -5022 -5024 -5025 -5026 -5027 -5037 -5038 -5039"
+    " -5040 -5041 -5047",
+)
+
+
+class BinanceVenue(NamedTuple):
+    """`trading` and `polling` are two ccxt.pro.binanceusdm of one account, so that a poll never queues before a stop."""
+
+    trading: Any
+    polling: Any
+    instrument: Instrument
+    symbol: str  # BTCUSDT
+
+    async def place(self, order: VenueOrder) -> LiveAnswer:
+        """Hand an order over; the same client id again places nothing (EXISTS).
+
+        An entry whose id cannot be asked for is not sent. An exit does not wait for a question: its id is refused while
+        it stands, and reduce-only never turns the position.
+        """
+        if order.slot == PROTECTIVE:
+            return await self._request(order, self.trading.fapiprivate_post_algoorder, self._stop(order, order.id))
+        if order.slot == ENTRY and (known := await self._known(order)):
+            return known
+        body = {"newClientOrderId": order.id, "side": side_of(order.side), "quantity": self._size(order.left)}
+        body |= {} if order.slot == ENTRY else {"reduceOnly": "true"}
+        if order.price == 0.0:
+            body |= {"type": "MARKET"}
+        else:
+            body |= {"type": "LIMIT", "price": self._price(order.price), "timeInForce": "GTX" if order.post_only else "GTC"}
+        return await self._request(order, self.trading.fapiprivate_post_order, body)
+
+    async def _known(self, order: VenueOrder) -> LiveAnswer | None:
+        """Why an entry is not sent: its id is taken, or nobody could be asked. None where there is no such order."""
+        try:
+            row = await self._one({"origClientOrderId": order.id})
+            return LiveAnswer(order.id, IN_DOUBT, order.filled, "its id is taken", venue_id=str(row["orderId"]), outcome=EXISTS)
+        except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves
+            found = failed(order, error, OUTCOMES)
+            return None if found.outcome == NOT_FOUND else found
+
+    async def amend(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
+        """Let a standing order stand at `price` with `lots` in all. One that the venue will not move is asked how it stands."""
+        if order.slot == PROTECTIVE:
+            return await self._replaced(order, price, lots)
+        body = {
+            "origClientOrderId": order.id,
+            "side": side_of(order.side),
+            "quantity": self._size(lots),
+            "price": self._price(price),
+        }
+        found = await self._request(order, self.trading.fapiprivate_put_order, body)
+        return found._replace(price=price, lots=lots) if found.state == WORKING else await self._as_it_stands(order, found)
+
+    async def cancel(self, order: VenueOrder) -> LiveAnswer:
+        """End an order. That it was asked to end says nothing yet of what it had filled: it is asked."""
+        if order.slot != PROTECTIVE:
+            sent = await self._request(order, self.trading.fapiprivate_delete_order, {"origClientOrderId": order.id})
+            return await self.ask(order) if sent.state == WORKING else await self._as_it_stands(order, sent)
+        try:
+            standing = [row for row in await self._versions(order) if row["algoStatus"] == STANDS]
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
+            return unasked(order, error, OUTCOMES)
+        dropped = [await self._drop(order, row) for row in standing]
+        kept = next((sent for sent in dropped if sent.state != WORKING), None)
+        return await self.ask(order) if kept is None else await self._as_it_stands(order, kept)
+
+    async def _as_it_stands(self, order: VenueOrder, sent: LiveAnswer) -> LiveAnswer:
+        """How an order stands that the venue would not amend or cancel; as it failed where nobody knows."""
+        if sent.outcome not in (REFUSED, NOT_FOUND):
+            return sent
+        found = await self.ask(order)
+        return found._replace(why=sent.why, outcome=sent.outcome)
+
+    async def ask(self, order: VenueOrder) -> LiveAnswer:
+        """How an order stands, by its client id; of a conditional one that has fired, how its child does."""
+        try:
+            if order.slot != PROTECTIVE:
+                return self._normal(order, await self._one({"origClientOrderId": order.id}))
+            versions = await self._versions(order)
+            if not versions:
+                return LiveAnswer(order.id, IN_DOUBT, order.filled, "Binance lists no version of it", outcome=NOT_FOUND)
+            found = await self._conditional(order, versions)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
+            found = unasked(order, error, OUTCOMES)
+        lost = order.slot == PROTECTIVE and found.outcome == NOT_FOUND  # its child, or an old version: not the order itself
+        return found._replace(outcome=UNPROVEN) if lost else found
+
+    async def _conditional(self, order: VenueOrder, versions: Sequence[Mapping[str, Any]]) -> LiveAnswer:
+        """What the versions of a conditional order (oldest first) say of it. One may stand, and none beside one that has fired:
+        what is too many is cancelled here.
+        """
+        standing = [row for row in versions if row["algoStatus"] == STANDS]
+        fired = next((row for row in versions if row["algoStatus"] not in (STANDS, *ENDED)), None)
+        for row in standing if fired else standing[:-1]:
+            if (sent := await self._drop(order, row)).state != WORKING:
+                return sent._replace(state=IN_DOUBT, outcome=UNPROVEN)
+        row = fired or (standing or versions)[-1]
+        found = LiveAnswer(order.id, DONE, 0, row["algoStatus"], venue_id=str(row["algoId"]))
+        if fired:
+            if (child := str(row.get("actualOrderId") or "0")) == "0":  # on its way
+                return found._replace(state=IN_DOUBT, filled_lots=order.filled)
+            return self._normal(order, await self._one({"orderId": child}))._replace(venue_id=found.venue_id, child_id=child)
+        if not standing:
+            return found
+        return found._replace(state=WORKING, price=float(row["triggerPrice"]), lots=self._lots(row["quantity"]))
+
+    async def _replaced(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
+        """Place the next version of a standing conditional order; the question after it cancels the one before."""
+        now = await self.ask(order)
+        if now.state != WORKING or (now.price, now.lots) == (price, lots):
+            return now
+        try:
+            number = 1 + max(version_of(row) for row in await self._versions(order))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
+            return unasked(order, error, OUTCOMES)
+        wanted = self._stop(order._replace(price=price, lots=lots, filled=0), f"{order.id}-{number}")
+        sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
+        return await self.ask(order) if sent.state == WORKING else await self._as_it_stands(order, sent)
+
+    async def _versions(self, order: VenueOrder) -> list[Mapping[str, Any]]:
+        """Every version of a conditional order that Binance lists, oldest first. None is older than the decision."""
+        rows = await self._since("allalgoorders", {}, order.decided_ms - SLACK_MS, "algoId")
+        return sorted((row for row in rows if stem_of(row["clientAlgoId"]) == order.id), key=version_of)
+
+    async def _drop(self, order: VenueOrder, row: Mapping[str, Any]) -> LiveAnswer:
+        """Cancel one version."""
+        return await self._request(order, self.trading.fapiprivate_delete_algoorder, {"clientAlgoId": row["clientAlgoId"]})
+
+    async def standing(self) -> Sequence[StandingOrder]:
+        """Every order that the venue holds for the instrument; a version that is being replaced is one of its own."""
+        return [
+            *map(self._stands, await self._data("openorders", {})),
+            *map(self._stands, await self._data("openalgoorders", {})),
+        ]
+
+    async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
+        """Executions behind the cursor, a trade id. Binance does not say whose order each is: each order is asked for once."""
+        rows: dict[int, Mapping[str, Any]] = {}
+        last = int(cursor or -1)
+        while True:
+            page = {int(row["id"]): row for row in await self._data("usertrades", {"fromId": last + 1, "limit": PAGE})}
+            rows |= page
+            last = max([last, *page])
+            if len(page) < PAGE:
+                break
+        names = {row["orderId"]: await self._name(row) for row in {row["orderId"]: row for row in rows.values()}.values()}
+        return [self._trade(row, names[row["orderId"]]) for _, row in sorted(rows.items())], str(last) if last >= 0 else cursor
+
+    async def _name(self, trade: Mapping[str, Any]) -> str:
+        """The client id of an execution's order; empty where it is not ours, or forgotten. Raises DataError."""
+        try:
+            name = str((await self._one({"orderId": trade["orderId"]}))["clientOrderId"])
+            return name if name.startswith(OURS) else ""
+        except Exception as error:
+            old = int(trade["time"]) < self.polling.milliseconds() - KEPT_MS
+            if old and outcome_of(error, OUTCOMES) == NOT_FOUND:
+                return ""
+            raise silent("Binance", "order", error) from error
+
+    async def bills(self, since_ms: int) -> Sequence[VenueBill]:
+        """Funding settlements from a time on, oldest first."""
+        rows = await self._since("income", {"incomeType": FUNDING}, since_ms, "tranId")
+        found = [VenueBill(str(row["tranId"]), float(row["income"]), int(row["time"])) for row in rows]
+        return sorted((bill for bill in found if bill.t_ms >= since_ms), key=lambda bill: bill.t_ms)
+
+    async def position(self) -> VenuePosition:
+        """The net position. Raises DataError in hedge mode: the desk counts one side."""
+        rows = [row for row in await self._data("positionrisk", {}, "v3") if Decimal(row["positionAmt"])]
+        if any(row["positionSide"] != "BOTH" for row in rows):
+            raise DataError(f"{self.symbol}: the account is in hedge mode", "set one-way mode: Preferences > Position Mode")
+        (config,) = await self._data("symbolconfig", {})
+        isolated, leverage = config["marginType"] == "ISOLATED", float(config["leverage"])
+        if not rows:
+            return VenuePosition(0, None, isolated, leverage, None)
+        lots = sum(self._lots(row["positionAmt"]) for row in rows)
+        return VenuePosition(lots, float(rows[0]["entryPrice"]), isolated, leverage, float(rows[0]["liquidationPrice"]) or None)
+
+    def _stop(self, order: VenueOrder, id_: str) -> dict[str, Any]:
+        """The body of a protective order: at the market once the last price comes to its level."""
+        body = {"algoType": "CONDITIONAL", "type": "STOP_MARKET", "workingType": "CONTRACT_PRICE", "reduceOnly": "true"}
+        body |= {"side": side_of(order.side), "quantity": self._size(order.left), "triggerPrice": self._price(order.price)}
+        return body | {"clientAlgoId": id_}
+
+    async def _request(self, order: VenueOrder, call: Any, body: Mapping[str, Any]) -> LiveAnswer:
+        """Send it once. An answer without an error proves that it was taken; of an error the table says what it proves."""
+        try:
+            answer = await call({"symbol": self.symbol, **body})
+            return LiveAnswer(order.id, WORKING, order.filled, venue_id=str(answer.get("algoId") or answer["orderId"]))
+        except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves, and else nothing
+            return failed(order, error, OUTCOMES)
+
+    def _normal(self, order: VenueOrder, row: Mapping[str, Any]) -> LiveAnswer:
+        """A normal order as Binance has it."""
+        state, filled = STATES.get(row["status"], IN_DOUBT), self._lots(row["executedQty"])
+        found = LiveAnswer(order.id, state, filled, row["status"], venue_id=str(row["orderId"]))
+        if state not in (WORKING, PARTIAL):
+            return found
+        return found._replace(price=float(row["price"]), lots=self._lots(row["origQty"]))
+
+    def _stands(self, row: Mapping[str, Any]) -> StandingOrder:
+        """A row of a list of open orders, normal or conditional."""
+        side, reduces = (
+            1 if row["side"] == "BUY" else -1,
+            "true" in (str(row[name]).lower() for name in ("reduceOnly", "closePosition")),
+        )
+        if "algoId" in row:
+            ids, size, filled = (stem_of(row["clientAlgoId"]), str(row["algoId"])), row["quantity"], 0
+        else:
+            ids, size, filled = (row["clientOrderId"], str(row["orderId"])), row["origQty"], self._lots(row["executedQty"])
+        price = float(row["triggerPrice"] if "algoId" in row else row["price"])
+        return StandingOrder(*ids, side, self._lots(size), filled, price, "algoId" in row, reduces)
+
+    def _trade(self, row: Mapping[str, Any], name: str) -> VenueTrade:
+        """A row of userTrades."""
+        side, price, fee = 1 if row["side"] == "BUY" else -1, float(row["price"]), float(row["commission"])
+        if row["commissionAsset"] != self.instrument.symbol.partition("-")[2]:
+            raise DataError(
+                f"{self.symbol}: a fee was paid in {row['commissionAsset']}", "switch off paying fees in BNB for futures"
+            )
+        ids = (str(row["id"]), str(row["orderId"]), name)
+        return VenueTrade(*ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]))
+
+    async def _one(self, about: Mapping[str, str]) -> Mapping[str, Any]:
+        """One normal order."""
+        row: Mapping[str, Any] = await self.polling.fapiprivate_get_order({"symbol": self.symbol, **about})
+        return row
+
+    async def _since(self, name: str, about: Mapping[str, Any], since_ms: int, id_key: str) -> list[Mapping[str, Any]]:
+        """The rows of a list by time: a week at a time, the last one up to now."""
+        now = self.polling.milliseconds()
+        start, rows = max(since_ms, now - KEPT_MS), dict[str, Mapping[str, Any]]()
+        while True:
+            ends = start + WEEK_MS < now
+            week = await self._window(name, about, start, start + WEEK_MS - 1 if ends else 0)
+            rows |= {str(row[id_key]): row for row in week}
+            if not ends:
+                return list(rows.values())
+            start += WEEK_MS
+
+    async def _window(self, name: str, about: Mapping[str, Any], start: int, end: int) -> list[Mapping[str, Any]]:
+        """The rows between two times (0: now); a page that is full is asked for in halves, whichever end of it Binance shows."""
+        span = {"startTime": start} | ({"endTime": end} if end else {})
+        rows = await self._data(name, {**about, **span, "limit": PAGE})
+        if len(rows) < PAGE:
+            return rows
+        middle = (start + (end or self.polling.milliseconds())) // 2
+        if middle <= start:
+            raise DataError(f"{self.symbol}: {name} has {PAGE} rows in a moment", "nothing is assumed of it; ask Binance")
+        return await self._window(name, about, start, middle) + await self._window(name, about, middle + 1, end)
+
+    async def _data(self, name: str, about: Mapping[str, Any], version: str = "") -> list[Mapping[str, Any]]:
+        """The rows of one list. Raises DataError."""
+        try:
+            rows = await getattr(self.polling, f"fapiprivate{version}_get_{name}")({"symbol": self.symbol, **about})
+            if not isinstance(rows, list):
+                raise TypeError(f"no list: {str(rows)[:80]}")  # a page of HTML
+            return rows
+        except Exception as error:
+            raise silent("Binance", name, error) from error
+
+    def _size(self, lots: int) -> str:
+        """Lots as base units."""
+        return size_of(lots, Decimal(str(self.instrument.lot_size)))
+
+    def _lots(self, size: Any) -> int:
+        """Base units as lots. Raises DataError."""
+        return lots_of(size, Decimal(str(self.instrument.lot_size)), self.symbol)
+
+    def _price(self, price: float) -> str:
+        """A price on the instrument's tick."""
+        return price_of(price, self.instrument.tick)
+
+
+def side_of(sign: int) -> str:
+    """BUY or SELL."""
+    return "BUY" if sign > 0 else "SELL"
+
+
+def stem_of(id_: str) -> str:
+    """The desk's id in a client id of a conditional order: without its version."""
+    return VERSION.sub("", id_)
+
+
+def version_of(row: Mapping[str, Any]) -> int:
+    """Which version of its order a conditional order is; 0 is the first."""
+    found = VERSION.search(row["clientAlgoId"])
+    return int(found[1]) if found else 0
