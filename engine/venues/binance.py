@@ -72,8 +72,8 @@ class BinanceVenue(NamedTuple):
         """
         if order.slot == PROTECTIVE:
             return await self._request(order, self.trading.fapiprivate_post_algoorder, self._stop(order, order.id))
-        if order.slot == ENTRY and (known := await self._known(order)):
-            return known
+        if order.slot == ENTRY and (reason := await self._reason_not_to_send(order)):
+            return reason
         body = {"newClientOrderId": order.id, "side": side_of(order.side), "quantity": self._size(order.left)}
         body |= {} if order.slot == ENTRY else {"reduceOnly": "true"}
         if order.price == 0.0:
@@ -82,7 +82,7 @@ class BinanceVenue(NamedTuple):
             body |= {"type": "LIMIT", "price": self._price(order.price), "timeInForce": "GTX" if order.post_only else "GTC"}
         return await self._request(order, self.trading.fapiprivate_post_order, body)
 
-    async def _known(self, order: VenueOrder) -> LiveAnswer | None:
+    async def _reason_not_to_send(self, order: VenueOrder) -> LiveAnswer | None:
         """Why an entry is not sent: its id is taken, or nobody could be asked. None where there is no such order."""
         try:
             row = await self._one({"origClientOrderId": order.id})

@@ -172,7 +172,7 @@ def test_what_will_not_move_is_asked_how_it_stands(at: Adapted) -> None:
     async def stubborn(played: Played, venue: Any) -> list[Any]:
         await venue.place(ENTER)
         await venue.place(STOP)
-        played.venue.faults.on("reject_amends")
+        played.venue.faults.on(at.unmoved)
         played.venue.faults.on("reject_cancels")
         return [await venue.amend(STOP, 59_000.0, 300), await venue.cancel(STOP), await venue.cancel(order("nd9"))]
 

@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 from engine.core.orders import VenueOrder
 from engine.core.state import ENTRY, PROTECTIVE, TARGET_SLOT
+from engine.venues.binance import BinanceVenue
 from engine.venues.bybit import BybitVenue
 from engine.venues.instruments import instrument_of
 from engine.venues.okx import OkxVenue
+from tests.fakes.exchange.binance import played as binance_played
 from tests.fakes.exchange.bybit import played as bybit_played
 from tests.fakes.exchange.okx import played as okx_played
 from tests.fakes.exchange.played import Played
@@ -28,6 +30,7 @@ class Adapted(NamedTuple):
     unknown_symbol: Mapping[str, Any]  # the adapter's field that names the instrument, as the venue knows none
     fired: str = ""  # client id on the fills of a stop that fired
     maintenance: str = "not_taken"  # what the venue's word for it proves
+    unmoved: str = "reject_amends"  # the fault that leaves a stop where it is; where it moves by a new order, another one
 
     def run(self, script: Script, sockets: bool = False) -> Any:
         """What the script returns."""
@@ -45,8 +48,17 @@ def bybit_adapter(client: Any) -> BybitVenue:
     return BybitVenue(client, client, instrument_of("bybit", "BTC-USDT"), bybit_played.INST, Decimal("0.0001"))
 
 
+def binance_adapter(client: Any) -> BinanceVenue:
+    """Lots of 0.0001 BTC, as the others'; Binance's own are ten times that."""
+    instrument = instrument_of("binance", "BTC-USDT")._replace(lot_size=0.0001)
+    return BinanceVenue(client, client, instrument, binance_played.INST)
+
+
 ADAPTED = {
     "okx": Adapted("OKX", okx_played, okx_adapter, {"inst_id": "XRP-USDT-SWAP"}),
+    "binance": Adapted(
+        "Binance", binance_played, binance_adapter, {"symbol": "XRPUSDT"}, maintenance="unknown", unmoved="reject_orders"
+    ),
     "bybit": Adapted("Bybit", bybit_played, bybit_adapter, {"symbol": "XRPUSDT"}, fired="ndS1", maintenance="unknown"),
 }
 
