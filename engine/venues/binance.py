@@ -214,7 +214,7 @@ class BinanceVenue(NamedTuple):
         """Funding settlements from a time on, oldest first."""
         rows = await self._since("income", {"incomeType": FUNDING}, since_ms, "tranId")
         found = [VenueBill(str(row["tranId"]), float(row["income"]), int(row["time"])) for row in rows]
-        return sorted((bill for bill in found if bill.t_ms >= since_ms), key=lambda bill: bill.t_ms)
+        return sorted(found, key=lambda bill: bill.t_ms)
 
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
