@@ -10,6 +10,8 @@ from typing import Any
 import ccxt
 
 ARCHIVE = "payloads/nautilus_binance_okx_bybit.tar.gz"
+# where the payloads of a venue are in it, when not in its own folder alone: Binance's spot has others of the same names
+FOLDERS = {"binance": ("/adapters/binance/test_data/futures/", "/http_responses/http_futures_", "/ws_messages/ws_futures_")}
 CCXT, MEMORY = "ccxt", "memory"
 
 
@@ -17,7 +19,9 @@ CCXT, MEMORY = "ccxt", "memory"
 def payloads(folder: Path, venue: str) -> dict[str, Any]:
     """Name -> the recorded payload of a venue (okx, binance, bybit). Raises FileNotFoundError without the archive."""
     with tarfile.open(folder / ARCHIVE) as archive:
-        names = [name for name in archive.getnames() if f"/adapters/{venue}/test_data/" in name and name.endswith(".json")]
+        folders = FOLDERS.get(venue, (f"/adapters/{venue}/test_data/",))
+        own = [name for name in archive.getnames() if f"/adapters/{venue}/" in name and name.endswith(".json")]
+        names = [name for name in own if any(folder in name for folder in folders)]
         return {Path(name).stem: json.load(archive.extractfile(name)) for name in names}  # type: ignore[arg-type]
 
 
