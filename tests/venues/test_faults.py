@@ -15,7 +15,7 @@ from tests.fakes.exchange.okx.played import under_virtual_clock
 from tests.fakes.exchange.played import Played
 from tests.fakes.exchange.stage import START_MS
 
-VENUES = ("okx", "bybit")
+VENUES = ("okx", "binance", "bybit")
 MINUTE = 60_000
 BY_SOCKETS = ("timeout_before", "timeout_after", "http_5xx", "html", "ban", "drop_fills", "ws_duplicate")
 
@@ -66,7 +66,7 @@ def test_sockets_play_a_fault_as_the_virtual_clock_does(venue: str, kind: str) -
     assert part(venue, "played").over_sockets(script)[1].faults.count[kind] >= 1
 
 
-@pytest.mark.parametrize(("venue", "channel"), [("okx", "positions"), ("bybit", "position")])
+@pytest.mark.parametrize(("venue", "channel"), [("okx", "positions"), ("binance", "user"), ("bybit", "position")])
 def test_a_cut_line_ends_and_a_new_one_is_refused_over_sockets(venue: str, channel: str) -> None:
     """The client's watch fails; the dial after it is answered 503; both are network errors to ccxt."""
     symbol = part(venue, "played").SYMBOL

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from tests.fakes.exchange import orders as o
+from tests.fakes.exchange.market import PICO
 from tests.fakes.exchange.matching import Exchange
 
 KINDS = {
@@ -125,7 +126,9 @@ class Faults:
             exchange.venue_cancels(self._dice.choice(found).id)
         elif kind == "stranger":
             symbol = self._dice.choice(sorted(exchange.markets))
-            exchange.place(o.Order("", symbol, self._dice.choice([1, -1]), self._dice.randint(1, 20)))
+            market = exchange.markets[symbol]
+            least = market.contract.min_notional * PICO // (market.last * market.contract.pico)
+            exchange.place(o.Order("", symbol, self._dice.choice([1, -1]), self._dice.randint(1, 20) + least))
         else:
             for market in exchange.markets.values():
                 market.depth_lots = 1

@@ -321,6 +321,8 @@ def book(venue: BinanceVenue, fields: Fields) -> Row:
 
 def listen_key(venue: BinanceVenue, _: Fields) -> Row:
     """POST and PUT listenKey: the same key while it lives, which is an hour from the last of them."""
+    if venue.faults.hit("bad_login"):
+        raise Fault(-1125, "This listenKey does not exist.")
     return {"listenKey": venue.renewed_key()}
 
 
