@@ -37,9 +37,15 @@ def types_of(rows: list[Any]) -> dict[str, set[str]]:
     return found
 
 
+@cache
+def sources(venue: str) -> list[str]:
+    """ccxt's code of a venue."""
+    return [(Path(ccxt.__file__).parent / part / f"{venue}.py").read_text(encoding="utf-8") for part in (".", "pro")]
+
+
 def source_of(name: str, venue: str) -> str:
     """ccxt where its code or its samples of the venue's answers name the field, else memory."""
-    texts = [(Path(ccxt.__file__).parent / part / f"{venue}.py").read_text(encoding="utf-8") for part in (".", "pro")]
+    texts = sources(venue)
     bare = name.rpartition(".")[2]
     return CCXT if any(f'"{bare}"' in text or f"'{bare}'" in text or f" {bare}:" in text for text in texts) else MEMORY
 

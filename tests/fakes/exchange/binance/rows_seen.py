@@ -69,6 +69,8 @@ async def visit(played: Played) -> None:
     for _ in range(4):
         await played.wait(BILLED_MS // 4)
         await ex.fapiPrivatePutListenKey()  # ccxt renews it once
+        for line in played.venue.lines:
+            line.streams.clear()  # the market has said enough
     await questions(ex)
     played.venue.exchange.cancel_algo(played.venue.exchange.open_algos()[0].id)
     played.venue.exchange.markets["BTC"].coming = None
