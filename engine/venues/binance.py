@@ -29,6 +29,7 @@ PAGE = 1_000  # rows of a list
 WEEK_MS = 7 * 86_400_000  # the longest window of a list by time
 KEPT_MS = 89 * 86_400_000  # how far back orders and bills are read: Binance keeps them for 90 days
 OURS = "nd"  # how the desk's client ids begin; Binance invents one for the child of a conditional order
+BACK_MS = 60_000  # how late an execution may be listed behind newer ones
 SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
 STATES = {"NEW": WORKING, "PARTIALLY_FILLED": PARTIAL}
 STATES |= dict.fromkeys(("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"), DONE)
@@ -187,17 +188,25 @@ class BinanceVenue(NamedTuple):
         ]
 
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
-        """Executions behind the cursor, a trade id. Binance does not say whose order each is: each order is asked for once."""
+        """Executions behind the cursor, without one all that Binance lists.
+
+        Ids grow, and nothing promises that a lower one is listed first. So a cursor is the id and time of all that were seen in
+        the minute before the newest, and of the one before them, from which each look begins. Binance does not say whose order
+        an execution is of: each order is asked for once.
+        """
+        seen = {int(id_): int(t_ms) for id_, _, t_ms in (pair.partition("/") for pair in cursor.split(",") if pair)}
         rows: dict[int, Mapping[str, Any]] = {}
-        last = int(cursor or -1)
+        first = min(seen, default=0)
         while True:
-            page = {int(row["id"]): row for row in await self._data("usertrades", {"fromId": last + 1, "limit": PAGE})}
+            page = {int(row["id"]): row for row in await self._data("usertrades", {"fromId": first, "limit": PAGE})}
             rows |= page
-            last = max([last, *page])
             if len(page) < PAGE:
                 break
-        names = {row["orderId"]: await self._name(row) for row in {row["orderId"]: row for row in rows.values()}.values()}
-        return [self._trade(row, names[row["orderId"]]) for _, row in sorted(rows.items())], str(last) if last >= 0 else cursor
+            first = max(page) + 1
+        new = [row for id_, row in sorted(rows.items()) if id_ not in seen]
+        names = {row["orderId"]: await self._name(row) for row in {row["orderId"]: row for row in new}.values()}
+        seen |= {int(row["id"]): int(row["time"]) for row in new}
+        return [self._trade(row, names[row["orderId"]]) for row in new], cursor_of(seen) if new else cursor
 
     async def _name(self, trade: Mapping[str, Any]) -> str:
         """The client id of an execution's order; empty where it is not ours, or forgotten. Raises DataError."""
@@ -327,6 +336,13 @@ class BinanceVenue(NamedTuple):
 def side_of(sign: int) -> str:
     """BUY or SELL."""
     return "BUY" if sign > 0 else "SELL"
+
+
+def cursor_of(seen: Mapping[int, int]) -> str:
+    """A cursor: id -> UTC ms of executions, of which the last minute and the one before it are kept."""
+    newest = max(seen.values())
+    first = max((id_ for id_, t_ms in seen.items() if t_ms < newest - BACK_MS), default=0)
+    return ",".join(f"{id_}/{t_ms}" for id_, t_ms in sorted(seen.items()) if id_ >= first)
 
 
 def stem_of(id_: str) -> str:

@@ -237,6 +237,35 @@ def test_an_execution_names_its_order_or_waits() -> None:
     assert asked == 3  # one page, two orders
 
 
+def test_an_execution_that_is_listed_behind_a_newer_one_is_not_lost() -> None:
+    """Hidden at the first look: the second one brings it, and it alone; much later the cursor has forgotten both."""
+
+    async def late(played: Played, binance: BinanceVenue) -> list[Any]:
+        class Late(BinanceVenue):
+            """Its list hides an execution at first."""
+
+            async def _data(self, name: str, about: Any, version: str = "") -> Any:
+                return [row for row in await binance._data(name, about, version) if row.get("id") not in hidden]
+
+        for number in range(3):
+            await binance.place(order(f"nd{number}", lots=10))
+            await played.wait(20_000)
+        said, cursor = [], ""
+        hidden = [2]
+        for _ in range(3):
+            new, cursor = await Late(*binance).trades(cursor)
+            said.append([trade.order for trade in new])
+            hidden.clear()
+        for _ in range(2):
+            await played.wait(3 * MINUTE)
+            await binance.place(order(f"nd{played.venue.exchange.clock()}", lots=10))
+            new, cursor = await binance.trades(cursor)
+            said.append([str(len(new)), str(cursor.count("/"))])
+        return said
+
+    assert BINANCE.run(late) == [["nd0", "nd2"], ["nd1"], [], ["1", "2"], ["1", "2"]]
+
+
 def test_pages_and_weeks_bring_every_execution_and_bill_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """With pages of seven rows and a month of settlements."""
     monkeypatch.setattr(module, "PAGE", 7)
