@@ -120,10 +120,12 @@ class Faults:
 
     def _act(self, kind: str, exchange: Exchange, window: Window) -> None:
         if kind == "venue_cancels":
-            if not (found := exchange.open_orders()):
+            found = exchange.open_orders()
+            try:
+                exchange.venue_cancels(self._dice.choice(found).id if found else 0)
+            except o.Refused:  # there is none, or it has ended in the same moment
                 self._done.discard(window)
                 return
-            exchange.venue_cancels(self._dice.choice(found).id)
         elif kind == "stranger":
             symbol = self._dice.choice(sorted(exchange.markets))
             market = exchange.markets[symbol]
