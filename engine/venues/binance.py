@@ -86,7 +86,7 @@ class BinanceVenue(NamedTuple):
     async def _reason_not_to_send(self, order: VenueOrder) -> LiveAnswer | None:
         """Why an entry is not sent: its id is taken, or nobody could be asked. None where there is no such order."""
         try:
-            row = await self._one({"origClientOrderId": order.id})
+            row = await self._one({"origClientOrderId": order.id}, self.trading)
             return LiveAnswer(order.id, IN_DOUBT, order.filled, "its id is taken", venue_id=str(row["orderId"]), outcome=EXISTS)
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves
             found = failed(order, error, OUTCOMES)
@@ -127,17 +127,22 @@ class BinanceVenue(NamedTuple):
 
     async def ask(self, order: VenueOrder) -> LiveAnswer:
         """How an order stands, by its client id; of a conditional one that has fired, how its child does."""
+        if order.slot == PROTECTIVE:
+            return (await self._asked(order))[0]
         try:
-            if order.slot != PROTECTIVE:
-                return self._normal(order, await self._one({"origClientOrderId": order.id}))
+            return self._normal(order, await self._one({"origClientOrderId": order.id}))
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
+            return unasked(order, error, OUTCOMES)
+
+    async def _asked(self, order: VenueOrder) -> tuple[LiveAnswer, int]:
+        """How a conditional order stands, and the number of its last version; -1 where none is listed."""
+        try:
             versions = await self._versions(order)
             if not versions:
-                return LiveAnswer(order.id, IN_DOUBT, order.filled, "Binance lists no version of it", outcome=NOT_FOUND)
-            found = await self._conditional(order, versions)
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
-            found = unasked(order, error, OUTCOMES)
-        lost = order.slot == PROTECTIVE and found.outcome == NOT_FOUND  # its child, or an old version: not the order itself
-        return found._replace(outcome=UNPROVEN) if lost else found
+                return LiveAnswer(order.id, IN_DOUBT, order.filled, "Binance lists no version of it", outcome=NOT_FOUND), -1
+            return await self._conditional(order, versions), version_of(versions[-1])
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known; what is not found is its child
+            return unasked(order, error, OUTCOMES)._replace(outcome=UNPROVEN), -1
 
     async def _conditional(self, order: VenueOrder, versions: Sequence[Mapping[str, Any]]) -> LiveAnswer:
         """What the versions of a conditional order (oldest first) say of it. One may stand, and none beside one that has fired:
@@ -160,14 +165,10 @@ class BinanceVenue(NamedTuple):
 
     async def _replaced(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
         """Place the next version of a standing conditional order; the question after it cancels the one before."""
-        now = await self.ask(order)
+        now, last = await self._asked(order)
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
-        try:
-            number = 1 + max(version_of(row) for row in await self._versions(order))
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
-            return unasked(order, error, OUTCOMES)
-        wanted = self._stop(order._replace(price=price, lots=lots, filled=0), f"{order.id}-{number}")
+        wanted = self._stop(order._replace(price=price, lots=lots, filled=0), f"{order.id}-{last + 1}")
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
         return await self.ask(order) if sent.state == WORKING else await self._as_it_stands(order, sent)
 
@@ -246,7 +247,7 @@ class BinanceVenue(NamedTuple):
     async def _request(self, order: VenueOrder, call: Any, body: Mapping[str, Any]) -> LiveAnswer:
         """Send it once. An answer without an error proves that it was taken; of an error the table says what it proves."""
         try:
-            answer = await call({"symbol": self.symbol, **body})
+            answer = row_of(await call({"symbol": self.symbol, **body}))
             return LiveAnswer(order.id, WORKING, order.filled, venue_id=str(answer.get("algoId") or answer["orderId"]))
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves, and else nothing
             return failed(order, error, OUTCOMES)
@@ -282,10 +283,9 @@ class BinanceVenue(NamedTuple):
         ids = (str(row["id"]), str(row["orderId"]), name)
         return VenueTrade(*ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]))
 
-    async def _one(self, about: Mapping[str, str]) -> Mapping[str, Any]:
+    async def _one(self, about: Mapping[str, str], client: Any = None) -> Mapping[str, Any]:
         """One normal order."""
-        row: Mapping[str, Any] = await self.polling.fapiprivate_get_order({"symbol": self.symbol, **about})
-        return row
+        return row_of(await (client or self.polling).fapiprivate_get_order({"symbol": self.symbol, **about}))
 
     async def _since(self, name: str, about: Mapping[str, Any], since_ms: int, id_key: str) -> list[Mapping[str, Any]]:
         """The rows of a list by time: a week at a time, the last one up to now."""
@@ -331,6 +331,13 @@ class BinanceVenue(NamedTuple):
     def _price(self, price: float) -> str:
         """A price on the instrument's tick."""
         return price_of(price, self.instrument.tick)
+
+
+def row_of(answer: Any) -> Mapping[str, Any]:
+    """An answer that is one row. Raises TypeError for a page of HTML."""
+    if not isinstance(answer, Mapping):
+        raise TypeError(f"no row: {str(answer)[:80]}")
+    return answer
 
 
 def side_of(sign: int) -> str:

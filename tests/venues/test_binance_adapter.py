@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from engine.core.orders import DONE, UNKNOWN, WORKING
-from engine.core.state import ENTRY, EXIT_SLOT
+from engine.core.state import ENTRY, EXIT_SLOT, TARGET_SLOT
 from engine.errors import DataError
 from engine.venues import binance as module
 from engine.venues.binance import OUTCOMES, BinanceVenue, stem_of
@@ -222,9 +222,9 @@ def test_an_execution_names_its_order_or_waits() -> None:
         asked = len(played.venue.calls) - before
         one = type(binance)._one
 
-        async def broken(self: Any, about: Any) -> Any:
+        async def broken(self: Any, *about: Any) -> Any:
             played.venue.faults.on("http_5xx")
-            return await one(self, about)
+            return await one(self, *about)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(BinanceVenue, "_one", broken)
@@ -311,6 +311,64 @@ def test_settings_that_the_desk_cannot_trade_with_are_said() -> None:
     flat, cross = BINANCE.run(odd)
     assert (flat.lots, flat.isolated, flat.leverage) == (0, True, 3.0)
     assert (cross.lots, cross.isolated, cross.leverage, cross.liquidation) == (300, False, 7.0, None)
+
+
+def test_the_adapter_sends_no_field_that_binance_does_not_document() -> None:
+    """Each request and each question once; polls and trading are two clients."""
+
+    async def each(played: Played, binance: BinanceVenue) -> set[str]:
+        both = BinanceVenue(played.venue.virtual_client(0.0), played.client, *binance[2:])
+        for one in (ENTER, STOP, order("ndT1", TARGET_SLOT, -1, price=62_000.0)):
+            await both.place(one)
+            await both.amend(one, one.price - 100.0, 200)
+            await both.cancel(one)
+        await both.standing()
+        await both.trades("")
+        await both.bills(0)
+        await both.position()
+        await both.trading.close()
+        assert not played.venue.noted
+        return {f"{method} {path.removeprefix('fapi/')}" for method, path, _ in played.venue.calls}
+
+    lists = ("openOrders", "openAlgoOrders", "allAlgoOrders", "userTrades", "income", "symbolConfig")
+    requests = {f"{method} v1/order" for method in ("POST", "PUT", "DELETE", "GET")} | {
+        "POST v1/algoOrder",
+        "DELETE v1/algoOrder",
+    }
+    assert BINANCE.run(each) == requests | {f"GET v1/{name}" for name in lists} | {"GET v3/positionRisk"}
+
+
+def test_what_is_too_small_to_open_may_still_be_closed() -> None:
+    """With Binance's own lot: 60 USDT is below the least notional of an entry, and no reason to keep a position."""
+
+    async def dust(played: Played) -> tuple[Any, Any, int]:
+        binance = BinanceVenue(played.client, played.client, instrument_of("binance", "BTC-USDT"), INST)
+        await binance.place(order("ndE1", lots=3))
+        refused = await binance.place(order("ndE2", lots=1))
+        await binance.place(order("ndX1", EXIT_SLOT, -1, 2))
+        left = (await binance.position()).lots
+        closed = await binance.place(order("ndX2", EXIT_SLOT, -1, 1))
+        return refused, closed, left
+
+    (refused, closed, left), venue = under_virtual_clock(dust)
+    assert (refused.outcome, "-4164" in refused.why, left) == (REFUSED, True, 1)
+    assert (closed.state, venue.exchange.account.position("BTC").lots) == (WORKING, 0)
+
+
+def test_a_page_of_html_is_named_in_the_answer() -> None:
+    """One line that a person can read, of a request and of a question; no key and no signature is in it."""
+
+    async def page(played: Played, binance: BinanceVenue) -> list[str]:
+        await binance.place(ENTER)
+        played.venue.faults.on("html")
+        said = [(await binance.ask(ENTER)).why, (await binance.place(order("ndX1", EXIT_SLOT, -1))).why]
+        played.venue.faults.off("html")
+        played.venue.faults.on("http_5xx")
+        return [*said, (await binance.ask(ENTER)).why]
+
+    *pages, failed = BINANCE.run(page)
+    assert all(text.startswith("no row: <html>") for text in pages)
+    assert "signature=[secret]" in failed
 
 
 def test_sizes_prices_and_ids_are_exact() -> None:

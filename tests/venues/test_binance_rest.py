@@ -305,6 +305,8 @@ def test_income_has_fees_profits_and_settlements() -> None:
         ("POST", "countdownCancelAll", {"symbol": INST}, -1102),
         ("GET", "klines", {"symbol": INST, "interval": "7m"}, -1120),
         ("GET", "allOrders", {}, -1102),
+        ("GET", "income", {"incomeType": "FUNDING"}, -1130),
+        ("GET", "openAlgoOrders", {"algoType": "VP"}, -1130),
     ],
 )
 def test_requests_that_binance_refuses(method: str, path: str, fields: dict[str, str], code: int) -> None:
@@ -343,6 +345,17 @@ def test_too_many_requests_are_refused_until_their_time_has_passed(monkeypatch: 
     assert answers[-1].status == 429
     asked.clock.step(60_000)
     assert asked.code("GET", "fapi/v1/order", {"symbol": INST, "origClientOrderId": "nd9"}) == -2013
+
+
+def test_two_hundred_orders_are_open_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each kind; here two. What has ended makes room."""
+    monkeypatch.setattr("tests.fakes.exchange.binance.trading.OPEN_MAX", 2)
+    asked = Asked()
+    assert [asked.place(LIMIT | {"newClientOrderId": f"nd{n}"}) for n in range(3)] == [0, 0, -2025]
+    assert [asked.place(STOP | {"clientAlgoId": f"nd{n}"}, "algoOrder") for n in range(3)] == [0, 0, -4045]
+    asked("DELETE", "fapi/v1/allOpenOrders", {"symbol": INST})
+    asked("DELETE", "fapi/v1/algoOpenOrders", {"symbol": INST})
+    assert (asked.place(LIMIT), asked.place(STOP, "algoOrder")) == (0, 0)
 
 
 def test_settings_cannot_change_under_a_position() -> None:

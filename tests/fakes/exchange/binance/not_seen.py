@@ -194,6 +194,8 @@ NOT_SEEN_DONE: dict[str, tuple[str, str]] = {
     "a field that is not documented": (MEMORY, "is ignored here and noted; -1104 would be possible"),
     "a request's age": (MEMORY, "recvWindow at most (5 s without one, 60 s at most), and less than a second ahead: -1021"),
     "limits": (CCXT, "2,400 a minute, 300 orders in ten seconds; each request weighs 1 here"),
+    "open orders": (MEMORY, "200 of a symbol, and 200 conditional ones: then -2025 and -4045"),
+    "an unknown word in a filter": (MEMORY, "-1130 for incomeType and algoType"),
     "lists by time": (
         CCXT,
         "a week: the last one without a time, the first one with startTime alone; more between both is -4165",

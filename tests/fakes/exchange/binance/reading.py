@@ -25,6 +25,7 @@ DAY_MS = 86_400_000
 WEEK_MS = 7 * DAY_MS
 KEPT_MS = 3 * DAY_MS  # of an order that was cancelled without executions
 ROWS, ROWS_MAX = 500, 1_000
+INCOMES = ("TRANSFER", "WELCOME_BONUS", "REALIZED_PNL", "FUNDING_FEE", "COMMISSION", "INSURANCE_CLEAR", "REFERRAL_KICKBACK")
 SPANS = {"1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000, "4h": 14_400_000}
 SPANS |= {"1d": DAY_MS}
 
@@ -99,6 +100,8 @@ def all_orders(venue: BinanceVenue, fields: Fields) -> list[Row]:
 def open_algos(venue: BinanceVenue, fields: Fields) -> list[Row]:
     """openAlgoOrders."""
     unaskable(venue)
+    if fields.get("algoType", "CONDITIONAL") != "CONDITIONAL":
+        raise Fault(-1130, "Data sent for parameter 'algoType' is not valid.")
     names = {inst.name for inst in venue.wanted(fields)}
     return [venue.algo(algo) for algo in venue.exchange.open_algos() if algo.symbol in names]
 
@@ -124,6 +127,8 @@ def trades(venue: BinanceVenue, fields: Fields) -> list[Row]:
 def income(venue: BinanceVenue, fields: Fields) -> list[Row]:
     """income: of all symbols and kinds, unless some are asked for."""
     symbols, kind = {inst.symbol for inst in venue.wanted(fields)}, fields.get("incomeType")
+    if kind not in (None, "", *INCOMES):
+        raise Fault(-1130, "Data sent for parameter 'incomeType' is not valid.")
     rows = [row for row in venue.income() if row["symbol"] in symbols and kind in (None, "", row["incomeType"])]
     return page(venue, rows, fields, "time", default=100)
 

@@ -31,6 +31,7 @@ from tests.fakes.exchange.orders import Algo, Order, Refused
 
 Fields = dict[str, Any]
 ORDERS_MAX = (300, 10_000)  # new orders in so many ms
+OPEN_MAX = 200  # normal orders of a symbol; and as many conditional ones
 LOST = 999_999_999  # id of an order that is acknowledged and never was
 BATCH_MAX = 10
 
@@ -75,6 +76,8 @@ def place_order(venue: BinanceVenue, fields: Fields) -> Row:
 
 def handed_over(venue: BinanceVenue, inst: Instrument, order: Order) -> Row:
     """Let the exchange have an order that is well formed, or play a fault."""
+    if sum(other.symbol == inst.name for other in venue.exchange.open_orders()) >= OPEN_MAX:
+        raise Fault(-2025, "Reach max open order limit.")
     if venue.faults.hit("reject_orders"):
         raise Fault(*NO_MARGIN)
     if venue.faults.hit("lost_order"):
@@ -131,6 +134,8 @@ def place_algo(venue: BinanceVenue, fields: Fields) -> Row:
 
 def algo_handed_over(venue: BinanceVenue, inst: Instrument, algo: Algo) -> Row:
     """Let the exchange have a conditional order, or play a fault. Margin and position count when it triggers."""
+    if sum(other.symbol == inst.name for other in venue.exchange.open_algos()) >= OPEN_MAX:
+        raise Fault(-4045, "Reach max stop order limit.")
     if venue.faults.hit("reject_orders"):
         raise Fault(*NO_MARGIN)
     if venue.faults.hit("lost_order"):
