@@ -128,13 +128,13 @@ class BinanceVenue(NamedTuple):
     async def ask(self, order: VenueOrder) -> LiveAnswer:
         """How an order stands, by its client id; of a conditional one that has fired, how its child does."""
         if order.slot == PROTECTIVE:
-            return (await self._asked(order))[0]
+            return (await self._answer_and_version(order))[0]
         try:
             return self._normal(order, await self._one({"origClientOrderId": order.id}))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
             return unasked(order, error, OUTCOMES)
 
-    async def _asked(self, order: VenueOrder) -> tuple[LiveAnswer, int]:
+    async def _answer_and_version(self, order: VenueOrder) -> tuple[LiveAnswer, int]:
         """How a conditional order stands, and the number of its last version; -1 where none is listed."""
         try:
             versions = await self._versions(order)
@@ -165,7 +165,7 @@ class BinanceVenue(NamedTuple):
 
     async def _replaced(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
         """Place the next version of a standing conditional order; the question after it cancels the one before."""
-        now, last = await self._asked(order)
+        now, last = await self._answer_and_version(order)
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
         wanted = self._stop(order._replace(price=price, lots=lots, filled=0), f"{order.id}-{last + 1}")
