@@ -28,6 +28,7 @@ from engine.venues.outcome import UNKNOWN as UNPROVEN
 PAGE = 1_000  # rows of a list
 WEEK_MS = 7 * 86_400_000  # the longest window of a list by time
 KEPT_MS = 89 * 86_400_000  # how far back orders and bills are read: Binance keeps them for 90 days
+LAG_MS = 15_000  # how long a list may not have what was placed, our clocks' difference in it
 OURS = "nd"  # how the desk's client ids begin; Binance invents one for the child of a conditional order
 BACK_MS = 60_000  # how late an execution may be listed behind newer ones
 SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
@@ -110,13 +111,13 @@ class BinanceVenue(NamedTuple):
         if order.slot != PROTECTIVE:
             sent = await self._request(order, self.trading.fapiprivate_delete_order, {"origClientOrderId": order.id})
             return await self.ask(order) if sent.state == WORKING else await self._as_it_stands(order, sent)
-        try:
-            standing = [row for row in await self._versions(order) if row["algoStatus"] == STANDS]
-        except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
-            return unasked(order, error, OUTCOMES)
-        dropped = [await self._drop(order, row) for row in standing]
-        kept = next((sent for sent in dropped if sent.state != WORKING), None)
-        return await self.ask(order) if kept is None else await self._as_it_stands(order, kept)
+        now, versions = await self._answer_and_versions(order)
+        if now.state != WORKING:
+            return now
+        sent = await self._drop(order, standing_of(versions)[-1])
+        if sent.state != WORKING:
+            return await self._as_it_stands(order, sent)
+        return LiveAnswer(order.id, DONE, 0, "CANCELED", venue_id=now.venue_id)
 
     async def _as_it_stands(self, order: VenueOrder, sent: LiveAnswer) -> LiveAnswer:
         """How an order stands that the venue would not amend or cancel; as it failed where nobody knows."""
@@ -128,27 +129,27 @@ class BinanceVenue(NamedTuple):
     async def ask(self, order: VenueOrder) -> LiveAnswer:
         """How an order stands, by its client id; of a conditional one that has fired, how its child does."""
         if order.slot == PROTECTIVE:
-            return (await self._answer_and_version(order))[0]
+            return (await self._answer_and_versions(order))[0]
         try:
             return self._normal(order, await self._one({"origClientOrderId": order.id}))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
             return unasked(order, error, OUTCOMES)
 
-    async def _answer_and_version(self, order: VenueOrder) -> tuple[LiveAnswer, int]:
-        """How a conditional order stands, and the number of its last version; -1 where none is listed."""
+    async def _answer_and_versions(self, order: VenueOrder) -> tuple[LiveAnswer, Sequence[Mapping[str, Any]]]:
+        """How a conditional order stands, and its versions as they were before it was asked; none where nothing is known."""
         try:
             versions = await self._versions(order)
             if not versions:
-                return LiveAnswer(order.id, IN_DOUBT, order.filled, "Binance lists no version of it", outcome=NOT_FOUND), -1
-            return await self._conditional(order, versions), version_of(versions[-1])
+                return LiveAnswer(order.id, IN_DOUBT, order.filled, "Binance lists no version of it", outcome=NOT_FOUND), []
+            return await self._conditional(order, versions), versions
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known; what is not found is its child
-            return unasked(order, error, OUTCOMES)._replace(outcome=UNPROVEN), -1
+            return unasked(order, error, OUTCOMES)._replace(outcome=UNPROVEN), []
 
     async def _conditional(self, order: VenueOrder, versions: Sequence[Mapping[str, Any]]) -> LiveAnswer:
         """What the versions of a conditional order (oldest first) say of it. One may stand, and none beside one that has fired:
         what is too many is cancelled here.
         """
-        standing = [row for row in versions if row["algoStatus"] == STANDS]
+        standing = standing_of(versions)
         fired = next((row for row in versions if row["algoStatus"] not in (STANDS, *ENDED)), None)
         for row in standing if fired else standing[:-1]:
             if (sent := await self._drop(order, row)).state != WORKING:
@@ -160,17 +161,21 @@ class BinanceVenue(NamedTuple):
                 return found._replace(state=IN_DOUBT, filled_lots=order.filled)
             return self._normal(order, await self._one({"orderId": child}))._replace(venue_id=found.venue_id, child_id=child)
         if not standing:
-            return found
+            fresh = int(row["updateTime"]) > self.polling.milliseconds() - LAG_MS  # a newer version may not be listed yet
+            return found._replace(state=IN_DOUBT) if fresh else found
         return found._replace(state=WORKING, price=float(row["triggerPrice"]), lots=self._lots(row["quantity"]))
 
     async def _replaced(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
-        """Place the next version of a standing conditional order; the question after it cancels the one before."""
-        now, last = await self._answer_and_version(order)
+        """Place the next version of a standing conditional order, and then cancel the one before."""
+        now, versions = await self._answer_and_versions(order)
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
-        wanted = self._stop(order._replace(price=price, lots=lots, filled=0), f"{order.id}-{last + 1}")
+        wanted = self._stop(order._replace(price=price, lots=lots, filled=0), f"{order.id}-{version_of(versions[-1]) + 1}")
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
-        return await self.ask(order) if sent.state == WORKING else await self._as_it_stands(order, sent)
+        if sent.state != WORKING:
+            return await self._as_it_stands(order, sent)
+        gone = await self._drop(order, standing_of(versions)[-1])
+        return now._replace(price=price, lots=lots, venue_id=sent.venue_id) if gone.state == WORKING else await self.ask(order)
 
     async def _versions(self, order: VenueOrder) -> list[Mapping[str, Any]]:
         """Every version of a conditional order that Binance lists, oldest first. None is older than the decision."""
@@ -355,6 +360,11 @@ def cursor_of(seen: Mapping[int, int]) -> str:
 def stem_of(id_: str) -> str:
     """The desk's id in a client id of a conditional order: without its version."""
     return VERSION.sub("", id_)
+
+
+def standing_of(versions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Those that have neither fired nor ended."""
+    return [row for row in versions if row["algoStatus"] == STANDS]
 
 
 def version_of(row: Mapping[str, Any]) -> int:
