@@ -166,16 +166,27 @@ class BinanceVenue(NamedTuple):
         return found._replace(state=WORKING, price=float(row["triggerPrice"]), lots=self._lots(row["quantity"]))
 
     async def _replaced(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
-        """Place the next version of a standing conditional order, and then cancel the one before."""
+        """Place the next version of a standing conditional order, read it back, and then cancel the one before."""
         now, versions = await self._answer_and_versions(order)
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
-        wanted = self._stop(order._replace(price=price, lots=lots, filled=0), f"{order.id}-{version_of(versions[-1]) + 1}")
+        new = f"{order.id}-{version_of(versions[-1]) + 1}"
+        wanted = self._stop(order._replace(price=price, lots=lots, filled=0), new)
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
         if sent.state != WORKING:
             return await self._as_it_stands(order, sent)
+        if not await self._is_there(new):
+            return sent._replace(state=IN_DOUBT, why=f"{new} was taken and cannot be read back: the one before it stays")
         gone = await self._drop(order, standing_of(versions)[-1])
         return now._replace(price=price, lots=lots, venue_id=sent.venue_id) if gone.state == WORKING else await self.ask(order)
+
+    async def _is_there(self, id_: str) -> bool:
+        """Whether Binance has a conditional order that it has acknowledged."""
+        try:
+            row = row_of(await self.trading.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_}))
+        except Exception:  # noqa: BLE001 - whatever it is, it was not seen
+            return False
+        return row["algoStatus"] not in ENDED
 
     async def _versions(self, order: VenueOrder) -> list[Mapping[str, Any]]:
         """Every version of a conditional order that Binance lists, oldest first. None is older than the decision."""

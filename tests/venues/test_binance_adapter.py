@@ -170,7 +170,7 @@ def test_the_adapter_sends_no_field_that_binance_does_not_document() -> None:
         assert not played.venue.noted
         return {f"{method} {path.removeprefix('fapi/')}" for method, path, _ in played.venue.calls}
 
-    lists = ("openOrders", "openAlgoOrders", "allAlgoOrders", "userTrades", "income", "symbolConfig")
+    lists = ("openOrders", "openAlgoOrders", "algoOrder", "allAlgoOrders", "userTrades", "income", "symbolConfig")
     requests = {f"{method} v1/order" for method in ("POST", "PUT", "DELETE", "GET")} | {
         "POST v1/algoOrder",
         "DELETE v1/algoOrder",

@@ -115,6 +115,24 @@ def test_a_list_that_does_not_have_the_new_version_yet_ends_no_stop() -> None:
     assert (later.state, later.price, later.venue_id, there) == (WORKING, 58_500.0, moved.venue_id, [("ndS1-1", 585_000)])
 
 
+def test_a_new_version_that_was_acknowledged_and_lost_leaves_the_old_one() -> None:
+    """It is read back before the old one goes: a layer is never without its stop."""
+
+    async def lost(played: Played, binance: BinanceVenue) -> tuple[Any, Any, list[Any], Any]:
+        await binance.place(ENTER)
+        await binance.place(STOP)
+        played.venue.faults.on("lost_order")
+        moved = await binance.amend(STOP, 58_500.0, 300)
+        there = stops(played)
+        played.venue.faults.off("lost_order")
+        return moved, await binance.ask(STOP), there, await binance.amend(STOP, 58_500.0, 300)
+
+    moved, asked, there, again = BINANCE.run(lost)
+    assert (moved.state, moved.outcome, there) == (UNKNOWN, "unknown", [("ndS1", 580_000)])
+    assert (asked.state, asked.price) == (WORKING, 58_000.0)
+    assert (again.state, again.price) == (WORKING, 58_500.0)
+
+
 def test_a_cancelled_stop_is_cancelled_in_every_version() -> None:
     """Two stand, neither does after."""
 
