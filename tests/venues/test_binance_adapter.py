@@ -38,17 +38,15 @@ def test_the_id_of_a_filled_entry_is_not_given_twice() -> None:
     assert (unasked.state, unasked.outcome) == (UNKNOWN, "unknown")
 
 
-@pytest.mark.parametrize("slot", [ENTRY, EXIT_SLOT])
-def test_what_takes_is_no_post_only_order(slot: int) -> None:
-    """GTX: refused, not an order that ended at once."""
+def test_what_takes_is_no_post_only_order() -> None:
+    """GTX: an entry and an exit are refused, not orders that ended at once."""
 
-    async def take(played: Played, binance: BinanceVenue) -> Any:
+    async def take(played: Played, binance: BinanceVenue) -> list[Any]:
         await binance.place(ENTER)
-        side, price = (1, 61_000.0) if slot == ENTRY else (-1, 59_000.0)
-        return await binance.place(order("nd1", slot, side, 100, price, post_only=1))
+        takes = order("nd1", ENTRY, 1, 100, 61_000.0, post_only=1), order("nd2", EXIT_SLOT, -1, 100, 59_000.0, post_only=1)
+        return [await binance.place(one) for one in takes]
 
-    said = BINANCE.run(take)
-    assert (said.outcome, "-5022" in said.why) == (REFUSED, True)
+    assert [(one.outcome, "-5022" in one.why) for one in BINANCE.run(take)] == [(REFUSED, True)] * 2
 
 
 def test_an_execution_names_its_order_or_waits() -> None:
