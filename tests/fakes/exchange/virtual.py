@@ -6,10 +6,12 @@ import asyncio
 import importlib
 import random
 import selectors
+import ssl
 import time
 import uuid
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from types import SimpleNamespace, TracebackType
 from typing import Any, NamedTuple, Self
 from unittest.mock import patch
@@ -24,6 +26,7 @@ from tests.fakes.exchange.wire import Request
 
 LATENCY_S = 0.02  # of a request there and back, and of a dial
 CLOSED = 1006
+tls_context = cache(ssl.create_default_context)
 CCXT = importlib.import_module("ccxt.base.exchange")  # by attribute one gets a list: ccxt hides its own module
 
 
@@ -65,11 +68,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 @contextmanager
 def ccxt_clock(clock: Callable[[], int], seed: int = 0) -> Iterator[None]:
-    """ccxt's time and ids come from here."""
+    """ccxt's time and ids come from here, and its certificates once: each client would read them all, and none is looked at."""
     dice = random.Random(seed)
     ids = SimpleNamespace(uuid4=lambda: uuid.UUID(int=dice.getrandbits(128), version=4), uuid5=uuid.uuid5, UUID=uuid.UUID)
     now = SimpleNamespace(time=lambda: clock() / 1000, time_ns=lambda: clock() * 1_000_000, sleep=time.sleep)
-    with patch.multiple(CCXT, time=now, random=dice, uuid=ids):
+    with patch.multiple(CCXT, time=now, random=dice, uuid=ids), patch.object(ssl, "create_default_context", tls_context):
         yield
 
 
