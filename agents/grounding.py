@@ -1,42 +1,38 @@
-"""Every number in an answer resolves to a fact, or is struck out. Called by agents/nodes.py with a model's draft.
+"""What becomes of each sentence of a model's answer: shown, marked or struck. Called by agents/nodes.py with a model's draft.
 
-A reference `{r1.sharpe}` is rendered by code: value, unit, link. A number typed by the model is kept when a fact of
-this thread has that value in that unit and the sentence names its metric or its subject; when it is an argument the turn
-used, named with its word ("a 2 ATR stop"); or when the person typed it first and the answer only repeats it. Anything
-else becomes `~~0.31~~` with an entry in `struck`; the rest of the answer is kept. What is not a claim: agents/claims.py.
-Numbers spelled in words are held to the same (number_words.py), ids and times must have been seen in the thread (mentions.py),
-and a sentence that claims an act without a receipt is struck whole (acts.py). What code itself wrote is only rendered.
+A reference `{r1.sharpe}` is rendered by code: value, unit, link. Then each sentence (cell, list item) has one of three outcomes
+(agents/proofs.py): vouched for, it is shown as it is; contradicted, it is struck out, `~~like this~~`; neither, it is marked as the
+model's own words, `⟦like this⟧`. An id that the thread never saw is struck, too. What code itself wrote is only rendered.
 """
 
 import re
-from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from agents import acts
-from agents.claims import NumberClaim, claims
-from agents.mentions import spans_in, unknown_mentions
-from agents.number_words import word_claims
-from agents.support import Ground, pieces, sentences, stands
+from agents.mentions import unknown_ids
+from agents.proofs import Outcome, judge
+from agents.support import Ground, pieces, sentences
 from tools.common import render
 from tools.common.contract import Fact
 
-__all__ = ["Ground", "GroundedText", "StruckNumber", "ground"]
+__all__ = ["Ground", "GroundedText", "StruckSentence", "ground"]
 
 MARK = 0xE000  # the first private-use character that stands for a reference
 REFERENCE = re.compile(r"\{([A-Za-z]\w*(?:\.[\w-]+)+)\}")
 SENTENCE_SHOWN = 300
 HEAD_MAX = 120  # characters of a row's head and a column's that say what a cell is about
-LEAD_MAX = 40  # characters before a number that may say how it is meant
+OPENING, CLOSING = render.UNCHECKED
+WHOLLY = "**Not checked:** all of this answer is the model's own words; nothing that a tool found in this thread proves it."
 _WORD = re.compile(r"\w+")
-_BELOW_HEAD = re.compile(r"\s*\|[\s|:-]*-[\s|:-]*$")
-_MARKS = re.compile(r"[\ue000-\uf8ff]")
+_RULE = re.compile(r"\s*\|?[\s|:-]*-[\s|:-]*$")
 _LEAD_IN = re.compile(r"^(?:\*\*[^*]+\*\*|[A-Z][^.:{}|0-9]{0,60}:)\s+")
-WHY_NUMBER = "no fact in this thread has this value, in this unit, for what the sentence names"
+_LEAD = re.compile(r"\s*(?:(?:[-*+>]|\d{1,3}[.)]|#{1,6})\s+)*")
+_FENCE = re.compile(r"\s*(?:```|~~~)")
+UNKNOWN_REFERENCE = "no fact in this thread has this reference"
 
 
-class StruckNumber(NamedTuple):
-    """An unsupported number: as typed, its sentence, and why it was struck."""
+class StruckSentence(NamedTuple):
+    """A sentence, cell or reference that was struck: as typed, the sentence it is of, and what the thread says instead."""
 
     text: str
     sentence: str
@@ -44,40 +40,48 @@ class StruckNumber(NamedTuple):
 
 
 class GroundedText(NamedTuple):
-    """The grounded answer, and what was struck from it."""
+    """The grounded answer; what was struck from it; the sentences that nothing proves or contradicts."""
 
     text: str
-    struck: tuple[StruckNumber, ...]
+    struck: tuple[StruckSentence, ...]
+    unchecked: tuple[str, ...] = ()
+
+
+class Stretch(NamedTuple):
+    """A part of a line with its outcome."""
+
+    start: int
+    end: int
+    outcome: Outcome
+    talk: bool
 
 
 def ground(draft: str, stand: Ground) -> GroundedText:
-    """Render the references of `draft` and strike unsupported numbers. `draft` is untrusted text; the result is safe."""
+    """Render the references of `draft`, strike and mark its sentences. `draft` is untrusted text; the result is safe."""
     known = {fact.evidence.id for fact in stand.facts.values()} | set(stand.names)
     marked, marks, struck = _mark(render.safe(draft, known), stand)
     if stand.by_code:
         return GroundedText(_unmark(marked, marks), tuple(struck))
-    names = Names([*known, *(fact.subject for fact in stand.facts.values())])
-    lines: list[str] = []
-    header: list[str] = []
-    written = marked.split("\n")
-    for n, line in enumerate(written):
-        is_row = line.lstrip().startswith("|")
-        header = (header or _cells(line)) if is_row else []
-        parts = _row_parts(line, header) if is_row else sentences(line)
-        receipts = None if is_row and _BELOW_HEAD.match("".join(written[n + 1 : n + 2])) else stand.receipts
-        lines.append(_line(line, parts, marks, stand, names, struck, receipts))
-    return GroundedText(_unmark("\n".join(lines), marks), tuple(struck))
+    grounding = _Grounding(stand, marks, Names([*known, *(fact.subject for fact in stand.facts.values())]), struck)
+    lines = [grounding.line(line, rest) for line, rest in _with_next(marked.split("\n"))]
+    text = _unmark("\n".join(lines), marks)
+    wholly = bool(grounding.unchecked) and not grounding.vouched and not struck
+    return GroundedText(f"{WHOLLY}\n\n{text}" if wholly else text, tuple(struck), tuple(grounding.unchecked))
 
 
-def _mark(text: str, stand: Ground) -> tuple[str, list[Fact], list[StruckNumber]]:
+def _with_next(lines: Sequence[str]) -> Iterable[tuple[str, str]]:
+    return zip(lines, [*lines[1:], ""], strict=True)
+
+
+def _mark(text: str, stand: Ground) -> tuple[str, list[Fact], list[StruckSentence]]:
     """Known references become one private character each; unknown ones are struck at once."""
     marks: list[Fact] = []
-    struck: list[StruckNumber] = []
+    struck: list[StruckSentence] = []
 
     def replace(found: re.Match[str]) -> str:
         fact = stand.facts.get(found[1])
-        if fact is None:
-            struck.append(StruckNumber(found[0], found[0], "no fact in this thread has this reference"))
+        if fact is None or len(marks) >= 0x1800:
+            struck.append(StruckSentence(found[0], found[0], UNKNOWN_REFERENCE))
             return f"~~{found[0]}~~"
         marks.append(fact)
         return chr(MARK + len(marks) - 1)
@@ -122,7 +126,84 @@ class Names:
         return at
 
 
-# --------------------------------------------------------------------------- sentences
+class _Grounding:
+    """One answer being judged, line by line."""
+
+    def __init__(self, stand: Ground, marks: Sequence[Fact], names: Names, struck: list[StruckSentence]) -> None:
+        self.stand, self.marks, self.names, self.struck = stand, marks, names, struck
+        self.unchecked: list[str] = []
+        self.vouched = False  # does any sentence claim something that is proven?
+        self._header: list[str] = []
+
+    def line(self, line: str, following: str) -> str:
+        """The line with its sentences struck and marked."""
+        if not line.strip() or _FENCE.match(line) or self._is_quote(line):
+            self.vouched |= bool(line.strip()) and not _FENCE.match(line)
+            return line
+        is_row = line.lstrip().startswith("|")
+        head = is_row and not self._header
+        self._header = (self._header or _cells(line)) if is_row else []
+        if is_row and (_RULE.match(line) or (head and _RULE.match(following) and not re.search(r"\d", line))):
+            return line
+        parts = _row_parts(line, self._header) if is_row else sentences(line)
+        stretches = [self._judged(line, *part) for part in parts]
+        return self._drawn(line, _joined(line, stretches, cells=is_row))
+
+    def _judged(self, line: str, start: int, end: int, says: str) -> Stretch:
+        """A sentence or cell with its outcome."""
+        lead = _LEAD.match(line, start, end)
+        low = lead.end() if lead else start
+        high = low + len(line[low:end].rstrip())
+        if low >= high or self._is_quote(line[start:end]):
+            return Stretch(low, high, Outcome.VOUCHED, low >= high)
+        found = judge(says, self.stand, self.names.end_at, self.marks)
+        why = found.why
+        if not why and (ids := unknown_ids(says, self.stand.mentions)):
+            why = f"nothing in this thread has the id {', '.join(ids)}"
+        text = self._readable(line[low:high])
+        if why:
+            self.struck.append(StruckSentence(text, text, why))
+            return Stretch(low, high, Outcome.STRUCK, found.talk)
+        if found.outcome is Outcome.UNCHECKED:
+            self.unchecked.append(text)
+        else:
+            self.vouched |= not found.talk
+        return Stretch(low, high, found.outcome, found.talk)
+
+    def _drawn(self, line: str, stretches: Sequence[Stretch]) -> str:
+        """The line with strikes and marks around its stretches."""
+        pieces, at = [], 0
+        around = {Outcome.STRUCK: ("~~", "~~"), Outcome.UNCHECKED: (OPENING, CLOSING), Outcome.VOUCHED: ("", "")}
+        for one in stretches:
+            before, behind = around[one.outcome]
+            inside = line[one.start : one.end].replace("~~", "") if one.outcome is Outcome.STRUCK else line[one.start : one.end]
+            pieces += [line[at : one.start], before, inside, behind]
+            at = one.end
+        return "".join([*pieces, line[at:]])
+
+    def _readable(self, text: str) -> str:
+        return (_unmark(text, self.marks) if self.marks else text).strip()[:SENTENCE_SHOWN]
+
+    def _is_quote(self, text: str) -> bool:
+        """Does the text repeat verbatim a sentence or row from a tool of this turn? A lead-in before it is allowed."""
+        if not self.stand.quoted:
+            return False
+        said = re.sub("[\ue000-\uf8ff]", lambda found: f"{{{self.marks[ord(found[0]) - MARK].ref}}}", text).strip()
+        return said in self.stand.quoted or _LEAD_IN.sub("", said) in self.stand.quoted
+
+
+def _joined(line: str, stretches: Sequence[Stretch], *, cells: bool) -> list[Stretch]:
+    """Sentences that follow each other unchecked share one mark; cells each have their own."""
+    found: list[Stretch] = []
+    for one in stretches:
+        if one.start >= one.end:
+            continue
+        last = found[-1] if found else None
+        if not cells and last and last.outcome is one.outcome is Outcome.UNCHECKED:
+            found[-1] = last._replace(end=one.end)
+        else:
+            found.append(one)
+    return found
 
 
 def _cells(line: str) -> list[str]:
@@ -137,81 +218,9 @@ def _row_parts(line: str, header: Sequence[str]) -> list[tuple[int, int, str]]:
     for i, text in enumerate(cells):
         column = header[i][:HEAD_MAX] if i < len(header) and header[i] != text.strip() else ""
         named = f"{cells[first].strip()[:HEAD_MAX]} {column}".rstrip() + f": {text.strip()}" if i > first else f"{column} {text}"
-        parts += [
-            (low, high, named if high - low == len(text) else said) for low, high, said in pieces(line, start, start + len(text))
-        ]
+        if text.strip():
+            parts += [
+                (low, high, named if high - low == len(text) else said) for low, high, said in pieces(line, start, start + len(text))
+            ]
         start += len(text) + 1
     return parts
-
-
-def _line(
-    line: str,
-    parts: Sequence[tuple[int, int, str]],
-    marks: Sequence[Fact],
-    stand: Ground,
-    names: Names,
-    struck: list[StruckNumber],
-    receipts: acts.Receipts | None,
-) -> str:
-    """The line with each unsupported claim struck out: a sentence that claims an act whole, else its ids, times and numbers."""
-    if _is_quote(line, marks, stand):
-        return line
-    found: list[tuple[int, int, StruckNumber]] = []
-    starts = [part[0] for part in parts]
-    free = [not _is_quote(line[start:end], marks, stand) for start, end, _ in parts]
-    for n, (start, end, says) in enumerate(parts):
-        if free[n] and receipts is not None and acts.unsupported(_MARKS.sub("1", says), receipts):
-            found.append(_whole_strike(line, start, end, marks))
-            free[n] = False
-    for low, high, text, why in _unsupported(line, parts, starts, stand, names):
-        n = max(0, bisect_right(starts, low) - 1)
-        if free[n]:
-            found.append((low, high, StruckNumber(text, _readable(parts[n][2], marks), why)))
-    pieces, at = [], 0
-    for low, high, entry in sorted(found, key=lambda item: item[:2]):
-        if low < at:
-            continue
-        struck.append(entry)
-        pieces += [line[at:low], "~~", line[low:high], "~~"]
-        at = high
-    return "".join([*pieces, line[at:]])
-
-
-def _whole_strike(line: str, start: int, end: int, marks: Sequence[Fact]) -> tuple[int, int, StruckNumber]:
-    """A whole sentence or cell as a strike, without the space around it and the list mark before it."""
-    lead = re.compile(r"\s*(?:(?:[-*+>]|\d{1,3}[.)]|#{1,6})\s+)*").match(line, start, end)
-    low = lead.end() if lead else start
-    high = low + len(line[low:end].rstrip())
-    text = _readable(line[low:high], marks)
-    return low, high, StruckNumber(text, text, acts.WHY)
-
-
-def _unsupported(
-    line: str, parts: Sequence[tuple[int, int, str]], starts: Sequence[int], stand: Ground, names: Names
-) -> Iterator[tuple[int, int, str, str]]:
-    """(from, to, as typed, why) of each id, time, number and number word that nothing stands behind."""
-    yield from unknown_mentions(line, stand.mentions)
-    times = sorted(spans_in(line))
-    begun = [low for low, _ in times]
-    read: list[NumberClaim] = [*claims(line, names.end_at), *word_claims(line)]
-    for one in read:
-        of_time = bisect_right(begun, one.start) - 1
-        if of_time >= 0 and one.start < times[of_time][1]:
-            continue
-        claim = one._replace(before=line[max(0, one.start - LEAD_MAX) : one.start])
-        sentence = parts[max(0, bisect_right(starts, claim.start) - 1)][2]
-        end = claim.start + len(claim.text)
-        if not stands(claim, sentence, line[end : end + 80], stand):
-            yield claim.start, end, claim.text, WHY_NUMBER
-
-
-def _readable(text: str, marks: Sequence[Fact]) -> str:
-    return (_unmark(text, marks) if marks else text).strip()[:SENTENCE_SHOWN]
-
-
-def _is_quote(text: str, marks: Sequence[Fact], stand: Ground) -> bool:
-    """Does the text repeat verbatim a sentence or row from a tool of this turn? A lead-in before it is allowed."""
-    if not stand.quoted:
-        return False
-    said = _MARKS.sub(lambda found: f"{{{marks[ord(found[0]) - MARK].ref}}}", text).strip()
-    return said in stand.quoted or _LEAD_IN.sub("", said) in stand.quoted

@@ -123,10 +123,10 @@ def known_mentions(facts: Iterable[Fact], texts: Iterable[str], names: Iterable[
             lived |= {when.date()} if when.hour or when.minute else set()
     for text in read:
         ids |= {found.lower() for found in ID.findall(text)}
-        minutes |= {minute for _, _, of_day in _minutes_of(text) for minute in of_day}
+        minutes |= {minute for _, _, of_day in minutes_of(text) for minute in of_day}
         months |= {(int(year), int(month)) for year, month in _YEAR_MONTH.findall(text)}
         lived |= {day for y, m, d in _EVENT_DAY.findall(text) if isinstance(day := _day(y, int(m), d), date)}
-        days |= {day for _, _, day in _days_of(text) if isinstance(day, date)}
+        days |= {day for _, _, day in days_of(text) if isinstance(day, date)}
     ids |= {name.lower() for name in names}
     months |= {(day.year, day.month) for day in days}
     of_week = frozenset(day.weekday() for day in lived)
@@ -156,14 +156,21 @@ def unknown_mentions(line: str, known: KnownMentions) -> list[Mention]:
         for m in _NUMBERED.finditer(line)
         if m[0].lower() not in known.said and not _is_known_number(m, known)
     ]
-    found += [Mention(a, b, line[a:b], WHY_TIME) for a, b, of_day in _minutes_of(line) if not of_day & known.minutes]
+    found += [Mention(a, b, line[a:b], WHY_TIME) for a, b, of_day in minutes_of(line) if not of_day & known.minutes]
     found += [Mention(m.start(), m.end(), m[0], WHY_TIME) for m in _unknown_times(line, known)]
-    found += [Mention(a, b, line[a:b], WHY_TIME) for a, b, day in _days_of(line) if not _is_known_day(day, known)]
+    found += [Mention(a, b, line[a:b], WHY_TIME) for a, b, day in days_of(line) if not _is_known_day(day, known)]
     kept: list[Mention] = []
     for mention in sorted(found):
         if not kept or mention.start >= kept[-1].end:
             kept.append(mention)
     return kept
+
+
+def unknown_ids(text: str, known: KnownMentions) -> list[str]:
+    """The ids of a text that the thread has not seen, as typed."""
+    found = [m[0] for m in ID.finditer(text) if not _is_known_id(m[0].lower(), known)]
+    found += [m[0] for m in _NUMBERED.finditer(text) if m[0].lower() not in known.said and not _is_known_number(m, known)]
+    return list(dict.fromkeys(found))
 
 
 def _is_known_id(text: str, known: KnownMentions) -> bool:
@@ -197,7 +204,7 @@ def _doubtful_times(line: str, known: KnownMentions) -> Iterator[re.Match[str]]:
     yield from (found for found in _AGO.finditer(line) if not _VAGUE.search(found[0]))
 
 
-def _minutes_of(text: str) -> Iterator[tuple[int, int, set[int]]]:
+def minutes_of(text: str) -> Iterator[tuple[int, int, set[int]]]:
     """(from, to, minutes of the day that may be meant) of each time of day."""
     for found in _CLOCK.finditer(text):
         hour, half = int(found[1]), (found[3] or "").lower()
@@ -216,12 +223,12 @@ def _minutes_of(text: str) -> Iterator[tuple[int, int, set[int]]]:
 @lru_cache(maxsize=256)
 def times_in(text: str) -> tuple[frozenset[int], ...]:
     """The times of day that a text names, each as the minutes that may be meant: of the morning, of the evening."""
-    return tuple(frozenset(of_day) for _, _, of_day in _minutes_of(text))
+    return tuple(frozenset(of_day) for _, _, of_day in minutes_of(text))
 
 
 def spans_in(line: str) -> list[tuple[int, int]]:
     """Where a line names times and dates: digits and number words inside them are no further claims."""
-    found = [(a, b) for a, b, _ in (*_minutes_of(line), *_days_of(line))]
+    found = [(a, b) for a, b, _ in (*minutes_of(line), *days_of(line))]
     of_words = (_AGO, _ONLY_DAY, _ONLY_MONTH, _ONLY_YEAR, _QUARTER)
     return found + [one.span() for pattern in of_words for one in pattern.finditer(line)]
 
@@ -241,7 +248,7 @@ def _hour(hour: int, half: str) -> int:
     return hour if not half else hour % 12 + (12 if half == "p" else 0)
 
 
-def _days_of(text: str) -> Iterator[tuple[int, int, date | tuple[int, int] | tuple[date, ...] | None]]:
+def days_of(text: str) -> Iterator[tuple[int, int, date | tuple[int, int] | tuple[date, ...] | None]]:
     """(from, to, day) of each date; (month, day) without a year; None for a date that no calendar has."""
     for found in _ISO.finditer(text):
         yield found.start(), found.end(), _day(found[1], int(found[3]), found[4])

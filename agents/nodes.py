@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
-from agents.acts import Receipts
+from agents.records import Receipts
 from agents.grounding import Ground, ground
 from agents.model import Call, Message, ModelDown, OverBudget, Reply
 from agents.offers import offered

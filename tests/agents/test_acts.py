@@ -4,7 +4,7 @@ import pytest
 
 from agents import turns
 from agents.act_words import FAMILIES
-from agents.acts import Receipts, unsupported
+from agents.records import Receipts
 from agents.grounding import Ground, ground
 from agents.model import Reply
 from agents.verb_forms import ing_forms, past_forms

@@ -238,7 +238,7 @@ WORST = {
 @pytest.mark.parametrize("name", WORST)
 def test_the_worst_texts_are_read_in_linear_time(name: str) -> None:
     """Draft, argument, question and tool result alike."""
-    from agents.acts import Receipts
+    from agents.records import Receipts
     from agents.grounding import Ground
 
     def read(text: str) -> None:

@@ -17,6 +17,7 @@ _PRIVATE = re.compile("[\ue000-\uf8ff\U000f0000-\U0010fffd]")  # grounding's own
 _TARGET = re.compile(rf"\]\((?:{'|'.join(OWN)}):([\w.-]+)\)")
 _ADDRESS = re.compile(r"(?i)(?<=\w):(?=//)|(?<=\bwww)\.|(?<=\bjavascript):|(?<=\bmailto):|(?<=\bdata):(?=\w+/)")
 _LINE_ENDS = re.compile(r"\r\n?|[\u0085\u2028\u2029\v\f]")
+UNCHECKED = ("\u27e6", "\u27e7")  # around the words of a model that nothing proves; a model cannot write them itself
 ANSWER_MAX = 20_000  # characters of one answer
 
 
@@ -32,6 +33,7 @@ def safe(text: str, own_ids: Collection[str] = ()) -> str:
         return "\ue000"
 
     text = _TARGET.sub(keep, text)
+    text = re.sub("[\u27e6\u27e7]", "", text)
     text = re.sub(r"~{2,}", "", text)  # striking out is ours: a model's own marks would turn ours inside out
     text = re.sub(r"(?<!!)!++\[", "[", text)
     text = text.replace("](", "] (").replace("][", "] [").replace("]:", "] :")

@@ -1,7 +1,7 @@
 """How often the checker errs on the claims set: `make evals` prints escapes and false strikes by kind and by origin.
 
-An escape: a false sentence in which nothing is struck. A false strike: a true one in which something is. `--list` prints each
-of the set; what is held out is counted, never printed, so that nobody improves the checker on it.
+An escape: a false sentence that is shown without a mark. A false strike: a true one in which something is struck. Marked: neither, as
+the model's own words that nothing proves. `--list` prints each error of the set; what is held out is counted, never printed, so that nobody improves the checker on it.
 """
 
 import math
@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from agents.grounding import ground
 from agents.support import Ground
@@ -27,6 +28,7 @@ THREADS_FILE = Path(__file__).parent / "threads.toml"  # said in the further thr
 WORDINGS = Path(__file__).parent / "wordings.toml"  # two further rounds, in every thread
 FURTHER = Path(__file__).parent / "further.toml"  # no part of the set: written before the checker read grammar, never listed
 OTHER_HAND = Path(__file__).parent / "other_hand.toml"  # by a hand that has not read the checker, in threads of its own; held out
+CHATTY = Path(__file__).parent / "chatty.toml"  # in the manner of a chatty model; written before the three outcomes, held out
 HELD_OUT = Path(__file__).parent / "held_out.toml"  # no part of the set: the checker was never improved on it
 MODEL_WRITTEN = (Path(__file__).parent / "model_acts.toml", Path(__file__).parent / "model_figures.toml")
 MODEL_SEEN, MODEL_HELD_OUT = "model-written, seen", "model-written, held out"
@@ -103,17 +105,40 @@ def held_out() -> list[LabelledClaim]:
     return [claim for claim in model_written() if claim.source == MODEL_HELD_OUT]
 
 
-def wrong(claims: list[LabelledClaim], thread: Callable[[], Ground] = scene) -> list[LabelledClaim]:
-    """The sentences on which the checker errs, said in a thread."""
+class JudgedClaim(NamedTuple):
+    """A sentence of the set, and what became of it: struck, marked (not checked), or shown unmarked."""
+
+    claim: LabelledClaim
+    outcome: str
+
+    @property
+    def wrong(self) -> bool:
+        """An escape, or a false strike."""
+        return self.outcome == ("struck" if self.claim.true else "unmarked")
+
+
+def outcome_of(text: str, stand: Ground) -> str:
+    """Struck where anything of it is, else marked where anything of it is, else unmarked."""
+    done = ground(text, stand)
+    return "struck" if done.struck else "marked" if done.unchecked else "unmarked"
+
+
+def judged(claims: list[LabelledClaim], thread: Callable[[], Ground] = scene) -> list[JudgedClaim]:
+    """What becomes of each sentence, said in a thread."""
     stand = thread()
-    return [claim for claim in claims if bool(ground(claim.text, stand).struck) == claim.true]
+    return [JudgedClaim(claim, outcome_of(claim.text, stand)) for claim in claims]
 
 
 def by_another_hand() -> list[tuple[str, LabelledClaim]]:
     """(thread, sentence) of the set that another hand wrote in its own threads; the checker is never improved on it."""
-    read = tomllib.loads(OTHER_HAND.read_text(encoding="utf-8"))
+    return in_file(OTHER_HAND, "another hand")
+
+
+def in_file(path: Path, source: str) -> list[tuple[str, LabelledClaim]]:
+    """(thread, sentence) of a file that says sentences under the names of threads."""
+    read = tomllib.loads(path.read_text(encoding="utf-8"))
     return [
-        (thread, LabelledClaim(kind, "another hand", text, truth == "true"))
+        (thread, LabelledClaim(kind, source, text, truth == "true"))
         for thread, by_kind in read.items()
         for kind, by_truth in by_kind.items()
         for truth, texts in by_truth.items()
@@ -134,18 +159,24 @@ def in_threads() -> list[tuple[str, LabelledClaim]]:
     return found + list(made_of_threads(SEED, THREAD_EACH))
 
 
-def wrong_in_threads(claims: list[tuple[str, LabelledClaim]]) -> list[LabelledClaim]:
-    """Those on which the checker errs, each said in its thread."""
+def judged_in_threads(claims: list[tuple[str, LabelledClaim]]) -> list[JudgedClaim]:
+    """What becomes of each, said in its thread."""
     stands = {name: data.ground() for name, data in THREADS.items()} | {"scene": scene(), "running": running_scene()}
     stands |= {name: thread() for name, thread in SCENES.items()}
-    return [claim for name, claim in claims if bool(ground(claim.text, stands[name]).struck) == claim.true]
+    return [JudgedClaim(claim, outcome_of(claim.text, stands[name])) for name, claim in claims]
 
 
-def rates(claims: list[LabelledClaim], errors: list[LabelledClaim]) -> str:
-    """False sentences, escapes, true sentences, false strikes, as the cells of a row."""
-    false, true = (sum(claim.true is truth for claim in claims) for truth in (False, True))
-    escapes, strikes = (sum(claim.true is truth for claim in errors) for truth in (False, True))
-    return f"{false} | {share(escapes, false)} | {true} | {share(strikes, true)}"
+def rates(found: list[JudgedClaim]) -> str:
+    """False sentences, those that escape and are struck; true ones, those struck and shown unmarked; as the cells of a row."""
+    false, true = ([one.outcome for one in found if one.claim.true is truth] for truth in (False, True))
+    of_false = f"{len(false)} | {share(false.count('unmarked'), len(false))} | {percent(false, 'marked')} | {percent(false, 'struck')}"
+    of_true = f"{len(true)} | {share(true.count('struck'), len(true))} | {percent(true, 'marked')} | {percent(true, 'unmarked')}"
+    return f"{of_false} | {of_true}"
+
+
+def percent(outcomes: list[str], wanted: str) -> str:
+    """The share of an outcome."""
+    return f"{outcomes.count(wanted) / len(outcomes):.1%}" if outcomes else "-"
 
 
 def share(errors: int, count: int) -> str:
@@ -158,44 +189,38 @@ def share(errors: int, count: int) -> str:
     return f"{errors} ({rate:.1%}, {max(0.0, low):.1%} to {high:.1%})"
 
 
-def table(claims: list[LabelledClaim], errors: list[LabelledClaim], by: str) -> str:
-    """Escapes and false strikes by kind or by source, as markdown."""
-    lines = [f"| {by} | false sentences | escapes | true sentences | false strikes |", "|---|---|---|---|---|"]
-    for name in dict.fromkeys(getattr(claim, by) for claim in claims):
-        of_it = ([claim for claim in listed if getattr(claim, by) == name] for listed in (claims, errors))
-        lines.append(f"| {name} | {rates(*of_it)} |")
-    return "\n".join([*lines, f"| all | {rates(claims, errors)} |"])
+HEAD = "false sentences | escapes | marked | struck | true sentences | false strikes | marked | unmarked |"
 
 
-def report(claims: list[LabelledClaim], errors: list[LabelledClaim]) -> str:
+def table(found: list[JudgedClaim], by: str) -> str:
+    """The rates by kind or by source, as markdown."""
+    lines = [f"| {by} | {HEAD}", "|---" * 9 + "|"]
+    for name in dict.fromkeys(getattr(one.claim, by) for one in found):
+        lines.append(f"| {name} | {rates([one for one in found if getattr(one.claim, by) == name])} |")
+    return "\n".join([*lines, f"| all | {rates(found)} |"])
+
+
+def report(claims: list[JudgedClaim]) -> str:
     """What `make evals` prints and docs/claims.md repeats: what is held out first, then the set by kind and by origin."""
-    late, further, acts, running = held_out(), by_hand(FURTHER), by_hand(HELD_OUT), by_hand(RUNNING)
-    threads = in_threads()
-    said = [claim for _, claim in threads]
-    other = by_another_hand()
-    unread = [claim for _, claim in other]
-    parts = [
-        f"{len(unread)} sentences held out, by another hand in its own threads:",
-        table(unread, wrong_in_threads(other), "kind"),
-    ]
-    parts += [f"{len(further)} sentences held out, by hand:", table(further, wrong(further), "kind")]
-    parts += [f"{len(late)} sentences held out, by a model:", table(late, wrong(late), "kind")]
-    parts += [f"{len(acts)} acts held out, by hand:", table(acts, wrong(acts), "kind")]
-    parts += [f"{len(claims)} sentences on which the checker is improved:", table(claims, errors, "kind")]
-    parts.append(table(claims, errors, "source"))
-    parts += [f"{len(running)} sentences of another thread, improved on:", table(running, wrong(running, running_scene), "kind")]
-    parts += [f"{len(said)} sentences of the further threads, improved on:", table(said, wrong_in_threads(threads), "source")]
+    other, chatty = by_another_hand(), in_file(CHATTY, "chatty")
+    held = [("by another hand in its own threads", judged_in_threads(other)), ("of a chatty model", judged_in_threads(chatty))]
+    held += [("by hand", judged(by_hand(FURTHER))), ("by a model", judged(held_out())), ("acts, by hand", judged(by_hand(HELD_OUT)))]
+    parts = [part for name, found in held for part in (f"{len(found)} sentences held out, {name}:", table(found, "kind"))]
+    parts += [f"{len(claims)} sentences on which the checker is improved:", table(claims, "kind"), table(claims, "source")]
+    running, threads = judged(by_hand(RUNNING), running_scene), judged_in_threads(in_threads())
+    parts += [f"{len(running)} sentences of another thread, improved on:", table(running, "kind")]
+    parts += [f"{len(threads)} sentences of the further threads, improved on:", table(threads, "source")]
     return "\n\n".join(parts)
 
 
 def main() -> None:
     """Print the tables; with --list each sentence of the set that is judged wrongly, never one that is held out."""
-    claims = claims_set()
-    errors = wrong(claims)
-    print(report(claims, errors))
+    claims = judged(claims_set())
+    sys.stdout.write(report(claims) + "\n")
     if "--list" in sys.argv:
-        for claim in errors:
-            print(f"{'false strike' if claim.true else 'escape'} ({claim.kind}, {claim.source}): {claim.text!r}")
+        listed = [*claims, *judged(by_hand(RUNNING), running_scene), *judged_in_threads(in_threads())]
+        for name, found in (("escape", False), ("false strike", True)):
+            sys.stdout.writelines(f"{name}: {one.claim.text!r}\n" for one in listed if one.wrong and one.claim.true is found)
 
 
 if __name__ == "__main__":

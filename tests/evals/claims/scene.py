@@ -7,7 +7,7 @@ by templates.py and measure.py.
 
 from datetime import UTC, datetime
 
-from agents.acts import Receipts
+from agents.records import Receipts
 from agents.grounding import Ground
 from agents.support import CountedRows
 from tools.common.contract import Evidence, Fact

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from agents.acts import Receipts
+from agents.records import Receipts
 from agents.grounding import Ground
 from agents.support import CountedRows
 from tools.common.contract import Evidence, Fact

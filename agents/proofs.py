@@ -1,0 +1,128 @@
+"""Whether a sentence is proven, contradicted or neither. Called by agents/grounding.py with a sentence and what can support it.
+
+A sentence is vouched for when each of its clauses is proven by one fact, record, state or count of the thread, or claims nothing:
+each name, figure, time and word of the clause belongs to that one thing. It is struck when a fact, a state or the turn itself says
+otherwise of exactly what it names. Anything else is not checked.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import NamedTuple
+
+from agents.atoms import BREAKING, Clause, clauses_of, plain_text
+from agents.concepts import FREE, HEADINGS, NOUNS, TALK
+from agents.counts import count_of
+from agents.deeds import deed_of
+from agents.fact_proofs import fact_proof
+from agents.line_proofs import line_proof, state_of
+from agents.support import Ground
+from agents.verdicts import OPEN, PROVEN, Verdict
+from tools.common.contract import Fact
+
+CLAUSES_MAX = 24
+_ASKING = re.compile(
+    r"(?:(?:so|and|but|or|now|ok|well|also),? )?(?:shall|should|do you (?:want|need)|would you|want me|may i|can i|could i|can you"
+    r"|could you|will you|is there anything|are there any(?:thing)?|what (?:would|should|do) you|which (?:one )?(?:would|should|do) you"
+    r"|how (?:would|can|should)|anything else|any (?:other )?questions?)\b"
+)
+# in a question they take something for granted
+_GRANTED = re.compile(
+    r"\b(?:know|aware|see|saw|notice|noticed|hear|heard|remember|realise|realize|that|which|because|since|now|again|also|too|another"
+    r"|already|after|still|more|back|who|as|given|my|new|next|other|rest|remaining|just|once)\b|\d|[(,;:|]|\.\s"
+)
+_OF_ACTING = re.compile(
+    r"\b(?:i|we|it|this|that|there|which|who|he|she|they|you)\s+(?:\w+\s+)?(?:will|can|do|does|did|could|shall|may|might|have|has|should)\b"
+)
+
+
+_NAMING = TALK & FREE | NOUNS | frozenset("came see look looking for at in source compare please details as of the context full".split())
+_NAMING -= frozenset("is are has have was were been it will would can open".split())
+
+
+class Outcome(Enum):
+    """What becomes of a sentence."""
+
+    VOUCHED = "vouched"
+    STRUCK = "struck"
+    UNCHECKED = "not checked"
+
+
+class Judged(NamedTuple):
+    """A sentence's outcome; why, where it is struck; whether it claims nothing at all."""
+
+    outcome: Outcome
+    why: str = ""
+    talk: bool = False
+
+
+def judge(sentence: str, ground: Ground, name_end: Callable[[str, int], int], marks: Sequence[Fact]) -> Judged:
+    """The outcome of a sentence; in it references are private-use characters, as agents/grounding.py marks them."""
+    text = plain_text(sentence)
+    if not re.search(r"\w|[\ue000-\uf8ff]", text):
+        return Judged(Outcome.VOUCHED, talk=True)
+    heading = sentence.lstrip().startswith("#") or re.fullmatch(r"\s*(?:\*\*[^*]+\*\*:?|[^:]+:)\s*", sentence) is not None
+    if _asks(text) or (heading and all(word in NOUNS | TALK | FREE for word in re.findall(r"\S+", text.strip(":.!")))):
+        return Judged(Outcome.VOUCHED, talk=True)
+    label, colon, rest = text.partition(": ")
+    if colon and re.fullmatch(r"[a-z' ]*", label) and all(word in TALK | HEADINGS for word in label.split()):
+        text = rest
+    found = [_judge_clauses(list(clauses_of(text, name_end, ground.names_lower, breaks)), ground, marks) for breaks in BREAKING]
+    return next((one for one in found if one.outcome is Outcome.VOUCHED), found[0])
+
+
+def _judge_clauses(clauses: list[Clause], ground: Ground, marks: Sequence[Fact]) -> Judged:
+    """The outcome of a sentence of these clauses."""
+    verdicts, talks, about = [], [], frozenset[str]()
+    for n, clause in enumerate(clauses[:CLAUSES_MAX]):
+        talk = _is_talk(clause) or (n == 0 and _is_topic(clause))
+        verdict = PROVEN if talk else _verdict(clause, ground, about, marks, first=n == 0)
+        verdicts.append(verdict)
+        talks.append(talk)
+        named = frozenset(atom.text for atom in clause.of("name"))
+        about = named or about
+    if why := next((verdict.why for verdict in verdicts if verdict.why), ""):
+        return Judged(Outcome.STRUCK, why)
+    if all(verdict.proven for verdict in verdicts) and len(clauses) <= CLAUSES_MAX:
+        return Judged(Outcome.VOUCHED, talk=all(talks))
+    return Judged(Outcome.UNCHECKED)
+
+
+def _asks(text: str) -> bool:
+    """A question to the person that takes nothing for granted."""
+    return text.endswith("?") and _ASKING.match(text) is not None and _GRANTED.search(text[:-1]) is None
+
+
+def _is_talk(clause: Clause) -> bool:
+    """Only words of talking itself: nothing that a desk has, does or is."""
+    words = [atom.text for atom in clause.atoms]
+    return (
+        all(atom.kind == "word" and atom.text in TALK for atom in clause.atoms)
+        and (len(words) == 1 or _OF_ACTING.search(" ".join(words)) is None)
+    )
+
+
+def _is_topic(clause: Clause) -> bool:
+    """`Looking at r1`, `see d-2101 for the details`, a cell that names a thing: it names, and says nothing of what it names."""
+    words = [atom.text for atom in clause.of("word")]
+    return bool(clause.of("name")) and len(clause.of("name")) + len(words) == len(clause.atoms) and all(word in _NAMING for word in words)
+
+
+def _verdict(clause: Clause, ground: Ground, about: frozenset[str], marks: Sequence[Fact], *, first: bool) -> Verdict:
+    """Proven by any prover; contradicted when none proves and one contradicts."""
+    if clause.of("junk"):
+        return OPEN
+    provers = (
+        lambda: deed_of(clause, ground, first=first),
+        lambda: state_of(clause, ground, about),
+        lambda: count_of(clause, ground, about),
+        lambda: fact_proof(clause, ground, about, marks),
+        lambda: line_proof(clause, ground, about),
+    )
+    found = OPEN
+    for prove in provers:
+        verdict = prove()
+        if verdict.proven:
+            return PROVEN
+        found = found if found.why else verdict
+    return found
