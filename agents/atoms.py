@@ -35,7 +35,14 @@ CONTRACTIONS = tuple((re.compile(pattern), said) for pattern, said in _CONTRACTI
 _LINK = re.compile(r"\[([^\]\n]{0,500})\]\s?\((?:run|event|proposal|config|page|job|thread|alert):([\w.-]{1,80})\)")
 _MARKUP = re.compile(r"[*#>`\"]+|(?<![\w])_+|_+(?!\w)")
 _LIST_MARK = re.compile(r"^\s*(?:(?:[-+*\u2022]|\(?\d{1,3}[.)])\s+)+")
+_NUMBERED = (
+    (re.compile(r"\b(?:proposal|card) (?:no\.? |number |# ?)?(\d{1,9})\b(?![.,]\d)(?! ?%)"), "prop"),
+    (re.compile(r"\balert (?:no\.? |number |# ?)?(\d{1,9})\b(?![.,]\d)(?! ?%)"), "al"),
+    (re.compile(r"\b(?:event|fill) (?:no\.? |number |# ?)?(\d{2,9})\b(?![.,]\d)(?! ?%)"), "d"),
+)
+_ROLE = re.compile(r"\b(since|until|till)\s(?:the\s)?$")
 _NAME = re.compile(r"(?<![\w-])[a-z]{2,}\d?(?:-[a-z0-9]+)+(?![\w-])|(?<![\w-])[a-z]{1,40}(?:_[a-z0-9]+)+(?!\w)")
+_VALUED = re.compile(r" (\d[\d.]*\d|\d)(?![\w.]*\d)")  # of a key: `stop_atr 3` names a run
 _HANDLE = re.compile(r"(?<![\w.-])[a-z]\d{1,3}(?![\w%.-]*\w)")
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _BREAK = re.compile(r"[,;]|\.(?=\s)|[()\[\]|]|\s[-\u2013\u2014]+\s|\u2014|\.{3}|\u2026")
@@ -86,6 +93,8 @@ def plain_text(text: str) -> str:
     text = _LIST_MARK.sub("", text.lower())
     for pattern, said in CONTRACTIONS:
         text = pattern.sub(said, text)
+    for pattern, prefix in _NUMBERED:
+        text = pattern.sub(rf"{prefix}-\1", text)
     return re.sub(r"\s+", " ", _MARKUP.sub(" ", text).replace("\u2192", "->").replace("@", " at ")).strip()
 
 
@@ -160,7 +169,10 @@ def _spans(text: str, name_end: Callable[[str, int], int], names: Collection[str
     yield from _times(text)
     for pattern in (ID, _NAME, _HANDLE):
         for found in pattern.finditer(text):
-            if pattern is not _NAME or found[0] in names or "_" in found[0] or found[0] not in CONCEPTS:
+            valued = _VALUED.match(text, found.end()) if "_" in found[0] else None
+            if valued and f"{found[0]} {valued[1]}" in names:
+                yield found.start(), valued.end(), Atom("name", f"{found[0]} {valued[1]}")
+            elif pattern is not _NAME or found[0] in names or "_" in found[0] or found[0] not in CONCEPTS:
                 yield found.start(), found.end(), Atom("name", found[0], found[0])
     for claim in claims(text, name_end):
         yield claim.start, claim.end, Atom("number", claim.text.lower(), claim)
@@ -181,10 +193,16 @@ def _times(text: str) -> Iterator[tuple[int, int, Atom]]:
                 start, end, day = min(low, a), max(high, b), one
                 used.add(n)
                 break
-        yield start, end, Atom("time", text[start:end], _when(text, start, frozenset(minutes), day))
+        yield _lead_start(text, start), end, Atom("time", text[start:end], _when(text, start, frozenset(minutes), day))
     for n, (a, b, one) in enumerate(days):
         if n not in used:
-            yield a, b, Atom("time", text[a:b], _when(text, a, frozenset(), one))
+            yield _lead_start(text, a), b, Atom("time", text[a:b], _when(text, a, frozenset(), one))
+
+
+def _lead_start(text: str, start: int) -> int:
+    """Where a time begins, with `since` or `until` before it."""
+    lead = _ROLE.search(text[:start])
+    return lead.start() if lead else start
 
 
 def _joins(between: str) -> bool:
@@ -192,7 +210,7 @@ def _joins(between: str) -> bool:
 
 
 def _when(text: str, start: int, minutes: frozenset[int], day: object) -> When:
-    lead = re.search(r"\b(since|until|till)\s(?:the\s)?$", text[:start])
+    lead = _ROLE.search(text[:start])
     role = "" if lead is None else "since" if lead[1] == "since" else "until"
     if isinstance(day, date):
         return When(minutes, frozenset({day}), None, role)

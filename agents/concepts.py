@@ -22,6 +22,10 @@ _PHRASES = (
     (r"not (?:yet |been )*acknowledged|unacknowledged", "unacknowledged"),
     (r"(?:may|can|free to) enter|allowed to enter|entries (?:are )?allowed", "allowed"),
     (r"entries (?:are )?paused", "paused"),
+    (r"stop (?:was |got |has been |were )?(?:hit|triggered|reached)", "exit stop"),
+    (r"(?:is|was) the one (?:that is |which is )?", "is "),
+    (r"(?:hold|holds|have|has|holding|with) (?:something|positions?|an? (?:open )?position|open positions?)(?= *(?:$|,|now|open\b))", "holding"),
+    (r"(?<=is )(?:still )?in (?:the market|an? (?:open )?position)|invested", "holding"),
     (r"stopped out|hit (?:its|the) stop|took (?:its|the) stop", "exit stop"),
     (r"took profit|hit (?:its|the) target", "exit target"),
     (r"stop[- ]loss", "stop"),
@@ -34,6 +38,7 @@ _PHRASES = (
     (r"(?:we|i|you|one)(?: can)? (?:see|find)s?(?= (?:an?|\d))", "shows"),
     (r"(?:called|ordered|declared) (?:a|the) halt", "halted"),
     (r"put (?:the desk )?(?:on|in|into) (?:a )?halt", "halted"),
+    (r"(?:came|comes|come) out with", "shows"),
     (r"(?:came|comes|come) (?:out|in|to)(?: at)?", "came"),
     (r"(?:nobody|no one|none of us) (?:has|have)", "has not"),
 )
@@ -49,17 +54,17 @@ _TABLE = """
     equity: equity worth account balance nav value capital; exposure: exposure exposed invested; gross: gross; leverage: leverage levered
     quantity: quantity size; price: price priced; version: version; configuration: configuration config
     open: open; position: position positions; protective: stop stops protective level protected; pnl: pnl; change: changed change
-    held: held holding lasted; difference: difference gap; bars: bars bar candles; days: days day; compared: compared; losses: losses
+    held: held lasted; difference: difference gap; bars: bars bar candles; days: days day; compared: compared; losses: losses
     row: row; parameter: parameter setting parameters settings; live: live; variant: variant variants; run: run runs backtest
     long: long longs; short: short shorts; flat: flat; sell: sold sell sells sale; buy: bought buy buys purchase purchased
-    fill: fill filled fills; enter: enter entered enters entry entries; exit: exit exited exits; target: target
+    fill: fill filled fills; enter: enter entered enters; entry: entry entries; exit: exit exited exits; target: target
     halt: halt halted halting halts; release: released release releases lifted resumed; running: running; trading: trading
     approved: approved approve approves approval okayed accepted; rejected: rejected reject rejects declined; applied: applied active adopted
     pending: pending; expired: expired lapsed; superseded: superseded; loosen: loosens loosen loosening looser; tighten: tightens tighten tightening
     proposal: proposal proposals card cards; alert: alert alerts; page: page pages; warning: warning warnings; order: order orders
     acknowledged: acknowledged acknowledge acked; resolved: resolved; unresolved: unresolved; unacknowledged: unacknowledged
     cancelled: cancelled canceled cancel; refused: refused; tripped: tripped trip; breaker: breaker breakers
-    paused: paused; allowed: allowed; stale: stale; lots: lots lot; sleeve: sleeve sleeves; desk: desk; event: event
+    paused: paused; allowed: allowed; stale: stale; lots: lots lot; sleeve: sleeve sleeves; holding: holding; desk: desk; event: event
     worker: worker; feed: feed; disk: disk; full: full; nearly: nearly; time: time; close: closed; peak: peak
     partly: partly partially; stopped: stopped; market: market; made: made did earns earn earned yields yield yielded gives gave delivers delivered reached achieved
 """
@@ -108,6 +113,7 @@ HEADINGS = frozenset("status state update summary answer result results report n
 # states of which a thing has one: said otherwise, the sentence is contradicted
 EXCLUSIVE = (
     frozenset({"long", "short", "flat"}),
+    frozenset({"holding", "flat"}),
     frozenset({"paused", "allowed"}),
     frozenset({"pending", "applied", "rejected", "expired", "superseded"}),
     frozenset({"resolved", "open"}),

@@ -12,7 +12,7 @@ from agents.verdicts import OPEN, PROVEN, Verdict, against
 _KINDS = ("position", "sleeve", "proposal", "alert")
 _STATES = {
     "position": frozenset({"long", "short", "open", "protective"}),
-    "sleeve": frozenset({"long", "short", "flat", "paused", "allowed"}),
+    "sleeve": frozenset({"long", "short", "flat", "paused", "allowed", "holding"}),
     "proposal": frozenset({"pending", "applied", "rejected", "expired", "superseded", "approved"}),
     "alert": frozenset({"open", "resolved", "acknowledged", "unacknowledged", "unresolved", "page", "warning"}),
 }
@@ -37,11 +37,10 @@ def count_of(clause: Clause, ground: Ground, about: frozenset[str]) -> Verdict:
     if len(kinds) != 1 and not (kinds == ["position", "sleeve"]) or len(numbers) > 2 or (numbers and none) or "not" in words:
         return OPEN
     kind = "sleeve" if len(kinds) == 2 else kinds[0]
-    states = means - {kind} - ({"position"} if kind == "sleeve" else set()) - ({"trades"} if kind == "alert" else set())
+    states = (means & _STATES[kind]) - {kind}
     if not all(words & (_STATES[kind] | {kind, "position", "desk"} & means) for words in said):
         return OPEN
     things = _things(kind, ground)
-    states -= {"desk"}
     states = states - {"open"} if kind == "position" else states
     if things is None:
         return _of_heads(kind, states, numbers, ground, none=none)

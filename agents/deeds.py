@@ -58,7 +58,9 @@ _NOTHING = re.compile(
 )
 _ANY = "|".join(sorted(_BASES, key=len, reverse=True))
 _LAW = re.compile(rf"^only (?:a |an? )?(?:person|people|humans?) (?:can|may) (?:{_ANY})(?: (?!that\b|which\b|who\b|because\b)[a-z_-]+){{0,4}}$")
-_UNABLE = re.compile(rf"^i can not (?:{_ANY})(?: (?!that\b|which\b|who\b|because\b|since\b)[\w.-]+){{0,5}}$")
+_UNABLE = re.compile(
+    rf"^(?:unfortunately |sadly |sorry |however )?(?:i can not|i am (?:unable|not able|not allowed) to|no tool of mine can|i have no way to) (?:{_ANY})(?: (?!that\b|which\b|who\b|because\b|since\b)[\w.-]+){{0,5}}$"
+)
 _OWN = {
     "propose": re.compile(r"^i (?:have )?(?:just |also |now )?(?:proposed|filed|drafted|submitted|raised|created|made|put forward)\b(.*)$"),
     "run": re.compile(r"^i (?:have )?(?:just |also |now )?(?:ran|run|compared|backtested|tested|simulated|made|did)\b(.*)$"),
@@ -104,7 +106,7 @@ def _is_own(own: str, rest: str, clause: Clause, ground: Ground) -> bool:
     words = re.findall(r"[a-z][\w-]*", rest)
     proposals = {name for name in names if name.startswith("prop-")}
     object_said = bool(_OBJECT[own] & set(words)) or (own == "propose" and bool(proposals))
-    seen = all(any(name in line.about for line in ground.lines.all if line.kind == "proposal") for name in proposals)
+    seen = ground.receipts is not None and proposals <= {*ground.receipts.made, *ground.receipts.earlier}
     allowed = FREE | _OBJECT[own] | {"same", "turn", "side", "yet", "new"}
     return object_said and seen and names == proposals and all(word in allowed or word in names for word in words)
 

@@ -103,7 +103,7 @@ def equals(claim: NumberClaim, record: FactRecord, means: frozenset[str], *, hed
         typed = -abs(typed)
     elif means & _ORDINARY or (record.losing is False and value < 0 < typed and "quantity" not in means):
         typed, value = abs(typed), abs(value)
-    slack = max(step / 2 + 1e-9 * abs(value), NEAR * abs(value) if hedged else 0.0)
+    slack = max(step / 2 + 1e-9 * abs(value), NEAR * abs(value) if hedged and claim.digits <= 3 else 0.0)
     if claim.digits < 2 and not hedged:
         slack = 1e-9 * max(abs(value), 1.0) if claim.step >= 1 else slack
     return abs(typed - value) <= slack

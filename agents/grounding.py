@@ -45,6 +45,7 @@ class GroundedText(NamedTuple):
     text: str
     struck: tuple[StruckSentence, ...]
     unchecked: tuple[str, ...] = ()
+    wholly: bool = False  # unchecked from end to end, but for what claims nothing
 
 
 class Stretch(NamedTuple):
@@ -66,7 +67,7 @@ def ground(draft: str, stand: Ground) -> GroundedText:
     lines = [grounding.line(line, rest) for line, rest in _with_next(marked.split("\n"))]
     text = _unmark("\n".join(lines), marks)
     wholly = bool(grounding.unchecked) and not grounding.vouched and not struck
-    return GroundedText(f"{WHOLLY}\n\n{text}" if wholly else text, tuple(struck), tuple(grounding.unchecked))
+    return GroundedText(text, tuple(struck), tuple(grounding.unchecked), wholly)
 
 
 def _with_next(lines: Sequence[str]) -> Iterable[tuple[str, str]]:

@@ -17,6 +17,14 @@ _SAID = re.compile(r"\w:\s|\b(?:is|are|has|have|stays|remains|now|still|been)\b"
 _KINDS = frozenset({"position", "sleeve", "proposal", "alert", "page", "warning", "desk"})
 _LATCH = {"halt": True, "release": False, "running": False, "trading": False}
 _TRADED = frozenset({"buy", "sell", "bought", "sold", "buys", "sells", "long", "short", "hold", "holds", "of", "the"})
+# what says that something took place, of an event whose time is given
+_TOOK_PLACE = frozenset(
+    """
+    happened occurred set recorded logged dated dates booked executed done took place hit triggered fired reported journal event shows
+    began started came placed
+    """.split()  # noqa: SIM905 - words
+)
+_LASTING = re.compile(r"\b(?:remains?|stays?|stands?|still|holds?|got|gets?|goes|went|now|currently|have|has|had)\b")
 _DAYS = {"today": 0, "yesterday": 1}
 _SIDES = frozenset({"long", "short", "open"})
 
@@ -28,8 +36,9 @@ def line_proof(clause: Clause, ground: Ground, about: frozenset[str]) -> Verdict
     named = frozenset(atom.text for atom in clause.of("name"))
     people = frozenset(word for word in clause.words if word in ground.people)
     days = [ground.figures.desk_day(_DAYS[word]) for word in clause.words if word in _DAYS]
-    said = [words for word, words in zip(clause.words, meanings(clause), strict=True) if word not in people and word not in _DAYS]
     lots = len(clause.of("number")) == 2 and "lots" in clause.text
+    free = people | set(_DAYS) | (_TOOK_PLACE if clause.of("time") else set()) | ({"only", "just"} if lots else set())
+    said = [words for word, words in zip(clause.words, meanings(clause), strict=True) if word not in free]
     anchored = lots or bool(named or about or people or clause.of("time") or any(number_of(n).digits >= 3 for n in clause.of("number")))
     if not anchored or not said and not clause.of("number"):
         return OPEN
@@ -46,7 +55,8 @@ def _has_all(record: Record, clause: Clause, said: list[frozenset[str]], people:
         return False
     figures = _roles_match(record, clause, means)
     changed = {"before", "after"} <= set(figures or ()) and "applied" in record.core
-    if figures is None or not (means & record.core or changed or (record.kind == "cell" and figures)):
+    own_id = record.kind != "proposal" and _LASTING.search(clause.text) is None and any(atom.text == record.text.split(" ")[0] for atom in clause.of("name"))
+    if figures is None or not (own_id or means & record.core or changed or (record.kind == "cell" and figures)):
         return False
     if people and not _by(record, means, people):
         return False
@@ -68,6 +78,8 @@ def _at(record: Record, atom: Atom, ground: Ground) -> bool:
     of_alert = record.kind == "alert" and not when.role and record.means & {"stale", "late"} and not record.minutes
     if of_alert or (when.role == "since" and record.kind == "config"):
         when = when._replace(role="since" if of_alert else "")
+    if when.role == "since" and ((record.kind == "fill" and "enter" in record.means) or record.kind == "breaker"):
+        when = when._replace(role="")
     minutes = {"since": record.since, "until": record.until}.get(when.role, record.minutes)
     if when.role == "since" and record.kind == "halt" and ground.receipts and ground.receipts.halted:
         minutes = record.minutes if record is _last_halt(ground) else minutes
@@ -88,10 +100,13 @@ def _last_halt(ground: Ground) -> Record | None:
 
 def _still_so(record: Record, clause: Clause, means: frozenset[str], ground: Ground) -> bool:
     """What is said as of now must be so now: the latch, the side of a sleeve."""
-    past = _PAST.search(clause.text) is not None or bool(clause.of("time"))
+    since = any(isinstance(atom.value, When) and atom.value.role == "since" for atom in clause.of("time"))
+    past = not since and (_PAST.search(clause.text) is not None or bool(clause.of("time")))
     halted = ground.receipts.halted if ground.receipts else None
     if record.kind == "halt" and not past and re.search(r"\b(?:is|are|has|have|stays|remains|still|now)\b", clause.text):
         return halted is ("release" not in means)
+    if record.kind == "breaker" and since:
+        return any("paused" in line.core for line in ground.lines.about(record.about) if line.kind == "cell")
     if record.kind == "cell":
         return not _PAST.search(clause.text)
     if record.kind == "fill" and "enter" in record.means and means & _SIDES and not past:

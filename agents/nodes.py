@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from agents.records import Receipts
-from agents.grounding import Ground, ground
+from agents.grounding import WHOLLY, Ground, ground
 from agents.model import Call, Message, ModelDown, OverBudget, Reply
 from agents.offers import offered
 from agents.offline.steps import CallResult
@@ -285,9 +285,10 @@ def result_of(entry: AnsweredCall) -> CallResult:
 
 
 def ground_draft(work: Work, state: TurnState) -> dict[str, Any]:
-    """Render the draft's references; of a model's draft, strike what nothing stands behind."""
+    """Render the draft's references; of a model's draft, strike what is contradicted and mark what nothing proves."""
     made = ground(state["draft"], ground_of(work, state["done"], by_code=state.get("by_code", False)))
-    return {"answer": made.text, "struck": list(made.struck)}
+    text = f"{WHOLLY}\n\n{made.text}" if made.wholly else made.text
+    return {"answer": text, "struck": list(made.struck), "unchecked": list(made.unchecked)}
 
 
 def ground_of(work: Work, done: Sequence[AnsweredCall], *, by_code: bool = False) -> Ground:
@@ -324,7 +325,15 @@ def receipts_of(work: Work, done: Sequence[AnsweredCall]) -> Receipts:
     records = [text for entry in done if entry.call.name in RECORDING for text in _quotable(entry)]
     proposals = [proposal for turn in work.earlier for proposal in turn.proposals]
     refused = any(entry.result.status in ("refused", "failed") for entry in done)
-    return Receipts(frozenset(own), records, halt.read(work.ctx.home, work.ctx.engine).halted, proposals, refused)
+    made = [e.id for entry in done if _proposed(entry) for e in entry.result.evidence if e.kind == "proposal"]
+    halted = halt.read(work.ctx.home, work.ctx.engine).halted
+    return Receipts(frozenset(own), records, halted, proposals, made, refused)
+
+
+def _proposed(entry: AnsweredCall) -> bool:
+    """Did the call make a proposal?"""
+    line = TOOLS.get(entry.call.name)
+    return line is not None and line.effect is Effect.PROPOSE and entry.result.status == "ok"
 
 
 def accepted_args(done: Sequence[AnsweredCall]) -> list[Mapping[str, Any]]:

@@ -36,8 +36,8 @@ _OF_ACTING = re.compile(
 )
 
 
-_NAMING = TALK & FREE | NOUNS | frozenset("came see look looking for at in source compare please details as of the context full".split())
-_NAMING -= frozenset("is are has have was were been it will would can open".split())
+_NAMING = TALK & FREE | frozenset("run sleeve sleeves proposal proposals alert alerts event events variant see look looking for at in source compare please details as of the context full".split())
+_NAMING -= frozenset("from by is are has have was were been it will would can open".split())
 
 
 class Outcome(Enum):
@@ -64,6 +64,8 @@ def judge(sentence: str, ground: Ground, name_end: Callable[[str, int], int], ma
     heading = sentence.lstrip().startswith("#") or re.fullmatch(r"\s*(?:\*\*[^*]+\*\*:?|[^:]+:)\s*", sentence) is not None
     if _asks(text) or (heading and all(word in NOUNS | TALK | FREE for word in re.findall(r"\S+", text.strip(":.!")))):
         return Judged(Outcome.VOUCHED, talk=True)
+    for alias, run in ground.aliases.items():
+        text = re.sub(rf"\b{re.escape(alias)}\b", run, text)
     label, colon, rest = text.partition(": ")
     if colon and re.fullmatch(r"[a-z' ]*", label) and all(word in TALK | HEADINGS for word in label.split()):
         text = rest

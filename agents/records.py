@@ -44,7 +44,7 @@ ACTS = frozenset(
 
 # what happened or holds, of which a sentence about such a line says one
 CORE = {
-    "fill": frozenset({"fill", "buy", "sell", "enter", "exit", "close", "open", "long", "short", "trip", "loss", "gain"}),
+    "fill": frozenset({"fill", "buy", "sell", "enter", "entry", "exit", "close", "open", "long", "short", "trip", "loss", "gain"}),
     "halt": frozenset({"halt", "release"}),
     "order": frozenset({"cancelled", "fill", "refused"}),
     "breaker": frozenset({"tripped", "breaker", "paused"}),
@@ -53,6 +53,10 @@ CORE = {
     "proposal": frozenset({"pending", "applied", "rejected", "expired", "superseded", "approved", "loosen", "tighten"}),
     "alert": frozenset({"open", "resolved", "unresolved", "acknowledged", "unacknowledged", "stale", "page", "warning"}),
 }
+
+
+# words of a line that say when, whether or how many: found there they prove nothing of another sentence
+_NEVER_PROVEN = frozenset("not no none never since until before after only all any both if when than more less over".split())
 
 
 class Figure(NamedTuple):
@@ -86,6 +90,7 @@ class Receipts:
     records: Sequence[str] = ()
     halted: bool | None = None
     earlier: Sequence[str] = ()  # ids of proposals that earlier turns of the thread made
+    made: Sequence[str] = ()  # ids of proposals that this turn made
     refused: bool = False  # some call of this turn was refused or failed
     lines: tuple[Record, ...] = field(init=False)
 
@@ -142,6 +147,7 @@ def _cells(cells: Sequence[str], head: Sequence[str]) -> Iterator[Record]:
     for column, text in zip(head[1:], cells[1:], strict=True):
         low = text.lower()
         core, column_means = (meanings_of(part) for part in (low, column.lower()))
+        core |= {"holding"} if re.match(r"(?:long|short) ", low) else frozenset()
         numbers = re.findall(r"(?<![\w.:-])-?\d[\d,]*(?:\.\d+)?(?![\w:-])", low)
         figures = tuple(Figure(_column_role(column.lower(), low), _value(number)) for number in numbers)
         marks = tuple(Figure("mark", float(ord(mark) - 0xE000)) for mark in low if "\ue000" <= mark <= "\uf8ff")
@@ -189,7 +195,7 @@ def _implied(kind: str, low: str) -> frozenset[str]:
     if kind == "fill":
         side = "long" if " buy " in low else "short"
         entered = "to enter" in low
-        means |= {"enter", "open", side, "position"} if entered else {"exit", "close", "short" if side == "long" else "long"}
+        means |= {"enter", "entry", "open", side, "position"} if entered else {"exit", "close", "short" if side == "long" else "long"}
         means |= {"price"} if " at " in low else set()
         means |= {"loss"} if "round trip -" in low else {"gain", "win"} if "round trip +" in low else set()
         means |= {"trade"}
@@ -202,8 +208,6 @@ def _implied(kind: str, low: str) -> frozenset[str]:
         means |= {"acknowledged"} if re.search(r"(?<!not )acknowledged by", low) else set()
     if kind == "halt":
         means |= {"release"} if "released" in low else set()
-    if kind == "order":
-        means |= {"enter"} if "entry order" in low else set()
     return frozenset(means)
 
 
@@ -216,7 +220,7 @@ def _undone(kind: str, low: str) -> frozenset[str]:
 
 def meanings_of(low: str) -> frozenset[str]:
     """What the words of a text in lower case mean."""
-    return frozenset[str]().union(*(concepts_of(word) for word in re.findall(r"[a-z]+", low)))
+    return frozenset[str]().union(*(concepts_of(word) for word in re.findall(r"[a-z]+", low) if word not in _NEVER_PROVEN))
 
 
 def named_in(low: str) -> frozenset[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple, TypedDict
 
 from agents.budget import Budget
-from agents.grounding import StruckNumber
+from agents.grounding import StruckSentence
 from agents.model import ALONE, Call, Caller, Message, Model
 from agents.roster import Role
 from tools.common.contract import Fact, ToolContext, ToolResult
@@ -30,7 +30,8 @@ class TurnState(TypedDict):
     asked_back: bool  # the draft asks the person
     read_as: str  # how the question was read
     answer: str
-    struck: list[StruckNumber]
+    struck: list[StruckSentence]
+    unchecked: list[str]
 
 
 class EarlierTurn(NamedTuple):

@@ -54,6 +54,9 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
 _WEAK = frozenset({"total", "max", "annual", "time", "ratio", "equity", "bars", "trade", "position", "open", "paid", "rate", "factor", "made"})
 
 
+_VARIANT = re.compile(r"[a-z_]+_[a-z_]+ [\d.]*\d")
+
+
 class CountedRows(NamedTuple):
     """The rows of a table of this turn, by what its first column names: `sleeve`, 3."""
 
@@ -94,6 +97,7 @@ class Ground:
     lines: "Lines" = field(init=False)
     people: frozenset[str] = field(init=False)
     names_lower: frozenset[str] = field(init=False)
+    aliases: Mapping[str, str] = field(init=False)  # what a table calls a run -> its id
 
     def __post_init__(self) -> None:
         """Read what the thread has seen once; nothing of it for code's own draft."""
@@ -108,7 +112,9 @@ class Ground:
         receipts = self.receipts or Receipts(records=self.quotes)
         object.__setattr__(self, "lines", Lines(receipts.lines))
         object.__setattr__(self, "people", receipts.people())
-        object.__setattr__(self, "names_lower", frozenset(name.lower() for name in self.names))
+        variants = {part for fact in self.facts.values() for part in _VARIANT.findall(fact.subject.lower())}
+        object.__setattr__(self, "names_lower", frozenset(name.lower() for name in self.names) | variants)
+        object.__setattr__(self, "aliases", aliases_of(receipts.lines))
 
 
 class Figures:
@@ -147,7 +153,7 @@ def fact_record(fact: Fact) -> FactRecord:
     heads = names | {also for name in names for also in _ALSO.get(name, ())}
     subject = fact.subject.lower()
     about = named_in(subject) | {fact.ref.partition(".")[0].lower(), fact.evidence.id.lower()}
-    about |= frozenset(re.findall(r"[a-z_]+ [\d.]+$", subject))
+    about |= frozenset(_VARIANT.findall(subject))
     said = frozenset[str]().union(*(concepts_of(word) for word in re.findall(r"[a-z]+", subject)))
     said |= {"trip"} if fact.metric.startswith("round_trip") else frozenset()
     kind = {"run": ("run", "variant", "made"), "event": (), "config": ("parameter", "live")}.get(fact.evidence.kind, ())
@@ -175,6 +181,16 @@ class Lines:
             return list(self.all[:RECORDS_TRIED])
         fewest = min((self._by_name.get(name, []) for name in sorted(names)), key=len)
         return [line for line in fewest if names <= line.about][:RECORDS_TRIED]
+
+
+def aliases_of(lines: Sequence[Record]) -> dict[str, str]:
+    """What a table of runs calls each: `live configuration`, by the run's id; a name of two runs is none."""
+    found: dict[str, set[str]] = {}
+    for line in lines:
+        runs = [name for name in line.about if name.startswith("r-")]
+        if line.kind == "cell" and len(runs) == 1 and (name := re.fullmatch(r"variant: ([a-z]+(?: [a-z]+){1,3})", line.text)):
+            found.setdefault(name[1], set()).add(runs[0])
+    return {name: min(runs) for name, runs in found.items() if len(runs) == 1}
 
 
 def strings_of(value: Any, depth: int = 0) -> Iterator[str]:

@@ -109,7 +109,7 @@ def _turn_events(
             state = yield from _run_graph(work, log, calls)
             struck = [s._asdict() for s in state["struck"]]
             answer = answer_of(office, thread, log.turn, role, state["answer"], work, calls, struck)
-            answer |= {"unused": list(state["unused"]), "asked_back": state["asked_back"], "read_as": state["read_as"]}
+            answer |= {"unchecked": list(state["unchecked"]), "unused": list(state["unused"]), "asked_back": state["asked_back"], "read_as": state["read_as"]}
     except DeskError as error:
         if halt_reason(question) is not None:  # a halt that is not latched is never an answer
             raise
@@ -211,7 +211,7 @@ def stamp_of(office: AgentRuntime, desk_ms: int | None) -> str:
 def _run_graph(work: Work, log: "EventLog", calls: list[AnsweredCall]) -> Generator[Event, None, Mapping[str, Any]]:
     """Run the graph and yield its events as they happen; `calls` grows with it. Returns the last state."""
     state: dict[str, Any] = {"messages": [], "done": [], "draft": "", "by_code": False, "unused": (), "asked_back": False}
-    state |= {"read_as": "", "answer": "", "struck": []}
+    state |= {"read_as": "", "answer": "", "struck": [], "unchecked": []}
     try:
         for mode, part in graph.stream(work, state, STEPS):
             if mode == "values":
@@ -261,6 +261,7 @@ def answer_of(
         "read_as": "",
         "facts": [_fact_json(fact) for fact in facts.values()],
         "struck": [dict(entry) for entry in struck],
+        "unchecked": [],
         "tool_calls": [_call_json(entry) for entry in calls],
         "jobs": threads.jobs_of(office.engine, turn) if any(map(_may_start, calls)) else [],
         "proposals": list(dict.fromkeys(e.id for entry in calls for e in _proposed(entry))),
@@ -326,7 +327,8 @@ def close(
     threads.end(office.engine, turn, state, stored, listed, now_ms, kept, pending, n)
     model = stored.get("model", {}).get("name", office.model.name)  # the one that answered
     body = {"turn": turn, "state": state, "model": model, "answer": one_line(stored["answer_md"], 500)}
-    office.record("answer", body | {"proposals": stored.get("proposals", []), "struck": len(stored.get("struck", []))})
+    counts = {key: len(stored.get(key, [])) for key in ("struck", "unchecked")}
+    office.record("answer", body | {"proposals": stored.get("proposals", []), **counts})
 
 
 @contextmanager

@@ -136,21 +136,21 @@ def _print_event(event: dict[str, Any]) -> None:
 def shown_answer(answer: Mapping[str, Any]) -> Any:
     """A whole answer for a terminal, with the two lines that code writes under it."""
     lines = [str(answer[key]) for key in ("state_line", "acts_line") if answer.get(key)]
-    return shown(answer["answer_md"], [entry["text"] for entry in answer["struck"]], lines)
+    return shown(answer["answer_md"], [entry["text"] for entry in answer["struck"]], lines, unchecked=bool(answer.get("unchecked")))
 
 
-def shown(markdown: str, struck: Sequence[str] = (), lines: Sequence[str] = ()) -> Any:
+def shown(markdown: str, struck: Sequence[str] = (), lines: Sequence[str] = (), *, unchecked: bool = False) -> Any:
     """The answer for a terminal: prose, tables fitted to the width, evidence ids and code's own `lines` at the end.
 
     `struck`: what was struck out, as typed. Terminals, pipes and copies may lose strike-through, so each is marked
-    in words and the last line counts them.
+    in words and the last line counts them. `unchecked`: some of it is marked as the model's own words; a line says what marks it.
     """
     from rich.console import Console, Group
     from rich.text import Text
 
-    from tools.common.render import unlinked
+    from tools.common import render
 
-    text, named = unlinked(marked(markdown, struck))
+    text, named = render.unlinked(marked(markdown, struck))
     width = Console().width if os.isatty(1) else 120
     parts: list[Any] = []
     for is_table, block in _blocks(text):
@@ -159,8 +159,10 @@ def shown(markdown: str, struck: Sequence[str] = (), lines: Sequence[str] = ()) 
     if named:
         parts.append(Text(f"evidence: {', '.join(named)}"))
     if struck:
-        count = "1 unsupported number was" if len(struck) == 1 else f"{len(struck)} unsupported numbers were"
-        parts.append(Text(f"{count} struck out: no tool result in this thread contains {'it' if len(struck) == 1 else 'them'}."))
+        count = "1 sentence was" if len(struck) == 1 else f"{len(struck)} sentences were"
+        parts.append(Text(f"{count} struck out: this thread says otherwise."))
+    if unchecked:
+        parts.append(Text(render.UNCHECKED_LEGEND))
     parts += [Text(out.bare(html.unescape(line))) for line in lines]
     return Group(*parts)
 

@@ -13,6 +13,7 @@ from app.ui.page_client import PageClient, Trouble
 
 RESEARCH = {"sweep", "walkforward", "judge", "parity", "drill", "leaks"}
 RUNS_MAX, STEPS_MAX = 4, 4  # curves, and next steps, under one answer
+UNCHECKED = "Grey: the model's own words; nothing in this thread proves them, and no figure in them was checked."
 LOUD_MAX = 170  # characters of a verdict that is shown large
 LINK = re.compile(r"\[([^\[\]\n]*)\]\([^()\n]*\)")
 ROWS_MAX = 12  # of a table that is not folded, with its head
@@ -124,6 +125,7 @@ def _computed(answer: Mapping[str, Any], found: reading.Reading) -> None:
     counted = [_steps_title(calls) if calls else "", f"{len(facts)} receipts" if facts else ""]
     counted += [
         f"{len(struck)} struck out" if struck else "",
+        f"{len(answer['unchecked'])} not checked" if answer.get("unchecked") else "",
         f"{len(found.notes)} note{'s' if len(found.notes) != 1 else ''}" if found.notes else "",
     ]
     title = " · ".join(part for part in counted if part)
@@ -138,8 +140,8 @@ def _computed(answer: Mapping[str, Any], found: reading.Reading) -> None:
 
 
 def _lines(answer: Mapping[str, Any], foot: Sequence[str]) -> list[str]:
-    """What code says under the answer: how it was read, the state of the desk, the acts of the turn; older ones have less."""
-    lines = [answer.get("state_line"), answer.get("acts_line")]
+    """What code says under the answer: what is grey, how it was read, the state of the desk, the acts of the turn; older ones have less."""
+    lines = [UNCHECKED if answer.get("unchecked") else "", answer.get("state_line"), answer.get("acts_line")]
     kept = [line for line in foot if not (line.startswith(reading.STAMP) and lines[0])]  # the state says the same
     return [safe.markdown(str(line)) for line in (*kept, *lines) if line]
 

@@ -12,9 +12,10 @@ NOTES = ("Note: ", "Left out ", "Interval: ", "Desk time ", "Row 0 is ")
 STOPPED = "Stopped by "
 NEXT = "Next: "
 READ_AS, STAMP = "*Read as: ", "*desk time "
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z*\[`])|(?<=[.!?])\s+(?=[a-z_]+ [\d.]+: )")
+_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?]\u27e7)\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?])\s+(?=[a-z_]+ [\d.]+: )")
 _CODE = re.compile(r"`([^`\n]{1,300})`")
 _OTHER = re.compile(r"^\s*([-*+] |\d{1,3}[.)] |>|#|```|    )")
+_MARKED = re.compile(r"\u27e6([^\n\u27e6\u27e7]+)\u27e7")  # a run of sentences that nothing proves: each gets its own mark
 RUN = re.compile(r"r-\d{8}-[0-9a-f]{6,12}")
 
 
@@ -72,7 +73,7 @@ def in_words(text: str) -> str:
 
 def read(text: str) -> Reading:
     """The parts of an answer."""
-    text = in_words(text)
+    text = _MARKED.sub(lambda found: " ".join(f"\u27e6{one}\u27e7" for one in sentences(found[1])), in_words(text))
     found = [block.strip("\n") for block in re.split(r"\n\s*\n", text.replace("\r\n", "\n")) if block.strip()]
     verdicts, blocks, notes, steps, foot = ([] for _ in range(5))  # type: list[str], list[str], list[str], list[str], list[str]
     names: dict[str, str] = {}

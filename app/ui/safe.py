@@ -26,6 +26,7 @@ _INLINE = re.compile(
     r"|\[(?P<said>[^\[\]\n]{1,200})\]\((?P<kind>[a-z]{2,10}):(?P<id>[\w.\-/]{1,100})\)"
     r"|\*\*(?P<bold>[^\n]+?)\*\*"
     r"|~~(?P<struck>[^\n]+?)~~"
+    r"|\u27e6(?P<unchecked>[^\n\u27e6\u27e7]+)\u27e7"
     r"|(?<![\w*])\*(?P<soft>[^*\s][^*\n]*?)\*(?![\w*])"
 )
 OWN = {"r": "run", "prop": "proposal", "d": "event", "p": "event"}  # bare ids become links
@@ -101,6 +102,8 @@ def _shape(found: re.Match[str]) -> str:
     if found["kind"]:
         target = href(found["kind"], found["id"])
         return f"[{_escaped(typeset(found['said']))}]({target})" if target else _escaped(found[0])
+    if found["unchecked"]:
+        return f":gray[{_inline(found['unchecked'].strip())}]"
     for name, mark in (("bold", "**"), ("struck", "~~"), ("soft", "*")):
         if found[name]:
             return f"{mark}{_inline(found[name].strip())}{mark}"

@@ -121,7 +121,7 @@ ASKED = (
 def scene() -> Ground:
     """What stands behind the sentences."""
     texts = [DESK, JOURNAL, PROPOSALS, ALERTS, COMPARED]
-    receipts = Receipts(frozenset({"propose", "run"}), texts, halted=True, refused=True)
+    receipts = Receipts(frozenset({"propose", "run"}), texts, halted=True, made=("prop-3",), refused=True)
     facts = {fact.ref: fact for fact in FACTS}
     names = ("btc-trend", "eth-trend", "sol-reversion", "trend", "BTC-USDT", "ETH-USDT")
     return Ground(
