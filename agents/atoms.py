@@ -9,7 +9,7 @@ from datetime import date
 from typing import NamedTuple
 
 from agents.claims import NumberClaim, claims
-from agents.concepts import CONCEPTS, FREE, PHRASES, concepts_of
+from agents.concepts import FREE, PHRASES, concepts_of
 from agents.mentions import ID, days_of, minutes_of
 from agents.number_words import word_claims
 
@@ -172,7 +172,7 @@ def _spans(text: str, name_end: Callable[[str, int], int], names: Collection[str
             valued = _VALUED.match(text, found.end()) if "_" in found[0] else None
             if valued and f"{found[0]} {valued[1]}" in names:
                 yield found.start(), valued.end(), Atom("name", f"{found[0]} {valued[1]}")
-            elif pattern is not _NAME or found[0] in names or "_" in found[0] or found[0] not in CONCEPTS:
+            elif pattern is not _NAME or found[0] in names or "_" in found[0]:
                 yield found.start(), found.end(), Atom("name", found[0], found[0])
     for claim in claims(text, name_end):
         yield claim.start, claim.end, Atom("number", claim.text.lower(), claim)

@@ -12,7 +12,7 @@ _PHRASES = (
     (r"signed off(?: on)?|signed", "approved"),
     (r"turned down|shot down|said no to", "rejected"),
     (r"in force|in effect|went live|gone live", "applied"),
-    (r"out of the market|no (?:open )?positions?(?= *$| on\b)", "flat"),
+    (r"out of the market|no (?:open )?positions?(?= *(?:$|[.,])| on\b)", "flat"),
     (r"(?:waits|waiting|awaits|awaiting|wait)(?: for)?(?: (?:a|your|the))?(?: (?:decision|approval|person))?", "pending"),
     (r"still to be decided|not (?:yet )?decided|undecided", "pending"),
     (r"not halted|not in (?:a )?halt", "running"),
@@ -24,7 +24,7 @@ _PHRASES = (
     (r"entries (?:are )?paused", "paused"),
     (r"stop (?:was |got |has been |were )?(?:hit|triggered|reached)", "exit stop"),
     (r"(?:is|was) the one (?:that is |which is )?", "is "),
-    (r"(?:hold|holds|have|has|holding|with) (?:something|positions?|an? (?:open )?position|open positions?)(?= *(?:$|,|now|open\b))", "holding"),
+    (r"(?:hold|holds|have|has|holding|with) (?:something|positions?|an? (?:open )?position|open positions?)(?= *(?:$|[,.]|now|open\b))", "holding"),
     (r"(?<=is )(?:still )?in (?:the market|an? (?:open )?position)|invested", "holding"),
     (r"stopped out|hit (?:its|the) stop|took (?:its|the) stop", "exit stop"),
     (r"took profit|hit (?:its|the) target", "exit target"),
@@ -66,7 +66,8 @@ _TABLE = """
     cancelled: cancelled canceled cancel; refused: refused; tripped: tripped trip; breaker: breaker breakers
     paused: paused; allowed: allowed; stale: stale; lots: lots lot; sleeve: sleeve sleeves; holding: holding; desk: desk; event: event
     worker: worker; feed: feed; disk: disk; full: full; nearly: nearly; time: time; close: closed; peak: peak
-    partly: partly partially; stopped: stopped; market: market; made: made did earns earn earned yields yield yielded gives gave delivers delivered reached achieved
+    raise: raises increases; raised: raised increased; lower: lowers reduces; lowered: lowered reduced; move: moves changes sets takes; moved: moved changed set
+    covers: covers cover covered spans span; comparison: comparison; window: window period; partly: partly partially; stopped: stopped; market: market; made: made did earns earn earned yields yield yielded gives gave delivers delivered reached achieved
 """
 CONCEPTS: dict[str, frozenset[str]] = {}
 for _entry in _TABLE.replace("\n", ";").split(";"):

@@ -22,7 +22,7 @@ _HEAD = re.compile(r"alerts: (\d+) open \((\d+) unacknowledged\), (\d+) resolved
 _NO_PROPOSALS = re.compile(r"(?:^|\n)no proposals\b", re.IGNORECASE)
 
 
-def count_of(clause: Clause, ground: Ground, about: frozenset[str]) -> Verdict:
+def count_of(clause: Clause, ground: Ground) -> Verdict:
     """Is it a count of things of one kind in one state, and right?"""
     if clause.of("time") or clause.of("mark") or clause.of("name"):
         return OPEN

@@ -6,32 +6,31 @@ as typed. It is contradicted when the words are those of exactly one fact, named
 
 from collections.abc import Sequence
 
-from agents.atoms import COINS, Clause, When, meanings, number_of
+from agents.atoms import COINS, Atom, Clause, When, meanings, number_of
 from agents.claims import NumberClaim
 from agents.support import FactRecord, Ground, fact_record
-from agents.verdicts import OPEN, PROVEN, Verdict, against
+from agents.verdicts import OPEN, PROVEN, Topic, Verdict, against
 from tools.common import render
 from tools.common.contract import Fact
 
 _ABOUT = frozenset({"about", "around", "roughly", "approximately", "nearly", "almost"})
 _OF_DESK = frozenset({"we", "you", "our", "your", "currently", "now", "us"})
 _ORDINARY = frozenset({"costs", "fees", "funding", "paid", "drawdown"})  # said of a loss without a sign
+DISTINCT = 3  # digits of a figure that is like no other: where nothing is named, it may be of any that fits
 NEAR = 0.02  # of a value that is said `about`
 
 
-def fact_proof(clause: Clause, ground: Ground, about: frozenset[str], marks_of: Sequence[Fact]) -> Verdict:
-    """Is the clause a figure of a fact? `about`: what the clause before it was about, for one that names nothing; `marks_of`: the
-    facts of the answer's references."""
+def fact_proof(clause: Clause, ground: Ground, topic: Topic, marks_of: Sequence[Fact]) -> Verdict:
+    """Is the clause a figure of a fact? `marks_of`: the facts of the answer's references."""
     marks, numbers = clause.of("mark"), clause.of("number")
     if not marks and not numbers:
         return PROVEN if _is_desk_time(clause, ground) else OPEN
-    if len(marks) + len(numbers) != 1:
+    if marks and not numbers:
+        return PROVEN if _marks_fit(clause, marks_of) else OPEN
+    if marks or len(numbers) != 1:
         return OPEN
     named = frozenset(atom.text for atom in clause.of("name"))
     said = meanings(clause)
-    if marks:
-        record = fact_record(marks_of[int(str(marks[0].value))])
-        return PROVEN if named <= record.about and _covers(record, said) and not clause.of("time") else OPEN
     means = frozenset[str]().union(*said)
     tried = {id(r): r for head in means for r in ground.figures.by_head.get(head, ())[:200]}
     of_desk = any(atom.text in _OF_DESK for atom in clause.of("word"))
@@ -41,7 +40,8 @@ def fact_proof(clause: Clause, ground: Ground, about: frozenset[str], marks_of: 
         for record in tried.values()
         if _covers(record, said) and _same_time(clause, ground, record) and (record.fact.evidence.kind != "run" or of_run)
     ]
-    of, all_fitting = named or about, fitting
+    of = named or (frozenset() if of_desk or "desk" in means else topic.about or topic.context)
+    all_fitting = fitting
     fitting = [record for record in fitting if of <= record.about] if of else _unnamed(fitting)
     own = [record for record in fitting if record.names & means]
     fitting = own or fitting
@@ -52,7 +52,8 @@ def fact_proof(clause: Clause, ground: Ground, about: frozenset[str], marks_of: 
     if claim.dimension in ("both", "neither", "none of", "all", "place", "times"):
         return OPEN
     hedged = numbers[0].before in _ABOUT
-    if fitting and all(equals(claim, record, means, hedged=hedged) for record in fitting):
+    judged = [equals(claim, record, means, hedged=hedged) for record in fitting]
+    if judged and (all(judged) or (not of and not of_desk and claim.digits >= DISTINCT and any(judged))):
         return PROVEN
     if any(equals(claim, record, means, hedged=True) for record in all_fitting) or not (named or _is_desk(fitting)):
         return OPEN
@@ -67,6 +68,21 @@ def _is_desk_time(clause: Clause, ground: Ground) -> bool:
     said = "time" in clause.words or clause.text.startswith("it is")
     day = times[0].days <= {ground.figures.desk_day(0)} and times[0].month_day is None
     return said and day and times[0].role == "" and bool(times[0].minutes & {minute % 1440 for minute in ground.figures.desk_ms})
+
+
+def _marks_fit(clause: Clause, marks_of: Sequence[Fact]) -> bool:
+    """Do the words before each reference, and behind the last, belong to its fact, and the names to each?"""
+    named = frozenset(atom.text for atom in clause.of("name"))
+    words: list[Atom] = []
+    record = None
+    for atom in clause.atoms:
+        words += [atom] if atom.kind == "word" else []
+        if atom.kind == "mark":
+            record = fact_record(marks_of[int(str(atom.value))])
+            if not named <= record.about or not _covers(record, meanings(Clause(tuple(words), ""))):
+                return False
+            words = []
+    return record is not None and not clause.of("time") and _covers(record, meanings(Clause(tuple(words), "")))
 
 
 def _covers(record: FactRecord, said: list[frozenset[str]]) -> bool:

@@ -135,6 +135,7 @@ class _Grounding:
         self.unchecked: list[str] = []
         self.vouched = False  # does any sentence claim something that is proven?
         self._header: list[str] = []
+        self._context: frozenset[str] = frozenset()  # what the answer named last
 
     def line(self, line: str, following: str) -> str:
         """The line with its sentences struck and marked."""
@@ -157,7 +158,8 @@ class _Grounding:
         high = low + len(line[low:end].rstrip())
         if low >= high or self._is_quote(line[start:end]):
             return Stretch(low, high, Outcome.VOUCHED, low >= high)
-        found = judge(says, self.stand, self.names.end_at, self.marks)
+        found = judge(says, self.stand, self.names.end_at, self.marks, self._context)
+        self._context = found.about or self._context
         why = found.why
         if not why and (ids := unknown_ids(says, self.stand.mentions)):
             why = f"nothing in this thread has the id {', '.join(ids)}"

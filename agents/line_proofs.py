@@ -10,7 +10,7 @@ from agents.atoms import Atom, Clause, When, meanings, number_of
 from agents.concepts import EXCLUSIVE
 from agents.records import ACTS, Record
 from agents.support import Ground
-from agents.verdicts import OPEN, PROVEN, Verdict, against
+from agents.verdicts import OPEN, PROVEN, Topic, Verdict, against
 
 _PAST = re.compile(r"\b(?:was|were|had|did)\b")
 _SAID = re.compile(r"\w:\s|\b(?:is|are|has|have|stays|remains|now|still|been)\b")
@@ -29,7 +29,7 @@ _DAYS = {"today": 0, "yesterday": 1}
 _SIDES = frozenset({"long", "short", "open"})
 
 
-def line_proof(clause: Clause, ground: Ground, about: frozenset[str]) -> Verdict:
+def line_proof(clause: Clause, ground: Ground, topic: Topic) -> Verdict:
     """Does one record have all that the clause has?"""
     if clause.of("mark"):
         return OPEN
@@ -39,13 +39,20 @@ def line_proof(clause: Clause, ground: Ground, about: frozenset[str]) -> Verdict
     lots = len(clause.of("number")) == 2 and "lots" in clause.text
     free = people | set(_DAYS) | (_TOOK_PLACE if clause.of("time") else set()) | ({"only", "just"} if lots else set())
     said = [words for word, words in zip(clause.words, meanings(clause), strict=True) if word not in free]
-    anchored = lots or bool(named or about or people or clause.of("time") or any(number_of(n).digits >= 3 for n in clause.of("number")))
+    anchored = lots or bool(named or topic.about or people or clause.of("time") or any(number_of(n).digits >= 3 for n in clause.of("number")))
     if not anchored or not said and not clause.of("number"):
         return OPEN
-    for record in ground.lines.about(named or about):
+    for record in ground.lines.about(named or topic.about):
+        if not (named or topic.about) and topic.context and not _may_be(record, topic.context):
+            continue
         if _has_all(record, clause, said, people, ground) and all(day in record.days for day in days):
             return PROVEN
     return OPEN
+
+
+def _may_be(record: Record, context: frozenset[str]) -> bool:
+    """May a sentence that names nothing be about this record: one of what the answer speaks of, or of the whole desk?"""
+    return bool(record.about & context) or not any(re.fullmatch(r"[a-z]{2,}(?:-[a-z0-9]+)+", name) for name in record.about)
 
 
 def _has_all(record: Record, clause: Clause, said: list[frozenset[str]], people: frozenset[str], ground: Ground) -> bool:
@@ -57,6 +64,8 @@ def _has_all(record: Record, clause: Clause, said: list[frozenset[str]], people:
     changed = {"before", "after"} <= set(figures or ()) and "applied" in record.core
     own_id = record.kind != "proposal" and _LASTING.search(clause.text) is None and any(atom.text == record.text.split(" ")[0] for atom in clause.of("name"))
     if figures is None or not (own_id or means & record.core or changed or (record.kind == "cell" and figures)):
+        return False
+    if record.kind == "order" and "fill" in means and " 0 of " in record.text and "part" not in figures:
         return False
     if people and not _by(record, means, people):
         return False

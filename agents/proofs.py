@@ -14,10 +14,11 @@ from agents.atoms import BREAKING, Clause, clauses_of, plain_text
 from agents.concepts import FREE, HEADINGS, NOUNS, TALK
 from agents.counts import count_of
 from agents.deeds import deed_of
+from agents.echoes import echo_of, window_of
 from agents.fact_proofs import fact_proof
 from agents.line_proofs import line_proof, state_of
 from agents.support import Ground
-from agents.verdicts import OPEN, PROVEN, Verdict
+from agents.verdicts import OPEN, PROVEN, Topic, Verdict
 from tools.common.contract import Fact
 
 CLAUSES_MAX = 24
@@ -36,6 +37,8 @@ _OF_ACTING = re.compile(
 )
 
 
+_KEY = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+_CITED = re.compile(r"\(((?:d|al|prop)-\d{1,12}|r\d{1,3})\)")  # an id in brackets belongs to what is said before it
 _NAMING = TALK & FREE | frozenset("run sleeve sleeves proposal proposals alert alerts event events variant see look looking for at in source compare please details as of the context full".split())
 _NAMING -= frozenset("from by is are has have was were been it will would can open".split())
 
@@ -54,40 +57,45 @@ class Judged(NamedTuple):
     outcome: Outcome
     why: str = ""
     talk: bool = False
+    about: frozenset[str] = frozenset()  # what the sentence names last
 
 
-def judge(sentence: str, ground: Ground, name_end: Callable[[str, int], int], marks: Sequence[Fact]) -> Judged:
-    """The outcome of a sentence; in it references are private-use characters, as agents/grounding.py marks them."""
+def judge(
+    sentence: str, ground: Ground, name_end: Callable[[str, int], int], marks: Sequence[Fact], context: frozenset[str] = frozenset()
+) -> Judged:
+    """The outcome of a sentence; in it references are private-use characters, as agents/grounding.py marks them. `context`: what
+    the answer named last before it, of which a sentence that names nothing is read."""
     text = plain_text(sentence)
     if not re.search(r"\w|[\ue000-\uf8ff]", text):
         return Judged(Outcome.VOUCHED, talk=True)
     heading = sentence.lstrip().startswith("#") or re.fullmatch(r"\s*(?:\*\*[^*]+\*\*:?|[^:]+:)\s*", sentence) is not None
-    if _asks(text) or (heading and all(word in NOUNS | TALK | FREE for word in re.findall(r"\S+", text.strip(":.!")))):
+    if _asks(text) or (heading and all(word in NOUNS | TALK | FREE | {"open", "pending", "latest"} for word in re.findall(r"\S+", text.strip(":.!")))):
         return Judged(Outcome.VOUCHED, talk=True)
+    text = _CITED.sub(r"\1", _KEY.sub(lambda key: key[0].replace("_", " ") if key[0] in ground.metrics else key[0], text))
     for alias, run in ground.aliases.items():
         text = re.sub(rf"\b{re.escape(alias)}\b", run, text)
     label, colon, rest = text.partition(": ")
     if colon and re.fullmatch(r"[a-z' ]*", label) and all(word in TALK | HEADINGS for word in label.split()):
         text = rest
-    found = [_judge_clauses(list(clauses_of(text, name_end, ground.names_lower, breaks)), ground, marks) for breaks in BREAKING]
+    found = [_judge_clauses(list(clauses_of(text, name_end, ground.names_lower, breaks)), ground, marks, context) for breaks in BREAKING]
     return next((one for one in found if one.outcome is Outcome.VOUCHED), found[0])
 
 
-def _judge_clauses(clauses: list[Clause], ground: Ground, marks: Sequence[Fact]) -> Judged:
+def _judge_clauses(clauses: list[Clause], ground: Ground, marks: Sequence[Fact], context: frozenset[str]) -> Judged:
     """The outcome of a sentence of these clauses."""
     verdicts, talks, about = [], [], frozenset[str]()
     for n, clause in enumerate(clauses[:CLAUSES_MAX]):
         talk = _is_talk(clause) or (n == 0 and _is_topic(clause))
-        verdict = PROVEN if talk else _verdict(clause, ground, about, marks, first=n == 0)
+        verdict = PROVEN if talk else _verdict(clause, ground, Topic(about, context), marks, first=n == 0)
         verdicts.append(verdict)
         talks.append(talk)
         named = frozenset(atom.text for atom in clause.of("name"))
         about = named or about
     if why := next((verdict.why for verdict in verdicts if verdict.why), ""):
-        return Judged(Outcome.STRUCK, why)
+        return Judged(Outcome.STRUCK, why, about=about)
     if all(verdict.proven for verdict in verdicts) and len(clauses) <= CLAUSES_MAX:
-        return Judged(Outcome.VOUCHED, talk=all(talks))
-    return Judged(Outcome.UNCHECKED)
+        return Judged(Outcome.VOUCHED, talk=all(talks), about=about)
+    return Judged(Outcome.UNCHECKED, about=about)
 
 
 def _asks(text: str) -> bool:
@@ -110,16 +118,18 @@ def _is_topic(clause: Clause) -> bool:
     return bool(clause.of("name")) and len(clause.of("name")) + len(words) == len(clause.atoms) and all(word in _NAMING for word in words)
 
 
-def _verdict(clause: Clause, ground: Ground, about: frozenset[str], marks: Sequence[Fact], *, first: bool) -> Verdict:
+def _verdict(clause: Clause, ground: Ground, topic: Topic, marks: Sequence[Fact], *, first: bool) -> Verdict:
     """Proven by any prover; contradicted when none proves and one contradicts."""
     if clause.of("junk"):
         return OPEN
     provers = (
         lambda: deed_of(clause, ground, first=first),
-        lambda: state_of(clause, ground, about),
-        lambda: count_of(clause, ground, about),
-        lambda: fact_proof(clause, ground, about, marks),
-        lambda: line_proof(clause, ground, about),
+        lambda: state_of(clause, ground, topic.about),
+        lambda: count_of(clause, ground),
+        lambda: echo_of(clause, ground),
+        lambda: window_of(clause, ground),
+        lambda: fact_proof(clause, ground, topic, marks),
+        lambda: line_proof(clause, ground, topic),
     )
     found = OPEN
     for prove in provers:

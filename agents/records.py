@@ -34,6 +34,7 @@ _ROLES = (
     ("after", rf"-> {_N}"),
     ("version", rf"\bversion {_N}"),
 )
+_ARROW = re.compile(rf"{_N} -> {_N}")
 ROLES = tuple((name, re.compile(pattern)) for name, pattern in _ROLES)
 ACTS = frozenset(
     """
@@ -50,7 +51,8 @@ CORE = {
     "breaker": frozenset({"tripped", "breaker", "paused"}),
     "refused": frozenset({"refused"}),
     "config": frozenset({"applied"}),
-    "proposal": frozenset({"pending", "applied", "rejected", "expired", "superseded", "approved", "loosen", "tighten"}),
+    "proposal": frozenset({"pending", "applied", "rejected", "expired", "superseded", "approved", "loosen", "tighten"})
+    | frozenset({"raise", "raised", "lower", "lowered", "move", "moved"}),
     "alert": frozenset({"open", "resolved", "unresolved", "acknowledged", "unacknowledged", "stale", "page", "warning"}),
 }
 
@@ -201,7 +203,7 @@ def _implied(kind: str, low: str) -> frozenset[str]:
         means |= {"trade"}
     if kind == "proposal":
         means |= {"approved"} if re.search(r"(?<!not )approved by|\(applied\)", low) else set()
-        means |= {"change", "changed"}
+        means |= {"change"} | _change(low, waits="(pending)" in low, applied="(applied)" in low)
         means |= {"rejected"} if "(rejected)" in low else set()
     if kind == "alert":
         means |= {"resolved"} if "resolved" in low else {"open", "unresolved"}
@@ -211,10 +213,17 @@ def _implied(kind: str, low: str) -> frozenset[str]:
     return frozenset(means)
 
 
+def _change(low: str, *, waits: bool, applied: bool) -> set[str]:
+    """What a proposal does to its setting, or did: it raises, lowers, moves it."""
+    ways = {float(after.replace(",", "")) > float(before.replace(",", "")) for before, after in _ARROW.findall(low)}
+    said = {("raise", "raised") if up else ("lower", "lowered") for up in ways} | ({("move", "moved")} if ways else set())
+    if len(ways) > 1:
+        said = {("move", "moved")}
+    return {now for now, _ in said if waits or applied} | {past for _, past in said if applied}
+
+
 def _undone(kind: str, low: str) -> frozenset[str]:
     """What words of a line say that did not happen."""
-    if kind == "order" and re.search(r"\b0 of \d+ lots", low):
-        return frozenset({"fill"})
     return frozenset({"enter", "long", "short"}) if kind == "refused" else frozenset()
 
 

@@ -47,7 +47,7 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
     "sortino": ("ratio",),
     "quantity": ("position",),
     "protective": ("stop",),
-    "version": ("configuration",),
+    "version": ("configuration", "run", "live"),
     "open": ("position",),
     "held": ("bars", "trade"),
 }
@@ -97,6 +97,7 @@ class Ground:
     lines: "Lines" = field(init=False)
     people: frozenset[str] = field(init=False)
     names_lower: frozenset[str] = field(init=False)
+    metrics: frozenset[str] = field(init=False)  # names of metrics in several words
     aliases: Mapping[str, str] = field(init=False)  # what a table calls a run -> its id
 
     def __post_init__(self) -> None:
@@ -113,7 +114,9 @@ class Ground:
         object.__setattr__(self, "lines", Lines(receipts.lines))
         object.__setattr__(self, "people", receipts.people())
         variants = {part for fact in self.facts.values() for part in _VARIANT.findall(fact.subject.lower())}
-        object.__setattr__(self, "names_lower", frozenset(name.lower() for name in self.names) | variants)
+        named = frozenset[str]().union(*(line.about for line in receipts.lines), *(fact_record(f).about for f in self.facts.values()))
+        object.__setattr__(self, "names_lower", frozenset(name.lower() for name in self.names) | variants | named)
+        object.__setattr__(self, "metrics", frozenset(fact.metric for fact in self.facts.values() if "_" in fact.metric))
         object.__setattr__(self, "aliases", aliases_of(receipts.lines))
 
 

@@ -10,6 +10,13 @@ class Verdict(NamedTuple):
     why: str = ""
 
 
+class Topic(NamedTuple):
+    """What a clause that names nothing is about: what its sentence named before it, else what the answer named before."""
+
+    about: frozenset[str]
+    context: frozenset[str] = frozenset()
+
+
 PROVEN, OPEN = Verdict(proven=True), Verdict(proven=False)
 
 
