@@ -40,6 +40,7 @@ _NUMBERED = (
     (re.compile(r"\balert (?:no\.? |number |# ?)?(\d{1,9})\b(?![.,]\d)(?! ?%)"), "al"),
     (re.compile(r"\b(?:event|fill) (?:no\.? |number |# ?)?(\d{2,9})\b(?![.,]\d)(?! ?%)"), "d"),
 )
+_SECONDS = re.compile(r":\d{2}:(?!00)\d{2}")
 _ROLE = re.compile(r"\b(since|until|till)\s(?:the\s)?$")
 _NAME = re.compile(r"(?<![\w-])[a-z]{2,}\d?(?:-[a-z0-9]+)+(?![\w-])|(?<![\w-])[a-z]{1,40}(?:_[a-z0-9]+)+(?!\w)")
 _VALUED = re.compile(r" (\d[\d.]*\d|\d)(?![\w.]*\d)")  # of a key: `stop_atr 3` names a run
@@ -187,6 +188,9 @@ def _times(text: str) -> Iterator[tuple[int, int, Atom]]:
     days = list(days_of(text))
     used = set()
     for low, high, minutes in minutes_of(text):
+        if _SECONDS.search(text[low:high]):  # more exact than anything that is shown
+            yield low, high, Atom("junk", text[low:high])
+            continue
         start, end, day = low, high, None
         for n, (a, b, one) in enumerate(days):
             if n not in used and (0 <= low - b <= 6 and _joins(text[b:low]) or 0 <= a - high <= 8 and _joins(text[high:a])):

@@ -53,7 +53,7 @@ _TABLE = """
     fees: fee fees commission commissions; costs: cost costs; paid: paid pays pay; funding: funding; slippage: slippage
     equity: equity worth account balance nav value capital; exposure: exposure exposed invested; gross: gross; leverage: leverage levered
     quantity: quantity size; price: price priced; version: version; configuration: configuration config
-    open: open; position: position positions; protective: stop stops protective level protected; pnl: pnl; change: changed change
+    open: open; opened: opened; position: position positions; protective: stop stops protective level protected; pnl: pnl; change: changed change
     held: held lasted; difference: difference gap; bars: bars bar candles; days: days day; compared: compared; losses: losses
     row: row; parameter: parameter setting parameters settings; live: live; variant: variant variants; run: run runs backtest
     long: long longs; short: short shorts; flat: flat; sell: sold sell sells sale; buy: bought buy buys purchase purchased
@@ -66,7 +66,7 @@ _TABLE = """
     cancelled: cancelled canceled cancel; refused: refused; tripped: tripped trip; breaker: breaker breakers
     paused: paused; allowed: allowed; stale: stale; lots: lots lot; sleeve: sleeve sleeves; holding: holding; desk: desk; event: event
     worker: worker; feed: feed; disk: disk; full: full; nearly: nearly; time: time; close: closed; peak: peak
-    raise: raises increases; raised: raised increased; lower: lowers reduces; lowered: lowered reduced; move: moves changes sets takes; moved: moved changed set
+    raise: raises increases; raised: raised increased; lower: lowers reduces; lowered: lowered reduced; went: went goes; move: moves changes sets takes; moved: moved changed set
     covers: covers cover covered spans span; comparison: comparison; window: window period; partly: partly partially; stopped: stopped; market: market; made: made did earns earn earned yields yield yielded gives gave delivers delivered reached achieved
 """
 CONCEPTS: dict[str, frozenset[str]] = {}
@@ -80,7 +80,7 @@ FREE = frozenset(
     """
     a an the of at on in for with by to from is are was were be been am has have had it its your our my their this that these
     those we you there and as also which who where currently now still already exactly comes came sits sat shows show showed
-    see shown reads amounts equals got get gets do does did goes go went use uses used having being per each then please stays
+    see shown reads amounts equals got get gets do does did use uses used having being please stays
     stay remains remain hold holds carry carries according run's us usdt usd dollars them came about around roughly
     approximately nearly almost concerns concern subject stand stands stood
     """.split()  # noqa: SIM905 - words
@@ -129,5 +129,5 @@ def stem(word: str) -> str:
 
 
 def concepts_of(word: str) -> frozenset[str]:
-    """What a word means; a word of no list means itself."""
-    return CONCEPTS.get(word) or frozenset({stem(word)})
+    """What a word means; a word of no list means itself, and nothing that a list has."""
+    return CONCEPTS.get(word) or frozenset({f"={stem(word)}"})

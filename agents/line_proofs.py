@@ -26,7 +26,8 @@ _TOOK_PLACE = frozenset(
 )
 _LASTING = re.compile(r"\b(?:remains?|stays?|stands?|still|holds?|got|gets?|goes|went|now|currently|have|has|had)\b")
 _DAYS = {"today": 0, "yesterday": 1}
-_SIDES = frozenset({"long", "short", "open"})
+_BEGAN = frozenset({"stale", "=late", "=full", "warning", "alert", "page"})  # an alert is of the time since when it is so
+_SIDES = frozenset({"long", "short"})
 
 
 def line_proof(clause: Clause, ground: Ground, topic: Topic) -> Verdict:
@@ -69,7 +70,7 @@ def _has_all(record: Record, clause: Clause, said: list[frozenset[str]], people:
         return False
     if people and not _by(record, means, people):
         return False
-    if not all(_at(record, atom, ground) for atom in clause.of("time")):
+    if not all(_at(record, atom, means, ground) for atom in clause.of("time")):
         return False
     return _still_so(record, clause, means, ground)
 
@@ -80,11 +81,11 @@ def _by(record: Record, means: frozenset[str], people: frozenset[str]) -> bool:
     return len(people) == 1 and bool(done & means) and means & ACTS <= done | {"halt"} & {record.kind}
 
 
-def _at(record: Record, atom: Atom, ground: Ground) -> bool:
+def _at(record: Record, atom: Atom, means: frozenset[str], ground: Ground) -> bool:
     """Is the time one that the record has in that role?"""
     when = atom.value
     assert isinstance(when, When)  # noqa: S101 - its kind says so
-    of_alert = record.kind == "alert" and not when.role and record.means & {"stale", "late"} and not record.minutes
+    of_alert = record.kind == "alert" and not when.role and means & _BEGAN and not means & ACTS - {"open"} and not record.minutes
     if of_alert or (when.role == "since" and record.kind == "config"):
         when = when._replace(role="since" if of_alert else "")
     if when.role == "since" and ((record.kind == "fill" and "enter" in record.means) or record.kind == "breaker"):
@@ -244,5 +245,6 @@ def _of_thing(
         (now,) = next(iter(shown))
         if (now in states) is not denied:
             return PROVEN
-        return against(f"{', '.join(sorted(named))}: {now} here")
+        own = any("-" in atom.text for atom in clause.of("name"))
+        return against(f"{', '.join(sorted(named))}: {now} here") if own and _SAID.search(clause.text) else OPEN
     return OPEN

@@ -25,6 +25,7 @@ ID = re.compile(
     r"|ord)-(?=[a-z-]{0,40}\d)[0-9a-z]{1,64}(?:-[0-9a-z]{1,64}){0,8}"
     r"|(?=[0-9a-f]{0,64}[a-f])(?=[0-9a-f]{0,64}\d)(?!\d{1,9}e\d{1,9}\b)[0-9a-f]{6,64})(?![\w-])"
 )
+_OURS = re.compile(r"(?i)(?:prop|al|job|run|alert|event|order|fill|page|turn|note|[drpo])-")  # what code gives ids to
 _HANDLE = re.compile(r"(?i)(?<![\w.{-])([a-z])(\d{1,3})(?![\w%]|\.\d)")
 _KINDS = {
     "proposal": "prop",
@@ -168,7 +169,7 @@ def unknown_mentions(line: str, known: KnownMentions) -> list[Mention]:
 
 def unknown_ids(text: str, known: KnownMentions) -> list[str]:
     """The ids of a text that the thread has not seen, as typed."""
-    found = [m[0] for m in ID.finditer(text) if not _is_known_id(m[0].lower(), known)]
+    found = [m[0] for m in ID.finditer(text) if _OURS.match(m[0]) and not _is_known_id(m[0].lower(), known)]
     found += [m[0] for m in _NUMBERED.finditer(text) if m[0].lower() not in known.said and not _is_known_number(m, known)]
     return list(dict.fromkeys(found))
 

@@ -18,6 +18,7 @@ LINE_MAX, LINES_MAX = 1000, 2000  # characters of a line, and lines, that are re
 NEXT_THING = re.compile(r"(?<=[a-z])\. (?=[a-z]{1,5}-\d)")
 _QUOTED = re.compile(r"\"[^\"\n]{0,2000}\"|(?<=HALTED )\([^)\n]{0,400}\)")
 _NAME = re.compile(r"(?<![\w-])[a-z]{2,}\d?(?:-[a-z0-9]+)+(?![\w-])|(?<![\w-])[a-z]{1,40}(?:_[a-z0-9]+)+(?!\w)")
+_KEYS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+")
 _EVENT = re.compile(r"^(d-\d+) (fill|halt|order|breaker|refused|config)\b", re.IGNORECASE)
 _PROPOSAL = re.compile(r"^(?:proposal )?(prop-\d+)\b[^(]{0,80}\((pending|applied|rejected|expired|superseded|stale)\)", re.IGNORECASE)
 _ALERT = re.compile(r"^(al-\d+) ", re.IGNORECASE)
@@ -45,7 +46,7 @@ ACTS = frozenset(
 
 # what happened or holds, of which a sentence about such a line says one
 CORE = {
-    "fill": frozenset({"fill", "buy", "sell", "enter", "entry", "exit", "close", "open", "long", "short", "trip", "loss", "gain"}),
+    "fill": frozenset({"fill", "buy", "sell", "enter", "entry", "exit", "close", "opened", "long", "short", "trip", "loss", "gain"}),
     "halt": frozenset({"halt", "release"}),
     "order": frozenset({"cancelled", "fill", "refused"}),
     "breaker": frozenset({"tripped", "breaker", "paused"}),
@@ -173,7 +174,7 @@ def _line(line: str) -> Record | None:
     kind = event[2] if event else "proposal" if proposal else "alert" if alert else ""
     if not kind:
         return None
-    means = meanings_of(in_phrases(low)) | {kind} | _implied(kind, low)
+    means = meanings_of(in_phrases(_KEYS.sub(" ", low))) | {kind} | _implied(kind, low)
     means -= _undone(kind, low)
     if proposal:
         means = means - frozenset[str]().union(*EXCLUSIVE) | concepts_of(proposal[2].lower())
@@ -197,7 +198,7 @@ def _implied(kind: str, low: str) -> frozenset[str]:
     if kind == "fill":
         side = "long" if " buy " in low else "short"
         entered = "to enter" in low
-        means |= {"enter", "entry", "open", side, "position"} if entered else {"exit", "close", "short" if side == "long" else "long"}
+        means |= {"enter", "entry", "opened", "went", side, "position"} if entered else {"exit", "close", "short" if side == "long" else "long"}
         means |= {"price"} if " at " in low else set()
         means |= {"loss"} if "round trip -" in low else {"gain", "win"} if "round trip +" in low else set()
         means |= {"trade"}
@@ -206,6 +207,7 @@ def _implied(kind: str, low: str) -> frozenset[str]:
         means |= {"change"} | _change(low, waits="(pending)" in low, applied="(applied)" in low)
         means |= {"rejected"} if "(rejected)" in low else set()
     if kind == "alert":
+        means |= {"went"} if "stale" in low else set()
         means |= {"resolved"} if "resolved" in low else {"open", "unresolved"}
         means |= {"acknowledged"} if re.search(r"(?<!not )acknowledged by", low) else set()
     if kind == "halt":
@@ -216,7 +218,7 @@ def _implied(kind: str, low: str) -> frozenset[str]:
 def _change(low: str, *, waits: bool, applied: bool) -> set[str]:
     """What a proposal does to its setting, or did: it raises, lowers, moves it."""
     ways = {float(after.replace(",", "")) > float(before.replace(",", "")) for before, after in _ARROW.findall(low)}
-    said = {("raise", "raised") if up else ("lower", "lowered") for up in ways} | ({("move", "moved")} if ways else set())
+    said = {("raise", "raised") if up else ("lower", "lowered") for up in ways} | ({("move", "moved"), ("move", "went")} if ways else set())
     if len(ways) > 1:
         said = {("move", "moved")}
     return {now for now, _ in said if waits or applied} | {past for _, past in said if applied}
