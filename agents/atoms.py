@@ -1,6 +1,6 @@
-"""A sentence as clauses of atoms: names, ids, times, numbers, words. Called by agents/proofs.py; turns text into what must be proven.
+"""A sentence as clauses of atoms: names, ids, times, numbers, words, each of which must be proven. Called by agents/proofs.py.
 
-Every character belongs to an atom, to a separator or to harmless punctuation; what belongs to none is an atom that nothing proves.
+Every character belongs to an atom, to a separator or to harmless punctuation; what belongs to none is one that nothing proves.
 """
 
 import re
@@ -15,7 +15,6 @@ from agents.number_words import word_claims
 
 COINS = {"btc": "btc", "bitcoin": "btc", "eth": "eth", "ether": "eth", "ethereum": "eth", "sol": "sol", "solana": "sol"}
 COINS |= {"xrp": "xrp", "bnb": "bnb"}
-WORDS_MAX = 80  # words of a clause that is read
 MARKS = ("\ue000", "\uf8ff")  # characters that stand for references
 _CONTRACTIONS = (
     (r"[\u2018\u2019\u02bc`\u00b4]", "'"),
@@ -50,7 +49,6 @@ _BREAK = re.compile(r"[,;]|\.(?=\s)|[()\[\]|]|\s[-\u2013\u2014]+\s|\u2014|\.{3}|
 _HARMLESS = re.compile(r"[\s.!'\"/=:{}~\u2705\u26a0\ufe0f]+")
 # words between clauses; a sentence may be read either way
 BREAKING = (frozenset({"and", "but", "while", "whereas", "with"}), frozenset({"and", "but", "while", "whereas"}))
-_ONE = NumberClaim(0, 3, "one", 1.0, 1.0, 1, "", 1.0)
 
 
 class Atom(NamedTuple):
@@ -109,8 +107,8 @@ def in_phrases(text: str) -> str:
 def clauses_of(
     text: str, name_end: Callable[[str, int], int], names: Collection[str], breaks: Collection[str]
 ) -> Iterator[Clause]:
-    """The clauses of a sentence that `plain_text` made. `name_end`: where a literal name that begins somewhere ends; `breaks`: the
-    words between clauses."""
+    """The clauses of a sentence that `plain_text` made. `name_end`: where a literal name that begins somewhere ends; `breaks`:
+    the words between clauses."""
     text = in_phrases(text)
     found = sorted(_spans(text, name_end, names), key=lambda item: (item[0], -item[1]))
     atoms: list[Atom] = []
@@ -157,8 +155,6 @@ def _words(text: str, start: int, end: int, breaks: Collection[str]) -> Iterator
 
 
 def _word_atom(word: str) -> Atom:
-    if word == "one":
-        return Atom("number", word, _ONE)
     return Atom("name", COINS[word], word) if word in COINS else Atom("word", word)
 
 
@@ -193,7 +189,7 @@ def _times(text: str) -> Iterator[tuple[int, int, Atom]]:
             continue
         start, end, day = low, high, None
         for n, (a, b, one) in enumerate(days):
-            if n not in used and (0 <= low - b <= 6 and _joins(text[b:low]) or 0 <= a - high <= 8 and _joins(text[high:a])):
+            if n not in used and ((0 <= low - b <= 6 and _joins(text[b:low])) or (0 <= a - high <= 8 and _joins(text[high:a]))):
                 start, end, day = min(low, a), max(high, b), one
                 used.add(n)
                 break

@@ -1,4 +1,4 @@
-"""Which numbers in a text are claims. Called by agents/grounding.py; turns text into claims with position, value and unit.
+"""Which numbers in a text are claims. Called by agents/atoms.py; turns text into claims with position, value and unit.
 
 Not a claim, on purpose: dates, times and years in a date's position; ids, hashes, names with digits, timeframes, feature
 labels such as `sma(40)`; the number of a list item, a step, a row, a layer, an ordinal. Everything else
@@ -83,20 +83,6 @@ _SHARED_UNIT = re.compile(
 )
 
 
-# what a text counts of its own: no figure of the desk
-TEXT_NOUNS = (
-    r"things?|reasons?|ways?|options?|points?|words?|steps?|hands?|sides?|ideas?|suggestions?|remarks?|questions?|choices?"
-    r"|possibilit(?:y|ies)|caveats?"
-    r"|thoughts?|answers?|others?|more|less|of|or|and|to|in|at|by|minds?|facts?|comments?|observations?|paths?|parts?|halves"
-    r"|kinds?|cases?|tasks?|requests?"
-    r"|messages?|sentences?|decisions?|measures?|moments?|is|was|has|plus|other|times|people|persons?|differences?"
-)
-OWN_COUNT_MAX = 12
-OF_THE_TEXT = re.compile(
-    rf"(?i)\s+(?:[a-z]+\s+)?(?:{TEXT_NOUNS.partition('|others')[0]}|comments?|observations?|paths?|decisions?|differences?)\b"
-)
-
-
 class NumberClaim(NamedTuple):
     """A number as typed. `value` in units of `factor` of `dimension` ('' when no unit is typed)."""
 
@@ -108,7 +94,6 @@ class NumberClaim(NamedTuple):
     digits: int  # significant digits
     dimension: str
     factor: float
-    before: str = ""  # what stands before it in its line
 
 
 def _claim_of(found: re.Match[str], text: str) -> NumberClaim:

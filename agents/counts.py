@@ -1,4 +1,5 @@
-"""Whether a count of things is right: `two of the three sleeves are flat`, `no alerts are open`, `both`. Called by agents/proofs.py.
+"""Whether a count of things is right: `two of the three sleeves are flat`, `no alerts are open`, `both`. Called by
+agents/proofs.py.
 
 Things are counted in the records of this turn: sleeves and positions in the desk's table, proposals and alerts in their lists.
 """
@@ -6,6 +7,7 @@ Things are counted in the records of this turn: sleeves and positions in the des
 import re
 
 from agents.atoms import Clause, meanings, number_of
+from agents.claims import NumberClaim
 from agents.support import Ground
 from agents.verdicts import OPEN, PROVEN, Verdict, against
 
@@ -34,7 +36,7 @@ def count_of(clause: Clause, ground: Ground) -> Verdict:
         kinds = ["alert"]
     numbers = [number_of(atom) for atom in clause.of("number")]
     none = bool(set(words) & _NONE)
-    if len(kinds) != 1 and not (kinds == ["position", "sleeve"]) or len(numbers) > 2 or (numbers and none) or "not" in words:
+    if (len(kinds) != 1 and kinds != ["position", "sleeve"]) or len(numbers) > 2 or (numbers and none) or "not" in words:
         return OPEN
     kind = "sleeve" if len(kinds) == 2 else kinds[0]
     states = (means & _STATES[kind]) - {kind}
@@ -50,7 +52,9 @@ def count_of(clause: Clause, ground: Ground) -> Verdict:
     return _judged(clause, numbers, inside, len(things), kind, stated=bool(states) or len(kinds) == 2, none=none)
 
 
-def _judged(clause: Clause, numbers: list, inside: int, total: int, kind: str, *, stated: bool, none: bool) -> Verdict:
+def _judged(
+    clause: Clause, numbers: list[NumberClaim], inside: int, total: int, kind: str, *, stated: bool, none: bool
+) -> Verdict:
     """The number said against the number there."""
     here = against(f"{inside} of {total} {kind}s here") if kind in ("position", "sleeve") else OPEN
     if none:
@@ -59,7 +63,12 @@ def _judged(clause: Clause, numbers: list, inside: int, total: int, kind: str, *
         return OPEN
     first = numbers[0]
     if first.dimension in ("both", "all", "neither", "none of"):
-        if (len(numbers) == 2 and (first.dimension != "all" or numbers[1].value != total)) or first.dimension in ("both", "neither") and total != 2 or not stated or not total:
+        if (
+            (len(numbers) == 2 and (first.dimension != "all" or numbers[1].value != total))
+            or (first.dimension in ("both", "neither") and total != 2)
+            or not stated
+            or not total
+        ):
             return OPEN
         wanted = 0 if first.dimension in ("neither", "none of") else total
         return PROVEN if inside == wanted else here
@@ -70,8 +79,6 @@ def _judged(clause: Clause, numbers: list, inside: int, total: int, kind: str, *
             return OPEN
         if numbers[1].value != total:
             return here
-    elif re.search(r"\b(?:of )?(?:the|all|our|your|these|those) [\w-]+ \w", clause.text) and first.before in ("all ",):
-        return OPEN
     if first.value == inside:
         return PROVEN
     return OPEN if first.value == 1 and inside > 1 else here
@@ -95,7 +102,7 @@ def _things(kind: str, ground: Ground) -> list[frozenset[str]] | None:
     return list(shown.values()) or None
 
 
-def _of_heads(kind: str, states: frozenset[str], numbers: list, ground: Ground, *, none: bool) -> Verdict:
+def _of_heads(kind: str, states: frozenset[str], numbers: list[NumberClaim], ground: Ground, *, none: bool) -> Verdict:
     """Counts that a tool states at the head of its list."""
     for text in ground.quotes:
         if kind == "alert" and (found := _HEAD.search(text.lower())):
@@ -106,6 +113,6 @@ def _of_heads(kind: str, states: frozenset[str], numbers: list, ground: Ground, 
             if count < 0 or said is None:
                 return OPEN
             return PROVEN if said == count else against(f"{count} here")
-        if kind == "proposal" and _NO_PROPOSALS.search(text) and (none or numbers and numbers[0].value == 0):
+        if kind == "proposal" and _NO_PROPOSALS.search(text) and (none or (numbers and numbers[0].value == 0)):
             return PROVEN
     return OPEN

@@ -9,7 +9,9 @@ from agents.support import Ground
 from agents.verdicts import OPEN, PROVEN, Verdict
 
 _WINDOW = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[ T]\d{2}:\d{2}Z?)? (?:to|until) (\d{4}-\d{2}-\d{2})")
-_COVERING = frozenset({"covers", "cover", "covered", "spans", "span", "run", "runs", "comparison", "backtest", "window", "period", "both"})
+_COVERING = frozenset(
+    {"covers", "cover", "covered", "spans", "span", "run", "runs", "comparison", "backtest", "window", "period", "both"}
+)
 _WORD = re.compile(r"[a-z_]+|\d[\d.,]*")
 
 
@@ -34,5 +36,7 @@ def window_of(clause: Clause, ground: Ground) -> Verdict:
         for fact in ground.facts.values()
         if fact.metric in ("first_ms", "last_ms") and isinstance(fact.value, int | float) and abs(fact.value) < 4e12
     }
-    windows |= {(day, ends[of, "last_ms"]) for (of, metric), day in ends.items() if metric == "first_ms" and (of, "last_ms") in ends}
+    windows |= {
+        (day, ends[of, "last_ms"]) for (of, metric), day in ends.items() if metric == "first_ms" and (of, "last_ms") in ends
+    }
     return PROVEN if len(days) == 2 and windows == {(days[0], days[1])} else OPEN

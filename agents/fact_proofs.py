@@ -1,7 +1,8 @@
 """Whether a fact of the thread proves or contradicts a clause with a figure. Called by agents/proofs.py.
 
-A clause is proven by a fact when its words are those of the fact's metric and subject, and its figure is the fact's value, rounded
-as typed. It is contradicted when the words are those of exactly one fact, named by its subject, and the figure is another.
+A clause is proven by a fact when its words are those of the fact's metric and subject, and its figure is the fact's value,
+rounded as typed. It is contradicted when the words are those of exactly one fact, named by its subject, and its
+figure is another.
 """
 
 from collections.abc import Sequence
@@ -57,7 +58,7 @@ def fact_proof(clause: Clause, ground: Ground, topic: Topic, marks_of: Sequence[
         return PROVEN
     if any(equals(claim, record, means, hedged=True) for record in all_fitting) or not (named or _is_desk(fitting)):
         return OPEN
-    return _contradicted(claim, fitting, means, clause)
+    return _contradicted(claim, fitting, clause)
 
 
 def _is_desk_time(clause: Clause, ground: Ground) -> bool:
@@ -141,7 +142,7 @@ def _unit_fits(claim: NumberClaim, record: FactRecord) -> bool:
     return claim.dimension == record.dimension
 
 
-def _contradicted(claim: NumberClaim, fitting: list[FactRecord], means: frozenset[str], clause: Clause) -> Verdict:
+def _contradicted(claim: NumberClaim, fitting: list[FactRecord], clause: Clause) -> Verdict:
     """All that fit are of one metric and one subject, and none has this value with either sign."""
     if len({(record.fact.metric, record.subject) for record in fitting}) != 1 or clause.of("time"):
         return OPEN
@@ -149,9 +150,15 @@ def _contradicted(claim: NumberClaim, fitting: list[FactRecord], means: frozense
         return OPEN
     for record in fitting:
         typed = abs(claim.value) * (claim.factor if claim.dimension else record_factor(record))
-        if abs(typed - abs(record.value)) <= max(0.03 * abs(record.value), claim.step * (claim.factor if claim.dimension else 1.0)):
+        if abs(typed - abs(record.value)) <= max(
+            0.03 * abs(record.value), claim.step * (claim.factor if claim.dimension else 1.0)
+        ):
             return OPEN  # rounded otherwise, or of the other sign
-        if not claim.dimension and record.dimension == "frac" and abs(claim.value / 100 - abs(record.value)) <= 0.03 * abs(record.value):
+        if (
+            not claim.dimension
+            and record.dimension == "frac"
+            and abs(claim.value / 100 - abs(record.value)) <= 0.03 * abs(record.value)
+        ):
             return OPEN  # a percentage without its sign
     first = fitting[0].fact
     return against(f"{first.metric.replace('_', ' ')} of {first.subject} is {render.value_text(first)} here")

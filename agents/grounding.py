@@ -1,8 +1,8 @@
 """What becomes of each sentence of a model's answer: shown, marked or struck. Called by agents/nodes.py with a model's draft.
 
 A reference `{r1.sharpe}` is rendered by code: value, unit, link. Then each sentence (cell, list item) has one of three outcomes
-(agents/proofs.py): vouched for, it is shown as it is; contradicted, it is struck out, `~~like this~~`; neither, it is marked as the
-model's own words, `⟦like this⟧`. An id that the thread never saw is struck, too. What code itself wrote is only rendered.
+(agents/proofs.py): vouched for, it is shown as it is; contradicted, it is struck out, `~~like this~~`; neither, it is marked as
+the model's own words, `⟦like this⟧`. An id that the thread never saw is struck, too. What code itself wrote is only rendered.
 """
 
 import re
@@ -149,7 +149,7 @@ class _Grounding:
             return line
         parts = _row_parts(line, self._header) if is_row else sentences(line)
         stretches = [self._judged(line, *part) for part in parts]
-        return self._drawn(line, _joined(line, stretches, cells=is_row))
+        return self._drawn(line, _joined(stretches, cells=is_row))
 
     def _judged(self, line: str, start: int, end: int, says: str) -> Stretch:
         """A sentence or cell with its outcome."""
@@ -195,7 +195,7 @@ class _Grounding:
         return said in self.stand.quoted or _LEAD_IN.sub("", said) in self.stand.quoted
 
 
-def _joined(line: str, stretches: Sequence[Stretch], *, cells: bool) -> list[Stretch]:
+def _joined(stretches: Sequence[Stretch], *, cells: bool) -> list[Stretch]:
     """Sentences that follow each other unchecked share one mark; cells each have their own."""
     found: list[Stretch] = []
     for one in stretches:
@@ -223,7 +223,8 @@ def _row_parts(line: str, header: Sequence[str]) -> list[tuple[int, int, str]]:
         named = f"{cells[first].strip()[:HEAD_MAX]} {column}".rstrip() + f": {text.strip()}" if i > first else f"{column} {text}"
         if text.strip():
             parts += [
-                (low, high, named if high - low == len(text) else said) for low, high, said in pieces(line, start, start + len(text))
+                (low, high, named if high - low == len(text) else said)
+                for low, high, said in pieces(line, start, start + len(text))
             ]
         start += len(text) + 1
     return parts

@@ -1,14 +1,14 @@
 """Whether a line of a tool, the latch or a state of a thing proves or contradicts a clause. Called by agents/proofs.py.
 
-A clause is proven by a record when the record has all that the clause has: its names, its words, its figures each in its role (sold
-quantity, price, result), its times, and the person who did it.
+A clause is proven by a record when the record has all that the clause has: its names, its words, its figures each in its role
+(sold quantity, price, result), its times, and the person who did it.
 """
 
 import re
 
 from agents.atoms import Atom, Clause, When, meanings, number_of
 from agents.concepts import EXCLUSIVE
-from agents.records import ACTS, Record
+from agents.records import ACTS, Record, meanings_of
 from agents.support import Ground
 from agents.verdicts import OPEN, PROVEN, Topic, Verdict, against
 
@@ -20,8 +20,8 @@ _TRADED = frozenset({"buy", "sell", "bought", "sold", "buys", "sells", "long", "
 # what says that something took place, of an event whose time is given
 _TOOK_PLACE = frozenset(
     """
-    happened occurred set recorded logged dated dates booked executed done took place hit triggered fired reported journal event shows
-    began started came placed
+    happened occurred set recorded logged dated dates booked executed done took place hit triggered fired reported journal event
+    shows began started came placed
     """.split()  # noqa: SIM905 - words
 )
 _LASTING = re.compile(r"\b(?:remains?|stays?|stands?|still|holds?|got|gets?|goes|went|now|currently|have|has|had)\b")
@@ -40,8 +40,10 @@ def line_proof(clause: Clause, ground: Ground, topic: Topic) -> Verdict:
     lots = len(clause.of("number")) == 2 and "lots" in clause.text
     free = people | set(_DAYS) | (_TOOK_PLACE if clause.of("time") else set()) | ({"only", "just"} if lots else set())
     said = [words for word, words in zip(clause.words, meanings(clause), strict=True) if word not in free]
-    anchored = lots or bool(named or topic.about or people or clause.of("time") or any(number_of(n).digits >= 3 for n in clause.of("number")))
-    if not anchored or not said and not clause.of("number"):
+    anchored = lots or bool(
+        named or topic.about or people or clause.of("time") or any(number_of(n).digits >= 3 for n in clause.of("number"))
+    )
+    if not anchored or (not said and not clause.of("number")):
         return OPEN
     for record in ground.lines.about(named or topic.about):
         if not (named or topic.about) and topic.context and not _may_be(record, topic.context):
@@ -63,7 +65,11 @@ def _has_all(record: Record, clause: Clause, said: list[frozenset[str]], people:
         return False
     figures = _roles_match(record, clause, means)
     changed = {"before", "after"} <= set(figures or ()) and "applied" in record.core
-    own_id = record.kind != "proposal" and _LASTING.search(clause.text) is None and any(atom.text == record.text.split(" ")[0] for atom in clause.of("name"))
+    own_id = (
+        record.kind != "proposal"
+        and _LASTING.search(clause.text) is None
+        and any(atom.text == record.text.split(" ")[0] for atom in clause.of("name"))
+    )
     if figures is None or not (own_id or means & record.core or changed or (record.kind == "cell" and figures)):
         return False
     if record.kind == "order" and "fill" in means and " 0 of " in record.text and "part" not in figures:
@@ -104,8 +110,8 @@ def _at(record: Record, atom: Atom, means: frozenset[str], ground: Ground) -> bo
 
 def _last_halt(ground: Ground) -> Record | None:
     """The latest line of a halt."""
-    halts = [line for line in ground.lines.all if line.kind == "halt"]
-    return max(halts, key=lambda line: (max(line.days, default=None) is not None, max(line.days, default=0), max(line.minutes, default=0))) if halts else None  # type: ignore[type-var]
+    halts = [line for line in ground.lines.all if line.kind == "halt" and line.days and line.minutes]
+    return max(halts, key=lambda line: (max(line.days), max(line.minutes)), default=None)
 
 
 def _still_so(record: Record, clause: Clause, means: frozenset[str], ground: Ground) -> bool:
@@ -153,9 +159,9 @@ def _roles_match(record: Record, clause: Clause, means: frozenset[str]) -> list[
 
 def _column_said(role: str, means: frozenset[str]) -> bool:
     """Does the clause name the column that the figure is in?"""
-    from agents.records import meanings_of
-
-    return role not in ("quantity", "level", "mark") and bool(meanings_of(role)) and meanings_of(role) <= means | {"trip", "trades"}
+    return (
+        role not in ("quantity", "level", "mark") and bool(meanings_of(role)) and meanings_of(role) <= means | {"trip", "trades"}
+    )
 
 
 def _same(typed: float, step: float, value: float, role: str, means: frozenset[str]) -> bool:
@@ -172,7 +178,9 @@ def _roles_of(atom: Atom, numbers: list[Atom], means: frozenset[str]) -> frozens
     lots = any(number.after in ("lots", "lot") or number.text.endswith(("lots", "lot")) for number in numbers)
     if lots:
         first = atom is numbers[0]
-        return frozenset({"part"}) if len(numbers) == 2 and first else frozenset({"lots", "part"} if len(numbers) == 1 else {"lots"})
+        return (
+            frozenset({"part"}) if len(numbers) == 2 and first else frozenset({"lots", "part"} if len(numbers) == 1 else {"lots"})
+        )
     if claim.dimension == "base" or atom.before in _TRADED - {"of", "the"}:
         return frozenset({"quantity"})
     if atom.before == "from" or (atom.after == "to" and atom.before != "to"):

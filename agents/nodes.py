@@ -8,12 +8,12 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
-from agents.records import Receipts
 from agents.grounding import WHOLLY, Ground, ground
 from agents.model import Call, Message, ModelDown, OverBudget, Reply
 from agents.offers import offered
 from agents.offline.steps import CallResult
 from agents.prompt import ContextBlock, label_block
+from agents.records import Receipts
 from agents.state import AnsweredCall, EarlierTurn, TurnState, Work
 from agents.support import CountedRows
 from agents.written_calls import SET_FORMAT, with_written_calls

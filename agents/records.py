@@ -1,4 +1,4 @@
-"""What of a thread can prove a sentence: facts, cells of tables, lines of the journal, proposals, alerts, the latch, acts of the turn.
+"""What of a thread can prove a sentence: cells of tables, lines of the journal, proposals, alerts, the latch, acts of the turn.
 
 Called by agents/support.py with the texts of the tools; read by the provers. Only lines in code's own formats are read; what a
 person wrote inside them, in quotes or as the reason of a halt, is left out.
@@ -20,7 +20,9 @@ _QUOTED = re.compile(r"\"[^\"\n]{0,2000}\"|(?<=HALTED )\([^)\n]{0,400}\)")
 _NAME = re.compile(r"(?<![\w-])[a-z]{2,}\d?(?:-[a-z0-9]+)+(?![\w-])|(?<![\w-])[a-z]{1,40}(?:_[a-z0-9]+)+(?!\w)")
 _KEYS = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+")
 _EVENT = re.compile(r"^(d-\d+) (fill|halt|order|breaker|refused|config)\b", re.IGNORECASE)
-_PROPOSAL = re.compile(r"^(?:proposal )?(prop-\d+)\b[^(]{0,80}\((pending|applied|rejected|expired|superseded|stale)\)", re.IGNORECASE)
+_PROPOSAL = re.compile(
+    r"^(?:proposal )?(prop-\d+)\b[^(]{0,80}\((pending|applied|rejected|expired|superseded|stale)\)", re.IGNORECASE
+)
 _ALERT = re.compile(r"^(al-\d+) ", re.IGNORECASE)
 _BY = re.compile(r"\b(\w+) by ((?!stop\b|target\b|the\b|code\b)[a-z]{2,20})\b")
 # the figures of a line and what each is: sell 0.12 at 91,204.50; 25 of 40 lots; 2.2 -> 1.8; round trip -38.20
@@ -46,7 +48,9 @@ ACTS = frozenset(
 
 # what happened or holds, of which a sentence about such a line says one
 CORE = {
-    "fill": frozenset({"fill", "buy", "sell", "enter", "entry", "exit", "close", "opened", "long", "short", "trip", "loss", "gain"}),
+    "fill": frozenset(
+        {"fill", "buy", "sell", "enter", "entry", "exit", "close", "opened", "long", "short", "trip", "loss", "gain"}
+    ),
     "halt": frozenset({"halt", "release"}),
     "order": frozenset({"cancelled", "fill", "refused"}),
     "breaker": frozenset({"tripped", "breaker", "paused"}),
@@ -59,7 +63,28 @@ CORE = {
 
 
 # words of a line that say when, whether or how many: found there they prove nothing of another sentence
-_NEVER_PROVEN = frozenset("not no none never since until before after only all any both if when than more less over".split())
+_NEVER_PROVEN = frozenset(
+    [
+        "not",
+        "no",
+        "none",
+        "never",
+        "since",
+        "until",
+        "before",
+        "after",
+        "only",
+        "all",
+        "any",
+        "both",
+        "if",
+        "when",
+        "than",
+        "more",
+        "less",
+        "over",
+    ]
+)
 
 
 class Figure(NamedTuple):
@@ -157,7 +182,17 @@ def _cells(cells: Sequence[str], head: Sequence[str]) -> Iterator[Record]:
         until = frozenset(minute for _, _, of_day in minutes_of(low) for minute in of_day) if "until" in low else frozenset[int]()
         days = frozenset(day for _, _, day in days_of(low) if isinstance(day, date))
         yield Record(
-            "cell", about | named_in(low), core | column_means, core, figures + marks, frozenset(), days, frozenset(), until, (), f"{column}: {low}".lower()
+            "cell",
+            about | named_in(low),
+            core | column_means,
+            core,
+            figures + marks,
+            frozenset(),
+            days,
+            frozenset(),
+            until,
+            (),
+            f"{column}: {low}".lower(),
         )
 
 
@@ -175,7 +210,7 @@ def _line(line: str) -> Record | None:
     if not kind:
         return None
     means = meanings_of(in_phrases(_KEYS.sub(" ", low))) | {kind} | _implied(kind, low)
-    means -= _undone(kind, low)
+    means -= _undone(kind)
     if proposal:
         means = means - frozenset[str]().union(*EXCLUSIVE) | concepts_of(proposal[2].lower())
     if "not acknowledged" in low:
@@ -198,7 +233,11 @@ def _implied(kind: str, low: str) -> frozenset[str]:
     if kind == "fill":
         side = "long" if " buy " in low else "short"
         entered = "to enter" in low
-        means |= {"enter", "entry", "opened", "went", side, "position"} if entered else {"exit", "close", "short" if side == "long" else "long"}
+        means |= (
+            {"enter", "entry", "opened", "went", side, "position"}
+            if entered
+            else {"exit", "close", "short" if side == "long" else "long"}
+        )
         means |= {"price"} if " at " in low else set()
         means |= {"loss"} if "round trip -" in low else {"gain", "win"} if "round trip +" in low else set()
         means |= {"trade"}
@@ -218,13 +257,15 @@ def _implied(kind: str, low: str) -> frozenset[str]:
 def _change(low: str, *, waits: bool, applied: bool) -> set[str]:
     """What a proposal does to its setting, or did: it raises, lowers, moves it."""
     ways = {float(after.replace(",", "")) > float(before.replace(",", "")) for before, after in _ARROW.findall(low)}
-    said = {("raise", "raised") if up else ("lower", "lowered") for up in ways} | ({("move", "moved"), ("move", "went")} if ways else set())
+    said = {("raise", "raised") if up else ("lower", "lowered") for up in ways} | (
+        {("move", "moved"), ("move", "went")} if ways else set()
+    )
     if len(ways) > 1:
         said = {("move", "moved")}
     return {now for now, _ in said if waits or applied} | {past for _, past in said if applied}
 
 
-def _undone(kind: str, low: str) -> frozenset[str]:
+def _undone(kind: str) -> frozenset[str]:
     """What words of a line say that did not happen."""
     return frozenset({"enter", "long", "short"}) if kind == "refused" else frozenset()
 

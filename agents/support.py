@@ -1,4 +1,4 @@
-"""What can support an answer: the thread's facts, what its tools wrote, acts of the turn. Read by agents/grounding.py and the provers."""
+"""What can support an answer: the thread's facts, what its tools wrote, acts of the turn. For grounding and provers."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -51,7 +51,9 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
     "open": ("position",),
     "held": ("bars", "trade"),
 }
-_WEAK = frozenset({"total", "max", "annual", "time", "ratio", "equity", "bars", "trade", "position", "open", "paid", "rate", "factor", "made"})
+_WEAK = frozenset(
+    {"total", "max", "annual", "time", "ratio", "equity", "bars", "trade", "position", "open", "paid", "rate", "factor", "made"}
+)
 
 
 _VARIANT = re.compile(r"[a-z_]+_[a-z_]+ [\d.]*\d")
@@ -114,7 +116,9 @@ class Ground:
         object.__setattr__(self, "lines", Lines(receipts.lines))
         object.__setattr__(self, "people", receipts.people())
         variants = {part for fact in self.facts.values() for part in _VARIANT.findall(fact.subject.lower())}
-        named = frozenset[str]().union(*(line.about for line in receipts.lines), *(fact_record(f).about for f in self.facts.values()))
+        named = frozenset[str]().union(
+            *(line.about for line in receipts.lines), *(fact_record(f).about for f in self.facts.values())
+        )
         object.__setattr__(self, "names_lower", frozenset(name.lower() for name in self.names) | variants | named)
         object.__setattr__(self, "metrics", frozenset(fact.metric for fact in self.facts.values() if "_" in fact.metric))
         object.__setattr__(self, "aliases", aliases_of(receipts.lines))
@@ -131,9 +135,10 @@ class Figures:
             for head in record.heads:
                 self.by_head.setdefault(head, []).append(record)
         self.desk_ms = frozenset(
-            int(fact.value) // 60_000 for fact in facts.values() if fact.metric == "desk_time" and isinstance(fact.value, int | float)
+            int(fact.value) // 60_000
+            for fact in facts.values()
+            if fact.metric == "desk_time" and isinstance(fact.value, int | float)
         )
-
 
     def desk_day(self, before: int) -> date | None:
         """The desk's day, or so many days before it; None where its time is not in the thread."""
@@ -163,9 +168,7 @@ def fact_record(fact: Fact) -> FactRecord:
     value = float(fact.value) * factor if is_number(fact) and isinstance(fact.value, int | float) else 0.0
     losing = bool(names & {"return", "pnl", "change", "difference"})
     strong = heads - _WEAK if names - _WEAK else heads
-    return FactRecord(
-        fact, value, dimension, subject, names, about, heads | said | frozenset(kind), strong, losing
-    )
+    return FactRecord(fact, value, dimension, subject, names, about, heads | said | frozenset(kind), strong, losing)
 
 
 class Lines:

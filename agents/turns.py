@@ -109,7 +109,12 @@ def _turn_events(
             state = yield from _run_graph(work, log, calls)
             struck = [s._asdict() for s in state["struck"]]
             answer = answer_of(office, thread, log.turn, role, state["answer"], work, calls, struck)
-            answer |= {"unchecked": list(state["unchecked"]), "unused": list(state["unused"]), "asked_back": state["asked_back"], "read_as": state["read_as"]}
+            answer |= {
+                "unchecked": list(state["unchecked"]),
+                "unused": list(state["unused"]),
+                "asked_back": state["asked_back"],
+                "read_as": state["read_as"],
+            }
     except DeskError as error:
         if halt_reason(question) is not None:  # a halt that is not latched is never an answer
             raise

@@ -1,7 +1,4 @@
-"""The past, participle and -ing forms of verbs, and patterns of lists of them. Called by agents/act_words.py.
-
-`put on pause` also finds `put it on pause`.
-"""
+"""The past, participle and -ing forms of verbs. Called by agents/deeds.py."""
 
 import re
 
@@ -49,18 +46,3 @@ def ing_forms(verb: str) -> list[str]:
         return [verb[:-1] + "ing"]
     doubles = _doubles(verb)
     return [verb + verb[-1] + "ing"] * doubles + [verb + "ing"] * (not doubles or verb.endswith("el"))
-
-
-def _with_particle(heads: list[str], particle: str) -> str:
-    said = "|".join(sorted(set(heads), key=len, reverse=True))
-    return f"(?:{said}) (?:[\\w.-]+ ){{0,3}}?{particle}" if particle else f"(?:{said})"
-
-
-def pattern_of(lemmas: str, form: str) -> str:
-    """The alternatives of a list of lemmas in one form: done, ing or base."""
-    made = []
-    for lemma in filter(None, (part.strip() for part in lemmas.split(","))):
-        verb, _, particle = lemma.partition(" ")
-        heads = past_forms(verb) if form == "done" else ing_forms(verb) if form == "ing" else [verb]
-        made.append((bool(particle), _with_particle([re.escape(head) for head in heads], particle)))
-    return "|".join(text for _, text in sorted(made, key=lambda item: not item[0])) or "(?!)"

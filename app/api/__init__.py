@@ -126,7 +126,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   POST   /api/turns             {"role", "text", "thread": id|"new"|"last"|null} -> 202 {"turn", "thread", "role"}; 409 Busy while
                         the thread's turn runs; "/halt REASON" latches before anything else
   GET    /api/turns/{id}        Turn = {"id", "thread", "role", "state": running|done|failed|cancelled, "text", "model",
-                        "answer": {answer_md, state_line, acts_line, facts, struck, unchecked, tool_calls, jobs, proposals, usage, ..}|null,
+                        "answer": {answer_md, state_line, acts_line, facts, struck, unchecked, tool_calls, jobs, ..}|null,
                         "created_ms", "ended_ms", "last_n", "progress": {"id", "tool", "share"}|null, "posts": null|as in
                         `owed`, for a turn posted by code: the answer to an earlier question. `state` is `owed` until then}
   GET    /api/turns/{id}/events?after=0    text/event-stream. Each stored event once, in order: `id: <n>`, `event: <kind>`, `data:

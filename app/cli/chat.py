@@ -136,7 +136,9 @@ def _print_event(event: dict[str, Any]) -> None:
 def shown_answer(answer: Mapping[str, Any]) -> Any:
     """A whole answer for a terminal, with the two lines that code writes under it."""
     lines = [str(answer[key]) for key in ("state_line", "acts_line") if answer.get(key)]
-    return shown(answer["answer_md"], [entry["text"] for entry in answer["struck"]], lines, unchecked=bool(answer.get("unchecked")))
+    return shown(
+        answer["answer_md"], [entry["text"] for entry in answer["struck"]], lines, unchecked=bool(answer.get("unchecked"))
+    )
 
 
 def shown(markdown: str, struck: Sequence[str] = (), lines: Sequence[str] = (), *, unchecked: bool = False) -> Any:
@@ -162,7 +164,7 @@ def shown(markdown: str, struck: Sequence[str] = (), lines: Sequence[str] = (), 
         count = "1 sentence was" if len(struck) == 1 else f"{len(struck)} sentences were"
         parts.append(Text(f"{count} struck out: this thread says otherwise."))
     if unchecked:
-        parts.append(Text(render.UNCHECKED_LEGEND))
+        parts.append(Text(f"{render.UNCHECKED[0]} {render.UNCHECKED[1]}: {render.UNCHECKED_LEGEND}"))
     parts += [Text(out.bare(html.unescape(line))) for line in lines]
     return Group(*parts)
 

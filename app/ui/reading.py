@@ -12,7 +12,9 @@ NOTES = ("Note: ", "Left out ", "Interval: ", "Desk time ", "Row 0 is ")
 STOPPED = "Stopped by "
 NEXT = "Next: "
 READ_AS, STAMP = "*Read as: ", "*desk time "
-_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?]\u27e7)\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?])\s+(?=[a-z_]+ [\d.]+: )")
+_SENTENCE = re.compile(
+    r"(?<=[.!?])\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?]\u27e7)\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?])\s+(?=[a-z_]+ [\d.]+: )"
+)
 _CODE = re.compile(r"`([^`\n]{1,300})`")
 _OTHER = re.compile(r"^\s*([-*+] |\d{1,3}[.)] |>|#|```|    )")
 _MARKED = re.compile(r"\u27e6([^\n\u27e6\u27e7]+)\u27e7")  # a run of sentences that nothing proves: each gets its own mark

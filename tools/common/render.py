@@ -18,7 +18,7 @@ _TARGET = re.compile(rf"\]\((?:{'|'.join(OWN)}):([\w.-]+)\)")
 _ADDRESS = re.compile(r"(?i)(?<=\w):(?=//)|(?<=\bwww)\.|(?<=\bjavascript):|(?<=\bmailto):|(?<=\bdata):(?=\w+/)")
 _LINE_ENDS = re.compile(r"\r\n?|[\u0085\u2028\u2029\v\f]")
 UNCHECKED = ("\u27e6", "\u27e7")  # around the words of a model that nothing proves; a model cannot write them itself
-UNCHECKED_LEGEND = f"{UNCHECKED[0]} {UNCHECKED[1]}: the model's own words; nothing in this thread proves them, and no figure in them was checked."
+UNCHECKED_LEGEND = "the model's own words; nothing in this thread proves them, and no figure in them was checked."
 ANSWER_MAX = 20_000  # characters of one answer
 
 

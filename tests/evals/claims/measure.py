@@ -1,7 +1,7 @@
 """How often the checker errs on the claims set: `make evals` prints escapes and false strikes by kind and by origin.
 
-An escape: a false sentence that is shown without a mark. A false strike: a true one in which something is struck. Marked: neither, as
-the model's own words that nothing proves. `--list` prints each error of the set; what is held out is counted, never printed, so that nobody improves the checker on it.
+An escape: a false sentence that is shown without a mark. A false strike: a true one in which something is struck. Marked: neither,
+as the model's own words that nothing proves. `--list` prints each error of the set; what is held out is counted, never printed, so that nobody improves the checker on it.
 """
 
 import math
@@ -169,7 +169,9 @@ def judged_in_threads(claims: list[tuple[str, LabelledClaim]]) -> list[JudgedCla
 def rates(found: list[JudgedClaim]) -> str:
     """False sentences, those that escape and are struck; true ones, those struck and shown unmarked; as the cells of a row."""
     false, true = ([one.outcome for one in found if one.claim.true is truth] for truth in (False, True))
-    of_false = f"{len(false)} | {share(false.count('unmarked'), len(false))} | {percent(false, 'marked')} | {percent(false, 'struck')}"
+    of_false = (
+        f"{len(false)} | {share(false.count('unmarked'), len(false))} | {percent(false, 'marked')} | {percent(false, 'struck')}"
+    )
     of_true = f"{len(true)} | {share(true.count('struck'), len(true))} | {percent(true, 'marked')} | {percent(true, 'unmarked')}"
     return f"{of_false} | {of_true}"
 
@@ -204,7 +206,11 @@ def report(claims: list[JudgedClaim]) -> str:
     """What `make evals` prints and docs/claims.md repeats: what is held out first, then the set by kind and by origin."""
     other, chatty = by_another_hand(), in_file(CHATTY, "chatty")
     held = [("by another hand in its own threads", judged_in_threads(other)), ("of a chatty model", judged_in_threads(chatty))]
-    held += [("by hand", judged(by_hand(FURTHER))), ("by a model", judged(held_out())), ("acts, by hand", judged(by_hand(HELD_OUT)))]
+    held += [
+        ("by hand", judged(by_hand(FURTHER))),
+        ("by a model", judged(held_out())),
+        ("acts, by hand", judged(by_hand(HELD_OUT))),
+    ]
     parts = [part for name, found in held for part in (f"{len(found)} sentences held out, {name}:", table(found, "kind"))]
     parts += [f"{len(claims)} sentences on which the checker is improved:", table(claims, "kind"), table(claims, "source")]
     running, threads = judged(by_hand(RUNNING), running_scene), judged_in_threads(in_threads())

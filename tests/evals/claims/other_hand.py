@@ -9,8 +9,8 @@ lock: a comparison of two runs, made in this turn. pier: an incident at the venu
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from agents.records import Receipts
 from agents.grounding import Ground
+from agents.records import Receipts
 from agents.support import CountedRows
 from tools.common.contract import Evidence, Fact
 

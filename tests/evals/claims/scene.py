@@ -7,8 +7,8 @@ by templates.py and measure.py.
 
 from datetime import UTC, datetime
 
-from agents.records import Receipts
 from agents.grounding import Ground
+from agents.records import Receipts
 from agents.support import CountedRows
 from tools.common.contract import Evidence, Fact
 

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from agents.records import Receipts
 from agents.grounding import Ground
+from agents.records import Receipts
 from agents.support import CountedRows
 from tools.common.contract import Evidence, Fact
 
