@@ -40,6 +40,7 @@ _NUMBERED = (
     (re.compile(r"\b(?:event|fill) (?:no\.? |number |# ?)?(\d{2,9})\b(?![.,]\d)(?! ?%)"), "d"),
 )
 _SECONDS = re.compile(r":\d{2}:(?!00)\d{2}")
+_UNIT_BEHIND = re.compile(r"([\ue000-\uf8ff])\s?(?:%|bps\b|usdt?\b|bars\b)")  # typed after a reference, which has it already
 _ROLE = re.compile(r"\b(since|until|till)\s(?:the\s)?$")
 _NAME = re.compile(r"(?<![\w-])[a-z]{2,}\d?(?:-[a-z0-9]+)+(?![\w-])|(?<![\w-])[a-z]{1,40}(?:_[a-z0-9]+)+(?!\w)")
 _VALUED = re.compile(r" (\d[\d.]*\d|\d)(?![\w.]*\d)")  # of a key: `stop_atr 3` names a run
@@ -89,12 +90,14 @@ class Clause(NamedTuple):
 def plain_text(text: str) -> str:
     """A sentence in lower case without markup, contractions and list marks; an own link as its words and its id."""
     text = _LINK.sub(r"\1", text) if "](" in text or "] (" in text else text
-    text = _LIST_MARK.sub("", text.lower())
+    text = _UNIT_BEHIND.sub(r"\1", _LIST_MARK.sub("", text.lower()))
     for pattern, said in CONTRACTIONS:
         text = pattern.sub(said, text)
     for pattern, prefix in _NUMBERED:
         text = pattern.sub(rf"{prefix}-\1", text)
-    return re.sub(r"\s+", " ", _MARKUP.sub(" ", text).replace("\u2192", "->").replace("@", " at ")).strip()
+    return re.sub(
+        r"\s+", " ", _MARKUP.sub(" ", text).replace("\u2192", "->").replace("@", " at ").replace("\u2248", " about ")
+    ).strip()
 
 
 def in_phrases(text: str) -> str:
@@ -104,11 +107,22 @@ def in_phrases(text: str) -> str:
     return text
 
 
-def clauses_of(
-    text: str, name_end: Callable[[str, int], int], names: Collection[str], breaks: Collection[str]
-) -> Iterator[Clause]:
+def clauses_of(text: str, name_end: Callable[[str, int], int], names: Collection[str], breaks: Collection[str]) -> list[Clause]:
     """The clauses of a sentence that `plain_text` made. `name_end`: where a literal name that begins somewhere ends; `breaks`:
-    the words between clauses."""
+    the words between clauses. What only names, or only has a figure (`Sharpe (1.23), on r1`), belongs to the clause before it."""
+    found: list[Clause] = []
+    for clause in _split(text, name_end, names, breaks):
+        figures = {"number", "mark"} & {atom.kind for atom in clause.atoms}
+        bare = not clause.words and not clause.of("time") and not clause.of("junk")
+        if found and bare and not (figures and (clause.of("name") or {"number", "mark"} & {a.kind for a in found[-1].atoms})):
+            last = found.pop()
+            clause = Clause((*last.atoms, *clause.atoms), f"{last.text} {clause.text}")
+        found.append(clause)
+    return found
+
+
+def _split(text: str, name_end: Callable[[str, int], int], names: Collection[str], breaks: Collection[str]) -> Iterator[Clause]:
+    """The clauses between separators."""
     text = in_phrases(text)
     found = sorted(_spans(text, name_end, names), key=lambda item: (item[0], -item[1]))
     atoms: list[Atom] = []

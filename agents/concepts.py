@@ -116,7 +116,7 @@ NOUNS = frozenset(
     trade trades risk status state summary overview result results metric metrics figure figures value values name
     names equity drawdown sharpe fees funding exposure comparison variant variants next steps recommendation
     recommendations question answer details journal events event time times id ids entry entries exit exits strategy
-    strategies key points notes analysis performance
+    strategies key points notes analysis performance total return returns max win rate profit factor sortino version
     """.split()  # noqa: SIM905 - words
 )
 # what may come before a colon and label nothing of the desk

@@ -15,13 +15,13 @@ _COVERING = frozenset(
 _WORD = re.compile(r"[a-z_]+|\d[\d.,]*")
 
 
-def echo_of(clause: Clause, ground: Ground) -> Verdict:
+def is_echo(text: str, ground: Ground) -> bool:
     """`You asked about 7 %`: each word and figure is in what the person typed."""
-    if not re.match(r"(?:the )?(?:\w+ )?you (?:asked|wanted|mentioned|named)\b", clause.text):
-        return OPEN
-    typed = set(_WORD.findall(" ".join(ground.asked).lower()))
+    if not re.match(r"(?:the )?(?:\w+ )?you (?:asked|wanted|mentioned|named)\b", text):
+        return False
+    typed = {word.rstrip(".,") for word in _WORD.findall(" ".join(ground.asked).lower())}
     own = FREE | TALK | {"asked", "wanted", "mentioned", "named", "whether"}
-    return PROVEN if all(word.rstrip(".,") in typed | own for word in _WORD.findall(clause.text)) else OPEN
+    return all(word.rstrip(".,") in typed | own for word in _WORD.findall(text))
 
 
 def window_of(clause: Clause, ground: Ground) -> Verdict:

@@ -56,7 +56,8 @@ def fact_proof(clause: Clause, ground: Ground, topic: Topic, marks_of: Sequence[
     judged = [equals(claim, record, means, hedged=hedged) for record in fitting]
     if judged and (all(judged) or (not of and not of_desk and claim.digits >= DISTINCT and any(judged))):
         return PROVEN
-    if any(equals(claim, record, means, hedged=True) for record in all_fitting) or not (named or _is_desk(fitting)):
+    elsewhere = not named and any(equals(claim, record, means, hedged=True) for record in all_fitting)
+    if elsewhere or not (named or _is_desk(fitting)):
         return OPEN
     return _contradicted(claim, fitting, clause)
 

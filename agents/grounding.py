@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from agents.mentions import unknown_ids
-from agents.proofs import Outcome, judge
+from agents.proofs import SentenceOutcome, judge
 from agents.support import Ground, pieces, sentences
 from tools.common import render
 from tools.common.contract import Fact
@@ -53,7 +53,7 @@ class Stretch(NamedTuple):
 
     start: int
     end: int
-    outcome: Outcome
+    outcome: SentenceOutcome
     talk: bool
 
 
@@ -147,7 +147,10 @@ class _Grounding:
         self._header = (self._header or _cells(line)) if is_row else []
         if is_row and (_RULE.match(line) or (head and _RULE.match(following) and not re.search(r"\d", line))):
             return line
-        parts = _row_parts(line, self._header) if is_row else sentences(line)
+        mark = _LEAD.match(line)
+        begins = mark.end() if mark else 0
+        said = [(low + begins, high + begins, text) for low, high, text in sentences(line[begins:])]
+        parts = _row_parts(line, self._header) if is_row else said
         stretches = [self._judged(line, *part) for part in parts]
         return self._drawn(line, _joined(stretches, cells=is_row))
 
@@ -157,7 +160,8 @@ class _Grounding:
         low = lead.end() if lead else start
         high = low + len(line[low:end].rstrip())
         if low >= high or self._is_quote(line[start:end]):
-            return Stretch(low, high, Outcome.VOUCHED, low >= high)
+            return Stretch(low, high, SentenceOutcome.VOUCHED, low >= high)
+        says = f"# {says}" if line.lstrip().startswith("#") else says
         found = judge(says, self.stand, self.names.end_at, self.marks, self._context)
         self._context = found.about or self._context
         why = found.why
@@ -166,8 +170,8 @@ class _Grounding:
         text = self._readable(line[low:high])
         if why:
             self.struck.append(StruckSentence(text, text, why))
-            return Stretch(low, high, Outcome.STRUCK, found.talk)
-        if found.outcome is Outcome.UNCHECKED:
+            return Stretch(low, high, SentenceOutcome.STRUCK, found.talk)
+        if found.outcome is SentenceOutcome.UNCHECKED:
             self.unchecked.append(text)
         else:
             self.vouched |= not found.talk
@@ -176,10 +180,18 @@ class _Grounding:
     def _drawn(self, line: str, stretches: Sequence[Stretch]) -> str:
         """The line with strikes and marks around its stretches."""
         pieces, at = [], 0
-        around = {Outcome.STRUCK: ("~~", "~~"), Outcome.UNCHECKED: (OPENING, CLOSING), Outcome.VOUCHED: ("", "")}
+        around = {
+            SentenceOutcome.STRUCK: ("~~", "~~"),
+            SentenceOutcome.UNCHECKED: (OPENING, CLOSING),
+            SentenceOutcome.VOUCHED: ("", ""),
+        }
         for one in stretches:
             before, behind = around[one.outcome]
-            inside = line[one.start : one.end].replace("~~", "") if one.outcome is Outcome.STRUCK else line[one.start : one.end]
+            inside = (
+                line[one.start : one.end].replace("~~", "")
+                if one.outcome is SentenceOutcome.STRUCK
+                else line[one.start : one.end]
+            )
             pieces += [line[at : one.start], before, inside, behind]
             at = one.end
         return "".join([*pieces, line[at:]])
@@ -202,7 +214,7 @@ def _joined(stretches: Sequence[Stretch], *, cells: bool) -> list[Stretch]:
         if one.start >= one.end:
             continue
         last = found[-1] if found else None
-        if not cells and last and last.outcome is one.outcome is Outcome.UNCHECKED:
+        if not cells and last and last.outcome is one.outcome is SentenceOutcome.UNCHECKED:
             found[-1] = last._replace(end=one.end)
         else:
             found.append(one)
@@ -220,7 +232,12 @@ def _row_parts(line: str, header: Sequence[str]) -> list[tuple[int, int, str]]:
     first = next((i for i, text in enumerate(cells) if text.strip()), 0)
     for i, text in enumerate(cells):
         column = header[i][:HEAD_MAX] if i < len(header) and header[i] != text.strip() else ""
-        named = f"{cells[first].strip()[:HEAD_MAX]} {column}".rstrip() + f": {text.strip()}" if i > first else f"{column} {text}"
+        column = "" if column.lower() in ("value", "values", "figure", "amount") else column
+        named = (
+            f"{cells[first].strip()[:HEAD_MAX]} {column}".rstrip() + f": {text.strip()}"
+            if i > first
+            else f"{column} {text.strip()}:"
+        )
         if text.strip():
             parts += [
                 (low, high, named if high - low == len(text) else said)

@@ -55,7 +55,9 @@ def word_claims(line: str) -> Iterator[NumberClaim]:
             _, dimension, factor = UNITS[int(str(unit.lastgroup)[1:])]
             yield _claim(found.start(), line[found.start() : unit.end()], value, 1 if value < 10 else 2, dimension, factor)
         else:
-            yield _claim(found.start(), text, value, 1 if value < 10 else 2)
+            part = len(text.lower().partition(" point ")[2].split())
+            claim = _claim(found.start(), text, value, part + (1 if value < 10 else 2))
+            yield claim._replace(step=10.0**-part) if part else claim
     for found in _QUANTIFIER.finditer(line):
         yield _claim(found.start(), found[0], {"both": 2.0}.get(found[1].lower(), 0.0), 0, found[1].lower(), 1.0)
 

@@ -14,7 +14,7 @@ from agents.atoms import BREAKING, Clause, clauses_of, plain_text
 from agents.concepts import FREE, HEADINGS, NOUNS, TALK
 from agents.counts import count_of
 from agents.deeds import deed_of
-from agents.echoes import echo_of, window_of
+from agents.echoes import is_echo, window_of
 from agents.fact_proofs import fact_proof
 from agents.line_proofs import line_proof, state_of
 from agents.support import Ground
@@ -34,7 +34,8 @@ _GRANTED = re.compile(
     r"|already|after|still|more|back|who|as|given|my|new|next|other|rest|remaining|just|once)\b|\d|[(,;:|]|\.\s"
 )
 _OF_ACTING = re.compile(
-    r"\b(?:i|we|it|this|that|there|which|who|he|she|they|you)\s+(?:\w+\s+)?(?:will|can|do|does|did|could|shall|may|might|have|has|should)\b"
+    r"\b(?:(?:i|we|it|this|that|there|which|who|he|she|they|you)\s+(?:\w+\s+)?(?:will|can|do|does|did|could|shall|may|might|have|has"
+    r"|should)|(?:it|this|that|there|they|which|all)\s+(?:\w+\s+)?(?:is|are|was|were))\b"
 )
 
 
@@ -72,7 +73,7 @@ _NAMING = TALK & FREE | frozenset(
 _NAMING -= frozenset(["from", "by", "is", "are", "has", "have", "was", "were", "been", "it", "will", "would", "can", "open"])
 
 
-class Outcome(Enum):
+class SentenceOutcome(Enum):
     """What becomes of a sentence."""
 
     VOUCHED = "vouched"
@@ -83,7 +84,7 @@ class Outcome(Enum):
 class Judged(NamedTuple):
     """A sentence's outcome; why, where it is struck; whether it claims nothing at all."""
 
-    outcome: Outcome
+    outcome: SentenceOutcome
     why: str = ""
     talk: bool = False
     about: frozenset[str] = frozenset()  # what the sentence names last
@@ -100,13 +101,17 @@ def judge(
     the answer named last before it, of which a sentence that names nothing is read."""
     text = plain_text(sentence)
     if not re.search(r"\w|[\ue000-\uf8ff]", text):
-        return Judged(Outcome.VOUCHED, talk=True)
+        return Judged(SentenceOutcome.VOUCHED, talk=True)
     heading = sentence.lstrip().startswith("#") or re.fullmatch(r"\s*(?:\*\*[^*]+\*\*:?|[^:]+:)\s*", sentence) is not None
-    if _asks(text) or (
-        heading
-        and all(word in NOUNS | TALK | FREE | {"open", "pending", "latest"} for word in re.findall(r"\S+", text.strip(":.!")))
+    if (
+        _asks(text)
+        or is_echo(text, ground)
+        or (
+            heading
+            and all(word in NOUNS | TALK | FREE | {"open", "pending", "latest"} for word in re.findall(r"\S+", text.strip(":.!")))
+        )
     ):
-        return Judged(Outcome.VOUCHED, talk=True)
+        return Judged(SentenceOutcome.VOUCHED, talk=True)
     text = _CITED.sub(r"\1", _KEY.sub(lambda key: key[0].replace("_", " ") if key[0] in ground.metrics else key[0], text))
     for alias, run in ground.aliases.items():
         text = re.sub(rf"\b{re.escape(alias)}\b", run, text)
@@ -114,10 +119,9 @@ def judge(
     if colon and re.fullmatch(r"[a-z' ]*", label) and all(word in TALK | HEADINGS for word in label.split()):
         text = rest
     found = [
-        _judge_clauses(list(clauses_of(text, name_end, ground.names_lower, breaks)), ground, marks, context)
-        for breaks in BREAKING
+        _judge_clauses(clauses_of(text, name_end, ground.names_lower, breaks), ground, marks, context) for breaks in BREAKING
     ]
-    return next((one for one in found if one.outcome is Outcome.VOUCHED), found[0])
+    return next((one for one in found if one.outcome is SentenceOutcome.VOUCHED), found[0])
 
 
 def _judge_clauses(clauses: list[Clause], ground: Ground, marks: Sequence[Fact], context: frozenset[str]) -> Judged:
@@ -131,10 +135,10 @@ def _judge_clauses(clauses: list[Clause], ground: Ground, marks: Sequence[Fact],
         named = frozenset(atom.text for atom in clause.of("name"))
         about = named or about
     if why := next((verdict.why for verdict in verdicts if verdict.why), ""):
-        return Judged(Outcome.STRUCK, why, about=about)
+        return Judged(SentenceOutcome.STRUCK, why, about=about)
     if all(verdict.proven for verdict in verdicts) and len(clauses) <= CLAUSES_MAX:
-        return Judged(Outcome.VOUCHED, talk=all(talks), about=about)
-    return Judged(Outcome.UNCHECKED, about=about)
+        return Judged(SentenceOutcome.VOUCHED, talk=all(talks), about=about)
+    return Judged(SentenceOutcome.UNCHECKED, about=about)
 
 
 def _asks(text: str) -> bool:
@@ -168,7 +172,6 @@ def _verdict(clause: Clause, ground: Ground, topic: Topic, marks: Sequence[Fact]
         lambda: deed_of(clause, ground),
         lambda: state_of(clause, ground, topic.about),
         lambda: count_of(clause, ground),
-        lambda: echo_of(clause, ground),
         lambda: window_of(clause, ground),
         lambda: fact_proof(clause, ground, topic, marks),
         lambda: line_proof(clause, ground, topic),

@@ -87,7 +87,7 @@ _NEVER_PROVEN = frozenset(
 )
 
 
-class Figure(NamedTuple):
+class LineFigure(NamedTuple):
     """A number of a record: what it is, and its value."""
 
     role: str
@@ -101,7 +101,7 @@ class Record(NamedTuple):
     about: frozenset[str]  # ids, names, coins, keys
     means: frozenset[str]  # the concepts of its words
     core: frozenset[str]  # those of which a sentence about it has one
-    figures: tuple[Figure, ...]
+    figures: tuple[LineFigure, ...]
     minutes: frozenset[int]
     days: frozenset[date]
     since: frozenset[int]  # minutes that it names after `since`
@@ -177,8 +177,8 @@ def _cells(cells: Sequence[str], head: Sequence[str]) -> Iterator[Record]:
         core, column_means = (meanings_of(part) for part in (low, column.lower()))
         core |= {"holding"} if re.match(r"(?:long|short) ", low) else frozenset()
         numbers = re.findall(r"(?<![\w.:-])-?\d[\d,]*(?:\.\d+)?(?![\w:-])", low)
-        figures = tuple(Figure(_column_role(column.lower(), low), _value(number)) for number in numbers)
-        marks = tuple(Figure("mark", float(ord(mark) - 0xE000)) for mark in low if "\ue000" <= mark <= "\uf8ff")
+        figures = tuple(LineFigure(_column_role(column.lower(), low), _value(number)) for number in numbers)
+        marks = tuple(LineFigure("mark", float(ord(mark) - 0xE000)) for mark in low if "\ue000" <= mark <= "\uf8ff")
         until = frozenset(minute for _, _, of_day in minutes_of(low) for minute in of_day) if "until" in low else frozenset[int]()
         days = frozenset(day for _, _, day in days_of(low) if isinstance(day, date))
         yield Record(
@@ -221,7 +221,7 @@ def _line(line: str) -> Record | None:
         lead = re.search(r"(since|until) (?:[\d-]+[ t])?$", low[:start])
         named[lead[1] if lead else ""] |= frozenset(of_day)
     core = means & CORE[kind] - (frozenset({"long", "short"}) if "exit" in means else frozenset())
-    figures = tuple(Figure(role, _value(found)) for role, pattern in ROLES for found in pattern.findall(low))
+    figures = tuple(LineFigure(role, _value(found)) for role, pattern in ROLES for found in pattern.findall(low))
     persons = tuple((act, who) for word, who in _BY.findall(low) for act in concepts_of(word))
     about = named_in(low) | {who for _, who in persons}
     return Record(kind, about, means, core, figures, named[""], days, named["since"], named["until"], persons, low)

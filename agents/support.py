@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from agents.concepts import concepts_of
 from agents.mentions import KnownMentions, known_mentions
-from agents.records import Receipts, Record, named_in
+from agents.records import Receipts, Record, meanings_of, named_in
 from tools.common import render
 from tools.common.contract import Fact
 
@@ -163,6 +163,7 @@ def fact_record(fact: Fact) -> FactRecord:
     about = named_in(subject) | {fact.ref.partition(".")[0].lower(), fact.evidence.id.lower()}
     about |= frozenset(_VARIANT.findall(subject))
     said = frozenset[str]().union(*(concepts_of(word) for word in re.findall(r"[a-z]+", subject)))
+    said |= meanings_of(fact.window.lower())
     said |= {"trip"} if fact.metric.startswith("round_trip") else frozenset()
     kind = {"run": ("run", "variant", "made"), "event": (), "config": ("parameter", "live")}.get(fact.evidence.kind, ())
     value = float(fact.value) * factor if is_number(fact) and isinstance(fact.value, int | float) else 0.0

@@ -16,6 +16,7 @@ import orjson
 from sqlalchemy import Connection, Engine, bindparam
 from sqlmodel import Session, col, func, insert, select, update
 
+from agents.grounding import WHOLLY
 from agents.state import EarlierTurn
 from engine.clock import HOUR_MS
 from engine.errors import BadInput, Busy
@@ -163,7 +164,9 @@ def _earlier(columns: Sequence[str]) -> EarlierTurn:
     calls = tuple(body.get("calls", ()))
     runs = dict.fromkeys(i for c in calls for i in c.get("evidence", ()) if str(i).startswith("r-"))
     made = tuple(answer.get("proposals", ()))
-    return EarlierTurn(identity, text, answer.get("answer_md", ""), calls, tuple(runs), made, "owed" in body)
+    return EarlierTurn(
+        identity, text, answer.get("answer_md", "").removeprefix(f"{WHOLLY}\n\n"), calls, tuple(runs), made, "owed" in body
+    )
 
 
 # --------------------------------------------------------------------------- a turn

@@ -89,7 +89,8 @@ def invented(rng: random.Random, facts: dict[str, Fact], frames: Iterator[tuple[
         value: float = round(rng.gauss(mean, spread), 6)
         if unit == "count":
             continue  # two whole numbers are equal by chance too often to say who invented them
-        passed += not ground(frame.format(typed(rng, value, unit, (2, 3))), stand).struck
+        done = ground(frame.format(typed(rng, value, unit, (2, 3))), stand)
+        passed += not done.struck and not done.unchecked
     return passed
 
 

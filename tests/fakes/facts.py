@@ -37,3 +37,9 @@ def stand(*asked: str, arguments: list | None = None) -> Ground:
 def struck(text: str, *asked: str, arguments: list | None = None) -> list[str]:
     """What is struck of a text."""
     return [s.text for s in ground(text, stand(*asked, arguments=arguments)).struck]
+
+
+def outcome(text: str, ground_of: Ground | None = None) -> str:
+    """Struck, marked or unmarked: what becomes of a text in a thread, the worst of its sentences."""
+    done = ground(text, ground_of or stand())
+    return "struck" if done.struck else "marked" if done.unchecked else "unmarked"

@@ -1,4 +1,5 @@
-"""Law 10, numbers have receipts: a number that an agent states is a named fact of a run, an event or a bar, or it is struck."""
+"""Law 10, numbers have receipts: a number that an agent states is a named fact of a run, an event or a bar, or it is shown
+struck out or marked as not checked."""
 
 import re
 
@@ -7,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.grounding import Ground, ground
-from tests.fakes.facts import FACTS, RUN, fact, stand, struck
+from tests.fakes.facts import FACTS, RUN, fact, outcome, stand
 from tools.common.contract import Fact
 
 
@@ -19,12 +20,12 @@ from tools.common.contract import Fact
         ["The Sharpe is {}.", "sharpe={}", "Sharpe ratio: **{}**", "A Sharpe of {}, on r1", "| sharpe | {} |", "({} Sharpe)"]
     ),
 )
-def test_no_true_number_is_struck(value: float, decimals: int, form: str) -> None:
-    """False strike-outs: a fact typed by hand at two to four decimals always stands."""
+def test_no_true_number_is_struck_or_marked(value: float, decimals: int, form: str) -> None:
+    """False strike-outs: a fact typed by hand at two to four decimals is always shown as it is."""
     known = fact("r1.sharpe", value, "ratio")
     text = form.format(f"{value:.{decimals}f}")
     if len(f"{value:.{decimals}f}".replace("-", "").replace(".", "").lstrip("0")) >= 2:
-        assert ground(text, Ground({"r1.sharpe": known})).struck == ()
+        assert outcome(text, Ground({"r1.sharpe": known})) == "unmarked"
 
 
 @settings(max_examples=300, deadline=None)
@@ -33,17 +34,17 @@ def test_fractions_may_be_typed_in_percent_or_basis_points(value: float, unit: s
     """A fraction is the same number in percent and in basis points."""
     scale = 1e4 if "bps" in unit else 100
     text = f"The total return was {value * scale:.4f}{unit}."
-    assert ground(text, Ground({"a": fact("r1.total_return_frac", value, "frac")})).struck == () or abs(value) < 1e-4
+    assert outcome(text, Ground({"a": fact("r1.total_return_frac", value, "frac")})) == "unmarked" or abs(value) < 1e-4
 
 
 @settings(max_examples=200, deadline=None)
 @given(invented=st.floats(-3, 3))
-def test_an_invented_sharpe_is_struck(invented: float) -> None:
+def test_an_invented_sharpe_is_not_shown_as_it_is(invented: float) -> None:
     """A number that is no fact's value never passes for a named metric."""
     text = f"{invented:.2f}"
     if float(text) in (1.23, 0.99):
         return
-    assert struck(f"The Sharpe is {text}.") == [text]
+    assert outcome(f"The Sharpe is {text}.") != "unmarked"
 
 
 @settings(max_examples=200, deadline=None)
@@ -78,9 +79,9 @@ def test_a_reference_is_the_value_of_its_fact_with_its_evidence(value: float, un
 )
 @settings(max_examples=40, deadline=None)
 @given(factor=st.floats(1.05, 5.0) | st.floats(0.1, 0.95))
-def test_a_value_that_is_off_by_a_twentieth_is_struck(known: Fact, factor: float) -> None:
+def test_a_value_that_is_off_by_a_twentieth_is_not_shown_as_it_is(known: Fact, factor: float) -> None:
     """Said of that very metric, a number 5 % beside its fact has no receipt."""
     wrong = f"{known.value * factor:.2f}"
     if any(isinstance(f.value, float) and abs(abs(f.value) - abs(float(wrong))) <= 0.006 for f in FACTS):
         return  # it is another fact's value
-    assert struck(f"The {known.metric} of {known.subject} is {wrong}.") == [wrong]
+    assert outcome(f"The {known.metric} of {known.subject} is {wrong}.") != "unmarked"
