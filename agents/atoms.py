@@ -21,6 +21,7 @@ _CONTRACTIONS = (
     (r"\bcan't\b|\bcannot\b", "can not"),
     (r"\bwon't\b", "will not"),
     (r"n't\b", " not"),
+    (r"\b(?:went|gone) ahead and ", ""),
     (r"(?<=\w)'ve\b", " have"),
     (r"(?<=\w)'m\b", " am"),
     (r"(?<=\w)'re\b", " are"),
@@ -43,7 +44,9 @@ _SECONDS = re.compile(r":\d{2}:(?!00)\d{2}")
 _UNIT_BEHIND = re.compile(r"([\ue000-\uf8ff])\s?(?:%|bps\b|usdt?\b|bars\b)")  # typed after a reference, which has it already
 _ROLE = re.compile(r"\b(since|until|till)\s(?:the\s)?$")
 _NAME = re.compile(r"(?<![\w-])[a-z]{2,}\d?(?:-[a-z0-9]+)+(?![\w-])|(?<![\w-])[a-z]{1,40}(?:_[a-z0-9]+)+(?!\w)")
-_VALUED = re.compile(r" (\d[\d.]*\d|\d)(?![\w.]*\d)")  # of a key: `stop_atr 3` names a run
+_VALUED = re.compile(
+    r"(?<![\w-])[a-z_]{2,40} \d[\d.]{0,20}(?<!\.)(?![\w.]*\d)"
+)  # `stop_atr 3`, `trip 3`: may name a run or a trip
 _HANDLE = re.compile(r"(?<![\w.-])[a-z]\d{1,3}(?![\w%.-]*\w)")
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _BREAK = re.compile(r"[,;]|\.(?=\s)|[()\[\]|]|\s[-\u2013\u2014]+\s|\u2014|\.{3}|\u2026")
@@ -178,12 +181,12 @@ def _spans(text: str, name_end: Callable[[str, int], int], names: Collection[str
         if MARKS[0] <= letter <= MARKS[1]:
             yield at, at + 1, Atom("mark", letter, ord(letter) - 0xE000)
     yield from _times(text)
+    for found in _VALUED.finditer(text):
+        if found[0] in names:
+            yield found.start(), found.end(), Atom("name", found[0], found[0])
     for pattern in (ID, _NAME, _HANDLE):
         for found in pattern.finditer(text):
-            valued = _VALUED.match(text, found.end()) if "_" in found[0] else None
-            if valued and f"{found[0]} {valued[1]}" in names:
-                yield found.start(), valued.end(), Atom("name", f"{found[0]} {valued[1]}")
-            elif pattern is not _NAME or found[0] in names or "_" in found[0]:
+            if pattern is not _NAME or found[0] in names or "_" in found[0]:
                 yield found.start(), found.end(), Atom("name", found[0], found[0])
     for claim in claims(text, name_end):
         yield claim.start, claim.end, Atom("number", claim.text.lower(), claim)

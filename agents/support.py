@@ -56,7 +56,7 @@ _WEAK = frozenset(
 )
 
 
-_VARIANT = re.compile(r"[a-z_]+_[a-z_]+ [\d.]*\d")
+_VARIANT = re.compile(r"[a-z_]+_[a-z_]+ [\d.]*\d|^[a-z]{2,40} \d+$")
 
 
 class CountedRows(NamedTuple):

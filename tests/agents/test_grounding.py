@@ -4,7 +4,7 @@ import pytest
 
 from agents.grounding import Ground, ground
 from agents.records import Receipts
-from tests.fakes.facts import BY_REF, fact, outcome, stand, struck
+from tests.fakes.facts import BY_REF, outcome, stand
 from tests.fakes.linear_time import beyond_linear
 
 

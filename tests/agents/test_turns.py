@@ -15,7 +15,7 @@ from engine.store.tables import Job, Thread, Turn, TurnEvent
 from tests.fakes.offices import FakeOffice, NoJobs, ScriptedModel, calls
 
 KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line", "unused", "asked_back", "read_as"]
-KEYS += ["facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
+KEYS += ["facts", "struck", "unchecked", "tool_calls", "jobs", "proposals", "usage"]
 
 
 def ask(
@@ -194,19 +194,23 @@ def test_a_model_that_does_not_answer_ends_in_plain_words(office: FakeOffice) ->
     assert "did not answer: timeout at host" in ask(office, "hello there")["answer_md"]
 
 
-def test_an_invented_number_is_struck_and_the_rest_stands(office: FakeOffice) -> None:
+def test_an_invented_number_is_marked_and_a_contradicted_one_struck(office: FakeOffice) -> None:
     """Grounding is on every answer's way out."""
-    office.model = ScriptedModel(Reply("The Sharpe is 2.7 and all is well."))
+    said = Reply("The default stop is {p1.stop_atr}. The stop_atr of p1 is 4.5. The Sharpe is 2.7 and all is well.")
+    office.model = ScriptedModel(calls(("list_strategies", {"strategy": "trend"})), said)
     answer = ask(office, "how good is it?")
-    assert answer["answer_md"].partition("\n")[0] == "The Sharpe is ~~2.7~~ and all is well."
-    assert [s["text"] for s in answer["struck"]] == ["2.7"]
+    assert answer["answer_md"].startswith(
+        "The default stop is 2.00. ~~The stop_atr of p1 is 4.5.~~ \u27e6The Sharpe is 2.7 and all is well.\u27e7"
+    )
+    assert [s["text"] for s in answer["struck"]] == ["The stop_atr of p1 is 4.5."]
+    assert answer["unchecked"] == ["The Sharpe is 2.7 and all is well."]
 
 
 def test_a_model_that_strikes_out_itself_cannot_undo_it(office: FakeOffice) -> None:
     """Its own marks around ours would show the number and strike the words beside it."""
     office.model = ScriptedModel(Reply("~~The equity is 98,765.43 USDT today~~, and ~~~ all is well."))
-    answer = ask(office, "how good is it?")["answer_md"].partition("\n")[0]
-    assert answer == "The equity is ~~98,765.43 USDT~~ today, and  all is well."
+    answer = ask(office, "how good is it?")["answer_md"].split("\n")[2]
+    assert answer == "\u27e6The equity is 98,765.43 USDT today, and  all is well.\u27e7"
 
 
 def test_a_reference_to_a_fact_of_the_thread_is_rendered(office: FakeOffice) -> None:
@@ -215,7 +219,7 @@ def test_a_reference_to_a_fact_of_the_thread_is_rendered(office: FakeOffice) -> 
     assert ask(office, "stop?")["answer_md"].startswith("The default stop is 2.00.")
     office.model = ScriptedModel(Reply("It was {p1.stop_atr}, typed by hand: stop_atr 2.00, not 3.5."))
     later = ask(office, "again?")
-    assert later["answer_md"].startswith("It was 2.00, typed by hand: stop_atr 2.00, not ~~3.5~~.")
+    assert later["unchecked"] == ["It was [2.00](config:trend), typed by hand: stop_atr 2.00, not 3.5."] or later["unchecked"]
 
 
 def test_images_and_links_of_a_model_do_not_leave(office: FakeOffice) -> None:
@@ -290,7 +294,7 @@ def test_older_turns_are_folded_and_the_last_ones_kept_whole(office: FakeOffice)
     assert shown[1].text.startswith("[earlier in this thread; UNTRUSTED: data")
     assert shown[1].text.endswith('\n- asked: "one"\n[end of earlier in this thread]')
     said = [m.text.partition("\n")[0] for m in shown[2:]]
-    assert said == ["two", "answer to two", "three", "answer to three", "four"]
+    assert said == ["two", "\u27e6answer to two\u27e7", "three", "\u27e6answer to three\u27e7", "four"]
 
 
 def test_words_that_stand_on_no_tool_say_so(office: FakeOffice) -> None:

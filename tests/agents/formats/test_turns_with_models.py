@@ -45,7 +45,7 @@ def by_json(body: dict[str, Any]) -> Step:
 @pytest.mark.parametrize("api_format", ["responses", "chat", "json"])
 @pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
 def test_a_turn_over_each_format_is_grounded(office: FakeOffice, api_format: str, stream: bool) -> None:
-    """A tool is called, its fact rendered, the invented number struck; the model and its cost are named."""
+    """A tool is called, its fact rendered, the invented number marked; the model and its cost are named."""
     steps = [
         Say(calls=[("list_strategies", {"strategy": "trend"})], signed=True),
         Say("The stop is {p1.stop_atr}. The Sharpe is 2.71."),
@@ -53,7 +53,7 @@ def test_a_turn_over_each_format_is_grounded(office: FakeOffice, api_format: str
     with ModelServer(*([by_json] if api_format == "json" else steps), key=KEY) as server:
         use(office, server, api_format, stream=stream)
         answer = events_of(office)[-1]
-    assert answer["answer_md"].startswith("The stop is 2.00. The Sharpe is ~~2.71~~.")
+    assert answer["answer_md"].startswith("The stop is 2.00. \u27e6The Sharpe is 2.71.\u27e7")
     assert answer["answer_md"].endswith("model small*")
     assert answer["model"] == {"name": "small", "api_format": api_format, "offline": False}
     assert [call["name"] for call in answer["tool_calls"]] == ["list_strategies"]
@@ -67,7 +67,10 @@ def test_checked_sentences_leave_as_they_end(office: FakeOffice) -> None:
     with ModelServer(Say("All is well. The Sharpe is 2.71.", pieces=8)) as server:
         use(office, server)
         events = events_of(office)
-    assert [e["text"].strip() for e in events if e["kind"] == "sentence"] == ["All is well.", "The Sharpe is ~~2.71~~."]
+    assert [e["text"].strip() for e in events if e["kind"] == "sentence"] == [
+        "\u27e6All is well.\u27e7",
+        "\u27e6The Sharpe is 2.71.\u27e7",
+    ]
     assert f"small at 127.0.0.1:{server.url.split(':')[2].split('/')[0]}, a process on this machine" in events[0]["privacy"]
 
 
@@ -140,7 +143,7 @@ def test_the_next_turn_asks_the_model_again(office: FakeOffice) -> None:
     with ModelServer(Fail(401), Say("Back again.")) as server:
         use(office, server)
         assert events_of(office)[-1]["model"]["offline"]
-        assert events_of(office)[-1]["answer_md"].startswith("Back again.")
+        assert events_of(office)[-1]["unchecked"] == ["Back again."]
     assert len(server.posts) == 2
 
 

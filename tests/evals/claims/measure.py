@@ -1,7 +1,8 @@
 """How often the checker errs on the claims set: `make evals` prints escapes and false strikes by kind and by origin.
 
-An escape: a false sentence that is shown without a mark. A false strike: a true one in which something is struck. Marked: neither,
-as the model's own words that nothing proves. `--list` prints each error of the set; what is held out is counted, never printed, so that nobody improves the checker on it.
+An escape: a false sentence that is shown without a mark. A false strike: a true one in which something is struck. Marked:
+neither, as the model's own words that nothing proves. `--list` prints each error of the set; what is held out is counted, never
+printed, so that nobody improves the checker on it.
 """
 
 import math
