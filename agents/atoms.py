@@ -44,9 +44,7 @@ _SECONDS = re.compile(r":\d{2}:(?!00)\d{2}")
 _UNIT_BEHIND = re.compile(r"([\ue000-\uf8ff])\s?(?:%|bps\b|usdt?\b|bars\b)")  # typed after a reference, which has it already
 _ROLE = re.compile(r"\b(since|until|till)\s(?:the\s)?$")
 _NAME = re.compile(r"(?<![\w-])[a-z]{2,}\d?(?:-[a-z0-9]+)+(?![\w-])|(?<![\w-])[a-z]{1,40}(?:_[a-z0-9]+)+(?!\w)")
-_VALUED = re.compile(
-    r"(?<![\w-])[a-z_]{2,40} \d[\d.]{0,20}(?<!\.)(?![\w.]*\d)"
-)  # `stop_atr 3`, `trip 3`: may name a run or a trip
+_VALUED = re.compile(r"(?<![\w-])[a-z_]{2,40} \d[\d.]{0,20}(?<!\.)(?![\w.]*\d)")  # `stop_atr 3`, `trip 3`: may name a run
 _HANDLE = re.compile(r"(?<![\w.-])[a-z]\d{1,3}(?![\w%.-]*\w)")
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 _BREAK = re.compile(r"[,;]|\.(?=\s)|[()\[\]|]|\s[-\u2013\u2014]+\s|\u2014|\.{3}|\u2026")
@@ -118,9 +116,10 @@ def clauses_of(text: str, name_end: Callable[[str, int], int], names: Collection
         figures = {"number", "mark"} & {atom.kind for atom in clause.atoms}
         bare = not clause.words and not clause.of("time") and not clause.of("junk")
         if found and bare and not (figures and (clause.of("name") or {"number", "mark"} & {a.kind for a in found[-1].atoms})):
-            last = found.pop()
-            clause = Clause((*last.atoms, *clause.atoms), f"{last.text} {clause.text}")
-        found.append(clause)
+            last = found[-1]
+            found[-1] = Clause((*last.atoms, *clause.atoms), f"{last.text} {clause.text}")
+        else:
+            found.append(clause)
     return found
 
 

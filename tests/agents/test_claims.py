@@ -108,7 +108,7 @@ values = st.floats(-999, 999, allow_nan=False).map(lambda x: round(x, 7))
 
 @given(values, st.integers(0, 4), st.integers(-3, 3))
 def test_what_rounds_to_the_fact_is_shown_and_its_neighbours_are_not(value: float, places: int, off: int) -> None:
-    """A figure typed to any number of places: right when the fact rounds to it, and one, two, three last digits off is not shown as it is."""
+    """A figure typed to any number of places: right when the fact rounds to it, and a last digit off is not shown so."""
     typed = rounded(value, places) + off * Decimal(1).scaleb(-places)
     step = Decimal(1).scaleb(-places)
     gap = abs(typed - Decimal(value))

@@ -67,10 +67,8 @@ def test_checked_sentences_leave_as_they_end(office: FakeOffice) -> None:
     with ModelServer(Say("All is well. The Sharpe is 2.71.", pieces=8)) as server:
         use(office, server)
         events = events_of(office)
-    assert [e["text"].strip() for e in events if e["kind"] == "sentence"] == [
-        "\u27e6All is well.\u27e7",
-        "\u27e6The Sharpe is 2.71.\u27e7",
-    ]
+    checked = [e["text"].strip() for e in events if e["kind"] == "sentence"]
+    assert checked == ["\u27e6All is well.\u27e7", "\u27e6The Sharpe is 2.71.\u27e7"]
     assert f"small at 127.0.0.1:{server.url.split(':')[2].split('/')[0]}, a process on this machine" in events[0]["privacy"]
 
 

@@ -88,7 +88,7 @@ def test_a_turn_is_begun_and_followed_to_its_answer(api: httpx.Client) -> None:
     assert told[-1] == {"event": "end", "data": {"state": "done"}}
     answer = numbered[-1]["data"]
     keys = {"thread", "turn", "role", "model", "answer_md", "state_line", "acts_line", "unused", "asked_back", "read_as"}
-    assert keys | {"facts", "struck", "tool_calls", "jobs", "proposals", "usage"} <= set(answer)
+    assert keys | {"facts", "struck", "unchecked", "tool_calls", "jobs", "proposals", "usage"} <= set(answer)
     turn = api.get(f"/api/turns/{answer['turn']}").json()
     assert (turn["state"], turn["answer"]["answer_md"], turn["last_n"]) == ("done", answer["answer_md"], len(numbered))
     line = api.get("/api/threads").json()["items"][0]

@@ -20,7 +20,7 @@ from engine.errors import BadInput
 from engine.store.journal import read
 
 KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line", "unused", "asked_back", "read_as"]
-KEYS += ["facts", "struck", "tool_calls", "jobs", "proposals", "usage"]
+KEYS += ["facts", "struck", "unchecked", "tool_calls", "jobs", "proposals", "usage"]
 
 
 @pytest.fixture

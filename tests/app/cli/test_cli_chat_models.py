@@ -66,7 +66,7 @@ def operator(body: dict[str, Any]) -> Step:
 
 
 def test_a_real_model_answers_through_tools(own_home: Path, nightdesk: Typed) -> None:
-    """From the environment alone: reference rendered, invented number struck, model named, request readable, key nowhere.
+    """From the environment alone: reference rendered, invented number marked, model named, request readable, key nowhere.
 
     In a process of its own.
     """
@@ -92,8 +92,8 @@ def test_a_real_model_answers_through_tools(own_home: Path, nightdesk: Typed) ->
             check=False,
         )
     answer = json.loads(done.stdout)
-    assert answer["answer_md"].startswith("The default stop is [2.00](config:v1). It made ~~41.7 %~~ last year.")
-    assert [s["text"] for s in answer["struck"]] == ["41.7 %"]
+    assert "The default stop is [2.00](config:v1)." in answer["answer_md"]
+    assert "It made 41.7 % last year." in answer["unchecked"]
     assert answer["model"] == {"name": "small", "api_format": "chat", "offline": False}
     assert answer["tool_calls"][0]["name"] == "list_strategies"
     assert "Questions are answered by the model small at 127.0.0.1:" in done.stderr
@@ -215,14 +215,15 @@ def test_doctor_names_the_model_that_answers(own_home: Path, nightdesk: Typed) -
     assert "canary" not in good.stdout + good.stderr
 
 
-def test_a_struck_number_is_marked_where_it_is_piped(own_home: Path, nightdesk: Typed) -> None:
-    """As a person types it, without --json: the mark in the sentence and in the table, the count at the end."""
+def test_what_is_not_checked_is_marked_where_it_is_piped(own_home: Path, nightdesk: Typed) -> None:
+    """As a person types it, without --json: a line above, the marks in sentence and table, what they mean below."""
     said = "The equity is 98,765.43 USDT.\n\n| sleeve | sharpe |\n|---|---|\n| trend | 2.71 |"
     with ModelServer(Say(said)) as server:
         done = nightdesk(own_home, "chat", "--role", "developer", "what is the equity?", OPENAI_BASE_URL=server.url)
-    assert "The equity is [struck: 98,765.43" in done.stdout
-    assert "[struck: 2.71]" in done.stdout
-    assert "2 unsupported numbers were struck out: no tool result in this thread contains them." in done.stdout
+    assert done.stdout.lstrip().startswith("Not checked: all of this answer is the model's own words")
+    assert "\u27e6The equity is 98,765.43 USDT.\u27e7" in done.stdout
+    assert "\u27e62.71\u27e7" in done.stdout
+    assert "\u27e6 \u27e7: the model's own words; nothing in this thread proves them, and no figure" in done.stdout
 
 
 def test_what_a_server_says_is_plain_words_in_a_terminal(own_home: Path, nightdesk: Typed) -> None:

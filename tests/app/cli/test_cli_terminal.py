@@ -72,14 +72,12 @@ def test_every_struck_number_says_so(tmp_path: Path, terminal: bool) -> None:
         assert f"[struck: {number}]" in shown
         assert shown.count(f"[struck: {number}]") == shown.count(number)
     assert "~~" not in shown
-    assert shown.strip().endswith("7 unsupported numbers were struck out: no tool result in this thread contains them.")
+    assert shown.strip().endswith("7 sentences were struck out: this thread says otherwise.")
 
 
 def test_one_struck_number_is_counted_as_one(tmp_path: Path) -> None:
     """And an answer without any says nothing of it."""
-    assert "1 unsupported number was struck out: no tool result in this thread contains it." in run(
-        tmp_path, "It is ~~5~~.", ["5"], terminal=False
-    )
+    assert "1 sentence was struck out: this thread says otherwise." in run(tmp_path, "It is ~~5~~.", ["5"], terminal=False)
     assert "struck" not in run(tmp_path, "All is well.", [], terminal=False)
 
 
