@@ -163,9 +163,9 @@ def fact_record(fact: Fact) -> FactRecord:
     about = named_in(subject) | {fact.ref.partition(".")[0].lower(), fact.evidence.id.lower()}
     about |= frozenset(_VARIANT.findall(subject))
     said = frozenset[str]().union(*(concepts_of(word) for word in re.findall(r"[a-z]+", subject)))
-    said |= meanings_of(fact.window.lower())
+    said |= meanings_of(fact.window.lower()) | ({"variant"} if _VARIANT.search(subject) else set())
     said |= {"trip"} if fact.metric.startswith("round_trip") else frozenset()
-    kind = {"run": ("run", "variant", "made"), "event": (), "config": ("parameter", "live")}.get(fact.evidence.kind, ())
+    kind = {"run": ("run", "made"), "event": (), "config": ("parameter", "live")}.get(fact.evidence.kind, ())
     value = float(fact.value) * factor if is_number(fact) and isinstance(fact.value, int | float) else 0.0
     losing = bool(names & {"return", "pnl", "change", "difference"})
     strong = heads - _WEAK if names - _WEAK else heads

@@ -57,7 +57,7 @@ def failing(checks: Sequence[dict[str, Any]], api_format: str) -> str:
     if api_format in called:
         return f"calls tools over {api_format}, but does not use their results: {OTHERWISE}."
     if api_format in spoke:
-        lacking = "it cannot call the desk's tools: nothing is looked up, and invented numbers are struck out"
+        lacking = "it cannot call the desk's tools: nothing is looked up, and what it says of the desk is marked as not checked"
         return f"answers over {api_format}, but {lacking}. So {OTHERWISE}."
     silent = f"does not answer over {api_format}: the offline model answers instead, with a notice"
     if spoke:

@@ -13,7 +13,7 @@ from app.ui.page_client import PageClient, Trouble
 
 RESEARCH = {"sweep", "walkforward", "judge", "parity", "drill", "leaks"}
 RUNS_MAX, STEPS_MAX = 4, 4  # curves, and next steps, under one answer
-UNCHECKED = "Grey: the model's own words; nothing in this thread proves them, and no figure in them was checked."
+UNCHECKED = "Grey: the model's own words; nothing in this thread proves them, and no figure in them was checked."  # below it
 LOUD_MAX = 170  # characters of a verdict that is shown large
 LINK = re.compile(r"\[([^\[\]\n]*)\]\([^()\n]*\)")
 ROWS_MAX = 12  # of a table that is not folded, with its head

@@ -105,3 +105,10 @@ def test_names_of_figures_are_words_and_code_stays() -> None:
     assert "| won | 0.0 % |" in text
     assert "| stop_atr | 2 |" in text
     assert "`trips by mean_r`, return 1 %." in text
+
+
+def test_a_run_of_unchecked_sentences_keeps_its_mark_when_it_is_taken_apart() -> None:
+    """The verdict and what follows it are each marked, so that neither is shown as checked."""
+    found = reading.read("\u27e6It is calm. Nothing moves.\u27e7 The Sharpe is 1.23.")
+    assert found.verdicts == ("\u27e6It is calm.\u27e7",)
+    assert found.blocks == ("\u27e6Nothing moves.\u27e7 The Sharpe is 1.23.",)

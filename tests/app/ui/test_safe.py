@@ -23,6 +23,14 @@ def test_an_answer_keeps_its_shape() -> None:
     assert "\n- a\n1. b" in shown
 
 
+def test_what_is_not_checked_is_grey_and_nothing_in_it_takes_effect() -> None:
+    """One grey piece a mark, with links and bold inside it; a directive or a bracket of the model's own is text."""
+    assert markdown("\u27e6It is **calm**.\u27e7 Yes.") == ":gray[It is **calm**\\.] Yes\\."
+    assert markdown("\u27e6:red[x] ](y)\u27e7") == ":gray[" + markdown(":red[x] ](y)") + "]"
+    assert ":red[" not in markdown("\u27e6:red[x]\u27e7")
+    assert markdown("| \u27e6calm\u27e7 |\n|---|\n| b |").startswith("| :gray[calm] |")
+
+
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
