@@ -33,22 +33,20 @@ def fact_proof(clause: Clause, ground: Ground, topic: Topic, marks_of: Sequence[
     named = frozenset(atom.text for atom in clause.of("name"))
     said = meanings(clause)
     means = frozenset[str]().union(*said)
-    tried = {id(r): r for head in means for r in ground.figures.by_head.get(head, ())[:200]}
     of_desk = any(atom.text in _OF_DESK for atom in clause.of("word"))
     of_run = not of_desk and (not named or bool(named - set(COINS.values())) or bool(means & {"run", "variant"}))
-    fitting = [
+    of = named or (frozenset() if of_desk or "desk" in means else topic.about or topic.context)
+    all_fitting = [
         record
-        for record in tried.values()
+        for record in ground.figures.of(means, named)
         if _covers(record, said) and _same_time(clause, ground, record) and (record.fact.evidence.kind != "run" or of_run)
     ]
-    of = named or (frozenset() if of_desk or "desk" in means else topic.about or topic.context)
-    all_fitting = fitting
-    fitting = [record for record in fitting if of <= record.about] if of else _unnamed(fitting)
+    fitting = [record for record in all_fitting if of <= record.about] if of else _unnamed(all_fitting)
     own = [record for record in fitting if record.names & means]
     fitting = own or fitting
     claim = number_of(numbers[0])
     if not said and named and claim.dimension == "usd":
-        fitting = [record for record in ground.figures.by_head.get("equity", ()) if named <= record.about]
+        fitting = ground.figures.of(frozenset({"equity"}), named)
     fitting = [record for record in fitting if _unit_fits(claim, record)]
     if claim.dimension in ("both", "neither", "none of", "all", "place", "times"):
         return OPEN

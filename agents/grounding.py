@@ -27,7 +27,7 @@ _WORD = re.compile(r"\w+")
 _RULE = re.compile(r"\s*\|?[\s|:-]*-[\s|:-]*$")
 _LEAD_IN = re.compile(r"^(?:\*\*[^*]+\*\*|[A-Z][^.:{}|0-9]{0,60}:)\s+")
 _LEAD = re.compile(r"\s*(?:(?:[-*+>]|\d{1,3}[.)]|#{1,6})\s+)*")
-_FENCE = re.compile(r"\s*(?:```|~~~)")
+_FENCE = re.compile(r"\s*```(?:json|text|python|toml|csv|sh|bash|yaml|markdown)?\s*$")  # any other word there is read as text
 UNKNOWN_REFERENCE = "no fact in this thread has this reference"
 
 
@@ -145,12 +145,13 @@ class _Grounding:
         is_row = line.lstrip().startswith("|")
         head = is_row and not self._header
         self._header = (self._header or _cells(line)) if is_row else []
-        if is_row and (_RULE.match(line) or (head and _RULE.match(following) and not re.search(r"\d", line))):
+        if is_row and _RULE.match(line):
             return line
+        heads = head and _RULE.match(following) is not None
         mark = _LEAD.match(line)
         begins = mark.end() if mark else 0
         said = [(low + begins, high + begins, text) for low, high, text in sentences(line[begins:])]
-        parts = _row_parts(line, self._header) if is_row else said
+        parts = _row_parts(line, self._header, heads=heads) if is_row else said
         stretches = [self._judged(line, *part) for part in parts]
         return self._drawn(line, _joined(stretches, cells=is_row))
 
@@ -225,8 +226,9 @@ def _cells(line: str) -> list[str]:
     return [part.strip() for part in re.split(r"(?<!\\)\|", line)]
 
 
-def _row_parts(line: str, header: Sequence[str]) -> list[tuple[int, int, str]]:
-    """The cells of a table's row; what each says is its column's name, the row's first cell and itself."""
+def _row_parts(line: str, header: Sequence[str], *, heads: bool) -> list[tuple[int, int, str]]:
+    """The cells of a table's row; what each says is its column's name, the row's first cell and itself. `heads`: they are the
+    names of the columns, each read as a heading."""
     parts, start = [], 0
     cells = re.split(r"(?<!\\)\|", line)
     first = next((i for i, text in enumerate(cells) if text.strip()), 0)
@@ -238,6 +240,7 @@ def _row_parts(line: str, header: Sequence[str]) -> list[tuple[int, int, str]]:
             if i > first
             else f"{column} {text.strip()}:"
         )
+        named = f"{text.strip()}:" if heads else named
         if text.strip():
             parts += [
                 (low, high, named if high - low == len(text) else said)

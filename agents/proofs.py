@@ -119,7 +119,8 @@ def judge(
     if colon and re.fullmatch(r"[a-z' ]*", label) and all(word in TALK | HEADINGS for word in label.split()):
         text = rest
     found = [
-        _judge_clauses(clauses_of(text, name_end, ground.names_lower, breaks), ground, marks, context) for breaks in BREAKING
+        _judge_clauses(clauses_of(text, name_end, ground.names_lower, breaks), ground, marks, context)
+        for breaks in BREAKING[: 2 if " with " in text else 1]
     ]
     return next((one for one in found if one.outcome is SentenceOutcome.VOUCHED), found[0])
 

@@ -130,15 +130,26 @@ class Figures:
 
     def __init__(self, facts: Mapping[str, Fact]) -> None:
         kept = [fact_record(fact) for fact in facts.values() if not fact.listed and is_number(fact)]
-        self.by_head: dict[str, list[FactRecord]] = {}
+        self._by_head: dict[str, list[FactRecord]] = {}
+        self._by_name: dict[str, list[FactRecord]] = {}
         for record in kept:
             for head in record.heads:
-                self.by_head.setdefault(head, []).append(record)
+                self._by_head.setdefault(head, []).append(record)
+            for name in record.about:
+                self._by_name.setdefault(name, []).append(record)
         self.desk_ms = frozenset(
             int(fact.value) // 60_000
             for fact in facts.values()
             if fact.metric == "desk_time" and isinstance(fact.value, int | float)
         )
+
+    def of(self, heads: frozenset[str], names: frozenset[str]) -> list[FactRecord]:
+        """The first RECORDS_TRIED whose metric is called so, of what has all the names."""
+        if names:
+            fewest = min((self._by_name.get(name, []) for name in sorted(names)), key=len)
+            return [record for record in fewest if record.heads & heads and names <= record.about][:RECORDS_TRIED]
+        found = {id(record): record for head in sorted(heads) for record in self._by_head.get(head, ())[:RECORDS_TRIED]}
+        return list(found.values())
 
     def desk_day(self, before: int) -> date | None:
         """The desk's day, or so many days before it; None where its time is not in the thread."""
