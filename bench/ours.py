@@ -101,8 +101,8 @@ def run_long(whole: Market, kind: str) -> tuple[np.ndarray, float]:
         part = slice(first, first + PART)
         records = bar_records(whole._replace(**{name: getattr(whole, name)[part] for name in ARRAYS}))
         one = SleeveRuns(records, block_records(records, 1), 1, WIDE, CASH)
-        found = one.run(tuple(c[part] for c in columns), guides, rules, np.empty(0, np.int64), carried, PART)
-        equity[part], rows, carried = one.equity, np.concatenate([rows, found.rows]), found.after
+        found = one.run(tuple(c[part] for c in columns), guides, rules, np.arange(len(equity[part])), carried, PART)
+        equity[part], rows, carried = found.equity, np.concatenate([rows, found.rows]), found.after
     assert carried is not None
     blake3(rows.view(np.uint8)).hexdigest()
     return paths(rows, float(whole.close[-1, 0])), carried.desk.equity

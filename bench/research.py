@@ -17,6 +17,7 @@ from engine.clock import DAY_MS
 from engine.data.catalog import Catalog
 from engine.data.synthetic import write_synthetic
 from engine.sim.backtest import load, run_modes, signals_in_span
+from engine.sim.checked import frames_of
 from engine.sim.request import Request, SleeveRequest, plan
 from engine.strategies import cross, reversion, trend
 
@@ -39,7 +40,8 @@ def desk_of_twenty(folder: Path) -> float:
     planned = plan(Request(tuple(asked), "15m", funding="none"), Catalog([(folder, "synthetic")]))
 
     def run(loaded: Any) -> Any:
-        signals = [signals_in_span(sleeve, loaded, judged=planned.request.judged) for sleeve in planned.sleeves]
+        frames = zip(planned.sleeves, frames_of(planned.sleeves, loaded), strict=True)
+        signals = [signals_in_span(sleeve, loaded, judged=planned.request.judged, frame=frame) for sleeve, frame in frames]
         return run_modes(planned, loaded, signals, (planned.request.fills,), lambda _done: None)
 
     run(load(planned))

@@ -89,7 +89,16 @@ def from_record(record: Any, kind: Any) -> Any:
         return kind(record)
     if is_tuple(kind):
         return tuple(from_record(r, part) for r, part in zip(record, typing.get_args(kind), strict=True))
-    return kind(*(from_record(record[name], part) for name, part in hints_of(kind).items()))
+    values = record.item() if isinstance(record, np.void) else record  # all at once: a field by its name takes longer than a copy
+    if is_flat(kind):
+        return kind(*values)
+    return kind(*(from_record(value, part) for value, part in zip(values, hints_of(kind).values(), strict=True)))
+
+
+@functools.cache
+def is_flat(kind: Any) -> bool:
+    """True for a NamedTuple of numbers alone."""
+    return all(part in (int, float) for part in hints_of(kind).values())
 
 
 def check_fits(have: types.Type, want: types.Type, path: str) -> None:

@@ -17,10 +17,13 @@ from blake3 import blake3
 from numba.extending import register_jitable
 
 from . import (
+    asleep,
+    blocks,
     booking,
     compiled,
     desk,
     exits,
+    falls,
     fills,
     guardrails,
     leap,
@@ -35,6 +38,7 @@ from . import (
     step,
     windows,
 )
+from .blocks import BLOCK
 from .compiled import dtype_of, from_record, numba_type, shorter, to_records
 from .memory import Memory
 from .state import TRIPS_KEPT, Bar, Desk, Ledger, Limits, Row, Rules, Signal, Sleeve, start, start_desk
@@ -42,8 +46,8 @@ from .state import TRIPS_KEPT, Bar, Desk, Ledger, Limits, Row, Rules, Signal, Sl
 # only compiled code calls them: a wrapper that takes a Sleeve apart field by field costs more to compile than what it wraps
 OPTIONS = {"forceinline": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 SOURCES = (
-    compiled, booking, desk, exits, fills, guardrails, leap, ledger, liquidation, memory,
-    rows, sim_venue, sizing, slices, state, step, windows,
+    compiled, asleep, blocks, booking, desk, exits, falls, fills, guardrails, leap, ledger, liquidation, memory, rows,
+    sim_venue, sizing, slices, state, step, windows,
 )  # fmt: skip
 OVERLOADED = (memory.load, memory.store, memory.keep_mark, memory.keep_watch)
 RUN = numba.njit(inline="always")(leap.run)  # all of the code: compiled for itself and again within entry it would cost twice
@@ -67,6 +71,8 @@ SIGNAL_KINDS = (
     numba.int8, *[FLOAT] * 6, numba.int8, numba.int64, *[FLOAT] * 4, numba.int8, numba.int64, FLOAT, numba.int8,
 )  # fmt: skip  # Signal's fields, as signal_columns has them
 OWN_EXITS = [Signal._fields.index(name) for name in ("stop", "target", "leave", "reverse")]  # may act at a close of a position
+FEW = 16  # bars of a run for each close that is wanted: with fewer all are written
+NO_BARS = np.empty(0, np.int64)
 ROWS_GUESS = 1  # rows a bar and sleeve that memory is asked for first; untouched pages cost nothing
 
 
@@ -141,6 +147,9 @@ def signature_of() -> tuple[Any, ...]:
         floats,
         floats,
         floats,
+        whole,
+        whole,
+        floats,
     ]
     desk_types = (numba_type(Desk), numba_type(Limits))
     m = numba.types.NamedTuple(owned, Memory)
@@ -156,14 +165,14 @@ def dispatcher() -> Callable[..., Any]:
 
 @cache
 def folder() -> Callable[..., Any]:
-    """leap.fold_blocks compiled."""
+    """blocks.fold_blocks compiled."""
     register()
     return numba.njit(cache=True, error_model="numpy", _nrt=False)(folding(sources_digest()))  # type: ignore[no-any-return]
 
 
 def folding(digest: str) -> Callable[..., Any]:
     """fold_blocks with the digest in its cache key."""
-    fold = leap.fold_blocks
+    fold = blocks.fold_blocks
 
     def entry(bars, blocks, instruments):  # type: ignore[no-untyped-def]
         _ = digest
@@ -187,17 +196,34 @@ def bar_records(market: Any) -> np.ndarray:
 
 
 def block_records(bars: np.ndarray, instruments: int) -> np.ndarray:
-    """bar_records -> their blocks of leap.BLOCK bars, flat, instrument fastest."""
-    blocks = np.zeros(len(bars) // instruments // leap.BLOCK * instruments, dtype_of(Bar))
+    """bar_records -> their blocks of BLOCK bars, flat, instrument fastest."""
+    blocks = np.zeros(len(bars) // instruments // BLOCK * instruments, dtype_of(Bar))
     folder()(bars, blocks, instruments)
     return blocks
 
 
 def signal_columns(signals: Sequence[Any]) -> tuple[np.ndarray, ...]:
     """One Signals (strategies/signals.py) a sleeve -> one flat array a field of Signal, sleeve fastest; of one sleeve its own."""
-    if len(signals) == 1:
-        return tuple(getattr(signals[0], name) for name in Signal._fields)
-    return tuple(np.column_stack([getattr(signal, name) for signal in signals]).reshape(-1) for name in Signal._fields)
+    return tuple(side_by_side([getattr(signal, name) for signal in signals]) for name in Signal._fields)
+
+
+def side_by_side(columns: Sequence[np.ndarray]) -> np.ndarray:
+    """Arrays of one length as one, their elements in turn; a figure that is the same in all at every bar stays a scalar."""
+    first = columns[0]
+    if len(columns) == 1:
+        return first
+    if (
+        len(first)
+        and all(column.strides == (0,) for column in columns)
+        and len({column[:1].tobytes() for column in columns}) == 1
+    ):
+        return np.broadcast_to(first[0], len(columns) * len(first))
+    return np.column_stack(columns).reshape(-1)
+
+
+def called(signals: tuple[np.ndarray, ...]) -> np.ndarray:
+    """The bars at which the signal of the one sleeve has a side, ascending."""
+    return np.flatnonzero(signals[0] != 0)  # booleans: 1.5 ns a bar less than int8
 
 
 def guided(signals: tuple[np.ndarray, ...], count: int) -> np.ndarray:
@@ -261,7 +287,7 @@ def run_records(
         out, equity = np.empty(room, dtype_of(Row)), np.empty(length)
         scratch = np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments), np.zeros(count)
         unknown = np.full(instruments * instruments, np.nan)
-        trips, given = np.zeros(count * TRIPS_KEPT), (priced, sliced, np.empty(0))
+        trips, given = np.zeros(count * TRIPS_KEPT), (priced, sliced, np.empty(0), NO_BARS, NO_BARS, np.empty(0))
         m = Memory(bars, sleeves, to_records(rules, Rules), trips, *scratch, unknown, out, *given)
         asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
         end, n, ambiguous, awake = compiled_run(m, signals, blocks, book, limits, equity, daily, *asleep, guides, 1)
@@ -310,8 +336,11 @@ class SleeveRuns:
 
     def __init__(self, bars: np.ndarray, blocks: np.ndarray, instruments: int, limits: Limits, cash: float) -> None:
         self.bars, self.blocks, self.instruments, self.limits, self.cash = bars, blocks, instruments, limits, float(cash)
-        self.equity = np.empty(len(bars) // instruments)  # of the last run, at each close
+        self._equity = np.empty(len(bars) // instruments)  # of the last run: at each close, or at those it was awake or asked for
         self._more = np.empty(0), np.empty(0), np.ascontiguousarray(bars["close"])
+        self._all = NO_BARS, NO_BARS, np.empty(0)  # every close is wanted
+        floats, whole, unknown = np.zeros(instruments), np.zeros(instruments, np.int64), np.full(instruments**2, np.nan)
+        self._scratch = floats, whole, floats.copy(), np.zeros(1), unknown  # set anew at every bar, or never written
         self._start = Carried(to_records([start(self.cash)], Sleeve), np.zeros(TRIPS_KEPT), start_desk(self.cash))
 
     def run(
@@ -322,30 +351,35 @@ class SleeveRuns:
         at: np.ndarray,
         begin: Carried | None = None,
         room: int = 0,
+        calls: np.ndarray | None = None,
     ) -> Outcome:
-        """One variation; `signals` as signal_columns gives them, `guides` as guided, `at`: the bars whose equity is wanted.
+        """One variation; `signals` as signal_columns gives them, `guides` as guided, `at`: the bars whose equity is wanted,
+        ascending (-1: one before the first, whose equity is any).
 
-        begin: what earlier bars left; `room`: rows that memory is asked for first, 0: no rows.
+        begin: what earlier bars left; `room`: rows that memory is asked for first, 0: no rows; `calls`: `called` of the signals,
+        if the caller has it.
         """
-        first, count = begin or self._start, self.instruments
+        first, few, wanted = begin or self._start, len(at) * FEW < len(self._equity), self._all
+        if few:
+            wanted = at, called(signals) if calls is None else calls, np.array([first.desk.equity, 0.0, 0.0])
         while True:
             sleeves, recent, rows = first.record.copy(), first.recent_r.copy(), np.empty(room, dtype_of(Row))
-            scratch = np.zeros(count), np.zeros(count, np.int64), np.zeros(count), np.zeros(1), np.full(count * count, np.nan)
-            m = Memory(self.bars, sleeves, to_records([rules], Rules), recent, *scratch, rows, *self._more)
-            rest = self.equity, np.empty(0), np.zeros(1, np.int64), np.zeros(1, np.int64), guides, 1
+            m = Memory(self.bars, sleeves, to_records([rules], Rules), recent, *self._scratch, rows, *self._more, *wanted)
+            asleep = np.zeros(1, np.int64), np.zeros(1, np.int64)
+            rest = self._equity, self._more[0], *asleep, guides, 1
             end, n, ambiguous, _ = compiled_run(m, signals, self.blocks, first.desk, self.limits, *rest)
             if room == 0 or n <= room:
                 break
             room = n
-        fall = deepest_fall(self.equity, first.desk.equity)[0]
-        return Outcome(self.equity[at], fall, Carried(sleeves, recent, end), ambiguous, rows[: min(n, room)].view(ROW_VIEW))
+        fall = float(m.fall[1]) if few else deepest_fall(self._equity, first.desk.equity)[0]
+        return Outcome(self._equity[at], fall, Carried(sleeves, recent, end), ambiguous, rows[: min(n, room)].view(ROW_VIEW))
 
 
 @cache
 def falling() -> Callable[..., Any]:
-    """leap.deepest_fall compiled."""
+    """falls.deepest_fall compiled."""
     register()
-    return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(leap.deepest_fall)  # type: ignore[no-any-return]
+    return numba.njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(falls.deepest_fall)  # type: ignore[no-any-return]
 
 
 def deepest_fall(equity: np.ndarray, cash: float) -> tuple[float, float]:

@@ -4,28 +4,26 @@ phases.
 Called by kernel.py (compiled) and, with `leaps` 0, by the tests as the plain Python it is; the two must leave the same bytes.
 
     first_awake   the first bar that could do more than mark the sleeve: fill, settle, trip, roll a day, decide, refuse anew
-    awakened      the sleeve after the bars it slept through
-    all_asleep    the desk over bars through which every sleeve sleeps
+    awaken        the sleeve after the bars it slept through
+    asleep.py     the desk over bars through which every sleeve sleeps
 
 Each question is put to the function that would act on it (clear_of, liquidation_level, follow, faded, wants, watch_sleeve), so
-there is no second rule to keep in step. Where one bar in BLOCK is enough, `blocks` holds BLOCK bars as one: if nothing can
-happen within the extremes of the block, nothing happens at any of its bars.
+there is no second rule to keep in step. BLOCK bars are asked as one where that is enough (blocks.py).
 """
 
 from typing import Any
 
+from .asleep import all_asleep, alone_asleep, keep_wanted
+from .blocks import BLOCK, extremes, first_from, is_unbroken
 from .desk import decide_all, settle_and_mark
 from .exits import clear_of, faded, follow, leaves, passed, timed_out, turns, would_move
-from .guardrails import barred, exposure, watch_desk, watch_sleeve
+from .falls import keep_fall
+from .guardrails import barred, watch_sleeve
 from .ledger import on_mark
 from .liquidation import clear_of_liquidation, liquidation_level
 from .memory import Memory, load, store
 from .state import DAY_MS, NONE, R_DAY_LOSS, R_NONE, R_PAUSE, Bar, Desk, Guard, Ledger, Limits, Position, Rules, Signal, Sleeve
 from .step import cost_now, enters, usable, wants
-
-BLOCK = 16  # bars folded into one
-NEARLY = 1.0 - 1e-12
-FALL_BLOCK = 64
 
 
 def run(
@@ -42,30 +40,37 @@ def run(
     leaps: int,
 ) -> tuple[Desk, int, int, int]:
     """Every bar of a market. Returns (desk, rows written, ambiguous bars, awake bars: of a sleeve that ran the three phases);
-    writes the desk's equity at each close.
+    writes the desk's equity at each close; with Memory.fall, at those that are wanted.
 
     signals: Signal per bar and sleeve, flat, sleeve fastest; blocks: fold_blocks of the bars; equity: one a bar; daily:
     correlations of each UTC day, flat; since, wakes: zeros, one a sleeve: where it fell asleep and where it wakes; guides: one a
     sleeve, 1 where its strategy says levels or exits; leaps 0: nobody sleeps.
     """
     n, ambiguous, awake, t, last, day = 0, 0, 0, 0, len(equity), -1
-    while t < last:
+    while True:
         end = last
         for s in range(len(m.sleeves)):
             end = min(end, wakes[s])
         if t < end:
-            desk, t = all_asleep(m, desk, limits, equity, t, end)
-            if t >= last:
-                break
+            first = t
+            if len(m.fall) == 0:
+                desk, t = all_asleep(m, desk, limits, equity, t, end)
+            else:
+                desk, t = alone_asleep(m, blocks, desk, limits, t, end)
+                keep_wanted(m, equity, first, t)
         for s in range(len(m.sleeves)):
             if wakes[s] == t:
                 awaken(m, signals, blocks, desk.halted, s, since[s], t)
-            if wakes[s] <= t:
+            if wakes[s] <= t < last:
                 awake += 1
+        if t >= last:
+            break
         was = desk.tripped
         desk, n, more = settle_and_mark(m, desk, limits, n, t, wakes, 1)
         ambiguous += more
         equity[t] = desk.equity
+        if len(m.fall) > 0:
+            keep_fall(m.fall, desk.equity)
         if desk.tripped != was:
             rouse(m, signals, blocks, since, wakes, t)
         day = on_day(m, daily, day, t)
@@ -76,9 +81,6 @@ def run(
                 if wakes[s] < t:
                     since[s] = t
                     wakes[s] = first_awake(m, signals, blocks, desk, s, t, last, guides[s])
-    for s in range(len(m.sleeves)):
-        if wakes[s] >= last:
-            awaken(m, signals, blocks, desk.halted, s, since[s], last)
     return desk, n, ambiguous, awake
 
 
@@ -167,11 +169,12 @@ def first_awake_flat(
             end_ms = min(end_ms, guard.block_until_ms - 1)
         elif guard.paused == 0:
             end_ms = min(end_ms, guard.pause_until_ms - 1)
+    silent = t if speaks else silent_until(m, t, last)
     while t < last:
         if t % BLOCK == 0 and t + BLOCK <= last:
             block = load(blocks, t // BLOCK * instruments + rules.instrument, Bar)
             if block.close_ms <= end_ms and (block.funding_mark == 0.0 or not speaks):
-                k = t
+                k = t if t + BLOCK > silent else t + BLOCK
                 while k < t + BLOCK and enters(load(signals, k * count + s, Signal)) == speaks:
                     k += 1
                 if k < t + BLOCK:
@@ -187,6 +190,14 @@ def first_awake_flat(
     return t
 
 
+def silent_until(m: Memory, t: int, last: int) -> int:
+    """No signal has a side before this bar, as far as is known; `t` where nothing is."""
+    if len(m.fall) == 0:
+        return t
+    k = first_from(m.calls, t)
+    return m.calls[k] if k < len(m.calls) else last
+
+
 def first_awake_held(
     sleeve: Sleeve, rules: Rules, m: Memory, signals: Any, blocks: Any, s: int, t: int, last: int, guides: int
 ) -> int:
@@ -197,30 +208,30 @@ def first_awake_held(
             return t
     end_ms = (sleeve.guard.day + 1) * DAY_MS
     listens = rules.fade_below > 0.0 or position.open_layers < rules.layers_max or guides != 0
-    liquidation = liquidation_level(sleeve, rules)
+    liquidation, narrow = liquidation_level(sleeve, rules), t
+    sound = (t // BLOCK + 1) * BLOCK if is_unbroken(m, blocks, rules, t) else t  # before it every bar is usable
     while t < last:
-        if t % BLOCK == 0 and t + BLOCK <= last:
-            block = load(blocks, t // BLOCK * instruments + rules.instrument, Bar)
-            after = follow(position, rules, block)
-            quiet = block.close_ms <= end_ms and only_marks(sleeve, after, rules, block, liquidation)
-            quiet = quiet and not timed_out(position, rules, block.close_ms)
-            k = t
-            while quiet and listens and k < t + BLOCK:
-                quiet = not decides(after, rules, block, load(signals, k * count + s, Signal))
-                k += 1
-            if quiet:
-                position, t = after, t + BLOCK
-                continue
-        bar = load(m.bars, t * instruments + rules.instrument, Bar)
-        one = bar._replace(open=bar.close)  # a block of one bar
-        if bar.close_ms > end_ms or not usable(bar) or not only_marks(sleeve, position, rules, one, liquidation):
+        if t % BLOCK == 0 and t + BLOCK <= last and t >= narrow:
+            span, end, quiet = load(blocks, t // BLOCK * instruments + rules.instrument, Bar), t + BLOCK, True
+            sound = end if span.funding_mark == 0.0 else t
+        else:
+            bar, end = load(m.bars, t * instruments + rules.instrument, Bar), t + 1
+            span, quiet = bar._replace(open=bar.close), t < sound or usable(bar)  # a block of one bar
+        after = follow(position, rules, span)
+        trail = after.trail if end > t + 1 else position.trail  # of a bar that before it
+        quiet = quiet and span.close_ms <= end_ms
+        quiet = quiet and only_marks(sleeve, position._replace(trail=trail), rules, span, liquidation)
+        quiet = quiet and not timed_out(position, rules, span.close_ms)
+        k = t
+        while quiet and listens and k < end:
+            quiet = not decides(after, rules, span, load(signals, k * count + s, Signal))
+            k += 1
+        if quiet:
+            position, t = after, end
+        elif end > t + 1:
+            narrow = end
+        else:
             break
-        position = follow(position, rules, bar)
-        if timed_out(position, rules, bar.close_ms):
-            break
-        if listens and decides(position, rules, one, load(signals, t * count + s, Signal)):
-            break
-        t += 1
     return t
 
 
@@ -269,121 +280,3 @@ def awaken(m: Memory, signals: Any, blocks: Any, halted: int, s: int, t: int, en
         span = extremes(m, blocks, rules, t, end)
         sleeve = on_mark(sleeve._replace(position=follow(sleeve.position, rules, span)), rules, span.close)
     store(m.sleeves, s, sleeve)
-
-
-def extremes(m: Memory, blocks: Any, rules: Rules, t: int, end: int) -> Bar:
-    """The last of bars t to end (excluded), none of them a hole, with the highest high and the lowest low of them all."""
-    instruments, k = len(m.gross), t
-    final = load(m.bars, (end - 1) * instruments + rules.instrument, Bar)
-    high, low = final.high, final.low
-    while k < end - 1:
-        if k % BLOCK == 0 and k + BLOCK < end:
-            bar, step = load(blocks, k // BLOCK * instruments + rules.instrument, Bar), BLOCK
-        else:
-            bar, step = load(m.bars, k * instruments + rules.instrument, Bar), 1
-        high, low = max(high, bar.high), min(low, bar.low)
-        k += step
-    return final._replace(high=high, low=low)  # type: ignore[no-any-return]  # a Bar
-
-
-def close_of(m: Memory, k: int) -> float:
-    """The close of flat bar k, from where it is read fastest."""
-    if len(m.closes) > 0:
-        return m.closes[k]  # type: ignore[no-any-return]  # a number
-    return load(m.bars, k, Bar).close  # type: ignore[no-any-return]
-
-
-def all_asleep(m: Memory, desk: Desk, limits: Limits, equity: Any, t: int, end: int) -> tuple[Desk, int]:
-    """The desk over bars t to end (excluded), through which every sleeve sleeps; stops before a bar that trips its breaker."""
-    instruments, held = len(m.gross), 0
-    for k in range(t, end):
-        equity[k] = 0.0
-    for s in range(len(m.sleeves)):
-        sleeve, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
-        held += sleeve.position.open_layers
-        if sleeve.position.open_layers == 0:
-            for k in range(t, end):
-                equity[k] += sleeve.ledger.equity
-        else:
-            for k in range(t, end):
-                equity[k] += on_mark(sleeve, rules, close_of(m, k * instruments + rules.instrument)).ledger.equity
-    first = t
-    while t < end:
-        after = watch_desk(desk, limits, equity[t], 0.0, desk.positions)
-        if after.tripped != desk.tripped:
-            break
-        desk = after
-        t = t + 1 if held > 0 else end  # flat: one figure at every bar, asked once
-    if t == first:
-        return desk, t
-    total = 0.0
-    for s in range(len(m.sleeves)):
-        sleeve, rules = load(m.sleeves, s, Sleeve), load(m.rules, s, Rules)
-        if sleeve.position.open_layers > 0:
-            sleeve = on_mark(sleeve, rules, load(m.bars, (t - 1) * instruments + rules.instrument, Bar).close)
-        total += exposure(sleeve)
-    return desk._replace(gross=total), t
-
-
-def fold_blocks(bars: Any, blocks: Any, instruments: int) -> None:
-    """Every BLOCK bars of an instrument as one Bar, written to `blocks`: extremes of high and low, `open` the least close and
-    `close` the most, `close_ms` the last; a hole or a settlement among them shows as a funding mark.
-    """
-    for b in range(len(blocks)):
-        first = b // instruments * BLOCK * instruments + b % instruments
-        last = first + (BLOCK - 1) * instruments
-        low, high, least, most, odd = 1e300, 0.0, 1e300, 0.0, 0.0
-        for k in range(first, last + 1, instruments):
-            bar = load(bars, k, Bar)
-            if not usable(bar) or bar.funding_mark > 0.0:
-                odd = 1.0
-            low, high = min(low, bar.low), max(high, bar.high)
-            least, most = min(least, bar.close), max(most, bar.close)
-        store(blocks, b, Bar(load(bars, last, Bar).close_ms, least, high, low, most, 0.0, 0.0, odd))
-
-
-def deepest_fall(equity: Any, cash: float) -> tuple[float, float]:
-    """The deepest fall of a curve from its highest point so far, `cash` before the first: (fraction of that point, money), each
-    at its own worst bar.
-
-    FALL_BLOCK points whose lowest is not deep enough below anything before it or among them are passed over.
-    """
-    peak, share, money, t = cash, 0.0, 0.0, 0
-    while t < len(equity):
-        end = min(t + FALL_BLOCK, len(equity))
-        low, top = low_and_top(equity, t, end, peak)
-        below = top - low
-        if not (below <= money and below <= share * top * NEARLY):
-            for k in range(t, end):
-                peak = max(peak, equity[k])
-                below = peak - equity[k]
-                money = max(money, below)
-                if below > share * peak * NEARLY:  # a division costs as much as all else here
-                    share = max(share, below / peak)
-        peak, t = top, end
-    return share, money
-
-
-def low_and_top(equity: Any, t: int, end: int, peak: float) -> tuple[float, float]:
-    """The lowest of points t to end (excluded), and the highest of them and `peak`: in four chains, none waits for the other."""
-    a = b = c = d = equity[t]
-    p = q = r = s = peak
-    while t + 4 <= end:
-        w, x, y, z = equity[t], equity[t + 1], equity[t + 2], equity[t + 3]
-        a, b, c, d = lower(a, w), lower(b, x), lower(c, y), lower(d, z)
-        p, q, r, s = upper(p, w), upper(q, x), upper(r, y), upper(s, z)
-        t += 4
-    while t < end:
-        a, p = lower(a, equity[t]), upper(p, equity[t])
-        t += 1
-    return lower(lower(a, b), lower(c, d)), upper(upper(p, q), upper(r, s))
-
-
-def lower(a: float, b: float) -> float:
-    """The lower of two: one instruction, where min() asks for NaN first."""
-    return b if b < a else a
-
-
-def upper(a: float, b: float) -> float:
-    """The higher of two."""
-    return b if b > a else a

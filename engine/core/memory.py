@@ -29,6 +29,9 @@ class Memory(NamedTuple):
     vwap: Any = ()  # of each bar and instrument, flat, NaN where not known: what market orders fill at; empty: at the open
     schedules: Any = ()  # of each sleeve that works its entries in slices (slices.py), flat; empty: none does
     closes: Any = ()  # of each bar and instrument, flat, for what only marks; empty: those of `bars`
+    wanted: Any = ()  # with `fall`: the bars whose equity is asked for, ascending
+    calls: Any = ()  # with `fall`: the bars at which its signal has a side, ascending
+    fall: Any = ()  # of one sleeve alone: peak, deepest fall as a share of it, as money (falls.py); empty: every close is written
 
 
 def load(items: Any, i: int, kind: Any) -> Any:  # noqa: ARG001 - the compiled form needs the type

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.clock import DAY_MS
-from engine.core.kernel import Outcome, bar_records, block_records, guided, signal_columns
+from engine.core.kernel import Outcome, bar_records, block_records, called, guided, signal_columns
 from engine.core.kernel import SleeveRuns as Bench
 from engine.errors import BadInput, DeskError
 from engine.research.grid import Variation
@@ -51,6 +51,7 @@ class Group(NamedTuple):
     own: tuple[Any, ...]  # what the engine read (signals.read_of)
     columns: tuple[np.ndarray, ...]
     guides: np.ndarray
+    calls: np.ndarray
 
     def fits(self, params: StrategyParams) -> bool:
         """Whether a strategy would answer the same to these."""
@@ -71,6 +72,7 @@ class Runner:
         self.frame = frame_of(self.sleeve, self.loaded)
         self.bars = bar_records(self.span)
         self.blocks = block_records(self.bars, 1)
+        self.reads_past = reads_past(source_of(self.sleeve.strategy))
         self.midnights, self.at = midnights_of(self.span.close_ms, planned.clock_ms)
         self._groups: list[Group] = []
 
@@ -91,7 +93,7 @@ class Runner:
             sleeve = self.sleeve
             with watched(params) as (shown, reads), self._named(params):
                 output = evaluate(sleeve.strategy, params, self.frame, shown)
-            if reads_past(source_of(sleeve.strategy)):
+            if self.reads_past:
                 reads.update(type(params).model_fields)
             judged = self.planned.request.judged
             whole = core_inputs(output, params, self.frame, sleeve.costs, sleeve.spec.side, judged=judged)
@@ -114,7 +116,8 @@ class Runner:
 
     def _group(self, reads: set[str], params: StrategyParams, signals: Signals) -> Group:
         columns, names = signal_columns([kept(signals)]), tuple(sorted(reads))
-        return Group(names, tuple(getattr(params, name) for name in names), read_of(params), columns, guided(columns, 1))
+        values = tuple(getattr(params, name) for name in names)
+        return Group(names, values, read_of(params), columns, guided(columns, 1), called(columns))
 
     def plan_of(self, params: StrategyParams) -> Plan:
         """The plan of a run of its own with these parameters."""
@@ -124,7 +127,7 @@ class Runner:
         """The core over all bars."""
         planned = self.planned._replace(sleeves=(self.sleeve._replace(params=params),))
         rules = rules_in(planned, self.span, planned.request.fills)[0]
-        return bench.run(group.columns, group.guides, rules, self.at)
+        return bench.run(group.columns, group.guides, rules, self.at, calls=group.calls)
 
     def figures(self, found: Outcome) -> TrialFigures:
         """What a run's report would say of it."""

@@ -31,7 +31,7 @@ from engine.features.frame import FeatureFrame
 from engine.sim import access, resolve
 from engine.sim import execution as working
 from engine.sim import trips as reading
-from engine.sim.checked import check_sleeve, frame_of, in_span, is_own, with_opened
+from engine.sim.checked import check_sleeve, frame_of, frames_of, in_span, is_own, with_opened
 from engine.sim.excursions import hold, with_excursions
 from engine.sim.late import delaying
 from engine.sim.leaks import leaks_of
@@ -190,10 +190,10 @@ def simulate(planned: Plan, progress: Progress = lambda _done: None, checks: Pat
     progress(0.4)
     busy = time.perf_counter()
     signals = []
-    for sleeve in planned.sleeves:
+    for sleeve, frame in zip(planned.sleeves, frames_of(planned.sleeves, loaded), strict=True):
         seen: dict[str, None] = {}
         with access.watched(seen):
-            signals.append(signals_in_span(sleeve, loaded, judged=planned.request.judged))
+            signals.append(signals_in_span(sleeve, loaded, judged=planned.request.judged, frame=frame))
         leaks = [with_opened(f, seen if f["strategy"] == sleeve.spec.strategy else ()) for f in leaks]
     progress(0.6)
     results = run_modes(planned, loaded, signals, (planned.request.fills, *SCENARIOS), progress)

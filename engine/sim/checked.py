@@ -38,6 +38,18 @@ def frame_of(sleeve: PlannedSleeve, loaded: DeskBars) -> FeatureFrame:
     return reads.frame_of(own.whole, sleeve.key, sleeve.reads, own.observed)
 
 
+def frames_of(sleeves: Iterable[PlannedSleeve], loaded: DeskBars) -> list[FeatureFrame]:
+    """`frame_of` each; sleeves that read the same bars share one, with the features that are computed on it."""
+    made = dict[Any, FeatureFrame]()
+    found = []
+    for sleeve in sleeves:
+        reading = sleeve.bar_ms, sleeve.key, sleeve.reads
+        if reading not in made:
+            made[reading] = frame_of(sleeve, loaded)
+        found.append(made[reading])
+    return found
+
+
 def in_span(found: Signals, sleeve: PlannedSleeve, loaded: DeskBars) -> Signals:
     """Signals over the whole history of a sleeve's own bars -> those at the closes of the span."""
     own, span = loaded.own[sleeve.bar_ms], loaded.span

@@ -245,9 +245,9 @@ def both_ways(
     sleeves, block, curve = to_records(first, Sleeve), np.empty(room, dtype_of(Row)), np.empty(length)
     scratch = np.zeros(TRIPS_KEPT * count), np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
     more = np.zeros(count), np.full(instruments**2, np.nan)
-    m = Memory(
-        bars, sleeves, to_records(rules, Rules), *scratch, *more, block, vwap, schedules, np.ascontiguousarray(bars["close"])
-    )
+    given = vwap, schedules, np.ascontiguousarray(bars["close"])
+    no = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, *more, block, *given, *no)
     asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
     desk, n, ambiguous, _ = compiled_run(
         m, signals, block_records(bars, instruments), book, limits, curve, daily, *asleep, guided(signals, count), 1

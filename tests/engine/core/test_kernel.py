@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from engine.core import kernel, leap
+from engine.core import kernel
+from engine.core.blocks import BLOCK
 from engine.core.compiled import dtype_of, from_record, is_tuple, to_records
 from engine.core.kernel import ROW_VIEW, SIGNAL_KINDS, block_records, run_records
 from engine.core.memory import Memory, emit, keep_mark, keep_watch, load, store
@@ -36,7 +37,7 @@ CASH = 100_000.0
 @pytest.mark.parametrize("bars", [0, 1, 2, 15, 16, 17, 31, 32, 33, 48])
 def test_runs_of_every_length_around_a_block_are_the_same_both_ways(bars: int) -> None:
     """A block is sixteen bars; none, one less, one more: rows, equity, sleeves and desk to the last byte."""
-    assert leap.BLOCK == 16
+    assert BLOCK == 16
     market, signals = hostile(7, bars=48)
     rules, shape = hostile_rules(7), (3, 7)
     cut = market[: bars * shape[0]], tuple(column[: bars * shape[1]] for column in signals)
@@ -82,6 +83,15 @@ def test_a_figure_that_is_the_same_at_every_bar_needs_no_array() -> None:
     strided = [np.repeat(column, 2)[::2] for column in whole]
     hashes = {run_records(market, tuple(made), 1, rules, LOOSE, [CASH]).journal_hash for made in (whole, scalar, strided)}
     assert len(hashes) == 1
+
+
+def test_a_figure_that_all_sleeves_share_is_kept_once() -> None:
+    """A scalar stays one where it is the same in all; of two different ones, or beside an array, each sleeve has its own."""
+    one, two, own = np.broadcast_to(1.0, 3), np.broadcast_to(2.0, 3), np.arange(3.0)
+    assert kernel.side_by_side([one, one]).strides == (0,)
+    assert kernel.side_by_side([one, one]).tolist() == [1.0] * 6
+    assert kernel.side_by_side([one, two]).tolist() == [1.0, 2.0] * 3
+    assert kernel.side_by_side([own, one]).tolist() == [0.0, 1.0, 1.0, 1.0, 2.0, 1.0]
 
 
 def test_rows_can_be_looked_at_through_their_packed_columns() -> None:
@@ -178,12 +188,12 @@ def test_rows_without_room_are_counted_and_not_written() -> None:
 
 def test_blocks_hold_the_extremes_of_their_bars() -> None:
     """Of sixteen bars the range, the least and the most close, the last time; a settlement or a hole among them shows."""
-    market, _ = hostile(11, bars=40 * leap.BLOCK, instruments=2)
+    market, _ = hostile(11, bars=40 * BLOCK, instruments=2)
     blocks, whole = block_records(market, 2), 0
     assert len(blocks) == 40 * 2
     for n, made in enumerate(blocks):
-        first = n // 2 * leap.BLOCK * 2 + n % 2
-        bars = [from_record(record, Bar) for record in market[first : first + 2 * leap.BLOCK : 2]]
+        first = n // 2 * BLOCK * 2 + n % 2
+        bars = [from_record(record, Bar) for record in market[first : first + 2 * BLOCK : 2]]
         odd = any(not usable(bar) or bar.funding_mark > 0.0 for bar in bars)
         assert (made["funding_mark"] != 0.0) == odd
         assert made["close_ms"] == bars[-1].close_ms

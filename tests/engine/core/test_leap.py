@@ -30,7 +30,8 @@ def ran(bars: np.ndarray, signals: Any, rules: list[Rules], limits: Limits, leap
     )
     scratch = np.zeros(TRIPS_KEPT * count), np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
     more, daily = (np.zeros(count), np.full(instruments**2, np.nan)), daily_of(count, 2 + length // 96, instruments)
-    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, *more, rows, np.empty(0), np.empty(0), np.empty(0))
+    no = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
+    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, *more, rows, np.empty(0), np.empty(0), np.empty(0), *no)
     asleep, blocks = (np.zeros(count, np.int64), np.zeros(count, np.int64)), kernel.block_records(bars, instruments)
     begun = start_desk(CASH * count)
     desk, n, ambiguous, awake = kernel.compiled_run(
@@ -62,6 +63,29 @@ def test_long_sleeps_leave_the_same_bytes(seed: int) -> None:
     assert leaping[:5] == stepping[:5]
     assert leaping[5] < (0.8 if seed % 4 < 2 else 0.97) * stepping[5]  # the tightest limits refuse anew at most bars
     assert stepping[5] == len(signals[0])
+
+
+@pytest.mark.parametrize("seed", range(540, 546))
+def test_few_closes_are_those_of_a_run_that_writes_them_all(seed: int) -> None:
+    """A sweep's run of one sleeve: equity where it is asked for, the deepest fall, sleeve and desk, also behind a tripped breaker
+    and where it goes on from an earlier run."""
+    market, signals, rules = calm(seed)
+    limits, trips, tripped = (LOOSE, LOOSE._replace(drawdown_frac_max=0.004))[seed % 2], 0, 0
+    for k, one in enumerate(rules):
+        bars, columns = np.ascontiguousarray(market[k % 3 :: 3]), tuple(column[k::7] for column in signals)
+        runs = kernel.SleeveRuns(bars, kernel.block_records(bars, 1), 1, limits, CASH)
+        given, all_bars = (columns, kernel.guided(columns, 1), one._replace(instrument=0, bars=0)), np.arange(len(bars))
+        at = np.array([-1, 0, 1, 15, 16, 17, 47, 900, 901, 2_222, len(bars) - 1])
+        every = runs.run(*given, all_bars)
+        for begin, whole in ((None, every), (every.after, runs.run(*given, all_bars, every.after))):
+            few = runs.run(*given, at, begin)
+            assert few.equity[1:].tobytes() == whole.equity[at[1:]].tobytes()
+            assert (few.fall_frac, few.ambiguous) == (whole.fall_frac, whole.ambiguous)
+            assert few.after.record.tobytes() == whole.after.record.tobytes()
+            assert np.array(few.after.desk).tobytes() == np.array(whole.after.desk).tobytes()
+        trips, tripped = trips + every.after.ledger.trips, tripped + every.after.desk.tripped
+    assert trips > 10
+    assert (tripped > 0) == (seed % 2 == 1)
 
 
 @pytest.fixture(scope="module")

@@ -96,6 +96,10 @@ def test_what_cannot_be_known_is_unknown_for_its_pairs_alone() -> None:
     holed[100:, 2] = np.nan
     holed[900, 1] = np.nan
     assert np.isnan(at(market(holed), 40)[0, 2])
+    patched = walk(45)
+    patched[900, 2] = np.nan
+    assert at(market(patched), 40)[0, 1] == at(market(walk(45)), 40)[0, 1]
+    assert at(market(patched), 40)[0, 2] == pytest.approx(at(market(walk(45)), 40)[0, 2], abs=0.01)
     assert at(market(holed), 40)[0, 1] == pytest.approx(at(market(walk(45)), 40)[0, 1], abs=0.01)
 
 
