@@ -1,15 +1,18 @@
 """Bars and features of a plan's sleeves: what several of them read is there once."""
 
+from pathlib import Path
+
 from engine.data.catalog import Catalog
 from engine.sim.backtest import load, signals_in_span
 from engine.sim.checked import frames_of
 from engine.sim.request import Request, SleeveRequest, plan
+from tests.fakes import recordings
 
 
-def test_sleeves_that_read_the_same_bars_share_what_is_computed_on_them(catalog: Catalog) -> None:
+def test_sleeves_that_read_the_same_bars_share_what_is_computed_on_them(tmp_path: Path) -> None:
     """One frame for two sleeves of an instrument, another for a third; the signals are those of a frame of its own."""
     specs = [SleeveRequest(*x) for x in (("trend", "BTC-USDT"), ("trend", "ETH-USDT"), ("reversion", "ETH-USDT"))]
-    planned = plan(Request(tuple(specs)), catalog)
+    planned = plan(Request(tuple(specs)), Catalog([(recordings.record(tmp_path), "recorded")]))
     loaded = load(planned)
     frames = frames_of(planned.sleeves, loaded)
     assert frames[1] is frames[2]
