@@ -45,6 +45,7 @@ HEAD = """\
 #   execution  twap:6 | vwap:6 | ac:6:2   market entries are worked in 5 to 10 slices on finer bars (15m, 5m or 1m, recorded
 #   or pulled), which become the desk's clock; without it an entry goes whole. A home keeps the clock that it began with
 #   stage   draft | paper | retired  draft and retired enter nothing
+#   account NAME of [accounts.NAME]  where the sleeve is meant to trade; without it, and until its stage says so, on paper
 #   params  {{ stop_atr = 2.0, leverage_max = 3.0 }}
 
 """
@@ -103,6 +104,19 @@ seed = 20250101                  # of the synthetic market, used when no recorde
 # turn_usd = 1.0
 # person_usd = 10.0
 # day_usd = 25.0
+
+# ---- Accounts at a venue. Nothing trades there yet: `nightdesk account check NAME` says whether an account is fit for it ------
+# The keys are in the variables named here, in the system's keyring (keyring = "NAME") or in a file that only you can read
+# (key_file = "/path", outside this home). Never write a key here. Only the worker reads them. See docs/accounts.md.
+#
+# [accounts.main]
+# venue = "okx"                  # okx | binance | bybit
+# mode = "testnet"               # paper | testnet | live
+# key_env = "OKX_KEY"
+# secret_env = "OKX_SECRET"
+# passphrase_env = "OKX_PASSPHRASE"  # OKX alone
+# margin = "isolated"
+# leverage = 3                   # as it is set at the venue for each instrument
 
 # ---- Schedules, UTC: the morning handover (yesterday's P&L, fills, refusals, pending proposals) -----------------------
 

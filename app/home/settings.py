@@ -13,8 +13,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.home.accounts import ACCOUNTS_MAX, OF_KEYS, VARIABLE, AccountEntry, faults_between
 from app.home.bounds import SHOWN_MAX, bounds_of, shown, switches_for_numbers
-from engine.control.config import DeskConfig, SleeveConfig
+from engine.control.config import DeskConfig, SleeveConfig, Slug
 from engine.control.desk_setup import TEXT_MAX, SimulatedTables, data_path, home_path
 from engine.control.started import started_of
 from engine.errors import BadInput
@@ -24,7 +25,10 @@ FILE_MAX = 1_000_000  # bytes of desk.toml; 300 sleeves need a tenth of it
 CLOCK = r"^([01]\d|2[0-3]):[0-5]\d$"  # a time of day, UTC
 _NOTED: set[str] = set()  # notes this process has written already: a home is opened many times
 EITHER = ("bool", "int", "float", "str")  # the kinds of a strategy's parameter
-VARIABLE = r"^[A-Z][A-Z0-9_]{1,80}$"  # the name of an environment variable
+OPEN_VARIABLES = {  # what others than the worker see, whatever desk.toml says
+    **dict.fromkeys(("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL"), "the models"),
+    **dict.fromkeys(("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONHASHSEED"), "the system"),
+}
 
 
 class ModelEntry(BaseModel):
@@ -141,12 +145,21 @@ class DeskToml(SimulatedTables):
     api: ApiEntry = ApiEntry.model_validate({})
     ui: UiEntry = UiEntry.model_validate({})
     mcp: McpEntry = McpEntry.model_validate({})
+    accounts: dict[Slug, AccountEntry] = Field(default_factory=dict, max_length=ACCOUNTS_MAX)
 
     @field_validator("sleeves")
     @classmethod
     def check_desk(cls, sleeves: tuple[SleeveConfig, ...]) -> tuple[SleeveConfig, ...]:
         """Check the rules of a whole desk here, so that an error carries its line."""
         return DeskConfig(sleeves=sleeves).sleeves
+
+    @property
+    def open_variables(self) -> dict[str, str]:
+        """Environment variables that others than the worker see -> what names them."""
+        slack = self.slack
+        of_slack = (slack.bot_token_env, slack.app_token_env, slack.signing_secret_env) if slack else ()
+        of_models = {entry.key_env: f"[models.{name}]" for name, entry in self.models.items() if entry.key_env}
+        return OPEN_VARIABLES | dict.fromkeys(of_slack, "[slack]") | of_models
 
 
 class Settings(BaseSettings):
@@ -196,7 +209,10 @@ def read_desk_toml(path: Path) -> DeskToml:
         for where in switches_for_numbers(DeskToml, value):
             error = {"loc": where, "msg": "true and false are no numbers", "type": "bool", "input": True}
             raise _fault(path, text, error)
-        return DeskToml.model_validate(value)
+        desk = DeskToml.model_validate(value)
+        for where, reason in faults_between(desk.accounts, desk.sleeves, desk.open_variables):
+            raise _fault(path, text, {"loc": where, "msg": reason, "type": "value_error", "input": None})
+        return desk
     except OSError as error:
         raise BadInput(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
     except UnicodeDecodeError as error:
@@ -237,6 +253,8 @@ def _fault(path: Path, text: str, error: Any) -> BadInput:
     reason = "a parameter is a finite number, true or false, or text" if either else error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         reason = "unknown key"
+    elif where[:1] == ("accounts",) and where[-1] in OF_KEYS and error["type"] == "string_pattern_mismatch":
+        reason = "write the name of what holds the key; a key that was pasted here is not repeated, and has to be renewed"
     elif error["type"] != "missing" and isinstance(error["input"], str | int | float | bool):
         bounds = bounds_of(DeskToml, where)
         reason = f"{shown(error['input'])}: {reason}{f' ({bounds})' if bounds else ''}"

@@ -51,6 +51,7 @@ class SleeveConfig(BaseModel):
         None, gt=0, le=INSTANT_MAX_MS
     )  # desk time at which the pause ends by itself; null: a person ends it
     stage: Stage = "paper"
+    account: Slug | None = None  # [accounts.NAME] that it is meant for; its stage says whether it trades there. null: paper
     execution: str | None = Field(None, max_length=40)  # how its market entries are worked: twap:6; null: whole, at the next open
     params: dict[str, bool | int | float | str] = Field(default_factory=dict)
 

@@ -17,7 +17,7 @@ from engine.strategies.params import StrategyParams, choices, risk_move
 Label = Literal["tightens", "loosens", "neutral", "unknown"]
 STOPS = ("stop_atr", "stop_frac")
 STAGES = ("retired", "draft", "paper", "shadow", "live_small", "live")  # each nearer to live than the one before
-PLACE = ("strategy", "venue", "symbol", "market", "timeframe")  # another market or rule: direction unknown
+PLACE = ("strategy", "venue", "symbol", "market", "timeframe", "account")  # another market or rule: direction unknown
 
 
 class WorstCase(NamedTuple):
