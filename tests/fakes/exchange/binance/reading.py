@@ -179,7 +179,7 @@ def account(venue: BinanceVenue, _: Fields) -> Row:
 
 def account_config(venue: BinanceVenue, _: Fields) -> Row:
     """accountConfig."""
-    flags = {"canTrade": True, "canDeposit": True, "canWithdraw": True, "multiAssetsMargin": False}
+    flags = {"canTrade": True, "canDeposit": True, "canWithdraw": True, "multiAssetsMargin": venue.multi_assets}
     return flags | {"feeTier": 0, "dualSidePosition": venue.hedge_mode, "updateTime": 0, "tradeGroupId": -1}
 
 
@@ -260,6 +260,7 @@ def trading_rules(venue: BinanceVenue, _: Fields) -> Row:
     limits = [weight, {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 300}]
     assets = [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}]
     symbols = [instrument_row(inst, venue.market(inst)) for inst in venue.instruments.values()]
+    symbols = [row | {"status": "SETTLING"} if row["symbol"] in venue.delisted else row for row in symbols]
     head = {"timezone": "UTC", "serverTime": venue.now, "futuresType": "U_MARGINED", "exchangeFilters": []}
     return head | {"rateLimits": limits, "assets": assets, "symbols": symbols}
 

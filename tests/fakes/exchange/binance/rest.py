@@ -49,7 +49,7 @@ def answered(venue: BinanceVenue, request: Request, path: str) -> Any:
         raise Fault(-1003, "Too many requests; current limit of IP(127.0.0.1) is 2400 requests per minute.", 429)
     fields = dict(parse_qsl(sent(request), keep_blank_values=True))
     if route.needs != PUBLIC:
-        check_key(request.headers.get("X-MBX-APIKEY", ""))
+        check_key(request.headers.get("X-MBX-APIKEY", ""), venue.key_ended)
     if route.needs not in (PUBLIC, KEY_ALONE):
         check_signature(venue, request, fields)
     fields = {name: value for name, value in fields.items() if name not in SENT_WITH_ALL}
@@ -85,11 +85,11 @@ def fault_before(venue: BinanceVenue, method: str, trading: bool) -> Answer | No
     return NO_ANSWER if lost else None
 
 
-def check_key(key: str) -> None:
+def check_key(key: str, ended: bool = False) -> None:
     """Raises Fault with status 401."""
     if not key:
         raise Fault(-2014, "API-key format invalid.", 401)
-    if key != KEY:
+    if key != KEY or ended:
         raise Fault(-2015, "Invalid API-key, IP, or permissions for action.", 401)
 
 

@@ -30,6 +30,9 @@ class BinanceVenue:
         self.hedge_mode = False
         self.margin_types = dict.fromkeys(self.instruments, "ISOLATED")
         self.rights = {"enableReading": True, "enableFutures": True, "enableWithdrawals": False, "ipRestrict": False}
+        self.multi_assets = False
+        self.key_ended = False  # the key was deleted, or is over
+        self.delisted: set[str] = set()  # symbols that no longer trade
         self.key_ends_ms, self._key = 0, 0  # of the listen key
         self.books = dict.fromkeys(self.instruments, 600_859_000_000)  # update id of each book: it moves with every print
         self.old: dict[str, Any] = {}  # answers as they were, for the stale faults

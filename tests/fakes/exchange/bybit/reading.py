@@ -171,6 +171,8 @@ def positions(venue: BybitVenue, fields: Fields) -> Row:
     if symbol := fields.get("symbol"):
         venue.inst(fields)
     rows = [row for row in position_rows(venue) if row["symbol"] == symbol or (not symbol and row["size"] != "0")]
+    if venue.hedged and symbol:  # a row a side; trading in it is refused here
+        rows = [row | {"positionIdx": index} for row in rows for index in (1, 2)]
     whole(fields, "limit", 1, 200, 20)
     if venue.faults.hit("stale_positions"):
         rows = venue.old.get("positions", [])
@@ -287,6 +289,7 @@ def instruments(venue: BybitVenue, fields: Fields) -> Row:
     """market/instruments-info: none is before its launch."""
     linear(fields)
     rows = [instrument_row(inst, venue.market(inst)) for inst in venue.instruments.values()]
+    rows = [row | {"status": "Closed"} if row["symbol"] in venue.delisted else row for row in rows]
     shown = [row for row in rows if fields.get("symbol") in (None, "", row["symbol"])]
     return {"category": "linear", "nextPageCursor": "", "list": shown if fields.get("status") in (None, "", "Trading") else []}
 

@@ -98,6 +98,8 @@ def check_signature(venue: BybitVenue, request: Request) -> None:
         raise Fault(PARAMS, f"empty value: apiTimestamp[{stamp}] apiKey[{key}] apiSignature[{sign}]: openapi sign params error!")
     if key != KEY:
         raise Fault("10003", "API key is invalid.")
+    if venue.key_ended:
+        raise Fault("33004", "Your api key has expired.")
     check_time(venue, stamp, window or "5000")
     signed = request.target.partition("?")[2] if request.method == "GET" else request.body
     if sign != signature(f"{stamp}{key}{window}{signed}"):

@@ -144,7 +144,7 @@ def positions(venue: OkxVenue, fields: Fields) -> list[Row]:
         held = exchange.account.position(inst.name)
         named = inst_id in str(fields.get("instId", "")).split(",")
         if held.lots or (named and held.opened_ms):
-            rows.append(position_row(inst, held, venue.market(inst)))
+            rows.append(position_row(inst, held, venue.market(inst)) | {"mgnMode": venue.margin_mode})
     if venue.faults.hit("stale_positions"):
         return venue.old.get("positions", [])
     venue.old["positions"] = rows
@@ -164,7 +164,14 @@ def config(venue: OkxVenue, _: Fields) -> list[Row]:
     """account/config."""
     empty = dict.fromkeys(("spotOffsetType", "roleType", "spotRoleType", "opAuth", "kycLv"), "")
     lists: Row = {"traderInsts": [], "spotTraderInsts": []}
-    row = {"uid": "1", "mainUid": "1", "acctLv": "2", "posMode": venue.position_mode, "perm": venue.permissions, "ip": venue.ips}
+    row = {
+        "uid": "1",
+        "mainUid": "1",
+        "acctLv": venue.level,
+        "posMode": venue.position_mode,
+        "perm": venue.permissions,
+        "ip": venue.ips,
+    }
     more = {"label": "local", "autoLoan": False, "ctIsoMode": "automatic", "mgnIsoMode": "automatic", "greeksType": "PA"}
     return [row | more | empty | lists | {"level": "Lv1", "levelTmp": "", "liquidationGear": "-1", "type": "0"}]
 
@@ -223,7 +230,10 @@ def instruments(venue: OkxVenue, fields: Fields) -> list[Row]:
     """public/instruments."""
     if not swaps_only(fields, required=True):
         return []
-    rows = [instrument_row(inst, venue.market(inst)) for inst in venue.instruments.values()]
+    listed = [inst for inst in venue.instruments.values() if inst.inst_id not in venue.delisted]
+    if fields.get("instId") in venue.delisted:
+        raise Fault("51001", "Instrument ID does not exist")
+    rows = [instrument_row(inst, venue.market(inst)) for inst in listed]
     return [row for row in rows if fields.get("instId") in (None, "", row["instId"])]
 
 

@@ -93,6 +93,8 @@ def check_signature(venue: OkxVenue, request: Request) -> None:
             raise Fault(code, f"Request header OK-ACCESS-{name} can not be empty.", 401)
     if got["OK-ACCESS-KEY"] != KEY:
         raise Fault("50111", "Invalid OK-ACCESS-KEY", 401)
+    if venue.key_ended:
+        raise Fault("50119", "API key doesn't exist", 401)
     if got["OK-ACCESS-PASSPHRASE"] != PASSPHRASE:
         raise Fault("50105", "Request header OK-ACCESS-PASSPHRASE incorrect.", 401)
     stamp = got["OK-ACCESS-TIMESTAMP"]

@@ -31,6 +31,9 @@ class OkxVenue:
         self.calls: list[tuple[str, str, Any]] = []  # (method, path, fields) as they came
         self.position_mode = "net_mode"
         self.permissions, self.ips = "read_only,trade", ""
+        self.level, self.margin_mode = "2", "isolated"  # account mode; of positions
+        self.key_ended = False  # the key was deleted, or is over
+        self.delisted: set[str] = set()  # instIds
         self.old: dict[str, list[Any]] = {}  # answers as they were, for the stale faults
         self._asked: dict[str, deque[int]] = {}  # path -> when it was asked lately
         self._fills: list[Row] = []
