@@ -19,9 +19,9 @@ def register(app: typer.Typer) -> None:
 
 def api(port: int = typer.Option(None, "--port", min=1, max=65535, help="default: [api] port of desk.toml, 8420")) -> None:
     """Serve the API until Ctrl-C (`nightdesk up` starts it too). It has no venue key."""
-    from app.processes.children import allowed_api, api_command
+    from app.processes.children import allowed_api, api_command, home_of
 
-    home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
+    home = home_of(os.environ)
     command = api_command(home) + ([str(port)] if port else [])
     os.execve(command[0], command, allowed_api(os.environ, home))  # noqa: S606 - our own interpreter, in a clean environment
 

@@ -90,10 +90,9 @@ def answers(home: "Home") -> str:
 
 def worker(bars_per_second: float = RATE) -> None:
     """Run only the trading process, in the foreground; `up` starts it for you."""
-    from app.processes.children import allowed, worker_command
+    from app.processes.children import become_worker
 
-    command = worker_command(words_of(bars_per_second))
-    os.execve(command[0], command, allowed(os.environ))  # noqa: S606 - our own interpreter, in a clean environment
+    become_worker(words_of(bars_per_second))
 
 
 def free_ports(home: Path) -> None:

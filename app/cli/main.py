@@ -6,14 +6,17 @@
 import importlib
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import typer
 
 from app.cli import out
+from app.processes.children import account_variables, home_of
 from app.processes.room import failure_text
 from engine.errors import BadInput, DeskError
 
+KEYED = ("up", "worker", "account")  # commands that start a process which reads a venue's keys
 STOPPED = 130  # exit code after Ctrl-C
 # each module has register(app), which adds its commands
 GROUPS = (
@@ -39,6 +42,7 @@ GROUPS = (
     "watches",
     "jobs",
     "mcp",
+    "account",
 )
 
 app = typer.Typer(
@@ -58,6 +62,7 @@ def load_groups() -> None:
 
 def run() -> None:
     """Run the command line; every outcome is an exit code and at most one error line."""
+    forget_venue_keys(sys.argv[1:])
     load_groups()
     as_json = "--json" in sys.argv
     try:
@@ -83,6 +88,13 @@ def run() -> None:
     if code == STOPPED:  # typer returns it, too
         out.say("nightdesk: stopped")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def forget_venue_keys(words: Sequence[str]) -> None:
+    """No command but those that start the worker or the check has the variables of [accounts], nor has what it starts."""
+    if not set(words[:1]) & set(KEYED):
+        for name in account_variables(home_of(os.environ)):
+            os.environ.pop(name, None)
 
 
 def home() -> Path | None:

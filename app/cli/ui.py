@@ -39,9 +39,9 @@ def ui(
     api: str = typer.Option("", "--api", metavar="URL", help="address of the API; default: this machine, [api] port"),
 ) -> None:
     """Serve the page on 127.0.0.1 until Ctrl-C; it needs the API (`nightdesk api`, or `nightdesk up` for everything)."""
-    from app.processes.children import LOOPBACK, allowed_ui, ports, taken
+    from app.processes.children import LOOPBACK, allowed_ui, home_of, ports, taken
 
-    home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
+    home = home_of(os.environ)
     of_api, mine = ports(home)
     mine = port or mine
     if taken(mine):

@@ -101,7 +101,7 @@ class ApiProcesses:
 
 def main(words: list[str]) -> int:
     """Listen and run until stopped; the exit code."""
-    home = Path(os.environ.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
+    home = children.home_of(os.environ)
     host, port = children.api_address(home)
     port = int(words[0]) if words else port
     try:

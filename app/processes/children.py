@@ -1,7 +1,7 @@
 """The processes of a desk: their command lines, and what of the environment each may see. Loads nothing but the standard library.
 
 Called by the supervisor and by `nightdesk worker | api`. The worker sees no model's key and no token; the API no venue's key; the
-page nothing but where home and API are.
+page nothing but where home and API are. The variables that [accounts] in desk.toml names pass to the worker alone.
 """
 
 import os
@@ -11,7 +11,7 @@ import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from engine.control.started import started_of
 
@@ -20,6 +20,9 @@ ALLOWED = (*PLAIN, "NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
 PORTS = ("NIGHTDESK_API_PORT", "NIGHTDESK_UI_PORT")
 MODELS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "NIGHTDESK_MODEL")
 NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR")
+KEYRING = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME")  # where the system's keyring answers
+CLAIMS = ("XDG_STATE_HOME",)  # where homes see which keys others use (account_claims.py)
+OF_KEYS = ("key_env", "secret_env", "passphrase_env")
 SLACK = {"bot_token_env": "SLACK_BOT_TOKEN", "signing_secret_env": "SLACK_SIGNING_SECRET"}  # what signed HTTP needs
 # one bar a second needs one thread; the pools of these libraries cost memory at rest
 TUNED = {"POLARS_MAX_THREADS": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
@@ -31,8 +34,40 @@ MEASURED = "PROMETHEUS_MULTIPROC_DIR"  # where several API processes add up thei
 
 
 def allowed(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment a worker may see."""
+    """What of an environment a process may see that has no key at all."""
     return _of(environment, ALLOWED)
+
+
+def allowed_worker(environment: Mapping[str, str], home: Path) -> dict[str, str]:
+    """What a worker may see: with an account at a venue also its keys' variables and the way out to the network."""
+    return _of(environment, worker_variables(home))
+
+
+def worker_variables(home: Path) -> tuple[str, ...]:
+    """The variables that a home's worker may see."""
+    keyed = keyed_accounts(home)
+    if not keyed:
+        return ALLOWED
+    keyring = KEYRING if any(entry.get("keyring") for entry in keyed) else ()
+    return (*ALLOWED, *NETWORK, *CLAIMS, *keyring, *account_variables(home))
+
+
+def keyed_accounts(home: Path) -> list[dict[str, Any]]:
+    """The entries of [accounts] that are not on paper, unchecked."""
+    accounts = desk_toml(home).get("accounts")
+    entries = accounts.values() if isinstance(accounts, dict) else ()
+    return [entry for entry in entries if isinstance(entry, dict) and entry.get("mode", "paper") != "paper"]
+
+
+def account_variables(home: Path) -> tuple[str, ...]:
+    """The variables that hold the keys of a home's accounts; on paper none is read, and none passes."""
+    named = [entry.get(name) for entry in keyed_accounts(home) for name in OF_KEYS]
+    return tuple(name for name in named if isinstance(name, str) and VARIABLE.fullmatch(name))
+
+
+def home_of(environment: Mapping[str, str]) -> Path:
+    """The home that an environment names, absolute."""
+    return Path(environment.get("NIGHTDESK_HOME") or "var").expanduser().absolute()
 
 
 def allowed_api(environment: Mapping[str, str], home: Path) -> dict[str, str]:
@@ -42,7 +77,9 @@ def allowed_api(environment: Mapping[str, str], home: Path) -> dict[str, str]:
     named = [entry.get("key_env") for entry in models.values() if isinstance(entry, dict)] if isinstance(models, dict) else []
     named += [slack.get(key, usual) for key, usual in SLACK.items()] if isinstance(slack, dict) else []
     fitting = [name for name in named if isinstance(name, str) and VARIABLE.fullmatch(name)]
-    return _of(environment, (*ALLOWED, *PORTS, *MODELS, *NETWORK, *fitting))
+    seen = (*ALLOWED, *PORTS, *MODELS, *NETWORK, *fitting)
+    of_accounts = set(account_variables(home))  # a variable that is named twice is an account's
+    return _of(environment, tuple(name for name in seen if name not in of_accounts))
 
 
 def allowed_ui(environment: Mapping[str, str]) -> dict[str, str]:
@@ -59,6 +96,13 @@ def worker_command(words: list[str]) -> list[str]:
     return [sys.executable, "-P", "-m", "app.processes.worker", *words]
 
 
+def become_worker(words: list[str]) -> NoReturn:
+    """Replace this process by a fresh worker, which sees of its environment what a worker may."""
+    command = worker_command(words)
+    environment = allowed_worker(os.environ, home_of(os.environ))
+    os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter and module
+
+
 def api_command(home: Path) -> list[str]:
     """The command line of a home's API: of one process, or of the parent of several."""
     several = [sys.executable, "-P", "-m", "app.processes.api_processes"]
@@ -68,6 +112,11 @@ def api_command(home: Path) -> list[str]:
 def one_api_command() -> list[str]:
     """The command line of one process of the API."""
     return [sys.executable, "-P", "-m", "app.api"]
+
+
+def account_check_command(name: str) -> list[str]:
+    """The command line of the check of an account."""
+    return [sys.executable, "-P", "-m", "app.processes.account_check", name]
 
 
 def parity_command() -> list[str]:

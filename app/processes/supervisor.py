@@ -110,7 +110,7 @@ class Child:
 def children_of(home: Path, words: list[str]) -> list[Child]:
     """Worker, API and page of a home."""
     found = [
-        Child("worker", children.worker_command(words), lambda: children.allowed(os.environ)),
+        Child("worker", children.worker_command(words), lambda: children.allowed_worker(os.environ, home)),
         Child("API", children.api_command(home), lambda: children.allowed_api(os.environ, home)),
     ]
     # a terminal that is gone must not keep the page from ending: Streamlit says goodbye before it stops

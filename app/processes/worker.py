@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from app.processes.chain_check import ChainCheck, held_against_anchor
-from app.processes.children import ALLOWED, TUNED, allowed, worker_command
+from app.processes.children import TUNED, become_worker, home_of, worker_variables
 from app.processes.room import failure_text, lacking
 from app.processes.unattended import open_positions, positions, say
 from engine.clock import timeframe_ms, timeframe_text, utc
@@ -353,14 +353,14 @@ def trim_memory() -> None:
 
 def clean(words: list[str]) -> None:
     """Begin anew in an allow-listed environment unless this one is: a model key must not even be in /proc."""
-    if set(os.environ) - set(ALLOWED) - set(TUNED) or any(os.environ.get(k) != v for k, v in TUNED.items()):
+    seen = {*worker_variables(home_of(os.environ)), *TUNED}
+    if set(os.environ) - seen or any(os.environ.get(k) != v for k, v in TUNED.items()):
         again(words)
 
 
 def again(words: list[str]) -> None:
     """Replace this process by a fresh worker."""
-    command = worker_command(words)
-    os.execve(command[0], command, allowed(os.environ))  # noqa: S606 - our own interpreter and module
+    become_worker(words)
 
 
 def main(words: list[str]) -> int:
@@ -375,6 +375,7 @@ def main(words: list[str]) -> int:
         return 1
     from app.home.home import open_home
     from app.home.synthetic import ensure_market
+    from app.processes.account_claims import claim_keys
     from engine.errors import BadInput, DeskError
 
     try:
@@ -382,16 +383,14 @@ def main(words: list[str]) -> int:
         rate = home.desk.worker.bars_per_second if asked.bars_per_second is None else asked.bars_per_second
         if not 0 < rate <= 100_000:
             raise BadInput(f"--bars-per-second {rate} is out of bounds", "above 0, up to 100000")
+        claim_keys(home, say)
         if ensure_market(home):
             again(words)  # the libraries that made it leave the memory
         worker = Worker(home, rate, Pause(), stop_at_end=asked.stop_at_end)
         worker.open()
         worker.run()
-    except DeskError as error:
-        sys.stderr.write(f"nightdesk worker: {error}\n")
-        return 1
-    except (OSError, MemoryError) as error:
-        sys.stderr.write(f"nightdesk worker: {failure_text(error)}\n")
+    except (DeskError, OSError, MemoryError) as error:
+        say(str(error) if isinstance(error, DeskError) else failure_text(error))
         return 1
     return 0
 

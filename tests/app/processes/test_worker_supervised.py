@@ -9,6 +9,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,7 @@ from app.home.home import open_home
 from app.processes.supervisor import lines_of
 from engine.store.journal import verify
 from engine.watch.heartbeat import heartbeat_of
-from tests.fakes.canaries import MODEL_KEYS, OWN_MODEL, SECRETS
+from tests.fakes.canaries import MODEL_KEYS, OWN_ACCOUNT, OWN_MODEL, SECRETS, VENUE_KEYS
 from tests.fakes.papers import WALL_MS, furnished
 from tests.fakes.running_desk import DAYS, RunningDesk, nightdesk, running_desk
 from tests.fakes.waiting import alive, until
@@ -32,8 +33,9 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningDesk]:
         patched.setenv("NIGHTDESK_HOME", str(home))
         open_home()
     with (home / "desk.toml").open("a") as file:
-        file.write(OWN_MODEL)
-    with running_desk(home, NIGHTDESK_MODEL="offline", **SECRETS) as started:
+        file.write(OWN_MODEL + OWN_ACCOUNT)
+    state = str(home.parent / "state")
+    with running_desk(home, NIGHTDESK_MODEL="offline", XDG_STATE_HOME=state, **SECRETS, **VENUE_KEYS) as started:
         started.wait_all()
         yield started
 
@@ -56,6 +58,23 @@ def test_each_process_sees_its_own_part_of_the_environment(desk: RunningDesk) ->
     for name, value in SECRETS.items():
         assert (value.encode() in seen["api"]) == (name in MODEL_KEYS), name
         assert value.encode() not in seen["worker"] + seen["page"], name
+    started = below(set(desk.children().values()))  # strategy processes among them
+    assert started
+    for name, value in VENUE_KEYS.items():
+        assert value.encode() in seen["worker"], name
+        assert value.encode() not in b"".join([seen["api"], seen["page"], *started]), name
+
+
+def below(parents: set[int]) -> list[bytes]:
+    """The environments of all that these processes have started, and what those have."""
+    parent_of = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            parent_of[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+    found, fresh = set[int](), parents
+    while fresh := {pid for pid, parent in parent_of.items() if parent in fresh}:
+        found |= fresh
+    return [Path(f"/proc/{pid}/environ").read_bytes() for pid in found]
 
 
 def test_everything_listens_on_this_machine_alone(desk: RunningDesk) -> None:
@@ -140,7 +159,9 @@ def test_up_says_what_it_does_and_ctrl_c_stops_all_of_it(desk: RunningDesk) -> N
         assert words in said
     passing = "  equity "  # of the line about the desk, which comes now and then for as long as it runs
     assert len([line for line in said.splitlines() if passing not in line]) < 20
-    assert not [value for value in SECRETS.values() if value in said]
+    assert not [value for value in [*SECRETS.values(), *VENUE_KEYS.values()] if value in said]
+    kept = [path.read_bytes() for path in desk.home.parent.rglob("*") if path.is_file()]  # claims of keys, too
+    assert not [value for value in VENUE_KEYS.values() if any(value.encode() in content for content in kept)]
     assert not any(alive(pid) for pid in children.values())
     assert heartbeat_of(desk.home)["phase"] == "stopped"
     assert verify(desk.home / "journal" / "desk.jsonl").ok

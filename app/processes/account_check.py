@@ -1,0 +1,122 @@
+"""`nightdesk account check NAME`, in a process of its own: reads the account's keys, asks the venue, prints one JSON object.
+
+Started by app/cli/account.py with the worker's environment, so that a command, a chat or a page never holds a key. Nothing is
+sent but questions. Exit code 0 when the account is fit, 1 when it is not, or for a fault, which is `error` in the object.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from app.home.accounts import AccountEntry
+from app.home.home import Home, existing_home
+from app.processes.account_claims import key_source
+from engine.book.bar_signals import NO_SIGNAL
+from engine.clock import timeframe_ms
+from engine.control.config import SleeveConfig, active
+from engine.core.sizing import size
+from engine.core.state import Ledger, Rules
+from engine.errors import BadInput, DeskError
+from engine.strategies.base import parse_params
+from engine.strategies.isolated.described import read_strategy
+from engine.strategies.rules import rules_of
+from engine.venues.account import Report, Wanted, WantedSymbol, checked, reader_of
+from engine.venues.account_client import Address, connect, read_only, refusal_of
+from engine.venues.account_keys import VenueKeys, read_keys
+from engine.venues.instruments import costs_of, instrument_of
+
+STOP_FRAC = 0.05  # of price: how far the stop of the smallest layer is taken to be
+UNBOUND = 1e12  # base units: volume does not bind the smallest layer
+
+
+def account_of(home: Home, name: str) -> AccountEntry:
+    """The account called `name`. Raises BadInput for an unknown one and one on paper."""
+    accounts = home.desk.accounts
+    if name not in accounts:
+        known = f"available: {', '.join(accounts)}" if accounts else "desk.toml has none: see docs/accounts.md"
+        raise BadInput(f"no account {name[:60]!r}", known)
+    if accounts[name].mode == "paper":
+        raise BadInput(
+            f"account {name} is on paper: no venue is asked", 'mode = "testnet" or "live" and its keys make it checkable'
+        )
+    return accounts[name]
+
+
+def wanted_of(home: Home, name: str, account: AccountEntry) -> Wanted:
+    """What the sleeves that name the account want of it. Raises BadInput where none does."""
+    sleeves = [one for one in active(home.engine, home.path).config.sleeves if one.account == name]
+    if not sleeves:
+        raise BadInput(f"no sleeve names the account {name}", f'write account = "{name}" under the sleeves meant for it')
+    symbols = dict.fromkeys(one.symbol for one in sleeves)
+    wanted = tuple(wanted_symbol(home, account.venue, [one for one in sleeves if one.symbol == symbol]) for symbol in symbols)
+    return Wanted(account.venue, account.leverage, wanted, account.mode == "testnet")
+
+
+def wanted_symbol(home: Home, venue: str, sleeves: list[SleeveConfig]) -> WantedSymbol:
+    """What they want of one instrument: fees as they count with, and the smallest of their smallest layers."""
+    costs = costs_of(venue, sleeves[0].symbol, "perp", home.desk.overrides())
+    rules = {one.name: (one.cash, rules_for(home, one)) for one in sleeves}
+
+    def smallest(price: float) -> tuple[float, str]:
+        return min((smallest_layer(cash, of_sleeve, price), name) for name, (cash, of_sleeve) in rules.items())
+
+    return WantedSymbol(sleeves[0].symbol, costs.maker_frac, costs.taker_frac, smallest)
+
+
+def rules_for(home: Home, sleeve: SleeveConfig) -> Rules:
+    """A sleeve's rules at its least risk."""
+    params = parse_params(read_strategy(sleeve.strategy, home.strategies), sleeve.params)
+    place, overrides = (sleeve.venue, sleeve.symbol, sleeve.market), home.desk.overrides()
+    bar_ms, hard = timeframe_ms(sleeve.timeframe), home.desk.limits.sleeve()
+    rules = rules_of(params, instrument_of(*place, overrides), costs_of(*place, overrides), 0, "pessimistic", bar_ms, hard)
+    return rules._replace(risk_start_frac=min(rules.risk_floor_frac, rules.risk_start_frac), vol_target=0.0)
+
+
+def smallest_layer(cash: float, rules: Rules, price: float) -> float:
+    """Quote units of the layer that the core's sizing gives with a stop STOP_FRAC away; a nearer one makes a larger layer."""
+    ledger = Ledger(cash, cash, *(0.0,) * 5, 0, 0, 0, *(0.0,) * 3)
+    signal = NO_SIGNAL._replace(side=1, slip_frac=0.0)
+    return size(ledger, rules, signal, price, STOP_FRAC * price, UNBOUND).lots * rules.lot_size * price
+
+
+async def asked_of(account: AccountEntry, keys: VenueKeys, wanted: Wanted) -> Report:
+    """The report of an account. Raises BadInput where ccxt does not have the venue."""
+    client = read_only(connect(Address(account.venue, account.mode, account.rest_url, account.ws_url), keys))
+    try:
+        reader = reader_of(account.venue, client, wanted.plays and not account.rest_url)
+        return await checked(reader, wanted, now_ms, lambda error: refusal_of(error, client, account.venue, keys))
+    finally:
+        await client.close()
+
+
+def now_ms() -> int:
+    """This machine's clock, UTC ms."""
+    return time.time_ns() // 1_000_000
+
+
+def report_of(name: str) -> dict[str, Any]:
+    """The check of an account of this environment's home, as JSON values."""
+    home = existing_home()
+    account = account_of(home, name)
+    wanted = wanted_of(home, name, account)
+    keys = read_keys(key_source(name, account), Path(home.path))
+    report = asyncio.run(asked_of(account, keys, wanted))
+    about = {"account": name, "venue": account.venue, "mode": account.mode}
+    return about | {"checks": [row._asdict() for row in report.checks], "ok": report.ok, "may": report.may}
+
+
+def main(words: list[str]) -> int:
+    """Print the report of the account named in `words`; the exit code."""
+    try:
+        found = report_of(words[0] if words else "")
+    except DeskError as error:
+        found = {"error": {"kind": type(error).__name__, "what": error.what, "hint": error.hint}}
+    sys.stdout.write(json.dumps(found, allow_nan=False) + "\n")
+    return 0 if found.get("ok") else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
