@@ -28,6 +28,7 @@ def register(app: typer.Typer) -> None:
 
 def list_accounts(as_json: bool = typer.Option(False, "--json")) -> None:
     """The accounts of desk.toml: venue, mode, where the keys are (never a key), sleeves meant for it."""
+    from app.home.accounts import meant_for
     from app.home.home import existing_home
 
     home = existing_home()
@@ -40,18 +41,11 @@ def list_accounts(as_json: bool = typer.Option(False, "--json")) -> None:
             "leverage": entry.leverage,
             "keys": entry.source,
             "unset": [variable for variable in entry.variables if variable and not os.environ.get(variable)],
-            "sleeves": [one.name for one in sleeves_of(home) if one.account == name],
+            "sleeves": [one.name for one in meant_for(name, home.desk.sleeves, ())],
         }
         for name, entry in home.desk.accounts.items()
     ]
     out.emit({"items": items}, as_json=as_json, text=lambda: list_text(items))
-
-
-def sleeves_of(home: Any) -> Any:
-    """The sleeves in force."""
-    from engine.control.config import active
-
-    return active(home.engine, home.path).config.sleeves
 
 
 def list_text(items: list[dict[str, Any]]) -> str:

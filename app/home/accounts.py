@@ -125,6 +125,12 @@ def faults_between(
         used = used or sleeve.account
 
 
+def meant_for(name: str, in_file: Sequence[SleeveConfig], in_force: Sequence[SleeveConfig]) -> list[SleeveConfig]:
+    """The sleeves that desk.toml gives the account `name`, with what is in force of them where they have a version already."""
+    now = {sleeve.name: sleeve for sleeve in in_force}
+    return [now.get(sleeve.name, sleeve) for sleeve in in_file if sleeve.account == name]
+
+
 def fault_of_variable(variable: str, seen_by_others: Mapping[str, str]) -> str:
     """Why a variable cannot hold a venue's key; "" when it can, or where none is named."""
     if redacted(variable) != variable:

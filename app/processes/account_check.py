@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from app.home.accounts import AccountEntry
+from app.home.accounts import AccountEntry, meant_for
 from app.home.home import Home, existing_home
 from app.processes.account_claims import key_source
 from engine.book.bar_signals import NO_SIGNAL
@@ -23,8 +23,8 @@ from engine.errors import BadInput, DeskError
 from engine.strategies.base import parse_params
 from engine.strategies.isolated.described import read_strategy
 from engine.strategies.rules import rules_of
-from engine.venues.account import Report, Wanted, WantedSymbol, checked, reader_of
-from engine.venues.account_client import Address, connect, read_only, refusal_of
+from engine.venues.account import AccountReport, AccountWants, SymbolWants, checked, reader_of
+from engine.venues.account_client import AccountAddress, connect, read_only, refusal_of
 from engine.venues.account_keys import VenueKeys, read_keys
 from engine.venues.instruments import costs_of, instrument_of
 
@@ -45,17 +45,17 @@ def account_of(home: Home, name: str) -> AccountEntry:
     return accounts[name]
 
 
-def wanted_of(home: Home, name: str, account: AccountEntry) -> Wanted:
+def wanted_of(home: Home, name: str, account: AccountEntry) -> AccountWants:
     """What the sleeves that name the account want of it. Raises BadInput where none does."""
-    sleeves = [one for one in active(home.engine, home.path).config.sleeves if one.account == name]
+    sleeves = meant_for(name, home.desk.sleeves, active(home.engine, home.path).config.sleeves)
     if not sleeves:
         raise BadInput(f"no sleeve names the account {name}", f'write account = "{name}" under the sleeves meant for it')
     symbols = dict.fromkeys(one.symbol for one in sleeves)
     wanted = tuple(wanted_symbol(home, account.venue, [one for one in sleeves if one.symbol == symbol]) for symbol in symbols)
-    return Wanted(account.venue, account.leverage, wanted, account.mode == "testnet")
+    return AccountWants(account.venue, account.leverage, wanted, account.mode == "testnet")
 
 
-def wanted_symbol(home: Home, venue: str, sleeves: list[SleeveConfig]) -> WantedSymbol:
+def wanted_symbol(home: Home, venue: str, sleeves: list[SleeveConfig]) -> SymbolWants:
     """What they want of one instrument: fees as they count with, and the smallest of their smallest layers."""
     costs = costs_of(venue, sleeves[0].symbol, "perp", home.desk.overrides())
     rules = {one.name: (one.cash, rules_for(home, one)) for one in sleeves}
@@ -63,7 +63,7 @@ def wanted_symbol(home: Home, venue: str, sleeves: list[SleeveConfig]) -> Wanted
     def smallest(price: float) -> tuple[float, str]:
         return min((smallest_layer(cash, of_sleeve, price), name) for name, (cash, of_sleeve) in rules.items())
 
-    return WantedSymbol(sleeves[0].symbol, costs.maker_frac, costs.taker_frac, smallest)
+    return SymbolWants(sleeves[0].symbol, costs.maker_frac, costs.taker_frac, smallest)
 
 
 def rules_for(home: Home, sleeve: SleeveConfig) -> Rules:
@@ -82,9 +82,9 @@ def smallest_layer(cash: float, rules: Rules, price: float) -> float:
     return size(ledger, rules, signal, price, STOP_FRAC * price, UNBOUND).lots * rules.lot_size * price
 
 
-async def asked_of(account: AccountEntry, keys: VenueKeys, wanted: Wanted) -> Report:
+async def asked_of(account: AccountEntry, keys: VenueKeys, wanted: AccountWants) -> AccountReport:
     """The report of an account. Raises BadInput where ccxt does not have the venue."""
-    client = read_only(connect(Address(account.venue, account.mode, account.rest_url, account.ws_url), keys))
+    client = read_only(connect(AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url), keys))
     try:
         reader = reader_of(account.venue, client, wanted.plays and not account.rest_url)
         return await checked(reader, wanted, now_ms, lambda error: refusal_of(error, client, account.venue, keys))

@@ -44,24 +44,28 @@ def allowed_worker(environment: Mapping[str, str], home: Path) -> dict[str, str]
 
 
 def worker_variables(home: Path) -> tuple[str, ...]:
-    """The variables that a home's worker may see."""
-    keyed = keyed_accounts(home)
+    """The variables that a home's worker may see; on paper no key is read, and none passes."""
+    keyed = [entry for entry in accounts_of(home) if entry.get("mode", "paper") != "paper"]
     if not keyed:
         return ALLOWED
     keyring = KEYRING if any(entry.get("keyring") for entry in keyed) else ()
-    return (*ALLOWED, *NETWORK, *CLAIMS, *keyring, *account_variables(home))
-
-
-def keyed_accounts(home: Path) -> list[dict[str, Any]]:
-    """The entries of [accounts] that are not on paper, unchecked."""
-    accounts = desk_toml(home).get("accounts")
-    entries = accounts.values() if isinstance(accounts, dict) else ()
-    return [entry for entry in entries if isinstance(entry, dict) and entry.get("mode", "paper") != "paper"]
+    return (*ALLOWED, *NETWORK, *CLAIMS, *keyring, *named_by(keyed))
 
 
 def account_variables(home: Path) -> tuple[str, ...]:
-    """The variables that hold the keys of a home's accounts; on paper none is read, and none passes."""
-    named = [entry.get(name) for entry in keyed_accounts(home) for name in OF_KEYS]
+    """The variables that a home's accounts name for their keys: none but the worker sees them."""
+    return named_by(accounts_of(home))
+
+
+def accounts_of(home: Path) -> list[dict[str, Any]]:
+    """The entries of [accounts], unchecked."""
+    accounts = desk_toml(home).get("accounts")
+    return [entry for entry in accounts.values() if isinstance(entry, dict)] if isinstance(accounts, dict) else []
+
+
+def named_by(accounts: list[dict[str, Any]]) -> tuple[str, ...]:
+    """The variables that entries name for their keys."""
+    named = [entry.get(name) for entry in accounts for name in OF_KEYS]
     return tuple(name for name in named if isinstance(name, str) and VARIABLE.fullmatch(name))
 
 

@@ -1,6 +1,6 @@
 """Is an account fit to trade for this desk? Questions alone; what was found beside what is wanted, a row each.
 
-Called by app.processes.account_check. Turns an AccountReader and what the desk wants into a Report. A row that `must` hold
+Called by app.processes.account_check. Turns an AccountReader and what the desk wants into a AccountReport. A row that `must` hold
 decides; one that should is a warning. A question without an answer is a row that does not hold: nothing is assumed of an account.
 """
 
@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from engine.venues.account_binance import BinanceAccount
 from engine.venues.account_bybit import BybitAccount
-from engine.venues.account_client import Refusal, Unanswered
-from engine.venues.account_facts import AccountReader, KeyRights, Listing, OpenItem, Settings
+from engine.venues.account_client import CheckRefusal, UnansweredCheck
+from engine.venues.account_facts import AccountReader, AccountSettings, KeyRights, OpenItem, VenueListing
 from engine.venues.account_okx import OkxAccount
 
 CLOCK_S_MAX = 1.0  # beyond it no entries are sent
@@ -45,7 +45,7 @@ class AccountCheck(NamedTuple):
     must: bool = True
 
 
-class WantedSymbol(NamedTuple):
+class SymbolWants(NamedTuple):
     """What the desk wants of an instrument. `layer`: price -> (quote units of the smallest layer, its sleeve)."""
 
     symbol: str
@@ -54,16 +54,16 @@ class WantedSymbol(NamedTuple):
     layer: Callable[[float], tuple[float, str]]
 
 
-class Wanted(NamedTuple):
+class AccountWants(NamedTuple):
     """What the desk wants of an account."""
 
     venue: str
     leverage: int
-    symbols: tuple[WantedSymbol, ...]
+    symbols: tuple[SymbolWants, ...]
     plays: bool = False  # testnet: no money
 
 
-class Report(NamedTuple):
+class AccountReport(NamedTuple):
     """All rows, and what the account is fit for: trade, attach (a key that only reads), nothing."""
 
     checks: tuple[AccountCheck, ...]
@@ -79,6 +79,7 @@ class AccountFinding(NamedTuple):
 
 
 Question = Callable[[], Awaitable[AccountFinding]]
+SaysWhy = Callable[[BaseException], CheckRefusal]  # what an error of ccxt's says
 
 
 def reader_of(venue: str, client: object, plays: bool = False) -> AccountReader:
@@ -90,10 +91,10 @@ def reader_of(venue: str, client: object, plays: bool = False) -> AccountReader:
 
 async def checked(
     reader: AccountReader,
-    wanted: Wanted,
+    wanted: AccountWants,
     now_ms: Callable[[], int],
-    refusal: Callable[[BaseException], Refusal],
-) -> Report:
+    refusal: SaysWhy,
+) -> AccountReport:
     """Ask everything; `refusal` says what an error means, `now_ms` is this machine's clock (UTC ms)."""
     questions = AccountQuestions(reader, wanted, now_ms, refusal)
     rows = [await questions.row("clock", f"within {CLOCK_S_MAX:g} s of the venue's", questions.clock)]
@@ -102,23 +103,27 @@ async def checked(
     return report_of(rows)
 
 
-def report_of(rows: Sequence[AccountCheck]) -> Report:
+def report_of(rows: Sequence[AccountCheck]) -> AccountReport:
     """What rows come to."""
     bad = [row.name for row in rows if row.must and not row.ok]
-    return Report(tuple(rows), not bad, "trade" if not bad else "attach" if bad == ["trading"] else "nothing")
+    return AccountReport(tuple(rows), not bad, "trade" if not bad else "attach" if bad == ["trading"] else "nothing")
 
 
 class AccountQuestions:
     """One check under way: an answer that several rows need is asked for once, and an end ends all."""
 
     def __init__(
-        self, reader: AccountReader, wanted: Wanted, now_ms: Callable[[], int], refusal: Callable[[BaseException], Refusal]
+        self,
+        reader: AccountReader,
+        wanted: AccountWants,
+        now_ms: Callable[[], int],
+        refusal: SaysWhy,
     ) -> None:
         self.reader, self.wanted, self.now_ms, self.refusal = reader, wanted, now_ms, refusal
         self.over = False
         self._rights: KeyRights | None = None
-        self._settings: dict[str, Settings] = {}
-        self._listings: dict[str, Listing | None] = {}
+        self._settings: dict[str, AccountSettings] = {}
+        self._listings: dict[str, VenueListing | None] = {}
 
     async def row(self, name: str, wanted: str, ask: Question, must: bool = True) -> AccountCheck:
         """One row; not asked once the venue has stopped answering."""
@@ -127,7 +132,7 @@ class AccountQuestions:
         try:
             said = await ask()
             return AccountCheck(name, said.ok, said.found, wanted, must)
-        except Unanswered as error:
+        except UnansweredCheck as error:
             found = error.refusal
         except Exception as error:  # noqa: BLE001 - whatever it is, the row does not hold, and the line says why
             found = self.refusal(error)
@@ -157,7 +162,7 @@ class AccountQuestions:
         return found
 
     @staticmethod
-    def _of(ask: Callable[[WantedSymbol], Awaitable[AccountFinding]], one: WantedSymbol) -> Question:
+    def _of(ask: Callable[[SymbolWants], Awaitable[AccountFinding]], one: SymbolWants) -> Question:
         return lambda: ask(one)
 
     def _menu(self, what: str) -> str:
@@ -176,7 +181,7 @@ class AccountQuestions:
         way = "behind" if offset > 0 else "ahead"
         text = f"this machine is {abs(offset):.1f} s {way}" if abs(offset) >= 0.05 else "the same"
         if abs(offset) > CLOCK_S_LOST:
-            raise Unanswered(Refusal(f"{text}: set its clock (chrony, systemd-timesyncd)", ends=True))
+            raise UnansweredCheck(CheckRefusal(f"{text}: set its clock (chrony, systemd-timesyncd)", ends=True))
         return AccountFinding(abs(offset) <= CLOCK_S_MAX, text if abs(offset) <= CLOCK_S_MAX else f"{text}: set its clock")
 
     async def key(self) -> AccountFinding:
@@ -186,9 +191,9 @@ class AccountQuestions:
 
     @property
     def rights(self) -> KeyRights:
-        """What the key may do; Unanswered where that question had no answer."""
+        """What the key may do; UnansweredCheck where that question had no answer."""
         if self._rights is None:
-            raise Unanswered(Refusal("not known: the key's rights could not be asked for"))
+            raise UnansweredCheck(CheckRefusal("not known: the key's rights could not be asked for"))
         return self._rights
 
     async def withdrawal(self) -> AccountFinding:
@@ -228,34 +233,34 @@ class AccountQuestions:
         found = await self.reader.positions()
         return AccountFinding(not found, items_text(found))
 
-    async def settings(self, symbol: str) -> Settings:
+    async def settings(self, symbol: str) -> AccountSettings:
         """Settings of an instrument, asked for once."""
         if symbol not in self._settings:
             self._settings[symbol] = await self.reader.settings(symbol)
         return self._settings[symbol]
 
-    async def listing(self, symbol: str) -> Listing | None:
+    async def listing(self, symbol: str) -> VenueListing | None:
         """An instrument as the venue lists it, asked for once."""
         if symbol not in self._listings:
             self._listings[symbol] = await self.reader.listing(symbol)
         return self._listings[symbol]
 
-    async def one_way(self, one: WantedSymbol) -> AccountFinding:
+    async def one_way(self, one: SymbolWants) -> AccountFinding:
         """Hedge mode would hold two positions where the desk counts one."""
         settings = await self.settings(one.symbol)
         return AccountFinding(settings.one_way, "one-way" if settings.one_way else "hedge: long and short apart")
 
-    async def margin(self, one: WantedSymbol) -> AccountFinding:
+    async def margin(self, one: SymbolWants) -> AccountFinding:
         """Cross margin would let one sleeve's loss take another's margin."""
         settings = await self.settings(one.symbol)
         return AccountFinding(settings.margin == "isolated", settings.margin)
 
-    async def leverage(self, one: WantedSymbol) -> AccountFinding:
+    async def leverage(self, one: SymbolWants) -> AccountFinding:
         """As desk.toml says: liquidation is computed with it."""
         leverage = (await self.settings(one.symbol)).leverage
         return AccountFinding(leverage == self.wanted.leverage, UNSAID if leverage is None else f"{leverage:g}")
 
-    async def listed(self, one: WantedSymbol) -> AccountFinding:
+    async def listed(self, one: SymbolWants) -> AccountFinding:
         """Whether it is traded now."""
         found = await self.listing(one.symbol)
         if found is None:
@@ -264,14 +269,14 @@ class AccountQuestions:
             found.trades, "listed and trading" if found.trades else f"listed as {found.state}: it does not trade"
         )
 
-    async def fees(self, one: WantedSymbol) -> AccountFinding:
+    async def fees(self, one: SymbolWants) -> AccountFinding:
         """The account's tier against the costs that backtests and sizing count with."""
         maker, taker = await self.reader.fees(one.symbol)
         fits = maker <= one.maker_frac + FEE_SLACK and taker <= one.taker_frac + FEE_SLACK
         more = "" if fits else f': write them under [instruments."{self.wanted.venue}:{one.symbol}:perp"]'
         return AccountFinding(fits, fee_text(maker, taker) + more)
 
-    async def least_order(self, one: WantedSymbol) -> AccountFinding:
+    async def least_order(self, one: SymbolWants) -> AccountFinding:
         """Whether the venue takes the smallest order that the desk will send."""
         found = await self.listing(one.symbol)
         if found is None:

@@ -6,7 +6,7 @@ Rights of a key are a question to the spot address (sapi), which demo trading do
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from engine.venues.account_facts import KeyRights, Listing, OpenItem, Settings, side_text
+from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text
 
 MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross", "CROSS": "cross"}
 
@@ -34,14 +34,14 @@ class BinanceAccount(NamedTuple):
         trades, withdraws = is_true(row["enableFutures"]), is_true(row["enableWithdrawals"])
         return KeyRights(trades, withdraws, moves, ips, days, end_is_named=days is not None)
 
-    async def settings(self, symbol: str) -> Settings:
+    async def settings(self, symbol: str) -> AccountSettings:
         """positionSide/dual, accountConfig, symbolConfig."""
         dual = await self.client.fapiprivate_get_positionside_dual()
         config = await self.client.fapiprivate_get_accountconfig()
         row = (await self.client.fapiprivate_get_symbolconfig({"symbol": name_of(symbol)}))[0]
         margin = MARGINS.get(row["marginType"].upper(), row["marginType"])
         shared = "multi-assets mode: one margin for all" if is_true(config["multiAssetsMargin"]) else margin
-        return Settings(not is_true(dual["dualSidePosition"]), shared, float(row["leverage"]))
+        return AccountSettings(not is_true(dual["dualSidePosition"]), shared, float(row["leverage"]))
 
     async def orders(self) -> Sequence[OpenItem]:
         """openOrders and openAlgoOrders: two lists."""
@@ -61,7 +61,7 @@ class BinanceAccount(NamedTuple):
         row = await self.client.fapiprivate_get_commissionrate({"symbol": name_of(symbol)})
         return float(row["makerCommissionRate"]), float(row["takerCommissionRate"])
 
-    async def listing(self, symbol: str) -> Listing | None:
+    async def listing(self, symbol: str) -> VenueListing | None:
         """exchangeInfo, premiumIndex."""
         rows = (await self.client.fapipublic_get_exchangeinfo())["symbols"]
         row = next((one for one in rows if one["symbol"] == name_of(symbol)), None)
@@ -70,7 +70,7 @@ class BinanceAccount(NamedTuple):
         filters = {one["filterType"]: one for one in row["filters"]}
         mark = await self.client.fapipublic_get_premiumindex({"symbol": name_of(symbol)})
         least, notional = filters["MARKET_LOT_SIZE"]["minQty"], filters["MIN_NOTIONAL"]["notional"]
-        return Listing(row["status"] == "TRADING", row["status"], float(least), float(notional), float(mark["markPrice"]))
+        return VenueListing(row["status"] == "TRADING", row["status"], float(least), float(notional), float(mark["markPrice"]))
 
 
 def name_of(symbol: str) -> str:

@@ -6,7 +6,7 @@ Bybit has no question for the position mode: the rows of a symbol's position say
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.venues.account_facts import KeyRights, Listing, OpenItem, Settings, side_text
+from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text
 
 PAGES_MAX = 100  # a cursor that runs in a circle is an error
 MARGINS = {"ISOLATED_MARGIN": "isolated", "REGULAR_MARGIN": "cross", "PORTFOLIO_MARGIN": "portfolio margin: one margin for all"}
@@ -33,13 +33,13 @@ class BybitAccount(NamedTuple):
         withdraws, moves = "Withdraw" in wallet, bool(wallet - {"Withdraw"})
         return KeyRights(trades, withdraws, moves, ips, None if ips and days <= 0 else days, end_is_named=not (ips and days <= 0))
 
-    async def settings(self, symbol: str) -> Settings:
+    async def settings(self, symbol: str) -> AccountSettings:
         """account/info, position/list."""
         mode = (await self.client.private_get_v5_account_info())["result"]["marginMode"]
         rows = (await self.client.private_get_v5_position_list({**LINEAR, "symbol": name_of(symbol)}))["result"]["list"]
         one_way = bool(rows) and all(str(row["positionIdx"]) == "0" for row in rows)
         lever = rows[0]["leverage"] if rows else ""
-        return Settings(one_way, MARGINS.get(mode, mode), float(lever or 0) or None)
+        return AccountSettings(one_way, MARGINS.get(mode, mode), float(lever or 0) or None)
 
     async def orders(self) -> Sequence[OpenItem]:
         """order/realtime: normal and conditional ones are one list."""
@@ -67,7 +67,7 @@ class BybitAccount(NamedTuple):
         row = (await self.client.private_get_v5_account_fee_rate({**LINEAR, "symbol": name_of(symbol)}))["result"]["list"][0]
         return float(row["makerFeeRate"]), float(row["takerFeeRate"])
 
-    async def listing(self, symbol: str) -> Listing | None:
+    async def listing(self, symbol: str) -> VenueListing | None:
         """market/instruments-info, market/tickers."""
         about = {**LINEAR, "symbol": name_of(symbol)}
         rows = (await self.client.public_get_v5_market_instruments_info(about))["result"]["list"]
@@ -75,7 +75,7 @@ class BybitAccount(NamedTuple):
             return None
         sizes, state = rows[0]["lotSizeFilter"], rows[0]["status"]
         price = (await self.client.public_get_v5_market_tickers(about))["result"]["list"][0]["markPrice"]
-        return Listing(
+        return VenueListing(
             state == "Trading", state, float(sizes["minOrderQty"]), float(sizes["minNotionalValue"] or 0), float(price)
         )
 

@@ -15,7 +15,7 @@ TIMEOUT_MS = 10_000
 SHOWN_MAX = 160  # letters of an error that has no sentence of its own
 
 
-class Address(NamedTuple):
+class AccountAddress(NamedTuple):
     """Where an account is: `mode` testnet or live; the urls are those of a local venue, else empty."""
 
     venue: str
@@ -24,22 +24,22 @@ class Address(NamedTuple):
     ws_url: str = ""
 
 
-class Refusal(NamedTuple):
+class CheckRefusal(NamedTuple):
     """Why a question had no answer; `ends`: no other question will have one."""
 
     text: str
     ends: bool = False
 
 
-class Unanswered(Exception):
+class UnansweredCheck(Exception):
     """A question without an answer."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: CheckRefusal) -> None:
         super().__init__(refusal.text)
         self.refusal = refusal
 
 
-def connect(at: Address, keys: VenueKeys, **more: Any) -> Any:
+def connect(at: AccountAddress, keys: VenueKeys, **more: Any) -> Any:
     """A ccxt.pro client. Raises BadInput where ccxt does not have the venue."""
     import ccxt.pro
 
@@ -57,7 +57,7 @@ def connect(at: Address, keys: VenueKeys, **more: Any) -> Any:
     return client
 
 
-def on_testnet(client: Any, at: Address) -> None:
+def on_testnet(client: Any, at: AccountAddress) -> None:
     """Let a client trade play money. A local venue keeps its address: ccxt would go back to the real one."""
     if at.venue == "okx" and at.rest_url:
         client.headers = {**(client.headers or {}), "x-simulated-trading": "1"}
@@ -69,7 +69,7 @@ def on_testnet(client: Any, at: Address) -> None:
         client.set_sandbox_mode(True)
 
 
-def local_urls(at: Address) -> dict[str, Any]:
+def local_urls(at: AccountAddress) -> dict[str, Any]:
     """ccxt's table of addresses for a local venue."""
     rest, ws = at.rest_url, at.ws_url
     if at.venue == "okx":
@@ -135,7 +135,7 @@ ALONE = {  # codes that say something of one question
 }
 
 
-def refusal_of(error: BaseException, client: Any, venue: str, keys: VenueKeys) -> Refusal:
+def refusal_of(error: BaseException, client: Any, venue: str, keys: VenueKeys) -> CheckRefusal:
     """What an error of ccxt's says, in one line without a key."""
     import ccxt
 
@@ -145,25 +145,26 @@ def refusal_of(error: BaseException, client: Any, venue: str, keys: VenueKeys) -
     headers = {str(key).lower(): str(value)[:20] for key, value in (client.last_response_headers or {}).items()}
     wait = f"; try again in {headers['retry-after']} s" if status in (418, 429) and "retry-after" in headers else ""
     if status == 418:
-        return Refusal(f"{name} has banned this machine's address for now (418){wait}: stop what asks too often", ends=True)
+        return CheckRefusal(f"{name} has banned this machine's address for now (418){wait}: stop what asks too often", ends=True)
     if status == 429 or isinstance(error, ccxt.RateLimitExceeded):
-        return Refusal(f"{name} has too many requests from here (429){wait}", ends=True)
+        return CheckRefusal(f"{name} has too many requests from here (429){wait}", ends=True)
     if status == 503 or isinstance(error, ccxt.OnMaintenance) or "maintenance" in text.lower() or "restarting" in text.lower():
-        return Refusal(f"{name} is under maintenance, or down (HTTP {status}): look at its status page", ends=True)
+        return CheckRefusal(f"{name} is under maintenance, or down (HTTP {status}): look at its status page", ends=True)
     if client.last_was_page:  # ccxt hands a page with status 200 on as if it were an answer
-        return Refusal(
+        return CheckRefusal(
             f"{name}'s address answered a page of HTML (HTTP {status}): a proxy, a block page, or an outage", ends=True
         )
     if code in CODES:
-        return Refusal(CODES[code], ends=True)
+        return CheckRefusal(CODES[code], ends=True)
     if code in ALONE:
-        return Refusal(f"{ALONE[code]} ({code})")
+        return CheckRefusal(f"{ALONE[code]} ({code})")
     if isinstance(error, ccxt.RequestTimeout):
-        return Refusal(f"{name} did not answer within {client.timeout / 1000:g} s", ends=True)
+        return CheckRefusal(f"{name} did not answer within {client.timeout / 1000:g} s", ends=True)
     if isinstance(error, ccxt.AuthenticationError):
-        return Refusal(f"{name} does not accept the key{f' ({code})' if code else ''}: {EITHER}", ends=True)
+        return CheckRefusal(f"{name} does not accept the key{f' ({code})' if code else ''}: {EITHER}", ends=True)
     if status == 0 and isinstance(error, ccxt.NetworkError):
-        return Refusal(f"{name} cannot be reached: {type(error).__name__}; check network and proxy", ends=True)
+        return CheckRefusal(f"{name} cannot be reached: {type(error).__name__}; check network and proxy", ends=True)
+    shown = keys.without(" ".join(text.split()))[:SHOWN_MAX]
     if isinstance(error, ccxt.BaseError):
-        return Refusal(f"{name} refused the question: {keys.without(' '.join(text.split()))[:SHOWN_MAX]}")
-    return Refusal(f"{name} answered something else than it documents ({type(error).__name__}: {keys.without(text)[:SHOWN_MAX]})")
+        return CheckRefusal(f"{name} refused the question: {shown}")
+    return CheckRefusal(f"{name} answered something else than it documents ({type(error).__name__}: {shown})")

@@ -15,7 +15,7 @@ class KeyRights(NamedTuple):
     end_is_named: bool = False  # whether the venue names an end at all
 
 
-class Settings(NamedTuple):
+class AccountSettings(NamedTuple):
     """How an instrument's positions are held in the account."""
 
     one_way: bool
@@ -23,7 +23,7 @@ class Settings(NamedTuple):
     leverage: float | None  # None: the venue does not say
 
 
-class Listing(NamedTuple):
+class VenueListing(NamedTuple):
     """An instrument as the venue lists it."""
 
     trades: bool
@@ -50,7 +50,7 @@ class AccountReader(Protocol):
     async def rights(self) -> KeyRights:
         """What the key may do."""
 
-    async def settings(self, symbol: str) -> Settings:
+    async def settings(self, symbol: str) -> AccountSettings:
         """Position mode, margin, leverage of an instrument."""
 
     async def orders(self) -> Sequence[OpenItem]:
@@ -62,7 +62,7 @@ class AccountReader(Protocol):
     async def fees(self, symbol: str) -> tuple[float, float]:
         """(maker, taker) as fractions of notional; negative: a rebate."""
 
-    async def listing(self, symbol: str) -> Listing | None:
+    async def listing(self, symbol: str) -> VenueListing | None:
         """The instrument; None where the venue does not list it."""
 
 

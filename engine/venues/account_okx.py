@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.venues.account_facts import KeyRights, Listing, OpenItem, Settings, side_text
+from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text
 from engine.venues.outcome import code_of
 
 PAGE = 100
@@ -29,7 +29,7 @@ class OkxAccount(NamedTuple):
         ips = tuple(ip for ip in row["ip"].split(",") if ip)
         return KeyRights("trade" in words, "withdraw" in words, ips=ips)
 
-    async def settings(self, symbol: str) -> Settings:
+    async def settings(self, symbol: str) -> AccountSettings:
         """account/config and account/leverage-info; isolated is said by each order, but an open position may be cross."""
         row, about = await self._one("private_get_account_config"), {"instId": inst_id(symbol)}
         lever = await self._one("private_get_account_leverage_info", about | {"mgnMode": "isolated"})
@@ -37,7 +37,7 @@ class OkxAccount(NamedTuple):
         crossed = any(one["mgnMode"] != "isolated" and float(one["pos"] or 0) for one in held)
         level = row["acctLv"]
         margin = "isolated" if level in ISOLATES else LEVELS.get(level, f"account mode {level}")
-        return Settings(row["posMode"] == "net_mode", "cross" if crossed else margin, float(lever["lever"] or 0) or None)
+        return AccountSettings(row["posMode"] == "net_mode", "cross" if crossed else margin, float(lever["lever"] or 0) or None)
 
     async def orders(self) -> Sequence[OpenItem]:
         """trade/orders-pending and trade/orders-algo-pending of every kind."""
@@ -63,7 +63,7 @@ class OkxAccount(NamedTuple):
         row = await self._one("private_get_account_trade_fee", {"instType": "SWAP", "instFamily": symbol})
         return -float(row["makerU"] or row["maker"]), -float(row["takerU"] or row["taker"])
 
-    async def listing(self, symbol: str) -> Listing | None:
+    async def listing(self, symbol: str) -> VenueListing | None:
         """public/instruments, market/ticker. Sizes are contracts of ctVal base units; OKX has no least notional."""
         about = {"instType": "SWAP", "instId": inst_id(symbol)}
         try:
@@ -76,7 +76,7 @@ class OkxAccount(NamedTuple):
             return None
         price = (await self.client.public_get_market_ticker({"instId": inst_id(symbol)}))["data"][0]["last"]
         least = float(rows[0]["minSz"]) * float(rows[0]["ctVal"])
-        return Listing(rows[0]["state"] == "live", rows[0]["state"], least, 0.0, float(price))
+        return VenueListing(rows[0]["state"] == "live", rows[0]["state"], least, 0.0, float(price))
 
     async def _one(self, name: str, about: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         rows: Sequence[Mapping[str, Any]] = (await getattr(self.client, name)(dict(about or {})))["data"]

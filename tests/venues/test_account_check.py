@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from engine.venues.account import AccountCheck, Report, Wanted, WantedSymbol, checked, reader_of
+from engine.venues.account import AccountCheck, AccountReport, AccountWants, SymbolWants, checked, reader_of
 from engine.venues.account_client import read_only, refusal_of
 from engine.venues.account_keys import VenueKeys
 from tests.fakes.exchange import orders as o
@@ -16,15 +16,17 @@ VENUES = tuple(ADAPTED)
 Spoil = Callable[[Any], None]
 
 
-def wanted_of(venue: str, layer: float = 400.0, leverage: int = 3) -> Wanted:
+def wanted_of(venue: str, layer: float = 400.0, leverage: int = 3) -> AccountWants:
     """BTC at leverage 3, as the local venues have it."""
-    return Wanted(venue, leverage, (WantedSymbol("BTC-USDT", 0.0002, 0.00055, lambda price: (layer, "btc-trend")),))
+    return AccountWants(venue, leverage, (SymbolWants("BTC-USDT", 0.0002, 0.00055, lambda price: (layer, "btc-trend")),))
 
 
-def check(venue: str, spoil: Spoil = lambda _: None, wanted: Wanted | None = None, **keys: str) -> tuple[Report, Any]:
+def check(
+    venue: str, spoil: Spoil = lambda _: None, wanted: AccountWants | None = None, **keys: str
+) -> tuple[AccountReport, Any]:
     """The report of an account that `spoil` has changed, and its local venue; whatever is found, nothing but GET was sent."""
 
-    async def script(played: Played) -> Report:
+    async def script(played: Played) -> AccountReport:
         local, client = played.venue, read_only(played.client)
         for name, value in keys.items():
             setattr(client, name, value)
@@ -41,7 +43,7 @@ def check(venue: str, spoil: Spoil = lambda _: None, wanted: Wanted | None = Non
     return report, local
 
 
-def failing(report: Report) -> list[AccountCheck]:
+def failing(report: AccountReport) -> list[AccountCheck]:
     """The rows that decide against it and were asked for."""
     return [row for row in report.checks if row.must and not row.ok and row.found is not None]
 
@@ -67,6 +69,16 @@ def stranger(local: Any) -> None:
     """An order of someone else far from the price, and one of ours."""
     for client in ("theirs", "ndE1"):
         local.exchange.place(o.Order(client, "BTC", 1, 100, o.LIMIT, 500_000))
+
+
+SHAPES = {"LocalOkx": ("conditional", "oco", "trigger"), "LocalBinance": ("STOP_MARKET",), "LocalBybit": ("Stop",)}
+
+
+def strange_stops(local: Any) -> None:
+    """Conditional orders of someone else, one of each kind, far from the price; ours beside them."""
+    for shape in SHAPES[type(local).__name__]:
+        for client in (f"their{shape}".replace("_", ""), f"ndS{shape}".replace("_", "")):
+            local.exchange.place_algo(o.Algo(client, "BTC", -1, 100, stop=400_000, reduce_only=False, shape=shape))
 
 
 def foreign_position(local: Any) -> None:
@@ -130,6 +142,14 @@ def test_what_is_wrong_is_one_row(venue: str, fault: str) -> None:
     assert ";" not in (failing(report)[0].found or "")  # one item: ours is not among the foreign ones
     assert not report.ok
     assert report.may == ("attach" if fault == "read only" else "nothing")
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_every_kind_of_conditional_order_is_seen(venue: str) -> None:
+    """OKX lists them by kind, Binance apart from the normal ones; each that is not ours is counted."""
+    (row,) = failing(check(venue, strange_stops)[0])
+    assert row.name == "orders"
+    assert len((row.found or "").split("; ")) == (3 if venue == "okx" else 1), row.found
 
 
 @pytest.mark.parametrize("venue", VENUES)
@@ -198,7 +218,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in ("binance", "bybit"))])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_venue_that_does_not_answer_is_asked_once(venue: str, fault: str) -> None:
     """The first row says why, the others were not asked: a ban is not made worse."""

@@ -16,7 +16,7 @@ import pytest
 
 from app.home.home import open_home
 from app.processes import account_check
-from engine.venues.account_client import Address, connect
+from engine.venues.account_client import AccountAddress, connect
 from engine.venues.account_keys import VenueKeys
 from tests.fakes.exchange.adapted import ADAPTED
 from tests.fakes.running_desk import nightdesk
@@ -129,15 +129,17 @@ def test_testnet_has_keys_of_its_own(own_home: Path, planted: None, capsys: pyte
 def test_addresses_of_play_money() -> None:
     """Where a client sends what it signs; nothing is sent here."""
     keys = VenueKeys("k" * 20, "s" * 20, "p" * 20)
-    assert connect(Address("okx", "testnet"), keys).headers["x-simulated-trading"] == "1"
-    assert "demo-fapi" in connect(Address("binance", "testnet"), keys).urls["api"]["fapiPrivate"]
-    assert "api-testnet" in connect(Address("bybit", "testnet"), keys).urls["api"]["private"]
-    assert connect(Address("okx", "live"), keys).urls["api"]["rest"] == "https://{hostname}"
-    assert "fapi.binance.com" in connect(Address("binance", "live"), keys).urls["api"]["fapiPrivate"]
+    assert connect(AccountAddress("okx", "testnet"), keys).headers["x-simulated-trading"] == "1"
+    assert "demo-fapi" in connect(AccountAddress("binance", "testnet"), keys).urls["api"]["fapiPrivate"]
+    assert "api-testnet" in connect(AccountAddress("bybit", "testnet"), keys).urls["api"]["private"]
+    assert connect(AccountAddress("okx", "live"), keys).urls["api"]["rest"] == "https://{hostname}"
+    assert "fapi.binance.com" in connect(AccountAddress("binance", "live"), keys).urls["api"]["fapiPrivate"]
     for venue in LOCAL:
-        text = json.dumps(connect(Address(venue, "testnet", "http://127.0.0.1:1", "ws://127.0.0.1:1"), keys).urls["api"])
+        text = json.dumps(connect(AccountAddress(venue, "testnet", "http://127.0.0.1:1", "ws://127.0.0.1:1"), keys).urls["api"])
         assert "127.0.0.1:1" in text
-        assert connect(Address(venue, "live"), keys).options.get("maxRetriesOnFailure") is None  # an order is never sent twice
+        assert (
+            connect(AccountAddress(venue, "live"), keys).options.get("maxRetriesOnFailure") is None
+        )  # an order is never sent twice
 
 
 def lacking_keys(home: Path, patch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ def test_an_account_is_named_by_where_its_keys_are(tmp_path: Path) -> None:
         (f'{OKX}rest_url = "https://www.okx.com"\n', "accounts.main.rest_url", "only one of this machine"),
         (f'{OKX}rest_url = "http://127.0.0.1.evil.test"\n', "accounts.main.rest_url", "only one of this machine"),
         (f'{OKX}rest_url = "http://127.0.0.1@evil.test"\n', "accounts.main.rest_url", "only one of this machine"),
+        (f'{OKX}rest_url = "http://me:pass@127.0.0.1:80"\n', "accounts.main.rest_url", "only one of this machine"),
         (f'{OKX}ws_url = "ws://10.0.0.1:80"\n', "accounts.main.ws_url", "only one of this machine"),
         (f'{OKX}rest_url = "http://127.0.0.1:80"\n', "accounts.main", "belong together"),
         (OKX.replace('key_env = "OK_KEY"\n', ""), "accounts.main", "key_env missing: the variables that hold the keys of okx"),

@@ -1,7 +1,6 @@
 """Keys of venue accounts: who sees them, where they may be, and that two homes never use one."""
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,8 +9,10 @@ import keyring
 import keyring.backend
 import pytest
 
+from app.cli import main
 from app.home.accounts import AccountEntry
 from app.home.home import open_home
+from app.jobs.queue import NETWORK, environment
 from app.processes import account_claims
 from app.processes.account_claims import claims_folder, key_source
 from app.processes.children import allowed, allowed_api, allowed_ui, allowed_worker
@@ -59,17 +60,30 @@ def test_the_worker_alone_sees_what_the_accounts_name(own_home: Path) -> None:
     text = (home / "desk.toml").read_text().replace('mode = "live"', 'mode = "paper"')
     (home / "desk.toml").write_text(text)
     assert set(allowed_worker(everything, home)) & set(everything) == {"PATH"}
+    assert not set(KEYS) & set(allowed_api(everything, home))
 
 
-def test_a_command_of_a_person_forgets_them(own_home: Path) -> None:
+def test_a_command_of_a_person_forgets_them(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`nightdesk chat` runs agents in its own process: what it imports and starts has no venue key."""
-    home = with_account(own_home)
-    seen = "import os, sys; from app.cli import main; main.load_groups = lambda: None;"
-    seen += "main.app = lambda **_: print(sorted(k for k in os.environ if k.startswith('OK_')));"
-    seen += "sys.argv = ['nightdesk', 'chat']; main.run()"
-    environment = {**os.environ, **KEYS, "NIGHTDESK_HOME": str(home)}
-    done = subprocess.run([sys.executable, "-c", seen], env=environment, capture_output=True, text=True, check=False)
-    assert done.stdout == "[]\n", done.stderr
+    with_account(own_home)
+    monkeypatch.setattr(main, "load_groups", lambda: None)
+    for words, left in (("chat hello", set()), ("backtest trend", set()), ("account check main", set(KEYS)), ("up", set(KEYS))):
+        for name, value in KEYS.items():
+            monkeypatch.setenv(name, value)
+        seen: dict[str, str] = {}
+        monkeypatch.setattr(main, "app", lambda seen=seen, **_: seen.update(os.environ))
+        monkeypatch.setattr(sys, "argv", ["nightdesk", *words.split()])
+        with pytest.raises(SystemExit):
+            main.run()
+        assert set(KEYS) & set(seen) == left, words
+
+
+def test_a_job_has_none(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts it."""
+    for name, value in KEYS.items():
+        monkeypatch.setenv(name, value)
+    with_account(own_home)
+    assert not set(KEYS) & set(environment(open_home(), NETWORK))
 
 
 def entry(**more: str) -> AccountEntry:
@@ -86,13 +100,13 @@ class OwnKeyring(keyring.backend.KeyringBackend):
     priority = 1.0
     held: dict[tuple[str, str], str] = {}  # noqa: RUF012 - one test's
 
-    def get_password(self, service: str, username: str) -> str | None:
+    def get_password(self, entry: str, username: str) -> str | None:
         """What was put there."""
-        return self.held.get((service, username))
+        return self.held.get((entry, username))
 
-    def set_password(self, service: str, username: str, password: str) -> None:
+    def set_password(self, entry: str, username: str, password: str) -> None:
         """Put it there."""
-        self.held[service, username] = password
+        self.held[entry, username] = password
 
 
 def test_keys_come_from_environment_keyring_or_file(tmp_path: Path) -> None:
