@@ -141,7 +141,7 @@ class AccountQuestions:
 
     def steps(self) -> list[tuple[str, str, Question, bool]]:
         """Every row behind the clock's."""
-        found = [
+        found: list[tuple[str, str, Question, bool]] = [
             ("key", "a key that the venue accepts", self.key, True),
             ("withdrawal", "no right to withdraw", self.withdrawal, True),
             ("trading", "the right to trade perpetuals", self.trading, True),

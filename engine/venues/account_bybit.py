@@ -26,8 +26,8 @@ class BybitAccount(NamedTuple):
         """user/query-api. A key that is bound to addresses has no end; Bybit then says 0 days or less (from memory)."""
         row = (await self.client.private_get_v5_user_query_api())["result"]
         wallet = set(row["permissions"].get("Wallet") or ())
-        contract = row["permissions"].get("ContractTrade") or ()
-        trades = str(row["readOnly"]) == "0" and {"Order", "Position"} <= set(contract)
+        contract, derivatives = (set(row["permissions"].get(name) or ()) for name in ("ContractTrade", "Derivatives"))
+        trades = str(row["readOnly"]) == "0" and ({"Order", "Position"} <= contract or "DerivativesTrade" in derivatives)
         ips = tuple(ip for ip in row["ips"] or () if ip not in ("*", "0.0.0.0"))  # noqa: S104 - an entry of a list that is read
         days = int(row["deadlineDay"])
         withdraws, moves = "Withdraw" in wallet, bool(wallet - {"Withdraw"})

@@ -61,7 +61,7 @@ class OkxAccount(NamedTuple):
     async def fees(self, symbol: str) -> tuple[float, float]:
         """account/trade-fee: OKX says what the balance changes by; makerU is of USDT contracts."""
         row = await self._one("private_get_account_trade_fee", {"instType": "SWAP", "instFamily": symbol})
-        return -float(row["makerU"] or row["maker"]), -float(row["takerU"] or row["taker"])
+        return -float(row.get("makerU") or row["maker"]), -float(row.get("takerU") or row["taker"])
 
     async def listing(self, symbol: str) -> VenueListing | None:
         """public/instruments, market/ticker. Sizes are contracts of ctVal base units; OKX has no least notional."""

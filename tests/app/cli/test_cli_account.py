@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import json
+import logging
 import os
 import threading
 import time
@@ -104,14 +105,18 @@ def test_the_command_checks_and_no_key_is_anywhere(own_home: Path, planted: None
 
 
 @pytest.mark.parametrize("venue", ["binance", "bybit"])
-def test_the_other_venues_over_sockets(own_home: Path, planted: None, capsys: pytest.CaptureFixture[str], venue: str) -> None:
-    """By the client that the product makes; the least order is held against the sleeve's own smallest layer."""
+def test_the_other_venues_over_sockets(
+    own_home: Path, planted: None, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, venue: str
+) -> None:
+    """By the client that the product makes; the least order is held against the sleeve's own smallest layer. No log has a key."""
+    caplog.set_level(logging.DEBUG)
     with served(venue) as (local, *urls):
         desk_toml(own_home, venue, urls=(urls[0], urls[1]))
         value = report(capsys)
         assert (value["ok"], value["may"]) == (True, "trade"), value
         assert {"name", "ok", "found", "wanted"} <= set(value["checks"][0])
         assert {method for method, *_ in local.calls} == {"GET"}
+    assert not [key for key in PLANTED.values() if key in caplog.text]
     rows = {row["name"]: row for row in value["checks"]}
     assert "; the smallest layer of btc is 1" in rows["least_order BTC-USDT"]["found"]
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.home.settings import DeskToml, read_desk_toml
+from engine.control.config import sleeve_text
 from engine.errors import BadInput
 
 SLEEVE = '[[sleeves]]\nname = "x"\nstrategy = "trend"\nvenue = "okx"\nsymbol = "BTC-USDT"\n'
@@ -39,7 +40,9 @@ def test_an_account_is_named_by_where_its_keys_are(tmp_path: Path) -> None:
         text = f'{SLEEVE}[accounts.main]\nvenue = "okx"\nmode = "live"\n{line}\n'
         assert read(tmp_path, text).accounts["main"].source == source
     assert read(tmp_path, f'{SLEEVE}[accounts.main]\nvenue = "okx"\n').accounts["main"].source == "none: on paper"
-    assert read(tmp_path, SLEEVE).accounts == {}
+    desk = read(tmp_path, SLEEVE)
+    assert desk.accounts == {}
+    assert "account" not in sleeve_text(desk.sleeves[0])  # versions of desks without accounts are as they were
 
 
 @pytest.mark.parametrize(
