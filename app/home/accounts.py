@@ -16,7 +16,8 @@ from engine.redaction import redacted
 
 VARIABLE = r"^[A-Z][A-Z0-9_]{1,80}$"  # the name of an environment variable
 OPEN = ("NIGHTDESK_", "PYTHON", "LD_", "HTTP", "NO_PROXY", "SSL_CERT_")  # how names begin that every process may see
-OF_KEYS = ("key_env", "secret_env", "passphrase_env", "keyring", "key_file")  # a key pasted here is not repeated
+OF_KEYS = ("key_env", "secret_env", "passphrase_env", "keyring", "key_file")
+REPEATED = ("venue", "mode", "margin", "leverage")  # whose faulty values an error repeats
 ACCOUNTS_MAX = 20
 Where = tuple[str | int, ...]
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.home.accounts import ACCOUNTS_MAX, OF_KEYS, VARIABLE, AccountEntry, faults_between
+from app.home.accounts import ACCOUNTS_MAX, OF_KEYS, REPEATED, VARIABLE, AccountEntry, faults_between
 from app.home.bounds import SHOWN_MAX, bounds_of, shown, switches_for_numbers
 from engine.control.config import DeskConfig, SleeveConfig, Slug
 from engine.control.desk_setup import TEXT_MAX, SimulatedTables, data_path, home_path
@@ -253,8 +253,9 @@ def _fault(path: Path, text: str, error: Any) -> BadInput:
     reason = "a parameter is a finite number, true or false, or text" if either else error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         reason = "unknown key"
-    elif where[:1] == ("accounts",) and where[-1] in OF_KEYS and error["type"] == "string_pattern_mismatch":
-        reason = "write the name of what holds the key; a key that was pasted here is not repeated, and has to be renewed"
+    elif where[:1] == ("accounts",) and where[-1] not in REPEATED:  # a key may have been pasted there
+        if where[-1] in OF_KEYS and error["type"] == "string_pattern_mismatch":
+            reason = "write the name of what holds the key; a key that was pasted here is not repeated, and has to be renewed"
     elif error["type"] != "missing" and isinstance(error["input"], str | int | float | bool):
         bounds = bounds_of(DeskToml, where)
         reason = f"{shown(error['input'])}: {reason}{f' ({bounds})' if bounds else ''}"

@@ -108,3 +108,9 @@ def test_a_pasted_key_is_not_repeated(tmp_path: Path, pasted: str, field: str) -
     text += "".join(f'{name} = "N_{n}"\n' for n, name in enumerate(("key_env", "secret_env", "passphrase_env")) if name != field)
     if (field, pasted) != ("keyring", PASTED[2]):
         assert pasted not in refusal(tmp_path, text)
+    for line in (
+        f'[accounts]\nmain = "{pasted}"',
+        f'{OKX}rest_url = "http://me:{pasted}@127.0.0.1"',
+        f'{OKX}secret = "{pasted}"',
+    ):
+        assert pasted not in refusal(tmp_path, f"{SLEEVE}{line}\n")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.home import desk_template
+from app.home.accounts import AccountEntry
 from app.home.home import open_home
 from app.home.settings import (
     AlertsEntry,
@@ -22,9 +23,10 @@ from engine.venues.instruments import instrument_of
 
 INSTRUMENT = 'instruments."binance:BTC-USDT:perp"'
 TABLES = {"limits": HardLimits, "budgets": BudgetEntry, INSTRUMENT: InstrumentEntry, "models.mine": ModelEntry,
-          "worker": WorkerEntry, "alerts": AlertsEntry, "api": ApiEntry, "ui": UiEntry}  # fmt: skip
+          "accounts.mine": AccountEntry, "worker": WorkerEntry, "alerts": AlertsEntry, "api": ApiEntry, "ui": UiEntry}  # fmt: skip
 NUMBERS = [(table, name) for table, model in TABLES.items() for name, field in model.model_fields.items()
            if name not in ("names", "tiers") and any(kind in str(field.annotation) for kind in ("int", "float"))]  # fmt: skip
+NEEDED = {"models.mine": 'base_url = "http://127.0.0.1:1/v1"\n', "accounts.mine": 'venue = "okx"\n'}
 IMPOSSIBLE = ("nan", "inf", "-inf", "1e309", "-1e309", "-1", "1e300", "1" + "0" * 400, f'"{"9" * 100_000}"', "[]", "{}")
 SLEEVE = '[[sleeves]]\nname = "x"\nstrategy = "trend"\nvenue = "synthetic"\nsymbol = "BTC-USDT"\n'
 
@@ -43,7 +45,7 @@ def refused(path: Path, text: str) -> str:
 @pytest.mark.parametrize(("table", "name"), NUMBERS, ids=lambda value: str(value).replace(INSTRUMENT, "instruments"))
 def test_a_number_that_none_can_be_is_one_line_with_key_and_bounds(tmp_path: Path, table: str, name: str) -> None:
     """NaN, infinities, negative, beyond every float or digit, a long text, a list: the key, and what would do."""
-    base = 'base_url = "http://127.0.0.1:1/v1"\n' if table == "models.mine" else ""
+    base = NEEDED.get(table, "")
     for value in IMPOSSIBLE:
         if value == "-1" and name == "maker_frac":
             continue  # a rebate
@@ -83,7 +85,7 @@ def test_zero_is_refused_where_it_would_switch_something_off(tmp_path: Path) -> 
 def test_true_is_no_number(tmp_path: Path) -> None:
     """`leverage_max = true` would be a limit of 1; where a switch belongs, true is one."""
     for table, name in NUMBERS:
-        base = 'base_url = "http://127.0.0.1:1/v1"\n' if table == "models.mine" else ""
+        base = NEEDED.get(table, "")
         line = refused(tmp_path / "desk.toml", f"{SLEEVE}[{table}]\n{base}{name} = true\n")
         assert f"{name}: True: true and false are no numbers" in line
     assert "sleeves.0.cash" in refused(tmp_path / "desk.toml", f"{SLEEVE}cash = false\n")
