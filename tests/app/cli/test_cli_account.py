@@ -50,7 +50,7 @@ def served(venue: str, **more: Any) -> Iterator[tuple[Any, str, str]]:
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    ready.wait()
+    assert ready.wait(60)
     try:
         yield local, over[2], over[3]
     finally:

@@ -23,7 +23,8 @@ from engine.venues.instruments import instrument_of
 
 INSTRUMENT = 'instruments."binance:BTC-USDT:perp"'
 TABLES = {"limits": HardLimits, "budgets": BudgetEntry, INSTRUMENT: InstrumentEntry, "models.mine": ModelEntry,
-          "accounts.mine": AccountEntry, "worker": WorkerEntry, "alerts": AlertsEntry, "api": ApiEntry, "ui": UiEntry}  # fmt: skip
+          "accounts.mine": AccountEntry,
+          "worker": WorkerEntry, "alerts": AlertsEntry, "api": ApiEntry, "ui": UiEntry}  # fmt: skip
 NUMBERS = [(table, name) for table, model in TABLES.items() for name, field in model.model_fields.items()
            if name not in ("names", "tiers") and any(kind in str(field.annotation) for kind in ("int", "float"))]  # fmt: skip
 NEEDED = {"models.mine": 'base_url = "http://127.0.0.1:1/v1"\n', "accounts.mine": 'venue = "okx"\n'}
