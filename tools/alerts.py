@@ -89,17 +89,13 @@ class RunbookArgs(Args):
     "alerts",
     Effect.READ,
     asked_as(
-        "event: show",
-        "alert; alerts; slack; page; pages; paged; alarm; acknowledged; acked; not acked; not acknowledged; unanswered; "
-        "unacknowledged; anybody on; anyone; serious; severe; severity; last alert; latest alert; phone",
-        "fire; acknowledge; acked; go off; went off; sent; page; reach; resolve; resolved; open; come in; raise",
-        "what alerts are open?; who acknowledged the page last night?; which alerts fired yesterday?; show alert al-3; any "
-        "alerts overnight?; was anyone paged last night?; is anybody on the open alerts?; did the alert reach Slack?; what "
-        "alarms went off today?; how many alerts were there this week?; which alerts were resolved?; what's the status of "
-        "alert al-7; has anyone acknowledged it?; who is on the alert about the worker?; which alert is the most serious?; "
-        "what was the last alert?; who got paged?; why was I paged?; "
-        "what was that alert?; how many alerts are open and since when?; when did "
-        "the alert come in?",
+        "",
+        "what alerts are open?; who acknowledged the page last night?; which alerts fired yesterday?; show alert al-3; "
+        "any alerts overnight?; was anyone paged last night?; is anybody on the open alerts?; did the alert reach Slack?; "
+        "what alarms went off today?; how many alerts were there this week?; which alerts were resolved?; what's the "
+        "status of alert al-7; has anyone acknowledged it?; who is on the alert about the worker?; which alert is the "
+        "most serious?; what was the last alert?; who got paged?; why was I paged?; what was that alert?; how many alerts "
+        "are open and since when?; when did the alert come in?",
     ),
 )
 def alerts(ctx: ToolContext, args: AlertsArgs) -> ToolResult:
@@ -242,17 +238,14 @@ def evidence_of(item: Mapping[str, Any]) -> tuple[Evidence, ...]:
     "runbook",
     Effect.READ,
     asked_as(
-        "event: explain",
-        "runbook; playbook; checklist; steps; procedure; what do I do; what should I do; what to do; what do we do; what now; "
-        "what must I do; should I react; do about; to do about; about it; going again; back up; recovery; instructions",
-        "fix; deal; react; respond; handle; restore; bring back; recover; get",
-        "what do I do about stale bars?; show the runbook for a dead worker; which runbooks are there?; how do I deal with "
-        "rejected orders?; what do we do if the disk is full; how should I react to a tripped breaker?; the journal is "
-        "broken, what now?; steps for a missing protective order; what should I do when the worker hangs?; how do I fix "
-        "alerts that are not delivered?; what must I do now that the worker died?; what should i do about it; a position "
-        "without protective order: what do I do?; is there a playbook for refused orders?; give me the checklist for a dead "
-        "feed; how do i get the worker going again?; how do I bring the feed back?; what's the procedure when a stop order is "
-        "missing?; how do I recover from a crashed worker?; what to do about the open alert",
+        "",
+        "what do I do about stale bars?; show the runbook for a dead worker; which runbooks are there?; how do I deal "
+        "with rejected orders?; what do we do if the disk is full; how should I react to a tripped breaker?; the journal "
+        "is broken, what now?; steps for a missing protective order; what should I do when the worker hangs?; how do I "
+        "fix alerts that are not delivered?; what must I do now that the worker died?; what should i do about it; a "
+        "position without protective order: what do I do?; is there a playbook for refused orders?; give me the checklist "
+        "for a dead feed; how do i get the worker going again?; how do I bring the feed back?; what's the procedure when "
+        "a stop order is missing?; how do I recover from a crashed worker?; what to do about the open alert",
     ),
 )
 def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:

@@ -38,17 +38,14 @@ class LeaksArgs(Args):
     "backtest",
     Effect.COMPUTE,
     asked_as(
-        "run: compute",
-        "backtest; simulation; strategy; history; track record; performance; numbers; fared; fare; return",
-        "backtest; back test; simulate; run; test; rerun; evaluate; perform; done; try; made; do; does; work; take for a "
-        "spin; fare; give; check; return; yield",
-        "backtest trend on BTC-USDT 15m for 2025; how did trend do on ETH in March 2025?; what would reversion have made on "
-        "SOL-USDT in 2025?; run trend on btc for last year; simulate reversion sol-usdt 5m 2025; how profitable was trend on "
-        "btc last year; trend btc 15m 2025; how would reversion have done on SOL in Q3 2025?; what's the track record of "
-        "reversion on ETH this year; can I get numbers for trend on BTC with a 30 bar fast average in 2024?; take trend for a "
-        "spin on SOL; how would trend have fared on sol in may 2025?; what return would trend on eth give for 2024?; check "
-        "trend on btc with stop 3 for march; make a test of trend on solana with a stop of 3 atr; what sharpe does reversion "
-        "have on sol over q3 2025?",
+        "",
+        "backtest trend on BTC-USDT 15m for 2025; how did trend do on ETH in March 2025?; what would reversion have made "
+        "on SOL-USDT in 2025?; run trend on btc for last year; simulate reversion sol-usdt 5m 2025; how profitable was "
+        "trend on btc last year; trend btc 15m 2025; how would reversion have done on SOL in Q3 2025?; what's the track "
+        "record of reversion on ETH this year; can I get numbers for trend on BTC with a 30 bar fast average in 2024?; "
+        "take trend for a spin on SOL; how would trend have fared on sol in may 2025?; what return would trend on eth "
+        "give for 2024?; check trend on btc with stop 3 for march; make a test of trend on solana with a stop of 3 atr; "
+        "what sharpe does reversion have on sol over q3 2025?",
     ),
 )
 def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
@@ -73,15 +70,12 @@ def backtest(ctx: ToolContext, args: BacktestArgs) -> ToolResult:
     "leaks",
     Effect.COMPUTE,
     asked_as(
-        "run: compute",
-        "look-ahead; lookahead; look ahead; leak; leaks; leakage; future; future data; causal; cheating; not cheating; leak "
-        "check; bias; honest; hindsight; no lookahead; no look-ahead; future bars",
-        "leak; peek; cheat; look ahead; repaint; use the future; make sure; see the future; know the future",
-        "does trend look ahead?; check my_strategy for leaks; is reversion free of lookahead bias?; is the reversion strategy "
-        "using future data?; does my strategy peek into the future?; prove that trend isn't cheating; sanity check: does "
-        "reversion use information from the future?; is trend causal?; run the lookahead check on trend; check my_strat for "
-        "leakage; does my strategy have lookahead?; verify that no look-ahead is in my_strat; make sure reversion has no "
-        "lookahead; does trend know the future?; is trend honest?; does trend cheat?",
+        "",
+        "does trend look ahead?; check my_strategy for leaks; is reversion free of lookahead bias?; is the reversion "
+        "strategy using future data?; does my strategy peek into the future?; prove that trend isn't cheating; sanity "
+        "check: does reversion use information from the future?; is trend causal?; run the lookahead check on trend; "
+        "check my_strat for leakage; does my strategy have lookahead?; verify that no look-ahead is in my_strat; make "
+        "sure reversion has no lookahead; does trend know the future?; is trend honest?; does trend cheat?",
     ),
 )
 def leaks(ctx: ToolContext, args: LeaksArgs) -> ToolResult:

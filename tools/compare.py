@@ -51,19 +51,15 @@ class CompareArgs(CostArgs):
     "compare",
     Effect.COMPUTE,
     asked_as(
-        "run: compare",
-        "better; best; difference; variant; what if; instead of; worth; which one; head to head; a/b; tighter; wider; live; "
-        "current; make sense; change; looser; alternative; the runs",
-        "compare; versus; vs; against; beat; help; improve; win; stack up; try; outperform; pit; test; would; change; differ; "
-        "gain; perform",
+        "",
         "compare a 2 ATR with a 3 ATR stop for the BTC trend sleeve over 2025; what if the ETH stop was 3 ATR?; fast 20 "
-        "against fast 60 on BTC for 2025; which is better, stop at 2 or 3 ATR for btc trend?; does a wider stop help? try 2.5 "
-        "and 3.5 ATR on the BTC trend sleeve; would a 3 ATR target be better for ETH?; compare the live BTC trend settings "
-        "with a stop of 3 ATR; is it worth going from 2 to 3 ATR on the BTC stop?; try a tighter stop (1.5 ATR) on btc-trend "
-        "vs what we have; would loosening the stop to 4 ATR on btc-trend make sense?; check whether fast_bars 30 beats "
-        "fast_bars 60 on ETH; how does a 1.5 ATR stop stack up against the current one for BTC?; stop 1.5 or 2.5 for "
-        "btc-trend over 2025; what would change if btc-trend used a 4 atr trail?; fast 20 or 40 on eth-trend; is a stop of "
-        "2.5 any better for eth-trend?",
+        "against fast 60 on BTC for 2025; which is better, stop at 2 or 3 ATR for btc trend?; does a wider stop help? try "
+        "2.5 and 3.5 ATR on the BTC trend sleeve; would a 3 ATR target be better for ETH?; compare the live BTC trend "
+        "settings with a stop of 3 ATR; is it worth going from 2 to 3 ATR on the BTC stop?; try a tighter stop (1.5 ATR) "
+        "on btc-trend vs what we have; would loosening the stop to 4 ATR on btc-trend make sense?; check whether "
+        "fast_bars 30 beats fast_bars 60 on ETH; how does a 1.5 ATR stop stack up against the current one for BTC?; stop "
+        "1.5 or 2.5 for btc-trend over 2025; what would change if btc-trend used a 4 atr trail?; fast 20 or 40 on "
+        "eth-trend; is a stop of 2.5 any better for eth-trend?",
     ),
 )
 def compare(ctx: ToolContext, args: CompareArgs) -> ToolResult:

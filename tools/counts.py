@@ -74,18 +74,13 @@ class Occurrence(NamedTuple):
     "counts",
     Effect.READ,
     asked_as(
-        "event: count",
-        "how often; counts; number of refusals; number of breakers; refusals by rule; by rule; by guardrail; most often; each "
-        "breaker; each rule; alerts by rule; refusals by sleeve; breakers by sleeve; refused since; rule; how many breakers; "
-        "how many refusals; times refused; refused by; rule refuse; most refused; each guardrail; number of times; refusals "
-        "by day; gets refused",
-        "count; refuse; trip; tripped; fire; happen; stop; block",
+        "",
         "how many refusals by rule this week?; how often did each breaker trip in the last 30 days?; count the alerts by "
-        "rule; which rule refuses most often?; how many entries were refused since monday?; number of breakers by sleeve in "
-        "november; how many breakers did we have in november?; how often was eth-trend refused by the exposure limit?; how "
-        "often did the loss streak rule refuse an entry?; how many refusals yesterday?; which sleeve gets refused the most?; "
-        "how often did the loss streak rule fire?; how many times was each guardrail hit?; count the refusals by sleeve; how "
-        "often did btc hit the daily loss limit?",
+        "rule; which rule refuses most often?; how many entries were refused since monday?; number of breakers by sleeve "
+        "in november; how many breakers did we have in november?; how often was eth-trend refused by the exposure limit?; "
+        "how often did the loss streak rule refuse an entry?; how many refusals yesterday?; which sleeve gets refused the "
+        "most?; how often did the loss streak rule fire?; how many times was each guardrail hit?; count the refusals by "
+        "sleeve; how often did btc hit the daily loss limit?",
     ),
 )
 def counts(ctx: ToolContext, args: CountsArgs) -> ToolResult:
@@ -173,15 +168,11 @@ def _alerts(ctx: ToolContext, args: CountsArgs, low: int, high: int) -> Iterator
     "version_effect",
     Effect.READ,
     asked_as(
-        "sleeve: compare",
-        "before and after; since the change; version; effect; effect of version; last change; change help; since version; "
-        "approved change; did it help; new version; better than version; version better; older version; previous version; new "
-        "settings",
-        "help; helped; improve; improved; hurt; worked; work out; compare",
-        "did version 2 of btc-trend help?; btc-trend before and after version 3; how did the eth sleeve do before and after "
-        "its last change?; did the last change of btc-trend help?; has eth-trend improved since version 2?; what was the "
-        "effect of version 2 on sol-reversion?; is version 2 of eth better than version 1?; did the new settings of btc-trend "
-        "pay off?; compare versions of eth-trend",
+        "",
+        "did version 2 of btc-trend help?; btc-trend before and after version 3; how did the eth sleeve do before and "
+        "after its last change?; did the last change of btc-trend help?; has eth-trend improved since version 2?; what "
+        "was the effect of version 2 on sol-reversion?; is version 2 of eth better than version 1?; did the new settings "
+        "of btc-trend pay off?; compare versions of eth-trend",
     ),
 )
 def version_effect(ctx: ToolContext, args: VersionArgs) -> ToolResult:

@@ -50,23 +50,17 @@ class WindowArgs(Args):
     "desk",
     Effect.READ,
     asked_as(
-        "desk: show",
-        "equity; cash; money; state of the desk; desk doing; balance; account; account value; account worth; total equity; "
-        "funds; wallet; desk time; clock; my clock",
-        "behind",
-        "what is our equity?; how is the desk doing?; how much money do we have?; show me the desk; how much cash do we have; "
-        "what is the account worth?; how much equity do we have; what is the desk time?; how far behind is the desk time?",
+        "",
+        "what is our equity?; how is the desk doing?; how much money do we have?; show me the desk; how much cash do we "
+        "have; what is the account worth?; how much equity do we have; what is the desk time?; how far behind is the desk "
+        "time?",
     ),
     asked_as(
-        "desk: show",
-        "limit; risk; drawdown; daily loss; exposure; leverage; leveraged; over-leveraged; exposed; room; close to; risky; "
-        "gross exposure; drawdown halt; drawdown breaker; daily breaker; still lose; allowed to lose; headroom; loss limit; hard "
-        "limit; guardrails; danger",
-        "close; far; near; hit; distance; running; lose",
-        "how close are we to our limits?; what is our exposure?; how leveraged are we; what's our drawdown; how much room is "
-        "left until the daily loss limit?; how far is the drawdown breaker?; how risky is the book right now; how much risk "
-        "are we running?; are we in danger of hitting the drawdown halt?; how much can we still lose before the halt?; what "
-        "are the guardrails?; how much headroom is left?; how near are we to the drawdown halt?; what's our leverage across "
+        "limits",
+        "how close are we to our limits?; how leveraged are we; what's our drawdown; how much room is left until the "
+        "daily loss limit?; how far is the drawdown breaker?; how risky is the book right now; how much risk are we "
+        "running?; are we in danger of hitting the drawdown halt?; how much can we still lose before the halt?; what are "
+        "the guardrails?; how much headroom is left?; how near are we to the drawdown halt?; what's our leverage across "
         "everything?",
     ),
 )
@@ -179,26 +173,18 @@ def entries(sleeve: Mapping[str, Any]) -> str:
     "sleeves",
     Effect.READ,
     asked_as(
-        "sleeve: show",
-        "position; open position; open trade; holding; long or short; long; short; flat; in the market; stop; stops; "
-        "protective; protective level; target; book; quantity; position size; size; stop distance; distance to stop; distance; "
-        "hold; pyramid; layers; nearest; protected; trades open; open trades; positions open; is open; are open; take profit",
-        "hold; holding; have; open; protect",
-        "what positions are open?; are we long or short BTC right now?; what are we holding; are we in the market?; where are "
-        "the stops; how big is the BTC position; which sleeves are open; is the BTC sleeve long?; what do we hold right now?; "
-        "which sleeve is closest to its stop?; what's the size of the eth short?; how far is the stop away?; is the eth "
-        "position protected?; are any trades open?; did we leave anything open?",
+        "",
+        "what positions are open?; are we long or short BTC right now?; what are we holding; are we in the market?; where "
+        "are the stops; how big is the BTC position; which sleeves are open; is the BTC sleeve long?; what do we hold "
+        "right now?; which sleeve is closest to its stop?; what's the size of the eth short?; how far is the stop away?; "
+        "is the eth position protected?; are any trades open?; did we leave anything open?",
     ),
     asked_as(
-        "setting: show",
-        "configuration; config; settings; setting; parameter; parameters; sleeve; sleeves; live configuration; running with; "
-        "stop; current stop; current settings; what version; max leverage; maximum leverage; stop distance; risk per trade; "
-        "set to; which version; current version; configured; trailing; trailing stop; trails",
-        "use; using; run; running; trade; configure",
-        "what is the live configuration?; which stop does btc-trend use now?; which sleeves are there?; what's running right "
-        "now?; show the parameters of the BTC trend sleeve; list the sleeves and their parameters; what stop is the ETH "
-        "sleeve using?; which stop distance does sol use?; what is max leverage set to?; what risk does btc-trend take per "
-        "trade?; what's the current version?",
+        "settings",
+        "what is the live configuration?; which stop does btc-trend use now?; which sleeves are there?; what's running "
+        "right now?; show the parameters of the BTC trend sleeve; list the sleeves and their parameters; what stop is the "
+        "ETH sleeve using?; which stop distance does sol use?; what is max leverage set to?; what risk does btc-trend "
+        "take per trade?; what's the current version?",
     ),
 )
 def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
@@ -231,31 +217,20 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     "health",
     Effect.READ,
     asked_as(
-        "desk: show",
-        "wrong; problem; trouble; issue; broken; health; healthy; unhealthy; everything ok; everything fine; status; system; "
-        "error; warning; worried; worry; concern; stuck; crash; ok; okay; fine; good; alright; all right; worker; disk; "
-        "disk space; desk trading; feed; stale; fresh; data fresh; smoothly; alive; systems go; fishy; amiss; on fire; "
-        "open orders; working orders; resting; orders; data old; how old; on time; late; bars late; up and running; running; "
-        "safe; operational; reachable; connection; connected; connectivity; online; protective orders; in place; liquidated; "
-        "close to being liquidated; unprotected",
-        "break; broke; running; restart; worry; come in; drop; connect; reach",
-        "is anything wrong?; is everything ok?; any problems?; is the worker still running?; is the data fresh?; is the desk "
-        "ok; all good?; system status; did the feed go stale?; should I be worried?; everything fine?; health check please; "
-        "did the worker restart; status; are all systems go?; is the desk running fine?; are bars coming in on time?; how old "
-        "is the data?; any open orders hanging around?; is the worker alive?; did the feed drop?; is everything up and "
-        "running?; is something broken?; is anything on fire?; is the exchange reachable?; are protective orders in place for "
-        "everything?; are we connected?; any positions unprotected?",
+        "",
+        "is anything wrong?; is everything ok?; any problems?; is the worker still running?; is the data fresh?; is the "
+        "desk ok; all good?; system status; did the feed go stale?; should I be worried?; everything fine?; health check "
+        "please; did the worker restart; status; are all systems go?; is the desk running fine?; are bars coming in on "
+        "time?; how old is the data?; any open orders hanging around?; is the worker alive?; did the feed drop?; is "
+        "everything up and running?; is something broken?; is anything on fire?; is the exchange reachable?; are "
+        "protective orders in place for everything?; are we connected?; any positions unprotected?",
     ),
     asked_as(
-        "desk: rank",
-        "attention; look at; look at first; next steps; first; focus; recommendation; priority; priorities; go back to sleep; "
-        "go to bed; sleep; should know; should we change; needs my attention; have to do; need to do; get up; worry about; "
-        "hand over; urgent; most urgent; important; tonight; rest; matter; matters",
-        "look; focus; recommend; advise; do next; deserve; change; sleep; relax; ignore",
-        "what should I look at first?; what needs my attention?; what do you recommend?; where should I focus?; what are the "
-        "next steps; what would you do next?; what would you advise; any recommendations?; what should I worry about?; can I "
-        "go to bed?; anything I should know before I hand over?; what would you change?; what is the most urgent thing?; is "
-        "there anything urgent?; which of these matter?",
+        "next",
+        "what should I look at first?; what needs my attention?; what do you recommend?; where should I focus?; what are "
+        "the next steps; what would you do next?; what would you advise; any recommendations?; what should I worry "
+        "about?; can I go to bed?; anything I should know before I hand over?; what would you change?; what is the most "
+        "urgent thing?; is there anything urgent?; which of these matter?",
     ),
 )
 def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
@@ -269,12 +244,9 @@ def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - ever
     "probe",
     Effect.COMPUTE,
     asked_as(
-        "desk: compute",
-        "release safely; safe to resume; safe to release; journals; journal ok; journal intact; hash chain; safely; intact; "
-        "tampered; tamper; chain",
-        "verify; probe; released; resume; check",
-        "can the halt be released safely?; is it safe to resume?; verify the journals; is everything ok to release the halt?; "
-        "is the journal ok; is the journal intact?; has anyone tampered with the journal?",
+        "",
+        "can the halt be released safely?; is it safe to resume?; verify the journals; is everything ok to release the "
+        "halt?; is the journal ok; is the journal intact?; has anyone tampered with the journal?",
     ),
 )
 def probe(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
@@ -314,43 +286,30 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
     "attribution",
     Effect.COMPUTE,
     asked_as(
-        "desk: explain",
-        "p&l; pnl; p and l; profit; loss; losses; money; returns; equity; return; earnings; performance; contributed; down; "
-        "up; attribution; breakdown; come from; where the money; dragging; drag; drain; bleeding; source; reasons; market or "
+        "",
+        "where does the P&L come from?; why did we lose money since monday?; how much did we make this month?; where did "
+        "the money go; why are we down this week?; why is equity falling?; what's driving our returns; break down the "
+        "profit of the last week; p and l breakdown please; what contributed most to the loss?; explain the P&L; how much "
+        "did we earn last week?; what's dragging us down?; where are we bleeding?; how much did btc lose?; how much did "
+        "eth make in november?; why did we lose money yesterday?",
+    ),
+    asked_as(
         "costs",
-        "make; made; lose; lost; losing; earn; earned; drive; attribute; decompose; explain; break down; fall; gain; come; go; "
-        "drag; bleed; hurt",
-        "where does the P&L come from?; why did we lose money since monday?; how much did we make this month?; where did the "
-        "money go; why are we down this week?; why is equity falling?; what's driving our returns; break down the profit of "
-        "the last week; p and l breakdown please; what contributed most to the loss?; explain the P&L; how much did we earn "
-        "last week?; what's dragging us down?; where are we bleeding?; how much did btc lose?; how much did eth make in "
-        "november?; why did we lose money yesterday?",
+        "how much do costs eat?; what did we pay in fees this month?; how bad is slippage; how much funding did we pay?; "
+        "how much of the pnl is funding; is funding hurting us; what do we pay the exchange?; how expensive is our "
+        "trading?; did we receive or pay funding; share of fees in the p&l; how much of our profit is lost to trading "
+        "costs; are costs too high?; what is the effect of funding on the p&l; gross vs net; is slippage a problem?; how "
+        "much goes to fees?; are costs eating the edge?; total fees so far; what were the fees this week?; what did "
+        "slippage cost us?; sum of funding since november 15",
     ),
     asked_as(
-        "desk: show",
-        "cost; costs; fee; fees; slippage; funding; commission; trading costs; share of; funding cost; expensive; exchange; "
-        "gross; gross profit; gross vs net; edge; cost us; charges; paid; fees per; funding for each; sum of funding; sum of "
-        "fees; of the loss; of the profit; commissions",
-        "eat; pay; paid; cost; hurt; receive; lost to; take; charge; spend; cost us",
-        "how much do costs eat?; what did we pay in fees this month?; how bad is slippage; how much funding did we pay?; how "
-        "much of the pnl is funding; is funding hurting us; what do we pay the exchange?; how expensive is our trading?; did "
-        "we receive or pay funding; share of fees in the p&l; how much of our profit is lost to trading costs; are costs too "
-        "high?; what is the effect of funding on the p&l; gross vs net; is slippage a problem?; how much goes to fees?; are "
-        "costs eating the edge?; total fees so far; what were the fees this week?; what did slippage cost us?; sum of funding "
-        "since november 15",
-    ),
-    asked_as(
-        "sleeve: split",
-        "by sleeve; per sleeve; each sleeve; sleeves; sleeve; performance; which sleeve; result; p&l; pnl; of the sleeves; "
-        "worth keeping; worth running; worth it; kill; drop; retire; should we stop; should we keep; should we drop; worst "
-        "sleeve; best sleeve; trust; loser; winner; better sleeve; worth the trouble; make more; earn more; better than",
-        "perform; doing; do; rank; compare; earn; lose; losing; pay; cost; trust; lead; trail; lag",
-        "how is each sleeve doing?; how did the sleeves perform last week?; p&l per sleeve; which sleeve is the worst?; rank "
-        "the sleeves by p&l; compare the sleeves; which sleeve earns the least?; is btc-trend better than eth-trend?; who is "
-        "losing the money, btc-trend or eth-trend?; break the performance down by sleeve; is btc-trend worth keeping after "
-        "costs?; should we stop eth-trend?; should we keep the SOL sleeve?; is it worth running SOL?; which sleeve lost the "
-        "most?; which of the bots should I trust?; worst sleeve; is sol worse than btc?; did btc make more than eth?; is sol "
-        "worth the trouble?; did eth make more than btc last week?",
+        "sleeves",
+        "how is each sleeve doing?; how did the sleeves perform last week?; p&l per sleeve; which sleeve is the worst?; "
+        "rank the sleeves by p&l; compare the sleeves; which sleeve earns the least?; is btc-trend better than "
+        "eth-trend?; who is losing the money, btc-trend or eth-trend?; break the performance down by sleeve; is btc-trend "
+        "worth keeping after costs?; should we stop eth-trend?; should we keep the SOL sleeve?; is it worth running SOL?; "
+        "which sleeve lost the most?; which of the bots should I trust?; worst sleeve; is sol worse than btc?; did btc "
+        "make more than eth?; is sol worth the trouble?; did eth make more than btc last week?",
     ),
 )
 def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:

@@ -37,12 +37,10 @@ class DrillArgs(Args):
     "drill",
     Effect.COMPUTE,
     asked_as(
-        "desk: compute",
-        "drill; drills; fire drill; guardrails; the guardrails; all guardrails; dead guard; dead guards; guards; safety net",
-        "drill; fire; would fire; really fire; actually fire; test",
+        "",
         "would the trailing stop fire?; test the guardrails; run a drill; do the guardrails really fire?; drill the desk; "
-        "would the daily loss breaker fire?; is any guard dead?; test all guardrails; would "
-        "gross_frac_max fire?; would the stop fire?",
+        "would the daily loss breaker fire?; is any guard dead?; test all guardrails; would gross_frac_max fire?; would "
+        "the stop fire?",
     ),
 )
 def drill(ctx: ToolContext, args: DrillArgs) -> ToolResult:

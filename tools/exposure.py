@@ -58,13 +58,10 @@ class WordArgs(Args):
     "what_if",
     Effect.READ,
     asked_as(
-        "desk: compute",
-        "crash; shock; gap; 10 % move; drop; rally; happens if; happen if; stress; crashed; fell; worst case; falls; flash "
-        "crash; rises; moves; scenario; stress test; stress the book",
-        "drop; fall; crash; rise; gap; lose; make; move; gain; cost",
-        "what happens if everything drops 10 %?; what if btc gaps down 5 %?; how much would we lose if eth crashed 20%?; what "
-        "if everything falls 15% overnight?; and if btc drops 5 %?; what would a 10 % rally do to us?; what's the worst case "
-        "if everything drops 20%?; stress the book with minus ten percent",
+        "",
+        "what happens if everything drops 10 %?; what if btc gaps down 5 %?; how much would we lose if eth crashed 20%?; "
+        "what if everything falls 15% overnight?; and if btc drops 5 %?; what would a 10 % rally do to us?; what's the "
+        "worst case if everything drops 20%?; stress the book with minus ten percent",
     ),
 )
 def what_if(ctx: ToolContext, args: WhatIfArgs) -> ToolResult:
@@ -105,16 +102,12 @@ def what_if(ctx: ToolContext, args: WhatIfArgs) -> ToolResult:
     "exposure",
     Effect.READ,
     asked_as(
-        "desk: split",
-        "exposure; correlation; correlated; concentration; concentrated; same bet; doubling; doubled; double; overlap; "
-        "diversified; diversification; same trade; same thing; same position; same direction; net long; net short; exposed; "
-        "bet; moving together; move together; together; share of the book; how much in; too concentrated; hedged; net "
-        "exposure; gross exposure; allocation; offset; weight",
-        "double; doubling; correlate; concentrate; overlap; diversify; move; offset; allocate; hedge",
-        "are we doubling the bet?; how correlated are our positions?; how concentrated is the desk?; what is our exposure by "
-        "strategy?; is it all the same bet?; are btc and eth the same bet?; exposure by instrument; are we diversified?; are "
-        "btc and eth basically the same trade?; are btc and eth moving together?; is the book too concentrated?; how much of "
-        "the book is in eth?; what's our net exposure?; how is the money allocated?; correlation of btc and eth",
+        "",
+        "are we doubling the bet?; how correlated are our positions?; how concentrated is the desk?; what is our exposure "
+        "by strategy?; is it all the same bet?; are btc and eth the same bet?; exposure by instrument; are we "
+        "diversified?; are btc and eth basically the same trade?; are btc and eth moving together?; is the book too "
+        "concentrated?; how much of the book is in eth?; what's our net exposure?; how is the money allocated?; "
+        "correlation of btc and eth; what is our exposure?",
     ),
 )
 def exposure(ctx: ToolContext, args: ExposureArgs) -> ToolResult:
@@ -182,11 +175,9 @@ def _coin(instrument: str) -> str:
     "define",
     Effect.READ,
     asked_as(
-        "setting: explain",
-        "parameter; limit; guardrail; meaning; term; word; definition; concept; difference between",
-        "mean; define; explain; stand for; count as; work; is",
-        "what does stop_atr mean?; what is slippage?; difference between target and trail; what counts as a round trip?; how "
-        "strict is the loss streak breaker?; what does fade mean?; how does the daily loss limit work?",
+        "",
+        "what does stop_atr mean?; what is slippage?; difference between target and trail; what counts as a round trip?; "
+        "how strict is the loss streak breaker?; what does fade mean?; how does the daily loss limit work?",
     ),
 )
 def define(ctx: ToolContext, args: WordArgs) -> ToolResult:

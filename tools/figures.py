@@ -81,39 +81,20 @@ class PnlArgs(Args):
     "trips",
     Effect.READ,
     asked_as(
-        "desk: split",
-        "round trip; trip; trade; exit; exit path; weekday; hour; month; long; short; long and short; hit rate; win rate; "
-        "winner; loser; holding time; mean r; average r; r multiple; fees; average win; average loss; average trade; "
-        "expectancy; profit factor; payoff; ratio; win loss ratio; per trade; number of trades; stopped out; hit target; "
-        "streak; loss streak; win streak; losing trade; winning trade; end most; side; direction; scalps; exits; ended; "
-        "different; hours; stops; trails; targets; duration; last long; weekend; weekends",
-        "split; break down; group; hold; win; lose; made; earn; end; run; last; differ; pay; get stopped; reach; perform; bring; "
-        "hurt; suffer; bleed",
-        "split my trades by weekday; how do longs do against shorts?; hit rate of longs on btc; win rate by exit; trades by "
-        "exit path; what is our hit rate?; how long do we hold trades?; average R of the shorts; which exits cost the most?; "
-        "average win against average loss; which side earns more?; do stops or trails end most trades?; number of trades per "
-        "sleeve; how long do winners run?; what's the expectancy?; did eth get stopped out or did it hit the target?; is the "
-        "hit rate of longs different from that of shorts?; longest loss streak of btc; profit factor; ratio of winners to "
-        "losers; mean R of btc; which hours are the worst?; how did the shorts do this week?; best hour to trade btc; median "
-        "holding time of losers; how long do trades last?; p&l by weekday; are longs worse than shorts?; how do weekends do?; "
-        "did shorts make more than longs?",
-    ),
-    asked_as(
-        "desk: rank",
-        "worst trade; best trade; loser; winner; biggest win; biggest loss; worst loss; best win; trades that lost; trades "
-        "that made",
-        "rank; show",
-        "what were the 5 worst trades?; best trades of the week; the three worst trades of eth in november; biggest losers; "
-        "worst trade of november; top 3 trades of eth; show the biggest loss of btc; the 10 best trades",
-    ),
-    asked_as(
-        "desk: count",
-        "trade; round trip; stop; trades a day; losing trades; winning trades; winners; losers; too many trades; trades of; "
-        "overtrading",
-        "make; made; hit; close; do; did; trade; take; stop out; win; lose",
-        "how many trades did we make this week?; how many stops were hit since monday?; how many shorts in november?; how "
-        "many trades a day do we do?; how many losing trades yesterday?; are we taking too many trades?; how many trades did "
-        "btc do in november?; how many of those were winners?; how many trades hit the target?",
+        "",
+        "split my trades by weekday; how do longs do against shorts?; hit rate of longs on btc; win rate by exit; trades "
+        "by exit path; what is our hit rate?; how long do we hold trades?; average R of the shorts; which exits cost the "
+        "most?; average win against average loss; which side earns more?; do stops or trails end most trades?; number of "
+        "trades per sleeve; how long do winners run?; is the hit rate of longs different from that of shorts?; longest "
+        "loss streak of btc; profit factor; ratio of winners to losers; mean R of btc; which hours are the worst?; how "
+        "did the shorts do this week?; best hour to trade btc; median holding time of losers; how long do trades last?; "
+        "p&l by weekday; are longs worse than shorts?; how do weekends do?; did shorts make more than longs?; what were "
+        "the 5 worst trades?; best trades of the week; the three worst trades of eth in november; biggest losers; worst "
+        "trade of november; top 3 trades of eth; show the biggest loss of btc; the 10 best trades; how many trades did we "
+        "make this week?; how many stops were hit since monday?; how many shorts in november?; how many trades a day do "
+        "we do?; how many losing trades yesterday?; are we taking too many trades?; how many trades did btc do in "
+        "november?; how many of those were winners?; how many trades hit the target?; how many trades did we do today?; "
+        "what is our expectancy?",
     ),
 )
 def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
@@ -231,20 +212,12 @@ def _receipt(ctx: ToolContext, subject: str) -> Evidence:
     "performance",
     Effect.READ,
     asked_as(
-        "desk: show",
-        "sharpe; return; total return; performance; drawdown; benchmark; buy and hold; made holding; by holding; "
-        "just held; had held; only held; luck; lucky; "
-        "random; edge; significant; from zero; told from zero; days do we need; enough to judge; enough data; skill; recover; "
-        "recovered; recovery; worst drawdown; deepest drawdown; biggest drawdown; longest drawdown; confidence interval; "
-        "interval; sortino; volatility; risk adjusted; annualised return; drawdowns; beat the market; holding instead; "
-        "enough; conclude; conclusion; sample; prove; just holding; statistically significant; results significant; "
-        "annualised",
-        "perform; beat; tell apart from zero; judge; recover; outperform; say; trust; compare",
+        "",
         "what is the sharpe of the desk?; when was the deepest drawdown and how long did it last?; how deep was the worst "
-        "drawdown?; when did we recover from the drawdown?; return since the start; is this luck or skill?; do we beat buy "
-        "and hold?; confidence interval of the sharpe; longest drawdown; how volatile are our returns?; biggest drawdown of "
-        "the desk; is that enough trades to say that it works?; are the results statistically significant?; annualised return "
-        "please; how many more days until it is significant?",
+        "drawdown?; when did we recover from the drawdown?; return since the start; is this luck or skill?; do we beat "
+        "buy and hold?; confidence interval of the sharpe; longest drawdown; how volatile are our returns?; biggest "
+        "drawdown of the desk; is that enough trades to say that it works?; are the results statistically significant?; "
+        "annualised return please; how many more days until it is significant?",
     ),
 )
 def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
@@ -344,19 +317,13 @@ def _sharpe(returns: list[float]) -> tuple[dict[str, float | None], str]:
     "pnl",
     Effect.READ,
     asked_as(
-        "desk: show",
-        "p&l; pnl; net; profit; loss; money made; profitable; equity by day; how are we doing; how is it go; month going; week "
-        "going; day going; best day; worst day; best week; worst week; best month; worst month; last week; this week; this "
-        "month; up or down; winning or losing; good month; bad month; good week; how did; today so far; monthly result; "
-        "equity curve; trend of our equity; equity trend; doing; good day; bad day; worse for us; better for us; did worse; "
-        "did better; better month; worse month; worse week; worst days; best days; equity over",
-        "make; earn; lose; go; do; win; did",
+        "",
         "p&l by week; how much did we make each day?; how are we doing?; how's the month going?; are we up or down this "
-        "week?; profit per month; best day so far; worst week; p&l of yesterday; how are we doing this week compared to last "
-        "week?; are we winning or losing money?; good month or bad month?; what's the trend of our equity?; how did btc do "
-        "this week?; p&l per day; net result per week; did we make money today?; how did we do yesterday?; how did btc do?; "
-        "how has eth done?; pnl this week; was march worse than february?; which month was better, october or november?; "
-        "worst three days; what did we earn yesterday?",
+        "week?; profit per month; best day so far; worst week; p&l of yesterday; how are we doing this week compared to "
+        "last week?; are we winning or losing money?; good month or bad month?; what's the trend of our equity?; how did "
+        "btc do this week?; p&l per day; net result per week; did we make money today?; how did we do yesterday?; how did "
+        "btc do?; how has eth done?; pnl this week; was march worse than february?; which month was better, october or "
+        "november?; worst three days; what did we earn yesterday?",
     ),
 )
 def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:

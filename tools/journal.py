@@ -72,56 +72,38 @@ class ExplainArgs(Args):
     "journal_search",
     Effect.READ,
     asked_as(
-        "event: show",
-        "happened; event; events; trade; trades; fill; fills; order; entries; exits; news; overview; summary; recap; night; "
-        "day; journal; anything new; miss; activity; up to speed; catch me up; breakers; positions were closed; shift; "
-        "interesting; last trades; been up to; did we do; did the desk do; going "
-        "on; events between; last thing; everything; opened; operator actions; "
-        "actions; last breaker; breaker; last event; events of; buys; sells; activity of; people; latest; journal of; did "
-        "people; happening; session; log; logs; diary",
-        "happen; miss; summarize; go on; went on; trip; tripped; close; closed; report; walk me through; do today; bought; "
-        "sold; do; open; act; buy; sell; occur",
-        "what happened since yesterday?; what did I miss overnight?; summarize the last 24 hours; catch me up; which trades "
-        "were made today?; show me the fills of yesterday; what did the desk do today?; how was the night?; give me a recap "
-        "of last night; any breakers tripped since yesterday?; show me every event between 10:00 and 12:00 today; anything "
-        "interesting overnight?; which positions were closed yesterday?; bring me up to speed; what's been going on since "
-        "yesterday?; how many trades did we do today?; report on the last 24h; walk me through yesterday; what has the desk "
-        "been up to since Friday?; what were the last trades?; tell me everything that happened in the last 12 hours; did "
-        "anything happen while I was away?; quick summary of the night please; what did the operator do last night?; what did "
-        "eth-trend do between 02:00 and 06:00?; show me everything sol did since friday; what was the last thing the desk "
-        "did?; last breaker; when did the last breaker trip?; list all operator actions; what did people do since monday?; "
-        "did we buy anything today?; what happened at 03:00?; events of btc today; sol exits in november; did the desk do "
+        "",
+        "what happened since yesterday?; what did I miss overnight?; summarize the last 24 hours; catch me up; show me "
+        "the fills of yesterday; what did the desk do today?; how was the night?; give me a recap of last night; any "
+        "breakers tripped since yesterday?; show me every event between 10:00 and 12:00 today; anything interesting "
+        "overnight?; bring me up to speed; what's been going on since yesterday?; report on the last 24h; walk me through "
+        "yesterday; what has the desk been up to since Friday?; tell me everything that happened in the last 12 hours; "
+        "did anything happen while I was away?; quick summary of the night please; what did the operator do last night?; "
+        "what did eth-trend do between 02:00 and 06:00?; show me everything sol did since friday; what was the last thing "
+        "the desk did?; last breaker; when did the last breaker trip?; list all operator actions; what did people do "
+        "since monday?; did we buy anything today?; what happened at 03:00?; events of btc today; did the desk do "
         "anything?; has a breaker ever tripped?; which breakers tripped this month?; give me last night's log; did sol do "
         "anything in the last 4 hours?",
     ),
     asked_as(
-        "event: explain",
-        "refused; blocked; rejected; refusal; refusals; refused entries; guardrail; guardrails; orders refused; entries "
-        "refused; what was refused; refused orders",
-        "refuse; block; reject; fire; fires",
-        "why was it refused?; which entries were blocked today; which orders did the guardrails block yesterday?; list the "
-        "refusals of today; why was the order on ETH rejected?; how many orders got rejected this week; what got blocked and "
-        "why; which guardrail fires most; why are entries being refused; were any orders refused since monday?; what was "
-        "refused yesterday?; anything refused on btc today?; show the refusals of eth",
+        "refused",
+        "why was it refused?; which entries were blocked today; which orders did the guardrails block yesterday?; list "
+        "the refusals of today; why was the order on ETH rejected?; how many orders got rejected this week; what got "
+        "blocked and why; which guardrail fires most; why are entries being refused; were any orders refused since "
+        "monday?; what was refused yesterday?; anything refused on btc today?; show the refusals of eth",
     ),
     asked_as(
-        "setting: show",
-        "changed; change; changes; version; versions; adopted; config; configuration changed; new version; last change; "
-        "configuration versions; approved; changed in the configuration; touched; edited; tweaked; configuration change; "
-        "parameter changed; stop changed; who changed; changed the stop; risk changed; history of changes; override",
-        "change; adopt; approve; touch; edit; tweak; override",
-        "what changed in the configuration since monday?; when was the new version adopted?; has the configuration changed "
-        "recently?; which version is live and since when; who approved the last change?; which configuration versions were "
-        "there?; what changed since last week?; when was the configuration last changed?; who changed the stop and when?; did "
-        "anyone touch the config this month?; has anyone changed the risk limits?; which parameters were changed?; who "
-        "approved the last configuration change and when?",
+        "config",
+        "what changed in the configuration since monday?; when was the new version adopted?; has the configuration "
+        "changed recently?; which version is live and since when; who approved the last change?; which configuration "
+        "versions were there?; what changed since last week?; when was the configuration last changed?; who changed the "
+        "stop and when?; did anyone touch the config this month?; has anyone changed the risk limits?; which parameters "
+        "were changed?; who approved the last configuration change and when?",
     ),
     asked_as(
-        "event: show",
-        "halted; halt in force; trading halted; halt; kill switch",
-        "halt; halted; set; pull; trigger",
-        "is the desk halted?; why are we halted; are we halted?; why did the desk halt?; is there a halt in force?; is the "
-        "halt on and who set it?; who pulled the halt?; when was the last halt?",
+        "halt",
+        "is the desk halted?; why are we halted; are we halted?; why did the desk halt?; is there a halt in force?; is "
+        "the halt on and who set it?; who pulled the halt?; when was the last halt?",
     ),
 )
 def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
@@ -224,31 +206,23 @@ def people_events(ctx: ToolContext, args: SearchArgs, low: int, high: int) -> li
     "explain_event",
     Effect.READ,
     asked_as(
-        "event: explain",
-        "event; last fill; last exit; last trade; last entry; exit; decision; reason; story behind; what's behind; entry; "
-        "trade; last loss; losing trade; last buy; last sell; opened; entered",
-        "buy; bought; sell; sold; exit; close; closed; go short; went short; go long; trigger; triggered; explain; short; "
-        "mean; flip; about; lose; happen; enter; open",
-        "explain d-123; why did the btc sleeve buy at 2025-11-12 14:15?; what was event d-42 about?; why did we go short ETH "
-        "yesterday at 14:00?; what triggered the last exit on BTC?; explain the last fill; explain the last trade on BTC; why "
-        "did we exit btc at the last trade; tell me about d-77; what was the reason for the exit on ETH?; why did eth-trend "
-        "sell at 10:15?; why did we close the ETH position yesterday at 14:00; give me the story behind d-88; what made "
-        "eth-trend go short at 09:00?; what does d-300 mean; explain the last exit; why did we lose on the last sol trade?; "
-        "why did we buy eth today?; what was the last exit of btc?; when was the last trade on sol?; when did eth enter?; "
-        "when was the position opened?",
+        "",
+        "explain d-123; why did the btc sleeve buy at 2025-11-12 14:15?; what was event d-42 about?; why did we go short "
+        "ETH yesterday at 14:00?; what triggered the last exit on BTC?; explain the last fill; explain the last trade on "
+        "BTC; why did we exit btc at the last trade; tell me about d-77; what was the reason for the exit on ETH?; why "
+        "did eth-trend sell at 10:15?; why did we close the ETH position yesterday at 14:00; give me the story behind "
+        "d-88; what made eth-trend go short at 09:00?; what does d-300 mean; explain the last exit; why did we lose on "
+        "the last sol trade?; why did we buy eth today?; what was the last exit of btc?; when was the last trade on sol?; "
+        "when did eth enter?; when was the position opened?",
     ),
     asked_as(
-        "sleeve: explain",
-        "no entry; no trade; no trades; not trade; not enter; not trading; not buy; not sell; idle; nothing happening; did "
-        "nothing; doing nothing; flat all day; not traded; quiet; did not buy; does not buy; stay out; stayed out; stand "
-        "aside; skipped; signal missed; missed",
-        "not; enter; trade; skip; miss; pass",
+        "idle",
         "why did the BTC sleeve not trade at 2025-11-12 14:15?; why no entry on ETH yesterday at 10:00?; why has "
         "sol-reversion been idle?; why is nothing happening on SOL?; why is the btc sleeve not trading; why couldn't "
-        "btc-trend enter?; btc-trend did nothing at 14:15 on 12 november, why?; btc has been flat all day, why no entry?; why "
-        "haven't we traded ETH today?; why was there no trade on ETH on 2025-11-30 at 10:00?; why is sol-reversion doing "
-        "nothing; how come the SOL sleeve has been idle since monday?; why did the bot not buy eth yesterday?; why did "
-        "btc-trend skip the signal?; why did eth stay out of the market yesterday?; why is there no position in btc?",
+        "btc-trend enter?; btc-trend did nothing at 14:15 on 12 november, why?; btc has been flat all day, why no entry?; "
+        "why haven't we traded ETH today?; why was there no trade on ETH on 2025-11-30 at 10:00?; why is sol-reversion "
+        "doing nothing; how come the SOL sleeve has been idle since monday?; why did the bot not buy eth yesterday?; why "
+        "did btc-trend skip the signal?; why did eth stay out of the market yesterday?; why is there no position in btc?",
     ),
 )
 def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:

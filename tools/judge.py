@@ -41,15 +41,11 @@ class JudgeArgs(SetupArgs):
     "judge",
     Effect.COMPUTE,
     asked_as(
-        "run: compute",
-        "verdict; kill page; early kill; worth paper; worth paper trading; ready for paper; good enough for paper; kill or keep; "
-        "kill it or keep it; fees double; fees doubled; fees triple; fees tripled; fees halved; costs double; costs doubled; "
-        "costs triple; costs tripled; costs halved; double the fees; double the costs; twice the costs; twice the fees",
-        "judge; kill; keep; kill it; keep it; drop it; worth; put on paper",
-        "is trend on BTC worth paper?; kill it or keep it?; judge trend on btc for 2025; should we kill reversion on SOL?; what "
-        "if fees double?; is btc-trend worth paper trading?; what if the costs were twice as high?; judge it; is trend on eth "
-        "ready for paper?; give me the verdict on trend on BTC for 2025; is it worth paper?; would it survive twice the costs?; "
-        "what if the costs tripled?; what if fees were halved?",
+        "",
+        "is trend on BTC worth paper?; kill it or keep it?; judge trend on btc for 2025; should we kill reversion on "
+        "SOL?; what if fees double?; is btc-trend worth paper trading?; what if the costs were twice as high?; judge it; "
+        "is trend on eth ready for paper?; give me the verdict on trend on BTC for 2025; is it worth paper?; would it "
+        "survive twice the costs?; what if the costs tripled?; what if fees were halved?",
     ),
 )
 def judge(ctx: ToolContext, args: JudgeArgs) -> ToolResult:

@@ -42,16 +42,12 @@ class ListStrategiesArgs(Args):
     "list_data",
     Effect.READ,
     asked_as(
-        "market: show",
-        "data; data set; market data; bars; candles; series; symbols; coins; pairs; venues; exchanges; timeframes; history; "
-        "funding data; funding rates; coverage; instruments; recorded; how far back; markets; recordings; stored data; price "
-        "data; on disk",
-        "have; go back; available; cover; test on; store; start; reach; end",
+        "",
         "what data do we have?; how far back do the BTC bars go; which symbols can I test on?; do we have 1m candles for "
         "solana?; from when on do we have ETH bars?; list the recorded series; how much history of SOL is there?; which "
         "timeframes are available for SOL?; what market data is available?; which data sets can you use?; do you have ETH "
-        "data for 2024?; have we got okx data?; is there funding history for eth?; since when do we have sol bars?; when does "
-        "the data end?; which coins are recorded?",
+        "data for 2024?; have we got okx data?; is there funding history for eth?; since when do we have sol bars?; when "
+        "does the data end?; which coins are recorded?",
     ),
 )
 def list_data(ctx: ToolContext, args: ListDataArgs) -> ToolResult:
@@ -87,17 +83,14 @@ def _filter_text(args: ListDataArgs) -> str:
     "list_strategies",
     Effect.READ,
     asked_as(
-        "setting: explain",
-        "strategy; strategies; parameter; parameters; params; knob; knobs; bounds; default; defaults; tunable; tune; dial; "
-        "range; allowed range; logic; rules; idea; idea behind; signal; entry rule; leverage; stop; target; change; on offer",
-        "do; does; take; turn; touch; exist; describe; explain; tune; work; decide; enter; ship; exit; offer",
-        "which strategies are there?; what parameters does trend have?; what does the trend strategy do?; what knobs can I "
-        "turn on reversion?; what's the default stop of trend?; tell me about the trend strategy; what strategies do we have "
-        "and which parameters can I touch?; what can I tune on the trend strategy?; what are the bounds of stop_atr in "
-        "reversion?; explain what band_atr does; what does reversion do exactly?; which strategies ship with this?; how does "
-        "reversion decide when to enter?; allowed range of fast_bars; default leverage of trend; what's the idea behind "
-        "trend?; range allowed for stop_atr; when does trend enter?; which parameters can I change in reversion?; what are my "
-        "strategies?",
+        "",
+        "which strategies are there?; what parameters does trend have?; what does the trend strategy do?; what knobs can "
+        "I turn on reversion?; what's the default stop of trend?; tell me about the trend strategy; what strategies do we "
+        "have and which parameters can I touch?; what can I tune on the trend strategy?; what are the bounds of stop_atr "
+        "in reversion?; explain what band_atr does; what does reversion do exactly?; which strategies ship with this?; "
+        "how does reversion decide when to enter?; allowed range of fast_bars; default leverage of trend; what's the idea "
+        "behind trend?; range allowed for stop_atr; when does trend enter?; which parameters can I change in reversion?; "
+        "what are my strategies?",
     ),
 )
 def list_strategies(ctx: ToolContext, args: ListStrategiesArgs) -> ToolResult:

@@ -38,10 +38,7 @@ class NoteArgs(Args):
     "memory",
     Effect.READ,
     asked_as(
-        "memory: show",
-        "memory; handoff; remember; know about; in memory; note; notes; learned; wrote; notes on; notes about; lesson; "
-        "lessons; lessons learned; previous shift; last shift; written down; handed over",
-        "know; remember; learn; write; written; wrote; told; tell you; say about; note; hand over; leave behind",
+        "",
         "what do we know about funding on SOL?; show the handoff; what do you remember about SOL; anything in memory on "
         "stops?; what did I tell you about weekends; what have we written about BTC?; what did we learn about stops?; any "
         "notes on sol?; what did the previous shift write down?; what lessons have we learned?; did anybody leave a note "
@@ -77,13 +74,10 @@ def _blocks(ctx: ToolContext, shelf: Shelf, args: MemoryArgs) -> list[recall.Blo
     "note",
     Effect.PROPOSE,
     asked_as(
-        "memory: change",
-        "note; a note",
-        "note; note that; remember; remember that; write down; leave a note; make a note; jot down; keep in mind; please "
-        "note; put on record; record that; add a note; log that; put a note; put down",
-        "note that d-12 was an outage; remember: d-12 was a venue outage; leave a note: d-40 was an exchange outage; make a "
-        "note that d-12 was a data outage; note: I do not trust weekends; note that the okx feed was flaky on sunday; please "
-        "write down that eth slipped a lot today; remember that stop 3 was no better",
+        "",
+        "note that d-12 was an outage; remember: d-12 was a venue outage; leave a note: d-40 was an exchange outage; make "
+        "a note that d-12 was a data outage; note: I do not trust weekends; note that the okx feed was flaky on sunday; "
+        "please write down that eth slipped a lot today; remember that stop 3 was no better",
     ),
 )
 def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:

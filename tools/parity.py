@@ -37,15 +37,10 @@ class ParityArgs(Args):
     "parity",
     Effect.COMPUTE,
     asked_as(
-        "desk: compute",
-        "parity; parity check; paper and backtest; backtest and paper; live and backtest; backtest and live; paper vs backtest; "
-        "live vs backtest; paper against backtest; paper versus backtest; live versus backtest; match; deviation; "
-        "difference to the backtest; difference from the backtest",
-        "differ; match the backtest; match its backtest; agree with the backtest; differ from the backtest; "
-        "deviate from the backtest; differ from its backtest; reproduce the backtest; do what the backtest says",
-        "does paper match the backtest?; why does live differ from the backtest?; run the parity check; does the desk match its "
-        "backtest?; does the desk agree with the backtest?; how far does paper deviate from the backtest?; is parity ok?; does "
-        "btc-trend match its backtest?; compare paper and backtest for eth-trend",
+        "",
+        "does paper match the backtest?; why does live differ from the backtest?; run the parity check; does the desk "
+        "match its backtest?; does the desk agree with the backtest?; how far does paper deviate from the backtest?; is "
+        "parity ok?; does btc-trend match its backtest?; compare paper and backtest for eth-trend",
     ),
 )
 def parity(ctx: ToolContext, args: ParityArgs) -> ToolResult:

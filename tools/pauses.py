@@ -49,17 +49,12 @@ class ProposePauseArgs(Args):
     "pauses",
     Effect.READ,
     asked_as(
-        "sleeve: explain",
-        "until when; not entering; no entries; entries blocked; is paused; are paused; was paused; who paused; why paused; "
-        "paused; pause end; resumes; trend paused; sleeve paused; sleeves are paused; reversion paused; allowed to trade; "
-        "allowed to enter; may trade; can trade; trade again; cooldown; stop trading; stopped trading; not taking; on pause; "
-        "back in the game; paused for; pauses",
-        "enter; resume; block; stop; hold back; end",
-        "why is btc-trend paused and until when?; which sleeves are paused?; until when is the ETH sleeve paused?; who paused "
-        "btc-trend?; when does the SOL sleeve resume?; why does btc-trend take no entries?; when does the pause end?; is eth "
-        "allowed to trade?; when can btc trade again?; any sleeve in cooldown?; why did btc stop trading?; how long until sol "
-        "may trade?; who put btc-trend on pause?; is the pause of btc over?; what is holding btc-trend back?; how long is "
-        "btc-trend paused for?",
+        "",
+        "why is btc-trend paused and until when?; which sleeves are paused?; until when is the ETH sleeve paused?; who "
+        "paused btc-trend?; when does the SOL sleeve resume?; why does btc-trend take no entries?; when does the pause "
+        "end?; is eth allowed to trade?; when can btc trade again?; any sleeve in cooldown?; why did btc stop trading?; "
+        "how long until sol may trade?; who put btc-trend on pause?; is the pause of btc over?; what is holding btc-trend "
+        "back?; how long is btc-trend paused for?",
     ),
 )
 def pauses(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
@@ -145,16 +140,12 @@ def _name(by: Any) -> str:
     "propose_pause",
     Effect.PROPOSE,
     asked_as(
-        "sleeve: change",
-        "sleeve; offline; on hold; entries; new entries; for now; trading; break; pause; time out",
-        "pause; suspend; freeze; shut; shut down; stop; disable; deactivate; take offline; hold off; put on hold; "
-        "stop trading; stop entries; "
-        "bench; switch off; turn off; give a break; rest; halt; stop taking; keep from",
-        "pause the SOL sleeve; stop entries on btc-trend; take the ETH sleeve offline; stop trading ETH for now; disable the "
-        "SOL sleeve; put btc-trend on hold; hold off trading on BTC; stop the btc sleeve; pause eth-trend, it keeps losing; "
-        "stop the ETH sleeve from trading; pause btc-trend for 24 hours; pause the eth sleeve until monday 06:00z; please "
-        "pause everything until tomorrow 08:00; stop taking new btc trades for the weekend; give eth a break for 6 hours; "
-        "pause sol for 12 hours; pause all sleeves",
+        "",
+        "pause the SOL sleeve; stop entries on btc-trend; take the ETH sleeve offline; stop trading ETH for now; disable "
+        "the SOL sleeve; put btc-trend on hold; hold off trading on BTC; stop the btc sleeve; pause eth-trend, it keeps "
+        "losing; stop the ETH sleeve from trading; pause btc-trend for 24 hours; pause the eth sleeve until monday "
+        "06:00z; please pause everything until tomorrow 08:00; stop taking new btc trades for the weekend; give eth a "
+        "break for 6 hours; pause sol for 12 hours; pause all sleeves",
     ),
 )
 def propose_pause(ctx: ToolContext, args: ProposePauseArgs) -> ToolResult:

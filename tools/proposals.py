@@ -79,16 +79,12 @@ class ProposeTighteningArgs(Args):
     "proposals",
     Effect.READ,
     asked_as(
-        "proposal: show",
-        "proposal; proposals; pending; pending change; approval; waiting for me; to approve; waiting for my approval; decide "
-        "on; waiting; sign; signature; suggested; suggestions; rejected proposals; approved; rejected; expired; reason; "
-        "decision",
-        "approve; decide; wait; pend; reject; apply; suggest; expire; sign",
-        "which proposals are pending?; is anything waiting for my approval?; show me proposal 3; anything to approve?; list "
-        "all proposals; status of prop-1; which proposals are open; what is prop-2 about?; are there proposals I need to "
-        "decide on?; show the last proposal; do I have to approve something?; what's waiting for me?; has my proposal been "
-        "approved?; which proposals were rejected?; what did the developer propose?; show all rejected proposals; when does "
-        "the proposal expire?; what got rejected?",
+        "",
+        "which proposals are pending?; is anything waiting for my approval?; show me proposal 3; anything to approve?; "
+        "list all proposals; status of prop-1; which proposals are open; what is prop-2 about?; are there proposals I "
+        "need to decide on?; show the last proposal; do I have to approve something?; what's waiting for me?; has my "
+        "proposal been approved?; which proposals were rejected?; what did the developer propose?; show all rejected "
+        "proposals; when does the proposal expire?; what got rejected?",
     ),
 )
 def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
@@ -119,17 +115,12 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
     "propose_config",
     Effect.PROPOSE,
     asked_as(
-        "setting: change",
-        "stop; target; trail; entry; parameter; configuration; change; better one; winner; second one; variant; best one; "
-        "better; proposal; risk",
-        "propose; set; change; raise; increase; widen; loosen; update; submit; suggest; file; use; go with; move; adopt; put "
-        "forward; make a proposal; for approval; want; like; switch; double; adjust; put up; turn into a proposal; lower; "
-        "reduce; halve; make live; should be; send for approval; retire; cut; tighten; cap; bump; dial; boost; shrink",
+        "",
         "propose stop_atr=3 for the BTC trend sleeve; set the target of eth-trend to 5 ATR; raise fast to 60 on the BTC "
-        "sleeve; propose the better one for the BTC trend sleeve; propose the second one; widen the stop on SOL to 3 ATR; go "
-        "with the second one; suggest the winner as a change; submit the better variant as a proposal for btc; turn the "
-        "winner into a proposal; make a proposal out of the best variant; i'd like the eth target at 5 atr; change the fast "
-        "average of btc-trend to 30; lower the risk of sol by half; retire sol-reversion; propose that one",
+        "sleeve; propose the better one for the BTC trend sleeve; propose the second one; widen the stop on SOL to 3 ATR; "
+        "go with the second one; suggest the winner as a change; submit the better variant as a proposal for btc; turn "
+        "the winner into a proposal; make a proposal out of the best variant; i'd like the eth target at 5 atr; change "
+        "the fast average of btc-trend to 30; lower the risk of sol by half; retire sol-reversion; propose that one",
     ),
 )
 def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
@@ -142,15 +133,11 @@ def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     "propose_tightening",
     Effect.PROPOSE,
     asked_as(
-        "setting: change",
-        "leverage; risk; safer; less risky; stop; layer; layers; exposure; size; risk off; more careful; more conservative; "
-        "aggressive; less aggressive; closer; smaller; defensive",
-        "tighten; reduce; lower; cut; decrease; derisk; de-risk; scale down; halve; trim; take some risk off; make safer; "
-        "set; propose; bring down; make; bring closer; bring; shrink; calm",
-        "reduce the leverage of btc-trend to 2; tighten the ETH sleeve: at most 1 layer; lower risk_max_frac of sol-reversion "
-        "to 1 %; make the SOL sleeve safer; scale down the risk of sol-reversion; cut the leverage on the SOL sleeve to 1.5; "
-        "tighten it to 1.5 atr; halve the risk of sol; cut risk on sol in half; make btc less aggressive; bring the stop of "
-        "btc closer, 1.5 atr",
+        "",
+        "reduce the leverage of btc-trend to 2; tighten the ETH sleeve: at most 1 layer; lower risk_max_frac of "
+        "sol-reversion to 1 %; make the SOL sleeve safer; scale down the risk of sol-reversion; cut the leverage on the "
+        "SOL sleeve to 1.5; tighten it to 1.5 atr; halve the risk of sol; cut risk on sol in half; make btc less "
+        "aggressive; bring the stop of btc closer, 1.5 atr",
     ),
 )
 def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolResult:

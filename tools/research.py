@@ -76,17 +76,13 @@ def asked_of(ctx: ToolContext, args: ResearchArgs) -> dict[str, Any]:
     "sweep",
     Effect.COMPUTE,
     asked_as(
-        "run: compute",
-        "sweep; sensitive; sensitivity; "
-        "grid; grid search; parameter sweep; parameter search; optimisation; optimization; optimum; optimal; variations; "
-        "parameter scan; best parameters; best values; best stop; best target; best settings; best combination; heat map; "
-        "heatmap; every combination",
-        "sweep; optimise; optimize; scan; vary; tune; try; grid search; find the best parameters",
-        "sweep stop_atr from 1 to 4 on BTC for 2025; try fast 20, 30, 40 and stop 1 to 3 on eth; optimise the stop of btc-trend; "
-        "sweep the stop; sweep fast 10 to 60 by 10 for trend on SOL in 2025; run a grid over stop 1 to 3 and target 2 to 6 "
-        "for trend on btc 2025; optimise it; vary the target between 2 and 6 atr; sweep stop_atr=1,2,3 for reversion on SOL; "
-        "tune the fast average of eth-trend; find the best parameters for trend on BTC in 2025; do a parameter sweep of the "
-        "target; which stop works best for trend on BTC in 2025?; what is the best stop for trend on ETH in 2025?",
+        "",
+        "sweep stop_atr from 1 to 4 on BTC for 2025; try fast 20, 30, 40 and stop 1 to 3 on eth; optimise the stop of "
+        "btc-trend; sweep the stop; sweep fast 10 to 60 by 10 for trend on SOL in 2025; run a grid over stop 1 to 3 and "
+        "target 2 to 6 for trend on btc 2025; optimise it; vary the target between 2 and 6 atr; sweep stop_atr=1,2,3 for "
+        "reversion on SOL; tune the fast average of eth-trend; find the best parameters for trend on BTC in 2025; do a "
+        "parameter sweep of the target; which stop works best for trend on BTC in 2025?; what is the best stop for trend "
+        "on ETH in 2025?",
     ),
 )
 def sweep(ctx: ToolContext, args: SweepArgs) -> ToolResult:
@@ -140,13 +136,11 @@ def place_facts(handle: str, subject: str, evidence: Evidence, best: Any) -> tup
     "walkforward",
     Effect.COMPUTE,
     asked_as(
-        "run: compute",
-        "walk forward; walk-forward; walkforward; walk-forward optimisation; forward; out of sample; "
-        "out-of-sample; folds; rolling; unseen data; new data",
-        "walk forward; walk it forward; hold up out of sample; work out of sample; roll; test out of sample",
-        "walk it forward; walk trend forward on ETH over 2025; run a walk-forward of trend on BTC for 2025; does it hold up out "
-        "of sample?; test it out of sample; walk btc-trend forward over stop 1 to 3; do a walkforward with fast 20 to 60 by 20 "
-        "on SOL; how does it do out of sample?; walk it forward with stop_atr=1,2,3; is it profitable out of sample?",
+        "",
+        "walk it forward; walk trend forward on ETH over 2025; run a walk-forward of trend on BTC for 2025; does it hold "
+        "up out of sample?; test it out of sample; walk btc-trend forward over stop 1 to 3; do a walkforward with fast 20 "
+        "to 60 by 20 on SOL; how does it do out of sample?; walk it forward with stop_atr=1,2,3; is it profitable out of "
+        "sample?",
     ),
 )
 def walkforward(ctx: ToolContext, args: WalkforwardArgs) -> ToolResult:
@@ -189,21 +183,11 @@ def walkforward(ctx: ToolContext, args: WalkforwardArgs) -> ToolResult:
     "trials",
     Effect.READ,
     asked_as(
-        "run: show",
-        "trials; variants; tries; attempts; deflated sharpe; deflated sharpe ratio; hypothesis; hypotheses; trial ledger; "
-        "overfit; overfitted; overfitting; curve fit; curve fitted; curve fitting; data mining; data snooping; multiple testing; "
-        "too good to be true",
-        "tried; overfit; curve fit; snooped",
-        "is that overfit?; what is the deflated Sharpe of what we tried; show the trials of trend on BTC; which hypotheses have "
-        "we tried?; is it curve fitted?; is this just data mining?; list the variants of trend on eth; is trend on BTC overfit?; "
-        "show the trial ledger; deflated Sharpe of trend on BTC",
-    ),
-    asked_as(
-        "run: count",
-        "variants; trials; tries; attempts; settings; combinations; variations",
-        "tried; test",
-        "how many variants have we tried on BTC; how many trials so far?; how many "
-        "settings of trend did we test?; how many variants were tried?",
+        "",
+        "is that overfit?; what is the deflated Sharpe of what we tried; show the trials of trend on BTC; which "
+        "hypotheses have we tried?; is it curve fitted?; is this just data mining?; list the variants of trend on eth; is "
+        "trend on BTC overfit?; show the trial ledger; deflated Sharpe of trend on BTC; how many variants have we tried "
+        "on BTC; how many trials so far?; how many settings of trend did we test?; how many variants were tried?",
     ),
 )
 def trials(ctx: ToolContext, args: TrialsArgs) -> ToolResult:

@@ -178,20 +178,14 @@ def looks_ahead(run: Mapping[str, Any]) -> str:
     "run",
     Effect.READ,
     asked_as(
-        "run: show",
-        "run; backtest; result; results; metrics; figures; sharpe; drawdown; backtest result; last run; last backtest; last "
-        "simulation; return; trades; fees",
-        "open; do; describe; lose; make; return; perform",
-        "show me run r-20261120-1a2b3c4d; what was the sharpe of r1?; results of the last backtest; open the last run; how "
-        "did run r1 do?; details of run r2 please; metrics of r1; what did r-20261120-1a2b3c4d return?; show me the last "
-        "backtest result; what did the last backtest return?; sharpe of the last run; drawdown of r1; metrics of the latest "
-        "backtest",
+        "",
+        "show me run r-20261120-1a2b3c4d; what was the sharpe of r1?; results of the last backtest; open the last run; "
+        "how did run r1 do?; details of run r2 please; metrics of r1; what did r-20261120-1a2b3c4d return?; show me the "
+        "last backtest result; what did the last backtest return?; sharpe of the last run; drawdown of r1; metrics of the "
+        "latest backtest",
     ),
     asked_as(
-        "run: show",
-        "runs; backtests; latest runs; previous runs; recent backtests; run history; stored runs; which runs; runs for; runs "
-        "of; earlier tests; backtests so far; tests so far",
-        "run; list; test",
+        "list",
         "list the latest runs; which backtests have we run so far; show previous runs; what runs do we have; show me all "
         "backtests so far; what have we tested so far?",
     ),
@@ -236,13 +230,10 @@ def _latest(ctx: ToolContext) -> ToolResult:
     "round_trip",
     Effect.READ,
     asked_as(
-        "run: explain",
-        "round trip; round trips; trade; worst trade; best trade; biggest loser; biggest winner; loser; winner; worst round "
-        "trip; best round trip",
-        "walk me through; explain; close; lose money",
-        "explain the worst round trip of r1; why did trade 3 of r1 close?; walk me through the best trade of the last run; "
-        "show the biggest loser of the last run; what happened in trade #7 of the last backtest?; why did the worst trade "
-        "lose money?; explain round trip 12 of r1; trade 5 of r1; what went wrong in the worst trade of r1?",
+        "",
+        "explain the worst round trip of r1; why did trade 3 of r1 close?; walk me through the best trade of the last "
+        "run; show the biggest loser of the last run; what happened in trade #7 of the last backtest?; why did the worst "
+        "trade lose money?; explain round trip 12 of r1; trade 5 of r1; what went wrong in the worst trade of r1?",
     ),
 )
 def round_trip(ctx: ToolContext, args: RoundTripArgs) -> ToolResult:

@@ -43,9 +43,7 @@ class ProposeWatchArgs(Args):
     "watches",
     Effect.READ,
     asked_as(
-        "desk: show",
-        "watch; watches; watched; watch list; price alerts; levels watched; alarm; alarms; price levels",
-        "watch; watching; run; set",
+        "",
         "which watches are there?; list the watches; what are we watching?; show my price alerts; which watches do i have "
         "running?",
     ),
@@ -90,16 +88,11 @@ def _table(ctx: ToolContext, rows: list[LevelWatch]) -> tuple[Table, tuple[Fact,
     "propose_watch",
     Effect.PROPOSE,
     asked_as(
-        "market: change",
-        "price alert; alert; watch; level; price; equity",
-        "tell me when; tell me if; alert me; alert me when; alert me if; warn me; warn me when; warn me if; ping me; let me "
-        "know when; let me know if; notify me; wake me; wake me if; falls below; drops below; dips below; rises above; goes "
-        "above; loses more; watch; set an alert; set a price alert; add a watch; drops; hits; crosses; rises; falls; notify "
-        "me when; message me when; shout when",
+        "",
         "tell me when btc falls below 80000; alert me if the desk loses more than 300 today; warn me when eth goes above "
-        "4000; wake me if btc-trend is down 200 today; set a price alert on sol at 120; let me know if eth drops under 2500; "
-        "watch btc above 120k; ping me if sol drops below 120; let me know when the desk is down 200 today; notify me when "
-        "eth hits 4000; ping me if btc trades under 80k",
+        "4000; wake me if btc-trend is down 200 today; set a price alert on sol at 120; let me know if eth drops under "
+        "2500; watch btc above 120k; ping me if sol drops below 120; let me know when the desk is down 200 today; notify "
+        "me when eth hits 4000; ping me if btc trades under 80k",
     ),
 )
 def propose_watch(ctx: ToolContext, args: ProposeWatchArgs) -> ToolResult:

@@ -1,17 +1,16 @@
-"""The full account of a sentence: which entry consumes each of its words. Called by choose.py and understand.py.
+"""What an entry would leave out of a sentence: what is named and its tool cannot take. Called by choose.py and understand.py.
 
-A word is consumed by a slot that the tool takes, by what the entry declares, or it is one of a closed list without weight. Any
-other word could change what is asked: the entry is not the answer, and the planner asks back naming it.
+A window, a sleeve, a number or a condition that the tool has no argument for changes what is asked: it is asked back about.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
-from agents.offline.entries import DATED, WORD, AskedEntry, declared, words_of
-from agents.offline.slots import COUNTED, Slots
-from agents.offline.words import FIGURES, LOOSE, MARKER, STOP, TURNING, stem
-from tools.common.contract import Effect
+from agents.offline.entries import WORD, AskedEntry
+from agents.offline.slots import COUNTED, Slots, words_of
+from agents.offline.words import CALENDAR, MARKER, MONTHS, STOP, TURNING, is_common, stem, vocabulary
 
 # the arguments that take what a sentence names
 TAKERS: Mapping[str, tuple[str, ...]] = {
@@ -46,7 +45,7 @@ _MORE: Mapping[str, str] = {
     "compare": "unclear params strategies symbols which filters",
     "backtest": "unclear params sleeves symbols strategies by which",
     "run": "which",
-    "explain_event": "symbols span strategies",
+    "explain_event": "symbols span strategies side",
     "attribution": "sleeves symbols strategies",
     "desk": "rule",
     "health": "which everything rule",
@@ -56,6 +55,7 @@ _MORE: Mapping[str, str] = {
     "propose_watch": "unclear params span strategies symbols sleeves percent count which filters side",
     "exposure": "symbols sleeves side",
     "sleeves": "symbols strategies timeframe side",
+    "journal_search": "side outcome",
     "leaks": "symbols sleeves",
     "list_strategies": "sleeves symbols",
     "list_data": "span",
@@ -66,13 +66,6 @@ _MORE: Mapping[str, str] = {
     "pnl": "span which count",
     "performance": "count unclear",
 }
-_SHOWN = {  # figures that a tool's answer shows, by the heads of its table
-    **dict.fromkeys(("backtest", "run", "compare"), tuple(FIGURES)),
-    "trips": ("net", "fees", "slippage", "funding", "win", "wins", "trips", "hold"),
-    "attribution": ("net", "fees", "slippage", "funding"),
-    "performance": ("net", "return", "drawdown", "sharpe"),
-    "pnl": ("net", "fees", "slippage", "funding"),
-}
 _OF_IDS: Mapping[str, tuple[str, ...]] = {
     "r": ("run_id", "subject", "hypothesis", "evidence"),
     "d": ("event_id", "evidence", "about"),
@@ -81,11 +74,16 @@ _OF_IDS: Mapping[str, tuple[str, ...]] = {
 }
 _PERCENT = ("performance", "run", "backtest", "compare", "desk")
 _FREE = frozenset(("note", "memory", "runbook", "define"))  # these take the sentence itself
-_WOULD = ("what_if", "compare", "backtest", "judge", "drill", "propose_config", "propose_tightening", "health")
-_HOW = {"far": ("distance", "far"), "long": ("duration", "recover", "until")}  # declared by what answers `how far`
-_MEASURES = frozenset(("average", "mean", "median", "share", "fraction", "percentage"))
-_BETTER = frozenset(("better", "worse", "more", "less", "best", "worst"))  # of a split: the table says which
-_SIZES = frozenset(("longest", "shortest", "biggest", "largest", "smallest"))
+_NOT_SHOWN: Mapping[str, tuple[str, ...]] = {
+    "trips": ("longest", "shortest"),  # of holding times it shows the mean and the median
+    "attribution": ("biggest", "largest", "smallest"),
+    "performance": ("who",),
+}
+_DATED = frozenset(
+    stem(word) for word in CALENDAR.split() if word.endswith(("day", "ber", "ary")) or word in MONTHS
+)  # of no window
+_NO_WEIGHT = ("place", "everything", "ever", "which")  # the answer's own order says which is the worst
+_NAMES = ("sleeve", "symbol", "strategy", "subject")  # arguments that a name nobody knows here could have meant
 
 
 class Token(NamedTuple):
@@ -96,15 +94,6 @@ class Token(NamedTuple):
     start: int
     stop: int
     slot: str
-
-
-class WordAccount(NamedTuple):
-    """What an entry makes of a sentence."""
-
-    used: frozenset[int]  # words of the phrases that the entry declares
-    longest: int  # words of the longest of them
-    noun: bool  # one of its nouns is there, which says more than `day` or `report`
-    left: tuple[str, ...]  # what it leaves out, in pieces
 
 
 def free(tool: str) -> bool:
@@ -128,9 +117,14 @@ def words_left(slots: Slots) -> list[str]:
 
 
 def strange_words(slots: Slots) -> list[str]:
-    """The words of a sentence that nothing here declares."""
-    known = declared() | DATED
-    return [w for w in words_left(slots) if stem(w) not in known and w not in COUNTED and w not in TURNING]
+    """The words of a sentence that are in no sentence for training and no everyday words: perhaps a name."""
+    left = [w for w in words_left(slots) if w.isalpha() and len(w) > 2 and w not in COUNTED]
+    return [w for w in left if stem(w) not in _stems_of_vocabulary() and not is_common(w)]
+
+
+@cache
+def _stems_of_vocabulary() -> frozenset[str]:
+    return frozenset(map(stem, vocabulary()))
 
 
 def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
@@ -141,14 +135,12 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         return entry.splits(slots.by) or tool == "backtest"
     if name == "unit":
         return more or slots.unit == "usdt" or (slots.unit in ("percent", "pct", "%") and tool in _PERCENT)
-    if name == "which" and entry.asked.want in ("split", "rank"):
-        return True
     if name == "count":
         ranks = slots.which in ("worst", "best")
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
     if name in ("symbols", "strategies") and not slots.sleeves:  # of which no sleeve is: the tool must read the name itself
         return any(map(entry.takes, ("symbol" if name == "symbols" else "strategy", "query"))) or (more and tool != "sleeves")
-    return more or name in ("place", "everything", "ever") or any(map(entry.takes, TAKERS.get(name, ())))
+    return more or name in _NO_WEIGHT or any(map(entry.takes, TAKERS.get(name, ())))
 
 
 def takes_id(entry: AskedEntry, identity: str, slots: Slots) -> bool:
@@ -158,97 +150,58 @@ def takes_id(entry: AskedEntry, identity: str, slots: Slots) -> bool:
     return side_by_side or any(map(entry.takes, _OF_IDS.get(kind, ("proposal_id",))))
 
 
-def account_of(entry: AskedEntry, slots: Slots, tokens: Sequence[Token]) -> WordAccount:
-    """Each word of the sentence: of a slot, declared, without weight, or left out."""
-    used, longest, noun = _phrases(entry, tokens)
+def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
+    """What of the sentence the entry cannot take, in pieces: slots, a condition or an exception, and a name that nobody knows
+    here where the tool takes one and none is given."""
     if free(entry.tool.name):
-        return WordAccount(used, longest, noun, ())
+        return ()
+    tokens = tokens_of(slots)
     taken = {name for name in slots.places if takes(entry, name, slots)} - {"ids", "handles"}
     if all(takes_id(entry, identity, slots) for identity in (*slots.ids, *slots.handles)):
         taken |= {"ids", "handles"}
-    known = words_of(entry.tool.name, entry.asked.about) | _shown(entry.tool.name)
-    left = [
-        _with_next(tokens, i) if token.word in TURNING else token
-        for i, token in enumerate(tokens)
-        if not _consumed(entry, tokens, i, taken, declared=i in used or token.stem in known, used=i in used)
-    ]
-    return WordAccount(used, longest, noun, _pieces(slots.text, left))
+    streak = any(t.word == "streak" for t in tokens)
+    unused = [(i, t) for i, t in enumerate(tokens) if _unused(entry, t, taken) and not (streak and not t.slot)]
+    left = [_with_next(tokens, i) if t.word in TURNING else t for i, t in unused]
+    if not (slots.sleeves or slots.symbols or slots.strategies) and any(map(entry.takes, _NAMES)):
+        strange = set(strange_words(slots))
+        left = sorted({*left, *(t for t in tokens if t.word in strange and not t.slot)}, key=lambda t: t.start)
+    return tuple(dict.fromkeys((*_pieces(slots.text, left), *_denied(slots), *_unsplit(entry, slots), *_unsaid(entry, slots))))
 
 
-def _consumed(entry: AskedEntry, tokens: Sequence[Token], i: int, taken: set[str], *, declared: bool, used: bool) -> bool:
-    token = tokens[i]
+_NOT_THAT = re.compile(r"(?:^|[,;.] )(not (?:the |a )?[a-z]+)")
+_BY_WHAT = re.compile(r"\b((?:by|per) [a-z]+)[?.! ]*$")
+
+
+def _denied(slots: Slots) -> tuple[str, ...]:
+    """`not costs`: what the answer is not to be about."""
+    return tuple(_NOT_THAT.findall(slots.text))
+
+
+def _unsplit(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
+    """`by candlestick`: a split that nothing here knows."""
+    found = _BY_WHAT.search(slots.text) if not slots.by and entry.takes("by") else None
+    known = found is None or any(a < found.end(1) and found.start(1) < b for places in slots.places.values() for a, b in places)
+    return () if found is None or known or is_common(found[1].split()[1]) else (found[1],)
+
+
+def _unsaid(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
+    """What the sentence was learned to narrow to without a word for it that is read, where the tool cannot."""
+    held = [name for name in ("by", "side", "outcome") if getattr(slots, name) and name not in slots.places]
+    return tuple(words_of(name, getattr(slots, name)) for name in held if not takes(entry, name, slots))
+
+
+def _unused(entry: AskedEntry, token: Token, taken: set[str]) -> bool:
     if token.slot:
-        return token.slot in taken or (token.slot in ("which", "outcome") and used)
-    if token.word in TURNING:
-        return (
-            used
-            or (token.word == "if" and entry.takes("beyond"))
-            or (declared and token.word in ("until", "propose", "submit", "pause", "note"))
-        )
-    if token.stem in DATED:
-        return False
-    if entry.tool.effect is Effect.READ and _asks_more(entry, tokens, i, declared=declared, used=used):
-        return False
-    run = entry.takes("subject") and token.word in ("run", "backtest", "simulation")
-    run = run or (token.stem in ("sleev", "bot") and bool({"sleeves", "symbols", "strategies"} & taken))  # `the sol sleeve`
-    run = run or (token.word in _BETTER and "by" in taken) or ("params" in taken and token.word == "rsi")
-    return declared or run or token.word in STOP or token.word in MARKER or token.word in LOOSE or token.word in COUNTED
-
-
-def _asks_more(entry: AskedEntry, tokens: Sequence[Token], i: int, *, declared: bool, used: bool) -> bool:
-    """Whether a word asks for what only some entries have: `how far`, `would`, `longest`, `who`."""
-    word, text = tokens[i].word, [t.word for t in tokens]
-    before = text[i - 1] if i else ""
-    if before == "how" and word in _HOW:
-        return not {stem(w) for w in _HOW[word]} & words_of(entry.tool.name, entry.asked.about)
-    if word == "would":
-        return "you" not in text and entry.tool.name not in _WOULD
-    leads = not i or before in ("and", "but", "so", "or", ",")
-    if word in ("who", "whom", "why") or (word in ("when", "where") and leads):
-        return tokens[i].stem not in entry.words
-    return word in (_MEASURES | _SIZES) and "streak" not in text and not (used if word in _SIZES else declared)
-
-
-def _phrases(entry: AskedEntry, tokens: Sequence[Token]) -> tuple[frozenset[int], int, bool]:
-    """The words that the entry's phrases use, longest first, each word once; how long the longest is; whether a noun is there."""
-    used, longest, noun = set[int](), 0, False
-    there = {t.stem for t in tokens}
-    for phrase in sorted((p for p in entry.phrases if p[0] in there), key=len, reverse=True):
-        size = len(phrase)
-        for i in range(len(tokens) - size + 1):
-            part = range(i, i + size)
-            if not used.isdisjoint(part) or any(tokens[k].stem != phrase[k - i] or tokens[k].slot in _NAMES for k in part):
-                continue
-            used.update(part)
-            if size > 1 or tokens[i].word not in STOP | MARKER:
-                longest = max(longest, size)
-                weighs = any(tokens[k].word not in LOOSE | STOP | MARKER for k in part) or size > 1
-                noun = noun or (weighs and (size > 1 or phrase[0] in entry.nouns))
-            break
-    return frozenset(used), longest, noun
-
-
-_NAMES = frozenset(("sleeves", "symbols", "strategies", "span", "ids", "handles"))  # no noun of an entry: what they are is known
+        return token.slot not in taken
+    if token.stem in _DATED:
+        return True
+    return token.word in TURNING or (token.word in _NOT_SHOWN.get(entry.tool.name, ()) and not entry.asked.kind)
 
 
 def _with_next(tokens: Sequence[Token], i: int) -> Token:
-    """A word that denies with what it denies: `no trail`."""
+    """A word that excepts with what it excepts: `unless it rains`."""
     after = next((t for t in tokens[i + 1 : i + 3] if t.word not in STOP), None)
     return tokens[i] if after is None else tokens[i]._replace(stop=after.stop)
-
-
-@cache
-def _shown(tool: str) -> frozenset[str]:
-    """Stems of the words for the figures that a tool shows."""
-    return frozenset(stem(word) for name in _SHOWN.get(tool, ()) for word in (name, *FIGURES[name]))
-
-
-def narrowing_of(entry: AskedEntry, own: Slots) -> tuple[str, ...]:
-    """Of a sentence that goes on: what it names that the entry of the question before cannot take."""
-    denied = {own.text[a:b] for name in ("without", "filters") for a, b in own.places.get(name, ())}
-    tokens = [t for t in tokens_of(own) if t.slot or t.word in TURNING or t.word in _MEASURES | _SIZES]
-    left = account_of(entry, own, tokens).left
-    return tuple(p for p in left if WORD.findall(p)[0] not in TURNING or any(map(p.startswith, denied)))
 
 
 def _pieces(text: str, tokens: Sequence[Token]) -> tuple[str, ...]:

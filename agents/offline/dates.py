@@ -62,7 +62,7 @@ _POINT = re.compile(
     |(?P<half>\b(?:h(?P<hn>[12])|(?P<hw>first|second)\s+half)\b(?:\s+(?:of\s+)?(?P<y6>(?:19|20)\d\d)\b)?)
     |(?P<year>(?<![\w.=-])(?P<y7>(?:19|20)\d\d)\b(?![.,]\d)(?!\s*(?:bars?|usdt?|trades?|%|days?)))
     |(?P<rel>\b(?P<word>today|yesterday|the\s+day\s+before\s+yesterday|(?:last|this)\s+night|(?:in|during|over)\s+the\s+night|tonight|overnight|this\s+morning|now
-        |(?:this|current|last|previous)\s+(?:week|month|year|quarter)|year\s+to\s+date|ytd|month\s+to\s+date
+        |(?:this|current|last|previous|past)\s+weekend|(?:this|current|last|previous)\s+(?:week|month|year|quarter)|year\s+to\s+date|ytd|month\s+to\s+date
         |(?:last\s+|on\s+)?(?:{"|".join(DAYS)}))\b)
     |(?P<bare>(?<=\bin\s)(?P<m8>{_MONTH})\b|(?<=\bfor\s)(?P<m9>{_MONTH})\b|(?<=\bsince\s)(?P<m10>{_MONTH})\b
         |(?<=\bof\s)(?P<m11>{_MONTH})\b|(?<=\bfrom\s)(?P<m12>{_MONTH})\b|(?<=\bto\s)(?P<m13>{_MONTH})\b
@@ -239,13 +239,16 @@ def _relative(found: re.Match[str], word: str, desk: datetime | None) -> _Point 
         _midnight(desk - timedelta(microseconds=1)),
         timedelta(days=1),
     )  # at 00:00 the day that ended
-    day_of = {"today": today, "this morning": today, "yesterday": today - one, "the day before yesterday": today - 2 * one}
+    day_of = {"today": today, "this morning": today, "yesterday": night - one, "the day before yesterday": night - 2 * one}
     if word in day_of:
         return _Point(*found.span(), day_of[word], day_of[word] + one, "day", True)
     if word.endswith("night"):  # last night, overnight, tonight
         return _Point(*found.span(), night - timedelta(hours=6), desk, "since", True)
     if word == "now":
         return None
+    if word.endswith("weekend"):  # the one that ended last, or that runs
+        saturday = today - timedelta(days=(today.weekday() - 5) % 7)
+        return _Point(*found.span(), saturday, saturday + 2 * one, "day", True)
     if (name := word.rsplit(" ", 1)[-1]) in DAYS:
         first = today - timedelta(days=(today.weekday() - DAYS.index(name)) % 7 or 7)
         return _Point(*found.span(), first, first + one, "day", True)

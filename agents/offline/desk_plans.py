@@ -46,13 +46,18 @@ def _settings(q: Question, listed: Any) -> str:
     return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
 
 
+_DAY_LOSS = re.compile(r"\b(?:daily|day|today)(?:'s)? loss\b|\bloss (?:of the day|today|limit)\b|\bdaily limit\b")
+
+
 def desk(q: Question) -> Plan:
     """The desk now; asked for the loss of a day, today's P&L and that limit, which the desk's own figures leave out."""
     if re.search(r"\b(?:my|wall) clock\b|\bbehind\b", q.slots.text):
         draft = yield from once(q)
         note = "The desk's time is that of its last bar, of recorded days; no tool says how far that is from your clock."
         return draft._replace(text=f"{note}\n\n{draft.text}")
-    if not re.search(r"\b(?:daily|day|today)(?:'s)? loss\b|\bloss (?:of the day|today|limit)\b|\bdaily limit\b", q.slots.text):
+    above = next(reversed(q.results()), None)
+    of_the_day = above is not None and above.name == "define" and re.search(r"daily|day.loss", str(above.args.get("word", "")))
+    if not of_the_day and not _DAY_LOSS.search(q.slots.text):
         return (yield from once(q))
     calls = [PlannedCall("pnl", {"unit": "day", "limit": 1}), PlannedCall("define", {"word": "day_loss_frac_max"})]
     results = yield calls

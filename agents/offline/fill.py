@@ -108,8 +108,12 @@ def value_of(q: Question, tool: Tool, name: str) -> Any:
         return next((by for by in (*q.slots.by, *beside) if by in choices), None)
     if choices and name not in FILLERS:
         said = said_of(q, tool, name)
+        learned = q.slots.closed.get(name)
+        said = [learned] if learned in choices and learned is not None and len(said) < 2 else said
         many = "list" in str(tool.args.model_fields[name].annotation)
         return (said or None) if many else said[0] if len(said) == 1 else None
+    if name == "gap":
+        return True if q.slots.closed.get("gap") else None
     if name in FILLERS:
         value = FILLERS[name](q)
         return value if not choices or value in choices else None
@@ -129,7 +133,57 @@ def is_said(choice: str, q: Question) -> bool:
 
 def free_words(q: Question) -> str | None:
     """The words of the sentence that carry something, in order: what a search or a page is asked by."""
-    asks = q.entry.phrases if q.entry else {}
-    leading = {part for phrase in asks for part in phrase if len(phrase) > 1} | {p[0] for p in asks if len(p) == 1}
-    words = [t.word for t in tokens_of(q.slots) if t.word not in STOP and t.stem not in leading and t.slot != "span"]
+    words = [t.word for t in tokens_of(q.slots) if t.word not in STOP and t.word not in ASKING and t.slot != "span"]
     return " ".join(words)[:120] or None
+
+
+ASKING = frozenset(
+    [
+        "mean",
+        "means",
+        "meaning",
+        "define",
+        "definition",
+        "explain",
+        "describe",
+        "called",
+        "stand",
+        "stands",
+        "term",
+        "word",
+        "difference",
+        "understand",
+        "calculated",
+        "computed",
+        "work",
+        "works",
+        "formula",
+        "remember",
+        "remembered",
+        "memory",
+        "memories",
+        "note",
+        "notes",
+        "noted",
+        "written",
+        "wrote",
+        "told",
+        "know",
+        "lesson",
+        "lessons",
+        "learned",
+        "learnt",
+        "runbook",
+        "runbooks",
+        "playbook",
+        "steps",
+        "procedure",
+        "handle",
+        "fix",
+        "deal",
+        "react",
+        "checklist",
+        "guide",
+        "instructions",
+    ]
+)

@@ -6,43 +6,29 @@ window, sleeve and side. What the other tool cannot take is named and asked back
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from agents.offline import slots as reading
-from agents.offline.account import free, tokens_of
-from agents.offline.choose import Chosen
+from agents.offline.account import free, lost_of, tokens_of
+from agents.offline.choose import Chosen, entry_of
 from agents.offline.dates import TimeSpan
 from agents.offline.entries import AskedEntry
+from agents.offline.parts import Part
 from agents.offline.slots import Slots, read_slots
+from agents.offline.steps import PastTurn, asks_back
 from agents.offline.tables import ranks
-from agents.offline.words import MARKER, PATTERNS, STOP, WEAK, Words
+from agents.offline.words import PATTERNS, Words
 from tools.common.contract import Effect
 
 _EARLIER, _LEAD = PATTERNS["focus.earlier"], PATTERNS["focus.lead"]
 _BACK_AT, _EXPLETIVE = PATTERNS["focus.back_at"], PATTERNS["focus.expletive"]
-_NARROW = ("long", "longs", "short", "shorts", "atr", "sleeve", "sleeves", "period")
+SEARCHES = ("sweep", "walkforward")
+_WITHOUT_VALUE = re.compile(r"\b(?:tighter|wider|looser|smaller|bigger|larger|higher|lower|faster|slower|more|less|closer)\b")
 _UP, _DOWN = re.compile(r"\b(?:up|rises?|rall(?:y|ies)|gains?|jumps?)\b"), re.compile(r"\b(?:down|falls?|drops?|crash\w*)\b")
 _NUMBER = re.compile(r"(?<![\w.-])\d{3,}(?:\.\d+)?\b")
-
-
-def goes_on(slots: Slots, older: Slots | None = None, *, asked_back: bool = False) -> bool:
-    """Whether a sentence names nothing but slots, so that it can only go on with the one before. `asked_back`: that one waits for
-    what was missing."""
-    lead = re.match(r"(?:hm+|no|ok|and|well|so|, )* ?(?:make (?:it|that|this)|set it to|try)\b", slots.text)
-    bare = [t for t in tokens_of(slots) if t.start >= (lead.end() if lead else 0)]
-    bare = [t for t in bare if not t.slot and t.word not in STOP | WEAK | MARKER and t.word not in _NARROW]
-    if _EARLIER.search(slots.text) and len(bare) <= 2:
-        return True
-    if older is not None and older.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)) and len(bare) <= 1:
-        return True
-    if re.match(r"(?:do|did|does|have|has) (?:we|you|i|they)\b", slots.text) and not points_back(slots):
-        return False  # a question of its own, however common its words
-    named = any(name not in ("strategies", "everything") for name in slots.places) or slots.side
-    new = not asked_back and slots.strategies and (slots.symbols or slots.timeframe) and not leads(slots)
-    return bool(named) and not bare and not new
 
 
 def leads(slots: Slots) -> bool:
@@ -250,8 +236,63 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
     if of.tool is entry.tool and entry.takes("by") and old.by and not read.by and not read.which:
         more["by"] = old.by
-    splits = bool(old.by) or (of.asked.want == "split" and of.asked.about == "sleeve")
+    splits = bool(old.by) or of.asked.kind == "sleeves"
     near = family(entry.tool.name) == "figures" or leads(read)
-    if splits and near and entry.tool.effect is Effect.READ and not entry.takes("by") and entry.asked.want != "split":
+    if splits and near and entry.tool.effect is Effect.READ and not entry.takes("by") and entry.asked.kind != "sleeves":
         lost.append(f"by {' and '.join(old.by or ('sleeve',))}")
     return replace(read, **more), tuple(lost)
+
+
+_MOVES = re.compile(r"\b(?:both|other)\b")
+
+
+def changes(read: Slots, older: Slots) -> bool:
+    """Whether a short sentence changes anything in the question before."""
+    named = read.places.keys() - {"place", "ever"}
+    closed = {name: value for name, value in read.closed.items() if older.closed.get(name) != value}
+    turned = moves_back(read) or any(pattern.search(read.text) for pattern in (_UP, _DOWN, _MOVES))
+    return bool(named or closed or turned)
+
+
+def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:
+    """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
+    assert older.chosen is not None  # noqa: S101 - asked before
+    tool = older.chosen.entry.tool.name
+    if others := the_other(read, older.slots, words):
+        if len(others) > 1:
+            return Part(text, read, call=asks_back(f"Which other one: {' or '.join(others)}?"))
+        return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
+    if tool == "alerts" and moves_back(read):
+        return Part(text, read, call=asks_back("Since when, and until when? Alerts are in wall time: `alerts since 24h`."))
+    if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`
+        read = replace(read_slots(text, words, searching=True), closed=read.closed)
+    without_value = not read.common and not read.variants and not read.unclear and _WITHOUT_VALUE.search(read.text)
+    if tool in ("backtest", "compare") and without_value and not read.places.keys() & {"span", "symbols", "sleeves"}:
+        return Part(text, read, call=asks_back("With which value? Write it as key=value, such as `and with stop_atr=1.5`."))
+    if tool == "propose_pause" and read.span.at and not read.lasting:  # `make it 12:00`
+        places = {name: found for name, found in read.places.items() if name != "span"} | {"lasting": read.places.get("span", ())}
+        read = replace(read, lasting=f"until {read.span.at.replace('T', ' ')}", span=TimeSpan(), places=places)
+    lost = lost_of(older.chosen.entry, read)
+    chosen = older.chosen
+    other = entry_of("counts" if tool == "journal_search" else "trips")
+    split = read.by and not chosen.entry.splits(read.by) and other.entry.splits(read.by)
+    part_of_it = bool(lost) and tool == "run" and not lost_of(other.entry, read)
+    if part_of_it or (split and family(tool) in ("figures", "runs", "journal_search")):
+        chosen, lost = other, lost_of(other.entry, read)  # a part of it, not its figures
+    merged = shifted(read, older.slots, words)
+    if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
+        merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin
+    waited = (
+        older.lost if past and not past[-1].results else ()
+    )  # what was asked back about stays so until it is dropped by a word
+    lost = (*waited, *lost)
+    return older._replace(
+        text=text,
+        slots=merged,
+        chosen=chosen,
+        own=read,
+        lost=lost,
+        frame=older if lost else None,
+        maybe=(),
+        kept=kept(merged, read, older.slots),
+    )

@@ -15,9 +15,12 @@ from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
 from agents.offline.account import strange_words
 from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
-from agents.offline.choose import QUESTION, Chosen, fits
-from agents.offline.entries import AskedEntry, entries, stems
+from agents.offline.choose import QUESTION, Chosen
+from agents.offline.entries import entries, stems
+from agents.offline.entries import entry_of as declared_entry
 from agents.offline.follow import bound
+from agents.offline.labels import FOLLOWS
+from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, Part
 from agents.offline.plans import plan_of
 from agents.offline.read_back import PlannedCall
@@ -25,7 +28,8 @@ from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, answered, nothing
 from agents.offline.understand import understand
-from agents.offline.words import STOP, Words
+from agents.offline.ways import way_of
+from agents.offline.words import Words
 from tools.common.contract import Tool
 from tools.common.render import one_line
 
@@ -141,7 +145,7 @@ def plan_of_part(part: Part, q: Question) -> Plan:
     if part.call is not None:
         return made([_in_role(part.call, q)], q)
     if part.chosen is None:
-        return nothing(not_understood(part, q.tools), asked_back=True)
+        return nothing(which_of(part), asked_back=True)
     if part.lost:
         return nothing(left_out(part, part.chosen, q.tools), asked_back=True)
     entry = part.chosen.entry
@@ -171,32 +175,25 @@ def left_out(part: Part, chosen: Chosen, tools: frozenset[str]) -> str:
     of = part.frame if part.frame else part
     name = chosen.entry.tool.name.replace("_", " ")
     on = f' as going on with "{one_line(of.text, 120)}"' if of is not part else ""
-    read = ", ".join(
-        [name, *(f"{words_of(slot, value)}" for slot in NAMED if (value := getattr(of.slots, slot)) and given(value))]
-    )
+    read = ", ".join([name, *_named(of)])
     return (
         f"I did not answer, because I would have to leave out {quoted}, which changes what you ask. I read it{on}: {read}. "
-        f"Say `without it` to ask it so, or one of these:\n\n{_examples(part, tools)}"
+        f"Say `without it` to ask it so, or one of these:\n\n{_examples(chosen, tools)}"
     )
 
 
-NAMED = ("strategies", "symbols", "sleeves", "span", "side", "outcome")
+NAMED = ("strategies", "symbols", "sleeves", "span", "side", "outcome", "by")
 
 
-def _examples(part: Part, tools: frozenset[str]) -> str:
-    """Three examples of what comes closest: those of this role that share most words with the sentence, then with its entry."""
-    own = {word for word in stems(part.slots.text) if word not in STOP}
-    near = [c.entry for c in fits(part.slots, None, tools) if c.entry.tool.name in tools][:3]
+def _named(part: Part) -> list[str]:
+    return [words_of(slot, value) for slot in NAMED if (value := getattr(part.slots, slot)) and given(value)]
 
-    def order(pair: tuple[AskedEntry, str]) -> tuple[int, int, int]:
-        entry, example = pair
-        return (-len(own & set(stems(example))), near.index(entry) if entry in near else 3, len(example))
 
-    listed = [(e, example) for e in entries() if e.tool.name in tools for example in e.asked.examples]
-    first: dict[str, str] = {}
-    for entry, example in sorted(listed, key=order):
-        first.setdefault(entry.tool.name, example)
-    return "\n".join(f"- {example}" for example in list(first.values())[:3])
+def _examples(chosen: Chosen, tools: frozenset[str]) -> str:
+    """Three examples of the entry, and of what else the role answers where it has fewer."""
+    own = list(chosen.entry.asked.examples)
+    others = [e.asked.examples[0] for e in entries() if e.tool.name in tools and e.asked.examples]
+    return "\n".join(f"- {example}" for example in [*own, *others][:3])
 
 
 def owner_sentence(part: Part, q: Question) -> str:
@@ -220,10 +217,40 @@ def help_text(role: str, tools: frozenset[str]) -> str:
     )
 
 
-def not_understood(part: Part, tools: frozenset[str]) -> str:
-    """Not understood: the words that nothing here knows, and the three closest examples of what this role answers."""
+def which_of(part: Part) -> str:
+    """A question back: what may be meant, the most probable first, to be picked by number or by a word."""
     strange = strange_words(part.slots)[:4]
-    words = f" The tools here know nothing of {', '.join(map(repr, strange))}." if strange else ""
-    before = f' If it goes on with "{one_line(part.frame.text, 120)}", name what of it you want.' if part.frame else ""
-    what = f"I did not understand that: the offline model is a planner, not a language model.{words}{before}"
-    return f"{what} The closest I can do:\n\n{_examples(part, tools)}"
+    words = f" I do not know {', '.join(map(repr, strange))}." if strange else ""
+    listed = "\n".join(f"{n}. {meant_text(guess, part)}" for n, guess in enumerate(part.maybe, 1))
+    return f"I am not sure what you mean.{words} Is it one of these? Say the number, or ask it in other words.\n\n{listed}"
+
+
+_GOING_ON = {
+    "more": "the question before, with what this changes",
+    "pick": "one row of what was just shown",
+    "why": "why that is so",
+    "which": "the worst or the best row of what was just shown",
+    "better": "whether that is good, or better than the other",
+    "repeat": "what was just shown, again",
+    "go_ahead": "yes, go on",
+    "no": "no, nothing of that",
+}
+
+
+def meant_text(guess: Guess, part: Part) -> str:
+    """What a label means, for a person who picks: what the tool is asked, as its first example says it."""
+    ask = guess.label.ask
+    if ask in FOLLOWS:
+        return _GOING_ON[ask]
+    if (way := way_of(ask)) is not None:
+        return f"about: {way.name}"
+    entry = declared_entry(ask)
+    assert entry is not None  # noqa: S101 - neither a way nor going on
+    kind = guess.label.args.get("by") or guess.label.args.get("unit") or ""
+    what = ", ".join([*ask.replace("_", " ").split(" "), *([f"by {kind}"] if kind else [])][:3]).replace(", ", " ")
+    example = next(iter(sorted(entry.asked.examples, key=lambda text: -_shared(text, part.slots.text))), "")
+    return f"{what}: as in `{example}`"
+
+
+def _shared(example: str, text: str) -> int:
+    return len(set(stems(example)) & set(stems(text)))

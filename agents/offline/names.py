@@ -7,9 +7,8 @@ the tool can say what there is.
 import re
 from collections.abc import Sequence
 
-from agents.offline.entries import vocabulary
 from agents.offline.sentence import Sentence, mentions
-from agents.offline.words import COINS, NOT_STRATEGIES, PATTERNS, SleeveName, Words, is_common
+from agents.offline.words import COINS, NOT_STRATEGIES, PATTERNS, SleeveName, Words, is_common, vocabulary
 
 _TIMEFRAME = re.compile(
     r"(?<![\w-])(1|5|15|30|2|4|60)[\s-]?(m|min|mins|minutes?|h|hours?|hourly)\b(?:[\s-]?(?:bars?|candles?))?|\bhourly\b"

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from agents.offline.account import words_left
 from agents.offline.calls import ask_for, made
-from agents.offline.choose import DEFINES
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, PlannedAnswer, Question, asks_back, result_text
@@ -23,10 +22,12 @@ def define(q: Question) -> Plan:
         or list(pair.groups() if pair else ())
         or [word.strip() for part in said if (word := re.sub(r"\b\d\S*", "", part)).strip()]
     )
+    table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
+    if q.slots.place is not None and table is not None and -len(table.rows) <= q.slots.place < len(table.rows):
+        words = [str(table.rows[q.slots.place][0])]  # `what does the first one mean`
     if not words:
         return asks_back(ask_for(q, "word"))
-    draft = yield from made([PlannedCall("define", {"word": word}) for word in words[:3]])
-    return draft._replace(unused=tuple(words_left(q.slots)) if q.slots.keys and not DEFINES.search(q.slots.text) else ())
+    return (yield from made([PlannedCall("define", {"word": word}) for word in words[:3]]))
 
 
 def runbook(q: Question) -> Plan:
@@ -49,10 +50,13 @@ def memory(q: Question) -> Plan:
     about = re.search(r"\b(?:about|on|of|for)\s+(.*?)[?.! ]*$", text)
     names = " ".join(dict.fromkeys([about[1] if about else "", *q.slots.symbols, *q.slots.strategies])).strip()
     names = names or ("" if topic or not words_left(q.slots) else free_words(q) or "")
+    names = " ".join(word for word in names.split() if word not in _ALL_OF_IT)
     args = {"topic": topic} if topic and not about else {"query": render.one_line(names, 120)} if names else {}
     return (yield from made([PlannedCall("memory", args)]))
 
 
+# no words to search for
+_ALL_OF_IT = ("everything", "all", "things", "thing", "stuff", "asked", "ask", "keep", "mind", "list", "far")
 _NOTED = PATTERNS["plans.noted"]
 
 

@@ -51,9 +51,9 @@ def journal(q: Question) -> Plan:
         return PlannedAnswer(f"The desk has not come to {start.replace('T', ' ')} yet: its time is {utc(now)}.")
     if "ever" in q.slots.places and not start:
         args["since"] = "2009-01-01"  # `since the start`
-    changed = q.entry.asked.about == "setting"
-    halted = q.entry.asked.nouns[0] == "halted"
-    refused = "refused" in q.entry.asked.nouns
+    changed = q.entry.asked.kind == "config"
+    halted = q.entry.asked.kind == "halt"
+    refused = q.entry.asked.kind == "refused"
     if changed and _CHANGED.match(q.slots.text):  # whatever changed, not the configuration alone
         args.pop("kinds", None)
     elif changed:
@@ -98,7 +98,7 @@ def explain(q: Question) -> Plan:
     args = arguments(q, q.entry.tool)
     if args.get("event_id"):
         return (yield from made([PlannedCall("explain_event", {"event_id": args["event_id"]})]))
-    if q.entry.asked.about == "sleeve" or q.slots.span.at:
+    if q.entry.asked.kind == "idle" or q.slots.span.at:
         return (yield from _at(q))
     sleeve = q.sleeve()
     search = {"kinds": ["fill"], **window(q.slots.span), **({"sleeve": sleeve.name} if sleeve else {})}
@@ -106,6 +106,8 @@ def explain(q: Question) -> Plan:
     events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
     if found.table is not None and re.search(r"\b(?:enter\w*|entry|opened)\b", q.slots.text):  # a fill that ended it is no entry
         events = [str(row[1]) for row in found.table.rows if "to enter" in str(row[-1])]
+    elif found.table is not None and re.search(r"\b(?:exit\w*|closed?|left|stopped out|got out)\b", q.slots.text):
+        events = [str(row[1]) for row in found.table.rows if "to enter" not in str(row[-1])]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
     now = [PlannedCall("sleeves", {"sleeve": sleeve.name})] if sleeve and "entered" in q.slots.text else []  # it may be over
@@ -131,7 +133,7 @@ def _at(q: Question) -> Plan:
 
 def health(q: Question) -> Plan:
     """What is wrong; asked what to look at, also what waits for a decision."""
-    ranked = q.entry is not None and q.entry.asked.want == "rank"
+    ranked = q.entry is not None and q.entry.asked.kind == "next"
     more = [PlannedCall("proposals", {"state": "pending"}), PlannedCall("desk", {})] if ranked else []
     draft = yield from made([PlannedCall("health", {}), *more])
     if not re.search(r"\borders?\b", q.slots.text):
@@ -148,7 +150,10 @@ def data(q: Question) -> Plan:
     (result,) = yield [call]
     start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
     if table is None or not (start or end) or not {"first", "last"} <= set(table.columns):
-        return drafted([call], [result])
+        draft = drafted([call], [result])
+        gaps = re.search(r"\b(?:holes?|gaps?|missing|complete)\b", q.slots.text)
+        text = f"No tool of a chat looks for gaps: `nightdesk data check` does.\n\n{draft.text}"
+        return draft._replace(text=text) if gaps else draft
     first, last = (
         [number_of(row[table.columns.index(name)], q.facts) or 0.0 for row in table.rows] for name in ("first", "last")
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 from agents.offline.calls import ask_for, made, once
 from agents.offline.fill import arguments, end_of
-from agents.offline.focus import JUDGES
 from agents.offline.read_back import PlannedCall, changes_text, read_as
 from agents.offline.steps import (
     CallResult,
@@ -110,7 +109,7 @@ def compare(q: Question) -> Plan:
         return (yield from _side_by_side(q, runs))
     if not variants and (len(s.strategies) > 1 or len(s.symbols) > 1):
         return (yield from backtest(q))
-    if not variants and q.last("compare") and (JUDGES.search(s.text) or re.search(r"\bwhich\b", s.text)):
+    if not variants and q.last("compare"):
         return best_of_last(q)
     sleeve = q.sleeve()
     if s.unclear:

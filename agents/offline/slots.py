@@ -11,9 +11,8 @@ from functools import lru_cache
 from typing import Any
 
 from agents.offline import dates, names, params, ranges
-from agents.offline.entries import vocabulary
 from agents.offline.sentence import BLANK, Places, Sentence, mentions
-from agents.offline.words import BY, PATTERNS, Words, tidy
+from agents.offline.words import BY, PATTERNS, Words, tidy, vocabulary
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +54,7 @@ class Slots:
     guard: str | None = None  # `would the trailing stop fire`
     fills: str | None = None
     funding: str | None = None
+    closed: Mapping[str, str] = field(default_factory=dict)  # arguments with closed values, as the sentence was learned to mean
     places: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)  # slot -> where it stands in the text
 
     @property
@@ -70,6 +70,7 @@ class Slots:
             if name
             not in (
                 "text",
+                "closed",
                 "unclear",
                 "places",
                 "place",
@@ -87,6 +88,7 @@ class Slots:
             taken["axes"] = {k: v for k, v in older.axes.items() if k not in _keys(self)} | dict(self.axes)
         if self.symbols or self.strategy:
             taken.pop("sleeves", None)
+        taken["closed"] = {**older.closed, **self.closed}
         return replace(self, **taken)
 
 
@@ -270,14 +272,16 @@ def _outcome(s: Sentence) -> str | None:
 
 
 _LENGTH = r"(\d{1,4}) ?(d|h|w|days?|hours?|weeks?)"
-_FOLDS = re.compile(rf"\b{_LENGTH} (?:of )?(train|test)\w*\b|\b(train|test)\w* (?:(?:on|of|for|over) )?{_LENGTH}(?![\w:])")
+_PART = r"(train|test|fit|learn|trade)\w*"
+_FOLDS = re.compile(rf"\b{_LENGTH} (?:of |to )?{_PART}\b|\b{_PART} (?:(?:on|of|for|over) )?{_LENGTH}(?![\w:])")
+_FOLD = {"fit": "train", "learn": "train", "trade": "test"}
 
 
 def _folds(s: Sentence) -> dict[str, str]:
     """`30d train and 5d test`: how long each fold learns and trades."""
     found = list(_FOLDS.finditer(s.rest))
     s.take("folds", [m.span() for m in found])
-    return {m[3] or m[4]: f"{m[1] or m[5]}{(m[2] or m[6])[0]}" for m in found}
+    return {_FOLD.get(m[3] or m[4], m[3] or m[4]): f"{m[1] or m[5]}{(m[2] or m[6])[0]}" for m in found}
 
 
 _FIRES = re.compile(

@@ -1,35 +1,37 @@
-"""What a question wants, part by part: a way, something of what stands above, the question before changed, or an entry.
+"""What a question wants: a way, something of what stands above, the question before changed, or an entry. Called by model.py.
 
-Called by model.py. A question is split into sentences and clauses; each is read into slots, and the first that fits answers it.
-What an answer would leave out of it is `lost`: it is asked back about.
+A question is read as one; two clauses that ask for different things, each surely, are two. What an answer would leave out of it
+is `lost`, and what is not sure is `maybe`: both are asked back about.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import account, focus, follow, slots
-from agents.offline.choose import Chosen, entry_of, fits, fitting
-from agents.offline.entries import declared
-from agents.offline.parts import Part, by_sleeve, swallow, swallowed
-from agents.offline.read_back import PlannedCall
-from agents.offline.splitting import by_period, clauses_of, with_bare, without_preface
-from agents.offline.steps import PastTurn, asks_back, window
+from agents.offline import above, account, dates, follow, slots
+from agents.offline.choose import SHOWN, Chosen, chosen_of, entry_of, likely, refined, sure, with_label
+from agents.offline.labels import BETTER, FOLLOWS, GO_AHEAD, MORE, NO, PICK, REPEAT, WHICH, WHY, AskLabel
+from agents.offline.learned import Guess
+from agents.offline.parts import ALIKE, Part, by_sleeve
+from agents.offline.slots import COUNTED
+from agents.offline.steps import PastTurn, PlannedAnswer, asks_back
 from agents.offline.tables import Facts
-from agents.offline.ways import bare, way_of
-from agents.offline.words import PATTERNS, Words, stem
+from agents.offline.ways import way_of
+from agents.offline.words import PATTERNS, Words, tidy
+from tools.common.contract import Effect
 
-_SENTENCE, _NOD, _MINE = (PATTERNS[f"understand.{name}"] for name in ("sentence", "nod", "mine"))
-_WITHOUT_VALUE = re.compile(r"\b(?:tighter|wider|looser|smaller|bigger|larger|higher|lower|faster|slower|more|less|closer)\b")
-_GO_AHEAD, _HOW_IT_DOES = PATTERNS["understand.go_ahead"], PATTERNS["understand.how_it_does"]
-_NOTED = PATTERNS["plans.noted"]
-_IT = re.compile(r"\b(?:it|they)\b")
-_STATES = re.compile(r"^(?:i|my|we|our|it|he|she|they|cannot|can not|still) (?!want|would like|need)")
-SEARCHES = ("sweep", "walkforward")
 PAST_MAX = 8  # turns before that a question is read against
-
+CLAUSE_SURE = 0.8  # of a clause that is a question of its own
+HALF_SURE = 0.85  # of a half that begins with no verb
+_CLAUSE, _HALVES = PATTERNS["understand.clause"], PATTERNS["understand.halves"]
+COMPARED = Guess(AskLabel("compare", {}), 1.0)
+NOTHING_WAITS = "Nothing here waits for a yes, and a chat applies nothing. Say what you want to see."
+NOTHING_DONE = (
+    "Nothing was done. A proposal that was filed stays until a person decides or it expires: `which proposals are pending?`"
+)
+UNCHANGED = "I cannot tell what this changes in the question before. Name the window, the sleeve, the side or the value."
 UNBOUND = (
     "I cannot tell what this goes on with: nothing was looked up for the question before. "
     "Name what it is about, such as a run by its id, a sleeve, an alert, and the window."
@@ -43,40 +45,44 @@ class ThreadSoFar(NamedTuple):
     past: Sequence[PastTurn] = ()
     facts: Facts = MappingProxyType({})
     tools: frozenset[str] | None = None
-    read: "dict[int, Part | None] | None" = None  # by number of turns: what was read of them, shared while one question is read
+    read: "dict[int, Part] | None" = None  # by number of turns: what was read of them, shared while one question is read
+
+    def turn(self, n: int) -> Part:
+        """What was read of an earlier turn. Each is read once: reading one asks for those before it."""
+        read = {} if self.read is None else self.read
+        if n not in read:
+            read[n] = understand(self.past[n].asked, self.words, self.past[:n], self.facts, self.tools, read)[-1]
+        return read[n]
 
     @property
-    def older(self) -> "Part | None":
-        """The newest question before that an entry answered: what a short sentence goes on with. Each turn is read once: reading
-        one asks for those before it, which would double with every turn of a thread."""
-        read = {} if self.read is None else self.read
-        if len(self.past) not in read:
-            read[len(self.past)] = self._older(read)
-        return read[len(self.past)]
-
-    def _older(self, read: "dict[int, Part | None]") -> "Part | None":
+    def older(self) -> Part | None:
+        """The newest question before that an entry answers: what a short sentence goes on with."""
         for n in range(len(self.past) - 1, max(-1, len(self.past) - 5), -1):
             if not self.past[n].asked:
                 continue
-            part = understand(self.past[n].asked, self.words, self.past[:n], self.facts, self.tools, read)[-1]
+            part = self.turn(n)
             if part.way is not None and part.way.then:
-                return Part("", slots.Slots(), chosen=entry_of(part.way.then))
-            waits = n == len(self.past) - 1 and part.frame is None
-            if part.chosen is not None and not part.aside and (waits or not part.lost):
+                return Part("", slots.Slots(), chosen=entry_of(part.way.then), ask=part.way.then)
+            if part.chosen is not None and not part.aside and (n == len(self.past) - 1 or not part.lost):
                 return part
         return None
 
-    def asked_back(self) -> "Part | None":
-        """The last question, where it waits for a word on what would be left out of it."""
+    @property
+    def before(self) -> str:
+        """What the turn before asked, as a label; empty before the first turn."""
+        if not self.past:
+            return ""
+        newest = self.turn(len(self.past) - 1) if self.past[-1].asked else None
+        older = self.older
+        last = newest.ask if newest is not None and newest.ask not in FOLLOWS else ""
+        return last or (older.ask if older is not None else "") or "desk"
+
+    def asked_back(self) -> Part | None:
+        """The last question, where it waits for a word on what would be left out of it, or on what was meant."""
         if not self.past or self.past[-1].results or not self.past[-1].asked:
             return None
-        part = understand(self.past[-1].asked, self.words, self.past[:-1], self.facts, self.tools, self.read or {})[-1]
-        return part if part.lost else None
-
-    def defined(self) -> str:
-        """The word that the last answer explained; empty when it explained none."""
-        last = next((turn.results[-1] for turn in reversed(self.past) if turn.results), None)
-        return str(last.args.get("word", "")) if last is not None and last.name == "define" else ""
+        part = self.turn(len(self.past) - 1)
+        return part if part.lost or part.maybe else None
 
 
 def understand(
@@ -85,235 +91,245 @@ def understand(
     past: Sequence[PastTurn] = (),
     facts: Facts = MappingProxyType({}),
     tools: frozenset[str] | None = None,
-    read: dict[int, Part | None] | None = None,
+    read: dict[int, Part] | None = None,
 ) -> list[Part]:
     """The parts of a question; one part that is not understood when nothing is. `tools`: those of the role; None: all."""
     if read is None:
         past, read = past[-PAST_MAX:], {}
     thread = ThreadSoFar(words, past, facts, tools, read)
-    texts = [text for sentence in _SENTENCE.split(question) for text in clauses_of(sentence, words) if text.strip(" ,;.?!")]
-    texts = with_bare([text for text in texts if not _NOD.match(text)] or texts, words)
-    parts: list[Part] = []
-    left: list[str] = []
-    for said in by_period(texts or [question], words):
-        term = parts[-1].term if parts else ""  # `what is a breaker and when did it last trip`
-        text = _IT.sub(term, said, count=1) if term else said
-        part = _without_preface(text, thread, [p for p in parts if not p.empty])
-        idle = len(texts) > 1 and part.lost and not any(stem(word) in declared() for word in account.words_left(part.slots))
-        aside = len(texts) > 1 and part.lost and _STATES.match(part.slots.text)  # `i cannot sleep. is anything wrong?`
-        if part.empty or idle or aside:
-            left.append(text.strip(" ,;.?!"))
-            part = part._replace(chosen=None, lost=())
-        if parts and swallowed(parts[-1], part):
-            parts[-1] = swallow(parts[-1], part)
-        else:
-            parts.append(part)
-    if len(texts) > 1 and (one := _one_wish(question, texts, thread, parts)) is not None:
-        return [one]
-    answered = [p for p in parts if not p.empty]
-    if not answered:
-        return [part_of(question, thread)] if len(parts) > 1 else parts
-    return by_sleeve([*answered[:-1], answered[-1]._replace(left=(*answered[-1].left, *left))])
-
-
-def _without_preface(text: str, thread: ThreadSoFar, earlier: Sequence[Part]) -> Part:
-    """The part; where a word of it is left over, without a clause that says nothing of the desk (`cannot sleep, ...`)."""
-    part = part_of(text, thread, earlier)
-    if part.complete:
-        return part
-    for said, rest in without_preface(text, thread.words):
-        shorter = part_of(rest, thread, earlier)
-        if shorter.complete:
-            return shorter._replace(left=(said,))
-    return part
-
-
-def _one_wish(question: str, texts: Sequence[str], thread: ThreadSoFar, parts: Sequence[Part]) -> Part | None:
-    """The question as one part, where every word of it is used as a whole and not in its clauses."""
+    texts = [text for text in _CLAUSE.split(question) if text.strip(" ,;.?!")]
+    halves = _HALVES.split(question) if len(texts) == 1 else []
+    pair = dates.two_periods(tidy(question, words), words.desk_ms)
+    if len(texts) > 1 and (several := _several(texts, thread)) is not None:
+        return by_sleeve(several)
+    between = len(halves) == 2 and re.search(r"\bbetween\b|\d$", halves[0])
+    if (
+        len(halves) == 2
+        and not between
+        and (several := _several(halves, thread)) is not None
+        and all(map(_bare_reading, several))
+    ):
+        return by_sleeve(several)  # `show positions and open alerts`
     one = part_of(question, thread)
-    if one.chosen is None or one.own is not None or account.free(one.chosen.entry.tool.name):
+    if pair and one.chosen is not None and any(map(one.chosen.entry.takes, ("since", "start"))) and not one.chosen.entry.proposes:
+        return by_sleeve([part_of(text, thread) for text in pair])  # one period against another; P&L has both in one table
+    return by_sleeve([one])
+
+
+def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
+    """The clauses as questions of their own, where each surely is one and no two ask the same."""
+    parts: list[Part] = []
+    for text in texts:
+        part = part_of(text, thread, parts)
+        certain = part.chosen.probability if part.chosen else 1.0 if part.way else 0.0
+        if part.empty or certain < CLAUSE_SURE or len(text.split()) < 2:
+            return None
+        parts.append(part)
+    files = any(part.chosen is not None and part.chosen.entry.proposes for part in parts)
+    if any(part.lost for part in parts) and not files:
         return None
-    if any(part.way or part.call or part.term for part in parts):
-        return None
-    if any(slots.read_slots(text, thread.words).unclear for text in texts) and not one.slots.unclear:
-        return one
-    if one.chosen.entry.proposes and not any(part.chosen and part.chosen.entry.proposes for part in parts):
-        return one
-    return one if one.complete and not all(part.complete for part in parts) else None
+    names = [part.chosen.entry.tool.name if part.chosen else part.ask for part in parts]
+    asked = [min(name, ALIKE.get(name, name)) for name in names]
+    if set(asked) == {"backtest", "compare"}:  # `backtest it, and compare a 2 ATR with a 3 ATR stop`: one wish
+        return [_as_read(" and ".join(texts), slots.read_slots(" and ".join(texts), thread.words), COMPARED, thread, ())]
+    return None if len(set(asked)) < len(asked) else parts
+
+
+def _bare_reading(part: Part) -> bool:
+    """Whether a half reads something and sets nothing, so that it needs no other half."""
+    entry = part.chosen.entry if part.chosen else None
+    sets = part.slots.places.keys() & {"params", "unclear", "axes", "percent"}
+    certain = part.chosen.probability if part.chosen else 0.0
+    return entry is not None and entry.tool.effect is Effect.READ and not sets and certain >= HALF_SURE
 
 
 def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Part:
-    """What one sentence or clause wants: a way, something of what stands above, the question before changed, or an entry."""
-    words, past = thread.words, thread.past
-    read = slots.read_slots(text, words)
-    noting = _NOTED.match(text)  # what is to be noted may be about anything
-    about = focus.about_of(past) or ("desk" if past else "")
-    way = None if noting else way_of(bare(text), about) or way_of(read.text, about)  # as typed first: no correction bends it
-    if way is not None:
-        return Part(text, read, way)
-    if past and not earlier and (part := _of_above(text, read, thread)):
-        return part
-    if focus.picks_row(read):
-        return Part(text, read, call=focus.row_of(read.place or 0, past, thread.facts))
-    older = earlier[-1] if earlier else thread.older if past else None
-    if past and not earlier and older is None and follow.goes_on(read) and (way := way_of(bare(past[-1].asked))):
-        return Part(text, read, way)  # `ping me below 80k`, `and sol below 120`
-    ranked = fits(read, about or None, thread.tools)
-    frame = older if older is not None and older.chosen is not None else None
-    fragment = bool(read.sleeves) and not account.words_left(read)
-    if fragment and not read.strategies and _HOW_IT_DOES.match(read.text):  # `how is eth doing today`
-        return _of_entry(text, read, [entry_of("pnl")], thread, frame, earlier)
-    if frame is not None:
-        read = follow.with_unit(text, read, frame.slots, words)
-        read = follow.with_percent(read, frame.slots.percent)
-        if (part := _going_on(text, read, thread, frame, ranked)) is not None:
-            return part
-    looked_up = not past or past[-1].results or frame is not None or earlier
-    if not looked_up and past[-1].asked and (follow.points_back(read) or fragment):
-        return Part(text, read, call=asks_back(UNBOUND))
-    if fragment and not (ranked and ranked[0].sure):  # `sol`, `eth today`
-        ranked = (entry_of("journal_search" if read.span.start or read.span.at else "sleeves"),)
-    if ranked and not ranked[0].sure:  # what is about something leaves more out: asked back about
-        ranked = tuple(sorted(ranked, key=lambda chosen: not chosen.sure))
-    if not ranked or not ranked[0].sure:
-        return Part(text, read) if frame is None or earlier or len(account.words_left(read)) > 4 else _unread(text, read, frame)
-    return _of_entry(text, read, ranked, thread, frame, earlier)
+    """What one sentence or clause wants."""
+    read = slots.read_slots(text, thread.words)
+    waits = thread.asked_back() if thread.past and not earlier else None
+    if waits is not None and (meant := _meant(read, waits)) is not None:
+        return _as_read(waits.text, waits.slots, meant, thread._replace(past=thread.past[:-1], read={}), earlier)
+    before = "" if earlier else thread.before
+    listed = likely(read, before)
+    best = listed[0]
+    doubtful = best.label.ask == "note" and _ASKS.match(read.text)  # `so will the bots stop then`, after a note
+    if doubtful or not sure(listed):
+        alone = _named_alone(read, thread) if not earlier else None
+        return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
+    part = _as_read(text, read, best, thread, earlier)
+    if part.call == asks_back(UNCHANGED):
+        part = Part(text, part.slots, maybe=listed[1 : SHOWN + 1], ask=part.ask)
+    return part
 
 
-def _of_entry(
-    text: str, read: slots.Slots, ranked: Sequence[Chosen], thread: ThreadSoFar, frame: Part | None, earlier: Sequence[Part]
-) -> Part:
-    """The sentence read by an entry of its own; in a thread with what it looks back at."""
-    chosen = fitting(ranked[0], read, ranked, thread.tools or frozenset())
-    if frame is not None and (earlier or follow.looks_back(read)):
-        chosen = _of_frame(frame, chosen, ranked)
-    of_one = chosen.entry.tool.name == "run" and not read.ids and not read.handles and not earlier and follow.looks_back(read)
-    if of_one and frame is not None and frame.chosen and frame.chosen.entry.tool.name == "compare":
-        return frame._replace(text=text, own=slots.Slots(), aside=True)  # the figures of all that was compared, not of one
-    strange = account.strange_words(read)
-    if not account.free(chosen.entry.tool.name) and len(strange) > max(1, len(chosen.account.used)):
-        return Part(text, read, frame=frame)
-    lost = chosen.left if any(chosen is c for c in ranked) else account.narrowing_of(chosen.entry, read)
-    part = Part(text, read, chosen=chosen, frame=frame, lost=lost)
-    if frame is not None and follow.points_back(read) and (span := focus.row_span(frame.slots, thread.past, thread.facts)):
-        part = part._replace(slots=replace(read, span=span), frame=None)  # `which sleeve was that from`, after the best day
-        return part if any(map(chosen.entry.takes, follow.CARRIED["span"][:3])) else part._replace(frame=frame, lost=("that",))
-    return part if frame is None else _on_frame(part, frame, within=bool(earlier))
+_ASKS = re.compile(r"(?:so |and |but )*(?:will|does|do|did|is|are|what|why|how|when|who|which)\b")
 
 
-def _of_frame(frame: Part, chosen: Chosen, ranked: Sequence[Chosen]) -> Chosen:
-    """The frame's tool where it leaves out no more: `vs gross`, after fees."""
-    assert frame.chosen is not None  # noqa: S101 - asked before
-    same = (c for c in ranked if c.entry.tool is frame.chosen.entry.tool and (c.sure or c.account.longest))
-    return next((c for c in same if len(c.left) <= len(chosen.left)), chosen)
-
-
-def _unread(text: str, read: slots.Slots, frame: Part) -> Part:
-    """A sentence that names nothing of its own, on what stands above: asked back, with what it was read as going on with."""
-    return Part(text, read, chosen=frame.chosen, frame=frame, lost=tuple(account.words_left(read)) or (text,))
-
-
-def _on_frame(part: Part, frame: Part, *, within: bool) -> Part:
-    """A sentence with a subject of its own that looks back: with the window, the sleeve and the side of the question before.
-    What cannot be carried over, and what of it is not used, is asked back about: the tool's default is another question."""
-    assert part.chosen is not None  # noqa: S101 - asked before
-    assert frame.chosen is not None  # noqa: S101 - asked before
-    tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
-    if not within and not follow.looks_back(part.slots):
-        return part
-    carried, lost = follow.carried(part.slots, frame.slots, frame.chosen.entry, part.chosen)
-    if within:
-        unbound = lost and follow.points_back(part.slots)
-        return part._replace(lost=(*part.lost, *lost)) if unbound else part._replace(slots=carried)
-    if not follow.bound(part.slots) and follow.family(tools[0]) != follow.family(tools[1]):
-        return part._replace(slots=carried)  # `alerts?`, after P&L by month: what it cannot take is of no weight
-    if not lost and (pronoun := follow.unbound(part.slots, carried, part.chosen.entry, same=tools[0] == tools[1])):
-        lost = (pronoun,)
-    if lost or part.lost:
-        return part._replace(lost=(*lost, *part.lost))
-    carries = tools[0] == tools[1] and not follow.of_it(part.slots)
-    return part._replace(slots=carried, kept=follow.kept(carried, part.slots), carries=carries)
-
-
-def _of_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
-    """A question about what was just shown: the last event, comparison, word, thing or table."""
-    past = thread.past
-    if _GO_AHEAD.match(read.text) and (waits := thread.asked_back()) is not None and waits.chosen:
-        return waits._replace(text=waits.text, lost=(), frame=None, left=waits.lost)
-    if focus.asks_why(read) and not past[-1].results and past[-1].asked:
-        return Part(
-            text,
-            read,
-            call=asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event."),
-        )
-    if focus.asks_why(read) and (why := focus.why_call(past)):
-        span = thread.older and (focus.row_span(thread.older.slots, past, thread.facts) or thread.older.slots.span)
-        args = window(span) if span else {}  # of the worst day, not of all days
-        return Part(text, read, call=why._replace(args={**why.args, **args}) if isinstance(why, PlannedCall) and args else why)
-    if focus.judges_comparison(read, past):
-        return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
-    if (word := thread.defined()) and _MINE.search(read.text):
-        return part_of(f"what is our {word}", thread._replace(past=()))
-    if again := focus.same_again(read, past):
-        return Part(text, read, call=again)
-    if thread.defined() and follow.leads(read) and account.words_left(read):  # `and a layer`
-        return Part(text, read, chosen=entry_of("define"))
-    call = focus.thing_call(read, past) or focus.read_from_table(read, past, thread.facts)
-    return Part(text, read, call=call) if call else None
-
-
-def _going_on(text: str, read: slots.Slots, thread: ThreadSoFar, older: Part, ranked: Sequence[Chosen]) -> Part | None:
-    """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
-    assert older.chosen is not None  # noqa: S101 - asked before
-    tool = older.chosen.entry.tool.name
-    if others := follow.the_other(read, older.slots, thread.words):
-        if len(others) > 1:
-            return Part(text, read, call=asks_back(f"Which other one: {' or '.join(others)}?"))
-        return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
-    if tool == "alerts" and follow.moves_back(read):
-        return Part(text, read, call=asks_back("Since when, and until when? Alerts are in wall time: `alerts since 24h`."))
-    if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`
-        read = slots.read_slots(text, thread.words, searching=True)
-    waits = tool in (*SEARCHES, "judge") and bool(thread.past) and not thread.past[-1].results
-    without_value = not read.common and not read.variants and _WITHOUT_VALUE.search(read.text)
-    if tool in ("backtest", "compare") and follow.leads(read) and without_value:
-        return Part(text, read, call=asks_back("With which value? Write it as key=value, such as `and with stop_atr=1.5`."))
-    alone = bool(ranked) and ranked[0].sure and not ranked[0].left and not follow.bound(read)
-    alone = alone and (bool(account.words_left(read)) or not read.places.keys() <= follow.NAMES | {"by"})
-    alone = alone or (bool(older.lost) and bool(ranked) and ranked[0].sure and not ranked[0].left and not follow.bound(read))
-    lost = account.narrowing_of(older.chosen.entry, read)
-    level = tool == "propose_watch" and bool(read.filters or read.unclear)  # `and if it goes over 120k`
-    if not (level or follow.goes_on(read, older.slots, asked_back=waits)) or (alone and (lost or older.lost)):
+def _meant(read: slots.Slots, waits: Part) -> Guess | None:
+    """Which of what was asked back about a short answer picks: `1`, `the second one`, `yes`."""
+    words = account.tokens_of(read)
+    if not waits.maybe or len(words) > 4:
         return None
+    number = next((int(t.word) for t in words if t.word.isdigit()), None) or next(
+        (COUNTED[t.word] for t in words if t.word in COUNTED), None
+    )
+    place = read.place if read.place is not None else number - 1 if number else 0 if _YES(read.text) else None
+    return waits.maybe[place]._replace(probability=1.0) if place is not None and 0 <= place < len(waits.maybe) else None
+
+
+_YES: Callable[[str], object] = PATTERNS["understand.go_ahead"].match
+
+
+def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, earlier: Sequence[Part]) -> Part:
+    """The sentence as what it most probably asks."""
+    guess = refined(guess, read, thread.tools)
+    ask = guess.label.ask
+    read = with_label(read, guess.label)
+    if (way := way_of(ask)) is not None:
+        return Part(text, read, way, ask=ask)
+    if ask == "compare" and above.compared(thread.past) and not (read.variants or read.common or read.ids or read.handles):
+        return _better(text, read, thread)
+    if ask in FOLLOWS:
+        return _GOES_ON[ask](text, read, thread)._replace(ask=_frame_ask(thread) if ask == MORE else ask)
+    ranks = thread.past and not earlier and follow.points_back(read) and read.which and not read.places.keys() & _NAMED
+    if ranks and (call := above.figure(read, thread.past, thread.facts)) is not None:  # `and the worst of them`
+        return Part(text, read, call=call, ask=WHICH)
+    chosen = chosen_of(guess, read)
+    assert chosen is not None  # noqa: S101 - neither a way nor going on
+    older = earlier[-1] if earlier else thread.older if thread.past else None
+    frame = older if older is not None and older.chosen is not None else None
+    part = Part(text, read, chosen=chosen, frame=frame, lost=chosen.left, left=_unknown(read, chosen), ask=ask)
+    return part if frame is None else _on_frame(part, frame, thread, within=bool(earlier))
+
+
+_NAMED = {"span", "sleeves", "symbols", "strategies", "ids", "handles"}
+
+
+def _frame_ask(thread: ThreadSoFar) -> str:
+    return thread.older.ask if thread.older is not None else MORE
+
+
+def _unknown(read: slots.Slots, chosen: Chosen) -> tuple[str, ...]:
+    """Words that nothing here knows, where they are no name that the tool would have taken: named, the answer stays."""
+    return () if account.free(chosen.entry.tool.name) or chosen.left else tuple(dict.fromkeys(account.strange_words(read)))
+
+
+def _named_alone(read: slots.Slots, thread: ThreadSoFar) -> Part | None:
+    """`sol`, `eth today`: a sleeve and nothing else, as a question about it."""
+    if not read.sleeves or account.words_left(read):
+        return None
+    if thread.past:
+        return _more(read.text, read, thread)
+    ask = "journal_search" if read.span.start or read.span.at else "sleeves"
+    return Part(read.text, read, chosen=entry_of(ask), ask=ask)
+
+
+# --------------------------------------------------------------------------- going on with what stands above
+
+
+def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
+    """The question before with what a short sentence changes."""
+    older = thread.older
+    if older is None or older.chosen is None:
+        newest = thread.turn(len(thread.past) - 1) if thread.past and thread.past[-1].asked else None
+        if newest is not None and newest.way is not None:
+            return Part(text, read, newest.way)
+        return Part(text, read, call=asks_back(UNBOUND))
+    read = follow.with_unit(text, read, older.slots, thread.words)
+    read = follow.with_percent(read, older.slots.percent)
+    ranked = read.which in ("worst", "best") and follow.points_back(read) and not read.places.keys() & _NAMED
+    narrows = bool(read.closed.get("outcome")) and not older.chosen.entry.takes("outcome")
+    if (ranked or narrows) and (call := above.figure(read, thread.past, thread.facts)) is not None:
+        return Part(text, read, call=call)  # `and the worst of them`, `only the losing ones`
+    if not follow.changes(read, older.slots):
+        return _better(text, read, thread) if above.compared(thread.past) else Part(text, read, call=asks_back(UNCHANGED))
+    if older.chosen.entry.tool.name == "propose_watch" and read.closed.get("metric") not in (
+        None,
+        older.slots.closed.get("metric"),
+    ):
+        return Part(text, read, chosen=older.chosen)  # `also if we lose more than 200 in a day`, after a price: another watch
     if re.search(r"\bboth\b", read.text) and not read.symbols:
         read = replace(read, symbols=_symbols_so_far(thread, older))
-    return _continued(text, read, older, thread.words, lost)
-
-
-def _continued(text: str, read: slots.Slots, older: Part, words: Words, lost: tuple[str, ...]) -> Part:
-    """The question before with what the short sentence names put in its place; what its tool cannot take is lost."""
-    assert older.chosen is not None  # noqa: S101 - asked before
-    chosen = older.chosen
-    other = entry_of("counts" if chosen.entry.tool.name == "journal_search" else "trips")
-    split = read.by and not chosen.entry.splits(read.by) and other.entry.splits(read.by)
-    whole = bool(lost) and chosen.entry.tool.name == "run" and not account.narrowing_of(other.entry, read)
-    if whole or (split and follow.family(chosen.entry.tool.name) in ("figures", "runs", "journal_search")):
-        chosen, lost = other, account.narrowing_of(other.entry, read)  # a part of it, not its figures
-    merged = follow.shifted(read, older.slots, words)
-    lost = (*older.lost, *lost)  # what was asked back about stays so until it is dropped by a word
-    return older._replace(
-        text=text,
-        slots=merged,
-        chosen=chosen,
-        own=read,
-        lost=lost,
-        frame=older if lost else None,
-        kept=follow.kept(merged, read, older.slots),
-    )
+    part = follow.going_on(text, read, older, thread.words, thread.past)
+    call = above.figure(read, thread.past, thread.facts) if part.lost and not older.lost else None  # `only the losing ones`
+    return part if call is None else Part(text, read, call=call)
 
 
 def _symbols_so_far(thread: ThreadSoFar, older: Part) -> tuple[str, ...]:
     """The symbols that the same tool was asked about in this thread: `both`."""
-    read = [part for part in (thread.read or {}).values() if part and part.chosen and older.chosen]
-    same = [part for part in read if part.chosen and older.chosen and part.chosen.entry.tool is older.chosen.entry.tool]
+    tool = older.chosen.entry.tool if older.chosen else None
+    same = [part for part in (thread.read or {}).values() if part.chosen and part.chosen.entry.tool is tool]
     return tuple(dict.fromkeys(symbol for part in same for symbol in part.slots.symbols))
+
+
+def _pick(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
+    return Part(text, read, call=above.row(read, thread.past, thread.facts))
+
+
+def _why(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
+    return Part(text, read, call=above.why(thread.older, thread.past, thread.facts))
+
+
+def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
+    call = above.figure(read, thread.past, thread.facts)
+    if call is None and above.compared(thread.past):
+        return _better(text, read, thread)
+    return Part(text, read, call=call) if call is not None else _more(text, read, thread)
+
+
+def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
+    if above.compared(thread.past):
+        return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
+    return Part(text, read, call=above.judged(thread.past))
+
+
+def _repeat(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
+    return Part(text, read, call=above.again(read, thread.past, thread.facts))
+
+
+def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
+    """Yes: to what was asked back about without what would be left out, or as it was most probably meant."""
+    waits = thread.asked_back()
+    if waits is not None and waits.chosen and waits.lost:
+        return waits._replace(lost=(), frame=None, left=waits.lost)
+    return Part(text, read, call=PlannedAnswer(NOTHING_WAITS))
+
+
+def _no(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
+    if read.places.keys() & {"sleeves", "symbols", "span", "strategies"}:  # `no, sol`: a correction
+        return _more(text, read, thread)
+    return Part(text, read, call=PlannedAnswer(NOTHING_DONE))
+
+
+_GOES_ON: Mapping[str, Callable[[str, slots.Slots, ThreadSoFar], Part]] = {
+    MORE: _more,
+    PICK: _pick,
+    WHY: _why,
+    WHICH: _which,
+    BETTER: _better,
+    REPEAT: _repeat,
+    GO_AHEAD: _go_ahead,
+    NO: _no,
+}
+
+
+def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> Part:
+    """A sentence with a subject of its own that looks back: with the window, the sleeve and the side of the question before.
+    What cannot be carried over is asked back about: the tool's default is another question."""
+    assert part.chosen is not None  # noqa: S101 - asked before
+    assert frame.chosen is not None  # noqa: S101 - asked before
+    points = follow.points_back(part.slots)
+    if points and (span := above.row_span(frame.slots, thread.past, thread.facts)):  # `which sleeve was that from`, after a day
+        taken = any(map(part.chosen.entry.takes, follow.CARRIED["span"][:3]))
+        return part._replace(slots=replace(part.slots, span=span), frame=None) if taken else part._replace(lost=("that",))
+    tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
+    goes_on = tools[0] == tools[1] and not part.slots.places.keys() & {"sleeves", "symbols", "everything"}
+    if not within and not goes_on and not follow.looks_back(part.slots):
+        return part._replace(frame=None)
+    carried, lost = follow.carried(part.slots, frame.slots, frame.chosen.entry, part.chosen)
+    if within or (not follow.bound(part.slots) and follow.family(tools[0]) != follow.family(tools[1])):
+        return part._replace(slots=carried, frame=None)
+    if lost or part.lost:
+        return part._replace(lost=(*lost, *part.lost))
+    carries = tools[0] == tools[1] and not follow.of_it(part.slots)
+    return part._replace(slots=carried, kept=follow.kept(carried, part.slots), carries=carries, frame=None)

@@ -30,7 +30,10 @@ def watch(q: Question) -> Plan:
     if len(numbers) != 1:
         return asks_back("At which level? Name one number, such as `tell me when BTC falls below 80000`.")
     sleeve, level = q.sleeve(), numbers[0]
-    if "equity" in text:
+    learned, side = q.slots.closed.get("metric"), q.slots.closed.get("beyond")
+    if learned == "day_pnl" or (learned == "price" and q.slots.symbol):
+        metric, subject = learned, (q.slots.symbol if learned == "price" else sleeve.name if sleeve else "desk")
+    elif "equity" in text:
         metric, subject = "equity", sleeve.name if sleeve and not q.slots.symbols else "desk"
     elif q.slots.symbol and not (sleeve and (sleeve.name in text or (_MONEY.search(text) and "today" in text))):
         metric, subject = "price", q.slots.symbol
@@ -40,9 +43,10 @@ def watch(q: Question) -> Plan:
         return asks_back(
             "A watch on what? Name a symbol (`BTC below 80000`), or a P&L (`if the desk loses more than 300 today`)."
         )
-    below, above = _BELOW.search(text), _ABOVE.search(text)
+    below: object = side == "below" if side else _BELOW.search(text)
+    above: object = side == "above" if side else _ABOVE.search(text)
     if metric == "day_pnl" and _LOSS.search(text):
-        level, below, above = -abs(level), below or re.search("", text), None
+        level, below, above = -abs(level), True, None
     if bool(below) == bool(above) and not (below and re.search(r"\b(?:below|under)\b", text)):
         return asks_back(f"Above or below {level:,.10g}? Say which, such as `below {level:,.10g}`.")
     args = {"metric": metric, "subject": subject, "beyond": "below" if below else "above", "level": level}

@@ -64,6 +64,15 @@ class Words:
         return frozenset(words)
 
 
+VOCABULARY = Path(__file__).parent / "vocabulary.txt"  # written by training.py
+
+
+@cache
+def vocabulary() -> frozenset[str]:
+    """The words that several sentences for training use: what a typing error may have meant, and what is no unknown name."""
+    return frozenset(VOCABULARY.read_text(encoding="utf-8").split())
+
+
 COINS = {
     "bitcoin": "BTC",
     "ethereum": "ETH",
@@ -80,12 +89,8 @@ _LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml")
 _COMMON = frozenset(_LISTS["common"].split())
 STOP = frozenset(_LISTS["stop"].split())
 CALENDAR: str = _LISTS["calendar"]
+MONTHS = ("march", "april", "may", "june", "july", "august")
 TURNING, MARKER = (frozenset(_LISTS[name].split()) for name in ("turning", "marker"))
-POLITE, WEAK, PICKS, LOOSE = (frozenset(_LISTS[name].split()) for name in ("polite", "weak", "picks", "loose"))
-WANTS: Mapping[str, re.Pattern[str]] = {
-    want: re.compile("|".join(patterns).replace("<polite>", f"(?:{'|'.join(POLITE)})"))
-    for want, patterns in _LISTS["wants"].items()
-}
 NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
 BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["by"].items()}
 FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["figures"].items()}
@@ -195,7 +200,7 @@ def _corrected(word: str, names: frozenset[str], declared: frozenset[str]) -> st
     known = names | declared | STOP | MARKER | TURNING
     if is_common(word) or word in known | _SYNONYM_WORDS:
         return word
-    turned = [other for other in known if len(other) == len(word) == 4 and other[0] == word[0] and sorted(other) == sorted(word)]
+    turned = [other for other in known if len(other) == len(word) and other[0] == word[0] and sorted(other) == sorted(word)]
     if len(turned) == 1 or stem(word) in _stems(known):  # two letters changed places
         return turned[0] if len(turned) == 1 else word
     short = len(word) == 4  # a letter too few, too many or changed for its neighbour; another letter makes another word

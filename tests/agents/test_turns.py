@@ -57,7 +57,7 @@ def test_the_verdict_comes_before_how_the_question_was_read(office: FakeOffice) 
 
 def test_what_was_not_used_is_named_and_asked_back_where_it_narrows(office: FakeOffice) -> None:
     """A leftover word is named; a span that no argument takes turns the answer into a question, with no call."""
-    named = ask(office, "which strategies are there, grandma?")
+    named = ask(office, "show the positions of btc, my grandma asks", "operator")
     assert (named["unused"], named["asked_back"]) == (["grandma"], False)
     assert 'I did not use: "grandma".' in named["answer_md"]
     asked = ask(office, "what positions were open yesterday?", "operator")

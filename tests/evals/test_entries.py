@@ -10,7 +10,7 @@ ENTRIES = list(entries())
 ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_config"}
 
 
-@pytest.mark.parametrize("entry", ENTRIES, ids=[f"{entry.tool.name}: {entry.asked.want}" for entry in ENTRIES])
+@pytest.mark.parametrize("entry", ENTRIES, ids=[entry.ask for entry in ENTRIES])
 def test_an_example_chooses_its_tool_and_leaves_nothing_out(entry: AskedEntry, words: Words) -> None:
     """What a tool says it can be asked is answered by that tool, with every word of it used."""
     parts = {example: part_of(example, ThreadSoFar(words)) for example in entry.asked.examples}

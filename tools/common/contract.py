@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol, TypeVar, cast, get_args, get_type_hints
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -212,31 +212,21 @@ class NoArgs(Args):
 
 A = TypeVar("A", bound=Args)
 
-Subject = Literal["run", "desk", "sleeve", "proposal", "event", "market", "memory", "setting"]
-Want = Literal["show", "count", "rank", "split", "explain", "compare", "change", "compute"]
-
 
 class Asked(NamedTuple):
     """How people ask for a tool in their own words; read by the planner without a model (agents/offline).
 
-    `nouns` and `verbs` are lower-case words or short phrases, the field's and the everyday ones ("round trip", "trade"); what
-    narrows the question (sleeve, symbol, span, number) is read from the tool's typed arguments. Each example is a test: the
-    planner must choose this tool for it.
+    `kind` parts what one tool is asked for in several ways ("limits" of the desk); sentences for each are in
+    agents/offline/sentences. Each example is a test: the planner must choose this tool for it.
     """
 
-    about: Subject
-    want: Want
-    nouns: tuple[str, ...]
-    verbs: tuple[str, ...] = ()
+    kind: str
     examples: tuple[str, ...] = ()
 
 
-def asked_as(kind: str, nouns: str, verbs: str = "", examples: str = "") -> Asked:
-    """An entry as a tool writes it down: `run: show`, then nouns, verbs and examples, each a list parted by semicolons."""
-    about, want = kind.split(": ")
-    lists = (tuple(part.strip() for part in text.split(";") if part.strip()) for text in (nouns, verbs, examples))
-    assert about in get_args(Subject) and want in get_args(Want), kind  # noqa: S101, PT018 - a programmer's error
-    return Asked(cast("Subject", about), cast("Want", want), *lists)
+def asked_as(kind: str, examples: str) -> Asked:
+    """An entry as a tool writes it down: its kind, and examples parted by semicolons."""
+    return Asked(kind, tuple(part.strip() for part in examples.split(";") if part.strip()))
 
 
 @dataclass(frozen=True, slots=True)

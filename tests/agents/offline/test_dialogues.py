@@ -246,11 +246,11 @@ def test_what_only_a_person_does_calls_nothing(words: Words, role: Role, text: s
     assert desk.called == []
 
 
-def test_small_talk_gets_the_three_nearest_examples(words: Words) -> None:
-    """What is not understood is said so, with three examples that work."""
+def test_what_is_not_sure_is_asked_back_with_three_that_may_be_meant(words: Words) -> None:
+    """What is not understood is said so, with three readings to pick from by number."""
     said = Desk("developer", words).ask("colourless green ideas sleep furiously")
-    assert "I did not understand that" in said
-    assert said.count("\n- ") == 3
+    assert "I am not sure what you mean" in said
+    assert [said.count(f"\n{n}. ") for n in (1, 2, 3, 4)] == [1, 1, 1, 0]
 
 
 def test_help_says_what_answers_here(words: Words) -> None:

@@ -1,41 +1,52 @@
-"""What a short sentence goes on with: the thread's last question, table, event, run, proposal, alert. Called by model.py.
+"""What a short sentence asks of what stands above: a row of the table, why, which is the worst, how good that is. Called by
+understand.py.
 
-`and ETH?`, `and the week before`, `1.5 atr` go on with the question before, whose slots they replace one by one; `the second
-one`, `row 3` are a line of the last table; `which had the smallest drawdown` is read from it; `when does it expire`, `is it bad`
-ask about the proposal or the alert just shown; `why?` is the last event or refusal.
+`the second one` is a line of the last table; `why?` is the last event or refusal, or where a figure comes from.
 """
 
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
 from agents.offline.dates import TimeSpan
 from agents.offline.entries import WORD
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import Slots
-from agents.offline.steps import CallResult, PastTurn, PlannedAnswer, asks_back, result_text
+from agents.offline.slots import COUNTED, Slots
+from agents.offline.steps import CallResult, PastTurn, PlannedAnswer, asks_back, result_text, window
 from agents.offline.tables import Facts, extreme, extreme_row, heads_of, number_of, only, ranks, signed_rows
-from agents.offline.words import FIGURE_WORDS, PATTERNS, PICKS, STOP
+from agents.offline.words import FIGURE_WORDS, PATTERNS
 from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Table
 
-_WHY = PATTERNS["focus.why"]
+if TYPE_CHECKING:
+    from agents.offline.parts import Part
+
 _ID = re.compile(r"\b(?:(?:d|p|r|al|prop)-\d[\w-]*|prop-[\w-]+|\d{8}-[\w-]+)\b")
+WHICH_ROW = "Which one? Say `the second one` or `row 3`, or its id."
 
 
-def asks_why(slots: Slots) -> bool:
-    """`why?`, alone."""
-    return bool(_WHY.match(slots.text))
+def newest(past: Sequence[PastTurn]) -> CallResult | None:
+    """The newest result of the thread."""
+    return next((turn.results[-1] for turn in reversed(past) if turn.results), None)
 
 
-def picks_row(slots: Slots) -> bool:
-    """`the second one`, `explain row 3`: a line of the last table and nothing else."""
-    bare = {t.word for t in tokens_of(slots) if not t.slot and t.word not in STOP and t.word not in FIGURE_WORDS}
-    chooses = re.search(r"\b(?:go|use|take|pick|choose|adopt|better|worse|propose)\b", slots.text)
-    return slots.place is not None and bare <= PICKS and not slots.strategies and not chooses
+def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
+    """The line of the last table that a sentence picks."""
+    words = [t.word for t in tokens_of(slots)]
+    number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
+    place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
+    if place is not None:
+        return row_of(place, past, facts)
+    table = last_table(past)
+    if table is not None and table.table is not None and slots.which in ("worst", "best"):
+        found = extreme_row(table.table, facts, slots.text, slots.which)
+        if found is not None:
+            return row_of(found, past, facts)
+    size = len(table.table.rows) if table is not None and table.table is not None else 0
+    return row_of(0, past, facts) if size == 1 else asks_back(WHICH_ROW)
 
 
 def last_table(past: Sequence[PastTurn]) -> CallResult | None:
@@ -134,94 +145,90 @@ def call_for(identity: str, of: CallResult) -> PlannedCall:
     return PlannedCall("proposals", {"proposal_id": identity})
 
 
-_OF_THE_DESK = PATTERNS["focus.of_the_desk"]
+_FIGURES = ("pnl", "performance", "trips", "attribution", "desk")
 
 
-def why_call(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
-    """What `why?` means: the last refusal again, else the last event; None when nothing can be meant."""
-    last = next((t.results[-1] for t in reversed(past) if t.results), None)
-    if last is None:
-        return None
+def why(older: "Part | None", past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
+    """What `why?` means: the last refusal again, the last event, or where the figures come from."""
+    last = newest(past)
+    if last is None or not past[-1].results:
+        return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
     if last.status in ("refused", "failed"):
         return PlannedAnswer(result_text(last))
     if last.name in _FIGURES:
-        return PlannedCall("attribution", {key: last.args[key] for key in ("since", "until") if last.args.get(key)})
-    if last.name not in ("journal_search", "alerts"):
-        return None
-    events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
-    return PlannedCall("explain_event", {"event_id": events[-1]}) if events else None
-
-
-_OF_PROPOSAL = PATTERNS["focus.of_proposal"]
-_OF_ALERT = PATTERNS["focus.of_alert"]
-
-
-_GOOD, _LIFE = PATTERNS["focus.good"], PATTERNS["focus.life"]
-_LIST = PATTERNS["focus.list"]
-_FIGURES = ("pnl", "performance", "trips", "attribution")
-
-
-def thing_call(slots: Slots, past: Sequence[PastTurn]) -> PlannedCall | None:
-    """The call that answers about what was just shown: `when does it expire`, `is it bad`, `fees paid`, `list them`."""
-    last = next((t.results[-1] for t in reversed(past) if t.results), None)
-    names = [n for n in slots.places if n not in ("everything", "side", "which", "place")]
-    if last is None or last.status != "ok" or names or len(tokens_of(slots)) > 9:
-        return None
-    short = len(tokens_of(slots)) <= 4
-    shown = re.search(r"\b(?:it|that|this|its|one)\b", slots.text) or short
-    run = _run_of(last) or (last.evidence[0] if last.name == "backtest" and last.evidence else None)
-    if _GOOD.search(slots.text) and last.name in (*_FIGURES, "backtest", "run"):
-        return PlannedCall("performance", {"subject": run} if run else {})
-    if _LIST.search(slots.text) and last.name in ("trips", "journal_search"):
-        window = {key: last.args[key] for key in ("since", "until", "sleeve") if last.args.get(key)}
-        return PlannedCall(
-            "journal_search", last.args if last.name == "journal_search" else {"kinds": ["fill"], **window, "limit": 100}
-        )
-    if run and re.search(r"\bwhy\b.*\b(?:los[et]\w*|money|bad|down|negative|poor\w*|little|much)\b", slots.text):
-        return PlannedCall("trips", {"subject": str(run)})
-    life = _LIFE.search(slots.text) and not re.search(r"\bwe\b", slots.text)
-    figures = {t.word for t in tokens_of(slots)} & FIGURE_WORDS and not _OF_THE_DESK.search(slots.text)
-    about_figures = life or figures
-    if run and last.name in ("backtest", "run") and shown and about_figures and (life or not re.search(r"\bwhy\b", slots.text)):
-        return PlannedCall("run", {"run_id": str(run)})
-    proposals = [i for i in last.evidence if re.match(r"prop-|\d{8}-", i)]
-    if last.name.startswith("propos") and len(proposals) == 1 and shown and _OF_PROPOSAL.search(slots.text):
-        expires = re.search(r"\bexpir\w+|\bvalid\b", slots.text)  # the list says until when, the card does not
-        return PlannedCall("proposals", {"state": "pending"} if expires else {"proposal_id": proposals[0]})
+        span = older and (row_span(older.slots, past, facts) or older.slots.span)
+        kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
+        return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
+    if last.name == "parity":
+        return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
     alerts = [i for i in last.evidence if i.startswith("al-")]
-    if last.name == "alerts" and alerts and shown and _OF_ALERT.search(slots.text):
+    if last.name == "alerts" and alerts:
         return PlannedCall("alerts", {"alert_id": alerts[0]})
-    return None
+    events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
+    if last.name in ("journal_search", "alerts") and events:
+        return PlannedCall("explain_event", {"event_id": events[-1]})
+    if (run := _run_of(last) or (last.evidence[0] if last.name == "backtest" and last.evidence else None)) is not None:
+        return PlannedCall("trips", {"subject": str(run), "by": "exit"})
+    return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
 
 
-JUDGES = PATTERNS["focus.judges"]
+def compared(past: Sequence[PastTurn]) -> bool:
+    """Whether the last answer is a comparison."""
+    last = newest(past)
+    return last is not None and last.name == "compare" and last.status == "ok"
 
 
-def judges_comparison(slots: Slots, past: Sequence[PastTurn]) -> bool:
-    """Whether a sentence asks what the comparison just made came to: `which one is best`, `is the difference significant`."""
-    last = next((t.results[-1] for t in reversed(past) if t.results), None)
-    new = slots.places.keys() & {"params", "span", "symbols", "sleeves", "strategies", "place", "ids"}
-    asks = JUDGES.search(slots.text) and not re.search(r"\b(?:propos\w+|submit|suggest|adopt|go with|make|turn)\b", slots.text)
-    return last is not None and last.name == "compare" and last.status == "ok" and bool(asks) and not new
+def judged(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer:
+    """How good the last figures are: return, Sharpe ratio and drawdowns of the run or the desk, with intervals."""
+    last = newest(past)
+    if (both := _two_runs(past)) is not None:
+        return both
+    if last is not None and last.name == "pnl":
+        return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
+    if last is None:
+        return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
+    run = _run_of(last) or (last.evidence[0] if last.name == "backtest" and last.evidence else None)
+    if run is None and last.name not in _FIGURES:
+        return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
+    return PlannedCall("performance", {"subject": str(run)} if run else {})
 
 
-_BARE = PATTERNS["focus.bare"]
-
-
-def same_again(slots: Slots, past: Sequence[PastTurn]) -> PlannedAnswer | None:
-    """`since when, by who`, `who?`: what the answer above has already, shown again; None for a sentence that names anything."""
-    newest = past[-1].results[-1] if past[-1].results else None
-    if newest is None or newest.status != "ok" or slots.places or not _BARE.match(slots.text):
+def _two_runs(past: Sequence[PastTurn]) -> PlannedCall | None:
+    """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise."""
+    made = [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"][-2:]
+    same = ("strategy", "symbol", "timeframe", "start", "end", "venue", "fills", "funding")
+    if len(made) < 2 or newest(past) is not made[1] or any(made[0].args.get(key) != made[1].args.get(key) for key in same):
         return None
-    return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(newest)}", read_as="the answer above")
+    args = {key: made[1].args[key] for key in same if made[1].args.get(key)}
+    changed = [{"changes": list(r.args["changes"])} for r in made if r.args.get("changes")]
+    return PlannedCall("compare", {**args, "variants": changed}) if changed else None
+
+
+def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
+    """`since when?`, `who?`: what the answer above has already, shown again, of a proposal or an alert its whole card."""
+    last = newest(past)
+    if last is None or not past[-1].results:
+        return asks_back("Nothing was looked up for the last answer. Name what you want to know it of.")
+    listed = [i for i in last.evidence if re.match(r"prop-|\d{8}-|al-", i)]
+    if last.name.startswith("propos") and len(listed) == 1:
+        return PlannedCall("proposals", {"proposal_id": listed[0]})
+    if last.name == "alerts" and len(listed) == 1:
+        return PlannedCall("alerts", {"alert_id": listed[0]})
+    shown = read_from_table(slots, past, facts)
+    return shown or PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
+
+
+def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:
+    """The figure or the row of the table above that a sentence asks for; None where the table does not say."""
+    return read_from_table(slots, past, facts)
 
 
 def read_from_table(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:
     """What a short sentence asks of the table that stands above: `only the losing ones`, `by how much`, `which has the lower
     drawdown`, `what happened on the worst of them`; None when the table does not say, or the sentence names something else."""
     last, text = last_table(past), slots.text
-    names = {n for n in slots.places if n not in ("count", "which", "place", "everything", "outcome")}
-    if last is None or last.table is None or names or not past or _since(past, last) or len(tokens_of(slots)) > 14:
+    names = {n for n in slots.places if n not in ("count", "which", "place", "everything", "outcome", "by")}
+    if last is None or last.table is None or names or not past or _since(past, last):
         return None
     table = last.table
     if sign := _SIGNED.search(text):
@@ -237,12 +244,7 @@ def read_from_table(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> Pla
     if asked is text and not heads_of(table, text):  # the figure that the thread asks about
         earlier = next((turn.asked.lower() for turn in reversed(past[-3:]) if heads_of(table, turn.asked.lower())), "")
         asked = f"{text} {' '.join(word for word in WORD.findall(earlier) if word in FIGURE_WORDS)}".strip()
-    points = _POINTS.search(text) or by_how_much
-    if (
-        not ranks(asked)
-        or not points
-        or (not by_how_much and not heads_of(table, asked) and slots.which not in ("worst", "best"))
-    ):
+    if not ranks(asked) and slots.which not in ("worst", "best"):
         return None
     found = extreme_row(table, facts, asked, slots.which)
     if found is None:
@@ -279,14 +281,4 @@ def _since(past: Sequence[PastTurn], shown: CallResult) -> bool:
     return next((turn for turn in reversed(past) if turn.results), PastTurn("", ())).results.count(shown) == 0
 
 
-_SIGNED, _BY_HOW_MUCH, _POINTS = (PATTERNS[f"focus.{name}"] for name in ("signed", "by_how_much", "points"))
-
-
-def about_of(past: Sequence[PastTurn]) -> str | None:
-    """What the thread was about last: a run, an event, a proposal or the desk."""
-    name = next((r.name for turn in reversed(past) for r in reversed(turn.results)), "")
-    if name in ("backtest", "compare", "run", "round_trip", "leaks", "sweep", "walkforward", "judge", "trials"):
-        return "run"
-    return {"journal_search": "event", "explain_event": "event", "alerts": "event"}.get(
-        name, "proposal" if name.startswith("propos") else None
-    )
+_SIGNED, _BY_HOW_MUCH = (PATTERNS[f"focus.{name}"] for name in ("signed", "by_how_much"))

@@ -1,0 +1,176 @@
+"""What the classifier sees of a sentence. Called by learned.py and training.py: slots in, names of features out.
+
+Names, times, ids and numbers count as their kind: "btc since monday" and "sol since june" look alike. A word counts by its
+stem, its letters (a typing error keeps most of them), its neighbour and its senses (senses.txt): a word that no sentence for
+training holds still counts as one of its kind.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from functools import cache, lru_cache
+from itertools import combinations, pairwise
+from pathlib import Path
+
+from agents.offline.slots import Slots
+from agents.offline.words import stem
+
+_KINDS: Mapping[str, str] = {
+    "strategies": "_strategy",
+    "symbols": "_coin",
+    "sleeves": "_sleeve",
+    "span": "_when",
+    "params": "_set",
+    "axes": "_set",
+    "ids": "_id",
+    "handles": "_id",
+    "percent": "_percent",
+    "number": "_n",
+    "count": "_n",
+    "unclear": "_n",
+    "timeframe": "_timeframe",
+    "venue": "_venue",
+    "filters": "_bound",
+    "lasting": "_lasting",
+    "version": "_version",
+    "place": "_nth",
+}
+_TOKEN = re.compile(r"_[a-z]+|[a-z&][a-z&'-]*|[?!]|\d+")
+_ASKING = ("why", "how", "when", "who", "which", "what", "if", "did", "are", "is", "do", "can", "should", "would", "any", "many")
+_ASKING_WORDS = frozenset((*_ASKING, "much"))
+_LETTERS = (3, 4)
+_WITHOUT_SENSE = frozenset(
+    [
+        "the",
+        "a",
+        "an",
+        "it",
+        "its",
+        "to",
+        "is",
+        "are",
+        "was",
+        "were",
+        "me",
+        "my",
+        "of",
+        "in",
+        "on",
+        "and",
+        "or",
+        "we",
+        "i",
+        "do",
+        "does",
+        "did",
+        "us",
+        "at",
+        "be",
+        "so",
+        "for",
+        "with",
+        "that",
+        "this",
+        "what",
+        "which",
+        "how",
+        "when",
+        "why",
+        "who",
+        "whom",
+        "will",
+        "would",
+        "should",
+        "can",
+        "could",
+        "let",
+        "from",
+        "by",
+        "not",
+        "all",
+        "as",
+        "than",
+        "if",
+        "has",
+        "have",
+        "had",
+        "our",
+        "you",
+        "your",
+        "up",
+        "out",
+        "off",
+        "get",
+        "got",
+        "go",
+        "going",
+        "made",
+        "make",
+        "take",
+        "put",
+        "over",
+        "about",
+        "into",
+        "there",
+        "here",
+        "any",
+        "some",
+        "no",
+        "yes",
+    ]
+)
+
+
+@cache
+def senses() -> Mapping[str, tuple[str, ...]]:
+    """The senses of a word by its stem."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for line in (Path(__file__).parent / "senses.txt").read_text(encoding="utf-8").splitlines():
+        sense, parted, words = line.partition(":")
+        if parted and not line.startswith("#"):
+            for word in re.findall(r"[a-z&'-]+", words):
+                if word not in _WITHOUT_SENSE:
+                    found[stem(word)].add(sense.replace(" ", "_"))
+    return {word: tuple(sorted(of)) for word, of in found.items()}
+
+
+def masked(slots: Slots) -> str:
+    """The tidy sentence with what is named replaced by its kind."""
+    places = sorted((a, b, kind) for name, kind in _KINDS.items() for a, b in slots.places.get(name, ()))
+    pieces, at = [], 0
+    for start, stop, kind in places:
+        if start >= at:
+            pieces += [slots.text[at:start], f" {kind} "]
+            at = stop
+    text = "".join([*pieces, slots.text[at:]])
+    return re.sub(r"(?<!\w)\d[\d.,:]*%?", "_n", text)
+
+
+@lru_cache(maxsize=256)
+def features(slots: Slots) -> frozenset[str]:
+    """The features of a sentence by itself."""
+    return frozenset(_features(slots))
+
+
+def _features(slots: Slots) -> Iterator[str]:
+    words = _TOKEN.findall(masked(slots))
+    stems = [word if word.startswith("_") else stem(word) for word in words]
+    yield from (f"w:{word}" for word in stems)
+    yield from (f"r:{word}" for word in words)
+    yield from (f"b:{first} {second}" for first, second in pairwise(["<", *stems, ">"]))
+    for word in words:
+        if not word.startswith("_"):
+            yield from (f"c:{letters}" for letters in _letters(word))
+    yield f"n:{min(len(words) // 2, 8)}"
+    yield from (f"has:{name}" for name in slots.places)
+    of = sorted({sense for word in stems for sense in senses().get(word, ())})
+    yield from (f"k:{sense}" for sense in of)
+    yield from (f"k2:{first}+{second}" for first, second in combinations(of, 2))
+    asking = _ASKING_WORDS.intersection(words)
+    yield from (f"q:{word}+{sense}" for word in asking for sense in of)
+
+
+def _letters(word: str) -> Iterator[str]:
+    framed = f"^{word}$"
+    for size in _LETTERS:
+        yield from (framed[i : i + size] for i in range(len(framed) - size + 1))

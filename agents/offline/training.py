@@ -1,0 +1,184 @@
+"""Learns the classifier: `python -m agents.offline.training` reads sentences/ and writes learned.npz. Run it after a change of
+either, of senses.txt, or of how a sentence is read; a test says when the file is older than they are.
+
+Logistic regression by L-BFGS: one softmax for what is asked, one for each closed argument on the sentences whose tool takes it.
+"""
+
+import hashlib
+import math
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from rapidfuzz.distance import DamerauLevenshtein
+from scipy import sparse
+from scipy.optimize import minimize
+
+from agents.offline import features as seen
+from agents.offline.entries import entries
+from agents.offline.labels import ARGUMENTS, FOLDER, MORE, AskLabel, WrittenSentence, sentences
+from agents.offline.learned import ASK, FILE, NONE, in_context
+from agents.offline.slots import read_slots
+from agents.offline.words import VOCABULARY, Param, SleeveName, Words, stem, vocabulary
+from engine.strategies.base import SHIPPED, load_strategy, params_table
+
+SENTENCES_MIN = 3  # of which a feature must be one
+ERROR_TIMES = 12  # how many times as frequent the word is that a rarer one may be an error of
+WORDS_MIN = 4  # sentences of which a word must be one, to be no typing error
+STRENGTH = 20.0  # against the penalty on weights
+ROUNDS = 60
+LOG = "journal_search"  # its examples are of every kind, and each kind has sentences of its own
+
+
+def source_hash() -> str:
+    """The hash of what is learned from."""
+    digest = hashlib.sha256()
+    for path in [*sorted(FOLDER.glob("*.txt")), FOLDER.parent / "senses.txt", FOLDER.parent / "features.py"]:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def desk_words() -> Words:
+    """The desk that the sentences speak of: the shipped strategies, three sleeves, a Tuesday in December."""
+    strategies = {
+        name: tuple(
+            Param(row["key"], row["unit"] or "", row["default"], row["low"], row["high"], row["choices"])
+            for row in params_table(load_strategy(name))
+        )
+        for name in SHIPPED
+    }
+    named = (("btc-trend", "trend", "BTC-USDT"), ("eth-trend", "trend", "ETH-USDT"), ("sol-reversion", "reversion", "SOL-USDT"))
+    sleeves = tuple(SleeveName(name, strategy, symbol, "15m", "binance", {}) for name, strategy, symbol in named)
+    coins = ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "BNB", "LTC", "LINK", "AVAX")
+    now = int(datetime(2025, 12, 2, 5, 15, tzinfo=UTC).timestamp() * 1000)
+    return Words(strategies, sleeves, tuple(f"{coin}-USDT" for coin in coins), ("binance", "okx", "bybit"), now)
+
+
+class Softmax(NamedTuple):
+    """One softmax: its values, the rows that it learns from, and the value of each."""
+
+    name: str
+    values: Sequence[str]
+    rows: Sequence[int]
+    truth: Sequence[int]
+
+
+def groups_of(listed: Sequence[WrittenSentence]) -> list[Softmax]:
+    """What is asked, then each argument on the sentences whose tool takes it."""
+    wanted = [(ASK, list(range(len(listed))), [s.label.ask for s in listed])]
+    for name in ARGUMENTS:
+        takers = {s.label.ask.split()[0] for s in listed if name in s.label.args and s.label.ask != "way"} - {MORE}
+        rows = [
+            i for i, s in enumerate(listed) if s.label.ask.split()[0] in takers or name in s.label.args or s.label.ask == MORE
+        ]
+        wanted.append((name, rows, [listed[i].label.args.get(name, NONE) for i in rows]))
+    made = []
+    for name, rows, truth in wanted:
+        values = sorted(set(truth))
+        made.append(Softmax(name, values, rows, [values.index(value) for value in truth]))
+    return made
+
+
+def matrix(listed: Sequence[frozenset[str]], row_of: Mapping[str, int], idf: "np.ndarray[Any, Any]") -> Any:
+    """Sentences x features: how rare each feature is, every row of length 1."""
+    places = [[row_of[name] for name in sorted(of) if name in row_of] for of in listed]
+    rows = np.repeat(np.arange(len(listed)), [len(p) for p in places])
+    columns = np.concatenate([np.array(p, dtype=np.int64) for p in places])
+    values = idf[columns].astype(np.float64)
+    lengths = np.sqrt(np.bincount(rows, values**2, minlength=len(listed)))
+    return sparse.csr_matrix((values / lengths[rows], (rows, columns)), shape=(len(listed), len(row_of)))
+
+
+def fitted(x: Any, group: Softmax) -> tuple["np.ndarray[Any, Any]", "np.ndarray[Any, Any]"]:
+    """Weights (features x values) and biases of one softmax; rare values weigh more, by the root of how rare they are."""
+    of, truth = x[group.rows], np.array(group.truth)
+    n, features, size = of.shape[0], of.shape[1], len(group.values)
+    once = np.zeros((n, size))
+    once[np.arange(n), truth] = 1
+    weight = (n / (size * once.sum(0))) ** 0.5
+    each = weight[truth] / weight[truth].mean()
+    turned, penalty = of.T.tocsr(), 1.0 / (STRENGTH * 16 * n)
+
+    def loss(flat: "np.ndarray[Any, Any]") -> tuple[float, "np.ndarray[Any, Any]"]:
+        weights, bias = flat[: features * size].reshape(features, size), flat[features * size :]
+        scores = of @ weights + bias
+        raised = np.exp(scores - scores.max(1, keepdims=True))
+        shares = raised / raised.sum(1, keepdims=True)
+        cost = -(each * np.log(shares[np.arange(n), truth] + 1e-12)).mean() + penalty / 2 * (weights**2).sum()
+        slope = (shares - once) * each[:, None] / n
+        return cost, np.concatenate([(turned @ slope + penalty * weights).ravel(), slope.sum(0)])
+
+    found = minimize(loss, np.zeros(features * size + size), jac=True, method="L-BFGS-B", options={"maxiter": ROUNDS}).x
+    return found[: features * size].reshape(features, size), found[features * size :]
+
+
+def learn(listed: Sequence[WrittenSentence], to: Path = FILE) -> None:
+    """Learn from `listed` and write the weights."""
+    words = desk_words()
+    of = [in_context(seen.features(read_slots(s.text, words)), s.before) for s in listed]
+    counted = Counter(name for names in of for name in names)
+    names = sorted(name for name, n in counted.items() if n >= SENTENCES_MIN)
+    idf = np.array([round(256 * math.log(1 + len(of) / counted[name])) for name in names], dtype=np.int64)
+    x = matrix(of, {name: i for i, name in enumerate(names)}, idf)
+    columns, weights, biases = [], [], []
+    for group in groups_of(listed):
+        sys.stderr.write(f"{group.name}: {len(group.rows)} sentences, {len(group.values)} values\n")
+        of_group, bias = fitted(x, group)
+        columns += [f"{group.name}\t{value}" for value in group.values]
+        weights.append(of_group)
+        biases.append(bias)
+    together = np.concatenate(weights, axis=1)
+    scale = np.abs(together).max(0) / 127
+    rounded = np.round(together / scale).astype(np.int8)
+    kept = np.flatnonzero(np.abs(rounded).max(1) > 0)
+    np.savez_compressed(
+        to,
+        features=np.array("\n".join(names[i] for i in kept)),
+        columns=np.array("\n".join(columns)),
+        idf=idf[kept].astype(np.int32),
+        weights=rounded[kept],
+        bias=np.concatenate(biases),
+        scale=scale,
+        source=np.array(source_hash()),
+    )
+
+
+def words_of(listed: Sequence[WrittenSentence]) -> list[str]:
+    """Every word of several sentences but typing errors: a rare word a letter away from a frequent one that is no form of it."""
+    counted = Counter(word for s in listed for word in set(re.findall(r"[a-z]{3,}", s.text.lower())))
+    often = [word for word, n in counted.items() if n >= WORDS_MIN]
+    return sorted(word for word in often if not any(_error_of(word, other, counted) for other in often))
+
+
+def _error_of(word: str, other: str, counted: Mapping[str, int]) -> bool:
+    if counted[other] < ERROR_TIMES * counted[word] or abs(len(word) - len(other)) > 1 or stem(word) == stem(other):
+        return False
+    return DamerauLevenshtein.distance(word, other, score_cutoff=1) == 1
+
+
+def listed() -> list[WrittenSentence]:
+    """What is learned from: the sentences, and what the tools declare as examples."""
+    declared = [
+        WrittenSentence(text, AskLabel(entry.ask, {})) for entry in entries() if entry.ask != LOG for text in entry.asked.examples
+    ]
+    return [*sentences(), *declared]
+
+
+def declared_words() -> set[str]:
+    """The words of the examples that tools declare."""
+    texts = (text for entry in entries() for text in entry.asked.examples)
+    return {word for text in texts for word in re.findall(r"[a-z]{3,}", text.lower())}
+
+
+if __name__ == "__main__":
+    words = sorted(
+        {*words_of(learned_from := listed()), *declared_words()}
+    )  # first, since typing errors are corrected towards them
+    VOCABULARY.write_text("\n".join(words) + "\n", encoding="utf-8")
+    vocabulary.cache_clear()
+    learn(learned_from)
