@@ -149,6 +149,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     waits = thread.asked_back() if thread.past and not earlier else None
     if waits is not None and (meant := _meant(read, waits)) is not None:
         return _as_read(waits.text, waits.slots, meant, thread._replace(past=thread.past[:-1], read={}), earlier)
+    if thread.past and not earlier and _completes(read, thread):
+        return _more(text, read, thread)._replace(ask=_frame_ask(thread))
     before = "" if earlier else thread.before
     listed = likely(read, before)
     best = listed[0]
@@ -160,6 +162,12 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if part.call == asks_back(UNCHANGED):
         part = Part(text, part.slots, maybe=listed[1 : SHOWN + 1], ask=part.ask)
     return part
+
+
+def _completes(read: slots.Slots, thread: ThreadSoFar) -> bool:
+    """Whether a sentence names things and nothing else, after a question back: what was missing there."""
+    named = read.places.keys() - {"place", "ever", "without"}
+    return not thread.past[-1].results and thread.older is not None and bool(named) and not account.words_left(read)
 
 
 _ASKS = re.compile(r"(?:so |and |but )*(?:will|does|do|did|is|are|what|why|how|when|who|which)\b")
