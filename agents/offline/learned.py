@@ -69,7 +69,7 @@ def guesses(slots: Slots, before: str = "") -> tuple[Guess, ...]:
     return tuple(Guess(AskLabel(ask, named), p / total) for ask, p in sorted(asks.items(), key=lambda item: -item[1]))
 
 
-SURE = 0.6  # an argument's value is set from here on
+SURE = 0.8  # an argument's value is set from here on
 
 
 def _probabilities(of: frozenset[str]) -> dict[str, dict[str, float]]:

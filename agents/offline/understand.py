@@ -331,12 +331,15 @@ def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> 
         taken = any(map(part.chosen.entry.takes, follow.CARRIED["span"][:3]))
         return part._replace(slots=replace(part.slots, span=span), frame=None) if taken else part._replace(lost=("that",))
     tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
-    goes_on = tools[0] == tools[1] and not part.slots.places.keys() & {"sleeves", "symbols", "everything"}
-    if not within and not goes_on and not follow.looks_back(part.slots):
+    same = tools[0] == tools[1] and not part.slots.places.keys() & {"span", "sleeves", "symbols", "everything"}
+    bound = within or follow.looks_back(part.slots)
+    if not same and not bound:
         return part._replace(frame=None)
     carried, lost = follow.carried(part.slots, frame.slots, frame.chosen.entry, part.chosen)
     if within or (not follow.bound(part.slots) and follow.family(tools[0]) != follow.family(tools[1])):
         return part._replace(slots=carried, frame=None)
+    if lost and not bound:
+        return part._replace(frame=None)
     if lost or part.lost:
         return part._replace(lost=(*lost, *part.lost))
     carries = tools[0] == tools[1] and not follow.of_it(part.slots)
