@@ -106,7 +106,9 @@ def explain(q: Question) -> Plan:
     events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
     if found.table is not None and re.search(r"\b(?:enter\w*|entry|opened)\b", q.slots.text):  # a fill that ended it is no entry
         events = [str(row[1]) for row in found.table.rows if "to enter" in str(row[-1])]
-    elif found.table is not None and re.search(r"\b(?:exit\w*|closed?|left|stopped out|got out)\b", q.slots.text):
+    elif found.table is not None and re.search(
+        r"\b(?:exit\w*|closed?|left|leave|stopped out|g[eo]t out|bail\w*)\b", q.slots.text
+    ):
         events = [str(row[1]) for row in found.table.rows if "to enter" not in str(row[-1])]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
@@ -205,6 +207,13 @@ def trips(q: Question) -> Plan:
     q = yield from _of_run(q)
     assert q.entry is not None  # noqa: S101 - chosen by the caller
     args = arguments(q, q.entry.tool)
+    if (
+        "by" not in args
+        and not q.slots.sleeves
+        and re.search(r"\b(?:all|each of the|every one of the) (?:three|four|five|sleeves)\b", q.slots.text)
+    ):
+        args |= {"by": "sleeve"}  # `hit rate, all three`
+        return (yield from made([PlannedCall("trips", args)], q))
     if q.slots.outcome == "both":
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")]))
     if q.slots.which != "both" or q.slots.by:

@@ -284,9 +284,12 @@ def _folds(s: Sentence) -> dict[str, str]:
     return {_FOLD.get(m[3] or m[4], m[3] or m[4]): f"{m[1] or m[5]}{(m[2] or m[6])[0]}" for m in found}
 
 
+_NO_GUARD = (
+    r"the|our|an?|guards?|guard-?rails?|any|all|every|they|it|we|you|safety|safeties|switch\w*|features?|checks?|protections?"
+)
 _FIRES = re.compile(
     r"\b(?:would|does|do|will|can) (?:the |our |a |an )*"
-    r"((?!(?:the|our|an?|guards?|guard-?rails?|any|all|every|they|it|we|you)\b)[a-z][\w' ]*?)"
+    rf"((?!(?:{_NO_GUARD})\b)[a-z][\w' ]*?)"
     r"((?: (?:breakers?|guards?|guard-?rails?|exits?|limits?|caps?))*) (?:really |actually |ever |still )*fire\b"
 )
 

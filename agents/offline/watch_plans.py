@@ -45,7 +45,7 @@ def watch(q: Question) -> Plan:
         )
     below: object = side == "below" if side else _BELOW.search(text)
     above: object = side == "above" if side else _ABOVE.search(text)
-    if metric == "day_pnl" and _LOSS.search(text):
+    if metric == "day_pnl" and (_LOSS.search(text) or (below and re.search(r"\b(?:minus|worse|bleed\w*|red)\b", text))):
         level, below, above = -abs(level), True, None
     if bool(below) == bool(above) and not (below and re.search(r"\b(?:below|under)\b", text)):
         return asks_back(f"Above or below {level:,.10g}? Say which, such as `below {level:,.10g}`.")

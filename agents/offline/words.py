@@ -89,6 +89,7 @@ _LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml")
 _COMMON = frozenset(_LISTS["common"].split())
 STOP = frozenset(_LISTS["stop"].split())
 CALENDAR: str = _LISTS["calendar"]
+SEASONS = ("summer", "winter", "spring", "autumn", "christmas", "easter")
 MONTHS = ("march", "april", "may", "june", "july", "august")
 TURNING, MARKER = (frozenset(_LISTS[name].split()) for name in ("turning", "marker"))
 NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
@@ -139,6 +140,7 @@ _SHORT = (  # contractions and clocks, written out
     (r"\b((?:19|20)\d\d)[ -]?([qh][1-4])\b", r"\2 \1"),
     (rf"\bfirst (?=(?:of )?{_MONTH}\b)", "1 "),
     (r"\bbtw (?=\d|midnight|noon)", "between "),
+    (r"(\bto \d+(?:\.\d+)?) by (?:a )?half\b", r"\1 by 0.5"),
     (r"\bnoon\b", "12:00"),
     (r"\bmidnight\b", "00:00"),
     (r"(?<=\d\d:\d\d )(and|to|until|till|-) (\d)(?![\d:%.])", r"\1 0\2:00"),
