@@ -20,7 +20,7 @@ from engine.control import halt
 from engine.control.agreement import LOST_VERSION_ACTION
 from engine.control.config import DeskVersion
 from engine.core.orders import DONE, SENT
-from engine.core.state import DAY_MS, ENTRY, SLOTS
+from engine.core.state import DAY_MS, ENTRY
 from engine.core.step import usable
 from engine.errors import DataError, DeskError
 from engine.features.anchor import ANCHOR
@@ -28,16 +28,16 @@ from engine.live import config_event
 from engine.live.bar_event import account_of, bar_body
 from engine.live.controls import Controls, ControlState
 from engine.live.feed import Feed, Span
-from engine.live.requests import Unanswered, answers, asked_again, reported
+from engine.live.record import Group, record
+from engine.live.requests import Unanswered, answers, asked_again, entries_of, reported
 from engine.live.signal_source import SignalSources
 from engine.ports import BarFeed, Clock, OrderReport, Report
-from engine.store.chain import Event, Head
+from engine.store.chain import Head
 from engine.store.journal import Journal
 from engine.strategies.base import code_sha256
 from engine.venues.paper import PaperVenue
 
 LIVE_BARS = 2  # a bar that closed at most this long ago is not a recorded one
-Group = tuple[str, Mapping[str, Any], list[EventBody]]  # a leading event's kind and body, and what follows it
 Reread = Callable[[DeskVersion], dict[str, Any]]  # -> body of its config event
 
 
@@ -317,7 +317,7 @@ class Loop:
 
     def _hand_over(self, following: list[EventBody]) -> None:
         """What was journaled goes to the venue, its answers into the journal. Entries only if nobody has halted meanwhile."""
-        entries = {body["order"] for kind, body in following if kind == "intent" and body["slot"] == SLOTS[ENTRY]}
+        entries = entries_of(following)
         halted = bool(entries) and self.controls.poll().latch.halted
         withheld = bool(entries) and bool(self.withheld())
         kept = entries if halted or withheld else set()
@@ -357,13 +357,7 @@ class Loop:
 
     def _record(self, groups: Sequence[Group], *, sync: bool) -> list[Head]:
         """One batch: leading events, each with what follows from it. Durable when this returns, if `sync`."""
-        book, now, events = self.book, self._now_ms(), list[Event]()
-        common: dict[str, Any] = {"config_version": book.version, "code_hash": config_event.code_hash(), "t_recv_ms": now}
-        for kind, body, following in groups:
-            cause = f"@{len(events)}"
-            events.append(Event(kind, book.close_ms, body, **common))
-            events += [Event(k, book.close_ms, b, cause_id=cause, **common) for k, b in following]
-        return self.journal.append(events, sync=sync)
+        return record(self.journal, self.book, self._now_ms(), groups, sync=sync)
 
     def snapshot(self) -> Head:
         """The whole state, so that a start need not fold from the beginning. Outside the journal's hash."""

@@ -5,24 +5,39 @@ of an event that is journaled before anything follows from it. What the venue le
 that `Unanswered` keeps.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.book.order_events import EventBody
 from engine.core.orders import CANCELLING, OrderBook, VenueOrder, find
+from engine.core.state import ENTRY, SLOTS
 from engine.ports import Execution, FundingBill, OrderReport, Report, Venue
 
 WAITS_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)  # before each question about an order; the last one goes on
 AT_ONCE = 5  # questions in one look: a venue that comes back is not flooded
 
 
+def requests_of(following: Iterable[EventBody]) -> Iterator[EventBody]:
+    """What these events ask of a venue, in their order: an intent asks for an order, an `order` that it ends."""
+    return ((kind, body) for kind, body in following if kind in ("intent", "amend", "order"))
+
+
+def entries_of(following: Iterable[EventBody]) -> set[str]:
+    """Client ids of the entry orders that these events ask for."""
+    return {body["order"] for kind, body in following if kind == "intent" and body["slot"] == SLOTS[ENTRY]}
+
+
+def order_of(orders: OrderBook, body: Mapping[str, Any]) -> VenueOrder:
+    """The order that a request is about."""
+    order = find(orders, body["order"])
+    assert order is not None, f"{body['order']} is asked for and not in the book"  # noqa: S101 - a programmer's error halts
+    return order
+
+
 def answers(venue: Venue, orders: OrderBook, following: Iterable[EventBody]) -> Iterator[OrderReport]:
     """Ask the venue for what these events say, one after the other; what it answers."""
-    for kind, body in following:
-        if kind not in ("intent", "amend", "order"):
-            continue
-        order = find(orders, body["order"])
-        assert order is not None, f"{body['order']} is asked for and not in the book"  # noqa: S101 - a programmer's error halts
+    for kind, body in requests_of(following):
+        order = order_of(orders, body)
         if kind == "intent":
             yield venue.place(order)
         elif kind == "amend":
@@ -51,17 +66,18 @@ def asked_again(venue: Venue, order: VenueOrder) -> OrderReport:
 class Unanswered:
     """When to ask about the orders that the venue owes an answer of. It is not journaled: a start asks about all of them."""
 
-    def __init__(self) -> None:
+    def __init__(self, waits_ms: Sequence[int] = WAITS_MS) -> None:
+        self._waits_ms = waits_ms
         self._next: dict[tuple[str, str, int], tuple[int, int]] = {}  # order and what is open -> (questions so far, next one)
 
     def due(self, orders: OrderBook, now_ms: int) -> list[str]:
         """Orders to ask about now (wall ms), those that have waited longest first; each counts as asked."""
         if not self._next and not any(order.unanswered for order in orders.open.values()):
             return []
-        waiting = {(o.id, o.state, o.amending): (0, now_ms + WAITS_MS[0]) for o in orders.open.values() if o.unanswered}
+        waiting = {(o.id, o.state, o.amending): (0, now_ms + self._waits_ms[0]) for o in orders.open.values() if o.unanswered}
         self._next = {open_: self._next.get(open_, first) for open_, first in waiting.items()}
         found = sorted((next_ms, open_) for open_, (_, next_ms) in self._next.items() if next_ms <= now_ms)[:AT_ONCE]
         for _, open_ in found:
             asked = self._next[open_][0] + 1
-            self._next[open_] = (asked, now_ms + WAITS_MS[min(asked, len(WAITS_MS) - 1)])
+            self._next[open_] = (asked, now_ms + self._waits_ms[min(asked, len(self._waits_ms) - 1)])
         return [open_[0] for _, open_ in found]
