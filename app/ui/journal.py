@@ -26,9 +26,14 @@ KINDS = (
     "health",
     "reconcile",
     "adopt",
+    "lapse",
+    "leave",
+    "orphan",
+    "cursor",
 )
 KINDS += ("incident", "snapshot", "mark", "bar")
-QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "health", "reconcile", "adopt", "incident"]  # shown by default
+QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "health", "reconcile", "adopt", "leave", "orphan"]
+QUIET += ["incident"]  # shown by default
 PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")
 PAGE = 60
 

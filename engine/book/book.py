@@ -53,6 +53,8 @@ class Book:
     correlations: list[float] = field(default_factory=list)  # of the day, column by column, flat; NaN where not known
     usual: dict[str, list[float | None]] = field(default_factory=dict)  # sleeve -> range and volume of its last bar against usual
     adopted: dict[str, int] = field(default_factory=dict)  # differences that people have adopted -> filled lots as reported then
+    cursors: dict[str, str] = field(default_factory=dict)  # instrument -> how far its venue's executions are read
+    orphans: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # instrument -> executions that no order of ours explains
 
     @cached_property
     def names(self) -> list[str]:
@@ -88,8 +90,8 @@ class Book:
 
     @property
     def entries_blocked(self) -> bool:
-        """Whether no sleeve may enter: something is not well, or differs from the venue."""
-        return bool(self.health or self.differences)
+        """Whether no sleeve may enter: something is not well, or differs from the venue, or is held by no sleeve."""
+        return bool(self.health or self.differences or any(found["lots"] for found in self.orphans.values()))
 
     @property
     def state(self) -> str:

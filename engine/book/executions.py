@@ -155,8 +155,11 @@ def on_health(book: Book, body: Mapping[str, Any]) -> Led:
 
 
 def on_reconcile(book: Book, body: Mapping[str, Any]) -> Led:
-    """Book and venue were compared: {differs: {what: text}}; what differs stops entries until a person decides."""
-    book.differences = {**book.differences, **body["differs"]}
+    """Book and venue were compared: {differs: {what: text}}; what differs stops entries until a person decides, or until they
+    agree again: {agrees: [what]}.
+    """
+    agrees = body.get("agrees", ())
+    book.differences = {what: text for what, text in book.differences.items() if what not in agrees} | body["differs"]
     return body, [*withdraw_entries(book), events.mark(book)]
 
 

@@ -11,6 +11,7 @@ from engine.core.state import Bar, Desk, Limits, Order, Position, Rules, Signal,
 
 # how many fields these kinds had before decision 0025: the defaults of those behind mean that a strategy says nothing of the kind
 GREW = {Signal: 11, Order: 11, Position: 10, VenueOrder: 17}
+SELDOM = ("adopted", "high_water", "cursors", "orphans")  # fields of the book that are left out while there is nothing in them
 
 
 def as_json(value: Any) -> Any:
@@ -70,7 +71,7 @@ def to_json(book: Book) -> dict[str, Any]:
         "differences": book.differences,
         "correlations": as_json(book.correlations),
         "usual": book.usual,
-    } | {key: value for key, value in (("adopted", book.adopted), ("high_water", book.high_water)) if value}
+    } | {key: value for key in SELDOM if (value := getattr(book, key))}
 
 
 def _orders_json(orders: OrderBook) -> dict[str, Any]:
@@ -108,6 +109,8 @@ def from_json(body: Mapping[str, Any]) -> Book:
         correlations=[restored(float, item) for item in body["correlations"]],
         usual=dict(body["usual"]),
         adopted=dict(body.get("adopted", {})),
+        cursors=dict(body.get("cursors", {})),
+        orphans=dict(body.get("orphans", {})),
         high_water=float(body.get("high_water", 0.0)),
     )
 

@@ -1,0 +1,55 @@
+"""Laws of a journal by itself: each is broken by a few events, and named."""
+
+from typing import Any
+
+import pytest
+
+from engine.book.order_laws import OrderLaws
+from engine.store.chain import Event
+
+ENTRY = {"order": "e1", "reduce_only": False, "sleeve": "a"}
+SENT = {"orders": ["e1"]}
+REFUSED = {"order": "e1", "state": "rejected", "why": "no", "sleeve": "a"}
+ILL = {"what": "clock", "state": "begun", "why": ""}
+WELL = {"what": "clock", "state": "over", "why": ""}
+FILL = {"trade": "t1", "order": "e1"}
+
+
+def broken(*events: tuple[str, dict[str, Any], int]) -> list[str]:
+    """What the laws say of these events, each (kind, body, ms)."""
+    return OrderLaws().read(Event(kind, 0, body, t_recv_ms=ms) for kind, body, ms in events)
+
+
+@pytest.mark.parametrize(
+    ("law", "events"),
+    [
+        ("I1", [("halt", {"state": "halted"}, 0), ("intent", ENTRY, 1)]),
+        ("I3", [("intent", ENTRY, 0), ("intent", ENTRY, 1)]),
+        ("I4", [("intent", ENTRY, 0), ("sent", SENT, 0), ("order", {**REFUSED, "why": "never existed: x"}, 20_000)]),
+        ("I5", [("intent", ENTRY, 0), ("fill", FILL, 1), ("fill", FILL, 2)]),
+        ("I7", [("health", ILL, 0), ("intent", ENTRY, 1)]),
+        ("I7", [("reconcile", {"differs": {"t9": "x"}}, 0), ("intent", ENTRY, 1)]),
+        ("I9", [*[("order", REFUSED, 0)] * 5, ("intent", ENTRY, 1)]),
+        ("I13", [("sent", SENT, 0)]),
+        ("I13", [("fill", FILL, 0)]),
+    ],
+)
+def test_a_broken_law_is_named(law: str, events: list[tuple[str, dict[str, Any], int]]) -> None:
+    """And only that one."""
+    assert [what.split(" ")[0] for what in broken(*events)] == [law]
+
+
+def test_what_is_allowed_breaks_none() -> None:
+    """An entry once all is well; a release; an exit while halted; a refusal after one that was taken; nonexistence in time."""
+    leave = {"order": "x1", "reduce_only": True, "sleeve": "a"}
+    assert not broken(
+        ("health", ILL, 0),
+        ("health", WELL, 1),
+        ("reconcile", {"differs": {"t9": "x"}}, 1),
+        ("reconcile", {"differs": {}, "agrees": ["t9"]}, 2),
+        ("intent", ENTRY, 3),
+        ("sent", SENT, 3),
+        ("order", {**REFUSED, "why": "never existed: x"}, 40_000),
+        ("halt", {"state": "halted"}, 41_000),
+        ("intent", leave, 41_000),
+    )
