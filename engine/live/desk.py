@@ -1,0 +1,353 @@
+"""The desk of a live account: what comes from outside goes through the fold into the journal, what follows goes to the venue.
+
+Called by the duties of engine/live (poll, health, reconcile, halt), which turn the outside into events and `take` them. One path
+for all: fold and plan (engine.book.transitions.step) -> intent and sent in the journal, one fsync -> the latch once more -> the
+call -> its answer into the journal, from which the next plan follows. A start, a fill and a close do this and nothing else.
+
+A request is a task of its own: a venue that does not answer for ten seconds delays no other order. Nothing is planned against
+an order that waits for its answer, so that each order has one request under way at most.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Protocol
+
+from engine.book.book import Book
+from engine.book.order_events import EventBody
+from engine.book.snapshot import to_json
+from engine.book.transitions import step
+from engine.core.guardrails import is_turning
+from engine.core.orders import CANCELLING, DONE, ENDED, PARTIAL, REJECTED, STANDING, UNKNOWN, WORKING, VenueOrder, find, moved
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
+from engine.errors import DeskError
+from engine.live.record import Group, record
+from engine.live.requests import order_of, reported, requests_of
+from engine.ports import Clock, OrderReport
+from engine.redaction import redacted
+from engine.store.journal import Journal
+from engine.venues.live_port import LiveAnswer, LiveVenue
+from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN
+
+LIFE_MS = 35_000  # a request that was sent longer ago than this can no longer arrive: OKX signs for 30 s, the others for less
+FRESH_BARS = 1.5  # an entry that was decided longer ago is not sent
+WAITS_S = 60.0  # for the exit of a reversal, or an order in doubt; then the entry is not sent
+LOOKS_S = 0.25
+BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # before the n-th order of its kind for one layer
+STOP_ASKED_S = 1.0
+ACKNOWLEDGED_S = 1.0  # after which a protective order that the venue has taken is looked for
+
+
+class EventWatch(Protocol):
+    """A duty that wants to hear of every event once it is journaled."""
+
+    def __call__(self, kind: str, body: Mapping[str, Any]) -> None:
+        """What has led, with what the book made of it."""
+
+
+class LiveDesk:
+    """One account. `book` is the state, `venues` the account's instruments; `latched` says why it is halted, or "".
+
+    `page` wakes a person. `halt` latches for people, durably, and must not raise. Every public method leaves the book journaled.
+    """
+
+    def __init__(
+        self,
+        book: Book,
+        journal: Journal,
+        venues: Mapping[str, LiveVenue],
+        now_ms: Clock,
+        latched: Callable[[], str],
+        halt: Callable[[str], None],
+        page: Callable[[str], None],
+    ) -> None:
+        self.book, self.journal, self.venues, self.now_ms = book, journal, venues, now_ms
+        self.latched, self.latch, self.page = latched, halt, page
+        self.watches: list[EventWatch] = []
+        self.failed = ""  # why nothing is journaled or asked any more
+        self.children: dict[str, str] = {}  # venue's id of an order, or of the child of a conditional one -> client id
+        self.busy: set[str] = set()  # orders with a request or a question under way
+        self.to_resend: set[str] = set()  # orders that the venue has proved not to have taken: the same id goes out again
+        self.unsure: set[str] = set()  # stops that the process before may not have sent: once not found, the same id goes out
+        self.sent_ms: dict[str, int] = {}  # when the last request that may have placed an order had ended
+        self.began_ms = now_ms()
+        self.unread: Callable[[str], bool] = lambda _: (
+            False
+        )  # whether executions of an instrument may be missing; poll.py says so
+        self.waiting: set[str] = set()  # entries that are not sent yet
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._paged: dict[str, int] = {}
+
+    # ---- from outside, through the book, into the journal -----------------------------------------------------------------
+
+    def take(self, kind: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One thing from outside: through the fold, durable, then acted on. Returns its body as journaled."""
+        return self._led(kind, body, {}, {})
+
+    def close(self, body: Mapping[str, Any], read: Any, read_next: Any) -> None:
+        """A bar has closed: entry orders that have rested their time end, and the desk decides. Arguments as of `step`."""
+        close_ms = body["close_ms"]
+        for order in [o for o in self.book.orders.open.values() if o.slot == ENTRY and o.state not in ENDED]:
+            if close_ms - order.decided_ms >= order.good_for * self.book.specs[order.sleeve].rules.bar_ms:
+                self.take("lapse", {"order": order.id, "why": "not filled in time"})
+        tripped_ms = self.book.tripped_ms
+        self._led("bar", body, read, read_next)
+        if self.book.tripped_ms != tripped_ms:
+            self.latch("desk drawdown breaker")
+
+    def _led(self, kind: str, body: Mapping[str, Any], read: Any, read_next: Any) -> Mapping[str, Any]:
+        if self.failed:
+            raise DeskError(f"the desk accepts nothing more: {self.failed}", "stop and start again")
+        try:
+            led = step(self.book, kind, body, read, read_next)
+            self._write([(kind, *led)])
+        except Exception as error:
+            self.failed = f"{type(error).__name__}: {error}"  # the book may be ahead of the journal: nothing leaves any more
+            self.page(f"the desk has stopped: {self.failed}")
+            raise
+        for watch in self.watches:
+            watch(kind, led[0])
+        self._hand_over(led[1])
+        return led[0]
+
+    def _write(self, groups: list[Group]) -> None:
+        record(self.journal, self.book, self.now_ms(), groups, sync=True)
+
+    def incident(self, what: str, **more: Any) -> None:
+        """Something that a person should know, in the journal and by a page; the same one again after ten minutes."""
+        now = self.now_ms()
+        if now - self._paged.get(what, -600_001) > 600_000 and not self.failed:
+            self._paged[what] = now
+            self._write([("incident", {"what": what, **more}, [])])
+            self.page(what)
+
+    def snapshot(self) -> None:
+        """The whole state, so that a start need not fold from the beginning."""
+        self._write([("snapshot", to_json(self.book), [])])
+
+    # ---- to the venue -----------------------------------------------------------------------------------------------------
+
+    def _hand_over(self, following: list[EventBody]) -> None:
+        for kind, body in requests_of(following):
+            order = order_of(self.book.orders, body)
+            self.busy.add(order.id)
+            self.spawn(self._request(kind, order, body))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside everything else; that it fails is an incident."""
+        task = asyncio.get_running_loop().create_task(self._watched(work))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # one that was cancelled before it began
+
+    async def _watched(self, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001 - one task must not take the others along, and must not be silent
+            self.incident(f"a duty has failed: {type(error).__name__}: {redacted(str(error))[:200]}")
+
+    def venue_of(self, order: VenueOrder) -> LiveVenue:
+        """Where an order stands."""
+        return self.venues[self.instrument_of(order)]
+
+    def instrument_of(self, order: VenueOrder) -> str:
+        """Of which instrument it is."""
+        return str(self.book.specs[order.sleeve].source["instrument"])
+
+    async def _request(self, kind: str, order: VenueOrder, body: Mapping[str, Any]) -> None:
+        """One request and what became of it."""
+        try:
+            venue = self.venue_of(order)
+            if kind == "intent":
+                answer = await self._placed(order)
+            elif kind == "amend":
+                answer = await self._answer(order, venue.amend(order, body["price"], body["lots"]))
+                await self._wait_for_refused(order, answer, body)
+            else:
+                answer = await self._answer(order, venue.cancel(order))
+        finally:
+            self.busy.discard(order.id)
+        if answer is not None:
+            self._heard(kind, order, answer)
+
+    @staticmethod
+    async def _answer(order: VenueOrder, asked: Coroutine[Any, Any, LiveAnswer]) -> LiveAnswer:
+        """What the venue says; an adapter that raises has said nothing."""
+        try:
+            return await asked
+        except Exception as error:  # noqa: BLE001 - whatever it is, the order is in doubt
+            return LiveAnswer(order.id, UNKNOWN, order.filled, redacted(f"{type(error).__name__}: {error}")[:200])
+
+    async def _placed(self, order: VenueOrder) -> LiveAnswer | None:
+        """Hand over an order that is journaled; None when it was kept back, which is journaled too."""
+        if order.slot != ENTRY and (attempt := int(order.id[-2:])):
+            await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
+        if order.slot == EXIT_SLOT:
+            await self._ask_stops(order)
+        why = await self._why_not_enter(order) if order.slot == ENTRY else self._why_not_leave(order)
+        if why or self.failed:
+            self.never_sent(order, why or self.failed)
+            return None
+        try:
+            return await self._answer(order, self.venue_of(order).place(order))
+        finally:
+            self.sent_ms[order.id] = self.now_ms()
+
+    def never_sent(self, order: VenueOrder, why: str) -> None:
+        """An order that was journaled and kept here has never existed at the venue."""
+        self.take(*reported(OrderReport(order.id, DONE, 0, f"never sent: {why}")))
+
+    async def _ask_stops(self, order: VenueOrder) -> None:
+        """Before an exit: has the stop of its layer fired? Reduce-only looks at the account's position alone; the exit of a layer
+        that is gone would close another one's lots. One second, then the exit goes out.
+        """
+        stops = [o.id for o in self._stops_of(order) if o.state in STANDING and o.id not in self.busy]
+        if stops:
+            await asyncio.wait([asyncio.create_task(self.ask(id_)) for id_ in stops], timeout=STOP_ASKED_S)
+
+    def _stops_of(self, order: VenueOrder) -> list[VenueOrder]:
+        """The protective orders of the layer that an order is of."""
+        layer = (PROTECTIVE, order.sleeve, order.key)
+        return [o for o in self.book.orders.open.values() if (o.slot, o.sleeve, o.key) == layer]
+
+    def _why_not_leave(self, order: VenueOrder) -> str:
+        """Why an order that protects or leaves a layer is not sent: the layer has gone meanwhile, or its stop has fired."""
+        if order.slot == EXIT_SLOT and any(stop.reported > stop.filled for stop in self._stops_of(order)):
+            return "the stop of its layer has fired"
+        position = self.book.sleeves[order.sleeve].position
+        layers = position.layers[: position.open_layers]
+        return "" if any(layer.key == order.key for layer in layers) else "its layer is gone"
+
+    async def _why_not_enter(self, order: VenueOrder) -> str:
+        """Why an entry is not sent, the last of its guards; it waits for the exit that it follows and for orders in doubt."""
+        self.waiting.add(order.id)
+        try:
+            return await self._guarded(order, asyncio.get_running_loop().time() + WAITS_S)
+        finally:
+            self.waiting.discard(order.id)
+
+    async def _guarded(self, order: VenueOrder, until: float) -> str:
+        bar_ms = self.book.specs[order.sleeve].rules.bar_ms
+        while True:
+            sleeve = self.book.sleeves[order.sleeve]
+            if why := self.latched():
+                return f"the desk is halted: {why}"
+            if self.book.desk.halted or self.book.entries_blocked or sleeve.order.key != order.key:
+                return "the desk is halted" if self.book.desk.halted else "entries are blocked"
+            if self.now_ms() - order.decided_ms > FRESH_BARS * bar_ms:
+                return "it was decided too long ago"
+            doubt = self.doubts(self.instrument_of(order), order.id)
+            if not is_turning(sleeve) and not doubt:
+                return ""
+            if asyncio.get_running_loop().time() >= until:
+                return f"{doubt[0]} is in doubt" if doubt else "the position before it has not been left"
+            await asyncio.sleep(LOOKS_S)
+
+    def doubts(self, instrument: str, but: str = "") -> list[str]:
+        """Orders of an instrument of which the venue has not said how they stand, or has said more than was booked."""
+        orders = self.book.orders.open.values()
+        mine = (o for o in orders if o.in_doubt and self.instrument_of(o) == instrument)
+        return [o.id for o in mine if o.id != but and o.id not in self.waiting]
+
+    async def _wait_for_refused(self, order: VenueOrder, answer: LiveAnswer, body: Mapping[str, Any]) -> None:
+        """A venue that will not move an order is not asked again at once: the plan would, as soon as it heard of it."""
+        refused = self.book.orders.refusals.get(order.id)
+        if refused is not None and (answer.price, answer.lots) != (body["price"], body["lots"]):
+            await asyncio.sleep(BACKOFF_S[min(refused.in_a_row, len(BACKOFF_S) - 1)])
+
+    # ---- what the venue says of an order ------------------------------------------------------------------------------------
+
+    def _heard(self, kind: str, order: VenueOrder, answer: LiveAnswer) -> None:
+        """An answer to a request. What proves nothing leaves the order in doubt: it is asked about, never sent again."""
+        self._learn(answer)
+        if kind == "intent" and answer.outcome == NOT_TAKEN:
+            if order.slot == ENTRY:
+                self.note_answer(answer._replace(state=REJECTED, why=f"never taken: {answer.why}"))
+            else:
+                self.to_resend.add(order.id)
+            return
+        if answer.state == UNKNOWN and kind != "intent":
+            return
+        if kind == "intent" and order.slot == PROTECTIVE and answer.state == WORKING:
+            self.spawn(self._look_for(order.id))
+        self.note_answer(answer)
+        if answer.outcome == EXISTS:
+            self.spawn(self._ask_now(order.id))
+
+    async def _look_for(self, id_: str) -> None:
+        """A protective order that the venue has acknowledged: is it there?"""
+        await asyncio.sleep(ACKNOWLEDGED_S)
+        await self.ask(id_)
+
+    async def _ask_now(self, id_: str) -> None:
+        await self.ask(id_)
+
+    def _learn(self, answer: LiveAnswer) -> None:
+        for venue_id in (answer.venue_id, answer.child_id):
+            if venue_id:
+                self.children[venue_id] = answer.order
+
+    def note_answer(self, answer: LiveAnswer) -> None:
+        """Journal what the venue says of an order, if it is news."""
+        order = find(self.book.orders, answer.order)
+        if order is None or not is_news(order, answer):
+            return
+        price, lots = (answer.price, answer.lots) if answer.price is not None and answer.lots is not None else (None, None)
+        if order.slot != PROTECTIVE and price == 0.0:
+            price, lots = None, None
+        report = OrderReport(answer.order, answer.state, answer.filled_lots, answer.why[:200], price, lots)
+        kind, body = reported(report)
+        ids = {"venue_id": answer.venue_id, "child_id": answer.child_id}
+        self.take(kind, body | {name: id_ for name, id_ in ids.items() if id_})
+
+    async def ask(self, id_: str) -> bool:
+        """Ask how an order stands; True when the venue has said so. One that is being cancelled is cancelled once more, one that
+        the venue has proved not to have taken goes out again, both under the same id.
+        """
+        order = find(self.book.orders, id_)
+        if order is None or id_ in self.busy:
+            return False
+        self.busy.add(id_)
+        try:
+            if id_ in self.to_resend:
+                self.to_resend.discard(id_)
+                kind, answer = "intent", await self._placed(order)
+            elif order.state == CANCELLING:
+                kind, answer = "cancel", await self._answer(order, self.venue_of(order).cancel(order))
+            else:
+                kind, answer = "ask", await self._answer(order, self.venue_of(order).ask(order))
+        finally:
+            self.busy.discard(id_)
+        if answer is None:
+            return True
+        if answer.outcome == NOT_FOUND and answer.state == UNKNOWN:
+            return self._not_there(order, answer)
+        self._heard(kind, order, answer)
+        return answer.state != UNKNOWN
+
+    def _not_there(self, asked: VenueOrder, answer: LiveAnswer) -> bool:
+        """The venue does not know an order. That counts once its request can no longer arrive and nothing of it has filled."""
+        order = find(self.book.orders, asked.id)
+        if order is None or order.state in ENDED:
+            return True
+        if order.id in self.unsure:
+            self.unsure.discard(order.id)
+            self.to_resend.add(order.id)
+            return False
+        if self.now_ms() - self.sent_ms.get(order.id, self.began_ms) < LIFE_MS or order.filled != asked.filled:
+            if order.state in (WORKING, PARTIAL):  # acknowledged, and not there
+                self.note_answer(answer._replace(state=UNKNOWN, filled_lots=order.filled))
+            return False
+        if order.reported > order.filled or self.unread(self.instrument_of(order)):
+            return False
+        state = DONE if order.filled else REJECTED
+        self.note_answer(answer._replace(state=state, filled_lots=order.filled, why=f"never existed: {answer.why}"))
+        return True
+
+
+def is_news(order: VenueOrder, answer: LiveAnswer) -> bool:
+    """Whether an answer changes what the book holds of an order."""
+    if order.amending or answer.filled_lots > order.reported:
+        return True
+    if answer.state == WORKING and order.state == PARTIAL:
+        return False
+    return moved(order.state, answer.state) != order.state

@@ -1,0 +1,74 @@
+"""All duties of one live account in one asyncio loop. The entry of the live desk: tests drive it; `nightdesk up` does not yet.
+
+Order of a start: the journal is folded (the caller does), entries are withheld until venue and book agree, how far executions are
+read is looked up, every order in doubt is asked about, none is sent again. Then each duty runs by itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from engine.core.orders import SENT, UNKNOWN
+from engine.core.state import PROTECTIVE
+from engine.live.desk import LiveDesk
+from engine.live.halt import LATCH_LOOK_S, AccountHalt
+from engine.live.health import AccountHealth, StreamHandle, VenueClock
+from engine.live.poll import AccountPoll
+from engine.live.reconcile import AGAIN_S, START, AccountReconcile, Cash
+from engine.live.requests import reported
+from engine.ports import OrderReport
+from engine.venues.live_port import LiveVenue
+
+
+class AccountDuties:
+    """The duties of `desk`. `halting`: the account's instruments by clients that only a halt uses."""
+
+    def __init__(
+        self,
+        desk: LiveDesk,
+        halting: Mapping[str, LiveVenue],
+        venue_clock: VenueClock | None = None,
+        cash: Cash | None = None,
+        streams: tuple[StreamHandle, ...] = (),
+        latch_look_s: float = LATCH_LOOK_S,
+    ) -> None:
+        self.desk = desk
+        self.polls = {name: AccountPoll(desk, name) for name in desk.venues}
+        self.health = AccountHealth(desk, self.polls, venue_clock, streams)
+        self.reconcile = AccountReconcile(desk, self.polls, cash)
+        self.halt = AccountHalt(desk, halting, self.reconcile, latch_look_s)
+        desk.unread = lambda name: self.polls[name].unread()
+        self.failures: list[Exception] = []  # of duties: none should ever fail
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def start(self) -> None:
+        """Withhold entries, begin to read, ask about what is in doubt, and run."""
+        desk = self.desk
+        if START not in desk.book.health:
+            desk.take("health", {"what": START, "state": "begun", "why": "venue and book were not compared yet"})
+        for order in list(desk.book.orders.open.values()):
+            if order.state == SENT:  # the process that has sent it, or not, is gone: nobody waits for its answer
+                desk.take(*reported(OrderReport(order.id, UNKNOWN, 0, "not answered before the start")))
+                if order.slot == PROTECTIVE:  # a layer without a stop does not wait; should both arrive, the venue refuses one
+                    desk.unsure.add(order.id)
+        work = [poll.run for poll in self.polls.values()]
+        work += [self.health.run, self.health.run_clock, self.reconcile.run, self.halt.run]
+        self._tasks = [asyncio.get_running_loop().create_task(self._kept_up(duty)) for duty in work]
+
+    async def _kept_up(self, duty: Callable[[], Awaitable[None]]) -> None:
+        """A duty that fails is an incident, and begins again."""
+        while not self.desk.failed:
+            try:
+                await duty()
+                return
+            except Exception as error:  # noqa: BLE001 - no duty may end while the others go on
+                self.failures.append(error)
+                self.desk.incident(f"a duty has failed and begins again: {type(error).__name__}: {error}"[:300])
+                await asyncio.sleep(AGAIN_S)
+
+    async def stop(self) -> None:
+        """End the duties; orders at the venue stay as they are."""
+        tasks = [*self._tasks, *self.desk.tasks]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

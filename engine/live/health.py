@@ -1,0 +1,213 @@
+"""What must be well before anything enters, and what is done when it is not: layers without a stop, executions that are missing,
+orders that are refused one after another, a venue that does not answer, streams that say nothing, clocks that differ.
+
+A duty of engine.live.desk: it hears of every event, and looks again while something is not well. What it finds is a `health`
+event, which stops entries and never an exit; what needs a person is a page, and does not end by itself.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping
+from statistics import median
+from typing import Any, NamedTuple
+
+from engine.core.orders import CANCELLING, PARTIAL, REJECTED, WORKING
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
+from engine.live.desk import LiveDesk
+from engine.live.poll import AccountPoll
+
+NAKED_PAGE_MS, NAKED_LEAVE_MS = 5_000, 15_000
+MISSING_ASK_MS, MISSING_PAGE_MS = 5_000, 60_000
+REFUSED_MAX, REFUSED_MINUTE_MAX = 5, 10  # in a row; in a minute
+SILENT_MS = 10_000
+AWAY_LOOKS = 3
+CLOCK_SAMPLES = 5
+CLOCK_BLOCKS_MS, CLOCK_PAUSES_MS = 1_000, 5_000
+LOOK_S, CLOCK_S = 1.0, 60.0
+
+VenueClock = Callable[[], Awaitable[int]]  # the venue's time, UTC ms; may raise
+
+
+class StreamHandle(NamedTuple):
+    """A stream of hints: when it last showed life, and how it is built anew."""
+
+    name: str
+    alive_ms: Callable[[], int]
+    rebuild: Callable[[], Awaitable[None]]
+
+
+class AccountHealth:
+    """Watches one account."""
+
+    def __init__(
+        self,
+        desk: LiveDesk,
+        polls: Mapping[str, AccountPoll],
+        venue_clock: VenueClock | None = None,
+        streams: tuple[StreamHandle, ...] = (),
+    ) -> None:
+        self.desk, self.polls, self._venue_clock, self.streams = desk, polls, venue_clock, streams
+        self.naked: dict[tuple[int, int], int] = {}  # (sleeve, layer key) -> since when nothing covers it
+        self.missing: dict[str, int] = {}  # order -> since when it says more than was booked
+        self.refused: dict[str, list[int]] = {}  # sleeve -> times of refusals in a row
+        self._minute: dict[str, deque[int]] = {}
+        self.offsets: deque[float] = deque(maxlen=CLOCK_SAMPLES)
+        self._rebuilt: dict[str, int] = {}
+        self._something = asyncio.Event()
+        desk.watches.append(self._noticed)
+
+    # ---- what every event may change ----------------------------------------------------------------------------------------
+
+    def _noticed(self, kind: str, body: Mapping[str, Any]) -> None:
+        if kind == "order":
+            self._count_refusals(body)
+        self._note_missing()
+        self._note_naked()
+        if self.naked or self.missing:
+            self._something.set()
+
+    def _count_refusals(self, body: Mapping[str, Any]) -> None:
+        """Refusals of the venue in a row, of one sleeve: five, or ten in a minute, and it enters nothing until a person looks."""
+        name, state = body.get("sleeve"), body["state"]
+        if name is None or str(body.get("why", "")).startswith("never"):
+            return
+        if state in (WORKING, PARTIAL):
+            self.refused.pop(name, None)
+        if state != REJECTED:
+            return
+        now = self.desk.now_ms()
+        row, minute = self.refused.setdefault(name, []), self._minute.setdefault(name, deque(maxlen=REFUSED_MINUTE_MAX))
+        row.append(now)
+        minute.append(now)
+        within = len(minute) == REFUSED_MINUTE_MAX and now - minute[0] <= 60_000
+        if len(row) >= REFUSED_MAX or within:
+            asyncio.get_running_loop().call_soon(
+                self.begin, f"refusals of {name}", f"{len(row)} refused in a row: {body.get('why')}", True
+            )
+
+    def _note_missing(self) -> None:
+        now, orders = self.desk.now_ms(), self.desk.book.orders.open.values()
+        self.missing = {o.id: self.missing.get(o.id, now) for o in orders if o.reported > o.filled}
+
+    def _note_naked(self) -> None:
+        """Layers that neither a protective order nor an exit covers at the venue."""
+        now, covered = self.desk.now_ms(), set[tuple[int, int]]()
+        for order in self.desk.book.orders.open.values():
+            if order.slot in (PROTECTIVE, EXIT_SLOT) and order.state in (WORKING, PARTIAL, CANCELLING):
+                covered.add((order.sleeve, order.key))
+        held = set[tuple[int, int]]()
+        orders = self.desk.book.orders.open.values()
+        unread = {(o.sleeve, o.key) for o in orders if o.slot == ENTRY and o.reported > o.filled}  # filled, says the venue
+        for s, sleeve in enumerate(self.desk.book.sleeves):
+            held |= {(s, layer.key) for layer in sleeve.position.layers[: sleeve.position.open_layers]}
+        self.naked = {layer: self.naked.get(layer, now) for layer in (held - covered) | unread}
+
+    # ---- health events --------------------------------------------------------------------------------------------------------
+
+    def begin(self, what: str, why: str, page: bool = False) -> None:
+        """Something is not well: no entries."""
+        if what not in self.desk.book.health and not self.desk.failed:
+            self.desk.take("health", {"what": what, "state": "begun", "why": why})
+            if page:
+                self.desk.incident(f"{what}: {why}; no entries until a person lets the desk go on")
+
+    def end(self, what: str) -> None:
+        """It is well again, or a person says so."""
+        if what in self.desk.book.health and not self.desk.failed:
+            self.desk.take("health", {"what": what, "state": "over", "why": ""})
+
+    def let_go_on(self, what: str) -> None:
+        """A person has looked: what does not end by itself is over."""
+        self.refused.pop(what.removeprefix("refusals of "), None)
+        self._minute.pop(what.removeprefix("refusals of "), None)
+        self.end(what)
+
+    # ---- duties ---------------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Look while something is not well; else wait for it, or for the next watch of streams and polls."""
+        while not self.desk.failed:
+            self.look()
+            await self._streams()
+            timer = asyncio.get_running_loop().call_later(
+                LOOK_S if self.naked or self.missing else 5 * LOOK_S, self._something.set
+            )
+            try:
+                await self._something.wait()
+            finally:
+                timer.cancel()
+            self._something.clear()
+            if self.naked or self.missing:
+                await asyncio.sleep(LOOK_S)
+
+    def look(self) -> None:
+        """Timers that have run out."""
+        now = self.desk.now_ms()
+        for (s, key), since in sorted(self.naked.items()):
+            self._look_at_naked(s, key, now - since)
+        for id_, since in self.missing.items():
+            if now - since >= MISSING_ASK_MS:
+                for poll in self.polls.values():
+                    poll.wake()
+            if now - since >= MISSING_PAGE_MS:
+                self.begin("executions", f"order {id_} says that more has filled than is listed")
+                self.desk.incident(f"order {id_} says that more has filled than the venue lists, for a minute; no entries")
+        if not self.missing:
+            self.end("executions")
+        for name, poll in self.polls.items():
+            if poll.failures >= AWAY_LOOKS:
+                self.begin(f"venue of {name}", "it does not say what was executed")
+            elif not poll.failures:
+                self.end(f"venue of {name}")
+            if any(now - since > MISSING_ASK_MS for _, since in poll.pending.values()):
+                self.begin(f"unexplained in {name}", "executions that no order explains yet")
+            elif not poll.pending:
+                self.end(f"unexplained in {name}")
+
+    def _look_at_naked(self, s: int, key: int, for_ms: int) -> None:
+        name, sleeve = self.desk.book.names[s], self.desk.book.sleeves[s]
+        lots = sum(layer.lots for layer in sleeve.position.layers if layer.key == key)
+        if for_ms >= NAKED_PAGE_MS:
+            self.desk.incident(f"{name}: {lots or 'unread'} lots of layer {key} have no protective order at the venue", layer=key)
+        leaves = lots == 0 or all(layer.exit_pending for layer in sleeve.position.layers[: sleeve.position.open_layers])
+        if for_ms >= NAKED_LEAVE_MS and not leaves:
+            self.desk.take(
+                "leave", {"sleeve": name, "why": f"layer {key} had no protective order for {NAKED_LEAVE_MS // 1000} s"}
+            )
+
+    async def _streams(self) -> None:
+        """A stream that shows no life for ten seconds is built anew; what it would have said is read by REST at once."""
+        now = self.desk.now_ms()
+        for stream in self.streams:
+            if now - stream.alive_ms() <= SILENT_MS:
+                self.end(f"stream {stream.name}")
+                continue
+            self.begin(f"stream {stream.name}", f"silent for {SILENT_MS // 1000} s")
+            if now - self._rebuilt.get(stream.name, 0) >= SILENT_MS:
+                self._rebuilt[stream.name] = now
+                for poll in self.polls.values():
+                    poll.wake()
+                await stream.rebuild()
+
+    async def run_clock(self) -> None:
+        """The venue's clock against ours, each minute."""
+        while not self.desk.failed and self._venue_clock is not None:
+            await self.look_at_clock(self._venue_clock)
+            await asyncio.sleep(LOOK_S if len(self.offsets) < CLOCK_SAMPLES else CLOCK_S)
+
+    async def look_at_clock(self, venue_clock: VenueClock) -> None:
+        """One sample; the median of five counts: one slow answer is not a wrong clock."""
+        before = self.desk.now_ms()
+        try:
+            theirs = await venue_clock()
+        except Exception:  # noqa: BLE001 - what the venue does not say is looked at by the polls
+            return
+        self.offsets.append(theirs - (before + self.desk.now_ms()) / 2)
+        offset = median(self.offsets)
+        if abs(offset) > CLOCK_PAUSES_MS:
+            self.begin("clock", f"the venue's clock differs by {offset / 1000:.1f} s", page=True)
+        elif abs(offset) > CLOCK_BLOCKS_MS:
+            self.begin("clock offset", f"the venue's clock differs by {offset / 1000:.1f} s")
+            self.desk.incident("the venue's clock differs from ours by more than a second; no entries until it agrees")
+        else:
+            self.end("clock offset")

@@ -1,0 +1,299 @@
+"""Executions, orders in doubt and funding bills of one instrument, by REST, on a cursor and a clock of the desk's own.
+
+A duty of engine.live.desk. Streams may say sooner that there is something to look at (`wake`); what counts is what is read here.
+An execution without our id belongs to a conditional order that fired: every one that may have placed it is asked before it counts
+as nobody's. The cursor moves on only once everything before it is booked, or a person has to look at it.
+"""
+
+import asyncio
+import re
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.book.order_events import issued, name_code
+from engine.core.orders import REJECTED, VenueOrder, find
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
+from engine.live.desk import LiveDesk
+from engine.live.requests import Unanswered
+from engine.venues.live_port import VenueBill, VenueTrade
+
+ASKS_MS = (1_000, 2_000, 4_000, 5_000)  # before each question about an order in doubt; the last one goes on
+DOUBT_S, OPEN_S, IDLE_S = 1.0, 15.0, 60.0  # between two looks
+SOON_S = 0.05  # after a request that may have filled
+BACK_EVERY_MS = 5_000  # between two readings from further back, while executions are missing
+SLACK_MS = 60_000  # clocks differ
+EXPLAINED_MS = 10_000  # an execution is nobody's no sooner than this, and never before its possible parents have answered
+WORKS_MS = 5_000  # a market order that works longer is in doubt
+AWAY_LOOKS = 12  # looks in a row that brought nothing: a page
+BILL_MINUTES = (1, 6, 16, 31)  # of an hour: bills come late
+OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXF][0-9]{2}")
+ORPHAN_CODE = "0rph"  # in the place of a sleeve's: orders that close what no sleeve holds
+
+
+class AccountPoll:
+    """One instrument. `look` is one round; `run` goes on for ever."""
+
+    def __init__(self, desk: LiveDesk, instrument: str) -> None:
+        self.desk, self.instrument, self.venue = desk, instrument, desk.venues[instrument]
+        self.pending: dict[str, tuple[VenueTrade, int]] = {}  # executions that no order explains yet, since when
+        self.read_ms = 0  # when executions were last read, up to the end
+        self.failures = 0  # looks in a row that brought nothing
+        self._wake = asyncio.Event()
+        self._unanswered = Unanswered(ASKS_MS)
+        self._back_to: str | None = None  # the cursor of such a reading
+        self._read_back_ms = 0
+        self._cursors: deque[tuple[int, str]] = deque(maxlen=64)
+        self._working: dict[str, int] = {}  # market orders that work -> since when, or last asked
+        self._billed = -1
+        desk.watches.append(self._noticed)
+
+    # ---- when to look -----------------------------------------------------------------------------------------------------
+
+    def wake(self) -> None:
+        """There may be something: look now."""
+        self._wake.set()
+
+    def _noticed(self, kind: str, body: Mapping[str, Any]) -> None:
+        if kind == "order" and body.get("slot") != "protective":
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Look again and again, sooner while something is in doubt."""
+        while not self.desk.failed:
+            await self.look()
+            await self._pause()
+
+    async def _pause(self) -> None:
+        """Until the next look is due. Not by asyncio.wait_for, which in CPython 3.11 may swallow a cancellation."""
+        timer = asyncio.get_running_loop().call_later(self._wait_s(), self._wake.set)
+        try:
+            await self._wake.wait()
+        finally:
+            timer.cancel()
+        self._wake.clear()
+        await asyncio.sleep(SOON_S)
+
+    def _wait_s(self) -> float:
+        if self.failures:
+            return min(DOUBT_S * self.failures, OPEN_S)
+        if self.pending or self.desk.doubts(self.instrument) or self._market_orders():
+            return DOUBT_S
+        return OPEN_S if self._mine() or self._lots_held() else IDLE_S
+
+    def _mine(self) -> list[VenueOrder]:
+        return [o for o in self.desk.book.orders.open.values() if self.desk.instrument_of(o) == self.instrument]
+
+    def _lots_held(self) -> int:
+        return sum(abs(lots) for _, lots in holders(self.desk, self.instrument))
+
+    def _market_orders(self) -> list[VenueOrder]:
+        found = [o for o in self._mine() if o.slot in (ENTRY, EXIT_SLOT) and o.price == 0.0 and not o.in_doubt]
+        now = self.desk.now_ms()
+        self._working = {o.id: self._working.get(o.id, now) for o in found}
+        return found
+
+    # ---- one round ----------------------------------------------------------------------------------------------------------
+
+    async def look(self) -> bool:
+        """Read what is new, explain it, ask about what is in doubt. True when executions were read."""
+        try:
+            await self._read()
+            if self.pending:
+                await self._explain()
+            self.failures = 0
+        except Exception as error:  # noqa: BLE001 - a row that cannot be read is as good as none: nothing is assumed of it
+            self.failures += 1
+            if self.failures == AWAY_LOOKS:
+                self.desk.incident(f"{self.instrument}: the venue does not say what was executed: {error}"[:300])
+        await self._ask_about_doubts()
+        await self._bills_when_due()
+        return self.failures == 0
+
+    async def _read(self) -> None:
+        began, cursor = self.desk.now_ms(), self.desk.book.cursors.get(self.instrument)
+        if cursor is None:  # there was no desk before: what was executed then is not its own
+            _, after = await self.venue.trades("")
+            self.desk.take("cursor", {"instrument": self.instrument, "cursor": after})
+            return
+        missing = self._missing()
+        if missing and began - self._read_back_ms >= BACK_EVERY_MS:
+            await self._read_back(min(order.decided_ms for order in missing) - SLACK_MS)
+            self._read_back_ms = began
+        elif not missing:
+            self._back_to = None
+        trades, after = await self.venue.trades(cursor)
+        for trade in trades:
+            self._take(trade)
+        self.read_ms = began
+        if not self.pending and after != cursor:
+            self.desk.take("cursor", {"instrument": self.instrument, "cursor": after})
+            self._cursors.append((began, cursor))
+
+    def _missing(self) -> list[VenueOrder]:
+        """Orders of which the venue has said that more was executed than it has listed."""
+        return [o for o in self._mine() if o.reported > o.filled]
+
+    async def _read_back(self, since_ms: int) -> None:
+        """Read once more from a cursor of before what is missing, or from the first: a list may have left some out."""
+        if self._back_to is None:
+            self._back_to = next((old for t_ms, old in reversed(self._cursors) if t_ms < since_ms), "")
+        trades, _ = await self.venue.trades(self._back_to)
+        for trade in trades:
+            if trade.t_ms >= since_ms:
+                self._take(trade)
+
+    def unread(self) -> bool:
+        """Whether executions may be missing here."""
+        return bool(self.pending) or self.desk.now_ms() - self.read_ms > 3 * DOUBT_S * 1_000
+
+    # ---- executions ---------------------------------------------------------------------------------------------------------
+
+    def _is_booked(self, trade: VenueTrade) -> bool:
+        book = self.desk.book
+        return (
+            trade.trade in book.orders.trades
+            or trade.trade in book.adopted
+            or trade.trade in book.differences
+            or trade.trade in book.orphans.get(self.instrument, {}).get("trades", ())
+        )
+
+    def _take(self, trade: VenueTrade) -> None:
+        """Book one execution, if it is new and an order of ours explains it; what none explains waits."""
+        if self._is_booked(trade):
+            return
+        id_ = (
+            trade.order
+            if trade.order and find(self.desk.book.orders, trade.order)
+            else self.desk.children.get(trade.venue_id, "")
+        )
+        if id_ and find(self.desk.book.orders, id_):
+            self.pending.pop(trade.trade, None)
+            self.desk.take("fill", fill_body(trade, id_))
+        elif trade.order in self.desk.book.orphans.get(self.instrument, {}).get("orders", ()):
+            self.desk.take("orphan", {"what": "fill", **self._orphan_body(trade)})
+        elif trade.order:
+            self._nobodys(trade)
+        else:
+            self.pending.setdefault(trade.trade, (trade, self.desk.now_ms()))
+
+    def _orphan_body(self, trade: VenueTrade) -> dict[str, Any]:
+        body = trade._asdict() | {"instrument": self.instrument}
+        return {key: value for key, value in body.items() if key != "maker"}
+
+    def _nobodys(self, trade: VenueTrade) -> None:
+        """No order explains it. Under our own name it is an orphan, which we close; everything else is a person's to look at."""
+        self.pending.pop(trade.trade, None)
+        who = f"{self.instrument}: {trade.side * trade.lots} lots at {trade.price}, order {trade.order or trade.venue_id}"
+        if is_own(self.desk, trade.order) and not issued(self.desk.book, trade.order):
+            self.desk.take("orphan", {"what": "found", **self._orphan_body(trade)})
+            self.desk.incident(
+                f"an execution under our name that the journal does not know: {who}; it is closed", trade=trade.trade
+            )
+            return
+        self.desk.take("fill", fill_body(trade, trade.order or trade.venue_id))
+        self.desk.incident(
+            f"an execution that is not ours: {who}; no entries: adopt it, close it by hand, or wait", trade=trade.trade
+        )
+
+    async def _explain(self) -> None:
+        """Ask every conditional order that may have placed what waits; the rest is nobody's once all have answered."""
+        waiting = [trade for trade, _ in self.pending.values()]
+        sides = {trade.side for trade in waiting}
+        mine = [o for o in self._mine() if o.slot == PROTECTIVE and o.side in sides]
+        sure = await self._all_answer(mine, waiting)
+        if self.pending:
+            # one that ended without a fill, by the venue's word, has answered; a child is known of none after a restart
+            orders = (o for o in self.desk.book.orders.ended if o.slot == PROTECTIVE and o.side in sides)
+            ended = [o for o in orders if o.filled or o.state == REJECTED]
+            sure = await self._all_answer([o for o in ended if self.desk.instrument_of(o) == self.instrument], waiting) and sure
+        for trade, since in list(self.pending.values()):
+            if sure and self.desk.now_ms() - since >= EXPLAINED_MS:
+                self._nobodys(trade)
+
+    async def _all_answer(self, orders: Sequence[VenueOrder], waiting: Sequence[VenueTrade]) -> bool:
+        """Ask these orders; book what they explain. True when each of them has answered."""
+        answered = [await self.desk.ask(order.id) for order in orders]
+        for trade in waiting:
+            if trade.trade in self.pending:
+                self._take(trade)
+        return all(answered)
+
+    # ---- doubt --------------------------------------------------------------------------------------------------------------
+
+    async def _ask_about_doubts(self) -> None:
+        """Orders that the venue owes an answer about, and market orders that still work."""
+        now, mine = self.desk.now_ms(), {o.id: o for o in self._mine()}
+        orders = self.desk.book.orders._replace(open={id_: o for id_, o in mine.items() if id_ not in self.desk.busy})
+        due = self._unanswered.due(orders, now)
+        for order in self._market_orders():
+            if now - self._working[order.id] >= WORKS_MS:
+                self._working[order.id] = now
+                due.append(order.id)
+        for id_ in due:
+            await self.desk.ask(id_)
+
+    # ---- funding ------------------------------------------------------------------------------------------------------------
+
+    async def _bills_when_due(self) -> None:
+        """Four times an hour."""
+        minute = self.desk.now_ms() // 60_000
+        mark = minute // 60 * 60 + max((m for m in BILL_MINUTES if m <= minute % 60), default=0)
+        if mark != self._billed:
+            try:
+                await self.bills()
+                self._billed = mark
+            except Exception:  # noqa: BLE001, S110 - it is asked again at the next look
+                pass
+
+    async def bills(self) -> None:
+        """Book the settlements since the last one that was booked, each once. Raises DataError."""
+        key = f"bills of {self.instrument}"
+        since = self.desk.book.cursors.get(key)
+        bills = await self.venue.bills(int(since)) if since else []
+        known = {id_.partition(":")[0] for id_ in self.desk.book.orders.trades}
+        for bill in (bill for bill in bills if bill.bill not in known):
+            for body in self._shares(bill):
+                self.desk.take("funding", body)
+        last = max((bill.t_ms for bill in bills), default=int(since or self.desk.now_ms()))
+        if since != str(last):
+            self.desk.take("cursor", {"instrument": key, "cursor": str(last)})
+
+    def _shares(self, bill: VenueBill) -> list[dict[str, Any]]:
+        """A bill as the sleeves bear it, by the lots that they hold now; they come to the bill exactly."""
+        book, held = self.desk.book, holders(self.desk, self.instrument)
+        rules = book.specs[held[0][0]].rules
+        mark, total = book.bars[rules.instrument].close, sum(abs(lots) for _, lots in held)
+        bodies, left = list[dict[str, Any]](), bill.cash
+        for n, (s, lots) in enumerate(held):
+            cash = left if n == len(held) - 1 else bill.cash * abs(lots) / total if total else 0.0
+            left -= cash
+            value = lots * rules.lot_size * mark
+            name = book.names[s]
+            id_ = bill.bill if len(held) == 1 else f"{bill.bill}:{name}"
+            rate = -cash / value if value else 0.0
+            bodies.append({"bill": id_, "sleeve": name, "mark": mark, "rate": rate, "cash_flow": cash, "t_ms": bill.t_ms})
+        return [body for body in bodies if body["cash_flow"] != 0.0 or len(bodies) == 1]
+
+
+def holders(desk: LiveDesk, instrument: str) -> list[tuple[int, int]]:
+    """(sleeve, lots with their side) of an instrument."""
+    found = []
+    for s, spec in enumerate(desk.book.specs):
+        if spec.source["instrument"] == instrument:
+            position = desk.book.sleeves[s].position
+            found.append((s, position.side * sum(layer.lots for layer in position.layers[: position.open_layers])))
+    return found
+
+
+def is_own(desk: LiveDesk, id_: str) -> bool:
+    """Whether an id carries the name of a sleeve of this desk, or is of an order that closes an orphan."""
+    found = OURS.fullmatch(id_)
+    return found is not None and found[1] in {ORPHAN_CODE, *map(name_code, desk.book.names)}
+
+
+def fill_body(trade: VenueTrade, id_: str) -> dict[str, Any]:
+    """The body of a fill event."""
+    liquidity = "maker" if trade.maker else "taker"
+    core = {"trade": trade.trade, "order": id_, "lots": trade.lots, "price": trade.price, "fee": trade.fee}
+    return core | {"liquidity": liquidity, "reference_price": trade.price, "t_ms": trade.t_ms, "venue_id": trade.venue_id}

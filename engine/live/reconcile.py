@@ -1,0 +1,201 @@
+"""Book and venue compared: position, working orders, cash while flat. At the start, after a reconnect, each minute.
+
+A duty of engine.live.desk. A difference is never traded away: it is journaled with what a person can do about it, and nothing
+enters until a person has decided or both agree again, twice. Orders under our own name that the book has ended or never made are
+cancelled, which adds no risk; orders of others are left alone.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from engine.book.account_events import orphan_lots
+from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
+from engine.errors import DataError
+from engine.live.desk import LiveDesk
+from engine.live.poll import AccountPoll, holders, is_own
+from engine.venues.live_port import StandingOrder
+
+EVERY_S = 60.0
+AGAIN_S = 2.0  # between two readings that must say the same
+READINGS = 2  # in a row before anything counts as equal, or as different
+YOUNG_MS = 5_000  # an order that was sent since may not be listed yet
+CASH_TOLERANCE = 0.01  # quote units: sums of fees are rounded by the venue
+CHOICES = ("adopt", "close", "wait")
+START, CASH = "reconciled", "cash"
+
+Cash = Callable[[], Awaitable[float]]  # what the account has realised, quote units
+
+
+class AccountReconcile:
+    """All instruments of one account. `once` compares; `run` goes on for ever."""
+
+    def __init__(self, desk: LiveDesk, polls: Mapping[str, AccountPoll], cash: Cash | None = None) -> None:
+        self.desk, self.polls, self._cash = desk, polls, cash
+        self.equal: dict[str, int] = {}  # instrument -> equal readings in a row
+        self.unequal: dict[str, int] = {}
+        self.compared_ms = 0
+        self._cash_differed = False
+        self._soon = asyncio.Event()
+
+    def soon(self) -> None:
+        """Compare now: a connection is back, or something was adopted."""
+        self._soon.set()
+
+    async def run(self) -> None:
+        """At once until everything agrees, then each minute."""
+        in_vain = 0
+        while not self.desk.failed:
+            in_vain = 0 if await self.once() else in_vain + 1
+            wait_s = min(AGAIN_S * 2 ** min(in_vain // 2, 5), EVERY_S) if in_vain else EVERY_S
+            timer = asyncio.get_running_loop().call_later(wait_s, self._soon.set)
+            try:
+                await self._soon.wait()
+            finally:
+                timer.cancel()
+            self._soon.clear()
+
+    async def once(self) -> bool:
+        """One reading of each instrument. True when all agree, as often as it takes to believe it."""
+        found = [await self._instrument(name) for name in self.polls]
+        if all(found) and self._cash is not None:
+            found.append(await self._compare_cash(self._cash))
+        if all(found):
+            self.compared_ms = self.desk.now_ms()
+            if START in self.desk.book.health:
+                self.desk.take("health", {"what": START, "state": "over", "why": ""})
+        return all(found)
+
+    def settled(self) -> bool:
+        """Nothing is open or in doubt, and venue and book agree, twice in a row."""
+        return not self.desk.book.orders.open and all(self.equal.get(name, 0) >= READINGS for name in self.polls)
+
+    async def _instrument(self, name: str) -> bool:
+        """Position and orders of one instrument, read while nothing moved."""
+        poll, venue = self.polls[name], self.desk.venues[name]
+        try:
+            before = self._state(name) if await poll.look() else None
+            standing = await venue.standing()
+            position = (await venue.position()).lots
+            if before is None or not await poll.look() or poll.pending or before != self._state(name):
+                return False
+        except DataError as error:
+            if not self.compared_ms:
+                self.desk.incident(f"{name} cannot be compared with the venue: {error.what}")
+            return False
+        orders = await self._orders(name, standing)
+        if self.desk.doubts(name):
+            return False  # what is in doubt explains any difference, until it has been answered
+        return self._position(name, position) and orders
+
+    def _state(self, name: str) -> tuple[Any, ...]:
+        """What must not move while venue and book are read."""
+        book = self.desk.book
+        mine = [(o.id, o.state, o.filled, o.lots) for o in book.orders.open.values() if self.desk.instrument_of(o) == name]
+        return holders(self.desk, name), orphan_lots(book, name), mine
+
+    # ---- position -----------------------------------------------------------------------------------------------------------
+
+    def _position(self, name: str, lots: int) -> bool:
+        """Compare the net position. One of the other side than ours halts: nothing that we did can have made it."""
+        ours = sum(held for _, held in holders(self.desk, name)) + orphan_lots(self.desk.book, name)
+        what = f"position of {name}"
+        if lots == ours:
+            self.unequal[name] = 0
+            self.equal[name] = self.equal.get(name, 0) + 1
+            if self.equal[name] >= READINGS and what in self.desk.book.differences:
+                self.desk.take("reconcile", {"differs": {}, "agrees": [what]})
+            return self.equal[name] >= READINGS
+        self.equal[name] = 0
+        self.unequal[name] = self.unequal.get(name, 0) + 1
+        if self.unequal[name] >= READINGS:
+            text = f"the venue holds {lots} lots of {name}, the desk {ours}"
+            self._differs(what, text, {"instrument": name, "venue_lots": lots, "desk_lots": ours})
+            if lots * ours < 0:
+                self.desk.latch(f"position flipped: {text}")
+        return False
+
+    def _differs(self, what: str, text: str, card: Mapping[str, Any]) -> None:
+        """A difference, once for as long as it says the same; with what a person can do about it."""
+        if self.desk.book.differences.get(what) != text:
+            self.desk.take("reconcile", {"differs": {what: text}, "card": {**card, "choices": list(CHOICES)}})
+            self.desk.incident(f"{text}; no entries: adopt it, close it by hand, or wait")
+
+    # ---- orders -------------------------------------------------------------------------------------------------------------
+
+    async def _orders(self, name: str, standing: Any) -> bool:
+        """What the venue holds against what the book says stands. True when there was nothing to do."""
+        book, fine = self.desk.book, True
+        for held in standing:
+            order = find(book.orders, held.order) if held.order else None
+            if order is not None and order.state not in ENDED:
+                continue
+            if order is not None or is_own(self.desk, held.order):
+                fine = await self._left_behind(name, held, order) and fine
+            else:
+                text = f"order {held.order or held.venue_id} of {held.lots} lots of {name} is not of this desk"
+                self._differs(foreign_order(name, held), text, {"instrument": name, "order": held.order or held.venue_id})
+        there = {held.order for held in standing}
+        foreign = {foreign_order(name, held) for held in standing}
+        if gone := [what for what in book.differences if what.startswith(f"{name} order ") and what not in foreign]:
+            self.desk.take("reconcile", {"differs": {}, "agrees": gone})
+        for order in self._missing(name, there):
+            fine = await self.desk.ask(order.id) and fine
+        return fine
+
+    def _missing(self, name: str, there: set[str]) -> list[VenueOrder]:
+        """Orders that the book says stand and the venue does not list."""
+        old = self.desk.now_ms() - YOUNG_MS
+        mine = [o for o in self.desk.book.orders.open.values() if self.desk.instrument_of(o) == name and o.state in STANDING]
+        return [o for o in mine if o.id not in there and self.desk.sent_ms.get(o.id, 0) < old and not o.amending]
+
+    async def _left_behind(self, name: str, held: StandingOrder, order: VenueOrder | None) -> bool:
+        """An order under our name that the book has ended, or never made: asked once more, then cancelled."""
+        slot = PROTECTIVE if held.conditional else EXIT_SLOT if held.reduce_only else ENTRY
+        about = order or VenueOrder(held.order, 0, slot, 0, held.side, held.lots, held.price, 0, 0, 0.0, 0.0, 0)
+        if (await self.desk.venues[name].ask(about)).state != WORKING:
+            return False
+        self.desk.incident(f"{name}: order {held.order} stands at the venue and not in the book: it is cancelled")
+        await self.desk.venues[name].cancel(about)
+        return False
+
+    # ---- cash ---------------------------------------------------------------------------------------------------------------
+
+    async def _compare_cash(self, cash: Cash) -> bool:
+        """What venue and book have realised, while nothing is held: costs of layers and of a net position differ before."""
+        book = self.desk.book
+        if any(sleeve.position.open_layers for sleeve in book.sleeves) or book.orders.open:
+            return True
+        try:
+            gap, first = await self._gap(cash), book.cursors.get(CASH)
+            if first is not None and abs(gap - float(first)) > CASH_TOLERANCE:
+                for poll in self.polls.values():
+                    await poll.bills()  # a settlement may not be booked yet
+                gap = await self._gap(cash)
+        except DataError:
+            return False
+        if first is None or (
+            self._cash_differed and CASH not in book.differences
+        ):  # a person has adopted it: it counts from here
+            self._cash_differed = False
+            self.desk.take("cursor", {"instrument": CASH, "cursor": repr(gap)})
+        elif abs(gap - float(first)) > CASH_TOLERANCE:
+            self._cash_differed = True
+            self._differs(CASH, f"the venue's cash has moved by {gap - float(first):.2f} beside the desk's", {"gap": gap})
+            return False
+        elif CASH in book.differences:
+            self._cash_differed = False
+            self.desk.take("reconcile", {"differs": {}, "agrees": [CASH]})
+        return True
+
+    async def _gap(self, cash: Cash) -> float:
+        """How much more the venue has realised than the book."""
+        book = self.desk.book
+        orphans = sum(float(found["cash"]) for found in book.orphans.values())
+        return await cash() - sum(sleeve.ledger.cash for sleeve in book.sleeves) - orphans
+
+
+def foreign_order(name: str, held: StandingOrder) -> str:
+    """What a difference over an order of others is called."""
+    return f"{name} order {held.order or held.venue_id}"
