@@ -1,0 +1,253 @@
+"""One path of a live order: journaled before it is sent, guarded once more, asked about and never sent again while in doubt."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.core.orders import SENT, UNKNOWN, WORKING
+from engine.errors import DeskError, JournalBroken
+from engine.live.desk import LIFE_MS
+from engine.live.duties import AccountDuties
+from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of the desk's journal."""
+    return tmp_path / "desk.jsonl"
+
+
+def test_an_entry_is_filled_and_protected(path: Path) -> None:
+    """Intent and sent before the venue is asked; the fill places stop and target; each order went out once."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        kinds = [o.order.id[14] for o in bench.venue.orders.values()]
+        assert sorted(kinds) == ["E", "S", "T"]
+        assert len(bench.venue.asked_for("place")) == 3
+
+    bench = on_bench(path, play)
+    order = {e.body["order"]: e.seq for e in bench.events("intent")}
+    assert set(order) == set(bench.venue.orders)
+    assert [e.kind for e in bench.events("sent", "fill")] == ["sent", "fill", "sent"]
+
+
+def test_the_latch_is_looked_at_again_before_the_call(path: Path) -> None:
+    """A halt that comes between the journal and the request stops the entry; the journal says why."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.close(adds=long())
+        bench.halt("now")
+        await bench.after(3)
+
+    bench = on_bench(path, play)
+    assert not bench.venue.asked_for("place")
+    assert [e.body["why"] for e in bench.events("order")] == ["never sent: the desk is halted: now"]
+
+
+@pytest.mark.parametrize(("came", "whole"), [("unanswered", 300), ("lost", 0)])
+def test_an_order_without_an_answer_is_asked_about_and_not_sent_again(path: Path, came: str, whole: int) -> None:
+    """Whichever is true: one request. One that came is found at the first question; one that did not is over once its life is."""
+    seen = list[tuple[float, int]]()
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.venue.script["place"] = [came]
+        bench.close(adds=long())
+        for _ in range(50):
+            await bench.after(1)
+            entry = [o for o in bench.desk.book.orders.open.values() if o.slot == 0]
+            seen.append((len(entry), bench.desk.book.sleeves[0].order.lots))
+
+    bench = on_bench(path, play)
+    entries = [id_ for id_ in bench.venue.asked_for("place") if "E" in id_]
+    assert len(entries) == 1
+    assert bench.lots() == whole
+    exposed = sum(1 for open_, lots in seen if open_ and lots)
+    assert exposed == pytest.approx(LIFE_MS / 1000 + 3 if not whole else 2, abs=3)  # counted as exposure all the time
+    if not whole:
+        assert bench.events("order")[-1].body["why"].startswith("never existed")
+
+
+def test_not_found_does_not_count_while_executions_are_not_read(path: Path) -> None:
+    """An order that the venue does not know may have filled: nothing is decided while its executions cannot be read."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.venue.script["place"] = ["lost"]
+        bench.venue.script["trades"] = ["silent"] * 40
+        bench.close(adds=long())
+        await bench.after(60)
+        assert [o.state for o in bench.desk.book.orders.open.values()] == [UNKNOWN]
+        bench.venue.script["trades"].clear()
+        await bench.after(60)
+        assert not bench.desk.book.orders.open
+
+    on_bench(path, play)
+
+
+def test_what_the_venue_turned_away_goes_out_again_under_the_same_id(path: Path) -> None:
+    """A stop: the venue has proved that it is not there. An entry is dropped instead."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.venue.script["place"] = ["ok", "not_taken", "ok", "not_taken"]
+        bench.close(adds=long())
+        await bench.after(10)
+        stops = [id_ for id_ in bench.venue.asked_for("place") if "S" in id_]
+        assert len(stops) == 3, stops
+        assert len(set(stops)) == 1
+
+        bench.venue.calls.clear()
+        bench.venue.script["place"] = ["not_taken"]
+        await bench.to_close()
+        bench.close(adds=long())
+        await bench.after(10)
+        assert len([id_ for id_ in bench.venue.asked_for("place") if "E" in id_]) == 1
+
+    bench = on_bench(path, play)
+    assert bench.events("order")[-1].body["why"].startswith("never taken")
+
+
+def test_an_entry_that_was_decided_long_ago_is_not_sent(path: Path) -> None:
+    """The last of three guards of freshness: a desk that was stopped between close and request."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        await bench.after(890)
+        bench.close(bars_ago=1, adds=long())
+        await bench.after(5)
+
+    bench = on_bench(path, play)
+    assert not bench.venue.asked_for("place")
+    assert bench.events("order")[-1].body["why"] == "never sent: it was decided too long ago"
+
+
+def test_an_entry_waits_for_an_order_in_doubt(path: Path) -> None:
+    """Before any new order on an instrument, what is in doubt there is asked about."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        stop = next(o for o in bench.desk.book.orders.open.values() if o.slot == 1)
+        bench.desk.take("order", {"order": stop.id, "state": UNKNOWN, "filled_lots": 0, "why": "lost"})
+        bench.venue.script["ask"] = ["silent"] * 4
+        await bench.to_close()
+        bench.close(adds=long())
+        await bench.after(1)
+        assert [o.state for o in bench.desk.book.orders.open.values() if o.slot == 0] in ([SENT], [])
+        await bench.after(30)
+
+    bench = on_bench(path, play)
+    places = bench.venue.asked_for("place")
+    assert len([id_ for id_ in places if "E" in id_]) == 2
+
+
+def test_a_refused_exit_is_tried_ten_times_with_pauses(path: Path) -> None:
+    """Never without end; the sleeve enters nothing after five refusals in a row."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.script["place"] = ["rejected"] * 50
+        bench.desk.take("leave", {"sleeve": "adds", "why": "test"})
+        await bench.after(120)
+        assert "refusals of adds" in bench.desk.book.health
+
+    bench = on_bench(path, play)
+    tries = [t for t, (call, id_) in zip(bench.venue.times, bench.venue.calls, strict=True) if call == "place" and "X" in id_]
+    assert len(tries) == 10
+    assert tries[-1] - tries[0] > 30_000
+    assert any("refusals of adds" in page for page in bench.pages)
+
+
+def test_a_restart_sends_nothing_twice_and_protects(path: Path) -> None:
+    """The process ended between journal and request: entries are asked about, a stop stands within ten seconds."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.venue.script["place"] = ["ok", "lost"]
+        bench.close(adds=long())
+        while not any("S" in id_ for id_ in bench.venue.asked_for("place")):
+            await bench.after(0.005)
+        bench.venue.script["place"].clear()
+        await bench.again()
+        await bench.after(10)
+        stops = [o for o in bench.venue.orders.values() if o.order.slot == 1]
+        assert [o.state for o in stops] == [WORKING]
+        assert bench.lots() == 300
+
+    bench = on_bench(path, play)
+    assert len([id_ for id_ in bench.venue.asked_for("place") if "E" in id_]) == 1
+
+
+def test_a_disk_that_fails_stops_everything(path: Path) -> None:
+    """What is not journaled is not sent, and nothing more is taken."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.journal.close()
+        with pytest.raises(JournalBroken):
+            bench.close(adds=long())
+        await bench.after(3)
+        with pytest.raises(DeskError):
+            bench.desk.take("health", {"what": "x", "state": "begun", "why": ""})
+
+    bench = on_bench(path, play)
+    assert not bench.venue.asked_for("place")
+    assert any("has stopped" in page for page in bench.pages)
+
+
+def test_an_entry_that_has_rested_its_time_is_cancelled(path: Path) -> None:
+    """A venue keeps a limit order until it is asked to end it."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.close(rests=long(limit=59_000.0))
+        for _ in range(2):
+            await bench.to_close()
+            bench.close()
+            await bench.after(2)
+
+    bench = on_bench(path, play)
+    assert len(bench.venue.asked_for("cancel")) == 1
+    assert not bench.desk.book.orders.open
+
+
+def test_the_duties_need_a_name_for_each_instrument(path: Path) -> None:
+    """Each instrument has its own poll."""
+
+    async def play(bench: LiveBench) -> None:
+        assert set(AccountDuties(bench.desk, {BTC_PERP: bench.venue}).polls) == {BTC_PERP}
+
+    on_bench(path, play)
+
+
+def test_an_exit_is_not_sent_for_a_layer_whose_stop_has_fired(path: Path) -> None:
+    """Reduce-only knows the account alone: it would close the lots of another sleeve's layer."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.close(adds=long(), rests=long())
+        await bench.after(3)
+        stop = next(o for o in bench.venue.orders.values() if o.order.slot == 1 and o.order.sleeve == 0)
+        bench.venue.execute(stop.order.id, 300, 59_880.0, named=False)
+        bench.desk.take("leave", {"sleeve": "adds", "why": "at the same moment"})
+        await bench.after(20)
+        assert (bench.venue.net, bench.lots()) == (200, 200)
+        assert not bench.desk.book.differences
+
+    bench = on_bench(path, play)
+    assert bench.events("order")[-1].body["why"] != ""
+    assert not [id_ for id_ in bench.venue.asked_for("place") if "X" in id_]

@@ -1,0 +1,123 @@
+"""A halt to its end: nothing increases after the latch, everything is closed, or a page says what is left."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.core.state import ENTRY
+from engine.live.halt import INCOMPLETE, KILLED
+from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of the desk's journal."""
+    return tmp_path / "desk.jsonl"
+
+
+async def halted(bench: LiveBench, seconds: float) -> None:
+    """Latch, and wait."""
+    bench.halt("a person halts")
+    await bench.after(seconds)
+
+
+def test_a_halt_ends_flat_with_nothing_standing(path: Path) -> None:
+    """Entries cancelled, the position left, stop and target gone; venue and book agree twice."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.close(adds=long(), rests=long(limit=59_000.0))
+        await bench.after(3)
+        await halted(bench, 15)
+
+    bench = on_bench(path, play)
+    assert bench.duties.halt.result == (KILLED, ())
+    assert bench.venue.net == 0
+    assert all(o.state == "done" for o in bench.venue.orders.values())
+    assert bench.events("incident")[-1].body["state"] == KILLED
+
+
+def test_exits_that_are_refused_end_in_a_page(path: Path) -> None:
+    """Ten tries of the book's own and ten at the venue, then KILL_INCOMPLETE with what is left. The process lives."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.script["place"] = ["rejected"] * 500
+        await halted(bench, 200)
+
+    bench = on_bench(path, play)
+    result = bench.duties.halt.result
+    assert result is not None
+    assert result.state == INCOMPLETE
+    assert "300 lots" in result.left[0]
+    assert any("KILL_INCOMPLETE" in page for page in bench.pages)
+    closing = [o for o in bench.venue.asked_for("place") if "F" in o]
+    assert len(closing) <= 10
+
+
+def test_cancellations_that_are_refused_do_not_keep_the_position(path: Path) -> None:
+    """The position is left first; what stands is tried ten times."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.script["cancel"] = ["refused"] * 500
+        await halted(bench, 120)
+        assert bench.venue.net == 0
+
+    bench = on_bench(path, play)
+    assert bench.duties.halt.result is not None
+    assert bench.duties.halt.result.state == INCOMPLETE
+
+
+def test_a_book_that_cannot_be_used_does_not_stop_a_halt(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sum of profits that raises, a disk that fails: the position is closed at the venue by what the venue says."""
+
+    def raises(*_: object) -> None:
+        raise ZeroDivisionError("profit")
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        monkeypatch.setattr("engine.live.desk.step", raises)
+        await halted(bench, 20)
+        assert bench.venue.net == 0
+
+    bench = on_bench(path, play)
+    assert bench.duties.halt.result == (KILLED, ())
+    assert not [o for o in bench.venue.orders.values() if o.state == "working"]
+
+
+def test_a_strangers_part_of_the_position_is_not_traded(path: Path) -> None:
+    """A halt closes what is ours."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.trade("stranger", "v9", 1, 50)
+        await halted(bench, 20)
+        assert bench.venue.net == 50
+
+    on_bench(path, play)
+
+
+def test_no_entry_leaves_after_the_latch(path: Path) -> None:
+    """Not one that waits for the exit of its reversal, and not at the next closes."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        await halted(bench, 1)
+        at = len(bench.venue.asked_for("place"))
+        for _ in range(3):
+            await bench.to_close()
+            bench.close(adds=long(), rests=long(limit=59_000.0))
+            await bench.after(3)
+        later = bench.venue.asked_for("place")[at:]
+        assert not [id_ for id_ in later if bench.venue.orders[id_].order.slot == ENTRY]
+
+    bench = on_bench(path, play)
+    assert bench.duties.halt.result == (KILLED, ())
+    assert BTC_PERP not in bench.desk.book.differences

@@ -1,0 +1,150 @@
+"""What must be well: layers have stops, clocks agree, streams live, the venue answers. Else no entries, and at the end a page."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.core.state import PROTECTIVE
+from engine.live.duties import AccountDuties
+from engine.live.health import StreamHandle
+from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of the desk's journal."""
+    return tmp_path / "desk.jsonl"
+
+
+def test_a_layer_without_a_stop_is_left(path: Path) -> None:
+    """Five seconds: a page. Fifteen: it leaves at the market, reduce-only."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.venue.script["place"] = ["ok", "lost"]
+        bench.close(adds=long())
+        await bench.after(4)
+        assert not bench.pages
+        await bench.after(5)
+        assert len(bench.pages) == 1
+        assert bench.lots() == 300
+        await bench.after(12)
+        assert bench.lots() == 0
+
+    bench = on_bench(path, play)
+    assert "no protective order" in bench.pages[0]
+    (leave,) = bench.events("leave")
+    assert leave.body["sleeve"] == "adds"
+    assert bench.events("fill")[-1].body["slot"] == "exit"
+
+
+def test_a_stop_that_was_acknowledged_and_is_not_there_counts_as_none(path: Path) -> None:
+    """It is looked for a second later; the layer leaves."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.close(adds=long())
+        while not any(o.order.slot == PROTECTIVE for o in bench.venue.orders.values()):
+            await bench.after(0.01)
+        bench.venue.orders.pop(next(id_ for id_ in bench.venue.orders if "S" in id_))
+        await bench.after(30)
+        assert bench.lots() == 0
+
+    on_bench(path, play)
+
+
+@pytest.mark.parametrize(("ahead_ms", "what", "ends"), [(2_000, "clock offset", True), (40_000, "clock", False)])
+def test_a_clock_that_differs_stops_entries(path: Path, ahead_ms: int, what: str, ends: bool) -> None:
+    """Above a second until it agrees again; above five until a person lets the desk go on. Exits are sent all the while."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue_time_ms = ahead_ms
+        await bench.after(400)
+        assert what in bench.desk.book.health
+        bench.desk.take("leave", {"sleeve": "adds", "why": "test"})
+        await bench.after(3)
+        assert bench.lots() == 0
+        bench.venue_time_ms = 0
+        await bench.after(400)
+        assert (what not in bench.desk.book.health) is ends
+
+    bench = on_bench(path, play)
+    assert any("clock" in page for page in bench.pages)
+
+
+def test_one_slow_answer_is_no_wrong_clock(path: Path) -> None:
+    """The median of five counts."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue_time_ms = 9_000
+        await bench.duties.health.look_at_clock(bench._time)
+        assert not bench.desk.book.health
+
+    on_bench(path, play)
+
+
+def test_a_stream_without_life_is_built_anew(path: Path) -> None:
+    """After ten seconds; entries wait; executions are read by REST at once."""
+    alive, rebuilt = [0], list[int]()
+
+    async def play(bench: LiveBench) -> None:
+        alive[0] = bench.clock()
+
+        async def rebuild() -> None:
+            rebuilt.append(bench.clock())
+
+        stream = StreamHandle("orders", lambda: alive[0], rebuild)
+        bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, streams=(stream,))
+        await bench.duties.start()
+        await bench.after(9)
+        assert not rebuilt
+        await bench.after(10)
+        assert rebuilt
+        assert "stream orders" in bench.desk.book.health
+        assert rebuilt[0] - alive[0] <= 15_000
+        alive[0] = bench.clock() + 60_000
+        await bench.after(10)
+        assert "stream orders" not in bench.desk.book.health
+
+    on_bench(path, play)
+
+
+def test_a_venue_that_does_not_answer_stops_entries_until_it_does(path: Path) -> None:
+    """A failed question is not an empty list."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.script["trades"] = ["silent"] * 20
+        bench.poll.wake()
+        await bench.after(30)
+        assert f"venue of {BTC_PERP}" in bench.desk.book.health
+        bench.venue.script["trades"].clear()
+        await bench.after(60)
+        assert not bench.desk.book.health
+
+    on_bench(path, play)
+
+
+def test_five_refusals_in_a_row_pause_and_a_person_ends_it(path: Path) -> None:
+    """Also over several closes: a refusal each; what was never sent or never taken does not count."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.script["place"] = ["rejected"] * 5
+        for _ in range(7):
+            await bench.to_close()
+            bench.close(adds=long())
+            await bench.after(3)
+        assert len(bench.venue.asked_for("place")) == 5
+        bench.duties.health.let_go_on("refusals of adds")
+        await bench.to_close()
+        bench.close(adds=long())
+        await bench.after(3)
+        assert bench.lots() == 300
+
+    on_bench(path, play)

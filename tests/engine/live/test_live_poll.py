@@ -1,0 +1,207 @@
+"""Executions by REST: each booked once, children of stops found by asking, orphans closed, strangers left alone, funding once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from engine.core.state import PROTECTIVE
+from engine.live.poll import is_own
+from engine.venues.live_port import VenueBill
+from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of the desk's journal."""
+    return tmp_path / "desk.jsonl"
+
+
+def stop_of(bench: LiveBench) -> str:
+    """Id of the stop that stands."""
+    return next(o.id for o in bench.desk.book.orders.open.values() if o.slot == PROTECTIVE)
+
+
+def test_a_stop_that_fired_is_found_by_asking(path: Path) -> None:
+    """Its child's execution comes without our id: the stop names the child, the round trip is closed, the target cancelled."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.execute(stop_of(bench), 300, 59_700.0, named=False)
+        await bench.after(20)
+        assert bench.lots() == 0
+        assert not bench.desk.book.orders.open
+
+    bench = on_bench(path, play)
+    assert bench.events("fill")[-1].body["reason"] == "stop"
+    assert not bench.pages
+
+
+def test_an_execution_is_nobodys_only_once_every_parent_has_answered(path: Path) -> None:
+    """While a stop cannot be asked its fill waits, however long; nothing enters meanwhile."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.script["ask"] = ["silent"] * 60
+        bench.venue.execute(stop_of(bench), 300, 59_700.0, named=False)
+        await bench.after(45)
+        assert (bench.lots(), bench.desk.book.differences) == (300, {})
+        assert f"unexplained in {BTC_PERP}" in bench.desk.book.health
+        bench.venue.script["ask"].clear()
+        await bench.after(30)
+        assert (bench.lots(), bench.desk.book.health) == (0, {})
+
+    on_bench(path, play)
+
+
+def test_an_execution_is_booked_once_however_often_it_is_listed(path: Path) -> None:
+    """After a restart, and when the cursor of before is read again."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        await bench.again()
+        bench.edited = True
+        bench.desk.book.cursors[BTC_PERP] = "0"
+        await bench.after(40)
+        assert bench.lots() == 300
+        bench.desk.book.cursors[BTC_PERP] = "1"
+
+    bench = on_bench(path, play)
+    assert len(bench.events("fill")) == 1
+
+
+def test_an_orphan_is_closed_and_a_person_is_woken(path: Path) -> None:
+    """An execution under our name that the journal does not know: reduce-only, apart from every sleeve's money."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        own = bench.desk.book.names[0]
+        from engine.book.order_events import order_id
+
+        bench.venue.trade(order_id(own, 99), "v9", 1, 40)
+        await bench.after(70)
+        assert (bench.venue.net, bench.desk.book.orphans[BTC_PERP]["lots"]) == (0, 0)
+        assert bench.desk.book.orphans[BTC_PERP]["cash"] == pytest.approx(-0.2)
+        assert sum(s.ledger.cash for s in bench.desk.book.sleeves) == 100_000.0
+        assert not bench.desk.book.entries_blocked
+
+    bench = on_bench(path, play)
+    (closing,) = [o.order for o in bench.venue.orders.values()]
+    assert (closing.side, closing.lots, closing.slot) == (-1, 40, 3)
+    assert [e.body["what"] for e in bench.events("orphan")] == ["found", "close", "fill"]
+    assert any("under our name" in page for page in bench.pages)
+
+
+def test_an_orphan_that_cannot_be_closed_is_tried_ten_times(path: Path) -> None:
+    """Then a person has to; nothing enters."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.script["place"] = ["rejected"] * 100
+        from engine.book.order_events import order_id
+
+        bench.venue.trade(order_id("adds", 99), "v9", 1, 40)
+        await bench.after(400)
+        assert bench.desk.book.entries_blocked
+
+    bench = on_bench(path, play)
+    assert len(bench.venue.asked_for("place")) == 10
+    assert any("could not be closed in 10 tries" in page for page in bench.pages)
+
+
+@pytest.mark.parametrize("order", ["", "stranger", "ndzzzz00000001E00"])
+def test_a_strangers_execution_is_never_traded_against(path: Path, order: str) -> None:
+    """A foreign id, none, or one of another desk: entries stop, a person is woken, nothing is sent."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.trade(order, "v9", 1, 40)
+        await bench.after(90)
+        bench.close(adds=long())
+        await bench.after(90)
+        assert len(bench.desk.book.differences) == 2  # the trade, and the position
+
+    bench = on_bench(path, play)
+    assert not bench.venue.asked_for("place")
+    assert any("not ours" in page for page in bench.pages)
+
+
+def test_names_of_this_desk(path: Path) -> None:
+    """Four letters of a sleeve, a number, a kind, an attempt; an orphan's closing order too."""
+
+    async def play(bench: LiveBench) -> None:
+        own = [is_own(bench.desk, id_) for id_ in ("nd8w8000000001E00", "nd0rph00000001F01", "ndzzzz00000001E00", "x", "")]
+        assert own == [True, True, False, False, False]
+
+    on_bench(path, play)
+
+
+def test_executions_that_a_list_left_out_are_read_from_further_back(path: Path) -> None:
+    """The cursor has moved past them; the order says that more has filled than was listed. Asked at five seconds."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.venue.fills = False
+        bench.close(adds=long())
+        await bench.after(2)
+        (entry,) = bench.venue.orders
+        hidden = bench.venue.executions
+        bench.venue.execute(entry, 100)
+        bench.venue.execute(entry, 200)
+        first = hidden.pop(0)
+        await bench.after(3)
+        hidden.insert(0, first)
+        bench.venue.script["trades"] = []
+        await bench.after(20)
+        assert bench.lots() == 300
+
+    bench = on_bench(path, play)
+    assert [e.body["lots"] for e in bench.events("fill")] == [200, 100]
+
+
+def test_said_filled_and_nothing_listed_wakes_a_person_in_a_minute(path: Path) -> None:
+    """The published incident: the order says filled, its executions do not come. Entries stop."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.venue.fills = False
+        bench.close(adds=long())
+        await bench.after(2)
+        (entry,) = bench.venue.orders
+        bench.venue.execute(entry, 300)
+        hidden = bench.venue.executions.copy()
+        bench.venue.executions.clear()
+        await bench.after(75)
+        assert "executions" in bench.desk.book.health
+        bench.venue.executions.extend(hidden)
+        await bench.after(20)
+        assert (bench.lots(), bench.desk.book.health) == (300, {})
+
+    bench = on_bench(path, play)
+    assert any("for a minute" in page for page in bench.pages)
+    assert len([id_ for id_ in bench.venue.asked_for("place") if "E" in id_]) == 1
+
+
+@pytest.mark.parametrize("sleeves", [1, 2])
+def test_funding_is_booked_once_by_the_venues_bill(path: Path, sleeves: int) -> None:
+    """Listed again and again, shared by who holds what; it comes to the bill exactly."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        both: dict[str, Callable[[], object]] = {}
+        del both
+        bench.close(adds=long(), **({"rests": long()} if sleeves == 2 else {}))
+        await bench.after(3)
+        bench.venue.billed.append(VenueBill("b1", -0.37, bench.clock()))
+        await bench.after(3_600)
+
+    bench = on_bench(path, play)
+    shares = [e.body["cash_flow"] for e in bench.events("funding")]
+    assert sum(shares) == pytest.approx(-0.37, abs=1e-12)
+    assert len(shares) == sleeves

@@ -1,0 +1,148 @@
+"""Book and venue compared: differences stop entries and are shown, never traded away; what is left behind is cancelled."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.live.duties import AccountDuties
+from engine.venues.live_port import StandingOrder
+from tests.fakes.live_desks import BTC_PERP, CASH, LiveBench, long, on_bench
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of the desk's journal."""
+    return tmp_path / "desk.jsonl"
+
+
+def test_nothing_enters_before_venue_and_book_were_compared(path: Path) -> None:
+    """Twice equal; a position that cannot be read is not flat."""
+
+    async def play(bench: LiveBench) -> None:
+        bench.venue.script["position"] = ["silent"] * 1_000
+        await bench.duties.start()
+        await bench.to_close()
+        bench.close(adds=long())
+        await bench.after(60)
+        assert not bench.venue.asked_for("place")
+        bench.venue.script["position"].clear()
+        await bench.after(120)
+        assert not bench.desk.book.health
+
+    on_bench(path, play)
+
+
+def test_a_position_that_differs_is_shown_and_ends_when_both_agree_again(path: Path) -> None:
+    """The card says what both hold and what a person can do; no order is sent for it."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.net = 25
+        await bench.after(90)
+        assert bench.desk.book.differences == {f"position of {BTC_PERP}": f"the venue holds 25 lots of {BTC_PERP}, the desk 0"}
+        bench.close(adds=long())
+        await bench.after(60)
+        bench.venue.net = 0
+        await bench.after(130)
+        assert not bench.desk.book.entries_blocked
+
+    bench = on_bench(path, play)
+    assert not bench.venue.asked_for("place")
+    card = bench.events("reconcile")[0].body["card"]
+    assert card == {"instrument": BTC_PERP, "venue_lots": 25, "desk_lots": 0, "choices": ["adopt", "close", "wait"]}
+    assert bench.pages
+
+
+def test_a_position_of_the_other_side_halts(path: Path) -> None:
+    """Nothing that the desk did can have made it."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.net = -300
+        await bench.after(130)
+        assert bench.latch.startswith("position flipped")
+        assert bench.desk.book.desk.halted
+
+    on_bench(path, play)
+
+
+def test_one_reading_is_no_difference(path: Path) -> None:
+    """A list that is late by a moment wakes nobody."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.net = 25
+        await bench.duties.reconcile.once()
+        bench.venue.net = 0
+        await bench.after(60)
+
+    bench = on_bench(path, play)
+    assert not bench.pages
+    assert not bench.events("reconcile")
+
+
+def test_an_order_of_a_stranger_is_left_alone(path: Path) -> None:
+    """It is a difference until it is gone."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.strange = [StandingOrder("", "v77", 1, 10, 0, 50_000.0, False, False)]
+        await bench.after(90)
+        assert list(bench.desk.book.differences) == [f"{BTC_PERP} order v77"]
+        bench.venue.strange.clear()
+        await bench.after(90)
+        assert not bench.desk.book.differences
+
+    bench = on_bench(path, play)
+    assert not bench.venue.asked_for("cancel")
+
+
+def test_an_order_that_the_venue_has_ended_is_placed_anew(path: Path) -> None:
+    """A stop that the venue cancelled: found within a minute, replaced under the next attempt."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        stop = next(o for o in bench.venue.orders.values() if o.order.slot == 1)
+        stop.state = "done"
+        await bench.after(75)
+        stops = [o.state for o in bench.venue.orders.values() if o.order.slot == 1]
+        assert stops == ["done", "working"]
+
+    on_bench(path, play)
+
+
+def test_an_order_that_the_book_has_ended_and_the_venue_holds_is_cancelled(path: Path) -> None:
+    """It came after all: cancelled, which adds no risk, and a person is told."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        target = next(o for o in bench.venue.orders.values() if o.order.slot == 2)
+        bench.desk.take("order", {"order": target.order.id, "state": "done", "filled_lots": 0, "why": "cancelled"})
+        await bench.after(75)
+        assert target.state == "done"
+
+    bench = on_bench(path, play)
+    assert any("stands at the venue and not in the book" in page for page in bench.pages)
+
+
+def test_cash_that_moves_beside_the_desk_is_a_difference(path: Path) -> None:
+    """A withdrawal, say. It counts from where a person adopts it."""
+
+    async def play(bench: LiveBench) -> None:
+        async def cash() -> float:
+            return bench.cash
+
+        bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, cash=cash)
+        await bench.start()
+        bench.cash = CASH - 500.0
+        await bench.after(90)
+        assert bench.desk.book.differences == {"cash": "the venue's cash has moved by -500.00 beside the desk's"}
+        body = {"request": 0, "difference": "cash", "by": "ann", "reason": "withdrawn", "order": "", "lots": 0, "filled_lots": 0}
+        assert bench.desk.take("adopt", body)["adopted"]
+        await bench.after(200)
+        assert not bench.desk.book.differences
+
+    on_bench(path, play)

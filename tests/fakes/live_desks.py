@@ -1,0 +1,304 @@
+"""A live desk for tests: two sleeves on one instrument, its journal, and a venue at the port that does what a test scripts."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from engine.book.bodies import FORMAT
+from engine.book.book import Book
+from engine.book.order_laws import OrderLaws
+from engine.book.replay import fold
+from engine.book.snapshot import as_json, to_json
+from engine.book.transitions import begin
+from engine.core.orders import DONE, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueOrder
+from engine.core.state import PROTECTIVE, Signal
+from engine.errors import DataError
+from engine.live.desk import LiveDesk
+from engine.live.duties import AccountDuties
+from engine.live.record import record
+from engine.store.chain import Event, encode_body
+from engine.store.journal import Journal, read
+from engine.venues import outcome
+from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
+from tests.fakes.desks import BAR_MS, LOOSE, RULES
+from tests.fakes.exchange.virtual import run_virtual
+from tests.fakes.order_desks import LOOSER, as_object
+
+CASH = 100_000.0
+BTC_PERP = "okx:BTC-USDT:perp"
+ATR = 60.0
+PRICE = 60_000.0
+FIRST_MS = 1_700_001_000_000  # a quarter of an hour
+SLEEVES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("adds", {"layers_max": 3, "fixed_lots": 300, "target_atr": 3.0}),
+    ("rests", {"layers_max": 2, "fixed_lots": 200, "trail_atr": 0.0, "fade_below": 0.3}),
+)
+
+
+def config_body(first_ms: int = FIRST_MS) -> dict[str, Any]:
+    """The first config event; no limit binds, so that orders are many."""
+    sleeves = []
+    for name, changes in SLEEVES:
+        rules = RULES._replace(**{**LOOSER, "lot_size": 0.0001, "tick": 0.1, **changes})
+        sleeves.append({"name": name, "instrument": BTC_PERP, "cash": CASH / 2, "paused": False, "rules": as_object(rules)})
+    start = {"format": FORMAT, "instruments": [BTC_PERP], "own_bars": [], "first_ms": first_ms, "timeframe_ms": BAR_MS}
+    return {"version": 1, "sha256": "", "limits": as_object(LOOSE), "sleeves": sleeves, "start": start}
+
+
+def begun(journal: Journal, first_ms: int, now_ms: int) -> Book:
+    """A new desk, journaled."""
+    body = config_body(first_ms)
+    book, following = begin(body)
+    record(journal, book, now_ms, [("config", body, following)], sync=False)
+    return book
+
+
+def live_bar(close_ms: int, values: Sequence[float | None], signals: dict[str, Signal]) -> dict[str, Any]:
+    """A bar event: open, high, low, close, volume, funding rate and mark."""
+    said = {name: as_json(signals.get(name, Signal(0, 0.0, ATR, 0.5, 1e-4, 0.0, 0.0, 0, 1))) for name, _ in SLEEVES}
+    hashes = {name: "0" * 32 for name, _ in SLEEVES}
+    return {"close_ms": close_ms, "stamp": "LIVE", "bars": {BTC_PERP: list(values)}, "signals": said, "features": hashes}
+
+
+def long(strength: float = 0.9, limit: float = 0.0) -> Signal:
+    """A wish to buy."""
+    return Signal(1, strength, ATR, 0.5, 1e-4, 0.0, limit, 0, 2)
+
+
+@dataclass
+class PortOrder:
+    """An order at the scripted venue."""
+
+    order: VenueOrder
+    venue_id: str
+    price: float
+    lots: int
+    filled: int = 0
+    state: str = WORKING
+    child_id: str = ""
+
+
+class PortVenue:
+    """A venue at the port. `script[call]` holds what the next calls do, in order: ok when it is empty.
+
+    Words: lost (never came), unanswered (came, no answer), rejected, not_taken, silent (no answer), not_found (for a question).
+    Market orders fill at once, unless `fills` is off.
+    """
+
+    def __init__(self) -> None:
+        self.script: dict[str, list[str]] = defaultdict(list)
+        self.calls: list[tuple[str, str]] = []
+        self.times: list[int] = []  # of the calls
+        self.orders: dict[str, PortOrder] = {}
+        self.executions: list[VenueTrade] = []
+        self.billed: list[VenueBill] = []
+        self.strange: list[StandingOrder] = []
+        self.net, self.price, self.fills = 0, PRICE, True
+        self.clock: Callable[[], int] = lambda: 0
+        self.delay_s = 0.01
+
+    async def _next(self, call: str, id_: str = "") -> str:
+        self.calls.append((call, id_))
+        self.times.append(self.clock())
+        await asyncio.sleep(self.delay_s)
+        return self.script[call].pop(0) if self.script[call] else "ok"
+
+    def asked_for(self, call: str) -> list[str]:
+        """Ids of all calls of a kind."""
+        return [id_ for name, id_ in self.calls if name == call]
+
+    def execute(self, id_: str, lots: int, price: float = 0.0, named: bool = True) -> None:
+        """An execution of an order that stands."""
+        held = self.orders[id_]
+        held.filled += lots
+        held.state = DONE if held.filled >= held.lots else PARTIAL
+        if not named:
+            held.child_id = f"c{held.venue_id}"
+        self.trade(id_ if named else "", held.child_id or held.venue_id, held.order.side, lots, price)
+
+    def trade(self, order: str, venue_id: str, side: int, lots: int, price: float = 0.0) -> None:
+        """An execution of anybody."""
+        self.net += side * lots
+        number = f"t{len(self.executions)}"
+        self.executions.append(VenueTrade(number, venue_id, order, side, lots, price or self.price, 0.1, False, self.clock()))
+
+    async def place(self, order: VenueOrder) -> LiveAnswer:
+        """As LiveVenue."""
+        what = await self._next("place", order.id)
+        if what == "rejected":
+            return LiveAnswer(order.id, REJECTED, 0, "no", outcome=outcome.REJECTED)
+        if what == "not_taken":
+            return LiveAnswer(order.id, UNKNOWN, 0, "busy", outcome=outcome.NOT_TAKEN)
+        if order.id in self.orders:
+            return LiveAnswer(order.id, UNKNOWN, 0, "it is there", outcome=outcome.EXISTS)
+        if what != "lost":
+            self.orders[order.id] = PortOrder(order, f"v{len(self.orders)}", order.price, order.lots)
+            if order.price == 0.0 and self.fills:
+                self.execute(order.id, order.lots)
+        if what in ("lost", "unanswered"):
+            return LiveAnswer(order.id, UNKNOWN, 0, "no answer")
+        return LiveAnswer(order.id, WORKING, 0, venue_id=self.orders[order.id].venue_id)
+
+    async def amend(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
+        """As LiveVenue."""
+        what = await self._next("amend", order.id)
+        held = self.orders[order.id]
+        if what == "ok":
+            held.price, held.lots = price, lots
+        return self._said(held)
+
+    async def cancel(self, order: VenueOrder) -> LiveAnswer:
+        """As LiveVenue."""
+        what = await self._next("cancel", order.id)
+        held = self.orders.get(order.id)
+        if held is None:
+            return LiveAnswer(order.id, UNKNOWN, 0, "not there", outcome=outcome.NOT_FOUND)
+        if what == "ok" and held.state in (WORKING, PARTIAL):
+            held.state = DONE
+        return self._said(held)
+
+    async def ask(self, order: VenueOrder) -> LiveAnswer:
+        """As LiveVenue."""
+        what = await self._next("ask", order.id)
+        if what == "silent":
+            return LiveAnswer(order.id, UNKNOWN, 0, "no answer")
+        held = self.orders.get(order.id)
+        if held is None or what == "not_found":
+            return LiveAnswer(order.id, UNKNOWN, 0, "not there", outcome=outcome.NOT_FOUND)
+        return self._said(held)
+
+    def _said(self, held: PortOrder) -> LiveAnswer:
+        there = held.state in (WORKING, PARTIAL)
+        more = (held.price, held.lots) if there else (None, None)
+        return LiveAnswer(held.order.id, held.state, held.filled, "", *more, held.venue_id, held.child_id)
+
+    async def standing(self) -> Sequence[StandingOrder]:
+        """As LiveVenue."""
+        if await self._next("standing") == "silent":
+            raise DataError("no answer")
+        there = [x for x in self.orders.values() if x.state in (WORKING, PARTIAL)]
+        rows = [
+            (x.order.id, x.venue_id, x.order.side, x.lots, x.filled, x.price, x.order.slot == PROTECTIVE, x.order.slot != 0)
+            for x in there
+        ]
+        return [*(StandingOrder(*row) for row in rows), *self.strange]
+
+    async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
+        """As LiveVenue."""
+        if await self._next("trades", cursor) == "silent":
+            raise DataError("no answer")
+        return self.executions[int(cursor or 0) :], str(len(self.executions)) if self.executions else cursor
+
+    async def bills(self, since_ms: int) -> Sequence[VenueBill]:
+        """As LiveVenue."""
+        if await self._next("bills") == "silent":
+            raise DataError("no answer")
+        return [bill for bill in self.billed if bill.t_ms >= since_ms]
+
+    async def position(self) -> VenuePosition:
+        """As LiveVenue."""
+        if await self._next("position") == "silent":
+            raise DataError("no answer")
+        return VenuePosition(self.net, PRICE, True, 3.0, None)
+
+
+class LiveBench:
+    """A desk with its duties on a PortVenue, and what a test needs to move it."""
+
+    def __init__(self, path: Path, clock: Callable[[], int], loop: Any) -> None:
+        self.path, self.clock, self.loop = path, clock, loop
+        self.venue = PortVenue()
+        self.venue.clock = clock
+        self.latch, self.pages = "", list[str]()
+        self.venue_time_ms = 0  # ahead of ours
+        self.cash = CASH
+        self.edited = False  # a test has moved the book by hand: its journal does not fold to it
+        self.journal = Journal(path, "bench")
+        self._made(begun(self.journal, FIRST_MS, clock()))
+
+    def _made(self, book: Book) -> None:
+        self.desk = LiveDesk(
+            book, self.journal, {BTC_PERP: self.venue}, self.clock, lambda: self.latch, self.halt, self.pages.append
+        )
+        self.duties = AccountDuties(self.desk, {BTC_PERP: self.venue}, self._time, latch_look_s=0.05)
+        self.poll = self.duties.polls[BTC_PERP]
+
+    async def _time(self) -> int:
+        return self.clock() + self.venue_time_ms
+
+    def halt(self, why: str) -> None:
+        """Latch."""
+        self.latch = self.latch or why
+
+    async def start(self) -> None:
+        """The duties run, and venue and book have been compared."""
+        await self.duties.start()
+        await self.after(10)
+        assert not self.desk.book.health, self.desk.book.health
+
+    async def again(self) -> None:
+        """The process ends without a word, and another one begins from its journal."""
+        self.desk.failed = "killed"
+        await self.duties.stop()
+        self.journal.close()
+        self.journal = Journal(self.path, "bench")
+        book = fold(self.path)
+        assert book is not None
+        self._made(book)
+        await self.duties.start()
+
+    async def after(self, seconds: float) -> None:
+        """Time passes."""
+        await asyncio.sleep(seconds)
+
+    def close(self, bars_ago: int = 0, **signals: Signal) -> None:
+        """The last bar has closed, at PRICE."""
+        at = (self.clock() // BAR_MS - bars_ago) * BAR_MS
+        self.desk.close(live_bar(at, [PRICE, PRICE + 50, PRICE - 50, PRICE, 1e6, 0.0, 0.0], signals), {}, {})
+
+    async def to_close(self) -> None:
+        """Wait for the next quarter of an hour."""
+        await asyncio.sleep((BAR_MS - self.clock() % BAR_MS + 500) / 1000)
+
+    async def entered(self) -> None:
+        """`adds` has bought 300 lots, protected."""
+        await self.to_close()
+        self.close(adds=long())
+        await self.after(3)
+        assert self.lots() == 300, self.lots()
+
+    def lots(self) -> int:
+        """What the book holds."""
+        return sum(x.position.side * sum(y.lots for y in x.position.layers) for x in self.desk.book.sleeves)
+
+    def events(self, *kinds: str) -> list[Event]:
+        """Of the journal."""
+        return list(read(self.path, set(kinds)))
+
+
+Play = Callable[[LiveBench], Coroutine[Any, Any, None]]
+
+
+def on_bench(path: Path, play: Play) -> LiveBench:
+    """Play a test under the virtual clock; the journal folds to the book at the end."""
+
+    async def main(loop: Any) -> LiveBench:
+        bench = LiveBench(path, loop.clock, loop)
+        try:
+            await play(bench)
+        finally:
+            await bench.duties.stop()
+            bench.journal.close()
+        return bench
+
+    bench: LiveBench = run_virtual(main, FIRST_MS - 60_000)
+    assert not bench.duties.failures, bench.duties.failures
+    if not bench.desk.failed and not bench.edited:
+        folded = fold(path, whole=True)
+        assert folded is not None
+        assert encode_body(to_json(folded)) == encode_body(to_json(bench.desk.book))
+        assert not OrderLaws().read(read(path))
+    return bench

@@ -1,0 +1,229 @@
+"""Storms over a live account: real ccxt under the virtual clock against the local venues, every invariant looked at on the way.
+
+Default: half a day without faults, a run with each fault once, kills and a halt, at OKX; planted bugs. The rest is long.
+"""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.live.desk import LiveDesk
+from engine.live.halt import AccountHalt
+from engine.live.health import AccountHealth
+from engine.live.poll import AccountPoll
+from engine.live.reconcile import AccountReconcile
+from engine.store.journal import journal_hash
+from tests.fakes.desks import BAR_MS
+from tests.fakes.exchange.faults import KINDS, Window
+from tests.fakes.exchange.stage import START_MS
+from tests.storms.live_storm import LiveStorm, weathered
+
+FIRST_MS = START_MS // BAR_MS * BAR_MS
+VENUES = ["okx", "binance", "bybit"]
+SAFE_MS = 5_000  # I12 without faults
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of the desk's journal."""
+    return tmp_path / "desk.jsonl"
+
+
+def window(kind: str, bar: float, bars: float = 1.0, chance: float = 1.0) -> Window:
+    """A fault from a few seconds before a close on."""
+    return Window(kind, int(FIRST_MS + bar * BAR_MS) - 3_000, int(FIRST_MS + (bar + bars) * BAR_MS), chance)
+
+
+def held(storm: LiveStorm) -> LiveStorm:
+    """Every invariant did."""
+    assert not storm.wrong, "\n".join([*storm.wrong, *map(str, storm.played.venue.faults.plan)])
+    return storm
+
+
+@pytest.mark.parametrize("bars", [40, pytest.param(96, marks=pytest.mark.long)])
+@pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in VENUES[1:])])
+def test_without_faults_nobody_is_woken(venue: str, bars: int, path: Path) -> None:
+    """Every layer is covered within five seconds, every execution booked, and the venue's cash is the book's."""
+    storm = held(weathered(venue, path, 1, bars, naked_max_ms=SAFE_MS))
+    assert not storm.pages
+    assert storm.met["fill"] > 2 * bars
+
+
+def test_each_fault_once(path: Path) -> None:
+    """One after the other, a quarter of an hour each; the desk goes on by itself or with a person's word, and ends equal."""
+    kinds = [kind for kind in KINDS if kind != "thin_book"]
+    plan = [window(kind, 2 + 1.5 * n, chance=0.7) for n, kind in enumerate(kinds)]
+    storm = held(weathered("okx", path, 5, int(4 + 1.5 * len(kinds)) + 12, plan))
+    hit = {kind for kind, n in storm.played.venue.faults.count.items() if n}
+    assert len(hit) >= 14  # a desk that reads by REST alone does not meet those of the streams
+
+
+@pytest.mark.parametrize(("kills", "halt_at"), [(range(20, 240, 7), -1), (range(30, 400, 13), 20)])
+def test_killed_between_any_two_steps(kills: range, halt_at: int, path: Path) -> None:
+    """The journal is the desk: another process goes on from it, a stop stands within ten seconds, a halt goes to its end."""
+    storm = held(weathered("okx", path, 3, 28, kills=kills, halt_at=halt_at, naked_max_ms=10_000))
+    assert storm.met["kill"] >= 10
+    assert halt_at < 0 or (storm.duties.halt.result is not None and storm.duties.halt.result.state == "KILLED")
+
+
+def test_the_same_seed_is_the_same_journal(path: Path) -> None:
+    """To the byte of what is hashed."""
+    plan = [window("timeout_after", 3), window("partial_answer", 5), window("late", 7)]
+    hashes = []
+    for name in ("a", "b"):
+        held(weathered("okx", path.with_name(name) / "desk.jsonl", 9, 24, plan))
+        hashes.append(journal_hash(path.with_name(name) / "desk.jsonl"))
+    assert hashes[0] == hashes[1]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_fault_at_each_venue(kind: str, venue: str, path: Path) -> None:
+    """Three windows of it, one of them at half its chances."""
+    storm = weathered(venue, path, 1, 28, [window(kind, 3), window(kind, 7, 3, 0.5), window(kind, 13, 2)])
+    assert not storm.wrong
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(20))
+def test_random_mixes_of_faults(seed: int, path: Path) -> None:
+    """Twelve windows over a day, with kills between."""
+    dice = random.Random(seed)
+    kinds = [kind for kind in KINDS if kind != "thin_book"]
+    plan = [window(dice.choice(kinds), dice.uniform(2, 80), dice.randint(1, 4), dice.choice((0.5, 1.0))) for _ in range(12)]
+    storm = weathered(VENUES[seed % 3], path, seed, 96, plan, kills=dice.sample(range(20, 600), 6))
+    assert not storm.wrong, plan
+
+
+# ---- planted bugs: the suite must be able to find them -----------------------------------------------------------------------
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """A duty that was deleted."""
+
+
+def unanswered_is_rejected(plant: pytest.MonkeyPatch) -> None:
+    heard = LiveDesk._heard
+    plant.setattr(
+        LiveDesk,
+        "_heard",
+        lambda desk, kind, order, said: heard(
+            desk, kind, order, said._replace(state="rejected") if said.state == "UNKNOWN" else said
+        ),
+    )
+
+
+def not_found_is_believed_at_once(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr("engine.live.desk.LIFE_MS", 0)
+    plant.setattr(AccountPoll, "unread", lambda _: False)
+
+
+def parents_are_not_asked(plant: pytest.MonkeyPatch) -> None:
+    async def sure(*_: Any) -> bool:
+        return True
+
+    plant.setattr(AccountPoll, "_all_answer", sure)
+
+
+def nothing_is_read_back(plant: pytest.MonkeyPatch) -> None:
+    async def none(*_: Any) -> None: ...
+
+    plant.setattr(AccountPoll, "_read_back", none)
+
+
+def executions_come_by_streams_alone(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(AccountPoll, "_take", nothing)
+
+
+def entries_are_not_stopped(plant: pytest.MonkeyPatch) -> None:
+    from engine.book.book import Book
+
+    plant.setattr(Book, "entries_blocked", property(lambda _: False))
+
+
+def refusals_are_not_counted(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(AccountHealth, "_count_refusals", nothing)
+
+
+def stops_are_not_looked_for(plant: pytest.MonkeyPatch) -> None:
+    """Both guards: a second after it was acknowledged, and when the lists are compared."""
+
+    async def none(*_: Any) -> None: ...
+
+    plant.setattr(LiveDesk, "_look_for", none)
+    plant.setattr(AccountReconcile, "_missing", lambda *_: [])
+
+
+def naked_layers_stay(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(AccountHealth, "_look_at_naked", nothing)
+
+
+def stops_keep_their_size(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr("engine.core.plan.differs", lambda *_: False)
+
+
+def strangers_are_ignored(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(AccountPoll, "_nobodys", nothing)
+    plant.setattr(AccountReconcile, "_differs", nothing)
+
+
+def bills_are_not_remembered(plant: pytest.MonkeyPatch) -> None:
+    shares = AccountPoll._shares
+
+    def forgetful(poll: AccountPoll, bill: Any) -> list[dict[str, Any]]:
+        return [body | {"bill": f"{poll.desk.now_ms()}@{body['bill']}"} for body in shares(poll, bill)]
+
+    plant.setattr(AccountPoll, "_shares", forgetful)
+
+
+def a_halt_stops_nothing(plant: pytest.MonkeyPatch) -> None:
+    """All three guards: the book's halt, the latch that is looked at again, and what stops entries while lots are nobody's."""
+    entries_are_not_stopped(plant)
+
+    async def free(*_: Any) -> str:
+        return ""
+
+    plant.setattr(AccountHalt, "_halt_book", lambda *_: True)
+    plant.setattr(LiveDesk, "_guarded", free)
+
+
+# planted bug -> the faults that bring it to light, what else the run does, and the law that must see it
+PLANTED: dict[Callable[[pytest.MonkeyPatch], None], tuple[list[Window], dict[str, Any], str]] = {
+    unanswered_is_rejected: ([window("timeout_after", 2, 3)], {}, "declared rejected"),
+    not_found_is_believed_at_once: ([window("late", 2, 4)], {}, "declared nonexistent"),
+    parents_are_not_asked: ([], {}, "I5"),
+    nothing_is_read_back: ([window("partial_answer", 3, 4)], {}, "I5"),
+    executions_come_by_streams_alone: ([], {}, "I5"),
+    entries_are_not_stopped: ([window("stale_positions", 2, 6)], {}, "I7"),
+    refusals_are_not_counted: ([window("reject_orders", 1, 12)], {}, "I9"),
+    stops_are_not_looked_for: ([window("lost_order", 2, 10, 0.3)], {"seed": 9, "naked_max_ms": 90_000}, "I12"),
+    naked_layers_stay: ([window("timeout_before", 2, 10, 0.4)], {"seed": 2, "naked_max_ms": 36_000}, "I12"),
+    stops_keep_their_size: ([], {"naked_max_ms": SAFE_MS}, "I12"),
+    strangers_are_ignored: ([window("stranger", 3)], {}, "I18"),
+    bills_are_not_remembered: ([], {}, "I19"),
+    a_halt_stops_nothing: ([], {"halt_at": 6}, "I1 "),
+}
+DEFAULT = (not_found_is_believed_at_once, parents_are_not_asked, entries_are_not_stopped)
+
+
+@pytest.mark.parametrize(
+    "bug", [pytest.param(bug, marks=() if bug in DEFAULT else pytest.mark.long, id=bug.__name__) for bug in PLANTED]
+)
+def test_a_planted_bug_is_found(bug: Callable[[pytest.MonkeyPatch], None], path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the guard deleted, and its twin where it has one; the same run with both is clean."""
+    plan, more, law = PLANTED[bug][0], dict(PLANTED[bug][1]), PLANTED[bug][2]
+    bug(monkeypatch)
+    storm = weathered("okx", path, more.pop("seed", 3), 20, plan, 6, **more)
+    assert any(law in what for what in storm.wrong), storm.wrong
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("bug", [pytest.param(bug, id=bug.__name__) for bug in PLANTED])
+def test_without_the_bug_the_run_is_clean(bug: Callable[[pytest.MonkeyPatch], None], path: Path) -> None:
+    """So what was found is the bug."""
+    plan, more = PLANTED[bug][0], dict(PLANTED[bug][1])
+    assert not weathered("okx", path, more.pop("seed", 3), 20, plan, 6, **more).wrong
