@@ -74,7 +74,7 @@ def test_the_same_seed_is_the_same_journal(path: Path) -> None:
     plan = [window("timeout_after", 3), window("partial_answer", 5), window("late", 7)]
     hashes = []
     for name in ("a", "b"):
-        held(weathered("okx", path.with_name(name) / "desk.jsonl", 9, 24, plan))
+        held(weathered("okx", path.with_name(name) / "desk.jsonl", 9, 12, plan, 3))
         hashes.append(journal_hash(path.with_name(name) / "desk.jsonl"))
     assert hashes[0] == hashes[1]
 
