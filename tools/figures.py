@@ -94,7 +94,7 @@ class PnlArgs(Args):
         "make this week?; how many stops were hit since monday?; how many shorts in november?; how many trades a day do "
         "we do?; how many losing trades yesterday?; are we taking too many trades?; how many trades did btc do in "
         "november?; how many of those were winners?; how many trades hit the target?; how many trades did we do today?; "
-        "what is our expectancy?",
+        "what is the expectancy of our trades?",
     ),
 )
 def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:

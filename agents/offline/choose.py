@@ -18,6 +18,8 @@ from agents.offline.words import PATTERNS
 
 QUESTION = PATTERNS["choose.question"]
 SURE = 0.5  # of what is read, this probability and more is answered
+SURE_ALONE = 0.4  # where the next is not half as probable
+MARGIN = 2.0
 SURE_TOGETHER = 0.65  # of two that answer much the same
 SURE_TO_FILE = 0.6  # what files something is asked back about below this
 SHOWN = 3  # of what may be meant, where a sentence is asked back
@@ -52,7 +54,8 @@ def sure(listed: Sequence[Guess]) -> bool:
     together = sum(guess.probability for guess in listed[:SHOWN] if guess is best or guess.label.ask in alike)
     if best.label.ask.startswith(("propose", "note")):
         return together >= SURE_TO_FILE
-    return best.probability >= SURE or together >= SURE_TOGETHER
+    alone = len(listed) < 2 or best.probability >= MARGIN * listed[1].probability
+    return best.probability >= (SURE_ALONE if alone else SURE) or together >= SURE_TOGETHER
 
 
 _ALIKE = (

@@ -122,7 +122,8 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
     for text in texts:
         part = part_of(text, thread, parts)
         certain = part.chosen.probability if part.chosen else 1.0 if part.way else 0.0
-        if part.empty or certain < CLAUSE_SURE or len(text.split()) < 2:
+        bare_value = len(text.split()) < 3 and bool(part.slots.common)  # `leverage 2`
+        if part.empty or certain < CLAUSE_SURE or len(text.split()) < 2 or bare_value:
             return None
         parts.append(part)
     files = any(part.chosen is not None and part.chosen.entry.proposes for part in parts)

@@ -78,9 +78,11 @@ def test_a_reading_is_picked_by_its_number(words: Words, monkeypatch: pytest.Mon
     """`2` after three readings is the second of them, with what the question named."""
     readings = tuple(Guess(AskLabel(ask, {}), 0.3) for ask in ("pnl", "trips", "performance"))
     likely = understand.likely
-    monkeypatch.setattr(understand, "likely", lambda read, before="": readings if "muddle" in read.text else likely(read, before))
+    monkeypatch.setattr(
+        understand, "likely", lambda read, before="": readings if "frobnicate" in read.text else likely(read, before)
+    )
     for reply in ("2", "the second one", "number two"):
         desk = Desk("operator", words)
-        assert "2. trips" in desk.ask("muddle of btc since monday")
+        assert "2. trips" in desk.ask("frobnicate of btc since monday")
         desk.ask(reply)
         assert desk.called == [("trips", {"sleeve": "btc-trend", "since": "2025-12-01"})]
