@@ -1,4 +1,4 @@
-"""`nightdesk data list | check | import | pull`: lists market data, checks its quality, imports and fetches more.
+"""`nightdesk data list | check | import | pull | record`: lists market data, checks its quality, imports and fetches more.
 
 Called by app/cli/main.py. Reads through engine/data/files.py, checks with engine/data/checks.py, writes only into the home's
 data folder. It needs no database, so a new machine can inspect its data first.
@@ -16,7 +16,7 @@ from engine.errors import BadInput
 if TYPE_CHECKING:
     from engine.data.catalog import Catalog
 
-group = typer.Typer(no_args_is_help=True, help="Market data: list, check, import, pull.")
+group = typer.Typer(no_args_is_help=True, help="Market data: list, check, import, pull, record.")
 
 DATES = typer.Option(None, "--dates", help="dmy or mdy: the order of dates like 03/04/2025.")
 DROP_EMPTY = typer.Option(
@@ -140,6 +140,42 @@ def pull_data(
     if bad:
         out.say(f"nightdesk: {bad[0]['path']} is stored but has errors: see nightdesk data check")
         raise typer.Exit(1)
+
+
+@group.command("record")
+def record_data(
+    venue: str = typer.Option("binance", help="binance, okx or bybit."),
+    symbol: list[str] = typer.Option(["BTC-USDT"], "--symbol", help="BTC-USDT; may be given several times."),
+    timeframe: list[str] = typer.Option(["15m"], "--timeframe", help=f"{', '.join(TIMEFRAMES)}; may be given several times."),
+    market: str = typer.Option("perp", help="perp or spot"),
+    corrections: bool = typer.Option(
+        False, "--corrections", help="Write later corrections into the series too; a desk on it stops at a changed history."
+    ),
+    minutes: float | None = typer.Option(None, min=0, help="End after this many minutes; default: at Ctrl-C."),
+    mirror: str = typer.Option(
+        "", "--mirror", envvar="NIGHTDESK_MIRROR", help="Another base URL that serves the venue's REST API and streams."
+    ),
+    as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
+) -> None:
+    """Record live public data: everything received into the home's recordings, closed bars into its series."""
+    import asyncio
+
+    from app.home.settings import read_settings
+    from app.market_data.recorder import RecordRequest, rate_line, record
+    from app.market_data.recorder import until_stopped as stopping
+
+    request = RecordRequest(venue, symbol, timeframe, market, mirror, corrections)
+    report = asyncio.run(stopping(lambda stop: record(read_settings().home, request, stop, out.say), minutes))
+    out.emit(report, as_json=as_json, text=lambda: "\n".join([rate_line(report), *map(_recorded, report["columns"])]))
+    if report["broken"]:
+        out.say(f"nightdesk: {report['broken']}")
+        raise typer.Exit(1)
+
+
+def _recorded(item: dict[str, Any]) -> str:
+    """One recorded series as text."""
+    counts = ", ".join(f"{item[how]:,} {how}" for how in ("closed", "missing", "repaired", "corrected"))
+    return f"{item['path']}: {counts}"
 
 
 def _catalog() -> "Catalog":

@@ -60,7 +60,7 @@ def pull(request: PullRequest, progress: Progress = silent) -> list[dict[str, An
     step, start, end = timeframe_ms(request.timeframe), moment(request.start), moment(request.end)
     if start is not None and end is not None and start >= end:
         raise BadInput(f"--to {request.end} is not after --from {request.start}", "swap the two dates")
-    with _alone(request):
+    with alone(request):
         source = ccxt_data.open_venue(request.venue, request.market, request.mirror)
         name = ccxt_data.market_symbol(source, request.symbol, request.market)
         now = ccxt_data.server_ms(source)
@@ -82,7 +82,7 @@ def _pull_one(request: PullRequest, kind: _Kind, start: int | None, end: int, pr
     from engine.data.writer import file_name
 
     path = read_settings().home / "data" / file_name(request.venue, request.symbol, request.market, kind.series)
-    have = _stored(path)
+    have = stored_frame(path)
     grid = kind.step_ms or 1
     first = end - YEAR_MS if start is None else start
     first = -(-first // grid) * grid
@@ -92,7 +92,7 @@ def _pull_one(request: PullRequest, kind: _Kind, start: int | None, end: int, pr
         repaired = 0 if have is None else have.height - before
         have = _fetch(path, have, kind, first, end, start is None, request, progress)
     except (DataError, BadInput) as error:
-        stored = _stored(path)
+        stored = stored_frame(path)
         until = f"{stored.height:,} rows up to {utc(stored['ts'][-1])} are stored" if stored is not None else "nothing stored yet"
         raise type(error)(error.what, f"{until}; {error.hint}") from error
     if have is None or not have.height:
@@ -200,7 +200,7 @@ def _save(path: Path, frame: Any, request: PullRequest) -> Any:
     return kept
 
 
-def _stored(path: Path) -> Any:
+def stored_frame(path: Path) -> Any:
     """What an earlier pull stored, ts as Int64 ms; None without a file. Refuses to touch a file of another origin."""
     import polars as pl
 
@@ -215,7 +215,7 @@ def _stored(path: Path) -> Any:
 
 
 @contextmanager
-def _alone(request: PullRequest) -> Iterator[None]:
+def alone(request: PullRequest) -> Iterator[None]:
     """One pull per instrument at a time: two would write the same file."""
     from app.home.settings import read_settings
 

@@ -43,11 +43,13 @@ NOTES = {
     "repeated": "a flag again, with other numbers",
     "disagreed": "stream and REST had other numbers when the bar was due",
     "missing": "no closed bar in time: nothing is decided on it",
-    "refused": "numbers that no market produces",
+    "refused": "numbers that no market produces, when the bar was due",
+    "unfit": "a late bar that the checks of an import refuse",
     "repaired": "a bar that came late, into history alone",
     "corrected": "REST lists other numbers than were decided on",
     "stream": "a stream is silent, cut or unreadable",
     "rest": "REST does not answer",
+    "funding": "funding or marks do not come",
     "clock": "the venue's clock and ours are apart",
     "over": "a trouble has ended",
     "parted": "two venues disagree",
@@ -126,7 +128,7 @@ class ColumnBars:
         repaired = {t: p for t, p in fit.items() if t not in wrong}
         for open_ms, prices in repaired.items():
             self._keep(open_ms, prices)
-        notes = [self._note("refused", t, f"{why}: it stays missing") for t, why in wrong.items()]
+        notes = [self._note("unfit", t, f"{why}: it stays missing") for t, why in wrong.items()]
         return repaired, notes + [self._note("repaired", t, "read from REST after its close") for t in repaired]
 
     def first_hole(self, from_ms: int, until_ms: int) -> int | None:

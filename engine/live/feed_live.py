@@ -15,13 +15,16 @@ from typing import NamedTuple
 from engine.clock import timeframe_ms, utc
 from engine.errors import BadInput, DataError
 from engine.live.closing import ColumnBars, FeedNote, Patience
+from engine.live.cross_venue import pairs_of, parted
 from engine.venues.candles import CandleSource, Prices, PushedCandle, RateLimited
 
 Now = Callable[[], int]  # UTC ms
 Sleep = Callable[[int], Awaitable[None]]  # ms
 Note = Callable[[FeedNote], None]
 Kept = Callable[[str, int, Prices, str], None]  # column, open, numbers, one of closed, repaired, corrected
+Charge = Callable[[str, int], tuple[float, float] | None]  # column, open -> rate and mark of the settlement there; None: unknown
 NO_ROW = (None,) * 5 + (0.0, 0.0)
+ROWS_KEPT = 5_000
 READ_BARS = 6  # of a REST read at a close: the bar, the one that forms, and those whose corrections are still looked for
 FILL_BARS = 200  # of a page of a gap
 FILL_PAGES = 25  # of a gap that is filled here; a longer one is for nightdesk data pull
@@ -40,6 +43,11 @@ class LiveColumn(NamedTuple):
     def venue(self) -> str:
         """Whose bars these are."""
         return self.name.partition(":")[0]
+
+    @property
+    def of(self) -> str:
+        """What these are bars of, at any venue."""
+        return f"{self.name.partition(':')[2].partition('@')[0]} {self.timeframe}"
 
 
 class LiveFeed:
@@ -62,6 +70,7 @@ class LiveFeed:
             raise BadInput(f"no connection to {', '.join(sorted(lacking))}", f"connected: {', '.join(sorted(sources))}")
         self.on_note: Note = lambda _note: None
         self.on_bar: Kept = lambda _column, _open_ms, _prices, _how: None
+        self.charge: Charge = lambda _column, _open_ms: (0.0, 0.0)
         self.troubles: dict[str, str] = {}  # what is not well -> why; no entries meanwhile
         self.patience = patience or Patience()
         self.columns = {column.name: column for column in columns}
@@ -69,11 +78,13 @@ class LiveFeed:
         self.step_ms = min(steps.values())
         self.bars_of = {name: ColumnBars(name, step, self.patience) for name, step in steps.items()}
         self._sources, self._now, self._sleep = sources, now_ms, sleep
-        self._rows: list[dict[str, list[float | None]]] = []
+        self._rows: dict[int, dict[str, list[float | None]]] = {}  # the last ROWS_KEPT
+        self._count = 0
         self._first_close_ms = (now_ms() // self.step_ms + 1) * self.step_ms
         self._apart: dict[str, tuple[int, int]] = {}  # venue -> (its clock minus ours, when that was measured)
         self._quiet_until: dict[str, int] = {}  # venue -> when it may be asked again
         self._closed_row = asyncio.Event()
+        self._pairs = pairs_of({column.name: (column.venue, column.of) for column in columns})
         for venue, source in sources.items():
             source.on_push = partial(self._pushed, venue)
             source.on_unreadable = partial(self._trouble, f"stream {venue}", venue)
@@ -83,13 +94,15 @@ class LiveFeed:
     @property
     def bar_count(self) -> int:
         """How many closes of the clock are decided."""
-        return len(self._rows)
+        return self._count
 
     def bars(self, t: int) -> dict[str, list[float | None]]:
         """Close t as the journal holds it: open, high, low, close, volume, funding rate and mark; None is missing.
 
-        A longer timeframe is there only where one of its bars closes.
+        A longer timeframe is there only where one of its bars closes. Raises DataError for one that is no longer kept.
         """
+        if t not in self._rows:
+            raise DataError(f"close {t} of the live feed is not kept: {self._count} decided, the last {ROWS_KEPT} are", "")
         return {name: list(row) for name, row in self._rows[t].items()}
 
     def after(self, close_ms: int) -> int:
@@ -215,14 +228,22 @@ class LiveFeed:
         row: dict[str, list[float | None]] = {}
         for name in due:
             bars, open_ms = self.bars_of[name], close_ms - self.bars_of[name].step_ms
-            found, notes = bars.decide(open_ms, self._blocked(self.columns[name].venue))
-            row[name] = list(NO_ROW) if found is None else [*found, 0.0, 0.0]
+            charge = self.charge(name, open_ms)
+            unsettled = "" if charge else f"the settlement of {utc(open_ms)} is not known"
+            found, notes = bars.decide(open_ms, self._blocked(self.columns[name].venue) or unsettled)
+            row[name] = list(NO_ROW) if found is None else [*found, *(charge or ())]
             if found is not None:
                 self.on_bar(name, open_ms, found, "closed")
             for note in notes:
                 self.on_note(note)
             self._set(f"bar {name}", "missing", name, notes[0].text if notes else "", quiet=bool(notes))
-        self._rows.append(row)
+        for one, other in self._pairs:
+            if one in row:
+                why = parted(self.bars_of[one], self.bars_of[other], close_ms)
+                self._set(f"parted {one} {other}", "parted", why.partition(" against ")[0] or one, why)
+        self._rows[self._count] = row
+        self._rows.pop(self._count - ROWS_KEPT, None)
+        self._count += 1
         self._closed_row.set()
 
     def _blocked(self, venue: str) -> str:

@@ -6,16 +6,21 @@ so that equal bars are equal floats. Times are UTC ms, volumes base units.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from engine.clock import timeframe_ms
 from engine.errors import BadInput, DataError
 from engine.venues.answers import silent
+from engine.venues.ccxt_data import CLASSES, VENUES, Source, market_symbol, redirected
 
+T = TypeVar("T")
 Prices = tuple[float, float, float, float, float]  # open, high, low, close, volume
 Tap = Callable[[str, Any], None]  # (ws or rest: what it was, the message or the body's text) -> kept
+BYBIT_TYPES = {"perp": "linear", "spot": "spot"}
+TIMEOUT_MS = 10_000
+SETTLEMENTS_MAX = 100
 KEEP_ALIVE_MS = 4_000  # between two pings: a connection that brings nothing for 10 s is dead, however quiet its market
 LIMITED_MS = 10_000  # without a Retry-After
 LIMITED_MAX_MS = 600_000
@@ -82,10 +87,42 @@ class CandleSource:
 
     async def server_ms(self) -> int:
         """The venue's clock. Raises DataError."""
+        return await self._asked("for its time", self._exchange.fetch_time(), int)
+
+    async def funding(self, symbol: str) -> tuple[float, int]:
+        """(the rate as it is now, when it is settled) of a perpetual. Raises DataError."""
+        return await self._asked(f"for the funding rate of {symbol}", self._exchange.fetch_funding_rate(symbol), rate_of)
+
+    async def settlements(self, symbol: str, since_ms: int) -> dict[int, float]:
+        """Settlements from a time on that have happened: whole minute -> rate. Raises DataError."""
+        call = self._exchange.fetch_funding_rate_history(symbol, since_ms, SETTLEMENTS_MAX)
+        found = await self._asked(f"for the settlements of {symbol}", call, settlements_of)
+        return {t: rate for t, rate in found.items() if t >= since_ms}
+
+    async def mark(self, symbol: str) -> float:
+        """The mark price, by REST. Raises DataError."""
+        name = "fetch_mark_price" if self._exchange.has.get("fetchMarkPrice") else "fetch_ticker"
+        return await self._asked(f"for the mark price of {symbol}", getattr(self._exchange, name)(symbol), mark_of)
+
+    async def watch_mark(self, symbol: str) -> float:
+        """The next mark price of the stream. Raises DataError."""
+        name = "watch_mark_price" if self._exchange.has.get("watchMarkPrice") else "watch_ticker"
+        return await self._asked(f"a subscription to marks of {symbol}", getattr(self._exchange, name)(symbol), mark_of)
+
+    async def _asked(self, question: str, call: Awaitable[Any], read: Callable[[Any], T]) -> T:
+        """What `read` makes of a call of ccxt's. Raises RateLimited and DataError, for an answer of another shape too."""
         try:
-            return int(await self._exchange.fetch_time())
+            return read(await call)
         except Exception as error:
-            raise self._limited(error) or silent(self.venue, "for its time", error) from error
+            raise self._limited(error) or silent(self.venue, question, error) from error
+
+    def unified(self, symbol: str, market: str) -> str:
+        """BTC-USDT -> ccxt's name. Raises BadInput when the venue does not list it."""
+        return market_symbol(Source(self._exchange, self.venue, 1, 0.0), symbol, market)
+
+    async def close(self) -> None:
+        """Hang up."""
+        await self._exchange.close()
 
     def silent_since_ms(self) -> int | None:
         """When its quietest connection last brought anything, a pong included; None without a connection."""
@@ -129,12 +166,61 @@ class CandleSource:
         return RateLimited(f"{self.venue} limits requests", wait_ms)
 
 
+async def open_candles(venue: str, market: str, url: str = "", tap: Tap = lambda _what, _message: None) -> CandleSource:
+    """Connect to a venue's public streams and REST, without a key, and load its markets. `url`: a mirror with the same API.
+
+    Raises BadInput for an unknown venue, DataError when it cannot be reached.
+    """
+    import ccxt.pro
+
+    if venue not in VENUES:
+        raise BadInput(f"unknown venue {venue!r}", f"available: {', '.join(VENUES)}")
+    exchange = getattr(ccxt.pro, CLASSES.get((venue, market), venue))({"enableRateLimit": not url, "timeout": TIMEOUT_MS})
+    exchange.options["fetchCurrencies"] = False  # a private call on some venues
+    kinds = {"okx": {"types": ["swap" if market == "perp" else "spot"]}, "bybit": {"types": [BYBIT_TYPES[market]]}}
+    exchange.options["fetchMarkets"] = kinds.get(venue, exchange.options.get("fetchMarkets", {}))
+    exchange.aiohttp_trust_env = True  # a proxy of the machine is honoured
+    if url:
+        api = exchange.urls["api"]
+        streams = redirected(api["ws"], url.rstrip("/").replace("http", "ws", 1))
+        exchange.urls["api"] = redirected(api, url.rstrip("/")) | {"ws": streams}
+    source = CandleSource(exchange, venue, tap)
+    try:
+        await exchange.load_markets()
+    except Exception as error:
+        await exchange.close()
+        raise silent(venue, "for its instruments", error) from error
+    return source
+
+
 def prices_of(values: Any) -> Prices:
     """Open, high, low, close and volume. Raises ValueError or TypeError unless they are five finite numbers."""
     first, high, low, last, volume = (float(value) for value in values)
     if not all(math.isfinite(value) for value in (first, high, low, last, volume)):
         raise ValueError(f"{values} are not finite numbers")
     return first, high, low, last, volume
+
+
+def rate_of(answer: Any) -> tuple[float, int]:
+    """The rate and when it is settled. Raises what an answer of another shape raises."""
+    rate, next_ms = float(answer["fundingRate"]), answer.get("fundingTimestamp") or answer.get("nextFundingTimestamp")
+    if not math.isfinite(rate):
+        raise ValueError(f"a funding rate of {rate}")
+    return rate, int(next_ms)
+
+
+def settlements_of(rows: Any) -> dict[int, float]:
+    """Whole minute -> rate, oldest first; venues stamp a settlement some ms late. Raises the same."""
+    found = {(int(row["timestamp"]) + 30_000) // 60_000 * 60_000: float(row["fundingRate"]) for row in rows}
+    return dict(sorted(found.items()))
+
+
+def mark_of(ticker: Any) -> float:
+    """The mark price of a ticker. Raises the same."""
+    price = float(ticker["markPrice"])
+    if not (math.isfinite(price) and price > 0):
+        raise ValueError(f"a mark price of {price}")
+    return price
 
 
 def okx_candles(exchange: Any, message: Mapping[str, Any]) -> list[PushedCandle]:

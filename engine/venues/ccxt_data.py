@@ -53,7 +53,7 @@ def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s
     )
     exchange.requests_trust_env = True  # a proxy of the machine is honoured
     if url:
-        exchange.urls["api"] = _redirected(exchange.urls["api"], url.rstrip("/"))
+        exchange.urls["api"] = redirected(exchange.urls["api"], url.rstrip("/"))
     source = Source(exchange, venue, attempts, WAIT_S if wait_s is None else wait_s)
     _ask(source._replace(attempts=min(attempts, 3)), exchange.load_markets)
     return source
@@ -220,9 +220,9 @@ def _line(error: BaseException | None) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:160]
 
 
-def _redirected(api: Any, url: str) -> Any:
+def redirected(api: Any, url: str) -> Any:
     """ccxt's addresses with another scheme and host in front of the same paths."""
     if isinstance(api, dict):
-        return {key: value if key == "ws" else _redirected(value, url) for key, value in api.items()}
+        return {key: value if key == "ws" else redirected(value, url) for key, value in api.items()}
     path = str(api).split("://", 1)[-1].split("/", 1)
     return url + ("/" + path[1] if len(path) > 1 else "")

@@ -98,8 +98,9 @@ def test_a_late_bar_that_no_market_produces_stays_missing() -> None:
     repaired, notes = bars.late()
     assert at not in repaired
     assert len(repaired) == 58
-    assert [n.open_ms for n in notes if n.kind == "refused"] == [at]
-    assert bars.late() == ({}, []) and bars.first_hole(T, T + 59 * STEP) is None, "it is not asked for again"
+    assert [n.open_ms for n in notes if n.kind == "unfit"] == [at]
+    assert bars.late() == ({}, [])
+    assert bars.first_hole(T, T + 59 * STEP) is None, "it is not asked for again"
 
 
 def test_a_correction_that_no_market_produces_is_not_taken() -> None:

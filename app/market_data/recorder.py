@@ -1,0 +1,253 @@
+"""A live feed -> everything it received in the home's recordings, and its closed bars in the series that backtests read.
+
+Called by `nightdesk data record`. A bar is stored when it has closed or came late; it is then what the venue's REST lists,
+as after a pull, and goes behind the last bar of the same file, in order. A desk that trades on that file walks on with each bar.
+"""
+
+import asyncio
+import contextlib
+import signal
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from app.market_data.pulling import PullRequest, alone, stored_frame
+from engine.clock import TIMEFRAMES, timeframe_ms
+from engine.data.recording import Recording
+from engine.data.timeframes import clock_of, column_name
+from engine.data.writer import file_name, write_series
+from engine.errors import BadInput, Busy
+from engine.live.closing import FeedNote, frame_of, texts
+from engine.live.feed_live import LiveColumn, LiveFeed
+from engine.live.funding_feed import FundingFeed
+from engine.venues.candles import CandleSource, Prices, open_candles
+from engine.venues.ccxt_data import RATES
+
+if TYPE_CHECKING:
+    import polars as pl
+
+SAVE_EVERY_S = 1.0
+NOTES_SHOWN = 200
+COLUMNS_MAX = 60
+HOLE_MS = 1_800_000
+Report = dict[str, Any]
+
+
+class RecordRequest(NamedTuple):
+    """The command's arguments as typed."""
+
+    venue: str
+    symbols: Sequence[str]
+    timeframes: Sequence[str]
+    market: str
+    mirror: str = ""
+    corrections: bool = False  # write them into the series
+
+
+class FeedRecorder:
+    """What comes from one feed, on its way to the disk; `save` writes what is due."""
+
+    def __init__(self, home: Path, request: RecordRequest, now_ms: Callable[[], int]) -> None:
+        self.home, self.request = home, request
+        self.recording = Recording(home / "recordings", request.venue, now_ms)
+        self.counts: dict[str, Counter[str]] = {}
+        self.notes: deque[FeedNote] = deque(maxlen=NOTES_SHOWN)
+        self.say: Callable[[str], None] = lambda _line: None
+        self._bars: dict[str, dict[int, Prices]] = {}
+        self._corrected: dict[str, dict[int, Prices]] = {}
+        self._rates: dict[str, dict[int, float]] = {}
+        self._now = now_ms
+
+    def use(self, feed: LiveFeed) -> None:
+        """Take what this feed gives. Raises BadInput for a series in the home that no pull has written."""
+        for name in feed.columns:
+            stored_frame(self.path_of(name, feed.columns[name].timeframe))
+        self.counts = {name: Counter() for name in feed.columns}
+        self._feed, self._columns = feed, list(feed.columns.values())
+        self._paths = {name: self.path_of(name, column.timeframe) for name, column in feed.columns.items()}
+        feed.on_bar, feed.on_note = self._bar, self._note
+
+    def use_funding(self, funding: FundingFeed) -> FundingFeed:
+        """Take the settlements of this one too; returns it. Raises BadInput as `use` does."""
+        names = {column.symbol: column.name.partition("@")[0] for column in self._columns}
+        for symbol in funding.symbols:
+            stored_frame(self.path_of(names[symbol], "funding"))
+        funding.on_settlement = lambda symbol, t_ms, rate: self._settlement(names[symbol], t_ms, rate)
+        return funding
+
+    def path_of(self, column: str, timeframe: str) -> Path:
+        """The series of a column."""
+        _, symbol, market = column.partition("@")[0].split(":")
+        return self.home / "data" / file_name(self.request.venue, symbol, market, timeframe)
+
+    def save(self, *, force: bool = False) -> None:
+        """Write rows that are due and bars that have come; a file that a pull has locked waits for the next time."""
+        self.recording.flush(force=force)
+        for column, bars in self._bars.items():
+            due = bars if force else self._in_order(column, bars)
+            if due:
+                with contextlib.suppress(Busy):
+                    self._store(column, self._paths[column], frame_of(due))
+                    self._bars[column] = {t: prices for t, prices in bars.items() if t not in due}
+        for column, bars in self._corrected.items() if self.request.corrections else ():
+            if bars:
+                with contextlib.suppress(Busy):
+                    self._store(column, self._paths[column], frame_of(bars), replaces=True)
+                    bars.clear()
+        for column, rates in self._rates.items():
+            if rates:
+                with contextlib.suppress(Busy):
+                    self._store(column, self.path_of(column, "funding"), settlements_frame(rates), replaces=True)
+                    rates.clear()
+
+    def report(self) -> Report:
+        """What was recorded, as JSON."""
+        columns = [
+            {
+                "column": name,
+                "path": str(self._paths[name]),
+                **{how: count[how] for how in ("closed", "missing", "repaired", "corrected")},
+            }
+            for name, count in self.counts.items()
+        ]
+        return {
+            "folder": str(self.recording.folder),
+            **self.recording.size()._asdict(),
+            "broken": self.recording.broken or None,
+            "columns": columns,
+            "notes": texts(self.notes),
+        }
+
+    def _bar(self, column: str, open_ms: int, prices: Prices, how: str) -> None:
+        self.recording.keep("bar", [column, open_ms, list(prices), how])
+        kept = self._corrected if how == "corrected" else self._bars
+        kept.setdefault(column, {})[open_ms] = prices
+        self.counts[column][how] += 1
+
+    def _note(self, note: FeedNote) -> None:
+        self.recording.keep("note", list(note))
+        if note.kind in ("missing", "disagreed", "refused") and note.open_ms:
+            self.counts[note.about]["missing"] += 1
+        self.notes.append(note)
+        self.say(texts([note])[0])
+
+    def _settlement(self, column: str, t_ms: int, rate: float) -> None:
+        self.recording.keep("settlement", [column, t_ms, rate])
+        self._rates.setdefault(column, {})[t_ms] = rate
+
+    def _in_order(self, column: str, bars: dict[int, Prices]) -> dict[int, Prices]:
+        """Those that no missing bar precedes: a desk on this series would stop at a hole that is filled behind it.
+
+        A hole is waited for HOLE_MS; what comes later than that is in the recording alone, until a pull.
+        """
+        if not bars:
+            return {}
+        of = self._feed.bars_of[column]
+        hole = of.first_hole(max(min(bars), self._now() - HOLE_MS), max(bars))
+        return bars if hole is None else {t: prices for t, prices in bars.items() if t < hole}
+
+    def _store(self, column: str, path: Path, new: "pl.DataFrame", *, replaces: bool = False) -> None:
+        """Add rows behind the last one of a series; `replaces`: anywhere, and for those that are there."""
+        import polars as pl
+
+        _, symbol, market = column.partition("@")[0].split(":")
+        with alone(PullRequest(self.request.venue, symbol, "", market, None, None, False, False, self.request.mirror)):
+            have = stored_frame(path)
+            minute = (pl.col("ts") + 30_000) // 60_000  # a pulled settlement is stamped some ms late
+            if have is not None and not replaces:
+                new = new.filter(pl.col("ts") > have["ts"].max())
+            both = new if have is None else pl.concat([new, have], how="diagonal").filter(minute.is_first_distinct())
+            write_series(path, both.sort("ts"), "pulled", {"venue": self.request.venue, "mirror": self.request.mirror})
+
+
+def settlements_frame(rates: Mapping[int, float]) -> "pl.DataFrame":
+    """Settlements as the catalog has them: ts Int64, rate."""
+    import polars as pl
+
+    return pl.DataFrame([[t, rates[t]] for t in sorted(rates)], schema=RATES, orient="row")
+
+
+async def record(home: Path, request: RecordRequest, stop: asyncio.Event, say: Callable[[str], None]) -> Report:
+    """Record until `stop` is set; the report. Raises BadInput and DataError, one line each."""
+    check_request(request)
+    recorder = FeedRecorder(home, request, _now_ms)
+    recorder.say = say
+    source = await open_candles(request.venue, request.market, request.mirror, recorder.recording.keep)
+    try:
+        feed = LiveFeed({request.venue: source}, columns_of(request, source), _now_ms, _sleep)
+        recorder.use(feed)
+        works = [feed.run()]
+        if request.market == "perp":
+            works.append(recorder.use_funding(FundingFeed(feed, source, _now_ms, _sleep)).run())
+        await run(works, recorder, stop)
+    finally:
+        await source.close()
+    return recorder.report()
+
+
+async def run(works: Sequence[Coroutine[Any, Any, None]], recorder: FeedRecorder, stop: asyncio.Event) -> None:
+    """The duties of feeds beside the one that saves; ends with `stop`, or with a feed's own error."""
+    duties = asyncio.gather(*works)
+    ended = asyncio.create_task(stop.wait())
+    try:
+        while not (duties.done() or ended.done()):
+            await asyncio.wait({duties, ended}, timeout=SAVE_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            recorder.save()
+        if duties.done():
+            duties.result()
+    finally:
+        for task in (duties, ended):
+            task.cancel()
+        await asyncio.gather(duties, ended, return_exceptions=True)
+        recorder.save(force=True)
+
+
+async def until_stopped(work: Callable[[asyncio.Event], Coroutine[Any, Any, Report]], minutes: float | None) -> Report:
+    """Work that ends at SIGINT, at SIGTERM or after some minutes, in its own order."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    if minutes is not None:
+        loop.call_later(minutes * 60, stop.set)
+    return await work(stop)
+
+
+def check_request(request: RecordRequest) -> None:
+    """Raise BadInput for what cannot be recorded."""
+    if request.market not in ("perp", "spot"):
+        raise BadInput(f"unknown market {request.market!r}", "use perp or spot")
+    if wrong := [timeframe for timeframe in request.timeframes if timeframe not in TIMEFRAMES]:
+        raise BadInput(f"unknown timeframe {wrong[0]!r}", f"use {', '.join(TIMEFRAMES)}")
+    count = len(set(request.symbols)) * len(set(request.timeframes))
+    if not 0 < count <= COLUMNS_MAX:
+        raise BadInput(f"{count} series to record", f"name 1 to {COLUMNS_MAX}: --symbol, --timeframe")
+
+
+def columns_of(request: RecordRequest, source: CandleSource) -> list[LiveColumn]:
+    """A column a symbol and timeframe, each once. Raises BadInput for a symbol that the venue does not list."""
+    clock, found = clock_of(request.timeframes), []
+    for symbol in dict.fromkeys(request.symbols):
+        unified = source.unified(symbol, request.market)
+        for timeframe in sorted(set(request.timeframes), key=timeframe_ms):
+            name = column_name(f"{request.venue}:{symbol}:{request.market}", timeframe, clock)
+            found.append(LiveColumn(name, unified, timeframe))
+    return found
+
+
+def rate_line(report: Mapping[str, Any]) -> str:
+    """Size and rate of a recording as a line."""
+    rate = report["bytes_per_day"]
+    per_day = "rate not known yet" if rate is None else f"{rate / 1e6:,.1f} MB a day"
+    lost = f", {report['lost_rows']:,} rows lost" if report["lost_rows"] else ""
+    return f"{report['folder']}: {report['rows']:,} rows, {report['written_bytes'] / 1e6:,.1f} MB, {per_day}{lost}"
+
+
+def _now_ms() -> int:
+    """Wall time, UTC ms."""
+    return time.time_ns() // 1_000_000
+
+
+async def _sleep(ms: int) -> None:
+    await asyncio.sleep(ms / 1000)

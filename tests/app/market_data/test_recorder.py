@@ -1,0 +1,186 @@
+"""`nightdesk data record`: a live feed's bars in the series that backtests read, everything received beside them."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from app.cli import data
+from app.market_data.recorder import FeedRecorder, RecordRequest, record, settlements_frame
+from app.market_data.recorder import run as run_recorder
+from engine.data.catalog import Catalog
+from engine.data.recording import recorded
+from engine.data.writer import write_series
+from engine.errors import BadInput, DeskError
+from engine.live.closing import frame_of
+from tests.fakes.exchange.adapted import ADAPTED
+from tests.fakes.exchange.market import MINUTE_MS
+from tests.fakes.exchange.okx.client import LocalOkx
+from tests.fakes.live_feeds import LiveRun, live, walking
+
+REQUEST = RecordRequest("okx", ["BTC-USDT"], ["1m"], "perp")
+
+
+def day(home: Path, venue: str, script: Callable[[LiveRun, FeedRecorder], Any], corrections: bool = False) -> Any:
+    """What a script returns while a recorder writes into `home` at a local venue."""
+    parts: list[FeedRecorder] = []
+
+    def tap(what: str, body: Any) -> None:
+        if parts:
+            parts[0].recording.keep(what, body)
+
+    async def recording(run: LiveRun) -> Any:
+        recorder = FeedRecorder(home, REQUEST._replace(venue=venue, corrections=corrections), run.played.venue.exchange.clock)
+        parts.append(recorder)
+        recorder.use(run.feed)
+        run.task.cancel()  # the recorder runs the feed itself
+        stop = asyncio.Event()
+        work = asyncio.create_task(run_recorder([run.feed.run()], recorder, stop))
+        found = await script(run, recorder)
+        stop.set()
+        await work
+        return found, recorder.report()
+
+    return live(venue, recording, tap=tap)
+
+
+def stored(home: Path, venue: str) -> dict[int, tuple[float, ...]]:
+    """The series in the home, by open."""
+    catalog = Catalog([(home / "data", "pulled")])
+    frame = catalog.bars(catalog.find(venue, "BTC-USDT", "1m"))
+    return {row[0]: tuple(row[1:6]) for row in frame.iter_rows()}
+
+
+@pytest.mark.parametrize("venue", ADAPTED)
+def test_a_live_day_becomes_a_series_that_equals_rest(own_home: Path, venue: str) -> None:
+    """With a cut in the middle: every bar is stored, missed ones too, all as REST lists them; the raw messages are kept."""
+
+    async def script(run: LiveRun, _: FeedRecorder) -> Any:
+        await run.played.wait(3 * MINUTE_MS)
+        run.faults.on("ws_cut", 3 * MINUTE_MS)
+        await run.played.wait(7 * MINUTE_MS)
+        run.faults.off("ws_cut")
+        rows = await run.played.client.fetch_ohlcv("BTC/USDT:USDT", "1m", run.feed.close_ms(-1), 10)
+        return {row[0]: tuple(row[1:6]) for row in rows}
+
+    rest, report = day(own_home, venue, script)
+    have = stored(own_home, venue)
+    assert len(rest) == 10
+    assert {open_ms: have[open_ms] for open_ms in rest} == rest
+    (column,) = report["columns"]
+    assert (column["closed"], column["missing"], column["corrected"]) == (7, 3, 0)
+    assert column["repaired"] >= 3
+    rows = list(recorded(own_home / "recordings", venue))
+    assert len(rows) == report["rows"]
+    assert {"ws", "rest", "bar", "note"} == {row.what for row in rows}
+    assert {row.body[1]: tuple(row.body[2]) for row in rows if row.what == "bar"} == have
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+def test_a_correction_replaces_what_was_stored_where_that_is_wanted(own_home: Path, wanted: bool) -> None:
+    """Then a backtest reads what REST lists now; else it is counted and recorded, and a desk on the series goes on."""
+
+    async def script(run: LiveRun, _: FeedRecorder) -> Any:
+        await run.played.wait(3 * MINUTE_MS)
+        open_ms, minutes = run.feed.close_ms(1) - MINUTE_MS, run.played.venue.exchange.markets["BTC"].minutes
+        at = next(n for n, candle in enumerate(minutes) if candle.open_ms == open_ms)
+        before = stored(own_home, "okx")[open_ms]
+        minutes[at] = minutes[at]._replace(lots=minutes[at].lots + 7)
+        await run.played.wait(2 * MINUTE_MS)
+        return open_ms, before
+
+    (open_ms, before), report = day(own_home, "okx", script, wanted)
+    after = stored(own_home, "okx")[open_ms]
+    assert report["columns"][0]["corrected"] == 1
+    assert after[:4] == before[:4]
+    assert (after[4] > before[4]) == wanted
+    rows = [row.body for row in recorded(own_home / "recordings", "okx") if row.what == "bar"]
+    assert [row[1] for row in rows if row[3] == "corrected"] == [open_ms]
+
+
+def test_what_is_stored_only_grows_at_its_end(own_home: Path) -> None:
+    """Bars that were missed come in before those behind them: whoever read the series finds it as it was, and longer."""
+
+    async def script(run: LiveRun, _: FeedRecorder) -> list[list[int]]:
+        run.faults.on("http_5xx", 4 * MINUTE_MS)
+        seen = []
+        for _ in range(30):
+            await run.played.wait(20_000)
+            seen.append(sorted(stored(own_home, "okx")) if (own_home / "data").exists() else [])
+        return seen
+
+    seen, _ = day(own_home, "okx", script)
+    for earlier, later in pairwise(seen):
+        assert later[: len(earlier)] == earlier
+    assert seen[-1] == list(range(seen[-1][0], seen[-1][-1] + MINUTE_MS, MINUTE_MS))
+    assert len(seen[-1]) >= 10
+
+
+def test_what_a_pull_stored_goes_on(own_home: Path) -> None:
+    """A pulled series of the home is continued; one of another origin is not touched, and named before anything is recorded."""
+    path = own_home / "data" / "okx_BTC-USDT_perp_1m.parquet"
+    first = 1_699_999_500_000
+    write_series(path, frame_of({first: (1.0, 1.0, 1.0, 1.0, 1.0)}), "pulled", {})
+
+    async def script(run: LiveRun, _: FeedRecorder) -> None:
+        await run.played.wait(2 * MINUTE_MS)
+
+    day(own_home, "okx", script)
+    assert len(stored(own_home, "okx")) > 3
+    assert first in stored(own_home, "okx")
+    write_series(path, frame_of({first: (1.0, 1.0, 1.0, 1.0, 1.0)}), "recorded", {})
+    with pytest.raises(BadInput, match="was not written by a pull"):
+        day(own_home, "okx", script)
+
+
+def test_settlements_are_stored_once(own_home: Path) -> None:
+    """New ones beside what a pull stored, which is stamped some ms late."""
+    recorder = FeedRecorder(own_home, REQUEST, lambda: 0)
+    path = own_home / "data" / "okx_BTC-USDT_perp_funding.parquet"
+    eight, n = 8 * 3_600_000, 59_000
+    write_series(path, settlements_frame({n * eight + 7: 0.0001, (n + 1) * eight: 0.0002}), "pulled", {})
+    recorder._settlement("okx:BTC-USDT:perp", (n + 1) * eight, 0.0002)
+    recorder._settlement("okx:BTC-USDT:perp", (n + 2) * eight, 0.0003)
+    recorder.save(force=True)
+    frame = Catalog([(own_home / "data", "pulled")]).funding("okx", "BTC-USDT")
+    assert frame is not None
+    assert frame.rows() == [((n + k) * eight, (k + 1) / 10_000) for k in range(3)]
+
+
+def test_it_connects_by_itself(own_home: Path) -> None:
+    """Over sockets, by the address of a mirror: rows come, and the end is in order."""
+
+    async def main() -> dict[str, Any]:
+        venue, stop = LocalOkx(walking(15_000)(lambda: time.time_ns() // 1_000_000)), asyncio.Event()
+        async with venue.served() as served:
+            asyncio.get_running_loop().call_later(0.5, stop.set)
+            return await record(own_home, REQUEST._replace(mirror=served.rest_url), stop, lambda _line: None)
+
+    report = asyncio.run(main())
+    assert report["rows"] > 2
+    assert report["broken"] is None
+    urls = [row.body["url"] for row in recorded(own_home / "recordings", "okx") if row.what == "rest"]
+    assert any("candles" in url for url in urls)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["--venue", "kraken"], "unknown venue 'kraken'"),
+        (["--timeframe", "7m"], "unknown timeframe '7m'"),
+        (["--market", "futures"], "unknown market 'futures'"),
+        (["--venue", "okx", "--mirror", "http://127.0.0.1:9"], "okx did not answer for its instruments"),
+    ],
+)
+def test_bad_input_is_one_line(own_home: Path, words: list[str], line: str) -> None:
+    """And nothing is written."""
+    command = typer.Typer()
+    data.register(command)
+    with pytest.raises(DeskError, match=line):
+        command(["data", "record", *words], standalone_mode=False)
+    assert not (own_home / "recordings").exists()
