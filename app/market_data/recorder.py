@@ -1,7 +1,7 @@
 """A live feed -> everything it received in the home's recordings, and its closed bars in the series that backtests read.
 
 Called by `nightdesk data record`. A bar is stored when it has closed or came late; it is then what the venue's REST lists,
-as after a pull, and goes behind the last bar of the same file, in order. A desk that trades on that file walks on with each bar.
+as after a pull, and goes behind the last bar of the same file, in order. A desk that trades on that file goes on with each bar.
 """
 
 import asyncio

@@ -174,7 +174,7 @@ def _rows_of(path: Path) -> Iterator[Recorded]:
                 row = json.loads(line)
                 yield Recorded(row["t"], row["what"], row["body"])
             except (ValueError, KeyError, TypeError) as error:
-                raise DataError(f"{path} line {number} is no row of a recording", "the file was changed") from error
+                raise DataError(f"{path} line {number} is not a row of a recording", "the file was changed") from error
 
 
 class _Upto:

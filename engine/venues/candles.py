@@ -87,29 +87,29 @@ class CandleSource:
 
     async def server_ms(self) -> int:
         """The venue's clock. Raises DataError."""
-        return await self._asked("for its time", self._exchange.fetch_time(), int)
+        return await self._response("for its time", self._exchange.fetch_time(), int)
 
     async def funding(self, symbol: str) -> tuple[float, int]:
         """(the rate as it is now, when it is settled) of a perpetual. Raises DataError."""
-        return await self._asked(f"for the funding rate of {symbol}", self._exchange.fetch_funding_rate(symbol), rate_of)
+        return await self._response(f"for the funding rate of {symbol}", self._exchange.fetch_funding_rate(symbol), rate_of)
 
     async def settlements(self, symbol: str, since_ms: int) -> dict[int, float]:
         """Settlements from a time on that have happened: whole minute -> rate. Raises DataError."""
         call = self._exchange.fetch_funding_rate_history(symbol, since_ms, SETTLEMENTS_MAX)
-        found = await self._asked(f"for the settlements of {symbol}", call, settlements_of)
+        found = await self._response(f"for the settlements of {symbol}", call, settlements_of)
         return {t: rate for t, rate in found.items() if t >= since_ms}
 
     async def mark(self, symbol: str) -> float:
         """The mark price, by REST. Raises DataError."""
         name = "fetch_mark_price" if self._exchange.has.get("fetchMarkPrice") else "fetch_ticker"
-        return await self._asked(f"for the mark price of {symbol}", getattr(self._exchange, name)(symbol), mark_of)
+        return await self._response(f"for the mark price of {symbol}", getattr(self._exchange, name)(symbol), mark_of)
 
     async def watch_mark(self, symbol: str) -> float:
         """The next mark price of the stream. Raises DataError."""
         name = "watch_mark_price" if self._exchange.has.get("watchMarkPrice") else "watch_ticker"
-        return await self._asked(f"a subscription to marks of {symbol}", getattr(self._exchange, name)(symbol), mark_of)
+        return await self._response(f"a subscription to marks of {symbol}", getattr(self._exchange, name)(symbol), mark_of)
 
-    async def _asked(self, question: str, call: Awaitable[Any], read: Callable[[Any], T]) -> T:
+    async def _response(self, question: str, call: Awaitable[Any], read: Callable[[Any], T]) -> T:
         """What `read` makes of a call of ccxt's. Raises RateLimited and DataError, for an answer of another shape too."""
         try:
             return read(await call)

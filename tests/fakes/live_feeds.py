@@ -1,7 +1,7 @@
 """A live feed on a local venue, by real ccxt: what tests of the feed and of the recorder have alike."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ from engine.live.closing import FeedNote
 from engine.live.feed_live import LiveColumn, LiveFeed
 from engine.venues.candles import CandleSource, Prices, Tap
 from tests.fakes.exchange.adapted import ADAPTED
-from tests.fakes.exchange.market import MINUTE_MS, PICO, Contract, Market, seeded_walk
+from tests.fakes.exchange.market import MINUTE_MS, PICO, Contract, Market, Print, seeded_walk
 from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.played import Played
 
@@ -75,10 +75,18 @@ def walking(every_ms: int) -> Callable[[Callable[[], int]], Exchange]:
     contracts: tuple[Contract, ...] = ADAPTED["binance"].played.BTC, ADAPTED["binance"].played.ETH
 
     def made(clock: Callable[[], int]) -> Exchange:
-        walks = [seeded_walk(n, clock(), ticks, 2_400, every_ms) for n, ticks in enumerate((600_000, 300_000))]
+        walks = [joined(seeded_walk(n, clock(), ticks, 2_400, every_ms)) for n, ticks in enumerate((600_000, 300_000))]
         return Exchange(clock, {c.name: Market(c, path) for c, path in zip(contracts, walks, strict=True)}, 100_000 * PICO)
 
     return made
+
+
+def joined(path: Iterable[Print]) -> Iterator[Print]:
+    """A path whose minutes open where the one before closed, as markets' do: the checks of data know."""
+    before = 0
+    for print_ in path:
+        yield print_._replace(ticks=before) if before and print_.t_ms % MINUTE_MS == 0 else print_
+        before = print_.ticks
 
 
 def columns_on(venue: str, *wanted: str) -> list[LiveColumn]:

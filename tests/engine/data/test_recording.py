@@ -115,5 +115,5 @@ def test_no_recording_and_a_changed_one_are_named(tmp_path: Path, clock: HandClo
         list(recorded(tmp_path, "okx"))
     written(begun(), clock, 1)
     path_of(tmp_path / "okx", START).write_bytes(gzip.compress(b"[]\n"))
-    with pytest.raises(DataError, match="line 1 is no row"):
+    with pytest.raises(DataError, match="line 1 is not a row"):
         list(recorded(tmp_path, "okx"))
