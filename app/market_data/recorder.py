@@ -58,12 +58,15 @@ class FeedRecorder:
         self._bars: dict[str, dict[int, Prices]] = {}
         self._corrected: dict[str, dict[int, Prices]] = {}
         self._rates: dict[str, dict[int, float]] = {}
+        self._last: dict[str, int] = {}  # column -> the open of its last stored bar
         self._now = now_ms
 
     def use(self, feed: LiveFeed) -> None:
         """Take what this feed gives. Raises BadInput for a series in the home that no pull has written."""
         for name in feed.columns:
-            stored_frame(self.path_of(name, feed.columns[name].timeframe))
+            have = stored_frame(self.path_of(name, feed.columns[name].timeframe))
+            if have is not None and have.height:
+                self._last[name] = int(have["ts"].max())
         self.counts = {name: Counter() for name in feed.columns}
         self._feed, self._columns = feed, list(feed.columns.values())
         self._paths = {name: self.path_of(name, column.timeframe) for name, column in feed.columns.items()}
@@ -91,6 +94,7 @@ class FeedRecorder:
                 with contextlib.suppress(Busy):
                     self._store(column, self._paths[column], frame_of(due))
                     self._bars[column] = {t: prices for t, prices in bars.items() if t not in due}
+                    self._last[column] = max(*due, self._last.get(column, 0))
         for column, bars in self._corrected.items() if self.request.corrections else ():
             if bars:
                 with contextlib.suppress(Busy):
@@ -144,8 +148,9 @@ class FeedRecorder:
         """
         if not bars:
             return {}
-        of = self._feed.bars_of[column]
-        hole = of.first_hole(max(min(bars), self._now() - HOLE_MS), max(bars))
+        of, last = self._feed.bars_of[column], self._last.get(column)
+        first = min(bars) if last is None else last + of.step_ms
+        hole = of.first_hole(max(first, self._now() - HOLE_MS), max(bars))
         return bars if hole is None else {t: prices for t, prices in bars.items() if t < hole}
 
     def _store(self, column: str, path: Path, new: "pl.DataFrame", *, replaces: bool = False) -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,10 +19,13 @@ from engine.data.recording import recorded
 from engine.data.writer import write_series
 from engine.errors import BadInput, DeskError
 from engine.live.closing import frame_of
+from engine.live.feed_live import LiveFeed
+from engine.venues.candles import CandleSource
 from tests.fakes.exchange.adapted import ADAPTED
 from tests.fakes.exchange.market import MINUTE_MS
 from tests.fakes.exchange.okx.client import LocalOkx
-from tests.fakes.live_feeds import LiveRun, live, walking
+from tests.fakes.exchange.stage import START_MS, HandClock
+from tests.fakes.live_feeds import LiveRun, columns_on, live, walking
 
 REQUEST = RecordRequest("okx", ["BTC-USDT"], ["1m"], "perp")
 
@@ -119,6 +123,32 @@ def test_what_is_stored_only_grows_at_its_end(own_home: Path) -> None:
         assert later[: len(earlier)] == earlier
     assert seen[-1] == list(range(seen[-1][0], seen[-1][-1] + MINUTE_MS, MINUTE_MS))
     assert len(seen[-1]) >= 10
+
+
+def test_a_missing_bar_is_waited_for_and_never_added_behind(own_home: Path) -> None:
+    """Bars wait for the one before them, however often the recorder saves; after half an hour they do not, and it is left out."""
+    clock, name = HandClock(), "okx:BTC-USDT:perp"
+    exchange = SimpleNamespace(handle_message=None, on_rest_response=None, streaming=None)
+    feed = LiveFeed({"okx": CandleSource(exchange, "okx")}, columns_on("okx", "BTC 1m"), clock, lambda _ms: asyncio.sleep(0))
+    recorder = FeedRecorder(own_home, REQUEST, clock)
+    recorder.use(feed)
+
+    def stored_after(*numbers: int) -> list[int]:
+        """Numbers of the minutes that are stored once these came."""
+        for n in numbers:
+            feed.bars_of[name].known[START_MS + n * MINUTE_MS] = (1.0, 1.0, 1.0, 1.0, 1.0)
+            feed.on_bar(name, START_MS + n * MINUTE_MS, (1.0, 1.0, 1.0, 1.0, 1.0), "closed")
+        recorder.save()
+        recorder.save()
+        return [(open_ms - START_MS) // MINUTE_MS for open_ms in stored(own_home, "okx")]
+
+    assert stored_after(0, 2) == [0]
+    assert stored_after(3) == [0]
+    assert stored_after(1) == [0, 1, 2, 3]
+    assert stored_after(5) == [0, 1, 2, 3]
+    clock.step(40 * MINUTE_MS)
+    assert stored_after() == [0, 1, 2, 3, 5]
+    assert stored_after(4) == [0, 1, 2, 3, 5]
 
 
 def test_what_a_pull_stored_goes_on(own_home: Path) -> None:
