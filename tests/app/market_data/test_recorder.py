@@ -60,7 +60,7 @@ def stored(home: Path, venue: str) -> dict[int, tuple[float, ...]]:
     return {row[0]: tuple(row[1:6]) for row in frame.iter_rows()}
 
 
-@pytest.mark.parametrize("venue", ADAPTED)
+@pytest.mark.parametrize("venue", [pytest.param(v, marks=[] if v == "okx" else pytest.mark.long) for v in ADAPTED])
 def test_a_live_day_becomes_a_series_that_equals_rest(own_home: Path, venue: str) -> None:
     """With a cut in the middle: every bar is stored, missed ones too, all as REST lists them; the raw messages are kept."""
 
