@@ -249,7 +249,7 @@ def bybit_candles(exchange: Any, message: Mapping[str, Any]) -> list[PushedCandl
     if word != "kline" or not (bars := message.get("data")):
         return []
     interval, _, id_ = rest.partition(".")
-    market, step = exchange.safe_market(id_, None, None, "contract"), _step(exchange, interval)
+    market, step = exchange.markets_by_id[id_][0], _step(exchange, interval)  # spot and linear share ids: one of them is loaded
     names = ("start", "open", "high", "low", "close", "volume", "turnover")
     return [_candle(exchange, market, step, [bar[name] for name in names], bar["confirm"] is True) for bar in bars]
 

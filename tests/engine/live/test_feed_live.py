@@ -173,6 +173,23 @@ def test_a_flag_that_never_comes_decides_nothing(monkeypatch: pytest.MonkeyPatch
     live("okx", script)
 
 
+@pytest.mark.parametrize("odd", [["1"], ["x"] * 9, ["1700000000001", *["1"] * 8], ["1700000100000", "nan", *["1"] * 7]])
+def test_a_push_that_cannot_be_read_decides_nothing(odd: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short, no numbers, off the grid, not finite: a trouble of the stream, and the feed goes on."""
+    monkeypatch.setattr(okx_streams, "candle_row", lambda *_: odd)
+
+    async def script(run: LiveRun) -> None:
+        await run.minutes(2)
+        assert run.missed(BTC.format("okx")) == 2
+        assert "cannot be read" in run.feed.troubles["stream okx"]
+        monkeypatch.undo()
+        await run.minutes(2)
+        assert run.missed(BTC.format("okx")) <= 3
+        assert "stream okx" not in run.feed.troubles
+
+    live("okx", script)
+
+
 def test_one_venue_bar_that_is_late_does_not_hold_back_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """The row of a close is decided three seconds after it with what is there."""
     row = okx_streams.candle_row
