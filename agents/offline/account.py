@@ -48,7 +48,7 @@ _MORE: Mapping[str, str] = {
     "explain_event": "symbols span strategies side",
     "attribution": "sleeves symbols strategies",
     "desk": "rule",
-    "health": "which everything rule",
+    "health": "which everything rule span",  # `3am, do i need to get up`; of a past time the log is asked
     "propose_config": "unclear params count strategies symbols timeframe which filters",
     "propose_tightening": "unclear params strategies symbols timeframe which filters",
     "propose_pause": "symbols strategies timeframe everything",

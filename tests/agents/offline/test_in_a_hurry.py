@@ -36,3 +36,10 @@ def test_who_wants_out_reads_the_way_to_go_flat(words: Words, text: str) -> None
     answer = desk.ask(text)
     assert "To go flat now: `/halt REASON`" in answer
     assert desk.called == []
+
+
+def test_the_hour_of_a_bad_night_is_no_window(words: Words) -> None:
+    """`3am` before a question of now says when it is asked, not of when."""
+    desk = Desk("operator", words)
+    desk.ask("3am, phone buzzed, do i need to get up")
+    assert [name for name, _ in desk.called] == ["health", "proposals", "desk"]
