@@ -34,7 +34,7 @@ class Stuck(Exception):
     """Nothing is left that could ever wake the program."""
 
 
-class _Jump(selectors.SelectSelector):
+class _Jump(selectors.DefaultSelector):
     """Does not wait for a timer: it moves the loop's time there."""
 
     loop: "VirtualLoop"
