@@ -160,7 +160,7 @@ def why(older: "Part | None", past: Sequence[PastTurn], facts: Facts) -> Planned
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
         return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
     if last.name == "parity":
-        return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
+        return _no_more(last)
     alerts = [i for i in last.evidence if i.startswith("al-")]
     if last.name == "alerts" and alerts:
         return PlannedCall("alerts", {"alert_id": alerts[0]})
@@ -189,19 +189,28 @@ def judged(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer:
         return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
     run = _run_of(last) or (last.evidence[0] if last.name == "backtest" and last.evidence else None)
     if run is None and last.name not in _FIGURES:
-        return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
+        return _no_more(last)
     return PlannedCall("performance", {"subject": str(run)} if run else {})
 
 
-def _two_runs(past: Sequence[PastTurn]) -> PlannedCall | None:
-    """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise."""
+def _no_more(last: CallResult) -> PlannedAnswer:
+    return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
+
+
+def _two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
+    """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise.
+    A run with the defaults is asked back about: a comparison sets its variants against the live configuration, not against it."""
     made = [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"][-2:]
     same = ("strategy", "symbol", "timeframe", "start", "end", "venue", "fills", "funding")
     if len(made) < 2 or newest(past) is not made[1] or any(made[0].args.get(key) != made[1].args.get(key) for key in same):
         return None
     args = {key: made[1].args[key] for key in same if made[1].args.get(key)}
     changed = [{"changes": list(r.args["changes"])} for r in made if r.args.get("changes")]
-    return PlannedCall("compare", {**args, "variants": changed}) if changed else None
+    if len(changed) < len(made):
+        return asks_back(
+            "Of two runs, one has the defaults. Name both values, and I compare them: `compare stop_atr=2 with stop_atr=3`."
+        )
+    return PlannedCall("compare", {**args, "variants": changed})
 
 
 def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
@@ -214,16 +223,11 @@ def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall |
         return PlannedCall("proposals", {"proposal_id": listed[0]})
     if last.name == "alerts" and len(listed) == 1:
         return PlannedCall("alerts", {"alert_id": listed[0]})
-    shown = read_from_table(slots, past, facts)
-    return shown or PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
+    shown = figure(slots, past, facts)
+    return shown or _no_more(last)
 
 
 def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:
-    """The figure or the row of the table above that a sentence asks for; None where the table does not say."""
-    return read_from_table(slots, past, facts)
-
-
-def read_from_table(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:
     """What a short sentence asks of the table that stands above: `only the losing ones`, `by how much`, `which has the lower
     drawdown`, `what happened on the worst of them`; None when the table does not say, or the sentence names something else."""
     last, text = last_table(past), slots.text
@@ -281,4 +285,4 @@ def _since(past: Sequence[PastTurn], shown: CallResult) -> bool:
     return next((turn for turn in reversed(past) if turn.results), PastTurn("", ())).results.count(shown) == 0
 
 
-_SIGNED, _BY_HOW_MUCH = (PATTERNS[f"focus.{name}"] for name in ("signed", "by_how_much"))
+_SIGNED, _BY_HOW_MUCH = (PATTERNS[f"above.{name}"] for name in ("signed", "by_how_much"))

@@ -23,8 +23,8 @@ from agents.offline.tables import ranks
 from agents.offline.words import PATTERNS, Words
 from tools.common.contract import Effect
 
-_EARLIER, _LEAD = PATTERNS["focus.earlier"], PATTERNS["focus.lead"]
-_BACK_AT, _EXPLETIVE = PATTERNS["focus.back_at"], PATTERNS["focus.expletive"]
+_EARLIER, _LEAD = PATTERNS["follow.earlier"], PATTERNS["follow.lead"]
+_BACK_AT, _EXPLETIVE = PATTERNS["follow.back_at"], PATTERNS["follow.expletive"]
 SEARCHES = ("sweep", "walkforward")
 _WITHOUT_VALUE = re.compile(r"\b(?:tighter|wider|looser|smaller|bigger|larger|higher|lower|faster|slower|more|less|closer)\b")
 _UP, _DOWN = re.compile(r"\b(?:up|rises?|rall(?:y|ies)|gains?|jumps?)\b"), re.compile(r"\b(?:down|falls?|drops?|crash\w*)\b")
@@ -57,9 +57,6 @@ def looks_back(slots: Slots) -> bool:
     return short or bound(slots)
 
 
-NAMES = frozenset(
-    ("side", "sleeves", "symbols", "span", "count", "which", "everything")
-)  # what narrows, and is no question alone
 RUNS = ("backtest", "compare", "run", "round_trip", "leaks", "sweep", "walkforward", "judge", "trials")
 _FAMILIES = {"figures": ("pnl", "performance", "trips", "attribution"), "runs": RUNS}
 
@@ -174,32 +171,6 @@ def kept(slots: Slots, own: Slots, older: Slots | None = None) -> tuple[str, ...
     names = [n for n in names if older is None or getattr(older, n) == getattr(slots, n)]
     names = [n for n in names if n not in ("strategies", "symbols") or "sleeves" not in names]
     return tuple(dict.fromkeys(reading.words_of(name, getattr(slots, name)) for name in names))
-
-
-_PRONOUN = re.compile(
-    r"\b(?:it|they|them|those|these)\b|\bthen(?=[?.! ]*$)|\b(?:that|this) (?:day|night|one|run|trade|trip|time)\b"
-)
-_BINDS = (
-    "subject",
-    "run_id",
-    "event_id",
-    "alert_id",
-    "proposal_id",
-    "hypothesis",
-    "evidence",
-    "changes",
-    "strategy",
-    "word",
-    "about",
-)
-
-
-def unbound(own: Slots, carried_over: Slots, entry: AskedEntry, *, same: bool) -> str:
-    """The pronoun of a sentence that nothing of the thread is bound to: `when did it happen`, answered by yesterday's events,
-    would be another question."""
-    found = _PRONOUN.search(_EXPLETIVE.sub("", own.text))
-    bound_to = same or kept(carried_over, own) or own.sleeves or own.ids or any(map(entry.takes, _BINDS))
-    return found[0] if found and not bound_to and entry.tool.name == "journal_search" else ""
 
 
 CARRIED: Mapping[str, tuple[str, ...]] = {

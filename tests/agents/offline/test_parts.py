@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from agents.offline import above
+from agents.offline.read_back import PlannedCall
 from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.understand import ThreadSoFar, part_of, understand
@@ -155,3 +157,15 @@ def test_a_question_is_no_proposal(words: Words) -> None:
     desk.ask("stop where")
     called.update(desk.called)
     assert list(called) == ["sleeves"]
+
+
+@pytest.mark.parametrize(("changes", "called"), [([2, 3], ["compare"]), ([None, 3], [])])
+def test_whether_two_runs_differ_is_a_comparison_of_both(words: Words, changes: list[int | None], called: list[str]) -> None:
+    """The second run's own Sharpe is no answer; a run with the defaults is none of a comparison's variants, so it is asked about."""
+    args = {"strategy": "trend", "symbol": "BTC-USDT", "timeframe": "15m", "start": "2025-01-01", "end": "2025-07-01"}
+    made = [{**args, "changes": [] if value is None else [{"key": "stop_atr", "value": value}]} for value in changes]
+    past = [PastTurn("a run", (CallResult("backtest", one, "ok", "", None, {"run_id": "r-9"}, ("r-9",)),)) for one in made]
+    answer = above.judged(past)
+    assert [answer.name] == called if isinstance(answer, PlannedCall) else called == []
+    if isinstance(answer, PlannedCall):
+        assert [v["changes"][0]["value"] for v in answer.args["variants"]] == changes
