@@ -161,7 +161,7 @@ def test_a_question_is_no_proposal(words: Words) -> None:
 
 @pytest.mark.parametrize(("changes", "called"), [([2, 3], ["compare"]), ([None, 3], [])])
 def test_whether_two_runs_differ_is_a_comparison_of_both(words: Words, changes: list[int | None], called: list[str]) -> None:
-    """The second run's own Sharpe is no answer; a run with the defaults is none of a comparison's variants, so it is asked about."""
+    """The second run's own Sharpe is no answer; a run with the defaults is none of a comparison's variants: asked about."""
     args = {"strategy": "trend", "symbol": "BTC-USDT", "timeframe": "15m", "start": "2025-01-01", "end": "2025-07-01"}
     made = [{**args, "changes": [] if value is None else [{"key": "stop_atr", "value": value}]} for value in changes]
     past = [PastTurn("a run", (CallResult("backtest", one, "ok", "", None, {"run_id": "r-9"}, ("r-9",)),)) for one in made]
