@@ -70,9 +70,7 @@ class LiveDesk:
         self.unsure: set[str] = set()  # stops that the process before may not have sent: once not found, the same id goes out
         self.sent_ms: dict[str, int] = {}  # when the last request that may have placed an order had ended
         self.began_ms = now_ms()
-        self.unread: Callable[[str], bool] = lambda _: (
-            False
-        )  # whether executions of an instrument may be missing; poll.py says so
+        self.unread: Callable[[str], bool] = lambda _: False  # may executions of an instrument be missing? poll.py says so
         self.waiting: set[str] = set()  # entries that are not sent yet
         self.tasks: set[asyncio.Task[None]] = set()
         self._paged: dict[str, int] = {}
@@ -102,7 +100,7 @@ class LiveDesk:
             self._write([(kind, *led)])
         except Exception as error:
             self.failed = f"{type(error).__name__}: {error}"  # the book may be ahead of the journal: nothing leaves any more
-            self.page(f"the desk has stopped: {self.failed}")
+            self.page(f"the desk has stopped: {self.failed}. Orders at the venue stay as they are; stop and start the worker")
             raise
         for watch in self.watches:
             watch(kind, led[0])
