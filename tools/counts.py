@@ -28,7 +28,6 @@ from tools.common.contract import (
 )
 from tools.common.refusal_runs import refusal_runs, worth_reading
 from tools.common.time_words import NEVER_RAN, window, window_text
-from tools.journal import READ_MAX
 
 What = Literal["refused", "breaker", "alert"]
 ROWS_MAX = 40
@@ -140,9 +139,7 @@ def _occurrences(ctx: ToolContext, args: CountsArgs, low: int, high: int) -> Ite
 
     kinds = [what for what in ("refused", "breaker") if args.what in (None, what)]
     lines = raw_lines(journal_of(ctx.home), low, high, {"decision", "breaker"}, worth_reading(kinds)) if kinds else ()
-    for n, stretch in enumerate(refusal_runs(lines, kinds, args.sleeve, None)):
-        if n >= READ_MAX:
-            raise BadInput(f"more than {READ_MAX:,} events match", "narrow the window or the sleeve")
+    for stretch in refusal_runs(lines, kinds, args.sleeve, None):
         body, place = stretch.first.body, str(stretch.first.body.get("sleeve") or "desk")
         rule = str(body.get("refused_by") if stretch.kind == "refused" else body.get("breaker"))
         yield Occurrence(stretch.kind, rule, place, stretch.first.t_event_ms, stretch.last.t_event_ms, stretch.count)

@@ -7,10 +7,12 @@ import polars as pl
 import pytest
 
 from engine.sim.bootstrap import TRIPS_MIN, means_apart
+from engine.store.journal import Event, Journal
 from engine.watch import alert_rows, desk_trips
 from engine.watch.alert_rows import AlertPolicy
 from engine.watch.observation import Finding
-from tests.tools.desk_journal import BAR, DAY, END, START, write_desk
+from engine.watch.window import journal_of
+from tests.tools.desk_journal import BAR, DAY, END, REFUSED, START, write_desk
 from tools.catalog import call
 
 SINCE = {"since": "2025-03-04"}
@@ -45,6 +47,19 @@ def test_refusals_breakers_and_alerts_are_counted_by_rule(ctx: Any) -> None:
     assert [row[:2] for row in alone.table.rows] == [("refused", "trend-btc")]
     assert call(ctx, "counts", SINCE | {"sleeve": "trend-eth"}).data["counts"] == {"refused": 0, "breaker": 0, "alert": 0}
     assert call(ctx, "counts", {"since": "2025-03-04", "until": "2025-03-05"}).data["counts"]["breaker"] == 0
+
+
+def test_a_rule_that_refuses_at_every_bar_is_counted_at_every_bar(ctx: Any) -> None:
+    """Equal refusals in a row are one stretch and as many times as bars, as the log has them."""
+    journal = Journal(journal_of(ctx.home), "worker")
+    for n in (3, 2, 1):
+        journal.append([Event("decision", END - n * BAR, {**REFUSED, "signal": "short"})], sync=False)
+    journal.close()
+    result, listed = call(ctx, "counts", SINCE | {"what": "refused"}), call(ctx, "journal_search", SINCE | {"kinds": ["refused"]})
+    assert result.data["counts"] == {"refused": 4}
+    assert of(result, "refused entries paused")["times"] == 4
+    assert of(result, "refused entries paused")["stretches"] == 2
+    assert {f.metric: f.value for f in listed.facts}["refuseds"] == 4
 
 
 def test_one_rule_is_counted_alone(ctx: Any) -> None:

@@ -6,10 +6,11 @@ raw text of a line; only the first of a run is parsed.
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.clock import utc
+from engine.errors import BadInput
 from engine.store.chain import Event
 from engine.watch.window import JournalLine
 from tools.common.event_text import event_line, kind_of
@@ -51,13 +52,15 @@ def worth_reading(wanted: Sequence[str]) -> Callable[[bytes, bytes], bool]:
     return worth
 
 
-def refusal_runs(
-    lines: Iterable[JournalLine], wanted: Sequence[str], sleeve: str | None, text: str | None
-) -> Iterator[RefusalRun]:
+READ_MAX = 200_000  # events of one window
+
+
+def refusal_runs(lines: Iterable[JournalLine], wanted: Sequence[str], sleeve: str | None, text: str | None) -> list[RefusalRun]:
     """What of `lines` is of the wanted kinds, of the sleeve (None: of any) and has the text in it (None: any), oldest first.
 
-    A run is complete only after all lines have been read.
+    A list, since a run is complete only after all lines have been read. BadInput: more than READ_MAX of them.
     """
+    found: list[RefusalRun] = []
     last: dict[bytes, tuple[tuple[bytes, ...], RefusalRun]] = {}  # per sleeve: its latest run and what it says
     for line in lines:
         says = _refusal(line) if "refused" in wanted and text is None else ()
@@ -70,7 +73,10 @@ def refusal_runs(
             continue
         stretch = RefusalRun(event, line)
         last[says[-1] if says else json.dumps(event.body.get("sleeve")).encode("ascii")] = says, stretch
-        yield stretch
+        found.append(stretch)
+        if len(found) > READ_MAX:
+            raise BadInput(f"more than {READ_MAX:,} events match", "narrow the window, the kinds or the sleeve")
+    return found
 
 
 def _refusal(line: JournalLine) -> tuple[bytes, ...]:

@@ -55,7 +55,7 @@ def one_by_one(path: Path, sleeve: str | None, text: str | None) -> list[list[Ev
 
 def found(path: Path, sleeve: str | None = None, text: str | None = None) -> list[RefusalRun]:
     """The stretches of the whole journal."""
-    return list(refusal_runs(raw_lines(path, -1, FAR_MS, None, worth_reading(WANTED)), WANTED, sleeve, text))
+    return refusal_runs(raw_lines(path, -1, FAR_MS, None, worth_reading(WANTED)), WANTED, sleeve, text)
 
 
 words = st.tuples(
