@@ -12,16 +12,21 @@ from engine.core.orders import SENT, UNKNOWN
 from engine.core.state import PROTECTIVE
 from engine.live.desk import LiveDesk
 from engine.live.halt import LATCH_LOOK_S, AccountHalt
-from engine.live.health import AccountHealth, StreamHandle, VenueClock
+from engine.live.health import AccountHealth, VenueClock
 from engine.live.poll import AccountPoll
 from engine.live.reconcile import AGAIN_S, START, AccountReconcile, Cash
 from engine.live.requests import reported
+from engine.live.streams import AccountStreams
 from engine.ports import OrderReport
 from engine.venues.live_port import LiveVenue
+from engine.venues.private_stream import PrivateSource
 
 
 class AccountDuties:
-    """The duties of `desk`. `halting`: the account's instruments by clients that only a halt uses."""
+    """The duties of `desk`. `halting`: the account's instruments by clients that only a halt uses.
+
+    `source`: of the account's private stream; without one everything is read on the duties' own clocks. Raises BadInput.
+    """
 
     def __init__(
         self,
@@ -29,13 +34,16 @@ class AccountDuties:
         halting: Mapping[str, LiveVenue],
         venue_clock: VenueClock | None = None,
         cash: Cash | None = None,
-        streams: tuple[StreamHandle, ...] = (),
+        source: PrivateSource | None = None,
         latch_look_s: float = LATCH_LOOK_S,
     ) -> None:
         self.desk = desk
         self.polls = {name: AccountPoll(desk, name) for name in desk.venues}
-        self.health = AccountHealth(desk, self.polls, venue_clock, streams)
+        self.health = AccountHealth(desk, self.polls, venue_clock)
         self.reconcile = AccountReconcile(desk, self.polls, cash)
+        self.streams = AccountStreams(desk, self.polls, self.health, self.reconcile, source) if source else None
+        if self.streams:
+            self.health.streams = (self.streams.handle,)
         self.halt = AccountHalt(desk, halting, self.reconcile, latch_look_s)
         desk.unread = lambda name: self.polls[name].unread()
         self.failures: list[Exception] = []  # of duties: none should ever fail
@@ -53,6 +61,11 @@ class AccountDuties:
                     desk.unsure.add(order.id)
         work = [poll.run for poll in self.polls.values()]
         work += [self.health.run, self.health.run_clock, self.reconcile.run, self.halt.run]
+        if self.streams:
+            work.append(self.streams.run)
+        elif not self.health.streams:  # a stream that is no longer there cannot become well again
+            for what in [what for what in desk.book.health if what.startswith("stream ")]:
+                self.health.end(what)
         self._tasks = [asyncio.get_running_loop().create_task(self._kept_up(duty)) for duty in work]
 
     async def _kept_up(self, duty: Callable[[], Awaitable[None]]) -> None:

@@ -44,9 +44,9 @@ class AccountHealth:
         desk: LiveDesk,
         polls: Mapping[str, AccountPoll],
         venue_clock: VenueClock | None = None,
-        streams: tuple[StreamHandle, ...] = (),
     ) -> None:
-        self.desk, self.polls, self._venue_clock, self.streams = desk, polls, venue_clock, streams
+        self.desk, self.polls, self._venue_clock = desk, polls, venue_clock
+        self.streams: tuple[StreamHandle, ...] = ()  # duties.py gives them
         self.naked: dict[tuple[int, int], int] = {}  # (sleeve, layer key) -> since when nothing covers it
         self.missing: dict[str, int] = {}  # order -> since when it says more than was booked
         self.refused: dict[str, list[int]] = {}  # sleeve -> times of refusals in a row
@@ -129,9 +129,7 @@ class AccountHealth:
         while not self.desk.failed:
             self.look()
             await self._streams()
-            timer = asyncio.get_running_loop().call_later(
-                LOOK_S if self.naked or self.missing else 5 * LOOK_S, self._something.set
-            )
+            timer = asyncio.get_running_loop().call_later(self._next_look_s(), self._something.set)
             try:
                 await self._something.wait()
             finally:
@@ -139,6 +137,13 @@ class AccountHealth:
             self._something.clear()
             if self.naked or self.missing:
                 await asyncio.sleep(LOOK_S)
+
+    def _next_look_s(self) -> float:
+        """Sooner while something is not well, and when a stream will have been silent for too long."""
+        if self.naked or self.missing:
+            return LOOK_S
+        ends = min((stream.alive_ms() for stream in self.streams), default=self.desk.now_ms()) + SILENT_MS - self.desk.now_ms()
+        return min(ends / 1000 + 0.01, 5 * LOOK_S) if ends > 0 else LOOK_S
 
     def look(self) -> None:
         """Timers that have run out."""

@@ -7,13 +7,13 @@ so that equal bars are equal floats. Times are UTC ms, volumes base units.
 
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple, TypeVar
 
 from engine.clock import timeframe_ms
 from engine.errors import BadInput, DataError
 from engine.venues.answers import silent
 from engine.venues.ccxt_data import CLASSES, VENUES, Source, market_symbol, redirected
+from engine.venues.lines import hang_up, read_first
 
 T = TypeVar("T")
 Prices = tuple[float, float, float, float, float]  # open, high, low, close, volume
@@ -21,7 +21,6 @@ Tap = Callable[[str, Any], None]  # (ws or rest: what it was, the message or the
 BYBIT_TYPES = {"perp": "linear", "spot": "spot"}
 TIMEOUT_MS = 10_000
 SETTLEMENTS_MAX = 100
-KEEP_ALIVE_MS = 4_000  # between two pings: a connection that brings nothing for 10 s is dead, however quiet its market
 LIMITED_MS = 10_000  # without a Retry-After
 LIMITED_MAX_MS = 600_000
 OKX_UTC_MS = 6 * 3_600_000  # OKX's own days begin at 16:00 UTC: from here on the UTC candles have another name
@@ -55,9 +54,8 @@ class CandleSource:
         self.venue, self._exchange, self._tap = venue, exchange, tap
         self.on_push: Callable[[PushedCandle], None] = lambda _candle: None
         self.on_unreadable: Callable[[str], None] = lambda _why: None
-        self._answered, self._rest = exchange.handle_message, exchange.on_rest_response
-        exchange.handle_message, exchange.on_rest_response = self._received, self._responded
-        exchange.streaming = {**(exchange.streaming or {}), "keepAlive": KEEP_ALIVE_MS}
+        self._answered, self._rest = read_first(exchange, self._received), exchange.on_rest_response
+        exchange.on_rest_response = self._responded
 
     async def watch(self, symbol: str, timeframe: str) -> None:
         """Subscribe, and return at the next push. Raises DataError."""
@@ -131,9 +129,7 @@ class CandleSource:
 
     async def redial(self) -> None:
         """Give up every connection; the next `watch` dials a new one at once."""
-        with suppress(Exception):  # what is dead may also fail to close
-            await self._exchange.close_ws_clients()
-        self.dial_at_once()
+        await hang_up(self._exchange)
 
     def dial_at_once(self) -> None:
         """Forget ccxt's waits before a next dial, which grow to 30 s."""

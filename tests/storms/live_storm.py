@@ -23,6 +23,7 @@ from engine.live.duties import AccountDuties
 from engine.live.poll import holders
 from engine.store.chain import encode_body
 from engine.store.journal import Journal, read
+from engine.venues.private_stream import PrivateSource
 from tests.fakes.desks import BAR_MS
 from tests.fakes.exchange import ledger as log
 from tests.fakes.exchange import orders as o
@@ -46,6 +47,7 @@ class LiveStorm:
         self.at, self.played, self.path, self.dice = at, played, path, random.Random(seed)
         self.exchange: Exchange = played.venue.exchange
         self.clock = self.exchange.clock
+        self.venue, self.streams = str(more.get("venue")), bool(more.get("streams"))
         self.kills, self.events = frozenset(more.get("kills", ())), 0
         self.acts: list[asyncio.Task[None]] = []
         self.pages: list[tuple[int, str]] = []
@@ -71,7 +73,8 @@ class LiveStorm:
     def _made(self, book: Any) -> None:
         venue, own = self.at.adapter(self.played.client), self.at.adapter(self.played.client)
         self.desk = LiveDesk(book, self.journal, {BTC_PERP: venue}, self.clock, lambda: self.latch, self.halt, self._paged)
-        self.duties = AccountDuties(self.desk, {BTC_PERP: own}, self._venue_clock, self._cash, latch_look_s=30.0)
+        source = PrivateSource(self.venue, self.played.venue.virtual_client) if self.streams else None
+        self.duties = AccountDuties(self.desk, {BTC_PERP: own}, self._venue_clock, self._cash, source, latch_look_s=30.0)
         self.desk.watches.append(self._journaled)
 
     async def _venue_clock(self) -> int:
@@ -218,7 +221,7 @@ class LiveStorm:
                     "filled_lots": 0,
                 }
                 self.desk.take("adopt", body)
-            elif what.startswith(("refusals", "clock")):
+            elif what.startswith(("refusals", "clock", "stream")):
                 self.duties.health.let_go_on(what)
         self.duties.reconcile.soon()
 
@@ -302,7 +305,7 @@ def weathered(
 
     async def script(played: Played) -> LiveStorm:
         played.venue.faults.plan.extend(plan)
-        storm = LiveStorm(ADAPTED[venue], played, path, seed, **more)
+        storm = LiveStorm(ADAPTED[venue], played, path, seed, venue=venue, **more)
         await storm.run(bars, quiet, more.get("halt_at", -1))
         return storm
 

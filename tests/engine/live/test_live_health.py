@@ -98,8 +98,8 @@ def test_a_stream_without_life_is_built_anew(path: Path) -> None:
         async def rebuild() -> None:
             rebuilt.append(bench.clock())
 
-        stream = StreamHandle("orders", lambda: alive[0], rebuild)
-        bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, streams=(stream,))
+        bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue})
+        bench.duties.health.streams = (StreamHandle("orders", lambda: alive[0], rebuild),)
         await bench.duties.start()
         await bench.after(9)
         assert not rebuilt

@@ -191,7 +191,7 @@ class BybitLine:
             return [pushed_order(venue.row(venue.parent(event.order), event.order))]
         if topic == "order" and event.kind in ALGO_EVENTS and event.algo:
             return [pushed_order(venue.row(event.algo, None))]
-        if not event.bill:
+        if not event.bill or topic == "order":
             return []
         if topic == "execution":
             hidden = event.kind == log.FILL and venue.faults.hit("drop_fills")
