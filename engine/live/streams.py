@@ -14,7 +14,7 @@ from typing import Any
 from engine.core.orders import STANDING
 from engine.errors import DataError
 from engine.live.desk import LiveDesk
-from engine.live.health import AccountHealth, StreamHandle
+from engine.live.health import SILENT_MS, AccountHealth, StreamHandle
 from engine.live.poll import AccountPoll
 from engine.live.reconcile import AccountReconcile
 from engine.venues.private_stream import PrivateSource, PrivateStream
@@ -50,7 +50,8 @@ class AccountStreams:
         named = {name: name.split(":")[1] for name in polls}
         self._instruments = {WORDS[source.venue].symbol(symbol): name for name, symbol in named.items()}
         self._stream: PrivateStream | None = None  # while it is open
-        self._open_ms, self._alive_ms = 0, desk.now_ms()
+        self._silent = f"stream {source.venue}"  # as health.py calls it; the process before may have seen it silent
+        self._open_ms, self._alive_ms = 0, 0 if self._silent in desk.book.health else desk.now_ms()
         self._anew = asyncio.Event()
         self._orders: OrderedDict[str, int] = OrderedDict()  # client id -> when it was last named
         self._announced: OrderedDict[str, int] = OrderedDict()  # executions
@@ -66,16 +67,19 @@ class AccountStreams:
         return self._orders.get(order_id)
 
     def alive_ms(self) -> int:
-        """When it last showed life, UTC ms: counted in time that has passed, so that a clock that is set does not matter."""
-        if self._stream is not None:
-            self._alive_ms = self.desk.now_ms() - int(self._stream.silent_s() * 1000)
-        elif not self.connections and f"stream {self.handle.name}" in self.desk.book.health:
-            return 0  # the process before has seen it silent: it is well again once it has been heard
+        """When it last showed life, UTC ms: counted in time that has passed, so that a clock that is set does not matter. After
+        a silence a new connection counts once it has lasted ten seconds; one that dies again at once would let entries through.
+        """
+        now, stream = self.desk.now_ms(), self._stream
+        proves_itself = self._silent in self.desk.book.health and now - self._open_ms < SILENT_MS
+        if stream is not None and not proves_itself:
+            self._alive_ms = now - int(stream.silent_s() * 1000)
         return self._alive_ms
 
     async def rebuild(self) -> None:
-        """Begin a new connection at once; health.py asks for it. One that is being begun goes on."""
-        self._anew.set()
+        """Begin a new connection at once; health.py asks for it. One that shows life, or is being begun, goes on."""
+        if self._stream is None or self._stream.silent_s() * 1000 > SILENT_MS:
+            self._anew.set()
 
     # ---- the connection -------------------------------------------------------------------------------------------------
 
