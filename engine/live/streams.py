@@ -26,6 +26,7 @@ UNANNOUNCED_MS = 60_000  # an execution that REST lists and the stream does not 
 APART_MS = 2_000  # clocks differ: an execution this close to the connection's begin may be from before it
 DIAL_AGAIN_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0)  # before the n-th dial after a connection that did not last
 LASTED_MS = 30_000
+STEADY_MS = 15_000  # of a new connection after a silence: longer than a silence, or one that dies at once would pass
 AWAY_PAGE_MS = 60_000
 KEPT = 2_000  # orders and executions that are remembered, of each
 FOLLOWED_MAX = 200
@@ -51,7 +52,8 @@ class AccountStreams:
         self._instruments = {WORDS[source.venue].symbol(symbol): name for name, symbol in named.items()}
         self._stream: PrivateStream | None = None  # while it is open
         self._silent = f"stream {source.venue}"  # as health.py calls it; the process before may have seen it silent
-        self._open_ms, self._alive_ms = 0, 0 if self._silent in desk.book.health else desk.now_ms()
+        self._open_ms = 0
+        self._alive_ms = 0 if self._silent in desk.book.health else -1  # -1: counted from the first look on
         self._anew = asyncio.Event()
         self._orders: OrderedDict[str, int] = OrderedDict()  # client id -> when it was last named
         self._announced: OrderedDict[str, int] = OrderedDict()  # executions
@@ -68,10 +70,11 @@ class AccountStreams:
 
     def alive_ms(self) -> int:
         """When it last showed life, UTC ms: counted in time that has passed, so that a clock that is set does not matter. After
-        a silence a new connection counts once it has lasted ten seconds; one that dies again at once would let entries through.
+        a silence a new connection counts once it has lasted; one that dies again at once would let entries through.
         """
         now, stream = self.desk.now_ms(), self._stream
-        proves_itself = self._silent in self.desk.book.health and now - self._open_ms < SILENT_MS
+        self._alive_ms = now if self._alive_ms < 0 else self._alive_ms
+        proves_itself = self._silent in self.desk.book.health and now - self._open_ms < STEADY_MS
         if stream is not None and not proves_itself:
             self._alive_ms = now - int(stream.silent_s() * 1000)
         return self._alive_ms
@@ -141,7 +144,7 @@ class AccountStreams:
         for poll in self._polls.values():
             if not poll.failures:
                 poll.wake()
-        if self.desk.now_ms() - self._alive_ms >= AWAY_PAGE_MS:
+        if self.desk.now_ms() - self.alive_ms() >= AWAY_PAGE_MS:
             self.desk.incident(f"the account's stream at {self._source.venue} does not come; no entries: {why}"[:300])
 
     async def _pause(self, seconds: float) -> None:

@@ -103,12 +103,15 @@ def test_silence_is_seen_within_eleven_seconds_and_ends_with_a_new_connection(ve
         await bench.start()
         await bench.rests()
         await bench.until(FILLS_MS - 1_000)
+        bench.deafen_ccxt()
+        old = list(bench.storm.played.venue.lines)
         bench.faults.on("ws_mute", 100_000)
         began = bench.clock()
         while f"stream {venue}" not in bench.health:
             await asyncio.sleep(0.1)
             assert bench.clock() - began <= 11_000
         await asyncio.sleep(1)
+        assert all(line.closed for line in old)
         assert sum(event.body["lots"] for event in bench.events("fill")) == 200
         await bench.until(began + 95_000)
         assert f"stream {venue}" in bench.health
@@ -150,6 +153,26 @@ def test_executions_that_are_not_announced_make_it_a_bad_stream(venue: str, path
         assert not bench.health
 
     streamed(venue, path, act)
+
+
+def test_what_filled_before_the_connection_is_not_missed(path: Path) -> None:
+    """Cut as it fills, and REST away: booked after the next connection, which never promised to announce it."""
+
+    async def act(bench: StreamBench) -> None:
+        await bench.start()
+        await bench.rests()
+        await bench.until(FILLS_MS - 1_000)
+        bench.faults.on("ws_cut", 5_000)
+        bench.faults.on("read_timeout", 10_000)
+        await bench.until(FILLS_MS + 9_500)
+        assert bench.streams.connections == 2
+        assert not bench.events("fill")
+        await bench.until(FILLS_MS + 2 * MINUTE)
+        assert sum(event.body["lots"] for event in bench.events("fill")) == 200
+        assert not bench.health
+        assert not any("does not announce" in page for page in bench.pages)
+
+    streamed("okx", path, act)
 
 
 def test_a_person_may_let_it_go_on(path: Path) -> None:
@@ -229,6 +252,7 @@ def test_a_flood_of_messages_is_not_a_flood_of_questions(path: Path) -> None:
             bench.streams._hint(StreamHint(symbol, f"nd{n}", f"t{n}", True))
             bench.streams._hint(StreamHint("DOGE-USDT-SWAP", "", f"d{n}", True))
             await asyncio.sleep(0.01)
+        assert len(bench.streams._followed) == duty.FOLLOWED_MAX
         calls = [path for _, path, _ in bench.storm.played.venue.calls[before:]]
         assert len(calls) <= 60, len(calls)
         await asyncio.sleep(60)
@@ -259,7 +283,7 @@ def test_dials_wait_longer_and_longer(path: Path) -> None:
 
 
 def test_a_restart_does_not_forget_that_it_was_silent(path: Path) -> None:
-    """Entries stay off until the new process has heard it for ten seconds."""
+    """Entries stay off until the new process has heard it for a while."""
 
     async def act(bench: StreamBench) -> None:
         await bench.start()
@@ -271,6 +295,23 @@ def test_a_restart_does_not_forget_that_it_was_silent(path: Path) -> None:
             assert "stream okx" in bench.health
         await asyncio.sleep(120)
         assert not bench.health
+
+    streamed("okx", path, act)
+
+
+def test_a_connection_that_dies_again_lets_nothing_enter(path: Path) -> None:
+    """The venue takes each new connection and falls silent at once: not well, then well, then not, for as long as it goes on."""
+
+    async def act(bench: StreamBench) -> None:
+        await bench.start()
+        for n in range(5):
+            bench.faults.on("ws_mute")
+            await asyncio.sleep(15)
+            assert "stream okx" in bench.health
+            bench.faults.off("ws_mute")
+            while bench.streams.connections < n + 2:
+                await asyncio.sleep(0.1)
+        assert len([event for event in bench.events("health") if event.body["what"] == "stream okx"]) == 1
 
     streamed("okx", path, act)
 
