@@ -31,7 +31,7 @@ KINDS = (
     "orphan",
     "cursor",
 )
-KINDS += ("incident", "snapshot", "mark", "bar")
+KINDS += ("incident", "probe", "gate", "snapshot", "mark", "bar")
 QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "health", "reconcile", "adopt", "leave", "orphan"]
 QUIET += ["incident"]  # shown by default
 PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")

@@ -22,6 +22,7 @@ from engine.store.chain import Event, same_body
 from engine.store.journal import read, tail
 
 EDITED = "the journal was edited, or the core has changed: keep it aside and begin a new home"
+NOTES = ("incident", "probe", "gate")  # what was seen, for people and the gate: it moves no state
 FIRST_LOOK = 2_000  # events read from the end at first; a day of three sleeves at 15 minutes
 
 
@@ -83,7 +84,7 @@ def require_format(start: Mapping[str, Any], path: Path) -> None:
 def after(book: Book | None, group: Sequence[Event], path: Path) -> Book | None:
     """The book after one group, which must say what the core says."""
     lead = group[0]
-    if lead.kind == "incident":
+    if lead.kind in NOTES:
         return book
     if lead.kind == "snapshot":
         require_format(lead.body["start"], path)

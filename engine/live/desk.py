@@ -72,6 +72,7 @@ class LiveDesk:
         self.began_ms = now_ms()
         self.unread: Callable[[str], bool] = lambda _: False  # may executions of an instrument be missing? poll.py says so
         self.waiting: set[str] = set()  # entries that are not sent yet
+        self.probing: set[str] = set()  # orders of a probe that is under way
         self.tasks: set[asyncio.Task[None]] = set()
         self._paged: dict[str, int] = {}
 
@@ -117,6 +118,12 @@ class LiveDesk:
             self._paged[what] = now
             self._write([("incident", {"what": what, **more}, [])])
             self.page(what)
+
+    def note(self, kind: str, body: Mapping[str, Any]) -> None:
+        """What was seen and moves no state (NOTES of engine.book.replay), durable. Raises DeskError once the desk has failed."""
+        if self.failed:
+            raise DeskError(f"the desk accepts nothing more: {self.failed}", "stop and start again")
+        self._write([(kind, body, [])])
 
     def snapshot(self) -> None:
         """The whole state, so that a start need not fold from the beginning."""

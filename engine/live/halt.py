@@ -154,7 +154,7 @@ class AccountHalt:
 
     async def close_orphans(self) -> None:
         """Executions under our name that the journal does not know are closed, reduce-only; ten tries, then a page."""
-        for name in self.venues:
+        for name in self.venues if not self.desk.probing else ():  # a probe closes what it has opened
             while (lots := orphan_lots(self.desk.book, name)) and not self.desk.failed:
                 tries = self.desk.book.orphans[name]["tries"]
                 if tries >= TRIES_MAX:

@@ -29,6 +29,7 @@ AWAY_LOOKS = 12  # looks in a row that brought nothing: a page
 BILL_MINUTES = (1, 6, 16, 31)  # of an hour: bills come late
 OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXF][0-9]{2}")
 ORPHAN_CODE = "0rph"  # in the place of a sleeve's: orders that close what no sleeve holds
+PROBE_CODE = "pr0b"  # in the same place: orders of a probe
 
 
 class AccountPoll:
@@ -187,6 +188,8 @@ class AccountPoll:
         who = f"{self.instrument}: {trade.side * trade.lots} lots at {trade.price}, order {trade.order or trade.venue_id}"
         if is_own(self.desk, trade.order) and not issued(self.desk.book, trade.order):
             self.desk.take("orphan", {"what": "found", **self._orphan_body(trade)})
+            if trade.order in self.desk.probing:
+                return  # a round trip that a person has approved: the probe closes it, and says so when it cannot
             self.desk.incident(
                 f"an execution under our name that the journal does not know: {who}; it is closed", trade=trade.trade
             )
@@ -287,9 +290,9 @@ def holders(desk: LiveDesk, instrument: str) -> list[tuple[int, int]]:
 
 
 def is_own(desk: LiveDesk, id_: str) -> bool:
-    """Whether an id carries the name of a sleeve of this desk, or is of an order that closes an orphan."""
+    """Whether an id carries the name of a sleeve of this desk, or is of an order that closes an orphan, or of a probe."""
     found = OURS.fullmatch(id_)
-    return found is not None and found[1] in {ORPHAN_CODE, *map(name_code, desk.book.names)}
+    return found is not None and found[1] in {ORPHAN_CODE, PROBE_CODE, *map(name_code, desk.book.names)}
 
 
 def fill_body(trade: VenueTrade, id_: str) -> dict[str, Any]:

@@ -128,6 +128,8 @@ class AccountReconcile:
         """What the venue holds against what the book says stands. True when there was nothing to do."""
         book, fine = self.desk.book, True
         for held in standing:
+            if held.order in self.desk.probing:
+                continue
             order = find(book.orders, held.order) if held.order else None
             if order is not None and order.state not in ENDED:
                 continue
