@@ -29,8 +29,8 @@ LEG_S = 0.5  # between two legs: venues count requests a second
 CANCELS_S = (0.0, *BACKOFF_S[1:], 8.0, 8.0, 8.0)  # before each cancellation: together longer than a request may be on its way
 EXITS_MAX = 5
 WHY_MAX = 200  # letters
-# Whether a venue takes a reduce-only stop while nothing is held is not known from here. Each one's own code for "nothing to reduce"
-# is the answer of a path that works, and proves no more than that: the leg was not tried. Every other refusal is a failure.
+# Whether a venue takes a reduce-only stop while nothing is held is not known from here. Its own code for "nothing to reduce" is
+# the answer of a path that works, and proves no more than that: the leg was not tried. Every other refusal is a failure.
 NOTHING_TO_REDUCE = ("51169", "-2022", "110017")
 PURPOSE = {ENTRY: "E", PROTECTIVE: "S", EXIT_SLOT: "X"}
 
