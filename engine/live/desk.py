@@ -9,6 +9,7 @@ an order that waits for its answer, so that each order has one request under way
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
@@ -73,6 +74,7 @@ class LiveDesk:
         self.unread: Callable[[str], bool] = lambda _: False  # may executions of an instrument be missing? poll.py says so
         self.waiting: set[str] = set()  # entries that are not sent yet
         self.probing: set[str] = set()  # orders of a probe that is under way
+        self.probed: deque[str] = deque(maxlen=64)  # orders of this process's probes: their executions wake nobody
         self.tasks: set[asyncio.Task[None]] = set()
         self._paged: dict[str, int] = {}
 

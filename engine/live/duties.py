@@ -11,6 +11,7 @@ from typing import Any
 from engine.core.orders import SENT, UNKNOWN
 from engine.core.state import PROTECTIVE
 from engine.live.desk import LiveDesk
+from engine.live.gate import AccountGate
 from engine.live.halt import LATCH_LOOK_S, AccountHalt
 from engine.live.health import AccountHealth, VenueClock
 from engine.live.poll import AccountPoll
@@ -45,6 +46,7 @@ class AccountDuties:
         if self.streams:
             self.health.streams = (self.streams.handle,)
         self.halt = AccountHalt(desk, halting, self.reconcile, latch_look_s)
+        self.gate: AccountGate | None = None  # given before the start, or none is asked
         desk.unread = lambda name: self.polls[name].unread()
         self.failures: list[Exception] = []  # of duties: none should ever fail
         self._tasks: list[asyncio.Task[Any]] = []
@@ -54,6 +56,8 @@ class AccountDuties:
         desk = self.desk
         if START not in desk.book.health:
             desk.take("health", {"what": START, "state": "begun", "why": "venue and book were not compared yet"})
+        if self.gate is not None:
+            self.gate.begin()
         for order in list(desk.book.orders.open.values()):
             if order.state == SENT:  # the process that has sent it, or not, is gone: nobody waits for its answer
                 desk.take(*reported(OrderReport(order.id, UNKNOWN, 0, "not answered before the start")))
@@ -66,6 +70,7 @@ class AccountDuties:
         elif not self.health.streams:  # a stream that is no longer there cannot become well again
             for what in [what for what in desk.book.health if what.startswith("stream ")]:
                 self.health.end(what)
+        work += [self.gate.run] if self.gate is not None else []
         self._tasks = [asyncio.get_running_loop().create_task(self._kept_up(duty)) for duty in work]
 
     async def _kept_up(self, duty: Callable[[], Awaitable[None]]) -> None:

@@ -188,8 +188,8 @@ class AccountPoll:
         who = f"{self.instrument}: {trade.side * trade.lots} lots at {trade.price}, order {trade.order or trade.venue_id}"
         if is_own(self.desk, trade.order) and not issued(self.desk.book, trade.order):
             self.desk.take("orphan", {"what": "found", **self._orphan_body(trade)})
-            if trade.order in self.desk.probing:
-                return  # a round trip that a person has approved: the probe closes it, and says so when it cannot
+            if trade.order in self.desk.probed:
+                return  # of a round trip that a person pays for: the probe closes it, and says so when it cannot
             self.desk.incident(
                 f"an execution under our name that the journal does not know: {who}; it is closed", trade=trade.trade
             )

@@ -285,6 +285,12 @@ class AccountQuestions:
         return AccountFinding(least <= layer, f"{least:,.2f} USDT; the smallest layer of {sleeve} is {layer:,.2f}")
 
 
+def faults_at_start(report: AccountReport) -> list[str]:
+    """Rows that must hold before a desk enters and do not, in words; what is open there is compared with its book instead."""
+    bad = [row for row in report.checks if row.must and not row.ok and row.name not in ("orders", "positions")]
+    return [f"{row.name}: {row.found or 'no answer'}, wanted {row.wanted}" for row in bad]
+
+
 def fee_text(maker: float, taker: float) -> str:
     """Fees in basis points."""
     return f"maker {maker * 1e4:g} bps, taker {taker * 1e4:g} bps"

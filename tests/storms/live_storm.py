@@ -20,7 +20,7 @@ from engine.core.orders import REJECTED, UNKNOWN
 from engine.core.state import Signal
 from engine.live.desk import LiveDesk
 from engine.live.duties import AccountDuties
-from engine.live.poll import holders
+from engine.live.poll import PROBE_CODE, holders
 from engine.store.chain import encode_body
 from engine.store.journal import Journal, read
 from engine.venues.private_stream import PrivateSource
@@ -138,6 +138,8 @@ class LiveStorm:
 
     def _accepted(self, placed: Any) -> None:
         client = placed.client.partition("-")[0]
+        if PROBE_CODE in client:  # it asks whether the way to the venue works while entries are still withheld
+            return
         intents = self._intents()
         increases = not getattr(placed, "reduce_only", False)
         doubts = [x.id for x in self.desk.book.orders.open.values() if x.state == UNKNOWN and x.id != client]

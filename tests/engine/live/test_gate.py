@@ -1,0 +1,270 @@
+"""The gate: nothing enters before each row holds; what fails stays stopped, pages once, and may wait for a person."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.live.gate import CONSENT, GATE, AccountGate, GateParts
+from engine.store.chain import Event
+from engine.store.journal import Journal
+from engine.venues.account_facts import VenueListing
+from engine.venues.instruments import instrument_of
+from engine.venues.live_port import StandingOrder
+from tests.fakes.exchange.adapted import order
+from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, long, on_bench
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of the desk's journal."""
+    return tmp_path / "desk.jsonl"
+
+
+class Listings:
+    """What the gate asks an account about."""
+
+    async def listing(self, _symbol: str) -> VenueListing:
+        """BTC."""
+        return VenueListing(True, "live", 0.0001, 5.0, PRICE)
+
+
+class Gated:
+    """What a test scripts of the gate's parts."""
+
+    def __init__(self, bench: LiveBench) -> None:
+        self.bench, self.faults, self.code = bench, list[str](), {"engine": "one", "adds": "a"}
+        self.people = bench.path.with_name("people.jsonl")
+        self.named: dict[str, int] = {}
+        self.deaf = False
+
+    def parts(self) -> GateParts:
+        """For a gate."""
+        bench = self.bench
+
+        async def faults() -> list[str]:
+            return self.faults
+
+        def heard(id_: str) -> int | None:
+            return bench.clock() if not self.deaf and id_ in bench.venue.orders else None
+
+        reader: Any = Listings()
+        instruments = {BTC_PERP: instrument_of("okx", "BTC-USDT")}
+        return GateParts(reader, faults, instruments, bench.path, self.people, lambda: self.code, heard)
+
+    def gate(self) -> AccountGate:
+        """Give the bench one."""
+        made = AccountGate(self.bench.desk, self.bench.duties.reconcile, self.parts())
+        self.bench.duties.gate = made
+        self.bench.duties.halt.look_s = 10.0
+        return made
+
+    def consent(self, key: str) -> None:
+        """A person says yes."""
+        journal = Journal(self.people, "test")
+        journal.append([Event(CONSENT, self.bench.clock(), {"consent": key, "actor": {"name": "ann"}})])
+        journal.close()
+
+    def row(self, name: str) -> Mapping[str, Any]:
+        """As last journaled."""
+        return next(row for row in self.bench.events("gate")[-1].body["rows"] if row["name"] == name)
+
+
+async def to_entry(bench: LiveBench) -> list[str]:
+    """A signal at the next close; entry orders that came to the venue."""
+    await bench.to_close()
+    bench.close(adds=long())
+    await bench.after(5)
+    return [id_ for id_ in bench.venue.asked_for("place") if "pr0b" not in id_ and id_[14] == "E"]
+
+
+def test_it_opens_when_every_row_holds_and_then_the_desk_enters(path: Path) -> None:
+    """Nobody is woken; far orders came and went; the journal says under which code."""
+
+    async def play(bench: LiveBench) -> None:
+        gated = Gated(bench)
+        gated.gate()
+        await bench.duties.start()
+        assert GATE in bench.desk.book.health
+        await bench.after(60)
+        assert not bench.desk.book.health
+        assert bench.events("gate")[-1].body["open"]
+        assert bench.events("gate")[-1].body["code"] == gated.code
+        assert await to_entry(bench)
+
+    bench = on_bench(path, play)
+    assert not bench.pages
+    assert [e.body["what"] for e in bench.events("probe")] == ["begun", "sent", "sent", "ended"]
+
+
+BREAKS: dict[str, Any] = {
+    "account": lambda gated: gated.faults.append("withdrawal: it may withdraw, wanted no right to"),
+    "reconcile": lambda gated: setattr(gated.bench.venue, "net", 25),
+    "probe": lambda gated: gated.bench.venue.script["amend"].extend(["no"] * 1_000),
+}
+
+
+@pytest.mark.parametrize("row", BREAKS)
+def test_a_row_that_fails_stays_stopped_pages_once_and_is_tried_ever_more_seldom(row: str, path: Path) -> None:
+    """Two hours of it: no entry, one page that names the runbook; when it is mended, the gate opens by itself."""
+
+    async def play(bench: LiveBench) -> None:
+        gated = Gated(bench)
+        gate = gated.gate()
+        BREAKS[row](gated)
+        await bench.duties.start()
+        await bench.after(7_200)
+        assert not await to_entry(bench)
+        assert gate.rows[row].ok is False
+        assert 8 < gate.rows[row].tries < 30
+        assert [page for page in bench.pages if f"the gate stays closed, no entries: {row}:" in page and "gate-closed" in page]
+        assert sum("the gate stays closed" in page for page in bench.pages) == 1
+        gated.faults.clear()
+        bench.venue.net = 0
+        bench.venue.script["amend"].clear()
+        await bench.after(1_300)
+        assert not bench.desk.book.health
+        assert await to_entry(bench)
+
+    on_bench(path, play)
+
+
+def test_an_order_that_the_stream_does_not_name_keeps_it_closed(path: Path) -> None:
+    """REST alone is not both channels; neither is no stream at all."""
+
+    async def play(bench: LiveBench) -> None:
+        gated = Gated(bench)
+        gate = gated.gate()
+        gated.deaf = True
+        await bench.duties.start()
+        await bench.after(120)
+        assert "stream" in gate.rows["probe"].why
+        gate.parts = gate.parts._replace(heard=None)
+        await bench.after(600)
+        assert "no private stream" in gate.rows["probe"].why
+        assert GATE in bench.desk.book.health
+
+    on_bench(path, play)
+
+
+def test_other_code_under_an_open_position_waits_for_a_person(path: Path) -> None:
+    """Flat, new code goes on by itself; with a position a named person looks first, at exactly that code, restart or not."""
+
+    async def play(bench: LiveBench) -> None:
+        gated = Gated(bench)
+        gated.gate()
+        await bench.duties.start()
+        await bench.after(60)
+        await bench.entered()
+        for _ in range(2):
+            gated.code = {"engine": "two", "adds": "a"}
+            bench.duties.gate = None
+            await restarted(bench, gated)
+            await bench.after(300)
+            assert "code of engine" in gated.row("code")["why"]
+            assert GATE in bench.desk.book.health
+        key = gated.row("code")["consent"]
+        gated.code = {"engine": "three", "adds": "a"}
+        gated.consent(key)
+        await bench.after(120)
+        assert GATE in bench.desk.book.health
+        gated.consent(gated.row("code")["consent"])
+        await bench.after(120)
+        assert not bench.desk.book.health
+
+    on_bench(path, play)
+
+
+async def restarted(bench: LiveBench, gated: Gated) -> None:
+    """Another process begins from the journal, with a gate of its own."""
+    made = bench._made
+
+    def with_gate(book: Any) -> None:
+        made(book)
+        gated.gate()
+
+    bench._made = with_gate  # type: ignore[method-assign]
+    await bench.again()
+    bench._made = made  # type: ignore[method-assign]
+
+
+def test_a_halt_closes_it_and_a_release_goes_through_it_again(path: Path) -> None:
+    """Health is not taken for granted because it was good before the halt."""
+
+    async def play(bench: LiveBench) -> None:
+        gated = Gated(bench)
+        gated.gate()
+        await bench.duties.start()
+        await bench.after(60)
+        bench.halt("a person")
+        await bench.after(120)
+        assert GATE in bench.desk.book.health
+        before = len(bench.events("probe"))
+        await bench.after(1_200)
+        assert len(bench.events("probe")) == before  # nothing is sent while halted
+        bench.latch = ""
+        bench.desk.take("halt", {"state": "released", "reason": "looked", "by": "ann"})
+        gated.faults.append("key: deleted")
+        await bench.after(60)
+        assert not await to_entry(bench)
+        gated.faults.clear()
+        await bench.after(600)
+        assert not bench.desk.book.health
+
+    on_bench(path, play)
+
+
+def test_what_a_killed_probe_has_left_is_cancelled_and_one_under_way_is_left_alone(path: Path) -> None:
+    """Its ids are known: never foreign, and nobody's only when nobody is probing."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        id_ = "ndpr0b12345678E01"
+        bench.venue.strange = [StandingOrder(id_, "v9", 1, 1, 0, 40_000.0, False, False)]
+        bench.desk.probing.add(id_)
+        await bench.after(130)
+        assert not bench.venue.asked_for("cancel")
+        assert not bench.desk.book.differences
+        bench.desk.probing.clear()
+        bench.venue.strange.clear()
+        await bench.after(1)
+        await bench.venue.place(order(id_, price=40_000.0))
+        await bench.after(130)
+        assert bench.venue.asked_for("cancel") == [id_]
+
+    bench = on_bench(path, play)
+    assert any(id_ in page for page in bench.pages for id_ in ["ndpr0b12345678E01"])
+
+
+def test_an_incident_of_the_fill_path_needs_a_round_trip_that_a_person_pays_for(path: Path) -> None:
+    """While the desk runs and after a restart: closed, until a round trip is billed and heard; one consent is one attempt."""
+
+    async def play(bench: LiveBench) -> None:
+        gated = Gated(bench)
+        gated.gate()
+        await bench.duties.start()
+        await bench.after(60)
+        bench.duties.health.begin("unexplained in x", "a test")
+        bench.duties.health.end("unexplained in x")
+        await bench.after(60)
+        assert gated.row("round_trip")["consent"]
+        await restarted(bench, gated)
+        await bench.after(600)
+        assert GATE in bench.desk.book.health
+        first = gated.row("round_trip")["consent"]
+        bench.venue.script["trades"] = ["silent"] * 40  # the list is away while the round trip runs
+        gated.consent(first)
+        await bench.after(200)
+        bench.venue.script["trades"].clear()
+        await bench.after(300)
+        assert GATE in bench.desk.book.health
+        second = gated.row("round_trip")["consent"]
+        assert second != first
+        gated.consent(second)
+        await bench.after(200)
+        assert not bench.desk.book.health, gated.row("round_trip")
+        assert bench.venue.net == 0
+        assert not bench.desk.book.orphans[BTC_PERP]["lots"]
+
+    on_bench(path, play)

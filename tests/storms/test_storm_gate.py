@@ -1,0 +1,120 @@
+"""The published incident's restart: executions stop being listed, a person restarts with the fault still there. The desk must not
+go on by itself, whatever else looks well.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.live.gate import CONSENT, GATE, AccountGate, GateParts
+from engine.store.chain import Event
+from engine.store.journal import Journal, read
+from engine.venues.account import reader_of
+from tests.fakes.desks import BAR_MS
+from tests.fakes.exchange.adapted import ADAPTED
+from tests.fakes.exchange.faults import Window
+from tests.fakes.exchange.stage import START_MS
+from tests.fakes.live_desks import BTC_PERP
+from tests.storms.live_storm import LiveStorm, exchange_of
+
+FIRST_MS = START_MS // BAR_MS * BAR_MS
+VENUES = ["okx", "binance", "bybit"]
+
+
+class GatedStorm(LiveStorm):
+    """A storm whose desk has a gate; it is killed once, at a bar."""
+
+    restart_at, bars = 6, 0
+
+    def _made(self, book: Any) -> None:
+        super()._made(book)
+        exchange, client = self.exchange, self.played.client
+
+        def heard(id_: str) -> int | None:
+            there = exchange.by_client(id_) or exchange.algo_by_client(id_)
+            return exchange.now if there is not None else None
+
+        async def faults() -> list[str]:
+            return []
+
+        reader = reader_of(self.at.name.lower(), client)
+        instruments = {BTC_PERP: self.at.adapter(client).instrument}
+        parts = GateParts(reader, faults, instruments, self.path, self.people, lambda: {"engine": "one"}, heard)
+        self.duties.gate = AccountGate(self.desk, self.duties.reconcile, parts)
+
+    @property
+    def people(self) -> Path:
+        """The journal of consents."""
+        return self.path.with_name("people.jsonl")
+
+    def consent(self) -> bool:
+        """A person says yes to what the gate waits for; whether it did."""
+        gate = self.duties.gate
+        key = next((row.consent for row in gate.rows.values() if row.consent), "") if gate else ""
+        if key:
+            journal = Journal(self.people, "test")
+            journal.append([Event(CONSENT, self.clock(), {"consent": key, "actor": {"name": "ann"}})])
+            journal.close()
+        return bool(key)
+
+    def person(self) -> None:
+        """Looks as before, and pays for a round trip each time that one is asked for."""
+        super().person()
+        self.met["consent"] += self.consent()
+        self.bars += 1
+        if self.bars == self.restart_at:
+            self.acts.append(asyncio.get_running_loop().create_task(self.killed()))
+
+
+def stormy(venue: str, path: Path, bars: int, plan: list[Window], **more: Any) -> GatedStorm:
+    """A run; in its last bars the faults have stopped."""
+
+    async def script(played: Any) -> GatedStorm:
+        played.venue.faults.plan.extend(plan)
+        storm = GatedStorm(ADAPTED[venue], played, path, 3, **more)
+        await storm.run(bars, more.get("quiet", 6))
+        return storm
+
+    found: GatedStorm = ADAPTED[venue].played.under_virtual_clock(script, exchange_of(3, bars), 0.02, 3)[0]
+    return found
+
+
+def entries_since(path: Path, t_ms: int) -> list[str]:
+    """Entry orders that were meant to leave after a time."""
+    return [e.body["order"] for e in read(path, {"intent"}) if e.body["slot"] == "entry" and e.t_recv_ms > t_ms]
+
+
+@pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in VENUES[1:])])
+def test_a_desk_with_a_gate_trades_and_wakes_nobody(venue: str, tmp_path: Path) -> None:
+    """Without faults it opens within the first bar."""
+    storm = stormy(venue, tmp_path / "desk.jsonl", 10, [])
+    assert not storm.wrong, storm.wrong
+    assert not storm.pages
+    assert storm.met["fill"] > 4
+    assert GATE not in storm.desk.book.health
+
+
+@pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in VENUES[1:])])
+def test_the_incidents_restart_with_the_fault_still_there(venue: str, tmp_path: Path) -> None:
+    """Fills are said and not listed, for hours. It is killed and started again, and a person pays for a round trip each time that
+    the gate asks: the trip is red, and no entry leaves. Only when fills are listed again does a consented trip open it.
+    """
+    path = tmp_path / "desk.jsonl"
+    begins = FIRST_MS + 3 * BAR_MS
+    plan = [Window("drop_fills_rest", begins - 3_000, begins + 9 * BAR_MS)]
+    storm = stormy(venue, path, 24, plan, quiet=12)
+    assert not storm.wrong, storm.wrong
+    trips = [e for e in read(path, {"probe"}) if e.body.get("kind") == "round_trip" and e.body["what"] == "ended"]
+    assert [trip.body["ok"] for trip in trips][:1] == [False]
+    assert trips[-1].body["ok"]
+    opened = [e.t_recv_ms for e in read(path, {"gate"}) if e.body["open"]]
+    shut_ms = next(e.t_recv_ms for e in read(path, {"health"}) if e.body["what"] == "executions")
+    between = [t for t in opened if t > shut_ms]
+    assert between
+    assert between[0] > begins + 9 * BAR_MS - 3_000
+    assert not [e for e in read(path, {"orphan"}) if e.body["what"] == "close"]  # what is listed late is closed already
+    entries = entries_since(path, shut_ms)
+    assert entries
+    assert not set(entries) - set(entries_since(path, between[0]))
