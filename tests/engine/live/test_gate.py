@@ -11,7 +11,6 @@ from engine.store.chain import Event
 from engine.store.journal import Journal
 from engine.venues.account_facts import VenueListing
 from engine.venues.instruments import instrument_of
-from engine.venues.live_port import StandingOrder
 from tests.fakes.exchange.adapted import order
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, long, on_bench
 
@@ -221,15 +220,12 @@ def test_what_a_killed_probe_has_left_is_cancelled_and_one_under_way_is_left_alo
     async def play(bench: LiveBench) -> None:
         await bench.start()
         id_ = "ndpr0b12345678E01"
-        bench.venue.strange = [StandingOrder(id_, "v9", 1, 1, 0, 40_000.0, False, False)]
         bench.desk.probing.add(id_)
+        await bench.venue.place(order(id_, price=40_000.0))
         await bench.after(130)
         assert not bench.venue.asked_for("cancel")
         assert not bench.desk.book.differences
         bench.desk.probing.clear()
-        bench.venue.strange.clear()
-        await bench.after(1)
-        await bench.venue.place(order(id_, price=40_000.0))
         await bench.after(130)
         assert bench.venue.asked_for("cancel") == [id_]
 

@@ -1,5 +1,6 @@
 """A probe against the three local venues through real ccxt: every leg by itself, each broken by a fault of the venue."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from engine.live.probe import Probe
 from engine.live.probe_result import FAILED, OK, UNTRIED, ProbeOf, ProbeResult
+from engine.venues.live_port import LiveAnswer
 from tests.fakes.exchange import ledger as log
 from tests.fakes.exchange.adapted import ADAPTED, order
 from tests.fakes.exchange.played import Played
@@ -163,6 +165,67 @@ def test_nothing_is_sent_while_the_desk_is_halted() -> None:
     assert by_name(result)["limit placed"] == UNTRIED
     assert not result.ok
     assert result.failures == ["limit placed: halted"]
+
+
+def test_a_latch_that_is_set_while_an_order_is_journaled_stops_it() -> None:
+    """It is looked at between the disk and the venue, too."""
+    at = Probed()
+
+    class Latching(list[Mapping[str, Any]]):
+        def append(self, note: Mapping[str, Any]) -> None:
+            super().append(note)
+            at.barred = "halted" if note["what"] == "sent" else at.barred
+
+    at.notes = Latching()
+    result, _ = probed("okx", far, at)
+    assert not result.ok
+    assert not [e for e in at.exchange.ledger if e.kind in (log.ACCEPTED, log.ALGO_ACCEPTED)]
+
+
+def on_port(prepare: Callable[[PortVenue], None]) -> tuple[ProbeResult, PortVenue]:
+    """A far probe of a venue at the port that does something else in one call."""
+    venue = PortVenue()
+
+    async def main(loop: Any) -> ProbeResult:
+        venue.clock = loop.clock
+        prepare(venue)
+        return await Probe(venue, OF, loop.clock, lambda _: None).far()
+
+    found: ProbeResult = run_virtual(main, 1_700_000_000_000)
+    return found, venue
+
+
+def test_an_order_that_arrives_late_is_waited_for_and_cancelled() -> None:
+    """No answer, and not known when it is first asked for: it may still come, for as long as its request may be on its way."""
+
+    def late(venue: PortVenue) -> None:
+        place = venue.place
+
+        async def arrives(order: Any) -> Any:
+            loop = asyncio.get_running_loop()
+            loop.call_later(9.0, lambda: tasks.append(loop.create_task(place(order))))
+            return LiveAnswer(order.id, "UNKNOWN", 0, "no answer")
+
+        venue.place = arrives  # type: ignore[method-assign]
+
+    tasks: list[Any] = []
+    result, venue = on_port(late)
+    assert not result.ok
+    assert len(venue.orders) == 2
+    assert {held.state for held in venue.orders.values()} == {"done"}
+
+
+def test_an_order_that_is_not_in_the_list_of_open_orders_is_red() -> None:
+    """Found by its id is not enough: what is not listed is not cancelled by a start."""
+
+    def unlisted(venue: PortVenue) -> None:
+        async def nothing() -> list[Any]:
+            return []
+
+        venue.standing = nothing  # type: ignore[method-assign]
+
+    result, _ = on_port(unlisted)
+    assert by_name(result)["limit on rest"] == FAILED
 
 
 def test_executions_that_are_not_listed_turn_the_round_trip_red() -> None:
