@@ -115,6 +115,7 @@ def approve(
     """Apply a proposal exactly as shown. A running worker adopts it within one bar."""
     from app.home.home import existing_home
     from app.people import approvals
+    from app.people.stages import raised_by
     from engine.control.proposals import get
     from engine.errors import Refused
 
@@ -123,7 +124,11 @@ def approve(
     if sha and not (len(sha) >= 6 and row.diff_sha256.startswith(sha.lower())):
         raise Refused(f"{row.id} is not the diff you saw: its diff is {row.diff_sha256[:12]}", "show it again")
     actor = _who(home, as_name)
-    done = approvals.approve(home, row.id, row.diff_sha256, actor, now_ms)
+    word = None
+    if raised_by(row):
+        approvals.before_passphrase(home, actor, now_ms, "approve")
+        word = typer.prompt("passphrase", hide_input=True, err=True)
+    done = approvals.approve(home, row.id, row.diff_sha256, actor, now(), word)
     text = f"{row.id} applied as {became(done)} ({verdict_of(row)}) by {actor.name} ({actor.assurance})"
     _decided(done, actor, row.direction, f"{text}. {_follows(home)}", as_json)
 

@@ -15,6 +15,7 @@ from sqlmodel import col, select, update
 from app.home.home import Home
 from app.people.identity import Actor, read_people, reason_given
 from app.people.passphrases import prove, require_free
+from app.people.stages import raised_by, require_evidence, require_people
 from engine.clock import utc
 from engine.control import halt, proposals
 from engine.control.agreement import differs
@@ -43,15 +44,25 @@ class DecisionRecord(NamedTuple):
     journal_id: str
 
 
-def approve(home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_ms: int) -> DecisionRecord:
-    """Apply a proposal whose diff `actor` was shown as `shown_sha256`. Raises Refused when it can no longer be applied."""
+def approve(
+    home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_ms: int, passphrase: str | None = None
+) -> DecisionRecord:
+    """Apply a proposal whose diff `actor` was shown as `shown_sha256`. Raises Refused when it can no longer be applied.
+
+    One that takes a sleeve nearer to money needs the person's `passphrase`, and evidence as it is now.
+    """
     row = get(home.engine, proposal_id)
     settle(home, now_ms)
+    raised = {(move.sleeve, move.new) for move in raised_by(row)}
+    if raised:
+        require_people(home, actor)
+        prove_person(home, actor, passphrase, now_ms, "approve")
     request_id = record(home, "approve", {"proposal": row.id, "diff_sha256": shown_sha256, "actor": actor.as_json()}, now_ms)
     try:
         _no_halt_since(home, row)
         _pause_ahead(home, row)
-        done = apply(home.engine, home.path, row.id, shown_sha256, actor.as_json(), now_ms)
+        require_evidence(home, row, now_ms)
+        done = apply(home.engine, home.path, row.id, shown_sha256, actor.as_json(), now_ms, raised)
     except DeskError as error:
         body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "refused", "reason": str(error)}
         record(home, "decision", body, now_ms, request_id)

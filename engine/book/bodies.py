@@ -7,12 +7,18 @@ import math
 from typing import Any, NotRequired, TypedDict
 
 RESTING = ("draft", "retired")  # stages in which a sleeve enters nothing; its exits go on
+LIVE_STAGES = ("live_small", "live")  # in which a sleeve enters at an account with real money
 FORMAT = 4  # of the desk journal, in the `start` of its first event; another one is not read
 
 
 def finite(value: float) -> float | None:
     """A number as JSON has it; what is not finite is null."""
     return value if math.isfinite(value) else None
+
+
+def stage_rests(stage: str, mode: str) -> bool:
+    """Whether a sleeve enters nothing by its stage, on a desk of this mode (paper, testnet, live): money takes LIVE_STAGES."""
+    return stage in RESTING or (mode == "live" and stage not in LIVE_STAGES)
 
 
 def pause_holds(paused: bool, resumes_ms: int | None, desk_ms: int | None) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from engine.book.bodies import RESTING, pause_holds
+from engine.book.bodies import pause_holds, stage_rests
 from engine.core.ledger import on_mark
 from engine.core.orders import NO_ORDERS, OrderBook
 from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
@@ -21,9 +21,9 @@ class Spec(NamedTuple):
     rules: Rules
     source: Mapping[str, Any]  # the sleeve as the config event holds it
 
-    def enters_nothing(self, close_ms: int) -> bool:
-        """Whether it makes no entry at a close: people's pause holds, or its stage rests."""
-        return paused_at(self.source, close_ms) or stage_of(self.source) in RESTING
+    def enters_nothing(self, close_ms: int, mode: str = "paper") -> bool:
+        """Whether it makes no entry at a close on a desk of this mode: people's pause holds, or its stage rests."""
+        return paused_at(self.source, close_ms) or stage_rests(stage_of(self.source), mode)
 
 
 @dataclass
@@ -106,15 +106,33 @@ class Book:
 
     def stage_reached(self, s: int) -> str:
         """How far sleeve s has come to the stage that people want: there, or on its way out of trading winding_down (it holds a
-        position or wants an order), then settling (the venue has not said what became of its orders).
+        position or wants an order), then settling (the venue has not said what became of its orders; at an account, nor agreed
+        twice with the book since).
         """
         wanted, sleeve = stage_of(self.latest(s).source), self.sleeves[s]
-        if wanted not in RESTING:
+        if not stage_rests(wanted, self.mode):
             return wanted
         if sleeve.position.open_layers > 0 or sleeve.order.side != 0:
             return "winding_down"
-        settled = flat(sleeve) and all(order.sleeve != s for order in self.orders.open.values())
-        return wanted if settled else "settling"
+        return wanted if self.is_idle(s) and (self.mode == "paper" or self.is_settled(s)) else "settling"
+
+    @property
+    def mode(self) -> str:
+        """paper, testnet or live, for the life of a home."""
+        return str(self.start.get("mode", "paper"))
+
+    def is_idle(self, s: int) -> bool:
+        """No position, and no order that the venue may still say something of."""
+        return flat(self.sleeves[s]) and all(order.sleeve != s for order in self.orders.open.values())
+
+    def is_settled(self, s: int) -> bool:
+        """Whether venue and book were found equal since the sleeve's last order (`settled_at`, by engine.live.reconcile)."""
+        return self.cursors.get(settled_at(self.names[s])) == str(self.sleeves[s].entries)
+
+
+def settled_at(sleeve: str) -> str:
+    """The cursor that says after how many entries a sleeve that rests was found settled."""
+    return f"settled {sleeve}"
 
 
 def stage_of(source: Mapping[str, Any]) -> str:

@@ -15,7 +15,7 @@ from engine.book import events
 from engine.book.account_events import on_cursor, on_lapse, on_leave, on_orphan
 from engine.book.adoption import on_adopt
 from engine.book.bar_signals import NO_SIGNAL, leaving_only, signal_of
-from engine.book.bodies import RESTING, finite
+from engine.book.bodies import finite, stage_rests
 from engine.book.book import Book, Spec, flat, paused_at, stage_of
 from engine.book.executions import Led, on_fill, on_funding_bill, on_health, on_order, on_reconcile
 from engine.book.order_events import EventBody, act, prune, unmoved_stops
@@ -151,7 +151,7 @@ def set_pauses(book: Book, close_ms: int = 0) -> None:
     """
     for s, sleeve in enumerate(book.sleeves):
         unsure = sleeve.in_doubt > 0.0 or bool(book.orders.refusals and unmoved_stops(book, s))
-        paused = int(book.entries_blocked or book.latest(s).enters_nothing(close_ms or book.close_ms) or unsure)
+        paused = int(book.entries_blocked or book.latest(s).enters_nothing(close_ms or book.close_ms, book.mode) or unsure)
         if paused != sleeve.guard.paused:
             book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=paused))
 
@@ -159,7 +159,7 @@ def set_pauses(book: Book, close_ms: int = 0) -> None:
 def withdraw_at_rest(book: Book) -> None:
     """A sleeve that has left trading by its stage wants no entry order either: one that works is cancelled."""
     for s, sleeve in enumerate(book.sleeves):
-        if stage_of(book.latest(s).source) in RESTING and sleeve.order.side != 0:
+        if stage_rests(stage_of(book.latest(s).source), book.mode) and sleeve.order.side != 0:
             book.sleeves[s] = sleeve._replace(order=NO_ORDER)
 
 

@@ -7,7 +7,7 @@ first approval of a desk also writes version 1, if no worker has.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +37,7 @@ from engine.control.draft import draft_against
 from engine.control.limits import limits_of
 from engine.control.pending import leave_pending
 from engine.control.proposals import changes_by_sleeve, desk_diff, merged, restored
+from engine.control.stages import rises
 from engine.errors import BadInput, DeskError, Refused
 from engine.store import db
 from engine.store.tables import Active, ActiveSleeve, ConfigVersion, Halt, Proposal, ProposalPart, SleeveVersion
@@ -58,8 +59,17 @@ class _Gone(Exception):
         self.state, self.reason = state, reason
 
 
-def apply(engine: Engine, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int) -> Applied:
-    """Put an approved proposal in force, exactly once. `actor` is the named person, `shown_sha256` the diff they saw.
+def apply(
+    engine: Engine,
+    home: Path,
+    proposal_id: str,
+    shown_sha256: str,
+    actor: Mapping[str, Any],
+    now_ms: int,
+    raised: Collection[tuple[str, str]] = (),
+) -> Applied:
+    """Put an approved proposal in force, exactly once. `actor` is the named person, `shown_sha256` the diff they saw; `raised`:
+    (sleeve, stage) of the steps towards money whose evidence was looked at. No other step is made.
 
     Raises Refused, with the reason, when it is no longer pending, expired, stale, or not what was shown; then nothing has
     changed except possibly the proposal's state.
@@ -70,7 +80,7 @@ def apply(engine: Engine, home: Path, proposal_id: str, shown_sha256: str, actor
     _read_strategies(engine, home, proposal_id)
     try:
         with db.write(engine) as session:
-            return _in_one_transaction(session, home, proposal_id, shown_sha256, actor, now_ms, taken)
+            return _in_one_transaction(session, home, proposal_id, shown_sha256, actor, now_ms, taken, raised)
     except _Gone as gone:
         _leave_pending(engine, proposal_id, gone, now_ms)
         raise Refused(f"{proposal_id} is {gone.state}: {gone.reason}", "ask for a new proposal") from None
@@ -88,7 +98,14 @@ def reject(engine: Engine, proposal_id: str, actor: Mapping[str, Any], reason: s
 
 
 def _in_one_transaction(
-    session: Session, home: Path, proposal_id: str, shown_sha256: str, actor: Mapping[str, Any], now_ms: int, taken: Followed
+    session: Session,
+    home: Path,
+    proposal_id: str,
+    shown_sha256: str,
+    actor: Mapping[str, Any],
+    now_ms: int,
+    taken: Followed,
+    raised: Collection[tuple[str, str]],
 ) -> Applied:
     """Check, claim, write the versions, move the pointers. Whatever raises is rolled back, version 1 included.
 
@@ -109,6 +126,7 @@ def _in_one_transaction(
     _check_applicable(session, row, parts, base, shown_sha256, now_ms)
     with from_memory():
         bodies, equals = _proposed(session, row, parts, base, home)
+    _check_stages(row, base, restored(base, bodies), raised)
     version = max(int(session.exec(select(func.max(ConfigVersion.version))).one()), taken.version) + 1
     decided = {"state": "applied", "decided_by": canonical_json(dict(actor)), "decided_ms": now_ms, "applied_version": version}
     if leave_pending(session, *_claim(row.id, shown_sha256, now_ms), **decided) != 1:
@@ -126,6 +144,14 @@ def _in_one_transaction(
     if session.exec(point.values(version=version, changed_ms=now_ms)).rowcount != 1:
         raise Refused(f"{row.id} was not applied: another approval was applied concurrently", "try again")
     return Applied(row.id, version, numbers)
+
+
+def _check_stages(row: Proposal, base: DeskVersion, then: DeskVersion, raised: Collection[tuple[str, str]]) -> None:
+    """Refuse a step towards money whose evidence nobody has looked at."""
+    for name in base.sleeves:
+        old, new = base.config.sleeve(name).stage, then.config.sleeve(name).stage
+        if rises(old, new) and (name, new) not in raised:  # each approval names what it has looked at
+            raise Refused(f"{row.id} cannot be applied: {name} does not come to {new} without evidence", "nightdesk live stages")
 
 
 def _read_strategies(engine: Engine, home: Path, proposal_id: str) -> None:

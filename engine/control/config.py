@@ -20,12 +20,15 @@ from sqlmodel import Session, col, func, select
 
 from engine.book.bodies import pause_holds
 from engine.clock import Timeframe, timeframe_ms
+from engine.control.stages import UNBUILT
 from engine.data.schedules import coarsest_clock, execution_of, refuse_layers, refuse_limit
 from engine.errors import BadInput, DataError, DeskError
 from engine.store import db
 from engine.store.tables import Active, ActiveSleeve, ConfigVersion, SleeveVersion
 
-Stage = Literal["draft", "paper", "shadow", "live_small", "live", "retired"]  # what people want of a sleeve
+# what people want of a sleeve; engine.control.stages says what each takes
+Stage = Literal["draft", "paper", "paper_live", "shadow", "testnet", "live_small", "live", "retired"]
+IN_FILE = ("draft", "paper", "retired")  # what desk.toml may begin with: every other stage is a person's approval, with evidence
 INSTANT_MAX_MS = 10**13  # the year 2286
 FIRST = 1  # the version that desk.toml becomes
 
@@ -232,8 +235,9 @@ def configured(home: Path) -> DeskConfig:
         raise BadInput(f"the sleeves in {path} cannot be read", "`nightdesk doctor` names the line") from error
     try:
         for sleeve in config.sleeves:
-            if why := out_of_reach(sleeve):
-                raise BadInput(f"sleeve {why}", 'write stage = "paper"')
+            if sleeve.stage not in IN_FILE:
+                what = f"sleeve {sleeve.name}: stage {sleeve.stage} is reached by an approval, not by desk.toml"
+                raise BadInput(what, 'write stage = "paper", then: nightdesk live stage')
         return validated(config, home / "strategies")
     except BadInput as error:
         raise BadInput(f"{path}: {error.what}", error.hint) from error
@@ -241,9 +245,7 @@ def configured(home: Path) -> DeskConfig:
 
 def out_of_reach(sleeve: SleeveConfig) -> str:
     """Why this version of Nightdesk cannot bring a sleeve to its stage; "" when it can."""
-    if sleeve.stage not in ("shadow", "live_small", "live"):
-        return ""
-    return f"{sleeve.name}: stage {sleeve.stage} needs a live venue; this version trades on paper only"
+    return f"{sleeve.name}: stage {sleeve.stage} is not built" if sleeve.stage in UNBUILT else ""
 
 
 def write_first(engine: Engine, config: DeskConfig, now_ms: int, reason: str) -> bool:

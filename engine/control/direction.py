@@ -12,11 +12,12 @@ from typing import Any, Literal, NamedTuple
 from engine.book.bodies import RESTING
 from engine.control.config import DeskConfig, SleeveConfig
 from engine.control.limits import HardLimits
+from engine.control.stages import LADDER
 from engine.strategies.params import StrategyParams, choices, risk_move
 
 Label = Literal["tightens", "loosens", "neutral", "unknown"]
 STOPS = ("stop_atr", "stop_frac")
-STAGES = ("retired", "draft", "paper", "shadow", "live_small", "live")  # each nearer to live than the one before
+STAGES = ("retired", "draft", *LADDER)  # each nearer to live than the one before
 PLACE = ("strategy", "venue", "symbol", "market", "timeframe", "account")  # another market or rule: direction unknown
 
 

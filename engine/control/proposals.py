@@ -33,6 +33,7 @@ from engine.control.direction import Direction, Label, desk_direction, direction
 from engine.control.draft import Draft, draft_against, limits_in
 from engine.control.limits import limits_of
 from engine.control.pending import leave_pending
+from engine.control.stages import STEPS
 from engine.errors import BadInput, Refused
 from engine.store import db
 from engine.store.runs import Runs
@@ -153,7 +154,11 @@ def _kind_of(drafts: Any) -> str:
 
 
 def _shown_alone(made: Draft) -> bool:
-    """Whether a run would say nothing about the change: it only pauses the sleeve or takes it out of trading."""
+    """Whether a run would say nothing about the change: it only pauses the sleeve, takes it out of trading, or moves its stage
+    (what that takes is looked at when a person decides: engine.control.stages).
+    """
+    if {c["key"] for c in made.changes} == {"stage"} and (made.new.stage in STEPS or made.direction.label == "tightens"):
+        return True
     alone = (c["key"] == "resumes_ms" or (c["key"], c["value"]) in SHOWN_ALONE for c in made.changes)
     return made.direction.label == "tightens" and all(alone)
 

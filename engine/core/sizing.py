@@ -1,6 +1,6 @@
 """How much: risk at the stop by a lower bound of Kelly, then the caps of DEFINITIONS D1 and D17, rounded down to whole lots."""
 
-from math import floor, sqrt
+from math import ceil, floor, sqrt
 
 from .exits import protective
 from .state import (
@@ -25,6 +25,7 @@ from .state import (
 
 Z80 = 0.8416212335729143  # one-sided 80 %
 TRIPS_MIN = 30  # fewer round trips say nothing about Kelly
+SPARE = 1.05  # of the venue's least notional
 LOTS_MAX = 1e15  # floor() of more is not exact, and of inf or NaN no int
 
 
@@ -77,14 +78,14 @@ def size(ledger: Ledger, rules: Rules, signal: Signal, price: float, stop_distan
     by_notional = (rules.notional_frac_max * equity - ledger.notional) / price
     by_leverage = (rules.leverage_max * equity - ledger.notional) / price
     by_part = rules.participation_max * volume
-    fixed = rules.fixed_lots * rules.lot_size
     units, binding = by_risk, CAP_RISK
-    if rules.fixed_lots > 0:
-        units, binding = fixed, CAP_FIXED
+    if rules.fixed_lots != 0:
+        fixed = rules.fixed_lots if rules.fixed_lots > 0 else least_lots(rules, price)
+        units, binding = fixed * rules.lot_size, CAP_FIXED
     wanted = units
     if rules.mode == REFERENCE:  # bench SPEC knows no volume
         by_part = wanted
-    if rules.fixed_lots <= 0 and by_vol < units:
+    if rules.fixed_lots == 0 and by_vol < units:
         units, binding = by_vol, CAP_VOL
     if by_notional < units:
         units, binding = by_notional, CAP_NOTIONAL
@@ -96,6 +97,12 @@ def size(ledger: Ledger, rules: Rules, signal: Signal, price: float, stop_distan
         units, binding = signal.size_frac * equity / price, CAP_STRATEGY
     lots = whole_lots(units, rules.lot_size)
     return Size(lots, wanted, binding, share, by_risk, by_vol, by_notional, by_leverage, by_part)
+
+
+def least_lots(rules: Rules, price: float) -> int:
+    """The fewest lots that the venue takes at a price, with room for a price that moves before the order arrives."""
+    by_notional = ceil(SPARE * rules.least_notional / (price * rules.lot_size)) if price > 0.0 else 0
+    return max(rules.least_lots, by_notional, 1)
 
 
 def lost_at_stop(distance: float, price: float, rules: Rules, slip_frac: float) -> float:

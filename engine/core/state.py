@@ -251,7 +251,7 @@ class Rules(NamedTuple):
     mode: int  # fill mode
     bar_ms: int  # its timeframe; an entry order older than 1.5 bars is stale and cancelled
     layers_max: int
-    fixed_lots: int  # >0: this many lots are wanted; every cap still holds
+    fixed_lots: int  # >0: this many lots are wanted; <0: the fewest that the venue takes; every cap still holds
     stop_atr: float
     stop_frac: float
     target_atr: float

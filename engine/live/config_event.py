@@ -148,6 +148,8 @@ def _sleeve(
     instrument, costs = instrument_of(*place, overrides), costs_of(*place, overrides)
     index, own = names.index(sleeve.instrument), names.index(column_name(sleeve.instrument, sleeve.timeframe, clock))
     rules = rules_of(params, instrument, costs, index, FILLS, timeframe_ms(sleeve.timeframe), hard.sleeve(), own, family)
+    if sleeve.stage == "live_small":  # the first round trips with money: the least that the venue takes, once
+        rules = rules._replace(fixed_lots=-1, layers_max=1)
     return {
         "name": sleeve.name,
         "strategy": sleeve.strategy,

@@ -13,12 +13,13 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
-from engine.book.book import Book
+from engine.book.book import Book, stage_of
 from engine.book.order_events import EventBody
 from engine.book.snapshot import to_json
 from engine.book.transitions import step
 from engine.core.guardrails import is_turning
 from engine.core.orders import CANCELLING, DONE, ENDED, PARTIAL, REJECTED, STANDING, UNKNOWN, WORKING, VenueOrder, find, moved
+from engine.core.sizing import least_lots
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DeskError
 from engine.live.record import Group, record
@@ -242,12 +243,23 @@ class LiveDesk:
                 return "the desk is halted" if self.book.desk.halted else "entries are blocked"
             if self.now_ms() - order.decided_ms > FRESH_BARS * bar_ms:
                 return "it was decided too long ago"
+            if why := self._too_large(order):
+                return why
             doubt = self.doubts(self.instrument_of(order), order.id)
             if not is_turning(sleeve) and not doubt:
                 return ""
             if asyncio.get_running_loop().time() >= until:
                 return f"{doubt[0]} is in doubt" if doubt else "the position before it has not been left"
             await asyncio.sleep(LOOKS_S)
+
+    def _too_large(self, order: VenueOrder) -> str:
+        """Why an entry is above what its sleeve's stage allows: with money for the first time, the least that the venue takes."""
+        spec = self.book.latest(order.sleeve)
+        if stage_of(spec.source) != "live_small":
+            return ""
+        price = order.notional / (order.lots * spec.rules.lot_size)
+        most = least_lots(spec.rules, price)
+        return "" if order.lots <= most else f"stage live_small: {order.lots} lots, at most {most}"
 
     def doubts(self, instrument: str, but: str = "") -> list[str]:
         """Orders of an instrument of which the venue has not said how they stand, or has said more than was booked."""

@@ -30,7 +30,7 @@ WAITS_S = (2.0, 3.0, 5.0, 10.0, 15.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)  # 
 CONSENT_LOOK_S = 5.0
 PAGE_MS = 90_000  # that a row has failed for before it pages: an order that a killed process has sent is in doubt for 35 s
 FRESH_MS = 600_000  # that a row which held counts while others are tried
-CONSENT = "consent"  # kind of the people journal
+CONSENT, PROBE_REQUEST = "consent", "probe_request"  # kinds of the people journal
 
 
 class GateAnswer(NamedTuple):
@@ -90,6 +90,8 @@ class AccountGate:
         self._failing: dict[str, int] = {}  # row -> since when
         self._shut = ""  # why it has to close again
         self._last_trip = ""  # what was wrong with it
+        request = last(parts.people, (PROBE_REQUEST,))  # one from before this process is not made now
+        self._requested, self._people_size = (request.seq if request is not None else 0), 0
         self._something = asyncio.Event()
         desk.watches.append(self._noticed)
 
@@ -114,21 +116,36 @@ class AccountGate:
         while not self.desk.failed:
             if self._shut:
                 self.begin(self._shut)
-            closed = GATE in self.desk.book.health
-            wait_s = None if not closed or await self.once() else self._wait_s()
+            is_open = GATE not in self.desk.book.health or await self.once()
+            if is_open:
+                await self._asked_for()
             if not self._shut:
-                await self._pause(wait_s)
+                await self._pause(CONSENT_LOOK_S if is_open else self._wait_s())
 
-    async def _pause(self, wait_s: float | None) -> None:
+    async def _pause(self, wait_s: float) -> None:
         """Until the next try, or until something closes it."""
-        loop = asyncio.get_running_loop()
-        timer = None if wait_s is None else loop.call_later(wait_s, self._something.set)
+        timer = asyncio.get_running_loop().call_later(wait_s, self._something.set)
         try:
             await self._something.wait()
         finally:
-            if timer is not None:
-                timer.cancel()
+            timer.cancel()
         self._something.clear()
+
+    async def _asked_for(self) -> None:
+        """A person wants to see a probe now. One that fails closes the gate, which then tries by itself."""
+        size = self.parts.people.stat().st_size if self.parts.people.exists() else 0
+        if size == self._people_size or self.desk.latched():
+            return
+        self._people_size = size
+        event = last(self.parts.people, (PROBE_REQUEST,))
+        if event is None or event.seq <= self._requested:
+            return
+        self._requested = event.seq
+        found = [await (await self._probe_of(name)).far() for name in self.desk.venues]
+        if event.body.get("round_trip") and not summary(found):
+            found += [await (await self._probe_of(name)).round_trip() for name in self.desk.venues]
+        if why := self._judged(found).why:
+            self._shut = f"a probe that a person asked for failed: {why}"[:300]
 
     def _wait_s(self) -> float:
         """Before the next try: longer each time that the same row fails; what waits for a person is looked at often."""

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from engine.book.account_events import orphan_lots
+from engine.book.bodies import stage_rests
+from engine.book.book import settled_at, stage_of
 from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
@@ -63,6 +65,7 @@ class AccountReconcile:
             found.append(await self._compare_cash(self._cash))
         if all(found):
             self.compared_ms = self.desk.now_ms()
+            self._settle()
             if START in self.desk.book.health:
                 self.desk.take("health", {"what": START, "state": "over", "why": ""})
         return all(found)
@@ -70,6 +73,14 @@ class AccountReconcile:
     def settled(self) -> bool:
         """Nothing is open or in doubt, and venue and book agree, twice in a row."""
         return not self.desk.book.orders.open and all(self.equal.get(name, 0) >= READINGS for name in self.polls)
+
+    def _settle(self) -> None:
+        """Sleeves that rest, flat and without orders: book and venue have just been found equal, so their end is reached."""
+        book = self.desk.book
+        for s, name in enumerate(book.names):
+            rests = stage_rests(stage_of(book.latest(s).source), book.mode)
+            if rests and book.is_idle(s) and not book.is_settled(s):
+                self.desk.take("cursor", {"instrument": settled_at(name), "cursor": str(book.sleeves[s].entries)})
 
     async def _instrument(self, name: str) -> bool:
         """Position and orders of one instrument, read while nothing moved."""

@@ -328,16 +328,18 @@ def test_a_stage_is_changed_by_a_proposal_and_needs_no_run_on_the_way_out(
     assert active(desk, home).config.sleeve("btc").stage == "retired"
     with pytest.raises(Refused, match="base run is missing"):
         spanning(desk, home, {"btc": {"stage": "paper"}})
-    with pytest.raises(BadInput, match="stage = 'moon' is not a valid stage - available: draft, paper, shadow"):
+    with pytest.raises(BadInput, match="stage = 'moon' is not a valid stage - available: draft, paper, paper_live, shadow"):
         spanning(desk, home, {"btc": {"stage": "moon"}})
 
 
 @pytest.mark.parametrize("stage", ["shadow", "live_small", "live"])
-def test_a_stage_that_needs_a_live_venue_is_refused_at_approval(desk: Engine, home: Path, stage: str) -> None:
-    """It can be proposed, as a loosening; the approval says in one line why it cannot be."""
+def test_a_step_towards_money_is_refused_where_nobody_looked_at_its_evidence(desk: Engine, home: Path, stage: str) -> None:
+    """It can be proposed, as a loosening; put in force by itself it is refused in one line."""
     row = spanning(desk, home, {"btc": {"stage": stage}})
     assert row.direction == "loosens"
-    with pytest.raises(Refused, match=f"btc: stage {stage} needs a live venue; this version trades on paper only") as caught:
+    with pytest.raises(
+        Refused, match="stage shadow is not built" if stage == "shadow" else f"does not come to {stage} without evidence"
+    ) as caught:
         approve(desk, home, row)
     assert "\n" not in str(caught.value)
     assert (active(desk, home).version, proposals.get(desk, row.id).state) == (1, "pending")

@@ -1,0 +1,173 @@
+"""A sleeve's step towards money: what is known of it in a home, and whether a named person may take it now.
+
+Called by app.people.approvals at the decision and by app/cli/live.py. Turns a home's journals and its kept comparison with the
+backtest into StageFacts, at the moment that they are asked for; engine.control.stages judges them. A step down takes nothing.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from app.home.home import Home
+from app.people.identity import Actor, read_people
+from engine.book.book import Book
+from engine.book.replay import fold
+from engine.control.stages import STEPS, StageFacts, days_between, lacking, rises
+from engine.errors import BadInput, DeskError, Refused
+from engine.store.chain import Event
+from engine.store.lookback import last
+from engine.store.tables import Proposal
+from engine.watch.parity_result import last_result
+
+SAME = ("strategy", "strategy_sha256", "instrument", "timeframe", "side", "params")  # what makes two homes' sleeves one
+PATH_MAX = 400
+
+
+class StageMove(NamedTuple):
+    """A stage that a proposal raises, of one sleeve."""
+
+    sleeve: str
+    old: str
+    new: str
+
+
+def raised_by(row: Proposal) -> list[StageMove]:
+    """The stages that a proposal brings nearer to money. Raises Refused for one that changes anything beside."""
+    changes, found = json.loads(row.diff).get("changes") or [], []
+    for change in changes:
+        sleeve, _, key = str(change["key"]).rpartition(".")
+        if key == "stage" and rises(str(change["old"]), str(change["value"])):
+            found.append(StageMove(sleeve or row.sleeve, str(change["old"]), str(change["value"])))
+    if found and len(changes) > 1:
+        raise Refused(f"{row.id} takes a step towards money and changes more", "propose the step alone: nightdesk live stage")
+    return found
+
+
+def require_evidence(home: Home, row: Proposal, now_ms: int) -> None:
+    """Refuse a proposal that raises a stage without everything that this takes, as it is now; names what is lacking."""
+    for move in raised_by(row):
+        after = next((str(e.get("path")) for e in json.loads(row.evidence) if e.get("role") == "home"), "")
+        if missing := missing_for(home.path, move.sleeve, move.new, after, now_ms):
+            what = f"{row.id} cannot be approved: {move.sleeve} does not come to {move.new}: {'; '.join(missing)}"
+            raise Refused(what, "nightdesk live stages says what is lacking; nothing has changed")
+
+
+def missing_for(home: Path, sleeve: str, to: str, after: str, now_ms: int) -> list[str]:
+    """What a sleeve lacks for a stage, a line each; `after`: the home that shows the stage before it, "" for none."""
+    try:
+        here = facts_of(home, sleeve)
+        before = facts_of(home_before(after), sleeve) if after and to in STEPS and STEPS[to].home_before else None
+    except DeskError as error:
+        return [error.what]
+    return lacking(to, here, before, now_ms)
+
+
+def require_people(home: Home, actor: Actor) -> None:
+    """Refuse where anybody could say any name: a step towards money is a person's who has proved to be one."""
+    if actor.name not in read_people(home.path):
+        hint = f"set one up: nightdesk people add {actor.name!r} --passphrase"
+        raise Refused(f"{actor.name} has no passphrase: a step towards money takes one", hint)
+
+
+def home_before(path: str) -> Path:
+    """A folder that is a home. Raises BadInput."""
+    found = Path(path).expanduser()
+    if len(path) > PATH_MAX or not (found / "journal" / "desk.jsonl").is_file():
+        raise BadInput(
+            f"no desk has run in {path[:PATH_MAX]!r}", "--after takes the folder of a home: NIGHTDESK_HOME of that desk"
+        )
+    return found
+
+
+def facts_of(home: Path, sleeve: str) -> StageFacts:
+    """What a home knows of a sleeve now. Raises BadInput for an unknown one, DataError or JournalBroken."""
+    journal = home / "journal" / "desk.jsonl"
+    book = fold(journal) if journal.exists() else None
+    if book is None:
+        raise BadInput("no desk has begun here", "start it: nightdesk up")
+    if sleeve not in book.names:
+        raise BadInput(f"unknown sleeve {sleeve[:60]!r}", f"available: {', '.join(book.names)}")
+    s = book.names.index(sleeve)
+    source = book.latest(s).source
+    stage = str(source.get("stage", "paper"))
+    since = began(journal, sleeve, stage)
+    trips = book.sleeves[s].ledger.trips - trips_before(journal, sleeve, since)
+    probe = last_probe(home, str(source["instrument"]))
+    parity = last_result(home)
+    return StageFacts(
+        place=place_of(book),
+        stage=stage,
+        sleeve={key: source.get(key) for key in SAME},
+        days=0.0 if since is None else days_between(since.t_event_ms, book.close_ms),
+        trips=trips,
+        parity_frac=None if "failed" in parity else parity.get("unexplained_frac"),
+        parity_ms=parity.get("wall_ms"),
+        parity_why=str(parity.get("failed", ""))[:200],
+        open_incidents=open_incidents(book),
+        probe_ms=None if probe is None else probe.t_recv_ms or probe.t_event_ms,
+        probe_ok=probe is not None and bool(probe.body["ok"]),
+    )
+
+
+def place_of(book: Book) -> str:
+    """What a home trades: paper on recorded bars, paper_live, testnet or live."""
+    if book.mode != "paper":
+        return book.mode
+    return "paper_live" if book.start.get("source") == "live" else "paper"
+
+
+def open_incidents(book: Book) -> tuple[str, ...]:
+    """What is open on the desk: a halt, what is not well, what differs from the venue, lots that no order explains."""
+    halted = [f"halted: {book.halt.get('reason', '')}"] if book.desk.halted else []
+    orphans = [
+        f"{orphan['lots']} lots of {name} that no order explains" for name, orphan in book.orphans.items() if orphan["lots"]
+    ]
+    return (*halted, *(f"{what}: {why}" for what, why in book.health.items()), *book.differences.values(), *orphans)
+
+
+def began(journal: Path, sleeve: str, stage: str) -> Event | None:
+    """The config event from which on a sleeve has been at its stage without a break."""
+    found: list[Event] = []
+
+    def other(event: Event) -> bool:
+        stages = {one["name"]: one.get("stage", "paper") for one in event.body.get("sleeves", ()) if isinstance(one, Mapping)}
+        if stages.get(sleeve, stage) != stage:
+            return True
+        found.extend([event] if sleeve in stages else [])
+        return False
+
+    last(journal, ("config",), other)
+    return found[-1] if found else None
+
+
+def trips_before(journal: Path, sleeve: str, since: Event | None) -> int:
+    """Round trips that a sleeve had made before it came to its stage."""
+    mark = None if since is None else last(journal, ("mark",), lambda e: e.seq < since.seq)
+    return 0 if mark is None else int(mark.body["sleeves"].get(sleeve, {}).get("trips", 0))
+
+
+def last_probe(home: Path, instrument: str) -> Event | None:
+    """The last probe of an instrument that ended: by the worker, or by `nightdesk live test` without one."""
+
+    def of(event: Event) -> bool:
+        return (event.body.get("what"), event.body.get("instrument")) == ("ended", instrument)
+
+    folder = home / "journal"
+    found = [last(folder / name, ("probe",), of) for name in ("desk.jsonl", "people.jsonl")]
+    return max((event for event in found if event is not None), key=lambda e: e.t_recv_ms or e.t_event_ms, default=None)
+
+
+def stage_rows(home: Home, after: str, now_ms: int) -> list[dict[str, Any]]:
+    """Each sleeve of a home: its stage, the next one, and what is lacking for it."""
+    from engine.control.config import active
+    from engine.control.stages import next_stage
+
+    rows = []
+    for sleeve in active(home.engine, home.path).config.sleeves:
+        to = next_stage(sleeve.stage)
+        missing = missing_for(home.path, sleeve.name, to, after, now_ms) if to else []
+        rows.append(
+            {"sleeve": sleeve.name, "account": sleeve.account, "stage": sleeve.stage, "next": to or None, "lacking": missing}
+        )
+    return rows
