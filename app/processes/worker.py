@@ -6,37 +6,24 @@ it was started in, and reaches no agent. A fault it cannot go on with is one lin
 """
 
 import argparse
-import json
 import os
 import select
 import signal
 import sys
-import threading
 import time
-from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from app.processes.chain_check import ChainCheck, held_against_anchor
 from app.processes.children import TUNED, become_worker, home_of, worker_variables
+from app.processes.keeping import HeadNotes, Heartbeat, Log, now_ms, trim_memory
 from app.processes.room import failure_text, lacking
-from app.processes.unattended import open_positions, positions, say
+from app.processes.unattended import open_positions, say
 from engine.clock import timeframe_ms, timeframe_text, utc
-from engine.watch import heartbeat
+from engine.watch.heartbeat import unattended_text
 
-HEARTBEAT_S = 1.0
 LOOK_S = 0.25  # between two looks at what people have set, while no bar comes
 GROWN_S = 5.0  # between two looks whether the files have grown, at their end
-LOG_BYTES_MAX = 5_000_000  # then the log turns over
-ANCHOR_S = 5.0  # between two notes of the journal's head in the database
-LAST_ANCHOR_S = 6.0  # how long a clean end waits for such a note: a busy database gives up at 5 s
-
-
-def now_ms() -> int:
-    """Wall time, UTC ms."""
-    return time.time_ns() // 1_000_000
 
 
 class Pause:
@@ -92,8 +79,8 @@ class Worker:
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
         self.loop.withheld, self.loop.signals.waiting = self.chain.withheld, self.beat
-        self.phase, self.note, self._beat_at, self._anchored, self._anchor_at = "starting", "", 0.0, 0, 0.0
-        self._anchoring: threading.Thread | None = None
+        self.phase, self.note = "starting", ""
+        self.heartbeat, self.heads = Heartbeat(home.path), HeadNotes(home.engine)
         self.refused = ""  # why new bars at the end are not walked
 
     def open(self) -> None:
@@ -230,63 +217,28 @@ class Worker:
             self.beat(now=True)
 
     def beat(self, *, now: bool = False) -> None:
-        """Say in the home how the desk stands: for the supervisor, doctor and status."""
-        if not now and time.monotonic() - self._beat_at < HEARTBEAT_S:
-            return
-        from app.home.belonging import write_whole
+        """Say in the home how the desk stands."""
+        if now or self.heartbeat.due():
+            stamp = "REPLAYED" if self.loop.replaying else "PAPER"
+            about = {"phase": self.phase, "note": self.note, "refused": self.refused.strip(), "stamp": stamp, "mode": "paper"}
+            self.heartbeat.write(self.loop.book, **about, source=self.loop.feed.source, bars_per_second=self.rate)
 
-        self._beat_at = time.monotonic()
-        book = self.loop.book
-        said = {
-            "pid": os.getpid(),
-            "wall_ms": now_ms(),
-            "phase": self.phase,
-            "note": self.note,
-            "refused": self.refused.strip(),
-            "state": book.state,
-            "halted": bool(book.desk.halted),
-            "desk_ms": book.close_ms,
-            "first_ms": book.start["first_ms"],
-            "replay_until_ms": book.start["replay_until_ms"],
-            "stamp": "REPLAYED" if self.loop.replaying else "PAPER",
-            "source": self.loop.feed.source,
-            "bars": book.count,
-            "bars_per_second": self.rate,
-            "version": book.version,
-            "equity": round(book.desk.equity, 2),
-            "positions": positions(book),
-            "open": open_positions(book),
-        }
-        write_whole(self.home.path / heartbeat.FILE, json.dumps(said, indent=1) + "\n", durable=False)
-
-    def anchor(self, *, last: bool = False) -> None:
-        """Note the journal's head in the database, beside the loop: it never waits for another process's write.
-
-        The last head waits for the one before it, so that a clean end leaves no older head behind.
-        """
-        head = self.journal.head
-        if last and self._anchoring is not None:
-            self._anchoring.join(LAST_ANCHOR_S)
-        running = self._anchoring is not None and self._anchoring.is_alive()
-        if self.loop.replaying or running or head.seq == self._anchored:
-            return
-        if last or time.monotonic() - self._anchor_at >= ANCHOR_S:
-            self._anchored, self._anchor_at = head.seq, time.monotonic()
-            self._anchoring = threading.Thread(target=note, args=(self.home.engine, head), daemon=True)
-            self._anchoring.start()
+    def anchor(self) -> None:
+        """Note the journal's head in the database; a replay is noted at its end."""
+        if not self.loop.replaying:
+            self.heads.note(self.journal.head)
 
     def stop(self) -> None:
         """Leave cleanly: a snapshot, the head anchored, a last note."""
         self.loop.signals.close()
         self.loop.snapshot()
-        self.anchor(last=True)
-        if self._anchoring is not None:
-            self._anchoring.join(LAST_ANCHOR_S)
+        if not self.loop.replaying:
+            self.heads.end(self.journal.head)
         self.phase, self.note = "stopped", ""
         self.beat(now=True)
         self.log.note("stopped", desk_ms=self.loop.book.close_ms, bars=self.loop.book.count)
         self.journal.close()
-        say(heartbeat.unattended_text(open_positions(self.loop.book)))
+        say(unattended_text(open_positions(self.loop.book)))
 
 
 def walked(home: Any) -> tuple[str, list[str]]:
@@ -304,51 +256,9 @@ def walked(home: Any) -> tuple[str, list[str]]:
     return config.clock, config_event.columns(config)
 
 
-def note(engine: Any, head: Any) -> None:
-    """Anchor a head; a database that is busy or away is tried again with the next head."""
-    from engine.store.anchors import note_head
-
-    with suppress(Exception):
-        note_head(engine, "desk", head, now_ms())
-
-
 def funding_text(policy: Any) -> str:
     """The funding policy as it is stamped."""
     return policy if isinstance(policy, str) else f"assume={policy[1]:g}"
-
-
-class Log:
-    """What the worker did and why, one JSON object a line. Written by hand: a logging library costs the process 6 MB."""
-
-    def __init__(self, path: Path) -> None:
-        """Append to `path`; the file before it is kept once it has grown large."""
-        if path.exists() and path.stat().st_size > LOG_BYTES_MAX:
-            path.replace(path.with_suffix(".1.jsonl"))
-        self._file = path.open("a", encoding="utf-8", buffering=1)
-
-    def note(self, event: str, **about: Any) -> None:
-        """What happened."""
-        self._write("info", event, about)
-
-    def warning(self, event: str, **about: Any) -> None:
-        """What a person may have to look at."""
-        self._write("warning", event, about)
-
-    def _write(self, level: str, event: str, about: dict[str, Any]) -> None:
-        stamp = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        with suppress(OSError):  # a full disk stops the journal, and with it the desk; a line of the log stops nothing
-            self._file.write(json.dumps({**about, "event": event, "level": level, "timestamp": stamp}) + "\n")
-
-
-def trim_memory() -> None:
-    """Give back what loading the bars needed for a moment."""
-    import ctypes
-    import gc
-
-    gc.collect()
-    libc = ctypes.CDLL(None)
-    if hasattr(libc, "malloc_trim"):
-        libc.malloc_trim(0)
 
 
 def clean(words: list[str]) -> None:

@@ -1,7 +1,7 @@
 """The body of a `bar` event: what the market did at a close and what each sleeve's strategy said there, all outside inputs; and
 what of it each sleeve trades on.
 
-Called by live/loop.py. Replay and fold need nothing else of the bar: no file, no strategy, no feature.
+Called by live/loop.py and live/account_loop.py. Replay and fold need nothing else of the bar: no file, no strategy, no feature.
 """
 
 from collections.abc import Mapping
@@ -17,10 +17,30 @@ from engine.core.slices import own_close
 from engine.core.state import Bar
 from engine.data.correlation import daily_correlations, day_of, upper
 from engine.live.feed import Feed
-from engine.live.signal_source import SignalReading
+from engine.live.signal_source import SignalReading, SignalSources, silent
 from engine.venues.paper import Account
 
 Readings = Mapping[str, SignalReading]
+
+
+def asked_at(
+    signals: SignalSources, book: Book, feed: Feed, t: int, *, live: bool, unwatched: str = ""
+) -> tuple[Readings, Readings]:
+    """What the sleeves' versions say at bar t, and what those say that wait for a flat sleeve. Waits for strategy processes.
+
+    `unwatched`: why none is asked, at a close that nobody was there to decide on.
+    """
+    waiting = [spec for spec in book.waiting if spec is not None]
+    specs = [*book.specs, *waiting]
+    if unwatched:
+        close_ms = int(feed.span.close_ms[t])
+        found = [silent(unwatched) if feed.closes(spec.rules.bar_ms, close_ms) else None for spec in specs]
+    else:
+        found = signals.readings(specs, feed, t, live=live)
+    count = len(book.names)
+    now = {name: reading for name, reading in zip(book.names, found[:count], strict=True) if reading is not None}
+    later = zip(waiting, found[count:], strict=True)
+    return now, {spec.source["name"]: reading for spec, reading in later if reading is not None}
 
 
 def bar_body(feed: Feed, book: Book, t: int, stamp: str, now: Readings, waits: Readings) -> dict[str, Any]:

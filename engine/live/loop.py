@@ -16,18 +16,16 @@ from engine.book.events import features_hash
 from engine.book.order_events import EventBody
 from engine.book.snapshot import to_json
 from engine.book.transitions import begin, step
-from engine.control import halt
-from engine.control.agreement import LOST_VERSION_ACTION
-from engine.control.config import DeskVersion
 from engine.core.orders import DONE, SENT
 from engine.core.state import DAY_MS, ENTRY
 from engine.core.step import usable
 from engine.errors import DataError, DeskError
 from engine.features.anchor import ANCHOR
 from engine.live import config_event
-from engine.live.bar_event import account_of, bar_body
-from engine.live.controls import Controls, ControlState
+from engine.live.bar_event import account_of, asked_at, bar_body
+from engine.live.controls import Controls
 from engine.live.feed import Feed, Span
+from engine.live.following import Following, Reread
 from engine.live.record import Group, record
 from engine.live.requests import Unanswered, answers, asked_again, entries_of, reported
 from engine.live.signal_source import SignalSources
@@ -35,10 +33,10 @@ from engine.ports import BarFeed, Clock, OrderReport, Report
 from engine.store.chain import Head
 from engine.store.journal import Journal
 from engine.strategies.base import code_sha256
+from engine.strategies.reads import Reads
 from engine.venues.paper import PaperVenue
 
 LIVE_BARS = 2  # a bar that closed at most this long ago is not a recorded one
-Reread = Callable[[DeskVersion], dict[str, Any]]  # -> body of its config event
 
 
 class Loop:
@@ -46,19 +44,18 @@ class Loop:
 
     def __init__(self, journal: Journal, controls: Controls, folder: Path, body_of: Reread, now_ms: Clock) -> None:
         self.journal, self.controls, self.folder = journal, controls, folder
+        self.following = Following(self, journal, controls, folder, body_of, now_ms)
         self.venue = PaperVenue()
         self.troubles: dict[str, str] = {}  # sleeve -> what its strategy did wrong at the last bar
-        self._body_of, self._now_ms = body_of, now_ms
+        self._now_ms = now_ms
         self._book: Book | None = None
         self._feed: Feed | None = None
         self.signals = SignalSources(folder)
         self._wrong: dict[str, str] = {}
         self.withheld: Callable[[], str] = lambda: ""  # why no entry may be made now; the worker sets it
+        self.unwatched: Callable[[int], str] = lambda _close_ms: ""  # why no strategy is asked at a close (live data: a gap)
         self._unsent = False  # an entry order was journaled and not handed over
         self._unanswered = Unanswered()
-        self._held = ""  # why it keeps itself halted
-        self._compared: ControlState | None = None  # what the database last said, held against the journal's version
-        self._compared_with, self._lost = 0, ""
 
     @property
     def book(self) -> Book:
@@ -83,7 +80,7 @@ class Loop:
             self._book = book
         else:
             desk, _ = self.controls.config(self.controls.poll().version, {})
-            body = self._body_of(desk)
+            body = self.following.body_of(desk)
             start = {
                 "format": FORMAT,
                 "instruments": (names := config_event.instruments(desk.config)),
@@ -113,6 +110,10 @@ class Loop:
             self._feed = before
             raise
 
+    def go_on_with(self, feed: Feed) -> None:
+        """Trade on these live bars: their history may be corrected, which is an event and no refusal."""
+        self._feed = feed
+
     def _same_history(self, feed: Feed) -> None:
         """The last bar's features are what the journal noted of them."""
         book = self.book
@@ -136,88 +137,23 @@ class Loop:
     # ---- what people have set ------------------------------------------------------------------------------------------
 
     def poll_controls(self) -> bool:
-        """Follow the halt and the version in force. True when something was journaled."""
-        seen, before = self.controls.poll(), self.journal.head
-        book = self.book
-        if book.tripped_ms and not seen.latch.halted and not self.controls.latched_for(book.tripped_ms):
-            self.controls.latch_drawdown(book.tripped_ms, self._now_ms())  # a crash came between the breaker and its latch
-            seen = self.controls.poll()
-        lost = self._lost_version(seen)
-        if lost:
-            seen = self._hold(f"the desk stays on version {book.version}: {lost}", LOST_VERSION_ACTION)
-        if seen.latch.unreadable:
-            self.controls.latch_unreadable(seen.latch.unreadable, self._now_ms())
-        if seen.latch.halted and book.desk.halted == 0:
-            self._halt({"state": "halted", "reason": seen.latch.reason, "by": seen.latch.by})
-        elif not lost and not seen.latch.halted and book.desk.halted != 0:
-            self._release()
-        if not lost and seen.version != book.version:
-            self.adopt(seen.version)
-        self.controls.answer_adoptions(seen, book, self.take, self._now_ms())
+        """Follow the halt and the version in force, ask about orders left unanswered. True when something was journaled."""
+        before = self.journal.head
+        self.following.poll()
         self._ask_again()
         return self.journal.head != before
 
-    def _release(self) -> None:
-        """The latch is gone: a named person's release ends the halt; without one it was lost, and the desk stays halted."""
-        reason, by = str(self.book.halt.get("reason", "")), str(self.book.halt.get("by", ""))
-        found = self.controls.release_of(self.journal.path, reason, by)
-        if found is not None:
-            self._held = ""
-            self._halt({"state": "released", "reason": found.reason, "by": found.by, "high_water": self.book.highest})
-            return
-        what = f"the halt of {by or 'unknown'} ({reason}) is gone from file and database, and no named person released it"
-        self._hold(what, "find out what removed it (a lost or older database?), then: nightdesk release --reason WHY --as NAME")
-
-    def _lost_version(self, seen: ControlState) -> str:
-        """Why the version in force, as the database tells it, cannot be followed; asked again when anything was written."""
-        if seen is not self._compared or self.book.version != self._compared_with:
-            book = self.book
-            given = (self.journal.path, book.version, str(book.config.get("sha256", "")), seen.version)
-            self._compared, self._compared_with, self._lost = seen, book.version, self.controls.lost_version(*given)
-        return self._lost
-
-    def _hold(self, what: str, action: str) -> ControlState:
-        """Halt, or stay halted, until a person has looked: latched for people, told once in the journal."""
-        if not self.controls.poll().latch.halted:
-            self.controls.latch_for_people(what, self._now_ms())
-        if self._held != what:
-            self._held = what
-            self.incident(what, {"action": action})
-        seen = self.controls.poll()
-        if not seen.latch.halted and self.book.desk.halted == 0:  # neither file nor database could be written
-            self._halt({"state": "halted", "reason": what, "by": halt.WORKER})
-        return seen
-
-    def _halt(self, body: dict[str, Any]) -> None:
-        """Latched or released: journaled first, then entry orders are cancelled at the venue and exits placed."""
-        self.take("halt", body)
-
     def adopt(self, version: int) -> bool:
-        """Follow a version, or the same one whose limits, costs or code changed since; False when nothing did.
+        """Follow a version, or the same one whose limits, costs or code changed since; False when nothing did."""
+        return self.following.adopt(version)
 
-        A version that this desk cannot follow is an incident, once, and the one before stays in force.
-        """
-        book = self.book
-        if version == book.version and self._lost_version(self.controls.poll()):
-            return False
-        desk, to_open = self.controls.config(version, {s["name"]: s.get("version", 0) for s in book.config["sleeves"]})
-        try:
-            body = self._body_of(desk)
-            if config_event.fixed(body) != config_event.fixed(book.config):
-                raise DataError("it has other sleeves, instruments or cash than this home", "begin a new home for them")
-            self._feed = self.feed.covering(config_event.reads_of_config(desk.config, self.folder))
-        except DeskError as error:
-            if self.troubles.get("*") != str(error):
-                self.incident(f"configuration version {version} cannot be followed: {error}", {"version": version})
-            self.troubles["*"] = str(error)
-            return False
-        self.troubles.pop("*", None)
-        if body == book.config:
-            return False
-        self.take("config", body | {"to_open": to_open})
-        wanted = [spec.source for spec in (*book.specs, *book.waiting) if spec is not None]
+    def cover(self, reads: Sequence[Reads]) -> None:
+        """As FollowedDesk."""
+        self._feed = self.feed.covering(reads)
+
+    def keep_signals(self, wanted: Sequence[Mapping[str, Any]]) -> None:
+        """As FollowedDesk."""
         self.signals.keep(wanted)
-        return True
 
     # ---- one bar -------------------------------------------------------------------------------------------------------
 
@@ -273,9 +209,8 @@ class Loop:
 
     def _follow_verification(self) -> None:
         """Entries are withheld while the journal is not verified; orders that a start has kept back leave once it is."""
-        why, told = self.withheld(), "verification" in self.book.health
-        if bool(why) != told:
-            self.take("health", {"what": "verification", "state": "begun" if why else "over", "why": why})
+        why = self.withheld()
+        self.following.verified(why)
         if self._unsent and why:
             self._never_sent({o.id for o in self.book.orders.open.values() if o.slot == ENTRY}, why)
         elif self._unsent:
@@ -343,13 +278,9 @@ class Loop:
     def _bar(self, t: int, stamp: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         """The bar event's body, and what each sleeve read: by its own version, and by the one that waits."""
         book, feed = self.book, self.feed
-        waiting = [spec for spec in book.waiting if spec is not None]
-        found = self.signals.readings([*book.specs, *waiting], feed, t, live=self._live(feed, t))
-        count = len(book.names)
-        now = {name: reading for name, reading in zip(book.names, found[:count], strict=True) if reading is not None}
-        later = zip(waiting, found[count:], strict=True)
-        waits = {spec.source["name"]: reading for spec, reading in later if reading is not None}
-        self._wrong = {name: reading.wrong for name, reading in now.items() if reading.wrong}
+        why = self.unwatched(int(feed.span.close_ms[t]))
+        now, waits = asked_at(self.signals, book, feed, t, live=self._live(feed, t), unwatched=why)
+        self._wrong = {} if why else {name: reading.wrong for name, reading in now.items() if reading.wrong}
         body = bar_body(feed, book, t, stamp, now, waits)
         return body, {n: h.read for n, h in now.items()}, {n: h.read for n, h in waits.items()}
 
@@ -372,5 +303,4 @@ class Loop:
         for name, wrong in self._wrong.items():
             if self.troubles.get(name) != wrong:
                 self.incident(f"{name}: its strategy says nothing: {wrong}", {"sleeve": name})
-        kept = {name: text for name, text in self.troubles.items() if name == "*"}
-        self.troubles = kept | self._wrong
+        self.troubles = dict(self._wrong)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from app.home.home import open_home
 from app.processes import chain_check
 from app.processes.chain_check import ChainCheck
-from app.processes.worker import Log
+from app.processes.keeping import Log
 from engine.control import halt
 from engine.store import anchors
 from engine.store.journal import Event, Journal

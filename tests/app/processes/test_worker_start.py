@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.home.home import open_home
-from app.processes.worker import Log
+from app.processes.keeping import Log
 from tests.fakes.own_strategies import own_strategy
 from tests.fakes.papers import WALL_MS, furnished
 

@@ -120,7 +120,7 @@ def test_a_version_that_reads_a_new_instrument_is_followed_at_once(home: Home, l
     with_own(home, LEADS, XRP)
     advanced(loop, 3)
     assert loop.book.version == 2
-    assert loop.troubles == {}
+    assert (loop.troubles, loop.following.refused) == ({}, "")
     assert "synthetic:XRP-USDT:perp" in loop.feed.clock.whole.instruments
 
 
