@@ -19,6 +19,7 @@ OPEN = ("NIGHTDESK_", "PYTHON", "LD_", "HTTP", "NO_PROXY", "SSL_CERT_")  # how n
 OF_KEYS = ("key_env", "secret_env", "passphrase_env", "keyring", "key_file")
 REPEATED = ("venue", "mode", "margin", "leverage")  # whose faulty values an error repeats
 ACCOUNTS_MAX = 20
+LIVE_VENUES = ("okx", "binance", "bybit")  # whose closed bars engine.venues.candles reads
 Where = tuple[str | int, ...]
 
 
@@ -126,10 +127,36 @@ def faults_between(
         used = used or sleeve.account
 
 
-def meant_for(name: str, in_file: Sequence[SleeveConfig], in_force: Sequence[SleeveConfig]) -> list[SleeveConfig]:
-    """The sleeves that desk.toml gives the account `name`, with what is in force of them where they have a version already."""
+def faults_of_trading(
+    account: str | None, accounts: Mapping[str, AccountEntry], on_live_data: bool, sleeves: Sequence[SleeveConfig]
+) -> Iterator[tuple[Where, str]]:
+    """(key path, reason) of why this desk cannot trade `account`, or these sleeves on live data."""
+    if account is not None and account not in accounts:
+        yield ("account",), f"no [accounts.{account}]; available: {', '.join(accounts) or 'none'}"
+        return
+    entry = accounts.get(account or "")
+    trades = entry is not None and entry.mode != "paper"
+    if trades and not on_live_data:
+        yield ("account",), f'{account} trades at a venue, on bars as they close: write source = "live" under [data]'
+    for n, sleeve in enumerate(sleeves):
+        where = ("sleeves", n, "venue")
+        if on_live_data and (sleeve.venue not in LIVE_VENUES or sleeve.market != "perp"):
+            yield where, f"live data has perpetuals of {', '.join(LIVE_VENUES)}, not {sleeve.instrument}"
+        elif entry is not None and trades and sleeve.venue != entry.venue:
+            yield where, f"the desk trades the account {account} at {entry.venue}, the sleeve {sleeve.instrument}"
+        elif trades and sleeve.account not in (None, account):
+            yield ("sleeves", n, "account"), f"the desk trades the account {account}: one home trades one account"
+
+
+def meant_for(
+    name: str, in_file: Sequence[SleeveConfig], in_force: Sequence[SleeveConfig], of_desk: str | None = None
+) -> list[SleeveConfig]:
+    """The sleeves that desk.toml gives the account `name`, with what is in force of them where they have a version already.
+
+    `of_desk`: the account that the whole desk trades; then they are all meant for it.
+    """
     now = {sleeve.name: sleeve for sleeve in in_force}
-    return [now.get(sleeve.name, sleeve) for sleeve in in_file if sleeve.account == name]
+    return [now.get(sleeve.name, sleeve) for sleeve in in_file if name in (sleeve.account, of_desk)]
 
 
 def fault_of_variable(variable: str, seen_by_others: Mapping[str, str]) -> str:

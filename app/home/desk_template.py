@@ -79,6 +79,13 @@ bars_per_second = 1.0
 funding = "recorded"             # recorded | none | assume=BPS (per 8 hours); a missing settlement refuses, it is not guessed
 seed = 20250101                  # of the synthetic market, used when no recorded bars are given
 
+# ---- Data: bars of files (recorded, pulled, synthetic), or live: closed bars of the venues' public streams as they close ----
+# On live data a paper desk trades each bar as it closes and replays replay_days first; no key is needed. What is missing is read
+# by REST. A desk that trades an account needs it. See docs/accounts.md.
+
+[data]
+source = "files"                 # files | live
+
 # ---- Models for the three roles. None is needed: without one the offline planner answers ----------------------------
 # OPENAI_API_KEY (and OPENAI_BASE_URL) in the environment are enough to start. Never write a key here: key_env names the
 # variable that holds it, and the key is sent to this base_url only. api_format: responses | chat | json (for models that
@@ -105,7 +112,8 @@ seed = 20250101                  # of the synthetic market, used when no recorde
 # person_usd = 10.0
 # day_usd = 25.0
 
-# ---- Accounts at a venue. Nothing trades there yet: `nightdesk account check NAME` says whether an account is fit for it ------
+# ---- Accounts at a venue: `nightdesk account check NAME` says whether one is fit. This desk trades it with the line
+# account = "main" at the top of this file, above the first [[sleeves]], and source = "live" under [data]; testnet: play money.
 # The keys are in the variables named here, in the system's keyring (keyring = "NAME") or in a file that only you can read
 # (key_file = "/path", outside this home). Never write a key here. Only the worker reads them. See docs/accounts.md.
 #

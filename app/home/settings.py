@@ -13,7 +13,16 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.home.accounts import ACCOUNTS_MAX, OF_KEYS, REPEATED, VARIABLE, AccountEntry, faults_between
+from app.home.accounts import (
+    ACCOUNTS_MAX,
+    OF_KEYS,
+    REPEATED,
+    VARIABLE,
+    AccountEntry,
+    faults_between,
+    faults_of_trading,
+    is_loopback,
+)
 from app.home.bounds import SHOWN_MAX, bounds_of, shown, switches_for_numbers
 from engine.control.config import DeskConfig, SleeveConfig, Slug
 from engine.control.desk_setup import TEXT_MAX, SimulatedTables, data_path, home_path
@@ -69,6 +78,25 @@ class WorkerEntry(BaseModel):
     bars_per_second: float = Field(1.0, gt=0, le=100_000)
     funding: str = Field("recorded", pattern=r"^(recorded|none|assume=-?\d+(\.\d+)?)$")
     seed: int = Field(20_250_101, ge=0, le=2**31)  # of the synthetic market
+
+
+class DataEntry(BaseModel):
+    """Where the worker's bars come from: [data]. `live`: public streams, and REST for what is missing; no key."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=TEXT_MAX)
+
+    source: Literal["files", "live"] = "files"
+    rest_url: str = ""  # an address of this machine, for a local venue
+
+    @field_validator("rest_url")
+    @classmethod
+    def on_this_machine(cls, url: str) -> str:
+        """Bars decide: they come from the venue that ccxt knows, or from this machine."""
+        if url and not is_loopback(url):
+            raise ValueError(
+                "bars come from the venue's own address; only one of this machine may replace it, http://127.0.0.1:PORT"
+            )
+        return url.rstrip("/")
 
 
 class AlertsEntry(BaseModel):
@@ -146,12 +174,25 @@ class DeskToml(SimulatedTables):
     ui: UiEntry = UiEntry.model_validate({})
     mcp: McpEntry = McpEntry.model_validate({})
     accounts: dict[Slug, AccountEntry] = Field(default_factory=dict, max_length=ACCOUNTS_MAX)
+    data: DataEntry = DataEntry()
+    account: Slug | None = None  # the entry of [accounts] that this desk trades; none: on paper
 
     @field_validator("sleeves")
     @classmethod
     def check_desk(cls, sleeves: tuple[SleeveConfig, ...]) -> tuple[SleeveConfig, ...]:
         """Check the rules of a whole desk here, so that an error carries its line."""
         return DeskConfig(sleeves=sleeves).sleeves
+
+    @property
+    def traded(self) -> AccountEntry | None:
+        """The account at a venue that this desk trades; None on paper."""
+        found = self.accounts.get(self.account) if self.account else None
+        return found if found is not None and found.mode != "paper" else None
+
+    @property
+    def mode(self) -> str:
+        """paper, testnet or live."""
+        return self.traded.mode if self.traded else "paper"
 
     @property
     def open_variables(self) -> dict[str, str]:
@@ -211,6 +252,8 @@ def read_desk_toml(path: Path) -> DeskToml:
             raise _fault(path, text, error)
         desk = DeskToml.model_validate(value)
         for where, reason in faults_between(desk.accounts, desk.sleeves, desk.open_variables):
+            raise _fault(path, text, {"loc": where, "msg": reason, "type": "value_error", "input": None})
+        for where, reason in faults_of_trading(desk.account, desk.accounts, desk.data.source == "live", desk.sleeves):
             raise _fault(path, text, {"loc": where, "msg": reason, "type": "value_error", "input": None})
         return desk
     except OSError as error:

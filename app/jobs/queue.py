@@ -20,9 +20,9 @@ from typing import Any
 
 from sqlmodel import Session, col, select, update
 
+from app.home.files import NETWORK
 from app.home.home import Home, open_home
 from app.jobs import kinds
-from app.processes.children import NETWORK
 from engine.errors import BadInput, DataError, DeskError, Refused
 from engine.research.partly import Partly
 from engine.store.db import read, write

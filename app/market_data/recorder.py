@@ -1,6 +1,7 @@
 """A live feed -> everything it received in the home's recordings, and its closed bars in the series that backtests read.
 
-Called by `nightdesk data record`. A bar is stored when it has closed or came late; it is then what the venue's REST lists,
+Called by `nightdesk data record`, and by the worker of a desk on live data. A bar is stored when it has closed or came late; it
+is then what the venue's REST lists,
 as after a pull, and goes behind the last bar of the same file, in order. A desk that trades on that file goes on with each bar.
 """
 
@@ -49,9 +50,11 @@ class RecordRequest(NamedTuple):
 class FeedRecorder:
     """What comes from one feed, on its way to the disk; `save` writes what is due."""
 
-    def __init__(self, home: Path, request: RecordRequest, now_ms: Callable[[], int]) -> None:
+    def __init__(self, home: Path, request: RecordRequest, now_ms: Callable[[], int], *, raw: bool = True) -> None:
+        """`raw`: also keep everything that is received, in the home's recordings."""
         self.home, self.request = home, request
         self.recording = Recording(home / "recordings", request.venue, now_ms)
+        self._keep: Callable[[str, Any], None] = self.recording.keep if raw else lambda _what, _body: None
         self.counts: dict[str, Counter[str]] = {}
         self.notes: deque[FeedNote] = deque(maxlen=NOTES_SHOWN)
         self.say: Callable[[str], None] = lambda _line: None
@@ -74,7 +77,7 @@ class FeedRecorder:
 
     def use_funding(self, funding: FundingFeed) -> FundingFeed:
         """Take the settlements of this one too; returns it. Raises BadInput as `use` does."""
-        names = {column.symbol: column.name.partition("@")[0] for column in self._columns}
+        names = {c.symbol: c.name.partition("@")[0] for c in self._columns if c.venue == funding.venue}
         for symbol in funding.symbols:
             stored_frame(self.path_of(names[symbol], "funding"))
         funding.on_settlement = lambda symbol, t_ms, rate: self._settlement(names[symbol], t_ms, rate)
@@ -82,29 +85,35 @@ class FeedRecorder:
 
     def path_of(self, column: str, timeframe: str) -> Path:
         """The series of a column."""
-        _, symbol, market = column.partition("@")[0].split(":")
-        return self.home / "data" / file_name(self.request.venue, symbol, market, timeframe)
+        venue, symbol, market = column.partition("@")[0].split(":")
+        return self.home / "data" / file_name(venue, symbol, market, timeframe)
 
     def save(self, *, force: bool = False) -> None:
-        """Write rows that are due and bars that have come; a file that a pull has locked waits for the next time."""
+        """Write rows that are due and bars that have come; a file that a pull has locked waits for the next time.
+
+        A thread may call it while more comes in: what is written is taken out by its key, never the whole table.
+        """
         self.recording.flush(force=force)
-        for column, bars in self._bars.items():
-            due = bars if force else self._in_order(column, bars)
-            if due:
-                with contextlib.suppress(Busy):
-                    self._store(column, self._paths[column], frame_of(due))
-                    self._bars[column] = {t: prices for t, prices in bars.items() if t not in due}
-                    self._last[column] = max(*due, self._last.get(column, 0))
-        for column, bars in self._corrected.items() if self.request.corrections else ():
-            if bars:
-                with contextlib.suppress(Busy):
-                    self._store(column, self._paths[column], frame_of(bars), replaces=True)
-                    bars.clear()
-        for column, rates in self._rates.items():
-            if rates:
-                with contextlib.suppress(Busy):
-                    self._store(column, self.path_of(column, "funding"), settlements_frame(rates), replaces=True)
-                    rates.clear()
+        for column, bars in list(self._bars.items()):
+            due = dict(bars) if force else self._in_order(column, dict(bars))
+            if due and self._stored(column, self._paths[column], frame_of(due)):
+                self._last[column] = max(*due, self._last.get(column, 0))
+                _taken_out(bars, due)
+        for column, bars in list(self._corrected.items()) if self.request.corrections else ():
+            if (due := dict(bars)) and self._stored(column, self._paths[column], frame_of(due), replaces=True):
+                _taken_out(bars, due)
+        for column, rates in list(self._rates.items()):
+            due_rates = dict(rates)
+            path = self.path_of(column, "funding")
+            if due_rates and self._stored(column, path, settlements_frame(due_rates), replaces=True):
+                _taken_out(rates, due_rates)
+
+    def _stored(self, column: str, path: Path, new: "pl.DataFrame", *, replaces: bool = False) -> bool:
+        """Whether rows are in the series now."""
+        with contextlib.suppress(Busy):
+            self._store(column, path, new, replaces=replaces)
+            return True
+        return False
 
     def report(self) -> Report:
         """What was recorded, as JSON."""
@@ -125,20 +134,20 @@ class FeedRecorder:
         }
 
     def _bar(self, column: str, open_ms: int, prices: Prices, how: str) -> None:
-        self.recording.keep("bar", [column, open_ms, list(prices), how])
+        self._keep("bar", [column, open_ms, list(prices), how])
         kept = self._corrected if how == "corrected" else self._bars
         kept.setdefault(column, {})[open_ms] = prices
         self.counts[column][how] += 1
 
     def _note(self, note: FeedNote) -> None:
-        self.recording.keep("note", list(note))
+        self._keep("note", list(note))
         if note.kind in ("missing", "disagreed", "refused") and note.open_ms:
             self.counts[note.about]["missing"] += 1
         self.notes.append(note)
         self.say(texts([note])[0])
 
     def _settlement(self, column: str, t_ms: int, rate: float) -> None:
-        self.recording.keep("settlement", [column, t_ms, rate])
+        self._keep("settlement", [column, t_ms, rate])
         self._rates.setdefault(column, {})[t_ms] = rate
 
     def _in_order(self, column: str, bars: dict[int, Prices]) -> dict[int, Prices]:
@@ -157,14 +166,21 @@ class FeedRecorder:
         """Add rows behind the last one of a series; `replaces`: anywhere, and for those that are there."""
         import polars as pl
 
-        _, symbol, market = column.partition("@")[0].split(":")
-        with alone(PullRequest(self.request.venue, symbol, "", market, None, None, False, False, self.request.mirror)):
+        venue, symbol, market = column.partition("@")[0].split(":")
+        with alone(PullRequest(venue, symbol, "", market, None, None, False, False, self.request.mirror)):
             have = stored_frame(path)
             minute = (pl.col("ts") + 30_000) // 60_000  # a pulled settlement is stamped some ms late
             if have is not None and not replaces:
                 new = new.filter(pl.col("ts") > have["ts"].max())
             both = new if have is None else pl.concat([new, have], how="diagonal").filter(minute.is_first_distinct())
-            write_series(path, both.sort("ts"), "pulled", {"venue": self.request.venue, "mirror": self.request.mirror})
+            write_series(path, both.sort("ts"), "pulled", {"venue": venue, "mirror": self.request.mirror})
+
+
+def _taken_out(waiting: dict[int, Any], stored: Mapping[int, Any]) -> None:
+    """What is stored waits no more, unless other numbers came for it meanwhile."""
+    for t, value in stored.items():
+        if waiting.get(t) == value:
+            waiting.pop(t, None)
 
 
 def settlements_frame(rates: Mapping[int, float]) -> "pl.DataFrame":

@@ -47,9 +47,12 @@ def account_of(home: Home, name: str) -> AccountEntry:
 
 def wanted_of(home: Home, name: str, account: AccountEntry) -> AccountWants:
     """What the sleeves that name the account want of it. Raises BadInput where none does."""
-    sleeves = meant_for(name, home.desk.sleeves, active(home.engine, home.path).config.sleeves)
+    sleeves = meant_for(name, home.desk.sleeves, active(home.engine, home.path).config.sleeves, home.desk.account)
     if not sleeves:
-        raise BadInput(f"no sleeve names the account {name}", f'write account = "{name}" under the sleeves meant for it')
+        raise BadInput(
+            f"no sleeve names the account {name}",
+            f'write account = "{name}" under the sleeves meant for it, or once at the top of desk.toml',
+        )
     symbols = dict.fromkeys(one.symbol for one in sleeves)
     wanted = tuple(wanted_symbol(home, account.venue, [one for one in sleeves if one.symbol == symbol]) for symbol in symbols)
     return AccountWants(account.venue, account.leverage, wanted, account.mode == "testnet")

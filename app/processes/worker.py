@@ -14,12 +14,13 @@ import time
 from types import FrameType
 from typing import Any
 
-from app.processes.chain_check import ChainCheck, held_against_anchor
+from app.processes.chain_check import ChainCheck
 from app.processes.children import TUNED, become_worker, home_of, worker_variables
 from app.processes.keeping import HeadNotes, Heartbeat, Log, now_ms, trim_memory
+from app.processes.opening import config_body, funding_text, opened_journal, walked
 from app.processes.room import failure_text, lacking
 from app.processes.unattended import open_positions, say
-from engine.clock import timeframe_ms, timeframe_text, utc
+from engine.clock import timeframe_ms, utc
 from engine.watch.heartbeat import unattended_text
 
 LOOK_S = 0.25  # between two looks at what people have set, while no bar comes
@@ -52,19 +53,14 @@ class Worker:
     """One home's loop with a clock."""
 
     def __init__(self, home: Any, bars_per_second: float, pause: Pause, *, stop_at_end: bool = False) -> None:
-        from engine.control.config import ensure_first
         from engine.data.loading import policy_of
         from engine.data.timeframes import series_of
-        from engine.live import config_event
         from engine.live.controls import Controls
         from engine.live.loop import Loop
-        from engine.store.journal import Journal
 
         self.home, self.rate, self.pause, self.stop_at_end = home, bars_per_second, pause, stop_at_end
         self.log = Log(home.path / "logs" / "worker.jsonl")
-        self.journal = Journal(home.desk_journal, "worker")
-        held_against_anchor(self.journal, home.engine)
-        ensure_first(home.engine, home.path, now_ms(), "desk.toml at the first start")
+        self.journal = opened_journal(home)
         self.chain = ChainCheck(home.path, home.engine, self.log)
         self.chain.start()
         self.clock, self.columns = walked(home)
@@ -74,8 +70,7 @@ class Worker:
         self.series = series_of(self.catalog, self.columns, self.clock)
 
         def body_of(desk: Any) -> dict[str, Any]:
-            walk = config_event.Walk(self.clock, self.first_ms)
-            return config_event.body_of(desk, home.desk.limits, home.desk.overrides(), home.strategies, self.catalog, walk)
+            return config_body(home, desk, self.clock, self.first_ms, self.catalog)
 
         self.loop = Loop(self.journal, Controls(home.path, home.engine), home.strategies, body_of, now_ms)
         self.loop.withheld, self.loop.signals.waiting = self.chain.withheld, self.beat
@@ -241,26 +236,6 @@ class Worker:
         say(unattended_text(open_positions(self.loop.book)))
 
 
-def walked(home: Any) -> tuple[str, list[str]]:
-    """(the clock, columns of a bar) of the desk: as its journal began, whatever the database says; else as in force."""
-    from engine.book.replay import require_format
-    from engine.control.config import active
-    from engine.live import config_event
-    from engine.store.journal import read
-
-    began = next(read(home.desk_journal, {"config"}), None)
-    if began is not None:
-        require_format(start := began.body["start"], home.desk_journal)
-        return timeframe_text(int(start["timeframe_ms"])), [*start["instruments"], *start["own_bars"]]
-    config = active(home.engine, home.path).config
-    return config.clock, config_event.columns(config)
-
-
-def funding_text(policy: Any) -> str:
-    """The funding policy as it is stamped."""
-    return policy if isinstance(policy, str) else f"assume={policy[1]:g}"
-
-
 def clean(words: list[str]) -> None:
     """Begin anew in an allow-listed environment unless this one is: a model key must not even be in /proc."""
     seen = {*worker_variables(home_of(os.environ)), *TUNED}
@@ -294,6 +269,10 @@ def main(words: list[str]) -> int:
         if not 0 < rate <= 100_000:
             raise BadInput(f"--bars-per-second {rate} is out of bounds", "above 0, up to 100000")
         claim_keys(home, say)
+        if home.desk.data.source == "live":
+            from app.processes.live_start import run_live
+
+            return run_live(home)
         if ensure_market(home):
             again(words)  # the libraries that made it leave the memory
         worker = Worker(home, rate, Pause(), stop_at_end=asked.stop_at_end)

@@ -33,7 +33,7 @@ class FundingFeed:
 
     def __init__(self, feed: LiveFeed, source: CandleSource, now_ms: Now, sleep: Sleep) -> None:
         columns = [c for c in feed.columns.values() if c.venue == source.venue and c.symbol.partition(":")[2]]
-        self.symbols = sorted({column.symbol for column in columns})
+        self.venue, self.symbols = source.venue, sorted({column.symbol for column in columns})
         self.funding: dict[str, Funding] = {}
         self.settled: dict[str, dict[int, float]] = {symbol: {} for symbol in self.symbols}
         self.marks: dict[str, deque[tuple[int, float]]] = {symbol: deque(maxlen=MARKS_KEPT) for symbol in self.symbols}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.home.home import Home, open_home
-from app.processes.worker import walked
+from app.processes.opening import walked
 from engine.book.bodies import FORMAT
 from engine.book.replay import fold, since_snapshot
 from engine.book.snapshot import as_json, restored, to_json
