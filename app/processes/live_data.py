@@ -63,6 +63,7 @@ class LiveData:
         self._late: deque[LateBar] = deque(maxlen=LATE_KEPT)
         self._tasks: list[asyncio.Task[Any]] = []
         self._recorder: FeedRecorder | None = None
+        self._whole = False  # history is there
 
     @property
     def venues(self) -> list[str]:
@@ -73,7 +74,7 @@ class LiveData:
         """What is not well with the data -> why; no entries meanwhile."""
         if self.feed is None:
             return {"connection": "not connected yet"}
-        return self.feed.troubles
+        return self.feed.troubles if self._whole else {**self.feed.troubles, "history": "it is being read"}
 
     def check(self) -> None:
         """Raise DataError when a duty of the feed has ended: the process begins again."""
@@ -143,7 +144,9 @@ class LiveData:
         while True:
             try:
                 await asyncio.to_thread(self._pull_all, from_ms)
-                return await asyncio.to_thread(self._read, seen_ms, policy)
+                found = await asyncio.to_thread(self._read, seen_ms, policy)
+                self._whole = True
+                return found
             except (DataError, Busy) as error:
                 waits(f"history is not whole: {error}")
             await self.sleep(int(PULL_AGAIN_S[min(attempt, len(PULL_AGAIN_S) - 1)] * 1000))

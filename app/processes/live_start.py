@@ -4,15 +4,20 @@ Without an account the desk is on paper; with one it is the account's (app.proce
 """
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from app.processes.account_start import connected, gate, keyed
 from app.processes.chain_check import ChainCheck
 from app.processes.keeping import Log
 from app.processes.live_data import LiveData
 from app.processes.live_worker import LiveWorker, until_signalled
 from app.processes.opening import config_body, funding_text, opened_journal, walked
+from app.processes.unattended import say
 from engine.data.catalog import Catalog
 from engine.data.loading import policy_of
+from engine.errors import BadInput
+from engine.live.account_loop import AccountConnection, AccountHome, AccountLoop
 from engine.live.controls import Controls
 from engine.live.loop import Loop
 from engine.live.paper_live import PaperLive
@@ -31,10 +36,53 @@ def live_worker(home: Any, **more: Any) -> LiveWorker:
     chain.start()
     clock, columns = walked(home)
     data = LiveData(home, clock, columns, log, **more)
-    desk = paper_desk(home, journal, data, chain)
+    account = home.desk.traded
+    desk = paper_desk(home, journal, data, chain) if account is None else account_desk(home, journal, data, chain, log, more)
     worker = LiveWorker(home, desk, data, journal, log, home.desk.mode)
-    worker.policy = policy_of(home.desk.worker.funding)
+    worker.policy = policy_of(home.desk.worker.funding) if account is None else "none"  # an account's settlements are bills
     return worker
+
+
+def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log: Log, more: Mapping[str, Any]) -> AccountLoop:
+    """The desk of the account that desk.toml names. Raises BadInput where it may not trade it, or lacks its keys."""
+    name, account = home.desk.account, home.desk.traded
+    gate(name, account)
+    others = [c for c in data.columns if c.partition(":")[0] != account.venue]
+    if others:
+        raise BadInput(
+            f"the account {name} is at {account.venue}, the desk trades {', '.join(others)}", "begin a new home for it"
+        )
+    client = more.get("client") or keyed(name, account, home.path)
+
+    def page(what: str) -> None:
+        log.warning("page", what=what)
+        say(what)
+
+    async def connect(instruments: Sequence[str]) -> AccountConnection:
+        return await connected(
+            account.venue, instruments, client, home.desk.overrides(), lambda why: log.note("account", why=why)
+        )
+
+    about = {"home_id": home.id, "source": "live", "funding": "bills", "notes": [], "account": name, "mode": account.mode}
+    of_home = AccountHome(
+        journal,
+        Controls(home.path, home.engine),
+        home.strategies,
+        lambda desk: config_body(home, desk, data.clock, first_ms(loop.book), Catalog(home.roots)),
+        data.now_ms,
+        account.mode.upper(),
+        page,
+        chain.withheld,
+        about,
+    )
+    loop = AccountLoop(of_home, connect)
+    data.is_open = lambda instrument: holds(loop.book, instrument)
+    return loop
+
+
+def first_ms(book: Any) -> int:
+    """Where the home's first traded bar opens; 0 before it has begun."""
+    return 0 if book is None else int(book.start["first_ms"])
 
 
 def paper_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck) -> PaperLive:

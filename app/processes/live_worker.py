@@ -7,7 +7,7 @@ walks what closed meanwhile without deciding on it, and goes on. What it cannot 
 
 import asyncio
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -41,7 +41,7 @@ class DeskSide(Protocol):
     async def begin(self) -> None:
         """Fold the journal; an account's duties begin."""
 
-    async def open(self, feed: GrownFeed, span: Span) -> None:
+    async def open(self, feed: GrownFeed, span: Span, /) -> None:
         """History is there; a new paper desk begins at `span`."""
 
     async def follow(self, troubles: Mapping[str, str], notes: Sequence[FeedNote]) -> bool:
@@ -68,7 +68,8 @@ class LiveWorker:
         """Until it is stopped. Raises DeskError for what it cannot go on with; the desk is left cleanly either way."""
         beats = asyncio.create_task(self._beat_for_ever())
         try:
-            await self.desk.begin()
+            if not await self._unless_stopped(self.desk.begin()):
+                return
             if self.desk.book is not None and (left := open_positions(self.desk.book)):
                 since = utc(self.desk.book.close_ms)
                 say(f"looks after {'; '.join(left)} again, left open at {since}. To flatten: nightdesk halt")
@@ -87,6 +88,18 @@ class LiveWorker:
             beats.cancel()
             await asyncio.gather(beats, return_exceptions=True)
             await self._stop()
+
+    async def _unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do something that may take for ever, unless the end comes first; whether it was done."""
+        tasks = [asyncio.create_task(work), asyncio.create_task(self.stopping.wait())]
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        done = tasks[0].done()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if done:
+            tasks[0].result()
+        return done
 
     async def _history(self) -> tuple[GrownFeed, Span]:
         """Connect, and read what is missing; tried again until both are done."""

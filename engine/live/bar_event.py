@@ -43,6 +43,12 @@ def asked_at(
     return now, {spec.source["name"]: reading for spec, reading in later if reading is not None}
 
 
+def complaints(before: Mapping[str, str], now: Mapping[str, str]) -> list[tuple[str, dict[str, Any]]]:
+    """Incidents (what, more) of strategies that have begun to fail, or fail for another reason: not one at every bar."""
+    new = {name: wrong for name, wrong in now.items() if before.get(name) != wrong}
+    return [(f"{name}: its strategy says nothing: {wrong}", {"sleeve": name}) for name, wrong in new.items()]
+
+
 def bar_body(feed: Feed, book: Book, t: int, stamp: str, now: Readings, waits: Readings) -> dict[str, Any]:
     """Bar t of the clock. `now`: what the sleeves' versions say, `waits`: what those say that wait for a flat sleeve."""
     close_ms = int(feed.span.close_ms[t])

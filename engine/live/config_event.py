@@ -12,6 +12,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
+from engine.book.bodies import FORMAT
 from engine.book.book import Book, Spec
 from engine.book.order_events import name_code
 from engine.book.snapshot import as_json
@@ -23,7 +24,7 @@ from engine.data.catalog import Catalog
 from engine.data.schedules import clock_fits, execution_of, shares_of, too_coarse, volume_curve
 from engine.data.timeframes import column_name, columns_of
 from engine.errors import BadInput
-from engine.features.anchor import anchor_ms
+from engine.features.anchor import ANCHOR, anchor_ms
 from engine.strategies.base import code_sha256, parse_params
 from engine.strategies.isolated.described import read_strategy
 from engine.strategies.params import StrategyParams
@@ -81,6 +82,18 @@ def columns(config: DeskConfig, clock: str = "") -> list[str]:
     """
     places = [(sleeve.instrument, sleeve.timeframe) for sleeve in config.sleeves]
     return columns_of([*places, *((instrument, clock or config.clock) for instrument, _ in places)])
+
+
+def start_of(config: DeskConfig) -> dict[str, Any]:
+    """What the first config event of a desk says of its bars and fills, for its life."""
+    return {
+        "format": FORMAT,
+        "instruments": (names := instruments(config)),
+        "own_bars": columns(config)[len(names) :],
+        "timeframe_ms": clock_ms(config),
+        "fills": FILLS,
+        "anchor": ANCHOR,
+    }
 
 
 def clock_ms(config: DeskConfig) -> int:

@@ -65,6 +65,8 @@ class LiveDesk:
         self.book, self.journal, self.venues, self.now_ms = book, journal, venues, now_ms
         self.latched, self.latch, self.page = latched, halt, page
         self.watches: list[EventWatch] = []
+        # who has latched, for the journal: the release that ends the halt is looked for by it
+        self.halt_body: Callable[[str], dict[str, Any]] = lambda why: {"state": "halted", "reason": why, "by": "latch"}
         self.failed = ""  # why nothing is journaled or asked any more
         self.children: dict[str, str] = {}  # venue's id of an order, or of the child of a conditional one -> client id
         self.busy: set[str] = set()  # orders with a request or a question under way

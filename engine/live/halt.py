@@ -87,7 +87,7 @@ class AccountHalt:
         """Halt the book, from which cancellations and exits follow. False when the book cannot be used any more."""
         try:
             if self.desk.book.desk.halted == 0:
-                self.desk.take("halt", {"state": "halted", "reason": why, "by": "latch"})
+                self.desk.take("halt", self.desk.halt_body(why))
             return not self.desk.failed
         except Exception:  # noqa: BLE001 - a halt goes on whatever the book, the disk or a number does
             return False

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.book.bodies import FORMAT
 from engine.book.book import Book, Spec
 from engine.book.events import features_hash
 from engine.book.order_events import EventBody
@@ -20,9 +19,8 @@ from engine.core.orders import DONE, SENT
 from engine.core.state import DAY_MS, ENTRY
 from engine.core.step import usable
 from engine.errors import DataError, DeskError
-from engine.features.anchor import ANCHOR
 from engine.live import config_event
-from engine.live.bar_event import account_of, asked_at, bar_body
+from engine.live.bar_event import account_of, asked_at, bar_body, complaints
 from engine.live.controls import Controls
 from engine.live.feed import Feed, Span
 from engine.live.following import Following, Reread
@@ -81,18 +79,9 @@ class Loop:
         else:
             desk, _ = self.controls.config(self.controls.poll().version, {})
             body = self.following.body_of(desk)
-            start = {
-                "format": FORMAT,
-                "instruments": (names := config_event.instruments(desk.config)),
-                "own_bars": config_event.columns(desk.config)[len(names) :],
-                "timeframe_ms": config_event.clock_ms(desk.config),
-                "fills": config_event.FILLS,
-                "anchor": ANCHOR,
-                **span._asdict(),
-                **about,
-            }
-            self._book, following = begin(body | {"start": start})
-            self._record([("config", body | {"start": start}, following)], sync=True)
+            body |= {"start": {**config_event.start_of(desk.config), **span._asdict(), **about}}
+            self._book, following = begin(body)
+            self._record([("config", body, following)], sync=True)
         self.venue = PaperVenue(self.book.orders.open.values())
         if self.journal.set_aside:
             files = [path.name for path in self.journal.set_aside]
@@ -300,7 +289,6 @@ class Loop:
 
     def _report_troubles(self) -> None:
         """A strategy that fails is told when it begins to and when the complaint changes, not at every bar."""
-        for name, wrong in self._wrong.items():
-            if self.troubles.get(name) != wrong:
-                self.incident(f"{name}: its strategy says nothing: {wrong}", {"sleeve": name})
+        for what, more in complaints(self.troubles, self._wrong):
+            self.incident(what, more)
         self.troubles = dict(self._wrong)

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from engine.book.book import Book
+from engine.live import config_event
 from engine.live.closing import FeedNote
-from engine.live.data_health import changes, corrected
+from engine.live.data_health import changes, corrected, differences
 from engine.live.feed import Span
 from engine.live.growing import GrownFeed
 from engine.live.loop import Loop
@@ -45,7 +46,7 @@ class PaperLive:
         """Fold the journal."""
         self._before = await self._in_thread(self._folded)
 
-    async def open(self, feed: GrownFeed, span: Span) -> None:
+    async def open(self, feed: GrownFeed, span: Span, /) -> None:
         """Go on from the journal, or begin at `span`; then what people have set meanwhile, and orders in doubt."""
 
         def opened() -> None:
@@ -53,7 +54,9 @@ class PaperLive:
             begins = span if self._before is None else Span(*(self._before.start[name] for name in Span._fields))
             self.first_ms = begins.first_ms
             loop.open(self._before, begins, {**self._about, "source": feed.source, "notes": list(feed.notes)})
-            loop.go_on_with(feed.covering([]))
+            loop.go_on_with(feed.covering(config_event.reads_of_book(loop.book, loop.folder)))
+            for body in differences(feed, loop.book):
+                loop.take("health", body)
             loop.poll_controls()
             loop.adopt(loop.book.version)
             loop.resume()

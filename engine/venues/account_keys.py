@@ -1,6 +1,6 @@
 """The keys of a venue's account: read from the environment, the system's keyring or a file, by the worker's processes alone.
 
-Called by app.processes.account_claims and app.processes.account_check (an import contract). A key is never in a message, and
+Called by app.processes.account_claims, account_start and account_check (an import contract). A key is never in a message, and
 `repr` does not print one.
 """
 

@@ -1,0 +1,101 @@
+"""Connects the account of a desk: keys, clients, instruments. The place where a desk is kept from trading an account, too.
+
+Called by app.processes.live_start. Keys are read here and given to ccxt by engine.venues.account_client; nothing else of the
+process sees them. Two clients an account, so that a poll never queues before a stop, and two more that only a halt uses.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from app.home.accounts import AccountEntry
+from app.processes.account_claims import key_source
+from engine.errors import BadInput, DataError
+from engine.live.account_loop import AccountConnection
+from engine.venues.account_client import AccountAddress, connect
+from engine.venues.account_instruments import CASH, adapter_of
+from engine.venues.account_keys import VenueKeys, read_keys
+from engine.venues.answers import silent
+from engine.venues.instruments import instrument_of
+
+AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+CLOSE_S = 5.0
+Client = Callable[[], Any]  # makes a ccxt.pro client of the account
+
+
+def gate(name: str, account: AccountEntry) -> None:
+    """Whether a desk may trade this account at all. Raises BadInput with why not. Every start of an account passes here."""
+    if account.mode == "live":
+        what = f"account {name} is in mode live: not yet allowed: real orders wait for the restart gate and its stages"
+        raise BadInput(what, 'trade play money first: mode = "testnet"')
+
+
+def keyed(name: str, account: AccountEntry, home: Path) -> Client:
+    """What makes a client of the account. Raises BadInput where its keys cannot be read."""
+    keys: VenueKeys = read_keys(key_source(name, account), home)
+    at = AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url)
+    return lambda: connect(at, keys)
+
+
+async def connected(
+    venue: str,
+    instruments: Sequence[str],
+    client: Client,
+    overrides: Any,
+    waits: Callable[[str], None],
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> AccountConnection:
+    """The account once its venue has listed its markets; tried again for as long as that takes, `waits` hears why.
+
+    Raises BadInput for an instrument that the venue does not list, or counts in other steps.
+    """
+    logging.getLogger("ccxt").setLevel(logging.WARNING)  # its DEBUG lines hold headers
+    clients = [client() for _ in range(4)]
+    trading, polling, halt_trading, halt_polling = clients
+
+    async def close() -> None:
+        for one in clients:
+            with suppress(Exception):
+                await asyncio.wait_for(one.close(), CLOSE_S)
+
+    try:
+        await _markets(venue, clients, waits, sleep)
+        found: list[dict[str, Any]] = [{}, {}]
+        for name in instruments:
+            _, symbol, market = name.split(":")
+            instrument = instrument_of(venue, symbol, market, overrides)
+            found[0][name] = adapter_of(venue, symbol, trading, polling, instrument)
+            found[1][name] = adapter_of(venue, symbol, halt_trading, halt_polling, instrument)
+    except BaseException:
+        await close()
+        raise
+    return AccountConnection(found[0], found[1], polling.fetch_time, lambda: CASH[venue](polling), close)
+
+
+async def _markets(
+    venue: str, clients: Sequence[Any], waits: Callable[[str], None], sleep: Callable[[float], Awaitable[None]]
+) -> None:
+    """Load the markets once, for all clients."""
+    attempt = 0
+    while True:
+        try:
+            await _loaded(venue, clients[0])
+            break
+        except DataError as error:
+            waits(f"the account is not connected: {error}")
+        await sleep(AGAIN_S[min(attempt, len(AGAIN_S) - 1)])
+        attempt += 1
+    for one in clients[1:]:
+        one.set_markets_from_exchange(clients[0])
+    waits("")
+
+
+async def _loaded(venue: str, client: Any) -> None:
+    """Its markets. Raises DataError."""
+    try:
+        await client.load_markets()
+    except Exception as error:
+        raise silent(venue, "for its instruments", error) from error
