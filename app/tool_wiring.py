@@ -60,10 +60,11 @@ class ToolWiring:
 
     @property
     def stamp(self) -> str:
-        """PAPER, or REPLAYED and PAPER while the desk replays."""
+        """PAPER, TESTNET or LIVE; REPLAYED and that while the desk replays."""
         mark = window.mark_at(window.journal_of(self.home))
         stamp = str(mark.body.get("stamp") or "") if mark is not None else ""
-        return "PAPER" if stamp in ("", "PAPER") else f"{stamp} \u00b7 PAPER"
+        mode = window.mode_of(window.journal_of(self.home)).upper()
+        return mode if stamp in ("", mode) else f"{stamp} \u00b7 {mode}"
 
     def now_ms(self) -> int:
         """The machine's time."""

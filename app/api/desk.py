@@ -61,7 +61,7 @@ def desk(at: At, _: Who) -> m.DeskStatus:
         now_ms=now,
         active_version=active_desk.version,
         release_effect=release_effect(view, hard.drawdown_frac_max) if view.halt.halted else "",
-        **{k: getattr(view, k) for k in ("stamp", "desk_ms", "event", "state", "equity", "peak", "drawdown_frac")},
+        **{k: getattr(view, k) for k in ("stamp", "mode", "desk_ms", "event", "state", "equity", "peak", "drawdown_frac")},
         **{k: getattr(view, k) for k in ("breaker_peak", "breaker_drawdown_frac")},
         **{k: getattr(view, k) for k in ("gross", "gross_frac", "breakers", "bars", "version")},
     )

@@ -159,7 +159,7 @@ def home_checks(home: Any) -> list[DoctorCheck]:
         desk = active(home.engine, home.path)
     except DeskError as error:
         return [*opened, DoctorCheck("configuration", "bad", str(error)), *agreeing(home), answering(home)]
-    text = f"version {desk.version}: {', '.join(f'{name} v{n}' for name, n in desk.sleeves.items())}, all on paper"
+    text = f"version {desk.version}: {', '.join(f'{name} v{n}' for name, n in desk.sleeves.items())}, {home.desk.trades}"
     if not is_written(home.engine):
         text += "; desk.toml may still be edited, until the worker's first start or the first approval"
     return [
@@ -263,7 +263,7 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
 
     home = existing_home()
     view = desk_view(home.path, home.engine)
-    value = {"home": home.path, "mode": "paper", **view._asdict(), "active_version": active_version(home.engine)}
+    value = {"home": home.path, **view._asdict(), "active_version": active_version(home.engine)}
     value |= {"halt": view.halt._asdict(), "worker": vars(view.worker)}
     del value["mark"]
     out.emit(value, as_json=as_json, text=lambda: status_text({**value, **_words_of(home, view)}))
@@ -288,7 +288,9 @@ def status_text(value: dict[str, Any]) -> str:
     if value["desk_ms"] is None:
         halted = halted_lines(value)
         return "\n".join([f"{value['home']}: this desk has not started yet. Start it with: nightdesk up", *halted])
-    head = f"Desk time {utc(value['desk_ms'])}, PAPER on {value['source']} bars, worker {value['worker']['phase']}"
+    head = (
+        f"Desk time {utc(value['desk_ms'])}, {value['mode'].upper()} on {value['source']} bars, worker {value['worker']['phase']}"
+    )
     lines = [head + (f": {value['worker']['note']}" if value["worker"]["note"] else "")]
     lines.append(f"Equity {value['equity']:,.2f}, {value['drawdown']}, exposure {value['gross']:,.2f}, {value['bars']} bars")
     lines += halted_lines(value)

@@ -190,6 +190,11 @@ class DeskToml(SimulatedTables):
         return found if found is not None and found.mode != "paper" else None
 
     @property
+    def trades(self) -> str:
+        """Where its sleeves trade, in words."""
+        return f"all on {self.mode} account {self.account}" if self.traded else "all on paper"
+
+    @property
     def mode(self) -> str:
         """paper, testnet or live."""
         return self.traded.mode if self.traded else "paper"

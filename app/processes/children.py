@@ -47,9 +47,15 @@ def worker_variables(home: Path) -> tuple[str, ...]:
     """The variables that a home's worker may see; on paper no key is read, and none passes."""
     keyed = [entry for entry in accounts_of(home) if entry.get("mode", "paper") != "paper"]
     if not keyed:
-        return ALLOWED
+        return (*ALLOWED, *NETWORK) if on_live_data(home) else ALLOWED
     keyring = KEYRING if any(entry.get("keyring") for entry in keyed) else ()
     return (*ALLOWED, *NETWORK, *CLAIMS, *keyring, *named_by(keyed))
+
+
+def on_live_data(home: Path) -> bool:
+    """Whether the bars of a home come from venues, so that its worker needs the way out to the network."""
+    data = desk_toml(home).get("data")
+    return isinstance(data, dict) and data.get("source") == "live"
 
 
 def account_variables(home: Path) -> tuple[str, ...]:
@@ -61,6 +67,15 @@ def accounts_of(home: Path) -> list[dict[str, Any]]:
     """The entries of [accounts], unchecked."""
     accounts = desk_toml(home).get("accounts")
     return [entry for entry in accounts.values() if isinstance(entry, dict)] if isinstance(accounts, dict) else []
+
+
+def traded_mode(home: Path) -> str:
+    """What a home's desk trades, by what its desk.toml says: paper, testnet or live."""
+    desk = desk_toml(home)
+    name, accounts = desk.get("account"), desk.get("accounts")
+    entry = accounts.get(name) if isinstance(accounts, dict) and isinstance(name, str) else None
+    mode = entry.get("mode") if isinstance(entry, dict) else None
+    return mode if mode in ("testnet", "live") else "paper"
 
 
 def named_by(accounts: list[dict[str, Any]]) -> tuple[str, ...]:

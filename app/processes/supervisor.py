@@ -301,18 +301,16 @@ def lines_of(beat: Mapping[str, Any], *, first: bool) -> list[str]:
         span = f"{utc(beat.get('first_ms'))} to {utc(beat.get('replay_until_ms'))}"
         return [f"Replaying {span} at full speed through the ordinary loop, stamped REPLAYED."]
     if phase == "running":
-        pace = f"{beat.get('bars_per_second', 1):g} bar{'' if beat.get('bars_per_second') == 1 else 's'} a second"
-        return [
-            f"Now at {utc(beat.get('desk_ms'))}, going on at {pace} (PAPER, {beat.get('source')} bars).",
-            status_line(beat),
-        ]
+        stamp, rate = beat.get("stamp", "PAPER"), beat.get("bars_per_second")
+        pace = f"at {rate:g} bar{'' if rate == 1 else 's'} a second" if isinstance(rate, int | float) else "with each close"
+        return [f"Now at {utc(beat.get('desk_ms'))}, going on {pace} ({stamp}, {beat.get('source')} bars).", status_line(beat)]
     if phase == "waiting":
         return [f"{beat.get('note')}", status_line(beat)]
     return [status_line(beat)]
 
 
 WELCOME = """\
-Nightdesk, paper desk in {home}: {source}
+Nightdesk, {mode} desk in {home}: {source}
 Ctrl-C stops it. In a second terminal{where}:
   {nightdesk} status
   {nightdesk} chat --role developer "Backtest trend on BTC-USDT 15m for 2025, and compare a 2 ATR with a 3 ATR stop"
@@ -333,7 +331,8 @@ def main(words: list[str]) -> int:
     """`python -m app.processes.supervisor HOME SOURCE [worker options]`: run until stopped."""
     home, source, *rest = words
     where = f" (export NIGHTDESK_HOME={home})" if os.environ.get("NIGHTDESK_HOME") else ""
-    say(WELCOME.format(home=home, source=source, where=where, nightdesk=command()))
+    mode = children.traded_mode(Path(home))
+    say(WELCOME.format(home=home, mode=mode, source=source, where=where, nightdesk=command()))
     return Supervisor(Path(home), rest).run()
 
 

@@ -34,7 +34,10 @@ def panel(api: PageClient) -> None:
 
 def _what_is_real(desk: Mapping[str, Any]) -> str:
     """Paper or live, bars, desk time, worker."""
-    mode = "**Paper**: no real order leaves this desk." if desk.get("mode") == "paper" else "**LIVE**: real orders."
+    mode = {
+        "paper": "**Paper**: no real order leaves this desk.",
+        "testnet": "**TESTNET**: orders leave this desk for an account of play money.",
+    }.get(str(desk.get("mode")), "**LIVE**: real orders.")
     worker = desk.get("worker") or {}
     health = f"The worker is {worker.get('phase') or 'running'}" if worker.get("running") else "**The worker is not running**"
     bad = [c for c in desk.get("checks") or [] if c.get("state") not in ("ok", None)]

@@ -112,15 +112,15 @@ def _idle(desk: Mapping[str, Any]) -> bool:
 
 
 def badges(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], zone: str) -> list[Badge]:
-    """The words after PAPER or LIVE."""
+    """The words after PAPER, TESTNET or LIVE."""
     times = [*_time(desk), *_here(desk, zone)]
     return [_bars(desk), _worker(desk), *times, *_waits(desk, alerts), _model(desk.get("model") or {}), *_drawdown(desk)]
 
 
 def _mode(desk: Mapping[str, Any]) -> Badge:
     mode = str(desk.get("mode") or "paper")
-    paper = mode == "paper"
-    return Badge(mode.upper(), "No real order leaves this desk." if paper else "Real money.", "" if paper else "neg")
+    about = {"paper": "No real order leaves this desk.", "testnet": "Orders at a venue, play money."}.get(mode, "Real money.")
+    return Badge(mode.upper(), about, {"paper": "", "testnet": "wrn"}.get(mode, "neg"))
 
 
 def _bars(desk: Mapping[str, Any]) -> Badge:

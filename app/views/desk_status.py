@@ -18,11 +18,15 @@ def walks_on(home: Home) -> str:
     config = active(home.engine, home.path).config
     if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
         return "a SYNTHETIC market, no real prices"
-    found = {
-        s.source
-        for sleeve in config.sleeves
-        for s in home.catalog.series()
-        if (s.venue, s.symbol, s.market, s.series) == (sleeve.venue, sleeve.symbol, sleeve.market, sleeve.timeframe)
-    }
+    found = (
+        {"live"}
+        if home.desk.data.source == "live"
+        else {
+            s.source
+            for sleeve in config.sleeves
+            for s in home.catalog.series()
+            if (s.venue, s.symbol, s.market, s.series) == (sleeve.venue, sleeve.symbol, sleeve.market, sleeve.timeframe)
+        }
+    )
     names = ", ".join(dict.fromkeys(f"{sleeve.venue} {sleeve.symbol}" for sleeve in config.sleeves))
     return f"{' and '.join(sorted(found)) or 'no'} bars of {names}"

@@ -19,6 +19,7 @@ from engine.errors import DeskError
 from engine.sim.life import life_of
 from engine.store.runs import Runs
 from engine.store.tables import Proposal
+from engine.watch.window import mode_of
 
 FIGURES = (
     ("total return", "total_return_frac", "frac"),
@@ -60,7 +61,8 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
         "told_apart": False if alike else None,
         "warnings": [str(e.get("text")) for e in value["evidence"] if e.get("role") == "warning"] or _warnings(home, value),
     }
-    return {**found, "rows": [made._asdict() for made in rows_of(found)]}
+    mode = mode_of(home.desk_journal).upper()
+    return {**found, "rows": [made._asdict() for made in rows_of(found, mode)]}
 
 
 def rollback_card(home: Home, row: Proposal) -> dict[str, Any]:
@@ -77,10 +79,10 @@ def _role(item: Mapping[str, Any]) -> str:
     return f"{item['sleeve']} {item['role']}" if item.get("sleeve") else str(item["role"])
 
 
-def rows_of(value: Mapping[str, Any]) -> list[CardRow]:
-    """The card's facts in the order they are shown."""
+def rows_of(value: Mapping[str, Any], mode: str = "PAPER") -> list[CardRow]:
+    """The card's facts in the order they are shown; `mode`: what the desk trades, in capitals."""
     return [
-        CardRow("proposal", (f"{value['id']}, {value['state']}, PAPER",)),
+        CardRow("proposal", (f"{value['id']}, {value['state']}, {mode}",)),
         *_change(value),
         *_evidence(value),
         *(CardRow("warning", (warning,), "warning") for warning in value["warnings"]),

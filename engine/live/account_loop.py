@@ -15,7 +15,7 @@ from engine.book.replay import fold
 from engine.book.transitions import begin
 from engine.control.halt import NO_REASON
 from engine.core.state import DAY_MS
-from engine.errors import BadInput, DeskError
+from engine.errors import DeskError
 from engine.live import config_event
 from engine.live.bar_event import asked_at, bar_body, complaints
 from engine.live.closing import FeedNote
@@ -126,7 +126,7 @@ class AccountLoop:
         home = self.home
         folded = await asyncio.to_thread(fold, home.journal.path)
         if folded is not None:
-            belongs(folded.start, home.about)
+            config_event.belongs(folded.start, home.about)
         book = folded or self._begun()
         self._connection = at = await self._connect(book.instruments)
         self._desk = desk = LiveDesk(book, home.journal, at.venues, home.now_ms, self._latched, self._latch, home.page)
@@ -229,11 +229,3 @@ class AccountLoop:
             self.home.page(f"the halt could not be latched: {error}")
         if not controls.poll().latch.halted:  # neither file nor database could be written: this process stays halted
             self._held = why
-
-
-def belongs(start: Mapping[str, Any], about: Mapping[str, Any]) -> None:
-    """Raise BadInput unless a journal that began with `start` is of the account of `about`: its positions are there."""
-    began, now = ((x.get("account", ""), x.get("mode", "paper")) for x in (start, about))
-    if began != now:
-        words = [f"{mode} on account {name}" if name else "on paper" for name, mode in (began, now)]
-        raise BadInput(f"this home has traded {words[0]}, and desk.toml lets it trade {words[1]}", "begin a new home for that")

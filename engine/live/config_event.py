@@ -217,6 +217,14 @@ def fixed(body: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     return [(s["name"], s["instrument"], s["timeframe"], s["cash"]) for s in body["sleeves"]]
 
 
+def belongs(start: Mapping[str, Any], about: Mapping[str, Any]) -> None:
+    """Raise BadInput unless a journal that began with `start` is of the account of `about`: its positions are there."""
+    began, now = ((x.get("account", ""), x.get("mode", "paper")) for x in (start, about))
+    if began != now:
+        words = [f"{mode} on account {name}" if name else "on paper" for name, mode in (began, now)]
+        raise BadInput(f"this home has traded {words[0]}, and desk.toml lets it trade {words[1]}", "begin a new home for that")
+
+
 @cache
 def code_hash(folders: Sequence[str] = CODE) -> str:
     """Digest of the code that decides what the journal says; noted with every event."""

@@ -1,4 +1,4 @@
-"""All duties of one live account in one asyncio loop. The entry of the live desk: tests drive it; `nightdesk up` does not yet.
+"""All duties of one live account in one asyncio loop. Called by engine.live.account_loop.
 
 Order of a start: the journal is folded (the caller does), entries are withheld until venue and book agree, how far executions are
 read is looked up, every order in doubt is asked about, none is sent again. Then each duty runs by itself.

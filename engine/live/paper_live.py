@@ -45,6 +45,8 @@ class PaperLive:
     async def begin(self) -> None:
         """Fold the journal."""
         self._before = await self._in_thread(self._folded)
+        if self._before is not None:
+            config_event.belongs(self._before.start, self._about)
 
     async def open(self, feed: GrownFeed, span: Span, /) -> None:
         """Go on from the journal, or begin at `span`; then what people have set meanwhile, and orders in doubt."""

@@ -11,7 +11,7 @@ from engine.control import halt
 from engine.store.chain import Event
 from engine.watch.health import worker_pid
 from engine.watch.heartbeat import heartbeat_of
-from engine.watch.window import journal_of, mark_at, start_of
+from engine.watch.window import journal_of, mark_at, mode_of, start_of
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class DeskView(NamedTuple):
     mark: Event | None
     event: str | None  # id of the mark
     desk_ms: int | None  # close of the last bar it decided on
-    source: str | None  # of the bars: recorded | pulled | synthetic
-    stamp: str | None  # PAPER or REPLAYED, while a worker runs
+    source: str | None  # of the bars: recorded | pulled | synthetic | live
+    stamp: str | None  # REPLAYED, PAPER, TESTNET or LIVE, while a worker runs
+    mode: str  # paper, or testnet or live of the account that the desk trades
     halt: halt.Latch
     worker: WorkerState
     state: str | None
@@ -63,7 +64,8 @@ def desk_view(home: Path, engine: Engine) -> DeskView:
     peak = get("high_water", reference)
     lost = (peak, drawdown(equity, peak), reference, drawdown(equity, reference))
     times = gross / equity if gross is not None and equity is not None and equity > 0.0 else None
-    where = (mark, mark and mark.id, mark and mark.t_event_ms, start_of(path).get("source"), now.get("stamp"))
+    source, mode = now.get("source") or start_of(path).get("source"), mode_of(path)
+    where = (mark, mark and mark.id, mark and mark.t_event_ms, source, now.get("stamp"), mode)
     follows = (list(get("tripped") or ()), get("bars") or 0, get("version"), get("sleeves") or {})
     return DeskView(*where, halt.read(home, engine), worker, get("state"), equity, *lost, gross, times, *follows)
 

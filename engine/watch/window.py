@@ -151,6 +151,11 @@ def start_of(path: Path) -> Mapping[str, Any]:
     return dict(_start_of(path, stamp)) if (stamp := _stamp(path)) else {}
 
 
+def mode_of(journal: Path) -> str:
+    """What the desk of a journal trades, for its life: paper, testnet or live."""
+    return str(start_of(journal).get("mode") or "paper")
+
+
 @lru_cache(maxsize=4)
 def _start_of(path: Path, _stamp: tuple[int, int, int]) -> Mapping[str, Any]:
     first = next(between(path, -1, FAR_MS, {"config"}), None)

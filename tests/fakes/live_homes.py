@@ -108,9 +108,15 @@ class LiveHome:
 
     async def stop(self) -> None:
         """It ends cleanly."""
-        assert self.worker is not None and self._running is not None
+        assert self.worker is not None
+        assert self._running is not None
         self.worker.stopping.set()
         await self._running
+
+    async def ended(self) -> None:
+        """Until it ends by itself; raises what it ended with."""
+        assert self._running is not None
+        await asyncio.shield(self._running)
 
     async def minutes(self, count: float) -> None:
         """Time passes."""

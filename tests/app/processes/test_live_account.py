@@ -1,28 +1,127 @@
-"""A home that trades an account on live data: entry, stop, halt and restarts at the local venues, by the worker itself."""
+"""A home that trades an account on live data, by the worker itself: entry, stop, halt, restarts, faults, at the local venues."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from app.home.home import open_home
+from app.processes.live_start import live_worker
+from engine.book.order_laws import OrderLaws
+from engine.book.replay import fold
+from engine.book.snapshot import to_json
+from engine.control import halt
+from engine.errors import BadInput
+from engine.store.chain import encode_body
+from engine.store.journal import read
+from engine.watch.heartbeat import heartbeat_of
 from tests.fakes.live_homes import LiveHome, lived
 
 
-def stands(home: LiveHome) -> list[float]:
-    """Levels of the conditional orders at the venue."""
-    return [algo.trigger for algo in home.played.venue.exchange.open_algos()]
+def at_venue(home: LiveHome) -> tuple[int, int]:
+    """(lots, conditional orders) that the venue holds."""
+    exchange = home.played.venue.exchange
+    return exchange.account.position("BTC").lots, len(exchange.open_algos())
 
 
-@pytest.mark.parametrize("venue", ["okx"])
-def test_a_position_is_entered_protected_and_found_again(own_home: Path, venue: str) -> None:
-    """An entry at a close, its stop at the venue, a clean stop that leaves both, and a start that goes on with them."""
+async def entered(home: LiveHome) -> None:
+    """The desk runs, has entered, and its stop is at the venue."""
+    home.start()
+    await home.until(lambda: at_venue(home)[0] > 0)
+    await home.until(lambda: at_venue(home)[1] == 1, 1)
+
+
+def proven(home: LiveHome) -> None:
+    """The journal folds to the last book, and what it let happen was allowed."""
+    path = home.path / "journal" / "desk.jsonl"
+    folded = fold(path, whole=True)
+    assert folded is not None
+    assert encode_body(to_json(folded)) == encode_body(to_json(home.book))
+    assert not OrderLaws().read(read(path))
+
+
+@pytest.mark.parametrize(
+    "venue", ["okx", pytest.param("binance", marks=pytest.mark.long), pytest.param("bybit", marks=pytest.mark.long)]
+)
+def test_a_position_outlives_its_worker_and_a_halt_ends_it(own_home: Path, venue: str) -> None:
+    """Entry and stop; a clean end that leaves both at the venue; a start that finds them and agrees; a halt to the end; no entry
+    after it."""
 
     async def script(home: LiveHome) -> None:
-        exchange = home.played.venue.exchange
-        home.start()
-        await home.until(lambda: exchange.account.position("BTC").lots)
-        await home.minutes(0.2)
-        assert len(exchange.open_algos()) == 1
-        print(home.book.orders.open, exchange.open_algos())
+        await entered(home)
+        lots, _ = at_venue(home)
         await home.stop()
+        assert at_venue(home) == (lots, 1)
+        beat = heartbeat_of(home.path)
+        assert (beat["phase"], beat["stamp"], beat["mode"], beat["source"]) == ("stopped", "TESTNET", "testnet", "live")
+        home.start()
+        await home.minutes(1)
+        assert home.book.health == {}
+        assert sum(layer.lots for layer in home.book.sleeves[0].position.layers) == lots
+        await home.minutes(15)  # a close with a position: its stop moves or stays, and there is one
+        assert at_venue(home) == (lots, 1)
+        halt.set(home.path, "a drill of the night", {"name": "ann"}, home.clock())
+        await home.until(lambda: at_venue(home) == (0, 0), 2)
+        await home.until(lambda: home.worker.desk._duties.halt.result is not None, 2)  # type: ignore[union-attr]
+        halted = home.events("halt")[-1].body
+        assert (halted["state"], halted["reason"], halted["by"]) == ("halted", "a drill of the night", "ann")
+        assert home.worker.desk._duties.halt.result.state == "KILLED"  # type: ignore[union-attr]
+        await home.minutes(16)
+        assert at_venue(home) == (0, 0)
+        await home.stop()
+        assert {event.body["stamp"] for event in home.events("bar")} == {"TESTNET"}
+        proven(home)
 
     lived(own_home, venue, script, account=True)
+
+
+@pytest.mark.long
+def test_what_closed_while_nobody_was_there_is_walked_and_not_decided(own_home: Path) -> None:
+    """Three closes without a worker: no entry from them, each in the journal with its bar and why nobody was asked."""
+
+    async def script(home: LiveHome) -> None:
+        home.start()
+        await home.minutes(1)
+        await home.stop()
+        before = home.book.close_ms
+        await home.played.wait(45 * 60_000)
+        home.start()
+        await home.minutes(1)
+        missed = home.events("bar")
+        assert [event.body["close_ms"] - before for event in missed] == [900_000 * n for n in (1, 2, 3)]
+        assert all(event.body["silent"] == {"btc": "it closed while nobody was there to decide"} for event in missed)
+        assert all(event.body["bars"]["okx:BTC-USDT:perp"][3] for event in missed)
+        assert not home.events("intent")
+        await home.until(lambda: at_venue(home)[0] > 0)  # the next close is decided on again
+        await home.stop()
+        proven(home)
+
+    lived(own_home, "okx", script, account=True)
+
+
+def test_a_home_trades_what_it_began_with(own_home: Path) -> None:
+    """Positions of an account are not a paper desk's, nor the other way round: a line each, and nothing is sent."""
+
+    async def script(home: LiveHome) -> None:
+        home.start()
+        await home.minutes(1)
+        await home.stop()
+        text = (home.path / "desk.toml").read_text()
+        (home.path / "desk.toml").write_text(text.replace('account = "main"\n', "", 1))
+        home.start()
+        with pytest.raises(BadInput, match=r"traded testnet on account main, and desk.toml lets it trade on paper"):
+            await asyncio.wait_for(home.ended(), 600)
+
+    lived(own_home, "okx", script, account=True)
+
+
+def test_mode_live_does_not_start_yet(own_home: Path) -> None:
+    """One clear line; no client is made."""
+
+    async def script(home: LiveHome) -> None:
+        text = (home.path / "desk.toml").read_text()
+        (home.path / "desk.toml").write_text(text.replace('mode = "testnet"', 'mode = "live"'))
+        with pytest.raises(BadInput, match=r"account main is in mode live: not yet allowed: "):
+            live_worker(open_home(), client=lambda: pytest.fail("a client"))
+
+    lived(own_home, "okx", script, account=True)

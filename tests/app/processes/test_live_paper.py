@@ -1,0 +1,72 @@
+"""A paper desk on live data: closes as they come, holes, corrections, restarts, and what a person sees of it."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from engine.watch.heartbeat import heartbeat_of
+from tests.fakes.live_homes import LiveHome, lived
+
+MINUTE_MS = 60_000
+PERP = "okx:BTC-USDT:perp"
+
+
+@pytest.mark.long
+def test_it_replays_then_walks_closes_as_they_come(own_home: Path) -> None:
+    """Half of the history is replayed; then each close within three seconds, filled at the next bar, stamped PAPER."""
+
+    async def script(home: LiveHome) -> None:
+        home.start()
+        await home.minutes(31)
+        beat = heartbeat_of(home.path)
+        assert (beat["phase"], beat["stamp"], beat["mode"], beat["source"]) == ("running", "PAPER", "paper", "live")
+        bars = home.events("bar")
+        stamps = [event.body["stamp"] for event in bars]
+        assert stamps == sorted(stamps, reverse=True)  # REPLAYED, then PAPER
+        assert stamps.count("PAPER") >= 2
+        assert all(b.body["close_ms"] - a.body["close_ms"] == 900_000 for a, b in pairwise(bars))
+        assert all(event.t_recv_ms - event.body["close_ms"] <= 3_000 for event in bars if event.body["stamp"] == "PAPER")
+        assert home.events("fill")
+        assert home.events("config")[0].body["start"]["source"] == "live"
+        await home.stop()
+        seen = home.book.close_ms
+        home.start()
+        await home.minutes(16)
+        assert home.book.close_ms > seen
+
+    lived(own_home, "okx", script, replay_days=1)
+
+
+def test_a_missing_bar_is_null_and_a_correction_is_an_event(own_home: Path) -> None:
+    """A stream that is silent over a close: the row is null with its reason, entries are off, and the next close is well. A bar
+    that REST lists with other numbers later is noted, and the desk goes on, now and at its next start."""
+
+    async def script(home: LiveHome) -> None:
+        home.start()
+        await home.minutes(1)
+        feed = home.worker.data.feed  # type: ignore[union-attr]
+        home.played.venue.faults.on("wrong_candle", 14 * MINUTE_MS)
+        await home.until(lambda: home.events("bar"), 20)
+        row = home.events("bar")[-1].body
+        assert row["bars"][PERP][:5] == [None] * 5
+        assert any(event.body["what"] == f"data bar {PERP}" and event.body["why"] for event in home.events("health"))
+        await home.until(lambda: len(home.events("bar")) == 2, 20)
+        await home.minutes(0.1)
+        assert home.events("bar")[-1].body["bars"][PERP][3] is not None
+        assert home.book.health == {}
+        last = max(feed.bars_of[PERP].known)
+        for note in feed.bars_of[PERP].read({last: (1.0, 2.0, 0.5, 1.5, 3.0)}, home.clock()):
+            feed.on_note(note)
+            feed.on_bar(PERP, note.open_ms, feed.bars_of[PERP].known[note.open_ms], "corrected")
+        await home.minutes(0.1)
+        noted = [event.body for event in home.events("health") if event.body["what"] == f"correction of {PERP}"]
+        assert len(noted) == 1
+        assert "REST now lists (1.0, 2.0, 0.5, 1.5, 3.0)" in noted[0]["why"]
+        assert home.book.health == {}
+        await home.stop()
+        home.start()
+        await home.minutes(16)
+        assert len(home.events("bar")) >= 3
+
+    lived(own_home, "okx", script)
