@@ -87,6 +87,7 @@ class SleeveBody(TypedDict):
     waiting_version: NotRequired[int]
     stage: NotRequired[str]  # what people want, unless it is paper
     stage_reached: NotRequired[str]  # winding_down or settling, while that is not what they want
+    incident: NotRequired[float | None]  # of equity - cash at the start: P&L of incident windows, once one has covered it
 
 
 class MarkBody(TypedDict):
@@ -108,6 +109,9 @@ class MarkBody(TypedDict):
     halt: NotRequired[dict[str, Any]]  # reason, by
     blocked: NotRequired[dict[str, str]]  # why nothing may enter: what is not well, what differs from the venue
     differs: NotRequired[dict[str, str]]  # of these the differences: a named person has to adopt them
+    incident: NotRequired[float | None]  # the sleeves' together
+    orphan_pnl: NotRequired[float | None]  # of executions that no order explains: in the account's cash, in no sleeve
+    windows: NotRequired[list[str]]  # incident windows that are open
 
 
 class SleeveConfigBody(TypedDict):

@@ -55,6 +55,7 @@ class Book:
     adopted: dict[str, int] = field(default_factory=dict)  # differences that people have adopted -> filled lots as reported then
     cursors: dict[str, str] = field(default_factory=dict)  # instrument -> how far its venue's executions are read
     orphans: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # instrument -> executions that no order of ours explains
+    incidents: dict[str, Any] = field(default_factory=dict)  # windows and what is of them: incident_money.py
 
     @cached_property
     def names(self) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.book.bodies import GuardBody, LayerBody, PositionBody, SleeveBody, finite
 from engine.book.book import Book, paused_at, stage_of
+from engine.book.incident_money import in_windows, orphan_pnl
 from engine.book.order_events import EventBody, order_id, states_of, unmoved_stops
 from engine.core.desk import squared_exposure
 from engine.core.exits import protective
@@ -192,6 +193,7 @@ def mark(book: Book, stamp: str | None = None) -> EventBody:
         body["blocked"] = {**book.health, **book.differences}
     if book.differences:
         body["differs"] = dict(book.differences)
+    body |= _incidents_mark(book, body["sleeves"])
     return "mark", body | ({"stamp": stamp} if stamp else {}) | ({"halt": dict(book.halt)} if book.halt else {})
 
 
@@ -230,7 +232,18 @@ def _sleeve_mark(book: Book, s: int) -> SleeveBody:
         body["paused_until_ms"] = guard.pause_until_ms
     if waits is not None:
         body["waiting_version"] = waits.version
+    if (incident := in_windows(book, s, money.equity)) is not None:
+        body["incident"] = finite(incident)
     return body
+
+
+def _incidents_mark(book: Book, sleeves: Mapping[str, SleeveBody]) -> dict[str, Any]:
+    """What of the desk's P&L is of incident windows, those that are open, and what orphans made beside every sleeve."""
+    found = [value for body in sleeves.values() if (value := body.get("incident")) is not None]
+    made: dict[str, Any] = {"incident": finite(sum(found))} if found else {}
+    if book.orphans:
+        made["orphan_pnl"] = finite(sum(orphan_pnl(book, name) for name in book.orphans))
+    return made | ({"windows": list(book.incidents["open"])} if book.incidents and book.incidents["open"] else {})
 
 
 def correlated_exposure(book: Book) -> float:

@@ -11,7 +11,13 @@ from engine.core.state import Bar, Desk, Limits, Order, Position, Rules, Signal,
 
 # how many fields these kinds had before decision 0025: the defaults of those behind mean that a strategy says nothing of the kind
 GREW = {Signal: 11, Order: 11, Position: 10, VenueOrder: 17}
-SELDOM = ("adopted", "high_water", "cursors", "orphans")  # fields of the book that are left out while there is nothing in them
+SELDOM = (
+    "adopted",
+    "high_water",
+    "cursors",
+    "orphans",
+    "incidents",
+)  # fields of the book that are left out while there is nothing in them
 
 
 def as_json(value: Any) -> Any:
@@ -111,6 +117,7 @@ def from_json(body: Mapping[str, Any]) -> Book:
         adopted=dict(body.get("adopted", {})),
         cursors=dict(body.get("cursors", {})),
         orphans=dict(body.get("orphans", {})),
+        incidents=dict(body.get("incidents", {})),
         high_water=float(body.get("high_water", 0.0)),
     )
 

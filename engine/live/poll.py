@@ -194,7 +194,7 @@ class AccountPoll:
                 f"an execution under our name that the journal does not know: {who}; it is closed", trade=trade.trade
             )
             return
-        self.desk.take("fill", fill_body(trade, trade.order or trade.venue_id))
+        self.desk.take("fill", fill_body(trade, trade.order or trade.venue_id) | {"instrument": self.instrument})
         self.desk.incident(
             f"an execution that is not ours: {who}; no entries: adopt it, close it by hand, or wait", trade=trade.trade
         )
