@@ -347,6 +347,9 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
         f"price P&L {{{d}.price_pnl}}, slippage {{{d}.slippage}}, fees {{{d}.fees}}, funding {{{d}.funding}}, over {{{d}.fills}} "
         f"fills (events {span.start.id} to {span.end.id}). "
     )
+    if span.incident:
+        facts += make_facts(d, "P&L of whole desk", evidence[1], {"in_incidents": (span.incident / 100, "usd")})
+        text += f"Of the change {{{d}.in_incidents}} was made in incident windows: no strategy's. "
     odd = any(share.unexplained for share in made.shares)
     follows = "matches no fill and no payment: check the journal."
     text += f"UNEXPLAINED: {{{d}.unexplained}} of it {follows}" if odd else "The parts sum to the change to the cent."

@@ -258,11 +258,23 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
         f"Sharpe {{{h}.sharpe}}, 95 % interval {{{h}.sharpe_low}} to {{{h}.sharpe_high}} ({{{h}.whole_days}}). "
         + _apart(h, sharpe)
     )
+    if args.subject == DESK and (apart := _in_incidents(ctx)):
+        facts += make_facts(h, "performance of desk", evidence, {"in_incidents": (apart, "usd")}, span)
+        text += f" {{{h}.in_incidents}} made in incident windows are left out."
     if args.subject == DESK:
         text += f" Holding the same instruments: {{{h}.hold_return_frac}} ({HOLD_ASSUMPTIONS})."
         text += " Drawdowns of the desk are measured at midnights, UTC."
     table = Table(("drawdown", "depth", "money", "peak", "trough", "recovered", "lasted"), tuple(rows))
     return ToolResult("ok", text, tuple(facts), (evidence,), table if rows else None, {"subject": args.subject})
+
+
+def _in_incidents(ctx: ToolContext) -> float:
+    """What the desk has made in incident windows so far; 0 where there was none."""
+    from engine.watch.incidents import incident_of
+    from engine.watch.window import journal_of, mark_at
+
+    mark = mark_at(journal_of(ctx.home))
+    return 0.0 if mark is None else incident_of(mark.body)
 
 
 def _apart(h: str, sharpe: dict[str, float | None]) -> str:
@@ -288,9 +300,9 @@ def _curve(ctx: ToolContext, subject: str) -> tuple[Any, Any, list[float]]:
     first, days = first_mark(journal_of(ctx.home)), periods(ctx.home, "day", None, DAYS_MAX)
     if first is None or not days:
         return np.empty(0, np.int64), np.empty(0), []
-    changes = [day.net for day in days if day.net is not None]
+    changes = [day.strategy for day in days if day.strategy is not None]  # what was made in incidents is no strategy's
     if len(changes) < len(days):
-        unknown = next(utc(day.from_ms) for day in days if day.net is None)
+        unknown = next(utc(day.from_ms) for day in days if day.strategy is None)
         raise DataError(f"the desk journal does not say what the day from {unknown} made", "`nightdesk journal verify`")
     equity = float(first.body["equity"]) + np.cumsum([0.0, *changes])
     whole = [n for n, day in enumerate(days) if day.until_ms - day.from_ms == DAY_MS]
@@ -339,6 +351,7 @@ def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:
     facts: list[Fact] = []
     rows = []
     names = ("realised", "unrealised", "fees", "funding", "slippage", "net")
+    names += ("incident", "strategy") if any(period.incident for period in found) else ()
     for period in found:
         own = ctx.handle("y", f"{args.unit} {about} {period.from_ms} {period.until_ms}")
         kept: dict[str, tuple[Value, str]] = {name: (getattr(period, name), "usd") for name in names}
@@ -354,9 +367,14 @@ def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:
     values: dict[str, tuple[Value, str]] = {}
     for name, stretch in lately(ctx.home, args.sleeve).items():
         values |= {name: (stretch.net, "usd"), f"{name}_r": (stretch.r, "ratio"), f"{name}_trips": (stretch.trips, "count")}
+        apart = stretch.incident if name == "start" else None
+        values |= {"in_incidents": (apart, "usd"), "strategies": (stretch.strategy, "usd")} if apart else {}
     facts += make_facts(h, f"P&L of {about}", evidence, values)
     text = (
         f"Net P&L of {about} at {utc(ctx.desk_ms)}: today {{{h}.today}}, 7 days {{{h}.d7}}, 30 days {{{h}.d30}}, since the start "
     )
-    text += f"{{{h}.start}}. Realised is after the fees and funding of the {args.unit}; net = realised + unrealised."
+    text += f"{{{h}.start}}"
+    if "in_incidents" in values:
+        text += f", of it {{{h}.in_incidents}} in incidents and {{{h}.strategies}} by the strategies"
+    text += f". Realised is after the fees and funding of the {args.unit}; net = realised + unrealised."
     return ToolResult("ok", text, tuple(facts), (evidence,), Table((args.unit, *names), tuple(rows)), {"unit": args.unit})

@@ -15,7 +15,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "trades": ("trips", "performance", "round_trip"),
     "money": ("pnl", "attribution", "version_effect"),
     "risk": ("exposure", "what_if", "define", "pauses"),
-    "watch": ("health", "alerts", "runbook", "watches", "probe", "drill"),
+    "watch": ("health", "alerts", "runbook", "watches", "probe", "drill", "incidents", "orders"),
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause"),
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials"),
     "research": ("sweep", "walkforward"),
@@ -38,8 +38,8 @@ class GroupArgs(Args):
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Show further tools from the next step on. journal: search, explain, count events; trades: round trips, performance; money:
-    P&L, attribution, a version's effect; risk: exposure, what if, meanings, pauses; watch: health, alerts, runbooks, watches,
-    drill; changes: proposals; data: bars, strategies, runs, trials; research: sweeps, walk-forwards; checks: verdicts, leaks,
+    P&L, attribution, a version's effect; risk: exposure, what if, meanings, pauses; watch: health, alerts, runbooks, drill,
+    incidents; changes: proposals; data: bars, strategies, runs, trials; research: sweeps, walk-forwards; checks: verdicts, leaks,
     parity; memory: pages, notes, calc, price watches."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})

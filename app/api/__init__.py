@@ -27,7 +27,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "worker": {"running", "pid", "phase", "note", "beat_ms", "bars_per_second", "replay_until_ms"},
                         "equity", "peak", "drawdown_frac" (from the highest equity ever), "breaker_peak", "breaker_drawdown_frac"
                         (from where the drawdown breaker measures), "release_effect" (a sentence, while halted),
-                        "gross", "gross_frac", "breakers": [..], "bars", "version",
+                        "gross", "gross_frac", "breakers": [..], "bars", "version", "incident", "orphan_pnl", "windows",
+                        "entries_blocked",
                         "active_version", "limits": {drawdown_frac_max, gross_frac_max, ...},
                         "guards": [{"name", "value", "limit", "used_frac", "unit", "until_ms"}], "model": Model,
                         "checks": [{"name", "state": ok|warning|bad|unknown, "text", "event"}], "pending": n proposals,
@@ -38,8 +39,10 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/desk/trips?sleeve=&limit=500           {"subject", "items": [Trip, newest entry first], "total"}
   GET    /api/desk/trips/{t}                         as /api/runs/{id}/trips/{t}, with the ids of the journal's events
   GET    /api/desk/periods?unit=day|week|month&sleeve=&limit=90      {"unit", "sleeve", "items": [{"from_ms", "until_ms",
-                        "realised", "unrealised", "fees", "funding", "slippage", "net" = realised + unrealised}]}
-  GET    /api/desk/lately?sleeve=                    {"today", "d7", "d30", "start": {"from_ms", "net", "r", "trips"}|null}
+                        "realised", "unrealised", "fees", "funding", "slippage", "net" = realised + unrealised
+                        = "incident" + "strategy"}]}
+  GET    /api/desk/lately?sleeve=                    {"today", "d7", "d30", "start": {"from_ms", "net", "r", "trips",
+                        "incident", "strategy"}|null}
   GET    /api/desk/lately/sleeves                    {"items": [{"sleeve": name|null, ...}]}, the desk first
   GET    /api/desk/benchmark?points=500              {"instruments", "close_ms", "equity", "return_frac", "assumptions"}
   GET    /api/desk/exposure     {"desk_ms", "event", "equity", "gross", "correlated" (weighted by the day's correlations),
@@ -77,6 +80,16 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         {"items": [Event], "next": cursor|null}            newest first; `next` goes further back
          Event                  {"id", "seq", "kind", "t_event_ms", "t_recv_ms", "config_version", "run_id", "cause_id",
                         "writer", "body", "told" (one line), "routine" (things go on)}
+  GET    /api/incidents?limit=50    {"items": [Window, newest first], "total", "pnl": {"whole", "incident", "strategy",
+                        "sleeves": {name: the same}}|null}
+  GET    /api/incidents/{w}     Window = {"id", "state": open|closed, "opened_ms", "closed_ms", "cause", "causes", "opened_by",
+                        "closed_by", "sleeves", "instruments", "pnl", "realised", "fees", "funding", "orphans", ...} with
+                        "orders" and "lasting": what keeps it from being closed
+  GET    /api/reconcile         {"differences": [{"what", "text", "instrument", "choices": [{"choice", "does"}], ...}],
+                        "entries_blocked", "blocked": {what: why}, "orphans", "windows"}
+  GET    /api/orders?sleeve=&open=false&limit=50    {"items": [Order, open ones first, then the newest of seven days]}
+  GET    /api/orders/{cid}      Order = {"cid", "venue_id", "sleeve", "leg", "layer", "slot", "side", "lots", "filled_lots",
+                        "state", "open", "states": [{"state", "t_ms", "why", ...}], "fills": [{"trade", "lots", ...}], ...}
   GET    /api/journal/{id}      {"event": Event, "before": [Event], "followed": [Event]}           d-123, p-7
 
   GET    /api/runs?limit=20     {"items": [{"id", "created_ms", "strategy", "symbol", "timeframe", "state", "source",

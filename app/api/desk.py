@@ -63,7 +63,9 @@ def desk(at: At, _: Who) -> m.DeskStatus:
         release_effect=release_effect(view, hard.drawdown_frac_max) if view.halt.halted else "",
         **{k: getattr(view, k) for k in ("stamp", "mode", "desk_ms", "event", "state", "equity", "peak", "drawdown_frac")},
         **{k: getattr(view, k) for k in ("breaker_peak", "breaker_drawdown_frac")},
-        **{k: getattr(view, k) for k in ("gross", "gross_frac", "breakers", "bars", "version")},
+        **{k: getattr(view, k) for k in ("gross", "gross_frac", "breakers", "bars", "version", "incident", "orphan_pnl")},
+        windows=list(view.windows),
+        entries_blocked=bool(body and body.get("blocked") is not None),
     )
 
 

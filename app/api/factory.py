@@ -20,6 +20,7 @@ from app.api import (
     alerts,
     figures,
     halt,
+    incidents,
     jobs,
     journal,
     login,
@@ -44,7 +45,7 @@ from app.api.running import RunningTurns
 from app.home.home import Home
 
 ROUTERS = (desk_routes, sleeves, figures, markets, halt, login, journal, runs, strategies, proposals, proposing, research)
-ROUTERS += (turns, jobs, alerts, watches, metrics, slack)
+ROUTERS += (incidents, turns, jobs, alerts, watches, metrics, slack)
 SWITCH_S = 0.0005  # thread switch interval: bounds how long a halt waits for a busy turn (default 5 ms)
 FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 

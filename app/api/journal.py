@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Query
 from app.api import models as m
 from app.api import pages
 from app.api.context import At, NotFound, Who
+from app.api.models_incidents import EventStory, OrderView
 from app.views.event_story import story
 from engine.store.chain import Event
 from engine.store.journal import find
@@ -40,15 +41,16 @@ def events(
 
 
 @router.get("/{event_id}")
-def one(at: At, _: Who, event_id: str = EventId) -> m.StoryView:
-    """One event, what led to it and what followed."""
+def one(at: At, _: Who, event_id: str = EventId) -> EventStory:
+    """One event, what led to it and what followed; of an order's event, the order's life."""
     path = at.home.people_journal if event_id.startswith("p-") else at.home.desk_journal
     event = find(path, event_id)
     if event is None:
         raise NotFound(f"unknown event {event_id} in {path.name}", "see /api/journal")
     found = story(path, event)
     near = {name: [event_view(Event(**_event(e))) for e in found[name]] for name in ("before", "followed")}
-    return m.StoryView(event=event_view(event), **near)
+    life = OrderView.model_validate(found["order"]) if "order" in found else None
+    return EventStory(event=event_view(event), order=life, **near)
 
 
 def _event(shown: dict[str, object]) -> dict[str, object]:

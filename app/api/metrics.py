@@ -83,6 +83,8 @@ class _DeskGauges:
             "breaker_drawdown_frac": (view.breaker_drawdown_frac, "Below the drawdown breaker's reference."),
             "gross_frac": (view.gross_frac, "Open notional, times equity."),
             "bars": (view.bars if view.mark else None, "Bars decided on."),
+            "incident_windows": (len(view.windows) if view.mark else None, "Incident windows that are open."),
+            "incident_pnl": (view.incident, "P&L made in incident windows, of the equity; no strategy's."),
             "proposals_pending": (pending, "Proposals that wait for a person."),
             "turns_running": (turns, "Turns that run."),
             "jobs_live": (jobs, "Jobs that run or wait."),

@@ -113,6 +113,10 @@ class DeskStatus(ApiModel):
     gross: Number
     gross_frac: Number
     breakers: Texts
+    incident: Number = None  # of the P&L: made in incident windows; null: none was ever open
+    orphan_pnl: Number = None  # made by executions that no order explains, beside the equity
+    windows: Texts = []  # incident windows that are open
+    entries_blocked: bool = False
     bars: int
     version: int | None
     active_version: int
@@ -154,6 +158,7 @@ class SleeveView(ApiModel):
     fees: Number = None
     funding: Number = None
     slippage: Number = None
+    incident: Number = None  # of its P&L: made in incident windows; null: none has ever covered it
     trips: int | None = None
     version: int | None = None
     waiting_version: int | None = None

@@ -139,6 +139,8 @@ class PeriodView(ApiModel):
     funding: Number
     slippage: Number
     net: Number
+    incident: Number = 0.0  # of the net: made in incident windows
+    strategy: Number = None  # the rest
 
 
 class PeriodList(ApiModel):
@@ -156,6 +158,8 @@ class LatelyView(ApiModel):
     net: Number
     r: Number
     trips: int
+    incident: Number = 0.0  # of the net: made in incident windows
+    strategy: Number = None  # the rest
 
 
 class LatelyList(ApiModel):

@@ -3,19 +3,16 @@
 Shows sleeve, layer and units before and after, asks, and hands the decision to the worker, which alone writes the journal.
 """
 
-import time
 from typing import Any
 
 import typer
 
-from app.cli import out
+from app.cli import handing, out
 from app.cli.words import shown
 from engine.amounts import price_text, quantity_text
-from engine.errors import BadInput, Refused
+from engine.errors import BadInput
 
 CHANNEL = "cli"
-ANSWER_S = 10.0  # how long the command waits for the worker
-LOOK_S = 0.1
 
 
 def register(app: typer.Typer) -> None:
@@ -61,34 +58,13 @@ def adopt_difference(
 
 def _hand_over(home: Any, preview: Any, actor: Any, as_json: bool) -> None:
     """Prove the person, hand the adoption over, wait for the worker's answer and print it."""
-    from app.people.adoptions import adopt, answer_of
-    from app.people.approvals import before_passphrase
-    from app.people.identity import passphrase_needed
+    from app.people.adoptions import adopt
 
-    word = None
-    if passphrase_needed(home.path):
-        before_passphrase(home, actor, now(), "adopt")  # do not ask for a passphrase during a lockout
-        word = typer.prompt("passphrase", hide_input=True, err=True)
-    number = adopt(home, preview, actor, now(), word)
-    due, answer = time.monotonic() + ANSWER_S, answer_of(home, number)
-    while answer.state == "pending" and _worker_runs(home) and time.monotonic() < due:
-        time.sleep(LOOK_S)
-        answer = answer_of(home, number)
-    if answer.state == "refused":
-        raise Refused(f"the worker refused it: {answer.why}", "look at the differences again: nightdesk adopt")
-    value = preview.as_json() | {"number": number, "state": answer.state, "actor": actor.as_json()}
-    out.emit(value, as_json=as_json, text=lambda: _answer_text(answer.state, actor))
-
-
-def _worker_runs(home: Any) -> bool:
-    from engine.watch.health import worker_pid
-
-    return worker_pid(home.path) is not None
-
-
-def now() -> int:
-    """Wall time."""
-    return time.time_ns() // 1_000_000
+    word = handing.passphrase(home, actor, "adopt")
+    number = adopt(home, preview, actor, handing.now(), word)
+    state = handing.answered(home, number, "nightdesk adopt")
+    value = preview.as_json() | {"number": number, "state": state, "actor": actor.as_json()}
+    out.emit(value, as_json=as_json, text=lambda: _answer_text(state, actor))
 
 
 def _list_text(found: dict[str, str]) -> str:

@@ -273,14 +273,15 @@ def _words_of(home: Any, view: Any) -> dict[str, str]:
     """Sentences of the status: the drawdown, and who carries out a halt or a new version."""
     from engine.control.agreement import differs
     from engine.control.config import active_version
-    from engine.watch.desk_view import drawdown_text
+    from engine.watch.desk_view import drawdown_text, incident_text
     from engine.watch.following import HALT, VERSION, carried_out
 
     now_ms, active = time.time_ns() // 1_000_000, active_version(home.engine)
     behind = f"Version {active} is in force, the desk runs {view.version}. {carried_out(home.path, now_ms, VERSION)}"
     if view.version is not None and active != view.version and (why := differs(home.engine, home.desk_journal)):
         behind = f"The desk stays on version {view.version}: {why}. See nightdesk doctor"
-    return {"drawdown": drawdown_text(view), "halt_follows": carried_out(home.path, now_ms, HALT), "version_follows": behind}
+    said = {"drawdown": drawdown_text(view), "incident_text": incident_text(view)}
+    return said | {"halt_follows": carried_out(home.path, now_ms, HALT), "version_follows": behind}
 
 
 def status_text(value: dict[str, Any]) -> str:
@@ -293,6 +294,7 @@ def status_text(value: dict[str, Any]) -> str:
     )
     lines = [head + (f": {value['worker']['note']}" if value["worker"]["note"] else "")]
     lines.append(f"Equity {value['equity']:,.2f}, {value['drawdown']}, exposure {value['gross']:,.2f}, {value['bars']} bars")
+    lines += [f"Of the P&L {value['incident_text']}"] if value["incident_text"] else []
     lines += halted_lines(value)
     if value["breakers"]:
         lines.append(f"Tripped breakers: {', '.join(value['breakers'])}")

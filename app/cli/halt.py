@@ -37,8 +37,24 @@ def halt_desk(
     notes = _spread(why, by, now_ms)
     follows = _follows(home)
     value = {"halted": latch.halted, "reason": latch.reason, "by": latch.by, "since_ms": latch.since_ms, "follows": follows}
-    value |= {"home": home, "notes": notes}
-    out.emit(value, as_json=as_json, text=lambda: "\n".join([_halt_text(latch, home, follows), *notes]))
+    state, left = _state(home, latch.since_ms)
+    value |= {"home": home, "notes": notes, "state": state, "left": left}
+    out.emit(
+        value, as_json=as_json, text=lambda: "\n".join([_halt_text(latch, home, follows), *_left_lines(state, left), *notes])
+    )
+
+
+def _state(home: Path, since_ms: int) -> tuple[str, list[str]]:
+    """How far the halt has come, and what is left."""
+    from engine.watch.halt_left import halt_state
+    from engine.watch.window import journal_of
+
+    return halt_state(journal_of(home), since_ms)
+
+
+def _left_lines(state: str, left: list[str]) -> list[str]:
+    """The same in lines."""
+    return [f"{state}: still there:", *(f"  {shown(line)}" for line in left)] if left else [f"{state}: nothing is left"]
 
 
 def desk_to_halt() -> Path:

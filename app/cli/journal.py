@@ -21,6 +21,7 @@ TRIP = re.compile(r"(r-\d{8}-[0-9a-f]{8}(?:-\d+)?)/(t\d+)")
 RUN = re.compile(r"r-\d{8}-[0-9a-f]{8}(?:-\d+)?")
 TURN = re.compile(r"u-\d{8}-[0-9a-f]{8}")
 EVENT = re.compile(r"[dp]-\d+")
+BROKEN_MAX = 200  # broken laws that are listed
 LOOK_BACK_MS = 3 * 86_400_000  # how far back to search for the start of a refusal
 
 
@@ -34,10 +35,18 @@ def register(app: typer.Typer) -> None:
     app.add_typer(journal, name="journal")
 
 
-def verify(as_json: bool = JSON) -> None:
+def verify(
+    orders: bool = typer.Option(False, "--orders", help="check the desk journal's orders against their laws, too"),
+    file: Path | None = typer.Option(None, "--file", metavar="PATH", help="of a desk journal anywhere, without its home"),
+    as_json: bool = JSON,
+) -> None:
     """Verify both hash chains from the first record, against each other, the database and the daily handovers. Exit code 1
-    when one is broken, or when journal and database disagree on version or halt."""
+    when one is broken, when journal and database disagree on version or halt, or when an order broke a law."""
     from app.home.home import existing_home
+
+    if file is not None:
+        verify_file(file, orders=orders, as_json=as_json)
+        return
     from engine.control.agreement import differences
     from engine.store.anchors import verify_home
     from engine.store.journal import journal_hash
@@ -52,9 +61,49 @@ def verify(as_json: bool = JSON) -> None:
     lines += [f"journal hash {whole}"] if whole else []
     apart = differences(home.path, home.engine)
     lines += [f"journal and database disagree: {line}" for line in apart] or ["journal and database agree"]
-    out.emit({**found, "journal_hash": whole, "differences": apart}, as_json=as_json, text=lambda: "\n".join(lines))
-    if apart or not all(r["ok"] for r in found.values()):
+    laws = order_laws(home.desk_journal, readable=bool(found["desk"]["ok"])) if orders else {}
+    lines += stories.law_lines(laws)
+    value = {**found, "journal_hash": whole, "differences": apart} | ({"orders": laws} if orders else {})
+    out.emit(value, as_json=as_json, text=lambda: "\n".join(lines))
+    if apart or not all(r["ok"] for r in found.values()) or not laws.get("ok", True):
         raise typer.Exit(1)
+
+
+def verify_file(path: Path, *, orders: bool, as_json: bool) -> None:
+    """Verify one desk journal by itself: its chain, its orders' laws. Exit code 1 when either is broken."""
+    from engine.store.journal import verify as verify_chain
+
+    if not path.is_file():
+        raise BadInput(f"no journal at {path}", "name a desk.jsonl")
+    report = verify_chain(path)
+    laws = order_laws(path, readable=report.ok) if orders else {}
+    value = {"desk": report._asdict() | {"head": report.head._asdict()}} | ({"orders": laws} if orders else {})
+    lines = [stories.verify_line("desk", value["desk"]), *stories.law_lines(laws)]
+    out.emit(value, as_json=as_json, text=lambda: "\n".join(lines))
+    if not report.ok or not laws.get("ok", True):
+        raise typer.Exit(1)
+
+
+def order_laws(path: Path, *, readable: bool) -> dict[str, Any]:
+    """{ok, orders, fills, broken: [what broke a law]}. A chain that is broken proves nothing about its orders."""
+    from engine.book.order_laws import OrderLaws
+    from engine.store.journal import read
+
+    if not readable:
+        return {"ok": False, "orders": 0, "fills": 0, "broken": ["the chain is broken: its orders were not looked at"]}
+    counted = dict.fromkeys(("intent", "fill"), 0)
+
+    def events() -> Any:
+        for event in read(path):
+            if event.kind in counted:
+                counted[event.kind] += 1
+            yield event
+
+    try:
+        broken = OrderLaws().read(events())
+    except (KeyError, TypeError, ValueError) as error:
+        broken = [f"an event lacks what every order has: {type(error).__name__} {error}"[:300]]
+    return {"ok": not broken, "orders": counted["intent"], "fills": counted["fill"], "broken": broken[:BROKEN_MAX]}
 
 
 def tail(

@@ -66,6 +66,8 @@ def desk_text(found: Mapping[str, Any]) -> str:
             from engine.watch.desk_parents import parent_text
 
             lines.append(f"slices  {parent_text(found['parent'])}")
+        if "order" in found:
+            lines.append(f"order   {life_text(found['order'])}")
         return "\n".join([*lines, *(f"then    {event_line(e)}" for e in found["followed"])])
     signal, silent = found["signal"], found.get("silent")
     side = {1: "long", -1: "short", 0: "no"}.get(signal["side"], "unknown")
@@ -76,6 +78,11 @@ def desk_text(found: Mapping[str, Any]) -> str:
     if found.get("sized_at"):
         lines += ["the refusals began, with size and caps, at", event_block(found["sized_at"])]
     return "\n".join(lines)
+
+
+def life_text(order: Mapping[str, Any]) -> str:
+    """An order's life in one line: each state with its time."""
+    return f"{order['cid']}: " + " > ".join(f"{state['state']} {utc(state['t_ms'])}" for state in order["states"][-8:])
 
 
 def event_block(event: Mapping[str, Any]) -> str:
@@ -188,3 +195,11 @@ def turn_text(found: dict[str, Any]) -> str:
     for part in found["sent"]:
         lines += [f"---- {part['file']}, {part['bytes']:,} bytes", json.dumps(part["body"], indent=1, ensure_ascii=False)]
     return clean("\n".join(lines), 50_000_000)  # outside text must not control the terminal
+
+
+def law_lines(laws: dict[str, Any]) -> list[str]:
+    """What the laws of orders found; nothing where they were not asked."""
+    if not laws:
+        return []
+    counted = f"{laws['orders']:,} orders, {laws['fills']:,} executions"
+    return [f"orders: {counted}, no law broken"] if laws["ok"] else [f"orders: {counted}, BROKEN:", *laws["broken"]]

@@ -168,3 +168,15 @@ def adopt(home: Home, preview: Preview, actor: Actor, now_ms: int, passphrase: s
 def answer_of(home: Home, number: int) -> adoptions.AdoptionAnswer:
     """What the worker has made of it so far."""
     return adoptions.answer_of(home.engine, number)
+
+
+def wait(home: Home, difference: str, reason: str, actor: Actor, now_ms: int) -> None:
+    """Journal that a person has looked at a difference and waits. BadInput for an unknown one, Refused without a reason."""
+    found = open_differences(home)
+    if difference not in found:
+        known = ", ".join(found) or "none"
+        raise BadInput(f"unknown difference {difference[:60]!r}", f"differences: {known}")
+    words = reason_given(reason)
+    if not words:
+        raise Refused("to wait needs a reason", "--reason WHY: what you found, and what you wait for")
+    record(home, "wait", {"actor": actor.as_json(), "difference": difference, "reason": words}, now_ms)

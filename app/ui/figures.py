@@ -160,3 +160,8 @@ def figure(value: Any, unit: str) -> str:
     if unit == "duration_ms":
         return length(value / 1000) if is_number(value) else NONE
     return forms.get(unit, setting)(value)
+
+
+def of_strategy(found: Mapping[str, Any]) -> Any:
+    """What strategies have made in a stretch: its net without the P&L of incident windows."""
+    return found.get("net") if found.get("strategy") is None else found["strategy"]

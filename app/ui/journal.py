@@ -29,11 +29,12 @@ KINDS = (
     "lapse",
     "leave",
     "orphan",
+    "window",
     "cursor",
 )
 KINDS += ("incident", "probe", "gate", "snapshot", "mark", "bar")
 QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "health", "reconcile", "adopt", "leave", "orphan"]
-QUIET += ["incident"]  # shown by default
+QUIET += ["incident", "window"]  # shown by default
 PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")
 PAGE = 60
 
@@ -117,6 +118,20 @@ def _story(api: PageClient, ident: str) -> None:
         if story.get(name):
             parts.head(title)
         _lines(story.get(name) or [])
+    if story.get("order"):
+        _life(story["order"])
+
+
+def _life(order: Mapping[str, Any]) -> None:
+    """The order's states, one a row, with what filled."""
+    what = f"{order['side']} {order['lots']:,} lots, {order['filled_lots']:,} filled, {order['state']}"
+    parts.head(f"Life of order {order['cid']}", f"{order['sleeve']}, {order['slot']}: {what}")
+    rows = []
+    for state in order["states"]:
+        to = links.place("event", str(state["event"]))
+        ident: parts.Cell = parts.Linked(str(state["event"]), to) if to else str(state["event"])
+        rows.append((when(state["t_ms"]), str(state["state"]), typeset(str(state["why"])), ident))
+    parts.table(("desk time, UTC", "state", "why", "event"), rows, left=(0, 1, 2), wrap=(2,))
 
 
 def _event(event: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, exposure, links, money, parts, sleeves, urgent
+from app.ui import drawn, exposure, incidents, links, money, parts, sleeves, urgent
 from app.ui.figures import MINUS, NONE, counted, in_r, is_number, length, number, percent, price, pure, short, tone
 from app.ui.page_client import PageClient, Trouble
 
@@ -40,6 +40,7 @@ def _draw(api: PageClient) -> None:
         _equity(api, desk, hold)
     with right.container(key="panel_urgent", height="stretch"):
         urgent.show(api, desk)
+    incidents.show(api, desk)
     with st.container(key="panel_positions"):
         positions(api, desk, items)
     left, right = st.columns([1.4, 1], gap="small")
@@ -63,8 +64,9 @@ def tiles(desk: Mapping[str, Any], made: sleeves.Lately, hold: Mapping[str, Any]
     for name, key in (("Today, UTC", "today"), ("7 days", "d7"), ("30 days", "d30"), ("Since start", "start")):
         one = own.get(key) or {}
         note = f"{in_r(one['r'])}, {counted(one.get('trips'), 'trip')} closed" if is_number(one.get("r")) else ""
+        note += f" · {number(one['incident'], sign=True)} in incidents" if one.get("incident") else ""
         if key == "start" and (held := holding(hold)) is not None:
-            note = f"holding {number(held, 0, sign=True)}"
+            note = f"holding {number(held, 0, sign=True)}" if not one.get("incident") else note.removeprefix(" · ")
         found.append({"name": name, "value": number(one.get("net"), sign=True), "note": note, "tone": tone(one.get("net"))})
     lost = desk.get("drawdown_frac")
     fell = {

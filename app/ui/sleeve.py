@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import drawn, links, market, parts, sleeve_settings
-from app.ui.figures import count, in_r, number, percent, price, short, tone
+from app.ui.figures import count, in_r, number, of_strategy, percent, price, short, tone
 from app.ui.market import MarketPart
 from app.ui.page_client import PageClient, Trouble
 from app.ui.parts import Linked
@@ -112,7 +112,9 @@ def _stretch(found: Mapping[str, Any] | None, name: str) -> dict[str, str]:
         return {"name": name, "value": "–", "note": "", "tone": ""}
     trips = f"{count(found['trips'])} trip{'' if found['trips'] == 1 else 's'}"
     r = f"{in_r(found['r'])} · " if found.get("r") is not None else ""
-    return {"name": name, "value": number(found["net"], sign=True), "note": f"{r}{trips}", "tone": tone(found["net"])}
+    apart = f" · {number(found['incident'], sign=True)} in incidents" if found.get("incident") else ""
+    made = of_strategy(found)
+    return {"name": name, "value": number(made, sign=True), "note": f"{r}{trips}{apart}", "tone": tone(made)}
 
 
 def _results(api: PageClient, item: Mapping[str, Any], page: Mapping[str, Any]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links, parts, sleeve
-from app.ui.figures import NONE, count, is_number, number, short, tone
+from app.ui.figures import NONE, count, is_number, number, of_strategy, short, tone
 from app.ui.page_client import PageClient
 
 STRETCHES = (("today", "today"), ("7 d", "d7"), ("30 d", "d30"), ("start", "start"))
@@ -56,8 +56,8 @@ def table(sleeves: Sequence[Mapping[str, Any]], made: Lately, desk: Mapping[str,
 
 
 def _made(found: Mapping[str, Any]) -> list[parts.Cell]:
-    """The four stretches; a dash before the first bar."""
-    values = [(found.get(key) or {}).get("net") for _, key in STRETCHES]
+    """The four stretches, without what incidents made; a dash before the first bar."""
+    values = [of_strategy(found.get(key) or {}) for _, key in STRETCHES]
     return [(number(value, sign=True), tone(value)) for value in values]
 
 

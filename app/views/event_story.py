@@ -32,7 +32,17 @@ def story(path: Path, event: Any) -> dict[str, Any]:
     before.pop(event.seq, None)
     followed = [event_json(e) for e in next_events(path, event) if e.cause_id == event.id]
     found = {"event": event_json(event), "before": [event_json(before[n]) for n in sorted(before)], "followed": followed}
-    return found | ({"parent": parent} if (parent := _parent(path, event)) else {})
+    found |= {"parent": parent} if (parent := _parent(path, event)) else {}
+    return found | ({"order": life._asdict()} if (life := _life(path, event)) else {})
+
+
+def _life(path: Path, event: Any) -> Any:
+    """The life of the order that an event is about; None for any other."""
+    if event.kind not in {"fill", "order", "intent", "amend"} or not isinstance(event.body.get("order"), str):
+        return None
+    from engine.watch.order_lives import life_of
+
+    return life_of(path, event.body["order"])
 
 
 def _parent(path: Path, event: Any) -> dict[str, Any] | None:

@@ -67,6 +67,13 @@ def lasting(book: Book, window: str) -> list[str]:
     ]
 
 
+def is_ended(book: Book, body: Mapping[str, Any]) -> bool:
+    """Whether a body closes a window that was opened once and is not open any more."""
+    state, window = incidents_of(book), str(body.get("window"))
+    number = int(window[1:]) if window[1:].isascii() and window[1:].isdigit() and len(window) < 12 else 0
+    return body.get("what") == "close" and 1 <= number <= state["count"] and window not in state["open"]
+
+
 def _held(book: Book, instrument: str) -> bool:
     return bool(book.orphans.get(instrument, {}).get("lots"))
 

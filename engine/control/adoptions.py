@@ -1,7 +1,8 @@
-"""Adoptions on their way from a person to the worker: rows of the database. The worker alone writes the journal.
+"""What a person decides about differences and incident windows, on its way to the worker: rows of the database. The worker
+alone writes the journal.
 
-`ask` is called by app.people.adoptions, for a named person, after that person has seen what it will do; `pending` and `answer` by
-engine.live.controls. No agent, tool or API reaches this module (an import contract holds it).
+`ask` is called by app.people.adoptions and app.people.windows, for a named person who has seen what it will do; `pending` and
+`answer` by engine.live.controls. No agent, tool or API reaches this module (an import contract holds it).
 """
 
 import json
@@ -16,6 +17,7 @@ from engine.store import db
 from engine.store.tables import DifferenceAdoption
 
 PENDING, ADOPTED, REFUSED = "pending", "adopted", "refused"
+EVENT, ADOPT, WINDOW = "event", "adopt", "window"  # what kind of event a row becomes, where it is not an adoption
 
 
 class AdoptionRequest(NamedTuple):
@@ -23,6 +25,7 @@ class AdoptionRequest(NamedTuple):
 
     id: int
     body: dict[str, Any]  # of the event that it becomes
+    kind: str = ADOPT
 
 
 class AdoptionAnswer(NamedTuple):
@@ -32,6 +35,12 @@ class AdoptionAnswer(NamedTuple):
     why: str
 
 
+def ask_window(engine: Engine, body: Mapping[str, Any], by: Mapping[str, Any], now_ms: int) -> int:
+    """Hand a `window` event to the worker; its number. Raises Refused while another one of that window waits."""
+    about = f"window {body.get('window') or 'opened by ' + str(body['by'])}"
+    return ask(engine, {EVENT: WINDOW, "difference": about, "reason": body["cause"], **body}, by, now_ms)
+
+
 def ask(engine: Engine, body: Mapping[str, Any], by: Mapping[str, Any], now_ms: int) -> int:
     """Hand an adoption to the worker; its number. Raises Refused while another one of that difference waits."""
     text = json.dumps(dict(body), sort_keys=True, allow_nan=False)
@@ -39,7 +48,7 @@ def ask(engine: Engine, body: Mapping[str, Any], by: Mapping[str, Any], now_ms: 
         same = DifferenceAdoption.difference == body["difference"]
         waits = select(DifferenceAdoption).where(same, DifferenceAdoption.state == PENDING)
         if session.exec(waits).first() is not None:
-            raise Refused(f"an adoption of {body['difference']} waits for the worker already", "start the worker: nightdesk up")
+            raise Refused(f"a decision about {body['difference']} waits for the worker already", "start the worker: nightdesk up")
         row = DifferenceAdoption(
             difference=body["difference"], body=text, reason=body["reason"], asked_ms=now_ms, asked_by=json.dumps(dict(by))
         )
@@ -54,7 +63,15 @@ def pending(engine: Engine) -> tuple[AdoptionRequest, ...]:
     with db.read(engine) as session:
         waiting = select(DifferenceAdoption).where(DifferenceAdoption.state == PENDING)
         rows = session.exec(waiting.order_by(col(DifferenceAdoption.id))).all()
-        return tuple(AdoptionRequest(row.id or 0, {**json.loads(row.body), "request": row.id}) for row in rows)
+        return tuple(_request(row.id or 0, json.loads(row.body)) for row in rows)
+
+
+def _request(id_: int, body: dict[str, Any]) -> AdoptionRequest:
+    """A row as the event that it becomes; of a kind that is not known it is an adoption, which the book refuses."""
+    if body.pop(EVENT, ADOPT) != WINDOW:
+        return AdoptionRequest(id_, {**body, "request": id_})
+    kept = {key: value for key, value in body.items() if key not in ("difference", "reason")}
+    return AdoptionRequest(id_, {**kept, "request": id_}, WINDOW)
 
 
 def answer(engine: Engine, id_: int, adopted: bool, why: str, now_ms: int) -> None:

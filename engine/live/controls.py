@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from sqlmodel import select
 
 from engine.book.book import Book
+from engine.book.windows import is_ended
 from engine.control import adoptions, agreement, halt
 from engine.control.adoptions import AdoptionRequest
 from engine.control.config import DeskVersion, active_version, version_of
@@ -64,7 +65,7 @@ class Controls:
         return ()
 
     def answer_adoptions(self, seen: ControlState, book: Book, take: Take, now_ms: int) -> None:
-        """Let the desk `take` each adoption that waits, once, and write down what became of it.
+        """Let the desk `take` each adoption and each word about a window that waits, once, and write down what became of it.
 
         One that a crash kept from its answer is in the book already. An answer that cannot be written is tried at the next start.
         """
@@ -72,11 +73,10 @@ class Controls:
             if request.id in self._answered:
                 continue
             self._answered.add(request.id)
-            difference = request.body.get("difference")
-            known = difference in book.adopted and difference not in book.differences
-            led = {"adopted": True} if known else take("adopt", request.body)
+            led = {"adopted": True} if _is_done(book, request) else take(request.kind, request.body)
+            done = bool(led.get("adopted") or led.get("taken"))
             with suppress(Exception):
-                adoptions.answer(self.engine, request.id, bool(led["adopted"]), str(led.get("why", "")), now_ms)
+                adoptions.answer(self.engine, request.id, done, str(led.get("why", "")), now_ms)
 
     def _database(self) -> int | None:
         """A number that changes when another connection commits; None where there is no such thing."""
@@ -139,3 +139,11 @@ class Controls:
         """The desk itself refuses to go on until a person has looked. A latch that cannot be written changes nothing for it."""
         with suppress(DataError):
             halt.set(self.home, what, {"name": halt.WORKER}, now_ms, self.engine)
+
+
+def _is_done(book: Book, request: AdoptionRequest) -> bool:
+    """Whether the book holds what a request asks for: a crash came between its event and its answer."""
+    if request.kind == adoptions.WINDOW:
+        return is_ended(book, request.body)
+    difference = request.body.get("difference")
+    return difference in book.adopted and difference not in book.differences

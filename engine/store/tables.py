@@ -183,12 +183,13 @@ class Halt(SQLModel, table=True):
 
 
 class DifferenceAdoption(SQLModel, table=True):
-    """One difference between desk and venue that a person adopts. The worker answers it, once; the journal has the outcome."""
+    """One difference between desk and venue that a person adopts, or an incident window that one opens or closes. The worker
+    answers it, once; the journal has the outcome."""
 
     __tablename__ = "adoptions"
     id: int | None = Field(default=None, primary_key=True)
     difference: str = Field(sa_column=Column(Text, nullable=False))
-    body: str = Field(default="{}", sa_column=_json())  # engine.book.adoption.AdoptBody, without its number
+    body: str = Field(default="{}", sa_column=_json())  # engine.book.adoption.AdoptBody without its number; or of a window
     asked_by: str = Field(default="{}", sa_column=_json())  # actor
     reason: str = Field(sa_column=Column(Text, nullable=False))
     asked_ms: int = Field(sa_column=_ms())

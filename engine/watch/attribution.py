@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from engine.store.chain import Event
 from engine.watch.flows import Flow, between_marks
+from engine.watch.incidents import incident_of
 from engine.watch.window import first_mark, journal_of, mark_at
 
 PARTS = ("price", "slippage", "fees", "funding", "unexplained")
@@ -51,6 +52,7 @@ class WindowPnl(NamedTuple):
     end: Event
     attribution: Attribution
     fills: int
+    incident: int = 0  # of the desk's change, in cents: what was made in incident windows
 
 
 def pnl_of_window(home: Path, after_ms: int, up_to_ms: int) -> WindowPnl | None:
@@ -64,7 +66,8 @@ def pnl_of_window(home: Path, after_ms: int, up_to_ms: int) -> WindowPnl | None:
         return None
     flows = list(between_marks(home, start, end))
     made = attribute(holdings(start.body), holdings(end.body), flows)
-    return WindowPnl(start, end, made, sum(flow.fills for flow in flows))
+    incident = round((incident_of(end.body) - incident_of(start.body)) * 100)
+    return WindowPnl(start, end, made, sum(flow.fills for flow in flows), incident)
 
 
 def holdings(mark: Mapping[str, Any]) -> dict[str, Holding]:

@@ -50,6 +50,9 @@ class DeskView(NamedTuple):
     bars: int
     version: int | None
     sleeves: Mapping[str, Mapping[str, Any]]
+    incident: float | None = None  # P&L that was made in incident windows, of the equity; None: none was ever open
+    orphan_pnl: float | None = None  # of executions that no order explains, beside the equity
+    windows: tuple[str, ...] = ()  # incident windows that are open
 
 
 def desk_view(home: Path, engine: Engine) -> DeskView:
@@ -67,7 +70,17 @@ def desk_view(home: Path, engine: Engine) -> DeskView:
     source, mode = now.get("source") or start_of(path).get("source"), mode_of(path)
     where = (mark, mark and mark.id, mark and mark.t_event_ms, source, now.get("stamp"), mode)
     follows = (list(get("tripped") or ()), get("bars") or 0, get("version"), get("sleeves") or {})
-    return DeskView(*where, halt.read(home, engine), worker, get("state"), equity, *lost, gross, times, *follows)
+    apart = (get("incident"), get("orphan_pnl"), tuple(get("windows") or ()))
+    return DeskView(*where, halt.read(home, engine), worker, get("state"), equity, *lost, gross, times, *follows, *apart)
+
+
+def incident_text(view: DeskView) -> str:
+    """What of the desk's P&L is of incidents, in words; "" where no window was ever open."""
+    if view.incident is None and not view.windows and not view.orphan_pnl:
+        return ""
+    text = f"in incidents {(view.incident or 0.0) + (view.orphan_pnl or 0.0):+,.2f}, apart from the strategies"
+    text += f" ({view.orphan_pnl:+,.2f} of it of no sleeve)" if view.orphan_pnl else ""
+    return text + (f"; OPEN: {', '.join(view.windows)}, see nightdesk incidents list" if view.windows else "")
 
 
 def drawdown(equity: float | None, peak: float | None) -> float | None:

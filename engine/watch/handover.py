@@ -78,7 +78,8 @@ def pnl_parts(window: WindowPnl | None) -> dict[str, Any] | None:
         return None
     desk = window.attribution.desk
     parts = {name: getattr(desk, name) / 100 for name in ("change", "price", "fees", "funding", "slippage", "unexplained")}
-    return parts | {"sleeves": {share.sleeve: share.change / 100 for share in window.attribution.shares}}
+    incident = {"incident": window.incident / 100} if window.incident else {}
+    return parts | incident | {"sleeves": {share.sleeve: share.change / 100 for share in window.attribution.shares}}
 
 
 def head_of(path: Path) -> Head:
@@ -117,10 +118,10 @@ def day_lines(body: dict[str, Any]) -> list[str]:
         first = f"Desk day {body['day']} ({kind}): no bar decided."
     else:
         parts = f"price {pnl['price']:+,.2f}, fees {pnl['fees']:+,.2f}, funding {pnl['funding']:+,.2f}"
+        parts += f", slippage {pnl['slippage']:+,.2f}"
+        parts += f"; of it in incidents {pnl['incident']:+,.2f}" if pnl.get("incident") else ""
         sleeves = ", ".join(f"{name} {change:+,.2f}" for name, change in pnl["sleeves"].items())
-        first = (
-            f"Desk day {body['day']} ({kind}): P&L {pnl['change']:+,.2f} ({parts}, slippage {pnl['slippage']:+,.2f}). {sleeves}"
-        )
+        first = f"Desk day {body['day']} ({kind}): P&L {pnl['change']:+,.2f} ({parts}). {sleeves}"
     refused = ", ".join(f"{count} by {rule}" for rule, count in body["refused"].items()) or "none"
     positions = ", ".join(f"{name} {text}" for name, text in body["positions"].items()) or "flat"
     breakers = ", ".join(body["breakers"]) or "none"

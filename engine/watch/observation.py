@@ -21,7 +21,7 @@ RUNBOOKS = {
     "breaker": "breaker-tripped",
     "protective": "protective-missing",
     "stop": "stop-not-moved",
-    "difference": "venue-differs",
+    "difference": "reconcile-difference",
     "drawdown": "drawdown",
     "liquidation": "liquidation",
     "journal": "journal-broken",

@@ -20,7 +20,7 @@ from engine.watch.window import first_mark, journal_of, mark_at
 Unit = Literal["day", "week", "month"]
 UNITS: tuple[str, ...] = get_args(Unit)
 PERIODS_MAX = 400
-SUMS = ("equity", "cash", "fees", "funding", "slippage")
+SUMS = ("equity", "cash", "fees", "funding", "slippage", "incident")
 Cents = dict[str, int | None]
 
 
@@ -39,6 +39,8 @@ class Period(NamedTuple):
     funding: float | None
     slippage: float | None
     net: float | None
+    incident: float | None = 0.0  # of the net: what was made in incident windows
+    strategy: float | None = None  # the rest: incident + strategy = net
 
 
 class Lately(NamedTuple):
@@ -48,6 +50,8 @@ class Lately(NamedTuple):
     net: float | None
     r: float | None  # None: no trip with a planned risk closed
     trips: int
+    incident: float | None = 0.0  # of the net: what was made in incident windows
+    strategy: float | None = None  # the rest
 
 
 def periods(home: Path, unit: str, sleeve: str | None = None, limit: int = PERIODS_MAX) -> list[Period]:
@@ -90,7 +94,8 @@ def _sums(mark: Mapping[str, Any], sleeve: str | None) -> Cents:
     chosen = [sleeves[sleeve]] if sleeve is not None else list(sleeves.values())
     found: Cents = {}
     for name in SUMS:
-        values = [body.get(name) for body in chosen]
+        none = 0.0 if name == "incident" else None  # a mark without it has had no window
+        values = [body.get(name, none) for body in chosen]
         found[name] = None if None in values else round(sum(values) * 100)
     return found
 
@@ -100,6 +105,7 @@ def _period(from_ms: int, until_ms: int, before: Cents, after: Cents) -> Period:
     change = {name: _minus(after[name], before[name]) for name in SUMS}
     unrealised = _minus(change["equity"], change["cash"])
     cents = (change["cash"], unrealised, change["fees"], change["funding"], change["slippage"], change["equity"])
+    cents += (change["incident"], _minus(change["equity"], change["incident"]))
     return Period(from_ms, until_ms, *(None if value is None else value / 100 for value in cents))
 
 
@@ -146,4 +152,6 @@ def _lately(from_ms: int, before: Cents, after: Cents, closed: pl.DataFrame) -> 
     net = _minus(after["equity"], before["equity"])
     own = closed.filter(pl.col("closed_ms") > from_ms)
     r = own["r"].drop_nulls()
-    return Lately(from_ms, None if net is None else net / 100, float(r.sum()) if len(r) else None, own.height)
+    incident = _minus(after["incident"], before["incident"])
+    money = [None if cents is None else cents / 100 for cents in (net, incident, _minus(net, incident))]
+    return Lately(from_ms, money[0], float(r.sum()) if len(r) else None, own.height, *money[1:])

@@ -128,7 +128,7 @@ SAID = [
     ("entries refused", "orders-refused"),
     ("position without a stop", "protective-missing"),
     ("the stop does not move", "stop-not-moved"),
-    ("desk and venue differ", "venue-differs"),
+    ("desk and venue differ", "reconcile-difference"),
     ("the desk differs from its backtest", "parity"),
     ("slack messages not delivered", "alerts-not-delivered"),
     ("al-3", "worker-down"),

@@ -47,7 +47,9 @@ AUTHORITY = {
     "developer": READ
     | {"backtest", "compare", "leaks", "parity", "sweep", "walkforward", "judge"}
     | {"propose_config", "propose_watch", "note"},
-    "operator": READ | {"probe", "drill", "propose_tightening", "propose_pause", "propose_watch", "note"},
+    "operator": READ
+    | {"incidents", "orders"}
+    | {"probe", "drill", "propose_tightening", "propose_pause", "propose_watch", "note"},
     "advisor": READ | {"attribution", "propose_watch", "note"},
 }
 NAMES = sorted({line.tool.name for line in ENTRIES} | {"approve", "apply", "release", "halt", "order", "write_file", ""})

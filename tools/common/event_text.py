@@ -69,6 +69,8 @@ def _words(e: Event) -> str:
             words = "differs from the venue, no entries: " + "; ".join(map(str, b["differs"].values()))
         case "adopt":
             words = _of_adoption(b)
+        case "window":
+            words = _of_window(b)
         case "breaker" | "halt" | "config" as kind:
             words = _of_desk(kind, b)
         case _:
@@ -105,6 +107,18 @@ def _of_adoption(b: Mapping[str, Any]) -> str:
     )
     done = "adopted" if b["adopted"] else f"could not adopt ({b['why']})"
     return f"{b['by']} {done} the difference {b['difference']}: position {moved} ({b['reason']})"
+
+
+def _of_window(b: Mapping[str, Any]) -> str:
+    """An incident window that opens, goes on with a further cause, or ends."""
+    if not b["taken"]:
+        return f"{b.get('by', '?')} could not {b['what']} an incident window: {b['why']}"
+    about = ", ".join(b.get("sleeves") or b.get("instruments", ()))
+    if b["what"] == "open":
+        return f"incident window {b['window']} opened by {b['by']} ({b['cause']}): P&L of {about} is apart from here on"
+    if b["what"] == "joins":
+        return f"incident window {b['window']}: {b['cause']}"
+    return f"incident window {b['window']} closed by {b['by']} ({b['cause']}): {b['money']['pnl']:+,.2f} is of the incident"
 
 
 def _of_desk(kind: str, b: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from app.cli import adopt, main
+from app.cli import handing, main
 from app.home.home import Home, open_home
 from app.people.identity import add_person
 from engine.book.replay import fold
@@ -61,7 +61,7 @@ def stopped(folder: Path, own_home: Path) -> Home:
 def loop(stopped: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Loop]:
     """Its worker's loop, which looks whenever the command waits."""
     made = loop_of(stopped, feed_of(stopped), fold(stopped.desk_journal))
-    monkeypatch.setattr(adopt.time, "sleep", lambda _: made.poll_controls())
+    monkeypatch.setattr(handing.time, "sleep", lambda _: made.poll_controls())
     yield made
     made.journal.close()
 

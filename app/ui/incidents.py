@@ -1,0 +1,71 @@
+"""What is not the strategies': differences from the venue with their choices, and incident windows. Called by overview.py.
+
+Nothing is drawn while there is neither; a person decides at the command line, whose words are shown.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import streamlit as st
+
+from app.ui import links, parts
+from app.ui.figures import NONE, number, short, tone
+from app.ui.page_client import PageClient
+
+WINDOWS_MAX = 6
+
+
+def concerns(desk: Mapping[str, Any]) -> bool:
+    """Whether there is anything to show."""
+    return bool(desk.get("incident") is not None or desk.get("windows") or desk.get("entries_blocked"))
+
+
+def show(api: PageClient, desk: Mapping[str, Any]) -> None:
+    """The card of each difference, then the windows."""
+    if not concerns(desk):
+        return
+    event = desk.get("event")
+    found, listed = api.as_of(event, "/api/reconcile"), api.as_of(event, "/api/incidents", limit=WINDOWS_MAX)
+    with st.container(key="panel_incidents"):
+        if found["entries_blocked"]:
+            _card(found)
+        if listed["items"]:
+            _windows(listed, desk.get("desk_ms"))
+
+
+def _card(found: Mapping[str, Any]) -> None:
+    """Why nothing may enter, and what a person can do about each difference."""
+    parts.head("Desk and venue", "no sleeve enters; open positions keep their stops")
+    for difference in found["differences"]:
+        to = links.place("event", str(difference["event"])) if difference.get("event") else None
+        where = parts.Linked(str(difference["event"]), to) if to else None
+        parts.note(f"■ {difference['what']}", str(difference["text"]), "bad", to=where)
+        parts.pairs([(choice["choice"], str(choice["does"])) for choice in difference["choices"]], said=True)
+    for orphan in found["orphans"]:
+        tried = f"{orphan['lots']} lots that no order explains; {orphan['tries']} tries to close them"
+        parts.note(f"■ {orphan['instrument']}", tried, "bad", command="nightdesk reconcile")
+    for what, why in found["blocked"].items():
+        parts.note(f"▲ {what}", str(why), "warn")
+
+
+def _windows(listed: Mapping[str, Any], now_ms: Any) -> None:
+    """The windows with their P&L, and the two parts of the desk's."""
+    pnl = listed.get("pnl") or {}
+    whole = f"P&L since the start {number(pnl.get('whole'), sign=True)}: strategies {number(pnl.get('strategy'), sign=True)}"
+    parts.head(
+        "Incidents", f"{whole}, incidents {number(pnl.get('incident'), sign=True)}" if pnl else "apart from the strategies"
+    )
+    rows = [_row(window, now_ms) for window in listed["items"]]
+    parts.table(("window", "opened", "closed", "covers", "cause", "P&L"), rows, left=(0, 1, 2, 3, 4), thin=(3,), wrap=(4,))
+    if any(window["closed_ms"] is None for window in listed["items"]):
+        parts.soft("A window ends when a person closes it: nightdesk incidents close ID --as NAME --cause TEXT")
+    if (more := listed["total"] - len(listed["items"])) > 0:
+        parts.soft(f"and {more} older: nightdesk incidents list")
+
+
+def _row(window: Mapping[str, Any], now_ms: Any) -> Sequence[parts.Cell]:
+    to = links.place("event", str(window["opened_event"]))
+    name: parts.Cell = parts.Linked(str(window["id"]), to) if to else str(window["id"])
+    closed = NONE if window["closed_ms"] is None else f"{short(window['closed_ms'], now_ms)} by {window['closed_by']}"
+    covers, pnl = ", ".join(map(str, window["sleeves"] or window["instruments"])), window["pnl"]
+    return (name, short(window["opened_ms"], now_ms), closed, covers, str(window["cause"]), (number(pnl, sign=True), tone(pnl)))

@@ -1,0 +1,140 @@
+"""Orders as they lived: every state with its time and why, every execution, from a desk's journal. Paper and live alike.
+
+Called by `nightdesk orders`, the API, the event story and the tool `orders`. Events become one row an order; nothing is worked
+out again. Times are desk time (the bar's) and, in `received_ms`, the machine's.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.clock import DAY_MS
+from engine.core.orders import DONE, ENDED, PARTIAL
+from engine.store.chain import Event
+from engine.store.lookback import last
+from engine.watch.window import FAR_MS, between, mark_at, raw_lines
+
+KINDS = {"intent", "sent", "order", "amend", "fill"}
+STATES_MAX, FILLS_MAX = 200, 500  # of one order that are kept, the newest
+ID_MAX = 64
+LOOK_BACK_MS = 7 * DAY_MS
+
+
+class OrderLife(NamedTuple):
+    """One order. `states`: {state, t_ms, received_ms, why, event}; `fills`: {trade, lots, price, fee, liquidity, t_ms, event}."""
+
+    cid: str
+    venue_id: str | None  # as far as the venue has said it
+    sleeve: str
+    instrument: str
+    leg: int
+    layer: int  # the key of the layer
+    slot: str
+    side: str
+    type: str
+    price: float | None
+    lots: int
+    filled_lots: int
+    state: str
+    open: bool
+    states: list[dict[str, Any]]
+    fills: list[dict[str, Any]]
+
+
+def life_of(path: Path, cid: str) -> OrderLife | None:
+    """The life of one order by its client id; None for one that the journal does not know."""
+    if not 0 < len(cid) <= ID_MAX or not cid.isascii() or not cid.isalnum():
+        return None
+    intent = last(path, ("intent",), lambda e: e.body.get("order") == cid)
+    if intent is None:
+        return None
+    word = f'"{cid}"'.encode("ascii")
+    lines = raw_lines(path, intent.t_event_ms - 1, FAR_MS, KINDS, lambda _, line: word in line)
+    events = (event for line in lines if (event := line.event()) is not None)
+    return lives_of(events).get(cid)
+
+
+def recent_lives(
+    path: Path, *, sleeve: str = "", only_open: bool = False, limit: int = 20, since_ms: int | None = None
+) -> list[OrderLife]:
+    """Orders decided since `since_ms` (default: the last seven days of desk time), newest first; those that are open lead."""
+    mark = mark_at(path)
+    if mark is None:
+        return []
+    since = mark.t_event_ms - LOOK_BACK_MS if since_ms is None else since_ms
+    found = [
+        life
+        for life in lives_of(between(path, since - 1, FAR_MS, KINDS)).values()
+        if (not sleeve or life.sleeve == sleeve) and (life.open or not only_open)
+    ]
+    found.reverse()
+    return sorted(found, key=lambda life: not life.open)[:limit]
+
+
+def lives_of(events: Iterable[Event]) -> dict[str, OrderLife]:
+    """Client id -> life, in the order of their intents. What is told of an order whose intent is not among them is left out."""
+    found: dict[str, OrderLife] = {}
+    for event in events:
+        if event.kind == "intent":
+            found[event.body["order"]] = _intended(event)
+        elif event.kind == "sent":
+            for cid in event.body["orders"]:
+                _put(found, cid, event, "sent", "")
+        elif event.kind == "amend":
+            why = f"from {event.body['price_before']} to {event.body['price']}, {event.body['lots']} lots"
+            _put(found, event.body["order"], event, "amending", why, price=event.body["price"], lots=event.body["lots"])
+        elif event.kind == "order":
+            _reported(found, event)
+        elif event.kind == "fill":
+            _filled(found, event)
+    return found
+
+
+def _intended(event: Event) -> OrderLife:
+    b = event.body
+    about = (b["order"], None, b["sleeve"], b["instrument"], b["leg"], b["key"], b["slot"], b["side"], b["type"], b["price"])
+    why = f"decided {b['decided_ms']}" if "decided_ms" in b else ""
+    return OrderLife(*about, b["lots"], 0, "intended", True, [_state(event, "intended", why)], [])
+
+
+def _state(event: Event, state: str, why: str) -> dict[str, Any]:
+    return {"state": state, "t_ms": event.t_event_ms, "received_ms": event.t_recv_ms, "why": why, "event": event.id}
+
+
+def _put(found: dict[str, OrderLife], cid: str, event: Event, state: str, why: str, **more: Any) -> None:
+    """One more state of an order."""
+    life = found.get(cid)
+    if life is None:
+        return
+    states = [*life.states, _state(event, state, why)][-STATES_MAX:]
+    now = life.state if state == "amending" else state
+    found[cid] = life._replace(states=states, state=now, open=now not in ENDED, **more)
+
+
+def _reported(found: dict[str, OrderLife], event: Event) -> None:
+    """What the venue, or the desk of an order that it ends, says of it."""
+    body: Mapping[str, Any] = event.body
+    life = found.get(body["order"])
+    if life is None:
+        return
+    more: dict[str, Any] = {"filled_lots": max(life.filled_lots, body["filled_lots"])}
+    if body.get("venue_id"):
+        more["venue_id"] = body["venue_id"]
+    if body.get("price") is not None:
+        more |= {"price": body["price"], "lots": body["lots"]}
+    state = life.state if life.state in ENDED else body["state"]  # a late push opens nothing again
+    _put(found, life.cid, event, state, str(body.get("why", "")), **more)
+
+
+def _filled(found: dict[str, OrderLife], event: Event) -> None:
+    """One execution."""
+    body = event.body
+    life = found.get(body.get("order", ""))
+    if life is None or body.get("booked") is False:
+        return
+    fill = {key: body.get(key) for key in ("trade", "lots", "price", "fee", "liquidity", "t_ms")} | {"event": event.id}
+    fills = [*life.fills, fill][-FILLS_MAX:]
+    filled = max(life.filled_lots, sum(f["lots"] for f in fills))
+    found[life.cid] = life._replace(fills=fills, filled_lots=filled)
+    if life.state not in ENDED:
+        _put(found, life.cid, event, DONE if filled >= life.lots else PARTIAL, f"{body['lots']} lots at {body['price']}")

@@ -1,0 +1,71 @@
+"""The desk page about what is not the strategies': drawn when there is something, each difference with what a person can do."""
+
+from app.ui import incidents, overview
+from app.ui.figures import of_strategy
+from tests.app.ui.fake_api import ROUTES, Fake
+from tests.app.ui.fake_figures import hold_line
+from tests.app.ui.fake_shapes import NOW_MS, desk
+from tests.app.ui.looking import page, texts_of
+
+WINDOW = {
+    "id": "w1",
+    "state": "open",
+    "opened_ms": NOW_MS - 3_600_000,
+    "closed_ms": None,
+    "closed_by": None,
+    "cause": "odd <img src=x>",
+    "sleeves": ["btc-trend"],
+    "instruments": [],
+    "pnl": 113.0,
+    "opened_event": "d-4",
+}
+LISTED = {"items": [WINDOW], "total": 3, "pnl": {"whole": 42.43, "incident": 113.0, "strategy": -70.57}}
+DIFFERS = {
+    "differences": [
+        {
+            "what": "odd",
+            "text": "trade odd is of an order that this desk does not know",
+            "event": "d-4",
+            "choices": [
+                {"choice": "adopt", "does": "nightdesk adopt odd --keep"},
+                {"choice": "wait", "does": "no sleeve enters"},
+            ],
+        }
+    ],
+    "entries_blocked": True,
+    "blocked": {"executions": "missing"},
+    "orphans": [{"instrument": "okx:BTC-USDT:perp", "lots": 10, "tries": 2}],
+    "windows": ["w1"],
+}
+
+
+def test_nothing_is_drawn_or_asked_without_an_incident() -> None:
+    """The usual desk: no panel, no further request."""
+    assert not incidents.concerns(desk())
+    assert incidents.concerns(desk() | {"incident": 0.0})
+    assert incidents.concerns(desk() | {"entries_blocked": True})
+
+
+def test_the_page_shows_both_parts_the_card_and_how_a_window_ends(fake: Fake) -> None:
+    """The published month: +42.43 is -70.57 of the strategies and +113.00 in incidents. What came from outside is text."""
+    fake.desk |= {"incident": 113.0, "windows": ["w1"], "entries_blocked": True}
+    added = {("GET", "/api/incidents"): lambda f, q, b: LISTED, ("GET", "/api/reconcile"): lambda f, q, b: DIFFERS}
+    ROUTES.update(added)
+    try:
+        seen = texts_of(page(tab="desk"))
+    finally:
+        for route in added:
+            del ROUTES[route]
+    for words in ("+42.43", "−70.57", "+113.00", "nightdesk adopt odd --keep", "10 lots that no order explains"):
+        assert words in seen, words
+    assert "nightdesk incidents close ID" in seen
+    assert "and 2 older" in seen
+    assert "<img src=x>" not in seen
+
+
+def test_a_strategys_figure_leaves_incidents_out() -> None:
+    """Where the API says the part of the strategies, that is shown; the desk's tile names the rest."""
+    assert (of_strategy({"net": 5.0}), of_strategy({"net": 5.0, "strategy": -2.0})) == (5.0, -2.0)
+    made = {None: {"start": {"net": 42.43, "incident": 113.0, "strategy": -70.57, "r": None, "trips": 2}}}
+    tile = next(t for t in overview.tiles(desk(), made, hold_line()) if t["name"].startswith("Since"))
+    assert (tile["value"], tile["note"]) == ("+42.43", "+113.00 in incidents")

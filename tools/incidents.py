@@ -1,0 +1,169 @@
+"""Incident windows and orders' lives for the operator (READ). Called by the catalog.
+
+Figures and times come with the journal event that has them: the one that closed a window, the last mark for an open one, each
+state and execution of an order.
+"""
+
+from typing import Any
+
+from pydantic import Field
+
+from engine.watch.incidents import MONEY, IncidentWindow, incident_of, orders_in, windows_of
+from engine.watch.order_lives import OrderLife, life_of, recent_lives
+from engine.watch.window import journal_of, mark_at
+from tools.common.contract import (
+    Args,
+    Effect,
+    Evidence,
+    Fact,
+    Table,
+    ToolContext,
+    ToolResult,
+    Value,
+    clean,
+    make_facts,
+    no_data,
+    tool,
+)
+from tools.common.time_words import NEVER_RAN
+
+SHOWN = 12
+STATES_SHOWN = 40
+
+
+class IncidentsArgs(Args):
+    """window: its id (w1), or null: the newest."""
+
+    window: str | None = Field(None, max_length=12)
+
+
+class OrdersArgs(Args):
+    """cid: one order's client id; or null: the newest of seven days, of one sleeve, open ones alone."""
+
+    cid: str | None = Field(None, max_length=64)
+    sleeve: str | None = Field(None, max_length=60)
+    only_open: bool = False
+
+
+@tool("incidents", Effect.READ)
+def incidents(ctx: ToolContext, args: IncidentsArgs) -> ToolResult:
+    """Incident windows: when, what opened them, what they cover, who closed them and why, their P&L (no strategy's); of one
+    window its orders, too."""
+    path = journal_of(ctx.home)
+    mark, found = mark_at(path), windows_of(path)
+    if mark is None:
+        return no_data(NEVER_RAN)
+    chosen = [window for window in found if args.window in (None, window.id)][::-1][:SHOWN]
+    if not chosen:
+        return no_data(
+            "no incident window was ever open" if not found else f"there is only {', '.join(w.id for w in found[-SHOWN:])}"
+        )
+    facts: list[Fact] = []
+    rows, lines = [], []
+    for window in chosen:
+        h = ctx.handle("i", f"window {window.id}")
+        facts += _window_facts(h, window)
+        rows.append(_row(h, window))
+        end = "still open" if window.closed_ms is None else f"closed at {{{h}.closed}} by {clean(window.closed_by, 60)}"
+        money = f", P&L {{{h}.pnl}}" if window.money else ", its P&L is counted when it is closed"
+        began = f"opened at {{{h}.opened}} by {clean(window.opened_by, 60)} ({clean(window.causes[0], 160)})"
+        lines.append(f"{window.id} {began}, {end}{money}.")
+    h = ctx.handle("i", f"all {mark.id}")
+    total: dict[str, tuple[Value, str]] = {"windows": (len(found), "count"), "in_incidents": (incident_of(mark.body), "usd")}
+    total["orphans"] = (mark.body.get("orphan_pnl") or 0.0, "usd")
+    facts += make_facts(h, "incidents of the desk", Evidence("event", mark.id), total)
+    lines.append(
+        f"Of the desk's P&L so far {{{h}.in_incidents}} is of incidents; executions that no order explains made {{{h}.orphans}}."
+    )
+    data: dict[str, Any] = {"windows": [window.id for window in chosen]}
+    if args.window is not None:
+        data["orders"] = orders_in(path, chosen[0])
+        lines.append(f"Its orders: {', '.join(data['orders'][-SHOWN:]) or 'none'}.")
+    evidence = tuple(Evidence("event", id_) for w in chosen for id_ in (w.opened_event, w.closed_event) if id_)
+    heads = ("window", "opened", "closed", "covers", "cause", "P&L")
+    return ToolResult("ok", "\n\n".join(lines), tuple(facts), evidence, Table(heads, tuple(rows)), data)
+
+
+def _window_facts(h: str, window: IncidentWindow) -> tuple[Fact, ...]:
+    """Its times, and its money once it is closed."""
+    values: dict[str, tuple[Value, str]] = {"opened": (window.opened_ms, "ms"), "closed": (window.closed_ms, "ms")}
+    values |= {name: (window.money[name], "usd") for name in MONEY} if window.money else {}
+    return make_facts(h, f"incident window {window.id}", Evidence("event", window.closed_event or window.opened_event), values)
+
+
+def _row(h: str, window: IncidentWindow) -> tuple[Value, ...]:
+    closed = "open" if window.closed_ms is None else f"{{{h}.closed}}"
+    covers = ", ".join(window.sleeves or window.instruments)
+    return (
+        window.id,
+        f"{{{h}.opened}}",
+        closed,
+        clean(covers, 120),
+        clean(window.cause, 160),
+        f"{{{h}.pnl}}" if window.money else "-",
+    )
+
+
+@tool("orders", Effect.READ)
+def orders(ctx: ToolContext, args: OrdersArgs) -> ToolResult:
+    """Orders as they lived: one by its client id with every state, time, why and execution; else the newest of seven days."""
+    path = journal_of(ctx.home)
+    if args.cid is not None:
+        life = life_of(path, args.cid)
+        return no_data(f"the journal knows no order {clean(args.cid, 64)!r}") if life is None else _one(ctx, life)
+    found = recent_lives(path, sleeve=args.sleeve or "", only_open=args.only_open, limit=SHOWN)
+    if not found:
+        return no_data("no such order in the last seven days of desk time")
+    facts: list[Fact] = []
+    rows: list[tuple[Value, ...]] = []
+    for life in found:
+        h = ctx.handle("z", life.cid)
+        facts += _order_facts(h, life)
+        about = (life.cid, clean(life.sleeve, 40), life.slot, life.side, f"{{{h}.lots}}", f"{{{h}.filled_lots}}", life.state)
+        rows.append((*about, f"{{{h}.decided}}"))
+    heads = ("order", "sleeve", "kind", "side", "lots", "filled", "state", "decided")
+    still = sum(life.open for life in found)
+    h = ctx.handle("z", f"listed {found[0].cid} {len(found)}")
+    counts: dict[str, tuple[Value, str]] = {"listed": (len(found), "count"), "open": (still, "count")}
+    facts += make_facts(h, "orders listed", Evidence("event", found[0].states[-1]["event"]), counts)
+    text = f"{{{h}.listed}} orders, of which {{{h}.open}} have not ended; open ones first, then the newest."
+    evidence = tuple(Evidence("event", life.states[-1]["event"]) for life in found)
+    return ToolResult("ok", text, tuple(facts), evidence, Table(heads, tuple(rows)), {"orders": [life.cid for life in found]})
+
+
+def _order_facts(h: str, life: OrderLife) -> tuple[Fact, ...]:
+    """Its size, what has filled, when it was decided; the price where it has one."""
+    values: dict[str, tuple[Value, str]] = {"lots": (life.lots, "count"), "filled_lots": (life.filled_lots, "count")}
+    values |= {"decided": (life.states[0]["t_ms"], "ms"), "last": (life.states[-1]["t_ms"], "ms")}
+    values |= {"price": (life.price, "price")} if life.price else {}
+    values |= {"fees": (sum(fill["fee"] for fill in life.fills), "usd")} if life.fills else {}
+    return make_facts(h, f"order {life.cid}", Evidence("event", life.states[-1]["event"]), values)
+
+
+def _one(ctx: ToolContext, life: OrderLife) -> ToolResult:
+    """One order's whole life."""
+    h = ctx.handle("z", life.cid)
+    facts = list(_order_facts(h, life))
+    rows: list[tuple[Value, ...]] = []
+    for state in life.states[-STATES_SHOWN:]:
+        own = ctx.handle("e", state["event"])
+        facts += make_facts(
+            own, f"order {life.cid}, {state['state']}", Evidence("event", state["event"]), {"at": (state["t_ms"], "ms")}
+        )
+        rows.append((state["state"], f"{{{own}.at}}", clean(state["why"], 160), state["event"]))
+    at = f" at {{{h}.price}}" if life.price else " at the market"
+    text = (
+        f"Order {life.cid} of {clean(life.sleeve, 40)}: {life.slot}, {life.side} {{{h}.lots}} lots{at}, "
+        f"{{{h}.filled_lots}} filled, {life.state}; decided at {{{h}.decided}}, last heard of at {{{h}.last}}."
+    )
+    text += f" The venue calls it {clean(life.venue_id, 60)}." if life.venue_id else ""
+    evidence = tuple(dict.fromkeys(Evidence("event", state["event"]) for state in life.states[-STATES_SHOWN:]))
+    table = Table(("state", "at", "why", "event"), tuple(rows))
+    return ToolResult(
+        "ok", text, tuple(_once(facts)), evidence, table, {"order": life.cid, "state": life.state, "open": life.open}
+    )
+
+
+def _once(facts: list[Fact]) -> list[Fact]:
+    """Two states of one event are one fact."""
+    return list({fact.ref: fact for fact in facts}.values())
