@@ -199,6 +199,7 @@ def main(chosen: list[str]) -> None:
     unknown = [name for name in chosen if name not in tables]
     if unknown:
         raise SystemExit(f"bench: no table {unknown[0]!r}; available: {', '.join(tables)}")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a new process compiles what it imports once, not at every command
     for name in chosen or tables:
         tables[name]()
     if OVER:

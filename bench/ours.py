@@ -21,6 +21,7 @@ from engine.core.kernel import (
     bar_records,
     block_records,
     guided,
+    rules_record,
     run_records,
     signal_columns,
 )
@@ -101,7 +102,7 @@ def run_long(whole: Market, kind: str) -> tuple[np.ndarray, float]:
         part = slice(first, first + PART)
         records = bar_records(whole._replace(**{name: getattr(whole, name)[part] for name in ARRAYS}))
         one = SleeveRuns(records, block_records(records, 1), 1, WIDE, CASH)
-        found = one.run(tuple(c[part] for c in columns), guides, rules, np.arange(len(equity[part])), carried, PART)
+        found = one.run(tuple(c[part] for c in columns), guides, rules_record(rules), np.arange(len(equity[part])), carried, PART)
         equity[part], rows, carried = found.equity, np.concatenate([rows, found.rows]), found.after
     assert carried is not None
     blake3(rows.view(np.uint8)).hexdigest()

@@ -5,6 +5,7 @@ set -eu
 cd "$(dirname "$0")/.."
 UV_VERSION=0.13.8
 export UV_PYTHON_DOWNLOADS=never
+unset PYTHONDONTWRITEBYTECODE # in a shell that sets it each command would compile a thousand modules anew: they are kept here
 
 choose_python() {
     for candidate in ${PYTHON:-} python3.12 python3.13 python3.11 python3 python; do
@@ -37,4 +38,8 @@ if [ -f engine/core/kernel.py ]; then
     echo "setup: compiling the kernel once (a few seconds)" >&2
     .venv/bin/python -m engine.core.kernel
 fi
+.venv/bin/python -m compileall -q app engine agents memory tools || true
+.venv/bin/python -c "
+from app.cli import main; main.load_groups()
+import app.api.factory, app.jobs.kinds, app.processes.worker, engine.research.search_forward"
 printf '%s' "$want" > .venv/ready

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.clock import DAY_MS
-from engine.core.kernel import Outcome, bar_records, block_records, called, guided, signal_columns
+from engine.core.kernel import Outcome, bar_records, block_records, called, guided, rules_record, signal_columns
 from engine.core.kernel import SleeveRuns as Bench
 from engine.errors import BadInput, DeskError
 from engine.research.grid import Variation
@@ -127,7 +127,7 @@ class Runner:
         """The core over all bars."""
         planned = self.planned._replace(sleeves=(self.sleeve._replace(params=params),))
         rules = rules_in(planned, self.span, planned.request.fills)[0]
-        return bench.run(group.columns, group.guides, rules, self.at, calls=group.calls)
+        return bench.run(group.columns, group.guides, rules_record(rules), self.at, calls=group.calls)
 
     def figures(self, found: Outcome) -> TrialFigures:
         """What a run's report would say of it."""

@@ -7,11 +7,11 @@ closed at the market by the strategy's own exit signal.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from engine.core.kernel import Carried, block_records
+from engine.core.kernel import Carried, block_records, rules_record
 from engine.core.kernel import SleeveRuns as Bench
 from engine.core.state import LEAVE_LONG, LEAVE_SHORT, Rules, Signal
 from engine.errors import BadInput, DeskError
@@ -30,6 +30,22 @@ CHOICES: tuple[Choose, ...] = ("best", "plateau")
 SIDE, LEAVE = Signal._fields.index("side"), Signal._fields.index("leave")
 ROOM = 20_000  # rows of a test window that memory is asked for first
 Progress = Callable[[float], None]
+
+
+class Past(NamedTuple):
+    """A fold's training bars, ready for many variations."""
+
+    cut: slice
+    bench: Bench
+    ends: np.ndarray  # the last bar of each of its own days, -1 before the first
+
+
+class PastSignals(NamedTuple):
+    """A group's signals on a fold's training bars."""
+
+    columns: tuple[np.ndarray, ...]
+    guides: np.ndarray
+    calls: np.ndarray  # the bars at which one has a side
 
 
 class FoldChoice(NamedTuple):
@@ -65,15 +81,17 @@ def choose(
     """
     keys, ratios = ordered(runner, wanted), np.full((len(folds), len(wanted)), np.nan)
     place = {variation.values: n for n, variation in enumerate(wanted)}
-    benches, errors = [window(runner, fold.train) for fold in folds], dict[int, str]()
+    pasts, errors, shared, signals = [past_of(runner, fold) for fold in folds], dict[int, str](), None, list[PastSignals]()
     for done, variation in enumerate(keys):
         try:
-            group, rules = runner.group_of(variation.params), rules_of(runner, variation)
+            group, rules = runner.group_of(variation.params), rules_record(rules_of(runner, variation))
         except DeskError as error:
             errors[place[variation.values]] = str(error)
             continue
-        for n, (fold, bench) in enumerate(zip(folds, benches, strict=True)):
-            ratio = train_ratio(runner, fold, bench, group, rules)
+        if group is not shared:
+            shared, signals = group, [signals_in(group, past) for past in pasts]
+        for n, (past, seen_there) in enumerate(zip(pasts, signals, strict=True)):
+            ratio = train_ratio(past, seen_there, rules, runner.cash)
             ratios[n, place[variation.values]] = np.nan if ratio is None else ratio
         progress((done + 1) / len(keys))
         seen(ratios, done + 1)
@@ -95,12 +113,24 @@ def rules_of(runner: Runner, variation: Variation) -> Rules:
     return rules_in(planned, runner.span, planned.request.fills)[0]
 
 
-def train_ratio(runner: Runner, fold: Fold, bench: Bench, group: Group, rules: Any) -> float | None:
-    """The Sharpe ratio a year of a variation on a fold's training bars, from cash, whatever is open marked at their end."""
+def past_of(runner: Runner, fold: Fold) -> Past:
+    """A fold's training bars."""
     cut = slice(*fold.train)
-    _, at = own_days(runner.span.close_ms[cut], runner.planned.clock_ms)
-    found = bench.run(tuple(column[cut] for column in group.columns), group.guides, rules, at)
-    return sharpe_of(daily_returns(np.where(at >= 0, found.equity, runner.cash)))
+    return Past(cut, window(runner, fold.train), own_days(runner.span.close_ms[cut], runner.planned.clock_ms)[1])
+
+
+def signals_in(group: Group, past: Past) -> PastSignals:
+    """The signals of a fold's training bars; where one has a side, from the bars at which it has one in the whole history."""
+    first, last = np.searchsorted(group.calls, (past.cut.start, past.cut.stop))
+    return PastSignals(
+        tuple(column[past.cut] for column in group.columns), group.guides, group.calls[first:last] - past.cut.start
+    )
+
+
+def train_ratio(past: Past, signals: PastSignals, rules: np.ndarray, cash: float) -> float | None:
+    """The Sharpe ratio a year of a variation on a fold's training bars, from cash, whatever is open marked at their end."""
+    found = past.bench.run(signals.columns, signals.guides, rules, past.ends, calls=signals.calls)
+    return sharpe_of(daily_returns(np.where(past.ends >= 0, found.equity, cash)))
 
 
 def picked(fold: Fold, ratios: Floats, wanted: Sequence[Variation], by: Choose, failed: str, out: set[int]) -> FoldChoice:
@@ -132,7 +162,8 @@ class OutOfSample(NamedTuple):
     bench: Bench
     columns: tuple[np.ndarray, ...]
     guides: np.ndarray
-    rules: Rules
+    rules: np.ndarray  # rules_record
+    unfading: np.ndarray  # the same for entries of full strength, which cannot fade
 
 
 def windows_of(runner: Runner, chosen: Sequence[FoldChoice]) -> list[OutOfSample]:
@@ -142,7 +173,8 @@ def windows_of(runner: Runner, chosen: Sequence[FoldChoice]) -> list[OutOfSample
         first, last = one.fold.test[0], one.fold.until
         group, rules = runner.group_of(one.variation.params), rules_of(runner, one.variation)
         columns = tuple(column[first:last] for column in group.columns)
-        found.append(OutOfSample(one.fold, window(runner, (first, last)), columns, group.guides, rules))
+        records = rules_record(rules), rules_record(rules._replace(fade_below=0.0))
+        found.append(OutOfSample(one.fold, window(runner, (first, last)), columns, group.guides, *records))
     return found
 
 
@@ -162,13 +194,13 @@ def stitch(
     for one in tests:
         first, last, columns, rules = one.fold.test[0], one.fold.until, one.columns, one.rules
         if entries is not None:
-            columns, rules = entering(columns, entries[first - start : last - start]), rules._replace(fade_below=0.0)
+            columns, rules = entering(columns, entries[first - start : last - start]), one.unfading
         columns = at_edges(columns, one.fold, edges)
         guides = np.ones(1, np.int64) if edges == "close" else one.guides
         found = one.bench.run(columns, guides, rules, np.arange(last - first), begin, 0 if entries is not None else ROOM)
         begin, ambiguous = found.after, ambiguous + found.ambiguous
         curve.append(found.equity)
-        rows.append(found.rows)
+        rows += [found.rows] if len(found.rows) or not rows else []  # numpy joins records slowly, empty ones too
         states.append(begin)
     return Stitched(np.concatenate(curve), np.concatenate(rows), tuple(states), ambiguous)
 

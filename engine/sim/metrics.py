@@ -186,11 +186,18 @@ def sharpe_figures(found: RunFigures, returns: Floats) -> None:
 
 
 def a_day_sharpe(returns: Floats) -> tuple[float | None, str]:
-    """Sharpe ratio per day: mean over the deviation with ddof 1."""
-    spread = float(returns.std(ddof=1)) if len(returns) >= 2 else 0.0
+    """Sharpe ratio per day: mean over the deviation with ddof 1, bit for bit as numpy's `std` and `mean` have them.
+
+    A walk-forward asks for thousands of a few days each, where numpy's own functions take five times as long as their sums.
+    """
+    if len(returns) < 2:
+        return None, "fewer than 2 whole days"
+    mean = float(np.add.reduce(returns)) / len(returns)
+    apart = returns - mean
+    spread = math.sqrt(float(np.add.reduce(apart * apart)) / (len(returns) - 1))
     if not spread > 1e-12:
-        return None, "fewer than 2 whole days" if len(returns) < 2 else "the daily returns never vary"
-    return float(returns.mean()) / spread, ""
+        return None, "the daily returns never vary"
+    return mean / spread, ""
 
 
 def sharpe_error(returns: Floats, a_day: float) -> float | None:

@@ -74,7 +74,10 @@ def test_few_closes_are_those_of_a_run_that_writes_them_all(seed: int) -> None:
     for k, one in enumerate(rules):
         bars, columns = np.ascontiguousarray(market[k % 3 :: 3]), tuple(column[k::7] for column in signals)
         runs = kernel.SleeveRuns(bars, kernel.block_records(bars, 1), 1, limits, CASH)
-        given, all_bars = (columns, kernel.guided(columns, 1), one._replace(instrument=0, bars=0)), np.arange(len(bars))
+        given, all_bars = (
+            (columns, kernel.guided(columns, 1), kernel.rules_record(one._replace(instrument=0, bars=0))),
+            np.arange(len(bars)),
+        )
         at = np.array([-1, 0, 1, 15, 16, 17, 47, 900, 901, 2_222, len(bars) - 1])
         every = runs.run(*given, all_bars)
         for begin, whole in ((None, every), (every.after, runs.run(*given, all_bars, every.after))):

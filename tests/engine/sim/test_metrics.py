@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.sim.metrics import DAY_MS, Totals, daily_equity, drawdown, lo_factor, metrics
+from engine.sim.metrics import DAY_MS, Totals, a_day_sharpe, daily_equity, drawdown, lo_factor, metrics
 from engine.sim.tails import tail, under_water
 
 BAR = 900_000
@@ -199,3 +199,10 @@ def test_the_deepest_fall_is_that_of_the_definition(moves: list[float], cash: fl
     curve = np.concatenate(([cash], equity))
     peak = np.maximum.accumulate(curve)
     assert drawdown(equity, cash) == (float(((peak - curve) / peak).max()), float((peak - curve).max()))
+
+
+@pytest.mark.parametrize("days", [2, 3, 7, 8, 9, 60, 129, 1_000])
+def test_a_day_sharpe_is_numpy_s_mean_over_its_deviation_to_the_last_bit(days):
+    """Walk-forwards take the sums themselves, for speed; ratios that were recorded before stay what they were."""
+    returns = np.random.default_rng(days).standard_t(3, days) / 50
+    assert a_day_sharpe(returns)[0] == float(returns.mean()) / float(returns.std(ddof=1))
