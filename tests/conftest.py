@@ -3,11 +3,14 @@
 import gc
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -36,6 +39,7 @@ FIRST = (
     "tests/engine/live",
     "tests/house/test_tidy.py",
 )
+DESCRIPTORS_MAX = 150  # of a process at its end; it has 20 without any test
 LONG_S = 1_800.0  # a long test that takes more is red: a run has an end
 
 
@@ -54,8 +58,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     """Garbage is looked for again, more rarely than usual, and no more among what was imported for the collection."""
-    gc.collect()
-    gc.freeze()
+    gc.freeze()  # without a look for garbage before: hardly any of a million objects is, and it takes a second
     gc.set_threshold(50_000, 20, 20)
     gc.enable()
 
@@ -127,6 +130,38 @@ def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     home = tmp_path / "home"
     monkeypatch.setenv("NIGHTDESK_HOME", str(home))
     return home
+
+
+@pytest.fixture(scope="session", autouse=True)
+def descriptors_given_back() -> Iterator[None]:
+    """What tests and the software under them open, they close: a process ends with no more files than it can name."""
+    yield
+    gc.collect()  # what only a cycle holds is closed with it
+    opened = open_files()
+    assert len(opened) <= DESCRIPTORS_MAX, f"{len(opened)} descriptors are left open: {Counter(opened).most_common(20)}"
+
+
+def open_files() -> list[str]:
+    """What this process has open, as Linux names it; nothing elsewhere."""
+    found = []
+    for one in os.listdir("/proc/self/fd") if Path("/proc/self/fd").is_dir() else ():
+        with suppress(OSError):  # the listing itself is one
+            found.append(re.sub(r"\d+", "N", os.readlink(f"/proc/self/fd/{one}")))
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def databases_closed() -> Iterator[None]:
+    """After each file of tests its databases are closed: what a command leaves to the end of its process, a test process would
+    keep until its own. A home that lives longer opens its database again."""
+    yield
+    if "engine.store.db" in sys.modules:
+        from engine.store import db
+
+        for engine in [one for one in db._OPENED if one.url.database and one.url.get_backend_name() == "sqlite"]:
+            engine.dispose()
+            if not Path(engine.url.database).exists():
+                db._OPENED.discard(engine)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -79,9 +79,12 @@ def _answer(role: str, text: str, person: str, thread: str | None) -> dict[str, 
     role_of(role)  # fail on an unknown role before creating anything
     runtime = Wiring(open_home(), person, CHANNEL, wait_s=None)
     answer: dict[str, Any] = {}
-    for event in _with_bars(ask(runtime, role, text, person, thread)):
-        if event["kind"] == "answer":
-            answer = {key: value for key, value in event.items() if key not in ("n", "kind")}
+    try:
+        for event in _with_bars(ask(runtime, role, text, person, thread)):
+            if event["kind"] == "answer":
+                answer = {key: value for key, value in event.items() if key not in ("n", "kind")}
+    finally:
+        runtime.close()
     return answer
 
 

@@ -99,6 +99,7 @@ class DeskCopy:
 
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         self.loop.journal.close()
+        self.loop.controls.close()
         self.engine.dispose()
 
     def _body_of(self, desk: DeskVersion) -> dict[str, Any]:

@@ -44,6 +44,12 @@ class Controls:
         self._peek: Any = None
         self._answered: set[int] = set()
 
+    def close(self) -> None:
+        """Close the connection that looks whether anybody has written; the next look opens another."""
+        if self._peek is not None:
+            self._peek.close()
+            self._peek = None
+
     def poll(self) -> ControlState:
         """What holds now. A latch that cannot be read is a halt; a version that cannot be read is the one before."""
         mark = (halt.marks(self.home), self._database())

@@ -102,6 +102,11 @@ class Journal:
         self._file = self._alone = -1
         self._stopped = "it was closed"
 
+    def __del__(self) -> None:
+        """A writer that nobody has any more gives back its files, and with them the lock."""
+        if hasattr(self, "_alone"):  # else it ended before it opened anything
+            self.close()
+
     @contextmanager
     def _turn(self) -> Iterator[None]:
         """Lock the file against other processes, if it is shared."""
