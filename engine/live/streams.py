@@ -40,11 +40,11 @@ class AccountStreams:
         desk: LiveDesk,
         polls: Mapping[str, AccountPoll],
         health: AccountHealth,
-        again: AccountReconcile,
+        reconcile: AccountReconcile,
         source: PrivateSource,
     ) -> None:
         """`source` makes a client for each connection. Raises BadInput for an unknown venue."""
-        self.desk, self._polls, self._health, self._reconcile, self._source = desk, polls, health, again, source
+        self.desk, self._polls, self._health, self._reconcile, self._source = desk, polls, health, reconcile, source
         self.handle = StreamHandle(source.venue, self.alive_ms, self.rebuild)
         self.bad = f"stream {source.venue} leaves out executions"  # in the book's health while it is
         self.connections = 0
