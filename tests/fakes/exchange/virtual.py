@@ -186,6 +186,7 @@ class VirtualSocket:
         """The client closes."""
         if not self.closed and self.line is not None:
             self.line.end()
+            self._in.put_nowait(_Message(WSMsgType.CLOSED, None))  # what waits for a message ends, as aiohttp's does
         self.closed = True
         return True
 
