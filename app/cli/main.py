@@ -16,7 +16,7 @@ from app.processes.children import account_variables, home_of
 from app.processes.room import failure_text
 from engine.errors import BadInput, DeskError
 
-KEYED = ("up", "worker", "account")  # commands that start a process which reads a venue's keys
+KEYED = ("up", "worker", "account", "live")  # commands that start a process which reads a venue's keys
 STOPPED = 130  # exit code after Ctrl-C
 # each module has register(app), which adds its commands
 GROUPS = (
@@ -46,6 +46,7 @@ GROUPS = (
     "jobs",
     "mcp",
     "account",
+    "live",
 )
 
 app = typer.Typer(

@@ -138,6 +138,11 @@ def account_check_command(name: str) -> list[str]:
     return [sys.executable, "-P", "-m", "app.processes.account_check", name]
 
 
+def account_probe_command(name: str, what: str) -> list[str]:
+    """The command line of a probe of an account; `what`: cost, far, round_trip."""
+    return [sys.executable, "-P", "-m", "app.processes.account_probe", name, what]
+
+
 def parity_command() -> list[str]:
     """The command line of the daily comparison with the backtest."""
     return [sys.executable, "-P", "-m", "app.jobs.daily_parity"]

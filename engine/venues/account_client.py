@@ -11,6 +11,11 @@ from engine.venues.account_keys import VenueKeys
 from engine.venues.outcome import code_of
 
 CLASSES = {"okx": "okx", "binance": "binanceusdm", "bybit": "bybit"}
+OPTIONS = {  # USDT perpetuals alone: other lists cost a call each, and are not traded
+    "okx": {"defaultType": "swap", "fetchMarkets": {"types": ["swap"]}},
+    "binance": {"fetchCurrencies": False},
+    "bybit": {"defaultType": "swap", "fetchMarkets": {"types": ["linear"]}},
+}
 TIMEOUT_MS = 10_000
 SHOWN_MAX = 160  # letters of an error that has no sentence of its own
 
@@ -49,7 +54,7 @@ def connect(at: AccountAddress, keys: VenueKeys, **more: Any) -> Any:
         raise BadInput(f"ccxt {ccxt.__version__} has no {CLASSES[at.venue]}", "install the locked version: make setup")
     given: dict[str, Any] = {"apiKey": keys.key, "secret": keys.secret, "timeout": TIMEOUT_MS, "enableRateLimit": not at.rest_url}
     given |= {"password": keys.passphrase} if keys.passphrase else {}
-    given |= {"options": {"fetchCurrencies": False}} if at.venue == "binance" else {"options": {"defaultType": "swap"}}
+    given |= {"options": OPTIONS[at.venue]}
     given |= {"urls": {"api": local_urls(at)}} if at.rest_url else {"aiohttp_trust_env": True}
     client = made({**given, **more})
     if at.mode == "testnet":

@@ -1,0 +1,268 @@
+"""`nightdesk live test | gate | consent | stages | stage`: an account on its way to money. Called by app/cli/main.py.
+
+`test` asks a person, then has the worker probe the account, or a process of its own where none runs
+(app/processes/account_probe.py): this command never holds a key. `gate` shows why nothing enters, `consent` says yes to what it
+waits for. `stages` shows what each sleeve lacks for its next stage, `stage` proposes the step.
+"""
+
+import json
+import os
+import subprocess
+import time
+from typing import Any
+
+import typer
+
+from app.cli import out
+from app.cli.words import shown
+from engine.errors import BadInput, DataError, Refused
+
+WAIT_S = 300.0  # for a process that probes; each of its requests has a limit of its own
+WORKER_S = 180.0  # for a worker that was asked
+LOOK_S = 0.5
+AS = typer.Option(..., "--as", metavar="NAME", help="who you are")
+JSON = typer.Option(False, "--json")
+AFTER = typer.Option("", "--after", metavar="HOME", help="folder of the home in which the stage before was")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    group = typer.Typer(no_args_is_help=True, help="An account on its way to money: probe, gate, stages.")
+    for name, command in (("test", probe_account), ("gate", gate), ("consent", consent), ("stages", stages), ("stage", stage)):
+        group.command(name)(command)
+    app.add_typer(group, name="live")
+
+
+def now() -> int:
+    """Wall time."""
+    return time.time_ns() // 1_000_000
+
+
+# ---- probe -------------------------------------------------------------------------------------------------------------------
+
+
+def probe_account(
+    name: str = typer.Argument(..., metavar="NAME", help="of [accounts.NAME] in desk.toml"),
+    round_trip: bool = typer.Option(False, "--round-trip", help="also buy and sell the least that the venue takes, timed"),
+    yes: bool = typer.Option(False, "--yes", help="do not ask; the cost is accepted"),
+    as_name: str = AS,
+    as_json: bool = JSON,
+) -> None:
+    """Probe an account: a far order and a far stop are placed, read back, moved, cancelled. Asks first. Exit 1: red."""
+    from app.home.home import existing_home
+    from app.people.consents import ask_for_probe
+    from app.people.identity import identify
+    from engine.watch.health import worker_pid
+
+    home = existing_home()
+    actor, cost = identify(home.path, as_name, "cli"), process(name, "cost")
+    if not as_json or not yes:
+        typer.echo(cost_text(cost, round_trip), err=as_json)
+    if not yes and not typer.confirm("Send these orders?", err=True):
+        raise Refused("nothing was sent", "answer y, or give --yes")
+    seen = last_seq(home)
+    ask_for_probe(home, actor, now(), passphrase(home, actor, "live test"), round_trip=round_trip)
+    if worker_pid(home.path) is None:
+        found = process(name, "round_trip" if round_trip else "far")
+        probes = [probe for item in found["items"] for probe in item["probes"]]
+    else:
+        probes = by_worker(home, seen, [item["instrument"] for item in cost["items"]], round_trip)
+    value = {**cost, "kind": "round_trip" if round_trip else "far", "probes": probes, "ok": all(p["ok"] for p in probes)}
+    out.emit(value, as_json=as_json, text=lambda: probes_text(value))
+    if not value["ok"]:
+        raise typer.Exit(1)
+
+
+def process(name: str, what: str) -> dict[str, Any]:
+    """What the process that has the keys found."""
+    from app.processes.children import account_probe_command, allowed_worker, home_of
+
+    environment = allowed_worker(os.environ, home_of(os.environ))
+    try:
+        done = subprocess.run(  # noqa: S603 - our own interpreter and module
+            account_probe_command(name, what),
+            env=environment,
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            timeout=WAIT_S,
+            check=False,
+            start_new_session=True,  # Ctrl-C here leaves no order there
+        )
+        found: dict[str, Any] = json.loads(done.stdout)
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        what = f"the probe of {name[:60]} gave no answer ({type(error).__name__}): orders of it may stand at the venue"
+        raise DataError(what, "look at the venue's open orders; their ids begin with ndpr0b") from None
+    if "error" in found:
+        raise BadInput(found["error"]["what"], found["error"]["hint"])
+    return found
+
+
+def passphrase(home: Any, actor: Any, asked: str) -> str | None:
+    """The person's passphrase, where one is needed."""
+    from app.people.approvals import before_passphrase
+    from app.people.identity import passphrase_needed
+
+    if not passphrase_needed(home.path):
+        return None
+    before_passphrase(home, actor, now(), asked)  # do not ask for a passphrase during a lockout
+    return str(typer.prompt("passphrase", hide_input=True, err=True))
+
+
+def last_seq(home: Any) -> int:
+    """The number of the last probe in the desk's journal."""
+    from engine.store.lookback import last
+
+    event = last(home.desk_journal, ("probe",))
+    return 0 if event is None else event.seq
+
+
+def by_worker(home: Any, seen: int, instruments: list[str], round_trip: bool) -> list[dict[str, Any]]:
+    """What the worker's probes found after event `seen`. Raises DataError when it makes none in time."""
+    from engine.store.journal import read
+
+    due, kinds = time.monotonic() + WORKER_S, ["far", *(["round_trip"] if round_trip else [])]
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    while time.monotonic() < due:
+        for event in read(home.desk_journal, {"probe"}, seen):
+            if event.body["what"] == "ended":
+                found[event.body["kind"], event.body["instrument"]] = dict(event.body)
+        red = any(not probe["ok"] for probe in found.values())
+        if red or all((kind, name) in found for kind in kinds for name in instruments):
+            return list(found.values())
+        time.sleep(LOOK_S)
+    raise DataError("the worker has made no probe: its desk is halted, or its gate is closed", "nightdesk live gate says why")
+
+
+def cost_text(found: dict[str, Any], round_trip: bool) -> str:
+    """What it does and costs, before it is done."""
+    lines = [f"{found['account']} ({found['venue']}, {found['mode']})"]
+    for item in found["items"]:
+        line = f"  {item['instrument']}: an order and a stop of least size, far from the market, are placed and cancelled: no fee"
+        if round_trip:
+            line += f"; then {item['notional_usd']:,.2f} USDT are bought and sold at the market, about {item['cost_usd']:,.4f}"
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def probes_text(value: dict[str, Any]) -> str:
+    """The verdict, then each leg."""
+    lines = ["ok" if value["ok"] else "RED: nothing should enter there"]
+    for probe in value["probes"]:
+        cost = f", cost {probe['cost']:.4f} USDT" if probe["kind"] == "round_trip" else ""
+        lines.append(f"{shown(probe['instrument'])} {probe['kind']}{cost}")
+        for leg in probe["legs"]:
+            ms = "" if leg["ms"] is None else f" {leg['ms']} ms"
+            lines.append(f"  {leg['result']:<10}{leg['name']}{ms}{': ' + shown(leg['why']) if leg['why'] else ''}")
+        lines += [f"  LEFT      {shown(line)}" for line in probe["left"]]
+    return "\n".join(lines)
+
+
+# ---- gate --------------------------------------------------------------------------------------------------------------------
+
+
+def gate(as_json: bool = JSON) -> None:
+    """Why nothing enters: each row of the gate as the worker last said it. Exit 1 while it is closed."""
+    from app.home.home import existing_home
+    from app.people.consents import gate_of
+
+    event = gate_of(existing_home())
+    if event is None:
+        raise BadInput("no gate has been asked here: no account is traded", "nightdesk account list")
+    value = {"open": event.body["open"], "t_ms": event.t_recv_ms, "rows": event.body["rows"]}
+    out.emit(value, as_json=as_json, text=lambda: gate_text(value))
+    if not value["open"]:
+        raise typer.Exit(1)
+
+
+def gate_text(value: dict[str, Any]) -> str:
+    """A line a row."""
+    words = {True: "ok", False: "CLOSED", None: "not asked"}
+    lines = ["open: sleeves may enter" if value["open"] else "CLOSED: nothing enters (docs/runbooks/gate-closed.md)"]
+    for row in value["rows"]:
+        tries = f", tried {row['tries']} times" if row["tries"] > 1 else ""
+        lines.append(f"  {words[row['ok']]:<10}{row['name']}{tries}{': ' + shown(row['why']) if row['why'] else ''}")
+    return "\n".join(lines)
+
+
+def consent(as_name: str = AS, yes: bool = typer.Option(False, "--yes", help="do not ask"), as_json: bool = JSON) -> None:
+    """Say yes to what the gate waits for: other code under an open position, or a round trip that costs money. Once."""
+    from app.home.home import existing_home
+    from app.people.consents import consent as consent_to
+    from app.people.consents import waits_for
+    from app.people.identity import identify
+
+    home = existing_home()
+    actor, row = identify(home.path, as_name, "cli"), waits_for(home)
+    if row is None:
+        raise Refused("the gate waits for nobody", "nightdesk live gate")
+    typer.echo(f"{row['name']}: {shown(row['why'])}", err=True)
+    if not yes and not typer.confirm("Say yes to exactly this, once?", err=True):
+        raise Refused("nothing was said", "answer y, or give --yes")
+    id_ = consent_to(home, row["consent"], actor, now(), passphrase(home, actor, "consent"))
+    value = {"consent": row["consent"], "row": row["name"], "actor": actor.as_json(), "journal_id": id_}
+    out.emit(
+        value,
+        as_json=as_json,
+        text=lambda: f"Said by {actor.name} ({actor.assurance}); the gate looks within 5 s.",
+    )
+
+
+# ---- stages ------------------------------------------------------------------------------------------------------------------
+
+
+def stages(after: str = AFTER, as_json: bool = JSON) -> None:
+    """Where each sleeve is between paper and money, and what it lacks for the next stage."""
+    from app.home.home import existing_home
+    from app.people.stages import stage_rows
+
+    rows = stage_rows(existing_home(), after, now())
+    out.emit({"items": rows}, as_json=as_json, text=lambda: "\n".join(map(stage_text, rows)))
+
+
+def stage_text(row: dict[str, Any]) -> str:
+    """A sleeve, and a line for each thing that is lacking."""
+    if row["next"] is None:
+        return f"{shown(row['sleeve'])}: {row['stage']}, the last stage"
+    ready = f"ready: nightdesk live stage {shown(row['sleeve'])} {row['next']} --as NAME"
+    lines = [f"{shown(row['sleeve'])}: {row['stage']}; for {row['next']}: {ready if not row['lacking'] else 'lacking'}"]
+    return "\n".join([*lines, *(f"  {shown(line)}" for line in row["lacking"])])
+
+
+def stage(
+    sleeve: str = typer.Argument(..., metavar="SLEEVE"),
+    to: str = typer.Argument(..., metavar="STAGE", help="paper_live, testnet, live_small, live; or down: paper, draft, retired"),
+    after: str = AFTER,
+    as_name: str = AS,
+    as_json: bool = JSON,
+) -> None:
+    """Propose a stage for a sleeve. What it takes is looked at when a person approves it by name and passphrase."""
+    from app.home.home import existing_home
+    from app.people.identity import identify
+    from app.people.stages import home_before, missing_for
+    from engine.control import proposals
+    from engine.control.stages import STEPS
+
+    home, now_ms = existing_home(), now()
+    actor = identify(home.path, as_name, "cli")
+    evidence = [{"role": "home", "path": str(home_before(after).resolve())}] if after else []
+    requester = {"role": "person", "thread": "", "person": actor.name}
+    row = proposals.create(
+        home.engine,
+        home.path,
+        sleeve=sleeve,
+        changes={"stage": to},
+        evidence=evidence,
+        rationale=f"stage {to}",
+        requester=requester,
+        now_ms=now_ms,
+    )
+    missing = missing_for(home.path, sleeve, to, after, now_ms) if to in STEPS and row.direction != "tightens" else []
+    value = {"proposal": row.id, "sleeve": sleeve, "stage": to, "direction": row.direction, "lacking": missing}
+    out.emit(value, as_json=as_json, text=lambda: proposed_text(value))
+
+
+def proposed_text(value: dict[str, Any]) -> str:
+    """What was proposed, and what it will be refused for as of now."""
+    lines = [f"{value['proposal']}: {shown(value['sleeve'])} to {value['stage']} ({value['direction']}); nothing has changed yet"]
+    lines += [f"  lacking: {shown(line)}" for line in value["lacking"]]
+    return "\n".join([*lines, f"Approve it with your passphrase: nightdesk proposals approve {value['proposal']} --as NAME"])

@@ -1,0 +1,176 @@
+"""`nightdesk live`: a cost is said before it is paid, a person is asked, steps towards money take evidence and a passphrase."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from app.cli import live, main
+from app.home.home import Home, open_home
+from app.people import approvals, consents
+from app.people import stages as people_stages
+from app.people.identity import Actor, add_person
+from engine.control import proposals
+from engine.control.config import active
+from engine.control.stages import StageFacts
+from engine.errors import Refused
+from engine.live.gate import PROBE_REQUEST
+from engine.store.chain import Event
+from engine.store.journal import Journal, read
+from tests.app.cli.test_cli_account import desk_toml, planted, served
+from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
+
+__all__ = ["planted"]
+
+ANN = Actor("ann", "session", "ann", "cli")
+WORD = "a long passphrase"
+
+
+@pytest.fixture
+def home(own_home: Path) -> Home:
+    """A desk that has run for a few bars on recorded data."""
+    main.load_groups() if not main.app.registered_groups else None
+    furnished(own_home)
+    home = open_home(WALL_MS)
+    loop = loop_of(home, feed_of(home))
+    advanced(loop, 3)
+    loop.journal.close()
+    return home
+
+
+def run(*words: str, typed: str = "") -> Any:
+    """The command, in this process."""
+    return CliRunner().invoke(main.app, ["live", *words], input=typed)
+
+
+def gated(home: Home, **row: Any) -> None:
+    """The worker's gate has said that it waits."""
+    rows = [{"name": "probe", "ok": True, "why": "", "tries": 0, "consent": ""}]
+    rows.append(
+        {"name": "round_trip", "ok": False, "why": "the fill path had an incident", "tries": 2, "consent": "trip 7", **row}
+    )
+    journal = Journal(home.desk_journal, "test")
+    journal.append([Event("gate", WALL_MS, {"open": False, "rows": rows}, t_recv_ms=WALL_MS)])
+    journal.close()
+
+
+def test_the_gate_says_why_nothing_enters_and_exits_1(home: Home) -> None:
+    """Each row, and what it waits for."""
+    gated(home)
+    found = run("gate")
+    assert found.exit_code == 1
+    assert "CLOSED    round_trip, tried 2 times: the fill path had an incident" in found.stdout
+    assert json.loads(run("gate", "--json").stdout)["rows"][1]["consent"] == "trip 7"
+
+
+def test_a_consent_is_to_what_was_shown_and_names_a_person(home: Home) -> None:
+    """Asked first; a gate that waits for something else by then refuses it."""
+    gated(home)
+    assert run("consent", "--as", "ann", typed="n\n").exit_code != 0
+    assert not list(read(home.people_journal, {"consent"}))
+    assert run("consent", "--as", "ann", typed="y\n").exit_code == 0
+    said = list(read(home.people_journal, {"consent"}))
+    assert [(e.body["consent"], e.body["actor"]["name"]) for e in said] == [("trip 7", "ann")]
+    gated(home, consent="trip 9")
+    with pytest.raises(Refused, match="does not wait for that"):
+        consents.consent(home, "trip 7", ANN, WALL_MS, None)
+
+
+def test_the_stages_say_what_is_lacking(home: Home) -> None:
+    """A desk on recorded bars is no desk on live data."""
+    found = json.loads(run("stages", "--json").stdout)["items"][0]
+    assert (found["stage"], found["next"]) == ("paper", "paper_live")
+    assert found["lacking"] == ["this home trades paper: stage paper_live belongs to a home that trades paper_live"]
+    assert "lacking" in run("stages").stdout
+
+
+def proposed(home: Home, to: str) -> Any:
+    """The row of a proposed step."""
+    found = run("stage", "btc-trend", to, "--as", "ann", "--json")
+    assert found.exit_code == 0, found.output
+    return proposals.get(home.engine, json.loads(found.stdout)["proposal"])
+
+
+def test_a_step_towards_money_takes_a_listed_person_a_passphrase_and_evidence(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each missing one refuses it; nothing has changed until all three are there."""
+    row = proposed(home, "paper_live")
+    assert row.direction == "loosens"
+    with pytest.raises(Refused, match="ann has no passphrase"):
+        approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS)
+    monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "ann", WORD))
+    with pytest.raises(Refused, match="a passphrase is needed"):
+        approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS)
+    with pytest.raises(Refused, match="btc-trend does not come to paper_live: this home trades paper"):
+        approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
+    assert active(home.engine, home.path).config.sleeve("btc-trend").stage == "paper"
+    facts = people_stages.facts_of(home.path, "btc-trend")
+    assert facts == StageFacts("paper", "paper", facts.sleeve, facts.days)
+    monkeypatch.setattr(people_stages, "facts_of", lambda *_: facts._replace(place="paper_live"))
+    approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
+    assert active(home.engine, home.path).config.sleeve("btc-trend").stage == "paper_live"
+
+
+def test_a_rollback_is_no_way_around_the_evidence(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Going back to a version with a higher stage is a step up like any other; the step down takes nothing."""
+    monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "ann", WORD))
+    facts = people_stages.facts_of(home.path, "btc-trend")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(people_stages, "facts_of", lambda *_: facts._replace(place="paper_live"))
+        row = proposed(home, "paper_live")
+        approvals.approve(home, row.id, row.diff_sha256, ANN, WALL_MS, WORD)
+    down = proposed(home, "paper")
+    assert down.direction == "tightens"
+    approvals.approve(home, down.id, down.diff_sha256, ANN, WALL_MS)
+    with pytest.raises(Refused, match="a passphrase is needed"):
+        approvals.rollback(home, "2", ANN, WALL_MS)
+    assert active(home.engine, home.path).config.sleeve("btc-trend").stage == "paper"
+
+
+def test_with_a_worker_the_worker_is_asked_and_its_journal_answers(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This command sends nothing; a person who says no asks for nothing."""
+    name = "binance:BTC-USDT:perp"
+    item = {"instrument": name, "notional_usd": 100.0, "cost_usd": 0.11}
+    monkeypatch.setattr(live, "process", lambda *_: {"account": "main", "venue": "binance", "mode": "testnet", "items": [item]})
+    monkeypatch.setattr("engine.watch.health.worker_pid", lambda _: 1)
+    assert run("test", "main", "--round-trip", "--as", "ann", typed="n\n").exit_code != 0
+    assert not list(read(home.people_journal, {PROBE_REQUEST}))
+
+    def answered(home: Home, *_: Any, **__: Any) -> str:
+        journal = Journal(home.desk_journal, "test")
+        leg = {"name": "limit placed", "result": "failed", "ms": 4, "why": "refused"}
+        body = {"what": "ended", "kind": "far", "instrument": name, "legs": [leg], "left": [], "cost": 0.0, "ok": False}
+        journal.append([Event("probe", WALL_MS, body)])
+        journal.close()
+        return ""
+
+    monkeypatch.setattr(consents, "ask_for_probe", answered)
+    found = run("test", "main", "--round-trip", "--as", "ann", typed="y\n")
+    assert found.exit_code == 1
+    assert "100.00 USDT are bought and sold at the market, about 0.1100" in found.stdout
+    assert "failed    limit placed 4 ms: refused" in found.stdout
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("venue", ["okx", "binance", "bybit"])
+def test_without_a_worker_a_process_of_its_own_probes(
+    venue: str, own_home: Path, planted: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over sockets: cost first, then far orders, then least size in and out; nothing is left, and no key is in what it says."""
+    main.load_groups() if not main.app.registered_groups else None
+    with served(venue, **({"simulated": True} if venue == "okx" else {})) as (local, *urls):
+        desk_toml(own_home, venue, "testnet", (urls[0], urls[1]))
+        found = run("test", "main", "--round-trip", "--yes", "--as", "ann", "--json")
+        assert found.exit_code == 0, found.output
+        value = json.loads(found.stdout)
+        assert [(probe["kind"], probe["ok"]) for probe in value["probes"]] == [("far", True), ("round_trip", True)]
+        assert not local.exchange.open_orders()
+        assert not local.exchange.open_algos()
+        assert local.exchange.account.position("BTC").lots == 0
+    assert 0 < value["probes"][1]["cost"] < 2 * value["items"][0]["cost_usd"] + 0.1
+    journal = open_home().people_journal
+    assert [e.body["what"] for e in read(journal, {"probe"})].count("ended") == 2
+    assert "planted" not in found.output
