@@ -83,7 +83,9 @@ class AccountReconcile:
                 self.desk.take("cursor", {"instrument": settled_at(name), "cursor": str(book.sleeves[s].entries)})
 
     async def _instrument(self, name: str) -> bool:
-        """Position and orders of one instrument, read while nothing moved."""
+        """Position and orders of one instrument, read while nothing moved: not while a probe is under way."""
+        if self.desk.probing:
+            return False
         poll, venue = self.polls[name], self.desk.venues[name]
         try:
             before = self._state(name) if await poll.look() else None
@@ -104,7 +106,7 @@ class AccountReconcile:
         """What must not move while venue and book are read."""
         book = self.desk.book
         mine = [(o.id, o.state, o.filled, o.lots) for o in book.orders.open.values() if self.desk.instrument_of(o) == name]
-        return holders(self.desk, name), orphan_lots(book, name), mine
+        return holders(self.desk, name), orphan_lots(book, name), mine, list(self.desk.probing)
 
     # ---- position -----------------------------------------------------------------------------------------------------------
 
@@ -139,8 +141,6 @@ class AccountReconcile:
         """What the venue holds against what the book says stands. True when there was nothing to do."""
         book, fine = self.desk.book, True
         for held in standing:
-            if held.order in self.desk.probing:
-                continue
             order = find(book.orders, held.order) if held.order else None
             if order is not None and order.state not in ENDED:
                 continue

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.live.gate import CONSENT, GATE, AccountGate, GateParts
+from engine.live.gate import CONSENT, GATE, PROBE_REQUEST, AccountGate, GateParts
 from engine.store.chain import Event
 from engine.store.journal import Journal
 from engine.venues.account_facts import VenueListing
@@ -262,5 +262,36 @@ def test_an_incident_of_the_fill_path_needs_a_round_trip_that_a_person_pays_for(
         assert not bench.desk.book.health, gated.row("round_trip")
         assert bench.venue.net == 0
         assert not bench.desk.book.orphans[BTC_PERP]["lots"]
+
+    on_bench(path, play)
+
+
+def asked(gated: Gated, **body: Any) -> None:
+    """A person asks for a probe."""
+    journal = Journal(gated.people, "test")
+    journal.append([Event(PROBE_REQUEST, gated.bench.clock(), {"actor": {"name": "ann"}, "round_trip": False, **body})])
+    journal.close()
+
+
+def test_a_person_asks_for_a_probe_and_a_red_one_closes_the_gate(path: Path) -> None:
+    """Made once each, by the worker; one that was asked for before the start is not made now."""
+
+    async def play(bench: LiveBench) -> None:
+        gated = Gated(bench)
+        asked(gated)
+        gated.gate()
+        await bench.duties.start()
+        await bench.after(60)
+        assert len(bench.events("probe")) == 4
+        asked(gated, round_trip=True)
+        await bench.after(60)
+        kinds = [e.body["kind"] for e in bench.events("probe") if e.body["what"] == "ended"]
+        assert kinds == ["far", "far", "round_trip"]
+        assert not bench.desk.book.health
+        bench.venue.script["amend"] = ["no"] * 100
+        asked(gated)
+        await bench.after(60)
+        assert "gate" in bench.desk.book.health
+        assert not await to_entry(bench)
 
     on_bench(path, play)
