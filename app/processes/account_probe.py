@@ -21,7 +21,7 @@ from app.processes.account_claims import claim_keys, key_source
 from engine.control import halt
 from engine.control.config import active
 from engine.errors import BadInput, DeskError
-from engine.live.probe import Probe
+from engine.live.probe import AccountProbe
 from engine.live.probe_result import ProbeOf, probe_of, round_trip_cost
 from engine.venues.account import reader_of
 from engine.venues.account_client import AccountAddress, connect, refusal_of
@@ -68,7 +68,7 @@ async def _one(home: Home, account: AccountEntry, client: Any, symbol: str, what
     return about | {"ok": all(result.ok for result in results), "probes": [result.as_json() for result in results]}
 
 
-def _probe(home: Home, venue: Any, of: ProbeOf) -> Probe:
+def _probe(home: Home, venue: Any, of: ProbeOf) -> AccountProbe:
     """A probe that journals for people and stops at a halt. No stream is opened here: its legs are not tried."""
 
     def note(body: Mapping[str, Any]) -> None:
@@ -78,7 +78,7 @@ def _probe(home: Home, venue: Any, of: ProbeOf) -> Probe:
         latch = halt.read(home.path, home.engine)
         return latch.unreadable or (f"the desk is halted: {latch.reason}" if latch.halted else "")
 
-    return Probe(venue, of, now_ms, note, None, barred)
+    return AccountProbe(venue, of, now_ms, note, None, barred)
 
 
 def symbols_of(home: Home, name: str) -> list[str]:
@@ -92,7 +92,7 @@ def symbols_of(home: Home, name: str) -> list[str]:
 def report_of(name: str, what: str) -> dict[str, Any]:
     """The probe of an account of this environment's home, as JSON values. Raises DeskError."""
     if what not in WORDS:
-        raise BadInput(f"{what[:20]!r} is no probe", f"available: {', '.join(WORDS)}")
+        raise BadInput(f"{what[:20]!r} is not a valid probe", f"available: {', '.join(WORDS)}")
     home = existing_home()
     account = account_of(home, name)
     keys = read_keys(key_source(name, account), Path(home.path))

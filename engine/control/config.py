@@ -26,9 +26,8 @@ from engine.errors import BadInput, DataError, DeskError
 from engine.store import db
 from engine.store.tables import Active, ActiveSleeve, ConfigVersion, SleeveVersion
 
-# what people want of a sleeve; engine.control.stages says what each takes
 Stage = Literal["draft", "paper", "paper_live", "shadow", "testnet", "live_small", "live", "retired"]
-IN_FILE = ("draft", "paper", "retired")  # what desk.toml may begin with: every other stage is a person's approval, with evidence
+IN_FILE = ("draft", "paper", "retired")  # what desk.toml may begin with; every other stage is an approval (engine.control.stages)
 INSTANT_MAX_MS = 10**13  # the year 2286
 FIRST = 1  # the version that desk.toml becomes
 

@@ -15,7 +15,7 @@ from engine.book.book import Book, flat
 from engine.errors import DeskError
 from engine.live.config_event import code_hash, code_of
 from engine.live.desk import LiveDesk
-from engine.live.probe import Heard, Probe
+from engine.live.probe import AccountProbe, Heard
 from engine.live.probe_result import ProbeResult, probe_of, summary
 from engine.live.reconcile import READINGS, START, AccountReconcile
 from engine.redaction import redacted
@@ -260,14 +260,14 @@ class AccountGate:
             why = "no private stream is open: an order was seen by REST alone"
         return GateAnswer(why)
 
-    async def _probe_of(self, name: str) -> Probe:
+    async def _probe_of(self, name: str) -> AccountProbe:
         """A probe of an instrument at the venue's price of now. Raises DeskError where the venue does not list it."""
         symbol, desk = name.split(":")[1], self.desk
         listing = await self.parts.reader.listing(symbol)
         if listing is None or not listing.trades or not listing.price > 0.0:
             raise DeskError(f"{name} is not traded now", "look at the venue's page of the instrument")
         of = probe_of(name, self.parts.instruments[name], listing)
-        return Probe(desk.venues[name], of, desk.now_ms, self._probe_says, self.parts.heard, desk.latched, desk.probing)
+        return AccountProbe(desk.venues[name], of, desk.now_ms, self._probe_says, self.parts.heard, desk.latched, desk.probing)
 
     def _probe_says(self, body: Mapping[str, Any]) -> None:
         """Journal what a probe does before it does it."""

@@ -42,7 +42,7 @@ class UntriedLeg(Exception):
     """A leg that was not tried, and why."""
 
 
-class Probe:
+class AccountProbe:
     """Probes one instrument. `barred`: why nothing may be sent, "" while it may; `probing` holds the ids while they may stand."""
 
     def __init__(
@@ -66,13 +66,13 @@ class Probe:
 
     async def far(self) -> ProbeResult:
         """Place, read back, amend and cancel a far order and a far stop."""
-        return await self._whole("far", self._far_orders)
+        return await self._played("far", self._far_orders)
 
     async def round_trip(self) -> ProbeResult:
         """Least size in and out at the market; what it fills it leaves, reduce-only."""
-        return await self._whole("round_trip", self._in_and_out)
+        return await self._played("round_trip", self._in_and_out)
 
-    async def _whole(self, kind: str, legs: Callable[[], Awaitable[float]]) -> ProbeResult:
+    async def _played(self, kind: str, legs: Callable[[], Awaitable[float]]) -> ProbeResult:
         self._legs, self._left, cost = [], [], 0.0
         self.note({"what": "begun", "kind": kind, "instrument": self.of.instrument, "price": self.of.price})
         try:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from engine.live.probe import Probe
+from engine.live.probe import AccountProbe
 from engine.live.probe_result import FAILED, OK, UNTRIED, ProbeOf, ProbeResult
 from engine.venues.live_port import LiveAnswer
 from tests.fakes.exchange import ledger as log
@@ -19,7 +19,7 @@ VENUES = list(ADAPTED)
 OF = ProbeOf("okx:BTC-USDT:perp", 60_000.0, 0.001, 20.0, 0.0001, 0.1)
 FAR = [f"{kind} {leg}" for kind in ("limit", "stop") for leg in ("placed", "on rest", "on stream", "amended", "cancelled")]
 TRIP = [f"{way} {leg}" for way in ("entry", "exit") for leg in ("placed", "filled on rest", "on stream")]
-Play = Callable[[Played, Any, Probe], Coroutine[Any, Any, ProbeResult]]
+Play = Callable[[Played, Any, AccountProbe], Coroutine[Any, Any, ProbeResult]]
 
 
 class Probed:
@@ -45,12 +45,12 @@ def probed(venue: str, play: Play, at: Probed | None = None, price: float = 60_0
             return exchange.now if there is not None and not at.deaf else None
 
         of = OF._replace(price=price)
-        return await play(played, adapter, Probe(adapter, of, exchange.clock, at.notes.append, heard, lambda: at.barred))
+        return await play(played, adapter, AccountProbe(adapter, of, exchange.clock, at.notes.append, heard, lambda: at.barred))
 
     return ADAPTED[venue].run(script), at
 
 
-async def far(_played: Played, _adapter: Any, probe: Probe) -> ProbeResult:
+async def far(_played: Played, _adapter: Any, probe: AccountProbe) -> ProbeResult:
     """The whole of it, without a fault."""
     return await probe.far()
 
@@ -83,7 +83,7 @@ def test_far_orders_are_placed_seen_moved_and_gone(venue: str) -> None:
 def test_a_round_trip_is_billed_and_leaves_nothing(venue: str) -> None:
     """Least size in and out, seen where fills are billed and where they are announced; its cost is two fees and the spread."""
 
-    async def play(_played: Played, _adapter: Any, probe: Probe) -> ProbeResult:
+    async def play(_played: Played, _adapter: Any, probe: AccountProbe) -> ProbeResult:
         return await probe.round_trip()
 
     result, at = probed(venue, play)
@@ -112,7 +112,7 @@ BROKEN = {
 def test_each_fault_turns_its_leg_red_and_nothing_stays(kind: str, venue: str) -> None:
     """Ten seconds of it, from the start; the probe is over when the orders are gone."""
 
-    async def play(played: Played, _adapter: Any, probe: Probe) -> ProbeResult:
+    async def play(played: Played, _adapter: Any, probe: AccountProbe) -> ProbeResult:
         played.venue.faults.on(kind, 12_000)
         return await probe.far()
 
@@ -128,7 +128,7 @@ def test_each_fault_turns_its_leg_red_and_nothing_stays(kind: str, venue: str) -
 def test_an_order_that_cannot_be_cancelled_is_named(venue: str) -> None:
     """Bounded; it says what to cancel by hand."""
 
-    async def play(played: Played, _adapter: Any, probe: Probe) -> ProbeResult:
+    async def play(played: Played, _adapter: Any, probe: AccountProbe) -> ProbeResult:
         played.venue.faults.on("reject_cancels")
         return await probe.far()
 
@@ -147,7 +147,7 @@ def test_a_stream_that_is_deaf_is_red_and_one_that_is_missing_is_not_tried() -> 
     result, _ = probed("okx", far, at)
     assert by_name(result)["limit on stream"] == by_name(result)["stop on stream"] == FAILED
 
-    async def without(_played: Played, _adapter: Any, probe: Probe) -> ProbeResult:
+    async def without(_played: Played, _adapter: Any, probe: AccountProbe) -> ProbeResult:
         probe.heard = None
         return await probe.far()
 
@@ -189,7 +189,7 @@ def on_port(prepare: Callable[[PortVenue], None]) -> tuple[ProbeResult, PortVenu
     async def main(loop: Any) -> ProbeResult:
         venue.clock = loop.clock
         prepare(venue)
-        return await Probe(venue, OF, loop.clock, lambda _: None).far()
+        return await AccountProbe(venue, OF, loop.clock, lambda _: None).far()
 
     found: ProbeResult = run_virtual(main, 1_700_000_000_000)
     return found, venue
@@ -231,7 +231,7 @@ def test_an_order_that_is_not_in_the_list_of_open_orders_is_red() -> None:
 def test_executions_that_are_not_listed_turn_the_round_trip_red() -> None:
     """The published incident: the order says filled, the list says nothing. What was bought is sold all the same."""
 
-    async def play(played: Played, _adapter: Any, probe: Probe) -> ProbeResult:
+    async def play(played: Played, _adapter: Any, probe: AccountProbe) -> ProbeResult:
         played.venue.faults.on("drop_fills_rest")
         return await probe.round_trip()
 
@@ -245,7 +245,7 @@ def test_executions_that_are_not_listed_turn_the_round_trip_red() -> None:
 def test_a_round_trip_beside_a_position_leaves_the_position(side: int) -> None:
     """It goes in where the position is, so that reduce-only can take it out again."""
 
-    async def play(_played: Played, adapter: Any, probe: Probe) -> ProbeResult:
+    async def play(_played: Played, adapter: Any, probe: AccountProbe) -> ProbeResult:
         await adapter.place(order("ndE1", side=side, lots=500))
         return await probe.round_trip()
 
@@ -267,7 +267,7 @@ def test_a_far_order_that_fills_is_closed_and_red() -> None:
 
     async def main(loop: Any) -> ProbeResult:
         venue.clock = loop.clock
-        probe = Probe(venue, OF, loop.clock, notes.append)
+        probe = AccountProbe(venue, OF, loop.clock, notes.append)
         amend = venue.amend
 
         async def fills(order: Any, price: float, lots: int) -> Any:
@@ -300,7 +300,7 @@ def test_a_venue_that_takes_no_stop_while_flat_has_answered(code: str, found: st
             return answer
 
         venue.place = refuses  # type: ignore[method-assign]
-        return await Probe(venue, OF, loop.clock, lambda _: None).far()
+        return await AccountProbe(venue, OF, loop.clock, lambda _: None).far()
 
     result: ProbeResult = run_virtual(main, 1_700_000_000_000)
     assert by_name(result)["stop placed"] == found
