@@ -36,12 +36,12 @@ mode = "testnet"
 key_env = "OK_KEY"
 secret_env = "OK_SECRET"
 {passphrase}leverage = 3
-"""
+{urls}"""
 DESK = """
 {account}
 [data]
 source = "live"
-[worker]
+{rest_url}[worker]
 replay_days = {replay_days}
 funding = "none"
 [instruments."{venue}:BTC-USDT:perp"]
@@ -53,7 +53,7 @@ strategy = "own"
 venue = "{venue}"
 symbol = "BTC-USDT"
 market = "perp"
-timeframe = "15m"
+timeframe = "{timeframe}"
 side = "both"
 cash = 10000.0
 params = {{ vol_target = 0.0, stop_atr = 3.0 }}
@@ -146,13 +146,7 @@ class LiveHome:
         return self.played.venue.virtual_client(0.02)
 
     def _pull(self, request: Any) -> None:
-        """What REST would list, without asking for a quarter that the local venue does not have."""
-        step = timeframe_ms(request.timeframe)
-        rows = self.played.venue.exchange.markets["BTC"].candles(step, 10_000)
-        closed = [c for c in rows if c.open_ms + step <= self.clock()]
-        bars = {c.open_ms: (c.open / 10, c.high / 10, c.low / 10, c.close / 10, c.lots * 0.0001) for c in closed}
-        path = self.path / "data" / file_name(self.venue, "BTC-USDT", "perp", request.timeframe)
-        write_series(path, frame_of(bars), "pulled", {"venue": self.venue})
+        store_past(self.path, self.venue, self.played.venue.exchange, request.timeframe)
 
 
 async def by_timer(ms: int) -> None:
@@ -170,16 +164,36 @@ def at_once(_executor: Any, work: Callable[..., Any], *args: Any) -> Awaitable[A
     return done
 
 
+def written(
+    path: Path, venue: str, *, account: bool, replay_days: int = 0, timeframe: str = "15m", urls: tuple[str, str] = ("", "")
+) -> None:
+    """desk.toml and a strategy that is always long. `urls`: REST and streams of a local venue behind sockets."""
+    rest, ws = urls
+    passphrase = 'passphrase_env = "OK_PASS"\n' if venue == "okx" else ""
+    of_account = f'rest_url = "{rest}"\nws_url = "{ws}"\n' if rest else ""
+    text = ACCOUNT.format(venue=venue, passphrase=passphrase, urls=of_account) if account else ""
+    rest_url = f'rest_url = "{rest}"\n' if rest else ""
+    (path / "strategies").mkdir(parents=True)
+    (path / "strategies" / "own.py").write_text(LONG)
+    about = {"account": text, "venue": venue, "replay_days": replay_days, "timeframe": timeframe, "rest_url": rest_url}
+    (path / "desk.toml").write_text(DESK.format(**about))
+
+
+def store_past(path: Path, venue: str, exchange: Exchange, timeframe: str) -> None:
+    """What REST would list, in the home's series, without asking for a quarter that the local venue does not have."""
+    step = timeframe_ms(timeframe)
+    closed = [c for c in exchange.markets["BTC"].candles(step, 10_000) if c.open_ms + step <= exchange.clock()]
+    bars = {c.open_ms: (c.open / 10, c.high / 10, c.low / 10, c.close / 10, c.lots * 0.0001) for c in closed}
+    (path / "data").mkdir(exist_ok=True)
+    write_series(path / "data" / file_name(venue, "BTC-USDT", "perp", timeframe), frame_of(bars), "pulled", {"venue": venue})
+
+
 Script = Callable[[LiveHome], Coroutine[Any, Any, Any]]
 
 
 def lived(path: Path, venue: str, script: Script, *, account: bool = False, replay_days: int = 0) -> Any:
     """What a script returns about a home at `path` (NIGHTDESK_HOME) on live data of a local venue."""
-    passphrase = 'passphrase_env = "OK_PASS"\n' if venue == "okx" else ""
-    text = ACCOUNT.format(venue=venue, passphrase=passphrase) if account else ""
-    (path / "strategies").mkdir(parents=True)
-    (path / "strategies" / "own.py").write_text(LONG)
-    (path / "desk.toml").write_text(DESK.format(account=text, venue=venue, replay_days=replay_days))
+    written(path, venue, account=account, replay_days=replay_days)
 
     async def play(played: Played) -> Any:
         asyncio.get_running_loop().run_in_executor = at_once  # type: ignore[assignment,method-assign]

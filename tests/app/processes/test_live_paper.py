@@ -46,7 +46,7 @@ def test_a_missing_bar_is_null_and_a_correction_is_an_event(own_home: Path) -> N
         home.start()
         await home.minutes(1)
         feed = home.worker.data.feed  # type: ignore[union-attr]
-        home.played.venue.faults.on("wrong_candle", 14 * MINUTE_MS)
+        home.played.venue.faults.on("wrong_candle", 15 * MINUTE_MS)
         await home.until(lambda: home.events("bar"), 20)
         row = home.events("bar")[-1].body
         assert row["bars"][PERP][:5] == [None] * 5
