@@ -92,7 +92,7 @@ def report_text(found: dict[str, Any]) -> str:
     rows = [row for row in found["checks"] if row["found"] is not None]
     skipped = len(found["checks"]) - len(rows)
     verdicts = {
-        "trade": "fit to trade; nothing trades there yet",
+        "trade": "fit to trade",
         "attach": "not fit to trade: its key only reads, it may be looked at",
         "nothing": "not fit to trade",
     }

@@ -204,6 +204,9 @@ def bars(home: Any, config: Any) -> DoctorCheck:
 
     if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):
         return DoctorCheck("data", "ok", "a SYNTHETIC market, generated at the first start: no real prices")
+    if home.desk.data.source == "live":
+        names = ", ".join(config_event.instruments(config))
+        return DoctorCheck("data", "ok", f"live bars of {names} as they close; a start reads by REST what is missing")
     try:
         clock = config.clock
         series = series_of(home.catalog, config_event.columns(config), clock)

@@ -51,7 +51,7 @@ def claim_keys(home: Home, note: Callable[[str], None], environment: Mapping[str
             continue
         try:
             keys = read_keys(key_source(name, account), home.path, environment)
-        except BadInput as error:  # nothing trades there yet: the paper desk goes on
+        except BadInput as error:  # a desk that trades this account says so itself; a paper desk goes on
             note(str(error))
             continue
         mark = mark_of(account.venue, keys, claims_folder(environment))

@@ -63,7 +63,8 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
             account.venue, instruments, client, home.desk.overrides(), lambda why: log.note("account", why=why)
         )
 
-    about = {"home_id": home.id, "source": "live", "funding": "bills", "notes": [], "account": name, "mode": account.mode}
+    # funding: what the daily comparison is to count with; the account's own settlements are bills
+    about = {"home_id": home.id, "source": "live", "funding": "recorded", "notes": [], "account": name, "mode": account.mode}
     of_home = AccountHome(
         journal,
         Controls(home.path, home.engine),

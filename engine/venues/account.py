@@ -229,7 +229,7 @@ class AccountQuestions:
         return AccountFinding(not foreign, items_text(foreign))
 
     async def positions(self) -> AccountFinding:
-        """Positions in the account; nothing trades there yet, so none is this desk's."""
+        """Positions in the account: before a desk trades it none is its own."""
         found = await self.reader.positions()
         return AccountFinding(not found, items_text(found))
 

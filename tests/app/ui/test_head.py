@@ -163,3 +163,13 @@ def test_a_followed_link_keeps_role_and_thread(monkeypatch: pytest.MonkeyPatch) 
     for nowhere in ("?tab=nowhere", "https://evil.example/?tab=desk", "", "?run=r-2"):
         links.follow(nowhere)
     assert address["run"] == "r-1"
+
+
+@pytest.mark.parametrize(
+    ("mode", "look", "words"), [("paper", "", "No real order"), ("testnet", "wrn", "play money"), ("live", "neg", "Real money")]
+)
+def test_the_first_word_says_what_is_traded(mode: str, look: str, words: str) -> None:
+    """In capitals, with a colour unless nothing leaves the desk."""
+    badge = head._mode(desk() | {"mode": mode})
+    assert (badge.text, badge.look) == (mode.upper(), look)
+    assert words in badge.about

@@ -1,0 +1,67 @@
+"""[data] source = "live" and a desk that names an account: what fits together, and the line for what does not."""
+
+from pathlib import Path
+
+import pytest
+
+from app.home.settings import read_desk_toml
+from app.processes.children import allowed_worker, traded_mode
+from engine.errors import BadInput
+from tests.fakes.live_homes import written
+
+
+def changed(home: Path, old: str, new: str) -> Path:
+    """desk.toml with one text replaced."""
+    path = home / "desk.toml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    return path
+
+
+def test_a_desk_says_what_it_trades(tmp_path: Path) -> None:
+    """Paper on live data, and an account of play money."""
+    written(tmp_path / "paper", "okx", account=False)
+    written(tmp_path / "main", "okx", account=True)
+    paper, main = (read_desk_toml(tmp_path / name / "desk.toml") for name in ("paper", "main"))
+    assert (paper.mode, paper.traded, paper.trades) == ("paper", None, "all on paper")
+    assert (main.mode, main.trades) == ("testnet", "all on testnet account main")
+    assert [traded_mode(tmp_path / name) for name in ("paper", "main", "none")] == ["paper", "testnet", "paper"]
+    changed(tmp_path / "main", 'mode = "testnet"', 'mode = "paper"')
+    assert read_desk_toml(tmp_path / "main" / "desk.toml").traded is None
+
+
+FAULTS = {
+    "another account": ('account = "main"', 'account = "other"', r"line \d+: account: .*no \[accounts.other\]; available: main"),
+    "bars of files": ('source = "live"', 'source = "files"', "main trades at a venue, on bars as they close"),
+    "a sleeve of another venue": (
+        'venue = "okx"\nsymbol',
+        'venue = "bybit"\nsymbol',
+        "trades the account main at okx, the sleeve bybit:BTC",
+    ),
+    "a synthetic sleeve": (
+        'venue = "okx"\nsymbol',
+        'venue = "synthetic"\nsymbol',
+        "live data has perpetuals of okx, binance, bybit",
+    ),
+    "spot": ('market = "perp"', 'market = "spot"', "live data has perpetuals of okx, binance, bybit"),
+    "another host": ("[data]\n", '[data]\nrest_url = "http://example.com"\n', "only one of this machine may replace it"),
+    "another word": ('source = "live"', 'source = "life"', "data.source"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_does_not_fit_is_a_line(tmp_path: Path, fault: str) -> None:
+    """With the key it is about."""
+    written(tmp_path / "home", "okx", account=True)
+    old, new, words = FAULTS[fault]
+    with pytest.raises(BadInput, match=words):
+        read_desk_toml(changed(tmp_path / "home", old, new))
+
+
+def test_live_data_needs_the_way_out_and_no_key(tmp_path: Path) -> None:
+    """A proxy of the machine reaches the worker of a paper desk on live data; on files nothing does."""
+    written(tmp_path / "home", "okx", account=False)
+    given = {"PATH": "/bin", "HTTPS_PROXY": "http://proxy", "OK_KEY": "k", "OPENAI_API_KEY": "m"}
+    assert set(allowed_worker(given, tmp_path / "home")) & set(given) == {"PATH", "HTTPS_PROXY"}
+    changed(tmp_path / "home", 'source = "live"', 'source = "files"')
+    assert set(allowed_worker(given, tmp_path / "home")) & set(given) == {"PATH"}
