@@ -37,7 +37,7 @@ class GroupArgs(Args):
 
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
-    """Show further tools from the next step on. journal: search, explain, count events; trades: round trips, performance; money:
+    """Show further tools from the next step on. journal: search, explain, count; trades: round trips, performance; money:
     P&L, attribution, a version's effect; risk: exposure, what if, meanings, pauses; watch: health, alerts, runbooks, drill,
     incidents; changes: proposals; data: bars, strategies, runs, trials; research: sweeps, walk-forwards; checks: verdicts, leaks,
     parity; memory: pages, notes, calc, price watches."""

@@ -20,7 +20,7 @@ NAME = typer.Option("", "--as", metavar="NAME", help="who you are")
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    incidents = typer.Typer(no_args_is_help=True, help="Incident windows: list, show, open, close. Their P&L is no strategy's.")
+    incidents = typer.Typer(no_args_is_help=True, help="Incident windows: list, show, open, close. Their P&L is apart.")
     incidents.command("list")(list_windows)
     incidents.command("show")(show_window)
     incidents.command("open")(open_window)

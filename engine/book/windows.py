@@ -38,7 +38,7 @@ def on_window(book: Book, body: Mapping[str, Any]) -> Led:
 def refusal(book: Book, body: Mapping[str, Any]) -> str:
     """Why this cannot be now; "" when it can. A row of the database may have been edited: every part is looked at."""
     if body.get("what") not in ("open", "joins", "close") or not _is_text(body.get("cause")):
-        return "a part of it is missing or is no text"
+        return "a part of it is missing or is not a text"
     opened = incidents_of(book)["open"]
     if body["what"] == "joins":
         return "" if body.get("window") in opened else f"window {str(body.get('window'))[:20]} is not open"
@@ -63,7 +63,7 @@ def lasting(book: Book, window: str) -> list[str]:
     found = incidents_of(book)["open"][window]
     causes = [cause for cause in found["causes"] if cause in book.differences or cause in book.health]
     return causes + [
-        f"{book.orphans[i]['lots']} lots of {i} that no order explains" for i in found["instruments"] if _held(book, i)
+        f"{book.orphans[i]['lots']} lots of {i} that no order explains" for i in found["instruments"] if _orphaned(book, i)
     ]
 
 
@@ -74,7 +74,7 @@ def is_ended(book: Book, body: Mapping[str, Any]) -> bool:
     return body.get("what") == "close" and 1 <= number <= state["count"] and window not in state["open"]
 
 
-def _held(book: Book, instrument: str) -> bool:
+def _orphaned(book: Book, instrument: str) -> bool:
     return bool(book.orphans.get(instrument, {}).get("lots"))
 
 

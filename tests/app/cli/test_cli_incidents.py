@@ -41,7 +41,7 @@ def refused(*words: str) -> str:
     return str(result.exception)
 
 
-def test_a_window_from_its_trade_to_its_end(stopped: Home, loop: Loop) -> None:  # noqa: F811
+def test_a_window_from_its_trade_to_its_end(stopped: Home, loop: Loop) -> None:  # noqa: F811 - the fixture
     """Opened with the stranger's trade; not to be closed before that is adopted; closed by ann, whose name and cause stay. Inside
     and outside are the whole, in the command, in the mark and in the API.
     """
@@ -77,7 +77,7 @@ def test_a_window_from_its_trade_to_its_end(stopped: Home, loop: Loop) -> None: 
     assert routes.one(at, None, "w1").orders == shown["orders"]  # type: ignore[arg-type]  # the same
 
 
-def test_a_person_opens_one_over_a_sleeve(stopped: Home, loop: Loop) -> None:  # noqa: F811
+def test_a_person_opens_one_over_a_sleeve(stopped: Home, loop: Loop) -> None:  # noqa: F811 - the fixture
     """What a wider window covers already stays that one's; without a name, a cause or such a sleeve nothing is opened."""
     name = loop.book.names[0]
     assert told("incidents", "open", "--cause", "odd fills", "--sleeve", name, "--as", "bob")["state"] == "taken"
@@ -91,7 +91,7 @@ def test_a_person_opens_one_over_a_sleeve(stopped: Home, loop: Loop) -> None:  #
     assert [e.body["what"] for e in read(stopped.desk_journal, {"window"})] == ["open", "open"]
 
 
-def test_without_a_worker_the_word_waits_for_the_next_one(stopped: Home) -> None:  # noqa: F811
+def test_without_a_worker_the_word_waits_for_the_next_one(stopped: Home) -> None:  # noqa: F811 - the fixture
     """Recorded; a second one about the same window is refused; the start that follows takes it, once."""
     assert "as soon as it runs" in ran("incidents", "open", "--cause", "a drill", "--as", "bob").output
     assert "waits for the worker already" in refused("incidents", "open", "--cause", "a drill", "--as", "bob")
@@ -101,7 +101,7 @@ def test_without_a_worker_the_word_waits_for_the_next_one(stopped: Home) -> None
         made.journal.close()
 
 
-def test_an_order_s_life_is_a_line_of_states_with_its_fills(stopped: Home) -> None:  # noqa: F811
+def test_an_order_s_life_is_a_line_of_states_with_its_fills(stopped: Home) -> None:  # noqa: F811 - the fixture
     """An entry: intended, sent, worked, filled, done; a protective order stands. By the API the same."""
     items = told("orders", "list", "--limit", "50")["items"]
     entry = next(o for o in items if o["slot"] == "entry")
@@ -121,7 +121,7 @@ def test_an_order_s_life_is_a_line_of_states_with_its_fills(stopped: Home) -> No
     assert f"order   {entry['cid']}: intended" in ran("journal", "explain", fill).output
 
 
-def test_reconcile_shows_what_blocks_and_what_can_be_done(stopped: Home) -> None:  # noqa: F811
+def test_reconcile_shows_what_blocks_and_what_can_be_done(stopped: Home) -> None:  # noqa: F811 - the fixture
     """Each difference with its choices; who waits is journaled and moves nothing."""
     found = told("reconcile")
     (odd,) = found["differences"]
@@ -137,7 +137,7 @@ def test_reconcile_shows_what_blocks_and_what_can_be_done(stopped: Home) -> None
     assert "needs a name" in refused("reconcile", "--wait", "odd", "--reason", "x")
 
 
-def test_orders_are_held_against_their_laws(stopped: Home, tmp_path: Path) -> None:  # noqa: F811
+def test_orders_are_held_against_their_laws(stopped: Home, tmp_path: Path) -> None:  # noqa: F811 - the fixture
     """A sound journal passes, of the home and by its file alone; one whose chain is whole and that orders twice does not."""
     laws = told("journal", "verify", "--orders")["orders"]
     assert (laws["ok"], laws["broken"]) == (True, [])
@@ -158,7 +158,7 @@ def test_orders_are_held_against_their_laws(stopped: Home, tmp_path: Path) -> No
     assert "no journal at" in refused("journal", "verify", "--file", str(tmp_path / "none"))
 
 
-def test_a_halt_says_what_is_left(stopped: Home) -> None:  # noqa: F811
+def test_a_halt_says_what_is_left(stopped: Home) -> None:  # noqa: F811 - the fixture
     """A position leaves at the next open: until then the halt is not complete, and the line names it."""
     found = told("halt", "drill")
     assert (found["halted"], found["state"]) == (True, "KILL_INCOMPLETE")
