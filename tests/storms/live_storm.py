@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.book.account_events import orphan_lots
+from engine.book.incident_money import incidents_of, parted, window_money
 from engine.book.order_laws import OrderLaws
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
+from engine.book.windows import due
 from engine.core.guardrails import exposure
 from engine.core.orders import REJECTED, UNKNOWN
 from engine.core.state import Signal
@@ -275,6 +277,7 @@ class LiveStorm:
         bills = sum(bill.cash for bill in self.exchange.account.bills if bill.kind == "funding") / PICO
         if abs(bills - sum(sleeve.ledger.funding for sleeve in self.desk.book.sleeves)) > 1e-6:
             self.violated("I19", f"the venue has billed {bills} of funding, the sleeves bear another sum")
+        self._look_at_windows()
         if self.played.venue.faults.count["stranger"] and not any("not ours" in page for _, page in self.pages):
             self.violated("I18", "a stranger traded in the account and nobody was woken")
         if doubts := self.desk.doubts(BTC_PERP):
@@ -288,6 +291,16 @@ class LiveStorm:
         folded = fold(self.path, whole=True)
         if folded is None or encode_body(to_json(folded)) != encode_body(to_json(self.desk.book)):
             self.violated("I13", "the journal does not fold to the book")
+
+    def _look_at_windows(self) -> None:
+        """What touched money is in a window, and what windows have is what the strategies have not."""
+        book = self.desk.book
+        if (missed := next(due(book, ()), None)) is not None:
+            self.violated("I19", f"in no incident window: {missed}")
+        inside = sum(window_money(book, window)["pnl"] for window in incidents_of(book)["open"])
+        found = parted(book)
+        if abs(inside - found.incident) > 1e-6 or abs(found.incident + found.strategy - found.whole) > 1e-6:
+            self.violated("I19", f"windows have {inside}, the desk says {found}")
 
 
 def exchange_of(seed: int, bars: int) -> Any:

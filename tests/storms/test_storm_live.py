@@ -49,6 +49,7 @@ def test_without_faults_nobody_is_woken(venue: str, bars: int, path: Path) -> No
     """Every layer is covered within five seconds, every execution booked, and the venue's cash is the book's."""
     storm = held(weathered(venue, path, 1, bars, naked_max_ms=SAFE_MS))
     assert not storm.pages
+    assert not storm.desk.book.incidents  # and no window was ever opened
     assert storm.met["fill"] > 2 * bars
 
 

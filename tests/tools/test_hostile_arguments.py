@@ -67,6 +67,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "pnl": {"unit": "day", "sleeve": "trend-btc", "limit": 9},
     "pauses": {"sleeve": "trend-btc"},
     "watches": {},
+    "incidents": {"window": "w1"},
+    "orders": {"cid": "ndmpj600000002E00", "sleeve": "trend-btc", "only_open": True},
     "more_tools": {"group": "risk"},
     "counts": {"what": "refused", "by": "rule", "since": "2025-03-04", "until": "2025-03-06", "sleeve": "trend-btc"},
     "version_effect": {"sleeve": "trend-btc", "version": 2},

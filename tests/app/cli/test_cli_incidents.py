@@ -18,6 +18,8 @@ from engine.errors import BadInput, Refused
 from engine.live.loop import Loop
 from engine.store.chain import Event
 from engine.store.journal import Journal, read
+from engine.watch.attribution import pnl_of_window
+from engine.watch.periods import lately, periods
 from engine.watch.window import mark_at
 from tests.app.cli.test_cli_adopt import folder, loop, stopped  # noqa: F401 - fixtures
 from tests.fakes.papers import feed_of, loop_of
@@ -71,6 +73,19 @@ def test_a_window_from_its_trade_to_its_end(stopped: Home, loop: Loop) -> None: 
     assert asked["actor"]["name"] == "ann"
     assert f"of it in incidents {shown['pnl']:+,.2f}" not in ran("status").output
     assert f"in incidents {shown['pnl']:+,.2f}" in ran("status").output
+    since = lately(stopped.path)["start"]
+    assert (since.incident, since.net) == (pytest.approx(shown["pnl"], abs=0.006), pytest.approx(parts["whole"], abs=0.006))
+    assert since.strategy == pytest.approx(parts["strategy"], abs=0.011)
+    (today,) = periods(stopped.path, "day")
+    assert (today.incident, today.net) == (since.incident, since.net)
+    span = pnl_of_window(stopped.path, 0, mark.t_event_ms)
+    assert span is not None
+    assert span.incident / 100 == pytest.approx(shown["pnl"], abs=0.006)
+    facts = {
+        f["metric"]: f["value"] for f in told("tool", "pnl", "--role", "operator")["facts"] if f["subject"] == "P&L of the desk"
+    }
+    assert (facts["in_incidents"], facts["strategies"]) == (since.incident, since.strategy)
+    assert "made in incident windows" in ran("tool", "attribution", "--role", "advisor").output
     at = ApiContext(stopped)
     listed = routes.windows(at, None, limit=5)  # type: ignore[arg-type]  # the session is not read
     assert (listed.total, listed.items[0].pnl) == (1, pytest.approx(shown["pnl"]))
