@@ -37,6 +37,9 @@ FIRST = (
     "tests/app/cli",
     "tests/app/jobs",
     "tests/engine/live",
+    "tests/engine/research",
+    "tests/storms",
+    "tests/evals/test_walk.py",
     "tests/house/test_tidy.py",
 )
 DESCRIPTORS_MAX = 150  # of a process at its end; it has 20 without any test

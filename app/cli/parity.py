@@ -6,7 +6,6 @@ from typing import Any
 import typer
 
 from app.cli import out
-from app.views.research import CLASSES, money, parity_verdict
 from engine.clock import utc
 
 SHOWN = 12  # round trips that differ
@@ -41,6 +40,8 @@ def text_of(found: Mapping[str, Any]) -> Any:
     from rich.console import Group
     from rich.text import Text
 
+    from app.views.research import parity_verdict
+
     days = f"{utc(found['from_ms'])} to {utc(found['to_ms'])}, {found['bars']:,} bars, {found['source'].upper()} data"
     lines: list[Any] = [Text(parity_verdict(found), style="bold"), Text(days), Text(""), class_table(found)]
     if found["trips"]:
@@ -51,6 +52,8 @@ def text_of(found: Mapping[str, Any]) -> Any:
 def class_table(found: Mapping[str, Any]) -> Any:
     """A row a sleeve; a column for each class that holds anything, and for what is unexplained."""
     from rich.table import Table
+
+    from app.views.research import CLASSES, money
 
     used = [name for name, one in found["classes"].items() if name == "unexplained" or any_of(found, name) or one["count"]]
     table = Table(box=None, padding=(0, 2, 0, 0))
@@ -74,6 +77,8 @@ def any_of(found: Mapping[str, Any], name: str) -> bool:
 def trip_table(found: Mapping[str, Any]) -> Any:
     """The round trips with the largest differences."""
     from rich.table import Table
+
+    from app.views.research import money
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("sleeve", "side", "entry"):

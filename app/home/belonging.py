@@ -7,9 +7,7 @@ A database that was lost, or restored from a copy older than the id, takes the h
 """
 
 import json
-import os
 import secrets
-from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +15,7 @@ from sqlalchemy import Engine, inspect
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import select
 
+from app.home.written import write_whole
 from engine.errors import BadInput
 from engine.store.chain import event_of
 from engine.store.db import read, write
@@ -119,22 +118,3 @@ def _place(home: Path, engine: Engine) -> str:
         return f"postgresql://{url.host or 'localhost'}:{url.port or 5432}/{url.database}"
     path = Path(engine.url.database or "").absolute()
     return f"sqlite:{path.relative_to(home.absolute()) if path.is_relative_to(home.absolute()) else path}"
-
-
-def write_whole(path: Path, text: str, *, durable: bool = True) -> None:
-    """Write a file so that it is there whole or not at all; `durable`: also after a crash of the machine.
-
-    Raises OSError that names the file; then it is as it was, and no draft is left.
-    """
-    draft = path.with_name(f".{path.name}.new")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            draft.unlink()
-        raise OSError(error.errno, error.strerror, str(path)) from error

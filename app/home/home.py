@@ -18,8 +18,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from app.home import desk_template
-from app.home.belonging import belonging, keep, write_whole
+from app.home.belonging import belonging, keep
 from app.home.settings import DeskToml, Settings, read_desk_toml, read_settings
+from app.home.written import write_whole
 from engine.control import desk_setup
 from engine.control.config import configured, is_written
 from engine.control.desk_setup import FEED_FILE, DeskSetup, feed_of

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from app.home.belonging import write_whole
+from app.home.written import write_whole
 from engine.errors import BadInput, Refused
 
 FILE = "people.toml"

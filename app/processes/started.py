@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from sqlalchemy.engine import make_url
 
-from app.home.belonging import write_whole
 from app.home.settings import Settings
+from app.home.written import write_whole
 from app.processes.children import PORTS
 from engine.control.started import STARTED_FILE
 

@@ -9,7 +9,7 @@ import pytest
 from polars.exceptions import ComputeError
 from sqlalchemy import Engine
 
-from app.home.belonging import write_whole
+from app.home.written import write_whole
 from engine.control import halt
 from engine.errors import DataError, DeskError, JournalBroken
 from engine.store import db as database
