@@ -62,7 +62,7 @@ class Heartbeat:
 
     def write(self, book: Any, **about: Any) -> None:
         """One heartbeat: what `about` says of the process, and what the book says of the desk (None before there is one)."""
-        from app.home.belonging import write_whole
+        from app.home.written import write_whole
 
         self._at = time.monotonic()
         body = {"pid": os.getpid(), "wall_ms": now_ms(), **about, **({} if book is None else of_book(book))}
