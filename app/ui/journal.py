@@ -31,6 +31,7 @@ KINDS = (
     "orphan",
     "window",
     "cursor",
+    "attach",
 )
 KINDS += ("incident", "probe", "gate", "snapshot", "mark", "bar")
 QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "health", "reconcile", "adopt", "leave", "orphan"]

@@ -11,7 +11,7 @@ from typing import Any
 from engine.book import events
 from engine.book.book import Book
 from engine.book.executions import Led, withdraw_entries
-from engine.book.order_events import act
+from engine.book.order_events import act, flattened
 from engine.core.exits import leave_all
 from engine.core.orders import find
 from engine.core.state import ENTRY, HALT, NO_ORDER
@@ -34,10 +34,23 @@ def on_lapse(book: Book, body: Mapping[str, Any]) -> Led:
     return body, act(book, [order.sleeve])
 
 
+def on_attach(book: Book, body: Mapping[str, Any]) -> Led:
+    """How entries of an instrument bring a stop along from now on: {instrument, how: with | beside}."""
+    book.attaches = {**book.attaches, body["instrument"]: body["how"]}
+    return body, []
+
+
 def on_leave(book: Book, body: Mapping[str, Any]) -> Led:
-    """A sleeve leaves its position at the market and enters nothing meanwhile: {sleeve, why}. Its layers leave as by a halt."""
+    """A sleeve leaves its position at the market and enters nothing meanwhile: {sleeve, why}. Its layers leave as by a halt.
+
+    With {key, lots}: lots that the venue holds by the entry of that layer and that could not be booked; they leave alone.
+    """
     s = book.names.index(body["sleeve"])
     sleeve = book.sleeves[s]
+    if "key" in body:
+        if sleeve.order.key == body["key"]:
+            book.sleeves[s] = sleeve._replace(order=NO_ORDER)
+        return body, [*flattened(book, s, body["key"], body["lots"]), *act(book, [s])]
     book.sleeves[s] = sleeve._replace(position=leave_all(sleeve.position, HALT), order=NO_ORDER)
     return body, [*act(book, [s]), events.mark(book)]
 

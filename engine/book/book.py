@@ -54,6 +54,7 @@ class Book:
     usual: dict[str, list[float | None]] = field(default_factory=dict)  # sleeve -> range and volume of its last bar against usual
     adopted: dict[str, int] = field(default_factory=dict)  # differences that people have adopted -> filled lots as reported then
     cursors: dict[str, str] = field(default_factory=dict)  # instrument -> how far its venue's executions are read
+    attaches: dict[str, str] = field(default_factory=dict)  # instrument -> how its entries bring a stop along (book/attached.py)
     orphans: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # instrument -> executions that no order of ours explains
     incidents: dict[str, Any] = field(default_factory=dict)  # windows and what is of them: incident_money.py
 

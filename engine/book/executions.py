@@ -10,16 +10,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.book import events
+from engine.book.attached import is_flattened
 from engine.book.book import Book
 from engine.book.order_events import EventBody, act, is_unmoved, issued, order_body
 from engine.book.working import working
 from engine.core.booking import book_fill
-from engine.core.exits import protective
-from engine.core.ledger import entry_index, fits, on_funding
+from engine.core.exits import leave, protective
+from engine.core.ledger import entry_index, fits, on_funding, put
 from engine.core.memory import Memory
 from engine.core.orders import ENDED, VenueOrder, amended, executed, find, heard
 from engine.core.rows import funding_row
-from engine.core.state import ENTRY, EXIT_SLOT, LIQUIDATION, NO_ORDER, NONE, PROTECTIVE, TARGET, Fill, Order, Row, Sleeve
+from engine.core.state import ENTRY, EXIT_SLOT, HALT, LIQUIDATION, NO_ORDER, NONE, PROTECTIVE, TARGET, Fill, Order, Row, Sleeve
 
 Led = tuple[Mapping[str, Any], list[EventBody]]  # the leading event's whole body, and what follows it
 
@@ -88,6 +89,10 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
     after, rows = booked(book, s, before, fill)
     if before is not now:  # the order had ended here: what the sleeve ordered since stands, unless it is of the other side
         after = after._replace(order=now.order if now.order.side * after.position.side >= 0 else NO_ORDER)
+    if is_flattened(book, order):
+        layers = after.position.layers
+        layers = put(layers, fill.layer, leave(layers[fill.layer], HALT))
+        after = after._replace(position=after.position._replace(layers=layers))
     book.sleeves[s] = after
     booked_ms = max(body["t_ms"], book.close_ms)  # one that comes late is remembered as long as any other
     book.orders = executed(book.orders, order.id, fill.lots)._replace(trades={**book.orders.trades, body["trade"]: booked_ms})

@@ -12,16 +12,30 @@ from functools import cache
 from hashlib import sha256
 from typing import Any
 
+from engine.book import attached
 from engine.book.bodies import finite
 from engine.book.book import Book, flat
 from engine.book.working import as_child, slice_of, working
-from engine.core.orders import CANCELLING, ENDED_KEPT, SENT, VenueOrder, amended, doubtful_notional, heard, intended, taken
+from engine.core.orders import (
+    ATTACHED,
+    CANCELLING,
+    ENDED_KEPT,
+    FLATTENS,
+    SENT,
+    VenueOrder,
+    amended,
+    doubtful_notional,
+    find,
+    heard,
+    intended,
+    taken,
+)
 from engine.core.plan import AMEND, ATTEMPTS_MAX, PLACE, REFUSALS_MAX, Want, differs, plan, wants
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS
 
 EventBody = tuple[str, dict[str, Any]]
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
-PURPOSES = "ESTX"  # of core.state.SLOTS
+PURPOSES = "ESTX"  # of core.state.SLOTS; an attached stop and a flattening exit have letters of their own
 ATTEMPTS_KEPT = 2 * ENDED_KEPT  # looked through when there are more
 TRADES_KEPT = 1_000  # trades known however old: the orders that are still known have fewer, and none is booked twice
 
@@ -51,7 +65,7 @@ def issued(book: Book, id_: str) -> bool:
 
     Attempts of a layer that is gone may be forgotten; then any that could have been made counts.
     """
-    found = re.fullmatch(f"nd([a-z0-9]{{4}})([0-9]{{8}})([{PURPOSES}])([0-9]{{2}})", id_)
+    found = re.fullmatch(f"nd([a-z0-9]{{4}})([0-9]{{8}})([{PURPOSES}{ATTACHED}{FLATTENS}])([0-9]{{2}})", id_)
     if found is None:
         return False
     code, key, attempt = found[1], int(found[2]), int(found[4])
@@ -75,13 +89,18 @@ def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[Even
         sleeve, mine = book.sleeves[s], open_[s]
         if not mine and flat(sleeve):
             continue
+        stops = [order for order in mine if order.attached]
+        mine = [order for order in mine if not order.attached] if stops else mine
+        sent += attached.woken(book, stops)
         wanted = as_child(book, s, wants(sleeve), mine, opens=opens)
+        leaving = {want.key for want in wanted if want.slot == EXIT_SLOT}
+        mine = [order for order in mine if not order.flattens or order.key in leaving]
         _settle_refusals(book, mine, wanted)
-        for request in plan(mine, wanted, _given_up(book, s), _immovable(book)):
+        fired = attached.fired(stops)
+        requests = plan(mine, wanted, _given_up(book, s), _immovable(book), fired)
+        for request in requests + (attached.changes(book, s, stops) if stops else []):
             if request.what == PLACE and request.want is not None:
-                order = _placed(book, s, request.want)
-                following.append(("intent", _intent(book, order)))
-                sent.append(order.id)
+                following += _ordered(book, _placed(book, s, request.want), sent)
             elif request.order is not None:
                 following.append(_changed(book, request.what, request.order, request.want))
         _count_doubt(book, s)
@@ -89,6 +108,36 @@ def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[Even
         for id_ in sent:
             book.orders = heard(book.orders, id_, SENT)
         following.append(("sent", {"orders": sent}))
+    return following
+
+
+def _ordered(book: Book, order: VenueOrder, sent: list[str]) -> list[EventBody]:
+    """The intents of a new order and of the stop that it brings along; what the venue is asked for by itself is to be `sent`."""
+    sent.append(order.id)
+    stop = attached.stop_for(book, order) if order.slot == ENTRY else None
+    if stop is None:
+        return [("intent", _intent(book, order))]
+    book.orders = intended(book.orders, stop)
+    if attached.way_of(book, order.sleeve) == attached.BESIDE:
+        sent.append(stop.id)
+    return [("intent", _intent(book, order)), ("intent", _intent(book, stop))]
+
+
+def flattened(book: Book, s: int, key: int, lots: int) -> list[EventBody]:
+    """An exit at the market of lots that the venue holds by an entry of sleeve s and that nobody could book yet; ten at most, one
+    at a time. What it executes is booked once the entry is.
+    """
+    mine = [o for o in book.orders.open.values() if (o.sleeve, o.key) == (s, key)]
+    entry = next((o for o in mine if o.slot == ENTRY and o.reported > o.filled), None)
+    stem = f"{order_stem(book.names[s], key, EXIT_SLOT)[:-1]}{FLATTENS}"
+    attempt = book.orders.attempts.get(stem, 0)
+    if entry is None or attempt >= ATTEMPTS_MAX or any(o.slot == EXIT_SLOT for o in mine):
+        return []
+    lots = min(lots, entry.reported - entry.filled)
+    order = VenueOrder(f"{stem}{attempt:02d}", s, EXIT_SLOT, key, -entry.side, lots, 0.0, 0, 0, 0.0, 0.0, book.close_ms)
+    book.orders = intended(book.orders, order)
+    following = [("intent", _intent(book, order)), ("sent", {"orders": [order.id]})]
+    book.orders = heard(book.orders, order.id, SENT)
     return following
 
 
@@ -224,10 +273,13 @@ def _intent(book: Book, order: VenueOrder) -> dict[str, Any]:
     }
     if order.slot != ENTRY:
         kind = {PROTECTIVE: "stop", EXIT_SLOT: "market"}.get(order.slot, "limit")
-        return body | {"type": kind, "price": order.price or None, "reduce_only": True}
+        body |= {"type": kind, "price": order.price or None, "reduce_only": True}
+        return body | ({"attached_to": attached.entry_id(order.id)} if order.attached else {})
     entry = book.sleeves[order.sleeve].order
     if working(book, order.sleeve):
         body |= slice_of(book, order.sleeve)
+    if book.attaches and (stop := find(book.orders, attached.attached_id(order.id))) is not None:
+        body |= {"attached": stop.id, "attached_level": stop.price}
     return body | {
         "type": "limit" if order.price > 0.0 else "market",
         "price": order.price or None,

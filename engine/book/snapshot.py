@@ -17,6 +17,7 @@ SELDOM = (
     "cursors",
     "orphans",
     "incidents",
+    "attaches",
 )  # fields of the book that are left out while there is nothing in them
 
 
@@ -118,6 +119,7 @@ def from_json(body: Mapping[str, Any]) -> Book:
         cursors=dict(body.get("cursors", {})),
         orphans=dict(body.get("orphans", {})),
         incidents=dict(body.get("incidents", {})),
+        attaches=dict(body.get("attaches", {})),
         high_water=float(body.get("high_water", 0.0)),
     )
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from engine.book import events
-from engine.book.account_events import on_cursor, on_lapse, on_leave, on_orphan
+from engine.book.account_events import on_attach, on_cursor, on_lapse, on_leave, on_orphan
 from engine.book.adoption import on_adopt
 from engine.book.bar_signals import NO_SIGNAL, leaving_only, signal_of
 from engine.book.bodies import finite, stage_rests
@@ -55,6 +55,7 @@ REPORTED: Mapping[str, Callable[[Book, Mapping[str, Any]], Led]] = {
     "reconcile": on_reconcile,
     "adopt": on_adopt,
     "cursor": on_cursor,
+    "attach": on_attach,
     "lapse": on_lapse,
     "leave": on_leave,
     "orphan": on_orphan,

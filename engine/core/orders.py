@@ -8,7 +8,7 @@ Compiled code does not know orders: a backtest's venue is sim_venue.py.
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from .state import ENTRY, SLOTS
+from .state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS
 
 INTENDED, SENT, UNKNOWN = "intended", "sent", "UNKNOWN"
 WORKING, PARTIAL, CANCELLING = "working", "partial", "cancelling"
@@ -16,6 +16,10 @@ DONE, REJECTED = "done", "rejected"
 STATES = (INTENDED, SENT, UNKNOWN, WORKING, PARTIAL, CANCELLING, DONE, REJECTED)
 STANDING = (WORKING, PARTIAL)  # the venue has confirmed it, and nobody has asked to cancel it
 ENDED = (DONE, REJECTED)
+ATTACHED, FLATTENS = (
+    "A",
+    "F",
+)  # kinds of an id beside those of core.state.SLOTS: a stop of its entry, an exit of what is not booked
 ENDED_KEPT = 40  # a late report must still find its order
 FILLED_KEPT = 1_000  # of older ones that had executions, how many lots: a report that comes again must not look like a new one
 
@@ -68,14 +72,34 @@ class VenueOrder(NamedTuple):
         return max((self.reported if self.state in ENDED else self.lots) - self.filled, 0)
 
     @property
+    def kind(self) -> str:
+        """The letter of its id that says what it is for."""
+        return self.id[-3:-2]
+
+    @property
+    def attached(self) -> bool:
+        """True for the stop that covers an entry until the layer has a protective order of its own."""
+        return self.slot == PROTECTIVE and self.kind == ATTACHED
+
+    @property
+    def flattens(self) -> bool:
+        """True for an exit of lots that the venue holds and nobody could book yet."""
+        return self.slot == EXIT_SLOT and self.kind == FLATTENS
+
+    @property
+    def sleeps(self) -> bool:
+        """True for an attached stop that its venue keeps with the entry, and does not have as an order before that has ended."""
+        return self.state == INTENDED and self.attached
+
+    @property
     def unanswered(self) -> bool:
         """True while the venue owes an answer: to a request to place, amend or cancel it, or to a question."""
-        return self.state not in (*STANDING, *ENDED) or self.amending != 0
+        return (self.state not in (*STANDING, *ENDED) and not self.sleeps) or self.amending != 0
 
     @property
     def in_doubt(self) -> bool:
         """True while the venue has not said how it stands, or has said more than was booked: nothing is planned against it."""
-        return self.state not in STANDING or self.amending != 0 or self.reported > self.filled
+        return (self.state not in STANDING and not self.sleeps) or self.amending != 0 or self.reported > self.filled
 
 
 class Refusals(NamedTuple):

@@ -60,12 +60,14 @@ def plan(
     wanted: Sequence[Want],
     given_up: frozenset[tuple[int, int]] = frozenset(),
     immovable: frozenset[str] = frozenset(),
+    fired: frozenset[int] = frozenset(),
 ) -> list[OrderRequest]:
     """The requests that lead from the open orders of one sleeve to what it wants.
 
     given_up: (slot, key) of which ATTEMPTS_MAX orders have ended; immovable: ids that are not amended now. A protective order
     stays until the exit beside it works: a layer is never left without one. A protective order that filled in part is the exit
     of its layer: it is not amended, and no second one is ordered beside it; once it has ended, what it left leaves at the market.
+    fired: keys of layers whose attached stop is that exit.
     """
     requests, standing, older = list[OrderRequest](), dict[tuple[int, int], VenueOrder](), list[VenueOrder]()
     for order in orders:
@@ -74,20 +76,26 @@ def plan(
         standing[order.slot, order.key] = order
     replaced = [old for old in older if standing[old.slot, old.key].state in STANDING]
     exits = {want.key for want in wanted if want.slot == EXIT_SLOT}
-    leaving = {key for (slot, key), order in standing.items() if slot == EXIT_SLOT and order.state in STANDING and key in exits}
+    leaving = {key for (slot, key), order in standing.items() if slot == EXIT_SLOT and is_leaving(order) and key in exits}
     at_work = {key for (slot, key), order in standing.items() if slot == PROTECTIVE and max(order.filled, order.reported) > 0}
+    at_work |= fired
     for want in wanted:
         if want.slot == PROTECTIVE and want.key in leaving:
             continue
         held = standing.pop((want.slot, want.key), None)
         if held is None:
-            second = want.slot == EXIT_SLOT and want.key in at_work
+            second = want.slot in (EXIT_SLOT, PROTECTIVE) and want.key in at_work
             if not second and (want.slot, want.key) not in given_up:
                 requests.append(OrderRequest(PLACE, None, want))
         elif not held.in_doubt and differs(held, want) and held.id not in immovable:
             requests.append(OrderRequest(AMEND, held, want))
     unwanted = [*replaced, *standing.values()]
     return requests + [OrderRequest(CANCEL, held, None) for held in unwanted if not held.in_doubt]
+
+
+def is_leaving(order: VenueOrder) -> bool:
+    """True for an exit at the market that works, or has filled whole by the venue's word."""
+    return order.state in STANDING or order.reported >= order.lots > order.filled
 
 
 def differs(held: VenueOrder, want: Want) -> bool:

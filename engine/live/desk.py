@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
+from engine.book import attached
 from engine.book.book import Book, stage_of
 from engine.book.order_events import EventBody
 from engine.book.snapshot import to_json
@@ -34,8 +35,10 @@ LIFE_MS = 35_000  # a request that was sent longer ago than this can no longer a
 FRESH_BARS = 1.5  # an entry that was decided longer ago is not sent
 WAITS_S = 60.0  # for the exit of a reversal, or an order in doubt; then the entry is not sent
 LOOKS_S = 0.25
+COVERS_LOOK_S = 0.02
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # before the n-th order of its kind for one layer
 STOP_ASKED_S = 1.0
+FOLLOWS_S = 1.0  # for which the stop of an entry waits for the entry's answer
 ACKNOWLEDGED_S = 1.0  # after which a protective order that the venue has taken is looked for
 
 
@@ -71,6 +74,7 @@ class LiveDesk:
         self.children: dict[str, str] = {}  # venue's id of an order, or of the child of a conditional one -> client id
         self.busy: set[str] = set()  # orders with a request or a question under way
         self.to_resend: set[str] = set()  # orders that the venue has proved not to have taken: the same id goes out again
+        self.again: set[str] = set()  # attached stops that were not there when they were needed: each goes out once by itself
         self.unsure: set[str] = set()  # stops that the process before may not have sent: once not found, the same id goes out
         self.sent_ms: dict[str, int] = {}  # when the last request that may have placed an order had ended
         self.began_ms = now_ms()
@@ -137,8 +141,16 @@ class LiveDesk:
     # ---- to the venue -----------------------------------------------------------------------------------------------------
 
     def _hand_over(self, following: list[EventBody]) -> None:
+        for _, body in (one for one in following if one[0] == "sent"):
+            self.sent_ms |= {id_: self.now_ms() for id_ in body["orders"] if order_of(self.book.orders, {"order": id_}).attached}
         for kind, body in requests_of(following):
             order = order_of(self.book.orders, body)
+            if kind == "intent" and order.sleeps:
+                continue  # the request of its entry has it
+            if kind == "order" and order.attached and order.id in self.waiting:
+                continue  # it has not left yet, and does not
+            if kind == "intent" and order.attached:
+                self.waiting.add(order.id)  # its entry does not wait for it
             self.busy.add(order.id)
             self.spawn(self._request(kind, order, body))
 
@@ -193,14 +205,35 @@ class LiveDesk:
             await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
         if order.slot == EXIT_SLOT:
             await self._ask_stops(order)
-        why = await self._why_not_enter(order) if order.slot == ENTRY else self._why_not_leave(order)
+        if order.attached:
+            why = await self._why_not_cover(order)
+        else:
+            why = await self._why_not_enter(order) if order.slot == ENTRY else self._why_not_leave(order)
         if why or self.failed:
             self.never_sent(order, why or self.failed)
             return None
+        stop = find(self.book.orders, attached.attached_id(order.id)) if order.slot == ENTRY else None
         try:
-            return await self._answer(order, self.venue_of(order).place(order))
+            with_it = stop if stop is not None and stop.sleeps else None
+            return await self._answer(order, self.venue_of(order).place(order, with_it))
         finally:
             self.sent_ms[order.id] = self.now_ms()
+
+    async def _why_not_cover(self, order: VenueOrder) -> str:
+        """Why the stop of an entry is not sent: the entry was not. It leaves once that is answered, after a second at most."""
+        try:
+            until, entry = asyncio.get_running_loop().time() + FOLLOWS_S, attached.entry_id(order.id)
+            while entry in self.waiting or (entry in self.busy and asyncio.get_running_loop().time() < until):
+                if entry in self.waiting:
+                    until = asyncio.get_running_loop().time() + FOLLOWS_S
+                await asyncio.sleep(COVERS_LOOK_S)
+        finally:
+            self.waiting.discard(order.id)
+        now, entered = find(self.book.orders, order.id), find(self.book.orders, entry)
+        if now is None or now.state in (CANCELLING, *ENDED):
+            return "it is not wanted any longer"
+        unfilled = entered is None or (entered.state in ENDED and not max(entered.reported, entered.filled))
+        return "its entry has filled nothing" if unfilled else ""
 
     def never_sent(self, order: VenueOrder, why: str) -> None:
         """An order that was journaled and kept here has never existed at the venue."""
@@ -223,6 +256,8 @@ class LiveDesk:
         """Why an order that protects or leaves a layer is not sent: the layer has gone meanwhile, or its stop has fired."""
         if order.slot == EXIT_SLOT and any(stop.reported > stop.filled for stop in self._stops_of(order)):
             return "the stop of its layer has fired"
+        if order.flattens:
+            return ""
         position = self.book.sleeves[order.sleeve].position
         layers = position.layers[: position.open_layers]
         return "" if any(layer.key == order.key for layer in layers) else "its layer is gone"
@@ -292,14 +327,15 @@ class LiveDesk:
             self.spawn(self._look_for(order.id))
         self.note_answer(answer)
         if answer.outcome == EXISTS:
-            self.spawn(self._ask_now(order.id))
+            self.spawn(self.ask_now(order.id))
 
     async def _look_for(self, id_: str) -> None:
         """A protective order that the venue has acknowledged: is it there?"""
         await asyncio.sleep(ACKNOWLEDGED_S)
         await self.ask(id_)
 
-    async def _ask_now(self, id_: str) -> None:
+    async def ask_now(self, id_: str) -> None:
+        """The same as a task."""
         await self.ask(id_)
 
     def _learn(self, answer: LiveAnswer) -> None:
@@ -350,7 +386,7 @@ class LiveDesk:
         order = find(self.book.orders, asked.id)
         if order is None or order.state in ENDED:
             return True
-        if order.id in self.unsure:
+        if order.id in self.unsure or self._is_needed(order):
             self.unsure.discard(order.id)
             self.to_resend.add(order.id)
             return False
@@ -362,6 +398,14 @@ class LiveDesk:
             return False
         state = DONE if order.filled else REJECTED
         self.note_answer(answer._replace(state=state, filled_lots=order.filled, why=f"never existed: {answer.why}"))
+        return True
+
+    def _is_needed(self, order: VenueOrder) -> bool:
+        """Whether an attached stop that is not there goes out by itself, once: its entry has filled what could not be booked."""
+        entry = find(self.book.orders, attached.entry_id(order.id)) if order.attached else None
+        if entry is None or entry.reported <= entry.filled or order.id in self.again:
+            return False
+        self.again.add(order.id)
         return True
 
 

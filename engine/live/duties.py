@@ -58,10 +58,15 @@ class AccountDuties:
             desk.take("health", {"what": START, "state": "begun", "why": "venue and book were not compared yet"})
         if self.gate is not None:
             self.gate.begin()
+        for name, venue in desk.venues.items():
+            if desk.book.attaches.get(name, "") != venue.attaches:
+                desk.take("attach", {"instrument": name, "how": venue.attaches})
         for order in list(desk.book.orders.open.values()):
             if order.state == SENT:  # the process that has sent it, or not, is gone: nobody waits for its answer
                 desk.take(*reported(OrderReport(order.id, UNKNOWN, 0, "not answered before the start")))
-                if order.slot == PROTECTIVE:  # a layer without a stop does not wait; should both arrive, the venue refuses one
+                if (
+                    order.slot == PROTECTIVE and not order.attached
+                ):  # a layer without a stop does not wait; should both arrive, the venue refuses one
                     desk.unsure.add(order.id)
         work = [poll.run for poll in self.polls.values()]
         work += [self.health.run, self.health.run_clock, self.reconcile.run, self.halt.run]

@@ -11,10 +11,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from statistics import median
 from typing import Any, NamedTuple
 
-from engine.core.orders import CANCELLING, PARTIAL, REJECTED, WORKING
+from engine.book.account_events import orphan_lots
+from engine.book.attached import entry_id
+from engine.core.orders import CANCELLING, PARTIAL, REJECTED, STANDING, WORKING
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
+from engine.errors import DataError
 from engine.live.desk import LiveDesk
-from engine.live.poll import AccountPoll
+from engine.live.poll import AccountPoll, holders
 
 NAKED_PAGE_MS, NAKED_LEAVE_MS = 5_000, 15_000
 MISSING_ASK_MS, MISSING_PAGE_MS = 5_000, 60_000
@@ -50,6 +53,8 @@ class AccountHealth:
         self.naked: dict[tuple[int, int], int] = {}  # (sleeve, layer key) -> since when nothing covers it
         self.missing: dict[str, int] = {}  # order -> since when it says more than was booked
         self.refused: dict[str, list[int]] = {}  # sleeve -> times of refusals in a row
+        self._asked: dict[str, int] = {}  # attached stop that covers what is not booked -> when it was asked last
+        self._flattening: set[tuple[int, int]] = set()
         self._minute: dict[str, deque[int]] = {}
         self.offsets: deque[float] = deque(maxlen=CLOCK_SAMPLES)
         self._rebuilt: dict[str, int] = {}
@@ -90,17 +95,20 @@ class AccountHealth:
         self.missing = {o.id: self.missing.get(o.id, now) for o in orders if o.reported > o.filled}
 
     def _note_naked(self) -> None:
-        """Layers that neither a protective order nor an exit covers at the venue."""
-        now, covered = self.desk.now_ms(), set[tuple[int, int]]()
+        """Layers that neither a protective order nor an exit covers at the venue, and entries that the venue says are filled and
+        that nothing covers: until they are booked that is their attached stop, or the exit that flattens them.
+        """
+        now, own, of_unread = self.desk.now_ms(), set[tuple[int, int]](), set[tuple[int, int]]()
         for order in self.desk.book.orders.open.values():
-            if order.slot in (PROTECTIVE, EXIT_SLOT) and order.state in (WORKING, PARTIAL, CANCELLING):
-                covered.add((order.sleeve, order.key))
+            there = order.state in (WORKING, PARTIAL, CANCELLING) or order.reported > order.filled
+            if order.slot in (PROTECTIVE, EXIT_SLOT) and there:
+                (of_unread if order.attached or order.flattens else own).add((order.sleeve, order.key))
         held = set[tuple[int, int]]()
         orders = self.desk.book.orders.open.values()
         unread = {(o.sleeve, o.key) for o in orders if o.slot == ENTRY and o.reported > o.filled}  # filled, says the venue
         for s, sleeve in enumerate(self.desk.book.sleeves):
             held |= {(s, layer.key) for layer in sleeve.position.layers[: sleeve.position.open_layers]}
-        self.naked = {layer: self.naked.get(layer, now) for layer in (held - covered) | unread}
+        self.naked = {layer: self.naked.get(layer, now) for layer in (held - own - of_unread) | (unread - of_unread)}
 
     # ---- health events --------------------------------------------------------------------------------------------------------
 
@@ -150,6 +158,7 @@ class AccountHealth:
         now = self.desk.now_ms()
         for (s, key), since in sorted(self.naked.items()):
             self._look_at_naked(s, key, now - since)
+        self._ask_covers(now)
         for id_, since in self.missing.items():
             if now - since >= MISSING_ASK_MS:
                 for poll in self.polls.values():
@@ -174,11 +183,43 @@ class AccountHealth:
         lots = sum(layer.lots for layer in sleeve.position.layers if layer.key == key)
         if for_ms >= NAKED_PAGE_MS:
             self.desk.incident(f"{name}: {lots or 'unread'} lots of layer {key} have no protective order at the venue", layer=key)
-        leaves = lots == 0 or all(layer.exit_pending for layer in sleeve.position.layers[: sleeve.position.open_layers])
+        if for_ms >= NAKED_LEAVE_MS and lots == 0:
+            self.desk.spawn(self._flatten(s, key))
+            return
+        leaves = all(layer.exit_pending for layer in sleeve.position.layers[: sleeve.position.open_layers])
         if for_ms >= NAKED_LEAVE_MS and not leaves:
             self.desk.take(
                 "leave", {"sleeve": name, "why": f"layer {key} had no protective order for {NAKED_LEAVE_MS // 1000} s"}
             )
+
+    def _ask_covers(self, now: int) -> None:
+        """An attached stop that alone covers what is not booked: is it still there? Each five seconds."""
+        for order in self.desk.book.orders.open.values():
+            since = self.missing.get(entry_id(order.id)) if order.attached and order.state in STANDING else None
+            if since is not None and now - max(since, self._asked.get(order.id, 0)) >= MISSING_ASK_MS:
+                self._asked[order.id] = now
+                self.desk.spawn(self.desk.ask_now(order.id))
+
+    async def _flatten(self, s: int, key: int) -> None:
+        """Leave at the market what the venue holds by an entry that could not be booked: no more than the position there shows
+        beside what the book accounts for. What is executed is read later, behind the entry's own executions.
+        """
+        name, layer = str(self.desk.book.specs[s].source["instrument"]), (s, key)
+        if layer in self._flattening:
+            return
+        self._flattening.add(layer)
+        try:
+            there = (await self.desk.venues[name].position()).lots
+        except DataError:
+            return  # asked again at the next look
+        finally:
+            self._flattening.discard(layer)
+        orders = self.desk.book.orders.open.values()
+        side = next((o.side for o in orders if o.slot == ENTRY and (o.sleeve, o.key) == layer and o.reported > o.filled), 0)
+        unread = there - sum(lots for _, lots in holders(self.desk, name)) - orphan_lots(self.desk.book, name)
+        if side * unread > 0 and layer in self.naked and not self.desk.failed:
+            why = f"lots of layer {key} that could not be booked had no stop for {NAKED_LEAVE_MS // 1000} s"
+            self.desk.take("leave", {"sleeve": self.desk.book.names[s], "key": key, "lots": side * unread, "why": why})
 
     async def _streams(self) -> None:
         """A stream that shows no life for ten seconds is built anew; what it would have said is read by REST at once."""

@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.book.attached import entry_id
 from engine.book.order_events import issued, name_code
-from engine.core.orders import REJECTED, VenueOrder, find
+from engine.core.orders import ENDED, REJECTED, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.live.desk import LiveDesk
 from engine.live.requests import Unanswered
@@ -27,7 +28,7 @@ EXPLAINED_MS = 10_000  # an execution is nobody's no sooner than this, and never
 WORKS_MS = 5_000  # a market order that works longer is in doubt
 AWAY_LOOKS = 12  # looks in a row that brought nothing: a page
 BILL_MINUTES = (1, 6, 16, 31)  # of an hour: bills come late
-OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXF][0-9]{2}")
+OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXAF][0-9]{2}")
 ORPHAN_CODE = "0rph"  # in the place of a sleeve's: orders that close what no sleeve holds
 PROBE_CODE = "pr0b"  # in the same place: orders of a probe
 
@@ -38,6 +39,7 @@ class AccountPoll:
     def __init__(self, desk: LiveDesk, instrument: str) -> None:
         self.desk, self.instrument, self.venue = desk, instrument, desk.venues[instrument]
         self.pending: dict[str, tuple[VenueTrade, int]] = {}  # executions that no order explains yet, since when
+        self.early: dict[str, VenueTrade] = {}  # executions of exits whose entry is not booked yet
         self.read_ms = 0  # when executions were last read, up to the end
         self.failures = 0  # looks in a row that brought nothing
         self._wake = asyncio.Event()
@@ -78,7 +80,7 @@ class AccountPoll:
     def _wait_s(self) -> float:
         if self.failures:
             return min(DOUBT_S * self.failures, OPEN_S)
-        if self.pending or self.desk.doubts(self.instrument) or self._market_orders():
+        if self.pending or self.early or self.desk.doubts(self.instrument) or self._market_orders():
             return DOUBT_S
         return OPEN_S if self._mine() or self._lots_held() else IDLE_S
 
@@ -100,6 +102,8 @@ class AccountPoll:
         """Read what is new, explain it, ask about what is in doubt. True when executions were read."""
         try:
             await self._read()
+            if self.early:
+                await self._ask_entries_of_early()
             if self.pending:
                 await self._explain()
             self.failures = 0
@@ -126,8 +130,10 @@ class AccountPoll:
         trades, after = await self.venue.trades(cursor)
         for trade in trades:
             self._take(trade)
+        for trade in list(self.early.values()):
+            self._take(trade)
         self.read_ms = began
-        if not self.pending and after != cursor:
+        if not self.pending and not self.early and after != cursor:
             self.desk.take("cursor", {"instrument": self.instrument, "cursor": after})
             self._cursors.append((began, cursor))
 
@@ -146,7 +152,7 @@ class AccountPoll:
 
     def unread(self) -> bool:
         """Whether executions may be missing here."""
-        return bool(self.pending) or self.desk.now_ms() - self.read_ms > 3 * DOUBT_S * 1_000
+        return bool(self.pending) or bool(self.early) or self.desk.now_ms() - self.read_ms > 3 * DOUBT_S * 1_000
 
     # ---- executions ---------------------------------------------------------------------------------------------------------
 
@@ -168,8 +174,12 @@ class AccountPoll:
             if trade.order and find(self.desk.book.orders, trade.order)
             else self.desk.children.get(trade.venue_id, "")
         )
-        if id_ and find(self.desk.book.orders, id_):
+        if id_ and (order := find(self.desk.book.orders, id_)):
             self.pending.pop(trade.trade, None)
+            if self._is_early(order, trade):
+                self.early[trade.trade] = trade
+                return
+            self.early.pop(trade.trade, None)
             self.desk.take("fill", fill_body(trade, id_))
         elif trade.order in self.desk.book.orphans.get(self.instrument, {}).get("orders", ()):
             self.desk.take("orphan", {"what": "fill", **self._orphan_body(trade)})
@@ -177,6 +187,24 @@ class AccountPoll:
             self._nobodys(trade)
         else:
             self.pending.setdefault(trade.trade, (trade, self.desk.now_ms()))
+
+    def _entries_of(self, order: VenueOrder) -> list[VenueOrder]:
+        """Entry orders of the layer that an order is of, that may have filled more than was booked."""
+        mine = (o for o in self._mine() if o.slot == ENTRY and (o.sleeve, o.key) == (order.sleeve, order.key))
+        return [o for o in mine if o.state not in ENDED or o.reported > o.filled]
+
+    def _is_early(self, order: VenueOrder, trade: VenueTrade) -> bool:
+        """Whether an exit's execution has been listed before its entry's: it is booked behind them."""
+        position = self.desk.book.sleeves[order.sleeve].position
+        held = sum(layer.lots for layer in position.layers[: position.open_layers] if layer.key == order.key)
+        return order.slot != ENTRY and trade.lots > held and bool(self._entries_of(order))
+
+    async def _ask_entries_of_early(self) -> None:
+        """How much have they filled? What says more than was booked is read from further back."""
+        orders = self.desk.book.orders
+        exits = [find(orders, trade.order or self.desk.children.get(trade.venue_id, "")) for trade in self.early.values()]
+        for id_ in {entry.id for exit_ in exits if exit_ for entry in self._entries_of(exit_) if entry.reported <= entry.filled}:
+            await self.desk.ask(id_)
 
     def _orphan_body(self, trade: VenueTrade) -> dict[str, Any]:
         body = trade._asdict() | {"instrument": self.instrument}
@@ -203,8 +231,11 @@ class AccountPoll:
         """Ask every conditional order that may have placed what waits; the rest is nobody's once all have answered."""
         waiting = [trade for trade, _ in self.pending.values()]
         sides = {trade.side for trade in waiting}
-        mine = [o for o in self._mine() if o.slot == PROTECTIVE and o.side in sides]
-        sure = await self._all_answer(mine, waiting)
+        asleep = [o for o in self._mine() if o.sleeps and o.side in sides]  # one may have fired: its entry has ended, then
+        entries = [find(self.desk.book.orders, entry_id(o.id)) for o in asleep]
+        sure = await self._all_answer([o for o in entries if o is not None], waiting)
+        mine = [o for o in self._mine() if o.slot == PROTECTIVE and o.side in sides and not o.sleeps]
+        sure = await self._all_answer(mine, waiting) and sure
         if self.pending:
             # one that ended without a fill, by the venue's word, has answered; a child is known of none after a restart
             orders = (o for o in self.desk.book.orders.ended if o.slot == PROTECTIVE and o.side in sides)

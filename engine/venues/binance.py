@@ -66,7 +66,12 @@ class BinanceVenue(NamedTuple):
     instrument: Instrument
     symbol: str  # BTCUSDT
 
-    async def place(self, order: VenueOrder) -> LiveAnswer:
+    @property
+    def attaches(self) -> str:
+        """A conditional order that follows the entry; it needs no position before it triggers."""
+        return "beside"
+
+    async def place(self, order: VenueOrder, attached: VenueOrder | None = None) -> LiveAnswer:  # noqa: ARG002 - it comes by itself
         """Hand an order over; the same client id again places nothing (EXISTS).
 
         An entry whose id cannot be asked for is not sent. An exit does not wait for a question: its id is refused while

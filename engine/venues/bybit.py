@@ -55,7 +55,12 @@ class BybitVenue(NamedTuple):
     symbol: str  # BTCUSDT
     lot: Decimal  # base units of one lot
 
-    async def place(self, order: VenueOrder) -> LiveAnswer:
+    @property
+    def attaches(self) -> str:
+        """Its `stopLoss` has no id and is one for all sleeves: the stop is a conditional order that follows the entry."""
+        return "beside"
+
+    async def place(self, order: VenueOrder, attached: VenueOrder | None = None) -> LiveAnswer:  # noqa: ARG002 - it comes by itself
         """Hand an order over; the same client id again places nothing (EXISTS)."""
         body = self._mine(order) | {
             "positionIdx": 0,

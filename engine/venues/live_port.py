@@ -73,8 +73,12 @@ class VenuePosition(NamedTuple):
 class LiveVenue(Protocol):
     """One instrument of one account. A request never raises for what venue or network do: its answer says what is known."""
 
-    async def place(self, order: VenueOrder) -> LiveAnswer:
-        """Hand an order over; the same client id again places nothing."""
+    @property
+    def attaches(self) -> str:
+        """How an entry brings its stop along (engine.book.attached): `with` it in one request, `beside` it; empty: not at all."""
+
+    async def place(self, order: VenueOrder, attached: VenueOrder | None = None) -> LiveAnswer:
+        """Hand an order over; the same client id again places nothing. `attached`: the stop that an entry has with it."""
 
     async def amend(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
         """Let a standing order stand at `price` with `lots` in all."""

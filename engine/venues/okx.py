@@ -50,7 +50,12 @@ class OkxVenue(NamedTuple):
     inst_id: str  # BTC-USDT-SWAP
     contracts: Decimal  # of one lot
 
-    async def place(self, order: VenueOrder) -> LiveAnswer:
+    @property
+    def attaches(self) -> str:
+        """In the request of the entry: OKX has it as an algo order of its own id once the entry has ended with fills."""
+        return "with"
+
+    async def place(self, order: VenueOrder, attached: VenueOrder | None = None) -> LiveAnswer:
         """Hand an order over; the same client id again places nothing (EXISTS)."""
         common = {
             "instId": self.inst_id,
@@ -65,6 +70,9 @@ class OkxVenue(NamedTuple):
         kind = "market" if order.price == 0.0 else "post_only" if order.post_only else "limit"
         body = common | {"clOrdId": order.id, "ordType": kind, "reduceOnly": order.slot != ENTRY}
         body |= {} if kind == "market" else {"px": self._price(order.price)}
+        if attached is not None:
+            own = {"slTriggerPx": self._price(attached.price), "slOrdPx": "-1", "slTriggerPxType": "last"}
+            body |= {"attachAlgoOrds": [own | {"attachAlgoClOrdId": attached.id}]}
         return await self._request(order, self.trading.private_post_trade_order, body)
 
     async def amend(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:

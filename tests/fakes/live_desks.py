@@ -99,6 +99,8 @@ class PortVenue:
         self.net, self.price, self.fills = 0, PRICE, True
         self.clock: Callable[[], int] = lambda: 0
         self.delay_s = 0.01
+        self.attaches = ""
+        self.attached: dict[str, VenueOrder] = {}  # entry -> the stop that came with it
 
     async def _next(self, call: str, id_: str = "") -> str:
         self.calls.append((call, id_))
@@ -125,8 +127,10 @@ class PortVenue:
         number = f"t{len(self.executions)}"
         self.executions.append(VenueTrade(number, venue_id, order, side, lots, price or self.price, 0.1, False, self.clock()))
 
-    async def place(self, order: VenueOrder) -> LiveAnswer:
+    async def place(self, order: VenueOrder, attached: VenueOrder | None = None) -> LiveAnswer:
         """As LiveVenue."""
+        if attached is not None:
+            self.attached[order.id] = attached
         what = await self._next("place", order.id)
         if what == "rejected":
             return LiveAnswer(order.id, REJECTED, 0, "no", outcome=outcome.REJECTED)
