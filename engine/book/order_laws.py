@@ -8,6 +8,7 @@ what follows was allowed. Nothing here calls the book: a law that shares the gua
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from engine.book.attached_laws import AttachedLaws
 from engine.store.chain import Event
 
 REFUSED_MAX = 5  # in a row, of one sleeve
@@ -26,12 +27,14 @@ class OrderLaws:
         self._differs: set[str] = set()
         self._refused: dict[str, int] = {}
         self._halted = False
+        self._attached = AttachedLaws(self._wrong)
 
     def read(self, events: Iterable[Event]) -> list[str]:
         """All of them."""
         for event in events:
             if (law := getattr(self, f"_on_{event.kind}", None)) is not None:
                 law(event.body, event)
+            self._attached.read(event)
         return self.broken
 
     def _wrong(self, law: str, event: Event, what: str) -> None:

@@ -90,7 +90,12 @@ def plan(
         elif not held.in_doubt and differs(held, want) and held.id not in immovable:
             requests.append(OrderRequest(AMEND, held, want))
     unwanted = [*replaced, *standing.values()]
-    return requests + [OrderRequest(CANCEL, held, None) for held in unwanted if not held.in_doubt]
+    return requests + [OrderRequest(CANCEL, held, None) for held in unwanted if not held.in_doubt or is_rest(held)]
+
+
+def is_rest(order: VenueOrder) -> bool:
+    """True for an entry that works and has filled more than was booked: what is left of it can be withdrawn all the same."""
+    return order.slot == ENTRY and order.state in STANDING and order.amending == 0
 
 
 def is_leaving(order: VenueOrder) -> bool:

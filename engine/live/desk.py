@@ -386,6 +386,8 @@ class LiveDesk:
         order = find(self.book.orders, asked.id)
         if order is None or order.state in ENDED:
             return True
+        if order.sleeps:
+            return False  # its venue has it once its entry has ended
         if order.id in self.unsure or self._is_needed(order):
             self.unsure.discard(order.id)
             self.to_resend.add(order.id)

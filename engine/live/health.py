@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from engine.book.account_events import orphan_lots
-from engine.book.attached import entry_id
+from engine.book.attached import attached_id, entry_id
 from engine.core.orders import CANCELLING, PARTIAL, REJECTED, STANDING, WORKING
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
@@ -21,6 +21,7 @@ from engine.live.poll import AccountPoll, holders
 
 NAKED_PAGE_MS, NAKED_LEAVE_MS = 5_000, 15_000
 MISSING_ASK_MS, MISSING_PAGE_MS = 5_000, 60_000
+SLEEPS_MS = 2_000  # that a part of a resting entry may be unlisted while its stop sleeps
 REFUSED_MAX, REFUSED_MINUTE_MAX = 5, 10  # in a row; in a minute
 SILENT_MS = 10_000
 AWAY_LOOKS = 3
@@ -159,6 +160,7 @@ class AccountHealth:
         for (s, key), since in sorted(self.naked.items()):
             self._look_at_naked(s, key, now - since)
         self._ask_covers(now)
+        self._wake_stops(now)
         for id_, since in self.missing.items():
             if now - since >= MISSING_ASK_MS:
                 for poll in self.polls.values():
@@ -199,6 +201,18 @@ class AccountHealth:
             if since is not None and now - max(since, self._asked.get(order.id, 0)) >= MISSING_ASK_MS:
                 self._asked[order.id] = now
                 self.desk.spawn(self.desk.ask_now(order.id))
+
+    def _wake_stops(self, now: int) -> None:
+        """A resting entry that has filled what is not listed, and whose stop its venue keeps until it has ended: its rest is
+        withdrawn, so that the stop stands.
+        """
+        orders = self.desk.book.orders.open
+        for id_ in [id_ for id_, since in self.missing.items() if now - since >= SLEEPS_MS]:
+            stop = orders.get(attached_id(id_))
+            if stop is not None and stop.sleeps and id_ in orders and orders[id_].state in STANDING:
+                self.desk.take(
+                    "lapse", {"order": id_, "why": "a part of it is not listed, and its stop stands once it has ended"}
+                )
 
     async def _flatten(self, s: int, key: int) -> None:
         """Leave at the market what the venue holds by an entry that could not be booked: no more than the position there shows

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.book.attached import entry_id
+from engine.book.attached import attached_id, entry_id
 from engine.book.order_events import issued, name_code
 from engine.core.orders import ENDED, REJECTED, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
@@ -48,6 +48,7 @@ class AccountPoll:
         self._read_back_ms = 0
         self._cursors: deque[tuple[int, str]] = deque(maxlen=64)
         self._working: dict[str, int] = {}  # market orders that work -> since when, or last asked
+        self._resting: dict[str, int] = {}  # resting entries whose stop sleeps -> when asked last
         self._billed = -1
         desk.watches.append(self._noticed)
 
@@ -264,8 +265,17 @@ class AccountPoll:
             if now - self._working[order.id] >= WORKS_MS:
                 self._working[order.id] = now
                 due.append(order.id)
-        for id_ in due:
+        for id_ in [*due, *self._resting_due(now)]:
             await self.desk.ask(id_)
+
+    def _resting_due(self, now: int) -> list[str]:
+        """Resting entries whose stop sleeps until they end: what has filled of one that is not listed has no stop yet."""
+        orders = self.desk.book.orders.open
+        mine = [o for o in self._mine() if o.slot == ENTRY and o.price > 0.0 and not o.in_doubt]
+        found = [o.id for o in mine if (stop := orders.get(attached_id(o.id))) and stop.sleeps]
+        due = [id_ for id_ in found if now - self._resting.get(id_, 0) >= WORKS_MS]
+        self._resting = {id_: now if id_ in due else self._resting[id_] for id_ in found}
+        return due
 
     # ---- funding ------------------------------------------------------------------------------------------------------------
 

@@ -100,6 +100,7 @@ class PortVenue:
         self.clock: Callable[[], int] = lambda: 0
         self.delay_s = 0.01
         self.attaches = ""
+        self.numbers = 0  # of executions so far
         self.attached: dict[str, VenueOrder] = {}  # entry -> the stop that came with it
 
     async def _next(self, call: str, id_: str = "") -> str:
@@ -120,11 +121,23 @@ class PortVenue:
         if not named:
             held.child_id = f"c{held.venue_id}"
         self.trade(id_ if named else "", held.child_id or held.venue_id, held.order.side, lots, price)
+        if held.state == DONE and id_ in self.attached:
+            self.arm(self.attached.pop(id_), held.filled)
+
+    def arm(self, stop: VenueOrder, lots: int) -> None:
+        """The stop of an entry that has ended stands."""
+        self.orders[stop.id] = PortOrder(stop, f"v{len(self.orders)}", stop.price, lots)
+
+    def hide(self) -> list[VenueTrade]:
+        """No execution is listed any more; those that were. Put them back, in whatever order, and they are."""
+        hidden = self.executions.copy()
+        self.executions.clear()
+        return hidden
 
     def trade(self, order: str, venue_id: str, side: int, lots: int, price: float = 0.0) -> None:
         """An execution of anybody."""
         self.net += side * lots
-        number = f"t{len(self.executions)}"
+        number, self.numbers = f"t{self.numbers}", self.numbers + 1
         self.executions.append(VenueTrade(number, venue_id, order, side, lots, price or self.price, 0.1, False, self.clock()))
 
     async def place(self, order: VenueOrder, attached: VenueOrder | None = None) -> LiveAnswer:
@@ -162,6 +175,8 @@ class PortVenue:
             return LiveAnswer(order.id, UNKNOWN, 0, "not there", outcome=outcome.NOT_FOUND)
         if what == "ok" and held.state in (WORKING, PARTIAL):
             held.state = DONE
+            if held.filled and order.id in self.attached:
+                self.arm(self.attached.pop(order.id), held.filled)
         return self._said(held)
 
     async def ask(self, order: VenueOrder) -> LiveAnswer:

@@ -80,7 +80,7 @@ def test_the_table_counts_what_is_not_known(venue: str, capsys: pytest.CaptureFi
     assert {source for fields in table.values() for source in fields} <= {CCXT, MEMORY}
 
 
-@pytest.mark.parametrize("venue", ["binance", "bybit"])
+@pytest.mark.parametrize("venue", VENUES)
 def test_what_a_venue_is_made_to_do_names_its_source(venue: str) -> None:
     """A behaviour that no payload can hold: from ccxt's source, or from memory."""
     done = part(venue, "not_seen").NOT_SEEN_DONE

@@ -52,6 +52,20 @@ def placing_calls() -> dict[str, Call]:
         "market entry without an id": order("market", "buy", None, dict(ISOLATED)),
         "post-only entry": order("limit", "buy", 50_000.05, {"clientOrderId": ENTRY + "2", "postOnly": True, **ISOLATED}),
         "entry with stopLoss and takeProfit": order("market", "buy", None, {"clientOrderId": ENTRY + "3", **both, **ISOLATED}),
+        "entry with an attached stop raw": lambda ex: ex.privatePostTradeOrder(
+            {
+                "instId": INST,
+                "tdMode": "isolated",
+                "side": "buy",
+                "sz": "1",
+                "clOrdId": ENTRY + "6",
+                "ordType": "market",
+                "reduceOnly": False,
+                "attachAlgoOrds": [
+                    {"attachAlgoClOrdId": ENTRY + "7", "slTriggerPx": "50000", "slOrdPx": "-1", "slTriggerPxType": "last"}
+                ],
+            }
+        ),
         "stop by triggerPrice": order("market", "sell", None, {"triggerPrice": 50_000, **ids[0], **algo}),
         "stop by stopLossPrice": order("market", "sell", None, {"stopLossPrice": 50_000, **ids[1], **algo}),
         "target by takeProfitPrice": order("market", "sell", None, {"takeProfitPrice": 70_000, **ids[2], **algo}),

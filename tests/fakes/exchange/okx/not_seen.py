@@ -136,3 +136,22 @@ NOT_SEEN: dict[str, dict[str, str]] = {
         MEMORY: "ordIdList",
     },
 }
+
+# what it does -> source, and what it does here
+NOT_SEEN_DONE: dict[str, tuple[str, str]] = {
+    "attachAlgoOrds": (
+        CCXT,
+        "a field of trade/order; attachAlgoClOrdId is taken by the raw call, ccxt's own order leaves it out",
+    ),
+    "attachAlgoClOrdId": (
+        MEMORY,
+        "becomes the algoClOrdId of a conditional algo order once the entry has ended; not found before",
+    ),
+    "the size of an attached stop": (MEMORY, "what the entry has filled when it ended, also of one that was cancelled in part"),
+    "an attached stop when the position is closed otherwise": (MEMORY, "stays until it is cancelled (no cxlOnClosePos)"),
+    "an attached stop on the wrong side of the price": (
+        CCXT,
+        "51047 of a buy; 51278 of a sell is from memory; the entry is refused",
+    ),
+    "amend-algos and cancel-algos of an attached stop": (MEMORY, "as of any other algo, by its algoClOrdId, once it is there"),
+}

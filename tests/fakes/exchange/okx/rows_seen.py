@@ -58,7 +58,7 @@ async def balance_of(ex: Any) -> list[Any]:
 async def changes(ex: Any) -> dict[str, list[Any]]:
     """Rows of requests that change something."""
     entry = {"instId": INST, "tdMode": "isolated", "side": "buy", "ordType": "market", "sz": "1", "clOrdId": "ndE1"}
-    attached = [{"attachAlgoClOrdId": "ndA1", "slTriggerPx": "50000", "slOrdPx": "-1"}]
+    attached = [{"attachAlgoClOrdId": "ndA1", "slTriggerPx": "49000", "slOrdPx": "-1"}]
     resting = entry | {"ordType": "limit", "px": "50000", "clOrdId": "ndL1", "attachAlgoOrds": attached}
     stop = {"instId": INST, "tdMode": "isolated", "side": "sell", "ordType": "conditional", "sz": "1", "reduceOnly": True}
     calls = {

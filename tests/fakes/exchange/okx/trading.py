@@ -84,6 +84,7 @@ def place_order(venue: OkxVenue, item: Fields) -> Row:
     client, price = client_id(item, "clOrdId"), 0 if kind == o.MARKET else inst.ticks(item.get("px"))
     order = Order(client, inst.name, side_of(item.get("side")), inst.lots(item.get("sz")), kind, price, truth(item, "reduceOnly"))
     order.brackets, order.tag = brackets, item.get("tag", "")
+    check_brackets(order, price or venue.market(inst).last)
     if venue.faults.hit("reject_orders"):
         raise Fault(*PLACE_CODES[o.NO_MARGIN])
     if venue.faults.hit("lost_order"):
@@ -94,6 +95,13 @@ def place_order(venue: OkxVenue, item: Fields) -> Row:
         return {}
     on(lambda: venue.exchange.place(order), PLACE_CODES)
     return {"ordId": order_id(order), "clOrdId": client, "tag": order.tag}
+
+
+def check_brackets(order: Order, price: int) -> None:
+    """A stop that comes with an order is on the losing side of its price, or of the last one. Raises Fault."""
+    if any(one.stop and (one.stop - price) * order.side >= 0 for one in order.brackets):
+        codes = {True: ("51047", "The stop loss trigger price must be lower than the order price.")}
+        raise Fault(*codes.get(order.side > 0, ("51278", "SL trigger price can not be lower than the last price")))
 
 
 def bracket(inst: Instrument, item: Fields) -> Bracket:

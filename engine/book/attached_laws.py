@@ -1,0 +1,109 @@
+"""Laws of attached stops that a journal can be checked for by itself: an entry never leaves without its stop, the stop never ends
+before another order covers its layer, both never stay for long, and a layer never gives up more lots than it has taken.
+
+Part of engine.book.order_laws, read by tests/storms after every run. Nothing here calls the book.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from engine.store.chain import Event
+
+WORKS = ("working", "partial")
+BARS_MAX = 2  # at whose closes an attached stop may still be there beside the order that has taken its place
+
+Layer = tuple[str, int]  # sleeve, key
+Wrong = Callable[[str, Event, str], None]
+
+
+class AttachedLaws:
+    """Hears of every event in its order; `wrong` takes (law, event, what)."""
+
+    def __init__(self, wrong: Wrong) -> None:
+        self._wrong = wrong
+        self._instruments: set[str] = set()  # whose entries bring a stop along
+        self._stop_of: dict[str, str] = {}  # entry -> its attached stop
+        self._of: dict[str, tuple[Layer, str]] = {}  # order -> its layer and slot
+        self._lots: dict[str, int] = {}
+        self._state: dict[str, str] = {}
+        self._said: dict[str, int] = {}  # lots that the venue says an order has filled
+        self._booked: dict[str, int] = {}  # lots of an order's executions
+        self._held: dict[Layer, int] = {}
+        self._sent: set[str] = set()
+        self._beside: dict[str, int] = {}  # attached stop -> closes at which it was there beside the layer's own
+        self._adopted = False  # a person has moved layers: their lots are no longer counted here
+
+    def read(self, event: Event) -> None:
+        """One event."""
+        if (law := getattr(self, f"_on_{event.kind}", None)) is not None:
+            law(event.body, event)
+
+    def _on_attach(self, body: Mapping[str, Any], _event: Event) -> None:
+        (self._instruments.add if body["how"] else self._instruments.discard)(body["instrument"])
+
+    def _on_intent(self, body: Mapping[str, Any], _event: Event) -> None:
+        id_ = body["order"]
+        self._of[id_] = ((body["sleeve"], body["key"]), body["slot"])
+        self._lots[id_] = body["lots"]
+        if "attached_to" in body:
+            self._stop_of[body["attached_to"]] = id_
+        elif body["slot"] == "entry" and body["instrument"] in self._instruments:
+            self._stop_of.setdefault(id_, "")
+
+    def _on_sent(self, body: Mapping[str, Any], event: Event) -> None:
+        self._sent |= set(body["orders"])
+        for id_ in body["orders"]:
+            if self._stop_of.get(id_) == "":
+                self._wrong("I12", event, f"{id_} leaves without a stop")
+
+    def _on_order(self, body: Mapping[str, Any], event: Event) -> None:
+        id_ = body["order"]
+        self._state[id_] = body["state"]
+        self._lots[id_] = body["lots"]
+        self._said[id_] = max(self._said.get(id_, 0), body["filled_lots"])
+        if body["state"] == "cancelling" and id_ in self._stop_of.values() and not self._said[id_]:
+            self._ends(id_, event)
+
+    def _ends(self, stop: str, event: Event) -> None:
+        """An attached stop is cancelled: does another order cover its layer, and is everything of its entry booked?"""
+        layer, entry = self._of[stop][0], next(entry for entry, its in self._stop_of.items() if its == stop)
+        if self._adopted:
+            return
+        if self._held.get(layer, 0) > 0 and not self._covering(layer, stop):
+            self._wrong("I12", event, f"{stop} ends while {self._held[layer]} lots have no other order")
+        if self._said.get(entry, 0) > self._booked.get(entry, 0):
+            self._wrong("I12", event, f"{stop} ends while lots of {entry} are not booked")
+
+    def _covering(self, layer: Layer, but: str) -> bool:
+        """Whether an exit works for a layer, or protective orders for all of its lots."""
+        mine = [id_ for id_, (its, _) in self._of.items() if its == layer and id_ != but and self._state.get(id_) in WORKS]
+        lots = sum(self._lots[id_] - self._booked.get(id_, 0) for id_ in mine if self._of[id_][1] == "protective")
+        return lots >= self._held.get(layer, 0) or any(self._of[id_][1] == "exit" for id_ in mine)
+
+    def _on_fill(self, body: Mapping[str, Any], event: Event) -> None:
+        if not body.get("booked", True) or body["order"] not in self._of:
+            return
+        id_, layer = body["order"], self._of[body["order"]][0]
+        self._booked[id_] = self._booked.get(id_, 0) + body["lots"]
+        self._held[layer] = self._held.get(layer, 0) + body["lots"] * (1 if self._of[id_][1] == "entry" else -1)
+        if self._held[layer] < 0 and not self._adopted:
+            self._wrong("I6", event, f"layer {layer} has given up {-self._held[layer]} lots more than it has taken")
+
+    def _on_bar(self, _body: Mapping[str, Any], event: Event) -> None:
+        for entry, stop in self._stop_of.items():
+            if not stop or self._state.get(stop) in ("cancelling", "done", "rejected") or self._said.get(stop, 0):
+                continue
+            whole = self._booked.get(entry, 0) >= max(self._said.get(entry, 0), self._lots[entry])
+            ended = self._state.get(entry) in ("done", "rejected") and self._booked.get(entry, 0) >= self._said.get(entry, 0)
+            never = stop not in self._sent and not self._said.get(entry, 0)  # it came with an entry that has filled nothing
+            if never or not (whole or ended):
+                continue
+            layer = self._of[stop][0]
+            if self._held.get(layer, 0) > 0 and not self._covering(layer, stop):
+                continue
+            self._beside[stop] = self._beside.get(stop, 0) + 1
+            if self._beside[stop] == BARS_MAX + 1:
+                self._wrong("I12", event, f"{stop} is still there, and nothing is left for it to cover")
+
+    def _on_adopt(self, _body: Mapping[str, Any], _event: Event) -> None:
+        self._adopted = True
