@@ -43,11 +43,11 @@ class AttachedLaws:
 
     def _on_intent(self, body: Mapping[str, Any], _event: Event) -> None:
         id_ = body["order"]
-        self._of[id_] = ((body["sleeve"], body["key"]), body["slot"])
-        self._lots[id_] = body["lots"]
+        self._of[id_] = ((body.get("sleeve", ""), body.get("key", 0)), body.get("slot", ""))
+        self._lots[id_] = body.get("lots", self._lots.get(id_, 0))
         if "attached_to" in body:
             self._stop_of[body["attached_to"]] = id_
-        elif body["slot"] == "entry" and body["instrument"] in self._instruments:
+        elif body.get("slot") == "entry" and body.get("instrument") in self._instruments:
             self._stop_of.setdefault(id_, "")
 
     def _on_sent(self, body: Mapping[str, Any], event: Event) -> None:
@@ -59,8 +59,8 @@ class AttachedLaws:
     def _on_order(self, body: Mapping[str, Any], event: Event) -> None:
         id_ = body["order"]
         self._state[id_] = body["state"]
-        self._lots[id_] = body["lots"]
-        self._said[id_] = max(self._said.get(id_, 0), body["filled_lots"])
+        self._lots[id_] = body.get("lots", self._lots.get(id_, 0))
+        self._said[id_] = max(self._said.get(id_, 0), body.get("filled_lots", 0))
         if body["state"] == "cancelling" and id_ in self._stop_of.values() and not self._said[id_]:
             self._ends(id_, event)
 
@@ -84,8 +84,8 @@ class AttachedLaws:
         if not body.get("booked", True) or body["order"] not in self._of:
             return
         id_, layer = body["order"], self._of[body["order"]][0]
-        self._booked[id_] = self._booked.get(id_, 0) + body["lots"]
-        self._held[layer] = self._held.get(layer, 0) + body["lots"] * (1 if self._of[id_][1] == "entry" else -1)
+        self._booked[id_] = self._booked.get(id_, 0) + body.get("lots", 0)
+        self._held[layer] = self._held.get(layer, 0) + body.get("lots", 0) * (1 if self._of[id_][1] == "entry" else -1)
         if self._held[layer] < 0 and not self._adopted:
             self._wrong("I6", event, f"layer {layer} has given up {-self._held[layer]} lots more than it has taken")
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
+from engine.book import attached
 from engine.live.desk import LiveDesk
 from engine.live.halt import AccountHalt
 from engine.live.health import AccountHealth
 from engine.live.poll import AccountPoll
 from engine.live.reconcile import AccountReconcile
 from engine.store.journal import journal_hash
+from engine.venues.okx import OkxVenue
 from tests.fakes.desks import BAR_MS
 from tests.fakes.exchange.faults import KINDS, Window
 from tests.fakes.exchange.stage import START_MS
@@ -81,6 +83,22 @@ def test_the_same_seed_is_the_same_journal(path: Path) -> None:
         held(weathered("okx", path.with_name(name) / "desk.jsonl", 9, 12, plan, 3))
         hashes.append(journal_hash(path.with_name(name) / "desk.jsonl"))
     assert hashes[0] == hashes[1]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("venue", VENUES)
+@pytest.mark.parametrize("kind", ["read_timeout", "drop_fills_rest"])
+def test_a_filled_entry_that_nobody_can_read_has_a_stop(kind: str, venue: str, path: Path) -> None:
+    """I12 while no question is answered, or no execution is listed, for two hours and a half."""
+    held(weathered(venue, path, 3, 20, [window(kind, 2, 10)], 6, naked_max_ms=SAFE_MS))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("venue", VENUES)
+def test_killed_at_every_event(venue: str, path: Path) -> None:
+    """Attached, booked, replaced, cancelled: whatever the process was in the middle of, another one goes on."""
+    storm = held(weathered(venue, path, 3, 10, quiet=3, kills=range(1, 2_000), naked_max_ms=10_000))
+    assert storm.met["kill"] >= 100
 
 
 @pytest.mark.long
@@ -195,6 +213,19 @@ def a_halt_stops_nothing(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(LiveDesk, "_guarded", free)
 
 
+def attached_stops_are_not_sent(plant: pytest.MonkeyPatch) -> None:
+    place = OkxVenue.place
+    plant.setattr(OkxVenue, "place", lambda venue, order, *_: place(venue, order))
+
+
+def attached_stops_end_too_soon(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(attached, "_covered", lambda *_: True)
+
+
+def attached_stops_stay(plant: pytest.MonkeyPatch) -> None:
+    plant.setattr(attached, "changes", lambda *_: [])
+
+
 # planted bug -> the faults that bring it to light, what else the run does, and the law that must see it
 PLANTED: dict[Callable[[pytest.MonkeyPatch], None], tuple[list[Window], dict[str, Any], str]] = {
     unanswered_is_rejected: ([window("timeout_after", 2, 3)], {}, "declared rejected"),
@@ -210,6 +241,9 @@ PLANTED: dict[Callable[[pytest.MonkeyPatch], None], tuple[list[Window], dict[str
     strangers_are_ignored: ([window("stranger", 3)], {}, "I18"),
     bills_are_not_remembered: ([], {}, "I19"),
     a_halt_stops_nothing: ([], {"halt_at": 6}, "I1 "),
+    attached_stops_are_not_sent: ([window("read_timeout", 2, 3)], {"naked_max_ms": SAFE_MS}, "I12"),
+    attached_stops_end_too_soon: ([], {}, "have no other order"),
+    attached_stops_stay: ([], {}, "is still there"),
 }
 DEFAULT = (not_found_is_believed_at_once, entries_are_not_stopped)
 

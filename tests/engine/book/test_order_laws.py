@@ -13,6 +13,20 @@ REFUSED = {"order": "e1", "state": "rejected", "why": "no", "sleeve": "a"}
 ILL = {"what": "clock", "state": "begun", "why": ""}
 WELL = {"what": "clock", "state": "over", "why": ""}
 FILL = {"trade": "t1", "order": "e1"}
+LAYER = {"sleeve": "a", "key": 1}
+ATTACH = ("attach", {"instrument": "x", "how": "with"}, 0)
+BUY = ("intent", ENTRY | LAYER | {"slot": "entry", "instrument": "x", "lots": 3}, 0)
+PROTECTS = LAYER | {"reduce_only": True, "slot": "protective", "lots": 3}
+COVER = ("intent", PROTECTS | {"order": "a1", "attached_to": "e1"}, 0)
+STOP = ("intent", PROTECTS | {"order": "s1"}, 2)
+BOUGHT = ("fill", FILL | {"lots": 3}, 1)
+LEFT = ("sent", {"orders": ["e1", "a1"]}, 0)
+BAR = ("bar", {}, 9)
+
+
+def said(order: str, state: str, filled: int = 0) -> tuple[str, dict[str, Any], int]:
+    """The venue's word about an order of that layer."""
+    return "order", {"order": order, "state": state, "sleeve": "a", "lots": 3, "filled_lots": filled}, 3
 
 
 def broken(*events: tuple[str, dict[str, Any], int]) -> list[str]:
@@ -32,11 +46,45 @@ def broken(*events: tuple[str, dict[str, Any], int]) -> list[str]:
         ("I9", [*[("order", REFUSED, 0)] * 5, ("intent", ENTRY, 1)]),
         ("I13", [("sent", SENT, 0)]),
         ("I13", [("fill", FILL, 0)]),
+        ("I12", [ATTACH, BUY, ("sent", SENT, 0)]),
+        ("I12", [ATTACH, BUY, COVER, LEFT, BOUGHT, said("a1", "cancelling")]),
+        ("I12", [ATTACH, BUY, COVER, LEFT, BOUGHT, STOP, said("a1", "cancelling"), said("s1", "working")]),
+        ("I12", [ATTACH, BUY, COVER, LEFT, said("e1", "done", 3), said("a1", "cancelling")]),
+        ("I12", [ATTACH, BUY, COVER, LEFT, BOUGHT, STOP, said("s1", "working"), BAR, BAR, BAR]),
+        (
+            "I6",
+            [
+                BUY,
+                COVER,
+                BOUGHT,
+                ("fill", {"trade": "t2", "order": "a1", "lots": 3}, 4),
+                ("fill", {"trade": "t3", "order": "a1", "lots": 1}, 4),
+            ],
+        ),
     ],
 )
 def test_a_broken_law_is_named(law: str, events: list[tuple[str, dict[str, Any], int]]) -> None:
     """And only that one."""
     assert [what.split(" ")[0] for what in broken(*events)] == [law]
+
+
+def test_an_attached_stop_that_goes_when_another_works_breaks_none() -> None:
+    """Booked, the layer's own stop works, then it ends; one that came with an entry that filled nothing was never there."""
+    assert not broken(
+        ATTACH,
+        BUY,
+        COVER,
+        LEFT,
+        said("a1", "working"),
+        BOUGHT,
+        STOP,
+        said("s1", "working"),
+        BAR,
+        said("a1", "cancelling"),
+        BAR,
+        BAR,
+    )
+    assert not broken(ATTACH, BUY, COVER, ("sent", SENT, 0), said("e1", "done"), BAR, BAR, BAR)
 
 
 def test_what_is_allowed_breaks_none() -> None:

@@ -3,6 +3,7 @@ executes is its layer's. What nothing covers is paged for and flattened.
 """
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -226,5 +227,29 @@ def test_an_entry_that_ends_in_part_has_a_stop_of_that_part(path: Path) -> None:
         await bench.after(10)
         assert bench.venue.orders[attached_id(entry)].state == DONE
         assert bench.lots() == 120
+
+    on_bench(path, play)
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_it_fires_in_parts_and_each_counts_once(twice: bool, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 lots, then 200; a desk that counted a part under a second name would be seen: the book no longer agrees."""
+
+    async def play(bench: LiveBench) -> None:
+        if twice:
+            take = bench.desk.take
+
+            def taken(kind: str, body: Any) -> Any:
+                if kind == "fill" and body["order"][-3] == "A":
+                    take(kind, body | {"trade": body["trade"] + "again"})
+                return take(kind, body)
+
+            monkeypatch.setattr(bench.desk, "take", taken)
+        entry, hidden = await filled_unlisted(bench, "with")
+        bench.venue.execute(attached_id(entry), 100, LEVEL, named=False)
+        bench.venue.execute(attached_id(entry), 200, LEVEL, named=False)
+        bench.venue.executions[:0] = hidden
+        await bench.after(60)
+        assert (bench.lots(), bool(bench.desk.book.differences)) == ((100, True) if twice else (0, False))
 
     on_bench(path, play)
