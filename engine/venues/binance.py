@@ -145,10 +145,19 @@ class BinanceVenue(NamedTuple):
         try:
             versions = await self._versions(order)
             if not versions:
-                return LiveAnswer(order.id, IN_DOUBT, order.filled, "Binance lists no version of it", outcome=NOT_FOUND), []
+                return await self._unlisted(order), []
             return await self._conditional(order, versions), versions
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known; what is not found is its child
             return unasked(order, error, OUTCOMES)._replace(outcome=UNPROVEN), []
+
+    async def _unlisted(self, order: VenueOrder) -> LiveAnswer:
+        """Of a conditional order that no list shows: a list may leave it out, so its first version is asked for by its id."""
+        try:
+            row = row_of(await self.polling.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": order.id}))
+        except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves
+            return unasked(order, error, OUTCOMES)
+        stands = row["algoStatus"] == STANDS
+        return await self._conditional(order, [row]) if stands else LiveAnswer(order.id, IN_DOUBT, order.filled, "in no list")
 
     async def _conditional(self, order: VenueOrder, versions: Sequence[Mapping[str, Any]]) -> LiveAnswer:
         """What the versions of a conditional order (oldest first) say of it. One may stand, and none beside one that has fired:
