@@ -83,7 +83,7 @@ def _probe(home: Home, venue: Any, of: ProbeOf) -> AccountProbe:
 
 def symbols_of(home: Home, name: str) -> list[str]:
     """Instruments of the sleeves that name the account. Raises BadInput where none does."""
-    sleeves = meant_for(name, home.desk.sleeves, active(home.engine, home.path).config.sleeves)
+    sleeves = meant_for(name, home.desk.sleeves, active(home.engine, home.path).config.sleeves, home.desk.account)
     if not sleeves:
         raise BadInput(f"no sleeve names the account {name}", f'write account = "{name}" under the sleeves meant for it')
     return list(dict.fromkeys(sleeve.symbol for sleeve in sleeves))

@@ -1,7 +1,8 @@
-"""Connects the account of a desk: keys, clients, instruments. The place where a desk is kept from trading an account, too.
+"""Connects the account of a desk: keys, clients, instruments, private stream.
 
 Called by app.processes.live_start. Keys are read here and given to ccxt by engine.venues.account_client; nothing else of the
-process sees them. Two clients an account, so that a poll never queues before a stop, and two more that only a halt uses.
+process sees them. Two clients an account, so that a poll never queues before a stop, two more that only a halt uses, and one for
+what the gate asks.
 """
 
 import asyncio
@@ -9,35 +10,38 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.home.accounts import AccountEntry
+from app.processes.account_check import asked_of
 from app.processes.account_claims import key_source
-from engine.errors import BadInput, DataError
+from engine.errors import DataError
 from engine.live.account_loop import AccountConnection
+from engine.venues.account import AccountReport, AccountWants, reader_of
 from engine.venues.account_client import AccountAddress, connect
 from engine.venues.account_instruments import CASH, adapter_of
 from engine.venues.account_keys import VenueKeys, read_keys
 from engine.venues.answers import silent
 from engine.venues.instruments import instrument_of
+from engine.venues.private_stream import PrivateSource
 
 AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 CLOSE_S = 5.0
 Client = Callable[[], Any]  # makes a ccxt.pro client of the account
 
 
-def gate(name: str, account: AccountEntry) -> None:
-    """Whether a desk may trade this account at all. Raises BadInput with why not. Every start of an account passes here."""
-    if account.mode == "live":
-        what = f"account {name} is in mode live: not yet allowed: real orders wait for the restart gate and its stages"
-        raise BadInput(what, 'trade play money first: mode = "testnet"')
+class KeyedAccount(NamedTuple):
+    """What takes the keys of an account. `report`: the check of `nightdesk account check`, by a client that only asks."""
+
+    client: Client
+    report: Callable[[AccountWants], Awaitable[AccountReport]]
 
 
-def keyed(name: str, account: AccountEntry, home: Path) -> Client:
-    """What makes a client of the account. Raises BadInput where its keys cannot be read."""
+def keyed(name: str, account: AccountEntry, home: Path) -> KeyedAccount:
+    """What needs the keys of an account. Raises BadInput where they cannot be read."""
     keys: VenueKeys = read_keys(key_source(name, account), home)
     at = AccountAddress(account.venue, account.mode, account.rest_url, account.ws_url)
-    return lambda: connect(at, keys)
+    return KeyedAccount(lambda: connect(at, keys), lambda wanted: asked_of(account, keys, wanted))
 
 
 async def connected(
@@ -53,8 +57,8 @@ async def connected(
     Raises BadInput for an instrument that the venue does not list, or counts in other steps.
     """
     logging.getLogger("ccxt").setLevel(logging.WARNING)  # its DEBUG lines hold headers
-    clients = [client() for _ in range(4)]
-    trading, polling, halt_trading, halt_polling = clients
+    clients = [client() for _ in range(5)]
+    trading, polling, halt_trading, halt_polling, asking = clients
 
     async def close() -> None:
         for one in clients:
@@ -72,7 +76,8 @@ async def connected(
     except BaseException:
         await close()
         raise
-    return AccountConnection(found[0], found[1], polling.fetch_time, lambda: CASH[venue](polling), close)
+    source, reader = PrivateSource(venue, client), reader_of(venue, asking)
+    return AccountConnection(found[0], found[1], polling.fetch_time, lambda: CASH[venue](polling), source, reader, close)
 
 
 async def _markets(

@@ -4,10 +4,11 @@ Without an account the desk is on paper; with one it is the account's (app.proce
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from app.processes.account_start import connected, gate, keyed
+from app.processes.account_check import wanted_of
+from app.processes.account_start import connected, keyed
 from app.processes.chain_check import ChainCheck
 from app.processes.keeping import Log
 from app.processes.live_data import LiveData
@@ -19,8 +20,12 @@ from engine.data.loading import policy_of
 from engine.errors import BadInput
 from engine.live.account_loop import AccountConnection, AccountHome, AccountLoop
 from engine.live.controls import Controls
+from engine.live.duties import AccountDuties
+from engine.live.gate import AccountGate, GateParts, code_under
 from engine.live.loop import Loop
 from engine.live.paper_live import PaperLive
+from engine.venues.account import AccountReport, AccountWants, faults_at_start
+from engine.venues.instruments import instrument_of
 
 
 def run_live(home: Any) -> int:
@@ -44,15 +49,14 @@ def live_worker(home: Any, **more: Any) -> LiveWorker:
 
 
 def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log: Log, more: Mapping[str, Any]) -> AccountLoop:
-    """The desk of the account that desk.toml names. Raises BadInput where it may not trade it, or lacks its keys."""
+    """The desk of the account that desk.toml names. Raises BadInput where it trades another venue, or lacks its keys."""
     name, account = home.desk.account, home.desk.traded
-    gate(name, account)
     others = [c for c in data.columns if c.partition(":")[0] != account.venue]
     if others:
         raise BadInput(
             f"the account {name} is at {account.venue}, the desk trades {', '.join(others)}", "begin a new home for it"
         )
-    client = more.get("client") or keyed(name, account, home.path)
+    keys = more.get("keys") or keyed(name, account, home.path)
 
     def page(what: str) -> None:
         log.warning("page", what=what)
@@ -60,7 +64,7 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
 
     async def connect(instruments: Sequence[str]) -> AccountConnection:
         return await connected(
-            account.venue, instruments, client, home.desk.overrides(), lambda why: log.note("account", why=why)
+            account.venue, instruments, keys.client, home.desk.overrides(), lambda why: log.note("account", why=why)
         )
 
     # funding: what the daily comparison is to count with; the account's own settlements are bills
@@ -75,10 +79,35 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
         page,
         chain.withheld,
         about,
+        lambda at, duties: account_gate(home, keys.report, at, duties),
     )
     loop = AccountLoop(of_home, connect)
     data.is_open = lambda instrument: holds(loop.book, instrument)
     return loop
+
+
+def account_gate(
+    home: Any, report: Callable[[AccountWants], Awaitable[AccountReport]], at: AccountConnection, duties: AccountDuties
+) -> AccountGate:
+    """The gate of the account of a home."""
+    desk, overrides = duties.desk, home.desk.overrides()
+
+    async def faults() -> list[str]:
+        wanted = await asyncio.to_thread(
+            wanted_of, home, home.desk.account, home.desk.traded
+        )  # it asks strategies what they want
+        return faults_at_start(await report(wanted))
+
+    parts = GateParts(
+        at.reader,
+        faults,
+        {name: instrument_of(*name.split(":"), overrides) for name in desk.venues},
+        home.desk_journal,
+        home.people_journal,
+        lambda: code_under(desk.book, home.strategies),
+        None if duties.streams is None else duties.streams.heard,
+    )
+    return AccountGate(desk, duties.reconcile, parts)
 
 
 def first_ms(book: Any) -> int:

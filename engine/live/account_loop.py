@@ -25,6 +25,7 @@ from engine.live.desk import LiveDesk
 from engine.live.duties import AccountDuties
 from engine.live.feed import Span
 from engine.live.following import Following, Reread
+from engine.live.gate import AccountGate
 from engine.live.growing import GrownFeed
 from engine.live.health import VenueClock
 from engine.live.reconcile import Cash
@@ -34,7 +35,9 @@ from engine.ports import Clock
 from engine.redaction import redacted
 from engine.store.journal import Journal
 from engine.strategies.reads import Reads
+from engine.venues.account_facts import AccountReader
 from engine.venues.live_port import LiveVenue
+from engine.venues.private_stream import PrivateSource
 
 DRAWDOWN = "desk drawdown breaker"  # what engine.live.desk latches for it
 ANSWERS_S = 3.0  # what a clean stop gives requests that are under way
@@ -42,15 +45,18 @@ LIVE_BARS = 2  # a close at most this old is answered in a bounded time
 
 
 class AccountConnection(NamedTuple):
-    """An account whose venue has answered. `halting`: its instruments by clients that only a halt uses; `close` hangs up."""
+    """An account whose venue has answered; `close` hangs up."""
 
     venues: Mapping[str, LiveVenue]
-    halting: Mapping[str, LiveVenue]
+    halting: Mapping[str, LiveVenue]  # by clients that only a halt uses
     venue_clock: VenueClock
     cash: Cash
+    source: PrivateSource
+    reader: AccountReader  # by a client of its own
     close: Callable[[], Awaitable[None]]
 
 
+GateMaker = Callable[[AccountConnection, AccountDuties], AccountGate]
 Connect = Callable[[Sequence[str]], Awaitable[AccountConnection]]  # instruments -> the account; waits until its venue answers
 
 
@@ -66,6 +72,7 @@ class AccountHome(NamedTuple):
     page: Callable[[str], None]
     withheld: Callable[[], str]
     about: Mapping[str, Any]  # of the first event of a new desk
+    gate: GateMaker
 
 
 class AccountLoop:
@@ -132,7 +139,8 @@ class AccountLoop:
         self._desk = desk = LiveDesk(book, home.journal, at.venues, home.now_ms, self._latched, self._latch, home.page)
         desk.halt_body = self._halt_body
         self._following = Following(self, home.journal, home.controls, home.strategies, home.body_of, home.now_ms)
-        self._duties = AccountDuties(desk, at.halting, at.venue_clock, at.cash)
+        self._duties = AccountDuties(desk, at.halting, at.venue_clock, at.cash, at.source)
+        self._duties.gate = home.gate(at, self._duties)
         await self._duties.start()
         self.following.verified(home.withheld())
         self.following.poll()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from app.home.home import open_home
+from app.processes.account_start import KeyedAccount
 from app.processes.live_start import live_worker
 from app.processes.live_worker import LiveWorker
 from engine.clock import timeframe_ms
@@ -18,6 +19,8 @@ from engine.data.writer import file_name, write_series
 from engine.live.closing import frame_of
 from engine.store.chain import Event
 from engine.store.journal import read
+from engine.venues.account import AccountReport, AccountWants, checked, reader_of
+from engine.venues.account_client import CheckRefusal, read_only
 from engine.venues.candles import CandleSource
 from tests.fakes.exchange.adapted import ADAPTED
 from tests.fakes.exchange.market import PICO, Market, seeded_walk
@@ -101,7 +104,7 @@ class LiveHome:
     def start(self) -> LiveWorker:
         """A process begins."""
         home = open_home()
-        more = {"now_ms": self.clock, "sleep": by_timer, "connect": self._candles, "pull": self._pull, "client": self._client}
+        more = {"now_ms": self.clock, "sleep": by_timer, "connect": self._candles, "pull": self._pull, "keys": self._keys}
         self.worker = live_worker(home, **more)
         self._running = asyncio.create_task(self.worker.run())
         return self.worker
@@ -141,6 +144,18 @@ class LiveHome:
         client = self._client()
         await client.load_markets()
         return CandleSource(client, self.venue)
+
+    @property
+    def _keys(self) -> KeyedAccount:
+        return KeyedAccount(self._client, self._report)
+
+    async def _report(self, wanted: AccountWants) -> AccountReport:
+        """As app.processes.account_check.asked_of."""
+        client = read_only(self._client())
+        try:
+            return await checked(reader_of(self.venue, client), wanted, self.clock, lambda error: CheckRefusal(str(error)))
+        finally:
+            await client.close()
 
     def _client(self) -> Any:
         return self.played.venue.virtual_client(0.02)

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from app.home.home import open_home
-from app.processes.live_start import live_worker
 from engine.book.order_laws import OrderLaws
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
@@ -115,13 +113,17 @@ def test_a_home_trades_what_it_began_with(own_home: Path) -> None:
     lived(own_home, "okx", script, account=True)
 
 
-def test_mode_live_does_not_start_yet(own_home: Path) -> None:
-    """One clear line; no client is made."""
+def test_a_desk_with_money_rests_until_its_stage_allows_it(own_home: Path) -> None:
+    """Mode live starts, its gate opens, and a sleeve that no person has brought near money enters nothing."""
 
     async def script(home: LiveHome) -> None:
         text = (home.path / "desk.toml").read_text()
         (home.path / "desk.toml").write_text(text.replace('mode = "testnet"', 'mode = "live"'))
-        with pytest.raises(BadInput, match=r"account main is in mode live: not yet allowed: "):
-            live_worker(open_home(), client=lambda: pytest.fail("a client"))
+        home.start()
+        await home.until(lambda: any(event.body["open"] for event in home.events("gate")))
+        await home.minutes(45)
+        await home.stop()
+        assert not home.events("fill")
+        assert not [event for event in home.events("intent") if event.body["slot"] == "entry"]
 
     lived(own_home, "okx", script, account=True)
