@@ -165,6 +165,8 @@ class AccountLoop:
         self._feed = feed.covering(config_event.reads_of_book(self.desk.book, self.home.strategies))
         for body in differences(feed, self.desk.book):
             self.take("health", body)
+        # strategy processes take seconds to begin: at the first close that would be too late
+        await asyncio.to_thread(asked_at, self.signals, self.desk.book, self._feed, feed.bar_count - 1, live=False)
 
     async def stop(self) -> None:
         """Leave cleanly: requests under way get a moment, orders at the venue stay as they are, a snapshot is the last event."""

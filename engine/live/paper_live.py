@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from engine.book.book import Book
 from engine.live import config_event
+from engine.live.bar_event import asked_at
 from engine.live.closing import FeedNote
 from engine.live.data_health import changes, corrected, differences
 from engine.live.feed import Span
@@ -62,6 +63,7 @@ class PaperLive:
             loop.poll_controls()
             loop.adopt(loop.book.version)
             loop.resume()
+            asked_at(loop.signals, loop.book, loop.feed, feed.bar_count - 1, live=False)  # strategy processes begin now
 
         await self._in_thread(opened)
         self._opened = True

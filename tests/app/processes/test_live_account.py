@@ -38,9 +38,24 @@ def proven(home: LiveHome) -> None:
     assert not OrderLaws().read(read(path))
 
 
-@pytest.mark.parametrize(
-    "venue", ["okx", pytest.param("binance", marks=pytest.mark.long), pytest.param("bybit", marks=pytest.mark.long)]
-)
+def test_an_entry_has_its_stop_and_both_outlive_a_clean_end(own_home: Path) -> None:
+    """A clean end leaves them at the venue; the heartbeat says TESTNET and live; the journal proves itself."""
+
+    async def script(home: LiveHome) -> None:
+        await home.played.wait(11 * 60_000)  # the first close comes soon
+        await entered(home)
+        lots, _ = at_venue(home)
+        await home.stop()
+        assert at_venue(home) == (lots, 1)
+        beat = heartbeat_of(home.path)
+        assert (beat["phase"], beat["stamp"], beat["mode"], beat["source"]) == ("stopped", "TESTNET", "testnet", "live")
+        proven(home)
+
+    lived(own_home, "okx", script, account=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("venue", ["okx", "binance", "bybit"])
 def test_a_position_outlives_its_worker_and_a_halt_ends_it(own_home: Path, venue: str) -> None:
     """Entry and stop; a clean end that leaves both at the venue; a start that finds them and agrees; a halt to the end; no entry
     after it."""

@@ -12,6 +12,23 @@ MINUTE_MS = 60_000
 PERP = "okx:BTC-USDT:perp"
 
 
+def test_a_close_is_walked_as_it_comes(own_home: Path) -> None:
+    """Within three seconds, in the journal and in the heartbeat, which say PAPER and live."""
+
+    async def script(home: LiveHome) -> None:
+        await home.played.wait(12 * MINUTE_MS)
+        home.start()
+        await home.until(lambda: home.events("bar"), 5)
+        (bar,) = home.events("bar")
+        assert (bar.body["stamp"], bar.t_recv_ms - bar.body["close_ms"] <= 3_000) == ("PAPER", True)
+        assert bar.body["bars"][PERP][3]
+        await home.stop()
+        beat = heartbeat_of(home.path)
+        assert (beat["stamp"], beat["mode"], beat["source"], beat["bars"]) == ("PAPER", "paper", "live", 1)
+
+    lived(own_home, "okx", script)
+
+
 @pytest.mark.long
 def test_it_replays_then_walks_closes_as_they_come(own_home: Path) -> None:
     """Half of the history is replayed; then each close within three seconds, filled at the next bar, stamped PAPER."""
@@ -38,6 +55,7 @@ def test_it_replays_then_walks_closes_as_they_come(own_home: Path) -> None:
     lived(own_home, "okx", script, replay_days=1)
 
 
+@pytest.mark.long
 def test_a_missing_bar_is_null_and_a_correction_is_an_event(own_home: Path) -> None:
     """A stream that is silent over a close: the row is null with its reason, entries are off, and the next close is well. A bar
     that REST lists with other numbers later is noted, and the desk goes on, now and at its next start."""
