@@ -164,7 +164,7 @@ def test_what_filled_before_the_connection_is_not_missed(path: Path) -> None:
         await bench.until(FILLS_MS - 1_000)
         bench.faults.on("ws_cut", 5_000)
         bench.faults.on("read_timeout", 10_000)
-        await bench.until(FILLS_MS + 9_500)
+        await bench.until(FILLS_MS + 8_500)
         assert bench.streams.connections == 2
         assert not bench.events("fill")
         await bench.until(FILLS_MS + 2 * MINUTE)

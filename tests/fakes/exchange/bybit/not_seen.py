@@ -73,14 +73,7 @@ NOT_SEEN: dict[str, dict[str, str]] = {
         CCXT: "createType",
     },
     "WS order": {
-        CCXT: (
-            "accountIMRate accountLTV accountMMRate accountType coin coin.accruedInterest coin.availableToBorrow "
-            "coin.availableToWithdraw coin.bonus coin.borrowAmount coin.coin coin.cumRealisedPnl coin.equity "
-            "coin.totalOrderIM coin.totalPositionIM coin.totalPositionMM coin.unrealisedPnl coin.usdValue "
-            "coin.walletBalance cumFeeDetail cumFeeDetail.USDT totalAvailableBalance totalEquity "
-            "totalInitialMargin totalMaintenanceMargin totalMarginBalance totalWalletBalance"
-        ),
-        MEMORY: "coin.spotBorrow totalPerpUpl",
+        CCXT: "cumFeeDetail cumFeeDetail.USDT",
     },
     "WS wallet": {
         CCXT: "accountType coin.bonus coin.cumRealisedPnl coin.unrealisedPnl coin.usdValue",
