@@ -14,15 +14,14 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 from engine.book import attached
-from engine.book.book import Book, stage_of
+from engine.book.book import Book
 from engine.book.order_events import EventBody
 from engine.book.snapshot import to_json
 from engine.book.transitions import step
-from engine.core.guardrails import is_turning
-from engine.core.orders import CANCELLING, DONE, ENDED, PARTIAL, REJECTED, STANDING, UNKNOWN, WORKING, VenueOrder, find, moved
-from engine.core.sizing import least_lots
+from engine.core.orders import CANCELLING, DONE, ENDED, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueOrder, find, moved
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DeskError
+from engine.live.last_guards import ask_stops, why_not_cover, why_not_enter, why_not_leave
 from engine.live.record import Group, record
 from engine.live.requests import order_of, reported, requests_of
 from engine.ports import Clock, OrderReport
@@ -32,13 +31,7 @@ from engine.venues.live_port import LiveAnswer, LiveVenue
 from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN
 
 LIFE_MS = 35_000  # a request that was sent longer ago than this can no longer arrive: OKX signs for 30 s, the others for less
-FRESH_BARS = 1.5  # an entry that was decided longer ago is not sent
-WAITS_S = 60.0  # for the exit of a reversal, or an order in doubt; then the entry is not sent
-LOOKS_S = 0.25
-COVERS_LOOK_S = 0.02
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # before the n-th order of its kind for one layer
-STOP_ASKED_S = 1.0
-FOLLOWS_S = 1.0  # for which the stop of an entry waits for the entry's answer
 ACKNOWLEDGED_S = 1.0  # after which a protective order that the venue has taken is looked for
 
 
@@ -204,11 +197,11 @@ class LiveDesk:
         if order.slot != ENTRY and (attempt := int(order.id[-2:])):
             await asyncio.sleep(BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)])
         if order.slot == EXIT_SLOT:
-            await self._ask_stops(order)
+            await ask_stops(self, order)
         if order.attached:
-            why = await self._why_not_cover(order)
+            why = await why_not_cover(self, order)
         else:
-            why = await self._why_not_enter(order) if order.slot == ENTRY else self._why_not_leave(order)
+            why = await why_not_enter(self, order) if order.slot == ENTRY else why_not_leave(self, order)
         if why or self.failed:
             self.never_sent(order, why or self.failed)
             return None
@@ -219,84 +212,9 @@ class LiveDesk:
         finally:
             self.sent_ms[order.id] = self.now_ms()
 
-    async def _why_not_cover(self, order: VenueOrder) -> str:
-        """Why the stop of an entry is not sent: the entry was not. It leaves once that is answered, after a second at most."""
-        try:
-            until, entry = asyncio.get_running_loop().time() + FOLLOWS_S, attached.entry_id(order.id)
-            while entry in self.waiting or (entry in self.busy and asyncio.get_running_loop().time() < until):
-                if entry in self.waiting:
-                    until = asyncio.get_running_loop().time() + FOLLOWS_S
-                await asyncio.sleep(COVERS_LOOK_S)
-        finally:
-            self.waiting.discard(order.id)
-        now, entered = find(self.book.orders, order.id), find(self.book.orders, entry)
-        if now is None or now.state in (CANCELLING, *ENDED):
-            return "it is not wanted any longer"
-        unfilled = entered is None or (entered.state in ENDED and not max(entered.reported, entered.filled))
-        return "its entry has filled nothing" if unfilled else ""
-
     def never_sent(self, order: VenueOrder, why: str) -> None:
         """An order that was journaled and kept here has never existed at the venue."""
         self.take(*reported(OrderReport(order.id, DONE, 0, f"never sent: {why}")))
-
-    async def _ask_stops(self, order: VenueOrder) -> None:
-        """Before an exit: has the stop of its layer fired? Reduce-only looks at the account's position alone; the exit of a layer
-        that is gone would close another one's lots. One second, then the exit goes out.
-        """
-        stops = [o.id for o in self._stops_of(order) if o.state in STANDING and o.id not in self.busy]
-        if stops:
-            await asyncio.wait([asyncio.create_task(self.ask(id_)) for id_ in stops], timeout=STOP_ASKED_S)
-
-    def _stops_of(self, order: VenueOrder) -> list[VenueOrder]:
-        """The protective orders of the layer that an order is of."""
-        layer = (PROTECTIVE, order.sleeve, order.key)
-        return [o for o in self.book.orders.open.values() if (o.slot, o.sleeve, o.key) == layer]
-
-    def _why_not_leave(self, order: VenueOrder) -> str:
-        """Why an order that protects or leaves a layer is not sent: the layer has gone meanwhile, or its stop has fired."""
-        if order.slot == EXIT_SLOT and any(stop.reported > stop.filled for stop in self._stops_of(order)):
-            return "the stop of its layer has fired"
-        if order.flattens:
-            return ""
-        position = self.book.sleeves[order.sleeve].position
-        layers = position.layers[: position.open_layers]
-        return "" if any(layer.key == order.key for layer in layers) else "its layer is gone"
-
-    async def _why_not_enter(self, order: VenueOrder) -> str:
-        """Why an entry is not sent, the last of its guards; it waits for the exit that it follows and for orders in doubt."""
-        self.waiting.add(order.id)
-        try:
-            return await self._guarded(order, asyncio.get_running_loop().time() + WAITS_S)
-        finally:
-            self.waiting.discard(order.id)
-
-    async def _guarded(self, order: VenueOrder, until: float) -> str:
-        bar_ms = self.book.specs[order.sleeve].rules.bar_ms
-        while True:
-            sleeve = self.book.sleeves[order.sleeve]
-            if why := self.latched():
-                return f"the desk is halted: {why}"
-            if self.book.desk.halted or self.book.entries_blocked or sleeve.order.key != order.key:
-                return "the desk is halted" if self.book.desk.halted else "entries are blocked"
-            if self.now_ms() - order.decided_ms > FRESH_BARS * bar_ms:
-                return "it was decided too long ago"
-            if why := self._too_large(order):
-                return why
-            doubt = self.doubts(self.instrument_of(order), order.id)
-            if not is_turning(sleeve) and not doubt:
-                return ""
-            if asyncio.get_running_loop().time() >= until:
-                return f"{doubt[0]} is in doubt" if doubt else "the position before it has not been left"
-            await asyncio.sleep(LOOKS_S)
-
-    def _too_large(self, order: VenueOrder) -> str:
-        """Why an entry is above what its sleeve's stage allows: with money for the first time, the least that the venue takes."""
-        spec = self.book.latest(order.sleeve)
-        if stage_of(spec.source) != "live_small":
-            return ""
-        price = order.notional / (order.lots * spec.rules.lot_size)
-        most = least_lots(spec.rules, price)
-        return "" if order.lots <= most else f"stage live_small: {order.lots} lots, at most {most}"
 
     def doubts(self, instrument: str, but: str = "") -> list[str]:
         """Orders of an instrument of which the venue has not said how they stand, or has said more than was booked."""

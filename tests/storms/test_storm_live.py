@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engine.book import attached
+from engine.live import last_guards
 from engine.live.desk import LiveDesk
 from engine.live.halt import AccountHalt
 from engine.live.health import AccountHealth
@@ -211,7 +212,7 @@ def a_halt_stops_nothing(plant: pytest.MonkeyPatch) -> None:
         return ""
 
     plant.setattr(AccountHalt, "_halt_book", lambda *_: True)
-    plant.setattr(LiveDesk, "_guarded", free)
+    plant.setattr(last_guards, "guarded", free)
 
 
 def attached_stops_are_not_sent(plant: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,125 @@
+"""The last guards of an order that is journaled and about to leave: what may have changed since it was decided.
+
+Called by engine.live.desk before each request. Each returns why the order is kept back, or "".
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+from engine.book import attached
+from engine.book.book import Book, stage_of
+from engine.core.guardrails import is_turning
+from engine.core.orders import CANCELLING, ENDED, STANDING, VenueOrder, find
+from engine.core.sizing import least_lots
+from engine.core.state import EXIT_SLOT, PROTECTIVE
+from engine.ports import Clock
+
+FRESH_BARS = 1.5  # an entry that was decided longer ago is not sent
+WAITS_S = 60.0  # for the exit of a reversal, or an order in doubt; then the entry is not sent
+LOOKS_S = 0.25
+COVERS_LOOK_S = 0.02
+STOP_ASKED_S = 1.0
+FOLLOWS_S = 1.0  # for which the stop of an entry waits for the entry's answer
+
+
+class GuardedDesk(Protocol):
+    """What the guards look at: engine.live.desk.LiveDesk."""
+
+    book: Book
+    latched: Callable[[], str]
+    now_ms: Clock
+    waiting: set[str]
+    busy: set[str]
+
+    def instrument_of(self, order: VenueOrder) -> str:
+        """Of which instrument it is."""
+
+    def doubts(self, instrument: str, but: str = "") -> list[str]:
+        """Orders of an instrument that are in doubt."""
+
+    async def ask(self, id_: str) -> bool:
+        """Ask the venue about an order."""
+
+
+async def why_not_cover(desk: GuardedDesk, order: VenueOrder) -> str:
+    """Why the stop of an entry is not sent: the entry was not. It leaves once that is answered, after a second at most."""
+    try:
+        until, entry = asyncio.get_running_loop().time() + FOLLOWS_S, attached.entry_id(order.id)
+        while entry in desk.waiting or (entry in desk.busy and asyncio.get_running_loop().time() < until):
+            if entry in desk.waiting:
+                until = asyncio.get_running_loop().time() + FOLLOWS_S
+            await asyncio.sleep(COVERS_LOOK_S)
+    finally:
+        desk.waiting.discard(order.id)
+    now, entered = find(desk.book.orders, order.id), find(desk.book.orders, entry)
+    if now is None or now.state in (CANCELLING, *ENDED):
+        return "it is not wanted any longer"
+    unfilled = entered is None or (entered.state in ENDED and not max(entered.reported, entered.filled))
+    return "its entry has filled nothing" if unfilled else ""
+
+
+async def ask_stops(desk: GuardedDesk, order: VenueOrder) -> None:
+    """Before an exit: has the stop of its layer fired? Reduce-only looks at the account's position alone; the exit of a layer
+    that is gone would close another one's lots. One second, then the exit goes out.
+    """
+    stops = [o.id for o in stops_of(desk, order) if o.state in STANDING and o.id not in desk.busy]
+    if stops:
+        await asyncio.wait([asyncio.create_task(desk.ask(id_)) for id_ in stops], timeout=STOP_ASKED_S)
+
+
+def stops_of(desk: GuardedDesk, order: VenueOrder) -> list[VenueOrder]:
+    """The protective orders of the layer that an order is of."""
+    layer = (PROTECTIVE, order.sleeve, order.key)
+    return [o for o in desk.book.orders.open.values() if (o.slot, o.sleeve, o.key) == layer]
+
+
+def why_not_leave(desk: GuardedDesk, order: VenueOrder) -> str:
+    """Why an order that protects or leaves a layer is not sent: the layer has gone meanwhile, or its stop has fired."""
+    if order.slot == EXIT_SLOT and any(stop.reported > stop.filled for stop in stops_of(desk, order)):
+        return "the stop of its layer has fired"
+    if order.flattens:
+        return ""
+    position = desk.book.sleeves[order.sleeve].position
+    layers = position.layers[: position.open_layers]
+    return "" if any(layer.key == order.key for layer in layers) else "its layer is gone"
+
+
+async def why_not_enter(desk: GuardedDesk, order: VenueOrder) -> str:
+    """Why an entry is not sent, the last of its guards; it waits for the exit that it follows and for orders in doubt."""
+    desk.waiting.add(order.id)
+    try:
+        return await guarded(desk, order, asyncio.get_running_loop().time() + WAITS_S)
+    finally:
+        desk.waiting.discard(order.id)
+
+
+async def guarded(desk: GuardedDesk, order: VenueOrder, until: float) -> str:
+    """Look again until nothing speaks against the entry, or something does."""
+    bar_ms = desk.book.specs[order.sleeve].rules.bar_ms
+    while True:
+        sleeve = desk.book.sleeves[order.sleeve]
+        if why := desk.latched():
+            return f"the desk is halted: {why}"
+        if desk.book.desk.halted or desk.book.entries_blocked or sleeve.order.key != order.key:
+            return "the desk is halted" if desk.book.desk.halted else "entries are blocked"
+        if desk.now_ms() - order.decided_ms > FRESH_BARS * bar_ms:
+            return "it was decided too long ago"
+        if why := too_large(desk, order):
+            return why
+        doubt = desk.doubts(desk.instrument_of(order), order.id)
+        if not is_turning(sleeve) and not doubt:
+            return ""
+        if asyncio.get_running_loop().time() >= until:
+            return f"{doubt[0]} is in doubt" if doubt else "the position before it has not been left"
+        await asyncio.sleep(LOOKS_S)
+
+
+def too_large(desk: GuardedDesk, order: VenueOrder) -> str:
+    """Why an entry is above what its sleeve's stage allows: with money for the first time, the least that the venue takes."""
+    spec = desk.book.latest(order.sleeve)
+    if stage_of(spec.source) != "live_small":
+        return ""
+    price = order.notional / (order.lots * spec.rules.lot_size)
+    most = least_lots(spec.rules, price)
+    return "" if order.lots <= most else f"stage live_small: {order.lots} lots, at most {most}"
