@@ -86,7 +86,8 @@ def entries_since(path: Path, t_ms: int) -> list[str]:
     return [e.body["order"] for e in read(path, {"intent"}) if e.body["slot"] == "entry" and e.t_recv_ms > t_ms]
 
 
-@pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in VENUES[1:])])
+@pytest.mark.long
+@pytest.mark.parametrize("venue", VENUES)
 def test_a_desk_with_a_gate_trades_and_wakes_nobody(venue: str, tmp_path: Path) -> None:
     """Without faults it opens within the first bar."""
     storm = stormy(venue, tmp_path / "desk.jsonl", 10, [])
