@@ -115,7 +115,7 @@ def approve(
     """Apply a proposal exactly as shown. A running worker adopts it within one bar."""
     from app.home.home import existing_home
     from app.people import approvals
-    from app.people.stages import raised_by
+    from app.people.stages import raised_by, require_people
     from engine.control.proposals import get
     from engine.errors import Refused
 
@@ -126,6 +126,7 @@ def approve(
     actor = _who(home, as_name)
     word = None
     if raised_by(row):
+        require_people(home, actor)
         approvals.before_passphrase(home, actor, now_ms, "approve")
         word = typer.prompt("passphrase", hide_input=True, err=True)
     done = approvals.approve(home, row.id, row.diff_sha256, actor, now(), word)

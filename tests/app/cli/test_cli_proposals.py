@@ -216,10 +216,10 @@ def test_the_card_of_several_sleeves_names_each_and_says_all_or_none(home: Home)
     assert _json("proposals", "approve", "1", "--as", "ann")["sleeves"] == {"btc-trend": 2, "sol-reversion": 2}
 
 
-def test_a_stage_out_of_reach_is_refused_in_one_line(home: Home) -> None:
+def test_a_step_towards_money_is_refused_in_one_line(home: Home) -> None:
     """The card can be read; its approval says why not."""
     _propose(home, {"stage": "live"})
-    with pytest.raises(Refused, match="btc-trend: stage live needs a live venue; this version trades on paper only - reject it"):
+    with pytest.raises(Refused, match="ann has no passphrase: a step towards money takes one"):
         _call("proposals", "approve", "1", "--as", "ann")
     assert _json("proposals", "show", "1")["state"] == "pending"
 

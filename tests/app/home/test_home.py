@@ -131,7 +131,7 @@ def test_a_stage_that_needs_a_live_venue_is_refused_in_desk_toml(own_home: Path,
     own_home.mkdir()
     text = desk_template.text_of("synthetic", "x")
     (own_home / "desk.toml").write_text(text.replace("params = {}", f'params = {{}}\nstage = "{stage}"', 1))
-    with pytest.raises(BadInput, match=f"sleeve btc-trend: stage {stage} needs a live venue; this version trades on paper only"):
+    with pytest.raises(BadInput, match=f"sleeve btc-trend: stage {stage} is reached by an approval, not by desk.toml"):
         open_home(NOW)
     (own_home / "desk.toml").write_text(text.replace("params = {}", 'params = {}\nstage = "draft"', 1))
     home = open_home(NOW)
