@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from app.home.home import Home
 from app.people.identity import Actor, read_people
 from engine.book.book import Book
+from engine.book.incident_money import incidents_of
 from engine.book.replay import fold
 from engine.control.stages import STEPS, StageFacts, days_between, lacking, rises
 from engine.errors import BadInput, DeskError, Refused
@@ -118,12 +119,13 @@ def place_of(book: Book) -> str:
 
 
 def open_incidents(book: Book) -> tuple[str, ...]:
-    """What is open on the desk: a halt, what is not well, what differs from the venue, lots that no order explains."""
+    """What is open on the desk: a halt, what is not well, what differs from the venue, lots of no order, incident windows."""
     halted = [f"halted: {book.halt.get('reason', '')}"] if book.desk.halted else []
     orphans = [
         f"{orphan['lots']} lots of {name} that no order explains" for name, orphan in book.orphans.items() if orphan["lots"]
     ]
-    return (*halted, *(f"{what}: {why}" for what, why in book.health.items()), *book.differences.values(), *orphans)
+    windows = [f"incident {window} is open: nightdesk incidents show {window}" for window in incidents_of(book)["open"]]
+    return (*halted, *(f"{what}: {why}" for what, why in book.health.items()), *book.differences.values(), *orphans, *windows)
 
 
 def began(journal: Path, sleeve: str, stage: str) -> Event | None:
