@@ -17,6 +17,7 @@ from engine.errors import BadInput, DataError
 
 CLASSES = {("binance", "perp"): "binanceusdm", ("binance", "spot"): "binance"}  # else the venue's own name
 VENUES = ("binance", "okx", "bybit")
+MARKET_LISTS = {("okx", "perp"): "swap", ("okx", "spot"): "spot", ("bybit", "perp"): "linear", ("bybit", "spot"): "spot"}
 PAGE = {"okx": 300, "binance": 1000, "bybit": 1000}
 MARK_PAGE = {"okx": 100}
 BARS = {"ts": pl.Int64, **dict.fromkeys(("open", "high", "low", "close", "volume"), pl.Float64)}
@@ -48,9 +49,8 @@ def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s
 
     exchange = getattr(ccxt, CLASSES.get((venue, market), venue))({"enableRateLimit": not url, "timeout": 10_000})
     exchange.options["fetchCurrencies"] = False  # a private call on some venues
-    exchange.options["fetchMarkets"] = (
-        {"types": ["swap" if market == "perp" else "spot"]} if venue == "okx" else (exchange.options.get("fetchMarkets", {}))
-    )
+    if (venue, market) in MARKET_LISTS:  # the venue has several, each a call or more
+        exchange.options["fetchMarkets"] = {"types": [MARKET_LISTS[venue, market]]}
     exchange.requests_trust_env = True  # a proxy of the machine is honoured
     if url:
         exchange.urls["api"] = redirected(exchange.urls["api"], url.rstrip("/"))
