@@ -12,10 +12,23 @@ from typing import TYPE_CHECKING, Any
 from agents.offline.account import tokens_of
 from agents.offline.dates import TimeSpan
 from agents.offline.entries import WORD
+from agents.offline.page_plans import limits_meant
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots
-from agents.offline.steps import CallResult, PastTurn, PlannedAnswer, asks_back, result_text, window
+from agents.offline.steps import (
+    CallResult,
+    PastTurn,
+    Plan,
+    PlannedAnswer,
+    PlanOf,
+    Question,
+    asks_back,
+    drafted,
+    result_text,
+    window,
+)
 from agents.offline.tables import Facts, extreme, extreme_row, heads_of, number_of, only, ranks, signed_rows
+from agents.offline.talk import LOOKS_BACK
 from agents.offline.words import FIGURE_WORDS, PATTERNS
 from engine.clock import utc
 from tools.common import render
@@ -30,23 +43,44 @@ WHICH_ROW = "Which one? Say `the second one` or `row 3`, or its id."
 
 def newest(past: Sequence[PastTurn]) -> CallResult | None:
     """The newest result of the thread."""
-    return next((turn.results[-1] for turn in reversed(past) if turn.results), None)
+    return next((turn.results[-1] for turn in reversed(past[-LOOKS_BACK:]) if turn.results), None)
 
 
-def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
+FromAbove = PlannedCall | PlannedAnswer | PlanOf
+
+
+def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     """The line of the last table that a sentence picks."""
     words = [t.word for t in tokens_of(slots)]
     number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
     place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
+    if (beside := _NEXT.search(slots.text)) and (found := _picked_before(past)) is not None:
+        turns, place = found  # of the list that the row before was picked from
+        return row_of(place + (1 if beside["next"] else -1), turns, facts, slots.text)
     if place is not None:
-        return row_of(place, past, facts)
+        return row_of(place, past, facts, slots.text)
     table = last_table(past)
     if table is not None and table.table is not None and slots.which in ("worst", "best"):
         found = extreme_row(table.table, facts, slots.text, slots.which)
         if found is not None:
-            return row_of(found, past, facts)
+            return row_of(found, past, facts, slots.text)
     size = len(table.table.rows) if table is not None and table.table is not None else 0
-    return row_of(0, past, facts) if size == 1 else asks_back(WHICH_ROW)
+    return row_of(0, past, facts, slots.text) if size == 1 else asks_back(WHICH_ROW)
+
+
+_NEXT = re.compile(
+    r"\b(?:(?P<next>next (?:one|row|of them|trade|line)|one (?:after|below)(?: that| it)?)|(?:previous|one before|one above))\b"
+)
+_ORDINAL = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3, "5th": 4}
+
+
+def _picked_before(past: Sequence[PastTurn]) -> tuple[Sequence[PastTurn], int] | None:
+    """The turns up to a list of which a row was picked since by its place, and that place."""
+    for n in range(len(past) - 1, 0, -1):
+        found = re.search(rf"\b({'|'.join(_ORDINAL)})\b", past[n].asked.lower())
+        if found and any(turn.results for turn in past[:n]):
+            return past[:n], _ORDINAL[found[1]]
+    return None
 
 
 def last_table(past: Sequence[PastTurn]) -> CallResult | None:
@@ -54,7 +88,7 @@ def last_table(past: Sequence[PastTurn]) -> CallResult | None:
     return next((r for t in reversed(past) for r in reversed(t.results) if r.table is not None and r.table.rows), None)
 
 
-def row_of(place: int, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
+def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -> FromAbove:
     """The call that shows a line of the last table, or the line itself where it has no id; a question back without one."""
     for turn in reversed(past):
         for result in reversed(_together(turn.results)):
@@ -69,7 +103,7 @@ def row_of(place: int, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | 
             assert table is not None  # noqa: S101 - it has rows
             row = table.rows[place]
             if (at := _exit_of(table, row, facts)) is not None:
-                return at
+                return story_of(at, text)
             return PlannedAnswer(
                 f"Row {place % size + 1} of the table above, {row[0]}.\n\n{render.markdown_table(only(table, [place % size]))}"
             )
@@ -85,6 +119,39 @@ def _exit_of(table: Table, row: Sequence[Any], facts: Facts) -> PlannedCall | No
     closed = (ends[1] or 0) + 16 * 60_000  # a fill is journaled at the close of its bar
     since, until = (utc(at).removesuffix("Z").replace(" ", "T") for at in (ends[0], closed))
     return PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": cells["sleeve"], "since": since, "until": until})
+
+
+_ENTRY = re.compile(r"\b(?:entr\w+|enter\w*|opened|open|get in|got in|bought|in there|buy)\b")
+_REASON = re.compile(
+    r"\b(?:why|reason|explain|how come|cause|what happened|out|exit\w*|closed?|end\w*|bad|wrong|entr\w+|enter\w*)\b"
+)
+
+
+def story_of(search: PlannedCall, text: str) -> PlanOf:
+    """A round trip of the desk: its fills from entry to exit; asked for a reason, the event that opened or ended it first."""
+
+    def plan(q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+        (found,) = yield [search]
+        events = [event for event in found.evidence if re.fullmatch(r"d-\d+", event)]
+        if not events or not _REASON.search(text):
+            return drafted([search], [found])
+        explain = PlannedCall("explain_event", {"event_id": events[0] if _ENTRY.search(text) else events[-1]})
+        (cause,) = yield [explain]
+        return drafted([explain, search], [cause, found])
+
+    return plan
+
+
+def _trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None:
+    """The round trip of the list above that a sentence means: by its place, the only one, or the first, which is the extreme."""
+    table = last.table
+    if last.name != "trips" or table is None or table.columns[0] != "trip" or not table.rows:
+        return None
+    place = slots.place if slots.place is not None and -len(table.rows) <= slots.place < len(table.rows) else 0
+    if (numbers := _trip_numbers(last)) is not None:
+        return call_for(numbers[place], last)
+    at = _exit_of(table, table.rows[place], facts)
+    return None if at is None else story_of(at, f"{slots.text} why")
 
 
 def _together(results: Sequence[CallResult]) -> list[CallResult]:
@@ -148,15 +215,24 @@ def call_for(identity: str, of: CallResult) -> PlannedCall:
 _FIGURES = ("pnl", "performance", "trips", "attribution", "desk")
 
 
-def why(older: "Part | None", past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
-    """What `why?` means: the last refusal again, the last event, or where the figures come from."""
+def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Sequence[PastTurn], facts: Facts) -> FromAbove:
+    """What `why?` means: of a round trip listed what ended it, of a count its rule, the last refusal again, the last event,
+    or where the figures come from."""
     last = newest(past)
-    if last is None or not past[-1].results:
+    waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
+    read = newest_turn is not None and (isinstance(newest_turn.call, PlannedAnswer) and not newest_turn.call.asked_back)
+    if last is None or not (past[-1].results or waits or read):
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
     if last.status in ("refused", "failed"):
         return PlannedAnswer(result_text(last))
+    if (trip := _trip_meant(slots, last, facts)) is not None:
+        return trip
+    if last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
+        place = slots.place if slots.place is not None and -len(last.table.rows) <= slots.place < len(last.table.rows) else 0
+        return _rule_story(str(last.table.rows[place][last.table.columns.index("rule")]), last)
     if last.name in _FIGURES:
-        span = older and (row_span(older.slots, past, facts) or older.slots.span)
+        picked = newest_turn and row_span(newest_turn.slots, past, facts)  # of the row that was read from the table
+        span = picked or (older and (row_span(older.slots, past, facts) or older.slots.span))
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
         return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
     if last.name == "parity":
@@ -170,6 +246,24 @@ def why(older: "Part | None", past: Sequence[PastTurn], facts: Facts) -> Planned
     if (run := _run_of(last) or (last.evidence[0] if last.name == "backtest" and last.evidence else None)) is not None:
         return PlannedCall("trips", {"subject": str(run), "by": "exit"})
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
+
+
+def _rule_story(rule: str, of: CallResult) -> PlanOf:
+    """What a rule checks, by the limits that declare it, and when it last did."""
+
+    def plan(q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+        keys = limits_meant(
+            rule if rule in ("entries paused", "loss streak", "daily loss", "entry frequency") else f"{rule} rule"
+        )
+        calls = [PlannedCall("define", {"word": key}) for key in (keys or (rule[:60],))]
+        kept = {name: of.args[name] for name in ("since", "until", "sleeve") if of.args.get(name)}
+        kinds = ["breaker"] if str(of.args.get("what")) == "breaker" else ["refused", "breaker"]
+        calls.append(PlannedCall("journal_search", {"kinds": kinds, **({"since": "7d"} | kept)}))
+        results = yield calls
+        draft = drafted(calls, results)
+        return draft._replace(text=f"{rule}: what it checks, and when it acted.\n\n{draft.text}")
+
+    return plan
 
 
 def compared(past: Sequence[PastTurn]) -> bool:
@@ -216,7 +310,7 @@ def _two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
 def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer:
     """`since when?`, `who?`: what the answer above has already, shown again, of a proposal or an alert its whole card."""
     last = newest(past)
-    if last is None or not past[-1].results:
+    if last is None:
         return asks_back("Nothing was looked up for the last answer. Name what you want to know it of.")
     listed = [i for i in last.evidence if re.match(r"prop-|\d{8}-|al-", i)]
     if last.name.startswith("propos") and len(listed) == 1:

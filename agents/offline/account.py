@@ -8,9 +8,11 @@ from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 
+from agents.offline.bounds import bound_of
 from agents.offline.entries import WORD, AskedEntry
+from agents.offline.learned import times_written
 from agents.offline.slots import COUNTED, Slots, words_of
-from agents.offline.words import CALENDAR, MARKER, MONTHS, STOP, TURNING, is_common, stem, vocabulary
+from agents.offline.words import CALENDAR, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
 
 # the arguments that take what a sentence names
 TAKERS: Mapping[str, tuple[str, ...]] = {
@@ -122,6 +124,19 @@ def strange_words(slots: Slots) -> list[str]:
     return [w for w in left if stem(w) not in _stems_of_vocabulary() and not is_common(w)]
 
 
+def unexplained(slots: Slots, ask: str) -> tuple[str, ...]:
+    """The words of a sentence that no sentence for training of its label has, and that mean something elsewhere or nowhere."""
+    left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha()]
+    left = [t for t in left if t.word not in STOP and t.word not in MARKER and t.word not in COUNTED]
+    counted = {t.word: times_written(t.stem, ask) for t in left}
+    return tuple(
+        word for word, (own, others) in counted.items() if own == 0 and (others >= KNOWN_ELSEWHERE or not is_common(word))
+    )
+
+
+KNOWN_ELSEWHERE = 3  # sentences of other labels, from which on a word is known to mean something
+
+
 @cache
 def _stems_of_vocabulary() -> frozenset[str]:
     return frozenset(map(stem, vocabulary()))
@@ -134,13 +149,36 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     if name == "by":
         return entry.splits(slots.by) or tool == "backtest"
     if name == "unit":
-        return more or slots.unit == "usdt" or (slots.unit in ("percent", "pct", "%") and tool in _PERCENT)
+        return (
+            (more and slots.unit in ("r", "r multiples"))
+            or slots.unit == "usdt"
+            or (slots.unit in ("percent", "pct", "%") and tool in _PERCENT)
+        )
     if name == "count":
         ranks = slots.which in ("worst", "best")
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
+    if name in ("without", "never"):
+        return takes_out(entry, slots)
+    if name == "filters" and tool == "trips":
+        return len(slots.filters) == 1 and (bound := bound_of(slots.filters[0])) is not None and bound.unit in ("r", "u", "")
     if name in ("symbols", "strategies") and not slots.sleeves:  # of which no sleeve is: the tool must read the name itself
         return any(map(entry.takes, ("symbol" if name == "symbols" else "strategy", "query"))) or (more and tool != "sleeves")
     return more or name in _NO_WEIGHT or any(map(entry.takes, TAKERS.get(name, ())))
+
+
+def takes_out(entry: AskedEntry, slots: Slots) -> bool:
+    """Whether the answer leaves out what the sentence does; where a tool is asked for with a `not` anyway, that is its own."""
+    if entry.tool.name == "trips":
+        split = slots.out is not None and (slots.out[0] in ("side", "outcome") or not slots.by or slots.by == (slots.out[0],))
+        return split and not (slots.count and slots.which is None)
+    if entry.tool.name == "journal_search" and slots.out is not None and slots.out[0] == "sleeve":
+        return True
+    return "without" not in slots.places and not _strict(entry)
+
+
+def _strict(entry: AskedEntry) -> bool:
+    """Whether a `not` in a sentence for the entry changes what is asked: of the sentences for training hardly any has one."""
+    return entry.tool.name in _FIGURES.split() and entry.asked.kind not in ("refused", "idle", "halt")
 
 
 def takes_id(entry: AskedEntry, identity: str, slots: Slots) -> bool:
@@ -165,7 +203,25 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     if not (slots.sleeves or slots.symbols or slots.strategies) and any(map(entry.takes, _NAMES)):
         strange = set(strange_words(slots))
         left = sorted({*left, *(t for t in tokens if t.word in strange and not t.slot)}, key=lambda t: t.start)
-    return tuple(dict.fromkeys((*_pieces(slots.text, left), *_denied(slots), *_unsplit(entry, slots), *_unsaid(entry, slots))))
+    pieces = (*_pieces(slots.text, left), *_denied(slots), *_denials(entry, slots, taken), *_unsplit(entry, slots))
+    pieces = tuple(dict.fromkeys((*pieces, *_unsaid(entry, slots))))
+    return tuple(one for one in pieces if not any(one != other and one in other for other in pieces))
+
+
+_FIGURES = (  # of whose sentences for training hardly any has a denial
+    "trips pnl performance attribution exposure run round_trip backtest sweep list_data journal_search counts version_effect "
+    "trials compare judge"
+)
+_DENIED = PATTERNS["account.denied"]
+
+
+def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...]:
+    """`not filled`, `never reported`: what is denied, where the answer would be the same without it."""
+    if not _strict(entry) or taken & {"never", "without"}:
+        return ()
+    places = [place for name in ("never", "without", "funding", "since_event") for place in slots.places.get(name, ())]
+    found = [m for m in _DENIED.finditer(slots.text) if not any(a < m.end() and m.start() < b for a, b in places)]
+    return tuple(m[0].strip() for m in found)
 
 
 _NOT_THAT = re.compile(r"(?:^|[,;.] )(not (?:the |a )?[a-z]+)")

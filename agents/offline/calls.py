@@ -4,7 +4,7 @@ plans.py and run_plans.py."""
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, which_sleeve
-from agents.offline.tables import extreme, ranks, rows_of
+from agents.offline.tables import extreme, heads_of, ranks, rows_of
 
 
 def once(q: Question) -> Plan:
@@ -15,7 +15,13 @@ def once(q: Question) -> Plan:
     missing = [name for name, field in tool.args.model_fields.items() if field.is_required() and name not in args]
     if missing:
         return asks_back(ask_for(q, missing[0]))
-    if len(q.slots.sleeves) > 1 and "sleeve" in tool.args.model_fields and not args.get("symbol") and q.slots.symbols:
+    if (
+        len(q.slots.sleeves) > 1
+        and "sleeve" in tool.args.model_fields
+        and not args.get("symbol")
+        and q.slots.symbols
+        and args.get("by") != "sleeve"
+    ):
         return asks_back(which_sleeve(q))
     return (yield from made([PlannedCall(tool.name, args)], q))
 
@@ -35,7 +41,7 @@ def lead(q: Question, result: CallResult) -> str:
         return ""
     if rows := rows_of(table, text):
         return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}" for i in rows[:6]) + "."
-    if q.slots.by and (ranks(text) or q.slots.which in ("worst", "best")):
+    if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
         return extreme(table, q.facts, text, q.slots.which)
     return ""
 

@@ -13,6 +13,7 @@ from agents.offline.account import lost_of
 from agents.offline.entries import AskedEntry
 from agents.offline.labels import FOLLOWS, AskLabel
 from agents.offline.learned import Guess, guesses
+from agents.offline.leftout import EXITS
 from agents.offline.slots import Slots
 from agents.offline.words import PATTERNS
 
@@ -73,7 +74,7 @@ _ALIKE = (
 def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
     """What a sentence may ask, the most probable first; an id says what it is of. `before`: what was asked before it."""
     listed = guesses(slots, before)
-    named = None if sure(listed) else _by_id(slots)
+    named = None if sure(listed) else _by_id(slots) or ("trips" if _is_share(slots) else None)
     return listed if named is None else (Guess(AskLabel(named, listed[0].label.args), 1.0), *listed)
 
 
@@ -103,6 +104,14 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
         other = "compare"
     elif ask in ("run", "performance") and slots.strategies and slots.symbols and slots.span.start:
         other = "backtest" if tools is None or "backtest" in tools else ask  # a run that is still to be made
+    elif ask in _OF_TRIPS and (slots.out is not None or _is_share(slots)):
+        other = "trips"  # what is left out, or a part of it: the round trips are split by it
+    elif (
+        ask.split()[0] in ("journal_search", "explain_event")
+        and slots.out is not None
+        and slots.out[0] in ("outcome", "exit", "side")
+    ):
+        other = "trips" if not slots.ids else ask
     elif ask in ("pnl", "performance", "run") and (
         (slots.by and not entry_of(ask).entry.splits(slots.by)) or (ask == "pnl" and _runs(slots))
     ):
@@ -110,12 +119,21 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     return guess if other == ask else Guess(AskLabel(other, guess.label.args), guess.probability)
 
 
+def _is_share(slots: Slots) -> bool:
+    """Whether a sentence asks for the share of something that round trips are split by."""
+    parts = slots.by or slots.sleeves or slots.side or any(word in EXITS for word in slots.text.rstrip("?.! ").split())
+    return bool(parts and SHARE.search(slots.text))
+
+
 def _runs(slots: Slots) -> list[str]:
     return [*slots.handles, *(identity for identity in slots.ids if identity.startswith("r-"))]
 
 
+_OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "exposure", "performance")
+SHARE = PATTERNS["slots.share"]
 _SLOTS: Mapping[str, str] = {"by": "by", "side": "side", "outcome": "outcome", "which": "which"}
 _TAKEN: Mapping[str, tuple[str, ...]] = {"by": ("by", "unit"), "which": ("worst", "best", "number", "limit")}
+_AT_TIMES = PATTERNS["choose.at_times"]
 _BOTH = re.compile(r"\blongs?\b.*\bshorts?\b|\bshorts?\b.*\blongs?\b")
 
 
@@ -135,6 +153,13 @@ def with_label(slots: Slots, label: AskLabel) -> Slots:
         found["by"] = (args["by"],)  # `blocked orders by reason`
     if "unit" in args and not slots.by and "by" not in found:
         found["by"] = (args["unit"],)
+    if (
+        entry is not None
+        and entry.tool.name == "trips"
+        and not (slots.by or "by" in found or slots.which)
+        and _AT_TIMES.search(slots.text)
+    ):
+        found["by"] = ("hour",)  # no argument narrows to the night: each hour is shown
     if found.get("which") in ("worst", "best") and slots.by:
         found.pop("which")
     return replace(slots, closed=args, **found)

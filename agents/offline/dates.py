@@ -70,6 +70,7 @@ _POINT = re.compile(
         |(?<=\bover\s)(?P<m17>{_MONTH})\b|(?<=\bthrough\s)(?P<m18>{_MONTH})\b
         |(?<=\bis\s)(?P<m19>(?!may\b){_MONTH})\b|\b(?P<m20>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b(?=[?.! ]*$)
         |^(?P<m22>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b
+        |\b(?P<m23>jan|feb|apr|jun|jul|aug|sept?|oct|nov|dec)\b(?!\s*-)
         |\b(?P<m21>january|february|march|april|june|july|august|september|october|november|december)\b
         |\b(?P<m15>{_MONTH})\b(?=\s*(?:to|until|till|through|thru|-)\s*(?:the\s+)?(?:end\s+of\s+)?(?:{_MONTH})\b))
     |(?P<time>(?<![\d:])(?P<clock4>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?:\s?(?:z|utc)\b)?)
@@ -165,7 +166,7 @@ def _points(text: str, desk: datetime | None) -> Iterator[_Point]:
 def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
     """One named time; None when it counts from a desk time that does not exist yet."""
     year = next((int(found[g]) for g in ("y", "y2", "y3", "y4", "y5", "y6", "y7") if found[g]), None)
-    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 23))) if found[g]), None)
+    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 24))) if found[g]), None)
     day = found["d"] or found["d2"] or found["d3"]
     clock = found["clock"] or found["clock2"] or found["clock3"]
     if found["time"]:
@@ -301,6 +302,8 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
     used = [(_preposition(text, point.start), point.stop) for point in points]
     for a, b in pairwise(points):
         joined = _BETWEEN.fullmatch(text[a.stop : b.start])
+        if joined is None and a.size == b.size == "month" and a.last == b.first:  # `the october november run`
+            joined = re.fullmatch(r"\s*", text[a.stop : b.start])
         if joined:
             return _window(text, a, b, joined[0]), [*used, (a.start, b.stop)]
     point = points[0]

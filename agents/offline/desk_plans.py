@@ -1,6 +1,7 @@
 """What the desk and its sleeves are now, with what no tool shows named first; counts of what was listed. Called by plans.py."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from agents.offline.calls import made, once
@@ -24,11 +25,29 @@ def sleeves(q: Question) -> Plan:
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
     if re.search(r"\bhow (?:far|close|near)\b|\bdistance\b", text):
         return draft._replace(text=f"No tool gives the distance to a stop; its level is below.\n\n{draft.text}")
-    if re.search(r"\b(?:targets?|entry|entered|opened|how long|since when)\b", text):
-        return draft._replace(
-            text=f"No tool shows a position's target, entry price or time of entry. How it stands:\n\n{draft.text}"
-        )
+    if (
+        re.search(r"\b(?:targets?|entry|entered|opened|how long|since when|get in|got in|armed)\b", text)
+        and result.table is not None
+    ):
+        lines = [line for row in result.table.rows if (line := _position(q, row))]
+        return draft._replace(text="\n\n".join([*(lines or ["No position is open there."]), draft.text]))
     return draft
+
+
+def _position(q: Question, row: Sequence[Any]) -> str:
+    """What the facts of a sleeve's row say of its open position: entry, since when, stop, target."""
+    handle = str(row[1])[1:-1].partition(".")[0]
+    there = [name for name in ("quantity", "entry", "opened", "protective", "target") if f"{handle}.{name}" in q.facts]
+    if "entry" not in there:
+        return ""
+    said = {
+        "quantity": "holds {}",
+        "entry": "entered at {}",
+        "opened": "first at {}",
+        "protective": "protective level {}",
+        "target": "target {}",
+    }
+    return f"{row[0]}: {', '.join(said[name].format(f'{{{handle}.{name}}}') for name in there)}."
 
 
 _SETTING = PATTERNS["plans.setting"]

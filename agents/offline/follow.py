@@ -97,8 +97,13 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         text = text.replace(old[0], new[0] if new else "")
     number = _NUMBER.search(text) if slots.unclear and not bound.search(slots.text) else None
     if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
-        text = text.replace(number[0], slots.unclear[0])
+        text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
     return replace(merged, text=text, places={**older.places})
+
+
+def _in_thousands(new: str, old: str) -> str:
+    """`make that 82`, after 80000: thousands, as the level before."""
+    return f"{new}000" if new.isdigit() and float(new) * 200 < float(old) <= float(new) * 5000 else new
 
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
@@ -256,7 +261,8 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     waited = (
         older.lost if past and not past[-1].results else ()
     )  # what was asked back about stays so until it is dropped by a word
-    lost = (*waited, *lost)
+    split = read.out is not None and merged.by and read.out[0] not in ("side", "outcome", *merged.by)
+    lost = (*waited, *lost, *((reading.words_of("by", merged.by),) if split and not read.by else ()))
     return older._replace(
         text=text,
         slots=merged,
@@ -264,6 +270,7 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         own=read,
         lost=lost,
         frame=older if lost else None,
+        left=(),
         maybe=(),
         kept=kept(merged, read, older.slots),
     )

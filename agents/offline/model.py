@@ -28,7 +28,7 @@ from agents.offline.run_plans import unclear
 from agents.offline.slots import given, words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, answered, nothing
 from agents.offline.understand import understand
-from agents.offline.ways import way_of
+from agents.offline.ways import Way, way_of
 from agents.offline.words import Words
 from tools.common.contract import Tool
 from tools.common.render import one_line
@@ -107,7 +107,8 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 used += len(asks)
                 asks = plan.send(given)
         except StopIteration as done:
-            drafts.append(_kept(done.value, part.kept)._replace(unused=done.value.unused + part.left))
+            draft = _kept(done.value, part.kept)
+            drafts.append(draft if draft.asked_back else draft._replace(unused=draft.unused + part.left))
     return joined(drafts)
 
 
@@ -139,13 +140,16 @@ def joined(drafts: Sequence[PlannedAnswer]) -> PlannedAnswer:
 def plan_of_part(part: Part, q: Question) -> Plan:
     """The plan of one part, or the sentence that says why it has none."""
     if part.way is not None:
-        return nothing(help_text(q.role, q.tools) if part.way.text == "HELP" else part.way.text)
+        return nothing(help_text(q.role, q.tools) if part.way.text == "HELP" else named_way(part.way, q))
     if isinstance(part.call, PlannedAnswer):
         return answered(part.call)
-    if part.call is not None:
+    if isinstance(part.call, PlannedCall):
         return made([_in_role(part.call, q)], q)
+    if part.call is not None:
+        plan: Plan = part.call(q)
+        return plan
     if part.chosen is None:
-        return nothing(which_of(part), asked_back=True)
+        return nothing(which_of(part, q.past[-1].asked if q.past else ""), asked_back=True)
     if part.lost:
         return nothing(left_out(part, part.chosen, q.tools), asked_back=True)
     entry = part.chosen.entry
@@ -162,6 +166,28 @@ def plan_of_part(part: Part, q: Question) -> Plan:
     if q.slots.unclear and entry.tool.name in ("backtest", "compare"):
         return nothing(unclear(q), asked_back=True)
     return plan_of(q)
+
+
+def named_way(way: Way, q: Question) -> str:
+    """A fixed answer, with the proposal or the watch that this thread filed or showed last in place of ID."""
+    if way.key not in ("decide", "expiry", "confirm"):
+        return way.text
+    kind = "w-" if way.key == "confirm" else "prop-"
+    shown = next((i for r in reversed(q.results()) for i in r.evidence if i.startswith(kind)), None)
+    if shown is None:
+        return way.text
+    verb = next((verb for form, verb in _VERBS if re.search(form, q.slots.text)), "")
+    first = f"{shown} is meant, the last one of this thread. "
+    if way.key == "decide" and verb:
+        first += f"To {verb} it, a person types `nightdesk proposals {verb} {shown} --as NAME`; nothing was done here. "
+    return first + way.text.replace(" ID", f" {shown}")
+
+
+_VERBS = (
+    (r"\b(?:withdraw|reject|take (?:it|that) back|pull|cancel|drop|undo|forget|retract|no\b|scrap|kill)", "reject"),
+    (r"\b(?:approve|accept|apply|yes|put it live|go live)", "approve"),
+    (r"\broll", "rollback"),
+)
 
 
 def _in_role(call: PlannedCall, q: Question) -> PlannedCall:
@@ -217,31 +243,31 @@ def help_text(role: str, tools: frozenset[str]) -> str:
     )
 
 
-def which_of(part: Part) -> str:
+def which_of(part: Part, before: str = "") -> str:
     """A question back: what may be meant, the most probable first, to be picked by number or by a word."""
     strange = strange_words(part.slots)[:4]
     words = f" I do not know {', '.join(map(repr, strange))}." if strange else ""
-    listed = "\n".join(f"{n}. {meant_text(guess, part)}" for n, guess in enumerate(part.maybe, 1))
+    listed = "\n".join(f"{n}. {meant_text(guess, part, before)}" for n, guess in enumerate(part.maybe, 1))
     return f"I am not sure what you mean.{words} Is it one of these? Say the number, or ask it in other words.\n\n{listed}"
 
 
 _GOING_ON = {
-    "more": "the question before, with what this changes",
-    "pick": "one row of what was just shown",
-    "why": "why that is so",
-    "which": "the worst or the best row of what was just shown",
-    "better": "whether that is good, or better than the other",
-    "repeat": "what was just shown, again",
+    "more": "{before} asked again, with what this names in its place",
+    "pick": "one row of the answer to {before}: name its number",
+    "why": "the reason behind the answer to {before}",
+    "which": "the best or the worst row of the answer to {before}",
+    "better": "whether the result of {before} is good, or better than the other",
+    "repeat": "a figure or a time that stands in the answer to {before}",
     "go_ahead": "yes, go on",
     "no": "no, nothing of that",
 }
 
 
-def meant_text(guess: Guess, part: Part) -> str:
+def meant_text(guess: Guess, part: Part, before: str = "") -> str:
     """What a label means, for a person who picks: what the tool is asked, as its first example says it."""
     ask = guess.label.ask
     if ask in FOLLOWS:
-        return _GOING_ON[ask]
+        return _GOING_ON[ask].format(before=f'"{one_line(before, 50)}"')
     if (way := way_of(ask)) is not None:
         return f"about: {way.name}"
     entry = declared_entry(ask)

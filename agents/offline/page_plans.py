@@ -1,6 +1,7 @@
 """What people have written and what words mean: runbooks, memory, notes, definitions. Called by plans.py."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import replace
 
 from agents.offline.account import words_left
@@ -10,10 +11,44 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, PlannedAnswer, Question, asks_back, result_text
 from agents.offline.words import PATTERNS
 from tools.common import render
+from tools.exposure import glossary
+
+# how people name a rule, and the hard limits that declare it
+_RULES: Mapping[str, tuple[str, ...]] = {
+    r"(?:loss|losing|lose) streak|losses in a row|streak": ("streak_max", "pause_hours"),
+    r"daily loss|day'?s? loss|loss of (?:the|a) day": ("day_loss_frac_max", "pause_hours"),
+    r"drawdown": ("drawdown_frac_max",),
+    r"entr(?:y|ies) frequency|entries (?:a|per) day|frequency": ("day_entries_max", "pause_hours"),
+    r"entries paused|paused entries|pause": ("pause_hours", "streak_max", "day_loss_frac_max", "day_entries_max"),
+    r"correlat\w+": ("correlated_frac_max",),
+    r"instrument": ("instrument_frac_max",),
+    r"family|strategy": ("family_frac_max",),
+    r"gross|exposure": ("gross_frac_max", "instrument_frac_max"),
+    r"leverage": ("leverage_max",),
+    r"spread": ("spread_frac_max",),
+    r"volume": ("volume_times_max", "volume_times_min"),
+    r"range": ("range_times_max",),
+    r"risk": ("risk_frac_max",),
+    r"orders? (?:rate|a minute|per minute)": ("orders_minute_max",),
+    r"positions?": ("positions_max",),
+}
+_RULE = r"(?: \w+){0,2}? (?:rules?|breakers?|limits?|guards?|guardrails?|caps?|checks?|protections?)\b"
+
+
+def limits_meant(text: str) -> tuple[str, ...]:
+    """The hard limits that a text names as a rule: `the drawdown rule`, `loss streak`; a key itself is none."""
+    alone = ("entries paused", "loss streak", "losing streak", "daily loss", "entry frequency")
+    said = next((keys for form, keys in _RULES.items() if re.search(rf"\b(?:{form}){_RULE}", text)), ())
+    return said or next((keys for form, keys in _RULES.items() for name in alone if name in text and re.search(form, name)), ())
 
 
 def define(q: Question) -> Plan:
-    """What a word means, or each of two."""
+    """What a word means, or each of two; what a rule is, by the hard limits that declare it."""
+    row_rule = _rule_of_row(q)
+    if not q.slots.keys and (keys := limits_meant(f"{row_rule} {q.slots.text}" if row_rule else q.slots.text)):
+        return (yield from made([PlannedCall("define", {"word": key}) for key in keys[:3]]))
+    if row_rule:
+        return (yield from made([PlannedCall("define", {"word": row_rule[:60]})]))
     first = replace(q, slots=replace(q.slots, text=q.slots.text.partition(", i ")[0]))  # `..., i see it in the report`
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
     pair = re.search(r"\bbetween (?:an? |the )?([\w-]+) and (?:an? |the )?([\w-]+)[?. ]*$", q.slots.text)
@@ -22,12 +57,44 @@ def define(q: Question) -> Plan:
         or list(pair.groups() if pair else ())
         or [word.strip() for part in said if (word := re.sub(r"\b\d\S*", "", part)).strip()]
     )
+    words = [shorter for word in words if (shorter := _FILLER.sub("", word).strip())]
     table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
     if q.slots.place is not None and table is not None and -len(table.rows) <= q.slots.place < len(table.rows):
         words = [str(table.rows[q.slots.place][0])]  # `what does the first one mean`
     if not words:
         return asks_back(ask_for(q, "word"))
+    words = [own for word in words for own in _glossary_words(word)]
     return (yield from made([PlannedCall("define", {"word": word}) for word in words[:3]]))
+
+
+_FILLER = re.compile(
+    r"\b(?:here|like|am|five|exactly|plain|words?|simply|simple|dumb|question|term|number|rule|thing|english|please|"
+    r"explain|old|new|native|bother|for us|us|actually)\b ?"
+)
+
+
+def _glossary_words(word: str) -> list[str]:
+    """The word; the one of the glossary that begins or ends with it (`deflated` is `deflated sharpe`); or each of several."""
+    near = [own for own in glossary() if own.startswith(f"{word} ") or own.endswith(f" {word}")]
+    parts = word.split()
+    if word in glossary() or not (len(near) == 1 or len(parts) > 1):
+        return [word]
+    return near if len(near) == 1 else parts if all(part in glossary() for part in parts) else [word]
+
+
+def _rule_of_row(q: Question) -> str:
+    """The rule that the row meant of the table above names: its cell under `rule`, or what an entry was refused by."""
+    table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
+    if table is None or not (
+        q.slots.place is not None
+        or re.search(r"\b(?:that|this|it|the) (?:rule|one|guard|guardrail|limit)\b|\bbehind it\b", q.slots.text)
+    ):
+        return ""
+    place = q.slots.place or 0
+    row = table.rows[place] if -len(table.rows) <= place < len(table.rows) else table.rows[0]
+    cells = dict(zip(table.columns, map(str, row), strict=False))
+    refused = re.search(r"refused: ([a-z_ ]+)", cells.get("what", ""))
+    return cells.get("rule", "") or (refused[1].strip() if refused else "")
 
 
 def runbook(q: Question) -> Plan:

@@ -245,7 +245,7 @@ def _score(
     own = unit_of(key, param)
     if unit and own != unit:
         return 0.0, set()
-    literal = _nearest((key,), text, before, after, used)
+    literal = _nearest((key, key.replace("_", " ")), text, before, after, used)
     if literal:
         return 20.0 + literal[0], {literal[1]}
     if key in _PHRASES:

@@ -1,9 +1,9 @@
 """The parts of a question as they are read. Called by understand.py and model.py: what one clause wants, and one asked of each of
 several sleeves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agents.offline import slots
 from agents.offline.choose import Chosen
@@ -25,7 +25,9 @@ class Part(NamedTuple):
     chosen: Chosen | None = None
     own: slots.Slots | None = None  # of a sentence that goes on: what it names itself
     aside: bool = False  # a question about what stands above: nothing goes on with it
-    call: PlannedCall | PlannedAnswer | None = None  # of something that stands above, or what is read from it
+    call: PlannedCall | PlannedAnswer | Callable[..., Any] | None = (
+        None  # of something above, what is read from it, or a plan of its own
+    )
     left: tuple[str, ...] = ()  # words that nothing here knows
     frame: "Part | None" = None  # the question before, where it could not be gone on with
     lost: tuple[str, ...] = ()  # what would be left out of that, or of the sentence: asked back about
@@ -46,7 +48,13 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
     for part in parts:
         entry, named = part.chosen.entry if part.chosen else None, part.slots.sleeves
         each = entry is not None and entry.takes("sleeve") and not entry.takes("symbol") and entry.tool.effect is Effect.READ
-        if each and 1 < len(named) <= 3 and len(set(part.slots.symbols)) + len(part.slots.places.get("sleeves", ())) > 1:
+        beside = {"sleeve", "symbol"} & set(part.slots.by)  # the split sets them beside each other
+        if (
+            each
+            and not beside
+            and 1 < len(named) <= 3
+            and len(set(part.slots.symbols)) + len(part.slots.places.get("sleeves", ())) > 1
+        ):
             split += [part._replace(slots=replace(part.slots, sleeves=(name,), symbols=())) for name in named]
         else:
             split.append(part)

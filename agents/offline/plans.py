@@ -8,7 +8,7 @@ from collections.abc import Generator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agents.offline import desk_plans, page_plans, research_plans, run_plans
+from agents.offline import desk_plans, page_plans, remainder, research_plans, run_plans
 from agents.offline.calls import made, once
 from agents.offline.changes import propose
 from agents.offline.dates import read_span, two_periods
@@ -74,14 +74,44 @@ def journal(q: Question) -> Plan:
         return (yield from made(calls))
     if "kinds" in args and set(args["kinds"]) & {"halt", "breaker"} and "operator" in q.slots.text:
         args.pop("kinds")
+    if q.slots.which in ("worst", "best") and re.search(r"\b(?:around|near|about)\b", q.slots.text):
+        (listed,) = yield [
+            PlannedCall("trips", {q.slots.which: 1, **{k: v for k, v in args.items() if k in ("sleeve", "since", "until")}})
+        ]
+        args = {k: v for k, v in args.items() if k == "sleeve"} | _around(listed, q.facts)
     call = PlannedCall("journal_search", args)
     (found,) = yield [call]
+    if q.slots.out is not None and q.slots.out[0] == "sleeve" and found.status == "ok":
+        return _without_sleeves(q.slots.out[1], call, found)
     events = [e for e in found.evidence if re.fullmatch(r"[dp]-\d+", e)]
     if refused and found.status == "ok" and events and re.search(r"\bwhy\b|\bhow come\b|\breason\b", q.slots.text):
         (reason,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
         text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
     return drafted([call], [found])
+
+
+def _around(listed: CallResult, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The window from half an hour before a round trip's entry to half an hour after its exit."""
+    if listed.table is None or not listed.table.rows:
+        return {}
+    cells = dict(zip(listed.table.columns, listed.table.rows[0], strict=False))
+    ends = [number_of(cells.get(name), facts) for name in ("entry_ms", "exit_ms")]
+    if ends[0] is None or ends[1] is None:
+        return {}
+    return {"since": _iso(int(ends[0]) - 1_800_000), "until": _iso(int(ends[1]) + 1_800_000)}
+
+
+def _without_sleeves(names: tuple[str, ...], call: PlannedCall, found: CallResult) -> PlannedAnswer:
+    """The events listed but those of some sleeves."""
+    if found.table is None:
+        return drafted([call], [found], f"Without {' and '.join(names)} it would be the same list.")
+    at = found.table.columns.index("sleeve") if "sleeve" in found.table.columns else 0
+    rows = [n for n, row in enumerate(found.table.rows) if row[at] not in names]
+    left = " and ".join(names)
+    lead = f"Without {left}: {len(rows)} of the {len(found.table.rows)} events listed. Counts and P&L below are of all."
+    draft = drafted([call], [found._replace(table=only(found.table, rows))])
+    return PlannedAnswer(f"{lead}\n\n{draft.text}", read_as=f"{draft.read_as}, without {left}")
 
 
 _MISSED = re.compile(r"\b(?:miss|missed|up to speed|catch me up|handed over)\b")
@@ -206,6 +236,8 @@ def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
     q = yield from _of_run(q)
     assert q.entry is not None  # noqa: S101 - chosen by the caller
+    if (asked := remainder.wanted(q)) is not None:
+        return (yield from asked)
     args = arguments(q, q.entry.tool)
     if (
         "by" not in args

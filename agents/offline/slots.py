@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from agents.offline import dates, names, params, ranges
+from agents.offline.leftout import BEFORE_COSTS, left_out
 from agents.offline.sentence import BLANK, Places, Sentence, mentions
 from agents.offline.words import BY, PATTERNS, Words, tidy, vocabulary
 
@@ -44,6 +45,7 @@ class Slots:
     side: str | None = None
     filters: tuple[str, ...] = ()  # `below 120`, `longer than 6 hours`: what a figure is to be
     without: tuple[str, ...] = ()  # `except sol`: what is to be left out
+    out: tuple[str, tuple[str, ...]] | None = None  # the same by the split that sets it apart: (sleeve, (sol-reversion,))
     unit: str | None = None  # `in R`: what the figures are to be in
     everything: bool = False  # all sleeves, the whole desk
     keys: tuple[str, ...] = ()  # parameters named without a value
@@ -86,6 +88,9 @@ class Slots:
             taken["common"] = {k: v for k, v in older.common.items() if k not in _keys(self)} | self.common
         if self.axes:
             taken["axes"] = {k: v for k, v in older.axes.items() if k not in _keys(self)} | dict(self.axes)
+        if self.symbols or self.strategy or self.sleeves:  # `now only btc`, after `without eth`
+            taken.pop("out", None)
+            taken.pop("without", None)
         if self.symbols or self.strategy:
             taken.pop("sleeves", None)
         taken["closed"] = {**older.closed, **self.closed}
@@ -120,6 +125,9 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     s.take("params", [place for _, place in written.values()])
     folds = _folds(s) if searching else {}
     without, ids = s.every("without"), names.ids_of(s, words)
+    out = left_out(s.text, without, words)
+    s.note("never", [m.span() for pattern in (PATTERNS["slots.never"], BEFORE_COSTS) for m in pattern.finditer(s.rest)])
+    s.take("since_event", [m.span() for m in PATTERNS["slots.since_event"].finditer(s.rest)])
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
     funding, lasting, unit = names.funding_of(s), s.first("lasting"), s.first("unit")
     if weekday := s.first("weekday"):
@@ -169,6 +177,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         side=side,
         filters=filters,
         without=without,
+        out=out,
         unit=unit,
         everything=_noted(s, "everything") is not None,
         keys=_keys_named(s, words, reading) if search is None else search.named,
@@ -184,6 +193,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
 
 
 _ORDINALS = {"first": 0, "1st": 0, "former": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4}
+_ORDINALS |= {"middle": 1}  # of the three that are compared
 _ORDINALS |= {"5th": 4, "top": 0, "last": -1, "latter": -1}
 COUNTED = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 

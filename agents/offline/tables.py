@@ -38,7 +38,7 @@ _NAMES = (
 def heads_of(table: Table, text: str) -> list[int]:
     """The columns of figures that a text speaks of, in the order of the table."""
     asked = {stem(word) for word in WORD.findall(text)}
-    return [i for i, head in enumerate(table.columns) if i > 0 and asked & _forms(head)]
+    return [i for i, head in enumerate(table.columns) if i > 0 and asked & forms_of(head)]
 
 
 def rows_of(table: Table, text: str) -> list[int]:
@@ -46,10 +46,10 @@ def rows_of(table: Table, text: str) -> list[int]:
     if tuple(table.columns[1:]) != ("value",):
         return []
     asked = {stem(word) for word in WORD.findall(text)}
-    return [i for i, row in enumerate(table.rows) if asked & _forms(str(row[0]))]
+    return [i for i, row in enumerate(table.rows) if asked & forms_of(str(row[0]))]
 
 
-def _forms(head: str) -> set[str]:
+def forms_of(head: str) -> set[str]:
     """Stems of a head's own words and of other ways to say them; units and kinds of mean left out."""
     own = {
         part
@@ -69,13 +69,13 @@ def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> 
     n = extreme_row(table, facts, text, which)
     if n is None:
         return ""
-    at, row = _column(table, text), table.rows[n]
+    at, row = column_of(table, text), table.rows[n]
     name = next((i for i, column in enumerate(table.columns) if column in _NAMES), 0)
-    lowest = "lowest" if _lowest(table.columns[at], text, which) else "highest"
+    lowest = "lowest" if lowest_wanted(table.columns[at], text, which) else "highest"
     return f"The {lowest} {table.columns[at]} is that of {row[name]}: {row[at]}."
 
 
-def _column(table: Table, text: str) -> int:
+def column_of(table: Table, text: str) -> int:
     """The column of the figure that a text speaks of; of P&L where it names none. 0: the table has neither."""
     money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change")]
     counts = [
@@ -86,14 +86,14 @@ def _column(table: Table, text: str) -> int:
 
 def extreme_row(table: Table, facts: Facts, text: str, which: str | None = None) -> int | None:
     """The row with the most or the least of the figure that a text speaks of; a total is none."""
-    at = _column(table, text)
+    at = column_of(table, text)
     if at == 0 or len(table.rows) < 2:
         return None
     listed = re.search(r"\bof (?:the )?(?:two|three|four|these|those)\b", text)
     totals = ("whole desk", "total") if not listed else ("whole desk", "total", "live configuration")
     rows = [n for n, row in enumerate(table.rows) if not any(name in str(cell) for cell in row[:3] for name in totals)]
     values = [(number, n) for n in rows if (number := number_of(table.rows[n][at], facts)) is not None]
-    return (min if _lowest(table.columns[at], text, which) else max)(values)[1] if values else None
+    return (min if lowest_wanted(table.columns[at], text, which) else max)(values)[1] if values else None
 
 
 def signed_rows(table: Table, facts: Facts, *, losing: bool) -> list[int] | None:
@@ -105,11 +105,14 @@ def signed_rows(table: Table, facts: Facts, *, losing: bool) -> list[int] | None
     return [n for n, value in enumerate(values) if (value < 0 if losing else value > 0)]
 
 
-def _lowest(head: str, text: str, which: str | None) -> bool:
+def lowest_wanted(head: str, text: str, which: str | None) -> bool:
     """Whether the least is wanted: the worst of a P&L is its lowest, of a cost or a drawdown its highest."""
     costs, few, many = any(word in head for word in _BETTER_LOW), bool(_LOW.search(text)), bool(_HIGH.search(text))
     if which in ("worst", "best") or re.search(r"\b(?:worst|best|better|worse|winner)\b", text):
         worst = which == "worst" if which in ("worst", "best") else bool(re.search(r"\b(?:worst|worse)\b", text))
+        most = re.search(r"\b(?:highest|biggest|largest|most)\b", text) and not re.search(r"\b(?:best|better)\b", text)
+        if costs and most:
+            return False
         plain = re.search(r"\b(?:smallest|lowest|least|fewest)\b", text)
         return True if costs and plain else worst != costs
     if _AT_A_LOSS.search(text) and head in ("net", "return", "change"):

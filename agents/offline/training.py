@@ -20,10 +20,11 @@ from scipy import sparse
 from scipy.optimize import minimize
 
 from agents.offline import features as seen
+from agents.offline.account import tokens_of
 from agents.offline.entries import entries
 from agents.offline.labels import ARGUMENTS, FOLDER, MORE, AskLabel, WrittenSentence, sentences
 from agents.offline.learned import ASK, FILE, NONE, in_context
-from agents.offline.slots import read_slots
+from agents.offline.slots import Slots, read_slots
 from agents.offline.words import VOCABULARY, Param, SleeveName, Words, stem, vocabulary
 from engine.strategies.base import SHIPPED, load_strategy, params_table
 
@@ -120,7 +121,8 @@ def fitted(x: Any, group: Softmax) -> tuple["np.ndarray[Any, Any]", "np.ndarray[
 def learn(listed: Sequence[WrittenSentence], to: Path = FILE) -> None:
     """Learn from `listed` and write the weights."""
     words = desk_words()
-    of = [in_context(seen.features(read_slots(s.text, words)), s.before) for s in listed]
+    read = [read_slots(s.text, words) for s in listed]
+    of = [in_context(seen.features(slots), s.before) for slots, s in zip(read, listed, strict=True)]
     counted = Counter(name for names in of for name in names)
     names = sorted(name for name, n in counted.items() if n >= SENTENCES_MIN)
     idf = np.array([round(256 * math.log(1 + len(of) / counted[name])) for name in names], dtype=np.int64)
@@ -145,7 +147,23 @@ def learn(listed: Sequence[WrittenSentence], to: Path = FILE) -> None:
         bias=np.concatenate(biases),
         scale=scale,
         source=np.array(source_hash()),
+        **stems_by_label(listed, read),
     )
+
+
+def stems_by_label(listed: Sequence[WrittenSentence], read: Sequence[Slots]) -> dict[str, "np.ndarray[Any, Any]"]:
+    """In how many sentences of each label a stem is that no slot takes, up to 255."""
+    counted = Counter(
+        (name, s.label.ask)
+        for slots, s in zip(read, listed, strict=True)
+        for name in {t.stem for t in tokens_of(slots) if not t.slot}
+    )
+    stems, asks = sorted({name for name, _ in counted}), sorted({ask for _, ask in counted})
+    table = np.zeros((len(stems), len(asks)), dtype=np.uint8)
+    rows, columns = {name: i for i, name in enumerate(stems)}, {ask: i for i, ask in enumerate(asks)}
+    for (name, ask), n in counted.items():
+        table[rows[name], columns[ask]] = min(n, 255)
+    return {"stems": np.array("\n".join(stems)), "asks": np.array("\n".join(asks)), "counts": table}
 
 
 def words_of(listed: Sequence[WrittenSentence]) -> list[str]:

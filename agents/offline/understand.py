@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, account, dates, follow, slots
+from agents.offline import above, account, dates, follow, slots, talk
 from agents.offline.choose import SHOWN, Chosen, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.labels import BETTER, FOLLOWS, GO_AHEAD, MORE, NO, PICK, REPEAT, WHICH, WHY, AskLabel
 from agents.offline.learned import Guess
@@ -18,12 +18,13 @@ from agents.offline.parts import ALIKE, Part, by_sleeve
 from agents.offline.slots import COUNTED
 from agents.offline.steps import PastTurn, PlannedAnswer, asks_back
 from agents.offline.tables import Facts
-from agents.offline.ways import way_of
+from agents.offline.ways import way_of, ways
 from agents.offline.words import PATTERNS, Words, tidy
 from tools.common.contract import Effect
 
 PAST_MAX = 8  # turns before that a question is read against
-CLAUSE_SURE = 0.8  # of a clause that is a question of its own
+CLAUSE_SURE = 0.75  # of a clause that is a question of its own
+SURE_WITH_ODD = 0.65  # of a sentence with a word that no sentence of its label has
 HALF_SURE = 0.85  # of a half that begins with no verb
 _CLAUSE, _HALVES = PATTERNS["understand.clause"], PATTERNS["understand.halves"]
 COMPARED = Guess(AskLabel("compare", {}), 1.0)
@@ -68,12 +69,16 @@ class ThreadSoFar(NamedTuple):
         return None
 
     @property
+    def newest(self) -> Part | None:
+        """What was read of the turn before; None before the first."""
+        return self.turn(len(self.past) - 1) if self.past and self.past[-1].asked else None
+
+    @property
     def before(self) -> str:
         """What the turn before asked, as a label; empty before the first turn."""
         if not self.past:
             return ""
-        newest = self.turn(len(self.past) - 1) if self.past[-1].asked else None
-        older = self.older
+        newest, older = self.newest, self.older
         last = newest.ask if newest is not None and newest.ask not in FOLLOWS else ""
         return last or (older.ask if older is not None else "") or "desk"
 
@@ -111,6 +116,11 @@ def understand(
     ):
         return by_sleeve(several)  # `show positions and open alerts`
     one = part_of(question, thread)
+    if len(texts) > 1 and one.ask == "note" and not PATTERNS["plans.noted"].match(question):
+        parts: list[Part] = []  # `show X, and note that Y`: X is no part of the note, however surely it is read
+        for text in texts:
+            parts.append(part_of(text, thread, parts))
+        return by_sleeve(parts)
     if pair and one.chosen is not None and any(map(one.chosen.entry.takes, ("since", "start"))) and not one.chosen.entry.proposes:
         return by_sleeve([part_of(text, thread) for text in pair])  # one period against another; P&L has both in one table
     return by_sleeve([one])
@@ -126,6 +136,8 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
         if part.empty or certain < CLAUSE_SURE or len(text.split()) < 2 or bare_value:
             return None
         parts.append(part)
+    if any(part.chosen for part in parts):  # `dumb question, what is R`: what stands beside a question is none
+        parts = [part for part in parts if part.ask not in ("way own_words", "way thanks")]
     files = any(part.chosen is not None and part.chosen.entry.proposes for part in parts)
     if any(part.lost for part in parts) and not files:
         return None
@@ -152,14 +164,20 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return _as_read(waits.text, waits.slots, meant, thread._replace(past=thread.past[:-1], read={}), earlier)
     if thread.past and not earlier and _completes(read, thread):
         return _more(text, read, thread)._replace(ask=_frame_ask(thread))
+    if thread.past and not earlier and (call := talk.answer_of(read, thread.past, thread.facts, thread.words)) is not None:
+        return Part(text, read, call=call, ask=WHICH)
     before = "" if earlier else thread.before
     listed = likely(read, before)
     best = listed[0]
-    doubtful = best.label.ask == "note" and _ASKS.match(read.text)  # `so will the bots stop then`, after a note
+    doubtful = best.label.ask == "note" and _ASKS.match(read.text) is not None  # `so will the bots stop then`, after a note
+    odd = () if way_of(best.label.ask) is not None else account.unexplained(read, best.label.ask)  # a way claims no figure
+    doubtful = doubtful or (bool(odd) and best.probability < SURE_WITH_ODD)
     if doubtful or not sure(listed):
         alone = _named_alone(read, thread) if not earlier else None
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
+    if odd and part.chosen is not None and not account.free(part.chosen.entry.tool.name) and not part.lost:
+        part = part._replace(left=tuple(dict.fromkeys((*part.left, *odd))))
     if part.call == asks_back(UNCHANGED):
         part = Part(text, part.slots, maybe=listed[1 : SHOWN + 1], ask=part.ask)
     return part
@@ -196,8 +214,15 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
     read = with_label(read, guess.label)
     if (way := way_of(ask)) is not None:
         return Part(text, read, way, ask=ask)
-    if ask == "compare" and above.compared(thread.past) and not (read.variants or read.common or read.ids or read.handles):
+    if (
+        ask == "compare"
+        and above.compared(thread.past)
+        and read.place is None
+        and not (read.variants or read.common or read.ids or read.handles)
+    ):
         return _better(text, read, thread)
+    if ask == "compare" and above.compared(thread.past) and read.place is not None and not (read.variants or read.common):
+        return _pick(text, read, thread)._replace(ask=PICK)
     if ask in FOLLOWS:
         return _GOES_ON[ask](text, read, thread)._replace(ask=_frame_ask(thread) if ask == MORE else ask)
     ranks = thread.past and not earlier and follow.points_back(read) and read.which and not read.places.keys() & _NAMED
@@ -276,7 +301,7 @@ def _pick(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 
 
 def _why(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
-    return Part(text, read, call=above.why(thread.older, thread.past, thread.facts))
+    return Part(text, read, call=above.why(read, thread.older, thread.newest, thread.past, thread.facts))
 
 
 def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
@@ -307,6 +332,10 @@ def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 def _no(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if read.places.keys() & {"sleeves", "symbols", "span", "strategies"}:  # `no, sol`: a correction
         return _more(text, read, thread)
+    newest = above.newest(thread.past)
+    if newest is not None and newest.name.startswith("propose_"):  # `forget it`: what was filed waits all the same
+        key = "confirm" if newest.name == "propose_watch" else "decide"
+        return Part(text, read, ways()[key], ask=f"way {key}")
     return Part(text, read, call=PlannedAnswer(NOTHING_DONE))
 
 

@@ -95,6 +95,8 @@ TURNING, MARKER = (frozenset(_LISTS[name].split()) for name in ("turning", "mark
 NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
 BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["by"].items()}
 FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["figures"].items()}
+HEADS: Mapping[str, tuple[str, ...]] = {head: tuple(forms.split("|")) for head, forms in _LISTS["heads"].items()}
+LIGHT = frozenset(_LISTS["light"].split())
 FIGURE_WORDS = frozenset(word for name, forms in FIGURES.items() for word in (name, *forms))
 PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in _LISTS["patterns"].items()}
 
@@ -146,7 +148,10 @@ _SHORT = (  # contractions and clocks, written out
     (r"(?<=\d\d:\d\d )(and|to|until|till|-) (\d)(?![\d:%.])", r"\1 0\2:00"),
 )
 _PREFACE = PATTERNS["words.preface"]
-_CONTRAST = re.compile(rf"(?:^|[ ,(]+)not (?:the |in )?(?:{'|'.join(map(re.escape, FIGURE_WORDS))})\b(?!\?*$ )[,)]?(?: but)?")
+_VERBS = "".join(f"(?<!{verb})" for verb in ("did", "do", "does", "have", "has", "had", "was", "were", "are", "is"))
+_CONTRAST = re.compile(
+    rf"{_VERBS}(?:^|[ ,(]+)not (?:the |in )?(?:{'|'.join(map(re.escape, FIGURE_WORDS))})\b(?!\?*$ )[,)]?(?: but)?"
+)
 _KIND = r"(?:fills?|refusals?|events?|bars?|marks?|alerts?|decisions?|p&l)"
 _UNWANTED = re.compile(  # `no fills please`: an answer of another kind leaves them out
     rf"(?:^|[.,;(] *)(?:and )?(?:not?|do not (?:tell|show|give) me(?: about)?|drop|skip|leave out|forget)(?: the| any)? {_KIND}"

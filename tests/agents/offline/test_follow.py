@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agents.offline.dates import read_span
+from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, PastTurn
 from agents.offline.understand import ThreadSoFar, part_of
 from agents.offline.words import Words, tidy
@@ -66,7 +67,7 @@ def test_losers_after_the_best_are_the_worst(words: Words) -> None:
 def test_a_refusal_does_not_stick_to_the_thread(words: Words) -> None:
     """The next question that names its own subject is answered."""
     desk = Desk("advisor", words)
-    assert "I did not answer" in desk.ask("trades above 2R")
+    assert "I did not answer" in desk.ask("trades longer than an hour")
     desk.ask("are we long or short btc?")
     assert [name for name, _ in desk.called] == ["sleeves"]
 
@@ -80,12 +81,13 @@ def test_it_is_the_run_of_the_thread_or_nothing(words: Words) -> None:
     assert desk.called in ([], [("run", {"run_id": "r-9"})])
 
 
-def test_why_after_an_answer_that_looked_nothing_up_is_asked_back(words: Words) -> None:
-    """The whole life of the desk is no answer to why one week was the worst."""
-    table = Table(("week", "net"), (("2025-11-10 00:00Z", "-4"), ("2025-11-17 00:00Z", "2")))
-    past = [PastTurn("p&l by week", (CallResult("pnl", {}, "ok", "", table, {}, ()),)), PastTurn("the worst of them", ())]
-    part = part_of("why", ThreadSoFar(words, past))
-    assert "Why what?" in str(part.call)
+def test_why_after_a_row_of_the_table_is_of_that_row(words: Words) -> None:
+    """The whole life of the desk is no answer to why one week was the worst; after a fixed answer it is asked back about."""
+    table = Table(("week", "net"), (("2025-11-10 00:00Z", -4.0), ("2025-11-17 00:00Z", 2.0)))
+    shown = PastTurn("p&l by week", (CallResult("pnl", {"unit": "week"}, "ok", "", table, {}, ()),))
+    call = part_of("why", ThreadSoFar(words, [shown, PastTurn("the worst of them", ())])).call
+    assert call == PlannedCall("attribution", {"since": "2025-11-10", "until": "2025-11-17"})
+    assert "Why what?" in str(part_of("why", ThreadSoFar(words, [shown, PastTurn("buy btc now", ())])).call)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def test_a_narrowing_word_is_a_slot(question: str, expected: dict[str, Any], wor
 @pytest.mark.parametrize(
     ("question", "left"),
     [
-        ("trades above 2R", "above 2r"),
+        ("trades longer than an hour", "longer than an hour"),
         ("hit rate except sol", "except sol"),
         ("how did pepe do this week", "pepe"),
         ("round trips of wifcoin by exit", "wifcoin"),

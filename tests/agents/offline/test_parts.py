@@ -48,7 +48,7 @@ def test_what_files_something_comes_last_and_only_when_the_rest_is_answered(word
     desk = Desk("operator", words)
     desk.ask("pause eth for 12 hours and show me its open position")
     assert [name for name, _ in desk.called] == ["sleeves", "propose_pause"]
-    text = desk.ask("show the trades above 2R, and note that d-12 was an outage")
+    text = desk.ask("show the trades longer than an hour, and note that d-12 was an outage")
     assert "note" not in [name for name, _ in desk.called]
     assert "Nothing was filed" in text
 

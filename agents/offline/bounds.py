@@ -1,0 +1,41 @@
+"""A bound that a sentence sets to a figure: `above 2r`, `longer than 6 hours`. Called by account.py, talk.py and remainder.py."""
+
+import re
+from typing import NamedTuple
+
+_BOUND = re.compile(
+    r"\b(?P<low>below|under|beneath|less than|fewer than|smaller than|shorter than|lower than|at most)|"
+    r"(?P<high>above|over|beyond|more than|greater than|bigger than|longer than|higher than|at least)\b"
+)
+_SIZES = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+class Bound(NamedTuple):
+    """A bound of a figure: below or above a level, in a unit (r, %, h ...)."""
+
+    below: bool
+    level: float
+    unit: str
+
+    def holds(self, value: float) -> bool:
+        """Whether a value keeps it."""
+        return value < self.level if self.below else value > self.level
+
+
+def bound_of(text: str) -> Bound | None:
+    """`below 2r`, `longer than 6 hours`: the level in the unit of the facts (milliseconds, fractions)."""
+    found = re.search(
+        r"(-?\d[\d,.]*|an?|one|half an?)\s?(r\b|%|percent|bps|usdt?|dollars?|hours?|hrs?|h\b|minutes?|mins?|days?|d\b)?",
+        _BOUND.sub("", text).strip(),
+    )
+    sense = _BOUND.search(text)
+    if found is None or sense is None or not found[1]:
+        return None
+    words = {"a": 1.0, "an": 1.0, "one": 1.0, "half a": 0.5, "half an": 0.5}
+    try:
+        level = words[found[1]] if found[1] in words else float(found[1].replace(",", "").rstrip("."))
+    except ValueError:
+        return None
+    unit = (found[2] or "")[:1].replace("p", "%")
+    scale = _SIZES.get(unit, 0.01 if unit == "%" else 1)
+    return Bound(sense["low"] is not None, level * scale, unit)

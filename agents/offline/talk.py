@@ -1,0 +1,393 @@
+"""What a sentence asks of the table above: a column, a row by its name or its place, the most or the second most, a bound, how
+many, a sum, a share. Called by above.py and understand.py.
+
+A sentence is the table's where every word of it that carries something is a head, a row's name, a bound or an operation on these;
+one word more, and it is not: then it is read as a question of its own. Cells keep their receipts; `calc` makes a sum or a share.
+"""
+
+import re
+from collections.abc import Callable, Generator, Sequence
+from typing import Any, NamedTuple
+
+from agents.offline.account import tokens_of
+from agents.offline.bounds import Bound, bound_of
+from agents.offline.read_back import PlannedCall
+from agents.offline.slots import COUNTED, Slots, read_slots
+from agents.offline.steps import CallResult, PastTurn, PlannedAnswer, Question
+from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, number_of, only, ranks, signed_rows
+from agents.offline.words import HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
+from tools.common import render
+from tools.common.contract import Table
+
+ROWS_SUMMED = 20  # an expression of calc is bounded
+LOOKS_BACK = 4  # turns: further up nothing is looked for
+_LISTS = (
+    "journal_search",
+    "alerts",
+    "run",
+    "proposals",
+    "watches",
+    "trials",
+)  # rows are things, asked for anew when another name is said
+_KEYED = ("name", "check", "limit")
+_RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a reason, a condition, advice are none of a table's
+_COUNT = re.compile(r"\b(?:how many|count|number of)\b")
+_SUM = re.compile(r"\b(?:altogether|in total|total|sum|add (?:them|those|it|these|that) up|combined|together|all in all)\b")
+_SHARE = re.compile(r"\b(?:shares?|part of|percent of|% of|fraction|proportion|how much of (?:it|that|this|the total))\b")
+_PLACES = {"second": 1, "2nd": 1, "next": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4, "5th": 4}
+
+
+class TableAbove(NamedTuple):
+    """A table that stands above, with the question that it answered."""
+
+    result: CallResult
+    table: Table
+    asked: str
+    later: Sequence[str] = ()  # what was asked since and answered from it, the newest first
+
+
+class RowsAsked(NamedTuple):
+    """What a sentence picks of a table, how that reads, and the words that the table does not explain."""
+
+    rows: Sequence[int]
+    heads: Sequence[int]
+    how: str
+    left: Sequence[str]
+    operations: int
+
+
+def tables_above(past: Sequence[PastTurn]) -> list[TableAbove]:
+    """The tables of the newest turn that looked something up, the last one first; a turn that was asked back is passed over."""
+    later: list[str] = []
+    for turn in reversed(past[-LOOKS_BACK:]):
+        later += [] if turn.results else [turn.asked]
+        if turn.results:
+            with_rows = [r for r in reversed(turn.results) if r.table is not None and r.table.rows and r.status == "ok"]
+            return [TableAbove(r, r.table, turn.asked, later) for r in with_rows if r.table is not None]
+    return []
+
+
+def answer_of(
+    slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words
+) -> "PlannedAnswer | Callable[[Question], Any] | None":
+    """What the table above answers of a sentence that it explains wholly; None for any other sentence."""
+    if slots.places.keys() & _OWN or len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(slots.text):
+        return None
+    for above in tables_above(past):
+        found = asked_of(slots, above, facts)
+        if found.left or not found.operations:
+            continue
+        if _ONE.search(slots.text) and len(found.rows) == len(above.table.rows) > 1:
+            row = in_focus(above, facts, words)
+            if row is None:
+                continue
+            found = found._replace(rows=[row], how=str(above.table.rows[row][_key(above.table)]))
+        return _answered(slots, above, found, facts)
+    return None
+
+
+_ONE = re.compile(r"\b(?:its?|that one|this one|it is)\b")
+
+
+def in_focus(above: TableAbove, facts: Facts, words: Words) -> int | None:
+    """The one row that `it` means: the only one, the one that the question above picked, the deepest of drawdowns."""
+    if len(above.table.rows) == 1 or above.result.name == "performance":
+        return 0
+    for asked in (*above.later, above.asked):
+        before = asked_of(read_slots(asked, words), above, facts)
+        if len(before.rows) == 1:
+            return before.rows[0]
+    return None
+
+
+_OWN = {
+    "span",
+    "params",
+    "axes",
+    "variants",
+    "timeframe",
+    "venue",
+    "lasting",
+    "funding",
+    "fills",
+    "ids",
+    "handles",
+    "percent",
+    "by",
+    "unit",
+    "without",
+}
+
+
+def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
+    """What a sentence asks of a table."""
+    table, used, how = above.table, set[str](), list[str]()
+    rows, operations = list(range(len(table.rows))), 0
+    names = _named_rows(slots, above, used)
+    if names:
+        rows, operations = names, operations + 1
+        how.append(" and ".join(str(table.rows[n][_key(table)]) for n in names[:4]))
+    heads = _heads(slots, table, used)
+    operations += bool(heads)
+    listed = table.columns[_key(table)] in _ITEMS  # rows are things, not what they were split by
+    if (sign := PATTERNS["above.signed"].search(slots.text)) and (
+        signed := signed_rows(table, facts, losing=sign["red"] is not None)
+    ):
+        rows, operations = ([n for n in rows if n in signed] if above.result.name != "trips" else rows), operations + 1
+        used |= set(sign[0].split()) if above.result.name != "trips" else set()
+    bound = _bounded(slots, table, facts, rows, used) if listed else None
+    if bound is not None:
+        rows, operations = bound[0], operations + 1
+        how.append(bound[1])
+    if (listed or slots.count is None) and (ranked := _ranked(slots, table, facts, rows, used)):
+        rows, operations = ranked[0], operations + 1
+        how.append(ranked[1])
+    for pattern in (_COUNT, _SUM, _SHARE):
+        if pattern.search(slots.text):
+            operations += 1
+            used |= {w for m in pattern.finditer(slots.text) for w in m[0].split()}
+    if above.result.name == "trips" and re.search(r"\bwhy\b", slots.text):
+        heads = []  # the word `stop` is no reason why it lost
+    left = [
+        *_left(slots, used),
+        *(w for w, of in _WHO.items() if re.search(rf"\b{w}\b", slots.text) and not ({table.columns[i] for i in heads} & of)),
+    ]
+    left += [*(slots.filters if bound is None else ()), *(["count"] if slots.count is not None and not listed else [])]
+    return RowsAsked(rows, heads, ", ".join(how), left, operations)
+
+
+_TIMES = {
+    "since",
+    "until",
+    "desk time",
+    "peak",
+    "trough",
+    "recovered",
+    "entry_ms",
+    "exit_ms",
+    "made",
+    "expires",
+    "first",
+    "last",
+    "since (wall time)",
+}
+_WHO = {
+    "who": {"by", "acknowledged by"},
+    "whom": {"by", "acknowledged by"},
+    "why": {"why", "reason"},
+    "when": _TIMES,
+}  # what a question word asks for
+_ITEMS = (
+    "trip",
+    "day",
+    "week",
+    "month",
+    "drawdown",
+    "run",
+    "alert",
+    "proposal",
+    "desk time",
+    "variant",
+    "variation",
+    "configuration",
+)
+
+
+def _left(slots: Slots, used: set[str]) -> list[str]:
+    """The words that carry something and are neither the table's nor an operation on it."""
+    taken = {"which", "place", "count", "filters"} if used else set()
+    words = [t for t in tokens_of(slots) if t.word not in used and t.slot not in taken]
+    return [
+        t.word
+        for t in words
+        if t.slot or (t.word not in LIGHT and t.word not in STOP and t.word not in MARKER and t.word not in COUNTED)
+    ]
+
+
+def _key(table: Table) -> int:
+    """The column that names a row."""
+    return next((i for i, head in enumerate(table.columns) if head in _KEYED), 0)
+
+
+def _named_rows(slots: Slots, above: TableAbove, used: set[str]) -> list[int]:
+    """The rows whose name stands in the sentence; none in a list of things, of which another name asks for another list."""
+    table, key = above.table, _key(above.table)
+    if above.result.name in _LISTS or table.columns[0] in ("trip", "metric", "") or len(table.rows) < 2:
+        return _metric_rows(slots, table, used) if table.columns[:2] == ("metric", "value") else []
+    found: list[int] = []
+    for n, row in enumerate(table.rows):
+        name = str(row[key]).lower()
+        parts = {p for p in re.split(r"[^a-z0-9]+", name) if len(p) > 2 and p not in ("usdt", "trend", "the", "perp")}
+        parts |= {name}
+        words = {t.word for t in tokens_of(slots) if t.word in parts or stem(t.word) in {stem(p) for p in parts}}
+        whole = name in slots.sleeves or any(name == s.lower() for s in slots.symbols) or name in slots.strategies
+        if words or (whole and slots.places.keys() & {"sleeves", "symbols", "strategies"}):
+            found.append(n)
+            used |= words | {t.word for t in tokens_of(slots) if whole and t.slot in ("sleeves", "symbols", "strategies")}
+            used |= {t.word for t in tokens_of(slots) if t.slot == "side" and t.word in words}
+    return found if len(found) < len(table.rows) else []
+
+
+def _metric_rows(slots: Slots, table: Table, used: set[str]) -> list[int]:
+    """Of a table of figures, one a row, those that the sentence speaks of."""
+    found = []
+    for n, row in enumerate(table.rows):
+        words = {t.word for t in tokens_of(slots) if t.stem in forms_of(str(row[0]))}
+        if words:
+            found.append(n)
+            used |= words
+    return found
+
+
+_EXACT = ("entries", "made")
+
+
+def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
+    """The columns that a sentence asks for."""
+    found: list[int] = []
+    for i, head in enumerate(table.columns):
+        own = (
+            (forms_of(head) if head not in ("made", "entries", "what") else set())
+            | {stem(word) for word in HEADS.get(head.lower(), ())}
+            | ({head.lower()} if len(head) > 1 else set())
+        )
+        words = {
+            t.word
+            for t in tokens_of(slots)
+            if (t.word in own if head in _EXACT else t.stem in own or t.word in own)
+            and t.word not in used
+            and t.slot in ("", "keys", "rule")
+        }
+        if words and i != _key(table):
+            found.append(i)
+            used |= words
+    return found
+
+
+def _bounded(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
+    """The rows within a bound that the sentence sets: `above 2r`, `under an hour`."""
+    if len(slots.filters) != 1 or (bound := bound_of(slots.filters[0])) is None:
+        return None
+    at = bound_column(slots, table, bound)
+    if at is None:
+        return None
+    values = {n: number_of(table.rows[n][at], facts) for n in rows}
+    kept = [n for n in rows if (v := values[n]) is not None and bound.holds(v)]
+    used |= set(slots.filters[0].split())
+    return kept, f"{table.columns[at]} {slots.filters[0]}"
+
+
+def bound_column(slots: Slots, table: Table, bound: Bound) -> int | None:
+    """The column that a bound is of: that of its unit; without a unit that of the figure named, or of P&L."""
+    of = {"r": ("r", "mean_r"), "h": ("lasted", "median_hold_ms"), "m": ("lasted", "median_hold_ms"), "d": ("lasted",)}
+    wanted = of.get(bound.unit, ("net", "change", "return") if bound.unit in ("u", "") else ())
+    at = next((i for i, head in enumerate(table.columns) if head in wanted), None)
+    named = column_of(table, slots.text) if bound.unit in ("", "%", "b") else 0
+    return named or at
+
+
+def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
+    """The row with the most or the least, or the second most; a row by its place."""
+    nth = _RANKED.search(slots.text)
+    if slots.place is not None and nth is None:
+        if not -len(rows) <= slots.place < len(rows):
+            return None
+        used |= {t.word for t in tokens_of(slots) if t.slot == "place"}
+        return [list(rows)[slots.place]], f"row {list(rows)[slots.place] + 1}"
+    if len(table.rows) < 2 or not (nth or ranks(slots.text) or slots.which in ("worst", "best")):
+        return None
+    at = column_of(table, slots.text)
+    sums = (
+        "whole desk",
+        "total",
+        *(("live configuration",) if re.search(r"\bof (?:the )?(?:two|three|these|those)\b", slots.text) else ()),
+    )
+    totals = [n for n in rows if any(word in str(cell) for cell in table.rows[n][:3] for word in sums)]
+    values = [(v, n) for n in rows if n not in totals and (v := number_of(table.rows[n][at], facts)) is not None] if at else []
+    if not values:
+        return None
+    low = lowest_wanted(table.columns[at], slots.text, slots.which)
+    order = sorted(values, key=lambda pair: pair[0], reverse=not low)
+    place = _PLACES[nth[1]] if nth and nth[1] in _PLACES else 1 if nth else 0
+    if place >= len(order):
+        return None
+    n = (slots.count or 1) if not nth else 1
+    picked = [row for _, row in order[place : place + n]]
+    used |= {m[0] for p in ("tables.low", "tables.high") for m in PATTERNS[p].finditer(slots.text)} | (
+        {*nth[0].split()} if nth else set()
+    )
+    used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "count")}
+    nth_most = f"{('', 'second ', 'third ', 'fourth ', 'fifth ')[place]}{'lowest' if low else 'highest'}"
+    how = f"{nth_most} {table.columns[at]}"
+    return picked, how
+
+
+def _answered(
+    slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts
+) -> "PlannedAnswer | Callable[[Question], Any] | None":
+    """The rows and columns picked, how many they are, their sum or their share."""
+    table, rows = above.table, list(found.rows)
+    if _SUM.search(slots.text) or _SHARE.search(slots.text):
+        return _reckoned(slots, above, found, facts)
+    if not rows:
+        return PlannedAnswer(f"None of the {len(table.rows)} rows of the table above: {found.how}.", read_as=_read(above, found))
+    shown = _columns(only(table, rows), found.heads, _key(table))
+    picked = len(rows) < len(table.rows)
+    row, at = table.rows[rows[0]], column_of(table, slots.text)
+    if _COUNT.search(slots.text) and not found.heads:
+        lead = f"{len(rows)} of the {len(table.rows)} rows of the table above{f': {found.how}' if found.how else ''}."
+    elif len(rows) == 1 and at and re.search(r"\b(?:lowest|highest) ", found.how):
+        most = found.how.rpartition(", ")[2].removesuffix(f" {table.columns[at]}")
+        lead = f"The {most} {table.columns[at]} is that of {row[_key(table)]}: {row[at]}. That is of the table above."
+    elif len(rows) == 1 and found.heads:
+        lead = f"{row[_key(table)]}: {', '.join(f'{table.columns[i]} {row[i]}' for i in found.heads)}."
+    elif len(rows) == 1 and picked:
+        lead = f"{row[_key(table)]}{f': {table.columns[at]} {row[at]}' if at else ''}. That is of the table above."
+    else:
+        lead = f"{len(rows)} of the {len(table.rows)} rows of the table above." if picked else "Of the table above:"
+    return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=_read(above, found))
+
+
+def _read(above: TableAbove, found: RowsAsked) -> str:
+    asked = render.one_line(above.asked, 60)
+    return f'the table above ("{asked}"){f", {found.how}" if found.how else ""}'
+
+
+def _columns(table: Table, heads: Sequence[int], key: int) -> Table:
+    """The columns asked for beside the row's name; all of them where none is."""
+    if not heads:
+        return table
+    kept = [key, *(i for i in heads if i != key)]
+    return Table(tuple(table.columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in table.rows))
+
+
+def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> "Callable[[Question], Any] | None":
+    """A sum of the rows picked, or the share of each in all, by `calc`."""
+    table, at = above.table, (found.heads[0] if found.heads else column_of(above.table, slots.text))
+    refs = (
+        {n: str(table.rows[n][at])[1:-1] for n in range(len(table.rows)) if number_of(table.rows[n][at], facts) is not None}
+        if at
+        else {}
+    )
+    rows = [n for n in found.rows if n in refs and "whole desk" not in str(table.rows[n][_key(table)])][:ROWS_SUMMED]
+    if not rows or at is None:
+        return None
+    every = [n for n in refs if "whole desk" not in str(table.rows[n][_key(table)])][:ROWS_SUMMED]
+    whole = "+".join(refs[n] for n in every)
+    share = bool(_SHARE.search(slots.text))
+    made = {n: f"share({refs[n]}, {whole})" for n in rows[:4]} if share else {-1: "+".join(refs[n] for n in rows)}
+
+    def plan(q: Question) -> Generator[list[PlannedCall], list[CallResult], PlannedAnswer]:  # noqa: ARG001 - a plan takes its question
+        calls = [PlannedCall("calc", {"expression": text}) for text in made.values()]
+        results = yield calls
+        values = [r.text.rpartition(" = ")[2] if r.status == "ok" else r.text for r in results]
+        head = table.columns[at]
+        if share:
+            parts = [f"{table.rows[n][_key(table)]} {v}" for n, v in zip(made, values, strict=True)]
+            lead = f"Of the {head} of all {len(every)} rows above: {', '.join(parts)}."
+        else:
+            lead = f"{head} of {len(rows)} rows of the table above, together: {values[0]}."
+        shown = render.markdown_table(_columns(only(table, rows), [at], _key(table)))
+        return PlannedAnswer(f"{lead}\n\n{shown}", read_as=_read(above, found))
+
+    return plan
