@@ -330,7 +330,8 @@ def _sharpe(returns: list[float]) -> tuple[dict[str, float | None], str]:
     Effect.READ,
     asked_as(
         "",
-        "p&l by week; how much did we make each day?; how are we doing?; how's the month going?; are we up or down this "
+        "p&l by week; how much did we make each day?; how much did we make this month?; "
+        "how are we doing?; how's the month going?; are we up or down this "
         "week?; profit per month; best day so far; worst week; p&l of yesterday; how are we doing this week compared to "
         "last week?; are we winning or losing money?; good month or bad month?; what's the trend of our equity?; how did "
         "btc do this week?; p&l per day; net result per week; did we make money today?; how did we do yesterday?; how did "

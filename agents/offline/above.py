@@ -54,9 +54,9 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     words = [t.word for t in tokens_of(slots)]
     number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
     place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
-    if (beside := _NEXT.search(slots.text)) and (found := _picked_before(past)) is not None:
-        turns, place = found  # of the list that the row before was picked from
-        return row_of(place + (1 if beside["next"] else -1), turns, facts, slots.text)
+    if (beside := _NEXT.search(slots.text)) and (listed := _picked_before(past)) is not None:
+        turns, before = listed  # of the list that the row before was picked from
+        return row_of(before + (1 if beside["next"] else -1), turns, facts, slots.text)
     if place is not None:
         return row_of(place, past, facts, slots.text)
     table = last_table(past)

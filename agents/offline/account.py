@@ -6,6 +6,7 @@ A window, a sleeve, a number or a condition that the tool has no argument for ch
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import chain
 from typing import NamedTuple
 
 from agents.offline.bounds import bound_of
@@ -159,6 +160,12 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
     if name in ("without", "never"):
         return takes_out(entry, slots)
+    if (
+        name == "side"
+        and tool == "journal_search"
+        and re.search(r"\b(?:only|just|solely) (?:the |our )*(?:longs?|shorts?)\b", slots.text)
+    ):
+        return False
     if name == "filters" and tool == "trips":
         return len(slots.filters) == 1 and (bound := bound_of(slots.filters[0])) is not None and bound.unit in ("r", "u", "")
     if name in ("symbols", "strategies") and not slots.sleeves:  # of which no sleeve is: the tool must read the name itself
@@ -173,6 +180,8 @@ def takes_out(entry: AskedEntry, slots: Slots) -> bool:
         return split and not (slots.count and slots.which is None)
     if entry.tool.name == "journal_search" and slots.out is not None and slots.out[0] == "sleeve":
         return True
+    if entry.tool.name in _LISTS.split() and slots.out is not None:
+        return False
     return "without" not in slots.places and not _strict(entry)
 
 
@@ -203,7 +212,13 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     if not (slots.sleeves or slots.symbols or slots.strategies) and any(map(entry.takes, _NAMES)):
         strange = set(strange_words(slots))
         left = sorted({*left, *(t for t in tokens if t.word in strange and not t.slot)}, key=lambda t: t.start)
-    pieces = (*_pieces(slots.text, left), *_denied(slots), *_denials(entry, slots, taken), *_unsplit(entry, slots))
+    pieces = (
+        *_pieces(slots.text, left),
+        *_denied(slots),
+        *_denials(entry, slots, taken),
+        *_unsplit(entry, slots),
+        *_circumstances(entry, slots),
+    )
     pieces = tuple(dict.fromkeys((*pieces, *_unsaid(entry, slots))))
     return tuple(one for one in pieces if not any(one != other and one in other for other in pieces))
 
@@ -212,7 +227,20 @@ _FIGURES = (  # of whose sentences for training hardly any has a denial
     "trips pnl performance attribution exposure run round_trip backtest sweep list_data journal_search counts version_effect "
     "trials compare judge"
 )
-_DENIED = PATTERNS["account.denied"]
+_LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
+_WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk"  # which know no hours
+_DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
+
+
+def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
+    """`if it rained`, `per trade`, `at night`: what a figure or a list is not made by."""
+    tool = entry.tool.name
+    figures = (_strict(entry) and tool not in ("backtest", "compare", "judge", "sweep")) or tool in _LISTS.split()
+    places = list(chain.from_iterable(slots.places.values()))
+    found = list(_IF.finditer(slots.text)) if figures else []
+    found += [m for m in _PER.finditer(slots.text) if tool != "trips"] if figures else []
+    found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in _WHOLE_DAY.split()]
+    return tuple(m[0].strip() for m in found if not any(a < m.end() and m.start() < b for a, b in places))
 
 
 def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...]:

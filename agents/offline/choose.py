@@ -21,8 +21,9 @@ QUESTION = PATTERNS["choose.question"]
 SURE = 0.5  # of what is read, this probability and more is answered
 SURE_ALONE = 0.4  # where the next is not half as probable
 MARGIN = 2.0
-SURE_TOGETHER = 0.65  # of two that answer much the same
+SURE_TOGETHER = 0.62  # of two that answer much the same
 SURE_TO_FILE = 0.6  # what files something is asked back about below this
+MARGIN_TO_FILE = 3.0  # unless the next is less than a third as probable
 SHOWN = 3  # of what may be meant, where a sentence is asked back
 
 
@@ -53,15 +54,17 @@ def sure(listed: Sequence[Guess]) -> bool:
     best = listed[0]
     alike = next((of for of in _ALIKE if best.label.ask in of), ())
     together = sum(guess.probability for guess in listed[:SHOWN] if guess is best or guess.label.ask in alike)
+    next_one = listed[1].probability if len(listed) > 1 else 0.0
     if best.label.ask.startswith(("propose", "note")):
-        return together >= SURE_TO_FILE
-    alone = len(listed) < 2 or best.probability >= MARGIN * listed[1].probability
+        return together >= SURE_TO_FILE or (best.probability >= SURE and best.probability >= MARGIN_TO_FILE * next_one)
+    alone = best.probability >= MARGIN * next_one
     return best.probability >= (SURE_ALONE if alone else SURE) or together >= SURE_TOGETHER
 
 
 _ALIKE = (
     ("pnl", "attribution", "attribution sleeves"),
     ("trips", "journal_search", "journal_search fill", "explain_event"),
+    ("round_trip", "trips"),
     ("propose_config", "propose_tightening"),
     ("desk", "desk limits"),
     ("health", "health next", "alerts"),

@@ -147,7 +147,7 @@ def learn(listed: Sequence[WrittenSentence], to: Path = FILE) -> None:
         bias=np.concatenate(biases),
         scale=scale,
         source=np.array(source_hash()),
-        **stems_by_label(listed, read),
+        **stems_by_label(listed, read),  # type: ignore[arg-type]  # every value is an array
     )
 
 

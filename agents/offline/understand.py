@@ -23,8 +23,9 @@ from agents.offline.words import PATTERNS, Words, tidy
 from tools.common.contract import Effect
 
 PAST_MAX = 8  # turns before that a question is read against
-CLAUSE_SURE = 0.75  # of a clause that is a question of its own
+CLAUSE_SURE = 0.7  # of a clause that is a question of its own
 SURE_WITH_ODD = 0.65  # of a sentence with a word that no sentence of its label has
+WAY_BY_ITSELF = 0.9  # of a fixed answer in the middle of a thread
 HALF_SURE = 0.85  # of a half that begins with no verb
 _CLAUSE, _HALVES = PATTERNS["understand.clause"], PATTERNS["understand.halves"]
 COMPARED = Guess(AskLabel("compare", {}), 1.0)
@@ -174,13 +175,26 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     doubtful = doubtful or (bool(odd) and best.probability < SURE_WITH_ODD)
     if doubtful or not sure(listed):
         alone = _named_alone(read, thread) if not earlier else None
+        if alone is None and before and (fresh := _by_itself(read)) is not None:
+            return _as_read(text, read, fresh, thread, earlier)
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
     if odd and part.chosen is not None and not account.free(part.chosen.entry.tool.name) and not part.lost:
         part = part._replace(left=tuple(dict.fromkeys((*part.left, *odd))))
     if part.call == asks_back(UNCHANGED):
-        part = Part(text, part.slots, maybe=listed[1 : SHOWN + 1], ask=part.ask)
+        if (fresh := _by_itself(read)) is not None:
+            return _as_read(text, read, fresh, thread, earlier)
+        part = Part(text, part.slots, maybe=likely(read)[:SHOWN], ask=part.ask)
     return part
+
+
+def _by_itself(read: slots.Slots) -> Guess | None:
+    """What a sentence of a thread surely asks when it is read as a first one: `and the stops` is where the stops are."""
+    listed = likely(read)
+    best = listed[0]
+    if best.label.ask.startswith(("propose", "note", "way do_not", "way thanks")) or account.unexplained(read, best.label.ask):
+        return None
+    return best if best.probability >= (WAY_BY_ITSELF if best.label.ask.startswith("way ") else CLAUSE_SURE) else None
 
 
 def _completes(read: slots.Slots, thread: ThreadSoFar) -> bool:

@@ -77,6 +77,9 @@ def test_what_is_left_out_or_a_part_is_split_from_the_rest(words: Words, text: s
         ("fills that were not reported", "not reported"),
         ("trades longer than an hour", "longer than an hour"),
         ("p&l since the last change", "since the last change"),
+        ("hit rate of btc if everybody sleeps", "if everybody sleeps"),
+        ("how exposed are we per trade", "per trade"),
+        ("how exposed are we at night", "at night"),
     ],
 )
 def test_what_no_tool_narrows_to_is_refused_by_name(words: Words, text: str, lost: str) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from agents.offline import talk
+from agents.offline import above, talk
+from agents.offline.read_back import PlannedCall
 from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.words import Words
@@ -20,7 +21,7 @@ FACTS = {
 }
 
 
-def above(table: Table, asked: str = "p&l by day", name: str = "pnl") -> list[PastTurn]:
+def above_of(table: Table, asked: str = "p&l by day", name: str = "pnl") -> list[PastTurn]:
     """A thread whose last answer was a table."""
     return [PastTurn(asked, (ok(name)._replace(table=table),))]
 
@@ -38,7 +39,7 @@ def above(table: Table, asked: str = "p&l by day", name: str = "pnl") -> list[Pa
 )
 def test_a_row_or_a_column_is_read_from_the_table_above(words: Words, text: str, table: Table, found: str) -> None:
     """With no call at all, and the answer names the question that it is read from."""
-    answer = talk.answer_of(read_slots(text, words), above(table), {}, words)
+    answer = talk.answer_of(read_slots(text, words), above_of(table), {}, words)
     assert isinstance(answer, PlannedAnswer)
     assert found in answer.text
     assert answer.read_as.startswith('the table above ("p&l by day")')
@@ -59,7 +60,7 @@ def test_a_row_or_a_column_is_read_from_the_table_above(words: Words, text: str,
 )
 def test_a_word_that_the_table_does_not_explain_makes_it_another_question(words: Words, text: str) -> None:
     """A condition, a denial, a person, a window: read as a question of its own."""
-    assert talk.answer_of(read_slots(text, words), above(DAYS), {}, words) is None
+    assert talk.answer_of(read_slots(text, words), above_of(DAYS), {}, words) is None
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_a_word_that_the_table_does_not_explain_makes_it_another_question(words:
 )
 def test_sums_and_shares_are_made_by_calc(words: Words, text: str, expressions: list[str]) -> None:
     """So that the figure has a receipt."""
-    plan = talk.answer_of(read_slots(text, words), above(EXITS, name="trips"), FACTS, words)
+    plan = talk.answer_of(read_slots(text, words), above_of(EXITS, name="trips"), FACTS, words)
     assert isinstance(plan, Callable)  # type: ignore[arg-type]
     calls = next(plan(None))  # type: ignore[operator,arg-type]
     assert [call.args["expression"] for call in calls] == expressions
@@ -76,7 +77,7 @@ def test_sums_and_shares_are_made_by_calc(words: Words, text: str, expressions: 
 
 def test_a_turn_that_was_asked_back_is_passed_over(words: Words) -> None:
     """The table of the turn before is still what `until when` is about."""
-    past = [*above(PAUSES, "entries paused or what", "pauses"), PastTurn("hm?", ())]
+    past = [*above_of(PAUSES, "entries paused or what", "pauses"), PastTurn("hm?", ())]
     answer = talk.answer_of(read_slots("until when", words), past, {}, words)
     assert isinstance(answer, PlannedAnswer)
     assert "entries paused or what" in answer.read_as
@@ -94,3 +95,19 @@ def test_the_trip_listed_is_explained_by_what_ended_it(words: Words) -> None:
     assert [name for name, _ in desk.called] == ["journal_search", "explain_event"]
     assert desk.called[0][1]["sleeve"] == "eth-trend"
     assert desk.called[1][1] == {"event_id": "d-9"}
+
+
+def test_the_next_one_is_of_the_list_that_was_picked_from(words: Words) -> None:
+    """After `the second one` of three alerts the next one is the third, though a card was shown in between."""
+    table = Table(("alert", "state"), (("al-1", "open"), ("al-2", "open"), ("al-3", "over")))
+    listed, card = ok("alerts")._replace(table=table), ok("alerts")._replace(table=Table(("alert",), (("al-2",),)))
+    past = [PastTurn("list the alerts", (listed,)), PastTurn("the second one", (card,))]
+    assert above.row(read_slots("and the next one", words), past, {}) == PlannedCall("alerts", {"alert_id": "al-3"})
+
+
+def test_its_figure_is_of_the_row_that_was_picked(words: Words) -> None:
+    """`its fees` after `the second best` are those of that day."""
+    past = [*above_of(DAYS), PastTurn("second best", ())]
+    answer = talk.answer_of(read_slots("its fees", words), past, {}, words)
+    assert isinstance(answer, PlannedAnswer)
+    assert answer.text.startswith("2025-11-30: fees 2.0.")
