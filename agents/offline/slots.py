@@ -125,9 +125,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     s.take("params", [place for _, place in written.values()])
     folds = _folds(s) if searching else {}
     without, ids = s.every("without"), names.ids_of(s, words)
-    out = left_out(s.text, without, words)
-    s.note("never", [m.span() for pattern in (PATTERNS["slots.never"], BEFORE_COSTS) for m in pattern.finditer(s.rest)])
-    s.take("since_event", [m.span() for m in PATTERNS["slots.since_event"].finditer(s.rest)])
+    out = _out(s, without, words)
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
     funding, lasting, unit = names.funding_of(s), s.first("lasting"), s.first("unit")
     if weekday := s.first("weekday"):
@@ -139,8 +137,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     timeframe, named, by = names.timeframe_of(s), names.sleeves_named(s, words), _by(s)
     by = (*by, "weekday") if weekday and "weekday" not in by else by
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
-    venue = next((v for v in (*words.venues, "binance", "okx", "bybit", "synthetic") if mentions(v, s.rest)), None)
-    s.note("venue", [m.span() for m in mentions(venue or "-", s.rest)])
+    venue = _venue(s, words)
     percent = _percent(s)
     usable = {p.key: p for name in strategies for p in words.strategies.get(name, ())} or words.params
     search = ranges.read_wanted(s.rest, usable, {k: v for k, (v, _) in written.items()}) if searching else None
@@ -207,6 +204,21 @@ def _noted(s: Sentence, name: str) -> str | None:
     found = list(PATTERNS[f"slots.{name}"].finditer(s.rest))
     s.note(name, [m.span() for m in found])
     return found[0][0] if found else None
+
+
+def _venue(s: Sentence, words: Words) -> str | None:
+    """The venue that is named."""
+    venue = next((v for v in (*words.venues, "binance", "okx", "bybit", "synthetic") if mentions(v, s.rest)), None)
+    s.note("venue", [m.span() for m in mentions(venue or "-", s.rest)])
+    return venue
+
+
+def _out(s: Sentence, without: tuple[str, ...], words: Words) -> tuple[str, tuple[str, ...]] | None:
+    """What is left out, by the split that sets it apart; what denies it and what it is counted from are noted."""
+    found = left_out(s.text, without, words)
+    s.note("never", [m.span() for pattern in (PATTERNS["slots.never"], BEFORE_COSTS) for m in pattern.finditer(s.rest)])
+    s.take("since_event", [m.span() for m in PATTERNS["slots.since_event"].finditer(s.rest)])
+    return found
 
 
 _RANKED = ("exit", "side", "hour", "weekday", "day", "week", "month", "symbol", "sleeve")
