@@ -101,6 +101,8 @@ def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -
             if ids:
                 return call_for(ids[place], result)
             assert table is not None  # noqa: S101 - it has rows
+            if result.name == "counts" and "rule" in table.columns:
+                return _rule_story(str(table.rows[place][table.columns.index("rule")]), result)
             row = table.rows[place]
             if (at := _exit_of(table, row, facts)) is not None:
                 return story_of(at, text)
@@ -196,6 +198,13 @@ def _trip_numbers(result: CallResult) -> list[str] | None:
 def _run_of(result: CallResult) -> Any:
     subject = result.args.get("subject") or result.data.get("subject")
     return result.args.get("run_id") or result.data.get("run_id") or (subject if str(subject).startswith("r-") else None)
+
+
+def run_meant(past: Sequence[PastTurn], slots: Slots) -> bool:
+    """Whether a sentence that looks back is of the run that was made or shown last."""
+    last = newest(past)
+    made = last is not None and last.name in ("backtest", "run", "compare") and last.status == "ok"
+    return made and not (slots.span.start or slots.span.at or slots.sleeves)
 
 
 def call_for(identity: str, of: CallResult) -> PlannedCall:

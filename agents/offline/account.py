@@ -10,7 +10,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from agents.offline.bounds import bound_of
-from agents.offline.entries import WORD, AskedEntry
+from agents.offline.entries import WORD, AskedEntry, entries
 from agents.offline.learned import times_written
 from agents.offline.slots import COUNTED, Slots, words_of
 from agents.offline.words import CALENDAR, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
@@ -130,9 +130,16 @@ def unexplained(slots: Slots, ask: str) -> tuple[str, ...]:
     left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha()]
     left = [t for t in left if t.word not in STOP and t.word not in MARKER and t.word not in COUNTED]
     counted = {t.word: times_written(t.stem, ask) for t in left}
+    counted = {word: n for word, n in counted.items() if stem(word)[:6] not in _tool_words()}
     return tuple(
         word for word, (own, others) in counted.items() if own == 0 and (others >= KNOWN_ELSEWHERE or not is_common(word))
     )
+
+
+@cache
+def _tool_words() -> frozenset[str]:
+    """The first letters of the words that tools are called by: they say what is asked, and change nothing in it."""
+    return frozenset(stem(word)[:6] for entry in entries() for word in entry.tool.name.split("_"))
 
 
 KNOWN_ELSEWHERE = 3  # sentences of other labels, from which on a word is known to mean something

@@ -210,6 +210,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
             more[name] = value
         elif entry.tool.effect is Effect.READ and not free(entry.tool.name):
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
+    if of.tool is entry.tool and entry.tool.name == "trips" and bound(read):  # `how many were shorts`, after `above 2R`
+        more |= {name: getattr(old, name) for name in ("filters", "out") if getattr(old, name) and not getattr(read, name)}
     if of.tool is entry.tool and entry.takes("by") and old.by and not read.by and not read.which:
         more["by"] = old.by
     splits = bool(old.by) or of.asked.kind == "sleeves"
@@ -228,6 +230,14 @@ def changes(read: Slots, older: Slots) -> bool:
     closed = {name: value for name, value in read.closed.items() if older.closed.get(name) != value}
     turned = moves_back(read) or any(pattern.search(read.text) for pattern in (_UP, _DOWN, _MOVES))
     return bool(named or closed or turned)
+
+
+def with_names(read: Slots, waits: Part | None, chosen: Chosen) -> Slots:
+    """A short sentence after a question that was asked back: of the sleeve that it named."""
+    named = read.sleeves or read.symbols or read.everything or not looks_back(read)
+    if waits is None or named or not waits.slots.sleeves or not chosen.entry.takes("sleeve"):
+        return read
+    return replace(read, sleeves=waits.slots.sleeves, symbols=waits.slots.symbols)
 
 
 def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:

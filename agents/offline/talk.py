@@ -29,7 +29,7 @@ _LISTS = (
     "watches",
     "trials",
 )  # rows are things, asked for anew when another name is said
-_KEYED = ("name", "check", "limit")
+_KEYED = ("name", "check", "limit", "configuration")
 _RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a reason, a condition, advice are none of a table's
 _COUNT = re.compile(r"\b(?:how many|count|number of)\b")
 _SUM = re.compile(r"\b(?:altogether|in total|total|sum|add (?:them|those|it|these|that) up|combined|together|all in all)\b")
@@ -77,8 +77,13 @@ def answer_of(
         found = asked_of(slots, above, facts)
         if found.left or not found.operations:
             continue
-        if _ONE.search(slots.text) and len(found.rows) == len(above.table.rows) > 1:
+        whole = len(found.rows) == len(above.table.rows) > 1
+        if (slots.place is not None and not found.heads) or (above.result.name == "compare" and not found.heads):
+            continue  # a thing that is shown by its id; a comparison has a verdict of its own
+        if whole and (_ONE.search(slots.text) or (found.heads and above.later and not _EACH.search(slots.text))):
             row = in_focus(above, facts, words)
+            if row is None and not _ONE.search(slots.text):
+                return _answered(slots, above, found, facts)
             if row is None:
                 continue
             found = found._replace(rows=[row], how=str(above.table.rows[row][_key(above.table)]))
@@ -87,6 +92,7 @@ def answer_of(
 
 
 _ONE = re.compile(r"\b(?:its?|that one|this one|it is)\b")
+_EACH = re.compile(r"\b(?:all|each|every|which|them|those|these|both|others?)\b")
 
 
 def in_focus(above: TableAbove, facts: Facts, words: Words) -> int | None:
@@ -245,6 +251,7 @@ _EXACT = ("entries", "made")
 def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
     """The columns that a sentence asks for."""
     found: list[int] = []
+    before = set(used)  # a word may be two heads: `bounds` are low and high
     for i, head in enumerate(table.columns):
         own = (
             (forms_of(head) if head not in ("made", "entries", "what") else set())
@@ -255,7 +262,7 @@ def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
             t.word
             for t in tokens_of(slots)
             if (t.word in own if head in _EXACT else t.stem in own or t.word in own)
-            and t.word not in used
+            and t.word not in before
             and t.slot in ("", "keys", "rule")
         }
         if words and i != _key(table):

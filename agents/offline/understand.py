@@ -244,7 +244,11 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
         return Part(text, read, call=call, ask=WHICH)
     chosen = chosen_of(guess, read)
     assert chosen is not None  # noqa: S101 - neither a way nor going on
+    if ask.startswith("attribution") and re.search(r"\bwhy\b", read.text) and not earlier and above.run_meant(thread.past, read):
+        return _why(text, read, thread)._replace(ask=WHY)  # where a run's P&L comes from is no attribution of the desk's
     older = earlier[-1] if earlier else thread.older if thread.past else None
+    if older is None and not earlier:
+        read = follow.with_names(read, thread.asked_back(), chosen)
     frame = older if older is not None and older.chosen is not None else None
     part = Part(text, read, chosen=chosen, frame=frame, lost=chosen.left, left=_unknown(read, chosen), ask=ask)
     return part if frame is None else _on_frame(part, frame, thread, within=bool(earlier))
@@ -289,6 +293,8 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     narrows = bool(read.closed.get("outcome")) and not older.chosen.entry.takes("outcome")
     if (ranked or narrows) and (call := above.figure(read, thread.past, thread.facts)) is not None:
         return Part(text, read, call=call)  # `and the worst of them`, `only the losing ones`
+    if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
+        return Part(text, read, chosen=older.chosen, ask=older.ask)
     if not follow.changes(read, older.slots):
         return _better(text, read, thread) if above.compared(thread.past) else Part(text, read, call=asks_back(UNCHANGED))
     if older.chosen.entry.tool.name == "propose_watch" and read.closed.get("metric") not in (
