@@ -142,7 +142,9 @@ def explain(q: Question) -> Plan:
         events = [str(row[1]) for row in found.table.rows if "to enter" not in str(row[-1])]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
-    now = [PlannedCall("sleeves", {"sleeve": sleeve.name})] if sleeve and "entered" in q.slots.text else []  # it may be over
+    now = (
+        [PlannedCall("sleeves", {"sleeve": sleeve.name})] if sleeve and re.search(r"\b(?:entered|opened)\b", q.slots.text) else []
+    )  # it may be over
     return (yield from made([PlannedCall("explain_event", {"event_id": events[-1]}), *now]))
 
 
