@@ -81,9 +81,12 @@ class Worker:
     def open(self) -> None:
         """Recover: fold, check the bars, adopt what changed while nobody looked, hand over what works."""
         from engine.book.replay import fold
+        from engine.live.config_event import belongs
         from engine.live.feed import Span, begin_at, load, unchanged
 
         book = fold(self.journal.path)
+        if book is not None:
+            belongs(book.start, {})
         if book is None:
             span = begin_at(self.series, self.bar_ms, self.home.desk.worker.replay_days)
         else:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from app.home.home import open_home
+from app.processes.worker import Pause, Worker
 from engine.book.order_laws import OrderLaws
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
@@ -124,6 +126,12 @@ def test_a_home_trades_what_it_began_with(own_home: Path) -> None:
         home.start()
         with pytest.raises(BadInput, match=r"traded testnet on account main, and desk.toml lets it trade on paper"):
             await asyncio.wait_for(home.ended(), 600)
+        text = (home.path / "desk.toml").read_text()
+        (home.path / "desk.toml").write_text(text.replace('source = "live"', 'source = "files"'))
+        on_files = Worker(open_home(), 1.0, Pause.__new__(Pause))
+        with pytest.raises(BadInput, match=r"traded testnet on account main, and desk.toml lets it trade on paper"):
+            on_files.open()
+        on_files.journal.close()
 
     lived(own_home, "okx", script, account=True)
 
