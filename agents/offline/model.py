@@ -248,7 +248,12 @@ def which_of(part: Part, before: str = "") -> str:
     strange = strange_words(part.slots)[:4]
     words = f" I do not know {', '.join(map(repr, strange))}." if strange else ""
     listed = "\n".join(f"{n}. {meant_text(guess, part, before)}" for n, guess in enumerate(part.maybe, 1))
-    return f"I am not sure what you mean.{words} Is it one of these? Say the number, or ask it in other words.\n\n{listed}"
+    return (
+        f"I did not understand this well enough to answer, and rather answer nothing than another question.{words} "
+        f"The nearest that I can do:\n\n{listed}\n\n"
+        "Say a number if one of them is meant. If none is, I have no answer to this as it is asked: name what it is about (a sleeve, "
+        "a run, a rule, a date), or ask a model."
+    )
 
 
 _GOING_ON = {

@@ -135,7 +135,8 @@ def learn(listed: Sequence[WrittenSentence], to: Path = FILE) -> None:
         weights.append(of_group)
         biases.append(bias)
     together = np.concatenate(weights, axis=1)
-    scale = np.abs(together).max(0) / 127
+    largest = np.abs(together).max(0)
+    scale = np.where(largest > 0.0, largest, 1.0) / 127  # a value that few sentences have may have learned nothing
     rounded = np.round(together / scale).astype(np.int8)
     kept = np.flatnonzero(np.abs(rounded).max(1) > 0)
     np.savez_compressed(
