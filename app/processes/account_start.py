@@ -27,6 +27,7 @@ from engine.venues.private_stream import PrivateSource
 
 AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 CLOSE_S = 5.0
+LISTED = {"okx": {"types": ["swap"]}, "bybit": {"types": ["linear"]}}  # what of a venue's markets is asked for
 Client = Callable[[], Any]  # makes a ccxt.pro client of the account
 
 
@@ -99,7 +100,9 @@ async def _markets(
 
 
 async def _loaded(venue: str, client: Any) -> None:
-    """Its markets. Raises DataError."""
+    """Its markets: perpetuals alone, by no private call. Raises DataError."""
+    client.options["fetchCurrencies"] = False
+    client.options["fetchMarkets"] = LISTED.get(venue, client.options.get("fetchMarkets", {}))
     try:
         await client.load_markets()
     except Exception as error:
