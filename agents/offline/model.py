@@ -251,8 +251,8 @@ def which_of(part: Part, before: str = "") -> str:
     return (
         f"I did not understand this well enough to answer, and rather answer nothing than another question.{words} "
         f"The nearest that I can do:\n\n{listed}\n\n"
-        "Say a number if one of them is meant. If none is, I have no answer to this as it is asked: name what it is about (a sleeve, "
-        "a run, a rule, a date), or ask a model."
+        "Say a number if one of them is meant. If none is, I have no answer to this as it is asked: name what it is about "
+        "(a sleeve, a run, a rule, a date), or ask a model."
     )
 
 

@@ -27,7 +27,6 @@ from engine.venues.private_stream import PrivateSource
 
 AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 CLOSE_S = 5.0
-LISTED = {"okx": {"types": ["swap"]}, "bybit": {"types": ["linear"]}}  # what of a venue's markets is asked for
 Client = Callable[[], Any]  # makes a ccxt.pro client of the account
 
 
@@ -100,9 +99,7 @@ async def _markets(
 
 
 async def _loaded(venue: str, client: Any) -> None:
-    """Its markets: perpetuals alone, by no private call. Raises DataError."""
-    client.options["fetchCurrencies"] = False
-    client.options["fetchMarkets"] = LISTED.get(venue, client.options.get("fetchMarkets", {}))
+    """Its markets. Raises DataError."""
     try:
         await client.load_markets()
     except Exception as error:

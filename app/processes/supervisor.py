@@ -285,6 +285,8 @@ def login_of(home: Path) -> str:
 
 def status_line(beat: Mapping[str, Any]) -> str:
     """One line about the desk."""
+    if beat.get("state") is None:  # its journal is not read yet
+        return f"{beat.get('stamp', 'PAPER')}  {beat.get('phase', 'starting')}"
     held = ", ".join(beat.get("positions") or []) or "flat"
     equity = beat.get("equity")
     money = f"{equity:,.2f}" if isinstance(equity, int | float) else "-"

@@ -34,6 +34,7 @@ ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
 RECOVERED_MS = 60_000  # a restarted worker that has run this long has recovered
 EXITS_MAX = 3  # this many unexpected exits within EXITS_WINDOW_MS: it will not recover by itself
 EXITS_WINDOW_MS = 600_000
+LATE_BARS = 1.5  # of live bars: entries stop at that age, too
 STALE_MS = 40_000  # bars are due and none came for this long, and for three bars; a hung worker is reported earlier
 DRAWDOWN_NEAR_FRAC = 0.8  # of the drawdown limit
 REFUSED_ROW_MAX = 5  # closes that one rule refuses a sleeve's entry
@@ -154,15 +155,22 @@ def exit_text(ended: ProcessExit) -> str:
     return f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
 
 
+def due_every(desk: DeskObservation) -> tuple[float, float]:
+    """(ms between two bars, after how many one is late): recorded bars come at their pace, live ones with their closes."""
+    if pace := desk.heartbeat.get("bars_per_second"):
+        return 1000.0 / float(pace), 3.0
+    return float(desk.config.get("start", {}).get("timeframe_ms") or 1_000), LATE_BARS
+
+
 def bars(desk: DeskObservation) -> Iterator[Finding]:
     """Bars that are due and do not come. None are due at the end of recorded data; the worker's heartbeat says so."""
     if desk.mark is None or desk.pid is None or desk.checks["worker"].state == "bad":
         return  # without a worker there are no bars: one fault, one alert
     if desk.heartbeat.get("phase") == "running":
-        step_ms = 1000.0 / float(desk.heartbeat.get("bars_per_second") or 1.0)
+        step_ms, late = due_every(desk)
         since = max(desk.mark.t_recv_ms, desk.phase_ms)
         age_ms = desk.now_ms - since
-        if age_ms > max(STALE_MS, 3 * step_ms):
+        if age_ms > max(STALE_MS, late * step_ms):
             names = ", ".join(dict.fromkeys(str(s["instrument"]) for s in desk.config.get("sleeves", ()))) or "every instrument"
             positions = ", ".join(open_positions(desk)) or "nothing"
             due = f"one is due every {step_ms / 1000:g} s; open: {positions}"

@@ -20,6 +20,7 @@ from tests.fakes.waiting import until
 KEYS = {
     "okx": {"OK_KEY": "key", "OK_SECRET": "secret", "OK_PASS": "pass"},
     "binance": {"OK_KEY": "key", "OK_SECRET": "secret"},
+    "bybit": {"OK_KEY": "key", "OK_SECRET": "secret"},
 }
 PAST_HOURS = 26
 
@@ -31,7 +32,7 @@ def started(home: Path, environment: dict[str, str]) -> "subprocess.Popen[bytes]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("venue", ["okx", "binance"])
+@pytest.mark.parametrize("venue", ["okx", "binance", "bybit"])
 def test_an_account_is_traded_by_a_process_that_is_killed_and_halted(
     own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, venue: str
 ) -> None:

@@ -86,6 +86,14 @@ def test_a_calm_desk_is_silent() -> None:
     assert evaluate(desk(heartbeat={}, mark=None, pid=None, absent_ms=NOW - 600_000))[0] == []
 
 
+@pytest.mark.parametrize(("age_ms", "late"), [(BAR_MS + 60_000, False), (BAR_MS * 3 // 2 + 1_000, True)])
+def test_live_bars_are_due_with_their_closes(age_ms: int, late: bool) -> None:
+    """A quarter of an hour between two bars of 15m is as it should be; half a bar more is a page."""
+    beat = {"phase": "running", "bars_per_second": None, "wall_ms": NOW - 300}
+    found, _ = evaluate(desk(heartbeat=beat, mark=mark()._replace(t_recv_ms=NOW - age_ms), phase_ms=NOW - 86_400_000))
+    assert [finding.fingerprint for finding in found] == (["bars"] if late else [])
+
+
 @pytest.mark.parametrize("held", [True, False])
 def test_bars_that_cannot_be_walked_are_an_alert_while_the_desk_waits(held: bool) -> None:
     """A damaged file: which, what to do, and what is open meanwhile; a page only when something is."""
