@@ -1,7 +1,7 @@
 """Times in a question. Called by slots.py: a tidy question and the desk's time in, a Span out, the words marked as used.
 
-All is UTC and counts from desk time. An end is exclusive. A year, a quarter or a month named as an end is meant whole;
-a day named as an end is not included unless the question says `through` or `inclusive`.
+All is UTC and counts from desk time. An end is exclusive. A year, a quarter, a month or a day named as the end of a window is
+meant whole (`from 24 to 30 november`); `until`, `up to` and a date typed as 2025-11-30 are ends as the commands take them.
 """
 
 import re
@@ -44,7 +44,7 @@ class _Point(NamedTuple):
     stop: int
     first: datetime
     last: datetime
-    size: str  # minute | hour | day | month | year
+    size: str  # minute | hour | day | days | month | year
     said_year: bool
 
 
@@ -52,6 +52,10 @@ _POINT = re.compile(
     rf"""
     (?P<iso>\b(?P<y>(?:19|20)\d\d)[-/.](?P<m>0?[1-9]|1[0-2])(?:[-/.](?P<d>0?[1-9]|[12]\d|3[01]))?
         (?:(?:t|\s+(?:at\s+)?)(?P<clock>\d{{1,2}}:\d\d))?(?::\d\d)?(?:\s?(?:z|utc)\b)?(?![\d-]))
+    |(?P<days>\b(?P<d5>\d{{1,2}})(?:st|nd|rd|th)?\s*(?:-|to|and|until|till|through|thru)\s*(?:the\s+)?
+        (?P<d6>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m24>{_MONTH})\b\.?(?:,?\s+(?P<y8>(?:19|20)\d\d)\b)?)
+    |(?P<of_days>\b(?P<m25>{_MONTH})\b\.?\s+(?P<d7>\d{{1,2}})(?:st|nd|rd|th)?\s*(?:-|to|and|until|till|through|thru)\s*(?:the\s+)?
+        (?P<d8>\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]?\d)(?!\s*(?:of\s+)?(?:{_MONTH})\b)(?:,?\s+(?P<y9>(?:19|20)\d\d)\b)?)
     |(?P<dm>\b(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m2>{_MONTH})\b\.?(?:,?\s+(?P<y2>(?:19|20)\d\d)\b)?
         (?:,?\s+(?:at\s+)?(?P<clock2>\d{{1,2}}:\d\d))?)
     |(?P<md>\b(?P<m3>{_MONTH})\b\.?\s+(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s+(?P<y3>(?:19|20)\d\d)\b)?
@@ -63,6 +67,7 @@ _POINT = re.compile(
     |(?P<year>(?<![\w.=-])(?P<y7>(?:19|20)\d\d)\b(?![.,]\d)(?!\s*(?:bars?|usdt?|trades?|%|days?)))
     |(?P<rel>\b(?P<word>today|yesterday|the\s+day\s+before\s+yesterday|(?:last|this)\s+night|(?:in|during|over)\s+the\s+night|tonight|overnight|this\s+morning|now
         |(?:this|current|last|previous|past)\s+weekend|(?:this|current|last|previous)\s+(?:week|month|year|quarter)|year\s+to\s+date|ytd|month\s+to\s+date
+        |(?:start|beginning)\s+of\s+(?:the|this)\s+(?:week|month|year|quarter)
         |(?:last\s+|on\s+)?(?:{"|".join(DAYS)}))\b)
     |(?P<bare>(?<=\bin\s)(?P<m8>{_MONTH})\b|(?<=\bfor\s)(?P<m9>{_MONTH})\b|(?<=\bsince\s)(?P<m10>{_MONTH})\b
         |(?<=\bof\s)(?P<m11>{_MONTH})\b|(?<=\bfrom\s)(?P<m12>{_MONTH})\b|(?<=\bto\s)(?P<m13>{_MONTH})\b
@@ -165,8 +170,8 @@ def _points(text: str, desk: datetime | None) -> Iterator[_Point]:
 
 def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
     """One named time; None when it counts from a desk time that does not exist yet."""
-    year = next((int(found[g]) for g in ("y", "y2", "y3", "y4", "y5", "y6", "y7") if found[g]), None)
-    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 24))) if found[g]), None)
+    year = next((int(found[g]) for g in ("y", "y2", "y3", "y4", "y5", "y6", "y7", "y8", "y9") if found[g]), None)
+    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 26))) if found[g]), None)
     day = found["d"] or found["d2"] or found["d3"]
     clock = found["clock"] or found["clock2"] or found["clock3"]
     if found["time"]:
@@ -178,6 +183,8 @@ def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
     if found["q"] or found["half"]:
         return _part_of_year(found, year, desk)
     number = int(found["m"]) if found["m"] else MONTHS.index(month[:3]) + 1 if month else 0
+    if found["days"] or found["of_days"]:
+        return _days_of_month(found, year, number, desk)
     return _calendar(found, year, number, int(day) if day else 0, clock, desk)
 
 
@@ -199,6 +206,15 @@ def _calendar(
         first = first.replace(hour=hour, minute=minute)
         return _Point(*found.span(), first, first, "minute", said)
     return _Point(*found.span(), first, first + timedelta(days=1), "day", said)
+
+
+def _days_of_month(found: re.Match[str], year: int | None, month: int, desk: datetime | None) -> _Point | None:
+    """`24 to 30 november`, `nov 24-30`: both days are in it."""
+    one, other = (found["d5"], found["d6"]) if found["days"] else (found["d7"], found["d8"])
+    first, last = (_calendar(found, year, month, int(day), None, desk) for day in (one, other))
+    if first is None or last is None or last.last <= first.first:
+        return None
+    return first._replace(last=last.last, size="days")
 
 
 def _part_of_year(found: re.Match[str], year: int | None, desk: datetime | None) -> _Point | None:
@@ -308,6 +324,8 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
             return _window(text, a, b, joined[0]), [*used, (a.start, b.stop)]
     point = points[0]
     before = text[: point.start]
+    if point.size == "days":
+        return TimeSpan(_text(point.first), _text(point.last)), used
     if point.size == "since" or re.search(
         r"\b(?:since|after|starting|starting from|from|start)\s+(?:the\s+)?(?:start\s+of\s+)?$", before
     ):
@@ -358,7 +376,9 @@ def _window(text: str, a: _Point, b: _Point, joined: str) -> TimeSpan:
         a = a._replace(first=a.first.replace(year=a.first.year + shift))
     if a.size == b.size == "clock" and b.first <= a.first:  # 22:00 to 06:00
         a = a._replace(first=a.first - timedelta(days=1))
-    whole = b.size in ("month", "year") or "through" in joined or "thru" in joined or "inclusive" in text
+    to_it = re.search(r"until|till?|up to", joined) or (text[b.start : b.stop][:1].isdigit() and "-" in text[b.start : b.stop])
+    spared = b.size == "day" and to_it and not re.search(r"through|thru", joined) and "inclusive" not in text
+    whole = b.size in ("day", "month", "year") and not spared
     return TimeSpan(_text(a.first), _text(b.last if whole else b.first))
 
 

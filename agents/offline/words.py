@@ -183,7 +183,7 @@ def written_out(text: str) -> str:
     low = re.sub(r"\s+", " ", text.lower().translate(_SIGNS)).strip()
     for pattern, written in _SHORT:
         low = re.sub(pattern, written, low)
-    return low
+    return re.sub(r"(?<![\w.])(\d+) and a half\b", r"\1.5", low)
 
 
 _AT_NIGHT, _HOURS = PATTERNS["words.at_night"], PATTERNS["words.hours"]

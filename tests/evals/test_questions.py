@@ -158,6 +158,10 @@ def test_slots_are_read_whatever_the_wording(question: str, expected: dict[str, 
 
 
 TIMES = [
+    ("from 24 to 30 november", ("2025-11-24", "2025-12-01", None)),
+    ("nov 24-30", ("2025-11-24", "2025-12-01", None)),
+    ("from november 24 to november 30", ("2025-11-24", "2025-12-01", None)),
+    ("since the start of the year", ("2025-01-01", None, None)),
     ("for 2025", ("2025-01-01", "2026-01-01", None)),
     ("for March 2025", ("2025-03-01", "2025-04-01", None)),
     ("in march", ("2025-03-01", "2025-04-01", None)),
