@@ -167,7 +167,8 @@ def gate(as_json: bool = JSON) -> None:
 
     event = gate_of(existing_home())
     if event is None:
-        raise BadInput("no gate has been asked here: no account is traded", "nightdesk account list")
+        what = "no gate has been asked here: no account is traded, or its worker has just begun"
+        raise BadInput(what, "nightdesk status says what is traded; nightdesk account list")
     value = {"open": event.body["open"], "t_ms": event.t_recv_ms, "rows": event.body["rows"]}
     out.emit(value, as_json=as_json, text=lambda: gate_text(value))
     if not value["open"]:

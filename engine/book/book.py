@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from engine.book.bodies import pause_holds, stage_rests
+from engine.core.guardrails import exposure
 from engine.core.ledger import on_mark
 from engine.core.orders import NO_ORDERS, OrderBook
 from engine.core.state import Bar, Desk, Limits, Rules, Sleeve
@@ -84,6 +85,18 @@ class Book:
         if own.close_ms == self.close_ms or clock.close_ms != self.close_ms or self.count == 0:
             return sleeve
         return on_mark(sleeve, rules, clock.close)
+
+    @property
+    def exposure(self) -> float:
+        """What is open, at the last closes, and ordered; quote units. At a close the core counts the same as the desk's gross."""
+        total = 0.0
+        for sleeve, spec in zip(self.sleeves, self.specs, strict=True):
+            ordered = (
+                sleeve.order.notional + sleeve.in_doubt
+            )  # of a flat sleeve the ledger still has the notional of its last close
+            price = self.bars[spec.rules.bars].close
+            total += exposure(on_mark(sleeve, spec.rules, price)) if sleeve.position.open_layers else ordered
+        return total
 
     @property
     def highest(self) -> float:

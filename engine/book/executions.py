@@ -97,7 +97,11 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
     booked_ms = max(body["t_ms"], book.close_ms)  # one that comes late is remembered as long as any other
     book.orders = executed(book.orders, order.id, fill.lots)._replace(trades={**book.orders.trades, body["trade"]: booked_ms})
     (_, told), *rest = events.rows(book, rows, [before] * (s + 1), {})
-    return {**body, **told, "order": order.id}, rest + act(book, [s])
+    following = rest + act(book, [s])
+    if book.mode != "paper":  # there a fill is part of its bar, whose mark follows at once; here it is up to a bar away
+        book.desk = book.desk._replace(gross=book.exposure)
+        following.append(events.mark(book))
+    return {**body, **told, "order": order.id}, following
 
 
 def booked(book: Book, s: int, before: Sleeve, fill: Fill) -> tuple[Sleeve, list[Row]]:

@@ -155,11 +155,15 @@ def exit_text(ended: ProcessExit) -> str:
     return f"killed by signal {-ended.code}" if ended.code < 0 else f"exit code {ended.code}"
 
 
-def due_every(desk: DeskObservation) -> tuple[float, float]:
-    """(ms between two bars, after how many one is late): recorded bars come at their pace, live ones with their closes."""
-    if pace := desk.heartbeat.get("bars_per_second"):
-        return 1000.0 / float(pace), 3.0
-    return float(desk.config.get("start", {}).get("timeframe_ms") or 1_000), LATE_BARS
+def due_every(desk: DeskObservation) -> tuple[float, float, int]:
+    """(ms between two bars, after how many one is late, when the last one came): recorded bars come at their pace, live ones with
+    their closes.
+    """
+    assert desk.mark is not None, "bars() has looked"  # noqa: S101 - a programmer's error halts
+    if desk.heartbeat.get("source") != "live":
+        return 1000.0 / float(desk.heartbeat.get("bars_per_second") or 1.0), 3.0, desk.mark.t_recv_ms
+    step_ms = float(desk.config.get("start", {}).get("timeframe_ms") or 1_000)
+    return step_ms, LATE_BARS, int(desk.heartbeat.get("desk_ms") or desk.mark.t_recv_ms)  # a fill between two closes marks, too
 
 
 def bars(desk: DeskObservation) -> Iterator[Finding]:
@@ -167,8 +171,8 @@ def bars(desk: DeskObservation) -> Iterator[Finding]:
     if desk.mark is None or desk.pid is None or desk.checks["worker"].state == "bad":
         return  # without a worker there are no bars: one fault, one alert
     if desk.heartbeat.get("phase") == "running":
-        step_ms, late = due_every(desk)
-        since = max(desk.mark.t_recv_ms, desk.phase_ms)
+        step_ms, late, came_ms = due_every(desk)
+        since = max(came_ms, desk.phase_ms)
         age_ms = desk.now_ms - since
         if age_ms > max(STALE_MS, late * step_ms):
             names = ", ".join(dict.fromkeys(str(s["instrument"]) for s in desk.config.get("sleeves", ()))) or "every instrument"

@@ -10,6 +10,7 @@ from engine.watch import health
 from engine.watch.heartbeat import heartbeat_of
 
 HALT = ("cancels entries and flattens at the next open", "nothing is cancelled or flattened")
+AT_ONCE = "cancels entries and flattens at once"  # where a venue trades all the time
 VERSION = ("adopts it within one bar", "the desk runs the version before")
 LATE_MS = 5_000  # a heartbeat is due every second; later than this it is said
 
@@ -21,6 +22,8 @@ def carried_out(home: Path, now_ms: int, decision: tuple[str, str]) -> str:
         check, pid, beat = health.worker(home, now_ms), health.worker_pid(home), heartbeat_of(home)
         late_ms = now_ms - int(beat.get("wall_ms") or now_ms)
         waits = beat.get("phase") == "waiting" and decision is HALT
+        if decision is HALT and beat.get("mode", "paper") != "paper":
+            does = AT_ONCE
     except Exception as error:  # noqa: BLE001 - whatever cannot be read, the decision itself holds
         return f"Whether a worker runs cannot be seen ({type(error).__name__}): look at nightdesk status."
     if pid is None:

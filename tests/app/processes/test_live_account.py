@@ -47,6 +47,7 @@ def test_an_entry_has_its_stop_and_both_outlive_a_clean_end(own_home: Path) -> N
         await home.played.wait(11 * 60_000)  # the first close comes soon
         await entered(home)
         lots, _ = at_venue(home)
+        assert home.events("mark")[-1].body["positions"] == 1
         await home.stop()
         assert at_venue(home) == (lots, 1)
         beat = heartbeat_of(home.path)
@@ -81,6 +82,8 @@ def test_a_position_outlives_its_worker_and_a_halt_ends_it(own_home: Path, venue
         halted = home.events("halt")[-1].body
         assert (halted["state"], halted["reason"], halted["by"]) == ("halted", "a drill of the night", "ann")
         assert home.worker.desk._duties.halt.result.state == "KILLED"  # type: ignore[union-attr]
+        mark = home.events("mark")[-1].body  # what every screen shows, before the next close
+        assert (mark["state"], mark["positions"], mark["gross"]) == ("halted", 0, 0.0)
         await home.minutes(16)
         assert at_venue(home) == (0, 0)
         await home.stop()

@@ -89,8 +89,8 @@ def test_a_calm_desk_is_silent() -> None:
 @pytest.mark.parametrize(("age_ms", "late"), [(BAR_MS + 60_000, False), (BAR_MS * 3 // 2 + 1_000, True)])
 def test_live_bars_are_due_with_their_closes(age_ms: int, late: bool) -> None:
     """A quarter of an hour between two bars of 15m is as it should be; half a bar more is a page."""
-    beat = {"phase": "running", "bars_per_second": None, "wall_ms": NOW - 300}
-    found, _ = evaluate(desk(heartbeat=beat, mark=mark()._replace(t_recv_ms=NOW - age_ms), phase_ms=NOW - 86_400_000))
+    beat = {"phase": "running", "bars_per_second": None, "source": "live", "wall_ms": NOW - 300, "desk_ms": NOW - age_ms}
+    found, _ = evaluate(desk(heartbeat=beat, phase_ms=NOW - 86_400_000))
     assert [finding.fingerprint for finding in found] == (["bars"] if late else [])
 
 
