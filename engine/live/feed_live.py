@@ -251,7 +251,7 @@ class LiveFeed:
         apart, at = self._apart.get(venue, (0, -CLOCK_OLD_MS))
         if self._now() - at > CLOCK_OLD_MS + CLOCK_EVERY_MS:
             return f"the clock of {venue} has not been seen since {utc(at) if at > 0 else 'the start'}"
-        return f"the clock of {venue} is {apart} ms from ours" if abs(apart) > CLOCK_OFF_MS else ""
+        return f"the clock of {venue} is {apart} ms from ours" if not abs(apart) <= CLOCK_OFF_MS else ""
 
     # ---- gaps -----------------------------------------------------------------------------------------------------------
 

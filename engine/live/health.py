@@ -8,6 +8,7 @@ event, which stops entries and never an exit; what needs a person is a page, and
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
+from math import isfinite, nan
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -58,6 +59,7 @@ class AccountHealth:
         self._flattening: set[tuple[int, int]] = set()
         self._minute: dict[str, deque[int]] = {}
         self.offsets: deque[float] = deque(maxlen=CLOCK_SAMPLES)
+        self._clock_unanswered = 0  # questions in a row without a time
         self._rebuilt: dict[str, int] = {}
         self._something = asyncio.Event()
         desk.watches.append(self._noticed)
@@ -253,15 +255,24 @@ class AccountHealth:
         """The venue's clock against ours, each minute."""
         while not self.desk.failed and self._venue_clock is not None:
             await self.look_at_clock(self._venue_clock)
-            await asyncio.sleep(LOOK_S if len(self.offsets) < CLOCK_SAMPLES else CLOCK_S)
+            soon = 5 * LOOK_S if self._clock_unanswered else LOOK_S
+            await asyncio.sleep(soon if self._clock_unanswered or len(self.offsets) < CLOCK_SAMPLES else CLOCK_S)
 
     async def look_at_clock(self, venue_clock: VenueClock) -> None:
-        """One sample; the median of five counts: one slow answer is not a wrong clock."""
+        """One sample; the median of five counts: one slow answer is not a wrong clock. Three in a row without a time stop entries
+        until it is known again.
+        """
         before = self.desk.now_ms()
         try:
-            theirs = await venue_clock()
-        except Exception:  # noqa: BLE001 - what the venue does not say is looked at by the polls
+            theirs = float(await venue_clock())
+        except Exception:  # noqa: BLE001 - whatever it is, it is no time
+            theirs = nan
+        if not isfinite(theirs):  # a median with it would agree with everything
+            self._clock_unanswered += 1
+            if self._clock_unanswered >= AWAY_LOOKS:
+                self.begin("clock offset", "the venue does not say its time")
             return
+        self._clock_unanswered = 0
         self.offsets.append(theirs - (before + self.desk.now_ms()) / 2)
         offset = median(self.offsets)
         if abs(offset) > CLOCK_PAUSES_MS:

@@ -23,6 +23,7 @@ EVERY_S = 60.0
 AGAIN_S = 2.0  # between two readings that must say the same
 READINGS = 2  # in a row before anything counts as equal, or as different
 YOUNG_MS = 5_000  # an order that was sent since may not be listed yet
+OLD_MS = 600_000  # since the last full agreement: what was compared longer ago says nothing of now
 CASH_TOLERANCE = 0.01  # quote units: sums of fees are rounded by the venue
 CHOICES = ("adopt", "close", "wait")
 START, CASH = "reconciled", "cash"
@@ -68,7 +69,16 @@ class AccountReconcile:
             self._settle()
             if START in self.desk.book.health:
                 self.desk.take("health", {"what": START, "state": "over", "why": ""})
+        elif self.compared_ms and self.desk.now_ms() - self.compared_ms > OLD_MS:
+            self._too_old()
         return all(found)
+
+    def _too_old(self) -> None:
+        """Readings that fail for ten minutes withhold entries, as at a start; a difference does so by itself."""
+        if START not in self.desk.book.health and not self.desk.book.differences and not self.desk.failed:
+            why = "venue and book could not be compared for ten minutes"
+            self.desk.take("health", {"what": START, "state": "begun", "why": why})
+            self.desk.incident(f"{why}; no entries until they agree")
 
     def settled(self) -> bool:
         """Nothing is open or in doubt, and venue and book agree, twice in a row."""
