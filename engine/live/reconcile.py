@@ -23,7 +23,7 @@ EVERY_S = 60.0
 AGAIN_S = 2.0  # between two readings that must say the same
 READINGS = 2  # in a row before anything counts as equal, or as different
 YOUNG_MS = 5_000  # an order that was sent since may not be listed yet
-OLD_MS = 600_000  # since the last full agreement: what was compared longer ago says nothing of now
+OLD_MS = 1_800_000  # since the last full agreement: what was compared longer ago says nothing of now
 CASH_TOLERANCE = 0.01  # quote units: sums of fees are rounded by the venue
 CHOICES = ("adopt", "close", "wait")
 START, CASH = "reconciled", "cash"
@@ -74,9 +74,9 @@ class AccountReconcile:
         return all(found)
 
     def _too_old(self) -> None:
-        """Readings that fail for ten minutes withhold entries, as at a start; a difference does so by itself."""
+        """Readings that fail for half an hour withhold entries, as at a start; a difference does so by itself."""
         if START not in self.desk.book.health and not self.desk.book.differences and not self.desk.failed:
-            why = "venue and book could not be compared for ten minutes"
+            why = "venue and book could not be compared for half an hour"
             self.desk.take("health", {"what": START, "state": "begun", "why": why})
             self.desk.incident(f"{why}; no entries until they agree")
 

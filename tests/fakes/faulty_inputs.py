@@ -9,10 +9,13 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from math import nan
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 from engine.book.bar_signals import NO_SIGNAL
+from engine.control import halt
 from engine.core import state
 from engine.core.guardrails import NOTHING_AROUND as NOTHING
 from engine.core.guardrails import barred, count_trip, over_the_desks_caps, watch_desk, watch_sleeve
@@ -98,6 +101,13 @@ async def latch_set(bench: LiveBench) -> NextClose:
     bench.duties.halt.look_s = 60.0
     bench.latch = "a person"
     return NextClose("the desk is halted")
+
+
+def unreadable_latch() -> bool:
+    """The file of the halt is there and cannot be read."""
+    with TemporaryDirectory() as home:
+        (Path(home) / halt.FILE).mkdir()
+        return not halt.read(Path(home)).halted
 
 
 async def latch_raises(bench: LiveBench) -> NextClose:
@@ -324,7 +334,7 @@ CASES: dict[str, dict[str, Column]] = {
         ),
     },
     "breakers": {"nan": partial(broken, nan)},
-    "halt": {"late": latch_set, "raises": latch_raises},
+    "halt": {"missing": unreadable_latch, "late": latch_set, "raises": latch_raises},
     "age of a decision": {"late": decided_long_ago},
     "orders in doubt": {"late": doubt, "raises": doubt_raises},
     "first size with money": {

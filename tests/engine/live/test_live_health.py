@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.core.state import PROTECTIVE
+from engine.errors import DataError
 from engine.live.duties import AccountDuties
 from engine.live.health import StreamHandle
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
@@ -83,6 +84,26 @@ def test_one_slow_answer_is_no_wrong_clock(path: Path) -> None:
         await bench.start()
         bench.venue_time_ms = 9_000
         await bench.duties.health.look_at_clock(bench._time)
+        assert not bench.desk.book.health
+
+    on_bench(path, play)
+
+
+def test_a_venue_that_does_not_say_its_time_stops_entries_until_it_does(path: Path) -> None:
+    """Three questions in a row; an answer ends it."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        clock = bench.duties.health.look_at_clock
+
+        async def nothing() -> int:
+            raise DataError("no answer")
+
+        for n in range(3):
+            assert "clock offset" not in bench.desk.book.health, n
+            await clock(nothing)
+        assert bench.desk.book.health["clock offset"] == "the venue does not say its time"
+        await clock(bench._time)
         assert not bench.desk.book.health
 
     on_bench(path, play)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.live.duties import AccountDuties
+from engine.live.reconcile import OLD_MS, START
 from engine.venues.live_port import StandingOrder
 from tests.fakes.live_desks import BTC_PERP, CASH, LiveBench, long, on_bench
 
@@ -27,6 +28,24 @@ def test_nothing_enters_before_venue_and_book_were_compared(path: Path) -> None:
         assert not bench.venue.asked_for("place")
         bench.venue.script["position"].clear()
         await bench.after(120)
+        assert not bench.desk.book.health
+
+    on_bench(path, play)
+
+
+def test_what_cannot_be_compared_for_half_an_hour_stops_entries_until_it_can(path: Path) -> None:
+    """A comparison of long ago says nothing of now; the position is read again, and entries go on."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.script["position"] = ["silent"] * 1_000
+        await bench.after(OLD_MS / 1_000 - 120)
+        assert not bench.desk.book.health
+        await bench.after(300)
+        assert START in bench.desk.book.health
+        assert any("could not be compared" in page for page in bench.pages)
+        bench.venue.script["position"].clear()
+        await bench.after(200)
         assert not bench.desk.book.health
 
     on_bench(path, play)
