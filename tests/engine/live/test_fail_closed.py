@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from engine.book.snapshot import as_json
-from engine.core.state import ENTRY
+from engine.core.state import ENTRY, RULES
 from engine.errors import DeskError
 from tests.fakes.desks import BAR_MS
 from tests.fakes.exchange.virtual import run_virtual
@@ -98,6 +98,8 @@ def test_a_fault_lets_no_entry_out_and_what_reduces_leaves(row: str, column: str
         assert entries(bench) == before
         if isinstance(brings.refused, int):
             assert bench.desk.book.sleeves[1].guard.refused == brings.refused
+            named = re.search("refused as `(.+?)`", TABLE[row][1 + COLUMNS.index(column)])
+            assert RULES[brings.refused] == (named[1] if named else "entries paused")
         else:
             assert brings.refused in " ".join(o.why for o in bench.desk.book.orders.ended if o.slot == ENTRY)
         if brings == NextClose("", long()):  # a guard that raises has no name for it
