@@ -5,6 +5,7 @@ The only file that gives ccxt a key. `read_only` lets nothing but questions thro
 
 import logging
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from engine.errors import BadInput
 from engine.venues.account_keys import VenueKeys
@@ -86,7 +87,8 @@ def local_urls(at: AccountAddress) -> dict[str, Any]:
     urls: dict[str, Any] = {
         f"fapi{kind}{name}": f"{rest}/fapi/{v}" for name, v in versions.items() for kind in ("Public", "Private")
     }
-    return urls | {"sapi": f"{rest}/sapi/v1", "ws": {"linear": ws, "ws-api": {"linear": ws}}}
+    place = "://".join(urlsplit(ws)[:2])  # ccxt puts private, market or public before the /ws of Binance's address
+    return urls | {"sapi": f"{rest}/sapi/v1", "ws": {"linear": f"{place}/ws", "ws-api": {"linear": f"{place}/ws-fapi/v1"}}}
 
 
 def read_only(client: Any) -> Any:

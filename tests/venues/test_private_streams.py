@@ -9,6 +9,8 @@ import pytest
 
 from engine.errors import BadInput, DataError
 from engine.venues import private_stream_words as words
+from engine.venues.account_client import AccountAddress, connect
+from engine.venues.account_keys import VenueKeys
 from engine.venues.private_stream import MESSAGE_MAX, PrivateSource, PrivateStream
 from engine.venues.private_stream_words import WORDS, StreamHint
 from tests.fakes.exchange import orders as o
@@ -312,3 +314,10 @@ def test_the_fakes_own_words_are_read(venue: str) -> None:
         assert json.dumps([hint._asdict() for hint in at.hints])
 
     listen(venue, act)
+
+
+@pytest.mark.parametrize("ws_url", ["ws://127.0.0.1:1/ws/v5", "ws://127.0.0.1:1"])
+def test_a_local_binance_has_its_stream_where_binance_has_it(ws_url: str) -> None:
+    """ccxt puts `private` before the address's /ws; one that ends otherwise was dialled, and heard nothing."""
+    client = connect(AccountAddress("binance", "testnet", "http://127.0.0.1:1", ws_url), VenueKeys("k", "s", ""))
+    assert client.get_private_ws_url("linear", "KEY") == "ws://127.0.0.1:1/private/ws?listenKey=KEY"
