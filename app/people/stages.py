@@ -108,6 +108,7 @@ def facts_of(home: Path, sleeve: str) -> StageFacts:
         open_incidents=open_incidents(book),
         probe_ms=None if probe is None else probe.t_recv_ms or probe.t_event_ms,
         probe_ok=probe is not None and bool(probe.body["ok"]),
+        probe_heard=probe is not None and heard_on_stream(probe.body),
     )
 
 
@@ -158,6 +159,11 @@ def last_probe(home: Path, instrument: str) -> Event | None:
     folder = home / "journal"
     found = [last(folder / name, ("probe",), of) for name in ("desk.jsonl", "people.jsonl")]
     return max((event for event in found if event is not None), key=lambda e: e.t_recv_ms or e.t_event_ms, default=None)
+
+
+def heard_on_stream(probe: Mapping[str, Any]) -> bool:
+    """Whether a journaled probe has seen an order on the private stream; one without a worker listens to none."""
+    return any(leg["name"].endswith(" on stream") and leg["result"] == "ok" for leg in probe.get("legs", ()))
 
 
 def stage_rows(home: Home, after: str, now_ms: int) -> list[dict[str, Any]]:

@@ -8,7 +8,6 @@ walks what closed meanwhile without deciding on it, and goes on. What it cannot 
 import asyncio
 import signal
 from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 
 from app.processes.keeping import HeadNotes, Heartbeat, Log, trim_memory
@@ -202,6 +201,5 @@ async def until_signalled(worker: LiveWorker) -> None:
     """Run it until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError):
-            loop.add_signal_handler(number, worker.stopping.set)
+        loop.add_signal_handler(number, worker.stopping.set)
     await worker.run()

@@ -3,7 +3,7 @@
 Called by order_events.act, for instruments of which a leading `attach` event has said how: WITH the entry, in one request (the
 venue has the stop as an order once the entry has ended with fills), or BESIDE it, an order of its own that follows the entry.
 The stop is an order of the book like any other, named as its entry with another letter, so that what it executes is its layer's.
-It ends once nothing of its entry is unbooked and the layer's own order works, never before. Decision: attached stops.
+It ends once nothing of its entry is unbooked and the layer's own order works, never before. Decision 0053.
 """
 
 from collections.abc import Sequence

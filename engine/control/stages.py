@@ -33,6 +33,7 @@ class StageFacts(NamedTuple):
     open_incidents: tuple[str, ...] = ()
     probe_ms: int | None = None  # when the last probe ended
     probe_ok: bool = False
+    probe_heard: bool = False  # its order was seen on the private stream, not by REST alone
 
 
 class StageStep(NamedTuple):
@@ -124,6 +125,8 @@ def _probe(facts: StageFacts, now_ms: int) -> str:
         return "no probe of its instrument"
     if not facts.probe_ok:
         return "the last probe of its instrument failed"
+    if not facts.probe_heard:
+        return "the last probe did not see its order on the private stream (nightdesk live test, while the worker runs)"
     age_ms = now_ms - facts.probe_ms
     return (
         ""

@@ -174,3 +174,10 @@ def test_without_a_worker_a_process_of_its_own_probes(
     journal = open_home().people_journal
     assert [e.body["what"] for e in read(journal, {"probe"})].count("ended") == 2
     assert "planted" not in found.output
+
+
+@pytest.mark.parametrize(("result", "heard"), [("ok", True), ("not tried", False), ("failed", False)])
+def test_a_probe_without_a_stream_is_no_evidence_for_a_step(result: str, heard: bool) -> None:
+    """One that no worker has made listens to none: ok by REST alone."""
+    legs = [{"name": "limit on rest", "result": "ok"}, {"name": "limit on stream", "result": result}]
+    assert people_stages.heard_on_stream({"ok": True, "legs": legs}) is heard

@@ -13,7 +13,7 @@ SAME = {"strategy": "trend", "params": {"stop_atr": 2.0}}
 def facts(place: str, stage: str, **more: Any) -> StageFacts:
     """A sleeve that has everything that a step may take."""
     known: dict[str, Any] = {"days": 8.0, "trips": 10, "parity_frac": 0.004, "parity_ms": NOW - 3_600_000}
-    return StageFacts(place, stage, SAME, **{**known, "probe_ms": NOW - 60_000, "probe_ok": True, **more})
+    return StageFacts(place, stage, SAME, **{**known, "probe_ms": NOW - 60_000, "probe_ok": True, "probe_heard": True, **more})
 
 
 READY = {
@@ -41,6 +41,8 @@ MISSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("live", "here", {"open_incidents": ("halted: x",)}, "open incidents: halted: x"),
     ("live", "here", {"probe_ms": None}, "no probe"),
     ("live", "here", {"probe_ok": False}, "failed"),
+    ("live", "here", {"probe_heard": False}, "private stream"),
+    ("live_small", "here", {"probe_heard": False}, "private stream"),
     ("live", "here", {"probe_ms": NOW - 11 * 60_000}, "11 minutes old, at most 10"),
     ("live", "here", {"stage": "testnet"}, "the step before live is live_small"),
     ("live", "here", {"place": "testnet"}, "this home trades testnet"),
