@@ -17,6 +17,7 @@ from tools.common.contract import Fact
 _ABOUT = frozenset({"about", "around", "roughly", "approximately", "nearly", "almost"})
 _OF_DESK = frozenset({"we", "you", "our", "your", "currently", "now", "us"})
 _ORDINARY = frozenset({"costs", "fees", "funding", "paid", "drawdown"})  # said of a loss without a sign
+_PAID = frozenset({"costs", "fees"})
 DISTINCT = 3  # digits of a figure that is like no other: where nothing is named, it may be of any that fits
 NEAR = 0.02  # of a value that is said `about`
 
@@ -79,10 +80,23 @@ def _marks_fit(clause: Clause, marks_of: Sequence[Fact]) -> bool:
         words += [atom] if atom.kind == "word" else []
         if atom.kind == "mark":
             record = fact_record(marks_of[int(str(atom.value))])
-            if not named <= record.about or not _covers(record, meanings(Clause(tuple(words), ""))):
+            said = meanings(Clause(tuple(words), ""))
+            if not named <= record.about or not _covers(record, said) or not _direction_fits(record, said):
                 return False
             words = []
-    return record is not None and not clause.of("time") and _covers(record, meanings(Clause(tuple(words), "")))
+    behind = meanings(Clause(tuple(words), ""))
+    fits = record is not None and _covers(record, behind) and _direction_fits(record, behind)
+    return fits and not clause.of("time")
+
+
+def _direction_fits(record: FactRecord, said: list[frozenset[str]]) -> bool:
+    """Is what is called a loss one, and what is called a gain? Beside a reference code writes the sign, a model the verb."""
+    means = frozenset[str]().union(*said)
+    if ("loss" in means) == ("gain" in means):
+        return True
+    if record.names & _PAID:
+        return "gain" not in means
+    return not record.losing or (record.value <= 0 if "loss" in means else record.value >= 0)
 
 
 def _covers(record: FactRecord, said: list[frozenset[str]]) -> bool:

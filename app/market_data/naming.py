@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.data.issues import DataIssue
 
 INVERSE_VENUES = ("binance", "okx", "bybit", "deribit", "bitmex", "htx", "bitget", "gate", "kucoin")  # their USD perpetuals
+DATED = re.compile(r"(?<![A-Z0-9])[A-Z]{2,10}-?USD[TC]?[-_](?:(\d{6})|\d{1,2}[A-Z]{3}\d{2})(?![0-9A-Z])")  # BTCUSDT_250328
 NAME_MAX = 120  # characters of a file name, far below what file systems allow
 
 
@@ -48,6 +49,7 @@ def series_name(raw: "RawFile", wanted: ImportOptions) -> tuple[SeriesName, int]
     if raw.group:
         raise BadInput(f"{raw.path.name} is a table of several coins (column {raw.group})", "split it")
     _with_volume(raw)
+    _undated(raw)
     named = raw.named
     symbol = wanted.symbol or named.symbol or _stated_symbol(raw.stated)
     _same_coin(raw, symbol)
@@ -61,6 +63,7 @@ def series_name(raw: "RawFile", wanted: ImportOptions) -> tuple[SeriesName, int]
         if not value:
             raise BadInput(f"the file name {raw.path.name} does not contain the {key}", _question(raw, key, example))
     _linear(raw, venue, symbol, market)
+    _same_market(raw, venue, market)
     step = timeframe_ms(wanted.timeframe) if wanted.timeframe else raw.timeframe_ms
     if raw.kind != "funding" and step > DAY_MS:
         raise BadInput(f"{raw.path.name}: bars of {_timeframe(step)}: the longest timeframe is 1d", "get daily bars")
@@ -113,6 +116,34 @@ def _same_venue(raw: "RawFile", venue: str) -> None:
     known = next((name for name in VENUES if stated.startswith(name)), "")
     if known and venue in VENUES and known != venue:
         raise BadInput(f"{raw.path.name} states {raw.exchange[:40]} in its rows, not {venue}", "check which it is, then --venue")
+
+
+def _undated(raw: "RawFile") -> None:
+    """Refuse a future with a day of delivery: it pays no funding, and ends."""
+    dated, of_rows = DATED.search(raw.path.name), DATED.search(raw.stated.upper())
+    dated = of_rows or (dated if dated and (not dated[1] or _is_delivery(dated[1])) else None)
+    if dated and raw.kind in ("bars", "marks"):
+        raise BadInput(
+            f"{raw.path.name} is of {dated[0]}, a future with a day of delivery", "get the perpetual's bars, or spot's"
+        )
+
+
+def _is_delivery(digits: str) -> bool:
+    """Whether `250328` is the last Friday of a quarter; in a file's name other six digits are a day or a month of data."""
+    from datetime import date, timedelta
+
+    try:
+        day = date(2000 + int(digits[:2]), int(digits[2:4]), int(digits[4:]))
+    except ValueError:
+        return False
+    return day.weekday() == 4 and day.month % 3 == 0 and (day + timedelta(7)).month != day.month
+
+
+def _same_market(raw: "RawFile", venue: str, market: str) -> None:
+    """Refuse rows of OKX that state a swap for spot, or a pair for a perpetual: their volumes and prices are another market's."""
+    pair = re.fullmatch(r"[A-Z0-9]+-[A-Z0-9]+(-SWAP)?", raw.stated.upper())
+    if venue == "okx" and pair and raw.kind != "series" and (stated := "perp" if pair[1] else "spot") != market:
+        raise BadInput(f"{raw.path.name} states {raw.stated} in its rows, which OKX calls {stated}", f"add --market {stated}")
 
 
 def _linear(raw: "RawFile", venue: str, symbol: str, market: str) -> None:

@@ -27,8 +27,8 @@ FIGURES = (
     ("max drawdown", "max_drawdown_frac", "frac"),
     ("round trips", "trades", "count"),
     ("win rate", "win_rate", "frac"),
-    ("fees", "fees", "number"),
-    ("funding", "funding", "number"),
+    ("fees paid", "fees", "number"),
+    ("funding (+ received, - paid)", "funding", "number"),
 )
 WORST = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
 REWARD_MIN = 1.5  # DEFINITIONS D13: less is a warning, not a refusal

@@ -37,6 +37,7 @@ from engine.errors import DataError
 
 __all__ = ["AS_NAMED", "SUFFIXES", "NameParts", "RawFile", "ReadOptions", "name_parts", "read_any"]
 
+YAHOO = {"adj_close": "Adj Close", "dividends": "Dividends", "stock_splits": "Stock Splits"}  # no other source has them
 ADJUSTED = 1e-3  # how far Adj Close is from the close where there were dividends or splits
 INVERSE = re.compile(r"USD_PERP|-USD-SWAP|USD_\d{6}|-USD-\d{6}")
 
@@ -236,22 +237,37 @@ def _volume(
     """The volume in base units. Raises DataError for none in any row: those are mark or index prices."""
     bars = Bars(table, prices, where)
     name = base_volume(bars, found, options.base or named.symbol.partition("-")[0], notes)
+    if found == ["vol"] and "okx" in (options.venue, named.venue) and named.market != "spot":
+        what = "vol of OKX counts contracts where it is a perpetual's, and no quote volume beside it says otherwise"
+        raise DataError(f"{where}: {what}", "keep volCcy, which is in coins; on spot, or if vol is in coins, call it volume")
     volume = as_numbers(table[name], name, where)
     if table.height > 1 and bool((volume == 0).all()):
+        if "tickvol" in table.columns:
+            what = f"{name} is 0 in every row, and tickvol counts changes of the price: bars of a broker, without a volume"
+            raise DataError(f"{where}: {what}", "get the bars of a venue")
         raise DataError(f"{where}: {name} is 0 in every row: mark or index prices?", "add --series mark if these are mark prices")
     whole = bool((volume.drop_nulls() % 1 == 0).all())
     close = as_numbers(table[prices["close"]], "close", where)
-    if "adj_close" in table.columns:
-        adjusted = as_numbers(table["adj_close"], "adj_close", where)
-        if bool(((adjusted / close - 1).abs() > ADJUSTED).any()):
-            what = "Adj Close is not the close: a share or a fund with dividends, whose volume counts shares"
-            raise DataError(f"{where}: {what}", "bars of crypto alone can be traded; --series NAME_1d stores it as other numbers")
-    yahoo = "adj_close" in table.columns or "yahoo" in (options.venue, named.venue) or any("yfinance" in n for n in notes)
+    signs = [n for n in YAHOO if n in table.columns]
+    _refuse_shares(table, close, where)
+    yahoo = bool(signs) or "yahoo" in (options.venue, named.venue) or any("yfinance" in n for n in notes)
     if yahoo and whole and volume.drop_nulls().len():
-        said = "beside Adj Close is Yahoo's" if "adj_close" in table.columns else "of Yahoo is"
+        said = f"beside {YAHOO[signs[0]]} is Yahoo's" if signs else "of Yahoo is"
         notes.append(f"volume in whole numbers {said}, in USD: divided by the close")
         return volume / close
     return volume
+
+
+def _refuse_shares(table: pl.DataFrame, close: pl.Series, where: str) -> None:
+    """Raise DataError where Yahoo's columns say that the bars are of a share or a fund."""
+    what, way = "", "bars of crypto alone can be traded; --series NAME_1d stores it as other numbers"
+    if "adj_close" in table.columns:
+        adjusted = as_numbers(table["adj_close"], "adj_close", where)
+        what = "Adj Close is not the close" if bool(((adjusted / close - 1).abs() > ADJUSTED).any()) else ""
+    for name in (n for n in ("dividends", "stock_splits") if n in table.columns and has_numbers(table[n])):
+        what = what or (f"{YAHOO[name]} are paid" if bool((as_numbers(table[name], name, where).fill_null(0) != 0).any()) else "")
+    if what:
+        raise DataError(f"{where}: {what}: a share or a fund with dividends, whose volume counts shares", way)
 
 
 def _timeframe(named: NameParts, frame: pl.DataFrame, group: str, kind: str) -> int:

@@ -19,6 +19,7 @@ END_BARS = 24  # the same within LEVEL_BARS of an end of the file
 LEVEL = 30.0  # times the volume from one bar to the next; recorded files change by 14 at most, over many bars
 CARRIED = 20  # bars in a row without any movement while volume goes on
 AVERAGED, AVERAGED_BARS = 5e-4, 40  # least body, of price, and how many bars have one, to tell where the next opens
+NO_PRICE = 0.5  # of the close: the range of a usual bar; the wildest recorded coin has 0.1 in a day
 SEAMLESS = 0.02  # usual ranges between close and open around a hole
 
 
@@ -37,7 +38,16 @@ class PatternBars(NamedTuple):
 
 def patterns(u: PatternBars) -> list[DataIssue]:
     """All of them."""
-    return [*copied_blocks(u), *volume_levels(u), *carried_bars(u), *skipped_hours(u), *averaged_bars(u)]
+    return [*copied_blocks(u), *volume_levels(u), *carried_bars(u), *skipped_hours(u), *averaged_bars(u), *no_prices(u)]
+
+
+def no_prices(u: PatternBars) -> list[DataIssue]:
+    """Numbers that range over half of themselves within a usual bar: a premium or a rate, not a price."""
+    with np.errstate(all="ignore"):
+        usual = float(np.median((u.high - u.low) / np.abs(u.close)))
+    if not usual > NO_PRICE:
+        return []
+    return issue("range", "error", [u.rows[0]], f"a usual bar ranges over {usual * 100:.0f}% of its close: these are no prices")
 
 
 def copied_blocks(u: PatternBars) -> list[DataIssue]:

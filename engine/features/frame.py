@@ -177,7 +177,7 @@ class FeatureFrame:
         return twin
 
     def prefix(self, count: int) -> "FeatureFrame":
-        """The first `count` bars as a frame of their own: nothing computed is shared, only which bars are missing."""
+        """The first `count` bars as a frame of their own, in memory of their own: no window or `.base` reaches a later bar."""
         return self._part(slice(count))
 
     def since(self, first: int) -> "FeatureFrame":
@@ -187,8 +187,8 @@ class FeatureFrame:
     def _part(self, rows: slice) -> "FeatureFrame":
         twin = self._twin()
         for name in ("close_ms", *COLUMNS):
-            setattr(twin, name, getattr(self, name)[rows])
-        twin._taker_buy = None if self._taker_buy is None else self._taker_buy[rows]
+            setattr(twin, name, copied(getattr(self, name)[rows]))
+        twin._taker_buy = None if self._taker_buy is None else copied(self._taker_buy[rows])
         twin._cache, twin._runs, twin._higher = {}, {}, {}
         twin._others = {name: other._part(rows) for name, other in self._others.items()}
         twin._finite = {name: None if (mask := self.finite(name)) is None else mask[rows] for name in COLUMNS}
@@ -289,6 +289,13 @@ def read_only(values: Any, dtype: Any = np.float64) -> Any:
     view = np.ascontiguousarray(values, dtype=dtype).view()
     view.setflags(write=False)
     return view
+
+
+def copied(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """A read-only copy: a view would leave the rest of the history readable behind it."""
+    copy = values.copy()
+    copy.setflags(write=False)
+    return copy
 
 
 def check_clock(frame: FeatureFrame) -> None:

@@ -22,7 +22,8 @@ READ_EVENT = "nightdesk.read"  # our own audit event, raised by wrapped native r
 PROCESSES = {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "os.startfile"}
 SOCKETS = {"socket.connect", "socket.bind", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.gethostbyname"}
 FILES = {"open", READ_EVENT, "sqlite3.connect", "ctypes.dlopen", "os.rename", "os.remove", "os.link", "os.symlink", "dbm.open"}
-WATCHED = PROCESSES | SOCKETS | FILES
+MEMORY = {"gc.get_objects", "gc.get_referrers", "gc.get_referents"}  # where the whole history is found
+WATCHED = PROCESSES | SOCKETS | FILES | MEMORY
 ENGINE = Path(__file__).resolve().parents[1]
 HARMLESS = ("/dev/null", "/dev/urandom", "/dev/random", "/usr/share/zoneinfo/", "/proc/self/", "/proc/cpuinfo", "/proc/stat")
 HOOK = ".__path_hook__"  # the end of an entry of sys.path that is no file
@@ -127,6 +128,8 @@ def _read_environment(environment: Any, name: str) -> None:
 def access_text(event: str, arguments: tuple[Any, ...]) -> str:
     """An audit event in words; empty for what every program opens: its libraries, time zones, null devices."""
     first = arguments[0] if arguments else ""
+    if event in MEMORY:
+        return f"searches the memory ({event})"
     if event in PROCESSES:
         words = arguments[1] if len(arguments) > 1 and isinstance(arguments[1], list | tuple) and arguments[1] else [first]
         text = " ".join(os.fsdecode(w) if isinstance(w, str | bytes | os.PathLike) else str(w) for w in words)

@@ -23,7 +23,7 @@ from engine.strategies.base import code_sha256
 from engine.strategies.isolated.bars import pack_frame
 from engine.strategies.signals import Signals
 
-CHECK = ("sim/access.py", "sim/checked.py", "sim/leaks.py", "sim/prefixes.py")
+CHECK = ("sim/access.py", "sim/checked.py", "sim/clock_reads.py", "sim/leaks.py", "sim/prefixes.py", "features/frame.py")
 _memory: dict[str, dict[str, Any]] = {}  # of a process without a home to keep them in, and of one that has
 
 

@@ -9,11 +9,14 @@ the whole history would hide the leak.
 On paper a strategy sees the bars since the anchor of features alone (features/anchor.py), so its values there must not depend on
 earlier ones: it is run once more on a history that begins at the last bar's anchor.
 
-No comparison of prefixes can see what comes from elsewhere: a file answers every prefix alike. So what the code opens is watched
-(access.py), and a strategy that opens anything but its libraries cannot be vouched for.
+A few prefixes are run before anything in this process has seen the whole history: an answer kept from it, wherever in memory,
+is not theirs. No comparison of prefixes can see what comes from elsewhere: a file answers every prefix alike. So what the code
+opens is watched (access.py), where its source reads the wall clock is looked up (clock_reads.py), and a strategy that opens
+anything but its libraries cannot be vouched for.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,12 +27,15 @@ from engine.errors import StrategyError
 from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
 from engine.sim import access
+from engine.sim.clock_reads import clock_reads
 from engine.sim.prefixes import BARS, power, prefixes
 from engine.strategies.answer import FIXED, FLAGS, NUMBERS, bar_text
-from engine.strategies.base import StrategyParams, fresh_copy
+from engine.strategies.base import SOURCE, StrategyParams, fresh_copy
 from engine.strategies.signals import Evaluation, evaluate
 
 NATIVE = "opens files or sockets in native code"
+EARLY = 12  # prefixes that are run before the whole history
+KEPT = "is an answer kept between calls? signals() must depend on its bars alone"
 SHOWN_MAX = 3  # of what it opens, in the line for people
 HINTS = (*NUMBERS, *FLAGS, *FIXED)  # what a strategy may say beside direction and strength
 ROUNDING = 1e-9  # a smaller difference is arithmetic that depends on the history's length, not foresight
@@ -77,9 +83,14 @@ def check(
     Raises StrategyError when the strategy breaks its contract on the whole history, or on a prefix in which the whole history
     has a signal (before its first signal a strategy may be warming up).
     """
-    seen = dict.fromkeys(opened)
-    with access.watched(seen):
-        report = compared(strategy, params, frame, first, (bars, seed), progress)
+    seen = dict.fromkeys((*opened, *clock_reads(getattr(strategy, SOURCE, ""))))
+    try:
+        with access.watched(seen):
+            report = compared(strategy, params, frame, first, (bars, seed), progress)
+    except StrategyError as error:
+        if seen:
+            raise StrategyError(f"{error.what}; it {', '.join(list(seen)[:SHOWN_MAX])}", KEPT) from error
+        raise
     if report.clean and not seen and opens_unseen(strategy, params, frame):
         seen[NATIVE] = None
     return report._replace(opened=tuple(seen)) if report.looks_ahead else vouched(report, tuple(seen))
@@ -115,6 +126,7 @@ def compared(
     progress: Callable[[float], None],
 ) -> LeakReport:
     """The report of the prefixes, of a second run, and of the history that paper has. `drawn`: number of prefixes, seed."""
+    early = early_answers(strategy, params, frame, first, drawn[1])
     whole = evaluate(fresh_copy(strategy), params, frame.prefix(len(frame)))
     again = fresh_copy(strategy)
     ends = prefixes(whole.direction, frame.close, *drawn, first)
@@ -131,6 +143,10 @@ def compared(
         progress(done / len(ends))
     if broken is not None:
         raise broken
+    for at, output, then in early:
+        known = float(np.asarray(values(whole, output), np.float64)[at])
+        if not same(np.array([known]), np.array([then])):
+            return leak_report(frame, Mismatch(at, output, known, then), at + 1, len(ends))
     found = first_mismatch(whole, evaluate(again, params, frame.prefix(len(frame))), len(frame))
     if found is not None:
         return unsteady_report(frame, found, len(ends))
@@ -142,6 +158,21 @@ def compared(
     if found_fracs:
         text += "; they would find " + ", ".join(f"{leak} with {share * 100:.0f} %" for leak, share in found_fracs)
     return LeakReport(True, -1, 0, "", text, len(ends), power=found_fracs)
+
+
+def early_answers(
+    strategy: Any, params: StrategyParams, frame: FeatureFrame, first: int, seed: int
+) -> list[tuple[int, str, float]]:
+    """(bar, output, value) at the last bars of a few prefixes, the shortest first; none of a prefix that it cannot answer."""
+    own, span = fresh_copy(strategy), len(frame) - first
+    found: list[tuple[int, str, float]] = []
+    if span < EARLY:
+        return found
+    for count in np.unique(first + np.random.default_rng(seed).integers(span // 4, span, EARLY)).tolist():
+        with suppress(StrategyError):
+            part = evaluate(own, params, frame.prefix(count))
+            found += [(count - 1, output, float(values(part, output)[-1])) for output in ("direction", "strength")]
+    return found
 
 
 def memory_report(

@@ -22,6 +22,25 @@ def test_a_table_cell_is_rendered_without_a_link() -> None:
     assert done.struck == ()
 
 
+@pytest.mark.parametrize(
+    ("draft", "outcome_of"),
+    [
+        ("It lost {r1.total_return_frac}.", "marked"),
+        ("A loss of {r1.total_return_frac}.", "marked"),
+        ("It is down {r1.total_return_frac}.", "marked"),
+        ("trend-btc earned {s1.pnl}.", "marked"),
+        ("A profit of {s1.pnl}.", "marked"),
+        ("It earned {r1.fees} in fees.", "marked"),
+        ("It gained {r1.total_return_frac}.", "unmarked"),
+        ("trend-btc lost {s1.pnl}.", "unmarked"),
+        ("It paid {r1.fees} in fees.", "unmarked"),
+    ],
+)
+def test_a_gain_is_not_called_a_loss_beside_a_reference(draft: str, outcome_of: str) -> None:
+    """The figure is code's, the verb the model's: `It lost 12.34 %` of a run that gained it is not shown as checked."""
+    assert outcome(draft) == outcome_of
+
+
 def test_a_unit_typed_after_a_reference_is_not_said_twice() -> None:
     """Models write `{r1.total_return_frac} %`."""
     assert ground("Return {r1.total_return_frac} %.", stand()).text == "Return [12.34 %](run:r-8f2a1c)."

@@ -60,6 +60,7 @@ PERCENT = re.compile(r"(pct|percent|perc)$")
 GROUPS = ("coin", "symbol", "tic", "instid", "instrument_name", "pair", "ticker", "instrument", "product_id")
 EXCHANGES = ("exchange", "venue", "exchange_name", "exchange_id")
 INTERVALS = ("interval", "timeframe", "resolution", "granularity")
+CELL_SHOWN = 60  # characters of a cell in a message
 BINANCE = ("open_time", *PRICES, "volume", "close_time", "quote_volume", "count", "taker_base", "taker_quote", "ignore")
 
 
@@ -96,11 +97,18 @@ def as_numbers(column: pl.Series, name: str, where: str) -> pl.Series:
         bad = (value.is_null() & text.is_not_null() & (text != "")).arg_true()
         if bad.len():
             row = int(bad[0])
-            raise DataError(f"{where}: row {row} of column {name} is not a number: {column[row]!r}", "correct the row")
+            what = f"row {row} of column {name} is not a number: {shown(column[row])}"
+            raise DataError(f"{where}: {what}", "correct the row")
         return value
     if not (column.dtype.is_numeric() or column.dtype == pl.Null):
         raise DataError(f"{where}: column {name} holds {column.dtype}, not numbers", "store numbers")
     return column.cast(pl.Float64)
+
+
+def shown(cell: object) -> str:
+    """A cell of a file as a message shows it: one short line."""
+    text = repr(cell)
+    return text if len(text) <= CELL_SHOWN else f"{text[:CELL_SHOWN]}... ({len(str(cell)):,} characters)"
 
 
 def has_numbers(column: pl.Series) -> bool:

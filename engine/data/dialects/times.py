@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from engine.clock import DAY_MS, HOUR_MS, MINUTE_MS, timeframe_text, utc
-from engine.data.dialects.columns import CLOSE_TIMES, OPEN_TIMES
+from engine.data.dialects.columns import CLOSE_TIMES, OPEN_TIMES, shown
 from engine.errors import DataError
 
 UNITS = {"s": 1e9, "ms": 1e12, "us": 1e15, "ns": 1e18}  # the magnitude of an epoch of this century in each unit
@@ -77,6 +77,8 @@ def open_times(table: pl.DataFrame, where: str, dates: str, notes: list[str]) ->
 
 def _joined_day_and_time(table: pl.DataFrame) -> pl.DataFrame:
     """A column of days and one of times of day become one column, as MetaTrader writes them."""
+    if (table.schema.get("date"), table.schema.get("time")) == (pl.Date, pl.Time):
+        return table.with_columns(date=pl.col("date").dt.combine(pl.col("time"))).drop("time")
     if not {"date", "time"} <= set(table.columns) or table.schema["date"] != pl.String or table.schema["time"] != pl.String:
         return table
     if not table["time"].str.contains(r"^\s*\d{1,2}:\d{2}").all() or table["date"].str.contains(":").any():
@@ -234,7 +236,7 @@ def _all_times(ms: pl.Series, column: pl.Series, name: str, where: str) -> pl.Se
     """`ms` when every row has a time; else DataError with the first row that has none."""
     if ms.null_count():
         row = int(ms.is_null().arg_true()[0])
-        raise DataError(f"{where}: row {row} of column {name} is not a time: {column[row]!r}", "correct the row")
+        raise DataError(f"{where}: row {row} of column {name} is not a time: {shown(column[row])}", "correct the row")
     return ms.cast(pl.Int64) if ms.dtype.is_integer() else ms
 
 

@@ -242,6 +242,9 @@ INVERSE = {"symbol": "BTC-USD", "market": "perp"}
     [
         ("x.csv", {}, {**INVERSE, "venue": "deribit"}, "perpetuals of BTC-USD on deribit are inverse contracts"),
         ("okx_BTC-USD_perp_mark_15m.csv", {"volume": None}, {}, "perpetuals of BTC-USD on okx are inverse contracts"),
+        ("okx_BTC-USDT_perp_15m.csv", {"instId": "BTC-USDT"}, {}, "states BTC-USDT in its rows, which OKX calls spot"),
+        ("okx_BTC-USDT_spot_15m.csv", {"instId": "BTC-USDT-SWAP"}, {}, "states BTC-USDT-SWAP in its rows, which OKX calls perp"),
+        ("bybit_BTC-USDT_perp_15m.csv", {"symbol": "BTCUSDT-28MAR25"}, {}, "is of BTCUSDT-28MAR25, a future with a day of"),
         ("binance_BTC-USDT_perp_15m.csv", {"exchange": "OKX"}, {}, "states OKX in its rows, not binance - check which it is"),
         ("binance_BTC-USDT_perp_15m.csv", {"ticker": "X:ETHUSDT"}, {}, "states X:ETHUSDT in its rows, not BTC-USDT"),
         ("binance_BTC-USDT_perp_15m.csv", {"open": None}, {}, "is named as bars (15m), but lacks one of open, high, low, close"),
@@ -257,6 +260,15 @@ def test_what_a_file_says_beside_its_prices_is_not_ignored(
     (why,) = errors_of(import_files([month(tmp_path, name, frame)], options(**more), judge))
     assert said in why
     assert not list(own_home.rglob("*.parquet"))
+
+
+def test_six_digits_in_a_name_are_a_delivery_on_its_days_alone(tmp_path: Path, own_home: Path) -> None:
+    """A month or a day of data in the name of a file is none."""
+    more = {"symbol": "BTC-USDT", "venue": "binance", "market": "perp", "timeframe": "15m"}
+    for name in ("BTCUSDT_202501.csv", "BTCUSDT_250115.csv", "BTCUSDT-201212.csv"):
+        assert errors_of(import_files([month(tmp_path, name, BARS)], options(**more, replace=True), judge)) == []
+    (why,) = errors_of(import_files([month(tmp_path, "BTCUSDT_250627.csv", BARS)], options(**more, replace=True), judge))
+    assert "is of BTCUSDT_250627, a future with a day of delivery" in why
 
 
 def test_words_that_say_the_same_in_another_spelling_are_no_contradiction(tmp_path: Path, own_home: Path) -> None:

@@ -280,3 +280,14 @@ def test_a_proposal_without_a_row_of_its_own_is_not_invented(home: Home) -> None
     row = Proposal(**{**made.model_dump(), "base_version": 99})
     value = card(home, row, now_ms())
     assert any("99" in warning for warning in value["warnings"])
+
+
+def test_what_was_paid_and_what_was_received_cannot_be_mixed_up(home: Home) -> None:
+    """Fees and funding that were both paid have opposite signs in a run; the card says which sign is whose."""
+    made = proposed(home, stop_atr=3.0)
+    value = card(home, made, now_ms())
+    for run in value["evidence_runs"].values():
+        run["metrics"] = {"fees": 312.456, "funding": -3.2}
+    shown = {row.label: row.cells for row in rows_of(value) if row.kind == "evidence"}
+    assert shown["fees paid"] == ("312.46", "312.46")
+    assert shown["funding (+ received, - paid)"] == ("-3.20", "-3.20")

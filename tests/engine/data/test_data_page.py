@@ -139,6 +139,7 @@ QUOTE = pl.col("volume") * MIDDLE
 POINTS = "ts;open;high;low;close;volume\n" + "\n".join(
     f"{ts};" + ";".join(f"{round(v):,}".replace(",", ".") for v in values[:4]) + ";7" for ts, *values in BARS.rows()
 )
+PREMIUM = 0.00025 + pl.col("close") / pl.col("close").max() * 1e-7
 COPIED = pl.concat([BARS[:200], BARS[20:120].with_columns(ts=pl.col("ts") + 180 * STEP), BARS[300:]])
 REFUSED: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
     "contracts for coins": (written(NAMED, bars(turnover=MONEY / 100)), {}),
@@ -151,6 +152,20 @@ REFUSED: dict[str, tuple[Callable[[Path], Path], dict[str, Any]]] = {
         written(NAMED, BARS.select("ts", *PRICES, vol=(QUOTE / 100).round(), volCcy="volume", volCcyQuote=QUOTE)),
         {},
     ),
+    "contracts of OKX alone": (written("okx_BTC-USDT_perp_15m.csv", BARS.rename({"volume": "vol"})), {}),
+    "a future that is delivered": (written("BTCUSDT_250328-15m-2025-01.csv", BARS), {"venue": "binance", "symbol": "BTC-USDT"}),
+    "a pair as a perpetual": (
+        written("x.csv", BARS.with_columns(instrument_name=pl.lit("BTC-USDT"))),
+        {"venue": "okx", "symbol": "BTC-USDT", "market": "perp"},
+    ),
+    "numbers that are no prices": (
+        written(
+            NAMED,
+            bars(open=PREMIUM, high=PREMIUM + 0.0003, low=PREMIUM - 0.00015, close=PREMIUM, volume=pl.lit(0), x=pl.lit(1)),
+        ),
+        {"series": "mark"},
+    ),
+    "a broker's bars": (written(NAMED, bars(volume=pl.lit(0), tickvol=pl.lit(900)).rename({"volume": "vol"})), {}),
     "an inverse contract by its name": (written("x.csv", BARS), {"venue": "deribit", "symbol": "BTC-USD", "market": "perp"}),
     "another unit beside the volume": (written(NAMED, BARS.select("ts", *PRICES, v=pl.col("volume") * 10_000, sum=QUOTE)), {}),
     "a volume of another span": (written(NAMED, BARS.rename({"volume": "volume_24h"})), {}),

@@ -152,3 +152,33 @@ def test_a_settlement_of_the_future_is_an_error() -> None:
     last = int(frame["ts"][-1])
     assert [f.rule for f in errors(check_funding(frame, last - 8 * HOUR))] == ["unfinished"]
     assert not check_funding(frame, last)
+
+
+def test_yahoos_other_columns_say_whose_volume_it_is(tmp_path: Path) -> None:
+    """Dividends and splits instead of an adjusted close: volume in USD; where any is paid, it is a share."""
+    money = (pl.col("volume") * pl.col("close")).round().cast(pl.Int64)
+    frame = BARS.with_columns(money.alias("volume"), pl.lit(0.0).alias("Dividends"), pl.lit(0.0).alias("Stock Splits"))
+    raw = read(csv(tmp_path / "BTC-USD.csv", frame), venue="coinbase")
+    assert raw.frame["volume"].to_numpy() == pytest.approx(BARS["volume"].to_numpy(), rel=1e-4)
+    assert any("beside Dividends is Yahoo's, in USD" in note for note in raw.notes)
+    paid = frame.with_columns(pl.when(pl.col("ts") == BARS["ts"][9]).then(0.4).otherwise(0.0).alias("Dividends"))
+    with pytest.raises(DataError, match="Dividends are paid: a share or a fund"):
+        read(csv(tmp_path / "x.csv", paid))
+
+
+def test_a_day_and_a_time_of_a_parquet_are_one_time(tmp_path: Path) -> None:
+    """Columns of days and of times of day, as databases write them, are read together."""
+    time = pl.col("ts").cast(pl.Datetime("ms"))
+    BARS.with_columns(date=time.dt.date(), time=time.dt.time()).drop("ts").write_parquet(tmp_path / "x.parquet")
+    assert read(tmp_path / "x.parquet").frame["ts"].to_list() == BARS["ts"].to_list()
+
+
+def test_a_long_cell_is_cut_in_a_message(tmp_path: Path) -> None:
+    """A screenful of it would hide what is wrong."""
+    rows = BARS.write_csv() + f"1736049600000,{'9' * 900}x,1,1,1,1\n"
+    (tmp_path / "x.csv").write_text(rows)
+    with pytest.raises(
+        DataError, match=r"row 400 of column open is not a number: '9{59}\.\.\. \(901 characters\) - correct"
+    ) as caught:
+        read(tmp_path / "x.csv")
+    assert len(str(caught.value)) < 300

@@ -174,6 +174,20 @@ def test_a_leak_of_one_bar_is_named_where_it_is() -> None:
     assert "leaks at bar 4,181 (1970-02-13 13:30Z): direction is 1 with later bars known, 0 at" in report.text
 
 
+def test_what_is_read_behind_an_array_is_found() -> None:
+    """The rest of the history behind the array it was given, as `.base` or a window past its end has it: no prefix has any."""
+
+    def rule(f, p):
+        whole = f.close
+        while isinstance(whole.base, np.ndarray):
+            whole = whole.base
+        close = np.nan_to_num(np.append(whole, whole[-1]), nan=100.0)
+        return np.sign(np.diff(close))[: len(f)]
+
+    report = leaks.check(strategy(rule), StrategyParams(), FRAME)
+    assert report.looks_ahead, report.text
+
+
 def test_a_feature_that_leaks_is_named() -> None:
     """When the values of a feature differ, it is the feature that is named, not only the direction it led to."""
 

@@ -3,6 +3,8 @@
 import builtins
 import json
 import os
+import pickle
+import sys
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from app.home.home import open_home
 from app.jobs import kinds
 from engine.data.catalog import Catalog
+from engine.errors import StrategyError
 from engine.sim import access, backtest, leaks, prefixes
 from engine.sim.backtest import simulate
 from engine.sim.checked import check_sleeve
@@ -46,6 +49,12 @@ def answer(direction):
 
 
 '''
+EARLIER = (
+    "def signals(f, p):\n    kept = FOLDER / 'kept.pickle'\n"
+    "    if kept.exists():\n        return answer(pickle.loads(kept.read_bytes())[: len(f)])\n"
+    "    found = np.append(f.close[1:] - f.close[:-1], 0.0)\n    kept.write_bytes(pickle.dumps(found))\n"
+    "    return answer(found)\n"
+)
 CLEAN = "def signals(f, p):\n    return answer(np.nan_to_num(f.close - f.sma(40)))\n"
 FILES = {
     "tomorrow in csv": (
@@ -72,13 +81,6 @@ FILES = {
         "    return answer(np.nan_to_num(f.close - f.sma(40)) * weights_of_mine.SIGN)\n",
         "weights_of_mine",
     ),
-    "an answer of an earlier run": (
-        "def signals(f, p):\n    kept = FOLDER / 'kept.pickle'\n"
-        "    if kept.exists():\n        return answer(pickle.loads(kept.read_bytes())[: len(f)])\n"
-        "    found = np.append(f.close[1:] - f.close[:-1], 0.0)\n    kept.write_bytes(pickle.dumps(found))\n"
-        "    return answer(found)\n",
-        "{folder}/kept.pickle",
-    ),
     "native code": (
         "libc = ctypes.CDLL(None)\ndef signals(f, p):\n"
         "    number = libc.open(bytes(FOLDER / 'later.csv'), 0)\n"
@@ -87,7 +89,8 @@ FILES = {
     ),
     "an answer kept for the next run": (
         "import builtins\ndef signals(f, p):\n"
-        "    if not hasattr(builtins, 'kept_by_mine'):\n        builtins.kept_by_mine = np.append(np.diff(f.close), 0.0)\n"
+        "    if len(getattr(builtins, 'kept_by_mine', ())) < len(f):\n"
+        "        builtins.kept_by_mine = np.append(np.diff(f.close), 0.0)\n"
         "    return answer(builtins.kept_by_mine[: len(f)])\n",
         "keeps builtins.kept_by_mine",
     ),
@@ -107,6 +110,20 @@ FILES = {
     "the whole environment": (
         "def signals(f, p):\n    return answer(np.full(len(f), len({**os.environ}) > 0))\n",
         "reads the environment: all of it",
+    ),
+    "the clock of the wall": (
+        "import datetime as dt\ndef signals(f, p):\n    return answer(np.full(len(f), dt.datetime.now().hour < 25))\n",
+        ": dt.datetime.now)",
+    ),
+    "the clock, at import": (
+        "from time import time as seconds\nDAY = seconds() // 86400\n"
+        "def signals(f, p):\n    return answer(np.full(len(f), DAY > 0))\n",
+        ": seconds)",
+    ),
+    "the memory": (
+        "import gc\ndef signals(f, p):\n    longest = max((o for o in gc.get_objects() if type(o) is type(f)), key=len)\n"
+        "    return answer(np.append(np.diff(longest.close), 0.0)[: len(f)])\n",
+        "searches the memory (gc.get_objects)",
     ),
     "a program": (
         "def signals(f, p):\n    subprocess.run(['true'], check=True)\n    return answer(f.close > 0)\n",
@@ -157,13 +174,68 @@ def test_what_a_strategy_opens_is_named(kind: str, folder: Path, bars: Path) -> 
         found = run_of(folder, bars, body).report["leaks"]
     finally:
         vars(builtins).pop("kept_by_mine", None)
-    assert (found["clean"], found["looks_ahead"]) == (False, kind == "an answer of an earlier run" and found["looks_ahead"])
+    assert (found["clean"], found["looks_ahead"]) == (False, kind == "an answer kept for the next run")
     text = opened.format(folder=folder)
     assert any(text in name for name in found["strategies"][0]["opened"]), found
     assert leaks.verdict(found)
     if not found["looks_ahead"]:
         assert text in found["text"]
         assert "cannot be vouched for" in found["text"]
+
+
+REMEMBERED = {
+    "in a module of the library": "import json as place\n",
+    "in a function of the library": "import json\nplace = json.dumps\n",
+    "in a class of ours": "place = StrategyParams\n",
+    "under a name that numpy has": "import numpy as place\n",
+    "in a module of its own": "import sys, types\nplace = sys.modules.setdefault('kept_of_mine', types.ModuleType('k'))\n",
+}
+
+
+@pytest.mark.parametrize("kind", REMEMBERED)
+def test_an_answer_kept_in_memory_is_found(kind: str) -> None:
+    """The whole history's answer, wherever it is kept in the process, is not what the prefixes before it said."""
+    name = "e" if kind == "under a name that numpy has" else "kept_by_mine"
+    where: dict[str, Any] = {"StrategyParams": StrategyParams}
+    exec(REMEMBERED[kind], where)  # noqa: S102 - a line of this file
+    place, before = where["place"], getattr(where["place"], name, None)
+
+    def rule(f: Any, p: Any) -> Any:
+        if np.size(getattr(place, name, ())) < len(f):
+            setattr(place, name, np.append(np.diff(closes(f)), 0.0))
+        return np.sign(getattr(place, name)[: len(f)])
+
+    try:
+        report = leaks.check(strategy(rule), StrategyParams(), FRAME)
+    finally:
+        setattr(place, name, before) if before is not None else delattr(place, name)
+        sys.modules.pop("kept_of_mine", None)
+    assert report.looks_ahead, report.text
+
+
+def test_an_answer_of_an_earlier_run_is_named(folder: Path, bars: Path) -> None:
+    """What it wrote for a shorter history does not answer the whole one; a file of an earlier run is named as read."""
+    with pytest.raises(StrategyError, match=r"kept\.pickle - is an answer kept between calls"):
+        run_of(folder, bars, EARLIER)
+    (folder / "kept.pickle").write_bytes(pickle.dumps(np.diff(recordings.bars(3_001)["close"].to_numpy())))
+    found = run_of(folder, bars).report["leaks"]
+    assert not found["clean"]
+    assert any("kept.pickle" in name for name in found["strategies"][0]["opened"])
+
+
+def test_a_first_answer_kept_for_longer_histories_is_named() -> None:
+    """It cannot answer the longer ones; the error says what it keeps and where."""
+
+    def rule(f: Any, p: Any) -> Any:
+        if not hasattr(builtins, "kept_by_mine"):
+            builtins.kept_by_mine = np.append(np.diff(closes(f)), 0.0)  # type: ignore[attr-defined]  # what is found
+        return np.sign(builtins.kept_by_mine[: len(f)])  # type: ignore[attr-defined]  # what is found
+
+    try:
+        with pytest.raises(StrategyError, match=r"keeps builtins\.kept_by_mine - is an answer kept between calls"):
+            leaks.check(strategy(rule), StrategyParams(), FRAME)
+    finally:
+        vars(builtins).pop("kept_by_mine", None)
 
 
 def test_an_honest_file_is_not_accused(folder: Path, bars: Path) -> None:
