@@ -4,7 +4,6 @@ import builtins
 import json
 import os
 import pickle
-import sys
 from math import comb
 from pathlib import Path
 from typing import Any
@@ -183,36 +182,6 @@ def test_what_a_strategy_opens_is_named(kind: str, folder: Path, bars: Path) -> 
         assert "cannot be vouched for" in found["text"]
 
 
-REMEMBERED = {
-    "in a module of the library": "import json as place\n",
-    "in a function of the library": "import json\nplace = json.dumps\n",
-    "in a class of ours": "place = StrategyParams\n",
-    "under a name that numpy has": "import numpy as place\n",
-    "in a module of its own": "import sys, types\nplace = sys.modules.setdefault('kept_of_mine', types.ModuleType('k'))\n",
-}
-
-
-@pytest.mark.parametrize("kind", REMEMBERED)
-def test_an_answer_kept_in_memory_is_found(kind: str) -> None:
-    """The whole history's answer, wherever it is kept in the process, is not what the prefixes before it said."""
-    name = "e" if kind == "under a name that numpy has" else "kept_by_mine"
-    where: dict[str, Any] = {"StrategyParams": StrategyParams}
-    exec(REMEMBERED[kind], where)  # noqa: S102 - a line of this file
-    place, before = where["place"], getattr(where["place"], name, None)
-
-    def rule(f: Any, p: Any) -> Any:
-        if np.size(getattr(place, name, ())) < len(f):
-            setattr(place, name, np.append(np.diff(closes(f)), 0.0))
-        return np.sign(getattr(place, name)[: len(f)])
-
-    try:
-        report = leaks.check(strategy(rule), StrategyParams(), FRAME)
-    finally:
-        setattr(place, name, before) if before is not None else delattr(place, name)
-        sys.modules.pop("kept_of_mine", None)
-    assert report.looks_ahead, report.text
-
-
 def test_an_answer_of_an_earlier_run_is_named(folder: Path, bars: Path) -> None:
     """What it wrote for a shorter history does not answer the whole one; a file of an earlier run is named as read."""
     with pytest.raises(StrategyError, match=r"kept\.pickle - is an answer kept between calls"):
@@ -221,21 +190,6 @@ def test_an_answer_of_an_earlier_run_is_named(folder: Path, bars: Path) -> None:
     found = run_of(folder, bars).report["leaks"]
     assert not found["clean"]
     assert any("kept.pickle" in name for name in found["strategies"][0]["opened"])
-
-
-def test_a_first_answer_kept_for_longer_histories_is_named() -> None:
-    """It cannot answer the longer ones; the error says what it keeps and where."""
-
-    def rule(f: Any, p: Any) -> Any:
-        if not hasattr(builtins, "kept_by_mine"):
-            builtins.kept_by_mine = np.append(np.diff(closes(f)), 0.0)  # type: ignore[attr-defined]  # what is found
-        return np.sign(builtins.kept_by_mine[: len(f)])  # type: ignore[attr-defined]  # what is found
-
-    try:
-        with pytest.raises(StrategyError, match=r"keeps builtins\.kept_by_mine - is an answer kept between calls"):
-            leaks.check(strategy(rule), StrategyParams(), FRAME)
-    finally:
-        vars(builtins).pop("kept_by_mine", None)
 
 
 def test_an_honest_file_is_not_accused(folder: Path, bars: Path) -> None:
