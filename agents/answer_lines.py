@@ -24,6 +24,7 @@ from tools.common.render import one_line, safe
 PAGES_NAMED = 3
 REFUSALS_NAMED = 4
 WHY_MAX = 140
+_OPEN_PAGES = select(Alert.id).where(Alert.state == "open", Alert.severity == "page").order_by(col(Alert.opened_ms))
 NOTHING = "nothing was changed, proposed or noted"
 
 
@@ -58,8 +59,7 @@ def _book_text(engine: Any) -> str:
     """The open pages, and the version in force."""
     try:
         with db.read_rows(engine) as rows:
-            query = select(Alert.id).where(Alert.state == "open", Alert.severity == "page").order_by(col(Alert.opened_ms))
-            return f"{_pages_text(rows.execute(query).scalars().all())} · configuration version {active_pointer(rows)}"
+            return f"{_pages_text(rows.execute(_OPEN_PAGES).scalars().all())} · configuration version {active_pointer(rows)}"
     except DeskError:
         return "open pages unknown · configuration version unknown"
 

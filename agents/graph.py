@@ -6,7 +6,7 @@ checkpointer: a thread lives in our tables, and nothing waits in the graph for a
 """
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
@@ -33,6 +33,7 @@ AFTER: Mapping[str, str | Callable[[TurnState], str]] = {
     "act": "think",
     "ground": "reply",
 }
+_BESIDE = ThreadPoolExecutor(64, "step")  # of all turns of the process: a thread that is there costs less than one that starts
 GROWING = ("messages", "done")  # what the state adds up; the rest is replaced
 
 
@@ -49,30 +50,32 @@ def walk(work: Work, state: Mapping[str, Any], steps_max: int) -> Iterator[tuple
     """The shape, step by step. Tools run beside the reader, who sees their events while they work; the other steps of the
     offline model take less time than a thread to start."""
     now, at = dict(state), FIRST
-    with ThreadPoolExecutor(1, "step") as pool:  # starts no thread before it has something to do
-        for _ in range(steps_max):
-            if at == "act":
-                found = yield from _beside(pool, NODES[at], work, now)
-            else:
-                events: list[Any] = []
-                found = copy_context().run(_step, NODES[at], work, now, events.append)
-                yield from (("custom", event) for event in events)
-            now |= {key: [*now[key], *value] if key in GROWING else value for key, value in found.items()}
-            yield "values", dict(now)
-            if at == LAST:
-                return
-            follows = AFTER[at]
-            at = follows if isinstance(follows, str) else follows(now)  # type: ignore[arg-type]  # the keys of a TurnState
+    for _ in range(steps_max):
+        if at == "act":
+            found = yield from _beside(NODES[at], work, now)
+        else:
+            events: list[Any] = []
+            found = copy_context().run(_step, NODES[at], work, now, events.append)
+            yield from (("custom", event) for event in events)
+        now |= {key: [*now[key], *value] if key in GROWING else value for key, value in found.items()}
+        yield "values", dict(now)
+        if at == LAST:
+            return
+        follows = AFTER[at]
+        at = follows if isinstance(follows, str) else follows(now)  # type: ignore[arg-type]  # the keys of a TurnState
     raise StepsUsedUp
 
 
-def _beside(pool: ThreadPoolExecutor, node: Node, work: Work, state: Any) -> Generator[tuple[str, Any], None, dict[str, Any]]:
+def _beside(node: Node, work: Work, state: Any) -> Generator[tuple[str, Any], None, dict[str, Any]]:
     """One step in a thread, its events as they happen; what it found."""
     events: SimpleQueue[Any] = SimpleQueue()
-    step = pool.submit(copy_context().run, _step, node, work, state, events.put)
+    step = _BESIDE.submit(copy_context().run, _step, node, work, state, events.put)
     step.add_done_callback(lambda _ended: events.put(None))
-    while (event := events.get()) is not None:
-        yield "custom", event
+    try:
+        while (event := events.get()) is not None:
+            yield "custom", event
+    finally:
+        wait([step])  # a reader may leave in between; the turn ends after what its tools do
     return step.result()
 
 

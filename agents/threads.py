@@ -38,8 +38,11 @@ _RUNNING = select(Turn.id, Turn.body).where(_OF_THREAD, Turn.state == "running")
 _LAST_MS = select(func.max(Turn.created_ms)).where(_OF_THREAD)
 _DONE = select(Turn.id, Turn.text, Turn.answer, Turn.body).where(_OF_THREAD, Turn.state == "done")
 _DONE = _DONE.order_by(col(Turn.created_ms).desc()).limit(bindparam("most"))
-_OPEN = select(Turn.thread, Turn.body).where(Turn.id == bindparam("turn"), Turn.state == "running")
-_EVENT = insert(TurnEvent)
+_EVENT, _TURN, _THREAD_ROW = insert(TurnEvent), insert(Turn), insert(Thread)
+_ENDED = update(Turn).where(col(Turn.id) == bindparam("turn"))
+_ENDED = _ENDED.values({name: bindparam(f"new_{name}") for name in ("state", "ended_ms", "answer", "body")})
+_REMEMBERED = update(Thread).where(col(Thread.id) == bindparam("thread")).values(body=bindparam("new_body"))
+_JOBS = select(Job.id).where(Job.turn == bindparam("turn")).order_by(col(Job.created_ms), col(Job.id))
 
 
 class OpenThread(NamedTuple):
@@ -115,7 +118,9 @@ def set_label(engine: Engine, thread: str, *, name: str | None = None, hidden: b
     return made
 
 
-_LABEL = select(label_head()).where(Thread.id == bindparam("thread"))
+# a turn's thread and body, and the thread's label
+_OPEN = select(Turn.thread, Turn.body, label_head()).outerjoin(Thread, col(Thread.id) == col(Turn.thread))
+_OPEN = _OPEN.where(Turn.id == bindparam("turn"), Turn.state == "running")
 
 
 def _touched(engine: Engine, thread: str) -> int:
@@ -127,7 +132,7 @@ def _touched(engine: Engine, thread: str) -> int:
 def _new(engine: Engine, role: str, person: str, now_ms: int) -> str:
     identity = _identity("t", now_ms)
     with db.write_rows(engine, durable=False) as rows:
-        rows.execute(insert(Thread), {"id": identity, "role": role, "person": person, "created_ms": now_ms})
+        rows.execute(_THREAD_ROW, {"id": identity, "role": role, "person": person, "created_ms": now_ms})
     return identity
 
 
@@ -186,9 +191,9 @@ def begin(engine: Engine, thread: str, role: str, text: str, model: str, now_ms:
             with Session(rows) as session:
                 _interrupt(session, session.get_one(Turn, other), now_ms)
                 session.commit()  # what it changed is in this transaction now
-        rows.execute(insert(Turn), {**row, "state": "running", "created_ms": after(rows, thread, now_ms)})
+        rows.execute(_TURN, {**row, "state": "running", "created_ms": after(rows, thread, now_ms)})
         said = {"thread": thread, "turn": identity, "role": role, **begun}
-        _add_event(rows, identity, 1, "begun", _json(said), now_ms)
+        rows.execute(_EVENT, _event_row(identity, 1, "begun", _json(said), now_ms))
     return identity
 
 
@@ -233,14 +238,22 @@ def _interrupt(session: Session, row: Turn, now_ms: int) -> None:
     session.add(row)
 
 
-def store_event(engine: Engine, turn: str, n: int, kind: str, body: Mapping[str, Any], now_ms: int) -> None:
-    """Store event `n` of a turn; on the disk with the turn's end."""
+def store_events(engine: Engine, turn: str, made: Sequence[Mapping[str, Any]], now_ms: int) -> None:
+    """Store events of a turn, each with its `n` and `kind`; on the disk with the turn's end."""
     with db.write_rows(engine, durable=False) as rows:
-        _add_event(rows, turn, n, kind, _json(body), now_ms)
+        rows.execute(_EVENT, _event_rows(turn, made, now_ms))
 
 
-def _add_event(rows: Connection, turn: str, n: int, kind: str, body: str, now_ms: int) -> None:
-    rows.execute(_EVENT, {"turn": turn, "n": n, "kind": kind, "created_ms": now_ms, "body": body})
+def _event_rows(turn: str, made: Sequence[Mapping[str, Any]], now_ms: int) -> list[dict[str, Any]]:
+    """Events as rows: number and kind have columns of their own."""
+    return [
+        _event_row(turn, event["n"], event["kind"], _json({k: v for k, v in event.items() if k not in ("n", "kind")}), now_ms)
+        for event in made
+    ]
+
+
+def _event_row(turn: str, n: int, kind: str, body: str, now_ms: int) -> dict[str, Any]:
+    return {"turn": turn, "n": n, "kind": kind, "created_ms": now_ms, "body": body}
 
 
 def events(engine: Engine, turn: str, after: int = 0) -> Iterator[dict[str, Any]]:
@@ -263,27 +276,33 @@ def end(
     kept: tuple[Mapping[str, str], Mapping[str, Fact]] | None = None,
     owed: Callable[[Turn], Sequence[Turn]] | None = None,
     n: int | None = None,
+    waiting: Sequence[Mapping[str, Any]] = (),
+    anchor: Callable[[Connection], None] | None = None,
 ) -> None:
     """Close a turn with its answer and store, in the same transaction, its thread's handles and facts (`kept`), the pending
-    answers (`owed`) and the answer as event `n` (None: no event). A turn that has already ended is left alone."""
+    answers (`owed`), the events that are not stored yet (`waiting`) and the answer as event `n` (None: no event); `anchor` joins
+    it. A turn that has already ended is left alone."""
     text, memory = _json(answer), "" if kept is None else _memory_of(*kept)
     with db.write_rows(engine) as rows:
         found = rows.execute(_OPEN, {"turn": turn}).first()
         if found is None:
             return
-        thread, body = found
+        thread, body, head = found
         values = {"state": state, "ended_ms": now_ms, "answer": text, "body": _json({**json.loads(body), "calls": list(calls)})}
-        rows.execute(update(Turn).where(col(Turn.id) == turn).values(**values))
-        if n is not None:
-            _add_event(rows, turn, n, "answer", text, now_ms)
+        rows.execute(_ENDED, {"turn": turn, **{f"new_{name}": value for name, value in values.items()}})
+        last = _event_rows(turn, waiting, now_ms) + ([] if n is None else [_event_row(turn, n, "answer", text, now_ms)])
+        if last:
+            rows.execute(_EVENT, last)
+        if anchor is not None:
+            anchor(rows)
         if owed is not None:
             with Session(rows) as session:
                 session.add_all(owed(session.get_one(Turn, turn)))
                 session.commit()  # they are in this transaction now
         if memory:
-            label = label_of(rows.execute(_LABEL, {"thread": thread}).scalar() or "")
+            label = label_of(head or "")
             labelled = f"{LABEL_HEAD}{_json(label._asdict())}, " if label != Label() else "{"
-            rows.execute(update(Thread).where(col(Thread.id) == thread).values(body=labelled + memory))
+            rows.execute(_REMEMBERED, {"thread": thread, "new_body": labelled + memory})
 
 
 def _memory_of(handles: Mapping[str, str], facts: Mapping[str, Fact]) -> str:
@@ -300,7 +319,7 @@ def _json(body: Mapping[str, Any]) -> str:
 def jobs_of(engine: Engine, turn: str) -> list[str]:
     """Ids of the jobs that a turn started, oldest first."""
     with db.read_rows(engine) as rows:
-        return list(rows.execute(select(Job.id).where(Job.turn == turn).order_by(col(Job.created_ms), col(Job.id))).scalars())
+        return list(rows.execute(_JOBS, {"turn": turn}).scalars())
 
 
 # --------------------------------------------------------------------------- which process runs a turn

@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
+from sqlalchemy import Connection
+
 from agents import graph, nodes, owed, prompt, threads
 from agents.answer_lines import answer_lines
 from agents.budget import STEPS
@@ -34,6 +36,7 @@ from tools.handoff import write_handoff
 
 QUESTION_MAX = 4000
 ROWS_KEPT = 20  # of a table, for "the second one" in a later turn
+FOLLOWED = ("understood", "tool_finished")  # events that no work separates from the next, when code answers
 HAND_OFF_S = 1.0
 _GUARD, _GOING, _HANDED_OFF = threading.Lock(), Counter[Path](), dict[Path, float]()  # running turns, last update; of a home
 Event = dict[str, Any]
@@ -64,6 +67,9 @@ class AgentRuntime(Protocol):
     def record(self, kind: str, body: Mapping[str, Any]) -> str:
         """Append to the people journal."""
 
+    def anchor(self, rows: Connection) -> None:
+        """Note in a transaction of the database how far the people journal has come."""
+
     def halt(self, reason: str, person: str) -> str:
         """Latch the halt; returns the text to show."""
 
@@ -84,6 +90,7 @@ def ask(office: AgentRuntime, role: str, text: str, person: str, thread: str | N
     log = EventLog(office, turn, 1)
     with _handed_off(office):  # after the answer, so that no reader waits for it
         answer = yield from _turn_events(office, log, where, who.name, question, person, begun)
+        yield from log.waiting
         yield {"n": log.n, "kind": "answer", **answer}
     return answer
 
@@ -91,7 +98,7 @@ def ask(office: AgentRuntime, role: str, text: str, person: str, thread: str | N
 def _turn_events(
     office: AgentRuntime, log: "EventLog", thread: str, role: str, question: str, person: str, begun: Event
 ) -> Generator[Event, None, Event]:
-    """Every event but the last, which is stored when this returns."""
+    """Every event but the last ones, which are stored when this returns: those that wait in `log`, and the answer."""
     calls: list[AnsweredCall] = []
     answer: Event | None = None
     ctx: ToolContext | None = None
@@ -147,17 +154,27 @@ def safe_question(text: str) -> str:
 
 
 class EventLog:
-    """Numbers the events of a turn and stores each before it is reported; progress is reported only."""
+    """Numbers the events of a turn and stores each before it is reported; progress is reported only.
+
+    What the offline model follows at once by another event or by the answer waits for that, and is stored in one transaction
+    with it: of a turn with one call what begins the call, and what ends it.
+    """
 
     def __init__(self, office: AgentRuntime, turn: str, n: int = 0) -> None:
         self.office, self.turn, self.n = office, turn, n
+        self.waiting: list[Event] = []
 
-    def event(self, kind: str, body: Mapping[str, Any]) -> Event:
+    def event(self, kind: str, body: Mapping[str, Any]) -> list[Event]:
+        """The events to report now."""
         if kind == "tool_progress":
-            return {"n": self.n, "kind": kind, **body}
+            return [{"n": self.n, "kind": kind, **body}]
         self.n += 1
-        threads.store_event(self.office.engine, self.turn, self.n, kind, body, self.office.now_ms())
-        return {"n": self.n, "kind": kind, **body}
+        self.waiting.append({"n": self.n, "kind": kind, **body})
+        if kind in FOLLOWED and self.office.model.offline:
+            return []
+        ready, self.waiting = self.waiting, []
+        threads.store_events(self.office.engine, self.turn, ready, self.office.now_ms())
+        return ready
 
 
 def _work(office: AgentRuntime, role: str, question: str, person: str, held: threads.OpenThread, turn: str) -> Work:
@@ -224,7 +241,7 @@ def _run_graph(work: Work, log: "EventLog", calls: list[AnsweredCall]) -> Genera
                 calls[:] = part["done"]
             else:
                 body = {key: value for key, value in part.items() if key != "kind"}
-                yield log.event(part["kind"], body)
+                yield from log.event(part["kind"], body)
     except graph.StepsUsedUp:
         state["draft"] = nodes.answer_without_model("I stopped here: the step limit per turn is reached.", state["done"])
         state["by_code"] = True
@@ -313,7 +330,7 @@ def _proposed(entry: AnsweredCall) -> list[Any]:
 def close(
     office: AgentRuntime, log: "EventLog", answer: Event | None, calls: Sequence[AnsweredCall], ctx: ToolContext | None
 ) -> None:
-    """End the turn's row with its last event and journal it, also when the reader has disconnected.
+    """Journal the answer, then end the turn's row with its last events, also when the reader has disconnected.
 
     Calls whose jobs still run become pending answers.
     """
@@ -329,11 +346,13 @@ def close(
     log.n += answer is not None
     listed, n = [_kept_call(entry) for entry in calls], log.n if answer is not None else None
     pending = (lambda row: owed.rows_of(row, waits, now_ms)) if waits else None
-    threads.end(office.engine, turn, state, stored, listed, now_ms, kept, pending, n)
     model = stored.get("model", {}).get("name", office.model.name)  # the one that answered
     body = {"turn": turn, "state": state, "model": model, "answer": one_line(stored["answer_md"], 500)}
     counts = {key: len(stored.get(key, [])) for key in ("struck", "unchecked")}
-    office.record("answer", body | {"proposals": stored.get("proposals", []), **counts})
+    try:
+        office.record("answer", body | {"proposals": stored.get("proposals", []), **counts})
+    finally:  # a journal that fails leaves no turn running
+        threads.end(office.engine, turn, state, stored, listed, now_ms, kept, pending, n, log.waiting, office.anchor)
 
 
 @contextmanager

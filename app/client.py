@@ -118,17 +118,18 @@ class Client:
 
     def follow(self, turn_id: str, after: int = 0) -> Iterator[Json]:
         """Events of a turn as they arrive ({"n", "kind", ...}; tool_progress and end have no n); reconnects when cut off."""
-        tries = 0
+        tries, ended = 0, False
         while True:
             try:
                 for event in self._events(turn_id, after):
                     after, tries = event.get("n", after), 0
+                    ended = event["kind"] == "end"  # the last; a stream that is read on to its end leaves its connection usable
                     yield event
-                    if event["kind"] == "end":
-                        return
             except httpx.HTTPError as error:
-                if tries >= RETRIES:
+                if tries >= RETRIES and not ended:
                     raise ApiError(0, "Down", f"the API at {self.url} does not answer", "the turn keeps running") from error
+            if ended:
+                return
             tries += 1
             time.sleep(RETRY_S)
 

@@ -14,7 +14,7 @@ from engine.watch import window
 
 if TYPE_CHECKING:
     from app.jobs.queue import JobQueue
-    from engine.store.journal import Journal
+    from engine.store.journal import Head, Journal
     from tools.common.contract import JobView, ToolContext
 
 WAIT_S = 20.0  # a call that takes longer answers "started", and its result is posted when the job ends
@@ -51,6 +51,7 @@ class ToolWiring:
     def __init__(self, home: Home, person: str, channel: str, wait_s: float | None = WAIT_S) -> None:
         self._home, self.person, self.channel, self.wait_s = home, person, channel, wait_s
         self.engine, self.home = home.engine, home.path
+        self._synced: Head | None = None  # the last record of this runtime that is on the disk
 
     @cached_property
     def source(self) -> str:
@@ -107,10 +108,8 @@ class ToolWiring:
 
     def append(self, kind: str, body: Mapping[str, Any], *, sync: bool = True) -> str:
         """The same; without `sync` it is on the disk with the next that has it."""
-        from engine.store.anchors import note_head
         from engine.store.journal import Event
 
         head = self._people.append([Event(kind, self.now_ms(), dict(body))], sync)[0]
-        if kind == "answer":  # anchoring the head once a turn is enough
-            note_head(self.engine, "people", head, self.now_ms())
+        self._synced = head if sync else self._synced
         return head.id

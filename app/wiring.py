@@ -25,6 +25,8 @@ from tools.catalog import TOOLS
 from tools.common.contract import Effect
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from agents.endpoints import Endpoint
     from agents.model import Model
 
@@ -46,6 +48,13 @@ class Wiring(ToolWiring):
         """Append to the people journal, durably; what an offline turn asks and reads goes to the disk with its answer."""
         reads = kind == "tool" and body["tool"] in TOOLS and TOOLS[body["tool"]].effect is Effect.READ
         return self.append(kind, body, sync=not (self.model.offline and (kind == "ask" or reads)))
+
+    def anchor(self, rows: "Connection") -> None:
+        """Note in a transaction how far the people journal has come; once a turn, with its end, is enough."""
+        from engine.store.anchors import note_head_in
+
+        if self._synced is not None:
+            note_head_in(rows, "people", self._synced, self.now_ms())
 
     @property
     def endpoint(self) -> "Endpoint | None":

@@ -26,7 +26,7 @@ from tools.common.contract import (
     no_data,
     tool,
 )
-from tools.common.refusal_runs import refusal_runs, worth_reading
+from tools.common.refusal_runs import search
 from tools.common.time_words import NEVER_RAN, window, window_text
 
 What = Literal["refused", "breaker", "alert"]
@@ -135,11 +135,11 @@ def _names(said: str, rule: str) -> bool:
 
 def _occurrences(ctx: ToolContext, args: CountsArgs, low: int, high: int) -> Iterator[Occurrence]:
     """What is counted, in the window."""
-    from engine.watch.window import journal_of, raw_lines
+    from engine.watch.window import journal_of
 
     kinds = [what for what in ("refused", "breaker") if args.what in (None, what)]
-    lines = raw_lines(journal_of(ctx.home), low, high, {"decision", "breaker"}, worth_reading(kinds)) if kinds else ()
-    for stretch in refusal_runs(lines, kinds, args.sleeve, None):
+    span = (low, high)
+    for stretch in search(journal_of(ctx.home), span, ("decision", "breaker"), kinds, args.sleeve, None) if kinds else ():
         body, place = stretch.first.body, str(stretch.first.body.get("sleeve") or "desk")
         rule = str(body.get("refused_by") if stretch.kind == "refused" else body.get("breaker"))
         yield Occurrence(stretch.kind, rule, place, stretch.first.t_event_ms, stretch.last.t_event_ms, stretch.count)

@@ -30,7 +30,7 @@ from tools.common.contract import (
 )
 from tools.common.event_text import event_line, flat_values, is_routine, people_event_line, reason_text, words_of
 from tools.common.ids import find_event
-from tools.common.refusal_runs import RefusalRun, fits, refusal_runs, worth_reading
+from tools.common.refusal_runs import RefusalRun, fits, search
 from tools.common.time_words import NEVER_RAN, instant, window, window_text
 
 Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incident", "proposal", "decision", "tool"]
@@ -108,14 +108,14 @@ class ExplainArgs(Args):
 def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     """What happened in a window of desk time: fills, refused decisions, breakers, halts, configurations adopted, with
     event ids."""
-    from engine.watch.window import journal_of, mark_at, raw_lines
+    from engine.watch.window import journal_of, mark_at
 
     if ctx.desk_ms is None:
         return no_data(NEVER_RAN)
     low, high = window(args.since, args.until, ctx.desk_ms, "yesterday")
     path = journal_of(ctx.home)
     wanted = args.kinds or list(MATTERS)
-    found = refusal_runs(raw_lines(path, low, high, set(DESK_KINDS), worth_reading(wanted)), wanted, args.sleeve, args.text)
+    found = search(path, (low, high), DESK_KINDS, wanted, args.sleeve, args.text)
     people = people_events(ctx, args, low, high)
     counts = Counter[str]()
     for stretch in found:

@@ -42,7 +42,7 @@ class Posting:
         self._thread.start()
 
     def wake(self) -> None:
-        """A turn has ended: it may have left a pending answer."""
+        """A turn has ended that may have left a pending answer."""
         self._news.set()
 
     def once_there_is_room(self, work: Callable[[], object]) -> None:

@@ -117,13 +117,15 @@ class RunningTurns:
 
     def _drain(self, live: LiveTurn, events: Generator[Event, None, Any], runtime: Any) -> None:
         """Run a turn until it ends or is stopped. Its row records how it ended in every case."""
-        began, placed = time.monotonic(), False
+        began, placed, pending = time.monotonic(), False, True
         try:
             placed = runtime.model.offline and self.places.acquire(timeout=PLACE_S)
             for event in events:
                 live.progress = event if event["kind"] == "tool_progress" else None
                 if live.progress is None:
                     live.events.append(event)
+                if event["kind"] == "answer":
+                    pending = any(call["status"] == "started" for call in event["tool_calls"])
                 live.notice()
                 if live.stop.is_set():
                     break
@@ -140,7 +142,8 @@ class RunningTurns:
             live.left = True
             live.ended.set()
             live.notice()
-            self.posting.wake()
+            if pending:  # two queries, which most turns need not cost
+                self.posting.wake()
             self.on_end(time.monotonic() - began, "stopped" if live.stop.is_set() else "ended")
 
     def _note(self, live: LiveTurn, error: Exception) -> None:

@@ -224,7 +224,7 @@ async def _stream(at: ApiContext, turn: str, after: int) -> AsyncIterator[str]:
 
 async def _lines(at: ApiContext, turn: str, after: int) -> AsyncGenerator[str, None]:
     live, began = at.running.live.get(turn), time.monotonic()
-    ended_at, silent_since, progress = None, began, None
+    ended_at, silent_since, progress, answered = None, began, None, False
     with live.followed() if live is not None else nullcontext(asyncio.Event()) as news:
         while True:
             news.clear()
@@ -236,6 +236,7 @@ async def _lines(at: ApiContext, turn: str, after: int) -> AsyncGenerator[str, N
                 after, silent_since = row["n"], time.monotonic()
                 yield f"id: {row['n']}\nevent: {row['kind']}\ndata: {json.dumps(row, ensure_ascii=False, default=str)}\n\n"
             if rows and rows[-1]["kind"] in LAST:
+                answered = live is not None and not live.stop.is_set() and rows[-1]["kind"] == "answer"
                 break
             if state == "cancelled" and not rows:
                 break  # its thread may still wait for a model; readers need not
@@ -256,7 +257,8 @@ async def _lines(at: ApiContext, turn: str, after: int) -> AsyncGenerator[str, N
                 await asyncio.wait_for(news.wait(), POLL_S if live is not None else min(POLL_S, max(NEAR_S, age_s / 10)))
             except TimeoutError:
                 continue
-    state = await run_in_threadpool(_state, at, turn)
+    # its answer was stored in the transaction that made it `done`; of any other turn the row says it
+    state = "done" if answered else await run_in_threadpool(_state, at, turn)
     yield f"event: end\ndata: {json.dumps({'state': state})}\n\n"
 
 

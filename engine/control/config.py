@@ -326,6 +326,8 @@ def fields_apart(old: SleeveConfig, new: SleeveConfig) -> list[tuple[str, Any, A
 # built once: every turn and every page asks for them
 _POINTER = select(Active.version).where(Active.id == 1)
 _DESK = select(ConfigVersion.sleeves, ConfigVersion.sha256).where(ConfigVersion.version == bindparam("version"))
+_LISTED = tuple_(col(SleeveVersion.sleeve), col(SleeveVersion.version)).in_(bindparam("wanted", expanding=True))
+_SLEEVES = select(SleeveVersion.sleeve, SleeveVersion.body).where(_LISTED)
 
 
 def active_version(engine: Engine) -> int:
@@ -368,8 +370,7 @@ def stored(session: Session | Connection, version: int) -> DeskVersion:
         raise BadInput(f"no configuration version {version}", f"the latest is {last}")
     listed, digest = row
     sleeves = {str(name): int(number) for name, number in json.loads(listed)}
-    wanted = tuple_(col(SleeveVersion.sleeve), col(SleeveVersion.version)).in_(list(sleeves.items()))
-    found = session.execute(select(SleeveVersion.sleeve, SleeveVersion.body).where(wanted)).all()
+    found = session.execute(_SLEEVES, {"wanted": list(sleeves.items())}).all()
     bodies: dict[str, str] = {row[0]: row[1] for row in found}
     if sha256_of_text(desk_text(sleeves, bodies)) != digest:
         raise DataError(f"configuration version {version} was changed in the database", "restore the database from a backup")

@@ -14,6 +14,7 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -254,14 +255,10 @@ def _read_file(home: Path) -> Latch:
 def _read_rows(engine: "Engine") -> Latch:
     """The database's half of the latch."""
     try:
-        from sqlmodel import col, select
-
         from engine.store import db
-        from engine.store.tables import Halt
 
-        columns = select(Halt.id, Halt.reason, Halt.set_by, Halt.set_ms).where(col(Halt.released_ms).is_(None))
         with db.read_rows(engine) as found:
-            rows = found.execute(columns.order_by(col(Halt.id))).all()
+            rows = found.execute(_open_rows()).all()
         if not rows:
             return Latch(False)
         name = str(json.loads(rows[0].set_by).get("name", "unknown"))
@@ -270,6 +267,17 @@ def _read_rows(engine: "Engine") -> Latch:
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the database, it is not a permission to trade
         unreadable = f"the halt latch in the database cannot be read ({type(error).__name__})"
         return Latch(True, unreadable, where=("database",), unreadable=unreadable)
+
+
+@cache
+def _open_rows() -> Any:
+    """The statement for the halts that are not released: every bar and every turn asks, so it is built once."""
+    from sqlmodel import col, select
+
+    from engine.store.tables import Halt
+
+    columns = select(Halt.id, Halt.reason, Halt.set_by, Halt.set_ms).where(col(Halt.released_ms).is_(None))
+    return columns.order_by(col(Halt.id))
 
 
 def set_row(engine: "Engine", reason: str, by: Mapping[str, Any], now_ms: int) -> None:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, bindparam
 from sqlmodel import col, insert, select, update
 
 from engine.clock import utc
@@ -26,19 +26,26 @@ from engine.store.tables import Anchor, Handover, VerifiedPrefix
 JOURNALS = ("desk", "people")
 PIECE = 1 << 22  # bytes digested at once
 BEGIN = Tail(EMPTY, 0)
+_NEWER = update(Anchor).where(col(Anchor.journal) == bindparam("of"), col(Anchor.seq) < bindparam("reached"))
+_NEWER = _NEWER.values(
+    seq=bindparam("reached"), hash=bindparam("new_hash"), noted_ms=bindparam("now_ms")
+)  # each turn's: built once
 
 
 def note_head(engine: Engine, journal: str, head: Head, now_ms: int) -> None:
     """Record that `journal` (desk or people) has reached `head`, which must be on disk; never moves backwards."""
+    with write_rows(engine, durable=False) as rows:  # an older head would say less, and nothing wrong
+        note_head_in(rows, journal, head, now_ms)
+
+
+def note_head_in(rows: Connection, journal: str, head: Head, now_ms: int) -> None:
+    """The same inside a transaction that writes."""
     if head.seq == 0:
         return
-    row = {"seq": head.seq, "hash": head.hash, "noted_ms": now_ms}
-    with write_rows(engine, durable=False) as rows:  # an older head would say less, and nothing wrong
-        newer = update(Anchor).where(col(Anchor.journal) == journal, col(Anchor.seq) < head.seq)
-        if rows.execute(newer.values(**row)).rowcount:
-            return
-        if rows.execute(select(Anchor.journal).where(Anchor.journal == journal)).first() is None:
-            rows.execute(insert(Anchor).values(journal=journal, **row))
+    if rows.execute(_NEWER, {"of": journal, "reached": head.seq, "new_hash": head.hash, "now_ms": now_ms}).rowcount:
+        return
+    if rows.execute(select(Anchor.journal).where(Anchor.journal == journal)).first() is None:
+        rows.execute(insert(Anchor).values(journal=journal, seq=head.seq, hash=head.hash, noted_ms=now_ms))
 
 
 def anchor_claims(engine: Engine, journal: str) -> list[HeadClaim]:

@@ -7,6 +7,7 @@ transaction would fail with "database is locked"), PostgreSQL one lock of the wh
 """
 
 import atexit
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -70,10 +71,18 @@ def _sqlite_begin(connection: Connection) -> None:
     """Begin the requested kind of transaction."""
     options = connection.get_execution_options()
     if not options.get("writes", False):
-        connection.exec_driver_sql("BEGIN")
+        _at_once(connection, "BEGIN")
         return
-    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('durable', True) else 'NORMAL'}")
+    _at_once(connection, f"PRAGMA synchronous={'FULL' if options.get('durable', True) else 'NORMAL'}")
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _at_once(connection: Connection, statement: str) -> None:
+    """Run what waits for no lock and returns nothing, past sqlalchemy's bookkeeping: a turn of an agent begins a dozen times."""
+    try:
+        connection.connection.driver_connection.execute(statement)  # type: ignore[union-attr]  # there while it is checked out
+    except sqlite3.Error:
+        connection.exec_driver_sql(statement)  # fails again, as an error that the callers know
 
 
 @contextmanager

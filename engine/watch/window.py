@@ -108,11 +108,11 @@ def _seq(line: bytes) -> int:
 def mark_at(path: Path, at_ms: int | None = None) -> Event | None:
     """The desk's last `mark` at or before an instant (None: the very last); None before the first."""
     if at_ms is None:
-        return _last_mark(path, stamp) if (stamp := _stamp(path)) else None
+        return _last_mark(path, stamp) if (stamp := stamp_of(path)) else None
     return _mark_before(path, at_ms)
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def stamp_of(path: Path) -> tuple[int, int, int] | None:
     """What changes with every record of a journal; None without one."""
     try:
         found = path.stat()
@@ -148,7 +148,7 @@ def first_mark(path: Path) -> Event | None:
 
 def start_of(path: Path) -> Mapping[str, Any]:
     """The `start` of the desk's first config event: instruments, timeframe_ms, source ...; empty before it."""
-    return dict(_start_of(path, stamp)) if (stamp := _stamp(path)) else {}
+    return dict(_start_of(path, stamp)) if (stamp := stamp_of(path)) else {}
 
 
 def mode_of(journal: Path) -> str:

@@ -147,7 +147,7 @@ def test_a_reader_goes_on_where_it_left_off(db: Engine) -> None:
     """Every event once, in order, from any number on."""
     made = turn(db, threads.find(db, "operator", "ann", "new", NOW_MS))
     for n in range(2, 8):
-        threads.store_event(db, made, n, "sentence", {"text": f"s{n}"}, NOW_MS)
+        threads.store_events(db, made, [{"n": n, "kind": "sentence", "text": f"s{n}"}], NOW_MS)
     assert [e["n"] for e in threads.events(db, made)] == list(range(1, 8))
     assert [e["text"] for e in threads.events(db, made, after=5)] == ["s6", "s7"]
     assert list(threads.events(db, made, after=7)) == []
@@ -164,7 +164,7 @@ def test_a_dead_turn_is_closed_with_each_open_call_answered(db: Engine) -> None:
     for n, (kind, call) in enumerate(
         (("tool_started", "a"), ("tool_finished", "a"), ("tool_started", "b"), ("tool_started", "c")), 2
     ):
-        threads.store_event(db, made, n, kind, {"id": call, "tool": "run"}, NOW_MS)
+        threads.store_events(db, made, [{"n": n, "kind": kind, "id": call, "tool": "run"}], NOW_MS)
     assert threads.close_dead(db, NOW_MS) == [], "a living process is left alone"
     changed(db, made, body=json.dumps(DEAD))
     assert threads.close_dead(db, NOW_MS) == [made]

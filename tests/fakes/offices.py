@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from agents.model import ALONE, Call, Caller, Message, Reply, Usage
 from agents.offline.model import OfflineModel
 from agents.offline.words import Param, SleeveName, Words
 from agents.spending import SpendLimits
+from engine.store.anchors import note_head_in
 from engine.store.journal import Event, Journal, read
 from memory.shelf import Shelf
 from tools.common.contract import JobView, Tool, ToolContext
@@ -101,6 +102,10 @@ class FakeOffice:
     def record(self, kind: str, body: Mapping[str, Any]) -> str:
         """Append to the people journal."""
         return self.journal.append([Event(kind, self.now_ms(), dict(body))])[0].id
+
+    def anchor(self, rows: Connection) -> None:
+        """As the real one."""
+        note_head_in(rows, "people", self.journal.head, self.clock_ms)
 
     def halt(self, reason: str, person: str) -> str:
         """Note the halt."""

@@ -110,7 +110,7 @@ def dead_claim(home: Home, turn: str) -> None:
     """The claim of a process that is gone, with an event that it had told."""
     gone = subprocess.Popen(["true"])
     gone.wait()
-    threads.store_event(home.engine, turn, 1, "begun", {}, 1)
+    threads.store_events(home.engine, turn, [{"n": 1, "kind": "begun"}], 1)
     with db.write(home.engine) as session:
         row = session.get(Turn, turn)
         assert row is not None

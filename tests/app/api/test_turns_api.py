@@ -24,6 +24,7 @@ from app.client import ApiError, Client
 from app.home.home import open_home
 from app.people.sessions import Sessions
 from app.processes.children import allowed_api, one_api_command
+from app.processes.connections import BoundedConnection
 from engine.control import halt
 from engine.store import db
 from engine.store.journal import read, verify
@@ -214,7 +215,7 @@ def test_a_restart_answers_every_open_call(served: Any, monkeypatch: pytest.Monk
     engine, now = served.home.engine, 1_800_000_000_000
     thread = threads.find(engine, "operator", "ann", "new", now)
     turn = threads.begin(engine, thread, "operator", "what happened?", "test", now)
-    threads.store_event(engine, turn, 2, "tool_started", {"id": "c1", "tool": "health", "args": {}}, now)
+    threads.store_events(engine, turn, [{"n": 2, "kind": "tool_started", "id": "c1", "tool": "health", "args": {}}], now)
     dead = subprocess.Popen(["true"])
     dead.wait()
     with db.write(engine) as session:
@@ -359,3 +360,21 @@ def _asked_again(api: httpx.Client, thread: str) -> str:
     """The id of a second turn; empty while the first still runs."""
     answer = api.post("/api/turns", json={**ASKED, "thread": thread})
     return str(answer.json()["turn"]) if answer.status_code == 202 else ""
+
+
+def test_a_client_keeps_its_connection_and_a_turn_that_owes_nothing_wakes_nobody(
+    served: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Questions and their event streams use one connection; the posting thread is left asleep unless a call has started a job."""
+    woken, doors = list[bool](), set[Any]()
+    monkeypatch.setattr(served.desk.running.posting, "wake", lambda: woken.append(True))
+    made = BoundedConnection.connection_made
+    monkeypatch.setattr(BoundedConnection, "connection_made", lambda self, by: doors.add(self) or made(self, by))
+    secret, _ = served.desk.sessions.open("ann", "all", time.time_ns() // 1_000_000)
+    client = Client(served.url, secret, served.home.path)
+    for _ in range(3):
+        turn = client.ask("operator", "What positions are open?", "new")["turn"]
+        kinds = [event["kind"] for event in client.follow(turn)]
+        assert kinds[-2:] == ["answer", "end"]
+    assert len(doors) == 1
+    assert woken == []

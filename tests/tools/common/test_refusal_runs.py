@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from engine.store.journal import Event, Journal, read
 from engine.watch.window import FAR_MS, journal_of, raw_lines
+from tools.common import refusal_runs as refusal_module
 from tools.common.event_text import kind_of
-from tools.common.refusal_runs import RefusalRun, fits, refusal_runs, worth_reading
+from tools.common.refusal_runs import RefusalRun, fits, refusal_runs, search, worth_reading
 
 NASTY = ["a", 'b","signal":"long', 'c"refused_by":"x', "d\\", "ü\ud83d"]
 WANTED = ["refused", "fill", "breaker"]
@@ -85,3 +86,28 @@ def test_a_long_refusal_is_one_line_to_a_reader(tmp_path: Path) -> None:
     assert (stretch.count, stretch.kind) == (3000, "refused")
     assert stretch.line().startswith("long entry refused: drawdown (at 3000 bars, the last 1970-01-01")
     assert stretch.line().endswith("d-3000)")
+
+
+def test_a_search_is_kept_until_the_journal_moves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same question again reads no line; after one more record, or of another window, it reads again and sees it."""
+    path = write(tmp_path, [("refused", "a", "drawdown", "long", False), ("fill", "a", "", "", False)])
+    reads = list[Path]()
+    monkeypatch.setattr(refusal_module, "raw_lines", lambda *words: reads.append(words[0]) or raw_lines(*words))
+
+    def ask(up_to: int = FAR_MS) -> list[tuple[str, int]]:
+        runs = search(path, (-1, up_to), ("decision", "fill"), WANTED, None, None)
+        return [(run.kind, run.count) for run in runs]
+
+    assert ask() == ask() == [("refused", 1), ("fill", 1)]
+    assert len(reads) == 1
+    assert ask(0) == [("refused", 1)]
+    journal = Journal(path, "worker")
+    journal.append([Event("fill", 2, body_of("fill", "a", "", "", False))])
+    journal.close()
+    assert ask() == [("refused", 1), ("fill", 1), ("fill", 1)]
+    assert len(reads) == 3
+    monkeypatch.setattr(refusal_module, "KEPT_RUNS", 3)  # too many to keep: read each time, and nothing older is lost
+    assert (ask(1), ask(1)) == ([("refused", 1), ("fill", 1)],) * 2
+    assert len(reads) == 4
+    assert len(ask(2)) == len(ask(2)) == 3
+    assert len(reads) == 6
