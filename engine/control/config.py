@@ -320,10 +320,8 @@ def fields_apart(old: SleeveConfig, new: SleeveConfig) -> list[tuple[str, Any, A
     return [(key, was, will) for key, was, will in found if was != will]
 
 
-# ---- reading -------------------------------------------------------------------------------------------------------------
+# ---- reading: statements of every turn and page, built once ----------------------------------------------------------------
 
-
-# built once: every turn and every page asks for them
 _POINTER = select(Active.version).where(Active.id == 1)
 _DESK = select(ConfigVersion.sleeves, ConfigVersion.sha256).where(ConfigVersion.version == bindparam("version"))
 _LISTED = tuple_(col(SleeveVersion.sleeve), col(SleeveVersion.version)).in_(bindparam("wanted", expanding=True))
