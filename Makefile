@@ -1,5 +1,5 @@
 # What a person and CI type. Every target sets up what it needs first.
-.PHONY: run setup kernel test test-all test-anew check fmt bench evals lock clean
+.PHONY: run setup kernel test test-all test-anew storms check fmt bench evals lock clean
 BIN := .venv/bin
 # two processes more than cores, at most four: some tests wait; files go in their order, slow ones first (tests/conftest.py)
 PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); if [ $$n -lt 2 ]; then echo $$((n + 2)); else echo 4; fi)
@@ -22,6 +22,9 @@ test-all: test    ## the default suite and the long one; stopped or red, it goes
 
 test-anew: test   ## the same from the beginning
 	$(PYTEST) -m long
+
+storms: kernel    ## ten simulated days and every fault at each venue; stopped, it goes on; the whole plan: see docs/reliability.md
+	$(BIN)/python -m tests.storms --plan short
 
 check: kernel     ## what must hold before a commit
 	$(BIN)/ruff format --check .

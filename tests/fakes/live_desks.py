@@ -14,7 +14,7 @@ from engine.book.replay import fold
 from engine.book.snapshot import as_json, to_json
 from engine.book.transitions import begin
 from engine.core.orders import DONE, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueOrder
-from engine.core.state import PROTECTIVE, Signal
+from engine.core.state import PROTECTIVE, Limits, Signal
 from engine.errors import DataError
 from engine.live.desk import LiveDesk
 from engine.live.duties import AccountDuties
@@ -38,19 +38,19 @@ SLEEVES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 
 
-def config_body(first_ms: int = FIRST_MS) -> dict[str, Any]:
-    """The first config event; no limit binds, so that orders are many."""
+def config_body(first_ms: int = FIRST_MS, limits: Limits = LOOSE) -> dict[str, Any]:
+    """The first config event; no limit binds unless it is given, so that orders are many."""
     sleeves = []
     for name, changes in SLEEVES:
         rules = RULES._replace(**{**LOOSER, "lot_size": 0.0001, "tick": 0.1, **changes})
         sleeves.append({"name": name, "instrument": BTC_PERP, "cash": CASH / 2, "paused": False, "rules": as_object(rules)})
     start = {"format": FORMAT, "instruments": [BTC_PERP], "own_bars": [], "first_ms": first_ms, "timeframe_ms": BAR_MS}
-    return {"version": 1, "sha256": "", "limits": as_object(LOOSE), "sleeves": sleeves, "start": start}
+    return {"version": 1, "sha256": "", "limits": as_object(limits), "sleeves": sleeves, "start": start}
 
 
-def begun(journal: Journal, first_ms: int, now_ms: int) -> Book:
+def begun(journal: Journal, first_ms: int, now_ms: int, limits: Limits = LOOSE) -> Book:
     """A new desk, journaled."""
-    body = config_body(first_ms)
+    body = config_body(first_ms, limits)
     book, following = begin(body)
     record(journal, book, now_ms, [("config", body, following)], sync=False)
     return book

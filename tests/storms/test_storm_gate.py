@@ -2,70 +2,22 @@
 go on by itself, whatever else looks well.
 """
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from engine.live.gate import CONSENT, GATE, AccountGate, GateParts
-from engine.store.chain import Event
-from engine.store.journal import Journal, read
-from engine.venues.account import reader_of
+from engine.live.gate import GATE
+from engine.store.journal import read
 from tests.fakes.desks import BAR_MS
 from tests.fakes.exchange.adapted import ADAPTED
 from tests.fakes.exchange.faults import Window
 from tests.fakes.exchange.stage import START_MS
-from tests.fakes.live_desks import BTC_PERP
-from tests.storms.live_storm import LiveStorm, exchange_of
+from tests.storms.gated_storm import GatedStorm
+from tests.storms.live_storm import exchange_of
 
 FIRST_MS = START_MS // BAR_MS * BAR_MS
 VENUES = ["okx", "binance", "bybit"]
-
-
-class GatedStorm(LiveStorm):
-    """A storm whose desk has a gate; it is killed once, at a bar."""
-
-    restart_at, bars = 6, 0
-
-    def _made(self, book: Any) -> None:
-        super()._made(book)
-        exchange, client = self.exchange, self.played.client
-
-        def heard(id_: str) -> int | None:
-            there = exchange.by_client(id_) or exchange.algo_by_client(id_)
-            return exchange.now if there is not None else None
-
-        async def faults() -> list[str]:
-            return []
-
-        reader = reader_of(self.at.name.lower(), client)
-        instruments = {BTC_PERP: self.at.adapter(client).instrument}
-        parts = GateParts(reader, faults, instruments, self.path, self.people, lambda: {"engine": "one"}, heard)
-        self.duties.gate = AccountGate(self.desk, self.duties.reconcile, parts)
-
-    @property
-    def people(self) -> Path:
-        """The journal of consents."""
-        return self.path.with_name("people.jsonl")
-
-    def consent(self) -> bool:
-        """A person says yes to what the gate waits for; whether it did."""
-        gate = self.duties.gate
-        key = next((row.consent for row in gate.rows.values() if row.consent), "") if gate else ""
-        if key:
-            journal = Journal(self.people, "test")
-            journal.append([Event(CONSENT, self.clock(), {"consent": key, "actor": {"name": "ann"}})])
-            journal.close()
-        return bool(key)
-
-    def person(self) -> None:
-        """Looks as before, and pays for a round trip each time that one is asked for."""
-        super().person()
-        self.met["consent"] += self.consent()
-        self.bars += 1
-        if self.bars == self.restart_at:
-            self.acts.append(asyncio.get_running_loop().create_task(self.killed()))
 
 
 def stormy(venue: str, path: Path, bars: int, plan: list[Window], **more: Any) -> GatedStorm:

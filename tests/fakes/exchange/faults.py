@@ -83,8 +83,10 @@ class Faults:
     def __init__(self, clock: Callable[[], int], plan: Iterable[Window] = (), seed: int = 0) -> None:
         self.clock, self.plan = clock, list(plan)
         self.count: Counter[str] = Counter()
+        self.acted: dict[Window, tuple[int, int]] = {}  # window -> (when its fault first acted in it, how often)
         self._dice = random.Random(seed)
         self._done: set[Window] = set()
+        self._thin = False
         if unknown := {window.kind for window in self.plan} - set(KINDS):
             raise ValueError(f"unknown faults {sorted(unknown)}; known: {', '.join(KINDS)}")
 
@@ -104,11 +106,16 @@ class Faults:
 
     def hit(self, kind: str) -> bool:
         """Whether it acts here; counted."""
-        if not self.plan:
-            return False
-        acts = any(window.chance >= 1 or self._dice.random() < window.chance for window in self.open_windows(kind))
-        self.count[kind] += acts
-        return acts
+        for window in self.open_windows(kind) if self.plan else ():
+            if window.chance >= 1 or self._dice.random() < window.chance:
+                self._acts(window)
+                return True
+        return False
+
+    def _acts(self, window: Window) -> None:
+        self.count[window.kind] += 1
+        first_ms, times = self.acted.get(window, (self.clock(), 0))
+        self.acted[window] = first_ms, times + 1
 
     def act(self, exchange: Exchange) -> None:
         """At a print: what needs no request."""
@@ -117,6 +124,10 @@ class Faults:
                 if window not in self._done:
                     self._done.add(window)
                     self._act(kind, exchange, window)
+        if self._thin and not self.open_windows("thin_book"):
+            self._thin = False
+            for market in exchange.markets.values():
+                market.depth_lots = market.contract.depth_lots
 
     def _act(self, kind: str, exchange: Exchange, window: Window) -> None:
         if kind == "venue_cancels":
@@ -132,6 +143,7 @@ class Faults:
             least = market.contract.min_notional * PICO // (market.last * market.contract.pico)
             exchange.place(o.Order("", symbol, self._dice.choice([1, -1]), self._dice.randint(1, 20) + least))
         else:
+            self._thin = True
             for market in exchange.markets.values():
                 market.depth_lots = 1
-        self.count[kind] += 1
+        self._acts(window)
