@@ -26,6 +26,7 @@ from tests.fakes.exchange.faults import Window
 from tests.fakes.exchange.market import PICO, Market, seeded_walk
 from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.played import Played
+from tests.fakes.exchange.port.played import PORTED
 from tests.fakes.exchange.stage import BTC
 from tests.fakes.live_desks import ATR, BTC_PERP, CASH, SLEEVES, begun, live_bar
 from tests.fakes.live_feeds import columns_on
@@ -223,14 +224,15 @@ def exchange_of(seed: int, bars: int) -> Any:
 def weathered(
     venue: str, path: Path, seed: int, bars: int, plan: Sequence[Window] = (), quiet: int = 12, **more: Any
 ) -> LiveStorm:
-    """A whole run; `wrong` of it says what did not hold."""
+    """A whole run at okx, binance or bybit (real ccxt), or at port-okx, ...; `wrong` of it says what did not hold."""
+    at = (ADAPTED | PORTED)[venue]
 
     async def script(played: Played) -> LiveStorm:
         played.venue.faults.plan.extend(plan)
-        storm = LiveStorm(ADAPTED[venue], played, path, seed, venue=venue, **more)
+        storm = LiveStorm(at, played, path, seed, venue=venue, **more)
         await storm.run(bars, quiet, more.get("halt_at", -1))
         return storm
 
-    storm, _ = ADAPTED[venue].played.under_virtual_clock(script, exchange_of(seed, bars), 0.02, seed)
+    storm, _ = at.played.under_virtual_clock(script, exchange_of(seed, bars), 0.02, seed)
     found: LiveStorm = storm
     return found
