@@ -314,11 +314,12 @@ class LiveDesk:
             if order.state in (WORKING, PARTIAL):  # acknowledged, and not there
                 self.note_answer(answer._replace(state=UNKNOWN, filled_lots=order.filled))
             return False
-        if order.reported > order.filled or self.unread(self.instrument_of(order)):
+        if order.reported > order.filled:
             return False
-        state = DONE if order.filled else REJECTED
-        self.note_answer(answer._replace(state=state, filled_lots=order.filled, why=f"never existed: {answer.why}"))
-        return True
+        if not self.unread(self.instrument_of(order)):
+            state = DONE if order.filled else REJECTED
+            self.note_answer(answer._replace(state=state, filled_lots=order.filled, why=f"never existed: {answer.why}"))
+        return True  # an execution that waits for this order's answer has it: else each would wait for the other for ever
 
     def _is_needed(self, order: VenueOrder) -> bool:
         """Whether an attached stop that is not there goes out by itself, once: its entry has filled what could not be booked."""

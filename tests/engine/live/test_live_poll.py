@@ -56,6 +56,26 @@ def test_an_execution_is_nobodys_only_once_every_parent_has_answered(path: Path)
     on_bench(path, play)
 
 
+def test_an_order_that_never_existed_does_not_keep_an_execution_unexplained(path: Path) -> None:
+    """A stop that the venue never had might have made a stranger's execution, and cannot be called nonexistent while one is
+    unexplained: neither waits for the other beyond the life of the stop's request, and a person is woken.
+    """
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.script["place"] = ["ok", "lost"]
+        await bench.to_close()
+        bench.close(adds=long())
+        await bench.after(1)
+        bench.venue.trade("", "v99", -1, 5)
+        await bench.after(90)
+        assert not bench.desk.doubts(BTC_PERP)
+        assert f"unexplained in {BTC_PERP}" not in bench.desk.book.health
+        assert [page for page in bench.pages if "not ours" in page]
+
+    on_bench(path, play)
+
+
 def test_an_execution_is_booked_once_however_often_it_is_listed(path: Path) -> None:
     """After a restart, and when the cursor of before is read again."""
 
