@@ -156,8 +156,8 @@ class Invariants:
         self.looks += 1
         if kind == "order":
             there = self.exchange.by_client(body["order"]) or self.exchange.algo_by_client(body["order"])
-            if body["state"] == REJECTED and there is not None and there.is_open:
-                self.violated("I4", f"{body['order']} is declared rejected, and the venue holds it")
+            if body["state"] == REJECTED and there is not None and (there.is_open or has_filled(there)):
+                self.violated("I4", f"{body['order']} is declared rejected, and the venue holds it or has filled it")
         if kind in ("fill", "orphan") and "trade" in body and body.get("booked", True):
             self._booked[body["trade"]] += 1
             self._executions[body["lots"], body["price"], body["t_ms"]] += 1
@@ -167,6 +167,10 @@ class Invariants:
         if kind == "bar":
             self._bar(body)
         self.times.journaled(kind, body)
+
+    def accounted_for(self, found: Mapping[str, Any]) -> None:
+        """A person has adopted an execution that was not booked, such as of a stop that fired beside another one."""
+        self._executions[found["lots"], found["price"], found["t_ms"]] += found["order"].startswith("nd")
 
     def _bar(self, body: Mapping[str, Any]) -> None:
         """A decision has been made on this bar: is it the market's?"""
@@ -264,6 +268,10 @@ class Invariants:
         self._look_at_pages()
         if self.latch:
             self._look_at_the_halt()
+        shown = (*self.exchange.open_orders(), *self.exchange.open_algos())
+        ids = [one.client.partition("-")[0] for one in shown if one.client.startswith("nd")]
+        if behind := [id_ for id_ in ids if id_ not in self.desk.book.orders.open]:
+            self.violated("F6", f"the venue still holds {behind}, which the book has ended or never made")
         if doubts := self.desk.doubts(BTC_PERP):
             self.violated("liveness", f"in doubt: {doubts}")
         if self.desk.failed:
@@ -312,3 +320,8 @@ class Invariants:
             self.violated("I2", f"it says {KILLED}, and {self._own_lots} lots and {orders} are there")
         if result.state == INCOMPLETE and not any(INCOMPLETE in what for _, what in self.pages):
             self.violated("I2", f"it says {INCOMPLETE}, and nobody was woken")
+
+
+def has_filled(there: Any) -> bool:
+    """Whether an order of the exchange, conditional or not, has executed anything."""
+    return bool(getattr(there, "filled", 0) or getattr(there, "child", 0))

@@ -93,8 +93,8 @@ class LiveStorm(Invariants):
             self.acts.append(asyncio.get_running_loop().create_task(self.killed(self.kill_ms)))
         if kind == "fill" and body.get("booked") is False:
             self.unbooked[body["trade"]] = body
-        if kind == "adopt" and body.get("adopted") and (theirs := self.unbooked.get(body["difference"])):
-            self.executions[theirs["lots"], theirs["price"], theirs["t_ms"]] += body["lots"] > 0  # a person has accounted for it
+        if kind == "adopt" and body.get("adopted") and (found := self.unbooked.get(body["difference"])):
+            self.accounted_for(found)
         self.journaled(kind, body)
 
     # ---- the market and the person -------------------------------------------------------------------------------------------

@@ -89,6 +89,13 @@ def test_the_trail_fires(side: int) -> None:
 
 
 @pytest.mark.parametrize("side", [1, -1])
+def test_a_trail_that_is_wider_than_the_stop_does_not_loosen_it(side: int) -> None:
+    """A layer that was added later may have a tighter stop than the position's trail."""
+    position, layer = held(side, trail=100.0 - 8 * side)
+    assert protective(position, layer) == (STOP, layer.stop)
+
+
+@pytest.mark.parametrize("side", [1, -1])
 def test_the_trail_arms_follows_and_never_moves_back(side: int) -> None:
     """Not before the profit threshold; then behind the best price; a worse bar leaves it where it is."""
     rules = RULES._replace(arm_atr=1.5, trail_atr=2.5, tick=0.0)

@@ -1,5 +1,6 @@
 """One path of a live order: journaled before it is sent, guarded once more, asked about and never sent again while in doubt."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ from engine.core.orders import SENT, UNKNOWN, WORKING
 from engine.errors import DeskError, JournalBroken
 from engine.live.desk import LIFE_MS
 from engine.live.duties import AccountDuties
-from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
+from tests.fakes.desks import BAR_MS
+from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, live_bar, long, on_bench
 
 
 @pytest.fixture
@@ -137,17 +139,52 @@ def test_an_entry_waits_for_an_order_in_doubt(path: Path) -> None:
         await bench.start()
         await bench.entered()
         stop = next(o for o in bench.desk.book.orders.open.values() if o.slot == 1)
-        bench.desk.take("order", {"order": stop.id, "state": UNKNOWN, "filled_lots": 0, "why": "lost"})
-        bench.venue.script["ask"] = ["silent"] * 4
         await bench.to_close()
+        bench.desk.take("order", {"order": stop.id, "state": UNKNOWN, "filled_lots": 0, "why": "lost"})
+        bench.venue.script["ask"] = ["silent"] * 2
         bench.close(adds=long())
-        await bench.after(1)
-        assert [o.state for o in bench.desk.book.orders.open.values() if o.slot == 0] in ([SENT], [])
+        await bench.after(3)
+        assert [o.state for o in bench.desk.book.orders.open.values() if o.slot == 0] == [SENT]
+        assert len([id_ for id_ in bench.venue.asked_for("place") if "E" in id_]) == 1
         await bench.after(30)
 
     bench = on_bench(path, play)
     places = bench.venue.asked_for("place")
     assert len([id_ for id_ in places if "E" in id_]) == 2
+
+
+def test_an_intent_is_on_the_disk_before_anything_leaves(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The close returns with its intents synced, and requests begin after it."""
+    synced: list[int] = []
+    fdatasync = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda fd: synced.append(fd) or fdatasync(fd))
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        before, asked = len(synced), len(bench.venue.asked_for("place"))
+        bench.close(adds=long())
+        assert len(bench.venue.asked_for("place")) == asked
+        assert len(synced) > before
+        await bench.after(3)
+
+    on_bench(path, play)
+
+
+def test_a_drawdown_at_a_close_latches_for_people(path: Path) -> None:
+    """The book trips by itself; the latch is what survives it and what the halt follows."""
+
+    async def play(bench: LiveBench) -> None:
+        bench.edited = True
+        bench.desk.book.limits = bench.desk.book.limits._replace(drawdown_frac_max=0.001)
+        await bench.start()
+        await bench.entered()
+        await bench.to_close()
+        at = bench.clock() // BAR_MS * BAR_MS
+        bench.desk.close(live_bar(at, [PRICE, PRICE, PRICE / 2, PRICE / 2, 1e6, 0.0, 0.0], {}), {}, {})
+        assert "drawdown" in bench.latch
+
+    on_bench(path, play)
 
 
 def test_a_refused_exit_is_tried_ten_times_with_pauses(path: Path) -> None:

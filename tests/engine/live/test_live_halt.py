@@ -72,6 +72,25 @@ def test_cancellations_that_are_refused_do_not_keep_the_position(path: Path) -> 
     assert bench.duties.halt.result.state == INCOMPLETE
 
 
+def test_at_the_venue_a_halt_tries_again_whatever_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a book: two refused exits are followed by a third, and cancellations that are refused do not keep the position."""
+
+    def raises(*_: object) -> None:
+        raise ZeroDivisionError("profit")
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        monkeypatch.setattr("engine.live.desk.step", raises)
+        bench.venue.script["place"], bench.venue.script["cancel"] = ["rejected"] * 2, ["refused"] * 500
+        await halted(bench, 60)
+        assert bench.venue.net == 0
+
+    bench = on_bench(path, play)
+    assert bench.duties.halt.result is not None
+    assert bench.duties.halt.result.state == INCOMPLETE
+
+
 def test_a_book_that_cannot_be_used_does_not_stop_a_halt(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sum of profits that raises, a disk that fails: the position is closed at the venue by what the venue says."""
 

@@ -169,3 +169,17 @@ def test_five_refusals_in_a_row_pause_and_a_person_ends_it(path: Path) -> None:
         assert bench.lots() == 300
 
     on_bench(path, play)
+
+
+def test_a_cancellation_between_them_does_not_forgive_refusals(path: Path) -> None:
+    """Only an order that the venue takes does: five refusals are five, whatever was cancelled meanwhile."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        for state in ["rejected"] * 4 + ["cancelling", "done", "rejected"]:
+            for watch in bench.desk.watches:
+                watch("order", {"order": "x", "sleeve": "adds", "state": state, "why": "no"})
+        await bench.after(1)
+        assert "refusals of adds" in bench.desk.book.health
+
+    on_bench(path, play)

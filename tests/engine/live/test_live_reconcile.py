@@ -6,7 +6,7 @@ import pytest
 
 from engine.live.duties import AccountDuties
 from engine.live.reconcile import OLD_MS, START
-from engine.venues.live_port import StandingOrder
+from engine.venues.live_port import StandingOrder, VenuePosition
 from tests.fakes.live_desks import BTC_PERP, CASH, LiveBench, long, on_bench
 
 
@@ -84,6 +84,33 @@ def test_a_position_of_the_other_side_halts(path: Path) -> None:
         assert bench.desk.book.desk.halted
 
     on_bench(path, play)
+
+
+def test_a_position_that_moves_while_it_is_read_is_no_difference(path: Path) -> None:
+    """A resting order fills between the question and the look behind it, in two readings in a row: neither counts."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.close(adds=long(limit=59_940.0))
+        await bench.after(3)
+        (entry,) = [id_ for id_, held in bench.venue.orders.items() if held.state == "working"]
+        position = bench.venue.position
+
+        async def moves() -> VenuePosition:
+            found = await position()
+            bench.venue.execute(entry, 50, 59_940.0)
+            return found
+
+        bench.venue.position = moves  # type: ignore[method-assign]
+        for _ in range(2):
+            await bench.duties.reconcile.once()
+        bench.venue.position = position  # type: ignore[method-assign]
+        assert not bench.desk.book.differences
+        await bench.after(5)
+        assert bench.lots() == 100
+
+    assert not on_bench(path, play).pages
 
 
 def test_one_reading_is_no_difference(path: Path) -> None:

@@ -295,7 +295,9 @@ class ExchangePort:
         await question(self.client)
         price = self.account.price
         rows = [
-            StandingOrder(x.client, str(x.id), x.side, x.lots, x.filled, price(x.price), conditional=False, reduce_only=x.reduce_only)
+            StandingOrder(
+                x.client, str(x.id), x.side, x.lots, x.filled, price(x.price), conditional=False, reduce_only=x.reduce_only
+            )
             for x in self.exchange.open_orders()
         ]
         rows += [
