@@ -38,7 +38,10 @@ def exit_without_an_answer_is_sent_anew(plant: Plant) -> None:
 
 def cancel_without_an_answer_is_an_end(plant: Plant) -> None:
     """That a cancellation was sent is taken for the order's end."""
-    _hears(plant, lambda kind, _, said: said._replace(state=DONE) if kind == "cancel" and said.state not in ENDED else said)
+    _hears(
+        plant,
+        lambda kind, _, said: said._replace(state=DONE) if kind in ("order", "cancel") and said.state not in ENDED else said,
+    )
 
 
 def left_behind_is_left(plant: Plant) -> None:
@@ -218,6 +221,21 @@ def one_reading_is_enough(plant: Plant) -> None:
 def compared_while_it_moves(plant: Plant) -> None:
     """The position of now against the book of a moment ago."""
     plant.setattr(AccountReconcile, "_state", lambda *_: ())
+
+
+def doubts_explain_nothing(plant: Plant) -> None:
+    """The twin of it: what a fill has just set in motion is in doubt, and nothing is compared meanwhile."""
+    instrument = AccountReconcile._instrument
+
+    async def compared(self: Any, name: str) -> bool:
+        real = self.desk
+        self.desk = Instead(real, doubts=lambda *_: [])
+        try:
+            return await instrument(self, name)
+        finally:
+            self.desk = real
+
+    plant.setattr(AccountReconcile, "_instrument", compared)
 
 
 def no_answer_is_flat(plant: Plant) -> None:

@@ -105,9 +105,8 @@ OF_THE_DUTIES = (
     PlantedBug(
         duties.cancel_without_an_answer_is_an_end,
         "I4 F6",
-        (StormRun("F6", [window("timeout_before", 1, 12)]),),
+        (LIVE + "test_live_desk.py::test_a_cancellation_without_an_answer_is_no_end",),
         duties.left_behind_is_left,
-        alone=False,
     ),
     PlantedBug(
         duties.turned_away_entry_goes_out_again,
@@ -182,6 +181,8 @@ OF_THE_DUTIES = (
         duties.compared_while_it_moves,
         "I6",
         (LIVE + "test_live_reconcile.py::test_a_position_that_moves_while_it_is_read_is_no_difference",),
+        duties.doubts_explain_nothing,
+        alone=False,
     ),
     PlantedBug(
         duties.no_answer_is_flat,
@@ -240,10 +241,11 @@ OF_THE_VENUES = (
     ),
 )
 # those that the storms' own tests plant with real ccxt, and the law that each must see
+WORDS = {"declared": "I4", "have": "I12", "is": "I12"}  # of laws whose violation is looked for by its words
 OF_THE_STORMS = tuple(
     PlantedBug(
         plant,
-        law.split()[0],
+        WORDS.get(law.split()[0], law.split()[0]),
         (StormRun(law, plan, "okx", more.get("seed", 3), 20, tuple({k: v for k, v in more.items() if k != "seed"}.items())),),
     )
     for plant, (plan, more, law) in PLANTED.items()

@@ -18,7 +18,7 @@ def test_the_table_is_long_enough_and_names_what_it_breaks() -> None:
     """Each bug once, with an invariant or a story and something that must see it."""
     names = [bug.name for bug in TABLE]
     assert len(names) == len(set(names)) >= LEAST
-    assert all(bug.breaks[0] in "IF" and bug.caught_by and bug.plant.__doc__ is not None for bug in TABLE if bug.name in names)
+    assert all(bug.breaks[0] in "IF" and bug.caught_by for bug in TABLE)
 
 
 @pytest.mark.parametrize("bug", [pytest.param(bug, id=bug.name) for bug in TABLE if bug.name in DEFAULT])

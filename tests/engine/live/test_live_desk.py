@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.orders import SENT, UNKNOWN, WORKING
+from engine.core.orders import CANCELLING, DONE, SENT, UNKNOWN, WORKING, VenueOrder
 from engine.errors import DeskError, JournalBroken
 from engine.live.desk import LIFE_MS
 from engine.live.duties import AccountDuties
+from engine.venues.live_port import LiveAnswer
 from tests.fakes.desks import BAR_MS
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, live_bar, long, on_bench
 
@@ -151,6 +152,32 @@ def test_an_entry_waits_for_an_order_in_doubt(path: Path) -> None:
     bench = on_bench(path, play)
     places = bench.venue.asked_for("place")
     assert len([id_ for id_ in places if "E" in id_]) == 2
+
+
+def test_a_cancellation_without_an_answer_is_no_end(path: Path) -> None:
+    """The order stays in the book as being cancelled, and the request goes out again until the venue says that it has ended."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.close(adds=long(limit=59_940.0))
+        await bench.after(3)
+        (entry,) = [id_ for id_, held in bench.venue.orders.items() if held.state == WORKING]
+        cancel = bench.venue.cancel
+
+        async def lost(order: VenueOrder) -> LiveAnswer:
+            bench.venue.cancel = cancel  # type: ignore[method-assign]
+            raise TimeoutError(order.id)
+
+        bench.venue.cancel = lost  # type: ignore[method-assign]
+        bench.desk.take("lapse", {"order": entry, "why": "a test"})
+        await bench.after(0.5)
+        assert bench.desk.book.orders.open[entry].state == CANCELLING
+        await bench.after(20)
+        assert bench.venue.orders[entry].state == DONE
+        assert entry not in bench.desk.book.orders.open
+
+    assert not on_bench(path, play).pages
 
 
 def test_an_intent_is_on_the_disk_before_anything_leaves(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
