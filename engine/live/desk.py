@@ -288,6 +288,8 @@ class LiveDesk:
                 kind, answer = "intent", await self._placed(order)
             elif order.state == CANCELLING:
                 kind, answer = "cancel", await self._answer(order, self.venue_of(order).cancel(order))
+                if answer.outcome == NOT_FOUND and answer.state == UNKNOWN:  # what has ended cannot be cancelled either
+                    answer = await self._answer(order, self.venue_of(order).ask(order))
             else:
                 kind, answer = "ask", await self._answer(order, self.venue_of(order).ask(order))
         finally:

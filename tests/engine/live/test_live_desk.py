@@ -10,6 +10,7 @@ from engine.errors import DeskError, JournalBroken
 from engine.live.desk import LIFE_MS
 from engine.live.duties import AccountDuties
 from engine.venues.live_port import LiveAnswer
+from engine.venues.outcome import NOT_FOUND
 from tests.fakes.desks import BAR_MS
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, live_bar, long, on_bench
 
@@ -178,6 +179,34 @@ def test_a_cancellation_without_an_answer_is_no_end(path: Path) -> None:
         assert entry not in bench.desk.book.orders.open
 
     assert not on_bench(path, play).pages
+
+
+def test_that_a_cancellation_finds_nothing_is_no_proof(path: Path) -> None:
+    """An order that has ended cannot be cancelled either: only a question by its id says that it never was."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.close(adds=long(limit=59_940.0))
+        await bench.after(3)
+        (entry,) = [id_ for id_, held in bench.venue.orders.items() if held.state == WORKING]
+        bench.venue.execute(entry, 300, 59_940.0)
+        listed = bench.venue.hide()
+
+        async def gone(order: VenueOrder) -> LiveAnswer:
+            return LiveAnswer(order.id, UNKNOWN, 0, "ended", outcome=NOT_FOUND)
+
+        bench.venue.cancel = gone  # type: ignore[method-assign]
+        bench.venue.script["ask"] = ["silent"] * 500
+        bench.desk.take("lapse", {"order": entry, "why": "a test"})
+        await bench.after(60)
+        assert entry in bench.desk.book.orders.open
+        bench.venue.script["ask"].clear()
+        bench.venue.executions += listed
+        await bench.after(20)
+        assert bench.lots() == 300
+
+    on_bench(path, play)
 
 
 def test_an_intent_is_on_the_disk_before_anything_leaves(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
