@@ -113,10 +113,10 @@ class LiveDesk:
     def _write(self, groups: list[Group]) -> None:
         record(self.journal, self.book, self.now_ms(), groups, sync=True)
 
-    def incident(self, what: str, **more: Any) -> None:
-        """Something that a person should know, in the journal and by a page; the same one again after ten minutes."""
+    def incident(self, what: str, *, always: bool = False, **more: Any) -> None:
+        """Something that a person should know, in the journal and by a page; the same one again after ten minutes, or `always`."""
         now = self.now_ms()
-        if now - self._paged.get(what, -600_001) > 600_000 and not self.failed:
+        if (always or now - self._paged.get(what, -600_001) > 600_000) and not self.failed:
             self._paged[what] = now
             self._write([("incident", {"what": what, **more}, [])])
             self.page(what)

@@ -80,7 +80,8 @@ class AccountHalt:
         if self.desk.failed:
             self.desk.page(what)
         else:
-            self.desk.incident(what, state=self.result.state, left=left, why=why)
+            # a person waits for the end of each halt, also of a second one within ten minutes
+            self.desk.incident(what, always=True, state=self.result.state, left=left, why=why)
         return self.result
 
     def _halt_book(self, why: str) -> bool:

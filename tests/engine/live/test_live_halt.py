@@ -38,6 +38,22 @@ def test_a_halt_ends_flat_with_nothing_standing(path: Path) -> None:
     assert bench.events("incident")[-1].body["state"] == KILLED
 
 
+def test_a_second_halt_within_ten_minutes_is_seen_to_its_end_as_well(path: Path) -> None:
+    """Its end is in the journal and is paged, though it says the same as the one before: a person waits for each."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await halted(bench, 15)
+        bench.latch = ""
+        await bench.after(30)
+        await halted(bench, 15)
+
+    bench = on_bench(path, play)
+    ends = [event for event in bench.events("incident") if event.body["what"] == f"halt: {KILLED}"]
+    assert len(ends) == 2
+    assert bench.pages.count(f"halt: {KILLED}") == 2
+
+
 def test_exits_that_are_refused_end_in_a_page(path: Path) -> None:
     """Ten tries of the book's own and ten at the venue, then KILL_INCOMPLETE with what is left. The process lives."""
 
