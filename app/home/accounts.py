@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from engine.clock import LOCAL_TIMEFRAME
 from engine.control.config import SleeveConfig
 from engine.control.desk_setup import TEXT_MAX
 from engine.redaction import redacted
@@ -146,6 +147,22 @@ def faults_of_trading(
             yield where, f"the desk trades the account {account} at {entry.venue}, the sleeve {sleeve.instrument}"
         elif trades and sleeve.account not in (None, account):
             yield ("sleeves", n, "account"), f"the desk trades the account {account}: one home trades one account"
+
+
+def faults_of_local_bars(
+    source: str, rest_url: str, account: AccountEntry | None, sleeves: Sequence[SleeveConfig]
+) -> Iterator[tuple[Where, str]]:
+    """(key path, reason) of sleeves on bars that only a local venue closes, unless bars and account are of this machine.
+
+    `source`, `rest_url`: of [data], the address empty or of this machine; `account`: what the desk trades, None on paper.
+    """
+    at_home = account is None or account.mode == "paper" or (account.mode == "testnet" and account.rest_url)
+    if source == "live" and rest_url and at_home:
+        return
+    for n, sleeve in enumerate(sleeves):
+        if sleeve.timeframe == LOCAL_TIMEFRAME:
+            why = "only a local venue closes such bars: live data and account by rest_url of this machine, paper or testnet"
+            yield ("sleeves", n, "timeframe"), f"{LOCAL_TIMEFRAME}: {why}"
 
 
 def meant_for(

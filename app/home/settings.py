@@ -20,6 +20,7 @@ from app.home.accounts import (
     VARIABLE,
     AccountEntry,
     faults_between,
+    faults_of_local_bars,
     faults_of_trading,
     is_loopback,
 )
@@ -259,6 +260,8 @@ def read_desk_toml(path: Path) -> DeskToml:
         for where, reason in faults_between(desk.accounts, desk.sleeves, desk.open_variables):
             raise _fault(path, text, {"loc": where, "msg": reason, "type": "value_error", "input": None})
         for where, reason in faults_of_trading(desk.account, desk.accounts, desk.data.source == "live", desk.sleeves):
+            raise _fault(path, text, {"loc": where, "msg": reason, "type": "value_error", "input": None})
+        for where, reason in faults_of_local_bars(desk.data.source, desk.data.rest_url, desk.traded, desk.sleeves):
             raise _fault(path, text, {"loc": where, "msg": reason, "type": "value_error", "input": None})
         return desk
     except OSError as error:

@@ -49,7 +49,7 @@ def silent(_label: str, _total: float) -> AbstractContextManager[Callable[[float
 
 def pull(request: PullRequest, progress: Progress = silent) -> list[dict[str, Any]]:
     """Fetch the requested series; one item per series. Raises BadInput and DataError, one line each."""
-    from engine.clock import timeframe_ms
+    from engine.clock import LOCAL_TIMEFRAME, timeframe_ms
     from engine.sim.request import moment
     from engine.venues import ccxt_data
 
@@ -57,6 +57,8 @@ def pull(request: PullRequest, progress: Progress = silent) -> list[dict[str, An
         raise BadInput(f"unknown market {request.market!r}", "use perp or spot")
     if request.market == "spot" and (request.funding or request.marks):
         raise BadInput("spot has neither funding nor mark prices", "leave out --funding and --marks")
+    if request.timeframe == LOCAL_TIMEFRAME and not request.mirror:
+        raise BadInput(f"{LOCAL_TIMEFRAME} bars are a local venue's alone", "use 1m or longer")
     step, start, end = timeframe_ms(request.timeframe), moment(request.start), moment(request.end)
     if start is not None and end is not None and start >= end:
         raise BadInput(f"--to {request.end} is not after --from {request.start}", "swap the two dates")

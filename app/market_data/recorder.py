@@ -169,10 +169,11 @@ class FeedRecorder:
         venue, symbol, market = column.partition("@")[0].split(":")
         with alone(PullRequest(venue, symbol, "", market, None, None, False, False, self.request.mirror)):
             have = stored_frame(path)
-            minute = (pl.col("ts") + 30_000) // 60_000  # a pulled settlement is stamped some ms late
+            ts = pl.col("ts")
+            one = (ts + 30_000) // 60_000 if "rate" in new.columns else ts  # a pulled settlement is stamped some ms late
             if have is not None and not replaces:
                 new = new.filter(pl.col("ts") > have["ts"].max())
-            both = new if have is None else pl.concat([new, have], how="diagonal").filter(minute.is_first_distinct())
+            both = new if have is None else pl.concat([new, have], how="diagonal").filter(one.is_first_distinct())
             write_series(path, both.sort("ts"), "pulled", {"venue": venue, "mirror": self.request.mirror})
 
 

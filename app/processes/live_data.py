@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from app.market_data.pulling import PullRequest, pull
 from app.market_data.recorder import SAVE_EVERY_S, FeedRecorder, RecordRequest
-from engine.clock import timeframe_ms, utc
+from engine.clock import LOCAL_TIMEFRAME, timeframe_ms, utc
 from engine.data.catalog import Catalog
 from engine.data.timeframes import parts_of, series_of
 from engine.data.writer import file_name
@@ -55,6 +55,8 @@ class LiveData:
         self.sleep: Callable[[int], Awaitable[None]] = more.get("sleep", _sleep)
         self.connect: Connect = more.get("connect", lambda venue: open_candles(venue, "perp", self.mirror))
         self.pull: Pull = more.get("pull", pull)
+        if clock == LOCAL_TIMEFRAME and not self.mirror:
+            raise BadInput(f"{clock} bars are a local venue's alone", "write rest_url of this machine under [data]")
         self.step_ms = timeframe_ms(clock)
         self.corrections: deque[FeedNote] = deque(maxlen=NOTES_KEPT)
         self.is_open: Callable[[str], bool] = lambda _instrument: False

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Engine, bindparam, tuple_
 from sqlmodel import Session, col, func, select
 
 from engine.book.bodies import pause_holds
-from engine.clock import Timeframe, timeframe_ms
+from engine.clock import LocalTimeframe, Timeframe, timeframe_ms
 from engine.control.stages import UNBUILT
 from engine.data.schedules import coarsest_clock, execution_of, refuse_layers, refuse_limit
 from engine.errors import BadInput, DataError, DeskError
@@ -45,7 +45,7 @@ class SleeveConfig(BaseModel):
     venue: Slug
     symbol: Symbol
     market: Literal["perp", "spot"] = "perp"
-    timeframe: Timeframe = "15m"
+    timeframe: Timeframe | LocalTimeframe = "15m"
     side: Literal["both", "long", "short"] = "both"
     cash: float = Field(10_000.0, gt=0, le=1e12)
     paused: bool = False  # no entries; exits go on

@@ -26,7 +26,7 @@ if TYPE_CHECKING:  # the supervisor needs only names: polars would double its me
 
 NAME = re.compile(
     r"(?P<venue>[a-z0-9][a-z0-9-]*)_(?P<symbol>[A-Z0-9]+-[A-Z0-9]+)_(?P<market>perp|spot)"
-    r"_(?P<series>\d+[mhdw]|funding|[a-z][a-z0-9-]*_\d+[mhdw])(?:_(?P<tag>[^/]+))?\.parquet"
+    r"_(?P<series>\d+[mhdw]|15s|funding|[a-z][a-z0-9-]*_\d+[mhdw])(?:_(?P<tag>[^/]+))?\.parquet"
 )
 PLAIN_NAME = re.compile(r"(?P<venue>[a-z0-9][a-z0-9-]*)_(?P<series>[a-z][a-z0-9-]*_\d+[mhdw])(?:_(?P<tag>[^/]+))?\.parquet")
 ORIGIN = "nightdesk_source"  # footer key, written by data/writer.py; only it can say that a file was pulled

@@ -9,7 +9,7 @@ import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
-from engine.clock import timeframe_ms
+from engine.clock import LOCAL_TIMEFRAME, timeframe_ms
 from engine.errors import BadInput, DataError
 from engine.venues.answers import silent
 from engine.venues.ccxt_data import CLASSES, VENUES, Source, market_symbol, redirected
@@ -180,6 +180,7 @@ async def open_candles(venue: str, market: str, url: str = "", tap: Tap = lambda
         api = exchange.urls["api"]
         streams = redirected(api["ws"], url.rstrip("/").replace("http", "ws", 1))
         exchange.urls["api"] = redirected(api, url.rstrip("/")) | {"ws": streams}
+        exchange.timeframes = {**exchange.timeframes, LOCAL_TIMEFRAME: LOCAL_TIMEFRAME}  # what a local venue may close besides
     source = CandleSource(exchange, venue, tap)
     try:
         await exchange.load_markets()

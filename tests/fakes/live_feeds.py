@@ -81,11 +81,11 @@ def walking(every_ms: int) -> Callable[[Callable[[], int]], Exchange]:
     return made
 
 
-def joined(path: Iterable[Print]) -> Iterator[Print]:
-    """A path whose minutes open where the one before closed, as markets' do: the checks of data know."""
+def joined(path: Iterable[Print], bar_ms: int = MINUTE_MS) -> Iterator[Print]:
+    """A path whose bars open where the one before closed, as markets' do: the checks of data know."""
     before = 0
     for print_ in path:
-        yield print_._replace(ticks=before) if before and print_.t_ms % MINUTE_MS == 0 else print_
+        yield print_._replace(ticks=before) if before and print_.t_ms % bar_ms == 0 else print_
         before = print_.ticks
 
 

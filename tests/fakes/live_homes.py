@@ -199,10 +199,13 @@ def written(
 def store_past(path: Path, venue: str, exchange: Exchange, timeframe: str) -> None:
     """What REST would list, in the home's series, without asking for a quarter that the local venue does not have."""
     step = timeframe_ms(timeframe)
-    closed = [c for c in exchange.markets["BTC"].candles(step, 10_000) if c.open_ms + step <= exchange.clock()]
-    bars = {c.open_ms: (c.open / 10, c.high / 10, c.low / 10, c.close / 10, c.lots * 0.0001) for c in closed}
     (path / "data").mkdir(exist_ok=True)
-    write_series(path / "data" / file_name(venue, "BTC-USDT", "perp", timeframe), frame_of(bars), "pulled", {"venue": venue})
+    for name, market in exchange.markets.items():
+        tick, lot = market.contract.tick, market.contract.lot  # decimals: floats as REST's
+        closed = [c for c in market.candles(step, 10_000) if c.open_ms + step <= exchange.clock()]
+        bars = {c.open_ms: (*(float(x * tick) for x in c[1:5]), float(c.lots * lot)) for c in closed}
+        file = path / "data" / file_name(venue, f"{name}-USDT", "perp", timeframe)
+        write_series(file, frame_of(bars), "pulled", {"venue": venue})
 
 
 Script = Callable[[LiveHome], Coroutine[Any, Any, Any]]

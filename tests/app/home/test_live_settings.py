@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from app.home.home import open_home
 from app.home.settings import read_desk_toml
+from app.market_data.pulling import PullRequest, pull
 from app.processes.children import allowed_worker, traded_mode
+from app.processes.live_data import LiveData
 from engine.errors import BadInput
 from tests.fakes.live_homes import written
 
@@ -56,6 +59,37 @@ def test_what_does_not_fit_is_a_line(tmp_path: Path, fault: str) -> None:
     old, new, words = FAULTS[fault]
     with pytest.raises(BadInput, match=words):
         read_desk_toml(changed(tmp_path / "home", old, new))
+
+
+HERE = ("http://127.0.0.1:9", "ws://127.0.0.1:9")
+ELSEWHERE = {  # what of a desk on a local venue's bars is not of this machine
+    "bars of the venue": ('source = "live"\nrest_url = "http://127.0.0.1:9"', 'source = "live"'),
+    "an account at the venue": ('leverage = 3\nrest_url = "http://127.0.0.1:9"\nws_url = "ws://127.0.0.1:9"', "leverage = 3"),
+    "money": ('mode = "testnet"', 'mode = "live"'),
+    "bars of files": ('account = "main"\n[accounts', "[accounts"),
+}
+
+
+@pytest.mark.parametrize("part", ELSEWHERE)
+def test_fifteen_second_bars_are_of_a_local_venue_alone(tmp_path: Path, part: str) -> None:
+    """A desk whose bars and account are of this machine has them; with either of a real venue, or money, a line says no."""
+    home = tmp_path / "home"
+    written(home, "okx", account=True, timeframe="15s", urls=HERE)
+    assert read_desk_toml(home / "desk.toml").sleeves[0].timeframe == "15s"
+    path = changed(home, *ELSEWHERE[part])
+    if part == "bars of files":
+        changed(home, 'source = "live"', 'source = "files"')
+    with pytest.raises(BadInput, match=r"sleeves\.0\.timeframe: 15s: only a local venue closes such bars"):
+        read_desk_toml(path)
+
+
+def test_a_home_on_fifteen_second_bars_cannot_be_turned_to_a_real_venue(own_home: Path) -> None:
+    """Whatever desk.toml says later: the clock is the journal's, and the worker does not begin."""
+    written(own_home, "okx", account=False, timeframe="15m")
+    with pytest.raises(BadInput, match="15s bars are a local venue's alone"):
+        LiveData(open_home(), "15s", ["okx:BTC-USDT:perp"], None)
+    with pytest.raises(BadInput, match="15s bars are a local venue's alone"):
+        pull(PullRequest("okx", "BTC-USDT", "15s", "perp", None, None, False, False, ""))
 
 
 def test_live_data_needs_the_way_out_and_no_key(tmp_path: Path) -> None:

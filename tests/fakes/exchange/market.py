@@ -85,8 +85,9 @@ def joined(first: Candle, other: Candle) -> Candle:
 class Market:
     """One contract's market: the last print, what is left of its volume, minutes that have passed, and the funding rate."""
 
-    def __init__(self, contract: Contract, path: Iterable[Print], rate_e8: int = 10_000) -> None:
-        self.contract = contract
+    def __init__(self, contract: Contract, path: Iterable[Print], rate_e8: int = 10_000, least_ms: int = MINUTE_MS) -> None:
+        """`least_ms`: the shortest candle that it keeps, a minute or a part of one."""
+        self.contract, self.least_ms = contract, least_ms
         self.rate_e8 = rate_e8  # funding rate in 1e-8; 10,000 is 0.01 %
         self.depth_lots = contract.depth_lots
         self.minutes: list[Candle] = []
@@ -112,7 +113,7 @@ class Market:
     def move(self, print_: Print) -> None:
         """A print has come."""
         self.now, self.room = print_, print_.lots
-        minute = print_.t_ms // MINUTE_MS * MINUTE_MS
+        minute = print_.t_ms // self.least_ms * self.least_ms
         bar = Candle(minute, print_.ticks, print_.ticks, print_.ticks, print_.ticks, print_.lots)
         if self.minutes and self.minutes[-1].open_ms == minute:
             self.minutes[-1] = joined(self.minutes[-1], bar)

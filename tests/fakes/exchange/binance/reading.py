@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from engine.clock import LOCAL_MS, LOCAL_TIMEFRAME
 from tests.fakes.exchange.binance.rows import (
     Row,
     asset_row,
@@ -28,6 +29,7 @@ ROWS, ROWS_MAX = 500, 1_000
 INCOMES = ("TRANSFER", "WELCOME_BONUS", "REALIZED_PNL", "FUNDING_FEE", "COMMISSION", "INSURANCE_CLEAR", "REFERRAL_KICKBACK")
 SPANS = {"1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1h": 3_600_000, "4h": 14_400_000}
 SPANS |= {"1d": DAY_MS}
+SPANS |= {LOCAL_TIMEFRAME: LOCAL_MS}  # no real venue has it
 
 
 def page(venue: BinanceVenue, rows: list[Row], fields: Fields, time_key: str, id_key: str = "", default: int = ROWS) -> list[Row]:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from engine.clock import LOCAL_MS, LOCAL_TIMEFRAME
 from tests.fakes.exchange.bybit.rows import Row, candle_row, instrument_row, position_row, ticker_row, wallet_row
 from tests.fakes.exchange.bybit.trading import find, linear, of_filter
 from tests.fakes.exchange.bybit.venue import BybitVenue
@@ -24,6 +25,7 @@ from tests.fakes.exchange.orders import Algo, Refused
 Fields = dict[str, Any]
 MINUTE_MS, DAY_MS = 60_000, 86_400_000
 SPANS = {word: int(word) * MINUTE_MS for word in ("1", "3", "5", "15", "30", "60", "120", "240", "360", "720")} | {"D": DAY_MS}
+SPANS |= {LOCAL_TIMEFRAME: LOCAL_MS}  # no real venue has it
 EXEC_TYPES = ("Trade", "AdlTrade", "Funding", "BustTrade", "Delivery", "Settle", "BlockTrade", "MovePosition", "FutureSpread")
 LOG_TYPES = ("TRADE", "SETTLEMENT", "TRANSFER_IN", "TRANSFER_OUT", "DELIVERY", "LIQUIDATION", "ADL", "INTEREST", "BONUS")
 MARGIN_MODES = ("ISOLATED_MARGIN", "REGULAR_MARGIN", "PORTFOLIO_MARGIN")

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from engine.clock import LOCAL_MS, LOCAL_TIMEFRAME
 from tests.fakes.exchange.faults import HIDDEN_MS
 from tests.fakes.exchange.market import FUNDING_MS
 from tests.fakes.exchange.okx.rows import (
@@ -22,6 +23,7 @@ Fields = dict[str, Any]
 ROWS_MAX = 100
 SPANS = {"1m": 60_000, "3m": 180_000, "5m": 300_000, "15m": 900_000, "30m": 1_800_000, "1H": 3_600_000, "4H": 14_400_000}
 SPANS |= {"1D": 86_400_000, "1Dutc": 86_400_000, "6Hutc": 21_600_000, "12Hutc": 43_200_000}
+SPANS |= {LOCAL_TIMEFRAME: LOCAL_MS}  # no real venue has it
 
 
 def page(rows: list[Row], fields: Fields, key: str, time_key: str, most: int = ROWS_MAX) -> list[Row]:
