@@ -114,7 +114,7 @@ class LiveDesk:
         record(self.journal, self.book, self.now_ms(), groups, sync=True)
 
     def incident(self, what: str, *, always: bool = False, **more: Any) -> None:
-        """Something that a person should know, in the journal and by a page; the same one again after ten minutes, or `always`."""
+        """Something that a person should know, in the journal and by a page; the same one after ten minutes, or `always`."""
         now = self.now_ms()
         if (always or now - self._paged.get(what, -600_001) > 600_000) and not self.failed:
             self._paged[what] = now

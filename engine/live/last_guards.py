@@ -17,7 +17,7 @@ from engine.ports import Clock
 
 FRESH_BARS = 1.5  # an entry that was decided longer ago is not sent
 WAITS_S = 60.0  # for the exit of a reversal, or an order in doubt; then the entry is not sent
-LOOKS_S = 0.25
+LOOKS_S = 0.05  # the exit that a reversal waits for is booked a tenth of a second after it has left
 COVERS_LOOK_S = 0.02
 STOP_ASKED_S = 1.0
 FOLLOWS_S = 1.0  # for which the stop of an entry waits for the entry's answer
