@@ -11,6 +11,10 @@ python -m bench fold       10,000 events of a journal to the state
 python -m bench commands   what a person waits for, and what a resting desk costs
 python -m bench paper      one new bar of a paper desk, after a day and after a year
 python -m bench office     API, turns, sentences and halts over HTTP, and a whole desk at rest
+
+By name alone, since they keep real time:
+python -m bench soak [VENUE] [MINUTES]                 an account's worker at a local venue for 90 minutes: does it grow?
+python -m bench sockets [VENUE ...] [CLOSES] [HALTS]   close to orders, fill to stop, latch to flat at local venues: 40 min each
 """
 
 import json
@@ -182,6 +186,8 @@ def main(chosen: list[str]) -> None:
     from bench.long import long_table
     from bench.office import office
     from bench.research import research_table
+    from bench.soak import soak
+    from bench.socket_latency import sockets
     from bench.sweep import sweep_table
 
     tables = {
@@ -196,12 +202,15 @@ def main(chosen: list[str]) -> None:
         "paper": paper,
         "office": office,
     }
-    unknown = [name for name in chosen if name not in tables]
-    if unknown:
-        raise SystemExit(f"bench: no table {unknown[0]!r}; available: {', '.join(tables)}")
+    keeping_time = {"soak": soak, "sockets": sockets}
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a new process compiles what it imports once, not at every command
-    for name in chosen or tables:
-        tables[name]()
+    if chosen and chosen[0] in keeping_time:
+        keeping_time[chosen[0]](chosen[1:])
+    elif unknown := [name for name in chosen if name not in tables]:
+        raise SystemExit(f"bench: no table {unknown[0]!r}; available: {', '.join([*tables, *keeping_time])}")
+    else:
+        for name in chosen or tables:
+            tables[name]()
     if OVER:
         raise SystemExit(f"bench: over its limit: {'; '.join(OVER)}")
 

@@ -14,6 +14,7 @@ import typer
 from app.cli import data
 from app.market_data.recorder import FeedRecorder, RecordRequest, record, settlements_frame
 from app.market_data.recorder import run as run_recorder
+from engine.clock import LOCAL_MS, LOCAL_TIMEFRAME
 from engine.data.catalog import Catalog
 from engine.data.recording import recorded
 from engine.data.writer import write_series
@@ -51,6 +52,16 @@ def day(home: Path, venue: str, script: Callable[[LiveRun, FeedRecorder], Any], 
         return found, recorder.report()
 
     return live(venue, recording, tap=tap)
+
+
+def by_hand(home: Path, timeframe: str) -> tuple[HandClock, LiveFeed, FeedRecorder]:
+    """A recorder of a feed whose bars a test gives, and the clock of both."""
+    clock, exchange = HandClock(), SimpleNamespace(handle_message=None, on_rest_response=None, streaming=None)
+    source = CandleSource(exchange, "okx")
+    feed = LiveFeed({"okx": source}, columns_on("okx", f"BTC {timeframe}"), clock, lambda _ms: asyncio.sleep(0))
+    recorder = FeedRecorder(home, REQUEST._replace(timeframes=[timeframe]), clock)
+    recorder.use(feed)
+    return clock, feed, recorder
 
 
 def stored(home: Path, venue: str) -> dict[int, tuple[float, ...]]:
@@ -127,11 +138,7 @@ def test_what_is_stored_only_grows_at_its_end(own_home: Path) -> None:
 
 def test_a_missing_bar_is_waited_for_and_never_added_behind(own_home: Path) -> None:
     """Bars wait for the one before them, however often the recorder saves; after half an hour they do not, and it is left out."""
-    clock, name = HandClock(), "okx:BTC-USDT:perp"
-    exchange = SimpleNamespace(handle_message=None, on_rest_response=None, streaming=None)
-    feed = LiveFeed({"okx": CandleSource(exchange, "okx")}, columns_on("okx", "BTC 1m"), clock, lambda _ms: asyncio.sleep(0))
-    recorder = FeedRecorder(own_home, REQUEST, clock)
-    recorder.use(feed)
+    name, (clock, feed, recorder) = "okx:BTC-USDT:perp", by_hand(own_home, "1m")
 
     def stored_after(*numbers: int) -> list[int]:
         """Numbers of the minutes that are stored once these came."""
@@ -149,6 +156,18 @@ def test_a_missing_bar_is_waited_for_and_never_added_behind(own_home: Path) -> N
     clock.step(40 * MINUTE_MS)
     assert stored_after() == [0, 1, 2, 3, 5]
     assert stored_after(4) == [0, 1, 2, 3, 5]
+
+
+def test_every_bar_of_a_minute_is_stored(own_home: Path) -> None:
+    """A local venue closes four in one; only a settlement is known by its minute alone."""
+    name, (_, feed, recorder) = "okx:BTC-USDT:perp", by_hand(own_home, LOCAL_TIMEFRAME)
+    opens = [START_MS + n * LOCAL_MS for n in range(8)]
+    for open_ms in opens:
+        feed.bars_of[name].known[open_ms] = (1.0, 1.0, 1.0, 1.0, 1.0)
+        feed.on_bar(name, open_ms, (1.0, 1.0, 1.0, 1.0, 1.0), "closed")
+        recorder.save(force=True)
+    catalog = Catalog([(own_home / "data", "pulled")])
+    assert catalog.bars(catalog.find("okx", "BTC-USDT", LOCAL_TIMEFRAME))["ts"].to_list() == opens
 
 
 def test_what_a_pull_stored_goes_on(own_home: Path) -> None:
