@@ -11,7 +11,7 @@ an order that waits for its answer, so that each order has one request under way
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from engine.book import attached
 from engine.book.book import Book
@@ -30,8 +30,10 @@ from engine.store.journal import Journal
 from engine.venues.live_port import LiveAnswer, LiveVenue
 from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN
 
+T = TypeVar("T")
 LIFE_MS = 35_000  # a request that was sent longer ago than this can no longer arrive: OKX signs for 30 s, the others for less
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # before the n-th order of its kind for one layer
+KNOWN_MAX = 2_000  # ids and times of requests that are remembered beside those of open orders
 ACKNOWLEDGED_S = 1.0  # after which a protective order that the venue has taken is looked for
 
 
@@ -260,6 +262,16 @@ class LiveDesk:
         for venue_id in (answer.venue_id, answer.child_id):
             if venue_id:
                 self.children[venue_id] = answer.order
+        if len(self.children) > KNOWN_MAX:  # a process lives for months
+            self.children = self._without_old(self.children, self.children)
+        if len(self.sent_ms) > KNOWN_MAX:
+            self.sent_ms = self._without_old(self.sent_ms, {id_: id_ for id_ in self.sent_ms})
+
+    def _without_old(self, known: dict[str, T], orders: Mapping[str, str]) -> dict[str, T]:
+        """The newest, and of the others what is about orders that are open. `orders`: key -> its order."""
+        old = list(known)[: -KNOWN_MAX // 2]
+        gone = {key for key in old if orders[key] not in self.book.orders.open}
+        return {key: value for key, value in known.items() if key not in gone}
 
     def note_answer(self, answer: LiveAnswer) -> None:
         """Journal what the venue says of an order, if it is news."""

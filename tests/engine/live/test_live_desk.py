@@ -7,6 +7,7 @@ import pytest
 
 from engine.core.orders import CANCELLING, DONE, SENT, UNKNOWN, WORKING, VenueOrder
 from engine.errors import DeskError, JournalBroken
+from engine.live import desk
 from engine.live.desk import LIFE_MS
 from engine.live.duties import AccountDuties
 from engine.venues.live_port import LiveAnswer
@@ -259,6 +260,27 @@ def test_a_refused_exit_is_tried_ten_times_with_pauses(path: Path) -> None:
     assert len(tries) == 10
     assert tries[-1] - tries[0] > 30_000
     assert any("refusals of adds" in page for page in bench.pages)
+
+
+def test_ids_of_old_orders_are_forgotten_and_of_open_ones_never(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process lives for months: what it remembers of its requests is bounded, and a stop that has stood all along is known."""
+    monkeypatch.setattr(desk, "KNOWN_MAX", 6)
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        first = {id_ for id_ in bench.desk.book.orders.open if id_[14] in "ST"}
+        for _ in range(24):  # orders that rest and lapse, while three layers stand
+            await bench.to_close()
+            bench.close(adds=long(), rests=long(limit=59_000.0))
+            await bench.after(3)
+        assert first <= set(bench.desk.children.values())
+        assert first <= set(bench.desk.sent_ms)
+        assert (
+            max(len(bench.desk.children), len(bench.desk.sent_ms)) <= 6 + 6
+        )  # as many as may be kept, and the stops and targets
+
+    on_bench(path, play)
 
 
 def test_a_restart_sends_nothing_twice_and_protects(path: Path) -> None:
