@@ -28,7 +28,7 @@ from engine.ports import Clock, OrderReport
 from engine.redaction import redacted
 from engine.store.journal import Journal
 from engine.venues.live_port import LiveAnswer, LiveVenue
-from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN
+from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, PASSED
 
 T = TypeVar("T")
 LIFE_MS = 35_000  # a request that was sent longer ago than this can no longer arrive: OKX signs for 30 s, the others for less
@@ -245,9 +245,21 @@ class LiveDesk:
             return
         if kind == "intent" and order.slot == PROTECTIVE and answer.state == WORKING:
             self.spawn(self._look_for(order.id))
+        if kind == "intent" and answer.outcome == PASSED and order.slot == PROTECTIVE and not order.attached:
+            self._leave_passed(order)
         self.note_answer(answer)
         if answer.outcome == EXISTS:
             self.spawn(self.ask_now(order.id))
+
+    def _leave_passed(self, stop: VenueOrder) -> None:
+        """The market is beyond the level of a stop before it could stand: it has fired, as it were, and its layer leaves now.
+        The same level would be refused again and again, for as long as a layer may be without a stop.
+        """
+        position = self.book.sleeves[stop.sleeve].position
+        mine = (layer for layer in position.layers[: position.open_layers] if layer.key == stop.key)
+        if any(not layer.exit_pending for layer in mine):
+            why = f"the market was beyond the stop of layer {stop.key} before it could stand"
+            self.take("leave", {"sleeve": self.book.names[stop.sleeve], "why": why})
 
     async def _look_for(self, id_: str) -> None:
         """A protective order that the venue has acknowledged: is it there?"""

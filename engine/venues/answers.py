@@ -11,15 +11,14 @@ from engine.core.orders import REJECTED, UNKNOWN, VenueOrder
 from engine.errors import DataError
 from engine.redaction import redacted
 from engine.venues.live_port import LiveAnswer
-from engine.venues.outcome import NOT_FOUND, Outcome, outcome_of
-from engine.venues.outcome import REJECTED as REFUSED
+from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, outcome_of
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 
 
 def failed(order: VenueOrder, error: BaseException, table: Mapping[str, Outcome]) -> LiveAnswer:
     """What the error of a request says of its order, by the venue's table of codes."""
     outcome = outcome_of(error, table)
-    state = REJECTED if outcome == REFUSED else UNKNOWN
+    state = REJECTED if outcome in REFUSALS else UNKNOWN
     return LiveAnswer(order.id, state, order.filled, redacted(str(error))[:200], outcome=outcome)
 
 

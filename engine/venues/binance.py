@@ -21,8 +21,7 @@ from engine.errors import DataError
 from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
-from engine.venues.outcome import EXISTS, NOT_FOUND, Outcome, outcome_of, table_of
-from engine.venues.outcome import REJECTED as REFUSED
+from engine.venues.outcome import EXISTS, NOT_FOUND, REFUSALS, Outcome, outcome_of, table_of
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 
 PAGE = 1_000  # rows of a list
@@ -46,9 +45,10 @@ VERSION = re.compile(r"-(\d{1,9})\Z")
 OUTCOMES: Mapping[str, Outcome] = table_of(
     exists="-4115 -4116",
     not_found="-2011 -2013",
+    passed="-2021",
     not_taken="-1002 -1003 -1008 -1015 -1021 -1022 -1099 -1109 -2014 -2015 -2017 -5028",
     rejected="-1013 -1014 -1100 -1101 -1102 -1103 -1104 -1105 -1106 -1108 -1110 -1111 -1112 -1113 -1114 -1115 -1116 -1117"
-    " -1118 -1119 -1120 -1121 -1122 -1126 -1127 -1128 -1130 -1131 -1136 -2012 -2016 -2018 -2019 -2020 -2021 -2022"
+    " -1118 -1119 -1120 -1121 -1122 -1126 -1127 -1128 -1130 -1131 -1136 -2012 -2016 -2018 -2019 -2020 -2022"
     " -2023 -2024 -2025 -2026 -2027 -2028 -4000 -4001 -4002 -4003 -4004 -4005 -4006 -4007 -4008 -4009 -4010 -4011"
     " -4012 -4013 -4014 -4015 -4016 -4017 -4018 -4019 -4020 -4021 -4022 -4023 -4024 -4025 -4026 -4027 -4028 -4029"
     " -4030 -4031 -4032 -4033 -4044 -4045 -4047 -4048 -4050 -4051 -4052 -4053 -4054 -4055 -4060 -4061 -4062 -4067"
@@ -126,7 +126,7 @@ class BinanceVenue(NamedTuple):
 
     async def _as_it_stands(self, order: VenueOrder, sent: LiveAnswer) -> LiveAnswer:
         """How an order stands that the venue would not amend or cancel; as it failed where nobody knows."""
-        if sent.outcome not in (REFUSED, NOT_FOUND):
+        if sent.outcome not in (*REFUSALS, NOT_FOUND):
             return sent
         found = await self.ask(order)
         return found._replace(why=sent.why, outcome=sent.outcome)

@@ -19,7 +19,7 @@ from engine.errors import DataError
 from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
-from engine.venues.outcome import NOT_FOUND, Outcome, table_of
+from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
 from engine.venues.outcome import REJECTED as REFUSED
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 
@@ -38,11 +38,12 @@ REFUSED_STATE = "Rejected"  # refused after it was taken down, or when it was tr
 OUTCOMES: Mapping[str, Outcome] = table_of(
     exists="110072",
     not_found="110001 110008 110010",
+    passed="110092 110093",
     not_taken="10002 10003 10004 10005 10006 10007 10008 10009 10010 10017 10018 10024 10027 10028 10029 110063 110066",
     rejected="10001 110003 110004 110005 110006 110007 110009 110011 110012 110013 110014 110015 110016 110017 110018 110020"
     " 110021 110022 110023 110031 110032 110033 110034 110035 110036 110037 110038 110039 110040 110041 110042"
     " 110044 110045 110046 110047 110048 110049 110050 110051 110052 110053 110054 110055 110056 110057 110058"
-    " 110059 110060 110061 110064 110065 110067 110068 110069 110070 110079 110092 110093 110094",
+    " 110059 110060 110061 110064 110065 110067 110068 110069 110070 110079 110094",
 )
 
 
@@ -90,7 +91,7 @@ class BybitVenue(NamedTuple):
 
     async def _as_it_stands(self, order: VenueOrder, failed: LiveAnswer) -> LiveAnswer:
         """How an order stands that the venue would not amend or cancel; as it failed where nobody knows."""
-        if failed.outcome not in (REFUSED, NOT_FOUND):
+        if failed.outcome not in (*REFUSALS, NOT_FOUND):
             return failed
         found = await self.ask(order)
         return found._replace(why=failed.why, outcome=failed.outcome)

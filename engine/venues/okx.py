@@ -17,8 +17,7 @@ from engine.errors import DataError
 from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
-from engine.venues.outcome import NOT_FOUND, Outcome, table_of
-from engine.venues.outcome import REJECTED as REFUSED
+from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
 
 PAGE = 100  # rows of a list
 FUNDING = "8"  # type of a bill
@@ -31,13 +30,14 @@ FIRED = "effective"  # its child says how it stands
 OUTCOMES: Mapping[str, Outcome] = table_of(
     exists="51016 51065",
     not_found="51400 51401 51402 51410 51503 51509 51600 51603",
+    passed="51278 51280",
     not_taken="50001 50011 50061 50062 50100 50101 50102 50103 50104 50105 50106 50107 50110 50111 50112 50113 50114 50115",
     rejected="50002 50006 50007 50009 50012 50014 50015 50016 50017 50019 50020 50022 50024 50027 50028 51000 51001"
     " 51002 51004 51005 51006 51007 51008 51009 51010 51011 51015 51020 51021 51022 51023 51024 51025"
     " 51027 51028 51029 51030 51031 51046 51047 51051 51100 51101 51102 51103 51104 51105 51106 51107"
     " 51108 51109 51110 51112 51115 51116 51117 51118 51119 51120 51121 51122 51124 51127 51129 51131"
     " 51134 51135 51136 51137 51138 51155 51162 51163 51169 51250 51251 51252 51253 51254 51258 51259"
-    " 51260 51277 51278 51279 51280 51403 51404 51405 51408 51500 51501 51502 51506 51508 51510 51511",
+    " 51260 51277 51279 51403 51404 51405 51408 51500 51501 51502 51506 51508 51510 51511",
 )
 
 
@@ -98,7 +98,7 @@ class OkxVenue(NamedTuple):
 
     async def _as_it_stands(self, order: VenueOrder, failed: LiveAnswer) -> LiveAnswer:
         """How an order stands that the venue would not amend or cancel; as it failed where nobody knows."""
-        if failed.outcome not in (REFUSED, NOT_FOUND):
+        if failed.outcome not in (*REFUSALS, NOT_FOUND):
             return failed
         found = await self.ask(order)
         return found._replace(why=failed.why, outcome=failed.outcome)

@@ -8,8 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import Literal
 
-Outcome = Literal["rejected", "not_taken", "exists", "not_found", "unknown"]
+Outcome = Literal["rejected", "passed", "not_taken", "exists", "not_found", "unknown"]
 REJECTED: Outcome = "rejected"  # the venue looked at it and said no: there is no such order
+PASSED: Outcome = "passed"  # the same of a conditional order: the market is beyond its level already
+REFUSALS = (REJECTED, PASSED)
 NOT_TAKEN: Outcome = (
     "not_taken"  # turned away before that (rate, maintenance, clock, key): there is none, the same id may be sent again
 )

@@ -84,7 +84,7 @@ class PortOrder:
 class PortVenue:
     """A venue at the port. `script[call]` holds what the next calls do, in order: ok when it is empty.
 
-    Words: lost (never came), unanswered (came, no answer), rejected, not_taken, silent (no answer), not_found (for a question).
+    Words: lost (never came), unanswered (came, no answer), rejected, passed, not_taken, silent, not_found (for a question).
     Market orders fill at once, unless `fills` is off.
     """
 
@@ -145,8 +145,8 @@ class PortVenue:
         if attached is not None:
             self.attached[order.id] = attached
         what = await self._next("place", order.id)
-        if what == "rejected":
-            return LiveAnswer(order.id, REJECTED, 0, "no", outcome=outcome.REJECTED)
+        if what in ("rejected", "passed"):
+            return LiveAnswer(order.id, REJECTED, 0, "no", outcome=outcome.PASSED if what == "passed" else outcome.REJECTED)
         if what == "not_taken":
             return LiveAnswer(order.id, UNKNOWN, 0, "busy", outcome=outcome.NOT_TAKEN)
         if order.id in self.orders:

@@ -2,17 +2,19 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from engine.core.orders import CANCELLING, DONE, SENT, UNKNOWN, WORKING, VenueOrder
+from engine.core.orders import CANCELLING, DONE, REJECTED, SENT, UNKNOWN, WORKING, VenueOrder
 from engine.errors import DeskError, JournalBroken
 from engine.live import desk
 from engine.live.desk import LIFE_MS
 from engine.live.duties import AccountDuties
 from engine.venues.live_port import LiveAnswer
-from engine.venues.outcome import NOT_FOUND
+from engine.venues.outcome import NOT_FOUND, PASSED
 from tests.fakes.desks import BAR_MS
+from tests.fakes.exchange.adapted import ADAPTED, ENTER, STOP
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, live_bar, long, on_bench
 
 
@@ -260,6 +262,35 @@ def test_a_refused_exit_is_tried_ten_times_with_pauses(path: Path) -> None:
     assert len(tries) == 10
     assert tries[-1] - tries[0] > 30_000
     assert any("refusals of adds" in page for page in bench.pages)
+
+
+def test_a_stop_that_the_market_has_passed_already_is_an_exit_at_once(path: Path) -> None:
+    """The venue will not have it, now or in ten seconds: its layer leaves, and the same level is not tried again."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.script["place"] = ["ok", "passed"]
+        await bench.to_close()
+        bench.close(adds=long())
+        await bench.after(2)
+        assert (bench.venue.net, bench.lots()) == (0, 0)
+
+    bench = on_bench(path, play)
+    assert [id_[14] for id_ in bench.venue.asked_for("place")].count("S") == 1
+    assert [e.body["why"] for e in bench.events("leave")] == ["the market was beyond the stop of layer 1 before it could stand"]
+
+
+@pytest.mark.parametrize("sockets", [False, pytest.param(True, marks=pytest.mark.long)])
+@pytest.mark.parametrize("venue", ADAPTED)
+def test_each_venue_says_that_a_stop_has_been_passed(venue: str, sockets: bool) -> None:
+    """By its own code, apart from what is refused for another reason."""
+
+    async def script(played: Any, adapter: Any) -> LiveAnswer:
+        await adapter.place(ENTER)
+        return await adapter.place(STOP._replace(price=62_000.0))
+
+    answer = ADAPTED[venue].run(script, sockets)
+    assert (answer.state, answer.outcome) == (REJECTED, PASSED)
 
 
 def test_ids_of_old_orders_are_forgotten_and_of_open_ones_never(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
