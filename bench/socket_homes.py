@@ -76,7 +76,7 @@ def signals(f, p):
 '''
 
 
-class Sleeve(NamedTuple):
+class TradedPlace(NamedTuple):
     """What one sleeve of a benchmark's desk trades."""
 
     base: str
@@ -87,13 +87,14 @@ class Sleeve(NamedTuple):
     more: str = ""  # of its signals
 
 
-RESTS = Sleeve("ETH", "0.001", 0.4, "stop_atr = 1.0, target_atr = 1.0", 3, ", limit_offset_atr=0.1, good_for_bars=2, hold_bars=2")
+RESTING = ", limit_offset_atr=0.1, good_for_bars=2, hold_bars=2"
+RESTS = TradedPlace("ETH", "0.001", 0.4, "stop_atr = 1.0, target_atr = 1.0", 3, RESTING)
 # one turns at the market, with stops and targets that fire in between; one rests limits and leaves by time
-SECOND_BARS = {"flips": Sleeve("BTC", "0.0001", 0.02, "stop_atr = 1.5, target_atr = 3.0", 2), "rests": RESTS}
-EVERY_BAR = {"flips": Sleeve("BTC", "0.0001", 0.02, "stop_atr = 3.0, target_atr = 6.0", 1), "rests": RESTS}
+SECOND_BARS = {"flips": TradedPlace("BTC", "0.0001", 0.02, "stop_atr = 1.5, target_atr = 3.0", 2), "rests": RESTS}
+EVERY_BAR = {"flips": TradedPlace("BTC", "0.0001", 0.02, "stop_atr = 3.0, target_atr = 6.0", 1), "rests": RESTS}
 
 
-def written(home: Path, venue: str, at: Standing, plan: Mapping[str, Sleeve]) -> None:
+def written(home: Path, venue: str, at: Standing, plan: Mapping[str, TradedPlace]) -> None:
     """desk.toml, strategies and the past of a home."""
     (home / "strategies").mkdir(parents=True)
     passphrase = 'passphrase_env = "BENCH_PASS"\n' if venue == "okx" else ""
@@ -130,7 +131,7 @@ def worker_of(home: Path, log: Path) -> Iterator["subprocess.Popen[bytes]"]:
 
 @contextmanager
 def trading(
-    folder: Path, venue: str, future_hours: int, plan: Mapping[str, Sleeve]
+    folder: Path, venue: str, future_hours: int, plan: Mapping[str, TradedPlace]
 ) -> Iterator[tuple[Path, Standing, "subprocess.Popen[bytes]"]]:
     """(home, venue, worker) of a desk that trades at a local venue."""
     home = folder / "home"

@@ -26,7 +26,7 @@ from engine.store.chain import Event
 from engine.store.journal import read
 from engine.watch.heartbeat import heartbeat_of
 from tests.fakes.exchange import ledger
-from tests.fakes.exchange.by_the_clock import Asked, Standing, wall_ms
+from tests.fakes.exchange.by_the_clock import SeenRequest, Standing, wall_ms
 from tests.fakes.waiting import until
 
 VENUES, CLOSES, HALTS = ("okx", "binance", "bybit"), 100, 20
@@ -59,13 +59,13 @@ class HaltTimes(NamedTuple):
     killed: float  # the desk has journaled how it ended
 
 
-def id_of(asked: Asked) -> str:
+def id_of(asked: SeenRequest) -> str:
     """The order of the desk that a request is about, "" for none."""
     found = OURS.search(asked.body) or OURS.search(asked.target)
     return found[0] if found else ""
 
 
-def places_entry(asked: Asked) -> bool:
+def places_entry(asked: SeenRequest) -> bool:
     """Whether a request places an order that opens or adds."""
     changes = "cancel" in asked.target or "amend" in asked.target
     return asked.method == "POST" and not changes and id_of(asked)[14:15] == "E"
@@ -74,7 +74,7 @@ def places_entry(asked: Asked) -> bool:
 # ---- closes ----------------------------------------------------------------------------------------------------------------
 
 
-def closes_of(events: Sequence[Event], asked: Sequence[Asked]) -> list[CloseTimes]:
+def closes_of(events: Sequence[Event], asked: Sequence[SeenRequest]) -> list[CloseTimes]:
     """Every close whose batch holds intents of entries or exits that were answered."""
     first_came: dict[str, float] = {}
     for request in asked:
@@ -103,7 +103,7 @@ def closes_of(events: Sequence[Event], asked: Sequence[Asked]) -> list[CloseTime
 # ---- stops -----------------------------------------------------------------------------------------------------------------
 
 
-class Held:
+class LedgerState:
     """Position and conditional orders of each symbol, followed along the ledger."""
 
     def __init__(self) -> None:
@@ -141,7 +141,7 @@ class Held:
 
 def bare_spells(lines: Iterable[ledger.Event]) -> list[float]:
     """For each entry that filled: ms from its first execution until conditional orders stand against the whole position."""
-    held, since, found = Held(), dict[str, int](), list[float]()
+    held, since, found = LedgerState(), dict[str, int](), list[float]()
     for event in lines:
         before = dict(held.lots)
         held.take(event)
@@ -175,7 +175,7 @@ def halted(home: Path, at: Standing, usual_ms: float, dice: random.Random) -> Ha
     kill = until(ended, "the halt does not end")
     if "KILLED" not in kill.body["what"]:
         raise BadInput("a halt without a fault did not end flat", kill.body["what"])
-    held, flat = Held(), 0
+    held, flat = LedgerState(), 0
     for event in list(at.venue.exchange.ledger):
         was = held.flat
         held.take(event)

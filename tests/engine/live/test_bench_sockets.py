@@ -1,9 +1,9 @@
 """What `python -m bench sockets` reads out of a ledger, a request log and a journal: the arithmetic behind its figures."""
 
-from bench.socket_latency import Held, bare_spells, closes_of, spread
+from bench.socket_latency import LedgerState, bare_spells, closes_of, spread
 from engine.store.chain import Event
 from tests.fakes.exchange import ledger
-from tests.fakes.exchange.by_the_clock import Asked
+from tests.fakes.exchange.by_the_clock import SeenRequest
 from tests.fakes.exchange.orders import Algo, Order
 from tests.fakes.exchange.stage import BTC, HandClock, flat_path, small_exchange
 
@@ -27,10 +27,10 @@ def test_a_close_is_measured_from_its_confirmation_to_the_last_answer() -> None:
         desk_event("order", END + 9_000, order=stop, state="working"),
     ]
     asked = [
-        Asked(END + 900, END + 901, "GET", "/v5/market/kline?symbol=BTCUSDT", ""),
-        Asked(END + 1_100, END + 1_101, "GET", "/v5/market/kline?symbol=ETHUSDT", ""),
-        Asked(END + 1_330, END + 1_331, "POST", "/v5/order/create", f'{{"orderLinkId":"{exit_}"}}'),
-        Asked(END + 1_550, END + 1_551, "POST", "/v5/order/create", f'{{"orderLinkId":"{entry}"}}'),
+        SeenRequest(END + 900, END + 901, "GET", "/v5/market/kline?symbol=BTCUSDT", ""),
+        SeenRequest(END + 1_100, END + 1_101, "GET", "/v5/market/kline?symbol=ETHUSDT", ""),
+        SeenRequest(END + 1_330, END + 1_331, "POST", "/v5/order/create", f'{{"orderLinkId":"{exit_}"}}'),
+        SeenRequest(END + 1_550, END + 1_551, "POST", "/v5/order/create", f'{{"orderLinkId":"{entry}"}}'),
     ]
     (found,) = closes_of(events, asked)
     assert found == (1_101, 1_300, 1_550, 1_600, True)
@@ -48,7 +48,7 @@ def test_a_position_is_bare_until_conditional_orders_stand_against_all_of_it() -
     clock.step(100)
     exchange.place_algo(Algo("rest", "BTC", -1, 100, stop=590_000))
     assert bare_spells(exchange.ledger) == [300.0]
-    held = Held()
+    held = LedgerState()
     for event in exchange.ledger:
         held.take(event)
     assert not held.flat
@@ -60,7 +60,7 @@ def test_flat_means_no_position_and_no_order() -> None:
     exchange.place(Order("e", "BTC", 1, 100))
     algo = exchange.place_algo(Algo("s", "BTC", -1, 100, stop=590_000))
     exchange.place(Order("x", "BTC", -1, 100, reduce_only=True))
-    held, flat = Held(), list[bool]()
+    held, flat = LedgerState(), list[bool]()
     exchange.cancel_algo(algo.id)
     for event in exchange.ledger:
         held.take(event)

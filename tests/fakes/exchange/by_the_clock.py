@@ -25,7 +25,7 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Asked(NamedTuple):
+class SeenRequest(NamedTuple):
     """One REST request as the venue saw it: UTC ms of its coming and of its answer, with fractions."""
 
     came_ms: float
@@ -38,7 +38,7 @@ class Asked(NamedTuple):
 class Standing:
     """A venue that runs: `venue` with its exchange and faults, where it listens, and what it was asked so far."""
 
-    def __init__(self, venue: Any, rest_url: str, ws_url: str, asked: list[Asked]) -> None:
+    def __init__(self, venue: Any, rest_url: str, ws_url: str, asked: list[SeenRequest]) -> None:
         self.venue, self.rest_url, self.ws_url, self.asked = venue, rest_url, ws_url, asked
 
     @property
@@ -75,12 +75,12 @@ def standing(
     exchange = Exchange(wall_ms, markets(past_hours, future_hours), 100_000 * PICO)
     local = getattr(import_module(f"tests.fakes.exchange.{name}.client"), LOCAL[name])
     venue = local(exchange, simulated=True) if name == "okx" else local(exchange)
-    asked, answer = list[Asked](), venue.answer
+    asked, answer = list[SeenRequest](), venue.answer
 
     def answered(request: Request) -> Answer:
         came = time.time_ns()
         found = answer(request)
-        asked.append(Asked(came / 1e6, time.time_ns() / 1e6, request.method, request.target, request.body))
+        asked.append(SeenRequest(came / 1e6, time.time_ns() / 1e6, request.method, request.target, request.body))
         return found
 
     venue.answer = answered
