@@ -21,7 +21,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   POST   /api/session           {"name", "token"?} -> the same: who decides from here on (token: once people.toml has entries)
   DELETE /api/session           {"ok"}: logged out
 
-  GET    /api/desk              {"mode": paper|testnet|live, "stamp": the same in capitals|"REPLAYED"|null,
+  GET    /api/desk              {"mode": paper|shadow|testnet|live, "stamp": the same in capitals|"REPLAYED"|null,
                         "source": recorded|pulled|synthetic|live|null,
                         "walks" (a sentence), "desk_ms", "event", "state": running|flattening|halted..., "halt": Latch,
                         "worker": {"running", "pid", "phase", "note", "beat_ms", "bars_per_second", "replay_until_ms"},

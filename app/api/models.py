@@ -95,7 +95,7 @@ class ModelView(ApiModel):
 class DeskStatus(ApiModel):
     """The desk now."""
 
-    mode: Literal["paper", "testnet", "live"] = "paper"
+    mode: Literal["paper", "shadow", "testnet", "live"] = "paper"
     stamp: str | None
     source: str | None
     walks: str

@@ -221,17 +221,36 @@ def stages(after: str = AFTER, as_json: bool = JSON) -> None:
 
 
 def stage_text(row: dict[str, Any]) -> str:
-    """A sleeve, and a line for each thing that is lacking."""
+    """A sleeve, a line for each thing that is lacking, and what its time in shadow has shown."""
+    seen = [] if row["shadow"] is None else shadow_lines(row["shadow"])
     if row["next"] is None:
-        return f"{shown(row['sleeve'])}: {row['stage']}, the last stage"
+        return "\n".join([f"{shown(row['sleeve'])}: {row['stage']}, the last stage", *seen])
     ready = f"ready: nightdesk live stage {shown(row['sleeve'])} {row['next']} --as NAME"
     lines = [f"{shown(row['sleeve'])}: {row['stage']}; for {row['next']}: {ready if not row['lacking'] else 'lacking'}"]
-    return "\n".join([*lines, *(f"  {shown(line)}" for line in row["lacking"])])
+    return "\n".join([*lines, *(f"  {shown(line)}" for line in row["lacking"]), *seen])
+
+
+def shadow_lines(seen: dict[str, Any]) -> list[str]:
+    """What shadow has shown of a sleeve: what the fill model counts beside what the book would have cost."""
+
+    def bps(name: str) -> str:
+        return "-" if seen[name] is None else f"{seen[name]:.2f}"
+
+    refused = f", {seen['refused']} the venue would have refused" if seen["refused"] else ""
+    crossing = f", {seen['crossing']} limits would have taken at once" if seen["crossing"] else ""
+    thin = f", {seen['thin']} beyond the levels that were read" if seen["thin"] else ""
+    return [
+        f"  in shadow: {seen['orders']} orders did not leave{refused}{crossing}",
+        f"  at the market {seen['at_market']}, with the book {seen['compared']}{thin}; cost in bps:"
+        f" fill model {bps('assumed_bps')}, book {bps('book_bps')} (95 % of them below {bps('book_p95_bps')}), spread {bps('spread_bps')}",
+    ]
 
 
 def stage(
     sleeve: str = typer.Argument(..., metavar="SLEEVE"),
-    to: str = typer.Argument(..., metavar="STAGE", help="paper_live, testnet, live_small, live; or down: paper, draft, retired"),
+    to: str = typer.Argument(
+        ..., metavar="STAGE", help="paper_live, shadow, testnet, live_small, live; or down: paper, draft, retired"
+    ),
     after: str = AFTER,
     as_name: str = AS,
     as_json: bool = JSON,

@@ -30,7 +30,7 @@ class AccountEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False, str_max_length=TEXT_MAX)
 
     venue: Literal["okx", "binance", "bybit"]
-    mode: Literal["paper", "testnet", "live"] = "paper"
+    mode: Literal["paper", "shadow", "testnet", "live"] = "paper"
     key_env: str = Field("", pattern=rf"^$|{VARIABLE}")
     secret_env: str = Field("", pattern=rf"^$|{VARIABLE}")
     passphrase_env: str = Field("", pattern=rf"^$|{VARIABLE}")  # OKX alone has one

@@ -193,11 +193,13 @@ class DeskToml(SimulatedTables):
     @property
     def trades(self) -> str:
         """Where its sleeves trade, in words."""
+        if self.mode == "shadow":
+            return f"all in shadow of account {self.account}: nothing is sent"
         return f"all on {self.mode} account {self.account}" if self.traded else "all on paper"
 
     @property
     def mode(self) -> str:
-        """paper, testnet or live."""
+        """paper, shadow, testnet or live."""
         return self.traded.mode if self.traded else "paper"
 
     @property

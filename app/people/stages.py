@@ -20,9 +20,12 @@ from engine.store.chain import Event
 from engine.store.lookback import last
 from engine.store.tables import Proposal
 from engine.watch.parity_result import last_result
+from engine.watch.shadow_costs import ShadowCosts, shadow_costs
 
 SAME = ("strategy", "strategy_sha256", "instrument", "timeframe", "side", "params")  # what makes two homes' sleeves one
 PATH_MAX = 400
+OF_SHADOW = ("at_market", "compared", "assumed_bps", "book_bps")  # of ShadowCosts, in StageFacts
+FEE_SLACK = 1e-9  # a fee is a text of six decimals
 
 
 class StageMove(NamedTuple):
@@ -96,6 +99,8 @@ def facts_of(home: Path, sleeve: str) -> StageFacts:
     trips = book.sleeves[s].ledger.trips - trips_before(journal, sleeve, since)
     probe = last_probe(home, str(source["instrument"]))
     parity = last_result(home)
+    seen = None if since is None else shadow_costs(journal, since.t_event_ms).get(sleeve)
+    of_shadow = {} if seen is None else {name: getattr(seen, name) for name in OF_SHADOW}
     return StageFacts(
         place=place_of(book),
         stage=stage,
@@ -109,11 +114,26 @@ def facts_of(home: Path, sleeve: str) -> StageFacts:
         probe_ms=None if probe is None else probe.t_recv_ms or probe.t_event_ms,
         probe_ok=probe is not None and bool(probe.body["ok"]),
         probe_heard=probe is not None and heard_on_stream(probe.body),
+        dearer_fees="" if seen is None else dearer_fees(source["costs"], seen),
+        **of_shadow,
     )
 
 
+def dearer_fees(costs: Mapping[str, Any], seen: ShadowCosts) -> str:
+    """Why an account pays more than its sleeve counts with (`costs` of its config event); "" where it does not."""
+    if seen.maker_frac is None or seen.taker_frac is None:
+        return "the account's fees are not known"
+    if seen.maker_frac <= costs["maker_frac"] + FEE_SLACK and seen.taker_frac <= costs["taker_frac"] + FEE_SLACK:
+        return ""
+    pays, counted = (
+        f"maker {maker * 1e4:g} bps, taker {taker * 1e4:g} bps"
+        for maker, taker in ((seen.maker_frac, seen.taker_frac), (costs["maker_frac"], costs["taker_frac"]))
+    )
+    return f"the account pays {pays}, backtests count {counted}: write them under [instruments]"
+
+
 def place_of(book: Book) -> str:
-    """What a home trades: paper on recorded bars, paper_live, testnet or live."""
+    """What a home trades: paper on recorded bars, paper_live, shadow, testnet or live."""
     if book.mode != "paper":
         return book.mode
     return "paper_live" if book.start.get("source") == "live" else "paper"
@@ -171,11 +191,10 @@ def stage_rows(home: Home, after: str, now_ms: int) -> list[dict[str, Any]]:
     from engine.control.config import active
     from engine.control.stages import next_stage
 
-    rows = []
+    rows, shadow = [], shadow_costs(home.path / "journal" / "desk.jsonl")
     for sleeve in active(home.engine, home.path).config.sleeves:
         to = next_stage(sleeve.stage)
         missing = missing_for(home.path, sleeve.name, to, after, now_ms) if to else []
-        rows.append(
-            {"sleeve": sleeve.name, "account": sleeve.account, "stage": sleeve.stage, "next": to or None, "lacking": missing}
-        )
+        row = {"sleeve": sleeve.name, "account": sleeve.account, "stage": sleeve.stage, "next": to or None, "lacking": missing}
+        rows.append(row | {"shadow": shadow[sleeve.name]._asdict() if sleeve.name in shadow else None})
     return rows

@@ -40,7 +40,8 @@ def account_of(home: Home, name: str) -> AccountEntry:
         raise BadInput(f"no account {name[:60]!r}", known)
     if accounts[name].mode == "paper":
         raise BadInput(
-            f"account {name} is on paper: no venue is asked", 'mode = "testnet" or "live" and its keys make it checkable'
+            f"account {name} is on paper: no venue is asked",
+            'mode = "shadow", "testnet" or "live" and its keys make it checkable',
         )
     return accounts[name]
 
@@ -55,7 +56,7 @@ def wanted_of(home: Home, name: str, account: AccountEntry) -> AccountWants:
         )
     symbols = dict.fromkeys(one.symbol for one in sleeves)
     wanted = tuple(wanted_symbol(home, account.venue, [one for one in sleeves if one.symbol == symbol]) for symbol in symbols)
-    return AccountWants(account.venue, account.leverage, wanted, account.mode == "testnet")
+    return AccountWants(account.venue, account.leverage, wanted, account.mode == "testnet", account.mode == "shadow")
 
 
 def wanted_symbol(home: Home, venue: str, sleeves: list[SleeveConfig]) -> SymbolWants:

@@ -47,7 +47,7 @@ def claim_keys(home: Home, note: Callable[[str], None], environment: Mapping[str
     """
     names: dict[str, str] = {}
     for name, account in home.desk.accounts.items():
-        if account.mode == "paper":
+        if account.mode in ("paper", "shadow"):  # shadow sends nothing: it may watch an account that another home trades
             continue
         try:
             keys = read_keys(key_source(name, account), home.path, environment)

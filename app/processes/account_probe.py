@@ -95,6 +95,8 @@ def report_of(name: str, what: str) -> dict[str, Any]:
         raise BadInput(f"{what[:20]!r} is not a valid probe", f"available: {', '.join(WORDS)}")
     home = existing_home()
     account = account_of(home, name)
+    if account.mode == "shadow":
+        raise BadInput(f"account {name} is in shadow: nothing is sent to it, a probe neither", f"nightdesk account check {name}")
     keys = read_keys(key_source(name, account), Path(home.path))
     if what != "cost":
         claim_keys(home, lambda _line: None)

@@ -66,7 +66,7 @@ async def connected(
                 await asyncio.wait_for(one.close(), CLOSE_S)
 
     try:
-        await _markets(venue, clients, waits, sleep)
+        await load_markets_of(venue, clients, waits, sleep)
         found: list[dict[str, Any]] = [{}, {}]
         for name in instruments:
             _, symbol, market = name.split(":")
@@ -80,7 +80,7 @@ async def connected(
     return AccountConnection(found[0], found[1], polling.fetch_time, lambda: CASH[venue](polling), source, reader, close)
 
 
-async def _markets(
+async def load_markets_of(
     venue: str, clients: Sequence[Any], waits: Callable[[str], None], sleep: Callable[[float], Awaitable[None]]
 ) -> None:
     """Load the markets once, for all clients."""

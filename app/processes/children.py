@@ -72,12 +72,12 @@ def accounts_of(home: Path) -> list[dict[str, Any]]:
 
 
 def traded_mode(home: Path) -> str:
-    """What a home's desk trades, by what its desk.toml says: paper, testnet or live."""
+    """What a home's desk trades, by what its desk.toml says: paper, shadow, testnet or live."""
     desk = desk_toml(home)
     name, accounts = desk.get("account"), desk.get("accounts")
     entry = accounts.get(name) if isinstance(accounts, dict) and isinstance(name, str) else None
     mode = entry.get("mode") if isinstance(entry, dict) else None
-    return mode if mode in ("testnet", "live") else "paper"
+    return mode if mode in ("shadow", "testnet", "live") else "paper"
 
 
 def named_by(accounts: list[dict[str, Any]]) -> tuple[str, ...]:

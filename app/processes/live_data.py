@@ -66,6 +66,7 @@ class LiveData:
         self._tasks: list[asyncio.Task[Any]] = []
         self._recorder: FeedRecorder | None = None
         self._whole = False  # history is there
+        self.replay_days = 0 if home.desk.mode == "shadow" else home.desk.worker.replay_days  # a past is not shadowed
 
     @property
     def venues(self) -> list[str]:
@@ -170,7 +171,7 @@ class LiveData:
     def _read(self, seen_ms: int | None, policy: Any) -> tuple[GrownFeed, Span]:
         catalog = Catalog(self.home.roots)
         series = series_of(catalog, self.columns, self.clock)
-        span = begin_live(series, self.step_ms, self.home.desk.worker.replay_days)
+        span = begin_live(series, self.step_ms, self.replay_days)
         return history(catalog, series, self.step_ms, span.first_ms if seen_ms is None else seen_ms, policy), span
 
     # ---- closes ---------------------------------------------------------------------------------------------------------

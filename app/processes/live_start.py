@@ -14,7 +14,10 @@ from app.processes.keeping import Log
 from app.processes.live_data import LiveData
 from app.processes.live_worker import LiveWorker, until_signalled
 from app.processes.opening import config_body, funding_text, opened_journal, walked
+from app.processes.shadow_start import shadow_home
 from app.processes.unattended import say
+from engine.book.bodies import SIMULATED
+from engine.book.book import Book
 from engine.data.catalog import Catalog
 from engine.data.loading import policy_of
 from engine.errors import BadInput
@@ -24,6 +27,7 @@ from engine.live.duties import AccountDuties
 from engine.live.gate import AccountGate, GateParts, code_under
 from engine.live.loop import Loop
 from engine.live.paper_live import PaperLive
+from engine.live.shadow import ShadowLive
 from engine.venues.account import AccountReport, AccountWants, faults_at_start
 from engine.venues.instruments import instrument_of
 
@@ -41,21 +45,17 @@ def live_worker(home: Any, **more: Any) -> LiveWorker:
     chain.start()
     clock, columns = walked(home)
     data = LiveData(home, clock, columns, log, **more)
-    account = home.desk.traded
-    desk = paper_desk(home, journal, data, chain) if account is None else account_desk(home, journal, data, chain, log, more)
-    worker = LiveWorker(home, desk, data, journal, log, home.desk.mode)
-    worker.policy = policy_of(home.desk.worker.funding) if account is None else "none"  # an account's settlements are bills
+    simulated = home.desk.mode in SIMULATED
+    make = paper_desk if home.desk.traded is None else shadow_desk if simulated else account_desk
+    worker = LiveWorker(home, make(home, journal, data, chain, log, more), data, journal, log, home.desk.mode)
+    worker.policy = policy_of(home.desk.worker.funding) if simulated else "none"  # an account's settlements are bills
     return worker
 
 
 def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log: Log, more: Mapping[str, Any]) -> AccountLoop:
     """The desk of the account that desk.toml names. Raises BadInput where it trades another venue, or lacks its keys."""
     name, account = home.desk.account, home.desk.traded
-    others = [c for c in data.columns if c.partition(":")[0] != account.venue]
-    if others:
-        raise BadInput(
-            f"the account {name} is at {account.venue}, the desk trades {', '.join(others)}", "begin a new home for it"
-        )
+    require_venue(home, data)
     keys = more.get("keys") or keyed(name, account, home.path)
 
     def page(what: str) -> None:
@@ -84,6 +84,24 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
     loop = AccountLoop(of_home, connect)
     data.is_open = lambda instrument: holds(loop.book, instrument)
     return loop
+
+
+def shadow_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log: Log, more: Mapping[str, Any]) -> PaperLive:
+    """The desk in shadow of the account that desk.toml names. Raises BadInput as account_desk."""
+    require_venue(home, data)
+    shadow = shadow_home(home, data, lambda why: log.note("account", why=why), more)
+    of_account = {"account": home.desk.account, "mode": home.desk.mode}
+    return simulated_desk(
+        home, journal, data, chain, lambda loop, folded, about: ShadowLive(loop, folded, {**about, **of_account}, shadow)
+    )
+
+
+def require_venue(home: Any, data: LiveData) -> None:
+    """Refuse a desk that trades another venue than its account's."""
+    name, venue = home.desk.account, home.desk.traded.venue
+    others = [c for c in data.columns if c.partition(":")[0] != venue]
+    if others:
+        raise BadInput(f"the account {name} is at {venue}, the desk trades {', '.join(others)}", "begin a new home for it")
 
 
 def account_gate(
@@ -115,8 +133,19 @@ def first_ms(book: Any) -> int:
     return 0 if book is None else int(book.start["first_ms"])
 
 
-def paper_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck) -> PaperLive:
+def paper_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, _log: Log, _more: Mapping[str, Any]) -> PaperLive:
     """The paper desk of a home."""
+    return simulated_desk(home, journal, data, chain, PaperLive)
+
+
+def simulated_desk(
+    home: Any,
+    journal: Any,
+    data: LiveData,
+    chain: ChainCheck,
+    make: Callable[[Loop, Callable[[], Book | None], Mapping[str, Any]], PaperLive],
+) -> PaperLive:
+    """A desk whose fills are simulated, made of a loop, of how its journal is folded, and of what its start says."""
     from engine.book.replay import fold
 
     def body_of(desk: Any) -> dict[str, Any]:
@@ -126,7 +155,7 @@ def paper_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck) -> Pa
     loop.withheld = chain.withheld
     data.is_open = lambda instrument: holds(paper.book, instrument)
     about = {"home_id": home.id, "funding": funding_text(policy_of(home.desk.worker.funding))}
-    paper = PaperLive(loop, lambda: fold(journal.path), about)
+    paper = make(loop, lambda: fold(journal.path), about)
     return paper
 
 

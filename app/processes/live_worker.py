@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from app.processes.keeping import HeadNotes, Heartbeat, Log, trim_memory
 from app.processes.live_data import LiveData
 from app.processes.unattended import open_positions, say
+from engine.book.bodies import SIMULATED
 from engine.book.book import Book
 from engine.clock import utc
 from engine.errors import DataError
@@ -35,7 +36,7 @@ class DeskSide(Protocol):
 
     @property
     def stamp(self) -> str:
-        """What its figures are stamped with: REPLAYED, PAPER, TESTNET, LIVE."""
+        """What its figures are stamped with: REPLAYED, PAPER, SHADOW, TESTNET, LIVE."""
 
     async def begin(self) -> None:
         """Fold the journal; an account's duties begin."""
@@ -110,7 +111,7 @@ class LiveWorker:
                 self._waits(str(error))
             await self.data.sleep(CONNECT_AGAIN_MS)
         book = self.desk.book
-        begins = self.data.now_ms() - self.home.desk.worker.replay_days * 86_400_000
+        begins = self.data.now_ms() - self.data.replay_days * 86_400_000
         found = await self.data.past(
             begins if book is None else book.close_ms, None if book is None else book.close_ms, self.policy, self._waits
         )
@@ -193,7 +194,7 @@ class LiveWorker:
         self._beat()
         self.log.note("stopped")
         self.journal.close()
-        if self.mode == "paper" and self.desk.book is not None:
+        if self.mode in SIMULATED and self.desk.book is not None:
             say(unattended_text(open_positions(self.desk.book)))
 
 

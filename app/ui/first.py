@@ -36,6 +36,7 @@ def _what_is_real(desk: Mapping[str, Any]) -> str:
     """Paper or live, bars, desk time, worker."""
     mode = {
         "paper": "**Paper**: no real order leaves this desk.",
+        "shadow": "**SHADOW**: the desk watches an account and sends nothing to it; every fill is simulated.",
         "testnet": "**TESTNET**: orders leave this desk for an account of play money.",
     }.get(str(desk.get("mode")), "**LIVE**: real orders.")
     worker = desk.get("worker") or {}

@@ -17,6 +17,11 @@ from app.ui.parts import Badge
 
 EVERY_S = 3
 TITLES = {"desk": "Desk", "sleeves": "Sleeves", "runs": "Runs", "proposals": "Proposals", "chat": "Chat"}
+MODES = {  # what the desk trades -> what that means, its colour
+    "paper": ("No real order leaves this desk.", ""),
+    "shadow": ("It watches an account and sends nothing to it: every fill is simulated.", ""),
+    "testnet": ("Orders at a venue, play money.", "wrn"),
+}
 LAST, SILENT = "desk_seen", "silent_since"  # in the session: the API's last answer about the desk; since when none comes
 
 
@@ -112,15 +117,14 @@ def _idle(desk: Mapping[str, Any]) -> bool:
 
 
 def badges(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], zone: str) -> list[Badge]:
-    """The words after PAPER, TESTNET or LIVE."""
+    """The words after PAPER, SHADOW, TESTNET or LIVE."""
     times = [*_time(desk), *_here(desk, zone)]
     return [_bars(desk), _worker(desk), *times, *_waits(desk, alerts), _model(desk.get("model") or {}), *_drawdown(desk)]
 
 
 def _mode(desk: Mapping[str, Any]) -> Badge:
     mode = str(desk.get("mode") or "paper")
-    about = {"paper": "No real order leaves this desk.", "testnet": "Orders at a venue, play money."}.get(mode, "Real money.")
-    return Badge(mode.upper(), about, {"paper": "", "testnet": "wrn"}.get(mode, "neg"))
+    return Badge(mode.upper(), *MODES.get(mode, ("Real money.", "neg")))
 
 
 def _bars(desk: Mapping[str, Any]) -> Badge:

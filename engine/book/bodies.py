@@ -7,6 +7,7 @@ import math
 from typing import Any, NotRequired, TypedDict
 
 RESTING = ("draft", "retired")  # stages in which a sleeve enters nothing; its exits go on
+SIMULATED = ("paper", "shadow")  # modes of a desk whose fills are simulated: nothing leaves it
 LIVE_STAGES = ("live_small", "live")  # in which a sleeve enters at an account with real money
 FORMAT = 4  # of the desk journal, in the `start` of its first event; another one is not read
 
@@ -17,7 +18,7 @@ def finite(value: float) -> float | None:
 
 
 def stage_rests(stage: str, mode: str) -> bool:
-    """Whether a sleeve enters nothing by its stage, on a desk of this mode (paper, testnet, live): money takes LIVE_STAGES."""
+    """Whether a sleeve enters nothing by its stage on a desk of this mode, as Book.mode: money takes LIVE_STAGES."""
     return stage in RESTING or (mode == "live" and stage not in LIVE_STAGES)
 
 
@@ -143,3 +144,27 @@ class ConfigBody(TypedDict):
     sleeves: list[SleeveConfigBody]
     start: NotRequired[dict[str, Any]]
     to_open: NotRequired[list[str]]
+
+
+class ShadowBody(TypedDict):
+    """`shadow` of an order that would have left a desk in shadow. Prices in quote units; without a book `unread` says why."""
+
+    what: str  # order
+    order: str
+    sleeve: str
+    instrument: str
+    slot: str
+    side: int  # 1 buys
+    units: float  # base
+    why: str  # why it did not leave
+    refused: str  # why the account's venue would have refused it; "": it would not
+    assumed_bps: float | None  # of price, that the fill model counts for it against the market; null: it would rest
+    unread: str
+    bid: NotRequired[float]
+    ask: NotRequired[float]
+    spread_bps: NotRequired[float]
+    behind_ms: NotRequired[int]  # from the close to the book
+    price: NotRequired[float]  # that the book would have given an order at the market, on average
+    book_bps: NotRequired[float]  # of the middle, against the order
+    thin: NotRequired[bool]  # the levels that were read did not suffice: the true price is worse
+    crosses: NotRequired[bool]  # a limit that would have taken at once

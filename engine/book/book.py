@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from engine.book.bodies import pause_holds, stage_rests
+from engine.book.bodies import SIMULATED, pause_holds, stage_rests
 from engine.core.guardrails import exposure
 from engine.core.ledger import on_mark
 from engine.core.orders import NO_ORDERS, OrderBook
@@ -129,12 +129,17 @@ class Book:
             return wanted
         if sleeve.position.open_layers > 0 or sleeve.order.side != 0:
             return "winding_down"
-        return wanted if self.is_idle(s) and (self.mode == "paper" or self.is_settled(s)) else "settling"
+        return wanted if self.is_idle(s) and (self.simulated or self.is_settled(s)) else "settling"
 
     @property
     def mode(self) -> str:
-        """paper, testnet or live, for the life of a home."""
+        """paper, shadow, testnet or live, for the life of a home."""
         return str(self.start.get("mode", "paper"))
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its fills are simulated and nothing leaves it: on paper, and in shadow of an account."""
+        return self.mode in SIMULATED
 
     def is_idle(self, s: int) -> bool:
         """No position, and no order that the venue may still say something of."""

@@ -98,7 +98,7 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
     book.orders = executed(book.orders, order.id, fill.lots)._replace(trades={**book.orders.trades, body["trade"]: booked_ms})
     (_, told), *rest = events.rows(book, rows, [before] * (s + 1), {})
     following = rest + act(book, [s])
-    if book.mode != "paper":  # there a fill is part of its bar, whose mark follows at once; here it is up to a bar away
+    if not book.simulated:  # there a fill is part of its bar, whose mark follows at once; here it is up to a bar away
         book.desk = book.desk._replace(gross=book.exposure)
         following.append(events.mark(book))
     return {**body, **told, "order": order.id}, following

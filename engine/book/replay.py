@@ -22,7 +22,7 @@ from engine.store.chain import Event, same_body
 from engine.store.journal import read, tail
 
 EDITED = "the journal was edited, or the core has changed: keep it aside and begin a new home"
-NOTES = ("incident", "probe", "gate")  # what was seen, for people and the gate: it moves no state
+NOTES = ("incident", "probe", "gate", "shadow")  # what was seen, for people and the gate: it moves no state
 FIRST_LOOK = 2_000  # events read from the end at first; a day of three sleeves at 15 minutes
 
 

@@ -25,7 +25,6 @@ from engine.control.config import (
     desk_row,
     desk_version,
     in_force,
-    out_of_reach,
     sha256_of_text,
     sleeve_row,
     sleeve_text,
@@ -259,9 +258,6 @@ def _proposed(
         raise _Gone("stale", f"it is no longer valid: {error.what}") from error
     if label != row.direction or canonical_json(changes) != canonical_json(diff["changes"]):
         raise _Gone("stale", f"its direction was shown as {row.direction}; recomputed today: {label}")
-    for name in names:
-        if why := out_of_reach(then.config.sleeve(name)):
-            raise Refused(f"{row.id} cannot be applied: {why}", "reject it")
     return bodies, equals
 
 

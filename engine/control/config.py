@@ -20,7 +20,6 @@ from sqlmodel import Session, col, func, select
 
 from engine.book.bodies import pause_holds
 from engine.clock import LocalTimeframe, Timeframe, timeframe_ms
-from engine.control.stages import UNBUILT
 from engine.data.schedules import coarsest_clock, execution_of, refuse_layers, refuse_limit
 from engine.errors import BadInput, DataError, DeskError
 from engine.store import db
@@ -240,11 +239,6 @@ def configured(home: Path) -> DeskConfig:
         return validated(config, home / "strategies")
     except BadInput as error:
         raise BadInput(f"{path}: {error.what}", error.hint) from error
-
-
-def out_of_reach(sleeve: SleeveConfig) -> str:
-    """Why this version of Nightdesk cannot bring a sleeve to its stage; "" when it can."""
-    return f"{sleeve.name}: stage {sleeve.stage} is not built" if sleeve.stage in UNBUILT else ""
 
 
 def write_first(engine: Engine, config: DeskConfig, now_ms: int, reason: str) -> bool:

@@ -11,18 +11,21 @@ from typing import NamedTuple
 from engine.clock import DAY_MS, MINUTE_MS
 
 LADDER = ("paper", "paper_live", "shadow", "testnet", "live_small", "live")  # each nearer to money than the one before
-UNBUILT = ("shadow",)  # intents against the live book with nothing sent: passed over
 PARITY_FRAC_MAX = 0.01  # of what round trips moved: more that nothing explains, and a backtest is no evidence
 PARITY_AGE_MS = 26 * 60 * MINUTE_MS  # the daily comparison, and two hours
 PROBE_AGE_MS = 10 * MINUTE_MS
 DAYS_MIN = 7.0  # on live data
 TRIPS_MIN = 10  # of least size with money
+ORDERS_MIN = 30  # in shadow at the market, with the book beside each; fewer take DAYS_MIN days
+COMPARED_MIN = 5  # of them, at the least
+COMPARED_FRAC_MIN = 0.8  # of those at the market: what is left out may be what was dear
+WORSE_BPS_MAX = 1.0  # mean of what the book would have cost, above what the fill model counts
 
 
 class StageFacts(NamedTuple):
     """What is known of one sleeve in one home. Times UTC ms; None: never, or not known."""
 
-    place: str  # paper, paper_live, testnet, live: what the home trades
+    place: str  # paper, paper_live, shadow, testnet, live: what the home trades
     stage: str
     sleeve: Mapping[str, object]  # strategy, symbol, timeframe, params: what must be the same in two homes
     days: float = 0.0  # of desk time in its stage
@@ -34,6 +37,11 @@ class StageFacts(NamedTuple):
     probe_ms: int | None = None  # when the last probe ended
     probe_ok: bool = False
     probe_heard: bool = False  # its order was seen on the private stream, not by REST alone
+    at_market: int = 0  # orders that did not leave, in its stage: of a home in shadow
+    compared: int = 0  # of these with the venue's book
+    assumed_bps: float | None = None  # mean that the fill model counts for them
+    book_bps: float | None = None  # mean that the book would have cost
+    dearer_fees: str = ""  # why the account pays more than the desk counts with
 
 
 class StageStep(NamedTuple):
@@ -48,7 +56,8 @@ class StageStep(NamedTuple):
 
 STEPS: Mapping[str, StageStep] = {
     "paper_live": StageStep("paper", "paper_live", "", ("incidents",)),
-    "testnet": StageStep("paper_live", "testnet", "paper_live", ("incidents",), ("days", "parity", "incidents")),
+    "shadow": StageStep("paper_live", "shadow", "paper_live", ("incidents",), ("days", "parity", "incidents")),
+    "testnet": StageStep("shadow", "testnet", "shadow", ("incidents",), ("rehearsed", "costs", "parity", "incidents")),
     "live_small": StageStep("testnet", "live", "testnet", ("incidents", "probe"), ("traded", "parity", "incidents")),
     "live": StageStep("live_small", "live", "", ("trips", "parity", "incidents", "probe")),
 }
@@ -69,7 +78,7 @@ def lacking(to: str, here: StageFacts, before: StageFacts | None, now_ms: int) -
     """Why a sleeve cannot come to a stage now, a line each; `before`: of the home that is shown as evidence."""
     step = STEPS.get(to)
     if step is None:
-        return [f"stage {to} is {'not built' if to in UNBUILT else 'no step up'}"]
+        return [f"stage {to} is no step up"]
     if here.place != step.place:
         return [f"this home trades {here.place}: stage {to} belongs to a home that trades {step.place}"]
     if not step.home_before:
@@ -94,6 +103,27 @@ def _unmet(needs: tuple[str, ...], facts: StageFacts, now_ms: int, where: str) -
 
 def _days(facts: StageFacts, _now_ms: int) -> str:
     return "" if facts.days >= DAYS_MIN else f"it was in {facts.stage} for {facts.days:.1f} days of {DAYS_MIN:g}"
+
+
+def _rehearsed(facts: StageFacts, _now_ms: int) -> str:
+    if facts.days >= DAYS_MIN or facts.compared >= ORDERS_MIN:
+        return ""
+    return f"it was in shadow for {facts.days:.1f} days of {DAYS_MIN:g}, with {facts.compared} of {ORDERS_MIN} orders compared"
+
+
+def _costs(facts: StageFacts, _now_ms: int) -> str:
+    if facts.dearer_fees:
+        return facts.dearer_fees
+    if facts.compared < COMPARED_MIN:
+        return f"{facts.compared} of {COMPARED_MIN} orders at the market were compared with the book"
+    if facts.compared < COMPARED_FRAC_MIN * facts.at_market:
+        return f"the book of {facts.compared} of {facts.at_market} orders at the market was read, at least 80 %"
+    if facts.book_bps is None or facts.assumed_bps is None or not facts.book_bps <= facts.assumed_bps + WORSE_BPS_MAX:
+        cost, counted = ("not known" if bps is None else f"{bps:.2f} bps" for bps in (facts.book_bps, facts.assumed_bps))
+        return (
+            f"the book would have cost {cost} on average, backtests count {counted}: write half_spread_frac under [instruments]"
+        )
+    return ""
 
 
 def _traded(facts: StageFacts, _now_ms: int) -> str:
@@ -137,6 +167,8 @@ def _probe(facts: StageFacts, now_ms: int) -> str:
 
 NEEDS: Mapping[str, Callable[[StageFacts, int], str]] = {
     "days": _days,
+    "rehearsed": _rehearsed,
+    "costs": _costs,
     "traded": _traded,
     "trips": _trips,
     "parity": _parity,

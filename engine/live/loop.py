@@ -6,7 +6,7 @@ latch once more -> what the desk asks of the venue -> its answers, journaled. Wh
 truth: a start folds it, asks the venue about every order in doubt, and goes on.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from engine.book.events import features_hash
 from engine.book.order_events import EventBody
 from engine.book.snapshot import to_json
 from engine.book.transitions import begin, step
-from engine.core.orders import DONE, SENT
+from engine.core.orders import DONE, SENT, VenueOrder
 from engine.core.state import DAY_MS, ENTRY
 from engine.core.step import usable
 from engine.errors import DataError, DeskError
@@ -43,7 +43,9 @@ class Loop:
     def __init__(self, journal: Journal, controls: Controls, folder: Path, body_of: Reread, now_ms: Clock) -> None:
         self.journal, self.controls, self.folder = journal, controls, folder
         self.following = Following(self, journal, controls, folder, body_of, now_ms)
-        self.venue = PaperVenue()
+        self.stamp = "PAPER"  # of its bars, once nothing is replayed any more
+        self.venue_of: Callable[[Iterable[VenueOrder]], PaperVenue] = PaperVenue  # with the orders that stand there
+        self.venue = self.venue_of(())
         self.troubles: dict[str, str] = {}  # sleeve -> what its strategy did wrong at the last bar
         self._now_ms = now_ms
         self._book: Book | None = None
@@ -82,7 +84,7 @@ class Loop:
             body |= {"start": {**config_event.start_of(desk.config), **span._asdict(), **about}}
             self._book, following = begin(body)
             self._record([("config", body, following)], sync=True)
-        self.venue = PaperVenue(self.book.orders.open.values())
+        self.venue = self.venue_of(self.book.orders.open.values())
         if self.journal.set_aside:
             files = [path.name for path in self.journal.set_aside]
             self.incident("the end of the journal was unfinished and is kept aside", {"files": files})
@@ -157,7 +159,7 @@ class Loop:
         self._follow_verification()
         book, replaying, tripped_ms = self.book, self.replaying, self.book.tripped_ms
         t = self.feed.after(book.close_ms)
-        body, read, read_next = self._bar(t, "REPLAYED" if replaying else "PAPER")
+        body, read, read_next = self._bar(t, "REPLAYED" if replaying else self.stamp)
         batch, ambiguous = self._traded(body)
         if ambiguous:
             body["ambiguous"] = ambiguous
@@ -286,6 +288,10 @@ class Loop:
     def incident(self, what: str, more: Mapping[str, Any]) -> None:
         """Something a person should know that is not of the desk's own making. Outside the journal's hash."""
         self._record([("incident", {"what": what, **more}, [])], sync=True)
+
+    def note(self, kind: str, body: Mapping[str, Any]) -> None:
+        """What was seen and moves no state (NOTES of engine.book.replay), durable."""
+        self._record([(kind, body, [])], sync=True)
 
     def _report_troubles(self) -> None:
         """A strategy that fails is told when it begins to and when the complaint changes, not at every bar."""

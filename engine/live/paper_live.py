@@ -40,8 +40,8 @@ class PaperLive:
 
     @property
     def stamp(self) -> str:
-        """REPLAYED or PAPER."""
-        return "REPLAYED" if self._opened and self.loop.replaying else "PAPER"
+        """REPLAYED, or the loop's own: PAPER, SHADOW."""
+        return "REPLAYED" if self._opened and self.loop.replaying else self.loop.stamp
 
     async def begin(self) -> None:
         """Fold the journal."""

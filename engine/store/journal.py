@@ -21,7 +21,7 @@ from engine.store.chain import EMPTY, Event, Head, Tail, encode_body, end_of, ev
 from engine.store.locks import lock_alone, lock_shared
 
 UNHASHED_KINDS = ("snapshot", "incident", "intent", "sent", "order", "amend", "health", "reconcile", "adopt", "cursor", "lapse")
-UNHASHED_KINDS += ("probe", "gate", "attach")
+UNHASHED_KINDS += ("probe", "gate", "attach", "shadow")
 # Two runs that trade alike may differ in these: how an order lived, not what it did.
 HEAD_BYTES = 120  # within which a line names its kind
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')

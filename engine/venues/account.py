@@ -61,6 +61,7 @@ class AccountWants(NamedTuple):
     leverage: int
     symbols: tuple[SymbolWants, ...]
     plays: bool = False  # testnet: no money
+    looks: bool = False  # shadow: nothing is sent, so that a key that only reads is fit, and what others do there is theirs
 
 
 class AccountReport(NamedTuple):
@@ -106,7 +107,8 @@ async def checked(
 def report_of(rows: Sequence[AccountCheck]) -> AccountReport:
     """What rows come to."""
     bad = [row.name for row in rows if row.must and not row.ok]
-    return AccountReport(tuple(rows), not bad, "trade" if not bad else "attach" if bad == ["trading"] else "nothing")
+    reads = any(row.name == "trading" and not row.ok for row in rows)
+    return AccountReport(tuple(rows), not bad, "nothing" if bad not in ([], ["trading"]) else "attach" if reads else "trade")
 
 
 class AccountQuestions:
@@ -144,11 +146,11 @@ class AccountQuestions:
         found: list[tuple[str, str, Question, bool]] = [
             ("key", "a key that the venue accepts", self.key, True),
             ("withdrawal", "no right to withdraw", self.withdrawal, True),
-            ("trading", "the right to trade perpetuals", self.trading, True),
+            ("trading", "the right to trade perpetuals", self.trading, not self.wanted.looks),
             ("ip_list", "a list of addresses", self.ip_list, False),
             ("expiry", f"{DAYS_LEFT_MIN} days or more", self.expiry, False),
-            ("orders", "none of another program or person", self.orders, True),
-            ("positions", "none that this desk did not open", self.positions, True),
+            ("orders", "none of another program or person", self.orders, not self.wanted.looks),
+            ("positions", "none that this desk did not open", self.positions, not self.wanted.looks),
         ]
         for one in self.wanted.symbols:
             found += [

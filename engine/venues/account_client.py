@@ -22,7 +22,7 @@ SHOWN_MAX = 160  # letters of an error that has no sentence of its own
 
 
 class AccountAddress(NamedTuple):
-    """Where an account is: `mode` testnet or live; the urls are those of a local venue, else empty."""
+    """Where an account is: `mode` shadow, testnet or live; the urls are those of a local venue, else empty."""
 
     venue: str
     mode: str
@@ -46,7 +46,7 @@ class UnansweredCheck(Exception):
 
 
 def connect(at: AccountAddress, keys: VenueKeys, **more: Any) -> Any:
-    """A ccxt.pro client. Raises BadInput where ccxt does not have the venue."""
+    """A ccxt.pro client; in shadow it sends questions alone. Raises BadInput where ccxt does not have the venue."""
     import ccxt.pro
 
     logging.getLogger("ccxt").setLevel(logging.WARNING)  # its DEBUG lines hold headers
@@ -60,7 +60,7 @@ def connect(at: AccountAddress, keys: VenueKeys, **more: Any) -> Any:
     client = made({**given, **more})
     if at.mode == "testnet":
         on_testnet(client, at)
-    return client
+    return read_only(client) if at.mode == "shadow" else client
 
 
 def on_testnet(client: Any, at: AccountAddress) -> None:
@@ -97,7 +97,7 @@ def read_only(client: Any) -> Any:
 
     async def asks(url: str, method: str = "GET", headers: Any = None, body: Any = None) -> Any:
         if method != "GET":
-            raise PermissionError(f"a check sends questions alone, not {method}")
+            raise PermissionError(f"this client sends questions alone, not {method}")
         client.last_status, client.last_was_page = 0, False
         return await fetch(url, method, headers, body)
 

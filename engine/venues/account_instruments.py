@@ -24,9 +24,22 @@ QUOTE = "USDT"
 def adapter_of(venue: str, symbol: str, trading: Any, polling: Any, instrument: Instrument) -> LiveVenue:
     """BTC-USDT of an account as a LiveVenue; `trading` and `polling` are two clients with loaded markets.
 
+    Raises BadInput as `listed_market`.
+    """
+    market, lot = listed_market(venue, symbol, trading, instrument)
+    if venue == "okx":
+        return OkxVenue(trading, polling, instrument, market["id"], lot / Decimal(str(market["contractSize"])))
+    if venue == "bybit":
+        return BybitVenue(trading, polling, instrument, market["id"], lot)
+    return BinanceVenue(trading, polling, instrument, market["id"])
+
+
+def listed_market(venue: str, symbol: str, client: Any, instrument: Instrument) -> tuple[Mapping[str, Any], Decimal]:
+    """ccxt's market of BTC-USDT, and the desk's lot in base units; `client` has loaded its markets.
+
     Raises BadInput where the venue does not list it, or where a lot of the desk is no whole number of the venue's steps.
     """
-    market = trading.markets[market_symbol(Source(trading, venue, 1, 0.0), symbol, "perp")]
+    market = client.markets[market_symbol(Source(client, venue, 1, 0.0), symbol, "perp")]
     lot = Decimal(str(instrument.lot_size))
     try:
         step = Decimal(str(market["precision"]["amount"])) * (Decimal(str(market["contractSize"])) if venue == "okx" else 1)
@@ -39,11 +52,7 @@ def adapter_of(venue: str, symbol: str, trading: Any, polling: Any, instrument: 
     if uneven:
         hint = f'write them under [instruments."{venue}:{symbol}:perp"] in desk.toml: lot_size, tick'
         raise BadInput(f"{symbol}: the desk counts lots of {lot} at ticks of {instrument.tick}, {venue} {step} and {tick}", hint)
-    if venue == "okx":
-        return OkxVenue(trading, polling, instrument, market["id"], lot / Decimal(str(market["contractSize"])))
-    if venue == "bybit":
-        return BybitVenue(trading, polling, instrument, market["id"], lot)
-    return BinanceVenue(trading, polling, instrument, market["id"])
+    return market, lot
 
 
 async def okx_cash(client: Any) -> float:

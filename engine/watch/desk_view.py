@@ -34,8 +34,8 @@ class DeskView(NamedTuple):
     event: str | None  # id of the mark
     desk_ms: int | None  # close of the last bar it decided on
     source: str | None  # of the bars: recorded | pulled | synthetic | live
-    stamp: str | None  # REPLAYED, PAPER, TESTNET or LIVE, while a worker runs
-    mode: str  # paper, or testnet or live of the account that the desk trades
+    stamp: str | None  # REPLAYED, PAPER, SHADOW, TESTNET or LIVE, while a worker runs
+    mode: str  # paper, or shadow, testnet or live of the account that the desk trades
     halt: halt.Latch
     worker: WorkerState
     state: str | None

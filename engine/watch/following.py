@@ -6,6 +6,7 @@ into one sentence, so that none of them promises what no process does. It never 
 
 from pathlib import Path
 
+from engine.book.bodies import SIMULATED
 from engine.watch import health
 from engine.watch.heartbeat import heartbeat_of
 
@@ -22,7 +23,7 @@ def carried_out(home: Path, now_ms: int, decision: tuple[str, str]) -> str:
         check, pid, beat = health.worker(home, now_ms), health.worker_pid(home), heartbeat_of(home)
         late_ms = now_ms - int(beat.get("wall_ms") or now_ms)
         waits = beat.get("phase") == "waiting" and decision is HALT
-        if decision is HALT and beat.get("mode", "paper") != "paper":
+        if decision is HALT and beat.get("mode", "paper") not in SIMULATED:
             does = AT_ONCE
     except Exception as error:  # noqa: BLE001 - whatever cannot be read, the decision itself holds
         return f"Whether a worker runs cannot be seen ({type(error).__name__}): look at nightdesk status."

@@ -12,9 +12,11 @@ from engine.clock import DAY_MS
 from engine.core.orders import DONE, ENDED, PARTIAL
 from engine.store.chain import Event
 from engine.store.lookback import last
+from engine.watch.shadow_costs import shadow_text
 from engine.watch.window import FAR_MS, between, mark_at, raw_lines
 
-KINDS = {"intent", "sent", "order", "amend", "fill"}
+KINDS = {"intent", "sent", "order", "amend", "fill", "shadow"}
+NOT_SENT = "not sent"  # what the life of an order of a desk in shadow says beside its states
 STATES_MAX, FILLS_MAX = 200, 500  # of one order that are kept, the newest
 ID_MAX = 64
 LOOK_BACK_MS = 7 * DAY_MS
@@ -87,6 +89,9 @@ def lives_of(events: Iterable[Event]) -> dict[str, OrderLife]:
             _reported(found, event)
         elif event.kind == "fill":
             _filled(found, event)
+        elif event.kind == "shadow" and (life := found.get(event.body.get("order", ""))) is not None:
+            noted = [*life.states, _state(event, NOT_SENT, shadow_text(event.body))][-STATES_MAX:]
+            found[life.cid] = life._replace(states=noted)
     return found
 
 

@@ -152,7 +152,7 @@ def start_of(path: Path) -> Mapping[str, Any]:
 
 
 def mode_of(journal: Path) -> str:
-    """What the desk of a journal trades, for its life: paper, testnet or live."""
+    """What the desk of a journal trades, for its life: paper, shadow, testnet or live."""
     return str(start_of(journal).get("mode") or "paper")
 
 

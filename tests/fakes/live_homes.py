@@ -37,7 +37,7 @@ ACCOUNT = """
 account = "main"
 [accounts.main]
 venue = "{venue}"
-mode = "testnet"
+mode = "{mode}"
 key_env = "OK_KEY"
 secret_env = "OK_SECRET"
 {passphrase}leverage = 3
@@ -182,13 +182,20 @@ def at_once(_executor: Any, work: Callable[..., Any], *args: Any) -> Awaitable[A
 
 
 def written(
-    path: Path, venue: str, *, account: bool, replay_days: int = 0, timeframe: str = "15m", urls: tuple[str, str] = ("", "")
+    path: Path,
+    venue: str,
+    *,
+    account: bool,
+    replay_days: int = 0,
+    timeframe: str = "15m",
+    urls: tuple[str, str] = ("", ""),
+    mode: str = "testnet",
 ) -> None:
-    """desk.toml and a strategy that is always long. `urls`: REST and streams of a local venue behind sockets."""
+    """desk.toml and a strategy that is always long. `urls`: REST and streams behind sockets; `mode`: of the account."""
     rest, ws = urls
     passphrase = 'passphrase_env = "OK_PASS"\n' if venue == "okx" else ""
     of_account = f'rest_url = "{rest}"\nws_url = "{ws}"\n' if rest else ""
-    text = ACCOUNT.format(venue=venue, passphrase=passphrase, urls=of_account) if account else ""
+    text = ACCOUNT.format(venue=venue, mode=mode, passphrase=passphrase, urls=of_account) if account else ""
     rest_url = f'rest_url = "{rest}"\n' if rest else ""
     (path / "strategies").mkdir(parents=True)
     (path / "strategies" / "own.py").write_text(LONG)
@@ -211,9 +218,9 @@ def store_past(path: Path, venue: str, exchange: Exchange, timeframe: str) -> No
 Script = Callable[[LiveHome], Coroutine[Any, Any, Any]]
 
 
-def lived(path: Path, venue: str, script: Script, *, account: bool = False, replay_days: int = 0) -> Any:
+def lived(path: Path, venue: str, script: Script, *, account: bool = False, replay_days: int = 0, mode: str = "testnet") -> Any:
     """What a script returns about a home at `path` (NIGHTDESK_HOME) on live data of a local venue."""
-    written(path, venue, account=account, replay_days=replay_days)
+    written(path, venue, account=account, replay_days=replay_days, mode=mode)
 
     async def play(played: Played) -> Any:
         asyncio.get_running_loop().run_in_executor = at_once  # type: ignore[assignment,method-assign]

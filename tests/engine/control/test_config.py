@@ -20,7 +20,6 @@ from engine.control.config import (
     file_differences,
     first_of,
     is_written,
-    out_of_reach,
     sha256_of_text,
     sleeve_text,
     stored,
@@ -194,12 +193,6 @@ def test_every_parameter_is_spelled_out_in_the_order_of_the_file(tmp_path: Path)
     assert (btc.params["stop_atr"], btc.params["leverage_max"]) == (3.0, 3.0)
     assert isinstance(btc.params["stop_atr"], float)
     assert validated(config) == config
-
-
-@pytest.mark.parametrize("stage", ["draft", "paper", "retired", "shadow", "live_small", "live"])
-def test_what_this_version_reaches(stage: str) -> None:
-    """Every stage that is built."""
-    assert bool(out_of_reach(a_sleeve(stage=stage))) is (stage == "shadow")
 
 
 # ---- versions -------------------------------------------------------------------------------------------------------------

@@ -13,12 +13,14 @@ SAME = {"strategy": "trend", "params": {"stop_atr": 2.0}}
 def facts(place: str, stage: str, **more: Any) -> StageFacts:
     """A sleeve that has everything that a step may take."""
     known: dict[str, Any] = {"days": 8.0, "trips": 10, "parity_frac": 0.004, "parity_ms": NOW - 3_600_000}
+    known |= {"at_market": 10, "compared": 9, "assumed_bps": 0.8, "book_bps": 1.7}
     return StageFacts(place, stage, SAME, **{**known, "probe_ms": NOW - 60_000, "probe_ok": True, "probe_heard": True, **more})
 
 
 READY = {
     "paper_live": (facts("paper_live", "paper"), None),
-    "testnet": (facts("testnet", "paper"), facts("paper_live", "paper_live")),
+    "shadow": (facts("shadow", "paper"), facts("paper_live", "paper_live")),
+    "testnet": (facts("testnet", "paper"), facts("shadow", "shadow")),
     "live_small": (facts("live", "paper"), facts("testnet", "testnet")),
     "live": (facts("live", "live_small"), None),
 }
@@ -52,7 +54,16 @@ MISSED: list[tuple[str, str, dict[str, Any], str]] = [
     ("live_small", "before", {"trips": 0}, "in the home before, it has not made a round trip"),
     ("live_small", "before", {"open_incidents": ("gate: x",)}, "in the home before, open incidents"),
     ("live_small", "here", {"probe_ok": False}, "failed"),
-    ("testnet", "before", {"days": 6.9}, "6.9 days of 7"),
+    ("shadow", "before", {"days": 6.9}, "6.9 days of 7"),
+    ("shadow", "here", {"place": "testnet"}, "belongs to a home that trades shadow"),
+    ("testnet", "before", {"days": 6.9}, "in shadow for 6.9 days of 7, with 9 of 30 orders"),
+    ("testnet", "before", {"compared": 4, "at_market": 4}, "4 of 5 orders at the market were compared"),
+    ("testnet", "before", {"at_market": 12}, "the book of 9 of 12 orders"),
+    ("testnet", "before", {"book_bps": 1.81}, "cost 1.81 bps on average, backtests count 0.80 bps"),
+    ("testnet", "before", {"book_bps": float("nan")}, "cost nan bps"),
+    ("testnet", "before", {"book_bps": None}, "cost not known"),
+    ("testnet", "before", {"dearer_fees": "the account pays 6 bps"}, "the account pays 6 bps"),
+    ("testnet", "before", {"place": "paper_live"}, "wanted is shadow at shadow"),
 ]
 
 
@@ -70,12 +81,14 @@ def test_each_thing_that_is_missing_is_named(to: str, where: str, change: dict[s
     assert words in found[0]
 
 
-def test_no_step_is_skipped_and_what_is_not_built_is_said() -> None:
-    """Without the home before there is no evidence; shadow is passed over by name."""
+def test_no_step_is_skipped() -> None:
+    """Without the home before there is no evidence; enough orders in shadow stand in for its days."""
     assert "name the home" in lacking("live_small", READY["live_small"][0], None, NOW)[0]
-    assert lacking("shadow", *READY["live"], NOW) == ["stage shadow is not built"]
-    assert [next_stage(stage) for stage in ("paper", "paper_live", "testnet", "live_small", "live")] == [
+    here, before = READY["testnet"]
+    assert lacking("testnet", here, before._replace(days=1.0, at_market=30, compared=30), NOW) == []
+    assert [next_stage(stage) for stage in ("paper", "paper_live", "shadow", "testnet", "live_small", "live")] == [
         "paper_live",
+        "shadow",
         "testnet",
         "live_small",
         "live",
