@@ -100,9 +100,31 @@ def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every 
     )
     if view.breakers:
         text += f" Tripped: {', '.join(view.breakers)}."
+    seen, said = shadow(ctx, mark) if view.mode == "shadow" else ((), "")
     table, more = sleeve_table(ctx, mark)
     data = {"state": view.state, "halted": view.halt.halted, "stamp": mark.body.get("stamp"), "desk_ms": view.desk_ms}
-    return ToolResult("ok", text, facts + more, (Evidence("event", mark.id),), table, data)
+    return ToolResult("ok", text + said, facts + seen + more, (Evidence("event", mark.id),), table, data)
+
+
+def shadow(ctx: ToolContext, mark: Event) -> tuple[tuple[Fact, ...], str]:
+    """Of a desk in shadow of an account: that nothing leaves it, and of all sleeves what did not."""
+    from engine.watch.shadow_costs import shadow_costs
+    from engine.watch.window import journal_of
+
+    rows, said = list(shadow_costs(journal_of(ctx.home)).values()), " In SHADOW: no order leaves this desk, fills are simulated"
+    compared = sum(row.compared for row in rows)
+    if not compared:
+        return (), f"{said}."
+    values: dict[str, tuple[Value, str]] = {
+        "orders_unsent": (sum(row.orders for row in rows), "count"),
+        "compared": (compared, "count"),
+        "slippage_counted": (sum((row.assumed_bps or 0.0) * row.compared for row in rows) / compared, "bps"),
+        "slippage_of_book": (sum((row.book_bps or 0.0) * row.compared for row in rows) / compared, "bps"),
+    }
+    facts = make_facts(ctx.handle("s", "shadow"), "shadow", Evidence("event", mark.id), values)
+    h = facts[0].ref.partition(".")[0]
+    said += f"; of {{{h}.orders_unsent}} orders {{{h}.compared}} at the market were compared with the venue's book: it would have"
+    return facts, f"{said} cost {{{h}.slippage_of_book}} on average, the fill model counts {{{h}.slippage_counted}}."
 
 
 def last_mark(ctx: ToolContext) -> Event | None:

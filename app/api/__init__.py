@@ -87,6 +87,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "orders" and "lasting": what keeps it from being closed
   GET    /api/reconcile         {"differences": [{"what", "text", "instrument", "choices": [{"choice", "does"}], ...}],
                         "entries_blocked", "blocked": {what: why}, "orphans", "windows"}
+  GET    /api/shadow            {"items": [{"sleeve", "orders", "refused", "compared", "assumed_bps", "book_bps", ..}]}
   GET    /api/orders?sleeve=&open=false&limit=50    {"items": [Order, open ones first, then the newest of seven days]}
   GET    /api/orders/{cid}      Order = {"cid", "venue_id", "sleeve", "leg", "layer", "slot", "side", "lots", "filled_lots",
                         "state", "open", "states": [{"state", "t_ms", "why", ...}], "fills": [{"trade", "lots", ...}], ...}

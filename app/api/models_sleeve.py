@@ -170,3 +170,28 @@ class Proposing(ApiModel):
     proposal: CardView | None
     jobs: list[str]
     progress: float = Field(ge=0, le=1)
+
+
+class ShadowView(ApiModel):
+    """A sleeve in shadow. Costs in basis points of price, against the order; null where nothing was compared."""
+
+    sleeve: str
+    orders: int
+    refused: int
+    at_market: int
+    compared: int
+    thin: int
+    crossing: int
+    spread_bps: Number
+    assumed_bps: Number
+    book_bps: Number
+    book_p95_bps: Number
+    behind_ms: Number
+    maker_frac: Number
+    taker_frac: Number
+
+
+class ShadowList(ApiModel):
+    """Sleeves that had orders which did not leave."""
+
+    items: list[ShadowView]

@@ -13,6 +13,8 @@ from engine.control.config import active
 from engine.errors import BadInput
 from engine.sim.report_drawn import trip_list
 from engine.watch.desk_trips import desk_trips
+from engine.watch.shadow_costs import shadow_costs
+from engine.watch.window import journal_of
 
 router = APIRouter(prefix="/api", tags=["sleeves"])
 SleeveName = Annotated[str, Path(max_length=60, pattern=r"^[a-z0-9][a-z0-9-]*$", examples=["btc-trend"])]
@@ -44,6 +46,13 @@ def trip_of_desk(at: At, _: Who, trip: str = Path(max_length=8, pattern=r"^t[0-9
     except BadInput as error:
         raise NotFound(error.what, error.hint) from None
     return m.TripView(text=found["closing_rule"]["text"], trip=found)
+
+
+@router.get("/shadow")
+def shadow(at: At, _: Who) -> s.ShadowList:
+    """Of a desk in shadow of an account: a row a sleeve of what did not leave, and what the venue's book would have cost."""
+    found = shadow_costs(journal_of(at.path))
+    return s.ShadowList(items=[s.ShadowView(sleeve=name, **row._asdict()) for name, row in found.items()])
 
 
 def _require(at: ApiContext, name: str) -> None:

@@ -239,10 +239,11 @@ def shadow_lines(seen: dict[str, Any]) -> list[str]:
     refused = f", {seen['refused']} the venue would have refused" if seen["refused"] else ""
     crossing = f", {seen['crossing']} limits would have taken at once" if seen["crossing"] else ""
     thin = f", {seen['thin']} beyond the levels that were read" if seen["thin"] else ""
+    costs = f"fill model {bps('assumed_bps')}, book {bps('book_bps')} (95 % of them below {bps('book_p95_bps')})"
     return [
         f"  in shadow: {seen['orders']} orders did not leave{refused}{crossing}",
-        f"  at the market {seen['at_market']}, with the book {seen['compared']}{thin}; cost in bps:"
-        f" fill model {bps('assumed_bps')}, book {bps('book_bps')} (95 % of them below {bps('book_p95_bps')}), spread {bps('spread_bps')}",
+        f"  at the market {seen['at_market']}, with the book {seen['compared']}{thin}",
+        f"  cost in bps: {costs}, spread {bps('spread_bps')}",
     ]
 
 

@@ -33,7 +33,7 @@ KINDS = (
     "cursor",
     "attach",
 )
-KINDS += ("incident", "probe", "gate", "snapshot", "mark", "bar")
+KINDS += ("incident", "probe", "gate", "shadow", "snapshot", "mark", "bar")
 QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "health", "reconcile", "adopt", "leave", "orphan"]
 QUIET += ["incident", "window"]  # shown by default
 PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, exposure, incidents, links, money, parts, sleeves, urgent
+from app.ui import drawn, exposure, incidents, links, money, parts, shadow, sleeves, urgent
 from app.ui.figures import MINUS, NONE, counted, in_r, is_number, length, number, percent, price, pure, short, tone
 from app.ui.page_client import PageClient, Trouble
 
@@ -41,6 +41,7 @@ def _draw(api: PageClient) -> None:
     with right.container(key="panel_urgent", height="stretch"):
         urgent.show(api, desk)
     incidents.show(api, desk)
+    shadow.show(api, desk)
     with st.container(key="panel_positions"):
         positions(api, desk, items)
     left, right = st.columns([1.4, 1], gap="small")
