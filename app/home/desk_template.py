@@ -119,7 +119,7 @@ source = "files"                 # files | live
 #
 # [accounts.main]
 # venue = "okx"                  # okx | binance | bybit
-# mode = "testnet"               # paper | testnet | live
+# mode = "testnet"               # paper | shadow (watches, sends nothing) | testnet | live
 # key_env = "OKX_KEY"
 # secret_env = "OKX_SECRET"
 # passphrase_env = "OKX_PASSPHRASE"  # OKX alone

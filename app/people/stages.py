@@ -21,6 +21,7 @@ from engine.store.lookback import last
 from engine.store.tables import Proposal
 from engine.watch.parity_result import last_result
 from engine.watch.shadow_costs import ShadowCosts, shadow_costs
+from engine.watch.window import start_of
 
 SAME = ("strategy", "strategy_sha256", "instrument", "timeframe", "side", "params")  # what makes two homes' sleeves one
 PATH_MAX = 400
@@ -102,7 +103,7 @@ def facts_of(home: Path, sleeve: str) -> StageFacts:
     seen = None if since is None else shadow_costs(journal, since.t_event_ms).get(sleeve)
     of_shadow = {} if seen is None else {name: getattr(seen, name) for name in OF_SHADOW}
     return StageFacts(
-        place=place_of(book),
+        place=place_of(book.start),
         stage=stage,
         sleeve={key: source.get(key) for key in SAME},
         days=0.0 if since is None else days_between(since.t_event_ms, book.close_ms),
@@ -132,11 +133,11 @@ def dearer_fees(costs: Mapping[str, Any], seen: ShadowCosts) -> str:
     return f"the account pays {pays}, backtests count {counted}: write them under [instruments]"
 
 
-def place_of(book: Book) -> str:
-    """What a home trades: paper on recorded bars, paper_live, shadow, testnet or live."""
-    if book.mode != "paper":
-        return book.mode
-    return "paper_live" if book.start.get("source") == "live" else "paper"
+def place_of(start: Mapping[str, Any]) -> str:
+    """What a home trades, by the `start` of its journal: paper on recorded bars, paper_live, shadow, testnet or live."""
+    if (mode := str(start.get("mode", "paper"))) != "paper":
+        return mode
+    return "paper_live" if start.get("source") == "live" else "paper"
 
 
 def open_incidents(book: Book) -> tuple[str, ...]:
@@ -191,9 +192,9 @@ def stage_rows(home: Home, after: str, now_ms: int) -> list[dict[str, Any]]:
     from engine.control.config import active
     from engine.control.stages import next_stage
 
-    rows, shadow = [], shadow_costs(home.path / "journal" / "desk.jsonl")
+    rows, shadow, place = [], shadow_costs(home.desk_journal), place_of(start_of(home.desk_journal))
     for sleeve in active(home.engine, home.path).config.sleeves:
-        to = next_stage(sleeve.stage)
+        to = next_stage(sleeve.stage, place)
         missing = missing_for(home.path, sleeve.name, to, after, now_ms) if to else []
         row = {"sleeve": sleeve.name, "account": sleeve.account, "stage": sleeve.stage, "next": to or None, "lacking": missing}
         rows.append(row | {"shadow": shadow[sleeve.name]._asdict() if sleeve.name in shadow else None})

@@ -69,9 +69,12 @@ def rises(old: str, new: str) -> bool:
     return place.get(new, 0) > max(place.get(old, 0), 0)
 
 
-def next_stage(stage: str) -> str:
-    """The step above; "" at the top."""
-    return next((to for to, step in STEPS.items() if step.before == stage), "paper_live" if stage in ("draft", "retired") else "")
+def next_stage(stage: str, place: str = "") -> str:
+    """The step above: the one that a home which trades `place` can take, else the one into another home; "" at the top."""
+    height = {name: n for n, name in enumerate(LADDER)}
+    at = height.get(stage, 0)  # draft and retired begin again as paper does
+    here = (to for to, step in STEPS.items() if step.place == place and height[to] > at)
+    return next(here, "") or next((to for to, step in STEPS.items() if height[step.before] == at), "")
 
 
 def lacking(to: str, here: StageFacts, before: StageFacts | None, now_ms: int) -> list[str]:
@@ -80,7 +83,9 @@ def lacking(to: str, here: StageFacts, before: StageFacts | None, now_ms: int) -
     if step is None:
         return [f"stage {to} is no step up"]
     if here.place != step.place:
-        return [f"this home trades {here.place}: stage {to} belongs to a home that trades {step.place}"]
+        found = [f"this home trades {here.place}: stage {to} belongs to a home that trades {step.place}"]
+        shows = (here.place, here.stage) == (step.home_before, step.before)  # it is the evidence of that step
+        return found + (_unmet(step.needs_before, here, now_ms, "") if shows else [])
     if not step.home_before:
         found = [] if here.stage == step.before else [f"it is at {here.stage}: the step before {to} is {step.before}"]
         return found + _unmet(step.needs, here, now_ms, "")

@@ -98,7 +98,8 @@ class ShadowLive(PaperLive):
         self._refusal: DeskError | None = None  # of the start: the desk does not fit the account
         self._unsent: deque[Unsent] = deque()
         self._notes: deque[Mapping[str, Any]] = deque()
-        self._wake, self._events = asyncio.Event(), asyncio.get_running_loop()
+        self._wake = asyncio.Event()
+        self._events: asyncio.AbstractEventLoop | None = None  # where questions are asked; none runs before `open`
         self._work: asyncio.Task[None] | None = None
 
     # ---- in the desk's thread ----------------------------------------------------------------------------------------------
@@ -144,7 +145,8 @@ class ShadowLive(PaperLive):
             "unread": "" if at_market or order.slot == ENTRY else RESTS,
         }
         self._unsent.append(Unsent(body, book.close_ms, order.price if order.slot == ENTRY else 0.0))
-        self._events.call_soon_threadsafe(self._wake.set)
+        if self._events is not None:
+            self._events.call_soon_threadsafe(self._wake.set)
 
     def _followed(self, troubles: Mapping[str, str], notes: Sequence[FeedNote]) -> bool:
         if self._refusal is not None:
@@ -168,6 +170,7 @@ class ShadowLive(PaperLive):
 
     async def open(self, feed: GrownFeed, span: Span, /) -> None:
         """As PaperLive; nothing enters until the account is known."""
+        self._events = asyncio.get_running_loop()
         await super().open(feed, span)
         await self._in_thread(self._say)
         self._work = asyncio.create_task(self._watch())

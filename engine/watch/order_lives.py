@@ -16,7 +16,7 @@ from engine.watch.shadow_costs import shadow_text
 from engine.watch.window import FAR_MS, between, mark_at, raw_lines
 
 KINDS = {"intent", "sent", "order", "amend", "fill", "shadow"}
-NOT_SENT = "not sent"  # what the life of an order of a desk in shadow says beside its states
+NOT_SENT = "shadow"  # what the life of an order of a desk in shadow says beside its states
 STATES_MAX, FILLS_MAX = 200, 500  # of one order that are kept, the newest
 ID_MAX = 64
 LOOK_BACK_MS = 7 * DAY_MS

@@ -1,0 +1,60 @@
+"""What a desk in shadow has seen, as rows: what the fill model counts beside what the book would have cost."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.store.chain import Event
+from engine.store.journal import Journal
+from engine.watch.shadow_costs import shadow_costs, shadow_text
+
+NOTE: dict[str, Any] = {
+    "what": "order", "order": "ndaaaa00000001E00", "sleeve": "btc", "instrument": "okx:BTC-USDT:perp", "slot": "entry", "side": 1,
+    "units": 0.1, "why": "shadow: nothing is sent to okx", "refused": "", "assumed_bps": 0.5, "unread": "", "bid": 99.0,
+    "ask": 101.0, "spread_bps": 200.0, "behind_ms": 1_400, "price": 101.0, "book_bps": 100.0, "thin": False,
+}  # fmt: skip
+UNREAD = {key: NOTE[key] for key in NOTE if key not in ("bid", "ask", "spread_bps", "behind_ms", "price", "book_bps", "thin")}
+RESTS = UNREAD | {"slot": "protective", "assumed_bps": None, "unread": "it rests"}
+
+
+def noted(path: Path, *bodies: dict[str, Any]) -> Path:
+    """A journal of these notes, a second of desk time each."""
+    journal = Journal(path / "desk.jsonl", "test")
+    journal.append([Event("shadow", 1_000 * n, body) for n, body in enumerate(bodies)])
+    journal.close()
+    return path / "desk.jsonl"
+
+
+def test_a_sleeve_has_a_row_of_what_was_compared(tmp_path: Path) -> None:
+    """A book that was not read counts as an order at the market without one; one that rests is no order at the market; fees are
+    those last asked; what came before a time is left out."""
+    terms = {"okx:BTC-USDT:perp": {"least_qty": 0.0, "least_notional": 0.0, "maker_frac": 0.0002, "taker_frac": 0.0004}}
+    account = {"what": "account", "faults": [], "balance": 1.0, "terms": terms}
+    dearer = {**NOTE, "book_bps": 300.0, "thin": True, "refused": "too small"}
+    limit = {**UNREAD, "assumed_bps": None, "bid": 99.0, "ask": 101.0, "behind_ms": 1, "crosses": True}
+    path = noted(tmp_path, NOTE, account, NOTE, dearer, {**UNREAD, "unread": "no answer"}, RESTS, limit)
+    row = shadow_costs(path, 0)["btc"]
+    assert (row.orders, row.refused, row.at_market, row.compared, row.thin, row.crossing) == (5, 1, 3, 2, 1, 1)
+    assert (row.assumed_bps, row.book_bps, row.book_p95_bps, row.spread_bps) == (0.5, 200.0, 300.0, 200.0)
+    assert (row.maker_frac, row.taker_frac) == (0.0002, 0.0004)
+    assert shadow_costs(path)["btc"].orders == 6
+    only = noted(tmp_path / "rests", RESTS)
+    assert (shadow_costs(only)["btc"].book_bps, shadow_costs(only)["btc"].taker_frac) == (None, None)
+    assert shadow_costs(tmp_path / "nowhere.jsonl") == {}
+
+
+@pytest.mark.parametrize(
+    ("note", "words"),
+    [
+        (NOTE, "it would have paid 101.00 (100.00 bps; the fill model counts 0.50)"),
+        ({**NOTE, "thin": True}, "more than 101.00"),
+        (RESTS, "no book: it rests"),
+        ({**RESTS, "refused": "too small"}, "would have refused it: too small"),
+        ({**UNREAD, "bid": 99.0, "ask": 101.0, "behind_ms": 1, "crosses": True}, "would have taken at once"),
+    ],
+)
+def test_an_order_says_why_it_did_not_leave(note: dict[str, Any], words: str) -> None:
+    """One line."""
+    assert shadow_text(note).startswith("shadow: nothing is sent to okx")
+    assert words in shadow_text(note)
