@@ -22,7 +22,7 @@ from engine.live.poll import AccountPoll, holders
 
 NAKED_PAGE_MS, NAKED_LEAVE_MS = 5_000, 15_000
 MISSING_ASK_MS, MISSING_PAGE_MS = 5_000, 60_000
-SLEEPS_MS = 2_000  # that a part of a resting entry may be unlisted while its stop sleeps
+SLEEPS_MS = 1_000  # that a part of a resting entry may be unlisted while its stop sleeps
 REFUSED_MAX, REFUSED_MINUTE_MAX = 5, 10  # in a row; in a minute
 SILENT_MS = 10_000
 AWAY_LOOKS = 3

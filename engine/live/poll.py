@@ -26,6 +26,7 @@ BACK_EVERY_MS = 5_000  # between two readings from further back, while execution
 SLACK_MS = 60_000  # clocks differ
 EXPLAINED_MS = 10_000  # an execution is nobody's no sooner than this, and never before its possible parents have answered
 WORKS_MS = 5_000  # a market order that works longer is in doubt
+SLEEPS_S = 1.5  # between two looks while the stop of a resting entry sleeps: a part that fills is covered within five seconds
 AWAY_LOOKS = 12  # looks in a row that brought nothing: a page
 BILL_MINUTES = (1, 6, 16, 31)  # of an hour: bills come late
 OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXAF][0-9]{2}")
@@ -83,6 +84,8 @@ class AccountPoll:
             return min(DOUBT_S * self.failures, OPEN_S)
         if self.pending or self.early or self.desk.doubts(self.instrument) or self._market_orders():
             return DOUBT_S
+        if self._asleep():
+            return SLEEPS_S
         return OPEN_S if self._mine() or self._lots_held() else IDLE_S
 
     def _mine(self) -> list[VenueOrder]:
@@ -270,12 +273,16 @@ class AccountPoll:
 
     def _resting_due(self, now: int) -> list[str]:
         """Resting entries whose stop sleeps until they end: what has filled of one that is not listed has no stop yet."""
-        orders = self.desk.book.orders.open
-        mine = [o for o in self._mine() if o.slot == ENTRY and o.price > 0.0 and not o.in_doubt]
-        found = [o.id for o in mine if (stop := orders.get(attached_id(o.id))) and stop.sleeps]
-        due = [id_ for id_ in found if now - self._resting.get(id_, 0) >= WORKS_MS]
+        found = self._asleep()
+        due = [id_ for id_ in found if now - self._resting.get(id_, 0) >= SLEEPS_S * 1_000]
         self._resting = {id_: now if id_ in due else self._resting[id_] for id_ in found}
         return due
+
+    def _asleep(self) -> list[str]:
+        """Entries that rest, and whose stop sleeps until they have ended."""
+        orders = self.desk.book.orders.open
+        mine = [o for o in self._mine() if o.slot == ENTRY and o.price > 0.0 and not o.in_doubt]
+        return [o.id for o in mine if (stop := orders.get(attached_id(o.id))) and stop.sleeps]
 
     # ---- funding ------------------------------------------------------------------------------------------------------------
 

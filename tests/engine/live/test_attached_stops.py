@@ -9,6 +9,7 @@ import pytest
 
 from engine.book.attached import attached_id
 from engine.core.orders import DONE, WORKING
+from engine.core.state import PROTECTIVE
 from engine.venues.live_port import VenueTrade
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
@@ -227,6 +228,26 @@ def test_an_entry_that_ends_in_part_has_a_stop_of_that_part(path: Path) -> None:
         await bench.after(10)
         assert bench.venue.orders[attached_id(entry)].state == DONE
         assert bench.lots() == 120
+
+    on_bench(path, play)
+
+
+@pytest.mark.parametrize("listed", [True, False])
+@pytest.mark.parametrize("later_s", [2.0, 7.0, 11.0])
+def test_a_part_of_a_resting_entry_has_a_stop_within_five_seconds(later_s: float, listed: bool, path: Path) -> None:
+    """Its own stop sleeps until it has ended; no stream says that 120 of 200 lots have filled, and the list may not either."""
+
+    async def play(bench: LiveBench) -> None:
+        await begun(bench, "with")
+        bench.close(rests=long(limit=59_900.0))
+        await bench.after(later_s)
+        (entry,) = bench.venue.orders
+        bench.venue.execute(entry, 120)
+        if not listed:
+            bench.venue.hide()
+        await bench.after(5)
+        stops = [o for o in bench.venue.orders.values() if o.order.slot == PROTECTIVE and o.state == WORKING]
+        assert sum(stop.lots for stop in stops) == 120
 
     on_bench(path, play)
 
