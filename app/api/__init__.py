@@ -86,7 +86,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "closed_by", "sleeves", "instruments", "pnl", "realised", "fees", "funding", "orphans", ...} with
                         "orders" and "lasting": what keeps it from being closed
   GET    /api/reconcile         {"differences": [{"what", "text", "instrument", "choices": [{"choice", "does"}], ...}],
-                        "entries_blocked", "blocked": {what: why}, "orphans", "windows"}
+                        "entries_blocked", "blocked": {what: why}, "orphans", "dust", "windows"}
   GET    /api/shadow            {"items": [{"sleeve", "orders", "refused", "compared", "assumed_bps", "book_bps", ..}]}
   GET    /api/orders?sleeve=&open=false&limit=50    {"items": [Order, open ones first, then the newest of seven days]}
   GET    /api/orders/{cid}      Order = {"cid", "venue_id", "sleeve", "leg", "layer", "slot", "side", "lots", "filled_lots",

@@ -89,6 +89,15 @@ class OrphanView(ApiModel):
     orders: Texts
 
 
+class DustView(ApiModel):
+    """Lots of a layer that the venue takes no order of: its least order is `least_lots`."""
+
+    sleeve: str
+    layer: int
+    lots: int
+    least_lots: int
+
+
 class Reconciliation(ApiModel):
     """What desk and venue differ in; `blocked`: what else keeps entries away."""
 
@@ -96,6 +105,7 @@ class Reconciliation(ApiModel):
     entries_blocked: bool
     blocked: dict[str, str]
     orphans: list[OrphanView]
+    dust: list[DustView]
     windows: Texts
 
 

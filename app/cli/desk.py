@@ -337,5 +337,6 @@ def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
         target = f", target {price_text(layer['target'])}" if layer["target"] is not None else ""
         due = f", exits at the next open ({layer['due']})" if layer["due"] else ""
         stop = f"{layer['protective_kind']} at {price_text(layer['protective'])}"
+        stop += f" not at the venue: dust, it takes no order below {layer['dust']} lots" if layer.get("dust") else ""
         lines.append(f"    entry {price_text(layer['entry'])}, {stop}{target}{due}")
     return lines

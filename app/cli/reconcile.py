@@ -54,6 +54,11 @@ def _text(found: Mapping[str, Any]) -> str:
         f"{shown(o['instrument'])}: {o['lots']} lots that no order explains, {o['tries']} tries to close them"
         for o in found["orphans"]
     ]
+    lines += [
+        f"{shown(d['sleeve'])}: {d['lots']} lots of layer {d['layer']} are dust: the venue takes no order below"
+        f" {d['least_lots']}; close them at its own page, and adopt the difference that shows then"
+        for d in found["dust"]
+    ]
     lines += [f"not well: {shown(what)}: {shown(why)}" for what, why in found["blocked"].items()]
     if found["windows"]:
         lines.append(f"open incident windows: {', '.join(found['windows'])}; see nightdesk incidents list")

@@ -224,6 +224,8 @@ def _order(layer: Mapping[str, Any]) -> str:
     text += f", {standing}" if standing not in ("working", "") else ""
     if layer.get("due"):
         text += f"; leaves by {layer['due']}, exit {layer.get('exit_state') or 'unknown'}"
+    if layer.get("dust"):
+        text += f"; dust: the venue takes no order below {layer['dust']} lots"
     if "stop_at" in layer:
         text += f"; venue refuses to move it from {layer['stop_at']} ({layer.get('stop_lots')} lots)"
     return text

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.book.book import Book
 from engine.book.incident_money import incidents_of, parted, parted_sleeve, window_money
+from engine.book.order_events import stuck
 from engine.book.replay import fold
 from engine.book.windows import lasting
 from engine.errors import BadInput
@@ -54,10 +55,10 @@ def pnl_parts(path: Path) -> dict[str, Any]:
 
 
 def reconciliation(path: Path) -> dict[str, Any]:
-    """{differences: [{what, text, instrument, since_ms, event, choices}], entries_blocked, blocked, orphans, windows}."""
+    """{differences: [{what, text, instrument, since_ms, event, choices}], entries_blocked, blocked, orphans, dust, windows}."""
     book = _book_at(path)
     if book is None:
-        return {"differences": [], "entries_blocked": False, "blocked": {}, "orphans": [], "windows": []}
+        return {"differences": [], "entries_blocked": False, "blocked": {}, "orphans": [], "dust": [], "windows": []}
     orphans = [
         {"instrument": name, "lots": found["lots"], "tries": found["tries"], "orders": list(found["orders"])[-10:]}
         for name, found in book.orphans.items()
@@ -68,6 +69,11 @@ def reconciliation(path: Path) -> dict[str, Any]:
         "entries_blocked": book.entries_blocked,
         "blocked": dict(book.health),
         "orphans": orphans,
+        "dust": [
+            {"sleeve": name, "layer": key, "lots": lots, "least_lots": book.specs[s].rules.least_lots}
+            for s, name in enumerate(book.names)
+            for key, lots in stuck(book, s).items()
+        ],
         "windows": list(incidents_of(book)["open"]),
     }
 

@@ -54,6 +54,7 @@ class LayerBody(TypedDict):
     exit_state: NotRequired[str]  # of the order that leaves at the market, once an exit is due
     stop_at: NotRequired[float | None]  # its protective order, while the venue refuses to move it to `protective`
     stop_lots: NotRequired[int]  # that this order covers
+    dust: NotRequired[int]  # the venue's least order in lots, of a layer that is smaller and that it takes no order of
 
 
 class PositionBody(TypedDict):

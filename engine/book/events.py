@@ -12,7 +12,7 @@ from typing import Any
 from engine.book.bodies import GuardBody, LayerBody, PositionBody, SleeveBody, finite
 from engine.book.book import Book, paused_at, stage_of
 from engine.book.incident_money import in_windows, orphan_pnl
-from engine.book.order_events import EventBody, order_id, states_of, unmoved_stops
+from engine.book.order_events import EventBody, order_id, states_of, stuck, unmoved_stops
 from engine.core.desk import squared_exposure
 from engine.core.exits import protective
 from engine.core.guardrails import exposure, held_side
@@ -213,6 +213,8 @@ def _sleeve_mark(book: Book, s: int) -> SleeveBody:
     }
     if sleeve.position.open_layers > 0:
         body["position"] = _position(sleeve, spec.rules.lot_size, states_of(book, s), unmoved_stops(book, s))
+        for layer in (one for one in body["position"]["layers"] if one["key"] in stuck(book, s)):
+            layer["dust"] = spec.rules.least_lots
     if sleeve.order.side != 0:
         body["order"] = {"side": SIDES[sleeve.order.side], "lots": sleeve.order.lots}
     if guard.block_until_ms > book.close_ms:

@@ -142,13 +142,31 @@ def flattened(book: Book, s: int, key: int, lots: int) -> list[EventBody]:
 
 
 def _given_up(book: Book, s: int) -> frozenset[tuple[int, int]]:
-    """(slot, key) of which ATTEMPTS_MAX orders were made."""
-    if not any(count >= ATTEMPTS_MAX for count in book.orders.attempts.values()):
+    """(slot, key) of which ATTEMPTS_MAX orders were made; of a layer that is dust one."""
+    small, counts = dust(book, s), book.orders.attempts
+    if not small and not any(count >= ATTEMPTS_MAX for count in counts.values()):
         return frozenset()
     name, sleeve = book.names[s], book.sleeves[s]
-    tried = [(want.slot, want.key) for want in wants(sleeve)]
-    counts = book.orders.attempts
-    return frozenset((slot, key) for slot, key in tried if counts.get(order_stem(name, key, slot), 0) >= ATTEMPTS_MAX)
+    tried = [(want.slot, want.key, 1 if want.key in small else ATTEMPTS_MAX) for want in wants(sleeve)]
+    return frozenset((slot, key) for slot, key, most in tried if counts.get(order_stem(name, key, slot), 0) >= most)
+
+
+def dust(book: Book, s: int) -> dict[int, int]:
+    """Layer key -> lots of the layers of sleeve s that are smaller than its venue's least order: each of their orders is tried
+    once, since some venues take what only reduces. None where fills are simulated.
+    """
+    position, least = book.sleeves[s].position, book.specs[s].rules.least_lots
+    if least <= 1 or book.simulated:
+        return {}
+    return {layer.key: layer.lots for layer in position.layers[: position.open_layers] if layer.lots < least}
+
+
+def stuck(book: Book, s: int) -> dict[int, int]:
+    """Those of `dust` that nothing protects or ends at the venue: their orders were refused, and a person closes them there."""
+    orders = [o for o in book.orders.open.values() if o.sleeve == s and o.slot in (PROTECTIVE, EXIT_SLOT)]
+    there, counts, name = {o.key for o in orders}, book.orders.attempts, book.names[s]
+    tried = {key for key in dust(book, s) if counts.get(order_stem(name, key, PROTECTIVE), 0)}
+    return {key: lots for key, lots in dust(book, s).items() if key in tried - there}
 
 
 def _settle_refusals(book: Book, orders: Iterable[VenueOrder], wanted: Iterable[Want]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
+from engine.book.order_events import stuck
 from engine.core.orders import CANCELLING, PARTIAL, REJECTED, STANDING, WORKING
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
@@ -61,6 +62,7 @@ class AccountHealth:
         self.offsets: deque[float] = deque(maxlen=CLOCK_SAMPLES)
         self._clock_unanswered = 0  # questions in a row without a time
         self._rebuilt: dict[str, int] = {}
+        self._dust: set[tuple[int, int, int]] = set()  # (sleeve, layer, lots) that were said
         self._something = asyncio.Event()
         desk.watches.append(self._noticed)
 
@@ -185,7 +187,9 @@ class AccountHealth:
     def _look_at_naked(self, s: int, key: int, for_ms: int) -> None:
         name, sleeve = self.desk.book.names[s], self.desk.book.sleeves[s]
         lots = sum(layer.lots for layer in sleeve.position.layers if layer.key == key)
-        if for_ms >= NAKED_PAGE_MS:
+        if key in stuck(self.desk.book, s):
+            self._name_dust(s, key, lots)
+        elif for_ms >= NAKED_PAGE_MS:
             self.desk.incident(f"{name}: {lots or 'unread'} lots of layer {key} have no protective order at the venue", layer=key)
         if for_ms >= NAKED_LEAVE_MS and lots == 0:
             self.desk.spawn(self._flatten(s, key))
@@ -194,6 +198,18 @@ class AccountHealth:
         if for_ms >= NAKED_LEAVE_MS and not leaves:
             self.desk.take(
                 "leave", {"sleeve": name, "why": f"layer {key} had no protective order for {NAKED_LEAVE_MS // 1000} s"}
+            )
+
+    def _name_dust(self, s: int, key: int, lots: int) -> None:
+        """Lots that the venue takes no order of are said once: nothing here can change them, and each close shows them."""
+        if (s, key, lots) not in self._dust:
+            self._dust.add((s, key, lots))
+            name, least = self.desk.book.names[s], self.desk.book.specs[s].rules.least_lots
+            what = (
+                f"{name}: {lots} lots of layer {key} are dust: the venue takes no order below {least}, so nothing protects them"
+            )
+            self.desk.incident(
+                f"{what}; close them there by hand, and adopt the difference: nightdesk reconcile", layer=key, lots=lots
             )
 
     def _ask_covers(self, now: int) -> None:

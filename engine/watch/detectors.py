@@ -324,8 +324,12 @@ def protective(desk: DeskObservation) -> Iterator[Finding]:
         what = f"{bare}: {position_text(desk, sleeve)}"
         action = f"place a stop at {layers[0]['protective']} by hand, or halt: nightdesk halt --reason 'no protective order'"
         numbers = {"layers": len(layers), "lots": lots, "entry": layers[0]["entry"], "protective": layers[0]["protective"]}
+        severity: Severity = "page"
+        if all(layer.get("dust") for layer in layers):  # the desk has said so by a page, once: nothing here can change it
+            severity, what = "warn", f"DUST: {what}; the venue takes no order below {layers[0]['dust']} lots"
+            action = "close it at the venue's own page, and adopt the difference: nightdesk reconcile"
         yield Finding(
-            f"protective:{sleeve}", "protective", "page", what, sleeve, desk.mark.t_recv_ms, action, numbers, desk.mark.id
+            f"protective:{sleeve}", "protective", severity, what, sleeve, desk.mark.t_recv_ms, action, numbers, desk.mark.id
         )
 
 

@@ -34,6 +34,7 @@ DIFFERS = {
     ],
     "entries_blocked": True,
     "blocked": {"executions": "missing"},
+    "dust": [],
     "orphans": [{"instrument": "okx:BTC-USDT:perp", "lots": 10, "tries": 2}],
     "windows": ["w1"],
 }

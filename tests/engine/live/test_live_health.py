@@ -1,13 +1,16 @@
 """What must be well: layers have stops, clocks agree, streams live, the venue answers. Else no entries, and at the end a page."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from app.views.incidents import reconciliation
 from engine.core.state import PROTECTIVE
 from engine.errors import DataError
 from engine.live.duties import AccountDuties
 from engine.live.health import StreamHandle
+from tests.fakes import live_desks
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
 
@@ -183,3 +186,44 @@ def test_a_cancellation_between_them_does_not_forgive_refusals(path: Path) -> No
         assert "refusals of adds" in bench.desk.book.health
 
     on_bench(path, play)
+
+
+@pytest.mark.parametrize("exit_works", [False, True])
+def test_dust_is_tried_once_and_named_once(exit_works: bool, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """120 of 200 lots of an entry at a venue that takes no order below 150: stop, target and exit are tried once each, since some
+    venues take what only reduces; then one page in two hours, each mark and `nightdesk reconcile` say so. A venue that takes the
+    exit leaves nothing."""
+    plain = live_desks.config_body
+
+    def with_least(first_ms: int = live_desks.FIRST_MS, *limits: Any) -> dict[str, Any]:
+        body = plain(first_ms, *limits)
+        body["start"] |= {"mode": "testnet", "account": "main"}
+        body["sleeves"][1]["rules"]["least_lots"] = 150
+        return body
+
+    monkeypatch.setattr(live_desks, "config_body", with_least)
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.close(rests=long(limit=59_900.0))
+        await bench.after(2)
+        bench.venue.script["place"] = ["rejected"] if exit_works else ["rejected"] * 50
+        bench.venue.execute(next(iter(bench.venue.orders)), 120)
+        for _ in range(8):
+            await bench.to_close()
+            bench.close()
+        await bench.after(60)
+        sleeves = bench.events("mark")[-1].body["sleeves"].values()
+        layers = [layer for sleeve in sleeves for layer in sleeve.get("position", {}).get("layers", ())]
+        assert [layer.get("dust") for layer in layers] == ([] if exit_works else [150])
+        assert bench.venue.net == (0 if exit_works else 120)
+
+    bench = on_bench(path, play)
+    assert sorted(id_[-3] for id_ in bench.venue.asked_for("place")) == ["E", "S", "T", "X"]
+    shown = reconciliation(path)["dust"]
+    assert shown == ([] if exit_works else [{"sleeve": "rests", "layer": 1, "lots": 120, "least_lots": 150}])
+    named = [page for page in bench.pages if "dust" in page]
+    assert len(named) == 1
+    assert "120 lots of layer 1 are dust: the venue takes no order below 150" in named[0]
+    assert not [page for page in bench.pages if "no protective order" in page]
