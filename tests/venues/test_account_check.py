@@ -1,12 +1,13 @@
 """The check of an account against the local venues, by real ccxt: each thing that is wrong is one row, and nothing is sent."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from engine.venues.account import AccountCheck, AccountReport, AccountWants, SymbolWants, checked, reader_of
-from engine.venues.account_client import read_only, refusal_of
+from engine.venues.account_client import AccountAddress, connect, read_only, refusal_of
 from engine.venues.account_keys import VenueKeys
 from tests.fakes.exchange import orders as o
 from tests.fakes.exchange.adapted import ADAPTED, moving
@@ -276,3 +277,34 @@ def test_nothing_but_a_question_leaves_the_client() -> None:
 
     said, _ = ADAPTED["okx"].played.under_virtual_clock(script, moving)
     assert said == ["a check sends questions alone, not POST"] * 2
+
+
+def test_in_shadow_a_key_that_only_reads_is_fit_and_what_others_do_there_is_theirs() -> None:
+    """It attaches; a foreign order is a warning."""
+
+    def spoil(local: Any) -> None:
+        local.permissions = "read_only"
+        local.exchange.place(o.Order("stranger", "BTC", 1, 10, o.LIMIT, 500_000))
+
+    report, _ = check("okx", spoil, wanted_of("okx")._replace(looks=True))
+    assert (report.ok, report.may) == (True, "attach")
+    assert {row.name for row in report.checks if not row.ok} >= {"trading", "orders"}
+    report, _ = check("okx", spoil)
+    assert (report.ok, report.may) == (False, "nothing")
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_client_in_shadow_sends_questions_alone(venue: str) -> None:
+    """Whatever is called on it, before it would be sent: nobody listens at that address."""
+    at = AccountAddress(venue, "shadow", "http://127.0.0.1:9", "ws://127.0.0.1:9")
+
+    async def sent() -> None:
+        client = connect(at, VenueKeys("key", "secret", "pass"))
+        try:
+            for method in ("POST", "PUT", "DELETE"):
+                with pytest.raises(PermissionError, match="questions alone"):
+                    await client.fetch("http://127.0.0.1:9/order", method)
+        finally:
+            await client.close()
+
+    asyncio.run(sent())

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from app.home.home import open_home
+from app.processes.account_probe import report_of
 from engine.control import halt
+from engine.errors import BadInput
 from engine.watch.heartbeat import heartbeat_of
 from tests.app.processes.test_live_account import proven
-from tests.fakes.live_homes import LiveHome, lived
+from tests.fakes.live_homes import LiveHome, lived, written
 
 FAULTS = ("read_timeout", "rate_limit", "html", "http_5xx", "maintenance", "inverted_book", "thin_book", "stranger", "ws_cut")
 
@@ -138,3 +141,12 @@ def test_it_decides_as_a_desk_that_trades_the_account(tmp_path: Path, monkeypatc
         (tmp_path / mode).mkdir()
         found[mode] = lived(tmp_path / mode, "okx", script, account=True, mode=mode)
     assert found["shadow"] == found["testnet"]
+
+
+@pytest.mark.parametrize("what", ["cost", "far", "round_trip"])
+def test_it_is_not_probed(own_home: Path, what: str) -> None:
+    """`nightdesk live test` would send orders: refused before a key is read."""
+    written(own_home, "okx", account=True, mode="shadow")
+    open_home(0)
+    with pytest.raises(BadInput, match="main is in shadow: nothing is sent to it"):
+        report_of("main", what)
