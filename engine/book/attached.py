@@ -35,18 +35,22 @@ def way_of(book: Book, s: int) -> str:
 
 
 def stop_for(book: Book, entry: VenueOrder) -> VenueOrder | None:
-    """The stop that a new entry order brings along, at the level of its decision: the strategy's own, or that of the rules at the
-    price that it was reviewed at. None where the venue takes none, or no level below (above) the price is known.
-    """
-    if not way_of(book, entry.sleeve):
-        return None
-    rules = book.specs[entry.sleeve].rules
-    price = entry.price or entry.notional / (entry.lots * rules.lot_size)
-    level = entry.stop or stop_level(rules, price, entry.side, entry.atr)
-    if not (level > 0.0 and (price - level) * entry.side > 0.0):
+    """The stop that a new entry order brings along. None where the venue takes none, or no level is known."""
+    level = level_for(book, entry) if way_of(book, entry.sleeve) else None
+    if level is None:
         return None
     core = (attached_id(entry.id), entry.sleeve, PROTECTIVE, entry.key, -entry.side, entry.lots, level)
     return VenueOrder(*core, 0, 0, 0.0, 0.0, entry.decided_ms)
+
+
+def level_for(book: Book, entry: VenueOrder) -> float | None:
+    """The level of such a stop, that of the decision: the strategy's own, or that of the rules at the price that the entry was
+    reviewed at. None where no level below (above) the price is known.
+    """
+    rules = book.specs[entry.sleeve].rules
+    price = entry.price or entry.notional / (entry.lots * rules.lot_size)
+    level = entry.stop or stop_level(rules, price, entry.side, entry.atr)
+    return level if level > 0.0 and (price - level) * entry.side > 0.0 else None
 
 
 def woken(book: Book, stops: Sequence[VenueOrder]) -> list[str]:

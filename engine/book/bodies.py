@@ -161,6 +161,7 @@ class ShadowBody(TypedDict):
     refused: str  # why the account's venue would have refused it; "": it would not
     assumed_bps: float | None  # of price, that the fill model counts for it against the market; null: it would rest
     unread: str
+    attached_level: float | None  # of the stop that an entry would have had with it; null: of any other order
     bid: NotRequired[float]
     ask: NotRequired[float]
     spread_bps: NotRequired[float]

@@ -81,7 +81,7 @@ def lacking(to: str, here: StageFacts, before: StageFacts | None, now_ms: int) -
     """Why a sleeve cannot come to a stage now, a line each; `before`: of the home that is shown as evidence."""
     step = STEPS.get(to)
     if step is None:
-        return [f"stage {to} is no step up"]
+        return [f"stage {to} is not a step up"]
     if here.place != step.place:
         found = [f"this home trades {here.place}: stage {to} belongs to a home that trades {step.place}"]
         shows = (here.place, here.stage) == (step.home_before, step.before)  # it is the evidence of that step

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from engine.book.attached import level_for
 from engine.book.bodies import ShadowBody
 from engine.book.book import Book
 from engine.core.fills import slippage_frac
@@ -143,6 +144,7 @@ class ShadowLive(PaperLive):
             "refused": refused,
             "assumed_bps": assumed,
             "unread": "" if at_market or order.slot == ENTRY else RESTS,
+            "attached_level": level_for(book, order) if order.slot == ENTRY else None,
         }
         self._unsent.append(Unsent(body, book.close_ms, order.price if order.slot == ENTRY else 0.0))
         if self._events is not None:

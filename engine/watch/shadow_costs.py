@@ -71,6 +71,8 @@ def mean(values: list[float] | list[int]) -> float | None:
 def shadow_text(note: Mapping[str, Any]) -> str:
     """Why an order did not leave, and what the book said of it, in one line."""
     parts = [note["why"]] + ([f"the venue would have refused it: {note['refused']}"] if note["refused"] else [])
+    if (level := note["attached_level"]) is not None:
+        parts.append(f"a stop at {price_text(level)} would have left with it")
     if "bid" not in note:
         return "; ".join([*parts, f"no book: {note['unread']}"])
     seen = f"the book {note['behind_ms'] / 1000:.1f} s after the close: {price_text(note['bid'])} to {price_text(note['ask'])}"

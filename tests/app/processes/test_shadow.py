@@ -125,18 +125,22 @@ def test_an_account_that_is_not_fit_enters_nothing(own_home: Path) -> None:
 
 @pytest.mark.long
 def test_it_decides_as_a_desk_that_trades_the_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same market, once on testnet and once in shadow: the first entry is decided, sized and ordered alike, to the lot."""
+    """The same market, once on testnet and once in shadow: the first entry is decided, sized and ordered alike, to the lot and to
+    the level of the stop that leaves with it."""
     found = {}
     for mode in ("testnet", "shadow"):
         monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / mode))
 
-        async def script(home: LiveHome) -> tuple[Any, Any]:
+        async def script(home: LiveHome) -> tuple[Any, ...]:
             await home.played.wait(11 * 60_000)
             home.start()
             await home.until(lambda: home.events("intent"))
             await home.stop()
             decided = next(event.body for event in home.events("decision") if event.body["action"] == "enter")
-            return decided, home.events("intent")[0].body
+            intent = dict(home.events("intent")[0].body)
+            intent.pop("attached", "")
+            level = intent.pop("attached_level", None) or orders_of(home)[0]["attached_level"]
+            return decided, intent, level
 
         (tmp_path / mode).mkdir()
         found[mode] = lived(tmp_path / mode, "okx", script, account=True, mode=mode)

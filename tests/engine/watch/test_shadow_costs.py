@@ -11,11 +11,12 @@ from engine.watch.shadow_costs import shadow_costs, shadow_text
 
 NOTE: dict[str, Any] = {
     "what": "order", "order": "ndaaaa00000001E00", "sleeve": "btc", "instrument": "okx:BTC-USDT:perp", "slot": "entry", "side": 1,
-    "units": 0.1, "why": "shadow: nothing is sent to okx", "refused": "", "assumed_bps": 0.5, "unread": "", "bid": 99.0,
-    "ask": 101.0, "spread_bps": 200.0, "behind_ms": 1_400, "price": 101.0, "book_bps": 100.0, "thin": False,
+    "units": 0.1, "why": "shadow: nothing is sent to okx", "refused": "", "assumed_bps": 0.5, "unread": "",
+    "bid": 99.0, "attached_level": 98.0, "ask": 101.0, "spread_bps": 200.0, "behind_ms": 1_400, "price": 101.0, "book_bps": 100.0,
+    "thin": False,
 }  # fmt: skip
 UNREAD = {key: NOTE[key] for key in NOTE if key not in ("bid", "ask", "spread_bps", "behind_ms", "price", "book_bps", "thin")}
-RESTS = UNREAD | {"slot": "protective", "assumed_bps": None, "unread": "it rests"}
+RESTS = UNREAD | {"slot": "protective", "assumed_bps": None, "attached_level": None, "unread": "it rests"}
 
 
 def noted(path: Path, *bodies: dict[str, Any]) -> Path:
@@ -49,6 +50,7 @@ def test_a_sleeve_has_a_row_of_what_was_compared(tmp_path: Path) -> None:
     [
         (NOTE, "it would have paid 101.00 (100.00 bps; the fill model counts 0.50)"),
         ({**NOTE, "thin": True}, "more than 101.00"),
+        (NOTE, "a stop at 98.00 would have left with it"),
         (RESTS, "no book: it rests"),
         ({**RESTS, "refused": "too small"}, "would have refused it: too small"),
         ({**UNREAD, "bid": 99.0, "ask": 101.0, "behind_ms": 1, "crosses": True}, "would have taken at once"),
