@@ -104,6 +104,7 @@ def test_nothing_ever_leaves(own_home: Path, venue: str) -> None:
     lived(own_home, venue, script, account=True, mode="shadow")
 
 
+@pytest.mark.long
 def test_an_account_that_is_not_fit_enters_nothing(own_home: Path) -> None:
     """Hedge mode at the venue: a live desk would enter nothing, and so does its shadow; a key that only reads is fit."""
 
