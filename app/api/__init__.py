@@ -88,6 +88,12 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/reconcile         {"differences": [{"what", "text", "instrument", "choices": [{"choice", "does"}], ...}],
                         "entries_blocked", "blocked": {what: why}, "orphans", "dust", "windows"}
   GET    /api/shadow            {"items": [{"sleeve", "orders", "refused", "compared", "assumed_bps", "book_bps", ..}]}
+  GET    /api/account           {"name": null on paper, "mode", "venue", "instruments", "beat_ms", "pulse": {"streams": [{"name",
+                        "open_ms", "alive_ms", "connections"}], "polls": [{"instrument", "read_ms", "failures", "waiting"}],
+                        "compared_ms", "clock_offset_ms"}|null, "gate": {"open", "t_ms", "rows"}|null, "spells": [{"what",
+                        "why", "since_ms", "over_ms": null while it lasts}], "latency": [{"what": placed|moved|cancelled|executed,
+                        "count", "median_ms", "p95_ms", "worst_ms", "slowest"}], "probes": [{"instrument", "kind", "ok", "legs"}]}
+  GET    /api/account/stages    {"items": [{"sleeve", "stage", "next", "lacking"}]}, judged without a home before this one
   GET    /api/orders?sleeve=&open=false&limit=50    {"items": [Order, open ones first, then the newest of seven days]}
   GET    /api/orders/{cid}      Order = {"cid", "venue_id", "sleeve", "leg", "layer", "slot", "side", "lots", "filled_lots",
                         "state", "open", "states": [{"state", "t_ms", "why", ...}], "fills": [{"trade", "lots", ...}], ...}
@@ -162,6 +168,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/research?limit=20, /api/research/{id}    sweeps, walk-forwards, judgements, parity, drills, look-ahead checks: a
                         line each; one as {"title", "verdict", "look", "tiles", "tables", "heat", "notes", ...}
   GET    /api/halt              Latch
+  GET    /api/halt/progress     {"state": KILLED|KILL_INCOMPLETE|null, "left": [..], "steps": [{"what": cancelled|closed, "order",
+                        "lots", "price", ...}]}: what the halt has done so far
   POST   /api/halt              {"reason"?} -> Latch (the file is written before the answer; any session that is not read-only)
   DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is unhealthy
   GET    /api/alerts?open=true&limit=100   {"items": [Alert], "reason": null|why alerts may be missing}

@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 
 from agents.threads import close_dead
 from app.api import (
+    account,
     alerts,
     figures,
     halt,
@@ -45,7 +46,7 @@ from app.api.running import RunningTurns
 from app.home.home import Home
 
 ROUTERS = (desk_routes, sleeves, figures, markets, halt, login, journal, runs, strategies, proposals, proposing, research)
-ROUTERS += (incidents, turns, jobs, alerts, watches, metrics, slack)
+ROUTERS += (account, incidents, turns, jobs, alerts, watches, metrics, slack)
 SWITCH_S = 0.0005  # thread switch interval: bounds how long a halt waits for a busy turn (default 5 ms)
 FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 

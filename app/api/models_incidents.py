@@ -128,6 +128,7 @@ class OrderFill(ApiModel):
     fee: Number
     liquidity: str | None
     t_ms: int | None
+    received_ms: int
     event: str
 
 
@@ -145,6 +146,7 @@ class OrderView(ApiModel):
     type: str
     price: Number
     lots: int
+    lot_size: Number
     filled_lots: int
     state: str
     open: bool

@@ -163,9 +163,9 @@ def probes_text(value: dict[str, Any]) -> str:
 def gate(as_json: bool = JSON) -> None:
     """Why nothing enters: each row of the gate as the worker last said it. Exit 1 while it is closed."""
     from app.home.home import existing_home
-    from app.people.consents import gate_of
+    from engine.watch.account_state import gate_seen
 
-    event = gate_of(existing_home())
+    event = gate_seen(existing_home().desk_journal)
     if event is None:
         what = "no gate has been asked here: no account is traded, or its worker has just begun"
         raise BadInput(what, "nightdesk status says what is traded; nightdesk account list")

@@ -11,18 +11,12 @@ from app.people.approvals import prove_person, record
 from app.people.identity import Actor
 from engine.errors import Refused
 from engine.live.gate import CONSENT, PROBE_REQUEST
-from engine.store.chain import Event
-from engine.store.lookback import last
-
-
-def gate_of(home: Home) -> Event | None:
-    """How the gate stood when it last said so; None where there is none."""
-    return last(home.desk_journal, ("gate",))
+from engine.watch.account_state import gate_seen
 
 
 def waits_for(home: Home) -> dict[str, Any] | None:
     """The row of the gate that waits for a person; None for none."""
-    event = gate_of(home)
+    event = gate_seen(home.desk_journal)
     rows = [] if event is None or event.body["open"] else event.body["rows"]
     return next((dict(row) for row in rows if row.get("consent")), None)
 

@@ -38,6 +38,9 @@ class DeskSide(Protocol):
     def stamp(self) -> str:
         """What its figures are stamped with: REPLAYED, PAPER, SHADOW, TESTNET, LIVE."""
 
+    def pulse(self) -> Mapping[str, Any]:
+        """How streams and polls of an account are; empty on paper."""
+
     async def begin(self) -> None:
         """Fold the journal; an account's duties begin."""
 
@@ -176,7 +179,7 @@ class LiveWorker:
         book = self.desk.book
         trouble = "; ".join(sorted({} if book is None else {*book.health.values()}))[:400]
         about = {"phase": self.phase, "note": self.note_ or trouble, "refused": "", "stamp": self.desk.stamp, "mode": self.mode}
-        self.heartbeat.write(book, **about, source="live", bars_per_second=None)
+        self.heartbeat.write(book, **about, source="live", bars_per_second=None, account=dict(self.desk.pulse()))
 
     async def _beat_for_ever(self) -> None:
         while True:

@@ -1,14 +1,14 @@
-"""The desk tab and its views: overview.py, journal.py, alerts.py, handover.py. Called by streamlit_app.py."""
+"""The desk tab and its views: overview.py, venue_account.py, journal.py, alerts.py, handover.py. Called by streamlit_app.py."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
-from app.ui import alerts, handover, journal, links, overview
+from app.ui import alerts, handover, journal, links, overview, venue_account
 from app.ui.page_client import PageClient
 
-TITLES = {"overview": "Overview", "journal": "Journal", "alerts": "Alerts", "handover": "Handover"}
+TITLES = {"overview": "Overview", "account": "Account", "journal": "Journal", "alerts": "Alerts", "handover": "Handover"}
 
 
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
@@ -26,7 +26,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
     if links.view() == "alerts":
         alerts.show(api, session)
         return
-    views = {"overview": overview.show, "journal": journal.show, "handover": handover.show}
+    views = {"overview": overview.show, "account": venue_account.show, "journal": journal.show, "handover": handover.show}
     views[links.view()](api)
 
 

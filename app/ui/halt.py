@@ -1,27 +1,28 @@
 """HALT and release, on every tab. Called by app.ui.head. HALT works with the API down too, by the latch file (app.client)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from app.ui import parts
-from app.ui.figures import when
+from app.ui import links, parts
+from app.ui.figures import counted, price, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
 IN_A_TERMINAL = "In a terminal: `nightdesk halt --reason WHY`"
+FLATTENS = {"paper": "No new entries; positions are flattened at the next open."}
+AT_VENUE = "Entry orders are cancelled and positions closed at the venue at once; what protects them is cancelled last."
+STEPS_MAX = 30
+KILLED = "KILLED"
 NO_REASON = "halted from the page, no reason given"
 
 
-def halt_button(api: PageClient, session: Mapping[str, Any]) -> None:
-    """The HALT button, always visible: asks why, then latches; the form closes afterwards."""
+def halt_button(api: PageClient, session: Mapping[str, Any], mode: str) -> None:
+    """The HALT button, always visible: asks why, then latches; the form closes afterwards. `mode`: of the desk, as last known."""
     n = st.session_state.setdefault("halts", 0)
     with st.popover("HALT", type="primary", icon=":material/front_hand:", key=f"halt_open_{n}"):
-        st.markdown(
-            "**Halt the desk.** No new entries; positions are flattened at the next open. It stays halted until a person "
-            "releases it."
-        )
+        st.markdown(f"**Halt the desk.** {FLATTENS.get(mode, AT_VENUE)} It stays halted until a person releases it.")
         with st.form(f"halt_form_{n}", border=False):
             st.text_input("Why", max_chars=200, placeholder="what you saw", key=f"halt_reason_{n}")
             st.form_submit_button(
@@ -56,6 +57,30 @@ def halted_banner(api: PageClient, desk: Mapping[str, Any], session: Mapping[str
         parts.note(f"■ HALTED by {by} since {since}:", str(latch.get("reason") or "no reason recorded"), "bad")
         with st.popover("Release", key="release_open"):
             _release_form(api, session, str(desk.get("release_effect") or ""))
+    _progress(api.last("/api/halt/progress"))
+
+
+def _progress(found: Mapping[str, Any]) -> None:
+    """How far the halt has come: the verdict, what is left, and folded what was cancelled and closed."""
+    if found.get("state") is None:
+        return
+    steps = found["steps"]
+    done = [counted(sum(step["what"] == "cancelled" for step in steps), "order cancelled", "orders cancelled")]
+    done.append(counted(sum(step["what"] == "closed" for step in steps), "closing execution"))
+    if found["state"] == KILLED:
+        parts.note("● KILLED:", f"{', '.join(done)}, nothing is left.", "calm")
+    else:
+        parts.note(f"▲ {found['state'].replace('_', ' ')}:", f"{', '.join(done)}. Left: {'; '.join(found['left'])}.", "warn")
+    if steps:
+        with st.expander("What the halt did"):
+            rows = [_step(step) for step in steps[-STEPS_MAX:]]
+            parts.table(("at, wall clock", "what", "order", "lots", "price"), rows, left=(0, 1, 2), thin=(4,))
+
+
+def _step(step: Mapping[str, Any]) -> Sequence[parts.Cell]:
+    """One order that the halt has ended, in part or whole."""
+    of = parts.Linked(f"{step['sleeve']} {step['slot']}, {step['side']}", links.place("order", str(step["order"])) or {})
+    return (when(step["at_ms"] // 1000 * 1000), str(step["what"]), of, f"{step['lots']:,}", price(step["price"]))
 
 
 def _release_form(api: PageClient, session: Mapping[str, Any], effect: str) -> None:

@@ -37,7 +37,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall", width="content", key="acts"):
             if session:
                 account.show(api, session)
-            halt_button(api, session)
+            halt_button(api, session, str((st.session_state.get(LAST) or {}).get("mode") or ""))
     _wrong(api, session)
 
 
@@ -159,7 +159,7 @@ def _time(desk: Mapping[str, Any]) -> list[Badge]:
 def _here(desk: Mapping[str, Any], zone: str) -> list[Badge]:
     """The same instant on the clock of this browser."""
     here = local(desk.get("desk_ms"), zone)
-    return [Badge(here, "Desk time on your clock.", "", "wider")] if here else []
+    return [Badge(here, "Desk time on your clock.")] if here else []
 
 
 def _drawdown(desk: Mapping[str, Any]) -> list[Badge]:

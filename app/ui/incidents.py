@@ -16,24 +16,28 @@ WINDOWS_MAX = 6
 
 
 def concerns(desk: Mapping[str, Any]) -> bool:
-    """Whether there is anything to show."""
-    return bool(desk.get("incident") is not None or desk.get("windows") or desk.get("entries_blocked"))
+    """Whether there may be anything to show."""
+    at_account = desk.get("mode") not in (None, "paper")
+    return bool(at_account or desk.get("incident") is not None or desk.get("windows") or desk.get("entries_blocked"))
 
 
-def show(api: PageClient, desk: Mapping[str, Any]) -> None:
-    """The card of each difference, then the windows."""
+def show(api: PageClient, desk: Mapping[str, Any], *, beside: bool = False) -> None:
+    """The card of each difference, then the windows. `beside`: of the account's page, which says itself what is not well."""
     if not concerns(desk):
         return
-    event = desk.get("event")
-    found, listed = api.as_of(event, "/api/reconcile"), api.as_of(event, "/api/incidents", limit=WINDOWS_MAX)
+    # an account's differences come between two marks
+    found, listed = api.last("/api/reconcile"), api.as_of(desk.get("event"), "/api/incidents", limit=WINDOWS_MAX)
+    differs = bool(found["differences"] or found["orphans"])
+    if not (differs or listed["items"] or (found["entries_blocked"] and not beside)):
+        return
     with st.container(key="panel_incidents"):
-        if found["entries_blocked"]:
-            _card(found)
+        if differs or (found["entries_blocked"] and not beside):
+            _card(found, beside=beside)
         if listed["items"]:
             _windows(listed, desk.get("desk_ms"))
 
 
-def _card(found: Mapping[str, Any]) -> None:
+def _card(found: Mapping[str, Any], *, beside: bool) -> None:
     """Why nothing may enter, and what a person can do about each difference."""
     parts.head("Desk and venue", "no sleeve enters; open positions keep their stops")
     for difference in found["differences"]:
@@ -44,8 +48,9 @@ def _card(found: Mapping[str, Any]) -> None:
     for orphan in found["orphans"]:
         tried = f"{orphan['lots']} lots that no order explains; {orphan['tries']} tries to close them"
         parts.note(f"■ {orphan['instrument']}", tried, "bad", command="nightdesk reconcile")
-    for what, why in found["blocked"].items():
-        parts.note(f"▲ {what}", str(why), "warn")
+    to_account = parts.Linked("the account's page", {"tab": "desk", "view": "account"})
+    for what, why in {} if beside else found["blocked"].items():
+        parts.note(f"▲ {what}:", f"{why}.", "warn", to=to_account)
 
 
 def _windows(listed: Mapping[str, Any], now_ms: Any) -> None:

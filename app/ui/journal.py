@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import links, parts
+from app.ui import links, orders, parts
 from app.ui.figures import when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, typeset, words
@@ -120,19 +120,8 @@ def _story(api: PageClient, ident: str) -> None:
             parts.head(title)
         _lines(story.get(name) or [])
     if story.get("order"):
-        _life(story["order"])
-
-
-def _life(order: Mapping[str, Any]) -> None:
-    """The order's states, one a row, with what filled."""
-    what = f"{order['side']} {order['lots']:,} lots, {order['filled_lots']:,} filled, {order['state']}"
-    parts.head(f"Life of order {order['cid']}", f"{order['sleeve']}, {order['slot']}: {what}")
-    rows = []
-    for state in order["states"]:
-        to = links.place("event", str(state["event"]))
-        ident: parts.Cell = parts.Linked(str(state["event"]), to) if to else str(state["event"])
-        rows.append((when(state["t_ms"]), str(state["state"]), typeset(str(state["why"])), ident))
-    parts.table(("desk time, UTC", "state", "why", "event"), rows, left=(0, 1, 2), wrap=(2,))
+        with st.container(key="panel_order_life"):
+            orders.life(story["order"])
 
 
 def _event(event: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlencode
 import streamlit as st
 
 TABS = ("desk", "sleeves", "runs", "proposals", "chat")
-VIEWS = ("overview", "journal", "alerts", "handover")
+VIEWS = ("overview", "account", "journal", "alerts", "handover")
 Look = Literal["primary", "secondary", "tertiary"]
 ID = re.compile(r"[\w.-]{1,80}")
 ADDRESS_MAX = 600
@@ -26,6 +26,7 @@ IDS = (  # every parameter a URL may hold
     "job",
     "trip",
     "event",
+    "order",
 )
 
 
@@ -39,6 +40,7 @@ def place(kind: str, ident: str) -> dict[str, str] | None:
         "run": {"tab": "runs", "run": ident},
         "sleeve": {"tab": "sleeves", "sleeve": ident},
         "event": {"tab": "desk", "view": "journal", "event": ident},
+        "order": {"tab": "desk", "view": "account", "order": ident},
         "proposal": {"tab": "proposals", "proposal": ident},
         "config": {"tab": "proposals", "version": ident},
         "thread": {"tab": "chat", "thread": ident},

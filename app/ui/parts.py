@@ -40,7 +40,25 @@ class Ladder(NamedTuple):
     title: str
 
 
-Cell = str | tuple[str, str] | Linked | Ladder  # text; text and the class of its colour; a link; a drawn ladder
+class Step(NamedTuple):
+    """One step of a line of states: its sign, word, time, and why (on hover)."""
+
+    sign: str
+    word: str
+    at: str = ""
+    about: str = ""
+    look: str = ""
+
+
+class Track(NamedTuple):
+    """A life as a line of steps."""
+
+    steps: Sequence[Step]
+
+
+Cell = (
+    str | tuple[str, str] | Linked | Ladder | Track
+)  # text; text and the class of its colour; a link; a ladder; a line of steps
 
 
 @st.cache_resource(show_spinner=False)
@@ -167,6 +185,8 @@ def _inner(cell: Cell) -> tuple[str, str]:
         return link(cell), ""
     if isinstance(cell, Ladder):
         return _ladder(cell), ""
+    if isinstance(cell, Track):
+        return _track(cell.steps), ""
     shown, look = (cell, "") if isinstance(cell, str) else cell
     return text(shown), _class(look)
 
@@ -182,6 +202,21 @@ def _ladder(of: Ladder) -> str:
     marks += f'<i class="e" style="left:{entry:.1f}%"></i>'
     marks += f'<i class="m {look}" style="left:{mark:.1f}%"></i>' + ('<i class="g"></i>' if of.target is not None else "")
     return f'<span class="ladder" role="img" aria-label="{text(of.title)}" title="{text(of.title)}">{marks}</span>'
+
+
+def _track(steps: Iterable[Step]) -> str:
+    """Steps in a row that wraps; each says its why on hover."""
+    shown = (
+        f'<span title="{text(step.about)}"><b class="{_class(step.look)}">{text(step.sign)} {text(step.word, 60)}</b>'
+        f"{f' <i>{text(step.at, 40)}</i>' if step.at else ''}</span>"
+        for step in steps
+    )
+    return f'<span class="track">{"".join(shown)}</span>'
+
+
+def track_line(steps: Iterable[Step]) -> None:
+    """A line of steps by itself."""
+    st.html(_track(steps))
 
 
 class Gauge(NamedTuple):

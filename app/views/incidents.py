@@ -18,6 +18,7 @@ from engine.store.lookback import last
 from engine.watch.incidents import IncidentWindow, orders_in, windows_of
 from engine.watch.window import mark_at
 
+BETWEEN = ("mark", "health", "reconcile", "adopt", "orphan", "window")  # what changes what is shown here
 CHOICES = {
     "adopt": "book what the venue holds, or keep the desk's position: nightdesk adopt {what} --keep (or --sleeve S --units U)"
     " --as NAME --reason WHY",
@@ -99,12 +100,12 @@ def _row(window: IncidentWindow, book: Book | None) -> dict[str, Any]:
 
 
 def _book_at(path: Path) -> Book | None:
-    """The desk as its journal has it; folded once for each mark."""
-    mark = mark_at(path)
-    return None if mark is None else _folded(str(path), mark.id)
+    """The desk as its journal has it; folded once for each mark, and for what comes between two of them at an account."""
+    newest = None if mark_at(path) is None else last(path, BETWEEN)
+    return None if newest is None else _folded(str(path), newest.id)
 
 
 @lru_cache(maxsize=4)
-def _folded(path: str, mark: str) -> Book | None:
-    del mark  # the book is that of the newest mark: the cache's key
+def _folded(path: str, newest: str) -> Book | None:
+    del newest  # the cache's key: the book is that of the journal's end
     return fold(Path(path))

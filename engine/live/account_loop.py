@@ -97,6 +97,10 @@ class AccountLoop:
         """The desk as it stands; None before it begins."""
         return None if self._desk is None else self._desk.book
 
+    def pulse(self) -> Mapping[str, Any]:
+        """How streams and polls of the account are; empty before they begin."""
+        return {} if self._duties is None else self._duties.pulse()
+
     @property
     def desk(self) -> LiveDesk:
         """The live desk."""

@@ -6,6 +6,7 @@ read is looked up, every order in doubt is asked about, none is sent again. Then
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from statistics import median
 from typing import Any
 
 from engine.core.orders import SENT, UNKNOWN
@@ -88,6 +89,25 @@ class AccountDuties:
                 self.failures.append(error)
                 self.desk.incident(f"a duty has failed and begins again: {type(error).__name__}: {error}"[:300])
                 await asyncio.sleep(AGAIN_S)
+
+    def pulse(self) -> dict[str, Any]:
+        """How streams and polls are, for the heartbeat. Times UTC ms, 0 or null: never, not known."""
+        offsets, stream = self.health.offsets, self.streams
+        polls = [
+            {
+                "instrument": name,
+                "read_ms": poll.read_ms,
+                "failures": poll.failures,
+                "waiting": len(poll.pending) + len(poll.early),
+            }
+            for name, poll in self.polls.items()
+        ]
+        return {
+            "streams": [] if stream is None else [stream.pulse()],
+            "polls": polls,
+            "compared_ms": self.reconcile.compared_ms,
+            "clock_offset_ms": round(median(offsets)) if offsets else None,
+        }
 
     async def stop(self) -> None:
         """End the duties; orders at the venue stay as they are."""

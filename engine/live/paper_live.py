@@ -43,6 +43,10 @@ class PaperLive:
         """REPLAYED, or the loop's own: PAPER, SHADOW."""
         return "REPLAYED" if self._opened and self.loop.replaying else self.loop.stamp
 
+    def pulse(self) -> Mapping[str, Any]:
+        """Nothing: no account has streams or polls here."""
+        return {}
+
     async def begin(self) -> None:
         """Fold the journal."""
         self._before = await self._in_thread(self._folded)

@@ -79,6 +79,13 @@ class AccountStreams:
             self._alive_ms = now - int(stream.silent_s() * 1000)
         return self._alive_ms
 
+    def pulse(self) -> dict[str, Any]:
+        """How it is, for the heartbeat; changes nothing. `open_ms`: since when it is open, 0 while it is not."""
+        stream = self._stream
+        alive_ms = self._alive_ms if stream is None else self.desk.now_ms() - int(stream.silent_s() * 1000)
+        open_ms = 0 if stream is None else self._open_ms
+        return {"name": self._source.venue, "open_ms": open_ms, "alive_ms": max(alive_ms, 0), "connections": self.connections}
+
     async def rebuild(self) -> None:
         """Begin a new connection at once; health.py asks for it. One that shows life, or is being begun, goes on."""
         if self._stream is None or self._stream.silent_s() * 1000 > SILENT_MS:

@@ -23,7 +23,8 @@ LOOK_BACK_MS = 7 * DAY_MS
 
 
 class OrderLife(NamedTuple):
-    """One order. `states`: {state, t_ms, received_ms, why, event}; `fills`: {trade, lots, price, fee, liquidity, t_ms, event}."""
+    """One order. `states`: {state, t_ms, received_ms, why, event}; `fills`: {trade, lots, price, fee, liquidity, t_ms,
+    received_ms, event}."""
 
     cid: str
     venue_id: str | None  # as far as the venue has said it
@@ -36,6 +37,7 @@ class OrderLife(NamedTuple):
     type: str
     price: float | None
     lots: int
+    lot_size: float | None  # base units of one lot; None where the intent does not say
     filled_lots: int
     state: str
     open: bool
@@ -99,7 +101,8 @@ def _intended(event: Event) -> OrderLife:
     b = event.body
     about = (b["order"], None, b["sleeve"], b["instrument"], b["leg"], b["key"], b["slot"], b["side"], b["type"], b["price"])
     why = f"decided {b['decided_ms']}" if "decided_ms" in b else ""
-    return OrderLife(*about, b["lots"], 0, "intended", True, [_state(event, "intended", why)], [])
+    size = b["quantity"] / b["lots"] if b.get("quantity") and b["lots"] else None
+    return OrderLife(*about, b["lots"], size, 0, "intended", True, [_state(event, "intended", why)], [])
 
 
 def _state(event: Event, state: str, why: str) -> dict[str, Any]:
@@ -137,7 +140,8 @@ def _filled(found: dict[str, OrderLife], event: Event) -> None:
     life = found.get(body.get("order", ""))
     if life is None or body.get("booked") is False:
         return
-    fill = {key: body.get(key) for key in ("trade", "lots", "price", "fee", "liquidity", "t_ms")} | {"event": event.id}
+    fill = {key: body.get(key) for key in ("trade", "lots", "price", "fee", "liquidity", "t_ms")}
+    fill |= {"received_ms": event.t_recv_ms, "event": event.id}
     fills = [*life.fills, fill][-FILLS_MAX:]
     filled = max(life.filled_lots, sum(f["lots"] for f in fills))
     found[life.cid] = life._replace(fills=fills, filled_lots=filled)

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, urlsplit
 from app.api import models_figures as m
 from app.views.proposal_card import rows_of
 from app.views.research import view_of
+from tests.app.ui.fake_accounts import no_account
 from tests.app.ui.fake_figures import exposure, hold_line, lately, periods, shocks, trips
 from tests.app.ui.fake_market import desk_trip, market_chart, sleeve_page, stretches, trip_table
 from tests.app.ui.fake_runs import run_figures, run_pair
@@ -46,6 +47,7 @@ class Fake:
         self.runs = [run("r-1"), run("r-2")]
         self.titles = ["Backtest trend on BTC"]
         self.candle_trips = 3  # round trips in a chart and in a sleeve's table
+        self.halt_progress: dict[str, Any] = {"state": None, "left": [], "steps": []}
         self.evil = ""  # text in every field of a sleeve's page that others write
         self.proposing: Any = lambda _: (
             200,
@@ -252,6 +254,12 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", r"/api/jobs/([\w-]+)"): lambda f, q, b, i: f.jobs[i],
     ("GET", r"/api/jobs/([\w-]+)/runs"): lambda f, q, b, i: f.jobs[i]["runs"],
     ("GET", "/api/halt"): lambda f, q, b: f.desk["halt"],
+    ("GET", "/api/halt/progress"): lambda f, q, b: f.halt_progress,
+    ("GET", "/api/account"): lambda f, q, b: no_account(),
+    ("GET", "/api/account/stages"): lambda f, q, b: {
+        "items": [{"sleeve": s["name"], "stage": "paper", "next": "paper_live", "lacking": []} for s in f.sleeves]
+    },
+    ("GET", "/api/orders"): lambda f, q, b: {"items": []},
     ("POST", "/api/halt"): lambda f, q, b: _halted(f, b["reason"]),
     ("DELETE", "/api/halt"): lambda f, q, b: {"released": _halted(f, ""), "actor": {"name": "vera", "assurance": "claimed"}},
     ("GET", "/api/alerts"): lambda f, q, b: {"items": f.alerts, "reason": f.no_watch},

@@ -1,0 +1,127 @@
+"""How a desk's account is, from its journal: the gate, what is not well since when, how long requests took, how a halt went.
+
+Called by app/views/account_page.py, app/people/consents.py and app/cli/live.py. Reads the end of the journal, never the whole of
+it. Times are the machine's, UTC ms: an account lives between the bars.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.core.orders import ENDED, UNKNOWN
+from engine.store.chain import Event
+from engine.store.journal import tail
+from engine.store.lookback import last
+from engine.watch.order_lives import OrderLife
+from engine.watch.window import mark_at
+
+LOOKED_AT = 5_000  # events at the journal's end, among which what was not well is looked for
+SPELLS_MAX = 30
+PLACED, MOVED, CANCELLED, EXECUTED = "placed", "moved", "cancelled", "executed"
+ASKS = {"sent": PLACED, "amending": MOVED, "cancelling": CANCELLED}  # what the desk asks for -> what its answer times
+
+
+class Spell(NamedTuple):
+    """Something that was not well, or is: `over_ms` None. Nothing enters meanwhile."""
+
+    what: str
+    why: str
+    since_ms: int
+    over_ms: int | None
+    event: str
+
+
+class Latency(NamedTuple):
+    """How long one kind of request took to be answered, or an execution to be booked. `slowest`: the order of the worst one."""
+
+    what: str
+    count: int
+    median_ms: int
+    p95_ms: int
+    worst_ms: int
+    slowest: str
+
+
+class HaltStep(NamedTuple):
+    """What a halt has done to one order. `what`: cancelled, or closed with the lots and the price of an execution."""
+
+    what: str
+    sleeve: str
+    slot: str
+    side: str
+    lots: int
+    price: float | None
+    at_ms: int
+    order: str
+
+
+def gate_seen(path: Path) -> Event | None:
+    """How the gate stood when it last said so; None where there is none."""
+    return last(path, ("gate",))
+
+
+def spells(path: Path) -> list[Spell]:
+    """What is not well, then what was, newest first."""
+    open_, over = dict[str, Spell](), list[Spell]()
+    for event in tail(path, LOOKED_AT, {"health"}):
+        what, begins = str(event.body.get("what")), event.body.get("state") == "begun"
+        if begins:
+            open_[what] = _begun(event)
+        elif (was := open_.pop(what, None)) is not None:
+            over.append(was._replace(over_ms=event.t_recv_ms))
+    mark = mark_at(path)
+    for what in (mark.body.get("blocked") or {}) if mark is not None else ():
+        found = None if what in open_ else last(path, ("health",), lambda e, name=what: e.body.get("what") == name)  # type: ignore[misc]
+        if found is not None and found.body.get("state") == "begun":
+            open_[what] = _begun(found)
+    newest = sorted(over, key=lambda spell: -spell.since_ms)
+    return [*sorted(open_.values(), key=lambda spell: -spell.since_ms), *newest][:SPELLS_MAX]
+
+
+def _begun(event: Event) -> Spell:
+    return Spell(str(event.body.get("what")), str(event.body.get("why") or "")[:300], event.t_recv_ms, None, event.id)
+
+
+def latencies(lives: Iterable[OrderLife]) -> list[Latency]:
+    """What requests and executions of these orders took. An order in doubt counts until the venue has said how it stands."""
+    took: dict[str, list[tuple[int, str]]] = {what: [] for what in (PLACED, MOVED, CANCELLED, EXECUTED)}
+    for life in lives:
+        for what, ms in _answered(life.states):
+            took[what].append((ms, life.cid))
+        fills = (fill for fill in life.fills if fill["t_ms"] is not None)
+        took[EXECUTED] += [(max(0, fill["received_ms"] - fill["t_ms"]), life.cid) for fill in fills]
+    return [_latency(what, sorted(found)) for what, found in took.items() if found]
+
+
+def _answered(states: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, int]]:
+    """(what was asked, ms to the answer) of each request of an order's life that was answered."""
+    asked: tuple[str, int] | None = None
+    for state in states:
+        name, at = str(state["state"]), int(state["received_ms"])
+        if name in ASKS:
+            asked = asked if asked and asked[0] == ASKS[name] else (ASKS[name], at)
+        elif asked and name != UNKNOWN:
+            yield asked[0], max(0, at - asked[1])
+            asked = None
+
+
+def _latency(what: str, took: Sequence[tuple[int, str]]) -> Latency:
+    def at(share: float) -> int:
+        return took[min(len(took) - 1, int(share * len(took)))][0]
+
+    return Latency(what, len(took), at(0.5), at(0.95), *took[-1])
+
+
+def halt_steps(lives: Iterable[OrderLife], since_ms: int) -> list[HaltStep]:
+    """What was cancelled and what was closed since a halt was latched at `since_ms`, in that order of time."""
+    found = list[HaltStep]()
+    for life in lives:
+        about = (life.sleeve, life.slot)
+        for fill in life.fills:
+            if fill["received_ms"] >= since_ms and life.slot != "entry":
+                found.append(HaltStep("closed", *about, life.side, fill["lots"], fill["price"], fill["received_ms"], life.cid))
+        end = life.states[-1]
+        left = life.lots - life.filled_lots
+        if life.state in ENDED and left > 0 and end["received_ms"] >= since_ms:
+            found.append(HaltStep("cancelled", *about, life.side, left, life.price, end["received_ms"], life.cid))
+    return sorted(found, key=lambda step: step.at_ms)

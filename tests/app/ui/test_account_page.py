@@ -1,0 +1,113 @@
+"""The page of an account: an order's life as a line with times, what is not well, what a person is asked for; a halt's progress."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from app.ui import orders
+from tests.app.ui.fake_accounts import CID, account, order, states
+from tests.app.ui.fake_api import ROUTES, Fake
+from tests.app.ui.fake_shapes import NOW_MS
+from tests.app.ui.looking import page, texts_of
+
+
+@pytest.fixture
+def at_account(fake: Fake) -> Iterator[Fake]:
+    """A desk that trades an account, with one order."""
+    fake.desk |= {"mode": "testnet", "stamp": "TESTNET", "source": "live"}
+    differs = {"differences": [], "orphans": [], "entries_blocked": True, "blocked": {"gate": "shut"}, "windows": []}
+    found = {
+        ("GET", "/api/account"): lambda f, q, b: account(),
+        ("GET", "/api/orders"): lambda f, q, b: {"items": [order()]},
+        ("GET", f"/api/orders/{CID}"): lambda f, q, b: order(),
+        ("GET", "/api/reconcile"): lambda f, q, b: differs,
+        ("GET", "/api/incidents"): lambda f, q, b: {"items": [], "total": 0, "pnl": None},
+    }
+    before = dict(ROUTES)
+    ROUTES.update(found)
+    yield fake
+    ROUTES.clear()
+    ROUTES.update(before)
+
+
+def test_a_life_is_a_line_of_states_with_how_long_each_took() -> None:
+    """The first state has its time, each other how long after the one before; what happened at once says nothing."""
+    steps = orders.track(order()["states"], wall=True, now_ms=NOW_MS)
+    assert [step.word for step in steps] == ["intended", "sent", "working", "partial"]
+    assert [step.at for step in steps][1:] == ["", "+104 ms", "+524 ms"]
+    assert steps[0].at.endswith(".000Z")
+
+
+def test_a_stop_that_follows_the_price_is_one_step_and_a_move_without_an_answer_is_seen() -> None:
+    """Three moves that the venue took are one; the fourth, that it has not answered, is not hidden."""
+    moves = [("amending", 1_000), ("working", 1_100), ("amending", 2_000), ("working", 2_100), ("amending", 90_000)]
+    life = states(("intended", 0), ("sent", 0), ("working", 50), *moves)
+    assert [name for name, _, _ in orders.joined(life)] == ["intended", "sent", "working", "working", "amending"]
+    words = [(step.word, step.at) for step in orders.track(life, wall=True, now_ms=NOW_MS)]
+    assert words[-2:] == [("moved 2 times", "+2.0 s"), ("amending", "+1 min 27 s")]
+
+
+def test_doubt_and_refusal_are_loud_and_a_long_life_is_cut_in_its_middle() -> None:
+    """What a person has to see has a sign and a colour, and the end of a life is always there."""
+    life = states(
+        *((name, n) for n, name in enumerate(("intended", "sent", "UNKNOWN", "working", "UNKNOWN", "working", "partial")))
+    )
+    steps = orders.track([*life, *states(("rejected", 9_000))], wall=True, now_ms=NOW_MS)
+    assert len(steps) == orders.STEPS_MAX + 1
+    assert steps[2].word == "2 more"
+    assert (steps[-1].sign, steps[-1].look) == ("✕", "neg")
+    assert any(step.look == "wrn" for step in steps)
+
+
+def test_the_page_says_what_is_not_well_and_what_a_person_is_asked_for(at_account: Fake) -> None:
+    """Gate, stream, poll, probe, order, execution, latency; text from outside is text."""
+    seen = texts_of(page(tab="desk", view="account"))
+    wanted = ["Account main", "withheld", "the code of engine is another &lt;b&gt;", "nightdesk live consent --as NAME"]
+    wanted += ["silent for 20.0 s", "3 looks in a row failed", "1 unexplained", "limit on stream", "RED", "1 min 1 s"]
+    wanted += ["btc-trend entry", "buy 0.001", "0.0004 of 0.001", "128 ms", "58,000.5", "42 s ago", "−12 ms", "Stages"]
+    for words in wanted:
+        assert words in seen, words
+    assert "no sleeve enters; open positions keep their stops" not in seen, "what the page says itself is not said twice"
+
+
+def test_a_paper_desk_says_that_there_is_no_account(fake: Fake) -> None:
+    """Its orders are of a simulated venue; nothing is claimed of a gate, a stream or a probe."""
+    seen = texts_of(page(tab="desk", view="account"))
+    assert "This desk trades no account" in seen
+    assert not [words for words in ("Gate", "Probe", "Stream and polls", "may enter") if words in seen]
+
+
+def test_an_order_has_a_page_of_its_own_that_leads_to_the_operator(at_account: Fake) -> None:
+    """Every state with its event; the question names the order's last event."""
+    made = page(tab="desk", view="account", order=CID)
+    seen = texts_of(made)
+    for words in (
+        "btc-trend, entry order",
+        "0.0004 of 0.001 filled",
+        "the venue calls it 77",
+        "d-4",
+        "Ask the operator about it",
+    ):
+        assert words in seen, words
+    next(button for button in made.button if button.key == "order_ask").click().run()
+    assert [body["text"] for _, path, body in at_account.asked if path == "/api/turns"] == ["explain d-4"]
+    assert [body["role"] for _, path, body in at_account.asked if path == "/api/turns"] == ["operator"]
+
+
+def test_a_halt_says_what_it_cancelled_and_closed_and_what_is_left(fake: Fake) -> None:
+    """Not only that it was latched; and what a halt does at an account is not what it does on paper."""
+    fake.desk["halt"] |= {"halted": True, "reason": "odd", "by": "vera", "since_ms": NOW_MS}
+    step = {"what": "cancelled", "sleeve": "btc-trend", "slot": "entry", "side": "buy", "lots": 6, "price": None, "order": CID}
+    steps = [
+        step | {"at_ms": NOW_MS},
+        step | {"what": "closed", "slot": "exit", "side": "sell", "price": 58_000.0, "at_ms": NOW_MS},
+    ]
+    fake.halt_progress = {"state": "KILL_INCOMPLETE", "left": ["okx:BTC-USDT:perp: 4 lots, 1 orders"], "steps": steps}
+    seen = texts_of(page(tab="desk"))
+    assert "1 order cancelled, 1 closing execution. Left: okx:BTC-USDT:perp: 4 lots, 1 orders." in seen
+    assert "at the next open" in seen
+    fake.desk["mode"] = "testnet"
+    fake.halt_progress = {"state": "KILLED", "left": [], "steps": steps}
+    seen = texts_of(page(tab="proposals"))
+    assert "closed at the venue at once" in seen
+    assert "nothing is left" in seen
