@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from engine.clock import DAY_MS
 from engine.errors import BadInput
 from engine.sim.explain import RULE_TEXT
 from engine.store.chain import Event
@@ -51,7 +52,7 @@ def _fills(path: Path, about: Mapping[str, Any]) -> list[Event]:
     last = FAR_MS if about["closed_ms"] is None else about["closed_ms"]
     own = (
         event
-        for event in between(path, about["entry_ms"] - 1, last, {"fill"})
+        for event in between(path, about["entry_ms"] - DAY_MS, last, {"fill"})  # at an account after the close of its decision
         if event.body.get("sleeve") == about["sleeve"] and about["first_n"] <= event.seq <= about["last_n"]
     )
     return [event for event, _ in zip(own, range(FILLS_MAX), strict=False)]

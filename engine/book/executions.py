@@ -18,7 +18,7 @@ from engine.core.booking import book_fill
 from engine.core.exits import leave, protective
 from engine.core.ledger import entry_index, fits, on_funding, put
 from engine.core.memory import Memory
-from engine.core.orders import ENDED, VenueOrder, amended, executed, find, heard
+from engine.core.orders import ENDED, STANDING, VenueOrder, amended, executed, find, heard
 from engine.core.rows import funding_row
 from engine.core.state import ENTRY, EXIT_SLOT, HALT, LIQUIDATION, NO_ORDER, NONE, PROTECTIVE, TARGET, Fill, Order, Row, Sleeve
 
@@ -47,7 +47,15 @@ def on_order(book: Book, body: Mapping[str, Any]) -> Led:
     if is_unmoved(book, order):  # nothing is added to a position whose stop is not where it was sized for
         book.sleeves[order.sleeve] = book.sleeves[order.sleeve]._replace(order=NO_ORDER)
     following = act(book, [order.sleeve])
-    return led, [*following, events.mark(book)] if is_unmoved(book, order) != was_unmoved else following
+    told = is_unmoved(book, order) != was_unmoved or _covers_otherwise(book, before, order)
+    return led, [*following, events.mark(book)] if told else following
+
+
+def _covers_otherwise(book: Book, before: VenueOrder, order: VenueOrder) -> bool:
+    """Whether the stop of an open position begins or ceases to work at an account: a mark that says otherwise pages a person."""
+    is_open = book.sleeves[order.sleeve].position.open_layers > 0
+    changed = (order.state in STANDING) != (before.state in STANDING)
+    return book.mode != "paper" and order.slot == PROTECTIVE and is_open and changed
 
 
 def _is_old_news(book: Book, body: Mapping[str, Any]) -> bool:

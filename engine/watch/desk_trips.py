@@ -19,7 +19,7 @@ from engine.errors import BadInput
 from engine.sim.trips import RunSleeve, no_rows, trips
 from engine.store.chain import Event
 from engine.watch.attribution import holdings
-from engine.watch.window import FAR_MS, between, journal_of, mark_at, raw_lines
+from engine.watch.window import FAR_MS, between, journal_of, mark_at, mode_of, raw_lines
 
 SIZED = b'"size":{'  # a decision without it has no approved size
 PLACE = ("n", "close_ms", "sleeve")
@@ -60,7 +60,7 @@ def _computed(path: Path, mark: Event | None) -> tuple[list[str], pl.DataFrame]:
     """The same from the journal."""
     sleeves = sleeves_of(path, {} if mark is None else mark.body)
     rows, fills = journal_rows(path, [s.name for s in sleeves])
-    found = _with_events(trips(rows, sleeves), fills, {s.name: s.bar_ms for s in sleeves})
+    found = _with_events(trips(rows, sleeves), fills, {s.name: s.bar_ms for s in sleeves}, at_account=mode_of(path) != "paper")
     return [] if mark is None else [s.name for s in sleeves], found
 
 
@@ -139,8 +139,11 @@ def _row_of(event: Event) -> tuple[type[Any], dict[str, Any]]:
     return FillRow, fill | {name: body[name] for name in ("lots", "price", "reference_price", "fee")}
 
 
-def _with_events(found: pl.DataFrame, fills: pl.DataFrame, bar_ms: Mapping[str, int]) -> pl.DataFrame:
-    """Trips with version, journal ids, and `closed_ms`: the close of the bar of the last fill; null while it is open."""
+def _with_events(found: pl.DataFrame, fills: pl.DataFrame, bar_ms: Mapping[str, int], *, at_account: bool) -> pl.DataFrame:
+    """Trips with version, journal ids, and `closed_ms`: the close of the bar of the last fill; null while it is open.
+
+    At an account an execution has its own time, between closes: `entry_ms`, `exit_ms` and `closed_ms` are that time.
+    """
     first = fills.rename({"n": "first_n", "event": "entry_event"})
     last = fills.select(pl.col("n").alias("last_n"), pl.col("event").alias("exit_event"))
     found = found.join(first, on="first_n", how="left", maintain_order="left").join(
@@ -150,7 +153,10 @@ def _with_events(found: pl.DataFrame, fills: pl.DataFrame, bar_ms: Mapping[str, 
         {"sleeve": list(bar_ms), "own_ms": list(bar_ms.values())}, schema={"sleeve": pl.String, "own_ms": pl.Int64}
     )
     found = found.join(own, on="sleeve", how="left", maintain_order="left")
-    return found.with_columns(
+    found = found.with_columns(
         pl.when(pl.col("exit_ms").is_not_null()).then(pl.col("exit_event")).alias("exit_event"),
         (pl.col("exit_ms") + pl.col("own_ms")).alias("closed_ms"),
-    ).drop("own_ms")
+    )
+    if at_account:  # sim/trips.py takes a fill's time for the close of its bar
+        found = found.with_columns(pl.col("entry_ms") + pl.col("own_ms"), pl.col("closed_ms").alias("exit_ms"))
+    return found.drop("own_ms")

@@ -39,6 +39,8 @@ STALE_MS = 40_000  # bars are due and none came for this long, and for three bar
 DRAWDOWN_NEAR_FRAC = 0.8  # of the drawdown limit
 REFUSED_ROW_MAX = 5  # closes that one rule refuses a sleeve's entry
 FLATTEN_MS = 60_000
+NAKED_MS = 5_000  # an account's own watch (engine.live.health) pages at the same time
+ON_ITS_WAY = ("intended", "sent")
 UNKNOWN_RULE = "an input cannot be computed"
 AT_ONCE = frozenset({"the signal contradicts itself"})  # a strategy's fault: one refusal is enough for an alert
 ROUTINE = frozenset(  # refusals that another alert covers, or that a strategy meets every day
@@ -319,6 +321,8 @@ def protective(desk: DeskObservation) -> Iterator[Finding]:
     for sleeve in dict.fromkeys(name for name, _ in unprotected_layers(desk.mark)):
         layers = [layer for name, layer in unprotected_layers(desk.mark) if name == sleeve]
         states = ", ".join(sorted({str(layer["protective_state"]) for layer in layers}))
+        if states in ON_ITS_WAY and desk.now_ms - desk.mark.t_recv_ms < NAKED_MS:
+            continue  # a fill is marked before the venue can have answered about its stop
         lots = sum(layer["lots"] for layer in layers)
         bare = f"{len(layers)} open layer(s), {lots} lots, WITHOUT a working protective order ({states})"
         what = f"{bare}: {position_text(desk, sleeve)}"

@@ -136,9 +136,10 @@ const charts = (() => {
     const y = (v) => 10 + (high - v) / (high - low || 1) * (bottom - 16), scale = ticks(low, high, 4);
     rows(svg, scale.at, y, 0, right, (v) => form(v, digitsOf(scale.step)));
     const every = Math.ceil(items.length / Math.max(1, Math.floor(right / 44)));
+    const wide = Math.max(1, spec.edges ? step - 2 : Math.min(step - 2, 64)); // the one bar of a young desk is no wall
     items.forEach((item, n) => {
       const top = Math.min(y(item.value), y(0)), tall = Math.abs(y(item.value) - y(0));
-      const bar = make('rect', {x: n * step + 1, width: Math.max(1, step - 2), y: top, height: item.value ? Math.max(1, tall) : 0, class: `bar ${item.tone}`}, svg);
+      const bar = make('rect', {x: n * step + (step - wide) / 2, width: wide, y: top, height: item.value ? Math.max(1, tall) : 0, class: `bar ${item.tone}`}, svg);
       const hit = make('rect', {x: n * step, width: step, y: 0, height: bottom, class: 'hit'}, svg);
       hit.addEventListener('pointerenter', () => { bar.classList.add('on'); box.show([item.text], n * step, width); });
       hit.addEventListener('pointerleave', () => { bar.classList.remove('on'); box.hide(); });

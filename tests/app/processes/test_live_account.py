@@ -7,6 +7,7 @@ import pytest
 
 from app.home.home import open_home
 from app.processes.worker import Pause, Worker
+from app.views.desk_trip import desk_trip
 from engine.book.order_laws import OrderLaws
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
@@ -31,6 +32,12 @@ async def entered(home: LiveHome) -> None:
     await home.until(lambda: at_venue(home)[1] == 1, 1)
 
 
+def covered(home: LiveHome) -> str:
+    """How the stop of the position is, as the last mark says it."""
+    (layer,) = home.events("mark")[-1].body["sleeves"]["btc"]["position"]["layers"]
+    return str(layer["protective_state"])
+
+
 def proven(home: LiveHome) -> None:
     """The journal folds to the last book, and what it let happen was allowed."""
     path = home.path / "journal" / "desk.jsonl"
@@ -48,9 +55,18 @@ def test_an_entry_has_its_stop_and_both_outlive_a_clean_end(own_home: Path) -> N
         await entered(home)
         lots, _ = at_venue(home)
         assert home.events("mark")[-1].body["positions"] == 1
+        fills, trip = home.events("fill"), desk_trip(own_home, "t1")
+        assert trip["trip"]["entry_ms"] == fills[0].body["t_ms"], "an entry is where it was executed, not a bar before"
+        assert [entry["fill"]["event"] for entry in trip["entries"]] == [fill.id for fill in fills]
+        # what every screen and alert reads, before the next close: the stop stands
+        await home.until(lambda: covered(home) == "working", 1)
         await home.stop()
         assert at_venue(home) == (lots, 1)
         beat = heartbeat_of(home.path)
+        (poll,), (stream,) = beat["account"]["polls"], beat["account"]["streams"]
+        assert (poll["failures"], poll["waiting"], stream["connections"]) == (0, 0, 1)
+        assert abs(beat["account"]["compared_ms"] - poll["read_ms"]) < 120_000
+        assert abs(beat["account"]["clock_offset_ms"]) < 1_000
         assert (beat["phase"], beat["stamp"], beat["mode"], beat["source"]) == ("stopped", "TESTNET", "testnet", "live")
         proven(home)
 

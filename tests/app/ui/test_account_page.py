@@ -1,4 +1,4 @@
-"""The page of an account: an order's life as a line with times, what is not well, what a person is asked for; a halt's progress."""
+"""The page of an account: orders' lives as lines with times, what is not well, what a person is asked for; a halt's progress."""
 
 from collections.abc import Iterator
 

@@ -270,9 +270,16 @@ def test_an_order_that_nobody_knows_blinds_no_detector() -> None:
     assert only(desk(recent=(unknown, *orders("frrrrr"), unknown))).kind == "rejected"
 
 
+def test_a_stop_that_was_sent_a_moment_ago_wakes_nobody_and_one_that_stays_unanswered_does() -> None:
+    """At an account a fill is marked before the venue can have answered about its stop; after five seconds it is naked."""
+    sent = mark({"position": POSITION | {"layers": [LAYER | {"protective_state": "sent"}]}})
+    assert evaluate(desk(mark=sent._replace(t_recv_ms=NOW - 1_000)))[0] == []
+    assert only(desk(mark=sent._replace(t_recv_ms=NOW - 5_000))).kind == "protective"
+
+
 def test_a_replay_of_the_past_wakes_nobody() -> None:
     """A drawdown, a breaker and a naked layer of replayed bars are history."""
-    past = mark({"blocked_until_ms": DESK_MS + 1, "position": POSITION | {"layers": [LAYER | {"protective_state": "sent"}]}})
+    past = mark({"blocked_until_ms": DESK_MS + 1, "position": POSITION | {"layers": [LAYER | {"protective_state": "rejected"}]}})
     past = past._replace(body={**past.body, "equity": 1.0, "stamp": "REPLAYED"})
     assert evaluate(desk(mark=past, heartbeat={"phase": "replaying", "wall_ms": NOW}))[0] == []
 
