@@ -21,7 +21,7 @@ from engine.store.lookback import last
 from engine.store.tables import Proposal
 from engine.watch.parity_result import last_result
 from engine.watch.shadow_costs import ShadowCosts, shadow_costs
-from engine.watch.window import start_of
+from engine.watch.window import between, mark_at, start_of
 
 SAME = ("strategy", "strategy_sha256", "instrument", "timeframe", "side", "params")  # what makes two homes' sleeves one
 PATH_MAX = 400
@@ -167,7 +167,11 @@ def began(journal: Path, sleeve: str, stage: str) -> Event | None:
 
 def trips_before(journal: Path, sleeve: str, since: Event | None) -> int:
     """Round trips that a sleeve had made before it came to its stage."""
-    mark = None if since is None else last(journal, ("mark",), lambda e: e.seq < since.seq)
+    if since is None:
+        return 0
+    at_ms = since.t_event_ms  # marks of this instant may be of before and of after it
+    same = [mark for mark in between(journal, at_ms - 1, at_ms, {"mark"}) if mark.seq < since.seq]
+    mark = same[-1] if same else mark_at(journal, at_ms - 1)
     return 0 if mark is None else int(mark.body["sleeves"].get(sleeve, {}).get("trips", 0))
 
 

@@ -16,6 +16,7 @@ from app.ui.page_client import PageClient, Trouble
 from app.ui.parts import Badge
 
 EVERY_S = 3
+LEAST = 0.0005  # a drawdown that would read 0.0 % is not worth a word
 TITLES = {"desk": "Desk", "sleeves": "Sleeves", "runs": "Runs", "proposals": "Proposals", "chat": "Chat"}
 MODES = {  # what the desk trades -> what that means, its colour
     "paper": ("No real order leaves this desk.", ""),
@@ -164,7 +165,8 @@ def _here(desk: Mapping[str, Any], zone: str) -> list[Badge]:
 
 def _drawdown(desk: Mapping[str, Any]) -> list[Badge]:
     lost = desk.get("drawdown_frac")
-    return [Badge(f"drawdown {percent(-lost, 1)}", "Below the highest equity ever.", "", "wider")] if lost else []
+    shown = f"drawdown {percent(-lost, 1)}" if lost and lost >= LEAST else ""
+    return [Badge(shown, "Below the highest equity ever.", "", "wider")] if shown else []
 
 
 def _waits(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> list[Badge]:

@@ -46,7 +46,7 @@ def listed(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any) -> N
         for order in orders
     ]
     heads = ("order", "what", "filled", "price", "now", f"its life, {'wall clock' if wall else 'desk time'}, UTC")
-    parts.table(heads, rows, left=(0, 1, 4, 5), thin=(2, 3), wrap=(5,))
+    parts.table(heads, rows, left=(0, 1, 4, 5), thin=(2, 3, 4), wrap=(5,))
 
 
 def filled(order: Mapping[str, Any]) -> str:

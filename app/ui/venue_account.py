@@ -64,15 +64,16 @@ def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
             _pulse(account, desk)
     with st.container(key="panel_orders"):
         _orders(lives, wall, desk.get("desk_ms"))
-    left, right = st.columns([1.4, 1], gap="small")
-    with left.container(key="panel_fills", height="stretch"):
+    at_account = account["name"] is not None
+    left, right = st.columns([1.4, 1], gap="small") if at_account else (st.container(), None)
+    with left.container(key="panel_fills", height="stretch" if at_account else "content"):
         parts.head("Executions", "newest first; fee in USDT")
         orders.fills(lives, wall=wall, now_ms=desk.get("desk_ms"))
-    with right.container(key="panel_latency", height="stretch"):
-        _latency(account)
-    if account["name"] is not None:
+    if right is not None:
+        with right.container(key="panel_latency", height="stretch"):
+            _latency(account["latency"])
         _probes(account["probes"])
-    _stages(api)
+    _stages(api, desk.get("event"))
 
 
 def _title(account: Mapping[str, Any]) -> None:
@@ -216,15 +217,15 @@ def _orders(lives: Sequence[Mapping[str, Any]], wall: bool, now_ms: Any) -> None
         parts.soft(f"and {hidden} more: nightdesk orders list")
 
 
-def _latency(account: Mapping[str, Any]) -> None:
+def _latency(found: Sequence[Mapping[str, Any]]) -> None:
     """How long requests took to be answered, and executions to be booked."""
     words = {"placed": "order placed", "moved": "order moved", "cancelled": "order cancelled", "executed": "execution booked"}
     parts.head("Latency", "seven days, request to answer; executions by both clocks")
-    if not account["latency"]:
-        parts.soft("Nothing to time: a simulated venue answers at once." if account["name"] is None else "Nothing was asked yet.")
+    if not found:
+        parts.soft("Nothing was asked yet.")
         return
     rows: list[Sequence[parts.Cell]] = []
-    for one in account["latency"]:
+    for one in found:
         times = (orders.after(one[key]) for key in ("median_ms", "p95_ms"))
         worst = orders.linked(one["slowest"], orders.after(one["worst_ms"]))
         rows.append((words.get(one["what"], str(one["what"])), str(one["count"]), *times, worst))
@@ -254,13 +255,12 @@ def _leg(leg: Mapping[str, Any]) -> parts.Step:
     return parts.Step(sign, str(leg["name"]), at, str(leg["why"]), look)
 
 
-def _stages(api: PageClient) -> None:
-    """Where each sleeve is between paper and money."""
-    with st.container(key="panel_stages"):
-        parts.head(
-            "Stages", "from paper to money; a step is proposed by nightdesk live stage SLEEVE STAGE, and decided by a person"
-        )
-        items = api.last("/api/account/stages")["items"]
+def _stages(api: PageClient, event: Any) -> None:
+    """Where each sleeve is between paper and money, judged anew for each mark, and only for who looks: a year is read for it."""
+    folded = st.expander("Stages: from paper to money, and what each sleeve lacks", key="stages_open", on_change="rerun")
+    if not folded.open:
+        return
+    with folded:
         rows: list[Sequence[parts.Cell]] = [
             (
                 parts.Linked(str(one["sleeve"]), {"tab": "sleeves", "sleeve": str(one["sleeve"])}),
@@ -268,6 +268,9 @@ def _stages(api: PageClient) -> None:
                 str(one["next"] or "the last one").replace("_", " "),
                 "; ".join(map(str, one["lacking"])) or ("nothing is lacking" if one["next"] else NONE),
             )
-            for one in items
+            for one in api.as_of(event, "/api/account/stages")["items"]
         ]
         parts.table(("sleeve", "stage", "next", "lacks for it"), rows, left=(0, 1, 2, 3), wrap=(3,))
+        parts.soft(
+            "A step is proposed in a terminal, nightdesk live stage SLEEVE STAGE, and decided by a person with a passphrase."
+        )

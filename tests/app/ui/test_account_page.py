@@ -64,7 +64,7 @@ def test_the_page_says_what_is_not_well_and_what_a_person_is_asked_for(at_accoun
     seen = texts_of(page(tab="desk", view="account"))
     wanted = ["Account main", "withheld", "the code of engine is another &lt;b&gt;", "nightdesk live consent --as NAME"]
     wanted += ["silent for 20.0 s", "3 looks in a row failed", "1 unexplained", "limit on stream", "RED", "1 min 1 s"]
-    wanted += ["btc-trend entry", "buy 0.001", "0.0004 of 0.001", "128 ms", "58,000.5", "42 s ago", "−12 ms", "Stages"]
+    wanted += ["btc-trend entry", "buy 0.001", "0.0004 of 0.001", "128 ms", "58,000.5", "42 s ago", "−12 ms"]
     for words in wanted:
         assert words in seen, words
     assert "no sleeve enters; open positions keep their stops" not in seen, "what the page says itself is not said twice"
