@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
+from engine.core.orders import CANCELLING, REJECTED, STANDING
 from engine.watch.incidents import MONEY, IncidentWindow, incident_of, orders_in, windows_of
 from engine.watch.order_lives import OrderLife, life_of, recent_lives
 from engine.watch.window import journal_of, mark_at
@@ -110,7 +111,7 @@ def orders(ctx: ToolContext, args: OrdersArgs) -> ToolResult:
     path = journal_of(ctx.home)
     if args.cid is not None:
         life = life_of(path, args.cid)
-        return no_data(f"the journal knows no order {clean(args.cid, 64)!r}") if life is None else _one(ctx, life)
+        return no_data(f"the journal knows no order {clean(args.cid, 64)!r}") if life is None else order_story(ctx, life)
     found = recent_lives(path, sleeve=args.sleeve or "", only_open=args.only_open, limit=SHOWN)
     if not found:
         return no_data("no such order in the last seven days of desk time")
@@ -140,8 +141,23 @@ def _order_facts(h: str, life: OrderLife) -> tuple[Fact, ...]:
     return make_facts(h, f"order {life.cid}", Evidence("event", life.states[-1]["event"]), values)
 
 
-def _one(ctx: ToolContext, life: OrderLife) -> ToolResult:
-    """One order's whole life."""
+def next_check(life: OrderLife) -> str:
+    """What to look at next for an order as it is, and the runbook where something is wrong with it."""
+    if life.state == REJECTED:
+        return "Runbook: orders-rejected. Next check: the venue's word above; is the sleeve's next order refused too?"
+    if life.slot == "protective" and life.open and life.state not in (*STANDING, CANCELLING):
+        return "Runbook: protective-missing. Next check: does it read working within seconds? Until then nothing limits the loss."
+    if life.open and life.state not in STANDING:
+        return (
+            "Next check: the venue owes an answer and the desk asks for it, sending nothing twice; this order again in a moment."
+        )
+    if life.open:
+        return "Nothing is wrong with it. Next check: this order again after the next close."
+    return "It has ended. Next check: the position that it left, in the sleeves."
+
+
+def order_story(ctx: ToolContext, life: OrderLife) -> ToolResult:
+    """One order's whole life, and what to look at next."""
     h = ctx.handle("z", life.cid)
     facts = list(_order_facts(h, life))
     rows: list[tuple[Value, ...]] = []
@@ -157,6 +173,7 @@ def _one(ctx: ToolContext, life: OrderLife) -> ToolResult:
         f"{{{h}.filled_lots}} filled, {life.state}; decided at {{{h}.decided}}, last heard of at {{{h}.last}}."
     )
     text += f" The venue calls it {clean(life.venue_id, 60)}." if life.venue_id else ""
+    text += f" {next_check(life)}"
     evidence = tuple(dict.fromkeys(Evidence("event", state["event"]) for state in life.states[-STATES_SHOWN:]))
     table = Table(("state", "at", "why", "event"), tuple(rows))
     return ToolResult(

@@ -37,6 +37,7 @@ Kind = Literal["fill", "refused", "breaker", "halt", "config", "funding", "incid
 MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most important first
 PEOPLE = ("proposal", "approve", "reject", "release", "decision", "halt")
 DESK_KINDS = ("fill", "decision", "breaker", "halt", "config", "funding", "incident", "order")
+OF_AN_ORDER = ("intent", "order", "amend")  # events that say nothing without the order's life
 SINGULAR = {
     "refused": "refused decision",
     "breaker": "breaker tripped",
@@ -229,10 +230,27 @@ def explain_event(ctx: ToolContext, args: ExplainArgs) -> ToolResult:
         event = find_event(ctx, args.event_id)
         if event is None:
             return no_data(f"unknown event {clean(args.event_id, 40)}")
-        return explanation_of(ctx, [event])
+        told = explanation_of(ctx, [event])
+        return with_order(ctx, event, told) if event.kind in OF_AN_ORDER else told
     if not (args.sleeve and args.at):
         raise BadInput("explain_event needs an event id, or a sleeve and an instant", "use event_id=d-123, or sleeve=... at=...")
     return at_instant(ctx, journal_of(ctx.home), args.sleeve, instant(args.at, ctx.desk_ms))
+
+
+def with_order(ctx: ToolContext, event: Event, told: ToolResult) -> ToolResult:
+    """The explanation of an order's event, with the order's whole life and the next check."""
+    from engine.watch.order_lives import life_of
+    from engine.watch.window import journal_of
+    from tools.incidents import order_story
+
+    life = life_of(journal_of(ctx.home), str(event.body.get("order") or ""))
+    if life is None:
+        return told
+    story = order_story(ctx, life)
+    facts = list({fact.ref: fact for fact in (*told.facts, *story.facts)}.values())
+    evidence = tuple(dict.fromkeys((*told.evidence, *story.evidence)))
+    data = {**(told.data or {}), **(story.data or {})}
+    return told._replace(text=f"{told.text} {story.text}", facts=tuple(facts), evidence=evidence, table=story.table, data=data)
 
 
 def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:

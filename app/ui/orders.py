@@ -157,7 +157,9 @@ def show(api: PageClient, cid: str, *, wall: bool, back: Mapping[str, str]) -> N
         parts.head("Executions", f"{len(order['fills'])}")
         fills([order], wall=wall, now_ms=None) if order["fills"] else parts.soft("Nothing of it has filled.")
     question = f"explain {order['states'][-1]['event']}"
-    st.button("Ask the operator about it", key="order_ask", on_click=asking.send, args=(api, "operator", question, "new"))
+    if st.button("Ask the operator about it", key="order_ask", icon=":material/chat:"):  # a callback would stay in this fragment
+        asking.send(api, "operator", question, "new")
+        st.rerun()
 
 
 def life(order: Mapping[str, Any]) -> None:

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from engine.store.journal import Event, Journal
+from engine.watch.order_lives import lives_of
 from tests.tools.desk_journal import END, write_desk
 from tools.catalog import call
+from tools.incidents import next_check
 
 CID = "ndmpj600000002E00"
 ORDER = {"order": CID, "sleeve": "btc-trend", "version": 1, "leg": 0, "pair": 0, "key": 2, "slot": "entry"}
@@ -71,3 +73,31 @@ def test_others_are_sent_to_the_operator(ctx: Any) -> None:
     """The catalog is the authority."""
     ctx.role = "developer"
     assert "belongs to the operator" in call(ctx, "incidents", {"window": None}).text
+
+
+def test_an_orders_event_is_explained_by_the_orders_whole_life(ctx: Any) -> None:
+    """What the venue said of it alone says little: the life follows, with what to look at next."""
+    found = call(ctx, "orders", {"cid": CID, "sleeve": None, "only_open": False})
+    event = found.table.rows[2][3]  # type: ignore[union-attr]
+    told = call(ctx, "explain_event", {"event_id": event, "sleeve": None, "at": None})
+    assert told.status == "ok", told.text
+    assert told.text.endswith(found.text)
+    assert [row[0] for row in told.table.rows] == ["intended", "sent", "working", "done"]  # type: ignore[union-attr]
+    assert told.data["order"] == CID
+
+
+@pytest.mark.parametrize(
+    ("slot", "state", "says"),
+    [
+        ("entry", "rejected", "Runbook: orders-rejected."),
+        ("protective", "sent", "Runbook: protective-missing."),
+        ("entry", "UNKNOWN", "sending nothing twice"),
+        ("protective", "working", "Nothing is wrong with it."),
+        ("protective", "cancelling", "the venue owes an answer"),
+        ("exit", "done", "It has ended."),
+    ],
+)
+def test_the_next_check_fits_the_order(slot: str, state: str, says: str) -> None:
+    """A page is named where something is wrong, and where nothing is it says so."""
+    events = [Event("intent", END, INTENT | {"slot": slot}), Event("order", END, ORDER | {"state": state, "filled_lots": 0})]
+    assert says in next_check(lives_of(events)[CID])
