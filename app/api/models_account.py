@@ -129,13 +129,14 @@ class StageList(ApiModel):
 
 
 class HaltStepView(ApiModel):
-    """What a halt has done to one order: cancelled, or closed with an execution."""
+    """What a halt has done to one order: cancelled, or closed at the average price of its executions since."""
 
     what: str
     sleeve: str
     slot: str
     side: str
     lots: int
+    quantity: Number
     price: Number
     at_ms: int
     order: str

@@ -117,7 +117,12 @@ def local(ms: Any, zone: str | None) -> str:
         return ""
     other = here.date() != datetime.fromtimestamp(ms / 1000, UTC).date()
     date = f"{here.day} {MONTHS[here.month - 1]} " if other else ""
-    return f"{date}{here:%H:%M} {zone.rpartition('/')[2].replace('_', ' ')}"
+    return f"{date}{here:%H:%M} {place_of(zone)}"
+
+
+def place_of(zone: str) -> str:
+    """The place in a time zone's name: `Berlin`."""
+    return zone.rpartition("/")[2].replace("_", " ")
 
 
 def both(ms: Any, now_ms: Any, zone: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links, parts
-from app.ui.figures import counted, price, when
+from app.ui.figures import counted, price, pure, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
@@ -66,7 +66,7 @@ def _progress(found: Mapping[str, Any]) -> None:
         return
     steps = found["steps"]
     done = [counted(sum(step["what"] == "cancelled" for step in steps), "order cancelled", "orders cancelled")]
-    done.append(counted(sum(step["what"] == "closed" for step in steps), "closing execution"))
+    done.append(counted(sum(step["what"] == "closed" for step in steps), "order has closed", "orders have closed"))
     if found["state"] == KILLED:
         parts.note("● KILLED:", f"{', '.join(done)}, nothing is left.", "calm")
     else:
@@ -74,13 +74,13 @@ def _progress(found: Mapping[str, Any]) -> None:
     if steps:
         with st.expander("What the halt did"):
             rows = [_step(step) for step in steps[-STEPS_MAX:]]
-            parts.table(("at, wall clock", "what", "order", "lots", "price"), rows, left=(0, 1, 2), thin=(4,))
+            parts.table(("at, wall clock", "what", "order", "units", "price"), rows, left=(0, 1, 2), thin=(4,))
 
 
 def _step(step: Mapping[str, Any]) -> Sequence[parts.Cell]:
     """One order that the halt has ended, in part or whole."""
     of = parts.Linked(f"{step['sleeve']} {step['slot']}, {step['side']}", links.place("order", str(step["order"])) or {})
-    return (when(step["at_ms"] // 1000 * 1000), str(step["what"]), of, f"{step['lots']:,}", price(step["price"]))
+    return (when(step["at_ms"] // 1000 * 1000), str(step["what"]), of, pure(step["quantity"]), price(step["price"]))
 
 
 def _release_form(api: PageClient, session: Mapping[str, Any], effect: str) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import account, links, parts, strips
-from app.ui.figures import local, percent, short, when
+from app.ui.figures import local, percent, place_of, short, when
 from app.ui.halt import halt_button, halted_banner
 from app.ui.page_client import PageClient, Trouble
 from app.ui.parts import Badge
@@ -160,7 +160,10 @@ def _time(desk: Mapping[str, Any]) -> list[Badge]:
 def _here(desk: Mapping[str, Any], zone: str) -> list[Badge]:
     """The same instant on the clock of this browser."""
     here = local(desk.get("desk_ms"), zone)
-    return [Badge(here, "Desk time on your clock.")] if here else []
+    if not here:
+        return []
+    city = place_of(zone)
+    return [Badge(here.removesuffix(f" {city}"), "Desk time on your clock.", more=city)]
 
 
 def _drawdown(desk: Mapping[str, Any]) -> list[Badge]:

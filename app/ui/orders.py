@@ -55,6 +55,11 @@ def filled(order: Mapping[str, Any]) -> str:
     return NONE if not part else size(order, part) if part >= whole else f"{size(order, part)} of {size(order, whole)}"
 
 
+def part_of(order: Mapping[str, Any]) -> str:
+    """The same for a sentence."""
+    return filled(order) if order["filled_lots"] else "nothing"
+
+
 def size(order: Mapping[str, Any], lots: Any) -> str:
     """Lots in base units; as lots where their size is not known."""
     unit = order.get("lot_size")
@@ -119,7 +124,7 @@ def fills(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any) -> No
         return
     rows = [_fill(fill, order, wall, now_ms) for fill, order in found[:FILLS_MAX]]
     heads = ("executed, UTC", "order", "what", "price", "fee", "paid as", "heard after" if wall else "event")
-    parts.table(heads, rows, left=(0, 1, 2), thin=(4, 5))
+    parts.table(heads, rows, left=(0, 1, 2), thin=(4, 5, 6))
     if (more := len(found) - FILLS_MAX) > 0:
         parts.soft(f"and {more} older ones, in the journal.")
 
@@ -148,7 +153,7 @@ def show(api: PageClient, cid: str, *, wall: bool, back: Mapping[str, str]) -> N
     kind = f"{SLOTS.get(order['slot'], order['slot'])} order"
     told = [{"text": f"{order['side']} {size(order, order['lots'])} {order['instrument']}"}]
     told.append({"text": f"at {price(order['price'])}" if order["price"] else "at the market"})
-    told.append({"text": f"{order['state']}, {filled(order)} filled", "loud": order["state"] in LOUD})
+    told.append({"text": f"{order['state']}, {part_of(order)} filled", "loud": order["state"] in LOUD})
     told += [{"text": f"the venue calls it {order['venue_id']}"}] if order["venue_id"] else []
     parts.title(f"{order['sleeve']}, {kind}", told, str(order["cid"]))
     with st.container(key="panel_order_life"):
@@ -164,7 +169,7 @@ def show(api: PageClient, cid: str, *, wall: bool, back: Mapping[str, str]) -> N
 
 def life(order: Mapping[str, Any]) -> None:
     """An order's states, one a row: desk time, when the machine took it down, why."""
-    what = f"{order['side']} {size(order, order['lots'])}, {filled(order)} filled, {order['state']}"
+    what = f"{order['side']} {size(order, order['lots'])}, {part_of(order)} filled, {order['state']}"
     parts.head("Its life", f"{order['sleeve']}, {SLOTS.get(order['slot'], order['slot'])}: {what}")
     rows = []
     for state in order["states"]:

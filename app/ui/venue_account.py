@@ -13,7 +13,7 @@ from app.ui import incidents, links, orders, overview, parts
 from app.ui.figures import NONE, length, number, short, when
 from app.ui.page_client import PageClient, Trouble
 
-EVERY_S = 3
+EVERY_S = 5
 ORDERS_MAX, SHOWN_MAX = 200, 12  # asked for; in a list
 SPELLS_MAX = 8
 STALE_MS = 15_000  # of a stream: silent for longer, entries are withheld at 10 s
@@ -111,7 +111,7 @@ def tiles(account: Mapping[str, Any], desk: Mapping[str, Any], lives: Sequence[M
         {"name": "Desk and venue agreed", "value": _ago(compared, now), "note": when(compared) if compared else "not yet"},
         {
             "name": "Venue's clock",
-            "value": f"{offset:+,} ms".replace("-", "\u2212") if offset is not None else NONE,
+            "value": f"{number(offset, 0)} ms" if offset is not None else NONE,
             "note": "off ours",
         },
     ]

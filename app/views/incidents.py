@@ -6,6 +6,7 @@ from the book that the journal folds to, once for each mark.
 
 from functools import lru_cache
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from engine.book.book import Book
@@ -84,7 +85,7 @@ def _difference(path: Path, what: str, text: str) -> dict[str, Any]:
     event = last(path, ("reconcile",), lambda e: what in e.body.get("differs", ()))
     card = dict(event.body.get("card") or {}) if event is not None else {}
     names = card.pop("choices", None) or list(CHOICES)
-    choices = [{"choice": name, "does": CHOICES[name].format(what=what)} for name in names if name in CHOICES]
+    choices = [{"choice": name, "does": CHOICES[name].format(what=quote(what))} for name in names if name in CHOICES]
     where = {"since_ms": event.t_event_ms if event else None, "event": event.id if event else None}
     return {"what": what, "text": text, "instrument": card.get("instrument"), **where, "card": card, "choices": choices}
 

@@ -43,13 +43,16 @@ class Latency(NamedTuple):
 
 
 class HaltStep(NamedTuple):
-    """What a halt has done to one order. `what`: cancelled, or closed with the lots and the price of an execution."""
+    """What a halt has done to one order. `what`: cancelled with the lots that were left of it, or closed with the lots it has
+    executed since, at their average price. `quantity` in base units; None where the size of a lot is not known.
+    """
 
     what: str
     sleeve: str
     slot: str
     side: str
     lots: int
+    quantity: float | None
     price: float | None
     at_ms: int
     order: str
@@ -116,12 +119,16 @@ def halt_steps(lives: Iterable[OrderLife], since_ms: int) -> list[HaltStep]:
     """What was cancelled and what was closed since a halt was latched at `since_ms`, in that order of time."""
     found = list[HaltStep]()
     for life in lives:
-        about = (life.sleeve, life.slot)
-        for fill in life.fills:
-            if fill["received_ms"] >= since_ms and life.slot != "entry":
-                found.append(HaltStep("closed", *about, life.side, fill["lots"], fill["price"], fill["received_ms"], life.cid))
-        end = life.states[-1]
-        left = life.lots - life.filled_lots
+        fills = [fill for fill in life.fills if fill["received_ms"] >= since_ms and life.slot != "entry"]
+        if lots := sum(fill["lots"] for fill in fills):
+            average = sum(fill["lots"] * fill["price"] for fill in fills) / lots
+            found.append(_halt_step("closed", life, lots, average, fills[-1]["received_ms"]))
+        end, left = life.states[-1], life.lots - life.filled_lots
         if life.state in ENDED and left > 0 and end["received_ms"] >= since_ms:
-            found.append(HaltStep("cancelled", *about, life.side, left, life.price, end["received_ms"], life.cid))
+            found.append(_halt_step("cancelled", life, left, life.price, end["received_ms"]))
     return sorted(found, key=lambda step: step.at_ms)
+
+
+def _halt_step(what: str, life: OrderLife, lots: int, price: float | None, at_ms: int) -> HaltStep:
+    quantity = None if life.lot_size is None else lots * life.lot_size
+    return HaltStep(what, life.sleeve, life.slot, life.side, lots, quantity, price, at_ms, life.cid)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from engine.amounts import quantity_text
 from engine.store.journal import tail
-from engine.watch.window import mark_at
+from engine.watch.window import mark_at, mode_of
 
 KILLED, INCOMPLETE = "KILLED", "KILL_INCOMPLETE"
 LOOKED_AT = 500  # events at the journal's end
@@ -34,17 +34,19 @@ def halt_state(path: Path, since_ms: int) -> HaltState:
         if said:
             return HaltState(str(said[-1].body["state"]), [str(line)[:300] for line in said[-1].body.get("left", ())][:LEFT_MAX])
         mark = mark_at(path)
-        left = [] if mark is None else [line for name, sleeve in mark.body["sleeves"].items() for line in _left(name, sleeve)]
+        sleeves = {} if mark is None else mark.body["sleeves"]
+        how = "leaves at the next open" if mode_of(path) == "paper" else "is being closed at the venue"
+        left = [line for name, sleeve in sleeves.items() for line in _left(name, sleeve, how)]
     except Exception as error:  # noqa: BLE001 - the halt is latched; a journal that cannot be read must not look like its end
         return HaltState(INCOMPLETE, [f"not known: the journal cannot be read ({type(error).__name__})"])
     return HaltState(INCOMPLETE if left else KILLED, left[:LEFT_MAX])
 
 
-def _left(name: str, sleeve: dict[str, Any]) -> list[str]:
+def _left(name: str, sleeve: dict[str, Any], how: str) -> list[str]:
     """What a sleeve of the mark still holds."""
     lines = []
     if position := sleeve.get("position"):
-        lines.append(f"{name}: {position['side']} {quantity_text(position['quantity'])}, leaves at the next open")
+        lines.append(f"{name}: {position['side']} {quantity_text(position['quantity'])}, {how}")
     if order := sleeve.get("order"):
         lines.append(f"{name}: {order['side']} entry order of {order['lots']:,} lots, to be cancelled")
     return lines

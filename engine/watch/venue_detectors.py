@@ -5,6 +5,7 @@ Called by engine.watch.detectors with the others. Mark -> findings, each a page.
 """
 
 from collections.abc import Iterator
+from shlex import quote
 
 from engine.amounts import price_text
 from engine.watch.health import unmoved_layers
@@ -35,8 +36,8 @@ def differences(desk: DeskObservation) -> Iterator[Finding]:
     for difference, text in desk.mark.body.get("differs", {}).items():
         what = f"Desk and venue differ, no sleeve enters: {text[:300]}; {positions}"
         action = (
-            f"nightdesk reconcile, compare with the venue, then: nightdesk adopt {difference} --keep (or --sleeve, --units) "
-            "--as NAME --reason WHY"
+            f"nightdesk reconcile, compare with the venue, then: nightdesk adopt {quote(difference)} --keep "
+            "(or --sleeve, --units) --as NAME --reason WHY"
         )
         since, event = desk.mark.t_recv_ms, desk.mark.id
         yield Finding(f"difference:{difference}", "difference", "page", what, "desk", since, action, {}, event)

@@ -97,14 +97,23 @@ def test_an_order_has_a_page_of_its_own_that_leads_to_the_operator(at_account: F
 def test_a_halt_says_what_it_cancelled_and_closed_and_what_is_left(fake: Fake) -> None:
     """Not only that it was latched; and what a halt does at an account is not what it does on paper."""
     fake.desk["halt"] |= {"halted": True, "reason": "odd", "by": "vera", "since_ms": NOW_MS}
-    step = {"what": "cancelled", "sleeve": "btc-trend", "slot": "entry", "side": "buy", "lots": 6, "price": None, "order": CID}
+    step = {
+        "what": "cancelled",
+        "sleeve": "btc-trend",
+        "slot": "entry",
+        "side": "buy",
+        "lots": 6,
+        "quantity": 0.0006,
+        "price": None,
+        "order": CID,
+    }
     steps = [
         step | {"at_ms": NOW_MS},
         step | {"what": "closed", "slot": "exit", "side": "sell", "price": 58_000.0, "at_ms": NOW_MS},
     ]
     fake.halt_progress = {"state": "KILL_INCOMPLETE", "left": ["okx:BTC-USDT:perp: 4 lots, 1 orders"], "steps": steps}
     seen = texts_of(page(tab="desk"))
-    assert "1 order cancelled, 1 closing execution. Left: okx:BTC-USDT:perp: 4 lots, 1 orders." in seen
+    assert "1 order cancelled, 1 order has closed. Left: okx:BTC-USDT:perp: 4 lots, 1 orders." in seen
     assert "at the next open" in seen
     fake.desk["mode"] = "testnet"
     fake.halt_progress = {"state": "KILLED", "left": [], "steps": steps}
