@@ -27,7 +27,7 @@ def account_of(home: Home) -> dict[str, Any]:
     """Everything about the account but its orders (recent_lives has those); on paper only that there is none."""
     path, entry = home.desk_journal, home.desk.traded
     beat = heartbeat_of(home.path)
-    found: dict[str, Any] = {"name": None, "mode": home.desk.mode, "beat_ms": beat.get("wall_ms"), "pulse": _pulse(beat)}
+    found: dict[str, Any] = {"name": None, "mode": home.desk.mode, "beat_ms": _number(beat.get("wall_ms")), "pulse": _pulse(beat)}
     if entry is None:
         return found | {"venue": None, "instruments": [], "gate": None, "spells": [], "latency": [], "probes": []}
     instruments = [str(name) for name in start_of(path).get("instruments") or ()][:ROWS_MAX]
@@ -60,8 +60,12 @@ def _pulse(beat: Mapping[str, Any]) -> dict[str, Any] | None:
     said = beat.get("account")
     if not isinstance(said, Mapping) or not said:
         return None
-    rows = {name: [_row(row, keys) for row in list(said.get(name) or ())[:ROWS_MAX]] for name, keys in PULSE_KEYS.items()}
+    rows = {name: [_row(row, keys) for row in _rows(said.get(name))] for name, keys in PULSE_KEYS.items()}
     return {**rows, "compared_ms": _number(said.get("compared_ms")), "clock_offset_ms": _number(said.get("clock_offset_ms"))}
+
+
+def _rows(found: Any) -> list[Any]:
+    return found[:ROWS_MAX] if isinstance(found, list) else []
 
 
 def _row(row: Any, keys: tuple[str, ...]) -> dict[str, Any]:
