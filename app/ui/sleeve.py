@@ -34,6 +34,8 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
     parts.title(name, [*about, {"text": words, "loud": look == "wrn"}])
     with st.container(horizontal=True, gap="small", vertical_alignment="center"):
         links.press("All sleeves", {"tab": "sleeves"}, key="all_sleeves", icon=":material/arrow_back:", look="tertiary")
+        its = {"tab": "desk", "view": "account", "sleeve": name}
+        links.press("Its orders", its, key="its_orders", icon=":material/receipt_long:", look="tertiary")
         if session:
             sleeve_settings.acts(item, page)
     above = st.container()  # its place is kept, and it is filled last: what is proposed may take a moment

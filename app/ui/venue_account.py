@@ -32,7 +32,7 @@ WHERE = {"tab": "desk", "view": "account"}
 
 @st.fragment(run_every=EVERY_S)
 def show(api: PageClient) -> None:
-    """The order in the URL, or all of it; the words of a silent API are in the head."""
+    """The order in the URL, or all of it, orders of the URL's sleeve alone; the words of a silent API are in the head."""
     try:
         desk = api.last("/api/desk")
         wall = desk.get("mode") != "paper"
@@ -47,8 +47,11 @@ def show(api: PageClient) -> None:
 
 def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
     account = api.last("/api/account")
-    lives = api.last("/api/orders", limit=ORDERS_MAX)["items"]
+    of = links.at("sleeve")
+    lives = api.last("/api/orders", limit=ORDERS_MAX, sleeve=of)["items"]
     _title(account)
+    if of:
+        links.press(f"Orders of {of} alone: show all", WHERE, key="orders_all", icon=":material/close:", look="tertiary")
     if account["name"] is not None:
         parts.tiles(tiles(account, desk, lives))
         _now(account)

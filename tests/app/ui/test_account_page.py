@@ -77,6 +77,18 @@ def test_a_paper_desk_says_that_there_is_no_account(fake: Fake) -> None:
     assert not [words for words in ("Gate", "Probe", "Stream and polls", "may enter") if words in seen]
 
 
+def test_a_sleeves_orders_are_shown_alone_and_the_way_back_is_named(at_account: Fake) -> None:
+    """From the sleeve's page: no other sleeve's order in between."""
+    asked = list[str]()
+    ROUTES["GET", "/api/orders"] = lambda f, q, b: asked.append(q.get("sleeve", "")) or {"items": [order()]}
+    made = page(tab="desk", view="account", sleeve="btc-trend")
+    assert asked == ["btc-trend"]
+    back = next(button for button in made.button if button.key == "orders_all")
+    assert back.label == "Orders of btc-trend alone: show all"
+    back.click().run()
+    assert asked[-1] == ""
+
+
 def test_an_order_has_a_page_of_its_own_that_leads_to_the_operator(at_account: Fake) -> None:
     """Every state with its event; the question names the order's last event."""
     made = page(tab="desk", view="account", order=CID)
