@@ -54,6 +54,7 @@ def show(api: PageClient) -> None:
         "columns": [[*c, c[0] not in PHONE] for c in COLUMNS],
         "rows": [_row(line) for line in items],
         "ids": [line["id"] for line in items],
+        "hint": "filter, e.g. trend or 2025-03",
     }
     with st.container(key="panel_run_list"):
         if picked := drawn.long_table(spec, key="runs_list", mark=_mark(items), pairs=True):

@@ -68,7 +68,7 @@ const table = (() => {
       const select = element('select', {ariaLabel: columns[n][0]}, element('option', {value: '', textContent: `${columns[n][0]}: all`}), ...values.map((v) => element('option', {value: v, textContent: v})));
       return [n, select, values.length];
     }).filter(([, , many]) => many > 1);
-    const text = element('input', {type: 'search', placeholder: 'filter, e.g. t12 or 2025-03', ariaLabel: 'Filter', maxLength: 40});
+    const text = element('input', {type: 'search', placeholder: spec.hint || 'filter, e.g. t12 or 2025-03', ariaLabel: 'Filter', maxLength: 40});
     const counted = element('span', {className: 'count', ariaLive: 'polite'}), more = element('button', {type: 'button', textContent: 'Show more'});
     const body = element('tbody'), heads = columns.map(([name], n) => {
       const press = element('button', {type: 'button', textContent: name});
