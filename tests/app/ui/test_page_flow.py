@@ -139,6 +139,18 @@ def test_the_desk_tab_shows_the_desk(page: Any, desk: Place) -> None:
     assert "event=d-" in page.url
 
 
+def test_an_order_of_the_list_has_a_page_and_the_operator_explains_it(page: Any, desk: Place) -> None:
+    """From the sleeve to its orders, to one of them, to an answer: each click leaves the view that refreshes itself."""
+    page.goto(f"{desk.page}?tab=sleeves&sleeve=btc-trend")
+    page.get_by_role("button", name="Its orders").click()
+    page.get_by_text("Orders of btc-trend alone: show all").wait_for()
+    page.locator(".st-key-panel_orders a").first.click()
+    page.get_by_role("button", name="Ask the operator about it").click()
+    page.get_by_text("Next check:").first.wait_for()
+    page.get_by_text("OFFLINE model ·").last.wait_for()
+    assert "role=operator" in page.url
+
+
 def test_a_running_turn_and_the_thread_outlive_the_api(page: Any, desk: Place) -> None:
     """The API is killed in mid-turn: once it is back the thread is there, its turn closed with a plain answer."""
     page.goto(f"{desk.page}?tab=chat&role=developer")
