@@ -11,7 +11,6 @@ from engine.clock import utc
 from engine.control.halt import WORKER
 from engine.store.chain import Event
 from engine.watch.deadguards import dead_guards
-from engine.watch.health import unprotected_layers
 from engine.watch.heartbeat import began_ms
 from engine.watch.levels import levels
 from engine.watch.observation import (
@@ -28,7 +27,7 @@ from engine.watch.observation import (
 )
 from engine.watch.parity_result import parity
 from engine.watch.tripped import in_force
-from engine.watch.venue_detectors import differences, liquidated, unmoved
+from engine.watch.venue_detectors import differences, liquidated, protective, unmoved
 
 ABSENT_MS = 10_000  # a worker may be absent this long: it is being started
 RECOVERED_MS = 60_000  # a restarted worker that has run this long has recovered
@@ -39,8 +38,6 @@ STALE_MS = 40_000  # bars are due and none came for this long, and for three bar
 DRAWDOWN_NEAR_FRAC = 0.8  # of the drawdown limit
 REFUSED_ROW_MAX = 5  # closes that one rule refuses a sleeve's entry
 FLATTEN_MS = 60_000
-NAKED_MS = 5_000  # an account's own watch (engine.live.health) pages at the same time
-ON_ITS_WAY = ("intended", "sent")
 UNKNOWN_RULE = "an input cannot be computed"
 AT_ONCE = frozenset({"the signal contradicts itself"})  # a strategy's fault: one refusal is enough for an alert
 ROUTINE = frozenset(  # refusals that another alert covers, or that a strategy meets every day
@@ -312,29 +309,6 @@ def drawdown(desk: DeskObservation) -> Iterator[Finding]:
         )
     since = desk.mark.t_recv_ms
     yield Finding("drawdown", "drawdown", "page", what, "desk", since, action, numbers, desk.mark.id, level=int(tripped))
-
-
-def protective(desk: DeskObservation) -> Iterator[Finding]:
-    """An open layer without its protective order."""
-    if not is_trading(desk) or desk.mark is None:
-        return
-    for sleeve in dict.fromkeys(name for name, _ in unprotected_layers(desk.mark)):
-        layers = [layer for name, layer in unprotected_layers(desk.mark) if name == sleeve]
-        states = ", ".join(sorted({str(layer["protective_state"]) for layer in layers}))
-        if states in ON_ITS_WAY and desk.now_ms - desk.mark.t_recv_ms < NAKED_MS:
-            continue  # a fill is marked before the venue can have answered about its stop
-        lots = sum(layer["lots"] for layer in layers)
-        bare = f"{len(layers)} open layer(s), {lots} lots, WITHOUT a working protective order ({states})"
-        what = f"{bare}: {position_text(desk, sleeve)}"
-        action = f"place a stop at {layers[0]['protective']} by hand, or halt: nightdesk halt --reason 'no protective order'"
-        numbers = {"layers": len(layers), "lots": lots, "entry": layers[0]["entry"], "protective": layers[0]["protective"]}
-        severity: Severity = "page"
-        if all(layer.get("dust") for layer in layers):  # the desk has said so by a page, once: nothing here can change it
-            severity, what = "warn", f"DUST: {what}; the venue takes no order below {layers[0]['dust']} lots"
-            action = "close it at the venue's own page, and adopt the difference: nightdesk reconcile"
-        yield Finding(
-            f"protective:{sleeve}", "protective", severity, what, sleeve, desk.mark.t_recv_ms, action, numbers, desk.mark.id
-        )
 
 
 def records(desk: DeskObservation) -> Iterator[Finding]:

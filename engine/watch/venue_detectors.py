@@ -1,5 +1,5 @@
-"""Detectors of what is wrong between desk and venue: a stop that the venue refuses to move, a difference that nobody explains, a
-position that the venue closed for want of margin.
+"""Detectors of what is wrong between desk and venue: a layer without a working stop, a stop that the venue refuses to move, a
+difference that nobody explains, a position that the venue closed for want of margin.
 
 Called by engine.watch.detectors with the others. Mark -> findings, each a page.
 """
@@ -8,8 +8,34 @@ from collections.abc import Iterator
 from shlex import quote
 
 from engine.amounts import price_text
-from engine.watch.health import unmoved_layers
-from engine.watch.observation import DeskObservation, Finding, is_trading, open_positions, position_text
+from engine.watch.health import unmoved_layers, unprotected_layers
+from engine.watch.observation import DeskObservation, Finding, Severity, is_trading, open_positions, position_text
+
+NAKED_MS = 5_000  # an account's own watch (engine.live.health) pages at the same time
+ON_ITS_WAY = ("intended", "sent")
+
+
+def protective(desk: DeskObservation) -> Iterator[Finding]:
+    """An open layer without its protective order."""
+    if not is_trading(desk) or desk.mark is None:
+        return
+    for sleeve in dict.fromkeys(name for name, _ in unprotected_layers(desk.mark)):
+        layers = [layer for name, layer in unprotected_layers(desk.mark) if name == sleeve]
+        states = ", ".join(sorted({str(layer["protective_state"]) for layer in layers}))
+        if states in ON_ITS_WAY and desk.now_ms - desk.mark.t_recv_ms < NAKED_MS:
+            continue  # a fill is marked before the venue can have answered about its stop
+        lots = sum(layer["lots"] for layer in layers)
+        bare = f"{len(layers)} open layer(s), {lots} lots, WITHOUT a working protective order ({states})"
+        what = f"{bare}: {position_text(desk, sleeve)}"
+        action = f"place a stop at {layers[0]['protective']} by hand, or halt: nightdesk halt --reason 'no protective order'"
+        numbers = {"layers": len(layers), "lots": lots, "entry": layers[0]["entry"], "protective": layers[0]["protective"]}
+        severity: Severity = "page"
+        if all(layer.get("dust") for layer in layers):  # the desk has said so by a page, once: nothing here can change it
+            severity, what = "warn", f"DUST: {what}; the venue takes no order below {layers[0]['dust']} lots"
+            action = "close it at the venue's own page, and adopt the difference: nightdesk reconcile"
+        yield Finding(
+            f"protective:{sleeve}", "protective", severity, what, sleeve, desk.mark.t_recv_ms, action, numbers, desk.mark.id
+        )
 
 
 def unmoved(desk: DeskObservation) -> Iterator[Finding]:
