@@ -315,11 +315,16 @@ class Invariants:
         if result is None:
             self.violated("I2", "the halt has not ended")
             return
-        orders = [x.client for x in (*self.exchange.open_orders(), *self.exchange.open_algos()) if x.client]
-        if result.state == KILLED and (self._own_lots * self.theirs() > 0 or orders):
-            self.violated("I2", f"it says {KILLED}, and {self._own_lots} lots and {orders} are there")
+        if result.state == KILLED:
+            self.look_at_the_killed()
         if result.state == INCOMPLETE and not any(INCOMPLETE in what for _, what in self.pages):
             self.violated("I2", f"it says {INCOMPLETE}, and nobody was woken")
+
+    def look_at_the_killed(self) -> None:
+        """A halt that says it has ended: as soon as it says so, and at the end of the run."""
+        orders = [x.client for x in (*self.exchange.open_orders(), *self.exchange.open_algos()) if x.client]
+        if self._own_lots * self.theirs() > 0 or orders:
+            self.violated("I2", f"it says {KILLED}, and {self._own_lots} lots and {orders} are there")
 
 
 def has_filled(there: Any) -> bool:

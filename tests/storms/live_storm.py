@@ -16,6 +16,7 @@ from engine.live.data_health import changes
 from engine.live.desk import LiveDesk
 from engine.live.duties import AccountDuties
 from engine.live.feed_live import LiveFeed
+from engine.live.halt import KILLED
 from engine.store.journal import Journal
 from engine.venues.candles import CandleSource
 from engine.venues.private_stream import PrivateSource
@@ -80,6 +81,8 @@ class LiveStorm(Invariants):
     def _paged(self, what: str) -> None:
         self.pages.append((self.clock(), what))
         self.times.sign()
+        if what == f"halt: {KILLED}":
+            self.look_at_the_killed()
 
     def halt(self, why: str) -> None:
         """Latch; the duty looks at once."""

@@ -227,12 +227,6 @@ def a_drawdown_trips_nothing(plant: pytest.MonkeyPatch) -> None:
     plant.setattr("engine.core.desk.watch_desk", lambda desk, limits, equity, *_: desk._replace(equity=equity))
 
 
-def a_restart_compares_nothing(plant: pytest.MonkeyPatch) -> None:
-    """Entries are not withheld at a start."""
-    take = LiveDesk.take
-    plant.setattr(LiveDesk, "take", lambda desk, kind, body: body if body.get("what") == "reconciled" else take(desk, kind, body))
-
-
 def attached_stops_are_not_sent(plant: pytest.MonkeyPatch) -> None:
     place = OkxVenue.place
     plant.setattr(OkxVenue, "place", lambda venue, order, *_: place(venue, order))
@@ -263,8 +257,7 @@ PLANTED: dict[Callable[[pytest.MonkeyPatch], None], tuple[list[Window], dict[str
     a_halt_stops_nothing: ([], {"halt_at": 6}, "I1 "),
     stops_of_the_halt_are_believed: ([], {"halt_at": 6}, "I2 "),
     the_stream_is_believed: ([window("wrong_candle", 2, 4)], {"feed": True, "streams": True}, "I10"),
-    a_drawdown_trips_nothing: ([], {"drawdown_frac": 0.0004}, "I11"),
-    a_restart_compares_nothing: ([window("read_timeout", 5, 0.1)], {"kills": (150,)}, "I14"),
+    a_drawdown_trips_nothing: ([], {"drawdown_frac": 0.0001}, "I11"),
     attached_stops_are_not_sent: (
         [window("read_timeout", bar) for bar in (2, 6, 10)],
         {"seed": 1, "naked_max_ms": SAFE_MS},
