@@ -265,7 +265,7 @@ def _refuse_shares(table: pl.DataFrame, close: pl.Series, where: str) -> None:
         adjusted = as_numbers(table["adj_close"], "adj_close", where)
         what = "Adj Close is not the close" if bool(((adjusted / close - 1).abs() > ADJUSTED).any()) else ""
     for name in (n for n in ("dividends", "stock_splits") if n in table.columns and has_numbers(table[n])):
-        what = what or (f"{YAHOO[name]} are paid" if bool((as_numbers(table[name], name, where).fill_null(0) != 0).any()) else "")
+        what = what or (f"{YAHOO[name]} are paid" if bool((as_numbers(table[name], name, where) != 0).any()) else "")
     if what:
         raise DataError(f"{where}: {what}: a share or a fund with dividends, whose volume counts shares", way)
 

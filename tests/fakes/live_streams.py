@@ -62,7 +62,7 @@ class StreamBench:
 
     def lags(self) -> list[int]:
         """From each execution to its booking, ms."""
-        return self.storm.lags
+        return self.storm.times.lags
 
     def say(self, text: str) -> None:
         """The venue says anything at all on every connection that is open."""

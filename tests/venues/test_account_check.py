@@ -276,7 +276,7 @@ def test_nothing_but_a_question_leaves_the_client() -> None:
         return said
 
     said, _ = ADAPTED["okx"].played.under_virtual_clock(script, moving)
-    assert said == ["a check sends questions alone, not POST"] * 2
+    assert said == ["this client sends questions alone, not POST"] * 2
 
 
 def test_in_shadow_a_key_that_only_reads_is_fit_and_what_others_do_there_is_theirs() -> None:

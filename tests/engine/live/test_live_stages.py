@@ -20,8 +20,8 @@ def path(tmp_path: Path) -> Path:
 def staged(patch: pytest.MonkeyPatch, stage: str, mode: str = "live", **rules: Any) -> None:
     """The bench's first event: a desk of this mode, its sleeves at this stage."""
 
-    def body(first_ms: int = live_desks.FIRST_MS) -> dict[str, Any]:
-        made = config_body(first_ms)
+    def body(first_ms: int = live_desks.FIRST_MS, *limits: Any) -> dict[str, Any]:
+        made = config_body(first_ms, *limits)
         made["start"] |= {"mode": mode, "account": "main"}
         for sleeve in made["sleeves"]:
             sleeve["stage"] = stage
