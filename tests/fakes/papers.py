@@ -104,9 +104,18 @@ def begun(home: Home, feed: Feed, book: Any = None, controls: Controls | None = 
 
 
 @cache
-def signal_process() -> SignalProcess:
-    """The process that computes shipped strategies, one for all loops of a test run: starting one takes a second."""
+def _shared_process() -> SignalProcess:
     return SignalProcess()
+
+
+def signal_process() -> SignalProcess:
+    """The process that computes shipped strategies, one for all loops of a test run: starting one takes a second.
+
+    It comes rested: what was late in another test, on a busy machine, silences no bar of this one.
+    """
+    process = _shared_process()
+    process.faults = process.pause = 0
+    return process
 
 
 def signal_at(signals: Signals, t: int) -> Signal:
