@@ -43,14 +43,14 @@ def test_a_fill_of_a_resting_order_is_booked_within_a_second(venue: str, path: P
 
 
 def test_without_a_stream_the_same_fill_waits_for_the_poll(path: Path) -> None:
-    """So the test above measures the stream."""
+    """So the test above measures the stream; OKX is asked each 1.5 s while a part could be without a stop."""
 
     async def act(bench: StreamBench) -> None:
         await bench.start()
         await bench.rests()
         await bench.until(FILLS_MS + 20_000)
         assert bench.storm.duties.streams is None
-        assert max(bench.lags()) > 1_000
+        assert max(bench.lags()) > 500
 
     streamed("okx", path, act, streams=False)
 
