@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from engine.clock import TIMEFRAMES, timeframe_ms, utc
 
 NONE = "–"
+SIMULATED = ("paper", "shadow")  # modes of a desk of which no order leaves, in the API's words
 MINUS, THIN = "\u2212", "\u202f"  # a minus as wide as the plus; a narrow space that keeps a unit at its number
 ZONE_MAX = 60
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")

@@ -6,12 +6,12 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links, parts
-from app.ui.figures import counted, price, pure, when
+from app.ui.figures import SIMULATED, counted, price, pure, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
 IN_A_TERMINAL = "In a terminal: `nightdesk halt --reason WHY`"
-FLATTENS = {"paper": "No new entries; positions are flattened at the next open."}
+FLATTENS = dict.fromkeys(SIMULATED, "No new entries; positions are flattened at the next open.")
 AT_VENUE = "Entry orders are cancelled and positions closed at the venue at once; what protects them is cancelled last."
 STEPS_MAX = 30
 KILLED = "KILLED"

@@ -1,7 +1,7 @@
 """The account that the desk trades: what is open of it now, gate and health, orders' lives, executions, latency, probes, stages.
 
-Called by desk.py; refreshes itself. On paper it says so, and shows the orders of the simulated venue. What a person does about it
-is done in a terminal (`nightdesk live`): the words are shown.
+Called by desk.py; refreshes itself. On paper and in shadow it says so, and shows the orders of the simulated venue. What a person
+does about it is done in a terminal (`nightdesk live`): the words are shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import incidents, links, orders, overview, parts
-from app.ui.figures import NONE, length, number, short, when
+from app.ui.figures import NONE, SIMULATED, length, number, short, when
 from app.ui.page_client import PageClient, Trouble
 
 EVERY_S = 5
@@ -35,7 +35,7 @@ def show(api: PageClient) -> None:
     """The order in the URL, or all of it, orders of the URL's sleeve alone; the words of a silent API are in the head."""
     try:
         desk = api.last("/api/desk")
-        wall = desk.get("mode") != "paper"
+        wall = desk.get("mode") not in SIMULATED
         if cid := links.at("order"):
             orders.show(api, cid, wall=wall, back=WHERE)
             return
@@ -49,17 +49,18 @@ def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
     account = api.last("/api/account")
     of = links.at("sleeve")
     lives = api.last("/api/orders", limit=ORDERS_MAX, sleeve=of)["items"]
+    at_account = account["name"] is not None and account["mode"] not in SIMULATED
     _title(account)
     if of:
         links.press(f"Orders of {of} alone: show all", WHERE, key="orders_all", icon=":material/close:", look="tertiary")
-    if account["name"] is not None:
+    if at_account:
         parts.tiles(tiles(account, desk, lives))
-        _now(account)
+    _now(account)
     incidents.show(api, desk, beside=True)
-    if account["name"] is not None:
+    if at_account:
         with st.container(key="panel_positions"):
             overview.positions(api, desk, api.last("/api/sleeves")["items"])
-    if account["name"] is not None:
+    if at_account:
         left, right = st.columns(2, gap="small")
         with left.container(key="panel_gate", height="stretch"):
             _gate(account["gate"])
@@ -67,7 +68,6 @@ def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
             _pulse(account, desk)
     with st.container(key="panel_orders"):
         _orders(lives, wall, desk.get("desk_ms"))
-    at_account = account["name"] is not None
     left, right = st.columns([1.4, 1], gap="small") if at_account else (st.container(), None)
     with left.container(key="panel_fills", height="stretch" if at_account else "content"):
         parts.head("Executions", "newest first; fee in USDT")
@@ -83,6 +83,10 @@ def _title(account: Mapping[str, Any]) -> None:
     """Which account, and what it is."""
     if account["name"] is None:
         parts.title("Paper", [{"text": "This desk trades no account: its orders go to a simulated venue, below as they lived."}])
+        return
+    if account["mode"] in SIMULATED:
+        said = "nothing is sent to it: orders go to a simulated venue, below as they lived"
+        parts.title(f"In shadow of account {account['name']}", [{"text": f"{account['venue']}, {said}", "loud": True}])
         return
     about = [{"text": f"{account['venue']}, {account['mode']}", "loud": account["mode"] == "testnet"}]
     about.append({"text": f"{account['margin']} margin, leverage {account['leverage']}×"})

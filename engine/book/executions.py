@@ -55,7 +55,7 @@ def _covers_otherwise(book: Book, before: VenueOrder, order: VenueOrder) -> bool
     """Whether the stop of an open position begins or ceases to work at an account: a mark that says otherwise pages a person."""
     is_open = book.sleeves[order.sleeve].position.open_layers > 0
     changed = (order.state in STANDING) != (before.state in STANDING)
-    return book.mode != "paper" and order.slot == PROTECTIVE and is_open and changed
+    return not book.simulated and order.slot == PROTECTIVE and is_open and changed
 
 
 def _is_old_news(book: Book, body: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import polars as pl
 
+from engine.book.bodies import SIMULATED
 from engine.clock import DAY_MS
 from engine.core import state
 from engine.core.row_fields import COLUMN_OF, KIND_OF, FillRow, FundingRow, SizeRow
@@ -60,7 +61,8 @@ def _computed(path: Path, mark: Event | None) -> tuple[list[str], pl.DataFrame]:
     """The same from the journal."""
     sleeves = sleeves_of(path, {} if mark is None else mark.body)
     rows, fills = journal_rows(path, [s.name for s in sleeves])
-    found = _with_events(trips(rows, sleeves), fills, {s.name: s.bar_ms for s in sleeves}, at_account=mode_of(path) != "paper")
+    at_account = mode_of(path) not in SIMULATED
+    found = _with_events(trips(rows, sleeves), fills, {s.name: s.bar_ms for s in sleeves}, at_account=at_account)
     return [] if mark is None else [s.name for s in sleeves], found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.amounts import quantity_text
+from engine.book.bodies import SIMULATED
 from engine.store.journal import tail
 from engine.watch.window import mark_at, mode_of
 
@@ -35,7 +36,7 @@ def halt_state(path: Path, since_ms: int) -> HaltState:
             return HaltState(str(said[-1].body["state"]), [str(line)[:300] for line in said[-1].body.get("left", ())][:LEFT_MAX])
         mark = mark_at(path)
         sleeves = {} if mark is None else mark.body["sleeves"]
-        how = "leaves at the next open" if mode_of(path) == "paper" else "is being closed at the venue"
+        how = "leaves at the next open" if mode_of(path) in SIMULATED else "is being closed at the venue"
         left = [line for name, sleeve in sleeves.items() for line in _left(name, sleeve, how)]
     except Exception as error:  # noqa: BLE001 - the halt is latched; a journal that cannot be read must not look like its end
         return HaltState(INCOMPLETE, [f"not known: the journal cannot be read ({type(error).__name__})"])

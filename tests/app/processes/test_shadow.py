@@ -9,9 +9,11 @@ from app.home.home import open_home
 from app.processes.account_probe import report_of
 from engine.control import halt
 from engine.errors import BadInput
+from engine.watch.desk_trips import desk_trips
+from engine.watch.halt_left import halt_state
 from engine.watch.heartbeat import heartbeat_of
 from tests.app.processes.test_live_account import proven
-from tests.fakes.live_homes import LiveHome, lived, written
+from tests.fakes.live_homes import BAR_MS, LiveHome, lived, written
 
 FAULTS = ("read_timeout", "rate_limit", "html", "http_5xx", "maintenance", "inverted_book", "thin_book", "stranger", "ws_cut")
 
@@ -67,6 +69,12 @@ def test_an_entry_is_noted_with_its_book_and_fills_as_on_paper(own_home: Path) -
         beat = heartbeat_of(home.path)
         assert (beat["stamp"], beat["mode"], beat["source"]) == ("SHADOW", "shadow", "live")
         assert {event.body["stamp"] for event in home.events("bar")} == {"SHADOW"}
+        stop_works = next(event.seq for event in home.events("order") if event.body["order"] == stop["order"])
+        assert home.events("mark")[-1].seq > stop_works
+        assert len(home.events("mark")) == 1 + len(home.events("bar"))  # of the start, and each close: as on paper
+        journal = open_home(0).desk_journal
+        assert ["leaves at the next open" in line for line in halt_state(journal, 0).left] == [True]
+        assert desk_trips(home.path)["entry_ms"].to_list() == [home.events("bar")[-1].body["close_ms"] - BAR_MS]
         assert {method for method, _ in seen} == {"GET"}
         assert at_venue(home) == (0, 0, 0)
         proven(home)

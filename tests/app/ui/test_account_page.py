@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.ui import orders
+from app.ui import figures, orders
+from engine.book import bodies
 from tests.app.ui.fake_accounts import CID, account, order, states
 from tests.app.ui.fake_api import ROUTES, Fake
 from tests.app.ui.fake_shapes import NOW_MS
@@ -75,6 +76,16 @@ def test_a_paper_desk_says_that_there_is_no_account(fake: Fake) -> None:
     seen = texts_of(page(tab="desk", view="account"))
     assert "This desk trades no account" in seen
     assert not [words for words in ("Gate", "Probe", "Stream and polls", "may enter") if words in seen]
+
+
+def test_a_desk_in_shadow_shows_no_gate_and_says_that_nothing_is_sent(at_account: Fake) -> None:
+    """Why nothing enters is said; what an account alone has (gate, stream, probe, latency) is not claimed."""
+    assert figures.SIMULATED == bodies.SIMULATED
+    ROUTES[("GET", "/api/account")] = lambda f, q, b: account() | {"mode": "shadow", "gate": None, "pulse": None, "probes": []}
+    seen = texts_of(page(tab="desk", view="account"))
+    for words in ("In shadow of account main", "nothing is sent to it", "gate, since", "btc-trend entry"):
+        assert words in seen, words
+    assert not [words for words in ("has not asked it yet", "Stream and polls", "may enter") if words in seen]
 
 
 def test_a_sleeves_orders_are_shown_alone_and_the_way_back_is_named(at_account: Fake) -> None:
