@@ -289,6 +289,14 @@ class LiveBench:
         await self.after(3)
         assert self.lots() == 300, self.lots()
 
+    async def rested(self) -> str:
+        """`adds` has an entry of 300 lots that rests at the venue; its id."""
+        await self.to_close()
+        self.close(adds=long(limit=59_940.0))
+        await self.after(3)
+        (entry,) = [id_ for id_, held in self.venue.orders.items() if held.state == WORKING]
+        return entry
+
     def lots(self) -> int:
         """What the book holds."""
         return sum(x.position.side * sum(y.lots for y in x.position.layers) for x in self.desk.book.sleeves)

@@ -1,4 +1,4 @@
-"""Plant every bug of the table, or those named, and say what saw it: `python -m tests.planted [NAME ...] [--markdown]`."""
+"""Plant every bug of the table, or those named, and say what saw it: `python -m tests.planted [NAME ...]`."""
 
 import argparse
 import sys

@@ -163,10 +163,7 @@ def test_a_cancellation_without_an_answer_is_no_end(path: Path) -> None:
 
     async def play(bench: LiveBench) -> None:
         await bench.start()
-        await bench.to_close()
-        bench.close(adds=long(limit=59_940.0))
-        await bench.after(3)
-        (entry,) = [id_ for id_, held in bench.venue.orders.items() if held.state == WORKING]
+        entry = await bench.rested()
         cancel = bench.venue.cancel
 
         async def lost(order: VenueOrder) -> LiveAnswer:
@@ -189,10 +186,7 @@ def test_that_a_cancellation_finds_nothing_is_no_proof(path: Path) -> None:
 
     async def play(bench: LiveBench) -> None:
         await bench.start()
-        await bench.to_close()
-        bench.close(adds=long(limit=59_940.0))
-        await bench.after(3)
-        (entry,) = [id_ for id_, held in bench.venue.orders.items() if held.state == WORKING]
+        entry = await bench.rested()
         bench.venue.execute(entry, 300, 59_940.0)
         listed = bench.venue.hide()
 
@@ -301,15 +295,14 @@ def test_ids_of_old_orders_are_forgotten_and_of_open_ones_never(path: Path, monk
         await bench.start()
         await bench.entered()
         first = {id_ for id_ in bench.desk.book.orders.open if id_[14] in "ST"}
-        for _ in range(24):  # orders that rest and lapse, while three layers stand
+        for _ in range(12):  # orders that rest and lapse, while three layers stand
             await bench.to_close()
             bench.close(adds=long(), rests=long(limit=59_000.0))
             await bench.after(3)
         assert first <= set(bench.desk.children.values())
         assert first <= set(bench.desk.sent_ms)
-        assert (
-            max(len(bench.desk.children), len(bench.desk.sent_ms)) <= 6 + 6
-        )  # as many as may be kept, and the stops and targets
+        most = 6 + 6  # as many as may be kept, and the stops and targets
+        assert max(len(bench.desk.children), len(bench.desk.sent_ms)) <= most
 
     on_bench(path, play)
 

@@ -91,10 +91,7 @@ def test_a_position_that_moves_while_it_is_read_is_no_difference(path: Path) -> 
 
     async def play(bench: LiveBench) -> None:
         await bench.start()
-        await bench.to_close()
-        bench.close(adds=long(limit=59_940.0))
-        await bench.after(3)
-        (entry,) = [id_ for id_, held in bench.venue.orders.items() if held.state == "working"]
+        entry = await bench.rested()
         position = bench.venue.position
 
         async def moves() -> VenuePosition:
