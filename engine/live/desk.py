@@ -5,7 +5,8 @@ for all: fold and plan (engine.book.transitions.step) -> intent and sent in the 
 call -> its answer into the journal, from which the next plan follows. A start, a fill and a close do this and nothing else.
 
 A request is a task of its own: a venue that does not answer for ten seconds delays no other order. Nothing is planned against
-an order that waits for its answer, so that each order has one request under way at most.
+an order that waits for its answer, so that each order has one request under way at most. A question may be under way beside it:
+what the venue answers to one that a request has overtaken is not heard, or two amendments would be on their way at once.
 """
 
 import asyncio
@@ -68,6 +69,7 @@ class LiveDesk:
         self.failed = ""  # why nothing is journaled or asked any more
         self.children: dict[str, str] = {}  # venue's id of an order, or of the child of a conditional one -> client id
         self.busy: set[str] = set()  # orders with a request or a question under way
+        self.overtaken: set[str] = set()  # of which a request has left while a question was: its answer is from before
         self.to_resend: set[str] = set()  # orders that the venue has proved not to have taken: the same id goes out again
         self.again: set[str] = set()  # attached stops that were not there when they were needed: each goes out once by itself
         self.unsure: set[str] = set()  # stops that the process before may not have sent: once not found, the same id goes out
@@ -146,6 +148,8 @@ class LiveDesk:
                 continue  # it has not left yet, and does not
             if kind == "intent" and order.attached:
                 self.waiting.add(order.id)  # its entry does not wait for it
+            if order.id in self.busy:
+                self.overtaken.add(order.id)
             self.busy.add(order.id)
             self.spawn(self._request(kind, order, body))
 
@@ -317,9 +321,14 @@ class LiveDesk:
             else:
                 kind, answer = "ask", await self._answer(order, self.venue_of(order).ask(order))
         finally:
-            self.busy.discard(id_)
+            overtaken = id_ in self.overtaken
+            self.overtaken.discard(id_)
+            if not overtaken:  # the request is still under way
+                self.busy.discard(id_)
         if answer is None:
             return True
+        if overtaken and kind == "ask":
+            return False
         if answer.outcome == NOT_FOUND and answer.state == UNKNOWN:
             return self._not_there(order, answer)
         self._heard(kind, order, answer)

@@ -171,11 +171,20 @@ def stops_are_not_looked_for(plant: pytest.MonkeyPatch) -> None:
     plant.setattr(AccountReconcile, "_missing", lambda *_: [])
 
 
+def attached_stops_are_not_sent(plant: pytest.MonkeyPatch) -> None:
+    place = OkxVenue.place
+    plant.setattr(OkxVenue, "place", lambda venue, order, *_: place(venue, order))
+
+
 def naked_layers_stay(plant: pytest.MonkeyPatch) -> None:
+    """Both guards: the stop that the entry carries, and what looks for layers without one."""
+    attached_stops_are_not_sent(plant)
     plant.setattr(AccountHealth, "_look_at_naked", nothing)
 
 
 def stops_keep_their_size(plant: pytest.MonkeyPatch) -> None:
+    """Both guards: the stop that the entry carries, and the amendment that follows the fills."""
+    attached_stops_are_not_sent(plant)
     plant.setattr("engine.core.plan.differs", lambda *_: False)
 
 
@@ -225,11 +234,6 @@ def the_stream_is_believed(plant: pytest.MonkeyPatch) -> None:
 
 def a_drawdown_trips_nothing(plant: pytest.MonkeyPatch) -> None:
     plant.setattr("engine.core.desk.watch_desk", lambda desk, limits, equity, *_: desk._replace(equity=equity))
-
-
-def attached_stops_are_not_sent(plant: pytest.MonkeyPatch) -> None:
-    place = OkxVenue.place
-    plant.setattr(OkxVenue, "place", lambda venue, order, *_: place(venue, order))
 
 
 def attached_stops_end_too_soon(plant: pytest.MonkeyPatch) -> None:

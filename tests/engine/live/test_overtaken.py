@@ -1,0 +1,52 @@
+"""A question about an order and a request of it at the same time: what was asked first is answered with what was so before."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.core.orders import VenueOrder
+from engine.venues.live_port import LiveAnswer
+from tests.fakes.live_desks import LiveBench, on_bench
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of the desk's journal."""
+    return tmp_path / "desk.jsonl"
+
+
+def test_an_answer_from_before_an_amendment_does_not_end_it(path: Path) -> None:
+    """A stop is asked about, grows meanwhile, and the answer still has its first size: a second amendment beside the first could
+    arrive before it, and leave lots without a stop."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        entry = await bench.rested()
+        bench.venue.execute(entry, 100, 59_940.0)
+        await bench.after(20)
+        (stop,) = [id_ for id_ in bench.desk.book.orders.open if id_[14] == "S"]
+        ask, amend, under_way, together = bench.venue.ask, bench.venue.amend, [0], [0]
+
+        async def slow(order: VenueOrder) -> LiveAnswer:
+            answer = await ask(order)
+            await bench.after(8)
+            return answer
+
+        async def counted(order: VenueOrder, price: float, lots: int) -> LiveAnswer:
+            under_way[0] += order.id == stop
+            together.append(under_way[0])
+            await bench.after(10)
+            under_way[0] -= order.id == stop
+            return await amend(order, price, lots)
+
+        bench.venue.ask, bench.venue.amend = slow, counted  # type: ignore[method-assign]
+        bench.desk.spawn(bench.desk.ask_now(stop))
+        await bench.after(1)
+        for _ in range(2):
+            bench.venue.execute(entry, 100, 59_940.0)
+            await bench.after(6)
+        assert max(together) == 1
+        await bench.after(60)
+        assert bench.venue.orders[stop].lots == bench.desk.book.orders.open[stop].lots == 300
+
+    on_bench(path, play)
