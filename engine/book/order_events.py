@@ -30,7 +30,7 @@ from engine.core.orders import (
     intended,
     taken,
 )
-from engine.core.plan import AMEND, ATTEMPTS_MAX, PLACE, REFUSALS_MAX, Want, differs, plan, wants
+from engine.core.plan import AMEND, ATTEMPTS_LAST, ATTEMPTS_MAX, PLACE, REFUSALS_MAX, Want, differs, plan, wants
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS
 
 EventBody = tuple[str, dict[str, Any]]
@@ -71,7 +71,7 @@ def issued(book: Book, id_: str) -> bool:
     code, key, attempt = found[1], int(found[2]), int(found[4])
     for s, name in enumerate(book.names):
         if name_code(name) == code and 1 <= key <= book.sleeves[s].entries:
-            made = 0 if (s, key) in _keys_known(book) else ATTEMPTS_MAX
+            made = 0 if (s, key) in _keys_known(book) else ATTEMPTS_LAST
             return attempt < book.orders.attempts.get(id_[:-2], made)
     return False
 
@@ -79,7 +79,8 @@ def issued(book: Book, id_: str) -> bool:
 def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[EventBody]:
     """What these sleeves ask of the venue now; their orders are `sent` (or being cancelled or amended) in the book afterwards.
 
-    `opens`: a bar of the clock has closed, the next one opens: a child of an entry that is worked in slices may be due.
+    `opens`: a bar of the clock has closed, the next one opens: a child of an entry that is worked in slices may be due, and a
+    layer whose orders were all in vain is tried again.
     """
     following, sent = list[EventBody](), list[str]()
     open_ = defaultdict[int, list[VenueOrder]](list)
@@ -97,7 +98,7 @@ def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[Even
         mine = [order for order in mine if not order.flattens or order.key in leaving]
         _settle_refusals(book, mine, wanted)
         fired = attached.fired(stops)
-        requests = plan(mine, wanted, _given_up(book, s), _immovable(book), fired)
+        requests = plan(mine, wanted, _given_up(book, s, opens=opens), _immovable(book), fired)
         for request in requests + (attached.changes(book, s, stops) if stops else []):
             if request.what == PLACE and request.want is not None:
                 following += _ordered(book, _placed(book, s, request.want), sent)
@@ -141,14 +142,22 @@ def flattened(book: Book, s: int, key: int, lots: int) -> list[EventBody]:
     return following
 
 
-def _given_up(book: Book, s: int) -> frozenset[tuple[int, int]]:
-    """(slot, key) of which ATTEMPTS_MAX orders were made; of a layer that is dust one."""
+def _given_up(book: Book, s: int, *, opens: bool) -> frozenset[tuple[int, int]]:
+    """(slot, key) of which ATTEMPTS_MAX orders were made; of a layer that is dust one. What covers or ends a layer is not given
+    up for good, since the venue may be well again: as a bar `opens` one more is made.
+    """
     small, counts = dust(book, s), book.orders.attempts
     if not small and not any(count >= ATTEMPTS_MAX for count in counts.values()):
         return frozenset()
-    name, sleeve = book.names[s], book.sleeves[s]
-    tried = [(want.slot, want.key, 1 if want.key in small else ATTEMPTS_MAX) for want in wants(sleeve)]
-    return frozenset((slot, key) for slot, key, most in tried if counts.get(order_stem(name, key, slot), 0) >= most)
+
+    def most(want: Want) -> int:
+        if want.key in small:
+            return 1
+        return ATTEMPTS_LAST if opens and want.slot in (PROTECTIVE, EXIT_SLOT) else ATTEMPTS_MAX
+
+    name = book.names[s]
+    tried = [(want, counts.get(order_stem(name, want.key, want.slot), 0)) for want in wants(book.sleeves[s])]
+    return frozenset((want.slot, want.key) for want, count in tried if count >= most(want))
 
 
 def dust(book: Book, s: int) -> dict[int, int]:

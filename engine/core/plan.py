@@ -15,7 +15,8 @@ from .guardrails import is_turning
 from .orders import PARTIAL, STANDING, VenueOrder
 from .state import ENTRY, EXIT_SLOT, PROTECTIVE, TARGET_SLOT, Sleeve
 
-ATTEMPTS_MAX = 10  # orders of one kind for one layer; then a person has to look
+ATTEMPTS_MAX = 10  # orders of one kind for one layer; then a person has to look, and what covers or ends it is tried once a close
+ATTEMPTS_LAST = 99  # of those: what an order's id has room for
 REFUSALS_MAX = 10  # amendments of one order, in a row; then a person has to look, and one more is tried at each close
 PLACE, AMEND, CANCEL = "place", "amend", "cancel"
 
@@ -64,7 +65,7 @@ def plan(
 ) -> list[OrderRequest]:
     """The requests that lead from the open orders of one sleeve to what it wants.
 
-    given_up: (slot, key) of which ATTEMPTS_MAX orders have ended; immovable: ids that are not amended now. A protective order
+    given_up: (slot, key) of which no further order is made now; immovable: ids that are not amended now. A protective order
     stays until the exit beside it works: a layer is never left without one. A protective order that filled in part is the exit
     of its layer: it is not amended, and no second one is ordered beside it; once it has ended, what it left leaves at the market.
     fired: keys of layers whose attached stop is that exit.

@@ -125,6 +125,11 @@ def tried_for_ever(plant: Plant) -> None:
         plant.setattr(module, "ATTEMPTS_MAX", 10**6)
 
 
+def given_up_for_good(plant: Plant) -> None:
+    """A layer whose orders were all in vain is left to a person."""
+    plant.setattr(order_events, "ATTEMPTS_LAST", 0)
+
+
 def moved_for_ever(plant: Plant) -> None:
     """No bound on amendments that the venue refuses."""
     plant.setattr(order_events, "_immovable", lambda _: frozenset())

@@ -249,7 +249,7 @@ class Storm:
     def _protected(self) -> None:
         """A layer has its protective order, or an exit that works; never two exits."""
         for s, sleeve in enumerate(self.book.sleeves):
-            given_up = _given_up(self.book, s)
+            given_up = _given_up(self.book, s, opens=False)
             for layer in sleeve.position.layers[: sleeve.position.open_layers]:
                 mine = [o for o in self.book.orders.open.values() if (o.sleeve, o.key) == (s, layer.key) and o.state not in ENDED]
                 stops, exits = ([o for o in mine if o.slot == slot] for slot in (PROTECTIVE, EXIT_SLOT))
@@ -271,7 +271,7 @@ class Storm:
     def _planned_once(self) -> None:
         for s, sleeve in enumerate(self.book.sleeves):
             mine = [order for order in self.book.orders.open.values() if order.sleeve == s]
-            assert plan(mine, wants(sleeve), _given_up(self.book, s), _immovable(self.book)) == [], (
+            assert plan(mine, wants(sleeve), _given_up(self.book, s, opens=False), _immovable(self.book)) == [], (
                 "a plan that was applied plans again"
             )
 

@@ -77,7 +77,7 @@ def test_an_end_that_is_told_again_blocks_nobody(desk: Desk, slot: int, state: s
         (ENTRY, CANCELLING, 0, {}),
         (ENTRY, DONE, 0, {"key": TRIPS + 1}),  # the sleeve has not made so many
         (ENTRY, DONE, 0, {"key": 0}),
-        (PROTECTIVE, DONE, 0, {"attempt": 10}),  # no layer has had so many
+        (PROTECTIVE, DONE, 0, {"attempt": 99}),  # no layer has had so many
     ],
 )
 def test_what_may_be_new_is_a_difference(desk: Desk, slot: int, state: str, filled: int, changes: dict[str, int]) -> None:
