@@ -120,9 +120,7 @@ FILES = {
         ": seconds)",
     ),
     "the memory": (
-        "import gc\ndef signals(f, p):\n    young = gc.get_objects(0)\n"
-        "    longest = max([f, *(o for o in young if type(o) is type(f))], key=len)\n"
-        "    return answer(np.append(np.diff(longest.close), 0.0)[: len(f)])\n",
+        "import gc\ndef signals(f, p):\n    gc.get_objects(0)\n    return answer(f.close > 0)\n",
         "searches the memory (gc.get_objects)",
     ),
     "a program": (
