@@ -34,6 +34,7 @@ SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
 STATES = {"NEW": WORKING, "PARTIALLY_FILLED": PARTIAL}
 STATES |= dict.fromkeys(("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"), DONE)
 STANDS = "NEW"
+IN_NO_LIST = "in no list"
 FUNDING = "FUNDING_FEE"
 ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of a conditional order that placed nothing
 VERSION = re.compile(r"-(\d{1,9})\Z")
@@ -122,6 +123,8 @@ class BinanceVenue(NamedTuple):
         sent = await self._drop(order, standing_of(versions)[-1])
         if sent.state != WORKING:
             return await self._as_it_stands(order, sent)
+        if now.why == IN_NO_LIST:  # a later version may be left out of it, too
+            return await self.ask(order)
         return LiveAnswer(order.id, DONE, 0, "CANCELED", venue_id=now.venue_id)
 
     async def _as_it_stands(self, order: VenueOrder, sent: LiveAnswer) -> LiveAnswer:
@@ -144,20 +147,19 @@ class BinanceVenue(NamedTuple):
         """How a conditional order stands, and its versions as they were before it was asked; none where nothing is known."""
         try:
             versions = await self._versions(order)
-            if not versions:
-                return await self._unlisted(order), []
-            return await self._conditional(order, versions), versions
+            return (await self._conditional(order, versions), versions) if versions else await self._unlisted(order)
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known; what is not found is its child
             return unasked(order, error, OUTCOMES)._replace(outcome=UNPROVEN), []
 
-    async def _unlisted(self, order: VenueOrder) -> LiveAnswer:
+    async def _unlisted(self, order: VenueOrder) -> tuple[LiveAnswer, Sequence[Mapping[str, Any]]]:
         """Of a conditional order that no list shows: a list may leave it out, so its first version is asked for by its id."""
         try:
             row = row_of(await self.polling.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": order.id}))
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves
-            return unasked(order, error, OUTCOMES)
-        stands = row["algoStatus"] == STANDS
-        return await self._conditional(order, [row]) if stands else LiveAnswer(order.id, IN_DOUBT, order.filled, "in no list")
+            return unasked(order, error, OUTCOMES), []
+        if row["algoStatus"] != STANDS:
+            return LiveAnswer(order.id, IN_DOUBT, order.filled, IN_NO_LIST), []
+        return (await self._conditional(order, [row]))._replace(why=IN_NO_LIST), [row]
 
     async def _conditional(self, order: VenueOrder, versions: Sequence[Mapping[str, Any]]) -> LiveAnswer:
         """What the versions of a conditional order (oldest first) say of it. One may stand, and none beside one that has fired:

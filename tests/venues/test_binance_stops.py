@@ -184,6 +184,34 @@ def test_a_conditional_order_that_cannot_be_asked_for_is_in_doubt() -> None:
     assert count == 1
 
 
+def test_a_stop_that_a_list_leaves_out_is_moved_and_cancelled_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a list: it is asked for by its id. That nothing of it stands any more is known once a list shows it."""
+
+    async def none(*_: Any) -> list[Any]:
+        return []
+
+    async def left_out(played: Played, binance: BinanceVenue) -> tuple[Any, Any, Any, list[Any]]:
+        other = order("ndS2", STOP.slot, -1, 300, 58_400.0)
+        await binance.place(ENTER)
+        await binance.place(STOP)
+        with monkeypatch.context() as half:
+            half.setattr(BinanceVenue, "_versions", none)
+            moved = await binance.amend(STOP, 58_500.0, 300)
+        there = stops(played)
+        await binance.cancel(STOP)
+        await binance.place(other)
+        with monkeypatch.context() as half:
+            half.setattr(BinanceVenue, "_versions", none)
+            gone = await binance.cancel(other)
+        await played.wait(MINUTE)
+        return moved, gone, await binance.ask(other), [there, stops(played)]
+
+    moved, gone, afterwards, there = BINANCE.run(left_out)
+    assert (moved.state, moved.price) == (WORKING, 58_500.0)
+    assert (gone.state, afterwards.state) == (UNKNOWN, DONE)
+    assert there == [[("ndS1-1", 585_000)], []]
+
+
 def test_a_stop_without_a_position_ends_without_a_fill() -> None:
     """Binance takes it, and refuses its child when it triggers."""
 
