@@ -227,9 +227,8 @@ class AccountPoll:
             )
             return
         self.desk.take("fill", fill_body(trade, trade.order or trade.venue_id) | {"instrument": self.instrument})
-        self.desk.incident(
-            f"an execution that is not ours: {who}; no entries: adopt it, close it by hand, or wait", trade=trade.trade
-        )
+        what = f"an execution that is not ours: {who}; no entries: adopt it, close it by hand, or wait"
+        self.desk.incident(what, trade=trade.trade, difference=trade.trade)
 
     async def _explain(self) -> None:
         """Ask every conditional order that may have placed what waits; the rest is nobody's once all have answered."""

@@ -143,7 +143,7 @@ class AccountReconcile:
         """A difference, once for as long as it says the same; with what a person can do about it."""
         if self.desk.book.differences.get(what) != text:
             self.desk.take("reconcile", {"differs": {what: text}, "card": {**card, "choices": list(CHOICES)}})
-            self.desk.incident(f"{text}; no entries: adopt it, close it by hand, or wait")
+            self.desk.incident(f"{text}; no entries: adopt it, close it by hand, or wait", difference=what)
 
     # ---- orders -------------------------------------------------------------------------------------------------------------
 

@@ -346,7 +346,10 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
             row["expires_ms"],
             "propose it again if it is still wanted",
         )
+    differs = desk.mark.body.get("differs", {}) if desk.mark else {}
     for event in desk.incidents:
+        if str(event.body.get("difference")) in differs:
+            continue  # `differences` pages for it
         what = f"The worker reports: {str(event.body.get('what', 'an incident'))[:400]}"
         place = str(event.body.get("sleeve") or "worker")
         action = str(event.body.get("action") or f"nightdesk journal explain {event.id}")[:400]

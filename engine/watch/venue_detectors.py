@@ -13,6 +13,7 @@ from engine.watch.observation import DeskObservation, Finding, Severity, is_trad
 
 NAKED_MS = 5_000  # an account's own watch (engine.live.health) pages at the same time
 ON_ITS_WAY = ("intended", "sent")
+SHOWN = 3  # differences in one alert
 
 
 def protective(desk: DeskObservation) -> Iterator[Finding]:
@@ -55,18 +56,20 @@ def unmoved(desk: DeskObservation) -> Iterator[Finding]:
 
 
 def differences(desk: DeskObservation) -> Iterator[Finding]:
-    """Something at the venue that the book cannot explain: nothing enters until a named person adopts it."""
-    if not is_trading(desk) or desk.mark is None:
+    """What the book cannot explain at the venue: nothing enters until a named person adopts it. One alert for all of it (an
+    execution that nobody knows moves the position, too), which gets worse with each difference more.
+    """
+    if not is_trading(desk) or desk.mark is None or not (differs := desk.mark.body.get("differs", {})):
         return
-    positions = ", ".join(open_positions(desk)) or "no open position"
-    for difference, text in desk.mark.body.get("differs", {}).items():
-        what = f"Desk and venue differ, no sleeve enters: {text[:300]}; {positions}"
-        action = (
-            f"nightdesk reconcile, compare with the venue, then: nightdesk adopt {quote(difference)} --keep "
-            "(or --sleeve, --units) --as NAME --reason WHY"
-        )
-        since, event = desk.mark.t_recv_ms, desk.mark.id
-        yield Finding(f"difference:{difference}", "difference", "page", what, "desk", since, action, {}, event)
+    positions, found = ", ".join(open_positions(desk)) or "no open position", [text[:300] for text in differs.values()]
+    rest = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    what = f"Desk and venue differ, no sleeve enters: {'; '.join(found[:SHOWN])}{rest}; {positions}"
+    action = (
+        f"nightdesk reconcile, compare with the venue, then: nightdesk adopt {quote(next(iter(differs)))} --keep "
+        "(or --sleeve, --units) --as NAME --reason WHY"
+    )
+    since, event, numbers = desk.mark.t_recv_ms, desk.mark.id, {"differences": len(found)}
+    yield Finding("difference", "difference", "page", what, "desk", since, action, numbers, event, level=len(found))
 
 
 def liquidated(desk: DeskObservation) -> Iterator[Finding]:

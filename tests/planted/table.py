@@ -91,11 +91,11 @@ OF_THE_BOOK = (
     PlantedBug(
         book.resting_entries_never_end, "I10", (LIVE + "test_live_desk.py::test_an_entry_that_has_rested_its_time_is_cancelled",)
     ),
-    PlantedBug(book.tried_for_ever, "I9 F1", (LIVE + "test_live_desk.py::test_a_refused_exit_is_tried_ten_times_with_pauses",)),
+    PlantedBug(book.tried_for_ever, "I9 F1", (LIVE + "test_tries.py::test_a_refused_exit_is_tried_ten_times_with_pauses",)),
     PlantedBug(
         book.given_up_for_good,
         "I12",
-        (LIVE + "test_live_desk.py::test_a_layer_whose_orders_were_all_in_vain_is_tried_again_at_each_close",),
+        (LIVE + "test_tries.py::test_a_layer_whose_orders_were_all_in_vain_is_tried_again_at_each_close",),
     ),
     PlantedBug(
         book.moved_for_ever,

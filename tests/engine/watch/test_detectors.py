@@ -165,6 +165,22 @@ def test_a_planted_fault_is_one_page_that_names_instrument_size_and_action(fault
     assert found.since_ms <= NOW
 
 
+def test_one_strangers_trade_is_one_alert_that_gets_worse() -> None:
+    """The trade, then the position that it moved, and what the worker said of each: one page, raised by the second."""
+    trade, moved = {"t9": "trade t9 is of an order that this desk does not know"}, {"position of BTC": "340 lots, the desk 300"}
+    said = [
+        Event("incident", DESK_MS, {"what": what, "difference": what}, t_recv_ms=NOW, id=f"d-{n}")
+        for n, what in enumerate([*trade, *moved])
+    ]
+    first = only(desk(mark=mark(differs=trade), incidents=tuple(said[:1])))
+    second = only(desk(mark=mark(differs=trade | moved), incidents=tuple(said)))
+    assert first.fingerprint == second.fingerprint
+    assert first.level < second.level
+    assert all(text in second.what for text in (*trade.values(), *moved.values()))
+    (other,) = evaluate(desk(incidents=(said[0],)))[0]
+    assert other.kind == "incident"  # a worker's word that no difference repeats stays one of its own
+
+
 def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
     """Both faults in one observation; None when they cannot be at the same time (one mark, one worker)."""
     return None if set(one) & set(other) else {**one, **other}
