@@ -10,7 +10,7 @@ what the venue answers to one that a request has overtaken is not heard, or two 
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol, TypeVar
 
@@ -68,8 +68,8 @@ class LiveDesk:
         self.halt_body: Callable[[str], dict[str, Any]] = lambda why: {"state": "halted", "reason": why, "by": "latch"}
         self.failed = ""  # why nothing is journaled or asked any more
         self.children: dict[str, str] = {}  # venue's id of an order, or of the child of a conditional one -> client id
-        self.busy: set[str] = set()  # orders with a request or a question under way
-        self.overtaken: set[str] = set()  # of which a request has left while a question was: its answer is from before
+        self.busy: Counter[str] = Counter()  # orders -> requests and questions under way
+        self.overtaken: dict[str, bool] = {}  # orders that are asked about -> whether a request has left meanwhile
         self.to_resend: set[str] = set()  # orders that the venue has proved not to have taken: the same id goes out again
         self.again: set[str] = set()  # attached stops that were not there when they were needed: each goes out once by itself
         self.unsure: set[str] = set()  # stops that the process before may not have sent: once not found, the same id goes out
@@ -148,9 +148,9 @@ class LiveDesk:
                 continue  # it has not left yet, and does not
             if kind == "intent" and order.attached:
                 self.waiting.add(order.id)  # its entry does not wait for it
-            if order.id in self.busy:
-                self.overtaken.add(order.id)
-            self.busy.add(order.id)
+            if order.id in self.overtaken:
+                self.overtaken[order.id] = True
+            self.busy[order.id] += 1
             self.spawn(self._request(kind, order, body))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -186,9 +186,15 @@ class LiveDesk:
             else:
                 answer = await self._answer(order, venue.cancel(order))
         finally:
-            self.busy.discard(order.id)
+            self._ended(order.id)
         if answer is not None:
             self._heard(kind, order, answer)
+
+    def _ended(self, id_: str) -> None:
+        """One request or question less is under way."""
+        self.busy[id_] -= 1
+        if not self.busy[id_]:
+            del self.busy[id_]
 
     @staticmethod
     async def _answer(order: VenueOrder, asked: Coroutine[Any, Any, LiveAnswer]) -> LiveAnswer:
@@ -309,7 +315,8 @@ class LiveDesk:
         order = find(self.book.orders, id_)
         if order is None or id_ in self.busy:
             return False
-        self.busy.add(id_)
+        self.busy[id_] += 1
+        self.overtaken[id_] = False
         try:
             if id_ in self.to_resend:
                 self.to_resend.discard(id_)
@@ -321,10 +328,8 @@ class LiveDesk:
             else:
                 kind, answer = "ask", await self._answer(order, self.venue_of(order).ask(order))
         finally:
-            overtaken = id_ in self.overtaken
-            self.overtaken.discard(id_)
-            if not overtaken:  # the request is still under way
-                self.busy.discard(id_)
+            overtaken = self.overtaken.pop(id_)
+            self._ended(id_)
         if answer is None:
             return True
         if overtaken and kind == "ask":

@@ -4,6 +4,7 @@ Called by engine.live.desk before each request. Each returns why the order is ke
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
@@ -30,7 +31,7 @@ class GuardedDesk(Protocol):
     latched: Callable[[], str]
     now_ms: Clock
     waiting: set[str]
-    busy: set[str]
+    busy: Counter[str]
 
     def instrument_of(self, order: VenueOrder) -> str:
         """Of which instrument it is."""

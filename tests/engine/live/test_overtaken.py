@@ -1,12 +1,14 @@
-"""A question about an order and a request of it at the same time: what was asked first is answered with what was so before."""
+"""A question about an order and a request of it at the same time, or two requests: what was asked first is answered with what
+was so before, and an order is free again once all have been answered.
+"""
 
 from pathlib import Path
 
 import pytest
 
-from engine.core.orders import VenueOrder
+from engine.core.orders import UNKNOWN, VenueOrder
 from engine.venues.live_port import LiveAnswer
-from tests.fakes.live_desks import LiveBench, on_bench
+from tests.fakes.live_desks import LiveBench, long, on_bench
 
 
 @pytest.fixture
@@ -48,5 +50,32 @@ def test_an_answer_from_before_an_amendment_does_not_end_it(path: Path) -> None:
         assert max(together) == 1
         await bench.after(60)
         assert bench.venue.orders[stop].lots == bench.desk.book.orders.open[stop].lots == 300
+
+    on_bench(path, play)
+
+
+def test_an_order_with_two_requests_is_free_once_both_are_answered(path: Path) -> None:
+    """The entry is refused while its stop waits for an answer that never comes: that is cancelled, and asked about afterwards."""
+
+    async def play(bench: LiveBench) -> None:
+        bench.venue.attaches = "beside"
+        place, cancel = bench.venue.place, bench.venue.cancel
+
+        async def slowly(order: VenueOrder) -> LiveAnswer:
+            await bench.after(20)
+            return await cancel(order)
+
+        async def slow(order: VenueOrder, stop: VenueOrder | None = None) -> LiveAnswer:
+            await bench.after(12 if order.attached else 5)
+            return LiveAnswer(order.id, UNKNOWN, 0, "timed out") if order.attached else await place(order, stop)
+
+        await bench.start()
+        await bench.to_close()
+        bench.venue.place, bench.venue.cancel = slow, slowly  # type: ignore[method-assign]
+        bench.venue.script["place"] = ["rejected"]
+        bench.close(adds=long())
+        await bench.after(240)
+        assert not bench.desk.busy
+        assert not any(order.attached for order in bench.desk.book.orders.open.values())
 
     on_bench(path, play)
