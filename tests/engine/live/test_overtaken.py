@@ -59,10 +59,10 @@ def test_an_order_with_two_requests_is_free_once_both_are_answered(path: Path) -
 
     async def play(bench: LiveBench) -> None:
         bench.venue.attaches = "beside"
-        place, cancel = bench.venue.place, bench.venue.cancel
+        place, cancel, slow_s = bench.venue.place, bench.venue.cancel, [20]
 
         async def slowly(order: VenueOrder) -> LiveAnswer:
-            await bench.after(20)
+            await bench.after(slow_s.pop() if slow_s else 0)
             return await cancel(order)
 
         async def slow(order: VenueOrder, stop: VenueOrder | None = None) -> LiveAnswer:
@@ -74,7 +74,7 @@ def test_an_order_with_two_requests_is_free_once_both_are_answered(path: Path) -
         bench.venue.place, bench.venue.cancel = slow, slowly  # type: ignore[method-assign]
         bench.venue.script["place"] = ["rejected"]
         bench.close(adds=long())
-        await bench.after(240)
+        await bench.after(90)
         assert not bench.desk.busy
         assert not any(order.attached for order in bench.desk.book.orders.open.values())
 
