@@ -8,7 +8,6 @@ Bybit counts base units: `lot` is how many of them are one lot of the desk. An a
 how it ended: an order that is not there is an empty list, not a code.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -23,12 +22,12 @@ from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenueP
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
 from engine.venues.outcome import REJECTED as REFUSED
 from engine.venues.outcome import UNKNOWN as UNPROVEN
+from engine.venues.pace import turn
 
 WEEK_MS = 7 * 86_400_000  # the longest window of a list, and the one that a list has without times
 BACK_MS = 60_000  # how late an execution may be listed behind newer ones
 AHEAD_MS = 60_000  # of the venue's clock before ours, at most
 PAGES_MAX = 200  # of one window: a cursor that runs in a circle is an error, not a desk that hangs
-PAGES_AT_ONCE = 8  # Bybit takes ten a second; a list that is turned away halfway would begin anew, and never end
 WEEKS_MAX = 105  # two years are kept
 STATES = {"New": WORKING, "Untriggered": WORKING, "Triggered": WORKING, "PartiallyFilled": PARTIAL, "Filled": DONE}
 STATES |= dict.fromkeys(("Cancelled", "PartiallyFilledCanceled", "Deactivated"), DONE)
@@ -224,9 +223,7 @@ class BybitVenue(NamedTuple):
         """All pages of a list, oldest first. A page behind the last one is empty; a short one need not be the last."""
         found: list[Mapping[str, Any]] = []
         cursor: dict[str, str] = {}
-        for n in range(1, PAGES_MAX + 1):
-            if n % PAGES_AT_ONCE == 0:
-                await asyncio.sleep(1.0)
+        for _ in range(PAGES_MAX):
             rows, after = await self._page(name, {**about, **cursor})
             found += rows
             if not rows or not after:
@@ -245,6 +242,7 @@ class BybitVenue(NamedTuple):
 
     async def _result(self, name: str, about: Mapping[str, str]) -> Mapping[str, Any]:
         """What one answer holds. Raises DataError."""
+        await turn(self.polling, name)
         try:
             found: Mapping[str, Any] = (await getattr(self.polling, name)(dict(about)))["result"]
             return found

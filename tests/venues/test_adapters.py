@@ -39,6 +39,7 @@ async def life(played: Played, venue: Any) -> dict[str, Any]:
     said: dict[str, Any] = {"placed": [await venue.place(one) for one in (ENTER, STOP, GOAL)]}
     said["entry"], said["stop"], said["target"] = [await venue.ask(one) for one in (ENTER, STOP, GOAL)]
     said["standing"] = await venue.standing()
+    await played.wait(MINUTE)  # so that no burst waits for its turn: over sockets the venue's clock would not go on meanwhile
     said["amended"] = [await venue.amend(STOP, 58_500.0, 200), await venue.amend(GOAL, 61_900.0, 200)]
     said["moved"] = [await venue.ask(STOP), await venue.ask(GOAL)]
     said["position"] = await venue.position()
