@@ -75,7 +75,7 @@ class Invariants:
         self._theirs: Counter[tuple[int, float, int]] = Counter()
         self._own_lots = 0
         self._refused: Counter[str] = Counter()
-        self._tried_at: dict[str, int] = {}  # by whom refused -> when the last refused order of it was decided
+        self._tried: dict[str, VenueOrder] = {}  # by whom -> the last order of it that was answered
         self._naked_since_ms = 0
         self._said_naked = False
         self._bounded_ms = 0
@@ -141,8 +141,8 @@ class Invariants:
             self._refused[who] += 1
         elif answer.state in (WORKING, PARTIAL):
             self._refused[who] = 0
-        again = not entry and order.decided_ms > self._tried_at.get(who, 0)  # ten, then one at each close
-        self._tried_at[who] = order.decided_ms
+        before, self._tried[who] = self._tried.get(who, order), order
+        again = not entry and (order.decided_ms > before.decided_ms or order.id == before.id)  # ten, then one at each close
         if self._refused[who] > (REFUSED_MAX if entry else EXITS_REFUSED_MAX) and not again:
             self.violated("I9", f"{order.id} of {who}: refused {self._refused[who]} times in a row")
 
