@@ -1,0 +1,116 @@
+"""What a model is asked to predict: labels of each bar, looked up in what came after it. Called by the trainer alone.
+
+Turns the bars of a FeatureFrame into BarLabels. A label of bar t is the half-open interval [close of t, known): it is known at the
+close of the last bar that it looks at, which folds.py purges by. Nothing here is a feature: no strategy reads it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.clock import utc
+from engine.errors import BadInput, DataError
+from engine.features.feature import DEVIATIONS, FRACTION, Array, day_bars, empty
+from engine.features.frame import FeatureFrame
+from engine.features.ta import ta
+
+AHEAD = 4  # bars
+BARRIER_AHEAD = 16  # bars until the vertical barrier
+BARRIER_TIMES = 1.0  # expected moves from the close to either barrier
+USUAL_BARS = 96  # bars of the volatility that the barriers are set by
+
+
+class BarLabel(NamedTuple):
+    """One value a bar: NaN where it is not known, with the time at which it would be."""
+
+    values: Array
+    known_ms: npt.NDArray[np.int64]  # UTC ms, after the bar's close
+    unit: str
+
+
+def next_return(bars: FeatureFrame, ahead: int = AHEAD) -> BarLabel:
+    """Log return from this close to the one `ahead` bars later (TA-Lib LN)."""
+    values = empty(len(bars))
+    if len(bars) > ahead:
+        values[:-ahead] = ta().LN(bars.close[ahead:] / bars.close[:-ahead])
+    return BarLabel(values, _known(bars, ahead), FRACTION)
+
+
+def direction(bars: FeatureFrame, ahead: int = AHEAD) -> BarLabel:
+    """1 where the close `ahead` bars later is higher, 0 where it is not: an unchanged price pays no one who bought."""
+    move = next_return(bars, ahead)
+    return move._replace(values=np.where(np.isnan(move.values), np.nan, (move.values > 0.0).astype(np.float64)), unit="0 or 1")
+
+
+def log_volatility(bars: FeatureFrame, ahead: int = AHEAD) -> BarLabel:
+    """Logarithm of the root mean square of the next `ahead` log returns of a bar; NaN where a bar is missing or none moved."""
+    squares, values = empty(len(bars)), empty(len(bars))
+    if len(bars) > ahead:
+        moves = ta().LN(bars.close[1:] / bars.close[:-1])
+        squares[1:] = moves * moves
+        rows = len(bars) - ahead
+        mean = sum((squares[k : k + rows] for k in range(2, ahead + 1)), squares[1 : 1 + rows]) / ahead
+        values[:rows] = 0.5 * ta().LN(np.where(mean > 0.0, mean, np.nan))
+    return BarLabel(values, _known(bars, ahead), "log of a fraction a bar")
+
+
+def triple_barrier(bars: FeatureFrame, ahead: int = BARRIER_AHEAD, times: float = BARRIER_TIMES) -> BarLabel:
+    """Which barrier is touched first: 1 the upper, -1 the lower, 0 neither within `ahead` bars (Lopez de Prado 2018, ch. 3).
+
+    Both are `times` the move that `realised_vol` of the last 96 bars expects in `ahead` bars. A bar that touches both counts as the
+    lower, as a stop is filled before a target (D12). Known at the close of the bar that touches, so each row has an interval of its
+    own. NaN where the volatility or a bar before the touch is missing.
+    """
+    count, close = len(bars), bars.close
+    width = times * np.sqrt(ahead / (365.0 * day_bars(bars.timeframe_ms))) * bars.reader().realised_vol(USUAL_BARS)
+    upper, lower = close * (1.0 + width), close * (1.0 - width)
+    values, known = empty(count), _known(bars, ahead)
+    open_rows = np.flatnonzero(np.isfinite(width) & (np.arange(count) + ahead < count))
+    for k in range(1, ahead + 1):
+        high, low = bars.high[open_rows + k], bars.low[open_rows + k]
+        down, up = low <= lower[open_rows], high >= upper[open_rows]
+        there = np.isfinite(high) & np.isfinite(low)
+        touched = there & (down | up)
+        values[open_rows[touched]] = np.where(down[touched], -1.0, 1.0)
+        known[open_rows[touched]] = bars.close_ms[open_rows[touched] + k]
+        open_rows = open_rows[there & ~touched]
+    values[open_rows] = 0.0
+    return BarLabel(values, known, "-1, 0 or 1")
+
+
+LABELS: Mapping[str, Callable[[FeatureFrame], BarLabel]] = {
+    "return_4": next_return,
+    "direction_4": direction,
+    "log_vol_4": log_volatility,
+    "triple_barrier_16": triple_barrier,
+}
+
+
+def label_of(name: str, bars: FeatureFrame) -> BarLabel:
+    """The label of that name at every bar. Raises BadInput for an unknown name, DataError for one with infinite values."""
+    if name not in LABELS:
+        raise BadInput(f"unknown label {str(name)[:40]!r}", f"use {', '.join(LABELS)}")
+    with np.errstate(all="ignore"):
+        found = LABELS[name](bars)
+    _refuse(name, "infinite", np.isinf(found.values), bars.close_ms)
+    return found
+
+
+def require_finite(name: str, values: Array, close_ms: npt.NDArray[np.int64]) -> None:
+    """Raises DataError naming the label and the first row that has none: a learner would fit it, or drop it without a word."""
+    _refuse(name, "missing or infinite", ~np.isfinite(values), close_ms)
+
+
+def _refuse(name: str, what: str, wrong: npt.NDArray[np.bool_], close_ms: npt.NDArray[np.int64]) -> None:
+    if wrong.any():
+        at = utc(int(close_ms[np.argmax(wrong)]))
+        raise DataError(
+            f"label {name} is {what} at {int(wrong.sum()):,} of {len(wrong):,} rows, first {at}", "leave those rows out"
+        )
+
+
+def _known(bars: FeatureFrame, ahead: int) -> npt.NDArray[np.int64]:
+    """The close of the bar `ahead` bars later, whether or not it is there yet."""
+    return bars.close_ms + ahead * bars.timeframe_ms
