@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.clock import DAY_MS, utc
+from engine.clock import DAY_MS, MINUTE_MS, utc
 from engine.errors import BadInput, DataError
 
 FOLDS_MAX = 2_000
@@ -62,14 +62,14 @@ def walk_forward(
 ) -> list[PurgedFold]:
     """The folds of rows that predict at `close_ms` (ascending) and whose labels are known at `known_ms`; audited.
 
-    A training span slides: it ends where its test begins, less the embargo, and loses the rows whose label is not known before the
-    test's first prediction. A last test span may be `short`. Raises BadInput for lengths that do not fit the rows, and for times
-    that do not ascend or labels that are known before they are predicted.
+    A training span slides: it ends where its test begins, less the embargo, and loses the rows whose label is not known before
+    the test's first prediction. A last test span may be `short`. Raises BadInput for lengths that do not fit the rows, and for
+    times that do not ascend or labels that are known before they are predicted.
     """
     close, known = np.asarray(close_ms, np.int64), np.asarray(known_ms, np.int64)
     _check_times(close, known)
     lengths = [round(days * DAY_MS) for days in (train_days, test_days, step_days)]
-    end_ms = int(close[-1]) + 1  # a prediction at the last close belongs to a span that ends after it
+    end_ms = int(close[-1]) + int(np.diff(close).min(initial=DAY_MS))  # where the next row would be: spans exclude their ends
     found = []
     for span in spans(int(close[0]), end_ms, *lengths, embargo_ms):
         edges = np.searchsorted(close, span).tolist()
@@ -92,7 +92,7 @@ def audit_rows(folds: Sequence[PurgedFold], close_ms: Times, known_ms: Times) ->
     Looks at intervals alone, not at how the folds were made: no [close, known) of a training row meets one of its test's rows, no
     training row is later than the test, no row is tested twice, and `train_end_ms` is true.
     """
-    least = None
+    gaps = []
     for number, fold in enumerate(folds, 1):
         begun, ended = int(close_ms[fold.test].min()), int(known_ms[fold.test].max())
         meets = (close_ms[fold.train] < ended) & (known_ms[fold.train] > begun)
@@ -106,12 +106,11 @@ def audit_rows(folds: Sequence[PurgedFold], close_ms: Times, known_ms: Times) ->
         last = int(known_ms[fold.train].max())
         if last >= begun or fold.train_end_ms != last:
             raise DataError(f"fold {number}: training ends at {utc(last)}, its test begins at {utc(begun)}", "train on the past")
-        least = begun - last if least is None else min(least, begun - last)
+        gaps.append(begun - last)
     for number, (one, after) in enumerate(pairwise(folds), 1):
         if after.test.min() <= one.test.max():
             raise DataError(f"folds {number} and {number + 1} test the same rows", "step >= test")
-    minutes = (least or 0) / 60_000
-    return f"{len(folds)} folds: no training interval meets its test (at least {minutes:g} minutes between)"
+    return f"{len(folds)} folds: no training interval meets its test (at least {min(gaps) / MINUTE_MS:g} minutes between)"
 
 
 def _check_times(close: Times, known: Times) -> None:

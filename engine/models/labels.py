@@ -1,7 +1,7 @@
 """What a model is asked to predict: labels of each bar, looked up in what came after it. Called by the trainer alone.
 
-Turns the bars of a FeatureFrame into BarLabels. A label of bar t is the half-open interval [close of t, known): it is known at the
-close of the last bar that it looks at, which folds.py purges by. Nothing here is a feature: no strategy reads it.
+Turns the bars of a FeatureFrame into BarLabels. A label of bar t is the half-open interval [close of t, known): it is known at
+the close of the last bar that it looks at, which folds.py purges by. Nothing here is a feature: no strategy reads it.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from engine.clock import utc
 from engine.errors import BadInput, DataError
-from engine.features.feature import DEVIATIONS, FRACTION, Array, day_bars, empty
+from engine.features.feature import FRACTION, Array, day_bars, empty
 from engine.features.frame import FeatureFrame
 from engine.features.ta import ta
 
@@ -59,9 +59,9 @@ def log_volatility(bars: FeatureFrame, ahead: int = AHEAD) -> BarLabel:
 def triple_barrier(bars: FeatureFrame, ahead: int = BARRIER_AHEAD, times: float = BARRIER_TIMES) -> BarLabel:
     """Which barrier is touched first: 1 the upper, -1 the lower, 0 neither within `ahead` bars (Lopez de Prado 2018, ch. 3).
 
-    Both are `times` the move that `realised_vol` of the last 96 bars expects in `ahead` bars. A bar that touches both counts as the
-    lower, as a stop is filled before a target (D12). Known at the close of the bar that touches, so each row has an interval of its
-    own. NaN where the volatility or a bar before the touch is missing.
+    Both are `times` the move that `realised_vol` of the last 96 bars expects in `ahead` bars. A bar that touches both counts as
+    the lower, as a stop is filled before a target (D12). Known at the close of the bar that touches, so each row has an interval
+    of its own. NaN where the volatility or a bar before the touch is missing.
     """
     count, close = len(bars), bars.close
     width = times * np.sqrt(ahead / (365.0 * day_bars(bars.timeframe_ms))) * bars.reader().realised_vol(USUAL_BARS)

@@ -1,7 +1,7 @@
 """Walk-forward windows: train on the past, test on what comes next, and never both on the same bars.
 
-Called by research/walkforward.py. Turns a span and lengths (`60d`, `12h`) into Folds of bar numbers; `audit` looks at them again
-with nothing but their times.
+Called by research/walkforward.py. Turns a span and lengths (`60d`, `12h`) into Folds of bar numbers (models/folds.py
+has the steps, which the trainer of models takes too); `audit` looks at them again with nothing but their times.
 """
 
 import re
@@ -13,11 +13,11 @@ import numpy as np
 
 from engine.clock import DAY_MS, HOUR_MS, utc
 from engine.errors import BadInput
+from engine.models.folds import spans
 from engine.sim.metrics import Times
 
 LENGTH = re.compile(r"(\d{1,6})(m|h|d|w)")
 UNITS = {"m": 60_000, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
-FOLDS_MAX = 2_000
 
 
 class Fold(NamedTuple):
@@ -60,26 +60,12 @@ def folds_of(close_ms: Times, bar_ms: int, train_ms: int, test_ms: int, step_ms:
     for name, value in (("train", train_ms), ("test", test_ms), ("step", step_ms), ("embargo", embargo_ms)):
         if value % bar_ms:
             raise BadInput(f"--{name} is not a whole number of bars of {bar_ms // 60_000} minutes", "choose a multiple")
-    if step_ms < test_ms:
-        raise BadInput("--step is shorter than --test: test windows would overlap, and days would count twice", "step >= test")
     begin, end = int(close_ms[0]) - bar_ms, int(close_ms[-1])
-    have = (end - begin) / DAY_MS
-    if train_ms + embargo_ms + test_ms > end - begin:
-        need = (train_ms + embargo_ms + test_ms) / DAY_MS
-        raise BadInput(
-            f"one fold takes {need:g} days, the data has {have:.1f}", "shorten --train or --test, or choose a longer span"
-        )
-    count = (end - begin - train_ms - embargo_ms - 1) // step_ms + 1
-    if count > FOLDS_MAX:
-        raise BadInput(f"{count:,} folds", f"at most {FOLDS_MAX:,}: take a longer --step")
-    at = [begin + n * step_ms for n in range(count)]
-    edges = [
-        bars_of(close_ms, bar_ms, [a, a + train_ms, a + train_ms + embargo_ms, a + train_ms + embargo_ms + test_ms]) for a in at
-    ]
-    whole_ms = train_ms + embargo_ms + test_ms
+    steps = spans(begin, end, train_ms, test_ms, step_ms, embargo_ms)
+    edges = [bars_of(close_ms, bar_ms, step) for step in steps]
     found = [
-        Fold(n + 1, (e[0], e[1]), (e[2], min(e[3], len(close_ms))), 0, a + whole_ms > end)
-        for n, (a, e) in enumerate(zip(at, edges, strict=True))
+        Fold(n + 1, (e[0], e[1]), (e[2], min(e[3], len(close_ms))), 0, step.test_to_ms > end)
+        for n, (step, e) in enumerate(zip(steps, edges, strict=True))
     ]
     found = [fold for fold in found if fold.test[1] > fold.test[0] and fold.train[1] > fold.train[0]]
     following = [fold.test[0] for fold in found[1:]]
