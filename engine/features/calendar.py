@@ -3,15 +3,19 @@
 Time is known whether or not a bar is: these have a value at a missing bar too.
 """
 
+from math import pi
+
 import numpy as np
 import numpy.typing as npt
 
 from engine.clock import DAY_MS, HOUR_MS
-from engine.features.feature import Array, feature
+from engine.features.feature import ROUND, Array, feature
+from engine.features.ta import ta
 
 Times = npt.NDArray[np.int64]
 CLOSE = ("close_ms",)
 SETTLEMENT_MS = 8 * HOUR_MS
+WEEK_MS, MONDAY_MS = 7 * DAY_MS, 3 * DAY_MS  # 1970 began on a Thursday, three days into its week
 EUROPE, AMERICA, ASIA = 7, 13, 22  # the UTC hours at which a session begins
 
 
@@ -56,3 +60,44 @@ def session(close_ms: Times) -> Array:
     """
     at = hour.compute(close_ms)
     return np.where((at >= EUROPE) & (at < AMERICA), 1.0, np.where((at >= AMERICA) & (at < ASIA), 2.0, 0.0))
+
+
+@feature(CLOSE, lambda _tf: 0, ROUND)
+def hour_sin(close_ms: Times) -> Array:
+    """Sine of the time of day on a circle of 24 hours: with `hour_cos` midnight is next to 23:45 (TA-Lib SIN)."""
+    return ta().SIN(_angle(close_ms, DAY_MS))
+
+
+@feature(CLOSE, lambda _tf: 0, ROUND)
+def hour_cos(close_ms: Times) -> Array:
+    """Cosine of the time of day on a circle of 24 hours (TA-Lib COS)."""
+    return ta().COS(_angle(close_ms, DAY_MS))
+
+
+@feature(CLOSE, lambda _tf: 0, ROUND)
+def week_sin(close_ms: Times) -> Array:
+    """Sine of the time of the week on a circle of 7 days that begins on Monday (TA-Lib SIN)."""
+    return ta().SIN(_angle(close_ms + MONDAY_MS, WEEK_MS))
+
+
+@feature(CLOSE, lambda _tf: 0, ROUND)
+def week_cos(close_ms: Times) -> Array:
+    """Cosine of the time of the week on a circle of 7 days that begins on Monday (TA-Lib COS)."""
+    return ta().COS(_angle(close_ms + MONDAY_MS, WEEK_MS))
+
+
+@feature(CLOSE, lambda _tf: 0, ROUND)
+def funding_sin(close_ms: Times) -> Array:
+    """Sine of the time since the last of the settlements that `funding_hours` counts to, on a circle of 8 hours (TA-Lib SIN)."""
+    return ta().SIN(_angle(close_ms, SETTLEMENT_MS))
+
+
+@feature(CLOSE, lambda _tf: 0, ROUND)
+def funding_cos(close_ms: Times) -> Array:
+    """Cosine of the time since the last of the settlements that `funding_hours` counts to (TA-Lib COS)."""
+    return ta().COS(_angle(close_ms, SETTLEMENT_MS))
+
+
+def _angle(ms: Times, circle_ms: int) -> Array:
+    """How far round the circle, in radians."""
+    return (ms % circle_ms) * (2.0 * pi / circle_ms)

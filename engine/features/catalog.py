@@ -1,6 +1,20 @@
 """All features, one line each: what a strategy may read as `f.NAME(...)`. frame.py looks names up here."""
 
-from engine.features import across, calendar, channels, flow, momentum, price, profile, shape, spread, traded, volatility
+from engine.features import (
+    across,
+    calendar,
+    channels,
+    flow,
+    macro,
+    momentum,
+    positioning,
+    price,
+    profile,
+    shape,
+    spread,
+    traded,
+    volatility,
+)
 from engine.features.feature import Feature
 
 FEATURES: tuple[Feature, ...] = (
@@ -46,14 +60,24 @@ FEATURES: tuple[Feature, ...] = (
     volatility.garman_klass,
     volatility.rogers_satchell,
     volatility.yang_zhang,
+    volatility.downside_vol,
+    volatility.skewness,
     across.vol_index,
+    across.premium,
+    across.relative_return,
+    across.correlation,
+    across.beta,
     traded.day_volume,
     traded.volume_times,
+    flow.volume_zscore,
+    flow.amihud,
     flow.obv,
     flow.obv_sma,
+    flow.obv_slope,
     flow.cmf,
     flow.vwap,
     flow.vwap_session,
+    flow.vwap_distance,
     flow.twma,
     flow.twap,
     flow.delta,
@@ -71,6 +95,23 @@ FEATURES: tuple[Feature, ...] = (
     calendar.weekend,
     calendar.funding_hours,
     calendar.session,
+    calendar.hour_sin,
+    calendar.hour_cos,
+    calendar.week_sin,
+    calendar.week_cos,
+    calendar.funding_sin,
+    calendar.funding_cos,
+    positioning.funding_rate,
+    positioning.funding_zscore,
+    positioning.funding_trend,
+    positioning.open_interest_change,
+    positioning.long_short,
+    macro.vix,
+    macro.dollar_change,
+    macro.stocks_change,
+    macro.mvrv,
+    macro.sopr,
+    macro.fear_greed,
 )
 
 BY_NAME: dict[str, Feature] = {f.name: f for f in FEATURES}

@@ -6,6 +6,7 @@ a `Feature` value. Law 2: the value at bar t depends on bars up to t alone, bit 
 
 import inspect
 from collections.abc import Callable
+from math import ceil
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,12 +17,14 @@ from engine.clock import DAY_MS
 COLUMNS = ("open", "high", "low", "close", "volume")  # of a bar
 TAKER_BUY = "taker_buy_volume"  # of a bar, where it was recorded: base units that takers bought
 OTHERS_CLOSE = "others.close"  # closes of the declared INSTRUMENTS, one column each
+SERIES = "series."  # and a name of SERIES: that outside series as of each close
 WITH_HOLES = (*COLUMNS, TAKER_BUY, OTHERS_CLOSE)  # inputs that a missing bar lacks; close_ms and timeframe_ms are always there
 WINDOW_MAX = 100_000  # TA-Lib's largest period
 USUAL_MIN = 24
 
 PRICE = "price"  # a level that is drawn over the candles
 QUOTE, BASE, FRACTION, PERCENT, ANNUAL = "quote units", "base units", "fraction", "percent", "fraction a year"
+BPS, ROUND = "bps", "-1 to 1"
 SCORE, DEVIATIONS, TIMES, SIDE = "0 to 100", "deviations", "times", "-1 or 1"
 
 Array = npt.NDArray[np.float64]
@@ -31,7 +34,7 @@ class Feature(NamedTuple):
     """One feature: `compute(*inputs, *args)` gives one float64 value a bar of an unbroken run."""
 
     name: str
-    inputs: tuple[str, ...]  # WITH_HOLES, "close_ms" or "timeframe_ms"
+    inputs: tuple[str, ...]  # WITH_HOLES, SERIES and a name, "close_ms" or "timeframe_ms"
     first: Callable[..., int]  # first(timeframe_ms, *args): index in a run of the first value; NaN before it
     compute: Callable[..., Array]
     signature: inspect.Signature  # of the arguments that follow the inputs
@@ -42,7 +45,12 @@ class Feature(NamedTuple):
     @property
     def columns(self) -> tuple[str, ...]:
         """The inputs whose missing bars end a run."""
-        return tuple(name for name in self.inputs if name in WITH_HOLES)
+        return tuple(name for name in self.inputs if name in WITH_HOLES or name.startswith(SERIES))
+
+    @property
+    def series(self) -> tuple[str, ...]:
+        """The outside series among the inputs, by the name that SERIES has to give them."""
+        return tuple(name.removeprefix(SERIES) for name in self.inputs if name.startswith(SERIES))
 
     def bind(self, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[int | float, ...]:
         """The arguments in order, defaults filled in; TypeError or ValueError when they do not fit."""
@@ -104,6 +112,17 @@ def unbroken_runs(masks: list[npt.NDArray[np.bool_]]) -> list[tuple[int, int]]:
 def day_bars(timeframe_ms: int) -> int:
     """Bars in a UTC day."""
     return DAY_MS // timeframe_ms
+
+
+def days_bars(timeframe_ms: int, days: float) -> int:
+    """Bars in so long a time, at least two."""
+    return max(2, ceil(days * day_bars(timeframe_ms)))
+
+
+def two_bars(bars: int) -> None:
+    """Raises ValueError for a window that has no spread."""
+    if bars < 2:
+        raise ValueError("a spread needs 2 bars and more")
 
 
 def usual_bars(timeframe_ms: int) -> int:

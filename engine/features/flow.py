@@ -7,8 +7,22 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.clock import DAY_MS
-from engine.features.feature import BASE, FRACTION, PRICE, TAKER_BUY, Array, day_bars, empty, feature
-from engine.features.ta import blank, least, most, ta
+from engine.features.feature import (
+    BASE,
+    BPS,
+    DEVIATIONS,
+    FRACTION,
+    PRICE,
+    ROUND,
+    TAKER_BUY,
+    Array,
+    day_bars,
+    empty,
+    feature,
+    two_bars,
+)
+from engine.features.price import zscore
+from engine.features.ta import blank, flat, least, most, ta
 
 HLCV = ("high", "low", "close", "volume")
 
@@ -45,6 +59,39 @@ def vwap(high: Array, low: Array, close: Array, volume: Array, bars: int = 96) -
     out = empty(len(close))
     np.divide(_sum(money, bars), traded, out=out, where=most(volume, bars) > 0.0)
     return np.clip(out, least(low, bars), most(high, bars), out=out)  # a running sum keeps rounding; no price was outside
+
+
+@feature(HLCV, lambda _tf, bars: bars - 1, FRACTION)
+def vwap_distance(high: Array, low: Array, close: Array, volume: Array, bars: int = 96) -> Array:
+    """Close over `vwap` of `bars` bars, less 1; NaN where nothing traded in them, or none moved."""
+    return blank(close / vwap.compute(high, low, close, volume, bars) - 1.0, flat(high, low, bars))
+
+
+@feature(("close", "volume"), lambda _tf, bars: bars, ROUND)
+def obv_slope(close: Array, volume: Array, bars: int = 20) -> Array:
+    """What `obv` gained over `bars` bars as a share of the volume in them; NaN where nothing traded, or none moved."""
+    out, sides = empty(len(close)), np.sign(close[1:] - close[:-1])
+    traded, gained = most(volume[1:], bars) > 0.0, _sum(sides * volume[1:], bars)
+    np.divide(gained, _sum(volume[1:], bars), out=out[1:], where=traded)
+    return blank(np.clip(out, -1.0, 1.0), flat(close, close, bars + 1))
+
+
+@feature(("volume",), lambda _tf, bars: bars - 1, DEVIATIONS, two_bars)
+def volume_zscore(volume: Array, bars: int = 96) -> Array:
+    """Distance of the volume from its mean over `bars`, in standard deviations (ddof 0); NaN if it is always the same."""
+    return blank(zscore.compute(volume, bars), flat(volume, volume, bars))
+
+
+@feature(("close", "volume"), lambda _tf, bars: bars, f"{BPS} a million quote units")
+def amihud(close: Array, volume: Array, bars: int = 96) -> Array:
+    """Illiquidity: way of the close over `bars` bars, in bps, over what was paid in them (after Amihud 2002, sums for means).
+
+    Paid is close times volume (TA-Lib LN, SUM). NaN where nothing traded, or none moved.
+    """
+    out, moves = empty(len(close)), np.abs(ta().LN(close[1:] / close[:-1]))
+    paid, traded = _sum(close[1:] * volume[1:], bars), most(volume[1:], bars) > 0.0
+    np.divide(1e10 * np.maximum(_sum(moves, bars), 0.0), paid, out=out[1:], where=traded & (paid > 0.0))
+    return blank(out, flat(close, close, bars + 1))
 
 
 @feature(("close_ms", *HLCV, "timeframe_ms"), lambda _tf: 0, PRICE)

@@ -17,7 +17,7 @@ from engine.data.sources import Observations, asof
 from engine.errors import DataError, StrategyError
 from engine.features.anchor import QUARTER_DAYS, QUARTERS_MAX, AnchoredSpan, anchored_spans, quarters_back, within
 from engine.features.catalog import BY_NAME
-from engine.features.feature import COLUMNS, OTHERS_CLOSE, TAKER_BUY, Array, Feature, empty, label, unbroken_runs
+from engine.features.feature import COLUMNS, OTHERS_CLOSE, SERIES, TAKER_BUY, Array, Feature, empty, label, unbroken_runs
 from engine.features.higher import HigherClock, aggregated, higher_clock, higher_timeframe_ms
 from engine.features.normalised import NORMAL_FORMS, NormalForm
 from engine.features.view import BarsView
@@ -143,12 +143,17 @@ class FeatureFrame:
             columns = aggregated({name: getattr(self, name) for name in self.recorded}, clock)
             close_ms = self.close_ms[clock.first_known :: clock.ratio][: clock.count]
             others = {name: other.higher(timeframe)[0] for name, other in self._others.items()}
-            self._higher[timeframe] = FeatureFrame(close_ms, **columns, timeframe_ms=length_ms, others=others), clock
+            made = FeatureFrame(close_ms, **columns, timeframe_ms=length_ms, others=others, outside=self._outside)
+            self._higher[timeframe] = made, clock
         bars, clock = self._higher[timeframe]
         return bars, f"{timeframe}.", clock
 
     def column(self, name: str) -> Any:
-        """An input of a feature: a column, the clock, the timeframe, or the closes of all other instruments side by side."""
+        """An input of a feature: a column, the clock, the timeframe, the closes of all other instruments side by side, or an
+        outside series as of each close.
+        """
+        if name.startswith(SERIES):
+            return self._asof(name.removeprefix(SERIES))[0]
         if name != OTHERS_CLOSE:
             return getattr(self, name)
         if not self._others:

@@ -8,11 +8,17 @@ from math import log
 
 import numpy as np
 
-from engine.features.feature import ANNUAL, Array, day_bars, empty, feature
-from engine.features.ta import blank, flat, ta
+from engine.features.feature import ANNUAL, Array, day_bars, empty, feature, two_bars
+from engine.features.ta import blank, flat, most, ta
 
 OHLC = ("open", "high", "low", "close", "timeframe_ms")
+SPREAD_MIN = 1e-9  # of returns in bps, squared: less is the rounding of a running mean
 BODY_WEIGHT = 2.0 * log(2.0) - 1.0  # of Garman and Klass
+
+
+def _three_bars(bars: int) -> None:
+    if bars < 3:
+        raise ValueError("a skewness needs 3 bars and more")
 
 
 @feature(("close", "timeframe_ms"), lambda _tf, bars: bars, ANNUAL)
@@ -46,12 +52,29 @@ def rogers_satchell(open: Array, high: Array, low: Array, close: Array, timefram
     return _of_bars(_drift_free(open, high, low, close), high, low, timeframe_ms, bars)
 
 
-def _two_bars(bars: int) -> None:
-    if bars < 2:
-        raise ValueError("a sample variance needs 2 bars and more")
+@feature(("close", "timeframe_ms"), lambda _tf, bars: bars, ANNUAL)
+def downside_vol(close: Array, timeframe_ms: int, bars: int = 96) -> Array:
+    """`realised_vol` of the falls alone, a rise counting as 0 (semi-deviation; TA-Lib LN, SMA); NaN if nothing moved."""
+    out, moves = empty(len(close)), np.minimum(ta().LN(close[1:] / close[:-1]), 0.0)
+    fell = most((moves < 0.0).astype(np.float64), bars) > 0.0  # a running mean keeps the rounding of what it has dropped
+    out[1:] = np.where(fell, _annual(ta().SMA(moves * moves, bars), timeframe_ms), 0.0 * moves)
+    out[1:bars] = np.nan
+    return blank(out, flat(close, close, bars + 1))
 
 
-@feature(OHLC, lambda _tf, bars: bars, ANNUAL, _two_bars)
+@feature(("close",), lambda _tf, bars: bars, "third moment / deviation cubed", _three_bars)
+def skewness(close: Array, bars: int = 96) -> Array:
+    """Skewness of `bars` log returns: below 0 where the falls are the larger ones (TA-Lib LN, SMA); NaN if nothing moved."""
+    talib, out = ta(), empty(len(close))
+    moves = 1e4 * talib.LN(close[1:] / close[:-1])  # in bps: their cubes are not small numbers
+    mean, squares, cubes = (talib.SMA(x, bars) for x in (moves, moves * moves, moves * moves * moves))
+    spread = squares - mean * mean
+    third = cubes - 3.0 * mean * squares + 2.0 * mean * mean * mean
+    np.divide(third, spread * np.sqrt(np.maximum(spread, 0.0)), out=out[1:], where=spread > SPREAD_MIN)
+    return blank(out, flat(close, close, bars + 1))
+
+
+@feature(OHLC, lambda _tf, bars: bars, ANNUAL, two_bars)
 def yang_zhang(open: Array, high: Array, low: Array, close: Array, timeframe_ms: int, bars: int = 96) -> Array:
     """Variance of the gaps between bars, k of that of the bodies, 1 - k of `rogers_satchell` (Yang, Zhang 2000).
 

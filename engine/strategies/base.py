@@ -178,6 +178,11 @@ def check_module(module: ModuleType, path: Path) -> ModuleType:
     if unknown:
         raise StrategyError(f"{path.name}: no feature {unknown[0]!r}", f"available: {', '.join(BY_NAME)}")
     check_declared(module, path.name)
+    for feature in module.FEATURES:
+        lacking = [name for name in BY_NAME[feature].series if name not in getattr(module, "SERIES", {})]
+        if lacking:
+            what = f"{path.name}: {feature} reads the series {lacking[0]}, which SERIES does not list"
+            raise StrategyError(what, f'add SERIES = {{"{lacking[0]}": OutsideSeries(...)}}')
     if not (isinstance(module.Params, type) and issubclass(module.Params, StrategyParams)):
         raise StrategyError(f"{path.name}: Params is not a StrategyParams", "write class Params(StrategyParams): ...")
     try:

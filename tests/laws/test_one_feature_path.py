@@ -209,7 +209,7 @@ def another_future(frame: FeatureFrame, other: FeatureFrame, end: int) -> Featur
     """The frame up to `end`, and the other's bars from there on."""
     columns = {n: np.concatenate((getattr(frame, n)[:end], getattr(other, n)[end:])) for n in frame.recorded}
     others = {n: another_future(one, other, end) for n, one in frame._others.items()}
-    return FeatureFrame(frame.close_ms, **columns, timeframe_ms=HOUR_MS, others=others)
+    return FeatureFrame(frame.close_ms, **columns, timeframe_ms=HOUR_MS, others=others, outside=frame._outside)
 
 
 @settings(max_examples=15, deadline=None)
@@ -222,7 +222,7 @@ def test_a_feature_is_that_of_the_higher_bars_alone(seed: int, count: int, holes
     def slow(one: FeatureFrame) -> FeatureFrame:
         columns = {n: getattr(one.at("4h"), n)[closes] for n in one.recorded}
         others = {n: slow(other) for n, other in one._others.items()}
-        return FeatureFrame(one.close_ms[closes], **columns, timeframe_ms=4 * HOUR_MS, others=others)
+        return FeatureFrame(one.close_ms[closes], **columns, timeframe_ms=4 * HOUR_MS, others=others, outside=one._outside)
 
     alone = slow(frame)
     for name, args in some(part):
@@ -263,7 +263,8 @@ def slowed(frame: FeatureFrame, first: int) -> FeatureFrame:
     """The same columns as bars of 12 hours, the first of them opening at `first`."""
     columns = {name: getattr(frame, name) for name in frame.recorded}
     others = {name: slowed(other, first) for name, other in frame._others.items()}
-    return FeatureFrame(first + (np.arange(len(frame)) + 1) * STEP_MS, **columns, timeframe_ms=STEP_MS, others=others)
+    closes = first + (np.arange(len(frame)) + 1) * STEP_MS
+    return FeatureFrame(closes, **columns, timeframe_ms=STEP_MS, others=others, outside=frame._outside)
 
 
 def quarter_before(open_ms: int, back: int = 1) -> int:

@@ -1,9 +1,12 @@
 """Every feature of the catalog with arguments to try, and random bars to try them on. Used by the laws and the feature tests."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from engine.data.sources import Observations
+from engine.features.catalog import FEATURES
 from engine.features.feature import Feature
 from engine.features.frame import FeatureFrame
 
@@ -77,11 +80,39 @@ ARGUMENTS: dict[str, list[tuple[Any, ...]]] = {
     "weekend": [()],
     "funding_hours": [()],
     "session": [()],
+    "hour_sin": [()],
+    "hour_cos": [()],
+    "week_sin": [()],
+    "week_cos": [()],
+    "funding_sin": [()],
+    "funding_cos": [()],
+    "downside_vol": [(1,), (24,)],
+    "skewness": [(3,), (24,)],
+    "premium": [()],
+    "relative_return": [(5,)],
+    "correlation": [(2,), (24,)],
+    "beta": [(24,)],
+    "vwap_distance": [(24,)],
+    "obv_slope": [(1,), (20,)],
+    "volume_zscore": [(24,)],
+    "amihud": [(1,), (24,)],
+    "funding_rate": [()],
+    "funding_zscore": [(1.0,)],
+    "funding_trend": [(1.0,)],
+    "open_interest_change": [(24,)],
+    "long_short": [()],
+    "vix": [()],
+    "dollar_change": [(1.0,)],
+    "stocks_change": [(0.5,)],
+    "mvrv": [()],
+    "sopr": [()],
+    "fear_greed": [()],
 }
 NORMAL_CALLS = [("zscored", ("rsi", 5)), ("zscored", ("obv",)), ("minmaxed", ("macd", 2, 5)), ("minmaxed", ("vol_index", 9))]
 CALLS = [(name, args) for name, many in ARGUMENTS.items() for args in many] + NORMAL_CALLS
 LATER = {"vwap_session", "supertrend", "supertrend_side"}  # these wait for a day's first bar, or a close beyond a band
 PARTS = 5
+OBSERVED_MS = 8 * HOUR_MS  # one observation in so long a time, from 1970 to 2026
 
 
 def some(part: int) -> list[tuple[str, tuple[Any, ...]]]:
@@ -101,6 +132,17 @@ def called(name: str, args: tuple[Any, ...]) -> tuple[Feature, tuple[Any, ...]]:
     return FeatureFrame.feature(name).of(args, named)[1:]
 
 
+@cache
+def observed(holes: bool) -> dict[str, Observations]:
+    """Every outside series that a feature reads, whatever the clock of the bars; with holes some values came to be too old."""
+    rng, count = np.random.default_rng(7), 56 * 366 * 3
+    walk = 20.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, count)) / 10.0)
+    names = dict.fromkeys(name for feature in FEATURES for name in feature.series)
+    known = np.flatnonzero(rng.random(count) > 0.05 * holes)
+    times = known * OBSERVED_MS - 60_000
+    return {name: Observations(times, (walk + k)[known], OBSERVED_MS, None) for k, name in enumerate(names)}
+
+
 def bars(seed: int, count: int, holes: float, others: bool = True) -> FeatureFrame:
     """Hourly random bars beside two other coins; a share of them is missing whole, and some lack their volume only."""
     rng = np.random.default_rng(seed)
@@ -116,7 +158,16 @@ def bars(seed: int, count: int, holes: float, others: bool = True) -> FeatureFra
     beside = {"XRP-USDT": bars(seed + 1, count, holes, False), "SOL-USDT": bars(seed + 2, count, 0.0, False)} if others else {}
     taker = volume * rng.random(count)
     return FeatureFrame(
-        (np.arange(count) + 1) * HOUR_MS, open_, high, low, close, volume, HOUR_MS, others=beside, taker_buy_volume=taker
+        (np.arange(count) + 1) * HOUR_MS,
+        open_,
+        high,
+        low,
+        close,
+        volume,
+        HOUR_MS,
+        others=beside,
+        outside=observed(holes > 0.0),
+        taker_buy_volume=taker,
     )
 
 
@@ -124,7 +175,9 @@ def built(frame: FeatureFrame, rows: slice = slice(None), later_ms: int = 0) -> 
     """Some rows of a frame as one built from nothing, its clock moved."""
     columns = {name: getattr(frame, name)[rows].copy() for name in frame.recorded}
     others = {name: built(other, rows, later_ms) for name, other in frame._others.items()}
-    return FeatureFrame(frame.close_ms[rows] + later_ms, **columns, timeframe_ms=frame.timeframe_ms, others=others)
+    return FeatureFrame(
+        frame.close_ms[rows] + later_ms, **columns, timeframe_ms=frame.timeframe_ms, others=others, outside=frame._outside
+    )
 
 
 def bits(values: np.ndarray) -> bytes:

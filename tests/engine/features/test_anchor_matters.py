@@ -15,7 +15,8 @@ REMEMBERING = {
 ROUNDED = {
     "sma", "bollinger_upper", "bollinger_lower", "bollinger_position", "bollinger_width", "zscore", "stoch_k", "stoch_d", "mfi",
     "cmf", "day_volume", "volume_times", "range_times", "vwap", "twma", "twap", "cumulative_delta", "efficiency", "ultimate",
-    "realised_vol", "parkinson", "garman_klass", "rogers_satchell", "yang_zhang", "vol_index", "cci",
+    "realised_vol", "parkinson", "garman_klass", "rogers_satchell", "yang_zhang", "vol_index", "cci", "downside_vol", "skewness",
+    "correlation", "beta", "vwap_distance", "obv_slope", "volume_zscore", "amihud", "funding_zscore", "funding_trend",
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from engine.data.sources import Observations
 from engine.errors import StrategyError
 from engine.features.catalog import FEATURES
 from engine.features.feature import PRICE
@@ -11,7 +12,8 @@ from tests.engine.features.feature_calls import CALLS, HOUR_MS, bars, bits, buil
 
 STILL_VALUED = {  # what stands still has these, and they say so: no move, no width, what was traded
     "returns", "bollinger_width", "atr", "vol", "vol_ratio", "day_volume", "volume_times", "obv", "obv_sma", "delta",
-    "cumulative_delta",
+    "cumulative_delta", "premium", "funding_rate", "open_interest_change", "long_short", "vix", "dollar_change", "stocks_change",
+    "mvrv", "sopr", "fear_greed",
 }  # fmt: skip
 
 
@@ -20,7 +22,12 @@ def frozen(frame: FeatureFrame, count: int) -> FeatureFrame:
     columns = {n: np.append(getattr(frame, n), np.full(count, frame.close[-1])) for n in ("open", "high", "low", "close")}
     columns |= {n: np.append(getattr(frame, n), np.full(count, 3.0)) for n in ("volume", "taker_buy_volume")}
     others = {name: frozen(other, count) for name, other in frame._others.items()}
-    return FeatureFrame((np.arange(len(frame) + count) + 1) * HOUR_MS, **columns, timeframe_ms=HOUR_MS, others=others)
+    ended = {}
+    for name, seen in frame._outside.items():
+        rows = seen.available_ms <= frame.close_ms[-1]
+        ended[name] = Observations(seen.available_ms[rows], seen.values[rows], 10**15, None)
+    closes = (np.arange(len(frame) + count) + 1) * HOUR_MS
+    return FeatureFrame(closes, **columns, timeframe_ms=HOUR_MS, others=others, outside=ended)
 
 
 def test_a_feed_that_freezes_keeps_no_value_of_the_market_before() -> None:
@@ -44,7 +51,9 @@ def test_a_feed_that_freezes_keeps_no_value_of_the_market_before() -> None:
         ("macd_signal", (12, 12), "fast = 12 is not shorter than slow = 12"),
         ("ppo", (9, 3), "fast = 9 is not shorter than slow = 3"),
         ("ultimate", (7, 7, 28), "7, 7, 28 do not ascend"),
-        ("yang_zhang", (1,), "a sample variance needs 2 bars and more"),
+        ("correlation", (1,), "a spread needs 2 bars and more"),
+        ("skewness", (2,), "a skewness needs 3 bars and more"),
+        ("yang_zhang", (1,), "a spread needs 2 bars and more"),
         ("poc", (1,), "bars = 1 is outside 2 to 2,000"),
         ("poc", (2001,), "bars = 2001 is outside 2 to 2,000"),
         ("value_area_high", (96, 0.0001), "height = 0.0001 is outside 0.0005 to 0.1"),

@@ -10,10 +10,11 @@ from math import inf, isfinite, nan
 import numpy as np
 import pytest
 
+from engine.data.sources import Observations
 from engine.errors import BadInput, StrategyError
 from engine.features.anchor import quarters_back
 from engine.features.catalog import BY_NAME
-from engine.features.feature import COLUMNS, OTHERS_CLOSE, TAKER_BUY, WINDOW_MAX
+from engine.features.feature import COLUMNS, OTHERS_CLOSE, SERIES, TAKER_BUY, WINDOW_MAX
 from engine.features.frame import FeatureFrame, label, unbroken_runs
 from tests.engine.features.definitions import (
     DAY,
@@ -32,11 +33,12 @@ from tests.engine.features.definitions import (
 )
 from tests.engine.features.level_definitions import LEVELS
 from tests.engine.features.momentum_definitions import MOMENTUM
+from tests.engine.features.wider_definitions import WIDER
 
 T0 = 1_735_689_600_000  # 2025-01-01
 COUNT = 520  # 86 days
 CLOSES = T0 + (np.arange(COUNT) + 1) * TF
-OWN = (*COLUMNS, TAKER_BUY)
+OUTSIDE = sorted({name for feature in BY_NAME.values() for name in feature.inputs if name.startswith(SERIES)})
 
 
 def bars(seed: int, holes: float = 0.0, step: float = 0.0) -> Run:
@@ -49,6 +51,8 @@ def bars(seed: int, holes: float = 0.0, step: float = 0.0) -> Run:
     high, low = np.maximum(opened, close) + rng.random(COUNT), np.minimum(opened, close) - rng.random(COUNT)
     made = {"open": opened, "high": high, "low": low, "close": close, "volume": np.round(rng.lognormal(3, 2, COUNT))}
     made[TAKER_BUY] = made["volume"] * rng.random(COUNT)
+    made |= {name: 20.0 * np.exp(np.cumsum(rng.normal(0.0, 0.01, COUNT))) for name in OUTSIDE}
+    made["series.funding"] = np.round(rng.normal(0.0, 1.0, COUNT)) / 1e4  # often the same
     made[OTHERS_CLOSE] = close[:, None] * np.exp(rng.normal(0.0, 0.01, (COUNT, 2)))
     for values in made.values():
         values[rng.random(COUNT) < holes] = nan
@@ -66,7 +70,9 @@ def part(made: Run, count: int) -> FeatureFrame:
     own = [made[name][:count] for name in COLUMNS]
     closes = np.array(made[OTHERS_CLOSE])[:count].T
     others = {f"COIN{k}": FeatureFrame(CLOSES[:count], *own[:3], column, own[4], TF) for k, column in enumerate(closes)}
-    return FeatureFrame(CLOSES[:count], *own, TF, others=others, taker_buy_volume=made[TAKER_BUY][:count])
+    taker, closes_ = made[TAKER_BUY][:count], CLOSES[:count]
+    seen = {name.removeprefix(SERIES): Observations(closes_, np.array(made[name][:count]), 0, None) for name in OUTSIDE}
+    return FeatureFrame(closes_, *own, TF, others=others, outside=seen, taker_buy_volume=taker)
 
 
 DEFINITIONS: dict[tuple[str, tuple[float, ...]], tuple[tuple[str, ...], Callable[[Run], Values]]] = {
@@ -91,6 +97,7 @@ DEFINITIONS: dict[tuple[str, tuple[float, ...]], tuple[tuple[str, ...], Callable
     ("range_times", ()): (("high", "low"), lambda r: times_usual([h - lo for h, lo in zip(r["high"], r["low"], strict=True)])),
     **MOMENTUM,
     **LEVELS,
+    **WIDER,
 }
 KINDS = {"whole": (1, 0.0, 0.0), "holes": (2, 0.01, 0.0), "many holes": (3, 0.06, 0.0), "coarse prices": (4, 0.004, 4.0)}
 

@@ -24,7 +24,7 @@ def test_what_was_not_recorded_is_not_sent() -> None:
     frame = bars(1, 50, 0.0)
     frame._taker_buy = None
     about, arrays = pack_frame(frame)
-    assert len(arrays) == 1 + 5 + 2 * 6
+    assert len(arrays) == 1 + 5 + 2 * 6 + 2 * len(frame._outside)
     received = unpack_frame(about, arrays)
     assert np.isnan(received.delta()).all()
     assert np.isfinite(received.of("SOL-USDT").delta()).all()
