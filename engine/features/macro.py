@@ -44,7 +44,7 @@ def sopr(ratio: Array) -> Array:
 
 @feature(FEAR_GREED, lambda _tf: 0, SCORE)
 def fear_greed(index: Array) -> Array:
-    """Fear and greed index, 0 (fear) to 100 (greed) (alternative.me); NaN outside of these: it is no such index then."""
+    """Fear and greed index, 0 (fear) to 100 (greed) (alternative.me); NaN outside of these."""
     return np.where((index >= 0.0) & (index <= 100.0), index, np.nan)
 
 

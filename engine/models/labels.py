@@ -35,7 +35,7 @@ def next_return(bars: FeatureFrame, ahead: int = AHEAD) -> BarLabel:
     values = empty(len(bars))
     if len(bars) > ahead:
         values[:-ahead] = ta().LN(bars.close[ahead:] / bars.close[:-ahead])
-    return BarLabel(values, _known(bars, ahead), FRACTION)
+    return BarLabel(values, _known_ms(bars, ahead), FRACTION)
 
 
 def direction(bars: FeatureFrame, ahead: int = AHEAD) -> BarLabel:
@@ -53,7 +53,7 @@ def log_volatility(bars: FeatureFrame, ahead: int = AHEAD) -> BarLabel:
         rows = len(bars) - ahead
         mean = sum((squares[k : k + rows] for k in range(2, ahead + 1)), squares[1 : 1 + rows]) / ahead
         values[:rows] = 0.5 * ta().LN(np.where(mean > 0.0, mean, np.nan))
-    return BarLabel(values, _known(bars, ahead), "log of a fraction a bar")
+    return BarLabel(values, _known_ms(bars, ahead), "log of a fraction a bar")
 
 
 def triple_barrier(bars: FeatureFrame, ahead: int = BARRIER_AHEAD, times: float = BARRIER_TIMES) -> BarLabel:
@@ -66,7 +66,7 @@ def triple_barrier(bars: FeatureFrame, ahead: int = BARRIER_AHEAD, times: float 
     count, close = len(bars), bars.close
     width = times * np.sqrt(ahead / (365.0 * day_bars(bars.timeframe_ms))) * bars.reader().realised_vol(USUAL_BARS)
     upper, lower = close * (1.0 + width), close * (1.0 - width)
-    values, known = empty(count), _known(bars, ahead)
+    values, known = empty(count), _known_ms(bars, ahead)
     open_rows = np.flatnonzero(np.isfinite(width) & (np.arange(count) + ahead < count))
     for k in range(1, ahead + 1):
         high, low = bars.high[open_rows + k], bars.low[open_rows + k]
@@ -111,6 +111,6 @@ def _refuse(name: str, what: str, wrong: npt.NDArray[np.bool_], close_ms: npt.ND
         )
 
 
-def _known(bars: FeatureFrame, ahead: int) -> npt.NDArray[np.int64]:
+def _known_ms(bars: FeatureFrame, ahead: int) -> npt.NDArray[np.int64]:
     """The close of the bar `ahead` bars later, whether or not it is there yet."""
     return bars.close_ms + ahead * bars.timeframe_ms
