@@ -118,8 +118,15 @@ BY_NAME: dict[str, Feature] = {f.name: f for f in FEATURES}
 
 
 def features_table() -> list[dict[str, str]]:
-    """Every feature as a table of the docs shows it: how it is called, with defaults, its unit, and what it is."""
-    return [{"call": f"f.{f.name}{call_text(f)}", "unit": f.unit, "about": f.about} for f in FEATURES]
+    """Every feature as a table of the docs shows it: how it is called, with defaults, its unit, what it reads and what it is."""
+    return [
+        {"call": f"f.{f.name}{call_text(f)}", "unit": f.unit, "reads": ", ".join(read_by(f)), "about": f.about} for f in FEATURES
+    ]
+
+
+def read_by(feature: Feature) -> tuple[str, ...]:
+    """The columns and outside series that a feature reads; the length of a bar is not one."""
+    return tuple(name for name in feature.inputs if name != "timeframe_ms")
 
 
 def call_text(feature: Feature) -> str:
