@@ -100,4 +100,4 @@ def funding_cos(close_ms: Times) -> Array:
 
 def _angle(ms: Times, circle_ms: int) -> Array:
     """How far round the circle, in radians."""
-    return (ms % circle_ms) * (2.0 * pi / circle_ms)
+    return (ms % circle_ms).astype(np.float64) * (2.0 * pi / circle_ms)

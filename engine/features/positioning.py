@@ -30,9 +30,9 @@ def funding_zscore(funding: Array, timeframe_ms: int, days: float = 30.0) -> Arr
 
 @feature((*FUNDING, *TF), lambda tf, days: days_bars(tf, days) - 1, BPS)
 def funding_trend(funding: Array, timeframe_ms: int, days: float = 3.0) -> Array:
-    """The funding rate less its mean over `days`, in bps (TA-Lib SMA); NaN if it never changed."""
+    """The funding rate less its mean over `days`, in bps (TA-Lib SMA); 0 if it never changed, as in quiet weeks."""
     bars = days_bars(timeframe_ms, days)
-    return blank(1e4 * funding - ta().SMA(1e4 * funding, bars), flat(funding, funding, bars))
+    return np.where(flat(funding, funding, bars), 0.0, 1e4 * funding - ta().SMA(1e4 * funding, bars))
 
 
 @feature(INTEREST, lambda _tf, bars: bars, LOG)

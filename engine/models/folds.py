@@ -68,10 +68,10 @@ def walk_forward(
     """
     close, known = np.asarray(close_ms, np.int64), np.asarray(known_ms, np.int64)
     _check_times(close, known)
-    lengths = [round(days * DAY_MS) for days in (train_days, test_days, step_days)]
+    train_ms, test_ms, step_ms = (round(days * DAY_MS) for days in (train_days, test_days, step_days))
     end_ms = int(close[-1]) + int(np.diff(close).min(initial=DAY_MS))  # where the next row would be: spans exclude their ends
     found = []
-    for span in spans(int(close[0]), end_ms, *lengths, embargo_ms):
+    for span in spans(int(close[0]), end_ms, train_ms, test_ms, step_ms, embargo_ms):
         edges = np.searchsorted(close, span).tolist()
         test = np.arange(edges[2], edges[3])
         if not len(test):

@@ -12,8 +12,8 @@ from tests.engine.features.feature_calls import CALLS, HOUR_MS, bars, bits, buil
 
 STILL_VALUED = {  # what stands still has these, and they say so: no move, no width, what was traded
     "returns", "bollinger_width", "atr", "vol", "vol_ratio", "day_volume", "volume_times", "obv", "obv_sma", "delta",
-    "cumulative_delta", "premium", "funding_rate", "open_interest_change", "long_short", "vix", "dollar_change", "stocks_change",
-    "mvrv", "sopr", "fear_greed",
+    "cumulative_delta", "premium", "funding_rate", "funding_trend", "open_interest_change", "long_short", "vix",
+    "dollar_change", "stocks_change", "mvrv", "sopr", "fear_greed",
 }  # fmt: skip
 
 

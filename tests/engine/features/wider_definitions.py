@@ -136,7 +136,7 @@ WIDER: dict[tuple[str, tuple[float, ...]], Definition] = {
     ),
     ("funding_trend", (0.5,)): (
         FUNDING,
-        lambda r: windowed(r["series.funding"], DAY // 2, lambda w: 1e4 * (w[-1] - mean(w)) if moved(w) else None),
+        lambda r: windowed(r["series.funding"], DAY // 2, lambda w: 1e4 * (w[-1] - mean(w))),
     ),
     ("open_interest_change", (5,)): (("series.open_interest",), change("series.open_interest", 5)),
     ("long_short", ()): each("series.long_short", log),
