@@ -9,7 +9,6 @@ from engine.features.ta import blank, flat, ta
 from engine.features.volatility import realised_vol
 
 BOTH = ("close", OTHERS_CLOSE)
-BPS = 1e4  # TA-Lib takes a variance below 1e-14 for none: returns are counted in bps
 
 
 @feature((OTHERS_CLOSE, "timeframe_ms"), lambda _tf, bars: bars, ANNUAL)
@@ -59,9 +58,9 @@ def beta(close: Array, others_close: Array, bars: int = 96) -> Array:
 
 
 def _in_returns(close: Array, others_close: Array, bars: int, of: Callable[[Array, Array], Array]) -> Array:
-    """`of` the bar returns of both, in bps; NaN where either stood still."""
+    """`of` the bar returns of both; NaN where either stood still."""
     other, out = _first(others_close), empty(len(close))
-    out[1:] = of(BPS * (close[1:] / close[:-1] - 1.0), BPS * (other[1:] / other[:-1] - 1.0))
+    out[1:] = of(close[1:] / close[:-1] - 1.0, other[1:] / other[:-1] - 1.0)
     return blank(out, flat(close, close, bars + 1) | flat(other, other, bars + 1))
 
 

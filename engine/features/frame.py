@@ -131,7 +131,7 @@ class FeatureFrame:
 
     def _asof(self, name: str) -> tuple[Array, npt.NDArray[np.int64]]:
         if name not in self._outside:
-            hint = f'add SERIES = {{"{name}": OutsideSeries(...)}} to the strategy, and it is loaded'
+            hint = f'add SERIES = {{"{name}": OutsideSeries(...)}} to the strategy, and read it of f itself, not of f.of(...)'
             raise StrategyError(f"it reads the series {name}, which SERIES does not list", hint)
         return asof(self._outside[name], self.close_ms)
 
