@@ -166,6 +166,7 @@ def test_the_size_of_a_price_changes_no_ratio(price: float) -> None:
     ]
     ratios += [("cci", (6,)), ("stoch_k", (5, 3)), ("ppo", (3, 7)), ("trix", (4,)), ("cmo", (5,)), ("ultimate", (2, 4, 7))]
     ratios += [("bollinger_position", (5, 2.0)), ("supertrend_side", (4, 1.5)), ("yang_zhang", (8,)), ("efficiency", (5,))]
+    ratios += [("downside_vol", (8,)), ("skewness", (8,)), ("beta", (8,)), ("correlation", (8,)), ("vwap_distance", (5,))]
     for name, args in ratios:
         one, other = getattr(frame(made), name)(*args), getattr(frame(scaled), name)(*args)
         assert np.allclose(one, other, rtol=1e-6, atol=1e-9, equal_nan=True), name
