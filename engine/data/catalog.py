@@ -163,20 +163,21 @@ class Catalog:
         return _between(frame, from_ms, to_ms)
 
     def rows(self, s: Series, column: str) -> "pl.DataFrame":
-        """One column of any series: ts Int64, value Float64 (NaN where empty), and available_ms Int64 if the file states it.
+        """One column of any series: ts Int64, value Float64 (NaN where empty), available_ms and published_ms if stated.
 
         Raises DataError for a missing column and, unless available_ms tells revisions apart, for times that do not ascend.
         """
         import polars as pl
 
-        stated = "available_ms" in _names(s.path)
-        frame = _columns(s.path, [column, "available_ms"] if stated else [column]).rename({column: "value"})
-        if not stated:
+        stated = [name for name in ("available_ms", "published_ms") if name in _names(s.path)]
+        frame = _columns(s.path, [column, *stated]).rename({column: "value"})
+        if "available_ms" not in stated:
             _ascending(frame, s.path)
             return frame.with_columns(pl.col("value").fill_null(float("nan")))
-        if frame["available_ms"].null_count():
-            raise DataError(f"{s.path}: available_ms is empty in some rows", "say when each row was known")
-        return frame.with_columns(pl.col("value").fill_null(float("nan")), pl.col("available_ms").cast(pl.Int64))
+        for name in stated:
+            if frame[name].null_count():
+                raise DataError(f"{s.path}: {name} is empty in some rows", "say when each row was known")
+        return frame.with_columns(pl.col("value").fill_null(float("nan")), *(pl.col(name).cast(pl.Int64) for name in stated))
 
     def funding(self, venue: str, symbol: str) -> "pl.DataFrame | None":
         """Settlements, or None without a file: ts Int64 rounded to the minute, rate Float64 (positive: longs pay).

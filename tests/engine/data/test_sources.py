@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.clock import HOUR_MS, MINUTE_MS
 from engine.data.catalog import Catalog
-from engine.data.sources import Observations, OutsideSeries, asof, observations
+from engine.data.sources import Observations, OutsideSeries, asof, observations, why_missing
 from engine.errors import BadInput, DataError
 from tests.fakes.recordings import FIRST_MS, write
 
@@ -94,3 +94,36 @@ def test_the_join_is_its_definition_and_no_later_row_changes_it(rows: list[tuple
     again = asof(known._replace(values=other), closes)[0]
     seen = closes <= cut * MINUTE_MS
     assert np.array_equal(values[seen], again[seen], equal_nan=True)
+
+
+def test_what_was_received_late_ages_from_its_publication(tmp_path: Path) -> None:
+    """Published at 1 h and received at 3 h, it counts until 4 h; the next, received after its three hours, never does."""
+    times = {"published_ms": [1, 2, 9], "available_ms": [3, 6, 9]}
+    columns = {name: [FIRST_MS + h * HOUR_MS for h in hours] for name, hours in times.items()}
+    catalog = stored(tmp_path, "binance_BTC-USDT_perp_oi_1h", hours=[0, 1, 8], oi=[10.0, 11.0, 12.0], **columns)
+    declared = OI._replace(lag_minutes=0)
+    assert joined(catalog, declared, [2.9, 3, 4, 4.1, 6, 7, 9, 12, 12.1]) == [
+        None,
+        10.0,
+        10.0,
+        None,
+        None,
+        None,
+        12.0,
+        12.0,
+        None,
+    ]
+
+
+def test_why_a_value_is_missing_is_said(tmp_path: Path) -> None:
+    """Nothing at all, nothing yet, or too old: the three reasons; where there is a value there is none."""
+    catalog = stored(tmp_path, "binance_BTC-USDT_perp_oi_1h", hours=[0, 1], oi=[10.0, 11.0])
+    known = observations(catalog, OI, catalog.find("binance", "BTC-USDT", "oi_1h"))
+    why = [why_missing(known, FIRST_MS + h * HOUR_MS) for h in (1, 3, 6)]
+    assert why == [
+        "nothing was known before 2025-01-01 01:05Z",
+        "",
+        "the last value was known at 2025-01-01 02:05Z and is older than 3 h",
+    ]
+    empty = Observations(np.array([], np.int64), np.array([]), HOUR_MS, None)
+    assert why_missing(empty, FIRST_MS) == "nothing was received yet"
