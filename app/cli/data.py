@@ -1,7 +1,7 @@
 """`nightdesk data list | check | import | pull | record`: lists market data, checks its quality, imports and fetches more.
 
-Called by app/cli/main.py. Reads through engine/data/files.py, checks with engine/data/checks.py, writes only into the home's
-data folder. It needs no database, so a new machine can inspect its data first.
+Called by app/cli/main.py; `sources` and `fetch` are in data_outside.py. Reads through engine/data/files.py, checks with
+engine/data/checks.py, writes only into the home's data folder. It needs no database, so a new machine can inspect its data first.
 """
 
 from pathlib import Path
@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.cli import out
+from app.cli import data_outside, out
 from engine.clock import TIMEFRAMES, utc
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from engine.data.catalog import Catalog
 
-group = typer.Typer(no_args_is_help=True, help="Market data: list, check, import, pull, record.")
+group = typer.Typer(no_args_is_help=True, help="Market data: list, check, import, pull, record; sources and fetch from outside.")
+data_outside.register(group)
 
 DATES = typer.Option(None, "--dates", help="dmy or mdy: the order of dates like 03/04/2025.")
 DROP_EMPTY = typer.Option(

@@ -86,6 +86,14 @@ seed = 20250101                  # of the synthetic market, used when no recorde
 [data]
 source = "files"                 # files | live
 
+# ---- Outside series, fetched by themselves: funding, open interest, macro, on-chain, sentiment. Off until named here --------
+# `nightdesk data sources` lists series, groups and sources. Glassnode reads its key from GLASSNODE_API_KEY. See docs/data.md.
+#
+# [outside]
+# series = ["positioning", "vix", "fear-greed"]  # names or groups
+# symbols = ["BTC-USDT"]
+# sources = []                   # only these; empty: every source of a series
+
 # ---- Models for the three roles. None is needed: without one the offline planner answers ----------------------------
 # OPENAI_API_KEY (and OPENAI_BASE_URL) in the environment are enough to start. Never write a key here: key_env names the
 # variable that holds it, and the key is sent to this base_url only. api_format: responses | chat | json (for models that

@@ -25,7 +25,7 @@ from app.home.accounts import (
     is_loopback,
 )
 from app.home.bounds import SHOWN_MAX, bounds_of, shown, switches_for_numbers
-from engine.control.config import DeskConfig, SleeveConfig, Slug
+from engine.control.config import DeskConfig, SleeveConfig, Slug, Symbol
 from engine.control.desk_setup import TEXT_MAX, SimulatedTables, data_path, home_path
 from engine.control.started import started_of
 from engine.errors import BadInput
@@ -98,6 +98,25 @@ class DataEntry(BaseModel):
                 "bars come from the venue's own address; only one of this machine may replace it, http://127.0.0.1:PORT"
             )
         return url.rstrip("/")
+
+
+class OutsideEntry(BaseModel):
+    """Series from outside that are fetched by themselves: [outside]. Empty: none, and nothing is asked."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=TEXT_MAX)
+
+    series: tuple[Slug, ...] = Field((), max_length=40)  # names or groups; the fetch checks them: the worker knows none
+    symbols: tuple[Symbol, ...] = Field(("BTC-USDT",), max_length=20)
+    sources: tuple[Slug, ...] = Field((), max_length=20)  # only these; empty: all of them
+    base_urls: dict[str, str] = Field(default_factory=dict, max_length=20)  # a source at an address of this machine
+
+    @field_validator("base_urls")
+    @classmethod
+    def on_this_machine(cls, urls: dict[str, str]) -> dict[str, str]:
+        """Numbers that decide, and keys, go to the source's own address or stay on this machine."""
+        if any(not is_loopback(url) for url in urls.values()):
+            raise ValueError("only an address of this machine may replace a source's own, http://127.0.0.1:PORT")
+        return {name: url.rstrip("/") for name, url in urls.items()}
 
 
 class AlertsEntry(BaseModel):
@@ -176,6 +195,7 @@ class DeskToml(SimulatedTables):
     mcp: McpEntry = McpEntry.model_validate({})
     accounts: dict[Slug, AccountEntry] = Field(default_factory=dict, max_length=ACCOUNTS_MAX)
     data: DataEntry = DataEntry()
+    outside: OutsideEntry = OutsideEntry.model_validate({})
     account: Slug | None = None  # the entry of [accounts] that this desk trades; none: on paper
 
     @field_validator("sleeves")

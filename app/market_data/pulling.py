@@ -76,6 +76,18 @@ def pull(request: PullRequest, progress: Progress = silent) -> list[dict[str, An
         return [_pull_one(request, kind, start, min(end or now, now), progress) for kind in kinds]
 
 
+def pull_funding(venue: str, symbol: str, mirror: str = "") -> dict[str, Any]:
+    """Fetch settled funding alone; as `pull` does, without bars. Raises BadInput and DataError, one line each."""
+    from engine.venues import ccxt_data
+
+    request = PullRequest(venue, symbol, "1h", "perp", None, None, True, False, mirror)
+    with alone(request):
+        source = ccxt_data.open_venue(venue, "perp", mirror)
+        name, now = ccxt_data.market_symbol(source, symbol, "perp"), ccxt_data.server_ms(source)
+        kind = _Kind("funding", 0, lambda a, b: ccxt_data.funding(source, name, a, b, now))
+        return _pull_one(request, kind, None, now, silent)
+
+
 def _pull_one(request: PullRequest, kind: _Kind, start: int | None, end: int, progress: Progress) -> dict[str, Any]:
     """Fetch the missing part of one series, store it, check it."""
     from app.home.settings import read_settings

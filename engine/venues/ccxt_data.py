@@ -226,3 +226,13 @@ def redirected(api: Any, url: str) -> Any:
         return {key: value if key == "ws" else redirected(value, url) for key, value in api.items()}
     path = str(api).split("://", 1)[-1].split("/", 1)
     return url + ("/" + path[1] if len(path) > 1 else "")
+
+
+def public_address(venue: str, section: str, path: str, query: dict[str, str], url: str = "") -> str:
+    """The address of a public call that ccxt knows, without asking it; `url`: a mirror with the same paths."""
+    import ccxt
+
+    exchange = getattr(ccxt, CLASSES.get((venue, "perp"), venue))()
+    if url:
+        exchange.urls["api"] = redirected(exchange.urls["api"], url.rstrip("/"))
+    return str(exchange.sign(path, [section], "GET", query)["url"])
