@@ -1,7 +1,7 @@
 """Outside series of the home: asked for, read, checked at the door, stored with what was known when; and what each is worth now.
 
 Called by `nightdesk data fetch` and `sources`. One source that is dead, late or changed stops no other: its item says why, its
-series grows too old and reads as missing. Beside the data lies `outside.json`: when each was asked, and what was wrong.
+series grows too old and reads as missing. `outside.json` beside the data says when each was asked, and what was wrong.
 """
 
 import fcntl
@@ -15,13 +15,12 @@ from typing import Any, NamedTuple
 
 from app.home.settings import OutsideEntry
 from app.home.written import write_whole
-from engine.clock import MINUTE_MS, utc
+from engine.clock import HOUR_MS, MINUTE_MS, utc
 from engine.data.outside.declared import SERIES, OutsideFeed, feeds_of, history_ms, series_named
 from engine.data.sources import FUNDING
 from engine.errors import BadInput, Busy, DataError, DeskError
+from engine.watch.outside_status import FILE, read_status
 
-STATUS_FILE = "outside.json"
-STATUS_MAX = 1_000_000  # bytes of it that are read
 OVERLAP_ROWS = 30  # rows asked for again: a revision is seen
 RETRY_MS = 5 * MINUTE_MS  # the least between two questions of the schedule
 WORDS_MAX = 300  # of an error or a warning in the status
@@ -58,17 +57,20 @@ def fetch(home: Path, entry: OutsideEntry, request: FetchRequest, clock: Callabl
         return {"items": [], "compared": []}
     folder = home / "data"
     with _alone(folder):
-        status = read_status(folder)
+        status = read_status(home)
         if request.due_only:
+            keys = {feed.key for feed in feeds}
+            for key in status:  # one that desk.toml declares no more is no alert
+                status[key]["scheduled"] = key in keys
             feeds = [feed for feed in feeds if due(feed, status.get(feed.key, {}), clock())]
         items = []
         for feed in feeds:
             items.append(_fetch_one(folder, entry, feed, request.as_history, clock))
-            status[feed.key] = _status_of(items[-1], status.get(feed.key, {}))
+            status[feed.key] = _status_of(feed, items[-1], status.get(feed.key, {}), request.due_only)
         compared = compare(folder, feeds)
         for feed in feeds:
             status[feed.key]["compared"] = [c["text"][:WORDS_MAX] for c in compared if feed.key in c["between"]]
-        write_whole(folder / STATUS_FILE, json.dumps({"feeds": status}, indent=1, sort_keys=True) + "\n")
+        write_whole(home / FILE, json.dumps({"feeds": status}, indent=1, sort_keys=True) + "\n")
     return {"items": items, "compared": compared}
 
 
@@ -80,16 +82,6 @@ def due(feed: OutsideFeed, status: Mapping[str, Any], now_ms: int) -> bool:
     if now_ms - asked < max(RETRY_MS, feed.series.period_ms // 24) or now_ms < (status.get("wait_until_ms") or 0):
         return False
     return not isinstance(last, int) or now_ms >= feed.series.published_ms(last + feed.series.period_ms)
-
-
-def read_status(folder: Path) -> dict[str, dict[str, Any]]:
-    """What the last questions gave, by feed; empty where nothing can be read: it is made anew."""
-    try:
-        with (folder / STATUS_FILE).open("rb") as file:
-            feeds = json.loads(file.read(STATUS_MAX))["feeds"]
-        return {str(key): dict(value) for key, value in feeds.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return {}
 
 
 def _fetch_one(
@@ -208,14 +200,17 @@ def _rows_of_file(folder: Path, feed: OutsideFeed) -> list[Any]:
     return [] if frame is None else latest(feed, frame)
 
 
-def _status_of(item: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+def _status_of(feed: OutsideFeed, item: Mapping[str, Any], before: Mapping[str, Any], scheduled: bool) -> dict[str, Any]:
     """What is kept of a question: the last good one stays beside a later fault."""
     good = item["error"] is None
-    wait = item["wait_s"]
+    wait, last = item["wait_s"], item["last_ms"] if item["error"] is None else before.get("last_ms")
+    age_ms = round(feed.series.max_age_hours * HOUR_MS)
     return {
+        "scheduled": scheduled or bool(before.get("scheduled")),
+        "too_old_ms": feed.series.published_ms(last) + age_ms if isinstance(last, int) else None,
         "asked_ms": item["asked_ms"],
         "answered_ms": item["asked_ms"] if good else before.get("answered_ms"),
-        "last_ms": item["last_ms"] if good else before.get("last_ms"),
+        "last_ms": last,
         "error": None if good else str(item["error"])[:WORDS_MAX],
         "failed_since_ms": None if good else before.get("failed_since_ms") or item["asked_ms"],
         "wait_until_ms": item["asked_ms"] + round(wait * 1000) if wait else None,
@@ -230,7 +225,7 @@ def sources(roots: list[tuple[Path, str]], home: Path, entry: OutsideEntry, now_
     """
     from engine.data.catalog import Catalog
 
-    catalog, status = Catalog(roots), read_status(home / "data")
+    catalog, status = Catalog(roots), read_status(home)
     wanted = {feed.key for feed in declared_feeds(entry, FetchRequest())}
     return [
         _source_item(catalog, feed, status.get(feed.key, {}), feed.key in wanted, now_ms)
@@ -274,7 +269,7 @@ def _source_item(catalog: Any, feed: OutsideFeed, status: Mapping[str, Any], wan
         "key_env": feed.source.key_env or None,
         "last_ms": last_ms,
         "known_ms": known_ms,
-        "age_hours": None if last_ms is None else round((now_ms - feed.series.published_ms(last_ms)) / 3_600_000, 2),
+        "age_hours": None if last_ms is None else round((now_ms - feed.series.published_ms(last_ms)) / HOUR_MS, 2),
         "value": value,
         "fresh": not why,
         "missing_because": f"{why}{since}" if why else None,

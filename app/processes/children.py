@@ -18,6 +18,7 @@ from engine.control.started import started_of
 
 PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONHASHSEED", "NIGHTDESK_HOME")
 ALLOWED = (*PLAIN, "NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
+OUTSIDE_KEYS = ("GLASSNODE_API_KEY",)  # as engine/data/outside/declared.py names them
 PORTS = ("NIGHTDESK_API_PORT", "NIGHTDESK_UI_PORT")
 MODELS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "NIGHTDESK_MODEL")
 KEYRING = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME")  # where the system's keyring answers
@@ -103,6 +104,11 @@ def allowed_api(environment: Mapping[str, str], home: Path) -> dict[str, str]:
     return _of(environment, tuple(name for name in seen if name not in of_accounts))
 
 
+def allowed_fetch(environment: Mapping[str, str]) -> dict[str, str]:
+    """What the fetch of outside series may see: the way out to the network, and the keys of the sources that want one."""
+    return _of(environment, (*ALLOWED, *NETWORK, *OUTSIDE_KEYS))
+
+
 def allowed_ui(environment: Mapping[str, str]) -> dict[str, str]:
     """What the page may see."""
     return _of(environment, (*PLAIN, *PORTS, "NIGHTDESK_API_URL"))
@@ -148,6 +154,11 @@ def account_probe_command(name: str, what: str) -> list[str]:
 def parity_command() -> list[str]:
     """The command line of the daily comparison with the backtest."""
     return [sys.executable, "-P", "-m", "app.jobs.daily_parity"]
+
+
+def outside_command() -> list[str]:
+    """The command line of the fetch of outside series that are due."""
+    return [sys.executable, "-P", "-c", "from app.cli.main import run; run()", "data", "fetch", "--due"]
 
 
 def ui_command() -> list[str]:

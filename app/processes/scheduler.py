@@ -16,7 +16,7 @@ from app.home.home import Home
 from app.home.settings import AlertsEntry
 from app.notify import deliveries
 from app.notify.deliveries import Notification, Sink, Undelivered
-from app.processes.children import allowed, parity_command
+from app.processes.children import allowed, allowed_fetch, outside_command, parity_command
 from app.slack import sink
 from app.slack.socket_mode import SocketConnection
 from engine.clock import DAY_MS, utc_day
@@ -32,6 +32,7 @@ from engine.watch.observer import Observer
 
 DELIVER_S = 1.0
 CARDS_S = 3.0
+FETCH_S = 300.0  # between two looks at which outside series are due
 HANDOVER_AT = "06:00"  # UTC, unless desk.toml says otherwise
 LATE_MS = 6 * 3_600_000  # a handover that was missed is still made so much later
 BLIND = 3  # checks in a row that failed: told without the database
@@ -50,6 +51,8 @@ class Schedules:
         self._failed, self._blind = 0, False
         self._jobs: Any = None
         self._comparing: Any = None  # the process of the last comparison
+        self._fetching: Any = None  # the process of the last fetch of outside series
+        self.observer.reads_outside = bool(home.desk.outside.series)
 
     def start(self) -> None:
         """Begin. Returns at once; nothing here waits for a network."""
@@ -81,6 +84,8 @@ class Schedules:
             id="handover",
         )
         self._jobs.add_job(kept(self.compared_after(self.missed)), executor="handover", id="missed")
+        if self.home.desk.outside.series:  # nothing is fetched that desk.toml does not declare
+            self._jobs.add_job(kept(self.fetch_outside), "interval", seconds=FETCH_S, next_run_time=now, id="outside")
         self._jobs.start()
         if self.line is not None:
             self.line.start()
@@ -99,6 +104,8 @@ class Schedules:
             self._jobs.shutdown(wait=False)
         if self._comparing is not None and self._comparing.poll() is None:
             self._comparing.terminate()  # its job goes on by itself
+        if self._fetching is not None and self._fetching.poll() is None:
+            self._fetching.terminate()  # a file is replaced whole or not at all
 
     def died(self, process: str, code: int | None, why: str = "") -> None:
         """A child of the supervisor ended without being asked to."""
@@ -166,6 +173,14 @@ class Schedules:
         environment = allowed(os.environ) | {"NIGHTDESK_HOME": str(self.home.path)}
         silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         self._comparing = subprocess.Popen(parity_command(), env=environment, start_new_session=True, **silent)  # noqa: S603 - our own program
+
+    def fetch_outside(self) -> None:
+        """Begin a fetch of the outside series that are due, in a process of its own; the one before may still be at it."""
+        if self._fetching is not None and self._fetching.poll() is None:
+            return
+        environment = allowed_fetch(os.environ) | {"NIGHTDESK_HOME": str(self.home.path)}
+        silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        self._fetching = subprocess.Popen(outside_command(), env=environment, start_new_session=True, **silent)  # noqa: S603 - our own program
 
     def hand_over(self) -> bool:
         """Make today's handover and owe it to every sink; False when it was made already."""

@@ -25,6 +25,7 @@ from engine.watch.observation import (
     position_text,
     steps_of,
 )
+from engine.watch.outside_status import outside_series
 from engine.watch.parity_result import parity
 from engine.watch.tripped import in_force
 from engine.watch.venue_detectors import differences, liquidated, protective, unmoved
@@ -375,6 +376,7 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "journals and disk": (records, ("journal", "disk")),
     "watches": (levels, ("level",)),
     "parity": (parity, ("parity",)),
+    "outside series": (outside_series, ("outside",)),
     "dead guards": (dead_guards, ("deadguard",)),
     "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),
 }

@@ -34,6 +34,7 @@ RUNBOOKS = {
     "level": "level-reached",
     "parity": "parity",
     "deadguard": "guard-never-fires",
+    "outside": "outside-data",
 }
 ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
@@ -109,6 +110,7 @@ class DeskObservation(NamedTuple):
     watched: tuple[WatchedLevel, ...] = ()  # levels that people watch
     parity: Mapping[str, Any] = {}  # the last comparison with the backtest (parity_result.py)
     halt: Any = None  # engine.control.halt.Latch
+    outside: Mapping[str, Mapping[str, Any]] = {}  # the last questions of declared outside series (outside_status.py)
     dead: tuple[Any, ...] | None = ()  # engine.watch.deadguards.Rate of those that should have fired; None: not looked yet
 
 

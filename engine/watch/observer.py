@@ -26,6 +26,7 @@ from engine.watch.detectors import REFUSED_ROW_MAX
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.levels import alerted, watched
 from engine.watch.observation import DeskObservation, ProcessExit, steps_of
+from engine.watch.outside_status import read_status
 from engine.watch.parity_result import last_result
 from engine.watch.tripped import tripped_events
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
@@ -44,6 +45,7 @@ class Observer:
     def __init__(self, home: Path, engine: Engine, limits: HardLimits) -> None:
         self.home, self.engine, self.limits = home, engine, limits
         self.exits: deque[ProcessExit] = deque(maxlen=50)
+        self.reads_outside = False  # whether desk.toml declares outside series
         self.verified: health.HealthCheck | None = None  # result of the last `verify_journals`
         self._full_verify_ms = -DAY_MS  # when they were last verified from end to end
         self._absent_ms: int | None = None
@@ -79,6 +81,7 @@ class Observer:
             undelivered=self._undelivered(now_ms),
             watched=watched(path, mark, in_force(self.engine), alerted(self.engine)),
             parity=last_result(self.home),
+            outside=read_status(self.home) if self.reads_outside else {},
             halt=halt.read(self.home, self.engine),
             dead=self._dead,
         )

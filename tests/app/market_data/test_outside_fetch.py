@@ -10,12 +10,13 @@ import polars as pl
 import pytest
 
 from app.home.settings import OutsideEntry
-from app.market_data.outside_fetch import FetchRequest, due, fetch, read_status, sources
+from app.market_data.outside_fetch import FetchRequest, due, fetch, sources
 from engine.clock import DAY_MS, HOUR_MS
 from engine.data.catalog import Catalog
 from engine.data.outside.declared import SERIES, OutsideFeed, feeds_of, series_named
 from engine.data.sources import asof, observations, why_missing
 from engine.errors import BadInput
+from engine.watch.outside_status import read_status
 from tests.fakes.outside_server import OutsideServer
 
 NOW = 1_740_000_000_000 // DAY_MS * DAY_MS + 20 * HOUR_MS + 600_000  # 2025-02-19 20:10
@@ -166,7 +167,7 @@ def test_a_dead_source_is_said_with_since_when(tmp_path: Path, server: OutsideSe
     assert "asks for 120 s of rest" in young["fault"]
     assert (old["fresh"], old["value"]) == (False, None)
     assert "older than 3 h; since 2025-02-19 21:10Z its source fails" in old["missing_because"]
-    status = read_status(tmp_path / "data")["oi/okx/BTC-USDT"]
+    status = read_status(tmp_path)["oi/okx/BTC-USDT"]
     assert status["wait_until_ms"] == NOW + HOUR_MS + 120_000
     assert not due(feed("oi", "okx"), status, NOW + HOUR_MS + 60_000)
     assert due(feed("oi", "okx"), status, NOW + 2 * HOUR_MS)
