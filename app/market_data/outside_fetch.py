@@ -88,7 +88,7 @@ def _fetch_one(
     folder: Path, entry: OutsideEntry, feed: OutsideFeed, as_history: bool, clock: Callable[[], int]
 ) -> dict[str, Any]:
     """One feed's item; whatever is wrong with its source is in `error`."""
-    item = {
+    item: dict[str, Any] = {
         "name": feed.key,
         "series": feed.series.name,
         "source": feed.source.name,
@@ -106,7 +106,8 @@ def _fetch_one(
     try:
         item |= _pulled(entry, feed) if feed.series.name == FUNDING else _stored(folder, entry, feed, as_history, clock)
     except DeskError as error:
-        item["error"], item["wait_s"] = str(error), getattr(error, "wait_s", None)
+        what = str(error) if error.what.startswith(feed.key) else f"{feed.key}: {error}"
+        item["error"], item["wait_s"] = what, getattr(error, "wait_s", None)
     return item
 
 
@@ -218,33 +219,39 @@ def _status_of(feed: OutsideFeed, item: Mapping[str, Any], before: Mapping[str, 
     }
 
 
-def sources(roots: list[tuple[Path, str]], home: Path, entry: OutsideEntry, now_ms: int) -> list[dict[str, Any]]:
+def sources(roots: list[tuple[Path, str]], home: Path, entry: OutsideEntry, now_ms: int, window: int = 0) -> list[dict[str, Any]]:
     """Every declared series from each source: the last value's time, its age, its greatest age, and whether it counts now.
 
-    `missing_because` says why not: not declared, never fetched, too old, and what the source answered last.
+    `missing_because` says why not: not declared, never fetched, too old, and what the source answered last. `window`: rows that
+    something wants to look back over; a series with fewer has a warning that names it.
     """
     from engine.data.catalog import Catalog
 
     catalog, status = Catalog(roots), read_status(home)
     wanted = {feed.key for feed in declared_feeds(entry, FetchRequest())}
     return [
-        _source_item(catalog, feed, status.get(feed.key, {}), feed.key in wanted, now_ms)
+        _source_item(catalog, feed, status.get(feed.key, {}), feed.key in wanted, now_ms, window)
         for feed in feeds_of(SERIES, entry.symbols)
     ]
 
 
-def _source_item(catalog: Any, feed: OutsideFeed, status: Mapping[str, Any], wanted: bool, now_ms: int) -> dict[str, Any]:
+def _source_item(
+    catalog: Any, feed: OutsideFeed, status: Mapping[str, Any], wanted: bool, now_ms: int, window: int
+) -> dict[str, Any]:
     """One line of `sources`. The value is joined as a strategy would have it at a close now."""
     import numpy as np
 
+    from engine.data.outside.door import enough_rows
     from engine.data.sources import asof, observations, why_missing
 
-    field = feed.series.fields[0].name
+    field, short = feed.series.fields[0].name, []
     known_ms, last_ms, value, why = None, None, None, ""
     try:
         of = (feed.symbol, "perp") if feed.series.of == "instrument" else ("", "")
         found = catalog.find(feed.source.name, of[0], feed.word, of[1])
         observed = observations(catalog, feed.reading(field), found)
+        rows = catalog.rows(found, field)["ts"].n_unique() if feed.series.name != FUNDING else found.rows
+        short = [f.text for f in enough_rows(feed, rows, window, f"a window of {window}")]
         last_ms, why = found.last_ms, why_missing(observed, now_ms)
         values, available = asof(observed, np.array([now_ms], np.int64))
         value, known_ms = (None, None) if why else (float(values[0]), int(available[0]))
@@ -274,7 +281,7 @@ def _source_item(catalog: Any, feed: OutsideFeed, status: Mapping[str, Any], wan
         "fresh": not why,
         "missing_because": f"{why}{since}" if why else None,
         "fault": fault,
-        "warnings": [*status.get("warnings", []), *status.get("compared", [])],
+        "warnings": [*short, *status.get("warnings", []), *status.get("compared", [])],
     }
 
 

@@ -196,9 +196,10 @@ def _daily(
     sources: tuple[OutsideSource, ...],
     lag: float = 14,
     age: float = 96,
+    still: int = 8,
 ) -> DeclaredSeries:
     """A daily number of the traditional markets; lag and age in hours. It rests at weekends and holidays."""
-    field = OutsideField("value", unit, *bounds, still_rows=8)
+    field = OutsideField("value", unit, *bounds, still)
     return DeclaredSeries(name, "macro", what, (field,), "1d", lag * 60, age, "world", sources, 0.01, weekdays=True)
 
 
@@ -264,8 +265,8 @@ SERIES: tuple[DeclaredSeries, ...] = (
     _daily("sp500", "S&P 500, close", "index", (200, 100_000), (_fred("SP500"),)),
     _daily("nasdaq", "Nasdaq Composite, close", "index", (200, 500_000), (_fred("NASDAQCOM"),)),
     _daily("vix", "volatility index of the S&P 500, close", "percent a year", (5, 200), (_fred("VIXCLS"), CBOE)),
-    _daily("yield-10y", "US Treasury yield, 10 years", "percent a year", (-5, 25), (_fred("DGS10"),)),
-    _daily("yield-2y", "US Treasury yield, 2 years", "percent a year", (-5, 25), (_fred("DGS2"),)),
+    _daily("yield-10y", "US Treasury yield, 10 years", "percent a year", (-5, 25), (_fred("DGS10"),), still=20),
+    _daily("yield-2y", "US Treasury yield, 2 years", "percent a year", (-5, 25), (_fred("DGS2"),), still=20),
     _on_chain("mvrv", "market value over realised value", "ratio", 100, (_coinmetrics("CapMVRVCur"), _glassnode("market/mvrv"))),
     _on_chain(
         "active-addresses",

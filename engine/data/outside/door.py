@@ -158,8 +158,5 @@ def _factor(mine: dict[int, float], theirs: dict[int, float]) -> str:
     if not ratios:
         return ""
     power = math.log10(median(ratios))
-    return (
-        f"one is about {10 ** round(power):g} times the other: a unit? "
-        if abs(power) > 1 and abs(power - round(power)) < NEAR
-        else ""
-    )
+    unit = abs(power) >= 1 and abs(power - round(power)) < NEAR
+    return f"; one is about {10.0 ** round(power):g} times the other: another unit?" if unit else ""

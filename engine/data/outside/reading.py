@@ -144,7 +144,7 @@ def _row(feed: OutsideFeed, n: int, item: Any) -> OutsideRow | None:
         if (found := _member(feed, item, key, where)) != wanted:
             _refuse(feed, f"sent {key} = {_shown(found)} in {where}, where {wanted} was wanted")
     ts = _time(feed, _member(feed, item, shape.time, where), where)
-    values = []
+    values: list[float | None] = []
     for field, place in zip(feed.series.fields, shape.values, strict=True):
         if place is None:
             values.append(None)

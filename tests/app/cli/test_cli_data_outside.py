@@ -50,6 +50,7 @@ def test_with_nothing_declared_nothing_is_asked(typed: Typed) -> None:
     assert code == 0
     assert {item["name"] for item in items} >= {"oi/binance/BTC-USDT", "vix/fred", "fear-greed/alternative", "sopr/glassnode/BTC"}
     assert {item["missing_because"] for item in items} == {"nothing is stored; [outside] in desk.toml does not declare it"}
+    assert "[outside]" in typed("sources")[1]
     code, text, _ = typed("fetch")
     assert code == 0
     assert text.startswith("nothing was asked: name a series")
@@ -71,4 +72,4 @@ def test_a_declared_series_is_fetched_and_listed_fresh(tmp_path: Path, typed: Ty
         code, text, err = typed("fetch")
         assert code == 1
         assert "2 of 2 not fetched: vix/fred: fred has no field observation_date in row 0" in err
-        assert typed("fetch", "--due", "--json")[0] == 0
+        assert typed("fetch", "--due")[:2] == (0, "nothing is due\n")

@@ -17,6 +17,7 @@ from engine.data.outside.declared import SERIES, OutsideFeed, feeds_of, series_n
 from engine.data.sources import asof, observations, why_missing
 from engine.errors import BadInput
 from engine.watch.outside_status import read_status
+from tests.engine.venues.okx_loopback import Venue, serving
 from tests.fakes.outside_server import OutsideServer
 
 NOW = 1_740_000_000_000 // DAY_MS * DAY_MS + 20 * HOUR_MS + 600_000  # 2025-02-19 20:10
@@ -194,6 +195,20 @@ def test_nothing_declared_asks_nothing(tmp_path: Path, server: OutsideServer) ->
     assert not server.asked
     with pytest.raises(BadInput, match="unknown outside series 'oil'"):
         fetch(tmp_path, OutsideEntry(), FetchRequest(names=["oil"]))
+
+
+def test_funding_is_fetched_the_one_way_there_is(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the puller, into the file that backtests charge from; it is fresh until an hour after the next settlement is due."""
+    venue = Venue(NOW // DAY_MS * DAY_MS - 10 * DAY_MS, 900)
+    monkeypatch.setattr("engine.venues.ccxt_data.WAIT_S", 0.001)
+    with serving(venue) as url:
+        entry = OutsideEntry(series=("funding",), sources=("okx",), base_urls={"okx": url})
+        (item,) = fetch(own_home, entry, FetchRequest(), lambda: venue.now_ms)["items"]
+    assert (item["error"], item["rows"]) == (None, 29)
+    listed = sources([(own_home / "data", "pulled")], own_home, entry, venue.now_ms, 100)
+    found = next(i for i in listed if i["name"] == "funding/okx/BTC-USDT")
+    assert (found["fresh"], found["value"], found["declared"]) == (True, 0.0001, True)
+    assert found["warnings"][0].startswith("a window of 100 needs 100 rows of funding/okx/BTC-USDT")
 
 
 def test_a_key_that_lacks_is_named(tmp_path: Path, server: OutsideServer, monkeypatch: pytest.MonkeyPatch) -> None:
