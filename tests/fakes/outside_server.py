@@ -1,9 +1,10 @@
 """A local server that answers as the sources of outside series do, in their shapes, and in wrong ones when a switch says so.
 
 `with OutsideServer(now_ms) as server:` then `server.entry("vix")` is an [outside] that reads from it. `wrong` names what is wrong
-with every answer: renamed, text, constant, shifted, half, cut, limited, html, down, unit, nan, deep.
+with every answer: renamed, text, constant, shifted, half, cut, limited, html, down, unit, nan, deep, moved, bomb, packed.
 """
 
+import gzip
 import json
 import re
 import threading
@@ -199,7 +200,13 @@ class OutsideServer:
                     self.end_headers()
                     return
                 body = outside.answer(parts.path, query)
-                self.send_response(200)
+                if outside.wrong == "bomb":
+                    body = gzip.compress(b"[" + b" " * 3_000_000 + b"]")
+                self.send_response(302 if outside.wrong == "moved" else 200)
+                if outside.wrong == "moved":
+                    self.send_header("Location", outside.url + "/elsewhere")
+                if outside.wrong in ("bomb", "packed"):
+                    self.send_header("Content-Encoding", "gzip" if outside.wrong == "bomb" else "br")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body[: len(body) // 2] if outside.wrong == "cut" else body)

@@ -34,12 +34,15 @@ def answer(url: str, key: str = "") -> bytes:
     """The answer to a GET, at most BYTES_MAX of it, unpacked. Raises DataError for all but status 200, AskedToWait for 429."""
     host = urlsplit(url).netloc
     with _faults(host):
-        headers = {"X-Api-Key": key} if key else {}
+        headers = {"Accept-Encoding": "gzip"} | ({"X-Api-Key": key} if key else {})
         with httpx.stream("GET", url, headers=headers, timeout=SILENCE_S, follow_redirects=False) as response:
             if response.status_code in (418, 429):
                 raise AskedToWait(host, _wait_s(response.headers.get("retry-after", "")))
             if response.status_code != 200:
                 raise DataError(f"{host} answered with status {response.status_code}", _hint(response.status_code))
+            packed = response.headers.get("content-encoding", "identity").lower()
+            if packed not in ("identity", "gzip"):  # others unpack a few bytes to gigabytes in one step
+                raise DataError(f"{host} packs its answer as {packed[:20]!r}, unasked", "gzip alone is read")
             return _body(response, host)
 
 

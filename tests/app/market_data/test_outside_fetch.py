@@ -128,6 +128,9 @@ WRONG = [
     ("vix", "fred", "html", "a page of HTML"),
     ("oi", "okx", "limited", "asks for 120 s of rest"),
     ("oi", "okx", "down", "half a page"),
+    ("sopr", "glassnode", "moved", "answered with status 302"),
+    ("oi", "okx", "bomb", "sent more than 1 MiB"),
+    ("oi", "okx", "packed", "packs its answer as 'br', unasked"),
 ]
 
 
@@ -137,11 +140,14 @@ def test_a_wrong_answer_is_refused_by_name(
 ) -> None:
     """Nothing is stored, the error says which series, which source and what was there; another series is fetched all the same."""
     monkeypatch.setenv("GLASSNODE_API_KEY", "not-a-real-key")
+    monkeypatch.setattr("engine.data.outside.asking.BYTES_MAX", 1 << 20)
     server.wrong = wrong
     found = fetched(tmp_path, server, series, sources=(source,))
     item = next(item for name, item in found.items() if name.startswith(series))
     assert why in item["error"]
     assert item["new"] == 0
+    assert "not-a-real-key" not in json.dumps(item)
+    assert len(server.asked) == 1  # no redirect is followed with a key in hand
     assert not list((tmp_path / "data").glob("*.parquet"))
 
 
