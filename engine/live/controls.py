@@ -19,7 +19,7 @@ from engine.control import adoptions, agreement, halt
 from engine.control.adoptions import AdoptionRequest
 from engine.control.config import DeskVersion, active_version, version_of
 from engine.errors import DataError
-from engine.store.db import read
+from engine.store.db import file_of, read
 from engine.store.tables import Halt, Proposal, SleeveVersion
 
 Take = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]  # of the loop: one event from outside -> its body as journaled
@@ -42,6 +42,7 @@ class Controls:
         self._last: ControlState | None = None
         self._mark: tuple[Any, ...] = ()
         self._peek: Any = None
+        self._peeks_into: tuple[int, int] | None = None  # the file that it has open
         self._answered: set[int] = set()
 
     def close(self) -> None:
@@ -84,15 +85,17 @@ class Controls:
             with suppress(Exception):
                 adoptions.answer(self.engine, request.id, done, str(led.get("why", "")), now_ms)
 
-    def _database(self) -> int | None:
-        """A number that changes when another connection commits; None where there is no such thing."""
+    def _database(self) -> tuple[Any, ...] | None:
+        """What changes when another connection commits, or another file takes the database's place; None where nothing does."""
         if self.engine.dialect.name != "sqlite":
             return None
         try:
+            if (file := file_of(self.engine)) != self._peeks_into:
+                self.close()
             if self._peek is None:
-                self._peek = self.engine.raw_connection()
+                self._peek, self._peeks_into = self.engine.raw_connection(), file
                 self._peek.detach()  # one for good: the pool's are for those who give them back
-            return int(self._peek.cursor().execute("PRAGMA data_version").fetchone()[0])
+            return self._peeks_into, self._peek.cursor().execute("PRAGMA data_version").fetchone()[0]
         except Exception:  # noqa: BLE001 - then everything is read each time, and what cannot be read is a halt
             self._peek = None
             return None

@@ -7,9 +7,10 @@ transaction would fail with "database is locked"), PostgreSQL one lock of the wh
 """
 
 import atexit
+import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError
 from sqlmodel import Session
 
 from engine.errors import BadInput, Busy, DataError
@@ -28,6 +29,9 @@ _OPENED = WeakSet[Engine]()
 BUSY_MS = 5_000  # how long a write waits for another process's
 DISK_WORDS = ("disk I/O error", "disk is full", "No space left on device")  # SQLite's, and PostgreSQL's
 DISK_ADVICE = "free disk space where it is (a halt needs none: `nightdesk halt`), then try again"
+GONE = "its file is gone"
+GONE_ADVICE = "put the file or a copy of it back; a running desk stays halted until then"
+IN_MEMORY = ("", ":memory:")
 WRITER_LOCK = 4_711  # PostgreSQL's name for it: an advisory lock, of this database alone
 
 
@@ -41,9 +45,13 @@ def open_db(url: str) -> Engine:
     except ArgumentError as error:
         raise BadInput("invalid database URL", "set NIGHTDESK_DATABASE_URL like postgresql://...") from error
     if parsed.get_backend_name() == "sqlite":
-        engine = create_engine(parsed, connect_args={"timeout": BUSY_MS / 1000})
+        in_file = parsed.database not in (None, *IN_MEMORY) and not parsed.query
+        opener = {"creator": _opens(str(parsed.database))} if in_file else {}
+        engine = create_engine(parsed, connect_args={"timeout": BUSY_MS / 1000}, **opener)
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
+        if in_file:
+            _keep_to_the_file(engine)
     elif parsed.get_backend_name() == "postgresql":
         own = {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
         engine = create_engine(parsed.set(drivername="postgresql+psycopg"), **own)
@@ -65,6 +73,47 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def file_of(engine: Engine) -> tuple[int, int] | None:
+    """Which file lies where `engine` has its SQLite database (device, inode); None when none does."""
+    try:
+        found = os.stat(engine.url.database or "")
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _opens(path: str) -> Callable[[], sqlite3.Connection]:
+    """What opens the file, and makes it where there was none - once: a file that went away later is not made anew."""
+    opened: list[bool] = []
+
+    def connect() -> sqlite3.Connection:
+        if opened and not os.path.exists(path):
+            raise sqlite3.OperationalError(GONE)
+        connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, check_same_thread=False)
+        opened[:] = [True]
+        return connection
+
+    return connect
+
+
+def _keep_to_the_file(engine: Engine) -> None:
+    """Let every transaction meet the file that lies at the path now.
+
+    A removed or replaced file lives on for whoever has it open: a process would go on with a database that no other one sees, and
+    miss what people decide.
+    """
+
+    def after(_connection: Any, record: Any) -> None:
+        record.info["file"] = file_of(engine)
+
+    def taken(_connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info.get("file") != file_of(engine):
+            raise DisconnectionError  # sqlalchemy opens another connection in its place
+
+    event.listen(engine, "connect", after)
+    event.listen(engine, "checkout", taken)
 
 
 def _sqlite_begin(connection: Connection) -> None:
@@ -171,6 +220,8 @@ def _readable_errors(engine: Engine) -> Iterator[None]:
 
 def _advice(what: str, usual: str) -> str:
     """What to do about a database's error: SQLite needs a few pages of disk even to read."""
+    if what == GONE:
+        return GONE_ADVICE
     return DISK_ADVICE if any(words in what for words in DISK_WORDS) else usual
 
 

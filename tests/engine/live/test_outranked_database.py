@@ -155,6 +155,47 @@ def test_a_new_database_takes_the_desk_to_no_older_version(home: Home, feed: Fee
     loop.journal.close()
 
 
+def swapped(home: Home, copy: Path) -> Home:
+    """A copy takes the database's place under the running desk; what the next command opens."""
+    for left in home.path.glob("desk.db-*"):
+        left.unlink()
+    copy.replace(home.path / "desk.db")
+    return open_home(WALL_MS)
+
+
+def test_what_people_decide_in_a_copy_put_back_under_a_running_desk_is_heard(home: Home, loop: Loop) -> None:
+    """The desk had the old file open: a version, a halt and a release that others write into the new one reach it."""
+    second = swapped(home, copied(home))
+    assert reconfigured(second, "btc-trend", stop_atr=3.0) == 2
+    advanced(loop, 1)
+    assert loop.book.version == 2
+    halt.set_row(second.engine, "by its row alone", {"name": "ann"}, WALL_MS)
+    advanced(loop, 1)
+    assert (loop.book.desk.halted, states(home)) == (1, [("halted", "ann")])
+    released(second)
+    advanced(loop, 1)
+    assert (loop.book.desk.halted, states(home)[-1]) == (0, ("released", "bob"))
+    loop.journal.close()
+
+
+def test_a_database_removed_under_a_running_desk_halts_it(home: Home, loop: Loop) -> None:
+    """Gone, it is no permission to trade and is not made anew; one that another command makes knows less than the journal."""
+    reconfigured(home, "btc-trend", stop_atr=3.0)
+    advanced(loop, 1)
+    for path in home.path.glob("desk.db*"):
+        path.unlink()
+    advanced(loop, 1)
+    assert (loop.book.desk.halted, loop.book.version) == (1, 2)
+    assert not (home.path / "desk.db").exists()
+    assert halt.read(home.path).halted
+    second = open_home(WALL_MS)
+    released(second)
+    advanced(loop, 2)
+    assert (loop.book.desk.halted, loop.book.version) == (1, 2)
+    assert len([what for what in incidents(home) if "the database holds no version" in what]) == 1
+    loop.journal.close()
+
+
 @pytest.mark.parametrize("table", ["config_versions", "sleeve_versions"])
 @pytest.mark.parametrize("restarts", [True, False])
 def test_a_version_whose_rows_are_gone_stops_no_exit(home: Home, feed: Feed, loop: Loop, table: str, *, restarts: bool) -> None:

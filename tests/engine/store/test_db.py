@@ -176,6 +176,34 @@ def test_a_server_that_is_away_is_one_line() -> None:
     assert "secret" not in str(found.value)
 
 
+def test_a_file_put_in_the_place_of_an_open_one_is_the_database(sqlite: Engine, tmp_path: Path) -> None:
+    """A process that had the file open reads and writes what lies there now, not what only it can still see."""
+    other = database.open_db(f"sqlite:///{tmp_path / 'other.db'}")
+    for engine, id_ in ((sqlite, "before"), (other, "now")):
+        database.migrate(engine)
+        with database.write(engine) as session:
+            session.add(tables.Thread(id=id_, role="operator", person="ann", created_ms=1))
+    other.dispose()
+    for left in Path(str(sqlite.url.database)).parent.glob("desk.db-*"):
+        left.unlink()
+    (tmp_path / "other.db").replace(str(sqlite.url.database))
+    with database.write(sqlite) as session:
+        assert [row.id for row in session.exec(select(tables.Thread)).all()] == ["now"]
+
+
+def test_a_file_that_is_gone_is_not_made_anew(sqlite: Engine) -> None:
+    """An empty database in its place would forget a halt without a word; it fails, each time, and says what to do."""
+    database.migrate(sqlite)
+    path = Path(str(sqlite.url.database))
+    aside = path.replace(path.with_name("aside.db"))
+    for _ in range(3):
+        with pytest.raises(DataError, match="its file is gone - put the file"), database.write(sqlite):
+            pytest.fail("it was opened")
+    assert not path.exists()
+    aside.replace(path)
+    assert database.revision_of(sqlite) == database.REVISION
+
+
 def test_a_newer_database_is_left_alone(sqlite: Engine) -> None:
     """An older Nightdesk does not touch what a newer one has made."""
     with sqlite.begin() as connection:
