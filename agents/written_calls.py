@@ -1,24 +1,21 @@
 """Tool calls that a model wrote as text, read as calls. Called by agents/nodes.py for a reply without calls.
 
 The usual forms: `<tool_call>{...}</tool_call>`, `[TOOL_CALLS] ...`, `<function=name>...`, `<|python_tag|>{...}`, a fenced JSON
-object at the end, or the whole answer as JSON. A call in JSON alone counts only when it names an offered tool. What looks like
-a call and cannot be read raises ModelDown, which says what to set: the offline model answers then.
+object at the end, or the whole answer as JSON; others are in call_dialects.py. A call in JSON alone counts only when it names an
+offered tool. What looks like a call and cannot be read raises ModelDown, which says what to set: the offline model answers then.
 """
 
-import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from agents.call_dialects import CALLS_MAX, begins, dialect_calls, scalar, value_at
 from agents.model import Call, ModelDown, Reply
 
 TEXT_MAX = 100_000  # characters of an answer that are looked at
-CALL_MAX = 20_000  # of one call
-CALLS_MAX = 32
-DEPTH_MAX = 20
 SET_FORMAT = 'set api_format = "json" for it in desk.toml ([models.NAME]), or serve it with tool calls enabled'
 MARK = re.compile(
-    r"(?i)<tool_calls?>|\[TOOL_CALLS\]|<function=|<\|(?:python_tag|tool_calls?(?:_begin)?|tool▁calls▁begin)\|>|<function_call>"
+    r"(?i)<tool_calls?>|\[TOOL_CALLS\]|<function=|<\|(?:python_tag|tool_calls?(?:_begin)?|start_action|tool▁calls▁begin)\|>|<function_call>"
 )
 _FENCE = re.compile(r"```(?:json|tool_calls?|tool|xml)?[ \t]*\n([^`]{2,20000})```\s*\Z")
 _NAMED = re.compile(r"\s*([A-Za-z_]\w{0,59})\s*(?:\[ARGS\]|:)?\s*(?=\{)")
@@ -34,10 +31,15 @@ def with_written_calls(reply: Reply, offered: Collection[str]) -> Reply:
     mark = MARK.search(text)
     if mark is not None:
         calls, before = list(_marked(text[mark.start() :])), text[: mark.start()]
-        if not calls:
-            raise ModelDown(f"it wrote a tool call as text that cannot be read: {SET_FORMAT}")
+        unread = not calls
     else:
         calls, before = _json_calls(text, offered)
+        written = dialect_calls(text, offered) if not calls else None
+        if written is not None and written.start >= 0:
+            calls, before = written.calls, text[: written.start]
+        unread = not calls and written is not None and written.start >= 0
+    if unread:
+        raise ModelDown(f"it wrote a tool call as text that cannot be read: {SET_FORMAT}")
     if not calls:
         return reply
     made = tuple(Call("", name[:60], args) for name, args in calls[:CALLS_MAX])
@@ -49,6 +51,8 @@ def hides_call(text: str) -> int:
     found = MARK.search(text)
     if found:
         return found.start()
+    if (at := begins(text)) >= 0:
+        return at
     bare = text.lstrip()
     return len(text) - len(bare) if re.match(r'\{\s*"(?:name|tool|function|tool_calls)"|```json\b', bare) else -1
 
@@ -77,17 +81,9 @@ def _marked(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
 def _function_arguments(body: str) -> dict[str, Any]:
     """The arguments of `<function=name>`: one JSON object, or a parameter each."""
     if body.lstrip().startswith("{"):
-        value = _value_at(body, body.index("{"))[1]
+        value = value_at(body, body.index("{"))[1]
         return value if isinstance(value, dict) else {"unreadable_arguments": body[:200]}
-    return {found[1]: _scalar(found[2].strip()) for found in _PARAMETER.finditer(body)}
-
-
-def _scalar(text: str) -> Any:
-    """A parameter's text as the JSON value that it is, else as it stands."""
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
+    return {found[1]: scalar(found[2].strip()) for found in _PARAMETER.finditer(body)}
 
 
 def _next_calls(text: str, at: int) -> tuple[int, list[tuple[str, dict[str, Any]]]]:
@@ -96,7 +92,7 @@ def _next_calls(text: str, at: int) -> tuple[int, list[tuple[str, dict[str, Any]
     start = _STARTS.match(text, named.end() if named else _after_space(text, at))
     if start is None:
         return at, []
-    end, value = _value_at(text, start.start())
+    end, value = value_at(text, start.start())
     if value is None:
         return at, []
     if named and isinstance(value, dict):
@@ -108,27 +104,6 @@ def _after_space(text: str, at: int) -> int:
     while at < len(text) and text[at] in " \t\r\n,;":
         at += 1
     return at
-
-
-def _value_at(text: str, at: int) -> tuple[int, Any]:
-    """(end, value) of the JSON value at a place; None when it cannot be read, is too long or too deep."""
-    try:
-        value, length = json.JSONDecoder().raw_decode(text[at : at + CALL_MAX * 2])
-    except (ValueError, RecursionError):
-        return at, None
-    return at + length, value if _shallow(value) else None
-
-
-def _shallow(value: Any) -> bool:
-    """Whether a value nests no deeper than a call may."""
-    open_ = [(value, 0)]
-    while open_:
-        part, depth = open_.pop()
-        if depth > DEPTH_MAX:
-            return False
-        if isinstance(part, dict | list):
-            open_ += [(item, depth + 1) for item in (part.values() if isinstance(part, dict) else part)]
-    return True
 
 
 def _calls_in(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -152,7 +127,7 @@ def _calls_in(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _arguments(said: Any) -> dict[str, Any]:
     """Arguments as an object, also when they were written as JSON inside a string."""
-    value = _value_at(said, 0)[1] if isinstance(said, str) else said
+    value = value_at(said, 0)[1] if isinstance(said, str) else said
     if value is None and said in (None, ""):
         return {}
     return value if isinstance(value, dict) else {"unreadable_arguments": str(said)[:200]}
@@ -164,7 +139,7 @@ def _json_calls(text: str, offered: Collection[str]) -> tuple[list[tuple[str, di
     bare = fence[1].strip() if fence else text.strip()
     if not bare.startswith(("{", "[")):
         return [], ""
-    end, value = _value_at(bare, 0)
+    end, value = value_at(bare, 0)
     if value is None or bare[end:].strip():
         return [], ""
     calls = [(name, args) for name, args in _calls_in(value) if name in offered]

@@ -1,7 +1,7 @@
 """The API format of `/v1/chat/completions` with native tool calls: OpenRouter, vLLM, llama.cpp, Ollama, Gemini and look-alikes.
 
 Called by agents/formats/model.py. Endpoints of this kind deviate in many ways, all handled here: deltas without an index, an
-empty id, arguments as an object, two calls on one index, `finish_reason: stop` beside calls, no usage.
+empty id, arguments as an object, two calls on one index, content in parts, `finish_reason: stop` beside calls, no usage.
 """
 
 import json
@@ -16,6 +16,7 @@ from agents.model import Call, Message, ProviderMessage, Reply, Usage
 from tools.common.contract import Tool
 
 TOKENS_MAX = 100_000_000  # of one answer; what is above is no count
+TEXT_PARTS = ("text", "output_text")
 _JOINED = ("content", "refusal")  # strings that arrive in pieces; so does every key that speaks of reasoning
 
 
@@ -86,7 +87,8 @@ class ChatReader:
                 for call in value or []:
                     self._take_call(call) if "delta" in choice else self._take_whole_call(call)
             elif key != "role" and value is not None:
-                self.message[key] = merge_pieces(key, self.message.get(key), value)
+                piece = text_of_parts(value) if key == "content" else value
+                self.message[key] = merge_pieces(key, self.message.get(key), piece)
         content = str(self.message.get("content") or "")
         if len(content) > before and circling(content):
             raise EndpointFault(f"{self.host} repeats itself endlessly", again=True)
@@ -164,6 +166,15 @@ class ChatReader:
         if not readable(call["function"]["arguments"]):  # a server could not read it back
             call["function"]["arguments"] = json.dumps(args)
         return Call(call["id"], call["function"]["name"], args)
+
+
+def text_of_parts(content: Any) -> Any:
+    """Content that came as a list of parts, as its text; thinking and pictures are none. Anything else as it is."""
+    if not isinstance(content, list | Mapping):
+        return content
+    parts = content if isinstance(content, list) else [content]
+    texts = [p if isinstance(p, str) else p.get("text") for p in parts if isinstance(p, str) or p.get("type") in TEXT_PARTS]
+    return "".join(str(text) for text in texts if text is not None)
 
 
 def merge_pieces(key: str, held: Any, value: Any) -> Any:

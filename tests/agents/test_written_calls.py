@@ -30,6 +30,17 @@ FORMS = {
     ),
     "parameters": '{"name": "list_strategies", "parameters": {"strategy": "trend"}}',
     "python tag": f"<|python_tag|>{CALL}",
+    "deepseek": "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>function<｜tool▁sep｜>list_strategies\n"
+    '```json\n{"strategy": "trend"}\n```<｜tool▁call▁end｜><｜tool▁calls▁end｜>',
+    "deepseek, newer": "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>"
+    'list_strategies<｜tool▁sep｜>{"strategy": "trend"}<｜tool▁call▁end｜>',
+    "invoke": 'Sure.\n<function_calls>\n<invoke name="list_strategies">\n<parameter name="strategy">trend</parameter>\n</invoke>',
+    "harmony": '<|channel|>commentary to=functions.list_strategies <|constrain|>json<|message|>{"strategy": "trend"}<|call|>',
+    "functionary": '>>>list_strategies\n{"strategy": "trend"}',
+    "cohere": '<|START_ACTION|>[{"tool_name": "list_strategies", "parameters": {"strategy": "trend"}}]<|END_ACTION|>',
+    "action": 'Thought: I need it.\nAction: list_strategies\nAction Input: {"strategy": "trend"}',
+    "python": "[list_strategies(strategy='trend')]",
+    "python in a fence": 'Let me see.\n```tool_code\nlist_strategies(strategy="trend")\n```',
     "tool key": '{"tool": "list_strategies", "args": {"strategy": "trend"}}',
 }
 
@@ -65,6 +76,10 @@ def test_two_calls_in_a_row_are_two() -> None:
         "",
         "a `{b` c",
         "{" * 500,
+        "desk(1) is a tool; so is run(2)",
+        "desk is fine (all of it)",
+        'Action: buy\nAction Input: {"a": 1}',
+        "```python\nprint(list(range(3)))\n```",
     ],
 )
 def test_other_text_stays_text(text: str) -> None:
@@ -73,7 +88,17 @@ def test_other_text_stays_text(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["<tool_call>list the data please", '<tool_call>{"name": "desk", ', "<tool_call>" + '{"a":' * 900 + "1"]
+    "text",
+    [
+        "<tool_call>list the data please",
+        '<tool_call>{"name": "desk", ',
+        "<tool_call>" + '{"a":' * 900 + "1",
+        "<｜tool▁calls▁begin｜>desk",
+        '<function_calls><invoke name="',
+        "<|channel|>commentary to=functions.desk<|message|>" + '{"a":' * 900,
+        "```tool_code\nprint(default_api.desk())\n```",
+        "[desk(at=[1, 2])]",
+    ],
 )
 def test_a_call_that_cannot_be_read_says_what_to_set(text: str) -> None:
     """Also one that is cut, or nested 900 levels deep."""
@@ -135,6 +160,11 @@ def test_a_streamed_call_is_not_shown(office: FakeOffice) -> None:
         "```json\n{" * 9_000,
         "<tool_call>" + "[" * 90_000,
         "<tool_call>{}" * 7_000,
+        "<｜tool▁sep｜>desk{" * 5_000,
+        '<invoke name="desk">' * 4_000 + '<parameter name="a">' * 2_000,
+        "to=functions.desk " * 5_000,
+        "Action: desk\nAction Input: " * 3_000,
+        "desk(a=1)," * 9_000 + ")",
     ],
 )
 def test_the_worst_text_is_read_in_linear_time(text: str) -> None:

@@ -129,6 +129,27 @@ def test_an_answer_of_another_shape_is_the_endpoints_fault(
         model_at(server).complete(QUESTION, (), kept)
 
 
+@pytest.mark.parametrize("stream", [True, False])
+def test_content_in_parts_is_its_text(model_at: Making, kept: Kept, *, stream: bool) -> None:
+    """Mistral's reasoning models: what is thought is not shown, and nobody reads the list itself."""
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "so it is"}]}
+    parts = [
+        [thought, {"type": "text", "text": "All "}],
+        [{"type": "text", "text": "is "}, "calm."],
+        {"type": "text", "text": " Yes."},
+    ]
+    if stream:
+        lines = [{**EVENT, "choices": [{"delta": {"content": part}}]} for part in parts]
+        lines.append({**EVENT, "choices": [{"delta": {}, "finish_reason": "stop"}]})
+        sent = "".join(f"data: {json.dumps(line)}\n\n" for line in lines) + "data: [DONE]\n\n"
+    else:
+        whole = [one for part in parts for one in (part if isinstance(part, list) else [part])]
+        sent = json.dumps({**EVENT, "choices": [{"message": {"content": whole}, "finish_reason": "stop"}]})
+    with ModelServer(Raw(sent.encode(), "text/event-stream" if stream else "application/json")) as server:
+        reply = model_at(server, stream=stream).complete(QUESTION, (), kept)
+    assert reply.text == "All is calm. Yes."
+
+
 def test_letters_that_nothing_can_hold_are_replaced(model_at: Making, kept: Kept) -> None:
     """Half a character and a null byte, in text and arguments: what is streamed, stored and sent back can be written."""
     whole = {"content": "a\ud800b\0c", "tool_calls": [{"id": 5, "function": {"name": "desk", "arguments": '{"a": "\\ud800"}'}}]}
