@@ -33,8 +33,6 @@ from tools.common.contract import (
 from tools.compare import gap_facts
 from tools.setups import ParamChange, label_of, live_setup, lived_span, runs_of, values_of
 
-REWARD_RISK_MIN = 1.5  # below it the card warns (D13)
-
 Pair = Sequence[dict[str, Any]]  # the run of the configuration in force and the one of the changed sleeve
 
 
@@ -213,6 +211,8 @@ def _gap(ctx: ToolContext, pair: Pair, label: str) -> tuple[bootstrap.Difference
 
 def _evidence(ctx: ToolContext, pair: Pair, gap: bootstrap.Difference, params: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What the card shows: both runs with their figures and how long they traded, the verdict on the difference, and warnings."""
+    from engine.control.evidence import reward_text
+
     found: list[dict[str, Any]] = []
     for role, run in zip(("base", "changed"), pair, strict=True):
         figures = {name: run["metrics"].get(name) for name in ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")}
@@ -228,12 +228,7 @@ def _evidence(ctx: ToolContext, pair: Pair, gap: bootstrap.Difference, params: M
     found += [{"role": "beyond", "text": text} for text in [_beyond(ctx, pair)] if text]
     opened = {run["leaks"]["text"]: None for run in pair if run.get("leaks") and not run["leaks"]["clean"]}
     found += [{"role": "warning", "text": f"the strategy {clean(text, 300)}"} for text in opened]
-    stop, target = params.get("stop_atr"), params.get("target_atr")
-    plain = not params.get("stop_frac") and not params.get("target_frac")
-    if isinstance(stop, int | float) and isinstance(target, int | float) and stop > 0 < target and plain:
-        ratio = target / stop
-        if ratio < REWARD_RISK_MIN:
-            found.append({"role": "warning", "text": f"reward to risk is {ratio:.2f}, below {REWARD_RISK_MIN}"})
+    found += [{"role": "warning", "text": text} for text in [reward_text(params)] if text]
     return found
 
 

@@ -16,6 +16,7 @@ SECTION_MAX = 2_900  # characters; Slack refuses blocks with more than 3,000
 HEADER_MAX = 148
 SIGNS = {"page": ":rotating_light: PAGE", "warn": ":warning: Warning", "note": ":memo: Note"}
 LINE_MAX = 1_000  # of one row of a card
+DECISIVE = ("direction", "diff", "worst", "finding", "warning")  # kinds of rows without which nobody approves here
 BLANK = dict.fromkeys([*range(32), 127], " ")
 
 Block = dict[str, Any]
@@ -124,7 +125,7 @@ def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
     for kind, group in groupby(row["rows"], key=lambda one: one["kind"]):
         rows = list(group)
         lines = _table_lines(rows) if kind in TABLES else [f"{r['label']}: {r['cells'][0]}" for r in rows]
-        whole = whole and (kind != "diff" or fits(lines))
+        whole = whole and (kind not in DECISIVE or fits(lines))
         blocks.append(section(plain_lines(lines)))
     if row["state"] != "pending":
         ends = [one["cells"][0] for one in row["rows"] if one["kind"] in ("decision", "now")]
@@ -135,7 +136,7 @@ def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
         link("Open the card", f"{page_url}?tab=proposals&proposal={row['id']}"),
     ]
     if not whole:
-        blocks.append(section(mrkdwn("*Not all changes fit here*: decide on the proposals page.")))
+        blocks.append(section(mrkdwn("*Not all changes and warnings fit here*: decide on the proposals page.")))
     elif row["direction"] == "tightens":
         elements.insert(0, button("Approve", "approve", value, "primary"))
     else:

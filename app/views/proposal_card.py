@@ -12,9 +12,9 @@ from app.home.home import Home
 from engine.clock import utc
 from engine.control.config import version_of
 from engine.control.draft import key_text, value_text
-from engine.control.evidence import comparison_text, equal_worst_case, verdict_words
+from engine.control.evidence import comparison_text, equal_worst_case, reward_text, verdict_words
 from engine.control.outcome import runs_now
-from engine.control.proposals import view
+from engine.control.proposals import changes_by_sleeve, view
 from engine.errors import DeskError
 from engine.sim.life import life_of
 from engine.store.runs import Runs
@@ -31,7 +31,6 @@ FIGURES = (
     ("funding (+ received, - paid)", "funding", "number"),
 )
 WORST = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
-REWARD_MIN = 1.5  # DEFINITIONS D13: less is a warning, not a refusal
 NOT_SHOWN = ("kind", "changes", "from_versions", "back_to", "rollback_of", "sleeve", "apply_to_open")  # other rows say them
 TABLES = ("diff", "worst", "evidence")
 NONE = "-"
@@ -59,7 +58,7 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
         "expires": left(row.expires_ms, now_ms) if row.state == "pending" else None,
         "evidence_runs": runs,
         "told_apart": False if alike else None,
-        "warnings": [str(e.get("text")) for e in value["evidence"] if e.get("role") == "warning"] or _warnings(home, value),
+        "warnings": [_warned(e) for e in value["evidence"] if e.get("role") == "warning"] or _warnings(home, value),
     }
     mode = mode_of(home.desk_journal).upper()
     return {**found, "rows": [made._asdict() for made in rows_of(found, mode)]}
@@ -69,9 +68,20 @@ def rollback_card(home: Home, row: Proposal) -> dict[str, Any]:
     """A rollback before anybody asked for it: its diff and its direction against what runs, as a card's rows."""
     value = view(home.engine, row)
     names = value["diff"]["from_versions"]
-    value["parts"] = [{"sleeve": name, "from_version": number} for name, number in names.items()]
-    found = {**value, "evidence_runs": {}, "told_apart": None, "warnings": []}
-    return {**found, "verdict": verdict_words(row.direction, value["exposure"]), "rows": [r._asdict() for r in _change(found)]}
+    changes = changes_by_sleeve(list(names), value["diff"].get("changes") or [])
+    value["parts"] = [{"sleeve": name, "from_version": number, "changes": changes[name]} for name, number in names.items()]
+    found = {**value, "evidence_runs": {}, "told_apart": None, "warnings": _warnings(home, value)}
+    rows = [*_change(found), *_warning_rows(found)]
+    return {**found, "verdict": verdict_words(row.direction, value["exposure"]), "rows": [r._asdict() for r in rows]}
+
+
+def _warned(item: Mapping[str, Any]) -> str:
+    """A stored warning; of several sleeves with the sleeve's name."""
+    return f"{item['sleeve']}: {item.get('text')}" if item.get("sleeve") else str(item.get("text"))
+
+
+def _warning_rows(value: Mapping[str, Any]) -> list[CardRow]:
+    return [CardRow("warning", (warning,), "warning") for warning in value["warnings"]]
 
 
 def _role(item: Mapping[str, Any]) -> str:
@@ -85,7 +95,7 @@ def rows_of(value: Mapping[str, Any], mode: str = "PAPER") -> list[CardRow]:
         CardRow("proposal", (f"{value['id']}, {value['state']}, {mode}",)),
         *_change(value),
         *_evidence(value),
-        *(CardRow("warning", (warning,), "warning") for warning in value["warnings"]),
+        *_warning_rows(value),
         CardRow("why", (value["rationale"] or NONE,)),
         CardRow("requested by", (f"{_requester(value['requester'])} at {utc(value['created_ms'])}",)),
         CardRow("diff", (value["diff_sha256"][:12],)),
@@ -273,25 +283,15 @@ def _run(home: Home, run_id: str) -> dict[str, Any]:
 
 def _warnings(home: Home, value: Mapping[str, Any]) -> list[str]:
     """Warnings to show before a decision; they refuse nothing."""
-    if value["kind"] != "change":
+    if value["kind"] not in ("change", "rollback"):
         return []
     try:
         desk = version_of(home.engine, value["base_version"], home.path).config
-        found = [_reward(dict(desk.sleeve(part["sleeve"]).params), part["changes"]) for part in value["parts"]]
+        now = {part["sleeve"]: dict(desk.sleeve(part["sleeve"]).params) for part in value["parts"]}
     except DeskError as error:
         return [str(error)]
-    names = [f"{part['sleeve']}: " if len(value["parts"]) > 1 else "" for part in value["parts"]]
-    return [f"{name}{text}" for name, text in zip(names, found, strict=True) if text]
-
-
-def _reward(params: dict[str, Any], changes: Sequence[Mapping[str, Any]]) -> str:
-    """A target that is near against its stop; "" when it is far enough or cannot be compared."""
-    params |= {c["key"]: c["value"] for c in changes}
-    stop, target = params.get("stop_atr"), params.get("target_atr")
-    absolute = not params.get("stop_frac") and not params.get("target_frac")
-    if absolute and stop and target and target / stop < REWARD_MIN:
-        return f"reward to risk is {target / stop:.2f}: the target is {target:g} ATR away, the stop {stop:g}"
-    return ""
+    found = {p["sleeve"]: reward_text(now[p["sleeve"]] | {c["key"]: c["value"] for c in p["changes"]}) for p in value["parts"]}
+    return [f"{name}: {text}" if len(found) > 1 else text for name, text in found.items() if text]
 
 
 def left(expires_ms: int, now_ms: int) -> str:

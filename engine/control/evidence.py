@@ -6,8 +6,9 @@ Called by app.views.proposal_card and by the proposal tools. Turns the JSON of a
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from engine.control.direction import STOPS
+from engine.control.direction import STOPS, finite_number
 
+REWARD_MIN = 1.5  # DEFINITIONS D13: less is a warning, not a refusal
 FIGURES = ("difference_frac", "low_frac", "high_frac", "level", "days")
 
 
@@ -63,3 +64,28 @@ def _reason(change: Mapping[str, Any], label: str) -> str:
 
 def _short(value: Any) -> str:
     return f"{value:g}" if isinstance(value, int | float) and not isinstance(value, bool) else str(value)
+
+
+def reward_text(params: Mapping[str, Any]) -> str:
+    """A target that is near against its stop; "" when it is far enough, or when how near it is depends on the price and its ATR.
+
+    Distances add up (`*_atr` in ATRs, `*_frac` of the price): both parts too near is too near at every price.
+    """
+    keys = ("target_atr", "target_frac", "stop_atr", "stop_frac")
+    target_atr, target_frac, stop_atr, stop_frac = (finite_number(params.get(key)) or 0.0 for key in keys)
+    near = target_atr <= REWARD_MIN * stop_atr and target_frac <= REWARD_MIN * stop_frac
+    if (
+        not near
+        or not (target_atr or target_frac)
+        or (target_atr, target_frac) == (REWARD_MIN * stop_atr, REWARD_MIN * stop_frac)
+    ):
+        return ""
+    one_unit = not (stop_atr or target_atr) or not (stop_frac or target_frac)
+    ratio = f"{(target_atr + target_frac) / (stop_atr + stop_frac):.2f}" if one_unit else f"below {REWARD_MIN}"
+    target, stop = _distance(target_atr, target_frac), _distance(stop_atr, stop_frac)
+    return f"reward to risk is {ratio}: the target is {target} away, the stop {stop}"
+
+
+def _distance(atrs: float, frac: float) -> str:
+    parts = ((atrs, f"{atrs:g} ATR"), (frac, f"{frac * 100:g} % of the price"))
+    return " and ".join(text for value, text in parts if value)

@@ -123,7 +123,15 @@ def test_nobody_approves_in_slack_what_slack_did_not_show(changes: int, *, appro
     assert ("approve" in actions(made)) is approvable
     assert "reject" in actions(made)
     assert (f"sleeve-{changes - 1}." in text) is approvable
-    assert ("Not all changes fit here" in text) is not approvable
+    assert ("Not all changes and warnings fit here" in text) is not approvable
+
+
+def test_nobody_approves_in_slack_under_a_warning_that_was_cut() -> None:
+    """The end of a long warning may be what matters."""
+    for length, approvable in ((900, True), (1_200, False)):
+        value = shaped("prop-1", "tightens") | {"warnings": ["w" * length]}
+        _, made = blocks.card(with_rows(value), PAGE)
+        assert ("approve" in actions(made)) is approvable
 
 
 def test_an_alert_has_its_button_until_somebody_is_on_it() -> None:

@@ -17,6 +17,7 @@ from app.views.proposal_card import card, left, number, rows_of
 from engine.clock import utc
 from engine.control import proposals
 from engine.control.config import active
+from engine.control.evidence import reward_text
 from engine.store.tables import Proposal
 from tests.app.ui.fake_shapes import card as shaped
 from tests.fakes.slack_desks import proposed
@@ -223,6 +224,35 @@ def test_a_near_target_is_warned_of(home: Home, stop: float, target: float, *, w
     found = proposal_card._warnings(home, value)
     assert bool(found) is warned
     assert not warned or f"reward to risk is {target / stop:.2f}" in found[0]
+
+
+@pytest.mark.parametrize(
+    ("params", "words"),
+    [
+        ({"stop_frac": 0.05, "target_frac": 0.01}, "is 0.20: the target is 1 % of the price away, the stop 5 % of the price"),
+        ({"stop_frac": 0.02, "target_frac": 0.03}, ""),
+        ({"stop_frac": 0.02}, ""),
+        (
+            {"stop_atr": 2.0, "stop_frac": 0.01, "target_atr": 2.0},
+            "is below 1.5: the target is 2 ATR away, the stop 2 ATR and 1 %",
+        ),
+        ({"stop_atr": 2.0, "stop_frac": 0.01, "target_atr": 4.0}, ""),
+        ({"stop_atr": 2.0, "target_frac": 0.01}, ""),
+    ],
+)
+def test_a_target_near_its_stop_is_warned_of_in_every_unit(params: dict[str, float], words: str) -> None:
+    """Fractions of the price as ATRs; of both, what is too near at every price. What depends on the price is not guessed."""
+    found = reward_text(params)
+    assert (words in found) if words else found == ""
+
+
+def test_a_rollback_to_a_near_target_is_warned_of(home: Home) -> None:
+    """Its preview too: what comes back is looked at like what is new."""
+    for target in (2.0, 4.0):
+        made = proposed(home, target_atr=target)
+        approvals.approve(home, made.id, made.diff_sha256, ANN, now_ms())
+    preview = proposal_card.rollback_card(home, approvals.rollback_shown(home, "2", now_ms()))
+    assert row_of(preview, "warning") == ("reward to risk is 1.00: the target is 2 ATR away, the stop 2 ATR",)
 
 
 LEFT = [(-1, "expired"), (0, "expired"), (1, "expires in 0 h 0 min"), (59_999, "expires in 0 h 0 min")]
