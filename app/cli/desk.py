@@ -148,6 +148,7 @@ def doctor(
 
 def home_checks(home: Any) -> list[DoctorCheck]:
     """Home, database, configuration and bars."""
+    from engine.control.agreement import followed
     from engine.control.config import active, file_differences, is_written
     from engine.control.limits import retired_in
 
@@ -160,7 +161,7 @@ def home_checks(home: Any) -> list[DoctorCheck]:
     except DeskError as error:
         return [*opened, DoctorCheck("configuration", "bad", str(error)), *agreeing(home), answering(home)]
     text = f"version {desk.version}: {', '.join(f'{name} v{n}' for name, n in desk.sleeves.items())}, {home.desk.trades}"
-    if not is_written(home.engine):
+    if not is_written(home.engine) and followed(home.path).version == 0:
         text += "; desk.toml may still be edited, until the worker's first start or the first approval"
     return [
         *opened,

@@ -138,7 +138,7 @@ def differs(engine: Engine, journal: Path) -> str:
 def differences(home: Path, engine: Engine) -> list[str]:
     """Every point in which journal and database contradict each other, one line each, with what to do."""
     journal, found = home / "journal" / "desk.jsonl", []
-    for look in (_version_line, _halt_line):
+    for look in (version_line, _halt_line):
         try:
             found.append(look(home, engine, journal))
         except DeskError as error:
@@ -147,7 +147,8 @@ def differences(home: Path, engine: Engine) -> list[str]:
     return [line for line in found if line]
 
 
-def _version_line(_home: Path, engine: Engine, journal: Path) -> str:
+def version_line(_home: Path, engine: Engine, journal: Path) -> str:
+    """Why the desk of this journal follows no version of the database, with what to do; "" when it follows one."""
     why = differs(engine, journal)
     if why:
         return f"version: {why}; {LOST_VERSION_ACTION}"

@@ -1,6 +1,8 @@
 """What must be well before a halt is released: each planted fault alone refuses, and the latch stays."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,13 @@ def break_the_configuration(home: Home, _patch: Any) -> None:
     assert changed.rowcount == 3
 
 
+def lose_the_versions(home: Home, _patch: Any) -> None:
+    """A new database in the place of the one that was lost: the worker would halt again at its next look."""
+    with closing(sqlite3.connect(home.path / "desk.db")) as connection, connection:  # which holds no foreign keys
+        for table in ("active", "config_versions", "sleeve_versions"):
+            connection.execute(f"DELETE FROM {table}")
+
+
 def fill_the_disk(_home: Home, patch: pytest.MonkeyPatch) -> None:
     """99 MB are left."""
     patch.setattr(health.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 99 << 20})())
@@ -88,6 +97,7 @@ def strip_a_stop(_home: Home, patch: pytest.MonkeyPatch) -> None:
         (lose_the_end, "the database recorded"),
         (rewrite_a_mark, "fold"),
         (break_the_configuration, "configuration:"),
+        (lose_the_versions, "the database holds no version, the journal follows version 1"),
         (fill_the_disk, "GB free"),
         (strip_a_stop, "without a working protective order: btc-trend"),
     ],
