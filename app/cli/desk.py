@@ -279,25 +279,28 @@ def _words_of(home: Any, view: Any) -> dict[str, str]:
     from engine.control.config import active_version
     from engine.watch.desk_view import drawdown_text, incident_text
     from engine.watch.following import HALT, VERSION, carried_out
+    from engine.watch.halt_left import lost_end
 
     now_ms, active = time.time_ns() // 1_000_000, active_version(home.engine)
     behind = f"Version {active} is in force, the desk runs {view.version}. {carried_out(home.path, now_ms, VERSION)}"
     if view.version is not None and active != view.version and (why := differs(home.engine, home.desk_journal)):
         behind = f"The desk stays on version {view.version}: {why}. See nightdesk doctor"
-    said = {"drawdown": drawdown_text(view), "incident_text": incident_text(view)}
+    said = {"drawdown": drawdown_text(view), "incident_text": incident_text(view), "lost_end": lost_end(home.path)}
     return said | {"halt_follows": carried_out(home.path, now_ms, HALT), "version_follows": behind}
 
 
 def status_text(value: dict[str, Any]) -> str:
     """The status as lines."""
     if value["desk_ms"] is None:
-        halted = halted_lines(value)
-        return "\n".join([f"{value['home']}: this desk has not started yet. Start it with: nightdesk up", *halted])
+        begun = f"do not start it: {value['lost_end']}" if value["lost_end"] else "Start it with: nightdesk up"
+        what = "this desk has lost its journal" if value["lost_end"] else "this desk has not started yet"
+        return "\n".join([f"{value['home']}: {what}. {begun[0].upper()}{begun[1:]}", *halted_lines(value)])
     head = (
         f"Desk time {utc(value['desk_ms'])}, {value['mode'].upper()} on {value['source']} bars, worker {value['worker']['phase']}"
     )
     lines = [head + (f": {value['worker']['note']}" if value["worker"]["note"] else "")]
     lines.append(f"Equity {value['equity']:,.2f}, {value['drawdown']}, exposure {value['gross']:,.2f}, {value['bars']} bars")
+    lines += [f"NOT AS IT IS: {value['lost_end']}"] if value["lost_end"] else []
     lines += [f"Of the P&L {value['incident_text']}"] if value["incident_text"] else []
     lines += halted_lines(value)
     if value["breakers"]:

@@ -1,7 +1,8 @@
-"""How far a halt has come: KILLED, or KILL_INCOMPLETE with what is left. Called by `nightdesk halt`.
+"""How far a halt has come: KILLED, or KILL_INCOMPLETE with what is left. Called by `nightdesk halt` and the account's page.
 
-Reads the end of the desk journal alone: what a live account's halt has said of itself since the latch, else what the last mark
-holds. Never raises for what a journal contains: what cannot be read is left.
+Reads the end of the desk journal: what a live account's halt has said of itself since the latch, else what the last mark holds,
+unless the worker had been further than that: then the journal has lost its end, and what is left is not known. Never raises for
+what a journal contains: what cannot be read is left.
 """
 
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any, NamedTuple
 
 from engine.amounts import quantity_text
 from engine.book.bodies import SIMULATED
+from engine.clock import utc
 from engine.store.journal import tail
-from engine.watch.window import mark_at, mode_of
+from engine.watch.heartbeat import heartbeat_of
+from engine.watch.window import journal_of, mark_at, mode_of
 
 KILLED, INCOMPLETE = "KILLED", "KILL_INCOMPLETE"
 LOOKED_AT = 500  # events at the journal's end
@@ -38,9 +41,22 @@ def halt_state(path: Path, since_ms: int) -> HaltState:
         sleeves = {} if mark is None else mark.body["sleeves"]
         how = "leaves at the next open" if mode_of(path) in SIMULATED else "is being closed at the venue"
         left = [line for name, sleeve in sleeves.items() for line in _left(name, sleeve, how)]
+        if lost := lost_end(path.parent.parent):
+            open_ = [f"{text}, as the worker last said" for text in heartbeat_of(path.parent.parent).get("open", ())]
+            left = [f"not known: {lost}", *open_, *left]
     except Exception as error:  # noqa: BLE001 - the halt is latched; a journal that cannot be read must not look like its end
         return HaltState(INCOMPLETE, [f"not known: the journal cannot be read ({type(error).__name__})"])
     return HaltState(INCOMPLETE if left else KILLED, left[:LEFT_MAX])
+
+
+def lost_end(home: Path) -> str:
+    """How the journal of a home ends before what its worker had reached; "" when it does not."""
+    mark, seen_ms = mark_at(journal_of(home)), heartbeat_of(home).get("desk_ms")
+    at_ms = 0 if mark is None else mark.t_event_ms
+    if not isinstance(seen_ms, int) or seen_ms <= at_ms:
+        return ""
+    ends = f"ends at {utc(at_ms)}" if mark is not None else "has no bar"
+    return f"the journal {ends}, and the worker had reached {utc(seen_ms)}: records are missing (nightdesk journal verify)"
 
 
 def _left(name: str, sleeve: dict[str, Any], how: str) -> list[str]:

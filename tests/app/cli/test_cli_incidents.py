@@ -19,6 +19,7 @@ from engine.live.loop import Loop
 from engine.store.chain import Event
 from engine.store.journal import Journal, read
 from engine.watch.attribution import pnl_of_window
+from engine.watch.heartbeat import FILE
 from engine.watch.periods import lately, periods
 from engine.watch.window import mark_at
 from tests.app.cli.test_cli_adopt import folder, loop, stopped  # noqa: F401 - fixtures
@@ -171,6 +172,22 @@ def test_orders_are_held_against_their_laws(stopped: Home, tmp_path: Path) -> No
     broken = CliRunner().invoke(main.app, ["journal", "verify", "--orders", "--file", str(path), "--json"])
     assert (broken.exit_code, json.loads(broken.stdout)["orders"]["orders"]) == (1, 0)
     assert "no journal at" in refused("journal", "verify", "--file", str(tmp_path / "none"))
+
+
+def test_a_halt_on_a_journal_that_lost_its_end_is_no_end(stopped: Home) -> None:  # noqa: F811 - the fixture
+    """The worker had been further, with a position: what is left is not known, and `status` shows no older desk as this one."""
+    mark = mark_at(stopped.desk_journal)
+    assert mark is not None
+    said = {"desk_ms": mark.t_event_ms + 900_000, "open": ["sol-reversion long 3, stop at 9"], "wall_ms": 1}
+    (stopped.path / FILE).write_text(json.dumps(said))
+    for cut in (lambda: None, stopped.desk_journal.unlink):
+        cut()
+        found = told("halt", "drill")
+        assert found["state"] == "KILL_INCOMPLETE"
+        assert found["left"][0].startswith("not known: the journal ")
+        assert found["left"][1] == "sol-reversion long 3, stop at 9, as the worker last said"
+        assert "and the worker had reached" in ran("status").output
+        assert "Start it with" not in ran("status").output
 
 
 def test_a_halt_says_what_is_left(stopped: Home) -> None:  # noqa: F811 - the fixture
