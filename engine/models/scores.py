@@ -1,0 +1,75 @@
+"""How good predictions were on rows that their models had not seen: figures, their spread over folds, their interval.
+
+Called by the trainer for learners and baselines alike. Turns labels and predictions of the same rows into one number each; rows
+where either is missing do not count. R2 is against what the training rows alone would have said, not the mean of the test: that
+mean is not known when the prediction is made.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Figure = Callable[[Array, Array, Array], float]  # labels, predictions, what the training rows would have said
+DRAWS, SEED = 400, 1  # of whole folds: rows of a fold are not independent
+
+
+class Score(NamedTuple):
+    """One figure over all test rows, its interval of 95 % by draws of whole folds, and how it was in each fold."""
+
+    value: float
+    low: float
+    high: float
+    median: float  # of the folds
+    worst: float
+    best: float
+    rows: int
+
+
+def r_squared(labels: Array, predictions: Array, before: Array) -> float:
+    """1 - sum of squared errors / sum of squared errors of `before`; NaN where `before` made none."""
+    errors = float(((labels - before) ** 2).sum())
+    return 1.0 - float(((labels - predictions) ** 2).sum()) / errors if errors > 0.0 else math.nan
+
+
+def accuracy(labels: Array, predictions: Array, before: Array) -> float:
+    """Share of rows whose prediction (a probability) is on the side of the label (0 or 1)."""
+    del before
+    return float(((predictions > 0.5) == (labels > 0.5)).mean()) if len(labels) else math.nan
+
+
+def side_of_level(labels: Array, predictions: Array, level: Array) -> float:
+    """Share of rows whose prediction is on the same side of `level` (the last known value of the label) as the label is."""
+    return float(((predictions > level) == (labels > level)).mean()) if len(labels) else math.nan
+
+
+def matthews(labels: Array, predictions: Array, before: Array) -> float:
+    """Matthews' correlation of side and label, -1 to 1; 0 for predictions of one side only (Matthews 1975)."""
+    del before
+    up, said = labels > 0.5, predictions > 0.5
+    a, b, c, d = ((up & said).sum(), (~up & ~said).sum(), (~up & said).sum(), (up & ~said).sum())
+    below = math.sqrt(float(a + c) * float(a + d) * float(b + c) * float(b + d))
+    return float(a * b - c * d) / below if below > 0.0 else 0.0
+
+
+def score(figure: Figure, labels: Array, predictions: Array, before: Array, folds: Sequence[npt.NDArray[np.int64]]) -> Score:
+    """A figure over the rows of `folds`. The draws come from one seed: the same input has the same interval."""
+    whole = np.isfinite(labels) & np.isfinite(predictions) & np.isfinite(before)
+    kept = [rows[whole[rows]] for rows in folds]
+    kept = [rows for rows in kept if len(rows)]
+    if not kept:
+        return Score(*[math.nan] * 6, rows=0)
+
+    def over(rows: npt.NDArray[np.int64]) -> float:
+        return figure(labels[rows], predictions[rows], before[rows])
+
+    dice = np.random.default_rng(SEED)
+    drawn = [over(np.concatenate([kept[k] for k in dice.integers(0, len(kept), len(kept))])) for _ in range(DRAWS)]
+    each = np.array([over(rows) for rows in kept])
+    low, high = np.nanpercentile(drawn, [2.5, 97.5])
+    spread = (float(np.nanmedian(each)), float(np.nanmin(each)), float(np.nanmax(each)))
+    rows = np.concatenate(kept)
+    return Score(over(rows), float(low), float(high), *spread, rows=len(rows))
