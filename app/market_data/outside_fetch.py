@@ -21,6 +21,7 @@ from engine.data.sources import FUNDING
 from engine.errors import BadInput, Busy, DataError, DeskError
 from engine.watch.outside_status import FILE, read_status
 
+DECLARATION = "[outside]"  # what the status calls a fault of the declaration itself
 OVERLAP_ROWS = 30  # rows asked for again: a revision is seen
 RETRY_MS = 5 * MINUTE_MS  # the least between two questions of the schedule
 WORDS_MAX = 300  # of an error or a warning in the status
@@ -43,6 +44,12 @@ def now_wall_ms() -> int:
 
 def declared_feeds(entry: OutsideEntry, request: FetchRequest) -> list[OutsideFeed]:
     """The feeds that a request means. Raises BadInput for an unknown name."""
+    publishers = {source.name for series in SERIES for source in series.sources}
+    for name in (*entry.sources, *entry.base_urls):
+        if name not in publishers:
+            raise BadInput(
+                f"[outside] in desk.toml names an unknown source {name[:60]!r}", f"use {', '.join(sorted(publishers))}"
+            )
     names = request.names or entry.series
     return feeds_of(series_named(names), request.symbols or entry.symbols, entry.sources) if names else []
 
@@ -52,13 +59,19 @@ def fetch(home: Path, entry: OutsideEntry, request: FetchRequest, clock: Callabl
 
     Nothing is asked where nothing is declared and nothing named.
     """
-    feeds = declared_feeds(entry, request)
+    try:
+        feeds = declared_feeds(entry, request)
+    except BadInput as error:
+        if request.due_only:  # nobody reads what the schedule's process prints: it becomes an alert
+            _note_fault(home, str(error), clock())
+        raise
     if not feeds:
         return {"items": [], "compared": []}
-    folder = home / "data"
+    folder, every = home / "data", feeds
     with _alone(folder):
         status = read_status(home)
         if request.due_only:
+            status.pop(DECLARATION, None)
             keys = {feed.key for feed in feeds}
             for key in status:  # one that desk.toml declares no more is no alert
                 status[key]["scheduled"] = key in keys
@@ -67,11 +80,25 @@ def fetch(home: Path, entry: OutsideEntry, request: FetchRequest, clock: Callabl
         for feed in feeds:
             items.append(_fetch_one(folder, entry, feed, request.as_history, clock))
             status[feed.key] = _status_of(feed, items[-1], status.get(feed.key, {}), request.due_only)
-        compared = compare(folder, feeds)
-        for feed in feeds:
-            status[feed.key]["compared"] = [c["text"][:WORDS_MAX] for c in compared if feed.key in c["between"]]
-        write_whole(home / FILE, json.dumps({"feeds": status}, indent=1, sort_keys=True) + "\n")
+        fetched = {(feed.series.name, feed.symbol) for feed in feeds}
+        beside = [feed for feed in every if (feed.series.name, feed.symbol) in fetched]  # one source may be due, the other not
+        compared = compare(folder, beside)
+        for feed in beside:
+            status.setdefault(feed.key, {})["compared"] = [c["text"][:WORDS_MAX] for c in compared if feed.key in c["between"]]
+        _write_status(home, status)
     return {"items": items, "compared": compared}
+
+
+def _note_fault(home: Path, why: str, now_ms: int) -> None:
+    """Keep what is wrong with the declaration itself, for the watch."""
+    with _alone(home / "data"):
+        status = read_status(home)
+        fault = {"scheduled": True, "asked_ms": now_ms, "too_old_ms": now_ms - 1, "last_ms": None, "error": why[:WORDS_MAX]}
+        _write_status(home, {**status, DECLARATION: fault})
+
+
+def _write_status(home: Path, status: Mapping[str, Any]) -> None:
+    write_whole(home / FILE, json.dumps({"feeds": status}, indent=1, sort_keys=True) + "\n")
 
 
 def due(feed: OutsideFeed, status: Mapping[str, Any], now_ms: int) -> bool:

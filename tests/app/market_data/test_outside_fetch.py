@@ -16,7 +16,7 @@ from engine.data.catalog import Catalog
 from engine.data.outside.declared import SERIES, OutsideFeed, feeds_of, series_named
 from engine.data.sources import asof, observations, why_missing
 from engine.errors import BadInput
-from engine.watch.outside_status import read_status
+from engine.watch.outside_status import FILE, read_status
 from tests.engine.venues.okx_loopback import Venue, serving
 from tests.fakes.outside_server import OutsideServer
 
@@ -189,6 +189,12 @@ def test_two_sources_that_part_are_an_alert_and_never_an_average(tmp_path: Path,
         other._week = lambda base: [(ts, v * 1.5) for ts, v in OutsideServer._week(other, base)]  # type: ignore[method-assign]  # its fault
         entry = OutsideEntry(series=("vix",), base_urls={"fred": server.url, "cboe": other.url})
         body = fetch(tmp_path, entry, FetchRequest(), lambda: NOW)
+        status = read_status(tmp_path)
+        status["vix/fred"]["last_ms"] = None  # it is due, the other is not: they are compared all the same
+        (tmp_path / FILE).write_text(json.dumps({"feeds": status}))
+        again = fetch(tmp_path, entry, FetchRequest(due_only=True), lambda: NOW + 2 * HOUR_MS)
+    assert ([item["name"] for item in again["items"]], again["compared"]) == (["vix/fred"], body["compared"])
+    assert read_status(tmp_path)["vix/cboe"]["compared"] == [body["compared"][0]["text"]]
     assert [found["between"] for found in body["compared"]] == [["vix/fred", "vix/cboe"]]
     assert "vix: value: fred and cboe usually differ by 33.3%" in body["compared"][0]["text"]
     assert path.read_bytes() == before
@@ -215,6 +221,20 @@ def test_funding_is_fetched_the_one_way_there_is(own_home: Path, monkeypatch: py
     found = next(i for i in listed if i["name"] == "funding/okx/BTC-USDT")
     assert (found["fresh"], found["value"], found["declared"]) == (True, 0.0001, True)
     assert found["warnings"][0].startswith("a window of 100 needs 100 rows of funding/okx/BTC-USDT")
+
+
+def test_a_misspelled_declaration_is_an_alert_of_the_schedule(tmp_path: Path, server: OutsideServer) -> None:
+    """Nobody reads what the scheduled process prints: the fault is kept for the watch until the declaration is right."""
+    wrong = OutsideEntry(series=("vixx",))
+    with pytest.raises(BadInput, match="unknown outside series 'vixx'"):
+        fetch(tmp_path, wrong, FetchRequest(due_only=True), lambda: NOW)
+    (kept,) = read_status(tmp_path).values()
+    assert kept["error"].startswith("unknown outside series 'vixx'")
+    assert (kept["scheduled"], kept["too_old_ms"] < NOW) == (True, True)
+    with pytest.raises(BadInput, match="unknown source 'fredd'"):
+        fetch(tmp_path, OutsideEntry(series=("vix",), sources=("fredd",)), FetchRequest(due_only=True), lambda: NOW)
+    fetch(tmp_path, server.entry("vix", sources=("fred",)), FetchRequest(due_only=True), lambda: NOW)
+    assert list(read_status(tmp_path)) == ["vix/fred"]
 
 
 def test_a_key_that_lacks_is_named(tmp_path: Path, server: OutsideServer, monkeypatch: pytest.MonkeyPatch) -> None:
