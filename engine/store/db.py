@@ -29,6 +29,7 @@ _OPENED = WeakSet[Engine]()
 BUSY_MS = 5_000  # how long a write waits for another process's
 DISK_WORDS = ("disk I/O error", "disk is full", "No space left on device")  # SQLite's, and PostgreSQL's
 DISK_ADVICE = "free disk space where it is (a halt needs none: `nightdesk halt`), then try again"
+RESTORE = "stop the desk and restore the file from a copy (a halt needs none: `nightdesk halt`)"
 GONE = "its file is gone"
 GONE_ADVICE = "put the file or a copy of it back; a running desk stays halted until then"
 IN_MEMORY = ("", ":memory:")
@@ -259,7 +260,7 @@ def migrate(engine: Engine) -> bool:
         _upgrade(engine)
     except DBAPIError as error:
         where = engine.url.render_as_string(hide_password=True)
-        advice = _advice(str(error.orig), "check NIGHTDESK_DATABASE_URL")
+        advice = _advice(str(error.orig), RESTORE if engine.dialect.name == "sqlite" else "check NIGHTDESK_DATABASE_URL")
         raise DataError(f"the database {where} cannot be opened: {' '.join(str(error.orig).split())}", advice) from error
     return True
 

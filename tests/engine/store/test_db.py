@@ -167,6 +167,13 @@ def test_a_database_that_cannot_be_opened_says_where(tmp_path: Path) -> None:
         database.migrate(database.open_db(f"sqlite:///{tmp_path / 'desk.db'}"))
 
 
+def test_a_damaged_file_is_restored_and_no_setting_is_looked_for(tmp_path: Path) -> None:
+    """Garbage in the file's place: what to do with a file, and that a halt works meanwhile."""
+    (tmp_path / "desk.db").write_bytes(b"\xff" * 4096)
+    with pytest.raises(DataError, match="not a database - stop the desk and restore the file from a copy"):
+        database.migrate(database.open_db(f"sqlite:///{tmp_path / 'desk.db'}"))
+
+
 def test_a_server_that_is_away_is_one_line() -> None:
     """Its driver explains itself over several lines."""
     away = database.open_db("postgresql://adv:secret@127.0.0.1:1/desk")
