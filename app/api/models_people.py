@@ -131,7 +131,7 @@ class CardRowView(ApiModel):
 
     label: str
     cells: list[str]
-    kind: Literal["text", "direction", "diff", "worst", "evidence", "finding", "warning", "expiry", "decision", "now"]
+    kind: Literal["text", "direction", "diff", "applies", "worst", "evidence", "finding", "warning", "expiry", "decision", "now"]
 
 
 class PartView(ApiModel):

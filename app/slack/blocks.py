@@ -16,7 +16,7 @@ SECTION_MAX = 2_900  # characters; Slack refuses blocks with more than 3,000
 HEADER_MAX = 148
 SIGNS = {"page": ":rotating_light: PAGE", "warn": ":warning: Warning", "note": ":memo: Note"}
 LINE_MAX = 1_000  # of one row of a card
-DECISIVE = ("direction", "diff", "worst", "finding", "warning")  # kinds of rows without which nobody approves here
+DECISIVE = ("direction", "diff", "applies", "worst", "finding", "warning")  # kinds of rows without which nobody approves here
 BLANK = dict.fromkeys([*range(32), 127], " ")
 
 Block = dict[str, Any]

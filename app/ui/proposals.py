@@ -11,7 +11,17 @@ from app.ui.figures import both, clock, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
-LEFT = ("text", "direction", "diff", "worst", "warning", "expiry", "decision", "now")  # kinds of rows beside the evidence
+LEFT = (
+    "text",
+    "direction",
+    "diff",
+    "applies",
+    "worst",
+    "warning",
+    "expiry",
+    "decision",
+    "now",
+)  # kinds of rows beside the evidence
 SEEN = "cards_seen"  # in the session: proposals that were shown while they were pending
 MINUTE_MS = 60_000
 AGAIN = ("stale", "expired")  # states from which the same change can be proposed again

@@ -37,7 +37,8 @@ NONE = "-"
 
 
 class CardRow(NamedTuple):
-    """One fact of a card. `kind`: text | direction | diff | worst | evidence | finding | warning | expiry | decision | now."""
+    """One fact of a card. `kind`: text | direction | diff | applies | worst | evidence | finding | warning | expiry | decision |
+    now."""
 
     label: str
     cells: tuple[str, ...]
@@ -138,10 +139,10 @@ def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
     if value["kind"] == "rollback":
         whole = diff.get("rollback_of")
         goals = {"the desk": whole} if whole is not None else diff.get("back_to") or {}
-        yield CardRow("back to", (", ".join(f"version {n} of {name}" for name, n in goals.items()) or NONE,))
+        yield CardRow("back to", (", ".join(f"version {n} of {name}" for name, n in goals.items()) or NONE,), "applies")
     elif changes:
         applies = "take the change at once" if diff.get("apply_to_open") else "keep the version they were opened under"
-        yield CardRow("open positions", (applies,))
+        yield CardRow("open positions", (applies,), "applies")
     others = ", ".join(f"{k} {v}" for k, v in diff.items() if k not in NOT_SHOWN and v not in (None, "", []))
     if others or not changes:
         yield CardRow(value["kind"], (others or "no parameter changes",))

@@ -160,13 +160,16 @@ def test_a_refused_question_is_kept_to_be_seen(fake: Fake, monkeypatch: pytest.M
 
 
 def test_a_tightening_is_approved_in_chat_with_the_diff_that_was_shown(fake: Fake) -> None:
-    """The Approve button posts the card's own diff_sha256; for a loosening there is only the way to the proposals page."""
+    """The Approve button posts the card's own diff_sha256, beside what becomes of open positions; for a loosening there is only
+    the way to the proposals page.
+    """
     fake.turns["u-1"] = turn("u-1", "done", "tighten it", answer("Proposed.", proposals=["prop-1", "prop-2"]))
     at = page(tab="chat", role="developer", thread="t-1")
     keys = [b.key for b in at.button]
     assert "approve_u-1_prop-1" in keys
     assert "approve_u-1_prop-2" not in keys
     assert "open_u-1_prop-2" in keys
+    assert texts_of(at).count("keep the version they were opened under") == 2
     at.button(key="approve_u-1_prop-1").click().run()
     assert ("POST", "/api/proposals/prop-1/approve", {"diff_sha256": "ab" * 32}) in fake.asked
     assert "applied, version 2 by vera" in texts_of(at).replace("\\", "")
