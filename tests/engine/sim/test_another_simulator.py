@@ -1,8 +1,9 @@
-"""A second simulator, written from the definitions alone and sharing no line with the engine: every round trip is the same.
+"""A second simulator, which shares no line with the engine: every round trip is the same.
 
 It reads bars and settlements and knows one layer of a fixed size with stop, target and trail (D3 to D5, D12, D13, D18): the entry
 at the next open, the gap at the open, the protective level before the target, trade-through by a tick, levels on the tick, the
-trail as of the last close, funding of what was carried. Only what a fill slipped is taken from the engine's own entry price.
+trail as of the last close, funding of what was carried. Where the definitions leave two readings the engine's was taken: the
+entry's ATR for the trail, which arms on the best price; a turned signal alone ends nothing. Each entry's slippage is the engine's.
 """
 
 import math
