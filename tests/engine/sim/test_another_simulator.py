@@ -3,7 +3,7 @@
 It reads bars and settlements and knows one layer of a fixed size with stop, target and trail (D3 to D5, D12, D13, D18): the entry
 at the next open, the gap at the open, the protective level before the target, trade-through by a tick, levels on the tick, the
 trail as of the last close, funding of what was carried. Where the definitions leave two readings the engine's was taken: the
-entry's ATR for the trail, which arms on the best price; a turned signal alone ends nothing. Each entry's slippage is the engine's.
+entry's ATR for the trail, which arms on the best price; a turned signal alone ends nothing. Slippage at entry is the engine's.
 """
 
 import math
