@@ -8,7 +8,7 @@ import pytest
 from engine.errors import DataError
 from engine.features.calls import calls_of, matrix_of
 from engine.features.frame import FeatureFrame
-from engine.models import baselines, lgbm, scores, walk
+from engine.models import baselines, lgbm, out_of_sample, scores
 from engine.models.labels import BarLabel, label_of
 from tests.engine.models.test_baselines import bars
 
@@ -43,14 +43,14 @@ def columns(frame: FeatureFrame) -> np.ndarray:
 def test_a_prediction_depends_on_nothing_that_was_not_known(frame: FeatureFrame, columns: np.ndarray) -> None:
     """Labels that end after a fold's first prediction are changed, and rows behind its test: not a bit of its test moves."""
     label = label_of("log_vol_4", frame)
-    folds = walk.folds_of(frame, label, **DAYS)
-    whole = walk.walk(columns, label, folds[:2], "regression", SMALL)
+    folds = out_of_sample.folds_of(frame, label, **DAYS)
+    whole = out_of_sample.walk(columns, label, folds[:2], "regression", SMALL)
     test = folds[1].test
     later = label.values.copy()
     later[label.known_ms >= frame.close_ms[test[0]]] += 5.0
     rows = columns.copy()
     rows[test[-1] + 1 :] = 7.0
-    again = walk.walk(rows, BarLabel(later, label.known_ms, label.unit), folds[:2], "regression", SMALL)
+    again = out_of_sample.walk(rows, BarLabel(later, label.known_ms, label.unit), folds[:2], "regression", SMALL)
     assert again.predictions[test].tobytes() == whole.predictions[test].tobytes()
     assert again.before[test].tobytes() == whole.before[test].tobytes()
 
@@ -58,8 +58,8 @@ def test_a_prediction_depends_on_nothing_that_was_not_known(frame: FeatureFrame,
 def test_only_test_rows_are_predicted(frame: FeatureFrame, columns: np.ndarray) -> None:
     """Each once, and of a fold's training rows its own predictions are kept apart."""
     label = label_of("direction_4", frame)
-    folds = walk.folds_of(frame, label, **DAYS)
-    found = walk.walk(columns, label, folds, "binary", SMALL)
+    folds = out_of_sample.folds_of(frame, label, **DAYS)
+    found = out_of_sample.walk(columns, label, folds, "binary", SMALL)
     tested = np.concatenate([fold.test for fold in folds])
     assert np.array_equal(np.flatnonzero(np.isfinite(found.predictions)), tested)
     assert all(len(one.of_training) == len(one.fold.train) for one in found.folds)
@@ -68,11 +68,11 @@ def test_only_test_rows_are_predicted(frame: FeatureFrame, columns: np.ndarray) 
 def test_a_fold_with_one_value_or_few_rows_is_refused(frame: FeatureFrame, columns: np.ndarray) -> None:
     """With its number."""
     label = label_of("direction_4", frame)
-    folds = walk.folds_of(frame, label, **DAYS)
+    folds = out_of_sample.folds_of(frame, label, **DAYS)
     with pytest.raises(DataError, match="nothing can be fitted"):
-        walk.walk(columns, label._replace(values=np.ones(len(frame))), folds, "binary", SMALL)
+        out_of_sample.walk(columns, label._replace(values=np.ones(len(frame))), folds, "binary", SMALL)
     with pytest.raises(DataError, match="fold 1 has 0"):
-        walk.walk(columns, label._replace(values=np.full(len(frame), np.nan)), folds, "binary", SMALL)
+        out_of_sample.walk(columns, label._replace(values=np.full(len(frame), np.nan)), folds, "binary", SMALL)
 
 
 @pytest.mark.long
@@ -89,15 +89,18 @@ def test_volatility_of_a_recorded_year_is_predicted_and_direction_is_not(coin: s
     frame = FeatureFrame(close_ms, *(year[name].to_numpy() for name in ("open", "high", "low", "close", "volume")), 900_000)
     columns = matrix_of(frame, calls_of(FEATURES))
     volatility, direction = label_of("log_vol_4", frame), label_of("direction_4", frame)
-    folds = walk.folds_of(frame, volatility)
-    found = walk.walk(columns, volatility, folds, "regression", lgbm.settings_of({}, "test"))
-    har, last = walk.har(frame, volatility, folds), baselines.last_known(volatility.values, close_ms, volatility.known_ms)
+    folds = out_of_sample.folds_of(frame, volatility)
+    found = out_of_sample.walk(columns, volatility, folds, "regression", lgbm.settings_of({}, "test"))
+    har, last = (
+        out_of_sample.har(frame, volatility, folds),
+        baselines.last_known(volatility.values, close_ms, volatility.known_ms),
+    )
     ours = scores.score(scores.r_squared, volatility.values, found.predictions, found.before, found.tests)
     theirs = scores.score(scores.r_squared, volatility.values, har, found.before, found.tests)
     sides = scores.score(scores.side_of_level, volatility.values, found.predictions, last, found.tests)
     assert ours.value >= (0.40 if coin == "BTC" else 0.30)
     assert ours.value >= theirs.value - 0.01
     assert sides.value >= 0.70 if coin == "BTC" else sides.value > 0.63
-    up = walk.walk(columns, direction, walk.folds_of(frame, direction), "binary", lgbm.settings_of({}, "test"))
+    up = out_of_sample.walk(columns, direction, out_of_sample.folds_of(frame, direction), "binary", lgbm.settings_of({}, "test"))
     chance = scores.score(scores.accuracy, direction.values, up.predictions, up.before, up.tests)
     assert 0.48 <= chance.value < 0.58
