@@ -27,7 +27,7 @@ from agents.offline.steps import (
     result_text,
     window,
 )
-from agents.offline.tables import Facts, extreme, extreme_row, heads_of, number_of, only, ranks, signed_rows
+from agents.offline.tables import Facts, extreme, extreme_row, heads_of, number_of, only, ranks
 from agents.offline.talk import LOOKS_BACK
 from agents.offline.words import FIGURE_WORDS, PATTERNS
 from engine.clock import utc
@@ -281,11 +281,15 @@ def compared(past: Sequence[PastTurn]) -> bool:
     return last is not None and last.name == "compare" and last.status == "ok"
 
 
-def judged(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer:
+def judged(past: Sequence[PastTurn], text: str) -> PlannedCall | PlannedAnswer:
     """How good the last figures are: return, Sharpe ratio and drawdowns of the run or the desk, with intervals."""
     last = newest(past)
     if (both := _two_runs(past)) is not None:
         return both
+    if re.search(r"\b(?:difference|between|the two|both)\b", text):
+        return asks_back(
+            "The difference of what two? Name both values, and I compare them: `compare stop_atr=2 with stop_atr=3`."
+        )
     if last is not None and last.name == "pnl":
         return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
     if last is None:
@@ -337,15 +341,9 @@ def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall 
     names = {n for n in slots.places if n not in ("count", "which", "place", "everything", "outcome", "by")}
     if last is None or last.table is None or names or not past or _since(past, last):
         return None
+    if slots.by and last.table.columns[0] not in slots.by:  # `which day of the week`, of a table by hour
+        return None
     table = last.table
-    if sign := _SIGNED.search(text):
-        rows = signed_rows(table, facts, losing=sign["red"] is not None)
-        if rows is None:
-            return None
-        lead = f"{len(rows)} of the {len(table.rows)} rows of the table above."
-        return PlannedAnswer(
-            f"{lead}\n\n{render.markdown_table(only(table, rows))}" if rows else f"None: 0 of {len(table.rows)} rows."
-        )
     by_how_much = bool(_BY_HOW_MUCH.match(text))
     asked = past[-1].asked.lower() if by_how_much else text
     if asked is text and not heads_of(table, text):  # the figure that the thread asks about
@@ -388,4 +386,4 @@ def _since(past: Sequence[PastTurn], shown: CallResult) -> bool:
     return next((turn for turn in reversed(past) if turn.results), PastTurn("", ())).results.count(shown) == 0
 
 
-_SIGNED, _BY_HOW_MUCH = (PATTERNS[f"above.{name}"] for name in ("signed", "by_how_much"))
+_BY_HOW_MUCH = PATTERNS["above.by_how_much"]

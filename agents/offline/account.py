@@ -12,7 +12,7 @@ from typing import NamedTuple
 from agents.offline.bounds import bound_of
 from agents.offline.entries import WORD, AskedEntry, entries
 from agents.offline.learned import times_written
-from agents.offline.slots import COUNTED, Slots, words_of
+from agents.offline.slots import COUNTED, Slots, given, words_of
 from agents.offline.words import CALENDAR, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
 
 # the arguments that take what a sentence names
@@ -69,7 +69,7 @@ _MORE: Mapping[str, str] = {
     "pnl": "span which count",
     "performance": "count unclear",
 }
-_OF_IDS: Mapping[str, tuple[str, ...]] = {
+OF_IDS: Mapping[str, tuple[str, ...]] = {
     "r": ("run_id", "subject", "hypothesis", "evidence"),
     "d": ("event_id", "evidence", "about"),
     "p": ("event_id", "evidence", "about"),
@@ -173,6 +173,10 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         and re.search(r"\b(?:only|just|solely) (?:the |our )*(?:longs?|shorts?)\b", slots.text)
     ):
         return False
+    if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in _OF_NOW:
+        return True
+    if name == "timeframe" and not any(map(entry.takes, ("timeframe", "series"))):
+        return bool(slots.strategies or slots.symbols) or more  # `15m`: which sleeve; of `1 hour` alone none is
     if name == "filters" and tool == "trips":
         return len(slots.filters) == 1 and (bound := bound_of(slots.filters[0])) is not None and bound.unit in ("r", "u", "")
     if name in ("symbols", "strategies") and not slots.sleeves:  # of which no sleeve is: the tool must read the name itself
@@ -189,10 +193,10 @@ def takes_out(entry: AskedEntry, slots: Slots) -> bool:
         return True
     if entry.tool.name in _LISTS.split() and slots.out is not None:
         return False
-    return "without" not in slots.places and not _strict(entry)
+    return "without" not in slots.places and not counts_all(entry)
 
 
-def _strict(entry: AskedEntry) -> bool:
+def counts_all(entry: AskedEntry) -> bool:
     """Whether a `not` in a sentence for the entry changes what is asked: of the sentences for training hardly any has one."""
     return entry.tool.name in _FIGURES.split() and entry.asked.kind not in ("refused", "idle", "halt")
 
@@ -201,7 +205,7 @@ def takes_id(entry: AskedEntry, identity: str, slots: Slots) -> bool:
     """Whether the entry's tool reads a thing by this id."""
     kind = "r" if identity in slots.handles else identity.split("-", maxsplit=1)[0]
     side_by_side = kind == "r" and entry.tool.name == "compare"
-    return side_by_side or any(map(entry.takes, _OF_IDS.get(kind, ("proposal_id",))))
+    return side_by_side or any(map(entry.takes, OF_IDS.get(kind, ("proposal_id",))))
 
 
 def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
@@ -236,23 +240,30 @@ _FIGURES = (  # of whose sentences for training hardly any has a denial
 )
 _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
 _WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk"  # which know no hours
+_OF_NOW = ("desk", "sleeves", "exposure", "pauses", "proposals", "watches")  # which show the present, with or without the word
+_NOW = ("today", "now", "tonight", "right now", "at the moment")
+_THAT_TIME = re.compile(r"\b(?:in|over|during|within) (?:that|the same) (?:time|period|window|span)\b|\bback then\b")
+_NUMBER = re.compile(r"(?<![\w.:-])[+-]?\d[\d.,]*(?: ?(?:r|bps|%|minutes?|hours?|days?)\b)?")
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 
 def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     """`if it rained`, `per trade`, `at night`: what a figure or a list is not made by."""
     tool = entry.tool.name
-    figures = (_strict(entry) and tool not in ("backtest", "compare", "judge", "sweep")) or tool in _LISTS.split()
+    figures = (counts_all(entry) and tool not in ("backtest", "compare", "judge", "sweep")) or tool in _LISTS.split()
     places = list(chain.from_iterable(slots.places.values()))
     found = list(_IF.finditer(slots.text)) if figures else []
     found += [m for m in _PER.finditer(slots.text) if tool != "trips"] if figures else []
     found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in _WHOLE_DAY.split()]
+    found += [m for m in _THAT_TIME.finditer(slots.text) if not (given(slots.span) and takes(entry, "span", slots))]
+    found += list(_NUMBER.finditer(slots.text)) if figures else []  # `+1R`
+    found += list(re.finditer(r"\bnever\b", slots.text)) if entry.asked.kind in ("refused", "breaker", "halt") else []
     return tuple(m[0].strip() for m in found if not any(a < m.end() and m.start() < b for a, b in places))
 
 
 def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...]:
     """`not filled`, `never reported`: what is denied, where the answer would be the same without it."""
-    if not _strict(entry) or taken & {"never", "without"}:
+    if not counts_all(entry) or taken & {"never", "without"}:
         return ()
     places = [place for name in ("never", "without", "funding", "since_event") for place in slots.places.get(name, ())]
     found = [m for m in _DENIED.finditer(slots.text) if not any(a < m.end() and m.start() < b for a, b in places)]

@@ -54,6 +54,8 @@ def ask_for(q: Question, name: str) -> str:
         return f"Which strategy? Available: {name_list(list(q.words.strategies))}."
     if name == "symbol":
         return f"On which symbol? Bars are available for {name_list(list(q.words.symbols)) if q.words.symbols else 'none yet'}."
+    if name == "move_frac":
+        return "By how much does the price move? Name it in percent, such as `what if everything drops 10 %`."
     if name == "run_id":
         return "Which run? Name its id; `list the latest runs` shows them."
     if name == "changes":

@@ -11,7 +11,7 @@ from typing import Any
 from agents.offline.account import tokens_of
 from agents.offline.entries import choices_of
 from agents.offline.steps import Question, changes_of
-from agents.offline.words import PATTERNS, SAID, STOP
+from agents.offline.words import ASKING, PATTERNS, SAID, STOP
 from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Tool
@@ -135,55 +135,3 @@ def free_words(q: Question) -> str | None:
     """The words of the sentence that carry something, in order: what a search or a page is asked by."""
     words = [t.word for t in tokens_of(q.slots) if t.word not in STOP and t.word not in ASKING and t.slot != "span"]
     return " ".join(words)[:120] or None
-
-
-ASKING = frozenset(
-    [
-        "mean",
-        "means",
-        "meaning",
-        "define",
-        "definition",
-        "explain",
-        "describe",
-        "called",
-        "stand",
-        "stands",
-        "term",
-        "word",
-        "difference",
-        "understand",
-        "calculated",
-        "computed",
-        "work",
-        "works",
-        "formula",
-        "remember",
-        "remembered",
-        "memory",
-        "memories",
-        "note",
-        "notes",
-        "noted",
-        "written",
-        "wrote",
-        "told",
-        "know",
-        "lesson",
-        "lessons",
-        "learned",
-        "learnt",
-        "runbook",
-        "runbooks",
-        "playbook",
-        "steps",
-        "procedure",
-        "handle",
-        "fix",
-        "deal",
-        "react",
-        "checklist",
-        "guide",
-        "instructions",
-    ]
-)

@@ -79,6 +79,8 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     found = _EARLIER.search(slots.text)
     if found and words.desk_ms is not None:
         merged = replace(merged, span=_earlier(next((g for g in found.groups() if g), None), older.span, words.desk_ms))
+    if (clocks := _same_clocks(slots.span, older.span)) is not None:
+        merged = replace(merged, span=clocks)
     if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
         merged = replace(merged, percent=abs(older.percent) * (1 if _UP.search(slots.text) else -1))
     if (
@@ -103,7 +105,8 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
 
 def _in_thousands(new: str, old: str) -> str:
     """`make that 82`, after 80000: thousands, as the level before."""
-    return f"{new}000" if new.isdigit() and float(new) * 200 < float(old) <= float(new) * 5000 else new
+    number = float(new) if re.fullmatch(r"\d+(?:\.\d+)?", new) else 0.0
+    return f"{number * 1000:.10g}" if number * 200 < float(old) <= number * 5000 else new
 
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
@@ -128,6 +131,17 @@ def with_unit(text: str, slots: Slots, older: Slots, words: Words) -> Slots:
 def moves_back(slots: Slots) -> bool:
     """`and the night before`."""
     return bool(_EARLIER.search(slots.text))
+
+
+def _same_clocks(new: TimeSpan, old: TimeSpan) -> TimeSpan | None:
+    """`I mean yesterday`, after `between 1 and 4`: the same hours of that day; None where a window has none, or both."""
+    days, first, last = (
+        (_time(new.start), _time(old.start), _time(old.end)) if "T" not in f"{new.start}{new.end}" else (None,) * 3
+    )
+    if days is None or first is None or last is None or "T" not in (old.start or "") or (last - first) >= timedelta(days=1):
+        return None
+    begin = days.replace(hour=first.hour, minute=first.minute)
+    return TimeSpan(begin.strftime("%Y-%m-%dT%H:%M"), (begin + (last - first)).strftime("%Y-%m-%dT%H:%M"))
 
 
 _SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter": 91, "year": 365}

@@ -8,7 +8,7 @@ from agents.offline.account import words_left
 from agents.offline.calls import ask_for, made
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, PlannedAnswer, Question, asks_back, result_text
+from agents.offline.steps import Plan, PlannedAnswer, Question, asks_back, drafted, result_text
 from agents.offline.words import PATTERNS
 from tools.common import render
 from tools.exposure import glossary
@@ -64,7 +64,14 @@ def define(q: Question) -> Plan:
     if not words:
         return asks_back(ask_for(q, "word"))
     words = [own for word in words for own in _glossary_words(word)]
-    return (yield from made([PlannedCall("define", {"word": word}) for word in words[:3]]))
+    calls = [PlannedCall("define", {"word": word}) for word in words[:3]]
+    results = yield calls
+    if all(r.status == "no_data" for r in results) and any(" " in word for word in words[:3]):  # no word that somebody asked for
+        return asks_back(NOT_A_WORD)
+    return drafted(calls, results)
+
+
+NOT_A_WORD = "I did not understand this, and found nothing. If a word is to be explained, ask `what does drawdown mean`."
 
 
 _FILLER = re.compile(
@@ -79,7 +86,8 @@ def _glossary_words(word: str) -> list[str]:
     parts = word.split()
     if word in glossary() or not (len(near) == 1 or len(parts) > 1):
         return [word]
-    return near if len(near) == 1 else parts if all(part in glossary() for part in parts) else [word]
+    own = [part for part in parts if part in glossary()]  # `sleeve`, of what else was said beside it
+    return near if len(near) == 1 else own if len(own) in (1, len(parts)) else [word]
 
 
 def _rule_of_row(q: Question) -> str:

@@ -12,7 +12,8 @@ from agents.offline import desk_plans, page_plans, remainder, research_plans, ru
 from agents.offline.calls import made, once
 from agents.offline.changes import propose
 from agents.offline.dates import read_span, two_periods
-from agents.offline.fill import EXTREMES, arguments
+from agents.offline.fill import DESKWARD, EXTREMES, arguments
+from agents.offline.follow import RUNS
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
 from agents.offline.steps import (
@@ -49,8 +50,8 @@ def journal(q: Question) -> Plan:
     start = q.slots.span.start or q.slots.span.at
     if now is not None and start and start > _iso(now):
         return PlannedAnswer(f"The desk has not come to {start.replace('T', ' ')} yet: its time is {utc(now)}.")
-    if "ever" in q.slots.places and not start:
-        args["since"] = "2009-01-01"  # `since the start`
+    if not start and ("ever" in q.slots.places or (q.entry.asked.kind == "breaker" and _WHETHER.match(q.slots.text))):
+        args["since"] = "2009-01-01"  # `since the start`: whether it did at all is no question about yesterday
     changed = q.entry.asked.kind == "config"
     halted = q.entry.asked.kind == "halt"
     refused = q.entry.asked.kind == "refused"
@@ -58,6 +59,8 @@ def journal(q: Question) -> Plan:
         args.pop("kinds", None)
     elif changed:
         args = {"since": "30d"} | args | {"kinds": ["config", "proposal"]}
+        if re.search(r"\b(?:approv|authori|sign(?:ed|s)? off|accepted|agreed)", q.slots.text):  # by whom: the cards say it
+            return (yield from made([PlannedCall("proposals", {"state": "applied"}), PlannedCall("journal_search", args)]))
     if refused:
         args |= {"kinds": ["refused"]}
     if _MISSED.search(q.slots.text) and "kinds" not in args:  # what waits for a person is no event of the desk's
@@ -70,7 +73,7 @@ def journal(q: Question) -> Plan:
         args = {**args, "since": "2009-01-01", "kinds": ["proposal", "config"]}
         args.pop("until", None)
     if halted:
-        calls = [PlannedCall("health", {}), PlannedCall("journal_search", {"kinds": ["halt"], "since": "30d"})]
+        calls = [PlannedCall("health", {}), PlannedCall("journal_search", {"since": "30d"} | args | {"kinds": ["halt"]})]
         return (yield from made(calls))
     if "kinds" in args and set(args["kinds"]) & {"halt", "breaker"} and "operator" in q.slots.text:
         args.pop("kinds")
@@ -114,6 +117,7 @@ def _without_sleeves(names: tuple[str, ...], call: PlannedCall, found: CallResul
     return PlannedAnswer(f"{lead}\n\n{draft.text}", read_as=f"{draft.read_as}, without {left}")
 
 
+_WHETHER = re.compile(r"(?:and |so |but )*(?:did|has|have|was|were)\b")
 _MISSED = re.compile(r"\b(?:miss|missed|up to speed|catch me up|handed over)\b")
 _CHANGED = re.compile(r"(?:and |so )?what (?:has )?changed(?! in\b)(?!.*\b(?:config\w*|settings?|versions?|parameters?)\b)")
 
@@ -216,13 +220,16 @@ def attribution(q: Question) -> Plan:
 def _of_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Question]:
     """The question about the newest stored run, of the strategy named, where it speaks of one that this thread has not made."""
     spoken = re.search(
-        r"\b(?:the|that|my|our|last|latest|newest|previous) (?:\w+ )?(?:run|back-?test|simulation)\b", q.slots.text
+        r"\b(?:the|that|my|our|last|latest|newest|previous|stored) (?:[\w-]+ ){0,3}?(?:run|back-?test|simulation)\b", q.slots.text
     )
-    if q.run_id() is not None or not spoken:
+    stored = spoken is not None and re.search(r"\bstored\b", q.slots.text)  # not the one that this thread made last
+    if spoken is None or (q.run_id() is not None and not stored):
         return q
     (latest,) = yield [PlannedCall("run", {})]
-    rows, named = latest.table.rows if latest.table is not None else (), q.slots.strategy or ""
-    listed = [run for run, row in zip(latest.evidence, rows, strict=False) if named in str(row[1])]
+    rows, named = latest.table.rows if latest.table is not None else (), (*q.slots.strategies, *q.slots.symbols)
+    listed = [
+        run for run, row in zip(latest.evidence, rows, strict=False) if all(name in " ".join(map(str, row)) for name in named)
+    ]
     if not listed:
         return q
     of_run = PastTurn("", (latest._replace(data={}, evidence=tuple(listed[:1])),))
@@ -230,8 +237,20 @@ def _of_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Quest
 
 
 def performance(q: Question) -> Plan:
-    """Return, Sharpe and drawdowns of the desk or a run."""
-    return (yield from once((yield from _of_run(q))))
+    """Return, Sharpe and drawdowns of the desk or a run; asked back where a run is meant that there is not."""
+    last = next(reversed(q.results()), None)
+    if last is not None and last.status != "ok" and last.name in RUNS and not DESKWARD.search(q.slots.text):
+        return asks_back(f"The run that this is about was not made. {result_text(last)}")
+    if re.search(r"\b(?:out|in)[- ]of?[- ]?sample\b", q.slots.text) and not (last is not None and last.name in RUNS):
+        return asks_back(
+            "No run with folds stands above. Ask for one: `walk forward trend on BTC for 2025 over stop_atr 2, 3, 4`."
+        )
+    of_run = yield from _of_run(q)
+    if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and of_run.run_id() is None:
+        return asks_back(
+            "Of which runs? Name one by its id, `list the latest runs` shows them; two: `compare the two stored runs`."
+        )
+    return (yield from once(of_run))
 
 
 def trips(q: Question) -> Plan:

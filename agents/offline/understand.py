@@ -334,7 +334,7 @@ def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if above.compared(thread.past):
         return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
-    return Part(text, read, call=above.judged(thread.past))
+    return Part(text, read, call=above.judged(thread.past, read.text))
 
 
 def _repeat(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:

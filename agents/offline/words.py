@@ -87,7 +87,7 @@ COINS = {
 
 _LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
 _COMMON = frozenset(_LISTS["common"].split())
-STOP = frozenset(_LISTS["stop"].split())
+STOP, ASKING = (frozenset(_LISTS[name].split()) for name in ("stop", "asking"))
 CALENDAR: str = _LISTS["calendar"]
 SEASONS = ("summer", "winter", "spring", "autumn", "christmas", "easter")
 MONTHS = ("march", "april", "may", "june", "july", "august")
@@ -115,6 +115,17 @@ SAID: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, f
 _MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sep|sept|oct|nov|dec)[a-z]*"
 _TENS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "ten": "10", "fifteen": "15", "twenty": "20"}
 _TENS |= {"thirty": "30", "forty": "40", "fifty": "50"}
+_LAST = {
+    **_TENS,
+    "six": "6",
+    "seven": "7",
+    "eight": "8",
+    "nine": "9",
+    "twelve": "12",
+    "fourteen": "14",
+    "sixty": "60",
+    "ninety": "90",
+}
 _SHORT = (  # contractions and clocks, written out
     (r"\b(ca|wo|sha)n'?t\b", r"\1n not"),
     (r"\b(did|does|do|is|are|was|were|has|have|had|could|would|should)n'?t\b", r"\1 not"),
@@ -139,6 +150,7 @@ _SHORT = (  # contractions and clocks, written out
         r"\1 \2\3\1 \4",
     ),
     *((rf"\b{word}(?= (?:percent|per cent|pct|%|atr|minutes?)\b)", digits) for word, digits in _TENS.items()),
+    *((rf"\b(last|past) {word} (?=days?|hours?|weeks?|months?)", rf"\1 {digits} ") for word, digits in _LAST.items()),
     (r"\b((?:19|20)\d\d)[ -]?([qh][1-4])\b", r"\2 \1"),
     (rf"\bfirst (?=(?:of )?{_MONTH}\b)", "1 "),
     (r"\bbtw (?=\d|midnight|noon)", "between "),
