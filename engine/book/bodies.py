@@ -9,12 +9,19 @@ from typing import Any, NotRequired, TypedDict
 RESTING = ("draft", "retired")  # stages in which a sleeve enters nothing; its exits go on
 SIMULATED = ("paper", "shadow")  # modes of a desk whose fills are simulated: nothing leaves it
 LIVE_STAGES = ("live_small", "live")  # in which a sleeve enters at an account with real money
+POSITION = "position of "
+CASH = "cash"  # a difference between book and venue: of an account's money
 FORMAT = 4  # of the desk journal, in the `start` of its first event; another one is not read
 
 
 def finite(value: float) -> float | None:
     """A number as JSON has it; what is not finite is null."""
     return value if math.isfinite(value) else None
+
+
+def position_of(instrument: str) -> str:
+    """What a difference of an instrument's position is called."""
+    return f"{POSITION}{instrument}"
 
 
 def stage_rests(stage: str, mode: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.book import events
+from engine.book.bodies import position_of
 from engine.book.book import Book
 from engine.book.executions import Led
 from engine.book.incident_money import NO_MONEY, as_pnl, incidents_of, money_of, orphan_pnl, orphans_of
@@ -186,7 +187,7 @@ def _causes(book: Book, groups: Sequence[tuple[str, Mapping[str, Any], Any]]) ->
 
 def _instrument_of(book: Book, what: str, groups: Sequence[tuple[str, Mapping[str, Any], Any]]) -> str:
     """The instrument of a difference: by its name, or by the report that it came from; "" when neither says so."""
-    named = next((name for name in book.instruments if what == f"position of {name}"), "")
+    named = next((name for name in book.instruments if what == position_of(name)), "")
     reports = (body for _, body, *_ in groups if what in (body.get("trade"), body.get("order")))
     return named or str(next((body["instrument"] for body in reports if body.get("instrument")), ""))
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from engine.book.account_events import orphan_lots
-from engine.book.bodies import stage_rests
+from engine.book.bodies import CASH, position_of, stage_rests
 from engine.book.book import settled_at, stage_of
 from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
@@ -26,7 +26,7 @@ YOUNG_MS = 5_000  # an order that was sent since may not be listed yet
 OLD_MS = 1_800_000  # since the last full agreement: what was compared longer ago says nothing of now
 CASH_TOLERANCE = 0.01  # quote units: sums of fees are rounded by the venue
 CHOICES = ("adopt", "close", "wait")
-START, CASH = "reconciled", "cash"
+START = "reconciled"
 
 Cash = Callable[[], Awaitable[float]]  # what the account has realised, quote units
 
@@ -123,7 +123,7 @@ class AccountReconcile:
     def _position(self, name: str, lots: int) -> bool:
         """Compare the net position. One of the other side than ours halts: nothing that we did can have made it."""
         ours = sum(held for _, held in holders(self.desk, name)) + orphan_lots(self.desk.book, name)
-        what = f"position of {name}"
+        what = position_of(name)
         if lots == ours:
             self.unequal[name] = 0
             self.equal[name] = self.equal.get(name, 0) + 1

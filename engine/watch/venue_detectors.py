@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from shlex import quote
 
 from engine.amounts import price_text
+from engine.book.bodies import CASH, POSITION
 from engine.watch.health import unmoved_layers, unprotected_layers
 from engine.watch.observation import DeskObservation, Finding, Severity, is_trading, open_positions, position_text
 
@@ -56,20 +57,27 @@ def unmoved(desk: DeskObservation) -> Iterator[Finding]:
 
 
 def differences(desk: DeskObservation) -> Iterator[Finding]:
-    """What the book cannot explain at the venue: nothing enters until a named person adopts it. One alert for all of it (an
-    execution that nobody knows moves the position, too), which gets worse with each difference more.
+    """What the book cannot explain at the venue: nothing enters until a named person adopts it. Each execution or order that
+    nobody knows is an alert; the position and the cash that it moves are said in the same one.
     """
     if not is_trading(desk) or desk.mark is None or not (differs := desk.mark.body.get("differs", {})):
         return
-    positions, found = ", ".join(open_positions(desk)) or "no open position", [text[:300] for text in differs.values()]
-    rest = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    what = f"Desk and venue differ, no sleeve enters: {'; '.join(found[:SHOWN])}{rest}; {positions}"
-    action = (
-        f"nightdesk reconcile, compare with the venue, then: nightdesk adopt {quote(next(iter(differs)))} --keep "
-        "(or --sleeve, --units) --as NAME --reason WHY"
-    )
-    since, event, numbers = desk.mark.t_recv_ms, desk.mark.id, {"differences": len(found)}
-    yield Finding("difference", "difference", "page", what, "desk", since, action, numbers, event, level=len(found))
+    positions = [what for what in differs if what.startswith(POSITION)]
+    heads = [what for what in differs if what not in (*positions, CASH)] or positions or list(differs)
+    joined = [what for what in differs if what not in heads]
+    held = ", ".join(open_positions(desk)) or "no open position"
+    for head in heads:
+        last = head == heads[-1]
+        texts = [differs[what][:300] for what in ([head, *joined] if last else [head])]
+        rest = f"; and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
+        what = f"Desk and venue differ, no sleeve enters: {'; '.join(texts[:SHOWN])}{rest}; {held}"
+        action = (
+            f"nightdesk reconcile, compare with the venue, then: nightdesk adopt {quote(head)} --keep "
+            "(or --sleeve, --units) --as NAME --reason WHY"
+        )
+        since, event = desk.mark.t_recv_ms, desk.mark.id
+        level = max(0, sum(part in positions for part in joined) - 1) if last else 0  # one more position is worse
+        yield Finding(f"difference:{head}", "difference", "page", what, "desk", since, action, {}, event, level)
 
 
 def liquidated(desk: DeskObservation) -> Iterator[Finding]:

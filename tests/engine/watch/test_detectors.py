@@ -165,20 +165,32 @@ def test_a_planted_fault_is_one_page_that_names_instrument_size_and_action(fault
     assert found.since_ms <= NOW
 
 
-def test_one_strangers_trade_is_one_alert_that_gets_worse() -> None:
-    """The trade, then the position that it moved, and what the worker said of each: one page, raised by the second."""
-    trade, moved = {"t9": "trade t9 is of an order that this desk does not know"}, {"position of BTC": "340 lots, the desk 300"}
+def test_one_strangers_trade_is_one_alert() -> None:
+    """The trade, then the position and the cash that it moved, and what the worker said of each: one page, not sent anew."""
+    trade = {"t9": "trade t9 is of an order that this desk does not know"}
+    moved = {"position of BTC": "340 lots, the desk 300", "cash": "the venue's cash has moved"}
     said = [
         Event("incident", DESK_MS, {"what": what, "difference": what}, t_recv_ms=NOW, id=f"d-{n}")
         for n, what in enumerate([*trade, *moved])
     ]
     first = only(desk(mark=mark(differs=trade), incidents=tuple(said[:1])))
     second = only(desk(mark=mark(differs=trade | moved), incidents=tuple(said)))
-    assert first.fingerprint == second.fingerprint
-    assert first.level < second.level
+    assert (first.fingerprint, first.level) == (second.fingerprint, second.level)
     assert all(text in second.what for text in (*trade.values(), *moved.values()))
     (other,) = evaluate(desk(incidents=(said[0],)))[0]
     assert other.kind == "incident"  # a worker's word that no difference repeats stays one of its own
+
+
+def test_another_trade_or_another_position_wakes_again() -> None:
+    """Whoever has acknowledged the first is not left alone with the next."""
+    trade, moved = {"t9": "trade t9"}, {"position of BTC": "340 lots, the desk 300"}
+    first = only(desk(mark=mark(differs=trade | moved)))
+    worse = only(desk(mark=mark(differs=trade | moved | {"position of ETH": "7 lots, the desk 0"})))
+    assert (worse.fingerprint, worse.level) == (first.fingerprint, first.level + 1)
+    both, _ = evaluate(desk(mark=mark(differs=trade | moved | {"t10": "trade t10"})))
+    assert [finding.fingerprint for finding in both] == ["difference:t9", "difference:t10"]
+    alone, _ = evaluate(desk(mark=mark(differs=moved | {"position of ETH": "7 lots, the desk 0"})))
+    assert len(alone) == 2
 
 
 def merged(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any] | None:
