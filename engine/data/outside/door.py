@@ -105,20 +105,23 @@ def _still(name: str, values: Numbers, at: Sequence[int], most: int) -> list[Dat
 
 
 def _levels(name: str, values: Numbers, at: Sequence[int], new: int) -> list[DataIssue]:
-    """The first new row from which a number is on another level: another unit (error), or a jump worth a look (warning)."""
+    """The first new row from which a number is on another level: another unit (error), or else a jump worth a look (warning)."""
+    jump: list[DataIssue] = []
     for i in range(max(new, LEAST), values.size):
         before, after = values[max(0, i - BESIDE) : i], values[i : i + BESIDE]
         a, b = float(np.median(before)), float(np.median(after))
         if a > 0 and b > 0 and values[i] > 0:
             apart = math.log10(b / a)
             near = abs(apart) >= UNIT and abs(apart - round(apart)) <= NEAR
-            if abs(apart) >= UNIT and abs(math.log10(values[i] / values[i - 1])) >= UNIT / 2 and (near or after.size >= 3):
+            leaps = values[i - 1] <= 0 or abs(math.log10(values[i] / values[i - 1])) >= UNIT / 2
+            if abs(apart) >= UNIT and leaps and (near or after.size >= 3):
                 text = f"{name} is {b / a:.3g} times what it was: another unit, or percent for a fraction?"
                 return issue("unit", "error", [max(at[i], 0)], text)
         usual = max(float(np.median(np.abs(np.diff(before)))), 1e-12)
-        if abs(b - a) > LEVEL * usual and abs(b - a) > LEVEL_FRAC * abs(a) and abs(values[i] - values[i - 1]) > LEVEL / 2 * usual:
-            return issue("level", "warning", [max(at[i], 0)], f"{name} goes from about {a:.4g} to about {b:.4g}")
-    return []
+        moved = abs(b - a) > max(LEVEL * usual, LEVEL_FRAC * abs(a))
+        if not jump and moved and abs(values[i] - values[i - 1]) > LEVEL / 2 * usual:
+            jump = issue("level", "warning", [max(at[i], 0)], f"{name} goes from about {a:.4g} to about {b:.4g}")
+    return jump
 
 
 def enough_rows(feed: OutsideFeed, rows: int, window: int, what: str) -> list[DataIssue]:

@@ -57,6 +57,20 @@ def test_a_number_that_freezes_or_leaps_is_found_in_new_rows(values: list[float]
     assert judged(OI, later[:60], later[50:]) == set()
 
 
+@pytest.mark.parametrize("odd", [0.0, -2.5])
+def test_another_unit_is_found_behind_a_value_without_a_logarithm(odd: float) -> None:
+    """A yield at or below zero is no error by itself, and hides none."""
+    calm, thousand = moving(30), [value * 1000 for value in moving(6)]
+    assert ("unit", "error") not in judged(OI, [], rows(OI, [*calm[:25], odd, *calm]))
+    assert ("unit", "error") in judged(OI, [], rows(OI, [*calm, odd, *thousand]))
+
+
+def test_another_unit_is_found_behind_a_jump_that_is_only_shown() -> None:
+    """Five times as much, and in the same answer a thousand times."""
+    values = [*moving(30), *moving(30, 500.0), *moving(6, 500_000.0)]
+    assert ("unit", "error") in judged(OI, [], rows(OI, values))
+
+
 def test_one_wild_hour_is_no_other_unit() -> None:
     """A single row fifty times the usual is shown, not refused; it would have to stay."""
     assert judged(OI, [], rows(OI, [*moving(30), 5_000 * 0.9])) == {("level", "warning")}
