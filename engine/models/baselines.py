@@ -42,23 +42,13 @@ def last_known(values: Array, close_ms: npt.NDArray[np.int64], known_ms: npt.NDA
 
 
 def har_columns(frame: FeatureFrame) -> Array:
-    """(n, 28): log volatility of each of HORIZONS_MS up to this close, and a column for each hour of the UTC day, 1 or 0.
-
-    Volatility is the root mean square of the log returns of a bar, as the label log_vol_4 has it. NaN while a window is not full.
+    """(n, 28): log of the feature `realised_vol` over each of HORIZONS_MS (TA-Lib LN), and a column for each hour of the UTC day,
+    1 or 0. NaN while a window is not full.
     """
-    moves = np.full(len(frame), np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        moves[1:] = ta().LN(frame.close[1:] / frame.close[:-1])
-    columns = []
-    for horizon in HORIZONS_MS:
-        bars = max(1, horizon // frame.timeframe_ms)
-        mean = np.full(len(frame), np.nan)
-        if len(frame) > bars:
-            mean[bars:] = np.lib.stride_tricks.sliding_window_view(moves[1:] ** 2, bars).mean(axis=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            columns.append(0.5 * np.log(np.where(mean > 0.0, mean, np.nan)))
-    hour = frame.close_ms // HOUR_MS % HOURS
-    return np.column_stack([*columns, np.eye(HOURS)[hour]])
+    bars = frame.reader()
+    windows = [max(1, horizon // frame.timeframe_ms) for horizon in HORIZONS_MS]
+    logs = [ta().LN(bars.realised_vol(window)) for window in windows]
+    return np.column_stack([*logs, np.eye(HOURS)[frame.close_ms // HOUR_MS % HOURS]])
 
 
 def least_squares(columns: Array, target: Array, rows: Array) -> Array:
@@ -70,6 +60,7 @@ def least_squares(columns: Array, target: Array, rows: Array) -> Array:
         raise DataError(f"HAR needs {ROWS_MIN} whole training rows, these are {int(good.sum())}", "a longer training span")
     used = columns[good].any(axis=0)  # an hour that never came has no coefficient
     weights, *_ = np.linalg.lstsq(columns[good][:, used], target[good], rcond=None)
-    unseen = rows[:, ~used].any(axis=1)
-    with np.errstate(invalid="ignore"):
-        return np.where(unseen, np.nan, rows[:, used] @ weights)
+    found = np.zeros(len(rows))
+    for column, weight in zip(rows[:, used].T, weights, strict=True):
+        found += column * weight  # one after the other: a matrix product has other last bits for a row alone than for many
+    return np.where(rows[:, ~used].any(axis=1), np.nan, found)

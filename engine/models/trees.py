@@ -17,6 +17,7 @@ from engine.errors import DataError
 TREES_MAX, NODES_MAX, DEPTH_MAX, COLUMNS_MAX = 5_000, 500_000, 64, 2_000
 ZERO = float(np.float32(1e-35))  # LightGBM's kZeroThreshold: a float that became a double
 MISSING = {"None": 0, "Zero": 1, "NaN": 2}
+LEAST_EXPONENT = -709.0  # below, e^-x is no double
 BLOCK = 1_024  # rows at once: what lies between holds rows x trees numbers
 IDENTITY, LOGISTIC = "identity", "logistic"
 LINKS = {"regression": IDENTITY, "binary sigmoid:1": LOGISTIC}  # objective as the dump spells it -> from a sum to a prediction
@@ -150,7 +151,7 @@ def predict(trees: Trees, rows: Array) -> Array:
 
 def logistic(x: float) -> float:
     """1 / (1 + e^-x), by the C library as LightGBM does it: numpy's own exponential has other last bits."""
-    return 1.0 / (1.0 + math.exp(-x)) if x > -700.0 else 0.0
+    return 1.0 / (1.0 + math.exp(-x)) if x > LEAST_EXPONENT else 0.0
 
 
 def _sums(trees: Trees, rows: Array) -> Array:

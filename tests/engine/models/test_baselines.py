@@ -23,10 +23,11 @@ def bars(count: int, seed: int = 3) -> FeatureFrame:
 
 
 def test_the_log_volatility_of_an_hour_is_the_label_of_an_hour_ago() -> None:
-    """HAR's first column and the label are one definition: what is known at a close is the label that ended there."""
+    """HAR's first column says what is known at a close: the label that ended there, of a year where the label is of a bar."""
     frame = bars(2_000)
     label, column = label_of("log_vol_4", frame).values, baselines.har_columns(frame)[:, 0]
-    assert np.allclose(column[AHEAD:], label[:-AHEAD], rtol=1e-12, equal_nan=True)
+    a_year = 0.5 * np.log(365 * 96)
+    assert np.allclose(column[AHEAD:] - a_year, label[:-AHEAD], rtol=1e-9, equal_nan=True)
     assert np.isnan(column).sum() == AHEAD + 3 + AHEAD
 
 
@@ -54,6 +55,16 @@ def test_least_squares_finds_what_made_the_target() -> None:
     found = baselines.least_squares(columns[:2_500], target[:2_500], columns[2_500:])
     assert np.allclose(found, target[2_500:], equal_nan=True)
     assert np.isnan(baselines.least_squares(columns[:2_500], target[:2_500], columns[:10])).all()
+
+
+def test_a_row_alone_is_predicted_as_in_the_batch() -> None:
+    """To the bit: what is computed live at one close is what history says of it."""
+    columns = baselines.har_columns(bars(3_000))
+    target = columns[:, 0] * 0.7 + columns[:, 3] * 0.2
+    rows = columns[2_500:]
+    batch = baselines.least_squares(columns[:2_500], target[:2_500], rows)
+    alone = [baselines.least_squares(columns[:2_500], target[:2_500], rows[n : n + 1])[0] for n in range(len(rows))]
+    assert np.array(alone).tobytes() == batch.tobytes()
 
 
 def test_an_hour_that_training_has_not_seen_is_not_guessed() -> None:
