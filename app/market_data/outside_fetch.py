@@ -4,26 +4,25 @@ Called by `nightdesk data fetch` and `sources`. One source that is dead, late or
 series grows too old and reads as missing. `outside.json` beside the data says when each was asked, and what was wrong.
 """
 
-import fcntl
 import json
 import os
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.home.settings import OutsideEntry
-from app.home.written import write_whole
+from app.home.written import alone_in, write_whole
 from engine.clock import HOUR_MS, MINUTE_MS, utc
 from engine.data.outside.declared import SERIES, OutsideFeed, feeds_of, history_ms, series_named
 from engine.data.sources import FUNDING
-from engine.errors import BadInput, Busy, DataError, DeskError
+from engine.errors import BadInput, DataError, DeskError
 from engine.watch.outside_status import FILE, read_status
 
 DECLARATION = "[outside]"  # what the status calls a fault of the declaration itself
 OVERLAP_ROWS = 30  # rows asked for again: a revision is seen
 RETRY_MS = 5 * MINUTE_MS  # the least between two questions of the schedule
+LOCK, BUSY = ".outside.lock", "another fetch of outside series is running"
 WORDS_MAX = 300  # of an error or a warning in the status
 Ask = Callable[[str, str], bytes]  # (address, key) -> the answer
 
@@ -68,7 +67,7 @@ def fetch(home: Path, entry: OutsideEntry, request: FetchRequest, clock: Callabl
     if not feeds:
         return {"items": [], "compared": []}
     folder, every = home / "data", feeds
-    with _alone(folder):
+    with alone_in(folder, LOCK, BUSY):
         status = read_status(home)
         if request.due_only:
             status.pop(DECLARATION, None)
@@ -91,7 +90,7 @@ def fetch(home: Path, entry: OutsideEntry, request: FetchRequest, clock: Callabl
 
 def _note_fault(home: Path, why: str, now_ms: int) -> None:
     """Keep what is wrong with the declaration itself, for the watch."""
-    with _alone(home / "data"):
+    with alone_in(home / "data", LOCK, BUSY):
         status = read_status(home)
         fault = {"scheduled": True, "asked_ms": now_ms, "too_old_ms": now_ms - 1, "last_ms": None, "error": why[:WORDS_MAX]}
         _write_status(home, {**status, DECLARATION: fault})
@@ -310,19 +309,3 @@ def _source_item(
         "fault": fault,
         "warnings": [*short, *status.get("warnings", []), *status.get("compared", [])],
     }
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """One fetch of a home at a time: two would write the same files."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".outside.lock").open("w")
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be written: {error.strerror}", "set NIGHTDESK_HOME to a writable folder") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy("another fetch of outside series is running", "wait until it ends") from None
-        yield

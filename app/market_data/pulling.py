@@ -5,14 +5,14 @@ row and the last, then goes on at the end, so the same command resumes and repai
 checked afterwards.
 """
 
-import fcntl
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from app.home.written import alone_in
 from engine.clock import utc
-from engine.errors import BadInput, Busy, DataError
+from engine.errors import BadInput, DataError
 
 YEAR_MS = 365 * 86_400_000
 Progress = Callable[[str, float], AbstractContextManager[Callable[[float], None]]]  # (label, total) -> advance-to(done)
@@ -233,15 +233,6 @@ def alone(request: PullRequest) -> Iterator[None]:
     """One pull per instrument at a time: two would write the same file."""
     from app.home.settings import read_settings
 
-    folder = read_settings().home / "data"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / f".{request.venue}_{request.symbol}_{request.market}.pull.lock").open("w")
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be written: {error.strerror}", "set NIGHTDESK_HOME to a writable folder") from error
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(f"another pull of {request.venue} {request.symbol} is running", "wait until it ends") from None
+    name = f".{request.venue}_{request.symbol}_{request.market}.pull.lock"
+    with alone_in(read_settings().home / "data", name, f"another pull of {request.venue} {request.symbol} is running"):
         yield

@@ -106,7 +106,7 @@ def allowed_api(environment: Mapping[str, str], home: Path) -> dict[str, str]:
 
 def allowed_fetch(environment: Mapping[str, str]) -> dict[str, str]:
     """What the fetch of outside series may see: the way out to the network, and the keys of the sources that want one."""
-    return _of(environment, (*ALLOWED, *NETWORK, *OUTSIDE_KEYS))
+    return _of(environment, (*PLAIN, "NIGHTDESK_DATA", *NETWORK, *OUTSIDE_KEYS))
 
 
 def allowed_ui(environment: Mapping[str, str]) -> dict[str, str]:

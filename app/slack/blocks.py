@@ -16,7 +16,7 @@ SECTION_MAX = 2_900  # characters; Slack refuses blocks with more than 3,000
 HEADER_MAX = 148
 SIGNS = {"page": ":rotating_light: PAGE", "warn": ":warning: Warning", "note": ":memo: Note"}
 LINE_MAX = 1_000  # of one row of a card
-DECISIVE = ("direction", "diff", "applies", "worst", "finding", "warning")  # kinds of rows without which nobody approves here
+NEEDED = ("direction", "diff", "applies", "worst", "finding", "warning")  # kinds of rows without which nobody approves here
 BLANK = dict.fromkeys([*range(32), 127], " ")
 
 Block = dict[str, Any]
@@ -125,7 +125,7 @@ def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
     for kind, group in groupby(row["rows"], key=lambda one: one["kind"]):
         rows = list(group)
         lines = _table_lines(rows) if kind in TABLES else [f"{r['label']}: {r['cells'][0]}" for r in rows]
-        whole = whole and (kind not in DECISIVE or fits(lines))
+        whole = whole and (kind not in NEEDED or fits(lines))
         blocks.append(section(plain_lines(lines)))
     if row["state"] != "pending":
         ends = [one["cells"][0] for one in row["rows"] if one["kind"] in ("decision", "now")]

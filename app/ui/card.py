@@ -18,16 +18,8 @@ from app.ui.safe import one_line, typeset, words
 COLORS = {"tightens": "green", "neutral": "gray", "loosens": "red", "unknown": "red"}
 TABLES = ("diff", "worst", "evidence")  # kinds of rows whose first row is the head of a table
 CELL_MAX = 1_000
-DECISIVE = (
-    "direction",
-    "diff",
-    "applies",
-    "worst",
-    "warning",
-    "finding",
-    "decision",
-    "now",
-)  # kinds of rows of the card in a chat
+# kinds of rows of the card in a chat
+DECISIVE = ("direction", "diff", "applies", "worst", "warning", "finding", "decision", "now")
 RECEIPTS = ("proposal", "requested by", "diff", "expires")  # rows that only a doubt asks for: folded
 LOUD = ("warning", "finding")
 RUN = re.compile(r"r-[\w-]{1,60}")

@@ -11,17 +11,8 @@ from app.ui.figures import both, clock, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
-LEFT = (
-    "text",
-    "direction",
-    "diff",
-    "applies",
-    "worst",
-    "warning",
-    "expiry",
-    "decision",
-    "now",
-)  # kinds of rows beside the evidence
+# kinds of rows beside the evidence
+LEFT = ("text", "direction", "diff", "applies", "worst", "warning", "expiry", "decision", "now")
 SEEN = "cards_seen"  # in the session: proposals that were shown while they were pending
 MINUTE_MS = 60_000
 AGAIN = ("stale", "expired")  # states from which the same change can be proposed again
