@@ -8,13 +8,25 @@ from typing import Any
 from app.processes.chain_check import held_against_anchor
 from app.processes.keeping import now_ms
 from engine.clock import timeframe_text
+from engine.errors import JournalBroken
 
 
 def opened_journal(home: Any) -> Any:
-    """The desk's journal, held against its anchor; version 1 is written where there is none. Raises JournalBroken and Busy."""
+    """The desk's journal, held against its anchor; version 1 is written where there is none. Raises JournalBroken and Busy.
+
+    A journal without a bar where a worker had walked some is refused before anything is written: with the database gone too, the
+    heartbeat is the last that knows what was open, and a desk that begins anew would write over it.
+    """
     from engine.control.config import ensure_first
     from engine.store.journal import Journal
+    from engine.watch.halt_left import lost_end
+    from engine.watch.heartbeat import heartbeat_of
+    from engine.watch.window import mark_at
 
+    if mark_at(home.desk_journal) is None and (lost := lost_end(home.path)):
+        open_ = "; ".join(map(str, heartbeat_of(home.path).get("open", ()))) or "nothing"
+        hint = "restore the journal from a copy of the home; to begin anew, set NIGHTDESK_HOME to a new folder"
+        raise JournalBroken(f"{lost}. Open then: {open_}", hint)
     journal = Journal(home.desk_journal, "worker")
     held_against_anchor(journal, home.engine)
     ensure_first(home.engine, home.path, now_ms(), "desk.toml at the first start")

@@ -30,7 +30,7 @@ BUSY_MS = 5_000  # how long a write waits for another process's
 DISK_WORDS = ("disk I/O error", "disk is full", "No space left on device")  # SQLite's, and PostgreSQL's
 DISK_ADVICE = "free disk space where it is (a halt needs none: `nightdesk halt`), then try again"
 RESTORE = "stop the desk and restore the file from a copy (a halt needs none: `nightdesk halt`)"
-GONE = "its file is gone"
+GONE = "its file is gone or emptied"
 GONE_ADVICE = "put the file or a copy of it back; a running desk stays halted until then"
 IN_MEMORY = ("", ":memory:")
 WRITER_LOCK = 4_711  # PostgreSQL's name for it: an advisory lock, of this database alone
@@ -77,12 +77,16 @@ def _sqlite_connect(connection: Any, _record: Any) -> None:
 
 
 def file_of(engine: Engine) -> tuple[int, int] | None:
-    """Which file lies where `engine` has its SQLite database (device, inode); None when none does."""
+    """Which file lies where `engine` has its SQLite database (device, inode); None when none does, or an emptied one."""
+    return _file_at(engine.url.database or "")
+
+
+def _file_at(path: str) -> tuple[int, int] | None:
     try:
-        found = os.stat(engine.url.database or "")
+        found = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return (found.st_dev, found.st_ino) if found.st_size else None
 
 
 def _opens(path: str) -> Callable[[], sqlite3.Connection]:
@@ -90,7 +94,7 @@ def _opens(path: str) -> Callable[[], sqlite3.Connection]:
     opened: list[bool] = []
 
     def connect() -> sqlite3.Connection:
-        if opened and not os.path.exists(path):
+        if opened and _file_at(path) is None:
             raise sqlite3.OperationalError(GONE)
         connection = sqlite3.connect(path, timeout=BUSY_MS / 1000, check_same_thread=False)
         opened[:] = [True]

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from engine.errors import BadInput
 from engine.venues.account_keys import VenueKeys
+from engine.venues.bounded import bound_answers_async
 from engine.venues.outcome import code_of
 
 CLASSES = {"okx": "okx", "binance": "binanceusdm", "bybit": "bybit"}
@@ -57,7 +58,7 @@ def connect(at: AccountAddress, keys: VenueKeys, **more: Any) -> Any:
     given |= {"password": keys.passphrase} if keys.passphrase else {}
     given |= {"options": OPTIONS[at.venue]}
     given |= {"urls": {"api": local_urls(at)}} if at.rest_url else {"aiohttp_trust_env": True}
-    client = made({**given, **more})
+    client = bound_answers_async(made({**given, **more}))
     if at.mode == "testnet":
         on_testnet(client, at)
     return read_only(client) if at.mode == "shadow" else client

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple, TypeVar
 from engine.clock import LOCAL_TIMEFRAME, timeframe_ms
 from engine.errors import BadInput, DataError
 from engine.venues.answers import silent
-from engine.venues.ccxt_data import CLASSES, VENUES, Source, market_symbol, redirected
+from engine.venues.bounded import bound_answers_async
+from engine.venues.ccxt_data import CLASSES, NO_LIST, VENUES, Source, market_symbol, redirected
 from engine.venues.lines import hang_up, read_first
 
 T = TypeVar("T")
@@ -175,6 +176,7 @@ async def open_candles(venue: str, market: str, url: str = "", tap: Tap = lambda
     exchange.options["fetchCurrencies"] = False  # a private call on some venues
     kinds = {"okx": {"types": ["swap" if market == "perp" else "spot"]}, "bybit": {"types": [BYBIT_TYPES[market]]}}
     exchange.options["fetchMarkets"] = kinds.get(venue, exchange.options.get("fetchMarkets", {}))
+    bound_answers_async(exchange)
     exchange.aiohttp_trust_env = True  # a proxy of the machine is honoured
     if url:
         api = exchange.urls["api"]
@@ -187,6 +189,9 @@ async def open_candles(venue: str, market: str, url: str = "", tap: Tap = lambda
     except Exception as error:
         await exchange.close()
         raise silent(venue, "for its instruments", error) from error
+    if not exchange.markets:
+        await exchange.close()
+        raise DataError(f"{venue} answered without a list of its instruments", NO_LIST)
     return source
 
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from engine.errors import BadInput, DataError
+from engine.venues.bounded import bound_answers
 
 CLASSES = {("binance", "perp"): "binanceusdm", ("binance", "spot"): "binance"}  # else the venue's own name
 VENUES = ("binance", "okx", "bybit")
@@ -26,6 +27,7 @@ FUNDING_WINDOW_MS = 30 * 86_400_000  # 90 settlements of 8 hours
 FUNDING_STEP_MS = 8 * 3_600_000  # the longest interval there is
 FUNDING_PAGE = 100
 WAIT_S = 0.5  # before the second attempt; doubled for each further one
+NO_LIST = "something else may have answered in its place (a proxy, a login page); try again later"
 ASK_AGAIN = 8  # runs of missing bars asked for in a round, and rounds that may bring nothing
 
 
@@ -51,11 +53,13 @@ def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s
     exchange.options["fetchCurrencies"] = False  # a private call on some venues
     if (venue, market) in MARKET_LISTS:  # the venue has several, each a call or more
         exchange.options["fetchMarkets"] = {"types": [MARKET_LISTS[venue, market]]}
+    bound_answers(exchange, venue)
     exchange.requests_trust_env = True  # a proxy of the machine is honoured
     if url:
         exchange.urls["api"] = redirected(exchange.urls["api"], url.rstrip("/"))
     source = Source(exchange, venue, attempts, WAIT_S if wait_s is None else wait_s)
-    _ask(source._replace(attempts=min(attempts, 3)), exchange.load_markets)
+    if not _ask(source._replace(attempts=min(attempts, 3)), exchange.load_markets):
+        raise DataError(f"{venue} answered without a list of its instruments", NO_LIST)
     return source
 
 

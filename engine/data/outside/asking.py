@@ -49,7 +49,7 @@ def answer(url: str, key: str = "") -> bytes:
 def _body(response: httpx.Response, host: str) -> bytes:
     """The body as it comes, until it is too large or takes too long."""
     body, until = bytearray(), time.monotonic() + ANSWER_S
-    for piece in response.iter_bytes(65_536):
+    for piece in response.iter_bytes():
         body += piece
         if len(body) > BYTES_MAX:
             raise DataError(f"{host} sent more than {BYTES_MAX >> 20} MiB", "nothing was stored")

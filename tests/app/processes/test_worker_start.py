@@ -8,6 +8,7 @@ import pytest
 
 from app.home.home import open_home
 from app.processes.keeping import Log
+from engine.watch.heartbeat import FILE
 from tests.fakes.own_strategies import own_strategy
 from tests.fakes.papers import WALL_MS, furnished
 
@@ -60,6 +61,30 @@ def test_missing_bars_are_one_clear_line(own_home: Path, here: Callable[..., tup
     code, said = here()
     assert code == 1
     assert "no data for binance" in said
+
+
+@pytest.mark.parametrize("empty", [False, True], ids=["no journal", "an empty journal"])
+def test_a_desk_that_lost_journal_and_database_is_not_begun_anew(
+    own_home: Path, empty: bool, here: Callable[..., tuple[int, str]]
+) -> None:
+    """The heartbeat alone still knows what was open: nothing is written over it, and the line says what it was."""
+    open_home(WALL_MS).engine.dispose()
+    furnished(own_home)
+    beat = {"desk_ms": WALL_MS, "bars": 12, "open": ["trend long 0.02 synthetic:BTC-USDT:perp, stop at 94,210.50"]}
+    (own_home / FILE).write_text(json.dumps(beat))
+    for path in own_home.glob("desk.db*"):
+        path.unlink()
+    journal = own_home / "journal" / "desk.jsonl"
+    if empty:
+        journal.touch()
+    code, said = here("--stop-at-end", "--bars-per-second", "100000")
+    assert code == 1
+    assert len(said.strip().splitlines()) == 1
+    assert "the journal has no bar, and the worker had reached" in said
+    assert "stop at 94,210.50 - restore the journal" in said
+    assert json.loads((own_home / FILE).read_text()) == beat
+    assert not empty or journal.read_text() == ""
+    assert journal.exists() is empty
 
 
 def test_its_log_is_one_json_object_a_line_and_turns_over(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """The database: tables and migration agree, coming back is cheap, and two writers do not throw each other out."""
 
+import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -198,15 +200,25 @@ def test_a_file_put_in_the_place_of_an_open_one_is_the_database(sqlite: Engine, 
         assert [row.id for row in session.exec(select(tables.Thread)).all()] == ["now"]
 
 
-def test_a_file_that_is_gone_is_not_made_anew(sqlite: Engine) -> None:
+@pytest.mark.parametrize("emptied", [False, True], ids=["removed", "emptied in its place"])
+def test_a_file_that_is_gone_is_not_made_anew(sqlite: Engine, emptied: bool) -> None:
     """An empty database in its place would forget a halt without a word; it fails, each time, and says what to do."""
     database.migrate(sqlite)
+    sqlite.dispose()  # the file alone holds everything
     path = Path(str(sqlite.url.database))
-    aside = path.replace(path.with_name("aside.db"))
+    aside = path.with_name("aside.db")
+    shutil.copy(path, aside)
+    assert database.revision_of(sqlite) == database.REVISION
+    if emptied:
+        os.truncate(path, 0)
+    else:
+        path.unlink()
     for _ in range(3):
-        with pytest.raises(DataError, match="its file is gone - put the file"), database.write(sqlite):
+        with pytest.raises(DataError, match="its file is gone or emptied - put the file"), database.write(sqlite):
             pytest.fail("it was opened")
-    assert not path.exists()
+    assert not path.exists() or path.stat().st_size == 0
+    for left in path.parent.glob("desk.db-*"):
+        left.unlink()
     aside.replace(path)
     assert database.revision_of(sqlite) == database.REVISION
 
