@@ -225,7 +225,7 @@ def _table(stored: Mapping[str, Any]) -> Table | None:
 
 def stamp_of(office: AgentRuntime, desk_ms: int | None) -> str:
     """The last line of an answer about the desk; the model's name is appended."""
-    when = f"desk time {utc(desk_ms)}" if desk_ms is not None else "the desk has not run yet"
+    when = f"desk time {utc(desk_ms)}" if desk_ms is not None else "no bar in the journal"
     source = office.source.upper() if office.source == "synthetic" else office.source
     return f"{when} · {office.stamp} · {source} data"
 

@@ -230,13 +230,15 @@ def bars(home: Any, config: Any) -> DoctorCheck:
 def health_checks(home: Any) -> list[DoctorCheck]:
     """The health checks that the operator's tool runs too. A stopped desk is only a warning while it is flat."""
     from engine.watch.desk_view import desk_view
+    from engine.watch.halt_left import lost_end
     from engine.watch.health import checks
     from engine.watch.heartbeat import heartbeat_of
 
     view, beat, now_ms = desk_view(home.path, home.engine), heartbeat_of(home.path), time.time_ns() // 1_000_000
     found = [DoctorCheck(check.name, check.state, check.text) for check in checks(home.path, home.engine, now_ms, full=True)]
-    begun = view.mark is not None
-    rests = not begun or beat.get("phase") == "stopped"
+    lost = bool(lost_end(home.path))
+    begun = view.mark is not None or lost
+    rests = not begun or (beat.get("phase") == "stopped" and not lost)
     holds = any(sleeve.get("position") for sleeve in view.sleeves.values())
     out_of = []
     for finding in found:

@@ -101,7 +101,7 @@ class Child:
         wait = BACKOFF_S[min(self.failures, len(BACKOFF_S) - 1)]
         self.failures += 1
         how = f"was killed by signal {-code}" if code < 0 else f"ended with code {code}"
-        whole = "; its journal is whole" if self.name == "worker" else f": {self.why}" if self.why else ""
+        whole = "; its journal is whole" if self.name == "worker" and code < 0 else f": {self.why}" if self.why else ""
         next_ = "It stays down; trading goes on without it." if self.due == math.inf else f"Starting it again in {wait:g} s."
         say(f"The {self.name} {how}{whole}. {next_}")
         return wait
@@ -242,7 +242,7 @@ class Supervisor:
 
     def unattended(self) -> str:
         """The positions that the last worker left open, as its last heartbeat knew them."""
-        return unattended_text(open_of(self.home))
+        return unattended_text(open_of(self.home), starts=self.seen_alive)
 
     def _signalled(self, number: int, _frame: FrameType | None) -> None:
         if number != signal.SIGCHLD:

@@ -152,7 +152,7 @@ def _time(desk: Mapping[str, Any]) -> list[Badge]:
     """Desk time in UTC."""
     ms = desk.get("desk_ms")
     if not ms:
-        return [Badge("the desk has not run yet")]
+        return [Badge("no bar in the journal")]
     about = f"Desk time: close of the last bar it decided on, {when(ms)}. Answers and figures refer to it."
     return [Badge(short(ms, ms), about, "desk-time")]
 

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -17,6 +18,7 @@ from engine.control import halt
 from engine.errors import DeskError
 from engine.store.chain import Event
 from engine.watch import heartbeat
+from engine.watch.halt_left import lost_end
 from engine.watch.window import between, journal_of, mark_at, start_of
 
 State = Literal["ok", "warning", "bad", "unknown"]
@@ -24,6 +26,7 @@ DISK_BAD, DISK_WARNING = 100 << 20, 1 << 30  # bytes free
 LOOKS = 5  # at the kernel's list of locks, before a lock counts as free
 SILENT_MS = 30_000
 STARTING_MS = 180_000  # without a heartbeat of its own, from its start: it folds the journal and reads the bars first
+NOT_KNOWN = "not known: records are missing at the journal's end"
 SILENT_BARS = 3  # this many consecutive bars without a price of an instrument are a warning
 
 
@@ -37,20 +40,31 @@ class HealthCheck(NamedTuple):
 
 
 def checks(home: Path, engine: Any, now_ms: int, *, full: bool = False) -> list[HealthCheck]:
-    """All checks, most urgent first. `full` verifies both journals from end to end; `now_ms` is wall time."""
-    mark = mark_at(journal_of(home))
-    found = (
-        lambda: halt_latch(home, engine),
-        lambda: worker(home, now_ms),
-        lambda: breakers(mark),
-        lambda: sleeves(mark),
-        lambda: positions(mark),
-        lambda: bars(home, mark),
-        lambda: journals(home, engine) if full else journal_ends(home),
-        lambda: disk(home),
-    )
-    names = ("halt", "worker", "breakers", "sleeves", "protective orders", "bars", "journals", "disk")
-    return [run_check(name, check) for name, check in zip(names, found, strict=True)]
+    """All checks, most urgent first. `full` verifies both journals from end to end; `now_ms` is wall time.
+
+    Where the journal has lost its end, nothing that its last mark says is taken for what is.
+    """
+    mark, lost = mark_at(journal_of(home)), lost_end(home)
+    of_mark = {
+        "breakers": lambda: breakers(mark),
+        "sleeves": lambda: sleeves(mark),
+        "protective orders": lambda: positions(mark),
+        "bars": lambda: bars(home, mark),
+    }
+    found = {
+        "halt": lambda: halt_latch(home, engine),
+        "worker": lambda: worker(home, now_ms),
+        **({name: partial(HealthCheck, name, "unknown", NOT_KNOWN) for name in of_mark} if lost else of_mark),
+        "journals": lambda: _ending(home, lost) if lost else journals(home, engine) if full else journal_ends(home),
+        "disk": lambda: disk(home),
+    }
+    return [run_check(name, check) for name, check in found.items()]
+
+
+def _ending(home: Path, lost: str) -> HealthCheck:
+    """Records are missing at the journal's end, and what was open when they were written."""
+    open_ = "; ".join(map(str, heartbeat.heartbeat_of(home).get("open", ()))) or "nothing"
+    return HealthCheck("journals", "bad", f"{lost}. Open then: {open_}")
 
 
 def run_check(name: str, check: Any) -> HealthCheck:

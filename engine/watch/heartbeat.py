@@ -31,12 +31,18 @@ def began_ms(pid: int) -> int | None:
         return None
 
 
-def unattended_text(positions: Sequence[str]) -> str:
-    """The open positions that nobody looks after while no worker runs, and how to be flat; "" when there are none."""
+def unattended_text(positions: Sequence[str], *, starts: bool = True) -> str:
+    """The open positions that nobody looks after while no worker runs, and how to be flat; "" when there are none.
+
+    `starts`: a worker can be started; where it has just refused, neither it nor a halt closes anything.
+    """
     if not positions:
         return ""
     count = f"{len(positions)} open position{'' if len(positions) == 1 else 's'}"
-    return (
-        f"NOBODY LOOKS AFTER {count}: {'; '.join(positions)}. To go on: nightdesk up. To flatten: nightdesk halt, then "
-        "nightdesk up; it closes them at the next open and stays halted."
+    how = (
+        "To go on: nightdesk up. To flatten: nightdesk halt, then nightdesk up; it closes them at the next open and stays halted."
+        if starts
+        else "The worker does not start, for the reason above: until that is put right, what is open at a venue is closed there, "
+        "by hand; on paper it waits."
     )
+    return f"NOBODY LOOKS AFTER {count}: {'; '.join(positions)}. {how}"

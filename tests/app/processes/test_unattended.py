@@ -68,3 +68,23 @@ def test_a_desk_that_ends_with_positions_says_who_looks_after_them(own_home: Pat
     assert unattended_text([]) == ""
     (own_home / FILE).write_text(json.dumps({"open": []}))
     assert supervisor.unattended() == ""
+
+
+def test_a_worker_that_refuses_to_start_is_not_offered_as_the_way_out(own_home: Path) -> None:
+    """It has just said why; neither it nor a halt closes what is open, so the line says where that is done."""
+    own_home.mkdir()
+    (own_home / FILE).write_text(json.dumps({"open": ["btc long 0.02 okx:BTC-USDT:perp, stop at 90"]}))
+    supervisor = Supervisor(own_home, [])
+    left = supervisor.unattended()
+    assert "NOBODY LOOKS AFTER 1 open position: btc long 0.02" in left
+    assert "closed there, by hand" in left
+    assert "nightdesk up" not in left
+
+
+@pytest.mark.parametrize(("code", "whole"), [(-9, True), (1, False)])
+def test_a_worker_that_gave_up_does_not_vouch_for_its_journal(
+    code: int, whole: bool, own_home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It may have given up because of it. One that was killed leaves whole groups behind."""
+    Supervisor(own_home, []).worker.wait_after(code)
+    assert ("its journal is whole" in capsys.readouterr().out) is whole

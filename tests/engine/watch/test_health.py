@@ -234,3 +234,14 @@ def test_what_fails_to_run_is_unknown_with_the_reason() -> None:
             "",
         )
     assert "the file is gone" in health.run_check("bars", broken(DataError("the file is gone"))).text
+
+
+def test_where_the_journal_lost_its_end_nothing_of_its_last_mark_is_well(held: Path, sqlite: Engine) -> None:
+    """No sleeve "may enter" and no position is "protected" by what an older mark says; what was open is named."""
+    open_ = ["btc long 0.02 okx:BTC-USDT:perp, stop at 90"]
+    (held / FILE).write_text(json.dumps({"desk_ms": NOW, "bars": 7, "open": open_}))
+    found = {check.name: check for check in health.checks(held, sqlite, NOW)}
+    assert tuple(found) == CHECKS
+    assert {found[name].state for name in ("breakers", "sleeves", "protective orders", "bars")} == {"unknown"}
+    assert found["journals"].state == "bad"
+    assert open_[0] in found["journals"].text
