@@ -32,6 +32,7 @@ Progress = Callable[[float], None]
 TIME_LIMIT_S = 120.0
 SOURCE: ContextVar[str] = ContextVar("source", default="command")  # who asked, for the trial ledger: command | chat | page | ...
 PARTLY: ContextVar[Partly] = ContextVar("partly", default=unseen)  # shows what a search has found so far
+AGAIN_S = 2.0  # from one exception to the next, for work that swallows it
 GRACE_S = 5.0  # from the exception to the end of the process
 
 
@@ -195,8 +196,11 @@ def limited(seconds: float, what: str, last_words: Callable[[str], None] = lambd
     If the work swallows even that, the whole process exits GRACE_S later, after calling `last_words` with the reason.
     """
 
+    over = False
+
     def ring(_signal: int, _frame: FrameType | None) -> None:
-        raise _TimedOut
+        if not over:  # a machine that stalls lets it ring once more while the block is being left
+            raise _TimedOut
 
     late = StrategyError(
         f"{what} did not end within {seconds:g} s and was stopped",
@@ -205,7 +209,7 @@ def limited(seconds: float, what: str, last_words: Callable[[str], None] = lambd
     hard = threading.Timer(seconds + GRACE_S, _end_process, [str(late), last_words])
     hard.daemon = True
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
     hard.start()
     with suppress(ValueError, OSError):  # stderr is no file of the system's, as in a test
         faulthandler.enable()
@@ -213,12 +217,14 @@ def limited(seconds: float, what: str, last_words: Callable[[str], None] = lambd
         with redirect_stdout(sys.stderr):
             yield
     except _TimedOut as stopped:
+        over = True
         if notes := getattr(stopped, "__notes__", ()):  # of a search: which variation it was in
             what = f"{late.what}, {notes[-1]}"
             hint = "leave its values out, or raise --time-limit"
             raise StrategyError(what, hint) from None
         raise late from None
     finally:
+        over = True
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
         hard.cancel()

@@ -3,10 +3,14 @@
 import signal
 import subprocess
 import sys
+import time
+from typing import Any
 
 import pytest
 
 from app.jobs import kinds
+from engine.errors import StrategyError
+from tests.fakes.waiting import WAIT_S
 
 
 def test_a_limit_that_was_kept_leaves_no_alarm_behind() -> None:
@@ -35,3 +39,19 @@ def test_a_crash_in_native_code_says_where() -> None:
     assert ended.returncode == -signal.SIGSEGV
     assert "Segmentation fault" in ended.stderr
     assert 'File "<string>", line 4' in ended.stderr
+
+
+def test_a_machine_that_stalls_while_late_work_is_left_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The alarm rings once more before it is taken back: one error comes out, and nothing rings afterwards."""
+    taken_back = signal.setitimer
+
+    def stalls(which: int, seconds: float, again: float = 0.0) -> Any:
+        if seconds == 0.0:
+            signal.raise_signal(signal.SIGALRM)
+        return taken_back(which, seconds, again)
+
+    monkeypatch.setattr(kinds.signal, "setitimer", stalls)
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(StrategyError, match="did not end within"), kinds.limited(0.01, "the work"):
+        time.sleep(WAIT_S)
+    assert (signal.getitimer(signal.ITIMER_REAL), signal.getsignal(signal.SIGALRM)) == ((0.0, 0.0), before)
