@@ -209,12 +209,12 @@ def limited(seconds: float, what: str, last_words: Callable[[str], None] = lambd
     hard = threading.Timer(seconds + GRACE_S, _end_process, [str(late), last_words])
     hard.daemon = True
     before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)
     hard.start()
     with suppress(ValueError, OSError):  # stderr is no file of the system's, as in a test
         faulthandler.enable()
     try:
         with redirect_stdout(sys.stderr):
+            signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN_S)  # from here on whatever it interrupts is caught
             yield
     except _TimedOut as stopped:
         over = True
