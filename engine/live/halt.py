@@ -2,8 +2,8 @@
 
 A duty of engine.live.desk with venues of its own (their own ccxt clients), so that nothing queues before it. First the book is
 halted and its own exits do the work. What they have not closed in ten seconds, or when the book itself fails, is closed straight
-at the venue by what the venue says is there, per instrument and beside the others: ten tries, then a page. Nothing here asks for
-a profit or a price.
+at the venue by what the venue says is there, per instrument and beside the others: ten tries, then a page. What ends after
+that is looked for, not tried for. Nothing here asks for a profit or a price.
 """
 
 import asyncio
@@ -24,6 +24,8 @@ OWN_EXITS_S = 10.0  # that the book's own exits have
 TRIES_MAX = 10
 BACKOFF_S = (0.5, 1.0, 2.0, 4.0, 8.0)
 LATCH_LOOK_S = 0.05
+AGAIN_S = 10.0  # between two looks whether an incomplete halt has become complete
+LEFT_MAX = 20
 CLOSED_LOOK_MS = 2_000
 
 
@@ -44,6 +46,7 @@ class AccountHalt:
         self.result: HaltResult | None = None
         self._numbers = 0
         self._closed_ms: dict[str, int] = {}  # instrument -> when the venue has said that an orphan is closed already
+        self._again_s = 0.0  # when an incomplete end is looked at again
         self._soon = asyncio.Event()
 
     def soon(self) -> None:
@@ -63,6 +66,8 @@ class AccountHalt:
             why = self.desk.latched()
             if why and self.result is None:
                 await self.halt(why)
+            elif why and self.result is not None and self.result.state == INCOMPLETE:
+                await self._look_again(why)
             elif not why:
                 self.result = None
             if not why:
@@ -74,15 +79,30 @@ class AccountHalt:
         found = await asyncio.gather(*(self._end(name, usable) for name in self.venues), return_exceptions=True)
         left = [f"{name}: {what}" for name, what in zip(self.venues, found, strict=True) if what]
         if not left and usable and not await self._settled():
-            left = ["orders, executions and positions do not agree yet"]
+            left = self.reconcile.unsettled()[:LEFT_MAX] or ["venue and book could not be compared"]
+        return self._ended(left, why)
+
+    def _ended(self, left: Sequence[str], why: str) -> HaltResult:
+        """How it has ended, journaled and paged."""
         self.result = HaltResult(INCOMPLETE if left else KILLED, tuple(left))
         what = f"halt: {self.result.state}" + (f", left: {'; '.join(left)}" if left else "")
         if self.desk.failed:
             self.desk.page(what)
         else:
             # a person waits for the end of each halt, also of a second one within ten minutes
-            self.desk.incident(what, always=True, state=self.result.state, left=left, why=why)
+            self.desk.incident(what, always=True, state=self.result.state, left=list(left), why=why)
+        self._again_s = asyncio.get_running_loop().time() + AGAIN_S
         return self.result
+
+    async def _look_again(self, why: str) -> None:
+        """What was left may end late, or by a person's hand at the venue: nothing more is tried, and the end is said."""
+        clock = asyncio.get_running_loop().time
+        if clock() < self._again_s:
+            return
+        left = [await self._left(name) for name in self.venues]
+        self._again_s = clock() + AGAIN_S
+        if not any(left) and (self.desk.failed or (await self.reconcile.once() and self.reconcile.settled())):
+            self._ended((), why)
 
     def _halt_book(self, why: str) -> bool:
         """Halt the book, from which cancellations and exits follow. False when the book cannot be used any more."""
@@ -94,10 +114,9 @@ class AccountHalt:
             return False
 
     async def _settled(self) -> bool:
-        """Wait until everything agrees twice."""
+        """Wait until everything agrees twice, the second time by a reading of now."""
         for _ in range(TRIES_MAX):
-            await self.reconcile.once()
-            if self.reconcile.settled():
+            if await self.reconcile.once() and self.reconcile.settled():
                 return True
             await asyncio.sleep(1.0)
         return False

@@ -82,7 +82,13 @@ class AccountReconcile:
 
     def settled(self) -> bool:
         """Nothing is open or in doubt, and venue and book agree, twice in a row."""
-        return not self.desk.book.orders.open and all(self.equal.get(name, 0) >= READINGS for name in self.polls)
+        return not self.unsettled()
+
+    def unsettled(self) -> list[str]:
+        """What keeps it from that, a line each: an order that the book has as open, an instrument that does not agree yet."""
+        orders = self.desk.book.orders.open.values()
+        lines = [f"order {o.id} of {self.desk.instrument_of(o)} is {o.state} in the book" for o in orders]
+        return lines + [f"{name}: venue and book do not agree yet" for name in self.polls if self.equal.get(name, 0) < READINGS]
 
     def _settle(self) -> None:
         """Sleeves that rest, flat and without orders: book and venue have just been found equal, so their end is reached."""

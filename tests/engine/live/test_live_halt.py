@@ -54,6 +54,54 @@ def test_a_second_halt_within_ten_minutes_is_seen_to_its_end_as_well(path: Path)
     assert bench.pages.count(f"halt: {KILLED}") == 2
 
 
+def test_what_keeps_a_halt_from_its_end_is_named_and_the_end_is_said_when_it_comes(path: Path) -> None:
+    """Flat, but the venue gives no list of executions: which orders wait; KILLED once both agree, and nothing traded for it."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        looks = bench.poll.look
+
+        async def silent() -> bool:
+            return False
+
+        bench.poll.look = silent  # type: ignore[method-assign]
+        await halted(bench, 60)
+        first = bench.duties.halt.result
+        assert first is not None
+        assert (first.state, bench.venue.net) == (INCOMPLETE, 0)
+        assert f"of {BTC_PERP} is working in the book" in first.left[0]
+        sent = len(bench.venue.asked_for("place"))
+        bench.poll.look = looks  # type: ignore[method-assign]
+        await bench.after(120)
+        assert len(bench.venue.asked_for("place")) == sent
+
+    bench = on_bench(path, play)
+    assert bench.duties.halt.result == (KILLED, ())
+    ends = [event.body["state"] for event in bench.events("incident") if event.body["what"].startswith("halt: ")]
+    assert ends == [INCOMPLETE, KILLED]
+    assert f"halt: {KILLED}" in bench.pages
+
+
+def test_an_incomplete_halt_is_looked_at_and_not_tried_again(path: Path) -> None:
+    """All tries were refused: no further exit leaves, and nothing says KILLED over what is there."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.script["place"] = ["rejected"] * 5_000
+        await halted(bench, 200)
+        assert bench.duties.halt.result is not None
+        assert bench.duties.halt.result.state == INCOMPLETE
+        sent = len([o for o in bench.venue.asked_for("place") if "F" in o])
+        await bench.after(600)
+        assert len([o for o in bench.venue.asked_for("place") if "F" in o]) == sent
+        assert bench.duties.halt.result.state == INCOMPLETE
+
+    bench = on_bench(path, play)
+    assert [e.body["state"] for e in bench.events("incident") if e.body["what"].startswith("halt: ")] == [INCOMPLETE]
+
+
 def test_exits_that_are_refused_end_in_a_page(path: Path) -> None:
     """Ten tries of the book's own and ten at the venue, then KILL_INCOMPLETE with what is left. The process lives."""
 
