@@ -24,6 +24,7 @@ GROUPS = (
     "strategies",
     "backtest",
     "sweep",
+    "trained_models",
     "parity",
     "judge",
     "runs",

@@ -91,6 +91,11 @@ class FeatureFrame:
         """The columns that these bars have: the five of a bar, and taker volume where it was recorded."""
         return COLUMNS if self._taker_buy is None else (*COLUMNS, TAKER_BUY)
 
+    @property
+    def beside(self) -> tuple[dict[str, "FeatureFrame"], dict[str, Observations]]:
+        """(other instruments, outside series) that can be read here: for who makes a frame like this one of other values."""
+        return dict(self._others), dict(self._outside)
+
     @staticmethod
     def feature(name: str) -> Feature | NormalForm:
         """The feature, or normal form of any feature, of that name; AttributeError with the catalog for an unknown one."""

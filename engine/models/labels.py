@@ -17,6 +17,7 @@ from engine.features.frame import FeatureFrame
 from engine.features.ta import ta
 
 AHEAD = 4  # bars
+AHEAD_MAX = 2_000
 BARRIER_AHEAD = 16  # bars until the vertical barrier
 BARRIER_TIMES = 1.0  # expected moves from the close to either barrier
 USUAL_BARS = 96  # bars of the volatility that the barriers are set by
@@ -80,20 +81,29 @@ def triple_barrier(bars: FeatureFrame, ahead: int = BARRIER_AHEAD, times: float 
     return BarLabel(values, known, "-1, 0 or 1")
 
 
-LABELS: Mapping[str, Callable[[FeatureFrame], BarLabel]] = {
-    "return_4": next_return,
-    "direction_4": direction,
-    "log_vol_4": log_volatility,
-    "triple_barrier_16": triple_barrier,
+KINDS: Mapping[str, Callable[[FeatureFrame, int], BarLabel]] = {
+    "return": next_return,
+    "direction": direction,
+    "log_vol": log_volatility,
+    "triple_barrier": triple_barrier,
 }
+LABELS = ("return_4", "direction_4", "log_vol_4", "triple_barrier_16")  # as they are used; any horizon can be named
+
+
+def parts_of(name: str) -> tuple[str, int]:
+    """(kind, bars ahead) of `log_vol_4`. Raises BadInput for an unknown kind, or a horizon out of bounds."""
+    kind, _, ahead = str(name).rpartition("_")
+    if kind not in KINDS or not (ahead.isascii() and ahead.isdigit() and len(ahead) < 5 and 1 <= int(ahead) <= AHEAD_MAX):
+        kinds = ", ".join(f"{one}_N" for one in KINDS)
+        raise BadInput(f"unknown label {str(name)[:40]!r}", f"use {kinds}, N bars ahead, 1 to {AHEAD_MAX:,}: log_vol_4")
+    return kind, int(ahead)
 
 
 def label_of(name: str, bars: FeatureFrame) -> BarLabel:
     """The label of that name at every bar. Raises BadInput for an unknown name, DataError for one with infinite values."""
-    if name not in LABELS:
-        raise BadInput(f"unknown label {str(name)[:40]!r}", f"use {', '.join(LABELS)}")
+    kind, ahead = parts_of(name)
     with np.errstate(all="ignore"):
-        found = LABELS[name](bars)
+        found = KINDS[kind](bars, ahead)
     _refuse(name, "infinite", np.isinf(found.values), bars.close_ms)
     return found
 

@@ -16,24 +16,28 @@ from engine.models import baselines, lgbm
 from engine.models.folds import PurgedFold, walk_forward
 from engine.models.labels import BarLabel
 from engine.models.trees import predict, pruned, read_trees
+from engine.models.tuning import FoldSearch, tuned
 
 TRAIN_ROWS_MIN = 500
 Array = npt.NDArray[np.float64]
 
 
 class WalkedFold(NamedTuple):
-    """A fold, its model, and what the model says of the rows that it was fitted to."""
+    """A fold, its model, and what the model says of its rows."""
 
     fold: PurgedFold
     model: lgbm.FittedTrees
+    settings: Mapping[str, int | float]  # those that the model was fitted with
     of_training: Array  # predictions of `fold.train`, NaN where the label is missing
+    of_test: Array  # predictions of `fold.test`
+    before: float  # what the training rows say without any column: the mean of their labels
 
 
 class Walked(NamedTuple):
     """Predictions by row number, NaN where no fold tests the row."""
 
     predictions: Array
-    before: Array  # what the training rows of the row's fold say without any column: their mean
+    before: Array  # `WalkedFold.before` of the row's fold
     folds: tuple[WalkedFold, ...]
 
     @property
@@ -51,19 +55,47 @@ def walk(
     columns: Array, label: BarLabel, folds: Sequence[PurgedFold], objective: str, settings: Mapping[str, int | float]
 ) -> Walked:
     """Fit and predict fold by fold. `columns` (n, k), NaN where missing. Raises DataError for a fold with too few labels."""
-    predictions, before, walked = np.full(len(columns), np.nan), np.full(len(columns), np.nan), []
-    for number, fold in enumerate(folds, 1):
-        rows = fold.train[np.isfinite(label.values[fold.train])]
-        target = label.values[rows]
-        if len(rows) < TRAIN_ROWS_MIN or target.min() == target.max():
-            what = f"fold {number} has {len(rows)} labelled training rows" if len(rows) < TRAIN_ROWS_MIN else "one value of label"
-            raise DataError(f"{what}: nothing can be fitted", f"at least {TRAIN_ROWS_MIN}, of two values or more")
-        made = lgbm.fit(columns[rows], target, objective, settings)
-        trees = read_trees(pruned(made.dump))
-        predictions[fold.test], before[fold.test] = predict(trees, columns[fold.test]), target.mean()
-        of_training = np.full(len(fold.train), np.nan)
-        of_training[np.isfinite(label.values[fold.train])] = predict(trees, columns[rows])
-        walked.append(WalkedFold(fold, made, of_training))
+    return assembled(len(columns), [fit_fold(columns, label, fold, n, objective, settings) for n, fold in enumerate(folds, 1)])
+
+
+def fit_fold(
+    columns: Array,
+    label: BarLabel,
+    fold: PurgedFold,
+    number: int,
+    objective: str,
+    settings: Mapping[str, int | float],
+    search: FoldSearch | None = None,
+) -> WalkedFold:
+    """Fold `number` alone, by its training rows alone; with a `search` its settings are chosen on them, too."""
+    rows = training_rows(label, fold, number)
+    if search is not None:
+        settings = tuned(columns, label, rows, objective, settings, search)
+    model = lgbm.fit(columns[rows], label.values[rows], objective, settings)
+    trees = read_trees(pruned(model.dump))
+    of_training = np.full(len(fold.train), np.nan)
+    of_training[np.isfinite(label.values[fold.train])] = predict(trees, columns[rows])
+    before = float(label.values[rows].mean())
+    return WalkedFold(fold, model, settings, of_training, predict(trees, columns[fold.test]), before)
+
+
+def training_rows(label: BarLabel, fold: PurgedFold, number: int) -> npt.NDArray[np.int64]:
+    """The rows of a fold that a learner is fitted to: those with a label. Raises DataError where they are too few, or alike."""
+    rows = fold.train[np.isfinite(label.values[fold.train])]
+    if len(rows) < TRAIN_ROWS_MIN or label.values[rows].min() == label.values[rows].max():
+        few = len(rows) < TRAIN_ROWS_MIN
+        what = (
+            f"fold {number} has {len(rows)} labelled training rows" if few else f"fold {number} has one value of its label alone"
+        )
+        raise DataError(f"{what}: nothing can be fitted", f"at least {TRAIN_ROWS_MIN}, of two values or more: a longer training")
+    return rows
+
+
+def assembled(count: int, walked: Sequence[WalkedFold]) -> Walked:
+    """Folds side by side, for `count` rows."""
+    predictions, before = np.full(count, np.nan), np.full(count, np.nan)
+    for one in walked:
+        predictions[one.fold.test], before[one.fold.test] = one.of_test, one.before
     return Walked(predictions, before, tuple(walked))
 
 

@@ -57,14 +57,30 @@ def matthews(labels: Array, predictions: Array, before: Array) -> float:
 
 def score(figure: Figure, labels: Array, predictions: Array, before: Array, folds: Sequence[npt.NDArray[np.int64]]) -> Score:
     """A figure over the rows of `folds`. The draws come from one seed: the same input has the same interval."""
-    whole = np.isfinite(labels) & np.isfinite(predictions) & np.isfinite(before)
-    kept = [rows[whole[rows]] for rows in folds]
+    return _over_folds([(labels, predictions, before)], folds, figure)
+
+
+def better_by(
+    figure: Figure, labels: Array, predictions: Array, other: Array, before: Array, folds: Sequence[npt.NDArray[np.int64]]
+) -> Score:
+    """How much higher the figure of `predictions` is than that of `other`, over the rows where both say something.
+
+    Both are drawn with the same folds, so the interval is of the difference: it is narrower than the two intervals suggest.
+    """
+    return _over_folds([(labels, predictions, before), (labels, other, before)], folds, figure)
+
+
+def _over_folds(given: Sequence[tuple[Array, Array, Array]], folds: Sequence[npt.NDArray[np.int64]], figure: Figure) -> Score:
+    """The figure of the first of `given`, less that of the second where there is one."""
+    good = np.logical_and.reduce([np.isfinite(values) for one in given for values in one])
+    kept = [rows[good[rows]] for rows in folds]
     kept = [rows for rows in kept if len(rows)]
     if not kept:
         return Score(*[math.nan] * 6, rows=0)
 
     def over(rows: npt.NDArray[np.int64]) -> float:
-        return figure(labels[rows], predictions[rows], before[rows])
+        found = [figure(*(values[rows] for values in one)) for one in given]
+        return found[0] - found[1] if len(found) > 1 else found[0]
 
     dice = np.random.default_rng(SEED)
     drawn = [over(np.concatenate([kept[k] for k in dice.integers(0, len(kept), len(kept))])) for _ in range(DRAWS)]

@@ -78,11 +78,21 @@ def test_the_barriers_are_touched_where_the_path_says() -> None:
         assert (found.values[150], found.known_ms[150] - frame.close_ms[150]) == (value, after * HOUR_MS)
 
 
+@pytest.mark.parametrize("ahead", [1, 7])
+def test_any_horizon_can_be_named(ahead: int) -> None:
+    """The name has it: a return of so many bars, known at the close of the last of them."""
+    frame = bars(33, 200, 0.0)
+    found = label_of(f"return_{ahead}", frame)
+    assert found.values[50] == pytest.approx(log(frame.close[50 + ahead] / frame.close[50]))
+    assert found.known_ms[50] == frame.close_ms[50 + ahead]
+
+
 def test_an_unknown_label_and_a_missing_value_are_named() -> None:
     """The name, how many rows and the first; a price of nothing gives no infinite return."""
     frame = bars(34, 300, 0.0)
-    with pytest.raises(BadInput, match="unknown label 'return_5' - use return_4, direction_4, log_vol_4, triple_barrier_16"):
-        label_of("return_5", frame)
+    for name in ("gain_4", "return", "return_0", "return_-4", "return_2001", "return_4.0", "return_٤", "_4"):
+        with pytest.raises(BadInput, match=r"unknown label .* - use return_N, direction_N, log_vol_N, triple_barrier_N"):
+            label_of(name, frame)
     values = label_of("return_4", frame).values
     with pytest.raises(DataError, match=r"label return_4 is missing or infinite at 4 of 300 rows, first 1970-01-13 09:00Z"):
         require_finite("return_4", values, frame.close_ms)

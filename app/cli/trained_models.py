@@ -1,0 +1,161 @@
+"""`nightdesk models train | list | show`: models that are trained on bars. Called by app/cli/main.py.
+
+A language model is not among them: that is `nightdesk doctor --model NAME`. Nothing here changes what the desk trades.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from app.cli import out
+
+JSON = typer.Option(False, "--json", help="one JSON object on stdout")
+FEATURES_SHOWN = 8
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group."""
+    group = typer.Typer(no_args_is_help=True, help="Models trained on bars (of language models: nightdesk doctor --model).")
+    group.command("train")(train)
+    group.command("list")(list_models)
+    group.command("show")(show)
+    app.add_typer(group, name="models")
+
+
+def train(
+    config: Path = typer.Argument(..., metavar="CONFIG.toml", help="what is trained: docs/models.md"),
+    workers: int | None = typer.Option(None, "--workers", min=1, max=64, help="processes; default: one a core"),
+    as_json: bool = JSON,
+) -> None:
+    """Train every model that the file names, check it for leaks, and store it with what it was worth; exit 1 if one failed.
+
+    Stopped, it goes on where it was when it is started again.
+    """
+    from app.home.home import open_home
+    from app.jobs import training
+
+    home = open_home()
+    with out.progress(f"training {config.name}", 1.0) as advance:
+        try:
+            found = training.train(home, config, workers, advance, out.say)
+        except KeyboardInterrupt:
+            out.say("the folds that were fitted are kept; the same command goes on from there")
+            raise
+    out.emit(found, as_json=as_json, text=lambda: trained_text(found))
+    if any("error" in item for item in found["items"]):
+        raise typer.Exit(1)
+
+
+def list_models(as_json: bool = JSON) -> None:
+    """Every stored version: what it predicts, its figure out of sample, whether it passed its gates."""
+    from app.home.home import existing_home
+    from app.jobs import training
+
+    items = training.stored(existing_home())
+    out.emit({"items": items}, as_json=as_json, text=lambda: list_text(items))
+
+
+def show(
+    name: str = typer.Argument(..., help="a model"),
+    version: str | None = typer.Argument(None, help="1.2.0; without: the last"),
+    as_json: bool = JSON,
+) -> None:
+    """A stored model with its folds, baselines and gates."""
+    from app.home.home import existing_home
+    from app.jobs import training
+    from engine.models.training_report import line_of
+
+    found = training.shown(existing_home(), name, version)
+    found["line"] = f"{found['name']}@{found['version']}: {line_of(found)}" if "test" in found else f"{name}: without figures"
+    out.emit(found, as_json=as_json, text=lambda: model_text(found))
+
+
+def trained_text(found: Mapping[str, Any]) -> Any:
+    """All models of a training, one after the other."""
+    from rich.console import Group
+    from rich.text import Text
+
+    parts: list[Any] = [Text(found["text"])]
+    for item in found["items"]:
+        parts.append(Text(f"\n{item['name']}: {item['error']}") if "error" in item else model_text(item))
+    return Group(*parts)
+
+
+def model_text(item: Mapping[str, Any]) -> Any:
+    """One model: verdict first, then gates, baselines, what it is good for, and its folds."""
+    from rich.console import Group
+    from rich.text import Text
+
+    lines = ["", item["line"], f"{item['target']} of {item['instrument']} {item['timeframe']}"]
+    if "test" not in item:
+        return Text("\n".join(lines))
+    lines += [item["audit"]]
+    lines += [f"{'passed' if gate['passed'] else 'FAILED'}  {gate['name']}: {gate['text']}" for gate in item["gates"]]
+    lines += [_baseline(name, one, item["figure"]) for name, one in item["baselines"].items()]
+    lines += _good_for(item)
+    names = [f"{one['feature']} {one['share']:.0%}" for one in item["importance"]["features"][:FEATURES_SHOWN]]
+    drift = item["importance"]["drift"]["median"]
+    moved = "" if drift is None else f"; from fold to fold {drift:.0%} of it moves to other features"
+    lines += [f"importance: {', '.join(names)}{moved}"]
+    lines += [f"note: {note}" for note in item.get("notes", ())]
+    return Group(Text("\n".join(lines)), fold_table(item["folds"]))
+
+
+def _baseline(name: str, one: Mapping[str, Any], figure: str) -> str:
+    better = one["better_by"]
+    own = f"baseline {name}: {figure} {_num(one['value'])} ({_num(one['low'])} to {_num(one['high'])})"
+    return f"{own}; the model is better by {_num(better['value'])} ({_num(better['low'])} to {_num(better['high'])})"
+
+
+def _good_for(item: Mapping[str, Any]) -> list[str]:
+    """Calibration, and of a direction what its sides earn."""
+    lines = []
+    if item.get("calibration_error") is not None:
+        lines.append(f"calibration: observed and predicted are {item['calibration_error']:.4f} apart on average, in ten bins")
+    if "up_or_down" in item:
+        lines.append(f"above or below the last known one, as predicted: {_num(item['up_or_down']['value'])}")
+    if "matthews" in item:
+        brier = f"Brier {_num(item['brier'])} (base rate {_num(item['brier_of_base_rate'])})"
+        lines.append(f"Matthews {_num(item['matthews']['value'])}, {brier}, average precision {_num(item['average_precision'])}")
+    for side in item.get("sides", ()):
+        if side["rows"]:
+            own = f"from {side['confidence']:g} sure: {side['rows']:,} rows, right {_num(side['precision'])}"
+            needed = f"needed {_num(side['needed'])} to pay {item['round_trip_bps']:.1f} bps of costs"
+            lines.append(f"{own} ({needed}), {side['gross_bps']:+.2f} bps a row, {side['net_bps']:+.2f} after costs")
+    return lines
+
+
+def fold_table(folds: Mapping[str, Any]) -> Any:
+    """A row a fold."""
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in folds["columns"]:
+        table.add_column(column.replace("_", " "), justify="right")
+    for row in folds["rows"]:
+        table.add_row(*(_num(cell) if isinstance(cell, float) or cell is None else str(cell) for cell in row))
+    return table
+
+
+def list_text(items: list[Mapping[str, Any]]) -> Any:
+    """A line a version."""
+    from rich.table import Table
+
+    if not items:
+        return "No model is stored: nightdesk models train CONFIG.toml makes them (docs/models.md)."
+    table = Table("model", "predicts", "of", "figure", "gates", box=None, padding=(0, 2, 0, 0))
+    for item in items:
+        own = f"{item['name']}@{item['version']}"
+        if "error" in item:
+            table.add_row(own, "-", "-", "-", item["error"])
+            continue
+        gates = "passed" if item["promotable"] else "not passed"
+        figure = f"{item['figure']} {_num(item['value'])}" if item["figure"] else "-"
+        table.add_row(own, str(item["target"]), f"{item['instrument']} {item['timeframe']}", figure, gates)
+    return table
+
+
+def _num(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"

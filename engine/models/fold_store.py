@@ -1,0 +1,107 @@
+"""Folds that were fitted, kept until their model is stored: a training that was stopped goes on with the next fold.
+
+Called by train.py, and by the processes that it fits folds in. A folder is named by everything that a fold depends on (every
+value of its rows, the recipe, the code), so what is found in it is what would be computed again, bit for bit. A file that is
+damaged counts as one that is not there.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.features.code_hash import digest_of
+from engine.models import recipe as training
+from engine.models.folds import PurgedFold
+from engine.models.labels import BarLabel
+from engine.models.lgbm import FittedTrees
+from engine.models.out_of_sample import WalkedFold
+from engine.models.recipe import PreparedRows, TrainRecipe
+from engine.models.trees import pruned
+
+ROWS = "rows.npz"
+
+
+def folder_of(root: Path, recipe: TrainRecipe, rows: PreparedRows) -> Path:
+    """Where the folds of this recipe on these rows are; made if it is not there."""
+    digest = hashlib.sha256()
+    for values in (rows.columns, rows.label.values, rows.label.known_ms, rows.close_ms):
+        digest.update(np.ascontiguousarray(values).tobytes())
+    code = digest_of((training.prepare, training.fit_fold))
+    asked = recipe._asdict() | {name: dict(getattr(recipe, name)) for name in ("settings", "search", "days")}
+    digest.update(json.dumps([asked, code, version("lightgbm"), version("optuna")], sort_keys=True).encode())
+    place = root / digest.hexdigest()[:24]
+    place.mkdir(parents=True, exist_ok=True)
+    return place
+
+
+def keep(folder: Path, number: int, walked: WalkedFold) -> None:
+    """Write fold `number`, whole or not at all."""
+    value = {
+        "text": walked.model.text,
+        "dump": pruned(walked.model.dump),
+        "gain": walked.model.gain.tolist(),
+        "settings": dict(walked.settings),
+        "of_training": _json(walked.of_training),
+        "of_test": _json(walked.of_test),
+        "before": walked.before,
+    }
+    text = json.dumps(value, allow_nan=False)
+    part = folder / f".{number}.{os.getpid()}.part"
+    part.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", encoding="utf-8")
+    part.replace(_path(folder, number))
+
+
+def kept(folder: Path, number: int, rows: PreparedRows) -> WalkedFold | None:
+    """Fold `number` as it was kept; None where it was not, or its file is damaged."""
+    try:
+        digest, _, text = _path(folder, number).read_text(encoding="utf-8").partition("\n")
+        if hashlib.sha256(text.encode()).hexdigest() != digest:
+            return None
+        own: dict[str, Any] = json.loads(text)
+    except (OSError, ValueError):
+        return None
+    model = FittedTrees(own["text"], own["dump"], np.array(own["gain"], dtype=np.float64))
+    of_training, of_test = (np.array(own[name], dtype=np.float64) for name in ("of_training", "of_test"))
+    return WalkedFold(rows.folds[number - 1], model, own["settings"], of_training, of_test, own["before"])
+
+
+def write_rows(folder: Path, rows: PreparedRows) -> None:
+    """The values of the rows, for processes that fit folds."""
+    part = folder / f".rows.{os.getpid()}.npz"
+    np.savez(part, columns=rows.columns, values=rows.label.values, known_ms=rows.label.known_ms, close_ms=rows.close_ms)
+    part.replace(folder / ROWS)
+
+
+def read_rows(folder: Path, unit: str, fold: PurgedFold, number: int) -> PreparedRows:
+    """What write_rows wrote, with the one fold that is asked for in its place. No pickle is read."""
+    found = _loaded(folder)
+    label = BarLabel(found["values"], found["known_ms"], unit)
+    return PreparedRows(found["columns"], label, [fold] * number, found["close_ms"])
+
+
+@cache
+def _loaded(folder: Path) -> dict[str, np.ndarray]:
+    """Read once by each process."""
+    with np.load(folder / ROWS, allow_pickle=False) as found:
+        return dict(found)
+
+
+def forget(folder: Path) -> None:
+    """The model is stored: nothing of its making is needed."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _path(folder: Path, number: int) -> Path:
+    return folder / f"fold-{number:04d}.json"
+
+
+def _json(values: np.ndarray) -> list[float | None]:
+    """NaN as null, which comes back as NaN."""
+    return [None if value != value else value for value in values.tolist()]  # noqa: PLR0124 - NaN alone differs from itself
