@@ -28,7 +28,13 @@ TABLES = ("folds", "learners", "series")
 FOLDS = {"train_days": 60.0, "test_days": 5.0, "step_days": 5.0}
 DAYS_MAX = 3_650
 READ = ("instruments",)
-SERIES_FIELDS = ("series", "column", "max_age_hours", "lag_minutes", "of")
+SERIES_FIELDS: Mapping[str, Any] = {
+    "series": str,
+    "column": str,
+    "max_age_hours": int | float,
+    "lag_minutes": int | float,
+    "of": str,
+}
 
 
 class TrainUnit(NamedTuple):
@@ -151,11 +157,13 @@ def _reads(given: Mapping[str, Any], features: tuple[str, ...], instrument: str,
     """What the features read beside the instrument's own bars. Raises BadInput for what they read and the file does not name."""
     declared = {}
     for name, fields in _table(given, "series", where).items():
-        try:
-            declared[name] = OutsideSeries(**fields)
-        except TypeError as error:
-            hint = f"give {', '.join(SERIES_FIELDS[:3])}, and lag_minutes or of where they are needed"
-            raise BadInput(f"{where}: [series.{name[:40]}] is not an outside series", hint) from error
+        typed = isinstance(fields, dict) and all(
+            isinstance(value, SERIES_FIELDS.get(key, ())) and not isinstance(value, bool) for key, value in fields.items()
+        )
+        if not typed or not {"series", "column", "max_age_hours"} <= set(fields):
+            hint = "series and column are words, max_age_hours is a number; lag_minutes (a number) and of (a word) where needed"
+            raise BadInput(f"{where}: [series.{name[:40]}] is not an outside series", hint)
+        declared[name] = OutsideSeries(**fields)
     listed = given.get("instruments", [])
     asked = SimpleNamespace(INSTRUMENTS=listed if isinstance(listed, list) else None, SERIES=declared)
     try:

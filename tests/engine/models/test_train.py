@@ -19,6 +19,7 @@ from engine.models import train as trainer
 from engine.models.leak_check import LeakCheck
 from engine.models.train import TrainingPlace
 from engine.sim.request import moment
+from tests.engine.models.test_out_of_sample import FEATURES
 from tests.fakes import recordings
 
 CONFIG = """
@@ -32,6 +33,7 @@ train_days = 20
 [learners.small]
 rounds = 8
 """
+FUNDING = '[series.funding]\nseries = "funding"\ncolumn = "rate"\nmax_age_hours = 9\n'
 Write = Callable[..., Path]
 
 
@@ -96,6 +98,10 @@ def trained(path: Path, place: TrainingPlace) -> dict[str, Any]:
         ('"returns(1)"', '"ETH-USDT.returns(1)"', "reads ETH-USDT, which `instruments` does not list"),
         ('"returns(1)"', '"funding_rate()"', "reads the series funding, which the file does not declare"),
         ("[folds]", '[series.funding]\nseries = "funding"\n[folds]', "is not an outside series"),
+        ("[folds]", f"{FUNDING.replace('9', chr(34) + 'nine' + chr(34))}[folds]", "is not an outside series"),
+        ("[folds]", f"{FUNDING.replace(chr(34) + 'funding' + chr(34), '5')}[folds]", "is not an outside series"),
+        ("[folds]", f"{FUNDING}age = 3\n[folds]", "is not an outside series"),
+        ("[folds]", f"{FUNDING.replace('9', '-9')}[folds]", "max_age_hours = -9 is out of bounds"),
         ("[folds]", "[folds", "it is TOML"),
     ],
 )
@@ -138,6 +144,22 @@ def test_a_file_names_a_model_for_each_combination(write: Write) -> None:
         train_config.read_config(path, moment)
 
 
+def test_features_may_read_another_instrument_and_an_outside_series(write: Write, place: TrainingPlace) -> None:
+    """As a strategy does, and the version names the files and what was read."""
+    own = ('"returns(1)"', '"ETH-USDT.returns(1)", "funding_rate()"'), ("[folds]", f"{FUNDING}[folds]")
+    path = write(*own, ('name = "vol-btc"', 'name = "vol-btc"\ninstruments = ["ETH-USDT"]'))
+    unit = train_config.read_config(path, moment)[0]
+    loaded = trainer.load_unit(unit, place.catalog)
+    rows = training.prepare(unit.recipe, loaded.frame)
+    assert np.isfinite(rows.columns[1_000]).all()
+    assert sorted(loaded.files) == [
+        "binance_BTC-USDT_perp_15m.parquet",
+        "binance_BTC-USDT_perp_funding.parquet",
+        "binance_ETH-USDT_perp_15m.parquet",
+    ]
+    assert unit.reads.names[0] == "binance:ETH-USDT:perp"
+
+
 def test_what_is_stored_is_what_was_measured(write: Write, place: TrainingPlace) -> None:
     """Gates, figures and folds are in the version; its column has a value wherever a figure is from."""
     found = trained(write(), place)["items"][0]
@@ -177,7 +199,7 @@ def test_a_training_that_was_stopped_goes_on(write: Write, place: TrainingPlace,
         trained(write(), place)
     kept = sorted(place.work.glob("*/fold-*.json"))
     assert [path.name for path in kept] == ["fold-0001.json", "fold-0002.json"]
-    kept[1].write_text(kept[1].read_text()[:-20])
+    kept[1].write_text(kept[1].read_text().replace('"before": -', '"before": -1'))
     fitted[:] = [0, 0, 0]
     trained(write(), place)
     assert fitted[3:] == [2, 3, 4]
@@ -218,6 +240,19 @@ def test_a_search_chooses_on_training_rows_alone(write: Write, place: TrainingPl
     )
     again = training.fit_fold(unit.recipe, rows._replace(columns=later, label=label), 1)
     assert (again.settings, again.model.text) == (found.settings, found.model.text)
+
+
+def test_a_search_is_fitted_to_rows_whose_labels_are_known_before_those_it_chooses_on(
+    write: Write, place: TrainingPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three quarters of the rows less the four whose labels reach into the last quarter; then all rows, once."""
+    unit = train_config.read_config(write(("rounds = 8", "rounds = 8\nsearch = {trials = 2, num_leaves = [3, 9]}")), moment)[0]
+    rows = training.prepare(unit.recipe, trainer.load_unit(unit, place.catalog).frame)
+    counts, honest = [], lgbm.fit
+    monkeypatch.setattr(lgbm, "fit", lambda columns, *rest: counts.append(len(columns)) or honest(columns, *rest))
+    training.fit_fold(unit.recipe, rows, 1)
+    count = len(rows.folds[0].train)
+    assert counts == [count - count // 4 - 4] * 2 + [count]
 
 
 @pytest.mark.parametrize(
@@ -302,3 +337,23 @@ def test_a_training_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> N
     except subprocess.TimeoutExpired:
         os.kill(child, 9)
         raise
+
+
+@pytest.mark.long
+def test_volatility_of_a_recorded_year_passes_and_direction_does_not(write: Write, tmp_path: Path, market_data: Path) -> None:
+    """BTC 15m of 2025: a small learner is better than HAR and keeps what it has on its training rows; what direction it has, not."""
+    path = write(
+        ('["log_vol_4"]', '["log_vol_4", "direction_4"]'),
+        ('name = "vol-btc"', 'name = "m"\nfrom = "2024-11-01"\nto = "2026-01-01"'),
+        ('"returns(1)", "realised_vol(16)", "hour_sin()"', ", ".join(f'"{text}"' for text in FEATURES)),
+        ("train_days = 20", "train_days = 60"),
+        ("rounds = 8", "rounds = 100\nnum_leaves = 5\nmin_data_in_leaf = 300\nlearning_rate = 0.06"),
+    )
+    place = TrainingPlace(Catalog([(market_data, "recorded")]), {}, tmp_path / "models", tmp_path / "work", 2)
+    volatility, direction = trained(path, place)["items"]
+    assert volatility["promotable"], volatility["text"]
+    assert volatility["test"]["value"] >= 0.44
+    assert volatility["baselines"]["HAR"]["better_by"]["low"] > 0.0
+    assert {gate["name"] for gate in direction["gates"] if not gate["passed"]} == {"gap"}
+    assert 0.5 < direction["test"]["value"] < 0.53
+    assert all(side["precision"] < side["needed"] and side["net_bps"] < 0.0 for side in direction["sides"])
