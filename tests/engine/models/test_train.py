@@ -341,7 +341,7 @@ def test_a_training_that_is_killed_leaves_no_process_behind(tmp_path: Path) -> N
 
 @pytest.mark.long
 def test_volatility_of_a_recorded_year_passes_and_direction_does_not(write: Write, tmp_path: Path, market_data: Path) -> None:
-    """BTC 15m of 2025: a small learner is better than HAR and keeps what it has on its training rows; what direction it has, not."""
+    """BTC 15m of 2025: a small learner is better than HAR and as good as on its training rows; direction is not."""
     path = write(
         ('["log_vol_4"]', '["log_vol_4", "direction_4"]'),
         ('name = "vol-btc"', 'name = "m"\nfrom = "2024-11-01"\nto = "2026-01-01"'),
