@@ -11,7 +11,10 @@ from app.api.models import ApiModel, Number
 
 
 class TripLine(ApiModel):
-    """One round trip. `exit_ms` null: it is open and marked. `version` and the event ids are the desk's; null for a run."""
+    """One round trip. `exit_ms` null: it is open and marked. On paper and in a run it is the open of the bar of the exit.
+
+    `closed_ms` (the time of the event that closed it), `version` and the event ids are the desk's; null for a run.
+    """
 
     trip: str
     sleeve: str
@@ -33,6 +36,7 @@ class TripLine(ApiModel):
     risk: Number = None
     reason: str
     version: int | None = None
+    closed_ms: int | None = None
     entry_event: str | None = None
     exit_event: str | None = None
 

@@ -63,7 +63,10 @@ def summary(items: Sequence[Mapping[str, Any]], unit: str) -> list[tuple[str, pa
     lost = sum(is_number(one.get("net")) and one["net"] < 0 for one in items)
     plural = "" if len(items) == 1 else "s"
     rows: list[tuple[str, parts.Cell]] = [
-        (f"net of {len(items)} {unit}{plural}, {won} up, {lost} down", (number(sums["net"], sign=True), tone(sums["net"]))),
+        (
+            f"net of {len(items)} {unit}{plural} from {label(items[0]['from_ms'], unit)}, {won} up, {lost} down",
+            (number(sums["net"], sign=True), tone(sums["net"])),
+        ),
         ("realised, after fees and funding", (number(sums["realised"], sign=True), tone(sums["realised"]))),
         ("unrealised", (number(sums["unrealised"], sign=True), tone(sums["unrealised"]))),
     ]

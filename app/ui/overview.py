@@ -35,19 +35,24 @@ def _draw(api: PageClient) -> None:
     event = desk.get("event")
     made, hold = sleeves.lately(api, desk), api.as_of(event, "/api/desk/benchmark", points=POINTS // 2)
     parts.tiles(tiles(desk, made, hold))
-    left, right = st.columns([2, 1], gap="small")
-    with left.container(key="panel_equity", height="stretch"):
-        _equity(api, desk, hold)
-    with right.container(key="panel_urgent", height="stretch"):
-        urgent.show(api, desk)
-    incidents.show(api, desk)
-    shadow.show(api, desk)
-    with st.container(key="panel_positions"):
-        positions(api, desk, items)
+    if parts.phone():  # what is open and who loses comes before the curve
+        _first(api, desk, items, made)
+        with st.container(key="panel_equity"):
+            _equity(api, desk, hold)
+    else:
+        left, right = st.columns([2, 1], gap="small")
+        with left.container(key="panel_equity", height="stretch"):
+            _equity(api, desk, hold)
+        with right.container(key="panel_urgent", height="stretch"):
+            urgent.show(api, desk)
+        incidents.show(api, desk)
+        shadow.show(api, desk)
+        with st.container(key="panel_positions"):
+            positions(api, desk, items)
     left, right = st.columns([1.4, 1], gap="small")
-    with left.container(key="panel_desk_sleeves"):
-        parts.head("Sleeves", f"USDT, net of costs; {_version(desk)}")
-        sleeves.table(items, made, desk)
+    if not parts.phone():
+        with left.container(key="panel_desk_sleeves"):
+            _sleeves(desk, items, made)
     with left.container(key="panel_money", height="stretch"):
         money.show(api, desk)
     with right.container(key="panel_exposure"):
@@ -55,6 +60,25 @@ def _draw(api: PageClient) -> None:
     with right.container(key="panel_lately", height="stretch"):
         parts.head("Latest round trips", "USDT, net of costs")
         _closed(_trips(api, desk), desk.get("desk_ms"))
+
+
+def _first(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], made: sleeves.Lately) -> None:
+    """What a phone shows above the curve: what needs a person, what is open, which sleeve loses, how near the limits are."""
+    with st.container(key="panel_urgent"):
+        urgent.needed(api, desk)
+    with st.container(key="panel_positions"):
+        positions(api, desk, items)
+    with st.container(key="panel_desk_sleeves"):
+        _sleeves(desk, items, made)
+    with st.container(key="panel_limits"):
+        urgent.limits(desk)
+    incidents.show(api, desk)
+    shadow.show(api, desk)
+
+
+def _sleeves(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], made: sleeves.Lately) -> None:
+    parts.head("Sleeves", f"USDT, net of costs; {_version(desk)}")
+    sleeves.table(items, made, desk)
 
 
 def tiles(desk: Mapping[str, Any], made: sleeves.Lately, hold: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -149,14 +173,14 @@ def _trips(api: PageClient, desk: Mapping[str, Any]) -> Sequence[Mapping[str, An
 
 
 def _closed(trips: Sequence[Mapping[str, Any]], now_ms: Any) -> None:
-    """The last few that are over, each with the event that closed it."""
-    over = sorted((trip for trip in trips if is_number(trip.get("exit_ms"))), key=lambda trip: -trip["exit_ms"])[:CLOSED_MAX]
+    """The last few that are over, each with the event that closed it, at that event's time."""
+    over = sorted((trip for trip in trips if is_number(trip.get("closed_ms"))), key=lambda trip: -trip["closed_ms"])[:CLOSED_MAX]
     if not over:
         parts.soft("No round trip is closed yet.")
         return
     rows: list[Sequence[parts.Cell]] = [
         (
-            parts.Linked(short(trip["exit_ms"], now_ms), links.place("event", str(trip.get("exit_event"))) or {}),
+            parts.Linked(short(trip["closed_ms"], now_ms), links.place("event", str(trip.get("exit_event"))) or {}),
             str(trip.get("sleeve")),
             str(trip.get("side")),
             str(trip.get("reason")),

@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import drawn, links, market, parts, sleeve_settings
-from app.ui.figures import count, in_r, number, of_strategy, percent, price, short, tone
+from app.ui.figures import SIMULATED, count, in_r, number, of_strategy, percent, price, short, tone
 from app.ui.market import MarketPart
 from app.ui.page_client import PageClient, Trouble
 from app.ui.parts import Linked
@@ -46,6 +46,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
     else:
         table = api.last(f"/api/sleeves/{name}/trips")
         note = f"{len(table['rows']):,} on the desk, the newest first; a row shows its trip in the chart"
+        note += "; out: the open of its bar" if api.last("/api/desk").get("mode") in SIMULATED else ""
         of = MarketPart(f"desk_{name}", "/api/desk/candles", "/api/desk/trips", {"sleeve": name}, where, clock)
         market.show(api, of, {**table, "file": f"trips-{name}"}, note)
         _results(api, item, page)
@@ -63,8 +64,8 @@ def _alerts(api: PageClient, name: str) -> None:
         if name in words.replace(",", " ").replace(":", " ").split():
             where = {"tab": "desk", "view": "alerts"}
             kind = {"page": "bad", "note": "calm"}.get(str(item.get("severity")), "warn")
-            since = f"since {short(item.get('since_ms'))}. {item.get('action') or ''}"
-            parts.note(f"{'○' if kind == 'calm' else '▲'} {item.get('what')}", since, kind, to=Linked("The alert", where))
+            since = f"Since {short(item.get('since_ms'))} (wall clock). To do: {item.get('action') or 'see the alert'}."
+            parts.note(f"{'○' if kind == 'calm' else '▲'} {item.get('what')}.", since, kind, to=Linked("The alert", where))
 
 
 @st.fragment(run_every=EVERY_S)

@@ -48,7 +48,8 @@ def _facts(trip: Mapping[str, Any], now_ms: int | None) -> list[tuple[str, parts
     reach = [(trip.get(name) / risk if risk > 0 and trip.get(name) is not None else None) for name in ("mae", "mfe")]
     sleeve = [("sleeve", str(trip["sleeve"]))] if trip.get("sleeve") else []
     ended = trip.get("exit_ms") is not None
-    out = f"{price(trip.get('exit_price'))} · {short(trip['exit_ms'], now_ms)}" if ended else "still open"
+    at = "" if trip.get("closed_ms") == trip.get("exit_ms") else "bar of "  # a simulated exit is known to its bar alone
+    out = f"{price(trip.get('exit_price'))} · {at}{short(trip['exit_ms'], now_ms)}" if ended else "still open"
     excursion = [("went against it, for it", f"{in_r(reach[0])}, {in_r(reach[1])}")] if None not in reach else []
     net = number(trip.get("net"), sign=True) + (f" · {in_r(trip.get('r'))}" if ended else "")
     return [

@@ -22,6 +22,12 @@ ALERTS = {"tab": "desk", "view": "alerts"}
 
 def show(api: PageClient, desk: Mapping[str, Any]) -> None:
     """Both lists."""
+    needed(api, desk)
+    limits(desk)
+
+
+def needed(api: PageClient, desk: Mapping[str, Any]) -> None:
+    """What waits for a person."""
     answer = api.last("/api/alerts", open="true", limit=100)
     latched = [
         parts.Line("■", f"Breaker {name} tripped.", "It stays until a release.", "neg") for name in desk.get("breakers") or []
@@ -40,6 +46,10 @@ def show(api: PageClient, desk: Mapping[str, Any]) -> None:
         parts.note("▲ No alert is raised:", f"{answer['reason']}.", "warn")
     elif not loud:
         parts.soft("Nothing waits for a person.")
+
+
+def limits(desk: Mapping[str, Any]) -> None:
+    """How much of each guardrail is used."""
     shut, near, folded = sorted_bars(desk.get("guards") or [], desk.get("desk_ms"))
     parts.head("Guardrails", "tripped first, then the nearest")
     parts.gauges([*shut, *near[:BARS_MAX]])

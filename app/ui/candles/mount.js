@@ -54,8 +54,7 @@ function kept(chart, from, to) {
 function headOf(chart, view, shown) {
   const parts = [`candles of ${stepText(shown.step)}, ${shown.candles}`];
   if (chart.trips.length) parts.push(`${shown.trips} ${shown.trips === 1 ? 'trip' : 'trips'} in view`);
-  const until = Math.min(view.to, chart.last);
-  parts.push(`to ${timeText(until, chart.last - 1)}`);
+  if (shown.last_ms !== null) parts.push(`to ${timeText(shown.last_ms, chart.last - 1)}`); // the end of the last candle, not of the view
   return parts.join(' · ');
 }
 

@@ -24,7 +24,7 @@ function shortText(value) {
 
 function dayText(ms, now) {
   const d = new Date(ms), year = d.getUTCFullYear() === new Date(now).getUTCFullYear() ? '' : ` ${d.getUTCFullYear()}`;
-  return `${two(d.getUTCDate())} ${MONTHS[d.getUTCMonth()]}${year}`;
+  return `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}${year}`;
 }
 
 function timeText(ms, now) {

@@ -42,6 +42,7 @@ def trips() -> dict[str, Any]:
     """Round trips of btc-trend: one that is open, with the money at risk at its first stop, and one that a stop closed."""
     now = {"trip": "t13", "sleeve": "btc-trend", "side": "long", "reason": "open", "risk": 110.0, "exit_ms": None}
     over = {"trip": "t12", "reason": "stop", "net": -22.0, "r": -0.9, "exit_ms": NOW_MS - DAY_MS, "exit_event": "d-3"}
+    over["closed_ms"] = over["exit_ms"] + 900_000
     return {"subject": "desk", "items": [now, {**now, **over}], "total": 13}
 
 

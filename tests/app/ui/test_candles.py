@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from app.ui import candles as component
+from app.ui.figures import short
 from app.ui.tokens import TOKENS, variables
 from app.views import candle_bars, candles
 from engine.clock import DAY_MS
@@ -118,6 +119,18 @@ def test_no_view_shows_anything_after_the_clock(page: Any) -> None:
     wide, inked = page.evaluate(beyond % CLOCK)
     assert wide > 20
     assert inked == 0
+
+
+@long
+def test_the_head_says_when_the_last_candle_ends(page: Any) -> None:
+    """Moved by hand, the view ends at any minute; a candle does not."""
+    page.locator(".ranges button", has_text="1W").click()
+    page.locator("canvas").focus()
+    for key in ("+",) * 3 + ("ArrowLeft",) * 12:
+        page.keyboard.press(key)
+    last = state(page)["last_ms"]
+    assert last < CLOCK
+    assert page.locator(".about").inner_text().endswith(f" to {short(last, CLOCK)}")
 
 
 @long

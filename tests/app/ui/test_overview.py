@@ -101,16 +101,19 @@ def test_a_position_stands_between_its_stop_and_its_target() -> None:
 
 
 def test_net_is_realised_and_unrealised_in_words_and_bars() -> None:
-    """By week a bar has its Monday, by month its name; a period that a mark does not say is no bar and makes no sum."""
+    """By week a bar has its Monday, by month its name; a period that a mark does not say is no bar and makes no sum.
+
+    Calendar periods are not the tile's rolling 7 or 30 days: the sum says from which day on it is.
+    """
     items = periods("week")["items"]
     made = money.spec(items, "month")
     assert [bar["tone"] for bar in made["items"]] == ["down", "down", "up"]
-    rows = dict(money.summary(items, "week"))
-    assert rows["net of 3 weeks, 1 up, 2 down"] == ("\u221226.50", "neg")
+    rows, since = dict(money.summary(items, "week")), money.label(items[0]["from_ms"], "week")
+    assert rows[f"net of 3 weeks from {since}, 1 up, 2 down"] == ("\u221226.50", "neg")
     assert rows["realised, after fees and funding"] == ("\u221230.50", "neg")
     items[0]["net"] = None
     assert len(money.spec(items, "week")["items"]) == 2
-    assert dict(money.summary(items, "week"))["net of 3 weeks, 1 up, 1 down"] == ("–", "")
+    assert dict(money.summary(items, "week"))[f"net of 3 weeks from {since}, 1 up, 1 down"] == ("–", "")
     assert money.label(NOW_MS, "month") == "Sep 2026"
 
 
@@ -175,3 +178,23 @@ def test_without_the_watch_nothing_is_claimed_of_alerts(fake: Fake) -> None:
     text = texts_of(page(tab="desk"))
     assert "Nothing waits" not in text
     assert "No alert is raised:</b> this API was started alone." in text
+
+
+def test_a_closed_trip_has_the_time_of_the_event_that_it_leads_to(fake: Fake) -> None:
+    """Journal and executions say when its bar closed; a list that said when that bar opened would contradict them."""
+    text = texts_of(page(tab="desk"))
+    closed = text[text.index("Latest round trips") :]
+    assert "event=d-3" in closed
+    assert "20 Sep 14:28:20Z" in closed
+    assert "20 Sep 14:13:20Z" not in closed
+
+
+def test_a_phone_shows_what_is_open_and_who_loses_before_the_curve(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What needs a person first, then positions, sleeves and limits; each once. A wide screen has the curve beside the first."""
+    order = ("Needs you", "Open positions", "USDT, net of costs; configuration", "Guardrails", "Equity, USDT; drawdown below")
+    wide = texts_of(page(tab="desk"))
+    assert wide.index("Equity, USDT; drawdown below") < wide.index("Open positions")
+    monkeypatch.setattr(parts, "phone", lambda: True)
+    text = texts_of(page(tab="desk"))
+    assert [text.count(words) for words in order] == [1] * len(order)
+    assert sorted(order, key=text.index) == list(order)

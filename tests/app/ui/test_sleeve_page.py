@@ -6,6 +6,7 @@ import pytest
 
 from app.ui import param_field, sleeve_settings
 from tests.app.ui.fake_api import Fake
+from tests.app.ui.fake_shapes import NOW_MS
 from tests.app.ui.looking import page, texts_of
 from tests.app.ui.test_page_runs import OURS, Tags, components
 
@@ -119,13 +120,12 @@ def test_an_unknown_sleeve_is_named_and_the_list_leads_on(fake: Fake) -> None:
 
 @long
 def test_an_alert_of_this_sleeve_stands_above_its_figures(fake: Fake) -> None:
-    """Those of other sleeves, and of one whose name begins alike, do not."""
+    """Those of other sleeves, and of one whose name begins alike, do not. Its time says of which clock it is."""
     for n, place in enumerate(("btc-trend", "btc-trend-2", "eth-trend"), 1):
-        fake.alerts.append(
-            {"id": f"a-{n}", "severity": "page", "what": f"no protective order, {n}", "place": place, "since_ms": 1}
-        )
+        said = {"what": f"no protective order, {n}", "since_ms": NOW_MS, "action": "look"}
+        fake.alerts.append({"id": f"a-{n}", "severity": "page", "place": place, **said})
     text = texts_of(page(**HERE))
-    assert "<b>▲ no protective order, 1</b>" in text
+    assert "<b>▲ no protective order, 1.</b> Since 21 Sep 2026 14:13:20Z (wall clock). To do: look." in text
     assert "<b>▲ no protective order, 2" not in text
     assert "<b>▲ no protective order, 3" not in text
 
