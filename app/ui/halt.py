@@ -66,7 +66,8 @@ def _progress(found: Mapping[str, Any]) -> None:
         return
     steps = found["steps"]
     done = [counted(sum(step["what"] == "cancelled" for step in steps), "order cancelled", "orders cancelled")]
-    done.append(counted(sum(step["what"] == "closed" for step in steps), "order has closed", "orders have closed"))
+    closed = sum(step["what"] == "closed" for step in steps)
+    done.append(counted(closed, "exit has filled", "exits have filled") if closed else "no exit has filled")
     if found["state"] == KILLED:
         parts.note("● KILLED:", f"{', '.join(done)}, nothing is left.", "calm")
     else:

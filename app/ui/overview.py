@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import drawn, exposure, incidents, links, money, parts, shadow, sleeves, urgent
-from app.ui.figures import MINUS, NONE, counted, in_r, is_number, length, number, percent, price, pure, short, tone
+from app.ui.figures import MINUS, NONE, SIMULATED, counted, in_r, is_number, length, number, percent, price, pure, short, tone
 from app.ui.page_client import PageClient, Trouble
 
 EVERY_S = 5
@@ -161,7 +161,8 @@ def positions(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[
         parts.soft("Flat: no open position.")
         return
     risks = {trip["sleeve"]: trip.get("risk") for trip in _trips(api, desk) if trip.get("reason") == "open"}
-    rows = [row for s in held for row in layer_rows(s, risks.get(s["name"]), desk.get("desk_ms"))]
+    simulated = desk.get("mode") in SIMULATED
+    rows = [row for s in held for row in layer_rows(s, risks.get(s["name"]), desk.get("desk_ms"), simulated=simulated)]
     heads = ("sleeve", "side", "size", "notional", "entry", "mark", "unrealised", "R", "stop · entry · mark · target")
     parts.table((*heads, "protective, away", "target, away", "open for"), rows, left=(0, 1), thin=(2, 3, 4, 5, 8, 10, 11))
 
@@ -198,8 +199,11 @@ def _version(desk: Mapping[str, Any]) -> str:
     return f"configuration v{pure(desk.get('version'))}{waits}"
 
 
-def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any) -> list[Sequence[parts.Cell]]:
-    """A position's layers; its P&L, in money and in R, stands in the first."""
+def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any, *, simulated: bool = False) -> list[Sequence[parts.Cell]]:
+    """A position's layers; its P&L, in money and in R, stands in the first.
+
+    A simulated layer that leaves at the next open has no levels: its exit has taken the place of its stop and target.
+    """
     position = s["position"]
     lots, side = position.get("lots"), str(position.get("side") or "")
     mark, gained = s.get("mark"), s.get("unrealised")
@@ -211,7 +215,8 @@ def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any) -> list[Sequence[pa
             abs(position[k]) * share if share is not None and is_number(position.get(k)) else None
             for k in ("quantity", "notional")
         )
-        entry, stop, target = layer.get("entry"), layer.get("protective"), layer.get("target")
+        leaves = simulated and bool(layer.get("due"))
+        entry, stop, target = layer.get("entry"), *((None, None) if leaves else (layer.get("protective"), layer.get("target")))
         first = ((number(gained, sign=True), tone(gained)), (in_r(r), tone(r))) if n == 0 else ("", "")
         opened = position.get("opened_ms")
         lasts = length((now_ms - opened) / 1000) if is_number(now_ms) and is_number(opened) else NONE
@@ -225,7 +230,7 @@ def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any) -> list[Sequence[pa
                 price(mark),
                 *first,
                 _ladder(stop, entry, mark, target),
-                f"{price(stop)} {_away(mark, stop)}{_order(layer)}",
+                f"leaves at the next open by {layer['due']}" if leaves else f"{price(stop)} {_away(mark, stop)}{_order(layer)}",
                 f"{price(target)} {_away(mark, target)}" if is_number(target) else NONE,
                 lasts if n == 0 else "",
             )

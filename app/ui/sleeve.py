@@ -104,7 +104,7 @@ def _position(held: Mapping[str, Any] | None) -> list[dict[str, str]]:
 def _level(name: str, level: Mapping[str, Any]) -> dict[str, str]:
     """A level as a tile: how far from the mark, and its price."""
     if level.get("price") is None:
-        return {"name": name, "value": "–", "note": "none", "tone": ""}
+        return {"name": name, "value": "–", "note": level.get("kind") or "none", "tone": ""}
     kind = f"{level['kind']} " if level.get("kind") else ""
     return {"name": name, "value": percent(level["away_frac"], sign=True), "note": f"{kind}{price(level['price'])}", "tone": ""}
 

@@ -228,12 +228,16 @@ def _at_mark(body: SleeveBody | Mapping[str, Any], ms: int) -> list[LevelStep]:
     return [LevelStep(key, slot, ms, price) for key, slot, price in levels if price]
 
 
-def open_position(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Entry, stop, target and mark of the open position of a sleeve, as its mark says; None while it is flat."""
+def open_position(body: Mapping[str, Any], *, simulated: bool = False) -> dict[str, Any] | None:
+    """Entry, stop, target and mark of the open position of a sleeve, as its mark says; None while it is flat.
+
+    `simulated`: one that is due to leave has no stop and target any more, its exit has taken their place.
+    """
     held = body.get("position")
     if not held or not held.get("layers"):
         return None
     first, units = held["layers"][0], held["quantity"]
     mark = abs(held["notional"] / units) if units and held.get("notional") is not None else None
-    levels = {"entry": first["entry"], "stop": first["protective"], "target": first.get("target"), "mark": mark}
+    stop, target = (None, None) if simulated and first.get("due") else (first["protective"], first.get("target"))
+    levels = {"entry": first["entry"], "stop": stop, "target": target, "mark": mark}
     return {"side": held["side"], "opened_ms": held["opened_ms"], **levels}

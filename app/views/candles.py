@@ -28,6 +28,7 @@ from app.views.candle_marks import (
     sleeve_events,
     trip_columns,
 )
+from engine.book.bodies import SIMULATED
 from engine.clock import DAY_MS, timeframe_ms, timeframe_text, utc
 from engine.control.desk_setup import DeskSetup
 from engine.data.align import market_of
@@ -43,7 +44,7 @@ from engine.sim.levels import LevelStep, level_steps
 from engine.store.runs import Runs
 from engine.venues.instruments import instrument_of
 from engine.watch.desk_trips import desk_trips
-from engine.watch.window import journal_of, mark_at
+from engine.watch.window import journal_of, mark_at, mode_of
 
 POINTS_MAX = 40_000  # a year of 15m bars has 35,040
 SPAN_MAX_MS = 20 * 366 * DAY_MS
@@ -99,7 +100,7 @@ def desk_candles(setup: DeskSetup, catalog: Catalog, sleeve: Mapping[str, Any], 
 
     def drawn() -> Drawn:
         events = sleeve_events(path, name, *window, timeframe_ms(place.timeframe))
-        held = open_position(mark.body["sleeves"].get(name, {}))
+        held = open_position(mark.body["sleeves"].get(name, {}), simulated=mode_of(path) in SIMULATED)
         trips = desk_trips(setup.home, name)
         return Drawn(trips, events.steps, events.refused, events.tripped, _labels(events, path, name, window[0]), held)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.home.home import Home
+from engine.book.bodies import SIMULATED
 from engine.book.replay import fold
 from engine.clock import DAY_MS
 from engine.control.config import FIRST, DeskVersion, SleeveConfig, active, fields_apart, sleeve_versions
@@ -23,7 +24,7 @@ from engine.strategies.params import params_table
 from engine.watch.desk_parents import worked_entries
 from engine.watch.desk_trips import desk_trips
 from engine.watch.quiet_closes import CloseCount, closes_of
-from engine.watch.window import journal_of, mark_at
+from engine.watch.window import journal_of, mark_at, mode_of
 
 CLOSES_MS = 7 * DAY_MS
 VERSIONS_MAX = 50
@@ -70,8 +71,11 @@ def _position(home: Path, path: Path, mark: Event, name: str) -> dict[str, Any] 
     risk = _risk(home, name)
     level = _liquidation(str(path), mark.id, name)
     nearest = max if held["side"] == "long" else min
-    stops = [layer["protective"] for layer in held["layers"] if layer.get("protective")]
-    targets = [layer["target"] for layer in held["layers"] if layer.get("target")]
+    leaving = mode_of(path) in SIMULATED  # a simulated layer that is due has an exit in the place of its stop and target
+    layers = [layer for layer in held["layers"] if not (leaving and layer.get("due"))]
+    stops = [layer["protective"] for layer in layers if layer.get("protective")]
+    targets = [layer["target"] for layer in layers if layer.get("target")]
+    due = next((f"leaves at the next open by {layer['due']}" for layer in held["layers"] if layer not in layers), "")
     stop, target = (nearest(stops) if stops else None), ((min if nearest is max else max)(targets) if targets else None)
     return {
         "side": held["side"],
@@ -86,7 +90,7 @@ def _position(home: Path, path: Path, mark: Event, name: str) -> dict[str, Any] 
         "risk": risk,
         "r": gained / risk if risk and gained is not None else None,
         "stop": _level(stop, price)
-        | {"kind": next((la["protective_kind"] for la in held["layers"] if la.get("protective") == stop), "")},
+        | {"kind": next((la["protective_kind"] for la in layers if stop and la.get("protective") == stop), due)},
         "target": _level(target, price),
         "liquidation": _level(level, price),
     }

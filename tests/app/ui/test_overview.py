@@ -100,6 +100,16 @@ def test_a_position_stands_between_its_stop_and_its_target() -> None:
     assert parts._ladder(parts.Ladder(110.0, 110.0, 110.0, None, "")) == ""
 
 
+def test_a_simulated_layer_that_leaves_has_no_levels_any_more() -> None:
+    """The worker has cancelled its stop and target for the exit; at an account they stay until the venue says flat."""
+    held = sleeve("btc-trend", with_position=True)
+    held["position"]["layers"][0] |= {"due": "halt", "exit_state": "sent"}
+    (row,) = overview.layer_rows(held, 110.0, NOW_MS, simulated=True)
+    assert row[8:11] == ("", "leaves at the next open by halt", "–")
+    (row,) = overview.layer_rows(held, 110.0, NOW_MS)
+    assert row[9] == f"62,900.0 \u22122.48{THIN}% stop; leaves by halt, exit sent"
+
+
 def test_net_is_realised_and_unrealised_in_words_and_bars() -> None:
     """By week a bar has its Monday, by month its name; a period that a mark does not say is no bar and makes no sum.
 

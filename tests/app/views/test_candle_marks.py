@@ -77,3 +77,14 @@ def test_days_that_are_over_are_not_read_again(path: Path, monkeypatch: pytest.M
     found = sleeve_events(path, "a", FIRST, END, HOUR_MS)
     assert (found.refused[-1], len(found.refused)) == ((END, "the newest"), 21)
     assert read == [FIRST + 5 * DAY_MS]
+
+
+def test_a_simulated_position_that_leaves_has_no_stop_and_target_any_more() -> None:
+    """The worker cancelled them for an exit at the next open; at an account they stay until the venue says flat."""
+    layer = {"entry": 100.0, "protective": 99.0, "target": 103.0, "due": "halt"}
+    body = {"position": {"side": "long", "quantity": 2.0, "notional": 202.0, "opened_ms": 1, "layers": [layer]}}
+    held = candle_marks.open_position(body, simulated=True)
+    assert held == {"side": "long", "opened_ms": 1, "entry": 100.0, "stop": None, "target": None, "mark": 101.0}
+    at_account = candle_marks.open_position(body)
+    assert at_account is not None
+    assert (at_account["stop"], at_account["target"]) == (99.0, 103.0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from app.views import sleeve_page as view
 from app.views.desk_trip import desk_trip
 from app.views.sleeve_page import sleeve_page
 from engine.book.replay import fold
@@ -51,6 +52,19 @@ def test_an_open_position_is_the_mark_s(lived: Any) -> None:
     assert isinstance(book.sleeves[s].position, Position)
     level = liquidation_level(book.sleeves[s], book.specs[s].rules)
     assert found["liquidation"]["price"] == (level if level > 0 else None)
+
+
+def test_a_simulated_position_that_leaves_says_so_where_its_stop_was(lived: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its stop and target were cancelled for the exit: a distance to them would be a distance to nothing."""
+    name, own = open_sleeve(lived)
+    mark = mark_at(journal_of(lived.path))
+    assert mark is not None
+    layers = [layer | {"due": "halt"} for layer in own["position"]["layers"]]
+    left = own | {"position": own["position"] | {"layers": layers}}
+    monkeypatch.setattr(view, "mark_at", lambda _: mark._replace(body=mark.body | {"sleeves": {name: left}}))
+    found = sleeve_page(lived, name)["position"]
+    assert found["stop"] == {"price": None, "away_frac": None, "kind": "leaves at the next open by halt"}
+    assert found["target"]["price"] is None
 
 
 @pytest.mark.parametrize("name", NAMES)
