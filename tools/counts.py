@@ -1,7 +1,8 @@
 """How often: refusals, breakers and alerts by rule, sleeve or day (counts, READ); a sleeve before and after a version
 (version_effect, READ). Called by the catalog.
 
-Refusals and breakers are the desk journal's, in desk time; alerts are rows in wall time, counted over the same length up to now.
+Refusals and breakers are the desk journal's, in desk time: one that lasts is written there once, at however many closes it
+holds (engine/watch/quiet_closes.py counts those); alerts are rows in wall time, counted over the same length up to now.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,7 +32,7 @@ from tools.common.time_words import NEVER_RAN, window, window_text
 
 What = Literal["refused", "breaker", "alert"]
 ROWS_MAX = 40
-COUNTED = {"refused": "closes at which an entry was refused", "breaker": "breakers tripped", "alert": "alerts (wall time)"}
+COUNTED = {"refused": "refusals of an entry (one that lasts counts once)", "breaker": "breakers tripped", "alert": "alerts (wall time)"}
 SIDE = {"trips": "count", "net": "usd", "win_frac": "frac", "mean_r": "ratio", "fees": "usd", "median_hold_ms": "duration_ms"}
 ALERTS_MAX = 5_000
 CAVEAT = (

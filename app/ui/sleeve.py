@@ -134,7 +134,8 @@ def _results(api: PageClient, item: Mapping[str, Any], page: Mapping[str, Any]) 
         total = sum(row["closes"] for row in page["closes"])
         parts.head("Why it did not trade", f"{count(page['closes_ms'] / 86_400_000)} days, {total:,} closes")
         parts.table(("at its closes", "closes", "share"), [_close(row, total) for row in page["closes"]])
-        parts.soft("Amber: the signal was there, and a rule refused the entry.")
+        blocked = any(row["blocked"] for row in page["closes"])
+        parts.soft("Amber: the signal was there, and a rule refused the entry." if blocked else "")
 
 
 def _worked(page: Mapping[str, Any]) -> None:

@@ -37,6 +37,7 @@ def test_refusals_breakers_and_alerts_are_counted_by_rule(ctx: Any) -> None:
     """Each rule with how often, when first and last; the sums are those of the rows, and a filter leaves the rest out."""
     result = call(ctx, "counts", SINCE)
     assert result.data["counts"] == {"refused": 1, "breaker": 1, "alert": 1}
+    assert "refusals of an entry (one that lasts counts once)" in result.text  # the journal has no line for the closes after it
     assert {row[:2] for row in result.table.rows} == {
         ("refused", "entries paused"), ("breaker", "loss streak"), ("alert", "bars")
     }  # fmt: skip
