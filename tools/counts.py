@@ -32,7 +32,11 @@ from tools.common.time_words import NEVER_RAN, window, window_text
 
 What = Literal["refused", "breaker", "alert"]
 ROWS_MAX = 40
-COUNTED = {"refused": "refusals of an entry (one that lasts counts once)", "breaker": "breakers tripped", "alert": "alerts (wall time)"}
+COUNTED = {
+    "refused": "refusals of an entry (one that lasts counts once)",
+    "breaker": "breakers tripped",
+    "alert": "alerts (wall time)",
+}
 SIDE = {"trips": "count", "net": "usd", "win_frac": "frac", "mean_r": "ratio", "fees": "usd", "median_hold_ms": "duration_ms"}
 ALERTS_MAX = 5_000
 CAVEAT = (

@@ -31,7 +31,8 @@ def show(api: PageClient, one: str, other: str) -> None:
     left, right = st.columns([1.2, 1], gap="small")
     with left.container(key="panel_run_pair", height="stretch"):
         parts.head("What differs" if found["differs"] else "Same settings")
-        parts.table(("", f"first: {heads[0][:24]}", f"second: {heads[1][:24]}"), [*found["differs"], *found["figures"]])
+        names = ("", f"first: {heads[0][:24]}", f"second: {heads[1][:24]}")
+        parts.table(names, [*found["differs"], *found["figures"]], wrap=(0, 1, 2))  # a phone has both runs without scrolling
     with right.container(key="panel_run_pair_curve", height="stretch"):
         legend = [] if found["curve"] is None else found["curve"]["lines"]
         parts.head("Return since the first common day", legend=[{**line, "dash": ""} for line in legend])

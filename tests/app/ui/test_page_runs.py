@@ -147,6 +147,7 @@ def test_a_hostile_name_is_text_in_every_panel(fake: Fake) -> None:
 def test_two_runs_stand_side_by_side(fake: Fake) -> None:
     """Verdict first, what differs with the figures of both, both curves; other bars are said before any figure."""
     at = page(tab="runs", run="r-1", **{"with": "r-2"})
+    assert '<th class="t long"></th><th class="long">first: ' in texts_of(at)  # wraps: a phone has both runs without scrolling
     text = texts_of(at)
     assert text.index("The second is worse than the first") < text.index("What differs")
     assert text.index("different bars") < text.index("What differs")
