@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from engine.errors import JournalBroken
+from engine.store import chain
 from engine.store.chain import EMPTY, Event, Head, Tail, encode_body, end_of, event_of, hash_fits, line_of, prefix_of, quoted
 from engine.store.locks import lock_alone, lock_shared
+from engine.store.partner import Partner
 
 UNHASHED_KINDS = ("snapshot", "incident", "intent", "sent", "order", "amend", "health", "reconcile", "adopt", "cursor", "lapse")
 UNHASHED_KINDS += ("probe", "gate", "attach", "shadow")
@@ -39,7 +41,7 @@ class Journal:
         self.path, self.writer, self.set_aside = path, writer, list[Path]()
         self._shared = path.stem == "people"
         self._prefix = prefix_of(path)
-        self._partner = _Partner(path.with_name(_PARTNER[path.stem]), not self._shared) if path.stem in _PARTNER else None
+        self._partner = Partner(path.with_name(_PARTNER[path.stem]), not self._shared) if path.stem in _PARTNER else None
         self._stopped = ""
         self._mutex = threading.Lock()
         self._file = self._alone = -1
@@ -81,6 +83,7 @@ class Journal:
             self._write(data, sync)
             self._end += len(data)
             self.head = heads[-1]
+            chain.keep_end(self.path, data, Tail(self.head, self._end), self._end)
             return heads
 
     def sync(self) -> None:
@@ -160,51 +163,6 @@ class Journal:
                 os.ftruncate(self._file, self._end)
             what = f"{self.path} cannot be written: {error.strerror}; the last record is {self.head.id or 'none'}"
             raise JournalBroken(what, "free or check the disk, then start again") from error
-
-
-class _Partner:
-    """The other journal of the home: its head is recorded with each group, so neither can be truncated alone."""
-
-    def __init__(self, path: Path, locks: bool) -> None:
-        self.path, self._locks = path, locks
-        self._size, self._last_head, self._file = -1, "", -1
-
-    def head(self, sync: bool) -> str:
-        """Its last durable head as "id:hash"; the previous one while its writer holds the lock.
-
-        `sync`: flush what was read to disk first (its own writer may not have done so yet).
-        """
-        try:
-            if self._file < 0:
-                self._file = os.open(self.path, os.O_RDONLY)
-            size = os.fstat(self._file).st_size
-            if size != self._size and self._lock():
-                size = os.fstat(self._file).st_size
-                head = end_of(self._file, size, self.path).head
-                if sync:
-                    os.fdatasync(self._file)
-                self._size, self._last_head = size, f"{head.id}:{head.hash}" if head.seq else ""
-        except (FileNotFoundError, JournalBroken):
-            return self._last_head  # its own writer reports that; this journal goes on
-        finally:
-            if self._locks and self._file >= 0:
-                fcntl.flock(self._file, fcntl.LOCK_UN)
-        return self._last_head
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._file >= 0:
-            os.close(self._file)
-        self._file, self._size = -1, -1
-
-    def _lock(self) -> bool:
-        """Lock out its writer for a moment, without waiting; True when that worked or is not needed."""
-        if self._locks:
-            with suppress(BlockingIOError):
-                fcntl.flock(self._file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                return True
-            return False
-        return True
 
 
 def _set_aside(descriptor: int, start: int, size: int, path: Path) -> Path:

@@ -1,5 +1,6 @@
 """Reading a journal from its end, and what each journal knows of the other: the same as a walk over all of it."""
 
+import os
 from pathlib import Path
 from random import Random
 
@@ -167,6 +168,98 @@ def test_the_end_is_found_whatever_is_read_at_first(
                 found = end_of(file.fileno(), len(data), path)
             whole = max((n for n in ends if n <= cut), default=0)
             assert (found.head.seq, found.end) == (whole, len(b"".join(lines[:whole]))), (cut, rest)
+
+
+@pytest.fixture
+def hashed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The lines whose hash was taken to find an end."""
+    lines = list[bytes]()
+    monkeypatch.setattr(chain, "hash_fits", lambda line: (lines.append(line), hash_fits(line))[1])
+    return lines
+
+
+def _record(folder: Path, n: int = 1) -> str:
+    """What a new writer of the people journal records of the desk's end."""
+    people = Journal(folder / "people.jsonl", "cli")
+    people.append([Event("ask", n, {"n": n})])
+    people.close()
+    return list(read(people.path))[-1].other
+
+
+def _desk(folder: Path, *bodies: int) -> str:
+    """Bars for some numbers; the head that the desk journal has then, as the other one names it."""
+    folder.mkdir(exist_ok=True)
+    desk = Journal(folder / "desk.jsonl", "worker")
+    desk.append([Event("bar", n, {"n": n}) for n in bodies])
+    desk.close()
+    return f"{desk.head.id}:{desk.head.hash}"
+
+
+def test_a_last_line_that_has_not_changed_is_not_read_through_again(tmp_path: Path, hashed: list[bytes]) -> None:
+    """Each writer records the right head, also after the journal moved, was cut, or was replaced by one of the same length."""
+    head = _desk(tmp_path, 1, 2)
+    whole = (tmp_path / "desk.jsonl").read_bytes()
+    assert [_record(tmp_path, n) for n in range(3)] == [head] * 3
+    assert hashed == []  # of what this process wrote itself
+    moved = _desk(tmp_path, 3)
+    assert _record(tmp_path) == moved != head
+    (tmp_path / "desk.jsonl").write_bytes(whole)
+    assert [_record(tmp_path, n) for n in range(3)] == [head] * 3
+    assert hashed == [whole.splitlines()[-1]]  # once
+    other = _desk(tmp_path / "other", 1, 4)
+    (tmp_path / "other" / "desk.jsonl").replace(tmp_path / "desk.jsonl")
+    assert (tmp_path / "desk.jsonl").stat().st_size == len(whole)
+    assert _record(tmp_path) == other != head
+
+
+def test_the_other_journal_is_on_the_disk_before_its_head_is_recorded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for each head, whoever records it; a file put in its place is brought there too, though it ends alike."""
+    head, synced, fdatasync = _desk(tmp_path, 1), list[int](), os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", lambda file: (synced.append(os.fstat(file).st_ino), fdatasync(file)))
+    path = tmp_path / "desk.jsonl"
+
+    def syncs() -> int:
+        """How often a record of this head synced the desk journal."""
+        synced.clear()
+        assert _record(tmp_path) == head
+        return synced.count(path.stat().st_ino)
+
+    assert [syncs() for _ in range(3)] == [1, 0, 0]
+    (tmp_path / "copy").write_bytes(path.read_bytes())
+    (tmp_path / "copy").replace(path)
+    assert [syncs(), syncs()] == [1, 0]
+    head = _desk(tmp_path, 2)
+    assert [syncs(), syncs()] == [1, 0]
+
+
+def test_a_bit_that_changes_in_a_kept_line_is_damage(tmp_path: Path) -> None:
+    """In the same process, in the same instant, at the same length."""
+    head = _desk(tmp_path, 1)
+    assert _record(tmp_path) == head
+    for name in ("desk", "people"):
+        data = (tmp_path / f"{name}.jsonl").read_bytes()
+        (tmp_path / f"{name}.jsonl").write_bytes(data[:-20] + bytes([data[-20] ^ 1]) + data[-19:])
+        with pytest.raises(JournalBroken, match="does not carry its own hash"):
+            Journal(tmp_path / f"{name}.jsonl", "worker")
+
+
+def test_what_a_crash_left_behind_a_kept_end_is_set_aside(tmp_path: Path) -> None:
+    """Half a line behind the last group is never taken for the end, nor the group for it once the half is gone."""
+    head = _desk(tmp_path, 1, 2)
+    path = tmp_path / "desk.jsonl"
+    with path.open("ab") as file:
+        file.write(b'{"seq":3,"id"')
+    back = Journal(path, "worker")
+    assert [aside.read_bytes() for aside in back.set_aside] == [b'{"seq":3,"id"']
+    back.close()
+    assert _record(tmp_path) == head
+
+
+def test_the_ends_of_many_files_are_not_kept_for_ever(tmp_path: Path) -> None:
+    """A process that opens many homes keeps the last few lines; the end of a forgotten one is found as before."""
+    heads = [_desk(tmp_path / str(n), n) for n in range(chain.ENDS_KEPT + 3)]
+    assert len(chain._ENDS) <= chain.ENDS_KEPT
+    assert _record(tmp_path / "0") == heads[0]
 
 
 def test_an_edited_line_at_the_end_is_damage_not_a_crash(path: Path, tmp_path: Path) -> None:
