@@ -9,6 +9,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -327,7 +328,13 @@ def jobs_of(engine: Engine, turn: str) -> list[str]:
 
 def own_process() -> dict[str, Any]:
     """This process, distinguishable from a later one with the same pid."""
-    return {"pid": os.getpid(), "born": _born(os.getpid())}
+    return {"pid": os.getpid(), "born": _own_born(os.getpid())}
+
+
+@lru_cache(maxsize=1)
+def _own_born(pid: int) -> str | None:
+    """This process's start time, which does not change; after a fork it is another process's."""
+    return _born(pid)
 
 
 def alive(body: Mapping[str, Any]) -> bool:

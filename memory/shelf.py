@@ -13,6 +13,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -51,11 +52,11 @@ class Shelf:
 
     def stock(self) -> None:
         """Copy the shipped pages there; an existing page is left alone."""
-        for source in sorted(SHIPPED.rglob("*.md")):
-            goal = self.root / source.relative_to(SHIPPED)
-            if not goal.exists():
+        for name in _shipped(SHIPPED):
+            if not os.path.exists(os.path.join(self.root, name)):  # asked in every turn: no Path is made of what is there
+                goal = self.root / name
                 goal.parent.mkdir(parents=True, exist_ok=True)
-                _put(goal, source.read_text())
+                _put(goal, (SHIPPED / name).read_text())
 
     def topics(self) -> list[str]:
         """Every page's topic, the inbox last."""
@@ -137,6 +138,12 @@ class Shelf:
         with (self.root / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+@cache
+def _shipped(folder: Path) -> tuple[str, ...]:
+    """The names of the shipped pages; they change only with the code."""
+    return tuple(sorted(source.relative_to(folder).as_posix() for source in folder.rglob("*.md")))
 
 
 def _is_topic(topic: str) -> bool:

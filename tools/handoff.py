@@ -1,5 +1,6 @@
 """Updates memory's handoff page from the database. Called by agents/turns.py when a turn has ended, never by a model."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,20 +17,13 @@ def write_handoff(engine: Any, home: Path) -> None:
 
     ShelfError when the page cannot be written: the caller ignores it.
     """
-    from sqlmodel import col, select
-
     from engine.store.db import read_rows
-    from engine.store.tables import Job, Proposal, Thread, Turn
 
+    asked, ran, waits, alive = _statements()
     with read_rows(engine) as rows:
-        asked = select(Turn.id, Turn.created_ms, Turn.role, Turn.thread, Turn.answer, Thread.person)
-        asked = asked.outerjoin(Thread, col(Thread.id) == col(Turn.thread))
-        asked = asked.where(col(Turn.model) != "code")  # a posting answers a question that is listed already
-        turns = rows.execute(asked.order_by(col(Turn.created_ms).desc()).limit(handoff.ENTRIES_MAX)).all()
-        jobs = rows.execute(select(Job.turn, Job.run_id).where(col(Job.turn).in_([turn.id for turn in turns]))).all()
-        waits = select(Proposal.id, Proposal.sleeve, Proposal.direction, Proposal.expires_ms).where(Proposal.state == "pending")
+        turns = rows.execute(asked).all()
+        jobs = rows.execute(ran, {"turns": [turn.id for turn in turns]}).all()
         waiting = rows.execute(waits).all()
-        alive = select(Job.id, Job.kind, Job.state).where(col(Job.state).in_(("queued", "running")), col(Job.parent).is_(None))
         going = rows.execute(alive).all()
         entries = [
             handoff.Entry(
@@ -45,6 +39,23 @@ def write_handoff(engine: Any, home: Path) -> None:
         pending = [f"{p.id}: {p.sleeve}, {p.direction}, until {utc(p.expires_ms)}" for p in waiting]
         open_jobs = [f"{job.id}: {job.kind}, {job.state}" for job in going]
     handoff.write(Shelf(home / "memory"), entries, pending, open_jobs)
+
+
+@cache
+def _statements() -> tuple[Any, Any, Any, Any]:
+    """The last turns, the jobs of some, pending proposals, live jobs: built once, since most turns end with this page."""
+    from sqlmodel import bindparam, col, select
+
+    from engine.store.tables import Job, Proposal, Thread, Turn
+
+    asked = select(Turn.id, Turn.created_ms, Turn.role, Turn.thread, Turn.answer, Thread.person)
+    asked = asked.outerjoin(Thread, col(Thread.id) == col(Turn.thread))
+    asked = asked.where(col(Turn.model) != "code")  # a posting answers a question that is listed already
+    asked = asked.order_by(col(Turn.created_ms).desc()).limit(handoff.ENTRIES_MAX)
+    ran = select(Job.turn, Job.run_id).where(col(Job.turn).in_(bindparam("turns", expanding=True)))
+    waits = select(Proposal.id, Proposal.sleeve, Proposal.direction, Proposal.expires_ms).where(Proposal.state == "pending")
+    alive = select(Job.id, Job.kind, Job.state).where(col(Job.state).in_(("queued", "running")), col(Job.parent).is_(None))
+    return asked, ran, waits, alive
 
 
 def _proposed(answer: str) -> list[str]:

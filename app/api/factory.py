@@ -45,8 +45,9 @@ from app.api.models import Failure
 from app.api.running import RunningTurns
 from app.home.home import Home
 
-ROUTERS = (desk_routes, sleeves, figures, markets, halt, login, journal, runs, strategies, proposals, proposing, research)
-ROUTERS += (account, incidents, turns, jobs, alerts, watches, metrics, slack)
+# a request is compared with one route after the other: what a conversation and every page ask for comes first
+ROUTERS = (turns, desk_routes, sleeves, figures, markets, halt, login, journal, runs, strategies, proposals, proposing, research)
+ROUTERS += (account, incidents, jobs, alerts, watches, metrics, slack)
 SWITCH_S = 0.0005  # thread switch interval: bounds how long a halt waits for a busy turn (default 5 ms)
 FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 

@@ -4,7 +4,7 @@ Registered by app.api.factory."""
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, nullcontext
 from functools import partial
 from typing import Annotated, Any
@@ -224,7 +224,7 @@ async def _stream(at: ApiContext, turn: str, after: int) -> AsyncIterator[str]:
 
 async def _lines(at: ApiContext, turn: str, after: int) -> AsyncGenerator[str, None]:
     live, began = at.running.live.get(turn), time.monotonic()
-    ended_at, silent_since, progress, answered = None, began, None, False
+    ended_at, silent_since, progress = None, began, None
     with live.followed() if live is not None else nullcontext(asyncio.Event()) as news:
         while True:
             news.clear()
@@ -232,12 +232,15 @@ async def _lines(at: ApiContext, turn: str, after: int) -> AsyncGenerator[str, N
                 state, rows = "running", [event for event in live.events if event["n"] > after]
             else:
                 state, rows = await run_in_threadpool(_rows, at, turn, after)
-            for row in rows:
-                after, silent_since = row["n"], time.monotonic()
-                yield f"id: {row['n']}\nevent: {row['kind']}\ndata: {json.dumps(row, ensure_ascii=False, default=str)}\n\n"
-            if rows and rows[-1]["kind"] in LAST:
-                answered = live is not None and not live.stop.is_set() and rows[-1]["kind"] == "answer"
-                break
+            if rows:  # what is there goes out in one piece: each costs server and reader a wakeup
+                after, silent_since = rows[-1]["n"], time.monotonic()
+                framed, last = "".join(map(_framed, rows)), rows[-1]["kind"]
+                if last == "answer" and live is not None and not live.stop.is_set():
+                    yield framed + _framed_end("done")  # stored in the transaction that made the row so
+                    return
+                yield framed
+                if last in LAST:
+                    break
             if state == "cancelled" and not rows:
                 break  # its thread may still wait for a model; readers need not
             if state != "running" and not rows and turn not in at.running.live:
@@ -254,12 +257,20 @@ async def _lines(at: ApiContext, turn: str, after: int) -> AsyncGenerator[str, N
             try:
                 # of a turn of another process nobody tells: it is looked for often at first, then less and less
                 age_s = time.monotonic() - began
-                await asyncio.wait_for(news.wait(), POLL_S if live is not None else min(POLL_S, max(NEAR_S, age_s / 10)))
+                async with asyncio.timeout(POLL_S if live is not None else min(POLL_S, max(NEAR_S, age_s / 10))):
+                    await news.wait()
             except TimeoutError:
                 continue
-    # its answer was stored in the transaction that made it `done`; of any other turn the row says it
-    state = "done" if answered else await run_in_threadpool(_state, at, turn)
-    yield f"event: end\ndata: {json.dumps({'state': state})}\n\n"
+    yield _framed_end(await run_in_threadpool(_state, at, turn))
+
+
+def _framed(event: Mapping[str, Any]) -> str:
+    """A stored event as a stream has it."""
+    return f"id: {event['n']}\nevent: {event['kind']}\ndata: {json.dumps(event, ensure_ascii=False, default=str)}\n\n"
+
+
+def _framed_end(state: str) -> str:
+    return f"event: end\ndata: {json.dumps({'state': state})}\n\n"
 
 
 def _rows(at: ApiContext, turn: str, after: int) -> tuple[str, list[dict[str, Any]]]:

@@ -190,6 +190,13 @@ def test_a_recycled_process_number_is_a_dead_turn(db: Engine) -> None:
         assert not threads.alive(nobody)
 
 
+def test_a_forked_process_is_not_taken_for_its_parent(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is kept of a process is kept by its number: the child's turn does not end with the parent."""
+    own = threads.own_process()
+    monkeypatch.setattr(threads.os, "getpid", os.getppid)
+    assert threads.own_process() == {"pid": os.getppid(), "born": threads._born(os.getppid())} != own
+
+
 def test_a_process_of_another_user_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
     """It may not be signalled, but it is there: its turn is not taken from it."""
 

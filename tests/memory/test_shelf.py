@@ -55,6 +55,17 @@ def test_stocking_leaves_a_persons_page_alone(shelf: Shelf) -> None:
     assert {"README", "desk", "developer", "operator", "advisor", "strategies/trend"} <= set(shelf.topics())
 
 
+def test_a_shipped_page_that_went_away_is_there_at_the_next_turn(shelf: Shelf) -> None:
+    """Each turn stocks the shelf: the first page of a folder too, and a folder that was removed with it."""
+    for topic in ("desk", "strategies/trend"):
+        shelf.path(topic).unlink()
+    for left in (shelf.root / "strategies").iterdir():
+        left.unlink()
+    (shelf.root / "strategies").rmdir()
+    shelf.stock()
+    assert {"desk", "strategies/trend"} <= set(shelf.topics())
+
+
 @pytest.mark.parametrize(
     "name", ["../desk", "/etc/passwd", "a/b/c", "..", ".", "", "Desk", "desk.md", "inbox/../desk", "tools/x", "a\0b", "x" * 65]
 )
