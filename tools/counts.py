@@ -84,7 +84,7 @@ class Occurrence(NamedTuple):
         "in november; how many breakers did we have in november?; how often was eth-trend refused by the exposure limit?; "
         "how often did the loss streak rule refuse an entry?; how many refusals yesterday?; which sleeve gets refused the "
         "most?; how often did the loss streak rule fire?; how many times was each guardrail hit?; count the refusals by "
-        "sleeve; how often did btc hit the daily loss limit?",
+        "sleeve; how often did btc hit the daily loss limit?; which guardrail fires most?",
     ),
 )
 def counts(ctx: ToolContext, args: CountsArgs) -> ToolResult:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from agents.offline.account import tokens_of
 from agents.offline.dates import TimeSpan
 from agents.offline.entries import WORD
-from agents.offline.page_plans import limits_meant
+from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
+from agents.offline.run_plans import of_last_run
 from agents.offline.slots import COUNTED, Slots
 from agents.offline.steps import (
     CallResult,
@@ -102,7 +103,7 @@ def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -
                 return call_for(ids[place], result)
             assert table is not None  # noqa: S101 - it has rows
             if result.name == "counts" and "rule" in table.columns:
-                return _rule_story(str(table.rows[place][table.columns.index("rule")]), result)
+                return rule_story(str(table.rows[place][table.columns.index("rule")]), result)
             row = table.rows[place]
             if (at := _exit_of(table, row, facts)) is not None:
                 return story_of(at, text)
@@ -230,6 +231,9 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     last = newest(past)
     waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
     read = newest_turn is not None and (isinstance(newest_turn.call, PlannedAnswer) and not newest_turn.call.asked_back)
+    open_run = last is not None and last.name in ("backtest", "run") and last.status == "ok" and _LOST.search(slots.text)
+    if last is not None and open_run and not (past[-1].results or waits or read):  # what was asked since is not answered
+        return of_last_run(str(_run_of(last) or last.evidence[0]))
     if last is None or not (past[-1].results or waits or read):
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
     if last.status in ("refused", "failed"):
@@ -238,7 +242,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return trip
     if last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
         place = slots.place if slots.place is not None and -len(last.table.rows) <= slots.place < len(last.table.rows) else 0
-        return _rule_story(str(last.table.rows[place][last.table.columns.index("rule")]), last)
+        return rule_story(str(last.table.rows[place][last.table.columns.index("rule")]), last)
     if last.name in _FIGURES:
         picked = newest_turn and row_span(newest_turn.slots, past, facts)  # of the row that was read from the table
         span = picked or (older and (row_span(older.slots, past, facts) or older.slots.span))
@@ -257,22 +261,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
 
 
-def _rule_story(rule: str, of: CallResult) -> PlanOf:
-    """What a rule checks, by the limits that declare it, and when it last did."""
-
-    def plan(q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-        keys = limits_meant(
-            rule if rule in ("entries paused", "loss streak", "daily loss", "entry frequency") else f"{rule} rule"
-        )
-        calls = [PlannedCall("define", {"word": key}) for key in (keys or (rule[:60],))]
-        kept = {name: of.args[name] for name in ("since", "until", "sleeve") if of.args.get(name)}
-        kinds = ["breaker"] if str(of.args.get("what")) == "breaker" else ["refused", "breaker"]
-        calls.append(PlannedCall("journal_search", {"kinds": kinds, **({"since": "7d"} | kept)}))
-        results = yield calls
-        draft = drafted(calls, results)
-        return draft._replace(text=f"{rule}: what it checks, and when it acted.\n\n{draft.text}")
-
-    return plan
+_LOST = re.compile(r"\b(?:los[ets]\w*|losing|bad|badly|negative|poor\w*|red|bleed\w*|bled|down)\b")
 
 
 def compared(past: Sequence[PastTurn]) -> bool:
@@ -368,9 +357,13 @@ def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan |
     last = next((t.results[-1] for t in reversed(past) if t.results), None)
     if last is None or last.name != "pnl" or last.table is None or not (ranks(older.text) or older.which in ("worst", "best")):
         return None
-    found = extreme_row(last.table, facts, older.text, older.which)
-    if found is None:
+    low, high = (older.span.start or older.span.at or "")[:10], (older.span.end or "9999")[:10]
+    rows = [n for n, row in enumerate(last.table.rows) if not str(row[0])[:1].isdigit() or low <= str(row[0])[:10] < high]
+    shown = only(last.table, rows)  # of the window alone, as the answer did
+    at_row = 0 if len(rows) == 1 else extreme_row(shown, facts, older.text, older.which)
+    if at_row is None or not rows:
         return None
+    found = rows[at_row]
     at = number_of(last.table.rows[found][0], facts)
     day = re.match(r"\d{4}-\d\d-\d\d", str(last.table.rows[found][0]) if at is None else utc(int(at)))
     if day is None:

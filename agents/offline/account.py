@@ -54,7 +54,7 @@ _MORE: Mapping[str, str] = {
     "health": "which everything rule span",  # `3am, do i need to get up`; of a past time the log is asked
     "propose_config": "unclear params count strategies symbols timeframe which filters",
     "propose_tightening": "unclear params strategies symbols timeframe which filters",
-    "propose_pause": "symbols strategies timeframe everything",
+    "propose_pause": "symbols strategies timeframe everything span",
     "propose_watch": "unclear params span strategies symbols sleeves percent count which filters side",
     "exposure": "symbols sleeves side",
     "sleeves": "symbols strategies timeframe side",
@@ -175,6 +175,8 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         return False
     if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in _OF_NOW:
         return True
+    if name == "span" and tool == "propose_pause":  # its end alone: a pause begins when it is approved
+        return slots.span.start is None
     if name == "timeframe" and not any(map(entry.takes, ("timeframe", "series"))):
         return bool(slots.strategies or slots.symbols) or more  # `15m`: which sleeve; of `1 hour` alone none is
     if name == "filters" and tool == "trips":
@@ -243,6 +245,12 @@ _WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk
 _OF_NOW = ("desk", "sleeves", "exposure", "pauses", "proposals", "watches")  # which show the present, with or without the word
 _NOW = ("today", "now", "tonight", "right now", "at the moment")
 _THAT_TIME = re.compile(r"\b(?:in|over|during|within) (?:that|the same) (?:time|period|window|span)\b|\bback then\b")
+_RUN_TOOLS = "backtest compare sweep walkforward"
+_OTHER_COSTS = re.compile(
+    r"\b(?:doubled?|twice|tripled?|half|halved|\d(?:\.\d)? ?x) (?:the )?(?:taker |maker )?(?:fees?|slippage|costs?)\b|"
+    r"\b(?:fees?|slippage|costs?) (?:are |were )?(?:doubled?|halved|tripled|x ?\d)\b"
+)
+_ENOUGH = re.compile(r"\b(?:enough|sufficient|too few|too short|too little)\b")  # `30 days`: how many it takes is the answer
 _NUMBER = re.compile(r"(?<![\w.:-])[+-]?\d[\d.,]*(?: ?(?:r|bps|%|minutes?|hours?|days?)\b)?")
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
@@ -256,7 +264,10 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     found += [m for m in _PER.finditer(slots.text) if tool != "trips"] if figures else []
     found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in _WHOLE_DAY.split()]
     found += [m for m in _THAT_TIME.finditer(slots.text) if not (given(slots.span) and takes(entry, "span", slots))]
-    found += list(_NUMBER.finditer(slots.text)) if figures else []  # `+1R`
+    found += list(_NUMBER.finditer(slots.text)) if figures and not _ENOUGH.search(slots.text) else []  # `+1R`
+    found += list(_OTHER_COSTS.finditer(slots.text)) if tool in _RUN_TOOLS.split() else []  # a run's are those of the model
+    if tool == "propose_pause" and not (slots.lasting or slots.span.at or slots.span.end):  # `till the cows come home`
+        found += list(re.finditer(r"\b(?:until|till|before|by) (?!the way)\w+(?: \w+){0,2}", slots.text))
     found += list(re.finditer(r"\bnever\b", slots.text)) if entry.asked.kind in ("refused", "breaker", "halt") else []
     return tuple(m[0].strip() for m in found if not any(a < m.end() and m.start() < b for a, b in places))
 
@@ -270,13 +281,16 @@ def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...
     return tuple(m[0].strip() for m in found)
 
 
-_NOT_THAT = re.compile(r"(?:^|[,;.] )(not (?:the |a )?[a-z]+)")
+_NOT_THAT = re.compile(
+    r"(?:^|[,;.] )(not (?:the |a )?[a-z]+)|"
+    r"\b((?:rather than|instead of) (?:the |an? )?(?:mean|median|average|total|sum|count|percent\w*|money|dollars|usdt|r))\b"
+)
 _BY_WHAT = re.compile(r"\b((?:by|per) [a-z]+)[?.! ]*$")
 
 
 def _denied(slots: Slots) -> tuple[str, ...]:
     """`not costs`: what the answer is not to be about."""
-    return tuple(_NOT_THAT.findall(slots.text))
+    return tuple(found[1] or found[2] for found in _NOT_THAT.finditer(slots.text))
 
 
 def _unsplit(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ from typing import Any
 from agents.offline import entries as catalog
 from agents.offline.account import lost_of
 from agents.offline.entries import AskedEntry
-from agents.offline.labels import FOLLOWS, AskLabel
+from agents.offline.labels import FOLLOWS, AskLabel, label_of
 from agents.offline.learned import Guess, guesses
 from agents.offline.leftout import EXITS
 from agents.offline.slots import Slots
-from agents.offline.words import PATTERNS
+from agents.offline.words import PATTERNS, PHRASES
 
 QUESTION = PATTERNS["choose.question"]
 SURE = 0.5  # of what is read, this probability and more is answered
@@ -66,6 +66,7 @@ _ALIKE = (
     ("trips", "journal_search", "journal_search fill", "explain_event"),
     ("round_trip", "trips"),
     ("propose_config", "propose_tightening"),
+    ("way order", "way predict", "way markets", "way go_live"),
     ("desk", "desk limits"),
     ("health", "health next", "alerts"),
     ("journal_search", "journal_search tool"),
@@ -77,6 +78,10 @@ _ALIKE = (
 def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
     """What a sentence may ask, the most probable first; an id says what it is of. `before`: what was asked before it."""
     listed = guesses(slots, before)
+    said = next((label for label, pattern in PHRASES.items() if pattern.search(slots.text)), None)
+    if said is not None and (before or said not in FOLLOWS):
+        label, best = label_of(said), listed[0].label
+        return (Guess(best if best.ask == label.ask else label, 1.0), *listed)
     named = None if sure(listed) else _by_id(slots) or ("trips" if _is_share(slots) else None)
     return listed if named is None else (Guess(AskLabel(named, listed[0].label.args), 1.0), *listed)
 
@@ -99,7 +104,11 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     other = ask
     if slots.axes and ask in ("backtest", "compare", "propose_config", "propose_tightening"):
         other = "sweep"
-    elif ask == "health" and (slots.span.at or slots.span.start):
+    elif ask == "trips" and slots.which == "last" and slots.count and not (slots.by or _FIGURE.search(slots.text)):
+        other = "journal_search fill"  # of round trips the best and the worst are listed, of fills the last
+    elif ask.split()[0] in ("journal_search", "explain_event") and _IN_GENERAL.search(slots.text) and _of_strategy(slots):
+        other = "list_strategies"  # `when does reversion get out of a trade`: its rules
+    elif ask == "health" and (slots.span.at or slots.span.start) and not re.search(r"\bre-?(?:start|boot)", slots.text):
         other = "journal_search"  # `did something crash around 04:00`: what was, not what is
     elif ask in ("sleeves", "sleeves settings", "list_strategies") and slots.common and not QUESTION.match(slots.text):
         other = "propose_config"  # `I want the stop of btc-trend at 3 ATR`
@@ -116,10 +125,21 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     ):
         other = "trips" if not slots.ids else ask
     elif ask in ("pnl", "performance", "run") and (
-        (slots.by and not entry_of(ask).entry.splits(slots.by)) or (ask == "pnl" and _runs(slots))
+        (slots.by and not entry_of(ask).entry.splits(slots.by) and not _OF_ALL.search(slots.text))
+        or (ask == "pnl" and _runs(slots))
     ):
         other = "trips"
     return guess if other == ask else Guess(AskLabel(other, guess.label.args), guess.probability)
+
+
+_OF_ALL = re.compile(r"\b(?:draw-?downs?|sharpe|volatility|sortino|calmar)\b")  # no split of round trips gives these
+_FIGURE = re.compile(r"\b(?:how|what|which|average|mean|median|total|sum|lost|won|losers?|winners?|rate|ratio|share|r)\b")
+_IN_GENERAL = re.compile(r"\b(?:how|when|where|why|what)\b.*\b(?:does|do|would|will)\b(?! not\b)")
+
+
+def _of_strategy(slots: Slots) -> bool:
+    """Whether a sentence speaks of a strategy itself, not of a sleeve at a time."""
+    return bool(slots.places.get("strategies")) and not slots.places.keys() & {"sleeves", "symbols", "span", "ids"}
 
 
 def _is_share(slots: Slots) -> bool:

@@ -21,8 +21,7 @@ _MONTH = (
 )
 _UNIT = r"minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|w|months?|quarters?|years?|y"
 _COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_NUMBER_WORDS = {word: n for n, word in enumerate(_COUNTED, 1)}
-_NUMBER_WORDS |= {"a": 1, "twelve": 12, "couple of": 2, "few": 3}
+_NUMBER_WORDS = {word: n for n, word in enumerate(_COUNTED, 1)} | {"a": 1, "twelve": 12, "couple of": 2, "few": 3}
 
 
 class TimeSpan(NamedTuple):
@@ -108,13 +107,32 @@ def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int,
 _AGAINST = re.compile(r"\s*,?\s*(?:vs\.?|versus|against|compared to|compared with|than|or)\s+(?:(?:in|for|the|over|that of)\s+)*")
 
 
+_BESIDE = re.compile(
+    r"\s*,?\s*(?:(?:any |so |very )?different(?:ly)? )?(?:to|with|from|and|than)\s+(?:(?:in|for|the|over|that of)\s+)*"
+)
+_COMPARES = re.compile(r"\b(?:compar\w*|differ\w*|side by side|beside|next to)\b")
+_ONE_BEFORE = re.compile(r"(?:the )?\b(day|week|month|year) before(?: that)?\b(?! yesterday)")
+
+
+def _joins(text: str, between: str) -> bool:
+    """Whether what is between two periods sets one against the other."""
+    return bool(_AGAINST.fullmatch(between) or (_COMPARES.search(text) and _BESIDE.fullmatch(between)))
+
+
 def two_periods(text: str, desk_ms: int | None) -> tuple[str, str] | None:
     """A sentence about one period and another (`february vs march`) as two, one for each; None for any other."""
     points = list(_points(text, None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)))
+    before = _ONE_BEFORE.search(text) if len(points) == 1 else None
+    if before and (joined := text[points[0].stop : before.start()]) and _joins(text, joined):  # `last week with the week before`
+        a, days = points[0], {"day": 1, "week": 7}.get(before[1])
+        first = a.first - timedelta(days=days) if days else a.first - relativedelta(**{f"{before[1]}s": 1})
+        spans = ((a.first, a.last), (first, a.first))  # the calendar's, where `last week` alone counts back
+        one, other = (f"{text[: a.start]}from {_text(x)} to {_text(y)}{text[before.end() :]}" for x, y in spans)
+        return one, other
     if len(points) != 2 or {p.size for p in points} & {"clock", "minute"}:
         return None
     a, b = points
-    if not _AGAINST.fullmatch(text[a.stop : b.start]):
+    if not _joins(text, text[a.stop : b.start]):
         return None
     return text[: a.stop] + text[b.stop :], text[: a.start] + text[b.start :]
 
@@ -251,11 +269,8 @@ def _clock_point(found: re.Match[str], desk: datetime | None) -> _Point | None:
 def _relative(found: re.Match[str], word: str, desk: datetime | None) -> _Point | None:
     if desk is None:
         return None
-    night, today, one = (
-        _midnight(desk),
-        _midnight(desk - timedelta(microseconds=1)),
-        timedelta(days=1),
-    )  # at 00:00 the day that ended
+    night, one = _midnight(desk), timedelta(days=1)
+    today = _midnight(desk - timedelta(microseconds=1))  # at 00:00 the day that ended
     day_of = {"today": today, "this morning": today, "yesterday": night - one, "the day before yesterday": night - 2 * one}
     if word in day_of:
         return _Point(*found.span(), day_of[word], day_of[word] + one, "day", True)
@@ -322,8 +337,7 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
             joined = re.fullmatch(r"\s*", text[a.stop : b.start])
         if joined:
             return _window(text, a, b, joined[0]), [*used, (a.start, b.stop)]
-    point = points[0]
-    before = text[: point.start]
+    point, before = points[0], text[: points[0].start]
     if point.size == "days":
         return TimeSpan(_text(point.first), _text(point.last)), used
     if point.size == "since" or re.search(
@@ -355,8 +369,7 @@ def _on_named_day(points: list[_Point]) -> list[_Point]:
     if len(clocks) != 2 or len(days) != 1:
         return points
     day = days[0].first
-    moved = [p._replace(first=(at := day.replace(hour=p.first.hour, minute=p.first.minute)), last=at) for p in clocks]
-    return [*moved, *days]
+    return [*(p._replace(first=(at := day.replace(hour=p.first.hour, minute=p.first.minute)), last=at) for p in clocks), *days]
 
 
 def _with_clock(text: str, points: list[_Point]) -> list[_Point]:

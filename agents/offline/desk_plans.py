@@ -10,9 +10,11 @@ from agents.offline.fill import arguments
 from agents.offline.follow import points_back
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, result_text
+from agents.offline.tables import number_of, only
 from agents.offline.words import PATTERNS
 from tools.common import render
 from tools.common.contract import Table
+from tools.common.time_words import instant
 
 
 def sleeves(q: Question) -> Plan:
@@ -68,6 +70,17 @@ def _settings(q: Question, listed: Any) -> str:
 _DAY_LOSS = re.compile(r"\b(?:daily|day|today)(?:'s)? loss\b|\bloss (?:of the day|today|limit)\b|\bdaily limit\b")
 
 
+def exposure(q: Question) -> Plan:
+    """What is held; asked for correlations of sleeves or returns, that there are none first."""
+    draft = yield from once(q)
+    if "correlat" not in q.slots.text or not re.search(r"\b(?:sleeves?|returns?|p&l|strateg\w+)\b", q.slots.text):
+        return draft
+    first = (
+        "No tool gives correlations of sleeves or of their returns: only those of the instruments held now, where several are."
+    )
+    return draft._replace(text=f"{first}\n\n{draft.text}")
+
+
 def desk(q: Question) -> Plan:
     """The desk now; asked for the loss of a day, today's P&L and that limit, which the desk's own figures leave out."""
     if re.search(r"\b(?:my|wall) clock\b|\bbehind\b", q.slots.text):
@@ -97,3 +110,44 @@ def counts(q: Question) -> Plan:
             )
         args |= {"what": of[0]} if of[0] else {}
     return (yield from made([PlannedCall("counts", args)], q))
+
+
+NO_RESTARTS = "No tool lists restarts: logs/worker.jsonl in the desk's home has each start. Whether the worker runs now is below."
+
+
+def health(q: Question) -> Plan:
+    """What is wrong; asked what to look at, also what waits for a decision."""
+    ranked = q.entry is not None and q.entry.asked.kind == "next"
+    more = [PlannedCall("proposals", {"state": "pending"}), PlannedCall("desk", {})] if ranked else []
+    draft = yield from made([PlannedCall("health", {}), *more])
+    if re.search(r"\b(?:re-?start|re-?boot)\w*\b", q.slots.text):
+        return draft._replace(text=f"{NO_RESTARTS}\n\n{draft.text}")
+    if not re.search(r"\borders?\b", q.slots.text):
+        return draft
+    return draft._replace(
+        text=f"No tool lists working orders; whether each open layer has its protective one is below.\n\n{draft.text}"
+    )
+
+
+NO_GAPS = "No tool of a chat looks for gaps: `nightdesk data check` does. The series recorded are below."
+
+
+def data(q: Question) -> Plan:
+    """The recorded series; of a window those that reach into it."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    call = PlannedCall("list_data", arguments(q, q.entry.tool))
+    (result,) = yield [call]
+    start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
+    gaps = re.search(r"\b(?:holes?|gaps?|missing|miss(?:ed)?|lost|complete)\b", q.slots.text)
+    if table is None or gaps or not (start or end) or not {"first", "last"} <= set(table.columns):
+        draft = drafted([call], [result])
+        return draft._replace(text=f"{NO_GAPS}\n\n{draft.text}") if gaps else draft
+    first, last = (
+        [number_of(row[table.columns.index(name)], q.facts) or 0.0 for row in table.rows] for name in ("first", "last")
+    )
+    low, high = (instant(text, q.words.desk_ms) if text else None for text in (start, end))
+    kept = [i for i in range(len(table.rows)) if (high is None or first[i] < high) and (low is None or last[i] >= low)]
+    window_text = " ".join(part for part in (f"from {start}" if start else "", f"before {end}" if end else "") if part)
+    lead = f"{len(kept)} of the {len(table.rows)} series shown have bars {window_text}."
+    draft = drafted([call], [result._replace(table=only(table, kept))])
+    return draft._replace(text=f"{lead}\n\n{draft.text}")

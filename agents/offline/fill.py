@@ -31,6 +31,12 @@ def _sleeve(q: Question) -> str | None:
     return found.name if found else None
 
 
+def _strategy(q: Question) -> str | None:
+    """The strategy that is named; that of the sleeve named where the tool takes no sleeve."""
+    found = q.sleeve() if q.entry is not None and not q.entry.takes("sleeve") else None
+    return q.slots.strategy or (found.strategy if found else None)
+
+
 def _subject(q: Question) -> str | None:
     """The run that is named, or that the thread was about; null, the desk, when the sentence speaks of the desk."""
     named = bool(q.slots.handles) or any(i.startswith("r-") for i in q.slots.ids)
@@ -47,6 +53,16 @@ def _until(q: Question) -> str | None:
     return q.slots.span.end or ("until monday 00:00" if "weekend" in (q.slots.lasting or "") else q.slots.lasting)
 
 
+def _ends(q: Question) -> str | None:
+    """The end of what is proposed; `say 9am`: a clock alone, which `ahead` reads as the next time that it strikes."""
+    clock = (
+        re.search(r"(?<![\d:])\d{1,2}:\d\d", q.slots.text)
+        if (q.slots.span.at or q.slots.span.end) and not re.search(r"\d-\d\d", q.slots.text)
+        else None
+    )
+    return f"until {clock[0]}" if clock else _until(q) or q.slots.span.at
+
+
 def end_of(q: Question) -> str | None:
     """The end of a span of bars: `the last 30 days` end now, at the desk's time, not with the data."""
     now = utc(q.words.desk_ms).removesuffix("Z").replace(" ", "T") if q.slots.span.to_now and q.words.desk_ms else None
@@ -56,7 +72,7 @@ def end_of(q: Question) -> str | None:
 FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "sleeve": _sleeve,
     "symbol": lambda q: q.slots.symbol,
-    "strategy": lambda q: q.slots.strategy,
+    "strategy": _strategy,
     "venue": lambda q: q.slots.venue,
     "timeframe": lambda q: q.slots.timeframe,
     "series": lambda q: q.slots.timeframe,
@@ -64,7 +80,7 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "start": lambda q: q.slots.span.start or q.slots.span.at,
     "until": _until,
     "end": end_of,
-    "ends": _until,
+    "ends": _ends,
     "at": lambda q: q.slots.span.at or q.slots.span.start,
     "run_id": lambda q: q.run_id(),
     "subject": _subject,

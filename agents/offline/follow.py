@@ -20,7 +20,7 @@ from agents.offline.parts import Part
 from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import PastTurn, asks_back
 from agents.offline.tables import ranks
-from agents.offline.words import PATTERNS, Words
+from agents.offline.words import BY, PATTERNS, Words
 from tools.common.contract import Effect
 
 _EARLIER, _LEAD = PATTERNS["follow.earlier"], PATTERNS["follow.lead"]
@@ -111,6 +111,9 @@ def _in_thousands(new: str, old: str) -> str:
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
     """`and 20` after a move of a price: the number is a move in the same direction."""
+    if before and slots.factor and not slots.percent:  # `double that`
+        places = {**slots.places, "percent": ((0, 0),)}
+        return replace(slots, percent=before * slots.factor, factor=None, places=places)
     number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
     if number is None or slots.percent or not before:
         return slots
@@ -200,11 +203,12 @@ CARRIED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Slots, tuple[str, ...]]:
-    """The slots with what the question before was narrowed to, where they name nothing in its place; and what cannot be taken."""
+def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen, *, made: bool = True) -> tuple[Slots, tuple[str, ...]]:
+    """The slots with what the question before was narrowed to, where they name nothing in its place; and what cannot be taken.
+    `made`: whether the thread has made or shown a run, which a short question after one that was asked back about is not of."""
     entry, of_run = chosen.entry, of.tool.name in RUNS
     if of_run and any(map(entry.takes, ("subject", "run_id", "hypothesis"))) and not read.sleeves:
-        return read, ()
+        return read, () if made or not looks_back(read) else ("the run above, which was not made",)
     if of_run and not any(map(entry.takes, ("strategy", "changes", "evidence", "word", "about", "query"))):
         return read, ("the run above",) if points_back(read) else ()
     more: dict[str, Any] = {}
@@ -252,6 +256,37 @@ def with_names(read: Slots, waits: Part | None, chosen: Chosen) -> Slots:
     if waits is None or named or not waits.slots.sleeves or not chosen.entry.takes("sleeve"):
         return read
     return replace(read, sleeves=waits.slots.sleeves, symbols=waits.slots.symbols)
+
+
+def unsplit(text: str, read: Slots, older: Part) -> Part | None:
+    """`drop the weekday split`, `forget the hours`: the question before without what it was split by; None for any other."""
+    said = _UNSPLIT.search(read.text)
+    if said is None or older.chosen is None or not older.slots.by:
+        return None
+    named = [by for by, forms in BY.items() if said["by"] and said["by"] in forms]
+    if (named and not set(named) & set(older.slots.by)) or len(tokens_of(read)) > 7 or older.chosen.entry.tool.name != "trips":
+        return None
+    slots = replace(older.slots, by=(), closed={k: v for k, v in older.slots.closed.items() if k != "by"})
+    return older._replace(text=text, slots=slots, own=read, left=(), maybe=(), kept=kept(slots, read, older.slots))
+
+
+def parameter_named(text: str, read: Slots, older: Part, words: Words) -> Part | None:
+    """`stop`, `the trail`, after a number was asked back about: the parameter that it is for; None for any other."""
+    if len(older.slots.unclear) != 1 or older.chosen is None or read.unclear or len(tokens_of(read)) > 4:
+        return None
+    named = read_slots(f"{read.text.rstrip('.?! ')} {older.slots.unclear[0]}", words)
+    if len(named.common) != 1 or named.unclear or named.variants:
+        return None
+    slots = replace(older.slots, common={**older.slots.common, **named.common}, unclear=())
+    return older._replace(text=text, slots=slots, own=read, left=(), maybe=(), kept=kept(slots, read, older.slots))
+
+
+_FORMS = "|".join(sorted((re.escape(form) for forms in BY.values() for form in forms), key=len, reverse=True))
+_UNSPLIT = re.compile(
+    r"\b(?:drop|forget(?: about)?|remove|without|lose|skip|leave out|ditch|no|not|undo|scrap|minus|cut)(?: me| us)? "
+    rf"(?:the |that |this |any |its )*(?:split(?:ting)? )?(?:by |per )?(?:(?P<by>{_FORMS})\b(?: (?:split|breakdown|grouping))?|"
+    r"(?:split|breakdown|grouping))(?=[?.!, ]*$|,? (?:please|pls|now|again|just))"
+)
 
 
 def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:

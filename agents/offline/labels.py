@@ -11,16 +11,8 @@ from typing import NamedTuple
 
 FOLDER = Path(__file__).parent / "sentences"
 # how a sentence goes on with the question before
-MORE, PICK, WHY, WHICH, BETTER, REPEAT, GO_AHEAD, NO = FOLLOWS = (
-    "more",
-    "pick",
-    "why",
-    "which",
-    "better",
-    "repeat",
-    "go_ahead",
-    "no",
-)
+_GOES_ON = "more pick why which better repeat go_ahead no"
+MORE, PICK, WHY, WHICH, BETTER, REPEAT, GO_AHEAD, NO = FOLLOWS = tuple(_GOES_ON.split())
 ARGUMENTS = ("by", "which", "side", "outcome", "exit", "what", "unit", "gap", "fills", "metric", "beyond", "kinds")
 
 

@@ -191,8 +191,10 @@ _VERBS = (
 
 
 def _in_role(call: PlannedCall, q: Question) -> PlannedCall:
-    """A call of this role: where the P&L comes from is split by sleeve for a role that has no attribution."""
-    return call if call.name in q.tools or call.name != "attribution" else PlannedCall("trips", {**call.args, "by": "sleeve"})
+    """A call of this role: where the P&L comes from is split by sleeve for a role that has no attribution, then by exit."""
+    split = next((r.args.get("by") for r in reversed(q.results()) if r.name == "trips"), "")
+    by = "exit" if split == "sleeve" else "sleeve"
+    return call if call.name in q.tools or call.name != "attribution" else PlannedCall("trips", {**call.args, "by": by})
 
 
 def left_out(part: Part, chosen: Chosen, tools: frozenset[str]) -> str:

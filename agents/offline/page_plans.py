@@ -8,7 +8,7 @@ from agents.offline.account import words_left
 from agents.offline.calls import ask_for, made
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, PlannedAnswer, Question, asks_back, drafted, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
 from agents.offline.words import PATTERNS
 from tools.common import render
 from tools.exposure import glossary
@@ -42,6 +42,24 @@ def limits_meant(text: str) -> tuple[str, ...]:
     return said or next((keys for form, keys in _RULES.items() for name in alone if name in text and re.search(form, name)), ())
 
 
+def rule_story(rule: str, of: CallResult) -> PlanOf:
+    """What a rule checks, by the limits that declare it, and when it last did."""
+
+    def plan(q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+        keys = limits_meant(
+            rule if rule in ("entries paused", "loss streak", "daily loss", "entry frequency") else f"{rule} rule"
+        )
+        calls = [PlannedCall("define", {"word": key}) for key in (keys or (rule[:60],))]
+        kept = {name: of.args[name] for name in ("since", "until", "sleeve") if of.args.get(name)}
+        kinds = ["breaker"] if str(of.args.get("what")) == "breaker" else ["refused", "breaker"]
+        calls.append(PlannedCall("journal_search", {"kinds": kinds, **({"since": "7d"} | kept)}))
+        results = yield calls
+        draft = drafted(calls, results)
+        return draft._replace(text=f"{rule}: what it checks, and when it acted.\n\n{draft.text}")
+
+    return plan
+
+
 def define(q: Question) -> Plan:
     """What a word means, or each of two; what a rule is, by the hard limits that declare it."""
     row_rule = _rule_of_row(q)
@@ -51,7 +69,7 @@ def define(q: Question) -> Plan:
         return (yield from made([PlannedCall("define", {"word": row_rule[:60]})]))
     first = replace(q, slots=replace(q.slots, text=q.slots.text.partition(", i ")[0]))  # `..., i see it in the report`
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
-    pair = re.search(r"\bbetween (?:an? |the )?([\w-]+) and (?:an? |the )?([\w-]+)[?. ]*$", q.slots.text)
+    pair = re.search(rf"\bbetween {_TERM} and {_TERM}[?. ]*$", q.slots.text)
     words = (
         list(q.slots.keys)
         or list(pair.groups() if pair else ())
@@ -71,12 +89,14 @@ def define(q: Question) -> Plan:
     return drafted(calls, results)
 
 
+_TERM = r"(?:an? |the )?([\w-]+(?: [\w-]+)?)"
 NOT_A_WORD = "I did not understand this, and found nothing. If a word is to be explained, ask `what does drawdown mean`."
 
 
 _FILLER = re.compile(
     r"\b(?:here|like|am|five|exactly|plain|words?|simply|simple|dumb|question|term|number|rule|thing|english|please|"
-    r"explain|old|new|native|bother|for us|us|actually)\b ?"
+    r"explain|old|new|native|bother|for us|us|actually|there|"
+    r"(?:in (?:that|this|the) )?(?:table|list|column|answer|report)(?: above)?)\b ?|['\"`]"
 )
 
 
@@ -109,7 +129,11 @@ def runbook(q: Question) -> Plan:
     """The desk's own page for what is wrong."""
     ids = [i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)]
     about = ids[0] if ids else free_words(q)
-    if not about and re.search(r"\b(?:it|that|this|them|do|now|react|next)\b", q.slots.text) and q.last("alerts", "health"):
+    if (
+        not about
+        and re.search(r"\b(?:it|that|this|them|do|now|react|next|fix|solution|cure)\b", q.slots.text)
+        and q.last("alerts", "health")
+    ):
         (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over, or more have come
         about = next((i for i in found.evidence if i.startswith("al-")), None)
         if about is None:

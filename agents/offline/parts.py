@@ -1,12 +1,13 @@
 """The parts of a question as they are read. Called by understand.py and model.py: what one clause wants, and one asked of each of
 several sleeves."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agents.offline import slots
 from agents.offline.choose import Chosen
+from agents.offline.labels import NO
 from agents.offline.learned import Guess
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PlannedAnswer
@@ -14,6 +15,10 @@ from agents.offline.ways import Way
 from tools.common.contract import Effect
 
 ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_config"}  # one wish, a tool for each role
+
+
+CLAUSE_SURE = 0.7  # of a clause that is a question of its own
+HALF_SURE = 0.85  # of a half that begins with no verb
 
 
 class Part(NamedTuple):
@@ -59,3 +64,34 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
         else:
             split.append(part)
     return split
+
+
+def beside(parts: Sequence[Part]) -> Part | None:
+    """`cant sleep. did we lose anything`: the one clause that surely asks. The others name nothing: named as not used."""
+    asks = [part for part in parts if part.ask not in ("way thanks", "way own_words", NO) and _certain(part)]
+    others = [part for part in parts if asks and part is not asks[0]]
+    if len(asks) != 1 or any(part.slots.places.keys() - {"place", "ever"} for part in others):
+        return None
+    return asks[0]._replace(left=(*asks[0].left, *(part.text.strip(" ,;.?!") for part in others)))
+
+
+def _certain(part: Part) -> bool:
+    """Whether a clause by itself is a question that is answered and files nothing."""
+    if part.chosen is None:
+        return part.way is not None
+    return not part.lost and not part.chosen.entry.proposes and part.chosen.probability >= CLAUSE_SURE
+
+
+def bare_reading(part: Part) -> bool:
+    """Whether a half reads something and sets nothing, so that it needs no other half."""
+    entry = part.chosen.entry if part.chosen else None
+    sets = part.slots.places.keys() & {"params", "unclear", "axes", "percent"}
+    certain = part.chosen.probability if part.chosen else 0.0
+    return entry is not None and entry.tool.effect is Effect.READ and not sets and certain >= HALF_SURE
+
+
+def symbols_so_far(read: Iterable[Part], of: Part) -> tuple[str, ...]:
+    """The symbols that the same tool was asked about in this thread: `both`."""
+    tool = of.chosen.entry.tool if of.chosen else None
+    same = [part for part in read if part.chosen and part.chosen.entry.tool is tool]
+    return tuple(dict.fromkeys(symbol for part in same for symbol in part.slots.symbols))

@@ -12,7 +12,7 @@ from agents.offline import desk_plans, page_plans, remainder, research_plans, ru
 from agents.offline.calls import made, once
 from agents.offline.changes import propose
 from agents.offline.dates import read_span, two_periods
-from agents.offline.fill import DESKWARD, EXTREMES, arguments
+from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments
 from agents.offline.follow import RUNS
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
@@ -52,6 +52,8 @@ def journal(q: Question) -> Plan:
         return PlannedAnswer(f"The desk has not come to {start.replace('T', ' ')} yet: its time is {utc(now)}.")
     if not start and ("ever" in q.slots.places or (q.entry.asked.kind == "breaker" and _WHETHER.match(q.slots.text))):
         args["since"] = "2009-01-01"  # `since the start`: whether it did at all is no question about yesterday
+    if not start and q.slots.which == "last" and q.slots.count:  # however old they are
+        args["since"] = "30d"
     changed = q.entry.asked.kind == "config"
     halted = q.entry.asked.kind == "halt"
     refused = q.entry.asked.kind == "refused"
@@ -169,40 +171,6 @@ def _at(q: Question) -> Plan:
     return (yield from made(calls))
 
 
-def health(q: Question) -> Plan:
-    """What is wrong; asked what to look at, also what waits for a decision."""
-    ranked = q.entry is not None and q.entry.asked.kind == "next"
-    more = [PlannedCall("proposals", {"state": "pending"}), PlannedCall("desk", {})] if ranked else []
-    draft = yield from made([PlannedCall("health", {}), *more])
-    if not re.search(r"\borders?\b", q.slots.text):
-        return draft
-    return draft._replace(
-        text=f"No tool lists working orders; whether each open layer has its protective one is below.\n\n{draft.text}"
-    )
-
-
-def data(q: Question) -> Plan:
-    """The recorded series; of a window those that reach into it."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
-    call = PlannedCall("list_data", arguments(q, q.entry.tool))
-    (result,) = yield [call]
-    start, end, table = q.slots.span.start or q.slots.span.at, q.slots.span.end, result.table
-    if table is None or not (start or end) or not {"first", "last"} <= set(table.columns):
-        draft = drafted([call], [result])
-        gaps = re.search(r"\b(?:holes?|gaps?|missing|complete)\b", q.slots.text)
-        text = f"No tool of a chat looks for gaps: `nightdesk data check` does.\n\n{draft.text}"
-        return draft._replace(text=text) if gaps else draft
-    first, last = (
-        [number_of(row[table.columns.index(name)], q.facts) or 0.0 for row in table.rows] for name in ("first", "last")
-    )
-    low, high = (instant(text, q.words.desk_ms) if text else None for text in (start, end))
-    kept = [i for i in range(len(table.rows)) if (high is None or first[i] < high) and (low is None or last[i] >= low)]
-    window_text = " ".join(part for part in (f"from {start}" if start else "", f"before {end}" if end else "") if part)
-    lead = f"{len(kept)} of the {len(table.rows)} series shown have bars {window_text}."
-    draft = drafted([call], [result._replace(table=only(table, kept))])
-    return draft._replace(text=f"{lead}\n\n{draft.text}")
-
-
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
     call = PlannedCall("attribution", window(q.slots.span))
@@ -236,6 +204,12 @@ def _of_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Quest
     return replace(q, slots=replace(q.slots, sleeves=()), past=(*q.past, of_run))
 
 
+_OF_RUNS = re.compile(
+    r"\b(?:sortino|calmar|value at risk|var|cvar|expected shortfall|recovery factor|cagr|turnover|psr|autocorrelation|"
+    r"buy[- ]and[- ]hold|just (?:hold|held|holding)|holding the (?:coins?|same))\b"
+)
+
+
 def performance(q: Question) -> Plan:
     """Return, Sharpe and drawdowns of the desk or a run; asked back where a run is meant that there is not."""
     last = next(reversed(q.results()), None)
@@ -246,11 +220,24 @@ def performance(q: Question) -> Plan:
             "No run with folds stands above. Ask for one: `walk forward trend on BTC for 2025 over stop_atr 2, 3, 4`."
         )
     of_run = yield from _of_run(q)
+    named, of_desk = _OF_RUNS.search(q.slots.text), (FILLERS["subject"](of_run) or "desk") == "desk"
+    if named and not of_desk and "hold" not in named[0]:
+        return (yield from made([PlannedCall("run", {"run_id": of_run.run_id()})], of_run))
+    if named and of_desk != ("hold" in named[0]):  # holding the same instruments is set beside the desk alone
+        draft = yield from once(of_run)
+        where = "the table of a backtest has it" if of_desk else "its report on the page has it, under Runs"
+        return draft._replace(text=f"No tool of a chat gives that ({named[0]}) here; {where}. What there is:\n\n{draft.text}")
     if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and of_run.run_id() is None:
         return asks_back(
             "Of which runs? Name one by its id, `list the latest runs` shows them; two: `compare the two stored runs`."
         )
     return (yield from once(of_run))
+
+
+_EACH_TRIP = re.compile(r"(?:and )?(?:how much )?(?:per|for each) (?:trade|trip|round trip)\b")
+NO_COST_OF_EACH = (
+    "Of each round trip: the mean of its P&L and R is below. No tool divides fees or slippage by round trips; their sums are."
+)
 
 
 def trips(q: Question) -> Plan:
@@ -267,6 +254,9 @@ def trips(q: Question) -> Plan:
     ):
         args |= {"by": "sleeve"}  # `hit rate, all three`
         return (yield from made([PlannedCall("trips", args)], q))
+    if _EACH_TRIP.match(q.slots.text):
+        draft = yield from once(q)
+        return draft._replace(text=f"{NO_COST_OF_EACH}\n\n{draft.text}")
     if q.slots.outcome == "both":
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")]))
     if q.slots.which != "both" or q.slots.by:
@@ -300,6 +290,9 @@ def pnl(q: Question) -> Plan:
     if starts and now is not None:
         days = (now - instant(min(starts), now)) // 86_400_000 + 1
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
+    ranked = ranks(text) or q.slots.which in ("worst", "best")
+    if ranked and not starts:
+        args |= {"limit": 60}  # of all that it shows, not of the last twelve
     call = PlannedCall("pnl", args)
     (result,) = yield [call]
     if spans and result.table is not None:
@@ -319,11 +312,12 @@ def pnl(q: Question) -> Plan:
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
     table = result.table
+    n = n or (EXTREMES if q.slots.which in ("worst", "best") and not starts else None)
     if n and table is not None and "net" in table.columns:
         nets = [number_of(row[table.columns.index("net")], q.facts) or 0.0 for row in table.rows]
         order = sorted(range(len(nets)), key=lambda i: nets[i], reverse=q.slots.which == "best")
         draft = draft._replace(text=drafted([call], [result._replace(table=only(table, order[:n]))]).text)
-    if result.table is not None and (ranks(text) or q.slots.which in ("worst", "best")):
+    if result.table is not None and ranked:
         first = extreme(result.table, q.facts, text, q.slots.which) or first
     return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
 
@@ -379,15 +373,16 @@ _PLANS: Mapping[str, PlanOf] = {
     "journal_search": journal,
     "counts": desk_plans.counts,
     "sleeves": desk_plans.sleeves,
-    "list_data": data,
+    "list_data": desk_plans.data,
     "desk": desk_plans.desk,
+    "exposure": desk_plans.exposure,
     "trips": trips,
     "define": page_plans.define,
     "pnl": pnl,
     "performance": performance,
     "propose_pause": pause,
     "explain_event": explain,
-    "health": health,
+    "health": desk_plans.health,
     "attribution": attribution,
     "proposals": proposals,
     "alerts": alerts,

@@ -13,6 +13,7 @@ from agents.offline.params import value_text
 from agents.offline.ranges import around, count_of
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.run_plans import unclear
+from agents.offline.slots import COUNTED
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, result_text
 from agents.offline.words import Param, SleeveName
 from engine.clock import DAY_MS, utc_day
@@ -44,6 +45,13 @@ class SearchSubject(NamedTuple):
     of: str  # a sentence about that; empty for the strategy's defaults
 
 
+ALL_AT_ONCE = (
+    "Nothing was run: no search varies every parameter at once, and the best of very many is luck more often than skill. Name "
+    "two or three with their values and the span: `sweep stop_atr from 1 to 4 for trend on BTC over 2025`. Each variation counts "
+    "as a trial, and the deflated Sharpe ratio discounts the best by their number."
+)
+
+
 def sweep(q: Question) -> Plan:
     """Every combination of what the sentence wants varied."""
     return (yield from _search(q, "sweep", "Next: `is that overfit?`, or `walk it forward`."))
@@ -56,6 +64,17 @@ def walkforward(q: Question) -> Plan:
 
 def _search(q: Question, tool: str, more: str) -> Plan:
     """One call of a search, with what was chosen for it said first."""
+    text = q.slots.text
+    if tool == "walkforward" and (
+        folds := re.search(rf"\b(?:\d{{1,2}}|{'|'.join(COUNTED)}) (?:folds?|splits?|windows?|segments?|periods?|steps?)\b", text)
+    ):
+        how = "how long each learns and trades instead, such as `60d train and 20d test`"
+        return asks_back(f"A walk-forward takes no number of folds, so {folds[0]} were not set and nothing was run: name {how}.")
+    if re.search(
+        r"\b(?:all|every|each)(?: of)?(?: the| its| your| our)? (?:param\w*|settings?|knobs?|dials?|values?)\b|\beverything\b",
+        text,
+    ):
+        return asks_back(ALL_AT_ONCE)
     if q.slots.unclear:
         return asks_back(unclear(q))
     subject = subject_of(q)

@@ -12,6 +12,7 @@ from agents.offline.steps import (
     CallResult,
     Plan,
     PlannedAnswer,
+    PlanOf,
     Question,
     asks_back,
     changes_of,
@@ -92,8 +93,11 @@ def unclear(q: Question) -> str:
     fits = [key for key in q.words.params if key.endswith(unit) or ("_frac" in key and unit == "_frac")]
     said = {key.split("_")[0] for key in q.slots.common}
     near = [key for key in fits if words & set(key.split("_")) and key.split("_")[0] not in said] or (fits if unit else [])
+    of = f" of {q.slots.strategies[0]} on {q.slots.symbols[0]}" if q.slots.strategies and q.slots.symbols else ""
     if near:
-        return f"Which parameter is {name_list(list(q.slots.unclear))} for: {name_list(near[:4], 'or')}? Write it as key=value."
+        return (
+            f"Which parameter{of} is {name_list(list(q.slots.unclear))} for: {name_list(near[:4], 'or')}? Write it as key=value."
+        )
     return (
         f"Which parameter is {name_list(list(q.slots.unclear))} for? Write it as key=value, such as stop_atr=2; "
         "`what parameters does trend have` lists them."
@@ -190,8 +194,6 @@ def _side_by_side(q: Question, ids: list[str]) -> Plan:
 
 def leaks(q: Question) -> Plan:
     """Does a strategy look ahead?"""
-    if not q.slots.strategy:
-        return asks_back(ask_for(q, "strategy"))
     return (yield from once(q))
 
 
@@ -202,6 +204,18 @@ def run(q: Question) -> Plan:
     lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
     return (yield from made([PlannedCall("run", args)], q))
+
+
+def of_last_run(run: str) -> PlanOf:
+    """How the round trips of a run ended, named as that of the last run made."""
+
+    def plan(q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+        call = PlannedCall("trips", {"subject": run, "by": "exit"})
+        (found,) = yield [call]
+        draft = drafted([call], [found])
+        return draft._replace(text=f"Of {run}, the last run made here; what was asked since was not run.\n\n{draft.text}")
+
+    return plan
 
 
 def round_trip(q: Question) -> Plan:

@@ -69,19 +69,7 @@ class Slots:
         taken = {
             name: getattr(older, name)
             for name in self.__dataclass_fields__
-            if name
-            not in (
-                "text",
-                "closed",
-                "unclear",
-                "places",
-                "place",
-                "which",
-                "factor",
-                "everything",
-            )
-            and not given(getattr(self, name))
-            and given(getattr(older, name))
+            if name not in _OWN.split() and not given(getattr(self, name)) and given(getattr(older, name))
         }
         if self.variants or self.common:  # new numbers replace the old ones together
             taken.pop("variants", None)
@@ -95,6 +83,9 @@ class Slots:
             taken.pop("sleeves", None)
         taken["closed"] = {**older.closed, **self.closed}
         return replace(self, **taken)
+
+
+_OWN = "text closed unclear places place which factor everything"  # of a sentence itself: nothing older stands in for them
 
 
 def given(value: object) -> bool:
@@ -235,7 +226,7 @@ def _by(s: Sentence) -> tuple[str, ...]:
         patterns += [rf"^(?:(?:and|so|but|on|in|from|by|of|for) )*(?:which|what) (?:{said})(?=[?.! ]*$)"]
         patterns += [rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b"] if name in _RANKED else []
         patterns += [rf"\b(?:which|what) (?:{said})\b"] if name in _RANKED and PATTERNS["slots.ranks"].search(s.rest) else []
-        patterns += [rf"\b{_EVERY[name]}\b(?! loss| limit)"] if name in _EVERY else []
+        patterns += [rf"\b{_EVERY[name]}\b(?! loss| limit)"] if name in _EVERY and "correlat" not in s.rest else []
         if found := next((m for pattern in patterns if (m := re.search(pattern, s.rest))), None):
             found_all.append(name)
             s.take("by", [found.span()])

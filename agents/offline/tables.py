@@ -18,21 +18,8 @@ _LOW = PATTERNS["tables.low"]
 _HIGH = PATTERNS["tables.high"]
 _AT_A_LOSS = PATTERNS["tables.at_a_loss"]
 _MANY = re.compile(r"\b(?:most|least|fewest|how many|number of|more|fewer|less) (?:\w+ )?(?:trades|trips)\b")
-_NAMES = (
-    "configuration",
-    "run",
-    "trip",
-    "sleeve",
-    "exit",
-    "side",
-    "hour",
-    "weekday",
-    "month",
-    "symbol",
-    "version",
-    "day",
-    "week",
-)
+_ROW_NAMES = "configuration run trip sleeve exit side hour weekday month symbol version day week"
+_NAMES = tuple(_ROW_NAMES.split())
 
 
 def heads_of(table: Table, text: str) -> list[int]:

@@ -18,22 +18,21 @@ from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, num
 from agents.offline.words import HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
 from tools.common import render
 from tools.common.contract import Table
+from tools.exposure import glossary
 
 ROWS_SUMMED = 20  # an expression of calc is bounded
 LOOKS_BACK = 4  # turns: further up nothing is looked for
-_LISTS = (
-    "journal_search",
-    "alerts",
-    "run",
-    "proposals",
-    "watches",
-    "trials",
-)  # rows are things, asked for anew when another name is said
+_LISTS = ("journal_search", "alerts", "run", "proposals", "watches", "trials")  # of things, asked for anew for another name
 _KEYED = ("name", "check", "limit", "configuration")
 _RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a reason, a condition, advice are none of a table's
 _COUNT = re.compile(r"\b(?:how many|count|number of)\b")
 _SUM = re.compile(r"\b(?:altogether|in total|total|sum|add (?:them|those|it|these|that) up|combined|together|all in all)\b")
 _SHARE = re.compile(r"\b(?:shares?|part of|percent of|% of|fraction|proportion|how much of (?:it|that|this|the total))\b")
+PART = re.compile(
+    r"\bhow much of (?:it|that|this|them|those) (?:\w+ )?(?:to|on|in|for|by|is|was|were|are) "
+    r"(?=(?:the )?(?:fees?|cost|slip|fund))"
+)
+_WENT = re.compile(r"\bhow much (?:went|goes|was spent|did we spend|is|was|were) (?:to|on|in|for|into)\b")
 _PLACES = {"second": 1, "2nd": 1, "next": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4, "5th": 4}
 
 
@@ -106,23 +105,8 @@ def in_focus(above: TableAbove, facts: Facts, words: Words) -> int | None:
     return None
 
 
-_OWN = {
-    "span",
-    "params",
-    "axes",
-    "variants",
-    "timeframe",
-    "venue",
-    "lasting",
-    "funding",
-    "fills",
-    "ids",
-    "handles",
-    "percent",
-    "by",
-    "unit",
-    "without",
-}
+_OF_A_CALL = "span params axes variants timeframe venue lasting funding fills ids handles percent by unit without"
+_OWN = frozenset(_OF_A_CALL.split())
 
 
 def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
@@ -130,15 +114,24 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     table, used, how = above.table, set[str](), list[str]()
     rows, operations = list(range(len(table.rows))), 0
     names = _named_rows(slots, above, used)
+    own_part = PART.search(slots.text) or (
+        table.columns[:2] == ("metric", "value") and _WENT.search(slots.text)
+    )  # `how much of it went to fees`: of its own P&L, no share in those of all rows
+    if own_part:
+        used |= set(own_part[0].split())
     if names:
         rows, operations = names, operations + 1
         how.append(" and ".join(str(table.rows[n][_key(table)]) for n in names[:4]))
     heads = _heads(slots, table, used)
     operations += bool(heads)
     listed = table.columns[_key(table)] in _ITEMS  # rows are things, not what they were split by
+    if own_part and heads and (net := next((i for i, head in enumerate(table.columns) if head in ("net", "change")), None)):
+        heads = list(dict.fromkeys((net, *heads)))
     if (sign := PATTERNS["above.signed"].search(slots.text)) and (
         signed := signed_rows(table, facts, losing=sign["red"] is not None)
     ):
+        if above.result.name == "trips" and not listed:  # `the winning ones` of a split are other round trips, not its rows
+            return RowsAsked(rows, (), "", [sign[0]], 0)
         rows, operations = ([n for n in rows if n in signed] if above.result.name != "trips" else rows), operations + 1
         used |= set(sign[0].split()) if above.result.name != "trips" else set()
     bound = _bounded(slots, table, facts, rows, used) if listed else None
@@ -149,7 +142,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         rows, operations = ranked[0], operations + 1
         how.append(ranked[1])
     for pattern in (_COUNT, _SUM, _SHARE):
-        if pattern.search(slots.text):
+        if pattern.search(slots.text) and not own_part:
             operations += 1
             used |= {w for m in pattern.finditer(slots.text) for w in m[0].split()}
     if above.result.name == "trips" and re.search(r"\bwhy\b", slots.text):
@@ -162,41 +155,16 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     return RowsAsked(rows, heads, ", ".join(how), left, operations)
 
 
-_TIMES = {
-    "since",
-    "until",
-    "desk time",
-    "peak",
-    "trough",
-    "recovered",
-    "entry_ms",
-    "exit_ms",
-    "made",
-    "expires",
-    "first",
-    "last",
-    "since (wall time)",
-}
+_MOMENTS = "since until peak trough recovered entry_ms exit_ms made expires first last"
+_TIMES = {"desk time", "since (wall time)", *_MOMENTS.split()}
 _WHO = {
     "who": {"by", "acknowledged by"},
     "whom": {"by", "acknowledged by"},
     "why": {"why", "reason"},
     "when": _TIMES,
 }  # what a question word asks for
-_ITEMS = (
-    "trip",
-    "day",
-    "week",
-    "month",
-    "drawdown",
-    "run",
-    "alert",
-    "proposal",
-    "desk time",
-    "variant",
-    "variation",
-    "configuration",
-)
+_THINGS = "trip day week month drawdown run alert proposal variant variation configuration"
+_ITEMS = ("desk time", *_THINGS.split())
 
 
 def _left(slots: Slots, used: set[str]) -> list[str]:
@@ -235,8 +203,14 @@ def _named_rows(slots: Slots, above: TableAbove, used: set[str]) -> list[int]:
 
 
 def _metric_rows(slots: Slots, table: Table, used: set[str]) -> list[int]:
-    """Of a table of figures, one a row, those that the sentence speaks of."""
+    """Of a table of figures, one a row, those that the sentence speaks of; of a figure of two words the row of both."""
     found = []
+    parts = [set(re.split(r"[^a-z0-9]+", str(row[0]).lower())) for row in table.rows]
+    for phrase in (word for word in glossary() if " " in word.strip() and re.search(rf"\b{re.escape(word)}\b", slots.text)):
+        own = re.match(r"`(\w+)`", glossary()[phrase])
+        rows = [n for n, row in enumerate(table.rows) if (own and row[0] == own[1]) or {*phrase.split()} <= parts[n]]
+        used |= {*phrase.split()} if rows else set()
+        return rows
     for n, row in enumerate(table.rows):
         words = {t.word for t in tokens_of(slots) if t.stem in forms_of(str(row[0]))}
         if words:
@@ -320,7 +294,7 @@ def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used:
         return None
     n = (slots.count or 1) if not nth else 1
     picked = [row for _, row in order[place : place + n]]
-    used |= {m[0] for p in ("tables.low", "tables.high") for m in PATTERNS[p].finditer(slots.text)} | (
+    used |= {m[0] for p in ("tables.low", "tables.high", "tables.at_a_loss") for m in PATTERNS[p].finditer(slots.text)} | (
         {*nth[0].split()} if nth else set()
     )
     used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "count")}
@@ -334,7 +308,7 @@ def _answered(
 ) -> "PlannedAnswer | Callable[[Question], Any] | None":
     """The rows and columns picked, how many they are, their sum or their share."""
     table, rows = above.table, list(found.rows)
-    if _SUM.search(slots.text) or _SHARE.search(slots.text):
+    if (_SUM.search(slots.text) or _SHARE.search(slots.text)) and not PART.search(slots.text):
         return _reckoned(slots, above, found, facts)
     if not rows:
         return PlannedAnswer(f"None of the {len(table.rows)} rows of the table above: {found.how}.", read_as=_read(above, found))

@@ -14,19 +14,16 @@ from agents.offline import above, account, dates, follow, slots, talk
 from agents.offline.choose import SHOWN, Chosen, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.labels import BETTER, FOLLOWS, GO_AHEAD, MORE, NO, PICK, REPEAT, WHICH, WHY, AskLabel
 from agents.offline.learned import Guess
-from agents.offline.parts import ALIKE, Part, by_sleeve
+from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far
 from agents.offline.slots import COUNTED
 from agents.offline.steps import PastTurn, PlannedAnswer, asks_back
 from agents.offline.tables import Facts
 from agents.offline.ways import way_of, ways
 from agents.offline.words import PATTERNS, Words, tidy
-from tools.common.contract import Effect
 
 PAST_MAX = 8  # turns before that a question is read against
-CLAUSE_SURE = 0.7  # of a clause that is a question of its own
 SURE_WITH_ODD = 0.65  # of a sentence with a word that no sentence of its label has
 WAY_BY_ITSELF = 0.9  # of a fixed answer in the middle of a thread
-HALF_SURE = 0.85  # of a half that begins with no verb
 _CLAUSE, _HALVES = PATTERNS["understand.clause"], PATTERNS["understand.halves"]
 COMPARED = Guess(AskLabel("compare", {}), 1.0)
 NOTHING_WAITS = "Nothing here waits for a yes, and a chat applies nothing. Say what you want to see."
@@ -109,12 +106,7 @@ def understand(
     if len(texts) > 1 and (several := _several(texts, thread)) is not None:
         return by_sleeve(several)
     between = len(halves) == 2 and re.search(r"\bbetween\b|\d$", halves[0])
-    if (
-        len(halves) == 2
-        and not between
-        and (several := _several(halves, thread)) is not None
-        and all(map(_bare_reading, several))
-    ):
+    if len(halves) == 2 and not between and (several := _several(halves, thread)) is not None and all(map(bare_reading, several)):
         return by_sleeve(several)  # `show positions and open alerts`
     one = part_of(question, thread)
     if len(texts) > 1 and one.ask == "note" and not PATTERNS["plans.noted"].match(question):
@@ -124,6 +116,13 @@ def understand(
         return by_sleeve(parts)
     if pair and one.chosen is not None and any(map(one.chosen.entry.takes, ("since", "start"))) and not one.chosen.entry.proposes:
         return by_sleeve([part_of(text, thread) for text in pair])  # one period against another; P&L has both in one table
+    if pair and one.maybe and (one.slots.sleeves or one.slots.strategies) and re.search(r"\b20\d\d\b", one.slots.text):
+        runs = [Part(text, slots.read_slots(text, words), chosen=entry_of("backtest"), ask="backtest") for text in pair]
+        return by_sleeve(runs)  # two years, which the desk has not lived
+    if pair and one.maybe and not one.slots.common:
+        return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of("pnl"), ask="pnl")])
+    if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
+        return by_sleeve([alone])
     return by_sleeve([one])
 
 
@@ -138,7 +137,7 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
             return None
         parts.append(part)
     if any(part.chosen for part in parts):  # `dumb question, what is R`: what stands beside a question is none
-        parts = [part for part in parts if part.ask not in ("way own_words", "way thanks")]
+        parts = [part for part in parts if part.ask not in ("way own_words", "way thanks", "way help")]
     files = any(part.chosen is not None and part.chosen.entry.proposes for part in parts)
     if any(part.lost for part in parts) and not files:
         return None
@@ -149,20 +148,19 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
     return None if len(set(asked)) < len(asked) else parts
 
 
-def _bare_reading(part: Part) -> bool:
-    """Whether a half reads something and sets nothing, so that it needs no other half."""
-    entry = part.chosen.entry if part.chosen else None
-    sets = part.slots.places.keys() & {"params", "unclear", "axes", "percent"}
-    certain = part.chosen.probability if part.chosen else 0.0
-    return entry is not None and entry.tool.effect is Effect.READ and not sets and certain >= HALF_SURE
-
-
 def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Part:
     """What one sentence or clause wants."""
     read = slots.read_slots(text, thread.words)
     waits = thread.asked_back() if thread.past and not earlier else None
     if waits is not None and (meant := _meant(read, waits)) is not None:
         return _as_read(waits.text, waits.slots, meant, thread._replace(past=thread.past[:-1], read={}), earlier)
+    older = thread.older if thread.past and not earlier else None
+    if older is not None and (dropped := follow.unsplit(text, read, older)) is not None:
+        return dropped
+    if older is not None and not thread.past[-1].results and (set_ := follow.parameter_named(text, read, older, thread.words)):
+        return set_
+    if older is not None and (beside := _of_the_answer(text, read, thread)) is not None:
+        return beside
     if thread.past and not earlier and _completes(read, thread):
         return _more(text, read, thread)._replace(ask=_frame_ask(thread))
     if thread.past and not earlier and (call := talk.answer_of(read, thread.past, thread.facts, thread.words)) is not None:
@@ -186,6 +184,23 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
             return _as_read(text, read, fresh, thread, earlier)
         part = Part(text, part.slots, maybe=likely(read)[:SHOWN], ask=part.ask)
     return part
+
+
+def _of_the_answer(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
+    """`and ours?` of a word explained, `can it wait` of an alert, `what is that limit set to` of a count; None for any other."""
+    last = above.newest(thread.past)
+    if last is None or not thread.past[-1].results:
+        return None
+    if last.name == "define" and last.status == "ok" and _OURS.search(read.text) and len(read.text.split()) < 8:
+        asked = f"what is our {last.args['word']}".replace("_", " ")
+        return part_of(asked, thread._replace(past=(), read={}))._replace(text=asked)
+    waits = last.name in ("alerts", "health") and _URGENT.search(read.text)
+    rule = last.name == "counts" and _THAT_RULE.search(read.text)
+    ask = REPEAT if waits else WHY if rule else ""
+    return _GOES_ON[ask](text, read, thread)._replace(ask=ask) if ask else None
+
+
+_OURS, _URGENT, _THAT_RULE = (PATTERNS[f"understand.{name}"] for name in ("ours", "urgent", "that_rule"))
 
 
 def _by_itself(read: slots.Slots) -> Guess | None:
@@ -212,8 +227,8 @@ def _meant(read: slots.Slots, waits: Part) -> Guess | None:
     if not waits.maybe or len(words) > 4:
         return None
     number = next((int(t.word) for t in words if t.word.isdigit()), None) or next(
-        (COUNTED[t.word] for t in words if t.word in COUNTED), None
-    )
+        (COUNTED[t.word] for t in words if t.word in COUNTED and (t.word != "one" or len(words) == 1)), None
+    )  # the `one` of `which one did it` is no number
     place = read.place if read.place is not None else number - 1 if number else 0 if _YES(read.text) else None
     return waits.maybe[place]._replace(probability=1.0) if place is not None and 0 <= place < len(waits.maybe) else None
 
@@ -228,15 +243,11 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
     read = with_label(read, guess.label)
     if (way := way_of(ask)) is not None:
         return Part(text, read, way, ask=ask)
-    if (
-        ask == "compare"
-        and above.compared(thread.past)
-        and read.place is None
-        and not (read.variants or read.common or read.ids or read.handles)
-    ):
-        return _better(text, read, thread)
-    if ask == "compare" and above.compared(thread.past) and read.place is not None and not (read.variants or read.common):
-        return _pick(text, read, thread)._replace(ask=PICK)
+    if ask == "compare" and above.compared(thread.past) and not (read.variants or read.common):
+        if read.place is not None:
+            return _pick(text, read, thread)._replace(ask=PICK)
+        if not (read.ids or read.handles):
+            return _better(text, read, thread)
     if ask in FOLLOWS:
         return _GOES_ON[ask](text, read, thread)._replace(ask=_frame_ask(thread) if ask == MORE else ask)
     ranks = thread.past and not earlier and follow.points_back(read) and read.which and not read.places.keys() & _NAMED
@@ -283,8 +294,7 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     """The question before with what a short sentence changes."""
     older = thread.older
     if older is None or older.chosen is None:
-        newest = thread.turn(len(thread.past) - 1) if thread.past and thread.past[-1].asked else None
-        if newest is not None and newest.way is not None:
+        if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
         return Part(text, read, call=asks_back(UNBOUND))
     read = follow.with_unit(text, read, older.slots, thread.words)
@@ -303,17 +313,10 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     ):
         return Part(text, read, chosen=older.chosen)  # `also if we lose more than 200 in a day`, after a price: another watch
     if re.search(r"\bboth\b", read.text) and not read.symbols:
-        read = replace(read, symbols=_symbols_so_far(thread, older))
+        read = replace(read, symbols=symbols_so_far((thread.read or {}).values(), older))
     part = follow.going_on(text, read, older, thread.words, thread.past)
     call = above.figure(read, thread.past, thread.facts) if part.lost and not older.lost else None  # `only the losing ones`
     return part if call is None else Part(text, read, call=call)
-
-
-def _symbols_so_far(thread: ThreadSoFar, older: Part) -> tuple[str, ...]:
-    """The symbols that the same tool was asked about in this thread: `both`."""
-    tool = older.chosen.entry.tool if older.chosen else None
-    same = [part for part in (thread.read or {}).values() if part.chosen and part.chosen.entry.tool is tool]
-    return tuple(dict.fromkeys(symbol for part in same for symbol in part.slots.symbols))
 
 
 def _pick(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
@@ -385,7 +388,8 @@ def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> 
     bound = within or follow.looks_back(part.slots)
     if not same and not bound:
         return part._replace(frame=None)
-    carried, lost = follow.carried(part.slots, frame.slots, frame.chosen.entry, part.chosen)
+    made = any(result.name in follow.RUNS and result.status == "ok" for turn in thread.past for result in turn.results)
+    carried, lost = follow.carried(part.slots, frame.slots, frame.chosen.entry, part.chosen, made=made)
     if within or (not follow.bound(part.slots) and follow.family(tools[0]) != follow.family(tools[1])):
         return part._replace(slots=carried, frame=None)
     if lost and not bound:

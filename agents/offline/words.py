@@ -89,7 +89,6 @@ _LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml")
 _COMMON = frozenset(_LISTS["common"].split())
 STOP, ASKING = (frozenset(_LISTS[name].split()) for name in ("stop", "asking"))
 CALENDAR: str = _LISTS["calendar"]
-SEASONS = ("summer", "winter", "spring", "autumn", "christmas", "easter")
 MONTHS = ("march", "april", "may", "june", "july", "august")
 TURNING, MARKER = (frozenset(_LISTS[name].split()) for name in ("turning", "marker"))
 NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
@@ -99,6 +98,7 @@ HEADS: Mapping[str, tuple[str, ...]] = {head: tuple(forms.split("|")) for head, 
 LIGHT = frozenset(_LISTS["light"].split())
 FIGURE_WORDS = frozenset(word for name, forms in FIGURES.items() for word in (name, *forms))
 PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in _LISTS["patterns"].items()}
+PHRASES: Mapping[str, re.Pattern[str]] = {label: re.compile(pattern) for label, pattern in _LISTS["phrases"].items()}
 
 
 def _pairs(name: str) -> Mapping[str, str]:
@@ -115,8 +115,7 @@ SAID: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, f
 _MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sep|sept|oct|nov|dec)[a-z]*"
 _TENS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "ten": "10", "fifteen": "15", "twenty": "20"}
 _TENS |= {"thirty": "30", "forty": "40", "fifty": "50"}
-_LAST = {
-    **_TENS,
+_LAST = _TENS | {
     "six": "6",
     "seven": "7",
     "eight": "8",
@@ -155,6 +154,8 @@ _SHORT = (  # contractions and clocks, written out
     (rf"\bfirst (?=(?:of )?{_MONTH}\b)", "1 "),
     (r"\bbtw (?=\d|midnight|noon)", "between "),
     (r"(\bto \d+(?:\.\d+)?) by (?:a )?half\b", r"\1 by 0.5"),
+    (r"(?<!two )(?<!the )(?<!both )\bhalves(?=[?.! ]*$|\? )", "drops 50 %"),
+    (r"\b(?:loses?|sheds?|falls? by|drops? by) half(?: of)?(?: (?:its|their|the) (?:value|price))?(?=[?.! ]*$)", "drops 50 %"),
     (r"\bnoon\b", "12:00"),
     (r"\bmidnight\b", "00:00"),
     (r"(?<=\d\d:\d\d )(and|to|until|till|-) (\d)(?![\d:%.])", r"\1 0\2:00"),
@@ -195,7 +196,13 @@ def written_out(text: str) -> str:
     low = re.sub(r"\s+", " ", text.lower().translate(_SIGNS)).strip()
     for pattern, written in _SHORT:
         low = re.sub(pattern, written, low)
+    low = _SPOKEN.sub(lambda m: f"{(int(_TENTHS.get(m[2], m[2])) - (m[1] == 'quarter to')) % 24:02d}:{_PARTS[m[1]]}", low)
     return re.sub(r"(?<![\w.])(\d+) and a half\b", r"\1.5", low)
+
+
+_TENTHS = {word: n for word, n in _LAST.items() if int(n) < 13} | {"eleven": "11"}
+_PARTS = {"half past": "30", "quarter past": "15", "quarter to": "45"}
+_SPOKEN = re.compile(rf"\b({'|'.join(_PARTS)}) ({'|'.join(_TENTHS)}|[01]?\d)\b(?!:)")
 
 
 _AT_NIGHT, _HOURS = PATTERNS["words.at_night"], PATTERNS["words.hours"]
