@@ -203,12 +203,11 @@ CARRIED: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen, *, made: bool = True) -> tuple[Slots, tuple[str, ...]]:
-    """The slots with what the question before was narrowed to, where they name nothing in its place; and what cannot be taken.
-    `made`: whether the thread has made or shown a run, which a short question after one that was asked back about is not of."""
+def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Slots, tuple[str, ...]]:
+    """The slots with what the question before was narrowed to, where they name nothing in its place; and what cannot be taken."""
     entry, of_run = chosen.entry, of.tool.name in RUNS
     if of_run and any(map(entry.takes, ("subject", "run_id", "hypothesis"))) and not read.sleeves:
-        return read, () if made or not looks_back(read) else ("the run above, which was not made",)
+        return read, ()
     if of_run and not any(map(entry.takes, ("strategy", "changes", "evidence", "word", "about", "query"))):
         return read, ("the run above",) if points_back(read) else ()
     more: dict[str, Any] = {}

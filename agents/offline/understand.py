@@ -375,21 +375,21 @@ _GOES_ON: Mapping[str, Callable[[str, slots.Slots, ThreadSoFar], Part]] = {
 
 
 def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> Part:
-    """A sentence with a subject of its own that looks back: with the window, the sleeve and the side of the question before.
-    What cannot be carried over is asked back about: the tool's default is another question."""
+    """A sentence of its own that looks back: with what the one before was narrowed to; what cannot be carried is asked back."""
     assert part.chosen is not None  # noqa: S101 - asked before
     assert frame.chosen is not None  # noqa: S101 - asked before
-    points = follow.points_back(part.slots)
-    if points and (span := above.row_span(frame.slots, thread.past, thread.facts)):  # `which sleeve was that from`, after a day
+    span = above.row_span(frame.slots, thread.past, thread.facts) if follow.points_back(part.slots) else None
+    if span is not None:  # `which sleeve was that from`, after a day
         taken = any(map(part.chosen.entry.takes, follow.CARRIED["span"][:3]))
         return part._replace(slots=replace(part.slots, span=span), frame=None) if taken else part._replace(lost=("that",))
     tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
     same = tools[0] == tools[1] and not part.slots.places.keys() & {"span", "sleeves", "symbols", "everything"}
-    bound = within or follow.looks_back(part.slots)
-    if not same and not bound:
+    if not (bound := within or follow.looks_back(part.slots)) and not same:
         return part._replace(frame=None)
     made = any(result.name in follow.RUNS and result.status == "ok" for turn in thread.past for result in turn.results)
-    carried, lost = follow.carried(part.slots, frame.slots, frame.chosen.entry, part.chosen, made=made)
+    if tools[1] in follow.RUNS and not (made or within) and bound and part.chosen.entry.takes("subject"):
+        return part._replace(lost=("the run above, which was not made",))
+    carried, lost = follow.carried(part.slots, frame.slots, frame.chosen.entry, part.chosen)
     if within or (not follow.bound(part.slots) and follow.family(tools[0]) != follow.family(tools[1])):
         return part._replace(slots=carried, frame=None)
     if lost and not bound:

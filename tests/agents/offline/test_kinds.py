@@ -129,6 +129,7 @@ def test_a_cost_of_a_trip_is_set_beside_its_own_result(words: Words) -> None:
     desk.ask("show me the biggest winner ever")
     said = desk.ask("how much of it went to fees")
     assert desk.called == []
+    assert "| trip | net | fees |" in said
     assert "t18" in said
     assert "t54" not in said
 
@@ -203,3 +204,14 @@ def test_two_periods_are_told_apart(text: str, pair: tuple[str, str]) -> None:
     assert found is not None
     assert [one in half for one, half in zip(pair, found, strict=True)] == [True, True]
     assert two_periods("fees from october to november", DESK_MS) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["backtest trend on eth for 2024, taker fees doubled", "run trend on btc 2024 with twice the fees"]
+)
+def test_other_costs_and_a_run_that_was_not_made_are_asked_back_about(words: Words, text: str) -> None:
+    """No call sets them; and a figure asked next is not the desk's."""
+    desk = Desk("developer", words)
+    assert "leave out" in desk.ask(text)
+    desk.ask("profit factor?")
+    assert desk.called == []
