@@ -336,7 +336,7 @@ def _sharpe(returns: list[float]) -> tuple[dict[str, float | None], str]:
         "last week?; are we winning or losing money?; good month or bad month?; what's the trend of our equity?; how did "
         "btc do this week?; p&l per day; net result per week; did we make money today?; how did we do yesterday?; how did "
         "btc do?; how has eth done?; pnl this week; was march worse than february?; which month was better, october or "
-        "november?; worst three days; what did we earn yesterday?",
+        "november?; worst three days; what did we earn yesterday?; how much did we earn last week?",
     ),
 )
 def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:

@@ -89,8 +89,8 @@ class ExplainArgs(Args):
         "refused",
         "why was it refused?; which entries were blocked today; which orders did the guardrails block yesterday?; list "
         "the refusals of today; why was the order on ETH rejected?; how many orders got rejected this week; what got "
-        "blocked and why; why are entries being refused; were any orders refused since "
-        "monday?; what was refused yesterday?; anything refused on btc today?; show the refusals of eth",
+        "blocked and why; why are entries being refused; were any orders refused since monday?; what was "
+        "refused yesterday?; anything refused on btc today?; show the refusals of eth",
     ),
     asked_as(
         "config",

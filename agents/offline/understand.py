@@ -169,9 +169,9 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     listed = likely(read, before)
     best = listed[0]
     doubtful = best.label.ask == "note" and _ASKS.match(read.text) is not None  # `so will the bots stop then`, after a note
-    odd = () if way_of(best.label.ask) is not None else account.unexplained(read, best.label.ask)  # a way claims no figure
-    doubtful = doubtful or (bool(odd) and best.probability < SURE_WITH_ODD)
-    if doubtful or not sure(listed):
+    way = way_of(best.label.ask) is not None  # which claims no figure: a name that nothing knows alone makes it doubtful
+    odd = tuple(account.strange_words(read)) if way else account.unexplained(read, best.label.ask)
+    if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed):
         alone = _named_alone(read, thread) if not earlier else None
         if alone is None and before and (fresh := _by_itself(read)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
