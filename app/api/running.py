@@ -31,7 +31,6 @@ TURNS_MAX = 32  # concurrent turns; more wait for a thread
 POSTING_S = 5.0  # how long a question waits while code posts an answer into its thread
 AT_ONCE = 2  # turns of the offline model that compute beside each other, while the others wait for their place
 PLACE_S = 0.5  # how long for: one that waits for a job, or computes for long, holds up nobody beyond that
-OVER_MAX = 64  # turns that have just ended, kept for readers that come too late to follow them: of twenty clients most do
 STOP_S = 3.0  # grace for turns when the API stops; the rest are closed at the next start
 
 
@@ -44,7 +43,6 @@ class LiveTurn:
         self.progress: Event | None = None
         self.events: list[Event] = []  # its stored events so far; only grows
         self.left = False  # it has ended or was cancelled: the rows may hold more than `events`
-        self.answered = False  # it has ended with its answer: `events` are all of it, and its row is `done`
         self._waiting: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._mutex = threading.Lock()
 
@@ -78,7 +76,6 @@ class RunningTurns:
         self.pool = ThreadPoolExecutor(TURNS_MAX, "turn")
         self.places = threading.Semaphore(AT_ONCE)
         self.live: dict[str, LiveTurn] = {}
-        self.over: dict[str, LiveTurn] = {}  # answered ones, the last OVER_MAX
         self.unstored: dict[str, str] = {}  # turn -> the answer of one whose end the disk has no room for yet
         self.readers = 0  # open event streams; the event loop alone counts them
 
@@ -141,9 +138,6 @@ class RunningTurns:
                 events.close()
             with contextlib.suppress(Exception):
                 runtime.close()
-            live.answered = live.events[-1]["kind"] == "answer" and not live.stop.is_set()
-            if live.answered:
-                self._keep(live)
             self.live.pop(live.turn, None)
             live.left = True
             live.ended.set()
@@ -151,12 +145,6 @@ class RunningTurns:
             if pending:  # two queries, which most turns need not cost
                 self.posting.wake()
             self.on_end(time.monotonic() - began, "stopped" if live.stop.is_set() else "ended")
-
-    def _keep(self, live: LiveTurn) -> None:
-        """Keep an answered turn for late readers: its rows cost four queries and three threads."""
-        self.over[live.turn] = live
-        for turn in list(self.over)[:-OVER_MAX]:
-            self.over.pop(turn, None)
 
     def _note(self, live: LiveTurn, error: Exception) -> None:
         """`failed` instead of `cancelled` in the row, with the reason; of our own bug the traceback into the logs."""

@@ -202,7 +202,7 @@ async def followed(
     last_event_id: str | None = Header(None, max_length=20),
 ) -> StreamingResponse:
     """Each stored event once, in order, from the reader's position; progress in between; `end` when the turn is over."""
-    if turn_id not in at.running.live and turn_id not in at.running.over:
+    if turn_id not in at.running.live:
         await run_in_threadpool(turn_view, at, turn_id)
     if at.running.readers >= READERS_MAX:
         raise Busy(f"{READERS_MAX} readers follow turns already", "close a page, or read events.json")
@@ -223,12 +223,12 @@ async def _stream(at: ApiContext, turn: str, after: int) -> AsyncIterator[str]:
 
 
 async def _lines(at: ApiContext, turn: str, after: int) -> AsyncGenerator[str, None]:
-    live, began = at.running.live.get(turn) or at.running.over.get(turn), time.monotonic()
+    live, began = at.running.live.get(turn), time.monotonic()
     ended_at, silent_since, progress = None, began, None
     with live.followed() if live is not None else nullcontext(asyncio.Event()) as news:
         while True:
             news.clear()
-            if live is not None and (live.answered or not live.left):
+            if live is not None and not live.left:
                 state, rows = "running", [event for event in live.events if event["n"] > after]
             else:
                 state, rows = await run_in_threadpool(_rows, at, turn, after)
@@ -241,9 +241,6 @@ async def _lines(at: ApiContext, turn: str, after: int) -> AsyncGenerator[str, N
                 yield framed
                 if last in LAST:
                     break
-            elif live is not None and live.answered:  # its reader had everything already
-                yield _framed_end("done")
-                return
             if state == "cancelled" and not rows:
                 break  # its thread may still wait for a model; readers need not
             if state != "running" and not rows and turn not in at.running.live:
