@@ -6,11 +6,12 @@ behind the last whole group is cut off at the next opening and kept, bytes uncha
 """
 
 import errno
+import fcntl
 import os
 import re
 import threading
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -18,7 +19,7 @@ from typing import BinaryIO, NamedTuple
 from engine.errors import JournalBroken
 from engine.store import chain
 from engine.store.chain import EMPTY, Event, Head, Tail, encode_body, end_of, event_of, hash_fits, line_of, prefix_of, quoted
-from engine.store.locks import lock_alone, shared_turn
+from engine.store.locks import lock_alone, lock_shared
 from engine.store.partner import Partner
 
 UNHASHED_KINDS = ("snapshot", "incident", "intent", "sent", "order", "amend", "health", "reconcile", "adopt", "cursor", "lapse")
@@ -114,13 +115,15 @@ class Journal:
         """Lock the file against other processes, if it is shared."""
         if self._stopped:
             raise JournalBroken(f"{self.path} accepts no more records: {self._stopped}", "stop and start again")
-        with shared_turn(self._file, self.path) if self._shared else nullcontext():
-            try:
-                yield
-            except OSError as error:
-                raise JournalBroken(
-                    f"{self.path} cannot be read: {error.strerror}", "check the disk, then start again"
-                ) from error
+        if self._shared:
+            lock_shared(self._file, self.path)
+        try:
+            yield
+        except OSError as error:
+            raise JournalBroken(f"{self.path} cannot be read: {error.strerror}", "check the disk, then start again") from error
+        finally:
+            if self._shared:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
 
     def _find_head(self) -> None:
         """Find the head in the file; move unfinished bytes behind it aside."""
