@@ -37,8 +37,11 @@ EVENING_MS = 6 * HOUR_MS  # last night began at 18:00 UTC
 # what people say -> kind of alert; the first match wins, so worse or more specific kinds come first
 SPOKEN: tuple[tuple[str, str], ...] = (
     ("protective", r"\bprotective|\bnaked\b|\b(?:without|no|missing) (?:a )?stops?\b|\bunprotected\b"),
+    ("protective", r"\bstops?\b.*\b(?:gone|vanished|missing)\b"),
     ("stop", r"\bstops?\b.*\b(?:moved?|stuck|amend\w*)|\b(?:moved?|stuck|amend\w*)\b.*\bstops?\b"),
     ("parity", r"\bparity\b|\bdiffer\w*\b.*\bbacktests?\b|\bbacktests?\b.*\bdiffer\w*"),
+    ("halt", r"\bkill(?:ed|s|ing|[- ]switch)?\b|\b(?:restart|start again)\b.*\bhalt"),
+    ("difference", r"\bfills?\b.*\b(?:arriv|come|late|missing|lost)|\b(?:late|missing|lost)\b.*\bfills?\b"),
     ("difference", r"\bdiffer\w*|\breconcil\w*|\badopt\w*|\bunknown (?:order|trade)"),
     ("rejected", r"\breject"),
     ("refused", r"\brefus|\bblocked\b"),
@@ -54,6 +57,11 @@ SPOKEN: tuple[tuple[str, str], ...] = (
     ("halt", r"\bhalt"),
     ("incident", r"\bincidents?\b"),
     ("bars", r"\bbars?\b|\bstale\b|\bprices?\b|\bfeed\b|\bcandles?\b|\bdata\b"),
+)
+PAGES_SPOKEN: tuple[tuple[str, str], ...] = (  # of pages that no kind of alert opens by itself
+    ("orphan", r"\borphan"),
+    ("unknown-order", r"\b(?:unknown|foreign) (?:order|trade)"),
+    ("gate-closed", r"\bgate\b"),
 )
 _UNITS = {
     "equity": "usd",
@@ -296,6 +304,8 @@ def page_for(ctx: ToolContext, about: str) -> str | None:
     name = low.removeprefix("docs/runbooks/").removesuffix(".md").replace(" ", "-")
     if name in titles():
         return name
+    if (spoken := next((page for page, pattern in PAGES_SPOKEN if re.search(pattern, low)), None)) in titles():
+        return spoken
     kind = low if low in RUNBOOKS else next((kind for kind, pattern in SPOKEN if re.search(pattern, low)), None)
     return page_of(kind) if kind else None
 

@@ -4,14 +4,15 @@ Figures and times come with the journal event that has them: the one that closed
 state and execution of an order.
 """
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
-from engine.core.orders import CANCELLING, REJECTED, STANDING
+from engine.core.orders import CANCELLING, DONE, INTENDED, REJECTED, SENT, STANDING, UNKNOWN
 from engine.watch.incidents import MONEY, IncidentWindow, incident_of, orders_in, windows_of
 from engine.watch.order_lives import OrderLife, life_of, recent_lives
-from engine.watch.window import journal_of, mark_at
+from engine.watch.window import journal_of, mark_at, mode_of
 from tools.common.contract import (
     Args,
     Effect,
@@ -30,6 +31,7 @@ from tools.common.time_words import NEVER_RAN
 
 SHOWN = 12
 STATES_SHOWN = 40
+LIVES_MAX = 5_000  # orders of seven days that are looked through, those that are open and the newest first
 
 
 class IncidentsArgs(Args):
@@ -38,12 +40,28 @@ class IncidentsArgs(Args):
     window: str | None = Field(None, max_length=12)
 
 
+OrderState = Literal["doubt", "partly", "filled", "cancelled", "rejected"]
+OrderKind = Literal["entry", "protective", "target", "exit"]
+
+
 class OrdersArgs(Args):
-    """cid: one order's client id; or null: the newest of seven days, of one sleeve, open ones alone."""
+    """cid: one order's client id; or null: the newest of seven days, of one sleeve, open ones alone, of a state or kind.
+    doubt: the venue owes an answer; cancelled: ended before it filled in full."""
 
     cid: str | None = Field(None, max_length=64)
     sleeve: str | None = Field(None, max_length=60)
     only_open: bool = False
+    state: OrderState | None = None
+    kind: OrderKind | None = None
+
+
+_OF_STATE: Mapping[OrderState, Callable[[OrderLife], bool]] = {
+    "doubt": lambda life: life.state in (INTENDED, SENT, UNKNOWN, CANCELLING),
+    "partly": lambda life: 0 < life.filled_lots < life.lots,
+    "filled": lambda life: life.filled_lots >= life.lots > 0,
+    "cancelled": lambda life: life.state == DONE and life.filled_lots < life.lots,
+    "rejected": lambda life: life.state == REJECTED,
+}
 
 
 @tool("incidents", Effect.READ)
@@ -112,9 +130,13 @@ def orders(ctx: ToolContext, args: OrdersArgs) -> ToolResult:
     if args.cid is not None:
         life = life_of(path, args.cid)
         return no_data(f"the journal knows no order {clean(args.cid, 64)!r}") if life is None else order_story(ctx, life)
-    found = recent_lives(path, sleeve=args.sleeve or "", only_open=args.only_open, limit=SHOWN)
-    if not found:
-        return no_data("no such order in the last seven days of desk time")
+    every = recent_lives(path, sleeve=args.sleeve or "", limit=LIVES_MAX)
+    matching = [life for life in every if _matches(life, args)]
+    where = " The desk trades on paper: these are its own orders, no venue holds them." if mode_of(path) == "paper" else ""
+    if not matching:
+        sleeve = f" of {clean(args.sleeve, 40)}" if args.sleeve else ""
+        return no_data(f"no such order{sleeve} in the last seven days of desk time, which had {len(every)} orders.{where}")
+    found = matching[:SHOWN]
     facts: list[Fact] = []
     rows: list[tuple[Value, ...]] = []
     for life in found:
@@ -123,13 +145,23 @@ def orders(ctx: ToolContext, args: OrdersArgs) -> ToolResult:
         about = (life.cid, clean(life.sleeve, 40), life.slot, life.side, f"{{{h}.lots}}", f"{{{h}.filled_lots}}", life.state)
         rows.append((*about, f"{{{h}.decided}}"))
     heads = ("order", "sleeve", "kind", "side", "lots", "filled", "state", "decided")
-    still = sum(life.open for life in found)
+    still = sum(life.open for life in matching)
     h = ctx.handle("z", f"listed {found[0].cid} {len(found)}")
-    counts: dict[str, tuple[Value, str]] = {"listed": (len(found), "count"), "open": (still, "count")}
+    counts: dict[str, tuple[Value, str]] = {"found": (len(matching), "count"), "listed": (len(found), "count")}
+    counts |= {"open": (still, "count")}
     facts += make_facts(h, "orders listed", Evidence("event", found[0].states[-1]["event"]), counts)
-    text = f"{{{h}.listed}} orders, of which {{{h}.open}} have not ended; open ones first, then the newest."
+    text = f"{{{h}.found}} orders of the last seven days, of which {{{h}.open}} have not ended; open ones first, then the newest."
+    text += f" The table shows {{{h}.listed}} of them." if len(found) < len(matching) else ""
     evidence = tuple(Evidence("event", life.states[-1]["event"]) for life in found)
-    return ToolResult("ok", text, tuple(facts), evidence, Table(heads, tuple(rows)), {"orders": [life.cid for life in found]})
+    newest = sorted(matching, key=lambda life: life.states[0]["t_ms"], reverse=True)[:SHOWN]
+    data = {"orders": [life.cid for life in found], "newest": [life.cid for life in newest]}
+    return ToolResult("ok", text + where, tuple(facts), evidence, Table(heads, tuple(rows)), data)
+
+
+def _matches(life: OrderLife, args: OrdersArgs) -> bool:
+    """Whether an order is of the state and kind that are asked for."""
+    kind = args.kind is None or life.slot == args.kind
+    return kind and (life.open or not args.only_open) and (args.state is None or _OF_STATE[args.state](life))
 
 
 def _order_facts(h: str, life: OrderLife) -> tuple[Fact, ...]:

@@ -69,6 +69,15 @@ def test_an_orders_life_is_told_with_events(ctx: Any) -> None:
     assert call(ctx, "orders", {"cid": None, "sleeve": None, "only_open": True}).status == "no_data"
 
 
+def test_orders_are_listed_by_state_and_kind(ctx: Any) -> None:
+    """A filled entry is a filled one, no rejected one and no stop; what is not there names how many were looked at."""
+    for args, there in (({"state": "filled"}, True), ({"state": "rejected"}, False), ({"state": "doubt"}, False)):
+        assert (call(ctx, "orders", args).status == "ok") is there, args
+    assert call(ctx, "orders", {"kind": "entry"}).data == {"orders": [CID], "newest": [CID]}
+    none = call(ctx, "orders", {"kind": "protective"})
+    assert (none.status, "which had 1 orders" in none.text, "on paper" in none.text) == ("no_data", True, True)
+
+
 def test_others_are_sent_to_the_operator(ctx: Any) -> None:
     """The catalog is the authority."""
     ctx.role = "developer"
