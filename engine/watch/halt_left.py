@@ -52,7 +52,7 @@ def halt_state(path: Path, since_ms: int) -> HaltState:
 def lost_end(home: Path) -> str:
     """How the journal of a home ends before what its worker had reached; "" when it does not."""
     beat = heartbeat_of(home)  # first: a worker that goes on meanwhile has journaled what it said
-    seen_ms = beat.get("desk_ms") if beat.get("bars") else 0  # before its first bar a desk has begun and reached nothing
+    seen_ms = beat.get("desk_ms") if beat.get("bars", 1) else 0  # before its first bar a desk has begun and reached nothing
     mark = mark_at(journal_of(home))
     at_ms = 0 if mark is None else mark.t_event_ms
     if not isinstance(seen_ms, int) or seen_ms <= at_ms:
