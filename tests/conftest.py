@@ -20,6 +20,8 @@ from hypothesis import HealthCheck, settings
 # Bytecode is kept, whatever the shell says: without it each process of a run compiles what it imports, and pytest each test
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# a run is several processes already: threads of the linear algebra in each wait for each other, twenty times as long
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # no test asserts a time: a busy machine draws slowly, and that is no fault of what is drawn
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
