@@ -81,6 +81,7 @@ def ask_slow(one: Process) -> dict[str, Any]:
     return first
 
 
+@pytest.mark.long
 def test_killed_in_between_the_next_api_posts_it(own_home: Path, gate: Path) -> None:
     """kill -9 after the question; the job ends with no API there; the next start finds what is owed. Also from a dead claim."""
     home, (a, b) = open_home(), ports(2)

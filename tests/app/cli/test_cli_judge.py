@@ -40,6 +40,7 @@ def cli(own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     return typed
 
 
+@pytest.mark.long
 def test_it_ends_in_one_word_and_counts_what_it_tried(cli: Typed) -> None:
     """JSON with verdict, reasons and checks on stdout, the number of runs on stderr; the base is a stored run; its neighbours and
     the other symbols are trials of their hypotheses; judging again tries nothing new."""

@@ -127,6 +127,7 @@ def journal_mark(bench: Bench, mark: Event, **changes: Any) -> None:
     bench.loop.journal.append([Event("mark", mark.t_event_ms, body, t_recv_ms=bench.now_ms)])
 
 
+@pytest.mark.long
 def test_ten_days_of_a_calm_desk_wake_nobody(own_home: Path, sink: Kept) -> None:
     """Ten days behind the replay (below a month of recorded bars): warnings and notes there may be, no page, nothing unsure."""
     furnished(own_home, 55)

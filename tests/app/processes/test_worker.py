@@ -272,6 +272,7 @@ def test_a_halt_is_honoured_while_it_runs_and_after_a_restart(furnished_home: Pa
     assert not any(s.position.open_layers or s.order.side for s in book.sleeves)
 
 
+@pytest.mark.long
 def test_a_halt_at_the_end_of_the_bars_says_what_it_waits_for(home_at_end: Path) -> None:
     """No next open has come: the desk says flattening, not flat."""
     process = started(home_at_end, "--bars-per-second", "100000")
@@ -285,6 +286,7 @@ def test_a_halt_at_the_end_of_the_bars_says_what_it_waits_for(home_at_end: Path)
     ended(process)
 
 
+@pytest.mark.long
 def test_bars_that_come_later_are_walked_on(home_at_end: Path) -> None:
     """At the end it waits; a damaged file is said and waited out; a longer one of the same market is noticed, and it goes on."""
     process = started(home_at_end, "--bars-per-second", "100000")

@@ -269,6 +269,7 @@ def test_each_venue_says_that_a_stop_has_been_passed(venue: str, sockets: bool) 
     assert (answer.state, answer.outcome) == (REJECTED, PASSED)
 
 
+@pytest.mark.long
 def test_ids_of_old_orders_are_forgotten_and_of_open_ones_never(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process lives for months: what it remembers of its requests is bounded, and a stop that has stood all along is known."""
     monkeypatch.setattr(desk, "KNOWN_MAX", 6)
