@@ -4,7 +4,6 @@ Called where ccxt's clients are made: ccxt_data.py, candles.py, account_client.p
 lists of instruments, under 20 MiB.
 """
 
-import io
 import time
 from typing import Any
 
@@ -18,13 +17,12 @@ PIECE_BYTES = 65_536
 def bound_answers(exchange: Any, venue: str) -> Any:
     """The same synchronous ccxt client; an answer beyond the bounds is a DataError."""
     import requests
-    import urllib3
 
     class Bounded(requests.adapters.HTTPAdapter):
         def send(self, *args: Any, **kwargs: Any) -> requests.Response:
             response = super().send(*args, **kwargs)
             body, until = bytearray(), time.monotonic() + ANSWER_S
-            for piece in response.raw.stream(PIECE_BYTES, decode_content=True):
+            for piece in response.iter_content(PIECE_BYTES):  # its faults are those that ccxt knows
                 body += piece
                 if len(body) > ANSWER_BYTES:
                     response.close()
@@ -32,7 +30,7 @@ def bound_answers(exchange: Any, venue: str) -> Any:
                 if time.monotonic() > until:
                     response.close()
                     raise DataError(f"{venue} takes over {ANSWER_S:.0f} s for one answer", "try again later")
-            response.raw = urllib3.HTTPResponse(io.BytesIO(body), preload_content=False)
+            response._content = bytes(body)
             return response
 
     for scheme in ("https://", "http://"):

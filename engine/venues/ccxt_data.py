@@ -26,6 +26,7 @@ RATES = {"ts": pl.Int64, "rate": pl.Float64}
 FUNDING_WINDOW_MS = 30 * 86_400_000  # 90 settlements of 8 hours
 FUNDING_STEP_MS = 8 * 3_600_000  # the longest interval there is
 FUNDING_PAGE = 100
+TIMEOUT_MS = 10_000  # between two pieces of an answer
 WAIT_S = 0.5  # before the second attempt; doubled for each further one
 NO_LIST = "something else may have answered in its place (a proxy, a login page); try again later"
 ASK_AGAIN = 8  # runs of missing bars asked for in a round, and rounds that may bring nothing
@@ -49,7 +50,7 @@ def open_venue(venue: str, market: str, url: str = "", attempts: int = 6, wait_s
         raise BadInput(f"unknown venue {venue!r}", f"available: {', '.join(VENUES)}")
     import ccxt
 
-    exchange = getattr(ccxt, CLASSES.get((venue, market), venue))({"enableRateLimit": not url, "timeout": 10_000})
+    exchange = getattr(ccxt, CLASSES.get((venue, market), venue))({"enableRateLimit": not url, "timeout": TIMEOUT_MS})
     exchange.options["fetchCurrencies"] = False  # a private call on some venues
     if (venue, market) in MARKET_LISTS:  # the venue has several, each a call or more
         exchange.options["fetchMarkets"] = {"types": [MARKET_LISTS[venue, market]]}

@@ -40,6 +40,22 @@ def packs(to: socket.socket) -> None:
     to.sendall(HEAD + b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
 
 
+def breaks_off(to: socket.socket) -> None:
+    """Half of what it has promised."""
+    to.sendall(HEAD + b"Content-Length: 900\r\n\r\n{")
+
+
+def falls_silent(to: socket.socket) -> None:
+    """A beginning, and nothing more while it stays connected."""
+    to.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n")
+    time.sleep(WAIT_S)
+
+
+def garbles(to: socket.socket) -> None:
+    """Packed, it says."""
+    to.sendall(HEAD + b"Content-Encoding: gzip\r\nContent-Length: 4\r\nConnection: close\r\n\r\n\x1f\x8b{}")
+
+
 def lists_nothing(to: socket.socket) -> None:
     """Something else answers in the venue's place."""
     to.sendall(HEAD + b"Content-Length: 2\r\nConnection: close\r\n\r\n{}")
@@ -86,6 +102,16 @@ def test_a_pull_takes_a_bounded_answer(how: Callable[[socket.socket], None], wor
     """Through the real ccxt, which reads whatever comes."""
     with answered(how) as url, pytest.raises(DataError, match=words):
         ccxt_data.open_venue("binance", "perp", url, attempts=1)
+
+
+@pytest.mark.parametrize("how", [breaks_off, falls_silent, garbles])
+def test_half_an_answer_of_a_pull_is_one_clear_line(
+    how: Callable[[socket.socket], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it is without bounds: a fault of the network, tried again, and never a library's own error."""
+    monkeypatch.setattr(ccxt_data, "TIMEOUT_MS", 300)
+    with answered(how) as url, pytest.raises(DataError, match="binance"):
+        ccxt_data.open_venue("binance", "perp", url, attempts=2, wait_s=0.001)
 
 
 @pytest.mark.parametrize(
