@@ -19,14 +19,12 @@ def opened_journal(home: Any) -> Any:
     """
     from engine.control.config import ensure_first
     from engine.store.journal import Journal
-    from engine.watch.halt_left import lost_end
-    from engine.watch.heartbeat import heartbeat_of
+    from engine.watch.halt_left import lost_and_open
     from engine.watch.window import mark_at
 
-    if mark_at(home.desk_journal) is None and (lost := lost_end(home.path)):
-        open_ = "; ".join(map(str, heartbeat_of(home.path).get("open", ()))) or "nothing"
+    if mark_at(home.desk_journal) is None and (lost := lost_and_open(home.path)):
         hint = "restore the journal from a copy of the home; to begin anew, set NIGHTDESK_HOME to a new folder"
-        raise JournalBroken(f"{lost}. Open then: {open_}", hint)
+        raise JournalBroken(lost, hint)
     journal = Journal(home.desk_journal, "worker")
     held_against_anchor(journal, home.engine)
     ensure_first(home.engine, home.path, now_ms(), "desk.toml at the first start")

@@ -61,6 +61,12 @@ def lost_end(home: Path) -> str:
     return f"the journal {ends}, and the worker had reached {utc(seen_ms)}: records are missing (nightdesk journal verify)"
 
 
+def lost_and_open(home: Path) -> str:
+    """What `lost_end` says, and what the worker last said of open positions; "" where nothing is lost."""
+    lost = lost_end(home)
+    return f"{lost}. Open then: {'; '.join(map(str, heartbeat_of(home).get('open', ()))) or 'nothing'}" if lost else ""
+
+
 def _left(name: str, sleeve: dict[str, Any], how: str) -> list[str]:
     """What a sleeve of the mark still holds."""
     lines = []

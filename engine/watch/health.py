@@ -18,7 +18,7 @@ from engine.control import halt
 from engine.errors import DeskError
 from engine.store.chain import Event
 from engine.watch import heartbeat
-from engine.watch.halt_left import lost_end
+from engine.watch.halt_left import lost_and_open
 from engine.watch.window import between, journal_of, mark_at, start_of
 
 State = Literal["ok", "warning", "bad", "unknown"]
@@ -44,7 +44,7 @@ def checks(home: Path, engine: Any, now_ms: int, *, full: bool = False) -> list[
 
     Where the journal has lost its end, nothing that its last mark says is taken for what is.
     """
-    mark, lost = mark_at(journal_of(home)), lost_end(home)
+    mark, lost = mark_at(journal_of(home)), lost_and_open(home)
     of_mark = {
         "breakers": lambda: breakers(mark),
         "sleeves": lambda: sleeves(mark),
@@ -55,16 +55,12 @@ def checks(home: Path, engine: Any, now_ms: int, *, full: bool = False) -> list[
         "halt": lambda: halt_latch(home, engine),
         "worker": lambda: worker(home, now_ms),
         **({name: partial(HealthCheck, name, "unknown", NOT_KNOWN) for name in of_mark} if lost else of_mark),
-        "journals": lambda: _ending(home, lost) if lost else journals(home, engine) if full else journal_ends(home),
+        "journals": lambda: (
+            HealthCheck("journals", "bad", lost) if lost else journals(home, engine) if full else journal_ends(home)
+        ),
         "disk": lambda: disk(home),
     }
     return [run_check(name, check) for name, check in found.items()]
-
-
-def _ending(home: Path, lost: str) -> HealthCheck:
-    """Records are missing at the journal's end, and what was open when they were written."""
-    open_ = "; ".join(map(str, heartbeat.heartbeat_of(home).get("open", ()))) or "nothing"
-    return HealthCheck("journals", "bad", f"{lost}. Open then: {open_}")
 
 
 def run_check(name: str, check: Any) -> HealthCheck:
