@@ -43,6 +43,7 @@ class AccountPoll:
         self.early: dict[str, VenueTrade] = {}  # executions of exits whose entry is not booked yet
         self.read_ms = 0  # when executions were last read, up to the end
         self.failures = 0  # looks in a row that brought nothing
+        self._away = ""  # how they began, as a person was paged
         self._wake = asyncio.Event()
         self._unanswered = Unanswered(ASKS_MS)
         self._back_to: str | None = None  # the cursor of such a reading
@@ -114,7 +115,9 @@ class AccountPoll:
         except Exception as error:  # noqa: BLE001 - a row that cannot be read is as good as none: nothing is assumed of it
             self.failures += 1
             if self.failures == AWAY_LOOKS:
-                self.desk.incident(f"{self.instrument}: the venue does not say what was executed: {error}"[:300])
+                self._away = f"{self.instrument}: the venue does not say what was executed: {error}"[:300]
+            if self.failures == AWAY_LOOKS or (self.failures > AWAY_LOOKS and (self._mine() or self._lots_held())):
+                self.desk.incident(self._away)  # again each ten minutes while something can be filled there unseen
         await self._ask_about_doubts()
         await self._bills_when_due()
         return self.failures == 0

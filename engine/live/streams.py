@@ -206,8 +206,13 @@ class AccountStreams:
             self.desk.spawn(self._ask(key))
         if n < len(FOLLOW_MS):
             self._later(FOLLOW_MS[n], self._follow, key, instrument, n + 1)
-        else:
-            self._followed.discard(key)
+            return
+        self._followed.discard(key)
+        if key in self._announced and self._polls[instrument].failures:
+            self.desk.incident(
+                f"{instrument}: the account's stream names an execution, and the venue does not answer for it: what was filled"
+                " is not booked, and may have no stop"
+            )
 
     def _is_borne_out(self, key: str) -> bool:
         """Whether the book knows by now: the execution is booked, the order has ended or is asked about already."""

@@ -9,7 +9,6 @@ and the old one is cancelled once the new one stands: never none, for a moment t
 has fired is the desk's one order. A client id is unique among open orders alone: an entry is asked for before it is placed.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
 from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
+from engine.venues.binance_versions import ENDED, STANDS, fired_of, id_of, left_out, standing_of, stem_of, version_of
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
 from engine.venues.outcome import EXISTS, NOT_FOUND, REFUSALS, Outcome, outcome_of, table_of
@@ -33,11 +33,8 @@ BACK_MS = 60_000  # how late an execution may be listed behind newer ones
 SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
 STATES = {"NEW": WORKING, "PARTIALLY_FILLED": PARTIAL}
 STATES |= dict.fromkeys(("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"), DONE)
-STANDS = "NEW"
 IN_NO_LIST = "in no list"
 FUNDING = "FUNDING_FEE"
-ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of a conditional order that placed nothing
-VERSION = re.compile(r"-(\d{1,9})\Z")
 
 # https://developers.binance.com/docs/derivatives/usds-margined-futures/error-code, as ccxt 4.5.90 lists it. Not in it, so
 # UNKNOWN: -1000, -1001, -1006 and -1007 (internal, disconnected, "execution status unknown"), -2010 (on spot also a duplicate),
@@ -166,7 +163,7 @@ class BinanceVenue(NamedTuple):
         what is too many is cancelled here.
         """
         standing = standing_of(versions)
-        fired = next((row for row in versions if row["algoStatus"] not in (STANDS, *ENDED)), None)
+        fired = fired_of(versions)
         for row in standing if fired else standing[:-1]:
             if (sent := await self._drop(order, row)).state != WORKING:
                 return sent._replace(state=IN_DOUBT, outcome=UNPROVEN)
@@ -177,16 +174,34 @@ class BinanceVenue(NamedTuple):
                 return found._replace(state=IN_DOUBT, filled_lots=order.filled)
             return self._normal(order, await self._one({"orderId": child}))._replace(venue_id=found.venue_id, child_id=child)
         if not standing:
-            fresh = int(row["updateTime"]) > self.polling.milliseconds() - LAG_MS  # a newer version may not be listed yet
-            return found._replace(state=IN_DOUBT) if fresh else found
+            if int(row["updateTime"]) > self.polling.milliseconds() - LAG_MS:  # a newer version may not be listed yet
+                return found._replace(state=IN_DOUBT)
+            hidden = await self._left_out(order, versions)
+            return await self._conditional(order, sorted([*versions, *hidden], key=version_of)) if hidden else found
         return found._replace(state=WORKING, price=float(row["triggerPrice"]), lots=self._lots(row["quantity"]))
+
+    async def _left_out(self, order: VenueOrder, versions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Versions that a list has left out, each by its id: behind a cancelled one another may have fired.
+
+        Raises what Binance does not answer.
+        """
+        found = []
+        for id_ in left_out(order.id, versions):
+            try:
+                row = row_of(await self.polling.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_}))
+            except Exception as error:
+                if outcome_of(error, OUTCOMES) != NOT_FOUND:
+                    raise
+            else:
+                found += [row] if row["clientAlgoId"] == id_ else []
+        return found
 
     async def _replaced(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
         """Place the next version of a standing conditional order, read it back, and then cancel the one before."""
         now, versions = await self._answer_and_versions(order)
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
-        new = f"{order.id}-{version_of(versions[-1]) + 1}"
+        new = id_of(order.id, version_of(versions[-1]) + 1)
         wanted = self._stop(order._replace(price=price, lots=lots, filled=0), new)
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
         if sent.state != WORKING:
@@ -382,19 +397,3 @@ def cursor_of(seen: Mapping[int, int]) -> str:
     newest = max(seen.values())
     first = max((id_ for id_, t_ms in seen.items() if t_ms < newest - BACK_MS), default=0)
     return ",".join(f"{id_}/{t_ms}" for id_, t_ms in sorted(seen.items()) if id_ >= first)
-
-
-def stem_of(id_: str) -> str:
-    """The desk's id in a client id of a conditional order: without its version."""
-    return VERSION.sub("", id_)
-
-
-def standing_of(versions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Those that have neither fired nor ended."""
-    return [row for row in versions if row["algoStatus"] == STANDS]
-
-
-def version_of(row: Mapping[str, Any]) -> int:
-    """Which version of its order a conditional order is; 0 is the first."""
-    found = VERSION.search(row["clientAlgoId"])
-    return int(found[1]) if found else 0

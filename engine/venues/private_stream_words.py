@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from engine.venues import account_binance, account_bybit, account_okx
-from engine.venues.binance import stem_of
+from engine.venues.binance_versions import stem_of
 
 ID_MAX = 64  # letters of an id; what is longer is nobody's
 OKX_STAND = ("live", "partially_filled", "pause", "partially_effective")

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from engine.core.orders import DONE, UNKNOWN, WORKING
+from engine.core.orders import DONE, UNKNOWN, WORKING, VenueOrder
 from engine.venues.binance import BinanceVenue
+from engine.venues.binance_versions import left_out
 from tests.fakes.exchange.adapted import ADAPTED, ENTER, MINUTE, STOP, order
 from tests.fakes.exchange.binance.played import under_virtual_clock
 from tests.fakes.exchange.played import Played
@@ -210,6 +211,36 @@ def test_a_stop_that_a_list_leaves_out_is_moved_and_cancelled_all_the_same(monke
     assert (moved.state, moved.price) == (WORKING, 58_500.0)
     assert (gone.state, afterwards.state) == (UNKNOWN, DONE)
     assert there == [[("ndS1-1", 585_000)], []]
+
+
+def test_a_version_that_fired_and_is_left_out_of_a_list_ends_no_stop_without_its_fill(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a list has the cancelled first version alone: the stop was taken to be cancelled, and its execution to be nobody's."""
+    of_list = BinanceVenue._versions
+
+    async def first_half(venue: BinanceVenue, stop: VenueOrder) -> list[Any]:
+        return (await of_list(venue, stop))[:1]
+
+    async def left_out(played: Played, binance: BinanceVenue) -> Any:
+        await binance.place(ENTER)
+        await binance.place(STOP)
+        await binance.amend(STOP, 58_500.0, 300)
+        await played.wait(700 * MINUTE)
+        with monkeypatch.context() as half:
+            half.setattr(BinanceVenue, "_versions", first_half)
+            return await binance.ask(STOP), (await first_half(binance, STOP))[0]
+
+    asked, listed = BINANCE.run(left_out)
+    assert listed["algoStatus"] == "CANCELED"
+    assert (asked.state, asked.filled_lots, bool(asked.child_id)) == (DONE, 300, True)
+
+
+@pytest.mark.parametrize(
+    ("listed", "absent"),
+    [(["S"], ["S-1"]), (["S", "S-3"], ["S-1", "S-2", "S-4"]), (["S-7", "S-8"], ["S-9"]), (["S-1", "S"], ["S-2"])],
+)
+def test_what_a_list_may_have_left_out(listed: list[str], absent: list[str]) -> None:
+    """Not those before its first: Binance forgets what was cancelled three days ago."""
+    assert left_out("S", [{"clientAlgoId": id_} for id_ in listed]) == absent
 
 
 def test_a_stop_without_a_position_ends_without_a_fill() -> None:

@@ -207,6 +207,22 @@ def test_said_filled_and_nothing_listed_wakes_a_person_in_a_minute(path: Path) -
     assert len([id_ for id_ in bench.venue.asked_for("place") if "E" in id_]) == 1
 
 
+@pytest.mark.parametrize(("holds", "pages"), [(True, 3), (False, 1)])
+def test_a_venue_that_lists_nothing_wakes_again_while_something_is_there(holds: bool, pages: int, path: Path) -> None:
+    """Each ten minutes; a flat desk without orders says it once."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        if holds:
+            await bench.entered()
+        bench.venue.script["trades"] = ["silent"] * 1_000
+        await bench.after(27 * 60)
+
+    bench = on_bench(path, play)
+    found = [page for page in bench.pages if "does not say what was executed" in page]
+    assert (len(found), len(set(found))) == (pages, 1)
+
+
 @pytest.mark.parametrize("sleeves", [1, 2])
 def test_funding_is_booked_once_by_the_venues_bill(path: Path, sleeves: int) -> None:
     """Listed again and again, shared by who holds what; it comes to the bill exactly."""

@@ -207,6 +207,25 @@ def test_nothing_is_booked_from_it(path: Path) -> None:
     streamed("okx", path, act)
 
 
+def test_an_execution_that_only_the_stream_names_wakes_a_person(path: Path) -> None:
+    """REST answers 502 to everything: nothing can be booked or protected, and somebody has to know of the position."""
+
+    async def act(bench: StreamBench) -> None:
+        await bench.start()
+        await bench.rests()
+        bench.faults.on("http_5xx", FILLS_MS + 4 * MINUTE - bench.clock())
+        await bench.until(FILLS_MS - 1_000)
+        before = len(bench.pages)
+        await bench.until(FILLS_MS + 20_000)
+        assert not bench.events("fill")
+        (page,) = bench.pages[before:]
+        assert page.startswith("okx:BTC-USDT:perp: the account's stream names an execution")
+        await bench.until(FILLS_MS + 9 * MINUTE)
+        assert sum(event.body["lots"] for event in bench.events("fill")) == 200
+
+    streamed("okx", path, act)
+
+
 @pytest.mark.parametrize("venue", ONE_NOW)
 def test_an_order_that_the_venue_ends_is_asked_about_at_once(venue: str, path: Path) -> None:
     """Not at the next comparison, up to a minute later."""

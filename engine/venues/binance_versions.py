@@ -1,0 +1,47 @@
+"""Versions of a conditional order at Binance, which does not move one: an amended one is a new order, `ID`, `ID-1`, `ID-2`.
+
+Called by binance.py and private_stream_words.py. Rows are Binance's own, of `algoOrder` and `allAlgoOrders`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+STANDS = "NEW"
+ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of one that placed nothing
+VERSION = re.compile(r"-(\d{1,9})\Z")
+Row = Mapping[str, Any]
+
+
+def stem_of(id_: str) -> str:
+    """The desk's id in a client id of a conditional order: without its version."""
+    return VERSION.sub("", id_)
+
+
+def version_of(row: Row) -> int:
+    """Which version of its order a conditional order is; 0 is the first."""
+    found = VERSION.search(row["clientAlgoId"])
+    return int(found[1]) if found else 0
+
+
+def id_of(stem: str, version: int) -> str:
+    """The client id of a version."""
+    return f"{stem}-{version}" if version else stem
+
+
+def standing_of(versions: Sequence[Row]) -> list[Row]:
+    """Those that have neither fired nor ended."""
+    return [row for row in versions if row["algoStatus"] == STANDS]
+
+
+def fired_of(versions: Sequence[Row]) -> Row | None:
+    """The one that has placed its child, or is about to."""
+    return next((row for row in versions if row["algoStatus"] not in (STANDS, *ENDED)), None)
+
+
+def left_out(stem: str, versions: Sequence[Row]) -> list[str]:
+    """Ids of versions that a list of them does not have: between those it has, and the one after the last. Those before the
+    first are gone from every list after three days.
+    """
+    numbers = {version_of(row) for row in versions}
+    return [id_of(stem, number) for number in range(min(numbers), max(numbers) + 2) if number not in numbers]
