@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from engine.errors import BadInput
 from engine.venues.account_keys import VenueKeys
-from engine.venues.bounded import bound_answers_async
+from engine.venues.bounded import TIMEOUT_MS, bound_answers_async
 from engine.venues.outcome import code_of
 
 CLASSES = {"okx": "okx", "binance": "binanceusdm", "bybit": "bybit"}
@@ -18,7 +18,6 @@ OPTIONS = {  # USDT perpetuals alone: other lists cost a call each, and are not 
     "binance": {"fetchCurrencies": False},
     "bybit": {"defaultType": "swap", "fetchMarkets": {"types": ["linear"]}},
 }
-TIMEOUT_MS = 10_000
 SHOWN_MAX = 160  # letters of an error that has no sentence of its own
 
 

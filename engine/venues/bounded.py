@@ -12,6 +12,7 @@ from engine.errors import DataError
 ANSWER_BYTES = 64 << 20  # unpacked
 ANSWER_S = 30.0
 PIECE_BYTES = 65_536
+TIMEOUT_MS = 10_000  # between two pieces of an answer: ccxt's own setting
 
 
 def bound_answers(exchange: Any, venue: str) -> Any:

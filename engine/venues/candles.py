@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from engine.clock import LOCAL_TIMEFRAME, timeframe_ms
 from engine.errors import BadInput, DataError
 from engine.venues.answers import silent
-from engine.venues.bounded import bound_answers_async
+from engine.venues.bounded import TIMEOUT_MS, bound_answers_async
 from engine.venues.ccxt_data import CLASSES, NO_LIST, VENUES, Source, market_symbol, redirected
 from engine.venues.lines import hang_up, read_first
 
@@ -20,7 +20,6 @@ T = TypeVar("T")
 Prices = tuple[float, float, float, float, float]  # open, high, low, close, volume
 Tap = Callable[[str, Any], None]  # (ws or rest: what it was, the message or the body's text) -> kept
 BYBIT_TYPES = {"perp": "linear", "spot": "spot"}
-TIMEOUT_MS = 10_000
 SETTLEMENTS_MAX = 100
 LIMITED_MS = 10_000  # without a Retry-After
 LIMITED_MAX_MS = 600_000

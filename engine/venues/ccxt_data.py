@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from engine.errors import BadInput, DataError
-from engine.venues.bounded import bound_answers
+from engine.venues.bounded import TIMEOUT_MS, bound_answers
 
 CLASSES = {("binance", "perp"): "binanceusdm", ("binance", "spot"): "binance"}  # else the venue's own name
 VENUES = ("binance", "okx", "bybit")
@@ -26,7 +26,6 @@ RATES = {"ts": pl.Int64, "rate": pl.Float64}
 FUNDING_WINDOW_MS = 30 * 86_400_000  # 90 settlements of 8 hours
 FUNDING_STEP_MS = 8 * 3_600_000  # the longest interval there is
 FUNDING_PAGE = 100
-TIMEOUT_MS = 10_000  # between two pieces of an answer
 WAIT_S = 0.5  # before the second attempt; doubled for each further one
 NO_LIST = "something else may have answered in its place (a proxy, a login page); try again later"
 ASK_AGAIN = 8  # runs of missing bars asked for in a round, and rounds that may bring nothing

@@ -189,7 +189,9 @@ def positions(mark: Event | None) -> HealthCheck:
     if stuck := unmoved_layers(mark):
         names = dict.fromkeys(f"{name} (at {layer['stop_at']}, not {layer['protective']})" for name, layer in stuck)
         return HealthCheck("protective orders", "bad", f"the venue refuses to move the stop of {', '.join(names)}")
-    text = f"{len(layers)} open layers, each with its protective order" if layers else "no open position"
+    text = "no open position"
+    if layers:
+        text = f"{len(layers)} open layer{'s, each' if len(layers) > 1 else ','} with its protective order"
     return HealthCheck("protective orders", "ok", text, mark.id if mark else "")
 
 
