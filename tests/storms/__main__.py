@@ -1,6 +1,6 @@
 """Storms by the day: `python -m tests.storms` works through the plan, resumes where it was stopped, and keeps a line a run.
 
-    python -m tests.storms [--plan short|whole] [--minutes M] [--runs N] [--only PART] [--processes 1|2] [--folder DIR]
+    python -m tests.storms [--plan short|whole|port] [--minutes M] [--runs N] [--only PART] [--processes 1|2] [--folder DIR]
     python -m tests.storms again NAME     one run once more, exactly, with its plan of faults printed
     python -m tests.storms list           the plan's runs
     python -m tests.storms report         the tables of docs/reliability.md from what was run on this source
@@ -23,7 +23,7 @@ from tests.storms import plan, report
 from tests.storms.results import REPOSITORY, Results, source
 from tests.storms.runs import done, hashes, rarely
 
-PLANS = {"short": plan.short, "whole": plan.whole}
+PLANS = {"short": plan.short, "whole": plan.whole, "port": plan.port}
 FOLDER = REPOSITORY / ".storms"
 
 

@@ -2,7 +2,8 @@
 
 Parts: `fault` (each kind alone at each venue), `pair` (all pairs of kinds), `halt` and `restart` (each kind while the desk is
 halted, or killed with its gate shut behind it), `kill` (at every journal event of a day), `drawdown`, `same` (twice, the second
-time in another process), `fair` and `day` (a day without faults; a day of faults and kills, drawn).
+time in another process), `fair` and `day` (a day without faults; a day of faults and kills, drawn), `port` (two days of the same
+without ccxt, see port_days.py).
 """
 
 import random
@@ -23,6 +24,7 @@ QUIET_BARS = 12  # at the end, without faults; a person's two hours and one more
 PAIR_BARS, PAIRS_A_RUN, PAIR_PATIENCE_MS = 4, 21, 1_800_000
 KILL_EVERY = 8
 SAME_SEEDS = 10
+PORT_BARS = 2 * DAY_BARS
 NO_TICKER = "the desk reads no ticker: marks come with candles and positions"
 NO_BOOK = "the desk subscribes to no order book"
 UNMET = {"stale_ticker": NO_TICKER, "book_gap": NO_BOOK, "inverted_book": NO_BOOK}  # at every venue
@@ -171,11 +173,24 @@ def whole(days: int = 1_000) -> Iterator[Run]:
         yield run
 
 
+def at_the_port(venue: str, seed: int) -> Run:
+    """Two days of drawn faults and kills at a venue that speaks the port. A seed has its venue: ValueError for another one."""
+    if venue != VENUES[seed % len(VENUES)]:
+        raise ValueError(f"port/{venue}/{seed} is no run of the plan: seed {seed} is {VENUES[seed % len(VENUES)]}'s")
+    return Run("port", venue, str(seed), seed, PORT_BARS)
+
+
+def port(days: int = 10_000) -> Iterator[Run]:
+    """So many days at the port."""
+    yield from (at_the_port(VENUES[seed % len(VENUES)], seed) for seed in range(days * DAY_BARS // PORT_BARS))
+
+
 def called(name: str) -> Run:
     """The run of a name. Raises ValueError for one that is not of the plan."""
     part, _, rest = name.partition("/")
     venue, _, what = rest.partition("/")
     made: dict[str, Any] = {"pair": pairs, "kill": killing, "day": day, "fair": fair, "drawdown": drawdown, "same": same}
+    made["port"] = at_the_port
     if venue not in VENUES:
         raise ValueError(f"{name}: no venue {venue!r}; there are {', '.join(VENUES)}")
     if part in ("fault", "restart") and what in KINDS:

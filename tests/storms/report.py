@@ -23,6 +23,7 @@ ABOUT = {
     "fair": "without faults",
     "day": "drawn faults and kills",
 }
+PORT = "port"  # counted apart: neither ccxt nor an adapter is in it
 # kinds at which something has to be withheld while they last; the others are answered by asking again, or change nothing
 WITHHELD = (
     *("timeout_before", "late", "read_timeout", "http_5xx", "html", "rate_limit", "ban", "maintenance", "clock_skew"),
@@ -45,7 +46,8 @@ def write(path: Path, results: Results) -> None:
 
 def tables(rows: Sequence[Row], source: str) -> str:
     """All of them, in the page's order."""
-    made = (run_table(rows, source), acted_table(rows), pairs_table(rows), times_table(rows), halts_table(rows), broken(rows))
+    real = [row for row in rows if row["part"] != PORT]
+    made = (run_table(rows, source), acted_table(real), pairs_table(real), times_table(real), halts_table(real), broken(rows))
     return "\n".join(made)
 
 
@@ -64,8 +66,9 @@ def run_table(rows: Sequence[Row], source: str) -> str:
     """What was run, by part."""
     commits = ", ".join(sorted({row["commit"] for row in rows}))
     parts = [(ABOUT[part], [row for row in rows if row["part"] == part]) for part in ABOUT]
+    real, ported = [row for row in rows if row["part"] != PORT], [row for row in rows if row["part"] == PORT]
     lines = []
-    for about, some in [*parts, ("**all**", list(rows))]:
+    for about, some in [*parts, ("**all of these**", real), ("at the port: drawn faults and kills, without ccxt", ported)]:
         days = [f"{total((r for r in some if r['venue'] == venue), 'days'):.1f}" for venue in VENUES]
         figures = [f"{total(some, key):,.0f}" for key in ("looks", "orders", "fills", "kills")]
         acts = sum(sum(row.get("acted", {}).values()) for row in some)
@@ -82,7 +85,7 @@ def run_table(rows: Sequence[Row], source: str) -> str:
         "faults acted",
         "broken",
     )
-    days = f"**{total(rows, 'days'):.0f} simulated days.**"
+    days = f"**{total(real, 'days'):.0f} simulated days with ccxt, {total(ported, 'days'):.0f} at the port.**"
     intro = f"Source `{source}` (commit {commits}), Python {platform.python_version()}. {days}\n"
     same, of = total(rows, "same"), total(rows, "of")
     after = f"\nThe same seed gave the same journal, byte for byte, {same:.0f} times of {of:.0f}, in a process of its own each.\n"

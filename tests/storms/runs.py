@@ -23,6 +23,7 @@ from tests.fakes.exchange.played import Played
 from tests.storms.gated_storm import GatedStorm
 from tests.storms.live_storm import LiveStorm, exchange_of
 from tests.storms.plan import Run, seeds_of
+from tests.storms.port_days import port_days
 
 LIMIT_S = 600
 WRONG_KEPT = 20
@@ -32,6 +33,8 @@ BOTH = {"streams": True, "feed": True}  # the account's private stream, and bars
 
 def stormed(run: Run, path: Path) -> LiveStorm:
     """The run, as it has ended. Raises what the desk, ccxt or the venue raise."""
+    if run.part == "port":
+        return port_days(run.seed, path, run.bars)
     kind = GatedStorm if run.gated else LiveStorm
 
     async def script(played: Played) -> LiveStorm:

@@ -11,7 +11,8 @@ from tests.fakes.desks import BAR_MS
 from tests.fakes.exchange.faults import KINDS
 from tests.storms import __main__ as storms
 from tests.storms import report
-from tests.storms.plan import FIRST_MS, MET, PAIRS, UNMET, VENUES, Run, called, short, whole
+from tests.storms.plan import FIRST_MS, MET, PAIRS, UNMET, VENUES, Run, at_the_port, called, port, short, whole
+from tests.storms.port_days import VENUES as PORTS
 from tests.storms.results import Results
 from tests.storms.runs import together
 
@@ -34,10 +35,31 @@ def test_a_name_is_all_that_one_needs_to_run_it_again() -> None:
     """The same plan, seed and faults; what is no run is refused with the names that there are."""
     runs = list(whole())
     assert len({run.name for run in runs}) == len(runs)
-    assert all(called(run.name) == run for run in (*runs, *short()))
-    for name in ("", "fault/okx", "fault/okx/rain", "fault/kraken/late", "day/okx/x", "halt/okx/none", "seed/okx/x"):
+    assert all(called(run.name) == run for run in (*runs, *short(), *port()))
+    for name in (
+        "",
+        "fault/okx",
+        "fault/okx/rain",
+        "fault/kraken/late",
+        "day/okx/x",
+        "halt/okx/none",
+        "seed/okx/x",
+        "port/okx/1",
+    ):
         with pytest.raises(ValueError, match=r"there are okx|no run of the plan"):
             called(name)
+
+
+def test_days_at_the_port_are_counted_apart(tmp_path: Path) -> None:
+    """Ten thousand at three venues; ccxt is in none of them, so that they are in no sum of those that have it."""
+    assert tuple(f"port-{venue}" for venue in VENUES) == PORTS  # by which a seed finds the venue that its name has
+    assert sum(run.days for run in port()) == 10_000
+    results = Results(tmp_path)
+    for run in (called("day/okx/1"), at_the_port("okx", 0)):
+        results.add(line(run, acted={"late": 7}))
+    page = report.tables(list(results.read().values()), "x")
+    assert "**1 simulated days with ccxt, 2 at the port.**" in page
+    assert "| `late` | an order arrives 8 s later, no answer | 7 |" in page
 
 
 def test_faults_are_over_before_the_end_of_a_run() -> None:
@@ -126,7 +148,7 @@ def test_the_page_says_what_was_run(tmp_path: Path) -> None:
     assert text.startswith("before\n")
     assert text.endswith("after\n")
     assert "obsolete" not in text
-    assert "| **all** | 5 |" in text
+    assert "| **all of these** | 5 |" in text
     assert "| 5,000 | 100 | 150 | 10 | 35 | 1 |" in text
     assert "9 times of 10" in text
     assert "| `late` | an order arrives 8 s later, no answer | 9 | 3 | 3 | 1.5 |" in text
