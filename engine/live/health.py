@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
 from engine.book.order_events import stuck
-from engine.core.orders import CANCELLING, PARTIAL, REJECTED, STANDING, WORKING
+from engine.core.orders import PARTIAL, REJECTED, STANDING, WORKING
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.desk import LiveDesk
@@ -105,7 +105,9 @@ class AccountHealth:
         """
         now, own, of_unread = self.desk.now_ms(), set[tuple[int, int]](), set[tuple[int, int]]()
         for order in self.desk.book.orders.open.values():
-            there = order.state in (WORKING, PARTIAL, CANCELLING) or order.reported > order.filled
+            there = (
+                order.state in (WORKING, PARTIAL) or order.reported > order.filled
+            )  # one that is being cancelled covers nothing
             if order.slot in (PROTECTIVE, EXIT_SLOT) and there:
                 (of_unread if order.attached or order.flattens else own).add((order.sleeve, order.key))
         held = set[tuple[int, int]]()

@@ -77,12 +77,14 @@ def fault(venue: str, kind: str) -> Run:
 
 
 def pairs(venue: str, number: int) -> Run:
-    """Some pairs, one after the other: both windows begin together, and the person who looks is quicker."""
+    """Some pairs, one after the other: both begin together, and the person who looks is quicker. In the second bar both have half
+    their chances: at all of them an answer that one fault takes is never the other's.
+    """
     plan: list[Window] = []
     mine = PAIRS[number * PAIRS_A_RUN : (number + 1) * PAIRS_A_RUN]
     for n, pair in enumerate(mine):
         for kind in pair:
-            plan += placed(kind, 2 + n * PAIR_BARS, 2)
+            plan += [*placed(kind, 2 + n * PAIR_BARS), *placed(kind, 3 + n * PAIR_BARS, chance=0.5)]
     bars = 2 + len(mine) * PAIR_BARS + QUIET_BARS
     return Run("pair", venue, str(number), number, bars, tuple(plan), more=(("patience_ms", PAIR_PATIENCE_MS),))
 

@@ -1,15 +1,18 @@
 """What must be well: layers have stops, clocks agree, streams live, the venue answers. Else no entries, and at the end a page."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.views.incidents import reconciliation
+from engine.core.orders import CANCELLING, VenueOrder
 from engine.core.state import PROTECTIVE
 from engine.errors import DataError
 from engine.live.duties import AccountDuties
 from engine.live.health import StreamHandle
+from engine.venues.live_port import LiveAnswer
 from tests.fakes import live_desks
 from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
@@ -57,6 +60,27 @@ def test_a_stop_that_was_acknowledged_and_is_not_there_counts_as_none(path: Path
         assert bench.lots() == 0
 
     on_bench(path, play)
+
+
+def test_a_stop_that_is_being_cancelled_covers_nothing(path: Path) -> None:
+    """The exit that it makes way for was acknowledged and lost, and the venue does not say that the stop has gone."""
+
+    async def never(order: VenueOrder) -> LiveAnswer:
+        await asyncio.sleep(3_600)
+        raise AssertionError(order)
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.fills, bench.venue.cancel = False, never  # type: ignore[method-assign]
+        bench.desk.take("leave", {"sleeve": "adds", "why": "test"})
+        await bench.after(2)
+        (stop,) = [o for o in bench.desk.book.orders.open.values() if o.slot == PROTECTIVE]
+        assert stop.state == CANCELLING
+        bench.venue.orders.clear()
+        await bench.after(15)
+
+    assert any("no protective order" in page for page in on_bench(path, play).pages)
 
 
 @pytest.mark.parametrize(("ahead_ms", "what", "ends"), [(2_000, "clock offset", True), (40_000, "clock", False)])
