@@ -85,6 +85,8 @@ class AttachedLaws:
             return
         id_, layer = body["order"], self._of[body["order"]][0]
         self._booked[id_] = self._booked.get(id_, 0) + body.get("lots", 0)
+        if self._state.get(id_) == "UNKNOWN":  # what has executed in part was taken
+            self._state[id_] = "partial"
         self._held[layer] = self._held.get(layer, 0) + body.get("lots", 0) * (1 if self._of[id_][1] == "entry" else -1)
         if self._held[layer] < 0 and not self._adopted:
             self._wrong("I6", event, f"layer {layer} has given up {-self._held[layer]} lots more than it has taken")

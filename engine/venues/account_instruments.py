@@ -31,7 +31,7 @@ def adapter_of(venue: str, symbol: str, trading: Any, polling: Any, instrument: 
         return OkxVenue(trading, polling, instrument, market["id"], lot / Decimal(str(market["contractSize"])))
     if venue == "bybit":
         return BybitVenue(trading, polling, instrument, market["id"], lot)
-    return BinanceVenue(trading, polling, instrument, market["id"])
+    return BinanceVenue(trading, polling, instrument, market["id"], {})
 
 
 def listed_market(venue: str, symbol: str, client: Any, instrument: Instrument) -> tuple[Mapping[str, Any], Decimal]:

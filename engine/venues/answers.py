@@ -34,6 +34,13 @@ def silent(venue: str, question: str, error: BaseException) -> DataError:
     return DataError(what, "nothing is assumed of it; check the venue's status page and the key's rights")
 
 
+def row_of(answer: Any) -> Mapping[str, Any]:
+    """An answer that is one row. Raises TypeError for a page of HTML."""
+    if not isinstance(answer, Mapping):
+        raise TypeError(f"no row: {str(answer)[:80]}")
+    return answer
+
+
 def size_of(lots: int, unit: Decimal) -> str:
     """Lots in the venue's units, of which `unit` are one lot: exact."""
     return f"{(lots * unit).normalize():f}"

@@ -17,11 +17,11 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
+from engine.venues.answers import failed, lots_of, price_of, row_of, silent, size_of, unasked
 from engine.venues.binance_versions import ENDED, STANDS, fired_of, id_of, left_out, standing_of, stem_of, version_of
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
-from engine.venues.outcome import EXISTS, NOT_FOUND, REFUSALS, Outcome, outcome_of, table_of
+from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, REFUSALS, Outcome, outcome_of, table_of
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 
 PAGE = 1_000  # rows of a list
@@ -63,6 +63,7 @@ class BinanceVenue(NamedTuple):
     polling: Any
     instrument: Instrument
     symbol: str  # BTCUSDT
+    unproven: dict[str, int]  # order -> the last version that was sent and may still come
 
     @property
     def attaches(self) -> str:
@@ -186,7 +187,7 @@ class BinanceVenue(NamedTuple):
         Raises what Binance does not answer.
         """
         found = []
-        for id_ in left_out(order.id, versions):
+        for id_ in left_out(order.id, versions, self.unproven.get(order.id, 0)):
             try:
                 row = row_of(await self.polling.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_}))
             except Exception as error:
@@ -201,10 +202,13 @@ class BinanceVenue(NamedTuple):
         now, versions = await self._answer_and_versions(order)
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
-        new = id_of(order.id, version_of(versions[-1]) + 1)
+        number = max(version_of(versions[-1]), self.unproven.get(order.id, 0)) + 1
+        self.unproven[order.id], new = number, id_of(order.id, number)
         wanted = self._stop(order._replace(price=price, lots=lots, filled=0), new)
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
         if sent.state != WORKING:
+            if sent.outcome in (*REFUSALS, NOT_TAKEN):
+                self.unproven[order.id] = number - 1
             return await self._as_it_stands(order, sent)
         if not await self._is_there(new):
             return sent._replace(state=IN_DOUBT, why=f"{new} was taken and cannot be read back: the one before it stays")
@@ -378,13 +382,6 @@ class BinanceVenue(NamedTuple):
     def _price(self, price: float) -> str:
         """A price on the instrument's tick."""
         return price_of(price, self.instrument.tick)
-
-
-def row_of(answer: Any) -> Mapping[str, Any]:
-    """An answer that is one row. Raises TypeError for a page of HTML."""
-    if not isinstance(answer, Mapping):
-        raise TypeError(f"no row: {str(answer)[:80]}")
-    return answer
 
 
 def side_of(sign: int) -> str:

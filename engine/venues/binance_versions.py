@@ -39,9 +39,9 @@ def fired_of(versions: Sequence[Row]) -> Row | None:
     return next((row for row in versions if row["algoStatus"] not in (STANDS, *ENDED)), None)
 
 
-def left_out(stem: str, versions: Sequence[Row]) -> list[str]:
-    """Ids of versions that a list of them does not have: between those it has, and the one after the last. Those before the
-    first are gone from every list after three days.
+def left_out(stem: str, versions: Sequence[Row], sent: int = 0) -> list[str]:
+    """Ids of versions that a list of them does not have: between those it has, and up to the one after the last of it or of what
+    was `sent`. Those before the first are gone from every list after three days.
     """
     numbers = {version_of(row) for row in versions}
-    return [id_of(stem, number) for number in range(min(numbers), max(numbers) + 2) if number not in numbers]
+    return [id_of(stem, number) for number in range(min(numbers), max(sent, *numbers) + 2) if number not in numbers]

@@ -234,6 +234,27 @@ def test_a_version_that_fired_and_is_left_out_of_a_list_ends_no_stop_without_its
     assert (asked.state, asked.filled_lots, bool(asked.child_id)) == (DONE, 300, True)
 
 
+def test_a_version_that_may_still_come_keeps_its_id() -> None:
+    """A request without an answer arrives eight seconds later; what is tried meanwhile is another version."""
+
+    async def late(played: Played, binance: BinanceVenue) -> Any:
+        await binance.place(ENTER)
+        await binance.place(STOP)
+        placed: list[str] = []
+        played.venue.exchange.listeners.append(lambda _: placed.extend(client for client, _ in stops(played)))
+        played.venue.faults.on("late")
+        first = await binance.amend(STOP, 58_500.0, 300)
+        played.venue.faults.off("late")
+        second = await binance.amend(STOP, 58_600.0, 300)
+        await played.wait(MINUTE)
+        return first, second, await binance.ask(STOP), stops(played), set(placed)
+
+    first, second, asked, there, placed = BINANCE.run(late)
+    assert (first.state, second.state, asked.state) == (UNKNOWN, WORKING, WORKING)
+    assert placed == {"ndS1", "ndS1-1", "ndS1-2"}
+    assert there == [("ndS1-2", 586_000)]
+
+
 @pytest.mark.parametrize(
     ("listed", "absent"),
     [(["S"], ["S-1"]), (["S", "S-3"], ["S-1", "S-2", "S-4"]), (["S-7", "S-8"], ["S-9"]), (["S-1", "S"], ["S-2"])],
