@@ -27,6 +27,7 @@ from engine.watch import alert_rows, handover
 from engine.watch.alert_rows import AlertChange, AlertPolicy
 from engine.watch.detectors import evaluate
 from engine.watch.flows import refresh_day_sums
+from engine.watch.kept_lines import keep_lines
 from engine.watch.observation import Finding, ProcessExit
 from engine.watch.observer import Observer
 
@@ -91,9 +92,10 @@ class Schedules:
             self.line.start()
 
     def walk(self) -> None:
-        """Verify the journals, sum the days that have become whole, and look for guards that never fire."""
+        """Verify the journals, sum and keep the days that have become whole, and look for guards that never fire."""
         self.observer.verify_journals(self.clock())
         refresh_day_sums(self.home.path)
+        keep_lines(self.home.path)
         self.observer.look_for_dead_guards()
 
     def stop(self) -> None:

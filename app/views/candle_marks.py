@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -16,7 +17,8 @@ from engine.book.bodies import SleeveBody
 from engine.clock import DAY_MS
 from engine.sim.levels import SLOTS, LevelStep
 from engine.store.chain import Event
-from engine.watch.window import first_mark, mark_at, raw_lines
+from engine.watch.kept_lines import trading_lines
+from engine.watch.window import first_mark, mark_at
 
 DAYS_KEPT = 2_000  # of sleeves, in a process: some megabytes
 TRIPS_MAX = 4_000
@@ -166,17 +168,32 @@ def _moments(path: Path, sleeve: str, from_ms: int, until_ms: int) -> Iterator[M
     if first >= last:
         yield from _read(path, sleeve, from_ms, until_ms)
         return
-    which = path.stat().st_ino  # a journal that was put in the place of another is read again
     yield from _read(path, sleeve, from_ms, first) if from_ms < first else ()
-    for day in range(first, last, DAY_MS):
-        yield from _day(path, which, sleeve, day)
+    yield from _days(path, sleeve, first, last)
     yield from _read(path, sleeve, last, until_ms) if last < until_ms else ()
 
 
-@lru_cache(maxsize=DAYS_KEPT)
-def _day(path: Path, _which: int, sleeve: str, day_ms: int) -> tuple[Moment, ...]:
-    """Those of a day that is over."""
-    return tuple(_read(path, sleeve, day_ms, day_ms + DAY_MS))
+_DAYS: dict[tuple[str, int, str, int], list[Moment]] = {}  # by journal, its file, sleeve and day that is over
+_LOCK = Lock()
+
+
+def _days(path: Path, sleeve: str, first_ms: int, last_ms: int) -> Iterator[Moment]:
+    """Those of days that are over; of days that no chart of this process has shown yet in one reading."""
+    whose = str(path), path.stat().st_ino, sleeve  # a journal that was put in the place of another is read again
+    days = range(first_ms, last_ms, DAY_MS)
+    found = {day: kept for day in days if (kept := _DAYS.get((*whose, day))) is not None}
+    missing = [day for day in days if day not in found]
+    if missing:
+        fresh: dict[int, list[Moment]] = {day: [] for day in range(missing[0], missing[-1] + DAY_MS, DAY_MS)}
+        for moment in _read(path, sleeve, missing[0], missing[-1] + DAY_MS):
+            fresh[(moment.ms - 1) // DAY_MS * DAY_MS].append(moment)
+        found |= fresh
+        with _LOCK:
+            _DAYS.update({(*whose, day): moments for day, moments in fresh.items()})
+            for key in list(_DAYS)[: max(0, len(_DAYS) - DAYS_KEPT)]:
+                del _DAYS[key]
+    for day in days:
+        yield from found[day]
 
 
 def _read(path: Path, sleeve: str, after_ms: int, up_to_ms: int) -> Iterator[Moment]:
@@ -188,7 +205,7 @@ def _read(path: Path, sleeve: str, after_ms: int, up_to_ms: int) -> Iterator[Mom
             return name in line or b'"sleeve":null' in line
         return name in line and (kind != b"intent" or b'"slot":"entry"' not in line)
 
-    for line in raw_lines(path, after_ms, up_to_ms, {"intent", "amend", "fill", "decision", "breaker"}, worth):
+    for line in trading_lines(path, after_ms, up_to_ms, {"intent", "amend", "fill", "decision", "breaker"}, worth):
         if (event := line.event()) is not None and event.body.get("sleeve") in (sleeve, None):
             yield _moment(event)
 

@@ -20,7 +20,8 @@ from engine.errors import BadInput
 from engine.sim.trips import RunSleeve, no_rows, trips
 from engine.store.chain import Event
 from engine.watch.attribution import holdings
-from engine.watch.window import FAR_MS, between, journal_of, mark_at, mode_of, raw_lines
+from engine.watch.kept_lines import trading_lines
+from engine.watch.window import FAR_MS, journal_of, mark_at, mode_of
 
 SIZED = b'"size":{'  # a decision without it has no approved size
 PLACE = ("n", "close_ms", "sleeve")
@@ -69,8 +70,9 @@ def _computed(path: Path, mark: Event | None) -> tuple[list[str], pl.DataFrame]:
 def sleeves_of(path: Path, mark: Mapping[str, Any]) -> list[RunSleeve]:
     """The desk's sleeves as the newest `config` event with them says, each with its mark price (0 while it is flat)."""
     found: list[Mapping[str, Any]] = []
-    for event in between(path, -1, FAR_MS, {"config"}):
-        found = event.body.get("sleeves") or found
+    for line in trading_lines(path, -1, FAR_MS, {"config"}):
+        event = line.event()
+        found = (event and event.body.get("sleeves")) or found
     held = holdings(mark) if mark else {}
     prices = {name: holding.mark for name, holding in held.items()}
     return [
@@ -120,7 +122,7 @@ def _wanted(path: Path) -> list[Event]:
 def _sized(path: Path, after_ms: int) -> Iterator[Event]:
     """The same after an instant."""
     kinds = {"fill", "funding", "decision"}
-    for line in raw_lines(path, after_ms, FAR_MS, kinds, lambda kind, text: kind != b"decision" or SIZED in text):
+    for line in trading_lines(path, after_ms, FAR_MS, kinds, lambda kind, text: kind != b"decision" or SIZED in text):
         event = line.event()
         if event is not None and event.body.get(
             "size" if event.kind == "decision" else "sleeve"

@@ -10,6 +10,9 @@ from app.views import candle_marks
 from app.views.candle_marks import sleeve_events
 from engine.clock import DAY_MS, HOUR_MS
 from engine.store.journal import Event, Journal
+from engine.watch import desk_trips as reading
+from engine.watch.kept_lines import FILE, keep_lines
+from engine.watch.window import desk_ms, journal_of
 
 FIRST = 20_000 * DAY_MS
 END = FIRST + 5 * DAY_MS + 3 * HOUR_MS
@@ -69,14 +72,34 @@ def test_days_that_are_over_are_not_read_again(path: Path, monkeypatch: pytest.M
     """The next bar's chart reads the last day alone, and what was added to it."""
     sleeve_events(path, "a", FIRST, END, HOUR_MS)
     read: list[int] = []
-    reading = candle_marks.raw_lines
-    monkeypatch.setattr(candle_marks, "raw_lines", lambda *args: read.append(args[1]) or reading(*args))
+    reading = candle_marks.trading_lines
+    monkeypatch.setattr(candle_marks, "trading_lines", lambda *args: read.append(args[1]) or reading(*args))
     more = Journal(path, "worker")
     more.append([decided(END, "the newest")])
     more.close()
     found = sleeve_events(path, "a", FIRST, END, HOUR_MS)
     assert (found.refused[-1], len(found.refused)) == ((END, "the newest"), 21)
     assert read == [FIRST + 5 * DAY_MS]
+
+
+def test_kept_lines_give_the_chart_and_the_trips_of_the_journal(
+    lived: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Levels, refusals, breakers, features and round trips are the same to the last field."""
+    path = journal_of(tmp_path)
+    path.parent.mkdir()
+    path.write_bytes(journal_of(lived.path).read_bytes())
+    clock_ms, seen = desk_ms(tmp_path) or 0, []
+    for _ in range(2):
+        for module, name in ((candle_marks, "_DAYS"), (reading, "_SETTLED"), (reading, "_TRIPS")):
+            monkeypatch.setattr(module, name, {})
+        seen.append([sleeve_events(path, name, 0, clock_ms, HOUR_MS) for name in ("btc-trend", "sol-reversion")])
+        trips = reading.desk_trips(tmp_path)
+        keep_lines(tmp_path)
+    assert (tmp_path / FILE).exists()
+    assert seen[0] == seen[1]
+    assert any(one.steps and one.refused and one.labels for one in seen[0])
+    assert trips.equals(reading.desk_trips(lived.path))
 
 
 def test_a_simulated_position_that_leaves_has_no_stop_and_target_any_more() -> None:
