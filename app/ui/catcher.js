@@ -1,6 +1,6 @@
 /* Mounted once by catcher.py. Clicks on our own links (?tab=...) stay in this browser tab: the address goes to Python. The keyboard's
    place on such a link outlasts a refresh. When the page's server is gone, only this script can say so. */
-const LOOK_MS = 4000, WAIT_MS = 3500, KEEP_MS = 150, SHADE_MS = 1000;
+const LOOK_MS = 4000, WAIT_MS = 3500, KEEP_MS = 150, SHADE_MS = 1000, AIM_MS = 3000;
 
 export default function ({ setTriggerValue }) {
   const click = (event) => {
@@ -11,7 +11,7 @@ export default function ({ setTriggerValue }) {
     setTriggerValue('went', link.getAttribute('href'));
   };
   document.addEventListener('click', click, true);
-  const stops = [watch(), keep(), shade()];
+  const stops = [watch(), keep(), shade(), aim()];
   return () => {
     document.removeEventListener('click', click, true);
     stops.forEach((stop) => stop());
@@ -39,6 +39,26 @@ function keep() {
     clearInterval(timer);
     document.removeEventListener('focusin', into);
     document.removeEventListener('pointerdown', drop, true);
+  };
+}
+
+// An answer opens at its verdict, also one that is longer than the window: while it is being drawn, unless a person scrolls.
+function aim() {
+  const events = ['wheel', 'touchstart', 'pointerdown', 'keydown'];
+  let seen = '', until = 0;
+  const look = () => {
+    const newest = document.querySelector('[class*="st-key-newest_"]');
+    const name = newest ? [...newest.classList].find((one) => one.startsWith('st-key-newest_')) : '';
+    if (name !== seen) until = name ? Date.now() + AIM_MS : 0;
+    seen = name;
+    if (Date.now() < until) newest.scrollIntoView({ block: 'start' });
+  };
+  const leave = () => { until = 0; };
+  events.forEach((event) => document.addEventListener(event, leave, true));
+  const timer = setInterval(look, KEEP_MS);
+  return () => {
+    clearInterval(timer);
+    events.forEach((event) => document.removeEventListener(event, leave, true));
   };
 }
 

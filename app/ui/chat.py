@@ -41,8 +41,7 @@ def show(api: PageClient) -> None:
             jobs.live(api, [job for job in thread.get("jobs") or [] if str(job.get("turn")) not in followed])
             for owed in thread.get("owed") or []:
                 jobs.awaited(api, str(owed["id"]))
-    # inside the page before the first question: an input at the bottom would scroll the page past the first panel
-    with right if thread is None or not thread["turns"] else nullcontext():
+    with right if thread is None or not thread["turns"] else st.bottom:
         _input(api, role, str(thread["id"]) if thread else "new")
 
 
@@ -73,7 +72,8 @@ def _turns(api: PageClient, turns: Sequence[Mapping[str, Any]]) -> None:
         if not one.get("posts"):  # else no question: code posts the answer to an earlier one
             with st.chat_message("user", avatar=":material/person:"):
                 st.markdown(safe.words(one.get("text"), QUESTION_MAX))
-        with st.chat_message("assistant", avatar=":material/nightlight:"):
+        newest = st.container(key=f"newest_{one['id']}_{one['state']}") if one is turns[-1] else nullcontext()  # catcher.js
+        with newest, st.chat_message("assistant", avatar=":material/nightlight:"):
             if one["state"] in turn.ENDED:
                 answer.show(api, one, latest=one is turns[-1])
             else:
