@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import asking, card, charts, inline, links, reading, safe
+from app.ui import asking, card, charts, inline, links, reading, safe, ways
 from app.ui.figures import figure, number
 from app.ui.page_client import PageClient, Trouble
 
@@ -33,7 +33,9 @@ def show(api: PageClient, turn: Mapping[str, Any], *, latest: bool) -> None:
     """The answer to a question: verdict, what follows, tables, curves, proposals, next steps; how it was computed is folded."""
     answer = turn.get("answer") or {}
     ident = str(turn["id"])
-    found = reading.read(str(answer.get("answer_md") or ""))
+    written = str(answer.get("answer_md") or "")
+    here = ways.on_page(written, str(turn.get("role")))
+    found = reading.read(here.text)
     _state(turn)
     _verdicts(found.verdicts, ident)
     if _only_proposed(answer):  # its card says the same, and more
@@ -46,11 +48,15 @@ def show(api: PageClient, turn: Mapping[str, Any], *, latest: bool) -> None:
             _curves(api, answer, ident, found.names, shown=latest)
             _looked_up(api, answer, ident, shown=latest)
     _research(answer, ident)
-    for proposal in answer.get("proposals") or []:
-        card.short(api, str(proposal), key=f"{ident}_{proposal}")
+    made = list(map(str, answer.get("proposals") or []))
+    for proposal in dict.fromkeys([*made, *(here.proposals if latest else ())]):
+        card.short(api, proposal, key=f"{ident}_{proposal}")
     if latest:
-        _next(api, turn, found.steps or offered(answer))
-    _carry(turn, str(answer.get("answer_md") or ""))
+        _next(api, turn, found.steps or offered(answer | {"answer_md": here.text}))
+    with st.container(horizontal=True, gap="small"):
+        for n, (label, where) in enumerate(here.views if latest else ()):
+            links.press(label, where, key=f"view_{ident}_{n}", look="tertiary")
+        _carry(turn, written)
     _computed(answer, found)
     st.caption("  \n".join([*_lines(answer, found.foot), _cost(turn, answer)]))
 

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links, parts
-from app.ui.figures import SIMULATED, counted, price, pure, when
+from app.ui.figures import SIMULATED, bar_ms, counted, is_number, price, pure, short, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
@@ -57,10 +57,26 @@ def halted_banner(api: PageClient, desk: Mapping[str, Any], session: Mapping[str
         parts.note(f"■ HALTED by {by} since {since}:", str(latch.get("reason") or "no reason recorded"), "bad")
         with st.popover("Release", key="release_open"):
             _release_form(api, session, str(desk.get("release_effect") or ""))
-    _progress(api.last("/api/halt/progress"))
+    found = api.last("/api/halt/progress")
+    paper = found.get("state") not in (None, KILLED) and desk.get("mode") in SIMULATED
+    _progress(found, waits_for(desk, api.last("/api/sleeves")["items"]) if paper else "")
 
 
-def _progress(found: Mapping[str, Any]) -> None:
+def waits_for(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> str:
+    """Of a simulated venue: when the exits fill, and what keeps them from it."""
+    worker, desk_ms = desk.get("worker") or {}, desk.get("desk_ms")
+    steps = [step for sleeve in sleeves if (step := bar_ms(sleeve.get("timeframe")))]
+    if not is_number(desk_ms) or not steps:
+        return ""
+    text = f"They leave at the open of the next bar, booked when it closes: {short(desk_ms + min(steps), desk_ms)} desk time."
+    if not worker.get("running"):
+        return f"{text} No worker runs: they stay open until one does."
+    if worker.get("phase") == "waiting":
+        return f"{text} The worker waits for that bar: they stay open until it is there."
+    return text
+
+
+def _progress(found: Mapping[str, Any], waits: str) -> None:
     """How far the halt has come: the verdict, what is left, and folded what was cancelled and closed."""
     if found.get("state") is None:
         return
@@ -71,7 +87,9 @@ def _progress(found: Mapping[str, Any]) -> None:
     if found["state"] == KILLED:
         parts.note("● KILLED:", f"{', '.join(done)}, nothing is left.", "calm")
     else:
-        parts.note(f"▲ {found['state'].replace('_', ' ')}:", f"{', '.join(done)}. Left: {'; '.join(found['left'])}.", "warn")
+        parts.note(
+            f"▲ {found['state'].replace('_', ' ')}:", f"{', '.join(done)}. Left: {'; '.join(found['left'])}. {waits}", "warn"
+        )
     if steps:
         with st.expander("What the halt did"):
             rows = [_step(step) for step in steps[-STEPS_MAX:]]

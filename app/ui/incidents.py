@@ -9,7 +9,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links, parts
-from app.ui.figures import NONE, number, short, tone
+from app.ui.figures import number, short, tone
 from app.ui.page_client import PageClient
 
 WINDOWS_MAX = 6
@@ -56,12 +56,14 @@ def _card(found: Mapping[str, Any], *, beside: bool) -> None:
 def _windows(listed: Mapping[str, Any], now_ms: Any) -> None:
     """The windows with their P&L, and the two parts of the desk's."""
     pnl = listed.get("pnl") or {}
-    whole = f"P&L since the start {number(pnl.get('whole'), sign=True)}: strategies {number(pnl.get('strategy'), sign=True)}"
+    whole = (
+        f"P&L since the start, USDT: {number(pnl.get('whole'), sign=True)}: strategies {number(pnl.get('strategy'), sign=True)}"
+    )
     parts.head(
         "Incidents", f"{whole}, incidents {number(pnl.get('incident'), sign=True)}" if pnl else "apart from the strategies"
     )
     rows = [_row(window, now_ms) for window in listed["items"]]
-    parts.table(("window", "opened", "closed", "covers", "cause", "P&L"), rows, left=(0, 1, 2, 3, 4), thin=(3,), wrap=(4,))
+    parts.table(("window", "from, to", "covers", "cause", "P&L, USDT"), rows, left=(0, 1, 2, 3), thin=(2,), wrap=(1, 3))
     if any(window["closed_ms"] is None for window in listed["items"]):
         parts.soft("A window ends when a person closes it: nightdesk incidents close ID --as NAME --cause TEXT")
     if (more := listed["total"] - len(listed["items"])) > 0:
@@ -71,6 +73,7 @@ def _windows(listed: Mapping[str, Any], now_ms: Any) -> None:
 def _row(window: Mapping[str, Any], now_ms: Any) -> Sequence[parts.Cell]:
     to = links.place("event", str(window["opened_event"]))
     name: parts.Cell = parts.Linked(str(window["id"]), to) if to else str(window["id"])
-    closed = NONE if window["closed_ms"] is None else f"{short(window['closed_ms'], now_ms)} by {window['closed_by']}"
+    ended = "open" if window["closed_ms"] is None else f"to {short(window['closed_ms'], now_ms)} by {window['closed_by']}"
+    spans = (f"{short(window['opened_ms'], now_ms)}, {ended}", "wrn" if window["closed_ms"] is None else "")
     covers, pnl = ", ".join(map(str, window["sleeves"] or window["instruments"])), window["pnl"]
-    return (name, short(window["opened_ms"], now_ms), closed, covers, str(window["cause"]), (number(pnl, sign=True), tone(pnl)))
+    return (name, spans, covers, str(window["cause"]), (number(pnl, sign=True), tone(pnl)))

@@ -115,8 +115,8 @@ def after(ms: int) -> str:
     return f"{ms} ms" if ms < 1_000 else f"{ms / 1000:.1f} s" if ms < 60_000 else length(ms / 1000)
 
 
-def fills(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any) -> None:
-    """The newest executions of these orders."""
+def fills(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any, named: bool = True) -> None:
+    """The newest executions of these orders; `named`: each says of which, else they are all of one."""
     found = [(fill, order) for order in orders for fill in order["fills"]]
     found.sort(key=lambda one: -one[0]["received_ms"])
     if not found:
@@ -124,7 +124,14 @@ def fills(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any) -> No
         return
     rows = [_fill(fill, order, wall, now_ms) for fill, order in found[:FILLS_MAX]]
     heads = ("executed, UTC", "order", "what", "price", "fee", "paid as", "heard after" if wall else "event")
-    parts.table(heads, rows, left=(0, 1, 2), thin=(4, 5, 6))
+    kept = [n for n in range(len(heads)) if named or n != 1]
+    thin = {4, 5, 6} if named else {5, 6}
+    parts.table(
+        [heads[n] for n in kept],
+        [[row[n] for n in kept] for row in rows],
+        left=[k for k, n in enumerate(kept) if n < 3],
+        thin=[k for k, n in enumerate(kept) if n in thin],
+    )
     if (more := len(found) - FILLS_MAX) > 0:
         parts.soft(f"and {more} older ones, in the journal.")
 
@@ -159,8 +166,8 @@ def show(api: PageClient, cid: str, *, wall: bool, back: Mapping[str, str]) -> N
     with st.container(key="panel_order_life"):
         life(order)
     with st.container(key="panel_order_fills"):
-        parts.head("Executions", f"{len(order['fills'])}")
-        fills([order], wall=wall, now_ms=None) if order["fills"] else parts.soft("Nothing of it has filled.")
+        parts.head("Executions", f"{len(order['fills'])}; fee in USDT")
+        fills([order], wall=wall, now_ms=None, named=False) if order["fills"] else parts.soft("Nothing of it has filled.")
     question = f"explain {order['states'][-1]['event']}"
     if st.button("Ask the operator about it", key="order_ask", icon=":material/chat:"):  # a callback would stay in this fragment
         asking.send(api, "operator", question, "new")

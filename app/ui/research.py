@@ -20,7 +20,15 @@ SIGNS = {"bad": "■", "warn": "▲", "calm": "●"}
 LOOKS = {"bad": "neg", "warn": "wrn"}
 MINUTE_MS = 60_000
 LIVE = ("queued", "running")
-SPARE = ("train from", "train to", "test to", "Sharpe, train", "plateau", "variant")  # columns that a phone leaves out
+SPARE = (
+    "train from",
+    "train to",
+    "test to",
+    "Sharpe, train",
+    "plateau",
+    "variant",
+    "why it is checked",
+)  # columns that a phone leaves out
 
 
 def listed(api: PageClient) -> None:

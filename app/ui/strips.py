@@ -41,8 +41,8 @@ def draw(found: Sequence[Strip]) -> None:
 def silent(since_ms: int, figures_ms: Any) -> Strip:
     """The API does not answer: since when (wall clock), and of when the figures are (desk time)."""
     of = f"Figures shown are of desk time {when(figures_ms)}." if is_number(figures_ms) else "No figures were read yet."
-    rest = f"{of} The worker is another process and may trade on; HALT works by file, also in a terminal:"
-    return Strip("bad", f"The desk's API does not answer since {_clock(since_ms)} (wall clock).", rest, "nightdesk halt")
+    rest = f"{of} The worker is another process and may trade on; HALT above works without the API."
+    return Strip("bad", f"The desk's API does not answer since {_clock(since_ms)} (wall clock).", rest)
 
 
 def found(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], sleeves: Sequence[Mapping[str, Any]]) -> list[Strip]:

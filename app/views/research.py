@@ -66,6 +66,10 @@ def _source(result: Row) -> str | None:
     return None if found is None else str(found)
 
 
+def _counted(n: int, one: str, more: str) -> str:
+    return f"{n:,} {one if n == 1 else more}"
+
+
 def _tile(name: str, value: Any, unit: str, note: str = "", *, signed: bool = False) -> dict[str, Any]:
     return {"name": name, "value": value, "unit": unit, "note": note, "signed": signed}
 
@@ -211,7 +215,13 @@ def _parity(found: Row) -> dict[str, Any]:
     tiles = [
         _tile("Desk, USDT", found["desk_usd"], "usd", f"{found['pairs']} round trips", signed=True),
         _tile("Backtest, USDT", found["replay_usd"], "usd", "the same days", signed=True),
-        _tile("Difference, USDT", found["difference_usd"], "usd", f"{found['differing']} trips differ", signed=True),
+        _tile(
+            "Difference, USDT",
+            found["difference_usd"],
+            "usd",
+            _counted(found["differing"], "trip differs", "trips differ"),
+            signed=True,
+        ),
         _tile("Unexplained", found["unexplained_frac"], "frac", f"an alert above {found['unexplained_frac_max']:.0%}"),
     ]
     loud = found["unexplained_usd"] > found["unexplained_frac_max"] * found["gross_usd"]
@@ -238,7 +248,7 @@ def _drill(found: Row) -> dict[str, Any]:
     ]
     tiles = [_tile(name, len(found[state]), "count") for state, name in DRILLED]
     look = "bad" if found["never_fired"] else "calm"
-    about = [f"{len(found['sleeves'])} sleeves", "a copy of the desk, made bars"]
+    about = [_counted(len(found["sleeves"]), "sleeve", "sleeves"), "a copy of the desk, made bars"]
     more = {"tiles": tiles, "tables": tables, "look": look, "notes": [*found["notes"], *map(str, found["left_out"])]}
     return {"title": "Drill of the desk", "about": about, "verdict": found["verdict"], **more}
 
