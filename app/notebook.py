@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.home.home import Home, open_home
+from engine.control.config import models_in_force
 from engine.control.desk_setup import DeskSetup, desk_setup
 from engine.research import ledger, search, search_forward
 from engine.research.kill.limits import suspicion
@@ -27,7 +28,7 @@ SOURCE = "notebook"
 def backtest(strategy: str, symbol: str, **asked: Any) -> Backtest:
     """One run, a trial of its hypothesis; `trial` in its report says which. Arguments: those of engine.sim.backtest."""
     desk, engine = _home()
-    run = simulate(_plan(desk, {"strategy": strategy, "symbol": symbol, **_spelled(asked)}), checks=desk.checks)
+    run = simulate(_plan(desk, engine, {"strategy": strategy, "symbol": symbol, **_spelled(asked)}), checks=desk.checks)
     row = ledger.note_run(engine, run, SOURCE, time.time_ns() // 1_000_000)
     run.report["trial"] = ledger.place_of(engine, row).as_json()
     run.report["notes"] += suspicion(run.metrics["sharpe"])
@@ -39,14 +40,14 @@ def sweep(strategy: str, symbols: str | Sequence[str], vary: Mapping[str, Any], 
     desk, engine = _home()
     names = [symbols] if isinstance(symbols, str) else list(symbols)
     args = {"strategy": strategy, "symbols": names, "vary": dict(vary), "source": SOURCE, **_spelled(asked)}
-    return search.sweep(lambda given: _plan(desk, given), engine, desk.checks, args)
+    return search.sweep(lambda given: _plan(desk, engine, given), engine, desk.checks, args)
 
 
 def walkforward(strategy: str, symbol: str, vary: Mapping[str, Any], **asked: Any) -> dict[str, Any]:
     """Chosen on each fold's past, traded on what comes next: `walkforward("trend", "BTC-USDT", {...}, train="60d")`."""
     desk, engine = _home()
     args = {"strategy": strategy, "symbol": symbol, "vary": dict(vary), **_spelled(asked)}
-    return search_forward.walkforward(lambda given: _plan(desk, given), engine, desk.checks, args)
+    return search_forward.walkforward(lambda given: _plan(desk, engine, given), engine, desk.checks, args)
 
 
 def _spelled(asked: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,8 +56,8 @@ def _spelled(asked: Mapping[str, Any]) -> dict[str, Any]:
     return {names.get(name, name): value for name, value in asked.items()}
 
 
-def _plan(desk: DeskSetup, args: Mapping[str, Any]) -> Plan:
-    return resolve.planned(desk, desk.catalog(), args)
+def _plan(desk: DeskSetup, engine: Engine, args: Mapping[str, Any]) -> Plan:
+    return resolve.planned(desk, desk.catalog(), args, in_force=models_in_force(engine, desk.home))
 
 
 def _home() -> tuple[DeskSetup, Engine]:

@@ -177,7 +177,8 @@ def _propose_change(
     setups = []
     for sleeve, made in drafts.items():
         base = live_setup(made.old, made.from_version)
-        setups += [base, base.having(labels[sleeve], made.new.params)._replace(execution=made.new.execution or "")]
+        changed = base.having(labels[sleeve], made.new.params).reading(made.new.models)
+        setups += [base, changed._replace(execution=made.new.execution or "")]
     done = runs_of(ctx, setups, span, {})
     if done.instead:
         return done.instead._replace(text=f"The evidence is not ready yet. {done.instead.text}")

@@ -74,6 +74,10 @@ class Setup(NamedTuple):
         """The same with other parameters."""
         return self._replace(label=label, sleeve={**self.sleeve, "params": dict(params)})
 
+    def reading(self, models: str | None) -> "Setup":
+        """The same with other versions of stored models."""
+        return self if not models else self._replace(sleeve={**self.sleeve, "models": models})
+
 
 class RunsOutcome(NamedTuple):
     """The outcome of some jobs: the stored runs in order, or the result to return instead."""
@@ -98,7 +102,7 @@ def named_setup(strategy: str, symbol: str, timeframe: str, venue: str | None) -
 def live_setup(sleeve: Any, version: int) -> Setup:
     """A sleeve's configuration in force, as a job takes it."""
     fields = ("strategy", "symbol", "venue", "market", "side", "cash", "params")
-    named = {name: getattr(sleeve, name) for name in fields}
+    named = {name: getattr(sleeve, name) for name in fields} | ({"models": sleeve.models} if sleeve.models else {})
     return Setup(f"live configuration (v{version})", named, sleeve.timeframe, sleeve.execution or "")
 
 

@@ -20,6 +20,7 @@ MARKET = typer.Option("perp", "--market", help="perp or spot")
 FROM = typer.Option(None, "--from", help="first day: 2025, 2025-03 or 2025-03-04; default: the first bar")
 TO = typer.Option(None, "--to", help="end day, exclusive; default: the last bar")
 SET = typer.Option([], "--set", metavar="KEY=VALUE", help="set a parameter; repeatable")
+MODEL = typer.Option([], "--model", metavar="NAME=X.Y.Z", help="version of a stored model that the strategy reads; repeatable")
 SIDE = typer.Option("both", "--side", help="both, long or short")
 FILLS = typer.Option("pessimistic", "--fills", help="pessimistic, optimistic or reference")
 FUNDING = typer.Option("recorded", "--funding", help="recorded, none, or assume=BPS (per 8 hours)")
@@ -50,6 +51,7 @@ def backtest(
     limits: str = typer.Option("desk", "--limits", help="desk, or wide: the raw signal, never evidence"),
     delay_bars: int = typer.Option(0, "--delay-bars", help="every signal acts this many bars late: a stress, never evidence"),
     execution: str = typer.Option("", "--execution", help="work market entries in slices: twap:6, vwap:6, ac:6:2"),
+    model: list[str] = MODEL,
     cash: float = CASH,
     fresh: bool = typer.Option(False, "--fresh", help="simulate even if the same run is stored"),
     time_limit: float = LIMIT,
@@ -75,6 +77,7 @@ def backtest(
         "limits": limits,
         "delay_bars": delay_bars,
         "execution": execution,
+        "models": ", ".join(model),
     }
     home = open_home()
     with out.progress(f"backtest {strategy} {symbol}", 1.0) as advance, kinds.limited(time_limit, f"the backtest of {strategy}"):
@@ -91,6 +94,7 @@ def leaks(
     start: str | None = FROM,
     end: str | None = TO,
     settings: list[str] = SET,
+    model: list[str] = MODEL,
     time_limit: float = LIMIT,
     as_json: bool = JSON,
 ) -> None:
@@ -102,7 +106,7 @@ def leaks(
     from engine.sim import resolve
 
     args = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market}
-    args |= {"start": start, "end": end, "params": settings_of(settings)}
+    args |= {"start": start, "end": end, "params": settings_of(settings), "models": ", ".join(model)}
     desk = desk_setup()
     with out.progress(f"leaks {strategy}", 1.0) as advance, kinds.limited(time_limit, f"the leak check of {strategy}"):
         if desk.checks is None:  # no desk yet: reading makes none

@@ -199,8 +199,8 @@ def answering(home: Any) -> DoctorCheck:
 def bars(home: Any, config: Any) -> DoctorCheck:
     """Whether the sleeves' bars and funding exist, and where they end."""
     from engine.data.timeframes import known_until, parts_of, series_of
+    from engine.features.reads import files_read
     from engine.live import config_event
-    from engine.strategies.reads import files_read
     from engine.watch.window import desk_ms
 
     if all(sleeve.venue == "synthetic" for sleeve in config.sleeves):

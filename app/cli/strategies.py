@@ -47,13 +47,14 @@ def show(name: str = NAME, as_json: bool = JSON) -> None:
     about = inspect.cleandoc(module.__doc__ or "")
     value = {"name": name, "shipped": name in SHIPPED, "about": about, "features": list(module.FEATURES)}
     value |= {"instruments": list(getattr(module, "INSTRUMENTS", ())), "series": sorted(getattr(module, "SERIES", {}))}
+    value |= {"models": list(getattr(module, "MODELS", ()))}
     value |= {"params": params_table(module)}
     out.emit(value, as_json=as_json, text=lambda: page_text(value))
 
 
 def page_text(value: dict[str, Any]) -> str:
     """A strategy's page."""
-    reads = [*value["features"], *value["instruments"], *value["series"]]
+    reads = [*value["features"], *value["instruments"], *value["series"], *(f"model {name}" for name in value["models"])]
     lines = [shown(line_) for line_ in value["about"].splitlines()]
     lines += ["", f"Reads: {shown(', '.join(reads)) or 'bars alone'}", ""]
     for row in value["params"]:

@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any
 
 from app.home.home import Home
+from engine.control.config import models_in_force
 from engine.errors import DataError, StrategyError
 from engine.research.partly import Partly, unseen
 from engine.sim import resolve
@@ -47,7 +48,7 @@ def planned(home: Home, args: Mapping[str, Any]) -> Plan:
         from app.home.synthetic import ensure_market
 
         ensure_market(home)
-    return plan(request, home.catalog, home.strategies, home.setup.overrides)
+    return plan(request, home.catalog, home.strategies, home.setup.overrides, models_in_force(home.engine, home.path))
 
 
 def backtest(home: Home, args: Mapping[str, Any], progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from engine.control.config import (
 )
 from engine.control.draft import draft_against
 from engine.control.limits import limits_of
+from engine.control.model_pins import require_models
 from engine.control.pending import leave_pending
 from engine.control.proposals import changes_by_sleeve, desk_diff, merged, restored
 from engine.control.stages import rises
@@ -243,6 +244,7 @@ def _proposed(
             if row.rollback_of is not None and then.sha256 != stored(session, row.rollback_of).sha256:
                 raise _Gone("stale", f"a sleeve moved since: it would not restore version {row.rollback_of}")
             validated(then.config, home / "strategies")
+            require_models(then.config.sleeves, home / "strategies")
             found = desk_diff(base.config, then.config, home)
             whole = row.rollback_of is not None
             _, changes, label, _ = merged({s: found[s] for s in names or base.sleeves}, whole=whole)

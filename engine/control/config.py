@@ -20,6 +20,7 @@ from sqlmodel import Session, col, func, select
 
 from engine.book.bodies import pause_holds
 from engine.clock import LocalTimeframe, Timeframe, timeframe_ms
+from engine.control.model_pins import newest_named, with_models
 from engine.data.schedules import coarsest_clock, execution_of, refuse_layers, refuse_limit
 from engine.errors import BadInput, DataError, DeskError
 from engine.store import db
@@ -54,6 +55,7 @@ class SleeveConfig(BaseModel):
     stage: Stage = "paper"
     account: Slug | None = None  # [accounts.NAME] that it is meant for; its stage says whether it trades there. null: paper
     execution: str | None = Field(None, max_length=40)  # how its market entries are worked: twap:6; null: whole, at the next open
+    models: str | None = Field(None, max_length=400)  # versions of stored models that it reads: vol-btc=1.2.0; null: none
     params: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -129,7 +131,9 @@ def with_params(sleeve: SleeveConfig, params: Mapping[str, Any], strategies: Pat
     from engine.strategies.isolated.described import read_strategy
 
     try:
-        full = parse_params(read_strategy(sleeve.strategy, strategies), params)
+        strategy = read_strategy(sleeve.strategy, strategies)
+        full = parse_params(strategy, params)
+        sleeve = with_models(sleeve, strategy, strategies)
     except BadInput as error:
         raise BadInput(f"sleeve {sleeve.name}: {error.what}", error.hint) from error
     return executable(sleeve.model_copy(update={"params": full.model_dump()}))
@@ -338,6 +342,14 @@ def active(engine: Engine, home: Path) -> DeskVersion:
     with db.read_rows(engine) as rows:
         found = in_force(rows)
     return found or first_of(configured(home))
+
+
+def models_in_force(engine: Engine, home: Path) -> dict[str, str]:
+    """The version of each stored model that the desk's sleeves read; none where no configuration can be read."""
+    try:
+        return newest_named(active(engine, home).config.sleeves)
+    except DeskError:
+        return {}
 
 
 def in_force(session: Session | Connection) -> DeskVersion | None:

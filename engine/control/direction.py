@@ -139,6 +139,8 @@ def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
         found["stage"] = "tightens" if STAGES.index(new.stage) < STAGES.index(old.stage) else "loosens"
     if old.execution != new.execution:  # slices never come to more than the entry that was reviewed
         found["execution"] = "neutral"
+    if old.models != new.models:  # neither a tightening nor a size: what it will say is for a person to judge
+        found["models"] = "unknown"
     if old.cash != new.cash:
         found["cash"] = "tightens" if new.cash < old.cash else "loosens"
     if old.side != new.side:

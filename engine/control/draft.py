@@ -15,6 +15,7 @@ from engine.clock import timeframe_text, utc
 from engine.control.config import INSTANT_MAX_MS, DeskVersion, SleeveConfig, Stage, active, with_defaults, with_params
 from engine.control.direction import Direction, direction, finite_number
 from engine.control.limits import HardLimits, limits_of
+from engine.control.model_pins import changed_models, require_models
 from engine.data.schedules import clock_fits, execution_of, too_coarse
 from engine.errors import BadInput, Refused
 from engine.strategies.params import bounds, choices, extra
@@ -27,7 +28,7 @@ HARD_LIMIT_OF = {
     "risk_start_frac": "risk_frac_max",
     "risk_floor_frac": "risk_frac_max",
 }
-SETTABLE = ("paused", "resumes_ms", "stage", "execution")  # what a proposal may change beside parameters
+SETTABLE = ("paused", "resumes_ms", "stage", "execution", "models")  # what a proposal may change beside parameters
 FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", *SETTABLE})
 
 
@@ -83,9 +84,13 @@ def draft_against(
         own["stage"] = _as_stage(wanted.pop("stage"))
     if "execution" in wanted:
         own["execution"] = _as_schedule(wanted.pop("execution"))
+    if "models" in wanted:
+        own["models"] = changed_models(old.models, wanted.pop("models"))
     new = with_params(old.model_copy(update=own), {**old.params, **wanted}, home / "strategies")
     if new.execution != old.execution:
         _require_clock(home, new)
+    if new.models != old.models:
+        require_models([new], home / "strategies")
     found = _changes(old, new, strategy.Params.model_fields)
     if not found:
         raise Refused(f"nothing would change: {sleeve} already has these values", "propose other values")
@@ -124,7 +129,7 @@ def _check_key(key: str, sleeve: SleeveConfig, hard: HardLimits, params: Mapping
     if bare in FIXED:
         raise Refused(
             f"{bare} of sleeve {sleeve.name} cannot be proposed",
-            "a proposal changes parameters, stage, execution, paused, resumes_ms",
+            "a proposal changes parameters, stage, execution, models, paused, resumes_ms",
         )
 
 

@@ -32,6 +32,7 @@ from engine.control.config import (
 from engine.control.direction import Direction, Label, desk_direction, directions_by_sleeve
 from engine.control.draft import Draft, draft_against, limits_in
 from engine.control.limits import limits_of
+from engine.control.model_pins import require_models
 from engine.control.pending import leave_pending
 from engine.control.stages import STEPS
 from engine.errors import BadInput, Refused
@@ -210,6 +211,7 @@ def rollback_against(
     changed = [name for name in desk.sleeves if desk.bodies[name] != then.bodies.get(name)]
     if not changed and not (whole and confirms):
         raise Refused(f"the configuration in force (version {desk.version}) already equals {goal}")
+    require_models(then.config.sleeves, home / "strategies")
     found = desk_diff(desk.config, then.config, home)
     name, changes, label, exposure = merged({s: found[s] for s in changed or desk.sleeves}, whole=whole)
     diff = canonical_json(
@@ -311,6 +313,8 @@ def _evidence_fault(run: Mapping[str, Any], sleeve: SleeveConfig) -> str:
         return f"it ran {len(ran)} sleeves"
     if (ran[0].get("strategy"), ran[0].get("symbol")) != (sleeve.strategy, sleeve.symbol):
         return f"it ran {ran[0].get('strategy')} on {ran[0].get('symbol')}"
+    if (ran[0].get("models") or None) != sleeve.models:
+        return f"it read {ran[0].get('models') or 'no stored model'}, not {sleeve.models or 'none'}"
     off = [key for key, value in sleeve.params.items() if ran[0].get("params", {}).get(key) != value]
     return f"its {off[0]} differs" if off else ""
 

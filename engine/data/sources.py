@@ -1,6 +1,6 @@
 """Outside series that a strategy reads: funding, open interest, or any imported numbers, joined as of when they were known.
 
-A strategy declares them (`SERIES`, see strategies/reads.py); data/loading.py reads the files; features/frame.py joins them with
+A strategy declares them (`SERIES`, see features/reads.py); data/loading.py reads the files; features/frame.py joins them with
 `asof`, the one join there is. A row of a period (`oi_1h`) is known at the period's end, a settlement at its time, both plus the
 declared lag; a file may say it itself in a column `available_ms`. What is older than the declared age is missing (law 9), counted
 from when it was known, or from a column `published_ms` where a file has one: what was fetched late is not young.

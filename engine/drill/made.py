@@ -14,9 +14,9 @@ from engine.core.state import Signal
 from engine.data.align import Market
 from engine.data.catalog import Catalog
 from engine.data.loading import LoadedBars
+from engine.features.reads import Reads
 from engine.live.feed import Feed
 from engine.live.signal_source import SignalReading, SignalSources
-from engine.strategies.reads import Reads
 
 NEVER_MS = 1 << 62  # the close of a bar that is not made yet
 BARS_MAX = 8_192  # of one copy: no drill needs more than two days of minutes

@@ -55,6 +55,15 @@ def anchored_spans(close_ms: npt.NDArray[np.int64], timeframe_ms: int, quarters:
     return joined
 
 
+def quarter_rows(close_ms: npt.NDArray[np.int64], timeframe_ms: int) -> npt.NDArray[np.int64]:
+    """The first bar of each quarter that the bars reach into, the first bar of all among them."""
+    if not len(close_ms):
+        return np.empty(0, np.int64)
+    opened = close_ms - timeframe_ms
+    first, last = _quarter(int(opened[0])), _quarter(int(opened[-1]))
+    return np.unique(np.searchsorted(opened, _quarter_starts(first, last - first + 1)))
+
+
 def within(runs: list[tuple[int, int]], span: AnchoredSpan) -> list[tuple[int, int]]:
     """The unbroken runs that reach into the span, cut at its anchor and end, counted from the anchor."""
     return [

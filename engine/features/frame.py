@@ -3,7 +3,8 @@
 Built by sim/, live/ and the leaks check (prefixes), from a Market's columns; read by strategies as `f.sma(40)`. A feature
 is a function of the bars from its bar's anchor on (anchor.py), per unbroken run: a bar where one of its inputs is missing (NaN
 or infinite) ends a run and gives NaN; the next run warms up anew. `f.at("4h")` is the same over higher bars made of the frame's
-own, `f.of("ETH-USDT")` over another instrument's, `f.series("funding")` an outside series as of each close.
+own, `f.of("ETH-USDT")` over another instrument's, `f.series("funding")` an outside series as of each close, `f.model("vol-btc")`
+what a stored model says there (docs/models.md).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -20,6 +21,7 @@ from engine.features.catalog import BY_NAME
 from engine.features.feature import COLUMNS, OTHERS_CLOSE, SERIES, TAKER_BUY, Array, Feature, empty, label, unbroken_runs
 from engine.features.higher import HigherClock, aggregated, higher_clock, higher_timeframe_ms
 from engine.features.normalised import NORMAL_FORMS, NormalForm
+from engine.features.predicted import FrameModel
 from engine.features.view import BarsView
 
 
@@ -28,7 +30,8 @@ class FeatureFrame:
 
     A missing bar is a NaN row on a regular time grid; rows that skip time raise DataError. `used`: what was read through
     this reader, label -> values. An unknown feature raises AttributeError naming the catalog. `others`: frames of other
-    instruments on the same clock, `outside`: series as they became known; both by the name that the strategy calls them.
+    instruments on the same clock, `outside`: series as they became known, `models`: stored models; all by the name that the
+    strategy calls them.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class FeatureFrame:
         others: Mapping[str, "FeatureFrame"] | None = None,
         outside: Mapping[str, Observations] | None = None,
         taker_buy_volume: Any = None,
+        models: Mapping[str, FrameModel] | None = None,
     ) -> None:
         self.close_ms: npt.NDArray[np.int64] = read_only(close_ms, np.int64)
         self.open, self.high, self.low = read_only(open), read_only(high), read_only(low)
@@ -55,6 +59,7 @@ class FeatureFrame:
         self._runs: dict[tuple[str, ...], list[tuple[int, int]]] = {}
         self._higher: dict[str, tuple[FeatureFrame, HigherClock]] = {}
         self._others, self._outside = dict(others or {}), dict(outside or {})
+        self._models = dict(models or {})
         self.declared: frozenset[str] | None = None
         check_clock(self)
 
@@ -65,11 +70,13 @@ class FeatureFrame:
         instrument: int,
         others: Mapping[str, "FeatureFrame"] | None = None,
         outside: Mapping[str, Observations] | None = None,
+        models: Mapping[str, FrameModel] | None = None,
     ) -> "FeatureFrame":
-        """The frame of one instrument of a `Market` (arrays of bars x instruments), with others and outside series."""
+        """The frame of one instrument of a `Market` (arrays of bars x instruments), with others, outside series and models."""
         recorded = (*COLUMNS, TAKER_BUY) if getattr(market, TAKER_BUY, None) is not None else COLUMNS
         columns = {name: getattr(market, name)[:, instrument] for name in recorded}
-        return cls(market.close_ms, **columns, timeframe_ms=market.timeframe_ms, others=others, outside=outside)
+        beside: dict[str, Any] = {"others": others, "outside": outside, "models": models}
+        return cls(market.close_ms, **columns, timeframe_ms=market.timeframe_ms, **beside)
 
     def __len__(self) -> int:
         return len(self.close)
@@ -95,6 +102,11 @@ class FeatureFrame:
     def beside(self) -> tuple[dict[str, "FeatureFrame"], dict[str, Observations]]:
         """(other instruments, outside series) that can be read here: for who makes a frame like this one of other values."""
         return dict(self._others), dict(self._outside)
+
+    @property
+    def stored(self) -> dict[str, FrameModel]:
+        """The stored models that can be read here."""
+        return dict(self._models)
 
     @staticmethod
     def feature(name: str) -> Feature | NormalForm:
@@ -129,6 +141,38 @@ class FeatureFrame:
         values = self.kept(f"series({name})", lambda: self._asof(name)[0])
         self.used[f"series({name})"] = values
         return values
+
+    def model(self, name: str) -> Array:
+        """What a stored model predicts at each close, in its label's unit: each row by a fit whose training had ended before it.
+
+        NaN where it says nothing. Raises StrategyError for one that the strategy does not declare, and for a regime.
+        """
+        return self._predicted(name, "")
+
+    def regime(self, name: str, part: str = "state") -> Array:
+        """The regime that a stored model sees at each close, filtered forward: -1 bear, 0 sideways, 1 bull, with hysteresis.
+
+        `part` bear, sideways or bull: the probability of that state. NaN where nothing is known. Raises StrategyError as above.
+        """
+        return self._predicted(name, part)
+
+    def _predicted(self, name: str, part: str) -> Array:
+        if name not in self._models:
+            hint = f'add MODELS = ("{name}",) to the strategy, and read it of f itself, not of f.of(...) or f.at(...)'
+            raise StrategyError(f"it reads the model {name}, which MODELS does not list", hint)
+        own = self._models[name]
+        text = own.columns.label(part)
+        self.used[text] = self.kept(text, lambda: own.columns.values(self._seen_by(own), part))
+        return self.used[text]
+
+    def _seen_by(self, own: FrameModel) -> "FeatureFrame":
+        """These bars as a model's own features see them: beside them is what it was trained with, not what the strategy reads."""
+        twin = self._twin()
+        twin.declared, twin._models = None, {}
+        twin._others, twin._outside = dict(own.others), dict(own.outside)
+        if own.others or own.outside:  # else no feature of it can depend on them, and what is computed is shared
+            twin._cache, twin._runs, twin._finite, twin._higher = {}, {}, {}, {}
+        return twin
 
     def available_ms(self, name: str) -> npt.NDArray[np.int64]:
         """When the value of an outside series at each close was known (UTC ms); 0 where it is missing."""
@@ -201,6 +245,7 @@ class FeatureFrame:
         twin._taker_buy = None if self._taker_buy is None else copied(self._taker_buy[rows])
         twin._cache, twin._runs, twin._higher = {}, {}, {}
         twin._others = {name: other._part(rows) for name, other in self._others.items()}
+        twin._models = {name: own.part(rows) for name, own in self._models.items()}
         twin._finite = {name: None if (mask := self.finite(name)) is None else mask[rows] for name in COLUMNS}
         return twin
 

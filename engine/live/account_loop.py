@@ -16,6 +16,7 @@ from engine.book.transitions import begin
 from engine.control.halt import NO_REASON
 from engine.core.state import DAY_MS
 from engine.errors import DeskError
+from engine.features.reads import Reads
 from engine.live import config_event
 from engine.live.bar_event import asked_at, bar_body, complaints
 from engine.live.closing import FeedNote
@@ -34,7 +35,6 @@ from engine.live.signal_source import SignalSources
 from engine.ports import Clock
 from engine.redaction import redacted
 from engine.store.journal import Journal
-from engine.strategies.reads import Reads
 from engine.venues.account_facts import AccountReader
 from engine.venues.live_port import LiveVenue
 from engine.venues.private_stream import PrivateSource

@@ -25,11 +25,12 @@ from engine.data.schedules import clock_fits, execution_of, shares_of, too_coars
 from engine.data.timeframes import column_name, columns_of
 from engine.errors import BadInput
 from engine.features.anchor import ANCHOR, anchor_ms
+from engine.features.reads import ReadModel, Reads, files_read, reads_of
 from engine.strategies.base import code_sha256, parse_params
 from engine.strategies.isolated.described import read_strategy
 from engine.strategies.params import StrategyParams
-from engine.strategies.reads import Reads, files_read, reads_of
 from engine.strategies.rules import families, rules_of
+from engine.strategies.stored_models import folder_of, journaled, journaled_models, sleeve_models
 from engine.venues.instruments import Costs, Overrides, costs_of, instrument_of
 
 FILLS = "pessimistic"  # what paper fills are like (DEFINITIONS D12)
@@ -54,6 +55,7 @@ class SleeveCode(NamedTuple):
     params: StrategyParams
     costs: Costs
     side: str
+    models: tuple[ReadModel, ...] = ()
 
     @property
     def shipped(self) -> bool:
@@ -63,7 +65,7 @@ class SleeveCode(NamedTuple):
     @property
     def reads(self) -> Reads:
         """What its strategy reads beside its own bars."""
-        return reads_of(self.strategy, self.instrument, self.timeframe)
+        return reads_of(self.strategy, self.instrument, self.timeframe, self.models)
 
     @property
     def bar_ms(self) -> int:
@@ -134,7 +136,13 @@ def body_of(
 
 def reads_of_config(config: DeskConfig, folder: Path) -> list[Reads]:
     """What the sleeves' strategies read beside their own bars."""
-    return [reads_of(read_strategy(s.strategy, folder), s.instrument, s.timeframe) for s in config.sleeves]
+    return [_reads_of(s, folder) for s in config.sleeves]
+
+
+def _reads_of(sleeve: SleeveConfig, folder: Path) -> Reads:
+    strategy = read_strategy(sleeve.strategy, folder)
+    models = sleeve_models(strategy, sleeve.instrument, sleeve.timeframe, sleeve.models or "", {}, folder_of(folder))[1]
+    return reads_of(strategy, sleeve.instrument, sleeve.timeframe, models)
 
 
 def reads_of_book(book: Book, folder: Path) -> list[Reads]:
@@ -168,7 +176,8 @@ def _sleeve(
         "strategy": sleeve.strategy,
         "strategy_sha256": code_sha256(strategy),
         "instrument": sleeve.instrument,
-        "reads": reads_of(strategy, sleeve.instrument, sleeve.timeframe).names,
+        "reads": (reads := _reads_of(sleeve, folder)).names,
+        **({"models": journaled(reads.models)} if reads.models else {}),
         "timeframe": sleeve.timeframe,
         "side": sleeve.side,
         "cash": float(sleeve.cash),
@@ -209,7 +218,8 @@ def code_of(spec: Spec, folder: Path) -> SleeveCode:
     strategy = read_strategy(source["strategy"], folder)
     params = parse_params(strategy, source["params"])
     place = source["name"], source["instrument"], source["timeframe"]
-    return SleeveCode(*place, strategy, params, Costs(**source["costs"]), source["side"])
+    models = journaled_models(strategy, source, folder_of(folder))
+    return SleeveCode(*place, strategy, params, Costs(**source["costs"]), source["side"], models)
 
 
 def fixed(body: Mapping[str, Any]) -> list[tuple[Any, ...]]:

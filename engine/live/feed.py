@@ -20,7 +20,7 @@ from engine.data.timeframes import known_until, load_desk, parts_of
 from engine.errors import DataError
 from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
-from engine.strategies.reads import Reads, files_read, frame_of
+from engine.features.reads import Reads, files_read, frame_of
 
 WAY_OUT = 'pull them (nightdesk data pull), or say funding = "none" or "assume=1" (bps in 8 hours) under [worker] in desk.toml'
 BACK_MS = 7 * DAY_MS  # bars before the last one that the desk saw: its settlement may be charged at the close before it

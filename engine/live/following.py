@@ -13,11 +13,11 @@ from engine.control import halt
 from engine.control.agreement import LOST_VERSION_ACTION
 from engine.control.config import DeskVersion
 from engine.errors import DataError, DeskError
+from engine.features.reads import Reads
 from engine.live import config_event
 from engine.live.controls import Controls, ControlState
 from engine.ports import Clock
 from engine.store.journal import Journal
-from engine.strategies.reads import Reads
 
 VERIFICATION = "verification"
 Reread = Callable[[DeskVersion], dict[str, Any]]  # -> body of its config event

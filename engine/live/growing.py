@@ -16,8 +16,8 @@ from engine.data.loading import BAR_COLUMNS, CHARGED_COLUMNS, LoadedBars
 from engine.data.timeframes import column_name, known_until, load_desk, parts_of
 from engine.errors import BadInput, DataError
 from engine.features.anchor import anchor_ms
+from engine.features.reads import Reads, files_read
 from engine.live.feed import BACK_MS, Feed, Span
-from engine.strategies.reads import Reads, files_read
 from engine.venues.candles import Prices
 
 SOURCE = "live"

@@ -19,6 +19,7 @@ from engine.core.orders import DONE, SENT, VenueOrder
 from engine.core.state import DAY_MS, ENTRY
 from engine.core.step import usable
 from engine.errors import DataError, DeskError
+from engine.features.reads import Reads
 from engine.live import config_event
 from engine.live.bar_event import account_of, asked_at, bar_body, complaints
 from engine.live.controls import Controls
@@ -31,7 +32,6 @@ from engine.ports import BarFeed, Clock, OrderReport, Report
 from engine.store.chain import Head
 from engine.store.journal import Journal
 from engine.strategies.base import code_sha256
-from engine.strategies.reads import Reads
 from engine.venues.paper import PaperVenue
 
 LIVE_BARS = 2  # a bar that closed at most this long ago is not a recorded one

@@ -5,14 +5,16 @@ each sleeve with a person's strategy has one of its own, so that what it breaks 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from engine.models.artifact import Artifact
 from engine.strategies.isolated.process import START_S, ProcessFault, StrategyProcess
 
 AHEAD = 96  # bars asked for in one request: their values do not depend on each other
 PAUSE_BARS_MAX = 96  # after faults in a row a process is asked again after 1, 2, 4, ... bars
 Load = Callable[[], tuple[dict[str, Any], list[bytes]]]  # the request that gives a process a strategy and its bars
+Models = Sequence[Artifact]  # that the strategy reads: sent before its bars, once to each process
 
 
 class SignalProcess:
@@ -50,8 +52,8 @@ class SignalProcess:
 class Questions:
     """One strategy in one process: what it says at bar after bar."""
 
-    def __init__(self, process: SignalProcess, key: str, load: Load, bars: int, limit_s: float) -> None:
-        self.process, self.key = process, key
+    def __init__(self, process: SignalProcess, key: str, load: Load, bars: int, limit_s: float, models: Models = ()) -> None:
+        self.process, self.key, self._models = process, key, models
         self._load, self._bars, self._limit_s = load, bars, limit_s
         self._loaded_in, self._tag, self._tags, self._next, self._until = 0, "", 0, 0, 0
         self._last: tuple[int, dict[str, Any]] | None = None
@@ -63,6 +65,8 @@ class Questions:
         try:
             running = self.process.start()
             if self._loaded_in != self.process.started:
+                for model in self._models:
+                    running.give(model)
                 running.ask(*self._load())
                 self._loaded_in, self._until = self.process.started, 0
             if not (self._next == t < self._until):

@@ -76,9 +76,11 @@ class SignalSource:
             self.let_go()
             key, bars = f"{next(KEYS)}", len(feed.own[self.code.bar_ms].span.close_ms)
             self._feed = feed
-            self._ours = Questions(self._ours_process, key, partial(request_of, self.code, feed, key, own=False), bars, OURS_S)
+            read = [one.columns.model for one in self.code.models]
+            load, mine = partial(request_of, self.code, feed, key), read if self.code.shipped else []
+            self._ours = Questions(self._ours_process, key, partial(load, own=False), bars, OURS_S, mine)
             if self._own_process is not None:
-                self._own = Questions(self._own_process, key, partial(request_of, self.code, feed, key, own=True), bars, OWN_S)
+                self._own = Questions(self._own_process, key, partial(load, own=True), bars, OWN_S, read)
         for questions in (self._ours, self._own):
             if questions is not None:
                 questions.ask(t)
@@ -183,7 +185,8 @@ def silent(why: str) -> SignalReading:
 
 def request_of(code: SleeveCode, feed: Feed, key: str, *, own: bool) -> tuple[dict[str, Any], list[bytes]]:
     """The request that loads a sleeve: a person's strategy (`own`), or a shipped one, or only what sizing and slippage need."""
-    about, arrays = pack_frame(feed.frame(code.instrument, code.reads))
+    reads = code.reads if own or code.shipped else code.reads._replace(models=())  # sizing and slippage read none
+    about, arrays = pack_frame(feed.frame(code.instrument, reads))
     request = {
         "do": "load",
         "key": key,

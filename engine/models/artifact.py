@@ -4,7 +4,7 @@ Written by the trainer, read by backtests and by the worker. JSON and text alone
 
     manifest.json      what it is: label, learner, features with anchor and code hash, folds, training configuration, data hashes
     metrics.json       what it was worth out of sample, its baselines beside
-    fits/0001.json     the trees of each fold, and its regime where the recipe has one
+    fits/0001.json     of each fold the trees, or the parameters of its regime
     model.txt          the last fit in the library's own words, for people
     SHA256             the digest of every other file; its own digest names the artifact
 
@@ -48,7 +48,7 @@ class ModelFit(NamedTuple):
 
     train_end_ms: int
     from_ms: int
-    trees: Mapping[str, Any]  # as trees.pruned gives them
+    trees: Mapping[str, Any] | None  # as trees.pruned gives them; None of a regime
     regime: RegimeModel | None = None
 
 
@@ -72,7 +72,7 @@ class LoadedFit(NamedTuple):
 
     train_end_ms: int
     from_ms: int
-    trees: Trees
+    trees: Trees | None
     regime: RegimeModel | None
 
 
@@ -91,6 +91,11 @@ class Artifact(NamedTuple):
     def text(self) -> str:
         """As it is stamped: vol-btc@1.2.0 (0123456789ab)."""
         return f"{self.name}@{self.version} ({self.sha256[:12]})"
+
+    @property
+    def is_regime(self) -> bool:
+        """Whether it knows states, and predicts nothing."""
+        return self.fits[0].trees is None
 
     def fit_at(self, close_ms: int) -> int:
         """The number of the fit that answers for this close; -1 before the first."""
@@ -245,13 +250,23 @@ def _fits(listed: Any, content: Mapping[str, bytes], columns: int, where: str) -
         if end_ms >= from_ms or (fits and (end_ms <= fits[-1].train_end_ms or from_ms <= fits[-1].from_ms)):
             raise DataError(f"{where}: fit {len(fits) + 1} answers for closes that it was trained on, or is out of order", ANEW)
         value = _table(content[path], f"{where}: {path}")
-        trees = read_trees(value.get("trees"), f"{where}: {path}")
-        if trees.columns != columns:
-            raise DataError(f"{where}: {path} reads {trees.columns} columns, the manifest has {columns} features", ANEW)
-        stored = value.get("regime")
-        states = None if stored is None else regime.model_of(stored, f"{where}: {path}")
-        fits.append(LoadedFit(end_ms, from_ms, trees, states))
+        fits.append(LoadedFit(end_ms, from_ms, *_fitted(value, columns, f"{where}: {path}")))
+        if (fits[-1].trees is None) != (fits[0].trees is None):
+            raise DataError(f"{where}: {path} is of another kind than the first fit", ANEW)
     return tuple(fits)
+
+
+def _fitted(value: Mapping[str, Any], columns: int, where: str) -> tuple[Trees | None, RegimeModel | None]:
+    """The trees and the regime of a file, at least one of them, for so many columns."""
+    trees, states = value.get("trees"), value.get("regime")
+    if trees is None and states is None:
+        raise DataError(f"{where} holds neither trees nor a regime", ANEW)
+    found = None if trees is None else read_trees(trees, where)
+    seen = None if states is None else regime.model_of(states, where)
+    read = found.columns if found is not None else len(seen.mean) if seen is not None else 0
+    if read != columns:
+        raise DataError(f"{where} reads {read} columns, the manifest has {columns} features", ANEW)
+    return found, seen
 
 
 def _sums(listed: bytes, where: str) -> dict[str, str]:

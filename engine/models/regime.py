@@ -1,9 +1,9 @@
 """Market regimes: a Gaussian hidden Markov model of three states, fitted on the past of a fold and filtered forward.
 
-Called by the trainer (`fit`, `filtered`) and by the worker at each close (`step`): one path, in plain floats and a fixed order of
-operations, so that a bar alone, a batch, a prefix and a restart from JSON give the same bits. hmmlearn is for the fit alone: its
-own predictions read the whole sample (forward and backward), and its densities depend on the batch. States are ordered by the
-mean of their first column, the return of a day: bear, sideways, bull.
+Called by the trainer and by column.py, for a backtest as for a live close: one path, in plain floats and a fixed order of
+operations, so that a bar alone, a batch, a prefix and a restart from JSON give the same bits. hmmlearn is for the fit alone
+(regime_fit.py): its own predictions read the whole sample (forward and backward), and its densities depend on the batch. States
+are ordered by the mean of their first column, the return of a day: bear, sideways, bull.
 """
 
 import math
@@ -15,15 +15,13 @@ import numpy.typing as npt
 
 from engine.clock import DAY_MS, HOUR_MS
 from engine.errors import DataError
+from engine.features.calls import calls_of, matrix_of
 from engine.features.frame import FeatureFrame
 
 STATES = ("bear", "sideways", "bull")
 K = len(STATES)
 COLUMNS_MAX = 8
-ROWS_MIN = 500  # 27 parameters and more are fitted
-ROUNDS, TOLERANCE, COVARIANCE_MIN = 40, 1e-3, 1e-4
 ENTER = 0.6  # filtered probability above which another state is taken up
-STAYS = 4  # a day is parted in this many: no change sooner after the last one, hence at most four a day
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 TINY = 1e-300
 
@@ -64,83 +62,21 @@ class SmoothedForDrawing(NamedTuple):
 
 def observations(frame: FeatureFrame) -> Array:
     """What the states are seen in, (n, 3): return of a day, log volatility of 4 hours, return of 4 hours; NaN where missing."""
-    day, four_hours = DAY_MS // frame.timeframe_ms, max(2, 4 * HOUR_MS // frame.timeframe_ms)
+    return observed(matrix_of(frame, calls_of(observed_features(frame.timeframe_ms))))
+
+
+def observed_features(bar_ms: int) -> tuple[str, str, str]:
+    """The features that observations are made of, as a manifest lists them."""
+    day, four_hours = max(DAY_MS // bar_ms, 1), max(2, 4 * HOUR_MS // bar_ms)
+    return f"returns({day})", f"realised_vol({four_hours})", f"returns({four_hours})"
+
+
+def observed(rows: Array) -> Array:
+    """Those features, (n, 3), as observations: of the volatility the logarithm."""
+    out = rows.copy()
     with np.errstate(divide="ignore", invalid="ignore"):
-        volatility = np.log(frame.realised_vol(four_hours))
-    return np.column_stack([frame.returns(max(day, 1)), volatility, frame.returns(four_hours)])
-
-
-def fit(rows: Array, timeframe_ms: int) -> RegimeModel:
-    """Fit by EM (hmmlearn) on `rows` (n, d), each without a hole or skipped; the start is terciles of the first column, no draw.
-
-    Mean and scale are of these rows alone. Raises DataError for too few rows, or rows that three states cannot be fitted to.
-    """
-    kept, lengths = _unbroken(rows)
-    if len(kept) < ROWS_MIN:
-        raise DataError(f"a regime model needs {ROWS_MIN} bars with all its columns, these are {len(kept)}")
-    mean, scale = kept.mean(axis=0), kept.std(axis=0)
-    if not (scale > 0.0).all():
-        raise DataError("a column of the regime model does not move: its states cannot be fitted")
-    scaled = (kept - mean) / scale
-    hmm = _fitted(scaled, lengths)
-    order = np.argsort(hmm.means_[:, 0], kind="stable")
-    covariances = hmm.covars_[order]
-    try:
-        lower = [np.linalg.inv(np.linalg.cholesky(one)) for one in covariances]
-    except np.linalg.LinAlgError as error:
-        raise DataError("the covariance of a regime is singular: its columns move as one") from error
-    made = RegimeModel(
-        _floats(mean),
-        _floats(scale),
-        _floats(hmm.startprob_[order]),
-        tuple(_floats(row) for row in hmm.transmat_[order][:, order]),
-        tuple(_floats(row) for row in hmm.means_[order]),
-        tuple(tuple(_floats(row) for row in np.tril(one)) for one in lower),
-        tuple(float(np.log(np.diag(one)).sum()) for one in lower),
-        max(1, DAY_MS // STAYS // timeframe_ms),
-        bool(hmm.monitor_.converged),
-    )
-    return model_of(as_json(made))
-
-
-def _fitted(scaled: Array, lengths: list[int]) -> Any:
-    """EM from a start that draws nothing, on one thread of the linear algebra: the same bits in every process."""
-    import logging
-
-    from hmmlearn.hmm import GaussianHMM
-    from threadpoolctl import threadpool_limits
-
-    logging.getLogger("hmmlearn.base").setLevel(logging.ERROR)  # not converged is said in the report
-    edges = np.quantile(scaled[:, 0], [1 / 3, 2 / 3])
-    third = np.digitize(scaled[:, 0], edges)
-    hmm = GaussianHMM(
-        K, covariance_type="full", n_iter=ROUNDS, tol=TOLERANCE, min_covar=COVARIANCE_MIN, init_params="", random_state=0
-    )
-    hmm.startprob_ = np.full(K, 1.0 / K)
-    hmm.transmat_ = np.full((K, K), 0.02) + np.eye(K) * (1.0 - 0.02 * K)
-    parts = [scaled[third == k] for k in range(K)]
-    if min(len(part) for part in parts) <= 2 * scaled.shape[1]:
-        raise DataError("the returns of the regime model take too few values: three states cannot be fitted")
-    hmm.means_ = np.array([part.mean(axis=0) for part in parts])
-    ridge = COVARIANCE_MIN * np.eye(scaled.shape[1])
-    hmm.covars_ = np.array([np.cov(part, rowvar=False, bias=True) + ridge for part in parts])
-    with threadpool_limits(1):
-        try:
-            return hmm.fit(scaled, lengths)
-        except (ValueError, np.linalg.LinAlgError) as error:
-            raise DataError(f"the regime model cannot be fitted: {str(error)[:200]}") from error
-
-
-def _unbroken(rows: Array) -> tuple[Array, list[int]]:
-    """(rows without a hole, lengths of the runs that they form)."""
-    good = np.isfinite(rows).all(axis=1)
-    begins = good & ~np.concatenate([[False], good[:-1]])
-    run = np.cumsum(begins)[good]
-    return rows[good], np.bincount(run)[1:].tolist() if len(run) else []
-
-
-def _floats(values: Any) -> tuple[float, ...]:
-    return tuple(float(x) for x in values)
+        out[:, 1] = np.log(rows[:, 1])
+    return out
 
 
 def step(model: RegimeModel, before: RegimeState, row: Row) -> RegimeState:

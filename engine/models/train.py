@@ -24,6 +24,7 @@ from engine.errors import BadInput, DataError, DeskError
 from engine.features import manifest
 from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
+from engine.features.reads import files_read, frame_of
 from engine.models import artifact, fold_store, leak_check
 from engine.models import recipe as training
 from engine.models.artifact import ModelDraft, ModelFit
@@ -34,7 +35,6 @@ from engine.models.recipe import PreparedRows, TrainRecipe
 from engine.models.train_config import TrainUnit
 from engine.models.training_report import JudgedTraining, line_of, report_of
 from engine.models.trees import pruned
-from engine.strategies.reads import files_read, frame_of
 from engine.venues.instruments import Costs, Overrides, costs_of
 
 Progress = Callable[[float], None]
@@ -219,6 +219,8 @@ def store(
             "from_ms": unit.from_ms,
             "to_ms": unit.to_ms,
             "reads": unit.reads.names,
+            "instruments": [list(one) for one in unit.reads.instruments],
+            "series": [[alias, list(declared)] for alias, declared in unit.reads.series],
             "learner": unit.learner,
         },
         data=loaded.files,

@@ -16,11 +16,11 @@ from engine.data.sources import OutsideSeries
 from engine.errors import BadInput, StrategyError
 from engine.features.calls import calls_of
 from engine.features.feature import OTHERS_CLOSE, SERIES
+from engine.features.reads import SYMBOL, Reads, check_declared, reads_of
 from engine.models import artifact
 from engine.models.lgbm import settings_of
 from engine.models.recipe import TrainRecipe, objective_of
 from engine.models.tuning import search_of
-from engine.strategies.reads import SYMBOL, Reads, check_declared, reads_of
 
 BYTES_MAX, UNITS_MAX, LISTED_MAX = 64 << 10, 100, 20
 KEYS = ("name", "version", "venue", "market", "symbols", "timeframes", "targets", "features", "from", "to")

@@ -28,6 +28,7 @@ from engine.sim.backtest import load, rules_in, signals_in_span
 from engine.sim.request import Plan, PlannedSleeve, Request, SleeveRequest, plan
 from engine.strategies.base import parse_params
 from engine.strategies.signals import Signals
+from engine.strategies.stored_models import journaled_pins
 from engine.venues.instruments import Costs
 
 PRICES = ("open", "high", "low", "close", "volume")
@@ -208,7 +209,8 @@ def _spec(key: str, source: Mapping[str, Any], approved: Approved, number: int) 
     venue, symbol, market = source["instrument"].split(":")
     params = approved(source["name"], number)
     place = {"venue": venue, "market": market, "side": source["side"], "cash": source["cash"], "timeframe": source["timeframe"]}
-    return SleeveRequest(source["strategy"], symbol, params=source["params"] if params is None else params, name=key, **place)
+    place |= {"models": journaled_pins(source), "name": key}
+    return SleeveRequest(source["strategy"], symbol, params=source["params"] if params is None else params, **place)
 
 
 def _placed(rules: Rules, source: Mapping[str, Any]) -> Rules:

@@ -39,7 +39,7 @@ from engine.sim.life import ends_of, life_of
 from engine.sim.liquidations import liquidation_notes, liquidations
 from engine.sim.metrics import Floats, Times, Totals, metrics
 from engine.sim.notes import reader_notes, refusals
-from engine.sim.request import CASH, Moment, Plan, PlannedSleeve, data_of
+from engine.sim.request import CASH, Moment, Plan, PlannedSleeve, data_of, sleeve_json
 from engine.sim.stamps import delayed, stamps
 from engine.sim.vwap_fills import VWAP, core_mode
 from engine.sim.wide import DESK, counted
@@ -322,7 +322,7 @@ def report_of(
     p, request, span = run.plan, run.plan.request, loaded.span
     cash = sum(s.spec.cash for s in p.sleeves)
     figures = metrics(run.close_ms, own.equity, p.clock_ms, cash, totals(run, own, cash))
-    sleeves = [s.spec._asdict() | {"params": s.params.model_dump()} for s in p.sleeves]
+    sleeves = [sleeve_json(s) for s in p.sleeves]
     named = (*SCENARIOS, VWAP) if request.fills == VWAP else SCENARIOS
     returns = {name: (float(run.curves[name][-1]) - cash) / cash for name in named}
     held_back = delayed(request.delay_bars)

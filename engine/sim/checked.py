@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from engine.data.timeframes import DeskBars, spread
+from engine.features import reads
 from engine.features.frame import FeatureFrame
 from engine.sim import leaks
 from engine.sim.request import Plan, PlannedSleeve, files_sha256
 from engine.store.runs import sha256_of_json
-from engine.strategies import reads
 from engine.strategies.base import code_sha256
 from engine.strategies.isolated.bars import pack_frame
 from engine.strategies.signals import Signals

@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
 from engine.book.snapshot import restored
@@ -27,15 +27,16 @@ from engine.data.sources import ReadFiles
 from engine.data.timeframes import clock_of, column_name, columns_of, parts_of, series_of
 from engine.errors import BadInput
 from engine.features.anchor import ANCHOR, anchor_ms
+from engine.features.reads import ReadModel, Reads, files_read, reads_of
 from engine.sim import access
 from engine.sim.execution import clock_for
 from engine.sim.late import checked_delay
 from engine.sim.vwap_fills import FILLS
 from engine.store.runs import sha256_of_json
-from engine.strategies.base import code_sha256, load_strategy, parse_params
+from engine.strategies.base import code_sha256, home_folder, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
-from engine.strategies.reads import Reads, files_read, reads_of
 from engine.strategies.rules import SLEEVE_LIMITS, SleeveLimits
+from engine.strategies.stored_models import folder_of, journaled, sleeve_models
 from engine.venues.instruments import Costs, Instrument, Overrides, costs_of, instrument_of
 from engine.venues.listings import Lifetime, lifetime_of
 
@@ -80,6 +81,7 @@ class SleeveRequest(NamedTuple):
     params: Mapping[str, Any] = {}
     name: str = ""
     timeframe: str = ""  # empty: the request's
+    models: str = ""  # versions of stored models that it reads: vol-btc=1.2.0; of one that is not named the latest
 
 
 STATED = ("delay_bars", "execution", "clock")  # of a request, in its configuration only where it says something
@@ -121,6 +123,7 @@ class PlannedSleeve(NamedTuple):
     opened: tuple[str, ...] = ()  # what a person's file has opened when it was loaded (sim/access.py)
     delay_bars: int = 0  # as the request says
     life: Lifetime = Lifetime()
+    models: tuple[ReadModel, ...] = ()
 
     @property
     def key(self) -> str:
@@ -130,7 +133,7 @@ class PlannedSleeve(NamedTuple):
     @property
     def reads(self) -> Reads:
         """What its strategy reads beside its own bars."""
-        return reads_of(self.strategy, self.key, self.spec.timeframe)
+        return reads_of(self.strategy, self.key, self.spec.timeframe, self.models)
 
     @property
     def bar_ms(self) -> int:
@@ -183,11 +186,19 @@ class Plan(NamedTuple):
         return sha256_of_json([self.data_sha256, self.config_hash, self.code_hash, self.versions])
 
 
-def plan(request: Request, catalog: Catalog, folder: Path | None = None, overrides: Overrides | None = None) -> Plan:
-    """Resolve a request. Raises BadInput or DataError naming the first fault, StrategyError for a broken file."""
+def plan(
+    request: Request,
+    catalog: Catalog,
+    folder: Path | None = None,
+    overrides: Overrides | None = None,
+    in_force: Mapping[str, str] = MappingProxyType({}),
+) -> Plan:
+    """Resolve a request. `in_force`: versions of stored models where the request names none. Raises BadInput or DataError naming
+    the first fault, StrategyError for a broken file.
+    """
     validate_request(request)
     specs = (spec._replace(timeframe=spec.timeframe or request.timeframe) for spec in with_unique_names(request.sleeves))
-    sleeves = tuple(plan_sleeve(spec, folder, overrides)._replace(delay_bars=request.delay_bars) for spec in specs)
+    sleeves = tuple(plan_sleeve(spec, folder, overrides, in_force)._replace(delay_bars=request.delay_bars) for spec in specs)
     request = request._replace(sleeves=tuple(s.spec for s in sleeves))
     places = [(s.key, s.spec.timeframe) for s in sleeves]
     if execution := execution_of(request.execution):  # its slices are traded on finer bars
@@ -237,8 +248,10 @@ def with_unique_names(specs: Sequence[SleeveRequest]) -> tuple[SleeveRequest, ..
     return tuple(found)
 
 
-def plan_sleeve(spec: SleeveRequest, folder: Path | None, overrides: Overrides | None) -> PlannedSleeve:
-    """One sleeve with its strategy loaded, its params checked, its instrument and costs found."""
+def plan_sleeve(
+    spec: SleeveRequest, folder: Path | None, overrides: Overrides | None, in_force: Mapping[str, str]
+) -> PlannedSleeve:
+    """One sleeve with its strategy loaded, its params checked, its instrument and costs found, its stored models read."""
     seen: dict[str, None] = {}
     with access.watched(seen):
         strategy = load_strategy(spec.strategy, folder)
@@ -247,7 +260,9 @@ def plan_sleeve(spec: SleeveRequest, folder: Path | None, overrides: Overrides |
     instrument = instrument_of(spec.venue, spec.symbol, spec.market, overrides)
     costs = costs_of(spec.venue, spec.symbol, spec.market, overrides)
     life = lifetime_of(f"{spec.venue}:{spec.symbol}:{spec.market}", overrides)
-    return PlannedSleeve(spec, strategy, params, instrument, costs, tuple(seen), life=life)
+    root = folder_of(home_folder() if folder is None else Path(folder))
+    pins, read = sleeve_models(strategy, f"{spec.venue}:{spec.symbol}:{spec.market}", spec.timeframe, spec.models, in_force, root)
+    return PlannedSleeve(spec._replace(models=pins), strategy, params, instrument, costs, tuple(seen), life=life, models=read)
 
 
 def files_of(series: Mapping[str, Series], catalog: Catalog, funding: str, read: Mapping[str, ReadFiles]) -> dict[str, str]:
@@ -272,16 +287,25 @@ def config_of(request: Request, sleeves: Sequence[PlannedSleeve]) -> dict[str, A
         "funding": request.funding,
         "limits": request.limits._asdict(),
         "sleeve_limits": request.sleeve_limits._asdict(),
-        "sleeves": [s.spec._asdict() | {"params": s.params.model_dump()} for s in sleeves],
+        "sleeves": [sleeve_json(s) for s in sleeves],
         "instruments": {s.key: {**s.instrument._asdict(), **s.costs._asdict()} for s in sleeves},
         **({"counted": real} if real else {}),
         **{name: value for name in STATED if (value := getattr(request, name))},
     }
 
 
+def sleeve_json(sleeve: PlannedSleeve) -> dict[str, Any]:
+    """A sleeve as a configuration and a report hold it: all parameters, version and digest of each stored model that it reads."""
+    found = {**sleeve.spec._asdict(), "params": sleeve.params.model_dump()}
+    if not sleeve.models:
+        return {name: value for name, value in found.items() if name != "models"}
+    return found | {"model_sha256": journaled(sleeve.models)}
+
+
 def request_of(config: Mapping[str, Any]) -> tuple[Request, dict[str, dict[str, Any]]]:
     """A stored configuration back as (request, overrides): the same instruments and costs as then."""
-    sleeves = tuple(SleeveRequest(**sleeve) for sleeve in config["sleeves"])
+    named = SleeveRequest._fields  # what a run says of its models beside their versions is not asked for
+    sleeves = tuple(SleeveRequest(**{k: v for k, v in sleeve.items() if k in named}) for sleeve in config["sleeves"])
     direct = {name: config[name] for name in ("timeframe", "from_ms", "to_ms", "fills", "funding")}
     limits, own = restored(Limits, config["limits"]), SleeveLimits(**config["sleeve_limits"])
     real = config.get("counted")

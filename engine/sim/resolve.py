@@ -6,6 +6,7 @@ same figures and the same config_hash through every door: costs and limits of de
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from engine.control.desk_setup import DeskSetup
@@ -32,12 +33,21 @@ ARGS = (
     "limits",
     "delay_bars",
     "execution",
+    "models",
 )
 
 
-def planned(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any], folder: Path | None = None) -> Plan:
-    """The request of `args` resolved: strategies, data files, hashes. `folder`: people's own strategies, else the home's."""
-    return plan(request_from(desk, catalog, args), catalog, folder or desk.strategies, desk.overrides)
+def planned(
+    desk: DeskSetup,
+    catalog: Catalog,
+    args: Mapping[str, Any],
+    folder: Path | None = None,
+    in_force: Mapping[str, str] = MappingProxyType({}),
+) -> Plan:
+    """The request of `args` resolved: strategies, data files, hashes. `folder`: people's own strategies, else the home's;
+    `in_force`: the desk's versions of stored models.
+    """
+    return plan(request_from(desk, catalog, args), catalog, folder or desk.strategies, desk.overrides, in_force)
 
 
 def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> Request:
@@ -47,6 +57,8 @@ def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> 
     given = {key: value for key, value in args.items() if value is not None}
     timeframe = given.get("timeframe", "15m")
     sleeves = given.get("sleeves") or [{k: given[k] for k in SleeveRequest._fields if k in given}]
+    if given.get("models") and given.get("sleeves"):
+        raise BadInput("models of a request with several sleeves", "name them in the sleeve that reads them")
     specs = tuple(spec_of(desk, catalog, sleeve, timeframe) for sleeve in sleeves)
     limits, own = desk.limits.desk(), desk.limits.sleeve()
     wide = is_wide(given.get("limits", DESK))

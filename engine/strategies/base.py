@@ -1,7 +1,8 @@
 """What a strategy is, and how one is loaded by name. A strategy file imports its building blocks from here.
 
 A strategy is a module with NAME, FEATURES (names of the catalog it reads), Params (a StrategyParams) and
-`signals(f: FeatureFrame, p: Params) -> SignalFrame`: causal, vectorised, stateless; INSTRUMENTS, SERIES (reads.py) if needed.
+`signals(f: FeatureFrame, p: Params) -> SignalFrame`: causal, vectorised, stateless; where needed INSTRUMENTS, SERIES
+(features/reads.py) and MODELS (stored_models.py).
 load_strategy is called by sim/, live/, control/ and the CLI; it turns a name into such a module, shipped or from
 $NIGHTDESK_HOME/strategies/NAME.py.
 """
@@ -26,8 +27,9 @@ from engine.data.sources import OutsideSeries
 from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.catalog import BY_NAME
 from engine.features.normalised import NORMAL_FORMS
+from engine.features.reads import check_declared
 from engine.strategies.params import StrategyParams, choice, first_error, knob, params_table, parse_params, risk_move
-from engine.strategies.reads import check_declared
+from engine.strategies.stored_models import check_models
 
 __all__ = [
     "SHIPPED",
@@ -178,6 +180,7 @@ def check_module(module: ModuleType, path: Path) -> ModuleType:
     if unknown:
         raise StrategyError(f"{path.name}: no feature {unknown[0]!r}", f"available: {', '.join(BY_NAME)}")
     check_declared(module, path.name)
+    check_models(module, path.name)
     for feature in module.FEATURES:
         lacking = [name for name in BY_NAME[feature].series if name not in getattr(module, "SERIES", {})]
         if lacking:
@@ -219,7 +222,9 @@ def source_of(strategy: Any) -> str:
 def code_sha256(strategy: Any) -> str:
     """Digest of all code behind the strategy's signals: its own file, the features and this folder's shared code."""
     here = Path(__file__).parent
-    shared = [here / name for name in ("answer.py", "base.py", "params.py", "reads.py", "rules.py", "signals.py")]
+    shared = [here / name for name in ("answer.py", "base.py", "params.py", "rules.py", "signals.py", "stored_models.py")]
+    if getattr(strategy, "MODELS", ()):
+        shared += [here.parent / "models" / name for name in ("artifact.py", "column.py", "regime.py", "trees.py")]
     digest = hashlib.sha256(source_of(strategy).encode())
     for file in [*shared, *sorted((here.parent / "features").glob("*.py"))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")

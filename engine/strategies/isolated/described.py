@@ -18,10 +18,11 @@ from engine import errors
 from engine.data.sources import OutsideSeries
 from engine.errors import BadInput, DeskError, StrategyError
 from engine.features.catalog import BY_NAME
+from engine.features.reads import check_declared
 from engine.strategies.base import SOURCE, load_strategy, strategy_file
 from engine.strategies.isolated.process import START_S, ProcessFault, StrategyProcess
 from engine.strategies.params import PARSES, StrategyParams
-from engine.strategies.reads import check_declared
+from engine.strategies.stored_models import check_models
 
 LIMIT_S = 10.0  # for what a file says of itself, and for its own checks of parameters
 KINDS: Mapping[str, Any] = {"int": int, "float": float, "bool": bool, "str": str, "any": Any}
@@ -73,6 +74,7 @@ def module_of(path: Path, text: str, said: Mapping[str, Any]) -> ModuleType:
             "FEATURES": tuple(said["features"]),
             "INSTRUMENTS": tuple(str(name) for name in said["instruments"]),
             "SERIES": {str(alias): OutsideSeries(*declared) for alias, declared in said["series"].items()},
+            "MODELS": tuple(str(name) for name in said["models"]),
             "Params": params_class(said["fields"]),
         }
         parses = said["parses"] is True
@@ -81,6 +83,7 @@ def module_of(path: Path, text: str, said: Mapping[str, Any]) -> ModuleType:
     for name, value in described.items():
         setattr(module, name, value)
     check_declared(module, path.name)
+    check_models(module, path.name)
     setattr(module, SOURCE, text)
     if parses:
         setattr(module, PARSES, lambda values: _answer("check", path, text, {"params": values})["params"])

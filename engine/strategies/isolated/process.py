@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
+from engine.models.artifact import Artifact
+from engine.models.packed import pack_model
 from engine.strategies.isolated.wire import Nonsense, encode_request, take_answers
 
 SEEN = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")  # of this process's environment; nothing that names a home or a key
@@ -63,6 +65,7 @@ class StrategyProcess:
         self._due: dict[str, int] = defaultdict(int, {READY: 1})
         self._unwanted: dict[str, int] = {}
         self._ready = False
+        self._given: set[str] = set()
 
     @property
     def pid(self) -> int:
@@ -75,6 +78,13 @@ class StrategyProcess:
         if answers:
             self._due[key] += answers
         self._turn(0.0)
+
+    def give(self, model: Artifact) -> None:
+        """Send a stored model, unless it has it."""
+        if model.sha256 not in self._given:
+            about, arrays = pack_model(model)
+            self.ask({"do": "model", "model": about}, arrays)
+            self._given.add(model.sha256)
 
     def forget(self, key: str) -> None:
         """Nobody takes the answers under `key` any more."""

@@ -2,9 +2,9 @@
 
 Started by process.py with a clean environment; it gives up its rights (confine.py), then answers requests from standard input:
 what a file says of itself (`describe`), whether parameters pass its own checks (`check`), bars (`load`) and what a strategy
-says at the closes of some of them (`bars`). A person's file only ever sees the bars up to the close that is asked for, and a
-fresh copy of it is asked each time; a shipped strategy is computed over all bars at once (law 2: its value at t is the same bits
-then).
+says at the closes of some of them (`bars`); stored models that it reads (`model`) come before its bars, each once. A person's
+file only ever sees the bars up to the close that is asked for, and a fresh copy of it is asked each time; a shipped strategy is
+computed over all bars at once (law 2: its value at t is the same bits then).
 """
 
 import os
@@ -17,6 +17,8 @@ import numpy as np
 
 from engine.errors import DeskError
 from engine.features.frame import FeatureFrame
+from engine.models.column import ModelColumn
+from engine.models.packed import unpack_model
 from engine.strategies.base import SignalFrame, check_module, fresh_copy, import_file, load_strategy, parse_params
 from engine.strategies.isolated.bars import unpack_frame
 from engine.strategies.isolated.confine import confine
@@ -90,6 +92,7 @@ def describe(request: dict[str, Any], _arrays: list[bytes]) -> dict[str, Any]:
         "features": list(module.FEATURES),
         "instruments": list(getattr(module, "INSTRUMENTS", ())),
         "series": {alias: list(declared) for alias, declared in getattr(module, "SERIES", {}).items()},
+        "models": list(getattr(module, "MODELS", ())),
         "fields": [field_row(key, field) for key, field in changed.items()],
         "parses": parses(module.Params, changed),
     }
@@ -133,9 +136,9 @@ def own_module(request: dict[str, Any]) -> ModuleType:
     return check_module(import_file(path, request["text"]), path)
 
 
-def loaded(request: dict[str, Any], arrays: list[bytes]) -> OwnStrategy | OurStrategy:
+def loaded(request: dict[str, Any], arrays: list[bytes], models: dict[str, ModelColumn]) -> OwnStrategy | OurStrategy:
     """A strategy with its bars."""
-    frame, first = unpack_frame(request["frame"], arrays), int(request["first"])
+    frame, first = unpack_frame(request["frame"], arrays, models), int(request["first"])
     if request.get("text") is not None:
         module = own_module(request)
         return OwnStrategy(module, parse_params(module, request["params"]), frame, first)
@@ -163,12 +166,15 @@ def serve() -> None:
 
     send(READY, {})
     sleeves: dict[str, OwnStrategy | OurStrategy | DeskError] = {}
+    models: dict[str, ModelColumn] = {}
     while (found := read_request(requests)) is not None:
         request, arrays = found
         key = request.get("key", "")
         try:
             if request["do"] == "load":
-                sleeves[key] = loaded(request, arrays)
+                sleeves[key] = loaded(request, arrays, models)
+            elif request["do"] == "model":
+                models[request["model"]["sha256"]] = ModelColumn(unpack_model(request["model"], arrays))
             elif request["do"] == "drop":
                 sleeves.pop(key, None)
             elif request["do"] == "bars":

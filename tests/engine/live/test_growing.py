@@ -10,9 +10,9 @@ from engine.data.catalog import Catalog
 from engine.data.timeframes import series_of
 from engine.data.writer import file_name, write_series
 from engine.errors import BadInput, DataError
+from engine.features.reads import Reads
 from engine.live.closing import frame_of
 from engine.live.growing import GrownFeed, LateBar, begin_live, grown, history
-from engine.strategies.reads import Reads
 
 PERP, FOUR = "okx:BTC-USDT:perp", "okx:BTC-USDT:perp@1h"
 STEP, START = 900_000, 1_700_006_400_000  # a full hour

@@ -64,8 +64,8 @@ def test_a_bar_is_the_same_whatever_comes_after_it(frame: FeatureFrame, made: tu
     whole = column.predictions(model, frame).values
     edges = [at + step for one in walked.tests for at in (int(one[0]), int(one[-1])) for step in (-1, 0, 1)]
     for at in sorted({min(at, len(frame) - 1) for at in (*edges, *range(1_900, 3_840, 211))}):
-        live = column.last_prediction(model, frame.prefix(at + 1))
-        assert np.float64(live).tobytes() == whole[at].tobytes(), at
+        live = column.predictions(model, frame.prefix(at + 1)).values
+        assert live.tobytes() == whole[: at + 1].tobytes(), at
 
 
 def test_no_bar_is_answered_by_a_fit_that_has_seen_it(frame: FeatureFrame, made: tuple[Artifact, out_of_sample.Walked]) -> None:
@@ -87,7 +87,7 @@ def test_bars_without_any_feature_have_no_prediction(frame: FeatureFrame, tmp_pa
     found = column.predictions(model, torn)
     assert np.isnan(found.values[3_000:3_011]).all()
     assert found.missing[column.EMPTY] >= 11
-    assert np.isnan(column.last_prediction(model, torn.prefix(3_005)))
+    assert np.isnan(column.predictions(model, torn.prefix(3_005)).values[-1])
 
 
 def test_another_timeframe_is_refused(made: tuple[Artifact, out_of_sample.Walked], frame: FeatureFrame) -> None:

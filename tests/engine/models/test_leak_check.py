@@ -11,7 +11,7 @@ from engine.data.sources import Observations, asof
 from engine.errors import BadInput
 from engine.features.calls import calls_of, matrix_of
 from engine.features.frame import FeatureFrame
-from engine.models import leak_check, lgbm, out_of_sample, recipe, regime
+from engine.models import leak_check, lgbm, out_of_sample, recipe, regime, regime_fit
 from engine.models.labels import label_of
 from engine.models.leak_check import LeakCheck, RecipeRun
 from engine.models.recipe import TrainRecipe
@@ -97,7 +97,7 @@ class Planted:
             own = columns.copy()
             if "regime" in self.leak:
                 rows = regime.observations(frame)[: fold.test[-1] + 1]
-                model = regime.fit(rows[fold.train], HOUR) if "fitted" in self.leak else STATES
+                model = regime_fit.fit(rows[fold.train], HOUR) if "fitted" in self.leak else STATES
                 if "smoothed" in self.leak:
                     found = regime.smoothed_for_drawing(model, rows).probabilities
                 else:

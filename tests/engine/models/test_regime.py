@@ -9,7 +9,7 @@ import pytest
 
 from engine.clock import DAY_MS
 from engine.errors import DataError
-from engine.models import regime
+from engine.models import regime, regime_fit
 
 BAR_MS = 900_000
 MEANS = np.array([[-2.0, 1.0, -1.0], [0.0, -1.0, 0.0], [2.0, 1.0, 1.0]])
@@ -33,7 +33,7 @@ def rows() -> np.ndarray:
 @pytest.fixture(scope="module")
 def model(rows: np.ndarray) -> regime.RegimeModel:
     """Fitted on the first half."""
-    return regime.fit(rows[:2_000], BAR_MS)
+    return regime_fit.fit(rows[:2_000], BAR_MS)
 
 
 def test_a_prefix_says_what_the_whole_said(model: regime.RegimeModel, rows: np.ndarray) -> None:
@@ -116,7 +116,7 @@ def test_what_no_state_explains_is_still_a_probability(model: regime.RegimeModel
 def test_rows_that_cannot_be_fitted_are_refused(rows: np.ndarray) -> None:
     """In words, not by a crash of the linear algebra."""
     with pytest.raises(DataError):
-        regime.fit(rows, BAR_MS)
+        regime_fit.fit(rows, BAR_MS)
 
 
 def changed(value: dict[str, Any], name: str, to: Any) -> dict[str, Any]:

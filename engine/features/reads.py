@@ -1,7 +1,7 @@
 """What a strategy reads beside its own instrument's bars, as its module declares it.
 
 INSTRUMENTS = ("ETH-USDT",) for `f.of("ETH-USDT")`, SERIES = {"funding": OutsideSeries("funding", "rate", max_age_hours=9)} for
-`f.series("funding")`.
+`f.series("funding")`; MODELS = ("vol-btc",) for `f.model("vol-btc")`, whose versions strategies/stored_models.py finds.
 
 Called by sim/ and live/ before bars are loaded, and by base.py when a strategy file is loaded. Turns the declaration into full
 names and catalog series, and the loaded bars into the frame that the strategy sees. What the catalog does not have is refused
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from engine.data.sources import FUNDING, Observations, OutsideSeries, ReadFiles
 from engine.errors import BadInput, StrategyError
 from engine.features.frame import FeatureFrame
+from engine.features.predicted import FrameModel, StoredColumns
 
 if TYPE_CHECKING:  # who only reads parameters needs no polars
     from engine.data.align import Market
@@ -28,18 +29,39 @@ PERIODIC = re.compile(r"[a-z][a-z0-9-]*_[1-9]\d*[mhdw]")
 AGE_HOURS_MAX = 24.0 * 366
 
 
+class ReadModel(NamedTuple):
+    """A stored model that is read, with what its own features read beside the bars."""
+
+    alias: str  # as the strategy calls it
+    text: str  # vol-btc@1.2.0 (0123456789ab)
+    columns: StoredColumns
+    instruments: tuple[tuple[str, str], ...] = ()  # as in Reads, by the names that its features use
+    series: tuple[tuple[str, OutsideSeries], ...] = ()
+
+
 class Reads(NamedTuple):
     """What one sleeve's strategy reads beside its own bars, and on which timeframe."""
 
     timeframe: str = ""
     instruments: tuple[tuple[str, str], ...] = ()  # (as the strategy calls it, full name: binance:ETH-USDT:perp)
     series: tuple[tuple[str, OutsideSeries], ...] = ()  # (as the strategy calls it, declaration with `of` spelled out)
+    models: tuple[ReadModel, ...] = ()
+
+    @property
+    def full_names(self) -> list[str]:
+        """Every instrument by its full name, those of models too."""
+        return list(dict.fromkeys(name for one in (self, *self.models) for _, name in one.instruments))
+
+    @property
+    def declared(self) -> list[OutsideSeries]:
+        """Every outside series, those of models too."""
+        return list(dict.fromkeys(series for one in (self, *self.models) for _, series in one.series))
 
     @property
     def names(self) -> list[str]:
         """Everything read by its full name, as the journal lists it."""
-        aged = [f"{s.name}, {s.lag_minutes:g} min late, at most {s.max_age_hours:g} h old" for _, s in self.series]
-        return [*(name for _, name in self.instruments), *aged]
+        aged = [f"{s.name}, {s.lag_minutes:g} min late, at most {s.max_age_hours:g} h old" for s in self.declared]
+        return [*self.full_names, *aged, *(model.text for model in self.models)]
 
 
 NOTHING_ELSE = Reads()
@@ -78,8 +100,10 @@ def fault_of(declared: OutsideSeries) -> str:
     return ""
 
 
-def reads_of(strategy: Any, instrument: str, timeframe: str) -> Reads:
-    """What the strategy reads when its sleeve trades `instrument`: a bare symbol is of the same venue and market."""
+def reads_of(strategy: Any, instrument: str, timeframe: str, models: tuple[ReadModel, ...] = ()) -> Reads:
+    """What the strategy reads when its sleeve trades `instrument`: a bare symbol is of the same venue and market. `models`: those
+    that answer for it.
+    """
     venue, _, market = instrument.split(":")
     names = dict.fromkeys(getattr(strategy, "INSTRUMENTS", ()))
     instruments = tuple((name, name if ":" in name else f"{venue}:{name}:{market}") for name in names)
@@ -87,7 +111,7 @@ def reads_of(strategy: Any, instrument: str, timeframe: str) -> Reads:
     for alias, declared in getattr(strategy, "SERIES", {}).items():
         of = declared.of or instrument
         series.append((alias, declared._replace(of=f"{venue}:{of}:{market}" if SYMBOL.fullmatch(of) else of)))
-    return Reads(timeframe, instruments, tuple(series))
+    return Reads(timeframe, instruments, tuple(series), models)
 
 
 def files_read(
@@ -101,10 +125,10 @@ def files_read(
     series: dict[str, dict[OutsideSeries, Series]] = {}
     for one in reads:
         mine, outside = bars.setdefault(one.timeframe, {}), series.setdefault(one.timeframe, {})
-        for _, name in one.instruments:
+        for name in one.full_names:
             if (one.timeframe, name) not in besides and name not in mine:
                 mine[name] = _found(catalog, name, name, one.timeframe)
-        for _, declared in one.series:
+        for declared in one.declared:
             if (one.timeframe, declared) not in besides and declared not in outside:
                 outside[declared] = _found(catalog, declared.name, declared.of, declared.series)
     return {timeframe: ReadFiles(bars[timeframe], series[timeframe]) for timeframe in bars}
@@ -123,6 +147,10 @@ def frame_of(
     market: "Market", instrument: str, reads: Reads, observed: Mapping[OutsideSeries, Observations] = MappingProxyType({})
 ) -> FeatureFrame:
     """The frame of `instrument` with what else its strategy reads: `market` has all bars, `observed` the outside series."""
-    others = {alias: FeatureFrame.of_market(market, market.instruments.index(name)) for alias, name in reads.instruments}
-    outside = {alias: observed[declared] for alias, declared in reads.series}
-    return FeatureFrame.of_market(market, market.instruments.index(instrument), others, outside)
+    frames = {name: FeatureFrame.of_market(market, market.instruments.index(name)) for name in reads.full_names}
+
+    def beside(one: Reads | ReadModel) -> tuple[dict[str, FeatureFrame], dict[str, Observations]]:
+        return {alias: frames[name] for alias, name in one.instruments}, {alias: observed[s] for alias, s in one.series}
+
+    models = {model.alias: FrameModel(model.columns, *beside(model)) for model in reads.models}
+    return FeatureFrame.of_market(market, market.instruments.index(instrument), *beside(reads), models)
