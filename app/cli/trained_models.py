@@ -68,7 +68,11 @@ def show(
     from engine.models.training_report import line_of
 
     found = training.shown(existing_home(), name, version)
-    found["line"] = f"{found['name']}@{found['version']}: {line_of(found)}" if "test" in found else f"{name}: without figures"
+    found["line"] = (
+        f"{found['name']}@{found['version']}: {line_of(found)}"
+        if "test" in found
+        else f"{name}: {found.get('text', 'without figures')}"
+    )
     out.emit(found, as_json=as_json, text=lambda: model_text(found))
 
 
@@ -89,10 +93,10 @@ def model_text(item: Mapping[str, Any]) -> Any:
     from rich.text import Text
 
     lines = ["", item["line"], f"{item['target']} of {item['instrument']} {item['timeframe']}"]
+    lines += [item["audit"]] if "audit" in item else []
+    lines += [f"{'passed' if gate['passed'] else 'FAILED'}  {gate['name']}: {gate['text']}" for gate in item.get("gates", ())]
     if "test" not in item:
-        return Text("\n".join(lines))
-    lines += [item["audit"]]
-    lines += [f"{'passed' if gate['passed'] else 'FAILED'}  {gate['name']}: {gate['text']}" for gate in item["gates"]]
+        return Text("\n".join([*lines, *_states(item.get("regime"))]))
     lines += [_baseline(name, one, item["figure"]) for name, one in item["baselines"].items()]
     lines += _good_for(item)
     names = [f"{one['feature']} {one['share']:.0%}" for one in item["importance"]["features"][:FEATURES_SHOWN]]
@@ -101,6 +105,19 @@ def model_text(item: Mapping[str, Any]) -> Any:
     lines += [f"importance: {', '.join(names)}{moved}"]
     lines += [f"note: {note}" for note in item.get("notes", ())]
     return Group(Text("\n".join(lines)), fold_table(item["folds"]))
+
+
+def _states(found: Mapping[str, Any] | None) -> list[str]:
+    """Of a regime: how often each state is, and what the bars after it did."""
+    if found is None:
+        return []
+    own = [
+        f"{name}: {share:.0%} of the bars, {found['ahead']} bars later {_num(found['next_bps'][name])} bps on average"
+        for name, share in found["share"].items()
+    ]
+    argmax = found["changes_a_day_without_hysteresis"]
+    changes = f"{found['changes_a_day']:.2f} changes a day; {argmax:.1f} without hysteresis"
+    return [*own, f"{changes}; {found['converged']} of {found['folds']} fits converged"]
 
 
 def _baseline(name: str, one: Mapping[str, Any], figure: str) -> str:

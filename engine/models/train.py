@@ -25,14 +25,14 @@ from engine.features import manifest
 from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
 from engine.features.reads import files_read, frame_of
-from engine.models import artifact, fold_store, leak_check
+from engine.models import artifact, fold_store, leak_check, train_regime
 from engine.models import recipe as training
 from engine.models.artifact import ModelDraft, ModelFit
 from engine.models.folds import PurgedFold
 from engine.models.labels import parts_of
 from engine.models.out_of_sample import WalkedFold, assembled
 from engine.models.recipe import PreparedRows, TrainRecipe
-from engine.models.train_config import TrainUnit
+from engine.models.train_config import REGIME, TrainUnit
 from engine.models.training_report import JudgedTraining, line_of, report_of
 from engine.models.trees import pruned
 from engine.venues.instruments import Costs, Overrides, costs_of
@@ -92,6 +92,8 @@ def _share(progress: Progress, before: int, count: int, share: float) -> None:
 def train_unit(unit: TrainUnit, place: TrainingPlace, progress: Progress, say: Callable[[str], None]) -> dict[str, Any]:
     """One model: its report, with the version that is stored. Raises BadInput or DataError in one line."""
     loaded = load_unit(unit, place.catalog)
+    if unit.recipe.target == REGIME:
+        return _train_regime(unit, place, loaded, progress, say)
     rows = training.prepare(unit.recipe, loaded.frame)
     checked = sorted({1, (len(rows.folds) + 1) // 2, len(rows.folds)})
     run = partial(training.run, unit.recipe, numbers=checked)
@@ -116,6 +118,18 @@ def train_unit(unit: TrainUnit, place: TrainingPlace, progress: Progress, say: C
         "notes": list(loaded.notes),
         **report,
     } | {"line": f"{stored.name}@{stored.version}: {line_of(report)}"}
+
+
+def _train_regime(
+    unit: TrainUnit, place: TrainingPlace, loaded: LoadedUnit, progress: Progress, say: Callable[[str], None]
+) -> dict[str, Any]:
+    """A model of states: its report, with the version that is stored."""
+    made = train_regime.train(unit.recipe, loaded.frame, unit.timeframe, progress, say)
+    about = {"timeframe": unit.timeframe, "instrument": unit.instrument, "config": _config(unit), "data": loaded.files}
+    draft = train_regime.draft_of(made, loaded.frame, unit.recipe.features, about)
+    stored = artifact.write(place.models, unit.name, _version(unit, place), draft)
+    own = {**_about(unit), "version": stored.version, "sha256": stored.sha256, "notes": list(loaded.notes), **made.report}
+    return own | {"line": f"{stored.name}@{stored.version}: {made.report['text']}"}
 
 
 def load_unit(unit: TrainUnit, catalog: Catalog) -> LoadedUnit:
@@ -213,22 +227,30 @@ def store(
         learner={"name": "lightgbm", "objective": unit.recipe.objective, **unit.recipe.settings},
         features=manifest.manifest_of(list(unit.recipe.features), unit.timeframe, first_ms),
         fits=[ModelFit(one.fold.train_end_ms, int(rows.close_ms[one.fold.test[0]]), pruned(one.model.dump)) for one in walked],
-        config={
-            "days": dict(unit.recipe.days),
-            "search": dict(unit.recipe.search),
-            "from_ms": unit.from_ms,
-            "to_ms": unit.to_ms,
-            "reads": unit.reads.names,
-            "instruments": [list(one) for one in unit.reads.instruments],
-            "series": [[alias, list(declared)] for alias, declared in unit.reads.series],
-            "learner": unit.learner,
-        },
+        config=_config(unit),
         data=loaded.files,
         metrics=report,
         text=walked[-1].model.text,
     )
-    version = unit.version or next_version(artifact.versions(place.models, unit.name))
-    return artifact.write(place.models, unit.name, version, draft)
+    return artifact.write(place.models, unit.name, _version(unit, place), draft)
+
+
+def _config(unit: TrainUnit) -> dict[str, Any]:
+    """What it was trained with; instruments and series are what its features read beside the bars wherever it is used."""
+    return {
+        "days": dict(unit.recipe.days),
+        "search": dict(unit.recipe.search),
+        "from_ms": unit.from_ms,
+        "to_ms": unit.to_ms,
+        "reads": unit.reads.names,
+        "instruments": [list(one) for one in unit.reads.instruments],
+        "series": [[alias, list(declared)] for alias, declared in unit.reads.series],
+        "learner": unit.learner,
+    }
+
+
+def _version(unit: TrainUnit, place: TrainingPlace) -> str:
+    return unit.version or next_version(artifact.versions(place.models, unit.name))
 
 
 def next_version(stored: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from engine.clock import TIMEFRAMES
+from engine.clock import TIMEFRAMES, timeframe_ms
 from engine.data.sources import OutsideSeries
 from engine.errors import BadInput, StrategyError
 from engine.features.calls import calls_of
@@ -20,8 +20,10 @@ from engine.features.reads import SYMBOL, Reads, check_declared, reads_of
 from engine.models import artifact
 from engine.models.lgbm import settings_of
 from engine.models.recipe import TrainRecipe, objective_of
+from engine.models.regime import observed_features
 from engine.models.tuning import search_of
 
+REGIME = "regime"  # a target without a label: the states of the bars themselves
 BYTES_MAX, UNITS_MAX, LISTED_MAX = 64 << 10, 100, 20
 KEYS = ("name", "version", "venue", "market", "symbols", "timeframes", "targets", "features", "from", "to")
 TABLES = ("folds", "learners", "series")
@@ -57,10 +59,10 @@ def read_config(path: Path, moment: Callable[[Any], int | None]) -> list[TrainUn
     where = path.name
     if unknown := sorted(set(given) - {*KEYS, *TABLES, *READ})[:1]:
         raise BadInput(f"{where}: unknown key {unknown[0][:40]!r}", f"available: {', '.join((*KEYS, *READ, *TABLES))}")
-    features = tuple(call.text for call in calls_of(given.get("features")))
     days = _days(_table(given, "folds", where), where)
     learners = _learners(_table(given, "learners", where), where)
     symbols, timeframes, targets = (_names(given, key, where) for key in ("symbols", "timeframes", "targets"))
+    features = () if targets == [REGIME] else tuple(call.text for call in calls_of(given.get("features")))
     ends = [moment(given.get(key)) for key in ("from", "to")]
     if None not in ends and ends[0] >= ends[1]:  # type: ignore[operator]  # both are there
         raise BadInput(f"{where}: from is not before to", "to is excluded")
@@ -76,14 +78,18 @@ def read_config(path: Path, moment: Callable[[Any], int | None]) -> list[TrainUn
     varying = [len(one) > 1 for one in (symbols, timeframes, targets, learners)]
     units = []
     for symbol, timeframe, target, learner in places:
-        objective_of(target)
+        if target != REGIME:
+            objective_of(target)
+        elif learner != next(iter(learners)):  # states are fitted by their own means, whatever the learners are
+            continue
+        used, texts = (learner, features) if target != REGIME else ("", observed_features(timeframe_ms(timeframe)))
+        settings, search = learners[used] if used else ({}, {})
         instrument = f"{_word(given, 'venue', 'binance', where)}:{symbol}:{_word(given, 'market', 'perp', where)}"
-        settings, search = learners[learner]
-        recipe = TrainRecipe(features, target, settings, search, days, ends[0])
-        reads = _reads(given, features, instrument, timeframe, where)
-        parts = [part for part, varies in zip((symbol, timeframe, target, learner), varying, strict=True) if varies]
+        recipe = TrainRecipe(texts, target, settings, search, days, ends[0])
+        reads = _reads(given, texts, instrument, timeframe, where)
+        parts = [part for part, varies in zip((symbol, timeframe, target, used), varying, strict=True) if varies and part]
         name, version = _artifact(_word(given, "name", "", where), parts, _word(given, "version", "", where), where)
-        units.append(TrainUnit(name, version, instrument, timeframe, recipe, reads, *ends, learner))
+        units.append(TrainUnit(name, version, instrument, timeframe, recipe, reads, *ends, used))
     if len({unit.name for unit in units}) < len(units):
         raise BadInput(f"{where}: two models would have one name", "name learners in other letters")
     return units

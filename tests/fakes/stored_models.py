@@ -41,14 +41,14 @@ def store(
     instrument: str = BTC,
     timeframe: str = "15m",
     features: Sequence[str] = FEATURES,
-    days: Sequence[int] = DAYS,
+    days: Sequence[float] = DAYS,
     **config: Any,
 ) -> Artifact:
     """A model whose fits begin to answer at the end of these days of the market."""
     texts = observed_features(timeframe_ms(timeframe)) if of_regimes else tuple(features)
     fits = []
     for number, day in enumerate(days):
-        from_ms = FROM_MS + day * DAY_MS
+        from_ms = FROM_MS + round(day * DAY_MS)
         made = {"trees": None, "regime": states(0.1 * number)} if of_regimes else {"trees": tree(-0.5 - number, 1.0 + number)}
         fits.append(ModelFit(from_ms - 3_600_000, from_ms, **made))
     label = {"name": "regime"} if of_regimes else {"name": "log_vol_4", "unit": "log of a fraction a bar"}

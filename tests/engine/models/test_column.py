@@ -1,19 +1,24 @@
 """A prediction column: history, one bar at a time and a restart give the same bits, and no bar is answered by a later fit."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from engine.errors import DataError
+from engine.clock import DAY_MS
+from engine.errors import DataError, StrategyError
 from engine.features import manifest
 from engine.features.calls import matrix_of
 from engine.features.frame import FeatureFrame
-from engine.models import artifact, column, lgbm, out_of_sample
+from engine.models import artifact, column, lgbm, out_of_sample, regime
 from engine.models.artifact import Artifact, ModelDraft, ModelFit
 from engine.models.labels import label_of
+from engine.models.packed import pack_model, unpack_model
 from engine.models.trees import pruned
 from tests.engine.models.test_baselines import bars
+from tests.fakes.papers import FROM_MS
+from tests.fakes.stored_models import store
 
 TEXTS = ("returns(1)", "returns(4)", "realised_vol(16)", "hour_sin()")
 DAYS = {"train_days": 20, "test_days": 5, "step_days": 5}
@@ -99,3 +104,107 @@ def test_another_timeframe_is_refused(made: tuple[Artifact, out_of_sample.Walked
     )
     with pytest.raises(DataError, match=r"vol-btc@1\.0\.0 \(\w{12}\) predicts 15m bars, these are 1h"):
         column.predictions(made[0], hourly)
+
+
+def test_a_fit_that_has_seen_a_bar_does_not_answer_for_it(
+    made: tuple[Artifact, out_of_sample.Walked], frame: FeatureFrame
+) -> None:
+    """Planted past the reader's own check: one whose training ended after closes that it would answer for is refused."""
+    model, _ = made
+    late = model.fits[1]._replace(train_end_ms=model.fits[1].from_ms + 3_600_000)
+    planted = model._replace(fits=(model.fits[0], late, *model.fits[2:]))
+    with pytest.raises(DataError, match=r"vol-btc@1.0.0 .*: a fit that ends at .* would answer for"):
+        column.predictions(planted, frame)
+
+
+def other_bars(frame: FeatureFrame, first: int) -> FeatureFrame:
+    """The frame with higher prices from a bar on."""
+    columns = {name: getattr(frame, name).copy() for name in ("open", "high", "low", "close", "volume")}
+    for name in ("open", "high", "low", "close"):
+        columns[name][first:] *= 1.01 + 0.01 * np.sin(np.arange(len(frame) - first))
+    return FeatureFrame(frame.close_ms, **columns, timeframe_ms=frame.timeframe_ms)
+
+
+@pytest.mark.parametrize("of_regimes", [False, True])
+def test_what_was_computed_before_is_used_where_every_bit_is_the_same(
+    frame: FeatureFrame, tmp_path: Path, of_regimes: bool
+) -> None:
+    """Bars that grow, bars that were corrected, bars that begin elsewhere: as by a model that has computed nothing yet."""
+    model = by_hand(frame, tmp_path, of_regimes=of_regimes)
+    kept, part = column.ModelColumn(model), "state" if of_regimes else ""
+    for seen in (
+        frame.prefix(2_500),
+        frame.prefix(2_501),
+        frame,
+        other_bars(frame, 2_000),
+        frame.since(96),
+        frame,
+        frame.prefix(3),
+    ):
+        fresh = column.ModelColumn(model).values(seen, part)
+        assert kept.values(seen, part).tobytes() == fresh.tobytes()
+
+
+def by_hand(frame: FeatureFrame, root: Path, *, of_regimes: bool) -> Artifact:
+    """Four fits over these bars."""
+    moved = int(frame.close_ms[0]) - frame.timeframe_ms - FROM_MS
+    days = tuple(moved / DAY_MS + day for day in (6, 12, 20, 31))
+    return store(root, of_regimes=of_regimes, instrument="binance:BTC-USDT:perp", days=days)
+
+
+def test_a_regime_is_the_same_whatever_comes_after_it_and_wherever_the_bars_begin(frame: FeatureFrame, tmp_path: Path) -> None:
+    """Prefixes over changes of fits; the probabilities add up, the state is the one that holds."""
+    model = by_hand(frame, tmp_path, of_regimes=True)
+    whole = column.ModelColumn(model).regimes(frame)
+    for count in (*range(500, 3_840, 333), *(int(np.searchsorted(frame.close_ms, fit.from_ms)) + 1 for fit in model.fits)):
+        part = column.ModelColumn(model).regimes(frame.prefix(count))
+        assert part.states.tobytes() == whole.states[:count].tobytes()
+        assert part.probabilities.tobytes() == whole.probabilities[:count].tobytes()
+    known = whole.states >= 0
+    assert {0, 2} <= set(whole.states[known].tolist()) <= {0, 1, 2}
+    assert np.allclose(whole.probabilities[known].sum(axis=1), 1.0)
+    first = int(np.searchsorted(frame.close_ms, model.fits[0].from_ms))
+    assert not known[:first].any()
+    assert known[first:].all()
+
+
+def test_a_regime_is_one_filter_from_the_start_of_its_warm_up(frame: FeatureFrame, tmp_path: Path) -> None:
+    """Between two changes of fits: `regime.filtered` over the bars since WARM_BARS before the first of them."""
+    model = by_hand(frame, tmp_path, of_regimes=True)
+    found = column.ModelColumn(model).regimes(frame)
+    start, end = (int(np.searchsorted(frame.close_ms, model.fits[n].from_ms)) for n in (1, 2))
+    begin = start - column.WARM_BARS
+    out, states, _ = regime.filtered(model.fits[1].regime, regime.observations(frame)[begin:end])
+    assert found.probabilities[start:end].tobytes() == out[start - begin :].tobytes()
+    assert found.states[start:end].tolist() == states[start - begin :].tolist()
+
+
+def test_columns_are_named_and_the_other_kind_is_refused(frame: FeatureFrame, tmp_path: Path) -> None:
+    """By version, and by state."""
+    trees, states = (column.ModelColumn(by_hand(frame, tmp_path / str(k), of_regimes=k)) for k in (False, True))
+    assert (trees.label(""), states.label("state"), states.label("bull")) == (
+        "model(vol-btc@1.0.0)",
+        "regime(vol-btc@1.0.0)",
+        "regime(vol-btc@1.0.0,bull)",
+    )
+    for model, part, what in (
+        (trees, "state", "that is a prediction"),
+        (states, "", "that is a regime"),
+        (states, "up", "no 'up'"),
+    ):
+        with pytest.raises(StrategyError, match=what):
+            model.label(part)
+    bull, state = states.values(frame, "bull"), states.values(frame, "state")
+    assert {-1.0, 1.0} <= set(state[np.isfinite(state)].tolist()) <= {-1.0, 0.0, 1.0}
+    assert bull[state == 1.0].mean() > bull[state == -1.0].mean()
+
+
+@pytest.mark.parametrize("of_regimes", [False, True])
+def test_a_model_is_sent_to_the_bit(frame: FeatureFrame, tmp_path: Path, of_regimes: bool) -> None:
+    """Packed, through JSON, and unpacked: the same columns and the same name."""
+    model = by_hand(frame, tmp_path, of_regimes=of_regimes)
+    about, arrays = pack_model(model)
+    received = unpack_model(json.loads(json.dumps(about)), arrays)
+    part = "state" if of_regimes else ""
+    assert column.ModelColumn(received).values(frame, part).tobytes() == column.ModelColumn(model).values(frame, part).tobytes()
+    assert (received.text, received.sha256) == (model.text, model.sha256)
