@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from app.home.home import Home, open_home
-from engine.control.config import models_in_force
+from engine.control.desk_models import models_in_force
 from engine.control.desk_setup import DeskSetup, desk_setup
 from engine.research import ledger, search, search_forward
 from engine.research.kill.limits import suspicion

@@ -95,29 +95,29 @@ def _filter_text(args: ListDataArgs) -> str:
 )
 def list_strategies(ctx: ToolContext, args: ListStrategiesArgs) -> ToolResult:
     """The available strategies, shipped and the person's own; with a name, its parameters, defaults, bounds and units."""
-    from engine.strategies.base import SHIPPED
+    from engine.strategies.base import OURS
 
     own = own_strategies(ctx.home)
     if args.strategy is None:
         from engine.strategies.base import load_strategy
 
-        about = {name: ("shipped", (load_strategy(name).__doc__ or "").strip().splitlines()[0]) for name in SHIPPED}
+        about = {name: ("shipped", (load_strategy(name).__doc__ or "").strip().splitlines()[0]) for name in OURS}
         about |= {name: ("your own", text) for name, text in own.items()}
         rows = tuple((name, kind, clean(text, 160)) for name, (kind, text) in about.items())
         return ToolResult("ok", f"Strategies: {', '.join(about)}.", table=Table(("strategy", "kind", "about"), rows))
-    if args.strategy in SHIPPED:
+    if args.strategy in OURS:
         return _parameters(ctx, args.strategy)
     if args.strategy in own:
         text = f"{args.strategy} is your own: {own[args.strategy] or 'it has no docstring'}. Only a backtest runs it."
         return ToolResult("ok", clean(text, 400))
-    raise BadInput(f"unknown strategy {args.strategy!r}", f"available: {', '.join([*SHIPPED, *own])}")
+    raise BadInput(f"unknown strategy {args.strategy!r}", f"available: {', '.join([*OURS, *own])}")
 
 
 def strategy_lines(home: Path) -> list[tuple[str, bool, str]]:
     """(name, whether it comes with Nightdesk, first line of its docstring) of every strategy, the shipped ones first."""
-    from engine.strategies.base import SHIPPED, load_strategy
+    from engine.strategies.base import OURS, load_strategy
 
-    shipped = [(name, True, first_line(load_strategy(name).__doc__)) for name in SHIPPED]
+    shipped = [(name, True, first_line(load_strategy(name).__doc__)) for name in OURS]
     return [*shipped, *((name, False, first_line(about)) for name, about in own_strategies(home).items())]
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 from app.api.context import At, NotFound, Who
 from app.api.models import ApiModel
 from app.api.models_sleeve import ParamEntry
-from engine.strategies.base import SHIPPED, params_table
+from engine.strategies.base import OURS, params_table
 from engine.strategies.isolated.described import read_strategy
 from tools.market import first_line, own_strategies, strategy_lines
 
@@ -49,8 +49,8 @@ def strategies(at: At, _: Who) -> Strategies:
 @router.get("/{name}")
 def one(at: At, _: Who, name: StrategyName) -> StrategyView:
     """A strategy's parameters, with what they mean and how far they go. Of a person's file that cannot be read, why."""
-    if name not in (*SHIPPED, *own_strategies(at.path)):
+    if name not in (*OURS, *own_strategies(at.path)):
         raise NotFound(f"unknown strategy {name!r}", "see /api/strategies")
     module = read_strategy(name, at.home.strategies)
     params = [ParamEntry(**{**row, "choices": list(row["choices"])}) for row in params_table(module)]
-    return StrategyView(name=name, shipped=name in SHIPPED, about=first_line(module.__doc__)[:ABOUT_MAX], params=params)
+    return StrategyView(name=name, shipped=name in OURS, about=first_line(module.__doc__)[:ABOUT_MAX], params=params)

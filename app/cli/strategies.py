@@ -40,12 +40,12 @@ def line(item: dict[str, Any]) -> str:
 def show(name: str = NAME, as_json: bool = JSON) -> None:
     """Show a strategy: its hypothesis page, what it reads, its parameters with default, bounds and meaning."""
     from app.home.home import read_settings
-    from engine.strategies.base import SHIPPED, params_table
+    from engine.strategies.base import OURS, params_table
     from engine.strategies.isolated.described import read_strategy
 
     module = read_strategy(name, read_settings().home / "strategies")
     about = inspect.cleandoc(module.__doc__ or "")
-    value = {"name": name, "shipped": name in SHIPPED, "about": about, "features": list(module.FEATURES)}
+    value = {"name": name, "shipped": name in OURS, "about": about, "features": list(module.FEATURES)}
     value |= {"instruments": list(getattr(module, "INSTRUMENTS", ())), "series": sorted(getattr(module, "SERIES", {}))}
     value |= {"models": list(getattr(module, "MODELS", ()))}
     value |= {"params": params_table(module)}

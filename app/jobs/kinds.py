@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from app.home.home import Home
-from engine.control.config import models_in_force
+from engine.control.desk_models import models_in_force
 from engine.errors import DataError, StrategyError
 from engine.research.partly import Partly, unseen
 from engine.sim import resolve

@@ -28,7 +28,7 @@ from engine.research.partly import Partly
 from engine.store.db import read, write
 from engine.store.runs import Runs
 from engine.store.tables import Job
-from engine.strategies.base import SHIPPED, own_names, strategy_file
+from engine.strategies.base import OURS, own_names, strategy_file
 from tools.common.contract import JobView
 
 Kind = Callable[[Home, Mapping[str, Any], kinds.Progress], dict[str, Any]]
@@ -109,7 +109,7 @@ class JobQueue:
 
     def _stored_result(self, kind: str, args: Mapping[str, Any]) -> dict[str, Any] | None:
         """The result of a backtest that is already stored. A person's strategy file is never executed in this process."""
-        strategies = {args.get("strategy"), *(s.get("strategy") for s in args.get("sleeves") or ())} - {None, *SHIPPED}
+        strategies = {args.get("strategy"), *(s.get("strategy") for s in args.get("sleeves") or ())} - {None, *OURS}
         for name in strategies - set(own_names(self.home.strategies)):
             strategy_file(str(name), self.home.strategies)  # no such file: raises the right error
         if kind != "backtest" or strategies:

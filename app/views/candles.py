@@ -195,10 +195,10 @@ def _run_levels(run: Mapping[str, Any], rows: pl.DataFrame, number: int, setup: 
     from engine.sim.backtest import rules_in
     from engine.sim.checked import frame_of
     from engine.sim.explain import bars_again
-    from engine.strategies.base import SHIPPED
+    from engine.strategies.base import OURS
 
     strategy = run["config"]["sleeves"][number]["strategy"]
-    if strategy not in SHIPPED:
+    if strategy not in OURS:
         raise DataError(f"{strategy} is a strategy file of your own, and a chart runs none")
     planned, loaded = bars_again(run, catalog, setup.strategies)
     sleeve = planned.sleeves[number]

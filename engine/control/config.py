@@ -20,7 +20,7 @@ from sqlmodel import Session, col, func, select
 
 from engine.book.bodies import pause_holds
 from engine.clock import LocalTimeframe, Timeframe, timeframe_ms
-from engine.control.model_pins import newest_named, with_models
+from engine.control.model_pins import with_models
 from engine.data.schedules import coarsest_clock, execution_of, refuse_layers, refuse_limit
 from engine.errors import BadInput, DataError, DeskError
 from engine.store import db
@@ -342,14 +342,6 @@ def active(engine: Engine, home: Path) -> DeskVersion:
     with db.read_rows(engine) as rows:
         found = in_force(rows)
     return found or first_of(configured(home))
-
-
-def models_in_force(engine: Engine, home: Path) -> dict[str, str]:
-    """The version of each stored model that the desk's sleeves read; none where no configuration can be read."""
-    try:
-        return newest_named(active(engine, home).config.sleeves)
-    except DeskError:
-        return {}
 
 
 def in_force(session: Session | Connection) -> DeskVersion | None:

@@ -32,6 +32,8 @@ from engine.strategies.params import StrategyParams, choice, first_error, knob, 
 from engine.strategies.stored_models import check_models
 
 __all__ = [
+    "ON_MODELS",
+    "OURS",
     "SHIPPED",
     "OutsideSeries",
     "SignalFrame",
@@ -50,6 +52,8 @@ __all__ = [
 ]
 
 SHIPPED = ("trend", "reversion", "cross")
+ON_MODELS = ("volscaled", "regime", "mlsignal")  # shipped too, but of use only where the model that they read is trained
+OURS = (*SHIPPED, *ON_MODELS)
 NAMES = re.compile(r"[a-z][a-z0-9_]{0,40}")
 SOURCE = "__source__"  # a person's module keeps the source text it was run from here
 NEEDED = ("NAME", "FEATURES", "Params", "signals")
@@ -109,11 +113,11 @@ def strategy_file(name: str, folder: Path | None = None) -> Path | None:
     """A person's file of that name; None for a shipped strategy. Raises BadInput as load_strategy does; nothing is run."""
     folder = home_folder() if folder is None else Path(folder)
     path = folder / f"{name}.py"
-    if name in SHIPPED:
+    if name in OURS:
         if path.exists():
             raise BadInput(f"{path} has the name of the shipped strategy {name}", "rename the file and its NAME")
         return None
-    names = [*SHIPPED, *own_names(folder)]
+    names = [*OURS, *own_names(folder)]
     if name in names and not NAMES.fullmatch(name):
         raise BadInput(f"invalid strategy name {name}", "use lower-case letters, digits and _, a letter first")
     if name not in names:
@@ -202,8 +206,8 @@ def list_strategies(folder: Path | None = None) -> list[StrategyEntry]:
     """All strategies, shipped ones first; a broken file is listed with its error, never fatal."""
     folder = home_folder() if folder is None else Path(folder)
     found = []
-    for name in [*SHIPPED, *(name for name in own_names(folder) if name not in SHIPPED)]:
-        shipped = name in SHIPPED
+    for name in [*OURS, *(name for name in own_names(folder) if name not in OURS)]:
+        shipped = name in OURS
         path = Path(__file__).with_name(f"{name}.py") if shipped else folder / f"{name}.py"
         try:
             about, error = (load_strategy(name, folder).__doc__ or "").strip().split("\n")[0], ""
@@ -225,6 +229,8 @@ def code_sha256(strategy: Any) -> str:
     shared = [here / name for name in ("answer.py", "base.py", "params.py", "rules.py", "signals.py", "stored_models.py")]
     if getattr(strategy, "MODELS", ()):
         shared += [here.parent / "models" / name for name in ("artifact.py", "column.py", "regime.py", "trees.py")]
+    if strategy.NAME in ON_MODELS:
+        shared += [here / name for name in ("two_rules.py", "trend.py", "reversion.py")]
     digest = hashlib.sha256(source_of(strategy).encode())
     for file in [*shared, *sorted((here.parent / "features").glob("*.py"))]:
         digest.update(file.name.encode() + b"\0" + file.read_bytes() + b"\0")

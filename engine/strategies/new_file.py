@@ -4,7 +4,7 @@ import keyword
 from pathlib import Path
 
 from engine.errors import BadInput
-from engine.strategies.base import NAMES, SHIPPED
+from engine.strategies.base import NAMES, OURS
 
 TEMPLATE = '''"""{title}: say in one line what it does.
 
@@ -44,7 +44,7 @@ def write_new(name: str, folder: Path) -> Path:
     """Write `folder/NAME.py` from the template; its path. Raises BadInput for a name that cannot be one or is taken."""
     if not NAMES.fullmatch(name) or keyword.iskeyword(name):
         raise BadInput(f"invalid strategy name {name[:60]!r}", "use lower-case letters, digits and _, a letter first")
-    if name in SHIPPED:
+    if name in OURS:
         raise BadInput(f"{name} is a shipped strategy", "choose another name")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{name}.py"

@@ -3,7 +3,8 @@
 import pytest
 
 from app.home.home import Home
-from engine.control.config import SleeveConfig, active, models_in_force, validated
+from engine.control.config import SleeveConfig, active, validated
+from engine.control.desk_models import models_in_force
 from engine.control.direction import direction
 from engine.control.draft import draft
 from engine.control.limits import HardLimits

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import BadInput, StrategyError
-from engine.strategies.base import SHIPPED, code_sha256, fresh_copy, list_strategies, load_strategy, parse_params
+from engine.strategies.base import OURS, code_sha256, fresh_copy, list_strategies, load_strategy, parse_params
 
 GOOD = '''"""Mine: buys every bar.
 
@@ -74,7 +74,9 @@ def test_an_unknown_name_lists_what_there_is(own_home) -> None:
     put(own_home, GOOD)
     with pytest.raises(BadInput, match="unknown strategy 'trnd' - did you mean trend"):
         load_strategy("trnd")
-    with pytest.raises(BadInput, match=r"available: trend, reversion, cross, mine; your own go into .*strategies"):
+    with pytest.raises(
+        BadInput, match=r"available: trend, reversion, cross, volscaled, regime, mlsignal, mine; your own go into .*strategies"
+    ):
         load_strategy("zzz")
 
 
@@ -150,13 +152,13 @@ def test_the_list_shows_broken_files_with_their_reason(own_home) -> None:
     put(own_home, "x = 1 / 0\n", "broken")
     put(own_home, "", "_draft")
     listed = list_strategies()
-    assert [one.name for one in listed] == [*SHIPPED, "broken", "mine"]
+    assert [one.name for one in listed] == [*OURS, "broken", "mine"]
     by_name = {one.name: one for one in listed}
     assert "ZeroDivisionError" in by_name["broken"].error
     assert by_name["mine"].about == "Mine: buys every bar."
-    assert all(by_name[name].shipped and by_name[name].about and not by_name[name].error for name in SHIPPED)
+    assert all(by_name[name].shipped and by_name[name].about and not by_name[name].error for name in OURS)
 
 
 def test_without_a_home_there_are_the_shipped_ones(tmp_path) -> None:
     """A folder that is not there is an empty one."""
-    assert [one.name for one in list_strategies(tmp_path / "nowhere")] == list(SHIPPED)
+    assert [one.name for one in list_strategies(tmp_path / "nowhere")] == list(OURS)
