@@ -95,3 +95,20 @@ def test_a_file_that_declares_models_is_described_without_running_it(home: Home)
     """As the worker reads it."""
     path = own_strategy(home.strategies, SIDES, 'MODELS = ("vol-btc",)')
     assert tuple(read_strategy("own", home.strategies).MODELS) == ("vol-btc",) == tuple(import_file(path).MODELS)
+
+
+def test_a_feature_over_other_instruments_is_the_models_own(home: Home) -> None:
+    """The first of INSTRUMENTS is another for the model than for the strategy, whichever is read first."""
+    features = ("relative_return(48)", "realised_vol(16)")
+    beside = {"reads": ["x"], "instruments": [["ETH-USDT", "synthetic:ETH-USDT:perp"]], "series": []}
+    store(home.path / "models", features=features, **beside)
+    alone = simulate(planned(home)).used[0]["model(vol-btc@1.0.0)"]
+    own = 'INSTRUMENTS = ("SOL-USDT",)\nMODELS = ("vol-btc",)'
+    for code in (f"f.relative_return(48); {SIDES}", f"{SIDES}; f.relative_return(48)"):
+        own_strategy(home.strategies, code, own)
+        path = home.strategies / "own.py"
+        path.write_text(path.read_text().replace('("sma", "ema")', '("relative_return",)'))
+        sleeve = SleeveRequest("own", "BTC-USDT", "synthetic")
+        run = simulate(plan(Request((sleeve,)), home.catalog, home.strategies))
+        assert run.used[0]["model(vol-btc@1.0.0)"].tobytes() == alone.tobytes()
+        assert len({values.tobytes() for values in run.used[0].values()}) == len(run.used[0])

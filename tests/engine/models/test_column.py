@@ -18,7 +18,7 @@ from engine.models.packed import pack_model, unpack_model
 from engine.models.trees import pruned
 from tests.engine.models.test_baselines import bars
 from tests.fakes.papers import FROM_MS
-from tests.fakes.stored_models import store
+from tests.fakes.stored_models import states, store
 
 TEXTS = ("returns(1)", "returns(4)", "realised_vol(16)", "hour_sin()")
 DAYS = {"train_days": 20, "test_days": 5, "step_days": 5}
@@ -208,3 +208,22 @@ def test_a_model_is_sent_to_the_bit(frame: FeatureFrame, tmp_path: Path, of_regi
     part = "state" if of_regimes else ""
     assert column.ModelColumn(received).values(frame, part).tobytes() == column.ModelColumn(model).values(frame, part).tobytes()
     assert (received.text, received.sha256) == (model.text, model.sha256)
+
+
+def test_where_a_filter_begins_is_given_by_the_bar_alone(frame: FeatureFrame, tmp_path: Path) -> None:
+    """States that no row tells apart and that hardly change: what is left is how long ago the filter began."""
+    slow = ((0.999, 0.001, 0.0), (0.0, 0.999, 0.001), (0.001, 0.0, 0.999))
+    blind = states()._replace(start=(1.0, 0.0, 0.0), moves=slow, means=((0.0, 0.0, 0.0),) * 3)
+    model = by_hand(frame, tmp_path, of_regimes=True)
+    model = model._replace(fits=tuple(fit._replace(regime=blind) for fit in model.fits))
+    found = column.ModelColumn(model).regimes(frame)
+    for number, fit in enumerate(model.fits):
+        at = int(np.searchsorted(frame.close_ms, fit.from_ms))
+        begin = at - column.WARM_BARS
+        out, _, _ = regime.filtered(blind, regime.observations(frame)[begin : at + 1])
+        assert found.probabilities[at].tobytes() == out[-1].tobytes(), number
+    later = frame.since(100)
+    first = int(np.searchsorted(later.close_ms, model.fits[1].from_ms))
+    assert (
+        column.ModelColumn(model).regimes(later).probabilities[first:].tobytes() == found.probabilities[first + 100 :].tobytes()
+    )
