@@ -13,10 +13,13 @@ from engine.errors import DataError
 from engine.features.frame import FeatureFrame
 from engine.live.loop import Loop
 from engine.models.column import ModelColumn
+from engine.parity.tape import tape_of
+from engine.parity.today import today_of
 from engine.store.journal import read
 from tests.fakes import stored_models
 from tests.fakes.own_strategies import SLEEVE, backtest_of, check_paper_is_the_backtest, with_own
 from tests.fakes.papers import FROM_MS, advanced, feed_of, loop_of
+from tests.fakes.parity_desks import comparison
 
 BARS = 3 * 96 + 40  # over the fits that begin on the days 35 and 36
 MODELS = 'MODELS = ("vol-btc", "regime-{symbol}")'
@@ -154,3 +157,19 @@ def test_the_fold_that_answers_changes_where_the_next_begins(home: Home) -> None
         own = found.values[found.fits == number]
         assert set(np.unique(own)) <= {-0.5 - number, 1.0 + number}
         assert bars.close_ms[found.fits == number].min() == fit.from_ms
+
+
+def test_parity_computes_the_columns_again(home: Home) -> None:
+    """The versions that the journal names, though a later one is stored: not a cent apart, and the same hash of features."""
+    loop = advanced(loop_of(modelled(home), feed_of(home)), 150)
+    loop.signals.keep([])
+    loop.journal.close()
+    stored_models.store(home.path / "models", version="1.0.1", days=(20,))
+    found = comparison(home)
+    assert found.unexplained_frac in (0.0, None)
+    assert not any(pair.differs for pair in found.pairs)
+    tape = tape_of(home.path)
+    today = today_of(tape, home.setup, home.catalog, lambda _sleeve, _version: None)
+    key = next(key for key, source in tape.sources.items() if source["name"] == SLEEVE)
+    last = list(tape.bars)[-1].body
+    assert today.features(key, last["close_ms"]) == last["features"][SLEEVE]
