@@ -7,6 +7,7 @@ its table of refusals.
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from engine.core import state
@@ -41,9 +42,23 @@ def reader_notes(run: Any, leaks: list[dict[str, Any]], scenarios: Mapping[str, 
     if text := scenario_text(scenarios):
         notes.append(text)
     notes += [limit_entries(run, s.name) for s, limit in zip(run.run_sleeves, run.by_limit, strict=True) if limit]
+    notes += model_answers(run)
     notes += funding_contradictions(run)
     if run.round_trips.is_empty():
         notes.append(no_round_trip(run))
+    return notes
+
+
+def model_answers(run: Any) -> list[str]:
+    """Which stored models answered, and at how many closes of the sleeve's own."""
+    notes = []
+    for sleeve, used in zip(run.plan.sleeves, run.used, strict=True):
+        for model in sleeve.models:
+            name, _, digest = model.text.partition(" ")
+            columns = [values for label, values in used.items() if label.startswith((f"model({name}", f"regime({name}"))]
+            closes = len(run.close_ms) * run.plan.clock_ms // sleeve.bar_ms
+            said = f"an answer at {int(np.isfinite(columns[0]).sum()):,} of {closes:,} closes" if columns else "it was not read"
+            notes.append(f"reads the model {name} {digest}: {said}")
     return notes
 
 

@@ -15,6 +15,8 @@ from rich.console import Console
 from app.cli import main
 from app.cli.backtest import figures
 from tests.fakes import recordings
+from tests.fakes.own_strategies import own_strategy
+from tests.fakes.stored_models import store
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 CONTRACT = {
@@ -353,3 +355,20 @@ def test_runs_are_compared_named_and_saved(cli, tmp_path, monkeypatch):
     assert code != 0
     assert "exists" in why
     assert cli("runs", "export", ids[0], "--format", "pdf")[0] != 0
+
+
+def test_the_version_of_a_model_is_an_option(cli, own_home):
+    """What answered is in the output with its digest; one that is not stored is one line."""
+    (own_home / "strategies").mkdir(parents=True)
+    own_strategy(own_home / "strategies", 'direction = np.where(f.model("vol-btc") > 0, 1, -1)', 'MODELS = ("vol-btc",)')
+    for version in ("1.0.0", "1.0.1"):
+        store(own_home / "models", version=version, instrument="binance:BTC-USDT:perp", days=(-9_000,))
+    ask = ("backtest", "own", *ASK[2:], "--json")
+    for asked, version in ((("--model", "vol-btc=1.0.0"), "1.0.0"), ((), "1.0.1")):
+        code, said, _ = cli(*ask, *asked)
+        run = json.loads(said)
+        assert (code, run["sleeves"][0]["models"]) == (0, f"vol-btc={version}")
+        assert any(note.startswith(f"reads the model vol-btc@{version} (") for note in run["notes"])
+    code, said, why = cli(*ask, "--model", "vol-btc=9.0.0")
+    assert (code, said) == (2, "")
+    assert "the model vol-btc 9.0.0 is not stored - versions of vol-btc: 1.0.0, 1.0.1" in " ".join(why.split())

@@ -1,5 +1,6 @@
 """A backtest of a strategy that reads a stored model: which version answers, what the run's record says, what is refused."""
 
+import numpy as np
 import pytest
 
 from app.home.home import Home
@@ -31,6 +32,12 @@ def test_which_version_a_backtest_reads(home: Home) -> None:
     assert len({p.cache_key for p in (asked, desk, latest)}) == 3
     again = plan(request_of(asked.config)[0], home.catalog, home.strategies)
     assert again.config == asked.config
+    run = simulate(asked)
+    ((name, sha256),) = run.report["sleeves"][0]["model_sha256"].items()
+    answers = int(np.isfinite(run.used[0]["model(vol-btc@1.0.0)"]).sum())
+    assert 0 < answers < len(run.close_ms)
+    note = f"reads the model {name} ({sha256[:12]}): an answer at {answers:,} of {len(run.close_ms):,} closes"
+    assert note in run.report["notes"]
     with pytest.raises(BadInput, match="own on BTC-USDT does not read the model calm - it reads: vol-btc"):
         planned(home, "calm=1.0.0")
     with pytest.raises(
