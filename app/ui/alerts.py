@@ -8,7 +8,7 @@ import streamlit as st
 from app.ui import links, parts, watches
 from app.ui.figures import figure, is_number, length, percent, pure, when
 from app.ui.page_client import PageClient, Trouble
-from app.ui.safe import markdown, words
+from app.ui.safe import markdown, one_line, words
 
 EVERY_S = 5
 SIGNS = {"ok": ("✓", "mut"), "warning": ("▲", "wrn"), "bad": ("■", "neg"), "unknown": ("?", "wrn")}
@@ -79,7 +79,7 @@ def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any],
         if text := numbers(item.get("numbers") or {}):
             st.markdown(words(text, 400))
         if item.get("action") and not resolved:
-            st.markdown(f"**To do:** {words(item['action'], 500)}")
+            st.markdown(f"**To do:** {markdown(one_line(item['action'], 500))}")
             _book(api, str(item.get("runbook") or ""), books, ident)
         for line in delivery_lines(item.get("deliveries") or [], severity):
             st.caption(line)

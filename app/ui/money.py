@@ -26,7 +26,7 @@ def show(api: PageClient, desk: Mapping[str, Any]) -> None:
     drawn.chart(spec(items, unit), key=f"money_{unit}", mark=f"{desk.get('event')} {unit}")
     parts.pairs(summary(items, unit))
     with st.expander("Table"):
-        parts.table(("UTC", *SUMMED), [_row(one, unit) for one in reversed(items)], scroll=True)
+        parts.table(("UTC", *SUMMED), [_row(one, unit) for one in reversed(items)], thin=(6,), scroll=True)
 
 
 def spec(items: Sequence[Mapping[str, Any]], unit: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ EVERY_S = 5
 DAY_MS = 86_400_000
 RANGES = {"1M": 30, "3M": 91, "1Y": 365, "All": 0}  # days back from the desk's time; 0: from its start
 POINTS = 400
+NEAR = 0.1  # of the way from entry to stop: with less of it left, the distance is amber
 TRIPS_MAX, CLOSED_MAX = 200, 6  # newest round trips that are searched for the open ones; closed ones that are listed
 
 
@@ -230,12 +231,21 @@ def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any, *, simulated: bool 
                 price(mark),
                 *first,
                 _ladder(stop, entry, mark, target),
-                f"leaves at the next open by {layer['due']}" if leaves else f"{price(stop)} {_away(mark, stop)}{_order(layer)}",
+                f"leaves at the next open by {layer['due']}" if leaves else _protected(layer, mark),
                 f"{price(target)} {_away(mark, target)}" if is_number(target) else NONE,
                 lasts if n == 0 else "",
             )
         )
     return rows
+
+
+def _protected(layer: Mapping[str, Any], mark: float | None) -> parts.Cell:
+    """The protective level and how far it is; amber with its sign when the mark has nearly reached it."""
+    entry, stop = layer.get("entry"), layer.get("protective")
+    shown = f"{price(stop)} {_away(mark, stop)}{_order(layer)}"
+    known = is_number(entry) and is_number(stop) and is_number(mark)
+    near = known and abs(mark - stop) <= NEAR * abs(entry - stop)  # type: ignore[operator]
+    return (f"▲ {shown}", "wrn") if near else shown
 
 
 def _ladder(stop: Any, entry: Any, mark: Any, target: Any) -> parts.Cell:

@@ -19,6 +19,7 @@ from app.ui.safe import words
 AGAIN_S = 2.5
 WHY_MAX = 300
 ENDS_MAX, ENDS_EXAMPLE = 60, "tomorrow, monday 06:00Z or 2026-03-04T05:15"
+NO_REASON = "paused from the page, no reason given"  # a pause only stops entries: nobody types at night to get one
 ENDS: dict[str, str | None] = {  # of a pause, as the tool reads it; "": typed, None: no end
     "until a person resumes it": None,
     "4 hours": "4h",
@@ -47,7 +48,7 @@ def show(session: Mapping[str, Any], page: Mapping[str, Any]) -> None:
             _proposing(page)
     with right.container(key="panel_sleeve_versions", height="stretch"):
         parts.head("Versions", "newest first; wall time")
-        parts.table(("", "changed", "by"), [_version(row) for row in page["versions"]], left=(0, 1, 2), scroll=True)
+        parts.table(("", "changed", "by"), map(_version, page["versions"]), left=(0, 1, 2), wrap=(1, 2), scroll=True)
 
 
 def _row(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
@@ -97,7 +98,8 @@ def _pause(name: str, label: str, desk_ms: Any) -> None:
         ends = st.text_input("Until when, UTC", key=f"ends_at_{name}", max_chars=ENDS_MAX, placeholder=ENDS_EXAMPLE).strip()
     if is_number(desk_ms) and ends is not None:
         parts.soft(f"Counted from the desk's time, {short(desk_ms, desk_ms)}; at most 90 days ahead.")
-    _why(name, "pause", [{"key": "paused", "value": True}], label, {} if ends is None else {"ends": ends})
+    more = {} if ends is None else {"ends": ends}
+    _why(name, "pause", [{"key": "paused", "value": True}], label, more, unsaid=NO_REASON)
 
 
 def _tighten(name: str, page: Mapping[str, Any]) -> None:
@@ -112,19 +114,28 @@ def _tighten(name: str, page: Mapping[str, Any]) -> None:
     _why(name, "tighten", changes, "Propose it")
 
 
-def _why(name: str, act: str, changes: Sequence[Mapping[str, Any]], label: str, more: Mapping[str, str] | None = None) -> None:
-    """The reason, and the button that proposes; `more`: the end of a pause."""
+def _why(
+    name: str,
+    act: str,
+    changes: Sequence[Mapping[str, Any]],
+    label: str,
+    more: Mapping[str, str] | None = None,
+    *,
+    unsaid: str = "",
+) -> None:
+    """The reason, and the button that proposes; `more`: the end of a pause; `unsaid`: stands for a reason that nobody typed."""
     with st.form(f"{act}_{name}", border=False):
         why = st.text_input("Why", key=f"{act}_why_{name}", max_chars=WHY_MAX, placeholder="what you saw, what you expect of it")
         if not st.form_submit_button(label, type="primary", disabled=not changes):
             return
-    if not why.strip():
+    why = why.strip() or unsaid
+    if not why:
         parts.note("▲ Say why:", "the reason is on the card that a person decides on.", "warn")
         return
     if more and not more["ends"]:
         parts.note("▲ Say until when:", f"for example {ENDS_EXAMPLE}.", "warn")
         return
-    st.session_state[f"proposing_{name}"] = {"sleeve": name, "changes": list(changes), "rationale": why.strip(), **(more or {})}
+    st.session_state[f"proposing_{name}"] = {"sleeve": name, "changes": list(changes), "rationale": why, **(more or {})}
     st.session_state[f"turn_{name}"] = st.session_state.get(f"turn_{name}", 0) + 1
     st.session_state.pop(f"proposed_{name}", None)
     st.rerun()

@@ -115,7 +115,7 @@ def tiles(account: Mapping[str, Any], desk: Mapping[str, Any], lives: Sequence[M
         },
         {"name": "Open orders", "value": str(len(still)), "note": doubts, "tone": "wrn" if doubt else ""},
         {"name": "Placed in, median", "value": orders.after(placed["median_ms"]) if placed else NONE, "note": _worst(placed)},
-        {"name": "Desk and venue agreed", "value": _ago(compared, now), "note": when(compared) if compared else "not yet"},
+        {"name": "Desk and venue agreed", "value": _ago(compared, now), "note": short(compared, now) if compared else "not yet"},
         {
             "name": "Venue's clock",
             "value": f"{number(offset, 0)} ms" if offset is not None else NONE,
@@ -137,7 +137,7 @@ def _now(account: Mapping[str, Any]) -> None:
     for spell in account["spells"]:
         if spell["over_ms"] is None:
             to = orders.event_link(spell["event"])
-            strong = f"▲ {spell['what']}, since {when(spell['since_ms'])}:"
+            strong = f"▲ {spell['what']}, since {short(spell['since_ms'], account['beat_ms'])}:"
             parts.note(strong, f"{spell['why']}. Nothing enters; stops stay.", "warn", to=to)
 
 

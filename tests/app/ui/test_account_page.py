@@ -1,14 +1,15 @@
 """The page of an account: orders' lives as lines with times, what is not well, what a person is asked for; a halt's progress."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
-from app.ui import figures, orders
+from app.ui import figures, halt, orders
 from engine.book import bodies
 from tests.app.ui.fake_accounts import CID, account, order, states
 from tests.app.ui.fake_api import ROUTES, Fake
-from tests.app.ui.fake_shapes import NOW_MS
+from tests.app.ui.fake_shapes import NOW_MS, desk, sleeve
 from tests.app.ui.looking import page, texts_of
 
 
@@ -138,8 +139,26 @@ def test_a_halt_says_what_it_cancelled_and_closed_and_what_is_left(fake: Fake) -
     seen = texts_of(page(tab="desk"))
     assert "1 order cancelled, 1 exit has filled. Left: okx:BTC-USDT:perp: 4 lots, 1 orders." in seen
     assert "at the next open" in seen
+    assert seen.count("booked when it closes: 21 Sep 14:28:20Z desk time.") == 1
     fake.desk["mode"] = "testnet"
     fake.halt_progress = {"state": "KILLED", "left": [], "steps": steps}
     seen = texts_of(page(tab="proposals"))
     assert "closed at the venue at once" in seen
     assert "nothing is left" in seen
+    assert "booked when it closes" not in seen
+
+
+@pytest.mark.parametrize(
+    ("worker", "keeps"),
+    [
+        ({"running": True, "phase": "running"}, ""),
+        ({"running": True, "phase": "waiting"}, " The worker waits for that bar: they stay open until it is there."),
+        ({"running": False, "phase": "not running"}, " No worker runs: they stay open until one does."),
+    ],
+)
+def test_an_incomplete_halt_on_paper_says_what_it_waits_for_and_until_when(worker: dict[str, Any], keeps: str) -> None:
+    """The next bar, by the fastest sleeve, and what keeps it from coming."""
+    sleeves = [sleeve("btc-trend") | {"timeframe": "1h"}, sleeve("eth-trend")]
+    text = halt.waits_for(desk() | {"worker": worker}, sleeves)
+    assert text == f"They leave at the open of the next bar, booked when it closes: 21 Sep 14:28:20Z desk time.{keeps}"
+    assert halt.waits_for(desk() | {"desk_ms": None}, sleeves) == ""

@@ -9,7 +9,7 @@ import pytest
 from app.ui import tokens
 from tests.app.ui.browsers import WAIT_MS, Place, answers, started
 from tests.app.ui.fake_api import Fake, serving
-from tests.app.ui.fake_shapes import alert
+from tests.app.ui.fake_shapes import alert, answer, turn
 from tests.fakes.waiting import until
 
 WIDTHS = (390, 768, 1280, 1920)
@@ -32,6 +32,8 @@ def page(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> Iterator[An
     fake = Fake()
     fake.alerts = [alert(f"al-{n}") for n in range(3)]
     fake.desk["worker"] |= {"running": False, "phase": "not running"}
+    long = "\n\n".join(["The verdict comes first.", *(f"Line {n} of what follows it." for n in range(60))])
+    fake.turns = {f"u-{n}": turn(f"u-{n}", "done", f"question {n}", answer(long)) for n in (1, 2)}
     place = Place(Path(tmp_path_factory.mktemp("hit")) / "home")
     place.home.mkdir()
     with serving(fake) as url, started(place, "ui", "--api", url):
@@ -67,3 +69,19 @@ def test_nothing_stands_over_halt(page: Any) -> None:
     assert colour in {"rgb({}, {}, {})".format(*bytes.fromhex(one[1:])) for one in tokens.TOKENS["halt"]}, (
         "its form has not the page's colours"
     )
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1280, 800)])
+def test_an_answer_longer_than_the_window_opens_at_its_verdict(page: Any, width: int, height: int) -> None:
+    """The newest one's first line is on top, below the head; from there a person scrolls, and stays where that led."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.goto(f"{page.url.partition('?')[0]}?tab=chat&role=developer&thread=t-1")
+    verdict = page.locator("[class*='st-key-verdict_u-2']")
+    page.wait_for_function(
+        """() => { const found = document.querySelector('[class*="st-key-verdict_u-2"]');
+        return found && found.getBoundingClientRect().top > 40 && found.getBoundingClientRect().top < 200; }"""
+    )
+    assert verdict.is_visible()
+    page.mouse.move(width / 2, height / 2)
+    page.mouse.wheel(0, 500)
+    page.wait_for_function("""() => document.querySelector('[class*="st-key-verdict_u-2"]').getBoundingClientRect().top < 0""")

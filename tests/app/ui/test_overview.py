@@ -40,6 +40,18 @@ def test_the_drawdown_is_from_the_highest_equity_and_names_the_breakers_referenc
     assert tile("Drawdown", desk() | {"drawdown_frac": None})["value"] == "–"
 
 
+def test_a_mark_close_to_its_stop_is_amber_and_one_on_its_way_is_not() -> None:
+    """Less than a tenth of the way from entry to stop is left; of a short, too."""
+    near = sleeve("btc-trend", with_position=True) | {"mark": 62_950.0}
+    (row,) = overview.layer_rows(near, None, NOW_MS)
+    assert row[9] == (f"▲ 62,900.0 \u22120.08{THIN}% stop", "wrn")
+    (row,) = overview.layer_rows(near | {"mark": 63_100.0}, None, NOW_MS)
+    assert row[9] == f"62,900.0 \u22120.32{THIN}% stop"
+    near["position"]["layers"][0] |= {"entry": 64_000.0, "protective": 65_000.0}
+    (row,) = overview.layer_rows(near | {"mark": 64_950.0}, None, NOW_MS)
+    assert row[9][1] == "wrn"
+
+
 def test_holding_is_drawn_no_further_than_the_desk() -> None:
     """Nothing after the desk's time, nothing before the range; the drawdown is below zero."""
     cut = curve()

@@ -164,10 +164,14 @@ def test_a_pause_has_an_end_where_a_person_says_so(fake: Fake) -> None:
 
 @long
 def test_nothing_is_proposed_without_a_reason_and_a_refusal_is_in_the_api_s_words(fake: Fake) -> None:
-    """Blanks are no reason; what was refused is not sent again."""
-    at = press(page(**HERE), "pause", "  ")
+    """Blanks are no reason, but for a pause, which only stops entries; what was refused is not sent again."""
+    at = press(page(**HERE), "tighten", "  ")
     assert "Say why" in texts_of(at)
     assert fake.asked == []
+    press(page(**HERE), "pause", "  ")
+    assert [body["rationale"] for _, _, body in fake.asked] == ["paused from the page, no reason given"]
+    fake.asked.clear()
+    at = page(**HERE)
     fake.proposing = lambda _: (409, {"error": {"kind": "Refused", "what": "one waits", "hint": "decide it"}})
     at = press(at, "pause", "again")
     assert "one waits. decide it" in texts_of(at)
