@@ -38,14 +38,20 @@ MATTERS = ("incident", "halt", "breaker", "config", "fill", "refused")  # most i
 PEOPLE = ("proposal", "approve", "reject", "release", "decision", "halt")
 DESK_KINDS = ("fill", "decision", "breaker", "halt", "config", "funding", "incident", "order")
 OF_AN_ORDER = ("intent", "order", "amend")  # events that say nothing without the order's life
+ONCE = "one that lasts counts once"  # the engine journals a refusal when its rule or signal changes, not at each bar
 SINGULAR = {
-    "refused": "refused decision",
+    "refused": f"refusal of an entry ({ONCE})",
     "breaker": "breaker tripped",
     "halt": "halt or release",
     "config": "configuration event",
 }
 SINGULAR |= {"funding": "funding payment"}
-PLURAL = {"fill": "fills", "refused": "refused decisions", "breaker": "breakers tripped", "halt": "halts or releases"}
+PLURAL = {
+    "fill": "fills",
+    "refused": f"refusals of an entry ({ONCE})",
+    "breaker": "breakers tripped",
+    "halt": "halts or releases",
+}
 PLURAL |= {"config": "configuration events", "incident": "incidents", "decision": "decisions", "funding": "funding payments"}
 
 

@@ -44,7 +44,7 @@ def on_page(text: str, role: str) -> OnPage:
         views.append(("Open the proposals", PROPOSALS))
     if ACK.search(text) or WATCH.search(text):
         views.append(("Open the alerts", ALERTS))
-    text = CHAT.sub(lambda found: _asked(found, role), text)
+    text = CHAT.sub(lambda found: _question(found, role), text)
     text = DECIDE.sub(lambda found: f"{'clicks ' if found['verb'] else ''}**Approve** or **Reject** on its card", text)
     text = ACK.sub("**Acknowledge** under Alerts", text)
     text = WATCH.sub("under Alerts", text)
@@ -53,7 +53,7 @@ def on_page(text: str, role: str) -> OnPage:
     return OnPage(text, tuple(dict.fromkeys(cards)), tuple(views))
 
 
-def _asked(found: re.Match[str], role: str) -> str:
+def _question(found: re.Match[str], role: str) -> str:
     """A question to the same role is one to ask next; one to another role has a button of its own."""
     owner = found[1] or found[3]
     if owner != role:

@@ -57,6 +57,7 @@ def test_a_rule_that_refuses_at_every_bar_is_counted_at_every_bar(ctx: Any) -> N
         journal.append([Event("decision", END - n * BAR, {**REFUSED, "signal": "short"})], sync=False)
     journal.close()
     result, listed = call(ctx, "counts", SINCE | {"what": "refused"}), call(ctx, "journal_search", SINCE | {"kinds": ["refused"]})
+    assert " refusals of an entry (one that lasts counts once)" in listed.text
     assert result.data["counts"] == {"refused": 4}
     assert of(result, "refused entries paused")["times"] == 4
     assert of(result, "refused entries paused")["stretches"] == 2

@@ -61,6 +61,8 @@ def test_the_page_shows_both_parts_the_card_and_how_a_window_ends(fake: Fake) ->
         assert words in seen, words
     assert "nightdesk incidents close ID" in seen
     assert "and 2 older" in seen
+    assert ">P&amp;L, USDT<" in seen
+    assert "21 Sep 13:13:20Z, open" in seen
     assert "<img src=x>" not in seen
 
 
