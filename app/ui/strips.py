@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.ui import parts
-from app.ui.figures import bar_ms, is_number, length, short, when
+from app.ui.figures import SIMULATED, bar_ms, is_number, length, short, when
 
 LATE_BARS = 3  # of the fastest sleeve: a worker that waits longer for its next bar is worth a line
 OWN_LINE = ("halt", "worker", "sleeves", "breakers")  # checks that the banner, a line below or the desk view says better
@@ -63,10 +63,17 @@ def _worker(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> It
         if check.get("name") == "worker" and check.get("state") == "bad":
             yield Strip("bad", "The worker is silent.", f"{check.get('text')}. Figures are of {at}. Next:", "nightdesk doctor")
     if worker.get("phase") == "waiting" and _late(desk_ms, now_ms, sleeves):
-        rest = f"{_open(sleeves, '{} protective orders stand')} It goes on by itself when newer bars are there."
+        rest = f"{_open(sleeves, _protected_by(desk))} It goes on by itself when newer bars are there."
         why = str(worker.get("note") or "").partition(WAITS)[2].strip(" .;")  # what keeps it from bars that are there
         rest += f" {why[:1].upper()}{why[1:]}." if why else ""
         yield Strip("warn", _ended(desk), f"{rest} Next:", "nightdesk data pull")
+
+
+def _protected_by(desk: Mapping[str, Any]) -> str:
+    """What becomes of open positions while no bar comes: a halt has cancelled their protective orders for exits."""
+    if not (desk.get("halt") or {}).get("halted"):
+        return "{} protective orders stand"
+    return "{} exit orders wait for the next bar" if desk.get("mode") in SIMULATED else "the halt closes {} layers at the venue"
 
 
 def _ended(desk: Mapping[str, Any]) -> str:

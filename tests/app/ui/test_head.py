@@ -34,6 +34,9 @@ def test_ended_bars_say_when_what_stays_open_and_the_next_step() -> None:
     assert line.strong == "The recorded bars end at 21 Sep 14:13:20Z: nothing trades."
     assert line.rest.startswith("1 position stays open, its protective orders stand.")
     assert any(badge.text == "◐ worker" and badge.look == "wrn" for badge in head.badges(status, [], ""))
+    status["halt"]["halted"] = True
+    (line,) = strips.found(status, [], SLEEVES)
+    assert line.rest.startswith("1 position stays open, its exit orders wait for the next bar."), "a halt leaves no stop behind"
 
 
 def test_pulled_bars_that_are_late_say_how_old_the_figures_are_and_why() -> None:
