@@ -242,6 +242,9 @@ def require_same_inputs(run: Mapping[str, Any], now: Plan) -> None:
         changed = [n for n in run["data"]["file_sha256"] if now.files.get(n) != run["data"]["file_sha256"][n]]
         what = f"the data changed since run {run['run_id']}: {', '.join(changed) or 'other files'}"
         raise DataError(f"{what}; its feature values cannot be recomputed", "run the backtest again")
+    then = [sleeve.get("model_sha256") for sleeve in run["config"]["sleeves"]]
+    if then != [sleeve.get("model_sha256") for sleeve in now.config["sleeves"]]:
+        raise DataError(f"a model that run {run['run_id']} read is not stored as it was", "restore it, or run the backtest again")
     if now.code_hash != run["code_hash"]:
         changed = sorted(part for part in {*run["code"], *now.code} if run["code"].get(part) != now.code.get(part))
         what = f"the code changed since run {run['run_id']}: {', '.join(changed)}"

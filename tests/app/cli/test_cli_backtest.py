@@ -370,5 +370,9 @@ def test_the_version_of_a_model_is_an_option(cli, own_home):
         assert (code, run["sleeves"][0]["models"]) == (0, f"vol-btc={version}")
         assert any(note.startswith(f"reads the model vol-btc@{version} (") for note in run["notes"])
     code, said, _ = cli(*ask, "--model", "vol-btc=9.0.0")
-    assert code == 1
-    assert "the model vol-btc 9.0.0 is not stored - versions of vol-btc: 1.0.0, 1.0.1" in " ".join(said.split())
+    found = json.loads(said)["error"]
+    assert (code, found["what"], found["hint"]) == (
+        1,
+        "the model vol-btc 9.0.0 is not stored",
+        "versions of vol-btc: 1.0.0, 1.0.1",
+    )
