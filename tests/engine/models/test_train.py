@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,10 @@ import pytest
 
 from engine.data.catalog import Catalog
 from engine.errors import BadInput, DataError
-from engine.features.frame import FeatureFrame
-from engine.models import artifact, column, fold_store, leak_check, lgbm, regime, regime_fit, train_config, train_regime
+from engine.models import artifact, column, fold_store, lgbm, train_config
 from engine.models import recipe as training
 from engine.models import train as trainer
-from engine.models.leak_check import LeakCheck, RecipeRun
+from engine.models.leak_check import LeakCheck
 from engine.models.train import TrainingPlace
 from engine.sim.request import moment
 from tests.engine.models.test_out_of_sample import FEATURES
@@ -359,56 +357,3 @@ def test_volatility_of_a_recorded_year_passes_and_direction_does_not(write: Writ
     assert {gate["name"] for gate in direction["gates"] if not gate["passed"]} == {"gap"}
     assert 0.5 < direction["test"]["value"] < 0.53
     assert all(side["precision"] < side["needed"] and side["net_bps"] < 0.0 for side in direction["sides"])
-
-
-def test_a_regime_is_trained_without_a_label(write: Write, place: TrainingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """States of each fold's past, its own features, gates of its own; what it is read as is what was judged."""
-    honest = train_regime.leak_check.check
-    monkeypatch.setattr(train_regime.leak_check, "check", partial(honest, count=2))
-    path = write(
-        ('targets = ["log_vol_4"]', 'targets = ["regime"]'), ('features = ["returns(1)", "realised_vol(16)", "hour_sin()"]', "")
-    )
-    (unit,) = train_config.read_config(path, moment)
-    assert (unit.name, unit.learner, unit.recipe.features) == ("vol-btc", "", ("returns(96)", "realised_vol(16)", "returns(16)"))
-    (found,) = trained(path, place)["items"]
-    model = artifact.load(place.models, "vol-btc", "1.0.0")
-    assert model.is_regime
-    assert [gate["name"] for gate in found["gates"]] == ["rows", "changes", "states", "leaks"]
-    assert found["leak_check"]["clean"]
-    own = found["regime"]
-    seen = column.ModelColumn(model).regimes(trainer.load_unit(unit, place.catalog).frame)
-    known = seen.states[seen.states >= 0]
-    assert own["share"]["bull"] == pytest.approx(float((known == 2).mean()))
-    assert sum(own["share"].values()) == pytest.approx(1.0)
-    assert (own["folds"], found["gates"][0]["passed"]) == (len(model.fits), len(known) >= 2_000)
-    assert all(fit.train_end_ms < fit.from_ms for fit in model.fits)
-    assert model.text.startswith("vol-btc@1.0.0")
-
-
-def test_a_regime_that_knows_its_test_is_found(write: Write, place: TrainingPlace) -> None:
-    """The fit of each fold on its test too: the leak check of the trainer names it."""
-    path = write(('targets = ["log_vol_4"]', 'targets = ["regime"]'))
-    (unit,) = train_config.read_config(path, moment)
-    frame = trainer.load_unit(unit, place.catalog).frame
-
-    def leaking(bars: FeatureFrame) -> RecipeRun:
-        folds, _, _ = train_regime.folds_of(unit.recipe, bars)
-        rows = regime.observations(bars)
-        late = np.concatenate([folds[0].train, folds[0].test])
-        found = [train_regime.FittedRegime(folds[0], regime_fit.fit(rows[late], bars.timeframe_ms))]
-        seen = train_regime.states_of(unit.recipe, bars, "15m", found)
-        models = ((int(bars.close_ms[folds[0].test[0]]), repr(found[0].model)),)
-        return RecipeRun(("x",), rows[:, :1], seen.probabilities[:, 2], models)
-
-    assert not leak_check.check(leaking, frame, 1).clean
-    assert leak_check.check(partial(train_regime.run, unit.recipe, numbers=[1], timeframe="15m"), frame, 1).clean
-
-
-def test_a_regime_beside_other_targets_is_one_model(write: Write) -> None:
-    """Whatever the learners are, and named by what differs."""
-    own = (('"log_vol_4"', '"log_vol_4", "regime"'), ("rounds = 8", "rounds = 8\n[learners.large]\nrounds = 9"))
-    assert [unit.name for unit in train_config.read_config(write(*own), moment)] == [
-        "vol-btc-log-vol-4-small",
-        "vol-btc-log-vol-4-large",
-        "vol-btc-regime",
-    ]
