@@ -3,7 +3,8 @@
 Hypothesis: volatility is predictable where direction is not (docs/models.md), so the same signals with a size that falls before a
 wild hour and rises before a calm one lose less for what they earn. Universe: instruments with a stored model `vol-{symbol}` of
 `log_vol_4`. Signal: trend's or reversion's, with their numbers. Sizing: at most `vol_aim` over the volatility of a year, as a
-fraction of equity; the volatility is predicted, or for comparison that of the last `past_bars`; `flat` leaves the size alone.
+fraction of equity, beside the risk at the stop; the volatility is predicted, or for comparison that of the last `past_bars`;
+`flat` leaves the size alone.
 Exit: as configured. Constraints: a size without an edge scales losses too. Measured: docs/models.md.
 """
 
@@ -29,6 +30,7 @@ class Params(TwoRulesParams):
 
     sizing: Literal["predicted", "past", "flat"] = choice("predicted", None, "which volatility sizes an entry")
     vol_aim: float = knob(0.2, 0.01, 2.0, "a year", "up", "volatility that an entry is to have")
+    vol_target: float = knob(0.0, 0.0, 2.0, "a year", "up", "volatility cap of past days beside it", zero="no volatility cap")
     past_bars: int = knob(96, 4, 2000, "bars", None, "window of the past volatility")
 
 

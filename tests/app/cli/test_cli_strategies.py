@@ -12,6 +12,7 @@ from app.home.home import open_home
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
 from engine.sim.backtest import backtest
+from engine.strategies.base import OURS
 from engine.strategies.new_file import write_new
 from tests.fakes import recordings
 from tests.fakes.papers import WALL_MS
@@ -63,7 +64,7 @@ def test_the_list_has_both_kinds_and_show_has_the_parameters(made: Path, capsys:
     """Own files are named as such; bounds and units are the file's."""
     strategies.listed(as_json=True)
     items = printed(capsys)["items"]
-    assert [(i["name"], i["shipped"]) for i in items] == [("trend", True), ("reversion", True), ("cross", True), ("mine", False)]
+    assert [(i["name"], i["shipped"]) for i in items] == [*((name, True) for name in OURS), ("mine", False)]
     strategies.show("mine", as_json=True)
     found = printed(capsys)
     fast = next(row for row in found["params"] if row["key"] == "fast_bars")
