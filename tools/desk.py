@@ -172,7 +172,11 @@ def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tupl
 def _state(sleeve: SleeveConfig, desk_ms: int | None) -> str:
     """What the configuration says of a pause that holds, of another stage than paper, of an execution schedule."""
     pause = pause_text({"paused": sleeve.paused_at(desk_ms), "resumes_ms": sleeve.resumes_ms})
-    more = (sleeve.stage != "paper" and f"stage {sleeve.stage}", sleeve.execution and f"execution {sleeve.execution}")
+    more = (
+        sleeve.stage != "paper" and f"stage {sleeve.stage}",
+        sleeve.execution and f"execution {sleeve.execution}",
+        sleeve.models and f"models {sleeve.models}",
+    )
     return "".join(f", {text}" for text in (pause, *more) if text)
 
 

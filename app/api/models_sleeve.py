@@ -141,6 +141,7 @@ class SleevePage(ApiModel):
     closes: list[CloseCountView]
     closes_ms: int
     execution: str | None
+    models: str | None  # versions of stored models that it reads
     worked: WorkedView | None
     params: list[ParamRow]
     params_why: str

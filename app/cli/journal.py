@@ -284,6 +284,8 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
     found = {"sleeve": sleeve, "close_ms": bar.t_event_ms, "bar": bar.id, "signal": {"side": side, "strength": strength}}
     if silent:
         found["silent"] = silent
+    if nulls := bar.body.get("nulls", {}).get(sleeve):
+        found["nulls"] = nulls
     found["events"] = [event_json(e) for e in here]
     if not decisions:
         mark = next((e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms, {"mark"}) if sleeve in e.body["sleeves"]), None)

@@ -74,6 +74,7 @@ def desk_text(found: Mapping[str, Any]) -> str:
     lines = [f"{found['sleeve']} at the close of {utc(found['close_ms'])}: {found['text']}"]
     lines.append(f"signal {side}, strength {format_value(signal['strength'])} (bar {found['bar']})")
     lines += [f"its strategy gave no signal: {silent}"] if silent else []
+    lines += [f"{label} has no value: {why}" for label, why in found.get("nulls", {}).items()]
     lines += [event_block(e) for e in found["events"]]
     if found.get("sized_at"):
         lines += ["the refusals began, with size and caps, at", event_block(found["sized_at"])]

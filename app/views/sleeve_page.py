@@ -51,6 +51,7 @@ def sleeve_page(home: Home, name: str) -> dict[str, Any]:
         "closes": [] if mark is None else [c._asdict() for c in _closes(str(path), mark.id, name, mark.t_event_ms)],
         "closes_ms": CLOSES_MS,
         "execution": sleeve.execution,
+        "models": sleeve.models,
         "worked": None if mark is None else _worked(str(path), mark.id, name, mark.t_event_ms),
         "params": params,
         "params_why": why,

@@ -24,6 +24,9 @@ class StoredColumns(Protocol):
     def label(self, part: str) -> str:
         """How journals name the column: `model(vol-btc@1.2.0)`. StrategyError for a part that it does not have."""
 
+    def why_null(self, close_ms: int) -> str:
+        """Why there is no value at a close without one."""
+
     def values(self, frame: Any, part: str) -> Array:
         """The column on a FeatureFrame, NaN where it says nothing; the same bits for a bar whatever comes after it."""
 

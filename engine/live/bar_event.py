@@ -63,6 +63,8 @@ def bar_body(feed: Feed, book: Book, t: int, stamp: str, now: Readings, waits: R
         body["correlations"] = moved
     if wrong := {name: reading.wrong for name, reading in now.items() if reading.wrong}:
         body["silent"] = wrong
+    if nulls := {name: dict(reading.nulls) for name, reading in now.items() if reading.nulls}:
+        body["nulls"] = nulls
     if waits:
         body["next"] = {name: signal_body(reading) for name, reading in waits.items()}
         body["next_features"] = {name: features_hash(reading.read) for name, reading in waits.items()}

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from engine.book.bar_signals import NO_SIGNAL
@@ -42,6 +43,7 @@ class SignalReading(NamedTuple):
     signal: Signal
     read: dict[str, float | None]
     wrong: str
+    nulls: Mapping[str, str] = MappingProxyType({})  # column of a stored model without a value -> why
 
 
 class OwnSignal(NamedTuple):
@@ -93,7 +95,8 @@ class SignalSource:
             if "wrong" in ours:
                 return silent(f"raised: {ours['wrong']}")
             base, read = restored(Signal, ours["signal"]), features_of(ours["read"])
-            return SignalReading(base, read, "") if self._own is None else self._with_own(base, read, t, deadline, waiting)
+            found = SignalReading(base, read, "") if self._own is None else self._with_own(base, read, t, deadline, waiting)
+            return found._replace(nulls=self._nulls(found.read, t)) if self.code.models else found
         except ProcessFault as fault:
             return silent(str(fault))
         except Nonsense as error:
@@ -112,6 +115,14 @@ class SignalSource:
             turned = int(silenced_reversal(own.side, own.reverse, self.code.side))
             own = own._replace(side=0, strength=0.0, leave=own.leave | turned)
         return SignalReading(base._replace(**own._asdict()), features | read, "")
+
+    def _nulls(self, read: Mapping[str, float | None], t: int) -> dict[str, str]:
+        """Why columns of stored models have no value at bar t."""
+        assert self._feed is not None, "ask() comes first"  # noqa: S101 - a programmer's error halts
+        close_ms = int(self._feed.own[self.code.bar_ms].span.close_ms[t])
+        silent = [label for label, value in read.items() if value is None]
+        named = ((label, one) for label in silent for one in self.code.models if f"({one.text.partition(' ')[0]}" in label)
+        return {label: one.columns.why_null(close_ms) for label, one in named}
 
     def rest(self) -> None:
         """A bar is over."""

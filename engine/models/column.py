@@ -25,7 +25,7 @@ from engine.models.artifact import Artifact
 from engine.models.regime import STATES, RegimeState
 from engine.models.trees import predict
 
-EARLY, EMPTY = "before the model's first fit", "every feature is missing"
+EARLY, EMPTY = "before the model's first fit", "its features are missing"
 WARM_BARS, WARM_DAYS_MAX = 500, QUARTER_DAYS - 10  # of a regime's filter; paper has a quarter before the bar's own at least
 STATE = "state"
 PARTS = (STATE, *STATES)
@@ -91,6 +91,11 @@ class ModelColumn:
         if part not in ("", *PARTS):
             raise StrategyError(f"a regime has no {part!r}", f"available: {', '.join(PARTS)}")
         return f"regime({name})" if part == STATE else f"regime({name},{part})" if part else f"model({name})"
+
+    def why_null(self, close_ms: int) -> str:
+        """Why it says nothing at a close where it says nothing."""
+        early = self.model.fit_at(close_ms) < 0
+        return f"{EARLY} ({utc(self.model.fits[0].from_ms)})" if early else EMPTY
 
     def values(self, frame: FeatureFrame, part: str) -> Array:
         """As StoredColumns says. Raises DataError for a frame of another timeframe, and for a fit that has seen its bars."""

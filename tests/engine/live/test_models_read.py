@@ -6,6 +6,8 @@ import sys
 import numpy as np
 import pytest
 
+from app.cli.journal import close_of_desk
+from app.cli.stories import desk_text
 from app.home.home import Home
 from engine.clock import DAY_MS
 from engine.control.config import active
@@ -89,6 +91,11 @@ def test_without_an_answer_there_is_no_signal(home: Home, loops: list[Loop]) -> 
     loop = advanced(loops[0], BARS)
     bars = [(e.body["close_ms"], e.body["signals"][SLEEVE][0]) for e in read(loop.journal.path, {"bar"})]
     first = FROM_MS + 35 * DAY_MS
+    nulls = [e.body.get("nulls", {}).get(SLEEVE) for e in read(loop.journal.path, {"bar"}) if e.body["close_ms"] < first]
+    assert nulls == [{"model(vol-btc@1.0.0)": "before the model's first fit (2025-02-05 00:00Z)"}] * len(nulls)
+    assert not any("nulls" in e.body for e in read(loop.journal.path, {"bar"}) if e.body["close_ms"] >= first)
+    story = close_of_desk(loop.journal.path, SLEEVE, FROM_MS + 34 * DAY_MS)
+    assert "model(vol-btc@1.0.0) has no value: before the model's first fit (2025-02-05 00:00Z)" in desk_text(story)
     assert not any(side for close_ms, side in bars if close_ms < first)
     assert all(side for close_ms, side in bars if close_ms >= first)
 
