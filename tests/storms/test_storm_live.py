@@ -1,6 +1,6 @@
 """Storms over a live account: real ccxt under the virtual clock against the local venues, every invariant looked at on the way.
 
-Default: half a day without faults, a run with each fault once, kills and a halt, at OKX; planted bugs. The rest is long.
+Default: six hours without faults, a run with each fault once, kills and a halt, at OKX; planted bugs. The rest is long.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def held(storm: LiveStorm) -> LiveStorm:
     return storm
 
 
-@pytest.mark.parametrize("bars", [40, pytest.param(96, marks=pytest.mark.long)])
+@pytest.mark.parametrize("bars", [24, pytest.param(96, marks=pytest.mark.long)])
 @pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in VENUES[1:])])
 def test_without_faults_nobody_is_woken(venue: str, bars: int, path: Path) -> None:
     """Every layer is covered within five seconds, every execution booked, and the venue's cash is the book's."""
