@@ -1,4 +1,4 @@
-"""The schedule of outside series: only where desk.toml declares some, in a process that sees no venue's key, one at a time."""
+"""The schedules: outside series only where desk.toml declares some, in a process that sees no venue's key; what a walk keeps."""
 
 import json
 import subprocess
@@ -9,6 +9,10 @@ import pytest
 
 from app.home.home import open_home
 from app.processes.scheduler import Schedules
+from engine.clock import DAY_MS, HOUR_MS
+from engine.store.anchors import note_head
+from engine.store.journal import Event, Journal
+from engine.watch import flows, kept_lines
 from engine.watch.outside_status import FILE
 from tests.fakes.papers import WALL_MS, furnished
 
@@ -77,3 +81,17 @@ def test_without_a_declaration_nothing_is_fetched_nor_alerted(own_home: Path, ou
         assert (watch._jobs.get_job("outside") is not None) is seen
     finally:
         watch.stop()
+
+
+def test_the_walk_keeps_what_is_over_for_the_readers(own_home: Path) -> None:
+    """Sums of days and lines of charts are files of the home after it."""
+    watch = schedules(own_home, "")
+    journal = Journal(watch.home.desk_journal, "worker")
+    for day in range(3):
+        journal.append([Event("mark", day * DAY_MS + HOUR_MS, {"sleeves": {}, "equity": 1.0})])
+    note_head(watch.home.engine, "desk", journal.head, WALL_MS)
+    journal.close()
+    watch.walk()
+    assert (own_home / kept_lines.FILE).exists()
+    assert (own_home / flows.FILE).exists()
+    watch.stop()
