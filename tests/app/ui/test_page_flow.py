@@ -89,8 +89,9 @@ def test_a_comparison_with_table_curves_and_links_outlives_a_reload(page: Any, d
 
 
 def test_a_question_of_another_role_is_carried_there(page: Any, desk: Place) -> None:
-    """Two clicks, and the advisor answers it."""
+    """Two clicks, and the advisor answers it; no command beside the button that does the same."""
     ask(page, desk, "operator", "Where does the P&L come from?")
+    assert page.get_by_text("nightdesk chat").count() == 0
     page.get_by_role("button", name="Ask the advisor").click()
     page.get_by_role("button", name="Ask the advisor").click()
     page.get_by_text("OFFLINE model ·").last.wait_for()
