@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import links, parts
-from app.ui.figures import SIMULATED, bar_ms, counted, is_number, price, pure, short, when
+from app.ui.figures import SIMULATED, bar_ms, counted, is_number, price, pure, short
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
@@ -52,14 +52,15 @@ def halted_banner(api: PageClient, desk: Mapping[str, Any], session: Mapping[str
     if not latch.get("halted"):
         return
     by = str(latch.get("by") or "unknown")
-    since = when(latch.get("since_ms"))
+    now_ms = desk.get("now_ms")
+    since = f"{short(latch.get('since_ms'), now_ms)} (wall clock)"
     with st.container(horizontal=True, vertical_alignment="center", key="halted"):
         parts.note(f"■ HALTED by {by} since {since}:", str(latch.get("reason") or "no reason recorded"), "bad")
         with st.popover("Release", key="release_open"):
             _release_form(api, session, str(desk.get("release_effect") or ""))
     found = api.last("/api/halt/progress")
     paper = found.get("state") not in (None, KILLED) and desk.get("mode") in SIMULATED
-    _progress(found, waits_for(desk, api.last("/api/sleeves")["items"]) if paper else "")
+    _progress(found, waits_for(desk, api.last("/api/sleeves")["items"]) if paper else "", now_ms)
 
 
 def waits_for(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> str:
@@ -76,7 +77,7 @@ def waits_for(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> 
     return text
 
 
-def _progress(found: Mapping[str, Any], waits: str) -> None:
+def _progress(found: Mapping[str, Any], waits: str, now_ms: Any) -> None:
     """How far the halt has come: the verdict, what is left, and folded what was cancelled and closed."""
     if found.get("state") is None:
         return
@@ -92,14 +93,14 @@ def _progress(found: Mapping[str, Any], waits: str) -> None:
         )
     if steps:
         with st.expander("What the halt did"):
-            rows = [_step(step) for step in steps[-STEPS_MAX:]]
+            rows = [_step(step, now_ms) for step in steps[-STEPS_MAX:]]
             parts.table(("at, wall clock", "what", "order", "units", "price"), rows, left=(0, 1, 2), thin=(4,))
 
 
-def _step(step: Mapping[str, Any]) -> Sequence[parts.Cell]:
+def _step(step: Mapping[str, Any], now_ms: Any) -> Sequence[parts.Cell]:
     """One order that the halt has ended, in part or whole."""
     of = parts.Linked(f"{step['sleeve']} {step['slot']}, {step['side']}", links.place("order", str(step["order"])) or {})
-    return (when(step["at_ms"] // 1000 * 1000), str(step["what"]), of, pure(step["quantity"]), price(step["price"]))
+    return (short(step["at_ms"] // 1000 * 1000, now_ms), str(step["what"]), of, pure(step["quantity"]), price(step["price"]))
 
 
 def _release_form(api: PageClient, session: Mapping[str, Any], effect: str) -> None:

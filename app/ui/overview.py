@@ -231,7 +231,7 @@ def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any, *, simulated: bool 
                 price(mark),
                 *first,
                 _ladder(stop, entry, mark, target),
-                f"leaves at the next open by {layer['due']}" if leaves else _protected(layer, mark),
+                f"leaves next open: {layer['due']}" if leaves else _protected(layer, mark),
                 f"{price(target)} {_away(mark, target)}" if is_number(target) else NONE,
                 lasts if n == 0 else "",
             )

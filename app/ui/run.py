@@ -170,7 +170,9 @@ def _below(found: Mapping[str, Any]) -> None:
     with st.container(key="panel_run_notes"):
         parts.head("Breakers and notes")
         if found["breakers"]:
-            parts.table(("", "times", "when"), [(b["name"], b["times"], b["note"]) for b in found["breakers"]], left=(0, 2))
+            parts.table(
+                ("", "times", "when"), [(b["name"], b["times"], b["note"]) for b in found["breakers"]], left=(0, 2), wrap=(2,)
+            )
         for text in found["warnings"]:
             parts.note("", text, "calm")
         if found["undefined"]:

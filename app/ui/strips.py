@@ -47,7 +47,7 @@ def silent(since_ms: int, figures_ms: Any) -> Strip:
 
 def found(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], sleeves: Sequence[Mapping[str, Any]]) -> list[Strip]:
     """What is wrong with a desk that answers."""
-    return [*_worker(desk, sleeves), *_checks(desk.get("checks") or []), *_pages(alerts, desk.get("now_ms"))]
+    return [*_worker(desk, sleeves), *_checks(desk.get("checks") or []), *_pages(alerts, desk)]
 
 
 def _worker(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
@@ -110,12 +110,14 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
             yield Strip(kind, f"Check failed: {check.get('name')}.", f"{check.get('text')}.", to=to)
 
 
-def _pages(alerts: Sequence[Mapping[str, Any]], now_ms: Any) -> Iterable[Strip]:
-    """Unacknowledged alerts that page a person."""
-    pages = [alert for alert in alerts if alert.get("severity") == "page" and not alert.get("acked_by")]
+def _pages(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> Iterable[Strip]:
+    """Unacknowledged alerts that page a person; a halt's own is what the banner above says."""
+    halted = bool((desk.get("halt") or {}).get("halted"))
+    asking = [alert for alert in alerts if alert.get("severity") == "page" and not alert.get("acked_by")]
+    pages = [alert for alert in asking if not (halted and alert.get("kind") == "halt")]
     if pages:
         first, more = pages[0], f", and {len(pages) - 1} more" if len(pages) > 1 else ""
-        rest = f"Since {short(first.get('since_ms'), now_ms)} (wall clock){more}."
+        rest = f"Since {short(first.get('since_ms'), desk.get('now_ms'))} (wall clock){more}."
         yield Strip("bad", f"PAGE: {first.get('what')}", rest, to=parts.Linked("what to do", ALERTS))
 
 

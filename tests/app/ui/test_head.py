@@ -87,6 +87,15 @@ def test_a_silent_api_says_since_when_and_of_when_the_figures_are() -> None:
     assert not line.command, "the button is beside it"
 
 
+def test_a_halt_is_said_once() -> None:
+    """By the banner: its own alert is no second line, another page is."""
+    status = desk()
+    pages = [alert("al-1") | {"kind": "halt", "what": "HALTED by vera"}, alert("al-2")]
+    assert [strip.strong for strip in strips.found(status, pages, SLEEVES)] == ["PAGE: HALTED by vera"]
+    status["halt"]["halted"] = True
+    assert [strip.strong for strip in strips.found(status, pages, SLEEVES)] == [f"PAGE: {pages[1]['what']}"]
+
+
 def test_pages_are_counted_and_what_waits_too() -> None:
     """The first page's words, the number of others; proposals and alerts that nobody took wait."""
     found = [

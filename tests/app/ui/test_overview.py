@@ -117,7 +117,7 @@ def test_a_simulated_layer_that_leaves_has_no_levels_any_more() -> None:
     held = sleeve("btc-trend", with_position=True)
     held["position"]["layers"][0] |= {"due": "halt", "exit_state": "sent"}
     (row,) = overview.layer_rows(held, 110.0, NOW_MS, simulated=True)
-    assert row[8:11] == ("", "leaves at the next open by halt", "–")
+    assert row[8:11] == ("", "leaves next open: halt", "–")
     (row,) = overview.layer_rows(held, 110.0, NOW_MS)
     assert row[9] == f"62,900.0 \u22122.48{THIN}% stop; leaves by halt, exit sent"
 

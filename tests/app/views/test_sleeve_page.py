@@ -63,7 +63,7 @@ def test_a_simulated_position_that_leaves_says_so_where_its_stop_was(lived: Any,
     left = own | {"position": own["position"] | {"layers": layers}}
     monkeypatch.setattr(view, "mark_at", lambda _: mark._replace(body=mark.body | {"sleeves": {name: left}}))
     found = sleeve_page(lived, name)["position"]
-    assert found["stop"] == {"price": None, "away_frac": None, "kind": "leaves at the next open by halt"}
+    assert found["stop"] == {"price": None, "away_frac": None, "kind": "leaves next open: halt"}
     assert found["target"]["price"] is None
 
 
