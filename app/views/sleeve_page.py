@@ -76,7 +76,7 @@ def _position(home: Path, path: Path, mark: Event, name: str) -> dict[str, Any] 
     layers = [layer for layer in held["layers"] if not (leaving and layer.get("due"))]
     stops = [layer["protective"] for layer in layers if layer.get("protective")]
     targets = [layer["target"] for layer in layers if layer.get("target")]
-    due = next((f"leaves at the next open by {layer['due']}" for layer in held["layers"] if layer not in layers), "")
+    due = next((f"leaves next open: {layer['due']}" for layer in held["layers"] if layer not in layers), "")
     stop, target = (nearest(stops) if stops else None), ((min if nearest is max else max)(targets) if targets else None)
     return {
         "side": held["side"],
