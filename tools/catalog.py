@@ -26,6 +26,7 @@ from tools import (
     journal,
     judge,
     market,
+    models,
     notes,
     parity,
     pauses,
@@ -33,6 +34,7 @@ from tools import (
     research,
     runs,
     watches,
+    weights,
 )
 from tools.common import limits
 from tools.common.contract import ROLES, Effect, Role, Tool, ToolContext, ToolResult, cap_text, clean, marked, refused
@@ -75,6 +77,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(exposure.exposure, Effect.READ, ALL),
     CatalogEntry(exposure.what_if, Effect.READ, ALL),
     CatalogEntry(exposure.define, Effect.READ, ALL),
+    CatalogEntry(weights.weights, Effect.READ, ALL),
     CatalogEntry(groups.more_tools, Effect.READ, ALL),
     CatalogEntry(incidents.incidents, Effect.READ, (OPERATOR,)),
     CatalogEntry(incidents.orders, Effect.READ, (OPERATOR,)),
@@ -82,6 +85,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(compare.compare, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(backtests.leaks, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(parity.parity, Effect.COMPUTE, (DEVELOPER,)),
+    CatalogEntry(models.model_drift, Effect.COMPUTE, (DEVELOPER, OPERATOR)),
     CatalogEntry(research.sweep, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(research.walkforward, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(judge.judge, Effect.COMPUTE, (DEVELOPER,)),

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from tools.common.contract import Args, Effect, Role, ToolContext, ToolResult, tool
 
-Group = Literal["journal", "trades", "money", "risk", "watch", "changes", "data", "research", "checks", "memory"]
+Group = Literal["journal", "trades", "money", "risk", "watch", "changes", "data", "research", "checks", "models", "memory"]
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal_search", "explain_event", "counts"),
     "trades": ("trips", "performance", "round_trip"),
@@ -20,6 +20,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials"),
     "research": ("sweep", "walkforward"),
     "checks": ("judge", "leaks", "parity"),
+    "models": ("model_drift", "weights"),
     "memory": ("memory", "note", "calc", "propose_watch"),
 }
 CORE: Mapping[Role, tuple[str, ...]] = {
@@ -37,10 +38,10 @@ class GroupArgs(Args):
 
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
-    """Show further tools from the next step on. journal: search, explain, count; trades: round trips, performance; money:
-    P&L, attribution, a version's effect; risk: exposure, what if, meanings, pauses; watch: health, alerts, runbooks, drill,
+    """Show further tools from the next step on. journal: search, count; trades: round trips, performance; money:
+    P&L, attribution, versions; risk: exposure, what if, pauses; watch: health, alerts, runbooks, drill,
     incidents; changes: proposals; data: bars, strategies, runs, trials; research: sweeps, walk-forwards; checks: verdicts, leaks,
-    parity; memory: pages, notes, calc, price watches."""
+    parity; models: drift, weights; memory: pages, notes, calc, price watches."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})
 

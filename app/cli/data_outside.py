@@ -42,13 +42,16 @@ def fetch_outside(
     history: bool = typer.Option(
         False, "--history", help="Old rows count as known when they should have been published, not from today on: to train on."
     ),
+    days: int = typer.Option(
+        0, "--days", min=0, max=3650, help="Back so far, page by page where a source has pages; 0: 400 rows."
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
     """Fetch outside series into the home. A source that fails stops no other; exits with 1 when one did."""
     from app.home.settings import read_settings
     from app.market_data.outside_fetch import FetchRequest, fetch
 
-    request = FetchRequest(tuple(names or ()), tuple(symbol), due, history)
+    request = FetchRequest(tuple(names or ()), tuple(symbol), due, history, days)
     body = fetch(read_settings().home, _entry(), request)
     out.emit(body, as_json=as_json, text=lambda: _fetched(body, due and bool(_entry().series)))
     failed = [item for item in body["items"] if item["error"]]

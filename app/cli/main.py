@@ -27,6 +27,7 @@ GROUPS = (
     "trained_models",
     "parity",
     "judge",
+    "weights",
     "runs",
     "chat",
     "proposals",

@@ -1,4 +1,4 @@
-"""`nightdesk models train | list | show`: models that are trained on bars. Called by app/cli/main.py.
+"""`nightdesk models train | list | show | drift`: models that are trained on bars. Called by app/cli/main.py.
 
 A language model is not among them: that is `nightdesk doctor --model NAME`. Nothing here changes what the desk trades.
 """
@@ -21,6 +21,7 @@ def register(app: typer.Typer) -> None:
     group.command("train")(train)
     group.command("list")(list_models)
     group.command("show")(show)
+    group.command("drift")(drift)
     app.add_typer(group, name="models")
 
 
@@ -74,6 +75,39 @@ def show(
         else f"{name}: {found.get('text', 'without figures')}"
     )
     out.emit(found, as_json=as_json, text=lambda: model_text(found))
+
+
+def drift(
+    model: str = typer.Argument(..., metavar="NAME[@VERSION]", help="a stored model; without a version the last"),
+    days: int = typer.Option(30, "--days", min=1, max=365, help="of the desk's time, up to now"),
+    as_json: bool = JSON,
+) -> None:
+    """Is what the model reads now distributed as what it was trained on? Each feature, and its predictions."""
+    from app.home.home import existing_home
+    from app.jobs import model_drift
+
+    found = model_drift.drift(existing_home(), model, days)
+    out.emit(found, as_json=as_json, text=lambda: drift_text(found))
+
+
+def drift_text(found: Mapping[str, Any]) -> Any:
+    """Verdict first, then a row a feature, most moved first."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    head = f"{found['name']}@{found['version']}: {found['verdict']}"
+    lines = [head, f"{found['bars']:,} bars, {found['span']}", found["thresholds"]]
+    lines += [f"note: {note}" for note in found["notes"]]
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("", "state", "PSI", "by chance", "KS", "q", "independent rows", "missing"):
+        table.add_column(name, justify="left" if name in ("", "state") else "right")
+    for row in (found["predictions"], *sorted(found["features"], key=lambda one: -(one["psi"] or 0.0))):
+        rows = f"{row['effective_then']:.0f} / {row['effective_now']:.0f}"
+        missing = f"{row['missing_then']:.0%} / {row['missing_now']:.0%}"
+        figures = [_num(row[key]) for key in ("psi", "by_chance", "ks", "q")]
+        table.add_row(row["name"], row["state"].replace("_", " "), *figures, rows, missing)
+    return Group(Text("\n".join(lines)), table)
 
 
 def trained_text(found: Mapping[str, Any]) -> Any:

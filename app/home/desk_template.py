@@ -88,7 +88,7 @@ seed = 20250101                  # of the synthetic market, used when no recorde
 source = "files"                 # files | live
 
 # ---- Outside series, fetched by themselves: funding, open interest, macro, on-chain, sentiment. Off until named here --------
-# `nightdesk data sources` lists series, groups and sources. Glassnode reads its key from GLASSNODE_API_KEY. See docs/data.md.
+# `nightdesk data sources` lists series, groups and sources. Keys: GLASSNODE_API_KEY, COINALYZE_API_KEY. See docs/data.md.
 #
 # [outside]
 # series = ["positioning", "vix", "fear-greed"]  # names or groups

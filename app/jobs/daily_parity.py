@@ -1,9 +1,12 @@
-"""The daily comparison of the desk with its backtest: queues a job and waits for its end, so that a failure is seen, too.
+"""The daily comparison of the desk with its backtest, and of what its models read with their training.
+
+The first is a job of the queue, waited for, so that a failure is seen, too.
 
 Started by app.processes.scheduler after the morning's handover, as a process of its own: the supervisor loads no backtest.
 """
 
 from app.home.home import Home, open_home
+from app.jobs.model_drift import watch_drift
 from app.jobs.queue import JobQueue, now_ms
 from engine.clock import DAY_MS
 from engine.errors import DeskError
@@ -29,4 +32,8 @@ def compare(home: Home) -> None:
 
 
 if __name__ == "__main__":
-    compare(open_home())
+    opened = open_home()
+    try:
+        compare(opened)
+    finally:
+        watch_drift(opened)

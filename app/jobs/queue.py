@@ -31,6 +31,14 @@ from engine.store.tables import Job
 from engine.strategies.base import OURS, own_names, strategy_file
 from tools.common.contract import JobView
 
+
+def drift(home: Home, args: Mapping[str, Any], progress: kinds.Progress) -> dict[str, Any]:
+    """What a stored model reads now beside what it was trained on: `model`, `days`."""
+    from app.jobs import model_drift  # it reads frames, which a page's process does not load
+
+    return model_drift.drift(home, str(args["model"]), int(args.get("days") or model_drift.DAYS), progress)
+
+
 Kind = Callable[[Home, Mapping[str, Any], kinds.Progress], dict[str, Any]]
 KINDS: Mapping[str, Kind] = {
     "backtest": kinds.backtest,
@@ -38,6 +46,7 @@ KINDS: Mapping[str, Kind] = {
     "sweep": kinds.sweep,
     "walkforward": kinds.walkforward,
     "parity": kinds.parity,
+    "drift": drift,
     "judge": kinds.judge,
 }
 RUNS = "runs"  # several backtests, each a job of its own: app/jobs/children.py

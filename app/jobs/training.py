@@ -66,12 +66,17 @@ def _line(root: Path, name: str, version: str) -> dict[str, Any]:
 
 def shown(home: Home, name: str, version: str | None) -> dict[str, Any]:
     """A stored model with its metrics; without a version the last one. Raises BadInput for one that is not stored."""
+    found = stored_model(home, name, version)
+    features = [entry.call for entry in found.features.features]
+    own = {"name": found.name, "version": found.version, "sha256": found.sha256, "fits": len(found.fits), "features": features}
+    return {**own, **found.about, "target": found.about["label"].get("name"), **found.metrics}
+
+
+def stored_model(home: Home, name: str, version: str | None) -> artifact.Artifact:
+    """A stored model; without a version the last one. Raises BadInput for one that is not stored."""
     root = models_of(home)
     versions = artifact.versions(root, name) if artifact.NAME.fullmatch(name) else []
     if version is None and not versions:
         known = ", ".join(artifact.names(root)) or "none; nightdesk models train CONFIG.toml makes them"
         raise BadInput(f"the model {name[:40]!r} is not stored", f"stored: {known}")
-    found = artifact.load(root, name, version or versions[-1])
-    features = [entry.call for entry in found.features.features]
-    own = {"name": found.name, "version": found.version, "sha256": found.sha256, "fits": len(found.fits), "features": features}
-    return {**own, **found.about, "target": found.about["label"].get("name"), **found.metrics}
+    return artifact.load(root, name, version or versions[-1])

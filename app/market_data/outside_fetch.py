@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from app.home.settings import OutsideEntry
 from app.home.written import alone_in, write_whole
-from engine.clock import HOUR_MS, MINUTE_MS, utc
+from engine.clock import DAY_MS, HOUR_MS, MINUTE_MS, utc
 from engine.data.outside.declared import SERIES, OutsideFeed, feeds_of, history_ms, series_named
 from engine.data.sources import FUNDING
 from engine.errors import BadInput, DataError, DeskError
@@ -22,6 +22,7 @@ from engine.watch.outside_status import FILE, read_status
 DECLARATION = "[outside]"  # what the status calls a fault of the declaration itself
 OVERLAP_ROWS = 30  # rows asked for again: a revision is seen
 RETRY_MS = 5 * MINUTE_MS  # the least between two questions of the schedule
+PAGE_S = 0.25  # between two pages of one source
 LOCK, BUSY = ".outside.lock", "another fetch of outside series is running"
 WORDS_MAX = 300  # of an error or a warning in the status
 Ask = Callable[[str, str], bytes]  # (address, key) -> the answer
@@ -34,6 +35,7 @@ class FetchRequest(NamedTuple):
     symbols: Collection[str] = ()
     due_only: bool = False
     as_history: bool = False
+    days: int = 0  # back from now, of a source that answers in pages as far as it goes; 0: 400 rows at first, then what is new
 
 
 def now_wall_ms() -> int:
@@ -77,7 +79,7 @@ def fetch(home: Path, entry: OutsideEntry, request: FetchRequest, clock: Callabl
             feeds = [feed for feed in feeds if due(feed, status.get(feed.key, {}), clock())]
         items = []
         for feed in feeds:
-            items.append(_fetch_one(folder, entry, feed, request.as_history, clock))
+            items.append(_fetch_one(folder, entry, feed, request, clock))
             status[feed.key] = _status_of(feed, items[-1], status.get(feed.key, {}), request.due_only)
         fetched = {(feed.series.name, feed.symbol) for feed in feeds}
         beside = [feed for feed in every if (feed.series.name, feed.symbol) in fetched]  # one source may be due, the other not
@@ -111,7 +113,7 @@ def due(feed: OutsideFeed, status: Mapping[str, Any], now_ms: int) -> bool:
 
 
 def _fetch_one(
-    folder: Path, entry: OutsideEntry, feed: OutsideFeed, as_history: bool, clock: Callable[[], int]
+    folder: Path, entry: OutsideEntry, feed: OutsideFeed, request: FetchRequest, clock: Callable[[], int]
 ) -> dict[str, Any]:
     """One feed's item; whatever is wrong with its source is in `error`."""
     item: dict[str, Any] = {
@@ -130,7 +132,7 @@ def _fetch_one(
         "wait_s": None,
     }
     try:
-        item |= _pulled(entry, feed) if feed.series.name == FUNDING else _stored(folder, entry, feed, as_history, clock)
+        item |= _pulled(entry, feed) if feed.series.name == FUNDING else _stored(folder, entry, feed, request, clock)
     except DeskError as error:
         what = str(error) if error.what.startswith(feed.key) else f"{feed.key}: {error}"
         item["error"], item["wait_s"] = what, getattr(error, "wait_s", None)
@@ -146,20 +148,31 @@ def _pulled(entry: OutsideEntry, feed: OutsideFeed) -> dict[str, Any]:
     return {"new": found["new"], "rows": found["rows"], "last_ms": found["last_ms"], "warnings": warnings, "path": found["path"]}
 
 
-def _stored(folder: Path, entry: OutsideEntry, feed: OutsideFeed, as_history: bool, clock: Callable[[], int]) -> dict[str, Any]:
+def _stored(
+    folder: Path, entry: OutsideEntry, feed: OutsideFeed, request: FetchRequest, clock: Callable[[], int]
+) -> dict[str, Any]:
     """Ask, read, check, store. Raises DataError when the answer is not fit to be stored."""
     from app.market_data.pulling import stored_frame
     from engine.data.outside import asking, door, stored
-    from engine.data.outside.reading import rows_of
+    from engine.data.outside.reading import paged_rows
     from engine.data.writer import write_series
 
-    path = folder / feed.file
+    path, days = folder / feed.file, request.days
     have = stored_frame(path)
     before = [] if have is None else stored.latest(feed, have)
-    from_ms = clock() - history_ms(feed.series) if not before else before[-1].ts - OVERLAP_ROWS * feed.series.period_ms
-    body = asking.answer(_address(entry, feed, from_ms), _key(feed))
+    from_ms = clock() - days * DAY_MS if days else clock() - history_ms(feed.series)
+    if before:
+        from_ms = min(from_ms, before[0].ts) if days else before[-1].ts - OVERLAP_ROWS * feed.series.period_ms
+    key = _key(feed)
+
+    def ask(before_ms: int | None) -> bytes:
+        if before_ms is not None:
+            time.sleep(PAGE_S)
+        return asking.answer(_address(entry, feed, from_ms, before_ms), key, feed.source.key_header)
+
+    asked = paged_rows(feed, from_ms, ask)
     received = clock()
-    rows = [row for row in stored.closed_rows(feed, rows_of(feed, body), received) if row.ts >= from_ms]
+    rows = [row for row in stored.closed_rows(feed, asked, received) if row.ts >= from_ms]
     if not rows:
         raise DataError(
             f"{feed.key}: {feed.source.name} has no row since {utc(from_ms)}", "its last one is older than what is asked"
@@ -169,7 +182,7 @@ def _stored(folder: Path, entry: OutsideEntry, feed: OutsideFeed, as_history: bo
     if bad:
         what = f"{feed.key}: {bad[0].rule}: {bad[0].text}" + (f", and {len(bad) - 1} more" if len(bad) > 1 else "")
         raise DataError(what, f"nothing was stored; if the source is right, move {path.name} away and fetch it anew")
-    added = stored.merged(feed, have, rows, received, as_history=as_history)
+    added = stored.merged(feed, have, rows, received, as_history=request.as_history)
     if added.new + added.revised:
         write_series(path, added.frame, "pulled", {"publisher": feed.source.name, "feed": feed.key})
     last = max(rows[-1].ts, before[-1].ts if before else 0)
@@ -177,12 +190,13 @@ def _stored(folder: Path, entry: OutsideEntry, feed: OutsideFeed, as_history: bo
     return counts | {"warnings": [f"{f.rule}: {f.text}" for f in found]}
 
 
-def _address(entry: OutsideEntry, feed: OutsideFeed, from_ms: int) -> str:
-    """The address of a question; ccxt knows where a venue answers."""
+def _address(entry: OutsideEntry, feed: OutsideFeed, from_ms: int, before_ms: int | None = None) -> str:
+    """The address of a question, of rows before a time where one is given; ccxt knows where a venue answers."""
     import httpx
 
     source, url = feed.source, entry.base_urls.get(feed.source.name, "")
     query = {name: feed.filled(value, from_ms) for name, value in source.query}
+    query |= {source.older: str(before_ms)} if before_ms is not None else {}
     if source.section:
         from engine.venues.ccxt_data import public_address
 

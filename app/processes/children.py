@@ -18,7 +18,7 @@ from engine.control.started import started_of
 
 PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONHASHSEED", "NIGHTDESK_HOME")
 ALLOWED = (*PLAIN, "NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
-OUTSIDE_KEYS = ("GLASSNODE_API_KEY",)  # as engine/data/outside/declared.py names them
+OUTSIDE_KEYS = ("GLASSNODE_API_KEY", "COINALYZE_API_KEY")  # as engine/data/outside/declared.py names them
 PORTS = ("NIGHTDESK_API_PORT", "NIGHTDESK_UI_PORT")
 MODELS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "NIGHTDESK_MODEL")
 KEYRING = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME")  # where the system's keyring answers

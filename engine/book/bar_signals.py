@@ -1,16 +1,18 @@
 """The signals of a `bar` event as the core reads them. Called by transitions.on_bar, so replay and paper alike; no strategy code.
 
-A sleeve without a signal has null, and `silent` says why: late, crashed, raised, nonsense.
+A sleeve without a signal has null, and `silent` says why: late, crashed, raised, nonsense. `lacking` names the features of a
+sleeve that enters nothing at this close because too many have no value; its signal is there, without an entry.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from engine.book.snapshot import GREW, as_json, restored
 from engine.core.state import LEAVE_LONG, LEAVE_SHORT, Signal
 
 NAN = math.nan
+LACKING_SHOWN = 6  # features named in a sentence
 NO_SIGNAL = Signal(0, NAN, NAN, NAN, NAN, NAN, 0.0, 0, 1)  # nothing can be computed: no entry, exits go on
 
 
@@ -18,7 +20,20 @@ def signal_in(bar: Mapping[str, Any], sleeve: str) -> tuple[int | None, float | 
     """(side, strength, why there is none) of a sleeve in a bar's body, for people; an unknown strength is None."""
     written = bar.get("signals", {}).get(sleeve)
     side, strength = (None, None) if written is None else written[:2]
-    return side, strength, str(bar.get("silent", {}).get(sleeve, ""))
+    return side, strength, str(bar.get("silent", {}).get(sleeve, "")) or lacking_text(lacking_in(bar, sleeve))
+
+
+def lacking_in(bar: Mapping[str, Any], sleeve: str) -> list[str]:
+    """The features without a value that kept a sleeve from entering at a close."""
+    return [str(label) for label in bar.get("lacking", {}).get(sleeve, ())]
+
+
+def lacking_text(lacking: Sequence[str]) -> str:
+    """In a sentence; empty for none."""
+    if not lacking:
+        return ""
+    more = f" and {len(lacking) - LACKING_SHOWN} more" if len(lacking) > LACKING_SHOWN else ""
+    return f"{len(lacking)} features have no value: {', '.join(lacking[:LACKING_SHOWN])}{more}"
 
 
 def as_written(signal: Signal) -> list[Any]:

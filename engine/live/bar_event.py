@@ -63,6 +63,8 @@ def bar_body(feed: Feed, book: Book, t: int, stamp: str, now: Readings, waits: R
         body["correlations"] = moved
     if wrong := {name: reading.wrong for name, reading in now.items() if reading.wrong}:
         body["silent"] = wrong
+    if lacking := {name: list(reading.lacking) for name, reading in now.items() if reading.lacking}:
+        body["lacking"] = lacking
     if nulls := {name: dict(reading.nulls) for name, reading in now.items() if reading.nulls}:
         body["nulls"] = nulls
     if waits:

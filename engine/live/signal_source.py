@@ -34,6 +34,7 @@ LIVE_S = 2.0  # for all sleeves at a bar that closes now: exits must not wait lo
 OWN_S = 10.0  # for one recorded bar of a person's strategy
 OURS_S = 60.0  # for one recorded bar of a shipped one, the first answer computes all of them
 READ_MAX, LABEL_MAX, WHY_MAX = 64, 80, 400
+NULLS_MIN = 3  # features without a value at one close: no entry, whatever was answered, and an alert
 KEYS = count(1)  # of loaded sleeves, across all desks of this process
 
 
@@ -43,6 +44,7 @@ class SignalReading(NamedTuple):
     signal: Signal
     read: dict[str, float | None]
     wrong: str
+    lacking: tuple[str, ...] = ()  # features without a value, where they are so many that nothing may enter
     nulls: Mapping[str, str] = MappingProxyType({})  # column of a stored model without a value -> why
 
 
@@ -96,6 +98,7 @@ class SignalSource:
                 return silent(f"raised: {ours['wrong']}")
             base, read = restored(Signal, ours["signal"]), features_of(ours["read"])
             found = SignalReading(base, read, "") if self._own is None else self._with_own(base, read, t, deadline, waiting)
+            found = entering_nothing_blind(found)
             return found._replace(nulls=self._nulls(found.read, t)) if self.code.models else found
         except ProcessFault as fault:
             return silent(str(fault))
@@ -187,6 +190,18 @@ class SignalSources:
             source = SignalSource(config_event.code_of(spec, self.folder), self.ours)
             self._kept.append((spec.source, source))
         return source
+
+
+def entering_nothing_blind(reading: SignalReading) -> SignalReading:
+    """The reading; without an entry where NULLS_MIN of the features that were read, or more, have no value.
+
+    A strategy is asked for no signal where one is missing, and what it answers has been masked by our own code; a process that a
+    person's strategy runs in is outside. Its exits, and levels that follow the market, go on.
+    """
+    lacking = tuple(sorted(label for label, value in reading.read.items() if value is None))
+    if reading.wrong or len(lacking) < NULLS_MIN:
+        return reading
+    return reading._replace(signal=reading.signal._replace(side=0, reverse=0), lacking=lacking)
 
 
 def silent(why: str) -> SignalReading:

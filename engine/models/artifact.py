@@ -5,6 +5,7 @@ Written by the trainer, read by backtests and by the worker. JSON and text alone
     manifest.json      what it is: label, learner, features with anchor and code hash, folds, training configuration, data hashes
     metrics.json       what it was worth out of sample, its baselines beside
     fits/0001.json     of each fold the trees, or the parameters of its regime
+    distribution.json  how its columns and predictions were distributed; artifacts from before it have none
     model.txt          the last fit in the library's own words, for people
     SHA256             the digest of every other file; its own digest names the artifact
 
@@ -37,6 +38,7 @@ NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 VERSION = re.compile(r"(?:0|[1-9]\d{0,4})\.(?:0|[1-9]\d{0,4})\.(?:0|[1-9]\d{0,4})")
 FILE_BYTES, ALL_BYTES = 64 << 20, 512 << 20
 SUMS, MANIFEST, METRICS, TEXT, FITS = "SHA256", "manifest.json", "metrics.json", "model.txt", "fits"
+DISTRIBUTION = "distribution.json"
 FIT = ("file", "train_end_ms", "from_ms")
 FIELDS = ("format", "label", "timeframe", "instrument", "learner", "features", "fits", "config", "data")
 READ_ONLY = stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH
@@ -65,6 +67,7 @@ class ModelDraft(NamedTuple):
     data: Mapping[str, str]  # the digest of each file that was read
     metrics: Mapping[str, Any]
     text: str
+    distribution: Mapping[str, Any] | None = None  # distribution.as_json
 
 
 class LoadedFit(NamedTuple):
@@ -86,6 +89,7 @@ class Artifact(NamedTuple):
     features: FeatureManifest
     fits: tuple[LoadedFit, ...]
     metrics: Mapping[str, Any]
+    distribution: Mapping[str, Any] | None = None  # None: stored before there were any
 
     @property
     def text(self) -> str:
@@ -154,6 +158,23 @@ def load(root: Path, name: str, version: str) -> Artifact:
     return found
 
 
+def summary(root: Path, name: str, version: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(manifest, metrics) of a stored model, these two files alone compared with their digests: for lists. Errors as of `load`;
+    that its trees are whole, and its features today's, is not looked at.
+    """
+    place, where = _place(root, name, version), f"the model {name} {version}"
+    if not place.is_dir():
+        raise BadInput(f"{where} is not stored", f"versions of {name}: {', '.join(versions(root, name)) or 'none'}")
+    sums = _sums(_bytes(place, SUMS, where, FILE_BYTES), where)
+    found = []
+    for path in (MANIFEST, METRICS):
+        content = _bytes(place, path, where, FILE_BYTES)
+        if hashlib.sha256(content).hexdigest() != sums.get(path):
+            raise DataError(f"{where}: {path} was changed since it was trained", ANEW)
+        found.append(_table(content, f"{where}: {path}"))
+    return found[0], found[1]
+
+
 def names(root: Path) -> list[str]:
     """Every model that is stored."""
     return sorted(path.name for path in root.iterdir() if NAME.fullmatch(path.name)) if root.is_dir() else []
@@ -183,6 +204,8 @@ def _files(draft: ModelDraft) -> dict[str, str]:
         fits.append({"train_end_ms": fit.train_end_ms, "from_ms": fit.from_ms, "file": path})
     own = {name: getattr(draft, name) for name in ("label", "timeframe", "instrument", "learner", "config", "data")}
     about = {"format": FORMAT, **own, "features": draft.features.as_json(), "fits": fits}
+    if draft.distribution is not None:
+        out[DISTRIBUTION] = _json(draft.distribution, None)
     return {**out, MANIFEST: _json(about, 1), METRICS: _json(draft.metrics, 1), TEXT: draft.text}
 
 
@@ -236,7 +259,8 @@ def _read(place: Path, name: str, version: str) -> Artifact:
     own = features.from_json(about["features"])
     fits = _fits(about["fits"], content, len(own.features), where)
     rest = {key: value for key, value in about.items() if key not in ("features", "fits")}
-    return Artifact(name, version, hashlib.sha256(listed).hexdigest(), rest, own, fits, metrics)
+    spread = _table(content[DISTRIBUTION], f"{where}: {DISTRIBUTION}") if DISTRIBUTION in content else None
+    return Artifact(name, version, hashlib.sha256(listed).hexdigest(), rest, own, fits, metrics, spread)
 
 
 def _fits(listed: Any, content: Mapping[str, bytes], columns: int, where: str) -> tuple[LoadedFit, ...]:

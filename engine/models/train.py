@@ -15,21 +15,17 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
-from engine.clock import timeframe_ms, utc
-from engine.data.catalog import Catalog, Series
-from engine.data.checksums import sha256_of
-from engine.data.loading import load
-from engine.data.sources import ReadFiles
+from engine.clock import utc
+from engine.data.catalog import Catalog
 from engine.errors import BadInput, DataError, DeskError
 from engine.features import manifest
-from engine.features.anchor import anchor_ms
-from engine.features.frame import FeatureFrame
-from engine.features.reads import files_read, frame_of
-from engine.models import artifact, fold_store, leak_check, train_regime
+from engine.models import artifact, distribution, fold_store, leak_check, train_regime
 from engine.models import recipe as training
 from engine.models.artifact import ModelDraft, ModelFit
+from engine.models.distribution import TrainedDistribution, column_distribution
 from engine.models.folds import PurgedFold
 from engine.models.labels import parts_of
+from engine.models.model_bars import ModelBars, model_bars
 from engine.models.out_of_sample import WalkedFold, assembled
 from engine.models.recipe import PreparedRows, TrainRecipe
 from engine.models.train_config import REGIME, TrainUnit
@@ -39,7 +35,6 @@ from engine.venues.instruments import Costs, Overrides, costs_of
 
 Progress = Callable[[float], None]
 LEAKS_SHARE, FOLDS_SHARE = 0.2, 0.7  # of the progress
-FUNDING_NOTE = "funding not charged"  # nothing is traded here
 WORKER_FOLDS_MIN = 4  # a process costs seconds to start: fewer folds than this for each are fitted here
 
 
@@ -51,14 +46,6 @@ class TrainingPlace(NamedTuple):
     models: Path  # of the artifacts
     work: Path  # of folds that are under way
     workers: int = 1
-
-
-class LoadedUnit(NamedTuple):
-    """Bars of a unit, and the files that they are from."""
-
-    frame: FeatureFrame
-    files: dict[str, str]  # name -> sha256
-    notes: tuple[str, ...]
 
 
 def train(units: Sequence[TrainUnit], place: TrainingPlace, progress: Progress, say: Callable[[str], None]) -> dict[str, Any]:
@@ -91,7 +78,7 @@ def _share(progress: Progress, before: int, count: int, share: float) -> None:
 
 def train_unit(unit: TrainUnit, place: TrainingPlace, progress: Progress, say: Callable[[str], None]) -> dict[str, Any]:
     """One model: its report, with the version that is stored. Raises BadInput or DataError in one line."""
-    loaded = load_unit(unit, place.catalog)
+    loaded = model_bars(place.catalog, unit.instrument, unit.timeframe, unit.reads, unit.from_ms, unit.to_ms)
     if unit.recipe.target == REGIME:
         return _train_regime(unit, place, loaded, progress, say)
     rows = training.prepare(unit.recipe, loaded.frame)
@@ -106,7 +93,8 @@ def train_unit(unit: TrainUnit, place: TrainingPlace, progress: Progress, say: C
         progress(LEAKS_SHARE + FOLDS_SHARE * len(walked) / len(rows.folds))
     together = assembled(len(rows.close_ms), [walked[number] for number in sorted(walked)])
     report = report_of(JudgedTraining(unit.recipe, rows, together, loaded.frame, leaks, _costs(unit, place.overrides)))
-    stored = store(unit, place, loaded, rows, together.folds, report)
+    spread = distribution_of(unit, rows, together.folds[-1])
+    stored = store(unit, place, loaded, rows, together.folds, report, spread)
     fold_store.forget(folder)
     progress(1.0)
     span = [utc(int(rows.close_ms[at])) for at in (rows.folds[0].train[0], rows.folds[-1].test[-1])]
@@ -121,7 +109,7 @@ def train_unit(unit: TrainUnit, place: TrainingPlace, progress: Progress, say: C
 
 
 def _train_regime(
-    unit: TrainUnit, place: TrainingPlace, loaded: LoadedUnit, progress: Progress, say: Callable[[str], None]
+    unit: TrainUnit, place: TrainingPlace, loaded: ModelBars, progress: Progress, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """A model of states: its report, with the version that is stored."""
     made = train_regime.train(unit.recipe, loaded.frame, unit.timeframe, progress, say)
@@ -130,23 +118,6 @@ def _train_regime(
     stored = artifact.write(place.models, unit.name, _version(unit, place), draft)
     own = {**_about(unit), "version": stored.version, "sha256": stored.sha256, "notes": list(loaded.notes), **made.report}
     return own | {"line": f"{stored.name}@{stored.version}: {made.report['text']}"}
-
-
-def load_unit(unit: TrainUnit, catalog: Catalog) -> LoadedUnit:
-    """The bars, with the history that features need before them, and what features read beside them."""
-    venue, symbol, market = unit.instrument.split(":")
-    own = catalog.find(venue, symbol, unit.timeframe, market)
-    read = files_read(catalog, [unit.reads]).get(unit.timeframe, ReadFiles())
-    begins = None if unit.from_ms is None else anchor_ms(unit.from_ms)
-    step = timeframe_ms(unit.timeframe)
-    loaded = load(catalog, {unit.instrument: own}, step, "none", begins, unit.from_ms, unit.to_ms, read)
-    frame = frame_of(loaded.whole, unit.instrument, unit.reads, loaded.observed)
-    files: dict[str, Series] = {unit.instrument: own, **read.files}
-    return LoadedUnit(
-        frame,
-        {one.path.name: sha256_of(one.path) for one in files.values()},
-        tuple(n for n in loaded.notes if FUNDING_NOTE not in n),
-    )
 
 
 def folds(recipe: TrainRecipe, rows: PreparedRows, folder: Path, workers: int) -> Iterator[tuple[int, WalkedFold]]:
@@ -212,10 +183,11 @@ def fit_one(recipe: TrainRecipe, folder: Path, unit: str, fold: PurgedFold, numb
 def store(
     unit: TrainUnit,
     place: TrainingPlace,
-    loaded: LoadedUnit,
+    loaded: ModelBars,
     rows: PreparedRows,
     walked: Sequence[WalkedFold],
     report: dict[str, Any],
+    spread: TrainedDistribution,
 ) -> artifact.Artifact:
     """Write the version: with what was measured, whatever the gates say; they stop a promotion, not a record."""
     first_ms = int(loaded.frame.close_ms[0]) - loaded.frame.timeframe_ms
@@ -231,6 +203,7 @@ def store(
         data=loaded.files,
         metrics=report,
         text=walked[-1].model.text,
+        distribution=distribution.as_json(spread),
     )
     return artifact.write(place.models, unit.name, _version(unit, place), draft)
 
@@ -251,6 +224,14 @@ def _config(unit: TrainUnit) -> dict[str, Any]:
 
 def _version(unit: TrainUnit, place: TrainingPlace) -> str:
     return unit.version or next_version(artifact.versions(place.models, unit.name))
+
+
+def distribution_of(unit: TrainUnit, rows: PreparedRows, last: WalkedFold) -> TrainedDistribution:
+    """Of the training rows of the last fit, and of what it says of them."""
+    train = last.fold.train
+    columns = tuple(column_distribution(rows.columns[train, at]) for at in range(rows.columns.shape[1]))
+    ends = int(rows.close_ms[train[0]]), int(rows.close_ms[train[-1]])
+    return TrainedDistribution(unit.reads, columns, column_distribution(last.of_training), *ends)
 
 
 def next_version(stored: Sequence[str]) -> str:

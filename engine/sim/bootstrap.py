@@ -56,12 +56,12 @@ def difference(base: Sequence[float], variant: Sequence[float], comparisons: int
         return Difference(float(gaps.mean()) if n else None, None, None, n, level, why)
     if not gaps.any():
         return Difference(0.0, 0.0, 0.0, n, level)
-    means = gaps[_resampled(n)].mean(axis=1)
+    means = gaps[resampled(n)].mean(axis=1)
     low, high = np.quantile(means, [(1.0 - level) / 2, (1.0 + level) / 2])
     return Difference(float(gaps.mean()), float(low), float(high), n, level)
 
 
-def _resampled(n: int):  # type: ignore[no-untyped-def]  # numpy is imported late
+def resampled(n: int):  # type: ignore[no-untyped-def]  # numpy is imported late
     """Indices of RESAMPLES resamples of n days: (RESAMPLES, n)."""
     import numpy as np
 

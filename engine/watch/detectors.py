@@ -11,8 +11,10 @@ from engine.clock import utc
 from engine.control.halt import WORKER
 from engine.store.chain import Event
 from engine.watch.deadguards import dead_guards
+from engine.watch.drift_status import input_drift
 from engine.watch.heartbeat import began_ms
 from engine.watch.levels import levels
+from engine.watch.null_features import null_features
 from engine.watch.observation import (
     DeskObservation,
     Finding,
@@ -377,6 +379,8 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "watches": (levels, ("level",)),
     "parity": (parity, ("parity",)),
     "outside series": (outside_series, ("outside",)),
+    "drift of inputs": (input_drift, ("drift",)),
+    "features": (null_features, ("features",)),
     "dead guards": (dead_guards, ("deadguard",)),
     "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),
 }

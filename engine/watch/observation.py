@@ -35,6 +35,8 @@ RUNBOOKS = {
     "parity": "parity",
     "deadguard": "guard-never-fires",
     "outside": "outside-data",
+    "drift": "model-drift",
+    "features": "features-missing",
 }
 ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
@@ -111,6 +113,8 @@ class DeskObservation(NamedTuple):
     parity: Mapping[str, Any] = {}  # the last comparison with the backtest (parity_result.py)
     halt: Any = None  # engine.control.halt.Latch
     outside: Mapping[str, Mapping[str, Any]] = {}  # the last questions of declared outside series (outside_status.py)
+    drift: Mapping[str, Any] = {}  # the last look at the inputs of models in use (drift_status.py)
+    lacking: Mapping[str, list[str]] = {}  # sleeves that enter nothing for want of features (null_features.py)
     dead: tuple[Any, ...] | None = ()  # engine.watch.deadguards.Rate of those that should have fired; None: not looked yet
 
 

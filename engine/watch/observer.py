@@ -23,8 +23,10 @@ from engine.store.journal import tail
 from engine.store.tables import Delivery, Proposal
 from engine.watch import deadguards, health
 from engine.watch.detectors import REFUSED_ROW_MAX
+from engine.watch.drift_status import last_drift
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.levels import alerted, watched
+from engine.watch.null_features import lacking_now
 from engine.watch.observation import DeskObservation, ProcessExit, steps_of
 from engine.watch.outside_status import read_status
 from engine.watch.parity_result import last_result
@@ -82,6 +84,8 @@ class Observer:
             watched=watched(path, mark, in_force(self.engine), alerted(self.engine)),
             parity=last_result(self.home),
             outside=read_status(self.home) if self.reads_outside else {},
+            drift=last_drift(self.home),
+            lacking=lacking_now(path, mark, self._first_config(path)),
             halt=halt.read(self.home, self.engine),
             dead=self._dead,
         )

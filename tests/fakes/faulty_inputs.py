@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 from engine.book.bar_signals import NO_SIGNAL
+from engine.book.snapshot import as_json
 from engine.control import halt
 from engine.core import state
 from engine.core.guardrails import NOTHING_AROUND as NOTHING
@@ -89,6 +90,15 @@ def read(answer: Callable[..., Any]) -> OnBench:
         return NextClose("", None)
 
     return close
+
+
+async def nulls(_: LiveBench) -> NextClose:
+    """A strategy process wants to enter though three of the features that it read have no value."""
+    source = SignalSource.__new__(SignalSource)
+    source.code = cast(Any, SimpleNamespace(models=()))
+    answer = {"signal": as_json(long()), "read": dict.fromkeys(("funding_rate", "vix", "mvrv"))}
+    source._ours, source._own = cast(Any, SimpleNamespace(answer=lambda *_: answer)), None
+    return NextClose("", source.at(0, None, lambda: None).signal)
 
 
 async def silence(bench: LiveBench) -> NextClose:
@@ -317,6 +327,7 @@ CASES: dict[str, dict[str, Column]] = {
         "nan": closing(state.R_SIGNAL, strength=nan),
         "raises": read(lambda *_: {"wrong": "ZeroDivisionError"}),
     },
+    "features": {"missing": nulls},
     "market conditions": {
         "missing": governed(state.R_UNKNOWN, {}, {"volume_times_max": 4.0}, volume_times=nan),
         "nan": governed(state.R_UNKNOWN, {}, {"range_times_max": 3.0}, range_times=nan),

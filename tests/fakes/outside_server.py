@@ -1,7 +1,9 @@
 """A local server that answers as the sources of outside series do, in their shapes, and in wrong ones when a switch says so.
 
 `with OutsideServer(now_ms) as server:` then `server.entry("vix")` is an [outside] that reads from it. `wrong` names what is wrong
-with every answer: renamed, text, constant, shifted, half, cut, limited, html, down, unit, nan, deep, moved, bomb, packed.
+with every answer: renamed, text, constant, shifted, half, cut, limited, html, down, unit, nan, deep, moved, bomb, packed, other.
+`page` rows are one page of OKX and Bybit, 0 is all of them; `later` is what is wrong from the second page on: again, disordered,
+parted, or one of the above.
 """
 
 import gzip
@@ -16,10 +18,20 @@ from urllib.parse import parse_qsl, urlsplit
 from app.home.settings import OutsideEntry
 from engine.clock import DAY_MS, HOUR_MS, utc_day
 
-NAMES = ("binance", "okx", "bybit", "fred", "cboe", "coinmetrics", "glassnode", "alternative")
+NAMES = ("binance", "okx", "bybit", "fred", "cboe", "coinmetrics", "glassnode", "alternative", "coinalyze", "stooq")
 WEEKEND = (5, 6)
 HOURS, DAYS = 60, 40
-BASES = {"VIXCLS": 18.0, "DTWEXBGS": 120.0, "SP500": 6_000.0, "NASDAQCOM": 20_000.0, "DGS10": 4.5, "DGS2": 4.2}
+BASES = {
+    "GVZCLS": 17.0,
+    "DCOILWTICO": 70.0,
+    "DCOILBRENTEU": 74.0,
+    "VIXCLS": 18.0,
+    "DTWEXBGS": 120.0,
+    "SP500": 6_000.0,
+    "NASDAQCOM": 20_000.0,
+    "DGS10": 4.5,
+    "DGS2": 4.2,
+}
 
 
 def level(n: int, base: float) -> float:
@@ -32,6 +44,7 @@ class OutsideServer:
 
     def __init__(self, now_ms: int) -> None:
         self.now_ms, self.wrong, self.revision = now_ms, "", 0.0
+        self.hours, self.page, self.later = HOURS, 0, ""
         self.asked: list[tuple[str, dict[str, str], str]] = []  # path, query, key
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._door())
         self._http.daemon_threads = True
@@ -70,6 +83,18 @@ class OutsideServer:
     def _rows(self, step_ms: int, count: int, base: float) -> list[tuple[int, float]]:
         return [(ts, self._value(ts, step_ms, base)) for ts in self._times(step_ms, count)]
 
+    def _paged(self, base: float, before: str | None) -> list[tuple[int, float]]:
+        """A page of hourly rows, oldest first: the newest before a time, the newest of all without one."""
+        rows = self._rows(HOUR_MS, self.hours, base)
+        if before is None or self.later == "again":
+            return rows[-self.page :]
+        older = [row for row in rows if row[0] < int(before)]
+        if self.later == "disordered":
+            return rows[-self.page - 3 : -3]
+        if self.later == "parted":
+            return [*older[-self.page :], (int(before), 1.0)]
+        return older[-self.page :]
+
     # ---- the shapes ----------------------------------------------------------------------------------------------------
 
     def _binance(self, path: str, query: dict[str, str]) -> Any:
@@ -85,17 +110,19 @@ class OutsideServer:
             rows.append(row | {"sumOpenInterestValue": f"{value * 60_000:.8f}", "sellVol": f"{value * 0.9:.4f}"})
         return rows
 
-    def _okx(self, path: str, _query: dict[str, str]) -> Any:
+    def _okx(self, path: str, query: dict[str, str]) -> Any:
         base = 80_000.0 if "open-interest" in path else 2.0
         rows = [
             [str(ts), str(v), str(v), str(v * 60_000 if "open-interest" in path else v)]
-            for ts, v in reversed(self._rows(HOUR_MS, HOURS, base))
+            for ts, v in reversed(self._paged(base, query.get("end")))
         ]
         return {"code": "0", "msg": "", "data": [row[:2] if "ratio" in path else row for row in rows]}
 
     def _bybit(self, path: str, query: dict[str, str]) -> Any:
         if "open-interest" in path:
-            rows = [{"openInterest": str(v), "timestamp": str(ts)} for ts, v in reversed(self._rows(HOUR_MS, HOURS, 80_000.0))]
+            rows = [
+                {"openInterest": str(v), "timestamp": str(ts)} for ts, v in reversed(self._paged(80_000.0, query.get("endTime")))
+            ]
         else:
             rows = [
                 {
@@ -135,6 +162,14 @@ class OutsideServer:
     def _glassnode(self, _path: str, _query: dict[str, str]) -> Any:
         return [{"t": ts // 1000, "v": v} for ts, v in self._rows(DAY_MS, DAYS, 2.0)]
 
+    def _coinalyze(self, _path: str, query: dict[str, str]) -> Any:
+        history = [{"t": ts // 1000, "l": v, "s": round(v * 0.9, 6)} for ts, v in self._rows(HOUR_MS, HOURS, 20.0)]
+        return [{"symbol": "ETHUSDT_PERP.A" if self.wrong == "other" else query["symbols"], "history": history}]
+
+    def _stooq(self, _path: str, _query: dict[str, str]) -> str:
+        days = [f"{utc_day(ts)},1,1,1,{v}" for ts, v in self._week(2_600.0)]
+        return "\r\n".join(["Date,Open,High,Low,Close", *days, ""])
+
     def _alternative(self, _path: str, _query: dict[str, str]) -> Any:
         rows = [(ts, round(v)) for ts, v in self._rows(DAY_MS, DAYS, 50.0)]
         if self.wrong not in ("constant", "unit"):
@@ -153,6 +188,8 @@ class OutsideServer:
             "/v4/": self._coinmetrics,
             "/v1/metrics": self._glassnode,
             "/fng": self._alternative,
+            "/v1/liquidation": self._coinalyze,
+            "/q/d/l": self._stooq,
         }
         made = next(shape(path, query) for start, shape in places.items() if path.startswith(start))
         text = made if isinstance(made, str) else json.dumps(made)
@@ -166,6 +203,8 @@ class OutsideServer:
                 '"v"',
                 '"value"',
                 "longShortRatio",
+                '"history"',
+                "Close",
             )
             for name in names:
                 text = text.replace(name, name.swapcase())
@@ -189,7 +228,10 @@ class OutsideServer:
             def do_GET(self) -> None:
                 parts = urlsplit(self.path)
                 query = dict(parse_qsl(parts.query))
-                outside.asked.append((parts.path, query, self.headers.get("X-Api-Key") or ""))
+                key = self.headers.get("X-Api-Key") or self.headers.get("api_key") or ""
+                outside.asked.append((parts.path, query, key))
+                if query.keys() & {"end", "endTime"} and outside.later not in ("", "again", "disordered", "parted"):
+                    outside.wrong = outside.later
                 if outside.wrong == "down":
                     self.close_connection = True
                     return

@@ -41,15 +41,16 @@ READ = {
     "exposure",
     "watches",
     "pauses",
+    "weights",
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {
     "developer": READ
-    | {"backtest", "compare", "leaks", "parity", "sweep", "walkforward", "judge"}
+    | {"backtest", "compare", "leaks", "parity", "model_drift", "sweep", "walkforward", "judge"}
     | {"propose_config", "propose_watch", "note"},
     "operator": READ
     | {"incidents", "orders"}
-    | {"probe", "drill", "propose_tightening", "propose_pause", "propose_watch", "note"},
+    | {"probe", "drill", "model_drift", "propose_tightening", "propose_pause", "propose_watch", "note"},
     "advisor": READ | {"attribution", "propose_watch", "note"},
 }
 NAMES = sorted({line.tool.name for line in ENTRIES} | {"approve", "apply", "release", "halt", "order", "write_file", ""})

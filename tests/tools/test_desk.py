@@ -191,7 +191,7 @@ def test_a_running_worker_is_seen_without_touching_its_lock(ctx: Any) -> None:
     ("last", "bars", "name", "state", "word"),
     [
         (mark(1000.0, 1.0, 95.0, layer={"protective_state": "rejected"}), None, "protective orders", "bad", "without a working"),
-        (mark(1000.0, 1.0, 95.0), None, "protective orders", "ok", "1 open layers"),
+        (mark(1000.0, 1.0, 95.0), None, "protective orders", "ok", "1 open layer, with"),
         (mark(994.59, 0.0, 95.0, tripped=["desk drawdown"]), None, "breakers", "bad", "desk drawdown"),
         (mark(994.59, 0.0, 95.0, paused=True), None, "sleeves", "warning", "paused by a person"),
         (mark(994.59, 0.0, 95.0, blocked_until_ms=END + 1), None, "sleeves", "warning", "daily loss"),

@@ -76,6 +76,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "what_if": {"move_frac": -0.1, "symbol": "BTC-USDT", "gap": True},
     "define": {"word": "stop_atr"},
     "parity": {"since": "2025-03-04", "sleeve": "trend-btc"},
+    "model_drift": {"model": "vol@1.0.0", "days": 30},
+    "weights": {"days": 90},
     "backtest": {
         "strategy": "trend",
         "symbol": "BTC-USDT",
@@ -276,6 +278,7 @@ WRONG: dict[str, tuple[dict[str, Any], ...]] = {
         {"strategy": "trend", "symbol": "BTC-USDT", "fixed": ["stop_atr=-1"]},
     ),
     "parity": ({"sleeve": "nobody"}, {"since": "2031"}),
+    "model_drift": ({"model": 7}, {"model": "x" * 61}, {"model": "vol", "days": 0}),
     "attribution": ({"since": "2025-03-06", "until": "2025-03-04"},),
     "probe": ({"deep": True},),
     "drill": ({"guard": 7}, {"guard": "x" * 61}, {"sleeve": "trend-btc"}),

@@ -30,11 +30,11 @@ class AskedToWait(DataError):
         self.wait_s = wait_s
 
 
-def answer(url: str, key: str = "") -> bytes:
+def answer(url: str, key: str = "", key_header: str = "X-Api-Key") -> bytes:
     """The answer to a GET, at most BYTES_MAX of it, unpacked. Raises DataError for all but status 200, AskedToWait for 429."""
     host = urlsplit(url).netloc
     with _faults(host):
-        headers = {"Accept-Encoding": "gzip"} | ({"X-Api-Key": key} if key else {})
+        headers = {"Accept-Encoding": "gzip"} | ({key_header: key} if key else {})
         with httpx.stream("GET", url, headers=headers, timeout=SILENCE_S, follow_redirects=False) as response:
             if response.status_code in (418, 429):
                 raise AskedToWait(host, _wait_s(response.headers.get("retry-after", "")))

@@ -14,6 +14,7 @@ from engine.errors import BadInput
 Place = str | int | tuple[str, str] | None  # a key, a position, one key over another, or not sent by this source
 Stamp = Literal["ms", "ms text", "s", "s text", "iso", "date", "us date"]
 VENUES = ("binance", "okx", "bybit")
+FAR_S = 4_102_444_800  # 2100: the end of a question that has to have one
 
 
 class OutsideField(NamedTuple):
@@ -32,9 +33,10 @@ class AnswerShape(NamedTuple):
     time: str | int
     stamp: Stamp
     values: tuple[Place, ...]
-    rows_at: tuple[str, ...] = ()  # keys down to the list of rows; none: the answer is the list
+    rows_at: tuple[str | int, ...] = ()  # keys and places down to the list of rows; none: the answer is the list
     is_text: bool = True  # numbers come as text
     says: tuple[str, str] | None = None  # a key of each row, and what it must say
+    named: tuple[tuple[str | int, ...], str] | None = None  # keys down to what the answer says it is about, and what that must be
     accepted: tuple[str, str | int] | None = None  # a key of the answer, and its value when all is well
     no_value: tuple[str, ...] = ()  # texts that say: no observation (a holiday)
     table: bool = False  # CSV with a header, not JSON
@@ -49,7 +51,9 @@ class OutsideSource(NamedTuple):
     shape: AnswerShape
     base_url: str = ""  # empty: a venue, whose address ccxt knows
     section: str = ""  # of the venue's addresses in ccxt
-    key_env: str = ""  # the variable that holds the key, sent as X-Api-Key
+    key_env: str = ""  # the variable that holds the key
+    key_header: str = "X-Api-Key"  # and the header that it goes into
+    older: str = ""  # a parameter of the question for rows before a time, ms: an answer is one page of them; empty: it is all
 
 
 class DeclaredSeries(NamedTuple):
@@ -120,8 +124,8 @@ class OutsideFeed(NamedTuple):
     def filled(self, text: str, from_ms: int = 0) -> str:
         """A text of the source with its places filled in."""
         base, _, quote = self.symbol.partition("-")
-        swap, date = f"{self.symbol}-SWAP", utc_day(from_ms)
-        return text.format(id=base + quote, swap=swap, coin=self.coin, COIN=base, date=date, from_s=from_ms // 1000)
+        date, own = utc_day(from_ms), {"id": base + quote, "swap": f"{self.symbol}-SWAP", "coin": self.coin, "COIN": base}
+        return text.format(**own, date=date, day=date.replace("-", ""), from_s=from_ms // 1000, far_s=FAR_S)
 
 
 def _venue(name: str, section: str, path: str, query: dict[str, str], shape: AnswerShape) -> OutsideSource:
@@ -137,7 +141,8 @@ def _binance(path: str, *values: Place) -> OutsideSource:
 def _okx(path: str, *values: Place, **more: str) -> OutsideSource:
     """A statistic of OKX: lists without names, newest first."""
     shape = AnswerShape(0, "ms text", values, ("data",), accepted=("code", "0"))
-    return _venue("okx", "public", path, {"instId": "{swap}", "period": "1H", "limit": "100", **more}, shape)
+    source = _venue("okx", "public", path, {"instId": "{swap}", "period": "1H", "limit": "100", **more}, shape)
+    return source._replace(older="end")
 
 
 def _bybit(path: str, step: str, *values: Place, says: tuple[str, str] | None = None) -> OutsideSource:
@@ -179,6 +184,22 @@ def _glassnode(path: str) -> OutsideSource:
     )
 
 
+COINALYZE = OutsideSource(
+    "coinalyze",
+    "/v1/liquidation-history",
+    (("symbols", "{id}_PERP.A"), ("interval", "1hour"), ("from", "{from_s}"), ("to", "{far_s}")),
+    AnswerShape("t", "s", ("l", "s"), (0, "history"), is_text=False, named=((0, "symbol"), "{id}_PERP.A")),
+    "https://api.coinalyze.net",
+    key_env="COINALYZE_API_KEY",
+    key_header="api_key",
+)
+STOOQ = OutsideSource(
+    "stooq",
+    "/q/d/l/",
+    (("s", "xauusd"), ("i", "d"), ("d1", "{day}"), ("d2", "21000101")),
+    AnswerShape("Date", "date", ("Close",), table=True),
+    "https://stooq.com",
+)
 ALTERNATIVE = OutsideSource(
     "alternative",
     "/fng/",
@@ -239,7 +260,7 @@ SERIES: tuple[DeclaredSeries, ...] = (
         (OutsideField("oi", "base units", 0, COINS, 6), OutsideField("oi_value", "quote units", 0, 1e13, 6)),
         _binance("openInterestHist", "sumOpenInterest", "sumOpenInterestValue"),
         _okx("rubik/stat/contracts/open-interest-history", 2, 3),
-        _bybit("v5/market/open-interest", "intervalTime", "openInterest", None),
+        _bybit("v5/market/open-interest", "intervalTime", "openInterest", None)._replace(older="endTime"),
         apart_frac=20.0,  # venues have other shares of the market: only another unit is told apart
     ),
     _hourly(
@@ -261,6 +282,21 @@ SERIES: tuple[DeclaredSeries, ...] = (
         _okx("rubik/stat/taker-volume-contract", 2, 1, unit="0"),
         apart_frac=20.0,
     ),
+    DeclaredSeries(
+        "liquidations",
+        "positioning",
+        "positions of Binance's perpetual that were liquidated: long ones, short ones",
+        (OutsideField("long", "base units", 0, COINS, 24), OutsideField("short", "base units", 0, COINS, 24)),
+        "1h",
+        15,
+        6,  # an hour without any may be left out
+        "instrument",
+        (COINALYZE,),
+    ),
+    _daily("gold", "gold, US dollars an ounce, close", "US dollars", (200, 50_000), (STOOQ,)),
+    _daily("gold-vol", "volatility index of gold, close", "percent a year", (3, 200), (_fred("GVZCLS"),)),
+    _daily("oil-wti", "crude oil, Cushing", "US dollars", (-100, 500), (_fred("DCOILWTICO"),), lag=7 * 24, age=14 * 24),
+    _daily("oil-brent", "crude oil, Brent", "US dollars", (0, 500), (_fred("DCOILBRENTEU"),), lag=7 * 24, age=14 * 24),
     _daily("dollar", "broad dollar index (for DXY)", "index", (50, 250), (_fred("DTWEXBGS"),), lag=7 * 24, age=14 * 24),
     _daily("sp500", "S&P 500, close", "index", (200, 100_000), (_fred("SP500"),)),
     _daily("nasdaq", "Nasdaq Composite, close", "index", (200, 500_000), (_fred("NASDAQCOM"),)),

@@ -10,7 +10,7 @@ import itertools
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, NoReturn
 
@@ -20,6 +20,7 @@ from engine.errors import DataError
 
 BYTES_MAX = 8 << 20
 ROWS_MAX = 20_000
+PAGES_MAX = 100  # of one question
 TEXT_MAX = 40  # characters of a number or a time
 SHOWN = 60  # characters of what was there, in a message
 NUMBER = re.compile(r"-?\d+(\.\d*)?([eE][-+]?\d+)?")
@@ -35,12 +36,17 @@ class OutsideRow(NamedTuple):
     values: tuple[float | None, ...]
 
 
-def rows_of(feed: OutsideFeed, body: bytes) -> list[OutsideRow]:
-    """The rows of an answer in order of time; days without an observation are left out. Raises DataError for any other shape."""
+def rows_of(feed: OutsideFeed, body: bytes, *, may_end: bool = False) -> list[OutsideRow]:
+    """The rows of an answer in order of time; days without an observation are left out. Raises DataError for any other shape.
+
+    `may_end`: an older page, of which there may be none.
+    """
     if len(body) > BYTES_MAX:
         _refuse(feed, f"sent more than {BYTES_MAX >> 20} MiB")
     shape = feed.source.shape
     listed = _table(feed, body) if shape.table else _list(feed, _value(feed, body))
+    if not listed and may_end:
+        return []
     if not listed:
         _refuse(feed, "sent no rows")
     if len(listed) > ROWS_MAX:
@@ -52,6 +58,30 @@ def rows_of(feed: OutsideFeed, body: bytes) -> list[OutsideRow]:
     for one, other in itertools.pairwise(rows):
         if one.ts == other.ts:
             _refuse(feed, f"sent the time {one.ts} twice")
+    return rows
+
+
+def paged_rows(feed: OutsideFeed, from_ms: int, ask: Callable[[int | None], bytes]) -> list[OutsideRow]:
+    """The rows of a source that answers in pages, newest first, back to `from_ms`; of any other those of its one answer.
+
+    `ask`: rows before a time (ms), or the newest (None). Raises DataError for a page that was sent already, one out of order, and
+    two values of one time: what is then missing, or doubled, nobody knows. A source that has no older row ends it.
+    """
+    rows = rows_of(feed, ask(None))
+    pages = 1
+    while feed.source.older and rows[0].ts > from_ms and pages < PAGES_MAX:
+        first = rows[0]
+        page = rows_of(feed, ask(first.ts), may_end=True)
+        if page and page[-1].ts > first.ts:
+            again = page[-1].ts <= rows[-1].ts and page[0].ts >= first.ts
+            what = "sent a page again" if again else "sent a page out of order"
+            _refuse(feed, f"{what}: rows before {first.ts} were asked for, the newest of page {pages + 1} is of {page[-1].ts}")
+        if page and page[-1].ts == first.ts and page[-1] != first:
+            _refuse(feed, f"sent two values for the time {first.ts}, at the edge of page {pages + 1}")
+        older = [row for row in page if row.ts < first.ts]
+        if not older:
+            break
+        rows, pages = [*older, *rows], pages + 1
     return rows
 
 
@@ -92,10 +122,16 @@ def _list(feed: OutsideFeed, answer: Any) -> list[Any]:
         found = answer.get(key) if isinstance(answer, dict) else None
         if found != good or isinstance(found, bool):
             _refuse(feed, f"answered {key} = {_shown(found)} where {_shown(good)} means that all is well")
+    if shape.named is not None:
+        about = answer
+        for key in shape.named[0]:
+            about = _member(feed, about, key, "the answer")
+        if about != feed.filled(shape.named[1]):
+            _refuse(feed, f"answered about {_shown(about)}, where {feed.filled(shape.named[1])} was wanted")
     for key in shape.rows_at:
         answer = _member(feed, answer, key, "the answer")
     if not isinstance(answer, list):
-        _refuse(feed, f"sent {_shown(answer)} where a list of rows belongs ({'.'.join(shape.rows_at) or 'the answer'})")
+        _refuse(feed, f"sent {_shown(answer)} where a list of rows belongs ({'.'.join(map(str, shape.rows_at)) or 'the answer'})")
     return answer
 
 

@@ -1,5 +1,6 @@
 """Stored runs over HTTP: the list with what differs, a name that is journaled, and the figures of the report."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from engine.sim import trips
 from engine.store.journal import read
 from engine.store.runs import Runs, sha256_of_json
 from engine.strategies import cross
+from engine.watch.outside_status import FILE
 from tests.engine.sim.test_report import START, many, run_of
 
 BAR = 900_000
@@ -149,3 +151,13 @@ def test_strategies_say_what_their_parameters_are(served: Any, api: Any) -> None
     assert answer.status_code in (400, 409, 422)
     assert "broken" in answer.json()["error"]["what"]
     assert api.get("/api/strategies/nothing").status_code == 404
+
+
+def test_outside_series_and_trained_models_are_listed(served: Any, api: Any) -> None:
+    """As app/views/inputs.py has them; empty in a home without either, and only for a session."""
+    assert api.get("/api/outside").json() == api.get("/api/trained-models").json() == {"items": []}
+    status = {"oi/okx/BTC-USDT": {"last_ms": START, "too_old_ms": START, "error": "okx sent no rows", "scheduled": True}}
+    (served.home.path / "data").mkdir(exist_ok=True)
+    (served.home.path / FILE).write_text(json.dumps({"feeds": status}))
+    (line,) = api.get("/api/outside").json()["items"]
+    assert (line["name"], line["fresh"], line["why"]) == ("oi/okx/BTC-USDT", False, "okx sent no rows")

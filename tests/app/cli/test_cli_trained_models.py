@@ -1,4 +1,4 @@
-"""`nightdesk models train | list | show` as a person or a program types it."""
+"""`nightdesk models train | list | show | drift` as a person or a program types it."""
 
 import json
 import sys
@@ -64,6 +64,12 @@ def test_a_model_is_trained_listed_and_shown(cli: Typed, tmp_path: Path, own_hom
     listed = json.loads(cli("list", "--json")[1])["items"]
     assert [(one["name"], one["sha256"], one["promotable"]) for one in listed] == [("direction", item["sha256"], False)]
     assert "not passed" in cli("list")[1]
+    code, printed, _ = cli("drift", "direction@1.0.0", "--days", "10", "--json")
+    drifted = json.loads(printed)
+    assert (code, [one["name"] for one in drifted["features"]]) == (0, ["returns(1)", "realised_vol(16)", "hour_sin"])
+    printed = cli("drift", "direction")[1]
+    assert printed.startswith(f"direction@1.0.0: {drifted['verdict'][:10]}")
+    assert "Benjamini-Hochberg" in printed
     stored = own_home / "models" / "direction" / "1.0.0" / "metrics.json"
     stored.chmod(0o644)
     stored.write_text(stored.read_text().replace('"promotable": false', '"promotable": true'))

@@ -53,14 +53,16 @@ def value_at(home: Path, of: OutsideFeed, close_ms: int) -> float | str:
 def test_every_source_is_read_in_its_own_shape(tmp_path: Path, server: OutsideServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """All declared series but funding, each from all its sources; two that agree raise no alert, and no key is in an address."""
     monkeypatch.setenv("GLASSNODE_API_KEY", "not-a-real-key")
+    monkeypatch.setenv("COINALYZE_API_KEY", "not-a-real-key")
     names = [series.name for series in SERIES if series.name != "funding"]
     found = fetched(tmp_path, server, *names)
     assert found.pop("compared") == []
     assert {name: item["error"] for name, item in found.items()} == dict.fromkeys(found)
-    assert len(found) == 21
+    assert len(found) == 26
     assert all(item["new"] >= 20 for item in found.values())
     assert {path for path, _, key in server.asked if key} == {"/v1/metrics/indicators/sopr", "/v1/metrics/market/mvrv"} | {
-        "/v1/metrics/addresses/active_count"
+        "/v1/metrics/addresses/active_count",
+        "/v1/liquidation-history",
     }
     assert not any("not-a-real-key" in str(query) for _, query, _ in server.asked)
 
@@ -130,6 +132,10 @@ WRONG = [
     ("oi", "okx", "down", "half a page"),
     ("sopr", "glassnode", "moved", "answered with status 302"),
     ("oi", "okx", "bomb", "sent more than 1 MiB"),
+    ("liquidations", "coinalyze", "other", 'answered about "ETHUSDT_PERP.A", where BTCUSDT_PERP.A was wanted'),
+    ("liquidations", "coinalyze", "renamed", "has no field history in the answer: it has symbol"),
+    ("gold", "stooq", "renamed", "has no field Close in row 0"),
+    ("gold", "stooq", "html", "a page of HTML"),
     ("oi", "okx", "packed", "packs its answer as 'br', unasked"),
 ]
 
@@ -140,6 +146,7 @@ def test_a_wrong_answer_is_refused_by_name(
 ) -> None:
     """Nothing is stored, the error says which series, which source and what was there; another series is fetched all the same."""
     monkeypatch.setenv("GLASSNODE_API_KEY", "not-a-real-key")
+    monkeypatch.setenv("COINALYZE_API_KEY", "not-a-real-key")
     monkeypatch.setattr("engine.data.outside.asking.BYTES_MAX", 1 << 20)
     server.wrong = wrong
     found = fetched(tmp_path, server, series, sources=(source,))
@@ -147,7 +154,7 @@ def test_a_wrong_answer_is_refused_by_name(
     assert why in item["error"]
     assert item["new"] == 0
     assert "not-a-real-key" not in json.dumps(item)
-    assert len(server.asked) == 1  # no redirect is followed with a key in hand
+    assert len(server.asked) == 1 + (wrong == "shifted")  # no redirect is followed with a key in hand; older rows are asked for
     assert not list((tmp_path / "data").glob("*.parquet"))
 
 
@@ -205,8 +212,8 @@ def test_nothing_declared_asks_nothing(tmp_path: Path, server: OutsideServer) ->
     assert fetch(tmp_path, OutsideEntry(), FetchRequest()) == {"items": [], "compared": []}
     assert not list(tmp_path.iterdir())
     assert not server.asked
-    with pytest.raises(BadInput, match="unknown outside series 'oil'"):
-        fetch(tmp_path, OutsideEntry(), FetchRequest(names=["oil"]))
+    with pytest.raises(BadInput, match="unknown outside series 'silver'"):
+        fetch(tmp_path, OutsideEntry(), FetchRequest(names=["silver"]))
 
 
 def test_funding_is_fetched_the_one_way_there_is(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

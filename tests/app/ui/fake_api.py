@@ -42,6 +42,8 @@ class Fake:
         self.series: list[dict[str, Any]] = list(BARS)
         self.no_watch: str | None = None
         self.watches: list[dict[str, Any]] = []
+        self.outside: list[dict[str, Any]] = []
+        self.trained: list[dict[str, Any]] = []
         self.session: dict[str, Any] | None = {"name": "vera", "assurance": "claimed", "scope": "all", "expires_ms": NOW_MS}
         self.session |= {"proof_needed": False, "passphrase_needed": False}
         self.runs = [run("r-1"), run("r-2")]
@@ -187,6 +189,8 @@ VERSIONS = [
     for v in (2, 1)
 ]
 ROUTES: dict[tuple[str, str], Any] = {
+    ("GET", "/api/outside"): lambda f, q, b: {"items": f.outside},
+    ("GET", "/api/trained-models"): lambda f, q, b: {"items": f.trained},
     ("GET", "/api/research"): lambda f, q, b: {"items": [f.research_view(i) for i in f.research]},
     ("GET", r"/api/research/([\w-]+)"): lambda f, q, b, i: f.research_view(i),
     ("GET", "/api/session"): lambda f, q, b: f.session,

@@ -125,6 +125,7 @@ def test_a_signal_that_did_not_come_wants_nothing_and_knows_nothing() -> None:
         ({"signals": {"btc": [1, 0.5, 2.0]}}, (1, 0.5, "")),
         ({"signals": {"btc": [0, None]}}, (0, None, "")),
         ({"signals": {"btc": None}, "silent": {"btc": "late"}}, (None, None, "late")),
+        ({"signals": {"btc": [0, 0.0]}, "lacking": {"btc": ["a", "b", "c"]}}, (0, 0.0, "3 features have no value: a, b, c")),
         ({"signals": {}}, (None, None, "")),
         ({}, (None, None, "")),
     ],

@@ -17,6 +17,7 @@ from engine.models import artifact, column, fold_store, lgbm, train_config
 from engine.models import recipe as training
 from engine.models import train as trainer
 from engine.models.leak_check import LeakCheck
+from engine.models.model_bars import ModelBars, model_bars
 from engine.models.train import TrainingPlace
 from engine.sim.request import moment
 from tests.engine.models.test_out_of_sample import FEATURES
@@ -63,6 +64,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def place(tmp_path: Path, data: Path) -> TrainingPlace:
     """One process, folders of the test's own."""
     return TrainingPlace(Catalog([(data, "test")]), {}, tmp_path / "models", tmp_path / "work")
+
+
+def bars_of(unit: train_config.TrainUnit, place: TrainingPlace) -> ModelBars:
+    """What a unit is trained on."""
+    return model_bars(place.catalog, unit.instrument, unit.timeframe, unit.reads, unit.from_ms, unit.to_ms)
 
 
 def trained(path: Path, place: TrainingPlace) -> dict[str, Any]:
@@ -149,7 +155,7 @@ def test_features_may_read_another_instrument_and_an_outside_series(write: Write
     own = ('"returns(1)"', '"ETH-USDT.returns(1)", "funding_rate()"'), ("[folds]", f"{FUNDING}[folds]")
     path = write(*own, ('name = "vol-btc"', 'name = "vol-btc"\ninstruments = ["ETH-USDT"]'))
     unit = train_config.read_config(path, moment)[0]
-    loaded = trainer.load_unit(unit, place.catalog)
+    loaded = bars_of(unit, place)
     rows = training.prepare(unit.recipe, loaded.frame)
     assert np.isfinite(rows.columns[1_000]).all()
     assert sorted(loaded.files) == [
@@ -170,7 +176,7 @@ def test_what_is_stored_is_what_was_measured(write: Write, place: TrainingPlace)
     assert {gate["name"] for gate in found["gates"] if not gate["passed"]} >= {"baseline", "rows"}
     assert found["leak_check"]["clean"]
     assert len(model.fits) == len(found["folds"]["rows"]) == 4
-    loaded = trainer.load_unit(train_config.read_config(write(), moment)[0], place.catalog)
+    loaded = bars_of(train_config.read_config(write(), moment)[0], place)
     said = column.predictions(model, loaded.frame)
     assert np.isfinite(said.values).sum() >= found["test"]["rows"] >= 1_500
     assert model.about["data"] == loaded.files
@@ -213,7 +219,7 @@ def test_a_training_that_was_stopped_goes_on(write: Write, place: TrainingPlace,
 def test_other_bars_settings_or_days_have_other_folds(write: Write, place: TrainingPlace) -> None:
     """Nothing that was fitted for one training is taken for another."""
     units = train_config.read_config(write(), moment)
-    loaded = trainer.load_unit(units[0], place.catalog)
+    loaded = bars_of(units[0], place)
     rows = training.prepare(units[0].recipe, loaded.frame)
     changed = units[0].recipe._replace(settings=lgbm.settings_of({"rounds": 9}, "test"))
     other = rows._replace(columns=np.where(np.arange(len(rows.columns))[:, None] == 700, 0.5, rows.columns))
@@ -229,7 +235,7 @@ def test_other_bars_settings_or_days_have_other_folds(write: Write, place: Train
 def test_a_search_chooses_on_training_rows_alone(write: Write, place: TrainingPlace) -> None:
     """Within its range; test rows and what comes after them change nothing."""
     unit = train_config.read_config(write(("rounds = 8", "rounds = 8\nsearch = {trials = 3, num_leaves = [3, 9]}")), moment)[0]
-    rows = training.prepare(unit.recipe, trainer.load_unit(unit, place.catalog).frame)
+    rows = training.prepare(unit.recipe, bars_of(unit, place).frame)
     found = training.fit_fold(unit.recipe, rows, 1)
     assert 3 <= found.settings["num_leaves"] <= 9
     assert found.settings["rounds"] == 8
@@ -247,7 +253,7 @@ def test_a_search_is_fitted_to_rows_whose_labels_are_known_before_those_it_choos
 ) -> None:
     """Three quarters of the rows less the four whose labels reach into the last quarter; then all rows, once."""
     unit = train_config.read_config(write(("rounds = 8", "rounds = 8\nsearch = {trials = 2, num_leaves = [3, 9]}")), moment)[0]
-    rows = training.prepare(unit.recipe, trainer.load_unit(unit, place.catalog).frame)
+    rows = training.prepare(unit.recipe, bars_of(unit, place).frame)
     counts, honest = [], lgbm.fit
     monkeypatch.setattr(lgbm, "fit", lambda columns, *rest: counts.append(len(columns)) or honest(columns, *rest))
     training.fit_fold(unit.recipe, rows, 1)

@@ -14,6 +14,7 @@ from engine.models import train as trainer
 from engine.models.leak_check import RecipeRun
 from engine.models.train import TrainingPlace
 from engine.sim.request import moment
+from tests.engine.models.test_train import bars_of
 from tests.fakes import recordings
 
 CONFIG = """
@@ -59,7 +60,7 @@ def test_a_regime_is_trained_without_a_label(tmp_path: Path, place: TrainingPlac
     assert [gate["name"] for gate in found["gates"]] == ["rows", "changes", "states", "leaks"]
     assert found["leak_check"]["clean"]
     own = found["regime"]
-    seen = column.ModelColumn(model).regimes(trainer.load_unit(unit, place.catalog).frame)
+    seen = column.ModelColumn(model).regimes(bars_of(unit, place).frame)
     known = seen.states[seen.states >= 0]
     assert own["share"]["bull"] == pytest.approx(float((known == 2).mean()))
     assert sum(own["share"].values()) == pytest.approx(1.0)
@@ -71,7 +72,7 @@ def test_a_regime_is_trained_without_a_label(tmp_path: Path, place: TrainingPlac
 def test_a_regime_that_knows_its_test_is_found(tmp_path: Path, place: TrainingPlace) -> None:
     """The fit of each fold on its test too: the leak check of the trainer names it."""
     (unit,) = units(tmp_path)
-    frame = trainer.load_unit(unit, place.catalog).frame
+    frame = bars_of(unit, place).frame
 
     def leaking(bars: FeatureFrame) -> RecipeRun:
         folds, _, _ = train_regime.folds_of(unit.recipe, bars)

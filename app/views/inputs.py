@@ -1,0 +1,69 @@
+"""What the desk reads from outside, and the models trained on bars, as lines of the page. Called by app/api/inputs.py.
+
+From what the last questions, looks and trainings left in the home: no series and no tree is read, so that a page costs little.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.clock import HOUR_MS
+from engine.data.outside.declared import BY_NAME
+from engine.errors import BadInput, DataError
+from engine.models import artifact
+from engine.watch.drift_status import last_drift
+from engine.watch.outside_status import read_status
+
+SERIES_MAX, MODELS_MAX = 200, 50
+WORDS_MAX = 300
+
+
+def outside_lines(home: Path, now_ms: int) -> list[dict[str, Any]]:
+    """Every outside series that was ever asked for, those that count no longer first: `age_hours` since its last row should have
+    been published (null: it has none), and why it does not count."""
+    found = [_outside(key, status, now_ms) for key, status in sorted(read_status(home).items())[:SERIES_MAX]]
+    return sorted(found, key=lambda line: line["fresh"])
+
+
+def _outside(key: str, status: Mapping[str, Any], now_ms: int) -> dict[str, Any]:
+    name, source, symbol = (*key.split("/"), "", "")[:3]
+    series, last, until = BY_NAME.get(name), status.get("last_ms"), status.get("too_old_ms")
+    there = series is not None and isinstance(last, int) and isinstance(until, int)
+    fresh = there and now_ms <= until  # type: ignore[operator]  # looked at above
+    error = str(status.get("error") or "")
+    return {
+        "name": key[:120],
+        "what": series.what if series else "",
+        "unit": series.fields[0].unit if series else "",
+        "source": source[:40],
+        "symbol": symbol[:40],
+        "last_ms": last if there else None,
+        "age_hours": (now_ms - series.published_ms(last)) / HOUR_MS if series and isinstance(last, int) else None,
+        "max_age_hours": series.max_age_hours if series else None,
+        "fresh": fresh,
+        "scheduled": bool(status.get("scheduled")),
+        "why": error[:WORDS_MAX] or ("" if fresh else "its last row is too old" if there else "it has no row"),
+        "warnings": [str(text)[:WORDS_MAX] for text in (*status.get("warnings", ()), *status.get("compared", ()))][:5],
+    }
+
+
+def model_lines(home: Path) -> list[dict[str, Any]]:
+    """The stored versions, newest of each model first: figure, gates, and the last daily look at its drift where it is in use."""
+    root, looked = home / "models", last_drift(home).get("models", {})
+    places = [(name, version) for name in artifact.names(root) for version in reversed(artifact.versions(root, name))]
+    return [_model(root, name, version, looked.get(f"{name}@{version}", {})) for name, version in places[:MODELS_MAX]]
+
+
+def _model(root: Path, name: str, version: str, drift: Mapping[str, Any]) -> dict[str, Any]:
+    line: dict[str, Any] = {"name": name, "version": version, "target": "", "instrument": "", "timeframe": "", "figure": None}
+    line |= {"value": None, "low": None, "high": None, "passed": None, "failed": [], "error": ""}
+    line |= {"drift": str(drift.get("verdict") or drift.get("failed") or "")[:WORDS_MAX], "moved": len(drift.get("moved", ()))}
+    try:
+        about, metrics = artifact.summary(root, name, version)
+    except (BadInput, DataError) as error:
+        return line | {"error": str(error)[:WORDS_MAX]}
+    test: Mapping[str, Any] = metrics.get("test") or {}
+    line |= {"target": str(about["label"].get("name"))[:60], "instrument": about["instrument"], "timeframe": about["timeframe"]}
+    line |= {"figure": metrics.get("figure"), **{key: test.get(key) for key in ("value", "low", "high")}}
+    failed = [str(gate["name"])[:40] for gate in metrics.get("gates", ()) if not gate["passed"]]
+    return line | {"passed": metrics.get("promotable") is True, "failed": failed}

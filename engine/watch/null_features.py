@@ -1,0 +1,37 @@
+"""Features that have no value at a sleeve's last close, so many that it enters nothing: an alert with their names while it lasts.
+
+Read from the `bar` events of the desk journal by engine.watch.observer; what blocks the entry is engine/live/signal_source.py.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.book.bar_signals import lacking_in, lacking_text
+from engine.store.chain import Event
+from engine.watch.observation import DeskObservation, Finding, is_trading, position_text, steps_of
+from engine.watch.window import between
+
+SHOWN_MAX = 20  # sleeves with an alert of their own
+ACTION = "nightdesk data sources says which series count no longer; nightdesk data check looks at the bars"
+
+
+def lacking_now(path: Path, mark: Event | None, config: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Sleeve -> the features that kept it from entering at the last close of its own timeframe; only those that lack some."""
+    if mark is None or not config.get("sleeves"):
+        return {}
+    steps = steps_of(config)
+    found: dict[str, list[str]] = {}
+    for bar in between(path, mark.t_event_ms - max(steps.values()), mark.t_event_ms, {"bar"}):
+        found |= {name: lacking_in(bar.body, name) for name in bar.body.get("signals", ())}
+    return {name: lacking for name, lacking in found.items() if lacking}
+
+
+def null_features(desk: DeskObservation) -> Iterator[Finding]:
+    """A sleeve that enters nothing because features have no value."""
+    if not is_trading(desk) or desk.mark is None:
+        return
+    for sleeve, lacking in sorted(desk.lacking.items())[:SHOWN_MAX]:
+        what = f"{sleeve} enters nothing: {lacking_text(lacking)}; {position_text(desk, sleeve)}"
+        numbers = {"missing": len(lacking)}
+        yield Finding(f"features:{sleeve}", "features", "warn", what, sleeve, desk.mark.t_recv_ms, ACTION, numbers, desk.mark.id)
