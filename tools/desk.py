@@ -316,8 +316,8 @@ def _checks_result(ctx: ToolContext, found: Any, letter: str) -> ToolResult:
         "where does the P&L come from?; why did we lose money since monday?; where did "
         "the money go; why are we down this week?; why is equity falling?; what's driving our returns; break down the "
         "profit of the last week; p and l breakdown please; what contributed most to the loss?; explain the P&L; "
-        "what's dragging us down?; where are we bleeding?; how much did btc lose?; how much did eth make in "
-        "november?; why did we lose money yesterday?",
+        "what's dragging us down?; where are we bleeding?; how much did btc lose?; "
+        "why did we lose money yesterday?",
     ),
     asked_as(
         "costs",

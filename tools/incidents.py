@@ -22,12 +22,13 @@ from tools.common.contract import (
     ToolContext,
     ToolResult,
     Value,
+    asked_as,
     clean,
     make_facts,
     no_data,
     tool,
 )
-from tools.common.time_words import NEVER_RAN
+from tools.common.time_words import NEVER_RAN, instant
 
 SHOWN = 12
 STATES_SHOWN = 40
@@ -45,14 +46,16 @@ OrderKind = Literal["entry", "protective", "target", "exit"]
 
 
 class OrdersArgs(Args):
-    """cid: one order's client id; or null: the newest of seven days, of one sleeve, open ones alone, of a state or kind.
-    doubt: the venue owes an answer; cancelled: ended before it filled in full."""
+    """cid: one order's client id; or null: the newest of a window (`since` null: seven days) by when they were decided, of one
+    sleeve, open ones alone, of a state or kind. doubt: the venue owes an answer; cancelled: ended before it filled in full."""
 
     cid: str | None = Field(None, max_length=64)
     sleeve: str | None = Field(None, max_length=60)
     only_open: bool = False
     state: OrderState | None = None
     kind: OrderKind | None = None
+    since: str | None = Field(None, max_length=40)
+    until: str | None = Field(None, max_length=40)
 
 
 _OF_STATE: Mapping[OrderState, Callable[[OrderLife], bool]] = {
@@ -64,7 +67,15 @@ _OF_STATE: Mapping[OrderState, Callable[[OrderLife], bool]] = {
 }
 
 
-@tool("incidents", Effect.READ)
+@tool(
+    "incidents",
+    Effect.READ,
+    asked_as(
+        "",
+        "show the incident windows; is an incident open?; since when is the incident open?; what did the incidents cost?; who "
+        "closed the last incident?; P&L of the incidents; which orders belong to window w1?; how much did orphans make?",
+    ),
+)
 def incidents(ctx: ToolContext, args: IncidentsArgs) -> ToolResult:
     """Incident windows: when, what opened them, what they cover, who closed them and why, their P&L (no strategy's); of one
     window its orders, too."""
@@ -123,19 +134,31 @@ def _row(h: str, window: IncidentWindow) -> tuple[Value, ...]:
     )
 
 
-@tool("orders", Effect.READ)
+@tool(
+    "orders",
+    Effect.READ,
+    asked_as(
+        "",
+        "which orders did the desk make today?; show the orders of btc-trend; which orders are still open?; is any order in "
+        "doubt?; partly filled orders of eth; which orders were cancelled since monday?; show the stop orders of sol; did the "
+        "exchange reject any order?; list the take profit orders; status of our orders",
+    ),
+)
 def orders(ctx: ToolContext, args: OrdersArgs) -> ToolResult:
-    """Orders as they lived: one by its client id with every state, time, why and execution; else the newest of seven days."""
+    """Orders as they lived: one by its client id with every state, time, why and execution; else the newest of a window."""
     path = journal_of(ctx.home)
     if args.cid is not None:
         life = life_of(path, args.cid)
         return no_data(f"the journal knows no order {clean(args.cid, 64)!r}") if life is None else order_story(ctx, life)
-    every = recent_lives(path, sleeve=args.sleeve or "", limit=LIVES_MAX)
+    since_ms, until_ms = (instant(text, ctx.desk_ms) if text else None for text in (args.since, args.until))
+    every = recent_lives(path, sleeve=args.sleeve or "", limit=LIVES_MAX, since_ms=since_ms)
+    every = [life for life in every if until_ms is None or life.states[0]["t_ms"] < until_ms]
     matching = [life for life in every if _matches(life, args)]
+    days = "in the last seven days of desk time" if since_ms is None and until_ms is None else "in that window of desk time"
     where = " The desk trades on paper: these are its own orders, no venue holds them." if mode_of(path) == "paper" else ""
     if not matching:
         sleeve = f" of {clean(args.sleeve, 40)}" if args.sleeve else ""
-        return no_data(f"no such order{sleeve} in the last seven days of desk time, which had {len(every)} orders.{where}")
+        return no_data(f"no such order{sleeve} {days}, which had {len(every)} orders.{where}")
     found = matching[:SHOWN]
     facts: list[Fact] = []
     rows: list[tuple[Value, ...]] = []
@@ -150,7 +173,7 @@ def orders(ctx: ToolContext, args: OrdersArgs) -> ToolResult:
     counts: dict[str, tuple[Value, str]] = {"found": (len(matching), "count"), "listed": (len(found), "count")}
     counts |= {"open": (still, "count")}
     facts += make_facts(h, "orders listed", Evidence("event", found[0].states[-1]["event"]), counts)
-    text = f"{{{h}.found}} orders of the last seven days, of which {{{h}.open}} have not ended; open ones first, then the newest."
+    text = f"{{{h}.found}} orders {days}, of which {{{h}.open}} have not ended; open ones first, then the newest."
     text += f" The table shows {{{h}.listed}} of them." if len(found) < len(matching) else ""
     evidence = tuple(Evidence("event", life.states[-1]["event"]) for life in found)
     newest = sorted(matching, key=lambda life: life.states[0]["t_ms"], reverse=True)[:SHOWN]

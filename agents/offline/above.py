@@ -38,7 +38,7 @@ from tools.common.contract import Table
 if TYPE_CHECKING:
     from agents.offline.parts import Part
 
-_ID = re.compile(r"\b(?:(?:d|p|r|al|prop)-\d[\w-]*|prop-[\w-]+|\d{8}-[\w-]+)\b")
+_ID = re.compile(r"\b(?:(?:d|p|r|al|prop)-\d[\w-]*|prop-[\w-]+|\d{8}-[\w-]+|nd[a-z0-9]{4}\d{8}[A-Z]\d\d|w\d+)\b")
 WHICH_ROW = "Which one? Say `the second one` or `row 3`, or its id."
 
 
@@ -219,6 +219,10 @@ def call_for(identity: str, of: CallResult) -> PlannedCall:
         return PlannedCall("run", {"run_id": identity})
     if kind == "al":
         return PlannedCall("alerts", {"alert_id": identity})
+    if of.name == "orders":
+        return PlannedCall("orders", {"cid": identity})
+    if of.name == "incidents":
+        return PlannedCall("incidents", {"window": identity})
     return PlannedCall("proposals", {"proposal_id": identity})
 
 

@@ -68,12 +68,16 @@ _MORE: Mapping[str, str] = {
     "trips": "unit",
     "pnl": "span which count",
     "performance": "count unclear",
+    "orders": "which count",
+    "incidents": "which",
 }
 OF_IDS: Mapping[str, tuple[str, ...]] = {
     "r": ("run_id", "subject", "hypothesis", "evidence"),
     "d": ("event_id", "evidence", "about"),
     "p": ("event_id", "evidence", "about"),
     "al": ("alert_id", "about"),
+    "nd": ("cid",),
+    "w": ("window",),
 }
 _PERCENT = ("performance", "run", "backtest", "compare", "desk")
 _FREE = frozenset(("note", "memory", "runbook", "define"))  # these take the sentence itself
@@ -156,6 +160,8 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     more = name in _MORE.get(tool, "").split()
     if name == "by":
         return entry.splits(slots.by) or tool == "backtest"
+    if name == "venue" and tool == "orders":  # its sleeves say nothing of another venue's
+        return False
     if name == "unit":
         return (
             (more and slots.unit in ("r", "r multiples"))
@@ -203,9 +209,14 @@ def counts_all(entry: AskedEntry) -> bool:
     return entry.tool.name in _FIGURES.split() and entry.asked.kind not in ("refused", "idle", "halt")
 
 
+def kind_of(identity: str) -> str:
+    """What an id is of: `r` of a run, `al` of an alert, `nd` of an order, `w` of an incident window."""
+    return identity.split("-", maxsplit=1)[0] if "-" in identity else identity[: 2 if identity.startswith("nd") else 1]
+
+
 def takes_id(entry: AskedEntry, identity: str, slots: Slots) -> bool:
     """Whether the entry's tool reads a thing by this id."""
-    kind = "r" if identity in slots.handles else identity.split("-", maxsplit=1)[0]
+    kind = "r" if identity in slots.handles else kind_of(identity)
     side_by_side = kind == "r" and entry.tool.name == "compare"
     return side_by_side or any(map(entry.takes, OF_IDS.get(kind, ("proposal_id",))))
 
@@ -236,13 +247,33 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     return tuple(one for one in pieces if not any(one != other and one in other for other in pieces))
 
 
+_DENIES = re.compile(r"\b(?:not|never|nor|neither|without|except|unless|nothing)\b")
+# slots that make an answer narrower and no other one
+_NARROWING = frozenset(
+    ("span", "sleeves", "symbols", "strategies", "by", "unit", "side", "count", "filters", "rule", "version", "outcome")
+) | {"timeframe", "venue", "number", "which", "place", "everything", "ever", "keys"}
+
+
+def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
+    """Whether all that the entry cannot take of a sentence would make its answer narrower: no denial, condition, strange name."""
+    taken = {name for name in slots.places if takes(entry, name, slots)}
+    unused = [t for t in tokens_of(slots) if _unused(entry, t, taken)]
+    strange = set(strange_words(slots)) if any(map(entry.takes, _NAMES)) else set()
+    return (
+        all(t.slot in _NARROWING for t in unused)
+        and not any(t.word in TURNING or (t.word in strange and not t.slot) for t in tokens_of(slots))
+        and not (_denied(slots) or _DENIES.search(slots.text) or _IF.search(slots.text))
+    )
+
+
 _FIGURES = (  # of whose sentences for training hardly any has a denial
     "trips pnl performance attribution exposure run round_trip backtest sweep list_data journal_search counts version_effect "
     "trials compare judge"
 )
 _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
 _WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk"  # which know no hours
-_OF_NOW = ("desk", "sleeves", "exposure", "pauses", "proposals", "watches")  # which show the present, with or without the word
+_PRESENT = "incidents desk sleeves exposure pauses proposals watches"  # which show the present, with or without the word
+_OF_NOW = tuple(_PRESENT.split())
 _NOW = ("today", "now", "tonight", "right now", "at the moment")
 _THAT_TIME = re.compile(r"\b(?:in|over|during|within) (?:that|the same) (?:time|period|window|span)\b|\bback then\b")
 _RUN_TOOLS = "backtest compare sweep walkforward"

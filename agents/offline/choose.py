@@ -9,20 +9,21 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.offline import entries as catalog
-from agents.offline.account import lost_of
+from agents.offline.account import kind_of, lost_of
 from agents.offline.entries import AskedEntry
 from agents.offline.labels import FOLLOWS, AskLabel, label_of
 from agents.offline.learned import Guess, guesses
 from agents.offline.leftout import EXITS
 from agents.offline.slots import Slots
-from agents.offline.words import PATTERNS, PHRASES
+from agents.offline.words import FIGURE_WORDS, PATTERNS, PHRASES
+from tools.exposure import glossary
 
 QUESTION = PATTERNS["choose.question"]
-SURE = 0.5  # of what is read, this probability and more is answered
+SURE = 0.45  # of what is read, this probability and more is answered
 SURE_ALONE = 0.4  # where the next is not half as probable
 MARGIN = 2.0
-SURE_TOGETHER = 0.62  # of two that answer much the same
-SURE_TO_FILE = 0.6  # what files something is asked back about below this
+SURE_TOGETHER = 0.55  # of two that answer much the same
+SURE_TO_FILE = 0.55  # what files something is asked back about below this
 MARGIN_TO_FILE = 3.0  # unless the next is less than a third as probable
 SHOWN = 3  # of what may be meant, where a sentence is asked back
 
@@ -78,15 +79,52 @@ _ALIKE = (
 def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
     """What a sentence may ask, the most probable first; an id says what it is of. `before`: what was asked before it."""
     listed = guesses(slots, before)
+    if before.partition(" ")[0] in _HELD and _CLOSES.match(slots.text):
+        return (Guess(label_of("way order"), 1.0), *listed)  # `cancel them`, after positions: no word on a proposal
     said = next((label for label, pattern in PHRASES.items() if pattern.search(slots.text)), None)
     if said is not None and (before or said not in FOLLOWS):
         label, best = label_of(said), listed[0].label
         return (Guess(best if best.ask == label.ask else label, 1.0), *listed)
-    named = None if sure(listed) else _by_id(slots) or ("trips" if _is_share(slots) else None)
+    if listed[0].label.ask == "round_trip" and slots.number is None and _ITS_WORST.search(slots.text):
+        alike = [guess for guess in listed if guess.label.ask in ("round_trip", "trips")]  # `its worst trade` has no number
+        return (Guess(AskLabel("trips", listed[0].label.args), sum(guess.probability for guess in alike)), *listed)
+    if not before and (term := _WHAT_IS.match(slots.text)) and term[1] in glossary():
+        return (Guess(AskLabel("define", {}), 1.0), *listed)  # without an article: `what is the profit factor` is the desk's
+    if (ours := _WHAT_IS_OURS.match(slots.text)) and ours[2] in (FIGURE_WORDS if ours[1] == "the" else glossary()):
+        others = [guess for guess in listed if guess.label.ask not in ("define", *FOLLOWS)]
+        left = sum(guess.probability for guess in others)
+        return tuple(guess._replace(probability=guess.probability / left) for guess in others)
+    named = None if sure(listed) else _by_id(slots) or _by_what_is_named(slots)
     return listed if named is None else (Guess(AskLabel(named, listed[0].label.args), 1.0), *listed)
 
 
-_OF_ID: Mapping[str, str] = {"r": "run", "d": "explain_event", "p": "explain_event", "al": "alerts", "prop": "proposals"}
+_WHAT_IS = re.compile(
+    r"^(?:so |and |ok )?(?:what is|what are|define) (?:an? )?([a-z][a-z &-]*?)(?: exactly| again| here| please)?[?.! ]*$"
+)
+_WHAT_IS_OURS = re.compile(
+    r"^(?:so |and |ok )?what (?:is|are|was|were) (our|my|the) ([a-z][a-z &-]*?)(?: now| here| so far)?[?.! ]*$"
+)
+_HELD = ("sleeves", "exposure", "orders", "desk")
+_CLOSES = re.compile(
+    r"^(?:please |then |so |ok )*(?:cancel|close|flatten|sell|exit|pull) (?:them|it|those|these|all|everything)\b"
+)
+_ITS_WORST = re.compile(r"\b(?:its|it is) (?:\w+ )?(?:worst|best|biggest|largest)\b")
+_A_RUN = re.compile(r"^(?:(?:now|and|ok|please|run|test|try) )*(?:trend|reversion|cross)\b")
+
+
+def _by_what_is_named(slots: Slots) -> str | None:
+    """What a sentence asks by what it names alone: several values are a search, a strategy on a symbol in a window is a run."""
+    if slots.axes:
+        return "sweep"
+    if _is_share(slots):
+        return "trips"
+    if _of_strategy(slots) and _IN_GENERAL.search(slots.text):
+        return "list_strategies"
+    return "backtest" if _A_RUN.search(slots.text) and slots.symbols and (slots.span.start or slots.timeframe) else None
+
+
+_OF_ID: dict[str, str] = {"r": "run", "d": "explain_event", "p": "explain_event", "al": "alerts", "prop": "proposals"}
+_OF_ID |= {"nd": "orders", "w": "incidents"}
 
 
 def _by_id(slots: Slots) -> str | None:
@@ -94,7 +132,7 @@ def _by_id(slots: Slots) -> str | None:
     runs = _runs(slots)
     if len(runs) > 1:
         return "compare"
-    named = ["r"] * len(runs) or [identity.split("-")[0] for identity in slots.ids]
+    named = ["r"] * len(runs) or [kind_of(identity) for identity in slots.ids]
     return _OF_ID.get(named[0]) if len(named) == 1 else None
 
 
@@ -104,6 +142,8 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     other = ask
     if slots.axes and ask in ("backtest", "compare", "propose_config", "propose_tightening"):
         other = "sweep"
+    elif ask == "attribution sleeves" and tools is not None and "attribution" not in tools:
+        return Guess(AskLabel("trips", {**guess.label.args, "by": "sleeve"}), guess.probability)
     elif ask == "trips" and slots.which == "last" and slots.count and not (slots.by or _FIGURE.search(slots.text)):
         other = "journal_search fill"  # of round trips the best and the worst are listed, of fills the last
     elif ask.split()[0] in ("journal_search", "explain_event") and _IN_GENERAL.search(slots.text) and _of_strategy(slots):
@@ -156,6 +196,12 @@ _OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "
 SHARE = PATTERNS["slots.share"]
 _SLOTS: Mapping[str, str] = {"by": "by", "side": "side", "outcome": "outcome", "which": "which"}
 _TAKEN: Mapping[str, tuple[str, ...]] = {"by": ("by", "unit"), "which": ("worst", "best", "number", "limit")}
+_SAYS: Mapping[str, re.Pattern[str]] = {  # words without one of which an argument that was learned is not taken
+    "side": re.compile(r"\b(?:long|short|bull|bear|buy|bought|sell|sold|up|down)\w*"),
+    "outcome": re.compile(
+        r"\b(?:los[est]\w*|losing|lost|w[io]n\w*|green|red|good|bad|profit\w*|negative|positive|gain\w*|plus|minus|made|ugly|hurt)"
+    ),
+}
 _AT_TIMES = PATTERNS["choose.at_times"]
 _BOTH = re.compile(r"\blongs?\b.*\bshorts?\b|\bshorts?\b.*\blongs?\b")
 
@@ -166,8 +212,12 @@ def with_label(slots: Slots, label: AskLabel) -> Slots:
     args = {
         name: value for name, value in label.args.items() if entry is None or any(map(entry.takes, _TAKEN.get(name, (name,))))
     }
+    for name in [name for name, said in _SAYS.items() if name in args and not said.search(slots.text)]:
+        args.pop(name)  # nothing in the sentence says it, so that no answer may be narrowed to it
     if _BOTH.search(slots.text):
         args.pop("side", None)
+    if "by" in args and entry is not None and not (entry.splits((args["by"],)) or slots.by):
+        args.pop("by")  # learned of another tool's sentences
     found: dict[str, Any] = {}
     for name in _SLOTS.keys() & args.keys():
         if not getattr(slots, name):

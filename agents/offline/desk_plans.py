@@ -9,7 +9,7 @@ from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
 from agents.offline.follow import points_back
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, result_text
+from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, result_text, window
 from agents.offline.tables import number_of, only
 from agents.offline.words import PATTERNS
 from tools.common import render
@@ -67,7 +67,10 @@ def _settings(q: Question, listed: Any) -> str:
     return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
 
 
-_DAY_LOSS = re.compile(r"\b(?:daily|day|today)(?:'s)? loss\b|\bloss (?:of the day|today|limit)\b|\bdaily limit\b")
+_DAY_LOSS = re.compile(
+    r"\b(?:daily|day|today)(?:'s)? loss\b|\bloss (?:of the day|today|limit)\b|\bdaily limit\b|"
+    r"\b(?:lose|losing|drop|down)\b[^.?]{0,40}\b(?:an?|one|any|per|each|the)(?: single| whole)? day\b"
+)
 
 
 def exposure(q: Question) -> Plan:
@@ -122,11 +125,25 @@ def health(q: Question) -> Plan:
     draft = yield from made([PlannedCall("health", {}), *more])
     if re.search(r"\b(?:re-?start|re-?boot)\w*\b", q.slots.text):
         return draft._replace(text=f"{NO_RESTARTS}\n\n{draft.text}")
-    if not re.search(r"\borders?\b", q.slots.text):
-        return draft
-    return draft._replace(
-        text=f"No tool lists working orders; whether each open layer has its protective one is below.\n\n{draft.text}"
-    )
+    return draft
+
+
+_ONE_ORDER = re.compile(r"\border\b")
+
+
+def orders(q: Question) -> Plan:
+    """Orders of a window, of the state and kind that the sentence was learned to ask for; of the last few no more than these."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    closed = {name: value for name, value in q.slots.closed.items() if name in ("state", "kind")}
+    call = PlannedCall("orders", arguments(q, q.entry.tool) | window(q.slots.span) | closed)
+    (result,) = yield [call]
+    if q.slots.which == "last" and not q.slots.count and result.data.get("newest") and _ONE_ORDER.search(q.slots.text):
+        return (yield from made([PlannedCall("orders", {"cid": result.data["newest"][0]})]))  # the last one, not the open ones
+    if result.table is None or not q.slots.count or q.slots.count >= len(result.table.rows):
+        return drafted([call], [result])
+    lead = f"Of these the first {q.slots.count}; open ones come first, then the newest."
+    draft = drafted([call], [result._replace(table=only(result.table, range(q.slots.count)))])
+    return draft._replace(text=f"{lead}\n\n{draft.text}")
 
 
 NO_GAPS = "No tool of a chat looks for gaps: `nightdesk data check` does. The series recorded are below."

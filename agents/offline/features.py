@@ -62,7 +62,7 @@ def senses() -> Mapping[str, tuple[str, ...]]:
 
 def masked(slots: Slots) -> str:
     """The tidy sentence with what is named replaced by its kind."""
-    places = sorted((a, b, kind) for name, kind in _KINDS.items() for a, b in slots.places.get(name, ()))
+    places = sorted((a, b, _kind(slots.text[a:b], kind)) for name, kind in _KINDS.items() for a, b in slots.places.get(name, ()))
     pieces, at = [], 0
     for start, stop, kind in places:
         if start >= at:
@@ -70,6 +70,11 @@ def masked(slots: Slots) -> str:
             at = stop
     text = "".join([*pieces, slots.text[at:]])
     return re.sub(r"(?<!\w)\d[\d.,:]*%?", "_n", text)
+
+
+def _kind(text: str, kind: str) -> str:
+    """The kind of what is named; of ids those of orders and of incident windows are kinds of their own."""
+    return kind if kind != "_id" or "-" in text else "_order" if text.startswith("nd") else "_window"
 
 
 @lru_cache(maxsize=256)

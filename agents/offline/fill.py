@@ -18,7 +18,8 @@ from tools.common.contract import Tool
 
 DESKWARD = PATTERNS["fill.deskward"]
 EXTREMES = 5  # the worst or best trades, when no number says how many
-_KEPT = ("kinds", "exit", "outcome", "rule", "what", "state")  # of a call that goes on with one of its tool
+_KEPT = ("kinds", "exit", "outcome", "rule", "what", "state", "kind", "only_open")  # of a call that goes on with one of its tool
+_YES = ("gap", "only_open")
 _FREE = ("about", "query", "term", "word", "name", "what", "key")  # filled with the words that nothing else uses
 
 
@@ -91,7 +92,9 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "rule": lambda q: (PATTERNS["fill.rule"].search(q.slots.text) or [None])[0],
     "event_id": lambda q: _of_kind(q, "d", "p", "j"),
     "alert_id": lambda q: _of_kind(q, "al"),
-    "proposal_id": lambda q: next((i for i in q.slots.ids if not re.match(r"(?:r|d|j|p|al)-\d", i)), None),
+    "proposal_id": lambda q: next((i for i in q.slots.ids if "-" in i and not re.match(r"(?:r|d|j|p|al)-\d", i)), None),
+    "cid": lambda q: next(iter(re.findall(r"\bnd[a-z0-9]{4}\d{8}[A-Z]\d\d\b", q.raw)), None),
+    "window": lambda q: next((i for i in q.slots.ids if re.fullmatch(r"w\d+", i)), None),
     "version": lambda q: q.slots.version,
     "n": lambda q: q.slots.count,
     "limit": lambda q: q.slots.count,
@@ -121,15 +124,16 @@ def value_of(q: Question, tool: Tool, name: str) -> Any:
     choices = choices_of(tool, name)
     if name in ("by", "unit") and choices:
         beside = [by for by in choices if len(said_of(q, tool, by)) > 1]  # longs against shorts: by side
-        return next((by for by in (*q.slots.by, *beside) if by in choices), None)
+        reasons = ("rule",) if "exit" in q.slots.by and "exit" not in choices else ()
+        return next((by for by in (*q.slots.by, *beside, *reasons) if by in choices), None)
     if choices and name not in FILLERS:
         said = said_of(q, tool, name)
         learned = q.slots.closed.get(name)
         said = [learned] if learned in choices and learned is not None and len(said) < 2 else said
         many = "list" in str(tool.args.model_fields[name].annotation)
         return (said or None) if many else said[0] if len(said) == 1 else None
-    if name == "gap":
-        return True if q.slots.closed.get("gap") else None
+    if name in _YES:
+        return True if q.slots.closed.get(name) else None
     if name in FILLERS:
         value = FILLERS[name](q)
         return value if not choices or value in choices else None

@@ -13,7 +13,9 @@ FOLDER = Path(__file__).parent / "sentences"
 # how a sentence goes on with the question before
 _GOES_ON = "more pick why which better repeat go_ahead no"
 MORE, PICK, WHY, WHICH, BETTER, REPEAT, GO_AHEAD, NO = FOLLOWS = tuple(_GOES_ON.split())
-ARGUMENTS = ("by", "which", "side", "outcome", "exit", "what", "unit", "gap", "fills", "metric", "beyond", "kinds")
+_ARGUMENTS = "by which side outcome exit what unit gap fills metric beyond kinds state kind only_open"
+ARGUMENTS = tuple(_ARGUMENTS.split())
+ANYTHING = "anything"  # was asked before a sentence that goes on, where its file does not say what
 
 
 class AskLabel(NamedTuple):
@@ -24,7 +26,7 @@ class AskLabel(NamedTuple):
 
 
 class WrittenSentence(NamedTuple):
-    """A sentence for training; `before`: what was asked before it in its thread, empty for a first one."""
+    """A sentence for training; `before`: what was asked before it in its thread, empty for a first one; ANYTHING: not written."""
 
     text: str
     label: AskLabel
@@ -66,4 +68,4 @@ def sentences(folder: Path = FOLDER) -> Iterator[WrittenSentence]:
                     yield WrittenSentence(text.strip(), label, before)
                     before = before if label.ask in FOLLOWS else label.ask
             elif not in_thread:
-                yield WrittenSentence(line.strip(), label)
+                yield WrittenSentence(line.strip(), label, ANYTHING if label.ask in FOLLOWS else "")

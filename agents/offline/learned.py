@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from agents.offline.features import features
-from agents.offline.labels import FOLLOWS, AskLabel
+from agents.offline.labels import ANYTHING, FOLLOWS, AskLabel
 from agents.offline.slots import Slots
 
 FILE = Path(__file__).parent / "learned.npz"
@@ -72,7 +72,12 @@ def times_written(word: str, ask: str) -> tuple[int, int]:
 
 def in_context(of: frozenset[str], before: str) -> frozenset[str]:
     """The features of a sentence in a thread; `before`: what was asked before it, empty for a first one."""
-    return of | {IN_THREAD, f"before:{before.split(maxsplit=1)[0]}"} if before else of
+    if not before:
+        return of
+    known = () if before == ANYTHING else (f"before:{before.split(maxsplit=1)[0]}",)
+    own = {f"t{name}" for name in of if name.startswith(("w:", "b:", "n:", "has:"))}  # `eth?` is more of it, or a question
+    beside = {f"{tool}&{name}" for tool in known for name in of if name.startswith("w:")}
+    return of | {IN_THREAD, *known} | own | beside
 
 
 @lru_cache(maxsize=256)

@@ -29,6 +29,7 @@ from agents.offline.slots import given, words_of
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, answered, nothing
 from agents.offline.understand import understand
 from agents.offline.ways import Way, way_of
+from agents.offline.wider import wider_text
 from agents.offline.words import Words
 from tools.common.contract import Tool
 from tools.common.render import one_line
@@ -108,6 +109,9 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 asks = plan.send(given)
         except StopIteration as done:
             draft = _kept(done.value, part.kept)
+            if used and not draft.asked_back:  # something was looked up
+                first = (wider_text(part), unsure_text(part, q.past[-1].asked if q.past else ""))
+                draft = draft._replace(text="\n\n".join([*filter(None, first), draft.text]))
             drafts.append(draft if draft.asked_back else draft._replace(unused=draft.unused + part.left))
     return joined(drafts)
 
@@ -256,6 +260,14 @@ def which_of(part: Part, before: str = "") -> str:
         "Say a number if one of them is meant. If none is, I have no answer to this as it is asked: name what it is about "
         "(a sleeve, a run, a rule, a date), or ask a model."
     )
+
+
+def unsure_text(part: Part, before: str = "") -> str:
+    """What else may be meant, where a reading is answered that is not sure; empty where it is."""
+    if not part.unsure:
+        return ""
+    others = " or ".join(dict.fromkeys(meant_text(guess, part, before) for guess in part.unsure))
+    return f"**I am not sure that this is what you ask.** It is the likeliest reading; others: {others}."
 
 
 _GOING_ON = {

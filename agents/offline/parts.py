@@ -17,7 +17,7 @@ from tools.common.contract import Effect
 ALIKE = {"propose_config": "propose_tightening", "propose_tightening": "propose_config"}  # one wish, a tool for each role
 
 
-CLAUSE_SURE = 0.7  # of a clause that is a question of its own
+CLAUSE_SURE = 0.6  # of a clause that is a question of its own
 HALF_SURE = 0.85  # of a half that begins with no verb
 
 
@@ -36,6 +36,8 @@ class Part(NamedTuple):
     left: tuple[str, ...] = ()  # words that nothing here knows
     frame: "Part | None" = None  # the question before, where it could not be gone on with
     lost: tuple[str, ...] = ()  # what would be left out of that, or of the sentence: asked back about
+    beyond: tuple[str, ...] = ()  # what the answer cannot be narrowed to: named before it
+    unsure: tuple[Guess, ...] = ()  # what else may be meant, where the reading is answered and not sure
     kept: tuple[str, ...] = ()  # what it is narrowed to without naming it, as before
     carries: bool = False  # it goes on with a call of its own tool, with what that was narrowed to
     maybe: tuple[Guess, ...] = ()  # what may be meant, where nothing is sure: asked back about
@@ -68,7 +70,7 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
 
 def beside(parts: Sequence[Part]) -> Part | None:
     """`cant sleep. did we lose anything`: the one clause that surely asks. The others name nothing: named as not used."""
-    asks = [part for part in parts if part.ask not in ("way thanks", "way own_words", NO) and _certain(part)]
+    asks = [part for part in parts if part.ask not in ("way thanks", "way own_words", "way help", NO) and _certain(part)]
     others = [part for part in parts if asks and part is not asks[0]]
     if len(asks) != 1 or any(part.slots.places.keys() - {"place", "ever"} for part in others):
         return None

@@ -46,6 +46,13 @@ _WHAT: Mapping[str, str] = {
     "propose_pause": "proposal of a pause",
     "propose_watch": "a watch",
 }
+
+
+def what_of(tool: str) -> str:
+    """What a tool gives, in words."""
+    return _WHAT.get(tool, tool.replace("_", " "))
+
+
 _OF_DESK = ("trips", "pnl", "performance", "journal_search", "counts", "attribution", "parity", "pauses")
 _WINDOW: Mapping[str, str] = {  # what a tool takes where no window is named
     "trips": "since the start",
@@ -124,6 +131,7 @@ def _argument(name: str, value: Any) -> str:
     if isinstance(value, list):
         return f"{'only ' if name == 'kinds' else f'{name} '}{', '.join(map(str, value))}"
     short = {"by": "by {}", "worst": "the worst {}", "best": "the best {}", "side": "{}s only", "outcome": "{} only"}
+    short |= {"only_open": "open ones only"}
     short |= {"exit": "ended by {} only", "rule": "rule {}", "state": "{} ones", "what": "{} only", "number": "number {}"}
     if name in short:
         return short[name].format(value)

@@ -46,6 +46,8 @@ def backtest(q: Question) -> Plan:
         return asks_back(ask_for(q, "symbol"))
     if q.slots.unclear:
         return asks_back(unclear(q))
+    if not q.slots.common and (said := _NO_VALUE.search(q.slots.text)):  # `with the stop more wide`
+        return asks_back(f"With which value? `{said[0]}` names none. Write it as key=value, such as stop_atr=3.")
     own = {"timeframe": q.slots.timeframe or (sleeve.timeframe if sleeve else "15m"), "changes": changes_of(q.slots.common)}
     args = arguments(q, q.entry.tool) if q.entry else {}
     pairs = list(product(strategies, symbols))
@@ -65,6 +67,9 @@ def backtest(q: Question) -> Plan:
     return PlannedAnswer("\n\n".join(texts), read_as=read_as(calls))
 
 
+_SET = r"(?:stops?|targets?|take profits?|trail\w*|leverage|risk|averages?|bands?|layers?)"
+_MORE = r"(?:wider|tighter|looser|larger|bigger|smaller|closer|further|(?:more|less) (?:wide|tight|loose|big|small|far|close))"
+_NO_VALUE = re.compile(rf"\b{_MORE} (?:\w+ )?{_SET}\b|\b{_SET} (?:(?:is|be|was|a|bit|little|somewhat|much|set|made) )*{_MORE}\b")
 _WHEN_OF_A_RUN = PATTERNS["run_plans.when_of_a_run"]
 
 

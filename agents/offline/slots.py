@@ -230,6 +230,12 @@ def _by(s: Sentence) -> tuple[str, ...]:
         if found := next((m for pattern in patterns if (m := re.search(pattern, s.rest))), None):
             found_all.append(name)
             s.take("by", [found.span()])
+    for name in BY if found_all else ():  # `by side and weekday`
+        said = "|".join(sorted(map(re.escape, BY[name]), key=len, reverse=True))
+        more = re.search(rf"(?<={BLANK}) ?(?:,|and|then|x) (?:(?:then|by|per|the|also) )*(?:{said})\b", s.rest)
+        if name not in found_all and more is not None and s.text[: more.start()].endswith(tuple(BY[found_all[0]])):
+            found_all.append(name)
+            s.take("by", [more.span()])
     both = [m for side in ("long", "short") if (m := re.search(rf"\b{side}s?\b", s.rest))]
     if len(both) == 2 and not found_all and re.search(r"\b(?:better|worse|more|less|than|against|compared?)\b", s.rest):
         s.take("by", [m.span() for m in both])

@@ -10,9 +10,9 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, account, dates, follow, slots, talk
+from agents.offline import above, account, dates, follow, slots, talk, wider
 from agents.offline.choose import SHOWN, Chosen, chosen_of, entry_of, likely, refined, sure, with_label
-from agents.offline.labels import BETTER, FOLLOWS, GO_AHEAD, MORE, NO, PICK, REPEAT, WHICH, WHY, AskLabel
+from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, WHY, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far
 from agents.offline.slots import COUNTED
@@ -22,14 +22,12 @@ from agents.offline.ways import way_of, ways
 from agents.offline.words import PATTERNS, Words, tidy
 
 PAST_MAX = 8  # turns before that a question is read against
-SURE_WITH_ODD = 0.65  # of a sentence with a word that no sentence of its label has
+SURE_WITH_ODD = 0.55  # of a sentence with a word that no sentence of its label has
 WAY_BY_ITSELF = 0.9  # of a fixed answer in the middle of a thread
 _CLAUSE, _HALVES = PATTERNS["understand.clause"], PATTERNS["understand.halves"]
 COMPARED = Guess(AskLabel("compare", {}), 1.0)
 NOTHING_WAITS = "Nothing here waits for a yes, and a chat applies nothing. Say what you want to see."
-NOTHING_DONE = (
-    "Nothing was done. A proposal that was filed stays until a person decides or it expires: `which proposals are pending?`"
-)
+NOTHING_DONE = "Nothing was done. What was filed stays until a person decides or it expires: `which proposals are pending?`"
 UNCHANGED = "I cannot tell what this changes in the question before. Name the window, the sleeve, the side or the value."
 UNBOUND = (
     "I cannot tell what this goes on with: nothing was looked up for the question before. "
@@ -62,7 +60,7 @@ class ThreadSoFar(NamedTuple):
             part = self.turn(n)
             if part.way is not None and part.way.then:
                 return Part("", slots.Slots(), chosen=entry_of(part.way.then), ask=part.way.then)
-            if part.chosen is not None and not part.aside and (n == len(self.past) - 1 or not part.lost):
+            if part.chosen is not None and not part.aside and (n == len(self.past) - 1 or not part.lost or self.past[n].results):
                 return part
         return None
 
@@ -123,7 +121,7 @@ def understand(
         return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of("pnl"), ask="pnl")])
     if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
         return by_sleeve([alone])
-    return by_sleeve([one])
+    return by_sleeve([wider.widened(one)])
 
 
 def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
@@ -169,20 +167,23 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     listed = likely(read, before)
     best = listed[0]
     doubtful = best.label.ask == "note" and _ASKS.match(read.text) is not None  # `so will the bots stop then`, after a note
-    way = way_of(best.label.ask) is not None  # which claims no figure: a name that nothing knows alone makes it doubtful
-    odd = tuple(account.strange_words(read)) if way else account.unexplained(read, best.label.ask)
+    # a fixed text claims no figure: a name that nothing knows alone makes it doubtful
+    odd = tuple(account.strange_words(read)) if way_of(best.label.ask) else account.unexplained(read, best.label.ask)
     if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed):
         alone = _named_alone(read, thread) if not earlier else None
         if alone is None and before and (fresh := _by_itself(read)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
+        if alone is None and not doubtful and (meant := wider.likely_meant(listed)) is not None:
+            guessed = wider.widened(_as_read(text, read, meant, thread, earlier))
+            if (unsure := wider.not_sure(guessed, listed)) is not None:
+                return unsure._replace(left=tuple(dict.fromkeys((*unsure.left, *odd))))
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
     if odd and part.chosen is not None and not account.free(part.chosen.entry.tool.name) and not part.lost:
         part = part._replace(left=tuple(dict.fromkeys((*part.left, *odd))))
     if part.call == asks_back(UNCHANGED):
-        if (fresh := _by_itself(read)) is not None:
-            return _as_read(text, read, fresh, thread, earlier)
-        part = Part(text, part.slots, maybe=likely(read)[:SHOWN], ask=part.ask)
+        fresh = _by_itself(read)
+        return _as_read(text, read, fresh, thread, earlier) if fresh else part._replace(call=None, maybe=likely(read)[:SHOWN])
     return part
 
 
@@ -362,16 +363,8 @@ def _no(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     return Part(text, read, call=PlannedAnswer(NOTHING_DONE))
 
 
-_GOES_ON: Mapping[str, Callable[[str, slots.Slots, ThreadSoFar], Part]] = {
-    MORE: _more,
-    PICK: _pick,
-    WHY: _why,
-    WHICH: _which,
-    BETTER: _better,
-    REPEAT: _repeat,
-    GO_AHEAD: _go_ahead,
-    NO: _no,
-}
+_OF_FOLLOW = (_more, _pick, _why, _which, _better, _repeat, _go_ahead, _no)
+_GOES_ON: Mapping[str, Callable[[str, slots.Slots, ThreadSoFar], Part]] = dict(zip(FOLLOWS, _OF_FOLLOW, strict=True))
 
 
 def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> Part:
@@ -390,11 +383,14 @@ def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> 
     if tools[1] in follow.RUNS and not (made or within) and bound and part.chosen.entry.takes("subject"):
         return part._replace(lost=("the run above, which was not made",))
     carried, lost = follow.carried(part.slots, frame.slots, frame.chosen.entry, part.chosen)
+    out = part.slots.out
+    if out is not None and carried.by and not part.slots.by and out[0] not in ("side", "outcome", *carried.by):
+        lost = (*lost, slots.words_of("by", carried.by))  # what is left out is added up over another split
     if within or (not follow.bound(part.slots) and follow.family(tools[0]) != follow.family(tools[1])):
         return part._replace(slots=carried, frame=None)
     if lost and not bound:
         return part._replace(frame=None)
     if lost or part.lost:
-        return part._replace(lost=(*lost, *part.lost))
+        return part._replace(lost=(*lost, *part.lost), slots=carried, own=part.slots)
     carries = tools[0] == tools[1] and not follow.of_it(part.slots)
     return part._replace(slots=carried, kept=follow.kept(carried, part.slots), carries=carries, frame=None)

@@ -39,6 +39,8 @@ def watch(q: Question) -> Plan:
         metric, subject = "price", q.slots.symbol
     elif _MONEY.search(text):
         metric, subject = "day_pnl", sleeve.name if sleeve else "desk"
+    elif re.search(r"\b(?:we|us|desk|account|balance)\b", text) and level >= 1000:  # `tell me if we go under 29k`
+        metric, subject = "equity", "desk"
     else:
         return asks_back(
             "A watch on what? Name a symbol (`BTC below 80000`), or a P&L (`if the desk loses more than 300 today`)."

@@ -6,7 +6,7 @@ signs and corrects typing errors towards known words, so that `bactest trned` re
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -92,6 +92,7 @@ CALENDAR: str = _LISTS["calendar"]
 MONTHS = ("march", "april", "may", "june", "july", "august")
 TURNING, MARKER = (frozenset(_LISTS[name].split()) for name in ("turning", "marker"))
 NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
+CORE: frozenset[str] = frozenset(_LISTS["core"].split())
 BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["by"].items()}
 FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["figures"].items()}
 HEADS: Mapping[str, tuple[str, ...]] = {head: tuple(forms.split("|")) for head, forms in _LISTS["heads"].items()}
@@ -125,7 +126,16 @@ _LAST = _TENS | {
     "sixty": "60",
     "ninety": "90",
 }
-_SHORT = (  # contractions and clocks, written out
+_SUBJECT = "i|we|you|they|it|desk|bots?|sleeves?|btc|eth|sol|can|could|may|might|will|would|did|do|does|hour|day"
+
+
+def _lost(found: re.Match[str]) -> str:
+    """`we loose money`: a verb, where `a looser stop` is none."""
+    return f"{found[1]} lose" if found[1] else "lose "
+
+
+_Written = str | Callable[[re.Match[str]], str]
+_SHORT: Sequence[tuple[str, _Written]] = (  # contractions and clocks, written out
     (r"\b(ca|wo|sha)n'?t\b", r"\1n not"),
     (r"\b(did|does|do|is|are|was|were|has|have|had|could|would|should)n'?t\b", r"\1 not"),
     (r"\b(what|how|who|where|it|that|there|here)'?s\b", r"\1 is"),
@@ -139,7 +149,9 @@ _SHORT = (  # contractions and clocks, written out
     (r"\bw/o\b", "without"),
     (r"\bw/(?=[\s\d])", "with "),
     (r"^(and |but |so )?y(?=\?|$| (?:no|not|did|is|are|was|were|do|does|has|have)\b)", r"\1why"),
-    (r"(?<![\w.-])(\d+(?:\.\d+)?)k\b", r"\g<1>000"),
+    (r"(?<![\w.-])(\d+(?:\.\d+)?)k\b", lambda m: f"{float(m[1]) * 1000:.10g}"),
+    (rf"\b({_SUBJECT}|most|to|not) loose\b|\bloose (?=(?:any |our |my |the most|the least)?money\b|the most\b)", _lost),
+    (r"\bloos(ing|es)\b(?! (?:the|our|a) (?:stop|trail))", r"los\1"),
     (
         rf"\b(\d{{1,2}})(?:st|nd|rd|th)?( ?(?:to|until|till|through|and|-) ?)(\d{{1,2}}(?:st|nd|rd|th)? ({_MONTH}))\b",
         r"\1 \4\2\3",
@@ -148,7 +160,6 @@ _SHORT = (  # contractions and clocks, written out
         rf"\b({_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?( ?(?:to|until|till|through|and|-) ?)(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)",
         r"\1 \2\3\1 \4",
     ),
-    *((rf"\b{word}(?= (?:percent|per cent|pct|%|atr|minutes?)\b)", digits) for word, digits in _TENS.items()),
     *((rf"\b(last|past) {word} (?=days?|hours?|weeks?|months?)", rf"\1 {digits} ") for word, digits in _LAST.items()),
     (r"\b((?:19|20)\d\d)[ -]?([qh][1-4])\b", r"\2 \1"),
     (rf"\bfirst (?=(?:of )?{_MONTH}\b)", "1 "),
@@ -160,6 +171,7 @@ _SHORT = (  # contractions and clocks, written out
     (r"\bmidnight\b", "00:00"),
     (r"(?<=\d\d:\d\d )(and|to|until|till|-) (\d)(?![\d:%.])", r"\1 0\2:00"),
 )
+_TEN_PERCENT = re.compile(rf"\b(?:{'|'.join(_TENS)})(?= (?:percent|per cent|pct|%|atr|minutes?)\b)")
 _PREFACE = PATTERNS["words.preface"]
 _VERBS = "".join(f"(?<!{verb})" for verb in ("did", "do", "does", "have", "has", "had", "was", "were", "are", "is"))
 _CONTRAST = re.compile(
@@ -187,6 +199,7 @@ def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
     names = [sleeve.name for sleeve in words.sleeves]
     low = re.sub(r"(?<![\w.=/'-])[a-z]{2,6}-[a-z]{4,}(?![\w=/-])", lambda found: _near(found[0], names, 0.75) or found[0], low)
     low = re.sub(r"(?<![\w.=/'-])[a-z]{4,}(?![\w=/-])", lambda found: _corrected(found[0], words.vocabulary, more), low)
+    low = _TEN_PERCENT.sub(lambda found: _TENS[found[0]], low)  # `ten percnt`, now that its unit is read
     low = _SYNONYM.sub(lambda found: SYNONYMS[found[0]], low)
     return _HOURS.sub(_clocks, low) if _AT_NIGHT.search(low) else low
 
@@ -221,6 +234,7 @@ _SIGNS = str.maketrans(
 )
 
 
+@lru_cache(maxsize=16384)
 def _corrected(word: str, names: frozenset[str], declared: frozenset[str]) -> str:
     """`word`, or the one known word it is a typing error of: about one error in five letters, the first letters alike."""
     known = names | declared | STOP | MARKER | TURNING
@@ -230,6 +244,8 @@ def _corrected(word: str, names: frozenset[str], declared: frozenset[str]) -> st
     if len(turned) == 1 or stem(word) in _stems(known):  # two letters changed places
         return turned[0] if len(turned) == 1 else word
     short = len(word) == 4  # a letter too few, too many or changed for its neighbour; another letter makes another word
+    if short and len(core := [other for other in CORE if other[0] == word[0] and _one_off(word, other)]) == 1:
+        return core[0]
     aims = [other for other in known if len(other) > 4 or other in names or (short and other in STOP)]
     near = [other for other in aims if other[0] == word[0] or sorted(other[:2]) == sorted(word[:2])]
     near = [other for other in near if not short or (other in STOP and (set(word) <= set(other) or set(other) <= set(word)))]
@@ -243,6 +259,13 @@ def _near(word: str, names: Iterable[str], least: float) -> str | None:
 
     found = process.extractOne(word, sorted(names), scorer=DamerauLevenshtein.normalized_similarity, score_cutoff=least)
     return found[0] if found and len(found[0]) > 3 else None
+
+
+def _one_off(word: str, other: str) -> bool:
+    """Whether a letter too few, or one in the place of its neighbour (`fess`, `mony`), is all that parts two words."""
+    if len(other) == len(word) + 1:
+        return any(other[:i] + other[i + 1 :] == word for i in range(1, len(other)))
+    return len(other) == len(word) and sum(a != b for a, b in zip(word, other, strict=True)) == 1 and set(word) == set(other)
 
 
 @cache

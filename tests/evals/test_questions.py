@@ -39,7 +39,13 @@ ANSWERS: dict[str, tuple[str, ...]] = {
     "propose_better": ("propose_config",),
     "propose_change": ("propose_config", "propose_tightening"),
     "tighten": ("propose_tightening", "propose_config"),
-    "halt_help": ("how to halt", "release a halt", "runbook", "define"),
+    "halt_help": (
+        "how to halt",
+        "release a halt",
+        "runbook",
+        "define",
+        "what a pause, a halt or a change does to an open position",
+    ),
     "help": ("help",),
     "nothing": ("", "things outside the desk"),
 }

@@ -19,10 +19,10 @@ from tests.agents.offline.test_dialogues import Desk
     ],
 )
 def test_a_word_that_nothing_uses_is_asked_back_about(words: Words, question: str, word: str) -> None:
-    """It could change what is asked: nothing is called, and it is named."""
+    """It could change what is asked: nothing is called, or the answer says first that it is wider; either names it."""
     desk = Desk("advisor", words)
     answer = desk.ask(question)
-    assert desk.called == []
+    assert desk.called == [] or answer.startswith("**Wider than you asked")
     assert word in answer
 
 

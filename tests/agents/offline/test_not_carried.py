@@ -17,12 +17,12 @@ RUNS = Table(("run", "strategy", "symbol"), (("r-5", "trend", "BTC-USDT"), ("r-6
         ("how many trades reached +2R and were stopped", "+2r"),
     ],
 )
-def test_a_threshold_and_a_denial_are_asked_back_about(words: Words, text: str, named: str) -> None:
-    """Not answered as if they were not there."""
+def test_a_threshold_and_a_denial_are_named(words: Words, text: str, named: str) -> None:
+    """Not answered as if they were not there: a denial never, a threshold by a wider answer that says so first."""
     desk = Desk("advisor", words)
     said = desk.ask(text)
-    assert desk.called == []
-    assert f'leave out "{named}' in said or "looked nothing up" in said
+    assert desk.called == [] or (said.startswith("**Wider than you asked") and "never" not in text)
+    assert f'"{named}' in said
 
 
 def test_the_hours_of_the_question_before_hold_for_another_day(words: Words) -> None:
