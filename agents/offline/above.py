@@ -91,8 +91,11 @@ def last_table(past: Sequence[PastTurn]) -> CallResult | None:
 
 def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -> FromAbove:
     """The call that shows a line of the last table, or the line itself where it has no id; a question back without one."""
+    lists = any(not _of_one(result) and row_ids(result) for turn in past[-LOOKS_BACK:] for result in turn.results)
     for turn in reversed(past):
         for result in reversed(_together(turn.results)):
+            if lists and _of_one(result):  # `the second one`, after the first was explained: of the list, still
+                continue
             ids, table = row_ids(result), result.table
             size = len(ids) or (len(table.rows) if table is not None else 0)
             if not size:
@@ -111,6 +114,11 @@ def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -
                 f"Row {place % size + 1} of the table above, {row[0]}.\n\n{render.markdown_table(only(table, [place % size]))}"
             )
     return asks_back("Nothing is listed in this thread, so I cannot tell which one you mean. Name it by its id.")
+
+
+def _of_one(result: CallResult) -> bool:
+    """Whether a table says what one thing is: its rows are figures, not things to pick from."""
+    return result.table is not None and result.table.columns[0] in ("metric", "event")
 
 
 def _exit_of(table: Table, row: Sequence[Any], facts: Facts) -> PlannedCall | None:
@@ -145,7 +153,7 @@ def story_of(search: PlannedCall, text: str) -> PlanOf:
     return plan
 
 
-def _trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None:
+def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None:
     """The round trip of the list above that a sentence means: by its place, the only one, or the first, which is the extreme."""
     table = last.table
     if last.name != "trips" or table is None or table.columns[0] != "trip" or not table.rows:
@@ -242,7 +250,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
     if last.status in ("refused", "failed"):
         return PlannedAnswer(result_text(last))
-    if (trip := _trip_meant(slots, last, facts)) is not None:
+    if (trip := trip_meant(slots, last, facts)) is not None:
         return trip
     if last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
         place = slots.place if slots.place is not None and -len(last.table.rows) <= slots.place < len(last.table.rows) else 0

@@ -100,6 +100,8 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     number = _NUMBER.search(text) if slots.unclear and not bound.search(slots.text) else None
     if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
         text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
+    if slots.by and slots.which in ("worst", "best"):  # `the worst hour for it`, after costs: of the result, not of the costs
+        text = slots.text
     return replace(merged, text=text, places={**older.places})
 
 
@@ -122,6 +124,7 @@ def with_percent(slots: Slots, before: float | None) -> Slots:
     return replace(slots, percent=move if before > 0 else -move, unclear=(), places=places)
 
 
+_AS_LOSS = re.compile(r"\b(?:los[te]\w*|losers?|losses|down|minus|red)\b")
 _LAST = re.compile(r"\b(?:last|past) (\d{1,3}) ?(h|hours?|d|days?|weeks?|w|months?|minutes?)\b")
 
 
@@ -229,6 +232,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
     if of.tool is entry.tool and entry.tool.name == "trips" and bound(read):  # `how many were shorts`, after `above 2R`
         more |= {name: getattr(old, name) for name in ("filters", "out") if getattr(old, name) and not getattr(read, name)}
+        if "filters" in more and (loss := _AS_LOSS.search(old.text)) and not _AS_LOSS.search(read.text):
+            more |= {"text": f"{read.text} {loss[0]}", "which": read.which or old.which}  # `lost more than 20` is no gain of 20
     if of.tool is entry.tool and entry.takes("by") and old.by and not read.by and not read.which:
         more["by"] = old.by
     splits = bool(old.by) or of.asked.kind == "sleeves"

@@ -233,11 +233,18 @@ def owner_sentence(part: Part, q: Question) -> str:
     assert part.chosen is not None  # noqa: S101 - asked before
     entry = part.chosen.entry
     said = re.sub(r"[`$\"\\]", "'", one_line(part.text, 300))
-    goes_on = "; that thread does not know this one: name there what it is about" if part.frame and bound(part.slots) else ""
+    goes_on = ""
+    if bound(part.slots):  # that thread does not know this one: what it is about stands in the command
+        names = ", ".join(_named(part.frame or part))
+        said = f"{' '.join(_OF_THEM.sub('', said).split())}, {names}" if names else said
+        goes_on = "" if names else "; that thread does not know this one: name there what it is about"
     return (
         f"You asked for {entry.tool.name.replace('_', ' ')}, which belongs to the {entry.roles[0]}, not to the {q.role}; "
         f'ask there: `nightdesk chat --role {entry.roles[0]} "{said}"`{goes_on}'
     )
+
+
+_OF_THEM = re.compile(r"\b(?:and|so|but)\b |\b(?:on|of|for|with|from|in) (?:those|them|these|it|that|this)\b")
 
 
 def help_text(role: str, tools: frozenset[str]) -> str:

@@ -10,15 +10,17 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, account, dates, follow, slots, talk, wider
+from agents.offline import above, above_kinds, account, dates, follow, slots, talk, wider
 from agents.offline.choose import SHOWN, Chosen, chosen_of, entry_of, likely, refined, sure, with_label
+from agents.offline.correct import Rest
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, WHY, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far
 from agents.offline.slots import COUNTED
 from agents.offline.steps import PastTurn, PlannedAnswer, asks_back
 from agents.offline.tables import Facts
-from agents.offline.ways import way_of, ways
+from agents.offline.turn_above import TurnAbove
+from agents.offline.ways import Way, way_of, ways
 from agents.offline.words import PATTERNS, Words, tidy
 
 PAST_MAX = 8  # turns before that a question is read against
@@ -54,7 +56,7 @@ class ThreadSoFar(NamedTuple):
     @property
     def older(self) -> Part | None:
         """The newest question before that an entry answers: what a short sentence goes on with."""
-        for n in range(len(self.past) - 1, max(-1, len(self.past) - 5), -1):
+        for n in range(len(self.past) - 1, max(-1, len(self.past) - 7), -1):
             if not self.past[n].asked:
                 continue
             part = self.turn(n)
@@ -157,8 +159,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return dropped
     if older is not None and not thread.past[-1].results and (set_ := follow.parameter_named(text, read, older, thread.words)):
         return set_
-    if older is not None and (beside := _of_the_answer(text, read, thread)) is not None:
-        return beside
+    if thread.past and not earlier and (going := _from_above(text, read, thread)) is not None:
+        return going
     if thread.past and not earlier and _completes(read, thread):
         return _more(text, read, thread)._replace(ask=_frame_ask(thread))
     if thread.past and not earlier and (call := talk.answer_of(read, thread.past, thread.facts, thread.words)) is not None:
@@ -187,21 +189,19 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     return part
 
 
-def _of_the_answer(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
-    """`and ours?` of a word explained, `can it wait` of an alert, `what is that limit set to` of a count; None for any other."""
-    last = above.newest(thread.past)
-    if last is None or not thread.past[-1].results:
-        return None
-    if last.name == "define" and last.status == "ok" and _OURS.search(read.text) and len(read.text.split()) < 8:
-        asked = f"what is our {last.args['word']}".replace("_", " ")
-        return part_of(asked, thread._replace(past=(), read={}))._replace(text=asked)
-    waits = last.name in ("alerts", "health") and _URGENT.search(read.text)
-    rule = last.name == "counts" and _THAT_RULE.search(read.text)
-    ask = REPEAT if waits else WHY if rule else ""
-    return _GOES_ON[ask](text, read, thread)._replace(ask=ask) if ask else None
-
-
-_OURS, _URGENT, _THAT_RULE = (PATTERNS[f"understand.{name}"] for name in ("ours", "urgent", "that_rule"))
+def _from_above(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part | None:
+    """A sentence about what the turn above was about, or one that corrects it; None for any other."""
+    found = above_kinds.first(read, TurnAbove(thread.past, thread.facts, thread.words, thread.older, thread.newest))
+    if isinstance(found, str):  # names its subject itself now
+        part = part_of(found, thread._replace(past=(), read={}))
+        return None if part.empty or part.lost or part.maybe else part._replace(text=found)
+    if isinstance(found, Rest):
+        return _more(text, slots.read_slots(found.text, thread.words), thread)._replace(ask=_frame_ask(thread))
+    if isinstance(found, Part):
+        return found
+    if isinstance(found, Way):
+        return Part(text, read, found, ask=f"way {found.key}")
+    return None if found is None else Part(text, read, call=found, ask=REPEAT)
 
 
 def _by_itself(read: slots.Slots) -> Guess | None:

@@ -1,0 +1,159 @@
+"""What the turn above was about, whatever it ended in: a table, a fixed text, a question back, nothing found. Called by carry.py,
+correct.py and understand.py.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from agents.offline.account import tokens_of
+from agents.offline.page_plans import limits_meant
+from agents.offline.slots import Slots
+from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
+from agents.offline.tables import Facts
+from agents.offline.words import Words
+from tools.exposure import glossary
+
+if TYPE_CHECKING:
+    from agents.offline.parts import Part
+
+# what a sentence names by itself: then it is of that, not of the turn above
+OWN_NAMES = frozenset(("span", "sleeves", "symbols", "strategies", "ids", "handles", "everything"))
+_ONE_THING = re.compile(
+    r"\b(?:it|its|that|this|these|those|them|they|one|ones|ours|(?:the|that|this) (?:trade|trip|position|run|"
+    r"rule|limit|sleeve|one))\b"
+)
+_RULES = {
+    "day_loss_frac_max": "daily loss",
+    "streak_max": "loss streak",
+    "day_entries_max": "entry frequency",
+    "drawdown_frac_max": "desk drawdown",
+}
+_IN_A_DAY = re.compile(
+    r"\b(?:los\w+|down)\b.*\b(?:in|per|within|over) (?:a|one|the|any)?(?: single)? ?day\b|\b(?:daily|day'?s?) loss\b"
+)
+RULES = ("daily loss", "loss streak", "entry frequency", "desk drawdown", "entries paused")
+_NAMED_RULE = {
+    r"draw-?down": "desk drawdown",
+    r"daily|day'?s? loss": "daily loss",
+    r"streak|in a row": "loss streak",
+    r"frequen|entr": "entry frequency",
+}
+_REFUSED_BY = re.compile(r"\brefused(?: by)?: ([a-z ]+?)(?= \(|[.;,]|$)")
+_EXITS = (("trail", "trail"), ("take profit|target", "target"), ("stop", "stop"))
+
+
+class TurnAbove(NamedTuple):
+    """The thread as a short sentence finds it. `older`: the newest question that an entry answers; `newest`: the turn before."""
+
+    past: Sequence[PastTurn]
+    facts: Facts
+    words: Words
+    older: "Part | None" = None
+    newest: "Part | None" = None
+
+    @property
+    def shown(self) -> PastTurn | None:
+        """The turn whose results the last answer showed: the turn above, or an earlier one that it was read from."""
+        if not self.past or self.past[-1].results:
+            return self.past[-1] if self.past else None
+        call = self.newest.call if self.newest is not None else None
+        read = isinstance(call, PlannedAnswer) and not call.asked_back and bool(call.read_as)
+        read = read or (self.newest is not None and self.newest.aside)
+        return next((turn for turn in reversed(self.past[-4:]) if turn.results), None) if read else self.past[-1]
+
+    @property
+    def question(self) -> str:
+        """The question whose answer stands above, in small letters."""
+        return self.shown.asked.lower() if self.shown is not None else ""
+
+    @property
+    def last(self) -> CallResult | None:
+        """The last result that the answer above showed; None where it showed none."""
+        return self.shown.results[-1] if self.shown is not None and self.shown.results else None
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether the turn above was asked back about, or found no rows."""
+        last = self.last
+        if last is None:
+            return self.newest is not None and bool(self.newest.maybe or self.newest.lost)
+        return last.status == "no_data" or (
+            last.name in ("trips", "journal_search") and (last.table is None or not last.table.rows)
+        )
+
+    def runs(self) -> list[CallResult]:
+        """The backtests that this thread made, oldest first."""
+        return [r for turn in self.past for r in turn.results if r.name == "backtest" and r.status == "ok" and run_of(r)]
+
+    def filed(self) -> list[tuple[CallResult, str]]:
+        """The watches and proposals that this thread filed, with their ids, oldest first."""
+        found = [r for turn in self.past for r in turn.results if r.name.startswith("propose_") and r.status == "ok"]
+        listed = [(r, next((i for i in r.evidence if re.match(r"w-|prop-", i)), "")) for r in found]
+        return [(r, identity) for r, identity in listed if identity]
+
+
+def run_of(result: CallResult) -> str:
+    """The id of the run that a backtest made; empty for none."""
+    return str(result.data.get("run_id") or next((i for i in result.evidence if i.startswith("r-")), ""))
+
+
+def of_above(read: Slots) -> bool:
+    """Whether a sentence speaks of one thing and names none itself."""
+    return not read.places.keys() & OWN_NAMES and bool(_ONE_THING.search(read.text))
+
+
+def short(read: Slots, most: int) -> bool:
+    """Whether a sentence has at most so many words and names nothing of its own."""
+    return len(tokens_of(read)) <= most and not read.places.keys() & OWN_NAMES
+
+
+def rule_of(above: TurnAbove, place: int | None = None) -> str:
+    """The rule that the turn above was about: of its table, of the limit it explained, of its question; empty for none."""
+    last = above.last
+    if last is not None and last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
+        rows, at = last.table.rows, last.table.columns.index("rule")
+        return str(rows[place if place is not None and -len(rows) <= place < len(rows) else 0][at])
+    words = (
+        [str(r.args["word"]) for r in above.past[-1].results if r.name == "define" and r.args.get("word")] if above.past else []
+    )
+    named = [rule for rule in RULES if rule in above.question]
+    keys = [*words, *limits_meant(above.question)]
+    by_key = [_RULES[key] for key in keys if key in _RULES]
+    in_a_day = ["daily loss"] if _IN_A_DAY.search(above.question) else []
+    return next(iter((*named, *in_a_day, *by_key)), "")
+
+
+def rule_named(text: str) -> str:
+    """The rule that a sentence names in a word: `the drawdown one`; empty for none."""
+    return next((rule for form, rule in _NAMED_RULE.items() if re.search(rf"\b(?:{form})", text)), "")
+
+
+def exit_of(above: TurnAbove) -> str:
+    """The kind of exit that a word explained above is: `trailing stop` is `trail`; empty for none."""
+    last = above.last
+    word = str(last.args.get("word", "")).replace("_", " ") if last is not None and last.name == "define" else ""
+    return next((kind for form, kind in _EXITS if re.search(rf"\b(?:{form})", word)), "")
+
+
+def word_of(above: TurnAbove) -> str:
+    """The word that the turn above explained or whose figure it showed; empty for none."""
+    last = above.last
+    if last is not None and last.name == "define" and last.status == "ok":
+        return str(last.args.get("word", "")).replace("_", " ")
+    if last is None or last.name not in ("trips", "performance", "pnl", "attribution"):
+        return ""
+    said = [word for word in glossary() if len(word) > 2 and re.search(rf"\b{re.escape(word)}s?\b", above.question)]
+    return max(said, key=len, default="")
+
+
+_PAIR = re.compile(
+    r"(?:\bbetween|\bof|\bis|^)?\s*(?:an? |the )?([\w-]+) (?:and|vs\.?|versus|or|from) (?:an? |the )?([\w-]+)(?=[?.! ]*$)"
+)
+
+
+def pair_of(above: TurnAbove) -> tuple[str, ...]:
+    """The two things that the question above set against each other: halt and pause; none where a table was shown for it."""
+    found = _PAIR.search(above.question)
+    shown = above.last is not None and above.last.name != "define"
+    return () if found is None or shown else (found[1], found[2])

@@ -1,0 +1,225 @@
+"""One slot of the turn above corrected, one of several that were listed: each kind with siblings that the code does not name."""
+
+import pytest
+
+from agents.offline.words import Words
+from tests.agents.offline.test_dialogues import Desk, changes, ok
+from tools.common.contract import Table
+
+RUNS = Table(
+    ("run", "about", "sharpe", "max_drawdown_frac", "fees"),
+    (("r-11", "trend", 0.1, 0.15, 9.0), ("r-12", "trend", 0.2, 0.25, 8.0), ("r-13", "reversion", 0.3, 0.35, 7.0)),
+)
+MADE = Table(("metric", "value"), (("net_profit", "{r.n}"), ("max_drawdown_frac", 0.02), ("win_rate", 0.4), ("fees", "{r.f}")))
+
+
+def paused(words: Words) -> Desk:
+    """A thread that has asked for a pause until 08:00."""
+    desk = Desk("operator", words, propose_pause=ok("propose_pause", evidence=["prop-2"]))
+    desk.ask("pause eth until 8")
+    return desk
+
+
+@pytest.mark.parametrize("text", ["no wait, 9", "make it 9", "sorry, 9am", "9 i mean", "actually until 09:00"])
+def test_the_end_of_a_pause_is_corrected(words: Words, text: str) -> None:
+    """And what was filed before is named: it still waits."""
+    desk = paused(words)
+    said = desk.ask(text)
+    assert [(name, args["sleeve"], args["ends"]) for name, args in desk.called] == [("propose_pause", "eth-trend", "until 09:00")]
+    assert "prop-2 was asked for before" in said
+
+
+@pytest.mark.parametrize("text", ["btc too", "also btc", "and btc as well", "same for btc", "the same for btc please"])
+def test_another_sleeve_joins_a_pause_until_the_same_time(words: Words, text: str) -> None:
+    """That of the correction, where there was one."""
+    desk = paused(words)
+    desk.ask("no wait, 9")
+    said = desk.ask(text)
+    assert [(name, args["sleeve"], args["ends"]) for name, args in desk.called] == [("propose_pause", "btc-trend", "until 09:00")]
+    assert "was asked for before" not in said
+
+
+@pytest.mark.parametrize("text", ["make that 82000", "no, 82k", "sorry 82000", "82,000 rather", "wait, 82000"])
+def test_the_level_of_a_watch_is_corrected(words: Words, text: str) -> None:
+    """The symbol and the side stay."""
+    desk = Desk("operator", words, propose_watch=ok("propose_watch", evidence=["w-1"]))
+    desk.ask("alert me when btc falls below 85000")
+    said = desk.ask(text)
+    assert [(args["subject"], args["beyond"], args["level"]) for _, args in desk.called] == [("BTC-USDT", "below", 82000)]
+    assert "nightdesk watches remove w-1" in said
+
+
+@pytest.mark.parametrize("text", ["vs 6", "against 6", "compared to 6", "versus a 6", "compare it with 6"])
+def test_a_value_against_that_of_the_run_is_a_comparison(words: Words, text: str) -> None:
+    """Of both values, on the same bars."""
+    desk = Desk("developer", words, backtest=ok("backtest", evidence=["r-77"]))
+    desk.ask("backtest trend btc 15m november with target 3 atr")
+    desk.ask(text)
+    ((name, args),) = desk.called
+    assert name == "compare"
+    assert args["variants"] == [{"changes": changes(target_atr=3)}, {"changes": changes(target_atr=6)}]
+    assert args["start"] == "2025-11-01"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["again but every signal 2 bars late", "with 2 bars delay", "same, 2 bars later", "delayed by 2 bars", "2 candles late"],
+)
+def test_a_delay_of_signals_is_the_commands(words: Words, text: str) -> None:
+    """Nothing is run; the command carries the run's own arguments."""
+    desk = Desk("developer", words, backtest=ok("backtest", evidence=["r-77"]))
+    desk.ask("backtest trend on ETH-USDT 1h, june to august 2025")
+    said = desk.ask(text)
+    assert desk.called == []
+    assert "--symbol ETH-USDT --timeframe 1h --from 2025-06-01 --to 2025-09-01 --delay-bars 2" in said
+
+
+@pytest.mark.parametrize("text", ["sorry, eth i mean", "i meant eth", "no, eth", "eth rather", "wait, eth"])
+def test_another_sleeve_was_meant(words: Words, text: str) -> None:
+    """The rest of the question stays."""
+    desk = Desk("advisor", words)
+    desk.ask("hit rate of longs on btc in november")
+    desk.ask(text)
+    assert [(args["sleeve"], args["side"], args["since"]) for _, args in desk.called] == [("eth-trend", "long", "2025-11-01")]
+
+
+@pytest.mark.parametrize(
+    "text", ["make it 30 days", "no, the last 30 days", "do that for 30 days", "sorry, 30 days", "change it to 30 days"]
+)
+def test_the_window_is_corrected(words: Words, text: str) -> None:
+    """Days that end now."""
+    desk = Desk("advisor", words)
+    desk.ask("round trips of btc over the last 7 days")
+    desk.ask(text)
+    assert [(args["sleeve"], args["since"][:10]) for _, args in desk.called] == [("btc-trend", "2025-11-02")]
+
+
+@pytest.mark.parametrize(
+    "text", ["and since midnight?", "since yesterday", "and this week?", "today?", "how about since midnight"]
+)
+def test_a_window_after_the_present_is_a_result(words: Words, text: str) -> None:
+    """What the desk holds now has no past."""
+    desk = Desk("operator", words)
+    desk.ask("how concentrated are we?")
+    assert desk.called[0][0] == "exposure"
+    desk.ask(text)
+    assert [name for name, _ in desk.called] == ["pnl"]
+
+
+@pytest.mark.parametrize(
+    ("text", "head"),
+    [
+        ("max drawdown of the second one", "max_drawdown_frac 0.25"),
+        ("sharpe of the second one", "sharpe 0.2"),
+        ("and the fees of the second?", "fees 8"),
+        ("what was the drawdown of row 2", "max_drawdown_frac 0.25"),
+        ("the second one's sharpe", "sharpe 0.2"),
+    ],
+)
+def test_a_figure_of_the_second_is_of_the_second_row_listed(words: Words, text: str, head: str) -> None:
+    """Not of the run that the thread showed last."""
+    desk = Desk("developer", words, run=ok("run", evidence=["r-13", "r-12", "r-11"])._replace(table=RUNS))
+    desk.ask("list the latest runs")
+    said = desk.ask(text)
+    assert desk.called == []
+    assert f"r-12, row 2 of 3: {head}" in said
+
+
+@pytest.mark.parametrize(
+    "text", ["compare both", "compare them", "compare the two", "set both side by side", "now compare those two"]
+)
+def test_both_of_three_runs_is_asked_back_with_their_ids(words: Words, text: str) -> None:
+    """Values of a stop are no runs."""
+    desk = Desk("developer", words, run=ok("run", evidence=["r-13", "r-12", "r-11"])._replace(table=RUNS))
+    desk.ask("list the latest runs")
+    said = desk.ask(text)
+    assert desk.called == []
+    assert "r-11, r-12, r-13" in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "drawdown of the original",
+        "what was the drawdown of the first one",
+        "the first run's drawdown",
+        "max drawdown of the original run",
+        "and the drawdown of the old one?",
+    ],
+)
+def test_the_original_is_the_first_run_of_the_thread(words: Words, text: str) -> None:
+    """Whatever was asked since."""
+    desk = Desk("developer", words, backtest=ok("backtest", data={"run_id": "r-77"}, evidence=["r-77"])._replace(table=MADE))
+    desk.ask("backtest trend on ETH-USDT 1h for october 2025")
+    desk.answers["backtest"] = ok("backtest", data={"run_id": "r-78"}, evidence=["r-78"])._replace(table=MADE)
+    desk.ask("and on 15m")
+    assert [name for name, _ in desk.called] == ["backtest"]
+    said = desk.ask(text)
+    assert desk.called == []
+    assert said.startswith("Run r-77: max_drawdown_frac 0.02")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("drop the first", "w-1"),
+        ("forget the second one", "w-2"),
+        ("cancel the eth one", "w-2"),
+        ("remove the btc watch", "w-1"),
+        ("scrap both", "w-1 and w-2"),
+    ],
+)
+def test_a_watch_of_the_thread_is_dropped_by_a_person(words: Words, text: str, meant: str) -> None:
+    """By its id, in the order in which they were asked for."""
+    desk = Desk("operator", words, propose_watch=ok("propose_watch", evidence=["w-1"]))
+    desk.ask("ping me if btc goes under 85k")
+    desk.answers["propose_watch"] = ok("propose_watch", evidence=["w-2"])
+    desk.ask("and eth under 2600")
+    said = desk.ask(text)
+    assert desk.called == []
+    assert all(f"watches remove {identity}" in said for identity in meant.split(" and "))
+    assert said.count("watches remove") == len(meant.split(" and "))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "then put its stop at break even",
+        "move the stop to breakeven",
+        "at least bring its stop to break-even",
+        "can you set the stop at break even",
+        "ok raise its stop to break even",
+    ],
+)
+def test_no_stop_of_a_position_is_moved(words: Words, text: str) -> None:
+    """A plain no, with what can be asked for."""
+    desk = Desk("operator", words)
+    desk.ask("close eth now")
+    said = desk.ask(text)
+    assert desk.called == []
+    assert "propose stop_atr=1.5 for eth-trend" in said
+
+
+@pytest.mark.parametrize("text", ["too long", "shorter please", "in one sentence", "tl;dr", "summary?"])
+def test_a_shorter_answer_is_its_first_sentence(words: Words, text: str) -> None:
+    """Of the answer above: no health of the desk that nobody asked for."""
+    desk = Desk("operator", words, journal_search=ok("journal_search", "Two fills came. The rest was quiet."))
+    desk.ask("what happened yesterday?")
+    said = desk.ask(text)
+    assert desk.called == []
+    assert said.startswith("Two fills came.")
+    assert "quiet" not in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["first step only", "too long, just the first step", "step one?", "only the first step please", "what is the first step"],
+)
+def test_a_step_of_a_page_is_that_step(words: Words, text: str) -> None:
+    """Read anew, and the others left out."""
+    desk = Desk("operator", words, runbook=ok("runbook", "Stale bars.\n\n1. Look at the feed.\n2. Restart it.\n"))
+    desk.ask("runbook stale bars")
+    said = desk.ask(text)
+    assert [name for name, _ in desk.called] == ["runbook"]
+    assert "Step 1 of 2: Look at the feed." in said
+    assert "Restart" not in said

@@ -1,0 +1,286 @@
+"""Short sentences about what the turn above was about: each kind with siblings that the code does not name."""
+
+import pytest
+
+from agents.offline.words import Words
+from tests.agents.offline.test_dialogues import Desk, ok
+from tools.common.contract import Table
+
+REFUSED = Table(
+    ("what", "rule", "times", "stretches", "first", "last"),
+    (("refused", "entries paused", 3, 2, "2025-12-01 02:00Z", "2025-12-01 22:15Z"), ("refused", "spread", 1, 1, "a", "b")),
+)
+FILLS = Table(
+    ("desk time", "event", "kind", "sleeve", "what"),
+    (
+        ("2025-12-01 20:30Z", "d-10", "fill", "btc-trend", "sell 0.008 at 85,504.46 to enter"),
+        ("2025-12-01 22:15Z", "d-13", "fill", "btc-trend", "buy 0.008 at 86,595.80 by stop, round trip -9.42"),
+        ("2025-12-01 22:30Z", "d-17", "fill", "eth-trend", "sell 0.239 at 2,792.26 to enter"),
+    ),
+)
+ENTRY = Table(
+    ("event", "what", "value"),
+    (
+        ("d-10", "fee", "{e1.fee}"),
+        ("d-10", "slippage", "{e1.slippage}"),
+        ("d-10", "slot", "entry"),
+        ("d-10", "sleeve", "btc-trend"),
+    ),
+)
+SOURCES = Table(
+    ("", "price P&L", "slippage", "fees", "funding", "unexplained", "change"),
+    (
+        ("sleeve btc-trend", "{a.p}", "{a.s}", "{a.f}", "{a.u}", "{a.x}", "{a.c}"),
+        ("whole desk", "{w.p}", "{w.s}", "{w.f}", "{w.u}", "{w.x}", "{w.c}"),
+    ),
+)
+
+
+def refusals(words: Words) -> Desk:
+    """A thread whose last answer counts refusals by rule."""
+    desk = Desk("operator", words, counts=ok("counts")._replace(table=REFUSED))
+    desk.ask("how many entries were refused yesterday?")
+    assert desk.called[0][0] == "counts"
+    return desk
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "for which reason",
+        "by what rule?",
+        "on what grounds",
+        "which rule was it",
+        "what were the reasons",
+        "because of which guard",
+    ],
+)
+def test_the_reason_of_a_count_is_its_rule(words: Words, text: str) -> None:
+    """It stands in the answer above."""
+    desk = refusals(words)
+    said = desk.ask(text)
+    assert desk.called == []
+    assert "entries paused (3), spread (1)" in said
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "has it ever fired?",
+        "did it ever trip",
+        "how often was it hit",
+        "was that ever breached?",
+        "how many times did it trigger",
+    ],
+)
+@pytest.mark.parametrize(
+    "before",
+    ["how often did the daily loss breaker trip this week?", "what is the daily loss limit?", "how much can we lose in a day?"],
+)
+def test_a_rule_that_was_asked_about_is_counted(words: Words, text: str, before: str) -> None:
+    """That rule since the start; the counts of all rules would be of another."""
+    desk = Desk("advisor", words)
+    desk.ask(before)
+    desk.ask(text)
+    assert [(name, args.get("rule"), args.get("since")) for name, args in desk.called] == [("counts", "daily loss", "2009-01-01")]
+
+
+@pytest.mark.parametrize(
+    "text", ["what took it out", "how did that end", "why was it closed", "what stopped it", "where did it exit"]
+)
+def test_nothing_found_has_no_exit(words: Words, text: str) -> None:
+    """Said so: the newest fill is of another trip."""
+    desk = Desk("operator", words)
+    assert "leave out" in desk.ask("trades of the zebra kind since thursday, unless it rains") or desk.called == []
+    said = desk.ask(text)
+    assert desk.called == []
+    assert "Nothing was found" in said
+
+
+@pytest.mark.parametrize(
+    "text", ["what took it out", "how did that end", "why did it get out", "what closed it", "how did it turn out"]
+)
+def test_the_exit_of_an_entry_is_the_next_of_its_sleeve(words: Words, text: str) -> None:
+    """Not the last fill that there is; the entry itself is none."""
+    text_of = "d-10, 2025-12-01 20:30Z: sell 0.008 at 85,504.46 to enter."
+    desk = Desk("operator", words, explain_event=ok("explain_event", text_of)._replace(table=ENTRY))
+    desk.answers["journal_search"] = ok("journal_search", evidence=["d-10", "d-13"])._replace(table=FILLS)
+    desk.ask("explain d-10")
+    desk.ask(text)
+    search = {"kinds": ["fill"], "sleeve": "btc-trend", "since": "2025-12-01T20:30"}
+    assert desk.called == [("journal_search", search), ("explain_event", {"event_id": "d-13"})]
+
+
+@pytest.mark.parametrize(
+    "text", ["slippage on those", "fees of these", "what did they cost in slippage", "and the slippage?", "commission on them"]
+)
+def test_costs_of_fills_are_those_of_the_events_listed(words: Words, text: str) -> None:
+    """Each event's own, and their sum by calc."""
+    desk = Desk("operator", words, explain_event=ok("explain_event")._replace(table=ENTRY))
+    desk.answers["journal_search"] = ok("journal_search", evidence=["d-10", "d-13", "d-17"])._replace(table=FILLS)
+    desk.ask("last 3 fills")
+    desk.ask(text)
+    assert [args.get("event_id") for name, args in desk.called if name == "explain_event"] == ["d-10", "d-13", "d-17"]
+    figure = "fee" if "slippage" not in text else "slippage"
+    assert desk.called[-1] == ("calc", {"expression": "+".join([f"e1.{figure}"] * 3)})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what would be left without any of it",
+        "and before costs?",
+        "gross?",
+        "without the fees and slippage",
+        "what is left without them",
+    ],
+)
+def test_what_is_left_without_costs_is_the_price_part(words: Words, text: str) -> None:
+    """Of the whole desk, from the table above."""
+    desk = Desk("advisor", words, attribution=ok("attribution")._replace(table=SOURCES))
+    desk.ask("what did trading cost us in november?")
+    said = desk.ask(text)
+    assert desk.called == []
+    assert "{w.p} is left" in said
+
+
+@pytest.mark.parametrize("text", ["split it please", "break that down", "itemise it", "show me the parts", "what is it made of?"])
+def test_the_parts_stand_in_the_answer_by_source(words: Words, text: str) -> None:
+    """No question back."""
+    desk = Desk("advisor", words, attribution=ok("attribution")._replace(table=SOURCES))
+    desk.ask("what did trading cost us in november?")
+    assert "| sleeve btc-trend |" in desk.ask(text)
+    assert desk.called == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "what if I just leave it?",
+        "and if nobody decides?",
+        "what happens if i do nothing",
+        "can i ignore it",
+        "what if we forget",
+    ],
+)
+def test_a_proposal_left_alone_expires(words: Words, text: str) -> None:
+    """With its card, which says when."""
+    desk = Desk("advisor", words, proposals=ok("proposals", evidence=["prop-1"]))
+    desk.ask("which proposals are pending?")
+    said = desk.ask(text)
+    assert desk.called == [("proposals", {"proposal_id": "prop-1"})]
+    assert said.startswith("Nothing is applied by itself")
+
+
+@pytest.mark.parametrize(
+    "text", ["since when", "how long already?", "when did it stop", "since when is that", "when did that happen"]
+)
+def test_since_when_the_worker_is_dead_is_on_the_alert(words: Words, text: str) -> None:
+    """The table of health has no time."""
+    desk = Desk("operator", words)
+    desk.ask("is the worker dead?")
+    assert desk.called[0][0] == "health"
+    desk.ask(text)
+    assert [name for name, _ in desk.called] == ["alerts"]
+
+
+@pytest.mark.parametrize(
+    "text", ["until when", "when does it lift?", "when can it trade again", "how long will that last", "when is it over"]
+)
+def test_until_when_a_pause_lasts(words: Words, text: str) -> None:
+    """By the tool that has the time, of the sleeve asked about."""
+    desk = Desk("operator", words)
+    desk.ask("is btc paused?")
+    desk.ask(text)
+    assert desk.called == [("pauses", {"sleeve": "btc-trend"})]
+
+
+@pytest.mark.parametrize(
+    "text", ["how come its so low", "why is that so bad", "why is it so small?", "how come it is negative", "why so low?"]
+)
+def test_a_low_ratio_is_shown_by_its_parts(words: Words, text: str) -> None:
+    """A word of the question is no column: `low` is no trough."""
+    desk = Desk("advisor", words)
+    desk.ask("what is our profit factor?")
+    said = desk.ask(text)
+    assert [args.get("outcome") for _, args in desk.called] == ["winners", "losers"]
+    assert said.startswith("No tool weighs reasons")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How far below the peak are we at this moment?",
+        "and where is equity now?",
+        "how deep is the drawdown right now",
+        "are we off the high now?",
+        "current drawdown, now?",
+    ],
+)
+def test_now_is_the_desk_as_it_is(words: Words, text: str) -> None:
+    """Not the dates of the peaks in the table above."""
+    desk = Desk("advisor", words)
+    desk.ask("what was our deepest drawdown?")
+    desk.ask(text)
+    assert [name for name, _ in desk.called] == ["desk"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "so what is left of the best sharpe after that",
+        "does it survive that",
+        "is it still significant?",
+        "corrected for that?",
+        "and deflated?",
+    ],
+)
+def test_what_is_left_after_the_trials_is_of_the_hypothesis_above(words: Words, text: str) -> None:
+    """It is not asked for again."""
+    desk = Desk("developer", words)
+    desk.ask("how many trials of trend on BTC-USDT?")
+    desk.ask(text)
+    assert desk.called == [("trials", {"hypothesis": "trend on BTC-USDT"})]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["how do i undo the first one", "how can i lift the first?", "how do we end the former", "how do i get out of the first one"],
+)
+def test_the_first_of_two_words_is_the_first_that_was_named(words: Words, text: str) -> None:
+    """A halt is released; how a proposal is decided is no answer."""
+    desk = Desk("advisor", words)
+    desk.ask("difference between halt and pause?")
+    assert "nightdesk release" in desk.ask(text)
+    assert desk.called == []
+
+
+@pytest.mark.parametrize("text", ["whats ours", "and ours?", "what is ours", "what do we have"])
+def test_a_figure_that_was_named_is_ours(words: Words, text: str) -> None:
+    """The figure of the turn above, not the return."""
+    desk = Desk("advisor", words, define=ok("define"))
+    desk.ask("define profit factor")
+    desk.ask(text)
+    assert [name for name, _ in desk.called] == ["trips"]
+
+
+@pytest.mark.parametrize(
+    "text", ["and without fees?", "before costs", "what is left without them", "gross?", "without the fees then"]
+)
+def test_days_beyond_the_window_are_not_summed(words: Words, text: str) -> None:
+    """P&L by day lists more than was asked for: the parts are asked for by the window."""
+    days = Table(("day", "net", "fees"), (("2025-11-30 00:00Z", "{k.a}", "{k.b}"), ("2025-12-01 00:00Z", "{k.c}", "{k.d}")))
+    desk = Desk("advisor", words, pnl=ok("pnl")._replace(table=days))
+    desk.ask("what did we make after fees on 2025-12-01?")
+    desk.ask(text)
+    assert "calc" not in [name for name, _ in desk.called]
+
+
+@pytest.mark.parametrize("text", ["and without fees?", "what is left without them", "without the fees then"])
+def test_the_sum_of_all_rows_is_not_that_of_the_worst(words: Words, text: str) -> None:
+    """`which weekday is the worst` named one row."""
+    days = Table(("weekday", "trips", "net", "fees"), (("Monday", 3, "{k.a}", "{k.b}"), ("Friday", 4, "{k.c}", "{k.d}")))
+    desk = Desk("advisor", words, trips=ok("trips")._replace(table=days))
+    desk.ask("which weekday is the worst?")
+    desk.ask(text)
+    assert "calc" not in [name for name, _ in desk.called]
