@@ -33,6 +33,7 @@ from tools import (
     proposals,
     research,
     runs,
+    stored_models,
     watches,
     weights,
 )
@@ -61,6 +62,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(watches.watches, Effect.READ, ALL),
     CatalogEntry(market.list_data, Effect.READ, ALL),
     CatalogEntry(market.list_strategies, Effect.READ, ALL),
+    CatalogEntry(stored_models.models, Effect.READ, ALL),
     CatalogEntry(runs.run, Effect.READ, ALL),
     CatalogEntry(runs.round_trip, Effect.READ, ALL),
     CatalogEntry(research.trials, Effect.READ, ALL),
@@ -93,6 +95,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(desk.probe, Effect.COMPUTE, (OPERATOR,)),
     CatalogEntry(drill.drill, Effect.COMPUTE, (OPERATOR,)),
     CatalogEntry(proposals.propose_config, Effect.PROPOSE, (DEVELOPER,)),
+    CatalogEntry(stored_models.propose_model, Effect.PROPOSE, (DEVELOPER,)),
     CatalogEntry(proposals.propose_tightening, Effect.PROPOSE, (OPERATOR,)),
     CatalogEntry(pauses.propose_pause, Effect.PROPOSE, (OPERATOR,)),
     CatalogEntry(watches.propose_watch, Effect.PROPOSE, ALL),

@@ -124,7 +124,8 @@ def proposals(ctx: ToolContext, args: ProposalsArgs) -> ToolResult:
 def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     """Propose a change to a sleeve's configuration. Runs the evidence (live and changed configuration on the same bars
     and costs) and creates a proposal that a person approves or rejects. Must be the last call of a turn."""
-    return _propose_change(ctx, _wanted(args), args, lived_span(ctx, args.start, args.end))
+    span = lived_span(ctx, args.start, args.end)
+    return propose_change(ctx, _wanted(args), args.rationale, span, to_open=bool(args.apply_to_open))
 
 
 @tool(
@@ -149,7 +150,7 @@ def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolRes
         if made.direction.label != "tightens":
             what = f"this change {_reads(made.direction.label)}, so it does not count as a tightening: {made.direction.why}"
             raise Refused(what, "the developer may propose it with propose_config")
-    return _propose_change(ctx, wanted, args, lived_span(ctx, None, None))
+    return propose_change(ctx, wanted, args.rationale, lived_span(ctx, None, None), to_open=bool(args.apply_to_open))
 
 
 # --------------------------------------------------------------------------- making one
@@ -165,13 +166,17 @@ def _wanted(args: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _propose_change(
-    ctx: ToolContext, wanted: Mapping[str, Mapping[str, Any]], args: Any, span: tuple[int | None, int | None]
+def propose_change(
+    ctx: ToolContext,
+    wanted: Mapping[str, Mapping[str, Any]],
+    rationale: str,
+    span: tuple[int | None, int | None],
+    *,
+    to_open: bool = False,
 ) -> ToolResult:
     """Check the change, run what evidence is missing, store the proposal."""
     from engine.control.draft import draft
 
-    to_open = bool(args.apply_to_open)
     drafts = {s: draft(ctx.engine, ctx.home, s, changes, apply_to_open=to_open) for s, changes in wanted.items()}
     labels = {s: label_of({c["key"]: c["value"] for c in made.changes}) for s, made in drafts.items()}
     setups = []
@@ -196,7 +201,7 @@ def _propose_change(
             raise Refused(f"{made.old.strategy} looks ahead ({why}): its runs are not evidence")
         gap, more = _gap(ctx, pair, labels[sleeve])
         evidence[sleeve], facts = _evidence(ctx, pair, gap, made.new.params), facts + more
-    result = store_proposal(ctx, wanted, args.rationale, evidence, apply_to_open=to_open)
+    result = store_proposal(ctx, wanted, rationale, evidence, apply_to_open=to_open)
     return result._replace(facts=(*result.facts, *facts))
 
 
@@ -316,6 +321,9 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
             lines.append(f"{about}The {e['role']} run was {e['life']}.")
         elif e.get("role") == "beyond":
             lines.append(f"{about}Of the evidence: {e['text']}.")
+    for e in p["evidence"]:
+        if e.get("role") == "model":
+            lines.append(f"{e['model']}@{e['version']}: {'. '.join([e['gates'], *e['worth'], *e['differs']])}.")
     if p["rationale"]:
         lines.append(f'Reason given: "{clean(p["rationale"], 400)}".')
     lines += [f"Warning: {e['text']}." for e in p["evidence"] if e.get("role") == "warning"]

@@ -67,15 +67,21 @@ def listing(role: str | None, *, as_json: bool) -> None:
 
 def run(name: str, words: Sequence[str], role: str | None, *, as_json: bool) -> None:
     """Call the tool and print its result; exit code 1 when it was refused or failed."""
-    from app.home.home import open_home
-    from tools.catalog import TOOLS, call, roles_of
+    from tools.catalog import TOOLS
 
     line = TOOLS.get(name)
     if role is not None:
         check_role(role)
     if line is None:
         raise BadInput(f"unknown tool {name[:60]!r}", f"available: {', '.join(TOOLS)}")
-    args = arguments(line.tool, words)
+    called(name, arguments(line.tool, words), role, as_json=as_json)
+
+
+def called(name: str, args: Mapping[str, Any], role: str | None, *, as_json: bool) -> None:
+    """The same with arguments that are values already."""
+    from app.home.home import open_home
+    from tools.catalog import call, roles_of
+
     home = open_home()
     with out.progress(name, 1.0) as advance:
         ctx = context(home, role or roles_of(name)[0], advance)

@@ -1,6 +1,7 @@
-"""`nightdesk models train | list | show | drift`: models that are trained on bars. Called by app/cli/main.py.
+"""`nightdesk models train | list | show | propose | shadow | drift`: models that are trained on bars. Called by app/cli/main.py.
 
-A language model is not among them: that is `nightdesk doctor --model NAME`. Nothing here changes what the desk trades.
+A language model is not among them: that is `nightdesk doctor --model NAME`. Nothing here changes what the desk trades: a proposal
+is applied by a person.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import Any
 
 import typer
 
-from app.cli import out
+from app.cli import model_shadow, out
 
 JSON = typer.Option(False, "--json", help="one JSON object on stdout")
 FEATURES_SHOWN = 8
@@ -21,6 +22,8 @@ def register(app: typer.Typer) -> None:
     group.command("train")(train)
     group.command("list")(list_models)
     group.command("show")(show)
+    group.command("propose")(propose)
+    group.add_typer(model_shadow.group(), name="shadow")
     group.command("drift")(drift)
     app.add_typer(group, name="models")
 
@@ -50,7 +53,7 @@ def train(
 
 
 def list_models(as_json: bool = JSON) -> None:
-    """Every stored version: what it predicts, its figure out of sample, whether it passed its gates."""
+    """Every stored version: its state and who reads it, what it predicts, its figure out of sample, its gates."""
     from app.home.home import existing_home
     from app.jobs import training
 
@@ -75,6 +78,19 @@ def show(
         else f"{name}: {found.get('text', 'without figures')}"
     )
     out.emit(found, as_json=as_json, text=lambda: model_text(found))
+
+
+def propose(
+    model: str = typer.Argument(..., metavar="NAME@VERSION", help="vol-btc@1.2.0"),
+    sleeve: str = typer.Option(..., "--sleeve", metavar="NAME", help="which sleeve would read it"),
+    reason: str = typer.Option("", "--reason", help="why; shown on the card"),
+    as_json: bool = JSON,
+) -> None:
+    """Propose that a sleeve reads this version; a person applies it. Exit 1 when a gate of it failed."""
+    from app.cli.tool import called
+
+    args = {"sleeve": sleeve, "model": model, "rationale": reason or f"promote {model}"}
+    called("propose_model", args, "developer", as_json=as_json)
 
 
 def drift(
@@ -127,6 +143,7 @@ def model_text(item: Mapping[str, Any]) -> Any:
     from rich.text import Text
 
     lines = ["", item["line"], f"{item['target']} of {item['instrument']} {item['timeframe']}"]
+    lines += [state_text(item)] if "state" in item else []
     lines += [item["audit"]] if "audit" in item else []
     lines += [f"{'passed' if gate['passed'] else 'FAILED'}  {gate['name']}: {gate['text']}" for gate in item.get("gates", ())]
     if "test" not in item:
@@ -190,22 +207,37 @@ def fold_table(folds: Mapping[str, Any]) -> Any:
     return table
 
 
+def state_text(item: Mapping[str, Any]) -> str:
+    """`champion: read by btc-vol since 2025-03-04 10:00 (kim)`."""
+    from engine.clock import utc
+
+    state = str(item["state"])
+    at = f" since {utc(item['since_ms'])}" if item["since_ms"] is not None else ""
+    by = f" ({item['by']})" if item["by"] else ""
+    beside = f"; shadow of {', '.join(item['shadow_of'])}" if item["shadow_of"] else ""
+    if item["sleeves"]:
+        return f"{state}: read by {', '.join(item['sleeves'])}{at}{by}{beside}"
+    return f"{state}{at}{by}{beside}" if state == "retired" else f"{state}{beside}"
+
+
 def list_text(items: list[Mapping[str, Any]]) -> Any:
-    """A line a version."""
-    from rich.table import Table
+    """Of each version its state, what it is worth, and its gates, a line each."""
+    from rich.text import Text
 
     if not items:
         return "No model is stored: nightdesk models train CONFIG.toml makes them (docs/models.md)."
-    table = Table("model", "predicts", "of", "figure", "gates", box=None, padding=(0, 2, 0, 0))
+    lines = []
     for item in items:
-        own = f"{item['name']}@{item['version']}"
-        if "error" in item:
-            table.add_row(own, "-", "-", "-", item["error"])
+        lines.append(f"{item['name']}@{item['version']}  {state_text(item)}")
+        if item["error"]:
+            lines.append(f"  {item['error']}")
             continue
-        gates = "passed" if item["promotable"] else "not passed"
-        figure = f"{item['figure']} {_num(item['value'])}" if item["figure"] else "-"
-        table.add_row(own, str(item["target"]), f"{item['instrument']} {item['timeframe']}", figure, gates)
-    return table
+        worth = f"{item['target']} of {item['instrument']} {item['timeframe']}"
+        if item["figure"]:
+            rows = f" on {item['rows']:,} rows" if item["rows"] else ""
+            worth += f": {item['figure']} {_num(item['value'])}, {item['baseline']} {_num(item['baseline_value'])}{rows}"
+        lines += [f"  {worth}", f"  {item['gates']}"]
+    return Text("\n".join(lines))
 
 
 def _num(value: float | None) -> str:

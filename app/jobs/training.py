@@ -4,18 +4,19 @@ Turns a configuration file and the opened home into what engine/models/train.py 
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from app.home.home import Home
 from app.jobs.kinds import Progress, silent
-from engine.errors import BadInput, DataError
+from engine.control.model_registry import registered, registered_one, summary_of
 from engine.models import artifact
 from engine.sim.request import moment
+from engine.watch.model_shadows import shadowed
 
 WORKERS_MAX = 64
-SHOWN = 200  # models of a list
+FIGURES = ("figure", "value", "low", "high", "rows", "baseline", "baseline_value")  # which the metrics have by themselves
 
 
 def models_of(home: Home) -> Path:
@@ -38,45 +39,36 @@ def train(
 
 
 def stored(home: Home) -> list[dict[str, Any]]:
-    """Every stored version, newest of each model first: what it predicts, its figure, and whether its gates passed.
+    """Every stored version, newest of each model first: its state, what it predicts, its figure, its gates in one line, and
+    whose shadow it is.
 
     One that cannot be read is listed with the reason.
     """
-    root = models_of(home)
-    places = [(name, version) for name in artifact.names(root) for version in reversed(artifact.versions(root, name))]
-    return [_line(root, name, version) for name, version in places[:SHOWN]]
-
-
-def _line(root: Path, name: str, version: str) -> dict[str, Any]:
-    own = {"name": name, "version": version}
-    try:
-        found = artifact.load(root, name, version)
-    except (BadInput, DataError) as error:
-        return {**own, "error": str(error)}
-    metrics = found.metrics
-    test: Mapping[str, Any] = metrics.get("test") or {}
-    about = {
-        "target": found.about["label"].get("name"),
-        "instrument": found.about["instrument"],
-        "timeframe": found.about["timeframe"],
-    }
-    figures = {"figure": metrics.get("figure"), "value": test.get("value"), "promotable": metrics.get("promotable") is True}
-    return {**own, **about, **figures, "fits": len(found.fits), "sha256": found.sha256}
+    beside = shadowed(home.path)
+    found = registered(home.engine, home.path)
+    return [{**one._asdict(), "shadow_of": beside.get((one.name, one.version), [])} for one in found]
 
 
 def shown(home: Home, name: str, version: str | None) -> dict[str, Any]:
-    """A stored model with its metrics; without a version the last one. Raises BadInput for one that is not stored."""
-    found = stored_model(home, name, version)
-    features = [entry.call for entry in found.features.features]
-    own = {"name": found.name, "version": found.version, "sha256": found.sha256, "fits": len(found.fits), "features": features}
-    return {**own, **found.about, "target": found.about["label"].get("name"), **found.metrics}
+    """A stored model with its state and metrics; without a version the last one. Raises BadInput for one that is not stored,
+    DataError for one of which a byte changed.
+    """
+    one, summary = registered_one(home.engine, home.path, name, version)
+    artifact.load(models_of(home), one.name, one.version)  # every byte: what is shown alone is looked at whole
+    features = [entry.call for entry in summary.features.features]
+    own = {key: value for key, value in one._asdict().items() if key not in ("gates", "error", *FIGURES)}
+    own["shadow_of"] = shadowed(home.path).get((one.name, one.version), [])
+    return {
+        **summary.about,
+        **own,
+        "gates_line": one.gates,
+        "features": features,
+        **summary.metrics,
+        "promotable": one.promotable,
+    }
 
 
 def stored_model(home: Home, name: str, version: str | None) -> artifact.Artifact:
     """A stored model; without a version the last one. Raises BadInput for one that is not stored."""
     root = models_of(home)
-    versions = artifact.versions(root, name) if artifact.NAME.fullmatch(name) else []
-    if version is None and not versions:
-        known = ", ".join(artifact.names(root)) or "none; nightdesk models train CONFIG.toml makes them"
-        raise BadInput(f"the model {name[:40]!r} is not stored", f"stored: {known}")
-    return artifact.load(root, name, version or versions[-1])
+    return artifact.load(root, name, version or summary_of(root, name).version)

@@ -156,6 +156,11 @@ def parity_command() -> list[str]:
     return [sys.executable, "-P", "-m", "app.jobs.daily_parity"]
 
 
+def shadows_command() -> list[str]:
+    """The command line that records what shadows of stored models say."""
+    return [sys.executable, "-P", "-m", "app.jobs.model_shadows"]
+
+
 def outside_command() -> list[str]:
     """The command line of the fetch of outside series that are due."""
     return [sys.executable, "-P", "-c", "from app.cli.main import run; run()", "data", "fetch", "--due"]

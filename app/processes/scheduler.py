@@ -16,7 +16,7 @@ from app.home.home import Home
 from app.home.settings import AlertsEntry
 from app.notify import deliveries
 from app.notify.deliveries import Notification, Sink, Undelivered
-from app.processes.children import allowed, allowed_fetch, outside_command, parity_command
+from app.processes.children import allowed, allowed_fetch, outside_command, parity_command, shadows_command
 from app.slack import sink
 from app.slack.socket_mode import SocketConnection
 from engine.clock import DAY_MS, utc_day
@@ -30,10 +30,12 @@ from engine.watch.flows import refresh_day_sums
 from engine.watch.kept_lines import keep_lines
 from engine.watch.observation import Finding, ProcessExit
 from engine.watch.observer import Observer
+from engine.watch.shadow_journal import any_runs
 
 DELIVER_S = 1.0
 CARDS_S = 3.0
 FETCH_S = 300.0  # between two looks at which outside series are due
+SHADOWS_S = 3_600.0  # between two looks at what shadows of models say
 HANDOVER_AT = "06:00"  # UTC, unless desk.toml says otherwise
 LATE_MS = 6 * 3_600_000  # a handover that was missed is still made so much later
 BLIND = 3  # checks in a row that failed: told without the database
@@ -53,6 +55,7 @@ class Schedules:
         self._jobs: Any = None
         self._comparing: Any = None  # the process of the last comparison
         self._fetching: Any = None  # the process of the last fetch of outside series
+        self._recording: Any = None  # the process that records shadows of models
         self.observer.reads_outside = bool(home.desk.outside.series)
 
     def start(self) -> None:
@@ -87,6 +90,7 @@ class Schedules:
         self._jobs.add_job(kept(self.compared_after(self.missed)), executor="handover", id="missed")
         if self.home.desk.outside.series:  # nothing is fetched that desk.toml does not declare
             self._jobs.add_job(kept(self.fetch_outside), "interval", seconds=FETCH_S, next_run_time=now, id="outside")
+        self._jobs.add_job(kept(self.record_shadows), "interval", seconds=SHADOWS_S, next_run_time=now, id="shadows")
         self._jobs.start()
         if self.line is not None:
             self.line.start()
@@ -108,6 +112,8 @@ class Schedules:
             self._comparing.terminate()  # its job goes on by itself
         if self._fetching is not None and self._fetching.poll() is None:
             self._fetching.terminate()  # a file is replaced whole or not at all
+        if self._recording is not None and self._recording.poll() is None:
+            self._recording.terminate()  # a group of closes is appended whole or not at all
 
     def died(self, process: str, code: int | None, why: str = "") -> None:
         """A child of the supervisor ended without being asked to."""
@@ -175,6 +181,14 @@ class Schedules:
         environment = allowed(os.environ) | {"NIGHTDESK_HOME": str(self.home.path)}
         silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         self._comparing = subprocess.Popen(parity_command(), env=environment, start_new_session=True, **silent)  # noqa: S603 - our own program
+
+    def record_shadows(self) -> None:
+        """Begin to record what shadows of stored models say, where one runs; the process before may still be at it."""
+        if not any_runs(self.home.path) or (self._recording is not None and self._recording.poll() is None):
+            return
+        environment = allowed(os.environ) | {"NIGHTDESK_HOME": str(self.home.path)}
+        silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
+        self._recording = subprocess.Popen(shadows_command(), env=environment, start_new_session=True, **silent)  # noqa: S603 - our own program
 
     def fetch_outside(self) -> None:
         """Begin a fetch of the outside series that are due, in a process of its own; the one before may still be at it."""

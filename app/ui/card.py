@@ -16,7 +16,7 @@ from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, typeset, words
 
 COLORS = {"tightens": "green", "neutral": "gray", "loosens": "red", "unknown": "red"}
-TABLES = ("diff", "worst", "evidence")  # kinds of rows whose first row is the head of a table
+TABLES = ("diff", "worst", "model", "evidence")  # kinds of rows whose first row is the head of a table
 CELL_MAX = 1_000
 # kinds of rows of the card in a chat
 DECISIVE = ("direction", "diff", "applies", "worst", "warning", "finding", "decision", "now")

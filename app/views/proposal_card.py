@@ -31,14 +31,23 @@ FIGURES = (
     ("funding (+ received, - paid)", "funding", "number"),
 )
 WORST = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
-NOT_SHOWN = ("kind", "changes", "from_versions", "back_to", "rollback_of", "sleeve", "apply_to_open")  # other rows say them
-TABLES = ("diff", "worst", "evidence")
+NOT_SHOWN = (
+    "kind",
+    "changes",
+    "from_versions",
+    "back_to",
+    "rollback_of",
+    "sleeve",
+    "apply_to_open",
+    "models",
+)  # other rows say them
+TABLES = ("diff", "worst", "model", "evidence")
 NONE = "-"
 
 
 class CardRow(NamedTuple):
-    """One fact of a card. `kind`: text | direction | diff | applies | worst | evidence | finding | warning | expiry | decision |
-    now."""
+    """One fact of a card. `kind`: text | direction | diff | applies | worst | model | evidence | finding | warning | expiry |
+    decision | now."""
 
     label: str
     cells: tuple[str, ...]
@@ -95,6 +104,7 @@ def rows_of(value: Mapping[str, Any], mode: str = "PAPER") -> list[CardRow]:
     return [
         CardRow("proposal", (f"{value['id']}, {value['state']}, {mode}",)),
         *_change(value),
+        *_models(value),
         *_evidence(value),
         *_warning_rows(value),
         CardRow("why", (value["rationale"] or NONE,)),
@@ -167,6 +177,20 @@ def _worst(value: Mapping[str, Any]) -> Iterator[CardRow]:
             yield CardRow(f"{sleeve}: {label}" if sleeve else label, cells, "worst")
     if text := equal_worst_case(value["direction"], exposure, value["diff"].get("changes") or []):
         yield CardRow("worst case", (text,), "warning")
+
+
+def _models(value: Mapping[str, Any]) -> Iterator[CardRow]:
+    """Of each model whose version changes: its gates, both versions and their baselines side by side, and what differs."""
+    for e in value["evidence"]:
+        if e.get("role") != "model":
+            continue
+        about = f"{e['sleeve']}: " if e.get("sleeve") else ""
+        yield CardRow(f"{about}gates of {e['model']}@{e['version']}", (str(e["gates"]),))
+        yield CardRow(str(e["model"]), tuple(map(str, e["columns"])), "model")
+        for label, *cells in e["rows"]:
+            yield CardRow(str(label), tuple(map(str, cells)), "model")
+        for text in e["differs"]:
+            yield CardRow(f"{about}{e['model']}", (str(text),), "finding")
 
 
 def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:

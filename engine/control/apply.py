@@ -255,6 +255,8 @@ def _proposed(
             drafts = {s: draft_against(base, s, wanted[s], home, hard, apply_to_open=to_open) for s in names}
             bodies = {s: sleeve_text(made.new) for s, made in drafts.items()}
             then = restored(base, bodies)
+            if {s: made.models for s, made in drafts.items() if made.models} != diff.get("models", {}):
+                raise _Gone("stale", "a model that it names is not the one that was shown")
             _, changes, label, _ = merged({s: (made.changes, made.direction) for s, made in drafts.items()})
     except DeskError as error:
         raise _Gone("stale", f"it is no longer valid: {error.what}") from error

@@ -15,7 +15,7 @@ from engine.clock import timeframe_text, utc
 from engine.control.config import INSTANT_MAX_MS, DeskVersion, SleeveConfig, Stage, active, with_defaults, with_params
 from engine.control.direction import Direction, direction, finite_number
 from engine.control.limits import HardLimits, limits_of
-from engine.control.model_pins import changed_models, require_models
+from engine.control.model_pins import changed_models, promoted, require_models
 from engine.data.schedules import clock_fits, execution_of, too_coarse
 from engine.errors import BadInput, Refused
 from engine.strategies.params import bounds, choices, extra
@@ -34,7 +34,7 @@ FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", 
 
 class Draft(NamedTuple):
     """The change of one sleeve, made against its `from_version`: `changes` is [{key, old, value, low, high, unit}], with
-    `choices` where a word is chosen."""
+    `choices` where a word is chosen; `models`: versions of models that it would read anew, with their digests."""
 
     base_version: int  # of the desk
     from_version: int
@@ -43,6 +43,7 @@ class Draft(NamedTuple):
     new: SleeveConfig
     changes: list[dict[str, Any]]
     direction: Direction
+    models: dict[str, str]
 
 
 def draft(
@@ -55,7 +56,7 @@ def draft(
 ) -> Draft:
     """Compute `changes` ({key: value} or [{key, value}]) of a sleeve of the configuration in force.
 
-    Raises BadInput (unknown sleeve, key or value, out of bounds) or Refused (hard limit, nothing changes).
+    Raises BadInput (unknown sleeve, key or value, out of bounds) or Refused (hard limit, a model's gates, nothing changes).
     """
     return draft_against(active(engine, home), sleeve, changes, home, limits_of(home), apply_to_open=apply_to_open)
 
@@ -89,8 +90,10 @@ def draft_against(
     new = with_params(old.model_copy(update=own), {**old.params, **wanted}, home / "strategies")
     if new.execution != old.execution:
         _require_clock(home, new)
+    anew: dict[str, str] = {}
     if new.models != old.models:
         require_models([new], home / "strategies")
+        anew = promoted(old.models, new.models, home / "strategies")
     found = _changes(old, new, strategy.Params.model_fields)
     if not found:
         raise Refused(f"nothing would change: {sleeve} already has these values", "propose other values")
@@ -101,7 +104,7 @@ def draft_against(
     moves = direction(old, new, strategy.Params, hard)
     if apply_to_open and moves.label != "tightens":
         raise Refused(f"only a change that tightens may apply to open positions; this one: {moves.label}", moves.why)
-    return Draft(desk.version, desk.sleeves[sleeve], desk.digest(sleeve), old, new, found, moves)
+    return Draft(desk.version, desk.sleeves[sleeve], desk.digest(sleeve), old, new, found, moves, anew)
 
 
 def _as_mapping(changes: Mapping[str, Any] | Sequence[Mapping[str, Any]]) -> dict[str, Any]:

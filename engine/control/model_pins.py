@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol, Self, TypeVar
 
-from engine.errors import BadInput, DeskError
+from engine.errors import BadInput, DeskError, Refused
 
 
 class ReadingSleeve(Protocol):
@@ -65,6 +65,26 @@ def require_models(sleeves: Iterable[ReadingSleeve], strategies: Path) -> None:
             sleeve_models(strategy, sleeve.instrument, sleeve.timeframe, sleeve.models, {}, root)
         except DeskError as error:
             raise BadInput(f"sleeve {sleeve.name}: {error.what}", error.hint) from error
+
+
+def promoted(old: str | None, new: str | None, strategies: Path) -> dict[str, str]:
+    """`vol-btc@1.2.0` -> digest, of each version that a sleeve would read anew. Every byte is compared.
+
+    Raises Refused, naming the gates, for one that they stop; the figures are those stored with it.
+    """
+    from engine.models import gates
+    from engine.strategies.stored_models import folder_of, loaded, pins_of
+
+    before, found = pins_of(old or ""), dict[str, str]()
+    for name, version in pins_of(new or "").items():
+        if before.get(name) == version:
+            continue
+        model = loaded(folder_of(strategies), name, version).model
+        if stopped := gates.stopped_by(model.metrics, regime=model.is_regime):
+            what = "; ".join(f"{gate.name}: {gate.text}" for gate in stopped)
+            raise Refused(f"{name}@{version} is stopped by its gates: {what}"[:1_000], "train a version that passes them")
+        found[f"{name}@{version}"] = model.sha256
+    return found
 
 
 def changed_models(old: str | None, value: Any) -> str | None:

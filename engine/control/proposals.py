@@ -32,6 +32,7 @@ from engine.control.config import (
 from engine.control.direction import Direction, Label, desk_direction, directions_by_sleeve
 from engine.control.draft import Draft, draft_against, limits_in
 from engine.control.limits import limits_of
+from engine.control.model_evidence import promotions
 from engine.control.model_pins import require_models
 from engine.control.pending import leave_pending
 from engine.control.stages import STEPS
@@ -87,6 +88,7 @@ def create_spanning(
         if not _shown_alone(made):
             check_evidence(made, evidence.get(sleeve, ()), runs)
     name, shown, label, exposure = merged({s: (made.changes, made.direction) for s, made in drafts.items()})
+    models = {s: made.models for s, made in drafts.items() if made.models}
     diff = canonical_json(
         {
             "kind": "change",
@@ -94,8 +96,10 @@ def create_spanning(
             "from_versions": {s: made.from_version for s, made in drafts.items()},
             "changes": shown,
             "apply_to_open": apply_to_open,
+            **({"models": models} if models else {}),
         }
     )
+    evidence = {s: [*evidence.get(s, ()), *promotions(made.old.models, made.models, home)] for s, made in drafts.items()}
     row = Proposal(
         id="",
         kind=_kind_of(drafts.values()),

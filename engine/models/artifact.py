@@ -106,6 +106,23 @@ class Artifact(NamedTuple):
         return bisect_right([fit.from_ms for fit in self.fits], close_ms) - 1
 
 
+class ArtifactSummary(NamedTuple):
+    """What a model says of itself, and what it was worth; its trees were not read. Fields as in Artifact."""
+
+    name: str
+    version: str
+    sha256: str
+    about: Mapping[str, Any]
+    features: FeatureManifest
+    fits: int  # how many
+    metrics: Mapping[str, Any]
+
+    @property
+    def is_regime(self) -> bool:
+        """Whether it knows states, and predicts nothing."""
+        return self.about["label"].get("name") == "regime"
+
+
 def write(root: Path, name: str, version: str, draft: ModelDraft) -> Artifact:
     """Store a model under `root`/name/version, whole or not at all, and read it back.
 
@@ -146,16 +163,40 @@ def load(root: Path, name: str, version: str) -> Artifact:
     Raises BadInput for one that is not stored, DataError (one line: what, where, what to do) for a byte that changed, a file too
     many or too few, another format, and a feature whose code or arguments are not those that it was trained with.
     """
+    found = _read(_stored(root, name, version), name, version)
+    _require_same(found.features, name, version)
+    return found
+
+
+def overview(root: Path, name: str, version: str) -> ArtifactSummary:
+    """The same without its trees: manifest and metrics are compared with their digests, and no file is missing or too many.
+
+    Raises as load does. A byte that changed in a tree is found by load.
+    """
+    place, where = _stored(root, name, version), f"the model {name} {version}"
+    listed, sums = _listed(place, where)
+    content = _contents(place, {path: digest for path, digest in sums.items() if path in (MANIFEST, METRICS)}, where)
+    about, own, metrics = _described(content, where)
+    if not isinstance(about["fits"], list) or not isinstance(about["label"], dict):
+        raise DataError(f"{where}: {MANIFEST} has no list of fits, or no label", ANEW)
+    _require_same(own, name, version)
+    sha256 = hashlib.sha256(listed).hexdigest()
+    return ArtifactSummary(name, version, sha256, _rest(about), own, len(about["fits"]), metrics)
+
+
+def _stored(root: Path, name: str, version: str) -> Path:
     place = _place(root, name, version)
     if not place.is_dir():
         stored = ", ".join(versions(root, name)) or "none"
         raise BadInput(f"the model {name} {version} is not stored", f"versions of {name}: {stored}")
-    found = _read(place, name, version)
+    return place
+
+
+def _require_same(found: FeatureManifest, name: str, version: str) -> None:
     try:
-        features.require_same(found.features)
+        features.require_same(found)
     except DataError as error:
         raise DataError(f"the model {name} {version}: {error.what}", error.hint) from error
-    return found
 
 
 def summary(root: Path, name: str, version: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -240,27 +281,47 @@ def _paths(place: Path) -> list[str]:
 def _read(place: Path, name: str, version: str) -> Artifact:
     """A folder whose files are those of its digests, byte for byte; each is read once: what was compared is what is parsed."""
     where = f"the model {name} {version}"
+    listed, sums = _listed(place, where)
+    content = _contents(place, sums, where)
+    about, own, metrics = _described(content, where)
+    fits = _fits(about["fits"], content, len(own.features), where)
+    spread = _table(content[DISTRIBUTION], f"{where}: {DISTRIBUTION}") if DISTRIBUTION in content else None
+    return Artifact(name, version, hashlib.sha256(listed).hexdigest(), _rest(about), own, fits, metrics, spread)
+
+
+def _listed(place: Path, where: str) -> tuple[bytes, dict[str, str]]:
+    """(the list of digests, path -> digest), of a folder that has these files and no others."""
     listed = _bytes(place, SUMS, where, FILE_BYTES)
     sums = _sums(listed, where)
     if odd := sorted({*_paths(place), SUMS} ^ {*sums, SUMS})[:1]:
         raise DataError(f"{where}: {odd[0][:80]} {'is missing' if odd[0] in sums else 'does not belong to it'}", ANEW)
-    content, room = {}, ALL_BYTES
+    return listed, sums
+
+
+def _contents(place: Path, sums: Mapping[str, str], where: str) -> dict[str, bytes]:
+    """The bytes of these files, each as its digest says."""
+    content, room = dict[str, bytes](), ALL_BYTES
     for path, digest in sums.items():
         content[path] = _bytes(place, path, where, min(room, FILE_BYTES))
         room -= len(content[path])
         if hashlib.sha256(content[path]).hexdigest() != digest:
             raise DataError(f"{where}: {path} was changed since it was trained", ANEW)
+    return content
+
+
+def _described(content: Mapping[str, bytes], where: str) -> tuple[dict[str, Any], FeatureManifest, dict[str, Any]]:
+    """(manifest, features, metrics)."""
     about, metrics = (_table(content.get(path), f"{where}: {path}") for path in (MANIFEST, METRICS))
     if about.get("format") != FORMAT:
         made = str(about.get("format"))[:20]
         raise DataError(f"{where} has the format {made}, this program reads {FORMAT}", "use the version of the desk that made it")
     if odd := sorted(set(about) ^ set(FIELDS))[:1]:
         raise DataError(f"{where}: {MANIFEST}: {odd[0][:40]!r} is {'missing' if odd[0] in FIELDS else 'unknown'}", ANEW)
-    own = features.from_json(about["features"])
-    fits = _fits(about["fits"], content, len(own.features), where)
-    rest = {key: value for key, value in about.items() if key not in ("features", "fits")}
-    spread = _table(content[DISTRIBUTION], f"{where}: {DISTRIBUTION}") if DISTRIBUTION in content else None
-    return Artifact(name, version, hashlib.sha256(listed).hexdigest(), rest, own, fits, metrics, spread)
+    return about, features.from_json(about["features"]), metrics
+
+
+def _rest(about: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in about.items() if key not in ("features", "fits")}
 
 
 def _fits(listed: Any, content: Mapping[str, bytes], columns: int, where: str) -> tuple[LoadedFit, ...]:

@@ -14,6 +14,8 @@ from engine.models.scores import Score
 GAP_MAX = 0.10  # of a figure on its training rows over the same on its test rows
 DIRECTION_MAX = 0.58  # what a direction is right in; above it something is wrong until it is found
 ROWS_MIN = 2_000
+OF_PREDICTIONS = ("gap", "baseline", "too_good", "rows", "leaks")
+OF_REGIMES = ("rows", "changes", "states", "leaks")  # train_regime.py
 
 
 class Gate(NamedTuple):
@@ -62,6 +64,18 @@ def _too_good(value: float, direction: bool) -> Gate:
 def failed(gates: Iterable[Gate]) -> list[Gate]:
     """Those that stop a promotion."""
     return [gate for gate in gates if not gate.passed]
+
+
+def stopped_by(metrics: Mapping[str, Any], *, regime: bool) -> list[Gate]:
+    """What stops a stored model, of its metrics: gates that failed, and those that were never judged."""
+    listed = metrics.get("gates")
+    found = {str(one.get("name")): one for one in listed if isinstance(one, dict)} if isinstance(listed, list) else {}
+    stopped = []
+    for name in dict.fromkeys((*(OF_REGIMES if regime else OF_PREDICTIONS), *found)):
+        one = found.get(name, {"text": "it was not judged"})
+        if one.get("passed") is not True:
+            stopped.append(Gate(name[:40], False, str(one.get("text"))[:300]))
+    return stopped
 
 
 def verdict(gates: Iterable[Gate]) -> str:

@@ -1,13 +1,14 @@
 """Small stored models, made by hand without a learner: trees of one split, and a regime; each fit says something else."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from engine.clock import DAY_MS, timeframe_ms
 from engine.features import manifest
-from engine.models import artifact
+from engine.models import artifact, gates
 from engine.models.artifact import Artifact, ModelDraft, ModelFit
+from engine.models.gates import Gate
 from engine.models.regime import RegimeModel, observed_features
 from tests.fakes.papers import FROM_MS
 
@@ -32,6 +33,25 @@ def states(shift: float = 0.0) -> RegimeModel:
     return RegimeModel((0.0, -6.0, 0.0), (0.02, 0.6, 0.01), (0.3, 0.4, 0.3), moves, means, (one, one, one), zero, 4, True)
 
 
+def metrics_of(*failed: str, of_regimes: bool = False, value: float = 0.45) -> dict[str, Any]:
+    """What a model was worth, as the trainer writes it, with these gates red."""
+    names = gates.OF_REGIMES if of_regimes else gates.OF_PREDICTIONS
+    judged = gates.as_json([Gate(name, name not in failed, f"{name} by hand") for name in names])
+    if of_regimes:
+        return judged
+    spread = {"median": value - 0.03, "worst": 0.1, "best": 0.7, "rows": 2_880}
+    test = {"value": value, "low": value - 0.03, "high": value + 0.03, **spread}
+    better = {**test, "value": 0.02, "low": 0.01, "high": 0.03}
+    har = {**test, "value": value - 0.02, "better_by": better}
+    rows = [
+        [1, "2024-11-21 00:00", "2024-11-26 00:00", 1_900, 480, value + 0.05, value, value - 0.02],
+        [2, "2024-11-26 00:00", "2024-12-01 00:00", 1_900, 480, value + 0.05, value, value - 0.02],
+    ]
+    columns = ["fold", "test_from", "test_to", "train_rows", "test_rows", "training", "test", "baseline"]
+    figures = {"figure": "R2", "test": test, "training": value + 0.05, "baselines": {"HAR": har}, "hardest_baseline": "HAR"}
+    return {**figures, "folds": {"columns": columns, "rows": rows}, **judged}
+
+
 def store(
     root: Path,
     name: str = "vol-btc",
@@ -42,9 +62,11 @@ def store(
     timeframe: str = "15m",
     features: Sequence[str] = FEATURES,
     days: Sequence[float] = DAYS,
+    metrics: Mapping[str, Any] | None = None,
     **config: Any,
 ) -> Artifact:
-    """A model whose fits begin to answer at the end of these days of the market."""
+    """A model whose fits begin to answer at the end of these days of the market; its gates have passed unless `metrics` say
+    otherwise."""
     texts = observed_features(timeframe_ms(timeframe)) if of_regimes else tuple(features)
     fits = []
     for number, day in enumerate(days):
@@ -53,5 +75,6 @@ def store(
         fits.append(ModelFit(from_ms - 3_600_000, from_ms, **made))
     label = {"name": "regime"} if of_regimes else {"name": "log_vol_4", "unit": "log of a fraction a bar"}
     about = manifest.manifest_of(list(texts), timeframe, FROM_MS)
-    draft = ModelDraft(label, timeframe, instrument, {"name": "by hand"}, about, fits, config, {}, {}, "by hand\n")
+    worth = metrics_of(of_regimes=of_regimes) if metrics is None else metrics
+    draft = ModelDraft(label, timeframe, instrument, {"name": "by hand"}, about, fits, config, {}, worth, "by hand\n")
     return artifact.write(root, name, version, draft)

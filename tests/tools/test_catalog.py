@@ -41,13 +41,14 @@ READ = {
     "exposure",
     "watches",
     "pauses",
+    "models",
     "weights",
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {
     "developer": READ
     | {"backtest", "compare", "leaks", "parity", "model_drift", "sweep", "walkforward", "judge"}
-    | {"propose_config", "propose_watch", "note"},
+    | {"propose_config", "propose_model", "propose_watch", "note"},
     "operator": READ
     | {"incidents", "orders"}
     | {"probe", "drill", "model_drift", "propose_tightening", "propose_pause", "propose_watch", "note"},

@@ -105,9 +105,11 @@ GOOD: dict[str, dict[str, Any]] = {
     },
     "trials": {"hypothesis": "trend"},
     "attribution": {"since": "2025-03-04", "until": "2025-03-06"},
+    "models": {"model": None, "sleeve": None},
     "probe": {},
     "drill": {"guard": "trail"},
     "propose_config": {"sleeve": "trend-btc", "changes": CHANGE, "rationale": "less", "start": "2025-01", "end": "2025-02"},
+    "propose_model": {"sleeve": "trend-btc", "model": "vol-btc@1.0.0", "rationale": "better"},
     "propose_tightening": {"sleeve": "trend-btc", "changes": LESS, "rationale": "less", "apply_to_open": False},
     "propose_pause": {"sleeve": "trend-btc", "rationale": "storm", "ends": "24h", "also": []},
     "propose_watch": {"metric": "price", "subject": "BTC-USDT", "beyond": "below", "level": 80_000.0},
@@ -204,6 +206,8 @@ def test_good_arguments_get_past_the_checks(desk: Desk) -> None:
         result = call(desk.context(line)[0], name, filled(desk, name))
         if name == "calc":  # constants alone are refused; its own tests give it facts
             assert "uses no fact" in result.text
+        elif name == "propose_model":  # no sleeve here reads a model; tests/tools/test_models_tools.py has one that does
+            assert "does not read the model" in result.text
         elif name in (
             "what_if",
             "exposure",

@@ -63,7 +63,9 @@ def test_a_model_is_trained_listed_and_shown(cli: Typed, tmp_path: Path, own_hom
     assert (shown["test"], shown["folds"]) == (item["test"], item["folds"])
     listed = json.loads(cli("list", "--json")[1])["items"]
     assert [(one["name"], one["sha256"], one["promotable"]) for one in listed] == [("direction", item["sha256"], False)]
-    assert "not passed" in cli("list")[1]
+    assert [(one["state"], one["sleeves"]) for one in listed] == [("refused", [])]
+    assert "direction@1.0.0 refused direction_4 of binance:BTC-USDT:perp 15m: accuracy" in " ".join(cli("list")[1].split())
+    assert "failed: baseline, rows" in cli("list")[1]
     code, printed, _ = cli("drift", "direction@1.0.0", "--days", "10", "--json")
     drifted = json.loads(printed)
     assert (code, [one["name"] for one in drifted["features"]]) == (0, ["returns(1)", "realised_vol(16)", "hour_sin"])
