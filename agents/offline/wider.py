@@ -2,7 +2,8 @@
 Called by understand.py and model.py.
 
 A window, a sleeve or a split that a tool of reading has no argument for makes the answer wider, not another one. What denies,
-sets a condition, files or computes something is asked back about all the same: a wider answer would be of another question.
+sets a condition, files or computes something is asked back about all the same: a wider answer would be of another question. So is
+a window that is over where a tool says what is now.
 """
 
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from dataclasses import replace
 
 from agents.offline.account import free, lost_of, only_narrows
 from agents.offline.choose import SHOWN
+from agents.offline.dates import NO_SPAN
 from agents.offline.entries import entry_of
 from agents.offline.labels import GO_AHEAD, NO
 from agents.offline.learned import Guess
@@ -21,6 +23,7 @@ from tools.common.contract import Effect
 LIKELY = 0.3  # from here on a tool of reading is asked, and the answer says that it may not be what was meant
 _CHEAP = ("attribution",)  # computes in no time, and stores nothing
 RUNS = ("run", "round_trip", "trials")
+OF_NOW = ("desk", "sleeves", "health", "pauses", "exposure", "what_if", "weights", "watches")  # what holds now holds no yesterday
 _CARRIED = ("span", "sleeves", "by", "side", "outcome")
 
 
@@ -35,6 +38,8 @@ def widened(part: Part) -> Part:
     carried = {words_of(name, value) for of in _frames(part) for name in _CARRIED if (value := getattr(of.slots, name))}
     read = lost_of(chosen.entry, own)
     if not all(piece in carried or piece in read for piece in part.lost) or not only_narrows(chosen.entry, own):
+        return part
+    if tool.name in OF_NOW and any(of.slots.span != NO_SPAN and not of.slots.span.to_now for of in _frames(part)):
         return part
     if tool.name in RUNS and own.places.keys() & {"strategies", "symbols"}:
         return part  # a run that is still to be made
