@@ -169,8 +169,9 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         line each; one as {"title", "verdict", "look", "tiles", "tables", "heat", "notes", ...}
   GET    /api/outside           {"items": [{"name", "what", "unit", "source", "symbol", "last_ms", "age_hours", "max_age_hours",
                         "fresh", "scheduled", "why", "warnings"}]}: outside series that were ever asked for, stale ones first
-  GET    /api/trained-models    {"items": [{"name", "version", "target", "instrument", "timeframe", "figure", "value", "low",
-                        "high", "passed", "failed": [gates], "error", "drift", "moved"}]}: models trained on bars
+  GET    /api/trained-models    {"items": [{"name", "version", "state", "sleeves", "target", "instrument", "timeframe", "figure",
+                        "value", "low", "high", "baseline", "baseline_value", "promotable", "gates", "error", "drift",
+                        "moved"}]}: models trained on bars
   GET    /api/halt              Latch
   GET    /api/halt/progress     {"state": KILLED|KILL_INCOMPLETE|null, "left": [..], "steps": [{"what": cancelled|closed, "order",
                         "lots", "price", ...}]}: what the halt has done so far

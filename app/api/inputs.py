@@ -34,19 +34,25 @@ class OutsideLines(ApiModel):
 
 
 class TrainedModelLine(ApiModel):
-    """A stored version: its figure out of sample with its interval, gates that it failed, what has moved since its training."""
+    """A stored version: its state and the sleeves that read it, its figure out of sample with its interval beside the hardest
+    baseline, its gates in a line, what has moved since its training.
+    """
 
     name: str
     version: str
+    state: str
+    sleeves: Texts
     target: str
     instrument: str
     timeframe: str
-    figure: str | None
+    figure: str
     value: Number
     low: Number
     high: Number
-    passed: bool | None
-    failed: Texts
+    baseline: str
+    baseline_value: Number
+    promotable: bool
+    gates: str
     error: str
     drift: str
     moved: int
@@ -67,4 +73,4 @@ def outside(at: At, _: Who) -> OutsideLines:
 @router.get("/trained-models")
 def trained_models(at: At, _: Who) -> TrainedModelLines:
     """Models trained on bars: figure, gates, drift. Language models: /api/model."""
-    return TrainedModelLines(items=[TrainedModelLine(**line) for line in inputs.model_lines(at.path)])
+    return TrainedModelLines(items=[TrainedModelLine(**line) for line in inputs.model_lines(at.engine, at.path)])

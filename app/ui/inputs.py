@@ -20,9 +20,10 @@ def show(api: PageClient) -> None:
     """Both lists."""
     if models := api.get("/api/trained-models")["items"]:
         with st.container(key="panel_models"):
-            parts.head("Trained models", f"{len(models)} stored; none trades by itself")
-            columns = ("model", "predicts", "figure, test rows", "gates", "drift of inputs")
-            parts.table(columns, [_model(line) for line in models], left=(0, 1, 3, 4), wrap=(1, 3, 4), thin=(1,))
+            used = sum(line["state"] == "champion" for line in models)
+            parts.head("Trained models", f"{len(models)} stored, {used} read by sleeves; none trades by itself")
+            columns = ("model", "state", "predicts", "figure, test rows", "hardest baseline", "gates", "drift of inputs")
+            parts.table(columns, [_model(line) for line in models], left=(0, 1, 2, 5, 6), wrap=(1, 2, 5, 6), thin=(2, 4))
     if series := api.get("/api/outside")["items"]:
         stale = sum(not line["fresh"] for line in series)
         with st.container(key="panel_outside"):
@@ -35,14 +36,17 @@ def show(api: PageClient) -> None:
 
 def _model(line: Mapping[str, Any]) -> tuple[parts.Cell, ...]:
     name = f"{line['name']}@{line['version']}"
+    state = " of ".join(filter(None, (line["state"], ", ".join(line["sleeves"]))))
     if line["error"]:
-        return name, NONE, NONE, (typeset(f"■ {line['error']}"), "neg"), NONE
-    figure = NONE
+        return name, state, NONE, NONE, NONE, (typeset(f"■ {line['error']}"), "neg"), NONE
+    figure = beside = NONE
     if is_number(line["value"]):
         figure = f"{line['figure']} {number(line['value'], 3)} ({number(line['low'], 3)} to {number(line['high'], 3)})"
-    gates = ("● all passed", "") if line["passed"] else (f"▲ failed: {', '.join(line['failed']) or 'not judged'}", "wrn")
+    if is_number(line["baseline_value"]):
+        beside = f"{line['baseline']} {number(line['baseline_value'], 3)}"
+    gates = (f"● {line['gates']}", "") if line["promotable"] else (f"▲ {line['gates']}", "wrn")
     drift = (f"▲ {line['drift']}", "wrn") if line["moved"] else line["drift"] or "not in use: nightdesk models drift"
-    return name, f"{line['target']} of {line['instrument']} {line['timeframe']}", figure, gates, drift
+    return name, state, f"{line['target']} of {line['instrument']} {line['timeframe']}", figure, beside, gates, drift
 
 
 def _series(line: Mapping[str, Any]) -> tuple[parts.Cell, ...]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from engine.clock import HOUR_MS
+from engine.control import model_registry
+from engine.control.model_registry import RegisteredModel
 from engine.data.outside.declared import BY_NAME
-from engine.errors import BadInput, DataError
-from engine.models import artifact
 from engine.watch.drift_status import last_drift
 from engine.watch.outside_status import read_status
 
@@ -47,23 +49,17 @@ def _outside(key: str, status: Mapping[str, Any], now_ms: int) -> dict[str, Any]
     }
 
 
-def model_lines(home: Path) -> list[dict[str, Any]]:
-    """The stored versions, newest of each model first: figure, gates, and the last daily look at its drift where it is in use."""
-    root, looked = home / "models", last_drift(home).get("models", {})
-    places = [(name, version) for name in artifact.names(root) for version in reversed(artifact.versions(root, name))]
-    return [_model(root, name, version, looked.get(f"{name}@{version}", {})) for name, version in places[:MODELS_MAX]]
+def model_lines(engine: Engine, home: Path) -> list[dict[str, Any]]:
+    """The registry's versions, newest of each model first, with the last daily look at the drift of those in use."""
+    looked = last_drift(home).get("models", {})
+    return [_model(found, looked.get(found.text, {})) for found in model_registry.registered(engine, home)[:MODELS_MAX]]
 
 
-def _model(root: Path, name: str, version: str, drift: Mapping[str, Any]) -> dict[str, Any]:
-    line: dict[str, Any] = {"name": name, "version": version, "target": "", "instrument": "", "timeframe": "", "figure": None}
-    line |= {"value": None, "low": None, "high": None, "passed": None, "failed": [], "error": ""}
-    line |= {"drift": str(drift.get("verdict") or drift.get("failed") or "")[:WORDS_MAX], "moved": len(drift.get("moved", ()))}
-    try:
-        about, metrics = artifact.summary(root, name, version)
-    except (BadInput, DataError) as error:
-        return line | {"error": str(error)[:WORDS_MAX]}
-    test: Mapping[str, Any] = metrics.get("test") or {}
-    line |= {"target": str(about["label"].get("name"))[:60], "instrument": about["instrument"], "timeframe": about["timeframe"]}
-    line |= {"figure": metrics.get("figure"), **{key: test.get(key) for key in ("value", "low", "high")}}
-    failed = [str(gate["name"])[:40] for gate in metrics.get("gates", ()) if not gate["passed"]]
-    return line | {"passed": metrics.get("promotable") is True, "failed": failed}
+def _model(found: RegisteredModel, drift: Mapping[str, Any]) -> dict[str, Any]:
+    line = {key: getattr(found, key) for key in ("name", "version", "state", "sleeves", "instrument", "timeframe", "gates")}
+    line |= {"target": found.target[:60], "promotable": found.promotable, "error": found.error[:WORDS_MAX]}
+    line |= {key: getattr(found, key) for key in ("figure", "value", "low", "high", "baseline", "baseline_value")}
+    return line | {
+        "drift": str(drift.get("verdict") or drift.get("failed") or "")[:WORDS_MAX],
+        "moved": len(drift.get("moved", ())),
+    }

@@ -199,23 +199,6 @@ def _require_same(found: FeatureManifest, name: str, version: str) -> None:
         raise DataError(f"the model {name} {version}: {error.what}", error.hint) from error
 
 
-def summary(root: Path, name: str, version: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(manifest, metrics) of a stored model, these two files alone compared with their digests: for lists. Errors as of `load`;
-    that its trees are whole, and its features today's, is not looked at.
-    """
-    place, where = _place(root, name, version), f"the model {name} {version}"
-    if not place.is_dir():
-        raise BadInput(f"{where} is not stored", f"versions of {name}: {', '.join(versions(root, name)) or 'none'}")
-    sums = _sums(_bytes(place, SUMS, where, FILE_BYTES), where)
-    found = []
-    for path in (MANIFEST, METRICS):
-        content = _bytes(place, path, where, FILE_BYTES)
-        if hashlib.sha256(content).hexdigest() != sums.get(path):
-            raise DataError(f"{where}: {path} was changed since it was trained", ANEW)
-        found.append(_table(content, f"{where}: {path}"))
-    return found[0], found[1]
-
-
 def names(root: Path) -> list[str]:
     """Every model that is stored."""
     return sorted(path.name for path in root.iterdir() if NAME.fullmatch(path.name)) if root.is_dir() else []

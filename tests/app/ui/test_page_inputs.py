@@ -31,8 +31,12 @@ MODEL: dict[str, Any] = {
     "value": 0.434,
     "low": 0.398,
     "high": 0.468,
-    "passed": False,
-    "failed": ["gap"],
+    "state": "refused",
+    "sleeves": [],
+    "baseline": "har",
+    "baseline_value": 0.431,
+    "promotable": False,
+    "gates": "failed: gap",
     "error": "",
     "drift": "",
     "moved": 0,
@@ -63,13 +67,16 @@ def test_each_series_says_whether_it_counts_how_old_it_is_and_why_not(fake: Fake
 
 def test_each_model_has_figure_interval_gates_and_drift(fake: Fake) -> None:
     """One that cannot be read has the reason in its place."""
-    moved = MODEL | {"passed": True, "failed": [], "drift": "1 of 3 features has moved: a (PSI 0.31).", "moved": 1}
+    moved = MODEL | {"state": "champion", "sleeves": ["btc-vol"], "promotable": True, "gates": "every gate passed"}
+    moved |= {"drift": "1 of 3 features has moved: a (PSI 0.31).", "moved": 1}
     fake.trained = [MODEL, moved, MODEL | {"error": f"metrics.json was changed {EVIL}"}]
     text = texts_of(page(tab="runs"))
-    assert "3 stored; none trades by itself" in text
+    assert "3 stored, 1 read by sleeves; none trades by itself" in text
     assert "R2 0.434 (0.398 to 0.468)" in text
     assert "▲ failed: gap" in text
-    assert "● all passed" in text
+    assert "● every gate passed" in text
+    assert "champion of btc-vol" in text
+    assert "har 0.431" in text
     assert "▲ 1 of 3 features has moved: a (PSI 0.31)." in text
     assert "■ metrics.json was changed" in text
     assert "<script>" not in text
