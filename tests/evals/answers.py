@@ -200,7 +200,7 @@ def main(words: list[str]) -> int:
         now_ms = json.loads(noted.read_text(encoding="utf-8"))["now_ms"] if noted.exists() else furnish(desk)
         texts, tables = [], []
         sets = {"own": verdicts.OWN, "shared": wish.beside / "cases" / "questions.toml"}
-        sets |= {name: verdicts.HERE / f"questions_{name}.toml" for name in ("night", "morning", "dawn")}
+        sets |= {name: verdicts.HERE / f"questions_{name}.toml" for name in ("night", "morning", "dawn", "dusk")}
         sets |= {
             name: verdicts.HERE / f"questions_{name}.toml" for name in ("other", "follow", "voices", "after") if wish.unjudged
         }
