@@ -149,7 +149,7 @@ _SHORT: Sequence[tuple[str, _Written]] = (  # contractions and clocks, written o
     (r"\bw/o\b", "without"),
     (r"\bw/(?=[\s\d])", "with "),
     (r"^(and |but |so )?y(?=\?|$| (?:no|not|did|is|are|was|were|do|does|has|have)\b)", r"\1why"),
-    (r"(?<![\w.-])(\d+(?:\.\d+)?)k\b", lambda m: f"{float(m[1]) * 1000:.10g}"),
+    (r"(?<![\w.-])(\d+(?:\.\d+)?)(?:k\b| ?(?:thous[ae]nds?|grand)\b)", lambda m: f"{float(m[1]) * 1000:.10g}"),
     (rf"\b({_SUBJECT}|most|to|not) loose\b|\bloose (?=(?:any |our |my |the most|the least)?money\b|the most\b)", _lost),
     (r"\bloos(ing|es)\b(?! (?:the|our|a) (?:stop|trail))", r"los\1"),
     (

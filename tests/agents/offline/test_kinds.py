@@ -216,3 +216,13 @@ def test_other_costs_and_a_run_that_was_not_made_are_asked_back_about(words: Wor
     assert "leave out" in said or "no call can set others" in said
     desk.ask("profit factor?")
     assert desk.called == []
+
+
+@pytest.mark.parametrize(
+    "text", ["worst we have been down since the start", "what is the most that the desk has ever been under"]
+)
+def test_how_far_down_the_desk_has_been_is_its_drawdown(words: Words, text: str) -> None:
+    """Not its worst day."""
+    desk = Desk("advisor", words)
+    desk.ask(text)
+    assert desk.called[0][0] == "performance"

@@ -59,6 +59,8 @@ def test_a_likely_reading_is_answered_as_one_that_is_not_sure(
         ("are we loosing", "are we losing"),
         ("is the stop too loose", "is the stop too loose"),
         ("eth under 2.6k", "eth under 2600"),
+        ("when bitcoin go under 80 thousend", "when bitcoin go under 80000"),
+        ("btc above 1.5 thousand", "btc above 1500"),
         ("btc over 85.5k", "btc over 85500"),
         ("eqity over 30k", "equity over 30000"),
     ],
