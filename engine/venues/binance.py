@@ -144,8 +144,10 @@ class BinanceVenue(NamedTuple):
     async def _answer_and_versions(self, order: VenueOrder) -> tuple[LiveAnswer, Sequence[Mapping[str, Any]]]:
         """How a conditional order stands, and its versions as they were before it was asked; none where nothing is known."""
         try:
-            versions = await self._versions(order)
-            return (await self._conditional(order, versions), versions) if versions else await self._unlisted(order)
+            if not (versions := await self._versions(order)):
+                return await self._unlisted(order)
+            versions = await self._completed(order, versions)
+            return await self._conditional(order, versions), versions
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known; what is not found is its child
             return unasked(order, error, OUTCOMES)._replace(outcome=UNPROVEN), []
 
@@ -175,27 +177,29 @@ class BinanceVenue(NamedTuple):
                 return found._replace(state=IN_DOUBT, filled_lots=order.filled)
             return self._normal(order, await self._one({"orderId": child}))._replace(venue_id=found.venue_id, child_id=child)
         if not standing:
-            if int(row["updateTime"]) > self.polling.milliseconds() - LAG_MS:  # a newer version may not be listed yet
-                return found._replace(state=IN_DOUBT)
-            hidden = await self._left_out(order, versions)
-            return await self._conditional(order, sorted([*versions, *hidden], key=version_of)) if hidden else found
+            return found._replace(state=IN_DOUBT) if self._is_fresh(row) else found
         return found._replace(state=WORKING, price=float(row["triggerPrice"]), lots=self._lots(row["quantity"]))
 
-    async def _left_out(self, order: VenueOrder, versions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Versions that a list has left out, each by its id: behind a cancelled one another may have fired.
+    def _is_fresh(self, row: Mapping[str, Any]) -> bool:
+        """Whether a version newer than this one may not be listed yet."""
+        return int(row["updateTime"]) > self.polling.milliseconds() - LAG_MS
 
-        Raises what Binance does not answer.
-        """
-        found = []
-        for id_ in left_out(order.id, versions, self.unproven.get(order.id, 0)):
-            try:
-                row = row_of(await self.polling.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_}))
-            except Exception as error:
-                if outcome_of(error, OUTCOMES) != NOT_FOUND:
-                    raise
-            else:
-                found += [row] if row["clientAlgoId"] == id_ else []
-        return found
+    async def _completed(self, order: VenueOrder, versions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """With what a list has left out behind versions that have ended, by their ids. Raises what Binance does not answer."""
+        while not standing_of(versions) and fired_of(versions) is None and not self._is_fresh(versions[-1]):
+            found = []
+            for id_ in left_out(order.id, versions, self.unproven.get(order.id, 0)):
+                try:
+                    row = row_of(await self.polling.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_}))
+                except Exception as error:
+                    if outcome_of(error, OUTCOMES) != NOT_FOUND:
+                        raise
+                else:
+                    found += [row] if row["clientAlgoId"] == id_ else []
+            if not found:
+                break
+            versions = sorted([*versions, *found], key=version_of)
+        return versions
 
     async def _replaced(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
         """Place the next version of a standing conditional order, read it back, and then cancel the one before."""

@@ -255,6 +255,31 @@ def test_a_version_that_may_still_come_keeps_its_id() -> None:
     assert there == [("ndS1-2", 586_000)]
 
 
+def test_a_version_that_stands_and_is_left_out_of_a_list_is_moved_and_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list has the cancelled first version alone; what stands behind it is the order."""
+    of_list = BinanceVenue._versions
+
+    async def first_half(venue: BinanceVenue, stop: VenueOrder) -> list[Any]:
+        return (await of_list(venue, stop))[:1]
+
+    async def left_out(played: Played, binance: BinanceVenue) -> Any:
+        await binance.place(ENTER)
+        await binance.place(STOP)
+        await binance.amend(STOP, 58_100.0, 300)
+        await played.wait(MINUTE)
+        with monkeypatch.context() as half:
+            half.setattr(BinanceVenue, "_versions", first_half)
+            asked, moved = await binance.ask(STOP), await binance.amend(STOP, 58_200.0, 300)
+            there = stops(played)
+            await played.wait(MINUTE)
+            return asked, moved, there, await binance.cancel(STOP), stops(played)
+
+    asked, moved, there, gone, after = BINANCE.run(left_out)
+    assert (asked.state, asked.price) == (WORKING, 58_100.0)
+    assert (moved.state, moved.price, there) == (WORKING, 58_200.0, [("ndS1-2", 582_000)])
+    assert (gone.state, after) == (DONE, [])
+
+
 @pytest.mark.parametrize(
     ("listed", "absent"),
     [(["S"], ["S-1"]), (["S", "S-3"], ["S-1", "S-2", "S-4"]), (["S-7", "S-8"], ["S-9"]), (["S-1", "S"], ["S-2"])],
