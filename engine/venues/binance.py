@@ -63,7 +63,7 @@ class BinanceVenue(NamedTuple):
     polling: Any
     instrument: Instrument
     symbol: str  # BTCUSDT
-    unproven: dict[str, int]  # order -> the last version that was sent and may still come
+    last_sent: dict[str, int]  # order -> its last version: it may still come, or be left out of a list
 
     @property
     def attaches(self) -> str:
@@ -188,7 +188,7 @@ class BinanceVenue(NamedTuple):
         """With what a list has left out behind versions that have ended, by their ids. Raises what Binance does not answer."""
         while not standing_of(versions) and fired_of(versions) is None and not self._is_fresh(versions[-1]):
             found = []
-            for id_ in left_out(order.id, versions, self.unproven.get(order.id, 0)):
+            for id_ in left_out(order.id, versions, self.last_sent.get(order.id, 0)):
                 try:
                     row = row_of(await self.polling.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_}))
                 except Exception as error:
@@ -206,13 +206,13 @@ class BinanceVenue(NamedTuple):
         now, versions = await self._answer_and_versions(order)
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
-        number = max(version_of(versions[-1]), self.unproven.get(order.id, 0)) + 1
-        self.unproven[order.id], new = number, id_of(order.id, number)
+        number = max(version_of(versions[-1]), self.last_sent.get(order.id, 0)) + 1
+        self.last_sent[order.id], new = number, id_of(order.id, number)
         wanted = self._stop(order._replace(price=price, lots=lots, filled=0), new)
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
         if sent.state != WORKING:
             if sent.outcome in (*REFUSALS, NOT_TAKEN):
-                self.unproven[order.id] = number - 1
+                self.last_sent[order.id] = number - 1
             return await self._as_it_stands(order, sent)
         if not await self._is_there(new):
             return sent._replace(state=IN_DOUBT, why=f"{new} was taken and cannot be read back: the one before it stays")
