@@ -60,6 +60,16 @@ def resources(pid: int) -> tuple[float, int, int]:
         return 0.0, 0, 0
 
 
+def open_kinds(pid: int) -> dict[str, int]:
+    """What a process's descriptors are open on, counted: `socket`, `pipe`, `anon_inode`, and files by their path."""
+    found = Counter[str]()
+    for one in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            target = str(one.readlink())
+            found[target if target.startswith("/") else target.partition(":")[0]] += 1
+    return dict(found)
+
+
 def sampled(home: Path, at: Standing, pid: int, begun: float) -> Sample:
     """One look at everything that may grow, and at what was done meanwhile."""
     beat, (own, *others) = heartbeat_of(home), kin(pid)
@@ -72,6 +82,7 @@ def sampled(home: Path, at: Standing, pid: int, begun: float) -> Sample:
         "rss_own": round(anonymous(own), 1),
         "rss_below": round(sum(x[0] for x in below), 1),
         "files": files,
+        "open": open_kinds(own),
         "files_below": sum(x[1] for x in below),
         "threads": threads,
         "processes": len(below),
@@ -101,7 +112,11 @@ def watched(venue: str, minutes: float, folder: Path, out: Path) -> tuple[list[S
             lines.write(json.dumps(samples[-1]) + "\n")
             lines.flush()
             if len(samples) % SHOWN_EVERY == 1:
-                console.print(" ".join(f"{name} {value}" for name, value in samples[-1].items() if value not in ("", None)))
+                console.print(
+                    " ".join(
+                        f"{name} {value}" for name, value in samples[-1].items() if value not in ("", None) and name != "open"
+                    )
+                )
     return samples, home
 
 
@@ -144,6 +159,8 @@ def report(title: str, samples: list[Sample], home: Path) -> None:
         if (name.startswith("rss") and last > first * (1 + GROWTH_MAX)) or (name.startswith("files") and last > first):
             OVER.append(f"soak: {name} grew from {first:g} to {last:g}")
     console.print(table)
+    for at, sample in (("a fifth", samples[len(samples) // 5]), ("the end", samples[-1])):
+        console.print(f"descriptors at {at}:", sample["open"])
     differs, incidents = differences(home)
     console.print({name: samples[-1][name] for name in ("bars", "orders", "fills", "cpu_s", "journal_kb", "equity")})
     console.print("journal:", dict(Counter(event.kind for event in read(home / "journal" / "desk.jsonl"))))

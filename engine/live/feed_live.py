@@ -192,14 +192,18 @@ class LiveFeed:
     async def _read_until_closed(self, due: Sequence[str], close_ms: int) -> None:
         """Ask REST for the bars that end at `close_ms` until all have closed or the wait is over."""
         until = close_ms + self.patience.wait_ms
-        while (left := until - self._now()) > 0:
-            pending = [name for name in due if self.bars_of[name].closed(close_ms - self.bars_of[name].step_ms) is None]
-            if not pending:
+        while pending := self._pending(due, close_ms):
+            if (left := until - self._now()) <= 0:
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(left / 1000):
                     await asyncio.gather(*(self._read(name, close_ms) for name in pending))
-            await self._sleep(min(self.patience.again_ms, max(0, until - self._now())))
+            if self._pending(pending, close_ms):  # what has closed is decided on now: its orders wait for nothing
+                await self._sleep(min(self.patience.again_ms, max(0, until - self._now())))
+
+    def _pending(self, names: Sequence[str], close_ms: int) -> list[str]:
+        """The columns of which the bar that ends at `close_ms` has not closed."""
+        return [name for name in names if self.bars_of[name].closed(close_ms - self.bars_of[name].step_ms) is None]
 
     async def _read(self, name: str, close_ms: int) -> None:
         """One REST read of a column around a close."""

@@ -8,6 +8,7 @@ import pytest
 from engine.errors import BadInput
 from engine.live.feed_live import LiveColumn, LiveFeed
 from engine.ports import BarFeed
+from engine.venues.candles import Prices
 from tests.fakes.exchange.adapted import ADAPTED
 from tests.fakes.exchange.market import MINUTE_MS
 from tests.fakes.exchange.okx import streams as okx_streams
@@ -44,6 +45,26 @@ def test_closed_bars_come_once_each_and_equal_rest(venue: str) -> None:
         assert [feed.after(run.feed.close_ms(t)) for t in (-1, 0, 9, 10, 11)] == [0, 1, 10, 11, 11]
 
     live(venue, script, "BTC 1m", "ETH 1m", "BTC 5m")
+
+
+def test_a_bar_is_decided_on_when_it_has_closed_and_not_a_wait_later(venue: str) -> None:
+    """The pause between two reads belongs to a bar that has not closed; by the venue's clock, which the test owns."""
+
+    async def script(run: LiveRun) -> None:
+        clock, after = run.played.venue.exchange.clock, list[int]()
+        before, patience = run.feed.on_bar, run.feed.patience
+
+        def timed(name: str, open_ms: int, prices: Prices, how: str) -> None:
+            if how == "closed":
+                after.append(clock() - open_ms - MINUTE_MS)
+            before(name, open_ms, prices, how)
+
+        run.feed.on_bar = timed
+        await run.minutes(3)
+        assert len(after) == 3
+        assert all(patience.settle_ms <= ms < patience.settle_ms + patience.again_ms for ms in after), after
+
+    live(venue, script)
 
 
 MISSED = {  # fault -> the note that says why nothing was decided on; none: it costs no bar
