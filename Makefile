@@ -41,9 +41,10 @@ fmt: setup        ## format, and fix what lint can fix
 bench: setup      ## the benchmark tables, peers side by side in one run
 	$(BIN)/python -m bench
 
-evals: setup      ## how often the checker of answers errs, by kind; how the offline model's answers to everyday questions were judged
+evals: setup      ## what a hostile model can do; how often the checker of answers errs; how the offline model's answers were judged
 	$(BIN)/python -m tests.evals.claims.measure
 	$(BIN)/python -m tests.evals.answers
+	$(BIN)/python -m tests.evals.safety
 
 lock:             ## resolve anew: names, versions and hashes only, no hosts
 	@test -x .uv/bin/uv || scripts/bootstrap.sh

@@ -257,3 +257,22 @@ def test_many_turns_at_once_share_one_model(office: FakeOffice) -> None:
     for word, answer in zip(words, answers, strict=True):
         assert f"You asked: {word}" in answer["answer_md"]
         assert kept_requests(office.home, answer["turn"])[0]["body"]["messages"][-1]["content"] == word
+
+
+@pytest.mark.parametrize("api_format", ["responses", "chat"])
+@pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
+def test_half_a_character_in_an_argument_or_a_text_is_a_turn_like_any_other(
+    office: FakeOffice, api_format: str, stream: bool
+) -> None:
+    """JSON may hold a lone surrogate, which no file, database or request can: it is replaced where it comes in."""
+    steps = [
+        Say("Half: \ud83d", calls=[("list_strategies", {"strategy": "tr\ud83dend"}), ("m\ud83d", {"\ud83d": ["\ud83d"]})]),
+        Say("Half: \ud83d. The stop is 2."),
+    ]
+    with ModelServer(*steps, key=KEY) as server:
+        use(office, server, api_format, stream=stream)
+        answer = events_of(office)[-1]
+    assert [call["status"] for call in answer["tool_calls"]] == ["failed", "refused"]  # no strategy, no tool of that name
+    assert answer["answer_md"].encode()
+    assert "Half: " in answer["answer_md"]
+    assert len(server.posts) == 2
