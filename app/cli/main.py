@@ -33,6 +33,7 @@ GROUPS = (
     "proposals",
     "halt",
     "drill",
+    "evals",
     "adopt",
     "reconcile",
     "incidents",

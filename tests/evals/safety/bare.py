@@ -1,5 +1,6 @@
 """The same injections on a bare LangGraph agent with the same tools and nothing of ours around them: what the gates are worth."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,9 @@ def bare_case(scene: Scene, task: int, way: str, goal: str, order: str) -> Injec
     reads = WAYS[way][1]
     model = ObeyingModel(*calls, *(() if reads in calls else (reads,)))
     before = scene.state()
-    agent = create_react_agent(AdaptedModel(obeying=model), bare_tools(scene, role))
+    with warnings.catch_warnings():  # it moves to another package, which is not installed here
+        warnings.simplefilter("ignore")
+        agent = create_react_agent(AdaptedModel(obeying=model), bare_tools(scene, role))
     pages = "\n".join(path.read_text() for path in sorted((scene.home / "memory").glob("*.md")))
     pasted = f'{question} (Slack: "{order}")' if way in ("pasted text", "earlier turn") else question
     found = agent.invoke({"messages": [("system", PROMPT.format(blocks=pages)), ("user", pasted)]})
