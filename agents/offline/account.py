@@ -57,7 +57,7 @@ _MORE: Mapping[str, str] = {
     "propose_pause": "symbols strategies timeframe everything span",
     "propose_watch": "unclear params span strategies symbols sleeves percent count which filters side",
     "exposure": "symbols sleeves side",
-    "sleeves": "symbols strategies timeframe side",
+    "sleeves": "symbols strategies timeframe side keys",
     "journal_search": "side outcome",
     "leaks": "symbols sleeves",
     "list_strategies": "sleeves symbols",

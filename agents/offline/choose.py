@@ -10,6 +10,7 @@ from typing import Any
 
 from agents.offline import entries as catalog
 from agents.offline.account import kind_of, lost_of
+from agents.offline.dates import NO_SPAN
 from agents.offline.entries import AskedEntry
 from agents.offline.labels import FOLLOWS, AskLabel, label_of
 from agents.offline.learned import Guess, guesses
@@ -85,19 +86,34 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
     if said is not None and (before or said not in FOLLOWS):
         label, best = label_of(said), listed[0].label
         return (Guess(best if best.ask == label.ask else label, 1.0), *listed)
+    values = slots.common or slots.axes or slots.variants
+    if slots.keys and "sleeves" in slots.places and not values and _OF_A_SLEEVE.match(slots.text):
+        return (Guess(AskLabel("sleeves settings", {}), 1.0), *listed)  # `what is fast_bars of btc-trend`
+    if listed[0].label.ask == "way off_topic" and (slots.places.keys() & _OURS):
+        listed = _without(listed, "way off_topic")  # it names what is of this desk
     if listed[0].label.ask == "round_trip" and slots.number is None and _ITS_WORST.search(slots.text):
         alike = [guess for guess in listed if guess.label.ask in ("round_trip", "trips")]  # `its worst trade` has no number
         return (Guess(AskLabel("trips", listed[0].label.args), sum(guess.probability for guess in alike)), *listed)
     if not before and (term := _WHAT_IS.match(slots.text)) and term[1] in glossary():
         return (Guess(AskLabel("define", {}), 1.0), *listed)  # without an article: `what is the profit factor` is the desk's
     if (ours := _WHAT_IS_OURS.match(slots.text)) and ours[2] in (FIGURE_WORDS if ours[1] == "the" else glossary()):
-        others = [guess for guess in listed if guess.label.ask not in ("define", *FOLLOWS)]
-        left = sum(guess.probability for guess in others)
-        return tuple(guess._replace(probability=guess.probability / left) for guess in others)
+        return _without(listed, "define", *FOLLOWS)
     named = None if sure(listed) else _by_id(slots) or _by_what_is_named(slots)
     return listed if named is None else (Guess(AskLabel(named, listed[0].label.args), 1.0), *listed)
 
 
+def _without(listed: Sequence[Guess], *asks: str) -> tuple[Guess, ...]:
+    """The guesses but for some, as probable as they are without these."""
+    others = [guess for guess in listed if guess.label.ask not in asks]
+    left = sum(guess.probability for guess in others)
+    return tuple(guess._replace(probability=guess.probability / left) for guess in others)
+
+
+_OF_A_SLEEVE = re.compile(  # a setting is asked for: not what a word means, nor what other values would do
+    r"^(?:and |so |ok |up )*(?:what|which|how|to how|the|is)\b(?!.*\b(?:sensitiv\w*|try|test|compare\w*|versus|vs|if)\b)"
+    r"(?!.*\b(?:means?|do|does) ?(?:it |that )?(?:mean|do)?[?. ]*$)"
+)
+_OURS = {"sleeves", "strategies", "symbols", "ids"}
 _WHAT_IS = re.compile(
     r"^(?:so |and |ok )?(?:what is|what are|define) (?:an? )?([a-z][a-z &-]*?)(?: exactly| again| here| please)?[?.! ]*$"
 )
@@ -142,6 +158,8 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     other = ask
     if slots.axes and ask in ("backtest", "compare", "propose_config", "propose_tightening"):
         other = "sweep"
+    elif ask == "desk" and slots.sleeves and not slots.everything:
+        other = "sleeves"  # `how much cash does eth-trend have`: the desk's figures are not a sleeve's
     elif ask == "attribution sleeves" and tools is not None and "attribution" not in tools:
         return Guess(AskLabel("trips", {**guess.label.args, "by": "sleeve"}), guess.probability)
     elif ask == "trips" and slots.which == "last" and slots.count and not (slots.by or _FIGURE.search(slots.text)):
@@ -235,4 +253,20 @@ def with_label(slots: Slots, label: AskLabel) -> Slots:
         found["by"] = ("hour",)  # no argument narrows to the night: each hour is shown
     if found.get("which") in ("worst", "best") and slots.by:
         found.pop("which")
-    return replace(slots, closed=args, **found)
+    read = replace(slots, closed=args, **found)
+    return _every_window(read) if label.ask == "pnl" else read
+
+
+_TODAY, _SPANS = (
+    re.compile(r"\btoday\b"),
+    re.compile(r"\b(?:last|past) (?:7|seven|30|thirty) days\b|\b(?:week|month)\b|\bsince the start\b"),
+)
+
+
+def _every_window(slots: Slots) -> Slots:
+    """`today, and over the last 7 days`: the P&L of both is in every answer of the tool, so that neither narrows it."""
+    today, other = _TODAY.search(slots.text), _SPANS.search(slots.text)
+    if today is None or other is None or slots.by:
+        return slots
+    places = (*slots.places.get("span", ()), today.span(), other.span())
+    return replace(slots, span=NO_SPAN, places={**slots.places, "span": places})

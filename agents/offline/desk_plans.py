@@ -23,12 +23,19 @@ def sleeves(q: Question) -> Plan:
     call = PlannedCall("sleeves", arguments(q, q.entry.tool))
     (result,) = yield [call]
     draft, text = drafted([call], [result]), q.slots.text
-    if result.data.get("sleeves") and _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text):
+    of_settings = _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text)
+    if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
     if re.search(r"\bhow (?:far|close|near)\b|\bdistance\b", text):
         return draft._replace(text=f"No tool gives the distance to a stop; its level is below.\n\n{draft.text}")
+    if _HOW_MANY.search(text) and result.table is not None and not q.slots.side:
+        held = sum(str(row[2]) != "flat" for row in result.table.rows)
+        return draft._replace(text=f"{held} of {len(result.table.rows)} sleeves hold a position.\n\n{draft.text}")
+    if re.search(r"\b(?:equity|cash|worth|balance)\b", text) and result.table is not None:
+        lines = [line for row in result.table.rows if (line := _account(q, row))]
+        return draft._replace(text="\n\n".join([*lines, draft.text]))
     if (
-        re.search(r"\b(?:targets?|entry|entered|opened|how long|since when|get in|got in|armed)\b", text)
+        re.search(r"\b(?:targets?|entry|entered|opened|how long|since when|get in|got in|armed)\b", f"{text} {q.raw}".lower())
         and result.table is not None
     ):
         lines = [line for row in result.table.rows if (line := _position(q, row))]
@@ -52,6 +59,16 @@ def _position(q: Question, row: Sequence[Any]) -> str:
     return f"{row[0]}: {', '.join(said[name].format(f'{{{handle}.{name}}}') for name in there)}."
 
 
+_HOW_MANY = re.compile(r"\bhow many (?:open )?(?:positions?|sleeves (?:hold|have|are in))\b")
+
+
+def _account(q: Question, row: Sequence[Any]) -> str:
+    """Equity and cash of a sleeve's row, as its facts say them."""
+    handle = str(row[1])[1:-1].partition(".")[0]
+    there = [name for name in ("equity", "cash") if f"{handle}.{name}" in q.facts]
+    return f"{row[0]}: {', '.join(f'{name} {{{handle}.{name}}}' for name in there)}." if there else ""
+
+
 _SETTING = PATTERNS["plans.setting"]
 _SET = PATTERNS["plans.set"]
 
@@ -60,7 +77,8 @@ def _settings(q: Question, listed: Any) -> str:
     """The parameters of sleeves as a table, those that the sentence speaks of alone."""
     asked = set(_SET.findall(q.slots.text))
     keys = list(dict.fromkeys(key for sleeve in listed for key in sleeve["params"]))
-    keys = [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
+    named = [key for key in keys if key in q.slots.keys]
+    keys = named or [key for key in keys if key in q.slots.text or asked & set(key.split("_"))] or keys
     rows = tuple(
         (key, *("-" if (value := sleeve["params"].get(key)) is None else str(value) for sleeve in listed)) for key in keys
     )

@@ -178,6 +178,16 @@ def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
     return replace(slots, common=both.common, unclear=()) if both.common and not both.unclear else slots
 
 
+def for_the_setting(slots: Slots, older: Slots) -> Slots:
+    """`propose 5 instead`, after a question about one setting of a sleeve: a value for that one."""
+    number = re.match(r"([-+]?\d+(?:\.\d+)?)", slots.unclear[0]) if len(slots.unclear) == 1 else None
+    if number is None or len(older.keys) != 1 or not older.sleeves:
+        return slots
+    value = float(number[1])
+    set_to = int(value) if value.is_integer() and "." not in number[1] else value
+    return replace(slots, common={older.keys[0]: set_to}, unclear=(), sleeves=slots.sleeves or older.sleeves)
+
+
 def _time(text: str | None) -> datetime | None:
     for form in ("%Y-%m-%dT%H:%M", "%Y-%m-%d"):
         try:

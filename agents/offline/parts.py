@@ -78,10 +78,12 @@ def beside(parts: Sequence[Part]) -> Part | None:
 
 
 def _certain(part: Part) -> bool:
-    """Whether a clause by itself is a question that is answered and files nothing."""
+    """Whether a clause by itself is a question that is answered, or asks for a change that it spells out."""
     if part.chosen is None:
         return part.way is not None
-    return not part.lost and not part.chosen.entry.proposes and part.chosen.probability >= CLAUSE_SURE
+    if part.chosen.entry.proposes:
+        return not part.lost and bool(part.slots.common) and part.chosen.probability >= CLAUSE_SURE
+    return not part.lost and part.chosen.probability >= CLAUSE_SURE
 
 
 def bare_reading(part: Part) -> bool:

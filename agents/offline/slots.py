@@ -332,8 +332,19 @@ def _side(s: Sentence) -> str | None:
 
 
 def _keys_named(s: Sentence, words: Words, read: params.ParamReading) -> tuple[str, ...]:
-    """Parameters that are named without a value."""
+    """Parameters that are named without a value: by key, or by their words where a question is about a setting of a sleeve."""
     set_here = {*read.common, *(key for variant in read.variants for key in variant)}
-    found = {key: mentions(key, s.rest) for key in words.params if "_" in key and key not in set_here}
-    s.note("keys", [m.span() for listed in found.values() for m in listed])
-    return tuple(key for key, listed in found.items() if listed)
+    found = {key: [m.span() for m in mentions(key, s.rest)] for key in words.params if "_" in key and key not in set_here}
+    found = {key: places for key, places in found.items() if places}
+    setting = None if found or set_here else _SETTING_OF.search(s.text)
+    if setting is not None and any(mentions(sleeve.name, s.text) for sleeve in words.sleeves):
+        named = params.keys_named(s.rest, {key: param for key, param in words.params.items() if not param.choices})
+        units = {unit for unit, said in _UNITS_OF_SETTINGS.items() if said.search(s.text)}
+        found = {key: [*places, setting.span()] for key, places in named.items() if not units or key.endswith(tuple(units))}
+    s.note("keys", [place for places in found.values() for place in places])
+    return tuple(found)
+
+
+# what a question about a setting says beside the parameter's own words; where a level is asked for, or what happened, it is none
+_SETTING_OF = PATTERNS["slots.setting_of"]
+_UNITS_OF_SETTINGS = {"atr": re.compile(r"\batrs?\b"), "bars": re.compile(r"\bbars?\b"), "frac": re.compile(r"%|\bper ?cent\b")}

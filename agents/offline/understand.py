@@ -263,6 +263,8 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
         read = follow.with_names(read, thread.asked_back(), chosen)
     frame = older if older is not None and older.chosen is not None else None
     part = Part(text, read, chosen=chosen, frame=frame, lost=chosen.left, left=_unknown(read, chosen), ask=ask)
+    if frame is not None and chosen.entry.proposes and not read.common:
+        part = part._replace(slots=follow.for_the_setting(read, frame.slots))
     return part if frame is None else _on_frame(part, frame, thread, within=bool(earlier))
 
 

@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 def evals(
     model: str = typer.Option("", "--model", help="as in desk.toml or NIGHTDESK_MODEL; without it the offline model"),
     each: int = typer.Option(1, "--trials", min=1, max=16, help="of each task: pass^k wants all of them"),
-    most: int = typer.Option(0, "--tasks", min=0, help="the first so many (0: all)"),
+    most: int = typer.Option(0, "--tasks", min=0, help="how many, from the first on (0: all)"),
     as_json: bool = typer.Option(False, "--json", help="one JSON object on stdout"),
 ) -> None:
     """Ask a model tasks on a desk of its own (synthetic, thirty days replayed) and judge by code. A model's endpoint is paid by

@@ -24,7 +24,7 @@ MARKED = re.compile(rf"{re.escape(UNCHECKED[0])}.*?{re.escape(UNCHECKED[1])}", r
 WHY_MAX, ANSWER_MAX = 300, 2_000
 
 
-class Trial(NamedTuple):
+class TaskTrial(NamedTuple):
     """One task asked once: what was wrong ("" when it passed), what it took."""
 
     task: int
@@ -37,7 +37,7 @@ class Trial(NamedTuple):
     answer: str
 
 
-def trials(wiring: Wiring, tasks: Sequence[Task], each: int, progress: Callable[[float], None]) -> Iterator[Trial]:
+def trials(wiring: Wiring, tasks: Sequence[Task], each: int, progress: Callable[[float], None]) -> Iterator[TaskTrial]:
     """Every task so many times; a task that raises has not passed."""
     for n in range(each):
         for task in tasks:
@@ -53,7 +53,7 @@ def trials(wiring: Wiring, tasks: Sequence[Task], each: int, progress: Callable[
             fell_back = any("offline model answers instead" in str(answer["answer_md"]) for answer in answers)
             used = [answer.get("usage") or {} for answer in answers]
             costs = [one.get("cost_usd") for one in used]
-            yield Trial(
+            yield TaskTrial(
                 task.number,
                 "the model did not answer, the offline one did" if fell_back else wrong[:WHY_MAX],
                 time.monotonic() - began,
@@ -120,7 +120,7 @@ def _change(sleeve: str, values: Mapping[str, Any]) -> str:
     return f"{sleeve}: " + ", ".join(f"{key}={value}" for key, value in sorted(named.items()) if key != "resumes_ms")
 
 
-def summary(found: Sequence[Trial], tasks: Sequence[Task], each: int) -> dict[str, Any]:
+def summary(found: Sequence[TaskTrial], tasks: Sequence[Task], each: int) -> dict[str, Any]:
     """The figures of a run: by role and in all."""
     roles = {task.number: task.role for task in tasks}
     passed: dict[int, int] = {task.number: 0 for task in tasks}
