@@ -110,7 +110,7 @@ def _one(ctx: ToolContext, listed: "list[RegisteredModel]", name: str, version: 
     text = f"{one.text}: {one.state}{read}; {found['gates']}."
     handle = ctx.handle("m", one.text)
     text += f" {one.figure} {{{handle}.value}} on {{{handle}.rows}} rows." if one.figure else ""
-    stopped = [f"{gate.name}: {gate.text}" for gate in gates.stopped_by(summary.metrics, regime=summary.is_regime)]
+    stopped = [f"{gate.name}: {gate.text}" for gate in gates.stopped_by(summary.metrics, summary.about["label"])]
     text += " ".join(["", *(f"{part}." for part in [*stopped, *found["differs"]])])
     columns = [column.removesuffix(f" ({PROPOSED})") for column in found["columns"]]  # nobody proposes it here
     rows = tuple((label, *cells) for label, *cells in found["rows"])

@@ -178,7 +178,9 @@ def _baseline(name: str, one: Mapping[str, Any], figure: str) -> str:
 
 
 def _good_for(item: Mapping[str, Any]) -> list[str]:
-    """Calibration, and of a direction what its sides earn."""
+    """Calibration, and of a label with sides what they earn."""
+    from engine.models.class_report import class_lines
+
     lines = []
     if item.get("calibration_error") is not None:
         lines.append(f"calibration: observed and predicted are {item['calibration_error']:.4f} apart on average, in ten bins")
@@ -186,7 +188,9 @@ def _good_for(item: Mapping[str, Any]) -> list[str]:
         lines.append(f"above or below the last known one, as predicted: {_num(item['up_or_down']['value'])}")
     if "matthews" in item:
         brier = f"Brier {_num(item['brier'])} (base rate {_num(item['brier_of_base_rate'])})"
-        lines.append(f"Matthews {_num(item['matthews']['value'])}, {brier}, average precision {_num(item['average_precision'])}")
+        average = f", average precision {_num(item['average_precision'])}" if "average_precision" in item else ""
+        lines.append(f"Matthews {_num(item['matthews']['value'])}, {brier}{average}")
+    lines += class_lines(item)
     for side in item.get("sides", ()):
         if side["rows"]:
             own = f"from {side['confidence']:g} sure: {side['rows']:,} rows, right {_num(side['precision'])}"

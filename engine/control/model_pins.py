@@ -80,7 +80,7 @@ def promoted(old: str | None, new: str | None, strategies: Path) -> dict[str, st
         if before.get(name) == version:
             continue
         model = loaded(folder_of(strategies), name, version).model
-        if stopped := gates.stopped_by(model.metrics, regime=model.is_regime):
+        if stopped := gates.stopped_by(model.metrics, model.about["label"]):
             what = "; ".join(f"{gate.name}: {gate.text}" for gate in stopped)
             raise Refused(f"{name}@{version} is stopped by its gates: {what}"[:1_000], "train a version that passes them")
         found[f"{name}@{version}"] = model.sha256

@@ -143,7 +143,7 @@ def _registered(root: Path, key: Key, use: ModelUse | None) -> RegisteredModel:
 
 def _described(found: ArtifactSummary, use: ModelUse | None) -> RegisteredModel:
     metrics = found.metrics
-    stopped = gates.stopped_by(metrics, regime=found.is_regime)
+    stopped = gates.stopped_by(metrics, found.about["label"])
     test, hardest = _mapping(metrics.get("test")), str(metrics.get("hardest_baseline") or "")
     other = _mapping(_mapping(metrics.get("baselines")).get(hardest))
     state: State = "refused" if stopped else "draft"

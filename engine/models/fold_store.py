@@ -51,6 +51,7 @@ def keep(folder: Path, number: int, walked: WalkedFold) -> None:
         "of_training": _json(walked.of_training),
         "of_test": _json(walked.of_test),
         "before": walked.before,
+        "chances": [_json(part.ravel()) for part in (walked.chances_of_training, walked.chances_of_test) if part is not None],
     }
     text = json.dumps(value, allow_nan=False)
     part = folder / f".{number}.{os.getpid()}.part"
@@ -69,20 +70,23 @@ def kept(folder: Path, number: int, rows: PreparedRows) -> WalkedFold | None:
         return None
     model = FittedTrees(own["text"], own["dump"], np.array(own["gain"], dtype=np.float64))
     of_training, of_test = (np.array(own[name], dtype=np.float64) for name in ("of_training", "of_test"))
-    return WalkedFold(rows.folds[number - 1], model, own["settings"], of_training, of_test, own["before"])
+    classes = [np.array(part, dtype=np.float64).reshape(-1, len(rows.label.classes)) for part in own["chances"]]
+    return WalkedFold(rows.folds[number - 1], model, own["settings"], of_training, of_test, own["before"], *classes)
 
 
 def write_rows(folder: Path, rows: PreparedRows) -> None:
     """The values of the rows, for processes that fit folds."""
     part = folder / f".rows.{os.getpid()}.npz"
-    np.savez(part, columns=rows.columns, values=rows.label.values, known_ms=rows.label.known_ms, close_ms=rows.close_ms)
+    label = rows.label
+    own = {"values": label.values, "known_ms": label.known_ms, "classes": np.array(label.classes)}
+    np.savez(part, columns=rows.columns, close_ms=rows.close_ms, **own)
     part.replace(folder / ROWS)
 
 
 def read_rows(folder: Path, unit: str, fold: PurgedFold, number: int) -> PreparedRows:
     """What write_rows wrote, with the one fold that is asked for in its place. No pickle is read."""
     found = _loaded(folder)
-    label = BarLabel(found["values"], found["known_ms"], unit)
+    label = BarLabel(found["values"], found["known_ms"], unit, tuple(found["classes"].tolist()))
     return PreparedRows(found["columns"], label, [fold] * number, found["close_ms"])
 
 

@@ -8,35 +8,48 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from engine.models.labels import SIDED
 from engine.models.leak_check import LeakCheck
 from engine.models.scores import Score
+from engine.models.side_trades import SideTrades
 
 GAP_MAX = 0.10  # of a figure on its training rows over the same on its test rows
 DIRECTION_MAX = 0.58  # what a direction is right in; above it something is wrong until it is found
 ROWS_MIN = 2_000
 OF_PREDICTIONS = ("gap", "baseline", "too_good", "rows", "leaks")
+OF_SIDES = (*OF_PREDICTIONS, "costs")  # of a label by which a side can be taken
 OF_REGIMES = ("rows", "changes", "states", "leaks")  # train_regime.py
 
 
 class Gate(NamedTuple):
     """One condition of a promotion."""
 
-    name: str  # gap | baseline | too_good | rows | leaks
+    name: str  # gap | baseline | too_good | rows | leaks | costs; of regimes changes | states
     passed: bool
     text: str  # with its figures
 
 
 def gates_of(
-    figure: str, test: Score, training: float, better: Mapping[str, Score], leaks: LeakCheck | None, *, direction: bool
+    figure: str,
+    test: Score,
+    training: float,
+    better: Mapping[str, Score],
+    leaks: LeakCheck | None,
+    *,
+    right: float | None = None,
+    trades: SideTrades | None = None,
 ) -> tuple[Gate, ...]:
-    """All gates of a model. `figure`: what `test` and `training` are of; `better`: by baseline, how much better it is."""
-    return (
+    """All gates of a model. `figure`: what `test` and `training` are of; `better`: by baseline, how much better it is; of a label
+    with sides `right`: how often the side is, and `trades`: what they earn.
+    """
+    found = (
         _gap(figure, test.value, training),
         _baseline(figure, better),
-        _too_good(test.value, direction),
+        _too_good(right),
         Gate("rows", test.rows >= ROWS_MIN, f"{test.rows:,} evaluation rows, at least {ROWS_MIN:,} are asked for"),
         Gate("leaks", leaks is not None and leaks.clean, "the leak check was not run" if leaks is None else leaks.text),
     )
+    return found if trades is None else (*found, Gate("costs", trades.passed, trades.text))
 
 
 def _gap(figure: str, test: float, training: float) -> Gate:
@@ -55,10 +68,10 @@ def _baseline(figure: str, better: Mapping[str, Score]) -> Gate:
     return Gate("baseline", one.low > 0.0, text if one.low > 0.0 else f"{text}, which has to be above 0")
 
 
-def _too_good(value: float, direction: bool) -> Gate:
-    if not direction:
+def _too_good(right: float | None) -> Gate:
+    if right is None:
         return Gate("too_good", True, "no direction")
-    return Gate("too_good", value <= DIRECTION_MAX, f"a direction right in {value:.3f}; above {DIRECTION_MAX:g} is an alarm")
+    return Gate("too_good", right <= DIRECTION_MAX, f"a direction right in {right:.3f}; above {DIRECTION_MAX:g} is an alarm")
 
 
 def failed(gates: Iterable[Gate]) -> list[Gate]:
@@ -66,12 +79,19 @@ def failed(gates: Iterable[Gate]) -> list[Gate]:
     return [gate for gate in gates if not gate.passed]
 
 
-def stopped_by(metrics: Mapping[str, Any], *, regime: bool) -> list[Gate]:
-    """What stops a stored model, of its metrics: gates that failed, and those that were never judged."""
+def asked_of(label: str) -> tuple[str, ...]:
+    """The gates that a model of this label has to have passed; `regime` has no label."""
+    if label == "regime":
+        return OF_REGIMES
+    return OF_SIDES if label.rpartition("_")[0] in SIDED else OF_PREDICTIONS
+
+
+def stopped_by(metrics: Mapping[str, Any], label: Mapping[str, Any]) -> list[Gate]:
+    """What stops a stored model, of its metrics and its label: gates that failed, and those that were never judged."""
     listed = metrics.get("gates")
     found = {str(one.get("name")): one for one in listed if isinstance(one, dict)} if isinstance(listed, list) else {}
     stopped = []
-    for name in dict.fromkeys((*(OF_REGIMES if regime else OF_PREDICTIONS), *found)):
+    for name in dict.fromkeys((*asked_of(str(label.get("name"))), *found)):
         one = found.get(name, {"text": "it was not judged"})
         if one.get("passed") is not True:
             stopped.append(Gate(name[:40], False, str(one.get("text"))[:300]))

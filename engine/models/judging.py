@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from engine.models.labels import SideOutcome
 from engine.venues.instruments import Costs
 
 BINS = 10
@@ -75,12 +76,14 @@ def round_trip_bps(costs: Costs) -> float:
     return 2.0 * 1e4 * (costs.taker_frac + costs.half_spread_frac)
 
 
-def paid_sides(probabilities: Array, moves: Array, cost_bps: float) -> list[PaidSide]:
-    """What the predicted side earns a row at each confidence; `moves`: the log return that the label is the sign of."""
-    good = np.isfinite(probabilities) & np.isfinite(moves)
-    up, bps = probabilities[good], 1e4 * moves[good]
-    sure = np.maximum(up, 1.0 - up)
-    earned = np.where(up > 0.5, bps, -bps)
+def paid_sides(lean: Array, outcome: SideOutcome, cost_bps: float) -> list[PaidSide]:
+    """What the predicted side earns a row at each confidence. `lean`: P(up) - P(down); the confidence is how far it is above 0,
+    halved and added to one half: of a direction the probability of the side.
+    """
+    good = np.isfinite(lean) & np.isfinite(outcome.buyer) & np.isfinite(outcome.seller)
+    up = lean[good] > 0.0
+    sure = 0.5 + 0.5 * np.abs(lean[good])
+    earned = 1e4 * np.where(up, outcome.buyer[good], -outcome.seller[good])
     return [_paid(level, earned[sure >= level], len(up), cost_bps) for level in CONFIDENT]
 
 

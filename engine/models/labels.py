@@ -21,6 +21,7 @@ AHEAD_MAX = 2_000
 BARRIER_AHEAD = 16  # bars until the vertical barrier
 BARRIER_TIMES = 1.0  # expected moves from the close to either barrier
 USUAL_BARS = 96  # bars of the volatility that the barriers are set by
+SIDES = (-1.0, 0.0, 1.0)  # classes of a triple barrier, as trees.CLASSES orders them
 
 
 class BarLabel(NamedTuple):
@@ -29,6 +30,25 @@ class BarLabel(NamedTuple):
     values: Array
     known_ms: npt.NDArray[np.int64]  # UTC ms, after the bar's close
     unit: str
+    classes: tuple[float, ...] = ()  # every one of which a learner has to be shown; empty: a number
+
+
+class SideOutcome(NamedTuple):
+    """Log return of the price at which each side leaves, a value a bar, NaN where it is not known. The seller earns minus his."""
+
+    buyer: Array
+    seller: Array
+
+
+class _Touch(NamedTuple):
+    """Of each bar: the barriers' distance as a fraction of its close, which was touched first, and at which bar. `first` is NaN
+    where it is not known; `both`: the bar that touches spans both barriers.
+    """
+
+    width: Array
+    first: Array
+    row: npt.NDArray[np.int64]
+    both: npt.NDArray[np.bool_]
 
 
 def next_return(bars: FeatureFrame, ahead: int = AHEAD) -> BarLabel:
@@ -64,21 +84,48 @@ def triple_barrier(bars: FeatureFrame, ahead: int = BARRIER_AHEAD, times: float 
     the lower, as a stop is filled before a target (D12). Known at the close of the bar that touches, so each row has an interval
     of its own. NaN where the volatility or a bar before the touch is missing.
     """
+    found = _touched(bars, ahead, times)
+    known = np.where(found.row < 0, _known_ms(bars, ahead), bars.close_ms[found.row])
+    return BarLabel(found.first, known, "-1, 0 or 1", SIDES)
+
+
+def outcome_of(name: str, bars: FeatureFrame) -> SideOutcome:
+    """What the price did for whoever took a side of a label when it was predicted, until the label is known.
+
+    Of a triple barrier each side leaves at its barriers, at their price; a bar that spans both is a stop for either. Raises
+    BadInput for a label without sides.
+    """
+    kind, ahead = parts_of(name)
+    if kind not in SIDED:
+        raise BadInput(f"{name} has no side", f"use {', '.join(f'{one}_N' for one in SIDED)}")
+    with np.errstate(all="ignore"):
+        moves = next_return(bars, ahead).values
+        if kind != "triple_barrier":
+            return SideOutcome(moves, moves)
+        found = _touched(bars, ahead, BARRIER_TIMES)
+        up, down = ta().LN(1.0 + found.width), ta().LN(1.0 - found.width)
+        moves = np.where(np.isnan(found.first), np.nan, moves)  # neither: at the close of the last bar
+        moves = np.where(found.first > 0.0, up, np.where(found.first < 0.0, down, moves))
+        return SideOutcome(moves, np.where(found.both, up, moves))
+
+
+def _touched(bars: FeatureFrame, ahead: int, times: float) -> _Touch:
     count, close = len(bars), bars.close
     width = times * np.sqrt(ahead / (365.0 * day_bars(bars.timeframe_ms))) * bars.reader().realised_vol(USUAL_BARS)
     upper, lower = close * (1.0 + width), close * (1.0 - width)
-    values, known = empty(count), _known_ms(bars, ahead)
+    first, at, both = empty(count), np.full(count, -1), np.zeros(count, np.bool_)
     open_rows = np.flatnonzero(np.isfinite(width) & (np.arange(count) + ahead < count))
     for k in range(1, ahead + 1):
         high, low = bars.high[open_rows + k], bars.low[open_rows + k]
         down, up = low <= lower[open_rows], high >= upper[open_rows]
         there = np.isfinite(high) & np.isfinite(low)
         touched = there & (down | up)
-        values[open_rows[touched]] = np.where(down[touched], -1.0, 1.0)
-        known[open_rows[touched]] = bars.close_ms[open_rows[touched] + k]
+        rows = open_rows[touched]
+        first[rows], at[rows] = np.where(down[touched], -1.0, 1.0), rows + k
+        both[rows] = (down & up)[touched]
         open_rows = open_rows[there & ~touched]
-    values[open_rows] = 0.0
-    return BarLabel(values, known, "-1, 0 or 1")
+    first[open_rows] = 0.0
+    return _Touch(width, first, at, both)
 
 
 KINDS: Mapping[str, Callable[[FeatureFrame, int], BarLabel]] = {
@@ -87,6 +134,7 @@ KINDS: Mapping[str, Callable[[FeatureFrame, int], BarLabel]] = {
     "log_vol": log_volatility,
     "triple_barrier": triple_barrier,
 }
+SIDED = ("return", "direction", "triple_barrier")  # kinds by which a side can be taken
 LABELS = ("return_4", "direction_4", "log_vol_4", "triple_barrier_16")  # as they are used; any horizon can be named
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import BadInput, DataError
+from engine.models.trees import CLASSES
 
 HIDDEN = ("pandas", "sklearn", "matplotlib", "graphviz", "dask", "datatable")
 Array = npt.NDArray[np.float64]
@@ -44,7 +45,7 @@ SETTINGS = {
     "seed": Setting(7, 0, 2**31 - 1, True),
 }
 FIXED = {"deterministic": True, "force_row_wise": True, "num_threads": 1, "verbosity": -1}  # the same bits in every process
-OBJECTIVES = ("regression", "binary")
+OBJECTIVES = ("regression", "binary", "multiclass")  # the last of the labels -1, 0 and 1
 
 
 class FittedTrees(NamedTuple):
@@ -92,7 +93,9 @@ def fit(rows: Array, target: Array, objective: str, settings: Mapping[str, int |
     if objective not in OBJECTIVES:
         raise BadInput(f"unknown objective {objective!r}", f"available: {', '.join(OBJECTIVES)}")
     lightgbm = lgbm()
-    rest = {name: value for name, value in settings.items() if name != "rounds"}
+    rest: dict[str, Any] = {name: value for name, value in settings.items() if name != "rounds"}
+    if objective == "multiclass":
+        rest, target = {**rest, "num_class": CLASSES}, target + 1.0  # it numbers classes from 0
     try:
         data = lightgbm.Dataset(np.ascontiguousarray(rows), target, params={"verbosity": -1})
         booster = lightgbm.train({**rest, **FIXED, "objective": objective}, data, int(settings["rounds"]))

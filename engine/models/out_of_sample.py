@@ -15,7 +15,7 @@ from engine.features.frame import FeatureFrame
 from engine.models import baselines, lgbm
 from engine.models.folds import PurgedFold, walk_forward
 from engine.models.labels import BarLabel
-from engine.models.trees import predict, pruned, read_trees
+from engine.models.trees import chances, expected, predict, pruned, read_trees
 from engine.models.tuning import FoldSearch, tuned
 
 TRAIN_ROWS_MIN = 500
@@ -31,6 +31,8 @@ class WalkedFold(NamedTuple):
     of_training: Array  # predictions of `fold.train`, NaN where the label is missing
     of_test: Array  # predictions of `fold.test`
     before: float  # what the training rows say without any column: the mean of their labels
+    chances_of_training: Array | None = None  # of a label of classes P of each (m, 3); of_training is P(1) - P(-1) then
+    chances_of_test: Array | None = None
 
 
 class Walked(NamedTuple):
@@ -73,14 +75,19 @@ def fit_fold(
         settings = tuned(columns, label, rows, objective, settings, search)
     model = lgbm.fit(columns[rows], label.values[rows], objective, settings)
     trees = read_trees(pruned(model.dump))
-    of_training = np.full(len(fold.train), np.nan)
-    of_training[np.isfinite(label.values[fold.train])] = predict(trees, columns[rows])
-    before = float(label.values[rows].mean())
+    known, before = np.isfinite(label.values[fold.train]), float(label.values[rows].mean())
+    if label.classes:
+        of_classes = np.full((len(known), len(label.classes)), np.nan)
+        of_classes[known], tested = chances(trees, columns[rows]), chances(trees, columns[fold.test])
+        return WalkedFold(fold, model, settings, expected(of_classes), expected(tested), before, of_classes, tested)
+    of_training = np.full(len(known), np.nan)
+    of_training[known] = predict(trees, columns[rows])
     return WalkedFold(fold, model, settings, of_training, predict(trees, columns[fold.test]), before)
 
 
 def training_rows(label: BarLabel, fold: PurgedFold, number: int) -> npt.NDArray[np.int64]:
-    """The rows of a fold that a learner is fitted to: those with a label. Raises DataError where they are too few, or alike."""
+    """The rows of a fold that a learner is fitted to: those with a label. Raises DataError where they are too few, alike, or
+    lack a class."""
     rows = fold.train[np.isfinite(label.values[fold.train])]
     if len(rows) < TRAIN_ROWS_MIN or label.values[rows].min() == label.values[rows].max():
         few = len(rows) < TRAIN_ROWS_MIN
@@ -88,6 +95,10 @@ def training_rows(label: BarLabel, fold: PurgedFold, number: int) -> npt.NDArray
             f"fold {number} has {len(rows)} labelled training rows" if few else f"fold {number} has one value of its label alone"
         )
         raise DataError(f"{what}: nothing can be fitted", f"at least {TRAIN_ROWS_MIN}, of two values or more: a longer training")
+    for one in label.classes:
+        if not (label.values[rows] == one).any():
+            what = f"fold {number} has no row of the class {one:g} among its {len(rows):,} labelled training rows"
+            raise DataError(f"{what}: nothing can be fitted", "a longer training, or a label of another horizon")
     return rows
 
 

@@ -20,7 +20,7 @@ from engine.models.labels import BarLabel, label_of, parts_of
 from engine.models.leak_check import RecipeRun
 from engine.models.tuning import FoldSearch
 
-OBJECTIVES = {"return": "regression", "log_vol": "regression", "direction": "binary"}
+OBJECTIVES = {"return": "regression", "log_vol": "regression", "direction": "binary", "triple_barrier": "multiclass"}
 VALUES_MAX = 150_000_000  # rows x columns: 1.2 GB
 QUICK_ROUNDS = 10  # of a model whose bits alone are of interest
 Array = npt.NDArray[np.float64]
@@ -52,12 +52,8 @@ class PreparedRows(NamedTuple):
 
 
 def objective_of(target: str) -> str:
-    """regression or binary. Raises BadInput for a label that trees of one output cannot predict."""
-    kind, _ = parts_of(target)
-    if kind not in OBJECTIVES:
-        hint = f"train for {', '.join(f'{one}_4' for one in OBJECTIVES)}"
-        raise BadInput(f"{target} has three classes, and this learner predicts one number", hint)
-    return OBJECTIVES[kind]
+    """regression, binary or multiclass. Raises BadInput for an unknown label."""
+    return OBJECTIVES[parts_of(target)[0]]
 
 
 def prepare(recipe: TrainRecipe, frame: FeatureFrame) -> PreparedRows:

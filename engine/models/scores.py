@@ -7,7 +7,7 @@ mean is not known when the prediction is made.
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -48,11 +48,24 @@ def side_of_level(labels: Array, predictions: Array, level: Array) -> float:
 
 def matthews(labels: Array, predictions: Array, before: Array) -> float:
     """Matthews' correlation of side and label, -1 to 1; 0 for predictions of one side only (Matthews 1975)."""
+    return matthews_of_classes(labels > 0.5, predictions > 0.5, before)
+
+
+def matthews_of_classes(labels: npt.NDArray[Any], predictions: npt.NDArray[Any], before: Array) -> float:
+    """The same of any number of classes, each said as it is labelled (R_K, Gorodkin 2004)."""
     del before
-    up, said = labels > 0.5, predictions > 0.5
-    a, b, c, d = ((up & said).sum(), (~up & ~said).sum(), (~up & said).sum(), (up & ~said).sum())
-    below = math.sqrt(float(a + c) * float(a + d) * float(b + c) * float(b + d))
-    return float(a * b - c * d) / below if below > 0.0 else 0.0
+    names = np.unique(np.concatenate([labels, predictions]))
+    true, said = ([float((own == name).sum()) for name in names] for own in (labels, predictions))
+    count, right = float(len(labels)), float((labels == predictions).sum())
+    over = right * count - sum(t * s for t, s in zip(true, said, strict=True))
+    below = math.sqrt((count**2 - sum(s * s for s in said)) * (count**2 - sum(t * t for t in true)))
+    return over / below if below > 0.0 else 0.0
+
+
+def same_class(labels: Array, predictions: Array, before: Array) -> float:
+    """Share of rows whose predicted class is the label."""
+    del before
+    return float((predictions == labels).mean()) if len(labels) else math.nan
 
 
 def score(figure: Figure, labels: Array, predictions: Array, before: Array, folds: Sequence[npt.NDArray[np.int64]]) -> Score:

@@ -24,7 +24,7 @@ from engine.models import recipe as training
 from engine.models.artifact import ModelDraft, ModelFit
 from engine.models.distribution import TrainedDistribution, column_distribution
 from engine.models.folds import PurgedFold
-from engine.models.labels import parts_of
+from engine.models.labels import SIDED, parts_of
 from engine.models.model_bars import ModelBars, model_bars
 from engine.models.out_of_sample import WalkedFold, assembled
 from engine.models.recipe import PreparedRows, TrainRecipe
@@ -92,7 +92,9 @@ def train_unit(unit: TrainUnit, place: TrainingPlace, progress: Progress, say: C
         walked[number] = fold
         progress(LEAKS_SHARE + FOLDS_SHARE * len(walked) / len(rows.folds))
     together = assembled(len(rows.close_ms), [walked[number] for number in sorted(walked)])
-    report = report_of(JudgedTraining(unit.recipe, rows, together, loaded.frame, leaks, _costs(unit, place.overrides)))
+    report = report_of(
+        JudgedTraining(unit.recipe, rows, together, loaded.frame, leaks, _costs(unit, place.overrides), unit.threshold)
+    )
     spread = distribution_of(unit, rows, together.folds[-1])
     stored = store(unit, place, loaded, rows, together.folds, report, spread)
     fold_store.forget(folder)
@@ -192,6 +194,7 @@ def store(
     """Write the version: with what was measured, whatever the gates say; they stop a promotion, not a record."""
     first_ms = int(loaded.frame.close_ms[0]) - loaded.frame.timeframe_ms
     kind, ahead = parts_of(unit.recipe.target)
+    config = _config(unit) | ({"threshold": unit.threshold} if kind in SIDED else {})
     draft = ModelDraft(
         label={"name": unit.recipe.target, "kind": kind, "ahead": ahead, "unit": rows.label.unit},
         timeframe=unit.timeframe,
@@ -199,7 +202,7 @@ def store(
         learner={"name": "lightgbm", "objective": unit.recipe.objective, **unit.recipe.settings},
         features=manifest.manifest_of(list(unit.recipe.features), unit.timeframe, first_ms),
         fits=[ModelFit(one.fold.train_end_ms, int(rows.close_ms[one.fold.test[0]]), pruned(one.model.dump)) for one in walked],
-        config=_config(unit),
+        config=config,
         data=loaded.files,
         metrics=report,
         text=walked[-1].model.text,

@@ -21,11 +21,12 @@ from engine.models import artifact
 from engine.models.lgbm import settings_of
 from engine.models.recipe import TrainRecipe, objective_of
 from engine.models.regime import observed_features
+from engine.models.side_trades import THRESHOLD
 from engine.models.tuning import search_of
 
 REGIME = "regime"  # a target without a label: the states of the bars themselves
 BYTES_MAX, UNITS_MAX, LISTED_MAX = 64 << 10, 100, 20
-KEYS = ("name", "version", "venue", "market", "symbols", "timeframes", "targets", "features", "from", "to")
+KEYS = ("name", "version", "venue", "market", "symbols", "timeframes", "targets", "features", "from", "to", "threshold")
 TABLES = ("folds", "learners", "series")
 FOLDS = {"train_days": 60.0, "test_days": 5.0, "step_days": 5.0}
 DAYS_MAX = 3_650
@@ -51,6 +52,7 @@ class TrainUnit(NamedTuple):
     from_ms: int | None
     to_ms: int | None
     learner: str  # its name in the file
+    threshold: float = THRESHOLD  # side_trades.py
 
 
 def read_config(path: Path, moment: Callable[[Any], int | None]) -> list[TrainUnit]:
@@ -59,6 +61,7 @@ def read_config(path: Path, moment: Callable[[Any], int | None]) -> list[TrainUn
     where = path.name
     if unknown := sorted(set(given) - {*KEYS, *TABLES, *READ})[:1]:
         raise BadInput(f"{where}: unknown key {unknown[0][:40]!r}", f"available: {', '.join((*KEYS, *READ, *TABLES))}")
+    threshold = _threshold(given, where)
     days = _days(_table(given, "folds", where), where)
     learners = _learners(_table(given, "learners", where), where)
     symbols, timeframes, targets = (_names(given, key, where) for key in ("symbols", "timeframes", "targets"))
@@ -89,7 +92,7 @@ def read_config(path: Path, moment: Callable[[Any], int | None]) -> list[TrainUn
         reads = _reads(given, texts, instrument, timeframe, where)
         parts = [part for part, varies in zip((symbol, timeframe, target, used), varying, strict=True) if varies and part]
         name, version = _artifact(_word(given, "name", "", where), parts, _word(given, "version", "", where), where)
-        units.append(TrainUnit(name, version, instrument, timeframe, recipe, reads, *ends, used))
+        units.append(TrainUnit(name, version, instrument, timeframe, recipe, reads, *ends, used, threshold))
     if len({unit.name for unit in units}) < len(units):
         raise BadInput(f"{where}: two models would have one name", "name learners in other letters")
     return units
@@ -141,6 +144,14 @@ def _days(given: Mapping[str, Any], where: str) -> dict[str, float]:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0.01 <= value <= DAYS_MAX:
             raise BadInput(f"{where}: [folds]: {name} = {str(value)[:40]!r} is out of bounds", f"days, 0.01 to {DAYS_MAX:,}")
     return found
+
+
+def _threshold(given: Mapping[str, Any], where: str) -> float:
+    value = given.get("threshold", THRESHOLD)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < 1.0:
+        hint = "how far P(up) and P(down) are apart where a side is traded: 0 or more, below 1"
+        raise BadInput(f"{where}: threshold = {str(value)[:40]!r} is out of bounds", hint)
+    return float(value)
 
 
 def _learners(given: Mapping[str, Any], where: str) -> dict[str, tuple[dict[str, int | float], dict[str, Any]]]:

@@ -14,18 +14,21 @@ import numpy.typing as npt
 from engine.clock import utc
 from engine.features.frame import FeatureFrame
 from engine.models import baselines, gates, judging, out_of_sample, scores
+from engine.models.class_report import by_class, classes_of
 from engine.models.folds import audit_rows
-from engine.models.labels import label_of, parts_of
+from engine.models.labels import SIDED, outcome_of, parts_of
 from engine.models.leak_check import LeakCheck
 from engine.models.out_of_sample import Walked
 from engine.models.recipe import PreparedRows, TrainRecipe
 from engine.models.scores import Figure
+from engine.models.side_trades import THRESHOLD, SideTrades, side_trades
 from engine.venues.instruments import Costs
 
 FIGURES: Mapping[str, tuple[str, Figure]] = {
     "return": ("R2", scores.r_squared),
     "log_vol": ("R2", scores.r_squared),
     "direction": ("accuracy", scores.accuracy),
+    "triple_barrier": ("accuracy", scores.same_class),
 }
 COLUMNS = ("fold", "test_from", "test_to", "train_rows", "test_rows", "training", "test", "baseline")
 Array = npt.NDArray[np.float64]
@@ -40,22 +43,32 @@ class JudgedTraining(NamedTuple):
     frame: FeatureFrame
     leaks: LeakCheck | None
     costs: Costs | None  # None: the desk knows none of this instrument
+    threshold: float = THRESHOLD  # from which a side is traded
 
 
 def report_of(one: JudgedTraining) -> dict[str, Any]:
     """All of it. NaN is None in it."""
     kind, _ = parts_of(one.recipe.target)
     name, figure = FIGURES[kind]
-    labels, walked = one.rows.label.values, one.walked
-    rivals = baselines_of(one, kind)
+    own = one._replace(walked=by_class(one.walked, one.rows)) if one.rows.label.classes else one
+    labels, walked = own.rows.label.values, own.walked
+    rivals = baselines_of(own, kind)
     test = scores.score(figure, labels, walked.predictions, walked.before, walked.tests)
     alone = {key: scores.score(figure, labels, other, walked.before, walked.tests) for key, other in rivals.items()}
     better = {
         key: scores.better_by(figure, labels, walked.predictions, other, walked.before, walked.tests)
         for key, other in rivals.items()
     }
-    training = training_figure(one, figure)
-    found = gates.gates_of(name, test, training, better, one.leaks, direction=kind == "direction")
+    training = training_figure(own, figure)
+    good_for = {
+        **calibration_of(one),
+        **(classes_of(one.walked, one.rows) if one.rows.label.classes else {}),
+        **(chances_of(one) if kind == "direction" else {}),
+        **(level_of(one) if kind == "log_vol" else {}),
+    }
+    trades = trades_of(one, kind) if kind in SIDED else None
+    right = good_for["right_side"] if kind == "triple_barrier" else test.value if kind == "direction" else None
+    found = gates.gates_of(name, test, training, better, one.leaks, right=right, trades=trades)
     hardest = max(alone, key=lambda key: alone[key].value if math.isfinite(alone[key].value) else -math.inf)
     report = {
         "figure": name,
@@ -66,12 +79,12 @@ def report_of(one: JudgedTraining) -> dict[str, Any]:
         "hardest_baseline": hardest,
         "audit": audit_rows(one.rows.folds, one.rows.close_ms, one.rows.label.known_ms),
         "leak_check": None if one.leaks is None else one.leaks.as_json(),
-        "folds": {"columns": list(COLUMNS), "rows": fold_rows(one, figure, rivals[hardest])},
+        "folds": {"columns": list(COLUMNS), "rows": fold_rows(own, figure, rivals[hardest])},
         "importance": judging.importance(one.recipe.features, [fold.model.gain for fold in walked.folds]),
         "settings": [dict(fold.settings) for fold in walked.folds] if one.recipe.search else dict(one.recipe.settings),
-        **calibration_of(one),
-        **(sides_of(one) if kind == "direction" else {}),
-        **(level_of(one) if kind == "log_vol" else {}),
+        **good_for,
+        **(sides_of(one, kind) if kind in SIDED else {}),
+        **({} if trades is None else {"trades": trades.as_json()}),
         **gates.as_json(found),
     }
     return _ready(report)  # type: ignore[no-any-return]  # a mapping stays one
@@ -84,7 +97,7 @@ def baselines_of(one: JudgedTraining, kind: str) -> dict[str, Array]:
     found = {"base rate": walked.before}
     if kind == "return":
         found["zero"] = baselines.zero(label.values, len(close_ms))
-    if kind == "direction":
+    if kind in ("direction", "triple_barrier"):
         found["last known"] = last
     if kind == "log_vol":
         found["last known"] = last
@@ -127,22 +140,42 @@ def calibration_of(one: JudgedTraining) -> dict[str, Any]:
     return {"reliability": [found._asdict() for found in bins], "calibration_error": judging.calibration_error(bins)}
 
 
-def sides_of(one: JudgedTraining) -> dict[str, Any]:
-    """Of a direction: correlation, probabilities, and what its sides earn against the desk's costs."""
+def chances_of(one: JudgedTraining) -> dict[str, Any]:
+    """Of a direction: correlation and probabilities."""
     labels, walked = one.rows.label.values, one.walked
-    _, ahead = parts_of(one.recipe.target)
-    moves = label_of(f"return_{ahead}", one.frame).values
-    correlation = scores.score(scores.matthews, labels, walked.predictions, walked.before, walked.tests)
-    cost = None if one.costs is None else judging.round_trip_bps(one.costs)
-    paid = judging.paid_sides(walked.predictions, moves, cost) if cost is not None else []
     return {
-        "matthews": correlation._asdict(),
+        "matthews": scores.score(scores.matthews, labels, walked.predictions, walked.before, walked.tests)._asdict(),
         "brier": judging.brier(labels, walked.predictions),
         "brier_of_base_rate": judging.brier(labels, walked.before),
         "average_precision": judging.average_precision(labels, walked.predictions),
-        "round_trip_bps": cost,
-        "sides": [side._asdict() for side in paid],
     }
+
+
+def sides_of(one: JudgedTraining, kind: str) -> dict[str, Any]:
+    """What each row's side earns against the desk's costs, from several confidences on."""
+    cost = None if one.costs is None else judging.round_trip_bps(one.costs)
+    if kind == "return" or cost is None:
+        return {"round_trip_bps": cost, "sides": []}
+    sides = judging.paid_sides(lean_of(one, kind), outcome_of(one.recipe.target, one.frame), cost)
+    return {"round_trip_bps": cost, "sides": [side._asdict() for side in sides]}
+
+
+def trades_of(one: JudgedTraining, kind: str) -> SideTrades:
+    """The trades of a model's sides: from the stated threshold on; of a return where more than the costs is predicted."""
+    cost = None if one.costs is None else judging.round_trip_bps(one.costs)
+    lean, threshold = lean_of(one, kind), one.threshold
+    rule = f"where P(up) and P(down) are at least {threshold:g} apart"
+    if kind == "return":
+        threshold = 1e-4 * (cost or 0.0)
+        rule = f"where at least the costs of {cost or 0.0:.1f} bps are predicted"
+    times = one.rows.close_ms, one.rows.label.known_ms
+    return side_trades(lean, threshold, rule, outcome_of(one.recipe.target, one.frame), times, one.walked.tests, cost)
+
+
+def lean_of(one: JudgedTraining, kind: str) -> Array:
+    """P(up) - P(down) at each row; of a return the return."""
+    said = one.walked.predictions
+    return 2.0 * said - 1.0 if kind == "direction" else said
 
 
 def level_of(one: JudgedTraining) -> dict[str, Any]:

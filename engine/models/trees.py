@@ -1,12 +1,12 @@
 """Gradient-boosted trees without the library that trained them: the JSON dump of LightGBM -> predictions, bit for bit the same.
 
 Called by the trainer for every figure it reports and by the worker for every live prediction: one path. numpy alone. A dump comes
-from a file, so it is bounded and validated when it is read; what cannot be reproduced exactly (categories, linear leaves, several
-classes) is refused by name.
+from a file, so it is bounded and validated when it is read; what cannot be reproduced exactly (categories, linear leaves, another
+number of classes than three) is refused by name.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,8 +19,13 @@ ZERO = float(np.float32(1e-35))  # LightGBM's kZeroThreshold: a float that becam
 MISSING = {"None": 0, "Zero": 1, "NaN": 2}
 LEAST_EXPONENT = -709.0  # below, e^-x is no double
 BLOCK = 1_024  # rows at once: what lies between holds rows x trees numbers
-IDENTITY, LOGISTIC = "identity", "logistic"
-LINKS = {"regression": IDENTITY, "binary sigmoid:1": LOGISTIC}  # objective as the dump spells it -> from a sum to a prediction
+IDENTITY, LOGISTIC, SOFTMAX = "identity", "logistic", "softmax"
+CLASSES = 3  # of a softmax: -1, 0 and 1 (labels.SIDES); the trees of an iteration are one for each
+LINKS = {  # objective as the dump spells it -> from sums to a prediction
+    "regression": IDENTITY,
+    "binary sigmoid:1": LOGISTIC,
+    f"multiclass num_class:{CLASSES}": SOFTMAX,
+}
 TOP = ("objective", "max_feature_idx", "num_class", "num_tree_per_iteration", "average_output")
 NODE = ("split_feature", "threshold", "decision_type", "default_left", "missing_type", "left_child", "right_child")
 
@@ -73,12 +78,13 @@ def read_trees(dump: Any, where: str = "trees.json") -> Trees:
     link = LINKS.get(dump.get("objective"))  # type: ignore[arg-type]  # whatever the file has
     if link is None:
         raise DataError(f"{where}: objective {str(dump.get('objective'))[:40]!r} is not supported", f"use {' or '.join(LINKS)}")
-    if (dump.get("num_class"), dump.get("num_tree_per_iteration"), dump.get("average_output")) != (1, 1, False):
-        raise DataError(f"{where}: several classes, or averaged trees, are not supported")
+    each = CLASSES if link == SOFTMAX else 1
+    if (dump.get("num_class"), dump.get("num_tree_per_iteration"), dump.get("average_output")) != (each, each, False):
+        raise DataError(f"{where}: {each} classes are expected of this objective; averaged trees are not supported")
     columns = _integer(dump.get("max_feature_idx"), COLUMNS_MAX - 1, f"{where}: max_feature_idx") + 1
     listed = dump.get("tree_info")
-    if not isinstance(listed, list) or not 1 <= len(listed) <= TREES_MAX:
-        raise DataError(f"{where}: tree_info is not a list of 1 to {TREES_MAX:,} trees")
+    if not isinstance(listed, list) or not 1 <= len(listed) <= TREES_MAX * each or len(listed) % each:
+        raise DataError(f"{where}: tree_info is not a list of 1 to {TREES_MAX:,} trees for each class")
     nodes: list[_Node] = []
     roots, depth = [], 0
     for number, tree in enumerate(listed):
@@ -139,14 +145,47 @@ def _number(value: Any, what: str) -> float:
 
 
 def predict(trees: Trees, rows: Array) -> Array:
-    """One prediction a row of `rows` (n, columns), NaN where missing: a value, or a probability where the link is logistic.
+    """One prediction a row of `rows` (n, columns), NaN where missing: a value; a probability where the link is logistic; of three
+    classes P(1) - P(-1), which is the label that is expected.
 
     The same bits for a row alone and in any batch. Raises DataError for another number of columns.
     """
+    if trees.link == SOFTMAX:
+        return expected(chances(trees, rows))
+    raw = _raw(trees, rows)[:, 0]
+    return raw if trees.link == IDENTITY else np.array([logistic(x) for x in raw.tolist()])
+
+
+def chances(trees: Trees, rows: Array) -> Array:
+    """(n, 3): the probability of each class of a softmax, in the order -1, 0, 1. Raises as predict does."""
+    assert trees.link == SOFTMAX, trees.link  # noqa: S101 - the caller knows its label
+    return np.array([softmax(raw) for raw in _raw(trees, rows).tolist()]).reshape(-1, CLASSES)
+
+
+def expected(found: Array) -> Array:
+    """P(1) - P(-1) of the `chances` of rows: a prediction in the label's unit."""
+    return found[:, 2] - found[:, 0]
+
+
+def softmax(raw: Sequence[float]) -> list[float]:
+    """e^x of each over their sum, less the greatest: by the C library and in the order in which LightGBM does it."""
+    most = max(raw)
+    found = [math.exp(x - most) for x in raw]
+    total = 0.0
+    for one in found:  # sum() has other last bits since Python 3.12: it compensates
+        total += one
+    return [one / total for one in found]
+
+
+def _raw(trees: Trees, rows: Array) -> Array:
+    """(n, 1) or (n, 3): sums of leaves, before the link."""
     if rows.ndim != 2 or rows.shape[1] != trees.columns:
         raise DataError(f"the model reads {trees.columns} columns, given are {rows.shape[-1]}")
-    raw = np.concatenate([_sums(trees, rows[n : n + BLOCK]) for n in range(0, len(rows), BLOCK)]) if len(rows) else np.empty(0)
-    return raw if trees.link == IDENTITY else np.array([logistic(x) for x in raw.tolist()])
+    each = CLASSES if trees.link == SOFTMAX else 1
+    if not len(rows):
+        return np.empty((0, each))
+    blocks = [rows[n : n + BLOCK] for n in range(0, len(rows), BLOCK)]
+    return np.column_stack([np.concatenate([_sums(trees, block, trees.roots[k::each]) for block in blocks]) for k in range(each)])
 
 
 def logistic(x: float) -> float:
@@ -154,9 +193,9 @@ def logistic(x: float) -> float:
     return 1.0 / (1.0 + math.exp(-x)) if x > LEAST_EXPONENT else 0.0
 
 
-def _sums(trees: Trees, rows: Array) -> Array:
-    """The sum of the leaves that each row falls into, added in the order of the trees."""
-    at = np.repeat(trees.roots[None, :], len(rows), axis=0)
+def _sums(trees: Trees, rows: Array, roots: npt.NDArray[np.int32]) -> Array:
+    """The sum of the leaves that each row falls into, added in the order of the trees that begin at `roots`."""
+    at = np.repeat(roots[None, :], len(rows), axis=0)
     for _ in range(trees.depth):
         values, missing = np.take_along_axis(rows, trees.feature[at], axis=1), trees.missing[at]
         empty = np.isnan(values)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from engine.models import judging
+from engine.models.labels import SideOutcome
 from engine.venues.instruments import costs_of
 
 
@@ -39,12 +40,12 @@ def test_what_a_side_earns_is_set_against_the_desks_costs() -> None:
     cost = judging.round_trip_bps(costs)
     assert cost == pytest.approx(2e4 * (costs.taker_frac + costs.half_spread_frac))
     moves = np.array([0.002, 0.002, -0.002, 0.002, 0.5])
-    found = judging.paid_sides(np.array([0.7, 0.7, 0.3, 0.3, np.nan]), moves, cost)
+    found = judging.paid_sides(np.array([0.4, 0.4, -0.4, -0.4, np.nan]), SideOutcome(moves, moves), cost)
     sure = next(one for one in found if one.confidence == 0.65)
     assert (sure.rows, sure.recall, sure.precision) == (4, 1.0, 0.75)
     assert sure.needed == pytest.approx(0.5 * (1 + cost / 20))
     assert (sure.gross_bps, sure.net_bps) == (pytest.approx(10.0), pytest.approx(10.0 - cost))
-    nothing = judging.paid_sides(np.array([0.51]), np.array([0.1]), cost)[-1]
+    nothing = judging.paid_sides(np.array([0.02]), SideOutcome(np.array([0.1]), np.array([0.1])), cost)[-1]
     assert (nothing.rows, nothing.precision, nothing.net_bps) == (0, None, None)
 
 

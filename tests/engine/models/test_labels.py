@@ -8,7 +8,7 @@ import pytest
 
 from engine.errors import BadInput, DataError
 from engine.features.frame import FeatureFrame
-from engine.models.labels import LABELS, label_of, require_finite
+from engine.models.labels import LABELS, label_of, outcome_of, require_finite
 from tests.engine.features.feature_calls import HOUR_MS, bars, bits, built
 
 AHEAD = {"return_4": 4, "direction_4": 4, "log_vol_4": 4, "triple_barrier_16": 16}
@@ -76,6 +76,26 @@ def test_the_barriers_are_touched_where_the_path_says() -> None:
         columns["high"][153], columns["low"][153] = level * high, level * low
         found = label_of("triple_barrier_16", FeatureFrame(frame.close_ms, **columns, timeframe_ms=HOUR_MS))
         assert (found.values[150], found.known_ms[150] - frame.close_ms[150]) == (value, after * HOUR_MS)
+
+
+def test_a_side_leaves_at_its_barrier_and_a_bar_that_spans_both_stops_either() -> None:
+    """By hand on the same paths; where neither is touched, at the last close. A direction leaves after its bars."""
+    frame = bars(33, 200, 0.0)
+    width = float(frame.realised_vol(96)[150] * sqrt(16 / (365 * 24)))
+    level = frame.close[150]
+    up, down = log(1 + width), log(1 - width)
+    for high, low, buyer, seller in ((1 + width, 1, up, up), (1, 1 - width, down, down), (2, 0.5, down, up), (1, 1, 0.0, 0.0)):
+        columns = {n: getattr(frame, n).copy() for n in ("open", "high", "low", "close", "volume")}
+        for n in ("open", "high", "low", "close"):
+            columns[n][151:] = level
+        columns["high"][153], columns["low"][153] = level * high, level * low
+        found = outcome_of("triple_barrier_16", FeatureFrame(frame.close_ms, **columns, timeframe_ms=HOUR_MS))
+        assert (found.buyer[150], found.seller[150]) == (pytest.approx(buyer), pytest.approx(seller))
+        assert np.isnan(found.buyer[-16:]).all()
+    found = outcome_of("direction_4", frame)
+    assert bits(found.buyer) == bits(found.seller) == bits(label_of("return_4", frame).values)
+    with pytest.raises(BadInput, match="log_vol_4 has no side"):
+        outcome_of("log_vol_4", frame)
 
 
 @pytest.mark.parametrize("ahead", [1, 7])

@@ -21,6 +21,10 @@ def test_sides_are_counted_as_the_library_counts_them() -> None:
     assert scores.accuracy(LABELS, CHANCES, LABELS) == pytest.approx(accuracy_score(LABELS, said))
     assert scores.matthews(LABELS, CHANCES, LABELS) == pytest.approx(matthews_corrcoef(LABELS, said))
     assert scores.matthews(LABELS, np.ones(600), LABELS) == 0.0
+    classes = DICE.integers(-1, 2, 600).astype(float)
+    given = np.where(DICE.random(600) < 0.3, classes, DICE.integers(-1, 2, 600).astype(float))
+    assert scores.matthews_of_classes(classes, given, LABELS) == pytest.approx(matthews_corrcoef(classes, given))
+    assert scores.same_class(classes, given, LABELS) == pytest.approx(accuracy_score(classes, given))
 
 
 def test_r2_is_against_what_was_known_before() -> None:

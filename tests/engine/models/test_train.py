@@ -83,7 +83,7 @@ def trained(path: Path, place: TrainingPlace) -> dict[str, Any]:
         ('"returns(1)"', '"returns(0)"', "returns"),
         ('"returns(1)", ', '"realised_vol(16)", ', "listed twice"),
         ('"log_vol_4"', '"gain_4"', "unknown label 'gain_4'"),
-        ('"log_vol_4"', '"triple_barrier_16"', "has three classes"),
+        ('"vol-btc"', '"a"\nthreshold = 1.0', "threshold = '1.0' is out of bounds"),
         ("rounds = 8", "rounds = 0", r"train.toml: \[learners.small\]: rounds = '0' is out of bounds"),
         ("rounds = 8", "round = 8", "unknown setting 'round'"),
         ("rounds = 8", 'kind = "xgboost"', "unknown model 'xgboost'"),

@@ -10,7 +10,7 @@ import pytest
 
 from engine.errors import BadInput, DataError
 from engine.models import lgbm
-from engine.models.trees import predict, pruned, read_trees
+from engine.models.trees import chances, predict, pruned, read_trees
 
 ROWS = np.random.default_rng(7).normal(size=(900, 6)) * [1.0, 1e-3, 1e4, 1.0, 1.0, 0.0]
 TARGET = np.nan_to_num(ROWS[:, 0] * ROWS[:, 3]) + ROWS[:, 1] * 300
@@ -27,7 +27,7 @@ def holes(rows: np.ndarray) -> np.ndarray:
 
 def fitted(objective: str, **settings: Any) -> lgbm.FittedTrees:
     """Trained on rows with holes."""
-    target = TARGET if objective == "regression" else (TARGET > 0.0).astype(float)
+    target = {"regression": TARGET, "binary": (TARGET > 0.0).astype(float), "multiclass": np.sign(np.round(TARGET))}[objective]
     chosen = lgbm.settings_of({"rounds": 60, "min_data_in_leaf": 10, **settings}, "test")
     return lgbm.fit(holes(ROWS), target, objective, chosen)
 
@@ -42,15 +42,18 @@ def test_it_predicts_what_lightgbm_does_to_the_bit(made: lgbm.FittedTrees) -> No
     """Through the text and through the pruned JSON; many rows, with holes; one alone as in the batch."""
     rows = holes(np.random.default_rng(11).normal(size=(3_000, 6)) * 2.0)
     trees = read_trees(json.loads(json.dumps(pruned(made.dump))))
-    ours = predict(trees, rows)
-    theirs = lgbm.lgbm().Booster(model_str=made.text).predict(rows)
-    assert ours.tobytes() == np.asarray(theirs).tobytes()
+    ours, theirs = predict(trees, rows), np.asarray(lgbm.lgbm().Booster(model_str=made.text).predict(rows))
+    if theirs.ndim == 2:
+        assert chances(trees, rows).tobytes() == theirs.tobytes()
+        theirs = theirs[:, 2] - theirs[:, 0]
+    assert ours.tobytes() == theirs.tobytes()
+    assert len(np.unique(ours)) > 500
     assert all(predict(trees, rows[n : n + 1])[0] == ours[n] for n in range(0, 3_000, 97))
 
 
 def test_training_again_is_the_same_text(made: lgbm.FittedTrees) -> None:
     """Bagging and chosen columns come from the seed."""
-    again = fitted("binary" if "objective=binary" in made.text else "regression")
+    again = fitted(next(name for name in lgbm.OBJECTIVES if f"objective={name}" in made.text))
     assert again.text == made.text
 
 
@@ -59,10 +62,17 @@ def test_another_seed_is_another_model() -> None:
     assert fitted("regression", seed=8).text != fitted("regression").text
 
 
+def three(dump: Any) -> Any:
+    """As of three classes, with trees that three do not divide."""
+    own = {"objective": "multiclass num_class:3", "num_class": 3, "num_tree_per_iteration": 3}
+    return dump | own | {"tree_info": dump["tree_info"][:4]}
+
+
 WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
     "not an object": (lambda d: [], "no tree dump"),
     "another objective": (lambda d: d | {"objective": "poisson"}, "poisson"),
-    "several classes": (lambda d: d | {"num_class": 3}, "several classes"),
+    "several classes": (lambda d: d | {"num_class": 2}, "classes are expected"),
+    "a class without its tree": (three, "for each class"),
     "no trees": (lambda d: d | {"tree_info": []}, "tree_info"),
     "a column that is not there": (lambda d: d | {"max_feature_idx": 1}, "split_feature"),
     "a category": (lambda d: node(d, decision_type="=="), "=="),
