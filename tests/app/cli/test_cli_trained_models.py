@@ -57,7 +57,14 @@ def test_a_model_is_trained_listed_and_shown(cli: Typed, tmp_path: Path, own_hom
     assert item["round_trip_bps"] == pytest.approx(10.46)
     code, printed, _ = cli("show", "direction")
     assert code == 0
-    for words in ("Not to be promoted: ", "FAILED baseline", "baseline base rate", "bps of costs", "no training interval meets"):
+    for words in (
+        "Not to be promoted: ",
+        "FAILED baseline",
+        "baseline base rate",
+        "bps of costs",
+        "FAILED costs: ",
+        "no training interval meets",
+    ):
         assert words in " ".join(printed.split())
     shown = json.loads(cli("show", "direction", "1.0.0", "--json")[1])
     assert (shown["test"], shown["folds"]) == (item["test"], item["folds"])
@@ -65,7 +72,7 @@ def test_a_model_is_trained_listed_and_shown(cli: Typed, tmp_path: Path, own_hom
     assert [(one["name"], one["sha256"], one["promotable"]) for one in listed] == [("direction", item["sha256"], False)]
     assert [(one["state"], one["sleeves"]) for one in listed] == [("refused", [])]
     assert "direction@1.0.0 refused direction_4 of binance:BTC-USDT:perp 15m: accuracy" in " ".join(cli("list")[1].split())
-    assert "failed: baseline, rows" in cli("list")[1]
+    assert "failed: baseline, rows, costs" in cli("list")[1]
     code, printed, _ = cli("drift", "direction@1.0.0", "--days", "10", "--json")
     drifted = json.loads(printed)
     assert (code, [one["name"] for one in drifted["features"]]) == (0, ["returns(1)", "realised_vol(16)", "hour_sin"])

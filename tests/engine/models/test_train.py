@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,50 +19,11 @@ from engine.models.leak_check import LeakCheck
 from engine.models.model_bars import ModelBars, model_bars
 from engine.models.train import TrainingPlace
 from engine.sim.request import moment
+from tests.engine.models.conftest import Write
 from tests.engine.models.test_out_of_sample import FEATURES
 from tests.fakes import recordings
 
-CONFIG = """
-name = "vol-btc"
-symbols = ["BTC-USDT"]
-timeframes = ["15m"]
-targets = ["log_vol_4"]
-features = ["returns(1)", "realised_vol(16)", "hour_sin()"]
-[folds]
-train_days = 20
-[learners.small]
-rounds = 8
-"""
 FUNDING = '[series.funding]\nseries = "funding"\ncolumn = "rate"\nmax_age_hours = 9\n'
-Write = Callable[..., Path]
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Write:
-    """The file with lines changed: `write(("old", "new"))`."""
-
-    def written(*changes: tuple[str, str]) -> Path:
-        text = CONFIG
-        for old, new in changes:
-            assert old in text
-            text = text.replace(old, new)
-        path = tmp_path / "train.toml"
-        path.write_text(text)
-        return path
-
-    return written
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """BTC and ETH, 36 days of 15m bars."""
-    return recordings.record(tmp_path_factory.mktemp("train-bars"), 3_456)
-
-
-@pytest.fixture
-def place(tmp_path: Path, data: Path) -> TrainingPlace:
-    """One process, folders of the test's own."""
-    return TrainingPlace(Catalog([(data, "test")]), {}, tmp_path / "models", tmp_path / "work")
 
 
 def bars_of(unit: train_config.TrainUnit, place: TrainingPlace) -> ModelBars:
@@ -360,6 +320,6 @@ def test_volatility_of_a_recorded_year_passes_and_direction_does_not(write: Writ
     assert volatility["promotable"], volatility["text"]
     assert volatility["test"]["value"] >= 0.44
     assert volatility["baselines"]["HAR"]["better_by"]["low"] > 0.0
-    assert {gate["name"] for gate in direction["gates"] if not gate["passed"]} == {"gap"}
+    assert {gate["name"] for gate in direction["gates"] if not gate["passed"]} == {"gap", "costs"}
     assert 0.5 < direction["test"]["value"] < 0.53
     assert all(side["precision"] < side["needed"] and side["net_bps"] < 0.0 for side in direction["sides"])
