@@ -10,6 +10,7 @@ from typing import Any
 
 from app.home.home import Home
 from app.jobs.kinds import Progress, silent
+from engine.control.config import active
 from engine.control.model_registry import registered, registered_one, summary_of
 from engine.models import artifact
 from engine.sim.request import moment
@@ -32,10 +33,19 @@ def train(
     from engine.models.train import train as trained
     from engine.models.train_config import read_config
 
-    units = read_config(path, moment)
+    units = read_config(path, moment, lambda: cash_shares(home))
     count = min(workers or os.cpu_count() or 1, WORKERS_MAX)
     place = TrainingPlace(home.catalog, home.setup.overrides, models_of(home), home.path / "training", count)
     return trained(units, place, progress, say)
+
+
+def cash_shares(home: Home) -> dict[str, float]:
+    """The share of each instrument in the cash of the sleeves of the configuration in force that are not retired."""
+    cash: dict[str, float] = {}
+    for sleeve in active(home.engine, home.path).config.sleeves:
+        if sleeve.stage != "retired":
+            cash[sleeve.instrument] = cash.get(sleeve.instrument, 0.0) + sleeve.cash
+    return {name: own / sum(cash.values()) for name, own in cash.items()}
 
 
 def stored(home: Home) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ def folder_of(root: Path, recipe: TrainRecipe, rows: PreparedRows) -> Path:
     for values in (rows.columns, rows.label.values, rows.label.known_ms, rows.close_ms):
         digest.update(np.ascontiguousarray(values).tobytes())
     code = digest_of((training.prepare, training.fit_fold))
-    asked = recipe._asdict() | {name: dict(getattr(recipe, name)) for name in ("settings", "search", "days")}
+    asked = recipe._asdict() | {name: dict(getattr(recipe, name)) for name in ("settings", "search", "days", "portfolio")}
     digest.update(json.dumps([asked, code, version("lightgbm"), version("optuna")], sort_keys=True).encode())
     place = root / digest.hexdigest()[:24]
     place.mkdir(parents=True, exist_ok=True)

@@ -133,6 +133,7 @@ KINDS: Mapping[str, Callable[[FeatureFrame, int], BarLabel]] = {
     "direction": direction,
     "log_vol": log_volatility,
     "triple_barrier": triple_barrier,
+    "portfolio_vol": log_volatility,  # of the bars of portfolio.portfolio_bars
 }
 SIDED = ("return", "direction", "triple_barrier")  # kinds by which a side can be taken
 LABELS = ("return_4", "direction_4", "log_vol_4", "triple_barrier_16")  # as they are used; any horizon can be named

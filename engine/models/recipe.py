@@ -18,9 +18,16 @@ from engine.models import out_of_sample
 from engine.models.folds import PurgedFold, walk_forward
 from engine.models.labels import BarLabel, label_of, parts_of
 from engine.models.leak_check import RecipeRun
+from engine.models.portfolio import KIND, portfolio_bars
 from engine.models.tuning import FoldSearch
 
-OBJECTIVES = {"return": "regression", "log_vol": "regression", "direction": "binary", "triple_barrier": "multiclass"}
+OBJECTIVES = {
+    "return": "regression",
+    "log_vol": "regression",
+    "portfolio_vol": "regression",
+    "direction": "binary",
+    "triple_barrier": "multiclass",
+}
 VALUES_MAX = 150_000_000  # rows x columns: 1.2 GB
 QUICK_ROUNDS = 10  # of a model whose bits alone are of interest
 Array = npt.NDArray[np.float64]
@@ -35,6 +42,7 @@ class TrainRecipe(NamedTuple):
     search: Mapping[str, Any]  # tuning.search_of; empty: none
     days: Mapping[str, float]  # train_days, test_days, step_days
     first_ms: int | None = None  # rows are those that close after it, UTC ms; bars before it warm features up
+    portfolio: Mapping[str, float] = {}  # weights of a label of several instruments (portfolio.aliased)
 
     @property
     def objective(self) -> str:
@@ -56,12 +64,17 @@ def objective_of(target: str) -> str:
     return OBJECTIVES[parts_of(target)[0]]
 
 
+def labelled_bars(recipe: TrainRecipe, frame: FeatureFrame) -> FeatureFrame:
+    """The bars that the label is of: the frame's own, or those of a portfolio."""
+    return portfolio_bars(frame, recipe.portfolio) if parts_of(recipe.target)[0] == KIND else frame
+
+
 def prepare(recipe: TrainRecipe, frame: FeatureFrame) -> PreparedRows:
     """Rows and folds. Raises BadInput for features and spans that do not fit the bars."""
     calls = calls_of(recipe.features)
     if len(frame) * len(calls) > VALUES_MAX:
         raise BadInput(f"{len(frame):,} bars x {len(calls)} features", f"at most {VALUES_MAX:,} values: a shorter span")
-    columns, label = matrix_of(frame, calls), label_of(recipe.target, frame)
+    columns, label = matrix_of(frame, calls), label_of(recipe.target, labelled_bars(recipe, frame))
     first = 0 if recipe.first_ms is None else int(np.searchsorted(frame.close_ms, recipe.first_ms, side="right"))
     if len(frame) - first < out_of_sample.TRAIN_ROWS_MIN:
         since = f" after {utc(recipe.first_ms)}" if recipe.first_ms is not None else ""

@@ -27,6 +27,7 @@ from engine.models.folds import PurgedFold
 from engine.models.labels import SIDED, parts_of
 from engine.models.model_bars import ModelBars, model_bars
 from engine.models.out_of_sample import WalkedFold, assembled
+from engine.models.portfolio import KIND, missing_of
 from engine.models.recipe import PreparedRows, TrainRecipe
 from engine.models.train_config import REGIME, TrainUnit
 from engine.models.training_report import JudgedTraining, line_of, report_of
@@ -78,7 +79,7 @@ def _share(progress: Progress, before: int, count: int, share: float) -> None:
 
 def train_unit(unit: TrainUnit, place: TrainingPlace, progress: Progress, say: Callable[[str], None]) -> dict[str, Any]:
     """One model: its report, with the version that is stored. Raises BadInput or DataError in one line."""
-    loaded = model_bars(place.catalog, unit.instrument, unit.timeframe, unit.reads, unit.from_ms, unit.to_ms)
+    loaded = model_bars(place.catalog, unit.instrument, unit.timeframe, unit.loads, unit.from_ms, unit.to_ms)
     if unit.recipe.target == REGIME:
         return _train_regime(unit, place, loaded, progress, say)
     rows = training.prepare(unit.recipe, loaded.frame)
@@ -105,7 +106,7 @@ def train_unit(unit: TrainUnit, place: TrainingPlace, progress: Progress, say: C
         "version": stored.version,
         "sha256": stored.sha256,
         "span": span,
-        "notes": list(loaded.notes),
+        "notes": [*loaded.notes, *_portfolio_notes(unit, loaded)],
         **report,
     } | {"line": f"{stored.name}@{stored.version}: {line_of(report)}"}
 
@@ -194,9 +195,12 @@ def store(
     """Write the version: with what was measured, whatever the gates say; they stop a promotion, not a record."""
     first_ms = int(loaded.frame.close_ms[0]) - loaded.frame.timeframe_ms
     kind, ahead = parts_of(unit.recipe.target)
+    label = {"name": unit.recipe.target, "kind": kind, "ahead": ahead, "unit": rows.label.unit}
+    if kind == KIND:
+        label["portfolio"] = unit.weights
     config = _config(unit) | ({"threshold": unit.threshold} if kind in SIDED else {})
     draft = ModelDraft(
-        label={"name": unit.recipe.target, "kind": kind, "ahead": ahead, "unit": rows.label.unit},
+        label=label,
         timeframe=unit.timeframe,
         instrument=unit.instrument,
         learner={"name": "lightgbm", "objective": unit.recipe.objective, **unit.recipe.settings},
@@ -223,6 +227,17 @@ def _config(unit: TrainUnit) -> dict[str, Any]:
         "series": [[alias, list(declared)] for alias, declared in unit.reads.series],
         "learner": unit.learner,
     }
+
+
+def _portfolio_notes(unit: TrainUnit, loaded: ModelBars) -> list[str]:
+    """What a label of several instruments is of, and which of their bars it lacks."""
+    if not unit.recipe.portfolio:
+        return []
+    lacks = missing_of(loaded.frame, unit.recipe.portfolio)
+    texts = [
+        f"{weight:g} {name or unit.instrument} ({lacks[name]:,} bars missing)" for name, weight in unit.recipe.portfolio.items()
+    ]
+    return [f"portfolio: {', '.join(texts)}; a label that needs a missing bar is missing"]
 
 
 def _version(unit: TrainUnit, place: TrainingPlace) -> str:

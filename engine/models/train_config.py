@@ -18,7 +18,9 @@ from engine.features.calls import calls_of
 from engine.features.feature import OTHERS_CLOSE, SERIES
 from engine.features.reads import SYMBOL, Reads, check_declared, reads_of
 from engine.models import artifact
+from engine.models.labels import parts_of
 from engine.models.lgbm import settings_of
+from engine.models.portfolio import HINT, KIND, aliased, weights_of
 from engine.models.recipe import TrainRecipe, objective_of
 from engine.models.regime import observed_features
 from engine.models.side_trades import THRESHOLD
@@ -28,6 +30,7 @@ REGIME = "regime"  # a target without a label: the states of the bars themselves
 BYTES_MAX, UNITS_MAX, LISTED_MAX = 64 << 10, 100, 20
 KEYS = ("name", "version", "venue", "market", "symbols", "timeframes", "targets", "features", "from", "to", "threshold")
 TABLES = ("folds", "learners", "series")
+PORTFOLIO = "portfolio"
 FOLDS = {"train_days": 60.0, "test_days": 5.0, "step_days": 5.0}
 DAYS_MAX = 3_650
 READ = ("instruments",)
@@ -53,14 +56,35 @@ class TrainUnit(NamedTuple):
     to_ms: int | None
     learner: str  # its name in the file
     threshold: float = THRESHOLD  # side_trades.py
+    beside: tuple[tuple[str, str], ...] = ()  # instruments that the label alone is of, as Reads has them
+
+    @property
+    def loads(self) -> Reads:
+        """All that a training loads: what features read, and what the label is of."""
+        return self.reads._replace(instruments=tuple(dict.fromkeys((*self.reads.instruments, *self.beside))))
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """Of a label of several instruments: full name -> weight."""
+        return {name or self.instrument: weight for name, weight in self.recipe.portfolio.items()}
 
 
-def read_config(path: Path, moment: Callable[[Any], int | None]) -> list[TrainUnit]:
-    """The models that a file names. `moment`: a time as people write it -> UTC ms. Raises BadInput for the first fault."""
+def no_desk() -> dict[str, float]:
+    """Weights of a desk that is not there."""
+    return {}
+
+
+def read_config(
+    path: Path, moment: Callable[[Any], int | None], desk: Callable[[], Mapping[str, float]] = no_desk
+) -> list[TrainUnit]:
+    """The models that a file names. `moment`: a time as people write it -> UTC ms; `desk`: the weights of its sleeves by full
+    name, asked for where the file wants them. Raises BadInput for the first fault.
+    """
     given = _parsed(path)
     where = path.name
-    if unknown := sorted(set(given) - {*KEYS, *TABLES, *READ})[:1]:
-        raise BadInput(f"{where}: unknown key {unknown[0][:40]!r}", f"available: {', '.join((*KEYS, *READ, *TABLES))}")
+    if unknown := sorted(set(given) - {*KEYS, *TABLES, *READ, PORTFOLIO})[:1]:
+        there = ", ".join((*KEYS, *READ, PORTFOLIO, *TABLES))
+        raise BadInput(f"{where}: unknown key {unknown[0][:40]!r}", f"available: {there}")
     threshold = _threshold(given, where)
     days = _days(_table(given, "folds", where), where)
     learners = _learners(_table(given, "learners", where), where)
@@ -75,6 +99,8 @@ def read_config(path: Path, moment: Callable[[Any], int | None]) -> list[TrainUn
     for symbol in symbols:
         if not SYMBOL.fullmatch(symbol):
             raise BadInput(f"{where}: {symbol[:40]!r} is not a symbol", "write BTC-USDT")
+    venue, market = _word(given, "venue", "binance", where), _word(given, "market", "perp", where)
+    weights = _portfolio(given, targets, where, venue, market, desk)
     places = list(product(symbols, timeframes, targets, learners))
     if len(places) > UNITS_MAX:
         raise BadInput(f"{where} names {len(places)} models", f"at most {UNITS_MAX} in one file")
@@ -87,12 +113,14 @@ def read_config(path: Path, moment: Callable[[Any], int | None]) -> list[TrainUn
             continue
         used, texts = (learner, features) if target != REGIME else ("", observed_features(timeframe_ms(timeframe)))
         settings, search = learners[used] if used else ({}, {})
-        instrument = f"{_word(given, 'venue', 'binance', where)}:{symbol}:{_word(given, 'market', 'perp', where)}"
-        recipe = TrainRecipe(texts, target, settings, search, days, ends[0])
+        instrument = f"{venue}:{symbol}:{market}"
+        of_several = target != REGIME and parts_of(target)[0] == KIND
+        shares, beside = aliased(weights if of_several else {}, instrument)
+        recipe = TrainRecipe(texts, target, settings, search, days, ends[0], shares)
         reads = _reads(given, texts, instrument, timeframe, where)
         parts = [part for part, varies in zip((symbol, timeframe, target, used), varying, strict=True) if varies and part]
         name, version = _artifact(_word(given, "name", "", where), parts, _word(given, "version", "", where), where)
-        units.append(TrainUnit(name, version, instrument, timeframe, recipe, reads, *ends, used, threshold))
+        units.append(TrainUnit(name, version, instrument, timeframe, recipe, reads, *ends, used, threshold, beside))
     if len({unit.name for unit in units}) < len(units):
         raise BadInput(f"{where}: two models would have one name", "name learners in other letters")
     return units
@@ -144,6 +172,17 @@ def _days(given: Mapping[str, Any], where: str) -> dict[str, float]:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0.01 <= value <= DAYS_MAX:
             raise BadInput(f"{where}: [folds]: {name} = {str(value)[:40]!r} is out of bounds", f"days, 0.01 to {DAYS_MAX:,}")
     return found
+
+
+def _portfolio(
+    given: Mapping[str, Any], targets: list[str], where: str, venue: str, market: str, desk: Callable[[], Mapping[str, float]]
+) -> dict[str, float]:
+    """The weights of a label of several instruments; none where no target is one."""
+    wanted = any(target != REGIME and parts_of(target)[0] == KIND for target in targets)
+    if wanted != (PORTFOLIO in given):
+        what = f"a target {KIND}_N needs its weights" if wanted else f"portfolio is given, and no target is {KIND}_N"
+        raise BadInput(f"{where}: {what}", HINT if wanted else f'targets = ["{KIND}_4"]')
+    return weights_of(given[PORTFOLIO], where, venue, market, desk) if wanted else {}
 
 
 def _threshold(given: Mapping[str, Any], where: str) -> float:

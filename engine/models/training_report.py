@@ -19,7 +19,7 @@ from engine.models.folds import audit_rows
 from engine.models.labels import SIDED, outcome_of, parts_of
 from engine.models.leak_check import LeakCheck
 from engine.models.out_of_sample import Walked
-from engine.models.recipe import PreparedRows, TrainRecipe
+from engine.models.recipe import PreparedRows, TrainRecipe, labelled_bars
 from engine.models.scores import Figure
 from engine.models.side_trades import THRESHOLD, SideTrades, side_trades
 from engine.venues.instruments import Costs
@@ -27,9 +27,11 @@ from engine.venues.instruments import Costs
 FIGURES: Mapping[str, tuple[str, Figure]] = {
     "return": ("R2", scores.r_squared),
     "log_vol": ("R2", scores.r_squared),
+    "portfolio_vol": ("R2", scores.r_squared),
     "direction": ("accuracy", scores.accuracy),
     "triple_barrier": ("accuracy", scores.same_class),
 }
+VOLATILITIES = ("log_vol", "portfolio_vol")
 COLUMNS = ("fold", "test_from", "test_to", "train_rows", "test_rows", "training", "test", "baseline")
 Array = npt.NDArray[np.float64]
 
@@ -64,7 +66,7 @@ def report_of(one: JudgedTraining) -> dict[str, Any]:
         **calibration_of(one),
         **(classes_of(one.walked, one.rows) if one.rows.label.classes else {}),
         **(chances_of(one) if kind == "direction" else {}),
-        **(level_of(one) if kind == "log_vol" else {}),
+        **(level_of(one) if kind in VOLATILITIES else {}),
     }
     trades = trades_of(one, kind) if kind in SIDED else None
     right = good_for["right_side"] if kind == "triple_barrier" else test.value if kind == "direction" else None
@@ -99,9 +101,10 @@ def baselines_of(one: JudgedTraining, kind: str) -> dict[str, Array]:
         found["zero"] = baselines.zero(label.values, len(close_ms))
     if kind in ("direction", "triple_barrier"):
         found["last known"] = last
-    if kind == "log_vol":
+    if kind in VOLATILITIES:
         found["last known"] = last
-        found["HAR"] = out_of_sample.har(one.frame, label, [fold.fold for fold in walked.folds])
+        bars = labelled_bars(one.recipe, one.frame)
+        found["HAR"] = out_of_sample.har(bars, label, [fold.fold for fold in walked.folds])
     return found
 
 
@@ -179,7 +182,7 @@ def lean_of(one: JudgedTraining, kind: str) -> Array:
 
 
 def level_of(one: JudgedTraining) -> dict[str, Any]:
-    """Of log volatility: how often it is above or below the last known one, as predicted."""
+    """Of a volatility: how often it is above or below the last known one, as predicted."""
     label, walked = one.rows.label, one.walked
     last = baselines.last_known(label.values, one.rows.close_ms, label.known_ms)
     found = scores.score(scores.side_of_level, label.values, walked.predictions, last, walked.tests)

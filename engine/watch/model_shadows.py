@@ -102,6 +102,8 @@ def begin(engine: Engine, home: Path, catalog: Catalog, name: str, version: str,
     found = summary_of(home / "models", name, version)
     if found.is_regime:
         raise Refused(f"{name} is a regime: it predicts nothing that could be compared with an outcome", "nightdesk models show")
+    if found.about["label"].get("portfolio"):
+        raise Refused(f"{name} predicts a portfolio: a shadow knows the outcome of one instrument", "nightdesk models show")
     with _writing(home) as append:
         _require_room(home, name, version, sleeve)
         mark = mark_at(journal_of(home))
