@@ -83,23 +83,37 @@ def train_unit(unit: TrainUnit, place: TrainingPlace, progress: Progress, say: C
     if unit.recipe.target == REGIME:
         return _train_regime(unit, place, loaded, progress, say)
     rows = training.prepare(unit.recipe, loaded.frame)
+    folder = fold_store.folder_of(place.work, unit.recipe, rows)
+    with fold_store.alone(folder):
+        own = _train_folds(unit, place, loaded, rows, folder, progress, say)
+        fold_store.forget(folder)
+    progress(1.0)
+    return own
+
+
+def _train_folds(
+    unit: TrainUnit,
+    place: TrainingPlace,
+    loaded: ModelBars,
+    rows: PreparedRows,
+    folder: Path,
+    progress: Progress,
+    say: Callable[[str], None],
+) -> dict[str, Any]:
+    """Leak check, all folds, report, the stored version."""
     checked = sorted({1, (len(rows.folds) + 1) // 2, len(rows.folds)})
     run = partial(training.run, unit.recipe, numbers=checked)
     leaks = leak_check.check(run, loaded.frame, progress=lambda share: progress(LEAKS_SHARE * share))
     say(f"{unit.name}: {leaks.text}")
-    folder = fold_store.folder_of(place.work, unit.recipe, rows)
     walked: dict[int, WalkedFold] = {}
     for number, fold in folds(unit.recipe, rows, folder, place.workers):
         walked[number] = fold
         progress(LEAKS_SHARE + FOLDS_SHARE * len(walked) / len(rows.folds))
     together = assembled(len(rows.close_ms), [walked[number] for number in sorted(walked)])
-    report = report_of(
-        JudgedTraining(unit.recipe, rows, together, loaded.frame, leaks, _costs(unit, place.overrides), unit.threshold)
-    )
+    costs = _costs(unit, place.overrides)
+    report = report_of(JudgedTraining(unit.recipe, rows, together, loaded.frame, leaks, costs, unit.threshold))
     spread = distribution_of(unit, rows, together.folds[-1])
     stored = store(unit, place, loaded, rows, together.folds, report, spread)
-    fold_store.forget(folder)
-    progress(1.0)
     span = [utc(int(rows.close_ms[at])) for at in (rows.folds[0].train[0], rows.folds[-1].test[-1])]
     return {
         **_about(unit),
@@ -115,10 +129,13 @@ def _train_regime(
     unit: TrainUnit, place: TrainingPlace, loaded: ModelBars, progress: Progress, say: Callable[[str], None]
 ) -> dict[str, Any]:
     """A model of states: its report, with the version that is stored."""
-    made = train_regime.train(unit.recipe, loaded.frame, unit.timeframe, progress, say)
-    about = {"timeframe": unit.timeframe, "instrument": unit.instrument, "config": _config(unit), "data": loaded.files}
-    draft = train_regime.draft_of(made, loaded.frame, unit.recipe.features, about)
-    stored = artifact.write(place.models, unit.name, _version(unit, place), draft)
+    folder = train_regime.folder_of(place.work, unit.recipe, loaded.frame)
+    with fold_store.alone(folder):
+        made = train_regime.train(unit.recipe, loaded.frame, unit.timeframe, folder, progress, say)
+        about = {"timeframe": unit.timeframe, "instrument": unit.instrument, "config": _config(unit), "data": loaded.files}
+        draft = train_regime.draft_of(made, loaded.frame, unit.recipe.features, about)
+        stored = artifact.write(place.models, unit.name, _version(unit, place), draft)
+        fold_store.forget(folder)
     own = {**_about(unit), "version": stored.version, "sha256": stored.sha256, "notes": list(loaded.notes), **made.report}
     return own | {"line": f"{stored.name}@{stored.version}: {made.report['text']}"}
 

@@ -7,6 +7,7 @@ look at no later bar, change rarely enough, and each of them occurs.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ from engine.errors import BadInput
 from engine.features import manifest
 from engine.features.calls import calls_of, matrix_of
 from engine.features.frame import FeatureFrame
-from engine.models import gates, leak_check, regime, regime_fit
+from engine.models import fold_store, gates, leak_check, regime, regime_fit
 from engine.models.artifact import Artifact, LoadedFit, ModelDraft, ModelFit
 from engine.models.column import ModelColumn, RegimeColumn
 from engine.models.folds import PurgedFold, audit_rows, walk_forward
@@ -58,13 +59,29 @@ def folds_of(recipe: TrainRecipe, frame: FeatureFrame) -> tuple[list[PurgedFold]
     return [f._replace(train=f.train + first, test=f.test + first) for f in found], frame.close_ms, known
 
 
-def fitted(recipe: TrainRecipe, frame: FeatureFrame, numbers: Sequence[int], progress: Progress) -> list[FittedRegime]:
-    """Some folds, from 1 on. Raises DataError for rows that three states cannot be fitted to."""
+def folder_of(root: Path, recipe: TrainRecipe, frame: FeatureFrame) -> Path:
+    """Where the folds of this recipe on these bars are kept."""
+    rows = regime.observed(matrix_of(frame, calls_of(recipe.features)))
+    return fold_store.regime_folder(root, recipe, rows, frame.close_ms, (folds_of, regime_fit.fit))
+
+
+def fitted(
+    recipe: TrainRecipe, frame: FeatureFrame, numbers: Sequence[int], progress: Progress, folder: Path | None = None
+) -> list[FittedRegime]:
+    """Some folds, from 1 on; in a `folder` each is kept, and one that was kept there is not fitted again.
+
+    Raises DataError for rows that three states cannot be fitted to.
+    """
     rows, out = regime.observed(matrix_of(frame, calls_of(recipe.features))), []
     folds = folds_of(recipe, frame)[0]
     for done, number in enumerate(numbers, 1):
         fold = folds[number - 1]
-        out.append(FittedRegime(fold, regime_fit.fit(rows[fold.train], frame.timeframe_ms)))
+        model = None if folder is None else fold_store.kept_regime(folder, number)
+        if model is None:
+            model = regime_fit.fit(rows[fold.train], frame.timeframe_ms)
+            if folder is not None:
+                fold_store.keep_regime(folder, number, model)
+        out.append(FittedRegime(fold, model))
         progress(done / len(numbers))
     return out
 
@@ -86,16 +103,16 @@ def run(recipe: TrainRecipe, frame: FeatureFrame, numbers: Sequence[int], timefr
 
 
 def train(
-    recipe: TrainRecipe, frame: FeatureFrame, timeframe: str, progress: Progress, say: Callable[[str], None]
+    recipe: TrainRecipe, frame: FeatureFrame, timeframe: str, folder: Path, progress: Progress, say: Callable[[str], None]
 ) -> RegimeTraining:
-    """Leak check, all folds, report."""
+    """Leak check, all folds (kept in `folder`), report."""
     folds, close_ms, known = folds_of(recipe, frame)
     checked = sorted({1, (len(folds) + 1) // 2, len(folds)})
     leaks = leak_check.check(
         partial(run, recipe, numbers=checked, timeframe=timeframe), frame, progress=lambda share: progress(0.4 * share)
     )
     say(f"regime: {leaks.text}")
-    found = fitted(recipe, frame, range(1, len(folds) + 1), lambda share: progress(0.4 + 0.6 * share))
+    found = fitted(recipe, frame, range(1, len(folds) + 1), lambda share: progress(0.4 + 0.6 * share), folder)
     seen = states_of(recipe, frame, timeframe, found)
     report = report_of(found, seen, frame, leaks) | {"audit": audit_rows(folds, close_ms, known)}
     fits = [ModelFit(one.fold.train_end_ms, int(close_ms[one.fold.test[0]]), None, one.model) for one in found]

@@ -11,7 +11,7 @@ from engine.data.catalog import Catalog
 from engine.features.frame import FeatureFrame
 from engine.models import artifact, column, leak_check, regime, regime_fit, train_config, train_regime
 from engine.models import train as trainer
-from engine.models.leak_check import RecipeRun
+from engine.models.leak_check import LeakCheck, RecipeRun
 from engine.models.train import TrainingPlace
 from engine.sim.request import moment
 from tests.engine.models.test_train import bars_of
@@ -67,6 +67,48 @@ def test_a_regime_is_trained_without_a_label(tmp_path: Path, place: TrainingPlac
     assert (own["folds"], found["gates"][0]["passed"]) == (len(model.fits), len(known) >= 2_000)
     assert all(fit.train_end_ms < fit.from_ms for fit in model.fits)
     assert model.text.startswith("states@1.0.0")
+
+
+def test_a_regime_that_was_stopped_goes_on(tmp_path: Path, place: TrainingPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopped in its third fold: what was fitted is not fitted again, a damaged fold is; the model is the same to the bit."""
+    own = place._replace(models=tmp_path / "models", work=tmp_path / "work")
+    found = units(tmp_path)
+    checked = LeakCheck((), (0,), 3, 1)
+    monkeypatch.setattr(train_regime.leak_check, "check", lambda *_args, **_named: checked)
+    trained(found, own)
+    fitted: list[int] = []
+    honest = regime_fit.fit
+
+    def counted(rows: Any, timeframe_ms: int) -> Any:
+        fitted.append(len(rows))
+        if len(fitted) == 3:
+            raise KeyboardInterrupt
+        return honest(rows, timeframe_ms)
+
+    monkeypatch.setattr(train_regime.regime_fit, "fit", counted)
+    with pytest.raises(KeyboardInterrupt):
+        trained(found, own)
+    (folder,) = own.work.iterdir()
+    kept = sorted(folder.iterdir())
+    assert [path.name for path in kept] == ["fold-0001.json", "fold-0002.json"]
+    kept[1].write_text(kept[1].read_text().replace("0.", "0.1", 1))
+    fitted[:] = [0, 0, 0]
+    again = trained(found, own)
+    assert (len(fitted) - 3, again["regime"]["folds"]) == (3, 4)
+    first, second = (artifact.load(own.models, "states", version) for version in ("1.0.0", "1.0.1"))
+    assert [fit.regime for fit in first.fits] == [fit.regime for fit in second.fits]
+    assert list(own.work.iterdir()) == []
+
+
+def test_other_bars_or_days_have_other_folds_of_a_regime(tmp_path: Path, place: TrainingPlace) -> None:
+    """Nothing that was fitted for one is taken for another."""
+    (unit,) = units(tmp_path)
+    frame = bars_of(unit, place).frame
+    shorter = unit.recipe._replace(days={**unit.recipe.days, "train_days": 19.0})
+    given = ((unit.recipe, frame), (shorter, frame), (unit.recipe, leak_check.replaced(frame, 3_000, True)))
+    folders = [train_regime.folder_of(tmp_path, *one) for one in given]
+    assert len(set(folders)) == 3
+    assert train_regime.folder_of(tmp_path, unit.recipe, frame) == folders[0]
 
 
 def test_a_regime_that_knows_its_test_is_found(tmp_path: Path, place: TrainingPlace) -> None:
