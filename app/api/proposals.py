@@ -11,7 +11,7 @@ from app.api.context import ApiContext, At, Deciding, NotFound, Who, now_ms
 from app.people import approvals
 from app.people.identity import Actor
 from app.views.proposal_card import card, rollback_card
-from engine.control import proposals
+from engine.control import proposals, rollbacks
 from engine.control.config import active_version, versions
 from engine.errors import BadInput, Refused
 from engine.store.tables import Proposal
@@ -90,7 +90,7 @@ def _again(at: ApiContext, row: Proposal, actor: Actor) -> Proposal:
     diff, now = json.loads(row.diff), now_ms()
     if row.kind == "rollback":
         back_to = diff["back_to"] if row.rollback_of is None else row.rollback_of
-        return proposals.create_rollback(at.engine, at.path, back_to, requester=requester, now_ms=now)
+        return rollbacks.create_rollback(at.engine, at.path, back_to, requester=requester, now_ms=now)
     evidence, parts = json.loads(row.evidence), proposals.view(at.engine, row)["parts"]
     wanted = {p["sleeve"]: [{"key": c["key"], "value": c["value"]} for c in p["changes"]] for p in parts}
     try:

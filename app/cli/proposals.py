@@ -163,7 +163,8 @@ def rollback(
     from app.home.home import existing_home
     from app.people import approvals
     from app.views.proposal_card import rollback_card
-    from engine.control.proposals import back_to_text, get
+    from engine.control.proposals import get
+    from engine.control.rollbacks import back_to_text
 
     home = existing_home()
     actor = _who(home, as_name)

@@ -17,7 +17,7 @@ from app.people.identity import Actor, read_people, reason_given
 from app.people.passphrases import prove, require_free
 from app.people.stages import raised_by, require_evidence, require_people
 from engine.clock import utc
-from engine.control import halt, proposals
+from engine.control import halt, proposals, rollbacks
 from engine.control.agreement import differs
 from engine.control.apply import apply
 from engine.control.apply import reject as reject_row
@@ -93,7 +93,7 @@ def rollback(home: Home, target: str, actor: Actor, now_ms: int, sleeve: str = "
     (`prop-2`) to what it was before. `shown_sha256`: the diff that the person was shown, if it was.
     """
     back_to, more = back_to_of(home, target, sleeve), _of_rollback(home, actor.name, now_ms)
-    row = proposals.create_rollback(home.engine, home.path, back_to, shown_sha256=shown_sha256, **more)
+    row = rollbacks.create_rollback(home.engine, home.path, back_to, shown_sha256=shown_sha256, **more)
     goal = {"rollback_of": back_to} if isinstance(back_to, int) else {"back_to": back_to}
     record(home, "proposal", {"proposal": row.id, "diff_sha256": row.diff_sha256, **goal}, now_ms)
     return approve(home, row.id, row.diff_sha256, actor, now_ms)
@@ -102,7 +102,7 @@ def rollback(home: Home, target: str, actor: Actor, now_ms: int, sleeve: str = "
 def rollback_shown(home: Home, target: str, now_ms: int, sleeve: str = "") -> Proposal:
     """What that rollback would be, with its diff and its direction against what runs; nothing is stored."""
     desk, back_to = active(home.engine, home.path), back_to_of(home, target, sleeve)
-    return proposals.rollback_against(home.engine, home.path, desk, back_to, **_of_rollback(home, "", now_ms))[0]
+    return rollbacks.rollback_against(home.engine, home.path, desk, back_to, **_of_rollback(home, "", now_ms))[0]
 
 
 def _of_rollback(home: Home, name: str, now_ms: int) -> dict[str, Any]:

@@ -75,7 +75,8 @@ def rules_for(home: Home, sleeve: SleeveConfig) -> Rules:
     params = parse_params(read_strategy(sleeve.strategy, home.strategies), sleeve.params)
     place, overrides = (sleeve.venue, sleeve.symbol, sleeve.market), home.desk.overrides()
     bar_ms, hard = timeframe_ms(sleeve.timeframe), home.desk.limits.sleeve()
-    rules = rules_of(params, instrument_of(*place, overrides), costs_of(*place, overrides), 0, "pessimistic", bar_ms, hard)
+    found = instrument_of(*place, overrides), costs_of(*place, overrides)
+    rules = rules_of(params, *found, 0, "pessimistic", bar_ms, hard, size_part=sleeve.size_part)
     return rules._replace(risk_start_frac=min(rules.risk_floor_frac, rules.risk_start_frac), vol_target=0.0)
 
 

@@ -36,7 +36,8 @@ from engine.control.draft import draft_against
 from engine.control.limits import limits_of
 from engine.control.model_pins import require_models
 from engine.control.pending import leave_pending
-from engine.control.proposals import changes_by_sleeve, desk_diff, merged, restored
+from engine.control.proposals import changes_by_sleeve, desk_diff, merged, restored, way_back
+from engine.control.rollbacks import with_kept
 from engine.control.stages import rises
 from engine.errors import BadInput, DeskError, Refused
 from engine.store import db
@@ -239,7 +240,7 @@ def _proposed(
     equals: dict[str, int] = {}
     try:
         if row.kind == "rollback":
-            bodies, equals = _back_to(session, row, names, diff)
+            bodies, equals = _back_to(session, row, names, diff, base)
             then = restored(base, bodies)
             if row.rollback_of is not None and then.sha256 != stored(session, row.rollback_of).sha256:
                 raise _Gone("stale", f"a sleeve moved since: it would not restore version {row.rollback_of}")
@@ -257,6 +258,9 @@ def _proposed(
             then = restored(base, bodies)
             if {s: made.models for s, made in drafts.items() if made.models} != diff.get("models", {}):
                 raise _Gone("stale", "a model that it names is not the one that was shown")
+            ways = {way_back(made.new, made.old, home) for made in drafts.values()} if "canary" in diff else set()
+            if ways - {(diff.get("canary") or {}).get("way")}:
+                raise _Gone("stale", "what a breach of its canary would do is not what was shown")
             _, changes, label, _ = merged({s: (made.changes, made.direction) for s, made in drafts.items()})
     except DeskError as error:
         raise _Gone("stale", f"it is no longer valid: {error.what}") from error
@@ -266,14 +270,17 @@ def _proposed(
 
 
 def _back_to(
-    session: Session, row: Proposal, names: Sequence[str], diff: Mapping[str, Any]
+    session: Session, row: Proposal, names: Sequence[str], diff: Mapping[str, Any], base: DeskVersion
 ) -> tuple[dict[str, str], dict[str, int]]:
     """(text, number) of the version that each sleeve goes back to."""
     if row.rollback_of is not None:
         then = stored(session, row.rollback_of)
         return {name: then.bodies[name] for name in names}, {name: then.sleeves[name] for name in names}
     numbers = {name: int(diff["back_to"][name]) for name in names}
-    return {name: sleeve_version(session, name, number) for name, number in numbers.items()}, numbers
+    bodies = {name: sleeve_version(session, name, number) for name, number in numbers.items()}
+    if keeps := diff.get("keeps"):
+        bodies = {name: with_kept(body, base.config.sleeve(name), keeps) for name, body in bodies.items()}
+    return bodies, numbers
 
 
 def _row(session: Session, proposal_id: str) -> Proposal:

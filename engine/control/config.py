@@ -56,6 +56,7 @@ class SleeveConfig(BaseModel):
     account: Slug | None = None  # [accounts.NAME] that it is meant for; its stage says whether it trades there. null: paper
     execution: str | None = Field(None, max_length=40)  # how its market entries are worked: twap:6; null: whole, at the next open
     models: str | None = Field(None, max_length=400)  # versions of stored models that it reads: vol-btc=1.2.0; null: none
+    size_part: float | None = Field(None, gt=0, lt=1)  # of every size that it trades; null: the whole. A canary sets it
     params: dict[str, bool | int | float | str] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -81,13 +81,15 @@ def worst_case(sleeve: SleeveConfig, hard: HardLimits) -> WorstCase:
         return WorstCase(0.0, 0.0, 0.0)
     take = {name: finite_number(sleeve.params.get(name)) for name in StrategyParams.model_fields}
     leverage = _least(take["leverage_max"], hard.leverage_max)
-    gross = _least(take["notional_frac_max"], leverage)
+    part = 1.0 if sleeve.size_part is None else sleeve.size_part
+    notional = _least(take["notional_frac_max"], leverage)
+    gross = None if notional is None else part * notional
     risk, layers = _least(take["risk_max_frac"], hard.risk_frac_max), take["layers_max"]
     if risk is None or layers is None:
         return WorstCase(None, gross, leverage)
     # what a fixed quantity loses at the stop depends on the price, up to the limit of the whole position
     fixed = take["fixed_qty"] != 0.0
-    return WorstCase(hard.risk_frac_max if fixed else min(risk * max(layers, 1.0), hard.risk_frac_max), gross, leverage)
+    return WorstCase(hard.risk_frac_max if fixed else min(part * risk * max(layers, 1.0), hard.risk_frac_max), gross, leverage)
 
 
 def finite_number(value: Any) -> float | None:
@@ -141,6 +143,8 @@ def _sleeve(old: SleeveConfig, new: SleeveConfig) -> dict[str, Label]:
         found["execution"] = "neutral"
     if old.models != new.models:  # neither a tightening nor a size: what it will say is for a person to judge
         found["models"] = "unknown"
+    if old.size_part != new.size_part:
+        found["size_part"] = "tightens" if (new.size_part or 1.0) < (old.size_part or 1.0) else "loosens"
     if old.cash != new.cash:
         found["cash"] = "tightens" if new.cash < old.cash else "loosens"
     if old.side != new.side:

@@ -21,6 +21,7 @@ from engine.errors import BadInput, Refused
 from engine.strategies.params import bounds, choices, extra
 
 CHANGES_MAX = 30
+PART_MIN = 0.01  # of a sleeve's size
 # parameter -> the hard limit above it
 HARD_LIMIT_OF = {
     "leverage_max": "leverage_max",
@@ -28,7 +29,7 @@ HARD_LIMIT_OF = {
     "risk_start_frac": "risk_frac_max",
     "risk_floor_frac": "risk_frac_max",
 }
-SETTABLE = ("paused", "resumes_ms", "stage", "execution", "models")  # what a proposal may change beside parameters
+SETTABLE = ("paused", "resumes_ms", "stage", "execution", "models", "size_part")  # what a proposal may change beside parameters
 FIXED = tuple(key for key in SleeveConfig.model_fields if key not in {"params", *SETTABLE})
 
 
@@ -85,6 +86,8 @@ def draft_against(
         own["stage"] = _as_stage(wanted.pop("stage"))
     if "execution" in wanted:
         own["execution"] = _as_schedule(wanted.pop("execution"))
+    if "size_part" in wanted:
+        own["size_part"] = _as_part(wanted.pop("size_part"))
     if "models" in wanted:
         own["models"] = changed_models(old.models, wanted.pop("models"))
     new = with_params(old.model_copy(update=own), {**old.params, **wanted}, home / "strategies")
@@ -132,7 +135,7 @@ def _check_key(key: str, sleeve: SleeveConfig, hard: HardLimits, params: Mapping
     if bare in FIXED:
         raise Refused(
             f"{bare} of sleeve {sleeve.name} cannot be proposed",
-            "a proposal changes parameters, stage, execution, models, paused, resumes_ms",
+            "a proposal changes parameters, stage, execution, models, size_part, paused, resumes_ms",
         )
 
 
@@ -170,6 +173,16 @@ def _as_schedule(value: Any) -> str | None:
     return None if found in ("", "none", "off", "whole") else found
 
 
+def _as_part(value: Any) -> float | None:
+    """A part of the sleeve's size; 1, whole or nothing is all of it."""
+    if value is None or str(value).strip().lower() in ("", "whole", "none", "1"):
+        return None
+    found = finite_number(value)
+    if found is None or not PART_MIN <= found <= 1.0:
+        raise BadInput(f"size_part = {value!r} is not a part of a size", f"give {PART_MIN:g} to 1; 1 is the whole size")
+    return None if found == 1.0 else found
+
+
 def _require_clock(home: Path, sleeve: SleeveConfig) -> None:
     """Raise BadInput for a schedule that the home's clock, which it keeps for its life, has no bar a slice for."""
     from engine.store.journal import read
@@ -203,6 +216,8 @@ def value_text(key: str, value: Any) -> Any:
     bare = key.rpartition(".")[2]
     if bare == "execution":
         return value or "whole"
+    if bare == "size_part":
+        return "whole" if value is None else f"{100 * value:g} %"
     if bare != "resumes_ms":
         return value
     return "no end" if value is None else utc(value)
@@ -211,7 +226,8 @@ def value_text(key: str, value: Any) -> Any:
 def key_text(key: str) -> str:
     """A changed key as people read it: a parameter by its own name, which is what a person types; the end of a pause in words."""
     front, dot, name = key.rpartition(".")
-    return f"{front}{dot}pause ends" if name == "resumes_ms" else key
+    words = {"resumes_ms": "pause ends", "size_part": "part of the size"}
+    return f"{front}{dot}{words[name]}" if name in words else key
 
 
 def limits_in(fields: Mapping[str, Any], key: str) -> dict[str, Any]:

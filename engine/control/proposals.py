@@ -16,6 +16,7 @@ from sqlmodel import Session, col, or_, select
 
 from engine.book.bodies import RESTING
 from engine.clock import DAY_MS
+from engine.control.canary import CanaryPlan, way_of
 from engine.control.config import (
     DeskConfig,
     DeskVersion,
@@ -25,15 +26,12 @@ from engine.control.config import (
     desk_version,
     fields_apart,
     sha256_of_text,
-    sleeve_version,
-    version_of,
     with_defaults,
 )
 from engine.control.direction import Direction, Label, desk_direction, directions_by_sleeve
 from engine.control.draft import Draft, draft_against, limits_in
 from engine.control.limits import limits_of
 from engine.control.model_evidence import promotions
-from engine.control.model_pins import require_models
 from engine.control.pending import leave_pending
 from engine.control.stages import STEPS
 from engine.errors import BadInput, Refused
@@ -72,14 +70,17 @@ def create_spanning(
     now_ms: int,
     apply_to_open: bool = False,
     expires_in_ms: int = DAY_MS,
+    canary: CanaryPlan | None = None,
 ) -> Proposal:
     """Store a pending proposal of one or several sleeves (`changes` and `evidence` by sleeve), which is applied all or none.
 
-    It supersedes what waits for any of them. `requester`: {"role", "thread", "person"}. `now_ms`: wall time. Raises BadInput
-    or Refused with the reason.
+    It supersedes what waits for any of them. `requester`: {"role", "thread", "person"}. `now_ms`: wall time. `canary`: the change
+    begins at a part of the size (engine.control.canary). Raises BadInput or Refused with the reason.
     """
     if not changes:
         raise BadInput("no sleeve is named", "name at least one")
+    if canary is not None:
+        changes = _as_canary(changes, canary, apply_to_open=apply_to_open)
     desk, hard = active(engine, home), limits_of(home)
     names = [*(s for s in desk.sleeves if s in changes), *(s for s in changes if s not in desk.sleeves)]
     drafts = {s: draft_against(desk, s, changes[s], home, hard, apply_to_open=apply_to_open) for s in names}
@@ -88,6 +89,7 @@ def create_spanning(
         if not _shown_alone(made):
             check_evidence(made, evidence.get(sleeve, ()), runs)
     name, shown, label, exposure = merged({s: (made.changes, made.direction) for s, made in drafts.items()})
+    terms = {} if canary is None else _terms(canary, drafts[name], evidence[name], home)
     models = {s: made.models for s, made in drafts.items() if made.models}
     diff = canonical_json(
         {
@@ -97,6 +99,7 @@ def create_spanning(
             "changes": shown,
             "apply_to_open": apply_to_open,
             **({"models": models} if models else {}),
+            **({"canary": terms} if terms else {}),
         }
     )
     evidence = {s: [*evidence.get(s, ()), *promotions(made.old.models, made.models, home)] for s, made in drafts.items()}
@@ -115,7 +118,7 @@ def create_spanning(
         created_ms=now_ms,
         expires_ms=now_ms + expires_in_ms,
     )
-    return _store(engine, row, desk, list(drafts), now_ms)
+    return store(engine, row, desk, list(drafts), now_ms)
 
 
 Merged = tuple[str, list[dict[str, Any]], Label, dict[str, Any]]
@@ -143,6 +146,38 @@ def merged(parts: Mapping[str, tuple[list[dict[str, Any]], Direction]], *, whole
     return name, all_changes, label, {"sleeves": sleeves, "keys": keys, "why": why}
 
 
+def _as_canary(changes: Mapping[str, Changes], plan: CanaryPlan, *, apply_to_open: bool) -> dict[str, Changes]:
+    """The changes at the plan's part of the size. Refused for what has no canary: several sleeves, open positions, a pause or a
+    stage, which are steps of their own.
+    """
+    if len(changes) > 1 or apply_to_open:
+        raise Refused("a canary is of one sleeve, from its next entry on", "propose without a canary, or one sleeve")
+    ((sleeve, wanted),) = changes.items()
+    pairs = [(str(k), v) for k, v in wanted.items()] if isinstance(wanted, Mapping) else [(c["key"], c["value"]) for c in wanted]
+    if own := sorted({"paused", "resumes_ms", "stage", "size_part"} & {key for key, _ in pairs}):
+        raise Refused(f"a change of {', '.join(own)} has no canary", "propose it alone")
+    return {sleeve: [*({"key": k, "value": v} for k, v in pairs), {"key": "size_part", "value": plan.part}]}
+
+
+def _terms(plan: CanaryPlan, made: Draft, evidence: Evidence, home: Path) -> dict[str, Any]:
+    """What the card says of its canary."""
+    from engine.control.canary_terms import terms_of  # brings numpy, which a supervisor need not hold
+
+    if made.old.size_part is not None and plan.part > made.old.size_part:
+        raise Refused(f"{made.old.name} trades at {made.old.size_part:.0%} of its size: a canary is no larger", "a smaller part")
+    if made.new.stage == "live_small":
+        raise Refused("a sleeve in live_small trades the least that there is: it has no part", "propose without a canary")
+    return terms_of(plan, made, evidence, way_back(made.new, made.old, home), home)
+
+
+def way_back(now: SleeveConfig, before: SleeveConfig, home: Path) -> str:
+    """What a breach does: `back` where going back, at the part of the size and with the pause of now, does not loosen; else
+    `pause`."""
+    kept = before.model_copy(update={name: getattr(now, name) for name in ("paused", "resumes_ms", "size_part")})
+    ((_, moves),) = desk_diff(DeskConfig(sleeves=(now,)), DeskConfig(sleeves=(kept,)), home).values()
+    return way_of(moves)
+
+
 def changes_by_sleeve(names: Sequence[str], changes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """The changes of a diff by sleeve: `merged` the other way round. A parameter's name has no dot."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
@@ -162,6 +197,8 @@ def _shown_alone(made: Draft) -> bool:
     """Whether a run would say nothing about the change: it only pauses the sleeve, takes it out of trading, or moves its stage
     (what that takes is looked at when a person decides: engine.control.stages).
     """
+    if {c["key"] for c in made.changes} == {"size_part"}:  # a run at another part says the same of every round trip
+        return True
     if {c["key"] for c in made.changes} == {"stage"} and (made.new.stage in STEPS or made.direction.label == "tightens"):
         return True
     alone = (c["key"] == "resumes_ms" or (c["key"], c["value"]) in SHOWN_ALONE for c in made.changes)
@@ -173,98 +210,6 @@ def _evidence_of(drafts: Mapping[str, Draft], evidence: Mapping[str, Evidence]) 
     if len(drafts) == 1:
         return [dict(item) for sleeve in drafts for item in evidence.get(sleeve, ())]
     return [{**item, "sleeve": sleeve} for sleeve in drafts for item in evidence.get(sleeve, ())]
-
-
-def create_rollback(
-    engine: Engine,
-    home: Path,
-    back_to: int | Mapping[str, int],
-    *,
-    requester: Mapping[str, Any],
-    now_ms: int,
-    confirms: bool = False,
-    shown_sha256: str = "",
-) -> Proposal:
-    """Store a pending proposal to go back: the whole desk to one of its versions, or each named sleeve to one of its own.
-
-    What it comes to is a new version with the old text. Raises BadInput or Refused. `confirms`: also when it equals the one in
-    force, because the desk does not follow that one (engine.control.agreement). `shown_sha256`: refused when its diff is not the
-    one that the person was shown.
-    """
-    desk = active(engine, home)
-    row, changed = rollback_against(engine, home, desk, back_to, requester=requester, now_ms=now_ms, confirms=confirms)
-    if shown_sha256 and row.diff_sha256 != shown_sha256:
-        raise Refused("the rollback is not what was shown: another version is in force now", "look at it again, then decide")
-    return _store(engine, row, desk, changed, now_ms)
-
-
-def rollback_against(
-    engine: Engine,
-    home: Path,
-    desk: DeskVersion,
-    back_to: int | Mapping[str, int],
-    *,
-    requester: Mapping[str, Any],
-    now_ms: int,
-    confirms: bool = False,
-) -> tuple[Proposal, list[str]]:
-    """The same without storing it: the row as it would be, its diff and direction against what runs, and the sleeves it moves."""
-    then, numbers = target_of(engine, home, desk, back_to)
-    whole = isinstance(back_to, int)
-    goal = back_to_text(back_to)
-    changed = [name for name in desk.sleeves if desk.bodies[name] != then.bodies.get(name)]
-    if not changed and not (whole and confirms):
-        raise Refused(f"the configuration in force (version {desk.version}) already equals {goal}")
-    require_models(then.config.sleeves, home / "strategies")
-    found = desk_diff(desk.config, then.config, home)
-    name, changes, label, exposure = merged({s: found[s] for s in changed or desk.sleeves}, whole=whole)
-    diff = canonical_json(
-        {
-            "kind": "rollback",
-            "sleeve": name,
-            "from_versions": {s: desk.sleeves[s] for s in changed},
-            "changes": changes,
-            "back_to": {s: numbers[s] for s in changed},
-            **({"rollback_of": back_to} if whole else {}),
-        }
-    )
-    row = Proposal(
-        id="",
-        kind="rollback",
-        sleeve=name,
-        base_version=desk.version,
-        diff=diff,
-        diff_sha256=sha256_of_text(diff),
-        direction=label,
-        exposure=canonical_json(exposure),
-        rationale=f"back to {goal}",
-        requester=canonical_json(dict(requester)),
-        created_ms=now_ms,
-        expires_ms=now_ms + DAY_MS,
-        rollback_of=back_to if isinstance(back_to, int) else None,
-    )
-    return row, changed
-
-
-def back_to_text(back_to: int | Mapping[str, int]) -> str:
-    """`version 3` of the desk, or `btc-trend version 1`."""
-    return f"version {back_to}" if isinstance(back_to, int) else ", ".join(f"{s} version {n}" for s, n in back_to.items())
-
-
-def target_of(
-    engine: Engine, home: Path, desk: DeskVersion, back_to: int | Mapping[str, int]
-) -> tuple[DeskVersion, dict[str, int]]:
-    """What a rollback goes back to: the desk as it would be, and the version of each sleeve that is named."""
-    if isinstance(back_to, int):
-        then = version_of(engine, back_to, home)
-        if list(then.sleeves) != list(desk.sleeves):
-            raise Refused("the two versions do not have the same sleeves", "propose the changes sleeve by sleeve")
-        return then, then.sleeves
-    with db.read(engine) as session:
-        for name in back_to:
-            desk.config.sleeve(name)  # BadInput with the list of names
-        bodies = {name: sleeve_version(session, name, number) for name, number in back_to.items()}
-    return restored(desk, bodies), dict(back_to)
 
 
 def restored(desk: DeskVersion, bodies: Mapping[str, str]) -> DeskVersion:
@@ -328,7 +273,7 @@ def _comparable(value: Any) -> Any:
     return canonical_json(value) if isinstance(value, dict | list) else value
 
 
-def _store(engine: Engine, row: Proposal, desk: DeskVersion, sleeves: Sequence[str], now_ms: int) -> Proposal:
+def store(engine: Engine, row: Proposal, desk: DeskVersion, sleeves: Sequence[str], now_ms: int) -> Proposal:
     """Insert the row under the next number, with a part for each sleeve; it supersedes what waits for any of them."""
     expire_due(engine, now_ms)
     with db.write(engine) as session:

@@ -65,22 +65,28 @@ def risk_frac(ledger: Ledger, rules: Rules) -> float:
 
 
 def size(ledger: Ledger, rules: Rules, signal: Signal, price: float, stop_distance: float, volume: float) -> Size:
-    """Whole lots for a new layer and every cap in base units; no lots when an input is missing, zero or NaN."""
-    equity = ledger.equity
+    """Whole lots for a new layer and every cap in base units; no lots when an input is missing, zero or NaN.
+
+    `size_part` multiplies what is wanted and every cap, so that the whole position comes to that part; the fewest lots that the
+    venue takes have no part.
+    """
+    equity, part = ledger.equity, rules.size_part
+    if not (part > 0.0 and part <= 1.0):
+        return NO_SIZE
     if not (equity > 0.0 and price > 0.0 and stop_distance > 0.0 and volume >= 0.0 and signal.slip_frac >= 0.0):
         return NO_SIZE
     if (rules.vol_target > 0.0 and not signal.vol_annual > 0.0) or not signal.size_frac >= 0.0:
         return NO_SIZE
-    share = risk_frac(ledger, rules)
+    share = risk_frac(ledger, rules) * part
     lost = lost_at_stop(stop_distance, price, rules, signal.slip_frac)
     by_risk = share * equity / lost if lost > 0.0 else 0.0
-    by_vol = rules.vol_target / signal.vol_annual * equity / price if rules.vol_target > 0.0 else by_risk
-    by_notional = (rules.notional_frac_max * equity - ledger.notional) / price
-    by_leverage = (rules.leverage_max * equity - ledger.notional) / price
-    by_part = rules.participation_max * volume
+    by_vol = part * rules.vol_target / signal.vol_annual * equity / price if rules.vol_target > 0.0 else by_risk
+    by_notional = (part * rules.notional_frac_max * equity - ledger.notional) / price
+    by_leverage = (part * rules.leverage_max * equity - ledger.notional) / price
+    by_part = part * rules.participation_max * volume
     units, binding = by_risk, CAP_RISK
     if rules.fixed_lots != 0:
-        fixed = rules.fixed_lots if rules.fixed_lots > 0 else least_lots(rules, price)
+        fixed = part * rules.fixed_lots if rules.fixed_lots > 0 else float(least_lots(rules, price))
         units, binding = fixed * rules.lot_size, CAP_FIXED
     wanted = units
     if rules.mode == REFERENCE:  # bench SPEC knows no volume
@@ -93,8 +99,8 @@ def size(ledger: Ledger, rules: Rules, signal: Signal, price: float, stop_distan
         units, binding = by_leverage, CAP_LEVERAGE
     if by_part < units:
         units, binding = by_part, CAP_PARTICIPATION
-    if signal.size_frac > 0.0 and signal.size_frac * equity / price < units:
-        units, binding = signal.size_frac * equity / price, CAP_STRATEGY
+    if signal.size_frac > 0.0 and part * signal.size_frac * equity / price < units:
+        units, binding = part * signal.size_frac * equity / price, CAP_STRATEGY
     lots = whole_lots(units, rules.lot_size)
     return Size(lots, wanted, binding, share, by_risk, by_vol, by_notional, by_leverage, by_part)
 

@@ -286,6 +286,7 @@ class Rules(NamedTuple):
     family: int = 0  # which strategy of the desk: sleeves of one have the same
     funding_ms: int = 0  # between settlements, which fall on multiples of it; 0: none
     liquidation_fee_frac: float = 0.0  # of the notional that a venue closes
+    size_part: float = 1.0  # of every size and of every cap on one; below 1 while a change is tried out (a canary)
     tiers: Tiers = NO_TIERS  # behind the first
 
 

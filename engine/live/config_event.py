@@ -168,7 +168,9 @@ def _sleeve(
     place = (sleeve.venue, sleeve.symbol, sleeve.market)
     instrument, costs = instrument_of(*place, overrides), costs_of(*place, overrides)
     index, own = names.index(sleeve.instrument), names.index(column_name(sleeve.instrument, sleeve.timeframe, clock))
-    rules = rules_of(params, instrument, costs, index, FILLS, timeframe_ms(sleeve.timeframe), hard.sleeve(), own, family)
+    rules = rules_of(
+        params, instrument, costs, index, FILLS, timeframe_ms(sleeve.timeframe), hard.sleeve(), own, family, sleeve.size_part
+    )
     if sleeve.stage == "live_small":  # the first round trips with money: the least that the venue takes, once
         rules = rules._replace(fixed_lots=-1, layers_max=1)
     return {

@@ -214,6 +214,7 @@ def _spec(key: str, source: Mapping[str, Any], approved: Approved, number: int) 
 
 
 def _placed(rules: Rules, source: Mapping[str, Any]) -> Rules:
-    """Rules of now that look at the columns and families of the journal's desk."""
+    """Rules of now that look at the columns and families of the journal's desk, at the part of the size that it had."""
     then = source["rules"]
-    return rules._replace(instrument=int(then["instrument"]), bars=int(then["bars"]), family=int(then["family"]))
+    places = {name: int(then[name]) for name in ("instrument", "bars", "family")}
+    return rules._replace(**places, size_part=float(then.get("size_part", 1.0)))  # a part of the size is no difference

@@ -46,10 +46,11 @@ def rules_of(
     limits: SleeveLimits = SLEEVE_LIMITS,
     own: int | None = None,
     family: int = 0,
+    size_part: float | None = None,
 ) -> Rules:
     """The core's Rules; `index` is the instrument's place in the Market, `mode` a fill mode of core.state or its name,
     `bar_ms` the timeframe; `own`: the place of the sleeve's own bars where they are of a longer timeframe than the market's;
-    `family`: as `families` counts.
+    `family`: as `families` counts; `size_part`: of the size that a sleeve trades at, None for all of it.
 
     Raises BadInput for an unknown mode, or a fixed_qty below one lot.
     """
@@ -76,6 +77,7 @@ def rules_of(
     read |= {"instrument": index, "bars": index if own is None else own, "mode": mode, "bar_ms": bar_ms}
     read |= {"family": family, "funding_ms": 0 if spot else instrument.funding_hours * HOUR_MS}
     read["leverage_max"] = min(params.leverage_max, limits.leverage_max, SPOT_LEVERAGE if spot else inf)
+    read["size_part"] = 1.0 if size_part is None else size_part
     read["pause_ms"] = round(limits.pause_hours * HOUR_MS)
     # the kernel refuses an int in a float's place: 0 in desk.toml means 0.0
     numbers = {name: kind(read[name]) for name, kind in Rules.__annotations__.items() if name != "tiers"}

@@ -15,7 +15,7 @@ from app.slack import blocks
 from app.views import proposal_card
 from app.views.proposal_card import card, left, number, rows_of
 from engine.clock import utc
-from engine.control import proposals
+from engine.control import proposals, rollbacks
 from engine.control.config import active
 from engine.control.evidence import reward_text
 from engine.store.tables import Proposal
@@ -149,7 +149,7 @@ def test_a_rollback_names_what_it_goes_back_to(home: Home) -> None:
     """The keys that move back, the versions they come from, and that no run is needed."""
     made = proposed(home)
     approvals.approve(home, made.id, made.diff_sha256, ANN, now_ms())
-    back = proposals.create_rollback(home.engine, home.path, 1, requester=WHO, now_ms=now_ms())
+    back = rollbacks.create_rollback(home.engine, home.path, 1, requester=WHO, now_ms=now_ms())
     value = card(home, back, now_ms())
     assert {label: cells[:2] for label, cells, kind in rows(value) if kind == "diff"}["btc-trend.paused"] == ("yes", "no")
     assert row_of(value, "back to") == ("version 1 of the desk",)

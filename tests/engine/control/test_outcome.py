@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
-from engine.control import proposals
+from engine.control import proposals, rollbacks
 from engine.control.apply import apply
 from engine.control.evidence import comparison_text, equal_worst_case, verdict_words
 from engine.control.outcome import runs_now
@@ -48,7 +48,7 @@ def applied(desk: Engine, home: Path, changes: dict[str, Any], evidence: Any, **
 
 def back(desk: Engine, home: Path, to: Any) -> Proposal:
     """A rollback that was carried out."""
-    row = proposals.create_rollback(desk, home, to, requester=WHO, now_ms=NOW)
+    row = rollbacks.create_rollback(desk, home, to, requester=WHO, now_ms=NOW)
     apply(desk, home, row.id, row.diff_sha256, ANN, NOW + 1)
     return proposals.get(desk, row.id)
 
@@ -117,12 +117,12 @@ def test_a_rollback_carries_its_bounds_and_is_refused_when_it_is_not_what_was_sh
     from engine.errors import Refused
 
     applied(desk, home, {"stop_atr": 3.0}, evidence({"stop_atr": 3.0}))
-    shown, _ = proposals.rollback_against(desk, home, active(desk, home), 1, requester=WHO, now_ms=NOW)
+    shown, _ = rollbacks.rollback_against(desk, home, active(desk, home), 1, requester=WHO, now_ms=NOW)
     (change,) = proposals.view(desk, shown)["diff"]["changes"]
     assert (change["old"], change["value"], change["low"], change["high"], change["unit"]) == (3.0, 2.0, 0.0, 20.0, "ATR")
     applied(desk, home, {"paused": True}, [])
     with pytest.raises(Refused, match="not what was shown"):
-        proposals.create_rollback(desk, home, 1, requester=WHO, now_ms=NOW, shown_sha256=shown.diff_sha256)
+        rollbacks.create_rollback(desk, home, 1, requester=WHO, now_ms=NOW, shown_sha256=shown.diff_sha256)
 
 
 SAME = {"risk_frac": 0.02, "gross_frac": 1.5, "leverage": 3.0}

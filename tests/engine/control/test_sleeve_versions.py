@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select, update
 
 from engine.control import apply as applying
-from engine.control import proposals
+from engine.control import proposals, rollbacks
 from engine.control.apply import apply
 from engine.control.config import DeskConfig, active, version_of, versions
 from engine.errors import BadInput, DataError, Refused
@@ -192,7 +192,7 @@ def moved_twice(engine: Engine, home: Path) -> None:
 
 def back(engine: Engine, home: Path, back_to: int | dict[str, int]) -> Proposal:
     """A pending rollback."""
-    return proposals.create_rollback(engine, home, back_to, requester=WHO, now_ms=NOW)
+    return rollbacks.create_rollback(engine, home, back_to, requester=WHO, now_ms=NOW)
 
 
 def test_a_rollback_of_one_sleeve_leaves_the_others_where_they_are(desk: Engine, home: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from app.home.home import Home
 from app.views.proposal_card import card
-from engine.control import proposals
+from engine.control import proposals, rollbacks
 from engine.control.apply import apply
 from engine.control.config import active
 from engine.control.model_registry import registered
@@ -101,7 +101,7 @@ def test_the_champion_changes_and_a_rollback_restores_it(modelled: Home) -> None
     assert states(modelled) == {"1.0.1": "champion", "1.0.0": "retired"}
     shutil.rmtree(modelled.path / "models" / "vol-btc" / "1.0.0")
     store(modelled.path / "models", metrics=metrics_of("gap"))
-    back = proposals.create_rollback(modelled.engine, modelled.path, before.version, requester=WHO, now_ms=WALL_MS)
+    back = rollbacks.create_rollback(modelled.engine, modelled.path, before.version, requester=WHO, now_ms=WALL_MS)
     applied(modelled, back)
     assert states(modelled) == {"1.0.1": "retired", "1.0.0": "champion"}
     assert active(modelled.engine, modelled.path).sha256 == before.sha256

@@ -9,7 +9,8 @@ from engine.control.direction import direction
 from engine.control.draft import draft
 from engine.control.limits import HardLimits
 from engine.control.model_pins import newest_named, require_models
-from engine.control.proposals import _evidence_fault, create_rollback
+from engine.control.proposals import _evidence_fault
+from engine.control.rollbacks import create_rollback
 from engine.errors import BadInput, Refused
 from engine.strategies.base import load_strategy
 from tests.fakes.own_strategies import SLEEVE, with_own

@@ -1,0 +1,210 @@
+"""A canary: an approved change trades at a part of the sleeve's size until it is over, and a stated breach takes it back.
+
+Its terms are part of the diff that a person approves (`diff["canary"]`); engine.control.canary_terms takes their numbers from the
+card's own evidence. Nothing else says that one runs: the proposal's row and the versions of the sleeve do. Read by proposals,
+apply, cards, engine.watch.canaries and app.people.canaries; light, for a supervisor loads it.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select, update
+
+from engine.control.config import SleeveConfig
+from engine.control.direction import Direction
+from engine.errors import BadInput
+from engine.store import db
+from engine.store.tables import ActiveSleeve, Proposal, ProposalPart, SleeveVersion
+
+PART, TRIPS = 0.25, 10  # of the size, and round trips, where nobody says another
+TRIPS_MIN, TRIPS_MAX = 3, 200
+BARS_MIN, BARS_MAX = 100, 50_000
+PART_MIN, PART_MAX = 0.05, 0.9
+STANDARD, NONE = "25% for 10 trips", "none"
+WAYS = {"back": "goes back by itself", "pause": "is paused, and a person decides: going back would loosen"}
+RUNNING, BREACHED, OVER, LEFT = "running", "breached", "over", "left"
+_PLAN = re.compile(r"(\d{1,3}(?:\.\d{1,2})?) ?%(?: for)? (\d{1,6}) (trips|bars)")
+
+
+class CanaryPlan(NamedTuple):
+    """What is asked for: the part of the size, and how many round trips or own bars; one of the two is None."""
+
+    part: float
+    trips: int | None
+    bars: int | None
+
+
+class CanaryRun(NamedTuple):
+    """An applied proposal with a canary, its latest of the sleeve. `versions`: of the sleeve, those that are this canary's: the
+    card's own, and those that only paused or resumed it."""
+
+    proposal: str
+    sleeve: str
+    from_version: int
+    to_version: int
+    versions: tuple[int, ...]
+    in_force: bool  # the sleeve's version in force is one of them
+    version_now: int
+    terms: Mapping[str, Any]
+    approved_by: str
+    applied_ms: int
+    state: str  # running | breached | over | left
+    found: Mapping[str, Any]  # what the watch has noted: breach, action, ended
+
+
+def plan_of(text: str | None, default: str = NONE) -> CanaryPlan | None:
+    """`25% for 10 trips`, `10% for 500 bars`; None for none. Raises BadInput for anything else, or out of bounds."""
+    words = " ".join((text or default).lower().split())
+    if words in (NONE, "no", "off"):
+        return None
+    found = _PLAN.fullmatch(words)
+    if found is None:
+        raise BadInput(f"canary = {words[:40]!r} is not a canary", f"write {STANDARD!r}, '10% for 500 bars' or 'none'")
+    part, count, unit = float(found[1]) / 100.0, int(found[2]), found[3]
+    low, high = (TRIPS_MIN, TRIPS_MAX) if unit == "trips" else (BARS_MIN, BARS_MAX)
+    if not PART_MIN <= part <= PART_MAX or not low <= count <= high:
+        bounds = f"{PART_MIN:.0%} to {PART_MAX:.0%} of the size, {low:,} to {high:,} {unit}"
+        raise BadInput(f"canary = {words!r} is out of bounds", bounds)
+    return CanaryPlan(part, count if unit == "trips" else None, count if unit == "bars" else None)
+
+
+def goes_back(moves: Direction) -> bool:
+    """Whether what a breach goes back to may be put in force without a person: by code it tightens or is neutral. Of a model,
+    whose direction no code can say, the version before is one that ran: then every figure has to be no worse, and nothing else
+    unknown (decision XXXX-canary).
+    """
+    if moves.label in ("tightens", "neutral"):
+        return True
+    doubtful = {key for key, label in moves.keys.items() if label not in ("tightens", "neutral")}
+    figures = zip(moves.before, moves.after, strict=True)
+    return (
+        doubtful == {"models"}
+        and moves.keys["models"] == "unknown"
+        and all((was is None) == (will is None) and (was is None or will is None or will <= was) for was, will in figures)
+    )
+
+
+def way_of(moves: Direction) -> str:
+    """What a breach does, by the direction of going back: `back` or `pause`."""
+    return "back" if goes_back(moves) else "pause"
+
+
+def length_text(terms: Mapping[str, Any]) -> str:
+    """`10 trips` or `500 bars`."""
+    return f"{terms['trips']} trips" if terms["trips"] is not None else f"{terms['bars']:,} bars"
+
+
+def terms_rows(terms: Mapping[str, Any], back_to: int) -> list[tuple[str, str]]:
+    """(label, sentence) of a card: the part, how long, what ends it, and what happens then. `back_to`: the version before."""
+    worst, part = terms["worst"], f"{100 * terms['part']:g} %"
+    rows = [
+        ("canary", f"{part} of the size until {length_text(terms)} are over; full size is another proposal"),
+        ("breach: rejections", f"more than {terms['refused_max']} entries refused or rejected (evidence {worst['refused']})"),
+        (
+            "breach: slippage",
+            f"above {terms['slippage_bps_max']:.2f} bps a round trip over {terms['slippage_trips']} in a row"
+            f" (evidence {worst['slippage_bps']:.2f})",
+        ),
+        (
+            "breach: drawdown",
+            f"above {100 * terms['drawdown_frac_max']:.2f} % of the sleeve's equity"
+            f" (evidence {100 * worst['drawdown_frac']:.2f} % at the whole size)",
+        ),
+        ("breach: too few", f"no entry in {terms['quiet_bars_max']:,} bars (evidence {worst['quiet_bars']:,})"),
+        ("breach: too many", f"more than {terms['day_entries_max']} entries in 24 h (evidence {worst['day_entries']})"),
+    ]
+    if (error := terms["error"]) is not None:
+        rows.append(("breach: predictions", error_text(error)))
+    rows.append(("breach: no data", "what one of these needs is missing, or the journal has a gap"))
+    same = f"version {back_to}, at {part} of the size"
+    rows.append(("on a breach", f"goes back by itself to {same}" if terms["way"] == "back" else WAYS["pause"]))
+    return rows
+
+
+def error_text(error: Mapping[str, Any]) -> str:
+    """The breach of a model's predictions in words."""
+    whence = "stated: the two were judged on different rows" if error["worst"] is None else f"evidence {error['worst']:.3f}"
+    return (
+        f"mean squared error above {error['ratio_max']:.3f} times that of {error['model']}@{error['champion']}, after"
+        f" {error['closes']:,} closes ({whence})"
+    )
+
+
+# ---- which canaries there are ---------------------------------------------------------------------------------------------
+
+
+def canaries(engine: Engine) -> list[CanaryRun]:
+    """The latest canary of each sleeve that has had one, by sleeve."""
+    with_terms = (col(Proposal.state) == "applied", col(Proposal.diff).contains('"canary":{'))
+    latest: dict[str, CanaryRun] = {}
+    with db.read(engine) as session:
+        for row in session.exec(select(Proposal).where(*with_terms).order_by(col(Proposal.applied_version))).all():
+            terms = json.loads(row.diff).get("canary")
+            part = session.get(ProposalPart, (row.id, row.sleeve))
+            if terms is not None and part is not None and part.to_version is not None:
+                latest[row.sleeve] = _run(session, row, part, terms)
+    return [latest[name] for name in sorted(latest)]
+
+
+def canary_of(engine: Engine, proposal_id: str) -> CanaryRun:
+    """The canary of a proposal. Raises BadInput when it has none, was never applied, or a later one of the sleeve replaced it."""
+    bare = proposal_id.strip()
+    wanted = f"prop-{bare}" if bare.isdigit() else bare
+    found = next((one for one in canaries(engine) if one.proposal == wanted), None)
+    if found is None:
+        raise BadInput(f"{wanted[:40]} has no canary that a sleeve trades", "see `nightdesk canary list`")
+    return found
+
+
+def _run(session: Session, row: Proposal, part: ProposalPart, terms: Mapping[str, Any]) -> CanaryRun:
+    active = session.get(ActiveSleeve, row.sleeve)
+    now = 0 if active is None else active.version
+    mine = _versions(session, row.sleeve, part.to_version or 0)
+    found = json.loads(row.body).get("canary") or {}
+    state = str(found.get("state") or (RUNNING if now in mine else LEFT))
+    return CanaryRun(
+        row.id,
+        row.sleeve,
+        part.from_version,
+        part.to_version or 0,
+        mine,
+        now in mine,
+        now,
+        terms,
+        str(json.loads(row.decided_by or "{}").get("name") or "unknown"),
+        row.decided_ms or 0,
+        LEFT if state == RUNNING and now not in mine else state,
+        found,
+    )
+
+
+def _versions(session: Session, sleeve: str, first: int) -> tuple[int, ...]:
+    """The versions of a sleeve from `first` on that differ from it in a pause alone, up to the first that differs in more."""
+    mine = select(SleeveVersion).where(SleeveVersion.sleeve == sleeve, col(SleeveVersion.version) >= first)
+    rows = session.exec(mine.order_by(col(SleeveVersion.version))).all()
+    found: list[int] = []
+    for row in rows:
+        if _without_pause(row.body) != _without_pause(rows[0].body):
+            break
+        found.append(row.version)
+    return tuple(found)
+
+
+def _without_pause(body: str) -> SleeveConfig:
+    return SleeveConfig.model_validate(json.loads(body) | {"paused": False, "resumes_ms": None})
+
+
+def note(engine: Engine, run: CanaryRun, **values: Any) -> bool:
+    """Add to what is noted of a canary; False when another process has noted something since `run` was read: then nothing is."""
+    with db.write(engine) as session:
+        db.take_turn(session)
+        row = session.get(Proposal, run.proposal)
+        body = {} if row is None else json.loads(row.body)
+        if row is None or (body.get("canary") or {}) != run.found:
+            return False
+        new = json.dumps({**body, "canary": {**run.found, **values}}, sort_keys=True)
+        same = (col(Proposal.id) == row.id, col(Proposal.body) == row.body)
+        return bool(session.exec(update(Proposal).where(*same).values(body=new)).rowcount == 1)

@@ -1,0 +1,183 @@
+"""The numbers of a canary's breaches, from the card's own evidence: the worst stretch of the same length, and a quarter more.
+
+Called by engine.control.proposals when a proposal with a canary is stored. Turns the stored frames of the changed run (round
+trips, equity, decisions) and the metrics of two versions of a model into the terms that the card shows and the approval covers.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from engine.clock import DAY_MS, timeframe_ms
+from engine.control.canary import TRIPS_MIN, CanaryPlan
+from engine.control.draft import Draft
+from engine.errors import DeskError, Refused
+from engine.store.runs import Runs
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MARGIN = 1.25  # a breach is what is a quarter worse than the worst stretch of the evidence
+SLIPPAGE_TRIPS = 5  # round trips whose mean slippage is judged
+SLIPPAGE_SLACK_BPS = 0.5  # where the evidence has next to none
+ERROR_RATIO = 1.25  # of a model that was not judged on the rows of the one before
+CLOSES_MIN = 100  # predictions with outcomes, before their error is judged
+# refusals that say nothing of the change: they are of the desk's state
+OF_THE_DESK = (
+    "desk is halted",
+    "desk drawdown breaker",
+    "daily loss breaker",
+    "entries paused",
+    "no_entry window",
+    "another sleeve holds the other side",
+)
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+def terms_of(plan: CanaryPlan, made: Draft, evidence: Sequence[Mapping[str, Any]], way: str, home: Path) -> dict[str, Any]:
+    """The terms as JSON (docs/models.md#canary). Raises Refused when the evidence has too few round trips for a stretch."""
+    run_id = next((str(e["run_id"]) for e in evidence if e.get("role") == "changed"), "")
+    if not run_id:
+        raise Refused("a canary needs the run of the changed configuration", "propose it with its evidence, or without a canary")
+    bar_ms = timeframe_ms(made.new.timeframe)
+    worst, trips = worst_of(Runs(home / "runs"), run_id, plan, bar_ms)
+    drawdown = plan.part * worst["drawdown_frac"] * MARGIN
+    return {
+        "part": plan.part,
+        "trips": plan.trips,
+        "bars": plan.bars,
+        "bar_ms": bar_ms,
+        "way": way,
+        "refused_max": math.ceil(worst["refused"] * MARGIN),
+        "slippage_bps_max": max(worst["slippage_bps"] * MARGIN, worst["slippage_bps"] + SLIPPAGE_SLACK_BPS),
+        "slippage_trips": trips,
+        "drawdown_frac_max": drawdown,
+        "quiet_bars_max": math.ceil(worst["quiet_bars"] * MARGIN),
+        "day_entries_max": math.ceil(worst["day_entries"] * MARGIN),
+        "error": error_of(made, home),
+        "worst": worst,
+    }
+
+
+def worst_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int) -> tuple[dict[str, Any], int]:
+    """(the worst of each measure over every stretch of that length in a run, round trips that slippage is the mean of)."""
+    trips = store.frame(run_id, "trips")
+    closed = trips.filter(trips["exit_ms"].is_not_null())
+    entry = closed["entry_ms"].to_numpy().astype(np.int64)
+    leave = closed["exit_ms"].to_numpy().astype(np.int64)
+    ends = stretches(entry, leave, plan, bar_ms)
+    equity = store.frame(run_id, "equity")
+    close_ms, curve = equity["close_ms"].to_numpy().astype(np.int64), equity["equity"].to_numpy().astype(np.float64)
+    k = min(SLIPPAGE_TRIPS, plan.trips or SLIPPAGE_TRIPS, len(closed))
+    paid = slippage_bps(closed)
+    means = np.convolve(paid, np.ones(k) / k, mode="valid")
+    found = {
+        "refused": most_within(refused_ms(store.frame(run_id, "decisions")), ends),
+        "slippage_bps": float(max(means.max(), 0.0)),
+        "drawdown_frac": max((fall(curve[slice(*np.searchsorted(close_ms, end))]) for end in ends), default=0.0),
+        "quiet_bars": math.ceil(int(np.diff(entry).max()) / bar_ms),
+        "day_entries": int((np.searchsorted(entry, entry + DAY_MS, side="left") - np.arange(len(entry))).max()),
+    }
+    if not all(math.isfinite(value) for value in found.values()) or found["drawdown_frac"] <= 0.0:
+        raise Refused(f"run {run_id} has figures that are missing: no breach can be stated", "propose without a canary: none")
+    return found, k
+
+
+def stretches(entry: Ints, leave: Ints, plan: CanaryPlan, bar_ms: int) -> list[tuple[int, int]]:
+    """(from, to) of every stretch as long as the canary, from an entry on. Raises Refused for fewer than two lengths."""
+    if plan.trips is not None:
+        count = plan.trips
+        found = [(int(a), int(b)) for a, b in zip(entry[: len(entry) - count + 1], leave[count - 1 :], strict=True)]
+        enough = len(entry) >= 2 * count
+    else:
+        length = (plan.bars or 0) * bar_ms
+        last = int(leave[-1]) if len(leave) else 0
+        found = [(int(a), int(a) + length) for a in entry if a + length <= last]
+        enough = len(entry) >= TRIPS_MIN and bool(found) and last - int(entry[0]) >= 2 * length
+    if not enough:
+        what = f"the evidence has {len(entry)} closed round trips, too few to say what {plan.trips or plan.bars:,}"
+        unit = "trips" if plan.trips is not None else "bars"
+        raise Refused(f"{what} {unit} of a canary are like", "a shorter canary, evidence over more bars, or canary none")
+    return found
+
+
+def slippage_bps(trips: "pl.DataFrame") -> Floats:
+    """Slippage of each round trip, both ways, of its notional at entry."""
+    notional = trips["units"].to_numpy() * trips["entry_price"].to_numpy()
+    return np.asarray(trips["slippage"].to_numpy() / notional * 1e4, np.float64)
+
+
+def refused_ms(decisions: "pl.DataFrame") -> Ints:
+    """Closes at which a rule began to refuse an entry, those of the desk's state aside."""
+    found = decisions.filter(decisions["refused_by"].is_not_null() & ~decisions["refused_by"].is_in(OF_THE_DESK))
+    return found["close_ms"].to_numpy().astype(np.int64)
+
+
+def most_within(at_ms: Ints, ends: Sequence[tuple[int, int]]) -> int:
+    """The most of these instants in any stretch."""
+    return max((int(np.searchsorted(at_ms, b, "right") - np.searchsorted(at_ms, a)) for a, b in ends), default=0)
+
+
+def fall(curve: Floats) -> float:
+    """The largest drawdown of an equity curve, of its peak."""
+    if len(curve) < 2:
+        return 0.0
+    peak = np.maximum.accumulate(curve)
+    return float(np.max(1.0 - curve / peak))
+
+
+def error_of(made: Draft, home: Path) -> dict[str, Any] | None:
+    """The breach of predictions of the one model whose version changes; None where nothing could be set beside it."""
+    if len(made.models) != 1:
+        return None
+    from engine.control.model_registry import summary_of
+    from engine.strategies.stored_models import pins_of
+
+    name, _, version = next(iter(made.models)).partition("@")
+    before = pins_of(made.old.models or "").get(name)
+    if before is None:
+        return None
+    try:
+        new, old = summary_of(home / "models", name, version), summary_of(home / "models", name, before)
+    except DeskError:
+        return None
+    if new.is_regime or old.is_regime or new.about["label"] != old.about["label"]:
+        return None
+    ratios, closes = fold_ratios(new.metrics, old.metrics)
+    worst = max(ratios) if ratios else None
+    return {
+        "model": name,
+        "version": version,
+        "champion": before,
+        "worst": worst,
+        "ratio_max": ERROR_RATIO if worst is None else max(worst, 1.0) * MARGIN,
+        "closes": max(closes, CLOSES_MIN),
+    }
+
+
+def fold_ratios(new: Mapping[str, Any], old: Mapping[str, Any]) -> tuple[list[float], int]:
+    """(the newer version's squared error over the older's in each fold that both were judged on, rows of the smallest fold)."""
+    ours, theirs = _folds(new), _folds(old)
+    both = [start for start in ours if start in theirs and ours[start][1:] == theirs[start][1:]]
+    found = []
+    for start in both:
+        mine, other = 1.0 - ours[start][0], 1.0 - theirs[start][0]  # 1 - R2: both over the same variance
+        if math.isfinite(mine) and math.isfinite(other) and other > 0.0:
+            found.append(mine / other)
+    return found, min((rows for _, _, rows in ours.values()), default=CLOSES_MIN)
+
+
+def _folds(metrics: Mapping[str, Any]) -> dict[str, tuple[float, str, int]]:
+    """Begin of each test fold -> (R2, its end, its rows); none of a model with another figure."""
+    folds = metrics.get("folds") or {}
+    columns = list(folds.get("columns") or [])
+    if metrics.get("figure") != "R2" or not {"test_from", "test_to", "test_rows", "test"} <= set(columns):
+        return {}
+    at = [columns.index(name) for name in ("test_from", "test", "test_to", "test_rows")]
+    rows = [[row[n] for n in at] for row in folds.get("rows") or []]
+    return {str(a): (float(r2), str(b), int(n)) for a, r2, b, n in rows if r2 is not None and n is not None}
