@@ -34,9 +34,9 @@ class Actor(NamedTuple):
     """The named person behind a decision, and how the name was established."""
 
     name: str
-    assurance: Literal["claimed", "session", "slack"]
+    assurance: Literal["claimed", "session", "slack", "card"]  # card: what it does is what a card said that a person approved
     os_user: str
-    channel: str  # cli | page | api | slack
+    channel: str  # cli | page | api | slack | canary
 
     def as_json(self) -> dict[str, str]:
         """For rows and journals."""

@@ -16,6 +16,7 @@ from app.home.home import Home
 from app.home.settings import AlertsEntry
 from app.notify import deliveries
 from app.notify.deliveries import Notification, Sink, Undelivered
+from app.processes.canary_watch import CanaryWatch
 from app.processes.children import allowed, allowed_fetch, outside_command, parity_command, shadows_command
 from app.slack import sink
 from app.slack.socket_mode import SocketConnection
@@ -49,6 +50,7 @@ class Schedules:
         self.slack = sink.connect(home) if sinks is None else None
         self.sinks: list[Sink] = sinks if sinks is not None else [self.slack] if self.slack else []
         self.observer = Observer(home.path, home.engine, home.desk.limits)
+        self.canaries = CanaryWatch(home, clock)
         self.alert_policy = alert_policy_of(home.desk.alerts)
         self.line = SocketConnection(home, self.slack) if self.slack and self.slack.app_token else None
         self._failed, self._blind = 0, False
@@ -64,13 +66,20 @@ class Schedules:
         from apscheduler.schedulers.background import BackgroundScheduler
 
         entry = self.home.desk.alerts
-        names = ("check", "deliver", "cards", "walk", "handover")
+        names = ("check", "deliver", "cards", "walk", "handover", "canaries")
         pools = {name: ThreadPoolExecutor(1) for name in names} | {"default": ThreadPoolExecutor(1)}
         quiet = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._jobs = BackgroundScheduler(executors=pools, job_defaults=quiet, timezone=UTC, logger=sink.LOG)
         now = datetime.now(UTC)
-        every = {"check": entry.check_s, "deliver": DELIVER_S, "cards": CARDS_S, "walk": entry.verify_minutes * 60}
+        every = {
+            "canaries": entry.check_s,
+            "check": entry.check_s,
+            "deliver": DELIVER_S,
+            "cards": CARDS_S,
+            "walk": entry.verify_minutes * 60,
+        }
         work = {
+            "canaries": self.canaries.look,
             "check": self.check,
             "deliver": self.deliver,
             "cards": self.cards,

@@ -37,6 +37,7 @@ RUNBOOKS = {
     "outside": "outside-data",
     "drift": "model-drift",
     "features": "features-missing",
+    "canary": "canary-rolled-back",
 }
 ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
@@ -115,6 +116,7 @@ class DeskObservation(NamedTuple):
     outside: Mapping[str, Mapping[str, Any]] = {}  # the last questions of declared outside series (outside_status.py)
     drift: Mapping[str, Any] = {}  # the last look at the inputs of models in use (drift_status.py)
     lacking: Mapping[str, list[str]] = {}  # sleeves that enter nothing for want of features (null_features.py)
+    canaries: tuple[Any, ...] = ()  # engine.control.canary.CanaryRun, the latest of each sleeve
     dead: tuple[Any, ...] | None = ()  # engine.watch.deadguards.Rate of those that should have fired; None: not looked yet
 
 

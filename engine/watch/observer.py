@@ -14,6 +14,7 @@ from sqlmodel import col, func, select
 
 from engine.clock import DAY_MS
 from engine.control import halt
+from engine.control.canary import canaries
 from engine.control.limits import HardLimits
 from engine.control.proposals import expire_due
 from engine.control.watches import in_force
@@ -88,6 +89,7 @@ class Observer:
             lacking=lacking_now(path, mark, self._first_config(path)),
             halt=halt.read(self.home, self.engine),
             dead=self._dead,
+            canaries=tuple(canaries(self.engine)),
         )
 
     def verify_journals(self, now_ms: int) -> None:

@@ -1,0 +1,91 @@
+"""The supervisor's watch of canaries: at each check what the journal has since, and what the approved card said of it.
+
+Called by app.processes.scheduler. It remembers how far each canary was read, nothing else: a restart reads the journal again from
+where the canary began.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from app.home.home import Home
+from app.home.written import write_whole
+from app.people import canaries as card
+from engine.clock import HOUR_MS, MINUTE_MS
+from engine.control.canary import BREACHED, OVER, RUNNING, CanaryRun, canaries
+from engine.errors import DeskError
+from engine.watch.canaries import ERRORS, STATUS, Breach, CanaryFold, began, breaches, follow, progress, read_status
+
+FAILED = 3  # looks in a row that could not read the journal: no data
+AGAIN_MS, AGAIN_MAX_MS = MINUTE_MS, HOUR_MS  # between two attempts at what could not be done
+
+
+class CanaryWatch:
+    """Watches the canaries of one home; `look` is called again and again from one thread."""
+
+    def __init__(self, home: Home, clock: Callable[[], int]) -> None:
+        self.home, self.clock, self.began_ms = home, clock, clock()
+        self._folds: dict[str, CanaryFold] = {}
+        self._failed: dict[str, int] = {}
+        self._again: dict[str, tuple[int, int]] = {}  # when to try again, and how long after that
+        self._written: dict[str, Any] = {}
+
+    def look(self) -> list[CanaryRun]:
+        """Look once at every canary that runs or is not done with; those that it acted on, as they are then."""
+        errors, shown, acted = read_status(self.home.path, ERRORS), dict[str, Any](), list[CanaryRun]()
+        for run in canaries(self.home.engine):
+            unfinished = (run.state == BREACHED and not run.found.get("action")) or (
+                run.state == OVER and not run.found.get("full")
+            )
+            if run.state == RUNNING or unfinished:
+                acted += self._one(run, errors.get(run.proposal) or {}, shown)
+        if shown != self._written:
+            write_whole(self.home.path / STATUS, json.dumps(shown, sort_keys=True))
+            self._written = shown
+        return acted
+
+    def _one(self, run: CanaryRun, errors: dict[str, Any], shown: dict[str, Any]) -> list[CanaryRun]:
+        now_ms = self.clock()
+        if run.state == BREACHED:
+            return self._tried(run, lambda: card.breached(self.home, run, (), now_ms), now_ms)
+        if run.state == OVER:
+            return self._tried(run, lambda: card.over(self.home, run, {}, now_ms), now_ms)
+        fold, found = self._read(run)
+        if fold is not None:
+            shown[run.proposal] = done = progress(fold, errors)
+            found = found or breaches(fold, errors, now_ms, self.began_ms)
+            if not found and fold.is_over(errors):
+                return self._tried(run, lambda: card.over(self.home, run, done, now_ms), now_ms)
+        return self._tried(run, lambda: card.breached(self.home, run, found, now_ms), now_ms) if found else []
+
+    def _read(self, run: CanaryRun) -> tuple[CanaryFold | None, list[Breach]]:
+        """What the journal says by now; a journal that cannot be read again and again is a breach."""
+        try:
+            fold = self._folds.get(run.proposal)
+            if fold is None:
+                event = began(self.home.desk_journal, run)
+                fold = None if event is None else CanaryFold(run, event)
+            if fold is not None:
+                follow(self.home.desk_journal, fold)
+                self._folds[run.proposal] = fold
+        except (DeskError, OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+            self._folds.pop(run.proposal, None)
+            self._failed[run.proposal] = failed = self._failed.get(run.proposal, 0) + 1
+            why = f"the journal cannot be read: {type(error).__name__} {error}"[:300]
+            return None, [Breach("no data", why)] if failed >= FAILED else []
+        self._failed.pop(run.proposal, None)
+        return fold, []
+
+    def _tried(self, run: CanaryRun, act: Callable[[], CanaryRun], now_ms: int) -> list[CanaryRun]:
+        """Act, or note why it could not be done and try again later, after longer and longer."""
+        due_ms, wait_ms = self._again.get(run.proposal, (0, AGAIN_MS))
+        if now_ms < due_ms:
+            return []
+        try:
+            done = act()
+        except DeskError as error:
+            self._again[run.proposal] = (now_ms + wait_ms, min(2 * wait_ms, AGAIN_MAX_MS))
+            card.failed(self.home, run.proposal, str(error))
+            return []
+        self._again.pop(run.proposal, None)
+        return [done]
