@@ -98,6 +98,7 @@ def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every 
         f"below its peak{reference} (halt at {{{h}.drawdown_frac_max}}), exposure {{{h}.gross_frac}} times equity (limit "
         f"{{{h}.gross_frac_max}}), {{{h}.open_positions}} open positions, configuration version {{{h}.version}} ({mark.id})."
     )
+    text += "".join(f" On {name}, {clean(canary, 300)}." for name, canary in view.canaries.items())
     if view.breakers:
         text += f" Tripped: {', '.join(view.breakers)}."
     seen, said = shadow(ctx, mark) if view.mode == "shadow" else ((), "")
@@ -176,6 +177,7 @@ def _state(sleeve: SleeveConfig, desk_ms: int | None) -> str:
         sleeve.stage != "paper" and f"stage {sleeve.stage}",
         sleeve.execution and f"execution {sleeve.execution}",
         sleeve.models and f"models {sleeve.models}",
+        sleeve.size_part and f"at {100 * sleeve.size_part:g} % of its size",
     )
     return "".join(f", {text}" for text in (pause, *more) if text)
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from engine.clock import utc
+from engine.control.canary import CanaryPlan, plan_of, terms_rows
 from engine.errors import BadInput, Refused
 from engine.redaction import redacted
 from engine.sim import bootstrap, versus
@@ -61,6 +62,7 @@ class ProposeConfigArgs(Args):
     end: str | None = Field(None, max_length=40)
     apply_to_open: bool | None = None
     also: list[SleeveChange] | None = Field(None, max_length=8)
+    canary: str | None = Field(None, max_length=40)  # 25% for 10 trips
 
 
 class ProposeTighteningArgs(Args):
@@ -125,7 +127,8 @@ def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     """Propose a change to a sleeve's configuration. Runs the evidence (live and changed configuration on the same bars
     and costs) and creates a proposal that a person approves or rejects. Must be the last call of a turn."""
     span = lived_span(ctx, args.start, args.end)
-    return propose_change(ctx, _wanted(args), args.rationale, span, to_open=bool(args.apply_to_open))
+    more = {"to_open": bool(args.apply_to_open), "canary": plan_of(args.canary)}
+    return propose_change(ctx, _wanted(args), args.rationale, span, **more)
 
 
 @tool(
@@ -173,8 +176,9 @@ def propose_change(
     span: tuple[int | None, int | None],
     *,
     to_open: bool = False,
+    canary: CanaryPlan | None = None,
 ) -> ToolResult:
-    """Check the change, run what evidence is missing, store the proposal."""
+    """Check the change, run what evidence is missing, store the proposal; `canary`: the part of the size that it begins at."""
     from engine.control.draft import draft
 
     drafts = {s: draft(ctx.engine, ctx.home, s, changes, apply_to_open=to_open) for s, changes in wanted.items()}
@@ -201,7 +205,7 @@ def propose_change(
             raise Refused(f"{made.old.strategy} looks ahead ({why}): its runs are not evidence")
         gap, more = _gap(ctx, pair, labels[sleeve])
         evidence[sleeve], facts = _evidence(ctx, pair, gap, made.new.params), facts + more
-    result = store_proposal(ctx, wanted, rationale, evidence, apply_to_open=to_open)
+    result = store_proposal(ctx, wanted, rationale, evidence, apply_to_open=to_open, canary=canary)
     return result._replace(facts=(*result.facts, *facts))
 
 
@@ -253,6 +257,7 @@ def store_proposal(
     evidence: Mapping[str, Sequence[Mapping[str, Any]]],
     *,
     apply_to_open: bool,
+    canary: CanaryPlan | None = None,
 ) -> ToolResult:
     """Create the row and return its card."""
     from engine.control.proposals import create_spanning, view
@@ -272,6 +277,7 @@ def store_proposal(
         },
         now_ms=ctx.now_ms,
         apply_to_open=apply_to_open,
+        canary=canary,
     )
     ctx.record("proposal", {"proposal": row.id, "diff_sha256": row.diff_sha256, "direction": row.direction})
     return _card(ctx, view(ctx.engine, row))
@@ -324,6 +330,8 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     for e in p["evidence"]:
         if e.get("role") == "model":
             lines.append(f"{e['model']}@{e['version']}: {'. '.join([e['gates'], *e['worth'], *e['differs']])}.")
+    if (terms := p["diff"].get("canary")) and p["parts"]:
+        lines += [f"{label.capitalize()}: {text}." for label, text in terms_rows(terms, p["parts"][0]["from_version"])]
     if p["rationale"]:
         lines.append(f'Reason given: "{clean(p["rationale"], 400)}".')
     lines += [f"Warning: {e['text']}." for e in p["evidence"] if e.get("role") == "warning"]

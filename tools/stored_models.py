@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from engine.clock import utc
+from engine.control.canary import STANDARD, plan_of
 from engine.errors import BadInput, DeskError
 from tools.common.contract import (
     Args,
@@ -42,11 +43,13 @@ class ModelsArgs(Args):
 
 
 class ProposeModelArgs(Args):
-    """`model`: NAME@VERSION (vol-btc@1.2.0) that the sleeve would read; `rationale` for the person."""
+    """`model`: NAME@VERSION (vol-btc@1.2.0) that the sleeve would read; `rationale` for the person; `canary`: 25% for 10 trips
+    unless said, none."""
 
     sleeve: str = Field(max_length=60)
     model: str = Field(max_length=60)
     rationale: str = Field(max_length=1000)
+    canary: str | None = Field(None, max_length=40)
 
 
 @tool("models", Effect.READ)
@@ -125,4 +128,5 @@ def propose_model(ctx: ToolContext, args: ProposeModelArgs) -> ToolResult:
     if not (name and at and version):
         raise BadInput(f"{clean(args.model, 60)!r} is not a model with its version", "write vol-btc@1.2.0")
     wanted = {args.sleeve: {"models": f"{name}={version}"}}
-    return propose_change(ctx, wanted, args.rationale, lived_span(ctx, None, None))
+    plan = plan_of(args.canary, STANDARD)
+    return propose_change(ctx, wanted, args.rationale, lived_span(ctx, None, None), canary=plan)

@@ -104,6 +104,8 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
                 **{k: getattr(s, k) for k in names},
                 cash_start=s.cash,
                 params=dict(s.params),
+                size_part=s.size_part,
+                canary=view.canaries.get(s.name),
                 mark=mark,
                 unrealised=unrealised,
                 **{**now, "stage": s.stage, "paused": paused, "resumes_ms": s.resumes_ms if paused else None},

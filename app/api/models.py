@@ -170,6 +170,8 @@ class SleeveView(ApiModel):
     shut_until_ms: int | None = None
     paused_until_ms: int | None = None
     resumes_ms: int | None = None  # desk time at which the pause by people ends by itself
+    size_part: Number = None  # of its size; null: the whole
+    canary: str | None = None  # where the canary of an applied change is
 
 
 class Sleeves(ApiModel):

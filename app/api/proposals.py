@@ -90,9 +90,13 @@ def _again(at: ApiContext, row: Proposal, actor: Actor) -> Proposal:
     diff, now = json.loads(row.diff), now_ms()
     if row.kind == "rollback":
         back_to = diff["back_to"] if row.rollback_of is None else row.rollback_of
-        return rollbacks.create_rollback(at.engine, at.path, back_to, requester=requester, now_ms=now)
+        keeps = diff.get("keeps") or ()
+        return rollbacks.create_rollback(at.engine, at.path, back_to, requester=requester, now_ms=now, keeps=keeps)
     evidence, parts = json.loads(row.evidence), proposals.view(at.engine, row)["parts"]
     wanted = {p["sleeve"]: [{"key": c["key"], "value": c["value"]} for c in p["changes"]] for p in parts}
+    plan = plan_in(diff)
+    if plan is not None:  # it sets the part of the size itself
+        wanted = {name: [c for c in own if c["key"] != "size_part"] for name, own in wanted.items()}
     try:
         return proposals.create_spanning(
             at.engine,
@@ -103,6 +107,7 @@ def _again(at: ApiContext, row: Proposal, actor: Actor) -> Proposal:
             requester=requester,
             now_ms=now,
             apply_to_open=bool(diff.get("apply_to_open")),
+            canary=plan,
         )
     except Refused as error:
         asked = [f"{c['key']} {c['value']} for {name}" for name, own in wanted.items() for c in own]

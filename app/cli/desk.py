@@ -305,6 +305,7 @@ def status_text(value: dict[str, Any]) -> str:
     lines += [f"NOT AS IT IS: {value['lost_end']}"] if value["lost_end"] else []
     lines += [f"Of the P&L {value['incident_text']}"] if value["incident_text"] else []
     lines += halted_lines(value)
+    lines += [f"Canary on {name}: {text}" for name, text in value["canaries"].items()]
     if value["breakers"]:
         lines.append(f"Tripped breakers: {', '.join(value['breakers'])}")
     if value["active_version"] != value["version"]:

@@ -31,6 +31,7 @@ GROUPS = (
     "runs",
     "chat",
     "proposals",
+    "canary",
     "halt",
     "drill",
     "evals",

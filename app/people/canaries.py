@@ -1,8 +1,8 @@
 """What an approved card said would follow: a breached canary goes back or is paused, one that is over asks for the whole size.
 
 Called by app.processes.canary_watch in the supervisor, with the card as the authority of what it does, and by `nightdesk canary`.
-Whatever is changed goes through app.people.approvals. Done once, whoever else watches and wherever it is cut off: what was found is
-noted first, and every change is made against the versions of the canary alone.
+Whatever is changed goes through app.people.approvals. Done once, whoever else watches and wherever it is cut off: what was found
+is noted first, and every change is made against the versions of the canary alone.
 """
 
 import json
@@ -104,6 +104,17 @@ def _why(run: CanaryRun) -> str:
     return f"the canary of {run.proposal}, which {run.approved_by} approved, is breached: {found}"
 
 
+def ended_by(home: Home, run: CanaryRun, done: Mapping[str, Any], actor: Actor, now_ms: int) -> str | None:
+    """End a canary for a person, or ask for the whole size after a breach: the proposal of it; None while another one waits."""
+    if not run.in_force and run.version_now != run.found.get("version"):
+        raise Refused(f"{run.sleeve} trades another version than that of {run.proposal}", "nightdesk canary list")
+    if run.state == BREACHED:
+        if _waits(home, run.sleeve):
+            return None
+        return full_size(home, run, f"{run.proposal} was breached; {actor.name} asks for the whole size", now_ms).id
+    return over(home, run, done, now_ms, actor.name).found.get("full")
+
+
 def over(home: Home, run: CanaryRun, done: Mapping[str, Any], now_ms: int, by: str = "") -> CanaryRun:
     """End a canary and propose the size that the sleeve had before; `by`: a person who ends it early.
 
@@ -113,9 +124,14 @@ def over(home: Home, run: CanaryRun, done: Mapping[str, Any], now_ms: int, by: s
         if not note(home.engine, run, state=OVER, ended_ms=now_ms, done=dict(done), ended_by=by):
             return canary_of(home.engine, run.proposal)
         run = canary_of(home.engine, run.proposal)
-    if run.found.get("full") or not run.in_force or (run.state != OVER and not by) or _waits(home, run.sleeve):
+    if run.state != OVER or not run.in_force or _waits(home, run.sleeve) or (run.found.get("full") and not by):
         return run
-    whole = f"{run.proposal}: ended early by {by}" if by else f"{run.proposal} was a canary and is over, nothing was breached"
+    early = by or run.found.get("ended_by")
+    whole = (
+        f"the canary of {run.proposal} was ended early by {early}"
+        if early
+        else f"the canary of {run.proposal} is over, nothing was breached"
+    )
     text = f"{whole}; {measured_text(run.found['done'])}" if run.found.get("done") else whole
     row = full_size(home, run, text, now_ms)
     note(home.engine, run, full=row.id)
@@ -123,7 +139,7 @@ def over(home: Home, run: CanaryRun, done: Mapping[str, Any], now_ms: int, by: s
 
 
 def full_size(home: Home, run: CanaryRun, text: str, now_ms: int) -> Proposal:
-    """The proposal of the size that the sleeve had before its canary: a loosening, for a person. Raises Refused when it has it."""
+    """The proposal of the size that the sleeve had before its canary: a loosening, for a person. Refused when it has it."""
     with db.read(home.engine) as session:
         before = SleeveConfig.model_validate_json(sleeve_version(session, run.sleeve, run.from_version))
     more: dict[str, Any] = {"requester": _requester(run), "rationale": text, "now_ms": now_ms, "expires_in_ms": FULL_MS}

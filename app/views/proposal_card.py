@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from app.home.home import Home
 from engine.clock import utc
+from engine.control.canary import canaries, terms_rows
 from engine.control.config import version_of
 from engine.control.draft import key_text, value_text
 from engine.control.evidence import comparison_text, equal_worst_case, reward_text, verdict_words
@@ -19,6 +20,7 @@ from engine.errors import DeskError
 from engine.sim.life import life_of
 from engine.store.runs import Runs
 from engine.store.tables import Proposal
+from engine.watch.canaries import read_status, state_text
 from engine.watch.window import mode_of
 
 FIGURES = (
@@ -40,6 +42,8 @@ NOT_SHOWN = (
     "sleeve",
     "apply_to_open",
     "models",
+    "canary",
+    "keeps",
 )  # other rows say them
 TABLES = ("diff", "worst", "model", "evidence")
 NONE = "-"
@@ -64,6 +68,7 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
         **value,
         "verdict": verdict_words(row.direction, value["exposure"]),
         "runs_now": now and now._asdict(),
+        "canary_state": _canary_now(home, row) if "canary" in value["diff"] else None,
         "expires_in_s": max(0, row.expires_ms - now_ms) / 1000 if row.state == "pending" else None,
         "expires": left(row.expires_ms, now_ms) if row.state == "pending" else None,
         "evidence_runs": runs,
@@ -72,6 +77,12 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
     }
     mode = mode_of(home.desk_journal).upper()
     return {**found, "rows": [made._asdict() for made in rows_of(found, mode)]}
+
+
+def _canary_now(home: Home, row: Proposal) -> str | None:
+    """Where an applied canary is; None while it waits, and once a later one of the sleeve took its place."""
+    run = next((one for one in canaries(home.engine) if one.proposal == row.id), None)
+    return None if run is None else state_text(run, read_status(home.path).get(row.id) or {})
 
 
 def rollback_card(home: Home, row: Proposal) -> dict[str, Any]:
@@ -104,6 +115,7 @@ def rows_of(value: Mapping[str, Any], mode: str = "PAPER") -> list[CardRow]:
     return [
         CardRow("proposal", (f"{value['id']}, {value['state']}, {mode}",)),
         *_change(value),
+        *_canary(value),
         *_models(value),
         *_evidence(value),
         *_warning_rows(value),
@@ -177,6 +189,21 @@ def _worst(value: Mapping[str, Any]) -> Iterator[CardRow]:
             yield CardRow(f"{sleeve}: {label}" if sleeve else label, cells, "worst")
     if text := equal_worst_case(value["direction"], exposure, value["diff"].get("changes") or []):
         yield CardRow("worst case", (text,), "warning")
+
+
+def _canary(value: Mapping[str, Any]) -> Iterator[CardRow]:
+    """A canary before anybody approves it: its part of the size, its breaches with their numbers, and what follows. Of the
+    proposal after one what it measured."""
+    if terms := value["diff"].get("canary"):
+        for label, text in terms_rows(terms, value["parts"][0]["from_version"] if value["parts"] else 0):
+            yield CardRow(label, (text,))
+    if value.get("canary_state"):
+        yield CardRow("canary now", (str(value["canary_state"]),), "finding")
+    if keeps := value["diff"].get("keeps"):
+        yield CardRow("as they are", (", ".join(key_text(name) for name in keeps),))
+    for e in value["evidence"]:
+        if e.get("role") == "canary":
+            yield CardRow("canary", (str(e["text"]),), "finding")
 
 
 def _models(value: Mapping[str, Any]) -> Iterator[CardRow]:

@@ -26,6 +26,14 @@ PART_MIN, PART_MAX = 0.05, 0.9
 STANDARD, NONE = "25% for 10 trips", "none"
 WAYS = {"back": "goes back by itself", "pause": "is paused, and a person decides: going back would loosen"}
 RUNNING, BREACHED, OVER, LEFT = "running", "breached", "over", "left"
+OF_THE_DESK = (  # refusals that say nothing of a change: they are of the desk's state
+    "desk is halted",
+    "desk drawdown breaker",
+    "daily loss breaker",
+    "entries paused",
+    "no_entry window",
+    "another sleeve holds the other side",
+)
 _PLAN = re.compile(r"(\d{1,3}(?:\.\d{1,2})?) ?%(?: for)? (\d{1,6}) (trips|bars)")
 
 
@@ -69,6 +77,12 @@ def plan_of(text: str | None, default: str = NONE) -> CanaryPlan | None:
         bounds = f"{PART_MIN:.0%} to {PART_MAX:.0%} of the size, {low:,} to {high:,} {unit}"
         raise BadInput(f"canary = {words!r} is out of bounds", bounds)
     return CanaryPlan(part, count if unit == "trips" else None, count if unit == "bars" else None)
+
+
+def plan_in(diff: Mapping[str, Any]) -> CanaryPlan | None:
+    """The plan of a stored proposal's diff."""
+    terms = diff.get("canary")
+    return None if terms is None else CanaryPlan(float(terms["part"]), terms["trips"], terms["bars"])
 
 
 def goes_back(moves: Direction) -> bool:

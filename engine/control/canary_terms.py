@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.clock import DAY_MS, timeframe_ms
-from engine.control.canary import TRIPS_MIN, CanaryPlan
+from engine.control.canary import OF_THE_DESK, TRIPS_MIN, CanaryPlan
 from engine.control.draft import Draft
 from engine.errors import DeskError, Refused
 from engine.store.runs import Runs
@@ -26,15 +26,6 @@ SLIPPAGE_TRIPS = 5  # round trips whose mean slippage is judged
 SLIPPAGE_SLACK_BPS = 0.5  # where the evidence has next to none
 ERROR_RATIO = 1.25  # of a model that was not judged on the rows of the one before
 CLOSES_MIN = 100  # predictions with outcomes, before their error is judged
-# refusals that say nothing of the change: they are of the desk's state
-OF_THE_DESK = (
-    "desk is halted",
-    "desk drawdown breaker",
-    "daily loss breaker",
-    "entries paused",
-    "no_entry window",
-    "another sleeve holds the other side",
-)
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 

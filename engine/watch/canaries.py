@@ -1,7 +1,7 @@
 """Is a canary breached? Its journal events since it began -> what was measured, and the stated breaches that it has passed.
 
 Called by app.processes.canary_watch in the supervisor at every close, and by views for a sentence. No model, no agent, no numpy.
-What a breach needs and is missing is a breach itself. Every measure grows with the canary alone, so that a restart reads the same.
+What a breach needs and is missing is a breach itself. The measures are of the journal alone, so that a restart reads the same.
 """
 
 import json
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.clock import DAY_MS, HOUR_MS, utc
-from engine.control.canary import BREACHED, LEFT, OVER, RUNNING, CanaryRun, length_text
+from engine.control.canary import BREACHED, LEFT, OF_THE_DESK, OVER, RUNNING, CanaryRun, length_text
 from engine.store.chain import Event
 from engine.store.lookback import last
 from engine.watch.observation import DeskObservation, Finding
@@ -22,14 +22,6 @@ GAP_BARS = 3  # own bars without a close in the journal
 BLIND_MARKS = 3  # closes in a row at which the sleeve's equity is not known
 LATE_MS = 3 * HOUR_MS  # without a comparison of predictions (wall time)
 STATUS, ERRORS = "canaries.json", "canary-models.json"  # in the home: what the watch and the job of shadows wrote last
-OF_THE_DESK = (  # as engine.control.canary_terms: refusals that say nothing of the change
-    "desk is halted",
-    "desk drawdown breaker",
-    "daily loss breaker",
-    "entries paused",
-    "no_entry window",
-    "another sleeve holds the other side",
-)
 
 
 class Breach(NamedTuple):
@@ -157,8 +149,8 @@ def follow(path: Path, fold: CanaryFold) -> None:
 
 
 def breaches(fold: CanaryFold, errors: Mapping[str, Any], now_ms: int, watched_ms: int) -> list[Breach]:
-    """The breaches that are passed, missing data first. `errors`: the last comparison of predictions; `now_ms`, `watched_ms`: wall
-    time, and since when this process watches.
+    """The breaches that are passed, missing data first. `errors`: the last comparison of predictions; `now_ms` and `watched_ms`,
+    since when this process watches, are wall times.
     """
     found = [Breach("no data", fault) for fault in fold.faults[:1]]
     found += list(_of_trading(fold))
@@ -188,7 +180,7 @@ def _of_trading(fold: CanaryFold) -> Iterator[Breach]:
         yield Breach("slippage", f"{slipped:.2f} bps a round trip {over}")
     if not fold.drawdown <= terms["drawdown_frac_max"]:
         yield Breach("drawdown", f"{100 * fold.drawdown:.2f} %, above {100 * terms['drawdown_frac_max']:.2f} %")
-    if fold.quiet_ms > terms["quiet_bars_max"] * terms["bar_ms"] and not fold._held:
+    if fold.quiet_ms > terms["quiet_bars_max"] * terms["bar_ms"]:
         yield Breach("too few", f"no entry in {fold.quiet_ms // terms['bar_ms']:,} bars, above {terms['quiet_bars_max']:,}")
     if fold.most_a_day > terms["day_entries_max"]:
         yield Breach("too many", f"{fold.most_a_day} entries in 24 h, above {terms['day_entries_max']}")

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import Engine
 
 from engine.control import halt
+from engine.control.canary import canaries
 from engine.store.chain import Event
+from engine.watch.canaries import states
 from engine.watch.health import worker_pid
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.window import journal_of, mark_at, mode_of, start_of
@@ -53,6 +55,7 @@ class DeskView(NamedTuple):
     incident: float | None = None  # P&L that was made in incident windows, of the equity; None: none was ever open
     orphan_pnl: float | None = None  # of executions that no order explains, beside the equity
     windows: tuple[str, ...] = ()  # incident windows that are open
+    canaries: Mapping[str, str] = {}  # sleeve -> the sentence of its canary, where one runs or waits for a person
 
 
 def desk_view(home: Path, engine: Engine) -> DeskView:
@@ -71,7 +74,8 @@ def desk_view(home: Path, engine: Engine) -> DeskView:
     where = (mark, mark and mark.id, mark and mark.t_event_ms, source, now.get("stamp"), mode)
     follows = (list(get("tripped") or ()), get("bars") or 0, get("version"), get("sleeves") or {})
     apart = (get("incident"), get("orphan_pnl"), tuple(get("windows") or ()))
-    return DeskView(*where, halt.read(home, engine), worker, get("state"), equity, *lost, gross, times, *follows, *apart)
+    after = (*apart, states(canaries(engine), home))
+    return DeskView(*where, halt.read(home, engine), worker, get("state"), equity, *lost, gross, times, *follows, *after)
 
 
 def incident_text(view: DeskView) -> str:
