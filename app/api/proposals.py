@@ -12,6 +12,7 @@ from app.people import approvals
 from app.people.identity import Actor
 from app.views.proposal_card import card, rollback_card
 from engine.control import proposals, rollbacks
+from engine.control.canary import plan_in
 from engine.control.config import active_version, versions
 from engine.errors import BadInput, Refused
 from engine.store.tables import Proposal

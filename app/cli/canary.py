@@ -1,7 +1,7 @@
 """`nightdesk canary list | show | full`: changes that trade at a part of the size before they trade at the whole of it.
 
-A breach is taken back by the desk itself, as the approved card said. Going back by hand is `nightdesk proposals rollback`. Nothing
-here changes what the desk trades: the whole size is a proposal that a person applies.
+A breach is taken back by the desk itself, as the approved card said. Going back by hand is `nightdesk proposals rollback`. No
+command here changes what the desk trades: the whole size is a proposal that a person applies.
 """
 
 import time

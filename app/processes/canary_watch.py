@@ -29,11 +29,14 @@ class CanaryWatch:
         self._failed: dict[str, int] = {}
         self._again: dict[str, tuple[int, int]] = {}  # when to try again, and how long after that
         self._written: dict[str, Any] = {}
+        self.compares = False  # whether a canary that runs has a model whose error is compared
 
     def look(self) -> list[CanaryRun]:
         """Look once at every canary that runs or is not done with; those that it acted on, as they are then."""
         errors, shown, acted = read_status(self.home.path, ERRORS), dict[str, Any](), list[CanaryRun]()
-        for run in canaries(self.home.engine):
+        runs = canaries(self.home.engine)
+        self.compares = any(run.state == RUNNING and run.terms["error"] is not None for run in runs)
+        for run in runs:
             unfinished = (run.state == BREACHED and not run.found.get("action")) or (
                 run.state == OVER and not run.found.get("full")
             )

@@ -36,6 +36,7 @@ from engine.watch.shadow_journal import any_runs
 DELIVER_S = 1.0
 CARDS_S = 3.0
 FETCH_S = 300.0  # between two looks at which outside series are due
+CANARIES_S = 60.0  # the same while a canary has a model
 SHADOWS_S = 3_600.0  # between two looks at what shadows of models say
 HANDOVER_AT = "06:00"  # UTC, unless desk.toml says otherwise
 LATE_MS = 6 * 3_600_000  # a handover that was missed is still made so much later
@@ -100,6 +101,7 @@ class Schedules:
         if self.home.desk.outside.series:  # nothing is fetched that desk.toml does not declare
             self._jobs.add_job(kept(self.fetch_outside), "interval", seconds=FETCH_S, next_run_time=now, id="outside")
         self._jobs.add_job(kept(self.record_shadows), "interval", seconds=SHADOWS_S, next_run_time=now, id="shadows")
+        self._jobs.add_job(kept(self.compare_canaries), "interval", seconds=CANARIES_S, id="canary models")
         self._jobs.start()
         if self.line is not None:
             self.line.start()
@@ -193,11 +195,18 @@ class Schedules:
 
     def record_shadows(self) -> None:
         """Begin to record what shadows of stored models say, where one runs; the process before may still be at it."""
-        if not any_runs(self.home.path) or (self._recording is not None and self._recording.poll() is None):
+        if not (any_runs(self.home.path) or self.canaries.compares) or (
+            self._recording is not None and self._recording.poll() is None
+        ):
             return
         environment = allowed(os.environ) | {"NIGHTDESK_HOME": str(self.home.path)}
         silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
         self._recording = subprocess.Popen(shadows_command(), env=environment, start_new_session=True, **silent)  # noqa: S603 - our own program
+
+    def compare_canaries(self) -> None:
+        """The same more often while a canary has a model."""
+        if self.canaries.compares:
+            self.record_shadows()
 
     def fetch_outside(self) -> None:
         """Begin a fetch of the outside series that are due, in a process of its own; the one before may still be at it."""

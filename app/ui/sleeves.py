@@ -95,7 +95,8 @@ def state(s: Mapping[str, Any], now_ms: Any) -> parts.Cell:
     shut += [f"paused until {short(s['paused_until_ms'], now_ms)}" if s.get("paused_until_ms") else ""]
     if until := s.get("shut_until_ms"):
         shut.append(f"no_entry window until {short(until, now_ms)}" if until > 0 else "no_entry never opens")
+    shut += ["canary" if s.get("canary") else ""]
     held = [str(position.get("side") or "flat"), f"{order.get('side')} order pending" if order else ""]
     found = [words for words in (*shut, *held) if words]
-    off = any(shut)
+    off = any(words and words != "canary" for words in shut)
     return f"{'◐' if off else '●' if position else '○'} {', '.join(found)}", "wrn" if off else ""
