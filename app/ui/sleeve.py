@@ -53,6 +53,8 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         _worked(page)
     sleeve_settings.show(session, page)
     with above:
+        if item.get("canary"):
+            parts.note("A change on trial.", f"{item['canary']}.", "calm")
         _alerts(api, name)
         sleeve_settings.waiting(api, name)
 

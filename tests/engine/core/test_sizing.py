@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.core.sizing import kelly, liquidation_distance, risk_frac, size, whole_lots, win_rate_lower
-from engine.core.state import CAP_FIXED, CAP_LEVERAGE, CAP_NOTIONAL, CAP_PARTICIPATION, CAP_RISK, CAP_VOL, Signal, start
+from engine.core.state import CAP_FIXED, CAP_LEVERAGE, CAP_NOTIONAL, CAP_PARTICIPATION, CAP_RISK, CAP_VOL, Rules, Signal, start
 from tests.fakes.desks import RULES
 
 LEDGER = start(10_000.0).ledger
@@ -111,3 +111,38 @@ def test_golden_liquidation_distance() -> None:
     """1 BTC at 60,000, ten times isolated, 0.4 % maintenance: 54,216.867 and 65,737.052 (D5)."""
     assert 60_000 - liquidation_distance(6_000.0, 1.0, 60_000.0, 1, 0.004) == pytest.approx(54_216.867, abs=1e-3)
     assert 60_000 + liquidation_distance(6_000.0, 1.0, 60_000.0, -1, 0.004) == pytest.approx(65_737.052, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rules", "signal", "volume"),
+    [
+        (WIDE, SIGNAL, 1e9),
+        (WIDE._replace(vol_target=0.05), SIGNAL, 1e9),
+        (WIDE._replace(notional_frac_max=0.2), SIGNAL, 1e9),
+        (WIDE._replace(leverage_max=0.2), SIGNAL, 1e9),
+        (WIDE._replace(participation_max=0.05), SIGNAL, 1.0),
+        (WIDE._replace(fixed_lots=400), SIGNAL, 1e9),
+        (WIDE, SIGNAL._replace(size_frac=0.1), 1e9),
+    ],
+    ids=["risk", "volatility", "notional", "leverage", "participation", "fixed lots", "the strategy's own"],
+)
+def test_a_part_of_the_size_is_that_part_whatever_binds(rules: Rules, signal: Signal, volume: float) -> None:
+    """A canary's factor: a quarter of what the whole size is, to the lot, by the same cap; 1 changes no bit."""
+    whole, part = (size(LEDGER, rules._replace(size_part=x), signal, 5_000.0, 200.0, volume) for x in (1.0, 0.25))
+    assert whole.lots > 8
+    assert part.lots == pytest.approx(whole.lots / 4, abs=1)
+    assert part.binding == whole.binding
+    assert size(LEDGER, rules, signal, 5_000.0, 200.0, volume) == whole
+
+
+def test_layers_of_a_part_come_to_that_part_of_the_cap() -> None:
+    """What is open already counts against the part of the cap, not against the whole."""
+    rules = WIDE._replace(notional_frac_max=0.2, size_part=0.25)
+    held = LEDGER._replace(notional=0.25 * 0.2 * 10_000.0)
+    assert size(held, rules, SIGNAL, 5_000.0, 200.0, 1e9).lots == 0
+
+
+@pytest.mark.parametrize("part", [0.0, -0.5, 1.5, math.nan])
+def test_what_is_no_part_is_no_size(part: float) -> None:
+    """It never enlarges, and a missing one enters nothing."""
+    assert size(LEDGER, WIDE._replace(size_part=part), SIGNAL, 5_000.0, 200.0, 1e9).lots == 0
