@@ -1,4 +1,4 @@
-"""A desk with a canary, by hand: evidence with known worst stretches, an approved card, and a journal that says what a test wants."""
+"""A desk with a canary, by hand: evidence with known worst stretches, an approved card, a journal that says what a test wants."""
 
 import json
 from collections.abc import Mapping

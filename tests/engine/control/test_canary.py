@@ -93,7 +93,7 @@ def test_the_way_back_is_what_code_finds(home: Home, changes: dict[str, float], 
     terms = json.loads(row.diff)["canary"]
     assert terms["way"] == way
     said = dict(terms_rows(terms, 1))
-    assert ("goes back by itself to version 1, at 25 % of the size" == said["on a breach"]) is (way == "back")
+    assert (said["on a breach"] == "goes back by itself to version 1, at 25 % of the size") is (way == "back")
     assert said["canary"].startswith("25 % of the size until 4 trips are over")
     assert said["breach: slippage"] == "above 3.75 bps a round trip over 4 in a row (evidence 3.00)"
 
@@ -110,7 +110,7 @@ def test_the_way_back_is_what_code_finds(home: Home, changes: dict[str, float], 
         ({"stop_atr": "unknown"}, WORST, False),
     ],
 )
-def test_a_model_goes_back_and_nothing_else_unknown_does(keys: dict[str, str], after: WorstCase, back: bool) -> None:  # noqa: FBT001
+def test_a_model_goes_back_and_nothing_else_unknown_does(keys: dict[str, str], after: WorstCase, back: bool) -> None:
     """Law 8: what loosens or is unknown takes a person; a model that ran was approved by one."""
     label = "loosens" if "loosens" in keys.values() or after.gross_frac == 2.0 else "unknown"
     assert goes_back(Direction(label, keys, WORST, after, "")) is back  # type: ignore[arg-type]
