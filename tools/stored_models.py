@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from engine.clock import utc
-from engine.control.canary import STANDARD, plan_of
+from engine.control.canary import plan_of, standard
 from engine.errors import BadInput, DeskError
 from tools.common.contract import (
     Args,
@@ -128,5 +128,5 @@ def propose_model(ctx: ToolContext, args: ProposeModelArgs) -> ToolResult:
     if not (name and at and version):
         raise BadInput(f"{clean(args.model, 60)!r} is not a model with its version", "write vol-btc@1.2.0")
     wanted = {args.sleeve: {"models": f"{name}={version}"}}
-    plan = plan_of(args.canary, STANDARD)
+    plan = standard() if args.canary is None else plan_of(args.canary)
     return propose_change(ctx, wanted, args.rationale, lived_span(ctx, None, None), canary=plan)

@@ -84,13 +84,13 @@ def propose(
     model: str = typer.Argument(..., metavar="NAME@VERSION", help="vol-btc@1.2.0"),
     sleeve: str = typer.Option(..., "--sleeve", metavar="NAME", help="which sleeve would read it"),
     reason: str = typer.Option("", "--reason", help="why; shown on the card"),
-    canary: str = typer.Option("25% for 10 trips", "--canary", help="part of the size, and for how many trips or bars; or none"),
+    canary: str = typer.Option("", "--canary", help="'10% for 500 bars' or none; else 25% of the size for 10 trips"),
     as_json: bool = JSON,
 ) -> None:
     """Propose that a sleeve reads this version; a person applies it. Exit 1 when a gate of it failed."""
     from app.cli.tool import called
 
-    args = {"sleeve": sleeve, "model": model, "rationale": reason or f"promote {model}", "canary": canary}
+    args = {"sleeve": sleeve, "model": model, "rationale": reason or f"promote {model}", "canary": canary or None}
     called("propose_model", args, "developer", as_json=as_json)
 
 

@@ -38,11 +38,14 @@ _PLAN = re.compile(r"(\d{1,3}(?:\.\d{1,2})?) ?%(?: for)? (\d{1,6}) (trips|bars)"
 
 
 class CanaryPlan(NamedTuple):
-    """What is asked for: the part of the size, and how many round trips or own bars; one of the two is None."""
+    """What is asked for: the part of the size, and how many round trips or own bars; one of the two is None. `shortens`: nobody
+    asked for so many, half of those of the evidence are enough.
+    """
 
     part: float
     trips: int | None
     bars: int | None
+    shortens: bool = False
 
 
 class CanaryRun(NamedTuple):
@@ -63,9 +66,14 @@ class CanaryRun(NamedTuple):
     found: Mapping[str, Any]  # what the watch has noted: breach, action, ended
 
 
-def plan_of(text: str | None, default: str = NONE) -> CanaryPlan | None:
+def standard() -> CanaryPlan:
+    """What a promoted model has where nobody says another."""
+    return CanaryPlan(PART, TRIPS, None, shortens=True)
+
+
+def plan_of(text: str | None) -> CanaryPlan | None:
     """`25% for 10 trips`, `10% for 500 bars`; None for none. Raises BadInput for anything else, or out of bounds."""
-    words = " ".join((text or default).lower().split())
+    words = " ".join((text or NONE).lower().split())
     if words in (NONE, "no", "off"):
         return None
     found = _PLAN.fullmatch(words)

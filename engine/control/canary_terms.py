@@ -36,6 +36,8 @@ def terms_of(plan: CanaryPlan, made: Draft, evidence: Sequence[Mapping[str, Any]
     if not run_id:
         raise Refused("a canary needs the run of the changed configuration", "propose it with its evidence, or without a canary")
     bar_ms = timeframe_ms(made.new.timeframe)
+    if plan.shortens and plan.trips is not None:
+        plan = plan._replace(trips=max(min(plan.trips, _closed(Runs(home / "runs"), run_id).height // 2), TRIPS_MIN))
     worst, trips = worst_of(Runs(home / "runs"), run_id, plan, bar_ms)
     drawdown = plan.part * worst["drawdown_frac"] * MARGIN
     return {
@@ -57,8 +59,7 @@ def terms_of(plan: CanaryPlan, made: Draft, evidence: Sequence[Mapping[str, Any]
 
 def worst_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int) -> tuple[dict[str, Any], int]:
     """(the worst of each measure over every stretch of that length in a run, round trips that slippage is the mean of)."""
-    trips = store.frame(run_id, "trips")
-    closed = trips.filter(trips["exit_ms"].is_not_null())
+    closed = _closed(store, run_id)
     entry = closed["entry_ms"].to_numpy().astype(np.int64)
     leave = closed["exit_ms"].to_numpy().astype(np.int64)
     ends = stretches(entry, leave, plan, bar_ms)
@@ -77,6 +78,12 @@ def worst_of(store: Runs, run_id: str, plan: CanaryPlan, bar_ms: int) -> tuple[d
     if not all(math.isfinite(value) for value in found.values()) or found["drawdown_frac"] <= 0.0:
         raise Refused(f"run {run_id} has figures that are missing: no breach can be stated", "propose without a canary: none")
     return found, k
+
+
+def _closed(store: Runs, run_id: str) -> "pl.DataFrame":
+    """The closed round trips of a run, in order."""
+    trips = store.frame(run_id, "trips")
+    return trips.filter(trips["exit_ms"].is_not_null())
 
 
 def stretches(entry: Ints, leave: Ints, plan: CanaryPlan, bar_ms: int) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ import pytest
 
 from app.home.home import Home, open_home
 from engine.control import proposals
-from engine.control.canary import CanaryPlan, goes_back, plan_in, plan_of, terms_rows
+from engine.control.canary import CanaryPlan, goes_back, plan_in, plan_of, standard, terms_rows
 from engine.control.canary_terms import fold_ratios
 from engine.control.config import active
 from engine.control.direction import Direction, WorstCase
@@ -166,3 +166,14 @@ def test_the_error_of_a_model_is_compared_fold_by_fold() -> None:
         row[1] = row[1].replace("2024", "2023")
     assert fold_ratios(new, other)[0] == []
     assert fold_ratios({**new, "figure": "accuracy"}, old)[0] == []
+
+
+def test_the_standard_plan_fits_the_evidence(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten round trips, or half of those that there are; what a person asked for is never shortened."""
+    assert json.loads(proposed(home, {"leverage_max": 4.0}, standard()).diff)["canary"]["trips"] == 10
+    few = frames()
+    few["trips"] = few["trips"].head(12)
+    monkeypatch.setattr("tests.fakes.tried_changes.frames", lambda: few)
+    assert json.loads(proposed(home, {"leverage_max": 4.0}, standard()).diff)["canary"]["trips"] == 6
+    with pytest.raises(Refused, match="too few"):
+        proposed(home, {"leverage_max": 4.0}, CanaryPlan(0.25, 10, None))
