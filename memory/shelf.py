@@ -111,11 +111,33 @@ class Shelf:
             whole = _renew_block(was.text, block)
             if whole != was.text:
                 # code's own words are made anew each time: only a page whose other words change leaves a version
-                self._replace(was, whole, keep=_around(was.text) != _around(whole))
+                self._replace(was, whole, keep=around(was.text) != around(whole))
 
     def versions(self, topic: str) -> list[Path]:
         """The kept earlier versions of a page, oldest first."""
+        self.path(topic)  # an invalid topic has none
         return sorted((self.root / ".versions" / topic).glob("*.md"))
+
+    def keep(self, topic: str, text: str) -> None:
+        """Keep `text`, which a person's editor replaced, as a version of the page; nothing where one has it."""
+        with self._alone():
+            raw = text.encode("utf-8", "replace")
+            if not any(path.stat().st_size == len(raw) and path.read_bytes() == raw for path in self.versions(topic)):
+                _put(self._next_version(topic), text)
+
+    def restore(self, topic: str, text: str) -> None:
+        """Make `text`, an earlier version, the page again; what it replaces is kept. ShelfError: changed meanwhile."""
+        was = self.read(topic)
+        if was is None:
+            self.add(topic, text)
+        else:
+            self.replace(was, text)
+
+    def _next_version(self, topic: str) -> Path:
+        """Where the next version goes; the shelf's lock is held."""
+        folder = self.root / ".versions" / topic
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / f"{max((int(p.stem) for p in folder.glob('*.md') if p.stem.isdecimal()), default=0) + 1:06d}.md"
 
     def _replace(self, was: MemoryPage, text: str, *, keep: bool = True) -> None:
         """Keep the present version (unless `keep` is False), then write `text`; the shelf's lock is held."""
@@ -123,9 +145,7 @@ class Shelf:
         if path.exists() and path.stat().st_size > PAGE_BYTES_MAX:
             raise ShelfError(f"the page {was.topic} is over {PAGE_BYTES_MAX} bytes: a person must shorten it")
         if keep:
-            folder = self.root / ".versions" / was.topic
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(path, folder / f"{len(list(folder.glob('*.md'))) + 1:06d}.md")
+            shutil.copy2(path, self._next_version(was.topic))
         now = self.read(was.topic)
         if now is None or now.text != was.text:
             raise ShelfError(f"{was.topic} was changed meanwhile; that edit is kept and nothing was written")
@@ -170,8 +190,8 @@ def _renew_block(text: str, block: str) -> str:
     return f"{before}\n\n{block}" if before else block
 
 
-def _around(text: str) -> str:
-    """The page without code's own unedited block."""
+def around(text: str) -> str:
+    """The page without code's own unedited block: what people wrote."""
     return _BLOCK.sub(lambda found: "" if _mark(found[2]) == found[1] else found[0], text)
 
 
@@ -188,6 +208,16 @@ def _put(path: Path, text: str) -> None:
     except OSError:
         draft.unlink(missing_ok=True)
         raise
+
+
+def by_code(text: str) -> list[tuple[bool, str]]:
+    """A page in order as (written by code, text): code's own unedited blocks, and what people wrote around them."""
+    parts, end = list[tuple[bool, str]](), 0
+    for found in _BLOCK.finditer(text):
+        if _mark(found[2]) == found[1]:
+            parts += [(False, text[end : found.start()]), (True, found[2])]
+            end = found.end()
+    return [part for part in [*parts, (False, text[end:])] if part[1].strip()]
 
 
 def _mark(body: str) -> str:
