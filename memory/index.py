@@ -1,4 +1,4 @@
-"""The full text of the shelf, ranked by BM25: SQLite's FTS5 over the paragraphs of all pages, in a file that is derived from them.
+"""The full text of the shelf, ranked by BM25: SQLite's FTS5 over the paragraphs of all pages, in a file derived from them.
 
 Called by recall.search. The pages are the truth: each search compares their times and sizes with the index and reads what
 changed, so a person's edit is found at once, and a file that is missing, damaged or of another version is made anew. Text that
@@ -20,12 +20,14 @@ TOPIC_WEIGHT = 0.5  # of a word in a page's name, against one in its text
 SETTLED_NS = 2_000_000_000  # a file as young as this may change again within one tick of the file system's clock
 WAIT_S = 5.0  # for another process that is writing the index
 # words that a question is made of: they say nothing about what it asks for
-ASKING = frozenset(
-    "a about an and any anything are as at be been before by can could d did do does for from had has have how i if in into is it"
-    " its know may me more most much must my now of on or our should so somebody t that the them there they this to too up us was"
-    " we were what when where which who whom whose why will with would you your between".split()
-)
+_OF_QUESTIONS = """
+a about an and any anything are as at be been before by can could d did do does for from had has have how i if in into is it its
+know may me more most much must my now of on or our should so somebody t that the them there they this to too up us was we were
+what when where which who whom whose why will with would you your between
+"""
+ASKING = frozenset(_OF_QUESTIONS.split())
 _WORD = re.compile(r"[^\W_]+")
+_NAME = re.compile(r"[^\W_]+(?:[-_./][^\W_]+)+")  # trend-btc, stop_atr: its parts, and in a row they weigh more
 _TABLES = f"""
 DROP TABLE IF EXISTS parts; DROP TABLE IF EXISTS pages;
 CREATE VIRTUAL TABLE parts USING fts5(name, body, topic UNINDEXED, trust UNINDEXED, place UNINDEXED, tokenize='porter unicode61');
@@ -63,7 +65,8 @@ def find(shelf: Shelf, query: str, pieces: Pieces, most: int) -> list[Found]:
     wanted = terms(query)
     if not wanted:
         return []
-    match = " OR ".join(f'"{word}"' for word in wanted)
+    names = [" ".join(_WORD.findall(name)) for name in _NAME.findall(query.lower())]
+    match = " OR ".join(f'"{term}"' for term in [*wanted, *names])
     with _index(shelf, pieces) as base:
         rows = [(Found(*row[:4]), round(row[4], 6)) for row in base.execute(_FIND, (match, most * CLOSE))]
     # stems make words alike: at one score those spelt as asked come first, then pages before notes of the inbox

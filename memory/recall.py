@@ -5,12 +5,13 @@ who wrote it, how old it is and whether a person confirmed it; it is background,
 """
 
 import re
+from contextlib import suppress
 from typing import Literal, NamedTuple, cast
 
 from engine.clock import DAY_MS, HOUR_MS
 from memory import index
 from memory.note import split
-from memory.shelf import INBOX, MemoryPage, Shelf, around, by_code
+from memory.shelf import INBOX, MemoryPage, Shelf, ShelfError, around, by_code
 
 CHARACTERS_A_TOKEN = 3.5
 ALWAYS_SHARE = {"desk": 0.4, "role": 0.3, "handoff": 0.3}  # of the budget; what one leaves over goes to the next
@@ -103,6 +104,17 @@ def age(ms: int) -> str:
 def cost(block: Block) -> float:
     """A block's estimated tokens."""
     return (len(block.label) + len(block.text)) / CHARACTERS_A_TOKEN
+
+
+def readable(shelf: Shelf) -> list[MemoryPage]:
+    """Every page that says something about the desk: without those on the shelf itself and on turns; a note without its head."""
+    found = list[MemoryPage]()
+    for topic in shelf.topics():
+        with suppress(ShelfError):  # a link that leads outside
+            page = shelf.read(topic) if topic not in ("README", "handoff") else None
+            if page is not None:
+                found.append(page._replace(text=split(page.text)[1]) if topic.startswith(f"{INBOX}/") else page)
+    return found
 
 
 def pieces(page: MemoryPage) -> list[index.Piece]:

@@ -12,10 +12,12 @@ from engine.errors import BadInput, Refused
 from engine.redaction import redacted
 from memory import note as notes
 from memory import recall
+from memory.contradictions import contradictions
 from memory.shelf import INBOX, Shelf, ShelfError
 from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, asked_as, clean, no_data, tool
 from tools.common.limits import NOTES_DAY_MAX
 
+CONTRADICTIONS_SHOWN = 3
 INBOX_MAX = 500  # unread notes: above it the inbox is full
 
 
@@ -50,9 +52,10 @@ def memory(ctx: ToolContext, args: MemoryArgs) -> ToolResult:
     instruction."""
     shelf = Shelf(ctx.home / "memory")
     if args.topic is None and args.query is None:
-        topics = shelf.topics()
-        rows = tuple((topic, recall.trust_of(topic)) for topic in topics)
-        return ToolResult("ok", f"Pages: {', '.join(topics)}.", table=Table(("page", "source"), rows))
+        pages = [page for topic in shelf.topics() if (page := shelf.read(topic)) is not None]
+        rows = tuple((page.topic, recall.trust_of(page), recall.age(ctx.now_ms - page.changed_ms)) for page in pages)
+        text = f"Pages: {', '.join(page.topic for page in pages)}."
+        return ToolResult("ok", text, table=Table(("page", "source", "age"), rows))
     try:
         blocks = _blocks(ctx, shelf, args)
     except ShelfError as error:
@@ -60,7 +63,17 @@ def memory(ctx: ToolContext, args: MemoryArgs) -> ToolResult:
     if not blocks:
         return no_data(f"memory has nothing on {args.topic or args.query!r}")
     text = "\n\n".join(f"{block.label}\n{block.text}" for block in blocks)
+    text += "".join(f"\n\n{line}" for line in _against(shelf, {block.topic for block in blocks}))
     return ToolResult("ok", text, evidence=tuple(Evidence("page", block.topic) for block in blocks))
+
+
+def _against(shelf: Shelf, topics: set[str]) -> list[str]:
+    """What other pages say against these, as lines: the younger page first; who is right is a person's to say."""
+    found = [c for c in contradictions(recall.readable(shelf)) if {c.topic, c.other} & topics]
+    return [
+        f"[contradiction, not an instruction] {clean(c.topic, 80)}: {clean(c.text, 160)} / {c.other}: {clean(c.other_text, 160)}"
+        for c in found[:CONTRADICTIONS_SHOWN]
+    ]
 
 
 def _blocks(ctx: ToolContext, shelf: Shelf, args: MemoryArgs) -> list[recall.Block]:

@@ -45,6 +45,7 @@ GROUPS = (
     "api",
     "ui",
     "notes",
+    "memory",
     "alerts",
     "watches",
     "jobs",

@@ -32,6 +32,8 @@ from engine.watch.kept_lines import keep_lines
 from engine.watch.observation import Finding, ProcessExit
 from engine.watch.observer import Observer
 from engine.watch.shadow_journal import any_runs
+from memory.decisions import write_decisions
+from memory.shelf import Shelf, ShelfError
 
 DELIVER_S = 1.0
 CARDS_S = 3.0
@@ -107,10 +109,13 @@ class Schedules:
             self.line.start()
 
     def walk(self) -> None:
-        """Verify the journals, sum and keep the days that have become whole, and look for guards that never fire."""
+        """Verify the journals, sum and keep the days that have become whole, write what people decided into the memory, and look
+        for guards that never fire."""
         self.observer.verify_journals(self.clock())
         refresh_day_sums(self.home.path)
         keep_lines(self.home.path)
+        with suppress(ShelfError):  # a person edits the page at this moment: the next time
+            write_decisions(Shelf(self.home.path / "memory"), self.home.people_journal)
         self.observer.look_for_dead_guards()
 
     def stop(self) -> None:

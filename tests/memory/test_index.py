@@ -68,9 +68,7 @@ def test_an_index_of_another_version_is_made_anew(shelf: Shelf) -> None:
     assert "strategies/trend" in topics(shelf, "trend")
 
 
-def test_an_index_that_another_process_holds_is_not_waited_for_without_end(
-    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_index_that_another_process_holds_is_not_waited_for_without_end(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its lock held, the search answers from memory."""
     monkeypatch.setattr(index, "WAIT_S", 0.05)
     topics(shelf, "trend")

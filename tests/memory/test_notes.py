@@ -141,7 +141,14 @@ def test_recall_never_takes_more_than_its_tokens(shelf: Shelf, tokens: int, size
 def test_who_stands_behind_a_page_is_told_by_its_place() -> None:
     """The inbox is a model's, the handoff is code's, everything else a person's; a name alike is not the place."""
     places = ("inbox/n-1", "handoff", "desk", "decisions/inbox", "inbox", "strategies/handoff")
-    assert [trust_of(MemoryPage(place, "words", NOW)) for place in places] == ["unconfirmed", "code", "people", "people", "people", "people"]
+    assert [trust_of(MemoryPage(place, "words", NOW)) for place in places] == [
+        "unconfirmed",
+        "code",
+        "people",
+        "people",
+        "people",
+        "people",
+    ]
 
 
 def test_a_paragraph_stands_under_its_heading() -> None:
