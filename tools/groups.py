@@ -13,7 +13,7 @@ Group = Literal["journal", "trades", "money", "risk", "watch", "changes", "data"
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal_search", "explain_event", "counts"),
     "trades": ("trips", "performance", "round_trip"),
-    "money": ("pnl", "attribution", "version_effect"),
+    "money": ("pnl", "attribution", "version_effect", "report"),
     "risk": ("exposure", "what_if", "define", "pauses"),
     "watch": ("health", "alerts", "runbook", "watches", "probe", "drill", "incidents", "orders"),
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause"),
@@ -39,7 +39,7 @@ class GroupArgs(Args):
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Show further tools from the next step on. journal: search, count; trades: round trips, performance; money:
-    P&L, attribution, versions; risk: exposure, what if, pauses; watch: health, alerts, runbooks, drill,
+    P&L, attribution, versions, report; risk: exposure, what if, pauses; watch: health, alerts, runbooks, drill,
     incidents; changes: proposals; data: bars, strategies, runs, trials; research: sweeps, walk-forwards; checks: verdicts, leaks,
     parity; models: drift, weights; memory: pages, notes, calc, price watches."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."

@@ -46,6 +46,7 @@ GROUPS = (
     "ui",
     "notes",
     "memory",
+    "report",
     "alerts",
     "watches",
     "jobs",

@@ -1,4 +1,4 @@
-"""The daily comparison of the desk with its backtest, and of what its models read with their training.
+"""The daily comparison of the desk with its backtest, and of what its models read with their training; reports that are due.
 
 The first is a job of the queue, waited for, so that a failure is seen, too.
 
@@ -6,6 +6,7 @@ Started by app.processes.scheduler after the morning's handover, as a process of
 """
 
 from app.home.home import Home, open_home
+from app.jobs.desk_reports import keep_due
 from app.jobs.model_drift import watch_drift
 from app.jobs.queue import JobQueue, now_ms
 from engine.clock import DAY_MS
@@ -36,4 +37,7 @@ if __name__ == "__main__":
     try:
         compare(opened)
     finally:
-        watch_drift(opened)
+        try:
+            watch_drift(opened)
+        finally:
+            keep_due(opened, now_ms())

@@ -68,14 +68,14 @@ def periods(home: Path, unit: str, sleeve: str | None = None, limit: int = PERIO
     start = last.t_event_ms
     edges = [start]
     while start > first.t_event_ms and len(edges) <= limit:
-        start = max(_begin(start, unit), first.t_event_ms)
+        start = max(period_begin(start, unit), first.t_event_ms)
         edges.append(start)
     edges.reverse()
     sums = [_sums((mark_at(path, ms) or first).body, sleeve) for ms in edges]
     return [_period(*ends, *cents) for ends, cents in zip(zip(edges, edges[1:]), zip(sums, sums[1:]), strict=True)]  # noqa: B905, RUF007 - pairs of neighbours
 
 
-def _begin(ms: int, unit: str) -> int:
+def period_begin(ms: int, unit: str) -> int:
     """The last start of a period before an instant."""
     day = (ms - 1) // DAY_MS * DAY_MS
     when = datetime.fromtimestamp(day / 1000, UTC)
@@ -132,7 +132,7 @@ def _stretches(path: Path, names: list[str | None], trips: pl.DataFrame) -> dict
     if first is None or last is None:
         return {}
     now, closed = last.t_event_ms, trips.filter(pl.col("exit_ms").is_not_null())
-    begins = {"today": _begin(now, "day"), "d7": now - 7 * DAY_MS, "d30": now - 30 * DAY_MS, "start": first.t_event_ms}
+    begins = {"today": period_begin(now, "day"), "d7": now - 7 * DAY_MS, "d30": now - 30 * DAY_MS, "start": first.t_event_ms}
     starts = {name: mark_at(path, max(ms, first.t_event_ms)) or first for name, ms in begins.items()}
     return {
         who: {

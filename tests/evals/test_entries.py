@@ -21,10 +21,11 @@ def test_an_example_chooses_its_tool_and_leaves_nothing_out(entry: AskedEntry, w
 
 
 def test_every_tool_but_those_for_models_alone_can_be_asked_for() -> None:
-    """A new tool without an entry could not be reached without a model; a sum and further schemas are a model's needs. Stored
+    """A new tool without an entry could not be reached without a model; a sum, further schemas and the report as a text are a
+    model's needs (people have `nightdesk report`). Stored
     models and their drift take a name, which no sentence is read for: `nightdesk models`.
     """
     from tools import catalog
 
     without = [line.tool.name for line in catalog.ENTRIES if not line.tool.asked]
-    assert without == ["models", "calc", "more_tools", "model_drift", "propose_model"]
+    assert without == ["models", "calc", "more_tools", "report", "model_drift", "propose_model"]

@@ -310,6 +310,7 @@ def test_no_sequence_changes_what_is_a_persons(make_ctx: Any, home: Path, db: An
         "what_if",
         "exposure",
         "version_effect",
+        "report",
         "propose_model",
     }
 

@@ -78,6 +78,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "parity": {"since": "2025-03-04", "sleeve": "trend-btc"},
     "model_drift": {"model": "vol@1.0.0", "days": 30},
     "weights": {"days": 90},
+    "report": {"unit": "week", "of": "2025-03-05"},
     "backtest": {
         "strategy": "trend",
         "symbol": "BTC-USDT",

@@ -1,0 +1,46 @@
+"""What the pages say to a report: goals, lessons written down in its time, notes that wait. Called by the report's command, tool, job.
+
+Goals are the list items of the page `goals`. A lesson is a line of an incident page that begins with `lesson`, and each line that a
+person promoted, of pages that changed in the period; both are people's words and are shown as such.
+"""
+
+import re
+
+from engine.clock import DAY_MS
+from engine.watch.desk_report import ReportWords
+from memory.recall import paragraphs, readable
+from memory.shelf import INBOX, Shelf
+
+GOALS = "goals"
+SHOWN = 12
+CHARACTERS = 300
+REPLAYS_MS = 100 * DAY_MS  # behind now: the desk lives on recorded bars, or the report is of long ago
+_LESSON = re.compile(r"(?i)\blessons?\b\s*:?")
+
+
+def report_words(shelf: Shelf, from_ms: int, until_ms: int, now_ms: int) -> ReportWords:
+    """The words for a report of (from_ms, until_ms] of desk time, made at `now_ms` of wall time.
+
+    Pages have wall times: a desk that replays other days has the lessons of as long a time before now.
+    """
+    if not until_ms <= now_ms < until_ms + REPLAYS_MS:
+        from_ms, until_ms = now_ms - (until_ms - from_ms), now_ms
+    goals, lessons, waiting = list[tuple[str, str]](), list[tuple[str, str]](), 0
+    for page in readable(shelf):
+        if page.topic.startswith(f"{INBOX}/"):
+            waiting += 1
+        elif page.topic == GOALS:
+            goals = [(_short(part), page.topic) for part in paragraphs(page.text)]
+        elif from_ms < page.changed_ms <= until_ms:
+            parts = [part for part in paragraphs(page.text) if not part.startswith("<!--")]
+            lessons += [(_short(part), page.topic) for part in parts if _is_lesson(page.topic, part)]
+    return ReportWords(tuple(goals[:SHOWN]), tuple(lessons[:SHOWN]), waiting)
+
+
+def _is_lesson(topic: str, part: str) -> bool:
+    return "(promoted by " in part or (topic.startswith("incidents/") and _LESSON.search(part) is not None)
+
+
+def _short(part: str) -> str:
+    text = " ".join(part.removeprefix("- ").split())
+    return text if len(text) <= CHARACTERS else f"{text[: CHARACTERS - 1]}…"
