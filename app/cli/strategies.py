@@ -1,4 +1,5 @@
-"""`nightdesk strategies list | show | new | features`: what can be traded and tested, and a file to begin with.
+"""`nightdesk strategies list | show | new | features | history`: what can be traded and tested, a file to begin with, and the lives
+of the desk's sleeves.
 
 Called by app/cli/main.py. A person's file is parsed or described by another process here, never run.
 """
@@ -10,6 +11,7 @@ import typer
 
 from app.cli import out
 from app.cli.words import shown
+from engine.clock import utc
 
 JSON = typer.Option(False, "--json", help="one JSON object on stdout")
 NAME = typer.Argument(..., metavar="NAME", help="lower-case letters, digits and _")
@@ -18,7 +20,7 @@ NAME = typer.Argument(..., metavar="NAME", help="lower-case letters, digits and 
 def register(app: typer.Typer) -> None:
     """Add `strategies`."""
     group = typer.Typer(no_args_is_help=True, help="Strategies: list, show, new, and the features that they may read.")
-    for name, command in (("list", listed), ("show", show), ("new", new), ("features", features)):
+    for name, command in (("list", listed), ("show", show), ("new", new), ("features", features), ("history", history)):
         group.command(name)(command)
     app.add_typer(group, name="strategies")
 
@@ -50,6 +52,44 @@ def show(name: str = NAME, as_json: bool = JSON) -> None:
     value |= {"models": list(getattr(module, "MODELS", ()))}
     value |= {"params": params_table(module)}
     out.emit(value, as_json=as_json, text=lambda: page_text(value))
+
+
+def history(
+    sleeve: str = typer.Argument("", help="one sleeve (default: all, past ones too)"),
+    as_json: bool = JSON,
+) -> None:
+    """Each sleeve from its first stage to now: when, who, why, and what it made in each; searches that can stop."""
+    from app.home.home import existing_home
+    from engine.errors import BadInput
+    from engine.watch.lifecycle import lives
+    from engine.watch.pruning import prunings
+
+    home = existing_home()
+    every = lives(home.path, home.engine)
+    found = [life for life in every if sleeve in ("", life.sleeve)]
+    if sleeve and not found:
+        raise BadInput(f"the desk never had a sleeve {sleeve[:60]!r}", f"sleeves: {', '.join(one.sleeve for one in every) or 'none'}")
+    items = [life._asdict() | {"stages": [stage._asdict() for stage in life.stages]} for life in found]
+    pruned = [] if sleeve else [one._asdict() for one in prunings(home.engine)]
+    lines = [text for life in found for text in life_lines(life)] or ["the desk has had no sleeve yet"]
+    lines += [f"proposed: {one['text']}" for one in pruned]
+    out.emit({"items": items, "prunings": pruned}, as_json=as_json, text=lambda: "\n".join(lines))
+
+
+def life_lines(life: Any) -> list[str]:
+    """A sleeve's life: a line for it and one for each stage."""
+    lines = [f"{shown(life.sleeve)} ({shown(life.strategy)}): {life.state}"]
+    for one in life.stages:
+        end = f"to {utc(one.until_ms)}" if one.until_ms is not None else "until now"
+        made = "no figures" if one.strategy_net is None else f"{one.strategy_net:+,.2f} of the strategy"
+        apart = f", {one.net - one.strategy_net:+,.2f} in incidents" if one.net is not None and one.net != one.strategy_net else ""
+        won = "" if one.won is None else f", {one.won:.0%} won"
+        who = f"; by {shown(one.by)}{f': {shown(one.reason)}' if one.reason else ''}" if one.by else ""
+        flat = f"; flat since {utc(one.flat_ms)}" if one.flat_ms is not None else ""
+        lines.append(
+            f"  {one.stage:<11} {utc(one.since_ms)} {end}, {one.days:.1f} days: {made}{apart}, {one.trips} round trips{won}{flat}{who}"
+        )
+    return lines
 
 
 def page_text(value: dict[str, Any]) -> str:

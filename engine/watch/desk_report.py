@@ -25,6 +25,7 @@ from engine.watch.desk_trips import desk_trips
 from engine.watch.incidents import windows_of
 from engine.watch.parity_result import UNEXPLAINED_FRAC_MAX, last_result
 from engine.watch.periods import Period, period_begin, periods
+from engine.watch.pruning import prunings
 from engine.watch.window import between, desk_ms, journal_of, start_of
 
 ReportUnit = Literal["week", "month"]
@@ -137,10 +138,18 @@ def _money(period: Period, lived: WindowPnl, receipt: str) -> list[ReportFigure]
         ("funding", desk.funding),
         ("unexplained", desk.unexplained),
     ]
+    orphans = _orphans(lived)
     found = [ReportFigure(name, cents / 100, "usd", receipt) for name, cents in amounts if name != "unexplained" or cents]
+    if orphans:
+        found.append(ReportFigure("beside it, of executions that no order explains", orphans, "usd", receipt))
     began = float(lived.start.body["equity"])
     share = None if began <= 0 else (desk.change - lived.incident) / 100 / began
     return [*found, ReportFigure("return of the strategies", share, "frac", receipt, "" if began > 0 else "no equity at its begin")]
+
+
+def _orphans(lived: WindowPnl) -> float:
+    """What executions that no order explains have made in the period: in the account's cash, in no sleeve."""
+    return round(float(lived.end.body.get("orphan_pnl") or 0.0) - float(lived.start.body.get("orphan_pnl") or 0.0), 2)
 
 
 def _of_days(days: Sequence[Period], lived: WindowPnl, receipt: str) -> list[ReportFigure]:
@@ -277,6 +286,7 @@ def _next(engine: Engine, body: Mapping[str, Any], words: ReportWords, now_ms: i
     found = [f"decide {row.id}: {row.direction} {row.sleeve}" for row in waiting[:LISTED]]
     found += [f"close incident {w['id']}: {w['cause']}" for w in body["incidents"] if w["closed_ms"] is None]
     found += [f"alert {row.id} is open: {row.what[:120]}" for row in list_alerts(engine, "open")[:LISTED]]
+    found += [one.text for one in prunings(engine)[:LISTED]]
     if words.notes_waiting:
         found.append(f"read {words.notes_waiting} notes of the inbox: nightdesk notes list")
     if not words.goals:
