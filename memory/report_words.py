@@ -1,6 +1,6 @@
-"""What the pages say to a report: goals, lessons written down in its time, notes that wait. Called by the report's command, tool, job.
+"""What the pages say to a report: goals, lessons written down in its time, notes that wait. Called for each report.
 
-Goals are the list items of the page `goals`. A lesson is a line of an incident page that begins with `lesson`, and each line that a
+Goals are the list items of the page `goals`. A lesson is a line of an incident page with the word `lesson`, and each line that a
 person promoted, of pages that changed in the period; both are people's words and are shown as such.
 """
 

@@ -1,6 +1,6 @@
 """The report of a week or a month for the advisor (READ). Called by the catalog; the figures are engine.watch.desk_report's.
 
-Sentences of people (goals, lessons) are in the answer as data. Nothing is written: `nightdesk report` and the schedule keep the files.
+Sentences of people (goals, lessons) are in the answer as data. Nothing is written: the command and the schedule keep files.
 """
 
 from functools import partial

@@ -23,7 +23,7 @@ def report(
     as_markdown: bool = typer.Option(False, "--md", help="print the Markdown (the default)"),
     as_json: bool = typer.Option(False, "--json", help="one JSON object on stdout"),
 ) -> None:
-    """Goals, what worked, what did not, metrics, incidents apart, lessons, next; kept under reports/ as page, Markdown and JSON."""
+    """Goals, what worked, what did not, metrics, incidents apart, lessons, next; kept under reports/ as page, Markdown, JSON."""
     from app.home.home import existing_home
     from app.jobs.desk_reports import keep, made
     from engine.watch.desk_report_pages import markdown

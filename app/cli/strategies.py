@@ -1,5 +1,4 @@
-"""`nightdesk strategies list | show | new | features | history`: what can be traded and tested, a file to begin with, and the lives
-of the desk's sleeves.
+"""`nightdesk strategies list | show | new | features | history`: what can be traded and tested, a file to begin with, lives of sleeves.
 
 Called by app/cli/main.py. A person's file is parsed or described by another process here, never run.
 """
@@ -68,7 +67,9 @@ def history(
     every = lives(home.path, home.engine)
     found = [life for life in every if sleeve in ("", life.sleeve)]
     if sleeve and not found:
-        raise BadInput(f"the desk never had a sleeve {sleeve[:60]!r}", f"sleeves: {', '.join(one.sleeve for one in every) or 'none'}")
+        raise BadInput(
+            f"the desk never had a sleeve {sleeve[:60]!r}", f"sleeves: {', '.join(one.sleeve for one in every) or 'none'}"
+        )
     items = [life._asdict() | {"stages": [stage._asdict() for stage in life.stages]} for life in found]
     pruned = [] if sleeve else [one._asdict() for one in prunings(home.engine)]
     lines = [text for life in found for text in life_lines(life)] or ["the desk has had no sleeve yet"]
@@ -82,7 +83,9 @@ def life_lines(life: Any) -> list[str]:
     for one in life.stages:
         end = f"to {utc(one.until_ms)}" if one.until_ms is not None else "until now"
         made = "no figures" if one.strategy_net is None else f"{one.strategy_net:+,.2f} of the strategy"
-        apart = f", {one.net - one.strategy_net:+,.2f} in incidents" if one.net is not None and one.net != one.strategy_net else ""
+        apart = (
+            f", {one.net - one.strategy_net:+,.2f} in incidents" if one.net is not None and one.net != one.strategy_net else ""
+        )
         won = "" if one.won is None else f", {one.won:.0%} won"
         who = f"; by {shown(one.by)}{f': {shown(one.reason)}' if one.reason else ''}" if one.by else ""
         flat = f"; flat since {utc(one.flat_ms)}" if one.flat_ms is not None else ""

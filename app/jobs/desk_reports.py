@@ -1,7 +1,7 @@
 """Reports of weeks and months kept under the home: `reports/month-2026-05.md`, `.html` and `.json`.
 
-Called by `nightdesk report`, and by app/jobs/daily_parity.py after the morning's comparison for periods that have ended since. A kept
-report of a whole period is not made again: what was read stays as it was read.
+Called by `nightdesk report`, and by app/jobs/daily_parity.py after the morning's comparison for periods that have ended since. A
+kept report of a whole period is not made again: what was read stays as it was read.
 """
 
 import json

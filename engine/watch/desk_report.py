@@ -57,7 +57,12 @@ class ReportFigure(NamedTuple):
 
 
 def make_report(
-    home: Path, engine: Engine, unit: ReportUnit, now_ms: int, of: str = "", written: WordsOf = lambda _from, _until: ReportWords()
+    home: Path,
+    engine: Engine,
+    unit: ReportUnit,
+    now_ms: int,
+    of: str = "",
+    written: WordsOf = lambda _from, _until: ReportWords(),
 ) -> dict[str, Any]:
     """The report of the newest whole week or month, of the one that `of` names (a day in it, or 2026-05), or of what there is
     of the present one where none is whole yet. `written`: the words of (from_ms, until_ms].
@@ -83,7 +88,7 @@ def make_report(
         "stamp": lived.end.body.get("stamp") or "PAPER",
         "source": start_of(path).get("source") or "unknown",
         "versions": [lived.start.body.get("version"), lived.end.body.get("version")],
-        "metrics": [figure._asdict() for figure in [*_money(chosen, lived, receipt), *_of_days(days, lived, receipt)]],
+        "metrics": [figure._asdict() for figure in [*_money(lived, receipt), *_of_days(days, lived, receipt)]],
         "sleeves": _sleeves(lived, trips),
         "days": [{"day": utc_day(d.until_ms - 1), "strategy": d.strategy, "incident": d.incident, "net": d.net} for d in days],
         "exits": split(trips, "exit").to_dicts() if len(trips) else [],
@@ -125,7 +130,7 @@ def _is_whole(period: Period, unit: str) -> bool:
     return begins and period_begin(period.until_ms + 1, unit) == period.until_ms
 
 
-def _money(period: Period, lived: WindowPnl, receipt: str) -> list[ReportFigure]:
+def _money(lived: WindowPnl, receipt: str) -> list[ReportFigure]:
     """P&L in its parts: net = strategies + incidents, and net = price - costs + funding, both to the cent."""
     desk = lived.attribution.desk
     amounts = [
@@ -144,7 +149,10 @@ def _money(period: Period, lived: WindowPnl, receipt: str) -> list[ReportFigure]
         found.append(ReportFigure("beside it, of executions that no order explains", orphans, "usd", receipt))
     began = float(lived.start.body["equity"])
     share = None if began <= 0 else (desk.change - lived.incident) / 100 / began
-    return [*found, ReportFigure("return of the strategies", share, "frac", receipt, "" if began > 0 else "no equity at its begin")]
+    return [
+        *found,
+        ReportFigure("return of the strategies", share, "frac", receipt, "" if began > 0 else "no equity at its begin"),
+    ]
 
 
 def _orphans(lived: WindowPnl) -> float:
@@ -273,7 +281,9 @@ def _worked(home: Path, engine: Engine, body: Mapping[str, Any], period: Period)
     if "unexplained_frac" in parity and parity["from_ms"] < period.until_ms and parity["to_ms"] > period.from_ms:
         share = float(parity["unexplained_frac"] or 0.0)
         days = f"{utc_day(parity['from_ms'])} to {utc_day(parity['to_ms'])}"
-        (worked if share <= UNEXPLAINED_FRAC_MAX else failed).append(f"{share:.2%} of what moved differs from the backtest ({days})")
+        (worked if share <= UNEXPLAINED_FRAC_MAX else failed).append(
+            f"{share:.2%} of what moved differs from the backtest ({days})"
+        )
     raised = [row for row in list_alerts(engine, limit=ALERTS_READ) if period.from_ms < row.opened_ms <= period.until_ms]
     if paged := Counter(row.kind for row in raised if row.severity == "page"):
         failed.append("a person was paged: " + ", ".join(f"{count} times by {kind}" for kind, count in paged.most_common(LISTED)))

@@ -1,7 +1,7 @@
 """The report of a week or a month as Markdown and as one page that opens offline. Called by the command, the tool and the job.
 
-The page draws its charts with the script and the style of a run's report (engine/sim/report.py): same tokens, light, dark and print,
-nothing loaded, nothing sent. Words of people are escaped in both.
+The page draws its charts with the script and the style of a run's report (engine/sim/report.py): same tokens, light, dark and
+print, nothing loaded, nothing sent. Words of people are escaped in both.
 """
 
 import re
@@ -45,7 +45,12 @@ def markdown(body: Mapping[str, Any]) -> str:
     lines += ["", "| sleeve | of the strategy | in incidents | costs | round trips | won |", "|---|---:|---:|---:|---:|---:|"]
     lines += [f"| {' | '.join(cells)} |" for cells in sleeve_cells(body)]
     lines += ["", "## Incidents", "", *([f"- {_text(line)}" for line in incident_lines(body)] or ["- none"])]
-    lines += ["", "## Learning", "", *([f"- {_text(x['text'])} ({x['page']})" for x in body["lessons"]] or ["- nothing was written down"])]
+    lines += [
+        "",
+        "## Learning",
+        "",
+        *([f"- {_text(x['text'])} ({x['page']})" for x in body["lessons"]] or ["- nothing was written down"]),
+    ]
     lines += ["", "## Next", "", *([f"- {_text(text)}" for text in body["next"]] or ["- nothing waits for a person"])]
     return "\n".join([*lines, "", f"Receipts: journal events {body['receipt']}.", ""])
 

@@ -73,9 +73,7 @@ def lives(home: Path, engine: Engine) -> list[SleeveLife]:
     for name, had in changes.items():
         ends = [event.t_event_ms for event, _ in had[1:]]
         own = trips.filter(pl.col("sleeve") == name)
-        stages = tuple(
-            _life(path, name, change, until, own, why) for change, until in zip(had, [*ends, None], strict=True)
-        )
+        stages = tuple(_life(path, name, change, until, own, why) for change, until in zip(had, [*ends, None], strict=True))
         state = stages[-1].stage if name in last else "gone"
         if end is not None and state in RESTING and stages[-1].flat_ms is None:
             state = WINDING_DOWN

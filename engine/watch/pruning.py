@@ -51,12 +51,12 @@ def _judged(name: str, rows: list[Trial], least: int) -> Pruned | None:
     if best is not None and (parent.sharpe is None or best > parent.sharpe):
         return None
     figures = f"{_ratio(parent.sharpe)} of the parent, {_ratio(best)} of the best variant"
-    advice = "stop varying it" if parent.sharpe is not None and parent.sharpe > 0 else "retire it: the parent makes nothing either"
+    advice = (
+        "stop varying it" if parent.sharpe is not None and parent.sharpe > 0 else "retire it: the parent makes nothing either"
+    )
     text = f"{len(variants)} variants of {name} never beat their parent (Sharpe {figures}): {advice}"
     return Pruned(name, len(variants), parent.id, parent.sharpe, best, text)
 
 
 def _ratio(value: float | None) -> str:
     return "undefined" if value is None else f"{value:+.2f}"
-
-

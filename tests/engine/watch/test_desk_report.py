@@ -15,7 +15,9 @@ from engine.watch.window import journal_of
 
 MAY = 1_777_593_600_000  # 2026-05-01
 NOW = MAY + 40 * DAY_MS
-CONFIG = {"start": {"source": "recorded", "timeframe_ms": 900_000}, "sleeves": []}
+RULES = {"lot_size": 0.001, "bar_ms": 900_000}
+SLEEVES = [{"name": name, "instrument": f"binance:{name.upper()}-USDT:perp", "rules": RULES} for name in ("btc", "eth")]
+CONFIG = {"start": {"source": "recorded", "timeframe_ms": 900_000}, "sleeves": SLEEVES}
 MONEY = {"pnl": 113.0, "realised": 113.0, "fees": 0.0, "funding": 0.0, "orphans": 0.0}
 # day of May -> cash of btc, cash of eth; the tenth is in an incident window
 CASH = {2: (-31.27, 0.0), 10: (113.0, 0.0), 20: (10.0, -49.30)}

@@ -57,7 +57,9 @@ def home(tmp_path: Path, sqlite: Engine) -> Path:
     journal.close()
     with db.write(sqlite) as session:
         made = '{"name": "mara", "channel": "cli"}'
-        session.add(SleeveVersion(sleeve="a", version=2, sha256="x", body="{}", created_ms=1, made_by=made, reason="loses to costs"))
+        session.add(
+            SleeveVersion(sleeve="a", version=2, sha256="x", body="{}", created_ms=1, made_by=made, reason="loses to costs")
+        )
     return tmp_path
 
 

@@ -52,7 +52,9 @@ def test_a_parent_that_makes_nothing_is_proposed_to_be_retired(sqlite: Engine) -
     ("parent", "variants"),
     [(0.8, [0.1] * (VARIANTS_MIN - 1) + [0.81]), (0.8, [0.1] * (VARIANTS_MIN - 1)), (None, [0.1] * VARIANTS_MIN)],
 )
-def test_one_that_did_better_or_too_few_are_left_alone(sqlite: Engine, parent: float | None, variants: list[float | None]) -> None:
+def test_one_that_did_better_or_too_few_are_left_alone(
+    sqlite: Engine, parent: float | None, variants: list[float | None]
+) -> None:
     """Nor is a parent without a ratio a bar that a variant with one fails."""
     search(sqlite, parent, variants)
     assert prunings(sqlite) == []
