@@ -7,5 +7,6 @@ them for garbage at Python's usual intervals, and once more at the end, is a qua
 import atexit
 import gc
 
+VERSION = "0.1.0"  # of the program; pyproject.toml reads it here
 gc.set_threshold(10_000, 10, 10)  # usually 700, 10, 10: what the desk itself leaves behind is little
 atexit.register(gc.freeze)  # what is left at the end ends with the process

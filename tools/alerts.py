@@ -1,12 +1,11 @@
 """What is or was wrong and what to do about it: alerts and runbook. Called by the catalog.
 
 Alerts are rows that the supervisor's watch writes without any model; they use wall time, like everything people act on. A
-runbook is our own page in docs/runbooks, read from the repository, as app/cli/ui.py finds the page there.
+runbook is our own page in docs/runbooks, found by tools/shipped.
 """
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -30,8 +29,8 @@ from tools.common.contract import (
 )
 from tools.common.ids import find_event
 from tools.common.time_words import instant
+from tools.shipped import RUNBOOK_PAGES
 
-FOLDER = Path(__file__).resolve().parents[1] / "docs" / "runbooks"
 LOOKED_AT = 500  # alerts of one state that are searched
 EVENING_MS = 6 * HOUR_MS  # last night began at 18:00 UTC
 # what people say -> kind of alert; the first match wins, so worse or more specific kinds come first
@@ -260,7 +259,7 @@ def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
     """What to do about an alert or incident: the desk's own page, written by people, steps in order."""
     pages = titles()
     if not pages:
-        return no_data(f"no runbooks found in {FOLDER}: this installation lacks the repository's docs folder")
+        return no_data(f"no runbooks found in {RUNBOOK_PAGES}: this installation is not whole")
     name = page_for(ctx, args.about) if args.about else ""
     if name is None:
         return no_data(f"no runbook matches {clean(args.about, 80)!r}; available: {', '.join(pages)}")
@@ -268,7 +267,7 @@ def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
         rows = tuple((page, title) for page, title in pages.items())
         return ToolResult("ok", f"Runbooks: {', '.join(pages)}.", table=Table(("runbook", "when"), rows))
     evidence = (Evidence("page", f"docs/runbooks/{name}.md"),)
-    text = (FOLDER / f"{name}.md").read_text(encoding="utf-8").strip()
+    text = (RUNBOOK_PAGES / f"{name}.md").read_text(encoding="utf-8").strip()
     head = f"Runbook {name} (trusted: the desk's own page, docs/runbooks/{name}.md)."
     return ToolResult("ok", f"{head}\n\n{with_bold_title(text)}", evidence=evidence, data={"runbook": name})
 
@@ -281,7 +280,7 @@ def with_bold_title(text: str) -> str:
 
 def titles() -> dict[str, str]:
     """Every page with its title line."""
-    return {p.stem: p.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for p in sorted(FOLDER.glob("*.md"))}
+    return {p.stem: p.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for p in sorted(RUNBOOK_PAGES.glob("*.md"))}
 
 
 def page_of(kind: str) -> str:

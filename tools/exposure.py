@@ -7,7 +7,6 @@ itself on a constructed bar; define reads the declarations of the code and the g
 from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import cache
-from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
@@ -29,9 +28,9 @@ from tools.common.contract import (
     tool,
 )
 from tools.common.time_words import NEVER_RAN
+from tools.shipped import GLOSSARY
 
 PAIRS_MAX = 15
-GLOSSARY = Path(__file__).resolve().parents[1] / "docs" / "glossary.md"
 
 
 class WhatIfArgs(Args):

@@ -17,9 +17,9 @@ from engine.errors import BadInput
 from engine.store import db
 from engine.store.tables import Delivery, Handover
 from engine.watch.alert_rows import list_alerts, view
+from tools.shipped import RUNBOOK_PAGES
 
 router = APIRouter(prefix="/api", tags=["alerts"])
-RUNBOOKS = File(__file__).resolve().parents[2] / "docs" / "runbooks"
 ALONE = "this API was started alone, without the watch that raises alerts; to start both: nightdesk up"
 DELIVERY_FIELDS = ("sink", "state", "attempts", "sent_ms", "error")
 
@@ -76,7 +76,7 @@ def ack(
 @router.get("/runbooks/{name}")
 def runbook(_: Who, name: str = Path(max_length=41, pattern=r"^[a-z][a-z-]{1,40}$")) -> RunbookPage:
     """The runbook that an alert names, by its file name without folder and suffix."""
-    path = RUNBOOKS / f"{name}.md"
+    path = RUNBOOK_PAGES / f"{name}.md"
     if not path.is_file():
         raise NotFound(f"unknown runbook {name!r}", "see docs/runbooks")
     return RunbookPage(name=name, text=path.read_text(encoding="utf-8"))

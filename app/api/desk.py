@@ -5,6 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Query
 from sqlmodel import col, func, select
 
+from app import VERSION
 from app.api import models as m
 from app.api.context import ApiContext, At, NotFound, Who, now_ms
 from app.api.models_people import PullBody
@@ -22,7 +23,6 @@ from engine.watch.tripped import tripped_events
 from engine.watch.window import journal_of
 
 router = APIRouter(prefix="/api", tags=["desk"])
-VERSION = "0.1.0"
 PULL_S = 3600.0  # time limit of a pull
 SENDS = ["your question and this thread's turns", "the desk's state", "memory pages", "what tools find"]
 OFFLINE = "Answers come from the offline model: a planner, no language model. Nothing leaves this machine."

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from fastapi.responses import JSONResponse
 
 from agents.threads import close_dead
+from app import VERSION
 from app.api import (
     account,
     alerts,
@@ -90,7 +91,7 @@ def create(home: Home, address: Address | None = None) -> AccessMiddleware:
 
     app = FastAPI(
         title="Nightdesk",
-        version=desk_routes.VERSION,
+        version=VERSION,
         description="The desk over HTTP: its state, its journal, proposals, and people's decisions.",
         lifespan=life,
         docs_url=None,  # its pages load scripts from a CDN

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 
+from app import VERSION
 from app.cli import out
 from app.processes.children import account_variables, home_of
 from app.processes.room import failure_text
@@ -62,6 +63,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="The night shift of a small crypto trading desk. Start with: nightdesk up",
 )
+
+
+def show_version(wanted: bool) -> None:
+    """`nightdesk --version`."""
+    if wanted:
+        sys.stdout.write(f"nightdesk {VERSION}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def options(_: bool = typer.Option(False, "--version", callback=show_version, is_eager=True, help="say the version")) -> None:
+    """What stands before a command."""
 
 
 def load_groups() -> None:

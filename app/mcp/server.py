@@ -13,6 +13,7 @@ from anyio import from_thread, to_thread
 from mcp import types
 from mcp.server.lowlevel import Server
 
+from app import VERSION
 from app.mcp.bounds import client_name
 from app.mcp.calls import McpCaller, McpDesk
 from app.mcp.results import SCHEMA
@@ -21,7 +22,6 @@ from tools.common.contract import Effect
 
 CALLS_AT_ONCE = 4  # calls that work at the same time; the others wait
 PROGRESS_MIN = 0.05  # of a job between two notifications
-VERSION = "0.1.0"
 
 
 def server_of(desk: McpDesk, caller_of: Callable[[Any, str], McpCaller]) -> "Server[Any]":
