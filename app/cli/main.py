@@ -54,6 +54,7 @@ GROUPS = (
     "mcp",
     "account",
     "live",
+    "upkeep",
 )
 
 app = typer.Typer(

@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 
 from app.home import desk_template
 from app.home.belonging import belonging, keep
+from app.home.files import OPEN_LOCK, UNFINISHED
 from app.home.settings import DeskToml, Settings, read_desk_toml, read_settings
 from app.home.written import write_whole
 from engine.control import desk_setup
@@ -118,7 +119,9 @@ def open_home(now_ms: int | None = None) -> Home:
     try:
         settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         keep_private(settings.home)
-        with _locked(settings.home / ".open.lock"):
+        with locked(settings.home / OPEN_LOCK):
+            if (settings.home / UNFINISHED).exists():
+                raise BadInput(f"a restore into {settings.home} broke off", "run it again: nightdesk restore FILE")
             for name in FOLDERS:
                 (settings.home / name).mkdir(exist_ok=True)
             return _prepared(settings, now)
@@ -181,7 +184,7 @@ def sentence(feed: dict[str, str]) -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold the home's lock; the OS releases it if the process dies."""
     deadline = time.monotonic() + LOCK_S_MAX
     with path.open("a") as file:

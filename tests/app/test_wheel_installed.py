@@ -46,6 +46,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     else:
         pip = (sys.executable, "-m", "pip", "--python", python, "install", "--quiet")
         done(*pip, "--constraint", ROOT / "requirements.lock", wheel, cwd=place)
+    done(python, "-P", "-m", "engine.core.kernel", cwd=place)  # compiled once: a busy machine takes longer than a backtest may
     return place / "env" / "bin"
 
 

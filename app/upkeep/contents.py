@@ -1,0 +1,67 @@
+"""What of a home goes into a backup, and as far as where. Called by backup.py; the names of a backup's own parts are here too.
+
+A home holds what cannot be made again (configuration, journals, memory, runs, models, recordings), what can (caches, logs), and
+secrets (sessions, login links). Only what is named here is copied: a file that someone laid into the home is named, and left out.
+"""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from app.home.files import LINK, OPEN_LOCK, UNFINISHED
+from app.people import identity
+from engine.control import halt
+from engine.control.desk_setup import FEED_FILE
+from engine.control.started import STARTED_FILE
+from engine.watch import heartbeat
+
+DATABASE = "desk.db"
+MANIFEST = "manifest.json"
+FILES = ("desk.toml", "home.json", FEED_FILE, identity.FILE, identity.REGISTERED, halt.FILE, halt.RELEASING)
+FOLDERS = ("memory", "strategies", "runs", "models", "data", "recordings", "turns")
+# what can be made again, what says how this machine runs, and what opens the desk to whoever has it
+LEFT = ("logs", "cache", "checks", "training", "sessions", LINK, STARTED_FILE, heartbeat.FILE, OPEN_LOCK, UNFINISHED)
+
+
+class Part(NamedTuple):
+    """An opened file of the home, and how many of its bytes are copied."""
+
+    name: str  # relative to the home, with slashes
+    descriptor: int
+    size: int
+
+
+def parts(home: Path) -> Iterator[Part]:
+    """Every file of the home but database and journals, each open while it is yielded and as long as it was then.
+
+    Drafts (a dot in front) are left out: whoever writes one renames it when it is whole. A file removed meanwhile is gone.
+    """
+    for name in FILES:
+        yield from _opened(home, home / name)
+    for folder in FOLDERS:
+        for at, folders, files in os.walk(home / folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            for name in sorted(files):
+                if not name.startswith("."):
+                    yield from _opened(home, Path(at) / name)
+
+
+def strangers(home: Path) -> list[str]:
+    """Names in the home that no backup copies and that the desk does not know."""
+    ours = {*FILES, *FOLDERS, *LEFT, "journal"}
+    return sorted(name for name in os.listdir(home) if name not in ours and not name.startswith((DATABASE, ".")))
+
+
+def _opened(home: Path, path: Path) -> Iterator[Part]:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return  # not there, gone meanwhile, or a link that leads out of the home
+    try:
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode):
+            yield Part(path.relative_to(home).as_posix(), descriptor, found.st_size)
+    finally:
+        os.close(descriptor)

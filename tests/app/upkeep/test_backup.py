@@ -1,0 +1,308 @@
+"""Backup and restore: one instant, whole or not at all, another path; killed between two steps; a full disk; what is refused."""
+
+import errno
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from app.home import home as homes
+from app.home.files import UNFINISHED
+from app.home.home import Home, open_home
+from app.upkeep import archive, backup
+from app.upkeep.backup import make_backup
+from app.upkeep.restore import check_backup, restore
+from engine.control import halt
+from engine.errors import BadInput, DataError, Refused
+from engine.store import db
+from engine.store.anchors import note_head, verify_home
+from engine.store.chain import Event
+from engine.store.journal import Journal, read
+from engine.store.tables import Run
+
+NOW = 1_760_000_000_000
+ACTOR = {"name": "ann"}
+KILLED = 9
+
+
+def events(n: int, kind: str = "bar") -> list[Event]:
+    """A group of records."""
+    return [Event(kind, NOW + k, {"n": k}) for k in range(n)]
+
+
+@pytest.fixture
+def desk(own_home: Path) -> Home:
+    """A home with a bit of everything, keys and caches included."""
+    home = open_home(NOW)
+    journal, people = Journal(home.desk_journal, "worker"), Journal(home.people_journal, "api")
+    people.append(events(3, "ask"))
+    note_head(home.engine, "desk", journal.append(events(5))[-1], NOW)
+    with home.desk_journal.open("ab") as file:
+        file.write(b'{"seq":6,"id":"d-6","kind":"bar"')  # being written at this moment
+    journal.close()
+    people.close()
+    for name, text in {
+        "memory/desk.md": "# We", "runs/r-1/run.json": "{}", "runs/.new-r-2/pid": "1", "models/vol/1.0.0/model.json": "{}",
+        "strategies/own.py": "NAME = 'own'", "sessions/session-1": "hush-hush", "login-link": "http://127.0.0.1/?code=hush",
+        "logs/worker.jsonl": "{}", "cache/flows.json": "{}", "key.txt": "hush-hush", "HALT": '{"reason": "x", "by": {}}\n',
+    }.items():  # fmt: skip
+        (own_home / name).parent.mkdir(parents=True, exist_ok=True)
+        (own_home / name).write_text(text)
+    return home
+
+
+def elsewhere(monkeypatch: pytest.MonkeyPatch, path: Path) -> Path:
+    """NIGHTDESK_HOME is another folder now."""
+    monkeypatch.setenv("NIGHTDESK_HOME", str(path))
+    return path
+
+
+def files_of(home: Path) -> dict[str, bytes]:
+    """Every file below a folder."""
+    return {p.relative_to(home).as_posix(): p.read_bytes() for p in home.rglob("*") if p.is_file()}
+
+
+def killed_at(work: Callable[[Callable[[str], None]], object], nth: int) -> bool:
+    """Whether a process that runs `work` was killed before its step number `nth`; no cleaning up happens in it."""
+    for engine in list(db._OPENED):
+        engine.dispose()  # no connection is carried into the child
+    child = os.fork()
+    if child == 0:
+        try:
+            seen = iter(range(10_000))
+            work(lambda _: os._exit(KILLED) if next(seen) == nth else None)
+            os._exit(0)
+        except BaseException:  # noqa: BLE001 - the child says by its code that it failed otherwise
+            os._exit(1)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    assert code in (0, KILLED)
+    return code == KILLED
+
+
+def test_a_home_comes_back_on_another_path(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same desk: id, configuration, journals up to the last whole record, runs; no key, session, cache or unknown file."""
+    found = make_backup(desk, tmp_path / "b.zst", NOW)
+    assert found["left_out"] == ["key.txt"]
+    new = elsewhere(monkeypatch, tmp_path / "other" / "place")
+    assert restore(tmp_path / "b.zst", ACTOR, NOW)["home_id"] == desk.id
+    opened = open_home(NOW)
+    assert (opened.path, opened.id) == (new, desk.id)
+    assert [event.seq for event in read(opened.desk_journal)] == [1, 2, 3, 4, 5]
+    assert all(report.ok for report in verify_home(opened.journal, opened.engine).values())
+    names = set(files_of(new))
+    assert {"memory/desk.md", "runs/r-1/run.json", "models/vol/1.0.0/model.json", "strategies/own.py", "HALT"} <= names
+    assert not [name for name in names if name.startswith(("sessions", "cache", "login", "key", "runs/.new"))]
+    assert b"hush" not in b"".join(files_of(new).values())
+
+
+def test_the_copy_is_of_one_instant(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is journaled and decided while it is being made is in neither journal nor database of the copy."""
+    journal = Journal(desk.desk_journal, "worker")
+
+    def meanwhile(step: str) -> None:
+        if step == "database":
+            note_head(desk.engine, "desk", journal.append(events(4))[-1], NOW + 1)
+            with db.write(desk.engine) as session:
+                session.add(
+                    Run(id="r-late", created_ms=NOW, strategy="trend", symbol="X", timeframe="15m", cache_key="k", folder="f")
+                )
+
+    make_backup(desk, tmp_path / "b.zst", NOW, meanwhile)
+    journal.close()
+    elsewhere(monkeypatch, tmp_path / "new")
+    restore(tmp_path / "b.zst", ACTOR, NOW)
+    opened = open_home(NOW)
+    assert [event.seq for event in read(opened.desk_journal)] == [1, 2, 3, 4, 5]
+    with db.read(opened.engine) as session:
+        assert session.exec(select(Run)).all() == []
+
+
+def test_it_fits_while_everything_is_written(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker and an approver that never stop: each of five copies verifies against its own database."""
+    done = threading.Event()
+
+    def busy() -> None:
+        journal, people = Journal(desk.desk_journal, "worker"), Journal(desk.people_journal, "api")
+        while not done.is_set():
+            note_head(desk.engine, "people", people.append(events(2, "ask"))[-1], NOW)
+            note_head(desk.engine, "desk", journal.append(events(3))[-1], NOW)
+        journal.close()
+        people.close()
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+    try:
+        for n in range(5):
+            make_backup(desk, tmp_path / f"{n}.zst", NOW)
+    finally:
+        done.set()
+        thread.join()
+    for n in range(5):
+        elsewhere(monkeypatch, tmp_path / f"home{n}")
+        restore(tmp_path / f"{n}.zst", ACTOR, NOW)  # it verifies the chains against the database, or raises
+
+
+def test_a_backup_killed_anywhere_leaves_no_half_file(desk: Home, tmp_path: Path) -> None:
+    """Before each of its steps: there is no file of that name or a whole one, and the next backup goes through."""
+    nth, before = 0, files_of(desk.path)
+    while killed_at(lambda step: make_backup(desk, tmp_path / "b.zst", NOW, step), nth):
+        assert not (tmp_path / "b.zst").exists()
+        nth += 1
+    assert nth > 12
+    assert check_backup(tmp_path / "b.zst")["home_id"] == desk.id
+    assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
+    assert {k: v for k, v in files_of(desk.path).items() if "desk.db" not in k} == {
+        k: v for k, v in before.items() if "desk.db" not in k
+    }
+
+
+def test_a_restore_killed_anywhere_is_no_desk_until_it_is_run_again(
+    desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before each of its steps: no command opens what is there, and the next restore makes the whole home of it."""
+    make_backup(desk, tmp_path / "b.zst", NOW)
+    nth, here = 0, elsewhere(monkeypatch, tmp_path / "home0")
+    while killed_at(lambda step: restore(tmp_path / "b.zst", ACTOR, NOW, step), nth):
+        if (here / UNFINISHED).exists():
+            with pytest.raises(BadInput, match="broke off"):
+                open_home(NOW)
+        assert restore(tmp_path / "b.zst", ACTOR, NOW)["home_id"] == desk.id
+        assert not (here / UNFINISHED).exists()
+        nth += 1
+        here = elsewhere(monkeypatch, tmp_path / f"home{nth}")
+    assert nth > 20
+    assert open_home(NOW).id == desk.id
+
+
+@pytest.mark.parametrize("room", [0, 1_000, 20_000])
+def test_a_full_disk_leaves_no_half_file(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """The disk takes so many bytes and no more: one line says so, and neither backup nor draft is there."""
+    real = archive._Kept.write
+    left = [room]
+
+    def full(self: Any, data: Any) -> int:
+        left[0] -= len(data)
+        if left[0] < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(self, data)
+
+    (desk.path / "data" / "noise.parquet").write_bytes(os.urandom(60_000))
+    monkeypatch.setattr(archive._Kept, "write", full)
+    with pytest.raises(DataError, match="No space left"):
+        make_backup(desk, tmp_path / "b.zst", NOW)
+    assert [path.name for path in tmp_path.iterdir() if path.name != "home"] == []
+
+
+def test_a_full_disk_in_a_restore_leaves_an_empty_home(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so in one line; the home is as empty as it was."""
+    make_backup(desk, tmp_path / "b.zst", NOW)
+
+    def full(_source: Any, _target: Any) -> Any:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(archive, "_copied", full)
+    new = elsewhere(monkeypatch, tmp_path / "new")
+    with pytest.raises(DataError, match="No space left"):
+        restore(tmp_path / "b.zst", ACTOR, NOW)
+    assert files_of(new) == {".open.lock": b""}
+
+
+def test_a_home_that_has_something_is_refused(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The desk itself, and a folder with a single file: nothing is changed."""
+    make_backup(desk, tmp_path / "b.zst", NOW)
+    before = files_of(desk.path)
+    with pytest.raises(Refused, match="is not empty"):
+        restore(tmp_path / "b.zst", ACTOR, NOW)
+    assert files_of(desk.path) == before
+    other = elsewhere(monkeypatch, tmp_path / "other")
+    other.mkdir()
+    (other / "notes.txt").write_text("mine")
+    with pytest.raises(Refused, match="notes"):
+        restore(tmp_path / "b.zst", ACTOR, NOW)
+    assert (other / "notes.txt").read_text() == "mine"
+
+
+def test_a_newer_version_is_refused_and_an_older_one_migrated(
+    desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the revision of its database; the sentence says what to do."""
+    monkeypatch.setattr(backup, "REVISION", "9999")
+    make_backup(desk, tmp_path / "new.zst", NOW)
+    monkeypatch.setattr(backup, "REVISION", "0001")
+    make_backup(desk, tmp_path / "old.zst", NOW)
+    new = elsewhere(monkeypatch, tmp_path / "other")
+    for work in (check_backup, lambda file: restore(file, ACTOR, NOW)):
+        with pytest.raises(BadInput, match="newer than this one"):
+            work(tmp_path / "new.zst")
+    assert files_of(new) == {".open.lock": b""}
+    assert restore(tmp_path / "old.zst", ACTOR, NOW)["revision"] == "0001"
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit", "text", "nothing"])
+def test_a_damaged_backup_is_refused(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: str) -> None:
+    """Cut off, one bit turned, another file, an empty one: one line, and an empty home."""
+    file = tmp_path / "b.zst"
+    make_backup(desk, file, NOW)
+    data = file.read_bytes()
+    half = len(data) // 2
+    turned = data[:half] + bytes([data[half] ^ 1]) + data[half + 1 :]
+    file.write_bytes({"cut": data[:half], "bit": turned, "text": b"not a backup\n" * 99, "nothing": b""}[damage])
+    new = elsewhere(monkeypatch, tmp_path / "new")
+    with pytest.raises(BadInput, match="damaged"):
+        restore(file, ACTOR, NOW)
+    assert files_of(new) == {".open.lock": b""}
+
+
+def test_a_backup_whose_journal_was_cut_is_refused(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Digests that fit prove no chain: the database of the copy names a head that its journal lacks."""
+    text = desk.desk_journal.read_bytes().split(b"\n")
+    desk.desk_journal.write_bytes(b"\n".join(text[:3]) + b"\n")
+    make_backup(desk, tmp_path / "b.zst", NOW)
+    elsewhere(monkeypatch, tmp_path / "new")
+    with pytest.raises(DataError, match="does not verify"):
+        restore(tmp_path / "b.zst", ACTOR, NOW)
+
+
+def test_a_desk_that_traded_an_account_comes_back_halted(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine that it was made of may still trade it: a person looks first."""
+    (desk.path / "HALT").unlink()
+    account = '\n[accounts.main]\nvenue = "okx"\nmode = "testnet"\nkey_env = "OKX_KEY"\nsecret_env = "OKX_SECRET"\n'
+    account += 'passphrase_env = "OKX_PASSPHRASE"\n'
+    text = desk.settings.desk_toml.read_text()
+    text = text.replace("[[sleeves]]", 'account = "main"\n\n[[sleeves]]', 1).replace('venue = "synthetic"', 'venue = "okx"')
+    text = text.replace('source = "files"', 'source = "live"')
+    desk.settings.desk_toml.write_text(text + account)
+    make_backup(desk, tmp_path / "b.zst", NOW)
+    new = elsewhere(monkeypatch, tmp_path / "new")
+    assert restore(tmp_path / "b.zst", ACTOR, NOW)["halted"]
+    latch = halt.read(new, open_home(NOW).engine)
+    assert (latch.halted, latch.by, set(latch.where)) == (True, "ann", {"file", "database"})
+
+
+def test_names_that_lead_out_of_the_home_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that somebody else made: nothing is written beside the home."""
+    for name in ("../out", str(tmp_path / "out"), "a/../../out"):
+        (tmp_path / "x").write_bytes(b"x")
+        with (tmp_path / "bad.zst").open("wb") as out, archive.written(out) as writer, (tmp_path / "x").open("rb") as file:
+            writer.add(name, file.fileno(), 1)
+            writer.close(dict.fromkeys(archive.ABOUT, ""))
+        elsewhere(monkeypatch, tmp_path / "new")
+        with pytest.raises(BadInput, match="damaged"):
+            restore(tmp_path / "bad.zst", ACTOR, NOW)
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_file_is_never_written_over(desk: Home, tmp_path: Path) -> None:
+    """A name that is taken is refused; the database's copy is one file that SQLite finds whole."""
+    make_backup(desk, tmp_path / "b.zst", NOW)
+    with pytest.raises(BadInput, match="exists already"):
+        make_backup(desk, tmp_path / "b.zst", NOW)
+    backup._copy_database(sqlite3.connect(desk.path / "desk.db"), tmp_path / "copy.db")
+    assert sqlite3.connect(tmp_path / "copy.db").execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert json.loads((desk.path / homes.FEED_FILE).read_text())["venue"] == "synthetic"
