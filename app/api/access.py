@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from http.cookies import CookieError, SimpleCookie
 from typing import Any, NamedTuple
 
-from app.api.context import ApiContext, now_ms
+from app.api.context import SAFE, ApiContext, now_ms
 from app.api.models_people import BODY_MAX
 from app.people.sessions import Session, cookie_name
 
@@ -25,7 +25,6 @@ COOKIES_MAX = 8_192  # characters of the cookies of one request; a browser sends
 BODY_S_MAX = 10.0  # time to receive a body
 OPEN = ("/api/health", "/api/login")
 SLACK = "/api/slack/"  # its requests carry a signature instead of a session, and a form body
-SAFE = ("GET", "HEAD")
 HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),

@@ -9,12 +9,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from fastapi.concurrency import run_in_threadpool
 
 from app.home.current import CurrentHome
 from app.home.home import Home
+from app.people.authority import ACTS, DECIDE, MAYBE_HALT, ROUTES, require
 from app.people.identity import Actor
-from app.people.sessions import Session, Sessions
+from app.people.sessions import Denied, Session, Sessions
 from engine.errors import BadInput
+
+SAFE = ("GET", "HEAD")  # methods that change nothing
 
 
 class NotFound(BadInput):
@@ -89,6 +93,29 @@ def deciding(request: Request) -> Actor:
     """The person who decides. Raises Denied when the session may not; reads people.toml."""
     desk: ApiContext = request.app.state.desk
     return desk.sessions.actor(request.scope["nightdesk.session"], request.scope["nightdesk.channel"])
+
+
+async def allowed(request: Request) -> None:
+    """Compare a request that is no read with its row of app.people.authority. Raises Denied; a route without a row is refused.
+
+    What everyone may do reads nothing here: a halt waits for no thread and no file. What a proposal takes beyond an operator,
+    and whether a text is a halt, its route looks up.
+    """
+    if request.method in SAFE:
+        return
+    path = request.scope["route"].path
+    act = ROUTES.get((request.method, path), "")
+    if act == MAYBE_HALT or (act in ACTS and ACTS[act].least == "viewer"):
+        return
+    if not act:
+        raise Denied(f"{request.method} {path} has no row in the table of acts", "this is our bug: it is refused until it has")
+    await run_in_threadpool(permitted, request, "tighten" if act == DECIDE else act)
+
+
+def permitted(request: Request, act: str) -> None:
+    """Raise Denied when the person of this session may not do `act`."""
+    desk: ApiContext = request.app.state.desk
+    require(desk.path, deciding(request), act)
 
 
 At = Annotated[ApiContext, Depends(at)]

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.responses import JSONResponse
 
 from agents.threads import close_dead
@@ -41,7 +41,7 @@ from app.api import (
 )
 from app.api import desk as desk_routes
 from app.api.access import AccessMiddleware
-from app.api.context import Address, ApiContext, now_ms
+from app.api.context import Address, ApiContext, allowed, now_ms
 from app.api.faults import add_faults
 from app.api.models import Failure
 from app.api.running import RunningTurns
@@ -94,6 +94,7 @@ def create(home: Home, address: Address | None = None) -> AccessMiddleware:
         version=VERSION,
         description="The desk over HTTP: its state, its journal, proposals, and people's decisions.",
         lifespan=life,
+        dependencies=[Depends(allowed)],
         docs_url=None,  # its pages load scripts from a CDN
         redoc_url=None,
         default_response_class=FiniteJson,

@@ -1,6 +1,7 @@
 """Routes of the one-time login link and the session. Registered by app.api.factory."""
 
 import html
+from typing import Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -8,7 +9,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from app.api import models_people as m
 from app.api.context import ApiContext, At, Who, now_ms
 from app.api.models import Ok
-from app.people.identity import passphrase_needed
+from app.people.authority import role_of
+from app.people.identity import Actor, passphrase_needed
 from app.people.sessions import SESSION_MS, NoSession, Session, cookie_name
 
 router = APIRouter(prefix="/api", tags=["session"])
@@ -72,12 +74,13 @@ def logout(at: At, who: Who) -> Ok:
 def session_view(at: ApiContext, who: Session) -> m.SessionView:
     """The API's view of a session."""
     unproven = at.sessions.unproven(who)
-    assurance = "session" if who.proof and not unproven else "claimed"
+    assurance: Literal["claimed", "session"] = "session" if who.proof and not unproven else "claimed"
     return m.SessionView(
         name=who.name,
-        assurance=assurance,  # type: ignore[arg-type]  # one of the two words
+        assurance=assurance,
         scope=who.scope,
         expires_ms=who.expires_ms,
         proof_needed=unproven,
         passphrase_needed=passphrase_needed(at.path),
+        role=role_of(at.path, Actor(who.name, assurance, "", "page")),
     )

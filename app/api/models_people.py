@@ -68,7 +68,8 @@ class BacktestBody(RequestBody):
 
 
 class SessionView(ApiModel):
-    """Whose session this is. `proof_needed`: people.toml has entries, and this name is not proven."""
+    """Whose session this is, and what it may do. `proof_needed`: people.toml has entries, and this name is not proven.
+    `role`: of a desk without registered people everybody's is admin."""
 
     name: str
     assurance: Literal["claimed", "session"]
@@ -76,6 +77,7 @@ class SessionView(ApiModel):
     expires_ms: int
     proof_needed: bool
     passphrase_needed: bool
+    role: Literal["viewer", "operator", "approver", "admin"]
 
 
 class NameBody(RequestBody):

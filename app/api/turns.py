@@ -9,7 +9,7 @@ from contextlib import aclosing, nullcontext
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Header, Path, Query, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import StreamingResponse
 from sqlmodel import Session, and_, col, func, select
@@ -19,7 +19,7 @@ from agents.owed import CODE, OWED
 from agents.roster import role as role_of
 from agents.turns import halt_reason
 from app.api import models_people as m
-from app.api.context import ApiContext, At, Channel, NotFound, Who, now_ms
+from app.api.context import ApiContext, At, Channel, NotFound, Who, now_ms, permitted
 from app.api.jobs import job_status
 from app.people.approvals import record
 from app.people.identity import Actor, os_user
@@ -155,10 +155,12 @@ def one_thread(at: At, _: Who, thread_id: str = ThreadId) -> m.ThreadView:
 
 
 @router.post("/turns", status_code=202)
-async def ask(at: At, who: Who, channel: Channel, body: m.TurnBody) -> m.TurnBegun:
-    """Ask a role; the turn runs whether anyone follows it or not. `/halt REASON` is latched before anything else."""
+async def ask(at: At, who: Who, channel: Channel, body: m.TurnBody, request: Request) -> m.TurnBegun:
+    """Ask a role; the turn runs whether anyone follows it or not. `/halt REASON` is latched before anything else, by anyone."""
     if (reason := halt_reason(body.text)) is not None:
         halt_first(at.path, reason, who.name, channel)
+    else:
+        await run_in_threadpool(permitted, request, "work")
     begin = partial(run_in_threadpool, at.running.begin, body.role, body.text, who.name)
     try:
         begun = await begin(body.thread, channel)

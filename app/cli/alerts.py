@@ -69,9 +69,7 @@ def slack(
 ) -> None:
     """Let a Slack account decide as NAME. Needs NAME's own token."""
     from app.home.home import existing_home
-    from app.people.identity import identify, link_slack
+    from app.people import register
 
-    home = existing_home()
-    identify(home.path, name, "cli")
-    link_slack(home.path, name.strip(), team, user)
+    register.link(existing_home(), name.strip(), "slack", f"{team}/{user}", time.time_ns() // 1_000_000)
     typer.echo(f"{name} can now decide in Slack as {team}/{user}.")

@@ -258,6 +258,7 @@ def stage(
 ) -> None:
     """Propose a stage for a sleeve. What it takes is looked at when a person approves it by name and passphrase."""
     from app.home.home import existing_home
+    from app.people.approvals import permit
     from app.people.identity import identify
     from app.people.stages import home_before, missing_for
     from engine.control import proposals
@@ -265,6 +266,7 @@ def stage(
 
     home, now_ms = existing_home(), now()
     actor = identify(home.path, as_name, "cli")
+    permit(home, actor, "propose", now_ms)
     evidence = [{"role": "home", "path": str(home_before(after).resolve())}] if after else []
     requester = {"role": "person", "thread": "", "person": actor.name}
     row = proposals.create(

@@ -33,6 +33,7 @@ GROUPS = (
     "chat",
     "proposals",
     "canary",
+    "people",
     "halt",
     "drill",
     "evals",

@@ -46,17 +46,18 @@ def promote(
 ) -> None:
     """Append a note's text to a memory page, in your name."""
     from app.home.home import existing_home
-    from app.people.approvals import record
+    from app.people.approvals import permit, record
     from app.people.identity import identify
     from memory import note as notes
     from memory.shelf import Shelf, ShelfError
 
     home = existing_home()
-    actor = identify(home.path, by, "cli")
+    actor, now_ms = identify(home.path, by, "cli"), round(time.time() * 1000)
+    permit(home, actor, "note", now_ms)
     try:
         notes.promote(Shelf(home.path / "memory"), f"{notes.INBOX}/{note}", to, actor.name)
     except ShelfError as error:
         raise BadInput(str(error), "see `nightdesk notes list`") from None
-    journal_id = record(home, "promote", {"note": note, "page": to, "actor": actor.as_json()}, round(time.time() * 1000))
+    journal_id = record(home, "promote", {"note": note, "page": to, "actor": actor.as_json()}, now_ms)
     done = {"note": note, "page": to, "actor": actor.as_json(), "journal_id": journal_id}
     out.emit(done, as_json=as_json, text=lambda: f"{note} was added to the page {to} by {actor.name} ({journal_id})")

@@ -1,4 +1,4 @@
-"""`nightdesk proposals ...`: proposals and a person's decision. Also `nightdesk people add`. Called by app/cli/main.py.
+"""`nightdesk proposals ...`: proposals and a person's decision. Called by app/cli/main.py.
 
 Text from models and files is shown with every control character escaped, so that it cannot redraw the card.
 """
@@ -18,7 +18,7 @@ JSON = typer.Option(False, "--json")
 
 
 def register(app: typer.Typer) -> None:
-    """Add `proposals` and `people`."""
+    """Add `proposals`."""
     group = typer.Typer(no_args_is_help=True, help="Proposed changes: list, show, approve, reject, roll back.")
     for name, command in (
         ("list", list_proposals),
@@ -29,10 +29,6 @@ def register(app: typer.Typer) -> None:
     ):
         group.command(name)(command)
     app.add_typer(group, name="proposals")
-    people = typer.Typer(no_args_is_help=True, help="Who may decide, with verified names.")
-    people.command("add")(people_add)
-    people.callback()(lambda: None)
-    app.add_typer(people, name="people")
 
 
 def now() -> int:
@@ -130,6 +126,10 @@ def approve(
         approvals.before_passphrase(home, actor, now_ms, "approve")
         word = typer.prompt("passphrase", hide_input=True, err=True)
     done = approvals.approve(home, row.id, row.diff_sha256, actor, now(), word)
+    if done.state == "pending":
+        text = f"{row.id} is approved by {actor.name}, the first of two people; nothing has changed. It waits for a second."
+        _decided(done, actor, row.direction, text, as_json)
+        return
     text = f"{row.id} applied as {became(done)} ({verdict_of(row)}) by {actor.name} ({actor.assurance})"
     _decided(done, actor, row.direction, f"{text}. {_follows(home)}", as_json)
 
@@ -177,6 +177,10 @@ def rollback(
         return
     done = approvals.rollback(home, target, actor, now(), sleeve, shown_row.diff_sha256)
     row = get(home.engine, done.proposal_id)
+    if done.state == "pending":
+        text = f"{rows_text(rows)}\n{row.id} waits for a second person: nightdesk proposals approve {row.id} --as NAME."
+        _decided(done, actor, row.direction, text, as_json, rows)
+        return
     text = f"Rolled back to {goal}, as {became(done)} ({verdict_of(row)}), by {actor.name}"
     _decided(done, actor, row.direction, f"{rows_text(rows)}\n{text} ({actor.assurance}). {_follows(home)}", as_json, rows)
 
@@ -220,22 +224,3 @@ def _decided(done: Any, actor: Any, direction: str, text: str, as_json: bool, ro
         "journal_id": done.journal_id,
     }
     out.emit(value, as_json=as_json, text=lambda: f"{text} Journal: {done.journal_id}.")
-
-
-def people_add(
-    name: str = typer.Argument(..., metavar="NAME"),
-    passphrase: bool = typer.Option(False, "--passphrase", help="also set the passphrase needed to release a halt"),
-) -> None:
-    """Issue a token for NAME; from then on every name needs its own. The token is shown once and stored nowhere."""
-    from app.home.home import open_home
-    from app.people.identity import TOKEN_VARIABLE, add_person, identify, read_people
-
-    home = open_home()
-    if read_people(home.path) and name not in read_people(home.path):
-        identify(home.path, typer.prompt("your own name", err=True), "cli")
-    elif name in read_people(home.path):
-        identify(home.path, name, "cli")
-    word = typer.prompt("passphrase", hide_input=True, confirmation_prompt=True, err=True) if passphrase else ""
-    token = add_person(home.path, name, word)
-    out.say(f"{name} is now in {home.path / 'people.toml'}. Set {TOKEN_VARIABLE} to this token; it is not shown again:")
-    typer.echo(token)

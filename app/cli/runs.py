@@ -62,11 +62,14 @@ def name_run(
 ) -> None:
     """Give a run a name; journaled with who did."""
     from app.home.home import existing_home
+    from app.people.approvals import permit
     from app.people.identity import identify, os_user
     from app.people.run_names import give_name
 
-    home = existing_home()
-    kept = give_name(home, run_id, name, identify(home.path, person or os_user(), "cli"), time.time_ns() // 1_000_000)
+    home, now_ms = existing_home(), time.time_ns() // 1_000_000
+    actor = identify(home.path, person or os_user(), "cli")
+    permit(home, actor, "work", now_ms)
+    kept = give_name(home, run_id, name, actor, now_ms)
     text = f"{run_id} is named {kept}" if kept else f"{run_id} has no name now"
     out.emit({"run_id": run_id, "name": kept}, as_json=as_json, text=lambda: text)
 

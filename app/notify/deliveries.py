@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlmodel import col, select, update
 
 from app.home.home import Home
-from app.people.approvals import record
+from app.people.approvals import permit, record
 from app.people.identity import Actor
 from app.views.proposal_card import card
 from engine.control.config import active_version
@@ -181,6 +181,7 @@ def _outrun(home: Home, row: Proposal, queued: set[tuple[str, str]], now: int) -
 
 def acknowledge(home: Home, alert_id: str, actor: Actor, at_ms: int) -> Alert:
     """Acknowledge an alert; journaled under the person's name. Raises BadInput, Refused."""
+    permit(home, actor, "acknowledge", at_ms)
     row = alert_rows.acknowledge(home.engine, alert_id, actor.as_json(), at_ms)
     record(home, "ack", {"alert": row.id, "what": row.what, "actor": actor.as_json()}, at_ms)
     return row

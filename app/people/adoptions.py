@@ -8,7 +8,7 @@ import math
 from typing import Any, NamedTuple
 
 from app.home.home import Home
-from app.people.approvals import prove_person, record
+from app.people.approvals import permit, prove_person, record
 from app.people.identity import Actor, reason_given
 from engine.book.adoption import AdoptBody, lots_of
 from engine.book.bar_signals import signal_of
@@ -159,7 +159,9 @@ def _signal_atr(home: Home, sleeve: str) -> float | None:
 
 
 def adopt(home: Home, preview: Preview, actor: Actor, now_ms: int, passphrase: str | None = None) -> int:
-    """Hand an adoption that its person has seen to the worker; its number. Raises Refused for a wrong passphrase."""
+    """Hand an adoption that its person has seen to the worker; its number. Raises Refused for a wrong passphrase, Denied
+    for a role that may not."""
+    permit(home, actor, "adopt", now_ms)
     prove_person(home, actor, passphrase, now_ms, "adopt")
     record(home, "adopt", {"actor": actor.as_json(), "adopts": {k: v for k, v in preview.body.items() if k != "request"}}, now_ms)
     return adoptions.ask(home.engine, preview.body, actor.as_json(), now_ms)
@@ -172,6 +174,7 @@ def answer_of(home: Home, number: int) -> adoptions.AdoptionAnswer:
 
 def wait(home: Home, difference: str, reason: str, actor: Actor, now_ms: int) -> None:
     """Journal that a person has looked at a difference and waits. BadInput for an unknown one, Refused without a reason."""
+    permit(home, actor, "incident", now_ms)
     found = open_differences(home)
     if difference not in found:
         known = ", ".join(found) or "none"

@@ -13,8 +13,11 @@ from typing import Any, NamedTuple
 from sqlmodel import col, select, update
 
 from app.home.home import Home
+from app.people.authority import act_of, require
 from app.people.identity import Actor, read_people, reason_given
 from app.people.passphrases import prove, require_free
+from app.people.second import first_of_two
+from app.people.sessions import Denied
 from app.people.stages import raised_by, require_evidence, require_people
 from engine.clock import utc
 from engine.control import halt, proposals, rollbacks
@@ -47,13 +50,16 @@ class DecisionRecord(NamedTuple):
 def approve(
     home: Home, proposal_id: str, shown_sha256: str, actor: Actor, now_ms: int, passphrase: str | None = None
 ) -> DecisionRecord:
-    """Apply a proposal whose diff `actor` was shown as `shown_sha256`. Raises Refused when it can no longer be applied.
+    """Apply a proposal whose diff `actor` was shown as `shown_sha256`. Raises Refused when it can no longer be applied, Denied
+    when its direction takes another role.
 
-    One that takes a sleeve nearer to money needs the person's `passphrase`, and evidence as it is now.
+    One that takes a sleeve nearer to money needs the person's `passphrase`, and evidence as it is now. Where two people are
+    asked for, the first one's approval is kept and the record's state is `pending`.
     """
     row = get(home.engine, proposal_id)
     settle(home, now_ms)
     raised = {(move.sleeve, move.new) for move in raised_by(row)}
+    permit(home, actor, act_of(row.direction, raises_stage=bool(raised)), now_ms, proposal=row.id)
     if raised:
         require_people(home, actor)
         prove_person(home, actor, passphrase, now_ms, "approve")
@@ -62,7 +68,12 @@ def approve(
         _no_halt_since(home, row)
         _pause_ahead(home, row)
         require_evidence(home, row, now_ms)
-        done = apply(home.engine, home.path, row.id, shown_sha256, actor.as_json(), now_ms, raised)
+        first = first_of_two(home, row, shown_sha256, actor, now_ms)
+        if first is None:
+            body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "one of two", "diff_sha256": shown_sha256}
+            return DecisionRecord(row.id, "pending", None, {}, record(home, "decision", body, now_ms, request_id))
+        by = actor.as_json() | ({"first": first} if first else {})
+        done = apply(home.engine, home.path, row.id, shown_sha256, by, now_ms, raised)
     except DeskError as error:
         body = {"proposal": row.id, "actor": actor.as_json(), "outcome": "refused", "reason": str(error)}
         record(home, "decision", body, now_ms, request_id)
@@ -75,6 +86,7 @@ def approve(
 def reject(home: Home, proposal_id: str, actor: Actor, reason: str, now_ms: int) -> DecisionRecord:
     """Reject a pending proposal. Raises Refused when it is no longer pending."""
     row, reason = get(home.engine, proposal_id), reason_given(reason)
+    permit(home, actor, "reject", now_ms, proposal=row.id)
     settle(home, now_ms)
     request_id = record(home, "reject", {"proposal": row.id, "actor": actor.as_json(), "reason": reason}, now_ms)
     try:
@@ -92,6 +104,7 @@ def rollback(home: Home, target: str, actor: Actor, now_ms: int, sleeve: str = "
     """Roll back, as a new version: the desk to a version (`3`, `v3`), a sleeve to one of its own, or what a proposal changed
     (`prop-2`) to what it was before. `shown_sha256`: the diff that the person was shown, if it was.
     """
+    permit(home, actor, "propose", now_ms)
     back_to, more = back_to_of(home, target, sleeve), _of_rollback(home, actor.name, now_ms)
     row = rollbacks.create_rollback(home.engine, home.path, back_to, shown_sha256=shown_sha256, **more)
     goal = {"rollback_of": back_to} if isinstance(back_to, int) else {"back_to": back_to}
@@ -134,6 +147,7 @@ def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, pa
     a missing reason, a desk that is not halted, a wrong or locked passphrase, and a new halt in the meantime.
     """
     reason = reason_given(reason)
+    permit(home, actor, "release", now_ms)
     prove_person(home, actor, passphrase, now_ms)
     if not reason:
         raise Refused("a release needs a reason", "--reason WHY")
@@ -151,6 +165,15 @@ def release(home: Home, actor: Actor, reason: str, probe: Probe, now_ms: int, pa
     if left.halted:
         raise Refused(f"the desk is still halted: {left.reason}", "check the new halt, then release again")
     return seen
+
+
+def permit(home: Home, actor: Actor, act: str, now_ms: int, **about: str) -> None:
+    """Refuse what the person's role does not cover (app/people/authority.py); journaled. Raises Denied."""
+    try:
+        require(home.path, actor, act)
+    except Denied as error:
+        record(home, "denied", {"actor": actor.as_json(), "act": act, "reason": str(error), **about}, now_ms)
+        raise
 
 
 def before_passphrase(home: Home, actor: Actor, now_ms: int, asked: str = "release") -> None:

@@ -7,7 +7,7 @@ fits no other; no agent, tool, page or API reaches this module (an import contra
 from typing import Any
 
 from app.home.home import Home
-from app.people.approvals import prove_person, record
+from app.people.approvals import permit, prove_person, record
 from app.people.identity import Actor
 from engine.errors import Refused
 from engine.live.gate import CONSENT, PROBE_REQUEST
@@ -23,6 +23,7 @@ def waits_for(home: Home) -> dict[str, Any] | None:
 
 def consent(home: Home, key: str, actor: Actor, now_ms: int, passphrase: str | None) -> str:
     """Say yes to what the gate waits for; the event's id. Raises Refused when it waits for something else, or for nothing."""
+    permit(home, actor, "consent", now_ms)
     row = waits_for(home)
     if row is None or row["consent"] != key:
         raise Refused("the gate does not wait for that any more", "look again: nightdesk live gate")
@@ -32,5 +33,6 @@ def consent(home: Home, key: str, actor: Actor, now_ms: int, passphrase: str | N
 
 def ask_for_probe(home: Home, actor: Actor, now_ms: int, passphrase: str | None, *, round_trip: bool) -> str:
     """Ask the running worker for a probe, or journal that this person makes one; the event's id."""
+    permit(home, actor, "probe", now_ms)
     prove_person(home, actor, passphrase, now_ms, "live test")
     return record(home, PROBE_REQUEST, {"actor": actor.as_json(), "round_trip": round_trip}, now_ms)

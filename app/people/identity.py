@@ -5,6 +5,7 @@ The home's people.toml holds a salted hash of each person's token and passphrase
 was emptied by hand or by a full disk, or is gone, lets nobody in.
 """
 
+import fcntl
 import getpass
 import hashlib
 import hmac
@@ -12,10 +13,10 @@ import os
 import re
 import secrets
 import tomllib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from app.home.written import write_whole
 from engine.errors import BadInput, Refused
@@ -28,15 +29,19 @@ NAME_HINT = "use letters, digits, space, . _ @ -"
 SLACK = re.compile(r"[TE][A-Z0-9]{2,30}/[UW][A-Z0-9]{2,30}")
 HASH = re.compile(r"scrypt\$([0-9a-f]{32})\$([0-9a-f]{64})")
 REASON_MAX = 1_000  # characters of why a person decided
+TWO_PEOPLE = "two_people"  # the file's own setting: two people approve what loosens a live sleeve
+TELEGRAM = re.compile(r"[1-9][0-9]{0,15}")  # a user's id there, never the name, which its owner can change
+Role = Literal["viewer", "operator", "approver", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "operator", "approver", "admin")  # what they may do: app/people/authority.py
 
 
 class Actor(NamedTuple):
     """The named person behind a decision, and how the name was established."""
 
     name: str
-    assurance: Literal["claimed", "session", "slack", "card"]  # card: what it does is what a card said that a person approved
+    assurance: Literal["claimed", "session", "slack", "telegram", "card"]  # card: what a person approved said that it does this
     os_user: str
-    channel: str  # cli | page | api | slack | canary
+    channel: str  # cli | page | api | slack | telegram | canary
 
     def as_json(self) -> dict[str, str]:
         """For rows and journals."""
@@ -49,6 +54,8 @@ class Person(NamedTuple):
     token: str  # scrypt$salt$hash
     passphrase: str  # the same, or empty: none was set
     slack: str = ""  # "TEAM/USER" ids of Slack, or empty: cannot decide there
+    role: Role = "viewer"
+    telegram: str = ""  # user id of Telegram, or empty
 
 
 def reason_given(words: str) -> str:
@@ -115,66 +122,161 @@ def _register(home: Path, people: Iterable[str]) -> None:
         write_whole(home / REGISTERED, "".join(f"{name}\n" for name in [*names, *added]))
 
 
+def two_people(home: Path) -> bool:
+    """Whether two people must approve what loosens a live sleeve. Raises BadInput for an invalid file."""
+    return bool(read_people(home)) and _contents(home / FILE)[1]
+
+
 def _entries(path: Path) -> dict[str, Person]:
-    """What the file says. Raises BadInput for an invalid one."""
+    """The people of the file. Raises BadInput for an invalid one."""
+    return _contents(path)[0]
+
+
+def _contents(path: Path) -> tuple[dict[str, Person], bool]:
+    """(people, whether two must approve) as the file says. Raises BadInput for an invalid one."""
     try:
-        text = path.read_text(encoding="utf-8")
-        entries = tomllib.loads(text)
-        fields = {name: (entry["token"], entry.get("passphrase", ""), entry.get("slack", "")) for name, entry in entries.items()}
-        people = {name: Person(*map(str, values)) for name, values in fields.items()}
+        entries = tomllib.loads(path.read_text(encoding="utf-8"))
+        both = entries.pop(TWO_PEOPLE, False)
+        if not isinstance(both, bool):
+            raise TypeError(f"{TWO_PEOPLE} is true or false")
+        # a file from before there were roles has none: its people could do everything, and still can
+        unsaid = "viewer" if any("role" in entry for entry in entries.values()) else "admin"
+        people = {name: _person(entry, unsaid) for name, entry in entries.items()}
     except FileNotFoundError:
-        return {}
+        return {}, False
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise BadInput(f"{path} is invalid ({error})", "fix or restore it; until then nobody can decide") from error
     for name, person in people.items():
         if not HASH.fullmatch(person.token) or not (person.passphrase == "" or HASH.fullmatch(person.passphrase)):
             raise BadInput(f"{path}: the token hash of {name} is invalid", "issue a new one: nightdesk people add NAME")
+        if person.role not in ROLES:
+            raise BadInput(f"{path}: {name} has the unknown role {person.role[:40]!r}", f"roles: {', '.join(ROLES)}")
         if person.slack and not SLACK.fullmatch(person.slack):
             raise BadInput(f"{path}: the Slack ids of {name} are invalid", "slack = TEAM/USER, as T0123ABCD/U0123ABCD")
-    accounts = [person.slack for person in people.values() if person.slack]
-    if len(accounts) != len(set(accounts)):
-        raise BadInput(f"{path}: two people share one Slack account", "give each person their own Slack ids")
-    return people
+        if person.telegram and not TELEGRAM.fullmatch(person.telegram):
+            raise BadInput(f"{path}: the Telegram id of {name} is invalid", 'telegram = "123456789", the number of the account')
+    for word, accounts in (("Slack", [p.slack for p in people.values()]), ("Telegram", [p.telegram for p in people.values()])):
+        linked = [account for account in accounts if account]
+        if len(linked) != len(set(linked)):
+            raise BadInput(f"{path}: two people share one {word} account", f"give each person their own {word} ids")
+    return people, both
 
 
-def add_person(home: Path, name: str, passphrase: str = "") -> str:
-    """Add an entry for `name`, or replace its token; returns the token, which is stored nowhere."""
+def _person(entry: Mapping[str, Any], unsaid: str) -> Person:
+    """An entry of the file, unchecked."""
+    words = (entry["token"], entry.get("passphrase", ""), entry.get("slack", ""), entry.get("role", unsaid))
+    return Person(*map(str, words), str(entry.get("telegram", "")))  # type: ignore[arg-type]  # the role is checked later
+
+
+def add_person(home: Path, name: str, passphrase: str = "", role: Role | None = None) -> str:
+    """Add an entry for `name`, or replace its token; returns the token, which is stored nowhere.
+
+    The first person is admin, whatever was asked for: somebody must be able to add the next. Later ones are viewers unless
+    `role` says otherwise; one who is there already keeps theirs.
+    """
     if NAME.fullmatch(name) is None:
         raise BadInput(f"{name[:60]!r} is not a valid name", NAME_HINT)
     token = secrets.token_urlsafe(24)
-    people = read_people(home)
-    slack = people[name].slack if name in people else ""
-    _write(home, people | {name: Person(hashed(token), hashed(passphrase) if passphrase else "", slack)})
+    with _alone(home):
+        people = read_people(home)
+        before = people.get(name) or Person("", "", role=(role or "viewer") if people else "admin")
+        made = before._replace(token=hashed(token), passphrase=hashed(passphrase) if passphrase else "")
+        _write(home, people | {name: made})
     return token
+
+
+def set_role(home: Path, name: str, role: Role) -> Role:
+    """Give a person a role; the one they had. Raises BadInput for an unknown person, Refused for the last admin."""
+    if role not in ROLES:
+        raise BadInput(f"unknown role {role[:40]!r}", f"roles: {', '.join(ROLES)}")
+    with _alone(home):
+        people = read_people(home)
+        before = _listed(people, name).role
+        _keep_an_admin(people | {name: people[name]._replace(role=role)}, name)
+        _write(home, people | {name: people[name]._replace(role=role)})
+    return before
+
+
+def remove_person(home: Path, name: str) -> Role:
+    """Take a person off the list; the role they had. Raises BadInput for an unknown person, Refused for the last admin."""
+    with _alone(home):
+        people = read_people(home)
+        before = _listed(people, name).role
+        left = {other: person for other, person in people.items() if other != name}
+        _keep_an_admin(left, name)
+        _write(home, left)
+    return before
+
+
+def set_two_people(home: Path, *, both: bool) -> None:
+    """Ask for two people, or for one again. Raises BadInput where nobody is registered."""
+    with _alone(home):
+        people = read_people(home)
+        if not people:
+            raise BadInput("nobody is registered: one name could say it is two", "add people first: nightdesk people add NAME")
+        _write(home, people, both=both)
+
+
+def link_account(home: Path, name: str, where: Literal["slack", "telegram"], account: str) -> None:
+    """Let an account of Slack ("TEAM/USER") or Telegram (the user's id) decide as `name`. Raises BadInput."""
+    word, form = ("Slack", SLACK) if where == "slack" else ("Telegram", TELEGRAM)
+    with _alone(home):
+        people = read_people(home)
+        _listed(people, name)
+        if not form.fullmatch(account):
+            hint = "team ids begin with T or E, user ids with U or W" if where == "slack" else "the number of the account"
+            raise BadInput(f"{account[:80]!r} is not a valid {word} account", hint)
+        for other, person in people.items():
+            if getattr(person, where) == account and other != name:
+                raise BadInput(f"that {word} account already belongs to {other}", "link each account to one person")
+        _write(home, people | {name: people[name]._replace(**{where: account})})
 
 
 def link_slack(home: Path, name: str, team: str, user: str) -> None:
     """Let the Slack account `team`/`user` decide as `name`, who must be in people.toml. Raises BadInput."""
-    people, account = read_people(home), f"{team}/{user}"
-    if name not in people:
-        raise BadInput(f"{name[:60]!r} is not in {FILE}", "add the person first: nightdesk people add NAME")
-    if not SLACK.fullmatch(account):
-        raise BadInput(f"{account[:80]!r} is not a valid Slack account", "team ids begin with T or E, user ids with U or W")
-    for other, person in people.items():
-        if person.slack == account and other != name:
-            raise BadInput(f"that Slack account already belongs to {other}", "link each account to one person")
-    _write(home, people | {name: people[name]._replace(slack=account)})
+    link_account(home, name, "slack", f"{team}/{user}")
+
+
+def by_account(home: Path, where: Literal["slack", "telegram"], account: str) -> Actor | None:
+    """The person linked to an account; None when nobody is. The caller has verified that the request is of that account."""
+    for name, person in read_people(home).items():
+        if account and getattr(person, where) == account:
+            return Actor(name, where, os_user(), where)
+    return None
 
 
 def by_slack(home: Path, team: str, user: str) -> Actor | None:
     """The person linked to a Slack account; None when nobody is. The caller has verified that the request is Slack's."""
-    for name, person in read_people(home).items():
-        if person.slack and person.slack == f"{team}/{user}":
-            return Actor(name, "slack", os_user(), "slack")
-    return None
+    return by_account(home, "slack", f"{team}/{user}")
 
 
-def _write(home: Path, people: dict[str, Person]) -> None:
+def _listed(people: Mapping[str, Person], name: str) -> Person:
+    if name not in people:
+        raise BadInput(f"{name[:60]!r} is not in {FILE}", "add the person first: nightdesk people add NAME")
+    return people[name]
+
+
+def _keep_an_admin(people: Mapping[str, Person], name: str) -> None:
+    if not any(person.role == "admin" for person in people.values()):
+        raise Refused(f"{name} is the only admin: nobody could add or change people", "make another person admin first")
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """One process at a time reads and replaces the file."""
+    with (home / f".{FILE}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _write(home: Path, people: Mapping[str, Person], *, both: bool | None = None) -> None:
     """Replace the file atomically, then note its names: what fails in between leaves a file that asks for tokens."""
-    lines = ["# Who may decide. Made by `nightdesk people add`; holds hashes, no tokens.\n"]
+    both = _contents(home / FILE)[1] if both is None else both
+    lines = ["# Who may decide. Made by `nightdesk people`; holds hashes, no tokens.\n"]
+    lines += [f"{TWO_PEOPLE} = true  # to approve what loosens a live sleeve\n"] if both else []
     for name, person in people.items():
-        slack = f'slack = "{person.slack}"\n' if person.slack else ""
-        lines.append(f'\n["{name}"]\ntoken = "{person.token}"\npassphrase = "{person.passphrase}"\n{slack}')
+        fields = {key: value for key, value in person._asdict().items() if value or key == "passphrase"}
+        lines.append(f'\n["{name}"]\n' + "".join(f'{key} = "{value}"\n' for key, value in fields.items()))
     (home / f".{FILE}.new").touch(mode=0o600)  # the draft that becomes the file
     write_whole(home / FILE, "".join(lines))
     _register(home, people)

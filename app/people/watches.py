@@ -4,7 +4,7 @@ Turns the act into the row and an event of the people journal. No agent reaches 
 """
 
 from app.home.home import Home
-from app.people.approvals import record
+from app.people.approvals import permit, record
 from app.people.identity import Actor
 from engine.control import watches
 from engine.control.watches import WatchWish
@@ -13,16 +13,19 @@ from engine.store.tables import LevelWatch
 
 def add(home: Home, wish: WatchWish, actor: Actor, now_ms: int) -> LevelWatch:
     """Watch a level from now on. Raises Refused when there are too many, or the same is watched already."""
+    permit(home, actor, "note", now_ms)
     return _journaled(home, "add", watches.put_in_force(home.engine, wish, actor.as_json(), now_ms), actor, now_ms)
 
 
 def confirm(home: Home, watch_id: str, actor: Actor, now_ms: int) -> LevelWatch:
     """Put a watch in force that was asked for. Raises BadInput or Refused."""
+    permit(home, actor, "note", now_ms)
     return _journaled(home, "confirm", watches.decide(home.engine, watch_id, "active", actor.as_json(), now_ms), actor, now_ms)
 
 
 def remove(home: Home, watch_id: str, actor: Actor, now_ms: int) -> LevelWatch:
     """End a watch, or what was asked for. Raises BadInput or Refused."""
+    permit(home, actor, "note", now_ms)
     return _journaled(home, "remove", watches.decide(home.engine, watch_id, "removed", actor.as_json(), now_ms), actor, now_ms)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.home.home import Home
-from app.people.approvals import prove_person, record
+from app.people.approvals import permit, prove_person, record
 from app.people.identity import Actor, reason_given
 from engine.book.book import Book
 from engine.book.incident_money import incidents_of, window_money
@@ -39,6 +39,7 @@ def to_close(home: Home, window: str, cause: str, actor: Actor) -> tuple[dict[st
 
 def hand_over(home: Home, body: Mapping[str, Any], actor: Actor, now_ms: int, passphrase: str | None = None) -> int:
     """Journal the person's word, and hand it to the worker; its number. Raises Refused for a wrong passphrase."""
+    permit(home, actor, "incident", now_ms)
     prove_person(home, actor, passphrase, now_ms, "window")
     record(home, "window", {"actor": actor.as_json(), "window": dict(body)}, now_ms)
     return adoptions.ask_window(home.engine, body, actor.as_json(), now_ms)

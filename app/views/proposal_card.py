@@ -274,7 +274,9 @@ def _data(run: Mapping[str, Any]) -> tuple[str, str, str]:
 def _standing(value: Mapping[str, Any]) -> CardRow:
     """When it expires; or how it was decided, by whom, and why."""
     if value["state"] == "pending":
-        return CardRow("expires", (f"{utc(value['expires_ms'])}",), "expiry")
+        by = value["decided_by"] or {}
+        first = f"; {by.get('name')} has approved it, it waits for a second person" if by.get("one_of_two") else ""
+        return CardRow("expires", (f"{utc(value['expires_ms'])}{first}",), "expiry")
     by = value["decided_by"] or {}
     who = f" by {by.get('name')} ({by.get('assurance')}, {by.get('os_user')}, {by.get('channel')})" if by else ""
     version = f" as version {value['applied_version']}" if value["applied_version"] else ""

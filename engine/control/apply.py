@@ -303,6 +303,6 @@ def why_not_pending(row: Proposal, now_ms: int) -> str:
     if row.state == "pending" and row.expires_ms <= now_ms:
         return "it has expired"
     who = json.loads(row.decided_by).get("name", "") if row.decided_by else ""
-    by = f" by {who}" if who else ""
+    by = f" by {who}" if who and row.state in ("applied", "rejected") else ""  # of two people, one may have approved before
     version = f" as version {row.applied_version}" if row.applied_version else ""
     return f"it is already {row.state}{by}{version}" + (f" ({row.state_reason})" if row.state_reason else "")

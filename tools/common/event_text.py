@@ -150,7 +150,23 @@ def people_event_line(e: Event) -> str:
     kept = {
         k: v
         for k, v in b.items()
-        if k in ("proposal", "run", "name", "outcome", "version", "reason", "tool", "status", "direction") and v
+        if k
+        in (
+            "act",
+            "who",
+            "before",
+            "now",
+            "proposal",
+            "run",
+            "name",
+            "outcome",
+            "version",
+            "reason",
+            "tool",
+            "status",
+            "direction",
+        )
+        and v
     }
     return clean(" ".join(filter(None, [str(who), ", ".join(f"{k} {v}" for k, v in kept.items())])), 240)
 

@@ -1,0 +1,67 @@
+"""Two people for what loosens a live sleeve: whether a proposal takes them, and the first of them. Called by
+app.people.approvals.
+
+Off unless people.toml says `two_people = true`. The first approval is kept in the proposal's own row, by one conditional
+UPDATE: of two people who approve at the same moment one is the first, and the other goes on to apply it. Neither needs to know
+of the other, and the same person twice is one person.
+"""
+
+import json
+from typing import Any
+
+from sqlmodel import col, select, update
+
+from app.home.home import Home
+from app.people.identity import Actor, two_people
+from engine.control.config import active
+from engine.control.proposals import parts_of
+from engine.errors import Refused
+from engine.store import db
+from engine.store.tables import Proposal
+
+LIVE = ("live_small", "live")  # stages that trade money
+STAGE_KEY = "stage"
+
+
+def takes_two(home: Home, row: Proposal) -> bool:
+    """Whether a proposal needs two people: it does not tighten, and a sleeve of it trades money or would."""
+    if row.direction == "tightens" or not two_people(home.path):
+        return False
+    config = active(home.engine, home.path).config
+    touched = {part.sleeve for part in parts_of(home.engine, row.id)} or {sleeve.name for sleeve in config.sleeves}
+    stages = {sleeve.stage for sleeve in config.sleeves if sleeve.name in touched}
+    for change in json.loads(row.diff).get("changes") or []:
+        if str(change["key"]).rpartition(".")[2] == STAGE_KEY:
+            stages.add(str(change["value"]))
+    return bool(stages & set(LIVE))
+
+
+def first_of_two(home: Home, row: Proposal, shown_sha256: str, actor: Actor, now_ms: int) -> str | None:
+    """Who approved before `actor`, who may go on: "" where one person is enough; None: `actor` is the first of two.
+
+    Raises Refused for the same person again, and for a proposal that is not what was shown or no longer pending.
+    """
+    if not takes_two(home, row):
+        return ""
+    mine = json.dumps(actor.as_json() | {"one_of_two": True, "at_ms": now_ms}, sort_keys=True)
+    open_ = (
+        col(Proposal.id) == row.id,
+        col(Proposal.state) == "pending",
+        col(Proposal.expires_ms) > now_ms,
+        col(Proposal.diff_sha256) == shown_sha256,
+    )
+    with db.write(home.engine) as session:
+        free = update(Proposal).where(*open_, col(Proposal.decided_by).is_(None))
+        if session.exec(free.values(decided_by=mine)).rowcount == 1:
+            return None
+        before = session.exec(select(Proposal.decided_by).where(*open_)).first()
+    first = str(json.loads(before).get("name", "")) if before else ""
+    if before and first == actor.name:
+        raise Refused(f"{actor.name} has approved {row.id} already: it takes a second person", "ask another approver")
+    return first  # no longer pending or not as shown: apply says why, and refuses
+
+
+def waits_for_second(decided_by: str | None, state: str) -> dict[str, Any] | None:
+    """The first of two people, of a proposal that waits for the second; None for any other."""
+    found = json.loads(decided_by) if decided_by and state == "pending" else {}
+    return found if found.get("one_of_two") else None
