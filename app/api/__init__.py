@@ -178,7 +178,9 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "lots", "price", ...}]}: what the halt has done so far
   POST   /api/halt              {"reason"?} -> Latch (the file is written before the answer; any session that is not read-only)
   DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is unhealthy
-  GET    /api/alerts?open=true&limit=100   {"items": [Alert], "reason": null|why alerts may be missing}
+  GET    /api/alerts?open=true&limit=100   {"items": [Alert], "reason": null|why alerts may be missing, "undelivered":
+                        messages of the last day that did not arrive, "ways": where messages go}
+  POST   /api/notify/test       {} -> 202 {"subject", "items": [{"sink", "state": sent|waiting|failed, "error"}]}
          Alert = {"id", "kind", "severity": page|warn|note, "state": open|resolved, "what", "place", "action", "runbook",
                         "event", "numbers": {..}, "since_ms", "opened_ms", "seen_ms", "resolved_ms", "repeats", "escalations",
                         "acked_by": actor|null, "acked_ms", "deliveries": [{"step", "sink", "state":

@@ -12,8 +12,10 @@ from sqlmodel import col, select
 from app.api import models as m
 from app.api.context import ApiContext, At, Deciding, NotFound, Who, now_ms
 from app.api.models_people import EmptyBody
+from app.notify import ways
 from app.notify.deliveries import acknowledge
-from engine.errors import BadInput
+from app.people.approvals import record
+from engine.errors import BadInput, Refused
 from engine.store import db
 from engine.store.tables import Delivery, Handover
 from engine.watch.alert_rows import list_alerts, view
@@ -21,6 +23,7 @@ from tools.shipped import RUNBOOK_PAGES
 
 router = APIRouter(prefix="/api", tags=["alerts"])
 ALONE = "this API was started alone, without the watch that raises alerts; to start both: nightdesk up"
+TEST_WAIT_S = 6.0  # the supervisor delivers once a second
 DELIVERY_FIELDS = ("sink", "state", "attempts", "sent_ms", "error")
 
 
@@ -41,6 +44,13 @@ class Handovers(m.ApiModel):
     at: str
 
 
+class TestOfWays(m.ApiModel):
+    """A test message and its deliveries: sent, failed, or waiting with why."""
+
+    subject: str
+    items: list[dict[str, Any]]
+
+
 class RunbookPage(m.ApiModel):
     """A page of docs/runbooks, markdown."""
 
@@ -55,7 +65,21 @@ def alerts(
     """Open alerts (or all), newest first; `reason` says why alerts may be missing."""
     rows = list_alerts(at.engine, "open" if open_only else None, limit)
     brought = brought_of(at, [row.id for row in rows])
-    return m.AlertList(items=[view(row, brought[row.id]) for row in rows], reason=None if watched() else ALONE)
+    items, lost = [view(row, brought[row.id]) for row in rows], ways.failures(at.home, now_ms())
+    reason = None if watched() else ALONE
+    return m.AlertList(items=items, reason=reason, undelivered=lost, ways=ways.names_of(at.home.desk))
+
+
+@router.post("/notify/test", status_code=202)
+def notify_test(at: At, actor: Deciding, body: EmptyBody) -> TestOfWays:  # noqa: ARG001 - checked to be empty
+    """Send a test message every way that desk.toml names; 202 with what became of it so far. The supervisor brings it."""
+    if not ways.names_of(at.home.desk):
+        raise Refused(
+            "desk.toml names no way to people", "add [slack], [telegram], [discord] or [webhooks.NAME], then start again"
+        )
+    subject = ways.ask_for_test(at.home, actor.name, now_ms())
+    record(at.home, "notify_test", {"actor": actor.as_json(), "ways": ways.names_of(at.home.desk)}, now_ms())
+    return TestOfWays(subject=subject, items=ways.outcome_of(at.home, subject, TEST_WAIT_S))
 
 
 @router.post("/alerts/{alert_id}/ack")

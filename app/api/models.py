@@ -339,10 +339,13 @@ class JobRuns(ApiModel):
 
 
 class AlertList(ApiModel):
-    """Alerts, newest first; `reason` says why some may be missing."""
+    """Alerts, newest first; `reason` says why some may be missing. `undelivered`: messages of the last day that did not arrive,
+    whatever they were about; `ways`: where messages go."""
 
     items: list[dict[str, Any]]
     reason: str | None
+    undelivered: list[dict[str, Any]]
+    ways: list[str]
 
 
 class SeriesView(ApiModel):

@@ -50,6 +50,7 @@ GROUPS = (
     "memory",
     "report",
     "alerts",
+    "notify",
     "watches",
     "jobs",
     "mcp",

@@ -38,12 +38,16 @@ def run(role: str, *, compute: bool, propose: bool, person: str, http: bool, por
 
     from app.home.home import existing_home
     from app.mcp.calls import McpDesk
+    from app.people.authority import effects_for, role_of
     from app.people.identity import identify, os_user
     from tools.common.contract import Effect
 
     home = existing_home()
-    name = identify(home.path, person, "mcp", token).name if person else None
+    actor = identify(home.path, person, "mcp", token) if person else None
+    name = actor.name if actor is not None else None
     effects = (Effect.READ, *([Effect.COMPUTE] if compute else []), *([Effect.PROPOSE] if propose else []))
+    if actor is not None:  # started in a person's name it does no more than that person may
+        effects = tuple(effect for effect in effects if effect.value in effects_for(role_of(home.path, actor)))
     desk = McpDesk(home, role, effects)  # type: ignore[arg-type]  # check_role has seen it
     given = f"{role}, {', '.join(effects)}"
     if not http:

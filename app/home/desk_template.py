@@ -149,6 +149,7 @@ escalate_minutes = 15.0          # an unacknowledged page is sent again after th
 escalations_max = 4              # times it is sent again
 quiet_from = "22:00"             # quiet hours, UTC: notes wait until quiet_to; pages and warnings never wait
 quiet_to = "06:00"
+digest_minutes = 0               # notes are gathered and come as one message every so many minutes; 0: each alone
 
 # ---- Slack: alerts, proposal cards, /halt. Off until configured here; tokens come from these variables, never from here --
 #
@@ -159,6 +160,19 @@ quiet_to = "06:00"
 # app_token_env = "SLACK_APP_TOKEN"            # xapp-...; Socket Mode needs no open port
 # signing_secret_env = "SLACK_SIGNING_SECRET"  # only for signed HTTP
 # page_url = "http://127.0.0.1:8421/"          # where messages link to
+
+# ---- Telegram, Discord, webhooks: the same messages there. Tokens come from these variables; try it: nightdesk notify test --
+#
+# [telegram]
+# chat = "-1001234567890"                      # the chat's number; what tightens can be approved there
+# token_env = "TELEGRAM_BOT_TOKEN"             # 123456:ABC..., of a bot that is in the chat
+#
+# [discord]
+# webhook_env = "DISCORD_WEBHOOK"              # the channel's webhook; nobody decides there
+#
+# [webhooks.ops]
+# url = "https://ops.example.org/nightdesk"    # signed: X-Nightdesk-Signature, see docs/reaching-people.md
+# secret_env = "NIGHTDESK_WEBHOOK_SECRET"      # at least 16 characters
 
 # ---- Where API and page listen: this machine alone. NIGHTDESK_API_PORT and NIGHTDESK_UI_PORT override the ports --------
 #
@@ -182,6 +196,8 @@ quiet_to = "06:00"
 # ---- People ---------------------------------------------------------------------------------------------------------
 # `--as NAME` is believed while people.toml, beside this file, is missing or empty: fine for one person on paper.
 # `nightdesk people add NAME` gives a name a token (and a passphrase); from then on every name needs its own.
+# The first is admin; roles are viewer, operator, approver, admin: nightdesk people list, nightdesk people role NAME ROLE
+# To let someone approve what tightens in Telegram: nightdesk people link-telegram NAME --user 123456789
 # To let someone decide in Slack: nightdesk alerts slack NAME --team T0123ABCD --user U0123ABCD
 """
 

@@ -25,6 +25,7 @@ from app.home.accounts import (
     is_loopback,
 )
 from app.home.bounds import SHOWN_MAX, bounds_of, shown, switches_for_numbers
+from app.home.reach import DiscordEntry, TelegramEntry, WebhookEntry
 from engine.control.config import DeskConfig, SleeveConfig, Slug, Symbol
 from engine.control.desk_setup import TEXT_MAX, SimulatedTables, data_path, home_path
 from engine.control.started import started_of
@@ -130,6 +131,7 @@ class AlertsEntry(BaseModel):
     escalations_max: int = Field(4, ge=0, le=100)
     quiet_from: str = Field("22:00", pattern=CLOCK)  # notes wait until quiet hours end; pages never wait
     quiet_to: str = Field("06:00", pattern=CLOCK)
+    digest_minutes: int = Field(0, ge=0, le=24 * 60)  # notes wait for the next multiple of it and come together; 0: each alone
 
 
 class SlackEntry(BaseModel):
@@ -190,6 +192,9 @@ class DeskToml(SimulatedTables):
     schedules: dict[Literal["handover"], Annotated[str, StringConstraints(pattern=CLOCK)]] = Field(default_factory=dict)
     alerts: AlertsEntry = AlertsEntry.model_validate({})
     slack: SlackEntry | None = None
+    telegram: TelegramEntry | None = None
+    discord: DiscordEntry | None = None
+    webhooks: dict[Slug, WebhookEntry] = Field(default_factory=dict, max_length=5)
     api: ApiEntry = ApiEntry.model_validate({})
     ui: UiEntry = UiEntry.model_validate({})
     mcp: McpEntry = McpEntry.model_validate({})
@@ -227,8 +232,11 @@ class DeskToml(SimulatedTables):
         """Environment variables that others than the worker see -> what names them."""
         slack = self.slack
         of_slack = (slack.bot_token_env, slack.app_token_env, slack.signing_secret_env) if slack else ()
+        of_others = {self.telegram.token_env: "[telegram]"} if self.telegram else {}
+        of_others |= {self.discord.webhook_env: "[discord]"} if self.discord else {}
+        of_others |= {entry.secret_env: f"[webhooks.{name}]" for name, entry in self.webhooks.items()}
         of_models = {entry.key_env: f"[models.{name}]" for name, entry in self.models.items() if entry.key_env}
-        return OPEN_VARIABLES | dict.fromkeys(of_slack, "[slack]") | of_models
+        return OPEN_VARIABLES | dict.fromkeys(of_slack, "[slack]") | of_others | of_models
 
 
 class Settings(BaseSettings):

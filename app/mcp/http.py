@@ -19,7 +19,9 @@ from app.home.home import Home
 from app.mcp.bounds import MESSAGE_MAX, fault_of
 from app.mcp.calls import McpCaller, McpDesk
 from app.mcp.server import server_of
-from app.people.sessions import Session
+from app.people.authority import effects_for, role_of
+from app.people.identity import Actor, Role
+from app.people.sessions import Session, Sessions
 from app.processes.children import LOOPBACK, taken
 from app.processes.connections import BOUNDS
 from engine.errors import Busy
@@ -58,7 +60,8 @@ def application(home: Home, desk: McpDesk, port: int, person: str | None = None)
     def caller_of(ctx: Any, client: str) -> McpCaller:
         scope = ctx.request.scope
         session: Session = scope["nightdesk.session"]
-        effects = desk.effects if session.scope == "all" else (Effect.READ,)
+        given = desk.effects if session.scope == "all" else (Effect.READ,)
+        effects = tuple(effect for effect in given if effect.value in effects_for(role_in(home, session, person)))
         conversation = ctx.request.headers.get(MCP_SESSION_ID_HEADER, "")[:ID_MAX]
         return McpCaller(session.key, person or session.name, client, effects, conversation)
 
@@ -71,6 +74,14 @@ def application(home: Home, desk: McpDesk, port: int, person: str | None = None)
         transport_security=TransportSecuritySettings(allowed_hosts=names, allowed_origins=[f"http://{name}" for name in names]),
     )
     return McpAccess(ShallowBodies(app), ApiContext(home, Address(port=port), meters=NoMeters()))
+
+
+def role_in(home: Home, session: Session, person: str | None) -> Role:
+    """The role of a call: of the person whom the server was started for, by their token, or who has proved to be one here."""
+    if person is not None:
+        return role_of(home.path, Actor(person, "session", "", "mcp"))
+    unproven = Sessions(home.path).unproven(session)
+    return role_of(home.path, Actor(session.name, "claimed" if unproven or not session.proof else "session", "", "mcp"))
 
 
 class NoMeters:

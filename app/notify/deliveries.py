@@ -6,7 +6,7 @@ a bounded number of times and then marks it failed. No model is involved.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from sqlmodel import col, select, update
@@ -28,6 +28,8 @@ WAITS_S = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0, 300.0)  # backoff after the first, 
 RETRY_AFTER_S_MAX = 900.0
 SENDING_MS_MAX = 120_000  # an older claim belongs to a process that died
 AT_ONCE = 20
+FIELDS = ("subject", "step", "sink", "state", "attempts", "created_ms", "sent_ms", "error")  # of a row, as it is shown
+DIGEST_MIN = 2  # so many notes due at once at a sink come as one message
 CARDS_MS = 7 * 86_400_000  # cards of older proposals are not updated
 
 
@@ -40,7 +42,8 @@ class Undelivered(Exception):
 
 
 class Notification(NamedTuple):
-    """One message to deliver: `kind` alert | card | handover, the step, its row as JSON, and the ref of an earlier message."""
+    """One message to deliver. `kind`: alert | card | handover | digest | test;
+    its step, its row as JSON, and the ref of an earlier message."""
 
     kind: str
     step: str
@@ -68,11 +71,40 @@ def deliver(home: Home, sinks: Sequence[Sink], at_ms: int, subject: str | None =
     """Send what is due, oldest first (of one subject, or all); returns how many were sent. Never raises for a sink's failure."""
     sent = 0
     for sink in sinks:
-        for delivery_id in _due(home, sink.name, at_ms, subject):
+        due = _due(home, sink.name, at_ms, subject)
+        notes = _notes(home, due) if subject is None else []
+        if len(notes) >= DIGEST_MIN:
+            sent += _bring_together(home, sink, [row for n in notes if (row := _claim(home, n, at_ms)) is not None], at_ms)
+        for delivery_id in due if len(notes) < DIGEST_MIN else [n for n in due if n not in notes]:
             row = _claim(home, delivery_id, at_ms)
             if row is not None:
                 sent += _bring(home, sink, row, at_ms)
     return sent
+
+
+def _notes(home: Home, due: Sequence[int]) -> list[int]:
+    """Which of these deliveries open a note: the unimportant, which may come together."""
+    query = select(Delivery.id).join(Alert, col(Alert.id) == col(Delivery.subject))
+    query = query.where(col(Delivery.id).in_(due), Alert.severity == "note", Delivery.step == "opened")
+    with db.read(home.engine) as session:
+        return [found for found in session.exec(query.order_by(col(Delivery.id))).all() if found is not None]
+
+
+def _bring_together(home: Home, sink: Sink, rows: Sequence[Delivery], at_ms: int) -> int:
+    """Send several notes as one message and record its outcome in each of their rows; how many were brought."""
+    if not rows:
+        return 0
+    items = [alert_rows.view(alert_rows.get(home.engine, row.subject)) for row in rows]
+    message = Notification("digest", "digest", f"digest {at_ms}", {"items": items})
+    done = _sent(sink, lambda: message, rows[0].attempts, at_ms)
+    return sum(_record(home, row, done) for row in rows)
+
+
+def rows_of(home: Home, subject: str) -> list[dict[str, Any]]:
+    """The deliveries of a subject, oldest first."""
+    with db.read(home.engine) as session:
+        rows = session.exec(select(Delivery).where(Delivery.subject == subject).order_by(col(Delivery.id))).all()
+        return [{name: getattr(row, name) for name in FIELDS} for row in rows]
 
 
 def _due(home: Home, sink: str, at_ms: int, subject: str | None) -> list[int]:
@@ -101,22 +133,29 @@ def _claim(home: Home, delivery_id: int, at_ms: int) -> Delivery | None:
 
 def _bring(home: Home, sink: Sink, row: Delivery, at_ms: int) -> bool:
     """Send one message and record the outcome."""
-    done: dict[str, Any]
+    return _record(home, row, _sent(sink, lambda: message_of(home, row, at_ms), row.attempts, at_ms))
+
+
+def _sent(sink: Sink, message: Callable[[], Notification], attempts: int, at_ms: int) -> dict[str, Any]:
+    """Send one message; the columns of its outcome."""
     try:
-        ref = sink.send(message_of(home, row, at_ms))
-        done = {"state": "sent", "sent_ms": at_ms, "ref": ref, "error": ""}
+        return {"state": "sent", "sent_ms": at_ms, "ref": sink.send(message()), "error": ""}
     except Undelivered as error:
-        wait_s = WAITS_S[min(row.attempts, len(WAITS_S) - 1)]
+        wait_s = WAITS_S[min(attempts, len(WAITS_S) - 1)]
         if error.wait_s is not None:
             wait_s = min(max(wait_s, error.wait_s), RETRY_AFTER_S_MAX)
-        over = error.final or row.attempts >= len(WAITS_S)
-        done = {"state": "failed" if over else "waiting", "error": str(error)[:300]}
-        done["due_ms"] = at_ms if over else at_ms + int(wait_s * 1000)
+        over = error.final or attempts >= len(WAITS_S)
+        done: dict[str, Any] = {"state": "failed" if over else "waiting", "error": str(error)[:300]}
+        return done | {"due_ms": at_ms if over else at_ms + int(wait_s * 1000)}
     except BadInput as error:
-        done = {"state": "dropped", "error": str(error)[:300]}
+        return {"state": "dropped", "error": str(error)[:300]}
+
+
+def _record(home: Home, row: Delivery, done: dict[str, Any]) -> bool:
+    """Write an outcome into its row; whether it was sent."""
     with db.write(home.engine) as session:
         session.exec(update(Delivery).where(col(Delivery.id) == row.id).values(attempts=row.attempts + 1, **done))
-    return done["state"] == "sent"
+    return bool(done["state"] == "sent")
 
 
 def message_of(home: Home, row: Delivery, at_ms: int) -> Notification:
@@ -130,6 +169,9 @@ def message_of(home: Home, row: Delivery, at_ms: int) -> Notification:
         if found is None:
             raise BadInput(f"{row.subject} does not exist")
         return Notification("handover", row.step, row.subject, found.model_dump(), before)
+    if row.subject.startswith("test "):
+        at, _, by = row.subject.removeprefix("test ").partition(" ")
+        return Notification("test", row.step, row.subject, {"at_ms": int(at), "by": by})
     return Notification("card", row.step, row.subject, card(home, proposal_of(home.engine, row.subject), at_ms), before)
 
 

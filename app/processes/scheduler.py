@@ -14,12 +14,14 @@ from typing import Any
 
 from app.home.home import Home
 from app.home.settings import AlertsEntry
-from app.notify import deliveries
+from app.notify import deliveries, ways
+from app.notify.by_apprise import AppriseSink
 from app.notify.deliveries import Notification, Sink, Undelivered
 from app.processes.canary_watch import CanaryWatch
 from app.processes.children import allowed, allowed_fetch, outside_command, parity_command, shadows_command
 from app.slack import sink
 from app.slack.socket_mode import SocketConnection
+from app.telegram.line import TelegramLine, line_of
 from engine.clock import DAY_MS, utc_day
 from engine.errors import DeskError
 from engine.store import db
@@ -51,7 +53,8 @@ class Schedules:
     def __init__(self, home: Home, sinks: list[Sink] | None = None, clock: Callable[[], int] = deliveries.now_ms) -> None:
         self.home, self.clock = home, clock
         self.slack = sink.connect(home) if sinks is None else None
-        self.sinks: list[Sink] = sinks if sinks is not None else [self.slack] if self.slack else []
+        self.sinks: list[Sink] = sinks if sinks is not None else [*([self.slack] if self.slack else []), *ways.sinks_of(home)]
+        self.telegram = telegram_line(home, self.sinks) if sinks is None else None
         self.observer = Observer(home.path, home.engine, home.desk.limits)
         self.canaries = CanaryWatch(home, clock)
         self.alert_policy = alert_policy_of(home.desk.alerts)
@@ -105,8 +108,9 @@ class Schedules:
         self._jobs.add_job(kept(self.record_shadows), "interval", seconds=SHADOWS_S, next_run_time=now, id="shadows")
         self._jobs.add_job(kept(self.compare_canaries), "interval", seconds=CANARIES_S, id="canary models")
         self._jobs.start()
-        if self.line is not None:
-            self.line.start()
+        for line in (self.line, self.telegram):
+            if line is not None:
+                line.start()
 
     def walk(self) -> None:
         """Verify the journals, sum and keep the days that have become whole, write what people decided into the memory, and look
@@ -120,8 +124,9 @@ class Schedules:
 
     def stop(self) -> None:
         """End; what is being delivered is left to the next start."""
-        if self.line is not None:
-            self.line.close()
+        for line in (self.line, self.telegram):
+            if line is not None:
+                line.close()
         if self._jobs is not None:
             self._jobs.shutdown(wait=False)
         if self._comparing is not None and self._comparing.poll() is None:
@@ -234,6 +239,15 @@ class Schedules:
         return True
 
 
+def telegram_line(home: Home, sinks: list[Sink]) -> TelegramLine | None:
+    """The line of the chat in which buttons are pressed; None without Telegram."""
+    entry, found = (
+        home.desk.telegram,
+        next((one for one in sinks if isinstance(one, AppriseSink) and one.name == "telegram"), None),
+    )
+    return None if entry is None or found is None else line_of(home, found, os.environ.get(entry.token_env, ""))
+
+
 def dumped(body: Mapping[str, Any]) -> str:
     """JSON text of a body."""
     import json
@@ -245,7 +259,9 @@ def alert_policy_of(entry: AlertsEntry) -> AlertPolicy:
     """How insistent desk.toml wants alerts to be."""
     quiet = [int(clock[:2]) * 60 + int(clock[3:]) for clock in (entry.quiet_from, entry.quiet_to)]
     escalate_ms = int(entry.escalate_minutes * 60_000)
-    return AlertPolicy(escalate_ms=escalate_ms, escalations_max=entry.escalations_max, quiet_from=quiet[0], quiet_to=quiet[1])
+    digest_ms = entry.digest_minutes * 60_000
+    more = {"quiet_from": quiet[0], "quiet_to": quiet[1], "digest_ms": digest_ms}
+    return AlertPolicy(escalate_ms=escalate_ms, escalations_max=entry.escalations_max, **more)
 
 
 def handover_at(home: Home) -> str:

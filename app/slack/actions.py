@@ -13,20 +13,19 @@ from typing import Any, NamedTuple
 
 from app.home.home import Home
 from app.notify import deliveries
+from app.notify.buttons import NOT_OURS, acknowledged, decided
 from app.notify.deliveries import Undelivered
 from app.people import approvals
 from app.people.identity import Actor, by_slack, os_user
 from app.slack.sink import Slack
 from engine.control import halt
-from engine.control.proposals import get
 from engine.errors import DeskError, Refused
 from engine.store import db
 from engine.store.tables import Delivery
 from engine.watch.following import HALT as HALTING
-from engine.watch.following import VERSION, carried_out
+from engine.watch.following import carried_out
 
 CARD = re.compile(r"(prop-\d{1,9}) ([0-9a-f]{64})")
-ALERT = re.compile(r"al-\d{1,9}")
 HALT = re.compile(r"\s*(?:<@[A-Z0-9]+>\s*)?/halt\b[ \t]*(.*)", re.DOTALL)
 ID = re.compile(r"[A-Z0-9]{1,30}")
 REASON_MAX = 500
@@ -129,25 +128,13 @@ def id_of(value: Any) -> str:
 def decide(home: Home, slack: Slack, action: str, value: str, actor: Actor) -> tuple[str, Callable[[], None]]:
     """Carry out a person's click; returns (reply, what follows). Raises DeskError."""
     now_ms = time.time_ns() // 1_000_000
-    if action == "ack" and ALERT.fullmatch(value):
-        row = deliveries.acknowledge(home, value, actor, now_ms)
-        return f"{row.id} acknowledged by {actor.name}: it will not be sent again.", lambda: None
+    if action == "ack":
+        return acknowledged(home, value, actor, now_ms), lambda: None
     found = CARD.fullmatch(value)
-    if found is None or action not in ("approve", "reject"):
-        raise Refused("this button does not belong to this desk", "decide on the proposals page")
-    proposal, sha256 = found[1], found[2]
-    row = get(home.engine, proposal)
-    if row.diff_sha256 != sha256:
-        raise Refused(f"this card is out of date: {proposal} has another diff", "see the proposals page")
-    if action == "reject":
-        done = approvals.reject(home, proposal, actor, "rejected in Slack", now_ms)
-    else:
-        if row.direction != "tightens":
-            where = f"{slack.entry.page_url}?tab=proposals&proposal={proposal}"
-            raise Refused(f"{proposal} is not a tightening ({row.direction}): it cannot be approved in Slack", where)
-        done = approvals.approve(home, proposal, sha256, actor, now_ms)
-    version = f" as version {done.version}. {carried_out(home.path, now_ms, VERSION)}" if done.version else "."
-    return f"{proposal} {done.state}{version} Journal {done.journal_id}.", lambda: refresh(home, slack, value)
+    if found is None:
+        raise Refused(NOT_OURS, "decide on the proposals page")
+    text = decided(home, action, found[1], found[2], actor, "Slack", slack.entry.page_url, now_ms)
+    return text, lambda: refresh(home, slack, value)
 
 
 def refresh(home: Home, slack: Slack, value: str) -> None:

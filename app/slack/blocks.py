@@ -4,20 +4,17 @@ Everything written by people, files, venues or models passes `plain_text`, so th
 control characters take effect in Slack. Only this module's own text carries markup.
 """
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
-from app.views.proposal_card import TABLES, line_of
+from app.notify.words import NEEDED, Worded, alert_title, table_lines, visible
+from app.views.proposal_card import TABLES
 from engine.clock import utc
 
 SECTION_MAX = 2_900  # characters; Slack refuses blocks with more than 3,000
 HEADER_MAX = 148
-SIGNS = {"page": ":rotating_light: PAGE", "warn": ":warning: Warning", "note": ":memo: Note"}
 LINE_MAX = 1_000  # of one row of a card
-NEEDED = ("direction", "diff", "applies", "worst", "finding", "warning")  # kinds of rows without which nobody approves here
-BLANK = dict.fromkeys([*range(32), 127], " ")
 
 Block = dict[str, Any]
 
@@ -27,12 +24,6 @@ def escaped(text: object, most: int = SECTION_MAX) -> str:
     clean = visible(text)
     clean = clean if len(clean) <= most else clean[: most - 1] + "\u2026"
     return clean.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def visible(text: object) -> str:
-    """One line without control, bidirectional and invisible characters."""
-    line = str(text).translate(BLANK)
-    return "".join(c for c in line if unicodedata.category(c) not in ("Cf", "Cc", "Co", "Cs", "Zl", "Zp"))
 
 
 def plain_text(text: object, most: int = SECTION_MAX) -> Block:
@@ -89,7 +80,7 @@ def figures(numbers: Mapping[str, Any]) -> str:
 
 def alert(row: Mapping[str, Any], step: str, page_url: str) -> tuple[str, list[Block]]:
     """(line for the notification, blocks) of an alert's step."""
-    title = title_of(row, step)
+    title = alert_title(row, step)
     since = f"since {utc(row['since_ms'])}" + (f", resolved {utc(row['resolved_ms'])}" if row.get("resolved_ms") else "")
     facts = " · ".join(part for part in (row["id"], since, figures(row["numbers"]), escaped(row["event"], 40)) if part)
     blocks = [{"type": "header", "text": plain_text(title, HEADER_MAX)}, section(plain_text(row["what"])), section(mrkdwn(facts))]
@@ -103,16 +94,6 @@ def alert(row: Mapping[str, Any], step: str, page_url: str) -> tuple[str, list[B
     return mention + escaped(f"{title} - {row['what']}", 400), [*blocks, {"type": "actions", "elements": elements}]
 
 
-def title_of(row: Mapping[str, Any], step: str) -> str:
-    """The title of an alert's message."""
-    sign = SIGNS[row["severity"]].partition(" ")[2]
-    if step == "resolved":
-        return f"RESOLVED: {sign} {row['id']}, {row['place']}"
-    if step.startswith("escalated"):
-        return f"{sign}, UNACKNOWLEDGED ({step.rpartition('-')[2]}): {row['place']}"
-    return f"{'WORSE: ' if step.startswith('raised') else ''}{sign}: {row['place']}"
-
-
 def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
     """(line, blocks) of a proposal's card: its rows, and buttons while it is pending. Only a tightening whose changes are all
     shown can be approved here."""
@@ -124,7 +105,7 @@ def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
     whole = True
     for kind, group in groupby(row["rows"], key=lambda one: one["kind"]):
         rows = list(group)
-        lines = _table_lines(rows) if kind in TABLES else [f"{r['label']}: {r['cells'][0]}" for r in rows]
+        lines = table_lines(rows) if kind in TABLES else [f"{r['label']}: {r['cells'][0]}" for r in rows]
         whole = whole and (kind not in NEEDED or fits(lines))
         blocks.append(section(plain_lines(lines)))
     if row["state"] != "pending":
@@ -144,15 +125,15 @@ def card(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
     return escaped(title, 300), [*blocks, {"type": "actions", "elements": elements}]
 
 
-def _table_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A table's rows as lines, each cell named by its column: Slack has no tables."""
-    head, *body = rows
-    return [f"{head['label']}:", *(line_of(head["cells"], row) for row in body)]
-
-
 def handover(row: Mapping[str, Any], page_url: str) -> tuple[str, list[Block]]:
     """(line, blocks) of the morning's handover."""
     title = f"Handover {row['day']}"
     lines = [section(plain_text(line)) for line in str(row["text"]).splitlines() if line.strip()][:40]
     opened: Block = {"type": "actions", "elements": [link("Open the desk", f"{page_url}?tab=desk")]}
     return title, [{"type": "header", "text": plain_text(title, HEADER_MAX)}, *lines, opened]
+
+
+def worded_blocks(text: Worded) -> tuple[str, list[Block]]:
+    """(line, blocks) of a message that is only words: a test, a digest."""
+    body = [section(plain_text(line)) for line in text.lines][:45]
+    return escaped(text.title, 300), [{"type": "header", "text": plain_text(text.title, HEADER_MAX)}, *body]

@@ -13,19 +13,14 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, delete
-
 from app.home.home import Home
+from app.notify.once import first_time
 from app.slack.actions import HALT, Answer, command, follow, interaction, message, reply
 from app.slack.sink import Slack, as_json
 from engine.errors import DeskError
-from engine.store import db
-from engine.store.tables import SlackRequest
 
 BODY_MAX = 200_000  # bytes; Slack's own are a few thousand
 FIELDS_MAX = 200  # of a form; Slack's own have a dozen
-KEPT_MS = 3_600_000  # how long digests are kept; a signature is good for five minutes
 FORM, EVENT = "application/x-www-form-urlencoded", "application/json"
 CHALLENGE_MAX = 500
 AFTER = ThreadPoolExecutor(4, thread_name_prefix="slack-after")  # work after the answer: Slack waits three seconds
@@ -132,14 +127,3 @@ def escaped_text(text: str) -> str:
     from app.slack.blocks import escaped
 
     return escaped(text)
-
-
-def first_time(home: Home, digest: str, now_ms: int) -> bool:
-    """Record a request's digest; False when it was recorded before. Raises DeskError when the database is unavailable."""
-    try:
-        with db.write(home.engine) as session:
-            session.exec(delete(SlackRequest).where(col(SlackRequest.seen_ms) < now_ms - KEPT_MS))
-            session.add(SlackRequest(digest=digest, seen_ms=now_ms))
-    except IntegrityError:
-        return False
-    return True

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from app.home.home import Home
 from app.home.settings import SlackEntry
 from app.notify.deliveries import Notification, Undelivered
+from app.notify.words import worded
 from app.slack import blocks
 from engine.redaction import redacted
 
@@ -60,6 +61,8 @@ class Slack:
             return blocks.alert(message.row, message.step, self.entry.page_url)
         if message.kind == "handover":
             return blocks.handover(message.row, self.entry.page_url)
+        if message.kind in ("digest", "test"):
+            return blocks.worded_blocks(worded(message, self.entry.page_url))
         return blocks.card(message.row, self.entry.page_url)
 
     def whisper(self, channel: str, user: str, text: str, tries: int = 4) -> None:

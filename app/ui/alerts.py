@@ -55,11 +55,36 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
         return
     if answer.get("reason"):
         st.warning(markdown(str(answer["reason"])))
+    _ways(api, session, answer)
     if not answer["items"]:
         st.caption("No open alerts. This alone does not prove that the desk is healthy: see the checks.")
     books: dict[str, str] = {}
     for item in answer["items"]:
         _alert(api, session, item, books)
+
+
+def _ways(api: PageClient, session: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    """Where messages go, what did not arrive, and a test."""
+    names = [words(name, 40) for name in answer.get("ways") or []]
+    for row in answer.get("undelivered") or []:
+        state = DELIVERIES.get(str(row.get("state")), row.get("state"))
+        line = f"{state}: {row.get('subject')}, {row.get('step')}, to {row.get('sink')}"
+        st.error(words(f"{line}: {row.get('error')}", 400))
+    if not names:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"Messages go to {', '.join(names)}.")
+        may = session.get("role", "admin") != "viewer"
+        if st.button("Send a test", key="notify_test", disabled=not may, help=None if may else "An operator may send one."):
+            try:
+                made = api.post("/api/notify/test", {})
+            except Trouble as trouble:
+                st.error(trouble.markdown())
+                return
+            for row in made["items"]:
+                why = f": {row['error']}" if row.get("error") else ""
+                line = words(f"{row['sink']}: {DELIVERIES.get(str(row['state']), row['state'])}{why}", 300)
+                (st.success if row["state"] == "sent" else st.warning)(line)
 
 
 def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], books: dict[str, str]) -> None:

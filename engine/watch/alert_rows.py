@@ -31,6 +31,7 @@ class AlertPolicy(NamedTuple):
     clear_ms: int = 10_000  # not found for this long: resolved
     quiet_from: int = 22 * 60  # minute of the UTC day
     quiet_to: int = 6 * 60
+    digest_ms: int = 0  # notes wait for the next multiple of it, to come together; 0: they do not
 
 
 class AlertChange(NamedTuple):
@@ -159,7 +160,7 @@ def _queue_deliveries(session: Session, row: Alert, step: str, now_ms: int, poli
         _cancel_deliveries(session, row)  # resolved before anyone was notified
     if step == "resolved" and (row.severity == "note" or row.kind in ONE_OFF_KINDS):
         return
-    due_ms = quiet_until(now_ms, policy) if row.severity == "note" else now_ms
+    due_ms = quiet_until(gathered_until(now_ms, policy), policy) if row.severity == "note" else now_ms
     for sink in sinks:
         if not (row.kind == "delivery" and row.place == sink):
             session.add(Delivery(subject=row.id, step=name, sink=sink, created_ms=now_ms, due_ms=due_ms))
@@ -171,6 +172,11 @@ def _cancel_deliveries(session: Session, row: Alert) -> None:
         return  # an event is reported even when it is over
     waiting = update(Delivery).where(col(Delivery.subject) == row.id, col(Delivery.state) == "waiting")
     session.exec(waiting.values(state="dropped"))
+
+
+def gathered_until(now_ms: int, policy: AlertPolicy) -> int:
+    """`now_ms`, or the next moment at which notes are brought together."""
+    return now_ms if policy.digest_ms <= 0 else -(-now_ms // policy.digest_ms) * policy.digest_ms
 
 
 def quiet_until(now_ms: int, policy: AlertPolicy) -> int:

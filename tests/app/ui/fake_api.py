@@ -266,7 +266,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/orders"): lambda f, q, b: {"items": []},
     ("POST", "/api/halt"): lambda f, q, b: _halted(f, b["reason"]),
     ("DELETE", "/api/halt"): lambda f, q, b: {"released": _halted(f, ""), "actor": {"name": "vera", "assurance": "claimed"}},
-    ("GET", "/api/alerts"): lambda f, q, b: {"items": f.alerts, "reason": f.no_watch},
+    ("GET", "/api/alerts"): lambda f, q, b: {"items": f.alerts, "reason": f.no_watch, "undelivered": [], "ways": []},
     ("POST", r"/api/watches/([\w-]+)/(confirm|remove)"): lambda f, q, b, i, w: f.watches[0],
     ("GET", "/api/watches"): lambda f, q, b: {"items": f.watches},
     ("POST", r"/api/alerts/([\w-]+)/ack"): lambda f, q, b, i: _acked(f, i),

@@ -1,0 +1,43 @@
+"""Entries of desk.toml for ways to reach people beside Slack: [telegram], [discord], [webhooks.NAME]. Part of app.home.settings.
+
+Tokens, addresses that hold one, and secrets are read from the environment variables named here, never from the file.
+"""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+VARIABLE = r"^[A-Z][A-Z0-9_]{1,60}$"
+LOOPBACK_OR_TLS = r"^(https://|http://127\.0\.0\.1[:/])[^\s@]{1,300}$"
+PAGE = r"^https?://[\w.:\[\]-]+/$"
+
+
+class TelegramEntry(BaseModel):
+    """Telegram for alerts, cards and tightenings: [telegram]."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    chat: str = Field(pattern=r"^-?[1-9][0-9]{0,15}$")  # the number of the chat; a group's is negative
+    token_env: str = Field("TELEGRAM_BOT_TOKEN", pattern=VARIABLE)
+    base_url: str = Field("https://api.telegram.org/", pattern=r"^(https://api\.telegram\.org/|http://127\.0\.0\.1:[0-9]{1,5}/)$")
+    page_url: str = Field("http://127.0.0.1:8421/", pattern=PAGE)  # the page that messages name
+
+
+class DiscordEntry(BaseModel):
+    """Discord for alerts and cards; nobody decides there: [discord]."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    webhook_env: str = Field("DISCORD_WEBHOOK", pattern=VARIABLE)  # holds ID/TOKEN, or the whole address
+    base_url: str = Field(
+        "https://discord.com/api/webhooks",
+        pattern=r"^(https://discord\.com/api/webhooks|http://127\.0\.0\.1:[0-9]{1,5}/\S{1,60})$",
+    )
+    page_url: str = Field("http://127.0.0.1:8421/", pattern=PAGE)
+
+
+class WebhookEntry(BaseModel):
+    """A program of one's own that is told everything, signed: [webhooks.NAME]."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    url: str = Field(pattern=LOOPBACK_OR_TLS)
+    secret_env: str = Field("NIGHTDESK_WEBHOOK_SECRET", pattern=VARIABLE)

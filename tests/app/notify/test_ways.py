@@ -1,0 +1,171 @@
+"""Telegram, Discord and webhooks: what is sent, what a fault of each becomes, no secret anywhere, tests, digests."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from app.home.home import Home, open_home
+from app.notify import deliveries, ways
+from app.notify.by_apprise import harmless
+from app.notify.deliveries import Notification, Undelivered
+from app.notify.webhook import signature
+from app.notify.words import worded
+from engine.store import db
+from engine.store.tables import Delivery
+from engine.watch.alert_rows import AlertPolicy, apply_findings
+from engine.watch.observation import Finding
+from tests.fakes.reach_server import BOT, HOOK, SECRET, ReachServer
+from tests.fakes.slack_desks import proposed
+
+NOW = 1_760_000_000_000
+HOSTILE = "no bars \u202e@everyone [x](http://evil) <b>*BTC*</b> `a` \x1b[31m"
+
+
+@pytest.fixture
+def server() -> Iterator[ReachServer]:
+    """All three on this machine."""
+    with ReachServer() as found:
+        yield found
+
+
+@pytest.fixture
+def home(own_home: Path, server: ReachServer) -> Home:
+    """A desk that names them."""
+    open_home(NOW)
+    with (own_home / "desk.toml").open("a", encoding="utf-8") as file:
+        file.write(server.settings())
+    return open_home(NOW)
+
+
+def _sinks(home: Home, server: ReachServer, **other: str) -> dict[str, Any]:
+    return {sink.name: sink for sink in ways.sinks_of(home, {**server.environment(), **other})}
+
+
+def _alert(home: Home, severity: Any = "page", what: str = HOSTILE, n: int = 0) -> None:
+    found = [Finding(f"bars{n}", "bars", severity, what, f"BTC{n}", NOW, "look")]
+    apply_findings(home.engine, found, frozenset(), NOW, AlertPolicy(), ways.names_of(home.desk))
+
+
+def test_an_alert_comes_every_way_with_nothing_in_it_taking_effect(home: Home, server: ReachServer) -> None:
+    """Telegram's HTML is escaped, Discord finds no mention and no link text, the webhook's signature is that of its bytes."""
+    _alert(home)
+    sinks = _sinks(home, server)
+    assert set(sinks) == {"telegram", "discord", "webhook:ops"}
+    assert deliveries.deliver(home, list(sinks.values()), NOW) == 3
+    (text,) = [body["text"] for body in server.of("sendMessage")]
+    assert "&lt;b&gt;" in text
+    assert "\u202e" not in text
+    (content,) = [json.dumps(body, ensure_ascii=False) for body in server.of("/api/webhooks/")]
+    assert "@everyone" not in content
+    assert "[x](" not in content
+    ((_, body, headers, raw),) = [call for call in server.calls if call[0] == "/hook"]
+    assert headers["x-nightdesk-signature"] == signature(SECRET, headers["x-nightdesk-timestamp"], raw)
+    assert headers["x-nightdesk-signature"] != signature(SECRET, headers["x-nightdesk-timestamp"], raw + b" ")
+    assert (body["kind"], body["step"], body["id"]) == ("alert", "opened", "al-1 opened")
+    assert harmless("a_b*c @here") == "a\\_b\\*c @\u200bhere"
+
+
+@pytest.mark.parametrize(
+    ("fault", "state"),
+    [("429", "waiting"), ("503", "waiting"), ("401", "failed"), ("404", "failed"), ("cut", "waiting"), ("redirect", "other")],
+)
+def test_each_fault_waits_or_fails_with_its_reason(home: Home, server: ReachServer, fault: str, state: str) -> None:
+    """What may pass is tried again, later; what cannot is failed at once; nobody follows a redirect."""
+    _alert(home)
+    server.fault = fault
+    assert deliveries.deliver(home, list(_sinks(home, server).values()), NOW) == 0
+    for row in deliveries.rows_of(home, "al-1"):
+        assert row["state"] in (("waiting", "failed") if state == "other" else (state,)), row
+        assert row["error"]
+        assert not any(secret in row["error"] for secret in (BOT, HOOK[1], SECRET))
+    assert not [path for path, *_ in server.calls if path == "/elsewhere"]
+    assert len(ways.failures(home, NOW + 1)) == 3
+    server.fault = ""
+    deliveries.deliver(home, list(_sinks(home, server).values()), NOW + 900_000)
+    sent = [row["state"] for row in deliveries.rows_of(home, "al-1")]
+    assert sent == ["failed"] * 3 if state == "failed" else "sent" in sent
+
+
+def test_a_webhook_waits_as_long_as_it_is_asked_to(home: Home, server: ReachServer) -> None:
+    """Retry-After of a 429."""
+    server.fault = "429"
+    with pytest.raises(Undelivered) as found:
+        _sinks(home, server)["webhook:ops"].send(Notification("test", "test", "test 1 a", {"by": "a", "at_ms": NOW}))
+    assert found.value.wait_s == 7.0
+
+
+def test_wrong_tokens_are_refused_and_never_repeated(home: Home, server: ReachServer) -> None:
+    """A token of another bot fails at once; a variable that holds something else makes no sink, and is named."""
+    other = BOT[:-3] + "999"
+    sinks = _sinks(home, server, TELEGRAM_BOT_TOKEN=other, DISCORD_WEBHOOK=f"{HOOK[0]}/{'z' * 40}")
+    for name in ("telegram", "discord"):
+        with pytest.raises(Undelivered) as found:
+            sinks[name].send(Notification("test", "test", "test 1 a", {"by": "a", "at_ms": NOW}))
+        assert found.value.final, name
+        assert other not in str(found.value)
+    short = ways.sinks_of(
+        home, {"TELEGRAM_BOT_TOKEN": "x", "DISCORD_WEBHOOK": "http://evil/x", "NIGHTDESK_WEBHOOK_SECRET": "short"}
+    )
+    assert short == []
+    assert [line.partition(":")[0] for line in ways.missing(home.desk, short)] == ["telegram", "discord", "webhook"]
+
+
+def test_a_receiver_that_never_answers_holds_nobody(home: Home, server: ReachServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The timeout is the sinks' own; the message waits."""
+    monkeypatch.setattr("app.notify.webhook.TIMEOUT_S", 0.2)
+    monkeypatch.setattr("app.notify.by_apprise.TIMEOUT_S", 0.2)
+    server.slow_s = 1.0
+    for sink in _sinks(home, server).values():
+        with pytest.raises(Undelivered) as found:
+            sink.send(Notification("test", "test", "test 1 a", {"by": "a", "at_ms": NOW}))
+        assert not found.value.final
+
+
+def test_a_test_message_goes_every_way_and_says_what_became_of_it(home: Home, server: ReachServer) -> None:
+    """A delivery like any other."""
+    subject = ways.ask_for_test(home, "ann", NOW)
+    server.fault = "503"
+    deliveries.deliver(home, list(_sinks(home, server).values()), NOW)
+    rows = ways.outcome_of(home, subject)
+    assert [(row["state"], bool(row["error"])) for row in rows] == [("waiting", True)] * 3
+    server.fault = ""
+    deliveries.deliver(home, list(_sinks(home, server).values()), NOW + 60_000)
+    assert [row["state"] for row in ways.outcome_of(home, subject)] == ["sent"] * 3
+    assert "Asked for by ann" in server.of("sendMessage")[-1]["text"]
+
+
+def test_notes_come_together_and_a_page_alone(home: Home, server: ReachServer) -> None:
+    """Three notes due at once are one message a sink; with a digest they wait for its hour; a page waits for nothing."""
+    for n in range(3):
+        _alert(home, "note", f"note {n}", n)
+    _alert(home, "page", "a page", 9)
+    sink = _sinks(home, server)["telegram"]
+    assert deliveries.deliver(home, [sink], NOW) == 4
+    texts = [body["text"] for body in server.of("sendMessage")]
+    assert len(texts) == 2
+    assert all(f"note {n}" in texts[0] for n in range(3))
+    assert "a page" in texts[1]
+    policy = AlertPolicy(digest_ms=3_600_000)
+    found = [Finding("late", "late", "note", "later", "x", NOW, "y"), Finding("now", "now", "page", "now", "x", NOW, "y")]
+    apply_findings(home.engine, found, frozenset(), NOW, policy, ["telegram"])
+    with db.read(home.engine) as session:
+        due = {row.subject: row.due_ms for row in session.exec(select(Delivery)).all()}
+    assert due["al-6"] == NOW
+    assert due["al-5"] % 3_600_000 == 0
+    assert NOW < due["al-5"] <= NOW + 3_600_000
+
+
+def test_a_card_that_does_not_fit_says_so(home: Home) -> None:
+    """And is not whole: nobody could approve it where it is read."""
+    row = proposed(home, rationale="x " * 4_000)
+    from app.views.proposal_card import card
+
+    text = worded(Notification("card", "card", row.id, card(home, row, time.time_ns() // 1_000_000)), "http://127.0.0.1:8421/")
+    assert text.whole
+    assert not text.cut(300).whole
+    assert text.cut(300).lines[-1].startswith("(cut")
