@@ -14,11 +14,14 @@ from sqlmodel import col, func, select
 
 from app.api.context import ApiContext, At, Who, now_ms
 from app.processes.children import MEASURED
+from engine.clock import DAY_MS
 from engine.store import db
-from engine.store.tables import Job, Proposal, Turn
+from engine.store.tables import Alert, Delivery, Job, Proposal, Turn
 from engine.watch.desk_view import desk_view
 
 router = APIRouter(tags=["metrics"])
+SEVERITIES = ("page", "warn", "note")
+DELIVERY_STATES = ("sent", "waiting", "failed", "dropped")
 
 
 class Meters:
@@ -64,6 +67,27 @@ class _DeskGauges:
                 gauge = GaugeMetricFamily(f"nightdesk_{name}", text)
                 gauge.add_metric([], float(value))
                 yield gauge
+        for name, label, text, values in self._counted():
+            family = GaugeMetricFamily(f"nightdesk_{name}", text, labels=[label])
+            for word, value in values.items():
+                family.add_metric([word], float(value))
+            yield family
+
+    def _counted(self) -> Iterator[tuple[str, str, str, dict[str, int]]]:
+        """Counts by one word of a fixed list: the labels do not grow with what people write."""
+        with db.read(self.desk.home.engine) as session:
+            open_ = session.exec(select(Alert.severity, func.count()).where(Alert.state == "open").group_by(Alert.severity)).all()
+            day_ms = now_ms() - DAY_MS
+            sent = select(Delivery.state, func.count()).where(col(Delivery.created_ms) > day_ms).group_by(Delivery.state)
+            deliveries = session.exec(sent).all()
+        alerts, brought = dict(open_), dict(deliveries)
+        yield "alerts_open", "severity", "Alerts that are open.", {word: alerts.get(word, 0) for word in SEVERITIES}
+        yield (
+            "deliveries_day",
+            "state",
+            "Messages of the last 24 hours.",
+            {word: brought.get(word, 0) for word in DELIVERY_STATES},
+        )
 
     def _gauges(self) -> dict[str, tuple[Any, str]]:
         home = self.desk.home
@@ -87,6 +111,10 @@ class _DeskGauges:
             "incident_pnl": (view.incident, "P&L made in incident windows, of the equity; no strategy's."),
             "proposals_pending": (pending, "Proposals that wait for a person."),
             "turns_running": (turns, "Turns that run."),
+            "sleeves_open": (
+                sum(1 for s in view.sleeves.values() if s.get("position")) if view.mark else None,
+                "Sleeves in a position.",
+            ),
             "jobs_live": (jobs, "Jobs that run or wait."),
         }
 

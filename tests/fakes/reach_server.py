@@ -61,7 +61,7 @@ class ReachServer:
         message = {"message_id": 7, "chat": {"id": chat}}
         self._came({"callback_query": {"id": query, "from": {"id": user}, "message": message, "data": data}})
 
-    def type(self, text: str, user: int = ANN, chat: int = int(CHAT)) -> None:
+    def types(self, text: str, user: int = ANN, chat: int = int(CHAT)) -> None:
         """A person types into the chat."""
         self._came({"message": {"message_id": 8, "chat": {"id": chat}, "from": {"id": user}, "text": text}})
 

@@ -160,11 +160,11 @@ def test_an_expired_card_and_a_loosening_are_refused(home: Home, line: TelegramL
 
 def test_halt_is_typed_by_anyone_in_the_chat(home: Home, line: TelegramLine, server: ReachServer) -> None:
     """Listed or not; in another chat it is nothing; other words are nothing."""
-    server.type("/halt elsewhere", chat=5)
-    server.type("halt the desk please")
+    server.types("/halt elsewhere", chat=5)
+    server.types("halt the desk please")
     line.poll(0)
     assert not halt.read(home.path, home.engine).halted
-    server.type("/halt@night_bot odd fills", EVE)
+    server.types("/halt@night_bot odd fills", EVE)
     line.poll(0)
     latch = halt.read(home.path, home.engine)
     assert (latch.halted, latch.reason, latch.by) == (True, "odd fills", f"telegram {EVE}")
@@ -177,7 +177,7 @@ def test_what_no_telegram_sends_ends_nothing(home: Home, line: TelegramLine, ser
     server.updates = [odd] if isinstance(odd, dict) and isinstance(odd.get("update_id"), int) else []
     line.poll(0)
     server.updates = []
-    server.type("/halt now")
+    server.types("/halt now")
     line.poll(0)
     assert halt.read(home.path, home.engine).halted
 
