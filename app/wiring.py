@@ -67,7 +67,7 @@ class Wiring(ToolWiring):
         names = [name for name in self._home.catalog.names if name[2] == "perp" and not name[4] and name[3] in TIMEFRAMES]
         symbols = dict.fromkeys([*(s.symbol for s in sleeves), *sorted({symbol for _, symbol, *_ in names})])
         venues = dict.fromkeys([*(s.venue for s in sleeves), *sorted({venue for venue, *_ in names})])
-        made = Words(self._strategies(), sleeves, tuple(symbols), tuple(venues), desk_ms)
+        made = Words(self._strategies(), sleeves, tuple(symbols), tuple(venues), desk_ms, self._models())
         if _VALUES(kept := _WORDS.get(self.home, made)) == _VALUES(made):
             made = kept
         _WORDS[self.home] = made
@@ -83,12 +83,22 @@ class Wiring(ToolWiring):
     def _sleeves(self) -> tuple[SleeveName, ...]:
         """The sleeves of the configuration in force."""
         from engine.control.config import active
+        from engine.strategies.stored_models import pins_of
 
         try:
             desk = active(self.engine, self._home.path).config
         except DeskError:
             return ()
-        return tuple(SleeveName(s.name, s.strategy, s.symbol, s.timeframe, s.venue, s.params) for s in desk.sleeves)
+        return tuple(
+            SleeveName(s.name, s.strategy, s.symbol, s.timeframe, s.venue, s.params, pins_of(s.models or "")) for s in desk.sleeves
+        )
+
+    def _models(self) -> dict[str, tuple[str, ...]]:
+        """The stored models with their versions, by the folders' names alone."""
+        from engine.models import artifact
+
+        root = self._home.path / "models"
+        return {name: tuple(artifact.versions(root, name)) for name in artifact.names(root)}
 
     def halt(self, reason: str, person: str) -> str:
         """Latch the halt: file, then database, then journal. Returns the text for the person; DataError means not latched."""
@@ -102,17 +112,17 @@ class Wiring(ToolWiring):
         return halt_answer(self.home, latch)
 
 
-_VALUES = attrgetter("strategies", "sleeves", "symbols", "venues", "desk_ms")
+_VALUES = attrgetter("strategies", "sleeves", "symbols", "venues", "desk_ms", "models")
 _WORDS: dict[Path, Words] = {}  # of a home, as its last question had it: the same object while nothing in it has changed
 
 
 @cache
 def _shipped() -> "Mapping[str, tuple[Param, ...]]":
     """Shipped strategies with their parameters; they change only with the code."""
-    from engine.strategies.base import SHIPPED, load_strategy, params_table
+    from engine.strategies.base import OURS, load_strategy, params_table
 
     found: dict[str, tuple[Param, ...]] = {}
-    for name in SHIPPED:
+    for name in OURS:
         rows = params_table(load_strategy(name, None))
         found[name] = tuple(Param(r["key"], r["unit"] or "", r["default"], r["low"], r["high"], r["choices"]) for r in rows)
     return found

@@ -61,6 +61,7 @@ class CompareArgs(CostArgs):
         "1.5 or 2.5 for btc-trend over 2025; what would change if btc-trend used a 4 atr trail?; fast 20 or 40 on "
         "eth-trend; is a stop of 2.5 any better for eth-trend?",
     ),
+    asked_as("models", "does the regime help?; is btc-vol better with its model than without?; does predicted volatility help?"),
 )
 def compare(ctx: ToolContext, args: CompareArgs) -> ToolResult:
     """Backtest variants against the live configuration (row 0) on the same bars and costs, with an interval on the

@@ -31,9 +31,10 @@ from tools.common.time_words import NEVER_RAN, instant, window_text
 from tools.runs import TRIP, store
 
 DESK = "desk"
-By = Literal["exit", "side", "hour", "weekday", "month", "symbol", "sleeve", "version"]
+By = Literal["exit", "side", "hour", "weekday", "month", "symbol", "sleeve", "version", "regime", "prediction"]
 SPLIT = {"trips": "count", "wins": "count", "win_frac": "frac", "net": "usd", "fees": "usd", "funding": "usd", "slippage": "usd"}
 SPLIT |= {"mean_r": "ratio", "median_hold_ms": "duration_ms"}
+OF_MODEL = {"regime": "state", "prediction": "predicted"}  # columns of desk trips, by the split
 DAYS_MAX = 4000
 LISTED = ("net", "r", "entry_ms", "exit_ms", "fees", "funding", "slippage")
 
@@ -98,8 +99,8 @@ class PnlArgs(Args):
     ),
 )
 def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
-    """Round trips of a run or the desk: split by exit, side, hour, weekday, month, symbol, sleeve or version, or the worst
-    or best n; how many, hit rate, net P&L, mean R, holding time."""
+    """Round trips of a run or the desk: split by exit, side, hour, weekday, month, symbol, sleeve, version, regime or prediction
+    (thirds) at entry, or the worst or best n; how many, hit rate, net P&L, mean R, holding time."""
     from engine.sim.breakdown import extremes, split
 
     found, evidence = _trips_of(ctx, args)
@@ -118,6 +119,9 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
         f"profit factor {{{h}.profit_factor}}, median holding time {{{h}.median_hold_ms}}, "
         f"longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins."
     )
+    if args.by in ("regime", "prediction") and (read := found.height - found[OF_MODEL[args.by]].null_count()) < found.height:
+        facts += make_facts(h, f"round trips of {args.subject}", evidence, {"read": (read, "count")})
+        text += f" Of these {{{h}.read}} were entered by a decision that had read such a model; the others are apart."
     n = args.worst or args.best
     if n is not None:
         chosen, columns, names = (

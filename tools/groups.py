@@ -20,7 +20,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials"),
     "research": ("sweep", "walkforward"),
     "checks": ("judge", "leaks", "parity"),
-    "models": ("model_drift", "weights", "models", "propose_model"),
+    "models": ("model_drift", "weights", "models", "predictions", "propose_model"),
     "memory": ("memory", "note", "calc", "propose_watch"),
 }
 CORE: Mapping[Role, tuple[str, ...]] = {

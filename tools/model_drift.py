@@ -16,6 +16,7 @@ from tools.common.contract import (
     ToolContext,
     ToolResult,
     Value,
+    asked_as,
     clean,
     make_facts,
     no_data,
@@ -33,7 +34,11 @@ class ModelDriftArgs(Args):
     days: int | None = Field(None, ge=1, le=365)
 
 
-@tool("model_drift", Effect.COMPUTE)
+@tool(
+    "model_drift",
+    Effect.COMPUTE,
+    asked_as("", "has vol-btc drifted?; model drift; have the features of the model moved since its training?"),
+)
 def model_drift(ctx: ToolContext, args: ModelDriftArgs) -> ToolResult:
     """Whether features of a trained model, and its predictions, are distributed as in its training: moved, drifting, steady, or
     too little to judge, by PSI and KS at effective rows."""

@@ -40,6 +40,8 @@ TAKERS: Mapping[str, tuple[str, ...]] = {
     "guard": ("guard",),
     "rule": ("rule", "guard"),
     "folds": ("train",),
+    "models": ("model", "text", "query", "about"),
+    "model_versions": ("model", "text", "query", "about"),
     "funding": ("funding",),
     "fills": ("fills", "word"),
 }
@@ -52,6 +54,10 @@ _MORE: Mapping[str, str] = {
     "attribution": "sleeves symbols strategies",
     "desk": "rule",
     "health": "which everything rule span",  # `3am, do i need to get up`; of a past time the log is asked
+    "models": "models model_versions which place everything ever",
+    "propose_model": "models model_versions",
+    "model_drift": "models model_versions sleeves symbols",
+    "predictions": "models model_versions everything ever symbols",
     "propose_config": "unclear params count strategies symbols timeframe which filters",
     "propose_tightening": "unclear params strategies symbols timeframe which filters",
     "propose_pause": "symbols strategies timeframe everything span",

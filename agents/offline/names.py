@@ -7,7 +7,7 @@ the tool can say what there is.
 import re
 from collections.abc import Sequence
 
-from agents.offline.sentence import Sentence, mentions
+from agents.offline.sentence import BLANK, Sentence, mentions
 from agents.offline.words import COINS, NOT_STRATEGIES, PATTERNS, SleeveName, Words, is_common, vocabulary
 
 _TIMEFRAME = re.compile(
@@ -86,11 +86,19 @@ def _forms(name: str) -> tuple[str, ...]:
 def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
     """Known strategies in the order named; else what is typed as one: `my peek strategy`, or the word after `backtest`."""
     at = {name: [m.span() for form in _forms(name) for m in mentions(form, s.rest)] for name in words.strategies}
+    if at.get("regime") and not _REGIME.search(s.rest):  # the market's, or a model's
+        at["regime"] = []
     named = sorted((name for name, places in at.items() if places), key=lambda name: min(at[name]))
     if not named and (typed := _typed_strategy(s.rest, words)):
         named, at = [typed], {typed: [m.span() for m in mentions(typed, s.rest)]}
     s.note("strategies", [place for name in named for place in at[name]])
     return tuple(named)
+
+
+_REGIME = re.compile(
+    r"\b(?:back-?test|simulate|test|try|run|sweep|walk|judge|strategy)(?: the| my)?(?: strategy)? regime\b|\bregime(?: strategy\b|"
+    r"(?: on| for)? (?:btc|eth|sol|bitcoin|ether\w*|solana)\b)|\b(?:trend|reversion|cross|volscaled|mlsignal),? (?:and|vs|or|with|against) regime\b"
+)
 
 
 def _typed_strategy(text: str, words: Words) -> str:
@@ -111,6 +119,25 @@ def _typed_strategy(text: str, words: Words) -> str:
     ):
         return ""
     return found[1]
+
+
+MODEL_VERSION = re.compile(r"(?<![\w.])v?(\d{1,3}\.\d{1,3}\.\d{1,3})(?![\w]|\.\d)")
+
+
+def models_of(s: Sentence, words: Words) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """(names of stored models, versions) in the order named: `vol-btc@1.2.0`, `vol-btc 1.2.0 and 1.3.0`. A sleeve of the same
+    name is meant where no version follows."""
+    versions = list(MODEL_VERSION.finditer(s.rest))
+    s.take("model_versions", [m.span() for m in versions])
+    sleeves = {sleeve.name.lower() for sleeve in words.sleeves}
+    named = [
+        (m.start(), m.end(), name)
+        for name in sorted(words.models, key=len, reverse=True)
+        for m in re.finditer(rf"(?<![\w-]){re.escape(name.lower())}(?![\w-])", s.rest)
+        if name not in sleeves or s.rest[m.end() : m.end() + 2].strip(" @=").startswith(BLANK)
+    ]
+    s.take("models", [(a, b) for a, b, _ in named])
+    return tuple(dict.fromkeys(name for *_, name in sorted(named))), tuple(dict.fromkeys(m[1] for m in versions))
 
 
 def sleeves_named(s: Sentence, words: Words) -> tuple[str, ...]:

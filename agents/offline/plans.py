@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from agents.offline import desk_plans, figure_plans, page_plans, research_plans, run_plans
+from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
 from agents.offline.calls import made, once
 from agents.offline.changes import propose
 from agents.offline.fill import arguments
@@ -33,6 +33,8 @@ from engine.clock import utc
 def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
     assert q.entry is not None  # noqa: S101 - chosen by the caller
+    if q.entry.ask == "compare models":
+        return model_plans.helps(q)
     return _PLANS.get(q.entry.tool.name, once)(q)
 
 
@@ -244,6 +246,9 @@ _PLANS: Mapping[str, PlanOf] = {
     "memory": page_plans.memory,
     "propose_watch": watch,
     "note": page_plans.note,
+    "models": model_plans.models,
+    "model_drift": model_plans.drift,
+    "propose_model": model_plans.propose,
     "propose_config": propose,
     "propose_tightening": propose,
 }

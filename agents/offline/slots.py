@@ -56,6 +56,8 @@ class Slots:
     guard: str | None = None  # `would the trailing stop fire`
     fills: str | None = None
     funding: str | None = None
+    models: tuple[str, ...] = ()  # stored ones by name
+    model_versions: tuple[str, ...] = ()  # `1.2.0`
     closed: Mapping[str, str] = field(default_factory=dict)  # arguments with closed values, as the sentence was learned to mean
     places: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)  # slot -> where it stands in the text
 
@@ -111,6 +113,7 @@ def _keys(slots: Slots) -> set[str]:
 def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots:
     """The slots of a question. `searching`: it goes on with a search, so that `1 to 3` is a range in it."""
     s = Sentence(tidy(question, words, vocabulary()))
+    stored, stored_versions = names.models_of(s, words)  # before a number is read from a version
     searching = searching or ranges.searches(s.text)
     written = ranges.written(s.rest, words.params) if searching else {}  # before a clock is read from it
     s.take("params", [place for _, place in written.values()])
@@ -176,6 +179,8 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         guard=_guard(s),
         fills=(_noted(s, "fills") or "").split(" ")[0] or None,
         funding=funding,
+        models=stored,
+        model_versions=stored_versions,
         places={name: tuple(found) for name, found in s.places.items() if found},
     )
 

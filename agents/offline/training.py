@@ -27,7 +27,7 @@ from agents.offline.labels import ARGUMENTS, FOLDER, MORE, AskLabel, WrittenSent
 from agents.offline.learned import ASK, FILE, NONE, in_context
 from agents.offline.slots import read_slots
 from agents.offline.words import VOCABULARY, Param, SleeveName, Words, stem, vocabulary
-from engine.strategies.base import SHIPPED, load_strategy, params_table
+from engine.strategies.base import OURS, load_strategy, params_table
 
 SENTENCES_MIN = 3  # of which a feature must be one
 ERROR_TIMES = 12  # how many times as frequent the word is that a rarer one may be an error of
@@ -50,19 +50,22 @@ def source_hash() -> str:
 
 @cache
 def desk_words() -> Words:
-    """The desk that the sentences speak of: the shipped strategies, three sleeves, a Tuesday in December."""
+    """The desk that the sentences speak of: the shipped strategies, four sleeves, two models, a Tuesday in December."""
     strategies = {
         name: tuple(
             Param(row["key"], row["unit"] or "", row["default"], row["low"], row["high"], row["choices"])
             for row in params_table(load_strategy(name))
         )
-        for name in SHIPPED
+        for name in OURS
     }
     named = (("btc-trend", "trend", "BTC-USDT"), ("eth-trend", "trend", "ETH-USDT"), ("sol-reversion", "reversion", "SOL-USDT"))
     sleeves = tuple(SleeveName(name, strategy, symbol, "15m", "binance", {}) for name, strategy, symbol in named)
+    read = {"vol-btc": "1.2.0", "regime-btc": "1.0.0"}
+    sleeves += (SleeveName("btc-vol", "volscaled", "BTC-USDT", "15m", "binance", {}, read),)
+    models = {"vol-btc": ("1.1.0", "1.2.0", "1.3.0"), "regime-btc": ("1.0.0",)}
     coins = ("BTC", "ETH", "SOL", "XRP", "DOGE", "ADA", "BNB", "LTC", "LINK", "AVAX")
     now = int(datetime(2025, 12, 2, 5, 15, tzinfo=UTC).timestamp() * 1000)
-    return Words(strategies, sleeves, tuple(f"{coin}-USDT" for coin in coins), ("binance", "okx", "bybit"), now)
+    return Words(strategies, sleeves, tuple(f"{coin}-USDT" for coin in coins), ("binance", "okx", "bybit"), now, models)
 
 
 class Softmax(NamedTuple):

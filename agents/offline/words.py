@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 
@@ -33,6 +34,7 @@ class SleeveName(NamedTuple):
     timeframe: str
     venue: str
     params: Mapping[str, Any]
+    models: Mapping[str, str] = MappingProxyType({})  # name -> version, of the stored models that it reads
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +49,21 @@ class Words:
     symbols: Sequence[str] = ()
     venues: Sequence[str] = ()
     desk_ms: int | None = None
+    models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # stored ones: name -> versions, the newest last
 
     @cached_property
     def params(self) -> dict[str, Param]:
-        """Every parameter of any strategy by key."""
-        return {param.key: param for listed in self.strategies.values() for param in listed}
+        """Every parameter of any strategy by key; an everyday word (`rule`, `sizing`) is one where its strategy is named."""
+        listed = [own for own in self.strategies.values() if own]
+        everywhere = set.intersection(*({param.key for param in own} for own in listed)) if listed else set()
+        return {p.key: p for own in listed for p in own if "_" in p.key or p.key in everywhere}
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:
         """Every word with a meaning here; typing errors are corrected towards them."""
         words = {name for name in COINS if " " not in name} | set(_LISTS["calendar"].split())
         names = [*self.strategies, *self.params, *self.symbols, *self.venues]
-        names += [sleeve.name for sleeve in self.sleeves]
+        names += [*(sleeve.name for sleeve in self.sleeves), *self.models]
         for name in names:
             words.update(part for part in re.split(r"[^a-z]+", name.lower()) if len(part) > 2)
         return frozenset(words)
@@ -196,7 +201,7 @@ def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
     low = _CONTRAST.sub("", low) if sum(word in FIGURE_WORDS for word in re.findall(r"[a-z&]+", low)) > 1 else low
     low = re.sub(r"(?<![\w.=/'-])[a-z-]+(?![\w=/'-])", lambda found: SHORT.get(found[0], found[0]), low).strip()
     low = _HALF_DAY.sub(lambda m: f"{int(m[1]) % 12 + (12 if m[3] == 'p' else 0):02d}:{m[2] or '00'}", low)
-    names = [sleeve.name for sleeve in words.sleeves]
+    names = [*(sleeve.name for sleeve in words.sleeves), *words.models]
     low = re.sub(r"(?<![\w.=/'-])[a-z]{2,6}-[a-z]{4,}(?![\w=/-])", lambda found: _near(found[0], names, 0.75) or found[0], low)
     low = re.sub(r"(?<![\w.=/'-])[a-z]{4,}(?![\w=/-])", lambda found: _corrected(found[0], words.vocabulary, more), low)
     low = _TEN_PERCENT.sub(lambda found: _TENS[found[0]], low)  # `ten percnt`, now that its unit is read

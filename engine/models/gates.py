@@ -86,16 +86,18 @@ def asked_of(label: str) -> tuple[str, ...]:
     return OF_SIDES if label.rpartition("_")[0] in SIDED else OF_PREDICTIONS
 
 
+def judged_of(metrics: Mapping[str, Any]) -> list[Gate]:
+    """Every gate that a stored model's metrics have."""
+    listed = metrics.get("gates")
+    found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    return [Gate(str(one.get("name"))[:40], one.get("passed") is True, str(one.get("text"))[:300]) for one in found]
+
+
 def stopped_by(metrics: Mapping[str, Any], label: Mapping[str, Any]) -> list[Gate]:
     """What stops a stored model, of its metrics and its label: gates that failed, and those that were never judged."""
-    listed = metrics.get("gates")
-    found = {str(one.get("name")): one for one in listed if isinstance(one, dict)} if isinstance(listed, list) else {}
-    stopped = []
-    for name in dict.fromkeys((*asked_of(str(label.get("name"))), *found)):
-        one = found.get(name, {"text": "it was not judged"})
-        if one.get("passed") is not True:
-            stopped.append(Gate(name[:40], False, str(one.get("text"))[:300]))
-    return stopped
+    found = {gate.name: gate for gate in judged_of(metrics)}
+    names = dict.fromkeys((*asked_of(str(label.get("name"))), *found))
+    return failed(found.get(name, Gate(name, False, "it was not judged")) for name in names)
 
 
 def verdict(gates: Iterable[Gate]) -> str:

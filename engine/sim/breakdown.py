@@ -51,6 +51,19 @@ def _entered(part: str) -> pl.Expr:
     return when.strftime("%Y-%m")
 
 
+STATES = {-1.0: "bear", 0.0: "sideways", 1.0: "bull"}
+UNREAD = "none read"  # of an entry whose decision read no such model, or at which it had no value
+THIRDS = ("lowest third", "middle third", "highest third")
+
+
+def _third() -> pl.Expr:
+    """The third of its model's predictions at these entries that an entry belongs to; of equal ones all are in the lower."""
+    place = pl.col("predicted").rank("min").over("predicted_by") - 1
+    third = (place * len(THIRDS)) // pl.col("predicted").count().over("predicted_by")
+    named = third.cast(pl.Int64).replace_strict(dict(enumerate(THIRDS)), default=None, return_dtype=pl.String)
+    return pl.format("{} of {}", named, "predicted_by").fill_null(UNREAD)
+
+
 KEYS: dict[str, Callable[[], pl.Expr]] = {
     "exit": lambda: pl.col("reason"),
     "side": lambda: pl.col("side"),
@@ -60,8 +73,10 @@ KEYS: dict[str, Callable[[], pl.Expr]] = {
     "symbol": lambda: pl.col("instrument"),
     "sleeve": lambda: pl.col("sleeve"),
     "version": lambda: pl.format("v{}", "version"),
+    "regime": lambda: pl.col("state").replace_strict(STATES, default=None, return_dtype=pl.String).fill_null(UNREAD),
+    "prediction": lambda: _third(),
 }
-NEEDS = {"symbol": "instrument", "version": "version"}
+NEEDS = {"symbol": "instrument", "version": "version", "regime": "state", "prediction": "predicted"}
 
 
 def split(trips: pl.DataFrame, by: str) -> pl.DataFrame:

@@ -2,7 +2,9 @@
 
 Called by the API, the tools and engine.watch.periods. A journal event becomes the core's row again, so that a trip of the desk is
 counted by the same code as a trip of a backtest; the columns are those of trips.parquet, with `version` of the entry and
-`entry_event` and `exit_event`, the ids of the journal's first and last fill, and `closed_ms`, the close of the exit's bar.
+`entry_event` and `exit_event`, the ids of the journal's first and last fill, and `closed_ms`, the close of the exit's bar. Of the
+decision that entered: `state`, the regime that it read (-1 bear, 0 sideways, 1 bull), and `predicted`, what the model named
+`predicted_by` said; null where it read none or none had a value.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -82,10 +84,11 @@ def sleeves_of(path: Path, mark: Mapping[str, Any]) -> list[RunSleeve]:
 
 
 def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The rows of the journal that round trips are made of, and (n, event id, version) of each; n is the event's number."""
+    """The rows of the journal that round trips are made of, and of each (n, event id, version) and what it read of stored
+    models; n is the event's number."""
     empty = no_rows()
     columns: dict[str, list[Any]] = {name: [] for name in empty.columns}
-    about: dict[str, list[Any]] = {"n": [], "event": [], "version": []}
+    about: dict[str, list[Any]] = {name: [] for name in ("n", "event", "version", "state", "predicted_by", "predicted", "of", "sized")}
     for event in _wanted(path):
         kind, values = _row_of(event)
         row = {COLUMN_OF[kind][name]: value for name, value in values.items()}
@@ -93,10 +96,20 @@ def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.Dat
         row |= {"n": event.seq, "close_ms": close_ms, "sleeve": names.index(event.body["sleeve"]), "kind": KIND_OF[kind]}
         for name, column in columns.items():
             column.append(row.get(name, 0))
-        for name, value in (("n", event.seq), ("event", event.id), ("version", event.body.get("version"))):
+        state, predicted_by, predicted = read_of(event.body.get("features") or {})
+        of_models = (("state", state), ("predicted_by", predicted_by), ("predicted", predicted), ("of", event.body["sleeve"]), ("sized", event.kind == "decision"))
+        for name, value in (("n", event.seq), ("event", event.id), ("version", event.body.get("version")), *of_models):
             about[name].append(value)
     rows = pl.DataFrame(columns, schema=empty.schema, strict=False)
-    return rows, pl.DataFrame(about, schema={"n": pl.Int64, "event": pl.String, "version": pl.Int64})
+    kinds = {"n": pl.Int64, "event": pl.String, "version": pl.Int64, "state": pl.Float64, "predicted_by": pl.String}
+    return rows, pl.DataFrame(about, schema={**kinds, "predicted": pl.Float64, "of": pl.String, "sized": pl.Boolean})
+
+
+def read_of(features: Mapping[str, Any]) -> tuple[float | None, str | None, float | None]:
+    """(state of a regime, name of a model, what it said) that a decision has read; the first of each kind."""
+    states = [value for label, value in features.items() if label.startswith("regime(") and label.endswith(")") and "," not in label]
+    said = [(label[6:-1], value) for label, value in features.items() if label.startswith("model(") and value is not None]
+    return (states[0] if states else None), *(said[0] if said else (None, None))
 
 
 def _wanted(path: Path) -> list[Event]:
@@ -148,11 +161,12 @@ def _with_events(found: pl.DataFrame, fills: pl.DataFrame, bar_ms: Mapping[str, 
 
     At an account an execution has its own time, between closes: `entry_ms`, `exit_ms` and `closed_ms` are that time.
     """
-    first = fills.rename({"n": "first_n", "event": "entry_event"})
+    first = fills.select(pl.col("n").alias("first_n"), pl.col("event").alias("entry_event"), "version")
     last = fills.select(pl.col("n").alias("last_n"), pl.col("event").alias("exit_event"))
     found = found.join(first, on="first_n", how="left", maintain_order="left").join(
         last, on="last_n", how="left", maintain_order="left"
     )
+    found = _with_read(found, fills)
     own = pl.DataFrame(
         {"sleeve": list(bar_ms), "own_ms": list(bar_ms.values())}, schema={"sleeve": pl.String, "own_ms": pl.Int64}
     )
@@ -164,3 +178,12 @@ def _with_events(found: pl.DataFrame, fills: pl.DataFrame, bar_ms: Mapping[str, 
     if at_account:  # sim/trips.py takes a fill's time for the close of its bar
         found = found.with_columns(pl.col("entry_ms") + pl.col("own_ms"), pl.col("closed_ms").alias("exit_ms"))
     return found.drop("own_ms")
+
+
+def _with_read(found: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """Trips with what the decision before their first fill had read of stored models."""
+    read = events.select(pl.col("n").alias("decided_n"), pl.col("of").alias("sleeve"), "state", "predicted_by", "predicted", "sized")
+    read = read.filter("sized").drop("sized").sort("decided_n")
+    order = found.with_row_index("place").sort("first_n")
+    joined = order.join_asof(read, left_on="first_n", right_on="decided_n", by="sleeve", strategy="backward", check_sortedness=False)
+    return joined.sort("place").drop("place", "decided_n", strict=False)

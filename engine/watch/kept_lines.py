@@ -20,10 +20,11 @@ from engine.store.chain import Event, encode_body
 from engine.watch.window import JournalLine, journal_of, mark_at, raw_lines, stamp_of
 
 DATA, FILE = "cache/trading.jsonl", "cache/trading.json"
-SCHEMA = 1
+SCHEMA = 2
 BYTES_MAX = 256 << 20  # beyond it no day is added: later ones are read from the journal
 HEAD_BYTES_MAX = 4096
 BLOCK = 1 << 20
+OF_MODELS = ("model(", "regime(")  # columns of stored models, by which round trips are split
 _ORDER = ("sleeve", "slot", "key", "lots", "price")
 FIELDS: dict[str, tuple[str, ...]] = {
     "fill": (*_ORDER, "version", "t_ms", "side", "reason", "reference_price", "fee"),
@@ -56,7 +57,7 @@ def trading_lines(
     worth: Callable[[bytes, bytes], bool] | None = None,
 ) -> Iterator[JournalLine]:
     """What window.raw_lines gives of `kinds`, all of them in FIELDS. A body has the FIELDS of its kind at least, of a decision's
-    features perhaps the names alone."""
+    features perhaps the names alone, but the values of stored models."""
     until_ms = _kept(path).until_ms
     if after_ms < until_ms:
         yield from raw_lines(_home(path) / DATA, after_ms, min(up_to_ms, until_ms), kinds, worth)
@@ -103,7 +104,7 @@ def _shortened(event: Event) -> bytes:
     """An event as a line with its head and the FIELDS of its body, as a journal would write them."""
     body = {name: event.body[name] for name in FIELDS[event.kind] if name in event.body}
     if features := body.get("features"):
-        body["features"] = dict.fromkeys(features)
+        body["features"] = {name: value if name.startswith(OF_MODELS) else None for name, value in features.items()}
     head = f'{{"seq":{event.seq},"id":"{event.id}","kind":"{event.kind}","schema":{event.schema},"t_event_ms":{event.t_event_ms},'
     return f'{head}"config_version":{event.config_version},"left":0,"other":"","body":{encode_body(body)}}}\n'.encode("ascii")
 

@@ -1,0 +1,182 @@
+"""Questions about stored models: which there are, what one is worth, its gates, its drift, its promotion, and whether it helps.
+Called by plans.py.
+
+Which model is meant: the one named, else the one that has the version named, else the thread's last one, else the one that the
+sleeve named reads, else the only one that a sleeve reads or that is stored. Of several the person is asked.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from agents.offline.calls import made
+from agents.offline.fill import arguments
+from agents.offline.read_back import PlannedCall
+from agents.offline.steps import Plan, Question, asks_back, changes_of, drafted, name_list, window, which_sleeve
+
+_WHICH = re.compile(r"\b(?:which|what) (?:\w+ )?(?:models?|versions?)\b(?!.*\b(?:good|worth|better)\b)|\b(?:who|whom|when|since|live|active)\b|"
+                    r"\bin (?:use|force)\b|\b(?:read|reads|reading|uses?|using|used|runs? on|trades? on)\b")
+_LEAK = re.compile(r"\b(?:leak\w*|look-? ?ahead|peek\w*|future|cheat\w*)\b")
+_LISTED = re.compile(r"\b(?:models|versions|registry)\b|\blist\b|\ball\b")
+_BEFORE = re.compile(r"\b(?:one|version) before\b|\b(?:previous|last|older|prior) (?:one|version)\b")
+_AFTER = re.compile(r"\b(?:newest|latest|newer|next|challenger)\b")
+OFF: Mapping[str, Mapping[str, str]] = {  # what leaves a strategy as it is, without what its model says
+    "regime": {"long_in": "any", "short_in": "any"},
+    "volscaled": {"sizing": "flat"},
+}
+
+
+class MeantModel(NamedTuple):
+    """A model and the versions of it that are meant, as they are named; "" for a model that is not clear."""
+
+    name: str
+    versions: tuple[str, ...] = ()
+    carried: bool = False  # from the turn above
+
+    @property
+    def text(self) -> str:
+        """`vol-btc@1.2.0`, or the name alone."""
+        return f"{self.name}@{self.versions[0]}" if self.versions else self.name
+
+
+def meant(q: Question) -> MeantModel:
+    """The model that a question is about."""
+    stored, versions = q.words.models, q.slots.model_versions
+    if q.slots.models:
+        return MeantModel(q.slots.models[0], versions)
+    above = next((m for r in reversed(q.results()) if (m := _of_call(r.args)) is not None), None)
+    if above is not None and above.name in stored and not _LISTED.search(q.slots.text):
+        return MeantModel(above.name, versions or above.versions, carried=not versions)
+    holding = [name for name, own in stored.items() if versions and set(versions) <= set(own)]
+    if len(holding) == 1:
+        return MeantModel(holding[0], versions)
+    sleeves = [s for s in q.words.sleeves if not q.slots.sleeves or s.name in q.slots.sleeves]
+    read = list(dict.fromkeys(name for s in sleeves for name in s.models))
+    kind = [name for name in read if name.split("-")[0] == ("regime" if re.search(r"\bregime", q.slots.text) else "vol")]
+    names = read if len(read) == 1 else kind if len(kind) == 1 else list(stored) if len(stored) == 1 else []
+    return MeantModel(names[0] if names else "", versions)
+
+
+def _of_call(args: Mapping[str, Any]) -> MeantModel | None:
+    name, _, version = str(args.get("model") or "").partition("@")
+    return MeantModel(name, (version,) if version else ()) if name else None
+
+
+def _which(q: Question) -> str:
+    names = list(q.words.models)
+    return f"Which model? Stored: {name_list(names)}." if names else NOTHING
+
+
+NOTHING = "No model is stored. A person trains one: `nightdesk models train CONFIG.toml` (docs/models.md has the file)."
+
+
+def models(q: Question) -> Plan:
+    """The list, the versions that sleeves read, one version's card, two versions beside each other, or the gates of one."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    if not q.words.models:
+        return (yield from made([PlannedCall("models", {})]))
+    found, text = meant(q), q.slots.text
+    if q.entry.asked.kind == "gates":
+        if not found.name:
+            return asks_back(_which(q))
+        return (yield from _gates(found, leak=_LEAK.search(text) is not None))
+    versions = found.versions if not found.carried or not _WHICH.search(text) else ()
+    if len(q.slots.model_versions) > 1:
+        versions = q.slots.model_versions
+    elif found.name and (beside := _beside(q, found)):
+        versions = beside
+    if len(versions) > 1:
+        args: dict[str, Any] = {"model": f"{found.name}@{versions[1]}", "beside": versions[0]}
+        return (yield from made([PlannedCall("models", args)]))
+    sleeve = q.sleeve()
+    if versions or (found.name and not _WHICH.search(text) and (q.slots.models or found.carried or not _LISTED.search(text))):
+        version = versions[0] if versions else _in_force(q, found.name)
+        return (yield from made([PlannedCall("models", {"model": f"{found.name}@{version}"})]))
+    if sleeve is not None and _WHICH.search(text):
+        return (yield from made([PlannedCall("models", {"sleeve": sleeve.name})]))
+    return (yield from made([PlannedCall("models", {"model": found.name} if q.slots.models else {})]))
+
+
+def _in_force(q: Question, name: str) -> str:
+    """The version that a sleeve reads, that of the sleeve named first; else the newest."""
+    named = [s for s in q.words.sleeves if s.name in q.slots.sleeves]
+    return next((s.models[name] for s in (*named, *q.words.sleeves) if name in s.models), q.words.models[name][-1])
+
+
+def _beside(q: Question, found: MeantModel) -> tuple[str, ...]:
+    """Two versions where one is named or meant beside that of the turn above, or beside the one that is read: `vs 1.3.0`."""
+    text, stored = q.slots.text, q.words.models[found.name]
+    if not re.search(r"\b(?:vs|versus|against|next to|beside|compare\w*|better than|differ\w*|with)\b", text):
+        return ()
+    above = next((m for r in reversed(q.results()) if (m := _of_call(r.args)) is not None and m.name == found.name), None)
+    base = above.versions[0] if above is not None and above.versions else _in_force(q, found.name)
+    named = q.slots.model_versions
+    if not named and base in stored:
+        place = stored.index(base) - 1 if _BEFORE.search(text) else len(stored) - 1 if _AFTER.search(text) else -1
+        named = (stored[place],) if place >= 0 else ()
+    return (base, named[0]) if len(named) == 1 and named[0] != base else ()
+
+
+def _gates(found: MeantModel, *, leak: bool) -> Plan:
+    """Every gate with its figures; of a leak the leak check first."""
+    call = PlannedCall("models", {"model": found.text, "gates": True})
+    (result,) = yield [call]
+    row = next((row for row in (result.table.rows if result.table else ()) if row[0] == "leaks"), None)
+    draft = drafted([call], [result])
+    if not leak or result.status != "ok":
+        return draft
+    first = f"Leak check: {row[1]}. {row[2]}." if row else "The leak check was not run."
+    return draft._replace(text=f"{first}\n\n{draft.text}")
+
+
+def drift(q: Question) -> Plan:
+    """Whether what a model reads has moved."""
+    found = meant(q)
+    if not found.name:
+        return asks_back(_which(q))
+    version = found.versions[0] if found.versions else _in_force(q, found.name)
+    return (yield from made([PlannedCall("model_drift", {"model": f"{found.name}@{version}"})]))
+
+
+def propose(q: Question) -> Plan:
+    """Another version for a sleeve: the one named, or the only one that reads the model."""
+    assert q.entry is not None  # noqa: S101 - chosen by the caller
+    found, sleeve = meant(q), q.sleeve()
+    if not found.name:
+        return asks_back(_which(q))
+    versions = q.slots.model_versions or (() if found.carried and not found.versions else found.versions)
+    if len(versions) != 1:
+        return asks_back(f"Which version of {found.name}? Stored: {name_list(list(q.words.models[found.name]))}.")
+    reading = [s for s in q.words.sleeves if found.name in s.models]
+    if sleeve is None and len(reading) != 1:
+        return asks_back(which_sleeve(q) if not reading else f"Which sleeve? {name_list([s.name for s in reading])} read it.")
+    args = arguments(q, q.entry.tool) | {"sleeve": (sleeve or reading[0]).name, "model": f"{found.name}@{versions[0]}"}
+    return (yield from made([PlannedCall("propose_model", args)]))
+
+
+def helps(q: Question) -> Plan:
+    """The sleeve's own settings against the same without what its model says, on the same bars."""
+    named = [s for s in q.words.sleeves if s.name in q.slots.sleeves] if q.slots.sleeves else list(q.words.sleeves)
+    regime, vol = (re.search(form, q.slots.text) for form in (r"\bregimes?\b", r"\b(?:vol\w*|sizing|size)\b"))
+    kinds = ["regime"] if regime else ["volscaled"] if vol else list(OFF)
+    fits = [s for s in named if s.strategy in kinds]
+    if not fits:
+        models = [s for s in named if s.models]
+        of = f"{name_list([s.name for s in models])} {'reads' if len(models) == 1 else 'read'} one in another way" if models else ""
+        kind = "regime" if regime else "volscaled"
+        off = ", ".join(f"{key}={value}" for key, value in OFF[kind].items())
+        text = f"No sleeve {'named ' if q.slots.sleeves else ''}here trades the strategy {kind}, so there is nothing of the desk to compare"
+        text += f"; {of}" if of else ""
+        return asks_back(f"{text}. On its defaults: `compare {off} for {kind} on BTC over 2025`. What a model is worth: `models`.")
+    if len(fits) > 1:
+        return asks_back(f"Of which sleeve? {name_list([s.name for s in fits])} read one.")
+    one, span = fits[0], window(q.slots.span)
+    args: dict[str, Any] = {"sleeve": one.name, "variants": [{"changes": changes_of(OFF[one.strategy])}]}
+    args |= {key: value for key, value in (("start", span.get("since")), ("end", span.get("until"))) if value}
+    calls = [PlannedCall("compare", args)]
+    name = next((name for name in one.models if name.startswith("regime" if one.strategy == "regime" else "vol")), "")
+    calls += [PlannedCall("models", {"model": f"{name}@{one.models[name]}"})] if name and "models" in q.tools else []
+    results = yield calls
+    off = ", ".join(f"{key}={value}" for key, value in OFF[one.strategy].items())
+    draft = drafted(calls, results)
+    return draft._replace(text=f"With the model (row 0, as {one.name} runs) and without it ({off}):\n\n{draft.text}")
