@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from agents.offline.bounds import bound_of
 from agents.offline.entries import WORD, AskedEntry, entries
-from agents.offline.learned import times_written
+from agents.offline.learned import is_learned, times_written
 from agents.offline.slots import COUNTED, Slots, given, words_of
 from agents.offline.words import CALENDAR, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
 
@@ -137,6 +137,8 @@ def strange_words(slots: Slots) -> list[str]:
 
 def unexplained(slots: Slots, ask: str) -> tuple[str, ...]:
     """The words of a sentence that no sentence for training of its label has, and that mean something elsewhere or nowhere."""
+    if not is_learned(ask):  # read by its words alone: no sentence for training has any of them
+        return ()
     left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha()]
     left = [t for t in left if t.word not in STOP and t.word not in MARKER and t.word not in COUNTED]
     counted = {t.word: times_written(t.stem, ask) for t in left}

@@ -15,6 +15,7 @@ from agents.offline.entries import AskedEntry
 from agents.offline.labels import FOLLOWS, AskLabel, label_of
 from agents.offline.learned import Guess, guesses
 from agents.offline.leftout import EXITS
+from agents.offline.model_asks import model_label
 from agents.offline.slots import Slots
 from agents.offline.words import FIGURE_WORDS, PATTERNS, PHRASES
 from tools.exposure import glossary
@@ -80,6 +81,8 @@ _ALIKE = (
 def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
     """What a sentence may ask, the most probable first; an id says what it is of. `before`: what was asked before it."""
     listed = guesses(slots, before)
+    if (of_models := model_label(slots, before)) is not None:
+        return (Guess(of_models, 1.0), *listed)
     if before.partition(" ")[0] in _HELD and _CLOSES.match(slots.text):
         return (Guess(label_of("way order"), 1.0), *listed)  # `cancel them`, after positions: no word on a proposal
     said = next((label for label, pattern in PHRASES.items() if pattern.search(slots.text)), None)

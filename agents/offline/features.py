@@ -33,8 +33,6 @@ _KINDS: Mapping[str, str] = {
     "filters": "_bound",
     "lasting": "_lasting",
     "version": "_version",
-    "models": "_model",
-    "model_versions": "_version",
     "place": "_nth",
 }
 _TOKEN = re.compile(r"_[a-z]+|[a-z&][a-z&'-]*|[?!]|\d+")

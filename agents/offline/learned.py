@@ -70,6 +70,11 @@ def times_written(word: str, ask: str) -> tuple[int, int]:
     return own, int(row.sum()) - own
 
 
+def is_learned(ask: str) -> bool:
+    """Whether there were sentences for a label."""
+    return ask in _stems()[1]
+
+
 def in_context(of: frozenset[str], before: str) -> frozenset[str]:
     """The features of a sentence in a thread; `before`: what was asked before it, empty for a first one."""
     if not before:

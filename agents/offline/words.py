@@ -61,7 +61,7 @@ class Words:
     @cached_property
     def vocabulary(self) -> frozenset[str]:
         """Every word with a meaning here; typing errors are corrected towards them."""
-        words = {name for name in COINS if " " not in name} | set(_LISTS["calendar"].split())
+        words = {name for name in COINS if " " not in name} | set(_LISTS["calendar"].split()) | OF_MODELS
         names = [*self.strategies, *self.params, *self.symbols, *self.venues]
         names += [*(sleeve.name for sleeve in self.sleeves), *self.models]
         for name in names:
@@ -95,6 +95,7 @@ _COMMON = frozenset(_LISTS["common"].split())
 STOP, ASKING = (frozenset(_LISTS[name].split()) for name in ("stop", "asking"))
 CALENDAR: str = _LISTS["calendar"]
 MONTHS = ("march", "april", "may", "june", "july", "august")
+OF_MODELS = frozenset(_LISTS["of_models"].split())  # what stored models are spoken of by
 TURNING, MARKER = (frozenset(_LISTS[name].split()) for name in ("turning", "marker"))
 NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
 CORE: frozenset[str] = frozenset(_LISTS["core"].split())

@@ -14,6 +14,7 @@ from app.views.sleeve_page import marked
 from engine.control import halt
 from engine.control.config import active
 from engine.control.limits import limits_of
+from engine.control.watches import listed
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
 from engine.watch.desk_view import desk_view, release_effect
@@ -56,6 +57,7 @@ def desk(at: At, _: Who) -> m.DeskStatus:
         model=model_view(at),
         checks=[m.CheckView(**check._asdict()) for check in checks(home.path, home.engine, now)],
         pending=pending,
+        watches_asked=sum(row.state == "asked" for row in listed(home.engine, now)),
         running_turns=turns,
         live_jobs=jobs,
         now_ms=now,

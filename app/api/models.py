@@ -125,6 +125,7 @@ class DeskStatus(ApiModel):
     model: ModelView
     checks: list[CheckView]
     pending: int
+    watches_asked: int = 0
     running_turns: int
     live_jobs: int
     now_ms: int

@@ -143,8 +143,11 @@ class HaltStepView(ApiModel):
 
 
 class HaltProgress(ApiModel):
-    """How far a halt has come. `state`: KILLED, KILL_INCOMPLETE, or null while the desk is not halted."""
+    """How far a halt has come. `state`: KILLED, KILL_INCOMPLETE, or null while the desk is not halted. At an account
+    `tries_until_ms` (wall time) is when it has ended trying (`tried`), or the earliest that it will."""
 
     state: str | None
     left: Texts
+    tries_until_ms: int | None = None
+    tried: bool = False
     steps: list[HaltStepView]

@@ -40,22 +40,23 @@ def verify(
     file: Path | None = typer.Option(None, "--file", metavar="PATH", help="of a desk journal anywhere, without its home"),
     as_json: bool = JSON,
 ) -> None:
-    """Verify both hash chains from the first record, against each other, the database and the daily handovers. Exit code 1
-    when one is broken, when journal and database disagree on version or halt, or when an order broke a law."""
+    """Verify both hash chains from the first record, against each other, the database and the daily handovers, and that of
+    shadows of models by itself. Exit code 1 when one is broken, when journal and database disagree on version or halt, or when an order broke a law."""
     from app.home.home import existing_home
 
     if file is not None:
         verify_file(file, orders=orders, as_json=as_json)
         return
     from engine.control.agreement import differences
-    from engine.store.anchors import verify_home
+    from engine.store.anchors import verify_apart, verify_home
     from engine.store.journal import journal_hash
+    from engine.watch.shadow_journal import place_of
 
-    home = existing_home()
-    found = {
-        name: report._asdict() | {"head": report.head._asdict()}
-        for name, report in verify_home(home.journal, home.engine, time.time_ns() // 1_000_000).items()
-    }
+    home, now_ms = existing_home(), time.time_ns() // 1_000_000
+    reports = verify_home(home.journal, home.engine, now_ms)
+    if (shadows := place_of(home.path)).exists():
+        reports["models"] = verify_apart(shadows, home.engine, note_ms=now_ms)
+    found = {name: report._asdict() | {"head": report.head._asdict()} for name, report in reports.items()}
     whole = journal_hash(home.desk_journal) if found["desk"]["ok"] else None
     lines = [stories.verify_line(name, report) for name, report in found.items()]
     lines += [f"journal hash {whole}"] if whole else []

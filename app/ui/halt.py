@@ -59,8 +59,11 @@ def halted_banner(api: PageClient, desk: Mapping[str, Any], session: Mapping[str
         with st.popover("Release", key="release_open"):
             _release_form(api, session, str(desk.get("release_effect") or ""))
     found = api.last("/api/halt/progress")
-    paper = found.get("state") not in (None, KILLED) and desk.get("mode") in SIMULATED
-    _progress(found, waits_for(desk, api.last("/api/sleeves")["items"]) if paper else "", now_ms)
+    waits = ""
+    if found.get("state") not in (None, KILLED):
+        simulated = desk.get("mode") in SIMULATED
+        waits = waits_for(desk, api.last("/api/sleeves")["items"]) if simulated else tries(found, now_ms)
+    _progress(found, waits, now_ms)
 
 
 def waits_for(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> str:
@@ -75,6 +78,17 @@ def waits_for(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> 
     if worker.get("phase") == "waiting":
         return f"{text} The worker waits for that bar: they stay open until it is there."
     return text
+
+
+def tries(found: Mapping[str, Any], now_ms: Any) -> str:
+    """Of an account: until when the desk itself tries to close what is left, and what a person does then."""
+    until = found.get("tries_until_ms")
+    if not is_number(until):
+        return ""
+    at = f"{short(until, now_ms)} (wall clock)"
+    if found.get("tried"):
+        return f"The desk tried until {at} and tries no more: close the rest at the venue. It looks every ten seconds and says when nothing is left."
+    return f"The desk tries until {at} at least, ten times after its own exits; then it says what is left for a person."
 
 
 def _progress(found: Mapping[str, Any], waits: str, now_ms: Any) -> None:

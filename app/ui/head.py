@@ -173,9 +173,9 @@ def _drawdown(desk: Mapping[str, Any]) -> list[Badge]:
 
 
 def _waits(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> list[Badge]:
-    """What waits for a person: proposals to decide, alerts that nobody took; a note asks for nothing."""
+    """What waits for a person: proposals to decide, watches to confirm, alerts that nobody took; a note asks for nothing."""
     asking = [alert for alert in alerts if not alert.get("acked_by") and alert.get("severity") != "note"]
-    n = int(desk.get("pending") or 0) + len(asking)
+    n = int(desk.get("pending") or 0) + int(desk.get("watches_asked") or 0) + len(asking)
     if not n:
         return []
     return [Badge(f"▲ {n} wait{'s' if n == 1 else ''}", "Proposals to decide and alerts to take.", "wrn", where={"tab": "desk"})]

@@ -1,6 +1,6 @@
 """What needs a person, and how near each limit is: tripped first, then the nearest. Called by overview.py.
 
-Turns pending proposals, open alerts and guardrails into a list and bars. What goes on by itself is grey and comes last.
+Turns pending proposals, watches that wait, open alerts and guardrails into a list and bars. What goes on by itself is grey and comes last.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,12 @@ def needed(api: PageClient, desk: Mapping[str, Any]) -> None:
     ]
     lines = [
         *latched,
-        *needs(api.last("/api/proposals", state="pending", limit=50)["items"], answer["items"], desk.get("desk_ms")),
+        *needs(
+            api.last("/api/proposals", state="pending", limit=50)["items"],
+            answer["items"],
+            desk.get("desk_ms"),
+            api.last("/api/watches")["items"],
+        ),
     ]
     loud = [line for line in lines if line.look != "mut"]
     parts.head("Needs you", str(len(loud)))
@@ -61,11 +66,22 @@ def limits(desk: Mapping[str, Any]) -> None:
     parts.soft(f"Not measured yet: {', '.join(unknown)}" if unknown else "")
 
 
-def needs(proposals: Sequence[Mapping[str, Any]], alerts: Sequence[Mapping[str, Any]], now_ms: Any = None) -> list[parts.Line]:
+def needs(
+    proposals: Sequence[Mapping[str, Any]],
+    alerts: Sequence[Mapping[str, Any]],
+    now_ms: Any = None,
+    watches: Sequence[Mapping[str, Any]] = (),
+) -> list[parts.Line]:
     """Pages, then what else waits for a decision, then, in grey, what only is so."""
     found = [_alert(alert) for alert in alerts if (alert.get("severity"), alert.get("kind")) != PAUSED]
     order = {"neg": 0, "wrn": 1, "mut": 2}
+    found += [_watch(item) for item in watches if item.get("state") == "asked"]
     return sorted([*found, *(_proposal(held, now_ms) for held in proposals)], key=lambda line: order[line.look])
+
+
+def _watch(item: Mapping[str, Any]) -> parts.Line:
+    """A level that a chat asked to watch: not in force until a person confirms it."""
+    return parts.Line("▲", f"{item.get('id')} waits,", f"not watched yet: {item.get('text')}.", "wrn", parts.Linked("confirm", ALERTS))
 
 
 def _proposal(held: Mapping[str, Any], now_ms: Any) -> parts.Line:

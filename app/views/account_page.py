@@ -52,7 +52,8 @@ def halt_progress(home: Home, since_ms: int) -> dict[str, Any]:
     path = home.desk_journal
     state = halt_state(path, since_ms)
     steps = halt_steps(recent_lives(path, limit=LIVES_MAX), since_ms)
-    return {"state": state.state, "left": state.left, "steps": [step._asdict() for step in steps[-LIVES_MAX:]]}
+    tries = {"tries_until_ms": state.tries_until_ms, "tried": state.tried}
+    return {"state": state.state, "left": state.left, **tries, "steps": [step._asdict() for step in steps[-LIVES_MAX:]]}
 
 
 def _pulse(beat: Mapping[str, Any]) -> dict[str, Any] | None:

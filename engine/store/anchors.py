@@ -121,6 +121,23 @@ def verify_since(folder: Path, engine: Engine, note_ms: int | None = None) -> di
     return found if all(report.ok for report in found.values()) else verify_home(folder, engine, note_ms)
 
 
+def verify_apart(path: Path, engine: Engine | None, *, since: bool = False, note_ms: int | None = None) -> VerifyReport:
+    """Verify a chain that has no partner and no anchor (shadows of models), whole or as `verify_since`; with `note_ms` (wall
+    time) a success is recorded, so that a later one sees records that were taken from its end.
+    """
+    name, start, digest = path.stem, BEGIN, None
+    row = _row(engine, name) if engine is not None else None
+    if since and row is not None:
+        before = _digest_of(path, 0, row.end_bytes)
+        if before is not None and before.hexdigest() == row.digest:
+            start, digest = Tail(Head(row.seq, f"{prefix_of(path)}{row.seq}" if row.seq else "", row.hash), row.end_bytes), before
+    claims = head_claims(engine, name) if engine is not None else []
+    report = _contradiction(path, claims, start) or verify(path, [claim for claim in claims if claim.seq > start.head.seq], start)
+    if engine is not None and note_ms is not None and report.ok:
+        _note(engine, {name: path}, {name: (start, digest)}, {name: report}, note_ms)
+    return report
+
+
 def _verify(
     folder: Path, engine: Engine | None, starts: dict[str, tuple[Tail, Any]], note_ms: int | None
 ) -> dict[str, VerifyReport]:

@@ -321,6 +321,9 @@ def records(desk: DeskObservation) -> Iterator[Finding]:
     if journal is not None and journal.state == "bad":
         action = "stop the desk, keep the file as it is, run nightdesk journal verify; restore from a backup"
         yield Finding("journal", "journal", "page", journal.text, "journals", desk.now_ms, action)
+    elif journal is not None and journal.state == "warning":
+        action = "keep the file as it is; what shadows are worth is not to be read from it: nightdesk journal verify"
+        yield Finding("journal", "journal", "warn", journal.text, "journals", desk.now_ms, action)
     if disk is not None and disk.state in ("bad", "warning"):
         severity: Severity = "page" if disk.state == "bad" else "warn"
         action = "free space: old runs and logs first, never the journal"

@@ -16,15 +16,20 @@ from engine.watch.heartbeat import heartbeat_of
 from engine.watch.window import journal_of, mark_at, mode_of
 
 KILLED, INCOMPLETE = "KILLED", "KILL_INCOMPLETE"
+TRIES_S = 66  # that an account's halt tries at least, before it says what is left: engine/live/halt.py
 LOOKED_AT = 500  # events at the journal's end
 LEFT_MAX = 50
 
 
 class HaltState(NamedTuple):
-    """`left`: what is still there, a line each."""
+    """`left`: what is still there, a line each. At an account `tries_until_ms` (wall time): when it has ended trying, and until it
+    has, the earliest that it can; None of a simulated venue, where exits wait for the next bar.
+    """
 
     state: str
     left: list[str]
+    tries_until_ms: int | None = None
+    tried: bool = False  # nothing is tried any more
 
 
 def halt_state(path: Path, since_ms: int) -> HaltState:
@@ -36,17 +41,20 @@ def halt_state(path: Path, since_ms: int) -> HaltState:
             if e.t_recv_ms >= since_ms and e.body.get("state") in (KILLED, INCOMPLETE)
         ]
         if said:
-            return HaltState(str(said[-1].body["state"]), [str(line)[:300] for line in said[-1].body.get("left", ())][:LEFT_MAX])
+            lines = [str(line)[:300] for line in said[-1].body.get("left", ())][:LEFT_MAX]
+            return HaltState(str(said[-1].body["state"]), lines, said[-1].t_recv_ms, tried=True)
         mark = mark_at(path)
         sleeves = {} if mark is None else mark.body["sleeves"]
-        how = "leaves at the next open" if mode_of(path) in SIMULATED else "is being closed at the venue"
+        simulated = mode_of(path) in SIMULATED
+        how = "leaves at the next open" if simulated else "is being closed at the venue"
         left = [line for name, sleeve in sleeves.items() for line in _left(name, sleeve, how)]
         if lost := lost_end(path.parent.parent):
             open_ = [f"{text}, as the worker last said" for text in heartbeat_of(path.parent.parent).get("open", ())]
             left = [f"not known: {lost}", *open_, *left]
     except Exception as error:  # noqa: BLE001 - the halt is latched; a journal that cannot be read must not look like its end
         return HaltState(INCOMPLETE, [f"not known: the journal cannot be read ({type(error).__name__})"])
-    return HaltState(INCOMPLETE if left else KILLED, left[:LEFT_MAX])
+    until_ms = since_ms + TRIES_S * 1000 if left and not simulated else None
+    return HaltState(INCOMPLETE if left else KILLED, left[:LEFT_MAX], until_ms)
 
 
 def lost_end(home: Path) -> str:

@@ -255,17 +255,23 @@ def journal_ends(home: Path) -> HealthCheck:
 
 
 def journals(home: Path, engine: Any, *, since: bool = False, note_ms: int | None = None) -> HealthCheck:
-    """Both journals from end to end, against each other, the database and the handovers.
+    """Both journals from end to end, against each other, the database and the handovers; beside them that of shadows of models,
+    where there is one, by itself: no trade rests on it, so that a break there is a warning.
 
     With `since` only the records added since the last full verification are walked; the bytes before them are compared with
     their digest. With `note_ms` (wall time) a successful verification is recorded.
     """
-    from engine.store.anchors import verify_home, verify_since
+    from engine.store.anchors import verify_apart, verify_home, verify_since
 
     reports = (verify_since if since else verify_home)(home / "journal", engine, note_ms)
     broken = [f"{name} line {r.line}: {r.reason}" for name, r in reports.items() if not r.ok]
     if broken:
         return HealthCheck("journals", "bad", f"the journal does not verify: {'; '.join(broken)}")
+    shadows = place_of(home)
+    if shadows.exists():
+        reports["models"] = report = verify_apart(shadows, engine, since=since, note_ms=note_ms)
+        if not report.ok:
+            return HealthCheck("journals", "warning", f"models line {report.line}: {report.reason} (shadows of models alone)")
     return HealthCheck("journals", "ok", ", ".join(f"{name}: {r.rows} records verified" for name, r in reports.items()))
 
 
