@@ -85,8 +85,10 @@ def models(ctx: ToolContext, args: ModelsArgs) -> ToolResult:
     if not found:
         there = ", ".join(dict.fromkeys(one.name for one in listed)) or "none: nightdesk models train CONFIG.toml makes them"
         return no_data(f"{clean(args.sleeve or args.model or 'the desk', 60)}: no stored model; stored: {there}")
+    from engine.watch.shadow_journal import running
+
     facts: tuple[Fact, ...] = ()
-    rows = list[tuple[Value, ...]]()
+    rows, shadows = list[tuple[Value, ...]](), running(ctx.home)
     for one in found[:SHOWN]:
         own = _facts(ctx, one)
         facts += own
@@ -94,6 +96,7 @@ def models(ctx: ToolContext, args: ModelsArgs) -> ToolResult:
         figure = f"{one.figure} {refs['value']} ({refs['low']} to {refs['high']})" if one.value is not None else "-"
         beside = f"{one.baseline} {refs['baseline_value']}" if one.baseline_value is not None else "-"
         state = f"{one.state} since {utc(one.since_ms)}" if one.since_ms is not None else one.state
+        state += f" (shadow of {shadows[one.text][0]})" if one.text in shadows else ""
         rows.append((one.text, state, ", ".join(one.sleeves) or "-", one.target or "-", figure, beside, one.error or one.gates))
     champions = [
         f"{', '.join(one.sleeves)} reads {one.text}{_since(one)} ({one.gates})" for one in found if one.sleeves

@@ -35,7 +35,8 @@ class OutsideLines(ApiModel):
 
 class TrainedModelLine(ApiModel):
     """A stored version: its state and the sleeves that read it, its figure out of sample with its interval beside the hardest
-    baseline, its gates in a line, what has moved since its training.
+    baseline, `folds` (worst, median, best), every baseline, the sleeve that it is a shadow of and for how many days of desk time,
+    its gates in a line, what has moved since its training.
     """
 
     name: str
@@ -51,6 +52,10 @@ class TrainedModelLine(ApiModel):
     high: Number
     baseline: str
     baseline_value: Number
+    folds: list[Number]
+    baselines: Texts
+    shadow_of: str
+    shadow_days: Number
     promotable: bool
     gates: str
     error: str

@@ -3,6 +3,7 @@
 Thread, turns and jobs are rows of the API; the page only holds the thread's id, in the URL.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -22,6 +23,14 @@ STARTERS = {  # example first questions
     "operator": ("What happened since yesterday? Is anything wrong?", "Which proposals wait?"),
     "advisor": ("Where does the P&L come from?", "How are the sleeves correlated?"),
 }
+
+
+ABOUT_SLEEVE = (  # example first questions about a sleeve
+    "How is {} doing?",
+    "Why did {} not trade?",
+    "What is {} running with?",
+    "How did {} trade this week?",
+)
 
 
 def show(api: PageClient) -> None:
@@ -86,10 +95,21 @@ def _welcome(api: PageClient, role: str) -> None:
     roles = {r["name"]: r for r in api.get("/api/roles")["items"]}
     chosen = roles.get(role) or {}
     st.markdown(f"**{role.capitalize()}**: {safe.words(chosen.get('about') or side.ABOUT[role], 400)}")
-    examples = dict.fromkeys([*STARTERS[role], *(chosen.get("examples") or [])])
+    about = links.at("sleeve")
+    examples = dict.fromkeys(
+        [text.format(about) for text in ABOUT_SLEEVE] if about else [*STARTERS[role], *(chosen.get("examples") or [])]
+    )
     with st.container(horizontal=True):
         for n, example in enumerate(list(examples)[:8]):
             st.button(safe.words(example, 120), key=f"example_{n}", on_click=asking.send, args=(api, role, str(example), "new"))
+
+
+def asked_of(text: str, sleeve: str) -> str:
+    """A question with its sleeve's name, where it does not hold it; a halt is never touched."""
+    if not sleeve or sleeve.lower() in text.lower() or text.lstrip().startswith("/"):
+        return text
+    end = re.search(r"[?.! ]*$", text)
+    return f"{text[: end.start()]}, {sleeve}{end[0].strip()}" if end else text
 
 
 def _input(api: PageClient, role: str, thread: str) -> None:
@@ -107,8 +127,13 @@ def _input(api: PageClient, role: str, thread: str) -> None:
     if unsent:
         st.error(unsent[0])
         st.code(unsent[1], language=None, wrap_lines=True)
-    placeholder = f"Ask the {role} ...   /halt REASON stops the desk at once"
-    text = st.chat_input(placeholder, key="question", max_chars=QUESTION_MAX)
+    about = links.at("sleeve") if thread == "new" else ""
+    if about:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption(f"About {safe.words(about, 60)}: a first question that names no sleeve is asked of it.")
+            links.press("Of the whole desk", {"tab": "chat"}, key="about_nothing", look="tertiary")
+    placeholder = f"Ask the {role} {f'about {about} ' if about else ''}...   /halt REASON stops the desk at once"
+    text = st.chat_input(placeholder, key="question", max_chars=QUESTION_MAX - len(about) - 2)
     if text:
-        asking.send(api, role, text, thread)
+        asking.send(api, role, asked_of(text, about), thread)
         st.rerun()

@@ -5,11 +5,12 @@ Called by streamlit_app.py. Its words refresh every few seconds; with the API do
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from app.ui import account, links, parts, strips
+from app.ui import account, data_pull, links, parts, strips
 from app.ui.figures import local, percent, place_of, short, when
 from app.ui.halt import halt_button, halted_banner
 from app.ui.page_client import PageClient, Trouble
@@ -108,7 +109,8 @@ def _wrong(api: PageClient, session: Mapping[str, Any]) -> None:
         return
     st.session_state.pop("by_file", None)
     halted_banner(api, desk, session)
-    strips.draw(strips.found(desk, found, sleeves))
+    wrong = strips.found(desk, found, sleeves)
+    strips.draw(wrong, partial(data_pull.button, api, sleeves) if session else None)
 
 
 def _idle(desk: Mapping[str, Any]) -> bool:

@@ -1,9 +1,9 @@
-"""Below the runs: models trained on bars, and outside series with freshness and age. Called by runs.py.
+"""Below the runs: models trained on bars, champions beside challengers, and outside series with freshness and age. Called by runs.py.
 
 Nothing is drawn while there is neither.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -13,6 +13,11 @@ from app.ui.figures import NONE, is_number, number, short
 from app.ui.page_client import PageClient
 from app.ui.safe import typeset
 
+CHALLENGERS_MAX = 6  # beside a champion
+DAMAGED = (
+    "a desk that is started anew refuses to start. Put the folder back from a copy, or, while the desk still runs, propose another "
+    "version (nightdesk models propose NAME@VERSION --sleeve S). Then:"
+)
 DAY_HOURS = 48.0  # an age from here on is in days
 
 
@@ -24,6 +29,11 @@ def show(api: PageClient) -> None:
             parts.head("Trained models", f"{len(models)} stored, {used} read by sleeves; none trades by itself")
             columns = ("model", "state", "predicts", "figure, test rows", "hardest baseline", "gates", "drift of inputs")
             parts.table(columns, [_model(line) for line in models], left=(0, 1, 2, 5, 6), wrap=(1, 2, 5, 6), thin=(2, 4))
+            for line in models:
+                if line["error"] and line["sleeves"]:  # whoever reads it cannot start again
+                    who, name = ", ".join(line["sleeves"]), f"{line['name']}@{line['version']}"
+                    parts.note(f"■ {name} is damaged, and {who} reads it:", DAMAGED, "bad", command="nightdesk up")
+        challengers(models)
     if series := api.get("/api/outside")["items"]:
         stale = sum(not line["fresh"] for line in series)
         with st.container(key="panel_outside"):
@@ -32,6 +42,36 @@ def show(api: PageClient) -> None:
             )
             columns = ("series", "state", "age", "at most", "last row, UTC")
             parts.table(columns, [_series(line) for line in series], left=(0, 1), wrap=(0, 1), thin=(3, 4))
+
+
+def challengers(models: Sequence[Mapping[str, Any]]) -> None:
+    """Each champion with the other versions of its model below it; nothing while no sleeve reads a model of several versions."""
+    rows: list[tuple[parts.Cell, ...]] = []
+    for name in dict.fromkeys(line["name"] for line in models if line["state"] == "champion"):
+        own = [line for line in models if line["name"] == name and line["state"] != "retired"]
+        ordered = sorted(own, key=lambda line: line["state"] != "champion")
+        rows += [_challenger(line) for line in ordered[: CHALLENGERS_MAX + 1]] if len(own) > 1 else []
+    if not rows:
+        return
+    with st.container(key="panel_challengers"):
+        parts.head("Champion and challengers", "each judged on its own test rows; a promotion is a proposal")
+        columns = ("version", "figure, 95 %", "folds: worst, median, best", "baselines", "shadow", "gates")
+        parts.table(columns, rows, left=(0, 3, 5), wrap=(0, 1, 2, 3, 5), thin=(2, 3))
+
+
+def _challenger(line: Mapping[str, Any]) -> tuple[parts.Cell, ...]:
+    champion = line["state"] == "champion"
+    name = f"{line['name']}@{line['version']}" + (f" ● champion of {', '.join(line['sleeves'])}" if champion else "")
+    if line["error"]:
+        return name, NONE, NONE, NONE, NONE, (typeset(f"■ {line['error']}"), "neg")
+    figure = spread = NONE
+    if is_number(line["value"]):
+        figure = f"{line['figure']} {number(line['value'], 3)} ({number(line['low'], 3)} to {number(line['high'], 3)})"
+    if line["folds"] and all(map(is_number, line["folds"])):
+        spread = ", ".join(number(one, 2) for one in line["folds"])
+    shadow = f"{number(line['shadow_days'], 1)} days, {line['shadow_of']}" if is_number(line["shadow_days"]) else NONE
+    gates = (f"● {line['gates']}", "") if line["promotable"] else (f"▲ {line['gates']}", "wrn")
+    return name, figure, spread, "; ".join(line["baselines"]) or NONE, shadow, gates
 
 
 def _model(line: Mapping[str, Any]) -> tuple[parts.Cell, ...]:

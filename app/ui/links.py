@@ -89,6 +89,11 @@ def go(where: Mapping[str, Any]) -> None:
     st.query_params.from_dict({name: wanted[name] for name in IDS if wanted.get(name)})
 
 
+def ask_about(sleeve: str) -> None:
+    """Open a new thread of the operator whose subject is a sleeve."""
+    st.query_params.from_dict({"tab": "chat", "role": "operator", "sleeve": sleeve})
+
+
 def button(label: str, kind: str, ident: str, *, key: str, icon: str | None = None) -> None:
     """A button that opens the page of `ident` in the same browser tab."""
     where = place(kind, ident)

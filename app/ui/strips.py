@@ -4,7 +4,7 @@ Turns the API's last answer, or its silence, into at most a few lines, the worst
 not wrong; the desk view says it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.ui import parts
@@ -13,6 +13,7 @@ from app.ui.figures import SIMULATED, bar_ms, is_number, length, short, when
 LATE_BARS = 3  # of the fastest sleeve: a worker that waits longer for its next bar is worth a line
 OWN_LINE = ("halt", "worker", "sleeves", "breakers")  # checks that the banner, a line below or the desk view says better
 SHOWN_MAX = 4
+PULLED = ("recorded", "pulled")  # sources that newer bars of a venue continue
 FILES = ("recorded", "synthetic", "no")  # sources whose bars end where their files do
 WAITS = "waiting for more"  # of the worker's note; what follows is a reason of its own
 ALERTS = {"tab": "desk", "view": "alerts"}
@@ -26,14 +27,17 @@ class Strip(NamedTuple):
     rest: str
     command: str = ""
     to: parts.Linked | None = None
+    pulls: bool = False  # the command is a job that the API can start
 
 
-def draw(found: Sequence[Strip]) -> None:
-    """The worst first; what does not fit is counted."""
+def draw(found: Sequence[Strip], pull: Callable[[], None] | None = None) -> None:
+    """The worst first; what does not fit is counted. `pull`: draws the button that fetches bars."""
     ordered = sorted(found, key=lambda strip: strip.kind != "bad")
     for strip in ordered[:SHOWN_MAX]:
         sign = parts.SIGNS[strip.kind]
         parts.note(f"{sign} {strip.strong}", strip.rest, strip.kind, command=strip.command, to=strip.to)
+        if strip.pulls and pull is not None:
+            pull()
     if (more := len(ordered) - SHOWN_MAX) > 0:
         parts.note("", f"and {more} more", "warn", to=parts.Linked("alerts and checks", ALERTS))
 
@@ -66,7 +70,7 @@ def _worker(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> It
         rest = f"{_open(sleeves, _protected_by(desk))} It goes on by itself when newer bars are there."
         why = str(worker.get("note") or "").partition(WAITS)[2].strip(" .;")  # what keeps it from bars that are there
         rest += f" {why[:1].upper()}{why[1:]}." if why else ""
-        yield Strip("warn", _ended(desk), f"{rest} Next:", "nightdesk data pull")
+        yield Strip("warn", _ended(desk), f"{rest} Next:", "nightdesk data pull", pulls=desk.get("source") in PULLED)
 
 
 def _protected_by(desk: Mapping[str, Any]) -> str:

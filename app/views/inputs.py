@@ -13,8 +13,10 @@ from engine.clock import HOUR_MS
 from engine.control import model_registry
 from engine.control.model_registry import RegisteredModel
 from engine.data.outside.declared import BY_NAME
+from engine.errors import DeskError
 from engine.watch.drift_status import last_drift
 from engine.watch.outside_status import read_status
+from engine.watch.shadow_journal import running
 
 SERIES_MAX, MODELS_MAX = 200, 50
 WORDS_MAX = 300
@@ -51,14 +53,25 @@ def _outside(key: str, status: Mapping[str, Any], now_ms: int) -> dict[str, Any]
 
 def model_lines(engine: Engine, home: Path) -> list[dict[str, Any]]:
     """The registry's versions, newest of each model first, with the last daily look at the drift of those in use."""
-    looked = last_drift(home).get("models", {})
-    return [_model(found, looked.get(found.text, {})) for found in model_registry.registered(engine, home)[:MODELS_MAX]]
+    looked, shadows = last_drift(home).get("models", {}), _shadows(home)
+    listed = model_registry.registered(engine, home)[:MODELS_MAX]
+    return [_model(found, looked.get(found.text, {}), shadows.get(found.text)) for found in listed]
 
 
-def _model(found: RegisteredModel, drift: Mapping[str, Any]) -> dict[str, Any]:
+def _shadows(home: Path) -> Mapping[str, tuple[str, float]]:
+    """Shadows that run; none where their journal cannot be read, which the chain check says."""
+    try:
+        return running(home)
+    except DeskError:
+        return {}
+
+
+def _model(found: RegisteredModel, drift: Mapping[str, Any], shadow: tuple[str, float] | None) -> dict[str, Any]:
     line = {key: getattr(found, key) for key in ("name", "version", "state", "sleeves", "instrument", "timeframe", "gates")}
     line |= {"target": found.target[:60], "promotable": found.promotable, "error": found.error[:WORDS_MAX]}
     line |= {key: getattr(found, key) for key in ("figure", "value", "low", "high", "baseline", "baseline_value")}
+    line |= {"folds": list(found.folds), "baselines": list(found.baselines)}
+    line |= {"shadow_of": shadow[0] if shadow else "", "shadow_days": shadow[1] if shadow else None}
     return line | {
         "drift": str(drift.get("verdict") or drift.get("failed") or "")[:WORDS_MAX],
         "moved": len(drift.get("moved", ())),

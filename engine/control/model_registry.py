@@ -24,6 +24,7 @@ from engine.strategies.stored_models import pins_of
 State = Literal["champion", "retired", "refused", "draft", "damaged"]
 LISTED_MAX = 200  # versions of a list
 FAILED_SHOWN = 3  # gates of a line
+BASELINES_MAX = 6
 Key = tuple[str, str]  # name and version of a model
 
 
@@ -60,6 +61,8 @@ class RegisteredModel(NamedTuple):
     fits: int = 0
     sha256: str = ""
     error: str = ""
+    folds: tuple[float, ...] = ()  # worst, median and best of the folds
+    baselines: tuple[str, ...] = ()  # each with its figure, and by how much the model is better, with the interval
 
     @property
     def text(self) -> str:
@@ -145,7 +148,8 @@ def _described(found: ArtifactSummary, use: ModelUse | None) -> RegisteredModel:
     metrics = found.metrics
     stopped = gates.stopped_by(metrics, found.about["label"])
     test, hardest = _mapping(metrics.get("test")), str(metrics.get("hardest_baseline") or "")
-    other = _mapping(_mapping(metrics.get("baselines")).get(hardest))
+    rivals = _mapping(metrics.get("baselines"))
+    other, spread = _mapping(rivals.get(hardest)), [test.get(name) for name in ("worst", "median", "best")]
     state: State = "refused" if stopped else "draft"
     if use is not None:
         state = "champion" if use.sleeves else "retired"
@@ -171,7 +175,20 @@ def _described(found: ArtifactSummary, use: ModelUse | None) -> RegisteredModel:
         gates=gates_line(stopped),
         fits=found.fits,
         sha256=found.sha256,
+        folds=tuple(spread) if all(isinstance(one, float | int) for one in spread) else (),
+        baselines=tuple(baseline_text(str(name), _mapping(rival)) for name, rival in list(rivals.items())[:BASELINES_MAX]),
     )
+
+
+def baseline_text(name: str, rival: Mapping[str, Any]) -> str:
+    """`HAR 0.430, better by 0.020 (0.010 to 0.030)`."""
+    better = _mapping(rival.get("better_by"))
+    value, by, low, high = rival.get("value"), *(better.get(key) for key in ("value", "low", "high"))
+    if not isinstance(value, float | int):
+        return f"{name[:40]}: no figure"
+    text = f"{name[:40]} {value:.3f}"
+    known = all(isinstance(one, float | int) for one in (by, low, high))
+    return f"{text}, better by {by:.3f} ({low:.3f} to {high:.3f})" if known else text
 
 
 def gates_line(stopped: Sequence[gates.Gate]) -> str:
