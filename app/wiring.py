@@ -90,7 +90,8 @@ class Wiring(ToolWiring):
         except DeskError:
             return ()
         return tuple(
-            SleeveName(s.name, s.strategy, s.symbol, s.timeframe, s.venue, s.params, pins_of(s.models or "")) for s in desk.sleeves
+            SleeveName(s.name, s.strategy, s.symbol, s.timeframe, s.venue, s.params, pins_of(s.models or ""))
+            for s in desk.sleeves
         )
 
     def _models(self) -> dict[str, tuple[str, ...]]:

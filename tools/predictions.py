@@ -1,4 +1,4 @@
-"""What stored models said to the sleeves that read them, and why a value is missing (predictions, READ). Called by the catalog."""
+"""At how many closes stored models said nothing to the sleeves that read them, and why (predictions, READ)."""
 
 from collections import Counter
 

@@ -98,9 +98,7 @@ def models(ctx: ToolContext, args: ModelsArgs) -> ToolResult:
         state = f"{one.state} since {utc(one.since_ms)}" if one.since_ms is not None else one.state
         state += f" (shadow of {shadows[one.text][0]})" if one.text in shadows else ""
         rows.append((one.text, state, ", ".join(one.sleeves) or "-", one.target or "-", figure, beside, one.error or one.gates))
-    champions = [
-        f"{', '.join(one.sleeves)} reads {one.text}{_since(one)} ({one.gates})" for one in found if one.sleeves
-    ]
+    champions = [f"{', '.join(one.sleeves)} reads {one.text}{_since(one)} ({one.gates})" for one in found if one.sleeves]
     text = f"{len(found)} stored versions, the newest of each model first. {'. '.join(champions) or 'No sleeve reads one'}."
     columns = ("model", "state", "read by", "predicts", "out of sample", "hardest baseline", "gates")
     evidence = tuple(Evidence("desk", one.text) for one in found[:SHOWN])

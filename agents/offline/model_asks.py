@@ -9,74 +9,40 @@ from collections.abc import Callable
 
 from agents.offline.labels import AskLabel, label_of
 from agents.offline.slots import Slots
+from agents.offline.words import PATTERNS
 
 ASKS = ("models", "models gates", "predictions", "model_drift", "propose_model", "compare models")
-_OTHERS = re.compile(  # a model of another kind, or a sentence that is kept
-    r"\b(?:language|cost|fill|slippage|fee|risk|offline|chat) models?\b|\bmodels? (?:are|do|did|have) you\b|\byou(?:r)?\b.*\bmodels?\b|"
-    r"\b(?:gpt|llm|claude|openai|api key)\b|^(?:please )?(?:note|remember|write down)\b|\bmean[?. ]*$|^define\b|\bdocs?\b"
-)
-_SPOKEN = re.compile(
-    r"_model|_version|\bmodels?\b|\bmachine[- ]learning\b|\b(?:ml|ai)\b|\bchampions?\b|\bchallengers?\b|\bregistry\b|"
-    r"\bpredictions?\b|\bhar\b|\bbase rate\b|\br2\b|\ba shadow\b|\bversions?\b.*\b(?:reads?|retired|drafts)\b|\bdrafts\b"
-)
-_MONEY = re.compile(
-    r"\bhow (?:do|did|does|well)\b|\b(?:make|made|making|earn\w*|los[est]\w*|losing|p&l|money|trades?|trips?|results?|win\w*|hit rate|r|profit\w*|perform\w*|"
-    r"attribut\w*|split|break)\b"
-)
-_IN_STATE = re.compile(
-    r"\b(?:which|what|each|every|per|in(?: a| the| which)?) (?:bear |bull |sideways )?regimes?\b|\b(?:bull|bear|sideways) (?:and |or |regimes?|markets?)|"
-    r"\bsideways\b"
-)
-_STATE = re.compile(r"\bregimes?\b|\b(?:bull\w*|bear\w*|sideways)\b.*\b(?:markets?|bull\w*|bear\w*|sideways)\b|\b(?:bull|bear|sideways) \w+")
-_EXPECTED = re.compile(
-    r"\b(?:predict\w*|expect\w*|forecast\w*|model (?:said|says|called|saw|thought))\b.*\b(?:vol\w*|wild\w*|calm\w*|quiet\w*|storm\w*|"
-    r"rough|nervous|high|low|markets?)\b|\b(?:vol\w*|calm|wild) (?:was |is |were )?(?:predicted|expected|forecast)\b|"
-    r"\bwhat (?:it|the model) (?:predicted|said|expected)\b|\bpredict\w* (?:calm|wild)"
-)
-_GATING = re.compile(r"\bregimes?\b|\b(?:predicted|expected) vol\w*|\bvol\w* scal\w*|\b(?:scaling|sizing)\b|_model|\bmodel\b|\bmachine learning\b|\bml\b")
-_HELPS = re.compile(
-    r"\b(?:helps?|pays?|brings?|adds?|earn(?:s|ing)?|worth it|worth having|worth the trouble|difference|better (?:off )?with|ablat\w*)\b|"
-    r"\b(?:with and|with or|better|do|make|made|run|better off) without\b|\bwithout (?:the |its |a |it is )?(?:regime|model|_model|prediction)|"
-    r"\b(?:flat|predicted) siz\w+ (?:do|against|or|vs)|\bflat siz\w+\b|\bswitch\w* .*\boff\b|\bmakes? us\b"
-)
-_NULL = re.compile(
-    r"\b(?:nulls?|nan|nul|none|missing|silent|empty|blank)\b|\b(?:says?|saying|give?s?|gets?|has|have|had|answers?)\b.*\b(?:nothing|no|anything|"
-    r"any)\b(?: \w+)?$|\bno (?:value|prediction)s?\b|\bnot? (?:say|answer|predict|give)\w*|\bstill (?:predict|answer|giv|say|work)\w*|"
-    r"\bstop\w* (?:predict|answer|saying)\w*|\b(?:alive|working|predicting)\b|\bsays? (?:nothing|anything|now)\b|\bsay nothing\b|\bha(?:s|ve) (?:a|any) value\b|\bwork\b"
-)
-_DRIFT = re.compile(
-    r"\b(?:drift\w*|moved|shifted|stale|outdated|psi|population stability|still (?:valid|fit|like))\b|\bout of date\b|\btoo old\b|\bks\b|\btraining data\b.*\blike\b|"
-    r"\b(?:same|like|as) (?:as )?in (?:the )?training\b"
-)
-_INPUTS = re.compile(r"\b(?:features?|inputs?)\b")
-_ACTS = re.compile(
-    r"^(?:(?:ok|okay|yes|then|now|and|so|please|no|well|i|we|want|would like|you|can|could|let us|lets|to|go ahead|that)[ ,]+)*"
-    r"(?:propos\w*|promot\w*|switch|move|set|upgrade|roll|take|put|go back|back to|use|make|file|let|have|replace|suggest|request|ask for|_model)\b"
-)
-_CANDIDATE = re.compile(r"_version|\bchallenger\b|\bnew(?:er|est)? version\b")
-_BESIDE = re.compile(r"\b(?:next to|beside|against|vs|versus|compare\w*|side by side)\b")
-_SHOULD = re.compile(r"\b(?:should|must|shall) (?:read|use|run|trade)\b")
-_IT = re.compile(r"\b(?:promote|propose|file) (?:it|that|this|the challenger|the new(?:er|est)? (?:one|version))\b")
-_ONLY_VERSION = re.compile(r"^(?:(?:ok|okay|then|and|no|well|so|take|use|make it|rather|or)[ ,]+)*(?:_model )?_version(?: then| instead| please)?[?.! ]*$")
-_GATES = re.compile(
-    r"\b(?:leak\w*|look-? ?ahead|lookahead|peek\w*|cheat\w*|gates?|promotable|promotion|refused?|rejected|pass(?:ed|es)?|fail(?:ed|s)?|"
-    r"red|allowed)\b|\bfuture\b|\b(?:stops?|keeps?)\b.*_version|\b(?:may|can|could|cannot|can not)\b.*\b(?:promot|propos)\w*|\bfit for\b|\bready\b|\bclean\b"
-)
-_SHORT = re.compile(
-    r"_version|\bfolds?\b|\bspreads?\b|\bbaselines?\b|\bhar\b|\btrust\b|\bany good\b|\bhow good\b|\bversions?\b|\b(?:who|since when|when)\b|"
-    r"\bcompare (?:it|them)\b|\b(?:previous|newest|latest) one\b|\bone before\b|\bbetter\b|\boverfit\b"
-)
-_ABOUT_ONE = re.compile(
-    r"_model|_version|\b(?:is there|got|overfit|accurate|folds?|r2|har|base rate|registry|shadow|which|what|list|show|any|all|do we|does|have|has|how|good|trust|rely|uses?|used|using|reads?|stored|trained|registry|"
-    r"worth|better|versions?|champions?|challengers?|beat\w*|predicts?|approved|promoted|who|state|status|retired|drafts?|ever)\b"
-)
-_TRAINS = re.compile(r"\b(?:re-?train|train)\b(?! and)|\bfit (?:a|vol|_model)\b|\bmake _model _version[?. ]*$|\b(?:build|make|create|need|want) (?:a |an |another |one )(?:new )?(?:\w+ )?(?:model|version of)\b|\b(?:start|run) (?:a )?training\b|\bhow are models trained\b")
+_OTHERS = PATTERNS["model_asks.others"]
+_SPOKEN = PATTERNS["model_asks.spoken"]
+_MONEY = PATTERNS["model_asks.money"]
+_IN_STATE = PATTERNS["model_asks.in_state"]
+_STATE = PATTERNS["model_asks.state"]
+_EXPECTED = PATTERNS["model_asks.expected"]
+_GATING = PATTERNS["model_asks.gating"]
+_HELPS = PATTERNS["model_asks.helps"]
+_NULL = PATTERNS["model_asks.null"]
+_DRIFT = PATTERNS["model_asks.drift"]
+_INPUTS = PATTERNS["model_asks.inputs"]
+_ACTS = PATTERNS["model_asks.acts"]
+_CANDIDATE = PATTERNS["model_asks.candidate"]
+_BESIDE = PATTERNS["model_asks.beside"]
+_SHOULD = PATTERNS["model_asks.should"]
+_IT = PATTERNS["model_asks.it"]
+_ONLY_VERSION = PATTERNS["model_asks.only_version"]
+_GATES = PATTERNS["model_asks.gates"]
+_SHORT = PATTERNS["model_asks.short"]
+_ABOUT_ONE = PATTERNS["model_asks.about_one"]
+_TRAINS = PATTERNS["model_asks.trains"]
 
 
 def _masked(slots: Slots) -> str:
     """The sentence with stored models and versions replaced by their kind."""
     text = slots.text
-    places = [(a, b, kind) for kind, name in (("_model", "models"), ("_version", "model_versions")) for a, b in slots.places.get(name, ())]
+    places = [
+        (a, b, kind)
+        for kind, name in (("_model", "models"), ("_version", "model_versions"))
+        for a, b in slots.places.get(name, ())
+    ]
     for start, stop, kind in sorted(places, reverse=True):
         text = f"{text[:start]}{kind}{text[stop:]}"
     return re.sub(r"_model[@= ]+_version", "_model _version", text)
@@ -109,7 +75,9 @@ def _by(slots: Slots, text: str, before: str, *, split: str, words: re.Pattern[s
         return True
     figure = _MONEY.search(text) or in_table or re.search(r"\bhigh\b.*\blow\b|\blow\b.*\bhigh\b|\bbull\b.*\bbear\b", text)
     asked = words.search(text) and (split == "prediction" or _IN_STATE.search(text) or not _HELPS.search(text))
-    return bool(figure and asked) or (split == "prediction" and bool(re.search(r"\b(?:terciles?|thirds)\b|\bthird of the prediction", text)))
+    return bool(figure and asked) or (
+        split == "prediction" and bool(re.search(r"\b(?:terciles?|thirds)\b|\bthird of the prediction", text))
+    )
 
 
 def _helps(slots: Slots, text: str, before: str) -> bool:
@@ -120,7 +88,12 @@ def _helps(slots: Slots, text: str, before: str) -> bool:
 
 def _null(slots: Slots, text: str, before: str) -> bool:
     spoken = _of_models(text, before) or re.search(r"\bpredict\w*|\bregime\b", text)
-    return bool(spoken) and bool(_NULL.search(text)) and not slots.model_versions and not re.search(r"\b(?:any good|do we|does any|beat|gates?)\b", text)
+    return (
+        bool(spoken)
+        and bool(_NULL.search(text))
+        and not slots.model_versions
+        and not re.search(r"\b(?:any good|do we|does any|beat|gates?)\b", text)
+    )
 
 
 def _drifts(slots: Slots, text: str, before: str) -> bool:  # noqa: ARG001 - one of _KINDS
@@ -142,7 +115,11 @@ def _proposes(slots: Slots, text: str, before: str) -> bool:
 def _gated(slots: Slots, text: str, before: str) -> bool:  # noqa: ARG001 - one of _KINDS
     if before == "propose_model" and re.match(r"(?:and |but |so )?why(?: not)?[?.! ]*$", text):
         return True
-    named = "_model" in text or "_version" in text or (re.search(r"\bmodels?\b", text) and not re.search(r"\b(?:which|what) models\b", text))
+    named = (
+        "_model" in text
+        or "_version" in text
+        or (re.search(r"\bmodels?\b", text) and not re.search(r"\b(?:which|what) models\b", text))
+    )
     return bool(_GATES.search(text)) and (bool(named) or before in ASKS or bool(re.search(r"\bpromotable\b", text)))
 
 
@@ -151,7 +128,11 @@ def _listed(slots: Slots, text: str, before: str) -> bool:
         return True
     if slots.models or (slots.model_versions and not slots.ids):
         return True
-    return bool(_SPOKEN.search(text)) and bool(_ABOUT_ONE.search(text) or len(text.split()) < 4) and not (slots.common or slots.variants)
+    return (
+        bool(_SPOKEN.search(text))
+        and bool(_ABOUT_ONE.search(text) or len(text.split()) < 4)
+        and not (slots.common or slots.variants)
+    )
 
 
 _Asks = Callable[[Slots, str, str], bool]

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 from agents.offline.calls import made
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, Question, asks_back, changes_of, drafted, name_list, window, which_sleeve
+from agents.offline.steps import Plan, Question, asks_back, changes_of, drafted, name_list, which_sleeve, window
 
-_WHICH = re.compile(r"\b(?:which|what) (?:\w+ )?(?:models?|versions?)\b(?!.*\b(?:good|worth|better)\b)|\b(?:who|whom|when|since|live|active)\b|"
-                    r"\bin (?:use|force)\b|\b(?:read|reads|reading|uses?|using|used|runs? on|trades? on)\b")
+_WHICH = re.compile(
+    r"\b(?:which|what) (?:\w+ )?(?:models?|versions?)\b(?!.*\b(?:good|worth|better)\b)|\b(?:who|whom|when|since|live|active)\b|"
+    r"\bin (?:use|force)\b|\b(?:read|reads|reading|uses?|using|used|runs? on|trades? on)\b"
+)
 _LEAK = re.compile(r"\b(?:leak\w*|look-? ?ahead|peek\w*|future|cheat\w*)\b")
 _LISTED = re.compile(r"\b(?:models|versions|registry)\b|\blist\b|\ball\b")
 _BEFORE = re.compile(r"\b(?:one|version) before\b|\b(?:previous|last|older|prior) (?:one|version)\b")
@@ -162,12 +164,18 @@ def helps(q: Question) -> Plan:
     fits = [s for s in named if s.strategy in kinds]
     if not fits:
         models = [s for s in named if s.models]
-        of = f"{name_list([s.name for s in models])} {'reads' if len(models) == 1 else 'read'} one in another way" if models else ""
+        of = (
+            f"{name_list([s.name for s in models])} {'reads' if len(models) == 1 else 'read'} one in another way"
+            if models
+            else ""
+        )
         kind = "regime" if regime else "volscaled"
         off = ", ".join(f"{key}={value}" for key, value in OFF[kind].items())
-        text = f"No sleeve {'named ' if q.slots.sleeves else ''}here trades the strategy {kind}, so there is nothing of the desk to compare"
+        text = f"No sleeve {'named ' if q.slots.sleeves else ''}here trades the strategy {kind}: the desk has nothing to compare"
         text += f"; {of}" if of else ""
-        return asks_back(f"{text}. On its defaults: `compare {off} for {kind} on BTC over 2025`. What a model is worth: `models`.")
+        return asks_back(
+            f"{text}. On its defaults: `compare {off} for {kind} on BTC over 2025`. What a model is worth: `models`."
+        )
     if len(fits) > 1:
         return asks_back(f"Of which sleeve? {name_list([s.name for s in fits])} read one.")
     one, span = fits[0], window(q.slots.span)

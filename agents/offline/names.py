@@ -95,10 +95,7 @@ def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
     return tuple(named)
 
 
-_REGIME = re.compile(
-    r"\b(?:back-?test|simulate|test|try|run|sweep|walk|judge|strategy)(?: the| my)?(?: strategy)? regime\b|\bregime(?: strategy\b|"
-    r"(?: on| for)? (?:btc|eth|sol|bitcoin|ether\w*|solana)\b)|\b(?:trend|reversion|cross|volscaled|mlsignal),? (?:and|vs|or|with|against) regime\b"
-)
+_REGIME = PATTERNS["names.regime"]
 
 
 def _typed_strategy(text: str, words: Words) -> str:

@@ -32,7 +32,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "entries_blocked",
                         "active_version", "limits": {drawdown_frac_max, gross_frac_max, ...},
                         "guards": [{"name", "value", "limit", "used_frac", "unit", "until_ms"}], "model": Model,
-                        "checks": [{"name", "state": ok|warning|bad|unknown, "text", "event"}], "pending": n proposals, "watches_asked": n,
+                        "checks": [{"name", "state": ok|warning|bad|unknown, "text", "event"}], "pending": n proposals,
+                        "watches_asked": n,
                         "running_turns", "live_jobs", "now_ms"}
          Latch                  {"halted", "reason", "by", "since_ms", "where": [file, database], "unreadable"}
   GET /api/desk/equity?points=500&since_ms=&sleeve= {"close_ms": [..], "equity": [..], "drawdown_frac": [..]} of the desk's

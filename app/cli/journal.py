@@ -41,7 +41,8 @@ def verify(
     as_json: bool = JSON,
 ) -> None:
     """Verify both hash chains from the first record, against each other, the database and the daily handovers, and that of
-    shadows of models by itself. Exit code 1 when one is broken, when journal and database disagree on version or halt, or when an order broke a law."""
+    shadows of models by itself. Exit code 1 when one is broken, when journal and database disagree on version or halt, or when
+    an order broke a law."""
     from app.home.home import existing_home
 
     if file is not None:

@@ -87,7 +87,8 @@ def tries(found: Mapping[str, Any], now_ms: Any) -> str:
         return ""
     at = f"{short(until, now_ms)} (wall clock)"
     if found.get("tried"):
-        return f"The desk tried until {at} and tries no more: close the rest at the venue. It looks every ten seconds and says when nothing is left."
+        looks = "It looks every ten seconds and says when nothing is left."
+        return f"The desk tried until {at} and tries no more: close the rest at the venue. {looks}"
     return f"The desk tries until {at} at least, ten times after its own exits; then it says what is left for a person."
 
 

@@ -1,4 +1,4 @@
-"""Below the runs: models trained on bars, champions beside challengers, and outside series with freshness and age. Called by runs.py.
+"""Below the runs: models trained on bars, champions beside challengers, and outside series with their age. Called by runs.py.
 
 Nothing is drawn while there is neither.
 """
@@ -15,8 +15,8 @@ from app.ui.safe import typeset
 
 CHALLENGERS_MAX = 6  # beside a champion
 DAMAGED = (
-    "a desk that is started anew refuses to start. Put the folder back from a copy, or, while the desk still runs, propose another "
-    "version (nightdesk models propose NAME@VERSION --sleeve S). Then:"
+    "a desk that is started anew refuses to start. Put its folder back from a copy, or go back to the version before: "
+    "nightdesk proposals rollback ID --as NAME, with the proposal that named it. Then:"
 )
 DAY_HOURS = 48.0  # an age from here on is in days
 

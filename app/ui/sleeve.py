@@ -36,7 +36,9 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         links.press("All sleeves", {"tab": "sleeves"}, key="all_sleeves", icon=":material/arrow_back:", look="tertiary")
         its = {"tab": "desk", "view": "account", "sleeve": name}
         links.press("Its orders", its, key="its_orders", icon=":material/receipt_long:", look="tertiary")
-        st.button("Ask about it", key="ask_about", icon=":material/chat:", type="tertiary", on_click=links.ask_about, args=(name,))
+        st.button(
+            "Ask about it", key="ask_about", icon=":material/chat:", type="tertiary", on_click=links.ask_about, args=(name,)
+        )
         if session:
             sleeve_settings.acts(item, page)
     above = st.container()  # its place is kept, and it is filled last: what is proposed may take a moment

@@ -1,7 +1,7 @@
 """What needs a person, and how near each limit is: tripped first, then the nearest. Called by overview.py.
 
-Turns pending proposals, watches that wait, open alerts and guardrails into a list and bars. What goes on by itself is grey and comes last.
-"""
+Turns pending proposals, watches that wait, open alerts and guardrails into a list and bars. What goes on by itself is grey and
+comes last.
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -81,7 +81,9 @@ def needs(
 
 def _watch(item: Mapping[str, Any]) -> parts.Line:
     """A level that a chat asked to watch: not in force until a person confirms it."""
-    return parts.Line("▲", f"{item.get('id')} waits,", f"not watched yet: {item.get('text')}.", "wrn", parts.Linked("confirm", ALERTS))
+    return parts.Line(
+        "▲", f"{item.get('id')} waits,", f"not watched yet: {item.get('text')}.", "wrn", parts.Linked("confirm", ALERTS)
+    )
 
 
 def _proposal(held: Mapping[str, Any], now_ms: Any) -> parts.Line:

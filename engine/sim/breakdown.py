@@ -74,7 +74,7 @@ KEYS: dict[str, Callable[[], pl.Expr]] = {
     "sleeve": lambda: pl.col("sleeve"),
     "version": lambda: pl.format("v{}", "version"),
     "regime": lambda: pl.col("state").replace_strict(STATES, default=None, return_dtype=pl.String).fill_null(UNREAD),
-    "prediction": lambda: _third(),
+    "prediction": _third,
 }
 NEEDS = {"symbol": "instrument", "version": "version", "regime": "state", "prediction": "predicted"}
 

@@ -88,7 +88,9 @@ def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.Dat
     models; n is the event's number."""
     empty = no_rows()
     columns: dict[str, list[Any]] = {name: [] for name in empty.columns}
-    about: dict[str, list[Any]] = {name: [] for name in ("n", "event", "version", "state", "predicted_by", "predicted", "of", "sized")}
+    about: dict[str, list[Any]] = {
+        name: [] for name in ("n", "event", "version", "state", "predicted_by", "predicted", "of", "sized")
+    }
     for event in _wanted(path):
         kind, values = _row_of(event)
         row = {COLUMN_OF[kind][name]: value for name, value in values.items()}
@@ -97,7 +99,13 @@ def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.Dat
         for name, column in columns.items():
             column.append(row.get(name, 0))
         state, predicted_by, predicted = read_of(event.body.get("features") or {})
-        of_models = (("state", state), ("predicted_by", predicted_by), ("predicted", predicted), ("of", event.body["sleeve"]), ("sized", event.kind == "decision"))
+        of_models = (
+            ("state", state),
+            ("predicted_by", predicted_by),
+            ("predicted", predicted),
+            ("of", event.body["sleeve"]),
+            ("sized", event.kind == "decision"),
+        )
         for name, value in (("n", event.seq), ("event", event.id), ("version", event.body.get("version")), *of_models):
             about[name].append(value)
     rows = pl.DataFrame(columns, schema=empty.schema, strict=False)
@@ -107,7 +115,9 @@ def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.Dat
 
 def read_of(features: Mapping[str, Any]) -> tuple[float | None, str | None, float | None]:
     """(state of a regime, name of a model, what it said) that a decision has read; the first of each kind."""
-    states = [value for label, value in features.items() if label.startswith("regime(") and label.endswith(")") and "," not in label]
+    states = [
+        value for label, value in features.items() if label.startswith("regime(") and label.endswith(")") and "," not in label
+    ]
     said = [(label[6:-1], value) for label, value in features.items() if label.startswith("model(") and value is not None]
     return (states[0] if states else None), *(said[0] if said else (None, None))
 
@@ -182,8 +192,12 @@ def _with_events(found: pl.DataFrame, fills: pl.DataFrame, bar_ms: Mapping[str, 
 
 def _with_read(found: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """Trips with what the decision before their first fill had read of stored models."""
-    read = events.select(pl.col("n").alias("decided_n"), pl.col("of").alias("sleeve"), "state", "predicted_by", "predicted", "sized")
+    read = events.select(
+        pl.col("n").alias("decided_n"), pl.col("of").alias("sleeve"), "state", "predicted_by", "predicted", "sized"
+    )
     read = read.filter("sized").drop("sized").sort("decided_n")
     order = found.with_row_index("place").sort("first_n")
-    joined = order.join_asof(read, left_on="first_n", right_on="decided_n", by="sleeve", strategy="backward", check_sortedness=False)
+    joined = order.join_asof(
+        read, left_on="first_n", right_on="decided_n", by="sleeve", strategy="backward", check_sortedness=False
+    )
     return joined.sort("place").drop("place", "decided_n", strict=False)

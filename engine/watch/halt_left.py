@@ -22,8 +22,8 @@ LEFT_MAX = 50
 
 
 class HaltState(NamedTuple):
-    """`left`: what is still there, a line each. At an account `tries_until_ms` (wall time): when it has ended trying, and until it
-    has, the earliest that it can; None of a simulated venue, where exits wait for the next bar.
+    """`left`: what is still there, a line each. At an account `tries_until_ms` (wall time): when it has ended trying, and until
+    then the earliest that it can; None of a simulated venue, where exits wait for the next bar.
     """
 
     state: str

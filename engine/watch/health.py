@@ -19,6 +19,7 @@ from engine.errors import DeskError
 from engine.store.chain import Event
 from engine.watch import heartbeat
 from engine.watch.halt_left import lost_and_open
+from engine.watch.shadow_journal import place_of
 from engine.watch.window import between, journal_of, mark_at, start_of
 
 State = Literal["ok", "warning", "bad", "unknown"]

@@ -29,7 +29,7 @@ def test_models_are_listed_with_who_reads_them(desk: Any) -> None:
     ctx = desk("advisor")
     result = call(ctx, "models", {"model": None, "sleeve": None})
     assert result.status == "ok", result.text
-    assert "vol-btc reads vol-btc-usdt@1.0.0 (every gate passed)" in result.text
+    assert "vol-btc reads vol-btc-usdt@1.0.0 since 1970-01-01 00:00Z, by desk.toml (every gate passed)" in result.text
     assert [row[:3] for row in result.table.rows] == [
         ("vol-btc-usdt@1.0.1", "refused", "-"),
         ("vol-btc-usdt@1.0.0", "champion since 1970-01-01 00:00Z", "vol-btc"),
@@ -48,6 +48,24 @@ def test_one_version_is_set_beside_the_champion(desk: Any) -> None:
     assert "R2 {m1.value} on {m1.rows} rows" in result.text
     assert result.table.columns == ("", "1.0.0 (now)", "1.0.1")
     assert ("R2", "0.450 (0.420 to 0.480)", "0.470 (0.440 to 0.500)") in result.table.rows
+
+
+def test_gates_are_listed_those_that_stop_it_first(desk: Any) -> None:
+    """Of the version that a sleeve reads where none is named."""
+    result = call(desk("advisor"), "models", {"model": f"{NAME}@1.0.1", "sleeve": None, "gates": True})
+    assert [row[:2] for row in result.table.rows[:3]] == [("gap", "FAILED"), ("baseline", "FAILED"), ("too_good", "passed")]
+    assert "failed: gap, baseline" in result.text
+    read = call(desk("advisor"), "models", {"model": NAME, "sleeve": None, "gates": True})
+    assert read.text.startswith(f"{NAME}@1.0.0: champion; every gate passed.")
+    assert {row[1] for row in read.table.rows} == {"passed"}
+
+
+def test_any_two_versions_are_set_beside_each_other(desk: Any) -> None:
+    """The one that is read now is named so; a version that is not stored is refused by name."""
+    result = call(desk("advisor"), "models", {"model": f"{NAME}@1.0.0", "sleeve": None, "beside": "1.0.1"})
+    assert result.table.columns == ("", "1.0.1", "1.0.0")
+    gone = call(desk("advisor"), "models", {"model": f"{NAME}@1.0.0", "sleeve": None, "beside": "9.0.0"})
+    assert (gone.status, "is not stored" in gone.text) == ("failed", True)
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,17 @@ def test_the_champion_changes_and_a_rollback_restores_it(modelled: Home) -> None
     assert active(modelled.engine, modelled.path).sha256 == before.sha256
 
 
+def test_a_rollback_leads_away_from_a_damaged_version(modelled: Home) -> None:
+    """The way out that the page names: the version before is put in force though the one that is read now cannot be opened."""
+    before = active(modelled.engine, modelled.path)
+    store(modelled.path / "models", "vol-btc", "1.0.1")
+    applied(modelled, proposed(modelled))
+    (modelled.path / "models" / "vol-btc" / "1.0.1" / "metrics.json").write_text("{}")
+    assert states(modelled) == {"1.0.1": "damaged", "1.0.0": "retired"}
+    applied(modelled, proposals.create_rollback(modelled.engine, modelled.path, before.version, requester=WHO, now_ms=WALL_MS))
+    assert active(modelled.engine, modelled.path).config.sleeve(SLEEVE).models == "vol-btc=1.0.0"
+
+
 def test_the_card_sets_both_versions_side_by_side(modelled: Home) -> None:
     """Gates, figures with interval, spread of the folds, baselines, rows and data, and what differs, in the trainer's numbers."""
     worth = metrics_of(value=0.47)

@@ -20,6 +20,9 @@ trip = st.fixed_dictionaries(
         "entry_ms": st.integers(0, 90 * 24).map(lambda h: START + h * HOUR_MS),
         "net": st.floats(-100, 100),
         "version": st.integers(1, 12),
+        "state": st.sampled_from([None, -1.0, 0.0, 1.0]),
+        "predicted": st.sampled_from([None, -6.0, -5.5, -5.0, 1.0]),
+        "predicted_by": st.just("vol-btc@1.2.0"),
     }
 )
 
@@ -43,7 +46,9 @@ def frame(rows: list[dict]) -> pl.DataFrame:
         }
         for n, row in enumerate(rows, 1)
     ]
-    return pl.DataFrame(full, schema_overrides={"exit_ms": pl.Int64, "bars": pl.Int64, "r": pl.Float64})
+    read = {"state": pl.Float64, "predicted": pl.Float64, "predicted_by": pl.String}
+    kinds = {"exit_ms": pl.Int64, "bars": pl.Int64, "r": pl.Float64}
+    return pl.DataFrame(full, schema_overrides=kinds | {name: kind for name, kind in read.items() if name in full[0]})
 
 
 @settings(max_examples=15)
@@ -103,3 +108,21 @@ def test_excursions_in_parts_of_the_entry_and_in_r() -> None:
     assert (row["mae_r"], row["mfe_r"]) == (pytest.approx(3 / 50), pytest.approx(4 / 50))
     with pytest.raises(BadInput, match="no excursions"):
         excursions(found)
+
+
+def test_trips_are_split_by_what_a_model_had_said_at_their_entry() -> None:
+    """Regimes by name; thirds of each model's own predictions, equal ones together; entries without a model apart."""
+    base = {"sleeve": "a", "instrument": "x", "side": "long", "reason": "stop", "entry_ms": START, "version": 1}
+    said = [
+        (-1.0, "v@1", -6.0),
+        (0.0, "v@1", -5.0),
+        (1.0, "v@1", -4.0),
+        (1.0, "v@1", -4.0),
+        (None, "w@1", 3.0),
+        (None, None, None),
+    ]
+    rows = [{**base, "net": float(n), "state": s, "predicted_by": by, "predicted": p} for n, (s, by, p) in enumerate(said)]
+    groups = {row["key"]: (row["trips"], row["net"]) for row in split(frame(rows), "regime").to_dicts()}
+    assert groups == {"bear": (1, 0.0), "sideways": (1, 1.0), "bull": (2, 5.0), "none read": (2, 9.0)}
+    thirds = {row["key"]: row["trips"] for row in split(frame(rows), "prediction").to_dicts()}
+    assert thirds == {"lowest third of v@1": 2, "middle third of v@1": 2, "lowest third of w@1": 1, "none read": 1}

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 
 from engine.store import db as database
 from engine.store import journal as journals
-from engine.store.anchors import handover_claims, note_head, verify_home, verify_since
+from engine.store.anchors import handover_claims, note_head, verify_apart, verify_home, verify_since
 from engine.store.journal import Event, Journal, VerifyReport, verify
 from engine.store.tables import Handover, VerifiedPrefix
 
@@ -186,3 +186,33 @@ def test_looking_without_a_time_writes_nothing(folder: Path, sqlite: Engine) -> 
     before = row(sqlite)
     assert all(report.ok for report in (*verify_home(folder, sqlite).values(), *verify_since(folder, sqlite).values()))
     assert row(sqlite) == before
+
+
+def shadows(folder: Path, groups: int) -> Path:
+    """A chain without a partner, so much longer."""
+    path = folder / "models.jsonl"
+    journal = Journal(path, "test")
+    for n in range(groups):
+        journal.append([Event("shadow", n, {"n": n, "text": "x" * 40})])
+    journal.close()
+    return path
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda lines: [*lines[:2], lines[2].replace(b'"n":2', b'"n":7'), *lines[3:]], "its hash does not fit its text"),
+        (lambda lines: lines[:6], "recorded"),
+    ],
+)
+def test_a_chain_by_itself_is_verified_by_the_same_rules(tmp_path: Path, sqlite: Engine, damage: Any, reason: str) -> None:
+    """A changed byte, before or behind what was verified, and records that are gone from its end."""
+    path = shadows(tmp_path, 8)
+    assert verify_apart(path, sqlite, note_ms=NOW).ok
+    shadows(tmp_path, 2)
+    whole = verify_apart(path, sqlite, since=True, note_ms=NOW + 1)
+    assert (whole.ok, whole.rows, row(sqlite, "models").seq) == (True, 10, 10)
+    path.write_bytes(b"".join(damage(path.read_bytes().splitlines(keepends=True))))
+    for since in (True, False):
+        found = verify_apart(path, sqlite, since=since, note_ms=NOW + 2)
+        assert (found.ok, reason in found.reason) == (False, True), found

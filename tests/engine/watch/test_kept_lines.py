@@ -18,7 +18,7 @@ from engine.watch.window import FAR_MS, JournalLine, journal_of, raw_lines
 Step = tuple[int, int]  # hours since the bar before, what happens
 VALUES: dict[str, Any] = {
     "sleeve": "a",
-    "features": {"sma(40)": 1.0, "atr(14)": 2.0},
+    "features": {"sma(40)": 1.0, "model(vol-btc@1.2.0)": -5.5, "regime(r@1.0.0)": 1.0},
     "size": {"approved_lots": 3},
     "sleeves": [],
 }
