@@ -2,6 +2,7 @@
 
 Turns pending proposals, watches that wait, open alerts and guardrails into a list and bars. What goes on by itself is grey and
 comes last.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
