@@ -128,7 +128,7 @@ def _gates(ctx: ToolContext, name: str, version: str) -> ToolResult:
     from engine.models import gates
 
     one, summary = registered_one(ctx.engine, ctx.home, name, version)
-    stopped = gates.stopped_by(summary.metrics, regime=summary.is_regime)
+    stopped = gates.stopped_by(summary.metrics, summary.about["label"])
     passed = [gate for gate in gates.judged_of(summary.metrics) if gate.passed]
     rows = tuple((gate.name, "passed" if gate.passed else "FAILED", clean(gate.text, 300)) for gate in [*stopped, *passed])
     text = f"{one.text}: {one.state}; {one.gates}."
