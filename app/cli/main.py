@@ -27,6 +27,7 @@ GROUPS = (
     "sweep",
     "trained_models",
     "parity",
+    "drift",
     "judge",
     "weights",
     "runs",

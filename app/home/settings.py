@@ -120,6 +120,14 @@ class OutsideEntry(BaseModel):
         return {name: url.rstrip("/") for name, url in urls.items()}
 
 
+class DriftEntry(BaseModel):
+    """Other homes that trade the same sleeves in another mode: [drift]. `nightdesk drift` compares all of them, each day, too."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=TEXT_MAX)
+
+    homes: tuple[str, ...] = Field((), max_length=3)  # folders: a desk on paper beside a live one
+
+
 class AlertsEntry(BaseModel):
     """Alerting: check intervals, escalation, quiet hours: [alerts]. Times of day are UTC."""
 
@@ -190,6 +198,7 @@ class DeskToml(SimulatedTables):
     budgets: BudgetEntry = BudgetEntry()
     worker: WorkerEntry = WorkerEntry()
     schedules: dict[Literal["handover"], Annotated[str, StringConstraints(pattern=CLOCK)]] = Field(default_factory=dict)
+    drift: DriftEntry = DriftEntry.model_validate({})
     alerts: AlertsEntry = AlertsEntry.model_validate({})
     slack: SlackEntry | None = None
     telegram: TelegramEntry | None = None

@@ -5,6 +5,8 @@ The first is a job of the queue, waited for, so that a failure is seen, too.
 Started by app.processes.scheduler after the morning's handover, as a process of its own: the supervisor loads no backtest.
 """
 
+from contextlib import suppress
+
 from app.home.home import Home, open_home
 from app.jobs.desk_reports import keep_due
 from app.jobs.model_drift import watch_drift
@@ -30,6 +32,9 @@ def compare(home: Home) -> None:
         why = str(error)
     if why:
         keep_result(home.path, {"failed": why}, now_ms())
+    elif home.desk.drift.homes:
+        with suppress(DeskError):  # its own row says why it failed: nightdesk jobs
+            queue.wait(queue.submit("desk_drift", {"since": mark.t_event_ms - DAYS * DAY_MS}))
 
 
 if __name__ == "__main__":

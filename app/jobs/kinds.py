@@ -21,7 +21,7 @@ from typing import Any
 
 from app.home.home import Home
 from engine.control.desk_models import models_in_force
-from engine.errors import DataError, StrategyError
+from engine.errors import BadInput, DataError, StrategyError
 from engine.research.partly import Partly, unseen
 from engine.sim import resolve
 from engine.sim.request import Plan, plan, request_of
@@ -131,6 +131,24 @@ def parity(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> 
 
     given = (args.get("since"), args.get("sleeve"))
     return desk_parity(home.setup, home.engine, home.catalog, *given, progress, time.time_ns() // 1_000_000)
+
+
+def desk_drift(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
+    """Backtest, this home's desk and those of `homes` (folders; without any those of desk.toml), every pair of sides by cause,
+    since `since` (UTC ms), of `sleeve` or all. What the watch reads is kept in the home, where all sleeves were compared.
+    """
+    from engine.parity.desk_drift import desk_drift as compared
+    from engine.parity.desk_drift import keep_pairs
+
+    beside = [Path(place).expanduser() for place in args.get("homes") or home.desk.drift.homes]
+    for place in beside:
+        if not (place / "journal" / "desk.jsonl").is_file():
+            raise BadInput(f"no desk has run in {str(place)[:200]!r}", "name the folder of a home: NIGHTDESK_HOME of that desk")
+    sleeve = args.get("sleeve")
+    found = compared(home.setup, home.engine, home.catalog, args.get("since"), sleeve, beside, progress)
+    if sleeve is None:
+        keep_pairs(home.path, found, time.time_ns() // 1_000_000)
+    return found
 
 
 def judge(

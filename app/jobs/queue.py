@@ -46,6 +46,7 @@ KINDS: Mapping[str, Kind] = {
     "sweep": kinds.sweep,
     "walkforward": kinds.walkforward,
     "parity": kinds.parity,
+    "desk_drift": kinds.desk_drift,
     "drift": drift,
     "judge": kinds.judge,
 }

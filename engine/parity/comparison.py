@@ -8,6 +8,7 @@ unexplained. The order is part of the definition: where two causes meet, the ear
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -25,7 +26,9 @@ from engine.watch.window import mark_at
 CAUSES = {  # what is given, in order -> the class of what moves
     "data": "data",
     "version": "version",
+    "model": "model",
     "feature": "feature",
+    "late": "timing",
     "signal": "signal",
     "slippage": "slippage",
     "fee": "fee",
@@ -33,13 +36,14 @@ CAUSES = {  # what is given, in order -> the class of what moves
     "halted": "halted",
     "paused": "paused",
     "blocked": "blocked",
+    "delayed": "timing",
     "missed": "missed",
     "size": "size",
     "fill_price": "fill_price",
     "slipped": "slippage",
 }
 CLASSES = (*dict.fromkeys(CAUSES.values()), "extra", "unexplained")
-OF_VENUE = ("missed", "size", "fill_price", "slipped")  # asked about only where something is left to explain
+OF_VENUE = ("delayed", "missed", "size", "fill_price", "slipped")  # asked about only where something is left to explain
 STEPS_MAX = 500_000  # bars times sleeves of one comparison
 
 Progress = Callable[[float], None]
@@ -70,6 +74,7 @@ class Comparison(NamedTuple):
     counts: Mapping[tuple[str, str], int]  # class and sleeve -> round trips that it moved
     pairs: tuple[TripPair, ...]  # the desk's trips beside those of the backtest
     source: str  # of the bars that the desk saw
+    versions: Mapping[str, tuple[int, ...]] = MappingProxyType({})  # sleeve -> numbers of the versions that governed
 
     def of_sleeve(self, name: str) -> "Comparison":
         """The part of one sleeve."""
@@ -159,7 +164,7 @@ def _add_residue(chain: _Chain, desk: pl.DataFrame) -> None:
     bar_ms = {sleeve.name: sleeve.bar_ms for sleeve in chain.now.sleeves}
     entered = {(name, close_ms - bar_ms[name]) for name, close_ms in chain.tape.entered}
     seen: set[tuple[str, str, str, int]] = set()
-    for cause, pair, usd in residue(paired(desk, chain.table), entered):
+    for cause, pair, usd in residue(paired(desk, chain.table), entered, at_account=chain.tape.at_account):
         trip = pair.any_of
         chain.amounts[trip["sleeve"]][cause] += usd
         if abs(usd) >= CENT:
@@ -179,16 +184,20 @@ def _comparison(chain: _Chain, desk: pl.DataFrame) -> Comparison:
         shares.append(SleeveShare(name, made, simulated, dict(zip(CLASSES, cents, strict=True))))
     pairs, source = tuple(paired(desk, chain.backtest)), str(tape.book.start.get("source", ""))
     bars = sum(1 for _ in tape.bars)
-    return Comparison(tape.start_ms, tape.end_ms, bars, tuple(shares), chain.counts, pairs, source)
+    numbers = {name: {tape.numbers[lead.keys[s]] for lead in tape.bars} for s, name in enumerate(tape.book.names)}
+    versions = {name: tuple(sorted(found)) for name, found in numbers.items()}
+    return Comparison(tape.start_ms, tape.end_ms, bars, tuple(shares), chain.counts, pairs, source, versions)
 
 
 # ---- tables of trips ----------------------------------------------------------------------------------------------------
 
 
 def _journal_table(tape: Tape) -> pl.DataFrame:
-    """The journal's rows that round trips are made of, up to the tape's end."""
+    """The journal's rows that round trips are made of, up to the tape's end, each at its bar's close."""
     rows, _ = journal_rows(tape.path, tape.book.names)
-    return rows.filter(pl.col("n") < tape.end_seq)
+    rows = rows.filter(pl.col("n") < tape.end_seq)
+    bar_ms = pl.Series([spec.rules.bar_ms for spec in tape.book.specs], dtype=pl.Int64).gather(rows["sleeve"])
+    return rows.with_columns(-(-pl.col("close_ms") // bar_ms) * bar_ms)
 
 
 def _run_sleeves(tape: Tape) -> Any:
@@ -251,7 +260,9 @@ def _paused(tape: Tape, _today: Today) -> bool:
 MOVED: Mapping[str, Callable[[Tape, Today], bool]] = {  # cause -> whether a replay that is given it could differ at all
     "data": lambda _tape, today: bool(today.corrected) or today.correlations_moved,
     "version": _moved_version,
+    "model": lambda tape, today: not all(today.same_models(key) for key in tape.sources),
     "feature": lambda tape, today: _deviates(tape, today, "feature"),
+    "late": lambda tape, today: _deviates(tape, today, "late"),
     "signal": lambda tape, today: _deviates(tape, today, "signal"),
     "slippage": lambda tape, today: any(not today.same_costs(key) for key in tape.sources),
     "fee": lambda tape, today: any(_rules_apart(today, key, fees=True) for key in tape.sources),

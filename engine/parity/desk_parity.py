@@ -3,21 +3,19 @@
 Called by app/jobs/kinds.py (command line, jobs, the daily check). Money in dollars with two decimals, times UTC ms.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Engine
 
-from engine.control.config import sleeve_version
 from engine.control.desk_setup import DeskSetup
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
 from engine.parity.comparison import CLASSES, Comparison, Progress, SleeveShare, compared
+from engine.parity.desk_drift import approved_in, kept_drift, pins_in
 from engine.parity.tape import tape_of
-from engine.parity.today import Approved, today_of
+from engine.parity.today import today_of
 from engine.parity.trip_pairs import TripPair
-from engine.store.db import read
 from engine.watch.parity_result import UNEXPLAINED_FRAC_MAX, keep_result
 
 KEPT = ("from_ms", "to_ms", "difference_usd", "unexplained_usd", "gross_usd", "unexplained_frac")  # what the watch reads
@@ -37,26 +35,12 @@ def desk_parity(
     tape = tape_of(desk.home, since_ms)
     if sleeve is not None and sleeve not in tape.book.names:
         raise BadInput(f"the desk has no sleeve {sleeve!r}", f"available: {', '.join(tape.book.names)}")
-    found = compared(tape, today_of(tape, desk, catalog, approved_in(engine)), progress)
+    found = compared(tape, today_of(tape, desk, catalog, approved_in(engine), pins_in(engine)), progress)
     of_desk = report_of(found)
-    keep_result(desk.home, {name: of_desk[name] for name in KEPT}, now_ms)
+    drift = kept_drift(tape.book.mode, found)
+    keep_result(desk.home, {name: of_desk[name] for name in KEPT} | {"drift": drift}, now_ms)
     progress(1.0)
     return of_desk if sleeve is None else report_of(found.of_sleeve(sleeve))
-
-
-def approved_in(engine: Engine) -> Approved:
-    """The parameters of a sleeve's version as people approved it; None for a number that the database does not know."""
-
-    def params(sleeve: str, version: int) -> Mapping[str, Any] | None:
-        with read(engine) as session:
-            try:
-                text = sleeve_version(session, sleeve, version)
-            except BadInput:
-                return None
-        found: Mapping[str, Any] = json.loads(text)["params"]
-        return found
-
-    return params
 
 
 def report_of(found: Comparison) -> dict[str, Any]:

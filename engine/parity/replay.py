@@ -24,11 +24,12 @@ from engine.core.state import NO_ORDER, Bar, Cost, Limits, Order, Row, Rules, Si
 from engine.core.step import usable
 from engine.data.correlation import day_of
 from engine.parity.tape import Lead, Tape, version_key
-from engine.parity.today import NOW, THEN, Today
+from engine.parity.today import AS_THEN, NOW, THEN, Today
 from engine.sim.trips import RunSleeve, no_rows
 
 FEES = ("maker_frac", "taker_frac", "liquidation_fee_frac")  # of rules: what a change of fees moves
 COSTS = ("slip_frac", "impact")  # of a signal: what spread and impact make
+LATE = ("late", "handed over late")  # how a bar's `silent` begins where nobody decided in time
 OUT_OF_REACH = {1: 1e-9, -1: 1e18}  # side -> a limit that no bar reaches
 Given = frozenset[str]
 
@@ -95,22 +96,24 @@ class World:
     def signal(self, lead: Lead, s: int, key: str) -> Signal:
         """What a version says at a bar: computed, or as the desk had it."""
         given, close_ms = self.given, lead.body["close_ms"]
-        params, costs, bars = (THEN if cause in given else NOW for cause in ("version", "slippage", "data"))
-        computed = self.today.signal((key, params, costs, bars), close_ms)
+        params, costs, bars, models = (THEN if cause in given else NOW for cause in ("version", "slippage", "data", "model"))
+        computed = self.today.signal((key, params, costs, bars, models), close_ms)
         cause, written = deviation(self.today, lead, s, self.tape.book.names[s], key)
         if cause not in given or written is None:
             return computed
         if "slippage" in given or self.today.same_costs(key):
             return written
-        then = self.today.signal((key, THEN, THEN, THEN), close_ms)
+        then = self.today.signal((key, *AS_THEN), close_ms)
         kept = {name: getattr(computed, name) for name in COSTS if same(getattr(written, name), getattr(then, name))}
         return written._replace(**kept)
 
 
 def deviation(today: Today, lead: Lead, s: int, name: str, key: str) -> tuple[str, Signal | None]:
-    """(feature, signal or "", what the desk had): how what it decided by differs from what its version says of the same bars.
+    """(feature, late, signal or "", what the desk had): how what it decided by differs from what its version says of the same
+    bars.
 
-    `feature`: other features were read, or no answer came; `signal`: the same features gave another signal.
+    `feature`: other features were read, or the strategy failed; `late`: nobody decided in time, its answer or the bar came too
+    late; `signal`: the same features gave another signal.
     """
     place = lead.body["close_ms"], s, key
     if place not in today.deviations:
@@ -125,8 +128,10 @@ def _deviation(today: Today, lead: Lead, s: int, name: str, key: str) -> tuple[s
     if name not in signals:
         return "", None
     written = signal_of(signals[name])
-    if all(map(same, written, today.signal((key, THEN, THEN, THEN), close_ms))):
+    if all(map(same, written, today.signal((key, *AS_THEN), close_ms))):
         return "", written
+    if signals[name] is None and str(body.get("silent", {}).get(name, "")).startswith(LATE):
+        return "late", written
     silent = signals[name] is None or close_ms not in today.rows
     return ("feature" if silent or today.features(key, close_ms) != features.get(name) else "signal"), written
 
@@ -189,7 +194,8 @@ def _bar(world: World, book: Book, lead: Lead) -> list[Row]:
     rows, _ = run_phases(book, [*bars, *opened], [signal(s) for s in range(count)], signal, settles=1)
     for s, order in held.items():
         if book.sleeves[s].order.key == order.key and book.sleeves[s].order.side != 0:
-            book.sleeves[s] = book.sleeves[s]._replace(order=book.sleeves[s].order._replace(limit=order.limit))
+            kept_order = book.sleeves[s].order._replace(limit=order.limit, good_for=order.good_for)
+            book.sleeves[s] = book.sleeves[s]._replace(order=kept_order)
     for s, sleeve in enumerate(book.sleeves):
         if charged[s] is not costs[s] and sleeve.cost is charged[s]:  # this close knows no other
             book.sleeves[s] = sleeve._replace(cost=costs[s])
@@ -210,8 +216,8 @@ def _pause(world: World, book: Book, lead: Lead) -> None:
 
 
 def _with_entries_of_desk(world: World, book: Book, bars: list[Bar], close_ms: int) -> dict[int, Order]:
-    """Entry orders as the desk's venue filled them, where that cause is given: none that the desk ordered and did not get, and
-    its own lots. Returns the orders whose limit was put out of reach for this bar alone.
+    """Entry orders as the desk's venue filled them, where that cause is given: at a later bar, none that the desk ordered and did
+    not get, and its own lots. Returns the orders whose limit was put out of reach for this bar alone.
     """
     held: dict[int, Order] = {}
     for s, sleeve in enumerate(book.sleeves):
@@ -220,7 +226,12 @@ def _with_entries_of_desk(world: World, book: Book, bars: list[Bar], close_ms: i
         if order.side == 0 or not usable(bar):
             continue
         filled = world.tape.filled.get((name, close_ms))
-        if filled is None and "missed" in world.given and (name, order.decided_ms) in world.tape.ordered:
+        later_ms = world.tape.filled_at.get((name, order.decided_ms), 0)
+        if later_ms > close_ms and "delayed" in world.given:
+            lasts = max(order.good_for, (later_ms - order.decided_ms) // rules.bar_ms)
+            held[s] = order._replace(good_for=lasts)
+            book.sleeves[s] = sleeve._replace(order=order._replace(limit=OUT_OF_REACH[order.side], good_for=lasts + 1))
+        elif filled is None and "missed" in world.given and (name, order.decided_ms) in world.tape.ordered:
             if ends(order, bar, rules):
                 book.sleeves[s] = sleeve._replace(order=NO_ORDER)
             else:

@@ -62,10 +62,16 @@ class Tape(NamedTuple):
     numbers: Mapping[str, int]  # key of a version -> its number, the first that was so
     ordered: Mapping[tuple[str, int], int]  # sleeve and close of a decision -> lots of its entry order
     filled: Mapping[tuple[str, int], EntryFill]  # sleeve and close of a bar -> the entry that it filled
+    filled_at: Mapping[tuple[str, int], int]  # sleeve and close of a decision -> close of the bar that first filled its entry
     entered: frozenset[tuple[str, int]]  # sleeve and close of a bar that filled an entry which the desk had decided
     equity: Mapping[str, float]  # of each sleeve at the end, marked
     end_seq: int  # of the mark that the end was read from
     end_ms: int
+
+    @property
+    def at_account(self) -> bool:
+        """Whether its executions are a venue's, at their own times between closes."""
+        return not self.book.simulated
 
     @property
     def start_ms(self) -> int:
@@ -78,13 +84,18 @@ class Tape(NamedTuple):
         return (lead for lead in self.leads if lead.kind == "bar")
 
 
-def tape_of(home: Path, since_ms: int | None = None) -> Tape:
-    """The days of a home's desk, from the day that `since_ms` is in, or from its first bar.
+def own_bar(t_ms: int, bar_ms: int) -> int:
+    """The close of the bar that an execution falls into: on paper it has that time, at an account its own."""
+    return -(-t_ms // bar_ms) * bar_ms
+
+
+def tape_of(home: Path, since_ms: int | None = None, until_ms: int | None = None) -> Tape:
+    """The days of a home's desk, from the day that `since_ms` is in, or from its first bar, up to `until_ms`, or its last one.
 
     Raises BadInput for a desk that has not run, or not since then.
     """
     path = journal_of(home)
-    mark = mark_at(path)
+    mark = mark_at(path, until_ms)
     book, seq = _begun(path, since_ms)
     if book is None or mark is None:
         raise BadInput(NEVER_RAN, "start it: nightdesk up")
@@ -120,7 +131,8 @@ def _read(path: Path, book: Book, seq: int, end: Event) -> Tape:
         if seq < line.seq < end.seq:
             reading.take(line)
     found = {name: holding.equity for name, holding in holdings(end.body).items()}
-    given = (tuple(reading.leads), reading.sources, reading.numbers, reading.ordered, reading.filled, frozenset(reading.entered))
+    given = (tuple(reading.leads), reading.sources, reading.numbers, reading.ordered, reading.filled)
+    given += (reading.filled_at, frozenset(reading.entered))
     return Tape(path, book, seq, *given, found, end.seq, end.t_event_ms)
 
 
@@ -142,6 +154,8 @@ class _Reading:
         working = [(name, sleeve.order) for name, sleeve in zip(book.names, book.sleeves, strict=True) if sleeve.order.side != 0]
         self.ordered = {(name, order.decided_ms): order.lots for name, order in working}
         self.filled: dict[tuple[str, int], EntryFill] = {}
+        self.filled_at: dict[tuple[str, int], int] = {}
+        self.bar_ms = {spec.source["name"]: spec.rules.bar_ms for spec in book.specs}
         self.entered: set[tuple[str, int]] = set()
         self.keys = [self._key(spec.source) for spec in book.specs]
         self.waiting = [spec and self._key(spec.source) for spec in book.waiting]
@@ -163,7 +177,9 @@ class _Reading:
         elif kind == "halt":
             self.leads.append(Lead(kind, event.body))
         elif kind == "fill" and event.body["slot"] == ENTRY_SLOT:
-            place = event.body["sleeve"], event.body.get("t_ms", event.t_event_ms)  # of the sleeve's own bar
+            name = event.body["sleeve"]
+            place = name, own_bar(event.body.get("t_ms", event.t_event_ms), self.bar_ms[name])
+            self.filled_at.setdefault((name, event.body["decided_ms"]), place[1])
             self.filled[place] = self.filled.get(place, EntryFill(0, 0.0, 0.0)).with_part(event.body)
             if (place[0], event.body["decided_ms"]) in self.ordered:
                 self.entered.add(place)

@@ -7,6 +7,7 @@ Signals are computed when asked for: with the parameters and the costs of now or
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,15 +29,17 @@ from engine.sim.backtest import load, rules_in, signals_in_span
 from engine.sim.request import Plan, PlannedSleeve, Request, SleeveRequest, plan
 from engine.strategies.base import parse_params
 from engine.strategies.signals import Signals
-from engine.strategies.stored_models import journaled_pins
+from engine.strategies.stored_models import folder_of, journaled, journaled_models, journaled_pins
 from engine.venues.instruments import Costs
 
 PRICES = ("open", "high", "low", "close", "volume")
 CHARGED = ("funding_rate", "funding_mark")
 BACK_MS = 7 * DAY_MS  # bars before the first one: its settlement may be charged at the close before it
 NOW, THEN = "now", "then"
+Pins = Callable[[str, int], str | None]  # the same -> its versions of stored models as text; None: as the journal has them
 Approved = Callable[[str, int], Mapping[str, Any] | None]  # sleeve and number of its version -> parameters; None: not known
-Reading = tuple[str, str, str, str]  # key of a version; parameters, costs and bars of NOW or THEN
+Reading = tuple[str, str, str, str, str]  # key of a version; parameters, costs, bars and models of NOW or THEN
+AS_THEN = (THEN, THEN, THEN, THEN)
 
 
 @dataclass
@@ -49,6 +52,7 @@ class Today:
     limits: Limits
     planned: Mapping[str, PlannedSleeve]  # key of a version -> what a backtest makes of it
     rules: Mapping[str, Rules]  # the same, with the places of the journal's own configuration
+    plan_folder: Path  # of people's own strategies; stored models are beside it
     _signals: dict[Reading, Signals] = field(default_factory=dict)
     _at_closes: dict[Reading, list[Signal]] = field(default_factory=dict)
     deviations: dict[tuple[int, int, str], tuple[str, Signal | None]] = field(default_factory=dict)  # of replay.deviation
@@ -74,20 +78,24 @@ class Today:
 
     def signals(self, reading: Reading) -> Signals:
         """The inputs of the core at every loaded close, for one version."""
-        key, params, costs, bars = reading
+        key, params, costs, bars, models = reading
         if params == THEN and self.same_params(key):
             params = NOW
         if costs == THEN and self.same_costs(key):
             costs = NOW
         if bars == THEN and not self.corrected:
             bars = NOW
-        reading = (key, params, costs, bars)
+        if models == THEN and self.same_models(key):
+            models = NOW
+        reading = (key, params, costs, bars, models)
         if reading not in self._signals:
             sleeve, source = self.planned[key], self.tape.sources[key]
             if params == THEN:
                 sleeve = sleeve._replace(params=parse_params(sleeve.strategy, source["params"]))
             if costs == THEN:
                 sleeve = sleeve._replace(costs=Costs(**source["costs"]))
+            if models == THEN:
+                sleeve = sleeve._replace(models=journaled_models(sleeve.strategy, source, folder_of(self.plan_folder)))
             loaded = self.as_traded if bars == THEN else self.loaded
             self._signals[reading] = signals_in_span(sleeve, loaded)
         return self._signals[reading]
@@ -104,7 +112,7 @@ class Today:
 
     def features(self, key: str, close_ms: int) -> str:
         """The hash of the features that the version reads at a close, on the bars of then, as a `bar` event holds it."""
-        t, found = self.rows[close_ms], self.signals((key, THEN, THEN, THEN))
+        t, found = self.rows[close_ms], self.signals((key, *AS_THEN))
         return features_hash({label: finite(float(values[t])) for label, values in found.used.items()})
 
     def same_params(self, key: str) -> bool:
@@ -114,6 +122,10 @@ class Today:
     def same_costs(self, key: str) -> bool:
         """Whether spread, impact and fees are what the journal says."""
         return self._unmoved(key)[1]
+
+    def same_models(self, key: str) -> bool:
+        """Whether the stored models of a version are those that the journal says, to the byte."""
+        return journaled(self.planned[key].models) == dict(self.tape.sources[key].get("models", {}))
 
     def _unmoved(self, key: str) -> tuple[bool, bool]:
         if key not in self._same:
@@ -187,9 +199,11 @@ def _copied(market: Market) -> Market:
     return market._replace(**{name: getattr(market, name).copy() for name in PRICES})
 
 
-def today_of(tape: Tape, desk: DeskSetup, catalog: Catalog, approved: Approved) -> Today:
+def today_of(
+    tape: Tape, desk: DeskSetup, catalog: Catalog, approved: Approved, pins: Pins = lambda _name, _number: None
+) -> Today:
     """What a backtest of the tape's versions is given now. Raises BadInput or DataError for what is no longer there."""
-    specs = tuple(_spec(key, source, approved, tape.numbers[key]) for key, source in tape.sources.items())
+    specs = tuple(_spec(source, approved, pins, key, tape.numbers[key]) for key, source in tape.sources.items())
     start, clock = tape.book.start, int(tape.book.start["timeframe_ms"])
     from_ms = max(int(start["first_ms"]), tape.start_ms - BACK_MS)
     ends = (from_ms, tape.end_ms - clock + 1)
@@ -201,15 +215,15 @@ def today_of(tape: Tape, desk: DeskSetup, catalog: Catalog, approved: Approved) 
     loaded = load(found)
     rules = dict(zip(tape.sources, rules_in(found, loaded.span, request.fills), strict=True))
     placed = {key: _placed(rules[key], source) for key, source in tape.sources.items()}
-    return Today(tape, found, loaded, limits, planned, placed)
+    return Today(tape, found, loaded, limits, planned, placed, desk.strategies)
 
 
-def _spec(key: str, source: Mapping[str, Any], approved: Approved, number: int) -> SleeveRequest:
+def _spec(source: Mapping[str, Any], approved: Approved, pins: Pins, key: str, number: int) -> SleeveRequest:
     """A journaled version as a backtest is asked for it: with the parameters that people approved under its number."""
     venue, symbol, market = source["instrument"].split(":")
-    params = approved(source["name"], number)
+    params, models = approved(source["name"], number), pins(source["name"], number)
     place = {"venue": venue, "market": market, "side": source["side"], "cash": source["cash"], "timeframe": source["timeframe"]}
-    place |= {"models": journaled_pins(source), "name": key}
+    place |= {"models": journaled_pins(source) if models is None else models, "name": key}
     return SleeveRequest(source["strategy"], symbol, params=source["params"] if params is None else params, **place)
 
 

@@ -50,22 +50,35 @@ def _place(trip: Trip) -> tuple[str, str, int]:
     return trip["sleeve"], trip["side"], trip["entry_ms"]
 
 
-def residue(pairs: list[TripPair], entered: Container[tuple[str, int]]) -> Iterator[tuple[str, TripPair, float]]:
+def residue(
+    pairs: list[TripPair], entered: Container[tuple[str, int]], *, at_account: bool = False
+) -> Iterator[tuple[str, TripPair, float]]:
     """(class, pair, dollars) of what is left once every cause that can be simulated was given. `entered`: (sleeve, entry_ms) of
     entries that the desk itself decided.
 
     A trip that the desk alone has and did not order is extra; one that the replay alone has while the desk held an extra one is
-    missed. Nothing else explains a trip of one side, nor another exit: that is unexplained.
+    missed. Nothing else explains a trip of one side, nor another exit: that is unexplained. But at an account a venue says when a
+    stop fires, so another exit there is timing.
     """
     extra = [pair.desk for pair in pairs if pair.desk is not None and pair.replay is None and _entry(pair.desk) not in entered]
     for pair in pairs:
         if pair.desk is not None and pair.replay is not None:
-            yield from ((name, pair, usd) for name, usd in _parts(pair.desk, pair.replay))
+            apart = "timing" if at_account else "unexplained"
+            yield from ((name, pair, usd) for name, usd in _parts(pair.desk, pair.replay, apart))
         elif pair.desk is not None:
             yield ("extra" if pair.desk in extra else "unexplained"), pair, pair.usd
         elif pair.replay is not None:
             crowded = any(_overlap(pair.replay, trip) for trip in extra)
             yield ("missed" if crowded else "unexplained"), pair, pair.usd
+
+
+def parted_between(pairs: list[TripPair]) -> Iterator[tuple[str, float]]:
+    """(class, dollars) of two backtests that began otherwise: a trip of one alone is extra or missed, another exit is timing."""
+    for pair in pairs:
+        if pair.desk is not None and pair.replay is not None:
+            yield from _parts(pair.desk, pair.replay, "timing")
+        else:
+            yield ("missed" if pair.desk is None else "extra"), pair.usd
 
 
 def _entry(trip: Trip) -> tuple[str, int]:
@@ -80,13 +93,16 @@ def _overlap(one: Trip, other: Trip) -> bool:
     return bool(one["entry_ms"] <= ends[1] and other["entry_ms"] <= ends[0])
 
 
-def _parts(desk: Trip, replay: Trip) -> Iterator[tuple[str, float]]:
-    """The difference of a pair, part by part: size first, then, at the desk's size, price, slippage, fee and funding."""
+def _parts(desk: Trip, replay: Trip, apart: str) -> Iterator[tuple[str, float]]:
+    """The difference of a pair, part by part: size first, then, at the desk's size, price, slippage, fee and funding.
+
+    `apart`: the class of another exit.
+    """
     times = desk["units"] / replay["units"] if replay["units"] else 1.0
     yield "size", (times - 1.0) * replay["net"]
     moved = desk["gross"] - times * replay["gross"]
     together = desk["exit_ms"] == replay["exit_ms"]
-    yield ("fill_price" if together else "extra" if desk["reason"] == ADOPTED else "unexplained"), moved
+    yield ("fill_price" if together else "extra" if desk["reason"] == ADOPTED else apart), moved
     yield "slippage", times * replay["slippage"] - desk["slippage"]
     yield "fee", times * replay["fees"] - desk["fees"]
     yield "funding", desk["funding"] - times * replay["funding"]

@@ -29,7 +29,7 @@ from engine.watch.observation import (
     steps_of,
 )
 from engine.watch.outside_status import outside_series
-from engine.watch.parity_result import parity
+from engine.watch.parity_result import desk_drift, parity
 from engine.watch.tripped import in_force
 from engine.watch.venue_detectors import differences, liquidated, protective, unmoved
 
@@ -382,6 +382,7 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "journals and disk": (records, ("journal", "disk")),
     "watches": (levels, ("level",)),
     "parity": (parity, ("parity",)),
+    "desk_drift": (desk_drift, ("desk_drift",)),
     "outside series": (outside_series, ("outside",)),
     "drift of inputs": (input_drift, ("drift",)),
     "features": (null_features, ("features",)),

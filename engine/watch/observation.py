@@ -36,6 +36,7 @@ RUNBOOKS = {
     "deadguard": "guard-never-fires",
     "outside": "outside-data",
     "drift": "model-drift",
+    "desk_drift": "drift",
     "features": "features-missing",
     "canary": "canary-rolled-back",
 }

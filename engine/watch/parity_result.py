@@ -17,7 +17,11 @@ FILE = "cache/parity.json"
 SCHEMA = 1
 BYTES_MAX = 65_536
 WHY_MAX = 300
+SLEEVES_MAX = 50
 UNEXPLAINED_FRAC_MAX = 0.01  # of what the round trips moved, without sign
+DRIFT_FRAC_MAX = 0.05  # the same of what a sleeve differs from its backtest by, explained or not
+DRIFT_USD_MIN = 1.0
+DRIFT_ACTION = "nightdesk drift lists the causes and the round trips; the first cause is where to look"
 ACTION = "nightdesk parity lists the round trips; until it is understood, no backtest is evidence for this desk"
 
 
@@ -58,3 +62,24 @@ def parity(desk: DeskObservation) -> Iterator[Finding]:
     what = f"Desk and backtest differ by {usd:,.2f} that nothing explains{share} ({days})"
     numbers = {"unexplained_usd": usd, "gross_usd": gross, "unexplained_frac": frac, "difference_usd": last["difference_usd"]}
     yield Finding("parity", "parity", "warn", what, "desk", since, ACTION, numbers)
+
+
+def desk_drift(desk: DeskObservation) -> Iterator[Finding]:
+    """A sleeve that differs from its backtest by more than DRIFT_FRAC_MAX of what its round trips moved, or is worse than it says:
+    the cause first."""
+    last = desk.parity
+    for row in last.get("drift", ())[:SLEEVES_MAX]:
+        usd, gross, stats = float(row["difference_usd"]), float(row["gross_usd"]), row["worse"]
+        is_worse = stats["verdict"] == "worse"
+        if row["first_cause"] is None or not (is_worse or abs(usd) > max(DRIFT_USD_MIN, DRIFT_FRAC_MAX * gross)):
+            continue
+        span = last.get("drift_days", last)
+        days = f"{utc_day(span['from_ms'])} to {utc_day(span['to_ms'])}"
+        cause, sleeve = str(row["first_cause"]), str(row["sleeve"])
+        what = f"{cause.capitalize()} makes {row['causes'][cause]:+,.2f} of {usd:+,.2f} between {row['one']} and {row['other']} of {sleeve} ({days})"
+        if is_worse:
+            what += f"; it is worse by {-stats['mean']:,.2f} a round trip, {-stats['high']:,.2f} to {-stats['low']:,.2f}"
+            what += f", since {utc_day(stats['since_ms'])}" if stats["since_ms"] is not None else ""
+        numbers = {"difference_usd": usd, "gross_usd": gross, "cause_usd": row["causes"][cause]}
+        place = f"desk_drift:{sleeve}:{row['one']}:{row['other']}"
+        yield Finding(place, "desk_drift", "warn", what, sleeve, int(last["wall_ms"]), DRIFT_ACTION, numbers)

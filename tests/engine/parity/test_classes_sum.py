@@ -79,7 +79,7 @@ def test_the_classes_sum_to_the_difference(busy_home: Home, seeds: range) -> Non
         assert found.cents("unexplained") == 0, (seed, in_usd(found))
         assert sum(found.cents(name) for name in found.shares[0].classes) == found.difference
         seen |= in_usd(found).keys()
-    assert seen >= {"data", "version", "feature", "slippage", "fee", "funding", "paused", "missed"}
+    assert seen >= {"data", "version", "timing", "slippage", "fee", "funding", "paused", "missed"}
 
 
 def trip(side: str = "long", entry: int = 0, exit_bar: int | None = 4, **figures: float | str) -> dict[str, object]:

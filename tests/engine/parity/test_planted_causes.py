@@ -104,9 +104,27 @@ def muted(loop: Loop) -> None:
     loop.signals.readings = readings  # type: ignore[method-assign]
 
 
+def test_closes_that_were_decided_too_late(home: Home) -> None:
+    """Sleeves without an answer in time entered later, or not at all."""
+    check_class(since_fork(home, muted), "timing")
+
+
+def nulled(loop: Loop) -> None:
+    """Every feature is NaN for six hours, live alone."""
+    readings = loop.signals.readings
+
+    def without(*given: Any, **more: Any) -> list[SignalReading | None]:
+        found = readings(*given, **more)
+        return [r and r._replace(signal=NO_SIGNAL, read=dict.fromkeys(r.read)) for r in found]
+
+    loop.signals.readings = without  # type: ignore[method-assign]
+    advanced(loop, DAY_BARS // 4)
+    loop.signals.readings = readings  # type: ignore[method-assign]
+
+
 def test_a_feature_that_was_null_live(home: Home) -> None:
-    """Sleeves without an answer entered later, or not at all."""
-    check_class(since_fork(home, muted), "feature")
+    """Sleeves whose features had no value entered later, or not at all."""
+    check_class(since_fork(home, nulled), "feature")
 
 
 def contrary(loop: Loop) -> None:
