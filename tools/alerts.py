@@ -31,6 +31,7 @@ from tools.common.ids import find_event
 from tools.common.time_words import instant
 from tools.shipped import RUNBOOK_PAGES
 
+LESSONS_MAX = 12  # of a runbook, the newest
 LOOKED_AT = 500  # alerts of one state that are searched
 EVENING_MS = 6 * HOUR_MS  # last night began at 18:00 UTC
 # what people say -> kind of alert; the first match wins, so worse or more specific kinds come first
@@ -269,6 +270,11 @@ def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
     evidence = (Evidence("page", f"docs/runbooks/{name}.md"),)
     text = (RUNBOOK_PAGES / f"{name}.md").read_text(encoding="utf-8").strip()
     head = f"Runbook {name} (trusted: the desk's own page, docs/runbooks/{name}.md)."
+    lessons = [one for one in lessons_of(journal_of(ctx.home)) if name in one.pages][-LESSONS_MAX:]
+    if lessons:
+        text += "\n\nChecks from this desk's own incidents, in the words of the people who closed them:\n\n"
+        text += "\n".join(f"- {clean(one.text, 300)} ({one.window}, {utc_day(one.closed_ms)}, {clean(one.by, 60)})" for one in lessons)
+    evidence += tuple(Evidence("page", f"incidents/{one.window}") for one in lessons)
     return ToolResult("ok", f"{head}\n\n{with_bold_title(text)}", evidence=evidence, data={"runbook": name})
 
 

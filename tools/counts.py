@@ -184,12 +184,12 @@ def version_effect(ctx: ToolContext, args: VersionArgs) -> ToolResult:
 
     from engine.sim.bootstrap import means_apart
     from engine.sim.breakdown import split
-    from engine.watch.desk_trips import desk_trips
+    from engine.watch.desk_trips import strategy_trips
     from engine.watch.window import FAR_MS, between, journal_of
 
     if ctx.desk_ms is None:
         return no_data(NEVER_RAN)
-    trips = desk_trips(ctx.home, args.sleeve)
+    trips = strategy_trips(ctx.home, args.sleeve)
     began = {
         int(e.body["version"]): e
         for e in between(journal_of(ctx.home), -1, FAR_MS, {"config"})

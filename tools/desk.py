@@ -30,6 +30,7 @@ from tools.common.contract import (
 )
 from tools.common.time_words import NEVER_RAN, window, window_text
 
+APART = ("incident", "manual")  # parts of an attribution that are shown where there are any
 MONEY = ("equity", "cash", "fees", "funding", "slippage")
 
 
@@ -354,20 +355,23 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
     if span is None:
         return no_data(f"no bar was processed between {utc(low)} and {utc(high)}")
     made, evidence = span.attribution, (Evidence("event", span.start.id), Evidence("event", span.end.id))
+    apart = tuple(part for part in APART if getattr(made.desk, part))
     facts: list[Fact] = []
     rows = []
     for share in (*made.shares, made.desk):
         name = "whole desk" if share is made.desk else f"sleeve {share.sleeve}"
         h = ctx.handle("a", f"{name} {span.start.id} {span.end.id}")
         values: dict[str, tuple[Value, str]] = {
-            f"{part}_pnl" if part == "price" else part: (getattr(share, part) / 100, "usd") for part in PARTS
+            f"{part}_pnl" if part == "price" else part: (getattr(share, part) / 100, "usd")
+            for part in PARTS
+            if part not in APART or getattr(made.desk, part)
         }
         values["change"] = (share.change / 100, "usd")
         if share is made.desk:
             values |= {"equity_before": (span.start.body["equity"], "usd"), "equity_after": (span.end.body["equity"], "usd")}
             values |= {"fills": (span.fills, "count"), "from": (span.start.t_event_ms, "ms"), "to": (span.end.t_event_ms, "ms")}
         facts += make_facts(h, f"P&L of {name}", Evidence("event", span.end.id), values, window_text(low, min(high, ctx.desk_ms)))
-        columns = ("price_pnl", "slippage", "fees", "funding", "unexplained", "change")
+        columns = ("price_pnl", "slippage", "fees", "funding", *apart, "unexplained", "change")
         rows.append((name, *(f"{{{h}.{column}}}" for column in columns)))
     d = h  # the desk's is the last one
     text = (
@@ -377,11 +381,11 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
     )
     if span.incident:
         facts += make_facts(d, "P&L of whole desk", evidence[1], {"in_incidents": (span.incident / 100, "usd")})
-        text += f"Of the change {{{d}.in_incidents}} was made in incident windows: no strategy's. "
+        text += f"Of the change {{{d}.in_incidents}} was made in incident windows: no strategy's, and in none of these parts. "
     odd = any(share.unexplained for share in made.shares)
     follows = "matches no fill and no payment: check the journal."
     text += f"UNEXPLAINED: {{{d}.unexplained}} of it {follows}" if odd else "The parts sum to the change to the cent."
-    table = Table(("", "price P&L", "slippage", "fees", "funding", "unexplained", "change"), tuple(rows))
+    table = Table(("", "price P&L", "slippage", "fees", "funding", *apart, "unexplained", "change"), tuple(rows))
     data = {
         "from_ms": span.start.t_event_ms,
         "to_ms": span.end.t_event_ms,

@@ -4,6 +4,7 @@ The figures are engine.sim.breakdown's and engine.watch's; here they become resp
 """
 
 from collections.abc import Mapping
+from itertools import accumulate
 from typing import Annotated, Any
 
 import polars as pl
@@ -17,7 +18,7 @@ from engine.data.correlation import WINDOW_DAYS
 from engine.sim import breakdown as figures
 from engine.watch.benchmark import HoldLine, desk_hold_line
 from engine.watch.concentration import desk_exposure
-from engine.watch.desk_trips import desk_trips
+from engine.watch.desk_trips import desk_trips, strategy_trips
 from engine.watch.periods import Unit, lately, lately_of_all, periods
 from engine.watch.shock import MOVE_MAX, shocks
 from engine.watch.window import journal_of
@@ -102,9 +103,13 @@ def breakdown_of_desk(at: At, _: Who, sleeve: SleeveName = None) -> m.Breakdown:
     """Every breakdown of the paper desk, or of one sleeve's round trips; drawdowns and months are the whole desk's."""
     from app.api.pages import curve_of
 
-    curve = pl.DataFrame(curve_of(journal_of(at.path), POINTS), schema=CURVE)
+    found = curve_of(journal_of(at.path), POINTS)
+    equity = found["strategy"]  # what incident windows made is in no breakdown
+    peaks = accumulate((value or 0.0 for value in equity), max)
+    falls = [None if value is None or not peak else 1 - value / peak for value, peak in zip(equity, peaks, strict=True)]
+    curve = pl.DataFrame({"close_ms": found["close_ms"], "equity": equity, "drawdown_frac": falls}, schema=CURVE)
     why = {"excursions": "measured for runs alone", "drawdowns": f"from {curve.height} marks of the desk, evenly over its time"}
-    return _breakdown(DESK, desk_trips(at.path, sleeve), curve.drop_nulls(), why, None, desk_hold_line(at.path))
+    return _breakdown(DESK, strategy_trips(at.path, sleeve), curve.drop_nulls(), why, None, desk_hold_line(at.path))
 
 
 @router.get("/runs/{run_id}/breakdown")

@@ -136,6 +136,7 @@ class Curve(ApiModel):
 
     close_ms: list[int]
     equity: list[Number]
+    strategy: list[Number]  # the equity without what was made in incident windows
     drawdown_frac: list[Number]
 
 

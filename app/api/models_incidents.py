@@ -35,6 +35,7 @@ class IncidentView(ApiModel):
     causes: Texts
     opened_by: str
     closed_by: str | None
+    lesson: str | None = None
     sleeves: Texts
     instruments: Texts
     pnl: Number

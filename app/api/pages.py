@@ -19,7 +19,8 @@ _HEAD = re.compile(rb'\{"seq":(\d+),"id":"[^"]*","kind":"([^"]*)","schema":\d+,"
 BLOCK = 1 << 18
 READ_MAX = 16 << 20  # bytes read for one page
 CURVE_KEPT = 4000  # marks kept in memory: the past does not change
-_MARKS: dict[tuple[str, str, int], tuple[int, float | None, float | None]] = {}
+Figures = tuple[int, float | None, float | None, float | None]
+_MARKS: dict[tuple[str, str, int], Figures] = {}
 
 
 class EventFilter(NamedTuple):
@@ -114,14 +115,14 @@ def lines_before(file: BinaryIO, end: int) -> Iterator[tuple[int, bytes]]:
 
 
 def curve_of(path: Path, points: int, since_ms: int = 0, sleeve: str = "") -> dict[str, list[Any]]:
-    """{"close_ms", "equity", "drawdown_frac"} of about `points` marks, evenly over desk time, including the last; of the desk,
-    or of one sleeve.
+    """{"close_ms", "equity", "strategy", "drawdown_frac"} of about `points` marks, evenly over desk time, including the last; of
+    the desk, or of one sleeve.
 
-    The drawdown is from the highest equity so far (of a sleeve: at these marks); a release does not make it smaller.
+    `strategy` is the equity without what was made in incident windows. The drawdown is the account's, from the highest equity so far (of a sleeve: at these marks); a release does not make it smaller.
     """
     last, first = mark_at(path), first_mark(path)
     if last is None or first is None:
-        return {"close_ms": [], "equity": [], "drawdown_frac": []}
+        return {"close_ms": [], "equity": [], "strategy": [], "drawdown_frac": []}
     low, high = max(first.t_event_ms, since_ms), last.t_event_ms
     step = max((high - low) // (points - 1), 1)
     step = -(-step // 60_000) * 60_000  # whole minutes: the same instants recur and are cached
@@ -129,13 +130,14 @@ def curve_of(path: Path, points: int, since_ms: int = 0, sleeve: str = "") -> di
     found = {mark[0]: mark for mark in (_mark(path, t, sleeve) for t in times) if mark is not None and mark[0] >= low}
     found[last.t_event_ms] = _figures(last, sleeve)
     rows = [found[when] for when in sorted(found)]
-    highest = [p or 0.0 for p in accumulate((p for _, _, p in rows), lambda one, other: max(one or 0.0, other or 0.0))]
-    drawdown = [None if e is None or not p else 1 - e / p for (_, e, _), p in zip(rows, highest, strict=True)]
-    return {"close_ms": [r[0] for r in rows], "equity": [r[1] for r in rows], "drawdown_frac": drawdown}
+    highest = [p or 0.0 for p in accumulate((p for _, _, p, _ in rows), lambda one, other: max(one or 0.0, other or 0.0))]
+    drawdown = [None if e is None or not p else 1 - e / p for (_, e, _, _), p in zip(rows, highest, strict=True)]
+    columns = {"close_ms": [r[0] for r in rows], "equity": [r[1] for r in rows], "strategy": [r[3] for r in rows]}
+    return columns | {"drawdown_frac": drawdown}
 
 
-def _mark(path: Path, at_ms: int, sleeve: str) -> tuple[int, float | None, float | None] | None:
-    """Time, equity and highest equity of the last mark at or before a past instant (cached)."""
+def _mark(path: Path, at_ms: int, sleeve: str) -> Figures | None:
+    """The figures of the last mark at or before a past instant (cached)."""
     key = (str(path), sleeve, at_ms)
     if key not in _MARKS:
         mark = mark_at(path, at_ms)
@@ -147,8 +149,9 @@ def _mark(path: Path, at_ms: int, sleeve: str) -> tuple[int, float | None, float
     return _MARKS[key]
 
 
-def _figures(mark: Event, sleeve: str) -> tuple[int, float | None, float | None]:
-    if sleeve:
-        equity = (mark.body.get("sleeves") or {}).get(sleeve, {}).get("equity")
-        return mark.t_event_ms, equity, equity
-    return mark.t_event_ms, mark.body.get("equity"), mark.body.get("high_water", mark.body.get("peak"))
+def _figures(mark: Event, sleeve: str) -> Figures:
+    """Time, equity, highest equity, and the equity without what was made in incident windows."""
+    body = (mark.body.get("sleeves") or {}).get(sleeve, {}) if sleeve else mark.body
+    equity = body.get("equity")
+    own = None if equity is None else equity - (body.get("incident") or 0.0)
+    return mark.t_event_ms, equity, equity if sleeve else body.get("high_water", body.get("peak")), own

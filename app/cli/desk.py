@@ -266,11 +266,12 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
     from app.home.home import existing_home
     from engine.control.config import active_version
     from engine.watch.desk_view import desk_view
+    from engine.watch.identity import as_json, identity
 
     home = existing_home()
     view = desk_view(home.path, home.engine)
     value = {"home": home.path, **view._asdict(), "active_version": active_version(home.engine)}
-    value |= {"halt": view.halt._asdict(), "worker": vars(view.worker)}
+    value |= {"halt": view.halt._asdict(), "worker": vars(view.worker), "identity": as_json(identity(home.path))}
     del value["mark"]
     out.emit(value, as_json=as_json, text=lambda: status_text({**value, **_words_of(home, view)}))
 
@@ -304,6 +305,7 @@ def status_text(value: dict[str, Any]) -> str:
     lines.append(f"Equity {value['equity']:,.2f}, {value['drawdown']}, exposure {value['gross']:,.2f}, {value['bars']} bars")
     lines += [f"NOT AS IT IS: {value['lost_end']}"] if value["lost_end"] else []
     lines += [f"Of the P&L {value['incident_text']}"] if value["incident_text"] else []
+    lines += identity_lines(value["identity"])
     lines += halted_lines(value)
     lines += [f"Canary on {name}: {text}" for name, text in value["canaries"].items()]
     if value["breakers"]:
@@ -311,6 +313,13 @@ def status_text(value: dict[str, Any]) -> str:
     if value["active_version"] != value["version"]:
         lines.append(value["version_follows"])
     return "\n".join([*lines, *(line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve))])
+
+
+def identity_lines(found: Mapping[str, Any] | None) -> list[str]:
+    """A line where the desk's money does not add up."""
+    if found is None or found["holds"]:
+        return []
+    return [f"THE MONEY DOES NOT ADD UP: {found['gap'] or found['apart']:+,.2f} in no term; see docs/runbooks/identity.md"]
 
 
 def halted_lines(value: dict[str, Any]) -> list[str]:

@@ -70,23 +70,26 @@ def open_window(
 def close_window(
     window: str = typer.Argument(..., metavar="ID", help="w1, from nightdesk incidents list"),
     cause: str = typer.Option(..., "--cause", help="what it was"),
+    lesson: str = typer.Option(..., "--lesson", help="what to check from now on: it becomes a check of the runbook"),
     as_name: str = NAME,
     yes: bool = typer.Option(False, "--yes", help="do not ask again"),
     as_json: bool = JSON,
 ) -> None:
-    """Close a window, by name and with its cause. Refused while what opened it lasts."""
+    """Close a window, by name, with its cause and its lesson. Refused while what opened it lasts."""
     from app.home.home import open_home
     from app.people.identity import identify
     from app.people.windows import to_close
+    from app.views.incident_pages import write_pages
 
     home = open_home()
     _require_name(as_name)
     actor = identify(home.path, as_name, CHANNEL)
-    body, money = to_close(home, window, cause, actor)
+    body, money = to_close(home, window, cause, lesson, actor)
     out.say(f"{window}: {_money_text(money)}. It stays of the incident; from now on the strategies have their own again.")
     if not yes:
         typer.confirm("Close this window?", abort=True, err=True)
     value = _handed(home, body, actor)
+    write_pages(home.path)
     out.emit(value, as_json=as_json, text=lambda: _answer_text(value, f"Closed by {actor.name} ({actor.assurance})."))
 
 
@@ -136,6 +139,7 @@ def _window_text(found: Mapping[str, Any]) -> str:
     lines.append(f"  covers {', '.join([*found['sleeves'], *found['instruments']])}")
     if found["pnl"] is not None:
         lines.append(f"  {_money_text(found)}")
+    lines += [f"  lesson: {shown(found['lesson'])}"] if found["lesson"] else []
     lines.append(f"  {len(found['orders'])} orders" + (f": {', '.join(found['orders'][-8:])}" if found["orders"] else ""))
     if found["lasting"]:
         lines.append(f"  cannot be closed yet: {', '.join(map(shown, found['lasting']))}")

@@ -97,7 +97,7 @@ def facts_of(home: Path, sleeve: str) -> StageFacts:
     source = book.latest(s).source
     stage = str(source.get("stage", "paper"))
     since = began(journal, sleeve, stage)
-    trips = book.sleeves[s].ledger.trips - trips_before(journal, sleeve, since)
+    trips = book.sleeves[s].ledger.trips - trips_before(journal, sleeve, since) - _in_incidents(home, book, sleeve, since)
     probe = last_probe(home, str(source["instrument"]))
     parity = last_result(home)
     seen = None if since is None else shadow_costs(journal, since.t_event_ms).get(sleeve)
@@ -173,6 +173,20 @@ def trips_before(journal: Path, sleeve: str, since: Event | None) -> int:
     same = [mark for mark in between(journal, at_ms - 1, at_ms, {"mark"}) if mark.seq < since.seq]
     mark = same[-1] if same else mark_at(journal, at_ms - 1)
     return 0 if mark is None else int(mark.body["sleeves"].get(sleeve, {}).get("trips", 0))
+
+
+def _in_incidents(home: Path, book: Book, sleeve: str, since: Event | None) -> int:
+    """Closed round trips since an event that were open in an incident window: no evidence of a strategy."""
+    if not incidents_of(book)["count"]:
+        return 0
+    from engine.watch.desk_trips import desk_trips, strategy_trips  # frames are read where there was a window alone
+
+    since_seq = -1 if since is None else since.seq
+    every, own = (
+        frame.filter(frame["exit_ms"].is_not_null() & (frame["last_n"] > since_seq)).height
+        for frame in (desk_trips(home, sleeve), strategy_trips(home, sleeve))
+    )
+    return every - own
 
 
 def last_probe(home: Path, instrument: str) -> Event | None:

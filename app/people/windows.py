@@ -24,16 +24,17 @@ def to_open(home: Home, cause: str, sleeve: str, actor: Actor) -> dict[str, Any]
     if sleeve and sleeve not in book.names:
         raise BadInput(f"unknown sleeve {sleeve[:60]!r}", f"available: {', '.join(book.names)}")
     scope = {"sleeves": [sleeve], "instruments": list[str]()} if sleeve else scope_of(book)
-    return _checked(book, {"what": "open", "cause": _cause(cause), "by": actor.name, **scope})
+    return _checked(book, {"what": "open", "cause": _words(cause, "cause", "what is wrong"), "by": actor.name, **scope})
 
 
-def to_close(home: Home, window: str, cause: str, actor: Actor) -> tuple[dict[str, Any], dict[str, float]]:
+def to_close(home: Home, window: str, cause: str, lesson: str, actor: Actor) -> tuple[dict[str, Any], dict[str, float]]:
     """(the body that closes a window, its money so far). BadInput for one that is not open, Refused while its cause lasts."""
     book = _book(home)
     opened = incidents_of(book)["open"]
     if window not in opened:
         raise BadInput(f"window {window[:20]!r} is not open", f"open: {', '.join(opened) or 'none'}")
-    body = _checked(book, {"what": "close", "window": window, "cause": _cause(cause), "by": actor.name})
+    words = {"cause": _words(cause, "cause", "what it was"), "lesson": _words(lesson, "lesson", "what to check from now on")}
+    body = _checked(book, {"what": "close", "window": window, **words, "by": actor.name})
     return body, window_money(book, window)
 
 
@@ -52,12 +53,12 @@ def _book(home: Home) -> Book:
     return book
 
 
-def _cause(words: str) -> str:
+def _words(words: str, name: str, about: str) -> str:
     """A person's words, as they are kept."""
-    cause = reason_given(words)
-    if not cause or len(cause) > TEXT_MAX:
-        raise BadInput("the cause is missing or too long", f"--cause TEXT: what it was, 1 to {TEXT_MAX} characters")
-    return cause
+    found = reason_given(words)
+    if not found or len(found) > TEXT_MAX:
+        raise BadInput(f"the {name} is missing or too long", f"--{name} TEXT: {about}, 1 to {TEXT_MAX} characters")
+    return found
 
 
 def _checked(book: Book, body: dict[str, Any]) -> dict[str, Any]:

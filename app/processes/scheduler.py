@@ -22,6 +22,7 @@ from app.processes.children import allowed, allowed_fetch, outside_command, pari
 from app.slack import sink
 from app.slack.socket_mode import SocketConnection
 from app.telegram.line import TelegramLine, line_of
+from app.views.incident_pages import write_pages
 from engine.clock import DAY_MS, utc_day
 from engine.errors import DeskError
 from engine.store import db
@@ -113,13 +114,15 @@ class Schedules:
                 line.start()
 
     def walk(self) -> None:
-        """Verify the journals, sum and keep the days that have become whole, write what people decided into the memory, and look
-        for guards that never fire."""
+        """Verify the journals, sum and keep the days that have become whole, check that the money adds up, write what people decided
+        and what incidents were into the memory, and look for guards that never fire."""
         self.observer.verify_journals(self.clock())
         refresh_day_sums(self.home.path)
         keep_lines(self.home.path)
         with suppress(ShelfError):  # a person edits the page at this moment: the next time
             write_decisions(Shelf(self.home.path / "memory"), self.home.people_journal)
+        self.observer.check_identity()
+        write_pages(self.home.path)
         self.observer.look_for_dead_guards()
 
     def stop(self) -> None:

@@ -65,7 +65,7 @@ def _windows(listed: Mapping[str, Any], now_ms: Any) -> None:
     rows = [_row(window, now_ms) for window in listed["items"]]
     parts.table(("window", "from, to", "covers", "cause", "P&L, USDT"), rows, left=(0, 1, 2, 3), thin=(2,), wrap=(1, 3))
     if any(window["closed_ms"] is None for window in listed["items"]):
-        parts.soft("A window ends when a person closes it: nightdesk incidents close ID --as NAME --cause TEXT")
+        parts.soft("A window ends when a person closes it: nightdesk incidents close ID --as NAME --cause TEXT --lesson TEXT")
     if (more := listed["total"] - len(listed["items"])) > 0:
         parts.soft(f"and {more} older: nightdesk incidents list")
 

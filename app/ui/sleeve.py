@@ -187,7 +187,7 @@ def _curve(curve: Mapping[str, Any], cash: float) -> dict[str, Any]:
         "name": "this sleeve",
         "tone": "accent",
         "dash": "",
-        "y": [e / cash - 1 if e is not None else None for e in curve["equity"]],
+        "y": [e / cash - 1 if e is not None else None for e in curve["strategy"]],
     }
     fall = [None if d is None else -d for d in curve["drawdown_frac"]]
     label = "Return of this sleeve, drawdown below"

@@ -26,7 +26,7 @@ _INCOMPLETE = "KILL_INCOMPLETE"
 def on_window(book: Book, body: Mapping[str, Any]) -> Led:
     """A window opens, gets a further cause, or closes; refused, everything is as before and the body says why.
 
-    {what: open, cause, by, sleeves, instruments}; {what: joins, window, cause}; {what: close, window, cause, by}. What the book
+    {what: open, cause, by, sleeves, instruments}; {what: joins, window, cause}; {what: close, window, cause, by, lesson}. What the book
     adds: the window's id, and, closed, its money.
     """
     why = refusal(book, body)
@@ -45,6 +45,8 @@ def refusal(book: Book, body: Mapping[str, Any]) -> str:
         return "" if body.get("window") in opened else f"window {str(body.get('window'))[:20]} is not open"
     if not _is_text(body.get("by")):
         return "it names nobody"
+    if "lesson" in body and not _is_text(body["lesson"]):
+        return "its lesson is not a text"
     if body["what"] == "close":
         if body.get("window") not in opened:
             return f"window {str(body.get('window'))[:20]} is not open"

@@ -3,7 +3,8 @@
 Called by tools/desk.py and engine.watch.handover (`pnl_of_window`: two marks of the desk journal and the flows between). For each
 sleeve the change of its equity is price P&L before costs, minus fees, minus slippage, plus funding. Price P&L is computed
 from reference prices (without slippage), so the four parts sum to the change by arithmetic, none of them being a remainder;
-what is still left over is shown as `unexplained` and is a defect to look into.
+what is still left over is shown as `unexplained` and is a defect to look into. What was made in incident windows, and what an adoption
+moved, is in parts of its own (pnl_segments.py): the other parts are the strategies'.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +14,10 @@ from typing import Any, NamedTuple
 from engine.store.chain import Event
 from engine.watch.flows import Flow, between_marks
 from engine.watch.incidents import incident_of
+from engine.watch.pnl_segments import segments
 from engine.watch.window import first_mark, journal_of, mark_at
 
-PARTS = ("price", "slippage", "fees", "funding", "unexplained")
+PARTS = ("price", "slippage", "fees", "funding", "incident", "manual", "unexplained")
 
 
 class Holding(NamedTuple):
@@ -27,13 +29,15 @@ class Holding(NamedTuple):
 
 
 class Share(NamedTuple):
-    """One sleeve's part of the change, in whole cents; the five parts sum to `change`."""
+    """One sleeve's part of the change, in whole cents; the parts sum to `change`."""
 
     sleeve: str
     price: int
     slippage: int
     fees: int
     funding: int
+    incident: int  # all of what it made in incident windows; the four above are outside of them
+    manual: int  # what people's adoptions moved, outside of windows
     unexplained: int
     change: int
 
@@ -64,10 +68,33 @@ def pnl_of_window(home: Path, after_ms: int, up_to_ms: int) -> WindowPnl | None:
     start, end = mark_at(path, after_ms) or first_mark(path), mark_at(path, up_to_ms)
     if start is None or end is None or end.seq <= start.seq:
         return None
-    flows = list(between_marks(home, start, end))
-    made = attribute(holdings(start.body), holdings(end.body), flows)
+    amounts, changes, fills = _amounts_between(home, start, end)
+    made = _in_cents(amounts, changes)
     incident = round((incident_of(end.body) - incident_of(start.body)) * 100)
-    return WindowPnl(start, end, made, sum(flow.fills for flow in flows), incident)
+    return WindowPnl(start, end, made, fills, incident)
+
+
+def parts_between(home: Path, start: Event, end: Event) -> dict[str, float]:
+    """The desk's PARTS between two marks, in quote units."""
+    amounts, _, _ = _amounts_between(home, start, end)
+    return {part: sum(parts[part] for parts in amounts.values()) for part in PARTS}
+
+
+def _amounts_between(home: Path, start: Event, end: Event) -> tuple[dict[str, dict[str, float]], dict[str, float], int]:
+    """(parts by sleeve, change by sleeve, fills) between two marks, segment by segment."""
+    whole: dict[str, dict[str, float]] = {name: dict.fromkeys(PARTS, 0.0) for name in end.body["sleeves"]}
+    totals, fills = dict.fromkeys(whole, 0.0), 0
+    for segment in segments(journal_of(home), start, end):
+        flows = list(between_marks(home, segment.start, segment.end))
+        amounts, changes = _amounts(holdings(segment.start.body), holdings(segment.end.body), flows)
+        fills += sum(flow.fills for flow in flows)
+        for name, parts in amounts.items():
+            totals[name] += changes[name]
+            if apart := segment.whose.get(name):
+                parts = {apart: sum(parts.values()) - parts["unexplained"], "unexplained": parts["unexplained"]}
+            for part, amount in parts.items():
+                whole[name][part] += amount
+    return whole, totals, fills
 
 
 def holdings(mark: Mapping[str, Any]) -> dict[str, Holding]:
@@ -86,6 +113,13 @@ def holdings(mark: Mapping[str, Any]) -> dict[str, Holding]:
 def attribute(start: Mapping[str, Holding], end: Mapping[str, Holding], flows: Iterable[Flow]) -> Attribution:
     """Split the change of equity between two instants. Both mappings name the same sleeves; a sleeve that began within
     the window starts as Holding(its first equity, 0, 0). KeyError for a flow of a sleeve that is in neither."""
+    return _in_cents(*_amounts(start, end, flows))
+
+
+def _amounts(
+    start: Mapping[str, Holding], end: Mapping[str, Holding], flows: Iterable[Flow]
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """The parts and the change of each sleeve, in quote units."""
     amounts = {sleeve: _price_of(start[sleeve], end[sleeve]) for sleeve in end}
     for flow in flows:
         parts = amounts[flow.sleeve]
@@ -96,12 +130,12 @@ def attribute(start: Mapping[str, Holding], end: Mapping[str, Holding], flows: I
     changes = {sleeve: end[sleeve].equity - start[sleeve].equity for sleeve in end}
     for sleeve, parts in amounts.items():
         parts["unexplained"] = changes[sleeve] - sum(parts.values())
-    return _in_cents(amounts, changes)
+    return amounts, changes
 
 
 def _price_of(start: Holding, end: Holding) -> dict[str, float]:
     """The parts before any flow: the price change of the position."""
-    return {"price": end.units * end.mark - start.units * start.mark, "slippage": 0.0, "fees": 0.0, "funding": 0.0}
+    return dict.fromkeys(PARTS, 0.0) | {"price": end.units * end.mark - start.units * start.mark}
 
 
 def _in_cents(amounts: Mapping[str, Mapping[str, float]], changes: Mapping[str, float]) -> Attribution:

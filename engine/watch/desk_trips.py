@@ -22,6 +22,7 @@ from engine.errors import BadInput
 from engine.sim.trips import RunSleeve, no_rows, trips
 from engine.store.chain import Event
 from engine.watch.attribution import holdings
+from engine.watch.incidents import windows_of
 from engine.watch.kept_lines import trading_lines
 from engine.watch.window import FAR_MS, journal_of, mark_at, mode_of
 
@@ -42,6 +43,19 @@ def desk_trips(home: Path, sleeve: str | None = None) -> pl.DataFrame:
     if sleeve is not None and names and sleeve not in names:
         raise BadInput(f"the desk has no sleeve {sleeve!r}", f"available: {', '.join(names)}")
     return found if sleeve is None else found.filter(pl.col("sleeve") == sleeve)
+
+
+def strategy_trips(home: Path, sleeve: str | None = None) -> pl.DataFrame:
+    """The same without those that were open in an incident window of their sleeve: they are no evidence of a strategy."""
+    found, path = desk_trips(home, sleeve), journal_of(home)
+    mark = mark_at(path)
+    if mark is None or ("incident" not in mark.body and "windows" not in mark.body):
+        return found
+    for window in windows_of(path):
+        before = pl.lit(window.closed_seq is not None) & (pl.col("first_n") > (window.closed_seq or 0))
+        after = pl.col("exit_ms").is_not_null() & (pl.col("last_n") < window.opened_seq)
+        found = found.filter(~pl.col("sleeve").is_in(window.sleeves) | before | after)
+    return found
 
 
 def _trips(path: Path) -> tuple[list[str], pl.DataFrame]:

@@ -14,7 +14,9 @@ from engine.watch.canaries import canary_findings
 from engine.watch.deadguards import dead_guards
 from engine.watch.drift_status import input_drift
 from engine.watch.heartbeat import began_ms
+from engine.watch.identity import broken
 from engine.watch.levels import levels
+from engine.watch.unclosed import unclosed
 from engine.watch.null_features import null_features
 from engine.watch.observation import (
     DeskObservation,
@@ -383,6 +385,8 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "watches": (levels, ("level",)),
     "parity": (parity, ("parity",)),
     "desk_drift": (desk_drift, ("desk_drift",)),
+    "identity": (broken, ("identity",)),
+    "unclosed": (unclosed, ("unclosed",)),
     "outside series": (outside_series, ("outside",)),
     "drift of inputs": (input_drift, ("drift",)),
     "features": (null_features, ("features",)),

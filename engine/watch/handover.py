@@ -73,13 +73,13 @@ def yesterday(home: Path, mark: Event) -> dict[str, Any]:
 
 
 def pnl_parts(window: WindowPnl | None) -> dict[str, Any] | None:
-    """P&L of the window in quote units: the desk's parts and each sleeve's change; None when no bar was decided in it."""
+    """P&L of the window in quote units: the desk's change and its parts, and what each sleeve made, both outside of incidents; None when no bar was decided in it."""
     if window is None:
         return None
     desk = window.attribution.desk
     parts = {name: getattr(desk, name) / 100 for name in ("change", "price", "fees", "funding", "slippage", "unexplained")}
     incident = {"incident": window.incident / 100} if window.incident else {}
-    return parts | incident | {"sleeves": {share.sleeve: share.change / 100 for share in window.attribution.shares}}
+    return parts | incident | {"sleeves": {share.sleeve: (share.change - share.incident) / 100 for share in window.attribution.shares}}
 
 
 def head_of(path: Path) -> Head:
@@ -119,7 +119,7 @@ def day_lines(body: dict[str, Any]) -> list[str]:
     else:
         parts = f"price {pnl['price']:+,.2f}, fees {pnl['fees']:+,.2f}, funding {pnl['funding']:+,.2f}"
         parts += f", slippage {pnl['slippage']:+,.2f}"
-        parts += f"; of it in incidents {pnl['incident']:+,.2f}" if pnl.get("incident") else ""
+        parts += f"; beside these, in incidents {pnl['incident']:+,.2f}" if pnl.get("incident") else ""
         sleeves = ", ".join(f"{name} {change:+,.2f}" for name, change in pnl["sleeves"].items())
         first = f"Desk day {body['day']} ({kind}): P&L {pnl['change']:+,.2f} ({parts}). {sleeves}"
     refused = ", ".join(f"{count} by {rule}" for rule, count in body["refused"].items()) or "none"

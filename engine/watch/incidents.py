@@ -34,6 +34,7 @@ class IncidentWindow(NamedTuple):
     closed_seq: int | None
     opened_wall_ms: int  # of the machine
     closed_wall_ms: int | None
+    lesson: str | None = None  # what the person who closed it wants to be checked from now on
 
 
 def windows_of(path: Path) -> list[IncidentWindow]:
@@ -50,7 +51,7 @@ def windows_of(path: Path) -> list[IncidentWindow]:
         elif body["what"] == "close" and (window := found.get(body["window"])):
             money = {name: float(body["money"][name]) for name in MONEY}
             end = {"closed_ms": event.t_event_ms, "closed_event": event.id, "closed_seq": event.seq, "money": money}
-            end |= {"closed_by": body["by"], "closed_wall_ms": event.t_recv_ms, "cause": body["cause"]}
+            end |= {"closed_by": body["by"], "closed_wall_ms": event.t_recv_ms, "cause": body["cause"], "lesson": body.get("lesson")}
             found[window.id] = window._replace(**end)
     return list(found.values())
 
@@ -59,6 +60,36 @@ def _opened(event: Event) -> IncidentWindow:
     b = event.body
     about = (b["cause"], [b["cause"]], b["by"], None, list(b["sleeves"]), list(b["instruments"]), None)
     return IncidentWindow(b["window"], event.t_event_ms, None, *about, event.id, None, event.seq, None, event.t_recv_ms, None)
+
+
+class Lesson(NamedTuple):
+    """What a person wants to be checked, from a window that is closed."""
+
+    window: str
+    closed_ms: int
+    by: str
+    text: str
+    pages: tuple[str, ...]  # runbooks that it is a check of
+
+
+PAGES: tuple[tuple[str, str], ...] = (  # how a cause begins, or what is in it -> its runbook
+    ("orphans of ", "orphan"),
+    ("executions", "unknown-order"),
+    ("halt incomplete", "halted"),
+)
+
+
+def lessons_of(path: Path) -> list[Lesson]:
+    """Lessons of closed windows, oldest first, each a check of the runbook `incident` and of those of its causes."""
+    found = []
+    for window in windows_of(path):
+        if window.lesson and window.closed_ms is not None:
+            pages = {page for cause in window.causes for start, page in PAGES if cause.startswith(start)}
+            by_detector = window.opened_by == "detector"
+            pages |= {"reconcile-difference"} if by_detector and not pages else set()
+            text = window.lesson
+            found.append(Lesson(window.id, window.closed_ms, str(window.closed_by), text, ("incident", *sorted(pages))))
+    return found
 
 
 def orders_in(path: Path, window: IncidentWindow) -> list[str]:

@@ -11,6 +11,7 @@ from engine.clock import timeframe_ms
 from engine.control.limits import HardLimits
 from engine.store.chain import Event
 from engine.watch.health import HealthCheck
+from engine.watch.incidents import IncidentWindow
 
 Severity = Literal["page", "warn", "note"]
 RUNBOOKS = {
@@ -37,6 +38,8 @@ RUNBOOKS = {
     "outside": "outside-data",
     "drift": "model-drift",
     "desk_drift": "drift",
+    "identity": "identity",
+    "unclosed": "incident",
     "features": "features-missing",
     "canary": "canary-rolled-back",
 }
@@ -118,6 +121,8 @@ class DeskObservation(NamedTuple):
     drift: Mapping[str, Any] = {}  # the last look at the inputs of models in use (drift_status.py)
     lacking: Mapping[str, list[str]] = {}  # sleeves that enter nothing for want of features (null_features.py)
     canaries: tuple[Any, ...] = ()  # engine.control.canary.CanaryRun, the latest of each sleeve
+    windows: tuple[IncidentWindow, ...] = ()  # incident windows that are open
+    identity: Mapping[str, Any] | None = None  # the last accounting identity (identity.py)
     dead: tuple[Any, ...] | None = ()  # engine.watch.deadguards.Rate of those that should have fired; None: not looked yet
 
 

@@ -22,10 +22,11 @@ from engine.store import db
 from engine.store.chain import Event
 from engine.store.journal import tail
 from engine.store.tables import Delivery, Proposal
-from engine.watch import deadguards, health
+from engine.watch import deadguards, health, identity
 from engine.watch.detectors import REFUSED_ROW_MAX
 from engine.watch.drift_status import last_drift
 from engine.watch.heartbeat import heartbeat_of
+from engine.watch.incidents import IncidentWindow, windows_of
 from engine.watch.levels import alerted, watched
 from engine.watch.null_features import lacking_now
 from engine.watch.observation import DeskObservation, ProcessExit, steps_of
@@ -57,6 +58,8 @@ class Observer:
         self._incidents: deque[tuple[int, Event]] = deque(maxlen=20)
         self._searched_seq = -1  # the newest event already searched for incidents
         self._config: Mapping[str, Any] = {}
+        self._windows: tuple[IncidentWindow, ...] = ()  # those that are open
+        self._identity: Mapping[str, Any] | None = None  # result of the last `check_identity`
         self._dead: tuple[deadguards.Rate, ...] | None = None  # result of the last `look_for_dead_guards`
 
     def observe(self, now_ms: int) -> DeskObservation:
@@ -90,6 +93,8 @@ class Observer:
             halt=halt.read(self.home, self.engine),
             dead=self._dead,
             canaries=tuple(canaries(self.engine)),
+            identity=self._identity,
+            windows=self._open_windows(path, mark),
         )
 
     def verify_journals(self, now_ms: int) -> None:
@@ -110,6 +115,11 @@ class Observer:
         self._dead = None
         found = deadguards.compared(self.home, self.limits)
         self._dead = () if found is None else found.dead
+
+    def check_identity(self) -> None:
+        """Sum the desk's money from its events and compare it with its equity; later observations carry the result."""
+        identity.refresh(self.home)
+        self._identity = identity.as_json(identity.identity(self.home))
 
     def _checks(self, now_ms: int, mark: Event | None) -> dict[str, health.HealthCheck]:
         """The quick health checks; the journals' is the last result of `verify_journals`."""
@@ -139,6 +149,13 @@ class Observer:
             first = next(between(path, -1, FAR_MS, {"config"}), None)
             self._config = first.body if first is not None else {}
         return self._config
+
+    def _open_windows(self, path: Path, mark: Event | None) -> tuple[IncidentWindow, ...]:
+        """Incident windows that are open; the journal is searched where others are than the last time."""
+        names = [] if mark is None else list(mark.body.get("windows") or ())
+        if names != [window.id for window in self._windows]:
+            self._windows = tuple(window for window in windows_of(path) if window.id in names)
+        return self._windows
 
     def _recent(self, path: Path, mark: Event | None) -> tuple[Event, ...]:
         """Decisions, orders and fills of the last bars, and the decisions that refusals in force began with."""

@@ -14,7 +14,7 @@ import polars as pl
 
 from engine.clock import DAY_MS
 from engine.errors import BadInput
-from engine.watch.desk_trips import desk_trips
+from engine.watch.desk_trips import strategy_trips
 from engine.watch.window import first_mark, journal_of, mark_at
 
 Unit = Literal["day", "week", "month"]
@@ -44,7 +44,7 @@ class Period(NamedTuple):
 
 
 class Lately(NamedTuple):
-    """Net P&L of a stretch that ends at the desk's time: money (the change of equity), and R of the trips that closed."""
+    """Net P&L of a stretch that ends at the desk's time: money (the change of equity), and R of the trips that closed outside of incident windows."""
 
     from_ms: int
     net: float | None
@@ -116,14 +116,14 @@ def _minus(one: int | None, other: int | None) -> int | None:
 def lately(home: Path, sleeve: str | None = None) -> dict[str, Lately]:
     """Net P&L since midnight (`today`), over the last 7 and 30 days (`d7`, `d30`), and since the `start`; empty before the first
     bar. A desk younger than a stretch has it from its start."""
-    return _stretches(journal_of(home), [sleeve], desk_trips(home, sleeve)).get(sleeve, {})
+    return _stretches(journal_of(home), [sleeve], strategy_trips(home, sleeve)).get(sleeve, {})
 
 
 def lately_of_all(home: Path) -> dict[str | None, dict[str, Lately]]:
     """The same of the desk (None) and of each of its sleeves, with one reading of the journal; empty before the first bar."""
     last = mark_at(journal_of(home))
     names: list[str | None] = [None, *(last.body["sleeves"] if last is not None else ())]
-    return _stretches(journal_of(home), names, desk_trips(home))
+    return _stretches(journal_of(home), names, strategy_trips(home))
 
 
 def _stretches(path: Path, names: list[str | None], trips: pl.DataFrame) -> dict[str | None, dict[str, Lately]]:

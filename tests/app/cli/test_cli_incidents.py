@@ -51,7 +51,7 @@ def test_a_window_from_its_trade_to_its_end(stopped: Home, loop: Loop) -> None: 
     (open_,) = told("incidents", "list")["items"]
     assert (open_["id"], open_["state"], open_["causes"], open_["opened_by"]) == ("w1", "open", ["odd"], "detector")
     loop.step()
-    close = ("incidents", "close", "w1", "--cause", "sold on the venue's page", "--as", "ann", "--yes")
+    close = ("incidents", "close", "w1", "--cause", "sold on the venue's page", "--lesson", "look at the venue's page", "--as", "ann", "--yes")
     assert "its cause lasts: odd" in refused(*close)
     assert told("incidents", "show", "w1")["lasting"] == ["odd"]
     ran("adopt", "odd", "--keep", "--as", "ann", "--reason", "not ours", "--yes")
@@ -102,7 +102,7 @@ def test_a_person_opens_one_over_a_sleeve(stopped: Home, loop: Loop) -> None:  #
     assert "by name" in refused("incidents", "open", "--cause", "x")
     assert "unknown sleeve" in refused("incidents", "open", "--cause", "x", "--sleeve", "nobody", "--as", "bob")
     assert "too long" in refused("incidents", "open", "--cause", "x" * 301, "--as", "bob")
-    assert "not open" in refused("incidents", "close", "w9", "--cause", "x", "--as", "bob", "--yes")
+    assert "not open" in refused("incidents", "close", "w9", "--cause", "x", "--lesson", "y", "--as", "bob", "--yes")
     assert "never a window" in refused("incidents", "show", "w9")
     assert [e.body["what"] for e in read(stopped.desk_journal, {"window"})] == ["open", "open"]
 

@@ -1,0 +1,128 @@
+"""A page of memory for each incident window, written from the journal: timeline, orders, exposure, who did what, lesson.
+
+Called by app.processes.scheduler after each walk, and by `nightdesk incidents close`. Code owns its block of the page alone
+(memory/shelf.py): what a person writes around it stays, a block that a person edited becomes that person's text.
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from engine.amounts import quantity_text
+from engine.clock import utc
+from engine.store.chain import Event
+from engine.store.journal import read
+from engine.watch.incidents import IncidentWindow, orders_in, windows_of
+from engine.watch.window import FAR_MS, between, journal_of, mark_at
+from memory.shelf import Shelf, ShelfError
+
+FOLDER = "incidents"
+LINES_MAX = 120  # of a timeline: the first and the last ones
+ORDERS_SHOWN = 40
+TEXT_MAX = 200
+PAGES_MAX = 200  # windows whose pages are kept up to date, the newest
+SHOWN = {"window", "halt", "breaker", "incident", "reconcile", "adopt", "orphan", "health", "fill"}
+BY_HAND = {"window": "incident window", "halt": "halt or release", "adoption": "difference adopted", "decision": "proposal decided"}
+ASKED = """Finish this page outside of the block above: what was seen first, what it cost to understand, what would have shown it
+sooner. Text out here is yours; nothing replaces it."""
+
+
+def write_pages(home: Path) -> list[str]:
+    """Bring the page of every window up to the journal; topics of those written. A page that cannot be written is left as it is."""
+    written = []
+    for window in windows_of(journal_of(home))[-PAGES_MAX:]:
+        topic = f"{FOLDER}/{window.id}"
+        try:
+            Shelf(home / "memory").write_block(topic, page_text(home, window))
+        except (ShelfError, OSError):
+            continue
+        written.append(topic)
+    return written
+
+
+def page_text(home: Path, window: IncidentWindow) -> str:
+    """The block of one window, Markdown."""
+    path = journal_of(home)
+    end = "open" if window.closed_ms is None else f"closed {utc(window.closed_ms)} by {_line(window.closed_by)}"
+    pnl = "counted when it is closed" if window.money is None else f"{window.money['pnl']:+,.2f} USDT, of no strategy"
+    orders = orders_in(path, window)
+    page = [f"# Incident {window.id}: {_line(window.cause)}", ""]
+    page += [f"- Opened {utc(window.opened_ms)} by {_line(window.opened_by)}, {end}."]
+    page += [f"- P&L: {pnl}.", f"- Covers: {_line(', '.join([*window.sleeves, *window.instruments]))}."]
+    page += [f"- Opened because of: {_line('; '.join(window.causes))}."]
+    page += [f"- Lesson: {_line(window.lesson)}." if window.lesson else "- Lesson: none yet; closing asks for one."]
+    page += ["", "## Exposure", "", *_exposure(path, window)]
+    page += ["", "## Timeline, desk time", "", *_cut(list(_timeline(path, window)))]
+    page += ["", "## Who did what", "", *(list(_people(home, window)) or ["- Nobody acted while it was open."])]
+    shown = ", ".join(orders[-ORDERS_SHOWN:]) or "none"
+    more = f" (and {len(orders) - ORDERS_SHOWN} before)" if len(orders) > ORDERS_SHOWN else ""
+    page += ["", f"## Orders: {len(orders)}", "", f"{shown}{more}"]
+    return "\n".join([*page, "", ASKED])
+
+
+def _exposure(path: Path, window: IncidentWindow) -> Iterator[str]:
+    """What was held at both ends, of what the window covers."""
+    ends = [("opened", window.opened_ms)] + ([("closed", window.closed_ms)] if window.closed_ms is not None else [])
+    for name, at_ms in ends:
+        mark = mark_at(path, at_ms)
+        sleeves: Mapping[str, Any] = {} if mark is None else mark.body["sleeves"]
+        held = [f"{own} {_position(sleeves[own])}" for own in window.sleeves if own in sleeves]
+        gross = "" if mark is None else f"; the desk's exposure {mark.body['gross']:,.2f}"
+        yield f"- When it {name}: {_line('; '.join(held)) or 'no sleeve'}{gross}."
+
+
+def _position(sleeve: Mapping[str, Any]) -> str:
+    position = sleeve.get("position")
+    return f"{position['side']} {quantity_text(position['quantity'])} ({position['notional']:,.2f})" if position else "flat"
+
+
+def _timeline(path: Path, window: IncidentWindow) -> Iterator[str]:
+    """Events of the window, one a line with its id."""
+    until_ms = FAR_MS if window.closed_ms is None else window.closed_ms
+    until_seq = 1 << 62 if window.closed_seq is None else window.closed_seq
+    for event in between(path, window.opened_ms - 1, until_ms, SHOWN):
+        inside = window.opened_seq <= event.seq <= until_seq
+        if inside and (text := _event_text(event, window)):
+            yield f"- {utc(event.t_event_ms)} `{event.id}` {event.kind}: {_line(text)}"
+
+
+def _event_text(event: Event, window: IncidentWindow) -> str:
+    """One event in words; "" for one that is not of this window."""
+    body = event.body
+    if event.kind == "window":
+        return f"{body['what']} {body.get('window', '')}: {body['cause']}" if body.get("window") == window.id else ""
+    if event.kind == "fill":
+        if body.get("sleeve") not in window.sleeves:
+            return ""
+        amount = f"{body['lots']} lots at {body['price']}" if body.get("price") is not None else ""
+        return f"{body['sleeve']} {body.get('side')} {amount}, order {body.get('order')}"
+    if event.kind == "halt":
+        return f"{body.get('state', '')} {body.get('reason', '')} {body.get('by', '')}"
+    names = ("what", "difference", "instrument", "sleeve", "state", "breaker", "why", "reason", "by", "lots", "trade", "order")
+    return ", ".join(f"{name} {body[name]}" for name in names if body.get(name) not in (None, "", [], {}))
+
+
+def _people(home: Path, window: IncidentWindow) -> Iterator[str]:
+    """What people did between its opening and its end, from the people journal; wall time."""
+    until_ms = window.closed_wall_ms if window.closed_wall_ms is not None else FAR_MS
+    path = home / "journal" / "people.jsonl"
+    for event in read(path, set(BY_HAND)) if path.exists() else ():
+        when = event.t_recv_ms or event.t_event_ms
+        if window.opened_wall_ms <= when <= until_ms:
+            actor: Any = event.body.get("actor") or {}
+            name = actor.get("name") if isinstance(actor, Mapping) else actor
+            what = event.body.get("reason") or (event.body.get("window") or {}).get("cause") or event.body.get("state") or ""
+            yield f"- {utc(when)} `{event.id}` {_line(name or 'unknown')}: {BY_HAND[event.kind]}, {_line(what)}"
+
+
+def _cut(lines: list[str]) -> list[str]:
+    """At most LINES_MAX lines: both ends, and how many were left out between."""
+    if len(lines) <= LINES_MAX:
+        return lines or ["- Nothing but bars."]
+    half = LINES_MAX // 2
+    return [*lines[:half], f"- ({len(lines) - LINES_MAX} more events: nightdesk journal tail)", *lines[-half:]]
+
+
+def _line(text: Any) -> str:
+    """Outside text on one line, cut."""
+    return "".join(c if c.isprintable() else " " for c in str(text))[:TEXT_MAX].strip()

@@ -1,0 +1,134 @@
+"""The accounting identity of a desk: cash in and out + strategies + incidents + by hand + fees + funding = its equity, to the cent.
+
+Called by `nightdesk status`, and by engine.watch.observer, which pages where it does not hold. The left side is summed from the
+journal's own events (fills, settlements, windows, adoptions, orphans: attribution.py); the right side is the equity that the fold
+journals in its marks. Neither is worked out from the other, so a fill that was booked twice, or never, shows as a gap. A second
+sum is the incidents' money as the fold has it. The desk's equity counts from nothing: what it began with is cash in. No deposit
+reaches a sleeve: its cash is fixed for the life of a home, so cash is what all sleeves began with.
+
+Sums of whole days are kept in `cache/identity.json` by the supervisor: derived, rebuilt when the journal is another one.
+Rounding: the terms to cents by attribution.apportion, so that they sum to the rounded equity, where the gap is under half a cent.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from engine.clock import DAY_MS
+from engine.store.chain import Event
+from engine.watch.attribution import PARTS, apportion, parts_between
+from engine.watch.incidents import incident_of
+from engine.watch.observation import DeskObservation, Finding
+from engine.watch.window import FAR_MS, between, first_mark, journal_of, mark_at
+
+FILE = "cache/identity.json"
+SCHEMA = 1
+CENT = 0.005  # what rounds to a cent
+TERMS = ("cash", "strategy", "incident", "manual", "fees", "funding")
+ACTION = "nightdesk journal verify, then nightdesk tool attribution: the day with an unexplained part is where to look"
+
+
+class Identity(NamedTuple):
+    """Quote units, to the cent; `gap`: what the equity is more than the sum of the terms, `apart`: what the fold's incidents are
+    more than those summed here. Both are 0 where it holds.
+    """
+
+    until_ms: int
+    event: str  # the mark that the equity is of
+    cash: float
+    strategy: float  # price P&L less slippage, outside of windows
+    incident: float  # everything that was made in windows, and by orphans
+    manual: float  # what adoptions moved outside of windows
+    fees: float
+    funding: float
+    equity: float  # with what orphans have made
+    gap: float
+    apart: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether both sides are equal to the cent."""
+        return self.gap == 0.0 and self.apart == 0.0
+
+
+def identity(home: Path) -> Identity | None:
+    """Of the desk as its last mark has it; None before the first bar."""
+    path = journal_of(home)
+    last = mark_at(path)
+    return None if last is None else _identity(home, path, last)
+
+
+def _identity(home: Path, path: Path, last: Event) -> Identity:
+    sums = _sums_until(home, path, last)
+    orphans = float(last.body.get("orphan_pnl") or 0.0)
+    terms = {"cash": _begun_with(path), "strategy": sums["price"] + sums["slippage"], "incident": sums["incident"] + orphans}
+    terms |= {name: sums[name] for name in ("manual", "fees", "funding")}
+    equity = sum(float(sleeve["equity"]) for sleeve in last.body["sleeves"].values()) + orphans
+    gap, apart = equity - sum(terms.values()), incident_of(last.body) - sums["incident"]
+    cents = [100 * terms[name] for name in TERMS]
+    whole = apportion(cents, round(100 * equity)) if abs(gap) < CENT else [round(value) for value in cents]
+    money = [value / 100 for value in whole]
+    gap, apart = (0.0 if abs(value) < CENT else round(value, 2) for value in (gap, apart))
+    return Identity(last.t_event_ms, last.id, *money, round(equity, 2), gap, apart)
+
+
+def _begun_with(path: Path) -> float:
+    """What all sleeves began with."""
+    first = next(between(path, -1, FAR_MS, {"config"}), None)
+    return sum(float(sleeve["cash"]) for sleeve in (first.body["sleeves"] if first is not None else ()))
+
+
+def _sums_until(home: Path, path: Path, last: Event) -> dict[str, float]:
+    """The parts since the desk began: those that are kept, and what came since."""
+    until, sums = _stored(home, path)
+    start = until or first_mark(path)
+    if start is None or start.seq >= last.seq:
+        return sums
+    more = parts_between(home, start, last)
+    return {name: sums[name] + more[name] for name in PARTS}
+
+
+def refresh(home: Path) -> None:
+    """Keep the sums up to the last whole day. A disk that cannot be written makes answers slower, not wrong."""
+    path = journal_of(home)
+    last = mark_at(path)
+    mark = None if last is None else mark_at(path, (last.t_event_ms - 1) // DAY_MS * DAY_MS)
+    kept, _ = _stored(home, path)
+    if mark is None or (kept is not None and kept.seq >= mark.seq):
+        return
+    body = {"schema": SCHEMA, "until_ms": mark.t_event_ms, "mark": mark.hash, "sums": _sums_until(home, path, mark)}
+    draft = (home / FILE).with_name(f"identity.json.{mark.seq:x}.draft")
+    with suppress(OSError):
+        draft.parent.mkdir(exist_ok=True)
+        draft.write_text(json.dumps(body, allow_nan=False), encoding="utf-8")
+        draft.replace(home / FILE)
+
+
+def _stored(home: Path, path: Path) -> tuple[Event | None, dict[str, float]]:
+    """The mark that sums are kept up to, and they; None and zeros where the file is missing or of another journal."""
+    with suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
+        found = json.loads((home / FILE).read_text(encoding="utf-8"))
+        mark = mark_at(path, int(found["until_ms"]))
+        if found["schema"] == SCHEMA and mark is not None and mark.hash == found["mark"]:
+            return mark, {name: float(found["sums"][name]) for name in PARTS}
+    return None, dict.fromkeys(PARTS, 0.0)
+
+
+def as_json(found: Identity | None) -> dict[str, Any] | None:
+    """Its terms and whether it holds."""
+    return None if found is None else {**found._asdict(), "holds": found.holds}
+
+
+def broken(desk: DeskObservation) -> Iterator[Finding]:
+    """Money that no term has: a page, since every figure of the desk is in doubt."""
+    found: Mapping[str, Any] | None = desk.identity
+    if not found or found["holds"]:
+        return
+    if found["gap"]:
+        what = f"The desk's equity is {found['gap']:+,.2f} off the sum of its fills, fees, funding and incidents"
+    else:
+        what = f"P&L in incident windows is {found['apart']:+,.2f} off what was made while they were open"
+    numbers = {name: found[name] for name in (*TERMS, "equity", "gap", "apart")}
+    yield Finding("identity", "identity", "page", what, "desk", desk.now_ms, ACTION, numbers, str(found["event"]))
