@@ -10,8 +10,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from engine.clock import DAY_MS, HOUR_MS, utc
+from engine.clock import DAY_MS, HOUR_MS, utc, utc_day
 from engine.errors import BadInput
+from engine.watch.incidents import lessons_of
+from engine.watch.window import journal_of
 from tools.common.contract import (
     Args,
     Effect,
@@ -273,7 +275,8 @@ def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
     lessons = [one for one in lessons_of(journal_of(ctx.home)) if name in one.pages][-LESSONS_MAX:]
     if lessons:
         text += "\n\nChecks from this desk's own incidents, in the words of the people who closed them:\n\n"
-        text += "\n".join(f"- {clean(one.text, 300)} ({one.window}, {utc_day(one.closed_ms)}, {clean(one.by, 60)})" for one in lessons)
+        about = ((one, f"{one.window}, {utc_day(one.closed_ms)}, {clean(one.by, 60)}") for one in lessons)
+        text += "\n".join(f"- {clean(one.text, 300)} ({whose})" for one, whose in about)
     evidence += tuple(Evidence("page", f"incidents/{one.window}") for one in lessons)
     return ToolResult("ok", f"{head}\n\n{with_bold_title(text)}", evidence=evidence, data={"runbook": name})
 

@@ -127,6 +127,20 @@ class WorkedView(ApiModel):
     text: str
 
 
+class DriftLine(ApiModel):
+    """Two sides of a sleeve as last compared, in dollars by cause; `verdict`: whether the first is worse than the second says."""
+
+    one: str
+    other: str
+    from_ms: int
+    to_ms: int
+    difference_usd: Number
+    causes: dict[str, Number]
+    verdict: str
+    needed: int | None
+    since_ms: int | None
+
+
 class SleevePage(ApiModel):
     """What a sleeve's page shows beside its candles. `runs_version`: what the worker runs; `params_why`: why there are none."""
 
@@ -143,6 +157,7 @@ class SleevePage(ApiModel):
     execution: str | None
     models: str | None  # versions of stored models that it reads
     worked: WorkedView | None
+    drift: list[DriftLine] = []
     params: list[ParamRow]
     params_why: str
     versions: list[SleeveVersionView]

@@ -118,7 +118,8 @@ def curve_of(path: Path, points: int, since_ms: int = 0, sleeve: str = "") -> di
     """{"close_ms", "equity", "strategy", "drawdown_frac"} of about `points` marks, evenly over desk time, including the last; of
     the desk, or of one sleeve.
 
-    `strategy` is the equity without what was made in incident windows. The drawdown is the account's, from the highest equity so far (of a sleeve: at these marks); a release does not make it smaller.
+    `strategy` is the equity without what was made in incident windows. The drawdown is the account's, from the highest equity so
+    far (of a sleeve: at these marks); a release does not make it smaller.
     """
     last, first = mark_at(path), first_mark(path)
     if last is None or first is None:

@@ -34,7 +34,9 @@ def drift(
     from app.jobs import kinds
     from engine.sim.request import moment
 
-    args = {"since": moment(since), "sleeve": sleeve} | ({"homes": [str(path) for path in home]} if home else {})
+    args = {"since": moment(since), "sleeve": sleeve} | (
+        {"homes": [str(path.expanduser().resolve()) for path in home]} if home else {}
+    )
     with out.progress("drift", 1.0) as advance, kinds.limited(time_limit, "the comparison of the sides"):
         found = kinds.desk_drift(existing_home(), args, advance)
     out.emit(found, as_json=as_json, text=lambda: text_of(found))
@@ -73,9 +75,11 @@ def worse_text(found: Mapping[str, Any]) -> str:
     needed = f"; it takes about {found['needed']:,} round trips to tell" if found["needed"] else ""
     if found["low"] is None:
         return f"cannot be told yet: {found['why'] or 'no round trip'}{needed}"
-    per_trip = f"{found['mean']:+,.2f} a round trip ({found['low']:+,.2f} to {found['high']:+,.2f}, 95 %, {found['trips']} of them)"
+    span = f"{found['low']:+,.2f} to {found['high']:+,.2f}, 95 %, {found['trips']} of them"
+    per_trip = f"{found['mean']:+,.2f} a round trip ({span})"
     text = f"{found['verdict']}: {per_trip}" + (needed if found["verdict"] == "cannot be told yet" else "")
     if found["since_ms"] is None:
         return text
     span = f"{utc(found['since_low_ms'])} to {utc(found['since_high_ms'])}"
-    return f"{text}; since {utc(found['since_ms'])} ({span}): {found['before']:+,.2f} before, {found['after']:+,.2f} after"
+    means = f"{found['before']:+,.2f} before, {found['after']:+,.2f} after"
+    return f"{text}; since {utc(found['since_ms'])} ({span}): {means}"

@@ -140,6 +140,11 @@ source = "files"                 # files | live
 [schedules]
 handover = "06:00"
 
+# ---- Drift: other homes that trade the same sleeves in another mode, compared each day with this one and the backtest ---
+
+# [drift]
+# homes = ["../paper"]           # folders of homes; from this home's folder
+
 # ---- Alerts: how often the desk is checked, and when a message is sent again or waits ---------------------------------
 
 [alerts]

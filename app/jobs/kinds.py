@@ -140,7 +140,7 @@ def desk_drift(home: Home, args: Mapping[str, Any], progress: Progress = silent)
     from engine.parity.desk_drift import desk_drift as compared
     from engine.parity.desk_drift import keep_pairs
 
-    beside = [Path(place).expanduser() for place in args.get("homes") or home.desk.drift.homes]
+    beside = [home.path / Path(place).expanduser() for place in args.get("homes") or home.desk.drift.homes]
     for place in beside:
         if not (place / "journal" / "desk.jsonl").is_file():
             raise BadInput(f"no desk has run in {str(place)[:200]!r}", "name the folder of a home: NIGHTDESK_HOME of that desk")

@@ -53,6 +53,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         of = MarketPart(f"desk_{name}", "/api/desk/candles", "/api/desk/trips", {"sleeve": name}, where, clock)
         market.show(api, of, {**table, "file": f"trips-{name}"}, note)
         _results(api, item, page)
+        _drift(page)
         _worked(page)
     sleeve_settings.show(session, page)
     with above:
@@ -143,6 +144,30 @@ def _results(api: PageClient, item: Mapping[str, Any], page: Mapping[str, Any]) 
         parts.soft("Amber: the signal was there, and a rule refused the entry." if blocked else "")
 
 
+def _drift(page: Mapping[str, Any]) -> None:
+    """What the sleeve made beside its backtest, and beside other homes that trade it, as last compared."""
+    rows = page.get("drift") or []
+    if not rows:
+        return
+    with st.container(key="panel_sleeve_drift"):
+        parts.head("Drift", f"{short(rows[0]['from_ms'])} to {short(rows[0]['to_ms'])}, USDT")
+        parts.table(
+            ("between", "difference", "by cause", "verdict"), [_drift_row(row) for row in rows], left=(0, 2, 3), wrap=(2, 3)
+        )
+
+
+def _drift_row(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
+    causes = ", ".join(f"{cause} {number(usd, sign=True)}" for cause, usd in row["causes"].items()) or "none"
+    usd, verdict = row["difference_usd"], row["verdict"]
+    verdict += f" since {short(row['since_ms'])}" if row.get("since_ms") is not None else ""
+    verdict += (
+        f", about {count(row['needed'])} trips to tell" if row.get("needed") and row["verdict"].startswith("cannot") else ""
+    )
+    loud = row["verdict"] == "worse"
+    sides = f"{row['one']} and {row['other']}"
+    return (sides, (number(usd, sign=True), tone(usd)), causes, (f"▲ {verdict}" if loud else verdict, "wrn" if loud else ""))
+
+
 def _worked(page: Mapping[str, Any]) -> None:
     """Entries that were worked in slices: cost against arrival, and the slices of the newest one."""
     found = page.get("worked")
@@ -187,7 +212,7 @@ def _curve(curve: Mapping[str, Any], cash: float) -> dict[str, Any]:
         "name": "this sleeve",
         "tone": "accent",
         "dash": "",
-        "y": [e / cash - 1 if e is not None else None for e in curve["strategy"]],
+        "y": [e / cash - 1 if e is not None else None for e in curve.get("strategy") or curve["equity"]],
     }
     fall = [None if d is None else -d for d in curve["drawdown_frac"]]
     label = "Return of this sleeve, drawdown below"

@@ -22,13 +22,14 @@ ORDERS_SHOWN = 40
 TEXT_MAX = 200
 PAGES_MAX = 200  # windows whose pages are kept up to date, the newest
 SHOWN = {"window", "halt", "breaker", "incident", "reconcile", "adopt", "orphan", "health", "fill"}
-BY_HAND = {"window": "incident window", "halt": "halt or release", "adoption": "difference adopted", "decision": "proposal decided"}
+BY_HAND = {"window": "incident window", "halt": "halt or release", "adoption": "difference adopted"}
+BY_HAND |= {"decision": "proposal decided"}
 ASKED = """Finish this page outside of the block above: what was seen first, what it cost to understand, what would have shown it
 sooner. Text out here is yours; nothing replaces it."""
 
 
 def write_pages(home: Path) -> list[str]:
-    """Bring the page of every window up to the journal; topics of those written. A page that cannot be written is left as it is."""
+    """Bring the page of every window up to the journal; topics of those written. One that cannot be written stays as it is."""
     written = []
     for window in windows_of(journal_of(home))[-PAGES_MAX:]:
         topic = f"{FOLDER}/{window.id}"

@@ -23,6 +23,7 @@ from engine.strategies.isolated.described import read_strategy
 from engine.strategies.params import params_table
 from engine.watch.desk_parents import worked_entries
 from engine.watch.desk_trips import desk_trips
+from engine.watch.parity_result import last_result
 from engine.watch.quiet_closes import CloseCount, closes_of
 from engine.watch.window import journal_of, mark_at, mode_of
 
@@ -53,10 +54,24 @@ def sleeve_page(home: Home, name: str) -> dict[str, Any]:
         "execution": sleeve.execution,
         "models": sleeve.models,
         "worked": None if mark is None else _worked(str(path), mark.id, name, mark.t_event_ms),
+        "drift": _drift(home.path, name),
         "params": params,
         "params_why": why,
         "versions": [_version(*pair) for pair in zip([None, *history], history, strict=False)][::-1][:VERSIONS_MAX],
     }
+
+
+def _drift(home: Path, name: str) -> list[dict[str, Any]]:
+    """The pairs of sides of the last comparison; empty where none was made."""
+    last = last_result(home)
+    days = last.get("drift_days", last)
+    rows = [row for row in last.get("drift", ()) if row["sleeve"] == name]
+    return [
+        {"one": row["one"], "other": row["other"], "from_ms": days["from_ms"], "to_ms": days["to_ms"]}
+        | {"difference_usd": row["difference_usd"], "causes": {cause: usd for cause, usd in row["causes"].items() if usd}}
+        | {key: row["worse"][key] for key in ("verdict", "needed", "since_ms")}
+        for row in rows
+    ]
 
 
 # ---- the open position

@@ -26,8 +26,8 @@ _INCOMPLETE = "KILL_INCOMPLETE"
 def on_window(book: Book, body: Mapping[str, Any]) -> Led:
     """A window opens, gets a further cause, or closes; refused, everything is as before and the body says why.
 
-    {what: open, cause, by, sleeves, instruments}; {what: joins, window, cause}; {what: close, window, cause, by, lesson}. What the book
-    adds: the window's id, and, closed, its money.
+    {what: open, cause, by, sleeves, instruments}; {what: joins, window, cause}; {what: close, window, cause, by, lesson}. What
+    the book adds: the window's id, and, closed, its money.
     """
     why = refusal(book, body)
     if why:

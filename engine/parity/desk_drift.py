@@ -73,7 +73,8 @@ def common_tapes(homes: Sequence[Path], since_ms: int | None) -> list[Tape]:
     if len(begins) > 1:
         midnight = -(-max(begins) // DAY_MS) * DAY_MS
         if midnight >= until_ms:
-            raise BadInput("these desks have no whole day together", "let them run over a midnight (UTC), or choose an earlier --since")
+            hint = "let them run over a midnight (UTC), or choose an earlier --since"
+            raise BadInput("these desks have no whole day together", hint)
         tapes = [tape_of(home, midnight, until_ms) for home in homes]
     if len({tape.start_ms for tape in tapes}) > 1:
         raise BadInput("these desks have no midnight (UTC) together", "choose a --since that all of them have run over")
@@ -155,12 +156,13 @@ def given_by(own: Tape, engine: Engine) -> tuple[Approved, Pins]:
 def report_of(sides: Sequence[Side], pairs: Sequence[SidePair]) -> dict[str, Any]:
     """The pairs as JSON, each with its statistics."""
     first = sides[0].found
+    here = [{"side": side.name, "versions": dict(side.found.versions)} for side in sides]
     return {
         "from_ms": first.start_ms,
         "to_ms": first.end_ms,
         "bars": first.bars,
         "source": first.source,
-        "sides": [*({"side": side.name, "versions": dict(side.found.versions)} for side in sides), {"side": BACKTEST, "versions": {}}],
+        "sides": [*here, {"side": BACKTEST, "versions": {}}],
         "drift_frac_max": DRIFT_FRAC_MAX,
         "pairs": [as_json(pair) | {"worse": worse(gaps_of(pair))._asdict()} for pair in pairs],
     }

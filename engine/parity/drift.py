@@ -1,7 +1,7 @@
 """Drift in dollars: backtest, paper, shadow and live of one strategy over the same bars, every pair of sides, by cause.
 
 Called by desk_drift.py. Turns one Comparison a home (comparison.py: a desk against its backtest; each against the same catalog,
-parameters, models and costs) into pairs of sides. A pair of a desk and the backtest is that comparison, its classes named by cause.
+parameters, models and costs) into pairs of sides. A desk and the backtest are that comparison, its classes named by cause.
 Of two desks each cause is the first one's less the second one's, and what their two backtests differ by - other cash, another
 position at the beginning - is parted trip by trip (trip_pairs.py). Whole cents: the causes of a pair sum to its difference.
 
@@ -129,7 +129,7 @@ def _beside(mine: Sequence[Trip | None], theirs: Sequence[Trip | None]) -> tuple
 def as_json(pair: SidePair) -> dict[str, Any]:
     """A pair in dollars: sides, causes (the largest first), the first of them, and the trips that differ."""
     causes = sorted(CAUSES, key=lambda cause: -abs(pair.causes[cause]))
-    moved = [(one, other) for one, other in pair.trips if abs(_net(one) - _net(other)) >= CENT or (one is None) != (other is None)]
+    moved = [both for both in pair.trips if abs(_net(both[0]) - _net(both[1])) >= CENT or None in both]
     moved.sort(key=lambda both: -abs(_net(both[0]) - _net(both[1])))
     return {
         "one": pair.one,
@@ -159,5 +159,6 @@ def _net(trip: Trip | None) -> float:
 def _trip(one: Trip | None, other: Trip | None) -> dict[str, Any]:
     place = one if one is not None else other
     assert place is not None, "a pair of nothing"  # noqa: S101 - a programmer's error
-    nets = {"one_usd": None if one is None else round(_net(one), 2), "other_usd": None if other is None else round(_net(other), 2)}
+    sides = (("one_usd", one), ("other_usd", other))
+    nets = {name: None if trip is None else round(_net(trip), 2) for name, trip in sides}
     return {"side": place["side"], "entry_ms": place["entry_ms"], **nets, "difference_usd": round(_net(one) - _net(other), 2)}

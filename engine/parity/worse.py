@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from engine.sim.bootstrap import ALPHA, SEED
 
+CENT = 0.005  # what rounds to a cent
 TRIPS_MIN = 10  # round trips that an interval needs
 EDGE = 5  # and that a change point has on either side
 PERMUTATIONS = RESAMPLES = 999
@@ -42,8 +43,10 @@ def worse(gaps: Sequence[tuple[int, float]]) -> Worse:
 
     values = np.asarray([usd for _, usd in gaps], dtype=float)
     n = len(values)
-    if n == 0 or not np.abs(values).max() >= 0.005:
-        return Worse(n, 0.0 if n else None, 0.0 if n else None, 0.0 if n else None, "the same" if n else "cannot be told yet", None)
+    if n == 0:
+        return Worse(0, None, None, None, "cannot be told yet", None, why="no round trip is closed")
+    if not np.abs(values).max() >= CENT:
+        return Worse(n, 0.0, 0.0, 0.0, "the same", None)
     mean, spread = float(values.mean()), float(values.std(ddof=1)) if n > 1 else math.nan
     needed = _needed(mean, spread)
     if n < TRIPS_MIN:
@@ -95,4 +98,3 @@ def _split(values: Any) -> tuple[int, float]:
     sizes = np.abs(left / cuts - right / (n - cuts)) / scale
     best = int(np.argmax(sizes))
     return int(cuts[best]), float(sizes[best])
-

@@ -3,8 +3,8 @@
 Called by tools/desk.py and engine.watch.handover (`pnl_of_window`: two marks of the desk journal and the flows between). For each
 sleeve the change of its equity is price P&L before costs, minus fees, minus slippage, plus funding. Price P&L is computed
 from reference prices (without slippage), so the four parts sum to the change by arithmetic, none of them being a remainder;
-what is still left over is shown as `unexplained` and is a defect to look into. What was made in incident windows, and what an adoption
-moved, is in parts of its own (pnl_segments.py): the other parts are the strategies'.
+what is still left over is shown as `unexplained` and is a defect to look into. What was made in incident windows, and what an
+adoption moved, is in parts of its own (pnl_segments.py): the other parts are the strategies'.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -90,9 +90,7 @@ def _amounts_between(home: Path, start: Event, end: Event) -> tuple[dict[str, di
         fills += sum(flow.fills for flow in flows)
         for name, parts in amounts.items():
             totals[name] += changes[name]
-            if apart := segment.whose.get(name):
-                parts = {apart: sum(parts.values()) - parts["unexplained"], "unexplained": parts["unexplained"]}
-            for part, amount in parts.items():
+            for part, amount in _whose(parts, segment.whose.get(name)).items():
                 whole[name][part] += amount
     return whole, totals, fills
 
@@ -108,6 +106,13 @@ def holdings(mark: Mapping[str, Any]) -> dict[str, Holding]:
             units = position["quantity"] * (1 if position["side"] == "long" else -1)
             found[name] = Holding(sleeve["equity"], units, position["notional"] / position["quantity"])
     return found
+
+
+def _whose(parts: dict[str, float], apart: str | None) -> dict[str, float]:
+    """Parts of a strategy; or all that is explained as one part, an incident's or a person's."""
+    if apart is None:
+        return parts
+    return {apart: sum(parts.values()) - parts["unexplained"], "unexplained": parts["unexplained"]}
 
 
 def attribute(start: Mapping[str, Holding], end: Mapping[str, Holding], flows: Iterable[Flow]) -> Attribution:

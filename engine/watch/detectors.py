@@ -16,7 +16,6 @@ from engine.watch.drift_status import input_drift
 from engine.watch.heartbeat import began_ms
 from engine.watch.identity import broken
 from engine.watch.levels import levels
-from engine.watch.unclosed import unclosed
 from engine.watch.null_features import null_features
 from engine.watch.observation import (
     DeskObservation,
@@ -33,6 +32,7 @@ from engine.watch.observation import (
 from engine.watch.outside_status import outside_series
 from engine.watch.parity_result import desk_drift, parity
 from engine.watch.tripped import in_force
+from engine.watch.unclosed import unclosed
 from engine.watch.venue_detectors import differences, liquidated, protective, unmoved
 
 ABSENT_MS = 10_000  # a worker may be absent this long: it is being started

@@ -73,13 +73,17 @@ def yesterday(home: Path, mark: Event) -> dict[str, Any]:
 
 
 def pnl_parts(window: WindowPnl | None) -> dict[str, Any] | None:
-    """P&L of the window in quote units: the desk's change and its parts, and what each sleeve made, both outside of incidents; None when no bar was decided in it."""
+    """P&L of the window in quote units: the desk's change, and outside of incidents its parts and what each sleeve made.
+
+    None when no bar was decided in it.
+    """
     if window is None:
         return None
     desk = window.attribution.desk
     parts = {name: getattr(desk, name) / 100 for name in ("change", "price", "fees", "funding", "slippage", "unexplained")}
     incident = {"incident": window.incident / 100} if window.incident else {}
-    return parts | incident | {"sleeves": {share.sleeve: (share.change - share.incident) / 100 for share in window.attribution.shares}}
+    own = {share.sleeve: (share.change - share.incident) / 100 for share in window.attribution.shares}
+    return parts | incident | {"sleeves": own}
 
 
 def head_of(path: Path) -> Head:

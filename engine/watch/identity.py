@@ -1,4 +1,4 @@
-"""The accounting identity of a desk: cash in and out + strategies + incidents + by hand + fees + funding = its equity, to the cent.
+"""The accounting identity of a desk: cash + strategies + incidents + by hand + fees + funding = its equity, to the cent.
 
 Called by `nightdesk status`, and by engine.watch.observer, which pages where it does not hold. The left side is summed from the
 journal's own events (fills, settlements, windows, adoptions, orphans: attribution.py); the right side is the equity that the fold

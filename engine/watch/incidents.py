@@ -51,7 +51,8 @@ def windows_of(path: Path) -> list[IncidentWindow]:
         elif body["what"] == "close" and (window := found.get(body["window"])):
             money = {name: float(body["money"][name]) for name in MONEY}
             end = {"closed_ms": event.t_event_ms, "closed_event": event.id, "closed_seq": event.seq, "money": money}
-            end |= {"closed_by": body["by"], "closed_wall_ms": event.t_recv_ms, "cause": body["cause"], "lesson": body.get("lesson")}
+            end |= {"closed_by": body["by"], "closed_wall_ms": event.t_recv_ms, "cause": body["cause"]}
+            end |= {"lesson": body.get("lesson")}
             found[window.id] = window._replace(**end)
     return list(found.values())
 

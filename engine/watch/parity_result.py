@@ -65,8 +65,9 @@ def parity(desk: DeskObservation) -> Iterator[Finding]:
 
 
 def desk_drift(desk: DeskObservation) -> Iterator[Finding]:
-    """A sleeve that differs from its backtest by more than DRIFT_FRAC_MAX of what its round trips moved, or is worse than it says:
-    the cause first."""
+    """Two sides of a sleeve that differ by more than DRIFT_FRAC_MAX of what their round trips moved, or of which one is worse
+    than the other says: the cause first.
+    """
     last = desk.parity
     for row in last.get("drift", ())[:SLEEVES_MAX]:
         usd, gross, stats = float(row["difference_usd"]), float(row["gross_usd"]), row["worse"]
@@ -76,7 +77,8 @@ def desk_drift(desk: DeskObservation) -> Iterator[Finding]:
         span = last.get("drift_days", last)
         days = f"{utc_day(span['from_ms'])} to {utc_day(span['to_ms'])}"
         cause, sleeve = str(row["first_cause"]), str(row["sleeve"])
-        what = f"{cause.capitalize()} makes {row['causes'][cause]:+,.2f} of {usd:+,.2f} between {row['one']} and {row['other']} of {sleeve} ({days})"
+        sides = f"{row['one']} and {row['other']} of {sleeve}"
+        what = f"{cause.capitalize()} makes {row['causes'][cause]:+,.2f} of {usd:+,.2f} between {sides} ({days})"
         if is_worse:
             what += f"; it is worse by {-stats['mean']:,.2f} a round trip, {-stats['high']:,.2f} to {-stats['low']:,.2f}"
             what += f", since {utc_day(stats['since_ms'])}" if stats["since_ms"] is not None else ""

@@ -44,7 +44,9 @@ class Period(NamedTuple):
 
 
 class Lately(NamedTuple):
-    """Net P&L of a stretch that ends at the desk's time: money (the change of equity), and R of the trips that closed outside of incident windows."""
+    """Net P&L of a stretch that ends at the desk's time: money (the change of equity), and R of the trips that closed; trips that
+    were open in an incident window are left out.
+    """
 
     from_ms: int
     net: float | None

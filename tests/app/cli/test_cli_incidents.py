@@ -51,7 +51,18 @@ def test_a_window_from_its_trade_to_its_end(stopped: Home, loop: Loop) -> None: 
     (open_,) = told("incidents", "list")["items"]
     assert (open_["id"], open_["state"], open_["causes"], open_["opened_by"]) == ("w1", "open", ["odd"], "detector")
     loop.step()
-    close = ("incidents", "close", "w1", "--cause", "sold on the venue's page", "--lesson", "look at the venue's page", "--as", "ann", "--yes")
+    close = (
+        "incidents",
+        "close",
+        "w1",
+        "--cause",
+        "sold on the venue's page",
+        "--lesson",
+        "look at the venue's page",
+        "--as",
+        "ann",
+        "--yes",
+    )
     assert "its cause lasts: odd" in refused(*close)
     assert told("incidents", "show", "w1")["lasting"] == ["odd"]
     ran("adopt", "odd", "--keep", "--as", "ann", "--reason", "not ours", "--yes")
