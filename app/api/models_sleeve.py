@@ -157,7 +157,7 @@ class SleevePage(ApiModel):
     execution: str | None
     models: str | None  # versions of stored models that it reads
     worked: WorkedView | None
-    drift: list[DriftLine] = []
+    drift: list[DriftLine]
     params: list[ParamRow]
     params_why: str
     versions: list[SleeveVersionView]

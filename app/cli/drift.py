@@ -69,7 +69,7 @@ def pair_lines(pair: Mapping[str, Any]) -> list[str]:
 
 
 def worse_text(found: Mapping[str, Any]) -> str:
-    """`worse by 1.20 a round trip (0.40 to 2.10), since 2025-03-04 (2025-03-02 to 2025-03-09)`, or after how many one can tell."""
+    """`worse: -1.20 a round trip (-2.10 to -0.40, ...); since 2025-03-04 (...)`, or after how many one can tell."""
     if found["verdict"] == "the same":
         return f"no round trip of {found['trips']} differs"
     needed = f"; it takes about {found['needed']:,} round trips to tell" if found["needed"] else ""

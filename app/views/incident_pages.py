@@ -19,6 +19,7 @@ from memory.shelf import Shelf, ShelfError
 FOLDER = "incidents"
 LINES_MAX = 120  # of a timeline: the first and the last ones
 ORDERS_SHOWN = 40
+BEFORE_MS = 15 * 60_000  # wall time: a person's word to open it is journaled before the worker takes it
 TEXT_MAX = 200
 PAGES_MAX = 200  # windows whose pages are kept up to date, the newest
 SHOWN = {"window", "halt", "breaker", "incident", "reconcile", "adopt", "orphan", "health", "fill"}
@@ -104,12 +105,12 @@ def _event_text(event: Event, window: IncidentWindow) -> str:
 
 
 def _people(home: Path, window: IncidentWindow) -> Iterator[str]:
-    """What people did between its opening and its end, from the people journal; wall time."""
+    """What people did between shortly before its opening and its end, from the people journal; wall time."""
     until_ms = window.closed_wall_ms if window.closed_wall_ms is not None else FAR_MS
     path = home / "journal" / "people.jsonl"
     for event in read(path, set(BY_HAND)) if path.exists() else ():
         when = event.t_recv_ms or event.t_event_ms
-        if window.opened_wall_ms <= when <= until_ms:
+        if window.opened_wall_ms - BEFORE_MS <= when <= until_ms:
             actor: Any = event.body.get("actor") or {}
             name = actor.get("name") if isinstance(actor, Mapping) else actor
             what = event.body.get("reason") or (event.body.get("window") or {}).get("cause") or event.body.get("state") or ""

@@ -50,7 +50,7 @@ def paid(loop: Loop, cash: float, n: int) -> None:
 
 
 @pytest.fixture(scope="module")
-def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+def lived(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """The desk of that month: four days of sleeves that people have paused, three results, one incident window."""
     main.load_groups()
     path = tmp_path_factory.mktemp("month") / "home"
@@ -76,6 +76,13 @@ def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         advanced(loop, DAY // 2)
         loop.journal.close()
         yield home
+
+
+@pytest.fixture
+def month(lived: Home, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """The same, as the home that commands find."""
+    monkeypatch.setenv("NIGHTDESK_HOME", str(lived.path))
+    return lived
 
 
 def test_the_ledger_of_incidents(month: Home) -> None:

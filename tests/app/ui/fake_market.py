@@ -101,7 +101,12 @@ def sleeve_page(name: str, evil: str) -> dict[str, Any]:
         {"what": "in a position", "closes": 600, "blocked": False},
         {"what": evil or "spread_frac_max", "closes": 72, "blocked": True},
     ]
+    drift = {
+        "one": "paper", "other": "backtest", "from_ms": NOW_MS - 7 * DAY_MS, "to_ms": NOW_MS, "difference_usd": -12.4,
+        "causes": {"fee": -10.1, "price": -2.3}, "verdict": "worse", "needed": 31, "since_ms": NOW_MS - 2 * DAY_MS,
+    }  # fmt: skip
     return {
+        "drift": [drift],
         "name": name, "strategy": evil or "trend", "instrument": "binance:BTC-USDT:perp", "timeframe": "15m", "desk_ms": NOW_MS,
         "version": 2, "runs_version": 2, "position": position, "closes": closes, "closes_ms": 7 * DAY_MS,
         "params": [stop, entry, share], "params_why": "", "versions": versions,

@@ -1,4 +1,4 @@
-"""Pairs of sides in dollars by cause: planted through real days, summing to the cent; what the watch and the command make of it."""
+"""Pairs of sides in dollars by cause: planted through real days, summing to the cent; the watch's words and the command's."""
 
 import dataclasses
 from functools import partial
@@ -160,7 +160,7 @@ def as_mode(tape: Tape, mode: str) -> Tape:
 
 
 def test_homes_are_compared_from_a_common_close(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A home on paper and one in shadow: over the bars of both, two modes, one name a strategy; a folder without a desk is named."""
+    """A home on paper and one in shadow: over the bars of both, one home a mode; a folder without a desk is named."""
     with opened(copied(tmp_path / "other")) as other:
         forked(other, DAY_BARS, partial(with_venue, "reject"))
     monkeypatch.setattr(
