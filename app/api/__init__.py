@@ -36,8 +36,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "watches_asked": n,
                         "running_turns", "live_jobs", "now_ms"}
          Latch                  {"halted", "reason", "by", "since_ms", "where": [file, database], "unreadable"}
-  GET /api/desk/equity?points=500&since_ms=&sleeve= {"close_ms": [..], "equity": [..], "drawdown_frac": [..]} of the desk's
-                        marks, or of one sleeve in them
+  GET /api/desk/equity?points=500&since_ms=&sleeve= {"close_ms": [..], "equity": [..], "drawdown_frac": [..],
+                        "strategy": equity without incident windows} of the desk's marks, or of one sleeve in them
   GET    /api/desk/trips?sleeve=&limit=500           {"subject", "items": [Trip, newest entry first], "total"}
   GET    /api/desk/trips/{t}                         as /api/runs/{id}/trips/{t}, with the ids of the journal's events
   GET    /api/desk/periods?unit=day|week|month&sleeve=&limit=90      {"unit", "sleeve", "items": [{"from_ms", "until_ms",
@@ -76,7 +76,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "liquidation": {"price", "away_frac"}, ...}|null, "closes": [{"what", "closes", "blocked"}] of the last
                         "closes_ms", "params": [{"key", "value", "low", "high", "about", "version" that set it, ...}],
                         "versions": [{"version", "made_by", "changes": [{"key", "old", "value"}], ...}], "version",
-                        "runs_version"}
+                        "runs_version", "drift": [{"one", "other", "difference_usd", "causes", "verdict", "since_ms", ...}]}
   GET    /api/sleeves/{name}/trips                   {"columns", "rows"}: the sleeve's trips for a table, newest first
   GET    /api/journal?journal=desk|people&kinds=fill,halt&sleeve=&text=&since_ms=&until_ms=&cursor=&limit=50
                         {"items": [Event], "next": cursor|null}            newest first; `next` goes further back
@@ -85,8 +85,8 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/incidents?limit=50    {"items": [Window, newest first], "total", "pnl": {"whole", "incident", "strategy",
                         "sleeves": {name: the same}}|null}
   GET    /api/incidents/{w}     Window = {"id", "state": open|closed, "opened_ms", "closed_ms", "cause", "causes", "opened_by",
-                        "closed_by", "sleeves", "instruments", "pnl", "realised", "fees", "funding", "orphans", ...} with
-                        "orders" and "lasting": what keeps it from being closed
+                        "closed_by", "lesson", "sleeves", "instruments", "pnl", "realised", "fees", "funding", "orphans", ...}
+                        with "orders" and "lasting": what keeps it from being closed
   GET    /api/reconcile         {"differences": [{"what", "text", "instrument", "choices": [{"choice", "does"}], ...}],
                         "entries_blocked", "blocked": {what: why}, "orphans", "dust", "windows"}
   GET    /api/shadow            {"items": [{"sleeve", "orders", "refused", "compared", "assumed_bps", "book_bps", ..}]}

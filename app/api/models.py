@@ -136,8 +136,8 @@ class Curve(ApiModel):
 
     close_ms: list[int]
     equity: list[Number]
-    strategy: list[Number]  # the equity without what was made in incident windows
     drawdown_frac: list[Number]
+    strategy: list[Number] = Field(default_factory=list)  # of the desk: the equity without what was made in incident windows
 
 
 class SleeveView(ApiModel):

@@ -267,12 +267,12 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
     from app.home.home import existing_home
     from engine.control.config import active_version
     from engine.watch.desk_view import desk_view
-    from engine.watch.identity import as_json, identity
+    from engine.watch.identity import identity, identity_json
 
     home = existing_home()
     view = desk_view(home.path, home.engine)
     value = {"home": home.path, **view._asdict(), "active_version": active_version(home.engine)}
-    value |= {"halt": view.halt._asdict(), "worker": vars(view.worker), "identity": as_json(identity(home.path))}
+    value |= {"halt": view.halt._asdict(), "worker": vars(view.worker), "identity": identity_json(identity(home.path))}
     del value["mark"]
     out.emit(value, as_json=as_json, text=lambda: status_text({**value, **_words_of(home, view)}))
 

@@ -19,7 +19,7 @@ from memory.shelf import Shelf, ShelfError
 FOLDER = "incidents"
 LINES_MAX = 120  # of a timeline: the first and the last ones
 ORDERS_SHOWN = 40
-BEFORE_MS = 15 * 60_000  # wall time: a person's word to open it is journaled before the worker takes it
+BEFORE = 50  # events of the desk journal between a person's word and the worker taking it, at most
 TEXT_MAX = 200
 PAGES_MAX = 200  # windows whose pages are kept up to date, the newest
 SHOWN = {"window", "halt", "breaker", "incident", "reconcile", "adopt", "orphan", "health", "fill"}
@@ -105,16 +105,23 @@ def _event_text(event: Event, window: IncidentWindow) -> str:
 
 
 def _people(home: Path, window: IncidentWindow) -> Iterator[str]:
-    """What people did between shortly before its opening and its end, from the people journal; wall time."""
-    until_ms = window.closed_wall_ms if window.closed_wall_ms is not None else FAR_MS
+    """What people did between its opening and its end, from the people journal. Each of its events names the desk journal's head
+    of that moment, so no clock is asked; a word to open it comes a little before the worker takes it.
+    """
     path = home / "journal" / "people.jsonl"
+    until = 1 << 62 if window.closed_seq is None else window.closed_seq
     for event in read(path, set(BY_HAND)) if path.exists() else ():
-        when = event.t_recv_ms or event.t_event_ms
-        if window.opened_wall_ms - BEFORE_MS <= when <= until_ms:
+        if window.opened_seq - BEFORE <= _desk_seq(event) <= until:
             actor: Any = event.body.get("actor") or {}
             name = actor.get("name") if isinstance(actor, Mapping) else actor
             what = event.body.get("reason") or (event.body.get("window") or {}).get("cause") or event.body.get("state") or ""
-            yield f"- {utc(when)} `{event.id}` {_line(name or 'unknown')}: {BY_HAND[event.kind]}, {_line(what)}"
+            yield f"- {utc(event.t_event_ms)} `{event.id}` {_line(name or 'unknown')}: {BY_HAND[event.kind]}, {_line(what)}"
+
+
+def _desk_seq(event: Event) -> int:
+    """The number of the desk journal's last event when this one was written; -1 where it does not say."""
+    number = event.other.partition(":")[0].removeprefix("d-")
+    return int(number) if number.isascii() and number.isdigit() else -1
 
 
 def _cut(lines: list[str]) -> list[str]:

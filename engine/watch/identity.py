@@ -20,7 +20,7 @@ from engine.clock import DAY_MS
 from engine.store.chain import Event
 from engine.watch.attribution import PARTS, apportion, parts_between
 from engine.watch.incidents import incident_of
-from engine.watch.observation import DeskObservation, Finding
+from engine.watch.observation import DeskObservation, Finding, blind_finding
 from engine.watch.window import FAR_MS, between, first_mark, journal_of, mark_at
 
 FILE = "cache/identity.json"
@@ -116,7 +116,7 @@ def _stored(home: Path, path: Path) -> tuple[Event | None, dict[str, float]]:
     return None, dict.fromkeys(PARTS, 0.0)
 
 
-def as_json(found: Identity | None) -> dict[str, Any] | None:
+def identity_json(found: Identity | None) -> dict[str, Any] | None:
     """Its terms and whether it holds."""
     return None if found is None else {**found._asdict(), "holds": found.holds}
 
@@ -124,6 +124,9 @@ def as_json(found: Identity | None) -> dict[str, Any] | None:
 def broken(desk: DeskObservation) -> Iterator[Finding]:
     """Money that no term has: a page, since every figure of the desk is in doubt."""
     found: Mapping[str, Any] | None = desk.identity
+    if found and "failed" in found:
+        yield blind_finding("the accounting identity", str(found["failed"]), desk.now_ms)
+        return
     if not found or found["holds"]:
         return
     if found["gap"]:

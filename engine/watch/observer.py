@@ -18,6 +18,7 @@ from engine.control.canary import canaries
 from engine.control.limits import HardLimits
 from engine.control.proposals import expire_due
 from engine.control.watches import in_force
+from engine.errors import DeskError
 from engine.store import db
 from engine.store.chain import Event
 from engine.store.journal import tail
@@ -118,8 +119,11 @@ class Observer:
 
     def check_identity(self) -> None:
         """Sum the desk's money from its events and compare it with its equity; later observations carry the result."""
-        identity.refresh(self.home)
-        self._identity = identity.as_json(identity.identity(self.home))
+        try:
+            identity.refresh(self.home)
+            self._identity = identity.identity_json(identity.identity(self.home))
+        except (DeskError, KeyError, TypeError, ValueError) as error:
+            self._identity = {"failed": f"{type(error).__name__}: {error}"}
 
     def _checks(self, now_ms: int, mark: Event | None) -> dict[str, health.HealthCheck]:
         """The quick health checks; the journals' is the last result of `verify_journals`."""

@@ -18,7 +18,7 @@ from engine.clock import DAY_MS
 from engine.live.loop import Loop
 from engine.watch import attribution
 from engine.watch.attribution import pnl_of_window
-from engine.watch.identity import as_json, broken, identity, refresh
+from engine.watch.identity import broken, identity, identity_json, refresh
 from engine.watch.incidents import lessons_of, windows_of
 from engine.watch.periods import lately, periods
 from engine.watch.unclosed import unclosed
@@ -112,7 +112,7 @@ def test_money_that_is_in_no_term_is_a_page(month: Home, monkeypatch: pytest.Mon
     (month.path / "cache" / "identity.json").unlink(missing_ok=True)
     flows = attribution.between_marks
     monkeypatch.setattr(attribution, "between_marks", lambda *ends: (f for f in flows(*ends) if round(f.cash, 2) != -31.27))
-    found = as_json(identity(month.path))
+    found = identity_json(identity(month.path))
     assert found is not None
     assert (found["gap"], found["holds"]) == (-31.27, False)
     (finding,) = broken(SimpleNamespace(identity=found, now_ms=WALL_MS))  # type: ignore[arg-type]
@@ -124,7 +124,7 @@ def test_a_window_whose_money_went_to_a_strategy_is_a_page(month: Home, monkeypa
     """The sum holds, but the fold's incidents and those of the events differ."""
     (month.path / "cache" / "identity.json").unlink(missing_ok=True)
     monkeypatch.setattr("engine.watch.pnl_segments.windows_of", lambda _path: [])
-    found = as_json(identity(month.path))
+    found = identity_json(identity(month.path))
     assert found is not None
     assert (found["gap"], found["apart"], found["holds"]) == (0.0, INCIDENT, False)
     (finding,) = broken(SimpleNamespace(identity=found, now_ms=WALL_MS))  # type: ignore[arg-type]
