@@ -85,6 +85,7 @@ class AttachedLaws:
             return
         id_, layer = body["order"], self._of[body["order"]][0]
         self._booked[id_] = self._booked.get(id_, 0) + body.get("lots", 0)
+        self._said[id_] = max(self._said.get(id_, 0), self._booked[id_])  # a list of executions says it, too, and first at times
         if self._state.get(id_) == "UNKNOWN":  # what has executed in part was taken
             self._state[id_] = "partial"
         self._held[layer] = self._held.get(layer, 0) + body.get("lots", 0) * (1 if self._of[id_][1] == "entry" else -1)

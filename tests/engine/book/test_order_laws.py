@@ -87,6 +87,12 @@ def test_an_attached_stop_that_goes_when_another_works_breaks_none() -> None:
     assert not broken(ATTACH, BUY, COVER, ("sent", SENT, 0), said("e1", "done"), BAR, BAR, BAR)
 
 
+def test_a_stop_whose_executions_were_listed_is_gone_whatever_its_own_state_says() -> None:
+    """The list of executions came first, and no word on the order behind it."""
+    fired = ("fill", {"trade": "t2", "order": "a1", "lots": 3}, 4)
+    assert not broken(ATTACH, BUY, COVER, LEFT, said("a1", "working"), BOUGHT, fired, BAR, BAR, BAR, BAR)
+
+
 def test_what_is_allowed_breaks_none() -> None:
     """An entry once all is well; a release; an exit while halted; a refusal after one that was taken; nonexistence in time."""
     leave = {"order": "x1", "reduce_only": True, "sleeve": "a"}
