@@ -25,7 +25,8 @@ from engine.models import recipe as training
 from engine.models import regime
 from engine.models.folds import PurgedFold
 from engine.models.labels import BarLabel
-from engine.models.lgbm import FittedTrees
+from engine.models.learner import FittedTrees
+from engine.models.learners import learner_of
 from engine.models.out_of_sample import WalkedFold
 from engine.models.recipe import PreparedRows, TrainRecipe
 from engine.models.regime import RegimeModel
@@ -37,8 +38,9 @@ ROWS = "rows.npz"
 def folder_of(root: Path, recipe: TrainRecipe, rows: PreparedRows) -> Path:
     """Where the folds of this recipe on these rows are; made if it is not there."""
     values = (rows.columns, rows.label.values, rows.label.known_ms, rows.close_ms)
-    code = digest_of((training.prepare, training.fit_fold))
-    return _folder(root, values, recipe, [code, version("lightgbm"), version("optuna")])
+    learner = learner_of(recipe.learner)
+    code = digest_of((training.prepare, training.fit_fold, learner.fit))  # type: ignore[arg-type]  # a function of its module
+    return _folder(root, values, recipe, [code, version(learner.PACKAGE), version("optuna")])
 
 
 def regime_folder(

@@ -1,6 +1,6 @@
 """LightGBM, loaded at its first use and without what it only accepts as input, and one deterministic fit.
 
-Called by models/learners.py in the trainer alone: the worker reads the trees as JSON (trees.py) and never loads this library.
+Called through learners.py in the trainer alone: the worker reads the trees as JSON (trees.py) and never loads this library.
 Turns rows and targets into a text model and its tree dump. Pandas, scikit-learn, matplotlib and dask are hidden during the import
 unless they are loaded already: this desk passes numpy arrays, and the import costs 65 MB instead of 222 (measured).
 """
@@ -9,27 +9,18 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from engine.errors import BadInput, DataError
+from engine.models.learner import Array, FittedTrees, Setting, Settings, settings_in
 from engine.models.trees import CLASSES
 
 HIDDEN = ("pandas", "sklearn", "matplotlib", "graphviz", "dask", "datatable")
-Array = npt.NDArray[np.float64]
 
 
-class Setting(NamedTuple):
-    """One parameter that a configuration may set: default and bounds, both included."""
-
-    default: float
-    low: float
-    high: float
-    integer: bool
-
-
+PACKAGE = "lightgbm"
 SETTINGS = {
     "rounds": Setting(120, 1, 2_000, True),
     "num_leaves": Setting(15, 2, 256, True),
@@ -48,14 +39,6 @@ FIXED = {"deterministic": True, "force_row_wise": True, "num_threads": 1, "verbo
 OBJECTIVES = ("regression", "binary", "multiclass")  # the last of the labels -1, 0 and 1
 
 
-class FittedTrees(NamedTuple):
-    """A trained model as text and as the dump that trees.py reads; `gain`: of each column, summed over all splits."""
-
-    text: str
-    dump: dict[str, Any]
-    gain: Array
-
-
 @cache
 def lgbm() -> ModuleType:
     """The lightgbm module."""
@@ -71,21 +54,11 @@ def lgbm() -> ModuleType:
 
 
 def settings_of(given: Mapping[str, Any], where: str) -> dict[str, int | float]:
-    """All settings, defaults filled in. Raises BadInput naming the first that is unknown or out of bounds."""
-    if unknown := sorted(set(given) - set(SETTINGS)):
-        raise BadInput(f"{where}: unknown setting {str(unknown[0])[:40]!r}", f"available: {', '.join(SETTINGS)}")
-    found: dict[str, int | float] = {}
-    for name, one in SETTINGS.items():
-        value = given.get(name, one.default)
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or not one.low <= value <= one.high or (one.integer and value != int(value)):
-            what = "a whole number" if one.integer else "a number"
-            raise BadInput(f"{where}: {name} = {str(value)[:40]!r} is out of bounds", f"{what} from {one.low:g} to {one.high:g}")
-        found[name] = int(value) if one.integer else float(value)
-    return found
+    """As learner.settings_in."""
+    return settings_in(SETTINGS, given, where)
 
 
-def fit(rows: Array, target: Array, objective: str, settings: Mapping[str, int | float]) -> FittedTrees:
+def fit(rows: Array, target: Array, objective: str, settings: Settings) -> FittedTrees:
     """Train on `rows` (n, k), NaN where missing, and `target` (n,), finite: the same text for the same input, in any process.
 
     Raises DataError when the library refuses the rows.

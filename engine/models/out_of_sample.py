@@ -15,6 +15,7 @@ from engine.features.frame import FeatureFrame
 from engine.models import baselines, lgbm
 from engine.models.folds import PurgedFold, walk_forward
 from engine.models.labels import BarLabel
+from engine.models.learner import FittedTrees, Learner
 from engine.models.trees import chances, expected, predict, pruned, read_trees
 from engine.models.tuning import FoldSearch, tuned
 
@@ -26,7 +27,7 @@ class WalkedFold(NamedTuple):
     """A fold, its model, and what the model says of its rows."""
 
     fold: PurgedFold
-    model: lgbm.FittedTrees
+    model: FittedTrees
     settings: Mapping[str, int | float]  # those that the model was fitted with
     of_training: Array  # predictions of `fold.train`, NaN where the label is missing
     of_test: Array  # predictions of `fold.test`
@@ -68,12 +69,13 @@ def fit_fold(
     objective: str,
     settings: Mapping[str, int | float],
     search: FoldSearch | None = None,
+    learner: Learner = lgbm,
 ) -> WalkedFold:
     """Fold `number` alone, by its training rows alone; with a `search` its settings are chosen on them, too."""
     rows = training_rows(label, fold, number)
     if search is not None:
-        settings = tuned(columns, label, rows, objective, settings, search)
-    model = lgbm.fit(columns[rows], label.values[rows], objective, settings)
+        settings = tuned(columns, label, rows, objective, settings, search, learner)
+    model = learner.fit(columns[rows], label.values[rows], objective, settings)
     trees = read_trees(pruned(model.dump))
     known, before = np.isfinite(label.values[fold.train]), float(label.values[rows].mean())
     if label.classes:

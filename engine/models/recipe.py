@@ -18,6 +18,7 @@ from engine.models import out_of_sample
 from engine.models.folds import PurgedFold, walk_forward
 from engine.models.labels import BarLabel, label_of, parts_of
 from engine.models.leak_check import RecipeRun
+from engine.models.learners import USUAL, learner_of
 from engine.models.portfolio import KIND, portfolio_bars
 from engine.models.tuning import FoldSearch
 
@@ -38,11 +39,12 @@ class TrainRecipe(NamedTuple):
 
     features: tuple[str, ...]  # texts, as features/calls.py reads them
     target: str  # a label: log_vol_4
-    settings: Mapping[str, int | float]  # all of them (lgbm.settings_of)
+    settings: Mapping[str, int | float]  # all of them (learner.settings_in)
     search: Mapping[str, Any]  # tuning.search_of; empty: none
     days: Mapping[str, float]  # train_days, test_days, step_days
     first_ms: int | None = None  # rows are those that close after it, UTC ms; bars before it warm features up
     portfolio: Mapping[str, float] = {}  # weights of a label of several instruments (portfolio.aliased)
+    learner: str = USUAL  # learners.LEARNERS
 
     @property
     def objective(self) -> str:
@@ -87,8 +89,8 @@ def prepare(recipe: TrainRecipe, frame: FeatureFrame) -> PreparedRows:
 def fit_fold(recipe: TrainRecipe, rows: PreparedRows, number: int) -> out_of_sample.WalkedFold:
     """Fold `number`, from 1 on."""
     search = FoldSearch(recipe.search, rows.close_ms) if recipe.search else None
-    fold = rows.folds[number - 1]
-    return out_of_sample.fit_fold(rows.columns, rows.label, fold, number, recipe.objective, recipe.settings, search)
+    fold, learner = rows.folds[number - 1], learner_of(recipe.learner)
+    return out_of_sample.fit_fold(rows.columns, rows.label, fold, number, recipe.objective, recipe.settings, search, learner)
 
 
 def run(recipe: TrainRecipe, frame: FeatureFrame, numbers: Sequence[int]) -> RecipeRun:

@@ -220,7 +220,7 @@ def store(
         label=label,
         timeframe=unit.timeframe,
         instrument=unit.instrument,
-        learner={"name": "lightgbm", "objective": unit.recipe.objective, **unit.recipe.settings},
+        learner={"name": unit.recipe.learner, "objective": unit.recipe.objective, **unit.recipe.settings},
         features=manifest.manifest_of(list(unit.recipe.features), unit.timeframe, first_ms),
         fits=[ModelFit(one.fold.train_end_ms, int(rows.close_ms[one.fold.test[0]]), pruned(one.model.dump)) for one in walked],
         config=config,

@@ -19,7 +19,8 @@ from engine.features.feature import OTHERS_CLOSE, SERIES
 from engine.features.reads import SYMBOL, Reads, check_declared, reads_of
 from engine.models import artifact
 from engine.models.labels import parts_of
-from engine.models.lgbm import settings_of
+from engine.models.learner import settings_in
+from engine.models.learners import USUAL, learner_of
 from engine.models.portfolio import HINT, KIND, aliased, weights_of
 from engine.models.recipe import TrainRecipe, objective_of
 from engine.models.regime import observed_features
@@ -108,15 +109,15 @@ def read_config(
     units = []
     for symbol, timeframe, target, learner in places:
         if target != REGIME:
-            objective_of(target)
+            _require_offered(target, learners[learner][2], where)
         elif learner != next(iter(learners)):  # states are fitted by their own means, whatever the learners are
             continue
         used, texts = (learner, features) if target != REGIME else ("", observed_features(timeframe_ms(timeframe)))
-        settings, search = learners[used] if used else ({}, {})
+        settings, search, kind = learners[used] if used else ({}, {}, USUAL)
         instrument = f"{venue}:{symbol}:{market}"
         of_several = target != REGIME and parts_of(target)[0] == KIND
         shares, beside = aliased(weights if of_several else {}, instrument)
-        recipe = TrainRecipe(texts, target, settings, search, days, ends[0], shares)
+        recipe = TrainRecipe(texts, target, settings, search, days, ends[0], shares, kind)
         reads = _reads(given, texts, instrument, timeframe, where)
         parts = [part for part, varies in zip((symbol, timeframe, target, used), varying, strict=True) if varies and part]
         name, version = _artifact(_word(given, "name", "", where), parts, _word(given, "version", "", where), where)
@@ -174,6 +175,13 @@ def _days(given: Mapping[str, Any], where: str) -> dict[str, float]:
     return found
 
 
+def _require_offered(target: str, kind: str, where: str) -> None:
+    """Raises BadInput for a target that is none, and for one that this learner's trees cannot be walked for to the bit."""
+    if objective_of(target) not in learner_of(kind).OBJECTIVES:
+        what = f"{where}: {kind} is not offered for {target}: its chances of three classes have other last bits than ours"
+        raise BadInput(what, f"use {USUAL}")
+
+
 def _portfolio(
     given: Mapping[str, Any], targets: list[str], where: str, venue: str, market: str, desk: Callable[[], Mapping[str, float]]
 ) -> dict[str, float]:
@@ -193,17 +201,18 @@ def _threshold(given: Mapping[str, Any], where: str) -> float:
     return float(value)
 
 
-def _learners(given: Mapping[str, Any], where: str) -> dict[str, tuple[dict[str, int | float], dict[str, Any]]]:
-    """Name -> (settings, search); one with all defaults where none is named."""
+def _learners(given: Mapping[str, Any], where: str) -> dict[str, tuple[dict[str, int | float], dict[str, Any], str]]:
+    """Name -> (settings, search, kind); one with all defaults where none is named."""
     found = {}
-    for name, own in (given or {"lightgbm": {}}).items():
+    for name, own in (given or {USUAL: {}}).items():
         place = f"{where}: [learners.{name[:40]}]"
         if not isinstance(own, dict):
             raise BadInput(f"{place} is not a table", "write its settings below it")
         rest = {key: value for key, value in own.items() if key not in ("kind", "search")}
-        if own.get("kind", "lightgbm") != "lightgbm":
-            raise BadInput(f"{place}: unknown model {str(own['kind'])[:40]!r}", "available: lightgbm")
-        found[name] = settings_of(rest, place), search_of(_table(own, "search", place), f"{place}.search")
+        kind = str(own.get("kind", USUAL))
+        known = learner_of(kind, place).SETTINGS
+        search = search_of(_table(own, "search", place), f"{place}.search", known)
+        found[name] = settings_in(known, rest, place), search, kind
     if len(found) > LISTED_MAX:
         raise BadInput(f"{where}: {len(found)} learners", f"at most {LISTED_MAX}")
     return found

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from engine.errors import BadInput, DataError
 from engine.models import lgbm
 from engine.models.labels import BarLabel
+from engine.models.learner import Learner, Setting, settings_in
 from engine.models.trees import predict, pruned, read_trees
 
 TRIALS_MAX = 200
@@ -21,7 +22,7 @@ ROWS_MIN = 100  # of either part
 Array = npt.NDArray[np.float64]
 
 
-def search_of(given: Mapping[str, Any], where: str) -> dict[str, Any]:
+def search_of(given: Mapping[str, Any], where: str, known: Mapping[str, Setting] = lgbm.SETTINGS) -> dict[str, Any]:
     """`{trials, setting: [low, high]}` validated; empty for none. Raises BadInput naming the first fault."""
     if not given:
         return {}
@@ -34,7 +35,7 @@ def search_of(given: Mapping[str, Any], where: str) -> dict[str, Any]:
     for name, ends in ranges.items():
         if not isinstance(ends, list) or len(ends) != 2:
             raise BadInput(f"{where}: {name[:40]} = {str(ends)[:40]!r} is not a range", f"write {name[:40]} = [low, high]")
-        low, high = (lgbm.settings_of({name: end}, where)[name] for end in ends)
+        low, high = (settings_in(known, {name: end}, where)[name] for end in ends)
         if low >= high:
             raise BadInput(f"{where}: {name} = {ends} is not a range", "the lower end first")
     return dict(given)
@@ -54,6 +55,7 @@ def tuned(
     objective: str,
     settings: Mapping[str, int | float],
     search: FoldSearch,
+    learner: Learner = lgbm,
 ) -> dict[str, int | float]:
     """The settings with the least error on the later of the training `rows`, of those that optuna's TPE draws from one seed.
 
@@ -71,7 +73,9 @@ def tuned(
     ranges = {name: ends for name, ends in search.wanted.items() if name != "trials"}
 
     def error_of(trial: Any) -> float:
-        found = lgbm.fit(columns[earlier], label.values[earlier], objective, {**settings, **drawn(trial, ranges)})
+        found = learner.fit(
+            columns[earlier], label.values[earlier], objective, {**settings, **drawn(trial, ranges, learner.SETTINGS)}
+        )
         predicted = predict(read_trees(pruned(found.dump)), columns[later])
         return float(((predicted - label.values[later]) ** 2).mean())  # Brier's score of probabilities
 
@@ -80,9 +84,9 @@ def tuned(
     return {**settings, **study.best_params}
 
 
-def drawn(trial: Any, ranges: Mapping[str, list[Any]]) -> dict[str, int | float]:
+def drawn(trial: Any, ranges: Mapping[str, list[Any]], known: Mapping[str, Setting]) -> dict[str, int | float]:
     """One value of each range."""
     return {
-        name: trial.suggest_int(name, *map(int, ends)) if lgbm.SETTINGS[name].integer else trial.suggest_float(name, *ends)
+        name: trial.suggest_int(name, *map(int, ends)) if known[name].integer else trial.suggest_float(name, *ends)
         for name, ends in ranges.items()
     }
