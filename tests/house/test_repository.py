@@ -10,6 +10,8 @@ LISTED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text
 KINDS = {".py", ".md", ".toml", ".sh", ".html", ""}
 TEXTS = [ROOT / name for name in LISTED if (ROOT / name).exists() and (ROOT / name).suffix in KINDS]
 
+LOCKS = ("requirements.lock", "requirements-catboost.lock")
+
 
 def test_import_contracts_hold() -> None:
     """Who may import whom, as import-linter reads it from pyproject.toml."""
@@ -20,11 +22,20 @@ def test_import_contracts_hold() -> None:
 
 def test_the_lock_names_no_host() -> None:
     """Names, versions and hashes only: no registry, no mirror, no index option anywhere in the set-up."""
-    for name in ("requirements.lock", "pyproject.toml", "Makefile", "scripts/bootstrap.sh", ".ci/run"):
+    for name in (*LOCKS, "pyproject.toml", "Makefile", "scripts/bootstrap.sh", ".ci/run"):
         text = (ROOT / name).read_text()
         assert not re.search(r"https?://|--(extra-)?index-url|find-links", text), name
-    lock = (ROOT / "requirements.lock").read_text()
-    assert len(re.findall(r"^[a-z0-9][^\n]*==", lock, re.M)) == len(re.findall(r"^[a-z0-9][^\n]*== ?[^\n]*\\$", lock, re.M))
+    for name in LOCKS:
+        lock = (ROOT / name).read_text()
+        assert len(re.findall(r"^[a-z0-9][^\n]*==", lock, re.M)) == len(re.findall(r"^[a-z0-9][^\n]*== ?[^\n]*\\$", lock, re.M))
+
+
+def test_the_lock_of_an_extra_moves_no_version() -> None:
+    """What both locks have is the same version for the same Python: the extra is laid beside the desk, not over it."""
+    own, extra = (set(re.findall(r"^([a-z0-9][^ ]*==[^ ;]+)", (ROOT / name).read_text(), re.M)) for name in LOCKS)
+    names = {one.partition("==")[0] for one in own}
+    assert {one for one in extra if one.partition("==")[0] in names} <= own
+    assert any(one.startswith("catboost==") for one in extra)
 
 
 def test_it_speaks_of_the_project_alone() -> None:
