@@ -24,7 +24,7 @@ def home(own_home: Path) -> Home:
 
 @pytest.fixture
 def run(home: Home) -> CanaryRun:
-    """A canary of four round trips: above 3 refused, 3.75 bps, 0.625 %, 38 bars, 13 entries a day."""
+    """A canary of four round trips: above 4 refused, 3.75 bps, 0.625 %, 38 bars, 13 entries a day."""
     return approved(home, {"leverage_max": 4.0})
 
 
@@ -71,11 +71,11 @@ def trips(desk: TriedDesk, count: int, bps: float = 2.0, bars: int = 4) -> None:
 @pytest.mark.parametrize(
     ("play", "kinds"),
     [
-        (lambda d: rejected(d, 3), []),
-        (lambda d: rejected(d, 4), ["rejections"]),
-        (lambda d: refused(d, 4, "gross_frac_max"), ["rejections"]),
-        (lambda d: refused(d, 4, "desk is halted"), []),
-        (lambda d: (refused(d, 2, "below the venue's least order"), rejected(d, 2)), ["rejections"]),
+        (lambda d: rejected(d, 4), []),
+        (lambda d: rejected(d, 5), ["rejections"]),
+        (lambda d: refused(d, 5, "gross_frac_max"), ["rejections"]),
+        (lambda d: refused(d, 5, "desk is halted"), []),
+        (lambda d: (refused(d, 2, "below the venue's least order"), rejected(d, 3)), ["rejections"]),
         (lambda d: trips(d, 4, 3.7), []),
         (lambda d: trips(d, 4, 3.8), ["slippage"]),
         (lambda d: trips(d, 3, 9.0), []),  # fewer than the evidence is the mean of
