@@ -15,7 +15,7 @@ from engine.control.canary import BREACHED, LEFT, OF_THE_DESK, OVER, RUNNING, Ca
 from engine.store.chain import Event
 from engine.store.lookback import last
 from engine.watch.observation import DeskObservation, Finding
-from engine.watch.window import FAR_MS, between
+from engine.watch.window import FAR_MS, between, mark_at
 
 KINDS = ("mark", "fill", "order", "decision")
 GAP_BARS = 3  # own bars without a close in the journal
@@ -131,7 +131,13 @@ class CanaryFold:
 
 
 def began(path: Path, run: CanaryRun) -> Event | None:
-    """The event since which the sleeve follows the canary's version; None while it has not adopted it."""
+    """The event since which the sleeve follows the canary's version; None while it has not adopted it. The last mark is asked
+    first: a canary may wait for days, and the search reads a journal to its begin.
+    """
+    mark = mark_at(path)
+    follows = None if mark is None else (mark.body["sleeves"].get(run.sleeve) or {}).get("version")
+    if mark is None or (follows is not None and follows not in run.versions):
+        return None
 
     def governs(event: Event) -> bool:
         body = event.body

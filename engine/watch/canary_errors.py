@@ -19,6 +19,7 @@ from engine.watch.model_shadow_report import report_of
 from engine.watch.model_shadows import ModelShadow, begin, shadows, stop
 from engine.watch.window import desk_ms, journal_of
 
+SILENT_CLOSES = 100  # after so many half of them have both predictions and an outcome
 LAG_BARS = 12  # closes that the catalog may be behind the desk
 
 
@@ -68,6 +69,9 @@ def _of(home: Path, catalog: Catalog, run: CanaryRun, why: str, now_ms: int) -> 
     if behind > LAG_BARS * timeframe_ms(one.timeframe):
         return {"why": f"the catalog has no bar of {one.instrument} after {utc(one.last_ms)}"}
     report = report_of(home, catalog, one)
+    silent = report["closes"] - report["known"]
+    if silent > max(LAG_BARS, report["closes"] // 2) and report["closes"] >= SILENT_CLOSES:
+        return {"why": f"{silent} of {report['closes']} closes have no prediction of both versions, or no outcome"}
     losses = {row["name"]: row["loss"] for row in report["rows"]}
     new, old = losses.get("champion"), losses.get("challenger")  # in the shadow's words the sleeve reads the champion
     ratio = new / old if new is not None and old else None

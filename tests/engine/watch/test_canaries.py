@@ -134,7 +134,7 @@ def test_a_sleeve_that_may_not_enter_is_not_too_quiet(home: Home, run: CanaryRun
 
 def test_a_restart_reads_what_a_watch_that_went_on_has_read(home: Home, run: CanaryRun) -> None:
     """Bar by bar, or all at once."""
-    desk = TriedDesk(home)
+    desk = TriedDesk(home).closes()
     event = began(home.desk_journal, run)
     assert event is not None
     going = CanaryFold(run, event)
@@ -157,6 +157,7 @@ def test_it_begins_when_the_desk_adopts_it(home: Home, run: CanaryRun) -> None:
     desk.append("config", {"sleeve": SLEEVE, "version": 2, "state": "waits"})
     assert began(home.desk_journal, run) is None
     desk.append("config", {"sleeve": SLEEVE, "version": 2, "state": "governs"})
+    desk.version = 2
     desk.closes()
     assert found(home, run) == []
 
