@@ -140,10 +140,10 @@ def advanced_until(loop: Loop, reached: Any, bars: int = 2_000) -> Loop:
 
 
 def reconfigured(home: Home, name: str, **changes: Any) -> int:
-    """A new version with changed parameters (or `paused`, `stage`) of one sleeve, put in force; its number."""
+    """A new version with changed parameters (or `paused`, `stage`, `size_part`) of one sleeve, put in force; its number."""
     config = active(home.engine, home.path).config
     sleeve = config.sleeve(name)
-    own = {key: changes.pop(key) for key in ("paused", "resumes_ms", "stage") if key in changes}
+    own = {key: changes.pop(key) for key in ("paused", "resumes_ms", "stage", "size_part") if key in changes}
     new = validated(config.with_sleeve(sleeve.model_copy(update={"params": sleeve.params | changes, **own})))
     return put_in_force(home.engine, home.path, new, WALL_MS)
 

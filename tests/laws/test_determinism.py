@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from engine import core
 from engine.core.kernel import run_records
 from tests.fakes import recordings
-from tests.fakes.desks import LOOSE, hostile, hostile_rules
+from tests.fakes.desks import LOOSE, both_ways, hostile, hostile_rules
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CORE = sorted(Path(next(iter(core.__path__))).glob("*.py"))
@@ -55,6 +55,16 @@ def test_the_hash_is_the_same_exactly_when_the_rows_are(seed: int, data: st.Data
     runs = [run_records(b, signals, 3, hostile_rules(seed), LOOSE, [100_000.0] * 7) for b in (bars, changed)]
     same_fills = runs[0].rows.tobytes() == runs[1].rows.tobytes()
     assert (runs[0].journal_hash == runs[1].journal_hash) == same_fills
+
+
+def test_a_part_of_the_size_is_the_same_plain_and_compiled() -> None:
+    """A canary's factor is in the one source of both; it makes another run than the whole size."""
+    bars, signals = hostile(3, bars=240)
+    rules = [one._replace(size_part=0.25) for one in hostile_rules(3)]
+    plain, compiled = both_ways(bars, signals, rules, LOOSE, 100_000.0)
+    whole, _ = both_ways(bars, signals, hostile_rules(3), LOOSE, 100_000.0)
+    assert plain[0].tobytes() == compiled[0].tobytes()
+    assert plain[0].tobytes() != whole[0].tobytes()
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda path: path.name)

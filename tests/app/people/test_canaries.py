@@ -75,11 +75,11 @@ def test_a_breach_goes_back_at_the_part_of_the_size(home: Home) -> None:
     assert (row.kind, row.direction, row.state) == ("rollback", "tightens", "applied")
     assert (by["name"], by["assurance"], by["channel"]) == ("canary of prop-1, approved by ann", "card", "canary")
     asked = [e.body for e in read(home.people_journal, {"proposal"}) if e.body.get("card") == "prop-1"]
-    assert [(b["proposal"], b["breach"]) for b in asked] == [("prop-2", [["drawdown", "1.00 %, above 0.62 %"]])]
+    assert [(b["proposal"], b["breach"]) for b in asked] == [("prop-2", [["drawdown", "1.00 %, above 0.63 %"]])]
     assert [e.body["outcome"] for e in read(home.people_journal, {"decision"})] == ["applied", "applied"]
     assert (done.state, done.found["version"]) == ("breached", 3)
     assert "went back to version 1 at 25 % of the size by prop-2, as prop-1 said" in paged(home)[0]
-    assert "BREACHED (1.00 %, above 0.62 %)" in states([the_canary(home)], home.path)[SLEEVE]
+    assert "BREACHED (1.00 %, above 0.63 %)" in states([the_canary(home)], home.path)[SLEEVE]
     assert watch(home).look() == []
     assert applied(home) == ["change", "rollback"]
 

@@ -14,7 +14,7 @@ from engine.parity.tape import tape_of
 from engine.parity.today import today_of
 from engine.watch.desk_trips import desk_trips
 from engine.watch.window import between, journal_of, mark_at
-from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
+from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of, reconfigured
 from tests.fakes.parity_desks import FIRST_MS, FORK_MS, comparison, hourly
 
 
@@ -85,6 +85,27 @@ def test_sleeves_on_longer_bars_than_the_clock(own_home: Path) -> None:
     found_by = comparison(home)
     check_nothing(found_by)
     assert {pair.any_of["sleeve"] for pair in found_by.pairs} >= {"btc-trend", "eth-trend"}
+
+
+def test_a_part_of_the_size_says_nothing(own_home: Path) -> None:
+    """A sleeve that came to a quarter of its size on the way: to the cent what its backtest makes at that part."""
+    furnished(own_home)
+    home = open_home(WALL_MS)
+    loop = loop_of(home, feed_of(home))
+    advanced(loop, 200)
+    reconfigured(home, "btc-trend", size_part=0.25)
+    advanced(loop, 500)
+    loop.journal.close()
+    check_nothing(comparison(home))
+    mark = mark_at(journal_of(home.path))
+    assert mark is not None
+    assert mark.body["sleeves"]["btc-trend"]["version"] == 2
+    entries = [e.body for e in between(journal_of(home.path), -1, FORK_MS, {"fill"}) if e.body["slot"] == "entry"]
+    mine = [e for e in entries if e["sleeve"] == "btc-trend"]
+    whole, part = ([e["quantity"] * e["price"] for e in mine if e["version"] == number] for number in (1, 2))
+    assert whole
+    assert part
+    assert max(part) < min(whole)
 
 
 def test_a_desk_that_has_not_run(own_home: Path) -> None:
