@@ -50,7 +50,11 @@ class AppriseSink:
     """One chat. `name`: the sink's name; `secrets`: what never leaves this process in a message of ours."""
 
     def __init__(self, name: str, plugin: Any, page_url: str, most: int, secrets: tuple[str, ...]) -> None:
-        self.name, self.plugin, self.page_url, self.most, self.secrets = name, plugin, page_url, most, secrets
+        import apprise
+
+        self.name, self.page_url, self.most, self.secrets = name, page_url, most, secrets
+        self._all = apprise.Apprise()  # it escapes plain text for each place; the plugin alone does not
+        self._all.add(plugin)
         self.buttons: Buttons | None = None
 
     def send(self, message: Notification) -> str:
@@ -68,7 +72,7 @@ class AppriseSink:
         heard = _Lines()
         LOG.addHandler(heard)
         try:
-            done = self.plugin.notify(title=title, body=body)
+            done = bool(self._all.notify(title=title, body=body, body_format="text"))
         except Exception as error:  # noqa: BLE001 - whatever answers in its place, the message waits and is tried again
             raise Undelivered(f"{self.name}: {type(error).__name__}") from None
         finally:

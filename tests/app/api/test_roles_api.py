@@ -19,11 +19,9 @@ IDS = {
 }
 
 
-def _client(served: Any, name: str, token: str) -> Any:
-    """A session of that person, proven."""
-    client = served.client(name)
+def _prove(client: Any, name: str, token: str) -> None:
+    """From here on the session is that person's."""
     assert client.post("/api/session", json={"name": name, "token": token}).status_code == 200
-    return client
 
 
 @pytest.fixture
@@ -36,7 +34,8 @@ def test_each_role_gets_through_to_its_routes_alone(served: Any, people: dict[st
     """403 before the route looks at anything; else whatever the route says of a body that is not its own."""
     roles: tuple[Role, ...] = ROLES
     for role in roles:
-        with _client(served, role, people[role]) as client:
+        with served.client(role) as client:
+            _prove(client, role, people[role])
             for (method, path), act in ROUTES.items():
                 if act in ("session", "signed", "halt", MAYBE_HALT):
                     continue
@@ -47,7 +46,8 @@ def test_each_role_gets_through_to_its_routes_alone(served: Any, people: dict[st
 
 def test_a_viewer_halts_and_asks_nothing(served: Any, people: dict[str, str]) -> None:
     """By button and by a text; the same text without the word is refused."""
-    with _client(served, "viewer", people["viewer"]) as client:
+    with served.client("viewer") as client:
+        _prove(client, "viewer", people["viewer"])
         assert client.get("/api/session").json()["role"] == "viewer"
         assert client.get("/api/desk").status_code == 200
         refused = client.post("/api/turns", json={"role": "operator", "text": "how are we doing?", "thread": "new"})

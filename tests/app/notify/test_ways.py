@@ -151,7 +151,7 @@ def test_notes_come_together_and_a_page_alone(home: Home, server: ReachServer) -
     assert all(f"note {n}" in texts[0] for n in range(3))
     assert "a page" in texts[1]
     policy = AlertPolicy(digest_ms=3_600_000)
-    found = [Finding("late", "late", "note", "later", "x", NOW, "y"), Finding("now", "now", "page", "now", "x", NOW, "y")]
+    found = [Finding("late", "bars", "note", "later", "x", NOW, "y"), Finding("now", "bars", "page", "now", "x", NOW, "y")]
     apply_findings(home.engine, found, frozenset(), NOW, policy, ["telegram"])
     with db.read(home.engine) as session:
         due = {row.subject: row.due_ms for row in session.exec(select(Delivery)).all()}

@@ -85,11 +85,12 @@ def test_a_tightening_and_a_paper_sleeve_take_one(home: Home) -> None:
 
 def test_a_first_approval_ends_with_its_proposal(home: Home) -> None:
     """Expired, nobody is named as its decider; rejected, the one who rejected it is."""
-    late, refused = _loosening(home), _loosening(home, 1)
-    for row in (late, refused):
-        approvals.approve(home, row.id, row.diff_sha256, ANN, NOW)
+    refused = _loosening(home)
+    approvals.approve(home, refused.id, refused.diff_sha256, ANN, NOW)
     approvals.reject(home, refused.id, BOB, "no", NOW)
     assert '"bob"' in str(proposals.get(home.engine, refused.id).decided_by)
+    late = _loosening(home, 1)
+    approvals.approve(home, late.id, late.diff_sha256, ANN, NOW)
     with pytest.raises(Refused, match="expired"):
         approvals.approve(home, late.id, late.diff_sha256, BOB, late.expires_ms + 1)
 

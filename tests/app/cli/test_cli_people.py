@@ -1,0 +1,129 @@
+"""`nightdesk people`: an admin adds, gives roles, removes; each act is journaled; a viewer's commands are refused."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from app.cli import adopt, alerts, halt, incidents, live, notes, people, proposals, reconcile, runs, watches
+from app.home.home import Home, open_home
+from app.people.authority import ACTS, COMMANDS, DECIDE
+from app.people.identity import add_person, read_people, two_people
+from app.people.sessions import Denied
+from engine.errors import BadInput, DeskError, Refused
+from engine.store.journal import read
+from tests.fakes.slack_desks import proposed
+
+GROUPS = (adopt, alerts, halt, incidents, live, notes, people, proposals, reconcile, runs, watches)
+# a command line for each act that not everyone may do
+LINES = {
+    "adopt": ("adopt", "d1", "--keep", "--as", "vic", "--reason", "x", "--yes"),
+    "alerts ack": ("alerts", "ack", "al-1", "--as", "vic"),
+    "incidents close": ("incidents", "close", "w1", "--cause", "x", "--as", "vic"),
+    "incidents open": ("incidents", "open", "--cause", "x", "--as", "vic"),
+    "live consent": ("live", "consent", "--as", "vic", "--yes"),
+    "live stage": ("live", "stage", "btc-trend", "paper_live", "--as", "vic"),
+    "live test": ("live", "test", "main", "--as", "vic", "--yes"),
+    "notes promote": ("notes", "promote", "n", "--to", "desk", "--as", "vic"),
+    "people add": ("people", "add", "zoe", "--as", "vic"),
+    "people remove": ("people", "remove", "ann", "--as", "vic"),
+    "people role": ("people", "role", "vic", "admin", "--as", "vic"),
+    "people two-people": ("people", "two-people", "on", "--as", "vic"),
+    "proposals approve": ("proposals", "approve", "prop-1", "--as", "vic"),
+    "proposals reject": ("proposals", "reject", "prop-1", "--as", "vic"),
+    "proposals rollback": ("proposals", "rollback", "1", "--as", "vic"),
+    "reconcile": ("reconcile", "--wait", "d1", "--reason", "x", "--as", "vic"),
+    "release": ("release", "--reason", "x", "--as", "vic"),
+    "runs name": ("runs", "name", "r-20261120-0a1b2c3d", "x", "--as", "vic"),
+    "watches add": ("watches", "add", "price", "BTC-USDT", "below", "1", "--as", "vic"),
+    "watches confirm": ("watches", "confirm", "w-1", "--as", "vic"),
+    "watches remove": ("watches", "remove", "w-1", "--as", "vic"),
+}
+BEFORE_THE_ROLE = {"adopt", "incidents close", "incidents open", "live consent", "live test", "proposals rollback", "watches add"}
+
+
+@pytest.fixture
+def home(own_home: Path) -> Home:
+    """A desk that has not begun."""
+    return open_home()
+
+
+def invoke(*words: str, typed: str = "") -> Any:
+    """What the command does."""
+    app = typer.Typer()
+    for group in GROUPS:
+        group.register(app)
+    return CliRunner().invoke(app, list(words), input=typed)
+
+
+def _be(monkeypatch: pytest.MonkeyPatch, token: str) -> None:
+    monkeypatch.setenv("NIGHTDESK_TOKEN", token.strip().splitlines()[-1])
+
+
+def test_a_list_of_people_is_kept_by_its_admin(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """First, roles, two people, removal; every act with who did it."""
+    assert "Nobody is registered" in invoke("people", "list").stdout
+    assert isinstance(invoke("people", "add", "ann", "--role", "viewer").exception, Refused)
+    made = invoke("people", "add", "ann")
+    assert read_people(home.path)["ann"].role == "admin"
+    _be(monkeypatch, made.stdout)
+    bobs = invoke("people", "add", "bob", "--role", "operator", "--as", "ann").stdout
+    assert invoke("people", "role", "bob", "approver", "--as", "ann").stdout.startswith("bob is approver now (was operator)")
+    assert isinstance(invoke("people", "role", "bob", "king", "--as", "ann").exception, BadInput)
+    assert isinstance(invoke("people", "remove", "ann", "--as", "ann").exception, Refused)
+    assert invoke("people", "two-people", "on", "--as", "ann").exit_code == 0
+    assert two_people(home.path)
+    assert invoke("people", "link-telegram", "ann", "--user", "1001").exit_code == 0
+    value = json.loads(invoke("people", "list", "--json").stdout)
+    assert [(item["name"], item["role"], item["telegram"]) for item in value["items"]] == [
+        ("ann", "admin", "1001"),
+        ("bob", "approver", None),
+    ]
+    assert "loosen" in value["roles"]["approver"]
+    assert "loosen" not in value["roles"]["operator"]
+    _be(monkeypatch, bobs)
+    assert isinstance(invoke("people", "role", "bob", "admin", "--as", "bob").exception, Denied)
+    renewed = invoke("people", "add", "bob")  # their own token, and no other role by it
+    assert renewed.exit_code == 0
+    _be(monkeypatch, renewed.stdout)
+    assert isinstance(invoke("people", "add", "bob", "--role", "admin").exception, Denied)
+    assert read_people(home.path)["bob"].role == "approver"
+    assert two_people(home.path)
+    acts = [(e.body["act"], e.body["who"], e.body["actor"]["name"]) for e in read(home.people_journal, {"person"})]
+    assert acts == [
+        ("add", "ann", "ann"),
+        ("add", "bob", "ann"),
+        ("role", "bob", "ann"),
+        ("two people", "", "ann"),
+        ("link telegram", "ann", "ann"),
+        ("token", "bob", "bob"),
+    ]
+    shown = invoke("people", "show", "ann").stdout
+    assert "may     people" in shown
+    assert "act role, who bob" in shown
+    assert "scrypt" not in shown + json.dumps(value)
+
+
+def test_each_command_has_a_line_here() -> None:
+    """Every command of an act that a viewer may not do."""
+    guarded = {name for name, act in COMMANDS.items() if act == DECIDE or ACTS[act].least != "viewer"}
+    assert guarded == set(LINES)
+
+
+@pytest.mark.parametrize("name", sorted(LINES))
+def test_a_viewers_command_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Nothing but the refusal is journaled. A command that stops earlier, at what is not there, decides nothing either."""
+    add_person(home.path, "ann")
+    monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "vic", "open sesame"))
+    proposed(home)
+    found = invoke(*LINES[name], typed="open sesame\n")
+    assert isinstance(found.exception, DeskError), (found.output, found.exception)
+    if name not in BEFORE_THE_ROLE:
+        assert isinstance(found.exception, Denied), found.exception
+    kinds = {event.kind for event in read(home.people_journal)} if home.people_journal.exists() else set()
+    assert kinds <= {"denied"}
+    assert read_people(home.path).keys() == {"ann", "vic"}
+    assert read_people(home.path)["vic"].role == "viewer"
