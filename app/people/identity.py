@@ -171,7 +171,7 @@ def _person(entry: Mapping[str, Any], unsaid: str) -> Person:
 def add_person(home: Path, name: str, passphrase: str = "", role: Role | None = None) -> str:
     """Add an entry for `name`, or replace its token; returns the token, which is stored nowhere.
 
-    The first person is admin, whatever was asked for: somebody must be able to add the next. Later ones are viewers unless
+    The first person is admin, whatever was asked for: someone must be able to add the next. Later ones are viewers unless
     `role` says otherwise; one who is there already keeps theirs.
     """
     if NAME.fullmatch(name) is None:

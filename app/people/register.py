@@ -1,6 +1,6 @@
 """Who is registered: added, given a role, removed by an admin; each act in the people journal. Called by app/cli/people.py.
 
-The first person is admin: until then anybody who reaches the machine could have named themselves, and afterwards somebody must
+The first person is admin: until then anybody who reaches the machine could have named themselves, and afterwards someone must
 be able to add the next. No agent, page or API reaches this module.
 """
 
@@ -26,7 +26,7 @@ def add(home: Home, name: str, passphrase: str, role: Role | None, admin: str, n
     people = read_people(home.path)
     if not people:
         if role not in (None, "admin"):
-            raise Refused(f"the first person is admin, not {role}: somebody must be able to add the next", "leave --role out")
+            raise Refused(f"the first person is admin, not {role}: someone must be able to add the next", "leave --role out")
         actor = Actor(name, "claimed", identity.os_user(), "cli")
     elif name in people and admin in ("", name):
         actor = identify(home.path, name, "cli")

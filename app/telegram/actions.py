@@ -31,7 +31,7 @@ NOT_LISTED = "This Telegram account is not linked to anyone in people.toml, so n
 FAILED = "This failed: look at the proposals page before you press again"
 
 
-class Reply(NamedTuple):
+class TelegramReply(NamedTuple):
     """The answer to an update: to a click over its button (`query`), to a message in the chat; nothing for neither."""
 
     text: str = ""
@@ -39,21 +39,21 @@ class Reply(NamedTuple):
     subject: str = ""  # the proposal whose card should be shown again
 
 
-def handle(home: Home, entry: TelegramEntry, seals: Seals, update: Mapping[str, Any]) -> Reply:
+def handle(home: Home, entry: TelegramEntry, seals: Seals, update: Mapping[str, Any]) -> TelegramReply:
     """Act on an update; every outcome is an answer."""
     message, click = update.get("message"), update.get("callback_query")
     if isinstance(message, Mapping):
         return _message(home, entry, message)
     if not isinstance(click, Mapping) or not isinstance(click.get("id"), str):
-        return Reply()
+        return TelegramReply()
     query = str(click["id"])[:100]
     try:
         text, subject = _click(home, entry, seals, click, query)
     except DeskError as error:
-        return Reply(f"Nothing was done: {error}"[:ANSWER_MAX], query)
+        return TelegramReply(f"Nothing was done: {error}"[:ANSWER_MAX], query)
     except Exception as error:  # noqa: BLE001 - a click always gets an answer
-        return Reply(f"{FAILED} ({type(error).__name__})", query)
-    return Reply(text[:ANSWER_MAX], query, subject)
+        return TelegramReply(f"{FAILED} ({type(error).__name__})", query)
+    return TelegramReply(text[:ANSWER_MAX], query, subject)
 
 
 def _click(home: Home, entry: TelegramEntry, seals: Seals, click: Mapping[str, Any], query: str) -> tuple[str, str]:
@@ -91,11 +91,11 @@ def _once(home: Home, query: str, now_ms: int) -> None:
         raise Refused("this click was taken before", "press again if you mean it again")
 
 
-def _message(home: Home, entry: TelegramEntry, message: Mapping[str, Any]) -> Reply:
+def _message(home: Home, entry: TelegramEntry, message: Mapping[str, Any]) -> TelegramReply:
     """`/halt REASON` in the desk's chat halts at once, whoever types it; anything else is ignored."""
     found = HALT.fullmatch(str(message.get("text") or "").strip())
     if found is None or _id(_part(message, "chat").get("id")) != entry.chat:
-        return Reply()
+        return TelegramReply()
     now_ms, user = time.time_ns() // 1_000_000, _id(_part(message, "from").get("id"))
     reason = halt.reason_of(found[1].strip()[:REASON_MAX] or "halted from Telegram, no reason given")
     by = Actor(f"telegram {user}"[:60], "claimed", os_user(), "telegram")
@@ -104,13 +104,13 @@ def _message(home: Home, entry: TelegramEntry, message: Mapping[str, Any]) -> Re
     try:
         latch = halt.set(home.path, reason, by.as_json(), now_ms)
     except DeskError as error:
-        return Reply(f"NOT HALTED: {error}")
+        return TelegramReply(f"NOT HALTED: {error}")
     with suppress(Exception):
         halt.set_row(home.engine, reason, by.as_json(), now_ms)
     with suppress(Exception):
         approvals.record(home, "halt", {"reason": reason, "actor": by.as_json()}, now_ms)
     text = f"HALTED by {latch.by}: {latch.reason}. {carried_out(home.path, now_ms, HALTING)} No new entries until"
-    return Reply(f"{text} a person releases the halt at a terminal.")
+    return TelegramReply(f"{text} a person releases the halt at a terminal.")
 
 
 def _part(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:

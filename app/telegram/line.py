@@ -13,7 +13,7 @@ from app.notify import deliveries
 from app.notify.by_apprise import AppriseSink
 from app.notify.deliveries import Notification, Undelivered
 from app.notify.words import Worded, visible
-from app.telegram.actions import Reply, handle
+from app.telegram.actions import TelegramReply, handle
 from app.telegram.buttons import Seals
 from app.telegram.client import TelegramClient
 from engine.errors import DeskError
@@ -70,7 +70,7 @@ class TelegramLine:
             self._answer(handle(self.home, self.client.entry, self.seals, update))
         return len(found)
 
-    def _answer(self, reply: Reply) -> None:
+    def _answer(self, reply: TelegramReply) -> None:
         """Say what was done; a failed answer undoes nothing."""
         with suppress(Undelivered):
             if reply.query:
