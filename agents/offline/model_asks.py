@@ -69,7 +69,7 @@ def _trains(slots: Slots, text: str, before: str) -> bool:
 
 def _by(slots: Slots, text: str, before: str, *, split: str, words: re.Pattern[str]) -> bool:
     in_table = before.startswith(("trips", "pnl", "attribution"))
-    if re.search(r"\b(?:helps?|without)\b", text):
+    if re.search(r"\b(?:helps?|without|gat(?:e|ing))\b", text):
         return False
     if split in slots.by and (in_table or before in ASKS or _MONEY.search(text) or len(text.split()) < 6):
         return True
@@ -82,7 +82,7 @@ def _by(slots: Slots, text: str, before: str, *, split: str, words: re.Pattern[s
 
 def _helps(slots: Slots, text: str, before: str) -> bool:
     subject = _GATING.search(text) or (before in ASKS and re.search(r"\b(?:it|that|this)\b", text))
-    by = slots.by and not re.search(r"\bhelps?\b", text)
+    by = slots.by and not re.search(r"\b(?:helps?|gat(?:e|ing))\b", text)
     return bool(subject) and bool(_HELPS.search(text)) and not slots.model_versions and not by
 
 

@@ -39,7 +39,6 @@ _NAMED_RULE = {
     r"streak|in a row": "loss streak",
     r"frequen|entr": "entry frequency",
 }
-_REFUSED_BY = re.compile(r"\brefused(?: by)?: ([a-z ]+?)(?= \(|[.;,]|$)")
 _EXITS = (("trail", "trail"), ("take profit|target", "target"), ("stop", "stop"))
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, above_kinds, account, dates, follow, slots, talk, wider
+from agents.offline import above, above_kinds, account, dates, follow, model_asks, slots, talk, wider
 from agents.offline.choose import SHOWN, Chosen, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.correct import Rest
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, WHY, AskLabel
@@ -131,6 +131,13 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
     parts: list[Part] = []
     for text in texts:
         part = part_of(text, thread, parts)
+        if (
+            parts
+            and parts[0].ask in model_asks.ASKS
+            and re.search(r"\b(?:they|it|them)\b", text)
+            and part.ask not in model_asks.ASKS
+        ):
+            return None  # `which models are there and how good are they`
         certain = part.chosen.probability if part.chosen else 1.0 if part.way else 0.0
         bare_value = len(text.split()) < 3 and bool(part.slots.common)  # `leverage 2`
         if part.empty or certain < CLAUSE_SURE or len(text.split()) < 2 or bare_value:

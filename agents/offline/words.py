@@ -75,7 +75,7 @@ VOCABULARY = Path(__file__).parent / "vocabulary.txt"  # written by training.py
 @cache
 def vocabulary() -> frozenset[str]:
     """The words that several sentences for training use: what a typing error may have meant, and what is no unknown name."""
-    return frozenset(VOCABULARY.read_text(encoding="utf-8").split())
+    return frozenset(VOCABULARY.read_text(encoding="utf-8").split()) | OF_MODELS
 
 
 COINS = {
