@@ -154,6 +154,7 @@ def _tool_words() -> frozenset[str]:
     return frozenset(stem(word)[:6] for entry in entries() for word in entry.tool.name.split("_"))
 
 
+_LAST_DAYS = re.compile(r"\b\d{1,3} ?days?\b")
 KNOWN_ELSEWHERE = 3  # sentences of other labels, from which on a word is known to mean something
 
 
@@ -189,6 +190,8 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         return False
     if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in _OF_NOW:
         return True
+    if name == "span" and entry.takes("days"):  # of a number of days alone
+        return _LAST_DAYS.search(slots.text) is not None
     if name == "span" and tool == "propose_pause":  # its end alone: a pause begins when it is approved
         return slots.span.start is None
     if name == "timeframe" and not any(map(entry.takes, ("timeframe", "series"))):

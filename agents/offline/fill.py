@@ -96,6 +96,7 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "cid": lambda q: next(iter(re.findall(r"\bnd[a-z0-9]{4}\d{8}[A-Z]\d\d\b", q.raw)), None),
     "window": lambda q: next((i for i in q.slots.ids if re.fullmatch(r"w\d+", i)), None),
     "version": lambda q: q.slots.version,
+    "days": lambda q: int(found[1]) if (found := re.search(r"\b(\d{1,3}) ?days?\b", q.slots.text)) else None,
     "n": lambda q: q.slots.count,
     "limit": lambda q: q.slots.count,
     "changes": lambda q: changes_of(q.slots.common) or None,

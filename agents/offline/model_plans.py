@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agents.offline.calls import made
-from agents.offline.fill import arguments
+from agents.offline.fill import FILLERS, arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, Question, asks_back, changes_of, drafted, name_list, which_sleeve, window
 
@@ -137,7 +137,9 @@ def drift(q: Question) -> Plan:
     if not found.name:
         return asks_back(_which(q))
     version = found.versions[0] if found.versions else _in_force(q, found.name)
-    return (yield from made([PlannedCall("model_drift", {"model": f"{found.name}@{version}"})]))
+    days = FILLERS["days"](q)
+    args = {"model": f"{found.name}@{version}"} | ({"days": days} if days else {})
+    return (yield from made([PlannedCall("model_drift", args)]))
 
 
 def propose(q: Question) -> Plan:
