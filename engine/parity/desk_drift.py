@@ -108,7 +108,7 @@ def approved_in(engine: Engine) -> Approved:
 
     def params(sleeve: str, version: int) -> Mapping[str, Any] | None:
         found = _version(engine, sleeve, version)
-        return None if found is None else found["params"]
+        return None if found is None else dict(found["params"])
 
     return params
 
@@ -117,7 +117,8 @@ def pins_in(engine: Engine) -> Pins:
     """The same of its versions of stored models; None where it names none: the journal says which answered."""
 
     def models(sleeve: str, version: int) -> str | None:
-        return (_version(engine, sleeve, version) or {}).get("models") or None
+        found = (_version(engine, sleeve, version) or {}).get("models")
+        return str(found) if found else None
 
     return models
 
@@ -144,7 +145,8 @@ def given_by(own: Tape, engine: Engine) -> tuple[Approved, Pins]:
 
     def params(sleeve: str, version: int) -> Mapping[str, Any] | None:
         number, then = source(sleeve, version)
-        return approved_in(engine)(sleeve, number) or then.get("params")
+        approved = approved_in(engine)(sleeve, number)
+        return dict(then["params"]) if approved is None and then else approved
 
     def models(sleeve: str, version: int) -> str | None:
         number, then = source(sleeve, version)

@@ -32,7 +32,8 @@ def segments(path: Path, start: Event, end: Event) -> list[Segment]:
     for window in windows:
         for at_ms, seq in ((window.opened_ms, window.opened_seq), (window.closed_ms, window.closed_seq)):
             mark = None if at_ms is None or seq is None else _after(path, at_ms, seq)
-            edges |= {} if mark is None else {mark.seq: mark}
+            if mark is not None:
+                edges[mark.seq] = mark
     inner = [edges[seq] for seq in sorted(edges) if start.seq < seq < end.seq]
     ends = [start, *inner, end]
     return [Segment(a, b, _whose(a, b, windows, by_hand)) for a, b in zip(ends, ends[1:], strict=False)]  # noqa: RUF007 - pairs of neighbours
