@@ -131,10 +131,10 @@ def curve_of(path: Path, points: int, since_ms: int = 0, sleeve: str = "") -> di
     found = {mark[0]: mark for mark in (_mark(path, t, sleeve) for t in times) if mark is not None and mark[0] >= low}
     found[last.t_event_ms] = _figures(last, sleeve)
     rows = [found[when] for when in sorted(found)]
-    highest = [p or 0.0 for p in accumulate((p for _, _, p, _ in rows), lambda one, other: max(one or 0.0, other or 0.0))]
+    highest = accumulate((row[2] or 0.0 for row in rows), max)
     drawdown = [None if e is None or not p else 1 - e / p for (_, e, _, _), p in zip(rows, highest, strict=True)]
-    columns = {"close_ms": [r[0] for r in rows], "equity": [r[1] for r in rows], "strategy": [r[3] for r in rows]}
-    return columns | {"drawdown_frac": drawdown}
+    columns: dict[str, list[Any]] = {"close_ms": [r[0] for r in rows], "equity": [r[1] for r in rows]}
+    return columns | {"strategy": [r[3] for r in rows], "drawdown_frac": drawdown}
 
 
 def _mark(path: Path, at_ms: int, sleeve: str) -> Figures | None:

@@ -81,8 +81,8 @@ def _with_change(found: Worse, values: Any, entries: list[int]) -> Worse:
     again = [_split(np.concatenate([random.choice(half, len(half)) for half in halves]))[0] for _ in range(RESAMPLES)]
     edges = np.quantile(again, [ALPHA / 2, 1.0 - ALPHA / 2], method="nearest").astype(int)
     ends = [entries[min(int(edge), len(entries) - 1)] for edge in edges]
-    means = {"before": float(halves[0].mean()), "after": float(halves[1].mean())}
-    return found._replace(since_ms=entries[at], since_low_ms=ends[0], since_high_ms=ends[1], p=p, **means)
+    before, after = (float(half.mean()) for half in halves)
+    return found._replace(since_ms=entries[at], since_low_ms=ends[0], since_high_ms=ends[1], before=before, after=after, p=p)
 
 
 def _split(values: Any) -> tuple[int, float]:

@@ -50,7 +50,12 @@ def windows_of(path: Path) -> list[IncidentWindow]:
             found[window.id] = window._replace(causes=[*window.causes, body["cause"]])
         elif body["what"] == "close" and (window := found.get(body["window"])):
             money = {name: float(body["money"][name]) for name in MONEY}
-            end = {"closed_ms": event.t_event_ms, "closed_event": event.id, "closed_seq": event.seq, "money": money}
+            end: dict[str, Any] = {
+                "closed_ms": event.t_event_ms,
+                "closed_event": event.id,
+                "closed_seq": event.seq,
+                "money": money,
+            }
             end |= {"closed_by": body["by"], "closed_wall_ms": event.t_recv_ms, "cause": body["cause"]}
             end |= {"lesson": body.get("lesson")}
             found[window.id] = window._replace(**end)
