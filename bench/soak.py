@@ -30,6 +30,7 @@ from tests.fakes.waiting import until
 VENUE, MINUTES = "bybit", 90
 EVERY_S, SHOWN_EVERY = 10.0, 30  # a sample; how many samples a printed line
 STEADY = (10 / 90, 20 / 90)  # the first part that counts: not before caches are warm
+STEADY_SOCKETS = (0.25, 0.5)  # every duty has had its connections by then
 GROWTH_MAX = 0.05
 Sample = dict[str, Any]
 console = Console(width=None if sys.stdout.isatty() else 140)
@@ -74,6 +75,7 @@ def sampled(home: Path, at: Standing, pid: int, begun: float) -> Sample:
     """One look at everything that may grow, and at what was done meanwhile."""
     beat, (own, *others) = heartbeat_of(home), kin(pid)
     rss, files, threads = resources(own)
+    opened = open_kinds(own)
     below = [resources(one) for one in others]
     kinds = Counter(event.kind for event in list(at.venue.exchange.ledger))
     return {
@@ -82,7 +84,9 @@ def sampled(home: Path, at: Standing, pid: int, begun: float) -> Sample:
         "rss_own": round(anonymous(own), 1),
         "rss_below": round(sum(x[0] for x in below), 1),
         "files": files,
-        "open": open_kinds(own),
+        "sockets": opened.get("socket", 0),  # connections kept for the next request come and go
+        "fixed": files - opened.get("socket", 0),
+        "open": opened,
         "files_below": sum(x[1] for x in below),
         "threads": threads,
         "processes": len(below),
@@ -127,6 +131,11 @@ def steady(samples: list[Sample], name: str, first: bool) -> float:
     return float(sorted(within)[len(within) // 2])
 
 
+def most_sockets(samples: list[Sample], since: float, until: float) -> int:
+    """The most connections in a part of the run."""
+    return max(int(x["sockets"]) for x in samples if since <= x["s"] / samples[-1]["s"] <= until)
+
+
 def differences(home: Path) -> tuple[Counter[str], Counter[str]]:
     """What the journal says went wrong: differences from the venue by what differs, incidents by their first words."""
     differs, incidents = Counter[str](), Counter[str]()
@@ -153,12 +162,16 @@ def report(title: str, samples: list[Sample], home: Path) -> None:
     table = Table(title=title)
     for name in ("what", "minutes 10 to 20 of 90", "the last ten", "growth"):
         table.add_column(name, justify="left" if name == "what" else "right")
-    for name in ("rss", "rss_own", "rss_below", "files", "files_below", "threads", "processes"):
+    for name in ("rss", "rss_own", "rss_below", "files", "fixed", "files_below", "threads", "processes"):
         first, last = steady(samples, name, True), steady(samples, name, False)
         table.add_row(name, f"{first:g}", f"{last:g}", f"{(last / first - 1) * 100 if first else 0:+.1f} %")
-        if (name.startswith("rss") and last > first * (1 + GROWTH_MAX)) or (name.startswith("files") and last > first):
+        if (name.startswith("rss") and last > first * (1 + GROWTH_MAX)) or (name in ("fixed", "files_below") and last > first):
             OVER.append(f"soak: {name} grew from {first:g} to {last:g}")
     console.print(table)
+    early, late = most_sockets(samples, *STEADY_SOCKETS), most_sockets(samples, 1 - STEADY[0], 1.0)
+    console.print(f"connections: at most {early} in the second quarter, {late} at the end")
+    if late > early:
+        OVER.append(f"soak: connections grew from {early} to {late}")
     for at, sample in (("a fifth", samples[len(samples) // 5]), ("the end", samples[-1])):
         console.print(f"descriptors at {at}:", sample["open"])
     differs, incidents = differences(home)
