@@ -1,4 +1,4 @@
-"""Two trainings of one recipe at once: one has the folds, the other is told so; a training that dies gives them back."""
+"""Two trainings of one recipe at once: one has the folds, the other is refused; a training that dies gives them back."""
 
 import os
 import signal
