@@ -4,10 +4,13 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from app.cli import main
+from app.jobs import training
+from engine.control.config import SleeveConfig
 from tests.fakes import recordings
 
 CONFIG = """
@@ -99,3 +102,15 @@ def test_what_is_wrong_is_one_line(cli: Typed, tmp_path: Path) -> None:
         assert (code, said.count("\n")) == (1, 1)
         assert "is not stored - stored: none; nightdesk models train CONFIG.toml makes them" in said
     assert cli("list")[1].startswith("No model is stored")
+
+
+def test_the_weights_of_the_desks_sleeves_are_their_cash(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By instrument, of those that are not retired; they add up to one."""
+    made = (("a", "BTC-USDT", 3_000.0, "paper"), ("b", "BTC-USDT", 1_000.0, "paper"), ("c", "ETH-USDT", 4_000.0, "draft"))
+    sleeves = [
+        SleeveConfig(name=name, strategy="trend", venue="binance", symbol=symbol, cash=cash, stage=stage)
+        for name, symbol, cash, stage in (*made, ("d", "SOL-USDT", 9_000.0, "retired"))
+    ]
+    monkeypatch.setattr(training, "active", lambda *_at: SimpleNamespace(config=SimpleNamespace(sleeves=sleeves)))
+    home = SimpleNamespace(engine=None, path=own_home)
+    assert training.cash_shares(home) == {"binance:BTC-USDT:perp": 0.5, "binance:ETH-USDT:perp": 0.5}
