@@ -99,7 +99,7 @@ def test_a_breach_is_found_and_a_hair_below_is_not(home: Home, run: CanaryRun, p
     [
         lambda d: d.closes(1).closes(3, equity=None),
         lambda d: setattr(d, "bar", 5) or d.closes(),
-        lambda d: d.append(
+        lambda d: d.closes().append(
             "fill", {"sleeve": SLEEVE, "slot": "entry", "side": "buy", "lots": 1, "price": None, "reference_price": 1.0}
         ),
     ],
