@@ -2,7 +2,8 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from sqlmodel import select
@@ -12,13 +13,14 @@ from app.people import approvals, canaries
 from app.processes.canary_watch import AGAIN_MS, FAILED, CanaryWatch
 from engine.control import halt, proposals, rollbacks
 from engine.control.canary import CanaryRun
+from engine.control.canary import canaries as all_canaries
 from engine.control.config import SleeveConfig, active
 from engine.errors import DataError, Refused
 from engine.store import db
 from engine.store.journal import read
 from engine.store.tables import Proposal
-from engine.watch.canaries import Breach, states
-from engine.watch.observer import Observer
+from engine.watch.canaries import Breach, canary_findings, states
+from engine.watch.observation import DeskObservation
 from tests.fakes.tried_changes import ANN, NOW, SLEEVE, TriedDesk, approved, proposed, the_canary
 
 LOOSER, TIGHTER = {"leverage_max": 4.0}, {"leverage_max": 2.0}
@@ -50,10 +52,8 @@ def applied(home: Home) -> list[str]:
 
 def paged(home: Home) -> list[str]:
     """What the alerts say of canaries."""
-    from engine.watch.canaries import canary_findings
-
-    seen = Observer(home.path, home.engine, home.desk.limits).observe(NOW)
-    return [finding.what for finding in canary_findings(seen) if finding.severity == "page"]
+    desk = cast(DeskObservation, SimpleNamespace(now_ms=NOW, canaries=tuple(all_canaries(home.engine))))
+    return [finding.what for finding in canary_findings(desk) if finding.severity == "page"]
 
 
 def breached_desk(home: Home, changes: dict[str, Any]) -> TriedDesk:
