@@ -164,7 +164,9 @@ def _terms(plan: CanaryPlan, made: Draft, evidence: Evidence, home: Path) -> dic
     from engine.control.canary_terms import terms_of  # brings numpy, which a supervisor need not hold
 
     if made.old.size_part is not None and plan.part > made.old.size_part:
-        raise Refused(f"{made.old.name} trades at {made.old.size_part:.0%} of its size: a canary is no larger", "a smaller part")
+        raise Refused(
+            f"{made.old.name} trades at {made.old.size_part:.0%} of its size: a canary takes at most that", "a smaller part"
+        )
     if made.new.stage == "live_small":
         raise Refused("a sleeve in live_small trades the least that there is: it has no part", "propose without a canary")
     return terms_of(plan, made, evidence, way_back(made.new, made.old, home), home)
