@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from engine.clock import utc
 from engine.control.canary import CanaryPlan, plan_of, terms_rows
@@ -62,7 +63,7 @@ class ProposeConfigArgs(Args):
     end: str | None = Field(None, max_length=40)
     apply_to_open: bool | None = None
     also: list[SleeveChange] | None = Field(None, max_length=8)
-    canary: str | None = Field(None, max_length=40)  # 25% for 10 trips
+    canary: SkipJsonSchema[str | None] = Field(None, max_length=40)  # 25% for 10 trips; not shown to models: no token is left
 
 
 class ProposeTighteningArgs(Args):

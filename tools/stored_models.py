@@ -7,6 +7,7 @@ the table of the two versions, and refuses one that its gates stop, here and aga
 from typing import TYPE_CHECKING
 
 from pydantic import Field
+from pydantic.json_schema import SkipJsonSchema
 
 from engine.clock import utc
 from engine.control.canary import plan_of, standard
@@ -47,13 +48,12 @@ class ModelsArgs(Args):
 
 
 class ProposeModelArgs(Args):
-    """`model`: NAME@VERSION (vol-btc@1.2.0) that the sleeve would read; `rationale` for the person; `canary`: 25% for 10 trips
-    unless said, none."""
+    """`model`: NAME@VERSION (vol-btc@1.2.0) that the sleeve would read; `rationale` for the person."""
 
     sleeve: str = Field(max_length=60)
     model: str = Field(max_length=60)
     rationale: str = Field(max_length=1000)
-    canary: str | None = Field(None, max_length=40)
+    canary: SkipJsonSchema[str | None] = Field(None, max_length=40)  # typed by people; not shown to models: no token is left
 
 
 @tool(
