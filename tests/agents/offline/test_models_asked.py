@@ -1,4 +1,4 @@
-"""Stored models by sentences: which model is meant, what is called, how a thread goes on; hundreds of sentences by their labels."""
+"""Stored models by sentences: which is meant, what is called, how a thread goes on; hundreds of sentences by their labels."""
 
 import shutil
 from dataclasses import replace
