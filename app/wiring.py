@@ -87,12 +87,12 @@ class Wiring(ToolWiring):
 
         try:
             desk = active(self.engine, self._home.path).config
+            return tuple(
+                SleeveName(s.name, s.strategy, s.symbol, s.timeframe, s.venue, s.params, pins_of(s.models or ""))
+                for s in desk.sleeves
+            )
         except DeskError:
             return ()
-        return tuple(
-            SleeveName(s.name, s.strategy, s.symbol, s.timeframe, s.venue, s.params, pins_of(s.models or ""))
-            for s in desk.sleeves
-        )
 
     def _models(self) -> dict[str, tuple[str, ...]]:
         """The stored models with their versions, by the folders' names alone."""

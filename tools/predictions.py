@@ -56,13 +56,12 @@ def predictions(ctx: ToolContext, args: PredictionsArgs) -> ToolResult:
     if mark is None or ctx.desk_ms is None:
         return no_data(NEVER_RAN)
     low, high = window(args.since or "24h", args.until, ctx.desk_ms, "")
-    closes, last = Counter[str](), dict[str, int]()
+    closes = Counter[str]()
     reasons = dict[tuple[str, str], Counter[str]]()
     now = dict[tuple[str, str], bool]()
     for bar in between(journal_of(ctx.home), low, high, {"bar"}):
         for name in reads.keys() & bar.body.get("signals", {}).keys():
             closes[name] += 1
-            last[name] = bar.t_event_ms
             missing = bar.body.get("nulls", {}).get(name, {})
             for model in reads[name]:
                 found = [str(why) for label, why in missing.items() if f"({model}@" in label]

@@ -11,6 +11,7 @@ from agents.offline.labels import AskLabel, label_of
 from agents.offline.slots import Slots
 from agents.offline.words import PATTERNS
 
+GOES_ON = re.compile(r"\b(?:they|it|them)\b|\bsince when\b|^ *who\b")
 ASKS = ("models", "models gates", "predictions", "model_drift", "propose_model", "compare models")
 _OTHERS = PATTERNS["model_asks.others"]
 _SPOKEN = PATTERNS["model_asks.spoken"]

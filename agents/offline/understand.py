@@ -131,13 +131,8 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
     parts: list[Part] = []
     for text in texts:
         part = part_of(text, thread, parts)
-        if (
-            parts
-            and parts[0].ask in model_asks.ASKS
-            and re.search(r"\b(?:they|it|them)\b", text)
-            and part.ask not in model_asks.ASKS
-        ):
-            return None  # `which models are there and how good are they`
+        if parts and parts[0].ask in model_asks.ASKS and model_asks.GOES_ON.search(text) and part.ask not in model_asks.ASKS:
+            return None  # `which models are there and how good are they`, `which version does it read and since when`
         certain = part.chosen.probability if part.chosen else 1.0 if part.way else 0.0
         bare_value = len(text.split()) < 3 and bool(part.slots.common)  # `leverage 2`
         if part.empty or certain < CLAUSE_SURE or len(text.split()) < 2 or bare_value:

@@ -172,11 +172,11 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/outside           {"items": [{"name", "what", "unit", "source", "symbol", "last_ms", "age_hours", "max_age_hours",
                         "fresh", "scheduled", "why", "warnings"}]}: outside series that were ever asked for, stale ones first
   GET    /api/trained-models    {"items": [{"name", "version", "state", "sleeves", "target", "instrument", "timeframe", "figure",
-                        "value", "low", "high", "baseline", "baseline_value", "promotable", "gates", "error", "drift",
-                        "moved"}]}: models trained on bars
+                        "value", "low", "high", "baseline", "baseline_value", "folds": [worst, median, best], "baselines": [..],
+                        "shadow_of", "shadow_days", "promotable", "gates", "error", "drift", "moved"}]}: models trained on bars
   GET    /api/halt              Latch
   GET    /api/halt/progress     {"state": KILLED|KILL_INCOMPLETE|null, "left": [..], "steps": [{"what": cancelled|closed, "order",
-                        "lots", "price", ...}]}: what the halt has done so far
+                        "lots", "price", ...}], "tries_until_ms", "tried"}: what the halt has done so far
   POST   /api/halt              {"reason"?} -> Latch (the file is written before the answer; any session that is not read-only)
   DELETE /api/halt              {"reason", "passphrase"?} -> {"released": Latch, "actor"}; 409 with what is unhealthy
   GET    /api/alerts?open=true&limit=100   {"items": [Alert], "reason": null|why alerts may be missing, "undelivered":

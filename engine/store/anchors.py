@@ -125,7 +125,8 @@ def verify_apart(path: Path, engine: Engine | None, *, since: bool = False, note
     """Verify a chain that has no partner and no anchor (shadows of models), whole or as `verify_since`; with `note_ms` (wall
     time) a success is recorded, so that a later one sees records that were taken from its end.
     """
-    name, start, digest = path.stem, BEGIN, None
+    name, start = path.stem, BEGIN
+    digest: Any = None
     row = _row(engine, name) if engine is not None else None
     if since and row is not None:
         before = _digest_of(path, 0, row.end_bytes)

@@ -133,7 +133,8 @@ def read_of(features: Mapping[str, Any]) -> tuple[float | None, str | None, floa
         value for label, value in features.items() if label.startswith("regime(") and label.endswith(")") and "," not in label
     ]
     said = [(label[6:-1], value) for label, value in features.items() if label.startswith("model(") and value is not None]
-    return (states[0] if states else None), *(said[0] if said else (None, None))
+    name, value = said[0] if said else (None, None)
+    return (states[0] if states else None), name, value
 
 
 def _wanted(path: Path) -> list[Event]:
