@@ -20,7 +20,7 @@ def test_a_watch_that_a_chat_asked_for_waits_with_the_proposals() -> None:
     assert (line.strong, line.look, line.to and line.to.where["view"]) == ("w-3 waits,", "wrn", "alerts")
     assert "not watched yet: BTC-USDT below 60,000" in line.rest
     (badge,) = head._waits({"pending": 1, "watches_asked": 2}, [])
-    assert badge.label == "▲ 3 wait"
+    assert badge.text == "▲ 3 wait"
 
 
 @pytest.mark.parametrize(("source", "pulls"), [("recorded", True), ("pulled", True), ("synthetic", False), ("live", False)])
