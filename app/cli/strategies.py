@@ -1,4 +1,4 @@
-"""`nightdesk strategies list | show | new | features | history`: what can be traded and tested, a file to begin with, lives of sleeves.
+"""`nightdesk strategies list | show | new | features | history`: what can be traded and tested, a file to begin with, lives.
 
 Called by app/cli/main.py. A person's file is parsed or described by another process here, never run.
 """
@@ -89,9 +89,8 @@ def life_lines(life: Any) -> list[str]:
         won = "" if one.won is None else f", {one.won:.0%} won"
         who = f"; by {shown(one.by)}{f': {shown(one.reason)}' if one.reason else ''}" if one.by else ""
         flat = f"; flat since {utc(one.flat_ms)}" if one.flat_ms is not None else ""
-        lines.append(
-            f"  {one.stage:<11} {utc(one.since_ms)} {end}, {one.days:.1f} days: {made}{apart}, {one.trips} round trips{won}{flat}{who}"
-        )
+        when = f"{one.stage:<11} {utc(one.since_ms)} {end}, {one.days:.1f} days"
+        lines.append(f"  {when}: {made}{apart}, {one.trips} round trips{won}{flat}{who}")
     return lines
 
 

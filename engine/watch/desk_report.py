@@ -211,7 +211,7 @@ def _sleeves(lived: WindowPnl, trips: pl.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for share, incident in zip(shares, apportion(apart, lived.incident), strict=True):
         own = trips.filter(pl.col("sleeve") == share.sleeve)
-        costs = (share.fees + share.slippage) / 100
+        costs = -(share.fees + share.slippage) / 100  # an attribution counts them below zero
         rows.append(
             {
                 "sleeve": share.sleeve,
@@ -264,7 +264,7 @@ def _worked(home: Path, engine: Engine, body: Mapping[str, Any], period: Period)
         if row["strategy"] > 0:
             worked.append(f"{row['sleeve']} made {row['strategy']:+,.2f}{few}")
         elif row["strategy"] < 0:
-            failed.append(f"{row['sleeve']} lost {-row['strategy']:,.2f}, of it {row['costs']:,.2f} in costs{few}")
+            failed.append(f"{row['sleeve']} lost {-row['strategy']:,.2f} after {row['costs']:,.2f} of costs{few}")
     for row in body["exits"]:
         if row["trips"] >= TRIPS_MIN and row["mean_r"] is not None:
             text = f"exits by {row['key']}: {row['trips']} round trips, mean {row['mean_r']:+.2f} R"
