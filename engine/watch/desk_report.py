@@ -18,7 +18,7 @@ from engine.clock import DAY_MS, utc_day
 from engine.control.proposals import list_proposals
 from engine.errors import BadInput
 from engine.sim.breakdown import split
-from engine.sim.metrics import DAYS_A_YEAR, a_day_sharpe, days_to_tell, sharpe_error
+from engine.sim.metrics import DAYS_A_YEAR, DAYS_MIN, a_day_sharpe, days_to_tell, sharpe_error
 from engine.watch.alert_rows import list_alerts
 from engine.watch.attribution import WindowPnl, apportion, pnl_of_window
 from engine.watch.desk_trips import desk_trips
@@ -30,7 +30,6 @@ from engine.watch.window import between, desk_ms, journal_of, start_of
 
 ReportUnit = Literal["week", "month"]
 TRIPS_MIN = 30  # fewer say little about a strategy
-SHARPE_DAYS_MIN = 20
 LISTED = 8
 ALERTS_READ = 500
 
@@ -169,8 +168,8 @@ def _of_days(days: Sequence[Period], lived: WindowPnl, receipt: str) -> list[Rep
     fall = float(np.min(equity / np.maximum.accumulate(equity) - 1.0))
     found = [ReportFigure("deepest drawdown", fall, "frac", receipt)]
     full = [n for n, day in enumerate(days) if day.until_ms - day.from_ms == DAY_MS]
-    if len(full) < SHARPE_DAYS_MIN:
-        why = f"{len(full)} whole days; below {SHARPE_DAYS_MIN} a ratio says nothing"
+    if len(full) < DAYS_MIN:
+        why = f"{len(full)} whole days; below {DAYS_MIN} a ratio has no error"
         return [*found, ReportFigure("Sharpe ratio a year", None, "ratio", receipt, why)]
     returns = np.array([made[n] / equity[n] for n in full])
     ratio, why = a_day_sharpe(returns)

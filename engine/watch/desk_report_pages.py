@@ -73,6 +73,7 @@ def html(body: Mapping[str, Any]) -> str:
         "sleeve_rows": sleeve_cells(body),
         "incident_lines": incident_lines(body),
         "charts": list(drawn),
+        "with_incidents": any(day["incident"] for day in body["days"]),
         "policy": policy(library, DRAW),
         "style": Markup(asset("report.css") + asset("charts.css")),  # noqa: S704 - our own files
         "library": Markup(library),  # noqa: S704 - our own file; it runs by its hash only
@@ -89,7 +90,7 @@ def chart_specs(body: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     step = (body["until_ms"] - body["from_ms"]) / len(days)
     sums = {"strategies": 0.0, "with incidents": 0.0}
-    points: dict[str, list[float]] = {name: [] for name in sums}
+    points: dict[str, list[float]] = {name: [0.0] for name in sums}
     for day in days:
         for name, part in (("strategies", "strategy"), ("with incidents", "net")):
             sums[name] += day[part]
@@ -97,7 +98,7 @@ def chart_specs(body: Mapping[str, Any]) -> dict[str, Any]:
     lines = [{"name": "strategies", "tone": "accent", "dash": "", "y": points["strategies"]}]
     if any(day["incident"] for day in days):
         lines.append({"name": "with incidents", "tone": "series2", "dash": "dashed", "y": points["with incidents"]})
-    x = [round(body["from_ms"] + step * (n + 1)) for n in range(len(days))]
+    x = [round(body["from_ms"] + step * n) for n in range(len(days) + 1)]
     items = [
         {
             "name": day["day"][8:],
