@@ -134,7 +134,7 @@ def test_words_of_people_are_text_on_both_pages(home: Path, sqlite: Engine) -> N
     assert "default-src &#39;none&#39;" in page
     assert page.count("<script") == 3
     assert "![x]" not in text
-    assert "](b)" not in text
+    assert "[a](b)" not in text
     assert "read 3 notes of the inbox" in text
     for title in ("Goals", "What worked", "What did not", "Metrics", "Incidents", "Learning", "Next"):
         assert f"## {title}" in text
