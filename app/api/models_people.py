@@ -104,7 +104,7 @@ class ActorView(ApiModel):
     """The named person behind a decision, and how the name was established."""
 
     name: str
-    assurance: Literal["claimed", "session", "slack"]
+    assurance: Literal["claimed", "session", "slack", "telegram"]
     os_user: str
     channel: str
 

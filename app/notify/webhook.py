@@ -10,8 +10,6 @@ import json
 import time
 from collections.abc import Callable
 
-import httpx
-
 from app.home.reach import WebhookEntry
 from app.notify.deliveries import Notification, Undelivered
 from app.notify.words import visible, worded
@@ -35,6 +33,8 @@ class Webhook:
 
     def send(self, message: Notification) -> str:
         """Send a message; its ref is the id that the receiver saw. Raises Undelivered."""
+        import httpx
+
         text = worded(message, "")
         id_ = f"{message.subject} {message.step}"
         value = {"id": id_, "kind": message.kind, "step": message.step, "title": text.title, "lines": list(text.lines)}

@@ -6,8 +6,6 @@ A method and its JSON -> the `result`. The token is in each address: no error of
 import json
 from typing import Any
 
-import httpx
-
 from app.home.reach import TelegramEntry
 from app.notify.deliveries import Undelivered
 from app.notify.words import visible
@@ -24,11 +22,15 @@ class TelegramClient:
     """The API of one bot, for one chat."""
 
     def __init__(self, entry: TelegramEntry, token: str) -> None:
+        import httpx
+
         self.entry, self._token = entry, token
         self._http = httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False)
 
     def call(self, method: str, body: dict[str, Any], more_s: float = 0.0) -> Any:
         """One call; `more_s`: how long the answer may be held back. Raises Undelivered, with the wait that Telegram asks for."""
+        import httpx
+
         url = f"{self.entry.base_url}bot{self._token}/{method}"
         try:
             with self._http.stream("POST", url, json=body, timeout=TIMEOUT_S + more_s) as answer:

@@ -27,7 +27,7 @@ def slack_home(path: Path, server: SlackServer, more: str = "") -> Home:
     with (path / "desk.toml").open("a", encoding="utf-8") as file:
         file.write(server.settings() + more)
     for name, user in (("ann", ANN), ("bob", BOB)):
-        add_person(path, name)
+        add_person(path, name, role="operator")
         link_slack(path, name, TEAM, user)
     return open_home()
 

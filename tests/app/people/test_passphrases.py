@@ -38,7 +38,7 @@ def home(own_home: Path) -> Home:
     """A desk with two people, halted."""
     home = open_home(NOW)
     for name in ("ann", "bob"):
-        add_person(home.path, name, WORD)
+        add_person(home.path, name, WORD, role="approver")  # the first is admin whatever is asked for
     halt.set(home.path, "stop", {"name": "ann"}, NOW, home.engine)
     return home
 
@@ -179,9 +179,9 @@ def test_a_missing_passphrase_is_no_guess(home: Home) -> None:
     for _ in range(9):
         with pytest.raises(Refused, match="a passphrase is needed"):
             release(home, "ann", "", NOW)
-    add_person(home.path, "carl")
-    for name in ("carl", "eve"):
-        with pytest.raises(Refused, match="has no passphrase"):
+    add_person(home.path, "carl", role="approver")
+    for name, why in (("carl", "has no passphrase"), ("eve", "eve is a viewer and may not release")):
+        with pytest.raises(Refused, match=why):
             release(home, name, WORD, NOW)
     assert release(home, "ann", WORD, NOW).reason == "stop"
 
