@@ -78,7 +78,7 @@ def _answer(ctx: ToolContext, job: str, found: Mapping[str, Any]) -> ToolResult:
         first = f", first {pair['first_cause']} {{{h}.{pair['first_cause']}_usd}}" if moved else ""
         text = f"{named}: {{{h}.one_usd}} and {{{h}.other_usd}}, a difference of {{{h}.difference_usd}}{first}; "
         text += str(stats["verdict"])
-        text += f", {{{h}.needed}} round trips would tell" if stats["needed"] and stats["verdict"] == "cannot be told yet" else ""
+        text += f", {{{h}.needed}} round trips would show it" if stats["needed"] and stats["verdict"] == "not known yet" else ""
         lines.append(text + (f", changed at {{{h}.changed}}." if stats["since_ms"] is not None else "."))
         rows += [(named, cause, f"{{{h}.{cause}_usd}}") for cause in moved]
     table = Table(("sleeve and sides", "cause", "dollars"), tuple(rows)) if rows else None

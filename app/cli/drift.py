@@ -72,12 +72,12 @@ def worse_text(found: Mapping[str, Any]) -> str:
     """`worse: -1.20 a round trip (-2.10 to -0.40, ...); since 2025-03-04 (...)`, or after how many one can tell."""
     if found["verdict"] == "the same":
         return f"no round trip of {found['trips']} differs"
-    needed = f"; it takes about {found['needed']:,} round trips to tell" if found["needed"] else ""
+    needed = f"; it takes about {found['needed']:,} round trips to know" if found["needed"] else ""
     if found["low"] is None:
-        return f"cannot be told yet: {found['why'] or 'no round trip'}{needed}"
+        return f"not known yet: {found['why'] or 'no round trip'}{needed}"
     span = f"{found['low']:+,.2f} to {found['high']:+,.2f}, 95 %, {found['trips']} of them"
     per_trip = f"{found['mean']:+,.2f} a round trip ({span})"
-    text = f"{found['verdict']}: {per_trip}" + (needed if found["verdict"] == "cannot be told yet" else "")
+    text = f"{found['verdict']}: {per_trip}" + (needed if found["verdict"] == "not known yet" else "")
     if found["since_ms"] is None:
         return text
     span = f"{utc(found['since_low_ms'])} to {utc(found['since_high_ms'])}"

@@ -161,7 +161,7 @@ def _drift_row(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
     usd, verdict = row["difference_usd"], row["verdict"]
     verdict += f" since {short(row['since_ms'])}" if row.get("since_ms") is not None else ""
     verdict += (
-        f", about {count(row['needed'])} trips to tell" if row.get("needed") and row["verdict"].startswith("cannot") else ""
+        f", about {count(row['needed'])} trips to know" if row.get("needed") and row["verdict"] == "not known yet" else ""
     )
     loud = row["verdict"] == "worse"
     sides = f"{row['one']} and {row['other']}"

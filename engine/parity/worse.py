@@ -26,7 +26,7 @@ class Worse(NamedTuple):
     mean: float | None
     low: float | None  # 95 % interval
     high: float | None
-    verdict: str  # worse | better | the same | cannot be told yet
+    verdict: str  # worse | better | the same | not known yet
     needed: int | None  # round trips after which a mean of this size shows (5 %, power 80 %); None: the same, or nothing to go by
     since_ms: int | None = None  # entry of the first trip after the change
     since_low_ms: int | None = None  # 95 % interval of it
@@ -44,18 +44,18 @@ def worse(gaps: Sequence[tuple[int, float]]) -> Worse:
     values = np.asarray([usd for _, usd in gaps], dtype=float)
     n = len(values)
     if n == 0:
-        return Worse(0, None, None, None, "cannot be told yet", None, why="no round trip is closed")
+        return Worse(0, None, None, None, "not known yet", None, why="no round trip is closed")
     if not np.abs(values).max() >= CENT:
         return Worse(n, 0.0, 0.0, 0.0, "the same", None)
     mean, spread = float(values.mean()), float(values.std(ddof=1)) if n > 1 else math.nan
     needed = _needed(mean, spread)
     if n < TRIPS_MIN:
         why = f"{n} round trips, and an interval needs {TRIPS_MIN}"
-        return Worse(n, mean, None, None, "cannot be told yet", needed, why=why)
+        return Worse(n, mean, None, None, "not known yet", needed, why=why)
     random = np.random.default_rng(SEED)
     means = random.choice(values, (4 * RESAMPLES, n)).mean(axis=1)
     low, high = (float(edge) for edge in np.quantile(means, [ALPHA / 2, 1.0 - ALPHA / 2]))
-    verdict = "worse" if high < 0.0 else "better" if low > 0.0 else "cannot be told yet"
+    verdict = "worse" if high < 0.0 else "better" if low > 0.0 else "not known yet"
     found = Worse(n, mean, low, high, verdict, needed)
     return found if n < 2 * EDGE else _with_change(found, values, [ms for ms, _ in gaps])
 

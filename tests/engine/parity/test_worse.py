@@ -47,10 +47,10 @@ def test_noise_alone_rarely_changes() -> None:
 def test_few_trips_cannot_be_told_and_say_how_many_it_takes() -> None:
     """A tenth of a spread takes about 785 trips; the same answer twice."""
     few = worse(series((TRIPS_MIN - 1, -1.0, 1.0)))
-    assert (few.verdict, few.low, "an interval needs" in few.why) == ("cannot be told yet", None, True)
+    assert (few.verdict, few.low, "an interval needs" in few.why) == ("not known yet", None, True)
     alternating = [(n * HOUR, -0.1 + (1.0 if n % 2 else -1.0)) for n in range(100)]
     found = worse(alternating)
-    assert found.verdict == "cannot be told yet"
+    assert found.verdict == "not known yet"
     assert found.needed == pytest.approx(785, rel=0.03)
     assert worse(alternating) == found
 
@@ -58,4 +58,4 @@ def test_few_trips_cannot_be_told_and_say_how_many_it_takes() -> None:
 def test_equal_sides_are_the_same() -> None:
     """Not a cent in any trip; and of no trip nothing is said."""
     assert worse([(n, 0.001) for n in range(30)]).verdict == "the same"
-    assert worse([]).verdict == "cannot be told yet"
+    assert worse([]).verdict == "not known yet"
