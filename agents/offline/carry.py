@@ -225,7 +225,7 @@ _HOW = re.compile(LEAD + r"how (?:do|can|could|would|to|i|we|does|should)\b")
 _OPENS = re.compile(r"\b(?:open|add|create|make|start|begin|set up|file|get|enter|record)\b")
 _INCIDENT = (
     "A person opens an incident window: `nightdesk incidents open --cause TEXT --as NAME` (with `--sleeve NAME` for one sleeve); "
-    "from then on its P&L is set apart. `nightdesk incidents close ID --cause TEXT --as NAME` ends it."
+    "from then on its P&L is set apart. `nightdesk incidents close ID --cause TEXT --lesson TEXT --as NAME` ends it."
 )
 _HERE = {"halt": ("how_to_halt", "release"), "pause": ("", "resume")}
 
