@@ -48,7 +48,7 @@ class Piece(NamedTuple):
     trust: str
 
 
-class Found(NamedTuple):
+class FoundParagraph(NamedTuple):
     """A paragraph that matches; `changed_ms` is its page's time (UTC ms)."""
 
     topic: str
@@ -60,7 +60,7 @@ class Found(NamedTuple):
 Pieces = Callable[[MemoryPage], list[Piece]]
 
 
-def find(shelf: Shelf, query: str, pieces: Pieces, most: int) -> list[Found]:
+def find(shelf: Shelf, query: str, pieces: Pieces, most: int) -> list[FoundParagraph]:
     """The `most` paragraphs that match the words of `query` best, best first. `pieces` cuts a page into its paragraphs."""
     wanted = terms(query)
     if not wanted:
@@ -68,13 +68,13 @@ def find(shelf: Shelf, query: str, pieces: Pieces, most: int) -> list[Found]:
     names = [" ".join(_WORD.findall(name)) for name in _NAME.findall(query.lower())]
     match = " OR ".join(f'"{term}"' for term in [*wanted, *names])
     with _index(shelf, pieces) as base:
-        rows = [(Found(*row[:4]), round(row[4], 6)) for row in base.execute(_FIND, (match, most * CLOSE))]
+        rows = [(FoundParagraph(*row[:4]), round(row[4], 6)) for row in base.execute(_FIND, (match, most * CLOSE))]
     # stems make words alike: at one score those spelt as asked come first, then pages before notes of the inbox
     rows.sort(key=lambda row: (row[1], -_spelt(row[0], wanted), row[0].trust == "unconfirmed"))
     return [found for found, _ in rows[:most]]
 
 
-def _spelt(found: Found, wanted: list[str]) -> int:
+def _spelt(found: FoundParagraph, wanted: list[str]) -> int:
     """How many of the words are there as they were typed."""
     return len(set(wanted) & set(_WORD.findall(found.text.lower())))
 

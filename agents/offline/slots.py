@@ -140,8 +140,6 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     )
     filters, unclear = _filters(s, reading) if search is None else ((), search.unclear)
     s.note("params", reading.places)
-    which, side = _which(s), _side(s)
-    factor = next((number for said, number in (("halve", 0.5), ("half", 0.5), ("double", 2.0)) if mentions(said, s.rest)), None)
     return Slots(
         text=s.text,
         strategy=strategies[0] if strategies else None,
@@ -154,18 +152,18 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         common=reading.common,
         variants=tuple(reading.variants),
         unclear=unclear,
-        factor=factor,
+        factor=next((number for said, number in _FACTORS if mentions(said, s.rest)), None),
         sleeves=named or names.sleeves_meant(words, strategies, symbols, timeframe),
         ids=ids,
         handles=tuple(dict.fromkeys(handles)),
         number=None if number is None else int(number),
         version=max(map(int, versions), default=None),
         count=None if count is None else _counted(count),
-        place=None if place is None else _ORDINALS[place] if place in _ORDINALS else _counted(place) - 1,
+        place=_place(place),
         by=by,
         percent=percent,
-        which=which,
-        side=side,
+        which=_which(s),
+        side=_side(s),
         filters=filters,
         without=without,
         out=out,
@@ -183,6 +181,14 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         model_versions=stored_versions,
         places={name: tuple(found) for name, found in s.places.items() if found},
     )
+
+
+_FACTORS = (("halve", 0.5), ("half", 0.5), ("double", 2.0))
+
+
+def _place(said: str | None) -> int | None:
+    """Which of a list is meant, from 0 on; -1 is the last."""
+    return None if said is None else _ORDINALS[said] if said in _ORDINALS else _counted(said) - 1
 
 
 _ORDINALS = {"first": 0, "1st": 0, "former": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4}

@@ -114,8 +114,8 @@ class Schedules:
                 line.start()
 
     def walk(self) -> None:
-        """Verify the journals, sum and keep the days that have become whole, check that the money adds up, write what people decided
-        and what incidents were into the memory, and look for guards that never fire."""
+        """Verify the journals, sum and keep the days that have become whole, check that the money adds up, write what people
+        decided and what incidents were into the memory, and look for guards that never fire."""
         self.observer.verify_journals(self.clock())
         refresh_day_sums(self.home.path)
         keep_lines(self.home.path)

@@ -160,9 +160,7 @@ def _drift_row(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
     causes = ", ".join(f"{cause} {number(usd, sign=True)}" for cause, usd in row["causes"].items()) or "none"
     usd, verdict = row["difference_usd"], row["verdict"]
     verdict += f" since {short(row['since_ms'])}" if row.get("since_ms") is not None else ""
-    verdict += (
-        f", about {count(row['needed'])} trips to know" if row.get("needed") and row["verdict"] == "not known yet" else ""
-    )
+    verdict += f", about {count(row['needed'])} trips to know" if row.get("needed") and row["verdict"] == "not known yet" else ""
     loud = row["verdict"] == "worse"
     sides = f"{row['one']} and {row['other']}"
     return (sides, (number(usd, sign=True), tone(usd)), causes, (f"▲ {verdict}" if loud else verdict, "wrn" if loud else ""))

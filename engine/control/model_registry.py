@@ -175,7 +175,7 @@ def _described(found: ArtifactSummary, use: ModelUse | None) -> RegisteredModel:
         gates=gates_line(stopped),
         fits=found.fits,
         sha256=found.sha256,
-        folds=tuple(spread) if all(isinstance(one, float | int) for one in spread) else (),
+        folds=tuple(float(one) for one in spread if isinstance(one, float | int)) if None not in spread else (),
         baselines=tuple(baseline_text(str(name), _mapping(rival)) for name, rival in list(rivals.items())[:BASELINES_MAX]),
     )
 

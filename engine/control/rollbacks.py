@@ -50,8 +50,9 @@ def create_rollback(
     one that the person was shown. `keeps`: fields that stay as they are (KEPT), of sleeves that go back by themselves.
     """
     desk = active(engine, home)
-    more = {"requester": requester, "now_ms": now_ms, "confirms": confirms, "keeps": keeps}
-    row, changed = rollback_against(engine, home, desk, back_to, **more)
+    row, changed = rollback_against(
+        engine, home, desk, back_to, requester=requester, now_ms=now_ms, confirms=confirms, keeps=keeps
+    )
     row.rationale = rationale or row.rationale
     if shown_sha256 and row.diff_sha256 != shown_sha256:
         raise Refused("the rollback is not what was shown: another version is in force now", "look at it again, then decide")

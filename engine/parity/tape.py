@@ -131,9 +131,21 @@ def _read(path: Path, book: Book, seq: int, end: Event) -> Tape:
         if seq < line.seq < end.seq:
             reading.take(line)
     found = {name: holding.equity for name, holding in holdings(end.body).items()}
-    given = (tuple(reading.leads), reading.sources, reading.numbers, reading.ordered, reading.filled)
-    given += (reading.filled_at, frozenset(reading.entered))
-    return Tape(path, book, seq, *given, found, end.seq, end.t_event_ms)
+    return Tape(
+        path,
+        book,
+        seq,
+        tuple(reading.leads),
+        reading.sources,
+        reading.numbers,
+        reading.ordered,
+        reading.filled,
+        reading.filled_at,
+        frozenset(reading.entered),
+        found,
+        end.seq,
+        end.t_event_ms,
+    )
 
 
 def _worth(kind: bytes, text: bytes) -> bool:

@@ -230,5 +230,6 @@ def _spec(source: Mapping[str, Any], approved: Approved, pins: Pins, key: str, n
 def _placed(rules: Rules, source: Mapping[str, Any]) -> Rules:
     """Rules of now that look at the columns and families of the journal's desk, at the part of the size that it had."""
     then = source["rules"]
-    places = {name: int(then[name]) for name in ("instrument", "bars", "family")}
-    return rules._replace(**places, size_part=float(then.get("size_part", 1.0)))  # a part of the size is no difference
+    instrument, bars, family = (int(then[name]) for name in ("instrument", "bars", "family"))
+    part = float(then.get("size_part", 1.0))  # a part of the size is no difference
+    return rules._replace(instrument=instrument, bars=bars, family=family, size_part=part)
