@@ -173,10 +173,10 @@ def _one(
 @tool(
     "propose_model",
     Effect.PROPOSE,
-    asked_as("", "propose vol-btc 1.3.0 for btc-vol; promote vol-btc 1.3.0; btc-vol should read vol-btc 1.3.0, propose that"),
+    asked_as("", "propose vol-btc 1.3.0 for btc-vol; btc-vol should read vol-btc 1.3.0, propose that"),
 )
 def propose_model(ctx: ToolContext, args: ProposeModelArgs) -> ToolResult:
-    """Propose that a sleeve reads another version of a model, only when the person asks to propose or promote it. Refused when
+    """Propose that a sleeve reads another version of a model, only when the person asks for it. Refused when
     a gate failed. Must be the last call of a turn."""
     name, at, version = args.model.partition("@")
     if not (name and at and version):

@@ -17,6 +17,7 @@ from tests.tools.conftest import NOW_MS
 from tools import alerts
 from tools.catalog import call
 from tools.common.contract import ROLES, ToolContext
+from tools.shipped import RUNBOOK_PAGES
 
 HOUR_MS = 3_600_000
 ANN = {"name": "ann", "assurance": "session"}
@@ -114,7 +115,7 @@ def test_every_kind_of_alert_has_its_page(make_ctx: Callable[..., ToolContext], 
     result = call(make_ctx(role), "runbook", {"about": kind})
     assert result.data["runbook"] == RUNBOOKS[kind]
     assert f"Runbook {RUNBOOKS[kind]} (trusted: the desk's own page" in result.text
-    page = (alerts.FOLDER / f"{RUNBOOKS[kind]}.md").read_text().strip()
+    page = (RUNBOOK_PAGES / f"{RUNBOOKS[kind]}.md").read_text().strip()
     assert page.partition("\n")[2] in result.text
     assert result.evidence[0].id == f"docs/runbooks/{RUNBOOKS[kind]}.md"
 
@@ -165,7 +166,7 @@ def test_an_event_of_the_journal_leads_to_its_page(ctx: ToolContext) -> None:
 def test_without_a_fitting_page_the_list_is_shown(ctx: ToolContext, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     """Nothing asked: all pages with their titles; nothing fits: their names; no folder: what is missing and where."""
     listed = call(ctx, "runbook", {})
-    assert {row[0] for row in listed.table.rows} == {p.stem for p in alerts.FOLDER.glob("*.md")}  # type: ignore[union-attr]
+    assert {row[0] for row in listed.table.rows} == {p.stem for p in RUNBOOK_PAGES.glob("*.md")}  # type: ignore[union-attr]
     assert "bars-stale" in call(ctx, "runbook", {"about": "the weather"}).text
     monkeypatch.setattr(alerts, "FOLDER", tmp_path / "docs")
     assert call(ctx, "runbook", {"about": "bars"}).status == "no_data"

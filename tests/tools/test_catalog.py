@@ -42,6 +42,7 @@ READ = {
     "watches",
     "pauses",
     "models",
+    "predictions",
     "weights",
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
