@@ -103,7 +103,7 @@ def test_a_list_of_people_is_kept_by_its_admin(home: Home, monkeypatch: pytest.M
     ]
     shown = invoke("people", "show", "ann").stdout
     assert "may     people" in shown
-    assert "act role, who bob" in shown
+    assert "act role, before operator, now approver, who bob" in shown
     assert "scrypt" not in shown + json.dumps(value)
 
 
@@ -120,7 +120,10 @@ def test_a_viewers_command_is_refused(home: Home, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "vic", "open sesame"))
     proposed(home)
     found = invoke(*LINES[name], typed="open sesame\n")
-    assert isinstance(found.exception, DeskError), (found.output, found.exception)
+    if name == "adopt":  # of a desk without differences it lists that there are none
+        assert found.exit_code == 0
+    else:
+        assert isinstance(found.exception, DeskError), (found.output, found.exception)
     if name not in BEFORE_THE_ROLE:
         assert isinstance(found.exception, Denied), found.exception
     kinds = {event.kind for event in read(home.people_journal)} if home.people_journal.exists() else set()
