@@ -269,7 +269,7 @@ def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
     if not name:
         rows = tuple((page, title) for page, title in pages.items())
         return ToolResult("ok", f"Runbooks: {', '.join(pages)}.", table=Table(("runbook", "when"), rows))
-    evidence = (Evidence("page", f"docs/runbooks/{name}.md"),)
+    evidence: tuple[Evidence, ...] = (Evidence("page", f"docs/runbooks/{name}.md"),)
     text = (RUNBOOK_PAGES / f"{name}.md").read_text(encoding="utf-8").strip()
     head = f"Runbook {name} (trusted: the desk's own page, docs/runbooks/{name}.md)."
     lessons = [one for one in lessons_of(journal_of(ctx.home)) if name in one.pages][-LESSONS_MAX:]

@@ -348,7 +348,7 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
     from engine.watch.window import first_mark, journal_of
 
     first = first_mark(journal_of(ctx.home))
-    if first is None:
+    if first is None or ctx.desk_ms is None:
         return no_data(NEVER_RAN)
     low, high = window(args.since or str(first.t_event_ms), args.until, ctx.desk_ms, "")
     span = pnl_of_window(ctx.home, low, high)
