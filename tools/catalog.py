@@ -13,6 +13,7 @@ from engine.errors import DeskError, Refused
 from engine.redaction import redacted
 from tools import (
     alerts,
+    audit,
     backtests,
     calc,
     compare,
@@ -63,6 +64,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(alerts.alerts, Effect.READ, ALL),
     CatalogEntry(alerts.runbook, Effect.READ, ALL),
     CatalogEntry(watches.watches, Effect.READ, ALL),
+    CatalogEntry(audit.audit, Effect.READ, ALL),
     CatalogEntry(market.list_data, Effect.READ, ALL),
     CatalogEntry(market.list_strategies, Effect.READ, ALL),
     CatalogEntry(stored_models.models, Effect.READ, ALL),

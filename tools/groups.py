@@ -19,7 +19,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause"),
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials"),
     "research": ("sweep", "walkforward"),
-    "checks": ("judge", "leaks", "parity", "drift"),
+    "checks": ("judge", "leaks", "parity", "drift", "audit"),
     "models": ("model_drift", "weights", "models", "predictions", "propose_model"),
     "memory": ("memory", "note", "calc", "propose_watch"),
 }
@@ -41,7 +41,7 @@ def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Show further tools from the next step on. journal: search, count; trades: round trips, performance; money:
     P&L, attribution, versions, report; risk: exposure, what if, pauses; watch: health, alerts, runbooks, drill,
     incidents; changes: proposals; data: bars, strategies, runs, trials; research: sweeps, walk-forwards; checks: verdicts, leaks,
-    parity, drift; models: drift, weights; memory: pages, notes, calc, price watches."""
+    parity, drift, audit; models: drift, weights; memory: pages, notes, calc, price watches."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})
 

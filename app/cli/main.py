@@ -38,6 +38,7 @@ GROUPS = (
     "halt",
     "drill",
     "evals",
+    "audit",
     "adopt",
     "reconcile",
     "incidents",

@@ -1,4 +1,4 @@
-"""The daily comparison of the desk with its backtest, and of what its models read with their training; reports that are due.
+"""The daily comparison of the desk with its backtest, and of what its models read with their training; reports that are due, and
 
 The first is a job of the queue, waited for, so that a failure is seen, too.
 
@@ -11,6 +11,7 @@ from app.home.home import Home, open_home
 from app.jobs.desk_reports import keep_due
 from app.jobs.model_drift import watch_drift
 from app.jobs.queue import JobQueue, now_ms
+from app.jobs.weekly_audit import watch_audit
 from engine.clock import DAY_MS
 from engine.errors import DeskError
 from engine.watch.parity_result import keep_result
@@ -45,4 +46,7 @@ if __name__ == "__main__":
         try:
             watch_drift(opened)
         finally:
-            keep_due(opened, now_ms())
+            try:
+                keep_due(opened, now_ms())
+            finally:
+                watch_audit(opened)

@@ -2,7 +2,7 @@
 
 `python -m app.jobs.drill_job ID` is the process of a `drill` job, started from a chat: a program of its own, as what holds a
 model's key may not reach the loop. The home is read: its configuration in force, desk.toml, strategy files. Nothing of it is
-written but the job's row, and nobody is alerted.
+written but the job's row and what the audit reads (cache/drill.json), and nobody is alerted.
 """
 
 import os
@@ -12,10 +12,12 @@ from typing import Any
 
 from app.home.home import Home, open_home
 from app.jobs import kinds
-from app.jobs.queue import run_job
+from app.jobs.queue import now_ms, run_job
 from engine.control.config import active
 from engine.drill.copied import DeskParts
 from engine.drill.drill import drill
+from engine.watch.deadguards import limits_digest
+from engine.watch.drill_status import keep_drill
 
 MADE = (
     "Bars and signals are made; the loop, the paper venue, the core and the latch are the real ones, on a copy in a temporary "
@@ -27,6 +29,7 @@ def drilled(home: Home, _args: Mapping[str, Any], progress: kinds.Progress = kin
     """The report of engine.drill.drill, with the desk's `version`, `verdict` in a sentence and `notes`."""
     desk = active(home.engine, home.path)
     report = drill(DeskParts(desk.config, home.desk.limits, home.desk.overrides(), home.strategies), progress)
+    keep_drill(home.path, {"version": desk.version, **report}, limits_digest(home.desk.limits), now_ms())
     notes = [MADE]
     if left := len(report["left_out"]):
         notes.append(

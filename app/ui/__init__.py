@@ -14,7 +14,7 @@ the outside passes app.ui.safe.
                 reading.py: its text in the order people read it; first.py: the first panel and the data pull
     desk.py     overview.py (urgent.py, money.py), venue_account.py, journal.py, alerts.py, handover.py; sleeves.py: every sleeve
     orders.py   orders as they lived, for venue_account.py and journal.py; incidents.py: differences and incident windows
-    runs.py     run.py, run_form.py, run_compare.py, jobs.py; inputs.py: trained models and outside series
+    runs.py     run.py, run_form.py, run_compare.py, jobs.py; inputs.py: trained models and outside series; audit.py
     proposals.py, card.py     proposals; versions.py: configuration versions and rollback
     sleeve.py   one sleeve; sleeve_settings.py: its settings and a person's proposals
     market.py   candles with the trips of a sleeve or a run; trip_panel.py: one of them explained

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, inputs, jobs, links, parts, research, run, run_compare, run_form
+from app.ui import audit, drawn, inputs, jobs, links, parts, research, run, run_compare, run_form
 from app.ui.figures import NONE
 from app.ui.page_client import PageClient
 
@@ -49,6 +49,7 @@ def show(api: PageClient) -> None:
         parts.soft("No stored runs yet. Ask the developer for a backtest, or: nightdesk backtest trend --symbol BTC-USDT")
         research.listed(api)
         inputs.show(api)
+        audit.show(api)
         return
     parts.title("Runs", [{"text": f"{len(items)} stored" if len(items) < LISTED_MAX else f"the newest {LISTED_MAX}"}])
     spec = {
@@ -63,6 +64,7 @@ def show(api: PageClient) -> None:
             st.rerun()
     research.listed(api)
     inputs.show(api)
+    audit.show(api)
 
 
 def _mark(items: Sequence[Mapping[str, Any]]) -> str:

@@ -37,8 +37,9 @@ def desk_parity(
         raise BadInput(f"the desk has no sleeve {sleeve!r}", f"available: {', '.join(tape.book.names)}")
     found = compared(tape, today_of(tape, desk, catalog, approved_in(engine), pins_in(engine)), progress)
     of_desk = report_of(found)
+    moved = {share.sleeve: {name: cents / 100 for name, cents in share.classes.items() if cents} for share in found.shares}
     drift = kept_drift(tape.book.mode, found)
-    keep_result(desk.home, {name: of_desk[name] for name in KEPT} | {"drift": drift}, now_ms)
+    keep_result(desk.home, {**{name: of_desk[name] for name in KEPT}, "moved": moved, "drift": drift}, now_ms)
     progress(1.0)
     return of_desk if sleeve is None else report_of(found.of_sleeve(sleeve))
 

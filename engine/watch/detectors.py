@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from engine.clock import utc
 from engine.control.halt import WORKER
 from engine.store.chain import Event
+from engine.watch.audit_status import audited
 from engine.watch.canaries import canary_findings
 from engine.watch.deadguards import dead_guards
 from engine.watch.drift_status import input_drift
@@ -392,5 +393,6 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "features": (null_features, ("features",)),
     "dead guards": (dead_guards, ("deadguard",)),
     "canaries": (canary_findings, ("canary",)),
+    "audit": (audited, ("audit",)),
     "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),
 }

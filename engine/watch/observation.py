@@ -42,6 +42,7 @@ RUNBOOKS = {
     "unclosed": "incident",
     "features": "features-missing",
     "canary": "canary-rolled-back",
+    "audit": "audit-failing",
 }
 ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
@@ -119,6 +120,7 @@ class DeskObservation(NamedTuple):
     halt: Any = None  # engine.control.halt.Latch
     outside: Mapping[str, Mapping[str, Any]] = {}  # the last questions of declared outside series (outside_status.py)
     drift: Mapping[str, Any] = {}  # the last look at the inputs of models in use (drift_status.py)
+    audit: Mapping[str, Any] = {}  # the last audit of the sleeves (audit_status.py)
     lacking: Mapping[str, list[str]] = {}  # sleeves that enter nothing for want of features (null_features.py)
     canaries: tuple[Any, ...] = ()  # engine.control.canary.CanaryRun, the latest of each sleeve
     windows: tuple[IncidentWindow, ...] = ()  # incident windows that are open

@@ -24,6 +24,7 @@ from engine.store.chain import Event
 from engine.store.journal import tail
 from engine.store.tables import Delivery, Proposal
 from engine.watch import deadguards, health, identity
+from engine.watch.audit_status import last_audit
 from engine.watch.detectors import REFUSED_ROW_MAX
 from engine.watch.drift_status import last_drift
 from engine.watch.heartbeat import heartbeat_of
@@ -90,6 +91,7 @@ class Observer:
             parity=last_result(self.home),
             outside=read_status(self.home) if self.reads_outside else {},
             drift=last_drift(self.home),
+            audit=last_audit(self.home),
             lacking=lacking_now(path, mark, self._first_config(path)),
             halt=halt.read(self.home, self.engine),
             dead=self._dead,

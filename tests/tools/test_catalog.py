@@ -44,6 +44,7 @@ READ = {
     "models",
     "predictions",
     "weights",
+    "audit",
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {

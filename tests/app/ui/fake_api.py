@@ -43,6 +43,7 @@ class Fake:
         self.no_watch: str | None = None
         self.watches: list[dict[str, Any]] = []
         self.outside: list[dict[str, Any]] = []
+        self.audit: dict[str, Any] = {"wall_ms": None, "verdict": "", "items": []}
         self.trained: list[dict[str, Any]] = []
         self.session: dict[str, Any] | None = {"name": "vera", "assurance": "claimed", "scope": "all", "expires_ms": NOW_MS}
         self.session |= {"proof_needed": False, "passphrase_needed": False}
@@ -190,6 +191,7 @@ VERSIONS = [
 ]
 ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/outside"): lambda f, q, b: {"items": f.outside},
+    ("GET", "/api/audit"): lambda f, q, b: f.audit,
     ("GET", "/api/trained-models"): lambda f, q, b: {"items": f.trained},
     ("GET", "/api/research"): lambda f, q, b: {"items": [f.research_view(i) for i in f.research]},
     ("GET", r"/api/research/([\w-]+)"): lambda f, q, b, i: f.research_view(i),

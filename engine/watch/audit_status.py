@@ -1,0 +1,59 @@
+"""The last audit of the desk's sleeves, kept for the page, the tool and the watch; one alert names what began to fail.
+
+Written by app/audit/audit.py, read by engine.watch.observer. A file of the home, derived: without it nothing is claimed.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from engine.watch.observation import DeskObservation, Finding
+
+FILE = "cache/audit.json"
+SCHEMA = 1
+BYTES_MAX = 4_000_000
+SHOWN_MAX = 5  # points that the alert names
+ACTION = "nightdesk audit has every answer with its evidence; docs/audit.md lists the questions"
+
+
+def keep_audit(home: Path, report: Mapping[str, Any]) -> None:
+    """Keep an audit, with what began to fail since the one before, or fails since then; on a full disk the one before stays."""
+    before = last_audit(home)
+    failing = {key_of(line) for line in report["points"] if line["state"] == "fails"}
+    began = failing - {key_of(line) for line in before.get("points", ()) if line["state"] == "fails"}
+    since = before.get("since_ms") if failing and not began else None
+    named = sorted(began) or [key for key in before.get("began", ()) if key in failing]
+    body = {"schema": SCHEMA, **report, "began": named, "since_ms": since or report["wall_ms"]}
+    path = home / FILE
+    draft = path.with_name(f"{path.name}.{report['wall_ms']:x}.draft")
+    with suppress(OSError):
+        path.parent.mkdir(exist_ok=True)
+        draft.write_text(json.dumps(body, allow_nan=False), encoding="utf-8")
+        draft.replace(path)
+
+
+def key_of(line: Mapping[str, Any]) -> str:
+    """A point of a sleeve, as the alert names it."""
+    return f"{line['name']} of {line['sleeve']}"
+
+
+def last_audit(home: Path) -> Mapping[str, Any]:
+    """The audit that was kept last; empty without one, or where it cannot be read."""
+    with suppress(OSError, ValueError, RecursionError), (home / FILE).open("rb") as file:
+        found = json.loads(file.read(BYTES_MAX))
+        if isinstance(found, dict) and found.get("schema") == SCHEMA:
+            return found
+    return {}
+
+
+def audited(desk: DeskObservation) -> Iterator[Finding]:
+    """Points of the audit that began to fail."""
+    began = [str(key) for key in desk.audit.get("began", ())]
+    if not began:
+        return
+    more = f" and {len(began) - SHOWN_MAX} more" if len(began) > SHOWN_MAX else ""
+    what = f"The audit's points that began to fail: {', '.join(began[:SHOWN_MAX])}{more}"
+    numbers = {"fails": int(desk.audit["counts"]["fails"]), "cannot_say": int(desk.audit["counts"]["cannot_say"])}
+    yield Finding("audit", "audit", "warn", what, "desk", int(desk.audit["since_ms"]), ACTION, numbers)
