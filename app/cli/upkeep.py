@@ -1,7 +1,10 @@
-"""`nightdesk backup | restore`: a copy of the whole home while it runs, and a home out of one. Called by app/cli/main.py."""
+"""`nightdesk backup | restore | retention`: a copy of the whole home while it runs, a home out of one, and how long what grows is
+kept. Called by app/cli/main.py.
+"""
 
 import time
 from pathlib import Path
+from typing import Any
 
 import typer
 
@@ -15,6 +18,10 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("backup")(backup)
     app.command("restore")(restore)
+    retention = typer.Typer(no_args_is_help=True, help="How long logs, runs, recordings and requests are kept: show, apply.")
+    retention.command("show")(show_retention)
+    retention.command("apply")(apply_retention)
+    app.add_typer(retention, name="retention")
 
 
 def backup(file: Path = typer.Argument(..., metavar="FILE", help="a new file: desk.tar.zst"), as_json: bool = JSON) -> None:
@@ -49,3 +56,49 @@ def restore(
     lines += [f"It read recorded data in {found['data']}: set NIGHTDESK_DATA to its place here."] if found["data"] else []
     lines += ["It traded an account and is HALTED: stop the other desk first, see docs/backups.md."] if found["halted"] else []
     out.emit(found, as_json=as_json, text=lambda: "\n".join([*lines, "Start it: nightdesk up"]))
+
+
+def show_retention(as_json: bool = JSON) -> None:
+    """What [retention] of desk.toml would remove, pack or turn over now, and which old runs are kept because something names
+    them. Changes nothing."""
+    from app.home.home import existing_home
+    from app.upkeep.retention import plan
+
+    home = existing_home()
+    acts = plan(home, time.time_ns() // 1_000_000)
+    of_desk = home.desk.retention.model_dump()
+    value = {"items": [as_item(home.path, act) for act in acts], "retention": of_desk}
+    ages = ", ".join(f"{name} {days:g}" for name, days in of_desk.items())
+    out.emit(
+        value, as_json=as_json, text=lambda: "\n".join([f"[retention] {ages}; 0 days: kept for ever.", *lines_of(value["items"])])
+    )
+
+
+def apply_retention(as_json: bool = JSON) -> None:
+    """Do now what the running desk does every six hours: remove, pack and turn over what [retention] of desk.toml says."""
+    from app.home.home import existing_home
+    from app.upkeep.retention import carry_out, plan
+
+    home = existing_home()
+    acts = plan(home, time.time_ns() // 1_000_000)
+    done = carry_out(acts)
+    failed = sum(act.act != "keep" for act in acts) - len(done)
+    value = {"items": [as_item(home.path, act) for act in done], "failed": failed}
+    more = [f"{failed} could not be done: is the disk full, or the home not yours?"] if failed else []
+    out.emit(value, as_json=as_json, text=lambda: "\n".join([*lines_of(value["items"]), *more]))
+    if failed:
+        raise typer.Exit(1)
+
+
+def as_item(home: Path, act: Any) -> dict[str, Any]:
+    """One act, its path relative to the home."""
+    return act._asdict() | {"path": act.path.relative_to(home).as_posix()}
+
+
+def lines_of(items: list[dict[str, Any]]) -> list[str]:
+    """An act a line, and the sum."""
+    freed = sum(item["bytes"] for item in items if item["act"] == "remove")
+    lines = [f"{item['act']:<9} {item['kind']:<9} {item['bytes']:>13,}  {item['path']}: {item['why']}" for item in items]
+    return (
+        [*lines, f"{sum(item['act'] == 'remove' for item in items)} to remove, {freed:,} bytes."] if items else ["Nothing to do."]
+    )

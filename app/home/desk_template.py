@@ -198,6 +198,16 @@ digest_minutes = 0               # notes are gathered and come as one message ev
 # jobs_day = 50                  # backtests and other jobs that clients start
 # proposals_day = 10             # proposals and notes
 
+# ---- How long what grows is kept, in days; 0: for ever. Journals always are. `nightdesk retention show` says what would go ----
+#
+# [retention]
+# logs_days = 30.0
+# log_megabytes = 20.0           # a log that is written to turns over at this size, and is packed
+# runs_days = 0.0                # older runs go, but for those that a proposal, note, page, version, journal or name keeps
+# recordings_days = 0.0          # days of `nightdesk data record`
+# sent_days = 0.0                # what was sent to models
+# pieces_days = 7.0              # unfinished ends of journals that a crash left are packed then
+
 # ---- People ---------------------------------------------------------------------------------------------------------
 # `--as NAME` is believed while people.toml, beside this file, is missing or empty: fine for one person on paper.
 # `nightdesk people add NAME` gives a name a token (and a passphrase); from then on every name needs its own.

@@ -177,6 +177,19 @@ class UiEntry(BaseModel):
     port: int = Field(8421, ge=1, le=65535)
 
 
+class RetentionEntry(BaseModel):
+    """How long what grows is kept: [retention]. Days; 0: for ever. Journals are always kept."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    logs_days: float = Field(30.0, ge=0, le=36_500)
+    log_megabytes: float = Field(20.0, ge=1, le=10_000)  # a log that is written to turns over at this size
+    runs_days: float = Field(0.0, ge=0, le=36_500)
+    recordings_days: float = Field(0.0, ge=0, le=36_500)
+    sent_days: float = Field(0.0, ge=0, le=36_500)  # requests to models
+    pieces_days: float = Field(7.0, ge=0, le=36_500)  # unfinished ends of journals are packed then
+
+
 class McpEntry(BaseModel):
     """`nightdesk mcp`: [mcp]. What clients of the Model Context Protocol may use, beside what every role may; days are UTC."""
 
@@ -209,6 +222,7 @@ class DeskToml(SimulatedTables):
     mcp: McpEntry = McpEntry.model_validate({})
     accounts: dict[Slug, AccountEntry] = Field(default_factory=dict, max_length=ACCOUNTS_MAX)
     data: DataEntry = DataEntry()
+    retention: RetentionEntry = RetentionEntry.model_validate({})
     outside: OutsideEntry = OutsideEntry.model_validate({})
     account: Slug | None = None  # the entry of [accounts] that this desk trades; none: on paper
 

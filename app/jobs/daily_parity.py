@@ -1,4 +1,5 @@
-"""The daily comparison of the desk with its backtest, and of what its models read with their training; reports that are due, and
+"""The daily comparison of the desk with its backtest, and of what its models read with their training; reports that are
+due, and once a week the audit.
 
 The first is a job of the queue, waited for, so that a failure is seen, too.
 

@@ -23,6 +23,7 @@ from app.slack import sink
 from app.slack.socket_mode import SocketConnection
 from app.telegram.line import TelegramLine, line_of
 from app.views.incident_pages import write_pages
+from app.upkeep.retention import apply_retention
 from engine.clock import DAY_MS, utc_day
 from engine.errors import DeskError
 from engine.store import db
@@ -42,6 +43,7 @@ DELIVER_S = 1.0
 CARDS_S = 3.0
 FETCH_S = 300.0  # between two looks at which outside series are due
 CANARIES_S = 60.0  # the same while a canary has a model
+RETENTION_S = 6 * 3_600.0  # between two looks at what is older than desk.toml keeps it
 SHADOWS_S = 3_600.0  # between two looks at what shadows of models say
 HANDOVER_AT = "06:00"  # UTC, unless desk.toml says otherwise
 LATE_MS = 6 * 3_600_000  # a handover that was missed is still made so much later
@@ -108,6 +110,7 @@ class Schedules:
             self._jobs.add_job(kept(self.fetch_outside), "interval", seconds=FETCH_S, next_run_time=now, id="outside")
         self._jobs.add_job(kept(self.record_shadows), "interval", seconds=SHADOWS_S, next_run_time=now, id="shadows")
         self._jobs.add_job(kept(self.compare_canaries), "interval", seconds=CANARIES_S, id="canary models")
+        self._jobs.add_job(kept(self.let_go), "interval", seconds=RETENTION_S, next_run_time=now, id="retention")
         self._jobs.start()
         for line in (self.line, self.telegram):
             if line is not None:
@@ -124,6 +127,10 @@ class Schedules:
         self.observer.check_identity()
         write_pages(self.home.path)
         self.observer.look_for_dead_guards()
+
+    def let_go(self) -> None:
+        """Remove, pack and turn over what [retention] of desk.toml says."""
+        apply_retention(self.home, self.clock())
 
     def stop(self) -> None:
         """End; what is being delivered is left to the next start."""

@@ -2,7 +2,7 @@
 
 Everything is unpacked into a folder inside the home, checked there - digests, migrations, both chains against each other and
 the database - and only then moved up, name by name. While that folder is there, no command opens the home, and the next restore
-begins anew. A home that has anything is refused. A desk that traded an account comes back halted: the other machine may still run.
+begins anew. A home that has anything is refused. A desk that traded an account comes back halted: the other one may still run.
 """
 
 import json
