@@ -131,6 +131,7 @@ def doctor(
     as_json: bool = typer.Option(False, "--json"),
 ) -> None:
     """Check configuration, data, model and health. Exit code 1 if the desk cannot trade safely."""
+    from app.cli.needs import lines_of
     from app.home.home import open_home
 
     if model is not None:
@@ -141,10 +142,21 @@ def doctor(
     home = open_home()
     found = [*home_checks(home), *health_checks(home)]
     safe = not any(f.state in {"bad", "unknown"} for f in found)
-    value = {"ok": safe, "home": home.path, "items": [f._asdict() for f in found]}
-    out.emit(value, as_json=as_json, text=lambda: doctor_text(found, safe=safe))
+    wanted = optional(home)
+    value = {"ok": safe, "home": home.path, "items": [f._asdict() for f in found], "needs": [need._asdict() for need in wanted]}
+    out.emit(value, as_json=as_json, text=lambda: "\n".join([*lines_of(wanted), doctor_text(found, safe=safe)]))
     if not safe:
         raise typer.Exit(1)
+
+
+def optional(home: Any) -> list[Any]:
+    """What the desk could have, and has not; nothing where a fault, which the checks name, keeps it from being looked at."""
+    from app.cli.needs import needs
+
+    try:
+        return needs(home)
+    except DeskError:
+        return []
 
 
 def home_checks(home: Any) -> list[DoctorCheck]:

@@ -1,0 +1,87 @@
+"""What a desk has not, and what that would be for: models, Slack, recorded data, an account, people, outside series, extras.
+
+Called by `nightdesk doctor`, after its checks. None of it is a fault: a desk on paper needs none of these. No key is read; of a
+variable is said whether it is set.
+"""
+
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+
+class Need(NamedTuple):
+    """One thing: what it is for, whether it is there, and what to do where it is not."""
+
+    name: str
+    there: bool
+    text: str
+
+
+def needs(home: Any, environ: Mapping[str, str] = os.environ) -> list[Need]:
+    """Everything optional, in the order in which a new desk meets it."""
+    return [
+        *_data(home),
+        *_models(home, environ),
+        *_slack(home, environ),
+        *_account(home),
+        *_people(home),
+        *_outside(home, environ),
+    ]
+
+
+def _data(home: Any) -> Iterator[Need]:
+    there = home.settings.data is not None or any(series.source != "synthetic" for series in home.catalog.series())
+    yield Need("data", there, "for backtests on real prices: set NIGHTDESK_DATA, or nightdesk data import | pull")
+
+
+def _models(home: Any, environ: Mapping[str, str]) -> Iterator[Need]:
+    named = [entry.key_env for entry in home.desk.models.values()]
+    there = bool(environ.get("OPENAI_API_KEY")) or any(not name or environ.get(name) for name in named)
+    yield Need(
+        "model", there, "for answers of a language model: set OPENAI_API_KEY, or [models.NAME] in desk.toml and its variable"
+    )
+
+
+def _slack(home: Any, environ: Mapping[str, str]) -> Iterator[Need]:
+    slack = home.desk.slack
+    if slack is None:
+        yield Need("Slack", False, "for alerts and decisions away from the page: [slack] in desk.toml, SLACK_BOT_TOKEN")
+        return
+    lacking = [slack.bot_token_env] if not environ.get(slack.bot_token_env) else []
+    if not environ.get(slack.app_token_env) and not environ.get(slack.signing_secret_env):
+        lacking.append(f"{slack.app_token_env} or {slack.signing_secret_env}")
+    yield Need(
+        "Slack", not lacking, f"for alerts and decisions in Slack: set {' and '.join(lacking)}" if lacking else slack.channel
+    )
+
+
+def _account(home: Any) -> Iterator[Need]:
+    accounts = home.desk.accounts
+    yield Need("account", bool(accounts), "for a venue: [accounts.NAME] in desk.toml, then nightdesk account check NAME")
+    if any(entry.keyring for entry in accounts.values()):
+        found = importlib.util.find_spec("keyring") is not None
+        yield Need("extra keyring", found, "for the keys of an account in the keyring: pip install 'nightdesk[keyring]'")
+
+
+def _people(home: Any) -> Iterator[Need]:
+    from app.people.identity import read_people
+
+    text = "for more than one person, live sleeves and a page that others reach: nightdesk people add NAME"
+    yield Need("people", bool(read_people(home.path)), text)
+
+
+def _outside(home: Any, environ: Mapping[str, str]) -> Iterator[Need]:
+    there = bool(home.desk.outside.series)
+    yield Need(
+        "outside series", there, "for funding, macro, on-chain and sentiment: [outside] in desk.toml; nightdesk data sources"
+    )
+    if environ.get("NIGHTDESK_DASK"):
+        found = importlib.util.find_spec("distributed") is not None
+        yield Need("extra dask", found, "for sweeps on the cluster that NIGHTDESK_DASK names: pip install 'nightdesk[dask]'")
+
+
+def lines_of(found: list[Need]) -> list[str]:
+    """What is missing, a line each; nothing where nothing is."""
+    missing = [need for need in found if not need.there]
+    return [f"{'missing':<8} {need.name}: {need.text}" for need in missing]
