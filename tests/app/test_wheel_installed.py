@@ -71,7 +71,7 @@ def test_commands_work_in_an_empty_folder(installed: Path, outside: tuple[Path, 
     assert "<svg" in report.read_text()
     answer = json.loads(done(command, "chat", "--role", "operator", "--json", "what is a sharpe ratio?", cwd=folder, env=env))
     assert answer["answer_md"]
-    assert "Runbook halted" in done(command, "tool", "runbook", "--arg", "name=halted", cwd=folder, env=env)
+    assert "Runbook halted" in done(command, "tool", "runbook", "--arg", "about=halted", cwd=folder, env=env)
     assert "sleeve" in done(command, "tool", "define", "--arg", "word=sleeve", cwd=folder, env=env).lower()
     found = done(installed / "python", "-P", "-c", "import app, tools; print(app.__file__, tools.__file__)", cwd=folder, env=env)
     assert str(ROOT) not in found

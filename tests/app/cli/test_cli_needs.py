@@ -41,4 +41,4 @@ def test_half_a_slack_says_which_half(own_home: Path) -> None:
     assert missing(home)["Slack"].endswith("set SLACK_BOT_TOKEN and SLACK_APP_TOKEN or SLACK_SIGNING_SECRET")
     bot = {"SLACK_BOT_TOKEN": "x"}
     assert missing(home, **bot)["Slack"].endswith("set SLACK_APP_TOKEN or SLACK_SIGNING_SECRET")
-    assert "Slack" not in missing(home, **bot, **{"SLACK_APP_TOKEN": "y"})
+    assert "Slack" not in missing(home, **bot | {"SLACK_APP_TOKEN": "y"})
