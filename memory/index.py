@@ -22,7 +22,7 @@ WAIT_S = 5.0  # for another process that is writing the index
 # words that a question is made of: they say nothing about what it asks for
 _OF_QUESTIONS = """
 a about an and any anything are as at be been before by can could d did do does for from had has have how i if in into is it its
-know may me more most much must my now of on or our should so somebody t that the them there they this to too up us was we were
+know may me more most much must my now of on or our should so t that the them there they this to too up us was we were
 what when where which who whom whose why will with would you your between
 """
 ASKING = frozenset(_OF_QUESTIONS.split())
@@ -48,7 +48,7 @@ class Piece(NamedTuple):
     trust: str
 
 
-class FoundParagraph(NamedTuple):
+class FoundPiece(NamedTuple):
     """A paragraph that matches; `changed_ms` is its page's time (UTC ms)."""
 
     topic: str
@@ -60,7 +60,7 @@ class FoundParagraph(NamedTuple):
 Pieces = Callable[[MemoryPage], list[Piece]]
 
 
-def find(shelf: Shelf, query: str, pieces: Pieces, most: int) -> list[FoundParagraph]:
+def find(shelf: Shelf, query: str, pieces: Pieces, most: int) -> list[FoundPiece]:
     """The `most` paragraphs that match the words of `query` best, best first. `pieces` cuts a page into its paragraphs."""
     wanted = terms(query)
     if not wanted:
@@ -68,13 +68,13 @@ def find(shelf: Shelf, query: str, pieces: Pieces, most: int) -> list[FoundParag
     names = [" ".join(_WORD.findall(name)) for name in _NAME.findall(query.lower())]
     match = " OR ".join(f'"{term}"' for term in [*wanted, *names])
     with _index(shelf, pieces) as base:
-        rows = [(FoundParagraph(*row[:4]), round(row[4], 6)) for row in base.execute(_FIND, (match, most * CLOSE))]
+        rows = [(FoundPiece(*row[:4]), round(row[4], 6)) for row in base.execute(_FIND, (match, most * CLOSE))]
     # stems make words alike: at one score those spelt as asked come first, then pages before notes of the inbox
     rows.sort(key=lambda row: (row[1], -_spelt(row[0], wanted), row[0].trust == "unconfirmed"))
     return [found for found, _ in rows[:most]]
 
 
-def _spelt(found: FoundParagraph, wanted: list[str]) -> int:
+def _spelt(found: FoundPiece, wanted: list[str]) -> int:
     """How many of the words are there as they were typed."""
     return len(set(wanted) & set(_WORD.findall(found.text.lower())))
 

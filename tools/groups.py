@@ -39,7 +39,7 @@ class GroupArgs(Args):
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Show further tools from the next step on. journal: search, count; trades: round trips, performance; money:
-    P&L, attribution, versions, report; risk: exposure, what if, pauses; watch: health, alerts, runbooks, drill,
+    P&L, attribution, versions; risk: exposure, what if, pauses; watch: health, alerts, runbooks, drill,
     incidents; changes: proposals; data: bars, strategies, runs, trials; research: sweeps, walk-forwards; checks: verdicts, leaks,
     parity, drift, audit; models: drift, weights; memory: pages, notes, calc, price watches."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."

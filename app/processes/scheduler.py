@@ -22,8 +22,8 @@ from app.processes.children import allowed, allowed_fetch, outside_command, pari
 from app.slack import sink
 from app.slack.socket_mode import SocketConnection
 from app.telegram.line import TelegramLine, line_of
-from app.views.incident_pages import write_pages
 from app.upkeep.retention import apply_retention
+from app.views.incident_pages import write_pages
 from engine.clock import DAY_MS, utc_day
 from engine.errors import DeskError
 from engine.store import db
