@@ -99,8 +99,8 @@ class PnlArgs(Args):
     ),
 )
 def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
-    """Round trips of a run or the desk: split (regime and prediction: as read at entry), or the worst or best n; how many, hit
-    rate, net P&L, mean R, holding time."""
+    """Round trips of a run or the desk: split (regime, prediction: as read at entry), or the worst or best n; how many, hit
+    rate, P&L, mean R, holding time."""
     from engine.sim.breakdown import extremes, split
 
     found, evidence = _trips_of(ctx, args)
