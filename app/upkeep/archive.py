@@ -70,9 +70,9 @@ class _Digesting(io.RawIOBase):
 
 
 def _header(name: str, size: int) -> tarfile.TarInfo:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = size, 0o600
-    return info
+    header = tarfile.TarInfo(name)
+    header.size, header.mode = size, 0o600
+    return header
 
 
 @contextmanager
@@ -117,15 +117,15 @@ def unpacked(path: Path, take: Callable[[str], BinaryIO]) -> dict[str, Any]:
         raise BadInput(f"{path} cannot be read: {error.strerror or error}", "name the file of a backup") from error
     try:
         with source, pa.CompressedInputStream(source, "zstd") as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
-            for info in tar:
-                data = tar.extractfile(info)
-                if data is None or manifest or not _inside(info.name):
+            for header in tar:
+                data = tar.extractfile(header)
+                if data is None or manifest or not _inside(header.name):
                     raise fault
-                if info.name == MANIFEST:
+                if header.name == MANIFEST:
                     manifest = json.loads(data.read(MANIFEST_MAX))
                     continue
-                with take(info.name) as target:
-                    found[info.name] = _copied(data, target)
+                with take(header.name) as target:
+                    found[header.name] = _copied(data, target)
     except (tarfile.TarError, pa.ArrowException, ValueError, EOFError) as error:
         raise fault from error
     except OSError as error:

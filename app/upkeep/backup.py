@@ -176,5 +176,5 @@ def lines_of(found: Mapping[str, Any]) -> str:
     if found["left_out"]:
         lines.append(f"Not in it, because the desk does not know them: {', '.join(found['left_out'][:20])}.")
     if found["data"]:
-        lines.append(f"Recorded data lies outside the home and is not in it: {found['data']}.")
+        lines.append(f"Recorded data is outside the home and not in it: {found['data']}.")
     return "\n".join([*lines, "Keys are in no backup. On the other machine: NIGHTDESK_HOME=... nightdesk restore FILE"])

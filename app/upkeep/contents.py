@@ -25,7 +25,7 @@ FOLDERS = ("memory", "strategies", "runs", "models", "data", "recordings", "turn
 LEFT = ("logs", "cache", "checks", "training", "sessions", LINK, STARTED_FILE, heartbeat.FILE, OPEN_LOCK, UNFINISHED)
 
 
-class OpenedFile(NamedTuple):
+class HomeFile(NamedTuple):
     """An opened file of the home, and how many of its bytes are copied."""
 
     name: str  # relative to the home, with slashes
@@ -33,7 +33,7 @@ class OpenedFile(NamedTuple):
     size: int
 
 
-def parts(home: Path) -> Iterator[OpenedFile]:
+def parts(home: Path) -> Iterator[HomeFile]:
     """Every file of the home but database and journals, each open while it is yielded and as long as it was then.
 
     Drafts (a dot in front) are left out: whoever writes one renames it when it is whole. A file removed meanwhile is gone.
@@ -54,7 +54,7 @@ def strangers(home: Path) -> list[str]:
     return sorted(name for name in os.listdir(home) if name not in ours and not name.startswith((DATABASE, ".")))
 
 
-def _opened(home: Path, path: Path) -> Iterator[OpenedFile]:
+def _opened(home: Path, path: Path) -> Iterator[HomeFile]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
     except OSError:
@@ -62,6 +62,6 @@ def _opened(home: Path, path: Path) -> Iterator[OpenedFile]:
     try:
         found = os.fstat(descriptor)
         if stat.S_ISREG(found.st_mode):
-            yield OpenedFile(path.relative_to(home).as_posix(), descriptor, found.st_size)
+            yield HomeFile(path.relative_to(home).as_posix(), descriptor, found.st_size)
     finally:
         os.close(descriptor)

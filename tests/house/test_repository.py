@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 KINDS = {".py", ".md", ".toml", ".sh", ".html", ""}
-TEXTS = [ROOT / name for name in LISTED if (ROOT / name).exists() and (ROOT / name).suffix in KINDS]
+TEXTS = [ROOT / name for name in LISTED if (ROOT / name).is_file() and (ROOT / name).suffix in KINDS]
 
 LOCKS = ("requirements.lock", "requirements-catboost.lock")
 

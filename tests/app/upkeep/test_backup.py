@@ -145,7 +145,8 @@ def test_it_fits_while_everything_is_written(desk: Home, tmp_path: Path, monkeyp
         thread.join()
     for n in range(5):
         elsewhere(monkeypatch, tmp_path / f"home{n}")
-        restore(tmp_path / f"{n}.zst", ACTOR, NOW)  # it verifies the chains against the database, or raises
+        found = restore(tmp_path / f"{n}.zst", ACTOR, NOW)  # raises where chains and database do not fit
+        assert found["home_id"] == desk.id
 
 
 def test_a_backup_killed_anywhere_leaves_no_half_file(desk: Home, tmp_path: Path) -> None:
