@@ -52,7 +52,7 @@ KINDS: Mapping[str, Kind] = {
 }
 RUNS = "runs"  # several backtests, each a job of its own: app/jobs/children.py
 # kinds whose process is another program: a venue's client and the trading loop are what this module must not import
-PROGRAMS = {"pull": "app.market_data.pull_job", RUNS: "app.jobs.children", "drill": "app.jobs.drill_job"}
+PROGRAMS = {"pull": "app.jobs.pull_job", RUNS: "app.jobs.children", "drill": "app.jobs.drill_job"}
 LIVE = ("queued", "running")
 OWN_LIVE = (col(Job.state).in_(LIVE), col(Job.parent).is_(None))  # what waits for a turn: a child has its parent's
 WAITING_MAX = 3

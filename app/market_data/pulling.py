@@ -1,6 +1,6 @@
 """A venue's public data -> parquet in the home's data folder: fetched page by page, resumable, checked.
 
-Called by `nightdesk data pull` and app.market_data.pull_job. A pull first asks again for what is missing between the first stored
+Called by `nightdesk data pull` and app.jobs.pull_job. A pull first asks again for what is missing between the first stored
 row and the last, then goes on at the end, so the same command resumes and repairs. Data is stored as the venue sends it and
 checked afterwards.
 """

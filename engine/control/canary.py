@@ -96,7 +96,7 @@ def plan_in(diff: Mapping[str, Any]) -> CanaryPlan | None:
 def goes_back(moves: Direction) -> bool:
     """Whether what a breach goes back to may be put in force without a person: by code it tightens or is neutral. Of a model,
     whose direction no code can say, the version before is one that ran: then every figure has to be no worse, and nothing else
-    unknown (decision XXXX-canary).
+    unknown (decision 0083-canary.md).
     """
     if moves.label in ("tightens", "neutral"):
         return True

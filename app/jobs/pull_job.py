@@ -1,6 +1,6 @@
 """A pull as a job: bars of several symbols from the first venue that serves them, started from the page.
 
-`python -m app.market_data.pull_job ID` is the job's process (app.jobs.queue starts it). Besides `nightdesk data pull` it is the
+`python -m app.jobs.pull_job ID` is the job's process (app.jobs.queue starts it). Besides `nightdesk data pull` it is the
 only place that reaches a venue's public data. It sees no key. Files fetched before a venue refused are kept, and the result
 lists each refusal with its reason.
 """

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from app.home.home import open_home
+from app.jobs.pull_job import pull
 from app.jobs.queue import JobQueue
-from app.market_data.pull_job import pull
 from engine.errors import DataError
 from tests.fakes.waiting import WAIT_S
 
