@@ -13,14 +13,14 @@ Group = Literal["journal", "trades", "money", "risk", "watch", "changes", "data"
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal_search", "explain_event", "counts"),
     "trades": ("trips", "performance", "round_trip"),
-    "money": ("pnl", "attribution", "version_effect", "report"),
+    "money": ("pnl", "attribution", "version_effect", "report", "weights"),
     "risk": ("exposure", "what_if", "define", "pauses"),
     "watch": ("health", "alerts", "runbook", "watches", "probe", "drill", "incidents", "orders"),
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause"),
-    "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials"),
+    "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials", "predictions"),
     "research": ("sweep", "walkforward"),
     "checks": ("judge", "leaks", "parity", "drift", "audit"),
-    "models": ("model_drift", "weights", "models", "predictions", "propose_model"),
+    "models": ("model_drift", "models", "propose_model"),
     "memory": ("memory", "note", "calc", "propose_watch"),
 }
 CORE: Mapping[Role, tuple[str, ...]] = {
@@ -39,9 +39,9 @@ class GroupArgs(Args):
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Show further tools from the next step on. journal: search, count; trades: round trips, performance; money:
-    P&L, attribution, versions; risk: exposure, what if, pauses; watch: health, alerts, runbooks, drill,
-    incidents; changes: proposals; data: bars, strategies, runs, trials; research: sweeps, walk-forwards; checks: verdicts, leaks,
-    parity, drift, audit; models: drift, weights; memory: pages, notes, calc, price watches."""
+    P&L, attribution, versions, report, weights; risk: exposure, what if, pauses; watch: health, alerts, runbooks, drill,
+    incidents; changes: proposals; data: bars, runs, trials, predictions; research: sweeps, walk-forwards; checks: verdicts, leaks,
+    parity, drift, audit; models: drift; memory: pages, notes, calc, price watches."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})
 

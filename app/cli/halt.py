@@ -49,7 +49,8 @@ def _state(home: Path, since_ms: int) -> tuple[str, list[str]]:
     from engine.watch.halt_left import halt_state
     from engine.watch.window import journal_of
 
-    return halt_state(journal_of(home), since_ms)
+    found = halt_state(journal_of(home), since_ms)
+    return found.state, list(found.left)
 
 
 def _left_lines(state: str, left: list[str]) -> list[str]:
