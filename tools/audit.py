@@ -62,5 +62,5 @@ def audit(ctx: ToolContext, args: AuditArgs) -> ToolResult:
     rows = tuple((STATES[line["state"]], line["name"], clean(line["sleeve"], 60), clean(line["why"], 200)) for line in bad)
     failing = ", ".join(dict.fromkeys(line["name"] for line in bad if line["state"] == "fails"))
     text = f"Audit of {when}: {{{h}.fails}} points fail{f' ({failing})' if failing else ''}, {{{h}.cannot_say}} cannot be said, "
-    text += f"which is no pass, {{{h}.holds}} hold, {{{h}.does_not_apply}} do not apply."
+    text += f"which is not a pass, {{{h}.holds}} hold, {{{h}.does_not_apply}} do not apply."
     return ToolResult("ok", text, facts, (evidence,), Table(("state", "point", "sleeve", "why"), rows))

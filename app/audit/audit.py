@@ -74,7 +74,7 @@ def verdict(lines: Iterable[dict[str, Any]]) -> str:
         names = ", ".join(dict.fromkeys(f"{line['name']} of {line['sleeve']}" for line in states["fails"][:5]))
         more = f" and {len(states['fails']) - 5} more" if len(states["fails"]) > 5 else ""
         return f"{len(states['fails'])} FAIL: {names}{more}. {unsure}, {rest}."
-    return f"NOT PASSED: {unsure}, which is no pass; {rest}." if states["cannot_say"] else f"Every point holds: {rest}."
+    return f"NOT PASSED: {unsure}, which is not a pass; {rest}." if states["cannot_say"] else f"Every point holds: {rest}."
 
 
 def passed(report: dict[str, Any]) -> bool:

@@ -16,7 +16,7 @@ RULES: tuple[tuple[str, tuple[str, ...], str], ...] = (  # point, rules of engin
     ("duplicates", ("duplicate",), "Is each time there once?"),
     ("grid", ("shifted",), "Are times on the grid of the timeframe, in UTC?"),
     ("timeframe", ("timeframe",), "Are rows as far apart as the file's name claims?"),
-    ("gaps", ("gap", "stride"), "Is no bar missing but for a short outage?"),
+    ("gaps", ("gap", "stride"), "Are all bars there, but for a short outage?"),
     ("nulls", ("nan",), "Has every row all its numbers?"),
     ("prices", ("price", "range"), "Are prices positive, and open and close inside high and low?"),
     ("level", ("jump", "joint", "splice", "copied"), "Is it one market throughout: no level shift, splice or copied part?"),

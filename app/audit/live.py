@@ -244,7 +244,7 @@ def _point(name: str, question: str, query: Callable[[AuditedSleeve], AuditAnswe
 CLASSES = tuple(f"live.parity_{name}" for name in (*EXACT, *NEARLY))
 CHECKS: dict[str, tuple[str, Callable[[AuditedSleeve], HealthCheck]]] = {
     "no_halt": ("Is the desk not halted?", lambda one: health.halt_latch(one.home.path, one.home.engine)),
-    "no_breaker": ("Is no breaker of the desk latched?", lambda one: health.breakers(one.mark)),
+    "no_breaker": ("Are all breakers of the desk unlatched?", lambda one: health.breakers(one.mark)),
     "stops_work": (
         "Has every open layer a working stop at the venue, where it should be?",
         lambda one: health.positions(one.mark),
@@ -273,7 +273,7 @@ POINTS: tuple[AuditPoint, ...] = (
     _point("features_there", "Has it all the features that it needs to enter?", _features),
     _point("venue_agrees", "Do desk and venue agree on positions and orders?", _differences),
     _point("database_agrees", "Does the database agree with the journal?", _agrees),
-    _point("no_incident", "Is no incident window open?", _windows),
+    _point("no_incident", "Are all incident windows closed?", _windows),
     _point("pages_answered", "Is every page acknowledged within a day?", _answered),
     _point("delivered", "Did every message of the last week reach people?", _delivered),
     _point("handed_over", "Was there a handover in the last 36 hours?", _handed_over),

@@ -25,7 +25,7 @@ def test_the_last_audit_is_facts_and_a_table(make_ctx: Callable[..., ToolContext
     result = call(ctx, "audit", {"sleeve": None, "dimension": None})
     assert {fact.metric: fact.value for fact in result.facts} == {"fails": 1, "cannot_say": 1, "holds": 1, "does_not_apply": 0}
     assert "(data.gaps)" in result.text
-    assert "which is no pass" in result.text
+    assert "which is not a pass" in result.text
     assert result.table is not None
     assert [row[:2] for row in result.table.rows] == [("FAILS", "data.gaps"), ("cannot say", "live.compared")]
     assert call(ctx, "audit", {"sleeve": None, "dimension": "training"}).status == "no_data"
