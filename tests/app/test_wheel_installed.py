@@ -68,7 +68,7 @@ def test_commands_work_in_an_empty_folder(installed: Path, outside: tuple[Path, 
     run = json.loads(done(command, *words, cwd=folder, env=env))
     report = Path(run["folder"]) / "report.html"
     assert report.is_relative_to(folder)
-    assert "<svg" in report.read_text()
+    assert "dataset.chart" in report.read_text()  # its own script is in it
     answer = json.loads(done(command, "chat", "--role", "operator", "--json", "what is a sharpe ratio?", cwd=folder, env=env))
     assert answer["answer_md"]
     assert "Runbook halted" in done(command, "tool", "runbook", "--arg", "about=halted", cwd=folder, env=env)
@@ -88,9 +88,9 @@ def test_the_desk_runs_and_its_page_opens(installed: Path, outside: tuple[Path, 
 
         def linked() -> bool:
             assert up.poll() is None, printed.read_text()
-            return "/?code=" in printed.read_text() or "login" in printed.read_text().partition("link that works once")[2]
+            return "?code=" in printed.read_text() and "going on" in printed.read_text()
 
-        until(linked, "no link came", printed.read_text)
+        until(linked, "no link came, or the worker does not trade", printed.read_text)
         for port, path, wanted in (("API", "/api/health", '"ok":true'), ("UI", "/", "<script")):
             with urllib.request.urlopen(f"http://127.0.0.1:{env[f'NIGHTDESK_{port}_PORT']}{path}", timeout=60) as answer:
                 assert wanted in answer.read().decode().replace('": ', '":')
