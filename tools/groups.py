@@ -9,7 +9,9 @@ from typing import Literal, get_args
 
 from tools.common.contract import Args, Effect, Role, ToolContext, ToolResult, tool
 
-Group = Literal["journal", "trades", "money", "risk", "watch", "changes", "data", "research", "checks", "models", "memory"]
+Group = Literal[
+    "journal", "trades", "money", "risk", "watch", "changes", "data", "research", "checks", "audit", "models", "memory"
+]
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal_search", "explain_event", "counts"),
     "trades": ("trips", "performance", "round_trip"),
@@ -19,7 +21,8 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause"),
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials", "predictions"),
     "research": ("sweep", "walkforward"),
-    "checks": ("judge", "leaks", "parity", "drift", "audit"),
+    "checks": ("judge", "leaks", "parity"),
+    "audit": ("audit", "drift"),
     "models": ("model_drift", "models", "propose_model"),
     "memory": ("memory", "note", "calc", "propose_watch"),
 }
@@ -38,10 +41,10 @@ class GroupArgs(Args):
 
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
-    """Show further tools from the next step on. journal: search, count; trades: round trips, performance; money:
-    P&L, attribution, versions, report, weights; risk: exposure, what if, pauses; watch: health, alerts, runbooks, drill,
-    incidents; changes: proposals; data: bars, runs, trials, predictions; research: sweeps, walk-forwards; checks: verdicts, leaks,
-    parity, drift, audit; models: drift; memory: pages, notes, calc, price watches."""
+    """Show further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
+    risk: exposure, what if, pauses; watch: health, alerts, runbooks, drill, incidents; changes: proposals; data: bars, runs,
+    trials, predictions; research: sweeps, walk-forwards; checks: verdicts, leaks, parity; audit: drift in dollars;
+    models: drift; memory: pages, notes, calc."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})
 

@@ -105,6 +105,14 @@ def words_of(name: str, value: Any) -> str:
     return " ".join(f"{word} {time.replace('T00:00', '').replace('T', ' ')}" for word, time in window if time)
 
 
+def _weekday(s: Sentence) -> bool:
+    """Whether `monday` or the like splits what is asked for: noted as a split."""
+    found = s.first("weekday")
+    if found:
+        s.note("by", s.places.pop("weekday"))
+    return bool(found)
+
+
 def _keys(slots: Slots) -> set[str]:
     return {key for variant in slots.variants for key in variant} | set(slots.common) | set(slots.axes)
 
@@ -122,8 +130,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     out = _out(s, without, words)
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
     funding, lasting, unit = names.funding_of(s), s.first("lasting"), s.first("unit")
-    if weekday := s.first("weekday"):
-        s.note("by", s.places.pop("weekday"))
+    weekday = _weekday(s)
     span, used = dates.read_span(s.rest, words.desk_ms)
     s.take("span", used)
     s.every("ever")

@@ -13,6 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+EVERYDAY = frozenset(("rule", "sizing"))  # keys of parameters that are words of any sentence
+
 
 class Param(NamedTuple):
     """One parameter of a strategy."""
@@ -54,9 +56,7 @@ class Words:
     @cached_property
     def params(self) -> dict[str, Param]:
         """Every parameter of any strategy by key; an everyday word (`rule`, `sizing`) is one where its strategy is named."""
-        listed = [own for own in self.strategies.values() if own]
-        everywhere = set.intersection(*({param.key for param in own} for own in listed)) if listed else set()
-        return {p.key: p for own in listed for p in own if "_" in p.key or p.key in everywhere}
+        return {p.key: p for own in self.strategies.values() for p in own if p.key not in EVERYDAY}
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:

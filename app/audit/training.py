@@ -58,7 +58,7 @@ def _gate(gate: str, one: AuditedSleeve) -> AuditAnswer:
     models = _loaded(one)
     if all(model.is_regime and gate not in gates.OF_REGIMES for model in models.values()):
         return not_of_it("regimes have no such gate")
-    stopped = {name: gates.stopped_by(model.metrics, regime=model.is_regime) for name, model in models.items()}
+    stopped = {name: gates.stopped_by(model.metrics, model.about["label"]) for name, model in models.items()}
     found = [f"{name}: {own.text}" for name, listed in stopped.items() for own in listed if own.name == gate]
     return judged(not found, "its gate passed", "; ".join(found), *models)
 

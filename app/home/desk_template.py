@@ -154,7 +154,7 @@ escalate_minutes = 15.0          # an unacknowledged page is sent again after th
 escalations_max = 4              # times it is sent again
 quiet_from = "22:00"             # quiet hours, UTC: notes wait until quiet_to; pages and warnings never wait
 quiet_to = "06:00"
-digest_minutes = 0               # notes are gathered and come as one message every so many minutes; 0: each alone
+digest_minutes = 0               # notes are gathered and come as one message in this time; 0: each alone
 
 # ---- Slack: alerts, proposal cards, /halt. Off until configured here; tokens come from these variables, never from here --
 #

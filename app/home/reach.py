@@ -10,6 +10,20 @@ LOOPBACK_OR_TLS = r"^(https://|http://127\.0\.0\.1[:/])[^\s@]{1,300}$"
 PAGE = r"^https?://[\w.:\[\]-]+/$"
 
 
+class SlackEntry(BaseModel):
+    """Slack for alerts and decisions: [slack]. Tokens are read from the environment, never from the file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    channel: str = Field(pattern=r"^[A-Z0-9]{3,30}$")  # the id of the channel, C0123ABCD
+    team: str = Field("", pattern=r"^[A-Z0-9]{0,30}$")  # the workspace's id, T0123ABCD; empty: taken from the bot's token
+    bot_token_env: str = Field("SLACK_BOT_TOKEN", pattern=VARIABLE)
+    app_token_env: str = Field("SLACK_APP_TOKEN", pattern=VARIABLE)  # Socket Mode, for a desk behind a router
+    signing_secret_env: str = Field("SLACK_SIGNING_SECRET", pattern=VARIABLE)  # signed HTTP, for a desk that can be reached
+    base_url: str = Field("https://slack.com/api/", pattern=r"^(https://|http://127\.0\.0\.1[:/])\S+/$")
+    page_url: str = Field("http://127.0.0.1:8421/", pattern=r"^https?://[\w.:\[\]-]+/$")  # the page that messages link to
+
+
 class TelegramEntry(BaseModel):
     """Telegram for alerts, cards and tightenings: [telegram]."""
 

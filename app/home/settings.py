@@ -17,7 +17,6 @@ from app.home.accounts import (
     ACCOUNTS_MAX,
     OF_KEYS,
     REPEATED,
-    VARIABLE,
     AccountEntry,
     faults_between,
     faults_of_local_bars,
@@ -25,7 +24,7 @@ from app.home.accounts import (
     is_loopback,
 )
 from app.home.bounds import SHOWN_MAX, bounds_of, shown, switches_for_numbers
-from app.home.reach import DiscordEntry, TelegramEntry, WebhookEntry
+from app.home.reach import DiscordEntry, SlackEntry, TelegramEntry, WebhookEntry
 from engine.control.config import DeskConfig, SleeveConfig, Slug, Symbol
 from engine.control.desk_setup import TEXT_MAX, SimulatedTables, data_path, home_path
 from engine.control.started import started_of
@@ -140,20 +139,6 @@ class AlertsEntry(BaseModel):
     quiet_from: str = Field("22:00", pattern=CLOCK)  # notes wait until quiet hours end; pages never wait
     quiet_to: str = Field("06:00", pattern=CLOCK)
     digest_minutes: int = Field(0, ge=0, le=24 * 60)  # notes wait for the next multiple of it and come together; 0: each alone
-
-
-class SlackEntry(BaseModel):
-    """Slack for alerts and decisions: [slack]. Tokens are read from the environment, never from the file."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    channel: str = Field(pattern=r"^[A-Z0-9]{3,30}$")  # the id of the channel, C0123ABCD
-    team: str = Field("", pattern=r"^[A-Z0-9]{0,30}$")  # the workspace's id, T0123ABCD; empty: taken from the bot's token
-    bot_token_env: str = Field("SLACK_BOT_TOKEN", pattern=VARIABLE)
-    app_token_env: str = Field("SLACK_APP_TOKEN", pattern=VARIABLE)  # Socket Mode, for a desk behind a router
-    signing_secret_env: str = Field("SLACK_SIGNING_SECRET", pattern=VARIABLE)  # signed HTTP, for a desk that can be reached
-    base_url: str = Field("https://slack.com/api/", pattern=r"^(https://|http://127\.0\.0\.1[:/])\S+/$")
-    page_url: str = Field("http://127.0.0.1:8421/", pattern=r"^https?://[\w.:\[\]-]+/$")  # the page that messages link to
 
 
 class ApiEntry(BaseModel):

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from app.home.home import Home
-from app.home.settings import SlackEntry
+from app.home.reach import SlackEntry
 from app.notify.deliveries import Notification, Undelivered
 from app.notify.words import worded
 from app.slack import blocks

@@ -30,7 +30,7 @@ GONE = ".gone-"  # in front of a folder that is being removed
 ACTS = Literal["remove", "compress", "turn over", "keep"]
 
 
-class Act(NamedTuple):
+class RetentionStep(NamedTuple):
     """What is to become of a file or folder, and why. `bytes`: what it takes now."""
 
     kind: str  # log | run | recording | sent | piece
@@ -40,12 +40,12 @@ class Act(NamedTuple):
     why: str
 
 
-def plan(home: "Home", now_ms: int) -> list[Act]:
+def plan(home: "Home", now_ms: int) -> list[RetentionStep]:
     """Every file and folder that [retention] of desk.toml says something of; old runs that are kept are in it with the reason."""
     return [*_logs(home, now_ms), *_pieces(home, now_ms), *_runs(home, now_ms), *_days(home, now_ms)]
 
 
-def carry_out(acts: list[Act]) -> list[Act]:
+def carry_out(acts: list[RetentionStep]) -> list[RetentionStep]:
     """Do them; those that were done. What cannot be done (a full disk, a right) is left as it is and tried the next time."""
     done = []
     for act in acts:
@@ -59,29 +59,29 @@ def carry_out(acts: list[Act]) -> list[Act]:
     return done
 
 
-def _logs(home: "Home", now_ms: int) -> Iterator[Act]:
+def _logs(home: "Home", now_ms: int) -> Iterator[RetentionStep]:
     """Logs of jobs, of bugs, and those that were turned over go by age; those that are written to turn over by size."""
     entry = home.desk.retention
     for path in sorted((home.path / "logs").glob("*")):
         size, age = _size(path), _age_days(path, now_ms)
         if path.name in GROWING:
             if size > entry.log_megabytes * 1_000_000:
-                yield Act("log", path, "turn over", size, f"it has more than {entry.log_megabytes:g} MB")
+                yield RetentionStep("log", path, "turn over", size, f"it has more than {entry.log_megabytes:g} MB")
         elif path.is_file() and entry.logs_days and age > entry.logs_days:
-            yield Act("log", path, "remove", size, f"nothing was written to it for {age:.0f} days")
+            yield RetentionStep("log", path, "remove", size, f"nothing was written to it for {age:.0f} days")
 
 
-def _pieces(home: "Home", now_ms: int) -> Iterator[Act]:
+def _pieces(home: "Home", now_ms: int) -> Iterator[RetentionStep]:
     """Unfinished ends of journals that a crash left: packed once they are old, never removed."""
     for path in sorted(home.journal.glob("*.unfinished-*")):
         if path.suffix != ".gz" and (age := _age_days(path, now_ms)) > home.desk.retention.pieces_days:
-            yield Act("piece", path, "compress", _size(path), f"set aside {age:.0f} days ago")
+            yield RetentionStep("piece", path, "compress", _size(path), f"set aside {age:.0f} days ago")
 
 
-def _runs(home: "Home", now_ms: int) -> Iterator[Act]:
+def _runs(home: "Home", now_ms: int) -> Iterator[RetentionStep]:
     """Old runs, each removed or with what keeps it."""
     for path in sorted(home.runs.glob(f"{GONE}*")):
-        yield Act("run", path, "remove", _size(path), "its removal broke off")
+        yield RetentionStep("run", path, "remove", _size(path), "its removal broke off")
     days = home.desk.retention.runs_days
     if not days:
         return
@@ -89,7 +89,7 @@ def _runs(home: "Home", now_ms: int) -> Iterator[Act]:
     named = _named(home, now_ms - days * DAY_MS) if old else {}
     for path in old:
         kept = named.get(path.name, "")
-        yield Act(
+        yield RetentionStep(
             "run", path, "keep" if kept else "remove", _size(path), kept or f"older than {days:g} days, and nothing names it"
         )
 
@@ -134,7 +134,7 @@ def _named(home: "Home", since_ms: float) -> dict[str, str]:
     return found
 
 
-def _days(home: "Home", now_ms: int) -> Iterator[Act]:
+def _days(home: "Home", now_ms: int) -> Iterator[RetentionStep]:
     """Recorded days, and requests that were sent to models, by age."""
     entry = home.desk.retention
     for kind, folders, days in (
@@ -143,7 +143,7 @@ def _days(home: "Home", now_ms: int) -> Iterator[Act]:
     ):
         for path in sorted(folders) if days else ():
             if path.is_dir() and (age := _youngest_days(path, now_ms)) > days:
-                yield Act(kind, path, "remove", _size(path), f"{age:.0f} days old, kept for {days:g}")
+                yield RetentionStep(kind, path, "remove", _size(path), f"{age:.0f} days old, kept for {days:g}")
 
 
 def _age_days(path: Path, now_ms: int) -> float:
@@ -205,7 +205,7 @@ def _turn_over(path: Path) -> None:
     os.truncate(path, 0)
 
 
-def apply_retention(home: "Home", now_ms: int) -> list[Act]:
+def apply_retention(home: "Home", now_ms: int) -> list[RetentionStep]:
     """Plan and carry out, for the schedule: a database that cannot be asked means that nothing is removed."""
     try:
         return carry_out(plan(home, now_ms))

@@ -37,7 +37,7 @@ RUNBOOKS = {
     "deadguard": "guard-never-fires",
     "outside": "outside-data",
     "drift": "model-drift",
-    "desk_drift": "drift",
+    "desk_drift": "desk-drift",
     "identity": "identity",
     "unclosed": "incident",
     "features": "features-missing",

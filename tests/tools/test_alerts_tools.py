@@ -168,7 +168,7 @@ def test_without_a_fitting_page_the_list_is_shown(ctx: ToolContext, monkeypatch:
     listed = call(ctx, "runbook", {})
     assert {row[0] for row in listed.table.rows} == {p.stem for p in RUNBOOK_PAGES.glob("*.md")}  # type: ignore[union-attr]
     assert "bars-stale" in call(ctx, "runbook", {"about": "the weather"}).text
-    monkeypatch.setattr(alerts, "FOLDER", tmp_path / "docs")
+    monkeypatch.setattr(alerts, "RUNBOOK_PAGES", tmp_path / "docs")
     assert call(ctx, "runbook", {"about": "bars"}).status == "no_data"
 
 

@@ -132,6 +132,8 @@ def test_where_the_money_went_to_the_cent(make_ctx: Any, ctx: Any) -> None:
         "slippage": -30,
         "fees": -10,
         "funding": -1,
+        "incident": 0,
+        "manual": 0,
         "unexplained": 0,
         "change": -541,
     }

@@ -13,9 +13,21 @@ def test_a_paper_desk_has_no_account_and_its_halt_says_how_far_it_is(api: Any) -
     found = api.get("/api/account").json()
     assert (found["name"], found["mode"], found["gate"], found["probes"], found["pulse"]) == (None, "paper", None, [], None)
     assert [one["lacking"] for one in api.get("/api/account/stages").json()["items"]] == [["no desk has begun here"]] * 3
-    assert api.get("/api/halt/progress").json() == {"state": None, "left": [], "steps": []}
+    assert api.get("/api/halt/progress").json() == {
+        "state": None,
+        "left": [],
+        "tries_until_ms": None,
+        "tried": False,
+        "steps": [],
+    }
     api.post("/api/halt", json={"reason": "odd"})
-    assert api.get("/api/halt/progress").json() == {"state": "KILLED", "left": [], "steps": []}
+    assert api.get("/api/halt/progress").json() == {
+        "state": "KILLED",
+        "left": [],
+        "tries_until_ms": None,
+        "tried": False,
+        "steps": [],
+    }
 
 
 def test_a_heartbeat_is_a_file_and_only_what_is_known_of_it_is_taken(home: Home) -> None:

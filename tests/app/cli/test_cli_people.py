@@ -22,7 +22,7 @@ GROUPS = (adopt, alerts, halt, incidents, live, notes, people, proposals, reconc
 LINES = {
     "adopt": ("adopt", "d1", "--keep", "--as", "vic", "--reason", "x", "--yes"),
     "alerts ack": ("alerts", "ack", "al-1", "--as", "vic"),
-    "incidents close": ("incidents", "close", "w1", "--cause", "x", "--as", "vic"),
+    "incidents close": ("incidents", "close", "w1", "--cause", "x", "--lesson", "x", "--as", "vic"),
     "incidents open": ("incidents", "open", "--cause", "x", "--as", "vic"),
     "live consent": ("live", "consent", "--as", "vic", "--yes"),
     "live stage": ("live", "stage", "btc-trend", "paper_live", "--as", "vic"),

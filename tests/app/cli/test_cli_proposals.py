@@ -14,6 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from app.cli import halt as halt_commands
+from app.cli import people as people_commands
 from app.cli import proposals as commands
 from app.cli.words import shown
 from app.home.home import Home, open_home
@@ -51,6 +52,7 @@ def _app() -> typer.Typer:
     app = typer.Typer()
     commands.register(app)
     halt_commands.register(app)
+    people_commands.register(app)
     return app
 
 

@@ -221,7 +221,20 @@ def test_the_written_desk_toml_says_the_defaults(own_home: Path) -> None:
     assert (desk.limits.risk_frac_max, desk.limits.day_entries_max, desk.limits.orders_minute_max) == (0.02, 20, 10)
     text = desk_template.text_of("binance", "x")
     examples = [line[2:] if line.startswith("# ") and ("=" in line or "[" in line) else "" for line in text.splitlines()]
-    beginnings = ("[", "taker", "source", "base_url", "model", "api_format", "key_env", "channel", "venue =", "mode =")
+    beginnings = (
+        "[",
+        "taker",
+        "chat =",
+        "url =",
+        "source",
+        "base_url",
+        "model",
+        "api_format",
+        "key_env",
+        "channel",
+        "venue =",
+        "mode =",
+    )
     wanted = [line for line in examples if line.startswith((*beginnings, "secret_env", "passphrase_env", "margin", "leverage ="))]
     found = TypeAdapter(DeskToml).validate_python({**tomllib.loads("\n".join(wanted)), "sleeves": desk.sleeves})
     assert found.models["local"].api_format == "json"

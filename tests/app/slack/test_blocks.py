@@ -223,7 +223,7 @@ def failed(error: str, **headers: str) -> Exception:
 
 def sink(*ends: Any) -> tuple[Slack, Api]:
     """A sink over that API."""
-    from app.home.settings import SlackEntry
+    from app.home.reach import SlackEntry
 
     api = Api(*ends)
     return Slack(SlackEntry(channel="C0DESK", team=TEAM), api), api  # type: ignore[arg-type]  # a stand-in for the client

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.home.settings import SlackEntry
+from app.home.reach import SlackEntry
 from app.notify.deliveries import Undelivered
 from app.slack import web_client
 from app.slack.sink import Slack, connect

@@ -114,7 +114,7 @@ def test_a_rollback_leads_away_from_a_damaged_version(modelled: Home) -> None:
     applied(modelled, proposed(modelled))
     (modelled.path / "models" / "vol-btc" / "1.0.1" / "metrics.json").write_text("{}")
     assert states(modelled) == {"1.0.1": "damaged", "1.0.0": "retired"}
-    applied(modelled, proposals.create_rollback(modelled.engine, modelled.path, before.version, requester=WHO, now_ms=WALL_MS))
+    applied(modelled, rollbacks.create_rollback(modelled.engine, modelled.path, before.version, requester=WHO, now_ms=WALL_MS))
     assert active(modelled.engine, modelled.path).config.sleeve(SLEEVE).models == "vol-btc=1.0.0"
 
 

@@ -221,7 +221,7 @@ def test_what_another_program_made_is_refused_by_name(
         ({"config": {"made": object()}}, "cannot be stored"),
         ({"fits": []}, "no list of 1 to"),
         ({"fits": [ModelFit(5, 5, tree(1.0, 2.0))]}, "answers for closes that it was trained on"),
-        ({"fits": [ModelFit(5, 6, {"objective": "regression"})]}, "several classes"),
+        ({"fits": [ModelFit(5, 6, {"objective": "regression"})]}, "averaged trees are not supported"),
     ],
 )
 def test_a_draft_that_cannot_be_read_again_leaves_nothing(tmp_path: Path, changed: dict[str, Any], words: str) -> None:
