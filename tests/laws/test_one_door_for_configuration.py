@@ -109,6 +109,8 @@ class Jobs:
             job = session.get(Job, job_id)
             kind, args = job.kind, json.loads(job.args)
             job.state = "done"
+        if kind == "desk_drift":
+            return JobView(job_id, "done", 1.0, None, None, {"from_ms": 0, "to_ms": END, "source": "recorded", "pairs": []})
         if kind == "leaks":
             return JobView(job_id, "done", 1.0, None, None, {"clean": True, "text": "clean", "checked": 3})
         if kind in ("parity", "sweep", "walkforward", "judge"):  # what these give back is their own tests'
@@ -300,7 +302,7 @@ def test_no_sequence_changes_what_is_a_persons(make_ctx: Any, home: Path, db: An
     """0 violations over seeded sequences on one home that fills up."""
     tally: Counter[tuple[str, str]] = Counter()
     before = seen(home, db)
-    for seed in range(30, 90):  # where every tool is reached
+    for seed in range(0, 80):  # where every tool is reached
         a_sequence(make_ctx, home, db, role, seed, tally, before)
     chain_holds(home)
     reached = {name for name, status in tally if status in ("ok", "started", "no_data")}
