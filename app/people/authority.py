@@ -203,7 +203,12 @@ def may(role: Role, act: str) -> bool:
 
 
 def role_of(home: Path, actor: Actor) -> Role:
-    """A person's role: of a desk without registered people everybody's is admin, of an unproven name it is viewer."""
+    """A person's role: of a desk without registered people everybody's is admin, of an unproven name it is viewer.
+
+    A canary goes back by what its card says, which an approver has approved: code alone acts so (app.people.canaries).
+    """
+    if actor.assurance == "card":
+        return "approver"
     people = read_people(home)
     if not people:
         return "admin"

@@ -10,6 +10,7 @@ from sqlmodel import select
 
 from app.home.home import Home, open_home
 from app.people import approvals, canaries
+from app.people.identity import add_person
 from app.processes.canary_watch import AGAIN_MS, FAILED, CanaryWatch
 from engine.control import halt, proposals, rollbacks
 from engine.control.canary import CanaryRun
@@ -82,6 +83,16 @@ def test_a_breach_goes_back_at_the_part_of_the_size(home: Home) -> None:
     assert "BREACHED (1.00 %, above 0.63 %)" in states([the_canary(home)], home.path)[SLEEVE]
     assert watch(home).look() == []
     assert applied(home) == ["change", "rollback"]
+
+
+def test_a_desk_with_registered_people_goes_back_all_the_same(home: Home) -> None:
+    """The card was approved by an approver; nobody else has to be there at night."""
+    breached_desk(home, LOOSER)
+    for name in ("ann", "vic"):
+        add_person(home.path, name)
+    watch(home).look()
+    assert applied(home) == ["change", "rollback"]
+    assert list(read(home.people_journal, {"denied"})) == []
 
 
 def test_where_going_back_would_loosen_the_sleeve_is_paused(home: Home) -> None:
