@@ -3,7 +3,6 @@
 Made by audit.py, read by the queries. Each part is read once, by the function that the desk itself reads it with.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -153,8 +152,7 @@ class AuditedSleeve:
 
 
 def _issues(path: Any) -> list["DataIssue"]:
-    from engine.data.checks import check, check_funding
+    from app.market_data.judging import judge
     from engine.data.files import read_any
 
-    raw, now_ms = read_any(path), time.time_ns() // 1_000_000  # of the machine: which bar has closed
-    return check_funding(raw.frame, now_ms) if raw.kind == "funding" else check(raw.frame, raw.timeframe_ms, now_ms, raw.empty_ms)
+    return judge(read_any(path))
