@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.cli import adopt, alerts, halt, incidents, live, notes, people, proposals, reconcile, runs, watches
+from app.cli import adopt, alerts, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, watches
 from app.home.home import Home, open_home
 from app.people.authority import ACTS, COMMANDS, DECIDE
 from app.people.identity import add_person, read_people, two_people
@@ -17,7 +17,7 @@ from engine.errors import BadInput, DeskError, Refused
 from engine.store.journal import read
 from tests.fakes.slack_desks import proposed
 
-GROUPS = (adopt, alerts, halt, incidents, live, notes, people, proposals, reconcile, runs, watches)
+GROUPS = (adopt, alerts, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, watches)
 # a command line for each act that not everyone may do
 LINES = {
     "adopt": ("adopt", "d1", "--keep", "--as", "vic", "--reason", "x", "--yes"),
@@ -27,6 +27,7 @@ LINES = {
     "live consent": ("live", "consent", "--as", "vic", "--yes"),
     "live stage": ("live", "stage", "btc-trend", "paper_live", "--as", "vic"),
     "live test": ("live", "test", "main", "--as", "vic", "--yes"),
+    "memory promote": ("memory", "promote", "n", "--to", "desk", "--as", "vic"),
     "notes promote": ("notes", "promote", "n", "--to", "desk", "--as", "vic"),
     "people add": ("people", "add", "zoe", "--as", "vic"),
     "people remove": ("people", "remove", "ann", "--as", "vic"),
