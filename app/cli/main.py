@@ -83,7 +83,9 @@ def options(_: bool = typer.Option(False, "--version", callback=show_version, is
 
 
 def load_groups() -> None:
-    """Register every group's commands; heavy imports stay inside the commands."""
+    """Register every group's commands, and each once however often this is called; heavy imports stay inside the commands."""
+    app.registered_groups.clear()
+    app.registered_commands.clear()
     for name in GROUPS:
         importlib.import_module(f"app.cli.{name}").register(app)
 
