@@ -35,7 +35,6 @@ T = TypeVar("T")
 LIFE_MS = 35_000  # a request that was sent longer ago than this can no longer arrive: OKX signs for 30 s, the others for less
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # before the n-th order of its kind for one layer
 KNOWN_MAX = 2_000  # ids and times of requests that are remembered beside those of open orders
-ACKNOWLEDGED_S = 1.0  # after which a protective order that the venue has taken is looked for
 
 
 class EventWatch(Protocol):
@@ -75,6 +74,7 @@ class LiveDesk:
         self.unsure: set[str] = set()  # stops that the process before may not have sent: once not found, the same id goes out
         self.sent_ms: dict[str, int] = {}  # when the last request that may have placed an order had ended
         self.began_ms = now_ms()
+        self.seen: set[str] = set()  # orders that the venue has shown when asked or listed: an acknowledgement is only its word
         self.unread: Callable[[str], bool] = lambda _: False  # may executions of an instrument be missing? poll.py says so
         self.waiting: set[str] = set()  # entries that are not sent yet
         self.probing: set[str] = set()  # orders of a probe that is under way
@@ -253,8 +253,6 @@ class LiveDesk:
             return
         if answer.state == UNKNOWN and kind != "intent":
             return
-        if kind == "intent" and order.slot == PROTECTIVE and answer.state == WORKING:
-            self.spawn(self._look_for(order.id))
         if kind == "intent" and answer.outcome == PASSED and order.slot == PROTECTIVE and not order.attached:
             self._leave_passed(order)
         self.note_answer(answer)
@@ -271,13 +269,8 @@ class LiveDesk:
             why = f"the market was beyond the stop of layer {stop.key} before it could stand"
             self.take("leave", {"sleeve": self.book.names[stop.sleeve], "why": why})
 
-    async def _look_for(self, id_: str) -> None:
-        """A protective order that the venue has acknowledged: is it there?"""
-        await asyncio.sleep(ACKNOWLEDGED_S)
-        await self.ask(id_)
-
     async def ask_now(self, id_: str) -> None:
-        """The same as a task."""
+        """`ask` as a task."""
         await self.ask(id_)
 
     def _learn(self, answer: LiveAnswer) -> None:
@@ -327,6 +320,8 @@ class LiveDesk:
                     answer = await self._answer(order, self.venue_of(order).ask(order))
             else:
                 kind, answer = "ask", await self._answer(order, self.venue_of(order).ask(order))
+                if answer.state != UNKNOWN:
+                    self.seen.add(id_)
         finally:
             overtaken = self.overtaken.pop(id_)
             self._ended(id_)
@@ -341,6 +336,7 @@ class LiveDesk:
 
     def _not_there(self, asked: VenueOrder, answer: LiveAnswer) -> bool:
         """The venue does not know an order. That counts once its request can no longer arrive and nothing of it has filled."""
+        self.seen.discard(asked.id)
         order = find(self.book.orders, asked.id)
         if order is None or order.state in ENDED:
             return True

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
 from engine.book.order_events import stuck
-from engine.core.orders import PARTIAL, REJECTED, STANDING, WORKING
+from engine.core.orders import PARTIAL, REJECTED, STANDING, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.desk import LiveDesk
@@ -23,6 +23,7 @@ from engine.live.poll import AccountPoll, holders
 
 NAKED_PAGE_MS, NAKED_LEAVE_MS = 5_000, 15_000
 MISSING_ASK_MS, MISSING_PAGE_MS = 5_000, 60_000
+SEEN_ASK_MS, UNSEEN_PAGE_MS = 1_000, 15_000  # a stop that was acknowledged and not seen
 SLEEPS_MS = 1_000  # that a part of a resting entry may be unlisted while its stop sleeps
 REFUSED_MAX, REFUSED_MINUTE_MAX = 5, 10  # in a row; in a minute
 SILENT_MS = 10_000
@@ -55,6 +56,7 @@ class AccountHealth:
         self.streams: tuple[StreamHandle, ...] = ()  # duties.py gives them
         self.naked: dict[tuple[int, int], int] = {}  # (sleeve, layer key) -> since when nothing covers it
         self.missing: dict[str, int] = {}  # order -> since when it says more than was booked
+        self.unseen: dict[str, int] = {}  # stop that stands by the venue's word alone -> since when
         self.refused: dict[str, list[int]] = {}  # sleeve -> times of refusals in a row
         self._asked: dict[str, int] = {}  # attached stop that covers what is not booked -> when it was asked last
         self._flattening: set[tuple[int, int]] = set()
@@ -73,7 +75,8 @@ class AccountHealth:
             self._count_refusals(body)
         self._note_missing()
         self._note_naked()
-        if self.naked or self.missing:
+        self._note_unseen()
+        if self._is_something():
             self._something.set()
 
     def _count_refusals(self, body: Mapping[str, Any]) -> None:
@@ -99,6 +102,12 @@ class AccountHealth:
         now, orders = self.desk.now_ms(), self.desk.book.orders.open.values()
         self.missing = {o.id: self.missing.get(o.id, now) for o in orders if o.reported > o.filled}
 
+    def _note_unseen(self) -> None:
+        """Stops by the venue's word alone: acknowledged, or there before this process, and not seen yet when asked or listed."""
+        now, orders = self.desk.now_ms(), self.desk.book.orders.open
+        self.desk.seen &= orders.keys()
+        self.unseen = {o.id: self.unseen.get(o.id, now) for o in orders.values() if _stands(o) and o.id not in self.desk.seen}
+
     def _note_naked(self) -> None:
         """Layers that neither a protective order nor an exit covers at the venue, and entries that the venue says are filled and
         that nothing covers: until they are booked that is their attached stop, or the exit that flattens them.
@@ -110,12 +119,15 @@ class AccountHealth:
             )  # one that is being cancelled covers nothing
             if order.slot in (PROTECTIVE, EXIT_SLOT) and there:
                 (of_unread if order.attached or order.flattens else own).add((order.sleeve, order.key))
-        held = set[tuple[int, int]]()
-        orders = self.desk.book.orders.open.values()
-        unread = {(o.sleeve, o.key) for o in orders if o.slot == ENTRY and o.reported > o.filled}  # filled, says the venue
+        held, unread = self._layers()
+        self.naked = {layer: self.naked.get(layer, now) for layer in (held - own - of_unread) | (unread - of_unread)}
+
+    def _layers(self) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
+        """Layers that are held by the book, and those of entries that have filled by the venue's word."""
+        orders, held = self.desk.book.orders.open.values(), set[tuple[int, int]]()
         for s, sleeve in enumerate(self.desk.book.sleeves):
             held |= {(s, layer.key) for layer in sleeve.position.layers[: sleeve.position.open_layers]}
-        self.naked = {layer: self.naked.get(layer, now) for layer in (held - own - of_unread) | (unread - of_unread)}
+        return held, {(o.sleeve, o.key) for o in orders if o.slot == ENTRY and o.reported > o.filled}
 
     # ---- health events --------------------------------------------------------------------------------------------------------
 
@@ -150,12 +162,15 @@ class AccountHealth:
             finally:
                 timer.cancel()
             self._something.clear()
-            if self.naked or self.missing:
+            if self._is_something():
                 await asyncio.sleep(LOOK_S)
+
+    def _is_something(self) -> bool:
+        return bool(self.naked or self.missing or self.unseen)
 
     def _next_look_s(self) -> float:
         """Sooner while something is not well, and when a stream will have been silent for too long."""
-        if self.naked or self.missing:
+        if self._is_something():
             return LOOK_S
         ends = min((stream.alive_ms() for stream in self.streams), default=self.desk.now_ms()) + SILENT_MS - self.desk.now_ms()
         return min(ends / 1000 + 0.01, 5 * LOOK_S) if ends > 0 else LOOK_S
@@ -166,6 +181,7 @@ class AccountHealth:
         for (s, key), since in sorted(self.naked.items()):
             self._look_at_naked(s, key, now - since)
         self._ask_covers(now)
+        self._look_for_stops(now)
         self._wake_stops(now)
         for id_, since in self.missing.items():
             if now - since >= MISSING_ASK_MS:
@@ -221,6 +237,23 @@ class AccountHealth:
             if since is not None and now - max(since, self._asked.get(order.id, 0)) >= MISSING_ASK_MS:
                 self._asked[order.id] = now
                 self.desk.spawn(self.desk.ask_now(order.id))
+
+    def _look_for_stops(self, now: int) -> None:
+        """Ask about stops that the venue has not shown: a question can be lost, or fall into a move of the order. A layer whose
+        stops nobody could see in time is a page.
+        """
+        self._note_unseen()
+        orders = self.desk.book.orders.open
+        for id_, since in self.unseen.items():
+            pause = SEEN_ASK_MS if now - since < UNSEEN_PAGE_MS else MISSING_ASK_MS
+            if now - max(since, self._asked.get(id_, 0)) >= pause:
+                self._asked[id_] = now
+                self.desk.spawn(self.desk.ask_now(id_))
+        late = {(o.sleeve, o.key) for o in (orders[id_] for id_, since in self.unseen.items() if now - since >= UNSEEN_PAGE_MS)}
+        seen = {(o.sleeve, o.key) for o in orders.values() if _stands(o) and o.id in self.desk.seen}
+        for s, key in sorted((late - seen) & set().union(*self._layers())):
+            what = f"the venue has acknowledged the stop of layer {key}, and does not show it"
+            self.desk.incident(f"{self.desk.book.names[s]}: {what}; look there", layer=key)
 
     def _wake_stops(self, now: int) -> None:
         """A resting entry that has filled what is not listed, and whose stop its venue keeps until it has ended: its rest is
@@ -300,3 +333,8 @@ class AccountHealth:
             self.desk.incident("the venue's clock differs from ours by more than a second; no entries until it agrees")
         else:
             self.end("clock offset")
+
+
+def _stands(order: VenueOrder) -> bool:
+    """Whether it is a stop that the book has as standing at the venue by itself."""
+    return order.slot == PROTECTIVE and order.state in STANDING and not order.sleeps

@@ -156,6 +156,7 @@ class AccountReconcile:
     async def _orders(self, name: str, standing: Any) -> bool:
         """What the venue holds against what the book says stands. True when there was nothing to do."""
         book, fine = self.desk.book, True
+        self.desk.seen |= {held.order for held in standing}
         for held in standing:
             order = find(book.orders, held.order) if held.order else None
             if order is not None and order.state not in ENDED:

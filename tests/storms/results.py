@@ -4,33 +4,69 @@ import hashlib
 import json
 import platform
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import grimp
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 REPOSITORY = Path(__file__).resolve().parents[2]
-OF_THE_SOURCE = ("engine", "tests/fakes", "tests/storms", "requirements.lock")  # what a run depends on
-NOT_OF_IT = ("tests/storms/report.py", "tests/storms/results.py", "tests/storms/__main__.py", "tests/storms/test_")
+OURS = ("engine", "tests")  # the packages that a run is made of
+ENTRY = "tests.storms.runs"
+DATA = "tests/fakes"  # what its modules read beside themselves
 
 
 @cache
 def source() -> str:
-    """Digest of everything that a run depends on, as it is on disk."""
-    names = subprocess.check_output(["git", "ls-files", "-co", "--exclude-standard", *OF_THE_SOURCE], cwd=REPOSITORY, text=True)
+    """Digest of everything that a run depends on, as it is on disk: the modules that it imports, directly or not, the files that
+    the venues read, the versions of the packages, and Python's. What is changed elsewhere leaves results as they are.
+    """
+    graph = grimp.build_graph(*OURS, include_external_packages=True, cache_dir=None)
+    reached = sorted({ENTRY, *graph.find_upstream_modules(ENTRY)})
     digest = hashlib.sha256(platform.python_version().encode())
-    for name in sorted(names.split()):
-        path = REPOSITORY / name
-        if path.is_file() and not name.startswith(NOT_OF_IT):
-            digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for path in [*map(_file, (name for name in reached if name.partition(".")[0] in OURS)), *_data()]:
+        digest.update(f"{path.relative_to(REPOSITORY)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for name, version in sorted(_versions(name for name in reached if name.partition(".")[0] not in OURS).items()):
+        digest.update(f"{name} {version}\n".encode())
     return digest.hexdigest()[:16]
+
+
+def _file(module: str) -> Path:
+    """Of a module, or of a package's own."""
+    path = REPOSITORY / module.replace(".", "/")
+    return path.with_suffix(".py") if path.with_suffix(".py").is_file() else path / "__init__.py"
+
+
+def _data() -> list[Path]:
+    words = ["git", "ls-files", "-co", "--exclude-standard", DATA]
+    names = subprocess.check_output(words, cwd=REPOSITORY, text=True).split()
+    return [REPOSITORY / name for name in sorted(names) if not name.endswith(".py")]
+
+
+def _versions(modules: Iterable[str]) -> dict[str, str]:
+    """Package -> its version: those that are imported, and what they require. Python's own modules have none."""
+    of, found = metadata.packages_distributions(), dict[str, str]()
+    waiting = {canonicalize_name(name) for module in modules for name in of.get(module.partition(".")[0], ())}
+    while waiting:
+        name = waiting.pop()
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # of an extra, or of another system
+        needed = (Requirement(line).name for line in metadata.requires(name) or () if "extra ==" not in line)
+        waiting |= {canonicalize_name(one) for one in needed} - found.keys()
+    return found
 
 
 @cache
 def commit() -> str:
     """The commit that is checked out, with a plus where the source differs from it."""
     head = subprocess.check_output(["git", "rev-parse", "--short=10", "HEAD"], cwd=REPOSITORY, text=True).strip()
-    changed = subprocess.check_output(["git", "status", "--porcelain", *OF_THE_SOURCE], cwd=REPOSITORY, text=True).strip()
+    changed = subprocess.check_output(["git", "status", "--porcelain", *OURS], cwd=REPOSITORY, text=True).strip()
     return head + ("+" if changed else "")
 
 

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grimp
 import pytest
 
 from tests.fakes.desks import BAR_MS
 from tests.fakes.exchange.faults import KINDS
 from tests.storms import __main__ as storms
-from tests.storms import report
+from tests.storms import report, results
 from tests.storms.plan import FIRST_MS, MET, PAIRS, UNMET, VENUES, Run, at_the_port, called, port, short, whole
 from tests.storms.port_days import VENUES as PORTS
 from tests.storms.results import Results
@@ -169,3 +170,11 @@ def test_a_page_of_nothing_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="once each"):
         report.write(page, Results(tmp_path))
     assert page.read_text() == "a page"
+
+
+def test_results_are_of_what_a_run_imports() -> None:
+    """The desk and the venues, and no page, report or research: what is changed there keeps the results."""
+    graph = grimp.build_graph(*results.OURS, cache_dir=None)
+    reached = graph.find_upstream_modules(results.ENTRY)
+    assert {"engine.live.health", "engine.core.state", "tests.fakes.exchange.faults"} <= reached
+    assert not {"engine.research.sweep", "engine.models.train", "tests.storms.report"} & reached

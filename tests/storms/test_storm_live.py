@@ -165,9 +165,7 @@ def refusals_are_not_counted(plant: pytest.MonkeyPatch) -> None:
 def stops_are_not_looked_for(plant: pytest.MonkeyPatch) -> None:
     """Both guards: a second after it was acknowledged, and when the lists are compared."""
 
-    async def none(*_: Any) -> None: ...
-
-    plant.setattr(LiveDesk, "_look_for", none)
+    plant.setattr(AccountHealth, "_look_for_stops", nothing)
     plant.setattr(AccountReconcile, "_missing", lambda *_: [])
 
 
