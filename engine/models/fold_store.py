@@ -38,9 +38,14 @@ ROWS = "rows.npz"
 def folder_of(root: Path, recipe: TrainRecipe, rows: PreparedRows) -> Path:
     """Where the folds of this recipe on these rows are; made if it is not there."""
     values = (rows.columns, rows.label.values, rows.label.known_ms, rows.close_ms)
+    return _folder(root, values, recipe, code_of(recipe))
+
+
+def code_of(recipe: TrainRecipe) -> list[str]:
+    """What fits these folds: the code, and the versions of its packages."""
     learner = learner_of(recipe.learner)
     code = digest_of((training.prepare, training.fit_fold, learner.fit))  # type: ignore[arg-type]  # a function of its module
-    return _folder(root, values, recipe, [code, version(learner.PACKAGE), version("optuna")])
+    return [code, version(learner.PACKAGE), version("optuna")]
 
 
 def regime_folder(

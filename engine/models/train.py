@@ -15,11 +15,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, NamedTuple
 
+from engine import cluster
 from engine.clock import utc
 from engine.data.catalog import Catalog
 from engine.errors import BadInput, DataError, DeskError
 from engine.features import manifest
-from engine.models import artifact, distribution, fold_store, leak_check, train_regime
+from engine.models import artifact, distribution, fold_store, fold_tasks, leak_check, train_regime
 from engine.models import recipe as training
 from engine.models.artifact import ModelDraft, ModelFit
 from engine.models.distribution import TrainedDistribution, column_distribution
@@ -153,14 +154,17 @@ def folds(recipe: TrainRecipe, rows: PreparedRows, folder: Path, workers: int) -
         else:
             yield number, found
     workers = min(workers, len(missing) // WORKER_FOLDS_MIN)
-    if workers < 2:
-        for number in missing:
-            made = training.fit_fold(recipe, rows, number)
-            fold_store.keep(folder, number, made)
-            yield number, made
+    if missing and cluster.address():
+        here = fold_tasks.fitted(recipe, rows, missing)
+    elif workers < 2:
+        here = ((number, training.fit_fold(recipe, rows, number)) for number in missing)
+    else:
+        fold_store.write_rows(folder, rows)
+        yield from _in_processes(recipe, rows, folder, missing, workers)
         return
-    fold_store.write_rows(folder, rows)
-    yield from _in_processes(recipe, rows, folder, missing, workers)
+    for number, made in here:
+        fold_store.keep(folder, number, made)
+        yield number, made
 
 
 def _in_processes(

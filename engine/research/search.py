@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
+from engine import cluster
 from engine.clock import utc
 from engine.errors import BadInput
-from engine.research import cluster, grid, optuna_search
+from engine.research import grid, optuna_search, sweep_tasks
 from engine.research.grid import Variation, Variations
 from engine.research.ledger import TrialLedger, figures_in, key_of, params_json, trial_id
 from engine.research.partly import Partly, Table, table, unseen
@@ -233,7 +234,7 @@ def _run(setup: SweepSetup, wanted: Sequence[Variation]) -> Iterator[Tried]:
     """Every variation on every symbol, as one book each."""
     by_values: dict[tuple[Any, ...], list[Tried]] = {v.values: [] for v in wanted}
     for runner in setup.runners:
-        for tried in cluster.run_all(runner, wanted) if cluster.address() else run_all(runner, wanted, setup.args["workers"]):
+        for tried in sweep_tasks.run_all(runner, wanted) if cluster.address() else run_all(runner, wanted, setup.args["workers"]):
             by_values[tried.variation.values].append(tried)
     for variation in wanted:
         found = by_values[variation.values]

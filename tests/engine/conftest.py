@@ -1,4 +1,4 @@
-"""Databases for the tests of store and control: a fresh SQLite file, and a real PostgreSQL where one is installed."""
+"""For the tests of the engine: a fresh SQLite file, a real PostgreSQL where one is installed, a Dask cluster."""
 
 import os
 import shutil
@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from engine.store.db import migrate, open_db
+from tests.fakes.dask_clusters import DaskCluster
 from tests.fakes.waiting import WAIT_S
 
 
@@ -95,3 +96,13 @@ def sqlite(tmp_path: Path) -> Iterator[Engine]:
 def db(request: pytest.FixtureRequest) -> Engine:
     """Each of the two databases in turn."""
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def dask(tmp_path: Path) -> Iterator[DaskCluster]:
+    """A cluster without workers."""
+    made = DaskCluster(tmp_path)
+    try:
+        yield made
+    finally:
+        made.end()

@@ -1,88 +1,33 @@
 """A sweep on a real Dask cluster: a scheduler and workers in processes of their own, one of them killed in the middle."""
 
-import os
 import signal
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine
 
+from engine import cluster
 from engine.errors import BadInput
-from engine.research import cluster, search
+from engine.research import search, sweep_tasks
 from engine.store.db import migrate, open_db
 from tests.engine.research.conftest import Planner
+from tests.fakes.dask_clusters import DaskCluster
 from tests.fakes.waiting import WAIT_S
 
-REPOSITORY = Path(__file__).resolve().parents[3]
 ASKED = {"strategy": "trend", "symbols": ["BTC-USDT"], "vary": {"fast_bars": "5:50:5", "stop_atr": "0.5:5:0.5"}}
-
-
-class Cluster:
-    """A scheduler on a loopback port, and workers."""
-
-    def __init__(self, folder: Path) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.folder, self.processes = folder, list[subprocess.Popen[bytes]]()
-        self.url = f"tcp://127.0.0.1:{self.port}"
-        self.start("scheduler", "--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard")
-
-    def start(self, what: str, *words: str) -> subprocess.Popen[bytes]:
-        """A program of Dask's own."""
-        program = [sys.executable, "-m", f"distributed.cli.dask_{what}", *words]
-        with (self.folder / f"{what}-{len(self.processes)}.log").open("wb") as log:
-            path = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DASK_TEMPORARY_DIRECTORY": str(self.folder)}
-            self.processes.append(subprocess.Popen(program, stdout=log, stderr=log, cwd=self.folder, env=path))
-        return self.processes[-1]
-
-    def worker(self) -> subprocess.Popen[bytes]:
-        """One more worker with one thread; it ends with its process: no nanny starts it again."""
-        return self.start("worker", self.url, "--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1")
-
-    def wait_for(self, workers: int) -> None:
-        """Until so many workers are known to the scheduler."""
-        from distributed import Client
-
-        until = time.monotonic() + WAIT_S
-        with Client(self.url, timeout=WAIT_S, set_as_default=False) as client:
-            while len(client.scheduler_info(n_workers=-1)["workers"]) < workers:
-                assert time.monotonic() < until, "the workers did not start"
-                time.sleep(0.1)
-
-    def end(self) -> None:
-        """Kill everything."""
-        for process in self.processes:
-            process.kill()
-        for process in self.processes:
-            process.wait(WAIT_S)
-
-
-@pytest.fixture
-def dask(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster without workers."""
-    made = Cluster(tmp_path)
-    try:
-        yield made
-    finally:
-        made.end()
 
 
 @pytest.mark.long
 def test_a_worker_killed_in_a_sweep_loses_nothing(
-    dask: Cluster, make: Planner, ledger: Engine, monkeypatch: pytest.MonkeyPatch
+    dask: DaskCluster, make: Planner, ledger: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Every variation is there once, with the figures of a sweep in this process."""
     first, _ = dask.worker(), dask.worker()
     dask.wait_for(2)
     monkeypatch.setenv(cluster.NAME, dask.url)
-    real, ended = cluster.run_all, list[Any]()
+    real, ended = sweep_tasks.run_all, list[Any]()
 
     def killing(*args: Any) -> Iterator[Any]:
         for tried in real(*args):
@@ -91,7 +36,7 @@ def test_a_worker_killed_in_a_sweep_loses_nothing(
                 first.send_signal(signal.SIGKILL)
             yield tried
 
-    monkeypatch.setattr(cluster, "run_all", killing)
+    monkeypatch.setattr(sweep_tasks, "run_all", killing)
     found = search.sweep(make, ledger, None, ASKED)
     assert first.wait(WAIT_S) != 0
     assert (found["variations"], found["new_trials"], found["failed_count"]) == (100, 100, 0)
