@@ -78,7 +78,11 @@ def _outside(home: Any, environ: Mapping[str, str]) -> Iterator[Need]:
     )
     if environ.get("NIGHTDESK_DASK"):
         found = importlib.util.find_spec("distributed") is not None
-        yield Need("extra dask", found, "for sweeps and trainings on the cluster that NIGHTDESK_DASK names: pip install 'nightdesk[dask]'")
+        yield Need(
+            "extra dask",
+            found,
+            "for sweeps and trainings on the cluster that NIGHTDESK_DASK names: pip install 'nightdesk[dask]'",
+        )
 
 
 def lines_of(found: list[Need]) -> list[str]:

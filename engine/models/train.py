@@ -86,7 +86,11 @@ def train_unit(unit: TrainUnit, place: TrainingPlace, progress: Progress, say: C
     rows = training.prepare(unit.recipe, loaded.frame)
     folder = fold_store.folder_of(place.work, unit.recipe, rows)
     with fold_store.alone(folder):
-        own = _train_folds(unit, place, loaded, rows, folder, progress, say)
+        try:
+            own = _train_folds(unit, place, loaded, rows, folder, progress, say)
+        except DataError as error:  # which instrument has no bars is not to be seen in a fold
+            lacking = "; ".join(_portfolio_notes(unit, loaded))
+            raise (DataError(f"{error.what} - {lacking}", error.hint) if lacking else error) from error
         fold_store.forget(folder)
     progress(1.0)
     return own

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.data.catalog import Catalog
-from engine.errors import BadInput
+from engine.errors import BadInput, DataError
 from engine.features.frame import FeatureFrame
 from engine.models import artifact, train_config
 from engine.models import recipe as training
@@ -129,3 +129,14 @@ def test_a_portfolio_is_trained_beside_a_coin(write: Write, tmp_path: Path, monk
     model = artifact.load(place.models, "desk-portfolio-vol-4", "1.0.0")
     assert model.about["label"]["portfolio"] == {"binance:BTC-USDT:perp": 0.5, "binance:ETH-USDT:perp": 0.5}
     assert (model.about["config"]["instruments"], len(model.about["data"])) == ([], 2)
+
+
+def test_an_instrument_without_bars_in_a_fold_is_named(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """ETH begins after the first fold's training: the line says which instrument lacks how many bars."""
+    monkeypatch.setattr(trainer.leak_check, "check", lambda *_args, **_named: LeakCheck((), (0,), 3, 1))
+    folder = recordings.record(tmp_path / "bars", 3_456)
+    recordings.write(folder, "binance_ETH-USDT_perp_15m", recordings.bars(3_456, 2, 3_000.0, 0.01)[2_500:])
+    place = TrainingPlace(Catalog([(folder, "test")]), {}, tmp_path / "models", tmp_path / "work")
+    lacks = r"fold 1 has 0 labelled training rows.* binance:ETH-USDT:perp \(2,500 bars missing\)"
+    with pytest.raises(DataError, match=lacks):
+        trained(write(*changed(HALVES)), place)
