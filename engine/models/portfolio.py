@@ -73,7 +73,10 @@ def portfolio_bars(bars: FeatureFrame, weights: Weights) -> FeatureFrame:
     return FeatureFrame(bars.close_ms, worth, worth, worth, worth, np.where(np.isnan(worth), np.nan, 1.0), bars.timeframe_ms)
 
 
-def missing_of(bars: FeatureFrame, weights: Weights) -> dict[str, int]:
-    """Bars that each of the instruments lacks."""
-    closes = {name: bars.close if name == OWN else bars.beside[0][name].close for name in weights}
-    return {name: int((~np.isfinite(close)).sum()) for name, close in closes.items()}
+def missing_of(bars: FeatureFrame, weights: Weights, since_ms: int = 0) -> dict[str, int]:
+    """Bars that each of the instruments lacks, of those that close after `since_ms` (UTC)."""
+    closes, counted = (
+        {name: bars.close if name == OWN else bars.beside[0][name].close for name in weights},
+        bars.close_ms > since_ms,
+    )
+    return {name: int((~np.isfinite(close[counted])).sum()) for name, close in closes.items()}

@@ -258,7 +258,7 @@ def _portfolio_notes(unit: TrainUnit, loaded: ModelBars) -> list[str]:
     """What a label of several instruments is of, and which of their bars it lacks."""
     if not unit.recipe.portfolio:
         return []
-    lacks = missing_of(loaded.frame, unit.recipe.portfolio)
+    lacks = missing_of(loaded.frame, unit.recipe.portfolio, unit.from_ms or 0)
     texts = [
         f"{weight:g} {name or unit.instrument} ({lacks[name]:,} bars missing)" for name, weight in unit.recipe.portfolio.items()
     ]

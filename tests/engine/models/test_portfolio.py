@@ -63,6 +63,7 @@ def test_a_bar_that_one_instrument_lacks_is_missing_and_not_filled() -> None:
     found = label_of("portfolio_vol_4", portfolio_bars(holed, {OWN: 0.5, "ETH-USDT": 0.5}))
     assert np.flatnonzero(np.isnan(found.values)).tolist() == [*range(26, 31), *range(56, 60)]
     assert missing_of(holed, {OWN: 0.5, "ETH-USDT": 0.5}) == {OWN: 0, "ETH-USDT": 1}
+    assert missing_of(holed, {OWN: 0.5, "ETH-USDT": 0.5}, int(holed.close_ms[30]))["ETH-USDT"] == 0
     other[30], other[40] = other[29], 4.0 * other[39]
     ruined = label_of("portfolio_vol_4", portfolio_bars(frame(own, other), {OWN: 0.5, "ETH-USDT": -0.5}))
     assert np.flatnonzero(np.isnan(ruined.values)).tolist() == [*range(36, 41), *range(56, 60)]
