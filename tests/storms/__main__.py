@@ -4,6 +4,7 @@
     python -m tests.storms again NAME     one run once more, exactly, with its plan of faults printed
     python -m tests.storms list           the plan's runs
     python -m tests.storms report         the tables of docs/reliability.md from what was run on this source
+    python -m tests.storms keep           put what was run into tests/storms/kept, for other clones of this source
 
 The exit code is 1 when a run breaks a rule, now or in what was kept.
 """
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.storms import plan, report
-from tests.storms.results import REPOSITORY, Results, source
+from tests.storms.results import KEPT, REPOSITORY, Results, source
 from tests.storms.runs import done, hashes, rarely
 
 PLANS = {"short": plan.short, "whole": plan.whole, "port": plan.port}
@@ -38,16 +39,19 @@ def main(words: list[str]) -> int:
         return _hashes(plan.called(asked.name))
     if asked.do == "again":
         return _again(asked.name)
-    results = Results(asked.folder, asked.source)
+    results = Results(asked.folder, asked.source, KEPT)
     if asked.do == "report":
         report.write(REPOSITORY / "docs" / "reliability.md", results)
+        return 0
+    if asked.do == "keep":
+        print(f"{results.keep()}: {len(results.read())} runs")
         return 0
     return _work(asked, results)
 
 
 def _asked(words: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.storms", description="Storms over a live desk, by a plan.")
-    parser.add_argument("do", nargs="?", default="run", choices=["run", "again", "list", "report", "hashes"])
+    parser.add_argument("do", nargs="?", default="run", choices=["run", "again", "list", "report", "keep", "hashes"])
     parser.add_argument("name", nargs="?", default="", help="of a run, for again")
     parser.add_argument("--plan", default="whole", choices=sorted(PLANS))
     parser.add_argument("--only", default="", help="runs whose name begins so")

@@ -1,5 +1,9 @@
-"""Results of runs, a line of JSON each, in a file that is named by the source they were made on: another source, another file."""
+"""Results of runs, a line of JSON each, in a file that is named by the source they were made on: another source, another file.
 
+What was run elsewhere is kept in the repository (`kept/`), so that a plan of days goes on from any clone of the same source.
+"""
+
+import gzip
 import hashlib
 import json
 import platform
@@ -18,6 +22,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 OURS = ("engine", "tests")  # the packages that a run is made of
 ENTRY = "tests.storms.runs"
 DATA = "tests/fakes"  # what its modules read beside themselves
+KEPT = Path(__file__).parent / "kept"
 
 
 @cache
@@ -71,15 +76,21 @@ def commit() -> str:
 
 
 class Results:
-    """Of one source, in a folder. A line that was cut off is left out: its run is made again."""
+    """Of one source, in a folder; `kept`: of those that are in the repository. A line that was cut off is left out: its run is
+    made again.
+    """
 
-    def __init__(self, folder: Path, of: str = "") -> None:
-        self.path = folder / f"{of or source()}.jsonl"
+    def __init__(self, folder: Path, of: str = "", kept: Path | None = None) -> None:
+        name = f"{of or source()}.jsonl"
+        self.path = folder / name
+        self.kept = None if kept is None else kept / f"{name}.gz"
 
     def read(self) -> dict[str, dict[str, Any]]:
         """Run -> its line; the last one, where a run was made again."""
         found: dict[str, dict[str, Any]] = {}
-        for line in self.path.read_text(encoding="utf-8").splitlines() if self.path.exists() else ():
+        before = gzip.decompress(self.kept.read_bytes()).decode() if self.kept is not None and self.kept.exists() else ""
+        own = self.path.read_text(encoding="utf-8") if self.path.exists() else ""
+        for line in (*before.splitlines(), *own.splitlines()):
             try:
                 row = json.loads(line)
             except ValueError:
@@ -87,6 +98,14 @@ class Results:
             if isinstance(row, dict) and "cpu_s" in row:
                 found[row["name"]] = row
         return found
+
+    def keep(self) -> Path:
+        """Put all of them into the repository, in the order of their names, the same bytes for the same lines. Its file."""
+        assert self.kept is not None, "no folder to keep them in"
+        lines = [json.dumps(row, separators=(",", ":")) for _, row in sorted(self.read().items())]
+        self.kept.parent.mkdir(parents=True, exist_ok=True)
+        self.kept.write_bytes(gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0))
+        return self.kept
 
     def add(self, row: Mapping[str, Any]) -> None:
         """One more, written as a whole line behind whatever a process that died has left."""

@@ -178,3 +178,18 @@ def test_results_are_of_what_a_run_imports() -> None:
     reached = graph.find_upstream_modules(results.ENTRY)
     assert {"engine.live.health", "engine.core.state", "tests.fakes.exchange.faults"} <= reached
     assert not {"engine.research.sweep", "engine.models.train", "tests.storms.report"} & reached
+
+
+def test_what_was_kept_elsewhere_is_not_run_again(tmp_path: Path) -> None:
+    """Lines of the repository count like one's own, and only for their source; a run that was made again has its own line."""
+    made = Results(tmp_path / "there", "abc", tmp_path / "kept")
+    for name in ("fault/okx/late", "fault/bybit/late"):
+        made.add(line(called(name), **ACTED))
+    path = made.keep()
+    first = path.read_bytes()
+    assert made.keep().read_bytes() == first
+    here = Results(tmp_path / "here", "abc", tmp_path / "kept")
+    assert sorted(here.read()) == ["fault/bybit/late", "fault/okx/late"]
+    here.add(line(called("fault/okx/late"), **ACTED) | {"wrong": ["I1"]})
+    assert here.read()["fault/okx/late"]["wrong"] == ["I1"]
+    assert Results(tmp_path / "here", "other", tmp_path / "kept").read() == {}
