@@ -84,6 +84,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(figures.pnl, Effect.READ, ALL),
     CatalogEntry(exposure.exposure, Effect.READ, ALL),
     CatalogEntry(exposure.what_if, Effect.READ, ALL),
+    CatalogEntry(exposure.worst_days, Effect.READ, ALL),
     CatalogEntry(exposure.define, Effect.READ, ALL),
     CatalogEntry(weights.weights, Effect.READ, ALL),
     CatalogEntry(groups.more_tools, Effect.READ, ALL),

@@ -1,7 +1,8 @@
-"""How exposure adds up, what a sudden move would do, what a word means: exposure, what_if, define (READ). For the catalog.
+"""How exposure adds up, what a sudden move or a bad day would do, what a word means. For the catalog.
 
-exposure is engine.watch.concentration, counted by the guardrails' own functions; what_if is engine.watch.shock, the core
-itself on a constructed bar; define reads the declarations of the code and the glossary, no second text.
+READ: exposure is engine.watch.concentration, counted by the guardrails' own functions; what_if is engine.watch.shock, the core
+itself on a constructed bar, and worst_days engine.watch.stress, the core on recorded days; define reads the declarations of the
+code and the glossary, no second text.
 """
 
 from collections.abc import Sequence
@@ -39,6 +40,12 @@ class WhatIfArgs(Args):
     move_frac: float = Field(ge=-0.95, le=0.95)
     symbol: str | None = Field(None, max_length=30)
     gap: bool = False
+
+
+class WorstDaysArgs(Args):
+    """So many of them."""
+
+    count: int = Field(5, ge=1, le=20)
 
 
 class ExposureArgs(Args):
@@ -95,6 +102,49 @@ def what_if(ctx: ToolContext, args: WhatIfArgs) -> ToolResult:
     text += " Positions, stops and waiting orders as they stand at the last bar; slippage by the desk's own model."
     table = Table(("sleeve", "held", "left", "change", "exits"), tuple(rows))
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"halts": found.halts})
+
+
+@tool("worst_days", Effect.READ)
+def worst_days(ctx: ToolContext, args: WorstDaysArgs) -> ToolResult:
+    """The worst recorded days, played over the desk as it stands."""
+    from engine.watch import stress
+
+    found = stress.worst_days(ctx.home, ctx.catalog, args.count)
+    if found is None:
+        return no_data(NEVER_RAN)
+    evidence = Evidence("event", found.event)
+    if not found.held:
+        return ToolResult("ok", "Nothing is held: no recorded day moves the desk as it stands.", (), (evidence,))
+    if not found.days:
+        return no_data("no whole day is recorded of all the desk's instruments (nightdesk data list)")
+    facts, rows = list[Fact](), []
+    for day in found.days:
+        h = ctx.handle("x", f"{found.event} worst {day.day_ms}")
+        values: dict[str, tuple[Value, str]] = {"lowest": (day.lowest, "usd"), "after": (day.after, "usd")}
+        values |= {"change": (day.after - found.before, "usd"), "fall": (day.lowest - found.before, "usd")}
+        values["fall_frac"] = (day.lowest / found.before - 1.0 if found.before > 0.0 else None, "frac")
+        values |= {f"move_{n}": (move, "frac") for n, (_, move) in enumerate(day.moves)}
+        facts += make_facts(h, f"the desk on {utc(day.day_ms)[:10]}", evidence, values)
+        moves = ", ".join(f"{_coin(name)} {{{h}.move_{n}}}" for n, (name, _) in enumerate(day.moves))
+        exits = ", ".join(f"{sleeve} {reason}" for sleeve, reason in day.exits) or "-"
+        rows.append((utc(day.day_ms)[:10], moves, f"{{{h}.fall}}", f"{{{h}.change}}", exits, "yes" if day.halts else "no"))
+    first, own = found.days[0], ctx.handle("x", f"{found.event} worst {found.days[0].day_ms}")
+    of, begin = ctx.handle("x", f"{found.event} worst days"), found.before
+    facts += make_facts(of, "the desk before", evidence, {"equity": (begin, "usd"), "days": (found.looked_at, "count")})
+    text = (
+        f"The worst of {{{of}.days}} recorded days is {utc(first.day_ms)[:10]}: equity {{{of}.equity}} would fall to "
+        f"{{{own}.lowest}} ({{{own}.fall}}, {{{own}.fall_frac}}) and end at {{{own}.after}}. "
+    )
+    halts = [utc(day.day_ms)[:10] for day in found.days if day.halts]
+    text += (
+        f"The drawdown breaker would halt the desk on {', '.join(halts)}." if halts else "The drawdown breaker would not trip."
+    )
+    text += (
+        f" Recorded bars of {utc(found.from_ms)[:10]} to {utc(found.to_ms)[:10]} at today's prices, positions and stops as they "
+        "stand; strategies say nothing, funding is left out."
+    )
+    table = Table(("day", "moves", "fall", "change at its end", "exits", "halts"), tuple(rows))
+    return ToolResult("ok", text, tuple(facts), (evidence,), table, {"halts": bool(halts)})
 
 
 @tool(

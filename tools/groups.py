@@ -16,9 +16,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal_search", "explain_event", "counts"),
     "trades": ("trips", "performance", "round_trip"),
     "money": ("pnl", "attribution", "version_effect", "report", "weights"),
-    "risk": ("exposure", "what_if", "define", "pauses"),
+    "risk": ("exposure", "what_if", "worst_days", "define"),
     "watch": ("health", "alerts", "runbook", "watches", "probe", "drill", "incidents", "orders"),
-    "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause"),
+    "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause", "pauses"),
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials", "predictions"),
     "research": ("sweep", "walkforward"),
     "checks": ("judge", "leaks", "parity"),
@@ -42,7 +42,7 @@ class GroupArgs(Args):
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Show further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
-    risk: exposure, what if, pauses; watch: health, alerts, runbooks, drill, incidents; changes: proposals; data: bars, runs,
+    risk: exposure, what if, bad days; watch: health, alerts, runbooks, drill, incidents; changes: proposals; data: bars, runs,
     trials, predictions; research: sweeps, walk-forwards; checks: verdicts, leaks, parity; audit: drift in dollars;
     models: drift; memory: pages, notes, calc."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tools.catalog import ALL, TOOLS
+
 ROOT = Path(__file__).resolve().parents[2]
 LISTED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
 KINDS = {".py", ".md", ".toml", ".sh", ".html", ""}
@@ -64,6 +66,16 @@ def test_every_strategy_tool_and_role_has_a_test_and_a_word_in_the_docs() -> Non
     for name in [*SHIPPED, *TOOLS]:
         assert re.search(rf"\b{name}\b", docs), f"{name} is not in the docs"
         assert re.search(rf"\b{name}\b", tests), f"{name} is in no test"
+
+
+def test_every_tool_is_in_one_row_of_its_roles() -> None:
+    """docs/commands.md: each tool once, with its effect and its roles."""
+    lines = (ROOT / "docs" / "commands.md").read_text().splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if re.search(r"\| (READ|COMPUTE|PROPOSE) \|", line)]
+    found = [(name, row[1], frozenset(row[2].split(", "))) for row in rows for name in re.findall(r"`(\w+)`", row[0])]
+    every = frozenset({"all"})
+    roles = {name: every if len(line.roles) == len(ALL) else frozenset(line.roles) for name, line in TOOLS.items()}
+    assert sorted(found) == sorted((name, line.effect.name, roles[name]) for name, line in TOOLS.items())
 
 
 def test_every_command_is_documented() -> None:

@@ -34,6 +34,7 @@ READ = {
     "performance",
     "pnl",
     "what_if",
+    "worst_days",
     "define",
     "more_tools",
     "version_effect",

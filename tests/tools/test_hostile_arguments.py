@@ -74,6 +74,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "version_effect": {"sleeve": "trend-btc", "version": 2},
     "exposure": {"by": "strategy"},
     "what_if": {"move_frac": -0.1, "symbol": "BTC-USDT", "gap": True},
+    "worst_days": {"count": 3},
     "define": {"word": "stop_atr"},
     "parity": {"since": "2025-03-04", "sleeve": "trend-btc"},
     "drift": {"since": None, "sleeve": None},
@@ -214,6 +215,7 @@ def test_good_arguments_get_past_the_checks(desk: Desk) -> None:
             assert "does not read the model" in result.text
         elif name in (
             "what_if",
+            "worst_days",
             "exposure",
         ):  # this journal is written by hand and folds to nothing; a real desk's is in test_figures.py
             assert "of another format" in result.text
