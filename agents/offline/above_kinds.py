@@ -1,14 +1,14 @@
 """The kinds of short sentences that are of the turn above, tried one after the other. Called by understand.py."""
 
+from typing import Any
+
 from agents.offline import above_figures, asides, carry, correct, listed
-from agents.offline.carry import Carried
-from agents.offline.correct import Corrected
 from agents.offline.slots import Slots
 from agents.offline.turn_above import TurnAbove
 
 KINDS = (*listed.KINDS, *above_figures.KINDS, *carry.KINDS, *asides.KINDS, *correct.KINDS)
 
 
-def first(read: Slots, above: TurnAbove) -> Carried | Corrected | None:
-    """The answer of the first kind that fits: a sentence that names its subject, a part, a call, a fixed text; None for none."""
-    return next((found for kind in KINDS if (found := kind(read, above)) is not None), None)
+def first(read: Slots, above: TurnAbove) -> Any:
+    """What the first kind that fits finds: a sentence that names its subject, a part, a call, a fixed text; None for none."""
+    return next((found for kind in KINDS if (found := kind.of_it(read, above)) is not None), None)

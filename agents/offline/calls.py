@@ -1,37 +1,63 @@
-"""One call of a tool, what stands first of its table, and what is asked for when a required argument is not named. Called by
-plans.py and run_plans.py."""
+"""One call of a tool, what is said before its answer, and what is asked for when a required argument is not named. Called by
+plans.py and the plans of each kind."""
+
+import re
+from collections.abc import Mapping
 
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, which_sleeve
 from agents.offline.tables import extreme, heads_of, ranks, rows_of
 
+# what no tool gives, by what a sentence says of it: named before the answer of the tool that comes closest
+_NOT_GIVEN: Mapping[str, tuple[str, str]] = {
+    "exposure": (
+        r"^(?=.*correlat).*\b(?:sleeves?|returns?|p&l|strateg\w+)\b",
+        "No tool gives correlations of sleeves or of their returns: only those of the instruments held now, where several are.",
+    ),
+    "desk": (
+        r"\b(?:my|wall) clock\b|\bbehind\b",
+        "The desk's time is that of its last bar, of recorded days; no tool says how far that is from your clock.",
+    ),
+    "health": (
+        r"\b(?:re-?start|re-?boot)\w*\b",
+        "No tool lists restarts: logs/worker.jsonl in the desk's home has each start. Whether the worker runs now is below.",
+    ),
+    "list_data": (
+        r"\b(?:holes?|gaps?|missing|miss(?:ed)?|lost|complete)\b",
+        "No tool of a chat looks for gaps: `nightdesk data check` does. The series recorded are below.",
+    ),
+    "trips": (
+        r"^(?:and )?(?:how much )?(?:per|for each) (?:trade|trip|round trip)\b",
+        "Of each round trip: the mean of its P&L and R is below. "
+        "No tool divides fees or slippage by round trips; their sums are.",
+    ),
+}
+
+
+def not_given(q: Question) -> str:
+    """What the sentence asks for that no tool gives; empty where a tool gives it."""
+    form, text = _NOT_GIVEN.get(q.chosen.tool.name, ("(?!)", ""))
+    return text if re.search(form, q.slots.text) else ""
+
 
 def once(q: Question) -> Plan:
     """One call of the entry's tool, after asking for what it requires and the sentence does not name."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
-    tool = q.entry.tool
-    args = arguments(q, tool)
-    missing = [name for name, field in tool.args.model_fields.items() if field.is_required() and name not in args]
+    args, fields, slots = arguments(q), q.chosen.tool.args.model_fields, q.slots
+    missing = [name for name, field in fields.items() if field.is_required() and name not in args]
     if missing:
         return asks_back(ask_for(q, missing[0]))
-    if (
-        len(q.slots.sleeves) > 1
-        and "sleeve" in tool.args.model_fields
-        and not args.get("symbol")
-        and q.slots.symbols
-        and args.get("by") != "sleeve"
-    ):
+    by_sleeve = "sleeve" in fields and not args.get("symbol") and args.get("by") != "sleeve"
+    if len(slots.sleeves) > 1 and slots.symbols and by_sleeve:
         return asks_back(which_sleeve(q))
-    return (yield from made([PlannedCall(tool.name, args)], q))
+    draft = yield from made([PlannedCall(q.chosen.tool.name, args)], q)
+    return draft.after(not_given(q))
 
 
 def made(calls: list[PlannedCall], q: Question | None = None) -> Plan:
     """Make the calls; their texts are the answer. Of one table, what the sentence asks of it stands first."""
     results = yield calls
-    first = lead(q, results[0]) if q is not None and len(results) == 1 else ""
-    draft = drafted(calls, results)
-    return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
+    return drafted(calls, results).after(lead(q, results[0]) if q is not None and len(results) == 1 else "")
 
 
 def lead(q: Question, result: CallResult) -> str:
@@ -46,18 +72,19 @@ def lead(q: Question, result: CallResult) -> str:
     return ""
 
 
+_ASK_FOR: Mapping[str, str] = {
+    "strategy": "Which strategy? Available: {strategies}.",
+    "symbol": "On which symbol? Bars are available for {symbols}.",
+    "move_frac": "By how much does the price move? Name it in percent, such as `what if everything drops 10 %`.",
+    "run_id": "Which run? Name its id; `list the latest runs` shows them.",
+    "changes": "Which change? Write it as key=value, such as stop_atr=2.",
+}
+
+
 def ask_for(q: Question, name: str) -> str:
     """The question back for a missing argument."""
     if name == "sleeve":
         return which_sleeve(q)
-    if name == "strategy":
-        return f"Which strategy? Available: {name_list(list(q.words.strategies))}."
-    if name == "symbol":
-        return f"On which symbol? Bars are available for {name_list(list(q.words.symbols)) if q.words.symbols else 'none yet'}."
-    if name == "move_frac":
-        return "By how much does the price move? Name it in percent, such as `what if everything drops 10 %`."
-    if name == "run_id":
-        return "Which run? Name its id; `list the latest runs` shows them."
-    if name == "changes":
-        return "Which change? Write it as key=value, such as stop_atr=2."
-    return f"Which {name.replace('_', ' ')}? Name it, and I go on."
+    symbols = name_list(list(q.words.symbols)) if q.words.symbols else "none yet"
+    text = _ASK_FOR.get(name, f"Which {name.replace('_', ' ')}? Name it, and I go on.")
+    return text.format(strategies=name_list(list(q.words.strategies)), symbols=symbols)

@@ -2,12 +2,12 @@
 Called by plans.py."""
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from agents.offline import remainder
-from agents.offline.calls import made, once
-from agents.offline.dates import read_span, two_periods
+from agents.offline.calls import made, not_given, once
+from agents.offline.dates import TimeSpan, read_span, two_periods
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments
 from agents.offline.follow import RUNS
 from agents.offline.read_back import PlannedCall
@@ -24,7 +24,7 @@ from agents.offline.steps import (
     result_text,
     window,
 )
-from agents.offline.tables import extreme, number_of, only, ranks
+from agents.offline.tables import extreme, number_of, ranks
 from tools.common.time_words import instant
 
 
@@ -33,34 +33,34 @@ def attribution(q: Question) -> Plan:
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
     draft, table, sleeve = drafted([call], [result]), result.table, q.sleeve()
-    if sleeve is None or table is None:
-        first = extreme(table, q.facts, q.slots.text, q.slots.which) if table is not None and ranks(q.slots.text) else ""
-    else:
-        row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), None)
-        figures = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False)) if row else ""
-        first = f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else ""
-    return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
+    if table is None:
+        return draft
+    if sleeve is None:
+        return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which) if ranks(q.slots.text) else "")
+    row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), ())
+    figures = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False))
+    return draft.after(f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else "")
 
 
 def _of_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Question]:
     """The question about the newest stored run, of the strategy named, where it speaks of one that this thread has not made."""
-    spoken = re.search(
-        r"\b(?:the|that|my|our|last|latest|newest|previous|stored) (?:[\w-]+ ){0,3}?(?:run|back-?test|simulation)\b", q.slots.text
-    )
-    stored = spoken is not None and re.search(r"\bstored\b", q.slots.text)  # not the one that this thread made last
+    spoken = _SPOKEN_RUN.search(q.slots.text)
+    stored = re.search(r"\bstored\b", q.slots.text)  # not the one that this thread made last
     if spoken is None or (q.run_id() is not None and not stored):
         return q
     (latest,) = yield [PlannedCall("run", {})]
     rows, named = latest.table.rows if latest.table is not None else (), (*q.slots.strategies, *q.slots.symbols)
-    listed = [
-        run for run, row in zip(latest.evidence, rows, strict=False) if all(name in " ".join(map(str, row)) for name in named)
-    ]
+    runs = zip(latest.evidence, rows, strict=False)
+    listed = [run for run, row in runs if all(name in " ".join(map(str, row)) for name in named)]
     if not listed:
         return q
     of_run = PastTurn("", (latest._replace(data={}, evidence=tuple(listed[:1])),))
     return replace(q, slots=replace(q.slots, sleeves=()), past=(*q.past, of_run))
 
 
+_SPOKEN_RUN = re.compile(
+    r"\b(?:the|that|my|our|last|latest|newest|previous|stored) (?:[\w-]+ ){0,3}?(?:run|back-?test|simulation)\b"
+)
 _OF_RUNS = re.compile(
     r"\b(?:sortino|calmar|value at risk|var|cvar|expected shortfall|recovery factor|cagr|turnover|psr|autocorrelation|"
     r"buy[- ]and[- ]hold|(?:just|simply) (?:\w+ )?(?:hold|held|holding)|holding(?! times?| periods?))\b"
@@ -83,7 +83,7 @@ def performance(q: Question) -> Plan:
     if named and of_desk != ("hold" in named[0]):  # holding the same instruments is set beside the desk alone
         draft = yield from once(of_run)
         where = "the table of a backtest has it" if of_desk else "its report on the page has it, under Runs"
-        return draft._replace(text=f"No tool of a chat gives that ({named[0]}) here; {where}. What there is:\n\n{draft.text}")
+        return draft.after(f"No tool of a chat gives that ({named[0]}) here; {where}. What there is:")
     if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and of_run.run_id() is None:
         return asks_back(
             "Of which runs? Name one by its id, `list the latest runs` shows them; two: `compare the two stored runs`."
@@ -91,37 +91,25 @@ def performance(q: Question) -> Plan:
     return (yield from once(of_run))
 
 
-_EACH_TRIP = re.compile(r"(?:and )?(?:how much )?(?:per|for each) (?:trade|trip|round trip)\b")
-NO_COST_OF_EACH = (
-    "Of each round trip: the mean of its P&L and R is below. No tool divides fees or slippage by round trips; their sums are."
-)
+_ALL_SLEEVES = re.compile(r"\b(?:all|each of the|every one of the) (?:three|four|five|sleeves)\b")
 
 
 def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
     q = yield from _of_run(q)
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
     if (asked := remainder.wanted(q)) is not None:
         return (yield from asked)
-    args = arguments(q, q.entry.tool)
-    if (
-        "by" not in args
-        and not q.slots.sleeves
-        and re.search(r"\b(?:all|each of the|every one of the) (?:three|four|five|sleeves)\b", q.slots.text)
-    ):
-        args |= {"by": "sleeve"}  # `hit rate, all three`
-        return (yield from made([PlannedCall("trips", args)], q))
-    if len(q.slots.by) > 1 and q.entry.splits(q.slots.by):
-        draft = yield from made([PlannedCall("trips", args | {"by": by}) for by in q.slots.by[:3]])
-        return draft._replace(text=f"No tool splits by {name_list(q.slots.by)} at once: each by itself is below.\n\n{draft.text}")
-    if _EACH_TRIP.match(q.slots.text):
-        draft = yield from once(q)
-        return draft._replace(text=f"{NO_COST_OF_EACH}\n\n{draft.text}")
-    if q.slots.outcome == "both":
+    args, text, by = arguments(q), q.slots.text, q.slots.by
+    if "by" not in args and not q.slots.sleeves and _ALL_SLEEVES.search(text):  # `hit rate, all three`
+        return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
+    if len(by) > 1 and q.chosen.splits(by):
+        draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
+        return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
+    if q.slots.outcome == "both" and not not_given(q):
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")]))
-    if q.slots.which != "both" or q.slots.by:
+    if q.slots.which != "both" or by or not_given(q):
         return (yield from once(q))
-    n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", q.slots.text) else EXTREMES)
+    n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
 
 
@@ -132,49 +120,45 @@ NO_EQUITIES = (
 
 def pnl(q: Question) -> Plan:
     """P&L by day, week or month; of a window, or of two periods, their rows alone; the best or the worst of them first."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
-    args, text, now = arguments(q, q.entry.tool), q.slots.text, q.words.desk_ms
+    args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
     pair = two_periods(text, now)
-    spans = [read_span(one, now)[0] for one in pair] if pair else [q.slots.span] if q.slots.span.start or q.slots.span.at else []
+    spans = [read_span(one, now)[0] for one in pair] if pair else [span] if span.start or span.at else []
     starts = [of.start or of.at or "" for of in spans]
     if pair:  # this week against the last one: both are rows of one table
         said = next((unit for unit in ("week", "month", "year") if re.search(rf"\b{unit}\b", text)), "")
         unit = said or ("month" if all(of.endswith("-01") for of in starts) else "day")
         args |= {"unit": "month" if unit == "year" else unit}
-    n = args.pop("limit", None) if q.slots.which in ("worst", "best") else None  # the two worst days are not the last two
+    extremes = q.slots.which in ("worst", "best")
+    n = args.pop("limit", None) if extremes else None  # the two worst days are not the last two
     if starts and now is not None:
         days = (now - instant(min(starts), now)) // 86_400_000 + 1
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
-    ranked = ranks(text) or q.slots.which in ("worst", "best")
-    if ranked and not starts:
+    if (ranks(text) or extremes) and not starts:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
     call = PlannedCall("pnl", args)
     if re.search(r"\bequity\b", text) and q.slots.by:
-        draft = yield from made([call, PlannedCall("desk", {})])
-        return draft._replace(text=f"{NO_EQUITIES}\n\n{draft.text}")
+        return (yield from made([call, PlannedCall("desk", {})])).after(NO_EQUITIES)
     (result,) = yield [call]
     if spans and result.table is not None:
-        day = [str(row[0])[:10] for row in result.table.rows]
-        rows = [
-            i
-            for i, of in enumerate(day)
-            if any(s[:10] <= of and (not e.end or of < e.end[:10]) for s, e in zip(starts, spans, strict=True))
-        ]
-        result = result._replace(table=only(result.table, rows))
-        if not rows:
+        kept = [n for n, row in enumerate(result.table.rows) if _within(str(row[0])[:10], starts, spans)]
+        result = result.only(kept)
+        if not kept:
             return PlannedAnswer(f"No {args.get('unit', 'day')} of that window is among the last {args.get('limit', 12)}.")
-    draft, first = drafted([call], [result]), ""
+    draft, first, table = drafted([call], [result]), "", result.table
     if spans:  # rows of the window alone
         rows_of = " and ".join(words_of("span", of) for of in spans)
         draft = draft._replace(read_as=f"P&L of {args.get('sleeve', 'the whole desk')}, by {args.get('unit', 'day')}, {rows_of}")
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
-    table = result.table
-    n = n or (EXTREMES if q.slots.which in ("worst", "best") and not starts else None)
+    n = n or (EXTREMES if extremes and not starts else None)
     if n and table is not None and "net" in table.columns:
         nets = [number_of(row[table.columns.index("net")], q.facts) or 0.0 for row in table.rows]
         order = sorted(range(len(nets)), key=lambda i: nets[i], reverse=q.slots.which == "best")
-        draft = draft._replace(text=drafted([call], [result._replace(table=only(table, order[:n]))]).text)
-    if result.table is not None and ranked:
-        first = extreme(result.table, q.facts, text, q.slots.which) or first
-    return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
+        draft = draft._replace(text=drafted([call], [result.only(order[:n])]).text)
+    if table is not None and (ranks(text) or extremes):
+        first = extreme(table, q.facts, text, q.slots.which) or first
+    return draft.after(first)
+
+
+def _within(day: str, starts: Sequence[str], spans: Sequence[TimeSpan]) -> bool:
+    return any(s[:10] <= day and (not of.end or day < of.end[:10]) for s, of in zip(starts, spans, strict=True))

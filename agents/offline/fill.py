@@ -109,15 +109,12 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
 }
 
 
-def arguments(q: Question, tool: Tool) -> dict[str, Any]:
-    """The arguments of `tool` that the question names."""
-    found: dict[str, Any] = {}
-    for name in tool.args.model_fields:
-        value = value_of(q, tool, name)
-        value = q.before.get(name) if value is None and name in _KEPT else value
-        if value is not None:
-            found[name] = value
-    return found
+def arguments(q: Question) -> dict[str, Any]:
+    """The arguments of the entry's tool that the question names."""
+    tool = q.chosen.tool
+    found = {name: value_of(q, tool, name) for name in tool.args.model_fields}
+    found |= {name: q.before.get(name) for name in _KEPT if name in found and found[name] is None}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def value_of(q: Question, tool: Tool, name: str) -> Any:

@@ -3,170 +3,54 @@ Called by above_kinds.py, before a row is read by other means.
 """
 
 import re
+from functools import partial
+from typing import Any
 
 from agents.offline.above import row_ids
 from agents.offline.account import tokens_of
-from agents.offline.carry import Carried
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
 from agents.offline.tables import heads_of, rows_of
-from agents.offline.turn_above import OWN_NAMES, TurnAbove, of_above, run_of, short
+from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of
 from tools.common import render
 from tools.common.contract import Table
 
-_DEEPEST = re.compile(r"\b(?:max(?:imum)?|biggest|largest|deepest|worst|highest) (?=draw-?downs?\b|dd\b)")
-
-
-def figure_of_row(read: Slots, above: TurnAbove) -> Carried | None:
-    """`max drawdown of the second one`: the figure of that row of the list above; of a list of runs, else the run itself."""
-    last = above.last if above.last is not None else None
-    if read.place is None or last is None or last.status != "ok" or last.table is None or read.places.keys() & OWN_NAMES:
-        return None
-    rows = last.table.rows
-    if not -len(rows) <= read.place < len(rows) or len(rows) < 2 or last.name in ("compare", "counts"):
-        return None
-    text = _DEEPEST.sub("", read.text)
-    heads = heads_of(last.table, text)
-    words = [t.word for t in tokens_of(read) if t.slot not in ("place", "which")]
-    if heads and len(words) <= 8 and last.name == "run":
-        place = read.place % len(rows)
-        row = rows[place]
-        shown = Table(tuple(last.table.columns[i] for i in (0, *heads)), (tuple(row[i] for i in (0, *heads)),))
-        lead = f"{row[0]}, row {place + 1} of {len(rows)}: {', '.join(f'{last.table.columns[i]} {row[i]}' for i in heads)}."
-        return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=f"row {place + 1} of the table above")
-    ids = row_ids(last)
-    if len(ids) == len(rows) and ids[read.place].startswith("r-") and len(words) > 2:
-        return _with_id(read, ids[read.place])
-    if last.name == "journal_search" and re.match(r"(?:and |so )*(?:when|what time)\b", read.text) and len(ids) == len(rows):
-        return PlannedCall("explain_event", {"event_id": ids[read.place]})
-    if last.table.columns[0] in ("strategy", "sleeve", "symbol") and len(words) > 2:
-        return _with_id(read, str(rows[read.place][0]))
-    return None
-
-
-def _with_id(read: Slots, identity: str) -> str:
-    """The sentence with an id in place of `the second one`."""
-    start, stop = read.places["place"][0]
-    return f"{read.text[:start]}{identity}{read.text[stop:]}".replace("the " + identity, identity)
-
-
-_OF_A_RUN = re.compile(r"\b(?:fees?|slippage|funding|draw-?downs?|sharpe|return|profit|trades?|win rate|hit rate|turnover)\b")
-_FIRST_RUN = re.compile(
-    r"\b(?:the |our |that )?(?:original|initial|baseline|base|very first|first|1st|old|older) (?:one|run|"
-    r"back-?test|version|variant|result)\b|\bthe original\b"
-)
-_RUN_BEFORE = re.compile(
-    r"\b(?:the |that )?(?:previous|prior|earlier|other) (?:one|run|back-?test)\b|\bthe (?:one|run|back-?test) before\b"
-)
-
-
-def run_meant(read: Slots, above: TurnAbove) -> Carried | None:
-    """`hit rate by side of the original`: of the first run that this thread made, or of the one before the last."""
-    runs, last = above.runs(), above.last
-    if not runs or (
-        last is not None and last.name in ("run", "compare", "trips") and last.table is not None and "run" in last.table.columns
-    ):
-        return None
-    first, before = _FIRST_RUN.search(read.text), _RUN_BEFORE.search(read.text)
-    found = first or before
-    if found is None or read.places.keys() & (OWN_NAMES - {"span"}) or len(tokens_of(read)) > 12:
-        return None
-    if before and not first and len(runs) < 2:
-        return None
-    run = runs[0] if first else runs[-2]
-    identity = run_of(run)
-    rows = rows_of(run.table, _DEEPEST.sub("", read.text[: found.start()] + read.text[found.end() :])) if run.table else []
-    if rows and run.table is not None and not read.by:
-        shown = Table(run.table.columns, tuple(run.table.rows[i] for i in rows[:6]))
-        lead = "; ".join(f"{row[0]} {row[1]}" for row in shown.rows)
-        return PlannedAnswer(
-            f"Run {identity}: {lead}.\n\n{render.markdown_table(shown)}", read_as=f"run {identity}, made in this thread"
-        )
-    if _OF_A_RUN.search(read.text) and not (read.by or read.side or read.outcome or read.which == "last"):
-        return PlannedCall("run", {"run_id": identity})  # what was kept of its table may have no such row
-    return re.sub(r"\b(?:for|of|from|on|in|with) *$", "of ", read.text[: found.start()]) + identity + read.text[found.end() :]
-
-
-_TWO = re.compile(
-    r"\bcompare (?:the )?(?:(first|last|top|latest) two|(first|second|third|fourth|last)(?: one)? (?:and|with|to|"
-    r"against) (?:the )?(first|second|third|fourth|last))\b"
-)
+KINDS = Kinds()
 _AT = {"first": 0, "second": 1, "third": 2, "fourth": 3, "last": -1}
-
-
-def _places_of(found: "re.Match[str]", ids: list[str]) -> list[str]:
-    """The ids at the two places that are named."""
-    if found[1]:
-        return ids[-2:] if found[1] == "last" else ids[:2]
-    places = (_AT[found[2]], _AT[found[3]])
-    return [ids[place] for place in places if -len(ids) <= place < len(ids)]
-
-
-_BOTH = re.compile(
-    r"^(?:(?:and|ok|now|please|so|can you) )*(?:compare|set|put|show|run) (?:me )?(?:them|both|the two|"
-    r"these(?: two)?|those(?: two)?)\b"
-)
-
-
-def both(read: Slots, above: TurnAbove) -> Carried | None:
-    """`compare both`, of runs: the two that were listed or made; of more the question back names their ids."""
-    end = _TWO.search(read.text)
-    if not (_BOTH.match(read.text) or end) or not short(read, 8):
-        return None
-    listed = next(
-        (
-            r
-            for turn in reversed(above.past[-4:])
-            for r in turn.results
-            if r.name == "run" and r.table is not None and len(r.table.rows) > 1 and "run" in r.table.columns
-        ),
-        None,
-    )
-    made = list(dict.fromkeys(run_of(run) for run in above.runs()))
-    ids = row_ids(listed) if listed is not None and len(made) < 2 else made
-    if end and len(ids) > 2:
-        ids = _places_of(end, ids)
-    if len(ids) == 2:
-        return f"compare {ids[0]} and {ids[1]}"
-    return asks_back(f"Which two of these {len(ids)} runs? Name both ids: {', '.join(ids[:8])}.") if len(ids) > 2 else None
-
-
-_DROP = re.compile(
-    r"^(?:(?:and|so|no|ok|okay|please|now|then|actually|wait|sorry|oh)[ ,]+)*(?:drop|remove|delete|cancel|"
-    r"forget(?: about)?|undo|kill|scrap|"
-    r"take (?:back|off|away|(?:it|that|this|them) (?:back|off|away))|get rid of|withdraw|retract|revoke|turn off|switch off)\b"
-)
 _ALL = re.compile(r"\b(?:both|all|them|everything)\b")
 _ONE = re.compile(r"\b(?:it|that|this|one|last)\b")
 
 
-def dropped(read: Slots, above: TurnAbove) -> Carried | None:
+@KINDS(
+    r"^(?:(?:and|so|no|ok|okay|please|now|then|actually|wait|sorry|oh)[ ,]+)*(?:drop|remove|delete|cancel|forget(?: about)?|undo|"
+    r"kill|scrap|take (?:back|off|away|(?:it|that|this|them) (?:back|off|away))|get rid of|withdraw|retract|revoke|turn off|"
+    r"switch off)\b"
+)
+def dropped(heard: ShortSentence) -> PlannedAnswer | None:
     """`drop the first`, after watches or proposals were filed: how a person ends that one, by its id."""
+    read, above = heard.read, heard.above
     filed, last = above.filed(), above.last
-    if not filed or not _DROP.match(read.text) or len(tokens_of(read)) > 8:
+    if not filed or len(tokens_of(read)) > 8:
         return None
-    recent = any(
-        result is filed[-1][0] for turn in above.past[-2:] for result in turn.results
-    )  # a question back may stand between
+    newest = filed[-1][0]
+    recent = any(r is newest for turn in above.past[-2:] for r in turn.results)  # a question back may stand between
     if not (recent if last is None else last.name.startswith("propose_") or last.name in ("watches", "proposals")):
         return None
-    same = [(result, identity) for result, identity in filed if result.name == filed[-1][0].name]
+    same = [(result, identity) for result, identity in filed if result.name == newest.name]
+    named = re.search(r"\bthe (first|second|third|fourth|last)\b", read.text)  # without a noun, too
+    place = read.place if read.place is not None else _AT[named[1]] if named else None
     if _ALL.search(read.text):
         meant = same
-    elif named := [(r, i) for r, i in same if _names(read, r)]:
-        meant = named
-    elif (place := _place(read)) is not None:
+    elif not (meant := [(r, i) for r, i in same if _names(read, r)]) and place is not None:
         meant = [same[place]] if -len(same) <= place < len(same) else []
-    else:
+    elif not meant:
         meant = same[-1:] if _ONE.search(read.text) else []
     if not meant:
         return asks_back(f"Which one? This thread filed {', '.join(identity for _, identity in same)}.")
-    ends = [_ends(identity) for _, identity in meant]
+    ends = " and ".join(f"`{ended_by(identity)}`" for _, identity in meant)
     which = " and ".join(f"{identity} ({_of(result)})" for result, identity in meant)
-    return PlannedAnswer(
-        f"That is {which}. No chat ends what was filed; a person types {' and '.join(ends)}. Nothing was done here."
-    )
+    return PlannedAnswer(f"That is {which}. No chat ends what was filed; a person types {ends}. Nothing was done here.")
 
 
 def _names(read: Slots, filed: CallResult) -> bool:
@@ -175,18 +59,12 @@ def _names(read: Slots, filed: CallResult) -> bool:
     return of in (*read.symbols, *read.sleeves) or of.lower().split("-")[0] in re.findall(r"[a-z]+", read.text)
 
 
-def _place(read: Slots) -> int | None:
-    """The place that is named, also without a noun: `drop the first`."""
-    found = re.search(r"\bthe (first|second|third|fourth|last)\b", read.text)
-    places = {"first": 0, "second": 1, "third": 2, "fourth": 3, "last": -1}
-    return read.place if read.place is not None else places[found[1]] if found else None
-
-
-def _ends(identity: str) -> str:
+def ended_by(identity: str) -> str:
+    """The command by which a person ends what was filed."""
     return (
-        f"`nightdesk watches remove {identity}`"
+        f"nightdesk watches remove {identity}"
         if identity.startswith("w-")
-        else f"`nightdesk proposals reject {identity} --as NAME`"
+        else f"nightdesk proposals reject {identity} --as NAME"
     )
 
 
@@ -196,62 +74,53 @@ def _of(result: CallResult) -> str:
 
 
 _SHORTER = re.compile(
-    r"\b(?:too (?:long|much)|shorter|tl;? ?dr|in short|briefly|short version|(?:in )?one (?:line|sentence)|"
-    r"summar\w+|(?:first|second|third|next|last) step|step (?:one|two|three|\d))\b"
+    r"\b(?:too (?:long|much)|shorter|tl;? ?dr|in short|briefly|short version|(?:in )?one (?:line|sentence)|summar\w+|"
+    r"(?:first|second|third|next|last) step|step (?:one|two|three|\d))\b"
 )
 _THEN = re.compile(
-    r"^(?:and |ok |so )*(?:(?:and )?then(?: what)?|what(?: is)? (?:next|then|after that)|after that|next(?: one)?|"
-    r"go on)[?.! ]*$"
+    r"^(?:and |ok |so )*(?:(?:and )?then(?: what)?|what(?: is)? (?:next|then|after that)|after that|next(?: one)?|go on)[?.! ]*$"
 )
 _STEP = re.compile(r"^\s*(?:\d+[.)]|[-*])\s+(.*)$", re.MULTILINE)
 _NTH = {"second": 1, "two": 1, "2": 1, "third": 2, "three": 2, "3": 2, "last": -1}
 
 
-def shorter(read: Slots, above: TurnAbove) -> Carried | None:
+@KINDS(rf"{_SHORTER.pattern}|{_THEN.pattern}", 8, ANY)
+def shorter(heard: ShortSentence) -> Any:
     """`too long, first step only`: one step of the page above, or the first sentence of the answer."""
-    last = above.last
-    then = last is not None and last.name == "runbook" and _THEN.match(read.text)
-    if last is None or last.status != "ok" or not (then or _SHORTER.search(read.text)) or not short(read, 8):
-        return None
+    last, then = heard.last, _THEN.match(heard.text)
     if last.name == "runbook":
-        steps = 0
-        for turn in reversed(above.past):
-            if not (_SHORTER.search(turn.asked.lower()) or _THEN.match(turn.asked.lower())):
-                break
-            steps += 1
-        further = bool(_THEN.match(read.text) or re.search(r"\bnext\b", read.text))
-        return _step(last, next((_NTH[t.word] for t in tokens_of(read) if t.word in _NTH), steps if further else 0))
+        asked = [turn.asked.lower() for turn in reversed(heard.above.past)]
+        steps = next((n for n, text in enumerate(asked) if not (_SHORTER.search(text) or _THEN.match(text))), len(asked))
+        further = then or re.search(r"\bnext\b", heard.text)
+        return partial(
+            _step, last, next((_NTH[t.word] for t in tokens_of(heard.read) if t.word in _NTH), steps if further else 0)
+        )
+    if not _SHORTER.search(heard.text):
+        return None
     sentence = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
     return PlannedAnswer(f"{sentence}.", read_as="the first sentence of the answer above")
 
 
-def _step(last: CallResult, place: int) -> PlanOf:
+def _step(last: CallResult, place: int, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
     """One step of a runbook, read anew."""
-
-    def plan(q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-        call = PlannedCall("runbook", dict(last.args))
-        (page,) = yield [call]
-        steps = _STEP.findall(page.text)
-        if not steps or not -len(steps) <= place < len(steps):
-            return drafted([call], [page])
-        return PlannedAnswer(
-            f"Step {place % len(steps) + 1} of {len(steps)}: {steps[place]}", read_as="the runbook above, one step"
-        )
-
-    return plan
+    call = PlannedCall("runbook", dict(last.args))
+    (page,) = yield [call]
+    steps = _STEP.findall(page.text)
+    if not -len(steps) <= place < len(steps):
+        return drafted([call], [page])
+    said = f"Step {place % len(steps) + 1} of {len(steps)}: {steps[place]}"
+    return PlannedAnswer(said, read_as="the runbook above, one step")
 
 
-_MOVES_STOP = re.compile(
-    r"\b(?:put|move|set|place|bring|pull|raise|lower|tighten|trail|change|shift)\b.*\b(?:it is|its|the|that|"
-    r"our) (?:stop|stop loss|sl|target|take profit|tp)\b"
+@KINDS(
+    r"\b(?:put|move|set|place|bring|pull|raise|lower|tighten|trail|change|shift)\b.*\b(?:it is|its|the|that|our) "
+    r"(?:stop|stop loss|sl|target|take profit|tp)\b"
 )
-
-
-def stop_of_it(read: Slots, above: TurnAbove) -> Carried | None:
+def stop_of_it(heard: ShortSentence) -> PlannedAnswer | None:
     """`then put its stop at break even`: no role moves the stop of an open position to a price."""
-    older = above.newest.slots.sleeves if above.newest is not None else ()
-    value = read.common or read.unclear
-    if not _MOVES_STOP.search(read.text) or value or not re.search(r"\b(?:break-?even|be|entry|its|price|here|now)\b", read.text):
+    read, newest = heard.read, heard.above.newest
+    older = newest.slots.sleeves if newest is not None else ()
+    if read.common or read.unclear or not re.search(r"\b(?:break-?even|be|entry|its|price|here|now)\b", read.text):
         return None
     if read.places.keys() & {"span", "ids"} or not (re.search(r"\bbreak-? ?even\b", read.text) or (older and not read.sleeves)):
         return None
@@ -264,67 +133,138 @@ def stop_of_it(read: Slots, above: TurnAbove) -> Carried | None:
     )
 
 
-_WITHOUT_IT = re.compile(
-    r"\b(?:where|what|how|which|show|p&l|result|net|return)\b.*"
-    r"\b(?:without|excluding|if not for|minus|less) (?:it|that|this|him|that one|this one|them)(?=[?.! ]*$)"
+@KINDS(
+    r"\b(?:where|what|how|which|show|p&l|result|net|return)\b.*\b(?:without|excluding|if not for|minus|less) "
+    r"(?:it|that|this|him|that one|this one|them)(?=[?.! ]*$)",
+    10,
 )
-
-
-def without_it(read: Slots, above: TurnAbove) -> Carried | None:
+def without_it(heard: ShortSentence) -> Any:
     """`where would we be without it`, after a question about one sleeve: the others' net result beside its own."""
-    newest = above.newest
-    sleeves = _sleeves_of(newest.slots) if newest is not None and not (newest.lost or newest.maybe) else ()
-    if (
-        not _WITHOUT_IT.search(read.text)
-        or len(sleeves) != 1
-        or not short(read, 10)
-        or (above.last is not None and above.last.name in ("attribution", "backtest"))
-    ):
+    newest, last = heard.above.newest, heard.above.last
+    if newest is None or newest.lost or newest.maybe or (last is not None and last.name in ("attribution", "backtest")):
         return None
-    window = {k: v for k, v in (above.last.args if above.last is not None else {}).items() if k in ("since", "until")}
-    return _others_alone(sleeves[0], window)
+    of = newest.slots  # also as what to leave out: `should we drop SOL`
+    sleeves = of.sleeves or (of.out[1] if of.out is not None and of.out[0] == "sleeve" else ())
+    window = {k: v for k, v in (last.args if last is not None else {}).items() if k in ("since", "until")}
+    return partial(_others_alone, sleeves[0], window) if len(sleeves) == 1 else None
 
 
-def _sleeves_of(read: Slots) -> tuple[str, ...]:
-    """The sleeves that a question named, also as what to leave out: `should we drop SOL`."""
-    return read.sleeves or (read.out[1] if read.out is not None and read.out[0] == "sleeve" else ())
+def _others_alone(name: str, window: dict[str, object], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """The net result of the other sleeves' round trips, added up, beside all of them."""
+    call = PlannedCall("trips", {"by": "sleeve", **window})
+    (found,) = yield [call]
+    rows = (
+        [(str(row[0]), cells["net"]) for row, cells in zip(found.table.rows, found.rows(), strict=True) if "net" in cells]
+        if found.table
+        else []
+    )
+    rest = [net[1:-1] for of, net in rows if name not in of and net.startswith("{")]
+    if not rest:
+        return drafted([call], [found])
+    (value,) = yield from reckoned("+".join(rest))
+    lead = f"Without {name} the round trips of the others made {value} net; alone they might have traded otherwise."
+    return PlannedAnswer(f"{lead}\n\n{result_text(found)}", read_as=f"round trips by sleeve, without {name}")
 
 
-def _others_alone(name: str, window: dict[str, object]) -> PlanOf:
-    def plan(q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-        call = PlannedCall("trips", {"by": "sleeve", **window})
-        (found,) = yield [call]
-        if found.table is None or "net" not in found.table.columns:
-            return drafted([call], [found])
-        at = found.table.columns.index("net")
-        rest = [str(row[at])[1:-1] for row in found.table.rows if name not in str(row[0]) and str(row[at]).startswith("{")]
-        if not rest:
-            return drafted([call], [found])
-        (made,) = yield [PlannedCall("calc", {"expression": "+".join(rest)})]
-        value = made.text.rpartition(" = ")[2] if made.status == "ok" else made.text
-        lead = f"Without {name} the round trips of the others made {value} net; alone they might have traded otherwise."
-        return PlannedAnswer(f"{lead}\n\n{result_text(found)}", read_as=f"round trips by sleeve, without {name}")
-
-    return plan
-
-
-_END_OF_LIST = re.compile(
-    r"\b(?:the )?(oldest|earliest|newest|latest|most recent)(?: (?:one|of (?:them|those|these|it)|fill|event|trade))?\b"
+_TWO = re.compile(
+    r"\bcompare (?:the )?(?:(first|last|top|latest) two|(first|second|third|fourth|last)(?: one)? (?:and|with|to|against) "
+    r"(?:the )?(first|second|third|fourth|last))\b"
 )
 
 
-def end_of_list(read: Slots, above: TurnAbove) -> Carried | None:
-    """`the oldest of them`: of a list of events the first or the last in time, explained."""
-    found = _END_OF_LIST.search(read.text)
-    last = next(
-        (r for turn in reversed(above.past[-3:]) for r in turn.results if r.name == "journal_search" and r.table is not None),
-        None,
+@KINDS(
+    r"^(?:(?:and|ok|now|please|so|can you) )*(?:compare|set|put|show|run) (?:me )?(?:them|both|the two|these(?: two)?|"
+    rf"those(?: two)?)\b|{_TWO.pattern}",
+    8,
+)
+def both(heard: ShortSentence) -> str | PlannedAnswer | None:
+    """`compare both`, of runs: the two that were listed or made; of more the question back names their ids."""
+    listed = heard.above.latest(
+        4, lambda r: r.name == "run" and r.table is not None and len(r.table.rows) > 1 and "run" in r.table.columns
     )
-    if found is None or last is None or last.table is None or not short(read, 8) or not of_above(read):
+    ids = list(dict.fromkeys(run_of(run) for run in heard.above.runs()))
+    ids = row_ids(listed) if listed is not None and len(ids) < 2 else ids
+    if (two := _TWO.search(heard.text)) and len(ids) > 2:
+        places = [_AT[two[2]], _AT[two[3]]] if not two[1] else [-2, -1] if two[1] == "last" else [0, 1]
+        ids = [ids[place] for place in places if -len(ids) <= place < len(ids)]
+    if len(ids) == 2:
+        return f"compare {ids[0]} and {ids[1]}"
+    return asks_back(f"Which two of these {len(ids)} runs? Name both ids: {', '.join(ids[:8])}.") if len(ids) > 2 else None
+
+
+_DEEPEST = re.compile(r"\b(?:max(?:imum)?|biggest|largest|deepest|worst|highest) (?=draw-?downs?\b|dd\b)")
+_OF_A_RUN = re.compile(r"\b(?:fees?|slippage|funding|draw-?downs?|sharpe|return|profit|trades?|win rate|hit rate|turnover)\b")
+_FIRST_RUN = re.compile(
+    r"\b(?:the |our |that )?(?:original|initial|baseline|base|very first|first|1st|old|older) (?:one|run|back-?test|version|"
+    r"variant|result)\b|\bthe original\b"
+)
+_RUN_BEFORE = re.compile(
+    r"\b(?:the |that )?(?:previous|prior|earlier|other) (?:one|run|back-?test)\b|\bthe (?:one|run|back-?test) before\b"
+)
+
+
+@KINDS(rf"{_FIRST_RUN.pattern}|{_RUN_BEFORE.pattern}")
+def run_meant(heard: ShortSentence) -> Any:
+    """`hit rate by side of the original`: of the first run that this thread made, or of the one before the last."""
+    read, text, runs, last = heard.read, heard.text, heard.above.runs(), heard.above.last
+    listed = (
+        last is not None and last.name in ("run", "compare", "trips") and last.table is not None and "run" in last.table.columns
+    )
+    if not runs or listed or read.places.keys() & (OWN_NAMES - {"span"}) or len(tokens_of(read)) > 12:
         return None
-    rows = sorted(last.table.rows, key=lambda row: str(row[0]))
-    event = str(rows[0 if found[1] in ("oldest", "earliest") else -1][last.table.columns.index("event")]) if rows else ""
-    return PlannedCall("explain_event", {"event_id": event}) if event else None
+    first = _FIRST_RUN.search(text)
+    found = first or heard.found
+    if not first and len(runs) < 2:
+        return None
+    run = runs[0] if first else runs[-2]
+    identity = run_of(run)
+    rows = rows_of(run.table, _DEEPEST.sub("", text[: found.start()] + text[found.end() :])) if run.table else []
+    if rows and run.table is not None and not read.by:
+        shown = Table(run.table.columns, tuple(run.table.rows[i] for i in rows[:6]))
+        lead = f"Run {identity}: {'; '.join(f'{row[0]} {row[1]}' for row in shown.rows)}."
+        return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=f"run {identity}, made in this thread")
+    if _OF_A_RUN.search(text) and not (read.by or read.side or read.outcome or read.which == "last"):
+        return PlannedCall("run", {"run_id": identity})  # what was kept of its table may have no such row
+    return re.sub(r"\b(?:for|of|from|on|in|with) *$", "of ", text[: found.start()]) + identity + text[found.end() :]
 
 
-KINDS = (dropped, shorter, stop_of_it, without_it, both, run_meant, figure_of_row, end_of_list)
+@KINDS(r"^", 0, ANY, table=True)
+def figure_of_row(heard: ShortSentence) -> Any:
+    """`max drawdown of the second one`: the figure of that row of the list above; of a list of runs, else the run itself."""
+    read, last, table = heard.read, heard.last, heard.table
+    size, place = len(table.rows), read.place
+    if place is None or read.places.keys() & OWN_NAMES or not (-size <= place < size and size > 1):
+        return None
+    if last.name in ("compare", "counts"):
+        return None
+    heads, ids = heads_of(table, _DEEPEST.sub("", read.text)), row_ids(last)
+    words, row = [t.word for t in tokens_of(read) if t.slot not in ("place", "which")], table.rows[place]
+    if heads and len(words) <= 8 and last.name == "run":
+        at = f"row {place % size + 1} of"
+        shown = Table(tuple(table.columns[i] for i in (0, *heads)), (tuple(row[i] for i in (0, *heads)),))
+        lead = f"{row[0]}, {at} {size}: {', '.join(f'{table.columns[i]} {row[i]}' for i in heads)}."
+        return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=f"{at} the table above")
+    if len(ids) == size and ids[place].startswith("r-") and len(words) > 2:
+        return _with_id(read, ids[place])
+    if last.name == "journal_search" and re.match(r"(?:and |so )*(?:when|what time)\b", read.text) and len(ids) == size:
+        return PlannedCall("explain_event", {"event_id": ids[place]})
+    return _with_id(read, str(row[0])) if table.columns[0] in ("strategy", "sleeve", "symbol") and len(words) > 2 else None
+
+
+def _with_id(read: Slots, identity: str) -> str:
+    """The sentence with an id in place of `the second one`."""
+    start, stop = read.places["place"][0]
+    return f"{read.text[:start]}{identity}{read.text[stop:]}".replace("the " + identity, identity)
+
+
+@KINDS(
+    r"\b(?:the )?(oldest|earliest|newest|latest|most recent)(?: (?:one|of (?:them|those|these|it)|fill|event|trade))?\b",
+    8,
+    back=True,
+)
+def end_of_list(heard: ShortSentence) -> PlannedCall | None:
+    """`the oldest of them`: of a list of events the first or the last in time, explained."""
+    last = heard.above.latest(3, lambda r: r.name == "journal_search" and r.table is not None)
+    rows = sorted(last.rows(), key=lambda row: next(iter(row.values()))) if last is not None else []
+    at = 0 if heard.found[1] in ("oldest", "earliest") else -1
+    return PlannedCall("explain_event", {"event_id": rows[at]["event"]}) if rows and rows[at]["event"] else None

@@ -74,11 +74,10 @@ NOTHING = "No model is stored. A person trains one: `nightdesk models train CONF
 
 def models(q: Question) -> Plan:
     """The list, the versions that sleeves read, one version's card, two versions beside each other, or the gates of one."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
     if not q.words.models:
         return (yield from made([PlannedCall("models", {})]))
     found, text = meant(q), q.slots.text
-    if q.entry.asked.kind == "gates":
+    if q.chosen.asked.kind == "gates":
         if not found.name:
             return asks_back(_which(q))
         return (yield from _gates(found, leak=_LEAK.search(text) is not None))
@@ -144,7 +143,6 @@ def drift(q: Question) -> Plan:
 
 def propose(q: Question) -> Plan:
     """Another version for a sleeve: the one named, or the only one that reads the model."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
     found, sleeve = meant(q), q.sleeve()
     if not found.name:
         return asks_back(_which(q))
@@ -154,7 +152,7 @@ def propose(q: Question) -> Plan:
     reading = [s for s in q.words.sleeves if found.name in s.models]
     if sleeve is None and len(reading) != 1:
         return asks_back(which_sleeve(q) if not reading else f"Which sleeve? {name_list([s.name for s in reading])} read it.")
-    args = arguments(q, q.entry.tool) | {"sleeve": (sleeve or reading[0]).name, "model": f"{found.name}@{versions[0]}"}
+    args = arguments(q) | {"sleeve": (sleeve or reading[0]).name, "model": f"{found.name}@{versions[0]}"}
     return (yield from made([PlannedCall("propose_model", args)]))
 
 

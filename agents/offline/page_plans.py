@@ -161,11 +161,10 @@ _NOTED = PATTERNS["plans.noted"]
 
 def note(q: Question) -> Plan:
     """A note into the inbox; with the ids that show it, where the tool asks for some."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
     ids = list(q.slots.ids) + [q.handles.get(h, h) for h in q.slots.handles]
     if not ids and (last := q.last("backtest", "compare", "run", "journal_search", "explain_event")) is not None:
         ids = list(last.evidence[:3])
-    if not ids and q.entry.tool.args.model_fields["evidence"].is_required():
+    if not ids and q.chosen.tool.args.model_fields["evidence"].is_required():
         return asks_back("Which run, event or proposal shows it? Name its id, for example `note that d-12 was an outage`.")
     if len(_NOTED.sub("", q.raw).split()) < 2:
         return asks_back("What should be noted? Write it after `note that`.")

@@ -24,7 +24,7 @@ from agents.offline.steps import (
     which_sleeve,
     window,
 )
-from agents.offline.tables import number_of, only
+from agents.offline.tables import number_of
 from agents.offline.watch_plans import watch
 from agents.offline.words import PATTERNS
 from engine.clock import utc
@@ -32,92 +32,82 @@ from engine.clock import utc
 
 def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
-    if q.entry.ask == "compare models":
+    if q.chosen.ask == "compare models":
         return model_plans.helps(q)
-    return _PLANS.get(q.entry.tool.name, once)(q)
+    return _PLANS.get(q.chosen.tool.name, once)(q)
 
 
 def journal(q: Question) -> Plan:
     """Events of a window; a question why also explains the last refusal."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
-    args = arguments(q, q.entry.tool) | window(q.slots.span)
-    now = q.words.desk_ms
-    start = q.slots.span.start or q.slots.span.at
+    args, text, slots = arguments(q) | window(q.slots.span), q.slots.text, q.slots
+    kind, now, start = q.chosen.asked.kind, q.words.desk_ms, q.slots.span.start or q.slots.span.at
     if now is not None and start and start > _iso(now):
         return PlannedAnswer(f"The desk has not come to {start.replace('T', ' ')} yet: its time is {utc(now)}.")
-    if not start and ("ever" in q.slots.places or (q.entry.asked.kind == "breaker" and _WHETHER.match(q.slots.text))):
+    if not start and ("ever" in slots.places or (kind == "breaker" and _WHETHER.match(text))):
         args["since"] = "2009-01-01"  # `since the start`: whether it did at all is no question about yesterday
-    if not start and q.slots.which == "last" and q.slots.count:  # however old they are
+    if not start and slots.which == "last" and slots.count:  # however old they are
         args["since"] = "30d"
-    changed = q.entry.asked.kind == "config"
-    halted = q.entry.asked.kind == "halt"
-    refused = q.entry.asked.kind == "refused"
-    if changed and _CHANGED.match(q.slots.text):  # whatever changed, not the configuration alone
+    before: list[PlannedCall] = []  # asked before the events, or after them
+    after: list[PlannedCall] = []
+    if kind == "config" and _CHANGED.match(text):  # whatever changed, not the configuration alone
         args.pop("kinds", None)
-    elif changed:
+    elif kind == "config":
         args = {"since": "30d"} | args | {"kinds": ["config", "proposal"]}
-        if re.search(r"\b(?:approv|authori|sign(?:ed|s)? off|accepted|agreed)", q.slots.text):  # by whom: the cards say it
-            return (yield from made([PlannedCall("proposals", {"state": "applied"}), PlannedCall("journal_search", args)]))
-    if refused:
+        before = [PlannedCall("proposals", {"state": "applied"})] if _SIGNED.search(text) else []  # by whom: the cards say it
+    elif kind == "refused":
         args |= {"kinds": ["refused"]}
-    if _MISSED.search(q.slots.text) and "kinds" not in args:  # what waits for a person is no event of the desk's
-        return (
-            yield from made(
-                [PlannedCall("journal_search", args), PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
-            )
-        )
-    if "operator actions" in q.slots.text:  # people act in wall time, which no window of desk time holds
+    elif kind == "halt":
+        before, args = [PlannedCall("health", {})], {"since": "30d"} | args | {"kinds": ["halt"]}
+    if not before and _MISSED.search(text) and "kinds" not in args:  # what waits for a person is no event of the desk's
+        after = [PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
+    if before or after:
+        return (yield from made([*before, PlannedCall("journal_search", args), *after]))
+    if "operator actions" in text:  # people act in wall time, which no window of desk time holds
         args = {**args, "since": "2009-01-01", "kinds": ["proposal", "config"]}
         args.pop("until", None)
-    if halted:
-        calls = [PlannedCall("health", {}), PlannedCall("journal_search", {"since": "30d"} | args | {"kinds": ["halt"]})]
-        return (yield from made(calls))
-    if "kinds" in args and set(args["kinds"]) & {"halt", "breaker"} and "operator" in q.slots.text:
+    if set(args.get("kinds", ())) & {"halt", "breaker"} and "operator" in text:
         args.pop("kinds")
-    if q.slots.which in ("worst", "best") and re.search(r"\b(?:around|near|about)\b", q.slots.text):
-        (listed,) = yield [
-            PlannedCall("trips", {q.slots.which: 1, **{k: v for k, v in args.items() if k in ("sleeve", "since", "until")}})
-        ]
+    if slots.which in ("worst", "best") and re.search(r"\b(?:around|near|about)\b", text):
+        own = {k: v for k, v in args.items() if k in ("sleeve", "since", "until")}
+        (listed,) = yield [PlannedCall("trips", {slots.which: 1, **own})]
         args = {k: v for k, v in args.items() if k == "sleeve"} | _around(listed, q.facts)
     call = PlannedCall("journal_search", args)
     (found,) = yield [call]
-    if q.slots.out is not None and q.slots.out[0] == "sleeve" and found.status == "ok":
-        return _without_sleeves(q.slots.out[1], call, found)
+    if slots.out is not None and slots.out[0] == "sleeve" and found.status == "ok":
+        return _without_sleeves(slots.out[1], call, found)
     events = [e for e in found.evidence if re.fullmatch(r"[dp]-\d+", e)]
-    if refused and found.status == "ok" and events and re.search(r"\bwhy\b|\bhow come\b|\breason\b", q.slots.text):
+    if kind == "refused" and found.status == "ok" and events and re.search(r"\bwhy\b|\bhow come\b|\breason\b", text):
         (reason,) = yield [PlannedCall("explain_event", {"event_id": events[-1]})]
         text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
     return drafted([call], [found])
 
 
+_WHETHER = re.compile(r"(?:and |so |but )*(?:did|has|have|was|were)\b")
+_MISSED = re.compile(r"\b(?:miss|missed|up to speed|catch me up|handed over)\b")
+_CHANGED = re.compile(r"(?:and |so )?what (?:has )?changed(?! in\b)(?!.*\b(?:config\w*|settings?|versions?|parameters?)\b)")
+_SIGNED = re.compile(r"\b(?:approv|authori|sign(?:ed|s)? off|accepted|agreed)")
+
+
 def _around(listed: CallResult, facts: Mapping[str, Any]) -> dict[str, Any]:
     """The window from half an hour before a round trip's entry to half an hour after its exit."""
-    if listed.table is None or not listed.table.rows:
+    if not listed.rows():
         return {}
-    cells = dict(zip(listed.table.columns, listed.table.rows[0], strict=False))
-    ends = [number_of(cells.get(name), facts) for name in ("entry_ms", "exit_ms")]
-    if ends[0] is None or ends[1] is None:
+    entry, exit_ = (number_of(listed.rows()[0].get(name), facts) for name in ("entry_ms", "exit_ms"))
+    if entry is None or exit_ is None:
         return {}
-    return {"since": _iso(int(ends[0]) - 1_800_000), "until": _iso(int(ends[1]) + 1_800_000)}
+    return {"since": _iso(int(entry) - 1_800_000), "until": _iso(int(exit_) + 1_800_000)}
 
 
 def _without_sleeves(names: tuple[str, ...], call: PlannedCall, found: CallResult) -> PlannedAnswer:
     """The events listed but those of some sleeves."""
-    if found.table is None:
-        return drafted([call], [found], f"Without {' and '.join(names)} it would be the same list.")
-    at = found.table.columns.index("sleeve") if "sleeve" in found.table.columns else 0
-    rows = [n for n, row in enumerate(found.table.rows) if row[at] not in names]
     left = " and ".join(names)
+    if found.table is None:
+        return drafted([call], [found], f"Without {left} it would be the same list.")
+    rows = [n for n, row in enumerate(found.rows()) if row.get("sleeve", row[found.table.columns[0]]) not in names]
     lead = f"Without {left}: {len(rows)} of the {len(found.table.rows)} events listed. Counts and P&L below are of all."
-    draft = drafted([call], [found._replace(table=only(found.table, rows))])
+    draft = drafted([call], [found.only(rows)])
     return PlannedAnswer(f"{lead}\n\n{draft.text}", read_as=f"{draft.read_as}, without {left}")
-
-
-_WHETHER = re.compile(r"(?:and |so |but )*(?:did|has|have|was|were)\b")
-_MISSED = re.compile(r"\b(?:miss|missed|up to speed|catch me up|handed over)\b")
-_CHANGED = re.compile(r"(?:and |so )?what (?:has )?changed(?! in\b)(?!.*\b(?:config\w*|settings?|versions?|parameters?)\b)")
 
 
 def _iso(ms: int) -> str:
@@ -126,28 +116,27 @@ def _iso(ms: int) -> str:
 
 def explain(q: Question) -> Plan:
     """One event; or what a sleeve did at an instant, or did not; or the last fill."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
-    args = arguments(q, q.entry.tool)
+    args, text, sleeve = arguments(q), q.slots.text, q.sleeve()
     if args.get("event_id"):
         return (yield from made([PlannedCall("explain_event", {"event_id": args["event_id"]})]))
-    if q.entry.asked.kind == "idle" or q.slots.span.at:
+    if q.chosen.asked.kind == "idle" or q.slots.span.at:
         return (yield from _at(q))
-    sleeve = q.sleeve()
     search = {"kinds": ["fill"], **window(q.slots.span), **({"sleeve": sleeve.name} if sleeve else {})}
     (found,) = yield [PlannedCall("journal_search", search)]
     events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
-    if found.table is not None and re.search(r"\b(?:enter\w*|entry|opened)\b", q.slots.text):  # a fill that ended it is no entry
-        events = [str(row[1]) for row in found.table.rows if "to enter" in str(row[-1])]
-    elif found.table is not None and re.search(
-        r"\b(?:exit\w*|closed?|left|leave|stopped out|g[eo]t out|bail\w*)\b", q.slots.text
-    ):
-        events = [str(row[1]) for row in found.table.rows if "to enter" not in str(row[-1])]
+    entries, exits = _ENTRY.search(text), _EXIT.search(text)
+    if found.table is not None and (entries or exits):  # a fill that ended it is no entry
+        events = [str(row[1]) for row in found.table.rows if ("to enter" in str(row[-1])) == bool(entries)]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
-    now = (
-        [PlannedCall("sleeves", {"sleeve": sleeve.name})] if sleeve and re.search(r"\b(?:entered|opened)\b", q.slots.text) else []
-    )  # it may be over
-    return (yield from made([PlannedCall("explain_event", {"event_id": events[-1]}), *now]))
+    calls = [PlannedCall("explain_event", {"event_id": events[-1]})]
+    if sleeve and re.search(r"\b(?:entered|opened)\b", text):  # it may be over
+        calls.append(PlannedCall("sleeves", {"sleeve": sleeve.name}))
+    return (yield from made(calls))
+
+
+_ENTRY = re.compile(r"\b(?:enter\w*|entry|opened)\b")
+_EXIT = re.compile(r"\b(?:exit\w*|closed?|left|leave|stopped out|g[eo]t out|bail\w*)\b")
 
 
 def _at(q: Question) -> Plan:
@@ -161,26 +150,24 @@ def _at(q: Question) -> Plan:
     at = span.at or (min(span.end, last) if span.end else last)
     calls = [PlannedCall("explain_event", {"sleeve": sleeve.name, "at": at})]
     if span.start and not span.at:
-        calls.append(
-            PlannedCall("journal_search", {"kinds": ["refused", "breaker", "fill"], "sleeve": sleeve.name, **window(span)})
-        )
+        kinds = ["refused", "breaker", "fill"]
+        calls.append(PlannedCall("journal_search", {"kinds": kinds, "sleeve": sleeve.name, **window(span)}))
     return (yield from made(calls))
 
 
 def pause(q: Question) -> Plan:
     """A pause of one sleeve, of each that is named, or of all."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
-    named = len(q.slots.symbols) + len(q.slots.strategies) > 1 and len(q.slots.sleeves) == len(q.slots.symbols)
-    names = [s.name for s in q.words.sleeves] if q.slots.everything and not q.slots.sleeves else list(q.slots.sleeves)
-    if len(names) < 2 or not (named or q.slots.everything or len(q.slots.places.get("sleeves", ())) > 1):
+    slots = q.slots
+    named = len(slots.symbols) + len(slots.strategies) > 1 and len(slots.sleeves) == len(slots.symbols)
+    names = [s.name for s in q.words.sleeves] if slots.everything and not slots.sleeves else list(slots.sleeves)
+    if len(names) < 2 or not (named or slots.everything or len(slots.places.get("sleeves", ())) > 1):
         return (yield from once(q))
-    return (yield from made([PlannedCall("propose_pause", arguments(q, q.entry.tool) | {"sleeve": names[0], "also": names[1:]})]))
+    return (yield from made([PlannedCall("propose_pause", arguments(q) | {"sleeve": names[0], "also": names[1:]})]))
 
 
 def proposals(q: Question) -> Plan:
     """Pending proposals, those in the state named, or the one named."""
-    assert q.entry is not None  # noqa: S101 - chosen by the caller
-    args = arguments(q, q.entry.tool)
+    args = arguments(q)
     if "proposal_id" in args:
         args = {"proposal_id": args["proposal_id"]}
     elif re.search(r"\bdid\b.*\bapprove\b", q.slots.text):
@@ -196,21 +183,21 @@ _WHEN = PATTERNS["plans.when"]
 
 def alerts(q: Question) -> Plan:
     """Alerts: the one named, those of a window of wall time, or the open ones and those of the last day."""
-    text, named = q.slots.text, next((i for i in q.slots.ids if i.startswith("al-")), None)
-    args: dict[str, Any] = {"alert_id": named} if named else {}
-    since = None
+    text, since, args = q.slots.text, None, dict[str, Any]()
     if found := _WHEN.search(text):
         since = re.sub(r"^(?:the )?(?:last|past) (?=\d)", "", found[1])
     elif found := re.search(r"\b(?:this|last|past|the last|the past) (hour|day|weekend|week|month)\b", text):
         since = _LAST[found[1]]
     elif re.search(r"\d{4}-\d{2}|\b(?:19|20)\d{2}\b", text):
         since = q.slots.span.at or q.slots.span.start
-    if since and not named:
-        args["since"] = since
-    elif not named and q.slots.count:  # `the last 5 alerts`, however old
-        args |= {"since": "365d", "limit": q.slots.count}
-    elif not named and q.entry and (state := arguments(q, q.entry.tool).get("state")):
-        args["state"] = state
+    if named := next((i for i in q.slots.ids if i.startswith("al-")), None):
+        args = {"alert_id": named}
+    elif since:
+        args = {"since": since}
+    elif q.slots.count:  # `the last 5 alerts`, however old
+        args = {"since": "365d", "limit": q.slots.count}
+    elif state := arguments(q).get("state"):
+        args = {"state": state}
     return (yield from made([PlannedCall("alerts", args)]))
 
 
@@ -230,7 +217,6 @@ _PLANS: Mapping[str, PlanOf] = {
     "sleeves": desk_plans.sleeves,
     "list_data": desk_plans.data,
     "desk": desk_plans.desk,
-    "exposure": desk_plans.exposure,
     "trips": figure_plans.trips,
     "define": page_plans.define,
     "pnl": figure_plans.pnl,

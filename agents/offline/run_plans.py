@@ -49,7 +49,7 @@ def backtest(q: Question) -> Plan:
     if not q.slots.common and (said := _NO_VALUE.search(q.slots.text)):  # `with the stop more wide`
         return asks_back(f"With which value? `{said[0]}` names none. Write it as key=value, such as stop_atr=3.")
     own = {"timeframe": q.slots.timeframe or (sleeve.timeframe if sleeve else "15m"), "changes": changes_of(q.slots.common)}
-    args = arguments(q, q.entry.tool) if q.entry else {}
+    args = arguments(q) if q.entry else {}
     pairs = list(product(strategies, symbols))
     if len(pairs) > RUNS_MAX:
         return asks_back(

@@ -28,6 +28,19 @@ class CallResult(NamedTuple):
     data: Mapping[str, Any]
     evidence: tuple[str, ...]  # ids
 
+    def rows(self) -> list[dict[str, str]]:
+        """The rows of its table as text, by column; none without a table."""
+        return [dict(zip(self.table.columns, map(str, row), strict=False)) for row in self.table.rows] if self.table else []
+
+    def only(self, rows: Sequence[int]) -> "CallResult":
+        """The result with these rows of its table alone."""
+        assert self.table is not None  # noqa: S101 - asked by the caller
+        return self._replace(table=Table(self.table.columns, tuple(self.table.rows[i] for i in rows)))
+
+    def ids(self, *kinds: str) -> list[str]:
+        """The ids of these kinds that it shows, in order: `al-`, `prop-`."""
+        return [identity for identity in self.evidence if identity.startswith(kinds)]
+
 
 class PastTurn(NamedTuple):
     """An earlier turn of the thread: its question and its results."""
@@ -43,6 +56,10 @@ class PlannedAnswer(NamedTuple):
     asked_back: bool = False
     read_as: str = ""
     unused: tuple[str, ...] = ()
+
+    def after(self, first: str) -> "PlannedAnswer":
+        """The answer with a sentence before it; itself where there is none to say."""
+        return self._replace(text=f"{first}\n\n{self.text}") if first else self
 
 
 @dataclass(frozen=True)
@@ -60,6 +77,12 @@ class Question:
     handles: Mapping[str, str] = field(default_factory=dict)  # r1 -> run id
     facts: Mapping[str, Any] = field(default_factory=dict)  # of the thread, by reference
     before: Mapping[str, Any] = field(default_factory=dict)  # arguments of the call that this one goes on with
+
+    @property
+    def chosen(self) -> AskedEntry:
+        """The entry that a plan is made for: no plan is asked for without one."""
+        assert self.entry is not None  # noqa: S101 - a plan's question has one
+        return self.entry
 
     def sleeve(self) -> SleeveName | None:
         """The one sleeve the question names; None when it names none or several."""
@@ -112,6 +135,12 @@ def drafted(calls: Sequence[PlannedCall], results: Sequence[CallResult], *more: 
     """The tools' own texts and tables, then `more`."""
     parts = [result_text(result) for result in results] + [text for text in more if text]
     return PlannedAnswer("\n\n".join(parts), read_as=read_as(calls))
+
+
+def reckoned(*expressions: str) -> Generator[list[PlannedCall], list[CallResult], list[str]]:
+    """What `calc` makes of each expression, so that a sum or a share has a receipt; where it makes none its own words."""
+    results = yield [PlannedCall("calc", {"expression": text}) for text in expressions]
+    return [r.text.rpartition(" = ")[2] if r.status == "ok" else r.text for r in results]
 
 
 def result_text(result: CallResult, *, table: bool = True) -> str:

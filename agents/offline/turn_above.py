@@ -1,10 +1,13 @@
-"""What the turn above was about, whatever it ended in: a table, a fixed text, a question back, nothing found. Called by carry.py,
-correct.py and understand.py.
+"""What the turn above was about, whatever it ended in, and how a kind of short sentences about it is declared. Called by
+understand.py and the modules of kinds.
+
+A kind has its words, its length, the tools it is of, and what it finds: a sentence that names the subject itself (it is read as
+a first one), the rest of one that corrects, a part, a fixed text, a call, a plan, or None: the sentence is not of the kind.
 """
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agents.offline.account import tokens_of
 from agents.offline.page_plans import limits_meant
@@ -12,6 +15,7 @@ from agents.offline.slots import Slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.tables import Facts
 from agents.offline.words import Words
+from tools.common.contract import Table
 from tools.exposure import glossary
 
 if TYPE_CHECKING:
@@ -91,10 +95,20 @@ class TurnAbove(NamedTuple):
         listed = [(r, next((i for i in r.evidence if re.match(r"w-|prop-", i)), "")) for r in found]
         return [(r, identity) for r, identity in listed if identity]
 
+    @property
+    def of_limits(self) -> bool:
+        """Whether the turn above was about the desk's limits."""
+        way = self.newest.way if self.newest is not None else None
+        return self.newest is not None and (self.newest.ask == "desk limits" or (way is not None and way.key == "limits"))
+
+    def latest(self, turns: int, fits: Callable[[CallResult], bool]) -> CallResult | None:
+        """The first fitting result of the newest turn that has one, of so many turns."""
+        return next((r for turn in reversed(self.past[-turns:]) for r in turn.results if fits(r)), None)
+
 
 def run_of(result: CallResult) -> str:
     """The id of the run that a backtest made; empty for none."""
-    return str(result.data.get("run_id") or next((i for i in result.evidence if i.startswith("r-")), ""))
+    return str(result.data.get("run_id") or next(iter(result.ids("r-")), ""))
 
 
 def of_above(read: Slots) -> bool:
@@ -105,6 +119,88 @@ def of_above(read: Slots) -> bool:
 def short(read: Slots, most: int) -> bool:
     """Whether a sentence has at most so many words and names nothing of its own."""
     return len(tokens_of(read)) <= most and not read.places.keys() & OWN_NAMES
+
+
+class Rest(NamedTuple):
+    """A sentence without the words that correct: it goes on with the question before."""
+
+    text: str
+
+
+LEAD = r"^(?:(?:and|so|but|ok|okay|then|well|please|now|can you|could you|also)[ ,]+)*"
+ANY = ("any tool",)
+
+
+class ShortSentence(NamedTuple):
+    """A short sentence as its kind finds it: its slots, the thread, and where the kind's words stand in it."""
+
+    read: Slots
+    above: TurnAbove
+    found: "re.Match[str]"
+
+    @property
+    def text(self) -> str:
+        """The sentence, tidy."""
+        return self.read.text
+
+    @property
+    def last(self) -> CallResult:
+        """The last result above, of a kind that is of some tool."""
+        assert self.above.last is not None  # noqa: S101 - asked by the kind
+        return self.above.last
+
+    @property
+    def table(self) -> Table:
+        """The table above, of a kind that needs one."""
+        assert self.last.table is not None  # noqa: S101 - asked by the kind
+        return self.last.table
+
+    def kept(self, *names: str) -> dict[str, Any]:
+        """What the call above was narrowed to, of these arguments."""
+        return {name: value for name, value in self.last.args.items() if name in names}
+
+
+class Kind(NamedTuple):
+    """A kind of short sentence: words of it, how long it is at most (0: any length, and it may name things), what it is of."""
+
+    form: "re.Pattern[str]"
+    finds: "Callable[[ShortSentence], Any]"
+    most: int
+    of: tuple[str, ...]
+    ok: bool
+    table: bool
+    back: bool
+
+    def of_it(self, read: Slots, above: TurnAbove) -> "Any":
+        """What the kind finds for a sentence; None where it is not of the kind."""
+        found, last = self.form.search(read.text), above.last
+        if found is None or (self.most and not short(read, self.most)) or (self.back and not of_above(read)):
+            return None
+        if self.of and (last is None or (self.of != ANY and last.name not in self.of) or (self.ok and last.status != "ok")):
+            return None
+        return None if self.table and (last is None or last.table is None) else self.finds(ShortSentence(read, above, found))
+
+
+class Kinds(list[Kind]):
+    """The kinds of a module, tried in the order in which they are written."""
+
+    def __call__(
+        self,
+        form: "str | re.Pattern[str]",
+        most: int = 0,
+        of: tuple[str, ...] = (),
+        *,
+        ok: bool = True,
+        table: bool = False,
+        back: bool = False,
+    ) -> "Callable[[Callable[[ShortSentence], Any]], Callable[[ShortSentence], Any]]":
+        """Adds a kind. `of`: the tools it may be of; `ok`: it answered; `back`: `it`, and nothing named."""
+
+        def kept(finds: "Callable[[ShortSentence], Any]") -> "Callable[[ShortSentence], Any]":
+            self.append(Kind(re.compile(form), finds, most, of, ok, table, back))
+            return finds
+
+        return kept
 
 
 def rule_of(above: TurnAbove, place: int | None = None) -> str:

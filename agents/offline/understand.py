@@ -12,14 +12,13 @@ from typing import NamedTuple
 
 from agents.offline import above, above_kinds, account, dates, follow, model_asks, slots, talk, wider
 from agents.offline.choose import SHOWN, Chosen, chosen_of, entry_of, likely, refined, sure, with_label
-from agents.offline.correct import Rest
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, WHY, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far
 from agents.offline.slots import COUNTED
 from agents.offline.steps import PastTurn, PlannedAnswer, asks_back
 from agents.offline.tables import Facts
-from agents.offline.turn_above import TurnAbove
+from agents.offline.turn_above import Rest, TurnAbove
 from agents.offline.ways import Way, way_of, ways
 from agents.offline.words import PATTERNS, Words, tidy
 
