@@ -7,6 +7,7 @@ understand.py.
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
@@ -14,7 +15,6 @@ from agents.offline.dates import TimeSpan
 from agents.offline.entries import WORD
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
-from agents.offline.run_plans import of_last_run
 from agents.offline.slots import COUNTED, Slots
 from agents.offline.steps import (
     CallResult,
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 _ID = re.compile(r"\b(?:(?:d|p|r|al|prop)-\d[\w-]*|prop-[\w-]+|\d{8}-[\w-]+|nd[a-z0-9]{4}\d{8}[A-Z]\d\d|w\d+)\b")
 WHICH_ROW = "Which one? Say `the second one` or `row 3`, or its id."
+_FIGURES = ("pnl", "performance", "trips", "attribution", "desk")
+FromAbove = PlannedCall | PlannedAnswer | PlanOf
 
 
 def newest(past: Sequence[PastTurn]) -> CallResult | None:
@@ -47,7 +49,13 @@ def newest(past: Sequence[PastTurn]) -> CallResult | None:
     return next((turn.results[-1] for turn in reversed(past[-LOOKS_BACK:]) if turn.results), None)
 
 
-FromAbove = PlannedCall | PlannedAnswer | PlanOf
+def last_table(past: Sequence[PastTurn]) -> CallResult | None:
+    """The newest result with a table."""
+    return next((r for t in reversed(past) for r in reversed(t.results) if r.table is not None and r.table.rows), None)
+
+
+def _there(place: int | None, rows: Sequence[Any]) -> bool:
+    return place is not None and -len(rows) <= place < len(rows)
 
 
 def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
@@ -58,15 +66,12 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if (beside := _NEXT.search(slots.text)) and (listed := _picked_before(past)) is not None:
         turns, before = listed  # of the list that the row before was picked from
         return row_of(before + (1 if beside["next"] else -1), turns, facts, slots.text)
-    if place is not None:
-        return row_of(place, past, facts, slots.text)
-    table = last_table(past)
-    if table is not None and table.table is not None and slots.which in ("worst", "best"):
-        found = extreme_row(table.table, facts, slots.text, slots.which)
-        if found is not None:
-            return row_of(found, past, facts, slots.text)
-    size = len(table.table.rows) if table is not None and table.table is not None else 0
-    return row_of(0, past, facts, slots.text) if size == 1 else asks_back(WHICH_ROW)
+    table = found.table if (found := last_table(past)) is not None else None
+    if place is None and table is not None and slots.which in ("worst", "best"):
+        place = extreme_row(table, facts, slots.text, slots.which)
+    if place is None and table is not None and len(table.rows) == 1:
+        place = 0
+    return asks_back(WHICH_ROW) if place is None else row_of(place, past, facts, slots.text)
 
 
 _NEXT = re.compile(
@@ -84,35 +89,25 @@ def _picked_before(past: Sequence[PastTurn]) -> tuple[Sequence[PastTurn], int] |
     return None
 
 
-def last_table(past: Sequence[PastTurn]) -> CallResult | None:
-    """The newest result with a table."""
-    return next((r for t in reversed(past) for r in reversed(t.results) if r.table is not None and r.table.rows), None)
-
-
 def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -> FromAbove:
     """The call that shows a line of the last table, or the line itself where it has no id; a question back without one."""
     lists = any(not _of_one(result) and row_ids(result) for turn in past[-LOOKS_BACK:] for result in turn.results)
-    for turn in reversed(past):
-        for result in reversed(_together(turn.results)):
-            if lists and _of_one(result):  # `the second one`, after the first was explained: of the list, still
-                continue
-            ids, table = row_ids(result), result.table
-            size = len(ids) or (len(table.rows) if table is not None else 0)
-            if not size:
-                continue
-            if not -size <= place < size:
-                return asks_back(f"The last table has {size} rows{': ' + ', '.join(ids[:6]) if ids else ''}. Which one?")
-            if ids:
-                return call_for(ids[place], result)
-            assert table is not None  # noqa: S101 - it has rows
-            if result.name == "counts" and "rule" in table.columns:
-                return rule_story(str(table.rows[place][table.columns.index("rule")]), result)
-            row = table.rows[place]
-            if (at := _exit_of(table, row, facts)) is not None:
-                return story_of(at, text)
-            return PlannedAnswer(
-                f"Row {place % size + 1} of the table above, {row[0]}.\n\n{render.markdown_table(only(table, [place % size]))}"
-            )
+    for result in (result for turn in reversed(past) for result in reversed(_together(turn.results))):
+        ids, table = row_ids(result), result.table
+        rows = ids or (table.rows if table is not None else ())
+        if not rows or (lists and _of_one(result)):  # `the second one`, after the first was explained: of the list, still
+            continue
+        if not _there(place, rows):
+            return asks_back(f"The last table has {len(rows)} rows{': ' + ', '.join(ids[:6]) if ids else ''}. Which one?")
+        if ids:
+            return call_for(ids[place], result)
+        assert table is not None  # noqa: S101 - it has rows
+        if result.name == "counts" and "rule" in table.columns:
+            return rule_story(result.rows()[place]["rule"], result)
+        if (at := _exit_of(table, table.rows[place], facts)) is not None:
+            return story_of(at, text)
+        shown = render.markdown_table(only(table, [place]))
+        return PlannedAnswer(f"Row {place % len(rows) + 1} of the table above, {table.rows[place][0]}.\n\n{shown}")
     return asks_back("Nothing is listed in this thread, so I cannot tell which one you mean. Name it by its id.")
 
 
@@ -121,14 +116,14 @@ def _of_one(result: CallResult) -> bool:
     return result.table is not None and result.table.columns[0] in ("metric", "event")
 
 
-def _exit_of(table: Table, row: Sequence[Any], facts: Facts) -> PlannedCall | None:
+def _exit_of(table: Table, line: Sequence[Any], facts: Facts) -> PlannedCall | None:
     """The call that shows a round trip of the desk: its sleeve's fills from entry to exit, with what ended it."""
-    cells = dict(zip(table.columns, row, strict=False))
-    ends = [number_of(cells.get(name), facts) for name in ("entry_ms", "exit_ms")]
-    if "sleeve" not in cells or None in ends:
+    cells = dict(zip(table.columns, line, strict=False))
+    entry, ended = (number_of(cells.get(name), facts) for name in ("entry_ms", "exit_ms"))
+    if "sleeve" not in cells or entry is None or ended is None:
         return None
-    closed = (ends[1] or 0) + 16 * 60_000  # a fill is journaled at the close of its bar
-    since, until = (utc(at).removesuffix("Z").replace(" ", "T") for at in (ends[0], closed))
+    closed = ended + 16 * 60_000  # a fill is journaled at the close of its bar
+    since, until = (utc(int(at)).removesuffix("Z").replace(" ", "T") for at in (entry, closed))
     return PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": cells["sleeve"], "since": since, "until": until})
 
 
@@ -140,17 +135,17 @@ _REASON = re.compile(
 
 def story_of(search: PlannedCall, text: str) -> PlanOf:
     """A round trip of the desk: its fills from entry to exit; asked for a reason, the event that opened or ended it first."""
+    return partial(_story, search, text)
 
-    def plan(q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-        (found,) = yield [search]
-        events = [event for event in found.evidence if re.fullmatch(r"d-\d+", event)]
-        if not events or not _REASON.search(text):
-            return drafted([search], [found])
-        explain = PlannedCall("explain_event", {"event_id": events[0] if _ENTRY.search(text) else events[-1]})
-        (cause,) = yield [explain]
-        return drafted([explain, search], [cause, found])
 
-    return plan
+def _story(search: PlannedCall, text: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    (found,) = yield [search]
+    events = [event for event in found.evidence if re.fullmatch(r"d-\d+", event)]
+    if not events or not _REASON.search(text):
+        return drafted([search], [found])
+    explain = PlannedCall("explain_event", {"event_id": events[0] if _ENTRY.search(text) else events[-1]})
+    (cause,) = yield [explain]
+    return drafted([explain, search], [cause, found])
 
 
 def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None:
@@ -158,7 +153,7 @@ def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None
     table = last.table
     if last.name != "trips" or table is None or table.columns[0] != "trip" or not table.rows:
         return None
-    place = slots.place if slots.place is not None and -len(table.rows) <= slots.place < len(table.rows) else 0
+    place = slots.place if slots.place is not None and _there(slots.place, table.rows) else 0
     if (numbers := _trip_numbers(last)) is not None:
         return call_for(numbers[place], last)
     at = _exit_of(table, table.rows[place], facts)
@@ -169,14 +164,8 @@ def _together(results: Sequence[CallResult]) -> list[CallResult]:
     """Results of one tool with tables of one kind as one: the best and the worst are listed one after the other."""
     kept: list[CallResult] = []
     for result in results:
-        last = kept[-1] if kept else None
-        if (
-            last is not None
-            and last.name == result.name
-            and last.table
-            and result.table
-            and last.table.columns == result.table.columns
-        ):
+        last = kept[-1] if kept and kept[-1].name == result.name else None
+        if last is not None and last.table and result.table and last.table.columns == result.table.columns:
             kept[-1] = last._replace(table=last.table._replace(rows=last.table.rows + result.table.rows))
         else:
             kept.append(result)
@@ -197,16 +186,18 @@ def row_ids(result: CallResult) -> list[str]:
 
 def _trip_numbers(result: CallResult) -> list[str] | None:
     """Rows of a table of round trips of a run are called by their number."""
-    assert result.table is not None  # noqa: S101 - asked before
-    at = next((i for i, name in enumerate(result.table.columns) if name in ("trip", "number", "round trip")), None)
-    if at is None or not _run_of(result):
-        return None
-    return [str(row[at]).removeprefix("t") for row in result.table.rows]
+    name = next((name for name in ("trip", "number", "round trip") if result.table and name in result.table.columns), None)
+    return [row[name].removeprefix("t") for row in result.rows()] if name is not None and _run_of(result) else None
 
 
 def _run_of(result: CallResult) -> Any:
     subject = result.args.get("subject") or result.data.get("subject")
     return result.args.get("run_id") or result.data.get("run_id") or (subject if str(subject).startswith("r-") else None)
+
+
+def _run_shown(result: CallResult) -> Any:
+    """The run that a result is of, or that it made."""
+    return _run_of(result) or (result.evidence[0] if result.name == "backtest" and result.evidence else None)
 
 
 def run_meant(past: Sequence[PastTurn], slots: Slots) -> bool:
@@ -216,45 +207,38 @@ def run_meant(past: Sequence[PastTurn], slots: Slots) -> bool:
     return made and not (slots.span.start or slots.span.at or slots.sleeves)
 
 
+_SHOWS = {"d": ("explain_event", "event_id"), "p": ("explain_event", "event_id"), "r": ("run", "run_id")}
+_SHOWS |= {"al": ("alerts", "alert_id"), "orders": ("orders", "cid"), "incidents": ("incidents", "window")}
+
+
 def call_for(identity: str, of: CallResult) -> PlannedCall:
     """The call that shows one thing by its id."""
-    kind = identity.partition("-")[0]
     if identity.isdigit():
         return PlannedCall("round_trip", {"run_id": _run_of(of), "number": int(identity)})
-    if kind in ("d", "p"):
-        return PlannedCall("explain_event", {"event_id": identity})
-    if kind == "r":
-        return PlannedCall("run", {"run_id": identity})
-    if kind == "al":
-        return PlannedCall("alerts", {"alert_id": identity})
-    if of.name == "orders":
-        return PlannedCall("orders", {"cid": identity})
-    if of.name == "incidents":
-        return PlannedCall("incidents", {"window": identity})
-    return PlannedCall("proposals", {"proposal_id": identity})
-
-
-_FIGURES = ("pnl", "performance", "trips", "attribution", "desk")
+    tool, name = _SHOWS.get(identity.partition("-")[0]) or _SHOWS.get(of.name, ("proposals", "proposal_id"))
+    return PlannedCall(tool, {name: identity})
 
 
 def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     """What `why?` means: of a round trip listed what ended it, of a count its rule, the last refusal again, the last event,
     or where the figures come from."""
     last = newest(past)
+    call = newest_turn.call if newest_turn is not None else None
     waits = newest_turn is not None and (newest_turn.lost or newest_turn.maybe)
-    read = newest_turn is not None and (isinstance(newest_turn.call, PlannedAnswer) and not newest_turn.call.asked_back)
+    read = past[-1].results or waits or (isinstance(call, PlannedAnswer) and not call.asked_back)
     open_run = last is not None and last.name in ("backtest", "run") and last.status == "ok" and _LOST.search(slots.text)
-    if last is not None and open_run and not (past[-1].results or waits or read):  # what was asked since is not answered
-        return of_last_run(str(_run_of(last) or last.evidence[0]))
-    if last is None or not (past[-1].results or waits or read):
+    if last is not None and open_run and not read:  # what was asked since is not answered
+        return partial(_of_last_run, str(_run_of(last) or last.evidence[0]))
+    if last is None or not read:
         return asks_back("Why what? Nothing was looked up for the last answer: name the day, the trade or the event.")
     if last.status in ("refused", "failed"):
         return PlannedAnswer(result_text(last))
     if (trip := trip_meant(slots, last, facts)) is not None:
         return trip
     if last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
-        place = slots.place if slots.place is not None and -len(last.table.rows) <= slots.place < len(last.table.rows) else 0
-        return rule_story(str(last.table.rows[place][last.table.columns.index("rule")]), last)
+        return rule_story(
+            last.rows()[slots.place if slots.place is not None and _there(slots.place, last.rows()) else 0]["rule"], last
+        )
     if last.name in _FIGURES:
         picked = newest_turn and row_span(newest_turn.slots, past, facts)  # of the row that was read from the table
         span = picked or (older and (row_span(older.slots, past, facts) or older.slots.span))
@@ -262,18 +246,24 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
     if last.name == "parity":
         return _no_more(last)
-    alerts = [i for i in last.evidence if i.startswith("al-")]
-    if last.name == "alerts" and alerts:
-        return PlannedCall("alerts", {"alert_id": alerts[0]})
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
+    if last.name == "alerts" and (alerts := last.ids("al-")):
+        return call_for(alerts[0], last)
     if last.name in ("journal_search", "alerts") and events:
-        return PlannedCall("explain_event", {"event_id": events[-1]})
-    if (run := _run_of(last) or (last.evidence[0] if last.name == "backtest" and last.evidence else None)) is not None:
+        return call_for(events[-1], last)
+    if (run := _run_shown(last)) is not None:
         return PlannedCall("trips", {"subject": str(run), "by": "exit"})
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
 
 
 _LOST = re.compile(r"\b(?:los[ets]\w*|losing|bad|badly|negative|poor\w*|red|bleed\w*|bled|down)\b")
+
+
+def _of_last_run(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """How the round trips of a run ended, named as that of the last run made."""
+    call = PlannedCall("trips", {"subject": run, "by": "exit"})
+    results = yield [call]
+    return drafted([call], results).after(f"Of {run}, the last run made here; what was asked since was not run.")
 
 
 def compared(past: Sequence[PastTurn]) -> bool:
@@ -291,11 +281,11 @@ def judged(past: Sequence[PastTurn], text: str) -> PlannedCall | PlannedAnswer:
         return asks_back(
             "The difference of what two? Name both values, and I compare them: `compare stop_atr=2 with stop_atr=3`."
         )
-    if last is not None and last.name == "pnl":
-        return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
     if last is None:
         return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
-    run = _run_of(last) or (last.evidence[0] if last.name == "backtest" and last.evidence else None)
+    if last.name == "pnl":
+        return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
+    run = _run_shown(last)
     if run is None and last.name not in _FIGURES:
         return _no_more(last)
     return PlannedCall("performance", {"subject": str(run)} if run else {})
@@ -327,12 +317,11 @@ def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall |
     if last is None:
         return asks_back("Nothing was looked up for the last answer. Name what you want to know it of.")
     listed = [i for i in last.evidence if re.match(r"prop-|\d{8}-|al-", i)]
-    if last.name.startswith("propos") and len(listed) == 1:
-        return PlannedCall("proposals", {"proposal_id": listed[0]})
-    if last.name == "alerts" and len(listed) == 1:
-        return PlannedCall("alerts", {"alert_id": listed[0]})
-    shown = figure(slots, past, facts)
-    return shown or _no_more(last)
+    if len(listed) == 1 and (last.name == "alerts" or last.name.startswith("propos")):
+        return PlannedCall(
+            *(("alerts", {"alert_id": listed[0]}) if last.name == "alerts" else ("proposals", {"proposal_id": listed[0]}))
+        )
+    return figure(slots, past, facts) or _no_more(last)
 
 
 def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:
@@ -340,14 +329,14 @@ def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall 
     drawdown`, `what happened on the worst of them`; None when the table does not say, or the sentence names something else."""
     last, text = last_table(past), slots.text
     names = {n for n in slots.places if n not in ("count", "which", "place", "everything", "outcome", "by")}
-    if last is None or last.table is None or names or not past or _since(past, last):
+    if last is None or last.table is None or names or _since(past, last):
         return None
     if slots.by and last.table.columns[0] not in slots.by:  # `which day of the week`, of a table by hour
         return None
-    table = last.table
-    by_how_much = bool(_BY_HOW_MUCH.match(text))
-    asked = past[-1].asked.lower() if by_how_much else text
-    if asked is text and not heads_of(table, text):  # the figure that the thread asks about
+    table, asked = last.table, text
+    if _BY_HOW_MUCH.match(text):
+        asked = past[-1].asked.lower()
+    elif not heads_of(table, text):  # the figure that the thread asks about
         earlier = next((turn.asked.lower() for turn in reversed(past[-3:]) if heads_of(table, turn.asked.lower())), "")
         asked = f"{text} {' '.join(word for word in WORD.findall(earlier) if word in FIGURE_WORDS)}".strip()
     if not ranks(asked) and slots.which not in ("worst", "best"):
@@ -355,13 +344,17 @@ def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall 
     found = extreme_row(table, facts, asked, slots.which)
     if found is None:
         return None
-    day = re.match(
-        r"\d{4}-\d\d-\d\d", utc(int(ms)) if (ms := number_of(table.rows[found][0], facts)) else str(table.rows[found][0])
-    )
-    if re.search(r"\bhappened\b", text) and day:
-        until = datetime.fromisoformat(day[0]) + timedelta(days=1)
-        return PlannedCall("journal_search", {"since": day[0], "until": f"{until:%Y-%m-%d}"})
+    if re.search(r"\bhappened\b", text) and (day := _day_of(table, found, facts)):
+        return PlannedCall("journal_search", {"since": f"{day:%Y-%m-%d}", "until": f"{day + timedelta(days=1):%Y-%m-%d}"})
     return PlannedAnswer(f"{extreme(table, facts, asked, slots.which)} That is of the table above.", read_as="the table above")
+
+
+def _day_of(table: Table, place: int, facts: Facts) -> datetime | None:
+    """The day that a row begins with, as its date or in milliseconds."""
+    cell = table.rows[place][0]
+    at = number_of(cell, facts)
+    day = re.match(r"\d{4}-\d\d-\d\d", str(cell) if at is None else utc(int(at)))
+    return datetime.fromisoformat(day[0]) if day else None
 
 
 def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
@@ -373,15 +366,10 @@ def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan |
     rows = [n for n, row in enumerate(last.table.rows) if not str(row[0])[:1].isdigit() or low <= str(row[0])[:10] < high]
     shown = only(last.table, rows)  # of the window alone, as the answer did
     at_row = 0 if len(rows) == 1 else extreme_row(shown, facts, older.text, older.which)
-    if at_row is None or not rows:
-        return None
-    found = rows[at_row]
-    at = number_of(last.table.rows[found][0], facts)
-    day = re.match(r"\d{4}-\d\d-\d\d", str(last.table.rows[found][0]) if at is None else utc(int(at)))
-    if day is None:
+    first = None if at_row is None else _day_of(shown, at_row, facts)
+    if first is None:
         return None
     size = {"week": 7, "month": 31}.get(str(last.args.get("unit", "day")), 1)
-    first = datetime.fromisoformat(day[0])
     end = (first + timedelta(days=size)).replace(day=1) if size == 31 else first + timedelta(days=size)
     return TimeSpan(f"{first:%Y-%m-%d}", f"{end:%Y-%m-%d}")
 

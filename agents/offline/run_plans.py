@@ -12,7 +12,6 @@ from agents.offline.steps import (
     CallResult,
     Plan,
     PlannedAnswer,
-    PlanOf,
     Question,
     asks_back,
     changes_of,
@@ -209,18 +208,6 @@ def run(q: Question) -> Plan:
     lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
     return (yield from made([PlannedCall("run", args)], q))
-
-
-def of_last_run(run: str) -> PlanOf:
-    """How the round trips of a run ended, named as that of the last run made."""
-
-    def plan(q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-        call = PlannedCall("trips", {"subject": run, "by": "exit"})
-        (found,) = yield [call]
-        draft = drafted([call], [found])
-        return draft._replace(text=f"Of {run}, the last run made here; what was asked since was not run.\n\n{draft.text}")
-
-    return plan
 
 
 def round_trip(q: Question) -> Plan:
