@@ -22,15 +22,9 @@ def propose(q: Question) -> Plan:
     """A proposal of what the question asks to change."""
     if QUESTION.match(q.slots.text):
         return only_asked(q)
-    compared = q.last("compare")
-    spelled = bool(q.slots.common) and not (compared and re.search(r"\b(?:the|that) .*\bone\b", q.slots.text))
-    if (
-        "propose_config" in q.tools
-        and not spelled
-        and not q.slots.variants
-        and not q.slots.factor
-        and BETTER.search(q.slots.text)
-    ):
+    picks = q.last("compare") and re.search(r"\b(?:the|that) .*\bone\b", q.slots.text)
+    spelled = (q.slots.common and not picks) or q.slots.variants or q.slots.factor
+    if "propose_config" in q.tools and not spelled and BETTER.search(q.slots.text):
         return (yield from _of_compared(q))
     return (yield from _spelled_out(q))
 
@@ -86,11 +80,11 @@ def picked(slots: Slots, data: Mapping[str, Any]) -> Mapping[str, Any] | None:
     rows: list[Mapping[str, Any]] = data["rows"]
     wanted = slots.common or (slots.variants[0] if slots.variants else {})
     unit = next((float(text.split()[0]) for text in slots.unclear if text.split()[0].replace(".", "", 1).isdigit()), None)
+    values = [{c["key"]: c["value"] for c in r["changes"]} for r in rows]
     if wanted:
-        fits = [r for r in rows[1:] if wanted.items() <= {c["key"]: c["value"] for c in r["changes"]}.items()]
-        return fits[0] if fits else None
+        return next((r for r, own in zip(rows[1:], values[1:], strict=True) if wanted.items() <= own.items()), None)
     if unit is not None:
-        fits = [r for r in rows[1:] if any(c["value"] == unit for c in r["changes"])]
+        fits = [r for r, own in zip(rows[1:], values[1:], strict=True) if unit in own.values()]
         return fits[0] if len(fits) == 1 else None
     if slots.place is None:
         return rows[int(data.get("best", 0))]

@@ -68,15 +68,13 @@ _POINT = re.compile(
         |(?:this|current|last|previous|past)\s+weekend|(?:this|current|last|previous)\s+(?:week|month|year|quarter)|year\s+to\s+date|ytd|month\s+to\s+date
         |(?:start|beginning)\s+of\s+(?:the|this)\s+(?:week|month|year|quarter)
         |(?:last\s+|on\s+)?(?:{"|".join(DAYS)}))\b)
-    |(?P<bare>(?<=\bin\s)(?P<m8>{_MONTH})\b|(?<=\bfor\s)(?P<m9>{_MONTH})\b|(?<=\bsince\s)(?P<m10>{_MONTH})\b
-        |(?<=\bof\s)(?P<m11>{_MONTH})\b|(?<=\bfrom\s)(?P<m12>{_MONTH})\b|(?<=\bto\s)(?P<m13>{_MONTH})\b
-        |(?<=\bbetween\s)(?P<m14>{_MONTH})\b|(?<=\bduring\s)(?P<m16>{_MONTH})\b
-        |(?<=\bover\s)(?P<m17>{_MONTH})\b|(?<=\bthrough\s)(?P<m18>{_MONTH})\b
-        |(?<=\bis\s)(?P<m19>(?!may\b){_MONTH})\b|\b(?P<m20>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b(?=[?.! ]*$)
-        |^(?P<m22>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b
-        |\b(?P<m23>jan|feb|apr|jun|jul|aug|sept?|oct|nov|dec)\b(?!\s*-)
-        |\b(?P<m21>january|february|march|april|june|july|august|september|october|november|december)\b
-        |\b(?P<m15>{_MONTH})\b(?=\s*(?:to|until|till|through|thru|-)\s*(?:the\s+)?(?:end\s+of\s+)?(?:{_MONTH})\b))
+    |(?P<bare>(?:(?<=\bin\s)|(?<=\bfor\s)|(?<=\bsince\s)|(?<=\bof\s)|(?<=\bfrom\s)|(?<=\bto\s)|(?<=\bbetween\s)|(?<=\bduring\s)
+            |(?<=\bover\s)|(?<=\bthrough\s))(?P<m8>{_MONTH})\b
+        |(?<=\bis\s)(?P<m9>(?!may\b){_MONTH})\b|\b(?P<m10>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b(?=[?.! ]*$)
+        |^(?P<m11>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b
+        |\b(?P<m12>jan|feb|apr|jun|jul|aug|sept?|oct|nov|dec)\b(?!\s*-)
+        |\b(?P<m13>january|february|march|april|june|july|august|september|october|november|december)\b
+        |\b(?P<m14>{_MONTH})\b(?=\s*(?:to|until|till|through|thru|-)\s*(?:the\s+)?(?:end\s+of\s+)?(?:{_MONTH})\b))
     |(?P<time>(?<![\d:])(?P<clock4>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?:\s?(?:z|utc)\b)?)
     """,
     re.VERBOSE,
@@ -188,10 +186,9 @@ def _points(text: str, desk: datetime | None) -> Iterator[_Point]:
 
 def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
     """One named time; None when it counts from a desk time that does not exist yet."""
-    year = next((int(found[g]) for g in ("y", "y2", "y3", "y4", "y5", "y6", "y7", "y8", "y9") if found[g]), None)
-    month = next((found[g] for g in ("m2", "m3", "m4", *(f"m{i}" for i in range(8, 26))) if found[g]), None)
-    day = found["d"] or found["d2"] or found["d3"]
-    clock = found["clock"] or found["clock2"] or found["clock3"]
+    held = {name: text for name, text in found.groupdict().items() if text}
+    year = next((int(text) for name, text in held.items() if re.fullmatch(r"y\d?", name)), None)
+    month = next((text for name, text in held.items() if re.fullmatch(r"m\d+", name)), None)
     if found["time"]:
         return _clock_point(found, desk)
     if found["rel"]:
@@ -203,6 +200,7 @@ def _point(found: re.Match[str], desk: datetime | None) -> _Point | None:
     number = int(found["m"]) if found["m"] else MONTHS.index(month[:3]) + 1 if month else 0
     if found["days"] or found["of_days"]:
         return _days_of_month(found, year, number, desk)
+    day, clock = (held.get(name) or held.get(f"{name}2") or held.get(f"{name}3") for name in ("d", "clock"))
     return _calendar(found, year, number, int(day) if day else 0, clock, desk)
 
 
@@ -236,16 +234,15 @@ def _days_of_month(found: re.Match[str], year: int | None, month: int, desk: dat
 
 
 def _part_of_year(found: re.Match[str], year: int | None, desk: datetime | None) -> _Point | None:
-    if year is None and desk is None:
+    said = year is not None
+    year = year if year is not None or desk is None else desk.year
+    if year is None:
         return None
-    chosen = year if year is not None else desk.year if desk else 1970
-    if found["q"]:
-        number = int(found["qn"] or 1 + ("first", "second", "third", "fourth").index(found["qw"]))
-        first = _day(chosen, 3 * number - 2)
-        return _Point(*found.span(), first, _next_month(first, 3), "month", year is not None)
-    second = found["hn"] == "2" or found["hw"] == "second"
-    first = _day(chosen, 7 if second else 1)
-    return _Point(*found.span(), first, _next_month(first, 6), "month", year is not None)
+    size = 3 if found["q"] else 6
+    word = found["qw"] or found["hw"]
+    number = ("first", "second", "third", "fourth").index(word) if word else int(found["qn"] or found["hn"]) - 1
+    first = _day(year, size * number + 1)
+    return _Point(*found.span(), first, _next_month(first, size), "month", said)
 
 
 def _day_of_month(found: re.Match[str], desk: datetime | None) -> _Point | None:
@@ -267,23 +264,21 @@ def _clock_point(found: re.Match[str], desk: datetime | None) -> _Point | None:
 
 
 def _relative(found: re.Match[str], word: str, desk: datetime | None) -> _Point | None:
-    if desk is None:
+    if desk is None or word == "now":
         return None
     night, one = _midnight(desk), timedelta(days=1)
     today = _midnight(desk - timedelta(microseconds=1))  # at 00:00 the day that ended
     day_of = {"today": today, "this morning": today, "yesterday": night - one, "the day before yesterday": night - 2 * one}
+    name = word.rsplit(" ", 1)[-1]
+    if name in DAYS:
+        day_of[word] = today - timedelta(days=(today.weekday() - DAYS.index(name)) % 7 or 7)
     if word in day_of:
         return _Point(*found.span(), day_of[word], day_of[word] + one, "day", True)
     if word.endswith("night"):  # last night, overnight, tonight
         return _Point(*found.span(), night - timedelta(hours=6), desk, "since", True)
-    if word == "now":
-        return None
-    if word.endswith("weekend"):  # the one that ended last, or that runs
+    if name == "weekend":  # the one that ended last, or that runs
         saturday = today - timedelta(days=(today.weekday() - 5) % 7)
         return _Point(*found.span(), saturday, saturday + 2 * one, "day", True)
-    if (name := word.rsplit(" ", 1)[-1]) in DAYS:
-        first = today - timedelta(days=(today.weekday() - DAYS.index(name)) % 7 or 7)
-        return _Point(*found.span(), first, first + one, "day", True)
     return _period(word, today, desk)._replace(start=found.start(), stop=found.end())
 
 

@@ -13,27 +13,11 @@ from agents.offline.words import PATTERNS
 
 GOES_ON = re.compile(r"\b(?:they|it|them)\b|\bsince when\b|^ *who\b")
 ASKS = ("models", "models gates", "predictions", "model_drift", "propose_model", "compare models")
-_OTHERS = PATTERNS["model_asks.others"]
-_SPOKEN = PATTERNS["model_asks.spoken"]
-_MONEY = PATTERNS["model_asks.money"]
-_IN_STATE = PATTERNS["model_asks.in_state"]
-_STATE = PATTERNS["model_asks.state"]
-_EXPECTED = PATTERNS["model_asks.expected"]
-_GATING = PATTERNS["model_asks.gating"]
-_HELPS = PATTERNS["model_asks.helps"]
-_NULL = PATTERNS["model_asks.null"]
-_DRIFT = PATTERNS["model_asks.drift"]
-_INPUTS = PATTERNS["model_asks.inputs"]
-_ACTS = PATTERNS["model_asks.acts"]
-_CANDIDATE = PATTERNS["model_asks.candidate"]
-_BESIDE = PATTERNS["model_asks.beside"]
-_SHOULD = PATTERNS["model_asks.should"]
-_IT = PATTERNS["model_asks.it"]
-_ONLY_VERSION = PATTERNS["model_asks.only_version"]
-_GATES = PATTERNS["model_asks.gates"]
-_SHORT = PATTERNS["model_asks.short"]
-_ABOUT_ONE = PATTERNS["model_asks.about_one"]
-_TRAINS = PATTERNS["model_asks.trains"]
+
+
+def _says(name: str, text: str) -> bool:
+    """Whether a pattern of words.toml is in a text."""
+    return PATTERNS[f"model_asks.{name}"].search(text) is not None
 
 
 def _masked(slots: Slots) -> str:
@@ -52,7 +36,7 @@ def _masked(slots: Slots) -> str:
 def model_label(slots: Slots, before: str) -> AskLabel | None:
     """What is asked of stored models; None where a sentence speaks of none."""
     text = _masked(slots)
-    if _OTHERS.search(text):
+    if _says("others", text):
         return None
     found = next((ask for ask, asks in _KINDS if asks(slots, text, before)), None)
     return None if found is None else label_of(found)
@@ -60,87 +44,78 @@ def model_label(slots: Slots, before: str) -> AskLabel | None:
 
 def _of_models(text: str, before: str) -> bool:
     """Whether a stored model is named or spoken of, or was what the turn before was about."""
-    return _SPOKEN.search(text) is not None or before in ASKS
+    return _says("spoken", text) or before in ASKS
 
 
 def _trains(slots: Slots, text: str, before: str) -> bool:
     words = re.search(r"\b(?:re-?train|vol|volatility|regime|models?|one|it|another|again)\b|_model|\btraining\b", text)
-    return not slots.folds and bool(_TRAINS.search(text)) and (words is not None or before in ASKS)
+    return not slots.folds and _says("trains", text) and (words is not None or before in ASKS)
 
 
-def _by(slots: Slots, text: str, before: str, *, split: str, words: re.Pattern[str]) -> bool:
+def _by(slots: Slots, text: str, before: str, split: str) -> bool:
     in_table = before.startswith(("trips", "pnl", "attribution"))
     if re.search(r"\b(?:helps?|without|gat(?:e|ing))\b", text):
         return False
-    if split in slots.by and (in_table or before in ASKS or _MONEY.search(text) or len(text.split()) < 6):
+    if split in slots.by and (in_table or before in ASKS or _says("money", text) or len(text.split()) < 6):
         return True
-    figure = _MONEY.search(text) or in_table or re.search(r"\bhigh\b.*\blow\b|\blow\b.*\bhigh\b|\bbull\b.*\bbear\b", text)
-    asked = words.search(text) and (split == "prediction" or _IN_STATE.search(text) or not _HELPS.search(text))
-    return bool(figure and asked) or (
-        split == "prediction" and bool(re.search(r"\b(?:terciles?|thirds)\b|\bthird of the prediction", text))
-    )
+    figure = in_table or _says("money", text) or re.search(r"\bhigh\b.*\blow\b|\blow\b.*\bhigh\b|\bbull\b.*\bbear\b", text)
+    if split == "prediction":
+        thirds = re.search(r"\b(?:terciles?|thirds)\b|\bthird of the prediction", text)
+        return thirds is not None or bool(figure and _says("expected", text))
+    return bool(figure and _says("state", text)) and (_says("in_state", text) or not _says("helps", text))
 
 
 def _helps(slots: Slots, text: str, before: str) -> bool:
-    subject = _GATING.search(text) or (before in ASKS and re.search(r"\b(?:it|that|this)\b", text))
+    subject = _says("gating", text) or (before in ASKS and re.search(r"\b(?:it|that|this)\b", text))
     by = slots.by and not re.search(r"\b(?:helps?|gat(?:e|ing))\b", text)
-    return bool(subject) and bool(_HELPS.search(text)) and not slots.model_versions and not by
+    return bool(subject) and _says("helps", text) and not slots.model_versions and not by
 
 
 def _null(slots: Slots, text: str, before: str) -> bool:
     spoken = _of_models(text, before) or re.search(r"\bpredict\w*|\bregime\b", text)
-    return (
-        bool(spoken)
-        and bool(_NULL.search(text))
-        and not slots.model_versions
-        and not re.search(r"\b(?:any good|do we|does any|beat|gates?)\b", text)
-    )
+    other = slots.model_versions or re.search(r"\b(?:any good|do we|does any|beat|gates?)\b", text)
+    return bool(spoken) and _says("null", text) and not other
 
 
 def _drifts(slots: Slots, text: str, before: str) -> bool:  # noqa: ARG001 - one of _KINDS
-    spoken = _of_models(text, before) or _INPUTS.search(text) or re.search(r"\btraining\b", text)
-    return bool(spoken) and bool(_DRIFT.search(text)) and not re.search(r"\b(?:paper|back-?test|live)\b", text)
+    spoken = _of_models(text, before) or _says("inputs", text) or re.search(r"\btraining\b", text)
+    return bool(spoken) and _says("drift", text) and not re.search(r"\b(?:paper|back-?test|live)\b", text)
 
 
 def _proposes(slots: Slots, text: str, before: str) -> bool:
-    if _BESIDE.search(text):
+    if _says("beside", text):
         return False
-    if before == "propose_model" and _ONLY_VERSION.match(text):
+    if (before == "propose_model" and _says("only_version", text)) or (before in ASKS and _says("it", text)):
         return True
-    acts = _ACTS.match(text) or (slots.sleeves and _SHOULD.search(text))
-    named = _CANDIDATE.search(text) and (slots.model_versions or before in ASKS or "_model" in text or "challenger" in text)
-    ordered = bool(named) and bool(acts) and not re.match(r"(?:_model )(?!_version for\b)", text)
-    return ordered or (before in ASKS and _IT.search(text) is not None)
+    acts = _says("acts", text) or (slots.sleeves and _says("should", text))
+    named = slots.model_versions or before in ASKS or "_model" in text or "challenger" in text
+    return bool(acts and named) and _says("candidate", text) and not re.match(r"(?:_model )(?!_version for\b)", text)
 
 
 def _gated(slots: Slots, text: str, before: str) -> bool:  # noqa: ARG001 - one of _KINDS
     if before == "propose_model" and re.match(r"(?:and |but |so )?why(?: not)?[?.! ]*$", text):
         return True
-    named = (
-        "_model" in text
-        or "_version" in text
-        or (re.search(r"\bmodels?\b", text) and not re.search(r"\b(?:which|what) models\b", text))
-    )
-    return bool(_GATES.search(text)) and (bool(named) or before in ASKS or bool(re.search(r"\bpromotable\b", text)))
+    spoken = re.search(r"\bmodels?\b", text) and not re.search(r"\b(?:which|what) models\b", text)
+    named = spoken or before in ASKS or re.search(r"_model|_version|\bpromotable\b", text)
+    return bool(named) and _says("gates", text)
 
 
 def _listed(slots: Slots, text: str, before: str) -> bool:
-    if before in ASKS and (_SHORT.search(text) or "_model" in text):
+    if (
+        slots.models
+        or (slots.model_versions and not slots.ids)
+        or (before in ASKS and (_says("short", text) or "_model" in text))
+    ):
         return True
-    if slots.models or (slots.model_versions and not slots.ids):
-        return True
-    return (
-        bool(_SPOKEN.search(text))
-        and bool(_ABOUT_ONE.search(text) or len(text.split()) < 4)
-        and not (slots.common or slots.variants)
-    )
+    about = _says("spoken", text) and (_says("about_one", text) or len(text.split()) < 4)
+    return about and not (slots.common or slots.variants)
 
 
 _Asks = Callable[[Slots, str, str], bool]
 _KINDS: tuple[tuple[str, _Asks], ...] = (
     ("way write_strategy", _trains),
-    ("trips by=prediction", lambda s, text, before: _by(s, text, before, split="prediction", words=_EXPECTED)),
-    ("trips by=regime", lambda s, text, before: _by(s, text, before, split="regime", words=_STATE)),
+    ("trips by=prediction", lambda *of: _by(*of, split="prediction")),
+    ("trips by=regime", lambda *of: _by(*of, split="regime")),
     ("compare models", _helps),
     ("propose_model", _proposes),
     ("model_drift", _drifts),

@@ -76,26 +76,24 @@ def models(q: Question) -> Plan:
     """The list, the versions that sleeves read, one version's card, two versions beside each other, or the gates of one."""
     if not q.words.models:
         return (yield from made([PlannedCall("models", {})]))
-    found, text = meant(q), q.slots.text
+    found, text, sleeve = meant(q), q.slots.text, q.sleeve()
     if q.chosen.asked.kind == "gates":
-        if not found.name:
-            return asks_back(_which(q))
-        return (yield from _gates(found, leak=_LEAK.search(text) is not None))
-    versions = found.versions if not found.carried or not _WHICH.search(text) else ()
+        return asks_back(_which(q)) if not found.name else (yield from _gates(found, leak=_LEAK.search(text) is not None))
+    which = _WHICH.search(text)
+    versions = found.versions if not (found.carried and which) else ()
     if len(q.slots.model_versions) > 1:
         versions = q.slots.model_versions
     elif found.name and (beside := _beside(q, found)):
         versions = beside
+    of_one = found.name and not which and (q.slots.models or found.carried or not _LISTED.search(text))
+    args: dict[str, Any] = {"model": found.name} if q.slots.models else {}
     if len(versions) > 1:
-        args: dict[str, Any] = {"model": f"{found.name}@{versions[1]}", "beside": versions[0]}
-        return (yield from made([PlannedCall("models", args)]))
-    sleeve = q.sleeve()
-    if versions or (found.name and not _WHICH.search(text) and (q.slots.models or found.carried or not _LISTED.search(text))):
-        version = versions[0] if versions else _in_force(q, found.name)
-        return (yield from made([PlannedCall("models", {"model": f"{found.name}@{version}"})]))
-    if sleeve is not None and _WHICH.search(text):
-        return (yield from made([PlannedCall("models", {"sleeve": sleeve.name})]))
-    return (yield from made([PlannedCall("models", {"model": found.name} if q.slots.models else {})]))
+        args = {"model": f"{found.name}@{versions[1]}", "beside": versions[0]}
+    elif versions or of_one:
+        args = {"model": f"{found.name}@{versions[0] if versions else _in_force(q, found.name)}"}
+    elif sleeve is not None and which:
+        args = {"sleeve": sleeve.name}
+    return (yield from made([PlannedCall("models", args)]))
 
 
 def _in_force(q: Question, name: str) -> str:
@@ -123,11 +121,8 @@ def _gates(found: MeantModel, *, leak: bool) -> Plan:
     call = PlannedCall("models", {"model": found.text, "gates": True})
     (result,) = yield [call]
     row = next((row for row in (result.table.rows if result.table else ()) if row[0] == "leaks"), None)
-    draft = drafted([call], [result])
-    if not leak or result.status != "ok":
-        return draft
     first = f"Leak check: {row[1]}. {row[2]}." if row else "The leak check was not run."
-    return draft._replace(text=f"{first}\n\n{draft.text}")
+    return drafted([call], [result]).after(first if leak and result.status == "ok" else "")
 
 
 def drift(q: Question) -> Plan:
@@ -161,21 +156,16 @@ def helps(q: Question) -> Plan:
     named = [s for s in q.words.sleeves if s.name in q.slots.sleeves] if q.slots.sleeves else list(q.words.sleeves)
     regime, vol = (re.search(form, q.slots.text) for form in (r"\bregimes?\b", r"\b(?:vol\w*|sizing|size)\b"))
     kinds = ["regime"] if regime else ["volscaled"] if vol else list(OFF)
+    off = {kind: ", ".join(f"{key}={value}" for key, value in set_to.items()) for kind, set_to in OFF.items()}
     fits = [s for s in named if s.strategy in kinds]
     if not fits:
-        models = [s for s in named if s.models]
-        of = (
-            f"{name_list([s.name for s in models])} {'reads' if len(models) == 1 else 'read'} one in another way"
-            if models
-            else ""
+        models, kind = [s.name for s in named if s.models], "regime" if regime else "volscaled"
+        of = f"; {name_list(models)} {'reads' if len(models) == 1 else 'read'} one in another way" if models else ""
+        here = (
+            f"No sleeve {'named ' if q.slots.sleeves else ''}here trades the strategy {kind}: the desk has nothing to compare{of}"
         )
-        kind = "regime" if regime else "volscaled"
-        off = ", ".join(f"{key}={value}" for key, value in OFF[kind].items())
-        text = f"No sleeve {'named ' if q.slots.sleeves else ''}here trades the strategy {kind}: the desk has nothing to compare"
-        text += f"; {of}" if of else ""
-        return asks_back(
-            f"{text}. On its defaults: `compare {off} for {kind} on BTC over 2025`. What a model is worth: `models`."
-        )
+        on = f"On its defaults: `compare {off[kind]} for {kind} on BTC over 2025`. What a model is worth: `models`."
+        return asks_back(f"{here}. {on}")
     if len(fits) > 1:
         return asks_back(f"Of which sleeve? {name_list([s.name for s in fits])} read one.")
     one, span = fits[0], window(q.slots.span)
@@ -185,6 +175,4 @@ def helps(q: Question) -> Plan:
     name = next((name for name in one.models if name.startswith("regime" if one.strategy == "regime" else "vol")), "")
     calls += [PlannedCall("models", {"model": f"{name}@{one.models[name]}"})] if name and "models" in q.tools else []
     results = yield calls
-    off = ", ".join(f"{key}={value}" for key, value in OFF[one.strategy].items())
-    draft = drafted(calls, results)
-    return draft._replace(text=f"With the model (row 0, as {one.name} runs) and without it ({off}):\n\n{draft.text}")
+    return drafted(calls, results).after(f"With the model (row 0, as {one.name} runs) and without it ({off[one.strategy]}):")

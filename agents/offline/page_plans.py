@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 
 from agents.offline.account import words_left
 from agents.offline.calls import ask_for, made
@@ -11,6 +12,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
 from agents.offline.words import PATTERNS
 from tools.common import render
+from tools.common.contract import Table
 from tools.exposure import glossary
 
 # how people name a rule, and the hard limits that declare it
@@ -44,47 +46,41 @@ def limits_meant(text: str) -> tuple[str, ...]:
 
 def rule_story(rule: str, of: CallResult) -> PlanOf:
     """What a rule checks, by the limits that declare it, and when it last did."""
+    return partial(_story, rule, of)
 
-    def plan(q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-        keys = limits_meant(
-            rule if rule in ("entries paused", "loss streak", "daily loss", "entry frequency") else f"{rule} rule"
-        )
-        calls = [PlannedCall("define", {"word": key}) for key in (keys or (rule[:60],))]
-        kept = {name: of.args[name] for name in ("since", "until", "sleeve") if of.args.get(name)}
-        kinds = ["breaker"] if str(of.args.get("what")) == "breaker" else ["refused", "breaker"]
-        calls.append(PlannedCall("journal_search", {"kinds": kinds, **({"since": "7d"} | kept)}))
-        results = yield calls
-        draft = drafted(calls, results)
-        return draft._replace(text=f"{rule}: what it checks, and when it acted.\n\n{draft.text}")
 
-    return plan
+def _story(rule: str, of: CallResult, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    keys = limits_meant(rule if rule in ("entries paused", "loss streak", "daily loss", "entry frequency") else f"{rule} rule")
+    kept = {name: of.args[name] for name in ("since", "until", "sleeve") if of.args.get(name)}
+    kinds = ["breaker"] if str(of.args.get("what")) == "breaker" else ["refused", "breaker"]
+    calls = [PlannedCall("define", {"word": key}) for key in (keys or (rule[:60],))]
+    calls.append(PlannedCall("journal_search", {"kinds": kinds, **({"since": "7d"} | kept)}))
+    results = yield calls
+    return drafted(calls, results).after(f"{rule}: what it checks, and when it acted.")
 
 
 def define(q: Question) -> Plan:
     """What a word means, or each of two; what a rule is, by the hard limits that declare it."""
-    row_rule = _rule_of_row(q)
-    if not q.slots.keys and (keys := limits_meant(f"{row_rule} {q.slots.text}" if row_rule else q.slots.text)):
-        return (yield from made([PlannedCall("define", {"word": key}) for key in keys[:3]]))
+    text, keys = q.slots.text, list(q.slots.keys)
+    table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
+    row_rule = _rule_of_row(q, table)
+    if not keys and (limits := limits_meant(f"{row_rule} {text}".strip())):
+        return (yield from made([PlannedCall("define", {"word": key}) for key in limits[:3]]))
     if row_rule:
         return (yield from made([PlannedCall("define", {"word": row_rule[:60]})]))
-    first = replace(q, slots=replace(q.slots, text=q.slots.text.partition(", i ")[0]))  # `..., i see it in the report`
+    first = replace(q, slots=replace(q.slots, text=text.partition(", i ")[0]))  # `..., i see it in the report`
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
-    pair = re.search(rf"\bbetween {_TERM} and {_TERM}[?. ]*$", q.slots.text)
-    words = (
-        list(q.slots.keys)
-        or list(pair.groups() if pair else ())
-        or [word.strip() for part in said if (word := re.sub(r"\b\d\S*", "", part)).strip()]
-    )
+    pair = re.search(rf"\bbetween {_TERM} and {_TERM}[?. ]*$", text)
+    words = keys or list(pair.groups() if pair else ()) or [re.sub(r"\b\d\S*", "", part).strip() for part in said]
     words = [shorter for word in words if (shorter := _FILLER.sub("", word).strip())]
-    table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
     if q.slots.place is not None and table is not None and -len(table.rows) <= q.slots.place < len(table.rows):
         words = [str(table.rows[q.slots.place][0])]  # `what does the first one mean`
     if not words:
         return asks_back(ask_for(q, "word"))
-    words = [own for word in words for own in _glossary_words(word)]
-    calls = [PlannedCall("define", {"word": word}) for word in words[:3]]
+    words = [own for word in words for own in _glossary_words(word)][:3]
+    calls = [PlannedCall("define", {"word": word}) for word in words]
     results = yield calls
-    if all(r.status == "no_data" for r in results) and any(" " in word for word in words[:3]):  # no word that somebody asked for
+    if all(r.status == "no_data" for r in results) and any(" " in word for word in words):  # no word that somebody asked for
         return asks_back(NOT_A_WORD)
     return drafted(calls, results)
 
@@ -110,13 +106,12 @@ def _glossary_words(word: str) -> list[str]:
     return near if len(near) == 1 else own if len(own) in (1, len(parts)) else [word]
 
 
-def _rule_of_row(q: Question) -> str:
+_BEHIND = re.compile(r"\b(?:that|this|it|the) (?:rule|one|guard|guardrail|limit)\b|\bbehind it\b")
+
+
+def _rule_of_row(q: Question, table: Table | None) -> str:
     """The rule that the row meant of the table above names: its cell under `rule`, or what an entry was refused by."""
-    table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
-    if table is None or not (
-        q.slots.place is not None
-        or re.search(r"\b(?:that|this|it|the) (?:rule|one|guard|guardrail|limit)\b|\bbehind it\b", q.slots.text)
-    ):
+    if table is None or not (q.slots.place is not None or _BEHIND.search(q.slots.text)):
         return ""
     place = q.slots.place or 0
     row = table.rows[place] if -len(table.rows) <= place < len(table.rows) else table.rows[0]
@@ -125,17 +120,15 @@ def _rule_of_row(q: Question) -> str:
     return cells.get("rule", "") or (refused[1].strip() if refused else "")
 
 
+_ABOUT_IT = re.compile(r"\b(?:it|that|this|them|do|now|react|next|fix|solution|cure)\b")
+
+
 def runbook(q: Question) -> Plan:
     """The desk's own page for what is wrong."""
-    ids = [i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)]
-    about = ids[0] if ids else free_words(q)
-    if (
-        not about
-        and re.search(r"\b(?:it|that|this|them|do|now|react|next|fix|solution|cure)\b", q.slots.text)
-        and q.last("alerts", "health")
-    ):
+    about = next((i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)), None) or free_words(q)
+    if not about and _ABOUT_IT.search(q.slots.text) and q.last("alerts", "health"):
         (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over, or more have come
-        about = next((i for i in found.evidence if i.startswith("al-")), None)
+        about = next(iter(found.ids("al-")), None)
         if about is None:
             lists = "`show the runbooks` lists what to do for each kind of trouble."
             return PlannedAnswer(f"{result_text(found)}\n\n{lists}", read_as="what to do about the open alerts")
@@ -166,10 +159,8 @@ def note(q: Question) -> Plan:
         ids = list(last.evidence[:3])
     if not ids and q.chosen.tool.args.model_fields["evidence"].is_required():
         return asks_back("Which run, event or proposal shows it? Name its id, for example `note that d-12 was an outage`.")
-    if len(_NOTED.sub("", q.raw).split()) < 2:
+    text = _NOTED.sub("", q.raw)
+    if len(text.split()) < 2:
         return asks_back("What should be noted? Write it after `note that`.")
-    topic = q.slots.symbols[0] if q.slots.symbols else q.slots.strategy or "desk"
-    args = {"topic": topic, "text": render.one_line(_NOTED.sub("", q.raw) or q.raw, 1000)} | (
-        {"evidence": ids[:10]} if ids else {}
-    )
-    return (yield from made([PlannedCall("note", args)]))
+    args = {"topic": q.slots.symbol or q.slots.strategy or "desk", "text": render.one_line(text, 1000)}
+    return (yield from made([PlannedCall("note", args | ({"evidence": ids[:10]} if ids else {}))]))

@@ -204,9 +204,8 @@ def alerts(q: Question) -> Plan:
 _PLANS: Mapping[str, PlanOf] = {
     "backtest": run_plans.backtest,
     "compare": run_plans.compare,
-    "leaks": run_plans.leaks,
-    "sweep": research_plans.sweep,
-    "walkforward": research_plans.walkforward,
+    "sweep": research_plans.search,
+    "walkforward": research_plans.search,
     "judge": research_plans.judge,
     "trials": research_plans.trials,
     "run": run_plans.run,

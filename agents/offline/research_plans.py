@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from agents.offline.calls import made
 from agents.offline.fill import end_of
 from agents.offline.params import value_text
 from agents.offline.ranges import around, count_of
@@ -15,7 +16,7 @@ from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.run_plans import unclear
 from agents.offline.slots import COUNTED
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, result_text
-from agents.offline.words import Param, SleeveName
+from agents.offline.words import Param
 from engine.clock import DAY_MS, utc_day
 from tools.common.contract import Table
 
@@ -52,28 +53,25 @@ ALL_AT_ONCE = (
 )
 
 
-def sweep(q: Question) -> Plan:
-    """Every combination of what the sentence wants varied."""
-    return (yield from _search(q, "sweep", "Next: `is that overfit?`, or `walk it forward`."))
+_FOLDS = re.compile(rf"\b(?:\d{{1,2}}|{'|'.join(COUNTED)}) (?:folds?|splits?|windows?|segments?|periods?|steps?)\b")
+_EVERYTHING = re.compile(
+    r"\b(?:all|every|each)(?: of)?(?: the| its| your| our)? (?:param\w*|settings?|knobs?|dials?|values?)\b|\beverything\b"
+)
+_NEXT = {
+    "sweep": "Next: `is that overfit?`, or `walk it forward`.",
+    "walkforward": "Next: `is that overfit?`, or `kill it or keep it`.",
+}
 
 
-def walkforward(q: Question) -> Plan:
-    """Parameters chosen fold by fold: those that the sentence varies, else those of the thread's last search."""
-    return (yield from _search(q, "walkforward", "Next: `is that overfit?`, or `kill it or keep it`."))
-
-
-def _search(q: Question, tool: str, more: str) -> Plan:
-    """One call of a search, with what was chosen for it said first."""
-    text = q.slots.text
-    if tool == "walkforward" and (
-        folds := re.search(rf"\b(?:\d{{1,2}}|{'|'.join(COUNTED)}) (?:folds?|splits?|windows?|segments?|periods?|steps?)\b", text)
-    ):
+def search(q: Question) -> Plan:
+    """Every combination of what the sentence wants varied; or parameters chosen fold by fold, those that it varies, else those of
+    the thread's last search. What was chosen for it is said first."""
+    text, tool = q.slots.text, q.chosen.tool.name
+    forward = tool == "walkforward"
+    if forward and (folds := _FOLDS.search(text)):
         how = "how long each learns and trades instead, such as `60d train and 20d test`"
         return asks_back(f"A walk-forward takes no number of folds, so {folds[0]} were not set and nothing was run: name {how}.")
-    if re.search(
-        r"\b(?:all|every|each)(?: of)?(?: the| its| your| our)? (?:param\w*|settings?|knobs?|dials?|values?)\b|\beverything\b",
-        text,
-    ):
+    if _EVERYTHING.search(text):
         return asks_back(ALL_AT_ONCE)
     if q.slots.unclear:
         return asks_back(unclear(q))
@@ -81,17 +79,15 @@ def _search(q: Question, tool: str, more: str) -> Plan:
     if isinstance(subject, str):
         return asks_back(subject)
     found = subject.focus
-    axes, said = _axes(q, found, carries=tool == "walkforward" or not q.slots.keys)
+    axes, said = _axes(q, found, carries=forward or not q.slots.keys)
     if not axes:
         return asks_back(said)
     vary = [f"{key}={values}" for key, values in axes.items()]
-    fixed = {key: value for key, value in found.params.items() if key not in axes}
-    vary += [f"{key}={value_text(value)}" for key, value in fixed.items()]
-    args = {**_where(found), **_costs(q), "vary": vary} | (dict(q.slots.folds) if tool == "walkforward" else {})
+    vary += [f"{key}={value_text(value)}" for key, value in found.params.items() if key not in axes]
+    args = {**_where(found), **_costs(q), "vary": vary} | (dict(q.slots.folds) if forward else {})
     (result,) = yield [PlannedCall(tool, args)]
-    first = " ".join(part for part in (subject.of, said, _dropped(q, found, axes)) if part)
-    draft = drafted([PlannedCall(tool, args)], [result], more if result.status == "ok" else "")
-    return draft._replace(text=f"{first}\n\n{draft.text}") if first else draft
+    draft = drafted([PlannedCall(tool, args)], [result], _NEXT[tool] if result.status == "ok" else "")
+    return draft.after(" ".join(part for part in (subject.of, said, _dropped(q, found, axes)) if part))
 
 
 def _where(found: RunFocus) -> dict[str, Any]:
@@ -160,17 +156,14 @@ def judge(q: Question) -> Plan:
     subject = subject_of(q)
     if isinstance(subject, str):
         return asks_back(subject)
-    found = subject.focus
+    found, first = subject.focus, subject.of
     fixed = [f"{key}={value_text(value)}" for key, value in found.params.items()]
     args = _where(found) | _costs(q) | ({"fixed": fixed} if fixed else {})
     (result,) = yield [PlannedCall("judge", args)]
-    first = [subject.of] if subject.of else []
     if found.vary and not q.slots.common:
-        first = [f"{subject.of} It is judged at the settings that the search began with, not at its best variation.".lstrip()]
-    if _COSTS.search(q.slots.text) and result.status == "ok":
-        first.append(_at_costs(q, result))
-    draft = drafted([PlannedCall("judge", args)], [result])
-    return draft._replace(text="\n\n".join([*first, draft.text]))
+        first = f"{first} It is judged at the settings that the search began with, not at its best variation.".lstrip()
+    costs = _at_costs(q, result) if _COSTS.search(q.slots.text) and result.status == "ok" else ""
+    return drafted([PlannedCall("judge", args)], [result]).after("\n\n".join(part for part in (first, costs) if part))
 
 
 def _at_costs(q: Question, result: CallResult) -> str:
@@ -184,37 +177,28 @@ def _at_costs(q: Question, result: CallResult) -> str:
 
 def trials(q: Question) -> Plan:
     """What has been tried: of a run by its id, of the strategy and symbol named, of the thread's last run; else the list."""
-    named = next((i for i in q.slots.ids if i.startswith("r-")), None) or next(
-        (q.handles[h] for h in q.slots.handles if h in q.handles), None
-    )
-    if named:
-        return (yield from _trials_of(named))
+    runs = [i for i in q.slots.ids if i.startswith("r-")] + [q.handles[h] for h in q.slots.handles if h in q.handles]
+    if runs:
+        return (yield from made([PlannedCall("trials", {"hypothesis": runs[0]})]))
     focus = None if q.slots.strategies or q.slots.symbols or q.slots.sleeves else focus_of(q)
-    sleeve = q.sleeve() if "sleeves" in q.slots.places else None
-    strategy = sleeve.strategy if sleeve else focus.strategy if focus else q.slots.strategy
-    symbol = sleeve.symbol if sleeve else focus.symbol if focus else q.slots.symbol
+    of = (q.sleeve() if "sleeves" in q.slots.places else None) or focus
+    strategy, symbol = (of.strategy, of.symbol) if of else (q.slots.strategy, q.slots.symbol)
     lists = re.search(r"\b(?:which|what|list|all) (?:the )?hypothes[ei]s\b|\bledger\b", q.slots.text)
     if strategy and symbol and not lists:
-        return (yield from _trials_of(f"{strategy} on {symbol}"))
+        return (yield from made([PlannedCall("trials", {"hypothesis": f"{strategy} on {symbol}"})]))
     call = PlannedCall("trials", {})
     (found,) = yield [call]
     if found.table is None or not (strategy or symbol):
         more = "Name one for its deflated Sharpe ratio, such as `deflated Sharpe of trend on BTC`."
         return drafted([call], [found], more if found.table else "")
-    rows = [row for row in found.table.rows if all(word.lower() in str(row[0]).lower() for word in (strategy, symbol) if word)]
+    words = [word for word in (strategy, symbol) if word]
+    rows = [row for row in found.table.rows if all(word.lower() in str(row[0]).lower() for word in words)]
     if len(rows) == 1:
-        return (yield from _trials_of(str(rows[0][0])))
-    about = " on ".join(word for word in (strategy, symbol) if word)
+        return (yield from made([PlannedCall("trials", {"hypothesis": str(rows[0][0])})]))
+    about = " on ".join(words)
     kept = found._replace(text=f"{len(rows)} hypotheses of {about}, last first.", table=Table(found.table.columns, tuple(rows)))
     text = result_text(kept) if rows else f"Nothing has been tried of {about} yet. {result_text(found)}"
     return drafted([call], [])._replace(text=text)
-
-
-def _trials_of(name: str) -> Plan:
-    """The trials of one hypothesis, or of a run's."""
-    call = PlannedCall("trials", {"hypothesis": name})
-    (found,) = yield [call]
-    return drafted([call], [found])
 
 
 def subject_of(q: Question) -> SearchSubject | str:
@@ -228,20 +212,22 @@ def subject_of(q: Question) -> SearchSubject | str:
     symbol = s.symbol or (sleeve.symbol if sleeve else None)
     if focus is not None and strategy not in (None, focus.strategy):
         focus = None  # another strategy: nothing of the run above is its
-    if focus is not None and sleeve is None:  # `walk it forward on ETH` is the run above on another symbol
-        strategy, symbol = focus.strategy, symbol or focus.symbol
+    above = focus if sleeve is None else None
+    if above is not None:  # `walk it forward on ETH` is the run above on another symbol
+        strategy, symbol = above.strategy, symbol or above.symbol
     span = (s.span.start or s.span.at, end_of(q))
     if not any(span) and focus is not None:
         span = (focus.start, focus.end)
-    whole = "ever" in s.places or focus is not None
-    if not strategy or not symbol or not (any(span) or whole):
-        return _ask_for(q, strategy, symbol, any(span) or whole)
-    above = focus if sleeve is None else None
-    params, of = _settings(q, strategy, above, sleeve)
+    windowed = any(span) or "ever" in s.places or focus is not None
+    if not strategy or not symbol or not windowed:
+        return _ask_for(q, strategy, symbol, windowed)
+    of = above or sleeve
+    params = _beyond_defaults(q, strategy, of.params) if of else {}
+    from_ = "the run above" if above else f"the live configuration of {sleeve.name}" if sleeve else ""
     own = {key: value for key, value in s.common.items() if key not in s.axes}
-    timeframe = s.timeframe or (above.timeframe if above else sleeve.timeframe if sleeve else "15m")
-    vary = above.vary if above else {}
-    return SearchSubject(RunFocus(strategy, symbol, timeframe, *span, {**params, **own}, vary), of)
+    timeframe = s.timeframe or (of.timeframe if of else "15m")
+    settings = f"Settings of {from_}: {changes_text(params)}." if params else ""
+    return SearchSubject(RunFocus(strategy, symbol, timeframe, *span, {**params, **own}, above.vary if above else {}), settings)
 
 
 def _ask_for(q: Question, strategy: str | None, symbol: str | None, window: bool) -> str:
@@ -249,22 +235,9 @@ def _ask_for(q: Question, strategy: str | None, symbol: str | None, window: bool
     if strategy and symbol:
         return f"Over which window? {strategy} on {symbol}: name it, such as `for 2025` or `since 2024-06`."
     missing = [word for word, there in (("which strategy", strategy), ("on which symbol", symbol)) if not there]
-    missing += [] if window else ["over which window"]
+    asked = ", ".join([*missing, *([] if window else ["over which window"])])
     there = f"Strategies: {name_list(list(q.words.strategies))}; bars for {name_list(list(q.words.symbols))}."
-    asked = ", ".join(missing)
     return f"{asked[0].upper()}{asked[1:]}? Answer like `trend on BTC for 2025`. {there}"
-
-
-def _settings(q: Question, strategy: str, focus: RunFocus | None, sleeve: SleeveName | None) -> tuple[dict[str, Any], str]:
-    """The settings that a search begins with, and where they are from: the run above, the live sleeve, else the defaults."""
-    if focus is not None:
-        params, said = dict(focus.params), "the run above"
-    elif sleeve is not None:
-        params, said = dict(sleeve.params), f"the live configuration of {sleeve.name}"
-    else:
-        return {}, ""
-    params = _beyond_defaults(q, strategy, params)
-    return params, f"Settings of {said}: {changes_text(params)}." if params else ""
 
 
 def _beyond_defaults(q: Question, strategy: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -286,12 +259,12 @@ def _focus_in(q: Question, result: CallResult) -> RunFocus | None:
     args = result.args
     if result.name == "run":
         return _of_run(q, result.data)
+    ends = (args.get("start"), args.get("end"))
     if result.name == "compare" and args.get("sleeve"):
         sleeve = next((s for s in q.words.sleeves if s.name == args["sleeve"]), None)
         if sleeve is None:
             return None
         own = _beyond_defaults(q, sleeve.strategy, sleeve.params)
-        ends = (args.get("start"), args.get("end"))
         return RunFocus(sleeve.strategy, sleeve.symbol, sleeve.timeframe, *ends, own, _compared(args))
     if not (args.get("strategy") and args.get("symbol")):
         return None
@@ -299,7 +272,6 @@ def _focus_in(q: Question, result: CallResult) -> RunFocus | None:
     vary = {key: values for key, values in given.items() if "," in values or ":" in values} | _compared(args)
     params = {change["key"]: change["value"] for change in args.get("changes") or ()}
     params |= {key: value for key, value in given.items() if key not in vary}
-    ends = (args.get("start"), args.get("end"))
     return RunFocus(args["strategy"], args["symbol"], args.get("timeframe") or "15m", *ends, params, vary)
 
 

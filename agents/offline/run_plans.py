@@ -1,11 +1,10 @@
 """Plans about the past: backtests, comparisons, look-ahead checks, stored runs, strategies. Called by plans.py."""
 
 import re
-from collections.abc import Mapping
 from itertools import product
 from typing import Any
 
-from agents.offline.calls import ask_for, made, once
+from agents.offline.calls import ask_for, made
 from agents.offline.fill import arguments, end_of
 from agents.offline.read_back import PlannedCall, changes_text, read_as
 from agents.offline.steps import (
@@ -31,33 +30,29 @@ _SIDE_BY_SIDE = ("total_return_frac", "optimistic_return_frac", "sharpe", "max_d
 
 def backtest(q: Question) -> Plan:
     """One run for each strategy and symbol named; variants make it a comparison."""
-    if q.slots.variants and "compare" in q.tools:
+    s, sleeve = q.slots, q.sleeve()
+    if s.variants and "compare" in q.tools:
         return (yield from compare(q))
-    sleeve = q.sleeve()
-    strategies = list(q.slots.strategies) or ([sleeve.strategy] if sleeve else [])
-    symbols = list(q.slots.symbols) or ([sleeve.symbol] if sleeve else [])
-    if not strategies and re.search(r"\b(?:re-?run|again|same|back-?test)\b", q.slots.text) and q.role == "developer":
+    strategies = list(s.strategies) or ([sleeve.strategy] if sleeve else [])
+    symbols = list(s.symbols) or ([sleeve.symbol] if sleeve else [])
+    if not strategies and re.search(r"\b(?:re-?run|again|same|back-?test)\b", s.text) and q.role == "developer":
         how = "a stored one is run again, unchanged, by `nightdesk rerun RUN_ID`, and `list the latest runs` shows the ids"
         return asks_back(f"Which run? {ask_for(q, 'strategy')} Name it with its symbol and window; {how}.")
-    if not strategies:
-        return asks_back(ask_for(q, "strategy"))
-    if not symbols:
-        return asks_back(ask_for(q, "symbol"))
-    if q.slots.unclear:
+    if not strategies or not symbols:
+        return asks_back(ask_for(q, "symbol" if strategies else "strategy"))
+    if s.unclear:
         return asks_back(unclear(q))
-    if not q.slots.common and (said := _NO_VALUE.search(q.slots.text)):  # `with the stop more wide`
+    if not s.common and (said := _NO_VALUE.search(s.text)):  # `with the stop more wide`
         return asks_back(f"With which value? `{said[0]}` names none. Write it as key=value, such as stop_atr=3.")
-    own = {"timeframe": q.slots.timeframe or (sleeve.timeframe if sleeve else "15m"), "changes": changes_of(q.slots.common)}
-    args = arguments(q) if q.entry else {}
     pairs = list(product(strategies, symbols))
     if len(pairs) > RUNS_MAX:
         return asks_back(
             f"That is {len(pairs)} backtests; name at most {RUNS_MAX} pairs of strategy and symbol for one question."
         )
-    calls = [
-        PlannedCall("backtest", {**_only(args, "venue", "start", "end", "fills", "funding"), "strategy": s, "symbol": y, **own})
-        for s, y in pairs
-    ]
+    args = arguments(q) if q.entry else {}
+    args = {name: args[name] for name in ("venue", "start", "end", "fills", "funding") if name in args}
+    own = {"timeframe": s.timeframe or (sleeve.timeframe if sleeve else "15m"), "changes": changes_of(s.common)}
+    calls = [PlannedCall("backtest", {**args, "strategy": strategy, "symbol": symbol, **own}) for strategy, symbol in pairs]
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
@@ -79,40 +74,32 @@ def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
     return PlannedCall("performance", {"subject": run_id}) if _WHEN_OF_A_RUN.search(q.slots.text) else None
 
 
-def _only(args: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: args[name] for name in names if name in args}
+_UNITS = (("atr", "_atr"), ("bar", "_bars"), ("%", "_frac"), ("percent", "_frac"))
 
 
 def unclear(q: Question) -> str:
     """Ask which parameter a number is for."""
-    words = set(q.slots.text.split()) - {"atr", "bars", "for", "start", *q.words.strategies}
-    unit = next(
-        (
-            end
-            for said, end in (("atr", "_atr"), ("bar", "_bars"), ("%", "_frac"), ("percent", "_frac"))
-            if said in q.slots.unclear[0]
-        ),
-        "",
-    )
+    s = q.slots
+    words = set(s.text.split()) - {"atr", "bars", "for", "start", *q.words.strategies}
+    unit = next((end for said, end in _UNITS if said in s.unclear[0]), "")
     fits = [key for key in q.words.params if key.endswith(unit) or ("_frac" in key and unit == "_frac")]
-    said = {key.split("_")[0] for key in q.slots.common}
+    said = {key.split("_")[0] for key in s.common}
     near = [key for key in fits if words & set(key.split("_")) and key.split("_")[0] not in said] or (fits if unit else [])
-    of = f" of {q.slots.strategies[0]} on {q.slots.symbols[0]}" if q.slots.strategies and q.slots.symbols else ""
+    of = f" of {s.strategies[0]} on {s.symbols[0]}" if s.strategies and s.symbols and near else ""
+    which = f"Which parameter{of} is {name_list(list(s.unclear))} for"
     if near:
-        return (
-            f"Which parameter{of} is {name_list(list(q.slots.unclear))} for: {name_list(near[:4], 'or')}? Write it as key=value."
-        )
-    return (
-        f"Which parameter is {name_list(list(q.slots.unclear))} for? Write it as key=value, such as stop_atr=2; "
-        "`what parameters does trend have` lists them."
-    )
+        return f"{which}: {name_list(near[:4], 'or')}? Write it as key=value."
+    return f"{which}? Write it as key=value, such as stop_atr=2; `what parameters does trend have` lists them."
+
+
+_THEM = re.compile(r"\b(?:them|both|these|those|the two|which|runs)\b")
 
 
 def compare(q: Question) -> Plan:
     """Variants against the live configuration; two strategies, two symbols or two runs side by side."""
-    s = q.slots
+    s, sleeve = q.slots, q.sleeve()
     variants = [{**s.common, **variant} for variant in s.variants] or ([s.common] if s.common else [])
-    runs = _named(q) or (_made(q) if re.search(r"\b(?:them|both|these|those|the two|which|runs)\b", s.text) else [])
+    runs = _named(q) or (_made(q) if _THEM.search(s.text) else [])
     if len(runs) < 2 and not variants and re.search(r"\b(?:two|both|stored|last|latest)\b.*\bruns\b", s.text):
         (latest,) = yield [PlannedCall("run", {})]
         if len(latest.evidence) > 2 and not re.search(r"\b(?:last|latest|newest)\b", s.text):
@@ -124,7 +111,6 @@ def compare(q: Question) -> Plan:
         return (yield from backtest(q))
     if not variants and q.last("compare"):
         return best_of_last(q)
-    sleeve = q.sleeve()
     if s.unclear:
         return asks_back(unclear(q))
     if not variants:
@@ -133,8 +119,8 @@ def compare(q: Question) -> Plan:
         return asks_back("Too many variants for one comparison; name at most three.")
     if sleeve is None and not (s.strategies and s.symbols):
         return asks_back(which_sleeve(q))
-    where = {"sleeve": sleeve.name} if sleeve else {"strategy": s.strategies[0], "symbol": s.symbols[0]}
-    given = {"timeframe": None if sleeve else s.timeframe, "venue": None if sleeve else s.venue}
+    where: dict[str, Any] = {"sleeve": sleeve.name} if sleeve else {"strategy": s.strategies[0], "symbol": s.symbols[0]}
+    given = {} if sleeve else {"timeframe": s.timeframe, "venue": s.venue}
     given |= {"start": s.span.start or s.span.at, "end": end_of(q), "fills": s.fills, "funding": s.funding}
     args = {"variants": [{"changes": changes_of(v)} for v in variants], **where, **{k: v for k, v in given.items() if v}}
     (result,) = yield [PlannedCall("compare", args)]
@@ -143,12 +129,12 @@ def compare(q: Question) -> Plan:
 
 def _after(q: Question, result: CallResult) -> str:
     """The step that fits a comparison: a proposal when something is better, a longer span when nothing can be told."""
-    if result.status != "ok":
-        return ""
     better = any(row.get("verdict") == "better" for row in result.data.get("rows", ()))
-    if better and "propose_config" in q.tools and result.data.get("sleeve"):
-        return "Next: `propose the better one`."
-    return "Next: a longer span tells more, such as `the same over 2024 and 2025`." if not better else ""
+    if result.status != "ok" or (better and not ("propose_config" in q.tools and result.data.get("sleeve"))):
+        return ""
+    return (
+        "Next: `propose the better one`." if better else "Next: a longer span tells more, such as `the same over 2024 and 2025`."
+    )
 
 
 def best_of_last(q: Question) -> PlannedAnswer:
@@ -159,16 +145,11 @@ def best_of_last(q: Question) -> PlannedAnswer:
     if not row["changes"]:
         return PlannedAnswer("No variant came out ahead of the live configuration.")
     name, verdict = changes_text({c["key"]: c["value"] for c in row["changes"]}), row.get("verdict") or "cannot be told apart"
-    found = f"{name} has the highest mean daily return of those compared; "
-    found += (
-        "it is better than the live configuration"
-        if verdict == "better"
-        else f"it {verdict} from the live configuration"
-        if verdict.startswith("cannot")
-        else f"it is {verdict}"
-    )
-    found += f". Mind that {row['caveat']}." if row.get("caveat") else "."
+    live = "it is better than the live configuration" if verdict == "better" else f"it is {verdict}"
+    live = f"it {verdict} from the live configuration" if verdict.startswith("cannot") else live
+    caveat = f" Mind that {row['caveat']}." if row.get("caveat") else ""
     more = "`propose the better one` would propose it" if verdict == "better" else "A longer span tells more"
+    found = f"{name} has the highest mean daily return of those compared; {live}.{caveat}"
     return PlannedAnswer(f"{found}\n\nNothing was proposed. {more}.")
 
 
@@ -194,11 +175,6 @@ def _side_by_side(q: Question, ids: list[str]) -> Plan:
     shown = render.markdown_table(Table(("metric", *(str(r.data["run_id"]) for r in good)), rows)) if len(good) > 1 else ""
     bad = [result_text(r, table=False) for r in results if r.status != "ok"]
     return PlannedAnswer("\n\n".join(part for part in (*bad, shown) if part), read_as=f"the runs {name_list(ids)} side by side")
-
-
-def leaks(q: Question) -> Plan:
-    """Does a strategy look ahead?"""
-    return (yield from once(q))
 
 
 def run(q: Question) -> Plan:
@@ -233,11 +209,6 @@ def strategies(q: Question) -> Plan:
     names = [name] if name else [s for s, params in q.words.strategies.items() if params] if wants else []
     calls = [PlannedCall("list_strategies", {"strategy": n}) for n in names] or [PlannedCall("list_strategies", {})]
     results = yield calls
-    if key and len(results) == 1 and (table := results[0].table):
-        row = [r for r in table.rows if r[0] == key]
-        results = [
-            results[0]._replace(
-                text=f"{key}: {row[0][-1]}." if row else results[0].text, table=Table(table.columns, tuple(row)) if row else table
-            )
-        ]
+    if key and len(results) == 1 and (table := results[0].table) and (row := [r for r in table.rows if r[0] == key]):
+        results = [results[0]._replace(text=f"{key}: {row[0][-1]}.", table=Table(table.columns, tuple(row)))]
     return drafted(calls, results)

@@ -6,14 +6,14 @@ one word more, and it is not: then it is read as a question of its own. Cells ke
 """
 
 import re
-from collections.abc import Callable, Generator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
 
 from agents.offline.account import tokens_of
 from agents.offline.bounds import Bound, bound_of
-from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots, read_slots
-from agents.offline.steps import CallResult, PastTurn, PlannedAnswer, Question
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
 from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, number_of, only, ranks, signed_rows
 from agents.offline.words import HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
 from tools.common import render
@@ -66,26 +66,24 @@ def tables_above(past: Sequence[PastTurn]) -> list[TableAbove]:
     return []
 
 
-def answer_of(
-    slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words
-) -> "PlannedAnswer | Callable[[Question], Any] | None":
+def answer_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> PlannedAnswer | PlanOf | None:
     """What the table above answers of a sentence that it explains wholly; None for any other sentence."""
     if slots.places.keys() & _OWN or len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(slots.text):
         return None
+    one = _ONE.search(slots.text)
     for above in tables_above(past):
         found = asked_of(slots, above, facts)
         if found.left or not found.operations:
             continue
-        whole = len(found.rows) == len(above.table.rows) > 1
-        if (slots.place is not None and not found.heads) or (above.result.name == "compare" and not found.heads):
+        if not found.heads and (slots.place is not None or above.result.name == "compare"):
             continue  # a thing that is shown by its id; a comparison has a verdict of its own
-        if whole and (_ONE.search(slots.text) or (found.heads and above.later and not _EACH.search(slots.text))):
+        every = len(found.rows) == len(above.table.rows) > 1
+        if every and (one or (found.heads and above.later and not _EACH.search(slots.text))):
             row = in_focus(above, facts, words)
-            if row is None and not _ONE.search(slots.text):
-                return _answered(slots, above, found, facts)
-            if row is None:
+            if row is None and one:
                 continue
-            found = found._replace(rows=[row], how=str(above.table.rows[row][_key(above.table)]))
+            if row is not None:
+                found = found._replace(rows=[row], how=str(above.table.rows[row][_key(above.table)]))
         return _answered(slots, above, found, facts)
     return None
 
@@ -114,10 +112,9 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     table, used, how = above.table, set[str](), list[str]()
     rows, operations = list(range(len(table.rows))), 0
     names = _named_rows(slots, above, used)
-    own_part = PART.search(slots.text) or (
-        table.columns[:2] == ("metric", "value") and _WENT.search(slots.text)
-    )  # `how much of it went to fees`: of its own P&L, no share in those of all rows
-    if own_part:
+    of_figures = table.columns[:2] == ("metric", "value")
+    own_part = PART.search(slots.text) or (of_figures and _WENT.search(slots.text))
+    if own_part:  # `how much of it went to fees`: of its own P&L, no share in those of all rows
         used |= set(own_part[0].split())
     if names:
         rows, operations = names, operations + 1
@@ -147,10 +144,8 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
             used |= {w for m in pattern.finditer(slots.text) for w in m[0].split()}
     if above.result.name == "trips" and re.search(r"\bwhy\b", slots.text):
         heads = []  # the word `stop` is no reason why it lost
-    left = [
-        *_left(slots, used),
-        *(w for w, of in _WHO.items() if re.search(rf"\b{w}\b", slots.text) and not ({table.columns[i] for i in heads} & of)),
-    ]
+    columns = {table.columns[i] for i in heads}
+    left = [*_left(slots, used), *(w for w, of in _WHO.items() if re.search(rf"\b{w}\b", slots.text) and not columns & of)]
     left += [*(slots.filters if bound is None else ()), *(["count"] if slots.count is not None and not listed else [])]
     return RowsAsked(rows, heads, ", ".join(how), left, operations)
 
@@ -185,38 +180,36 @@ def _key(table: Table) -> int:
 
 def _named_rows(slots: Slots, above: TableAbove, used: set[str]) -> list[int]:
     """The rows whose name stands in the sentence; none in a list of things, of which another name asks for another list."""
-    table, key = above.table, _key(above.table)
+    table, key, tokens = above.table, _key(above.table), tokens_of(slots)
     if above.result.name in _LISTS or table.columns[0] in ("trip", "metric", "") or len(table.rows) < 2:
         return _metric_rows(slots, table, used) if table.columns[:2] == ("metric", "value") else []
     found: list[int] = []
+    of_names = slots.places.keys() & {"sleeves", "symbols", "strategies"}
     for n, row in enumerate(table.rows):
         name = str(row[key]).lower()
-        parts = {p for p in re.split(r"[^a-z0-9]+", name) if len(p) > 2 and p not in ("usdt", "trend", "the", "perp")}
-        parts |= {name}
-        words = {t.word for t in tokens_of(slots) if t.word in parts or stem(t.word) in {stem(p) for p in parts}}
-        whole = name in slots.sleeves or any(name == s.lower() for s in slots.symbols) or name in slots.strategies
-        if words or (whole and slots.places.keys() & {"sleeves", "symbols", "strategies"}):
+        parts = {p for p in re.split(r"[^a-z0-9]+", name) if len(p) > 2 and p not in ("usdt", "trend", "the", "perp")} | {name}
+        words = {t.word for t in tokens if t.word in parts or stem(t.word) in {stem(p) for p in parts}}
+        whole = name in (*slots.sleeves, *slots.strategies, *map(str.lower, slots.symbols))
+        if words or (whole and of_names):
             found.append(n)
-            used |= words | {t.word for t in tokens_of(slots) if whole and t.slot in ("sleeves", "symbols", "strategies")}
-            used |= {t.word for t in tokens_of(slots) if t.slot == "side" and t.word in words}
+            used |= words | {t.word for t in tokens if whole and t.slot in ("sleeves", "symbols", "strategies")}
     return found if len(found) < len(table.rows) else []
 
 
 def _metric_rows(slots: Slots, table: Table, used: set[str]) -> list[int]:
     """Of a table of figures, one a row, those that the sentence speaks of; of a figure of two words the row of both."""
-    found = []
-    parts = [set(re.split(r"[^a-z0-9]+", str(row[0]).lower())) for row in table.rows]
-    for phrase in (word for word in glossary() if " " in word.strip() and re.search(rf"\b{re.escape(word)}\b", slots.text)):
-        own = re.match(r"`(\w+)`", glossary()[phrase])
-        rows = [n for n, row in enumerate(table.rows) if (own and row[0] == own[1]) or {*phrase.split()} <= parts[n]]
-        used |= {*phrase.split()} if rows else set()
+    names = [str(row[0]) for row in table.rows]
+    phrase = next((word for word in glossary() if " " in word.strip() and re.search(rf"\b{re.escape(word)}\b", slots.text)), None)
+    if phrase is not None:
+        own, parts = re.match(r"`(\w+)`", glossary()[phrase]), {*phrase.split()}
+        rows = [
+            n for n, name in enumerate(names) if (own and name == own[1]) or parts <= set(re.split(r"[^a-z0-9]+", name.lower()))
+        ]
+        used |= parts if rows else set()
         return rows
-    for n, row in enumerate(table.rows):
-        words = {t.word for t in tokens_of(slots) if t.stem in forms_of(str(row[0]))}
-        if words:
-            found.append(n)
-            used |= words
-    return found
+    said = [{t.word for t in tokens_of(slots) if t.stem in forms_of(name)} for name in names]
+    used |= set[str]().union(*said)
+    return [n for n, words in enumerate(said) if words]
 
 
 _EXACT = ("entries", "made")
@@ -225,20 +218,11 @@ _EXACT = ("entries", "made")
 def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
     """The columns that a sentence asks for."""
     found: list[int] = []
-    before = set(used)  # a word may be two heads: `bounds` are low and high
+    free = [t for t in tokens_of(slots) if t.word not in used and t.slot in ("", "keys", "rule")]  # a word may be two heads
     for i, head in enumerate(table.columns):
-        own = (
-            (forms_of(head) if head not in ("made", "entries", "what") else set())
-            | {stem(word) for word in HEADS.get(head.lower(), ())}
-            | ({head.lower()} if len(head) > 1 else set())
-        )
-        words = {
-            t.word
-            for t in tokens_of(slots)
-            if (t.word in own if head in _EXACT else t.stem in own or t.word in own)
-            and t.word not in before
-            and t.slot in ("", "keys", "rule")
-        }
+        own = {stem(word) for word in HEADS.get(head.lower(), ())} | ({head.lower()} if len(head) > 1 else set())
+        own |= forms_of(head) if head not in (*_EXACT, "what") else set()
+        words = {t.word for t in free if t.word in own or (t.stem in own and head not in _EXACT)}
         if words and i != _key(table):
             found.append(i)
             used |= words
@@ -252,8 +236,7 @@ def _bounded(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used
     at = bound_column(slots, table, bound)
     if at is None:
         return None
-    values = {n: number_of(table.rows[n][at], facts) for n in rows}
-    kept = [n for n in rows if (v := values[n]) is not None and bound.holds(v)]
+    kept = [n for n in rows if (value := number_of(table.rows[n][at], facts)) is not None and bound.holds(value)]
     used |= set(slots.filters[0].split())
     return kept, f"{table.columns[at]} {slots.filters[0]}"
 
@@ -278,11 +261,8 @@ def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used:
     if len(table.rows) < 2 or not (nth or ranks(slots.text) or slots.which in ("worst", "best")):
         return None
     at = column_of(table, slots.text)
-    sums = (
-        "whole desk",
-        "total",
-        *(("live configuration",) if re.search(r"\bof (?:the )?(?:two|three|these|those)\b", slots.text) else ()),
-    )
+    some = re.search(r"\bof (?:the )?(?:two|three|these|those)\b", slots.text)
+    sums = ("whole desk", "total", "live configuration")[: 3 if some else 2]
     totals = [n for n in rows if any(word in str(cell) for cell in table.rows[n][:3] for word in sums)]
     values = [(v, n) for n in rows if n not in totals and (v := number_of(table.rows[n][at], facts)) is not None] if at else []
     if not values:
@@ -294,39 +274,35 @@ def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used:
         return None
     n = (slots.count or 1) if not nth else 1
     picked = [row for _, row in order[place : place + n]]
-    used |= {m[0] for p in ("tables.low", "tables.high", "tables.at_a_loss") for m in PATTERNS[p].finditer(slots.text)} | (
-        {*nth[0].split()} if nth else set()
-    )
-    used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "count")}
-    nth_most = f"{('', 'second ', 'third ', 'fourth ', 'fifth ')[place]}{'lowest' if low else 'highest'}"
-    how = f"{nth_most} {table.columns[at]}"
-    return picked, how
+    used |= {m[0] for p in ("low", "high", "at_a_loss") for m in PATTERNS[f"tables.{p}"].finditer(slots.text)}
+    used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "count")} | ({*nth[0].split()} if nth else set())
+    nth_most = ("", "second ", "third ", "fourth ", "fifth ")[place]
+    return picked, f"{nth_most}{'lowest' if low else 'highest'} {table.columns[at]}"
 
 
-def _answered(
-    slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts
-) -> "PlannedAnswer | Callable[[Question], Any] | None":
+def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf | None:
     """The rows and columns picked, how many they are, their sum or their share."""
-    table, rows = above.table, list(found.rows)
+    table, rows, size = above.table, list(found.rows), len(above.table.rows)
     if (_SUM.search(slots.text) or _SHARE.search(slots.text)) and not PART.search(slots.text):
         return _reckoned(slots, above, found, facts)
     if not rows:
-        return PlannedAnswer(f"None of the {len(table.rows)} rows of the table above: {found.how}.", read_as=_read(above, found))
-    shown = _columns(only(table, rows), found.heads, _key(table))
-    picked = len(rows) < len(table.rows)
+        return PlannedAnswer(f"None of the {size} rows of the table above: {found.how}.", read_as=_read(above, found))
     row, at = table.rows[rows[0]], column_of(table, slots.text)
+    name = row[_key(table)]
+    some = f"{len(rows)} of the {size} rows of the table above"
     if _COUNT.search(slots.text) and not found.heads:
-        lead = f"{len(rows)} of the {len(table.rows)} rows of the table above{f': {found.how}' if found.how else ''}."
+        lead = f"{some}{f': {found.how}' if found.how else ''}."
     elif len(rows) == 1 and at and re.search(r"\b(?:lowest|highest) ", found.how):
         most = found.how.rpartition(", ")[2].removesuffix(f" {table.columns[at]}")
-        lead = f"The {most} {table.columns[at]} is that of {row[_key(table)]}: {row[at]}. That is of the table above."
+        lead = f"The {most} {table.columns[at]} is that of {name}: {row[at]}. That is of the table above."
     elif len(rows) == 1 and found.heads:
-        lead = f"{row[_key(table)]}: {', '.join(f'{table.columns[i]} {row[i]}' for i in found.heads)}."
-    elif len(rows) == 1 and picked:
-        lead = f"{row[_key(table)]}{f': {table.columns[at]} {row[at]}' if at else ''}. That is of the table above."
+        lead = f"{name}: {', '.join(f'{table.columns[i]} {row[i]}' for i in found.heads)}."
+    elif len(rows) == 1 < size:
+        lead = f"{name}{f': {table.columns[at]} {row[at]}' if at else ''}. That is of the table above."
     else:
-        lead = f"{len(rows)} of the {len(table.rows)} rows of the table above." if picked else "Of the table above:"
-    return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=_read(above, found))
+        lead = f"{some}." if len(rows) < size else "Of the table above:"
+    shown = render.markdown_table(_columns(only(table, rows), found.heads, _key(table)))
+    return PlannedAnswer(f"{lead}\n\n{shown}", read_as=_read(above, found))
 
 
 def _read(above: TableAbove, found: RowsAsked) -> str:
@@ -342,33 +318,27 @@ def _columns(table: Table, heads: Sequence[int], key: int) -> Table:
     return Table(tuple(table.columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in table.rows))
 
 
-def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> "Callable[[Question], Any] | None":
+def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlanOf | None:
     """A sum of the rows picked, or the share of each in all, by `calc`."""
     table, at = above.table, (found.heads[0] if found.heads else column_of(above.table, slots.text))
-    refs = (
-        {n: str(table.rows[n][at])[1:-1] for n in range(len(table.rows)) if number_of(table.rows[n][at], facts) is not None}
-        if at
-        else {}
-    )
-    rows = [n for n in found.rows if n in refs and "whole desk" not in str(table.rows[n][_key(table)])][:ROWS_SUMMED]
-    if not rows or at is None:
-        return None
-    every = [n for n in refs if "whole desk" not in str(table.rows[n][_key(table)])][:ROWS_SUMMED]
-    whole = "+".join(refs[n] for n in every)
-    share = bool(_SHARE.search(slots.text))
-    made = {n: f"share({refs[n]}, {whole})" for n in rows[:4]} if share else {-1: "+".join(refs[n] for n in rows)}
+    summed = [n for n, row in enumerate(table.rows) if at and number_of(row[at], facts) is not None]
+    summed = [n for n in summed if "whole desk" not in str(table.rows[n][_key(table)])]
+    rows = [n for n in found.rows if n in summed][:ROWS_SUMMED]
+    every = summed[:ROWS_SUMMED] if _SHARE.search(slots.text) else []
+    return partial(_sums, above, found, at, rows, every) if rows else None
 
-    def plan(q: Question) -> Generator[list[PlannedCall], list[CallResult], PlannedAnswer]:  # noqa: ARG001 - a plan takes its question
-        calls = [PlannedCall("calc", {"expression": text}) for text in made.values()]
-        results = yield calls
-        values = [r.text.rpartition(" = ")[2] if r.status == "ok" else r.text for r in results]
-        head = table.columns[at]
-        if share:
-            parts = [f"{table.rows[n][_key(table)]} {v}" for n, v in zip(made, values, strict=True)]
-            lead = f"Of the {head} of all {len(every)} rows above: {', '.join(parts)}."
-        else:
-            lead = f"{head} of {len(rows)} rows of the table above, together: {values[0]}."
-        shown = render.markdown_table(_columns(only(table, rows), [at], _key(table)))
-        return PlannedAnswer(f"{lead}\n\n{shown}", read_as=_read(above, found))
 
-    return plan
+def _sums(above: TableAbove, found: RowsAsked, at: int, rows: list[int], every: list[int], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """The sum of rows, or of some the share of each in the sum of `every` row."""
+    table, key, head = above.table, _key(above.table), above.table.columns[at]
+    refs = {n: str(table.rows[n][at])[1:-1] for n in {*rows, *every}}
+    if every:
+        whole = "+".join(refs[n] for n in every)
+        values = yield from reckoned(*(f"share({refs[n]}, {whole})" for n in rows[:4]))
+        parts = [f"{table.rows[n][key]} {value}" for n, value in zip(rows[:4], values, strict=True)]
+        lead = f"Of the {head} of all {len(every)} rows above: {', '.join(parts)}."
+    else:
+        (value,) = yield from reckoned("+".join(refs[n] for n in rows))
+        lead = f"{head} of {len(rows)} rows of the table above, together: {value}."
+    shown = render.markdown_table(_columns(only(table, rows), [at], key))
+    return PlannedAnswer(f"{lead}\n\n{shown}", read_as=_read(above, found))

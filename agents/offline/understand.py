@@ -323,14 +323,6 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     return part if call is None else Part(text, read, call=call)
 
 
-def _pick(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
-    return Part(text, read, call=above.row(read, thread.past, thread.facts))
-
-
-def _why(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
-    return Part(text, read, call=above.why(read, thread.older, thread.newest, thread.past, thread.facts))
-
-
 def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     call = above.figure(read, thread.past, thread.facts)
     if call is None and above.compared(thread.past):
@@ -342,10 +334,6 @@ def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if above.compared(thread.past):
         return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
     return Part(text, read, call=above.judged(thread.past, read.text))
-
-
-def _repeat(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
-    return Part(text, read, call=above.again(read, thread.past, thread.facts))
 
 
 def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
@@ -366,6 +354,14 @@ def _no(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     return Part(text, read, call=PlannedAnswer(NOTHING_DONE))
 
 
+def _from_answer(find: Callable[[slots.Slots, ThreadSoFar], object]) -> Callable[[str, slots.Slots, ThreadSoFar], Part]:
+    """What is found in the answer above, as a part."""
+    return lambda text, read, thread: Part(text, read, call=find(read, thread))
+
+
+_pick = _from_answer(lambda read, on: above.row(read, on.past, on.facts))
+_why = _from_answer(lambda read, on: above.why(read, on.older, on.newest, on.past, on.facts))
+_repeat = _from_answer(lambda read, on: above.again(read, on.past, on.facts))
 _OF_FOLLOW = (_more, _pick, _why, _which, _better, _repeat, _go_ahead, _no)
 _GOES_ON: Mapping[str, Callable[[str, slots.Slots, ThreadSoFar], Part]] = dict(zip(FOLLOWS, _OF_FOLLOW, strict=True))
 
