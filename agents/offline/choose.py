@@ -4,7 +4,7 @@ Below a bound nothing is chosen: the person is asked which of the three most pro
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -157,40 +157,14 @@ def _by_id(slots: Slots) -> str | None:
 
 def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     """The guess, where the sentence names what only another tool of the kind can do: several values, ranges of them, a split."""
-    ask = guess.label.ask
-    other = ask
-    if slots.axes and ask in ("backtest", "compare", "propose_config", "propose_tightening"):
-        other = "sweep"
-    elif ask == "desk" and slots.sleeves and not slots.everything:
-        other = "sleeves"  # `how much cash does eth-trend have`: the desk's figures are not a sleeve's
-    elif ask == "attribution sleeves" and tools is not None and "attribution" not in tools:
-        return Guess(AskLabel("trips", {**guess.label.args, "by": "sleeve"}), guess.probability)
-    elif ask == "trips" and slots.which == "last" and slots.count and not (slots.by or _FIGURE.search(slots.text)):
-        other = "journal_search fill"  # of round trips the best and the worst are listed, of fills the last
-    elif ask.split()[0] in ("journal_search", "explain_event") and _IN_GENERAL.search(slots.text) and _of_strategy(slots):
-        other = "list_strategies"  # `when does reversion get out of a trade`: its rules
-    elif ask == "health" and (slots.span.at or slots.span.start) and not re.search(r"\bre-?(?:start|boot)", slots.text):
-        other = "journal_search"  # `did something crash around 04:00`: what was, not what is
-    elif ask in ("sleeves", "sleeves settings", "list_strategies") and slots.common and not QUESTION.match(slots.text):
-        other = "propose_config"  # `I want the stop of btc-trend at 3 ATR`
-    elif len(slots.variants) > 1 and not slots.axes and ask in ("backtest", "define", "sleeves settings", "list_strategies"):
-        other = "compare"
-    elif ask in ("run", "performance") and slots.strategies and slots.symbols and slots.span.start:
-        other = "backtest" if tools is None or "backtest" in tools else ask  # a run that is still to be made
-    elif ask in _OF_TRIPS and (slots.out is not None or _is_share(slots)):
-        other = "trips"  # what is left out, or a part of it: the round trips are split by it
-    elif (
-        ask.split()[0] in ("journal_search", "explain_event")
-        and slots.out is not None
-        and slots.out[0] in ("outcome", "exit", "side")
-    ):
-        other = "trips" if not slots.ids else ask
-    elif ask in ("pnl", "performance", "run") and (
-        (slots.by and not entry_of(ask).entry.splits(slots.by) and not _OF_ALL.search(slots.text))
-        or (ask == "pnl" and _runs(slots))
-    ):
-        other = "trips"
-    return guess if other == ask else Guess(AskLabel(other, guess.label.args), guess.probability)
+    ask, args = guess.label.ask, guess.label.args
+    of = (ask, f"{ask.split(maxsplit=1)[0]} ...")
+    other = next((other for asks, fits, other in _INSTEAD if any(one in asks for one in of) and fits(slots)), ask)
+    if ask == "attribution sleeves" and tools is not None and "attribution" not in tools:
+        other, args = "trips", {**args, "by": "sleeve"}
+    if other == "backtest" and tools is not None and "backtest" not in tools:
+        other = ask
+    return guess if other == ask else Guess(AskLabel(other, args), guess.probability)
 
 
 _OF_ALL = re.compile(r"\b(?:draw-?downs?|sharpe|volatility|sortino|calmar)\b")  # no split of round trips gives these
@@ -213,8 +187,40 @@ def _runs(slots: Slots) -> list[str]:
     return [*slots.handles, *(identity for identity in slots.ids if identity.startswith("r-"))]
 
 
-_OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "exposure", "performance")
 SHARE = PATTERNS["slots.share"]
+_OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "exposure", "performance")
+_OF_EVENTS = ("journal_search ...", "explain_event ...")
+# what is asked (`...`: of any kind), what a sentence names beside it, and which tool has that
+_INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
+    (("backtest", "compare", "propose_config", "propose_tightening"), lambda s: s.axes, "sweep"),
+    (("desk",), lambda s: s.sleeves and not s.everything, "sleeves"),  # `how much cash does eth-trend have`
+    # of round trips the best and the worst are listed, of fills the last
+    (("trips",), lambda s: s.which == "last" and s.count and not (s.by or _FIGURE.search(s.text)), "journal_search fill"),
+    # `when does reversion get out of a trade`: its rules
+    (_OF_EVENTS, lambda s: _IN_GENERAL.search(s.text) and _of_strategy(s), "list_strategies"),
+    # `did something crash around 04:00`: what was, not what is
+    (("health",), lambda s: (s.span.at or s.span.start) and not re.search(r"\bre-?(?:start|boot)", s.text), "journal_search"),
+    # `I want the stop of btc-trend at 3 ATR`
+    (("sleeves", "sleeves settings", "list_strategies"), lambda s: s.common and not QUESTION.match(s.text), "propose_config"),
+    (
+        ("backtest", "define", "sleeves settings", "list_strategies"),
+        lambda s: len(s.variants) > 1 and not s.axes,
+        "compare",
+    ),
+    (("run", "performance"), lambda s: s.strategies and s.symbols and s.span.start, "backtest"),  # a run that is still to be made
+    (_OF_TRIPS, lambda s: s.out is not None or _is_share(s), "trips"),  # what is left out, or a part of it: trips split by it
+    (_OF_EVENTS, lambda s: s.out is not None and s.out[0] in ("outcome", "exit", "side") and not s.ids, "trips"),
+    (("pnl",), lambda s: _runs(s) or _splits_otherwise(s, "pnl"), "trips"),
+    (("performance",), lambda s: _splits_otherwise(s, "performance"), "trips"),
+    (("run",), lambda s: _splits_otherwise(s, "run"), "trips"),
+)
+
+
+def _splits_otherwise(slots: Slots, ask: str) -> bool:
+    """Whether a sentence asks for a split of a figure that round trips have, and that the tool asked does not split by."""
+    return bool(slots.by) and not entry_of(ask).entry.splits(slots.by) and not _OF_ALL.search(slots.text)
+
+
 _SLOTS: Mapping[str, str] = {"by": "by", "side": "side", "outcome": "outcome", "which": "which"}
 _TAKEN: Mapping[str, tuple[str, ...]] = {"by": ("by", "unit"), "which": ("worst", "best", "number", "limit")}
 _SAYS: Mapping[str, re.Pattern[str]] = {  # words without one of which an argument that was learned is not taken
@@ -229,41 +235,35 @@ _BOTH = re.compile(r"\blongs?\b.*\bshorts?\b|\bshorts?\b.*\blongs?\b")
 
 def with_label(slots: Slots, label: AskLabel) -> Slots:
     """The slots, with the closed arguments that were learned where the sentence's words name none."""
-    entry = catalog.entry_of(label.ask)
+    entry, text, by = catalog.entry_of(label.ask), slots.text, slots.by
     args = {
         name: value for name, value in label.args.items() if entry is None or any(map(entry.takes, _TAKEN.get(name, (name,))))
     }
-    for name in [name for name, said in _SAYS.items() if name in args and not said.search(slots.text)]:
+    for name in [name for name, said in _SAYS.items() if name in args and not said.search(text)]:
         args.pop(name)  # nothing in the sentence says it, so that no answer may be narrowed to it
-    if _BOTH.search(slots.text):
+    if _BOTH.search(text):
         args.pop("side", None)
-    if "by" in args and entry is not None and not (entry.splits((args["by"],)) or slots.by):
+    if "by" in args and entry is not None and not (entry.splits((args["by"],)) or by):
         args.pop("by")  # learned of another tool's sentences
     found: dict[str, Any] = {}
     for name in _SLOTS.keys() & args.keys():
         if not getattr(slots, name):
             found[name] = (args[name],) if name == "by" else args[name]
-    if entry is not None and slots.by and "by" in args and entry.takes("by") and not entry.splits(slots.by):
+    if entry is not None and by and "by" in args and entry.takes("by") and not entry.splits(by):
         found["by"] = (args["by"],)  # `blocked orders by reason`
-    if "unit" in args and not slots.by and "by" not in found:
+    if "unit" in args and not by and "by" not in found:
         found["by"] = (args["unit"],)
-    if (
-        entry is not None
-        and entry.tool.name == "trips"
-        and not (slots.by or "by" in found or slots.which)
-        and _AT_TIMES.search(slots.text)
-    ):
+    of_trips = entry is not None and entry.tool.name == "trips"
+    if of_trips and not (by or "by" in found or slots.which) and _AT_TIMES.search(text):
         found["by"] = ("hour",)  # no argument narrows to the night: each hour is shown
-    if found.get("which") in ("worst", "best") and slots.by:
+    if found.get("which") in ("worst", "best") and by:
         found.pop("which")
     read = replace(slots, closed=args, **found)
     return _every_window(read) if label.ask == "pnl" else read
 
 
-_TODAY, _SPANS = (
-    re.compile(r"\btoday\b"),
-    re.compile(r"\b(?:last|past) (?:7|seven|30|thirty) days\b|\b(?:week|month)\b|\bsince the start\b"),
-)
+_TODAY = re.compile(r"\btoday\b")
+_SPANS = re.compile(r"\b(?:last|past) (?:7|seven|30|thirty) days\b|\b(?:week|month)\b|\bsince the start\b")
 
 
 def _every_window(slots: Slots) -> Slots:
