@@ -280,11 +280,13 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
     from engine.control.config import active_version
     from engine.watch.desk_view import desk_view
     from engine.watch.identity import identity, identity_json
+    from engine.watch.silence.status import last_silences
 
     home = existing_home()
     view = desk_view(home.path, home.engine)
     value = {"home": home.path, **view._asdict(), "active_version": active_version(home.engine)}
     value |= {"halt": view.halt._asdict(), "worker": vars(view.worker), "identity": identity_json(identity(home.path))}
+    value["silences"] = last_silences(home.path) or None
     del value["mark"]
     out.emit(value, as_json=as_json, text=lambda: status_text({**value, **_words_of(home, view)}))
 
@@ -319,6 +321,7 @@ def status_text(value: dict[str, Any]) -> str:
     lines += [f"NOT AS IT IS: {value['lost_end']}"] if value["lost_end"] else []
     lines += [f"Of the P&L {value['incident_text']}"] if value["incident_text"] else []
     lines += identity_lines(value["identity"])
+    lines += silent_lines(value["silences"])
     lines += halted_lines(value)
     lines += [f"Canary on {name}: {text}" for name, text in value["canaries"].items()]
     if value["breakers"]:
@@ -333,6 +336,13 @@ def identity_lines(found: Mapping[str, Any] | None) -> list[str]:
     if found is None or found["holds"]:
         return []
     return [f"THE MONEY DOES NOT ADD UP: {found['gap'] or found['apart']:+,.2f} in no term; see docs/runbooks/identity.md"]
+
+
+def silent_lines(found: Mapping[str, Any] | None) -> list[str]:
+    """A line for what should have happened and did not."""
+    silent = [one for one in (found or {}).get("items", ()) if one["state"] == "silent"]
+    more = f" and {len(silent) - 1} more" if len(silent) > 1 else ""
+    return [f"SILENT: {silent[0]['text']}{more}; see nightdesk silences"] if silent else []
 
 
 def halted_lines(value: dict[str, Any]) -> list[str]:

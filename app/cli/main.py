@@ -39,6 +39,7 @@ GROUPS = (
     "drill",
     "evals",
     "audit",
+    "silences",
     "adopt",
     "reconcile",
     "incidents",

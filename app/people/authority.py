@@ -113,6 +113,7 @@ _READ = (
     "runs export",
     "runs list",
     "runs show",
+    "silences",
     "status",
     "strategies features",
     "strategies history",

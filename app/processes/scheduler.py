@@ -127,6 +127,7 @@ class Schedules:
         self.observer.check_identity()
         write_pages(self.home.path)
         self.observer.look_for_dead_guards()
+        self.observer.look_for_silences(self.clock())
 
     def let_go(self) -> None:
         """Remove, pack and turn over what [retention] of desk.toml says."""

@@ -175,29 +175,45 @@ def keep_baseline(home: Path, run_id: str, limits: HardLimits, versions: Mapping
         raise DataError(f"{path} cannot be written: {error.strerror or error}", "free disk space, then try again") from error
 
 
+class Baseline(NamedTuple):
+    """A backtest's counts by sleeve, each with the version of the sleeve that it tested."""
+
+    run_id: str
+    limits: str  # digest of the hard limits that it ran under
+    kept: Mapping[str, tuple[int, Fires]]
+
+    def unfit(self, sleeve: str, version: int, limits: HardLimits) -> str:
+        """Why a sleeve cannot be compared with it; empty where it can."""
+        if self.limits != limits_digest(limits):
+            return "the hard limits are others than the baseline's"
+        return "" if sleeve in self.kept and self.kept[sleeve][0] == version else f"no baseline for version {version}"
+
+
+def baseline_of(home: Path) -> Baseline | None:
+    """The kept baseline; None without one. Raises DataError for one that cannot be read."""
+    path = home / FILE
+    if not path.exists():
+        return None
+    try:
+        body = json.loads(path.read_text(encoding="utf-8"))
+        kept = {str(name): (int(s["version"]), _fires(s)) for name, s in body["sleeves"].items()}
+        return Baseline(str(body["run_id"]), str(body["limits"]) if int(body["schema"]) == SCHEMA else "", kept)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise DataError(f"{path} cannot be read", "make it again: nightdesk drill --against-backtest") from error
+
+
 def compared(home: Path, limits: HardLimits) -> RateComparison | None:
     """The desk against its baseline; None without a baseline or before the desk's first bar.
 
     Raises DataError for a baseline that cannot be read.
     """
-    path, mark = home / FILE, mark_at(journal_of(home))
-    if mark is None or not path.exists():
+    mark, base = mark_at(journal_of(home)), baseline_of(home)
+    if mark is None or base is None:
         return None
-    try:
-        body = json.loads(path.read_text(encoding="utf-8"))
-        kept = {name: (int(s["version"]), _fires(s)) for name, s in body["sleeves"].items()}
-        run_id, digest, schema = str(body["run_id"]), str(body["limits"]), int(body["schema"])
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise DataError(f"{path} cannot be read", "make it again: nightdesk drill --against-backtest") from error
     running = {name: int(s["version"]) for name, s in mark.body["sleeves"].items()}
-    skipped = {}
-    for name, version in running.items():
-        if schema != SCHEMA or digest != limits_digest(limits):
-            skipped[name] = "the hard limits are others than the baseline's"
-        elif name not in kept or kept[name][0] != version:
-            skipped[name] = f"no baseline for version {version}"
-    tested = {name: fires for name, (_, fires) in kept.items() if name in running}
-    return compare(run_id, lived(journal_of(home), running), tested, skipped)
+    skipped = {name: why for name, version in running.items() if (why := base.unfit(name, version, limits))}
+    tested = {name: fires for name, (_, fires) in base.kept.items() if name in running}
+    return compare(base.run_id, lived(journal_of(home), running), tested, skipped)
 
 
 def _fires(body: Mapping[str, Any]) -> Fires:

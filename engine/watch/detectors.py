@@ -32,6 +32,7 @@ from engine.watch.observation import (
 )
 from engine.watch.outside_status import outside_series
 from engine.watch.parity_result import desk_drift, parity
+from engine.watch.silence.status import silent_ones
 from engine.watch.tripped import in_force
 from engine.watch.unclosed import unclosed
 from engine.watch.venue_detectors import differences, liquidated, protective, unmoved
@@ -392,6 +393,7 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "drift of inputs": (input_drift, ("drift",)),
     "features": (null_features, ("features",)),
     "dead guards": (dead_guards, ("deadguard",)),
+    "silences": (silent_ones, ("silence",)),
     "canaries": (canary_findings, ("canary",)),
     "audit": (audited, ("audit",)),
     "halt and proposals": (people, ("halt", "proposal", "incident", "delivery")),

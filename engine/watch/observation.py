@@ -43,6 +43,7 @@ RUNBOOKS = {
     "features": "features-missing",
     "canary": "canary-rolled-back",
     "audit": "audit-failing",
+    "silence": "silence",
 }
 ONE_OFF_KINDS = ("proposal", "incident")  # events rather than conditions: no recovery message
 
@@ -121,6 +122,7 @@ class DeskObservation(NamedTuple):
     outside: Mapping[str, Mapping[str, Any]] = {}  # the last questions of declared outside series (outside_status.py)
     drift: Mapping[str, Any] = {}  # the last look at the inputs of models in use (drift_status.py)
     audit: Mapping[str, Any] = {}  # the last audit of the sleeves (audit_status.py)
+    silences: Mapping[str, Any] = {}  # the last look at what fell silent (silence/status.py)
     lacking: Mapping[str, list[str]] = {}  # sleeves that enter nothing for want of features (null_features.py)
     canaries: tuple[Any, ...] = ()  # engine.control.canary.CanaryRun, the latest of each sleeve
     windows: tuple[IncidentWindow, ...] = ()  # incident windows that are open

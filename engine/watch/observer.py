@@ -34,6 +34,7 @@ from engine.watch.null_features import lacking_now
 from engine.watch.observation import DeskObservation, ProcessExit, steps_of
 from engine.watch.outside_status import read_status
 from engine.watch.parity_result import last_result
+from engine.watch.silence.status import last_silences, look_for_silences
 from engine.watch.tripped import tripped_events
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
 
@@ -92,6 +93,7 @@ class Observer:
             outside=read_status(self.home) if self.reads_outside else {},
             drift=last_drift(self.home),
             audit=last_audit(self.home),
+            silences=last_silences(self.home),
             lacking=lacking_now(path, mark, self._first_config(path)),
             halt=halt.read(self.home, self.engine),
             dead=self._dead,
@@ -118,6 +120,10 @@ class Observer:
         self._dead = None
         found = deadguards.compared(self.home, self.limits)
         self._dead = () if found is None else found.dead
+
+    def look_for_silences(self, now_ms: int) -> None:
+        """Look what stopped happening; later observations read what is kept. `now_ms`: wall time."""
+        look_for_silences(self.home, self.limits, now_ms)
 
     def check_identity(self) -> None:
         """Sum the desk's money from its events and compare it with its equity; later observations carry the result."""

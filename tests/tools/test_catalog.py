@@ -46,6 +46,7 @@ READ = {
     "predictions",
     "weights",
     "audit",
+    "silences",
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {

@@ -79,6 +79,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "parity": {"since": "2025-03-04", "sleeve": "trend-btc"},
     "drift": {"since": None, "sleeve": None},
     "model_drift": {"model": "vol@1.0.0", "days": 30},
+    "silences": {"place": "trend-btc", "kind": "exit", "state": "silent"},
     "audit": {"sleeve": "trend-btc", "dimension": "data"},
     "predictions": {"sleeve": "trend-btc", "since": "2025-03-04", "until": "2025-03-06"},
     "weights": {"days": 90},
