@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from app.cli.main import app
+from app.cli import desk as desk_commands
+from app.cli import silences as silence_command
 from app.home.home import Home, open_home
 from engine.clock import DAY_MS
 from engine.live.loop import Loop
@@ -169,7 +171,10 @@ def test_the_command_and_the_status_say_what_is_silent(home: Home, loop: Loop, m
     """`silences` exits with 1 while something is; `status --json` has the whole look, its text a line."""
     planted(loop, "fill", trips(*["trail", "stop"] * 30, *["stop"] * 40))
     monkeypatch.setenv("NIGHTDESK_HOME", str(home.path))
-    run = CliRunner().invoke(app, ["silences", "--json"])
+    app = typer.Typer()
+    silence_command.register(app)
+    desk_commands.register(app)
+    run = CliRunner().invoke(app, ["silences", "--json"], catch_exceptions=False)
     assert (run.exit_code, json.loads(run.stdout)["counts"]["silent"]) == (1, 1)
     assert json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)["silences"]["counts"]["silent"] == 1
     assert "SILENT: btc-trend: trailing stop: it stopped" in CliRunner().invoke(app, ["status"]).stdout
