@@ -3,15 +3,15 @@
 from collections.abc import Callable
 
 from engine.watch.silence import status
-from engine.watch.silence.rates import Pulse, judged, rates_json
+from engine.watch.silence.rates import ExpectedEvent, judged, rates_json
 from tests.tools.conftest import NOW_MS
 from tools.catalog import call
 from tools.common.contract import ToolContext
 
 PULSES = [
-    Pulse("exit", "btc-trend", "trail", "round trips", 44, 200, 60, NOW_MS),
-    Pulse("bars", "binance:BTC-USDT:perp", "bars", "closes", 90, 90, 0, NOW_MS, periodic=True),
-    Pulse("feature", "btc-trend", "vix", "decisions", 2, 2, 2, NOW_MS),
+    ExpectedEvent("exit", "btc-trend", "trail", "round trips", 44, 200, 60, NOW_MS),
+    ExpectedEvent("bars", "binance:BTC-USDT:perp", "bars", "closes", 90, 90, 0, NOW_MS, periodic=True),
+    ExpectedEvent("feature", "btc-trend", "vix", "decisions", 2, 2, 2, NOW_MS),
 ]
 ALL = {"place": None, "kind": None, "state": None}
 

@@ -1,4 +1,4 @@
-"""What happened on a desk and when last: its journal, baseline and outside status -> a Pulse each. No model, no network.
+"""What happened on a desk and when last: its journal, baseline and outside status -> an ExpectedEvent each. No model, no network.
 
 Called by engine.watch.silence.status. Exits, guards, entries and features are counted under the version that each sleeve runs,
 over the whole journal; bars, rows of features and funding over the last LOOK_MS, where every close is read. Desk time, but for
@@ -15,7 +15,7 @@ from engine.data.outside.declared import BY_NAME
 from engine.store.chain import Event
 from engine.watch.deadguards import Fires, baseline_of
 from engine.watch.outside_status import read_status
-from engine.watch.silence.rates import Pulse, Silence, judged
+from engine.watch.silence.rates import ExpectedEvent, Silence, judged
 from engine.watch.window import FAR_MS, between, journal_of, mark_at, start_of
 
 LOOK_MS = 30 * DAY_MS
@@ -56,7 +56,7 @@ def silences(home: Path, limits: HardLimits, now_ms: int) -> list[Silence]:
 # ---- what sleeves decide and do: exits, guards, entries, features --------------------------------------------------------------
 
 
-def _decided(home: Path, path: Path, mark: Event, limits: HardLimits) -> Iterator[Pulse]:
+def _decided(home: Path, path: Path, mark: Event, limits: HardLimits) -> Iterator[ExpectedEvent]:
     running = {name: int(sleeve["version"]) for name, sleeve in mark.body["sleeves"].items()}
     lives = {name: _Life() for name in (*running, DESK)}
     for event in between(path, -1, FAR_MS, {"fill", "decision", "breaker"}):
@@ -110,7 +110,7 @@ class _Life:
             count.unit(ms, happened=value is not None and value != count.value)
             count.value = value
 
-    def exits(self, sleeve: str, base: Fires) -> Iterator[Pulse]:
+    def exits(self, sleeve: str, base: Fires) -> Iterator[ExpectedEvent]:
         """Each exit path that ever ended a trip, here or in the backtest; rules of the backtest that never refused here."""
         for name in sorted({reason for _, reason in self.trips} | set(base.exits)):
             count = Count()
@@ -119,14 +119,14 @@ class _Life:
             yield _pulse("exit", sleeve, name, "round trips", count, tested=_of(base.exits, name, base.trips))
         for name in sorted(set(base.refusal_days) - {name for kind, name in self.days if kind == "guard"}):
             fields = (sleeve, name, "round trips", 0, 0, len(self.trips), None)
-            yield Pulse("guard", *fields, tested=_of(base.refusal_days, name, base.trips))
+            yield ExpectedEvent("guard", *fields, tested=_of(base.refusal_days, name, base.trips))
 
-    def by_day(self, sleeve: str, today: int, resting: str) -> Iterator[Pulse]:
+    def by_day(self, sleeve: str, today: int, resting: str) -> Iterator[ExpectedEvent]:
         """Guards and entries, counted by the day."""
         for (kind, name), seen in sorted(self.days.items()):
             first = seen[0] if self.first_day is None else self.first_day
             counted = (len(seen), seen[-1] - first + 1, today - seen[-1], (seen[-1] + 1) * DAY_MS)
-            yield Pulse("guard" if kind == "guard" else "entry", sleeve, name, "days", *counted, excused=resting)
+            yield ExpectedEvent("guard" if kind == "guard" else "entry", sleeve, name, "days", *counted, excused=resting)
 
 
 def _day(ms: int) -> int:
@@ -154,14 +154,14 @@ def _of(counts: Mapping[str, int], name: str, units: int) -> tuple[int, int] | N
     return (counts[name], units) if name in counts else None
 
 
-def _pulse(kind: Any, place: str, name: str, unit: str, count: Count, **more: Any) -> Pulse:
-    return Pulse(kind, place, name, unit, count.times, count.before, count.since, count.last_ms, **more)
+def _pulse(kind: Any, place: str, name: str, unit: str, count: Count, **more: Any) -> ExpectedEvent:
+    return ExpectedEvent(kind, place, name, unit, count.times, count.before, count.since, count.last_ms, **more)
 
 
 # ---- what comes to the desk: bars, rows of features, funding -------------------------------------------------------------------
 
 
-def _closes(path: Path, mark: Event, config: Mapping[str, Any]) -> Iterator[Pulse]:
+def _closes(path: Path, mark: Event, config: Mapping[str, Any]) -> Iterator[ExpectedEvent]:
     prices: dict[str, Count] = {}
     rows: dict[str, Count] = {}
     paid: dict[str, Count] = {}
@@ -222,7 +222,7 @@ class _Held:
 # ---- outside series ------------------------------------------------------------------------------------------------------------
 
 
-def _outside(home: Path, now_ms: int) -> Iterator[Pulse]:
+def _outside(home: Path, now_ms: int) -> Iterator[ExpectedEvent]:
     """Each declared series: periods that were due since its last row. That one is too old is an alert of its own."""
     for key, status in sorted(read_status(home).items()):
         series, last = BY_NAME.get(key.partition("/")[0]), status.get("last_ms")
@@ -234,4 +234,4 @@ def _outside(home: Path, now_ms: int) -> Iterator[Pulse]:
         due = max(late // timeframe_ms(series.period), 0)
         overdue = not isinstance(too_old, int) or now_ms > too_old
         more = {"periodic": True, "cause": cause, "overdue": overdue, "excused": "" if overdue else NOT_YET}
-        yield Pulse("series", key[:120], "rows", "periods", 1, 1, due, last, **more)
+        yield ExpectedEvent("series", key[:120], "rows", "periods", 1, 1, due, last, **more)

@@ -1,7 +1,7 @@
-"""How often something should have happened since it last did: a Pulse -> a Silence with what was expected, seen, and the verdict.
+"""How often something should have happened since it last did: an ExpectedEvent -> a Silence with its rate and the verdict.
 
-Called by engine.watch.silence.pulses. A pulse is an exit path, a guard, entries, a feature, the bars of an instrument, its
-funding or an outside series. Its expected rate is the backtest's (the baseline of engine/watch/deadguards.py), that of a
+Called by engine.watch.silence.pulses. An expected event is an exit path, a guard, entries, a feature, the bars of an
+instrument, its funding or an outside series. Its expected rate is the backtest's (the baseline of engine/watch/deadguards.py), that of a
 declared period, or its own before it fell silent. Counts are Poisson's; what has too little behind it is `cannot tell`, which is
 not a pass.
 """
@@ -20,7 +20,7 @@ COVERED = 0.95  # of an interval of counts
 NORMAL = 300.0  # a larger expectation has its interval by the normal distribution
 
 
-class Pulse(NamedTuple):
+class ExpectedEvent(NamedTuple):
     """Something that happens again and again. `unit`: what its rate is counted in (round trips, days, closes, periods).
 
     times, before: how often it happened, and the units up to the last time; since: units after it, in which it did not.
@@ -69,7 +69,9 @@ class Silence(NamedTuple):
     def text(self) -> str:
         """In a sentence, the cause first."""
         when = f"since {utc(self.last_ms)}" if self.last_ms is not None else "ever"
-        counted = f"0 in {self.since} {self.unit} {when}"
+        counted = (
+            f"0 in {self.since} {self.unit} {when}" if self.since or self.last_ms is None else f"last at {utc(self.last_ms)}"
+        )
         if self.expected is None or self.low is None:
             return f"{self.title}: {counted}; {self.why}"
         rate = f"{self.expected:.3g} expected by {RATES[self.source]} ({self.low} to {self.high})"
@@ -79,8 +81,8 @@ class Silence(NamedTuple):
 RATES = {"backtest": "the backtest", "declared": "its declared period", "own history": "its own history"}
 
 
-def judged(pulses: Iterable[Pulse]) -> list[Silence]:
-    """Each pulse against its rate, silent ones first.
+def judged(pulses: Iterable[ExpectedEvent]) -> list[Silence]:
+    """Each expected event against its rate, silent ones first.
 
     A rate that is estimated is compared as two counts (Fisher's exact test of round trips, two Poisson counts of the rest): with
     k times in N units, none in n more has the probability C(N, k) / C(N + n, k), or (N / (N + n)) ** k. Silent is what has a p
@@ -94,7 +96,7 @@ def judged(pulses: Iterable[Pulse]) -> list[Silence]:
     return sorted(made, key=lambda one: (order[one.state], one.kind, one.place, one.name))
 
 
-def _rated(pulse: Pulse) -> tuple[Pulse, str, float | None, float | None]:
+def _rated(pulse: ExpectedEvent) -> tuple[ExpectedEvent, str, float | None, float | None]:
     """(pulse, where its rate is from, expected since, probability of none)."""
     if pulse.periodic:
         return pulse, "declared", float(pulse.since), exp(-pulse.since)
@@ -108,14 +110,14 @@ def _rated(pulse: Pulse) -> tuple[Pulse, str, float | None, float | None]:
     return pulse, "none", None, None
 
 
-def _none(pulse: Pulse, times: int, units: int) -> float:
+def _none(pulse: ExpectedEvent, times: int, units: int) -> float:
     """The probability of none in the units since."""
     if pulse.kind == "exit":
         return all_elsewhere(units, pulse.since, min(times, units))
     return float((units / (units + pulse.since)) ** times)
 
 
-def _silence(pulse: Pulse, source: str, expected: float | None, p: float | None, compared: int) -> Silence:
+def _silence(pulse: ExpectedEvent, source: str, expected: float | None, p: float | None, compared: int) -> Silence:
     low, high = counts_of(expected) if expected is not None else (None, None)
     least = P_MAX if pulse.periodic else P_MAX / (compared * (pulse.times + 1))
     state: State

@@ -169,12 +169,18 @@ def watched(home: Home, observer: Observer, now_ms: int) -> Any:
 
 def test_the_command_and_the_status_say_what_is_silent(home: Home, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     """`silences` exits with 1 while something is; `status --json` has the whole look, its text a line."""
-    planted(loop, "fill", trips(*["trail", "stop"] * 30, *["stop"] * 40))
+    planted(loop, "decision", read(*[float(n) for n in range(40)], *[None] * 20))
     monkeypatch.setenv("NIGHTDESK_HOME", str(home.path))
     app = typer.Typer()
     silence_command.register(app)
     desk_commands.register(app)
     run = CliRunner().invoke(app, ["silences", "--json"], catch_exceptions=False)
     assert (run.exit_code, json.loads(run.stdout)["counts"]["silent"]) == (1, 1)
-    assert json.loads(CliRunner().invoke(app, ["status", "--json"]).stdout)["silences"]["counts"]["silent"] == 1
-    assert "SILENT: btc-trend: trailing stop: it stopped" in CliRunner().invoke(app, ["status"]).stdout
+    assert (
+        json.loads(CliRunner().invoke(app, ["status", "--json"], catch_exceptions=False).stdout)["silences"]["counts"]["silent"]
+        == 1
+    )
+    assert (
+        "SILENT: btc-trend: vix: it has no value: 0 in 20 decisions"
+        in CliRunner().invoke(app, ["status"], catch_exceptions=False).stdout
+    )

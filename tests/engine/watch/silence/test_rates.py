@@ -3,9 +3,9 @@
 import pytest
 from scipy.stats import poisson
 
-from engine.watch.silence.rates import Pulse, counts_of, judged
+from engine.watch.silence.rates import ExpectedEvent, counts_of, judged
 
-TRAIL = Pulse("exit", "btc-trend", "trail", "round trips", 44, 200, 60, 1_735_689_600_000)
+TRAIL = ExpectedEvent("exit", "btc-trend", "trail", "round trips", 44, 200, 60, 1_735_689_600_000)
 
 
 def test_an_exit_that_stopped_firing_is_silent_with_the_count_expected_of_it() -> None:
@@ -28,13 +28,13 @@ def test_an_exit_that_stopped_firing_is_silent_with_the_count_expected_of_it() -
         (TRAIL._replace(times=0, before=0, since=5, last_ms=None, tested=(220, 1_000)), "cannot tell"),
         (TRAIL._replace(tested=(3, 10)), "silent"),  # a backtest of ten trips has no rate: its own history judges
         (TRAIL._replace(excused="it is paused"), "cannot tell"),
-        (Pulse("bars", "b", "bars", "closes", 90, 90, 5, 1, periodic=True), "silent"),
-        (Pulse("bars", "b", "bars", "closes", 90, 90, 4, 1, periodic=True), "as expected"),
-        (Pulse("series", "vix", "rows", "periods", 1, 1, 1, 1, periodic=True, overdue=True), "silent"),
-        (Pulse("series", "vix", "rows", "periods", 1, 1, 9, 1, periodic=True, excused="a weekend"), "as expected"),
+        (ExpectedEvent("bars", "b", "bars", "closes", 90, 90, 5, 1, periodic=True), "silent"),
+        (ExpectedEvent("bars", "b", "bars", "closes", 90, 90, 4, 1, periodic=True), "as expected"),
+        (ExpectedEvent("series", "vix", "rows", "periods", 1, 1, 1, 1, periodic=True, overdue=True), "silent"),
+        (ExpectedEvent("series", "vix", "rows", "periods", 1, 1, 9, 1, periodic=True, excused="a weekend"), "as expected"),
     ],
 )
-def test_the_verdict(pulse: Pulse, state: str) -> None:
+def test_the_verdict(pulse: ExpectedEvent, state: str) -> None:
     """Each by its own rate."""
     assert judged([pulse])[0].state == state
 
