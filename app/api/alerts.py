@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path as File
 from typing import Any
 
@@ -14,6 +15,7 @@ from app.api.context import ApiContext, At, Deciding, NotFound, Who, now_ms
 from app.api.models_people import EmptyBody
 from app.notify import ways
 from app.notify.deliveries import acknowledge
+from app.notify.on_call import rota_rows
 from app.people.approvals import record
 from engine.errors import BadInput, Refused
 from engine.store import db
@@ -67,7 +69,10 @@ def alerts(
     brought = brought_of(at, [row.id for row in rows])
     items, lost = [view(row, brought[row.id]) for row in rows], ways.failures(at.home, now_ms())
     reason = None if watched() else ALONE
-    return m.AlertList(items=items, reason=reason, undelivered=lost, ways=ways.names_of(at.home.desk))
+    found: dict[str, Any] = {"items": items, "reason": reason, "undelivered": lost, "ways": ways.names_of(at.home.desk)}
+    with suppress(BadInput):  # a people.toml that cannot be read is an alert of its own
+        found["rota"] = rota_rows(at.home, now_ms())
+    return m.AlertList(**found)
 
 
 @router.post("/notify/test", status_code=202)

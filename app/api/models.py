@@ -342,12 +342,13 @@ class JobRuns(ApiModel):
 
 class AlertList(ApiModel):
     """Alerts, newest first; `reason` says why some may be missing. `undelivered`: messages of the last day that did not arrive,
-    whatever they were about; `ways`: where messages go."""
+    whatever they were about; `ways`: where messages go; `rota`: whom a page goes to, first to last."""
 
     items: list[dict[str, Any]]
     reason: str | None
     undelivered: list[dict[str, Any]]
     ways: list[str]
+    rota: list[dict[str, Any]] = []
 
 
 class SeriesView(ApiModel):

@@ -4,7 +4,7 @@ import time
 
 import typer
 
-from app.cli import out
+from app.cli import out, people_on_call
 from app.cli.words import shown
 from engine.clock import utc
 
@@ -28,6 +28,8 @@ def register(app: typer.Typer) -> None:
         ("remove", remove),
         ("two-people", two),
         ("link-telegram", link_telegram),
+        ("on-call", people_on_call.on_call),
+        ("rota", people_on_call.show_rota),
     ):
         group.command(name)(command)
     app.add_typer(group, name="people")

@@ -6,7 +6,8 @@ a bounded number of times and then marks it failed. No model is involved.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple, Protocol
 
 from sqlmodel import col, select, update
@@ -14,6 +15,7 @@ from sqlmodel import col, select, update
 from app.home.home import Home
 from app.people.approvals import permit, record
 from app.people.identity import Actor
+from app.people.rota import rota_of
 from app.views.proposal_card import card
 from engine.control.config import active_version
 from engine.control.outcome import runs_now
@@ -23,6 +25,7 @@ from engine.errors import BadInput
 from engine.store import db
 from engine.store.tables import Alert, Delivery, Handover, Proposal
 from engine.watch import alert_rows
+from engine.watch.rota import addressed
 
 WAITS_S = (1.0, 2.0, 5.0, 15.0, 60.0, 120.0, 300.0)  # backoff after the first, second ... failure; then it has failed
 RETRY_AFTER_S_MAX = 900.0
@@ -162,7 +165,8 @@ def message_of(home: Home, row: Delivery, at_ms: int) -> Notification:
     """The notification for a delivery, from the current rows. Raises BadInput when its subject is gone."""
     before = first_ref(home, row)
     if row.subject.startswith("al-"):
-        return Notification("alert", row.step, row.subject, alert_rows.view(alert_rows.get(home.engine, row.subject)), before)
+        shown = alert_rows.view(alert_rows.get(home.engine, row.subject))
+        return Notification("alert", row.step, row.subject, shown | {"on_call": _called(home, row, shown)}, before)
     if row.subject.startswith("handover "):
         with db.read(home.engine) as session:
             found = session.get(Handover, row.subject.partition(" ")[2])
@@ -173,6 +177,16 @@ def message_of(home: Home, row: Delivery, at_ms: int) -> Notification:
         at, _, by = row.subject.removeprefix("test ").partition(" ")
         return Notification("test", row.step, row.subject, {"at_ms": int(at), "by": by})
     return Notification("card", row.step, row.subject, card(home, proposal_of(home.engine, row.subject), at_ms), before)
+
+
+def _called(home: Home, row: Delivery, alert: Mapping[str, Any]) -> str:
+    """Whom a step of a page is for; empty for what is not a page, without a rota, and where the rota cannot be read."""
+    if alert["severity"] != "page" or row.step == "resolved":
+        return ""
+    number = row.step.rpartition("escalated-")[2]
+    with suppress(BadInput):
+        return addressed(rota_of(home.path), alert["opened_ms"], int(number) if number.isdigit() else 0)
+    return ""
 
 
 def first_ref(home: Home, row: Delivery) -> str:

@@ -79,7 +79,7 @@ def _line(text: object) -> str:
 
 def _alert(row: Mapping[str, Any], step: str, page_url: str) -> Worded:
     since = f"since {utc(row['since_ms'])}" + (f", resolved {utc(row['resolved_ms'])}" if row.get("resolved_ms") else "")
-    lines = [_line(row["what"]), f"{row['id']}, {since}"]
+    lines = [_line(row["what"]), f"{row['id']}, {since}", *([_line(f"For {row['on_call']}")] if row.get("on_call") else [])]
     if step != "resolved":
         lines += [_line(f"Do: {row['action']} ({row['runbook']})"), f"{page_url}?tab=desk"]
     return Worded(_line(alert_title(row, step)), tuple(lines))

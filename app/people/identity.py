@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from app.home.written import write_whole
+from app.people.spans import fault_of
 from engine.errors import BadInput, Refused
 
 FILE = "people.toml"
@@ -56,6 +57,11 @@ class Person(NamedTuple):
     slack: str = ""  # "TEAM/USER" ids of Slack, or empty: cannot decide there
     role: Role = "viewer"
     telegram: str = ""  # user id of Telegram, or empty
+    on_call: int = 0  # their place in the rota, from 1; 0: not on call. The rest is read by app/people/on_call.py
+    reach: str = ""  # the way of desk.toml that reaches them
+    shift: str = ""  # 22:00-06:00 of their own clock, or empty: at all hours
+    quiet: str = ""  # the same, of hours in which only pages come
+    timezone: str = ""  # Europe/Berlin; empty: UTC
 
 
 def reason_given(words: str) -> str:
@@ -155,6 +161,11 @@ def _contents(path: Path) -> tuple[dict[str, Person], bool]:
             raise BadInput(f"{path}: the Slack ids of {name} are invalid", "slack = TEAM/USER, as T0123ABCD/U0123ABCD")
         if person.telegram and not TELEGRAM.fullmatch(person.telegram):
             raise BadInput(f"{path}: the Telegram id of {name} is invalid", 'telegram = "123456789", the number of the account')
+        if fault := fault_of(*call_fields(person)):
+            raise BadInput(f"{path}: {name}: {fault}", "nightdesk people on-call sets it")
+    orders = [person.on_call for person in people.values() if person.on_call]
+    if len(orders) != len(set(orders)):
+        raise BadInput(f"{path}: two people have the same place in the rota", "give each their own: on_call = 1, 2, ...")
     for word, accounts in (("Slack", [p.slack for p in people.values()]), ("Telegram", [p.telegram for p in people.values()])):
         linked = [account for account in accounts if account]
         if len(linked) != len(set(linked)):
@@ -165,7 +176,11 @@ def _contents(path: Path) -> tuple[dict[str, Person], bool]:
 def _person(entry: Mapping[str, Any], unsaid: str) -> Person:
     """An entry of the file, unchecked."""
     words = (entry["token"], entry.get("passphrase", ""), entry.get("slack", ""), entry.get("role", unsaid))
-    return Person(*map(str, words), str(entry.get("telegram", "")))  # type: ignore[arg-type]  # the role is checked later
+    place = entry.get("on_call", 0)
+    if type(place) is not int:
+        raise TypeError("on_call is a number: 1, 2, ...")
+    more = {name: str(entry.get(name, "")) for name in ("telegram", "reach", "shift", "quiet", "timezone")}
+    return Person(*map(str, words), on_call=place, **more)  # type: ignore[arg-type]  # the role is checked later
 
 
 def add_person(home: Path, name: str, passphrase: str = "", role: Role | None = None) -> str:
@@ -205,6 +220,22 @@ def remove_person(home: Path, name: str) -> Role:
         left = {other: person for other, person in people.items() if other != name}
         _keep_an_admin(left, name)
         _write(home, left)
+    return before
+
+
+def set_on_call(home: Path, name: str, **fields: Any) -> Person:
+    """Change a person's place in the rota, their way, shift, quiet hours or time zone; the person before. Raises BadInput."""
+    with _alone(home):
+        people = read_people(home)
+        before = _listed(people, name)
+        after = before._replace(**fields)
+        if fault := fault_of(*call_fields(after)):
+            raise BadInput(fault, "see nightdesk people on-call --help")
+        taken = [other for other, person in people.items() if person.on_call == after.on_call and other != name]
+        if after.on_call and taken:
+            what = f"place {after.on_call} of the rota is {taken[0]}'s"
+            raise BadInput(what, "choose another --order, or move that person first")
+        _write(home, people | {name: after})
     return before
 
 
@@ -276,10 +307,20 @@ def _write(home: Path, people: Mapping[str, Person], *, both: bool | None = None
     lines += [f"{TWO_PEOPLE} = true  # to approve what loosens a live sleeve\n"] if both else []
     for name, person in people.items():
         fields = {key: value for key, value in person._asdict().items() if value or key == "passphrase"}
-        lines.append(f'\n["{name}"]\n' + "".join(f'{key} = "{value}"\n' for key, value in fields.items()))
+        lines.append(f'\n["{name}"]\n' + "".join(f"{key} = {toml(value)}\n" for key, value in fields.items()))
     (home / f".{FILE}.new").touch(mode=0o600)  # the draft that becomes the file
     write_whole(home / FILE, "".join(lines))
     _register(home, people)
+
+
+def call_fields(person: Person) -> tuple[int, str, str, str, str]:
+    """What says when and how a person on call is reached."""
+    return person.on_call, person.reach, person.shift, person.quiet, person.timezone
+
+
+def toml(value: str | int) -> str:
+    """A value of the file."""
+    return str(value) if isinstance(value, int) else f'"{value}"'
 
 
 def hashed(word: str) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 
 from app.home.home import Home
 from app.home.settings import AlertsEntry
-from app.notify import deliveries, ways
+from app.notify import deliveries, on_call, ways
 from app.notify.by_apprise import AppriseSink
 from app.notify.deliveries import Notification, Sink, Undelivered
+from app.people.rota import rota_of
 from app.processes.canary_watch import CanaryWatch
 from app.processes.children import allowed, allowed_fetch, outside_command, parity_command, shadows_command
 from app.slack import sink
@@ -24,7 +25,7 @@ from app.slack.socket_mode import SocketConnection
 from app.telegram.line import TelegramLine, line_of
 from app.upkeep.retention import apply_retention
 from app.views.incident_pages import write_pages
-from engine.clock import DAY_MS, utc_day
+from engine.clock import DAY_MS, utc, utc_day
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Handover
@@ -35,6 +36,7 @@ from engine.watch.flows import refresh_day_sums
 from engine.watch.kept_lines import keep_lines
 from engine.watch.observation import Finding, ProcessExit
 from engine.watch.observer import Observer
+from engine.watch.rota import shift_started
 from engine.watch.shadow_journal import any_runs
 from memory.decisions import write_decisions
 from memory.shelf import Shelf, ShelfError
@@ -46,6 +48,7 @@ CANARIES_S = 60.0  # the same while a canary has a model
 RETENTION_S = 6 * 3_600.0  # between two looks at what is older than desk.toml keeps it
 SHADOWS_S = 3_600.0  # between two looks at what shadows of models say
 HANDOVER_AT = "06:00"  # UTC, unless desk.toml says otherwise
+SHIFT_S = 60.0  # between two looks at who is on call
 LATE_MS = 6 * 3_600_000  # a handover that was missed is still made so much later
 BLIND = 3  # checks in a row that failed: told without the database
 
@@ -106,6 +109,7 @@ class Schedules:
             id="handover",
         )
         self._jobs.add_job(kept(self.compared_after(self.missed)), executor="handover", id="missed")
+        self._jobs.add_job(kept(self.change_shift), "interval", seconds=SHIFT_S, executor="handover", id="shift")
         if self.home.desk.outside.series:  # nothing is fetched that desk.toml does not declare
             self._jobs.add_job(kept(self.fetch_outside), "interval", seconds=FETCH_S, next_run_time=now, id="outside")
         self._jobs.add_job(kept(self.record_shadows), "interval", seconds=SHADOWS_S, next_run_time=now, id="shadows")
@@ -156,8 +160,9 @@ class Schedules:
         now_ms = self.clock()
         try:
             findings, unsure = evaluate(self.observer.observe(now_ms))
+            policy, blind = on_call.with_rota(self.home, self.alert_policy, now_ms)
             names = [sink.name for sink in self.sinks]
-            changes = alert_rows.apply_findings(self.home.engine, findings, unsure, now_ms, self.alert_policy, names)
+            changes = alert_rows.apply_findings(self.home.engine, [*findings, *blind], unsure, now_ms, policy, names)
         except Exception as error:  # noqa: BLE001 - whatever stops the watch is itself the thing to tell
             self._failed += 1
             if self._failed >= BLIND and not self._blind:
@@ -239,14 +244,27 @@ class Schedules:
 
     def hand_over(self) -> bool:
         """Make today's handover and owe it to every sink; False when it was made already."""
+        return self._keep_handover(utc_day(self.clock()))
+
+    def change_shift(self) -> bool:
+        """A handover to whoever is first on call now, once a shift; False where it is the same person, or it was made already."""
+        started = shift_started(rota_of(self.home.path), self.clock())
+        if started is None or self.clock() - started.since_ms > LATE_MS:
+            return False
+        key = f"{utc(started.since_ms)[:16]} {started.name}"
+        return self._keep_handover(key, f"Shift: {started.before} hands over to {started.name}, {utc(started.since_ms)}.")
+
+    def _keep_handover(self, key: str, first: str = "") -> bool:
         now_ms = self.clock()
-        today = utc_day(now_ms)
+        with db.read(self.home.engine) as session:
+            if session.get(Handover, key) is not None:
+                return False
         text, body = handover.make_handover(self.home.path, self.home.engine, now_ms)
         with db.write(self.home.engine) as session:
-            if session.get(Handover, today) is not None:
+            if session.get(Handover, key) is not None:
                 return False
-            session.add(Handover(day=today, created_ms=now_ms, text=text, body=dumped(body)))
-        deliveries.owe(self.home, f"handover {today}", "handover", [sink.name for sink in self.sinks], now_ms)
+            session.add(Handover(day=key, created_ms=now_ms, text=f"{first}\n{text}" if first else text, body=dumped(body)))
+        deliveries.owe(self.home, f"handover {key}", "handover", [sink.name for sink in self.sinks], now_ms)
         return True
 
 

@@ -87,6 +87,7 @@ def alert(row: Mapping[str, Any], step: str, page_url: str) -> tuple[str, list[B
     if step == "resolved":
         return escaped(f"{title} - {row['what']}", 400), blocks
     blocks.append(section(plain_text(f"Do: {row['action']} ({row['runbook']})")))
+    blocks += [section(plain_text(f"For {row['on_call']}"))] if row.get("on_call") else []
     elements = [link("Open the desk", f"{page_url}?tab=desk")]
     if row["severity"] == "page" and row["acked_ms"] is None:
         elements.insert(0, button("I am on it", "ack", row["id"], "primary"))

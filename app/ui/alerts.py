@@ -72,6 +72,8 @@ def _ways(api: PageClient, session: Mapping[str, Any], answer: Mapping[str, Any]
         st.error(words(f"{line}: {row.get('error')}", 400))
     if not names:
         return
+    if answer.get("rota"):
+        st.caption(f"On call, in this order: {'; '.join(map(on_call, answer['rota']))}.")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Messages go to {', '.join(names)}.")
         may = session.get("role", "admin") != "viewer"
@@ -85,6 +87,15 @@ def _ways(api: PageClient, session: Mapping[str, Any], answer: Mapping[str, Any]
                 why = f": {row['error']}" if row.get("error") else ""
                 line = words(f"{row['sink']}: {DELIVERIES.get(str(row['state']), row['state'])}{why}", 300)
                 (st.success if row["state"] == "sent" else st.warning)(line)
+
+
+def on_call(row: Mapping[str, Any]) -> str:
+    """A person of the rota: way, hours that keep them from being asked first, what did not reach them."""
+    hours = f", shift {row['shift']} {row.get('timezone')}" if row.get("shift") else ""
+    away = ", not on shift" if not row.get("on_shift") else ", quiet hours: pages only" if row.get("quiet_now") else ""
+    lost = f", {row['undelivered']} not delivered in a day" if row.get("undelivered") else ""
+    lost += "" if row.get("named", True) else ", not reached: desk.toml names no such way"
+    return words(f"{row.get('name')} by {row.get('reach')}{hours}{away}{lost}", 200)
 
 
 def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], books: dict[str, str]) -> None:

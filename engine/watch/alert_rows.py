@@ -16,6 +16,7 @@ from engine.errors import BadInput, Refused
 from engine.store import db
 from engine.store.tables import Alert, Delivery
 from engine.watch.observation import ONE_OFF_KINDS, Finding
+from engine.watch.rota import Rota, due_of, steps_least, ways_of_page
 
 RANK = {"note": 0, "warn": 1, "page": 2}
 STATES = ("open", "resolved")
@@ -32,6 +33,7 @@ class AlertPolicy(NamedTuple):
     quiet_from: int = 22 * 60  # minute of the UTC day
     quiet_to: int = 6 * 60
     digest_ms: int = 0  # notes wait for the next multiple of it, to come together; 0: they do not
+    rota: Rota = ()  # who is on call; none: every step goes every way
 
 
 class AlertChange(NamedTuple):
@@ -54,12 +56,12 @@ def apply_findings(
     Reads first: a check that changes nothing does not take the write lock.
     """
     with db.read(engine) as session:
-        if not _plan(_open(session), findings, unknown_kinds, now_ms, policy):
+        if not _plan(_open(session), findings, unknown_kinds, now_ms, policy, _unreached(session)):
             return []
     changes = []
     with db.write(engine) as session:
         rows = _open(session)
-        for step, row, finding in _plan(rows, findings, unknown_kinds, now_ms, policy):
+        for step, row, finding in _plan(rows, findings, unknown_kinds, now_ms, policy, _unreached(session)):
             alert = _new_row(session, finding, now_ms) if row is None and finding is not None else row
             if alert is None:
                 continue
@@ -79,8 +81,24 @@ def _open(session: Session) -> dict[str, Alert]:
     return {row.fingerprint: row for row in session.exec(select(Alert).where(Alert.state == "open")).all()}
 
 
+def _unreached(session: Session) -> frozenset[str]:
+    """Ids of pages whose last step reached nobody: every delivery of it was given up."""
+    waiting = (Alert.severity == "page", Alert.state == "open", col(Alert.acked_ms).is_(None))
+    query = select(Delivery.subject, Delivery.step, Delivery.state).join(Alert, col(Alert.id) == col(Delivery.subject))
+    last: dict[str, tuple[str, bool]] = {}
+    for subject, step, state in session.exec(query.where(*waiting).order_by(col(Delivery.id))).all():
+        gone = state in ("failed", "dropped")
+        last[subject] = (step, gone and (last[subject][1] if subject in last and last[subject][0] == step else True))
+    return frozenset(subject for subject, (_, gone) in last.items() if gone)
+
+
 def _plan(
-    rows: Mapping[str, Alert], findings: Sequence[Finding], unknown_kinds: Collection[str], now_ms: int, policy: AlertPolicy
+    rows: Mapping[str, Alert],
+    findings: Sequence[Finding],
+    unknown_kinds: Collection[str],
+    now_ms: int,
+    policy: AlertPolicy,
+    unreached: Collection[str] = (),
 ) -> list[Step]:
     """The steps to take, in order."""
     found = {finding.fingerprint: finding for finding in findings}
@@ -92,7 +110,7 @@ def _plan(
                 plan.append(("resolved", row, None))
         elif rank(finding.severity, finding.level) > rank(row.severity, level_of(row)):
             plan.append(("raised", row, finding))
-        elif _is_unanswered(row, now_ms, policy):
+        elif _is_unanswered(row, now_ms, policy, row.id in unreached):
             plan.append((f"escalated-{row.escalations + 1}", row, finding))
         elif now_ms - row.seen_ms >= REPEAT_MS:
             plan.append(("seen", row, finding))
@@ -109,10 +127,12 @@ def level_of(row: Alert) -> int:
     return int(json.loads(row.numbers).get("level", 0))
 
 
-def _is_unanswered(row: Alert, now_ms: int, policy: AlertPolicy) -> bool:
-    """A page that has waited too long for an acknowledgement."""
-    waits = row.severity == "page" and row.acked_ms is None and row.escalations < policy.escalations_max
-    return waits and now_ms - (row.escalated_ms or row.opened_ms) >= policy.escalate_ms
+def _is_unanswered(row: Alert, now_ms: int, policy: AlertPolicy, unreached: bool) -> bool:
+    """A page that has waited too long for an acknowledgement, or reached nobody while someone else is on call."""
+    steps = steps_least(policy.rota)
+    waits = row.severity == "page" and row.acked_ms is None and row.escalations < max(policy.escalations_max, steps)
+    next_one = unreached and row.escalations < steps
+    return waits and (next_one or now_ms - (row.escalated_ms or row.opened_ms) >= policy.escalate_ms)
 
 
 def _new_row(session: Session, finding: Finding, now_ms: int) -> Alert:
@@ -161,9 +181,11 @@ def _queue_deliveries(session: Session, row: Alert, step: str, now_ms: int, poli
     if step == "resolved" and (row.severity == "note" or row.kind in ONE_OFF_KINDS):
         return
     due_ms = quiet_until(gathered_until(now_ms, policy), policy) if row.severity == "note" else now_ms
-    for sink in sinks:
+    page = row.severity == "page"
+    for sink in ways_of_page(policy.rota, sinks, row.opened_ms, row.escalations) if page else sinks:
         if not (row.kind == "delivery" and row.place == sink):
-            session.add(Delivery(subject=row.id, step=name, sink=sink, created_ms=now_ms, due_ms=due_ms))
+            due = due_ms if page else due_of(policy.rota, sink, due_ms)
+            session.add(Delivery(subject=row.id, step=name, sink=sink, created_ms=now_ms, due_ms=due))
 
 
 def _cancel_deliveries(session: Session, row: Alert) -> None:

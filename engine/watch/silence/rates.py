@@ -1,9 +1,9 @@
 """How often something should have happened since it last did: an ExpectedEvent -> a Silence with its rate and the verdict.
 
 Called by engine.watch.silence.pulses. An expected event is an exit path, a guard, entries, a feature, the bars of an
-instrument, its funding or an outside series. Its expected rate is the backtest's (the baseline of engine/watch/deadguards.py), that of a
-declared period, or its own before it fell silent. Counts are Poisson's; what has too little behind it is `cannot tell`, which is
-not a pass.
+instrument, its funding or an outside series. Its rate is the backtest's (the baseline of engine/watch/deadguards.py), that of a
+declared period, or its own before it fell silent. Counts are Poisson's; what has too little behind it is `cannot tell`, which
+is not a pass.
 """
 
 from collections.abc import Iterable, Mapping

@@ -29,6 +29,7 @@ LINES = {
     "live test": ("live", "test", "main", "--as", "vic", "--yes"),
     "memory promote": ("memory", "promote", "n", "--to", "desk", "--as", "vic"),
     "notes promote": ("notes", "promote", "n", "--to", "desk", "--as", "vic"),
+    "people on-call": ("people", "on-call", "vic", "--quiet", "always", "--as", "vic"),
     "people add": ("people", "add", "zoe", "--as", "vic"),
     "people remove": ("people", "remove", "ann", "--as", "vic"),
     "people role": ("people", "role", "vic", "admin", "--as", "vic"),
