@@ -27,6 +27,7 @@ def main() -> None:
         head.show(api, {})
         login.stopped(api, trouble)
         return
+    api.session = session
     head.show(api, session)
     silent = api.silent  # the session is of the last answer: drawn again as soon as there is a new one
     tabs = {

@@ -9,7 +9,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from app.api import models_people as m
 from app.api.context import ApiContext, At, Who, now_ms
 from app.api.models import Ok
-from app.people.authority import role_of
+from app.people.authority import refusals, role_of
 from app.people.identity import Actor, passphrase_needed
 from app.people.sessions import SESSION_MS, NoSession, Session, cookie_name
 
@@ -75,6 +75,7 @@ def session_view(at: ApiContext, who: Session) -> m.SessionView:
     """The API's view of a session."""
     unproven = at.sessions.unproven(who)
     assurance: Literal["claimed", "session"] = "session" if who.proof and not unproven else "claimed"
+    actor = Actor(who.name, assurance, "", "page")
     return m.SessionView(
         name=who.name,
         assurance=assurance,
@@ -82,5 +83,6 @@ def session_view(at: ApiContext, who: Session) -> m.SessionView:
         expires_ms=who.expires_ms,
         proof_needed=unproven,
         passphrase_needed=passphrase_needed(at.path),
-        role=role_of(at.path, Actor(who.name, assurance, "", "page")),
+        role=role_of(at.path, actor),
+        refused=refusals(at.path, actor),
     )

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from app.api.models import ApiModel, JobStatus, LatchView
+from app.people.authority import DecisionAct
+from app.views.proposal_card import CardKind
 from engine.clock import Timeframe
 
 Role = Literal["developer", "operator", "advisor"]
@@ -69,7 +71,7 @@ class BacktestBody(RequestBody):
 
 class SessionView(ApiModel):
     """Whose session this is, and what it may do. `proof_needed`: people.toml has entries, and this name is not proven.
-    `role`: of a desk without registered people everybody's is admin."""
+    `role`: of a desk without registered people everybody's is admin. `refused`: the acts that it does not cover, and who may."""
 
     name: str
     assurance: Literal["claimed", "session"]
@@ -78,6 +80,7 @@ class SessionView(ApiModel):
     proof_needed: bool
     passphrase_needed: bool
     role: Literal["viewer", "operator", "approver", "admin"]
+    refused: dict[str, str] = Field(examples=[{"loosen": "needs an approver: ana, tom"}])
 
 
 class NameBody(RequestBody):
@@ -129,11 +132,11 @@ class Adoption(ApiModel):
 
 
 class CardRowView(ApiModel):
-    """One fact of a card; of a table's kind (diff, worst, evidence) the first row is the head."""
+    """One fact of a card; of a table's kind (diff, worst, model, evidence) the first row is the head."""
 
     label: str
     cells: list[str]
-    kind: Literal["text", "direction", "diff", "applies", "worst", "evidence", "finding", "warning", "expiry", "decision", "now"]
+    kind: CardKind
 
 
 class PartView(ApiModel):
@@ -154,8 +157,8 @@ class RunsNowView(ApiModel):
 
 
 class CardView(ApiModel):
-    """A proposal with everything needed to decide. `verdict`: its direction as the card's first word; `runs_now`: null while
-    it is pending."""
+    """A proposal with everything needed to decide. `verdict`: its direction as the card's first word; `act`: what approving it
+    takes; `runs_now`: null while it is pending."""
 
     id: str
     kind: str
@@ -166,6 +169,7 @@ class CardView(ApiModel):
     diff_sha256: str
     direction: Literal["tightens", "loosens", "neutral", "unknown"]
     verdict: str
+    act: DecisionAct
     runs_now: RunsNowView | None
     exposure: dict[str, Any]
     rationale: str
@@ -218,7 +222,7 @@ class RollbackBody(RequestBody):
 
 
 class RollbackView(ApiModel):
-    """A rollback before anybody asked for it: its diff and its direction against what runs."""
+    """A rollback before anybody asked for it: its diff and its direction against what runs; `act`: what carrying it out takes."""
 
     target: str
     sleeve: str
@@ -226,6 +230,7 @@ class RollbackView(ApiModel):
     diff_sha256: str
     direction: Literal["tightens", "loosens", "neutral", "unknown"]
     verdict: str
+    act: DecisionAct
     rows: list[CardRowView]
 
 

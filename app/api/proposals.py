@@ -9,7 +9,9 @@ from fastapi import APIRouter, Path, Query
 from app.api import models_people as m
 from app.api.context import ApiContext, At, Deciding, NotFound, Who, now_ms
 from app.people import approvals
+from app.people.authority import act_of
 from app.people.identity import Actor
+from app.people.stages import raised_by
 from app.views.proposal_card import card, rollback_card
 from engine.control import proposals, rollbacks
 from engine.control.canary import plan_in
@@ -49,7 +51,7 @@ def rollback_shown(
     row = approvals.rollback_shown(at.home, target, now_ms(), sleeve)
     value = rollback_card(at.home, row)
     shown = {name: value[name] for name in ("diff", "diff_sha256", "direction", "verdict", "rows")}
-    return m.RollbackView(target=target, sleeve=sleeve, **shown)
+    return m.RollbackView(target=target, sleeve=sleeve, act=act_of_card(row), **shown)
 
 
 @router.get("/proposals/{proposal_id}")
@@ -144,7 +146,17 @@ def row_of(at: ApiContext, proposal_id: str) -> Proposal:
 def card_view(at: ApiContext, row: Proposal, now: int) -> m.CardView:
     """A proposal's card, with its adoption."""
     value = card(at.home, row, now)
-    return m.CardView(**{k: v for k, v in value.items() if k in m.CardView.model_fields}, adoption=adoption(at, row))
+    shown = {k: v for k, v in value.items() if k in m.CardView.model_fields}
+    return m.CardView(**shown, act=act_of_card(row), adoption=adoption(at, row))
+
+
+def act_of_card(row: Proposal) -> m.DecisionAct:
+    """The act that approving a proposal is, as approve itself computes it."""
+    try:
+        raises = bool(raised_by(row))
+    except Refused:  # a step towards money and more: nobody may approve it
+        raises = True
+    return act_of(row.direction, raises_stage=raises)
 
 
 def adoption(at: ApiContext, row: Proposal) -> m.Adoption | None:

@@ -7,9 +7,9 @@ computed, never what anybody says. Halting is open to everyone who can reach the
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
-from app.people.identity import ROLES, Actor, Role, read_people
+from app.people.identity import ROLES, Actor, Person, Role, read_people
 from app.people.sessions import Denied
 
 
@@ -42,6 +42,9 @@ ACTS: Mapping[str, Act] = {
     "probe": Act("admin", "send the orders that probe an account"),
     "people": Act("admin", "add and remove people, give roles, ask for two people"),
 }
+UNPROVEN = "needs your token first: open your name in the head"
+NAMED_MAX = 5  # people whom a refusal names
+DecisionAct = Literal["tighten", "loosen", "promote"]
 DECIDE = "decide"  # of a row: what the proposal's direction makes of it, tighten or loosen or promote
 MAYBE_HALT = "halt or work"  # of a row: a text, which may be a halt; the route looks
 
@@ -230,9 +233,23 @@ def require(home: Path, actor: Actor, act: str) -> None:
         raise Denied(what, "nightdesk people list says who may; an admin gives roles: nightdesk people role NAME ROLE")
 
 
-def act_of(direction: str, *, raises_stage: bool) -> str:
+def act_of(direction: str, *, raises_stage: bool) -> DecisionAct:
     """The act that approving a change is, by the direction that code computed for it."""
     return "promote" if raises_stage else "tighten" if direction == "tightens" else "loosen"
+
+
+def refusals(home: Path, actor: Actor) -> dict[str, str]:
+    """Of each act that a person's role does not cover, who may: `needs an approver: ana, tom`. Raises as role_of."""
+    people, role = read_people(home), role_of(home, actor)
+    own = people[actor.name].role if actor.name in people else role  # theirs once their name is proven
+    return {act: UNPROVEN if may(own, act) else _needs(people, act) for act in ACTS if not may(role, act)}
+
+
+def _needs(people: Mapping[str, Person], act: str) -> str:
+    """The least role of an act, and the first of those who have it or more."""
+    able = [name for name, person in people.items() if may(person.role, act)]
+    more = f" and {len(able) - NAMED_MAX} more" if len(able) > NAMED_MAX else ""
+    return f"needs {_article(ACTS[act].least)}: {', '.join(able[:NAMED_MAX])}{more}"
 
 
 def effects_for(role: Role) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app.ui import links, parts, watches
+from app.ui import links, parts, rights, watches
 from app.ui.figures import figure, is_number, length, percent, pure, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, one_line, words
@@ -55,7 +55,7 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
         return
     if answer.get("reason"):
         st.warning(markdown(str(answer["reason"])))
-    _ways(api, session, answer)
+    _ways(api, answer)
     if not answer["items"]:
         st.caption("No open alerts. This alone does not prove that the desk is healthy: see the checks.")
     books: dict[str, str] = {}
@@ -63,7 +63,7 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
         _alert(api, session, item, books)
 
 
-def _ways(api: PageClient, session: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+def _ways(api: PageClient, answer: Mapping[str, Any]) -> None:
     """Where messages go, what did not arrive, and a test."""
     names = [words(name, 40) for name in answer.get("ways") or []]
     for row in answer.get("undelivered") or []:
@@ -76,8 +76,7 @@ def _ways(api: PageClient, session: Mapping[str, Any], answer: Mapping[str, Any]
         st.caption(f"On call, in this order: {'; '.join(map(on_call, answer['rota']))}.")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"Messages go to {', '.join(names)}.")
-        may = session.get("role", "admin") != "viewer"
-        if st.button("Send a test", key="notify_test", disabled=not may, help=None if may else "An operator may send one."):
+        if rights.button(api, "Send a test", key="notify_test"):
             try:
                 made = api.post("/api/notify/test", {})
             except Trouble as trouble:
@@ -183,7 +182,7 @@ def _who(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], i
             st.markdown(f":material/person: {words(f'acknowledged by {name}{how} at ' + when(item.get('acked_ms')), 200)}")
         elif not resolved:
             label = f"Acknowledge as {words(session.get('name') or 'unknown', 40)}"
-            st.button(label, key=f"ack_{ident}", icon=":material/done:", on_click=_ack, args=(api, ident))
+            rights.button(api, label, key=f"ack_{ident}", icon=":material/done:", on_click=_ack, args=(api, ident))
         links.button(words(item.get("event")), "event", str(item.get("event") or ""), key=f"alert_{ident}")
     if error := st.session_state.get(f"ack_error_{ident}"):
         st.error(error)

@@ -7,7 +7,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import asking, card, charts, inline, links, reading, safe, ways
+from app.ui import asking, card, charts, inline, links, reading, rights, safe, ways
 from app.ui.figures import figure, number
 from app.ui.page_client import PageClient, Trouble
 
@@ -56,7 +56,7 @@ def show(api: PageClient, turn: Mapping[str, Any], *, latest: bool) -> None:
     with st.container(horizontal=True, gap="small"):
         for n, (label, where) in enumerate(here.views if latest else ()):
             links.press(label, where, key=f"view_{ident}_{n}", look="tertiary")
-        _carry(turn, written)
+        _carry(api, turn, written)
     _computed(answer, found)
     st.caption("  \n".join([*_lines(answer, found.foot), _cost(turn, answer)]))
 
@@ -122,7 +122,7 @@ def _next(api: PageClient, turn: Mapping[str, Any], steps: Sequence[str]) -> Non
     with st.container(horizontal=True, gap="small"):
         for n, step in enumerate(steps[:STEPS_MAX]):
             label, where = safe.words(step, 80), (api, str(turn.get("role")), step, str(turn.get("thread")))
-            st.button(label, key=f"next_{turn['id']}_{n}", on_click=asking.send, args=where)
+            rights.button(api, label, key=f"step_{turn['id']}_{n}", on_click=asking.send, args=where)
 
 
 def _computed(answer: Mapping[str, Any], found: reading.Reading) -> None:
@@ -238,7 +238,7 @@ def _receipt(fact: Mapping[str, Any]) -> str:
     return f"| {safe.words(fact.get('subject'), 80)}: {safe.words(metric, 60)} | {value} | {where} |"
 
 
-def _carry(turn: Mapping[str, Any], text: str) -> None:
+def _carry(api: PageClient, turn: Mapping[str, Any], text: str) -> None:
     """A button to pass the question to the role that the answer names."""
     found = CARRY.search(text)
     owner = found[1] if found else (named[1] if (named := OWNER.search(text)) else "")
@@ -246,7 +246,7 @@ def _carry(turn: Mapping[str, Any], text: str) -> None:
         return
     question = (found[2] if found and found[2] else turn.get("text")) or ""
     label = f"Ask the {owner}"
-    st.button(label, key=f"carry_{turn['id']}", icon=":material/forward:", on_click=_carried, args=(owner, question))
+    rights.button(api, label, key=f"carry_{turn['id']}", icon=":material/forward:", on_click=_carried, args=(owner, question))
 
 
 def _carried(owner: str, question: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import charts, links, parts
+from app.ui import charts, links, parts, rights
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, typeset, words
 
@@ -39,10 +39,9 @@ def short(api: PageClient, ident: str, *, key: str) -> None:
         paint(held, *DECISIVE)
         with st.container(horizontal=True):
             if pending and held["direction"] == "tightens":
-                st.button(
-                    "Approve", key=f"approve_{key}", type="primary", icon=":material/check:", on_click=approve, args=(api, held)
-                )
-                st.button("Reject", key=f"reject_{key}", on_click=reject, args=(api, ident, "rejected in chat"))
+                look: dict[str, Any] = {"type": "primary", "icon": ":material/check:"}
+                rights.button(api, "Approve", key=f"approve_{key}", act=act_of(held), on_click=approve, args=(api, held), **look)
+                rights.button(api, "Reject", key=f"reject_{key}", on_click=reject, args=(api, ident, "rejected in chat"))
             label = "Decide on the proposals page" if pending else "Open the card"
             links.button(label, "proposal", ident, key=f"open_{key}", icon=":material/open_in_full:")
         show_outcome(ident)
@@ -112,6 +111,11 @@ def evidence(api: PageClient, held: Mapping[str, Any]) -> None:
         parts.note(f"▲ The evidence is old: {old}.", "Next: reject it, and propose the change again.", "warn")
     if curves:
         charts.equity(curves, key=f"evidence_{held['id']}", height=260, said=False)
+
+
+def act_of(held: Mapping[str, Any]) -> str:
+    """The act that approving a card is; the API says it."""
+    return str(held.get("act") or "loosen")
 
 
 def approve(api: PageClient, held: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import answer, asking, first, jobs, links, safe, side, turn
+from app.ui import answer, asking, first, jobs, links, rights, safe, side, turn
 from app.ui.page_client import PageClient, Trouble
 
 SHOWN = 12  # turns; older ones are behind a toggle
@@ -101,7 +101,8 @@ def _welcome(api: PageClient, role: str) -> None:
     )
     with st.container(horizontal=True):
         for n, example in enumerate(list(examples)[:8]):
-            st.button(safe.words(example, 120), key=f"example_{n}", on_click=asking.send, args=(api, role, str(example), "new"))
+            where = (api, role, str(example), "new")
+            rights.button(api, safe.words(example, 120), key=f"example_{n}", on_click=asking.send, args=where)
 
 
 def asked_of(text: str, sleeve: str) -> str:
@@ -119,9 +120,8 @@ def _input(api: PageClient, role: str, thread: str) -> None:
         with st.container(border=True):
             st.markdown(f"For the {role}: {safe.words(carried, QUESTION_MAX)}")
             with st.container(horizontal=True):
-                st.button(
-                    f"Ask the {role}", type="primary", key="send_carried", on_click=asking.send, args=(api, role, carried, thread)
-                )
+                where = (api, role, carried, thread)
+                rights.button(api, f"Ask the {role}", type="primary", key="send_carried", on_click=asking.send, args=where)
                 st.button("Discard", key="drop_carried", on_click=st.session_state.pop, args=("carried", None))
     unsent = st.session_state.get("unsent")
     if unsent:
@@ -133,6 +133,9 @@ def _input(api: PageClient, role: str, thread: str) -> None:
             st.caption(f"About {safe.words(about, 60)}: a first question that names no sleeve is asked of it.")
             links.press("Of the whole desk", {"tab": "chat"}, key="about_nothing", look="tertiary")
     placeholder = f"Ask the {role} {f'about {about} ' if about else ''}...   /halt REASON stops the desk at once"
+    if rights.why_not(api, "work"):  # the input stays: a halt is everybody's
+        placeholder = "/halt REASON stops the desk at once"
+        rights.line(api, "work")
     text = st.chat_input(placeholder, key="question", max_chars=QUESTION_MAX - len(about) - 2)
     if text:
         asking.send(api, role, asked_of(text, about), thread)

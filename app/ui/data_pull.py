@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import jobs, parts
+from app.ui import jobs, parts, rights
 from app.ui.page_client import PageClient, Trouble
 
 DAYS = 730
@@ -25,7 +25,8 @@ def button(api: PageClient, sleeves: Sequence[Mapping[str, Any]]) -> None:
     if any(job["state"] in jobs.LIVE for job in pulls):
         parts.soft("Bars are being fetched; the job is under Runs and in the chat.")
         return
-    st.button(
+    rights.button(
+        api,
         "Fetch newer bars now",
         icon=":material/download:",
         key="newer_bars",

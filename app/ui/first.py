@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import jobs
+from app.ui import jobs, rights
 from app.ui.figures import count, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
@@ -63,7 +63,8 @@ def _what_is_sent(model: Mapping[str, Any]) -> str:
 def _offer(api: PageClient) -> None:
     """The button that pulls data."""
     st.markdown("**No real bars** yet: the market is SYNTHETIC. Pull recorded bars for meaningful backtests.")
-    st.button(
+    rights.button(
+        api,
         "Pull two years of BTC, ETH and SOL 15m bars",
         type="primary",
         icon=":material/download:",

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import links, parts
+from app.ui import links, parts, rights
 from app.ui.figures import SIMULATED, bar_ms, counted, is_number, price, pure, short
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
@@ -25,8 +25,8 @@ def halt_button(api: PageClient, session: Mapping[str, Any], mode: str) -> None:
         st.markdown(f"**Halt the desk.** {FLATTENS.get(mode, AT_VENUE)} It stays halted until a person releases it.")
         with st.form(f"halt_form_{n}", border=False):
             st.text_input("Why", max_chars=200, placeholder="what you saw", key=f"halt_reason_{n}")
-            st.form_submit_button(
-                "Halt now", type="primary", width="stretch", key="halt_now", on_click=_halt, args=(api, n, session)
+            rights.submit(
+                api, "Halt now", type="primary", width="stretch", key="halt_now", on_click=_halt, args=(api, n, session)
             )
     if failed := st.session_state.get("halt_failed"):
         st.error(failed, icon=":material/error:")
@@ -124,10 +124,11 @@ def _release_form(api: PageClient, session: Mapping[str, Any], effect: str) -> N
     st.markdown(f"**Release the halt** as {words(who, 80)}.")
     if effect:
         st.markdown(words(effect, 400))
+    rights.line(api, "release")
     with st.form("release_form", border=False):
         reason = st.text_input("Why it is safe again", max_chars=200, key="release_reason")
         passphrase = st.text_input("Passphrase", type="password", key="release_word") if session.get("passphrase_needed") else ""
-        if st.form_submit_button("Release", width="stretch", key="release_now"):
+        if rights.submit(api, "Release", width="stretch", key="release_now"):
             _release(api, one_line(reason), passphrase)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import asking, links, parts
+from app.ui import asking, links, parts, rights
 from app.ui.figures import NONE, length, number, price, short, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset
@@ -169,7 +169,9 @@ def show(api: PageClient, cid: str, *, wall: bool, back: Mapping[str, str]) -> N
         parts.head("Executions", f"{len(order['fills'])}; fee in USDT")
         fills([order], wall=wall, now_ms=None, named=False) if order["fills"] else parts.soft("Nothing of it has filled.")
     question = f"explain {order['states'][-1]['event']}"
-    if st.button("Ask the operator about it", key="order_ask", icon=":material/chat:"):  # a callback would stay in this fragment
+    if rights.button(
+        api, "Ask the operator about it", key="order_ask", icon=":material/chat:"
+    ):  # a callback would stay in this fragment
         asking.send(api, "operator", question, "new")
         st.rerun()
 

@@ -42,6 +42,7 @@ class PageClient:
 
     def __init__(self, client: Client, *, known: bool) -> None:
         self.client, self.known = client, known
+        self.session: Mapping[str, Any] = {}  # whose browser this is, and what they may not do (rights.py)
         self.silent = False  # a last answer stood in for one of now
         self._desk: dict[str, Any] = {}
         self._desk_at = 0.0

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import card, links, versions
+from app.ui import card, links, parts, rights, versions
 from app.ui.figures import both, clock, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
@@ -132,7 +132,8 @@ def _buttons(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any
     ident, state = str(held["id"]), held.get("state")
     name = words(session.get("name") or "unknown", 40)
     if state in AGAIN:
-        st.button(
+        rights.button(
+            api,
             "Propose again on the current version",
             key=f"refresh_{ident}",
             icon=":material/refresh:",
@@ -141,11 +142,20 @@ def _buttons(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any
         )
     if state != "pending":
         return
+    if (held.get("decided_by") or {}).get("one_of_two"):
+        parts.note(f"▲ {held['decided_by'].get('name')} has approved it:", "it waits for a second person.", "warn")
+    if promotes := card.act_of(held) == "promote":
+        command = f"nightdesk proposals approve {ident} --as {name}"
+        parts.note("▲ A step nearer to money", "takes your passphrase, typed in a terminal:", "warn", command=command)
     with st.container(horizontal=True):
-        if held.get("direction") in ("tightens", "neutral"):
-            st.button(
+        if promotes:
+            pass  # the API would refuse it: no page sends a passphrase with an approval
+        elif held.get("direction") in ("tightens", "neutral"):
+            rights.button(
+                api,
                 f"Approve as {name}",
                 key=f"yes_{ident}",
+                act=card.act_of(held),
                 type="primary",
                 icon=":material/check:",
                 on_click=card.approve,
@@ -154,10 +164,12 @@ def _buttons(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any
         else:
             with st.popover(f"Approve as {name} …", key=f"ask_{ident}", icon=":material/warning:"):
                 st.markdown("This change **loosens** the desk's limits, or code cannot rule that out.")
-                st.button("I understand; approve", key=f"yes_{ident}", type="primary", on_click=card.approve, args=(api, held))
+                yes: dict[str, Any] = {"type": "primary", "on_click": card.approve, "args": (api, held)}
+                rights.button(api, "I understand; approve", key=f"yes_{ident}", act=card.act_of(held), **yes)
         with st.popover("Reject …", key=f"no_{ident}"), st.form(f"reject_form_{ident}", border=False):
             st.text_input("Why not", max_chars=200, key=f"why_{ident}")
-            st.form_submit_button("Reject", on_click=_rejected, args=(api, ident))
+            rights.submit(api, "Reject", key=f"reject_{ident}", on_click=_rejected, args=(api, ident))
+    rights.line(api, card.act_of(held), "reject")
 
 
 def _rejected(api: PageClient, ident: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, links, market, parts, run_form
+from app.ui import drawn, links, market, parts, rights, run_form
 from app.ui.market import MarketPart
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
@@ -86,7 +86,7 @@ def _name(api: PageClient, ident: str, name: str) -> None:
     """A form that gives the run a name."""
     with st.form(f"name_{ident}", border=False):
         text = st.text_input("Name of this run", name, max_chars=60, placeholder="e.g. wide stop, before the fix")
-        if st.form_submit_button("Keep"):
+        if rights.submit(api, "Keep", key=f"keep_{ident}"):
             try:
                 api.post(f"/api/runs/{ident}/name", {"name": text})
             except Trouble as trouble:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import jobs, links, param_field
+from app.ui import jobs, links, param_field, rights
 from app.ui.figures import day
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
@@ -73,7 +73,8 @@ def _form(api: PageClient, strategies: Sequence[Mapping[str, Any]], series: Sequ
     more["changes"] = [{"key": key, "value": value} for key, value in (params or {}).items()]
     changed = ", ".join(f"{key} {value}" for key, value in (params or {}).items())
     st.caption(words(f"Changed: {changed}" if changed else "All parameters at their defaults."))
-    if st.button("Run the backtest", type="primary", icon=":material/play_arrow:", key="bt_run", disabled=params is None):
+    look: dict[str, Any] = {"type": "primary", "icon": ":material/play_arrow:"}
+    if rights.button(api, "Run the backtest", key="bt_run", disabled=params is None, **look):
         _begin(api, {**body, **more})
 
 
@@ -96,7 +97,7 @@ def again(api: PageClient, run: Mapping[str, Any]) -> None:
     """A button that runs a stored run of one sleeve again, from its first bar to the last whole day of the desk."""
     about = "The same strategy, parameters, costs and first day, under the desk's limits."
     label, ident = "Run it again to the desk's time", str(run["run_id"])
-    if st.button(label, key=f"again_{ident}", icon=":material/update:", type="tertiary", help=about):
+    if rights.button(api, label, key=f"again_{ident}", icon=":material/update:", type="tertiary", help=about):
         _begin(api, repeated(run, api.desk().get("desk_ms")))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import links, parts
+from app.ui import links, parts, rights
 from app.ui.figures import short
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
@@ -88,10 +88,10 @@ def _own(api: PageClient, item: Mapping[str, Any], of_role: str) -> None:
         st.form(f"name_{ident}", border=False),
     ):
         st.text_input("Name of this thread", one_line(item.get("name"), 60), max_chars=60, key=f"named_{ident}")
-        st.form_submit_button("Keep", on_click=_name, args=(api, ident))
+        rights.submit(api, "Keep", key=f"keep_{ident}", on_click=_name, args=(api, ident))
     with st.container(key="thread_off"), st.popover("Remove from list", icon=":material/delete:", type="tertiary"):
         st.caption("Its questions and answers stay in the journal; its address still opens it.")
-        st.button("Remove", key=f"hide_{ident}", on_click=_hide, args=(api, ident, of_role))
+        rights.button(api, "Remove", key=f"hide_{ident}", on_click=_hide, args=(api, ident, of_role))
     if failed := st.session_state.pop("thread_failed", None):
         st.error(failed)
 

@@ -40,7 +40,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
             "Ask about it", key="ask_about", icon=":material/chat:", type="tertiary", on_click=links.ask_about, args=(name,)
         )
         if session:
-            sleeve_settings.acts(item, page)
+            sleeve_settings.acts(api, item, page)
     above = st.container()  # its place is kept, and it is filled last: what is proposed may take a moment
     _figures(api, name, page["desk_ms"])
     clock, where = page["desk_ms"], {"tab": "sleeves", "sleeve": name}
@@ -55,7 +55,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         _results(api, item, page)
         _drift(page)
         _worked(page)
-    sleeve_settings.show(session, page)
+    sleeve_settings.show(api, session, page)
     with above:
         if item.get("canary"):
             parts.note("A change on trial.", f"{item['canary']}.", "calm")

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import card, param_field, parts
+from app.ui import card, param_field, parts, rights
 from app.ui.figures import NONE, change_text, is_number, setting, short
 from app.ui.page_client import PageClient, Trouble
 from app.ui.param_field import about_text, bounds_text
@@ -34,7 +34,7 @@ TIGHTER = {
 }
 
 
-def show(session: Mapping[str, Any], page: Mapping[str, Any]) -> None:
+def show(api: PageClient, session: Mapping[str, Any], page: Mapping[str, Any]) -> None:
     """Settings and versions beside each other; below the settings the form that proposes others."""
     left, right = st.columns([1.7, 1], gap="small")
     with left.container(key="panel_sleeve_settings", height="stretch"):
@@ -45,7 +45,7 @@ def show(session: Mapping[str, Any], page: Mapping[str, Any]) -> None:
             heads = ("parameter", "value", "bounds", "set in", "what it is")
             parts.table(heads, map(_row, page["params"]), left=(0, 4), thin=(4,), scroll=True)
         if session and page["params"]:
-            _proposing(page)
+            _proposing(api, page)
     with right.container(key="panel_sleeve_versions", height="stretch"):
         parts.head("Versions", "newest first; wall time")
         parts.table(("", "changed", "by"), map(_version, page["versions"]), left=(0, 1, 2), wrap=(1, 2), scroll=True)
@@ -69,7 +69,7 @@ def _version(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
 # ---- proposing
 
 
-def acts(item: Mapping[str, Any], page: Mapping[str, Any]) -> None:
+def acts(api: PageClient, item: Mapping[str, Any], page: Mapping[str, Any]) -> None:
     """Pause, or let it enter again, and tighten: each a proposal."""
     name, paused = str(item["name"]), bool(item.get("paused"))
     label = "Propose to resume" if paused else "Propose a pause"
@@ -81,15 +81,15 @@ def acts(item: Mapping[str, Any], page: Mapping[str, Any]) -> None:
             st.caption(
                 f"Its pause ends by itself at {until}." if item.get("resumes_ms") else "Until then a person keeps it paused."
             )
-            _why(name, "pause", [{"key": "paused", "value": False}], label)
+            _why(api, name, "pause", [{"key": "paused", "value": False}], label)
         else:
-            _pause(name, label, page["desk_ms"])
+            _pause(api, name, label, page["desk_ms"])
     if page["params"]:
         with st.popover("Tighten", icon=":material/shield:", type="tertiary", key=f"tighten_open_{name}_{turn}"):
-            _tighten(name, page)
+            _tighten(api, name, page)
 
 
-def _pause(name: str, label: str, desk_ms: Any) -> None:
+def _pause(api: PageClient, name: str, label: str, desk_ms: Any) -> None:
     """A pause with an end or without; what the end of a span or of words comes to is computed by the desk."""
     st.caption("A pause stops entries; exits go on. It waits for a person's approval.")
     chosen = st.radio("How long", list(ENDS), key=f"ends_{name}")
@@ -99,10 +99,10 @@ def _pause(name: str, label: str, desk_ms: Any) -> None:
     if is_number(desk_ms) and ends is not None:
         parts.soft(f"Counted from the desk's time, {short(desk_ms, desk_ms)}; at most 90 days ahead.")
     more = {} if ends is None else {"ends": ends}
-    _why(name, "pause", [{"key": "paused", "value": True}], label, more, unsaid=NO_REASON)
+    _why(api, name, "pause", [{"key": "paused", "value": True}], label, more, unsaid=NO_REASON)
 
 
-def _tighten(name: str, page: Mapping[str, Any]) -> None:
+def _tighten(api: PageClient, name: str, page: Mapping[str, Any]) -> None:
     """Presets that lower risk; which way a change goes is computed by the desk, not here."""
     rows = {row["key"]: row for row in page["params"]}
     chosen = st.radio("What", list(TIGHTER), key=f"tighter_{name}")
@@ -111,10 +111,11 @@ def _tighten(name: str, page: Mapping[str, Any]) -> None:
         parts.soft(f"{change['key']}: {setting(rows[change['key']]['value'])} → {setting(change['value'])}")
     if not changes:
         parts.soft("It is there already.")
-    _why(name, "tighten", changes, "Propose it")
+    _why(api, name, "tighten", changes, "Propose it")
 
 
 def _why(
+    api: PageClient,
     name: str,
     act: str,
     changes: Sequence[Mapping[str, Any]],
@@ -126,7 +127,8 @@ def _why(
     """The reason, and the button that proposes; `more`: the end of a pause; `unsaid`: stands for a reason that nobody typed."""
     with st.form(f"{act}_{name}", border=False):
         why = st.text_input("Why", key=f"{act}_why_{name}", max_chars=WHY_MAX, placeholder="what you saw, what you expect of it")
-        if not st.form_submit_button(label, type="primary", disabled=not changes):
+        rights.line(api, "propose")
+        if not rights.submit(api, label, key=f"{act}_go_{name}", type="primary", disabled=not changes):
             return
     why = why.strip() or unsaid
     if not why:
@@ -157,15 +159,15 @@ def tighter(rows: Mapping[str, Mapping[str, Any]], keys: Sequence[str], times: f
 
 
 @st.fragment
-def _proposing(page: Mapping[str, Any]) -> None:
+def _proposing(api: PageClient, page: Mapping[str, Any]) -> None:
     """The form, drawn when somebody opens it: its fields load scripts that the page's first candles would wait for."""
     form = st.expander("Propose other settings", icon=":material/edit:", key=f"form_open_{page['name']}", on_change="rerun")
     if form.open:
         with form:
-            _form(page)
+            _form(api, page)
 
 
-def _form(page: Mapping[str, Any]) -> None:
+def _form(api: PageClient, page: Mapping[str, Any]) -> None:
     """Choose parameters, give each a value within its bounds, say why."""
     name, rows = page["name"], {row["key"]: row for row in page["params"]}
     keys = st.multiselect("Parameters to change", list(rows), key=f"keys_{name}", max_selections=8)
@@ -175,7 +177,7 @@ def _form(page: Mapping[str, Any]) -> None:
         if value is not None and value != rows[key]["value"]:
             changes.append({"key": key, "value": value})
     st.caption("Both configurations run first, over the bars up to the desk's time: that is the evidence on the card.")
-    _why(str(name), "form", changes, "Propose")
+    _why(api, str(name), "form", changes, "Propose")
 
 
 def waiting(api: PageClient, name: str) -> None:
@@ -210,7 +212,7 @@ def _send(api: PageClient, name: str) -> None:
     else:
         if answer["state"] != "made":
             st.progress(float(answer["progress"]), f"Evidence: both configurations over the same bars ({words(name, 60)})")
-            if st.button("Do not propose it", key=f"stop_{name}"):
+            if rights.button(api, "Do not propose it", key=f"stop_{name}"):
                 st.session_state.pop(f"proposing_{name}", None)
                 for job in answer["jobs"]:
                     api.post(f"/api/jobs/{job}/cancel")

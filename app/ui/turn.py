@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import answer
+from app.ui import answer, rights
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, words
 
@@ -30,7 +30,7 @@ def follow(api: PageClient, ident: str) -> None:
     if turn["state"] in ENDED:
         st.rerun()
     show(turn, events)
-    st.button("Cancel", key=f"cancel_{ident}", icon=":material/stop_circle:", on_click=_cancel, args=(api, ident))
+    rights.button(api, "Cancel", key=f"cancel_{ident}", icon=":material/stop_circle:", on_click=_cancel, args=(api, ident))
 
 
 def show(turn: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import card, links
+from app.ui import card, links, rights
 from app.ui.figures import when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
@@ -74,7 +74,8 @@ def _shown(api: PageClient, row: Mapping[str, Any], now: Mapping[str, int], plac
             return
         card.paint(found)
         with st.container(horizontal=True):
-            st.button("Roll back", key=f"back_yes_{place}", type="primary", on_click=_roll_back, args=(api, found))
+            yes: dict[str, Any] = {"type": "primary", "on_click": _roll_back, "args": (api, found)}
+            rights.button(api, "Roll back", key=f"back_yes_{place}", act=card.act_of(found), **yes)
             st.button("Do nothing", key=f"back_no_{place}", on_click=_put_away)
             for name, number in row["sleeves"].items():
                 if now.get(name) not in (None, number) and name != sleeve:

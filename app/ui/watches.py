@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import parts
+from app.ui import parts, rights
 from app.ui.figures import figure, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset, words
@@ -48,7 +48,7 @@ def _watch(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any])
 
 def _button(api: PageClient, ident: str, label: str, act: str) -> None:
     icon = ":material/done:" if act == "confirm" else ":material/close:"
-    st.button(label, key=f"{act}_{ident}", icon=icon, on_click=_act, args=(api, ident, act))
+    rights.button(api, label, key=f"{act}_{ident}", icon=icon, on_click=_act, args=(api, ident, act))
 
 
 def _color(item: Mapping[str, Any]) -> Any:

@@ -6,7 +6,7 @@ table (TABLES), the first row is the head.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from app.home.home import Home
 from engine.clock import utc
@@ -47,15 +47,17 @@ NOT_SHOWN = (
 )  # other rows say them
 TABLES = ("diff", "worst", "model", "evidence")
 NONE = "-"
+CardKind = Literal[  # the API answers with these and no other
+    "text", "direction", "diff", "applies", "worst", "model", "evidence", "finding", "warning", "expiry", "decision", "now"
+]
 
 
 class CardRow(NamedTuple):
-    """One fact of a card. `kind`: text | direction | diff | applies | worst | model | evidence | finding | warning | expiry |
-    decision | now."""
+    """One fact of a card."""
 
     label: str
     cells: tuple[str, ...]
-    kind: str = "text"
+    kind: CardKind = "text"
 
 
 def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:

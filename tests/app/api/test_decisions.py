@@ -49,12 +49,13 @@ def test_two_sleeves_cards_are_both_approved_and_one_is_rolled_back(api: httpx.C
     rows = [propose(home, {"stop_atr": 3.0}, now_ms(api)), paused(home, "eth-trend", now_ms(api))]
     for n, row in enumerate(rows):
         held = api.get(f"/api/proposals/{row.id}").json()
+        assert held["act"] == ("loosen", "tighten")[n]
         assert (held["state"], held["parts"][0]["from_version"], held["parts"][0]["to_version"]) == ("pending", 1, None)
         done = api.post(f"/api/proposals/{row.id}/approve", json={"diff_sha256": held["diff_sha256"]}).json()
         assert (done["version"], done["sleeves"]) == (n + 2, {row.sleeve: 2})
     shown = api.get("/api/proposals/rollback", params={"target": "1", "sleeve": "btc-trend"}).json()
     assert [(c["key"], c["old"], c["value"]) for c in shown["diff"]["changes"]] == [("stop_atr", 3.0, 2.0)]
-    assert shown["verdict"] == "MIXED, treated as loosening"
+    assert (shown["verdict"], shown["act"]) == ("MIXED, treated as loosening", "loosen")
     other = {"target": "1", "sleeve": "btc-trend", "diff_sha256": "0" * 64}
     assert api.post("/api/proposals/rollback", json=other).status_code == 409
     back = api.post("/api/proposals/rollback", json={**other, "diff_sha256": shown["diff_sha256"]}).json()

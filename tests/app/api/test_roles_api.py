@@ -48,7 +48,10 @@ def test_a_viewer_halts_and_asks_nothing(served: Any, people: dict[str, str]) ->
     """By button and by a text; the same text without the word is refused."""
     with served.client("viewer") as client:
         _prove(client, "viewer", people["viewer"])
-        assert client.get("/api/session").json()["role"] == "viewer"
+        mine = client.get("/api/session").json()
+        assert mine["role"] == "viewer"
+        assert mine["refused"]["release"] == "needs an approver: admin, approver"
+        assert "halt" not in mine["refused"]
         assert client.get("/api/desk").status_code == 200
         refused = client.post("/api/turns", json={"role": "operator", "text": "how are we doing?", "thread": "new"})
         assert refused.status_code == 403

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from app.api.models_people import CardRowView
 from app.cli import main
 from app.home.home import open_home
 from tests.fakes.own_strategies import SLEEVE, with_own
@@ -49,6 +50,8 @@ def test_a_version_is_proposed_approved_and_rolled_back(cli: Typed, own_home: Pa
     card = cli("proposals", "show", found["data"]["proposal"])[1]
     assert "gates of vol-btc@1.0.1: every gate passed" in card
     assert " ".join(card.split()).count("1.0.0 (now) 1.0.1 (proposed)") == 1
+    shown = json.loads(cli("proposals", "show", found["data"]["proposal"], "--json")[1])["rows"]
+    assert "model" in [CardRowView.model_validate(row).kind for row in shown]  # the API answers with this card, too
     code, _, said = cli("proposals", "approve", found["data"]["proposal"], "--as", "ann")
     assert code == 0, said
     listed = {one["version"]: one for one in json.loads(cli("models", "list", "--json")[1])["items"]}

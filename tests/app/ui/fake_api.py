@@ -40,13 +40,14 @@ class Fake:
         self.handovers: list[dict[str, Any]] = []
         self.empty = False
         self.series: list[dict[str, Any]] = list(BARS)
+        self.ways: list[str] = []
         self.no_watch: str | None = None
         self.watches: list[dict[str, Any]] = []
         self.outside: list[dict[str, Any]] = []
         self.audit: dict[str, Any] = {"wall_ms": None, "verdict": "", "items": []}
         self.trained: list[dict[str, Any]] = []
         self.session: dict[str, Any] | None = {"name": "vera", "assurance": "claimed", "scope": "all", "expires_ms": NOW_MS}
-        self.session |= {"proof_needed": False, "passphrase_needed": False}
+        self.session |= {"proof_needed": False, "passphrase_needed": False, "refused": {}}
         self.runs = [run("r-1"), run("r-2")]
         self.titles = ["Backtest trend on BTC"]
         self.candle_trips = 3  # round trips in a chart and in a sleeve's table
@@ -268,7 +269,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/orders"): lambda f, q, b: {"items": []},
     ("POST", "/api/halt"): lambda f, q, b: _halted(f, b["reason"]),
     ("DELETE", "/api/halt"): lambda f, q, b: {"released": _halted(f, ""), "actor": {"name": "vera", "assurance": "claimed"}},
-    ("GET", "/api/alerts"): lambda f, q, b: {"items": f.alerts, "reason": f.no_watch, "undelivered": [], "ways": []},
+    ("GET", "/api/alerts"): lambda f, q, b: {"items": f.alerts, "reason": f.no_watch, "undelivered": [], "ways": f.ways},
     ("POST", r"/api/watches/([\w-]+)/(confirm|remove)"): lambda f, q, b, i, w: f.watches[0],
     ("GET", "/api/watches"): lambda f, q, b: {"items": f.watches},
     ("POST", r"/api/alerts/([\w-]+)/ack"): lambda f, q, b, i: _acked(f, i),

@@ -168,6 +168,7 @@ def card(ident: str, direction: str) -> dict[str, Any]:
         "diff": {"changes": [change]},
         "diff_sha256": "ab" * 32,
         "direction": direction,
+        "act": "tighten" if direction == "tightens" else "loosen",
         "verdict": direction.upper(),
         "runs_now": None,
         "exposure": {"before": worst, "after": {**worst, "risk_frac": 0.004}, "keys": {"stop_atr": "?"}, "why": "code"},

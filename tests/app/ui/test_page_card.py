@@ -50,6 +50,22 @@ def test_the_three_paintings_show_the_same_labels_and_values(fake: Fake, change:
         assert not missing, (where, missing, text)
 
 
+def test_a_step_nearer_to_money_is_no_button(fake: Fake) -> None:
+    """It takes a passphrase, which the page does not ask for: the command is shown, and rejecting stays."""
+    fake.proposals["prop-2"] |= {"act": "promote"}
+    at = page(tab="proposals", proposal="prop-2")
+    keys = [str(button.key) for button in at.button]
+    assert "yes_prop-2" not in keys
+    assert "reject_prop-2" in keys
+    assert "nightdesk proposals approve prop-2 --as vera" in texts_of(at)
+
+
+def test_a_card_that_waits_for_the_second_person_says_who_was_first(fake: Fake) -> None:
+    """Not folded away with the receipts."""
+    fake.proposals["prop-2"] |= {"decided_by": {"name": "tom", "one_of_two": True}}
+    assert "tom has approved it:</b> it waits for a second person." in texts_of(page(tab="proposals", proposal="prop-2"))
+
+
 def test_a_slack_card_has_its_buttons_only_while_it_is_pending(fake: Fake) -> None:
     """Pending: reject, open, and approve for a tightening; decided: none."""
     tightening, loosening = (with_rows(fake.proposals[name]) for name in ("prop-1", "prop-2"))
