@@ -18,9 +18,10 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
   GET    /api/login?code=       one-time link: sets the cookie, 303 to the page                                 no session
   GET    /api/session           {"name", "assurance": claimed|session, "scope": all|read, "expires_ms", "proof_needed",
                         "passphrase_needed", "role"}    proof_needed: people.toml has entries and this session is unproven;
-                        role: viewer|operator|approver|admin, what they may do: app/people/authority.py
+                        role: viewer|operator|approver|admin, what they may do: app/people/authority.py; "refused": {act: who may}
   POST   /api/session           {"name", "token"?} -> the same: who decides from here on (token: once people.toml has entries)
   DELETE /api/session           {"ok"}: logged out
+  GET    /api/people            {"items": [{"name", "role"}], "acts": [{"act", "least", "about"}], "two_people"}
 
   GET    /api/desk              {"mode": paper|shadow|testnet|live, "stamp": the same in capitals|"REPLAYED"|null,
                         "source": recorded|pulled|synthetic|live|null,

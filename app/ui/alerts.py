@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app.ui import links, parts, rights, watches
-from app.ui.figures import figure, is_number, length, percent, pure, when
+from app.ui import links, parts, rights, urgent, watches
+from app.ui.figures import figure, is_number, length, percent, pure, short, since, when
 from app.ui.page_client import PageClient, Trouble
-from app.ui.safe import markdown, one_line, words
+from app.ui.safe import markdown, one_line, typeset, words
 
 EVERY_S = 5
 SIGNS = {"ok": ("✓", "mut"), "warning": ("▲", "wrn"), "bad": ("■", "neg"), "unknown": ("?", "wrn")}
@@ -32,8 +32,12 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """Alerts and health checks; refreshes itself."""
     left, right = st.columns([3, 2], gap="large")
     with left:
+        asked = watches.waits_for_a_person(api)
+        if asked:  # what waits for a person stands above what only is so
+            watches.show(api, session)
         _alerts(api, session)
-        watches.show(api, session)
+        if not asked:
+            watches.show(api, session)
     with right.container(key="panel_checks"):
         parts.head("Health checks", "of now; an event leads to what it was read from")
         try:
@@ -46,7 +50,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
 
 def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        parts.head("Alerts", "newest first; wall time")
+        parts.head("Alerts", "what asks most first; since when by the wall clock")
         only_open = st.toggle("Open only", value=True, key="alerts_open")
     try:
         answer = api.get("/api/alerts", open="true" if only_open else "false", limit=100)
@@ -59,8 +63,17 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
     if not answer["items"]:
         st.caption("No open alerts. This alone does not prove that the desk is healthy: see the checks.")
     books: dict[str, str] = {}
-    for item in answer["items"]:
-        _alert(api, session, item, books)
+    now_ms = (st.session_state.get("desk_seen") or {}).get("now_ms")
+    for item in sorted(answer["items"], key=_asks):
+        _alert(api, session, item, books, now_ms)
+
+
+def _asks(alert: Mapping[str, Any]) -> tuple[bool, bool, int, float]:
+    """What nobody has taken first, pages before warnings before notes, the newest of each first."""
+    order = list(LABELS)
+    severity = str(alert.get("severity"))
+    rank = order.index(severity) if severity in order else 1
+    return alert.get("state") == "resolved", bool(alert.get("acked_by")), rank, -float(alert.get("since_ms") or 0)
 
 
 def _ways(api: PageClient, answer: Mapping[str, Any]) -> None:
@@ -97,7 +110,7 @@ def on_call(row: Mapping[str, Any]) -> str:
     return words(f"{row.get('name')} by {row.get('reach')}{hours}{away}{lost}", 200)
 
 
-def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], books: dict[str, str]) -> None:
+def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], books: dict[str, str], now_ms: Any) -> None:
     """One alert: what, where, since when, numbers, what to do, deliveries, acknowledgement."""
     severity, resolved, ident = str(item.get("severity") or "warn"), item.get("state") == "resolved", str(item.get("id"))
     with st.container(border=True, key=f"card_{words(ident, 20)}", gap="small"):
@@ -105,20 +118,24 @@ def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any],
             st.badge(LABELS.get(severity, words(severity, 20)), color="gray" if resolved else COLORS.get(severity, "orange"))
             if resolved:
                 st.badge("RESOLVED", color="green")
-            st.caption(words(f"{ident} · {item.get('kind')}" + (f" · {item['place']}" if item.get("place") else ""), 200))
-        st.markdown(f"**{words(item.get('what'), 400)}**")
-        since, ended = item.get("since_ms"), item.get("resolved_ms")
-        st.caption(
-            words(f"since {when(since)}, " + (f"resolved {when(ended)}" if resolved else "ongoing") + _escalated(item), 300)
-        )
-        if text := numbers(item.get("numbers") or {}):
+            st.caption(
+                words(typeset(f"{ident} · {item.get('kind')}" + (f" · {item['place']}" if item.get("place") else "")), 200)
+            )
+        st.markdown(f"**{words(urgent.named(item), 400)}**")
+        began, ended = item.get("since_ms"), item.get("resolved_ms")
+        lasts = f"{short(began, now_ms)}, resolved {short(ended, now_ms)}" if resolved else f"{since(began, now_ms)}, ongoing"
+        st.caption(words(f"since {lasts}{_escalated(item)}", 300))
+        audit = item.get("kind") == "audit"
+        if audit:
+            links.press("Which points", {"tab": "runs"}, key=f"points_{ident}", look="tertiary")
+        elif text := numbers(item.get("numbers") or {}):
             st.markdown(words(text, 400))
         if item.get("action") and not resolved:
-            st.markdown(f"**To do:** {markdown(one_line(item['action'], 500))}")
+            st.markdown(f"**To do:** {markdown(typeset(one_line(item['action'], 500)))}")
             _book(api, str(item.get("runbook") or ""), books, ident)
+        _who(api, session, item, ident, resolved=resolved)
         for line in delivery_lines(item.get("deliveries") or [], severity):
             st.caption(line)
-        _who(api, session, item, ident, resolved=resolved)
 
 
 def _escalated(item: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import alerts, handover, journal, links, overview, venue_account
+from app.ui import alerts, handover, incident, journal, links, overview, people, venue_account
 from app.ui.page_client import PageClient
 
 TITLES = {"overview": "Overview", "account": "Account", "journal": "Journal", "alerts": "Alerts", "handover": "Handover"}
@@ -13,6 +13,9 @@ TITLES = {"overview": "Overview", "account": "Account", "journal": "Journal", "a
 
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """The view in the URL."""
+    if links.view() == "people":
+        people.show(api, session)
+        return
     st.session_state["view"] = links.view()
     st.segmented_control(
         "View",
@@ -23,6 +26,9 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
         label_visibility="collapsed",
         on_change=_turn_to,
     )
+    if links.view() == "alerts" and links.at("window"):
+        incident.show(api, session, links.at("window"))
+        return
     if links.view() == "alerts":
         alerts.show(api, session)
         return

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from engine.clock import TIMEFRAMES, timeframe_ms, utc
+from engine.clock import MINUTE_MS, TIMEFRAMES, timeframe_ms, utc
 
 NONE = "–"
 SIMULATED = ("paper", "shadow")  # modes of a desk of which no order leaves, in the API's words
 MINUS, THIN = "\u2212", "\u202f"  # a minus as wide as the plus; a narrow space that keeps a unit at its number
+NAMES = {"resumes_ms": "pause ends:", "size_part": "part of the size:"}  # settings that the card names so, too
 ZONE_MAX = 60
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -79,11 +80,14 @@ def change_text(change: Mapping[str, Any], now_ms: Any = None, zone: str = "") -
     year without it, and on the clock of `zone`, too."""
     key = str(change.get("key"))
     old, new = (_changed(key, change.get(side), now_ms, zone) for side in ("old", "value"))
-    name = f"{key.removesuffix('resumes_ms')}pause ends:" if key.endswith("resumes_ms") else key  # as the card has it
+    start, _, last = key.rpartition(".")
+    name = f"{start}.{NAMES.get(last, last)}" if start else NAMES.get(last, last)
     return f"{name} {old} → {new}"
 
 
 def _changed(key: str, value: Any, now_ms: Any, zone: str) -> str:
+    if key.endswith("size_part"):
+        return "whole" if value is None else percent(value, 0)
     if isinstance(value, bool):
         return "yes" if value else "no"
     if key.endswith("_ms"):
@@ -140,6 +144,14 @@ def bar_ms(timeframe: Any) -> int | None:
 def day(ms: Any) -> str:
     """UTC day."""
     return when(ms)[:10] if is_number(ms) else NONE
+
+
+def since(ms: Any, now_ms: Any) -> str:
+    """Since when, and for how long: `28 Nov 23:32Z, for 12 min`; to the minute, the year only where it is another."""
+    if not is_number(ms):
+        return NONE
+    at = short(ms // MINUTE_MS * MINUTE_MS, now_ms)
+    return f"{at}, for {length((now_ms - ms) // MINUTE_MS * 60)}" if is_number(now_ms) and now_ms - ms >= MINUTE_MS else at
 
 
 def length(seconds: Any) -> str:

@@ -11,7 +11,7 @@ import streamlit as st
 from app.ui import jobs, rights
 from app.ui.figures import count, when
 from app.ui.page_client import PageClient, Trouble
-from app.ui.safe import words
+from app.ui.safe import typeset, words
 
 OFFLINE = (
     "**OFFLINE model**: a planner answers, no language model; nothing you type leaves this machine. Set `OPENAI_API_KEY` in the "
@@ -40,13 +40,17 @@ def _what_is_real(desk: Mapping[str, Any]) -> str:
         "testnet": "**TESTNET**: orders leave this desk for an account of play money.",
     }.get(str(desk.get("mode")), "**LIVE**: real orders.")
     worker = desk.get("worker") or {}
-    health = f"The worker is {worker.get('phase') or 'running'}" if worker.get("running") else "**The worker is not running**"
+    health = f"The worker is {worker.get('phase') or 'running'}." if worker.get("running") else "**The worker is not running.**"
     bad = [c for c in desk.get("checks") or [] if c.get("state") not in ("ok", None)]
-    checks = "all checks passed" if not bad else "; ".join(str(c.get("text")) for c in bad)
+    checks = "All checks passed." if not bad else " ".join(_sentence(str(c.get("text"))) for c in bad)
     replayed = ", REPLAYED" if desk.get("stamp") == "REPLAYED" else ""
     time = f"desk time {when(desk['desk_ms'])}" if desk.get("desk_ms") else "no bar has been processed yet"
     market = f"It trades {desk.get('walks') or 'no bars yet'}{replayed}; {time}; {count(desk.get('bars'))} bars so far."
-    return f"{mode} {words(market, 400)} {health}: {words(checks, 500)}."
+    return f"{mode} {words(market, 400)} {health} {words(typeset(checks), 500)}"
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 def _what_is_sent(model: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ import streamlit as st
 from app.ui import alerts, overview, parts, urgent
 from app.ui.figures import count, counted, figure, is_number, number, short, tone, when
 from app.ui.page_client import PageClient, Trouble
-from app.ui.safe import words
+from app.ui.safe import one_line, typeset, words
 
 KEPT = 14  # days to choose from
 SPLIT = (("price", "Price"), ("fees", "Fees"), ("funding", "Funding"), ("slippage", "Slippage"))
@@ -27,8 +27,9 @@ def show(api: PageClient) -> None:
         return
     items = {str(item["day"]): item for item in answer["items"]}
     if not items:
-        at = words(answer.get("at"), 10)
-        st.caption(f"No handover yet. One is written every day at {at} UTC, by code, while the desk runs.")
+        about = f"One is written every day at {one_line(answer.get('at'), 10)} UTC, by code, while the desk runs."
+        parts.title("No handover yet", [{"text": about}])
+        _now(api)
         return
     title, right = st.columns([5, 1], vertical_alignment="bottom")
     day = right.selectbox("Morning of", list(items), key="handover_day")
@@ -165,10 +166,10 @@ def _watched(item: Mapping[str, Any]) -> parts.Line:
     )
     to = parts.Linked("confirm" if item.get("state") == "asked" else "watch", urgent.ALERTS)
     if item.get("state") == "asked":
-        return parts.Line("▲", f"{item.get('text')}:", f"waits for a person, now {now}.", "wrn", to)
+        return parts.Line("▲", f"{typeset(str(item.get('text')))}:", f"waits for a person, now {now}.", "wrn", to)
     if item.get("passed"):
-        return parts.Line("▲", f"{item.get('text')}:", f"passed, now {now}; {item.get('rearms')}.", "wrn", to)
-    return parts.Line("○", f"{item.get('text')}:", f"now {now}.", "mut", to)
+        return parts.Line("▲", f"{typeset(str(item.get('text')))}:", f"passed, now {now}; {item.get('rearms')}.", "wrn", to)
+    return parts.Line("○", f"{typeset(str(item.get('text')))}:", f"now {now}.", "mut", to)
 
 
 def _then(body: Mapping[str, Any]) -> None:

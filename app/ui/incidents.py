@@ -65,15 +65,16 @@ def _windows(listed: Mapping[str, Any], now_ms: Any) -> None:
     rows = [_row(window, now_ms) for window in listed["items"]]
     parts.table(("window", "from, to", "covers", "cause", "P&L, USDT"), rows, left=(0, 1, 2, 3), thin=(2,), wrap=(1, 3))
     if any(window["closed_ms"] is None for window in listed["items"]):
-        parts.soft("A window ends when a person closes it: nightdesk incidents close ID --as NAME --cause TEXT --lesson TEXT")
+        parts.soft("A window ends when a person closes it; its page has the command.")
     if (more := listed["total"] - len(listed["items"])) > 0:
         parts.soft(f"and {more} older: nightdesk incidents list")
 
 
 def _row(window: Mapping[str, Any], now_ms: Any) -> Sequence[parts.Cell]:
-    to = links.place("event", str(window["opened_event"]))
+    to = links.place("window", str(window["id"]))
     name: parts.Cell = parts.Linked(str(window["id"]), to) if to else str(window["id"])
     ended = "open" if window["closed_ms"] is None else f"to {short(window['closed_ms'], now_ms)} by {window['closed_by']}"
     spans = (f"{short(window['opened_ms'], now_ms)}, {ended}", "wrn" if window["closed_ms"] is None else "")
     covers, pnl = ", ".join(map(str, window["sleeves"] or window["instruments"])), window["pnl"]
-    return (name, spans, covers, str(window["cause"]), (number(pnl, sign=True), tone(pnl)))
+    cause = f"{window['cause']}. Lesson: {window['lesson']}" if window.get("lesson") else str(window["cause"])
+    return (name, spans, covers, cause, (number(pnl, sign=True), tone(pnl)))

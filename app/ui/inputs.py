@@ -86,7 +86,7 @@ def _model(line: Mapping[str, Any]) -> tuple[parts.Cell, ...]:
         beside = f"{line['baseline']} {number(line['baseline_value'], 3)}"
     gates = (f"● {line['gates']}", "") if line["promotable"] else (f"▲ {line['gates']}", "wrn")
     drift = (f"▲ {line['drift']}", "wrn") if line["moved"] else line["drift"] or "not in use: nightdesk models drift"
-    return name, state, f"{line['target']} of {line['instrument']} {line['timeframe']}", figure, beside, gates, drift
+    return name, state, typeset(f"{line['target']} of {line['instrument']} {line['timeframe']}"), figure, beside, gates, drift
 
 
 def _series(line: Mapping[str, Any]) -> tuple[parts.Cell, ...]:

@@ -90,7 +90,8 @@ def _lines(events: Sequence[Mapping[str, Any]]) -> None:
     """Events, one a row: time, kind, text, each leading to its story."""
     if events:
         with st.container(key=f"panel_journal_{words(events[0]['id'], 20)}"):
-            heads = ("desk time, UTC", "kind", "what", "event")
+            clock = "wall clock, UTC" if str(events[0]["id"]).startswith("p-") else "desk time, UTC"
+            heads = (clock, "kind", "what", "event")
             parts.table(heads, [_line(event) for event in events], left=(0, 1, 2), thin=(1,), wrap=(2,))
 
 
@@ -127,10 +128,12 @@ def _story(api: PageClient, ident: str) -> None:
 def _event(event: Mapping[str, Any]) -> None:
     """The event with its full body."""
     with st.container(border=True):
+        clock = "wall clock" if str(event["id"]).startswith("p-") else "desk time"
         st.markdown(
-            f"**{words(event['id'], 20)}** · {words(event.get('kind'), 20)} · desk time {words(when(event.get('t_event_ms')))}"
+            f"**{words(event['id'], 20)}** · {words(event.get('kind'), 20)} · {clock} {words(when(event.get('t_event_ms')))}"
         )
         st.markdown(words(typeset(str(event.get("told"))), 600))
         written = f"written by {event.get('writer')}, received {when(event.get('t_recv_ms'))}"
         st.caption(words(f"{written}, configuration v{event.get('config_version')}", 200))
-        st.code(json.dumps(event.get("body"), indent=1, ensure_ascii=False)[:8000], language="json")
+        with st.expander("As it is in the journal"):
+            st.code(json.dumps(event.get("body"), indent=1, ensure_ascii=False)[:8000], language="json")

@@ -9,6 +9,7 @@ import streamlit as st
 
 TABS = ("desk", "sleeves", "runs", "proposals", "chat")
 VIEWS = ("overview", "account", "journal", "alerts", "handover")
+APART = ("people",)  # views of the desk tab that a link leads to
 Look = Literal["primary", "secondary", "tertiary"]
 ID = re.compile(r"[\w.-]{1,80}")
 ADDRESS_MAX = 600
@@ -27,6 +28,7 @@ IDS = (  # every parameter a URL may hold
     "trip",
     "event",
     "order",
+    "window",
 )
 
 
@@ -41,6 +43,7 @@ def place(kind: str, ident: str) -> dict[str, str] | None:
         "sleeve": {"tab": "sleeves", "sleeve": ident},
         "event": {"tab": "desk", "view": "journal", "event": ident},
         "order": {"tab": "desk", "view": "account", "order": ident},
+        "window": {"tab": "desk", "view": "alerts", "window": ident},
         "proposal": {"tab": "proposals", "proposal": ident},
         "config": {"tab": "proposals", "version": ident},
         "thread": {"tab": "chat", "thread": ident},
@@ -71,7 +74,7 @@ def tab() -> str:
 def view() -> str:
     """The view of the desk tab in the URL; default: overview."""
     name = at("view")
-    return name if name in VIEWS else VIEWS[0]
+    return name if name in (*VIEWS, *APART) else VIEWS[0]
 
 
 def follow(address: str) -> None:

@@ -5,6 +5,7 @@ Turns orders of /api/orders into tables. At an account the times are the machine
 desk's, since a replay receives a day in a second.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -30,6 +31,7 @@ LOUD = {"UNKNOWN": "wrn", "rejected": "neg"}
 STEPS_MAX = 6  # of a line; the middle of a longer one is counted
 MOVES = ("amending", "working")  # a stop that follows the price goes round these two
 FILLS_MAX = 20
+LONG = re.compile(r"(?<![\w.])\d{1,15}\.\d{3,20}(?![\w.])")  # a price as the machine holds it
 
 
 def listed(orders: Sequence[Mapping[str, Any]], *, wall: bool, now_ms: Any) -> None:
@@ -158,7 +160,7 @@ def show(api: PageClient, cid: str, *, wall: bool, back: Mapping[str, str]) -> N
         parts.note("▲ Not known:", f"{trouble.what}.", "warn")
         return
     kind = f"{SLOTS.get(order['slot'], order['slot'])} order"
-    told = [{"text": f"{order['side']} {size(order, order['lots'])} {order['instrument']}"}]
+    told = [{"text": f"{order['side']} {size(order, order['lots'])} {typeset(str(order['instrument']))}"}]
     told.append({"text": f"at {price(order['price'])}" if order["price"] else "at the market"})
     told.append({"text": f"{order['state']}, {part_of(order)} filled", "loud": order["state"] in LOUD})
     told += [{"text": f"the venue calls it {order['venue_id']}"}] if order["venue_id"] else []
@@ -194,4 +196,6 @@ def _why(state: Mapping[str, Any]) -> str:
     """Why a state came; a time in it is written as times are."""
     why = str(state["why"])
     first, _, rest = why.partition(" ")
-    return f"decided at the close of {when(int(rest))}" if first == "decided" and rest.isdigit() and len(rest) < 15 else why
+    if first == "decided" and rest.isdigit() and len(rest) < 15:
+        return f"decided at the close of {when(int(rest))}"
+    return LONG.sub(lambda found: price(float(found[0])), why)

@@ -10,7 +10,22 @@ from typing import Any
 import streamlit as st
 
 from app.ui import drawn, exposure, incidents, links, money, parts, shadow, sleeves, urgent
-from app.ui.figures import MINUS, NONE, SIMULATED, counted, in_r, is_number, length, number, percent, price, pure, short, tone
+from app.ui.figures import (
+    MINUS,
+    NONE,
+    SIMULATED,
+    counted,
+    in_r,
+    is_number,
+    length,
+    number,
+    of_strategy,
+    percent,
+    price,
+    pure,
+    short,
+    tone,
+)
 from app.ui.page_client import PageClient, Trouble
 
 EVERY_S = 5
@@ -89,11 +104,15 @@ def tiles(desk: Mapping[str, Any], made: sleeves.Lately, hold: Mapping[str, Any]
     own = made.get(None) or {}
     for name, key in (("Today, UTC", "today"), ("7 days", "d7"), ("30 days", "d30"), ("Since start", "start")):
         one = own.get(key) or {}
-        note = f"{in_r(one['r'])}, {counted(one.get('trips'), 'trip')} closed" if is_number(one.get("r")) else ""
-        note += f" · {number(one['incident'], sign=True)} in incidents" if one.get("incident") else ""
+        trips = f"{counted(one['trips'], 'trip')} closed" if is_number(one.get("trips")) else ""
+        notes = [f"{in_r(one['r'])}, {trips}" if is_number(one.get("r")) else trips]
         if key == "start" and (held := holding(hold)) is not None:
-            note = f"holding {number(held, 0, sign=True)}" if not one.get("incident") else note.removeprefix(" · ")
-        found.append({"name": name, "value": number(one.get("net"), sign=True), "note": note, "tone": tone(one.get("net"))})
+            notes = [f"holding {number(held, 0, sign=True)}"]
+        apart = f"{number(one.get('incident'), sign=True)} in incidents, {number(one.get('net'), sign=True)} in all"
+        notes += [apart] if one.get("incident") else []
+        net = of_strategy(one)  # what incident windows made is apart, here as in each list
+        note = " · ".join(filter(None, notes))
+        found.append({"name": name, "value": number(net, sign=True), "note": note, "tone": tone(net)})
     lost = desk.get("drawdown_frac")
     fell = {
         "name": "Drawdown, from highest",
@@ -146,7 +165,12 @@ def spec(curve: Mapping[str, Any], hold: Mapping[str, Any], since_ms: int) -> di
     if held:
         lines.append({"name": "hold", "tone": "hold", "dash": "dotted", "x": [x for x, _ in held], "y": [y for _, y in held]})
     fall = [-value if is_number(value) else None for value in curve["drawdown_frac"]]
-    made = {"kind": "curve", "unit": "equity", "label": "Equity of the desk against holding, drawdown below", "height": 350}
+    made = {
+        "kind": "curve",
+        "unit": "equity",
+        "label": "Equity of the desk against holding, drawdown below",
+        "height": 350 if parts.phone() else 520,
+    }
     return made | {"x": curve["close_ms"], "lines": lines, "fall": fall}
 
 

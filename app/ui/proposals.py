@@ -90,7 +90,10 @@ def _card(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) 
     card.title(held)
     runs = bool(held.get("evidence_runs"))
     left, right = st.columns([1, 1], gap="large") if runs else (st.container(), st.container())
+    phone = parts.phone()
     with left:
+        if phone:  # the columns stand below each other: nobody decides before the verdict
+            card.paint(held, "finding")
         card.paint(held, *LEFT)
         if held.get("state") == "pending":
             _countdown(api, ident, int(held["created_ms"]), int(held["expires_ms"]))
@@ -99,7 +102,8 @@ def _card(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any]) 
         if held.get("state") == "applied" and (held.get("runs_now") or {}).get("outcome") in (None, "runs"):
             _adoption(api, ident)
     with right:
-        card.paint(held, "finding")
+        if not phone:
+            card.paint(held, "finding")
         card.paint(held, "evidence")
         card.evidence(api, held)
 

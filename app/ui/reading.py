@@ -15,6 +15,7 @@ READ_AS, STAMP = "*Read as: ", "*desk time "
 _SENTENCE = re.compile(
     r"(?<=[.!?])\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?]\u27e7)\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?])\s+(?=[a-z_]+ [\d.]+: )"
 )
+_BASE = re.compile(r"\brow 0\b")
 _CODE = re.compile(r"`([^`\n]{1,300})`")
 _OTHER = re.compile(r"^\s*([-*+] |\d{1,3}[.)] |>|#|```|    )")
 _MARKED = re.compile(r"\u27e6([^\n\u27e6\u27e7]+)\u27e7")  # a run of sentences that nothing proves: each gets its own mark
@@ -88,6 +89,8 @@ def read(text: str) -> Reading:
         elif is_table(block):
             rows = cells_of(block)
             said, turned = compared(rows)
+            if said:  # turned, the table has no row 0 to look at
+                verdicts[:], blocks[:] = (_of_base(lines, rows) for lines in (verdicts, blocks))
             verdicts += said
             names |= named(rows)
             blocks.append(turned or block)
@@ -149,8 +152,15 @@ def compared(rows: Sequence[Sequence[str]]) -> tuple[list[str], str]:
     order = sorted(
         (n for n, head in enumerate(heads) if n != at and head != "#"), key=lambda n: (heads[n] != "traded", heads[n] == "run")
     )
+    rows = [rows[0], [_BASE.sub("-", cell) for cell in base], *others]
     lines = [["", *(row[at] for row in rows[1:])], *([heads[n], *(_loud(heads[n], row[n]) for row in rows[1:])] for n in order)]
     return said, "\n".join([_line(lines[0]), "|" + "---|" * len(lines[0]), *map(_line, lines[1:])])
+
+
+def _of_base(lines: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Sentences about a comparison with the name of its first configuration in place of `row 0`."""
+    base = rows[1][list(rows[0]).index("configuration")]
+    return [_BASE.sub(lambda _: base, line) for line in lines]
 
 
 def _verdict(name: str, verdict: str, base: str) -> str:

@@ -37,11 +37,13 @@ _MINUS = re.compile(
     r"(?:(?<=^)|(?<=[\s(\[]))-(?=[\d.,]*\d(?![\w-]))"
 )  # of a number that stands alone: no id, range, date or option
 _PERCENT = re.compile(r"(?<=\d) %")
+_INSTRUMENT = re.compile(r"(?<![\w:])([a-z][a-z0-9]{1,20}):([A-Z0-9]{1,16}-[A-Z0-9]{1,12}):(perp|spot)(?![\w:])")
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 
 
 def typeset(text: str) -> str:
-    """A minus before a number as wide as a plus, and a narrow space that keeps % at its number."""
+    """A minus before a number as wide as a plus, a narrow space that keeps % at its number, `BTC-USDT perp (okx)`."""
+    text = _INSTRUMENT.sub(r"\2 \3 (\1)", text)
     return _PERCENT.sub("\u202f%", _MINUS.sub("\u2212", text))
 
 

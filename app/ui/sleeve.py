@@ -2,21 +2,25 @@
 trade, its settings and how a person proposes to change them (sleeve_settings.py). Called by sleeves.py.
 """
 
+import re
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, links, market, parts, sleeve_settings
-from app.ui.figures import SIMULATED, count, in_r, number, of_strategy, percent, price, short, tone
+from app.ui import drawn, links, market, parts, sleeve_settings, urgent
+from app.ui.figures import SIMULATED, count, in_r, number, of_strategy, percent, price, short, since, tone
 from app.ui.market import MarketPart
 from app.ui.page_client import PageClient, Trouble
 from app.ui.parts import Linked
+from app.ui.safe import typeset
 
 EVERY_S = 5
 AGAIN_S = 20.0
 DRAWN = "sleeve_drawn"  # in the session: when the page was drawn as a whole
+BREACHED = "BREACHED"  # in a canary's sentence
+PROPOSAL = re.compile(r"\bprop-\d{1,9}\b")
 STRETCHES = (("today", "Today, UTC"), ("d7", "7 days"), ("d30", "30 days"), ("start", "Since start"))
 
 
@@ -58,9 +62,16 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
     sleeve_settings.show(api, session, page)
     with above:
         if item.get("canary"):
-            parts.note("A change on trial.", f"{item['canary']}.", "calm")
+            _canary(str(item["canary"]))
         _alerts(api, name)
         sleeve_settings.waiting(api, name)
+
+
+def _canary(text: str) -> None:
+    """What is on trial, how far, and the card that says when it goes back."""
+    found = PROPOSAL.search(text)
+    to = Linked("Its card", {"tab": "proposals", "proposal": found[0]}) if found else None
+    parts.note("◐ A change on trial:", f"{typeset(text)}.", "warn" if BREACHED in text else "calm", to=to)
 
 
 def _alerts(api: PageClient, name: str) -> None:
@@ -70,8 +81,11 @@ def _alerts(api: PageClient, name: str) -> None:
         if name in words.replace(",", " ").replace(":", " ").split():
             where = {"tab": "desk", "view": "alerts"}
             kind = {"page": "bad", "note": "calm"}.get(str(item.get("severity")), "warn")
-            since = f"Since {short(item.get('since_ms'))} (wall clock). To do: {item.get('action') or 'see the alert'}."
-            parts.note(f"{'○' if kind == 'calm' else '▲'} {item.get('what')}.", since, kind, to=Linked("The alert", where))
+            wall = api.last("/api/desk").get("now_ms")
+            began = f"Since {since(item.get('since_ms'), wall)} (wall clock)."
+            to_do = typeset(str(item.get("action") or "see the alert"))
+            sign = "○" if kind == "calm" else "▲"
+            parts.note(f"{sign} {urgent.named(item)}", f"{began} To do: {to_do}.", kind, to=Linked("The alert", where))
 
 
 @st.fragment(run_every=EVERY_S)

@@ -10,8 +10,9 @@ from typing import Any
 import streamlit as st
 
 from app.ui import parts
-from app.ui.figures import NONE, change_text, figure, is_number, length, short
+from app.ui.figures import NONE, change_text, count, figure, is_number, length, short, since
 from app.ui.page_client import PageClient
+from app.ui.safe import typeset
 
 LINES_MAX = 6
 BARS_MAX = 5
@@ -40,6 +41,7 @@ def needed(api: PageClient, desk: Mapping[str, Any]) -> None:
             answer["items"],
             desk.get("desk_ms"),
             api.last("/api/watches")["items"],
+            desk.get("now_ms"),
         ),
     ]
     loud = [line for line in lines if line.look != "mut"]
@@ -72,9 +74,10 @@ def needs(
     alerts: Sequence[Mapping[str, Any]],
     now_ms: Any = None,
     watches: Sequence[Mapping[str, Any]] = (),
+    wall_ms: Any = None,
 ) -> list[parts.Line]:
     """Pages, then what else waits for a decision, then, in grey, what only is so."""
-    found = [_alert(alert) for alert in alerts if (alert.get("severity"), alert.get("kind")) != PAUSED]
+    found = [_alert(alert, wall_ms) for alert in alerts if (alert.get("severity"), alert.get("kind")) != PAUSED]
     order = {"neg": 0, "wrn": 1, "mut": 2}
     found += [_watch(item) for item in watches if item.get("state") == "asked"]
     return sorted([*found, *(_proposal(held, now_ms) for held in proposals)], key=lambda line: order[line.look])
@@ -83,7 +86,11 @@ def needs(
 def _watch(item: Mapping[str, Any]) -> parts.Line:
     """A level that a chat asked to watch: not in force until a person confirms it."""
     return parts.Line(
-        "▲", f"{item.get('id')} waits,", f"not watched yet: {item.get('text')}.", "wrn", parts.Linked("confirm", ALERTS)
+        "▲",
+        f"{item.get('id')} waits,",
+        f"not watched yet: {typeset(str(item.get('text')))}.",
+        "wrn",
+        parts.Linked("confirm", ALERTS),
     )
 
 
@@ -96,13 +103,25 @@ def _proposal(held: Mapping[str, Any], now_ms: Any) -> parts.Line:
     return parts.Line("▲", f"{ident} waits,", f"{left}. {about}.", "wrn", to)
 
 
-def _alert(alert: Mapping[str, Any]) -> parts.Line:
+def _alert(alert: Mapping[str, Any], wall_ms: Any = None) -> parts.Line:
     """An alert that nobody took is loud, unless it is only a note."""
     sign, look = SIGNS.get(str(alert.get("severity")), ("○", "mut"))
+    what = named(alert)
     if alert.get("acked_by"):
         by = alert["acked_by"].get("name") if isinstance(alert["acked_by"], Mapping) else alert["acked_by"]
-        return parts.Line("◐", str(alert.get("what")), f"{by} has it.", "mut", parts.Linked("alert", ALERTS))
-    return parts.Line(sign, str(alert.get("what")), "", look, parts.Linked("what to do", ALERTS))
+        return parts.Line("◐", what, f"{by} has it.", "mut", parts.Linked("alert", ALERTS))
+    began = f"Since {since(alert.get('since_ms'), wall_ms)} (wall clock)."
+    if alert.get("kind") == "audit":
+        return parts.Line(sign, what, began, look, parts.Linked("which points", {"tab": "runs"}))
+    return parts.Line(sign, what, began, look, parts.Linked("what to do", ALERTS))
+
+
+def named(alert: Mapping[str, Any]) -> str:
+    """What an alert is about, in a line: of an audit how many points fail, its page names them."""
+    counted, what = alert.get("numbers") or {}, typeset(str(alert.get("what")))
+    if alert.get("kind") == "audit" and is_number(counted.get("fails")):
+        return f"Audit: {count(counted['fails'])} points fail, {count(counted.get('cannot_say'))} cannot be said."
+    return what if what.endswith((".", "!", "?")) else f"{what}."
 
 
 def sorted_bars(

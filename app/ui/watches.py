@@ -11,6 +11,14 @@ from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset, words
 
 
+def waits_for_a_person(api: PageClient) -> bool:
+    """Whether a watch waits for a person."""
+    try:
+        return any(item.get("state") == "asked" for item in api.get("/api/watches")["items"])
+    except Trouble:  # said where they are drawn
+        return False
+
+
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """The watches, those that wait for a person first; nothing while the desk has none."""
     try:

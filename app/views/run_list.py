@@ -4,6 +4,7 @@ Turns the rows of the run store into lines: strategy, instrument, span, costs, f
 listed runs of one strategy on one instrument differ, in words.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,12 +14,12 @@ from engine.store.runs import Runs, summary_of
 
 SUFFIXES = ("_atr", "_frac", "_bars")
 PARTS_MAX = 4
-BARE = ("timeframe", "span", "venue", "strategy", "symbol")  # their values need no name
+BARE = ("model", "timeframe", "span", "venue", "strategy", "symbol")  # their values need no name
 
 
 def run_lines(runs: Runs, count: int) -> list[dict[str, Any]]:
     """The newest `count` runs, newest first, each with its `label` and `span`."""
-    found = [_complete(runs, line) for line in runs.latest(count)]
+    found = _with_models(runs, [_complete(runs, line) for line in runs.latest(count)])
     for line, label in zip(found, labels(found), strict=True):
         line |= {"label": label, "span": settings_of(line)["span"]}
     return found
@@ -32,6 +33,24 @@ def _complete(runs: Runs, line: dict[str, Any]) -> dict[str, Any]:
         return {**summary_of(runs.load(str(line["id"]))), **line}
     except DeskError:
         return {**line, "params": {}}
+
+
+def _with_models(runs: Runs, lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Lines that nothing tells apart get the versions of stored models that they read: their rows do not hold them."""
+    alike = Counter(_same(line) for line in lines)
+    return [line | {"models": _models(runs, str(line["id"]))} if alike[_same(line)] > 1 else line for line in lines]
+
+
+def _same(line: Mapping[str, Any]) -> str:
+    return repr((line.get("strategy"), line.get("symbol"), settings_of(line)))
+
+
+def _models(runs: Runs, ident: str) -> str:
+    """`dir-sol-usdt=1.1.0`; empty for a run that reads none, or that cannot be read."""
+    try:
+        return ", ".join(filter(None, (str(sleeve.get("models") or "") for sleeve in runs.load(ident)["sleeves"])))
+    except (DeskError, KeyError):
+        return ""
 
 
 def labels(lines: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -48,6 +67,7 @@ def settings_of(line: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in (line.get("params") or {}).items():
         found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {key: value}
+    found |= {"model": line.get("models") or None}
     found |= {key: line.get(key) for key in ("side", "fills", "venue", "timeframe", "funding")}
     first, last = line.get("first_ms"), line.get("last_ms")
     found["span"] = span_text(first, last) if isinstance(first, int) and isinstance(last, int) else None

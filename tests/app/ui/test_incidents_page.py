@@ -1,5 +1,9 @@
 """The desk page about what is not the strategies': drawn when there is something, each difference with what a person can do."""
 
+from typing import Any
+
+import pytest
+
 from app.ui import incidents, overview
 from app.ui.figures import of_strategy
 from tests.app.ui.fake_api import ROUTES, Fake
@@ -59,7 +63,8 @@ def test_the_page_shows_both_parts_the_card_and_how_a_window_ends(fake: Fake) ->
             del ROUTES[route]
     for words in ("+42.43", "−70.57", "+113.00", "nightdesk adopt odd --keep", "10 lots that no order explains"):
         assert words in seen, words
-    assert "nightdesk incidents close ID" in seen
+    assert "A window ends when a person closes it; its page has the command." in seen
+    assert "window=w1" in seen
     assert "and 2 older" in seen
     assert ">P&amp;L, USDT<" in seen
     assert "21 Sep 13:13:20Z, open" in seen
@@ -71,4 +76,54 @@ def test_a_strategys_figure_leaves_incidents_out() -> None:
     assert (of_strategy({"net": 5.0}), of_strategy({"net": 5.0, "strategy": -2.0})) == (5.0, -2.0)
     made = {None: {"start": {"net": 42.43, "incident": 113.0, "strategy": -70.57, "r": None, "trips": 2}}}
     tile = next(t for t in overview.tiles(desk(), made, hold_line()) if t["name"].startswith("Since"))
-    assert (tile["value"], tile["note"]) == ("+42.43", "+113.00 in incidents")
+    assert (tile["value"], tile["note"]) == ("\u221270.57", "holding \u22122,950 · +113.00 in incidents, +42.43 in all")
+
+
+ONE: dict[str, Any] = {
+    **WINDOW,
+    "opened_by": "vera",
+    "opened_wall_ms": NOW_MS,
+    "closed_wall_ms": None,
+    "causes": ["<img src=x>"],
+    "lesson": None,
+    "realised": 120.0,
+    "fees": 7.0,
+    "funding": 0.0,
+    "orphans": 0.0,
+    "orders": [f"nd{n}" for n in range(50)],
+    "lasting": [],
+}
+
+
+def window(fake: Fake, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> str:
+    """The page of an incident window."""
+    monkeypatch.setitem(ROUTES, ("GET", r"/api/incidents/(w\d+)"), lambda f, q, b, i: ONE | changes)
+    return texts_of(page(tab="desk", view="alerts", window="w1"))
+
+
+def test_a_windows_page_says_how_it_is_closed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command with its own id and this person's name, its P&L apart, the newest orders with their pages."""
+    text = window(fake, monkeypatch)
+    for words in ("Incident w1", "nightdesk incidents close w1 --as vera", "in no strategy", "order=nd49", "and 10 before"):
+        assert words in text, words
+    assert "order=nd9&" not in text
+    assert "<img src=x>" not in text
+
+
+def test_while_its_cause_lasts_nobody_is_sent_to_close_it(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The close would be refused."""
+    text = window(fake, monkeypatch, lasting=["the feed is stale"])
+    assert "It lasts: the feed is stale." in text
+    assert "nightdesk incidents close" not in text
+
+
+def test_a_closed_one_shows_its_lesson(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who closed it, and what was learned."""
+    text = window(fake, monkeypatch, closed_ms=NOW_MS, closed_by="vera", lesson="watch the index")
+    assert "Closed by vera." in text
+    assert "Lesson: watch the index." in text
+
+
+def test_a_window_that_never_was_is_said(fake: Fake) -> None:
+    """An address from elsewhere."""
+    assert "Not shown." in texts_of(page(tab="desk", view="alerts", window="w9"))

@@ -18,8 +18,8 @@ def test_an_alert_says_what_where_since_when_with_which_numbers_and_what_to_do(f
     text = bare(texts_of(page(tab="desk", view="alerts")))
     for part in (
         "No bar for 3 minutes",
-        "al-7 · bars · binance:BTC-USDT:perp",
-        "since 2026-09-21 14:13:20Z, ongoing · escalated 1 time",
+        "al-7 · bars · BTC-USDT perp (binance)",
+        "since 21 Sep 14:13Z, ongoing · escalated 1 time",
         "age 3 min, desk time 2026-09-21 14:13:20Z, drawdown 3.45\u202f%, equity 9,916.77",
         "look at the venue's status page",
         "Look at `nightdesk status`",
@@ -64,7 +64,7 @@ def test_recovery_is_shown(fake: Fake) -> None:
     fake.alerts = [alert("al-7") | {"state": "resolved", "resolved_ms": NOW_MS + 60_000}]
     at = page(tab="desk", view="alerts")
     text = bare(texts_of(at))
-    assert "resolved 2026-09-21 14:14:20Z" in text
+    assert "resolved 21 Sep 14:14:20Z" in text
     assert "To do" not in text
     assert "ack_al-7" not in [b.key for b in at.button]
 
