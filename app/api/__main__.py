@@ -47,22 +47,24 @@ def serve(home: Home, port: int | None = None, shared: SharedPort | None = None)
 
     entry = home.desk.api
     mine = port or home.settings.api_port or entry.port
-    if not is_loopback(entry.host) and not read_people(home.path):
-        what = f"[api] host is {entry.host}, but people.toml is empty: anyone on the network could decide under any name"
+    published = home.settings.listen  # a container's address: who reaches it is decided where its ports are published
+    host = str(published) if published else entry.host
+    if not published and not is_loopback(host) and not read_people(home.path):
+        what = f"[api] host is {host}, but people.toml is empty: anyone on the network could decide under any name"
         raise BadInput(what, "add people first (nightdesk people add NAME), or set [api] host to 127.0.0.1")
-    if shared is None and taken(mine, entry.host):
+    if shared is None and taken(mine, host):
         hint = "choose another: [api] port in desk.toml, or NIGHTDESK_API_PORT=..."
-        raise Busy(f"port {mine} of {entry.host} is in use by another program", hint)
+        raise Busy(f"port {mine} of {host} is in use by another program", hint)
     import uvicorn
 
     from app.api.factory import create
     from app.processes.connections import BOUNDS
 
-    shown = f"[{entry.host}]" if ":" in entry.host else entry.host
+    shown = f"[{entry.host}]" if ":" in entry.host else entry.host  # a name that browsers use, not the container's address
     names = tuple(name.lower() for name in (LOOPBACK, "localhost", "[::1]", shown, *entry.names))
-    address = Address(entry.host, mine, home.settings.ui_port or home.desk.ui.port, names)
+    address = Address(host, mine, home.settings.ui_port or home.desk.ui.port, names)
     options = {"log_level": "warning", "access_log": False, "server_header": False, "proxy_headers": False} | BOUNDS
-    options |= {"host": entry.host, "port": mine, "timeout_graceful_shutdown": 2}
+    options |= {"host": host, "port": mine, "timeout_graceful_shutdown": 2}
     if shared is None:
         uvicorn.run(create(home, address), **options)
         return

@@ -13,7 +13,6 @@ from engine.errors import Busy
 HOST = "127.0.0.1"
 # Streamlit's settings, whatever folder it is started from
 OPTIONS = {
-    "server.address": HOST,
     "server.headless": "true",
     "server.fileWatcherType": "none",
     "server.runOnSave": "false",
@@ -39,28 +38,33 @@ def ui(
     api: str = typer.Option("", "--api", metavar="URL", help="address of the API; default: this machine, [api] port"),
 ) -> None:
     """Serve the page on 127.0.0.1 until Ctrl-C; it needs the API (`nightdesk api`, or `nightdesk up` for everything)."""
-    from app.processes.children import LOOPBACK, allowed_ui, home_of, ports, taken
+    from app.processes.children import LOOPBACK, allowed_ui, home_of, page_address, ports, taken
 
     home = home_of(os.environ)
     of_api, mine = ports(home)
     mine = port or mine
-    if taken(mine):
+    if taken(mine, page_address()):
         raise Busy(f"port {mine} is in use", "choose another: NIGHTDESK_UI_PORT, [ui] port in desk.toml, or --port")
     where = {
         "NIGHTDESK_HOME": str(home),
         "NIGHTDESK_API_URL": api or os.environ.get("NIGHTDESK_API_URL") or f"http://{LOOPBACK}:{of_api}",
     }
-    command = command_of(mine)
+    command = command_of(mine, page_address())
     os.execve(command[0], command, allowed_ui(os.environ) | where)  # noqa: S606 - our own interpreter, in a clean environment
 
 
-def command_of(port: int) -> list[str]:
+def command_of(port: int, address: str = HOST) -> list[str]:
     """Streamlit's command line for the page."""
     script = Path(__file__).resolve().parents[2] / "streamlit_app.py"
-    return [sys.executable, "-P", "-m", "app.processes.page", str(script), "--server.port", str(port), *flags()]
+    return [sys.executable, "-P", "-m", "app.processes.page", str(script), "--server.port", str(port), *flags(address)]
 
 
-def flags() -> list[str]:
+def flags(address: str = HOST) -> list[str]:
     """Streamlit's settings as command-line options."""
-    settings = [*OPTIONS.items(), *theme_options().items(), *(("server.allowedHosts", host) for host in HOSTS)]
+    settings = [
+        ("server.address", address),
+        *OPTIONS.items(),
+        *theme_options().items(),
+        *(("server.allowedHosts", host) for host in HOSTS),
+    ]
     return [word for name, value in settings for word in (f"--{name}", value)]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, IPvAnyAddress, StringConstraints, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.home.accounts import (
@@ -248,7 +248,7 @@ class DeskToml(SimulatedTables):
 
 
 class Settings(BaseSettings):
-    """Where things are: NIGHTDESK_HOME (default ./var), NIGHTDESK_DATA (optional), NIGHTDESK_DATABASE_URL (optional)."""
+    """Where things are: NIGHTDESK_HOME (default ./var); NIGHTDESK_DATA, NIGHTDESK_DATABASE_URL and the rest are optional."""
 
     model_config = SettingsConfigDict(env_prefix="NIGHTDESK_", extra="ignore", env_ignore_empty=True)
 
@@ -257,6 +257,7 @@ class Settings(BaseSettings):
     database_url: str | None = None
     api_port: int | None = Field(None, ge=1, le=65535)
     ui_port: int | None = Field(None, ge=1, le=65535)
+    listen: IPvAnyAddress | None = None  # in a container alone: its host publishes the ports on loopback
 
     @property
     def desk_toml(self) -> Path:

@@ -20,6 +20,7 @@ PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONHA
 ALLOWED = (*PLAIN, "NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
 OUTSIDE_KEYS = ("GLASSNODE_API_KEY", "COINALYZE_API_KEY")  # as engine/data/outside/declared.py names them
 PORTS = ("NIGHTDESK_API_PORT", "NIGHTDESK_UI_PORT")
+LISTEN = "NIGHTDESK_LISTEN"  # an address of a container, whose ports its host publishes on loopback (docs/deploy.md)
 MODELS = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "OPENAI_MODEL", "NIGHTDESK_MODEL")
 KEYRING = ("DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR", "XDG_DATA_HOME")  # where the system's keyring answers
 CLAIMS = ("XDG_STATE_HOME",)  # where homes see which keys others use (account_claims.py)
@@ -99,7 +100,7 @@ def allowed_api(environment: Mapping[str, str], home: Path) -> dict[str, str]:
     named = [entry.get("key_env") for entry in models.values() if isinstance(entry, dict)] if isinstance(models, dict) else []
     named += [slack.get(key, usual) for key, usual in SLACK.items()] if isinstance(slack, dict) else []
     fitting = [name for name in named if isinstance(name, str) and VARIABLE.fullmatch(name)]
-    seen = (*ALLOWED, *PORTS, *MODELS, *NETWORK, *fitting)
+    seen = (*ALLOWED, *PORTS, LISTEN, *MODELS, *NETWORK, *fitting)
     of_accounts = set(account_variables(home))  # a variable that is named twice is an account's
     return _of(environment, tuple(name for name in seen if name not in of_accounts))
 
@@ -111,7 +112,7 @@ def allowed_fetch(environment: Mapping[str, str]) -> dict[str, str]:
 
 def allowed_ui(environment: Mapping[str, str]) -> dict[str, str]:
     """What the page may see."""
-    return _of(environment, (*PLAIN, *PORTS, "NIGHTDESK_API_URL"))
+    return _of(environment, (*PLAIN, *PORTS, LISTEN, "NIGHTDESK_API_URL"))
 
 
 def _of(environment: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
@@ -192,9 +193,12 @@ def api_count(home: Path) -> int:
 
 
 def api_address(home: Path, environment: Mapping[str, str] = os.environ) -> tuple[str, int]:
-    """Where the API of a home is to listen: desk.toml's host, the environment's port or desk.toml's."""
+    """Where the API of a home is to listen: the environment's address and port, or desk.toml's."""
     entry, said = api_entry(home), environment.get("NIGHTDESK_API_PORT", "")
-    host, port = entry.get("host", LOOPBACK), int(said) if said.isdigit() else entry.get("port", API_PORT)
+    host, port = (
+        environment.get(LISTEN) or entry.get("host", LOOPBACK),
+        int(said) if said.isdigit() else entry.get("port", API_PORT),
+    )
     return host if isinstance(host, str) else LOOPBACK, port if isinstance(port, int) and 0 < port < 65536 else API_PORT
 
 
@@ -208,6 +212,11 @@ def ports(home: Path, environment: Mapping[str, str] = os.environ) -> tuple[int,
         port = int(said) if said.isdigit() else entry.get("port", usual) if isinstance(entry, dict) else usual
         found.append(port if isinstance(port, int) and 0 < port < 65536 else usual)
     return found[0], found[1]
+
+
+def page_address(environment: Mapping[str, str] = os.environ) -> str:
+    """Where the page is to listen: this machine, or the container's address that the environment names."""
+    return environment.get(LISTEN) or LOOPBACK
 
 
 def taken(port: int, host: str = LOOPBACK) -> bool:

@@ -67,6 +67,7 @@ def test_how_many_there_are_is_said_in_desk_toml(own_home: Path) -> None:
     assert children.api_command(own_home)[-1] == "app.processes.api_processes"
     assert children.api_address(own_home, {}) == ("::1", 9001)
     assert children.api_address(own_home, {"NIGHTDESK_API_PORT": "9002"}) == ("::1", 9002)
+    assert children.api_address(own_home, {"NIGHTDESK_LISTEN": "0.0.0.0"}) == ("0.0.0.0", 9001)
 
 
 def test_one_that_hangs_is_killed_and_started_again(two: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -96,7 +96,7 @@ def test_it_asks_where_the_api_listens(own_home: Path, monkeypatch: pytest.Monke
     port = free_port()
     monkeypatch.delenv("NIGHTDESK_API_PORT", raising=False)
     monkeypatch.setattr(pulse, "ANSWER_S", 0.05)
-    for host, reached in (("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.0.0.7", "10.0.0.7")):  # noqa: S104 - read from a file, not bound to
+    for host, reached in (("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("10.0.0.7", "10.0.0.7")):
         (own_home / "desk.toml").write_text(f'[api]\nhost = "{host}"\nport = {port}\n')
         assert address(own_home) == (reached, port)
     (own_home / "desk.toml").write_text(f"[api]\nport = {port}\n")

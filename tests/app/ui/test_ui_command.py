@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import ui
-from tests.fakes.waiting import WAIT_S
+from tests.fakes.waiting import WAIT_S, free_port
 
 NIGHTDESK = [sys.executable, "-P", "-c", "from app.cli.main import run; run()"]
 
@@ -51,3 +51,16 @@ def test_it_becomes_streamlit_in_a_clean_environment(own_home: Path, monkeypatch
     assert command[command.index("--server.port") + 1] == "18421"
     assert env["NIGHTDESK_API_URL"] == "http://127.0.0.1:18420"
     assert "OPENAI_API_KEY" not in env
+
+
+def test_in_a_container_it_listens_where_the_port_is_published_from(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its address is the container's; the names that a browser may use stay those of loopback."""
+    seen: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(ui.os, "execve", lambda _path, command, env: seen.append((command, env)))
+    monkeypatch.setenv("NIGHTDESK_LISTEN", "0.0.0.0")
+    monkeypatch.setenv("NIGHTDESK_UI_PORT", str(free_port()))
+    ui.ui(port=None, api="")
+    command, env = seen[0]
+    assert command[command.index("--server.address") + 1] == "0.0.0.0"
+    assert command.count("--server.allowedHosts") == len(ui.HOSTS) == 2
+    assert env["NIGHTDESK_API_URL"].startswith("http://127.0.0.1:")

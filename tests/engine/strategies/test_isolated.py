@@ -179,3 +179,21 @@ def test_a_process_that_was_killed_says_so() -> None:
     process.close()
     with pytest.raises((ProcessFault, ValueError)):
         process.answer("x", time.monotonic() + 1.0)
+
+
+THREADS = """
+from engine.features.spread import vol, vol_ratio
+from engine.features.ta import ta
+def threads():
+    return len(os.listdir("/proc/self/task"))
+before, bars = threads(), 1.0 + np.sin(np.arange(5_000.0)) ** 2
+vol.compute(bars, 900_000), vol_ratio.compute(bars, bars, bars, 900_000, 14), ta().SMA(bars, 20)
+if threads() != before:
+    raise RuntimeError(f"{threads()} threads, {before} before")
+"""
+
+
+def test_features_start_no_thread(tmp_path: Path) -> None:
+    """Every thread is there before the limit on children, which refuses one to any user but root."""
+    own_file(tmp_path, top=THREADS)
+    assert read_strategy("own", tmp_path).NAME == "own"
