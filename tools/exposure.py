@@ -45,7 +45,7 @@ class WhatIfArgs(Args):
 class WorstDaysArgs(Args):
     """So many of them."""
 
-    count: int = Field(5, ge=1, le=20)
+    worst: int = Field(5, ge=1, le=20)
 
 
 class ExposureArgs(Args):
@@ -104,12 +104,21 @@ def what_if(ctx: ToolContext, args: WhatIfArgs) -> ToolResult:
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"halts": found.halts})
 
 
-@tool("worst_days", Effect.READ)
+@tool(
+    "worst_days",
+    Effect.READ,
+    asked_as(
+        "",
+        "replay the worst recorded days over our positions; stress test the book with the worst days; what would the worst "
+        "day in the data do to us?; how would we have survived the worst days?; run the 5 worst days of the recordings on "
+        "the desk as it stands",
+    ),
+)
 def worst_days(ctx: ToolContext, args: WorstDaysArgs) -> ToolResult:
     """The worst recorded days, played over the desk as it stands."""
     from engine.watch import stress
 
-    found = stress.worst_days(ctx.home, ctx.catalog, args.count)
+    found = stress.worst_days(ctx.home, ctx.catalog, args.worst)
     if found is None:
         return no_data(NEVER_RAN)
     evidence = Evidence("event", found.event)

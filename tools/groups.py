@@ -43,7 +43,7 @@ class GroupArgs(Args):
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Show further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
     risk: exposure, what if, bad days; watch: health, alerts, runbooks, drill, incidents; changes: proposals; data: bars, runs,
-    trials, predictions; research: sweeps, walk-forwards; checks: verdicts, leaks, parity; audit: drift in dollars, silences;
+    trials, predictions; research: sweeps, walk-forwards; checks: verdicts, leaks, parity; audit: drift, silences;
     models: drift; memory: pages, notes, calc."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})

@@ -71,6 +71,7 @@ _MORE: Mapping[str, str] = {
     "round_trip": "number",
     "alerts": "span",
     "what_if": "span",
+    "worst_days": "by which",
     "trips": "unit",
     "pnl": "span which count",
     "performance": "count unclear",

@@ -115,7 +115,7 @@ def test_a_shock_is_what_the_core_does(holding: Any) -> None:
     assert "stop" in next(row for row in through.table.rows if row[0] == name)[-1]
     assert call(ctx, "what_if", {"move_frac": 0.0}).status == "failed"
     assert "available" in call(ctx, "what_if", {"move_frac": 0.1, "symbol": "XRP-USDT"}).text
-    worst = call(ctx, "worst_days", {"count": 2})
+    worst = call(ctx, "worst_days", {"worst": 2})
     assert worst.status == "ok", worst.text
     assert len(worst.table.rows) == 2
     falls = [fact.value for fact in worst.facts if fact.metric == "fall"]

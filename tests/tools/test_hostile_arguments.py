@@ -74,7 +74,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "version_effect": {"sleeve": "trend-btc", "version": 2},
     "exposure": {"by": "strategy"},
     "what_if": {"move_frac": -0.1, "symbol": "BTC-USDT", "gap": True},
-    "worst_days": {"count": 3},
+    "worst_days": {"worst": 3},
     "define": {"word": "stop_atr"},
     "parity": {"since": "2025-03-04", "sleeve": "trend-btc"},
     "drift": {"since": None, "sleeve": None},
