@@ -169,7 +169,7 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     tool = entry.tool.name
     more = name in _MORE.get(tool, "").split()
     if name == "by":
-        return entry.splits(slots.by) or tool == "backtest"
+        return entry.splits(slots.by) or (more and (tool == "backtest" or tuple(slots.by) == ("day",)))
     if name == "venue" and tool == "orders":  # its sleeves say nothing of another venue's
         return False
     if name == "unit":
