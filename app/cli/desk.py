@@ -62,6 +62,7 @@ def up(bars_per_second: float = RATE) -> None:
     words = words_of(bars_per_second)
     if (holder := running(home)) is not None:
         raise Busy(f"a worker already runs on {home.path}{holder}", "stop it first, or set NIGHTDESK_HOME to another home")
+    arrived(home)
     note_start(home.settings)
     free_ports(home.path)
     new_link(home.path)
@@ -91,9 +92,22 @@ def answers(home: "Home") -> str:
 
 def worker(bars_per_second: float = RATE) -> None:
     """Run only the trading process, in the foreground; `up` starts it for you."""
+    from app.home.home import open_home
     from app.processes.children import become_worker
+    from app.processes.started import note_machine
 
+    home = open_home()
+    arrived(home)
+    note_machine(home.path)
     become_worker(words_of(bars_per_second))
+
+
+def arrived(home: "Home") -> None:
+    """Say it where a home last ran on another machine. Raises Busy while it runs there."""
+    from app.processes.last_machine import arrive
+
+    if text := arrive(home, time.time_ns() // 1_000_000):
+        out.say(text)
 
 
 def free_ports(home: Path) -> None:

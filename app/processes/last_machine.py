@@ -1,0 +1,58 @@
+"""Which machine a home last ran on: two machines that run copies of one home undo each other's orders at one account.
+
+Called by `nightdesk up` and `nightdesk worker` before anything starts; the start's note (started.py) keeps the machine. A home
+that runs elsewhere at this moment is refused. One that last ran elsewhere comes up halted where it trades an account, as after a
+restore; on paper it is said, and nothing else.
+"""
+
+import hashlib
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.control import halt
+from engine.control.started import started_of
+from engine.errors import Busy
+from engine.watch.heartbeat import heartbeat_of
+
+if TYPE_CHECKING:
+    from app.home.home import Home
+
+KEY = "machine"
+MACHINE_ID = Path("/etc/machine-id")
+FRESH_MS = 60_000  # a heartbeat is written once a second
+BY = {"name": "start", "channel": "machine"}
+
+
+def machine() -> str:
+    """`a1b2c3d4e5f6 nas-1`: a digest of the machine's id, of its name where it has none, and the name."""
+    name = platform.node() or "unnamed"
+    try:
+        own = MACHINE_ID.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        own = ""
+    return f"{hashlib.blake2b((own or name).encode(), digest_size=6, person=b'nightdesk').hexdigest()} {name[:80]}"
+
+
+def came_from(home: Path) -> str:
+    """The name of the other machine that this home last ran on; "" where it was this one, or none is known."""
+    kept = started_of(home).get(KEY, "")
+    return "" if not kept or kept.split()[0] == machine().split()[0] else kept.partition(" ")[2]
+
+
+def arrive(home: "Home", now_ms: int) -> str:
+    """What a person is told of a home that last ran on another machine; "" for one that did not. Raises Busy while it runs there.
+
+    A desk that trades an account is halted first, durably: only a person knows whether the other one still runs.
+    """
+    if not (other := came_from(home.path)):
+        return ""
+    beat = heartbeat_of(home.path).get("wall_ms")
+    if isinstance(beat, int) and now_ms - beat < FRESH_MS:
+        what = f"{home.path} runs on {other}: its worker was alive {max(0, (now_ms - beat) // 1000)} s ago"
+        raise Busy(what, "stop it there and wait a minute; two machines must not run one home")
+    if home.desk.mode == "paper":
+        return f"This home last ran on {other}; if a copy still runs there, the two share nothing from here on."
+    reason = f"this home last ran on {other}: stop it there, reconcile, then release"
+    halt.set(home.path, reason, BY, now_ms, home.engine)
+    return f"HALTED: {reason}"
