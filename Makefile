@@ -1,5 +1,5 @@
 # What a person and CI type. Every target sets up what it needs first.
-.PHONY: run setup kernel test test-all test-anew storms check fmt bench evals lock catboost clean
+.PHONY: run setup kernel test test-all test-anew storms check fmt bench evals pictures lock catboost clean
 BIN := .venv/bin
 # two processes more than cores, at most four: some tests wait; files go in their order, slow ones first (tests/conftest.py)
 PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); if [ $$n -lt 2 ]; then echo $$((n + 2)); else echo 4; fi)
@@ -45,6 +45,9 @@ evals: setup      ## what a hostile model can do; how often the checker of answe
 	$(BIN)/python -m tests.evals.claims.measure
 	$(BIN)/python -m tests.evals.answers
 	$(BIN)/python -m tests.evals.safety
+
+pictures: kernel  ## the pictures of the docs, of the real page on a demonstration desk (needs Chromium)
+	$(BIN)/python -m tests.app.ui.pictures
 
 lock:             ## resolve anew: names, versions and hashes only, no hosts
 	@test -x .uv/bin/uv || scripts/bootstrap.sh

@@ -32,6 +32,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """Alerts and health checks; refreshes itself."""
     left, right = st.columns([3, 2], gap="large")
     with left:
+        rights.line(api, "acknowledge", "note")
         asked = watches.waits_for_a_person(api)
         if asked:  # what waits for a person stands above what only is so
             watches.show(api, session)

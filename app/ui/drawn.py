@@ -38,6 +38,7 @@ export default function ({data, parentElement, setTriggerValue}) {
 BASE = """
 :host { display: block; font-family: inherit; }
 .drawn { font: 14px/20px "Source Sans", "Source Sans 3", system-ui, sans-serif; color: var(--text); }
+.drawn .picks { flex-wrap: wrap; } .drawn .picks input { width: 12.5rem; max-width: 100%; } /* its hint is read whole */
 """
 
 

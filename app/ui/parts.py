@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from app.ui.links import IDS, TABS
-from app.ui.safe import one_line
+from app.ui.safe import one_line, typeset
 from app.ui.tokens import variables
 
 CLASSES = ("pos", "neg", "mut", "wrn", "desk-time")
@@ -121,7 +121,7 @@ def note(strong: str, rest: str, kind: str, *, command: str = "", to: Linked | N
     look = {"bad": "bad", "warn": "wrn"}.get(kind, "")
     next_step = f" <code>{text(command)}</code>" if command else ""
     next_step += f" {link(to)}" if to else ""
-    st.html(f'<div class="note {look}"><b>{text(strong)}</b> {text(rest, 1000)}{next_step}</div>')
+    st.html(f'<div class="note {look}"><b>{text(typeset(strong))}</b> {text(typeset(rest), 1000)}{next_step}</div>')
 
 
 def tiles(items: Sequence[Mapping[str, str]]) -> None:
@@ -254,7 +254,7 @@ def listed(items: Iterable[Line]) -> None:
     rows = []
     for one in items:
         look = _class(one.look)
-        rest = f"<b>{text(one.strong)}</b> {text(one.rest)} {link(one.to) if one.to else ''}"
+        rest = f"<b>{text(typeset(one.strong))}</b> {text(typeset(one.rest))} {link(one.to) if one.to else ''}"
         rows.append(
             f'<div><span class="{look}">{text(one.sign)}</span><span class="{look if look == "mut" else ""}">{rest}</span></div>'
         )

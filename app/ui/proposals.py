@@ -166,11 +166,13 @@ def _buttons(api: PageClient, session: Mapping[str, Any], held: Mapping[str, Any
                 args=(api, held),
             )
         else:
-            with st.popover(f"Approve as {name} …", key=f"ask_{ident}", icon=":material/warning:"):
+            off = rights.off(api, card.act_of(held))
+            with st.popover(f"Approve as {name} …", key=f"ask_{ident}", icon=":material/warning:", **off):
                 st.markdown("This change **loosens** the desk's limits, or code cannot rule that out.")
                 yes: dict[str, Any] = {"type": "primary", "on_click": card.approve, "args": (api, held)}
                 rights.button(api, "I understand; approve", key=f"yes_{ident}", act=card.act_of(held), **yes)
-        with st.popover("Reject …", key=f"no_{ident}"), st.form(f"reject_form_{ident}", border=False):
+        off = rights.off(api, "reject")
+        with st.popover("Reject …", key=f"no_{ident}", **off), st.form(f"reject_form_{ident}", border=False):
             st.text_input("Why not", max_chars=200, key=f"why_{ident}")
             rights.submit(api, "Reject", key=f"reject_{ident}", on_click=_rejected, args=(api, ident))
     rights.line(api, card.act_of(held), "reject")

@@ -58,17 +58,18 @@ def why_not(api: PageClient, act: str) -> str:
 
 def button(api: PageClient, label: str, *, key: str, act: str = "", **more: Any) -> bool:
     """A button of Streamlit's that is off for a person who may not press it."""
-    return bool(st.button(label, key=key, **_off(api, key, act, more)))
+    return bool(st.button(label, key=key, **(more | off(api, act_of(key, act)))))
 
 
 def submit(api: PageClient, label: str, *, key: str, act: str = "", **more: Any) -> bool:
     """The same of a form."""
-    return bool(st.form_submit_button(label, key=key, **_off(api, key, act, more)))
+    return bool(st.form_submit_button(label, key=key, **(more | off(api, act_of(key, act)))))
 
 
-def _off(api: PageClient, key: str, act: str, more: dict[str, Any]) -> dict[str, Any]:
-    why = why_not(api, act_of(key, act))
-    return more | {"disabled": True, "help": f"{label_of(act_of(key, act))} {why}."} if why else more
+def off(api: PageClient, act: str) -> dict[str, Any]:
+    """What a widget of Streamlit's is given so that it is off for a person who may not; nothing for one who may."""
+    why = why_not(api, act)
+    return {"disabled": True, "help": f"{label_of(act)} {why}."} if why else {}
 
 
 def label_of(act: str) -> str:

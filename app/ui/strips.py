@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from app.ui import parts
-from app.ui.figures import SIMULATED, bar_ms, is_number, length, short, when
+from app.ui.figures import SIMULATED, bar_ms, is_number, length, short, since, when
 
 LATE_BARS = 3  # of the fastest sleeve: a worker that waits longer for its next bar is worth a line
 OWN_LINE = ("halt", "worker", "sleeves", "breakers")  # checks that the banner, a line below or the desk view says better
@@ -121,8 +121,8 @@ def _pages(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> Iter
     pages = [alert for alert in asking if not (halted and alert.get("kind") == "halt")]
     if pages:
         first, more = pages[0], f", and {len(pages) - 1} more" if len(pages) > 1 else ""
-        rest = f"Since {short(first.get('since_ms'), desk.get('now_ms'))} (wall clock){more}."
-        yield Strip("bad", f"PAGE: {first.get('what')}", rest, to=parts.Linked("what to do", ALERTS))
+        rest = f"Since {since(first.get('since_ms'), desk.get('now_ms'))} (wall clock){more}."
+        yield Strip("bad", f"PAGE: {str(first.get('what')).rstrip('.')}.", rest, to=parts.Linked("what to do", ALERTS))
 
 
 def _clock(ms: Any) -> str:

@@ -56,11 +56,43 @@ def furnish(home: Path) -> None:
     stored_models.store(home / "models", "calm-btc", "1.0.0", of_regimes=True)
 
 
+class ShownDesk(Place):
+    """The running desk, and where its answers are: `threads` by the question that began them."""
+
+    threads: dict[str, str]
+
+    def views(self) -> dict[str, str]:
+        """The address of each view, by a short name."""
+        one, other, *_ = [run["id"] for run in self.command("runs", "list")["items"]]
+        order = self.command("orders", "list")["items"][0]["cid"]
+        event = self.command("journal", "tail")["items"][-1]["id"]
+        asked = {
+            f"thread {n}": f"?tab=chat&role={role}&thread={found}" for n, (found, role) in enumerate(self.threads.items(), 1)
+        }
+        return {
+            "desk": "?tab=desk",
+            **{name: f"?tab=desk&view={name}" for name in ("account", "journal", "alerts", "handover", "people")},
+            "order": f"?tab=desk&view=account&order={order}",
+            "event": f"?tab=desk&view=journal&event={event}",
+            "incident": "?tab=desk&view=alerts&window=w1",
+            "sleeves": "?tab=sleeves",
+            **{name: f"?tab=sleeves&sleeve={name}" for name in ("btc-trend", "sol-signal")},
+            "runs": "?tab=runs",
+            "run": f"?tab=runs&run={one}",
+            "pair": f"?tab=runs&run={one}&with={other}",
+            "proposals": "?tab=proposals",
+            **{name: f"?tab=proposals&proposal={name}" for name in ("prop-1", "prop-2")},
+            "chat": "?tab=chat",
+            **asked,
+        }
+
+
 @contextmanager
-def demonstration(folder: Path, ports: tuple[int, int] | None = None) -> Iterator[Place]:
+def demonstration(folder: Path, ports: tuple[int, int] | None = None) -> Iterator[ShownDesk]:
     """The running desk; `ports`: of API and page, else free ones."""
     furnish(folder / "home")
-    place = Place(folder / "home")
+    place = ShownDesk(folder / "home")
+    place.threads = {}
     if ports is not None:
         place.api, place.ui = ports
         place.env |= {"NIGHTDESK_API_PORT": str(ports[0]), "NIGHTDESK_UI_PORT": str(ports[1])}
@@ -74,7 +106,9 @@ def demonstration(folder: Path, ports: tuple[int, int] | None = None) -> Iterato
         until(lambda: heartbeat_of(place.home).get("phase") == "running", "the worker never ran")
         until(place.listens, "API or page never listened")
         for words in STEPS:
-            place.command(*words)
+            found = place.command(*words)
+            if words[0] == "chat":
+                place.threads[str(found["thread"])] = words[words.index("--role") + 1]
         yield place
 
 

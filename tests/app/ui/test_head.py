@@ -91,7 +91,7 @@ def test_a_halt_is_said_once() -> None:
     """By the banner: its own alert is no second line, another page is."""
     status = desk()
     pages = [alert("al-1") | {"kind": "halt", "what": "HALTED by vera"}, alert("al-2")]
-    assert [strip.strong for strip in strips.found(status, pages, SLEEVES)] == ["PAGE: HALTED by vera"]
+    assert [strip.strong for strip in strips.found(status, pages, SLEEVES)] == ["PAGE: HALTED by vera."]
     status["halt"]["halted"] = True
     assert [strip.strong for strip in strips.found(status, pages, SLEEVES)] == [f"PAGE: {pages[1]['what']}"]
 
