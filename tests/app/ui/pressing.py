@@ -27,7 +27,7 @@ SEEN = """() => {  // the address, then all text and every state, inside our own
   return said.join(String.fromCharCode(10));
 }"""
 FAULTS = """() => [...document.querySelectorAll('[data-testid=stException]')].map(e => e.innerText.slice(0, 200)).concat(
-  /internal error|could not be drawn|Traceback/.test(document.body.innerText) ? ['the page says that something is broken'] : [])"""
+  /internal error|could not be drawn|Traceback/.test(document.body.innerText) ? ['the page says that it is broken'] : [])"""
 NAMES = """found => found.map(
   e => (e.ariaLabel || e.innerText || e.title || e.dataset.testid).split(/\\s+/).join(' ').trim().slice(0, 60))"""
 SETTLE_MS = 700
