@@ -46,7 +46,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         if session:
             sleeve_settings.acts(api, item, page)
     above = st.container()  # its place is kept, and it is filled last: what is proposed may take a moment
-    _figures(api, name, page["desk_ms"])
+    _figures(api, name, page["desk_ms"], drawn_open=bool(page.get("position")))
     clock, where = page["desk_ms"], {"tab": "sleeves", "sleeve": name}
     if clock is None:
         parts.soft("The desk has not decided a bar yet. Next: nightdesk up")
@@ -89,17 +89,24 @@ def _alerts(api: PageClient, name: str) -> None:
 
 
 @st.fragment(run_every=EVERY_S)
-def _figures(api: PageClient, name: str, drawn_ms: int | None) -> None:
-    """The strip of figures; refreshes itself, and at most every AGAIN_S the whole page, whose chart is of `drawn_ms`."""
+def _figures(api: PageClient, name: str, drawn_ms: int | None, *, drawn_open: bool) -> None:
+    """The strip of figures; refreshes itself, and the whole page when it is outlived; its chart is of `drawn_ms`."""
     try:
         page, lately = api.last(f"/api/sleeves/{name}"), api.last("/api/desk/lately", sleeve=name)
     except Trouble as trouble:  # a fragment must handle its own errors
         parts.note("▲ No new figures.", trouble.what, "warn")
         return
-    since = time.monotonic() - st.session_state.get(DRAWN, 0.0)
-    if page["desk_ms"] != drawn_ms and since > AGAIN_S:
+    drawn_for = time.monotonic() - st.session_state.get(DRAWN, 0.0)
+    if outlived(page, drawn_ms, drawn_for, drawn_open=drawn_open):
         st.rerun()
     parts.tiles([*_position(page.get("position")), *(_stretch(lately.get(key), label) for key, label in STRETCHES)])
+
+
+def outlived(page: Mapping[str, Any], drawn_ms: int | None, drawn_for_s: float, *, drawn_open: bool) -> bool:
+    """Whether the whole page is drawn again: at most every AGAIN_S, but at once when a position was opened or closed, since
+    title, chart and figures would contradict each other."""
+    turned = bool(page.get("position")) != drawn_open
+    return page["desk_ms"] != drawn_ms and (turned or drawn_for_s > AGAIN_S)
 
 
 def _position(held: Mapping[str, Any] | None) -> list[dict[str, str]]:

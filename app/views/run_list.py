@@ -36,13 +36,17 @@ def _complete(runs: Runs, line: dict[str, Any]) -> dict[str, Any]:
 
 
 def _with_models(runs: Runs, lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Lines that nothing tells apart get the versions of stored models that they read: their rows do not hold them."""
-    alike = Counter(_same(line) for line in lines)
-    return [line | {"models": _models(runs, str(line["id"]))} if alike[_same(line)] > 1 else line for line in lines]
+    """Where lines are told apart by nothing, they and their kind get the versions of stored models that they read: rows do not
+    hold them, and a run's folder is opened for no other reason."""
+    alike = Counter((_kind(line), repr(settings_of(line))) for line in lines)
+    tied = [line for line in lines if alike[_kind(line), repr(settings_of(line))] > 1]
+    reading = {_kind(line) for line in tied if _models(runs, str(line["id"]))}
+    return [line | {"models": _models(runs, str(line["id"]))} if _kind(line) in reading else line for line in lines]
 
 
-def _same(line: Mapping[str, Any]) -> str:
-    return repr((line.get("strategy"), line.get("symbol"), settings_of(line)))
+def _kind(line: Mapping[str, Any]) -> tuple[str, str]:
+    """Lines of one kind are compared with each other."""
+    return str(line.get("strategy")), str(line.get("symbol"))
 
 
 def _models(runs: Runs, ident: str) -> str:
@@ -57,9 +61,9 @@ def labels(lines: Sequence[Mapping[str, Any]]) -> list[str]:
     """Of each line, in what it differs from the other lines of the same strategy and instrument; empty where it stands alone."""
     groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for line in lines:
-        groups.setdefault((str(line.get("strategy")), str(line.get("symbol"))), []).append(line)
+        groups.setdefault(_kind(line), []).append(line)
     keys = {group: differing([settings_of(line) for line in members]) for group, members in groups.items()}
-    return [label_of(settings_of(line), keys[(str(line.get("strategy")), str(line.get("symbol")))]) for line in lines]
+    return [label_of(settings_of(line), keys[_kind(line)]) for line in lines]
 
 
 def settings_of(line: Mapping[str, Any]) -> dict[str, Any]:

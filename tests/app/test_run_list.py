@@ -1,6 +1,6 @@
 """What names a run in a list: the settings in which it differs from the others of its strategy and instrument."""
 
-from app.views.run_list import labels
+from app.views.run_list import labels, run_lines
 
 BASE = {"strategy": "trend", "symbol": "BTC-USDT", "side": "both", "params": {"stop_atr": 2.0, "stop_frac": 0.0, "fast_bars": 40}}
 
@@ -41,3 +41,20 @@ def test_sleeves_of_several_keep_their_names():
     """`btc.stop 2`."""
     several = [line() | {"params": {"btc": {"stop_atr": n}, "eth": {"stop_atr": 2.0}}} for n in (2.0, 3.0)]
     assert labels(several) == ["btc.stop 2", "btc.stop 3"]
+
+
+def test_runs_that_nothing_else_tells_apart_are_named_by_their_models(monkeypatch):
+    """Their rows do not hold the versions: only such runs are read for them."""
+    read = []
+
+    class Stored:
+        def latest(self, count):
+            others = [line(id="r-4", symbol="ETH-USDT"), line(id="r-5", strategy="reversion")]
+            return [line(id="r-1"), line(id="r-2"), line(id="r-3", stop_atr=9.0), *others][:count]
+
+        def load(self, ident):
+            read.append(ident)
+            return {"sleeves": [{"models": f"vol={ident[-1]}.0.0"}]}
+
+    assert [one["label"] for one in run_lines(Stored(), 5)][:3] == ["stop 2, vol=1.0.0", "stop 2, vol=2.0.0", "stop 9, vol=3.0.0"]
+    assert set(read) == {"r-1", "r-2", "r-3"}

@@ -162,3 +162,9 @@ def test_an_incomplete_halt_on_paper_says_what_it_waits_for_and_until_when(worke
     text = halt.waits_for(desk() | {"worker": worker}, sleeves)
     assert text == f"They leave at the open of the next bar, booked when it closes: 21 Sep 14:28:20Z desk time.{keeps}"
     assert halt.waits_for(desk() | {"desk_ms": None}, sleeves) == ""
+
+
+def test_prices_in_a_states_reason_are_written_as_prices() -> None:
+    """Not as the machine holds them; ids, lots and short prices stay."""
+    why = {"why": "from 2506.9500000000003 to 2474.63, 256 lots at 2474.7597674865533 of nd1.2345"}
+    assert orders._why(why) == "from 2,506.95 to 2474.63, 256 lots at 2,474.76 of nd1.2345"

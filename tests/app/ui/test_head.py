@@ -93,7 +93,7 @@ def test_a_halt_is_said_once() -> None:
     pages = [alert("al-1") | {"kind": "halt", "what": "HALTED by vera"}, alert("al-2")]
     assert [strip.strong for strip in strips.found(status, pages, SLEEVES)] == ["PAGE: HALTED by vera."]
     status["halt"]["halted"] = True
-    assert [strip.strong for strip in strips.found(status, pages, SLEEVES)] == [f"PAGE: {pages[1]['what']}"]
+    assert [strip.strong for strip in strips.found(status, pages, SLEEVES)] == [f"PAGE: {pages[1]['what']}."]
 
 
 def test_pages_are_counted_and_what_waits_too() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.ui import money, overview, page_client, parts, sleeves, urgent
+from app.ui import figures, money, overview, page_client, parts, sleeves, urgent
 from app.ui.page_client import PageClient, Trouble
 from tests.app.ui.fake_api import Fake
 from tests.app.ui.fake_figures import hold_line, lately, periods
@@ -220,3 +220,16 @@ def test_a_phone_shows_what_is_open_and_who_loses_before_the_curve(fake: Fake, m
     text = texts_of(page(tab="desk"))
     assert [text.count(words) for words in order] == [1] * len(order)
     assert sorted(order, key=text.index) == list(order)
+
+
+def test_a_part_of_the_size_and_a_time_since_are_in_words() -> None:
+    """A name of the code and a bare instant mean nothing at night; nothing is claimed of a clock that is not known."""
+    assert figures.change_text({"key": "size_part", "old": None, "value": 0.5}) == "part of the size: whole → 50\u202f%"
+    assert figures.change_text({"key": "btc.resumes_ms", "old": None, "value": 0}).startswith(
+        "btc.pause ends: no end → 1 Jan 1970"
+    )
+    minute = 60_000
+    assert figures.since(minute, 13 * minute) == "1 Jan 00:01Z, for 12 min"
+    assert figures.since(minute, minute) == "1 Jan 00:01Z"
+    assert figures.since(minute, None) == "1 Jan 1970 00:01Z"
+    assert figures.since(None, minute) == "–"

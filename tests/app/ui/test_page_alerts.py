@@ -149,3 +149,49 @@ def test_a_handover_says_what_the_night_did_and_what_waits_now(fake: Fake) -> No
     assert "Open positions" not in older
     fake.handovers[0]["body"] = body | {"halt": {"halted": True, "by": "ann", "reason": "exchange down"}}
     assert "■ The desk was HALTED by ann:</b> exchange down." in texts_of(page(tab="desk", view="handover"))
+
+
+def test_what_nobody_has_taken_stands_first_and_pages_before_notes(fake: Fake) -> None:
+    """Not the newest: a note of this minute asks for nothing."""
+    more = {"note": NOW_MS + 3, "warn": NOW_MS + 2, "page": NOW_MS + 1}
+    by = {"name": "ana", "assurance": "session", "channel": "page"}
+    fake.alerts = [alert(f"al-{n}") | {"severity": s, "since_ms": ms} for n, (s, ms) in enumerate(more.items(), 1)]
+    fake.alerts.insert(0, alert("al-9") | {"severity": "page", "acked_by": by, "acked_ms": NOW_MS})
+    text = bare(texts_of(page(tab="desk", view="alerts")))
+    places = [text.index(f"{ident} · bars") for ident in ("al-3", "al-2", "al-1", "al-9")]
+    assert places == sorted(places)
+
+
+def test_a_watch_that_waits_for_a_person_stands_above_the_alerts(fake: Fake) -> None:
+    """One that is in force is below them."""
+    fake.alerts = [alert("al-7")]
+    watch = {"id": "w-1", "state": "asked", "metric": "price", "text": "price of okx:BTC-USDT:perp below 9", "value": 10.0}
+    fake.watches = [watch | {"desk_ms": NOW_MS}]
+    assert _first_heads(fake)[:2] == ["Watched levels", "Alerts"]
+    fake.watches[0] |= {"state": "active"}
+    assert _first_heads(fake)[:2] == ["Alerts", "Watched levels"]
+    assert "price of BTC-USDT perp (okx) below 9" in bare(texts_of(page(tab="desk", view="alerts"))).replace("\\", "")
+
+
+def _first_heads(fake: Fake) -> list[str]:
+    """The heads of the view's panels, in order."""
+    drawn = [str(e.proto.body) for e in page(tab="desk", view="alerts").get("html")]
+    found = [body.split('"t">')[1].split(" <small>")[0] for body in drawn if body.startswith("<h2")]
+    return [name for name in found if name in ("Watched levels", "Alerts")]
+
+
+def test_an_audits_alert_says_how_much_fails_and_leads_to_the_points(fake: Fake) -> None:
+    """The points' short names mean nothing at night."""
+    what = "The audit's points that began to fail: backtest.net of btc-trend and 6 more"
+    fake.alerts = [alert("al-7") | {"kind": "audit", "what": what, "numbers": {"fails": 7, "cannot_say": 9}}]
+    at = page(tab="desk", view="alerts")
+    assert "Audit: 7 points fail, 9 cannot be said." in bare(texts_of(at))
+    at.button(key="points_al-7").click().run()
+    assert at.query_params["tab"] in ("runs", ["runs"])
+
+
+def test_before_the_first_handover_its_page_shows_what_is_so_now(fake: Fake) -> None:
+    """Who takes over needs it most on the first evening."""
+    text = texts_of(page(tab="desk", view="handover"))
+    for words in ("No handover yet", "06:00 UTC", "Needs you", "Open positions"):
+        assert words in text, words

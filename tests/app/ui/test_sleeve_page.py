@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from app.ui import param_field, sleeve_settings
+from app.ui import sleeve as sleeve_view
 from tests.app.ui.fake_api import Fake
 from tests.app.ui.fake_shapes import NOW_MS
 from tests.app.ui.looking import page, texts_of
@@ -247,3 +248,23 @@ def test_hostile_text_is_text_in_every_panel_of_a_sleeve(fake: Fake) -> None:
     assert "&lt;script&gt;window.pwned=1" in "".join(bodies)
     for kind in ("markdown", "caption"):
         assert all("<script" not in str(e.value) for e in at.get(kind))
+
+
+def test_a_page_is_drawn_again_at_once_when_a_position_was_opened_or_closed() -> None:
+    """Else at most every so often; never while the desk has decided nothing new, or a page would draw itself without end."""
+    flat, held = {"desk_ms": 2, "position": None}, {"desk_ms": 2, "position": {"side": "long"}}
+    assert sleeve_view.outlived(held, 1, 0.0, drawn_open=False)
+    assert sleeve_view.outlived(flat, 1, 0.0, drawn_open=True)
+    assert not sleeve_view.outlived(held, 1, 0.0, drawn_open=True)
+    assert sleeve_view.outlived(held, 1, sleeve_view.AGAIN_S + 1, drawn_open=True)
+    assert not sleeve_view.outlived(held, 2, 1e9, drawn_open=False)
+
+
+def test_a_change_on_trial_leads_to_its_card(fake: Fake) -> None:
+    """How far it is, in its own words; loud once it is breached."""
+    fake.sleeves[0] |= {"canary": "canary of prop-3: 50 % of the size; 5 of 200 bars; nothing breached"}
+    text = texts_of(page(tab="sleeves", sleeve="btc-trend"))
+    assert "◐ A change on trial:" in text
+    assert "proposal=prop-3" in text
+    fake.sleeves[0] |= {"canary": "canary of prop-3: BREACHED (drawdown); gone back"}
+    assert '<div class="note wrn"><b>◐ A change on trial:' in texts_of(page(tab="sleeves", sleeve="btc-trend"))
