@@ -28,7 +28,7 @@ def show(api: PageClient) -> None:
             used = sum(line["state"] == "champion" for line in models)
             parts.head("Trained models", f"{len(models)} stored, {used} read by sleeves; none trades by itself")
             columns = ("model", "state", "predicts", "figure, test rows", "hardest baseline", "gates", "drift of inputs")
-            parts.table(columns, [_model(line) for line in models], left=(0, 1, 2, 5, 6), wrap=(1, 2, 5, 6), thin=(2, 4))
+            parts.table(columns, [_model(line) for line in models], left=(0, 1, 2, 5, 6), wrap=(1, 2, 3, 5, 6), thin=(2, 4))
             for line in models:
                 if line["error"] and line["sleeves"]:  # whoever reads it cannot start again
                     who, name = ", ".join(line["sleeves"]), f"{line['name']}@{line['version']}"
