@@ -128,7 +128,7 @@ def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any],
         st.caption(words(f"since {lasts}{_escalated(item)}", 300))
         audit = item.get("kind") == "audit"
         if audit:
-            links.press("Which points", {"tab": "runs"}, key=f"points_{ident}", look="tertiary")
+            links.press("Which points", {"tab": "runs"}, key=f"points_{ident}")
         elif text := numbers(item.get("numbers") or {}):
             st.markdown(words(text, 400))
         if item.get("action") and not resolved:

@@ -37,7 +37,7 @@ def show(api: PageClient) -> None:
         if fails:
             heads = ("what fails", "sleeves", "found", "seen in")
             parts.table(
-                heads, list(map(_failed, grouped(fails, "name")))[:SHOWN_MAX], left=(0, 1, 2, 3), wrap=(0, 1, 2), thin=(3,)
+                heads, list(map(_failed, grouped(fails, "name")))[:SHOWN_MAX], left=(0, 1, 2, 3), wrap=(0, 1, 2), thin=(1, 3)
             )
         if unsaid:
             with st.expander(f"{len(unsaid)} cannot be said: what would tell"):
@@ -62,13 +62,14 @@ def grouped(lines: Iterable[Point], key: str) -> list[list[Point]]:
 def _failed(lines: Sequence[Point]) -> Sequence[parts.Cell]:
     """One point, the sleeves in which it fails, and what was found in each."""
     whys = list(dict.fromkeys(str(line["why"]) for line in lines))
-    found = whys[0] if len(whys) == 1 else "; ".join(f"{line['sleeve']}: {line['why']}" for line in lines)
+    sleeves = _few(line["sleeve"] for line in lines)
+    found = "; ".join(f"{line['sleeve']}: {line['why']}" for line in lines) if len(whys) > 1 else f"{sleeves}: {whys[0]}"
     seen = list(dict.fromkeys(str(one) for line in lines for one in line["evidence"]))
     first = seen[0] if seen else ""
     where = links.place("run" if first.startswith("r-") else "event", first) if first else None
     more = f" and {len(seen) - 1} more" if len(seen) > 1 else ""
     to: parts.Cell = parts.Linked(f"{first}{more}", where) if where else first or NONE
-    return typeset(f"■ {lines[0]['question']}"), _few(line["sleeve"] for line in lines), typeset(found), to
+    return typeset(f"■ {lines[0]['question']}"), sleeves, typeset(found), to
 
 
 def _unsaid(lines: Sequence[Point]) -> Sequence[parts.Cell]:
