@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the image consists of, step by step. Called by the Dockerfile (a stage each) and by packaging/chroot.sh, which runs the same
-# steps in a Debian root where there is no Docker; `run` and `build` on a Debian machine of its own give what packaging/nightdesk.service starts.
+# steps in a Debian root where there is no Docker. `build` and `run` on a Debian of its own give what packaging/nightdesk.service starts.
 #
 #   install.sh build SOURCE   a checkout becomes /opt/nightdesk: an environment with the wheel and the locked packages
 #   install.sh run            Python, the user nightdesk, its folder /var/lib/nightdesk
@@ -31,6 +31,8 @@ build() {
     done
     find "$work" -name __pycache__ -prune -exec rm -rf {} +
     (cd "$work" && "$tools/bin/python" -c "from setuptools import build_meta; build_meta.build_wheel('$work/wheel')" >/dev/null 2>"$work/log" || { cat "$work/log" >&2; exit 1; })
+    rm -rf "$PLACE.before"
+    [ ! -d "$PLACE" ] || mv "$PLACE" "$PLACE.before" # moved back, it is the program of before: docs/deploy.md
     python3 -m venv --without-pip "$PLACE"
     "$tools/bin/uv" pip install --quiet --python "$PLACE/bin/python" --constraints "$source/requirements.lock" "$work"/wheel/nightdesk-*.whl
     slim
@@ -53,8 +55,8 @@ slim() { # what no import reads: tests, headers and sources of compiled modules,
 
 run() {
     packages python3 ca-certificates libgomp1 # lightgbm wants libgomp
-    groupadd --gid "$OWNER" nightdesk
-    useradd --uid "$OWNER" --gid "$OWNER" --home-dir "$STATE" --no-create-home --shell /usr/sbin/nologin nightdesk
+    getent group nightdesk >/dev/null || groupadd --gid "$OWNER" nightdesk
+    getent passwd nightdesk >/dev/null || useradd --uid "$OWNER" --gid "$OWNER" --home-dir "$STATE" --no-create-home --shell /usr/sbin/nologin nightdesk
     install -d -o nightdesk -g nightdesk -m 0700 "$STATE"
     ln -sf "$PLACE/bin/nightdesk" /usr/local/bin/nightdesk
 }
