@@ -1,5 +1,5 @@
 # What a person and CI type. Every target sets up what it needs first.
-.PHONY: run setup kernel test test-all test-anew storms check fmt bench evals pictures lock catboost clean
+.PHONY: run setup kernel test test-all test-anew storms check fmt bench evals pictures lock catboost docs clean
 BIN := .venv/bin
 # two processes more than cores, at most four: some tests wait; files go in their order, slow ones first (tests/conftest.py)
 PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); if [ $$n -lt 2 ]; then echo $$((n + 2)); else echo 4; fi)
@@ -54,9 +54,15 @@ lock:             ## resolve anew: names, versions and hashes only, no hosts
 	.uv/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --quiet --no-header -o requirements.lock
 	printf 'catboost>=1.2.10,<1.3\n' | .uv/bin/uv pip compile - --universal --python-version 3.11 --generate-hashes --quiet --no-header \
 		-c requirements.lock -o requirements-catboost.lock
+	printf 'mkdocs-material>=9.8,<10\n' | .uv/bin/uv pip compile - --universal --python-version 3.11 --generate-hashes --quiet --no-header \
+		-c requirements.lock -o requirements-docs.lock
 
 catboost: setup   ## the optional learner, 270 MB, from a hashed lock of its own
 	.uv/bin/uv pip install --quiet --require-hashes --python .venv/bin/python -r requirements-catboost.lock
+
+docs: setup       ## the documentation as a site in site/, links checked, from a hashed lock of its own
+	.uv/bin/uv pip install --quiet --require-hashes --python .venv/bin/python -r requirements-docs.lock
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 clean:            ## forget the environments; var/ (your desk) stays
 	rm -rf .venv .uv

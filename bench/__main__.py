@@ -15,6 +15,7 @@ python -m bench office     API, turns, sentences and halts over HTTP, and a whol
 By name alone, since they keep real time:
 python -m bench soak [VENUE] [MINUTES]                 an account's worker at a local venue for 90 minutes: does it grow?
 python -m bench sockets [VENUE ...] [CLOSES] [HALTS]   close to orders, fill to stop, latch to flat at local venues: 40 min each
+python -m bench small [MINUTES]                        a whole desk and its page on one CPU and 4 GB: memory and CPU
 """
 
 import json
@@ -186,6 +187,7 @@ def main(chosen: list[str]) -> None:
     from bench.long import long_table
     from bench.office import office
     from bench.research import research_table
+    from bench.small import small
     from bench.soak import soak
     from bench.socket_latency import sockets
     from bench.sweep import sweep_table
@@ -202,7 +204,7 @@ def main(chosen: list[str]) -> None:
         "paper": paper,
         "office": office,
     }
-    keeping_time = {"soak": soak, "sockets": sockets}
+    keeping_time = {"soak": soak, "sockets": sockets, "small": small}
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a new process compiles what it imports once, not at every command
     if chosen and chosen[0] in keeping_time:
         keeping_time[chosen[0]](chosen[1:])

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tools.catalog import ALL, TOOLS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -12,7 +14,7 @@ LISTED = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text
 KINDS = {".py", ".md", ".toml", ".sh", ".html", ""}
 TEXTS = [ROOT / name for name in LISTED if (ROOT / name).is_file() and (ROOT / name).suffix in KINDS]
 
-LOCKS = ("requirements.lock", "requirements-catboost.lock")
+LOCKS = ("requirements.lock", "requirements-catboost.lock", "requirements-docs.lock")
 
 
 def test_import_contracts_hold() -> None:
@@ -32,12 +34,13 @@ def test_the_lock_names_no_host() -> None:
         assert len(re.findall(r"^[a-z0-9][^\n]*==", lock, re.M)) == len(re.findall(r"^[a-z0-9][^\n]*== ?[^\n]*\\$", lock, re.M))
 
 
-def test_the_lock_of_an_extra_moves_no_version() -> None:
+@pytest.mark.parametrize(("lock", "wanted"), [(LOCKS[1], "catboost"), (LOCKS[2], "mkdocs-material")])
+def test_the_lock_of_an_extra_moves_no_version(lock: str, wanted: str) -> None:
     """What both locks have is the same version for the same Python: the extra is laid beside the desk, not over it."""
-    own, extra = (set(re.findall(r"^([a-z0-9][^ ]*==[^ ;]+)", (ROOT / name).read_text(), re.M)) for name in LOCKS)
+    own, extra = (set(re.findall(r"^([a-z0-9][^ ]*==[^ ;]+)", (ROOT / name).read_text(), re.M)) for name in (LOCKS[0], lock))
     names = {one.partition("==")[0] for one in own}
     assert {one for one in extra if one.partition("==")[0] in names} <= own
-    assert any(one.startswith("catboost==") for one in extra)
+    assert any(one.startswith(f"{wanted}==") for one in extra)
 
 
 def test_it_speaks_of_the_project_alone() -> None:
