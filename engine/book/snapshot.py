@@ -11,6 +11,8 @@ from engine.core.state import Bar, Desk, Limits, Order, Position, Rules, Signal,
 
 # how many fields these kinds had before decision 0025: the defaults of those behind mean that a strategy says nothing of the kind
 GREW = {Signal: 11, Order: 11, Position: 10, VenueOrder: 17}
+# fields of kinds written as objects that journals from before them lack: their defaults say what held then
+LATER: Mapping[Any, tuple[str, ...]] = {Rules: ("size_part",)}
 SELDOM = (
     "adopted",
     "high_water",
@@ -38,8 +40,8 @@ def _hints(kind: Any) -> tuple[Any, ...]:
 def restored(kind: Any, data: Any) -> Any:
     """The value of type `kind` (int, float, a NamedTuple of such, a tuple of those) that `as_json` has written.
 
-    A NamedTuple may be written as a list, or as an object by its field names. A list may end where it ended before its kind GREW;
-    nothing else that is missing has a default. Raises ValueError or KeyError for what does not fit.
+    A NamedTuple may be written as a list, or as an object by its field names. A list may end where it ended before its kind GREW,
+    an object lack what came LATER; nothing else that is missing has a default. Raises ValueError or KeyError for what does not fit.
     """
     if kind is float:
         return math.nan if data is None else float(data)
@@ -49,10 +51,16 @@ def restored(kind: Any, data: Any) -> Any:
         return str(data)
     if get_origin(kind) is tuple:
         return tuple(restored(part, item) for part, item in zip(get_args(kind), data, strict=True))
-    hints, items = _hints(kind), [data[name] for name in kind._fields] if isinstance(data, Mapping) else data
+    hints, items = _hints(kind), _named(kind, data) if isinstance(data, Mapping) else data
     if GREW.get(kind, len(hints)) <= len(items) < len(hints):
         hints = hints[: len(items)]
     return kind(*(restored(part, item) for part, item in zip(hints, items, strict=True)))
+
+
+def _named(kind: Any, data: Mapping[str, Any]) -> list[Any]:
+    """The fields of an object in the order of its kind; one that came LATER has its default where it is not there."""
+    later = {name: kind._field_defaults[name] for name in LATER.get(kind, ())}
+    return [later[name] if name in later and name not in data else data[name] for name in kind._fields]
 
 
 def to_json(book: Book) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from engine.book.bodies import finite
 from engine.book.book import Book, Spec, flat, stage_of
 from engine.book.events import features_hash, mark
 from engine.book.quiet_close import sentence
-from engine.book.snapshot import as_json, from_json, restored, to_json
+from engine.book.snapshot import LATER, as_json, from_json, restored, to_json
 from engine.book.transitions import bar_of, begin, on_config, on_halted, set_pauses
 from engine.core.orders import ENDED, STATES, VenueOrder
 from engine.core.state import (
@@ -27,6 +27,7 @@ from engine.core.state import (
     Layer,
     Limits,
     Order,
+    Rules,
     Signal,
     Sleeve,
     start,
@@ -345,3 +346,22 @@ def test_a_quiet_close_says_the_first_that_is_true(refused: Any, held: Any, rest
 def test_orders_of_the_core_have_no_place_for_an_id() -> None:
     """A price, a life in bars, a key: what the venue calls it is the book's business."""
     assert not {"id", "state"} & set(Order._fields)
+
+
+# what the first journals of format 4 have of a sleeve's rules: a field that is added must be in LATER, or their homes do not open
+RULES_OF_FORMAT_4 = (
+    "add_atr arm_atr arm_frac bar_ms bars day_entries_max day_loss_frac_max fade_below family fixed_lots funding_ms instrument "
+    "kelly_part layers_max least_lots least_notional leverage_max liquidation_fee_frac lot_size maintenance_frac maker_frac mode notional_frac_max participation_max "
+    "pause_ms risk_floor_frac risk_limit_frac risk_max_frac risk_start_frac shorts stop_atr stop_frac streak_max taker_frac target_atr target_frac "
+    "tick tiers trail_atr trail_frac vol_target"
+).split()
+
+
+def test_rules_of_older_journals_of_this_format_are_read() -> None:
+    """A field that came later has what held before it; one that never was written is still an error."""
+    older = {name: value for name, value in RULES._asdict().items() if name in RULES_OF_FORMAT_4}
+    assert restored(Rules, older) == RULES._replace(size_part=1.0)
+    assert set(Rules._fields) - set(RULES_OF_FORMAT_4) == set(LATER[Rules])
+    for name in RULES_OF_FORMAT_4:
+        with pytest.raises(KeyError, match=name):
+            restored(Rules, {key: value for key, value in older.items() if key != name})
