@@ -12,10 +12,11 @@ python -m bench commands   what a person waits for, and what a resting desk cost
 python -m bench paper      one new bar of a paper desk, after a day and after a year
 python -m bench office     API, turns, sentences and halts over HTTP, and a whole desk at rest
 
-By name alone, since they keep real time:
+By name alone, since they keep real time or take long:
 python -m bench soak [VENUE] [MINUTES]                 an account's worker at a local venue for 90 minutes: does it grow?
 python -m bench sockets [VENUE ...] [CLOSES] [HALTS]   close to orders, fill to stop, latch to flat at local venues: 40 min each
 python -m bench small [MINUTES]                        a whole desk and its page on one CPU and 4 GB: memory and CPU
+python -m bench scale [--part NAME] [--anew]           what grows with symbols, sleeves, events, people; stopped, it goes on
 """
 
 import json
@@ -187,6 +188,7 @@ def main(chosen: list[str]) -> None:
     from bench.long import long_table
     from bench.office import office
     from bench.research import research_table
+    from bench.scale.tables import scale
     from bench.small import small
     from bench.soak import soak
     from bench.socket_latency import sockets
@@ -204,7 +206,7 @@ def main(chosen: list[str]) -> None:
         "paper": paper,
         "office": office,
     }
-    keeping_time = {"soak": soak, "sockets": sockets, "small": small}
+    keeping_time = {"soak": soak, "sockets": sockets, "small": small, "scale": scale}
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a new process compiles what it imports once, not at every command
     if chosen and chosen[0] in keeping_time:
         keeping_time[chosen[0]](chosen[1:])

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.market_data.pulling import PullRequest, alone, stored_frame
 from engine.clock import TIMEFRAMES, timeframe_ms
+from engine.data.recorded import pack
 from engine.data.recording import Recording
 from engine.data.timeframes import clock_of, column_name
 from engine.data.writer import file_name, write_series
-from engine.errors import BadInput, Busy
+from engine.errors import BadInput, Busy, DataError
 from engine.live.closing import FeedNote, frame_of, texts
 from engine.live.feed_live import LiveColumn, LiveFeed
 from engine.live.funding_feed import FundingFeed
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 SAVE_EVERY_S = 1.0
+PACK_EVERY_MS = 600_000
 NOTES_SHOWN = 200
 COLUMNS_MAX = 60
 HOLE_MS = 1_800_000
@@ -62,7 +64,7 @@ class FeedRecorder:
         self._corrected: dict[str, dict[int, Prices]] = {}
         self._rates: dict[str, dict[int, float]] = {}
         self._last: dict[str, int] = {}  # column -> the open of its last stored bar
-        self._now = now_ms
+        self.now_ms = now_ms
 
     def use(self, feed: LiveFeed) -> None:
         """Take what this feed gives. Raises BadInput for a series in the home that no pull has written."""
@@ -159,7 +161,7 @@ class FeedRecorder:
             return {}
         of, last = self._feed.bars_of[column], self._last.get(column)
         first = min(bars) if last is None else last + of.step_ms
-        hole = of.first_hole(max(first, self._now() - HOLE_MS), max(bars))
+        hole = of.first_hole(max(first, self.now_ms() - HOLE_MS), max(bars))
         return bars if hole is None else {t: prices for t, prices in bars.items() if t < hole}
 
     def _store(self, column: str, path: Path, new: "pl.DataFrame", *, replaces: bool = False) -> None:
@@ -200,13 +202,25 @@ async def record(home: Path, request: RecordRequest, stop: asyncio.Event, say: C
     try:
         feed = LiveFeed({request.venue: source}, columns_of(request, source), _now_ms, _sleep)
         recorder.use(feed)
-        works = [feed.run()]
+        works = [feed.run(), pack_days(recorder, _sleep)]
         if request.market == "perp":
             works.append(recorder.use_funding(FundingFeed(feed, source, _now_ms, _sleep)).run())
         await run(works, recorder, stop)
     finally:
         await source.close()
     return recorder.report()
+
+
+async def pack_days(recorder: FeedRecorder, sleep: Callable[[int], Coroutine[Any, Any, None]]) -> None:
+    """Pack days that are over, for ever; one that cannot be packed is named and tried again, and what comes in is kept."""
+    recording = recorder.recording
+    while True:
+        try:
+            for day in await asyncio.to_thread(pack, recording.folder.parent, recording.folder.name, recorder.now_ms()):
+                recorder.say(f"packed {day} of {recording.folder.name}")
+        except DataError as error:
+            recorder.say(str(error))
+        await sleep(PACK_EVERY_MS)
 
 
 async def run(works: Sequence[Coroutine[Any, Any, None]], recorder: FeedRecorder, stop: asyncio.Event) -> None:

@@ -138,12 +138,17 @@ def _days(home: "Home", now_ms: int) -> Iterator[RetentionStep]:
     """Recorded days, and requests that were sent to models, by age."""
     entry = home.desk.retention
     for kind, folders, days in (
-        ("recording", (home.path / "recordings").glob("*/*"), entry.recordings_days),
+        ("recording", recorded_days(home.path / "recordings"), entry.recordings_days),
         ("sent", (home.path / "turns").glob("*"), entry.sent_days),
     ):
         for path in sorted(folders) if days else ():
             if path.is_dir() and (age := _youngest_days(path, now_ms)) > days:
                 yield RetentionStep(kind, path, "remove", _size(path), f"{age:.0f} days old, kept for {days:g}")
+
+
+def recorded_days(folder: Path) -> list[Path]:
+    """The folder of each recorded day, packed (a day an instrument) or not."""
+    return [*folder.glob("*/[0-9]*-*-*"), *folder.glob("venue=*/instrument=*/day=*")]
 
 
 def _age_days(path: Path, now_ms: int) -> float:

@@ -1,8 +1,9 @@
-"""What a live feed received, kept: rows of JSON in compressed files of one hour, and how much of it there is.
+"""What a live feed receives, written as it comes: rows of JSON in compressed files of one hour, and how much of it there is.
 
-Called by app/market_data/recorder.py and read again by tests and people. `FOLDER/okx/2026-03-02/14.jsonl.gz`, a row
-`{"t": UTC ms, "what": ws | rest | bar | note, "body": ...}`. A file is a chain of gzip members, each synced: any gzip reads it,
-and an end that a crash tore off is cut away at the next start. Memory is bounded by BUFFER_BYTES; rows without room are counted.
+Called by app/market_data/recorder.py; read, and packed once its day is over, by engine.data.recorded.
+`FOLDER/okx/2026-03-02/14.jsonl.gz`, a row `{"t": UTC ms, "what": ws | rest | bar | note, "body": ...}`. A file is a chain of gzip
+members, each synced: any gzip reads it, and an end that a crash tore off is cut away at the next start. Memory is bounded by
+BUFFER_BYTES; rows without room are counted.
 """
 
 import gzip
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.clock import DAY_MS, utc
-from engine.errors import BadInput, DataError
 
 BUFFER_BYTES = 4 << 20  # not yet written
 ROW_BYTES = 1 << 20  # a longer body (a list of all instruments) is cut
@@ -33,14 +33,6 @@ class RecordingSize(NamedTuple):
     bytes_per_day: int | None
     first_ms: int | None
     last_ms: int | None
-
-
-class Recorded(NamedTuple):
-    """One row."""
-
-    t_ms: int
-    what: str
-    body: Any
 
 
 class Recording:
@@ -150,31 +142,10 @@ def _complete_bytes(path: Path) -> int:
     return good
 
 
-def recorded(folder: Path, venue: str, from_ms: int = 0, to_ms: int = 1 << 62) -> Iterator[Recorded]:
-    """Rows of a venue with from_ms <= t < to_ms, in the order in which they came. An unfinished end is left out.
-
-    Raises BadInput without a recording, DataError for a line that is no row.
-    """
-    paths = sorted((folder / venue).glob("*/*.jsonl.gz"))
-    if not paths:
-        raise BadInput(f"no recording of {venue} under {folder}", "nightdesk data record")
-    for path in paths:
-        if path_of(folder / venue, from_ms).as_posix() > path.as_posix():
-            continue
-        yield from (row for row in _rows_of(path) if from_ms <= row.t_ms < to_ms)
-
-
-def _rows_of(path: Path) -> Iterator[Recorded]:
-    """Rows of one file."""
-    number = 0
+def lines_of(path: Path) -> Iterator[bytes]:
+    """The lines of one file, up to an unfinished end. Raises OSError."""
     with path.open("rb") as raw, gzip.GzipFile(fileobj=_Upto(raw, _complete_bytes(path))) as file:  # type: ignore[arg-type]
-        for line in file:
-            number += 1
-            try:
-                row = json.loads(line)
-                yield Recorded(row["t"], row["what"], row["body"])
-            except (ValueError, KeyError, TypeError) as error:
-                raise DataError(f"{path} line {number} is not a row of a recording", "the file was changed") from error
+        yield from file
 
 
 class _Upto:

@@ -1,10 +1,5 @@
 """For the tests of the engine: a fresh SQLite file, a real PostgreSQL where one is installed, a Dask cluster."""
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,46 +8,17 @@ from sqlalchemy import Engine, text
 
 from engine.store.db import migrate, open_db
 from tests.fakes.dask_clusters import DaskCluster
-from tests.fakes.waiting import WAIT_S
-
-
-def _pg_folder() -> Path | None:
-    """Where PostgreSQL's programs lie, if they do."""
-    found = [path.parent for path in sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))]
-    on_path = shutil.which("initdb")
-    return found[-1] if found else Path(on_path).parent if on_path else None
-
-
-def _free_port() -> int:
-    """A loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from tests.fakes.postgres_server import programs, served
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a PostgreSQL started for this test run; skipped, with the reason, where none is installed."""
-    programs = _pg_folder()
-    if programs is None:
+    where = programs()
+    if where is None:
         pytest.skip("no PostgreSQL on this machine (apt-get install postgresql)")
-    folder, port = Path(tempfile.mkdtemp(prefix="nightdesk-pg-")), _free_port()
-    root = os.geteuid() == 0
-
-    def call(command: str) -> None:
-        words = ["su", "postgres", "-s", "/bin/sh", "-c", command] if root else ["/bin/sh", "-c", command]
-        subprocess.run(words, check=True, capture_output=True, timeout=WAIT_S)
-
-    if root:
-        shutil.chown(folder, "postgres")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-    call(f"{programs}/initdb -D {folder}/d -A trust -U postgres -E UTF8 --no-sync")
-    call(f"{programs}/pg_ctl -D {folder}/d -w -o '{options}' -l {folder}/log start")
-    try:
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
-    finally:
-        call(f"{programs}/pg_ctl -D {folder}/d -m immediate stop")
-        shutil.rmtree(folder, ignore_errors=True)
+    with served(where) as url:
+        yield url
 
 
 SHAPE = "SELECT table_name, column_name, data_type FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 2"

@@ -1,6 +1,7 @@
 """`nightdesk data record`: a live feed's bars in the series that backtests read, everything received beside them."""
 
 import asyncio
+import gzip
 import time
 from collections.abc import Callable
 from itertools import pairwise
@@ -12,11 +13,11 @@ import pytest
 import typer
 
 from app.cli import data
-from app.market_data.recorder import FeedRecorder, RecordRequest, record, settlements_frame
+from app.market_data.recorder import FeedRecorder, RecordRequest, pack_days, record, settlements_frame
 from app.market_data.recorder import run as run_recorder
-from engine.clock import LOCAL_MS, LOCAL_TIMEFRAME
+from engine.clock import DAY_MS, LOCAL_MS, LOCAL_TIMEFRAME, utc_day
 from engine.data.catalog import Catalog
-from engine.data.recording import recorded
+from engine.data.recorded import recorded
 from engine.data.writer import write_series
 from engine.errors import BadInput, DeskError
 from engine.live.closing import frame_of
@@ -207,7 +208,7 @@ def test_it_connects_by_itself(own_home: Path) -> None:
     async def main() -> dict[str, Any]:
         venue, stop = LocalOkx(walking(15_000)(lambda: time.time_ns() // 1_000_000)), asyncio.Event()
         async with venue.served() as served:
-            asyncio.get_running_loop().call_later(0.5, stop.set)
+            asyncio.get_running_loop().call_later(3.0, stop.set)  # a busy machine takes a second to connect
             return await record(own_home, REQUEST._replace(mirror=served.rest_url), stop, lambda _line: None)
 
     report = asyncio.run(main())
@@ -215,6 +216,39 @@ def test_it_connects_by_itself(own_home: Path) -> None:
     assert report["broken"] is None
     urls = [row.body["url"] for row in recorded(own_home / "recordings", "okx") if row.what == "rest"]
     assert any("candles" in url for url in urls)
+
+
+def test_days_that_are_over_are_packed_while_it_records(own_home: Path) -> None:
+    """And one that cannot be packed is said, and does not end the recording."""
+    clock, _, recorder = by_hand(own_home, "1m")
+    said: list[str] = []
+    recorder.say = said.append
+    recorder.recording.keep("ws", {"s": "BTCUSDT"})
+    recorder.save(force=True)
+    clock.step(2 * DAY_MS)
+    recorder.recording.keep("ws", {"s": "BTCUSDT"})
+    recorder.save(force=True)
+    (path,) = (own_home / "recordings" / "okx" / utc_day(START_MS)).glob("*.gz")
+    good = path.read_bytes()
+    path.write_bytes(gzip.compress(b"no row\n"))
+
+    async def three_looks() -> None:
+        looks = 0
+
+        async def sleep(_ms: int) -> None:
+            nonlocal looks
+            looks += 1
+            path.write_bytes(good) if looks == 1 else None
+            if looks == 3:
+                raise asyncio.CancelledError
+
+        await pack_days(recorder, sleep)
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(three_looks())
+    assert f"{path.name} line 1 is not a row of a recording" in said[0]
+    assert said[1:] == [f"packed {utc_day(START_MS)} of okx"]
+    assert len(list(recorded(own_home / "recordings", "okx"))) == 2
 
 
 @pytest.mark.parametrize(

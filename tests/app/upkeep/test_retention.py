@@ -110,13 +110,17 @@ def test_a_removal_that_broke_off_is_finished(own_home: Path, monkeypatch: pytes
 def test_recordings_and_requests_go_by_day(own_home: Path) -> None:
     """A day whose youngest file is older than said; the day before stays."""
     home = with_ages(open_home(NOW), recordings_days=10, sent_days=5)
-    aged(own_home / "recordings" / "okx" / "old" / "00.jsonl.gz", 11)
-    aged(own_home / "recordings" / "okx" / "new" / "00.jsonl.gz", 11)
-    aged(own_home / "recordings" / "okx" / "new" / "23.jsonl.gz", 9)
+    aged(own_home / "recordings" / "okx" / "2026-03-01" / "00.jsonl.gz", 11)
+    aged(own_home / "recordings" / "okx" / "2026-03-02" / "00.jsonl.gz", 11)
+    aged(own_home / "recordings" / "okx" / "2026-03-02" / "23.jsonl.gz", 9)
+    packed = own_home / "recordings" / "venue=okx" / "instrument=BTC-USDT"
+    aged(packed / "day=2026-02-27" / "rows-1.parquet", 11)
+    aged(packed / "day=2026-02-28" / "rows-1.parquet", 9)
     aged(own_home / "turns" / "u-old" / "1.json.gz", 6)
     aged(own_home / "turns" / "u-new" / "1.json.gz", 4)
     carry_out(plan(home, NOW))
-    assert (left(own_home / "recordings" / "okx"), left(own_home / "turns")) == ({"new"}, {"u-new"})
+    assert (left(own_home / "recordings" / "okx"), left(own_home / "turns")) == ({"2026-03-02"}, {"u-new"})
+    assert left(packed) == {"day=2026-02-28"}
 
 
 def test_a_log_turns_over_while_it_is_written_to(own_home: Path) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from engine.data import recording as module
-from engine.data.recording import ROW_BYTES, Recording, path_of, recorded
+from engine.data.recorded import recorded
+from engine.data.recording import ROW_BYTES, Recording, path_of
 from engine.errors import BadInput, DataError
 from tests.fakes.exchange.stage import HandClock
 
