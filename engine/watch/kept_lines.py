@@ -21,7 +21,8 @@ from engine.watch.window import JournalLine, journal_of, mark_at, raw_lines, sta
 
 DATA, FILE = "cache/trading.jsonl", "cache/trading.json"
 SCHEMA = 2
-BYTES_MAX = 256 << 20  # beyond it no day is added: later ones are read from the journal
+BYTES_MAX = 1 << 30  # beyond it no day is added: later ones are read from the journal
+ROOM = 1 << 16  # with less than this left no day is tried any more
 HEAD_BYTES_MAX = 4096
 BLOCK = 1 << 20
 OF_MODELS = ("model(", "regime(")  # columns of stored models, by which round trips are split
@@ -66,17 +67,18 @@ def trading_lines(
 
 
 def keep_lines(home: Path) -> None:
-    """Bring the file up to the last day that is over. A disk that cannot be written makes charts slower, not wrong."""
+    """Bring the file up to the last day that is over, or the last that has room. A full disk makes charts slower, not wrong."""
     path = journal_of(home)
     last, kept = mark_at(path), _kept(path)
     until_ms = -1 if last is None else (last.t_event_ms - 1) // DAY_MS * DAY_MS
-    if until_ms <= kept.until_ms or (mark := mark_at(path, until_ms)) is None:
+    if until_ms <= kept.until_ms or kept.size > BYTES_MAX - ROOM or mark_at(path, until_ms) is None:
         return
     with suppress(OSError):
         (home / DATA).parent.mkdir(exist_ok=True)
         with os.fdopen(os.open(home / DATA, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
-            size, digest = _extended(file, kept, path, until_ms)
-        if size <= BYTES_MAX:
+            until_ms, size, digest = _extended(file, kept, path, until_ms)
+            file.truncate(size)
+        if until_ms > kept.until_ms and (mark := mark_at(path, until_ms)) is not None:
             draft = home / f"{FILE}.draft"
             draft.write_text(
                 json.dumps({"schema": SCHEMA, **Kept(until_ms, mark.hash, size, digest)._asdict()}), encoding="ascii"
@@ -84,20 +86,26 @@ def keep_lines(home: Path) -> None:
             draft.replace(home / FILE)
 
 
-def _extended(file: BinaryIO, kept: Kept, path: Path, until_ms: int) -> tuple[int, str]:
-    """Append the journal's lines since the kept ones, over whatever a crash left there; (size, digest) of the whole."""
+def _extended(file: BinaryIO, kept: Kept, path: Path, until_ms: int) -> tuple[int, int, str]:
+    """Append the journal's lines since the kept ones, over whatever a crash left there, day by day while they have room; (until
+    when, size and digest of the whole).
+    """
     digest = _digest(file, kept.size)
     file.seek(kept.size)
     file.truncate()
-    size = kept.size
+    size, day = kept.size, kept.until_ms
+    fitting = kept.until_ms, kept.size, kept.digest
     for line in raw_lines(path, kept.until_ms, until_ms, FIELDS):
         if (event := line.event()) is not None:
+            before = (event.t_event_ms - 1) // DAY_MS * DAY_MS
+            if before > day:
+                day, fitting = before, (before, size, digest.hexdigest())
             text = _shortened(event)
             size += file.write(text)
             digest.update(text)
         if size > BYTES_MAX:
-            break
-    return size, digest.hexdigest()
+            return fitting
+    return until_ms, size, digest.hexdigest()
 
 
 def _shortened(event: Event) -> bytes:

@@ -180,6 +180,23 @@ def test_lines_beyond_the_limit_are_read_of_the_journal(desk: Path, monkeypatch:
     assert json.loads((desk / FILE).read_text())["until_ms"] == 9 * DAY_MS
 
 
+def test_a_journal_with_more_than_has_room_keeps_the_days_that_have(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From nothing, as after a restore of a long journal: whole days up to the limit, the others are read of the journal."""
+    size = (desk / DATA).stat().st_size
+    for name in (FILE, DATA):
+        (desk / name).unlink()
+    monkeypatch.setattr(kept_lines, "ROOM", 0)
+    monkeypatch.setattr(kept_lines, "BYTES_MAX", size // 2)
+    keep_lines(desk)
+    check(desk)
+    found = json.loads((desk / FILE).read_text())
+    assert 0 < found["until_ms"] < 9 * DAY_MS
+    assert found["until_ms"] % DAY_MS == 0
+    assert size // 4 < found["size"] == (desk / DATA).stat().st_size <= size // 2
+    keep_lines(desk)
+    assert json.loads((desk / FILE).read_text()) == found
+
+
 def test_a_home_that_cannot_be_written_costs_time_and_not_the_answer(desk: Path) -> None:
     """No folder for the files: the journal is read."""
     for name in (FILE, DATA):
