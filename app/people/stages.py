@@ -5,7 +5,8 @@ backtest into StageFacts, at the moment that they are asked for; engine.control.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,8 +21,8 @@ from engine.store.chain import Event
 from engine.store.lookback import last
 from engine.store.tables import Proposal
 from engine.watch.parity_result import last_result
-from engine.watch.shadow_costs import ShadowCosts, shadow_costs
-from engine.watch.window import between, mark_at, start_of
+from engine.watch.shadow_costs import ShadowCosts, costs_by_sleeve
+from engine.watch.window import FAR_MS, between, mark_at, start_of
 
 SAME = ("strategy", "strategy_sha256", "instrument", "timeframe", "side", "params")  # what makes two homes' sleeves one
 PATH_MAX = 400
@@ -58,14 +59,25 @@ def require_evidence(home: Home, row: Proposal, now_ms: int) -> None:
             raise Refused(what, "nightdesk live stages says what is lacking; nothing has changed")
 
 
-def missing_for(home: Path, sleeve: str, to: str, after: str, now_ms: int) -> list[str]:
-    """What a sleeve lacks for a stage, a line each; `after`: the home that shows the stage before it, "" for none."""
+def missing_for(
+    home: Path,
+    sleeve: str,
+    to: str,
+    after: str,
+    now_ms: int,
+    here: "StageJournal | None" = None,
+    there: "StageJournal | None" = None,
+) -> list[str]:
+    """What a sleeve lacks for a stage, a line each; `after`: the home that shows the stage before it, "" for none.
+
+    `here`, `there`: the journals of both, where several sleeves are asked about.
+    """
     try:
-        here = facts_of(home, sleeve)
-        before = facts_of(home_before(after), sleeve) if after and to in STEPS and STEPS[to].home_before else None
+        facts = facts_of(home, sleeve, here)
+        before = facts_of(home_before(after), sleeve, there) if after and to in STEPS and STEPS[to].home_before else None
     except DeskError as error:
         return [error.what]
-    return lacking(to, here, before, now_ms)
+    return lacking(to, facts, before, now_ms)
 
 
 def require_people(home: Home, actor: Actor) -> None:
@@ -85,22 +97,49 @@ def home_before(path: str) -> Path:
     return found
 
 
-def facts_of(home: Path, sleeve: str) -> StageFacts:
+class StageJournal:
+    """What a home's desk journal says of its stages, read once for all its sleeves, and never from a cache: money rests on it."""
+
+    def __init__(self, home: Path) -> None:
+        self.path = home / "journal" / "desk.jsonl"
+
+    @cached_property
+    def book(self) -> Book:
+        """The desk at the journal's end. Raises BadInput where none has begun, JournalBroken."""
+        book = fold(self.path) if self.path.exists() else None
+        if book is None:
+            raise BadInput("no desk has begun here", "start it: nightdesk up")
+        return book
+
+    @cached_property
+    def events(self) -> list[Event]:
+        """Configurations, probes and what shadows noted, oldest first: one reading of the whole journal."""
+        return list(between(self.path, -1, FAR_MS, {"config", "probe", "shadow"}))
+
+    @cached_property
+    def configs(self) -> list[Event]:
+        """Configurations, oldest first."""
+        return [event for event in self.events if event.kind == "config"]
+
+    def shadow_since(self, since_ms: int) -> dict[str, ShadowCosts]:
+        """As shadow_costs."""
+        return costs_by_sleeve(event for event in self.events if event.kind == "shadow" and event.t_event_ms > since_ms)
+
+
+def facts_of(home: Path, sleeve: str, journal: StageJournal | None = None) -> StageFacts:
     """What a home knows of a sleeve now. Raises BadInput for an unknown one, DataError or JournalBroken."""
-    journal = home / "journal" / "desk.jsonl"
-    book = fold(journal) if journal.exists() else None
-    if book is None:
-        raise BadInput("no desk has begun here", "start it: nightdesk up")
+    journal = journal or StageJournal(home)
+    book = journal.book
     if sleeve not in book.names:
         raise BadInput(f"unknown sleeve {sleeve[:60]!r}", f"available: {', '.join(book.names)}")
     s = book.names.index(sleeve)
     source = book.latest(s).source
     stage = str(source.get("stage", "paper"))
-    since = began(journal, sleeve, stage)
-    trips = book.sleeves[s].ledger.trips - trips_before(journal, sleeve, since) - _in_incidents(home, book, sleeve, since)
-    probe = last_probe(home, str(source["instrument"]))
+    since = began(journal.configs, sleeve, stage)
+    trips = book.sleeves[s].ledger.trips - trips_before(journal.path, sleeve, since) - _in_incidents(home, book, sleeve, since)
+    probe = last_probe(home, str(source["instrument"]), [event for event in journal.events if event.kind == "probe"])
     parity = last_result(home)
-    seen = None if since is None else shadow_costs(journal, since.t_event_ms).get(sleeve)
+    seen = None if since is None else journal.shadow_since(since.t_event_ms).get(sleeve)
     of_shadow = {} if seen is None else {name: getattr(seen, name) for name in OF_SHADOW}
     return StageFacts(
         place=place_of(book.start),
@@ -150,19 +189,15 @@ def open_incidents(book: Book) -> tuple[str, ...]:
     return (*halted, *(f"{what}: {why}" for what, why in book.health.items()), *book.differences.values(), *orphans, *windows)
 
 
-def began(journal: Path, sleeve: str, stage: str) -> Event | None:
-    """The config event from which on a sleeve has been at its stage without a break."""
-    found: list[Event] = []
-
-    def other(event: Event) -> bool:
+def began(configs: Sequence[Event], sleeve: str, stage: str) -> Event | None:
+    """Of a journal's config events the one from which on a sleeve has been at its stage without a break."""
+    found: Event | None = None
+    for event in reversed(configs):
         stages = {one["name"]: one.get("stage", "paper") for one in event.body.get("sleeves", ()) if isinstance(one, Mapping)}
         if stages.get(sleeve, stage) != stage:
-            return True
-        found.extend([event] if sleeve in stages else [])
-        return False
-
-    last(journal, ("config",), other)
-    return found[-1] if found else None
+            break
+        found = event if sleeve in stages else found
+    return found
 
 
 def trips_before(journal: Path, sleeve: str, since: Event | None) -> int:
@@ -189,14 +224,16 @@ def _in_incidents(home: Path, book: Book, sleeve: str, since: Event | None) -> i
     return every - own
 
 
-def last_probe(home: Path, instrument: str) -> Event | None:
-    """The last probe of an instrument that ended: by the worker, or by `nightdesk live test` without one."""
+def last_probe(home: Path, instrument: str, of_desk: Sequence[Event] | None = None) -> Event | None:
+    """The last probe of an instrument that ended: by the worker, or by `nightdesk live test` without one. `of_desk`: the probes
+    of the desk's journal, where they are read already."""
 
     def of(event: Event) -> bool:
         return (event.body.get("what"), event.body.get("instrument")) == ("ended", instrument)
 
     folder = home / "journal"
-    found = [last(folder / name, ("probe",), of) for name in ("desk.jsonl", "people.jsonl")]
+    desk = last(folder / "desk.jsonl", ("probe",), of) if of_desk is None else next(filter(of, reversed(of_desk)), None)
+    found = [desk, last(folder / "people.jsonl", ("probe",), of)]
     return max((event for event in found if event is not None), key=lambda e: e.t_recv_ms or e.t_event_ms, default=None)
 
 
@@ -210,10 +247,11 @@ def stage_rows(home: Home, after: str, now_ms: int) -> list[dict[str, Any]]:
     from engine.control.config import active
     from engine.control.stages import next_stage
 
-    rows, shadow, place = [], shadow_costs(home.desk_journal), place_of(start_of(home.desk_journal))
+    here, there = StageJournal(home.path), StageJournal(Path(after).expanduser()) if after else None
+    rows, shadow, place = [], here.shadow_since(-1), place_of(start_of(home.desk_journal))
     for sleeve in active(home.engine, home.path).config.sleeves:
         to = next_stage(sleeve.stage, place)
-        missing = missing_for(home.path, sleeve.name, to, after, now_ms) if to else []
+        missing = missing_for(home.path, sleeve.name, to, after, now_ms, here, there) if to else []
         row = {"sleeve": sleeve.name, "account": sleeve.account, "stage": sleeve.stage, "next": to or None, "lacking": missing}
         rows.append(row | {"shadow": shadow[sleeve.name]._asdict() if sleeve.name in shadow else None})
     return rows

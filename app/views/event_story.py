@@ -42,7 +42,7 @@ def _life(path: Path, event: Any) -> Any:
         return None
     from engine.watch.order_lives import life_of
 
-    return life_of(path, event.body["order"])
+    return life_of(path, event.body["order"], event.t_event_ms)
 
 
 def _parent(path: Path, event: Any) -> dict[str, Any] | None:

@@ -27,12 +27,13 @@ from engine.book.replay import groups
 from engine.clock import DAY_MS
 from engine.store.chain import Event, Head
 from engine.store.journal import Journal, read
+from engine.watch.flows import refresh_day_sums
+from engine.watch.kept_lines import keep_lines
 
 PART = "journal"
 SLEEVES = 10
 SMALLEST = 100_000  # asked for: the walked desk as it is
 LEFT_OUT = 40  # bars at the end, so that a start has part of a day to fold
-VIEW_TIMES = 3
 STREAMS = ("events", "/metrics")
 NAMED = {
     "/api/sleeves/{name}": "/api/sleeves/btc-trend",
@@ -156,9 +157,6 @@ def noted(path: Path, what: str, worker: "subprocess.Popen[bytes]") -> bool:
 def upkeep(events: str) -> Figures:
     """What the supervisor does each hour, from nothing and then again: CPU s of each."""
     from engine.store.anchors import verify_home, verify_since
-    from engine.watch.flows import refresh_day_sums
-    from engine.watch.kept_lines import keep_lines
-
     found: Figures = {}
     with opened(home_of(events)) as home:
         shutil.rmtree(home.path / "cache", ignore_errors=True)
@@ -201,6 +199,9 @@ def views(events: str) -> Figures:
     """CPU s of the API for each reading route, asked for the first time and then again; its memory after all of them."""
     home = home_of(events)
     environment = environment_of(home)
+    with opened(home) as one:  # as the supervisor does each hour
+        refresh_day_sums(one.path)
+        keep_lines(one.path)
     first: dict[str, float] = {}
     again: dict[str, float] = {}
     with api(environment, home / "bench-api.log") as clients:
@@ -208,12 +209,12 @@ def views(events: str) -> Figures:
         pids = api_pids()
         for path in paths_of(client):
             seconds = []
-            for _ in range(1 + VIEW_TIMES):
+            for _ in range(2):
                 begun = spent(pids)
-                response = client.http.get(path, timeout=300)
+                response = client.http.get(path, timeout=600)
                 seconds.append(spent(pids) - begun)
             if response.is_success:
-                first[path], again[path] = seconds[0], sum(seconds[1:]) / VIEW_TIMES
+                first[path], again[path] = seconds
         held = memory(pids)
     return {"first": first, "again": again, "api_mb": held.proportional}
 

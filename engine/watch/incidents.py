@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.store.chain import Event
-from engine.watch.window import FAR_MS, between, raw_lines
+from engine.watch.kept_lines import trading_lines
+from engine.watch.window import FAR_MS, raw_lines
 
 ORDERS_MAX = 500
 MONEY = ("pnl", "realised", "fees", "funding", "orphans")
@@ -40,7 +41,9 @@ class IncidentWindow(NamedTuple):
 def windows_of(path: Path) -> list[IncidentWindow]:
     """Every window of a desk's journal, oldest first."""
     found: dict[str, IncidentWindow] = {}
-    for event in between(path, -1, FAR_MS, {"window"}):
+    for line in trading_lines(path, -1, FAR_MS, {"window"}):
+        if (event := line.event()) is None:
+            continue
         body = event.body
         if not body.get("taken"):
             continue

@@ -3,7 +3,8 @@
 A year's journal has hundreds of megabytes, and a twentieth of them are lines of these kinds. The supervisor keeps those of days
 that are over in `cache/trading.jsonl`, each with the fields that are read and nothing else, and in `cache/trading.json` what they
 are worth: until when, the hash of the journal's mark there, size and digest. Derived, never a source of truth: where the two do
-not fit, the journal is read. Called by engine.watch.desk_trips and app/views/candle_marks.py; readers never write.
+not fit, the journal is read. Incident windows and notes of shadows are kept whole: they are few, and a search for what is rare
+reads all. Called by engine.watch.desk_trips, incidents, shadow_costs and app/views/candle_marks.py; readers never write.
 """
 
 import json
@@ -20,7 +21,7 @@ from engine.store.chain import Event, encode_body
 from engine.watch.window import JournalLine, journal_of, mark_at, raw_lines, stamp_of
 
 DATA, FILE = "cache/trading.jsonl", "cache/trading.json"
-SCHEMA = 2
+SCHEMA = 3
 BYTES_MAX = 1 << 30  # beyond it no day is added: later ones are read from the journal
 ROOM = 1 << 16  # with less than this left no day is tried any more
 HEAD_BYTES_MAX = 4096
@@ -35,7 +36,10 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "amend": _ORDER,
     "breaker": ("sleeve", "breaker", "until_ms"),
     "config": ("sleeves",),
+    "window": (),
+    "shadow": (),
 }
+WHOLE = frozenset(kind for kind, names in FIELDS.items() if not names)  # kept with all they have
 
 
 class Kept(NamedTuple):
@@ -57,8 +61,9 @@ def trading_lines(
     kinds: Collection[str],
     worth: Callable[[bytes, bytes], bool] | None = None,
 ) -> Iterator[JournalLine]:
-    """What window.raw_lines gives of `kinds`, all of them in FIELDS. A body has the FIELDS of its kind at least, of a decision's
-    features perhaps the names alone, but the values of stored models."""
+    """What window.raw_lines gives of `kinds`, all of them in FIELDS. A body has the FIELDS of its kind at least, one of WHOLE all
+    that it has, and of a decision's features perhaps the names alone, but the values of stored models.
+    """
     until_ms = _kept(path).until_ms
     if after_ms < until_ms:
         yield from raw_lines(_home(path) / DATA, after_ms, min(up_to_ms, until_ms), kinds, worth)
@@ -110,10 +115,12 @@ def _extended(file: BinaryIO, kept: Kept, path: Path, until_ms: int) -> tuple[in
 
 def _shortened(event: Event) -> bytes:
     """An event as a line with its head and the FIELDS of its body, as a journal would write them."""
-    body = {name: event.body[name] for name in FIELDS[event.kind] if name in event.body}
+    names = event.body if event.kind in WHOLE else FIELDS[event.kind]
+    body = {name: event.body[name] for name in names if name in event.body}
     if features := body.get("features"):
         body["features"] = {name: value if name.startswith(OF_MODELS) else None for name, value in features.items()}
     head = f'{{"seq":{event.seq},"id":"{event.id}","kind":"{event.kind}","schema":{event.schema},"t_event_ms":{event.t_event_ms},'
+    head += f'"t_recv_ms":{event.t_recv_ms},'
     return f'{head}"config_version":{event.config_version},"left":0,"other":"","body":{encode_body(body)}}}\n'.encode("ascii")
 
 

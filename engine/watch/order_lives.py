@@ -45,17 +45,36 @@ class OrderLife(NamedTuple):
     fills: list[dict[str, Any]]
 
 
-def life_of(path: Path, cid: str) -> OrderLife | None:
-    """The life of one order by its client id; None for one that the journal does not know."""
+def life_of(path: Path, cid: str, near_ms: int | None = None) -> OrderLife | None:
+    """The life of one order by its client id; None for one that the journal does not know. `near_ms`: the desk time of something
+    that the journal says of it, so that it is not looked for from the end.
+
+    A life is read until a day after it has ended, not to the end of the journal: nothing comes of an order as late as that.
+    """
     if not 0 < len(cid) <= ID_MAX or not cid.isascii() or not cid.isalnum():
         return None
-    intent = last(path, ("intent",), lambda e: e.body.get("order") == cid)
+    word = f'"{cid}"'.encode("ascii")
+    intent = None if near_ms is None else _intent_near(path, word, cid, near_ms)
+    intent = intent or last(path, ("intent",), lambda e: e.body.get("order") == cid)
     if intent is None:
         return None
-    word = f'"{cid}"'.encode("ascii")
-    lines = raw_lines(path, intent.t_event_ms - 1, FAR_MS, KINDS, lambda _, line: word in line)
+    until_ms, end_ms = intent.t_event_ms, (mark.t_event_ms if (mark := mark_at(path)) is not None else FAR_MS)
+    span_ms = 2 * DAY_MS
+    while True:
+        until_ms = FAR_MS if until_ms + span_ms >= end_ms else until_ms + span_ms
+        lines = raw_lines(path, intent.t_event_ms - 1, until_ms, KINDS, lambda _, line: word in line)
+        life = lives_of(event for line in lines if (event := line.event()) is not None).get(cid)
+        ended = life is not None and not life.open and life.states[-1]["t_ms"] + DAY_MS <= until_ms
+        if ended or until_ms == FAR_MS:
+            return life
+        span_ms *= 8
+
+
+def _intent_near(path: Path, word: bytes, cid: str, near_ms: int) -> Event | None:
+    """The intent of an order within the days before something that was said of it."""
+    lines = raw_lines(path, near_ms - LOOK_BACK_MS, near_ms, ("intent",), lambda _, line: word in line)
     events = (event for line in lines if (event := line.event()) is not None)
-    return lives_of(events).get(cid)
+    return next((event for event in events if event.body.get("order") == cid), None)
 
 
 def recent_lives(

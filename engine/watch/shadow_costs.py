@@ -3,13 +3,15 @@
 Called by app.people.stages, the API and tools. Notes of the journal (`shadow`) become one row a sleeve.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.amounts import price_text
 from engine.book.bodies import ShadowBody
-from engine.watch.window import FAR_MS, between
+from engine.store.chain import Event
+from engine.watch.kept_lines import trading_lines
+from engine.watch.window import FAR_MS
 
 
 class ShadowCosts(NamedTuple):
@@ -32,9 +34,15 @@ class ShadowCosts(NamedTuple):
 
 def shadow_costs(journal: Path, since_ms: int = -1) -> dict[str, ShadowCosts]:
     """Sleeve -> its row, of the notes after `since_ms` (desk time); empty where nothing is in shadow."""
+    lines = trading_lines(journal, since_ms, FAR_MS, {"shadow"})
+    return costs_by_sleeve(event for line in lines if (event := line.event()) is not None)
+
+
+def costs_by_sleeve(events: Iterable[Event]) -> dict[str, ShadowCosts]:
+    """Sleeve -> its row, of `shadow` events in their order."""
     notes: dict[str, list[ShadowBody]] = {}
     terms: Mapping[str, Any] = {}
-    for event in between(journal, since_ms, FAR_MS, {"shadow"}):
+    for event in events:
         if event.body["what"] == "account":
             terms = event.body["terms"]
         else:

@@ -86,6 +86,37 @@ def test_the_stages_say_what_is_lacking(home: Home) -> None:
     assert "lacking" in run("stages").stdout
 
 
+def test_the_stages_of_all_sleeves_are_one_reading_of_the_journal(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The journal is folded once and searched once, however many sleeves there are: with a long one each costs seconds."""
+    calls: list[str] = []
+    for name in ("fold", "between"):
+        real = getattr(people_stages, name)
+
+        def noted(path: Path, *more: Any, name: str = name, real: Any = real) -> Any:
+            calls.extend([name] if more[:1] in ((), (-1,)) else [])
+            return real(path, *more)
+
+        monkeypatch.setattr(people_stages, name, noted)
+    rows = people_stages.stage_rows(home, "", WALL_MS)
+    assert len(rows) > 1
+    assert all(row["lacking"] for row in rows)
+    assert sorted(calls) == ["between", "fold"]
+
+
+def test_a_stage_begins_where_no_other_has_been_since() -> None:
+    """The oldest of the newest unbroken configurations at it; one without the sleeve breaks nothing."""
+
+    def of(seq: int, **stages: str) -> Event:
+        return Event("config", 0, {"sleeves": [{"name": name, "stage": stage} for name, stage in stages.items()]}, seq=seq)
+
+    configs = [of(1, a="shadow"), of(2, a="paper"), of(3, b="paper"), of(4, a="shadow"), of(5, b="shadow"), of(6, a="shadow")]
+    found = people_stages.began(configs, "a", "shadow")
+    assert found is not None
+    assert found.seq == 4
+    assert people_stages.began(configs, "a", "paper") is None
+    assert people_stages.began(configs, "c", "paper") is None
+
+
 def proposed(home: Home, to: str) -> Any:
     """The row of a proposed step."""
     found = run("stage", "btc-trend", to, "--as", "ann", "--json")

@@ -48,8 +48,9 @@ def seen(lines: Sequence[JournalLine]) -> list[Any]:
     for line in lines:
         event = line.event()
         assert event is not None
-        body = {name: event.body.get(name) for name in FIELDS[line.kind]} | {"features": [*(event.body.get("features") or ())]}
-        found.append((line.kind, line.t_event_ms, line.seq, event.id, body))
+        names = FIELDS[line.kind] or event.body
+        body = {name: event.body.get(name) for name in names} | {"features": [*(event.body.get("features") or ())]}
+        found.append((line.kind, line.t_event_ms, line.seq, event.id, event.t_recv_ms, body))
     return found
 
 
