@@ -141,7 +141,7 @@ def role(name: str = NAME, to: str = typer.Argument(..., metavar="ROLE"), as_nam
 
 
 def remove(name: str = NAME, as_name: str = AS, as_json: bool = JSON) -> None:
-    """Take NAME off the list: token, sessions and linked accounts decide nothing from now on."""
+    """Take NAME off the list: token and linked accounts decide nothing from now on, sessions are closed."""
     from app.people import register
 
     home, actor = _admin(as_name)

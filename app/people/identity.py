@@ -187,15 +187,18 @@ def add_person(home: Path, name: str, passphrase: str = "", role: Role | None = 
     """Add an entry for `name`, or replace its token; returns the token, which is stored nowhere.
 
     The first person is admin, whatever was asked for: someone must be able to add the next. Later ones are viewers unless
-    `role` says otherwise; one who is there already keeps theirs.
+    `role` says otherwise; one who is there already keeps theirs unless it does. Raises Refused, with nothing written, where
+    that would leave no admin.
     """
     if NAME.fullmatch(name) is None:
         raise BadInput(f"{name[:60]!r} is not a valid name", NAME_HINT)
     token = secrets.token_urlsafe(24)
     with _alone(home):
         people = read_people(home)
-        before = people.get(name) or Person("", "", role=(role or "viewer") if people else "admin")
-        made = before._replace(token=hashed(token), passphrase=hashed(passphrase) if passphrase else "")
+        before = people.get(name) or Person("", "", role="viewer" if people else "admin")
+        held = role if role is not None and people else before.role
+        made = before._replace(token=hashed(token), passphrase=hashed(passphrase) if passphrase else "", role=held)
+        _keep_an_admin(people | {name: made}, name)
         _write(home, people | {name: made})
     return token
 

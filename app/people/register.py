@@ -10,6 +10,7 @@ from app.home.home import Home
 from app.people import authority, identity
 from app.people.approvals import permit, record
 from app.people.identity import Actor, Role, identify, read_people
+from app.people.sessions import Sessions
 from engine.errors import Refused
 from engine.store.journal import read
 
@@ -37,8 +38,6 @@ def add(home: Home, name: str, passphrase: str, role: Role | None, admin: str, n
         permit(home, actor, "people", now_ms, who=name)
     before = people[name].role if name in people else ""
     token = identity.add_person(home.path, name, passphrase, role)
-    if before and role not in (None, before):
-        identity.set_role(home.path, name, role)
     given = read_people(home.path)[name].role
     _journal(home, "token" if before else "add", name, before, given, actor, now_ms)
     return token, given
@@ -53,9 +52,11 @@ def give_role(home: Home, name: str, role: Role, actor: Actor, now_ms: int) -> R
 
 
 def remove(home: Home, name: str, actor: Actor, now_ms: int) -> None:
-    """Take a person off the list: their token, sessions and accounts decide nothing from now on. Raises as give_role."""
+    """Take a person off the list: their token and accounts decide nothing from now on, their sessions are closed. Raises as
+    give_role."""
     permit(home, actor, "people", now_ms, who=name)
     before = identity.remove_person(home.path, name)
+    Sessions(home.path).close_all_of(name)
     _journal(home, "remove", name, before, "", actor, now_ms)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 from sqlmodel import col, select, update
 
 from app.home.home import Home
-from app.people.identity import Actor, two_people
+from app.people.authority import may
+from app.people.identity import Actor, read_people, two_people
 from engine.control.config import active
 from engine.control.proposals import parts_of
 from engine.errors import Refused
@@ -39,9 +40,10 @@ def takes_two(home: Home, row: Proposal) -> bool:
 def first_of_two(home: Home, row: Proposal, shown_sha256: str, actor: Actor, now_ms: int) -> str | None:
     """Who approved before `actor`, who may go on: "" where one person is enough; None: `actor` is the first of two.
 
-    Raises Refused for the same person again, and for a proposal that is not what was shown or no longer pending.
+    A first person who was removed or lost the role since is none: `actor` takes their place. A canary's way back waits for
+    nobody, since whoever approved its card approved it. Raises Refused for the same person again.
     """
-    if not takes_two(home, row):
+    if actor.assurance == "card" or not takes_two(home, row):
         return ""
     mine = json.dumps(actor.as_json() | {"one_of_two": True, "at_ms": now_ms}, sort_keys=True)
     open_ = (
@@ -55,10 +57,20 @@ def first_of_two(home: Home, row: Proposal, shown_sha256: str, actor: Actor, now
         if session.exec(free.values(decided_by=mine)).rowcount == 1:
             return None
         before = session.exec(select(Proposal.decided_by).where(*open_)).first()
+        if before and not _may_still(home, before):
+            left = update(Proposal).where(*open_, col(Proposal.decided_by) == before)
+            if session.exec(left.values(decided_by=mine)).rowcount == 1:
+                return None
     first = str(json.loads(before).get("name", "")) if before else ""
     if before and first == actor.name:
         raise Refused(f"{actor.name} has approved {row.id} already: it takes a second person", "ask another approver")
     return first  # no longer pending or not as shown: apply says why, and refuses
+
+
+def _may_still(home: Home, decided_by: str) -> bool:
+    """Whether a first person is still registered and still has a role that may approve."""
+    person = read_people(home.path).get(str(json.loads(decided_by).get("name", "")))
+    return person is not None and may(person.role, "loosen")
 
 
 def waits_for_second(decided_by: str | None, state: str) -> dict[str, Any] | None:

@@ -105,6 +105,12 @@ class Sessions:
         """End a session."""
         (self.folder / f"session-{session.key}").unlink(missing_ok=True)
 
+    def close_all_of(self, name: str) -> None:
+        """End every session of a name, read-only tokens and unused login codes too."""
+        for path in self.folder.glob("[ls]*-*") if self.folder.is_dir() else ():
+            if _entry(path).get("name") == name:
+                path.unlink(missing_ok=True)
+
     def actor(self, session: Session, channel: str) -> Actor:
         """The person who decides in this session. Denied for a read-only token, or for an unproven name once people.toml has
         entries."""

@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from app.home.home import Home, open_home
 from app.people import approvals, canaries
-from app.people.identity import add_person
+from app.people.identity import add_person, set_two_people
 from app.processes.canary_watch import AGAIN_MS, FAILED, CanaryWatch
 from engine.control import halt, proposals, rollbacks
 from engine.control.canary import CanaryRun
@@ -93,6 +93,17 @@ def test_a_desk_with_registered_people_goes_back_all_the_same(home: Home) -> Non
     watch(home).look()
     assert applied(home) == ["change", "rollback"]
     assert list(read(home.people_journal, {"denied"})) == []
+
+
+def test_two_people_are_not_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who approved the card approved the way back: a breach at night waits for no second person, whatever code calls it."""
+    breached_desk(home, LOOSER)
+    for name in ("ann", "bob"):
+        add_person(home.path, name, role="approver")
+    set_two_people(home.path, both=True)
+    monkeypatch.setattr("app.people.second.takes_two", lambda *_: True)  # a live sleeve, and a way back of a model: unknown
+    watch(home).look()
+    assert applied(home) == ["change", "rollback"]
 
 
 def test_where_going_back_would_loosen_the_sleeve_is_paused(home: Home) -> None:

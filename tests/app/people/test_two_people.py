@@ -9,7 +9,7 @@ import pytest
 
 from app.home.home import Home, open_home
 from app.people import approvals
-from app.people.identity import Actor, add_person, remove_person, set_two_people
+from app.people.identity import Actor, add_person, read_people, remove_person, set_role, set_two_people
 from app.views.proposal_card import card
 from engine.control import proposals
 from engine.control.config import active, versions
@@ -146,3 +146,21 @@ def test_two_processes_two_people_one_version(home: Home) -> None:
     assert len(versions(home.engine)) == before + 10
     named = [e.body["actor"] for e in read(home.people_journal, {"decision"}) if e.body["outcome"] == "applied"]
     assert all({actor["name"], actor["first"]} == {"ann", "bob"} for actor in named)
+
+
+def test_a_first_person_who_may_no_longer_approve_is_no_first(home: Home) -> None:
+    """Removed or demoted between the two approvals: the next one is the first, and it takes another."""
+    leaving = (lambda: set_role(home.path, "ann", "operator"), lambda: remove_person(home.path, "ann"))
+    for n, leaves in enumerate(leaving):
+        row = _loosening(home, n)
+        approvals.approve(home, row.id, row.diff_sha256, ANN, NOW)
+        leaves()
+        before = active(home.engine, home.path).version
+        assert approvals.approve(home, row.id, row.diff_sha256, BOB, NOW).state == "pending"
+        assert active(home.engine, home.path).version == before
+        shown = card(home, proposals.get(home.engine, row.id), NOW)
+        assert any("bob has approved it, it waits for a second person" in str(line["cells"]) for line in shown["rows"])
+        done = approvals.approve(home, row.id, row.diff_sha256, CARL, NOW)
+        assert (done.state, done.version) == ("applied", before + 1)
+        if "ann" in read_people(home.path):
+            set_role(home.path, "ann", "approver")

@@ -1,0 +1,52 @@
+"""Adding, renewing and removing people: nothing half done, and what a removed person held ends with the entry."""
+
+from pathlib import Path
+
+import pytest
+
+from app.home.home import Home, open_home
+from app.people import register
+from app.people.identity import Actor, add_person, identify, read_people
+from app.people.sessions import Sessions
+from engine.errors import Refused
+from tests.fakes.tried_changes import NOW
+
+
+@pytest.fixture
+def home(own_home: Path) -> Home:
+    """A new desk."""
+    return open_home(NOW)
+
+
+def test_the_only_admin_who_asks_for_less_keeps_their_token(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before anything is written: a new token that nobody was shown would lock everybody out for good."""
+    token = add_person(home.path, "ann", "open sesame")
+    monkeypatch.setenv("NIGHTDESK_TOKEN", token)
+    before = read_people(home.path)
+    with pytest.raises(Refused, match="ann is the only admin"):
+        register.add(home, "ann", "", "viewer", "ann", NOW)
+    assert read_people(home.path) == before
+    assert identify(home.path, "ann", "cli").name == "ann"
+
+
+def test_a_renewal_with_a_role_is_one_write(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An admin renews another's token and gives a role; the journal says both."""
+    monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "ann"))
+    add_person(home.path, "bob")
+    token, held = register.add(home, "bob", "", "approver", "ann", NOW)
+    assert (held, read_people(home.path)["bob"].role) == ("approver", "approver")
+    assert identify(home.path, "bob", "cli", token).name == "bob"
+
+
+def test_sessions_of_a_removed_person_are_closed(home: Home) -> None:
+    """Neither their page nor their token reads the desk any longer; everybody else's go on."""
+    for name in ("ann", "bob"):
+        add_person(home.path, name)
+    sessions = Sessions(home.path)
+    of_bob, of_ann = (sessions.open(name, "all", NOW)[0] for name in ("bob", "ann"))
+    reader = sessions.open("bob", "read", NOW)[0]
+    code = sessions.login_code(NOW, "bob")
+    register.remove(home, "bob", Actor("ann", "session", "tester", "cli"), NOW)
+    assert [sessions.find(secret, NOW) is None for secret in (of_bob, reader, of_ann)] == [True, True, False]
+    with pytest.raises(Refused, match="used or expired"):
+        sessions.redeem(code, NOW)
