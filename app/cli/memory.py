@@ -110,12 +110,13 @@ def restore(
 ) -> None:
     """Make an earlier version the page again, in your name; what it replaces becomes a version."""
     from app.home.home import existing_home
-    from app.people.approvals import record
+    from app.people.approvals import permit, record
     from app.people.identity import identify
     from memory.shelf import ShelfError
 
     home = existing_home()
     actor = identify(home.path, by, "cli")
+    permit(home, actor, "note", _now())
     shelf = _fresh(home)
     text, found = _text(shelf, page, version), _page(shelf, page)
     out.say("\n".join(_changed(found.text if found else "", text, f"{page}, as it is", f"{page}, version {version}")))

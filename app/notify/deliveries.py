@@ -144,14 +144,21 @@ def _sent(sink: Sink, message: Callable[[], Notification], attempts: int, at_ms:
     try:
         return {"state": "sent", "sent_ms": at_ms, "ref": sink.send(message()), "error": ""}
     except Undelivered as error:
-        wait_s = WAITS_S[min(attempts, len(WAITS_S) - 1)]
-        if error.wait_s is not None:
-            wait_s = min(max(wait_s, error.wait_s), RETRY_AFTER_S_MAX)
-        over = error.final or attempts >= len(WAITS_S)
-        done: dict[str, Any] = {"state": "failed" if over else "waiting", "error": str(error)[:300]}
-        return done | {"due_ms": at_ms if over else at_ms + int(wait_s * 1000)}
+        return _again(attempts, at_ms, str(error), error.wait_s, final=error.final)
     except BadInput as error:
         return {"state": "dropped", "error": str(error)[:300]}
+    except Exception as error:  # noqa: BLE001 - a bug with one message must not hold up those behind it and the other ways
+        return _again(attempts, at_ms, f"our bug: {type(error).__name__}")
+
+
+def _again(attempts: int, at_ms: int, why: str, asked_s: float | None = None, *, final: bool = False) -> dict[str, Any]:
+    """The columns of a delivery that failed: when it is tried again, or that it is not."""
+    wait_s = WAITS_S[min(attempts, len(WAITS_S) - 1)]
+    if asked_s is not None:
+        wait_s = min(max(wait_s, asked_s), RETRY_AFTER_S_MAX)
+    over = final or attempts >= len(WAITS_S)
+    done: dict[str, Any] = {"state": "failed" if over else "waiting", "error": why[:300]}
+    return done | {"due_ms": at_ms if over else at_ms + int(wait_s * 1000)}
 
 
 def _record(home: Home, row: Delivery, done: dict[str, Any]) -> bool:

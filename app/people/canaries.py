@@ -105,7 +105,11 @@ def _why(run: CanaryRun) -> str:
 
 
 def ended_by(home: Home, run: CanaryRun, done: Mapping[str, Any], actor: Actor, now_ms: int) -> str | None:
-    """End a canary for a person, or ask for the whole size after a breach: the proposal of it; None while another one waits."""
+    """End a canary for a person, or ask for the whole size after a breach: the proposal of it; None while another one waits.
+
+    Ended, nothing takes the change back any more: it takes a role that may loosen. Raises Denied, Refused.
+    """
+    approvals.permit(home, actor, "loosen", now_ms, canary=run.proposal)
     if not run.in_force and run.version_now != run.found.get("version"):
         raise Refused(f"{run.sleeve} trades another version than that of {run.proposal}", "nightdesk canary list")
     if run.state == BREACHED:

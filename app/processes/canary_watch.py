@@ -82,13 +82,13 @@ class CanaryWatch:
     def _tried(self, run: CanaryRun, act: Callable[[], CanaryRun], now_ms: int) -> list[CanaryRun]:
         """Act, or note why it could not be done and try again later, after longer and longer."""
         due_ms, wait_ms = self._again.get(run.proposal, (0, AGAIN_MS))
-        if now_ms < due_ms:
+        if 0 < due_ms - now_ms <= AGAIN_MAX_MS:  # one that is further away was set before the clock was put back
             return []
         try:
             done = act()
-        except DeskError as error:
+        except Exception as error:  # noqa: BLE001 - it is said, and the canaries of other sleeves are looked at all the same
             self._again[run.proposal] = (now_ms + wait_ms, min(2 * wait_ms, AGAIN_MAX_MS))
-            card.failed(self.home, run.proposal, str(error))
+            card.failed(self.home, run.proposal, str(error) if isinstance(error, DeskError) else f"our bug: {error!r}")
             return []
         self._again.pop(run.proposal, None)
         return [done]

@@ -48,7 +48,7 @@ class TelegramClient:
         if status != 200 or value.get("ok") is not True:
             told = value.get("parameters")
             wait = told.get("retry_after") if isinstance(told, dict) else None
-            wait_s = min(float(wait), WAIT_MAX) if isinstance(wait, int) and wait > 0 else None
+            wait_s = float(min(wait, WAIT_MAX)) if isinstance(wait, int) and wait > 0 else None
             why = redacted(visible(value.get("description") or status).replace(self._token, "***"))[:WHY_MAX]
             raise Undelivered(f"telegram {method}: {why}", wait_s, final=status in FINAL)
         return value.get("result")

@@ -119,14 +119,17 @@ def unpacked(path: Path, take: Callable[[str], BinaryIO]) -> dict[str, Any]:
         with source, pa.CompressedInputStream(source, "zstd") as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
             for header in tar:
                 data = tar.extractfile(header)
-                if data is None or manifest or not _inside(header.name):
+                if data is None or manifest or header.name in found or not _inside(header.name):
                     raise fault
                 if header.name == MANIFEST:
-                    manifest = json.loads(data.read(MANIFEST_MAX))
+                    read = json.loads(data.read(MANIFEST_MAX))
+                    if not isinstance(read, dict):
+                        raise fault
+                    manifest = read
                     continue
                 with take(header.name) as target:
                     found[header.name] = _copied(data, target)
-    except (tarfile.TarError, pa.ArrowException, ValueError, EOFError) as error:
+    except (tarfile.TarError, pa.ArrowException, ValueError, EOFError, RecursionError) as error:
         raise fault from error
     except OSError as error:
         if error.errno is None:  # pyarrow's own, of what it unpacks

@@ -9,7 +9,7 @@ import gzip
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,7 +27,8 @@ PIECE = 1 << 20
 HEAD_BYTES = 120  # within which a journal's line names its kind
 OF_CHATS = (b'"kind":"ask"', b'"kind":"tool"', b'"kind":"answer"')  # questions and what they ran: those of old turns keep nothing
 GONE = ".gone-"  # in front of a folder that is being removed
-ACTS = Literal["remove", "compress", "turn over", "keep"]
+ASKED = ".asked-"  # in front of a run, whole, while it is asked whether something names it by now
+ACTS = Literal["remove", "compress", "turn over", "put back", "keep"]
 
 
 class RetentionStep(NamedTuple):
@@ -45,18 +46,49 @@ def plan(home: "Home", now_ms: int) -> list[RetentionStep]:
     return [*_logs(home, now_ms), *_pieces(home, now_ms), *_runs(home, now_ms), *_days(home, now_ms)]
 
 
-def carry_out(acts: list[RetentionStep]) -> list[RetentionStep]:
-    """Do them; those that were done. What cannot be done (a full disk, a right) is left as it is and tried the next time."""
-    done = []
+def carry_out(acts: list[RetentionStep], named: Callable[[], Mapping[str, str]] = dict) -> list[RetentionStep]:
+    """Do them; those that were done. What cannot be done (a full disk, a right) is left as it is and tried the next time.
+
+    `named`: what keeps a run, as it is when it is called. It is asked once no reader finds the runs any more: a proposal that
+    has cited one of them since the plan gets it back. Raises DeskError of it, with nothing removed.
+    """
+    done, cited = list[RetentionStep](), _cited(acts, named)
     for act in acts:
-        if act.act == "keep":
+        if act.act == "keep" or act.path in cited:
             continue
         try:
-            {"remove": _remove, "compress": _compress, "turn over": _turn_over}[act.act](act.path)
+            {"remove": _remove, "compress": _compress, "turn over": _turn_over, "put back": _put_back}[act.act](act.path)
         except OSError:
             continue
         done.append(act)
     return done
+
+
+def _cited(acts: list[RetentionStep], named: Callable[[], Mapping[str, str]]) -> set[Path]:
+    """Of the runs that are to be removed those that something names by now; the others have a name that no reader looks for."""
+    runs = [act.path for act in acts if (act.kind, act.act) == ("run", "remove") and act.path.name.startswith("r-")]
+    if not runs:
+        return set()
+    for path in runs:
+        with suppress(OSError):
+            path.rename(path.with_name(f"{ASKED}{path.name}"))
+    try:
+        kept = named()
+    except BaseException:
+        for path in runs:
+            _put_back(path)
+        raise
+    for path in runs:
+        if path.name in kept:
+            _put_back(path)
+    return {path for path in runs if path.name in kept}
+
+
+def _put_back(path: Path) -> None:
+    """Give a run that was asked about its own name again."""
+    name = path.name.removeprefix(ASKED)
+    with suppress(FileNotFoundError):
+        path.with_name(f"{ASKED}{name}").rename(path.with_name(name))
 
 
 def _logs(home: "Home", now_ms: int) -> Iterator[RetentionStep]:
@@ -82,16 +114,23 @@ def _runs(home: "Home", now_ms: int) -> Iterator[RetentionStep]:
     """Old runs, each removed or with what keeps it."""
     for path in sorted(home.runs.glob(f"{GONE}*")):
         yield RetentionStep("run", path, "remove", _size(path), "its removal broke off")
+    for path in sorted(home.runs.glob(f"{ASKED}*")):
+        yield RetentionStep("run", path, "put back", _size(path), "whether something names it was not answered")
     days = home.desk.retention.runs_days
     if not days:
         return
     old = [path for path in sorted(home.runs.glob("r-*")) if _age_days(path / "run.json", now_ms) > days]
-    named = _named(home, now_ms - days * DAY_MS) if old else {}
+    named = names(home, now_ms) if old else {}
     for path in old:
         kept = named.get(path.name, "")
         yield RetentionStep(
             "run", path, "keep" if kept else "remove", _size(path), kept or f"older than {days:g} days, and nothing names it"
         )
+
+
+def names(home: "Home", now_ms: int) -> dict[str, str]:
+    """Run -> what keeps it now."""
+    return _named(home, now_ms - home.desk.retention.runs_days * DAY_MS)
 
 
 def _named(home: "Home", since_ms: float) -> dict[str, str]:
@@ -107,6 +146,7 @@ def _named(home: "Home", since_ms: float) -> dict[str, str]:
         data = text if isinstance(text, bytes) else str(text).encode("utf-8", "replace")
         for run in RUN.findall(data):
             found.setdefault(run.decode(), by)
+            found.setdefault(b"-".join(run.split(b"-")[:3]).decode(), by)  # "r-...-4 trades" may be no number of its own
 
     for path in sorted(home.memory.rglob("*.md")):
         note(path.read_bytes(), f"the memory page {path.relative_to(home.memory)}")
@@ -173,11 +213,13 @@ def _size(path: Path) -> int:
 
 def _remove(path: Path) -> None:
     """A folder first gets a name that no reader looks for: half of a run is never seen."""
-    if not path.is_dir():
-        path.unlink(missing_ok=True)
+    asked = path.with_name(f"{ASKED}{path.name}")
+    found = asked if asked.exists() else path
+    if not found.is_dir():
+        found.unlink(missing_ok=True)
         return
     away = path.with_name(f"{GONE}{path.name.removeprefix(GONE)}")
-    path.rename(away)
+    found.rename(away)
     shutil.rmtree(away)
 
 
@@ -213,6 +255,6 @@ def _turn_over(path: Path) -> None:
 def apply_retention(home: "Home", now_ms: int) -> list[RetentionStep]:
     """Plan and carry out, for the schedule: a database that cannot be asked means that nothing is removed."""
     try:
-        return carry_out(plan(home, now_ms))
+        return carry_out(plan(home, now_ms), lambda: names(home, now_ms))
     except DeskError:
         return []

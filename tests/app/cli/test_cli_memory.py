@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from app.cli import main
+from app.people.identity import add_person
+from app.people.sessions import Denied
 from engine.errors import BadInput
 from memory.shelf import Shelf
 
@@ -72,3 +74,17 @@ def test_what_is_not_there_is_said(shelf: Shelf, words: tuple[str, ...]) -> None
     """An invalid page, one that never was, a version that nobody kept."""
     with pytest.raises(BadInput):
         CliRunner().invoke(main.app, ["memory", *words], catch_exceptions=False, standalone_mode=False)
+
+
+def test_a_viewer_restores_no_page(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused before anything is shown or asked; the page is as it was."""
+    home = shelf.root.parent
+    shelf.path("desk").write_text("We hold quokkas.\n")
+    json_of("show", "desk")
+    shelf.path("desk").write_text("We hold numbats.\n")
+    version = json_of("show", "desk")["versions"][0]
+    add_person(home, "ann")
+    monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home, "vic"))
+    with pytest.raises(Denied, match="vic is a viewer and may not note"):
+        json_of("restore", "desk", str(version), "--as", "vic", "--yes")
+    assert shelf.path("desk").read_text() == "We hold numbats.\n"

@@ -91,6 +91,29 @@ def test_each_fault_waits_or_fails_with_its_reason(home: Home, server: ReachServ
     assert sent == ["failed"] * 3 if state == "failed" else "sent" in sent
 
 
+def test_a_bug_with_one_message_holds_up_nothing_else(home: Home, server: ReachServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The way that fails on it tries it a bounded number of times; the other ways and the other messages arrive."""
+    _alert(home, n=1)
+    _alert(home, n=2)
+    sinks = _sinks(home, server)
+    real = sinks["telegram"].send
+
+    def broken(message: Notification) -> str:
+        if message.subject == "al-1":
+            raise KeyError("al-1")
+        return str(real(message))
+
+    monkeypatch.setattr(sinks["telegram"], "send", broken)
+    at_ms = NOW
+    assert deliveries.deliver(home, [sinks["telegram"], sinks["webhook:ops"]], at_ms) == 3
+    for _ in range(20):
+        at_ms += 900_000
+        deliveries.deliver(home, [sinks["telegram"]], at_ms)
+    rows = {row["sink"]: row for row in deliveries.rows_of(home, "al-1")}
+    assert [rows["telegram"][name] for name in ("state", "attempts", "error")] == ["failed", 8, "our bug: KeyError"]
+    assert rows["webhook:ops"]["state"] == "sent"
+
+
 def test_a_webhook_waits_as_long_as_it_is_asked_to(home: Home, server: ReachServer) -> None:
     """Retry-After of a 429."""
     server.fault = "429"

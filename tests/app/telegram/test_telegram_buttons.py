@@ -182,6 +182,25 @@ def test_what_no_telegram_sends_ends_nothing(home: Home, line: TelegramLine, ser
     assert halt.read(home.path, home.engine).halted
 
 
+def test_a_wait_of_any_length_is_a_wait(
+    home: Home, line: TelegramLine, server: ReachServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """429 with a number that no float holds: waited for as long as any wait is, and the line goes on."""
+    import httpx
+
+    class TooMany(httpx.BaseTransport):
+        """Answers so to everything."""
+
+        def handle_request(self, _request: httpx.Request) -> httpx.Response:
+            """429."""
+            return httpx.Response(429, text='{"ok":false,"parameters":{"retry_after":1' + "0" * 400 + "}}")
+
+    monkeypatch.setattr(line.client, "_http", httpx.Client(transport=TooMany()))
+    with pytest.raises(deliveries.Undelivered) as fault:
+        line.poll(0)
+    assert (fault.value.wait_s, fault.value.final) == (3_600.0, False)
+
+
 def test_what_a_button_carries_reads_back() -> None:
     """And an alert's has no digest."""
     seals = Seals(BOT, CHAT)

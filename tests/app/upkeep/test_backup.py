@@ -1,9 +1,11 @@
 """Backup and restore: one instant, whole or not at all, another path; killed between two steps; a full disk; what is refused."""
 
 import errno
+import io
 import json
 import os
 import sqlite3
+import tarfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -297,6 +299,27 @@ def test_names_that_lead_out_of_the_home_are_refused(tmp_path: Path, monkeypatch
         with pytest.raises(BadInput, match="damaged"):
             restore(tmp_path / "bad.zst", ACTOR, NOW)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("odd", ["list", "deep", "twice", "symlink", "hardlink", "device", "empty"])
+def test_what_no_backup_holds_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, odd: str) -> None:
+    """Made by somebody else: one line, an empty home, and `--check` says the same."""
+    texts = {"list": b"[1]", "deep": b"[" * 200_000, "empty": b"{}"}
+    manifest = json.dumps(dict.fromkeys(archive.ABOUT, "") | {"format": 1, "files": {}}).encode()
+    with (tmp_path / "bad.zst").open("wb") as out, archive.written(out) as writer:
+        for n in range(2 if odd == "twice" else 1):
+            header = archive._header("desk.toml", 1)
+            if odd in ("symlink", "hardlink", "device"):
+                header.size, header.linkname = 0, "/etc/passwd"
+                header.type = {"symlink": tarfile.SYMTYPE, "hardlink": tarfile.LNKTYPE, "device": tarfile.CHRTYPE}[odd]
+            writer._tar.addfile(header, io.BytesIO(b"%d" % n) if header.size else None)
+        text = texts.get(odd, manifest)
+        writer._tar.addfile(archive._header(archive.MANIFEST, len(text)), io.BytesIO(text))
+    new = elsewhere(monkeypatch, tmp_path / "new")
+    for work in (check_backup, lambda file: restore(file, ACTOR, NOW)):
+        with pytest.raises(BadInput, match="damaged"):
+            work(tmp_path / "bad.zst")
+    assert files_of(new) == {".open.lock": b""}
 
 
 def test_the_file_is_never_written_over(desk: Home, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from app.home.settings import DeskToml
 from app.upkeep import retention
 from app.upkeep.retention import carry_out, plan
 from engine.clock import DAY_MS
+from engine.errors import DataError
 from engine.store import db
 from engine.store.chain import Event
 from engine.store.journal import Journal
@@ -79,6 +80,42 @@ def test_a_run_that_something_names_stays(own_home: Path) -> None:
     assert acts[RUNS[0]].why == "a proposal"
     carry_out(list(acts.values()))
     assert left(own_home / "runs") == set(RUNS) - {RUNS[7], RUNS[8]}
+
+
+def test_a_run_that_is_cited_after_the_plan_comes_back(own_home: Path) -> None:
+    """A cached run may be old: a proposal cites it while the removal is under way, by whatever words."""
+    home = with_ages(open_home(NOW), runs_days=90)
+    for run in RUNS[:3]:
+        aged(own_home / "runs" / run / "run.json", 100)
+    acts = plan(home, NOW)
+
+    def late() -> dict[str, str]:
+        assert not list(home.runs.glob("r-*"))  # whoever wants to cite one from here on finds none
+        with db.write(home.engine) as session:
+            own = {"diff": "{}", "diff_sha256": "", "direction": "neutral", "created_ms": NOW, "expires_ms": NOW}
+            evidence = json.dumps([f"{RUNS[0]}-4 trades"])
+            session.add(Proposal(id="prop-1", kind="change", sleeve="s", base_version=1, evidence=evidence, **own))
+        return retention.names(home, NOW)
+
+    done = carry_out(acts, late)
+    assert [act.path.name for act in done] == RUNS[1:3]
+    assert left(own_home / "runs") == {RUNS[0]}
+
+
+def test_runs_that_were_asked_about_come_back(own_home: Path) -> None:
+    """Killed, or no answer, between the two names: every run is whole and there again."""
+    home = with_ages(open_home(NOW), runs_days=90)
+    aged(own_home / "runs" / RUNS[0] / "run.json", 100)
+
+    def unknown() -> dict[str, str]:
+        raise DataError("the database is locked")
+
+    with pytest.raises(DataError):
+        carry_out(plan(home, NOW), unknown)
+    assert left(own_home / "runs") == {RUNS[0]}
+    (own_home / "runs" / RUNS[0]).rename(own_home / "runs" / f"{retention.ASKED}{RUNS[0]}")
+    assert [act.act for act in carry_out(plan(home, NOW))] == ["put back"]
+    assert left(own_home / "runs") == {RUNS[0]}
 
 
 def test_a_database_that_cannot_be_asked_removes_no_run(own_home: Path) -> None:
