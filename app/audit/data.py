@@ -74,10 +74,17 @@ def _synthetic(one: AuditedSleeve) -> AuditAnswer:
     return judged(not made, where, f"{where}: a made market decides on real orders", one.series.path.name)
 
 
+def _none_asked(one: AuditedSleeve) -> AuditAnswer:
+    """Of a desk that has asked for no outside series, or whose record of it cannot be read."""
+    if one.home.desk.outside.series:
+        return cannot_say("desk.toml names outside series, and nothing says what was asked: nightdesk data sources")
+    return not_of_it("the desk declares no outside series")
+
+
 def _outside(one: AuditedSleeve) -> AuditAnswer:
     status = {key: value for key, value in read_status(one.home.path).items() if value.get("scheduled")}
     if not status:
-        return not_of_it("the desk declares no outside series")
+        return _none_asked(one)
     late = [key for key, value in status.items() if one.now_ms > int(value.get("too_old_ms") or 0)]
     return judged(not late, f"{len(status)} series count", f"these count no longer: {', '.join(late[:5])}", *sorted(status))
 
@@ -85,7 +92,7 @@ def _outside(one: AuditedSleeve) -> AuditAnswer:
 def _sources_agree(one: AuditedSleeve) -> AuditAnswer:
     status = {key: value for key, value in read_status(one.home.path).items() if value.get("scheduled")}
     if not status:
-        return not_of_it("the desk declares no outside series")
+        return _none_asked(one)
     apart = [str(text) for value in status.values() for text in value.get("compared", ())]
     return judged(not apart, "no two sources differ", "; ".join(apart[:3]), *sorted(status))
 

@@ -1,7 +1,8 @@
 """Points on what a sleeve does now: what the worker follows, guards, parity, stops, people's alerts. Gathered in table.py."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from sqlmodel import col, func, select
 
@@ -26,9 +27,12 @@ WEEK_MS = 7 * DAY_MS
 HANDOVER_AGE_MS = 36 * HOUR_MS
 EXITS = ("stop_atr", "stop_frac", "target_atr", "target_frac", "arm_atr", "arm_frac", "trail_atr", "trail_frac", "fade_below")
 SIZES = ("layers_max", "add_atr", "fixed_lots", "risk_start_frac", "risk_floor_frac", "risk_max_frac", "kelly_part", "vol_target")
-SIZES += ("notional_frac_max", "leverage_max", "participation_max")
+SIZES += ("notional_frac_max", "leverage_max", "participation_max", "size_part")
 OWN_LIMITS = ("day_loss_frac_max", "streak_max", "day_entries_max", "pause_ms", "risk_limit_frac")
 INSTRUMENT = ("lot_size", "tick", "least_lots", "least_notional", "maintenance_frac", "funding_ms", "shorts")
+INSTRUMENT += ("tiers", "family", "mode")
+FEE_RULES = ("liquidation_fee_frac", "maker_frac", "taker_frac")  # of the core's rules; they follow the fees
+IDENTITY = ("strategy", "instrument", "timeframe", "side", "cash", "stage", "paused")  # what parameters are of
 KINDS = {  # of a drill -> question
     "refusal": "Has every rule that refuses an entry fired in a drill of this version?",
     "breaker": "Has every breaker fired in a drill of this version?",
@@ -69,7 +73,8 @@ def _version(one: AuditedSleeve) -> AuditAnswer:
 
 
 def _params(one: AuditedSleeve) -> AuditAnswer:
-    return _same(one, one.source.get("params", {}), one.params, tuple(one.params))
+    now = {name: getattr(one.config, name) for name in IDENTITY} | dict(one.params)
+    return _same(one, {**one.source, **one.source.get("params", {})}, now, tuple(now))
 
 
 def _rules(fields: tuple[str, ...], one: AuditedSleeve) -> AuditAnswer:
@@ -78,8 +83,11 @@ def _rules(fields: tuple[str, ...], one: AuditedSleeve) -> AuditAnswer:
 
 
 def _costs(one: AuditedSleeve) -> AuditAnswer:
-    now = one.source_today["costs"]
-    return _same(one, one.source.get("costs", {}), now, tuple(now))
+    def of(whole: Mapping[str, Any]) -> dict[str, Any]:
+        return {**whole.get("costs", {}), **{f"the core's {name}": whole.get("rules", {}).get(name) for name in FEE_RULES}}
+
+    now = of(one.source_today)
+    return _same(one, of(one.source), now, tuple(now))
 
 
 def _limits(one: AuditedSleeve) -> AuditAnswer:

@@ -74,10 +74,11 @@ def _order_of_time(one: AuditedSleeve) -> AuditAnswer:
 
 
 def _moved(one: AuditedSleeve) -> AuditAnswer:
-    looked = {name: found for name, found in one.drift.get("models", {}).items() if name.partition("@")[0] in one.pins}
+    pinned = {f"{name}@{version}" for name, version in one.pins.items()}
+    looked = {name: found for name, found in one.drift.get("models", {}).items() if name in pinned}
     if not one.pins:
         return not_of_it(NO_MODEL)
-    if not looked or one.now_ms - int(one.drift["wall_ms"]) > DRIFT_AGE_MS:
+    if len(looked) < len(pinned) or one.now_ms - int(one.drift["wall_ms"]) > DRIFT_AGE_MS:
         return cannot_say("its inputs were not compared with its training in the last two days: nightdesk models drift")
     if failed := [str(found["failed"]) for found in looked.values() if "failed" in found]:
         return cannot_say("; ".join(failed))

@@ -103,7 +103,9 @@ def real_orders(home: Home, _: pytest.MonkeyPatch) -> None:
     desk: DeskVersion = active(home.engine, home.path)
     event = version_of(home.desk_journal)
     assert event is not None
-    sleeves = [{**s, "version": desk.sleeves[s["name"]]} for s in event.body["sleeves"]]
+    sleeves = [
+        {**s, "version": desk.sleeves[s["name"]], "stage": desk.config.sleeve(s["name"]).stage} for s in event.body["sleeves"]
+    ]
     journaled(home, "config", {**event.body, "version": desk.version, "sha256": desk.sha256, "sleeves": sleeves})
     marked(home, {"version": desk.version}, version=desk.sleeves[SLEEVE])
     keep_baseline(home.path, "r-20260101-00000001", home.desk.limits, desk.sleeves, dict.fromkeys(desk.sleeves, BASE))
