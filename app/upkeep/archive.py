@@ -101,8 +101,8 @@ class _Kept(io.RawIOBase):
         return len(data)
 
 
-def unpacked(path: Path, take: Callable[[str], BinaryIO]) -> dict[str, Any]:
-    """Read a backup whole, each file into what `take` gives for its name; its manifest, whose digests fit what was read.
+def unpacked(path: Path, take: Callable[[str, int], BinaryIO]) -> dict[str, Any]:
+    """Read a backup whole, each file into what `take` gives for its name and size; its manifest, whose digests fit what was read.
 
     Raises BadInput for a file that is no backup, was cut off or was changed; OSError of the disk that `take` writes to.
     """
@@ -127,7 +127,7 @@ def unpacked(path: Path, take: Callable[[str], BinaryIO]) -> dict[str, Any]:
                         raise fault
                     manifest = read
                     continue
-                with take(header.name) as target:
+                with take(header.name, header.size) as target:
                     found[header.name] = _copied(data, target)
     except (tarfile.TarError, pa.ArrowException, ValueError, EOFError, RecursionError) as error:
         raise fault from error

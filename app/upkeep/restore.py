@@ -5,6 +5,7 @@ the database - and only then moved up, name by name. While that folder is there,
 begins anew. A home that has anything is refused. A desk that traded an account comes back halted: the other one may still run.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -25,12 +26,13 @@ from engine.store.anchors import verify_home
 from engine.store.db import REVISION, migrate, open_db
 
 Step = Callable[[str], None]
+ROOM = 64 << 20  # bytes that are left free: a desk that runs on the same disk still journals
 AGAIN = "nothing is left of it; free disk space, then run it again"
 
 
 def check_backup(file: Path) -> dict[str, Any]:
     """Read a backup whole and compare every digest; its manifest. Nothing is written. Raises BadInput."""
-    found = archive.unpacked(file.expanduser(), lambda _: archive.Nowhere())
+    found = archive.unpacked(file.expanduser(), lambda *_: archive.Nowhere())
     _revision_fits(found, file)
     return found
 
@@ -81,8 +83,10 @@ def _staged(settings: Settings, file: Path, actor: dict[str, Any], now_ms: int, 
     """Unpack and check; the manifest and what the checks have found."""
     place = settings.home / UNFINISHED
 
-    def take(name: str) -> BinaryIO:
+    def take(name: str, size: int) -> BinaryIO:
         step(name)
+        if shutil.disk_usage(place).free - size < ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         target = place / name
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -18,6 +18,7 @@ from app.home import home as homes
 from app.home.files import UNFINISHED
 from app.home.home import Home, open_home
 from app.upkeep import archive, backup
+from app.upkeep import restore as restoring
 from app.upkeep.backup import make_backup
 from app.upkeep.restore import check_backup, restore
 from engine.control import halt
@@ -320,6 +321,19 @@ def test_what_no_backup_holds_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         with pytest.raises(BadInput, match="damaged"):
             work(tmp_path / "bad.zst")
     assert files_of(new) == {".open.lock": b""}
+
+
+def test_a_backup_that_unpacks_to_more_than_the_disk_has_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small file of very many zeros: refused by the size that it says, before a desk on the same disk can journal no more."""
+    with (tmp_path / "big.zst").open("wb") as out, archive.written(out) as writer:
+        writer._tar.addfile(archive._header("desk.toml", 1 << 20), io.BytesIO(bytes(1 << 20)))
+    new, wrote = elsewhere(monkeypatch, tmp_path / "new"), list[int]()
+    free = restoring.ROOM + (1 << 20) - 1
+    monkeypatch.setattr(restoring.shutil, "disk_usage", lambda _: type("Usage", (), {"free": free})())
+    monkeypatch.setattr(archive, "_copied", lambda *_: wrote.append(1))
+    with pytest.raises(DataError, match="No space left"):
+        restore(tmp_path / "big.zst", ACTOR, NOW)
+    assert (wrote, files_of(new)) == ([], {".open.lock": b""})
 
 
 def test_the_file_is_never_written_over(desk: Home, tmp_path: Path) -> None:
