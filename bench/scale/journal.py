@@ -157,6 +157,7 @@ def noted(path: Path, what: str, worker: "subprocess.Popen[bytes]") -> bool:
 def upkeep(events: str) -> Figures:
     """What the supervisor does each hour, from nothing and then again: CPU s of each."""
     from engine.store.anchors import verify_home, verify_since
+
     found: Figures = {}
     with opened(home_of(events)) as home:
         shutil.rmtree(home.path / "cache", ignore_errors=True)

@@ -41,7 +41,8 @@ def restored(kind: Any, data: Any) -> Any:
     """The value of type `kind` (int, float, a NamedTuple of such, a tuple of those) that `as_json` has written.
 
     A NamedTuple may be written as a list, or as an object by its field names. A list may end where it ended before its kind GREW,
-    an object lack what came LATER; nothing else that is missing has a default. Raises ValueError or KeyError for what does not fit.
+    an object lack what came LATER; nothing else that is missing has a default. Raises ValueError or KeyError for what does not
+    fit.
     """
     if kind is float:
         return math.nan if data is None else float(data)
