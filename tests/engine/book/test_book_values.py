@@ -349,18 +349,19 @@ def test_orders_of_the_core_have_no_place_for_an_id() -> None:
 
 
 # what the first journals of format 4 have of a sleeve's rules: a field that is added must be in LATER, or their homes do not open
-RULES_OF_FORMAT_4 = """
+_FORMAT_4 = """
 add_atr arm_atr arm_frac bar_ms bars day_entries_max day_loss_frac_max fade_below family fixed_lots funding_ms
 instrument kelly_part layers_max least_lots least_notional leverage_max liquidation_fee_frac lot_size
 maintenance_frac maker_frac mode notional_frac_max participation_max pause_ms risk_floor_frac risk_limit_frac
 risk_max_frac risk_start_frac shorts stop_atr stop_frac streak_max taker_frac target_atr target_frac tick
 tiers trail_atr trail_frac vol_target
 """
+RULES_OF_FORMAT_4 = _FORMAT_4.split()
 
 
 def test_rules_of_older_journals_of_this_format_are_read() -> None:
     """A field that came later has what held before it; one that never was written is still an error."""
-    older = {name: value for name, value in RULES._asdict().items() if name in RULES_OF_FORMAT_4.split()}
+    older = {name: value for name, value in RULES._asdict().items() if name in RULES_OF_FORMAT_4}
     assert restored(Rules, older) == RULES._replace(size_part=1.0)
     assert set(Rules._fields) - set(RULES_OF_FORMAT_4) == set(LATER[Rules])
     for name in RULES_OF_FORMAT_4:
