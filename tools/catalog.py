@@ -39,6 +39,7 @@ from tools import (
     runs,
     silences,
     stored_models,
+    train_model,
     watches,
     weights,
 )
@@ -99,6 +100,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(parity.parity, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(drift.drift, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(model_drift.model_drift, Effect.COMPUTE, (DEVELOPER, OPERATOR)),
+    CatalogEntry(train_model.train_model, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(research.sweep, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(research.walkforward, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(judge.judge, Effect.COMPUTE, (DEVELOPER,)),

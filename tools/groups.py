@@ -23,7 +23,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "research": ("sweep", "walkforward"),
     "checks": ("judge", "leaks", "parity"),
     "audit": ("audit", "drift", "silences"),
-    "models": ("model_drift", "models", "propose_model"),
+    "models": ("model_drift", "models", "train_model", "propose_model"),
     "memory": ("memory", "note", "calc", "propose_watch"),
 }
 CORE: Mapping[Role, tuple[str, ...]] = {

@@ -12,7 +12,7 @@ from agents.offline.slots import Slots
 from agents.offline.words import PATTERNS
 
 GOES_ON = re.compile(r"\b(?:they|it|them)\b|\bsince when\b|^ *who\b")
-ASKS = ("models", "models gates", "predictions", "model_drift", "propose_model", "compare models")
+ASKS = ("train_model", "models", "models gates", "predictions", "model_drift", "propose_model", "compare models")
 
 
 def _says(name: str, text: str) -> bool:
@@ -113,6 +113,7 @@ def _listed(slots: Slots, text: str, before: str) -> bool:
 
 _Asks = Callable[[Slots, str, str], bool]
 _KINDS: tuple[tuple[str, _Asks], ...] = (
+    ("train_model", lambda slots, text, before: bool(slots.models) and _trains(slots, text, before)),
     ("way write_strategy", _trains),
     ("trips by=prediction", lambda *of: _by(*of, split="prediction")),
     ("trips by=regime", lambda *of: _by(*of, split="regime")),

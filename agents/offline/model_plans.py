@@ -136,6 +136,14 @@ def drift(q: Question) -> Plan:
     return (yield from made([PlannedCall("model_drift", args)]))
 
 
+def train(q: Question) -> Plan:
+    """A stored model again, by the setting of the version named, else of the newest."""
+    found = meant(q)
+    if not found.name:
+        return asks_back(_which(q))
+    return (yield from made([PlannedCall("train_model", {"model": found.text})]))
+
+
 def propose(q: Question) -> Plan:
     """Another version for a sleeve: the one named, or the only one that reads the model."""
     found, sleeve = meant(q), q.sleeve()

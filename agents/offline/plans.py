@@ -233,6 +233,7 @@ _PLANS: Mapping[str, PlanOf] = {
     "note": page_plans.note,
     "models": model_plans.models,
     "model_drift": model_plans.drift,
+    "train_model": model_plans.train,
     "propose_model": model_plans.propose,
     "propose_config": propose,
     "propose_tightening": propose,

@@ -22,7 +22,7 @@ from sqlmodel import Session, col, select, update
 
 from app.home.files import NETWORK
 from app.home.home import Home, open_home
-from app.jobs import kinds
+from app.jobs import kinds, model_jobs
 from engine.errors import BadInput, DataError, DeskError, Refused
 from engine.research.partly import Partly
 from engine.store.db import read, write
@@ -30,14 +30,6 @@ from engine.store.runs import Runs
 from engine.store.tables import Job
 from engine.strategies.base import OURS, own_names, strategy_file
 from tools.common.contract import JobView
-
-
-def drift(home: Home, args: Mapping[str, Any], progress: kinds.Progress) -> dict[str, Any]:
-    """What a stored model reads now beside what it was trained on: `model`, `days`."""
-    from app.jobs import model_drift  # it reads frames, which a page's process does not load
-
-    return model_drift.drift(home, str(args["model"]), int(args.get("days") or model_drift.DAYS), progress)
-
 
 Kind = Callable[[Home, Mapping[str, Any], kinds.Progress], dict[str, Any]]
 KINDS: Mapping[str, Kind] = {
@@ -47,7 +39,8 @@ KINDS: Mapping[str, Kind] = {
     "walkforward": kinds.walkforward,
     "parity": kinds.parity,
     "desk_drift": kinds.desk_drift,
-    "drift": drift,
+    "drift": model_jobs.drift,
+    "train": model_jobs.train,
     "judge": kinds.judge,
 }
 RUNS = "runs"  # several backtests, each a job of its own: app/jobs/children.py
@@ -55,6 +48,7 @@ RUNS = "runs"  # several backtests, each a job of its own: app/jobs/children.py
 PROGRAMS = {"pull": "app.jobs.pull_job", RUNS: "app.jobs.children", "drill": "app.jobs.drill_job"}
 LIVE = ("queued", "running")
 OWN_LIVE = (col(Job.state).in_(LIVE), col(Job.parent).is_(None))  # what waits for a turn: a child has its parent's
+LIMITS_S = {"train": 1_800.0}  # of kinds that run no strategy and take long; a training that is stopped keeps its folds
 WAITING_MAX = 3
 NICE = 10
 POLL_S = 0.05
@@ -101,7 +95,7 @@ class JobQueue:
             run_id=stored["run_id"] if stored else None,
             created_ms=now,
             ended_ms=now if stored else None,
-            body=json.dumps({"result": stored} if stored else {"time_limit_s": self.time_limit_s}),
+            body=json.dumps({"result": stored} if stored else {"time_limit_s": max(self.time_limit_s, LIMITS_S.get(kind, 0.0))}),
             **more,
         )
 
@@ -336,7 +330,7 @@ def run_job(home: Home, job_id: str, work: Mapping[str, Kind] = KINDS) -> None:
         kinds.PARTLY.set(partly_writer(home, job_id, kept))
     limit_s = kept.get("time_limit_s", kinds.TIME_LIMIT_S)
     try:
-        what = f"the {kind} of {args.get('strategy') or 'these sleeves'}"
+        what = f"the {kind} of {args.get('strategy') or args.get('model') or 'these sleeves'}"
         with kinds.limited(limit_s, what, last_words=lambda text: fail(home, job_id, text)):
             result = brief(work[kind](home, args, progress_writer(home, job_id)))
         body = json.dumps({**kept, "result": result, "time_limit_s": limit_s}, allow_nan=False)

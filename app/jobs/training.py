@@ -4,9 +4,9 @@ Turns a configuration file and the opened home into what engine/models/train.py 
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.home.home import Home
 from app.jobs.kinds import Progress, silent
@@ -15,6 +15,9 @@ from engine.control.model_registry import registered, registered_one, summary_of
 from engine.models import artifact
 from engine.sim.request import moment
 from engine.watch.model_shadows import shadowed
+
+if TYPE_CHECKING:
+    from engine.models.train_config import TrainUnit
 
 WORKERS_MAX = 64
 FIGURES = ("figure", "value", "low", "high", "rows", "baseline", "baseline_value")  # which the metrics have by themselves
@@ -29,11 +32,28 @@ def train(
     home: Home, path: Path, workers: int | None, progress: Progress = silent, say: Callable[[str], None] = lambda _text: None
 ) -> dict[str, Any]:
     """Train every model that the file names: `{text, items}`."""
-    from engine.models.train import TrainingPlace
-    from engine.models.train import train as trained
     from engine.models.train_config import read_config
 
-    units = read_config(path, moment, lambda: cash_shares(home))
+    return _trained(home, read_config(path, moment, lambda: cash_shares(home)), workers, progress, say)
+
+
+def train_again(home: Home, named: str, progress: Progress = silent) -> dict[str, Any]:
+    """Train NAME or NAME@VERSION again by its own setting, up to the last bar: `{text, items}` with its next version.
+
+    Raises BadInput for a model that is not stored, DataError for one without what it reads.
+    """
+    from engine.models.retrain import unit_again
+
+    name, _, version = named.partition("@")
+    return _trained(home, [unit_again(stored_model(home, name, version or None))], 1, progress, lambda _text: None)
+
+
+def _trained(
+    home: Home, units: "Sequence[TrainUnit]", workers: int | None, progress: Progress, say: Callable[[str], None]
+) -> dict[str, Any]:
+    from engine.models.train import TrainingPlace
+    from engine.models.train import train as trained
+
     count = min(workers or os.cpu_count() or 1, WORKERS_MAX)
     place = TrainingPlace(home.catalog, home.setup.overrides, models_of(home), home.path / "training", count)
     return trained(units, place, progress, say)

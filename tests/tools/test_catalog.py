@@ -51,7 +51,7 @@ READ = {
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {
     "developer": READ
-    | {"backtest", "compare", "leaks", "parity", "drift", "model_drift", "sweep", "walkforward", "judge"}
+    | {"backtest", "compare", "leaks", "parity", "drift", "model_drift", "train_model", "sweep", "walkforward", "judge"}
     | {"propose_config", "propose_model", "propose_watch", "note"},
     "operator": READ
     | {"incidents", "orders"}

@@ -67,3 +67,10 @@ def test_a_model_that_is_not_stored_starts_no_job(ctx: ToolContext) -> None:
         assert call(ctx, "model_drift", {"model": named, "days": None}).status == "no_data"
     assert ctx.jobs.asked == []  # type: ignore[attr-defined]
     assert call(ctx, "model_drift", {"model": "vol@1.0.0", "days": 7}).status == "started"
+
+
+def test_a_stored_model_is_trained_again_as_a_job(ctx: ToolContext) -> None:
+    """By the version that is named, else the newest; what is not stored queues nothing."""
+    assert call(ctx, "train_model", {"model": "other"}).status == "no_data"
+    assert call(ctx, "train_model", {"model": "vol"}).status == "started"
+    assert ctx.jobs.asked == [("train", {"model": "vol@1.1.0"})]  # type: ignore[attr-defined]
