@@ -214,7 +214,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("POST", "/api/proposals"): lambda f, q, b: f.proposing(b),
     ("GET", "/api/sleeves"): lambda f, q, b: {"items": f.sleeves, "version": 1, "desk_ms": NOW_MS},
     ("GET", "/api/journal"): lambda f, q, b: {"items": f.events, "next": None},
-    ("GET", r"/api/journal/(d-\d+)"): lambda f, q, b, i: {"event": f.events[0], "before": f.events[1:2], "followed": []},
+    ("GET", r"/api/journal/([dp]-\d+)"): lambda f, q, b, i: {"event": f.events[0], "before": f.events[1:2], "followed": []},
     ("GET", "/api/runs"): lambda f, q, b: {"items": f.runs},
     ("POST", "/api/runs"): lambda f, q, b: _begun(f),
     ("GET", "/api/runs/compare"): lambda f, q, b: run_pair(f.runs, q["one"], q["other"]),

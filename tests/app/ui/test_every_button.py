@@ -20,6 +20,8 @@ CUT = """() => [...document.querySelectorAll('[data-testid=stMainBlockContainer]
   return box.width > 0 && box.height > 0 && box.right > innerWidth + 1 && !e.closest('.scroll, .st-key-unseen, pre, table');
 }).map(e => e.tagName + ' ' + (e.innerText || '').slice(0, 60))"""
 
+SHOWN = "found => found.map(e => e.getBoundingClientRect().width > 0)"
+
 
 @pytest.fixture(scope="module")
 def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShownDesk]:
@@ -57,5 +59,7 @@ def test_no_view_is_wider_than_its_screen(shown: ShownDesk, chromium: Any, size:
         open_at(page, f"{shown.page}{address}")
         if cut := page.evaluate(CUT):
             found[name] = cut[:3]
+    icons = page.locator(".st-key-who_open [data-testid=stIconMaterial]").evaluate_all(SHOWN)
     page.context.close()
     assert not found
+    assert True in icons  # a person who cannot see who they are cannot prove their name

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from app.ui import figures, head, links, parts, strips
+from tests.app.ui.fake_api import Fake
 from tests.app.ui.fake_shapes import NOW_MS, alert, desk, sleeve
+from tests.app.ui.looking import page, texts_of
 
 SLEEVES = [sleeve("btc-trend", with_position=True), sleeve("eth-trend")]
 QUARTER_MS = 900_000
@@ -186,3 +188,11 @@ def test_the_first_word_says_what_is_traded(mode: str, look: str, words: str) ->
     badge = head._mode(desk() | {"mode": mode})
     assert (badge.text, badge.look) == (mode.upper(), look)
     assert words in badge.about
+
+
+def test_an_instrument_in_a_strip_reads_as_people_name_it(fake: Fake) -> None:
+    """Whatever text an alert brings."""
+    fake.alerts = [alert("al-7")]
+    text = texts_of(page(tab="runs"))
+    assert "PAGE: No bar for 3 minutes; long 0.1 in BTC-USDT perp (binance) (btc-trend)." in text
+    assert "binance:BTC-USDT:perp" not in text

@@ -66,6 +66,14 @@ def test_a_card_that_waits_for_the_second_person_says_who_was_first(fake: Fake) 
     assert "tom has approved it:</b> it waits for a second person." in texts_of(page(tab="proposals", proposal="prop-2"))
 
 
+def test_on_a_phone_the_verdict_stands_above_the_button(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its columns stand below each other: nobody approves before they have read what the evidence says. It is said once."""
+    monkeypatch.setattr("app.ui.parts.phone", lambda: True)
+    text = texts_of(page(tab="proposals", proposal="prop-2"))
+    assert text.count("verdict:</b>") == 1
+    assert text.index("verdict:</b>") < text.index("direction:")
+
+
 def test_a_slack_card_has_its_buttons_only_while_it_is_pending(fake: Fake) -> None:
     """Pending: reject, open, and approve for a tightening; decided: none."""
     tightening, loosening = (with_rows(fake.proposals[name]) for name in ("prop-1", "prop-2"))

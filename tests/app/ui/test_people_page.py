@@ -48,3 +48,13 @@ def test_the_name_in_the_head_leads_there(listed: Fake) -> None:
     at.button(key="who_may").click().run()
     assert at.query_params["view"] == ["people"] or at.query_params["view"] == "people"
     assert "Who may do what" in texts_of(at)
+
+
+def test_what_people_did_is_dated_by_the_wall_clock(fake: Fake) -> None:
+    """The desk's events are of desk time: on a replayed market the two are years apart."""
+    assert "desk time, UTC" in texts_of(page(tab="desk", view="journal"))
+    fake.events = [event | {"id": f"p-{n}", "kind": "approve"} for n, event in enumerate(fake.events, 1)]
+    text = texts_of(page(tab="desk", view="journal"))
+    assert "wall clock, UTC" in text
+    assert "desk time, UTC" not in text
+    assert "wall clock 20" in texts_of(page(tab="desk", view="journal", event="p-1"))
