@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from app.home.home import Home
     from tools.common.contract import Tool, ToolContext, ToolResult
 
+TEXT: Mapping[str, Any] = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -121,7 +123,8 @@ def context(home: "Home", role: str, advance: Any) -> "ToolContext":
 
 def arguments(tool: "Tool", words: Sequence[str]) -> dict[str, Any]:
     """`name=value` options as the tool's arguments; BadInput for a missing `=` or an unknown name."""
-    fields = tool.schema()["properties"]
+    hidden = dict.fromkeys(tool.args.model_fields, TEXT)  # what no model is shown, a person may type: all of it is text
+    fields = hidden | tool.schema()["properties"]
     found: dict[str, Any] = {}
     for word in words:
         name, sign, text = word.partition("=")

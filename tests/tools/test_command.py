@@ -88,6 +88,8 @@ def test_words_become_arguments() -> None:
     assert found == {"start": "2025", "changes": changes, "venue": None}
     found = arguments(TOOLS["compare"].tool, ["variants=stop_atr=3,target_atr=6", "variants=stop_atr=1.5"])
     assert [len(v["changes"]) for v in found["variants"]] == [2, 1]
+    canary = arguments(TOOLS["propose_config"].tool, ["canary=25% for 10 trips", "sleeve=btc-trend"])
+    assert canary == {"canary": "25% for 10 trips", "sleeve": "btc-trend"}  # no model is shown it; docs/models.md has it
     assert arguments(TOOLS["note"].tool, ['evidence=["a", "b"]', "evidence=c"])["evidence"] == ["a", "b", "c"]
     assert arguments(TOOLS["journal_search"].tool, ["limit=5"])["limit"] == 5
     assert arguments(TOOLS["round_trip"].tool, ["number=worst"])["number"] == "worst"
