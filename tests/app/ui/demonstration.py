@@ -51,8 +51,8 @@ STEPS: tuple[tuple[str, ...], ...] = (
 def furnish(home: Path) -> None:
     """The market, two versions of a model, and a sleeve that reads the older one; nothing has run."""
     furnished(home, DAYS)
-    for version in ("1.0.0", "1.1.0"):
-        stored_models.store(home / "models", MODEL, version, instrument=SOL)
+    for version, days in (("1.0.0", stored_models.DAYS), ("1.1.0", (20, 31, 36))):  # two that differ, as a training makes them
+        stored_models.store(home / "models", MODEL, version, instrument=SOL, days=days)
     stored_models.store(home / "models", "calm-btc", "1.0.0", of_regimes=True)
 
 
