@@ -36,10 +36,10 @@ def turns(database: str, processes: str, people: str) -> Figures:
             more, server = {"NIGHTDESK_DATABASE_URL": url}, postgres_of(url)
         environment = environment_of(home, **more)
         clients = stack.enter_context(api(environment, home / "bench-api.log"))
-        return asked(clients, int(people), server)
+        return figures_of_turns(clients, int(people), server)
 
 
-def asked(clients: Any, people: int, server: list[int]) -> Figures:
+def figures_of_turns(clients: Any, people: int, server: list[int]) -> Figures:
     """The figures of so many people."""
     everyone = [clients() for _ in range(people)]
     work = (lambda: at_once(everyone, 0.0)) if people > 1 else (lambda: conversation(everyone[0], ALONE))

@@ -23,7 +23,7 @@ VIEW_S, START_S, PROCESS_MB = 1.0, 60.0, 1_500.0
 console = Console(width=None if sys.stdout.isatty() else 150)
 
 
-class Row(NamedTuple):
+class FigureRow(NamedTuple):
     """One figure: its name, the key in a cell's figures, a factor, digits, and its limit in the unit shown."""
 
     name: str
@@ -33,7 +33,7 @@ class Row(NamedTuple):
     limit: float | None = None
 
 
-def grown(title: str, sizes: Sequence[float], cells: Sequence[Figures | None], rows: Sequence[Row], unit: str) -> None:
+def grown(title: str, sizes: Sequence[float], cells: Sequence[Figures | None], rows: Sequence[FigureRow], unit: str) -> None:
     """Print a table with a column a size."""
     table = Table(title=title)
     table.add_column("what")
@@ -49,7 +49,7 @@ def grown(title: str, sizes: Sequence[float], cells: Sequence[Figures | None], r
     console.print(table)
 
 
-def marked(row: Row, value: float) -> str:
+def marked(row: FigureRow, value: float) -> str:
     """The figure, with a mark when it is over its limit."""
     over = row.limit is not None and value > row.limit
     if over:
@@ -74,11 +74,14 @@ def market() -> None:
             [tried("market", "backtest", n, years) for n in counts],
             [tried("market", "sweep", n, years) for n in counts],
         )
-        rows = [Row("load, CPU s", "load_s"), Row("signals, CPU s", "signals_s"), Row("core, CPU s", "core_s")]
-        rows += [Row("all of it, CPU s", "cpu_s"), Row("most memory, MB", "peak_mb", digits=0, limit=PROCESS_MB)]
+        rows = [FigureRow("load, CPU s", "load_s"), FigureRow("signals, CPU s", "signals_s"), FigureRow("core, CPU s", "core_s")]
+        rows += [FigureRow("all of it, CPU s", "cpu_s"), FigureRow("most memory, MB", "peak_mb", digits=0, limit=PROCESS_MB)]
         title = f"Backtest of a desk, a `trend` sleeve a symbol, {years} years of synthetic 15m bars"
         grown(title, [float(n) for n in counts], runs, rows, "symbols")
-        rows = [Row("25 variations a symbol, CPU s", "cpu_s"), Row("most memory, MB", "peak_mb", digits=0, limit=PROCESS_MB)]
+        rows = [
+            FigureRow("25 variations a symbol, CPU s", "cpu_s"),
+            FigureRow("most memory, MB", "peak_mb", digits=0, limit=PROCESS_MB),
+        ]
         grown(f"Sweep, {years} years", [float(n) for n in counts], sweeps, rows, "symbols")
 
 
@@ -86,11 +89,11 @@ def desk() -> None:
     """A desk of more and more sleeves."""
     cells = [tried("desk", "bars", n) for n in SLEEVES]
     rows = [
-        Row("a bar, CPU ms, strategies included", "bar_ms"),
-        Row("worker and strategies, most, MB", "most_mb", digits=0, limit=PROCESS_MB),
-        Row("the same at the end, MB", "end_mb", digits=0),
-        Row("events a bar", "events_a_bar"),
-        Row("bytes an event", "bytes_an_event", digits=0),
+        FigureRow("a bar, CPU ms, strategies included", "bar_ms"),
+        FigureRow("worker and strategies, most, MB", "most_mb", digits=0, limit=PROCESS_MB),
+        FigureRow("the same at the end, MB", "end_mb", digits=0),
+        FigureRow("events a bar", "events_a_bar"),
+        FigureRow("bytes an event", "bytes_an_event", digits=0),
     ]
     grown("A paper desk on synthetic 15m bars", [float(n) for n in SLEEVES], cells, rows, "sleeves")
 
@@ -102,30 +105,30 @@ def journal() -> None:
     table = lambda title, name, rows: grown(  # noqa: E731 - four tables of one kind
         title, sizes, [tried("journal", name, n) if cell else None for n, cell in zip(EVENTS, made, strict=True)], rows, "events"
     )
-    grown("The journals", sizes, made, [Row("MB", "bytes", 1e-6, 0), Row("days", "days", digits=0)], "events")
+    grown("The journals", sizes, made, [FigureRow("MB", "bytes", 1e-6, 0), FigureRow("days", "days", digits=0)], "events")
     rows = [
-        Row("until it goes on, CPU s", "start_s", limit=START_S),
-        Row("until entries are allowed, CPU s", "verified_s", limit=START_S),
+        FigureRow("until it goes on, CPU s", "start_s", limit=START_S),
+        FigureRow("until entries are allowed, CPU s", "verified_s", limit=START_S),
     ]
-    table("A worker's start", "start", [*rows, Row("its memory then, MB", "worker_mb", digits=0, limit=PROCESS_MB)])
+    table("A worker's start", "start", [*rows, FigureRow("its memory then, MB", "worker_mb", digits=0, limit=PROCESS_MB)])
     names = {
         "verify_s": "verify both chains",
         "verify_again_s": "the same, each hour",
         "day_sums_s": "sum the days, from nothing",
     }
     names |= {"kept_lines_s": "keep lines, from nothing", "kept_lines_again_s": "keep lines, each hour"}
-    rows = [Row(f"{what}, CPU s", key) for key, what in names.items()]
-    table("What the supervisor does", "upkeep", [*rows, Row("caches, MB", "cache_bytes", 1e-6, 1)])
+    rows = [FigureRow(f"{what}, CPU s", key) for key, what in names.items()]
+    table("What the supervisor does", "upkeep", [*rows, FigureRow("caches, MB", "cache_bytes", 1e-6, 1)])
     names = {"first_s": "its first look", "later_s": "a later look", "identity_s": "the accounting identity"}
     table(
         "Its looks at the desk, CPU s",
         "watch",
-        [Row(w, k, digits=3) for k, w in (names | {"dead_guards_s": "dead guards"}).items()],
+        [FigureRow(w, k, digits=3) for k, w in (names | {"dead_guards_s": "dead guards"}).items()],
     )
     names = {"status": "status", "explain_id": "journal explain d-N", "explain_at": "journal explain --sleeve --at"}
     names |= {"tail": "journal tail", "memory": "memory search", "backup": "backup"}
-    rows = [Row(f"{what}, CPU s", f"{key}_s") for key, what in names.items()]
-    table("Commands in new processes", "commands", [*rows, Row("bytes of the backup, MB", "backup_bytes", 1e-6, 0)])
+    rows = [FigureRow(f"{what}, CPU s", f"{key}_s") for key, what in names.items()]
+    table("Commands in new processes", "commands", [*rows, FigureRow("bytes of the backup, MB", "backup_bytes", 1e-6, 0)])
     views(sizes, [tried("journal", "views", n) if cell else None for n, cell in zip(EVENTS, made, strict=True)])
 
 
@@ -137,9 +140,9 @@ def views(sizes: Sequence[float], cells: Sequence[Figures | None]) -> None:
     ]
     last = next((cell for cell in reversed(flat) if cell is not None), {}) or {}
     worst = sorted(last, key=lambda name: -last[name])[:SLOWEST]
-    rows = [Row(name, name, limit=VIEW_S) for name in worst]
+    rows = [FigureRow(name, name, limit=VIEW_S) for name in worst]
     grown("The API's slowest views, CPU s", sizes, flat, rows, "events")
-    grown("The API after all of them", sizes, cells, [Row("MB", "api_mb", digits=0, limit=PROCESS_MB)], "events")
+    grown("The API after all of them", sizes, cells, [FigureRow("MB", "api_mb", digits=0, limit=PROCESS_MB)], "events")
 
 
 def people() -> None:
@@ -147,9 +150,15 @@ def people() -> None:
     for database in ("sqlite", "postgresql"):
         for processes in ("1", "2"):
             cells = [tried("people", "turns", database, processes, n) for n in ("1", "20")]
-            rows = [Row("p50, wall ms", "p50_ms", digits=0), Row("p95, wall ms", "p95_ms", digits=0)]
-            rows += [Row("CPU of the API a turn, ms", "cpu_ms", digits=1), Row("of the server, ms", "server_cpu_ms", digits=1)]
-            rows += [Row("turns a second", "turns_a_s", digits=1), Row("API, MB", "api_mb", digits=0, limit=PROCESS_MB)]
+            rows = [FigureRow("p50, wall ms", "p50_ms", digits=0), FigureRow("p95, wall ms", "p95_ms", digits=0)]
+            rows += [
+                FigureRow("CPU of the API a turn, ms", "cpu_ms", digits=1),
+                FigureRow("of the server, ms", "server_cpu_ms", digits=1),
+            ]
+            rows += [
+                FigureRow("turns a second", "turns_a_s", digits=1),
+                FigureRow("API, MB", "api_mb", digits=0, limit=PROCESS_MB),
+            ]
             grown(f"Turns without a model: {database}, {processes} API processes", [1.0, 20.0], cells, rows, "people")
 
 
