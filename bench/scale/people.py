@@ -4,12 +4,14 @@ The home is the desk of the journal part's smallest size. People ask what no bac
 another; a conversation is warmed up before it is measured. PostgreSQL is a new server on the same machine, each commit synced.
 """
 
+import json
 import shutil
 import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from app.home.belonging import FILE as BELONGING
 from bench.commands import family, memory, spent
 from bench.office import ASKED, Timed, api, at_once, conversation, environment_of
 from bench.scale.journal import api_pids, home_of
@@ -34,6 +36,7 @@ def turns(database: str, processes: str, people: str) -> Figures:
         if database == "postgresql":
             url = stack.enter_context(served(_programs(), durable=True))
             more, server = {"NIGHTDESK_DATABASE_URL": url}, postgres_of(url)
+            moved_to(home, url)
         environment = environment_of(home, **more)
         clients = stack.enter_context(api(environment, home / "bench-api.log"))
         return figures_of_turns(clients, int(people), server)
@@ -59,6 +62,13 @@ def figures_of_turns(clients: Any, people: int, server: list[int]) -> Figures:
         "turns_a_s": count / took,
         "api_mb": held.proportional,
     }
+
+
+def moved_to(home: Path, url: str) -> None:
+    """Say in the home that its database is there now: an empty one, with what the first start makes."""
+    (home / "desk.db").unlink()
+    told = json.loads((home / BELONGING).read_text())
+    (home / BELONGING).write_text(json.dumps(told | {"database": url.replace("postgres@", "")}))
 
 
 def percentile(done: Timed, share: int) -> float:
