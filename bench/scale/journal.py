@@ -34,6 +34,7 @@ PART = "journal"
 SLEEVES = 10
 SMALLEST = 100_000  # asked for: the walked desk as it is
 LEFT_OUT = 40  # bars at the end, so that a start has part of a day to fold
+API_WORDS = (b"api", b"app.api", b"app.processes.api_processes")
 STREAMS = ("events", "/metrics")
 NAMED = {
     "/api/sleeves/{name}": "/api/sleeves/btc-trend",
@@ -234,11 +235,12 @@ def paths_of(client: Any) -> list[str]:
 
 
 def api_pids() -> list[int]:
-    """The processes of the API that this one started."""
+    """The processes of the API that this one started, their parent too where they have one."""
+    found = []
     for pid in family(os.getpid())[1:]:
-        if any(word in (b"api", b"app.api") for word in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")):
-            return family(pid)
-    raise RuntimeError("no API was started here")
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        found += [pid] if any(word in API_WORDS for word in words) else []
+    return found
 
 
 def commands(events: str) -> Figures:
