@@ -44,9 +44,16 @@ NAMED = {
 }
 
 
-def home_of(events: str) -> Path:
-    """The home of that size."""
+def place_of(events: str) -> Path:
+    """Where the home of that size is kept between cells."""
     return FOLDER / f"journal-{events}"
+
+
+def home_of(events: str) -> Path:
+    """The home of that size; made again where its figures are kept and it is gone."""
+    if not (place_of(events) / "journal" / "desk.jsonl").exists():
+        make(events)
+    return place_of(events)
 
 
 def walked_home() -> Path:
@@ -81,7 +88,7 @@ def make(events: str) -> Figures:
     """The home: events, bytes, CPU s of the writer."""
     from engine.store.anchors import note_head
 
-    source, home = walked_home(), home_of(events)
+    source, home = walked_home(), place_of(events)
     shutil.rmtree(home, ignore_errors=True)
     shutil.copytree(source, home, ignore=shutil.ignore_patterns("desk.jsonl*", "walked", "*.lock"))
     lived = list(groups(read(source / "journal" / "desk.jsonl")))
