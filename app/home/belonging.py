@@ -39,7 +39,7 @@ def belonging(home: Path, engine: Engine) -> Belonging:
     """The id of this home. Raises BadInput, one line, when folder, database and journal do not belong together."""
     in_file, noted = _of_file(home / FILE)
     in_database, in_journal = _of_database(engine), _of_journal(home / "journal" / "desk.jsonl")
-    place = _place(home, engine)
+    place = place_of(home, engine)
     if in_file and in_journal and in_file != in_journal:
         what = f"the folder {home} is {in_file}, its journal belongs to {in_journal}"
         raise BadInput(what, f"put back the journal of this home, or the {FILE} that belongs to the journal")
@@ -111,7 +111,7 @@ def _of_database(engine: Engine) -> str:
         return row.home_id if row is not None else ""
 
 
-def _place(home: Path, engine: Engine) -> str:
+def place_of(home: Path, engine: Engine) -> str:
     """Where the database lies, in words that hold when the home is moved and that name no password."""
     if engine.dialect.name != "sqlite":
         url = engine.url

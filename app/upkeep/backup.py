@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from app import VERSION
 from app.home.home import Home
-from app.upkeep import archive, contents
+from app.upkeep import archive, contents, rows
 from engine.errors import BadInput, Busy, DataError
 from engine.store.chain import end_of
 from engine.store.db import REVISION, write_rows
@@ -29,10 +29,8 @@ def make_backup(home: Home, file: Path, now_ms: int, step: Step = lambda _: None
     """Write the backup of a home to `file`, whole or not at all; what is in it.
 
     `step` is called with the name of each step before it begins. Raises BadInput where `file` exists or cannot be written, Busy
-    while another backup is written there, DataError for a full disk or a database that is not SQLite.
+    while another backup is written there, DataError for a full disk or a database that fails.
     """
-    if home.engine.dialect.name != "sqlite":
-        raise DataError("the database is PostgreSQL, which this command does not copy", "copy it with pg_dump, the desk stopped")
     file = file.expanduser().absolute()
     if os.path.lexists(file):
         raise BadInput(f"{file} exists already", "name a new file")
@@ -80,9 +78,9 @@ def _write(home: Home, out: BinaryIO, copy: Path, now_ms: int, step: Step) -> di
     """Everything into the draft."""
     with ExitStack() as stack:
         step("instant")
-        journals, database = _instant(home, stack)
+        journals, copied_to = _instant(home, stack)
         step("database")
-        _copy_database(database, copy)
+        copied_to(copy)
         with archive.written(out) as writer:
             for name, (descriptor, size) in journals.items():
                 step(name)
@@ -106,21 +104,27 @@ def _about(home: Home, now_ms: int) -> dict[str, Any]:
     return {"home_id": home.id, "made_ms": now_ms, **of_program, **where, "left_out": contents.strangers(home.path)}
 
 
-def _instant(home: Home, stack: ExitStack) -> tuple[dict[str, tuple[int, int]], sqlite3.Connection]:
-    """The journals open, with the byte where each ends, and a connection that reads the database as it is at that moment."""
+def _instant(home: Home, stack: ExitStack) -> tuple[dict[str, tuple[int, int]], Callable[[Path], None]]:
+    """The journals open, with the byte where each ends, and what copies the database as it is at that moment into a file."""
     opened: dict[str, int] = {}
     for path in sorted(home.journal.glob("*.jsonl*")):
         with suppress(FileNotFoundError):
             opened[path.name] = os.open(path, os.O_RDONLY)
             stack.callback(os.close, opened[path.name])
-    database = stack.enter_context(closing(_connected(home)))
     with _nobody_writes(home, opened.get("people.jsonl")):
         # people first: the desk's records name heads of people, which cannot move now, and people's name earlier ones of the desk
         order = sorted(opened, key=lambda name: (not name.startswith("people"), name))
         ends = {name: _end(opened[name], home.journal / name) for name in order}
-        database.execute("BEGIN")
-        database.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it sees nothing newer
-    return {name: (opened[name], ends[name]) for name in ends}, database
+        copied_to = _begun(home, stack) if home.engine.dialect.name == "sqlite" else rows.begun(home.engine, stack)
+    return {name: (opened[name], ends[name]) for name in ends}, copied_to
+
+
+def _begun(home: Home, stack: ExitStack) -> Callable[[Path], None]:
+    """A read of SQLite that has begun."""
+    database = stack.enter_context(closing(_connected(home)))
+    database.execute("BEGIN")
+    database.execute("SELECT count(*) FROM sqlite_master").fetchone()  # from here on it sees nothing newer
+    return lambda copy: _copy_database(database, copy)
 
 
 @contextmanager

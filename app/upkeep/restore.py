@@ -14,12 +14,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sqlalchemy import Engine
+
 from app.home import belonging
 from app.home.files import OPEN_LOCK, UNFINISHED
 from app.home.home import keep_private, locked
 from app.home.settings import Settings, read_desk_toml, read_settings
 from app.home.written import write_whole
-from app.upkeep import archive, contents
+from app.upkeep import archive, contents, rows
 from engine.control import halt
 from engine.errors import BadInput, DataError, DeskError, Refused
 from engine.store.anchors import verify_home
@@ -44,18 +46,26 @@ def restore(file: Path, actor: dict[str, Any], now_ms: int, step: Step = lambda 
     that is no whole backup or is newer than this program, DataError for a full disk or a chain that does not verify.
     """
     settings = read_settings()
-    if settings.database_url:
-        raise BadInput("NIGHTDESK_DATABASE_URL is set; a backup's database goes into the home", "unset it, then run it again")
     home = settings.home
+    target = open_db(settings.database_url) if settings.database_url else None
+    if target is not None and target.dialect.name == "sqlite":
+        raise BadInput(
+            "NIGHTDESK_DATABASE_URL names a file; a backup's database goes into the home", "unset it, then run it again"
+        )
     try:
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
         keep_private(home)
         with locked(home / OPEN_LOCK):
             _clear(home)
+            if target is not None:
+                rows.fit_for(target)
             try:
                 step("begin")
                 (home / UNFINISHED).mkdir()
                 found = _staged(settings, file.expanduser(), actor, now_ms, step)
+                if target is not None:
+                    step("rows")
+                    _into(target, home / UNFINISHED, str(found["home_id"]))
                 _move_up(home, step)
             except (OSError, DeskError):
                 with suppress(OSError):  # what cannot be removed keeps the mark, and the next restore removes it
@@ -63,7 +73,18 @@ def restore(file: Path, actor: dict[str, Any], now_ms: int, step: Step = lambda 
                 raise
     except OSError as error:
         raise DataError(f"{home} cannot be written: {error.strerror or error}", AGAIN) from error
+    finally:
+        if target is not None:
+            target.dispose()
     return found | {"home": str(home)}
+
+
+def _into(target: Engine, place: Path, home_id: str) -> None:
+    """The checked rows go to PostgreSQL, and the home notes where; the file they came in is not needed any more."""
+    note = {"home_id": home_id, "database": belonging.place_of(place, target)}
+    write_whole(place / belonging.FILE, json.dumps(note, indent=1) + "\n")
+    rows.fill(target, place / contents.DATABASE)
+    (place / contents.DATABASE).unlink()
 
 
 def _clear(home: Path) -> None:
