@@ -24,7 +24,7 @@ build() {
     version=$(sed -n 's/^UV_VERSION=//p' "$source/scripts/bootstrap.sh")
     python3 -m venv "$tools"
     "$tools/bin/pip" install --quiet --disable-pip-version-check "uv==$version"
-    # hashes of the lock are checked for every package that it constrains (a test changes one)
+    # hashes of the lock are checked for every package that it constrains, and another file refused
     "$tools/bin/uv" pip install --quiet --python "$tools/bin/python" --constraints "$source/requirements.lock" setuptools
     for name in app agents tools memory engine pyproject.toml README.md streamlit_app.py; do
         cp -r "$source/$name" "$work/$name"
