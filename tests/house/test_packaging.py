@@ -77,7 +77,8 @@ def test_the_image_runs_as_the_user_that_its_steps_make() -> None:
 
 def test_what_was_tried_in_a_root_is_what_the_image_does() -> None:
     """Every RUN is a stage of install.sh, on the same Debian; chroot.sh runs the same two stages."""
-    stages = [run.split("packaging/install.sh ", 1)[1].split()[0] for run in instructions("RUN")]
+    found = [re.fullmatch(r"(?:--mount=\S+ )*\S*packaging/install\.sh (\w+)(?: /src)?", run) for run in instructions("RUN")]
+    stages = [run and run[1] for run in found]
     assert stages == ["build", "run"]
     assert re.findall(r"install\.sh (\w+)(?: /src)?\n", CHROOT) == stages
     (suite,) = re.findall(r"^SUITE=(\w+)", CHROOT, re.MULTILINE)
