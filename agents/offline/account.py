@@ -173,11 +173,12 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     if name == "venue" and tool == "orders":  # its sleeves say nothing of another venue's
         return False
     if name == "unit":
-        return (
-            (more and slots.unit in ("r", "r multiples"))
-            or slots.unit == "usdt"
-            or (slots.unit in ("percent", "pct", "%") and tool in _PERCENT)
-        )
+        of = {
+            "usdt": True,
+            **dict.fromkeys(("r", "r multiples"), more),
+            **dict.fromkeys(("percent", "pct", "%"), tool in _PERCENT),
+        }
+        return of.get(str(slots.unit), False)
     if name == "count":
         ranks = slots.which in ("worst", "best")
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more

@@ -83,9 +83,8 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         merged = replace(merged, span=clocks)
     if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
         merged = replace(merged, percent=abs(older.percent) * (1 if _UP.search(slots.text) else -1))
-    if (
-        slots.outcome in ("winners", "losers") and older.which in ("best", "worst") and not older.by
-    ):  # `the three best of ETH`, `losers`
+    ends = older.which in ("best", "worst") and not older.by
+    if ends and slots.outcome in ("winners", "losers"):  # `the three best of ETH`, `losers`
         merged = replace(merged, which="worst" if slots.outcome == "losers" else "best", outcome=None)
         slots = replace(slots, which=merged.which)
     if slots.by:  # a split instead of the worst, or the worst instead of a split
@@ -141,10 +140,9 @@ def moves_back(slots: Slots) -> bool:
 
 def _same_clocks(new: TimeSpan, old: TimeSpan) -> TimeSpan | None:
     """`I mean yesterday`, after `between 1 and 4`: the same hours of that day; None where a window has none, or both."""
-    days, first, last = (
-        (_time(new.start), _time(old.start), _time(old.end)) if "T" not in f"{new.start}{new.end}" else (None,) * 3
-    )
-    if days is None or first is None or last is None or "T" not in (old.start or "") or (last - first) >= timedelta(days=1):
+    days, first, last = _time(new.start), _time(old.start), _time(old.end)
+    clocks = "T" in (old.start or "") and "T" not in f"{new.start}{new.end}"
+    if not clocks or days is None or first is None or last is None or (last - first) >= timedelta(days=1):
         return None
     begin = days.replace(hour=first.hour, minute=first.minute)
     return TimeSpan(begin.strftime("%Y-%m-%dT%H:%M"), (begin + (last - first)).strftime("%Y-%m-%dT%H:%M"))
@@ -162,30 +160,34 @@ def _earlier(unit: str | None, span: TimeSpan, desk_ms: int) -> TimeSpan:
     return TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), until.strftime("%Y-%m-%dT%H:%M"))
 
 
+def _alone(slots: Slots) -> tuple[int | float | None, str]:
+    """The one number whose parameter a sentence leaves open, with what was typed; None where there is none, or several."""
+    said = slots.unclear[0] if len(slots.unclear) == 1 else ""
+    found = re.match(r"[-+]?\d+(?:\.\d+)?", said)
+    return (None if found is None else float(found[0]) if "." in found[0] else int(found[0])), said
+
+
 def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
     """A number alone takes the parameter of the question before: the only one with its unit, or the one its words name."""
-    if len(slots.unclear) != 1 or not (found := re.match(r"([-+]?\d+(?:\.\d+)?)", slots.unclear[0])):
+    number, typed = _alone(slots)
+    if number is None:
         return slots
-    value = float(found[1])
-    number = int(value) if value.is_integer() and "." not in found[1] else value
-    said = next((unit for unit in ("atr", "bar", "%", "percent") if unit in slots.unclear[0]), "")
+    said = next((unit for unit in ("atr", "bar", "%", "percent") if unit in typed), "")
     unit = {"atr": "_atr", "bar": "_bars", "%": "_frac", "percent": "_frac"}.get(said, "")
-    number = round(value / 100, 12) if unit == "_frac" else number
+    number = round(float(number) / 100, 12) if unit == "_frac" else number
     keys = {key for variant in (older.common, *older.variants) for key in variant if key.endswith(unit)}
     if len(keys) == 1:
         return replace(slots, common={keys.pop(): number}, unclear=())
-    both = read_slots(f"{older.text.rstrip('.?! ')} to {slots.unclear[0]}", words)
+    both = read_slots(f"{older.text.rstrip('.?! ')} to {typed}", words)
     return replace(slots, common=both.common, unclear=()) if both.common and not both.unclear else slots
 
 
 def for_the_setting(slots: Slots, older: Slots) -> Slots:
     """`propose 5 instead`, after a question about one setting of a sleeve: a value for that one."""
-    number = re.match(r"([-+]?\d+(?:\.\d+)?)", slots.unclear[0]) if len(slots.unclear) == 1 else None
+    number, _ = _alone(slots)
     if number is None or len(older.keys) != 1 or not older.sleeves:
         return slots
-    value = float(number[1])
-    set_to = int(value) if value.is_integer() and "." not in number[1] else value
-    return replace(slots, common={older.keys[0]: set_to}, unclear=(), sleeves=slots.sleeves or older.sleeves)
+    return replace(slots, common={older.keys[0]: number}, unclear=(), sleeves=slots.sleeves or older.sleeves)
 
 
 def _time(text: str | None) -> datetime | None:
@@ -228,12 +230,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
     for name, fields in CARRIED.items():
         if name != "sleeves" and of.proposes and not entry.proposes:
             continue  # the window of its evidence, or the end of a pause
-        value = getattr(old, name)
-        if (
-            not reading.given(value)
-            or reading.given(getattr(read, name))
-            or (name == "sleeves" and (read.symbols or read.everything))
-        ):
+        value, own = getattr(old, name), reading.given(getattr(read, name))
+        if own or not reading.given(value) or (name == "sleeves" and (read.symbols or read.everything)):
             continue
         hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
         if (any(map(entry.takes, fields)) and not hours) or (name == "sleeves" and entry.tool.name == "attribution"):

@@ -110,8 +110,7 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
         except StopIteration as done:
             draft = _kept(done.value, part.kept)
             if used and not draft.asked_back:  # something was looked up
-                first = (wider_text(part), unsure_text(part, q.past[-1].asked if q.past else ""))
-                draft = draft._replace(text="\n\n".join([*filter(None, first), draft.text]))
+                draft = draft.after(unsure_text(part, q.past[-1].asked if q.past else "")).after(wider_text(part))
             drafts.append(draft if draft.asked_back else draft._replace(unused=draft.unused + part.left))
     return joined(drafts)
 
@@ -163,10 +162,8 @@ def plan_of_part(part: Part, q: Question) -> Plan:
     if entry.tool.name not in q.tools and other not in q.tools:
         return nothing(owner_sentence(part, q))
     if unmade := [h for h in q.slots.handles if h not in q.handles]:
-        return nothing(
-            f"This thread has not made or shown {unmade[0]}. Name the run by its id; `list the latest runs` shows them.",
-            asked_back=True,
-        )
+        text = f"This thread has not made or shown {unmade[0]}. Name the run by its id; `list the latest runs` shows them."
+        return nothing(text, asked_back=True)
     if q.slots.unclear and entry.tool.name in ("backtest", "compare"):
         return nothing(unclear(q), asked_back=True)
     return plan_of(q)
@@ -174,17 +171,13 @@ def plan_of_part(part: Part, q: Question) -> Plan:
 
 def named_way(way: Way, q: Question) -> str:
     """A fixed answer, with the proposal or the watch that this thread filed or showed last in place of ID."""
-    if way.key not in ("decide", "expiry", "confirm"):
-        return way.text
-    kind = "w-" if way.key == "confirm" else "prop-"
-    shown = next((i for r in reversed(q.results()) for i in r.evidence if i.startswith(kind)), None)
+    kind = {"decide": "prop-", "expiry": "prop-", "confirm": "w-"}.get(way.key)
+    shown = next((i for r in reversed(q.results()) for i in r.ids(kind)), None) if kind else None
     if shown is None:
         return way.text
-    verb = next((verb for form, verb in _VERBS if re.search(form, q.slots.text)), "")
-    first = f"{shown} is meant, the last one of this thread. "
-    if way.key == "decide" and verb:
-        first += f"To {verb} it, a person types `nightdesk proposals {verb} {shown} --as NAME`; nothing was done here. "
-    return first + way.text.replace(" ID", f" {shown}")
+    verb = next((verb for form, verb in _VERBS if re.search(form, q.slots.text)), "") if way.key == "decide" else ""
+    how = f"To {verb} it, a person types `nightdesk proposals {verb} {shown} --as NAME`; nothing was done here. " if verb else ""
+    return f"{shown} is meant, the last one of this thread. {how}{way.text.replace(' ID', f' {shown}')}"
 
 
 _VERBS = (
@@ -291,18 +284,13 @@ _GOING_ON = {
 
 def meant_text(guess: Guess, part: Part, before: str = "") -> str:
     """What a label means, for a person who picks: what the tool is asked, as its first example says it."""
-    ask = guess.label.ask
+    ask, args = guess.label.ask, guess.label.args
     if ask in FOLLOWS:
         return _GOING_ON[ask].format(before=f'"{one_line(before, 50)}"')
     if (way := way_of(ask)) is not None:
         return f"about: {way.name}"
-    entry = declared_entry(ask)
+    entry, own = declared_entry(ask), set(stems(part.slots.text))
     assert entry is not None  # noqa: S101 - neither a way nor going on
-    kind = guess.label.args.get("by") or guess.label.args.get("unit") or ""
-    what = ", ".join([*ask.replace("_", " ").split(" "), *([f"by {kind}"] if kind else [])][:3]).replace(", ", " ")
-    example = next(iter(sorted(entry.asked.examples, key=lambda text: -_shared(text, part.slots.text))), "")
-    return f"{what}: as in `{example}`"
-
-
-def _shared(example: str, text: str) -> int:
-    return len(set(stems(example)) & set(stems(text)))
+    by = args.get("by") or args.get("unit")
+    what = [*ask.replace("_", " ").split(" "), *([f"by {by}"] if by else [])][:3]
+    return f"{' '.join(what)}: as in `{max(entry.asked.examples, key=lambda text: len(set(stems(text)) & own), default='')}`"

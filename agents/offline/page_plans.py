@@ -1,4 +1,4 @@
-"""What people have written and what words mean: runbooks, memory, notes, definitions. Called by plans.py."""
+"""What people write and what words mean: runbooks, memory, notes, watches, definitions. Called by plans.py."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,6 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
 from agents.offline.words import PATTERNS
 from tools.common import render
-from tools.common.contract import Table
 from tools.exposure import glossary
 
 # how people name a rule, and the hard limits that declare it
@@ -63,11 +62,8 @@ def define(q: Question) -> Plan:
     """What a word means, or each of two; what a rule is, by the hard limits that declare it."""
     text, keys = q.slots.text, list(q.slots.keys)
     table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
-    row_rule = _rule_of_row(q, table)
-    if not keys and (limits := limits_meant(f"{row_rule} {text}".strip())):
+    if not keys and (limits := limits_meant(text)):
         return (yield from made([PlannedCall("define", {"word": key}) for key in limits[:3]]))
-    if row_rule:
-        return (yield from made([PlannedCall("define", {"word": row_rule[:60]})]))
     first = replace(q, slots=replace(q.slots, text=text.partition(", i ")[0]))  # `..., i see it in the report`
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
     pair = re.search(rf"\bbetween {_TERM} and {_TERM}[?. ]*$", text)
@@ -104,20 +100,6 @@ def _glossary_words(word: str) -> list[str]:
         return [word]
     own = [part for part in parts if part in glossary()]  # `sleeve`, of what else was said beside it
     return near if len(near) == 1 else own if len(own) in (1, len(parts)) else [word]
-
-
-_BEHIND = re.compile(r"\b(?:that|this|it|the) (?:rule|one|guard|guardrail|limit)\b|\bbehind it\b")
-
-
-def _rule_of_row(q: Question, table: Table | None) -> str:
-    """The rule that the row meant of the table above names: its cell under `rule`, or what an entry was refused by."""
-    if table is None or not (q.slots.place is not None or _BEHIND.search(q.slots.text)):
-        return ""
-    place = q.slots.place or 0
-    row = table.rows[place] if -len(table.rows) <= place < len(table.rows) else table.rows[0]
-    cells = dict(zip(table.columns, map(str, row), strict=False))
-    refused = re.search(r"refused: ([a-z_ ]+)", cells.get("what", ""))
-    return cells.get("rule", "") or (refused[1].strip() if refused else "")
 
 
 _ABOUT_IT = re.compile(r"\b(?:it|that|this|them|do|now|react|next|fix|solution|cure)\b")
@@ -164,3 +146,49 @@ def note(q: Question) -> Plan:
         return asks_back("What should be noted? Write it after `note that`.")
     args = {"topic": q.slots.symbol or q.slots.strategy or "desk", "text": render.one_line(text, 1000)}
     return (yield from made([PlannedCall("note", args | ({"evidence": ids[:10]} if ids else {}))]))
+
+
+_NUMBER = re.compile(r"(?<![\w.-])[$\u20ac]?(-?\d[\d,_]*(?:\.\d+)?) ?(k|m)?\b(?! ?(?:%|hours?|h|days?|d|minutes?|bars?|m\b))")
+_MONEY = re.compile(r"\b(?:pnl|p&l|p/l|profits?|loss(?:es)?|loses?|lost|losing|makes?|made|gains?|down|earns?)\b")
+_BELOW = re.compile(
+    r"\b(?:below|under|beneath|falls?|drops?|dips?|less than|lower|down|dumps?|crash\w*|loses?|losing|loss|lost)\b"
+)
+_ABOVE = re.compile(
+    r"\b(?:above|over|exceeds?|rises?|more than|higher|up|breaks?|reach\w*|pumps?|makes?|made|gains?|earns?|profits?)\b"
+)
+_LOSS = re.compile(r"\b(?:loses?|losing|loss(?:es)?|lost|down|drawdown)\b")
+_SCALE = {"k": 1e3, "m": 1e6}
+
+
+def watch(q: Question) -> Plan:
+    """A watch asked for in words, `tell me when btc falls below 80000`; asked back for what they leave open."""
+    text = q.slots.text
+    numbers = [
+        float(found[1].replace(",", "").replace("_", "")) * _SCALE.get(found[2] or "", 1.0) for found in _NUMBER.finditer(text)
+    ]
+    if len(numbers) != 1:
+        return asks_back("At which level? Name one number, such as `tell me when BTC falls below 80000`.")
+    sleeve, level = q.sleeve(), numbers[0]
+    learned, side = q.slots.closed.get("metric"), q.slots.closed.get("beyond")
+    if learned == "day_pnl" or (learned == "price" and q.slots.symbol):
+        metric, subject = learned, (q.slots.symbol if learned == "price" else sleeve.name if sleeve else "desk")
+    elif "equity" in text:
+        metric, subject = "equity", sleeve.name if sleeve and not q.slots.symbols else "desk"
+    elif q.slots.symbol and not (sleeve and (sleeve.name in text or (_MONEY.search(text) and "today" in text))):
+        metric, subject = "price", q.slots.symbol
+    elif _MONEY.search(text):
+        metric, subject = "day_pnl", sleeve.name if sleeve else "desk"
+    elif re.search(r"\b(?:we|us|desk|account|balance)\b", text) and level >= 1000:  # `tell me if we go under 29k`
+        metric, subject = "equity", "desk"
+    else:
+        return asks_back(
+            "A watch on what? Name a symbol (`BTC below 80000`), or a P&L (`if the desk loses more than 300 today`)."
+        )
+    below: object = side == "below" if side else _BELOW.search(text)
+    above: object = side == "above" if side else _ABOVE.search(text)
+    if metric == "day_pnl" and (_LOSS.search(text) or (below and re.search(r"\b(?:minus|worse|bleed\w*|red)\b", text))):
+        level, below, above = -abs(level), True, None
+    if bool(below) == bool(above) and not (below and re.search(r"\b(?:below|under)\b", text)):
+        return asks_back(f"Above or below {level:,.10g}? Say which, such as `below {level:,.10g}`.")
+    args = {"metric": metric, "subject": subject, "beyond": "below" if below else "above", "level": level}
+    return (yield from made([PlannedCall("propose_watch", args)]))

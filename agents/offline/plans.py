@@ -24,8 +24,6 @@ from agents.offline.steps import (
     which_sleeve,
     window,
 )
-from agents.offline.tables import number_of
-from agents.offline.watch_plans import watch
 from agents.offline.words import PATTERNS
 from engine.clock import utc
 
@@ -67,10 +65,6 @@ def journal(q: Question) -> Plan:
         args.pop("until", None)
     if set(args.get("kinds", ())) & {"halt", "breaker"} and "operator" in text:
         args.pop("kinds")
-    if slots.which in ("worst", "best") and re.search(r"\b(?:around|near|about)\b", text):
-        own = {k: v for k, v in args.items() if k in ("sleeve", "since", "until")}
-        (listed,) = yield [PlannedCall("trips", {slots.which: 1, **own})]
-        args = {k: v for k, v in args.items() if k == "sleeve"} | _around(listed, q.facts)
     call = PlannedCall("journal_search", args)
     (found,) = yield [call]
     if slots.out is not None and slots.out[0] == "sleeve" and found.status == "ok":
@@ -87,16 +81,6 @@ _WHETHER = re.compile(r"(?:and |so |but )*(?:did|has|have|was|were)\b")
 _MISSED = re.compile(r"\b(?:miss|missed|up to speed|catch me up|handed over)\b")
 _CHANGED = re.compile(r"(?:and |so )?what (?:has )?changed(?! in\b)(?!.*\b(?:config\w*|settings?|versions?|parameters?)\b)")
 _SIGNED = re.compile(r"\b(?:approv|authori|sign(?:ed|s)? off|accepted|agreed)")
-
-
-def _around(listed: CallResult, facts: Mapping[str, Any]) -> dict[str, Any]:
-    """The window from half an hour before a round trip's entry to half an hour after its exit."""
-    if not listed.rows():
-        return {}
-    entry, exit_ = (number_of(listed.rows()[0].get(name), facts) for name in ("entry_ms", "exit_ms"))
-    if entry is None or exit_ is None:
-        return {}
-    return {"since": _iso(int(entry) - 1_800_000), "until": _iso(int(exit_) + 1_800_000)}
 
 
 def _without_sleeves(names: tuple[str, ...], call: PlannedCall, found: CallResult) -> PlannedAnswer:
@@ -229,7 +213,7 @@ _PLANS: Mapping[str, PlanOf] = {
     "alerts": alerts,
     "runbook": page_plans.runbook,
     "memory": page_plans.memory,
-    "propose_watch": watch,
+    "propose_watch": page_plans.watch,
     "note": page_plans.note,
     "models": model_plans.models,
     "model_drift": model_plans.drift,

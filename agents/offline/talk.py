@@ -1,8 +1,8 @@
-"""What a sentence asks of the table above: a column, a row by its name or its place, the most or the second most, a bound, how
-many, a sum, a share. Called by above.py and understand.py.
+"""What a sentence asks of the table above: a column, a row by its name or its place, the most or the second most, how many,
+a sum. Called by above.py and understand.py.
 
-A sentence is the table's where every word of it that carries something is a head, a row's name, a bound or an operation on these;
-one word more, and it is not: then it is read as a question of its own. Cells keep their receipts; `calc` makes a sum or a share.
+A sentence is the table's where every word of it that carries something is a head, a row's name or an operation on these;
+one word more, and it is not: then it is read as a question of its own. Cells keep their receipts; `calc` makes a sum.
 """
 
 import re
@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from agents.offline.account import tokens_of
-from agents.offline.bounds import Bound, bound_of
+from agents.offline.bounds import Bound
 from agents.offline.slots import COUNTED, Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
 from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, number_of, only, ranks, signed_rows
@@ -27,7 +27,6 @@ _KEYED = ("name", "check", "limit", "configuration")
 _RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a reason, a condition, advice are none of a table's
 _COUNT = re.compile(r"\b(?:how many|count|number of)\b")
 _SUM = re.compile(r"\b(?:altogether|in total|total|sum|add (?:them|those|it|these|that) up|combined|together|all in all)\b")
-_SHARE = re.compile(r"\b(?:shares?|part of|percent of|% of|fraction|proportion|how much of (?:it|that|this|the total))\b")
 PART = re.compile(
     r"\bhow much of (?:it|that|this|them|those) (?:\w+ )?(?:to|on|in|for|by|is|was|were|are) "
     r"(?=(?:the )?(?:fees?|cost|slip|fund))"
@@ -131,14 +130,10 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
             return RowsAsked(rows, (), "", [sign[0]], 0)
         rows, operations = ([n for n in rows if n in signed] if above.result.name != "trips" else rows), operations + 1
         used |= set(sign[0].split()) if above.result.name != "trips" else set()
-    bound = _bounded(slots, table, facts, rows, used) if listed else None
-    if bound is not None:
-        rows, operations = bound[0], operations + 1
-        how.append(bound[1])
     if (listed or slots.count is None) and (ranked := _ranked(slots, table, facts, rows, used)):
         rows, operations = ranked[0], operations + 1
         how.append(ranked[1])
-    for pattern in (_COUNT, _SUM, _SHARE):
+    for pattern in (_COUNT, _SUM):
         if pattern.search(slots.text) and not own_part:
             operations += 1
             used |= {w for m in pattern.finditer(slots.text) for w in m[0].split()}
@@ -146,7 +141,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         heads = []  # the word `stop` is no reason why it lost
     columns = {table.columns[i] for i in heads}
     left = [*_left(slots, used), *(w for w, of in _WHO.items() if re.search(rf"\b{w}\b", slots.text) and not columns & of)]
-    left += [*(slots.filters if bound is None else ()), *(["count"] if slots.count is not None and not listed else [])]
+    left += [*slots.filters, *(["count"] if slots.count is not None and not listed else [])]
     return RowsAsked(rows, heads, ", ".join(how), left, operations)
 
 
@@ -229,18 +224,6 @@ def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
     return found
 
 
-def _bounded(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
-    """The rows within a bound that the sentence sets: `above 2r`, `under an hour`."""
-    if len(slots.filters) != 1 or (bound := bound_of(slots.filters[0])) is None:
-        return None
-    at = bound_column(slots, table, bound)
-    if at is None:
-        return None
-    kept = [n for n in rows if (value := number_of(table.rows[n][at], facts)) is not None and bound.holds(value)]
-    used |= set(slots.filters[0].split())
-    return kept, f"{table.columns[at]} {slots.filters[0]}"
-
-
 def bound_column(slots: Slots, table: Table, bound: Bound) -> int | None:
     """The column that a bound is of: that of its unit; without a unit that of the figure named, or of P&L."""
     of = {"r": ("r", "mean_r"), "h": ("lasted", "median_hold_ms"), "m": ("lasted", "median_hold_ms"), "d": ("lasted",)}
@@ -283,7 +266,7 @@ def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used:
 def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf | None:
     """The rows and columns picked, how many they are, their sum or their share."""
     table, rows, size = above.table, list(found.rows), len(above.table.rows)
-    if (_SUM.search(slots.text) or _SHARE.search(slots.text)) and not PART.search(slots.text):
+    if _SUM.search(slots.text) and not PART.search(slots.text):
         return _reckoned(slots, above, found, facts)
     if not rows:
         return PlannedAnswer(f"None of the {size} rows of the table above: {found.how}.", read_as=_read(above, found))
@@ -319,26 +302,16 @@ def _columns(table: Table, heads: Sequence[int], key: int) -> Table:
 
 
 def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlanOf | None:
-    """A sum of the rows picked, or the share of each in all, by `calc`."""
+    """A sum of the rows picked, by `calc`."""
     table, at = above.table, (found.heads[0] if found.heads else column_of(above.table, slots.text))
     summed = [n for n, row in enumerate(table.rows) if at and number_of(row[at], facts) is not None]
-    summed = [n for n in summed if "whole desk" not in str(table.rows[n][_key(table)])]
-    rows = [n for n in found.rows if n in summed][:ROWS_SUMMED]
-    every = summed[:ROWS_SUMMED] if _SHARE.search(slots.text) else []
-    return partial(_sums, above, found, at, rows, every) if rows else None
+    rows = [n for n in found.rows if n in summed and "whole desk" not in str(table.rows[n][_key(table)])][:ROWS_SUMMED]
+    return partial(_sum, above, found, at, rows) if rows else None
 
 
-def _sums(above: TableAbove, found: RowsAsked, at: int, rows: list[int], every: list[int], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """The sum of rows, or of some the share of each in the sum of `every` row."""
-    table, key, head = above.table, _key(above.table), above.table.columns[at]
-    refs = {n: str(table.rows[n][at])[1:-1] for n in {*rows, *every}}
-    if every:
-        whole = "+".join(refs[n] for n in every)
-        values = yield from reckoned(*(f"share({refs[n]}, {whole})" for n in rows[:4]))
-        parts = [f"{table.rows[n][key]} {value}" for n, value in zip(rows[:4], values, strict=True)]
-        lead = f"Of the {head} of all {len(every)} rows above: {', '.join(parts)}."
-    else:
-        (value,) = yield from reckoned("+".join(refs[n] for n in rows))
-        lead = f"{head} of {len(rows)} rows of the table above, together: {value}."
-    shown = render.markdown_table(_columns(only(table, rows), [at], key))
+def _sum(above: TableAbove, found: RowsAsked, at: int, rows: list[int], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    table, head = above.table, above.table.columns[at]
+    (value,) = yield from reckoned("+".join(str(table.rows[n][at])[1:-1] for n in rows))
+    shown = render.markdown_table(_columns(only(table, rows), [at], _key(table)))
+    lead = f"{head} of {len(rows)} rows of the table above, together: {value}."
     return PlannedAnswer(f"{lead}\n\n{shown}", read_as=_read(above, found))

@@ -1,0 +1,85 @@
+"""Branches that no question of the sets reaches: each with the sentence that it is for."""
+
+from typing import Any
+
+import pytest
+
+from agents.offline.steps import CallResult
+from agents.offline.words import Words
+from tests.agents.offline.test_dialogues import Desk, ok
+from tools.common.contract import Table
+
+RUN = Table(("metric", "value"), (("net_profit", "{r1.net_profit}"), ("fees", "{r1.fees}"), ("slippage", "{r1.slippage}")))
+FILLS = Table(
+    ("desk time", "event", "kind", "sleeve", "what"),
+    (
+        ("2025-12-01 20:30Z", "d-10", "fill", "btc-trend", "sell 0.008 at 85,504.46 to enter"),
+        ("2025-12-01 22:15Z", "d-13", "fill", "btc-trend", "buy 0.008 at 86,595.80 by stop, round trip -9.42"),
+        ("2025-12-01 22:30Z", "d-17", "fill", "eth-trend", "sell 0.239 at 2,792.26 to enter"),
+    ),
+)
+RULES = Table(("what", "rule", "times"), (("refused", "spread", 3), ("refused", "daily loss", 1)))
+
+
+def table(name: str, of: Table, **more: Any) -> CallResult:
+    """A tool's good answer with a table."""
+    return ok(name, data=more)._replace(table=of)
+
+
+@pytest.mark.parametrize("text", ["and without fees?", "before fees", "gross"])
+def test_costs_are_added_back_to_a_run(text: str, words: Words) -> None:
+    """By `calc`, from the run's own figures; nothing is run again."""
+    made = table("backtest", RUN, run_id="r-77")
+    desk = Desk("developer", words, backtest=made, calc=ok("calc", "a + b = 12.5"))
+    desk.ask("backtest trend on btc for 2025")
+    answer = desk.ask(text)
+    costs = ["r1.fees"] if "fees" in text else ["r1.fees", "r1.slippage"]
+    assert desk.called == [("calc", {"expression": "+".join(["r1.net_profit", *costs])})]
+    assert "added back the net result is 12.5." in answer
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "more"),
+    [
+        ("show me more", "journal_search", {"kinds": ["fill"], "limit": 50}),
+        ("the oldest of them", "explain_event", {"event_id": "d-10"}),
+        ("when was the second one", "explain_event", {"event_id": "d-13"}),
+        ("which of those was the biggest loss", "explain_event", {"event_id": "d-13"}),
+    ],
+)
+def test_a_list_of_fills_is_gone_on_with(text: str, name: str, more: dict[str, Any], words: Words) -> None:
+    """More of it, an end of it, one of it: each is a call about the same list."""
+    desk = Desk("operator", words, journal_search=table("journal_search", FILLS))
+    desk.ask("fills of yesterday")
+    desk.ask(text)
+    ((called, args),) = desk.called
+    assert called == name
+    assert more.items() <= args.items()
+
+
+def test_how_many_were_listed_is_the_tools_own_count(words: Words) -> None:
+    """A row may be several events: nothing is counted by the planner, and nothing is called."""
+    desk = Desk("operator", words, journal_search=table("journal_search", FILLS)._replace(text="3 fills, 2 of them entries."))
+    desk.ask("fills of yesterday")
+    answer = desk.ask("how many were there?")
+    assert desk.called == []
+    assert answer.startswith("3 fills, 2 of them entries.")
+
+
+def test_a_count_is_asked_by_sleeve(words: Words) -> None:
+    """`which sleeve was it` after a count by rule: the same count, by sleeve."""
+    desk = Desk("operator", words, counts=table("counts", RULES))
+    desk.ask("how many entries were refused yesterday?")
+    before = dict(desk.called[0][1])
+    desk.ask("which sleeve was it mostly?")
+    assert desk.called == [("counts", {**before, "by": "sleeve"})]
+
+
+def test_what_was_compared_is_searched(words: Words) -> None:
+    """`walk it forward` after a comparison of a live sleeve: its strategy and symbol, over the values that were compared."""
+    desk = Desk("developer", words)
+    desk.ask("compare 2 and 3 ATR stops for btc-trend over 2025")
+    desk.ask("walk it forward")
+    ((name, args),) = desk.called
+    assert name == "walkforward"
+    assert (args["strategy"], args["symbol"], args["vary"][0]) == ("trend", "BTC-USDT", "stop_atr=2,3")
