@@ -156,6 +156,7 @@ def _tool_words() -> frozenset[str]:
 
 
 _LAST_DAYS = re.compile(r"\b\d{1,3} ?days?\b")
+_ONE_SIDE = re.compile(r"\b(?:only|just|solely) (?:the |our )*(?:longs?|shorts?)\b")
 KNOWN_ELSEWHERE = 3  # sentences of other labels, from which on a word is known to mean something
 
 
@@ -173,22 +174,14 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     if name == "venue" and tool == "orders":  # its sleeves say nothing of another venue's
         return False
     if name == "unit":
-        of = {
-            "usdt": True,
-            **dict.fromkeys(("r", "r multiples"), more),
-            **dict.fromkeys(("percent", "pct", "%"), tool in _PERCENT),
-        }
-        return of.get(str(slots.unit), False)
+        of_r, of_percent = slots.unit in ("r", "r multiples"), slots.unit in ("percent", "pct", "%")
+        return slots.unit == "usdt" or (of_r and more) or (of_percent and tool in _PERCENT)
     if name == "count":
         ranks = slots.which in ("worst", "best")
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
     if name in ("without", "never"):
         return takes_out(entry, slots)
-    if (
-        name == "side"
-        and tool == "journal_search"
-        and re.search(r"\b(?:only|just|solely) (?:the |our )*(?:longs?|shorts?)\b", slots.text)
-    ):
+    if name == "side" and tool == "journal_search" and _ONE_SIDE.search(slots.text):
         return False
     if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in _OF_NOW:
         return True

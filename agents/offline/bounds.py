@@ -1,7 +1,10 @@
-"""A bound that a sentence sets to a figure: `above 2r`, `longer than 6 hours`. Called by account.py, talk.py and remainder.py."""
+"""A bound that a sentence sets to a figure: `above 2r`, `longer than 6 hours`. Called by account.py and remainder.py."""
 
 import re
 from typing import NamedTuple
+
+from agents.offline.tables import column_of
+from tools.common.contract import Table
 
 _BOUND = re.compile(
     r"\b(?P<low>below|under|beneath|less than|fewer than|smaller than|shorter than|lower than|at most)|"
@@ -39,3 +42,12 @@ def bound_of(text: str) -> Bound | None:
     unit = (found[2] or "")[:1].replace("p", "%")
     scale = _SIZES.get(unit, 0.01 if unit == "%" else 1)
     return Bound(sense["low"] is not None, level * scale, unit)
+
+
+def bound_column(text: str, table: Table, bound: Bound) -> int | None:
+    """The column that a bound is of: that of its unit; without a unit that of the figure named, or of P&L."""
+    of = {"r": ("r", "mean_r"), "h": ("lasted", "median_hold_ms"), "m": ("lasted", "median_hold_ms"), "d": ("lasted",)}
+    wanted = of.get(bound.unit, ("net", "change", "return") if bound.unit in ("u", "") else ())
+    at = next((i for i, head in enumerate(table.columns) if head in wanted), None)
+    named = column_of(table, text) if bound.unit in ("", "%", "b") else 0
+    return named or at

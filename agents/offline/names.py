@@ -107,15 +107,8 @@ def _typed_strategy(text: str, words: Words) -> str:
     owned = re.search(r"\b(?:my|our|own)\s+([a-z][a-z0-9]*(?:_[a-z0-9]+)*)\s+strategy\b", text)
     if owned is not None and owned[1] not in NOT_STRATEGIES | PRAISE:  # even an ordinary word is a name here: "my peek strategy"
         return owned[1]
-    if (
-        found is None
-        or found[1] in NOT_STRATEGIES
-        or is_common(found[1])
-        or found[1] in words.vocabulary | vocabulary()
-        or found[1] in words.params
-    ):
-        return ""
-    return found[1]
+    words_here = NOT_STRATEGIES | words.vocabulary | vocabulary() | words.params.keys()
+    return "" if found is None or found[1] in words_here or is_common(found[1]) else found[1]
 
 
 MODEL_VERSION = re.compile(r"(?<![\w.])v?(\d{1,3}\.\d{1,3}\.\d{1,3})(?![\w]|\.\d)")
@@ -149,10 +142,7 @@ def sleeves_meant(words: Words, strategies: Sequence[str], symbols: Sequence[str
     """Sleeves that the named strategy, symbol and timeframe point at; none when nothing is named."""
 
     def fits(sleeve: SleeveName) -> bool:
-        return (
-            (not strategies or sleeve.strategy in strategies)
-            and (not symbols or sleeve.symbol in symbols)
-            and (timeframe is None or sleeve.timeframe == timeframe)
-        )
+        of = not strategies or sleeve.strategy in strategies
+        return of and (not symbols or sleeve.symbol in symbols) and timeframe in (None, sleeve.timeframe)
 
     return tuple(sleeve.name for sleeve in words.sleeves if fits(sleeve)) if strategies or symbols else ()

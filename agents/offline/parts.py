@@ -56,12 +56,8 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
         entry, named = part.chosen.entry if part.chosen else None, part.slots.sleeves
         each = entry is not None and entry.takes("sleeve") and not entry.takes("symbol") and entry.tool.effect is Effect.READ
         beside = {"sleeve", "symbol"} & set(part.slots.by)  # the split sets them beside each other
-        if (
-            each
-            and not beside
-            and 1 < len(named) <= 3
-            and len(set(part.slots.symbols)) + len(part.slots.places.get("sleeves", ())) > 1
-        ):
+        by_name = len(set(part.slots.symbols)) + len(part.slots.places.get("sleeves", ())) > 1
+        if each and not beside and by_name and 1 < len(named) <= 3:
             split += [part._replace(slots=replace(part.slots, sleeves=(name,), symbols=())) for name in named]
         else:
             split.append(part)

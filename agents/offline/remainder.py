@@ -8,14 +8,13 @@ import re
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from agents.offline.bounds import bound_of
+from agents.offline.bounds import bound_column, bound_of
 from agents.offline.calls import made
 from agents.offline.fill import arguments
 from agents.offline.leftout import EXITS, sleeve_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, drafted, reckoned, result_text
 from agents.offline.tables import number_of
-from agents.offline.talk import bound_column
 from agents.offline.words import PATTERNS
 
 LISTED_MAX = 20  # what `trips` lists at most
@@ -142,7 +141,7 @@ def _beyond(q: Question) -> Plan:
     call = PlannedCall("trips", _args(q, **{end: LISTED_MAX}))
     (result,) = yield [call]
     table = result.table
-    if table is None or result.status != "ok" or (at := bound_column(q.slots, table, bound)) is None:
+    if table is None or result.status != "ok" or (at := bound_column(q.slots.text, table, bound)) is None:
         return drafted([call], [result])
     values = [number_of(row[at], q.facts) for row in table.rows]
     rows = [n for n, v in enumerate(values) if v is not None and bound.holds(v)]

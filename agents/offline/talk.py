@@ -11,7 +11,6 @@ from functools import partial
 from typing import NamedTuple
 
 from agents.offline.account import tokens_of
-from agents.offline.bounds import Bound
 from agents.offline.slots import COUNTED, Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
 from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, number_of, only, ranks, signed_rows
@@ -222,15 +221,6 @@ def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
             found.append(i)
             used |= words
     return found
-
-
-def bound_column(slots: Slots, table: Table, bound: Bound) -> int | None:
-    """The column that a bound is of: that of its unit; without a unit that of the figure named, or of P&L."""
-    of = {"r": ("r", "mean_r"), "h": ("lasted", "median_hold_ms"), "m": ("lasted", "median_hold_ms"), "d": ("lasted",)}
-    wanted = of.get(bound.unit, ("net", "change", "return") if bound.unit in ("u", "") else ())
-    at = next((i for i, head in enumerate(table.columns) if head in wanted), None)
-    named = column_of(table, slots.text) if bound.unit in ("", "%", "b") else 0
-    return named or at
 
 
 def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
