@@ -6,6 +6,7 @@ every kind are in tests/agents/offline/model_sentences.txt.
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 from agents.offline.labels import AskLabel, label_of
 from agents.offline.slots import Slots
@@ -115,8 +116,8 @@ _Asks = Callable[[Slots, str, str], bool]
 _KINDS: tuple[tuple[str, _Asks], ...] = (
     ("train_model", lambda slots, text, before: bool(slots.models) and _trains(slots, text, before)),
     ("way write_strategy", _trains),
-    ("trips by=prediction", lambda *of: _by(*of, split="prediction")),
-    ("trips by=regime", lambda *of: _by(*of, split="regime")),
+    ("trips by=prediction", partial(_by, split="prediction")),
+    ("trips by=regime", partial(_by, split="regime")),
     ("compare models", _helps),
     ("propose_model", _proposes),
     ("model_drift", _drifts),

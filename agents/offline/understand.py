@@ -354,7 +354,7 @@ def _no(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     return Part(text, read, call=PlannedAnswer(NOTHING_DONE))
 
 
-def _from_answer(find: Callable[[slots.Slots, ThreadSoFar], object]) -> Callable[[str, slots.Slots, ThreadSoFar], Part]:
+def _from_answer(find: Callable[[slots.Slots, ThreadSoFar], above.FromAbove]) -> Callable[[str, slots.Slots, ThreadSoFar], Part]:
     """What is found in the answer above, as a part."""
     return lambda text, read, thread: Part(text, read, call=find(read, thread))
 
