@@ -9,7 +9,7 @@ from typing import Any
 from agents.offline.above import row_ids
 from agents.offline.account import tokens_of
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import Slots
+from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
 from agents.offline.tables import heads_of, rows_of
 from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of
@@ -17,7 +17,6 @@ from tools.common import render
 from tools.common.contract import Table
 
 KINDS = Kinds()
-_AT = {"first": 0, "second": 1, "third": 2, "fourth": 3, "last": -1}
 _ALL = re.compile(r"\b(?:both|all|them|everything)\b")
 _ONE = re.compile(r"\b(?:it|that|this|one|last)\b")
 
@@ -39,7 +38,7 @@ def dropped(heard: ShortSentence) -> PlannedAnswer | None:
         return None
     same = [(result, identity) for result, identity in filed if result.name == newest.name]
     named = re.search(r"\bthe (first|second|third|fourth|last)\b", read.text)  # without a noun, too
-    place = read.place if read.place is not None else _AT[named[1]] if named else None
+    place = read.place if read.place is not None else ORDINALS[named[1]] if named else None
     if _ALL.search(read.text):
         meant = same
     elif not (meant := [(r, i) for r, i in same if _names(read, r)]) and place is not None:
@@ -185,7 +184,7 @@ def both(heard: ShortSentence) -> str | PlannedAnswer | None:
     ids = list(dict.fromkeys(run_of(run) for run in heard.above.runs()))
     ids = row_ids(listed) if listed is not None and len(ids) < 2 else ids
     if (two := _TWO.search(heard.text)) and len(ids) > 2:
-        places = [_AT[two[2]], _AT[two[3]]] if not two[1] else [-2, -1] if two[1] == "last" else [0, 1]
+        places = [ORDINALS[two[2]], ORDINALS[two[3]]] if not two[1] else [-2, -1] if two[1] == "last" else [0, 1]
         ids = [ids[place] for place in places if -len(ids) <= place < len(ids)]
     if len(ids) == 2:
         return f"compare {ids[0]} and {ids[1]}"

@@ -195,12 +195,12 @@ _FACTORS = (("halve", 0.5), ("half", 0.5), ("double", 2.0))
 
 def _place(said: str | None) -> int | None:
     """Which of a list is meant, from 0 on; -1 is the last."""
-    return None if said is None else _ORDINALS[said] if said in _ORDINALS else _counted(said) - 1
+    return None if said is None else ORDINALS[said] if said in ORDINALS else _counted(said) - 1
 
 
-_ORDINALS = {"first": 0, "1st": 0, "former": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4}
-_ORDINALS |= {"middle": 1}  # of the three that are compared
-_ORDINALS |= {"5th": 4, "top": 0, "last": -1, "latter": -1}
+ORDINALS = {"first": 0, "1st": 0, "former": 0, "second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4}
+ORDINALS |= {"middle": 1}  # of the three that are compared
+ORDINALS |= {"5th": 4, "top": 0, "last": -1, "latter": -1}
 COUNTED = {"one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9, "ten": 10}
 
 

@@ -1,8 +1,8 @@
 """What a sentence asks of the table above: a column, a row by its name or its place, the most or the second most, how many,
-a sum. Called by above.py and understand.py.
+a sum, a share. Called by above.py and understand.py.
 
 A sentence is the table's where every word of it that carries something is a head, a row's name or an operation on these;
-one word more, and it is not: then it is read as a question of its own. Cells keep their receipts; `calc` makes a sum.
+one word more, and it is not: then it is read as a question of its own. Cells keep their receipts; `calc` makes a sum or a share.
 """
 
 import re
@@ -11,7 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from agents.offline.account import tokens_of
-from agents.offline.slots import COUNTED, Slots, read_slots
+from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
 from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, number_of, only, ranks, signed_rows
 from agents.offline.words import HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
@@ -25,13 +25,13 @@ _LISTS = ("journal_search", "alerts", "run", "proposals", "watches", "trials")  
 _KEYED = ("name", "check", "limit", "configuration")
 _RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a reason, a condition, advice are none of a table's
 _COUNT = re.compile(r"\b(?:how many|count|number of)\b")
+_SHARE = re.compile(r"\b(?:shares?|part of|percent of|% of|fraction|proportion|how much of (?:it|that|this|the total))\b")
 _SUM = re.compile(r"\b(?:altogether|in total|total|sum|add (?:them|those|it|these|that) up|combined|together|all in all)\b")
 PART = re.compile(
     r"\bhow much of (?:it|that|this|them|those) (?:\w+ )?(?:to|on|in|for|by|is|was|were|are) "
     r"(?=(?:the )?(?:fees?|cost|slip|fund))"
 )
 _WENT = re.compile(r"\bhow much (?:went|goes|was spent|did we spend|is|was|were) (?:to|on|in|for|into)\b")
-_PLACES = {"second": 1, "2nd": 1, "next": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4, "5th": 4}
 
 
 class TableAbove(NamedTuple):
@@ -132,7 +132,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     if (listed or slots.count is None) and (ranked := _ranked(slots, table, facts, rows, used)):
         rows, operations = ranked[0], operations + 1
         how.append(ranked[1])
-    for pattern in (_COUNT, _SUM):
+    for pattern in (_COUNT, _SUM, _SHARE):
         if pattern.search(slots.text) and not own_part:
             operations += 1
             used |= {w for m in pattern.finditer(slots.text) for w in m[0].split()}
@@ -242,7 +242,7 @@ def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used:
         return None
     low = lowest_wanted(table.columns[at], slots.text, slots.which)
     order = sorted(values, key=lambda pair: pair[0], reverse=not low)
-    place = _PLACES[nth[1]] if nth and nth[1] in _PLACES else 1 if nth else 0
+    place = ORDINALS.get(nth[1], 1) if nth else 0
     if place >= len(order):
         return None
     n = (slots.count or 1) if not nth else 1
@@ -256,7 +256,7 @@ def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used:
 def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf | None:
     """The rows and columns picked, how many they are, their sum or their share."""
     table, rows, size = above.table, list(found.rows), len(above.table.rows)
-    if _SUM.search(slots.text) and not PART.search(slots.text):
+    if (_SUM.search(slots.text) or _SHARE.search(slots.text)) and not PART.search(slots.text):
         return _reckoned(slots, above, found, facts)
     if not rows:
         return PlannedAnswer(f"None of the {size} rows of the table above: {found.how}.", read_as=_read(above, found))
@@ -292,16 +292,26 @@ def _columns(table: Table, heads: Sequence[int], key: int) -> Table:
 
 
 def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlanOf | None:
-    """A sum of the rows picked, by `calc`."""
+    """A sum of the rows picked, or the share of each in all, by `calc`."""
     table, at = above.table, (found.heads[0] if found.heads else column_of(above.table, slots.text))
     summed = [n for n, row in enumerate(table.rows) if at and number_of(row[at], facts) is not None]
-    rows = [n for n in found.rows if n in summed and "whole desk" not in str(table.rows[n][_key(table)])][:ROWS_SUMMED]
-    return partial(_sum, above, found, at, rows) if rows else None
+    summed = [n for n in summed if "whole desk" not in str(table.rows[n][_key(table)])]
+    rows = [n for n in found.rows if n in summed][:ROWS_SUMMED]
+    every = summed[:ROWS_SUMMED] if _SHARE.search(slots.text) else []
+    return partial(_sums, above, found, at, rows, every) if rows else None
 
 
-def _sum(above: TableAbove, found: RowsAsked, at: int, rows: list[int], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    table, head = above.table, above.table.columns[at]
-    (value,) = yield from reckoned("+".join(str(table.rows[n][at])[1:-1] for n in rows))
-    shown = render.markdown_table(_columns(only(table, rows), [at], _key(table)))
-    lead = f"{head} of {len(rows)} rows of the table above, together: {value}."
+def _sums(above: TableAbove, found: RowsAsked, at: int, rows: list[int], every: list[int], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """The sum of rows, or of some the share of each in the sum of `every` row."""
+    table, key, head = above.table, _key(above.table), above.table.columns[at]
+    refs = {n: str(table.rows[n][at])[1:-1] for n in {*rows, *every}}
+    if every:
+        whole = "+".join(refs[n] for n in every)
+        values = yield from reckoned(*(f"share({refs[n]}, {whole})" for n in rows[:4]))
+        parts = [f"{table.rows[n][key]} {value}" for n, value in zip(rows[:4], values, strict=True)]
+        lead = f"Of the {head} of all {len(every)} rows above: {', '.join(parts)}."
+    else:
+        (value,) = yield from reckoned("+".join(refs[n] for n in rows))
+        lead = f"{head} of {len(rows)} rows of the table above, together: {value}."
+    shown = render.markdown_table(_columns(only(table, rows), [at], key))
     return PlannedAnswer(f"{lead}\n\n{shown}", read_as=_read(above, found))

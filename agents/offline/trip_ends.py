@@ -9,14 +9,13 @@ from typing import Any
 
 from agents.offline.above import trip_meant
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import Slots
+from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
 from agents.offline.tables import only
 from agents.offline.turn_above import Kinds, ShortSentence, TurnAbove, of_above
 from tools.common import render
 
 KINDS = Kinds()
-_PLACES = {"second": 1, "2nd": 1, "third": 2, "3rd": 2, "fourth": 3, "4th": 3, "fifth": 4, "5th": 4}
 
 
 def _is_trips(result: CallResult) -> bool:
@@ -35,7 +34,7 @@ def of_listed_trip(heard: ShortSentence) -> PlannedAnswer | None:
     listed, nth = heard.above.latest(3, _is_trips), heard.found["nth"]
     if listed is None or listed.table is None or (heard.above.last is not None and _is_trips(heard.above.last)):
         return None
-    place = _PLACES[nth] if nth else heard.read.place or 0
+    place = ORDINALS[nth] if nth else heard.read.place or 0
     if not (nth or of_above(heard.read) or " we " in heard.text) or not -len(listed.table.rows) <= place < len(listed.table.rows):
         return None
     note = f"Row {place + 1} of the list of trips above; the entry and the exit are its times."
