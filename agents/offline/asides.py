@@ -8,6 +8,7 @@ from agents.offline.carry import EVER, with_lead
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PlannedAnswer, PlanOf, window
 from agents.offline.turn_above import ANY, LEAD, Kinds, ShortSentence, word_of
+from agents.offline.ways import ways
 
 KINDS = Kinds()
 _PEOPLE = ("config", "proposal", "halt")
@@ -118,3 +119,24 @@ def in_proportion(heard: ShortSentence) -> PlanOf | None:
 def more_rows(heard: ShortSentence) -> PlannedCall:
     """`show me more`, `all of them`, of events that were listed in part."""
     return PlannedCall("journal_search", {**heard.last.args, "limit": ROWS_MAX})
+
+
+@KINDS(
+    r"\b(?:how (?:do|can|could|would|to)|can|could|may) (?:i|we|you|one) (?:change|raise|lower|edit|adjust|set|increase|reduce|"
+    r"widen|tighten) (?:it|that|this|them|those)\b",
+    9,
+    ANY,
+    ok=False,
+    back=True,
+)
+def changing(heard: ShortSentence) -> Any:
+    """`can I change that`, of a limit: not by a chat; of a sleeve's setting: the sentence that proposes it."""
+    last, name = heard.last, heard.last.args.get("sleeve")
+    if heard.above.of_limits or (last.name in ("desk", "define") and "limit" in heard.above.question):
+        return ways()["limits"]
+    if last.name != "sleeves" or not name:
+        return None
+    return PlannedAnswer(
+        "A chat proposes it and a person approves: name the parameter and the value, such as "
+        f"`propose stop_atr=1.5 for {name}`, by the developer, or by the operator where it tightens."
+    )

@@ -1,4 +1,4 @@
-"""A bound that a sentence sets to a figure: `above 2r`, `longer than 6 hours`. Called by account.py and remainder.py."""
+"""A bound that a sentence sets to a figure: `above 2r`, `longer than 6 hours`. Called by account.py, talk.py and remainder.py."""
 
 import re
 from typing import NamedTuple

@@ -56,6 +56,10 @@ def as_it_was(heard: ShortSentence) -> Any:
         return f"what is the {rule} limit"
     if last is None or above.older is None:
         return None
+    shown = above.shown.results if above.shown is not None else ()
+    if any(result.name == "alerts" for result in shown) and last.name != "alerts" and urgent:
+        alerts = list(dict.fromkeys(identity for result in shown for identity in result.ids("al-")))
+        return PlannedCall("alerts", {"alert_id": alerts[0]} if len(alerts) == 1 else {"state": "open"})
     if last.name in ("alerts", "health") and urgent:
         return again(heard.read, above.past, above.facts)
     of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or re.search(_RULE_SAYS, heard.text))

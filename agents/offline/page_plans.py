@@ -12,6 +12,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
 from agents.offline.words import PATTERNS
 from tools.common import render
+from tools.common.contract import Table
 from tools.exposure import glossary
 
 # how people name a rule, and the hard limits that declare it
@@ -62,8 +63,11 @@ def define(q: Question) -> Plan:
     """What a word means, or each of two; what a rule is, by the hard limits that declare it."""
     text, keys = q.slots.text, list(q.slots.keys)
     table = next((r.table for r in reversed(q.results()) if r.table is not None and r.table.rows), None)
-    if not keys and (limits := limits_meant(text)):
+    row_rule = _rule_of_row(q, table)
+    if not keys and (limits := limits_meant(f"{row_rule} {text}".strip())):
         return (yield from made([PlannedCall("define", {"word": key}) for key in limits[:3]]))
+    if row_rule:
+        return (yield from made([PlannedCall("define", {"word": row_rule[:60]})]))
     first = replace(q, slots=replace(q.slots, text=text.partition(", i ")[0]))  # `..., i see it in the report`
     said = re.split(r"\b(?:vs|versus|and|or|between)\b|,", free_words(first) or "")
     pair = re.search(rf"\bbetween {_TERM} and {_TERM}[?. ]*$", text)
@@ -100,6 +104,20 @@ def _glossary_words(word: str) -> list[str]:
         return [word]
     own = [part for part in parts if part in glossary()]  # `sleeve`, of what else was said beside it
     return near if len(near) == 1 else own if len(own) in (1, len(parts)) else [word]
+
+
+_BEHIND = re.compile(r"\b(?:that|this|it|the) (?:rule|one|guard|guardrail|limit)\b|\bbehind it\b")
+
+
+def _rule_of_row(q: Question, table: Table | None) -> str:
+    """The rule that the row meant of the table above names: its cell under `rule`, or what an entry was refused by."""
+    if table is None or not (q.slots.place is not None or _BEHIND.search(q.slots.text)):
+        return ""
+    place = q.slots.place or 0
+    row = table.rows[place] if -len(table.rows) <= place < len(table.rows) else table.rows[0]
+    cells = dict(zip(table.columns, map(str, row), strict=False))
+    refused = re.search(r"refused: ([a-z_ ]+)", cells.get("what", ""))
+    return cells.get("rule", "") or (refused[1].strip() if refused else "")
 
 
 _ABOUT_IT = re.compile(r"\b(?:it|that|this|them|do|now|react|next|fix|solution|cure)\b")

@@ -63,6 +63,8 @@ def journal(q: Question) -> Plan:
     if "operator actions" in text:  # people act in wall time, which no window of desk time holds
         args = {**args, "since": "2009-01-01", "kinds": ["proposal", "config"]}
         args.pop("until", None)
+    if set(args.get("kinds", ())) & {"halt", "breaker"} and "operator" in text:
+        args.pop("kinds")
     call = PlannedCall("journal_search", args)
     (found,) = yield [call]
     if slots.out is not None and slots.out[0] == "sleeve" and found.status == "ok":

@@ -42,6 +42,8 @@ def _without(q: Question, dimension: str, names: tuple[str, ...]) -> Plan:
     if dimension in ("side", "outcome"):  # there are two of them: the other one is left
         other = {"long": "short", "short": "long", "winners": "losers", "losers": "winners"}[names[0]]
         return (yield from made([PlannedCall("trips", _args(q, **{dimension: other}))]))
+    if q.slots.which in ("worst", "best") and dimension in ("exit", "sleeve"):
+        return (yield from _extremes_without(q, dimension, names))
     if dimension == "costs":
         return (yield from _before_costs(q, names))
     call = PlannedCall("trips", _args(q, dimension, by=dimension))
@@ -59,6 +61,19 @@ def _of_rows(call: PlannedCall, result: CallResult, rows: Sequence[int], lead: s
     """Rows of a result after a sentence about them, without the tool's own text, which is about all of them."""
     draft = drafted([call], [result.only(rows)])
     return draft._replace(text=draft.text.replace(result_text(result, table=False), "").strip()).after(lead)
+
+
+def _extremes_without(q: Question, dimension: str, names: tuple[str, ...]) -> Plan:
+    """The worst or the best round trips but those named, of the twenty that are listed."""
+    call = PlannedCall("trips", _args(q, dimension, **{str(q.slots.which): LISTED_MAX}))
+    (result,) = yield [call]
+    table, left = result.table, " and ".join(names)
+    if table is None or result.status != "ok":
+        return drafted([call], [result])
+    at = table.columns.index("reason" if dimension == "exit" else "sleeve")
+    rows = [n for n, row in enumerate(table.rows) if str(row[at]) not in names][: q.slots.count or 5]
+    draft = _of_rows(call, result, rows, f"Without {left}, of the {len(table.rows)} {q.slots.which} listed:")
+    return draft._replace(read_as=f"{draft.read_as}, without {left}")
 
 
 def _together(result: CallResult, rows: list[int], first: str) -> Generator[list[PlannedCall], list[CallResult], str]:

@@ -100,6 +100,11 @@ def compare(q: Question) -> Plan:
     s, sleeve = q.slots, q.sleeve()
     variants = [{**s.common, **variant} for variant in s.variants] or ([s.common] if s.common else [])
     runs = _named(q) or (_made(q) if _THEM.search(s.text) else [])
+    if len(runs) < 2 and not variants and re.search(r"\b(?:two|both|stored|last|latest)\b.*\bruns\b", s.text):
+        (latest,) = yield [PlannedCall("run", {})]
+        if len(latest.evidence) > 2 and not re.search(r"\b(?:last|latest|newest)\b", s.text):
+            return asks_back(f"Which two of these? Name them by their ids.\n\n{result_text(latest)}")
+        runs = list(latest.evidence[:2])
     if not variants and len(runs) > 1:
         return (yield from _side_by_side(q, runs))
     if not variants and (len(s.strategies) > 1 or len(s.symbols) > 1):

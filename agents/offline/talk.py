@@ -1,7 +1,7 @@
-"""What a sentence asks of the table above: a column, a row by its name or its place, the most or the second most, how many,
-a sum, a share. Called by above.py and understand.py.
+"""What a sentence asks of the table above: a column, a row by its name or its place, the most or the second most, a bound,
+how many, a sum, a share. Called by above.py and understand.py.
 
-A sentence is the table's where every word of it that carries something is a head, a row's name or an operation on these;
+A sentence is the table's where every word of it that carries something is a head, a row's name, a bound or an operation on these;
 one word more, and it is not: then it is read as a question of its own. Cells keep their receipts; `calc` makes a sum or a share.
 """
 
@@ -11,6 +11,7 @@ from functools import partial
 from typing import NamedTuple
 
 from agents.offline.account import tokens_of
+from agents.offline.bounds import bound_column, bound_of
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
 from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, number_of, only, ranks, signed_rows
@@ -129,6 +130,10 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
             return RowsAsked(rows, (), "", [sign[0]], 0)
         rows, operations = ([n for n in rows if n in signed] if above.result.name != "trips" else rows), operations + 1
         used |= set(sign[0].split()) if above.result.name != "trips" else set()
+    bound = _bounded(slots, table, facts, rows, used) if listed else None
+    if bound is not None:
+        rows, operations = bound[0], operations + 1
+        how.append(bound[1])
     if (listed or slots.count is None) and (ranked := _ranked(slots, table, facts, rows, used)):
         rows, operations = ranked[0], operations + 1
         how.append(ranked[1])
@@ -140,7 +145,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         heads = []  # the word `stop` is no reason why it lost
     columns = {table.columns[i] for i in heads}
     left = [*_left(slots, used), *(w for w, of in _WHO.items() if re.search(rf"\b{w}\b", slots.text) and not columns & of)]
-    left += [*slots.filters, *(["count"] if slots.count is not None and not listed else [])]
+    left += [*(slots.filters if bound is None else ()), *(["count"] if slots.count is not None and not listed else [])]
     return RowsAsked(rows, heads, ", ".join(how), left, operations)
 
 
@@ -221,6 +226,17 @@ def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
             found.append(i)
             used |= words
     return found
+
+
+def _bounded(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
+    """The rows within a bound that the sentence sets: `above 2r`, `under an hour`."""
+    bound = bound_of(slots.filters[0]) if len(slots.filters) == 1 else None
+    at = bound_column(slots.text, table, bound) if bound is not None else None
+    if bound is None or at is None:
+        return None
+    kept = [n for n in rows if (value := number_of(table.rows[n][at], facts)) is not None and bound.holds(value)]
+    used |= set(slots.filters[0].split())
+    return kept, f"{table.columns[at]} {slots.filters[0]}"
 
 
 def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:

@@ -83,3 +83,73 @@ def test_what_was_compared_is_searched(words: Words) -> None:
     ((name, args),) = desk.called
     assert name == "walkforward"
     assert (args["strategy"], args["symbol"], args["vary"][0]) == ("trend", "BTC-USDT", "stop_atr=2,3")
+
+
+TRIPS = Table(
+    ("trip", "sleeve", "reason", "net", "r"), (("t1", "btc-trend", "stop", -9.0, -1.2), ("t2", "eth-trend", "target", 5.0, 2.5))
+)
+
+
+@pytest.mark.parametrize("text", ["worst trades excluding eth", "the worst trades except eth-trend"])
+def test_the_worst_but_those_of_a_sleeve_are_of_the_twenty_listed(text: str, words: Words) -> None:
+    """`trips` cannot leave a sleeve out: rows are, and the answer says of how many."""
+    desk = Desk("advisor", words, trips=table("trips", TRIPS))
+    answer = desk.ask(text)
+    assert desk.called == [("trips", {"worst": 20})]
+    assert "Without eth-trend, of the 2 worst listed:" in answer
+    assert "t2" not in answer
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "lead"), [("only those above 2r", "t2", "t2: r 2.5."), ("those below -1r", "t1", "t1: r -1.2.")]
+)
+def test_a_bound_is_of_the_list_above(text: str, row: str, lead: str, words: Words) -> None:
+    """Its rows are picked; nothing is called again."""
+    desk = Desk("advisor", words, trips=table("trips", TRIPS))
+    desk.ask("worst 3 trades")
+    answer = desk.ask(text)
+    assert desk.called == []
+    assert lead in answer
+    assert f"| {row} |" in answer
+
+
+@pytest.mark.parametrize(
+    ("before", "text", "part"),
+    [
+        ("what is the daily loss limit?", "can I change that", "No role can change or disable a hard limit"),
+        ("what are our limits?", "how do I change it", "No role can change or disable a hard limit"),
+        ("show me btc-trend settings", "can we change that?", "propose stop_atr=1.5 for btc-trend"),
+    ],
+)
+def test_whether_it_can_be_changed_is_of_the_thing_above(before: str, text: str, part: str, words: Words) -> None:
+    """A limit by no chat; a setting by a proposal."""
+    desk = Desk("advisor", words)
+    desk.ask(before)
+    assert part in desk.ask(text)
+    assert desk.called == []
+
+
+def test_the_rule_of_a_refusal_is_explained(words: Words) -> None:
+    """`explain that rule` after refusals: the limits that declare what the first one names."""
+    counted = Table(("what", "rule", "times"), (("refused", "daily loss", 3), ("refused", "spread", 1)))
+    desk = Desk("operator", words, counts=table("counts", counted), journal_search=table("journal_search", FILLS))
+    desk.ask("refusals yesterday")
+    desk.ask("explain that rule")
+    assert [args["word"] for _, args in desk.called] == ["day_loss_frac_max", "pause_hours"]
+
+
+def test_an_alert_shown_with_something_else_can_wait_or_not(words: Words) -> None:
+    """Of the alert, not of what was shown beside it."""
+    desk = Desk("operator", words, alerts=ok("alerts", evidence=("al-1",)))
+    desk.ask("any alerts and what is our equity")
+    desk.ask("can it wait until morning")
+    assert desk.called == [("alerts", {"alert_id": "al-1"})]
+
+
+@pytest.mark.parametrize(("text", "shown"), [("compare my latest runs", ["r-1", "r-2"]), ("compare both stored runs", [])])
+def test_stored_runs_without_ids_are_the_latest_or_asked_back(text: str, shown: list[str], words: Words) -> None:
+    """The two newest where the newest are meant; of three the person says which."""
+    desk = Desk("developer", words, run=ok("run", evidence=("r-1", "r-2", "r-3"), data={"run_id": "r-77"}))
+    answer = desk.ask(text)
+    assert [args.get("run_id") for _, args in desk.called] == [None, *shown]
+    assert ("Which two of these?" in answer) == (not shown)
