@@ -21,6 +21,10 @@ class StoredColumns(Protocol):
     def sha256(self) -> str:
         """The digest that names all of it."""
 
+    @property
+    def key(self) -> str:
+        """Name, version and digest: versions of one content are two, as journals name them."""
+
     def label(self, part: str) -> str:
         """How journals name the column: `model(vol-btc@1.2.0)`. StrategyError for a part that it does not have."""
 

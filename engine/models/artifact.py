@@ -97,6 +97,11 @@ class Artifact(NamedTuple):
         return f"{self.name}@{self.version} ({self.sha256[:12]})"
 
     @property
+    def key(self) -> str:
+        """Name, version and content: two versions of one content are two models, as their predictions carry other names."""
+        return f"{self.name}@{self.version} {self.sha256}"
+
+    @property
     def is_regime(self) -> bool:
         """Whether it knows states, and predicts nothing."""
         return self.fits[0].trees is None

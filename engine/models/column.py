@@ -81,6 +81,11 @@ class ModelColumn:
         """Of the artifact."""
         return self.model.sha256
 
+    @property
+    def key(self) -> str:
+        """Of the artifact."""
+        return self.model.key
+
     def label(self, part: str) -> str:
         """`model(vol-btc@1.2.0)`, `regime(btc@1.0.0)`, `regime(btc@1.0.0,bull)`. Raises StrategyError for the other kind."""
         name = f"{self.model.name}@{self.model.version}"

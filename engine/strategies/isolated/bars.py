@@ -20,12 +20,12 @@ def pack_frame(frame: FeatureFrame) -> tuple[dict[str, Any], list[bytes]]:
     """
     arrays = [frame.close_ms.tobytes(), *_columns(frame)]
     about = {"timeframe_ms": frame.timeframe_ms, "own": frame.recorded, **_beside(*frame.beside, arrays)}
-    models = [[name, m.columns.sha256, _beside(m.others, m.outside, arrays)] for name, m in frame.stored.items()]
+    models = [[name, m.columns.key, _beside(m.others, m.outside, arrays)] for name, m in frame.stored.items()]
     return about | {"models": models}, arrays
 
 
 def unpack_frame(about: dict[str, Any], arrays: Sequence[bytes], models: Mapping[str, StoredColumns] = {}) -> FeatureFrame:
-    """The frame that was packed; `models` by their digest."""
+    """The frame that was packed; `models` by their keys."""
     rest = iter(arrays)
     close_ms, step = np.frombuffer(next(rest), np.int64), int(about["timeframe_ms"])
 
@@ -42,7 +42,7 @@ def unpack_frame(about: dict[str, Any], arrays: Sequence[bytes], models: Mapping
 
     own = columns(about["own"])
     others, outside = beside(about)
-    read = {name: FrameModel(models[sha256], *beside(more)) for name, sha256, more in about["models"]}
+    read = {name: FrameModel(models[key], *beside(more)) for name, key, more in about["models"]}
     return FeatureFrame(close_ms, **own, timeframe_ms=step, others=others, outside=outside, models=read)
 
 

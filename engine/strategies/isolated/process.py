@@ -81,10 +81,10 @@ class StrategyProcess:
 
     def give(self, model: Artifact) -> None:
         """Send a stored model, unless it has it."""
-        if model.sha256 not in self._given:
+        if model.key not in self._given:
             about, arrays = pack_model(model)
             self.ask({"do": "model", "model": about}, arrays)
-            self._given.add(model.sha256)
+            self._given.add(model.key)
 
     def forget(self, key: str) -> None:
         """Nobody takes the answers under `key` any more."""

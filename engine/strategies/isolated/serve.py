@@ -174,7 +174,8 @@ def serve() -> None:
             if request["do"] == "load":
                 sleeves[key] = loaded(request, arrays, models)
             elif request["do"] == "model":
-                models[request["model"]["sha256"]] = ModelColumn(unpack_model(request["model"], arrays))
+                given = unpack_model(request["model"], arrays)
+                models[given.key] = ModelColumn(given)
             elif request["do"] == "drop":
                 sleeves.pop(key, None)
             elif request["do"] == "bars":
