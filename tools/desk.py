@@ -9,9 +9,10 @@ from typing import Any
 from pydantic import Field
 
 from engine.book.quiet_close import pause_text, shut_text
-from engine.clock import utc
+from engine.clock import DAY_MS, utc
 from engine.control.config import SleeveConfig
 from engine.store.chain import Event
+from tools.causes import cause_text, caused
 from tools.common.contract import (
     Args,
     Effect,
@@ -266,7 +267,7 @@ def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - ever
     """Is anything wrong: worker, stale bars, halt, breakers, journals, disk."""
     from engine.watch.health import checks
 
-    return _checks_result(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h")
+    return caused(_checks_result(ctx, checks(ctx.home, ctx.engine, ctx.now_ms), "h"), cause_text(ctx))
 
 
 @tool(
@@ -391,4 +392,5 @@ def attribution(ctx: ToolContext, args: WindowArgs) -> ToolResult:
         "to_ms": span.end.t_event_ms,
         "cents": [share._asdict() for share in (*made.shares, made.desk)],
     }
-    return ToolResult("ok", text, tuple(facts), evidence, table, data)
+    cause = cause_text(ctx, min(high, ctx.desk_ms) - DAY_MS, high)  # what made it may have been before the window
+    return caused(ToolResult("ok", text, tuple(facts), evidence, table, data), cause)

@@ -13,6 +13,7 @@ from pydantic import Field
 from engine.clock import utc
 from engine.errors import BadInput
 from engine.store.chain import Event
+from tools.causes import cause_text, caused
 from tools.common.contract import (
     Args,
     Effect,
@@ -156,7 +157,8 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
     evidence = tuple(Evidence("event", e.id) for e in (*(s.first for s in shown), *people[-args.limit :]))
     table = Table(("desk time", "event", "kind", "sleeve", "what"), tuple(rows)) if rows else None
     data = {"from_ms": low, "to_ms": high, "counts": dict(counts), "events": [s.first.id for s in shown]}
-    return ToolResult("ok", text, facts, evidence, table, data)
+    result = ToolResult("ok", text, facts, evidence, table, data)
+    return result if args.kinds or args.sleeve or args.text else caused(result, cause_text(ctx, low, high))
 
 
 def chosen(found: Sequence[RefusalRun], limit: int) -> list[RefusalRun]:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from app.home.home import Home
+from app.views.evidence_doubts import doubts
 from engine.clock import utc
 from engine.control.canary import canaries, terms_rows
 from engine.control.config import version_of
@@ -78,7 +79,8 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
         "warnings": [_warned(e) for e in value["evidence"] if e.get("role") == "warning"] or _warnings(home, value),
     }
     mode = mode_of(home.desk_journal).upper()
-    return {**found, "rows": [made._asdict() for made in rows_of(found, mode)]}
+    against = doubts(home, runs.values()) if row.state == "pending" else []
+    return {**found, "rows": [made._asdict() for made in rows_of({**found, "doubts": against}, mode)]}
 
 
 def _canary_now(home: Home, row: Proposal) -> str | None:
@@ -120,6 +122,7 @@ def rows_of(value: Mapping[str, Any], mode: str = "PAPER") -> list[CardRow]:
         *_canary(value),
         *_models(value),
         *_evidence(value),
+        *(CardRow("in doubt", (text,), "warning") for text in value.get("doubts") or ()),
         *_warning_rows(value),
         CardRow("why", (value["rationale"] or NONE,)),
         CardRow("requested by", (f"{_requester(value['requester'])} at {utc(value['created_ms'])}",)),
@@ -322,13 +325,15 @@ def line_of(head: Sequence[str], row: Mapping[str, Any]) -> str:
 
 def _run(home: Home, run_id: str) -> dict[str, Any]:
     """A run's metrics, range and source; or why it cannot be read."""
+    runs = Runs(home.runs, home.engine)
     try:
-        run = Runs(home.runs).load(run_id)
+        runs.require_unchanged(run_id)
+        run = runs.load(run_id)
     except DeskError as error:
         return {"run_id": run_id, "error": str(error)}
     data = run.get("data", {})
     figures = {key: run.get("metrics", {}).get(key) for _, key, _ in FIGURES}
-    place = {k: data.get(k) for k in ("source", "bars", "first_ms", "last_ms")}
+    place = {k: data.get(k) for k in ("source", "bars", "first_ms", "last_ms", "file_sha256")}
     life = life_of(run)
     lived = {"text": life.text, "share": life.share, "ended": life.ended, "stopped_ms": life.stopped_ms}
     from engine.research.ledger import place_of_run  # it loads numpy, which the supervisor holds only when it sends a card

@@ -84,7 +84,7 @@ def create_spanning(
     desk, hard = active(engine, home), limits_of(home)
     names = [*(s for s in desk.sleeves if s in changes), *(s for s in changes if s not in desk.sleeves)]
     drafts = {s: draft_against(desk, s, changes[s], home, hard, apply_to_open=apply_to_open) for s in names}
-    runs = Runs(home / "runs")
+    runs = Runs(home / "runs", engine)
     for sleeve, made in drafts.items():
         if not _shown_alone(made):
             check_evidence(made, evidence.get(sleeve, ()), runs)
@@ -245,6 +245,7 @@ def check_evidence(made: Draft, evidence: Sequence[Mapping[str, Any]], runs: Run
         ids = [str(item.get("run_id", "")) for item in evidence if item.get("role") == role]
         if len(ids) != 1:
             raise Refused(f"evidence incomplete: the {role} run is missing", "run the configuration in force and the changed one")
+        runs.require_unchanged(ids[0])
         loaded[role] = runs.load(ids[0])
         if fault := _evidence_fault(loaded[role], sleeve):
             raise Refused(f"run {ids[0]} is not valid evidence: {fault}", "run it with the proposed configuration")

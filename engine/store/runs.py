@@ -70,6 +70,7 @@ class Runs:
                 _write_frame(frames[name], place / f"{name}.parquet")
             (place / "report.html").write_bytes(page(stored).encode())
             (place / "run.json").write_text(json.dumps(stored, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+            digests = {name: _digest_of(place / name) for name in ("run.json", *(f"{name}.parquet" for name in FRAMES))}
             (place / "pid").unlink()
             _to_disk(place)
             place.rename(self.folder / run_id)
@@ -77,7 +78,7 @@ class Runs:
             shutil.rmtree(place, ignore_errors=True)
             raise
         _sync(self.folder)
-        self._row(stored)
+        self._row(stored, digests)
         return stored
 
     def _reserve(self, stem: str) -> tuple[str, Path]:
@@ -119,8 +120,8 @@ class Runs:
             if not _alive(pid):
                 shutil.rmtree(place, ignore_errors=True)
 
-    def _row(self, run: Mapping[str, Any]) -> None:
-        """Write the run's row, which lists and the cache read."""
+    def _row(self, run: Mapping[str, Any], digests: Mapping[str, str]) -> None:
+        """Write the run's row, which lists and the cache read; with the digests of its files."""
         if self.engine is None:
             return
         from engine.store.db import write
@@ -139,6 +140,7 @@ class Runs:
                     state="done",
                     folder=run["folder"],
                     summary=json.dumps(summary_of(run), allow_nan=False),
+                    body=json.dumps({"sha256": digests}),
                 )
             )
 
@@ -200,8 +202,11 @@ class Runs:
             return str(json.loads(row.body).get("name") or "") if row else ""
 
     def load(self, run_id: str) -> dict[str, Any]:
-        """A run's JSON. Raises BadInput for an invalid or unknown id, DataError for a damaged folder."""
+        """A run's JSON. Raises BadInput for an invalid or unknown id, DataError for a damaged folder, and for a file that is not
+        what was stored: figures that somebody edited are no evidence.
+        """
         path = self.path(run_id) / "run.json"
+        self._require_unchanged(run_id, path)
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
@@ -211,6 +216,7 @@ class Runs:
     def frame(self, run_id: str, name: str) -> "pl.DataFrame":
         """One of the run's frames (FRAMES)."""
         path = self.path(run_id) / f"{name}.parquet"
+        self._require_unchanged(run_id, path)
         import polars as pl
 
         try:
@@ -218,6 +224,24 @@ class Runs:
         except (OSError, pl.exceptions.PolarsError) as error:
             what = (str(error).splitlines() or ["?"])[0]
             raise DataError(f"run {run_id}: {path} cannot be read ({what})", "run the backtest again") from error
+
+    def require_unchanged(self, run_id: str) -> None:
+        """Raise DataError when any file of a run is not what was stored: before it is evidence, or shown as such."""
+        for name in ("run.json", *(f"{name}.parquet" for name in FRAMES)):
+            self._require_unchanged(run_id, self.path(run_id) / name)
+
+    def _require_unchanged(self, run_id: str, path: Path) -> None:
+        """Raise DataError for a file whose digest is not the one in the run's row; runs of before, or copied here, have none."""
+        if self.engine is None:
+            return
+        from engine.store.db import read
+        from engine.store.tables import Run
+
+        with read(self.engine) as session:
+            row = session.get(Run, run_id)
+            noted = (json.loads(row.body).get("sha256") or {}).get(path.name) if row else None
+        if noted is not None and path.is_file() and _digest_of(path) != noted:
+            raise DataError(f"run {run_id}: {path.name} was changed since it was stored", "run the backtest again")
 
     def path(self, run_id: str) -> Path:
         """The run's folder; BadInput for an invalid or unknown id."""
@@ -253,6 +277,14 @@ def summary_of(run: Mapping[str, Any]) -> dict[str, Any]:
         "params": run.get("params") or {},
     }
     return found | shown
+
+
+def _digest_of(path: Path) -> str:
+    """SHA-256 of a file in hex."""
+    import hashlib
+
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _write_frame(frame: "pl.DataFrame", path: Path) -> None:

@@ -1,0 +1,47 @@
+"""What stands against the evidence of a proposal at this moment: open alerts that say that figures of the desk cannot be trusted,
+and data that is another one than the run read. Called by app.views.proposal_card, which shows each as a warning.
+
+A proposal on falsified evidence is still shown: a person decides, and reads first why its figures are in doubt.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from app.home.home import Home
+from engine.data.checksums import sha256_of
+from engine.watch.alert_rows import list_alerts
+from engine.watch.window import mark_at
+
+# kinds of alerts (engine.watch.observation.RUNBOOKS) that say that figures, positions, bars or records are not what they seem
+IN_DOUBT = ("journal", "identity", "difference", "bars", "watch", "parity", "desk_drift", "audit", "outside", "drift", "features")
+SHOWN = 5
+WHAT_MAX = 200
+
+
+def doubts(home: Home, runs: Iterable[Mapping[str, Any]]) -> list[str]:
+    """One sentence each, at most SHOWN; empty when nothing is against it. `runs`: the evidence runs as stored."""
+    alerts = (row for row in list_alerts(home.engine, "open", limit=50) if row.kind in IN_DOUBT)
+    found = [f"figures are in doubt while {row.id} is open: {row.what[:WHAT_MAX]}" for row in alerts]
+    mark = mark_at(home.desk_journal)
+    blocked = {} if mark is None else mark.body.get("blocked") or {}
+    unwell = (f"the desk lets nothing enter: {name}: {why}"[:WHAT_MAX] for name, why in blocked.items())
+    return list(dict.fromkeys([*found, *unwell, *_other_data(home, runs)]))[:SHOWN]
+
+
+def _other_data(home: Home, runs: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Files that have changed, or gone, since a run read them."""
+    for run in runs:
+        for name, digest in (run.get("file_sha256") or {}).items():
+            there = [path for folder, _ in home.roots for path in folder.rglob(name)]
+            if not there:
+                yield f"{name}, which run {run['run_id']} read, is not there any more"
+            elif all(_digest(path) != digest for path in there):
+                yield f"{name} has changed since run {run['run_id']} read it: run the evidence again"
+
+
+def _digest(path: Path) -> str:
+    try:
+        return sha256_of(path)
+    except OSError:
+        return ""
