@@ -43,11 +43,11 @@ def replayed(incident: Incident, home: Path) -> int:
     if incident.play is not None:
         play = incident.play
 
-        async def played(bench: LiveBench) -> None:
+        async def reaching(bench: LiveBench) -> None:
             bench.edited = True  # some plays reach into the book
             await play(bench)
 
-        return on_bench(path, played).clock()
+        return on_bench(path, reaching).clock()
     journal = Journal(path, "worker")
     journal.append([Event("config", START, BEGIN), Event("mark", START, mark(1000.0, 0.0, 100.0))])
     for n, (kind, body) in enumerate(incident.written):
@@ -57,23 +57,28 @@ def replayed(incident: Incident, home: Path) -> int:
     return END + BAR
 
 
-def _health(name: str) -> Is:
+def is_health(name: str) -> Is:
+    """The begin of trouble of that name."""
     return lambda e: e.kind == "health" and e.body["state"] == "begun" and str(e.body["what"]).startswith(name)
 
 
-def _order(state: str, slot: str = "") -> Is:
+def is_order(state: str, slot: str = "") -> Is:
+    """An order in a state, of a slot."""
     return lambda e: e.kind == "order" and e.body["state"] == state and slot in ("", e.body["slot"])
 
 
-def _kind(kind: str) -> Is:
+def is_kind(kind: str) -> Is:
+    """An event of a kind."""
     return lambda e: e.kind == kind
 
 
-def _incident(words: str) -> Is:
+def is_incident(words: str) -> Is:
+    """An incident with these words."""
     return lambda e: e.kind == "incident" and words in str(e.body["what"])
 
 
-def _differs(name: str) -> Is:
+def is_differing(name: str) -> Is:
+    """A difference of that name."""
     return lambda e: e.kind == "reconcile" and any(name in what for what in e.body["differs"])
 
 
@@ -358,11 +363,13 @@ FOUND = {
 }
 
 
-def _played(name: str, story: str, play: Play, planted: Is, *runbooks: str, lost_money: bool = False) -> Incident:
+def played(name: str, story: str, play: Play, planted: Is, *runbooks: str, lost_money: bool = False) -> Incident:
+    """By faults of the local venue."""
     return Incident(name, story, play, (), planted, runbooks, lost_money)
 
 
-def _written(name: str, story: str, events: Sequence[tuple[str, dict[str, Any]]], planted: Is, *runbooks: str) -> Incident:
+def written(name: str, story: str, events: Sequence[tuple[str, dict[str, Any]]], planted: Is, *runbooks: str) -> Incident:
+    """As a journal has it."""
     return Incident(name, story, None, events, planted, runbooks, True)
 
 
@@ -371,50 +378,48 @@ def _second_payment(event: Event) -> bool:
 
 
 INCIDENTS: tuple[Incident, ...] = (
-    _played("fills never listed", "F1", fills_never_listed, _health("executions"), "unknown-order"),
-    _played("rejections in a row", "F1", rejections_in_a_row, _order("rejected"), "orders-rejected"),
-    _played("rejections after a silent stream", "F1", rejections_after_a_slow_stream, _order("rejected"), "orders-rejected"),
-    _played("kill refused by the venue", "F7", kill_refused, _order("rejected", "exit"), "orders-rejected", "halted"),
-    _played("kill without executions", "F7", kill_blind, _health("venue of"), "gate-closed", "halted"),
-    _played("stop rejected", "F8", stop_rejected, _order("rejected", "protective"), "protective-missing"),
-    _played("stop lost on its way", "F8", stop_lost, _order(UNKNOWN, "protective"), "protective-missing"),
-    _played("stop acknowledged and unseen", "F8", stop_unseen, _incident("does not show it"), "protective-missing"),
-    _played("stop gone at the venue", "F8", stop_vanishes, _order(UNKNOWN, "protective"), "protective-missing"),
-    _played("clock two seconds off", "clock", clock_drifts, _health("clock"), "gate-closed"),
-    _played("clock forty seconds off", "clock", clock_jumps, _health("clock"), "gate-closed"),
-    _played("venue does not say its time", "clock", clock_unknown, _health("clock"), "gate-closed"),
-    _played("stream silent", "F2", stream_goes_silent, _health("stream"), "gate-closed"),
-    _played("venue away", "F3", venue_away, _health("venue of"), "gate-closed"),
-    _played("a position from nowhere", "F5", strange_position, _differs("position"), "reconcile-difference"),
-    _played("position flipped", "F6", position_flips, _differs("position"), "reconcile-difference"),
-    _played("flipped after a refusal", "F6", position_flips_after_a_refusal, _differs("position"), "reconcile-difference"),
-    _played("order of a stranger", "F5", strange_order, _differs(" order "), "unknown-order"),
-    _played(
-        "trade of a stranger", "ADL", strange_trade, lambda e: e.kind == "fill" and not e.body.get("sleeve"), "unknown-order"
-    ),
-    _played("orphan", "F4", orphan, _kind("orphan"), "orphan"),
-    _played("orphan that cannot be closed", "F4", orphan_stuck, _kind("orphan"), "orphan"),
-    _played("restart that repeats", "F4", restart_repeats, _kind("orphan"), "orphan"),
-    _played("cash withdrawn", "F5", cash_moves, _differs("cash"), "reconcile-difference"),
-    _played("funding twice", "F9", funding_twice, _second_payment, "reconcile-difference", lost_money=True),
-    _played("not a number, live only", "F9", not_a_number, _kind("decision"), "features-missing"),
-    _played("no price", "F9", no_price, lambda e: e.kind == "bar" and e.body["bars"][BTC_PERP][0] is None, "bars-stale"),
-    _played("order without an answer", "F3", no_answer_to_an_order, _order(UNKNOWN), "unknown-order"),
-    _written(
+    played("fills never listed", "F1", fills_never_listed, is_health("executions"), "unknown-order"),
+    played("rejections in a row", "F1", rejections_in_a_row, is_order("rejected"), "orders-rejected"),
+    played("rejections after a silent stream", "F1", rejections_after_a_slow_stream, is_order("rejected"), "orders-rejected"),
+    played("kill refused by the venue", "F7", kill_refused, is_order("rejected", "exit"), "orders-rejected", "halted"),
+    played("kill without executions", "F7", kill_blind, is_health("venue of"), "gate-closed", "halted"),
+    played("stop rejected", "F8", stop_rejected, is_order("rejected", "protective"), "protective-missing"),
+    played("stop lost on its way", "F8", stop_lost, is_order(UNKNOWN, "protective"), "protective-missing"),
+    played("stop acknowledged and unseen", "F8", stop_unseen, is_incident("does not show it"), "protective-missing"),
+    played("stop gone at the venue", "F8", stop_vanishes, is_order(UNKNOWN, "protective"), "protective-missing"),
+    played("clock two seconds off", "clock", clock_drifts, is_health("clock"), "gate-closed"),
+    played("clock forty seconds off", "clock", clock_jumps, is_health("clock"), "gate-closed"),
+    played("venue does not say its time", "clock", clock_unknown, is_health("clock"), "gate-closed"),
+    played("stream silent", "F2", stream_goes_silent, is_health("stream"), "gate-closed"),
+    played("venue away", "F3", venue_away, is_health("venue of"), "gate-closed"),
+    played("a position from nowhere", "F5", strange_position, is_differing("position"), "reconcile-difference"),
+    played("position flipped", "F6", position_flips, is_differing("position"), "reconcile-difference"),
+    played("flipped after a refusal", "F6", position_flips_after_a_refusal, is_differing("position"), "reconcile-difference"),
+    played("order of a stranger", "F5", strange_order, is_differing(" order "), "unknown-order"),
+    played("trade of a stranger", "ADL", strange_trade, lambda e: e.kind == "fill" and not e.body.get("sleeve"), "unknown-order"),
+    played("orphan", "F4", orphan, is_kind("orphan"), "orphan"),
+    played("orphan that cannot be closed", "F4", orphan_stuck, is_kind("orphan"), "orphan"),
+    played("restart that repeats", "F4", restart_repeats, is_kind("orphan"), "orphan"),
+    played("cash withdrawn", "F5", cash_moves, is_differing("cash"), "reconcile-difference"),
+    played("funding twice", "F9", funding_twice, _second_payment, "reconcile-difference", lost_money=True),
+    played("not a number, live only", "F9", not_a_number, is_kind("decision"), "features-missing"),
+    played("no price", "F9", no_price, lambda e: e.kind == "bar" and e.body["bars"][BTC_PERP][0] is None, "bars-stale"),
+    played("order without an answer", "F3", no_answer_to_an_order, is_order(UNKNOWN), "unknown-order"),
+    written(
         "change gone bad",
         "F10",
         [("config", CHANGED), ("fill", LOST), ("fill", LOST), ("breaker", STREAK), ("breaker", FELL), ("halt", HALT)],
         lambda e: e.kind == "config" and e.body["version"] == 2,
         "canary-rolled-back",
     ),
-    _written(
+    written(
         "liquidated without a stop",
         "F8",
         [("funding", PAID), ("order", STOP | {"state": "rejected", "why": "PERCENT_PRICE"}), ("fill", GONE), ("breaker", FELL)],
-        _order("rejected"),
+        is_order("rejected"),
         "protective-missing",
     ),
-    _written(
+    written(
         "feature renamed by a change",
         "F9",
         [("fill", LOST), ("config", CHANGED), ("decision", BLIND), ("decision", BLIND)],
@@ -424,8 +429,8 @@ INCIDENTS: tuple[Incident, ...] = (
     ),
 )
 MORE: tuple[Incident, ...] = (  # not counted: what the thirty leave out
-    _played("venue and book never compared", "F5", never_compared, _incident("could not be compared"), "reconcile-difference"),
-    _played("the market alone", "F7", market_falls, _kind("breaker"), "drawdown", "halted", lost_money=True),
-    _written("torn end, then an orphan", "F4", [("incident", TORN), ("orphan", FOUND)], _incident("unfinished"), "worker-down"),
-    _written("bar without a price, then no entry", "F9", [("bar", bar(None)), ("decision", BLIND)], _kind("bar"), "bars-stale"),
+    played("venue and book never compared", "F5", never_compared, is_incident("could not be compared"), "reconcile-difference"),
+    played("the market alone", "F7", market_falls, is_kind("breaker"), "drawdown", "halted", lost_money=True),
+    written("torn end, then an orphan", "F4", [("incident", TORN), ("orphan", FOUND)], is_incident("unfinished"), "worker-down"),
+    written("bar without a price, then no entry", "F9", [("bar", bar(None)), ("decision", BLIND)], is_kind("bar"), "bars-stale"),
 )
