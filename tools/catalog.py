@@ -104,7 +104,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(research.sweep, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(research.walkforward, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(judge.judge, Effect.COMPUTE, (DEVELOPER,)),
-    CatalogEntry(desk.attribution, Effect.COMPUTE, (OPERATOR, ADVISOR)),
+    CatalogEntry(desk.attribution, Effect.COMPUTE, (ADVISOR, OPERATOR)),
     CatalogEntry(desk.probe, Effect.COMPUTE, (OPERATOR,)),
     CatalogEntry(drill.drill, Effect.COMPUTE, (OPERATOR,)),
     CatalogEntry(proposals.propose_config, Effect.PROPOSE, (DEVELOPER,)),

@@ -176,7 +176,7 @@ def test_a_bound_of_a_loss_stays_one_of_a_loss(words: Words, text: str) -> None:
 
 def test_another_roles_command_names_the_subject(words: Words) -> None:
     """The pronoun means nothing in its thread."""
-    desk = Desk("operator", words)
+    desk = Desk("developer", words)
     desk.ask("round trips of btc since 2025-11-10")
     said = desk.ask("where does the p&l of those come from")
     assert desk.called == []

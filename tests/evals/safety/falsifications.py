@@ -15,19 +15,18 @@ from engine.control.proposals import list_proposals
 from engine.data.checks import check
 from engine.data.checksums import require_whole
 from engine.data.compare_sources import compare_sources
-from engine.live.duties import AccountDuties
 from engine.store.anchors import note_head
 from engine.store.chain import Event
 from engine.store.journal import Journal, read
 from engine.store.runs import Runs
-from engine.venues.live_port import StandingOrder
 from engine.watch.health import checks
 from memory.contradictions import contradictions
 from memory.shelf import Shelf
+from tests.evals.safety import false_answers as answers
 from tests.evals.safety.falsified import DECIDED, NAME, OF_RUNS, Falsified, alerts, candles, home_of, pair_of, propose, refused
 from tests.evals.safety.scene import Scene
 from tests.fakes import recordings
-from tests.fakes.live_desks import CASH, LiveBench, long, on_bench
+from tests.fakes.live_desks import LiveBench
 
 BAR = 900_000
 
@@ -282,89 +281,7 @@ def contradicted(scene: Scene) -> str:
     return next((f"{one.text} / {one.other_text}" for one in contradictions(shelf_pages)), "")
 
 
-# ---- a venue's answers --------------------------------------------------------------------------------------------------------
-
-
-def live(play: Callable[[LiveBench], Any]) -> Callable[[Path], None]:
-    def played(home: Path) -> None:
-        async def run(bench: LiveBench) -> None:
-            bench.edited = True
-            await play(bench)
-
-        on_bench(home / "journal" / "desk.jsonl", run)
-
-    return played
-
-
-async def calm(bench: LiveBench) -> None:
-    await bench.start()
-    await bench.to_close()
-    bench.close()
-    await bench.after(90)
-
-
-async def entered(bench: LiveBench) -> None:
-    await bench.start()
-    await bench.to_close()
-    bench.close()
-    await bench.entered()
-    await bench.to_close()
-    bench.close(adds=long())
-    await bench.after(90)
-
-
-async def false_position(bench: LiveBench) -> None:
-    await bench.start()
-    await bench.entered()
-    bench.venue.net = 250
-    await bench.after(130)
-
-
-async def false_trade(bench: LiveBench) -> None:
-    await bench.start()
-    bench.venue.trade("stranger", "v9", 1, 40)
-    await bench.after(90)
-
-
-async def false_order(bench: LiveBench) -> None:
-    await bench.start()
-    bench.venue.strange = [StandingOrder("", "v77", 1, 10, 0, 50_000.0, False, False)]
-    await bench.after(90)
-
-
-async def false_cash(bench: LiveBench, moved: float = -500.0) -> None:
-    async def cash() -> float:
-        return bench.cash
-
-    bench.duties = AccountDuties(bench.desk, {"okx:BTC-USDT:perp": bench.venue}, cash=cash)
-    await bench.start()
-    bench.cash = CASH + moved
-    await bench.after(90)
-
-
-async def false_fee(bench: LiveBench) -> None:
-    await false_cash(bench, -0.02)
-
-
-async def hidden_fills(bench: LiveBench) -> None:
-    await bench.start()
-    await bench.to_close()
-    bench.venue.fills = False
-    bench.close(adds=long())
-    await bench.after(2)
-    (entry,) = bench.venue.orders
-    bench.venue.execute(entry, 300)
-    bench.venue.executions.clear()
-    await bench.after(75)
-
-
-async def clock_moved(bench: LiveBench) -> None:
-    await bench.start()
-    bench.venue_time_ms = -40_000
-    await bench.after(400)
-    await bench.to_close()
-    bench.close()  # the page is sent at once, a mark says so from the next close on
-
+# ---- the cases -----------------------------------------------------------------------------------------------------------------
 
 FUNDING = {"sleeve": "adds", "lots": 300, "mark": 60_000.0, "rate": 0.0001, "cash": 50_000.0}
 DIFFER, BROKEN, MONEY = alerts("difference", "protective"), alerts("journal"), alerts("identity")
@@ -377,11 +294,11 @@ def unwell(scene: Scene) -> str:
 
 
 def _live(name: str, check_: str, play: Callable[[LiveBench], Any], notice: Callable[[Scene], str] = DIFFER) -> Falsified:
-    return Falsified(name, check_, void, notice, live=live(play), calm=live(calm))
+    return Falsified(name, check_, void, notice, live=answers.live(play), calm=answers.live(answers.calm))
 
 
 def _money(name: str, plant: Callable[[Scene], None]) -> Falsified:
-    return Falsified(name, "accounting identity", plant, MONEY, live=live(entered))
+    return Falsified(name, "accounting identity", plant, MONEY, live=answers.live(answers.entered))
 
 
 CASES: tuple[Falsified, ...] = (
@@ -415,15 +332,15 @@ CASES: tuple[Falsified, ...] = (
     Falsified("run of other parameters", "evidence", other_params, refused(propose_pair), OF_RUNS),
     Falsified("run on other bars", "evidence", other_bars, refused(propose_pair), OF_RUNS),
     Falsified("memory against itself", "contradictions", false_page("stop_atr of trend-btc is 9."), contradicted),
-    _live("position in the venue's answer", "reconciliation", false_position),
-    _live("execution of nobody", "reconciliation", false_trade),
-    _live("cash beside the fills", "reconciliation", false_cash),
-    _live("filled, and no fill listed", "reconciliation", hidden_fills, unwell),
+    _live("position in the venue's answer", "reconciliation", answers.false_position),
+    _live("execution of nobody", "reconciliation", answers.false_trade),
+    _live("cash beside the fills", "reconciliation", answers.false_cash),
+    _live("filled, and no fill listed", "reconciliation", answers.hidden_fills, unwell),
 )
 MORE: tuple[Falsified, ...] = (  # not counted
     Falsified("volume a little off, one source", "none", at_row("volume", lambda c: c * 1.1), checked, OF_RUNS),
     Falsified("a false page, alone", "none", lone_page, contradicted),
-    _live("order of nobody", "reconciliation", false_order),
-    _live("fee in the venue's answer", "reconciliation", false_fee),
-    _live("clock moved", "clock", clock_moved, unwell),
+    _live("order of nobody", "reconciliation", answers.false_order),
+    _live("fee in the venue's answer", "reconciliation", answers.false_fee),
+    _live("clock moved", "clock", answers.clock_moved, unwell),
 )

@@ -5,6 +5,7 @@ Their first figure is the fair one; docs/safety-suites.md states it.
 
 from engine.book.order_events import order_id
 from tests.evals.safety import incident_plays as plays
+from tests.evals.safety import venue_faults as faults
 from tests.evals.safety.incident_plays import Incident, is_differing, is_health, is_kind, is_order, played, written
 from tests.fakes.live_desks import LiveBench, long
 
@@ -16,7 +17,7 @@ async def away_and_the_stop_lost(bench: LiveBench) -> None:
     await bench.after(120)
     bench.venue.script["trades"].clear()
     await bench.after(60)
-    await plays.stop_lost(bench)
+    await faults.stop_lost(bench)
 
 
 async def closed_by_the_venue(bench: LiveBench) -> None:
@@ -38,7 +39,7 @@ async def stop_and_exit_rejected(bench: LiveBench) -> None:
 
 async def silent_stream_then_orphan(bench: LiveBench) -> None:
     """Two troubles; the second one is the worse and has nothing to do with the first."""
-    await plays.stream_goes_silent(bench)
+    await faults.stream_goes_silent(bench)
     bench.venue.trade(order_id("adds", 99), "v9", 1, 40)
     await bench.after(70)
 
