@@ -1,4 +1,4 @@
-"""What stands against the evidence of a proposal at this moment: open alerts that say that figures of the desk cannot be trusted,
+"""What speaks against the evidence of a proposal at this moment: open alerts that say that figures of the desk cannot be trusted,
 and data that is another one than the run read. Called by app.views.proposal_card, which shows each as a warning.
 
 A proposal on falsified evidence is still shown: a person decides, and reads first why its figures are in doubt.
