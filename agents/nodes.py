@@ -121,7 +121,7 @@ def model_reply(work: Work, state: TurnState) -> Reply:
     """The model's reply; from the offline model, with a notice, when a real one fails."""
     if not work.model.offline:
         emit, stand = emitter(), cache(lambda: ground_of(work, state["done"]))
-        shown = offered(work.role, work.earlier, state["done"])
+        shown = tuple(tool for tool in offered(work.role, work.earlier, state["done"]) if tool.effect in work.ctx.effects)
         work.caller.begin_call(emit, lambda text: ground(text, stand()).text)
         try:
             return readable_reply(work, state, work.model.complete(state["messages"], shown, work.caller))

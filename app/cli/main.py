@@ -57,6 +57,7 @@ GROUPS = (
     "watches",
     "jobs",
     "mcp",
+    "monitor",
     "account",
     "live",
     "upkeep",

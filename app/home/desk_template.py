@@ -208,6 +208,19 @@ digest_minutes = 0               # notes are gathered and come as one message in
 # sent_days = 0.0                # what was sent to models
 # pieces_days = 7.0              # unfinished ends of journals that a crash left are packed then
 
+# ---- Monitor: a real model reads the desk by itself and writes a short note when something changed. Off at 0 ------------
+#
+# [monitor]
+# every_minutes = 60             # between two looks; nothing is asked or sent where nothing changed
+# after_alerts = true            # also after an alert; never on its path
+# tokens_day = 200000            # of all its looks, beside [budgets]
+# to = ["slack", "telegram"]     # ways of this file
+
+# ---- Strategies: whether a person may make a file of a note that a model drafted (`nightdesk strategies adopt`) -----------
+#
+# [strategies]
+# adopt = false
+
 # ---- People ---------------------------------------------------------------------------------------------------------
 # `--as NAME` is believed while people.toml, beside this file, is missing or empty: fine for one person on paper.
 # `nightdesk people add NAME` gives a name a token (and a passphrase); from then on every name needs its own.

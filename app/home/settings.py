@@ -24,6 +24,7 @@ from app.home.accounts import (
     is_loopback,
 )
 from app.home.bounds import SHOWN_MAX, bounds_of, shown, switches_for_numbers
+from app.home.night import AdoptEntry, McpEntry, MonitorEntry, RetentionEntry
 from app.home.reach import DiscordEntry, SlackEntry, TelegramEntry, WebhookEntry
 from engine.control.config import DeskConfig, SleeveConfig, Slug, Symbol
 from engine.control.desk_setup import TEXT_MAX, SimulatedTables, data_path, home_path
@@ -162,30 +163,6 @@ class UiEntry(BaseModel):
     port: int = Field(8421, ge=1, le=65535)
 
 
-class RetentionEntry(BaseModel):
-    """How long what grows is kept: [retention]. Days; 0: for ever. Journals are always kept."""
-
-    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
-
-    logs_days: float = Field(30.0, ge=0, le=36_500)
-    log_megabytes: float = Field(20.0, ge=1, le=10_000)  # a log that is written to turns over at this size
-    runs_days: float = Field(0.0, ge=0, le=36_500)
-    recordings_days: float = Field(0.0, ge=0, le=36_500)
-    sent_days: float = Field(0.0, ge=0, le=36_500)  # requests to models
-    pieces_days: float = Field(7.0, ge=0, le=36_500)  # unfinished ends of journals are packed then
-
-
-class McpEntry(BaseModel):
-    """`nightdesk mcp`: [mcp]. What clients of the Model Context Protocol may use, beside what every role may; days are UTC."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    port: int = Field(8422, ge=1, le=65535)  # of streamable HTTP, on this machine
-    calls_minute: int = Field(120, ge=1, le=10_000)  # of one client
-    jobs_day: int = Field(50, ge=0, le=10_000)  # started by all clients together
-    proposals_day: int = Field(10, ge=0, le=1_000)  # proposals and notes, of all clients together
-
-
 class DeskToml(SimulatedTables):
     """The content of desk.toml: what decides a figure (engine.control.desk_setup), and the rest."""
 
@@ -208,6 +185,8 @@ class DeskToml(SimulatedTables):
     accounts: dict[Slug, AccountEntry] = Field(default_factory=dict, max_length=ACCOUNTS_MAX)
     data: DataEntry = DataEntry()
     retention: RetentionEntry = RetentionEntry.model_validate({})
+    monitor: MonitorEntry = MonitorEntry.model_validate({})
+    strategies: AdoptEntry = AdoptEntry()
     outside: OutsideEntry = OutsideEntry.model_validate({})
     account: Slug | None = None  # the entry of [accounts] that this desk trades; none: on paper
 

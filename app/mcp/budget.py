@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from app.home.settings import McpEntry
+from app.home.night import McpEntry
 from engine.clock import DAY_MS, MINUTE_MS
 from tools.common.contract import Effect
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlmodel import col, select, update
 
 from app.home.home import Home
+from app.notify.monitor_notes import SUBJECT, note_of
 from app.people.approvals import permit, record
 from app.people.identity import Actor
 from app.people.rota import rota_of
@@ -45,7 +46,7 @@ class Undelivered(Exception):
 
 
 class Notification(NamedTuple):
-    """One message to deliver. `kind`: alert | card | handover | digest | test;
+    """One message to deliver. `kind`: alert | card | handover | digest | monitor | test;
     its step, its row as JSON, and the ref of an earlier message."""
 
     kind: str
@@ -180,6 +181,10 @@ def message_of(home: Home, row: Delivery, at_ms: int) -> Notification:
         if found is None:
             raise BadInput(f"{row.subject} does not exist")
         return Notification("handover", row.step, row.subject, found.model_dump(), before)
+    if row.subject.startswith(SUBJECT):
+        if (note := note_of(home.path, row.subject)) is None:
+            raise BadInput(f"{row.subject} is no longer kept")
+        return Notification("monitor", row.step, row.subject, note, before)
     if row.subject.startswith("test "):
         at, _, by = row.subject.removeprefix("test ").partition(" ")
         return Notification("test", row.step, row.subject, {"at_ms": int(at), "by": by})
@@ -203,13 +208,14 @@ def first_ref(home: Home, row: Delivery) -> str:
         return session.exec(select(Delivery.ref).where(*same).order_by(col(Delivery.id)).limit(1)).first() or ""
 
 
-def owe(home: Home, subject: str, step: str, sinks: Sequence[str], at_ms: int) -> None:
-    """Queue one step of a subject for every sink; idempotent."""
+def owe(home: Home, subject: str, step: str, sinks: Sequence[str], at_ms: int, due_ms: int | None = None) -> None:
+    """Queue one step of a subject for every sink, to go at `due_ms` (None: now); idempotent."""
     for sink in sinks:
         with db.write(home.engine) as session:
             same = (Delivery.subject == subject, Delivery.step == step, Delivery.sink == sink)
             if session.exec(select(Delivery.id).where(*same)).first() is None:
-                session.add(Delivery(subject=subject, step=step, sink=sink, created_ms=at_ms, due_ms=at_ms))
+                due = at_ms if due_ms is None else due_ms
+                session.add(Delivery(subject=subject, step=step, sink=sink, created_ms=at_ms, due_ms=due))
 
 
 def cards(home: Home, sinks: Sequence[str], at_ms: int) -> None:

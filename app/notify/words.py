@@ -56,6 +56,9 @@ def worded(message: Notification, page_url: str) -> Worded:
         shown = [_line(f"{item['id']}: {item['what']}") for item in row["items"][:DIGEST_MAX]]
         more = len(row["items"]) - len(shown)
         return Worded(f"{len(row['items'])} notes", (*shown, *([f"and {more} more"] if more > 0 else []), f"{page_url}?tab=desk"))
+    if message.kind == "monitor":
+        by = f"Written by {row['model']} from the desk's own records; nothing was changed. {row['state']}"
+        return Worded("Monitor", (_line(row["text"]), _line(by), f"{page_url}?tab=desk"))
     if message.kind == "test":
         return Worded(
             "Test of Nightdesk's messages", (f"Asked for by {_line(row['by'])} at {utc(row['at_ms'])}. Nothing is wrong.",)

@@ -152,6 +152,7 @@ _MACHINE = (
     "models shadow begin",
     "models shadow stop",
     "models train",
+    "monitor",
     "notify test",
     "parity",
     "rerun",

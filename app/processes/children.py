@@ -162,6 +162,11 @@ def shadows_command() -> list[str]:
     return [sys.executable, "-P", "-m", "app.jobs.model_shadows"]
 
 
+def monitor_command() -> list[str]:
+    """The command line of one look of the monitor."""
+    return [sys.executable, "-P", "-m", "app.monitor.look"]
+
+
 def outside_command() -> list[str]:
     """The command line of the fetch of outside series that are due."""
     return [sys.executable, "-P", "-c", "from app.cli.main import run; run()", "data", "fetch", "--due"]

@@ -20,6 +20,7 @@ from app.notify.deliveries import Notification, Sink, Undelivered
 from app.people.rota import rota_of
 from app.processes.canary_watch import CanaryWatch
 from app.processes.children import allowed, allowed_fetch, outside_command, parity_command, shadows_command
+from app.processes.monitoring import Monitoring
 from app.slack import sink
 from app.slack.socket_mode import SocketConnection
 from app.telegram.line import TelegramLine, line_of
@@ -48,6 +49,7 @@ CANARIES_S = 60.0  # the same while a canary has a model
 RETENTION_S = 6 * 3_600.0  # between two looks at what is older than desk.toml keeps it
 SHADOWS_S = 3_600.0  # between two looks at what shadows of models say
 HANDOVER_AT = "06:00"  # UTC, unless desk.toml says otherwise
+MONITOR_S = 15.0  # between two looks at whether the monitor is due
 SHIFT_S = 60.0  # between two looks at who is on call
 LATE_MS = 6 * 3_600_000  # a handover that was missed is still made so much later
 BLIND = 3  # checks in a row that failed: told without the database
@@ -64,6 +66,7 @@ class Schedules:
         self.observer = Observer(home.path, home.engine, home.desk.limits)
         self.canaries = CanaryWatch(home, clock)
         self.alert_policy = alert_policy_of(home.desk.alerts)
+        self.monitor = Monitoring(home, clock)
         self.line = SocketConnection(home, self.slack) if self.slack and self.slack.app_token else None
         self._failed, self._blind = 0, False
         self._jobs: Any = None
@@ -78,7 +81,7 @@ class Schedules:
         from apscheduler.schedulers.background import BackgroundScheduler
 
         entry = self.home.desk.alerts
-        names = ("check", "deliver", "cards", "walk", "handover", "canaries")
+        names = ("check", "deliver", "cards", "walk", "handover", "canaries", "monitor")
         pools = {name: ThreadPoolExecutor(1) for name in names} | {"default": ThreadPoolExecutor(1)}
         quiet = {"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
         self._jobs = BackgroundScheduler(executors=pools, job_defaults=quiet, timezone=UTC, logger=sink.LOG)
@@ -114,6 +117,8 @@ class Schedules:
             self._jobs.add_job(kept(self.fetch_outside), "interval", seconds=FETCH_S, next_run_time=now, id="outside")
         self._jobs.add_job(kept(self.record_shadows), "interval", seconds=SHADOWS_S, next_run_time=now, id="shadows")
         self._jobs.add_job(kept(self.compare_canaries), "interval", seconds=CANARIES_S, id="canary models")
+        if self.home.desk.monitor.every_minutes:
+            self._jobs.add_job(kept(self.monitor.look_when_due), "interval", seconds=MONITOR_S, executor="monitor", id="monitor")
         self._jobs.add_job(kept(self.let_go), "interval", seconds=RETENTION_S, next_run_time=now, id="retention")
         self._jobs.start()
         for line in (self.line, self.telegram):
@@ -150,6 +155,7 @@ class Schedules:
             self._fetching.terminate()  # a file is replaced whole or not at all
         if self._recording is not None and self._recording.poll() is None:
             self._recording.terminate()  # a group of closes is appended whole or not at all
+        self.monitor.stop()
 
     def died(self, process: str, code: int | None, why: str = "") -> None:
         """A child of the supervisor ended without being asked to."""
@@ -173,6 +179,7 @@ class Schedules:
                 {**blind_row("", now_ms), "what": "The watch sees again.", "resolved_ms": now_ms}, "resolved"
             )
         self._failed = 0
+        self.monitor.alerted(changes)
         for change in changes:
             with suppress(DeskError):
                 say(alert_rows.get(self.home.engine, change.alert), change.step)

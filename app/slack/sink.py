@@ -61,7 +61,7 @@ class Slack:
             return blocks.alert(message.row, message.step, self.entry.page_url)
         if message.kind == "handover":
             return blocks.handover(message.row, self.entry.page_url)
-        if message.kind in ("digest", "test"):
+        if message.kind in ("digest", "monitor", "test"):
             return blocks.worded_blocks(worded(message, self.entry.page_url))
         return blocks.card(message.row, self.entry.page_url)
 

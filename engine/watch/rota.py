@@ -70,7 +70,7 @@ def ways_of_page(rota: Rota, sinks: Sequence[str], opened_ms: int, escalations: 
     """
     asked = callees(rota, opened_ms)[: escalations + 1]
     own = {one.way for one in rota}
-    if not any(one.way in sinks for one in asked) or escalations >= len(rota):
+    if not any(one.way in sinks for one in asked):
         return list(sinks)
     reached = {one.way for one in asked}
     return [sink for sink in sinks if sink not in own or sink in reached]
