@@ -29,9 +29,9 @@ LINK = re.compile(r"\[([^\]\n]*)\]\([^)\n]*\)")  # a reference as an answer has 
 STAMP = re.compile(r"\*[^*]*\*")  # the line that code puts under an answer
 NOTHING = re.compile(r"\W*nothing\W*", re.IGNORECASE)
 QUESTION = (
-    "You are the monitor of the night. Since {since} (wall time) this changed: {changes}. Read the desk by tools, then write for "
-    "the people on call at most three short sentences: what changed, since when, and what you would look at next. Numbers only as "
-    "references. If none of it matters to anyone, answer NOTHING."
+    "You are the monitor of the night. Since {since} (wall time) this changed: {changes}. Read the desk by tools, then write "
+    "for the people on call at most three short sentences: what changed, since when, and what you would look at next. Numbers "
+    "only as references. If none of it matters to anyone, answer NOTHING."
 )
 
 
@@ -82,9 +82,11 @@ def _note(runtime: MonitorWiring, question: str, at_ms: int) -> tuple[dict[str, 
             answer = event
     if failed or not answer:
         return None, f"the model gave no note: {failed}"
+    if NOTHING.fullmatch(" ".join(own_lines(str(answer["answer_md"])))):
+        return None, "it found nothing worth a note"
     text = proven(str(answer["answer_md"]))
-    if not text or NOTHING.fullmatch(text):
-        return None, "it found nothing worth a note" if NOTHING.fullmatch(text or "") else "no sentence of it could be proven"
+    if not text:
+        return None, "no sentence of it could be proven"
     used = answer["usage"]
     tokens = int(used.get("input_tokens") or 0) + int(used.get("output_tokens") or 0)
     left_out = len(answer["struck"]) + len(answer["unchecked"])
@@ -92,11 +94,16 @@ def _note(runtime: MonitorWiring, question: str, at_ms: int) -> tuple[dict[str, 
     return {**fields, "left_out": left_out, "tokens": tokens, "state": answer["state_line"]}, ""
 
 
+def own_lines(text: str) -> list[str]:
+    """The model's own lines of an answer: without the stamp and the remarks that code put around them."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not STAMP.fullmatch(line) and not line.startswith("**")]
+
+
 def proven(text: str) -> str:
     """Whole sentences of an answer that grounding let through, up to NOTE_MAX characters."""
     kept = ""
-    lines = (line.strip() for line in LINK.sub(r"\1", text).splitlines())
-    for line in (line for line in lines if not STAMP.fullmatch(line)):
+    for line in own_lines(LINK.sub(r"\1", text)):
         for sentence in SENTENCE.split(line):
             if sentence and not any(mark in sentence for mark in UNPROVEN) and len(kept) + len(sentence) < NOTE_MAX:
                 kept += f" {sentence}"
