@@ -21,7 +21,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause", "pauses"),
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials", "predictions"),
     "research": ("sweep", "walkforward"),
-    "checks": ("judge", "leaks", "parity"),
+    "checks": ("judge", "leaks", "parity", "strategy_code", "draft_strategy"),
     "audit": ("audit", "drift", "silences"),
     "models": ("model_drift", "models", "train_model", "propose_model"),
     "memory": ("memory", "note", "calc", "propose_watch"),
@@ -43,7 +43,7 @@ class GroupArgs(Args):
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Show further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
     risk: exposure, what if, bad days; watch: health, alerts, runbooks, drill, incidents; changes: proposals; data: bars, runs,
-    trials, predictions; research: sweeps, walk-forwards; checks: verdicts, leaks, parity; audit: drift, silences;
+    trials, predictions; research: sweeps, walk-forwards; checks: verdicts, leaks, code, drafts; audit: drift, silences;
     models: drift; memory: pages, notes, calc."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})

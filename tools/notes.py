@@ -96,21 +96,30 @@ def _blocks(ctx: ToolContext, shelf: Shelf, args: MemoryArgs) -> list[recall.Blo
 def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:
     """Leave a note in the inbox with its evidence; it becomes memory when a person promotes it. Must be the last call of
     a turn."""
-    from engine.store.db import write
-    from engine.store.tables import InboxNote
     from tools.common.ids import require_known
 
     shown_by = args.evidence or []
     require_known(ctx, shown_by)
+    identity = leave(ctx, args.topic, args.text, shown_by)
+    path = f"{INBOX}/{identity}"
+    text = f"Noted in memory/{path}.md; it becomes memory when a person copies it into a page."
+    return ToolResult("ok", text, evidence=(Evidence("page", path),), data={"note": identity})
+
+
+def leave(ctx: ToolContext, topic: str, text: str, shown_by: list[str]) -> str:
+    """Put a note into the inbox, row and page; its id. Raises Refused where the day's limit or the inbox is full."""
+    from engine.store.db import write
+    from engine.store.tables import InboxNote
+
     shelf = Shelf(ctx.home / "memory")
     with write(ctx.engine) as session:
         number = _require_room(session, ctx)
-        topic = redacted(clean(args.topic, 80))
+        topic = redacted(clean(topic, 80))
         identity = notes.note_id(ctx.now_ms, topic, number)
         made = notes.Note(
             identity,
             topic,
-            redacted(args.text),
+            redacted(text),
             tuple(shown_by),
             ctx.role,
             ctx.thread,
@@ -134,8 +143,7 @@ def note(ctx: ToolContext, args: NoteArgs) -> ToolResult:
         )
         session.flush()
         shelf.add(path, notes.render(made))
-    text = f"Noted in memory/{path}.md; it becomes memory when a person copies it into a page."
-    return ToolResult("ok", text, evidence=(Evidence("page", path),), data={"note": identity})
+    return identity
 
 
 def _require_room(session: object, ctx: ToolContext) -> int:

@@ -1,4 +1,4 @@
-"""`nightdesk strategies list | show | new | features | history`: what can be traded and tested, a file to begin with, lives.
+"""`nightdesk strategies list | show | new | features | history | adopt`: what can be traded and tested, files, lives.
 
 Called by app/cli/main.py. A person's file is parsed or described by another process here, never run.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from app.cli import out
+from app.cli import adopt_draft, out
 from app.cli.words import shown
 from engine.clock import utc
 
@@ -19,7 +19,14 @@ NAME = typer.Argument(..., metavar="NAME", help="lower-case letters, digits and 
 def register(app: typer.Typer) -> None:
     """Add `strategies`."""
     group = typer.Typer(no_args_is_help=True, help="Strategies: list, show, new, and the features that they may read.")
-    for name, command in (("list", listed), ("show", show), ("new", new), ("features", features), ("history", history)):
+    for name, command in (
+        ("list", listed),
+        ("show", show),
+        ("new", new),
+        ("features", features),
+        ("history", history),
+        ("adopt", adopt_draft.adopt_draft),
+    ):
         group.command(name)(command)
     app.add_typer(group, name="strategies")
 

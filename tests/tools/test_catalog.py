@@ -52,7 +52,7 @@ READ = {
 AUTHORITY = {
     "developer": READ
     | {"backtest", "compare", "leaks", "parity", "drift", "model_drift", "train_model", "sweep", "walkforward", "judge"}
-    | {"propose_config", "propose_model", "propose_watch", "note"},
+    | {"strategy_code", "draft_strategy", "propose_config", "propose_model", "propose_watch", "note"},
     "operator": READ
     | {"incidents", "orders", "attribution"}
     | {"probe", "drill", "model_drift", "propose_tightening", "propose_pause", "propose_watch", "note"},

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.cli import adopt, alerts, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, watches
+from app.cli import adopt, alerts, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, strategies, watches
 from app.home.home import Home, open_home
 from app.people.authority import ACTS, COMMANDS, DECIDE
 from app.people.identity import add_person, read_people, two_people
@@ -17,7 +17,7 @@ from engine.errors import BadInput, DeskError, Refused
 from engine.store.journal import read
 from tests.fakes.slack_desks import proposed
 
-GROUPS = (adopt, alerts, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, watches)
+GROUPS = (adopt, alerts, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, strategies, watches)
 # a command line for each act that not everyone may do
 LINES = {
     "adopt": ("adopt", "d1", "--keep", "--as", "vic", "--reason", "x", "--yes"),
@@ -40,6 +40,7 @@ LINES = {
     "reconcile": ("reconcile", "--wait", "d1", "--reason", "x", "--as", "vic"),
     "release": ("release", "--reason", "x", "--as", "vic"),
     "runs name": ("runs", "name", "r-20261120-0a1b2c3d", "x", "--as", "vic"),
+    "strategies adopt": ("strategies", "adopt", "n", "--as", "vic"),
     "watches add": ("watches", "add", "price", "BTC-USDT", "below", "1", "--as", "vic"),
     "watches confirm": ("watches", "confirm", "w-1", "--as", "vic"),
     "watches remove": ("watches", "remove", "w-1", "--as", "vic"),
