@@ -10,18 +10,19 @@ from typing import Literal, get_args
 from tools.common.contract import Args, Effect, Role, ToolContext, ToolResult, tool
 
 Group = Literal[
-    "journal", "trades", "money", "risk", "watch", "changes", "data", "research", "checks", "audit", "models", "memory"
+    "journal", "trades", "money", "risk", "watch", "changes", "data", "research", "checks", "drafts", "audit", "models", "memory"
 ]
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal_search", "explain_event", "counts"),
     "trades": ("trips", "performance", "round_trip"),
-    "money": ("pnl", "attribution", "version_effect", "report", "weights"),
+    "money": ("pnl", "attribution", "version_effect", "report", "weights", "phase"),
     "risk": ("exposure", "what_if", "worst_days", "define"),
     "watch": ("health", "alerts", "runbook", "watches", "probe", "drill", "incidents", "orders"),
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause", "pauses"),
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials", "predictions"),
     "research": ("sweep", "walkforward"),
-    "checks": ("judge", "leaks", "parity", "strategy_code", "draft_strategy"),
+    "checks": ("judge", "leaks", "parity"),
+    "drafts": ("strategy_code", "draft_strategy"),
     "audit": ("audit", "drift", "silences"),
     "models": ("model_drift", "models", "train_model", "propose_model"),
     "memory": ("memory", "note", "calc", "propose_watch"),
@@ -43,8 +44,8 @@ class GroupArgs(Args):
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Show further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
     risk: exposure, what if, bad days; watch: health, alerts, runbooks, drill, incidents; changes: proposals; data: bars, runs,
-    trials, predictions; research: sweeps, walk-forwards; checks: verdicts, leaks, code, drafts; audit: drift, silences;
-    models: drift; memory: pages, notes, calc."""
+    trials; research: sweeps, walk-forwards; checks: verdicts, leaks; drafts: code; audit: drift, silences; models: drift;
+    memory: pages, notes."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})
 

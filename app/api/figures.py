@@ -20,6 +20,7 @@ from engine.watch.benchmark import HoldLine, desk_hold_line
 from engine.watch.concentration import desk_exposure
 from engine.watch.desk_trips import desk_trips, strategy_trips
 from engine.watch.periods import Unit, lately, lately_of_all, periods
+from engine.watch.phases import phase_of
 from engine.watch.shock import MOVE_MAX, shocks
 from engine.watch.window import journal_of
 
@@ -53,7 +54,8 @@ def periods_of_desk(
 ) -> m.PeriodList:
     """P&L of the desk or a sleeve by day, week or month; the newest `limit`."""
     items = [m.PeriodView(**found._asdict()) for found in periods(at.path, unit, sleeve, limit)]
-    return m.PeriodList(unit=unit, sleeve=sleeve, items=items)
+    phase = phase_of(at.path) if sleeve is None else None
+    return m.PeriodList(unit=unit, sleeve=sleeve, items=items, phase=phase.text() if phase is not None else "")
 
 
 @router.get("/desk/lately")

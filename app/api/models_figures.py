@@ -153,6 +153,7 @@ class PeriodList(ApiModel):
     unit: str
     sleeve: str | None
     items: list[PeriodView]
+    phase: str = ""  # of the desk, and what the next one takes; empty of a sleeve, and before the first bar
 
 
 class LatelyView(ApiModel):

@@ -294,13 +294,14 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
     from engine.control.config import active_version
     from engine.watch.desk_view import desk_view
     from engine.watch.identity import identity, identity_json
+    from engine.watch.phases import phase_json, phase_of
     from engine.watch.silence.status import last_silences
 
     home = existing_home()
     view = desk_view(home.path, home.engine)
     value = {"home": home.path, **view._asdict(), "active_version": active_version(home.engine)}
     value |= {"halt": view.halt._asdict(), "worker": vars(view.worker), "identity": identity_json(identity(home.path))}
-    value["silences"] = last_silences(home.path) or None
+    value |= {"silences": last_silences(home.path) or None, "phase": phase_json(phase_of(home.path))}
     del value["mark"]
     out.emit(value, as_json=as_json, text=lambda: status_text({**value, **_words_of(home, view)}))
 
@@ -335,6 +336,7 @@ def status_text(value: dict[str, Any]) -> str:
     lines += [f"NOT AS IT IS: {value['lost_end']}"] if value["lost_end"] else []
     lines += [f"Of the P&L {value['incident_text']}"] if value["incident_text"] else []
     lines += identity_lines(value["identity"])
+    lines += [value["phase"]["text"]] if value["phase"] else []
     lines += silent_lines(value["silences"])
     lines += halted_lines(value)
     lines += [f"Canary on {name}: {text}" for name, text in value["canaries"].items()]

@@ -1,8 +1,8 @@
 """A strategy that a model drafted as a note, made into a file by a named person. Called by app/cli/adopt_draft.py alone.
 
-Off until desk.toml says `[strategies] adopt = true`. Code that imports or calls what a strategy may not is refused unrun. A person
-sees the diff, the look-ahead check and a backtest, both run by a process of its own on a folder beside the home. No tool, page or
-agent reaches this module; a note that changed since it was shown is refused.
+Off until desk.toml says `[strategies] adopt = true`. Code that imports or calls what a strategy may not is refused unrun. A
+person sees the diff, the look-ahead check and a backtest, both run by a process of its own on a folder beside the home. No tool,
+page or agent reaches this module; a note that changed since it was shown is refused.
 """
 
 import ast

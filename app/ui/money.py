@@ -19,12 +19,14 @@ def show(api: PageClient, desk: Mapping[str, Any]) -> None:
         parts.head("P&L", "net, USDT")
         chosen = st.segmented_control("By", UNITS, default="day", key="unit", required=True, label_visibility="collapsed")
     unit = chosen if chosen in UNITS else "day"
-    items = api.as_of(desk.get("event"), "/api/desk/periods", unit=unit, limit=UNITS[unit])["items"]
+    answer = api.as_of(desk.get("event"), "/api/desk/periods", unit=unit, limit=UNITS[unit])
+    items = answer["items"]
     if not items:
         parts.soft("No bar is decided yet.")
         return
     drawn.chart(spec(items, unit), key=f"money_{unit}", mark=f"{desk.get('event')} {unit}")
     parts.pairs(summary(items, unit))
+    parts.soft(str(answer.get("phase") or ""))
     with st.expander("Table"):
         parts.table(("UTC", *SUMMED), [_row(one, unit) for one in reversed(items)], thin=(6,), scroll=True)
 

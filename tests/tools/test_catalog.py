@@ -47,6 +47,7 @@ READ = {
     "weights",
     "audit",
     "silences",
+    "phase",
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {

@@ -17,7 +17,7 @@ def test_the_tools_write_a_note_and_say_that_source_was_sent(make_ctx: Callable[
     result = call(ctx, "strategy_code", {"strategy": "trend"})
     assert result.text.startswith("The source of trend (shipped with Nightdesk, ")
     assert "was sent to" in result.text.splitlines()[0]
-    assert call(ctx, "strategy_code", {"strategy": "../../etc/passwd"}).status == "refused"
+    assert call(ctx, "strategy_code", {"strategy": "../../etc/passwd"}).status == "failed"
     made = call(ctx, "draft_strategy", {"name": "calm", "code": CODE, "why": "x"})
     assert made.status == "ok"
     page = Shelf(ctx.home / "memory").read(f"{INBOX}/{made.data['note']}")

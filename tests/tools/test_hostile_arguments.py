@@ -82,6 +82,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "model_drift": {"model": "vol@1.0.0", "days": 30},
     "strategy_code": {"strategy": "trend"},
     "draft_strategy": {"name": "mine", "code": "NAME = 'mine'", "why": "x"},
+    "phase": {},
     "silences": {"place": "trend-btc", "kind": "exit", "state": "silent"},
     "audit": {"sleeve": "trend-btc", "dimension": "data"},
     "predictions": {"sleeve": "trend-btc", "since": "2025-03-04", "until": "2025-03-06"},
