@@ -41,6 +41,7 @@ GROUPS = (
     "audit",
     "silences",
     "adopt",
+    "cash",
     "reconcile",
     "incidents",
     "orders",

@@ -83,6 +83,7 @@ _READ = (
     "audit",
     "canary list",
     "canary show",
+    "cash list",
     "data check",
     "data list",
     "data sources",
@@ -173,6 +174,8 @@ COMMANDS: Mapping[str, str] = {
     **dict.fromkeys(_READ, "read"),
     **dict.fromkeys(_MACHINE, "machine"),
     "adopt": "adopt",
+    "cash in": "adopt",
+    "cash out": "adopt",
     "alerts ack": "acknowledge",
     "alerts slack": "session",
     "canary full": "loosen",  # what it ends would have taken a breach back

@@ -62,7 +62,7 @@ NUMPY_FILES = (
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-class Draft(NamedTuple):
+class DraftedStrategy(NamedTuple):
     """The code of a note; `sha256` is of the code."""
 
     note: str
@@ -72,7 +72,7 @@ class Draft(NamedTuple):
     role: str  # who wrote it, as the note says
 
 
-def draft_of(home: Home, note: str) -> Draft:
+def draft_of(home: Home, note: str) -> DraftedStrategy:
     """The draft of an inbox note. Raises BadInput for a note without one, Refused for code that may not become a strategy."""
     page = Shelf(home.memory).read(f"{INBOX}/{note}")
     if page is None:
@@ -89,7 +89,7 @@ def draft_of(home: Home, note: str) -> Draft:
         raise Refused(f"the draft's NAME {name[:60]!r} is invalid", "lower-case letters, digits and _, a letter first")
     if name in OURS or (home.strategies / f"{name}.py").exists():
         raise Refused(f"a strategy {name} exists", "change the draft's NAME")
-    return Draft(note, name, code, hashlib.sha256(code.encode()).hexdigest(), head.get("from", ""))
+    return DraftedStrategy(note, name, code, hashlib.sha256(code.encode()).hexdigest(), head.get("from", ""))
 
 
 def fault_in(code: str) -> str:
@@ -126,7 +126,7 @@ def name_in(code: str) -> str:
     return ""
 
 
-def diff_of(home: Home, draft: Draft) -> str:
+def diff_of(home: Home, draft: DraftedStrategy) -> str:
     """The draft as a diff against the nearest of the person's own and the shipped strategies, by likeness of lines."""
     from engine.strategies import base
 
@@ -140,7 +140,7 @@ def diff_of(home: Home, draft: Draft) -> str:
     return "\n".join(difflib.unified_diff(texts.get(near, []), own, f"{near or 'nothing'}.py", f"{draft.name}.py", lineterm=""))
 
 
-def checks_of(home: Home, draft: Draft, symbol: str) -> list[dict[str, Any]]:
+def checks_of(home: Home, draft: DraftedStrategy, symbol: str) -> list[dict[str, Any]]:
     """The look-ahead check and a backtest of a draft on the home's data: {"check", "passed", "text"} each. The code runs in
     processes that see no key, in a folder of their own."""
     with tempfile.TemporaryDirectory(prefix="nightdesk-draft-") as place:
@@ -178,7 +178,7 @@ def allowed_to(home: Home, actor: Actor, now_ms: int) -> None:
         raise Refused("this desk adopts no drafts", "set adopt = true under [strategies] of desk.toml")
 
 
-def adopt(home: Home, shown: Draft, checks: list[dict[str, Any]], actor: Actor, now_ms: int) -> str:
+def adopt(home: Home, shown: DraftedStrategy, checks: list[dict[str, Any]], actor: Actor, now_ms: int) -> str:
     """Write the file that was shown, journaled before; the id of the journal's event. Raises Denied, BadInput, Refused for a
     note that changed since, a check that failed, a name that exists now."""
     allowed_to(home, actor, now_ms)

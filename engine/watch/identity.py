@@ -4,7 +4,8 @@ Called by `nightdesk status`, and by engine.watch.observer, which pages where it
 journal's own events (fills, settlements, windows, adoptions, orphans: attribution.py); the right side is the equity that the fold
 journals in its marks. Neither is worked out from the other, so a fill that was booked twice, or never, shows as a gap. A second
 sum is the incidents' money as the fold has it. The desk's equity counts from nothing: what it began with is cash in. No deposit
-reaches a sleeve: its cash is fixed for the life of a home, so cash is what all sleeves began with.
+reaches a sleeve: its cash is fixed for the life of a home, so cash is what all sleeves began with. Cash that people declare
+(app/people/cash.py) is what the account has beside the sleeves: account = equity + deposits - withdrawals.
 
 Sums of whole days are kept in `cache/identity.json` by the supervisor: derived, rebuilt when the journal is another one.
 Rounding: the terms to cents by attribution.apportion, so that they sum to the rounded equity, where the gap is under half a cent.
@@ -46,6 +47,9 @@ class Identity(NamedTuple):
     equity: float  # with what orphans have made
     gap: float
     apart: float
+    deposits: float = 0.0  # declared by people; in no sleeve
+    withdrawals: float = 0.0
+    account: float = 0.0  # the equity with both
 
     @property
     def holds(self) -> bool:
@@ -71,7 +75,20 @@ def _identity(home: Path, path: Path, last: Event) -> Identity:
     whole = apportion(cents, round(100 * equity)) if abs(gap) < CENT else [round(value) for value in cents]
     money = [value / 100 for value in whole]
     gap, apart = (0.0 if abs(value) < CENT else round(value, 2) for value in (gap, apart))
-    return Identity(last.t_event_ms, last.id, *money, round(equity, 2), gap, apart)
+    put, taken = declared_cash(home)
+    moved = (put, -taken, round(round(equity, 2) + put + taken, 2))
+    return Identity(last.t_event_ms, last.id, *money, round(equity, 2), gap, apart, *moved)
+
+
+def cash_events(home: Path) -> list[Event]:
+    """Cash in and out as people declared it, oldest first: {amount, reason, actor}."""
+    return list(between(home / "journal" / "people.jsonl", -1, FAR_MS, {"cash"}))
+
+
+def declared_cash(home: Path) -> tuple[float, float]:
+    """(sum of deposits, sum of withdrawals as a negative number), quote units, to the cent."""
+    amounts = [round(100 * float(event.body["amount"])) for event in cash_events(home)]
+    return sum(a for a in amounts if a > 0) / 100, sum(a for a in amounts if a < 0) / 100
 
 
 def _begun_with(path: Path) -> float:

@@ -8,7 +8,22 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from app.cli import adopt, alerts, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, strategies, watches
+from app.cli import (
+    adopt,
+    alerts,
+    cash,
+    halt,
+    incidents,
+    live,
+    memory,
+    notes,
+    people,
+    proposals,
+    reconcile,
+    runs,
+    strategies,
+    watches,
+)
 from app.home.home import Home, open_home
 from app.people.authority import ACTS, COMMANDS, DECIDE
 from app.people.identity import add_person, read_people, two_people
@@ -17,10 +32,12 @@ from engine.errors import BadInput, DeskError, Refused
 from engine.store.journal import read
 from tests.fakes.slack_desks import proposed
 
-GROUPS = (adopt, alerts, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, strategies, watches)
+GROUPS = (adopt, alerts, cash, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, strategies, watches)
 # a command line for each act that not everyone may do
 LINES = {
     "adopt": ("adopt", "d1", "--keep", "--as", "vic", "--reason", "x", "--yes"),
+    "cash in": ("cash", "in", "5", "--reason", "x", "--as", "vic"),
+    "cash out": ("cash", "out", "5", "--reason", "x", "--as", "vic"),
     "alerts ack": ("alerts", "ack", "al-1", "--as", "vic"),
     "incidents close": ("incidents", "close", "w1", "--cause", "x", "--lesson", "x", "--as", "vic"),
     "incidents open": ("incidents", "open", "--cause", "x", "--as", "vic"),
