@@ -16,7 +16,7 @@ from app.people import approvals
 from app.people.identity import Actor, os_user
 from engine.clock import DAY_MS
 from engine.control import proposals, rollbacks
-from engine.control.canary import BREACHED, OVER, RUNNING, CanaryRun, canary_of, note
+from engine.control.canary import BREACHED, OVER, RUNNING, CanaryRun, canary_of, note, size_before
 from engine.control.config import SleeveConfig, active, sleeve_version
 from engine.control.proposals import way_back
 from engine.errors import DeskError, Refused
@@ -144,11 +144,9 @@ def over(home: Home, run: CanaryRun, done: Mapping[str, Any], now_ms: int, by: s
 
 def full_size(home: Home, run: CanaryRun, text: str, now_ms: int) -> Proposal:
     """The proposal of the size that the sleeve had before its canary: a loosening, for a person. Refused when it has it."""
-    with db.read(home.engine) as session:
-        before = SleeveConfig.model_validate_json(sleeve_version(session, run.sleeve, run.from_version))
     more: dict[str, Any] = {"requester": _requester(run), "rationale": text, "now_ms": now_ms, "expires_in_ms": FULL_MS}
     evidence = [{"role": "canary", "text": text}]
-    changes = {"size_part": before.size_part}
+    changes = {"size_part": size_before(home.engine, run)}
     row = proposals.create(home.engine, home.path, sleeve=run.sleeve, changes=changes, evidence=evidence, **more)
     approvals.record(home, "proposal", {"proposal": row.id, "diff_sha256": row.diff_sha256, "card": run.proposal}, now_ms)
     return row

@@ -219,6 +219,29 @@ def _without_pause(body: str) -> SleeveConfig:
     return SleeveConfig.model_validate(json.loads(body) | {"paused": False, "resumes_ms": None})
 
 
+def size_before(engine: Engine, run: CanaryRun) -> float | None:
+    """The part of the size that the sleeve had before its canary; None: the whole of it.
+
+    Where that is only the part of an earlier canary, which nobody has decided about since, the one before that counts: two
+    canaries in a row would leave the sleeve at their part for good.
+    """
+    with db.read(engine) as session:
+        every = select(SleeveVersion).where(SleeveVersion.sleeve == run.sleeve)
+        parts = {row.version: SleeveConfig.model_validate_json(row.body).size_part for row in session.exec(every).all()}
+        made = select(Proposal, ProposalPart).where(Proposal.state == "applied", ProposalPart.proposal_id == Proposal.id)
+        mine = made.where(ProposalPart.sleeve == run.sleeve, col(Proposal.diff).contains('"canary":{'))
+        earlier = [
+            (part.from_version, part.to_version, terms["part"])
+            for row, part in session.exec(mine).all()
+            if part.to_version is not None and (terms := json.loads(row.diff).get("canary")) is not None
+        ]
+    before = run.from_version
+    for start, first, part in sorted(earlier, reverse=True):
+        if first <= before and all(parts[version] == part for version in range(first, before + 1) if version in parts):
+            before = start
+    return parts.get(before)
+
+
 def note(engine: Engine, run: CanaryRun, **values: Any) -> bool:
     """Add to what is noted of a canary; False when another process has noted something since `run` was read: then nothing is."""
     with db.write(engine) as session:

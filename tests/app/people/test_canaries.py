@@ -10,8 +10,7 @@ from sqlmodel import select
 
 from app.home.home import Home, open_home
 from app.people import approvals, canaries
-from app.people.identity import Actor, add_person, set_two_people
-from app.people.sessions import Denied
+from app.people.identity import add_person
 from app.processes.canary_watch import AGAIN_MS, FAILED, CanaryWatch
 from engine.control import halt, proposals, rollbacks
 from engine.control.canary import CanaryRun
@@ -94,17 +93,6 @@ def test_a_desk_with_registered_people_goes_back_all_the_same(home: Home) -> Non
     watch(home).look()
     assert applied(home) == ["change", "rollback"]
     assert list(read(home.people_journal, {"denied"})) == []
-
-
-def test_two_people_are_not_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who approved the card approved the way back: a breach at night waits for no second person, whatever code calls it."""
-    breached_desk(home, LOOSER)
-    for name in ("ann", "bob"):
-        add_person(home.path, name, role="approver")
-    set_two_people(home.path, both=True)
-    monkeypatch.setattr("app.people.second.takes_two", lambda *_: True)  # a live sleeve, and a way back of a model: unknown
-    watch(home).look()
-    assert applied(home) == ["change", "rollback"]
 
 
 def test_where_going_back_would_loosen_the_sleeve_is_paused(home: Home) -> None:
@@ -267,45 +255,6 @@ def test_what_cannot_be_done_is_said_and_tried_again(home: Home, monkeypatch: py
     clock[0] += AGAIN_MS
     looking.look()
     assert now_of(home).params["leverage_max"] == 3.0
-
-
-def test_a_clock_that_was_put_back_delays_no_way_back(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tried once at a time ten days ahead: the next attempt does not wait for those ten days."""
-    breached_desk(home, LOOSER)
-    real, clock = approvals.approve, [NOW + 10 * 86_400_000]
-
-    def full(*_args: Any, **_more: Any) -> None:
-        raise DataError("no space left on device")
-
-    monkeypatch.setattr(approvals, "approve", full)
-    looking = CanaryWatch(home, lambda: clock[0])
-    looking.look()
-    monkeypatch.setattr(approvals, "approve", real)
-    clock[0] = NOW + 10
-    looking.look()
-    assert applied(home) == ["change", "rollback"]
-
-
-def test_a_bug_in_a_way_back_is_paged_too(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not a line of a log that nobody reads while the breached change trades on."""
-    breached_desk(home, LOOSER)
-
-    def broken(*_args: Any, **_more: Any) -> None:
-        raise KeyError(SLEEVE)
-
-    monkeypatch.setattr(approvals, "approve", broken)
-    watch(home).look()
-    assert "NOT TAKEN BACK YET: our bug: KeyError('btc-trend')" in paged(home)[0]
-
-
-def test_who_may_not_loosen_ends_no_canary(home: Home) -> None:
-    """An operator would end what takes a breach back; refused and journaled, and the canary runs on."""
-    run = approved(home, LOOSER)
-    add_person(home.path, "ann")
-    add_person(home.path, "oz", role="operator")
-    with pytest.raises(Denied, match="oz is an operator and may not loosen"):
-        canaries.ended_by(home, run, {}, Actor("oz", "session", "tester", "cli"), NOW + 5)
-    assert (the_canary(home).state, [e.body["canary"] for e in read(home.people_journal, {"denied"})]) == ("running", ["prop-1"])
 
 
 def test_a_journal_that_cannot_be_read_is_a_breach(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
