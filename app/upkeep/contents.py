@@ -15,7 +15,7 @@ from app.people import identity
 from engine.control import halt
 from engine.control.desk_setup import FEED_FILE
 from engine.control.started import STARTED_FILE
-from engine.watch import heartbeat
+from engine.watch import canaries, heartbeat
 
 DATABASE = "desk.db"
 MANIFEST = "manifest.json"
@@ -23,6 +23,7 @@ FILES = ("desk.toml", "home.json", FEED_FILE, identity.FILE, identity.REGISTERED
 FOLDERS = ("memory", "strategies", "runs", "models", "data", "recordings", "turns")
 # what can be made again, what says how this machine runs, and what opens the desk to whoever has it
 LEFT = ("logs", "cache", "checks", "training", "sessions", LINK, STARTED_FILE, heartbeat.FILE, OPEN_LOCK, UNFINISHED)
+LEFT += (canaries.STATUS, canaries.ERRORS)
 
 
 class HomeFile(NamedTuple):

@@ -17,6 +17,8 @@ from engine.control import halt, proposals
 from engine.store import db
 from engine.store.journal import read as events
 from engine.store.tables import Proposal
+from engine.watch.alert_rows import AlertPolicy, apply_findings, list_alerts
+from engine.watch.observation import Finding
 from tests.fakes.reach_server import ANN, BOB, BOT, CHAT, EVE, ReachServer
 from tests.fakes.slack_desks import proposed
 
@@ -136,6 +138,32 @@ def test_a_forged_button_is_refused(home: Home, line: TelegramLine, server: Reac
     server.click(reject, BOB, query="fine")
     line.poll(0)
     assert _state(home, row) == "rejected"
+
+
+def test_a_bot_with_a_person_s_number_decides_nothing(home: Home, line: TelegramLine, server: ReachServer) -> None:
+    """Only people are linked."""
+    row = proposed(home)
+    server.click(_card(home, line, server)["Approve"], BOB)
+    server.updates[-1]["callback_query"]["from"]["is_bot"] = True
+    line.poll(0)
+    assert "not linked" in _answer(server)
+    assert _state(home, row) == "pending"
+
+
+def test_an_acknowledgement_needs_our_seal_and_comes_once(home: Home, line: TelegramLine, server: ReachServer) -> None:
+    """Whoever clicks must be told of the alert first: bytes that a client made acknowledge nothing."""
+    finding = Finding("bars", "bars", "page", "No bar", "BTC", _now(), "look")
+    apply_findings(home.engine, [finding], frozenset(), _now(), AlertPolicy(), [])
+    server.click(f"k.al-1.{NONE[:8]}.{'A' * 22}", BOB, query="forged")
+    line.poll(0)
+    assert "does not belong to this desk" in _answer(server)
+    assert list_alerts(home.engine)[0].acked_ms is None
+    server.click(Seals(BOT, CHAT).data("ack", "al-1"), BOB, query="ours")
+    line.poll(0)
+    assert "acknowledged by bob" in _answer(server)
+    server.click(Seals(BOT, CHAT).data("ack", "al-1"), BOB, query="ours")
+    line.poll(0)
+    assert "taken before" in _answer(server)
 
 
 def test_an_expired_card_and_a_loosening_are_refused(home: Home, line: TelegramLine, server: ReachServer) -> None:

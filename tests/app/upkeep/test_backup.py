@@ -28,6 +28,7 @@ from engine.store.anchors import note_head, verify_home
 from engine.store.chain import Event
 from engine.store.journal import Journal, read
 from engine.store.tables import Run
+from engine.watch import canaries
 
 NOW = 1_760_000_000_000
 ACTOR = {"name": "ann"}
@@ -334,6 +335,13 @@ def test_a_backup_that_unpacks_to_more_than_the_disk_has_writes_nothing(tmp_path
     with pytest.raises(DataError, match="No space left"):
         restore(tmp_path / "big.zst", ACTOR, NOW)
     assert (wrote, files_of(new)) == ([], {".open.lock": b""})
+
+
+def test_what_the_watch_of_canaries_writes_is_no_stranger(desk: Home, tmp_path: Path) -> None:
+    """It is made again from the journal; a file that a person laid there is named."""
+    for name in (canaries.STATUS, canaries.ERRORS, "notes.txt"):
+        (desk.path / name).write_text("{}")
+    assert make_backup(desk, tmp_path / "b.zst", NOW)["left_out"] == ["key.txt", "notes.txt"]
 
 
 def test_the_file_is_never_written_over(desk: Home, tmp_path: Path) -> None:
