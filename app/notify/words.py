@@ -28,14 +28,19 @@ class Worded(NamedTuple):
     whole: bool = True
 
     def cut(self, most: int) -> "Worded":
-        """The same within `most` characters, said when something is left out."""
-        kept, size = list[str](), len(self.title)
+        """The same within `most` UTF-16 units, which is what chats count; said when something is left out."""
+        kept, size = list[str](), _units(self.title)
         for line in self.lines:
-            size += len(line) + 1
+            size += _units(line) + 1
             if size > most - 60:
                 return Worded(self.title, (*kept, "(cut: the rest is on the page)"), whole=False)
             kept.append(line)
         return self
+
+
+def _units(text: str) -> int:
+    """Its length in UTF-16: an emoji is two."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def visible(text: object) -> str:

@@ -195,12 +195,24 @@ def add_person(home: Path, name: str, passphrase: str = "", role: Role | None = 
     token = secrets.token_urlsafe(24)
     with _alone(home):
         people = read_people(home)
+        _require_own(people, name)
         before = people.get(name) or Person("", "", role="viewer" if people else "admin")
         held = role if role is not None and people else before.role
         made = before._replace(token=hashed(token), passphrase=hashed(passphrase) if passphrase else "", role=held)
         _keep_an_admin(people | {name: made}, name)
         _write(home, people | {name: made})
     return token
+
+
+def _require_own(people: Iterable[str], name: str) -> None:
+    """Refuse a name that reads like another person's: `Ann` beside `ann`, two spaces for one. Raises BadInput."""
+    like = next((other for other in people if other != name and _read_as(other) == _read_as(name)), None)
+    if like is not None:
+        raise BadInput(f"{name} reads like {like}, who is registered", "take a name that nobody confuses with it")
+
+
+def _read_as(name: str) -> str:
+    return " ".join(name.casefold().split()).rstrip("._-@ ")
 
 
 def set_role(home: Path, name: str, role: Role) -> Role:

@@ -14,7 +14,7 @@ from app.notify import deliveries, ways
 from app.notify.by_apprise import harmless
 from app.notify.deliveries import Notification, Undelivered
 from app.notify.webhook import signature
-from app.notify.words import worded
+from app.notify.words import Worded, worded
 from engine.store import db
 from engine.store.tables import Delivery
 from engine.watch.alert_rows import AlertPolicy, apply_findings
@@ -181,6 +181,14 @@ def test_notes_come_together_and_a_page_alone(home: Home, server: ReachServer) -
     assert due["al-6"] == NOW
     assert due["al-5"] % 3_600_000 == 0
     assert NOW < due["al-5"] <= NOW + 3_600_000
+
+
+def test_emojis_make_no_message_too_long() -> None:
+    """Telegram refuses above 4,096 UTF-16 units for good: a rationale of emojis would keep a card from everybody."""
+    text = Worded("Proposal prop-1", tuple("\U0001f680" * 900 for _ in range(5)), whole=True).cut(3_900)
+    sent = "\n".join([text.title, *text.lines])
+    assert len(sent.encode("utf-16-le")) // 2 <= 4_096
+    assert (len(text.lines), text.whole) == (3, False)
 
 
 def test_a_card_that_does_not_fit_says_so(home: Home) -> None:

@@ -8,7 +8,7 @@ from app.home.home import Home, open_home
 from app.people import register
 from app.people.identity import Actor, add_person, identify, read_people
 from app.people.sessions import Sessions
-from engine.errors import Refused
+from engine.errors import BadInput, Refused
 from tests.fakes.tried_changes import NOW
 
 
@@ -36,6 +36,17 @@ def test_a_renewal_with_a_role_is_one_write(home: Home, monkeypatch: pytest.Monk
     token, held = register.add(home, "bob", "", "approver", "ann", NOW)
     assert (held, read_people(home.path)["bob"].role) == ("approver", "approver")
     assert identify(home.path, "bob", "cli", token).name == "bob"
+
+
+@pytest.mark.parametrize("name", ["Ann", "ANN", "ann.", "ann-", "ann "])
+def test_a_name_that_reads_like_another_s_is_refused(home: Home, name: str) -> None:
+    """On a card nobody could say which of the two has approved; the person's own name is a renewal."""
+    add_person(home.path, "ann")
+    with pytest.raises(BadInput, match="reads like ann"):
+        add_person(home.path, name)
+    add_person(home.path, "anna")
+    add_person(home.path, "ann")
+    assert list(read_people(home.path)) == ["ann", "anna"]
 
 
 def test_sessions_of_a_removed_person_are_closed(home: Home) -> None:

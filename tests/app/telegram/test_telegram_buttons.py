@@ -229,6 +229,24 @@ def test_a_wait_of_any_length_is_a_wait(
     assert (fault.value.wait_s, fault.value.final) == (3_600.0, False)
 
 
+def test_an_endless_answer_is_not_read_to_its_end(line: TelegramLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megabyte is enough for a hundred updates; whatever sends more is left."""
+    import httpx
+
+    read = list[int]()
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(50):
+            read.append(1)
+            yield b" " * 100_000
+
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, content=pieces()))
+    monkeypatch.setattr(line.client, "_http", httpx.Client(transport=transport))
+    with pytest.raises(deliveries.Undelivered):
+        line.poll(0)
+    assert sum(read) == 11
+
+
 def test_what_a_button_carries_reads_back() -> None:
     """And an alert's has no digest."""
     seals = Seals(BOT, CHAT)
