@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from app.cli import (
     adopt,
     alerts,
+    canary,
     cash,
     halt,
     incidents,
@@ -32,19 +33,21 @@ from engine.errors import BadInput, DeskError, Refused
 from engine.store.journal import read
 from tests.fakes.slack_desks import proposed
 
-GROUPS = (adopt, alerts, cash, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, strategies, watches)
+GROUPS = (adopt, alerts, canary, cash, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, strategies, watches)
 # a command line for each act that not everyone may do
 LINES = {
     "adopt": ("adopt", "d1", "--keep", "--as", "vic", "--reason", "x", "--yes"),
     "cash in": ("cash", "in", "5", "--reason", "x", "--as", "vic"),
     "cash out": ("cash", "out", "5", "--reason", "x", "--as", "vic"),
     "alerts ack": ("alerts", "ack", "al-1", "--as", "vic"),
+    "canary full": ("canary", "full", "prop-1", "--as", "vic"),
     "incidents close": ("incidents", "close", "w1", "--cause", "x", "--lesson", "x", "--as", "vic"),
     "incidents open": ("incidents", "open", "--cause", "x", "--as", "vic"),
     "live consent": ("live", "consent", "--as", "vic", "--yes"),
     "live stage": ("live", "stage", "btc-trend", "paper_live", "--as", "vic"),
     "live test": ("live", "test", "main", "--as", "vic", "--yes"),
     "memory promote": ("memory", "promote", "n", "--to", "desk", "--as", "vic"),
+    "memory restore": ("memory", "restore", "desk", "1", "--as", "vic", "--yes"),
     "notes promote": ("notes", "promote", "n", "--to", "desk", "--as", "vic"),
     "people on-call": ("people", "on-call", "vic", "--quiet", "always", "--as", "vic"),
     "people add": ("people", "add", "zoe", "--as", "vic"),
@@ -62,7 +65,16 @@ LINES = {
     "watches confirm": ("watches", "confirm", "w-1", "--as", "vic"),
     "watches remove": ("watches", "remove", "w-1", "--as", "vic"),
 }
-BEFORE_THE_ROLE = {"adopt", "incidents close", "incidents open", "live consent", "live test", "proposals rollback", "watches add"}
+BEFORE_THE_ROLE = {
+    "adopt",
+    "canary full",
+    "incidents close",
+    "incidents open",
+    "live consent",
+    "live test",
+    "proposals rollback",
+    "watches add",
+}
 
 
 @pytest.fixture

@@ -229,6 +229,18 @@ def test_a_wait_of_any_length_is_a_wait(
     assert (fault.value.wait_s, fault.value.final) == (3_600.0, False)
 
 
+def test_an_answer_that_repeats_the_token_names_none(line: TelegramLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that echoes the address it was asked for: the reason is kept in a row, a log and an alert."""
+    import httpx
+
+    echo = httpx.MockTransport(lambda asked: httpx.Response(502, json={"ok": False, "description": f"no way to {asked.url}"}))
+    monkeypatch.setattr(line.client, "_http", httpx.Client(transport=echo))
+    with pytest.raises(deliveries.Undelivered, match="no way to") as fault:
+        line.poll(0)
+    assert BOT not in str(fault.value)
+    assert BOT.partition(":")[2] not in str(fault.value)
+
+
 def test_an_endless_answer_is_not_read_to_its_end(line: TelegramLine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A megabyte is enough for a hundred updates; whatever sends more is left."""
     import httpx
