@@ -107,7 +107,7 @@ class ReachServer:
         if self.fault == "huge":
             return 200, b'{"ok":true,"result":"' + b"x" * 2_000_000 + b'"}', "application/json", {}
         if self.fault == "redirect":
-            return 302, b"", "text/html", {"location": f"{self.url}elsewhere"}
+            return 307, b"", "text/html", {"location": f"{self.url}elsewhere"}  # which a follower posts to, and is seen
         if self.fault:
             status = int(self.fault)
             told = {"ok": False, "error_code": status, "description": f"fault {status}", "parameters": {"retry_after": 7}}

@@ -91,6 +91,25 @@ def test_each_fault_waits_or_fails_with_its_reason(home: Home, server: ReachServ
     assert sent == ["failed"] * 3 if state == "failed" else "sent" in sent
 
 
+def test_a_webhook_goes_to_its_address_and_through_no_proxy(
+    home: Home, server: ReachServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable of the environment that a program needs does not lead what the desk says elsewhere."""
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    _alert(home)
+    assert deliveries.deliver(home, [_sinks(home, server)["webhook:ops"]], NOW) == 1
+
+
+def test_a_reason_that_apprise_gives_holds_no_secret(home: Home, server: ReachServer) -> None:
+    """What a place answers, or an address, may repeat the token; the hook's number alone opens nothing."""
+    sinks = _sinks(home, server)
+    for name, secret in (("telegram", BOT), ("discord", HOOK[1])):
+        assert secret not in sinks[name].cleared(f"error at http://x/{secret}/send")
+
+
 def test_a_bug_with_one_message_holds_up_nothing_else(home: Home, server: ReachServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """The way that fails on it tries it a bounded number of times; the other ways and the other messages arrive."""
     _alert(home, n=1)
