@@ -14,7 +14,8 @@ from app.home.reach import WebhookEntry
 from app.notify.deliveries import Notification, Undelivered
 from app.notify.words import visible, worded
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 5.0  # for a connection, and between two pieces of an answer
+DEADLINE_S = 10.0  # for all of it: who sends a byte now and then would hold every other message
 SECRET_MIN = 16
 FINAL = (400, 401, 403, 404, 405, 410, 413, 415)
 
@@ -33,6 +34,7 @@ class Webhook:
 
     def send(self, message: Notification) -> str:
         """Send a message; its ref is the id that the receiver saw. Raises Undelivered."""
+        import anyio
         import httpx
 
         text = worded(message, "")
@@ -44,12 +46,17 @@ class Webhook:
         stamp = str(int(self.clock()))
         signed = {"x-nightdesk-timestamp": stamp, "x-nightdesk-signature": signature(self._secret, stamp, body)}
         headers = {"content-type": "application/json", "user-agent": "nightdesk"} | signed
+
+        async def answered() -> tuple[int, str]:
+            with anyio.fail_after(DEADLINE_S):
+                async with (
+                    httpx.AsyncClient(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client,
+                    client.stream("POST", self.entry.url, content=body, headers=headers) as answer,
+                ):
+                    return answer.status_code, answer.headers.get("retry-after", "")  # its body is not read
+
         try:
-            with (
-                httpx.Client(timeout=TIMEOUT_S, follow_redirects=False, trust_env=False) as client,
-                client.stream("POST", self.entry.url, content=body, headers=headers) as answer,
-            ):
-                status, wait = answer.status_code, answer.headers.get("retry-after", "")  # its body is not read
+            status, wait = anyio.run(answered)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
             raise Undelivered(f"{self.name}: {type(error).__name__}") from None
         if not 200 <= status < 300:

@@ -1,8 +1,11 @@
 """Telegram, Discord and webhooks: what is sent, what a fault of each becomes, no secret anywhere, tests, digests."""
 
 import json
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +13,7 @@ import pytest
 from sqlmodel import select
 
 from app.home.home import Home, open_home
+from app.home.reach import WebhookEntry
 from app.notify import deliveries, ways
 from app.notify.by_apprise import harmless
 from app.notify.deliveries import Notification, Undelivered
@@ -89,6 +93,32 @@ def test_each_fault_waits_or_fails_with_its_reason(home: Home, server: ReachServ
     deliveries.deliver(home, list(_sinks(home, server).values()), NOW + 900_000)
     sent = [row["state"] for row in deliveries.rows_of(home, "al-1")]
     assert sent == ["failed"] * 3 if state == "failed" else "sent" in sent
+
+
+def test_a_receiver_that_drips_holds_nobody(home: Home, server: ReachServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A header without an end, a byte now and then: each is in time, all of it never is."""
+    over = threading.Event()
+    door = socket.create_server(("127.0.0.1", 0))
+
+    def drip() -> None:
+        with door.accept()[0] as came:
+            came.sendall(b"HTTP/1.1 200 OK\r\nx-slow: ")
+            with suppress(OSError):
+                for _ in range(100):
+                    came.sendall(b"a")
+                    if over.wait(0.05):
+                        return
+
+    threading.Thread(target=drip, daemon=True).start()
+    sink = _sinks(home, server)["webhook:ops"]
+    monkeypatch.setattr(sink, "entry", WebhookEntry(url=f"http://127.0.0.1:{door.getsockname()[1]}/hook"))
+    monkeypatch.setattr("app.notify.webhook.DEADLINE_S", 0.3)
+    _alert(home)
+    assert deliveries.deliver(home, [sink], NOW) == 0
+    over.set()
+    door.close()
+    (row,) = [row for row in deliveries.rows_of(home, "al-1") if row["sink"] == "webhook:ops"]
+    assert (row["state"], row["error"]) == ("waiting", "webhook:ops: TimeoutError")
 
 
 def test_a_webhook_goes_to_its_address_and_through_no_proxy(

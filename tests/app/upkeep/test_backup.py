@@ -337,6 +337,17 @@ def test_a_backup_that_unpacks_to_more_than_the_disk_has_writes_nothing(tmp_path
     assert (wrote, files_of(new)) == ([], {".open.lock": b""})
 
 
+def test_a_link_out_of_the_home_is_not_followed(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of the machine that a link in the home leads to would leave with the backup."""
+    (tmp_path / "secret").write_text("hush-hush")
+    for name in ("memory/link.md", "runs/link.json"):
+        (desk.path / name).symlink_to(tmp_path / "secret")
+    make_backup(desk, tmp_path / "b.zst", NOW)
+    new = elsewhere(monkeypatch, tmp_path / "new")
+    restore(tmp_path / "b.zst", ACTOR, NOW)
+    assert not [name for name in files_of(new) if "link" in name]
+
+
 def test_what_the_watch_of_canaries_writes_is_no_stranger(desk: Home, tmp_path: Path) -> None:
     """It is made again from the journal; a file that a person laid there is named."""
     for name in (canaries.STATUS, canaries.ERRORS, "notes.txt"):

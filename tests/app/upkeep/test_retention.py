@@ -82,6 +82,18 @@ def test_a_run_that_something_names_stays(own_home: Path) -> None:
     assert left(own_home / "runs") == set(RUNS) - {RUNS[7], RUNS[8]}
 
 
+def test_a_run_that_a_training_names_stays(own_home: Path) -> None:
+    """The journal of models, alone."""
+    home = with_ages(open_home(NOW), runs_days=90)
+    for run in RUNS[:2]:
+        aged(own_home / "runs" / run / "run.json", 100)
+    journal = Journal(home.journal / "models.jsonl", "test")
+    journal.append([Event("model", NOW, {"shown_by": RUNS[0]})])
+    journal.close()
+    carry_out(plan(home, NOW))
+    assert left(own_home / "runs") == {RUNS[0]}
+
+
 def test_a_run_that_is_cited_after_the_plan_comes_back(own_home: Path) -> None:
     """A cached run may be old: a proposal cites it while the removal is under way, by whatever words."""
     home = with_ages(open_home(NOW), runs_days=90)
