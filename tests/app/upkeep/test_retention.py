@@ -1,6 +1,7 @@
 """Retention: what is older than desk.toml says goes, what something names stays, journals stay; logs turn over in use."""
 
 import gzip
+import io
 import json
 import os
 from pathlib import Path
@@ -16,7 +17,7 @@ from engine.errors import DataError
 from engine.store import db
 from engine.store.chain import Event
 from engine.store.journal import Journal
-from engine.store.tables import ConfigVersion, InboxNote, Proposal, Run, TurnEvent
+from engine.store.tables import ConfigVersion, InboxNote, Job, Proposal, Run, TurnEvent
 
 NOW = 1_760_000_000_000
 RUNS = [f"r-20250101-{n:08x}" for n in range(9)]
@@ -92,6 +93,28 @@ def test_a_run_that_a_training_names_stays(own_home: Path) -> None:
     journal.close()
     carry_out(plan(home, NOW))
     assert left(own_home / "runs") == {RUNS[0]}
+
+
+def test_a_run_that_a_waiting_job_names_stays(own_home: Path) -> None:
+    """It would find nothing to compare; a job that is over keeps nothing."""
+    home = with_ages(open_home(NOW), runs_days=90)
+    for run in RUNS[:2]:
+        aged(own_home / "runs" / run / "run.json", 100)
+    with db.write(home.engine) as session:
+        for n, state in enumerate(("queued", "done")):
+            args = json.dumps({"run": RUNS[n]})
+            session.add(Job(id=f"j-{n}", kind="leaks", state=state, args=args, created_ms=NOW))
+    carry_out(plan(home, NOW))
+    assert left(own_home / "runs") == {RUNS[0]}
+
+
+def test_a_log_that_reads_back_differently_stays(own_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that gives back other bytes than it took: the log is not emptied."""
+    home = with_ages(open_home(NOW), log_megabytes=1)
+    log = aged(own_home / "logs" / "worker.jsonl", 0, "line\n" * 300_000)
+    monkeypatch.setattr(retention.gzip, "open", lambda _path: io.BytesIO(b"line\n" * 299_999 + b"lime\n"))
+    assert carry_out(plan(home, NOW)) == []
+    assert (log.read_text(), left(own_home / "logs")) == ("line\n" * 300_000, {"worker.jsonl"})
 
 
 def test_a_run_that_is_cited_after_the_plan_comes_back(own_home: Path) -> None:
