@@ -164,3 +164,13 @@ def test_a_first_person_who_may_no_longer_approve_is_no_first(home: Home) -> Non
         assert (done.state, done.version) == ("applied", before + 1)
         if "ann" in read_people(home.path):
             set_role(home.path, "ann", "approver")
+
+
+def test_nobody_is_the_first_of_what_they_were_not_shown(home: Home) -> None:
+    """Another diff, or an expired card: refused, and nobody's name is on it."""
+    row = _loosening(home)
+    with pytest.raises(Refused, match="not what was shown"):
+        approvals.approve(home, row.id, "0" * 64, ANN, NOW)
+    with pytest.raises(Refused, match="expired"):
+        approvals.approve(home, row.id, row.diff_sha256, ANN, row.expires_ms + 1)
+    assert proposals.get(home.engine, row.id).decided_by is None
