@@ -33,7 +33,23 @@ from engine.errors import BadInput, DeskError, Refused
 from engine.store.journal import read
 from tests.fakes.slack_desks import proposed
 
-GROUPS = (adopt, alerts, canary, cash, halt, incidents, live, memory, notes, people, proposals, reconcile, runs, strategies, watches)
+GROUPS = (
+    adopt,
+    alerts,
+    canary,
+    cash,
+    halt,
+    incidents,
+    live,
+    memory,
+    notes,
+    people,
+    proposals,
+    reconcile,
+    runs,
+    strategies,
+    watches,
+)
 # a command line for each act that not everyone may do
 LINES = {
     "adopt": ("adopt", "d1", "--keep", "--as", "vic", "--reason", "x", "--yes"),
