@@ -14,10 +14,11 @@ from engine.watch.audit_status import audited
 from engine.watch.canaries import canary_findings
 from engine.watch.deadguards import dead_guards
 from engine.watch.drift_status import input_drift
+from engine.watch.failing_strategies import strategies
 from engine.watch.heartbeat import began_ms
 from engine.watch.identity import broken
+from engine.watch.last_closes import steps_of
 from engine.watch.levels import levels
-from engine.watch.null_features import null_features
 from engine.watch.observation import (
     DeskObservation,
     Finding,
@@ -28,7 +29,6 @@ from engine.watch.observation import (
     is_trading,
     open_positions,
     position_text,
-    steps_of,
 )
 from engine.watch.outside_status import outside_series
 from engine.watch.parity_result import desk_drift, parity
@@ -391,7 +391,7 @@ DETECTORS: Mapping[str, tuple[Detector, tuple[str, ...]]] = {  # name -> detecto
     "unclosed": (unclosed, ("unclosed",)),
     "outside series": (outside_series, ("outside",)),
     "drift of inputs": (input_drift, ("drift",)),
-    "features": (null_features, ("features",)),
+    "strategies": (strategies, ("strategy", "features")),
     "dead guards": (dead_guards, ("deadguard",)),
     "silences": (silent_ones, ("silence",)),
     "canaries": (canary_findings, ("canary",)),

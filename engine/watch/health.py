@@ -19,8 +19,9 @@ from engine.errors import DeskError
 from engine.store.chain import Event
 from engine.watch import heartbeat
 from engine.watch.halt_left import lost_and_open
+from engine.watch.last_closes import failing_now
 from engine.watch.shadow_journal import place_of
-from engine.watch.window import between, journal_of, mark_at, start_of
+from engine.watch.window import FAR_MS, between, journal_of, mark_at, start_of
 
 State = Literal["ok", "warning", "bad", "unknown"]
 DISK_BAD, DISK_WARNING = 100 << 20, 1 << 30  # bytes free
@@ -49,6 +50,7 @@ def checks(home: Path, engine: Any, now_ms: int, *, full: bool = False) -> list[
     of_mark = {
         "breakers": lambda: breakers(mark),
         "sleeves": lambda: sleeves(mark),
+        "strategies": lambda: strategies(home, mark),
         "protective orders": lambda: positions(mark),
         "bars": lambda: bars(home, mark),
     }
@@ -157,6 +159,18 @@ def sleeves(mark: Event | None) -> HealthCheck:
     off += [f"{name} is blocked by its daily loss limit" for name, s in states.items() if s.get("blocked_until_ms")]
     off += [f"{name} has {shut_text(s['shut_until_ms'])}" for name, s in states.items() if s.get("shut_until_ms")]
     return HealthCheck("sleeves", "warning" if off else "ok", "; ".join(off) or "every sleeve may enter", mark.id if mark else "")
+
+
+def strategies(home: Path, mark: Event | None) -> HealthCheck:
+    """Whether each strategy said something at its last close; bad where none does."""
+    path = journal_of(home)
+    config = next((event.body for event in between(path, -1, FAR_MS, {"config"})), {})
+    failing = failing_now(path, mark, config)
+    if not failing:
+        return HealthCheck("strategies", "ok", "every strategy answers" if mark else "no strategy was asked yet")
+    text = "; ".join(f"the strategy of {name} says nothing: {why[:120]}" for name, why in sorted(failing.items()))
+    everyone = len(failing) == len(config.get("sleeves", ()))
+    return HealthCheck("strategies", "bad" if everyone else "warning", text[:600], mark.id if mark else "")
 
 
 def layers_of(mark: Event | None) -> list[tuple[str, dict[str, Any]]]:

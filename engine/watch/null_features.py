@@ -9,8 +9,8 @@ from typing import Any
 
 from engine.book.bar_signals import lacking_in, lacking_text
 from engine.store.chain import Event
-from engine.watch.observation import DeskObservation, Finding, is_trading, position_text, steps_of
-from engine.watch.window import between
+from engine.watch.last_closes import closes_of
+from engine.watch.observation import DeskObservation, Finding, is_trading, position_text
 
 SHOWN_MAX = 20  # sleeves with an alert of their own
 ACTION = "nightdesk data sources says which series count no longer; nightdesk data check looks at the bars"
@@ -18,12 +18,7 @@ ACTION = "nightdesk data sources says which series count no longer; nightdesk da
 
 def lacking_now(path: Path, mark: Event | None, config: Mapping[str, Any]) -> dict[str, list[str]]:
     """Sleeve -> the features that kept it from entering at the last close of its own timeframe; only those that lack some."""
-    if mark is None or not config.get("sleeves"):
-        return {}
-    steps = steps_of(config)
-    found: dict[str, list[str]] = {}
-    for bar in between(path, mark.t_event_ms - max(steps.values()), mark.t_event_ms, {"bar"}):
-        found |= {name: lacking_in(bar.body, name) for name in bar.body.get("signals", ())}
+    found = {name: lacking_in(body, name) for name, body in closes_of(path, mark, config).items()}
     return {name: lacking for name, lacking in found.items() if lacking}
 
 

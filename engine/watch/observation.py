@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 from engine.amounts import quantity_text
-from engine.clock import timeframe_ms
 from engine.control.limits import HardLimits
 from engine.store.chain import Event
 from engine.watch.health import HealthCheck
@@ -41,6 +40,7 @@ RUNBOOKS = {
     "identity": "identity",
     "unclosed": "incident",
     "features": "features-missing",
+    "strategy": "strategy-failing",
     "canary": "canary-rolled-back",
     "audit": "audit-failing",
     "silence": "silence",
@@ -123,6 +123,7 @@ class DeskObservation(NamedTuple):
     drift: Mapping[str, Any] = {}  # the last look at the inputs of models in use (drift_status.py)
     audit: Mapping[str, Any] = {}  # the last audit of the sleeves (audit_status.py)
     silences: Mapping[str, Any] = {}  # the last look at what fell silent (silence/status.py)
+    failing: Mapping[str, str] = {}  # sleeves whose strategy says nothing, and why (failing_strategies.py)
     lacking: Mapping[str, list[str]] = {}  # sleeves that enter nothing for want of features (null_features.py)
     canaries: tuple[Any, ...] = ()  # engine.control.canary.CanaryRun, the latest of each sleeve
     windows: tuple[IncidentWindow, ...] = ()  # incident windows that are open
@@ -144,12 +145,6 @@ def instrument_of(desk: DeskObservation, sleeve: str) -> str:
         if entry["name"] == sleeve:
             return str(entry["instrument"])
     return sleeve
-
-
-def steps_of(config: Mapping[str, Any]) -> dict[str, int]:
-    """Milliseconds between the closes at which each sleeve decides: of its own timeframe, else of the desk's clock."""
-    clock = int(config["start"]["timeframe_ms"])
-    return {s["name"]: timeframe_ms(s["timeframe"]) if s.get("timeframe") else clock for s in config.get("sleeves", ())}
 
 
 def position_text(desk: DeskObservation, sleeve: str) -> str:

@@ -29,9 +29,10 @@ from engine.watch.detectors import REFUSED_ROW_MAX
 from engine.watch.drift_status import last_drift
 from engine.watch.heartbeat import heartbeat_of
 from engine.watch.incidents import IncidentWindow, windows_of
+from engine.watch.last_closes import failing_now, steps_of
 from engine.watch.levels import alerted, watched
 from engine.watch.null_features import lacking_now
-from engine.watch.observation import DeskObservation, ProcessExit, steps_of
+from engine.watch.observation import DeskObservation, ProcessExit
 from engine.watch.outside_status import read_status
 from engine.watch.parity_result import last_result
 from engine.watch.silence.status import last_silences, look_for_silences
@@ -94,6 +95,7 @@ class Observer:
             drift=last_drift(self.home),
             audit=last_audit(self.home),
             silences=last_silences(self.home),
+            failing=failing_now(path, mark, self._first_config(path)),
             lacking=lacking_now(path, mark, self._first_config(path)),
             halt=halt.read(self.home, self.engine),
             dead=self._dead,

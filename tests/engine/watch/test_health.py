@@ -23,7 +23,7 @@ from engine.watch import health, heartbeat
 from engine.watch.heartbeat import FILE
 
 NOW = 1_760_000_000_000
-CHECKS = ("halt", "worker", "breakers", "sleeves", "protective orders", "bars", "journals", "disk")
+CHECKS = ("halt", "worker", "breakers", "sleeves", "strategies", "protective orders", "bars", "journals", "disk")
 LAYER = {"protective_state": "working", "due": None}
 
 
@@ -242,6 +242,6 @@ def test_where_the_journal_lost_its_end_nothing_of_its_last_mark_is_well(held: P
     (held / FILE).write_text(json.dumps({"desk_ms": NOW, "bars": 7, "open": open_}))
     found = {check.name: check for check in health.checks(held, sqlite, NOW)}
     assert tuple(found) == CHECKS
-    assert {found[name].state for name in ("breakers", "sleeves", "protective orders", "bars")} == {"unknown"}
+    assert {found[name].state for name in ("breakers", "sleeves", "strategies", "protective orders", "bars")} == {"unknown"}
     assert found["journals"].state == "bad"
     assert open_[0] in found["journals"].text
