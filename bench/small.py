@@ -40,7 +40,7 @@ SOL = ETH._replace(name="SOL")
 PLAN = {**SECOND_BARS, "turns": TradedPlace("SOL", "0.001", 0.4, "stop_atr = 1.5, target_atr = 3.0", 4)}
 
 
-class Limits(NamedTuple):
+class SmallMachine(NamedTuple):
     """How the desk is kept small: in words, what its first process does before it becomes the desk, and CPU s charged so far."""
 
     words: str
@@ -48,8 +48,8 @@ class Limits(NamedTuple):
     charged: Callable[[int], float]
 
 
-def grouped(folders: Mapping[Path, Mapping[str, str]], charged: Callable[[], float]) -> Limits | None:
-    """Limits by control groups: {folder: {file: value}}; None where one cannot be made or set."""
+def grouped(folders: Mapping[Path, Mapping[str, str]], charged: Callable[[], float]) -> SmallMachine | None:
+    """By control groups: {folder: {file: value}}; None where one cannot be made or set."""
     try:
         for folder, values in folders.items():
             folder.mkdir()
@@ -63,7 +63,7 @@ def grouped(folders: Mapping[Path, Mapping[str, str]], charged: Callable[[], flo
         for folder in folders:
             (folder / "cgroup.procs").write_text(str(os.getpid()))
 
-    return Limits("a control group: one CPU by quota, 4 GB", enter, lambda _pid: charged())
+    return SmallMachine("a control group: one CPU by quota, 4 GB", enter, lambda _pid: charged())
 
 
 def remove(folders: Mapping[Path, Mapping[str, str]]) -> None:
@@ -93,18 +93,18 @@ def charged_s() -> float:
     return int(words[words.index("usage_usec") + 1]) / 1e6
 
 
-def pinned() -> Limits:
-    """Limits without control groups."""
+def pinned() -> SmallMachine:
+    """Without control groups."""
 
     def enter() -> None:
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
 
-    return Limits("one CPU by affinity, 4 GB of address space a process", enter, lambda pid: spent(kin(pid)))
+    return SmallMachine("one CPU by affinity, 4 GB of address space a process", enter, lambda pid: spent(kin(pid)))
 
 
 @contextmanager
-def limited() -> Generator[Limits, None, None]:
+def limited() -> Generator[SmallMachine, None, None]:
     """The best limits that this machine allows; groups are removed at the end."""
     folders = groups()
     try:
@@ -114,7 +114,7 @@ def limited() -> Generator[Limits, None, None]:
 
 
 @contextmanager
-def desk(environment: Mapping[str, str], limits: Limits, log: Path) -> Generator["subprocess.Popen[bytes]", None, None]:
+def desk(environment: Mapping[str, str], limits: SmallMachine, log: Path) -> Generator["subprocess.Popen[bytes]", None, None]:
     """`nightdesk up` inside the limits until the block is left."""
     with log.open("w") as out:
         up = subprocess.Popen(
@@ -164,7 +164,7 @@ def three(past_hours: int, future_hours: int) -> dict[str, Market]:
     return found | {SOL.name: Market(SOL, joined(walk, LOCAL_MS), least_ms=LOCAL_MS)}
 
 
-def measured(folder: Path, minutes: float, limits: Limits, at: Standing, venue: str, table: Verdicts) -> None:
+def measured(folder: Path, minutes: float, limits: SmallMachine, at: Standing, venue: str, table: Verdicts) -> None:
     """One run."""
     home = folder / "home"
     written(home, venue, at, PLAN)

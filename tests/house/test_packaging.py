@@ -27,7 +27,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text(encoding="utf-8")
 INSTALL = (ROOT / "packaging" / "install.sh").read_text(encoding="utf-8")
 CHROOT = (ROOT / "packaging" / "chroot.sh").read_text(encoding="utf-8")
 COMPOSE = {name: yaml.safe_load((ROOT / name).read_text(encoding="utf-8")) for name in ("compose.yaml", "compose.postgres.yaml")}
-SERVICES = [(f"{file}:{name}", service) for file, found in COMPOSE.items() for name, service in found["services"].items()]
+SERVICES = [(f"{file}:{name}", part) for file, found in COMPOSE.items() for name, part in found["services"].items()]
 DESK = COMPOSE["compose.yaml"]["services"]["nightdesk"]
 UNIT = ROOT / "packaging" / "nightdesk.service"
 SECRET = re.compile(r"PASSWORD|TOKEN|SECRET|KEY")
@@ -95,18 +95,18 @@ def test_no_layer_has_a_secret() -> None:
     (copied,) = re.findall(r"for name in (app .+); do", INSTALL)
     wanted = {*copied.split(), "packaging", "requirements.lock", "scripts/bootstrap.sh"}
     assert {line[1:] for line in ignored if line.startswith("!")} == wanted
-    for where, service in SERVICES:
-        for name, value in (service.get("environment") or {}).items():
+    for where, part in SERVICES:
+        for name, value in (part.get("environment") or {}).items():
             assert not SECRET.search(name) or str(value).startswith(("${", "/run/secrets/")), f"{where}: {name}"
-        assert "://" not in str(service.get("environment")) or "${NIGHTDESK_DB_PASSWORD:?" in str(service["environment"])
+        assert "://" not in str(part.get("environment")) or "${NIGHTDESK_DB_PASSWORD:?" in str(part["environment"])
 
 
-@pytest.mark.parametrize(("where", "service"), SERVICES, ids=[where for where, _ in SERVICES])
-def test_ports_are_published_on_loopback_alone(where: str, service: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("where", "part"), SERVICES, ids=[where for where, _ in SERVICES])
+def test_ports_are_published_on_loopback_alone(where: str, part: dict[str, Any]) -> None:
     """Of every service; a database publishes none. None is privileged or lives in the machine's own network."""
-    assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in service.get("ports", []))
-    assert not service.get("privileged")
-    assert service.get("network_mode", "service:nightdesk") == "service:nightdesk"
+    assert all(re.fullmatch(r"127\.0\.0\.1:(\d+):\1", port) for port in part.get("ports", []))
+    assert not part.get("privileged")
+    assert part.get("network_mode", "service:nightdesk") == "service:nightdesk"
 
 
 def test_the_desks_container_writes_into_its_volume_alone() -> None:
@@ -121,8 +121,8 @@ def test_the_desks_container_writes_into_its_volume_alone() -> None:
 
 def test_what_is_mounted_is_there() -> None:
     """Each file of this repository that a compose file mounts; Prometheus finds its token where its configuration says."""
-    for where, service in SERVICES:
-        for mount in service.get("volumes", []):
+    for where, part in SERVICES:
+        for mount in part.get("volumes", []):
             assert not mount.startswith("./") or (ROOT / mount.partition(":")[0]).exists(), f"{where}: {mount}"
     scraping = yaml.safe_load((ROOT / "docs" / "grafana" / "prometheus.yml").read_text(encoding="utf-8"))
     (token,) = COMPOSE["compose.yaml"]["services"]["prometheus"]["secrets"]

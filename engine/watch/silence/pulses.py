@@ -11,7 +11,6 @@ from typing import Any
 
 from engine.clock import DAY_MS, MINUTE_MS, timeframe_ms
 from engine.control.limits import HardLimits
-from engine.data.outside.declared import BY_NAME
 from engine.store.chain import Event
 from engine.watch.deadguards import Fires, baseline_of
 from engine.watch.outside_status import read_status
@@ -224,7 +223,12 @@ class _Held:
 
 def _outside(home: Path, now_ms: int) -> Iterator[ExpectedEvent]:
     """Each declared series: periods that were due since its last row. That one is too old is an alert of its own."""
-    for key, status in sorted(read_status(home).items()):
+    status_of = read_status(home)
+    if not status_of:
+        return
+    from engine.data.outside.declared import BY_NAME  # it loads numpy, which a supervisor without outside series does not
+
+    for key, status in sorted(status_of.items()):
         series, last = BY_NAME.get(key.partition("/")[0]), status.get("last_ms")
         if series is None or not status.get("scheduled") or not isinstance(last, int):
             continue

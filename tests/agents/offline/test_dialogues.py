@@ -212,7 +212,6 @@ def test_short_questions_go_on_with_the_one_before(words: Words) -> None:
         ("advisor", "propose stop_atr=3 for btc-trend", "developer"),
         ("operator", "propose the better one", "developer"),
         ("developer", "where does the P&L come from?", "advisor"),
-        ("operator", "what do fees cost us?", "advisor"),
         ("developer", "pause the BTC sleeve", "operator"),
         ("advisor", "tighten btc-trend: leverage 2", "operator"),
         ("developer", "can the halt be released safely?", "operator"),

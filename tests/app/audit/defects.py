@@ -1,10 +1,12 @@
 """A defect for each point of the audit, planted in a home on which all of them hold."""
 
+import hashlib
 import json
 import shutil
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -20,7 +22,7 @@ from engine.control.agreement import version_of
 from engine.control.config import DeskVersion, active, validated
 from engine.data.writer import write_series
 from engine.store import db
-from engine.store.tables import Delivery, Handover
+from engine.store.tables import Delivery, Handover, Run
 from engine.watch.alert_rows import AlertPolicy, apply_findings
 from engine.watch.deadguards import keep_baseline
 from engine.watch.drift_status import keep_drift
@@ -154,8 +156,19 @@ def in_run(change: Callable[[dict[str, Any]], Any]) -> Plant:
         run = json.loads(path.read_text())
         change(run)
         path.write_text(json.dumps(run))
+        stored_so(home, path)
 
     return plant
+
+
+def stored_so(home: Home, path: Path) -> None:
+    """The row's digest is that of the file: it was stored so, and not changed since."""
+    with db.write(home.engine) as session:
+        row = session.get(Run, path.parent.name)
+        assert row is not None
+        body = json.loads(row.body)
+        body["sha256"][path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+        row.body = json.dumps(body)
 
 
 def set_in(*keys: Any, to: Any) -> Plant:
