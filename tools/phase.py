@@ -1,11 +1,23 @@
 """The phase of the desk and what the next one takes (phase, READ). Called by the catalog; computed by engine/watch/phases.py."""
 
 from engine.watch.phases import phase_of
-from tools.common.contract import Effect, Evidence, Fact, NoArgs, Table, ToolContext, ToolResult, make_facts, no_data, tool
+from tools.common.contract import (
+    Effect,
+    Evidence,
+    Fact,
+    NoArgs,
+    Table,
+    ToolContext,
+    ToolResult,
+    asked_as,
+    make_facts,
+    no_data,
+    tool,
+)
 from tools.common.time_words import NEVER_RAN
 
 
-@tool("phase", Effect.READ)
+@tool("phase", Effect.READ, asked_as("", "which phase is the desk in?; what phase are we in?; are we ready to grow?"))
 def phase(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - a tool takes its arguments
     """The desk's phase, validate or grow: whether a month of intended execution made money, incidents' windfalls apart."""
     found = phase_of(ctx.home)

@@ -31,7 +31,7 @@ WORD = "a long passphrase"
 @pytest.fixture
 def home(own_home: Path) -> Home:
     """A desk that has run for a few bars on recorded data."""
-    main.load_groups() if not main.app.registered_groups else None
+    main.load_groups()
     furnished(own_home)
     home = open_home(WALL_MS)
     loop = loop_of(home, feed_of(home))
@@ -191,7 +191,7 @@ def test_without_a_worker_a_process_of_its_own_probes(
     venue: str, own_home: Path, planted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over sockets: cost first, then far orders, then least size in and out; nothing is left, and no key is in what it says."""
-    main.load_groups() if not main.app.registered_groups else None
+    main.load_groups()
     with served(venue, **({"simulated": True} if venue == "okx" else {})) as (local, *urls):
         desk_toml(own_home, venue, "testnet", (urls[0], urls[1]))
         found = run("test", "main", "--round-trip", "--yes", "--as", "ann", "--json")

@@ -20,8 +20,7 @@ def shelf(own_home: Path) -> Shelf:
 
     made = Shelf(open_home().path / "memory")
     made.stock()
-    if not main.app.registered_commands:
-        main.load_groups()
+    main.load_groups()
     return made
 
 

@@ -21,8 +21,7 @@ def desk(own_home: Path) -> Path:
 
     home = open_home()
     Shelf(home.path / "memory").add(NOTE, PAGE)
-    if not main.app.registered_commands:
-        main.load_groups()
+    main.load_groups()
     return own_home
 
 

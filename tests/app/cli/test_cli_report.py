@@ -27,8 +27,7 @@ def home(own_home: Path) -> Home:
     for day in range(1, 33):
         journal.append([mark(MAY + day * DAY_MS, {"btc": 100.0 - day, "eth": 100.0}, 0.0)], sync=False)
     journal.close()
-    if not main.app.registered_commands:
-        main.load_groups()
+    main.load_groups()
     return made
 
 
