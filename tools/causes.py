@@ -43,7 +43,8 @@ def cause_text(ctx: ToolContext, after_ms: int | None = None, up_to_ms: int | No
     h = ctx.handle("c", f"cause {first.event} {chain.links[-1].event}")
     facts += make_facts(h, "first cause", Evidence("event", first.event), {"at": (first.t_ms, "ms")})
     page = PAGES[first.kind]
-    text = f"First cause: {page.title} ({first.event}, {{{h}.at}}): {clean(first.what, 200)}."
+    text = "What went wrong on the desk in that time, by its journal. "
+    text += f"First cause: {page.title} ({first.event}, {{{h}.at}}): {clean(first.what, 200)}."
     if len(links) > 1:
         text += f" From it followed: {'; '.join(_link(sign) for sign in links[1:])}."
     text += f" First: open the runbook {page.runbook}; next check: {page.check}."

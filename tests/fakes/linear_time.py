@@ -1,5 +1,6 @@
 """Whether a reading takes linear time: half an input against the whole of it, by CPU, and only where it takes long enough."""
 
+import gc
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,21 +11,25 @@ RATIO_MAX = 3.0
 
 
 def cpu_s(read: Callable[[str], Any], text: str) -> float:
-    """CPU time of one reading, whether it is accepted or refused."""
-    began = time.process_time()
-    with suppress(ValueError, KeyError, TypeError):
-        read(text)
-    return time.process_time() - began
+    """CPU time of one reading, accepted or refused; without a look for garbage among all that a run has imported."""
+    gc.disable()
+    try:
+        began = time.process_time()
+        with suppress(ValueError, KeyError, TypeError):
+            read(text)
+        return time.process_time() - began
+    finally:
+        gc.enable()
 
 
 def beyond_linear(read: Callable[[str], Any], text: str) -> str:
     """What was measured where `text` takes over RATIO_MAX times as long as its half; empty where it does not.
 
-    Best of three, and measured anew up to twice: a machine that is busy at one moment slows one of the two, a slow reading all.
-    The whole is read again only where its first reading does not pass already: the best of three would be no longer.
+    Best of three, and measured anew up to five times: a machine that is busy at one moment slows one of the two, a slow reading
+    all. The whole is read again only where its first reading does not pass already: the best of three would be no longer.
     """
     small = large = 0.0
-    for _ in range(3):
+    for _ in range(6):
         large = cpu_s(read, text)
         if large <= JUDGED_S:
             return ""
