@@ -2,12 +2,12 @@
 # A desk in an image: no root, no package manager's leavings, nothing that is written outside /var/lib/nightdesk and /tmp.
 # What is installed, and how, is packaging/install.sh alone. How to run it: compose.yaml, docs/deploy.md.
 FROM debian:bookworm-slim AS builder
-RUN --mount=type=bind,target=/src --mount=type=cache,target=/root/.cache/uv /src/packaging/install.sh build /src
+RUN --mount=type=bind,target=/src --mount=type=cache,target=/var/cache/uv /src/packaging/install.sh build /src
 
 FROM debian:bookworm-slim
 RUN --mount=type=bind,source=packaging,target=/packaging /packaging/install.sh run
-COPY --from=builder /opt/nightdesk /opt/nightdesk
-ENV PATH=/opt/nightdesk/bin:/usr/local/bin:/usr/bin:/bin \
+COPY --from=builder /usr/local/lib/nightdesk /usr/local/lib/nightdesk
+ENV PATH=/usr/local/lib/nightdesk/bin:/usr/local/bin:/usr/bin:/bin \
     HOME=/var/lib/nightdesk \
     LANG=C.UTF-8 \
     NIGHTDESK_HOME=/var/lib/nightdesk/desk

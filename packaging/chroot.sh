@@ -17,9 +17,9 @@ in_root() { # ROOT COMMAND...: with the network's names and /proc, in a mount na
     unshare --mount --fork sh -c '
         root=$1; shift
         mount -t proc proc "$root/proc"
-        mkdir -p "$root/src" "$root/root/.cache/uv"
+        mkdir -p "$root/src" "$root/var/cache/uv"
         if [ -n "$SOURCE" ]; then mount --bind "$SOURCE" "$root/src"; mount -o remount,bind,ro "$root/src"; fi
-        if [ -n "${UV_CACHE:-}" ]; then mount --bind "$UV_CACHE" "$root/root/.cache/uv"; fi
+        if [ -n "${UV_CACHE:-}" ]; then mount --bind "$UV_CACHE" "$root/var/cache/uv"; fi
         if [ -n "${CA:-}" ]; then touch "$root/run/ca.crt"; mount --bind "$CA" "$root/run/ca.crt"; fi
         exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
             ${CA:+SSL_CERT_FILE=/run/ca.crt} ${CA:+PIP_CERT=/run/ca.crt} "$@"' sh "$root" "$@"
@@ -34,7 +34,7 @@ build() {
     cp -a "$place/base" "$place/image"
     SOURCE=$HERE in_root "$place/builder" /src/packaging/install.sh build /src
     rm -rf "$place/image/usr/share/doc" "$place/image/usr/share/locale" "$place/image/usr/share/man" # as debian:bookworm-slim
-    cp -a "$place/builder/opt/nightdesk" "$place/image/opt/nightdesk"
+    cp -a "$place/builder/usr/local/lib/nightdesk" "$place/image/usr/local/lib/nightdesk"
     SOURCE=$HERE in_root "$place/image" /src/packaging/install.sh run
     rm -f "$place/image/etc/resolv.conf"
     rm -rf "$place/builder"
@@ -61,7 +61,7 @@ run() {
         if [ -n "${BARS:-}" ]; then mount --bind "$BARS" "$root/run/nightdesk-data"; mount -o remount,bind,ro "$root/run/nightdesk-data"; fi
         mount -o remount,bind,ro "$root"
         exec chroot "$root" setpriv --reuid=10001 --regid=10001 --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \
-            env -i PATH=/opt/nightdesk/bin:/usr/local/bin:/usr/bin:/bin HOME=/var/lib/nightdesk LANG=C.UTF-8 \
+            env -i PATH=/usr/local/lib/nightdesk/bin:/usr/local/bin:/usr/bin:/bin HOME=/var/lib/nightdesk LANG=C.UTF-8 \
             NIGHTDESK_HOME=/var/lib/nightdesk/desk ${BARS:+NIGHTDESK_DATA=/run/nightdesk-data} ${LISTEN:+NIGHTDESK_LISTEN=$LISTEN} \
             ${API_PORT:+NIGHTDESK_API_PORT=$API_PORT} ${UI_PORT:+NIGHTDESK_UI_PORT=$UI_PORT} "$@"' sh "$place" "$@"
 }

@@ -2,13 +2,13 @@
 # What the image consists of, step by step. Called by the Dockerfile (a stage each) and by packaging/chroot.sh, which runs the same
 # steps in a Debian root where there is no Docker. `build` and `run` on a Debian of its own give what packaging/nightdesk.service starts.
 #
-#   install.sh build SOURCE   a checkout becomes /opt/nightdesk: an environment with the wheel and the locked packages
+#   install.sh build SOURCE   a checkout becomes /usr/local/lib/nightdesk: an environment with the wheel and the locked packages
 #   install.sh run            Python, the user nightdesk, its folder /var/lib/nightdesk
 set -eu
-PLACE=/opt/nightdesk
+PLACE=/usr/local/lib/nightdesk
 STATE=/var/lib/nightdesk
 OWNER=10001 # a number that no Debian package takes: a volume keeps its owner when the image changes
-export DEBIAN_FRONTEND=noninteractive UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy
+export DEBIAN_FRONTEND=noninteractive UV_PYTHON_DOWNLOADS=never UV_LINK_MODE=copy UV_CACHE_DIR=/var/cache/uv
 
 packages() {
     apt-get update -qq

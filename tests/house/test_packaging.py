@@ -162,8 +162,8 @@ def test_a_stop_is_given_the_time_that_it_takes() -> None:
 def test_the_unit_starts_what_the_steps_install() -> None:
     """The same place, user and folder; compiled code needs memory that can be written and run."""
     options = unit()
-    assert options["ExecStart"] == "/opt/nightdesk/bin/nightdesk up"
-    assert "PLACE=/opt/nightdesk\n" in INSTALL
+    assert options["ExecStart"] == "/usr/local/lib/nightdesk/bin/nightdesk up"
+    assert "PLACE=/usr/local/lib/nightdesk\n" in INSTALL
     assert (options["User"], options["Restart"], options["NoNewPrivileges"]) == ("nightdesk", "on-failure", "yes")
     assert options["StateDirectory"] == "nightdesk"
     assert "STATE=/var/lib/nightdesk\n" in INSTALL
@@ -174,7 +174,7 @@ def test_the_unit_starts_what_the_steps_install() -> None:
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     """Nothing that it does not know or ignores."""
     path = tmp_path / "nightdesk.service"
-    path.write_text(UNIT.read_text(encoding="utf-8").replace("/opt/nightdesk/bin/nightdesk", "/bin/true"), encoding="utf-8")
+    path.write_text(UNIT.read_text(encoding="utf-8").replace("/usr/local/lib/nightdesk/bin/nightdesk", "/bin/true"), encoding="utf-8")
     done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
