@@ -174,7 +174,9 @@ def test_the_unit_starts_what_the_steps_install() -> None:
 def test_systemd_understands_the_unit(tmp_path: Path) -> None:
     """Nothing that it does not know or ignores."""
     path = tmp_path / "nightdesk.service"
-    path.write_text(UNIT.read_text(encoding="utf-8").replace("/usr/local/lib/nightdesk/bin/nightdesk", "/bin/true"), encoding="utf-8")
+    path.write_text(
+        UNIT.read_text(encoding="utf-8").replace("/usr/local/lib/nightdesk/bin/nightdesk", "/bin/true"), encoding="utf-8"
+    )
     done = subprocess.run(["systemd-analyze", "verify", path], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
