@@ -16,7 +16,7 @@ from tools.common.contract import Fact
 
 _ABOUT = frozenset({"about", "around", "roughly", "approximately", "nearly", "almost"})
 _OF_DESK = frozenset({"we", "you", "our", "your", "currently", "now", "us"})
-_ORDINARY = frozenset({"costs", "fees", "funding", "paid", "drawdown"})  # said of a loss without a sign
+_UNSIGNED = frozenset({"costs", "fees", "funding", "drawdown", "slippage", "=mae"})  # figures that people say without their sign
 _PAID = frozenset({"costs", "fees"})
 DISTINCT = 3  # digits of a figure that is like no other: where nothing is named, it may be of any that fits
 NEAR = 0.02  # of a value that is said `about`
@@ -131,7 +131,7 @@ def equals(claim: NumberClaim, record: FactRecord, means: frozenset[str], *, hed
     typed, step, value = claim.value * factor, claim.step * factor, record.value
     if "loss" in means and record.losing and "gain" not in means:
         typed = -abs(typed)
-    elif means & _ORDINARY or (record.losing is False and value < 0 < typed and "quantity" not in means):
+    elif record.names & _UNSIGNED:
         typed, value = abs(typed), abs(value)
     slack = max(step / 2 + 1e-9 * abs(value), NEAR * abs(value) if hedged and claim.digits <= 3 else 0.0)
     if claim.digits < 2 and not hedged:

@@ -5,7 +5,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from agents.claims import claims
@@ -107,6 +107,7 @@ values = st.floats(-999, 999, allow_nan=False).map(lambda x: round(x, 7))
 
 
 @given(values, st.integers(0, 4), st.integers(-3, 3))
+@example(-0.0078125, 2, 2)  # the other sign of what it rounds to
 def test_what_rounds_to_the_fact_is_shown_and_its_neighbours_are_not(value: float, places: int, off: int) -> None:
     """A figure typed to any number of places: right when the fact rounds to it, and a last digit off is not shown so."""
     typed = rounded(value, places) + off * Decimal(1).scaleb(-places)
@@ -126,6 +127,25 @@ def test_what_rounds_to_the_fact_is_shown_and_its_neighbours_are_not(value: floa
 def test_one_digit_is_not_enough_to_round_to(value: float, text: str, *, stands: bool) -> None:
     """`Sharpe 3` for 3.2 says more than is known; for exactly 3 it is true."""
     assert (outcome(f"The Sharpe is {text}.", stand(value)) == "unmarked") is stands
+
+
+SIGNED = ("sharpe", "sortino", "calmar", "expectancy_r", "edge_bps", "correlation", "net_pnl", "total_return", "difference", "skew")
+
+
+@pytest.mark.parametrize("metric", SIGNED)
+@given(value=st.floats(0.011, 999).map(lambda x: round(x, 2)), lost=st.booleans())
+def test_a_figure_with_the_other_sign_is_never_shown_unmarked(metric: str, value: float, *, lost: bool) -> None:
+    """A Sharpe of -1.23 is not `Sharpe 1.23`, nor the other way round."""
+    of = -value if lost else value
+    noun = metric.replace("_", " ")
+    assert outcome(f"The {noun} is {-of:.2f}.", stand(of, metric=metric)) != "unmarked"
+
+
+@pytest.mark.parametrize("metric", ["max_drawdown", "fees", "costs", "slippage"])
+def test_what_people_say_without_its_sign_may_be_said_so(metric: str) -> None:
+    """A drawdown of -0.0123 is `a drawdown of 1.23 %`."""
+    noun = metric.replace("_", " ")
+    assert outcome(f"The {noun} is 1.23 %.", stand(-0.0123, "frac", metric)) == "unmarked"
 
 
 @given(st.floats(-0.999, 0.999).map(lambda x: round(x, 6)), st.integers(2, 4))
