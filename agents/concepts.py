@@ -35,6 +35,7 @@ _PHRASES = (
     (r"stop[- ]loss", "stop"),
     (r"hit[- ]rate", "win rate"),
     (r"profit (?:and|&) loss|p ?& ?l", "pnl"),
+    (r"(?:buy[- ]and[- ])?hold(?:ing)?(?= returns?\b)", "benchmark"),  # `hold` alone is a free word
     (r"at (?:its |the )?worst|at most", "max"),
     (r"(?:below|under|off|beneath|from|short of) (?:its|the|our|your) (?:peak|high|top)", "drawdown"),
     (r"(?:at|for|as of) (?:the|this|that) (?:moment|minute)|right now|at present|so far", "now"),

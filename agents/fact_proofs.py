@@ -16,7 +16,8 @@ from tools.common.contract import Fact
 
 _ABOUT = frozenset({"about", "around", "roughly", "approximately", "nearly", "almost"})
 _OF_DESK = frozenset({"we", "you", "our", "your", "currently", "now", "us"})
-_UNSIGNED = frozenset({"costs", "fees", "funding", "drawdown", "slippage", "=mae"})  # figures that people say without their sign
+_UNSIGNED = frozenset({"costs", "fees", "drawdown", "slippage", "=mae"})  # figures that people say without their sign
+_SETTLED = frozenset({"funding"})  # paid or received
 _PAID = frozenset({"costs", "fees"})
 DISTINCT = 3  # digits of a figure that is like no other: where nothing is named, it may be of any that fits
 NEAR = 0.02  # of a value that is said `about`
@@ -52,13 +53,24 @@ def fact_proof(clause: Clause, ground: Ground, topic: Topic, marks_of: Sequence[
     if claim.dimension in ("both", "neither", "none of", "all", "place", "times"):
         return OPEN
     hedged = numbers[0].before in _ABOUT
-    judged = [equals(claim, record, means, hedged=hedged) for record in fitting]
+    judged = [equals(claim, record, means, hedged=hedged) for record in _closest(fitting, means)]
     if judged and (all(judged) or (not of and not of_desk and claim.digits >= DISTINCT and any(judged))):
         return PROVEN
     elsewhere = not named and any(equals(claim, record, means, hedged=True) for record in all_fitting)
     if elsewhere or not (named or _is_desk(fitting)):
         return OPEN
     return _contradicted(claim, fitting, clause)
+
+
+def _closest(fitting: list[FactRecord], means: frozenset[str]) -> list[FactRecord]:
+    """Those that the sentence names best, where it names any whole: `the drawdown` is neither its limit nor a breaker's, the net
+    of round trips not that of those that a stop ended. Of such, those with the most words of their metric and none of
+    their subject beside another's."""
+    by_metric = [record for record in fitting if record.names <= means]
+    most = max((len(record.names) for record in by_metric), default=0)
+    closest = [record for record in by_metric if len(record.names) == most] or fitting
+    unsaid = {record.of - means for record in closest}
+    return [record for record in closest if not any(less < record.of - means for less in unsaid)]
 
 
 def _is_desk_time(clause: Clause, ground: Ground) -> bool:
@@ -131,7 +143,7 @@ def equals(claim: NumberClaim, record: FactRecord, means: frozenset[str], *, hed
     typed, step, value = claim.value * factor, claim.step * factor, record.value
     if "loss" in means and record.losing and "gain" not in means:
         typed = -abs(typed)
-    elif record.names & _UNSIGNED:
+    elif record.names & _UNSIGNED or (record.names & _SETTLED and value < 0 and means & {"paid", "costs"}):
         typed, value = abs(typed), abs(value)
     slack = max(step / 2 + 1e-9 * abs(value), NEAR * abs(value) if hedged and claim.digits <= 3 else 0.0)
     if claim.digits < 2 and not hedged:

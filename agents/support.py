@@ -77,6 +77,7 @@ class FactRecord(NamedTuple):
     about: frozenset[str]  # names, handle, id and coins of its subject
     means: frozenset[str]  # concepts that a sentence about it may have
     heads: frozenset[str]  # those of which it has one
+    of: frozenset[str]  # the concepts of its subject's words
     losing: bool  # a figure that is a loss when it is below zero
 
 
@@ -168,19 +169,21 @@ def fact_record(fact: Fact) -> FactRecord:
     dimension, factor = FACT_UNITS.get(fact.unit, ("", 1.0))
     words = [word for word in re.split(r"[_\W]+", fact.metric.lower().removeprefix("round_trip_")) if word]
     words = [word for word in words if word not in _UNIT_WORDS] or words
+    words = [*words[:-1], "limit"] if len(words) > 1 and words[-1] == "max" else words  # `drawdown_frac_max`: of a configuration
+    words = ["benchmark", *words[1:]] if words[0] == "hold" else words  # `hold_return_frac`
     names = frozenset[str]().union(*(concepts_of(word) for word in words))
     heads = names | {also for name in names for also in _ALSO.get(name, ())}
     subject = fact.subject.lower()
     about = named_in(subject) | {fact.ref.partition(".")[0].lower(), fact.evidence.id.lower()}
     about |= frozenset(_VARIANT.findall(subject))
-    said = frozenset[str]().union(*(concepts_of(word) for word in re.findall(r"[a-z]+", subject)))
-    said |= meanings_of(fact.window.lower()) | ({"variant"} if _VARIANT.search(subject) else set())
+    of = frozenset[str]().union(*(concepts_of(word) for word in re.findall(r"[a-z]+", subject)))
+    said = of | meanings_of(fact.window.lower()) | ({"variant"} if _VARIANT.search(subject) else set())
     said |= {"trip"} if fact.metric.startswith("round_trip") else frozenset()
     kind = {"run": ("run", "made"), "event": (), "config": ("parameter", "live")}.get(fact.evidence.kind, ())
     value = float(fact.value) * factor if is_number(fact) and isinstance(fact.value, int | float) else 0.0
     losing = bool(names & {"return", "pnl", "change", "difference"})
     strong = heads - _WEAK if names - _WEAK else heads
-    return FactRecord(fact, value, dimension, subject, names, about, heads | said | frozenset(kind), strong, losing)
+    return FactRecord(fact, value, dimension, subject, names, about, heads | said | frozenset(kind), strong, of, losing)
 
 
 class Lines:

@@ -129,7 +129,18 @@ def test_one_digit_is_not_enough_to_round_to(value: float, text: str, *, stands:
     assert (outcome(f"The Sharpe is {text}.", stand(value)) == "unmarked") is stands
 
 
-SIGNED = ("sharpe", "sortino", "calmar", "expectancy_r", "edge_bps", "correlation", "net_pnl", "total_return", "difference", "skew")
+SIGNED = (
+    "sharpe",
+    "sortino",
+    "calmar",
+    "expectancy_r",
+    "edge_bps",
+    "correlation",
+    "net_pnl",
+    "total_return",
+    "difference",
+    "skew",
+)
 
 
 @pytest.mark.parametrize("metric", SIGNED)
@@ -139,6 +150,49 @@ def test_a_figure_with_the_other_sign_is_never_shown_unmarked(metric: str, value
     of = -value if lost else value
     noun = metric.replace("_", " ")
     assert outcome(f"The {noun} is {-of:.2f}.", stand(of, metric=metric)) != "unmarked"
+
+
+DESK = (
+    ("drawdown_frac", "desk", 0.0194, "frac"),
+    ("drawdown_frac_max", "desk", 0.15, "frac"),
+    ("gross_frac", "desk", 0.0475, "ratio"),
+    ("gross_frac_max", "desk", 3.0, "ratio"),
+    ("return_frac", "performance of desk", -0.019, "frac"),
+    ("hold_return_frac", "performance of desk", -0.1951, "frac"),
+    ("win_frac", "round trips of desk", 0.3274, "frac"),
+    ("win_frac", "round trip trail of desk", 0.284, "frac"),
+    ("net", "round trips of desk", -570.27, "usd"),
+    ("mean_net", "round trips of desk", -2.5, "usd"),
+    ("funding", "round trips of desk", -2.13, "usd"),
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "stands"),
+    [
+        ("The drawdown of the desk is 1.94 %", True),
+        ("The drawdown of the desk is 15.00 %", False),
+        ("The max drawdown of the desk is 15.00 %", False),
+        ("The drawdown limit of the desk is 15.00 %", True),
+        ("The gross of the desk is 3.00", False),
+        ("The return of the desk is -1.90 %", True),
+        ("The return of the desk is -19.51 %", False),
+        ("The hold return of the desk is -19.51 %", True),
+        ("The buy-and-hold return of the desk is -1.90 %", False),
+        ("The win rate of round trips of the desk is 32.74 %", True),
+        ("The win rate of round trips of the desk is 28.40 %", False),
+        ("The net of round trips of the desk is -570.27 USDT", True),
+        ("The net of round trips of the desk is -2.50 USDT", False),
+        ("The mean net of round trips of the desk is -2.50 USDT", True),
+        ("The funding of round trips of the desk is 2.13 USDT", False),
+        ("The funding of round trips of the desk is -2.13 USDT", True),
+        ("The round trips of the desk paid funding of 2.13 USDT", True),
+    ],
+)
+def test_a_figure_is_that_of_the_fact_which_the_sentence_names_best(text: str, *, stands: bool) -> None:
+    """A limit is not what it limits, holding not the desk, a part not the whole."""
+    facts = {f"t{n}.{m}": fact(f"t{n}.{m}", value, unit, subject=of) for n, (m, of, value, unit) in enumerate(DESK)}
+    assert (outcome(f"{text}.", Ground(facts)) == "unmarked") is stands
 
 
 @pytest.mark.parametrize("metric", ["max_drawdown", "fees", "costs", "slippage"])
