@@ -30,6 +30,7 @@ GROUPS = (
     "drift",
     "judge",
     "weights",
+    "pairs",
     "runs",
     "chat",
     "proposals",

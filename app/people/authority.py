@@ -108,6 +108,7 @@ _READ = (
     "notify list",
     "orders list",
     "orders show",
+    "pairs scan",
     "people list",
     "people rota",
     "people show",

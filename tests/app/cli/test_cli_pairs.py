@@ -1,0 +1,114 @@
+"""`nightdesk pairs scan` as it is typed, over parquet files of synthetic bars and over the recorded coins."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from app.cli.pairs import register
+from engine.clock import HOUR_MS
+from engine.errors import BadInput, DataError
+from tests.fakes import recordings
+
+BARS = 1_000
+SHORT = ("--window", "10d", "--step", "5d")
+
+
+def write(folder: Path, symbol: str, log_price: np.ndarray) -> None:
+    """Hourly bars of a binance perpetual whose closes are these."""
+    close = np.exp(log_price)
+    opens = np.r_[close[0], close[:-1]]
+    ts = recordings.FIRST_MS + np.arange(len(close), dtype=np.int64) * HOUR_MS
+    high, low = np.maximum(opens, close), np.minimum(opens, close)
+    columns = {"ts": ts, "open": opens, "high": high, "low": low, "close": close, "volume": np.full(len(close), 10.0)}
+    recordings.write(folder, f"binance_{symbol}_perp_1h", pl.DataFrame(columns))
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eight walks and one that is tied to the first: 36 pairs."""
+    dice = np.random.default_rng(1)
+    walks = 3.0 + np.cumsum(dice.normal(0.0, 0.005, (8, BARS)), axis=1)
+    spread, kept = np.zeros(BARS), 0.5 ** (1 / 5)
+    for t in range(1, BARS):
+        spread[t] = kept * spread[t - 1] + dice.normal(0.0, 0.006)
+    found = tmp_path / "bars"
+    for n, walk in enumerate(walks):
+        write(found, f"W{n}-USDT", walk)
+    write(found, "TIED-USDT", 0.8 * walks[0] + spread)
+    monkeypatch.setenv("NIGHTDESK_DATA", str(found))
+    return found
+
+
+def typed(*words: str) -> dict[str, Any]:
+    """The scan, as JSON. Raises what the command raises."""
+    app = typer.Typer()
+    register(app)
+    done = CliRunner().invoke(app, ["pairs", "scan", "--json", *words])
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.usefixtures("folder")
+def test_of_36_pairs_the_planted_one_is_found() -> None:
+    """With its figures, their units, and what was assumed."""
+    names = [*(f"W{n}-USDT" for n in range(8)), "TIED-USDT"]
+    found = typed("--symbols", ",".join(names), *SHORT)
+    assert found["tried"] == len(found["pairs"]) == 36
+    (pair,) = [row for row in found["pairs"] if row["cointegrated"]]
+    assert (pair["a"], pair["b"]) == ("W0-USDT", "TIED-USDT")
+    assert {"a", "b", "windows", "coint_frac", "random_walk_frac", "half_life_h", "net_return_frac"} <= pair.keys()
+    assert 0.0 <= pair["random_walk_frac"] < pair["coint_frac"] <= 1.0
+    assert 2.0 < pair["half_life_h"] < 10.0
+    parts = math.fsum(pair[f"{part}_frac"] for part in ("moved", "costs", "funding"))
+    assert pair["net_return_frac"] == pytest.approx(parts)
+    assert any("funding is not charged" in note for note in found["notes"])
+    assert any("5 bps a fill are assumed" in note for note in found["notes"])
+    assert {one["source"] for one in found["instruments"]} == {"recorded"}
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--symbols", "W0-USDT"], "1 symbol cannot be scanned"),
+        (["--symbols", "W0-USDT,W0-USDT"], "W0-USDT is named twice"),
+        (["--symbols", "W0-USDT,binance:W0-USDT"], "is named twice"),
+        (["--symbols", "W0USDT,W1-USDT"], "did you mean W0-USDT"),
+        (["--symbols", "W0-USDT,NONE-USDT"], "no data for .* NONE-USDT"),
+        (["--symbols", "a:b:c:d,W1-USDT"], "unknown instrument"),
+        (["--symbols", "W0-USDT,W1-USDT", "--window", "3h"], "3 and 120 bars of 1h"),
+        (["--symbols", "W0-USDT,W1-USDT", "--window", "soon"], "is not a length of time"),
+        (["--symbols", "W0-USDT,W1-USDT", "--enter", "5"], "are no rule"),
+        (["--symbols", "W0-USDT,W1-USDT", "--enter", "nan"], "are no rule"),
+        (["--symbols", "W0-USDT,W1-USDT", "--cost-bps", "-1"], "out of bounds"),
+        (["--symbols", "W0-USDT,W1-USDT", "--from", "2020", "--to", "2021"], "no bars"),
+        (["--symbols", "W0-USDT,W1-USDT", "--timeframe", "7x"], "unknown timeframe"),
+        (["--symbols", ",".join(f"A{n}-USDT" for n in range(61))], "61 symbols cannot be scanned"),
+    ],
+)
+def test_what_cannot_be_scanned_is_refused_in_one_line(words: list[str], said: str) -> None:
+    """By name, with a way out."""
+    with pytest.raises((BadInput, DataError), match=said) as refused:
+        typed(*words)
+    assert refused.value.hint
+
+
+@pytest.mark.long
+def test_recorded_coins_have_no_edge(market_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten pairs of 2025: none belongs together beyond chance, and BTC with itself is refused."""
+    monkeypatch.setenv("NIGHTDESK_DATA", str(market_data))
+    coins = [f"binance:{coin}-USDT" for coin in ("BTC", "ETH", "SOL", "XRP", "BNB")]
+    found = typed("--symbols", ",".join([*coins, "bybit:BTC-USDT"]), "--from", "2025", "--to", "2026")
+    refused = [(row["a"], row["b"]) for row in found["pairs"] if row["refused"]]
+    assert refused == [("binance:BTC-USDT", "bybit:BTC-USDT")]
+    assert found["verdict"].startswith("No edge after costs. 0 of 14 pairs")
+    assert all(row["net_return_frac"] is not None for row in found["pairs"] if not row["refused"])
