@@ -34,7 +34,7 @@ DEAD_WORDS = {
     r"scenes?|lookouts?": "snapshot, observer",
     r"stretch(?:es)?": "range",
     r"manners": "alert policy",
-    r"walk(?:s|ed|ing)?(?!-)": "replay, verify",
+    r"(?<!random )walk(?:s|ed|ing)?(?!-)": "replay, verify",
     r"mend(?:s|ed|ing)?": "fix",
     r"somebody|anybody": "someone, or name the actor",
     r"lies": "is stored in",
