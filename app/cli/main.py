@@ -56,6 +56,7 @@ GROUPS = (
     "alerts",
     "notify",
     "watches",
+    "runbooks",
     "jobs",
     "mcp",
     "monitor",

@@ -9,12 +9,14 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import links, parts
+from app.ui import checklist, links, parts, rights
 from app.ui.figures import NONE, count, number, short, tone
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset
 
 ORDERS_MAX = 40  # the newest
+EVERY_S = 5
+RUNBOOK = "incident"
 
 
 def show(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
@@ -43,6 +45,17 @@ def show(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
         ]
         parts.table(("order",), rows, scroll=True) if rows else parts.soft("None.")
         parts.soft(f"and {more} before: nightdesk incidents show {found['id']}" if more > 0 else "")
+    if found["closed_ms"] is None:
+        _runbook(api, session, str(found["id"]))
+
+
+@st.fragment(run_every=EVERY_S)
+def _runbook(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
+    """The runbook of incidents, worked through about this one; refreshes itself."""
+    with st.container(key="panel_incident_runbook"):
+        parts.head("Its runbook", "each step a check with evidence")
+        rights.line(api, "checklist")
+        checklist.show(api, session, checklist.open_ones(api), ident, RUNBOOK)
 
 
 def _about(found: Mapping[str, Any], now_ms: Any) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from engine.clock import utc
-from engine.errors import BadInput
+from engine.errors import BadInput, DeskError
 from engine.store.chain import Event
 from engine.store.onward import onward
 
@@ -172,6 +172,14 @@ def where(one: Checklist) -> str:
     about = f", {one.about}" if one.about else ""
     at = f"step {one.current.number} of {len(one.steps)}" if one.current else one.state
     return f"{one.id} ({one.runbook}{about}): {at}, begun by {name_of(one.by)}"
+
+
+def open_lines(home: Path) -> list[str]:
+    """Where each open checklist is, a line each, for status and handover; it never raises for what a journal contains."""
+    try:
+        return [where(one) for one in open_ones(home)]
+    except DeskError as error:
+        return [f"checklists cannot be read: {error}"]
 
 
 def chosen(home: Path, ident: str) -> Checklist:
