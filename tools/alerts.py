@@ -289,7 +289,9 @@ def with_bold_title(text: str) -> str:
 
 def titles() -> dict[str, str]:
     """Every page with its title line."""
-    return {p.stem: p.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for p in sorted(RUNBOOK_PAGES.glob("*.md"))}
+    from engine.watch.runbooks import titles_in
+
+    return titles_in(RUNBOOK_PAGES)
 
 
 def page_of(kind: str) -> str:

@@ -1,6 +1,7 @@
 """`nightdesk runbooks list | show | begin | next | done | refuse | end`: a runbook, worked through step by step.
 
-Called by app/cli/main.py. A step is decided by a named person, in its turn; a step whose check says no cannot be marked done. Works with every model down.
+Called by app/cli/main.py. A step is decided by a named person, in its turn; one whose check says no cannot be marked done. Works
+with every model down.
 """
 
 import time

@@ -66,7 +66,8 @@ def card(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any]) -
         st.markdown(f"**Step {at['number']} of {len(steps)}.** {markdown(one_line(at.get('text'), 1_500))}")
         if at.get("origin"):
             st.caption(words(at["origin"], 100))
-        parts.listed([_reading(one) for one in at.get("readings") or []])
+        if at.get("readings"):
+            parts.listed(map(_reading, at["readings"]))
         _decide(api, session, ident, at)
         with st.expander("All steps", key=f"checklist_all_{words(ident, 20)}"):
             parts.listed([_line(step) for step in steps])
