@@ -143,18 +143,16 @@ def short_of(step: ChecklistStep, readings: Sequence[StepReading], words: str) -
 
 def refusal(one: Checklist, step: int | None) -> str:
     """Why nothing can be decided about `step` (None: about the checklist); "" when it can."""
-    if one.state != OPEN:
-        return f"{one.id} is {one.state} already"
     current = one.current
-    if step is None or current is None or step == current.number:
+    now = f"now it is step {current.number}" if current is not None else f"it is {one.state}"
+    if made := next((d for d in one.decisions if d.step == step), None):
+        return f"step {step} of {one.id} was {made.state} by {name_of(made.by)} at {utc(made.t_ms)}; {now}"
+    if current is None:
+        return f"{one.id} is {one.state} already"
+    if step is None or step == current.number:
         return ""
-    made = next((d for d in one.decisions if d.step == step), None)
-    if made is not None:
-        return (
-            f"step {step} of {one.id} was {made.state} by {name_of(made.by)} at {utc(made.t_ms)}; now it is step {current.number}"
-        )
-    known = any(step == other.number for other in one.steps)
-    return f"step {step} of {one.id} {'has its turn later' if known else 'does not exist'}; now it is step {current.number}"
+    there = any(step == other.number for other in one.steps)
+    return f"step {step} of {one.id} {'has its turn later' if there else 'does not exist'}; {now}"
 
 
 def name_of(by: Mapping[str, Any] | None) -> str:
