@@ -24,9 +24,13 @@ SIGNS = {"done": "done", "refused": "REFUSED", "cannot say": "?", "open": ""}
 def register(app: typer.Typer) -> None:
     """Add `runbooks`."""
     group = typer.Typer(no_args_is_help=True, help="Runbooks, worked through step by step: each step a check with evidence.")
-    commands = (list_runbooks, show, begin, next_step, done, refuse, end)
-    for name, command in zip(("list", "show", "begin", "next", "done", "refuse", "end"), commands, strict=True):
-        group.command(name)(command)
+    group.command("list")(list_runbooks)
+    group.command("show")(show)
+    group.command("begin")(begin)
+    group.command("next")(next_step)
+    group.command("done")(done)
+    group.command("refuse")(refuse)
+    group.command("end")(end)
     app.add_typer(group, name="runbooks")
 
 
@@ -39,8 +43,8 @@ def list_runbooks(ended: bool = typer.Option(False, "--all", help="also checklis
 
     home = existing_home()
     items = checklist_list(home.path, home.engine, now_ms(), ended=ended)
-    value = {"runbooks": titles_in(RUNBOOK_PAGES), "items": items}
-    out.emit(value, as_json=as_json, text=lambda: _list_text(value["runbooks"], items))
+    titles = titles_in(RUNBOOK_PAGES)
+    out.emit({"runbooks": titles, "items": items}, as_json=as_json, text=lambda: _list_text(titles, items))
 
 
 def show(

@@ -109,7 +109,7 @@ def _decide(api: PageClient, session: Mapping[str, Any], ident: str, step: Mappi
     label = f"What you saw{needed}, or why it is not done"
     st.text_input(label, key=f"checklist_words_{place}", max_chars=WORDS_MAX)
     bare = [f"{one.get('check')} says {one.get('says')}" for one in readings if one.get("says") != "yes"]
-    shut = {"disabled": True, "help": words(f"Not yet: {', '.join(bare)}.", 200)} if bare else {}
+    shut: dict[str, Any] = {"disabled": True, "help": words(f"Not yet: {', '.join(bare)}.", 200)} if bare else {}
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         made = (api, ident, number)
         rights.button(
@@ -142,11 +142,14 @@ def _begin(api: PageClient, about: str, runbook: str) -> None:
 def _act(api: PageClient, ident: str, number: int, act: str) -> None:
     st.session_state.pop(f"checklist_error_{ident}", None)
     said = one_line(st.session_state.get(f"checklist_words_{ident}_{number}"), WORDS_MAX)
-    body: dict[str, Any] = {"done": {"step": number, "evidence": said}, "look": {}, "end": {"reason": said}}.get(
-        act, {"step": number, "reason": said}
-    )
+    bodies: Mapping[str, Mapping[str, Any]] = {
+        "done": {"step": number, "evidence": said},
+        "refuse": {"step": number, "reason": said},
+        "look": {},
+        "end": {"reason": said},
+    }
     try:
-        api.post(f"/api/checklists/{ident}/{act}", body)
+        api.post(f"/api/checklists/{ident}/{act}", bodies[act])
     except Trouble as trouble:
         st.session_state[f"checklist_error_{ident}"] = trouble.markdown()
 

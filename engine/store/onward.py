@@ -7,7 +7,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from engine.errors import JournalBroken
-from engine.store.chain import Event, event_of, quoted
+from engine.store.chain import Event, encode_body, event_of
 from engine.store.journal import HEAD_BYTES
 
 ENDS = (
@@ -20,7 +20,7 @@ def onward(path: Path, at: int, kinds: Collection[str]) -> tuple[list[Event], in
 
     `at` is 0 or what an earlier call returned. Raises JournalBroken at a line of these kinds that is not a record.
     """
-    words = [f'"kind":{quoted(kind)},"schema":'.encode("ascii") for kind in kinds]
+    words = [f'"kind":{encode_body(kind)},"schema":'.encode("ascii") for kind in kinds]
     found: list[Event] = []
     group: list[Event] = []
     try:

@@ -22,6 +22,7 @@ from engine.store.chain import Event
 from engine.store.lookback import last
 from engine.store.tables import Alert, Delivery
 from engine.watch import health
+from engine.watch.halt_left import lost_and_open
 from engine.watch.window import journal_of, mark_at, mode_of
 
 GATE = "gate"
@@ -63,7 +64,7 @@ def of_mark(ask: Callable[[CheckContext, Event], Found]) -> Ask:
         worker, mark = health.worker(ctx.home, ctx.now_ms), mark_at(journal_of(ctx.home))
         if worker.state != "ok":
             return CANNOT_SAY, f"no worker says how it is now: {worker.text}", ""
-        if lost := health.lost_and_open(ctx.home):
+        if lost := lost_and_open(ctx.home):
             return CANNOT_SAY, lost, ""
         return (CANNOT_SAY, "no bar decided yet", "") if mark is None else ask(ctx, mark)
 
@@ -161,6 +162,8 @@ def no_halt(ctx: CheckContext) -> Found:
 def halted(ctx: CheckContext) -> Found:
     """The halt is latched."""
     latch = halt.read(ctx.home, ctx.engine)
+    if latch.unreadable:
+        return CANNOT_SAY, f"the desk counts as halted: {latch.unreadable}", ""
     text = f"halted by {latch.by or 'an unknown actor'}: {latch.reason}" if latch.halted else "the desk is not halted"
     return (YES if latch.halted else NO), text, ""
 
@@ -264,12 +267,16 @@ def window_closed(ctx: CheckContext) -> Found:
     """The incident window that the checklist is for is closed; of none, that no window is open."""
     from engine.watch.incidents import windows_of
 
-    found = windows_of(journal_of(ctx.home))
-    mine = [one for one in found if one.id == ctx.about] or found
-    if re.fullmatch(r"w\d{1,9}", ctx.about) and ctx.about not in [one.id for one in found]:
-        return CANNOT_SAY, f"the journal has no window {ctx.about}", ""
-    open_ = [one for one in mine if one.closed_ms is None]
-    return (NO, f"open: {', '.join(one.id for one in open_)}", open_[0].opened_event) if open_ else (YES, "no window is open", "")
+    mark, found = mark_at(journal_of(ctx.home)), {one.id: one for one in windows_of(journal_of(ctx.home))}
+    if mark is None:
+        return CANNOT_SAY, "no bar decided yet", ""
+    named = [ctx.about] if re.fullmatch(r"w\d{1,9}", ctx.about) else []
+    if unseen := [name for name in (*named, *(mark.body.get("windows") or ())) if name not in found]:
+        return CANNOT_SAY, f"the journal does not show the window {unseen[0]}", mark.id
+    open_ = [one for one in found.values() if one.closed_ms is None and one.id in (named or found)]
+    if open_:
+        return NO, f"open: {', '.join(one.id for one in open_)}", open_[0].opened_event
+    return YES, f"{named[0]} is closed" if named else "no window is open", mark.id
 
 
 # ---- looks that are kept ------------------------------------------------------------------------------------------------
