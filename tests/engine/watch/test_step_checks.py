@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from engine.store import db
 from engine.store.db import migrate, open_db
 from engine.store.journal import Event, Journal
 from engine.store.tables import Delivery
-from engine.watch import alert_rows, health, step_checks
+from engine.watch import alert_rows, folded_book, health, step_checks
 from engine.watch.alert_rows import AlertPolicy
 from engine.watch.audit_status import keep_audit
 from engine.watch.drill_status import keep_drill
@@ -132,6 +133,27 @@ def test_the_gate_is_read_as_the_journal_last_said_it(running: Any, engine: Engi
     assert says("gate-open", home, engine) == "no"
     journal.append([Event("health", END, {"what": "gate", "state": "over", "why": ""})])
     assert says("gate-open", home, engine) == "yes"
+
+
+@pytest.mark.parametrize(
+    ("book", "wanted"),
+    [
+        ({}, "yes"),
+        ({"differences": {"t9": "trade t9 is of an order that this desk does not know"}}, "no"),
+        ({"orphans": {"okx:BTC-USDT:perp": {"lots": 3}}}, "no"),
+        ({"orphans": {"okx:BTC-USDT:perp": {"lots": 0}}}, "yes"),
+        ({"health": {"compare": "the venue does not answer"}}, "cannot say"),
+        (None, "cannot say"),
+    ],
+)
+def test_desk_and_venue_agree_by_the_whole_book(
+    running: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch, book: dict[str, Any] | None, wanted: str
+) -> None:
+    """A difference, lots without an order, a comparison that was not made; paper has no venue."""
+    home = running(mode="live")
+    made = None if book is None else SimpleNamespace(**({"differences": {}, "orphans": {}, "health": {}} | book))
+    monkeypatch.setattr(folded_book, "book_at", lambda _path: made)
+    assert says("reconcile-clean", home, engine) == wanted
 
 
 def test_the_halt_is_read_from_file_and_database(running: Any, engine: Engine) -> None:
