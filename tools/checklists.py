@@ -131,7 +131,8 @@ def _sentence(ctx: ToolContext, h: str, one: Checklist) -> str:
 
 def _step(step: ChecklistStep) -> str:
     origin = f" ({clean(step.origin, 60)})" if step.origin else ""
-    return f"Step {step.number}{origin}: {clean(step.text, STEP_MAX).rstrip('.')}."
+    text = clean(step.text, STEP_MAX)
+    return f"Step {step.number}{origin}: {text}{'' if text.endswith(('.', '?', '!')) else '.'}"
 
 
 def _read(readings: tuple[StepReading, ...]) -> str:
