@@ -23,6 +23,7 @@ from engine.store.lookback import last
 from engine.store.tables import Alert, Delivery
 from engine.watch import health
 from engine.watch.halt_left import lost_and_open
+from engine.watch.watch_beat import looks
 from engine.watch.window import journal_of, mark_at, mode_of
 
 GATE = "gate"
@@ -226,7 +227,14 @@ def no_alert(ctx: CheckContext, kind: str) -> Found:
     """No alert of that kind is open."""
     rows = _open(ctx, kind)
     text = "; ".join(f"{row.id}: {row.what}" for row in rows[:3])
-    return (NO, f"open: {text}", rows[0].event or "") if rows else (YES, f"no alert of the kind {kind} is open", "")
+    return (NO, f"open: {text}", rows[0].event or "") if rows else _unless_blind(ctx, f"no alert of the kind {kind} is open")
+
+
+def _unless_blind(ctx: CheckContext, text: str) -> Found:
+    """That no alert is open, where the watch looks: else nobody would have opened one."""
+    if looks(ctx.home, ctx.now_ms):
+        return YES, text, ""
+    return CANNOT_SAY, f"{text}, but the watch does not look: start it with nightdesk up", ""
 
 
 def alert_over(ctx: CheckContext) -> Found:
@@ -238,7 +246,7 @@ def alert_over(ctx: CheckContext) -> Found:
     open_ = [one for one in rows if one.state == "open"]
     if open_:
         return NO, f"{open_[0].id} is open since {utc(open_[0].since_ms)}: {open_[0].what}", open_[0].event or ""
-    return YES, f"{row.id} is over" if row is not None else "no alert of this runbook is open", ""
+    return (YES, f"{row.id} is over", "") if row is not None else _unless_blind(ctx, "no alert of this runbook is open")
 
 
 def acknowledged(ctx: CheckContext) -> Found:
@@ -246,7 +254,9 @@ def acknowledged(ctx: CheckContext) -> Found:
     row = _alert(ctx)
     rows = [row] if row is not None else _open(ctx, *ctx.kinds)
     bare = [one.id for one in rows if one.state == "open" and one.acked_ms is None]
-    return (NO, f"not acknowledged: {', '.join(bare)}", "") if bare else (YES, "no open alert waits for an acknowledgement", "")
+    if bare:
+        return NO, f"not acknowledged: {', '.join(bare)}", ""
+    return (YES, f"{row.id} waits for nobody", "") if row is not None else _unless_blind(ctx, "no open alert waits")
 
 
 def delivered(ctx: CheckContext) -> Found:

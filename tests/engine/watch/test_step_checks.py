@@ -23,6 +23,7 @@ from engine.watch.drill_status import keep_drill
 from engine.watch.observation import Finding
 from engine.watch.parity_result import keep_result
 from engine.watch.step_checks import CHECKS, CheckContext, StepCheck, kept_readings, reading
+from engine.watch.watch_beat import LATE_MS, note_look
 from tests.tools.desk_journal import BEGIN, END, mark, write_desk
 
 NOW = END + 1_000
@@ -61,6 +62,7 @@ def running(tmp_path: Path) -> Iterator[Callable[..., Path]]:
             BEGIN["start"].clear()
             BEGIN["start"].update(begin)
         held.append(Journal(home / "journal" / "desk.jsonl", "worker"))
+        note_look(home, NOW)
         (home / "worker.json").write_text(json.dumps({"wall_ms": beat_ms, "phase": "running", "pid": os.getpid()}))
         return home
 
@@ -206,6 +208,19 @@ def test_an_alert_says_no_until_it_is_over(running: Any, engine: Engine) -> None
     assert says("sleeve-paused", home, engine, about=ident) == "no"  # the sleeve is the alert's place
 
 
+@pytest.mark.parametrize("name", ["no-alert bars", "alert-over", "acknowledged"])
+def test_no_alert_proves_nothing_while_the_watch_does_not_look(running: Any, engine: Engine, name: str) -> None:
+    """It is the watch that opens alerts: never looked, stopped long ago, a torn file, a clock that went back."""
+    home = running()
+    assert says(name, home, engine, kinds=("bars",)) == "yes"
+    for at in (NOW - LATE_MS - 1, NOW + LATE_MS + 1):
+        note_look(home, at)
+        assert says(name, home, engine, kinds=("bars",)) == "cannot say"
+    for torn in ("", "{", '{"wall_ms": null}', "[1]"):
+        (home / "cache" / "watch.json").write_text(torn)
+        assert says(name, home, engine, kinds=("bars",)) == "cannot say"
+
+
 def test_messages_arrive_again_once_one_came_after_the_last_loss(running: Any, engine: Engine) -> None:
     """However long ago the loss was: nothing since proves nothing."""
     home = running()
@@ -251,11 +266,11 @@ def test_a_kept_look_counts_if_it_was_taken_after_the_checklist_began(running: A
 
 @pytest.mark.parametrize("name", sorted(CHECKS))
 def test_a_home_with_nothing_in_it_gives_no_yes_that_was_not_seen(tmp_path: Path, engine: Engine, name: str) -> None:
-    """No desk, no worker: only what is really there may say yes (room on the disk, no halt, a database, no alert)."""
+    """No desk, no worker: only what is really there may say yes (room on the disk, no halt, a database)."""
     word = f"{name} bars" if CHECKS[name].takes else name
     (tmp_path / "home" / "journal").mkdir(parents=True)
     found = reading(word, CheckContext(tmp_path / "home", engine, NOW))
-    really = {"disk-free", "no-halt", "database-answers", "no-alert", "acknowledged", "journal-verified"}
+    really = {"disk-free", "no-halt", "database-answers", "journal-verified"}
     assert (found.says == "yes") == (name in really), found
 
 
