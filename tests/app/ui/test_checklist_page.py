@@ -140,9 +140,13 @@ def test_what_others_wrote_is_text(fake: Fake) -> None:
     fake.checklists[0]["steps"][1]["readings"] = [reading("no", EVIL) | {"check": EVIL, "event": EVIL}]
     fake.checklists[0]["steps"][0]["by"] = {"name": EVIL}
     for where in (ALERTS, {"tab": "desk", "view": "handover"}):
-        text = texts_of(page(**where))
+        at = page(**where)
+        text = texts_of(at)
         assert "onerror" in text
-        assert re.search(r"(?<!\\)<img|(?<!\\)\]\(|\u202e", text) is None, where
+        assert re.search(r"(?<!\\)<img|\u202e", text) is None, where
+        written = [str(e.value) for kind in ("markdown", "caption") for e in at.get(kind) if "evil" in str(e.value)]
+        assert not [one for one in written if re.search(r"(?<!\\)\]\(", one)], where
+        assert not [body for e in at.get("html") if 'href="http' in (body := str(e.proto.body)) or 'href="java' in body], where
 
 
 def test_an_api_that_does_not_answer_takes_nothing_else_from_the_page(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
