@@ -17,6 +17,7 @@ from app.ui.safe import markdown, one_line, typeset, words
 SIGNS = {"yes": ("✓", "mut"), "no": ("■", "neg"), "cannot say": ("?", "wrn")}
 STATES = {"done": "✓", "refused": "✕", "open": "○", "cannot say": "○"}
 WORDS_MAX = 1_000
+TITLE_MAX = 100  # of a step in the list of all
 
 
 def open_ones(api: PageClient) -> list[Mapping[str, Any]]:
@@ -57,7 +58,7 @@ def card(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any]) -
     at = next((step for step in steps if step.get("number") == item.get("current")), None)
     with st.container(border=True, key=f"checklist_card_{words(ident, 20)}", gap="small"):
         about = f" · {item['about']}" if item.get("about") else ""
-        begun = f"begun {short(item.get('begun_ms'))} by {(item.get('by') or {}).get('name')}"
+        begun = f"begun {short(item.get('begun_ms'), _now_ms())} by {(item.get('by') or {}).get('name')}"
         st.caption(words(typeset(f"{ident} · runbook {item.get('runbook')}{about} · {begun}"), 200))
         if at is None:
             st.markdown(f"**Over: {words(item.get('state'), 20)}.**")
@@ -93,11 +94,17 @@ def _reading(one: Mapping[str, Any]) -> parts.Line:
 def _line(step: Mapping[str, Any]) -> parts.Line:
     """A step with what became of it."""
     state, by = str(step.get("state")), (step.get("by") or {}).get("name")
-    made = f"{state} by {by} at {short(step.get('t_ms'))}. {step.get('words') or ''}" if by else str(step.get("text"))[:160]
+    what = f"{step.get('number')}. {one_line(step.get('text'), TITLE_MAX)}"
+    made = f"{state} by {by} at {short(step.get('t_ms'), _now_ms())}. {step.get('words') or ''}" if by else ""
     to = links.place("event", str(step.get("event") or ""))
     event = parts.Linked(str(step["event"]), to) if to else None
     look = "neg" if state == "refused" else "mut"
-    return parts.Line(STATES.get(state, "○"), f"{step.get('number')}.", made, look, event)
+    return parts.Line(STATES.get(state, "○"), what, made, look, event)
+
+
+def _now_ms() -> Any:
+    """The wall clock of the API's last answer: times of today need no date."""
+    return (st.session_state.get("desk_seen") or {}).get("now_ms")
 
 
 def _decide(api: PageClient, session: Mapping[str, Any], ident: str, step: Mapping[str, Any]) -> None:

@@ -33,9 +33,12 @@ def show(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
     _state(found, str(session.get("name") or "NAME"))
     parts.tiles(tiles(found))
     left, right = st.columns([1.4, 1], gap="small")
-    with left.container(key="panel_incident", height="stretch"):
-        parts.head("What is known of it")
-        parts.pairs(list(_facts(found, now_ms)), said=True)
+    with left:
+        with st.container(key="panel_incident"):
+            parts.head("What is known of it")
+            parts.pairs(list(_facts(found, now_ms)), said=True)
+        if found["closed_ms"] is None:
+            _runbook(api, session, str(found["id"]))
     with right.container(key="panel_incident_orders", height="stretch"):
         orders = found["orders"][-ORDERS_MAX:]
         more = len(found["orders"]) - len(orders)
@@ -45,8 +48,6 @@ def show(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
         ]
         parts.table(("order",), rows, scroll=True) if rows else parts.soft("None.")
         parts.soft(f"and {more} before: nightdesk incidents show {found['id']}" if more > 0 else "")
-    if found["closed_ms"] is None:
-        _runbook(api, session, str(found["id"]))
 
 
 @st.fragment(run_every=EVERY_S)
