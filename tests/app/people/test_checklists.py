@@ -4,6 +4,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from app.home.home import Home, open_home
 from app.people import checklists as acts
+from app.people.approvals import record
 from app.people.identity import Actor, add_person
 from app.people.sessions import Denied
 from engine.control import halt
@@ -276,6 +279,35 @@ def test_of_two_processes_that_decide_each_step_at_once_exactly_one_does(home: H
     assert [d.step for d in one.decisions] == list(range(1, 9))
     written = [event.body["step"] for event in read(home.people_journal, {"checklist"}) if event.body["act"] == "refused"]
     assert written == list(range(1, 9))
+
+
+def test_whoever_comes_while_a_step_is_being_written_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look whether a step is open and its record nobody else decides it: one record, one refusal with the name."""
+    acts.begin(home, "drawdown", "", ANN, NOW)
+    both, outcomes = threading.Barrier(2), list[str]()
+
+    def slow(*words: Any) -> str:
+        time.sleep(0.2)
+        return record(*words)
+
+    def decide(who: Actor) -> None:
+        both.wait()
+        try:
+            acts.done(home, "cl-1", 1, f"seen by {who.name}", who, NOW)
+            outcomes.append("done")
+        except Refused as error:
+            outcomes.append(str(error))
+
+    monkeypatch.setattr(acts, "record", slow)
+    threads = [threading.Thread(target=decide, args=(who,)) for who in (ANN, BOB)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winner = checklists_of(home.path)["cl-1"].decisions[0].by["name"]
+    assert sorted(outcomes)[0] == "done"
+    assert f"step 1 of cl-1 was done by {winner}" in sorted(outcomes)[1]
+    assert [event.body["act"] for event in read(home.people_journal, {"checklist"})] == ["begin", "done"]
 
 
 def test_what_cannot_be_written_is_not_decided(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
