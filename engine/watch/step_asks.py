@@ -307,11 +307,13 @@ def of_look(ask: Callable[[Mapping[str, Any]], Found], look: Callable[[Path], Ma
 
 
 def audit_look(found: Mapping[str, Any]) -> Found:
+    """Of the last audit: no point of it began to fail."""
     began = [str(key) for key in found.get("began", ())]
     return (NO, f"failing: {', '.join(began[:5])}", "") if began else (YES, "no point began to fail", "")
 
 
 def parity_look(found: Mapping[str, Any]) -> Found:
+    """Of the last comparison with the backtest: no more than is allowed is explained by nothing."""
     from engine.watch.parity_result import UNEXPLAINED_FRAC_MAX
 
     if "failed" in found:
@@ -321,6 +323,7 @@ def parity_look(found: Mapping[str, Any]) -> Found:
 
 
 def drift_look(found: Mapping[str, Any]) -> Found:
+    """Of the last look at the inputs of models in use: none has moved, and each could be compared."""
     blind = [name for name, one in found["models"].items() if "failed" in one]
     moved = [f"{row['text']} of {name}" for name, one in found["models"].items() for row in one.get("moved", ())]
     if moved or blind:
@@ -329,10 +332,12 @@ def drift_look(found: Mapping[str, Any]) -> Found:
 
 
 def silences_look(found: Mapping[str, Any]) -> Found:
+    """Of the last look at what fell silent: nothing has."""
     silent = [str(one["text"]) for one in found["items"] if one["state"] == "silent"]
     return (NO, "; ".join(silent[:3]), "") if silent else (YES, "nothing is silent", "")
 
 
 def drill_look(found: Mapping[str, Any]) -> Found:
+    """Of the last drill: every guard fired."""
     dead = [f"{one['name']} ({one['where']})" for one in found["never_fired"]]
     return (NO, f"never fired: {', '.join(dead[:5])}", "") if dead else (YES, "every guard fired in the drill", "")
