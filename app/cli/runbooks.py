@@ -37,14 +37,13 @@ def register(app: typer.Typer) -> None:
 def list_runbooks(ended: bool = typer.Option(False, "--all", help="also checklists that are over"), as_json: bool = JSON) -> None:
     """List the runbooks, and the checklists that are open."""
     from app.home.home import existing_home
-    from app.views.checklists import checklist_list
-    from engine.watch.runbooks import titles_in
+    from app.views.checklists import checklist_list, runbook_list
     from tools.shipped import RUNBOOK_PAGES
 
     home = existing_home()
     items = checklist_list(home.path, home.engine, now_ms(), ended=ended)
-    titles = titles_in(RUNBOOK_PAGES)
-    out.emit({"runbooks": titles, "items": items}, as_json=as_json, text=lambda: _list_text(titles, items))
+    books = runbook_list(home.path, RUNBOOK_PAGES)
+    out.emit({"runbooks": books, "items": items}, as_json=as_json, text=lambda: _list_text(books, items))
 
 
 def show(
@@ -154,9 +153,15 @@ def now_ms() -> int:
 # ---- text -------------------------------------------------------------------------------------------------------------------
 
 
-def _list_text(titles: Mapping[str, str], items: Sequence[Mapping[str, Any]]) -> str:
+def _list_text(books: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, Any]]) -> str:
     lines = [head_text(item) for item in items] or ["No checklist is open. To begin one: nightdesk runbooks begin NAME --as NAME"]
-    return "\n".join([*lines, "", *(f"{name:<22}{title}" for name, title in titles.items())])
+    return "\n".join([*lines, "", *map(_book_text, books)])
+
+
+def _book_text(book: Mapping[str, Any]) -> str:
+    """A runbook: how many steps, how many a check decides, lessons of this desk."""
+    lessons = f", {book['lessons']} of this desk's incidents" if book["lessons"] else ""
+    return f"{book['name']:<22}{book['steps']} steps, {book['checked']} by a check{lessons}  {book['title']}"
 
 
 def head_text(found: Mapping[str, Any]) -> str:

@@ -4,6 +4,7 @@ Called by app/cli/runbooks.py and app/api/checklists.py. A page asks every few s
 kept for a moment (engine/watch/step_checks.py).
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from engine.control.checklists import CANNOT_SAY, NO, OPEN, Checklist, ChecklistStep, StepReading, checklists_of
-from engine.watch.runbooks import kinds_of
+from engine.watch.incidents import lessons_of
+from engine.watch.runbooks import LESSONS_MAX, kinds_of, steps_of, titles_in
 from engine.watch.step_checks import CHECKS, context_of, kept_readings
+from engine.watch.window import journal_of
 
 LISTED_MAX = 50
 
@@ -55,6 +58,17 @@ def state_now(readings: Sequence[StepReading]) -> str:
     """Of a step that nobody has decided: open, or cannot say where its checks say neither yes nor no."""
     says = [found.says for found in readings]
     return CANNOT_SAY if CANNOT_SAY in says and NO not in says else OPEN
+
+
+def runbook_list(home: Path, pages: Path) -> list[dict[str, Any]]:
+    """Every runbook: its title, its steps, how many of them a check decides, and how many lessons of this desk are added."""
+    lessons = Counter(page for one in lessons_of(journal_of(home)) for page in one.pages)
+    found = []
+    for name, title in titles_in(pages).items():
+        steps = steps_of(pages, name)
+        counts = {"steps": len(steps), "checked": sum(bool(step.checks) for step in steps)}
+        found.append({"name": name, "title": title, **counts, "lessons": min(lessons[name], LESSONS_MAX)})
+    return found
 
 
 def steps_shown(steps: Sequence[ChecklistStep]) -> list[dict[str, Any]]:

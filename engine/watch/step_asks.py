@@ -27,6 +27,7 @@ from engine.watch.watch_beat import looks
 from engine.watch.window import journal_of, mark_at, mode_of
 
 GATE = "gate"
+RELEASED = ("halt", "breakers")  # health checks that stay bad until a release
 
 
 class CheckContext(NamedTuple):
@@ -180,12 +181,12 @@ def disk_free(ctx: CheckContext) -> Found:
 
 
 def healthy(ctx: CheckContext) -> Found:
-    """No health check but the halt's is bad or unknown."""
-    found = [one for one in health.checks(ctx.home, ctx.engine, ctx.now_ms) if one.name != "halt"]
+    """No health check is bad or unknown, but those that a release ends."""
+    found = [one for one in health.checks(ctx.home, ctx.engine, ctx.now_ms) if one.name not in RELEASED]
     bad, blind = ([f"{one.name}: {one.text}" for one in found if one.state == state] for state in ("bad", "unknown"))
     if bad or blind:
         return (NO if bad else CANNOT_SAY), "; ".join([*bad, *blind]), ""
-    return YES, f"{len(found)} health checks hold, beside the halt's", ""
+    return YES, f"{len(found)} health checks hold, beside {' and '.join(RELEASED)}", ""
 
 
 def database_answers(ctx: CheckContext) -> Found:

@@ -123,7 +123,7 @@ CHECKS: Mapping[str, StepCheck] = {
         StepCheck("halted", "the halt is latched", ask.halted),
         StepCheck("journal-verified", "both journals verify", ask.journal_verified, slow=True),
         StepCheck("disk-free", "the disk has room", ask.disk_free),
-        StepCheck("healthy", "every health check but the halt's holds", ask.healthy, slow=True),
+        StepCheck("healthy", "every health check holds, but those that a release ends", ask.healthy, slow=True),
         StepCheck("database-answers", "the database answers", ask.database_answers),
         StepCheck("identity-holds", "the desk's money adds up", ask.identity_holds, slow=True),
         StepCheck("no-alert", "no alert of that kind is open", ask.no_alert, takes=frozenset(RUNBOOKS)),

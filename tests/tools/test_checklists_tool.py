@@ -86,6 +86,15 @@ def test_steps_are_listed_with_their_checks_and_lessons(ctx: Any) -> None:
     assert call(ctx, "runbook_steps", {"about": "zebra"}).status == "no_data"
 
 
+def test_the_page_says_that_people_work_through_it(ctx: Any) -> None:
+    """Beside what to do, where they are; of another page nothing."""
+    assert (
+        "Being worked through: cl-1 (worker-down, al-3): step 1 of 2, begun by ann"
+        in call(ctx, "runbook", {"about": "worker-down"}).text
+    )
+    assert "Being worked through" not in call(ctx, "runbook", {"about": "halted"}).text
+
+
 @pytest.mark.parametrize("role", ["developer", "advisor"])
 def test_it_is_the_operators(make_ctx: Any, role: str) -> None:
     """The catalog is the authority."""

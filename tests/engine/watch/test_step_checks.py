@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 from engine.control import halt
 from engine.control.checklists import ChecklistStep
 from engine.store import db
-from engine.store.db import migrate, open_db
+from engine.store.db import open_db
 from engine.store.journal import Event, Journal
 from engine.store.tables import Delivery
 from engine.watch import alert_rows, folded_book, health, step_checks
@@ -40,11 +40,9 @@ OF_MARK = (
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Engine:
+def engine(sqlite: Engine) -> Engine:
     """A database of its own."""
-    made = open_db(f"sqlite:///{tmp_path / 'desk.db'}")
-    migrate(made)
-    return made
+    return sqlite
 
 
 @pytest.fixture
@@ -166,6 +164,16 @@ def test_the_halt_is_read_from_file_and_database(running: Any, engine: Engine) -
     assert (says("no-halt", home, engine), says("halted", home, engine)) == ("no", "yes")
 
 
+def test_a_desk_that_its_breaker_halted_is_healthy_once_the_rest_is(running: Any, engine: Engine) -> None:
+    """Halt and breaker end with the release, which comes after this step; a missing stop does not."""
+    home = running(mark(994.59, 0.0, 95.0, tripped=["desk drawdown"]))
+    halt.set(home, "drawdown", {"name": "guardrail"}, NOW, engine)
+    assert says("healthy", home, engine) == "yes"
+    assert {one.name for one in health.checks(home, engine, NOW) if one.state == "bad"} == {"halt", "breakers"}
+    running.journal().append([Event("mark", END, mark(999.9, 1.0, 101.0, layer={"protective_state": "missing"}))])
+    assert says("healthy", home, engine) == "no"
+
+
 def opened(engine: Engine, kind: str = "bars", now_ms: int = NOW) -> str:
     """An alert of that kind; its id."""
     finding = Finding(kind, kind, "page", "No bar for 3 minutes", "trend-btc", now_ms, "look", {}, "d-3")
@@ -206,6 +214,21 @@ def test_an_alert_says_no_until_it_is_over(running: Any, engine: Engine) -> None
     assert reading("alert-over", mine).says == "yes"
     assert says("alert-over", home, engine) == "cannot say"  # of no alert and no runbook
     assert says("sleeve-paused", home, engine, about=ident) == "no"  # the sleeve is the alert's place
+
+
+def test_alerts_and_deliveries_are_read_the_same_way_on_postgresql(running: Any, postgres: Engine) -> None:
+    """What asks the database asks it in words that both understand."""
+    home = running()
+    assert says("delivered", home, postgres) == "cannot say"
+    ident = opened(postgres)
+    found = {
+        name: says(name, home, postgres, about=ident)
+        for name in ("alert-over", "no-alert bars", "acknowledged", "database-answers")
+    }
+    assert found == {"alert-over": "no", "no-alert bars": "no", "acknowledged": "no", "database-answers": "yes"}
+    with db.write(postgres) as session:
+        session.add(Delivery(subject=ident, step="x", sink="slack", state="failed", created_ms=1, due_ms=1))
+    assert says("delivered", home, postgres) == "no"
 
 
 @pytest.mark.parametrize("name", ["no-alert bars", "alert-over", "acknowledged"])
