@@ -87,7 +87,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "sleeves": {name: the same}}|null}
   GET    /api/incidents/{w}     Window = {"id", "state": open|closed, "opened_ms", "closed_ms", "cause", "causes", "opened_by",
                         "closed_by", "lesson", "sleeves", "instruments", "pnl", "realised", "fees", "funding", "orphans", ...}
-                        with "orders" and "lasting": what keeps it from being closed
+                        with "orders", "runbooks" and "lasting": what keeps it from being closed
   GET    /api/reconcile         {"differences": [{"what", "text", "instrument", "choices": [{"choice", "does"}], ...}],
                         "entries_blocked", "blocked": {what: why}, "orphans", "dust", "windows"}
   GET    /api/shadow            {"items": [{"sleeve", "orders", "refused", "compared", "assumed_bps", "book_bps", ..}]}

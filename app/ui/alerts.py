@@ -143,7 +143,7 @@ def _alert(
         if item.get("action") and not resolved:
             st.markdown(f"**To do:** {markdown(typeset(one_line(item['action'], 500)))}")
             _book(api, str(item.get("runbook") or ""), books, ident)
-            checklist.show(api, session, worked, ident, bare_name(str(item.get("runbook") or "")))
+            checklist.show(api, session, worked, ident, [bare_name(str(item.get("runbook") or ""))])
         _who(api, session, item, ident, resolved=resolved)
         for line in delivery_lines(item.get("deliveries") or [], severity):
             st.caption(line)

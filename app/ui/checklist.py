@@ -29,16 +29,20 @@ def open_ones(api: PageClient) -> list[Mapping[str, Any]]:
         return []
 
 
-def show(api: PageClient, session: Mapping[str, Any], items: Sequence[Mapping[str, Any]], about: str, runbook: str) -> None:
-    """What is worked through about this alert or incident; the button that begins it where nothing is."""
+def show(
+    api: PageClient, session: Mapping[str, Any], items: Sequence[Mapping[str, Any]], about: str, runbooks: Sequence[str]
+) -> None:
+    """What is worked through about this alert or incident, and a button for each of its runbooks that nobody has begun."""
     mine = [item for item in items if item.get("about") == about]
     for item in mine:
         card(api, session, item)
-    if not any(item.get("runbook") == runbook for item in mine):
-        label = f"Begin the runbook as {words(session.get('name') or 'unknown', 40)}"
-        rights.button(
-            api, label, key=f"checklist_begin_{about}", icon=":material/checklist:", on_click=_begin, args=(api, about, runbook)
-        )
+    left = [name for name in runbooks if not any(item.get("runbook") == name for item in mine)]
+    with st.container(horizontal=True, gap="small"):
+        for name in left:
+            which = f" {words(name.replace('-', ' '), 40)}" if len(runbooks) > 1 else ""
+            label = f"Begin the runbook{which} as {words(session.get('name') or 'unknown', 40)}"
+            key = f"checklist_begin_{about}" + (f"_{name}" if len(runbooks) > 1 else "")
+            rights.button(api, label, key=key, icon=":material/checklist:", on_click=_begin, args=(api, about, name))
     _error(about)
 
 

@@ -16,7 +16,6 @@ from app.ui.safe import typeset
 
 ORDERS_MAX = 40  # the newest
 EVERY_S = 5
-RUNBOOK = "incident"
 
 
 def show(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
@@ -38,7 +37,7 @@ def show(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
             parts.head("What is known of it")
             parts.pairs(list(_facts(found, now_ms)), said=True)
         if found["closed_ms"] is None:
-            _runbook(api, session, str(found["id"]))
+            _runbooks(api, session, str(found["id"]), found.get("runbooks") or ())
     with right.container(key="panel_incident_orders", height="stretch"):
         orders = found["orders"][-ORDERS_MAX:]
         more = len(found["orders"]) - len(orders)
@@ -51,12 +50,12 @@ def show(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
 
 
 @st.fragment(run_every=EVERY_S)
-def _runbook(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
-    """The runbook of incidents, worked through about this one; refreshes itself."""
+def _runbooks(api: PageClient, session: Mapping[str, Any], ident: str, runbooks: Sequence[str]) -> None:
+    """Its runbooks, worked through about this window; refreshes itself."""
     with st.container(key="panel_incident_runbook"):
-        parts.head("Its runbook", "each step a check with evidence")
+        parts.head("Its runbooks", "each step a check with evidence")
         rights.line(api, "checklist")
-        checklist.show(api, session, checklist.open_ones(api), ident, RUNBOOK)
+        checklist.show(api, session, checklist.open_ones(api), ident, runbooks)
 
 
 def _about(found: Mapping[str, Any], now_ms: Any) -> list[dict[str, Any]]:

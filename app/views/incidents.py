@@ -15,7 +15,7 @@ from engine.book.windows import lasting
 from engine.errors import BadInput
 from engine.store.lookback import last
 from engine.watch.folded_book import book_at
-from engine.watch.incidents import IncidentWindow, orders_in, windows_of
+from engine.watch.incidents import IncidentWindow, orders_in, pages_of, windows_of
 
 CHOICES = {
     "adopt": "book what the venue holds, or keep the desk's position: nightdesk adopt {what} --keep (or --sleeve S --units U)"
@@ -41,7 +41,7 @@ def incident(path: Path, window: str) -> dict[str, Any]:
     chosen = found[window]
     book = book_at(path) if chosen.money is None else None
     still = lasting(book, window) if book is not None and window in incidents_of(book)["open"] else []
-    return _row(chosen, book) | {"orders": orders_in(path, chosen), "lasting": still}
+    return _row(chosen, book) | {"orders": orders_in(path, chosen), "lasting": still, "runbooks": list(pages_of(chosen))}
 
 
 def pnl_parts(path: Path) -> dict[str, Any]:

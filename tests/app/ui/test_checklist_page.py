@@ -116,6 +116,17 @@ def test_an_open_incident_has_its_runbook_and_a_closed_one_none(fake: Fake, monk
     assert keys_of(page(**ALERTS, window="w1")) == set()
 
 
+def test_an_incident_of_a_cause_with_its_own_page_offers_both(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A difference from the venue: the runbook of incidents, and that of differences; the one that is begun is no button."""
+    both = ONE | {"runbooks": ["incident", "reconcile-difference"]}
+    monkeypatch.setitem(ROUTES, ("GET", r"/api/incidents/(w\d+)"), lambda f, q, b, i: both)
+    fake.checklists = [checklist("w1", runbook="incident")]
+    at = page(**ALERTS, window="w1")
+    assert {key for key in keys_of(at) if "begin" in key} == {"checklist_begin_w1_reconcile-difference"}
+    at.button(key="checklist_begin_w1_reconcile-difference").click().run()
+    assert fake.asked == [("POST", "/api/checklists", {"runbook": "reconcile-difference", "about": "w1"})]
+
+
 @pytest.mark.parametrize("role", ["viewer", "operator"])
 def test_who_may_not_decide_sees_everything_and_presses_nothing(fake: Fake, tmp_path: Any, role: Any) -> None:
     """Off with the names of who may, and said in words for a phone."""
