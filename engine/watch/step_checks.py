@@ -51,8 +51,8 @@ def check_of(name: object) -> StepCheck | None:
 
 
 def readings_of(step: ChecklistStep, ctx: CheckContext) -> tuple[StepReading, ...]:
-    """Each check of a step, read now."""
-    return tuple(reading(name, ctx) for name in step.checks)
+    """Each check of a step, read now; what is shown next is this."""
+    return tuple(_keep(name, ctx, reading(name, ctx)) for name in step.checks)
 
 
 def reading(name: str, ctx: CheckContext) -> StepReading:
@@ -80,18 +80,25 @@ def kept_readings(step: ChecklistStep, ctx: CheckContext) -> tuple[StepReading, 
 def _kept(name: str, ctx: CheckContext) -> StepReading:
     check = check_of(name)
     lasts = SLOW_MS if check is not None and check.slow else QUICK_MS
-    key = (str(ctx.home), name, ctx.about, ctx.kinds, ctx.since_ms)
     with _ONE:
-        at, found = _KEPT.get(key, (0, None))
+        at, found = _KEPT.get(_key(name, ctx), (0, None))
     if found is not None and 0 <= ctx.now_ms - at < lasts:
         return found
-    found = reading(name, ctx)
+    return _keep(name, ctx, reading(name, ctx))
+
+
+def _keep(name: str, ctx: CheckContext, found: StepReading) -> StepReading:
     with _ONE:
         while len(_KEPT) >= KEPT_MAX:
             del _KEPT[next(iter(_KEPT))]
-        _KEPT.pop(key, None)
-        _KEPT[key] = (ctx.now_ms, found)
+        _KEPT.pop(_key(name, ctx), None)
+        _KEPT[_key(name, ctx)] = (ctx.now_ms, found)
     return found
+
+
+def _key(name: str, ctx: CheckContext) -> tuple[Any, ...]:
+    """What a reading is of: two homes, or two checklists, share none."""
+    return str(ctx.home), name, ctx.about, ctx.kinds, ctx.since_ms
 
 
 LOOKS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], Found], Callable[[Path], Mapping[str, Any]], str], ...] = (

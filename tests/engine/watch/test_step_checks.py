@@ -22,7 +22,7 @@ from engine.watch.audit_status import keep_audit
 from engine.watch.drill_status import keep_drill
 from engine.watch.observation import Finding
 from engine.watch.parity_result import keep_result
-from engine.watch.step_checks import CHECKS, CheckContext, StepCheck, kept_readings, reading
+from engine.watch.step_checks import CHECKS, CheckContext, StepCheck, kept_readings, reading, readings_of
 from engine.watch.watch_beat import LATE_MS, note_look
 from tests.tools.desk_journal import BEGIN, END, mark, write_desk
 
@@ -324,9 +324,10 @@ def test_what_is_shown_is_kept_for_a_moment_and_what_is_slow_for_longer(
 ) -> None:
     """A page that asks each five seconds verifies no journal each time; a clock that goes back keeps nothing."""
     asked: list[str] = []
+    answers = {"quick": "yes", "slow": "yes"}
 
     def ask(name: str) -> Any:
-        return lambda _ctx: (asked.append(name), ("yes", "as it is", ""))[1]
+        return lambda _ctx: (asked.append(name), (answers[name], "as it is", ""))[1]
 
     checks = {"quick": StepCheck("quick", "", ask("quick")), "slow": StepCheck("slow", "", ask("slow"), slow=True)}
     monkeypatch.setattr(step_checks, "CHECKS", checks)
@@ -336,6 +337,9 @@ def test_what_is_shown_is_kept_for_a_moment_and_what_is_slow_for_longer(
     assert (asked.count("quick"), asked.count("slow")) == (4, 2)
     kept_readings(step, CheckContext(tmp_path, engine, NOW))
     assert (asked.count("quick"), asked.count("slow")) == (5, 3)
+    answers["slow"] = "no"
+    assert readings_of(step, CheckContext(tmp_path, engine, NOW + 10))[1].says == "no"  # a person checks now
+    assert kept_readings(step, CheckContext(tmp_path, engine, NOW + 20))[1].says == "no"  # and that is what is shown
     monkeypatch.setattr(step_checks, "KEPT_MAX", 10)
     for n in range(50):
         kept_readings(step, CheckContext(tmp_path, engine, NOW, f"al-{n}"))
