@@ -23,6 +23,7 @@ from engine.store.lookback import last
 from engine.store.tables import Alert, Delivery
 from engine.watch import health
 from engine.watch.halt_left import lost_and_open
+from engine.watch.heartbeat import began_ms, heartbeat_of
 from engine.watch.watch_beat import looks
 from engine.watch.window import journal_of, mark_at, mode_of
 
@@ -66,6 +67,9 @@ def of_mark(ask: Callable[[CheckContext, Event], Found]) -> Ask:
         worker, mark = health.worker(ctx.home, ctx.now_ms), mark_at(journal_of(ctx.home))
         if worker.state != "ok":
             return CANNOT_SAY, f"no worker says how it is now: {worker.text}", ""
+        pid = health.worker_pid(ctx.home)
+        if pid and heartbeat_of(ctx.home).get("pid") != pid:
+            return CANNOT_SAY, "the worker has just begun: the last mark is of the one before", ""
         if lost := lost_and_open(ctx.home):
             return CANNOT_SAY, lost, ""
         return (CANNOT_SAY, "no bar decided yet", "") if mark is None else ask(ctx, mark)
@@ -79,8 +83,9 @@ def gate_open(ctx: CheckContext, mark: Event) -> Found:
     if (mode := mode_of(path)) in SIMULATED:
         return YES, f"the desk trades on {mode}: no account, so no gate", mark.id
     newest = last(path, ("gate", "health"), lambda e: e.kind == GATE or e.body.get("what") == GATE)
-    if newest is None:
-        return CANNOT_SAY, "the gate was not asked yet", ""
+    began = began_ms(health.worker_pid(ctx.home) or 0)
+    if newest is None or began is None or newest.t_recv_ms < began:
+        return CANNOT_SAY, "the gate was not asked since this worker began", ""
     if newest.kind == "health":
         closed = newest.body.get("state") == "begun"
         return (

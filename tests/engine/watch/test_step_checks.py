@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,7 +17,7 @@ from engine.store import db
 from engine.store.db import open_db
 from engine.store.journal import Event, Journal
 from engine.store.tables import Delivery
-from engine.watch import alert_rows, folded_book, health, step_checks
+from engine.watch import alert_rows, folded_book, health, step_asks, step_checks
 from engine.watch.alert_rows import AlertPolicy
 from engine.watch.audit_status import keep_audit
 from engine.watch.drill_status import keep_drill
@@ -70,6 +71,11 @@ def running(tmp_path: Path) -> Iterator[Callable[..., Path]]:
         journal.close()
 
 
+def heard(kind: str, body: dict[str, Any]) -> Event:
+    """An event of the running worker: received now."""
+    return Event(kind, END, body, t_recv_ms=time.time_ns() // 1_000_000)
+
+
 def says(name: str, home: Path, engine: Engine, **more: Any) -> str:
     """What a check says now."""
     return reading(name, CheckContext(home, engine, NOW, **more)).says
@@ -84,6 +90,27 @@ def test_without_a_worker_nothing_of_its_last_mark_is_taken_for_now(running: Any
     running.journal().close()
     assert says(name, home, engine, about="trend-btc") == "cannot say"
     assert says("worker-runs", home, engine) == "no"
+
+
+@pytest.mark.parametrize("name", OF_MARK)
+def test_a_worker_that_has_just_begun_says_nothing_yet(running: Any, engine: Engine, name: str) -> None:
+    """It folds its journal: the heartbeat and the last mark are those of the one before it."""
+    home = running()
+    (home / "worker.json").write_text(json.dumps({"wall_ms": NOW - 500, "phase": "running", "pid": os.getpid() + 1}))
+    found = reading(name, CheckContext(home, engine, int(time.time() * 1000), "trend-btc"))
+    assert (found.says, "has just begun" in found.text) == ("cannot say", True), found
+
+
+def test_what_the_gate_said_to_the_worker_before_counts_no_longer(
+    running: Any, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each start closes it: until this worker says so it is not open, whatever the journal ends with."""
+    home = running(mode="live")
+    running.journal().append([heard("gate", {"open": True, "rows": []})])
+    assert says("gate-open", home, engine) == "yes"
+    for began in (int(time.time() * 1000) + 60_000, None):
+        monkeypatch.setattr(step_asks, "began_ms", lambda _pid, at=began: at)
+        assert says("gate-open", home, engine) == "cannot say"
 
 
 def test_a_flat_paper_desk_that_runs(running: Any, engine: Engine) -> None:
@@ -122,16 +149,16 @@ def test_the_gate_is_read_as_the_journal_last_said_it(running: Any, engine: Engi
     journal = running.journal()
     rows = [{"name": "fold", "ok": True, "why": ""}, {"name": "probe", "ok": False, "why": "the far order was not seen"}]
     assert says("gate-open", home, engine) == "cannot say"
-    journal.append([Event("gate", END, {"open": False, "rows": rows})])
+    journal.append([heard("gate", {"open": False, "rows": rows})])
     found = reading("gate-open", CheckContext(home, engine, NOW))
     assert (found.says, found.text) == ("no", "the gate is closed: probe: the far order was not seen")
-    journal.append([Event("gate", END, {"open": True, "rows": rows[:1]})])
+    journal.append([heard("gate", {"open": True, "rows": rows[:1]})])
     assert says("gate-open", home, engine) == "yes"
-    journal.append([Event("health", END, {"what": "clock", "state": "begun", "why": "x"})])  # another thing that is not well
+    journal.append([heard("health", {"what": "clock", "state": "begun", "why": "x"})])  # another thing that is not well
     assert says("gate-open", home, engine) == "yes"
-    journal.append([Event("health", END, {"what": "gate", "state": "begun", "why": "the desk was halted"})])
+    journal.append([heard("health", {"what": "gate", "state": "begun", "why": "the desk was halted"})])
     assert says("gate-open", home, engine) == "no"
-    journal.append([Event("health", END, {"what": "gate", "state": "over", "why": ""})])
+    journal.append([heard("health", {"what": "gate", "state": "over", "why": ""})])
     assert says("gate-open", home, engine) == "yes"
 
 
