@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from engine.clock import DAY_MS, HOUR_MS, utc, utc_day
+from engine.control.checklists import open_ones, where
 from engine.errors import BadInput
 from engine.watch.incidents import lessons_of
 from engine.watch.window import journal_of
@@ -278,6 +279,8 @@ def runbook(ctx: ToolContext, args: RunbookArgs) -> ToolResult:
         about = ((one, f"{one.window}, {utc_day(one.closed_ms)}, {clean(one.by, 60)}") for one in lessons)
         text += "\n".join(f"- {clean(one.text, 300)} ({whose})" for one, whose in about)
     evidence += tuple(Evidence("page", f"incidents/{one.window}") for one in lessons)
+    worked = [where(one) for one in open_ones(ctx.home) if one.runbook == name]
+    text += f"\n\nBeing worked through: {clean('; '.join(worked), 400)}." if worked else ""
     return ToolResult("ok", f"{head}\n\n{with_bold_title(text)}", evidence=evidence, data={"runbook": name})
 
 
@@ -289,7 +292,9 @@ def with_bold_title(text: str) -> str:
 
 def titles() -> dict[str, str]:
     """Every page with its title line."""
-    return {p.stem: p.read_text(encoding="utf-8").partition("\n")[0].lstrip("# ") for p in sorted(RUNBOOK_PAGES.glob("*.md"))}
+    from engine.watch.runbooks import titles_in
+
+    return titles_in(RUNBOOK_PAGES)
 
 
 def page_of(kind: str) -> str:

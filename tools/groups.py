@@ -17,7 +17,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "trades": ("trips", "performance", "round_trip"),
     "money": ("pnl", "attribution", "version_effect", "report", "weights", "phase"),
     "risk": ("exposure", "what_if", "worst_days", "define"),
-    "watch": ("health", "alerts", "runbook", "watches", "probe", "drill", "incidents", "orders"),
+    "watch": ("health", "alerts", "runbook", "watches", "probe", "drill", "incidents", "orders", "checklist", "runbook_steps"),
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause", "pauses"),
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials", "predictions"),
     "research": ("sweep", "walkforward"),

@@ -83,11 +83,12 @@ OF_IDS: Mapping[str, tuple[str, ...]] = {
     "d": ("event_id", "evidence", "about"),
     "p": ("event_id", "evidence", "about"),
     "al": ("alert_id", "about"),
+    "cl": ("about",),
     "nd": ("cid",),
-    "w": ("window",),
+    "w": ("window", "about"),
 }
 _PERCENT = ("performance", "run", "backtest", "compare", "desk")
-_FREE = frozenset(("note", "memory", "runbook", "define"))  # these take the sentence itself
+_FREE = frozenset(("note", "memory", "runbook", "define", "checklist", "runbook_steps"))  # these take the sentence itself
 _NOT_SHOWN: Mapping[str, tuple[str, ...]] = {
     "trips": ("longest", "shortest"),  # of holding times it shows the mean and the median
     "attribution": ("biggest", "largest", "smallest"),

@@ -135,6 +135,35 @@ def runbook(q: Question) -> Plan:
     return (yield from made([PlannedCall("runbook", {"about": about} if about else {})]))
 
 
+_OF_PAGE = re.compile(
+    r"\b(?:runbook|checklist|playbook)s? (?:for|of|about|on) (?:the |a |an |our )*(?!this|that|it\b)(.+?)(?: have| has)?[?.! ]*$"
+)
+_THIS_ALERT = re.compile(r"\b(?:this|that|the) (?:open )?(?:alert|alarm|page|incident)\b|\bfor (?:it|this|that)[?.! ]*$")
+
+
+def checklist(q: Question) -> Plan:
+    """Where people are in a runbook, or how a person begins one: nothing is begun from a chat."""
+    about = next((i for i in q.slots.ids if re.fullmatch(r"(?:al-|cl-|w)\d+", i)), None)
+    if about is None and _THIS_ALERT.search(q.slots.text):
+        (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over
+        about = next(iter(found.ids("al-")), None)
+        if about is None:
+            return PlannedAnswer(
+                f"{result_text(found)}\n\nA runbook is begun about an alert by its id.", read_as="the open alert"
+            )
+    if about is None and (named := _OF_PAGE.search(q.slots.text)):
+        about = named[1]
+    return (yield from made([PlannedCall("checklist", {"about": about[:200]} if about else {})]))
+
+
+def steps(q: Question) -> Plan:
+    """The steps of a runbook with their checks."""
+    about = next((i for i in q.slots.ids if re.fullmatch(r"al-\d+", i)), None)
+    if about is None and (named := _OF_PAGE.search(q.slots.text)):
+        about = named[1]
+    return (yield from made([PlannedCall("runbook_steps", {"about": about[:200]} if about else {})]))
+
+
 def memory(q: Question) -> Plan:
     """What the desk remembers; quoted, as background."""
     text = q.slots.text

@@ -212,6 +212,8 @@ _PLANS: Mapping[str, PlanOf] = {
     "proposals": proposals,
     "alerts": alerts,
     "runbook": page_plans.runbook,
+    "checklist": page_plans.checklist,
+    "runbook_steps": page_plans.steps,
     "memory": page_plans.memory,
     "propose_watch": page_plans.watch,
     "note": page_plans.note,

@@ -87,7 +87,7 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "sleeves": {name: the same}}|null}
   GET    /api/incidents/{w}     Window = {"id", "state": open|closed, "opened_ms", "closed_ms", "cause", "causes", "opened_by",
                         "closed_by", "lesson", "sleeves", "instruments", "pnl", "realised", "fees", "funding", "orphans", ...}
-                        with "orders" and "lasting": what keeps it from being closed
+                        with "orders", "runbooks" and "lasting": what keeps it from being closed
   GET    /api/reconcile         {"differences": [{"what", "text", "instrument", "choices": [{"choice", "does"}], ...}],
                         "entries_blocked", "blocked": {what: why}, "orphans", "dust", "windows"}
   GET    /api/shadow            {"items": [{"sleeve", "orders", "refused", "compared", "assumed_bps", "book_bps", ..}]}
@@ -193,6 +193,14 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "rearms": when a passed one is over, "asked_by", "decided_by"}]}
   POST   /api/watches           {"metric", "subject", "beyond", "level"} -> 201 the watch, in force
   POST   /api/watches/{id}/confirm, /api/watches/{id}/remove   {} -> the watch: what a chat asked for is put in force, or ended
+  GET    /api/checklists?about=al-3&open=true    {"items": [Checklist = {"id", "runbook", "title", "about", "state":
+                        open|finished|ended, "by", "begun_ms", "begun_event", "ended_by", "ended_ms", "ended_why", "current": n of
+                        its step|null, "steps": [{"number", "text", "checks": [..], "origin": of which lesson, "state":
+                        open|done|refused|cannot say, "words", "by", "t_ms", "event", "events", "readings": [{"check", "says":
+                        yes|no|cannot say, "text", "event"}]}]}]}
+  POST   /api/checklists        {"runbook": "" for the alert's own, "about"} -> 201 Checklist
+  POST   /api/checklists/{id}/look {} | /done {"step", "evidence"} | /refuse {"step", "reason"} | /end {"reason"} -> Checklist;
+                        409 where a check does not say yes, or the step is not the current one
   GET    /api/runbooks/{name}   {"name", "text": markdown}: the page that an alert's `runbook` names
   GET    /api/handovers?limit=7 {"items": [{"day", "created_ms", "text", "body", "deliveries"}], "at": "06:00" UTC}
   GET /api/model Model = {"name", "api_format", "offline", "host": null|"api.openai.com", "privacy" (a sentence to show before

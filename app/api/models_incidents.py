@@ -48,10 +48,11 @@ class IncidentView(ApiModel):
 
 
 class IncidentStory(IncidentView):
-    """With its orders, and what keeps it from being closed."""
+    """With its orders, what keeps it from being closed, and its runbooks: `incident` and those of its causes."""
 
     orders: Texts
     lasting: Texts
+    runbooks: Texts
 
 
 class IncidentList(ApiModel):

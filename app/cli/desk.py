@@ -291,6 +291,7 @@ def doctor_text(found: list[DoctorCheck], *, safe: bool) -> str:
 def status(as_json: bool = typer.Option(False, "--json")) -> None:
     """Show the desk: desk time, equity, sleeves, positions with their protective levels, halt, versions."""
     from app.home.home import existing_home
+    from engine.control.checklists import open_lines
     from engine.control.config import active_version
     from engine.watch.desk_view import desk_view
     from engine.watch.identity import identity, identity_json
@@ -302,6 +303,7 @@ def status(as_json: bool = typer.Option(False, "--json")) -> None:
     value = {"home": home.path, **view._asdict(), "active_version": active_version(home.engine)}
     value |= {"halt": view.halt._asdict(), "worker": vars(view.worker), "identity": identity_json(identity(home.path))}
     value |= {"silences": last_silences(home.path) or None, "phase": phase_json(phase_of(home.path))}
+    value |= {"checklists": open_lines(home.path)}
     del value["mark"]
     out.emit(value, as_json=as_json, text=lambda: status_text({**value, **_words_of(home, view)}))
 
@@ -362,11 +364,12 @@ def silent_lines(found: Mapping[str, Any] | None) -> list[str]:
 
 
 def halted_lines(value: dict[str, Any]) -> list[str]:
-    """A line when the desk is halted: by whom, why, and whether it has come to it."""
+    """A line for each runbook that is worked through; when the desk is halted: by whom, why, and whether it has come to it."""
+    worked = [f"Runbook {line}; see nightdesk runbooks next" for line in value.get("checklists", ())]
     if not value["halt"]["halted"]:
-        return []
+        return worked
     state = "" if value["state"] in (None, "running") else f" - the desk is {value['state']}"
-    lines = [f"HALTED by {value['halt']['by'] or 'unknown'}: {value['halt']['reason']}{state}"]
+    lines = [*worked, f"HALTED by {value['halt']['by'] or 'unknown'}: {value['halt']['reason']}{state}"]
     return lines if value["state"] == "halted" else [*lines, value["halt_follows"]]
 
 

@@ -70,7 +70,7 @@ def open_window(
 def close_window(
     window: str = typer.Argument(..., metavar="ID", help="w1, from nightdesk incidents list"),
     cause: str = typer.Option(..., "--cause", help="what it was"),
-    lesson: str = typer.Option(..., "--lesson", help="what to check from now on: it becomes a check of the runbook"),
+    lesson: str = typer.Option(..., "--lesson", help="what to check from now on: it becomes a step of the runbook"),
     as_name: str = NAME,
     yes: bool = typer.Option(False, "--yes", help="do not ask again"),
     as_json: bool = JSON,

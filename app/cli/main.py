@@ -57,6 +57,7 @@ GROUPS = (
     "alerts",
     "notify",
     "watches",
+    "runbooks",
     "jobs",
     "mcp",
     "monitor",

@@ -16,6 +16,8 @@ from engine.book.replay import fold
 from engine.book.windows import TEXT_MAX, refusal, scope_of
 from engine.control import adoptions
 from engine.errors import BadInput, DataError, Refused
+from engine.watch.runbooks import unknown_checks
+from engine.watch.step_checks import CHECKS
 
 
 def to_open(home: Home, cause: str, sleeve: str, actor: Actor) -> dict[str, Any]:
@@ -34,6 +36,8 @@ def to_close(home: Home, window: str, cause: str, lesson: str, actor: Actor) -> 
     if window not in opened:
         raise BadInput(f"window {window[:20]!r} is not open", f"open: {', '.join(opened) or 'none'}")
     words = {"cause": _words(cause, "cause", "what it was"), "lesson": _words(lesson, "lesson", "what to check from now on")}
+    if unknown := unknown_checks(words["lesson"]):
+        raise BadInput(f"the lesson names the check {unknown[0]!r}, which the desk has not", f"available: {', '.join(CHECKS)}")
     body = _checked(book, {"what": "close", "window": window, **words, "by": actor.name})
     return body, window_money(book, window)
 

@@ -30,7 +30,7 @@ from engine.clock import DAY_MS, utc, utc_day
 from engine.errors import DeskError
 from engine.store import db
 from engine.store.tables import Handover
-from engine.watch import alert_rows, handover
+from engine.watch import alert_rows, handover, watch_beat
 from engine.watch.alert_rows import AlertChange, AlertPolicy
 from engine.watch.detectors import evaluate
 from engine.watch.flows import refresh_day_sums
@@ -69,6 +69,7 @@ class Schedules:
         self.monitor = Monitoring(home, clock)
         self.line = SocketConnection(home, self.slack) if self.slack and self.slack.app_token else None
         self._failed, self._blind = 0, False
+        self._noted_ms = 0  # when the last look was written down
         self._jobs: Any = None
         self._comparing: Any = None  # the process of the last comparison
         self._fetching: Any = None  # the process of the last fetch of outside series
@@ -179,6 +180,9 @@ class Schedules:
                 {**blind_row("", now_ms), "what": "The watch sees again.", "resolved_ms": now_ms}, "resolved"
             )
         self._failed = 0
+        if abs(now_ms - self._noted_ms) >= watch_beat.BEAT_MS:
+            watch_beat.note_look(self.home.path, now_ms)
+            self._noted_ms = now_ms
         self.monitor.alerted(changes)
         for change in changes:
             with suppress(DeskError):

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app.ui import links, parts, rights, urgent, watches
+from app.ui import checklist, links, parts, rights, urgent, watches
 from app.ui.figures import figure, is_number, length, percent, pure, short, since, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, one_line, typeset, words
@@ -32,7 +32,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """Alerts and health checks; refreshes itself."""
     left, right = st.columns([3, 2], gap="large")
     with left:
-        rights.line(api, "acknowledge", "note")
+        rights.line(api, "acknowledge", "note", "checklist")
         asked = watches.waits_for_a_person(api)
         if asked:  # what waits for a person stands above what only is so
             watches.show(api, session)
@@ -64,9 +64,11 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
     if not answer["items"]:
         st.caption("No open alerts. This alone does not prove that the desk is healthy: see the checks.")
     books: dict[str, str] = {}
+    worked = checklist.open_ones(api)
     now_ms = (st.session_state.get("desk_seen") or {}).get("now_ms")
     for item in sorted(answer["items"], key=_asks):
-        _alert(api, session, item, books, now_ms)
+        _alert(api, session, item, (books, worked), now_ms)
+    checklist.others(api, session, worked, [str(item.get("id")) for item in answer["items"] if item.get("state") != "resolved"])
 
 
 def _asks(alert: Mapping[str, Any]) -> tuple[bool, bool, int, float]:
@@ -111,8 +113,15 @@ def on_call(row: Mapping[str, Any]) -> str:
     return words(f"{row.get('name')} by {row.get('reach')}{hours}{away}{lost}", 200)
 
 
-def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], books: dict[str, str], now_ms: Any) -> None:
-    """One alert: what, where, since when, numbers, what to do, deliveries, acknowledgement."""
+def _alert(
+    api: PageClient,
+    session: Mapping[str, Any],
+    item: Mapping[str, Any],
+    beside: tuple[dict[str, str], Sequence[Mapping[str, Any]]],
+    now_ms: Any,
+) -> None:
+    """One alert: what, where, since when, numbers, what to do, deliveries, acknowledgement. `beside`: pages read, checklists."""
+    books, worked = beside
     severity, resolved, ident = str(item.get("severity") or "warn"), item.get("state") == "resolved", str(item.get("id"))
     with st.container(border=True, key=f"card_{words(ident, 20)}", gap="small"):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -134,6 +143,7 @@ def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any],
         if item.get("action") and not resolved:
             st.markdown(f"**To do:** {markdown(typeset(one_line(item['action'], 500)))}")
             _book(api, str(item.get("runbook") or ""), books, ident)
+            checklist.show(api, session, worked, ident, [bare_name(str(item.get("runbook") or ""))])
         _who(api, session, item, ident, resolved=resolved)
         for line in delivery_lines(item.get("deliveries") or [], severity):
             st.caption(line)
@@ -162,7 +172,7 @@ def numbers(figures: Mapping[str, Any]) -> str:
 
 def _book(api: PageClient, name: str, books: dict[str, str], ident: str) -> None:
     """The runbook of an alert, collapsed."""
-    bare = name.rpartition("/")[2].removesuffix(".md")
+    bare = bare_name(name)
     if not links.ID.fullmatch(bare):
         return
     if bare not in books:
@@ -173,6 +183,11 @@ def _book(api: PageClient, name: str, books: dict[str, str], ident: str) -> None
             return
     with st.expander(f"Runbook: {words(bare.replace('-', ' '), 60)}", icon=":material/menu_book:", key=f"book_{ident}"):
         st.markdown(markdown(books[bare]))
+
+
+def bare_name(page: str) -> str:
+    """A runbook's name, of the path that an alert has."""
+    return page.rpartition("/")[2].removesuffix(".md")
 
 
 def delivery_lines(deliveries: Sequence[Mapping[str, Any]], severity: str = "") -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import alerts, overview, parts, urgent
+from app.ui import alerts, checklist, overview, parts, urgent
 from app.ui.figures import count, counted, figure, is_number, number, short, tone, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, typeset, words
@@ -149,6 +149,10 @@ def _now(api: PageClient) -> None:
     left, right = st.columns([1.4, 1], gap="small")
     with left.container(key="panel_handover_urgent", height="stretch"):
         urgent.show(api, desk)
+    if worked := checklist.open_ones(api):
+        with st.container(key="panel_handover_runbooks"):
+            parts.head("Runbooks being worked through", str(len(worked)))
+            parts.listed(map(checklist.line, worked))
     with right.container(key="panel_handover_watches", height="stretch"):
         parts.head("Watched levels", "an alert opens while one is passed")
         lines = [_watched(item) for item in api.last("/api/watches")["items"]]

@@ -9,12 +9,13 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import links, parts
+from app.ui import checklist, links, parts, rights
 from app.ui.figures import NONE, count, number, short, tone
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset
 
 ORDERS_MAX = 40  # the newest
+EVERY_S = 5
 
 
 def show(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
@@ -31,9 +32,12 @@ def show(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
     _state(found, str(session.get("name") or "NAME"))
     parts.tiles(tiles(found))
     left, right = st.columns([1.4, 1], gap="small")
-    with left.container(key="panel_incident", height="stretch"):
-        parts.head("What is known of it")
-        parts.pairs(list(_facts(found, now_ms)), said=True)
+    with left:
+        with st.container(key="panel_incident"):
+            parts.head("What is known of it")
+            parts.pairs(list(_facts(found, now_ms)), said=True)
+        if found["closed_ms"] is None:
+            _runbooks(api, session, str(found["id"]), found.get("runbooks") or ())
     with right.container(key="panel_incident_orders", height="stretch"):
         orders = found["orders"][-ORDERS_MAX:]
         more = len(found["orders"]) - len(orders)
@@ -43,6 +47,15 @@ def show(api: PageClient, session: Mapping[str, Any], ident: str) -> None:
         ]
         parts.table(("order",), rows, scroll=True) if rows else parts.soft("None.")
         parts.soft(f"and {more} before: nightdesk incidents show {found['id']}" if more > 0 else "")
+
+
+@st.fragment(run_every=EVERY_S)
+def _runbooks(api: PageClient, session: Mapping[str, Any], ident: str, runbooks: Sequence[str]) -> None:
+    """Its runbooks, worked through about this window; refreshes itself."""
+    with st.container(key="panel_incident_runbook"):
+        parts.head("Its runbooks", "each step a check with evidence")
+        rights.line(api, "checklist")
+        checklist.show(api, session, checklist.open_ones(api), ident, runbooks)
 
 
 def _about(found: Mapping[str, Any], now_ms: Any) -> list[dict[str, Any]]:

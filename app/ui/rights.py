@@ -20,6 +20,7 @@ BUTTONS = {  # beginning of a button's key -> the act that pressing it is
     "cancel_job_": "work",
     "cancel_u-": "work",
     "carry_": "work",
+    "checklist_": "checklist",
     "confirm_": "note",
     "example_": "work",
     "form_go_": "propose",
@@ -80,6 +81,7 @@ def label_of(act: str) -> str:
 ACTS = {
     "work": "Asking and running",
     "note": "A watch",
+    "checklist": "Deciding a step of a runbook",
     "acknowledge": "Acknowledging",
     "propose": "Proposing",
     "reject": "Rejecting",

@@ -24,7 +24,7 @@ TEXT_MAX = 200
 PAGES_MAX = 200  # windows whose pages are kept up to date, the newest
 SHOWN = {"window", "halt", "breaker", "incident", "reconcile", "adopt", "orphan", "health", "fill"}
 BY_HAND = {"window": "incident window", "halt": "halt or release", "adoption": "difference adopted"}
-BY_HAND |= {"decision": "proposal decided"}
+BY_HAND |= {"decision": "proposal decided", "checklist": "runbook"}
 ASKED = """Finish this page outside of the block above: what was seen first, what it cost to understand, what would have shown it
 sooner. Text out here is yours; nothing replaces it."""
 
@@ -111,11 +111,21 @@ def _people(home: Path, window: IncidentWindow) -> Iterator[str]:
     path = home / "journal" / "people.jsonl"
     until = 1 << 62 if window.closed_seq is None else window.closed_seq
     for event in read(path, set(BY_HAND)) if path.exists() else ():
+        if event.body.get("act") == "look":
+            continue
         if window.opened_seq - BEFORE <= _desk_seq(event) <= until:
             actor: Any = event.body.get("actor") or {}
             name = actor.get("name") if isinstance(actor, Mapping) else actor
             what = event.body.get("reason") or (event.body.get("window") or {}).get("cause") or event.body.get("state") or ""
+            what = _of_runbook(event.body) if event.kind == "checklist" else what
             yield f"- {utc(event.t_event_ms)} `{event.id}` {_line(name or 'unknown')}: {BY_HAND[event.kind]}, {_line(what)}"
+
+
+def _of_runbook(body: Mapping[str, Any]) -> str:
+    """What a person did with a runbook: `cl-1, step 3 done: the far order was seen`."""
+    what = f"begun: {body.get('runbook')}" if body.get("act") == "begin" else f"ended: {body.get('words')}"
+    step = f"step {body['step']} {body.get('act')}: {body.get('words') or 'its check says yes'}" if body.get("step") else what
+    return f"{body.get('checklist')}, {step}"
 
 
 def _desk_seq(event: Event) -> int:

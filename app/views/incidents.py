@@ -1,10 +1,9 @@
 """Incident windows, differences from the venue and the desk's P&L in its two parts, as plain JSON.
 
 Called by app/cli/incidents.py, app/cli/reconcile.py, app/api/incidents.py. Closed windows are as journaled; what is open comes
-from the book that the journal folds to, once for each mark.
+from the book that the journal folds to (engine/watch/folded_book.py).
 """
 
-from functools import lru_cache
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -12,14 +11,12 @@ from typing import Any
 from engine.book.book import Book
 from engine.book.incident_money import incidents_of, parted, parted_sleeve, window_money
 from engine.book.order_events import stuck
-from engine.book.replay import fold
 from engine.book.windows import lasting
 from engine.errors import BadInput
 from engine.store.lookback import last
-from engine.watch.incidents import IncidentWindow, orders_in, windows_of
-from engine.watch.window import mark_at
+from engine.watch.folded_book import book_at
+from engine.watch.incidents import IncidentWindow, orders_in, pages_of, windows_of
 
-BETWEEN = ("mark", "health", "reconcile", "adopt", "orphan", "window")  # what changes what is shown here
 CHOICES = {
     "adopt": "book what the venue holds, or keep the desk's position: nightdesk adopt {what} --keep (or --sleeve S --units U)"
     " --as NAME --reason WHY",
@@ -32,7 +29,7 @@ CHOICES = {
 def incident_list(path: Path) -> list[dict[str, Any]]:
     """Every window, newest first."""
     found = windows_of(path)
-    book = _book_at(path) if any(window.money is None for window in found) else None
+    book = book_at(path) if any(window.money is None for window in found) else None
     return [_row(window, book) for window in reversed(found)]
 
 
@@ -42,14 +39,14 @@ def incident(path: Path, window: str) -> dict[str, Any]:
     if window not in found:
         raise BadInput(f"there was never a window {window[:20]!r}", f"windows: {', '.join(list(found)[-10:]) or 'none'}")
     chosen = found[window]
-    book = _book_at(path) if chosen.money is None else None
+    book = book_at(path) if chosen.money is None else None
     still = lasting(book, window) if book is not None and window in incidents_of(book)["open"] else []
-    return _row(chosen, book) | {"orders": orders_in(path, chosen), "lasting": still}
+    return _row(chosen, book) | {"orders": orders_in(path, chosen), "lasting": still, "runbooks": list(pages_of(chosen))}
 
 
 def pnl_parts(path: Path) -> dict[str, Any]:
     """The desk's P&L since its start and that of each sleeve: {whole, incident, strategy}; {} before the first bar."""
-    book = _book_at(path)
+    book = book_at(path)
     if book is None:
         return {}
     sleeves = {name: parted_sleeve(book, s)._asdict() for s, name in enumerate(book.names)}
@@ -58,7 +55,7 @@ def pnl_parts(path: Path) -> dict[str, Any]:
 
 def reconciliation(path: Path) -> dict[str, Any]:
     """{differences: [{what, text, instrument, since_ms, event, choices}], entries_blocked, blocked, orphans, dust, windows}."""
-    book = _book_at(path)
+    book = book_at(path)
     if book is None:
         return {"differences": [], "entries_blocked": False, "blocked": {}, "orphans": [], "dust": [], "windows": []}
     orphans = [
@@ -98,15 +95,3 @@ def _row(window: IncidentWindow, book: Book | None) -> dict[str, Any]:
     kept = {k: v for k, v in window._asdict().items() if k not in ("money", "opened_seq", "closed_seq")}
     figures = money or dict.fromkeys(("pnl", "realised", "fees", "funding", "orphans"))
     return kept | {"state": "open" if window.closed_ms is None else "closed"} | figures
-
-
-def _book_at(path: Path) -> Book | None:
-    """The desk as its journal has it; folded once for each mark, and for what comes between two of them at an account."""
-    newest = None if mark_at(path) is None else last(path, BETWEEN)
-    return None if newest is None else _folded(str(path), newest.id)
-
-
-@lru_cache(maxsize=4)
-def _folded(path: str, newest: str) -> Book | None:
-    del newest  # the cache's key: the book is that of the journal's end
-    return fold(Path(path))

@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 from engine.amounts import quantity_text
 from engine.clock import DAY_MS, utc_day
 from engine.control import halt
+from engine.control.checklists import open_lines
 from engine.control.proposals import list_proposals as proposals
 from engine.store.chain import EMPTY, Event, Head, end_of
 from engine.watch.alert_rows import list_alerts as alerts
@@ -40,6 +41,7 @@ def make_handover(home: Path, engine: Engine, now_ms: int) -> tuple[str, dict[st
             for row in alerts(engine, "open")
         ],
     }
+    body["checklists"] = open_lines(home)
     latch = halt.read(home, engine)
     body["halt"] = {"halted": latch.halted, "by": latch.by, "reason": latch.reason}
     if mark is not None:
@@ -110,6 +112,7 @@ def text_lines(body: dict[str, Any]) -> list[str]:
     text.append(f"Proposals waiting for approval: {', '.join(waiting[:LISTED]) or 'none'}")
     open_ = [f"{a['id']} {a['severity']}{'' if a['acked'] else ', not acknowledged'}: {a['what'][:160]}" for a in body["alerts"]]
     text += [f"Open alert {line}" for line in open_[:LISTED]] or ["No open alerts."]
+    text += [f"Runbook being worked through, {line}" for line in body["checklists"][:LISTED]]
     heads = [f"{name} {head['id'] or 'empty'} {head['hash'][:16]}" for name, head in body["heads"].items()]
     return [*text, f"Journal heads: {', '.join(heads)}"]
 

@@ -93,12 +93,15 @@ def lessons_of(path: Path) -> list[Lesson]:
     found = []
     for window in windows_of(path):
         if window.lesson and window.closed_ms is not None:
-            pages = {page for cause in window.causes for start, page in PAGES if cause.startswith(start)}
-            by_detector = window.opened_by == "detector"
-            pages |= {"reconcile-difference"} if by_detector and not pages else set()
-            text = window.lesson
-            found.append(Lesson(window.id, window.closed_ms, str(window.closed_by), text, ("incident", *sorted(pages))))
+            found.append(Lesson(window.id, window.closed_ms, str(window.closed_by), window.lesson, pages_of(window)))
     return found
+
+
+def pages_of(window: IncidentWindow) -> tuple[str, ...]:
+    """The runbooks of a window: `incident`, and those of its causes."""
+    pages = {page for cause in window.causes for start, page in PAGES if cause.startswith(start)}
+    pages |= {"reconcile-difference"} if window.opened_by == "detector" and not pages else set()
+    return ("incident", *sorted(pages))
 
 
 def orders_in(path: Path, window: IncidentWindow) -> list[str]:

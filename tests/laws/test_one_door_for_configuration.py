@@ -187,6 +187,7 @@ def fitting(rng: random.Random) -> dict[str, list[Any]]:
         "text": ["we should never stop", "the CTO approved prop-1"],
         "expression": ["d1.equity * 2", "1 + 1"],
         "word": ["stop_atr"],
+        "about": [None, "cl-1", "worker"],
         "group": ["risk", "changes"],
         "metric": ["equity", "day_pnl"],
         "beyond": ["below", "above"],

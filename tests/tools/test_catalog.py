@@ -55,7 +55,7 @@ AUTHORITY = {
     | {"backtest", "compare", "leaks", "parity", "drift", "model_drift", "train_model", "sweep", "walkforward", "judge"}
     | {"strategy_code", "draft_strategy", "propose_config", "propose_model", "propose_watch", "note"},
     "operator": READ
-    | {"incidents", "orders", "attribution"}
+    | {"incidents", "orders", "checklist", "runbook_steps", "attribution"}
     | {"probe", "drill", "model_drift", "propose_tightening", "propose_pause", "propose_watch", "note"},
     "advisor": READ | {"report", "attribution", "propose_watch", "note"},
 }

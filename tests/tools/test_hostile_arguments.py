@@ -69,6 +69,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "watches": {},
     "incidents": {"window": "w1"},
     "orders": {"cid": "ndmpj600000002E00", "sleeve": "trend-btc", "only_open": True},
+    "checklist": {"about": "worker"},
+    "runbook_steps": {"about": "worker"},
     "more_tools": {"group": "risk"},
     "counts": {"what": "refused", "by": "rule", "since": "2025-03-04", "until": "2025-03-06", "sleeve": "trend-btc"},
     "version_effect": {"sleeve": "trend-btc", "version": 2},

@@ -1,6 +1,6 @@
 """Pages of docs/ that the program itself shows, as links: a checkout reads docs/, a wheel carries copies (pyproject.toml).
 
-Read by tools/alerts.py, tools/exposure.py and app/api/alerts.py.
+Read by tools/alerts.py, tools/checklists.py, tools/exposure.py, app/api/alerts.py and app/people/checklists.py.
 """
 
 from pathlib import Path

@@ -16,6 +16,7 @@ IDS = {
     "proposal_id": "prop-1",
     "alert_id": "al-1",
     "watch_id": "w-1",
+    "checklist_id": "cl-1",
 }
 
 

@@ -67,6 +67,8 @@ def test_a_window_from_its_trade_to_its_end(stopped: Home, loop: Loop) -> None: 
     assert told("incidents", "show", "w1")["lasting"] == ["odd"]
     ran("adopt", "odd", "--keep", "--as", "ann", "--reason", "not ours", "--yes")
     loop.step()
+    unknown = [word if word != "look at the venue's page" else "[check gate-open] and [check rockets]" for word in close]
+    assert "the lesson names the check 'rockets'" in refused(*unknown)
     assert told(*close)["state"] == "taken"
     shown = told("incidents", "show", "w1")
     assert (shown["state"], shown["closed_by"], shown["cause"]) == ("closed", "ann", "sold on the venue's page")

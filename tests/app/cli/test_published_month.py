@@ -173,6 +173,9 @@ def test_a_lesson_is_a_check_of_the_runbook(month: Home) -> None:
     (lesson,) = lessons_of(month.desk_journal)
     assert (lesson.text, lesson.by, lesson.pages) == (LESSON, "ann", ("incident",))
     assert LESSON in ran("tool", "runbook", "--role", "operator", "--arg", "about=incident").output
+    (step,) = (one for one in json_of("runbooks", "show", "incident")["steps"] if one["origin"])
+    assert (step["text"], step["checks"], step["origin"].startswith("lesson of incident w1, ")) == (LESSON, {}, True)
+    assert "7 steps, 2 by a check, 1 of this desk's incidents" in ran("runbooks", "list").output
 
 
 def test_a_window_that_nobody_closes_is_asked_about_each_day(month: Home) -> None:

@@ -26,6 +26,7 @@ note        no  yes yes yes
 acknowledge no  yes yes yes
 propose     no  yes yes yes
 incident    no  yes yes yes
+checklist   no  yes yes yes
 reject      no  yes yes yes
 tighten     no  yes yes yes
 loosen      no  no  yes yes

@@ -39,6 +39,7 @@ STEPS: tuple[tuple[str, ...], ...] = (
     ("watches", "add", "price", "BTC-USDT", "above", "1000", "--as", "vera"),
     ("chat", "--role", "operator", "Tell me when ETH-USDT falls below 1000"),
     ("incidents", "open", "--cause", "the mark price jumped away from the index", "--sleeve", "eth-trend", "--as", "vera"),
+    ("runbooks", "begin", "incident", "--about", "w1", "--as", "vera"),
     ("chat", "--role", "developer", "Propose stop_atr 3 for the ETH trend sleeve"),  # prop-2
     ("chat", "--role", "operator", "Pause sol-reversion for 24 hours"),  # prop-3
     ("chat", "--role", "developer", "--thread", "new", "Backtest trend on BTC-USDT 15m, and compare a 2 ATR with a 3 ATR stop"),

@@ -43,6 +43,7 @@ class Fake:
         self.ways: list[str] = []
         self.no_watch: str | None = None
         self.watches: list[dict[str, Any]] = []
+        self.checklists: list[dict[str, Any]] = []
         self.outside: list[dict[str, Any]] = []
         self.audit: dict[str, Any] = {"wall_ms": None, "verdict": "", "items": []}
         self.trained: list[dict[str, Any]] = []
@@ -271,6 +272,11 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("DELETE", "/api/halt"): lambda f, q, b: {"released": _halted(f, ""), "actor": {"name": "vera", "assurance": "claimed"}},
     ("GET", "/api/alerts"): lambda f, q, b: {"items": f.alerts, "reason": f.no_watch, "undelivered": [], "ways": f.ways},
     ("POST", r"/api/watches/([\w-]+)/(confirm|remove)"): lambda f, q, b, i, w: f.watches[0],
+    ("GET", "/api/checklists"): lambda f, q, b: {
+        "items": [one for one in f.checklists if q.get("about") in (None, one["about"])]
+    },
+    ("POST", "/api/checklists"): lambda f, q, b: (201, {}),
+    ("POST", r"/api/checklists/(cl-\d+)/(look|done|refuse|end)"): lambda f, q, b, i, w: f.checklists[0],
     ("GET", "/api/watches"): lambda f, q, b: {"items": f.watches},
     ("POST", r"/api/alerts/([\w-]+)/ack"): lambda f, q, b, i: _acked(f, i),
     ("GET", r"/api/runbooks/([\w-]+)"): lambda f, q, b, i: {"name": i, "text": f"# {i}\n\n1. Look at `nightdesk status`.\n"},

@@ -33,6 +33,7 @@ NAMES = """found => found.map(
 SETTLE_MS = 700
 LEFT = ("HALT", "Log out", "Halt now", "Release")  # pressed by test_page_flow.py and test_halt_is_hit.py
 CHANGES = ("Acknowledge", "Approve", "Reject", "Confirm", "Dismiss", "Remove", "Roll back", "Run the backtest", "Pull two years")
+CHANGES += ("Begin the runbook", "Step done", "Not done", "Check now", "End the runbook")  # test_runbook_flow.py
 
 
 def settle(page: Any) -> None:

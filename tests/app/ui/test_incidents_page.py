@@ -91,6 +91,7 @@ ONE: dict[str, Any] = {
     "funding": 0.0,
     "orphans": 0.0,
     "orders": [f"nd{n}" for n in range(50)],
+    "runbooks": ["incident"],
     "lasting": [],
 }
 
