@@ -1,0 +1,169 @@
+"""A tape replayed into its book, message by message: what became of each, what was wrong, and the book's near end after it.
+
+`replay_messages` is the one loop: kernel.py compiles it, and `replay` runs it compiled or as the plain Python it is. Deltas that came
+before their snapshot are applied behind it, as the venues' pages say, and count as known from the snapshot on.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.l2 import book as books
+from engine.l2.book import (
+    APPLIED,
+    NEXT,
+    NOTHING,
+    PREVIOUS,
+    REFUSED,
+    SYNCED,
+    TAKEN,
+    WAITING,
+    Bytes,
+    DepthBook,
+    DepthDelta,
+    DepthSnapshot,
+    Ints,
+    best_price,
+    empty_book,
+    near_lots,
+    take_delta,
+    take_snapshot,
+)
+from engine.l2.tape import ASK, BID, DELTA, SNAPSHOT, Tape
+
+BUFFER = 2_000  # deltas kept for a snapshot that is on its way
+BIDS, BIDS_LOTS, ASKS, ASKS_LOTS, BIDS_NEAR, ASKS_NEAR, PART, ORDER = range(8)  # columns of `near`
+
+
+class Messages(NamedTuple):
+    """A tape's arrays, as the compiled loop takes them."""
+
+    kind: Bytes
+    recv_ns: Ints
+    first_id: Ints
+    last_id: Ints
+    prev_id: Ints
+    start: Ints
+    side: Bytes
+    price: Ints
+    lots: Ints
+
+
+class Written(NamedTuple):
+    """What the loop writes, one row a message."""
+
+    became: Bytes  # book.APPLIED ...
+    fault: Bytes  # book.NOTHING ..., the first one
+    known_ns: Ints  # when the book after it was known; 0 where the message was not applied
+    near: Ints  # (messages, 8): best bid, its lots, best ask, its lots, lots of the ten best, part, order of application
+
+
+class Replayed(NamedTuple):
+    """A replay: its rows, the book at its first applied message, and at its end."""
+
+    written: Written
+    first: DepthBook | None
+    last: DepthBook
+
+
+def message_of(tape: Tape, i: int) -> DepthSnapshot | DepthDelta:
+    """Message i of a tape as the type that it is."""
+    levels = slice(tape.start[i], tape.start[i + 1])
+    parts = tape.side[levels], tape.price[levels], tape.lots[levels]
+    if tape.kind[i] == SNAPSHOT:
+        return DepthSnapshot(int(tape.recv_ns[i]), int(tape.last_id[i]), *parts)
+    ids = int(tape.first_id[i]), int(tape.last_id[i]), int(tape.prev_id[i])
+    return DepthDelta(int(tape.recv_ns[i]), *ids, *parts)
+
+
+def rule_of(tape: Tape) -> int:
+    """PREVIOUS where any delta names the one before it, else NEXT."""
+    return PREVIOUS if bool((tape.prev_id[tape.kind == DELTA] >= 0).any()) else NEXT
+
+
+def write_near(book: DepthBook, row: Ints, part: int) -> None:
+    """The near end of a synced book into a row of `near`; what an empty side lacks stays 0."""
+    row[PART], row[ORDER] = part, book.chain[TAKEN]
+    if book.count[BID] > 0:
+        row[BIDS], row[BIDS_LOTS] = best_price(book, BID), book.lots[BID, book.count[BID] - 1]
+    if book.count[ASK] > 0:
+        row[ASKS], row[ASKS_LOTS] = best_price(book, ASK), book.lots[ASK, book.count[ASK] - 1]
+    row[BIDS_NEAR], row[ASKS_NEAR] = near_lots(book, BID), near_lots(book, ASK)
+
+
+def delta_at(m: Messages, i: int) -> DepthDelta:
+    """Message i of the arrays as a delta."""
+    a, b = m.start[i], m.start[i + 1]
+    return DepthDelta(m.recv_ns[i], m.first_id[i], m.last_id[i], m.prev_id[i], m.side[a:b], m.price[a:b], m.lots[a:b])
+
+
+def snapshot_at(m: Messages, i: int) -> DepthSnapshot:
+    """Message i of the arrays as a snapshot."""
+    a, b = m.start[i], m.start[i + 1]
+    return DepthSnapshot(m.recv_ns[i], m.last_id[i], m.side[a:b], m.price[a:b], m.lots[a:b])
+
+
+def replay_messages(book: DepthBook, rule: int, m: Messages, out: Written, begin: int, end: int, waiting: int, part: int) -> tuple[int, int]:
+    """Messages begin to end (excluded) through the book; returns (first one that waits for a snapshot, part).
+
+    A part is an unbroken run between two snapshots; the first is 1. `waiting` and `part` carry over to the next call.
+    """
+    for i in range(begin, end):
+        if m.kind[i] == SNAPSHOT:
+            fault = take_snapshot(book, snapshot_at(m, i))
+            out.fault[i] = fault
+            if book.chain[SYNCED] == 0:
+                out.became[i], waiting = REFUSED, i + 1
+                continue
+            part += 1
+            out.became[i], out.known_ns[i] = APPLIED, m.recv_ns[i]
+            write_near(book, out.near[i], part)
+            back = max(waiting, i - BUFFER)
+        elif book.chain[SYNCED] == 0:
+            out.became[i] = WAITING
+            continue
+        else:
+            back = i
+        for j in range(back, i + 1):
+            if m.kind[j] == SNAPSHOT:
+                continue
+            became, fault = take_delta(book, rule, delta_at(m, j))
+            out.became[j] = became
+            if fault != NOTHING and out.fault[j] == NOTHING:
+                out.fault[j] = fault
+            if became == APPLIED:
+                out.known_ns[j] = m.recv_ns[i]
+                write_near(book, out.near[j], part)
+            if book.chain[SYNCED] == 0:
+                waiting = j
+                break
+        else:
+            waiting = i + 1
+    return waiting, part
+
+
+def replay(tape: Tape, *, compiled: bool = True) -> Replayed:
+    """The whole tape. `compiled=False` runs the same functions as plain Python, some hundred times slower."""
+    book, count = empty_book(), len(tape.kind)
+    m = Messages(*(getattr(tape, name) for name in Messages._fields))
+    out = Written(np.zeros(count, np.int8), np.zeros(count, np.int8), np.zeros(count, np.int64), np.zeros((count, 8), np.int64))
+    run = replay_messages
+    if compiled:
+        from engine.l2.kernel import dispatcher
+
+        run = dispatcher()
+    rule, first, waiting, part, at = rule_of(tape), None, 0, 0, 0
+    snapshots = np.flatnonzero(tape.kind == SNAPSHOT)
+    for stop in (*(snapshots[:1] + 1), count):  # the book of the first snapshot, then everything else
+        waiting, part = run(book, rule, m, out, at, int(stop), waiting, part)
+        at = int(stop)
+        if first is None and part:
+            first = DepthBook(*(array.copy() for array in book))
+    return Replayed(out, first, book)
+
+
+def levels_of(book: DepthBook, side: int, count: int = books.NEAR) -> list[tuple[int, int]]:
+    """The best `count` levels of a side, best first, as (price units, lots)."""
+    n = int(book.count[side])
+    chosen = range(n - 1, max(n - 1 - count, -1), -1)
+    return [(int(abs(book.keys[side, k])), int(book.lots[side, k])) for k in chosen]
