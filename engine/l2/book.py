@@ -1,8 +1,6 @@
 """The order book out of snapshots and deltas: two types that cannot be taken for each other, whole numbers, no allocation.
 
-Called by replay.py, which kernel.py compiles; both run these very functions. A side is an array of keys that rise to the best (a
-bid's key is its price, an ask's is -price) with the lots beside, so that what changes near the best moves few elements.
-The chain of update ids is kept by the venues' published rules; what breaks it leaves the book unsynced until the next snapshot.
+Called by replay.py, which kernel.py compiles; both run these very functions. The chain of update ids is kept by the venues' published rules; what breaks it leaves the book unsynced until the next snapshot.
 """
 
 from typing import NamedTuple
@@ -13,7 +11,9 @@ import numpy.typing as npt
 Ints = npt.NDArray[np.int64]
 Bytes = npt.NDArray[np.int8]
 
-LEVELS_MAX = 20_000  # a side; of more the farthest give way
+PAGE_BITS = 9
+PAGE = 1 << PAGE_BITS  # neighbouring prices
+PAGES_MAX = 2_048  # of a side; of more the farthest gives way
 NEAR = 10  # levels of a side that depth counts
 
 # what became of a message
@@ -54,83 +54,171 @@ class DepthDelta(NamedTuple):
 
 
 class DepthBook(NamedTuple):
-    """Both sides, best last. Mutable arrays: a replay of millions of messages makes no new one."""
+    """Both sides in pages of PAGE neighbouring prices. Mutable arrays: a replay of millions of messages makes no new one.
 
-    keys: Ints  # (2, LEVELS_MAX)
-    lots: Ints  # (2, LEVELS_MAX)
-    count: Ints  # (2,)
+    A key is a price for bids and -price for asks, so that the best of a side is its greatest. The first `count[s, 0]` elements of
+    `pages` rise; `slot` is a permutation whose first elements say where those pages' lots are, and whose rest is free.
+    """
+
+    pages: Ints  # (2, PAGES_MAX): key // PAGE
+    slot: Ints  # (2, PAGES_MAX)
+    live: Ints  # (2, PAGES_MAX), by slot: levels with lots
+    lots: Ints  # (2, PAGES_MAX, PAGE), by slot
+    count: Ints  # (2, 4): pages, levels, where the last page was found, the best level's key
     chain: Ints  # (8,): synced, ids, fresh, depth of the snapshot, twice the middle, its time, messages taken
 
 
 def empty_book() -> DepthBook:
     """A book without levels that waits for its first snapshot."""
-    sides = np.zeros((2, LEVELS_MAX), np.int64), np.zeros((2, LEVELS_MAX), np.int64)
+    shape = (2, PAGES_MAX)
+    slot = np.ascontiguousarray(np.broadcast_to(np.arange(PAGES_MAX, dtype=np.int64), shape))
     chain = np.zeros(8, np.int64)
     chain[SNAPSHOT_ID] = chain[LAST_ID] = NONE
-    return DepthBook(*sides, np.zeros(2, np.int64), chain)
+    pages, live, lots = (np.zeros(size, np.int64) for size in (shape, shape, (*shape, PAGE)))
+    return DepthBook(pages, slot, live, lots, np.zeros((2, 4), np.int64), chain)
 
 
-def place_of(book: DepthBook, s: int, key: int) -> int:
-    """Where a key is, or would be, among those of side `s`: the first element that is not below it."""
-    low, high = 0, int(book.count[s])
+def place_of(book: DepthBook, s: int, page: int) -> int:
+    """Where a page is, or would be, among those of side `s`: the first one that is not below it.
+
+    Venues send levels in order of price: most are on the page of the one before.
+    """
+    n, last = book.count[s, 0], book.count[s, 2]
+    if last < n and book.pages[s, last] == page:
+        return int(last)
+    low, high = 0, n
     while low < high:
         middle = (low + high) >> 1
-        if book.keys[s, middle] < key:
+        if book.pages[s, middle] < page:
             low = middle + 1
         else:
             high = middle
-    return low
+    book.count[s, 2] = low
+    return int(low)
+
+
+def compact(book: DepthBook, s: int) -> None:
+    """Leave out the pages without lots; their slots become free."""
+    n = 0
+    for k in range(book.count[s, 0]):
+        slot = book.slot[s, k]
+        if book.live[s, slot] > 0:
+            book.pages[s, n] = book.pages[s, k]
+            book.slot[s, k] = book.slot[s, n]
+            book.slot[s, n] = slot
+            n += 1
+    book.count[s, 0] = n
+
+
+def forget_farthest(book: DepthBook, s: int) -> None:
+    """Give up the farthest page with its levels; its slot becomes free."""
+    slot, n = book.slot[s, 0], book.count[s, 0]
+    book.lots[s, slot, :] = 0
+    book.count[s, 1] -= book.live[s, slot]
+    book.live[s, slot] = 0
+    for k in range(n - 1):
+        book.pages[s, k] = book.pages[s, k + 1]
+        book.slot[s, k] = book.slot[s, k + 1]
+    book.slot[s, n - 1] = slot
+    book.count[s, 0] = n - 1
+
+
+def insert_page(book: DepthBook, s: int, page: int) -> int:
+    """A page that is not there; returns its slot, or -1 where the side is full and this page is the farthest."""
+    if book.count[s, 0] == PAGES_MAX:
+        compact(book, s)
+        if book.count[s, 0] == PAGES_MAX:
+            if page < book.pages[s, 0]:
+                return NONE
+            forget_farthest(book, s)
+    at, n = place_of(book, s, page), book.count[s, 0]
+    slot = book.slot[s, n]
+    for k in range(n, at, -1):
+        book.pages[s, k] = book.pages[s, k - 1]
+        book.slot[s, k] = book.slot[s, k - 1]
+    book.pages[s, at], book.slot[s, at], book.count[s, 0] = page, slot, n + 1
+    return int(slot)
 
 
 def set_level(book: DepthBook, s: int, price: int, lots: int) -> None:
-    """One level: its new lots, 0 removes it. A full side loses its farthest level."""
+    """One level: its new lots, 0 removes it. The last page always has a level, the best one."""
     key = price if s == 0 else -price
-    at, n = place_of(book, s, key), int(book.count[s])
-    there = at < n and book.keys[s, at] == key
-    if lots == 0:
-        if there:
-            for k in range(at, n - 1):
-                book.keys[s, k] = book.keys[s, k + 1]
-                book.lots[s, k] = book.lots[s, k + 1]
-            book.count[s] = n - 1
-    elif there:
-        book.lots[s, at] = lots
-    elif n < book.keys.shape[1]:
-        for k in range(n, at, -1):
-            book.keys[s, k] = book.keys[s, k - 1]
-            book.lots[s, k] = book.lots[s, k - 1]
-        book.keys[s, at] = key
-        book.lots[s, at] = lots
-        book.count[s] = n + 1
-    elif at > 0:
-        for k in range(at - 1):
-            book.keys[s, k] = book.keys[s, k + 1]
-            book.lots[s, k] = book.lots[s, k + 1]
-        book.keys[s, at - 1] = key
-        book.lots[s, at - 1] = lots
+    page, within = key >> PAGE_BITS, key & (PAGE - 1)
+    at, n = place_of(book, s, page), book.count[s, 0]
+    if at < n and book.pages[s, at] == page:
+        slot = int(book.slot[s, at])
+    elif lots == 0:
+        return
+    else:
+        slot = insert_page(book, s, page)
+        if slot == NONE:
+            return
+    before = book.lots[s, slot, within]
+    book.lots[s, slot, within] = lots
+    if before > 0 and lots > 0:
+        return
+    change = (1 if lots > 0 else 0) - (1 if before > 0 else 0)
+    book.live[s, slot] += change
+    book.count[s, 1] += change
+    if change > 0 and (book.count[s, 1] == 1 or key > book.count[s, 3]):
+        book.count[s, 3] = key
+    elif change < 0 and key == book.count[s, 3]:
+        find_best(book, s)
 
 
-def best_price(book: DepthBook, s: int) -> int:
-    """The best price of a side that has levels."""
-    key = book.keys[s, book.count[s] - 1]
-    return int(key if s == 0 else -key)
+def find_best(book: DepthBook, s: int) -> None:
+    """The best was removed: the next one, from there on. Pages beyond it become free."""
+    n, within = book.count[s, 0], book.count[s, 3] & (PAGE - 1)
+    while n > 0 and book.live[s, book.slot[s, n - 1]] == 0:
+        n -= 1
+        within = PAGE - 1
+    book.count[s, 0] = n
+    if n > 0:
+        slot = book.slot[s, n - 1]
+        while book.lots[s, slot, within] == 0:
+            within -= 1
+        book.count[s, 3] = (book.pages[s, n - 1] << PAGE_BITS) + within
+
+
+def clear(book: DepthBook, s: int) -> None:
+    """A side without levels."""
+    for k in range(book.count[s, 0]):
+        slot = book.slot[s, k]
+        book.live[s, slot] = 0
+        book.lots[s, slot, :] = 0
+    book.count[s, :] = 0
+
+
+def best_of(book: DepthBook, s: int) -> tuple[int, int]:
+    """(price, lots) of the best level of a side that has one."""
+    key = int(book.count[s, 3])
+    return key if s == 0 else -key, int(book.lots[s, book.slot[s, book.count[s, 0] - 1], key & (PAGE - 1)])
 
 
 def near_lots(book: DepthBook, s: int) -> int:
     """Lots of the NEAR best levels of a side; -1 for a side with fewer levels: another depth is another figure."""
-    n, total = int(book.count[s]), 0
-    if n < NEAR:
-        return -1
-    for k in range(n - NEAR, n):
-        total += book.lots[s, k]
-    return total
+    if book.count[s, 1] < NEAR:
+        return NONE
+    total, missing, begin = 0, NEAR, book.count[s, 3] & (PAGE - 1)
+    for k in range(book.count[s, 0] - 1, -1, -1):
+        slot = book.slot[s, k]
+        if book.live[s, slot] > 0:
+            for within in range(begin, -1, -1):
+                lots = book.lots[s, slot, within]
+                if lots > 0:
+                    total += lots
+                    missing -= 1
+                    if missing == 0:
+                        return int(total)
+        begin = PAGE - 1
+    return NONE
 
 
 def fault_of(book: DepthBook) -> int:
     """ONE_SIDED, CROSSED (best bid at or above best ask) or NOTHING."""
-    if book.count[0] == 0 or book.count[1] == 0:
+    if book.count[0, 1] == 0 or book.count[1, 1] == 0:
         return ONE_SIDED
-    return CROSSED if book.keys[0, book.count[0] - 1] >= -book.keys[1, book.count[1] - 1] else NOTHING
+    return CROSSED if best_of(book, 0)[0] >= best_of(book, 1)[0] else NOTHING
 
 
 def unsync(book: DepthBook) -> None:
@@ -140,24 +228,26 @@ def unsync(book: DepthBook) -> None:
 
 def remember(book: DepthBook, recv_ns: int) -> None:
     """Remember twice the middle and when: what a later snapshot is held against."""
-    book.chain[MIDDLE2] = best_price(book, 0) + best_price(book, 1)
+    book.chain[MIDDLE2] = best_of(book, 0)[0] + best_of(book, 1)[0]
     book.chain[SEEN_NS] = recv_ns
 
 
 def take_snapshot(book: DepthBook, snapshot: DepthSnapshot) -> int:
     """Replace the book; returns NOTHING or DEPTH_CHANGED, else what was wrong: then the book stays unsynced."""
     before2, seen_ns = int(book.chain[MIDDLE2]), int(book.chain[SEEN_NS])
-    book.count[0] = book.count[1] = book.chain[MIDDLE2] = book.chain[SYNCED] = 0
+    book.chain[MIDDLE2] = book.chain[SYNCED] = 0
+    clear(book, 0)
+    clear(book, 1)
     for k in range(len(snapshot.price)):
         set_level(book, int(snapshot.side[k]), int(snapshot.price[k]), int(snapshot.lots[k]))
     fault = fault_of(book)
     if fault != NOTHING:
         return fault
-    middle2 = best_price(book, 0) + best_price(book, 1)
+    middle2 = best_of(book, 0)[0] + best_of(book, 1)[0]
     young = before2 > 0 and snapshot.recv_ns - seen_ns <= FAR_NS
     if young and abs(middle2 - before2) * FAR_PART > before2:
         return FOREIGN
-    depth, before = min(int(book.count[0]), int(book.count[1])), int(book.chain[DEPTH])
+    depth, before = min(int(book.count[0, 1]), int(book.count[1, 1])), int(book.chain[DEPTH])
     book.chain[SYNCED] = book.chain[FRESH] = 1
     book.chain[SNAPSHOT_ID] = book.chain[LAST_ID] = snapshot.snapshot_id
     book.chain[DEPTH] = depth

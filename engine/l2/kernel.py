@@ -17,10 +17,12 @@ from engine.l2 import book, replay
 from engine.l2.book import DepthBook, empty_book
 from engine.l2.replay import Messages, Written
 
-OPTIONS = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# inlined and without reference counts, as in engine/core/kernel.py: counting six arrays a call took three quarters of a replay
+OPTIONS = {"forceinline": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 COMPILED = (
-    book.place_of, book.set_level, book.best_price, book.near_lots, book.fault_of, book.unsync, book.remember, book.take_snapshot,
-    book.place_in_chain, book.take_delta, replay.write_near, replay.delta_at, replay.snapshot_at,
+    book.place_of, book.compact, book.forget_farthest, book.insert_page, book.set_level, book.find_best, book.clear, book.best_of, book.near_lots,
+    book.fault_of, book.unsync, book.remember, book.take_snapshot, book.place_in_chain, book.take_delta, replay.write_near,
+    replay.delta_at, replay.snapshot_at,
 )  # fmt: skip
 RUN = numba.njit(inline="always")(replay.replay_messages)
 
@@ -44,13 +46,13 @@ def cached_entry(digest: str) -> Callable[..., Any]:
         _ = digest
         return RUN(depth, rule, m, out, begin, end, waiting, part)
 
-    return numba.njit(signature_of(), cache=True, nogil=True, error_model="numpy")(entry)  # type: ignore[no-any-return]
+    return numba.njit(signature_of(), cache=True, nogil=True, error_model="numpy", _nrt=False)(entry)  # type: ignore[no-any-return]
 
 
 def signature_of() -> tuple[Any, ...]:
     """The argument types of the loop: one signature, so that set-up compiles what every replay loads."""
     ints, codes, table = numba.int64[::1], numba.int8[::1], numba.int64[:, ::1]
-    depth = numba.types.NamedTuple([table, table, ints, ints], DepthBook)
+    depth = numba.types.NamedTuple([table, table, table, numba.int64[:, :, ::1], table, ints], DepthBook)
     messages = numba.types.NamedTuple([codes, ints, ints, ints, ints, ints, codes, ints, ints], Messages)
     written = numba.types.NamedTuple([codes, codes, ints, table], Written)
     whole = numba.int64

@@ -23,7 +23,7 @@ from engine.l2.book import (
     DepthDelta,
     DepthSnapshot,
     Ints,
-    best_price,
+    best_of,
     empty_book,
     near_lots,
     take_delta,
@@ -84,10 +84,10 @@ def rule_of(tape: Tape) -> int:
 def write_near(book: DepthBook, row: Ints, part: int) -> None:
     """The near end of a synced book into a row of `near`; what an empty side lacks stays 0."""
     row[PART], row[ORDER] = part, book.chain[TAKEN]
-    if book.count[BID] > 0:
-        row[BIDS], row[BIDS_LOTS] = best_price(book, BID), book.lots[BID, book.count[BID] - 1]
-    if book.count[ASK] > 0:
-        row[ASKS], row[ASKS_LOTS] = best_price(book, ASK), book.lots[ASK, book.count[ASK] - 1]
+    if book.count[BID, 1] > 0:
+        row[BIDS], row[BIDS_LOTS] = best_of(book, BID)
+    if book.count[ASK, 1] > 0:
+        row[ASKS], row[ASKS_LOTS] = best_of(book, ASK)
     row[BIDS_NEAR], row[ASKS_NEAR] = near_lots(book, BID), near_lots(book, ASK)
 
 
@@ -164,6 +164,11 @@ def replay(tape: Tape, *, compiled: bool = True) -> Replayed:
 
 def levels_of(book: DepthBook, side: int, count: int = books.NEAR) -> list[tuple[int, int]]:
     """The best `count` levels of a side, best first, as (price units, lots)."""
-    n = int(book.count[side])
-    chosen = range(n - 1, max(n - 1 - count, -1), -1)
-    return [(int(abs(book.keys[side, k])), int(book.lots[side, k])) for k in chosen]
+    found: list[tuple[int, int]] = []
+    for at in range(int(book.count[side, 0]) - 1, -1, -1):
+        lots = book.lots[side, book.slot[side, at]]
+        keys = (int(book.pages[side, at]) << books.PAGE_BITS) + np.flatnonzero(lots)[::-1]
+        found += [(abs(int(key)), int(lots[key & (books.PAGE - 1)])) for key in keys]
+        if len(found) >= count:
+            break
+    return found[:count]
