@@ -16,14 +16,16 @@ from engine.errors import BadInput, DataError
 if TYPE_CHECKING:
     import polars as pl
 
+    from engine.l2.book import DepthBook
     from engine.l2.checks import OpenTape
     from engine.l2.feasibility import Cell, Edge
-    from engine.l2.replay import DepthBook
-    from engine.l2.tape import Scale, Tape
+    from engine.l2.tape import Scale, BookTape
 
 group = typer.Typer(no_args_is_help=True, help="Level 2: check, replay, features, labels and feasibility of a recorded book.")
 
-FILE = typer.Argument(..., metavar="FILE", help="A tape: VENUE_BASE-QUOTE_perp|spot_TAG_l2.parquet, or its name in the data folders.")
+FILE = typer.Argument(
+    ..., metavar="FILE", help="A tape: VENUE_BASE-QUOTE_perp|spot_TAG_l2.parquet, or its name in the data folders."
+)
 JSON = typer.Option(False, "--json", help="One JSON object on stdout.")
 OUT = typer.Option(None, "--out", help="Write the rows to this parquet file; it must not exist.")
 HORIZONS = typer.Option([], "--horizon", help="Seconds; may be given several times. Default: 1, 5, 10, 30.")
@@ -51,7 +53,7 @@ def check_tapes(
 
 @group.command("replay")
 def replay_tape(file: str = FILE, as_json: bool = JSON) -> None:
-    """Replay a tape through the book, compiled: microseconds a message, the first book and the last. Checks nothing: see check."""
+    """Replay a tape through the book, compiled: microseconds a message, first book and last. It checks nothing: see check."""
     import time
 
     from engine.l2.kernel import dispatcher
@@ -86,12 +88,12 @@ def replay_tape(file: str = FILE, as_json: bool = JSON) -> None:
 @group.command("features")
 def show_features(
     file: str = FILE,
-    every: int = typer.Option(100, "--every", min=10, max=600_000, help="A row every so many ms of the recorder's clock."),
+    every: int = typer.Option(100, "--every", min=10, max=600_000, help="A row every this many ms of the recorder's clock."),
     events: bool = typer.Option(False, "--events", help="A row after each message instead."),
     path: Path | None = OUT,
     as_json: bool = JSON,
 ) -> None:
-    """Features of the book: imbalance, depth, queue, microprice, order flow, taker flow, intensity. A tape with errors is refused."""
+    """Features of the book: imbalance, depth, queue, microprice, flow, intensity. A tape with errors is refused."""
     from engine.l2.checks import sound_tape
     from engine.l2.features import computed
     from engine.l2.moments import EVENTS, moments_of
@@ -114,14 +116,14 @@ def show_features(
 @group.command("labels")
 def show_labels(
     file: str = FILE,
-    every: int = typer.Option(500, "--every", min=10, max=600_000, help="An order of each side every so many ms."),
+    every: int = typer.Option(500, "--every", min=10, max=600_000, help="An order of each side every this many ms."),
     life: float = typer.Option(60.0, "--life", help="Seconds that an order rests."),
     horizon: list[float] = HORIZONS,
     fill: str = typer.Option("through", "--fill", help="through: a taker trades beyond the price; queue: or through the queue."),
     path: Path | None = OUT,
     as_json: bool = JSON,
 ) -> None:
-    """What became of an order that rests at the best price: filled, time to fill, move after it, MFE, MAE. Needs recorded trades."""
+    """What became of an order that rests at the best price: filled, time to fill, move, MFE, MAE. Needs recorded trades."""
     import numpy as np
 
     from engine.l2.checks import sound_tape
@@ -154,7 +156,7 @@ def show_labels(
 def show_feasibility(
     file: str = FILE,
     floor: float | None = typer.Option(None, "--floor-bps", help="What both sides cost; default: twice the venue's maker fee."),
-    every: int = typer.Option(100, "--every", min=10, max=600_000, help="A moment every so many ms."),
+    every: int = typer.Option(100, "--every", min=10, max=600_000, help="A moment every this many ms."),
     horizon: list[float] = HORIZONS,
     as_json: bool = JSON,
 ) -> None:
@@ -168,7 +170,7 @@ def show_feasibility(
     moments = moments_of(opened.tape, opened.report.replayed, opened.trades, every)
     floor_bps, source = _floor(floor, opened.tape)
     found = feasibility(moments, computed(moments), every, floor_bps, tuple(horizon) or HORIZONS_S)
-    tables = {name: [_cell(cell) for cell in getattr(found, name)] for name in ("cells", "together", "oracle", "nothing")}
+    tables = {name: [_cell(cell) for cell in getattr(found, name)] for name in ("cells", "together", "oracle")}
     body = {
         **_head(opened.tape),
         "verdict": found.verdict,
@@ -177,6 +179,7 @@ def show_feasibility(
         "floor_source": source,
         "every_ms": every,
         **tables,
+        "chance_bps": found.chance,
         "ablation": {"horizon_s": found.ablation_s, "items": found.ablation},
         "substrate": {**found.substrate, "door": {"warnings": len(opened.report.issues), **opened.report.figures}},
     }
@@ -209,7 +212,7 @@ def _checked(path: Path) -> dict[str, Any]:
     return {**_head(opened.tape), **counts, **opened.report.figures}
 
 
-def _head(tape: "Tape") -> dict[str, Any]:
+def _head(tape: "BookTape") -> dict[str, Any]:
     """What every answer says of its tape first."""
     return {"file": str(tape.path), "venue": tape.venue, "symbol": tape.symbol, "market": tape.market}
 
@@ -261,7 +264,7 @@ def _figures(values: Any) -> dict[str, float | None]:
     return {"missing_frac": 1.0 - len(good) / max(len(values), 1)} | figures
 
 
-def _written(path: Path | None, when_ns: Any, columns: Mapping[str, Any], tape: "Tape") -> str | None:
+def _written(path: Path | None, when_ns: Any, columns: Mapping[str, Any], tape: "BookTape") -> str | None:
     """Write rows as parquet: ts (UTC ms), when_ns, columns. Raises BadInput for a file that exists."""
     if path is None:
         return None
@@ -316,16 +319,17 @@ def _labels_text(body: Mapping[str, Any]) -> str:
     for one in body["by_speed"]:
         lines.append(f"  {one['horizon_s']:g} s after the fill")
         for c in one["classes"]:
-            figures = "none" if c["move_bps"] is None else (
-                f"move {c['move_bps']:+.2f} bps, MFE {c['mfe_bps']:.2f}, MAE {c['mae_bps']:.2f}, adverse {c['adverse_frac']:.0%}"
-            )
+            figures = "none"
+            if c["move_bps"] is not None:
+                figures = f"move {c['move_bps']:+.2f} bps, MFE {c['mfe_bps']:.2f}, MAE {c['mae_bps']:.2f}"
+                figures += f", adverse {c['adverse_frac']:.0%}"
             lines.append(f"    filled in {c['from_s']} to {c['to_s']} s: {c['orders']:,}, {figures}")
     return "\n".join(lines)
 
 
-def _floor(given: float | None, tape: "Tape") -> tuple[float, str]:
+def _floor(given: float | None, tape: "BookTape") -> tuple[float, str]:
     """(bps of both sides, where it comes from). Raises BadInput where a venue's fee is not known and none was given."""
-    from engine.venues.instruments import costs_of
+    from engine.venues.instruments import costs_of, fee_tier_of
 
     if given is not None:
         return given, "--floor-bps"
@@ -333,7 +337,7 @@ def _floor(given: float | None, tape: "Tape") -> tuple[float, str]:
         costs = costs_of(tape.venue, tape.symbol, tape.market)
     except BadInput as error:
         raise BadInput(error.what, "give --floor-bps: what both sides cost") from error
-    return costs.maker_frac * 2e4, f"two maker fees; {costs.source}, {costs.dated}"
+    return costs.maker_frac * 2e4, f"two maker fees; {fee_tier_of(tape.venue, tape.symbol, tape.market, {})}"
 
 
 def _edge(edge: "Edge") -> dict[str, Any]:
@@ -356,13 +360,17 @@ def _feasibility_text(body: Mapping[str, Any]) -> str:
     """The verdict, a line a cell, the controls, the ablation, the ground."""
     lines = [f"{body['verdict'].upper()}: {body['why']}", f"floor {body['floor_bps']:g} bps ({body['floor_source']})", ""]
     lines.append(f"{'bps a moment':32}{'ahead':>7}{'in':>9}{'out':>9}{'apart':>7}  folds")
-    for name in ("cells", "together", "oracle", "nothing"):
+    for name in ("cells", "together", "oracle"):
         lines += [_cell_line(cell) for cell in body[name]]
+    lines += ["", f"best cell with features of another time, out: {' '.join(map(_bps, body['chance_bps']))}"]
     lines += ["", f"all together without, {body['ablation']['horizon_s']:g} s ahead, out:"]
     for item in body["ablation"]["items"]:
         lines.append(f"  {item['without']:24}{_bps(item['out_bps'])}  it adds {_bps(item['adds_bps'])}")
     ground = body["substrate"]
-    lines += ["", f"on {ground['days']:.4f} days, {ground['usable_frac']:.1%} usable, {ground['resyncs']} resyncs; a perfect sign earns"]
+    lines += [
+        "",
+        f"on {ground['days']:.4f} days, {ground['usable_frac']:.1%} usable, {ground['resyncs']} resyncs; a perfect sign earns",
+    ]
     for h in ground["horizons"]:
         text = f"{h['mean_absolute_bps']:.2f} bps a moment (sd {h['sd_bps']:.2f}), {h['independent']:,} moments apart"
         lines.append(f"  {h['horizon_s']:g} s ahead: {text}; {h['audit']}")

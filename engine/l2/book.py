@@ -1,6 +1,7 @@
 """The order book out of snapshots and deltas: two types that cannot be taken for each other, whole numbers, no allocation.
 
-Called by replay.py, which kernel.py compiles; both run these very functions. The chain of update ids is kept by the venues' published rules; what breaks it leaves the book unsynced until the next snapshot.
+Called by replay.py, which kernel.py compiles; both run these very functions. The chain of update ids is kept by the venues'
+published rules; what breaks it leaves the book unsynced until the next snapshot.
 """
 
 from typing import NamedTuple
@@ -56,7 +57,7 @@ class DepthDelta(NamedTuple):
 class DepthBook(NamedTuple):
     """Both sides in pages of PAGE neighbouring prices. Mutable arrays: a replay of millions of messages makes no new one.
 
-    A key is a price for bids and -price for asks, so that the best of a side is its greatest. The first `count[s, 0]` elements of
+    A key is a price for bids and -price for asks, so that the best of a side is its greatest. The first `sizes[s, 0]` elements of
     `pages` rise; `slot` is a permutation whose first elements say where those pages' lots are, and whose rest is free.
     """
 
@@ -64,7 +65,7 @@ class DepthBook(NamedTuple):
     slot: Ints  # (2, PAGES_MAX)
     live: Ints  # (2, PAGES_MAX), by slot: levels with lots
     lots: Ints  # (2, PAGES_MAX, PAGE), by slot
-    count: Ints  # (2, 4): pages, levels, where the last page was found, the best level's key
+    sizes: Ints  # (2, 4): pages, levels, where the last page was found, the best level's key
     chain: Ints  # (8,): synced, ids, fresh, depth of the snapshot, twice the middle, its time, messages taken
 
 
@@ -83,7 +84,7 @@ def place_of(book: DepthBook, s: int, page: int) -> int:
 
     Venues send levels in order of price: most are on the page of the one before.
     """
-    n, last = book.count[s, 0], book.count[s, 2]
+    n, last = book.sizes[s, 0], book.sizes[s, 2]
     if last < n and book.pages[s, last] == page:
         return int(last)
     low, high = 0, n
@@ -93,50 +94,50 @@ def place_of(book: DepthBook, s: int, page: int) -> int:
             low = middle + 1
         else:
             high = middle
-    book.count[s, 2] = low
+    book.sizes[s, 2] = low
     return int(low)
 
 
 def compact(book: DepthBook, s: int) -> None:
     """Leave out the pages without lots; their slots become free."""
     n = 0
-    for k in range(book.count[s, 0]):
+    for k in range(book.sizes[s, 0]):
         slot = book.slot[s, k]
         if book.live[s, slot] > 0:
             book.pages[s, n] = book.pages[s, k]
             book.slot[s, k] = book.slot[s, n]
             book.slot[s, n] = slot
             n += 1
-    book.count[s, 0] = n
+    book.sizes[s, 0] = n
 
 
 def forget_farthest(book: DepthBook, s: int) -> None:
     """Give up the farthest page with its levels; its slot becomes free."""
-    slot, n = book.slot[s, 0], book.count[s, 0]
+    slot, n = book.slot[s, 0], book.sizes[s, 0]
     book.lots[s, slot, :] = 0
-    book.count[s, 1] -= book.live[s, slot]
+    book.sizes[s, 1] -= book.live[s, slot]
     book.live[s, slot] = 0
     for k in range(n - 1):
         book.pages[s, k] = book.pages[s, k + 1]
         book.slot[s, k] = book.slot[s, k + 1]
     book.slot[s, n - 1] = slot
-    book.count[s, 0] = n - 1
+    book.sizes[s, 0] = n - 1
 
 
 def insert_page(book: DepthBook, s: int, page: int) -> int:
     """A page that is not there; returns its slot, or -1 where the side is full and this page is the farthest."""
-    if book.count[s, 0] == PAGES_MAX:
+    if book.sizes[s, 0] == PAGES_MAX:
         compact(book, s)
-        if book.count[s, 0] == PAGES_MAX:
+        if book.sizes[s, 0] == PAGES_MAX:
             if page < book.pages[s, 0]:
                 return NONE
             forget_farthest(book, s)
-    at, n = place_of(book, s, page), book.count[s, 0]
+    at, n = place_of(book, s, page), book.sizes[s, 0]
     slot = book.slot[s, n]
     for k in range(n, at, -1):
         book.pages[s, k] = book.pages[s, k - 1]
         book.slot[s, k] = book.slot[s, k - 1]
-    book.pages[s, at], book.slot[s, at], book.count[s, 0] = page, slot, n + 1
+    book.pages[s, at], book.slot[s, at], book.sizes[s, 0] = page, slot, n + 1
     return int(slot)
 
 
@@ -144,7 +145,7 @@ def set_level(book: DepthBook, s: int, price: int, lots: int) -> None:
     """One level: its new lots, 0 removes it. The last page always has a level, the best one."""
     key = price if s == 0 else -price
     page, within = key >> PAGE_BITS, key & (PAGE - 1)
-    at, n = place_of(book, s, page), book.count[s, 0]
+    at, n = place_of(book, s, page), book.sizes[s, 0]
     if at < n and book.pages[s, at] == page:
         slot = int(book.slot[s, at])
     elif lots == 0:
@@ -159,48 +160,48 @@ def set_level(book: DepthBook, s: int, price: int, lots: int) -> None:
         return
     change = (1 if lots > 0 else 0) - (1 if before > 0 else 0)
     book.live[s, slot] += change
-    book.count[s, 1] += change
-    if change > 0 and (book.count[s, 1] == 1 or key > book.count[s, 3]):
-        book.count[s, 3] = key
-    elif change < 0 and key == book.count[s, 3]:
+    book.sizes[s, 1] += change
+    if change > 0 and (book.sizes[s, 1] == 1 or key > book.sizes[s, 3]):
+        book.sizes[s, 3] = key
+    elif change < 0 and key == book.sizes[s, 3]:
         find_best(book, s)
 
 
 def find_best(book: DepthBook, s: int) -> None:
     """The best was removed: the next one, from there on. Pages beyond it become free."""
-    n, within = book.count[s, 0], book.count[s, 3] & (PAGE - 1)
+    n, within = book.sizes[s, 0], book.sizes[s, 3] & (PAGE - 1)
     while n > 0 and book.live[s, book.slot[s, n - 1]] == 0:
         n -= 1
         within = PAGE - 1
-    book.count[s, 0] = n
+    book.sizes[s, 0] = n
     if n > 0:
         slot = book.slot[s, n - 1]
         while book.lots[s, slot, within] == 0:
             within -= 1
-        book.count[s, 3] = (book.pages[s, n - 1] << PAGE_BITS) + within
+        book.sizes[s, 3] = (book.pages[s, n - 1] << PAGE_BITS) + within
 
 
 def clear(book: DepthBook, s: int) -> None:
     """A side without levels."""
-    for k in range(book.count[s, 0]):
+    for k in range(book.sizes[s, 0]):
         slot = book.slot[s, k]
         book.live[s, slot] = 0
         book.lots[s, slot, :] = 0
-    book.count[s, :] = 0
+    book.sizes[s, :] = 0
 
 
 def best_of(book: DepthBook, s: int) -> tuple[int, int]:
     """(price, lots) of the best level of a side that has one."""
-    key = int(book.count[s, 3])
-    return key if s == 0 else -key, int(book.lots[s, book.slot[s, book.count[s, 0] - 1], key & (PAGE - 1)])
+    key = int(book.sizes[s, 3])
+    return key if s == 0 else -key, int(book.lots[s, book.slot[s, book.sizes[s, 0] - 1], key & (PAGE - 1)])
 
 
 def near_lots(book: DepthBook, s: int) -> int:
     """Lots of the NEAR best levels of a side; -1 for a side with fewer levels: another depth is another figure."""
-    if book.count[s, 1] < NEAR:
+    if book.sizes[s, 1] < NEAR:
         return NONE
-    total, missing, begin = 0, NEAR, book.count[s, 3] & (PAGE - 1)
-    for k in range(book.count[s, 0] - 1, -1, -1):
+    total, missing, begin = 0, NEAR, book.sizes[s, 3] & (PAGE - 1)
+    for k in range(book.sizes[s, 0] - 1, -1, -1):
         slot = book.slot[s, k]
         if book.live[s, slot] > 0:
             for within in range(begin, -1, -1):
@@ -216,7 +217,7 @@ def near_lots(book: DepthBook, s: int) -> int:
 
 def fault_of(book: DepthBook) -> int:
     """ONE_SIDED, CROSSED (best bid at or above best ask) or NOTHING."""
-    if book.count[0, 1] == 0 or book.count[1, 1] == 0:
+    if book.sizes[0, 1] == 0 or book.sizes[1, 1] == 0:
         return ONE_SIDED
     return CROSSED if best_of(book, 0)[0] >= best_of(book, 1)[0] else NOTHING
 
@@ -247,7 +248,7 @@ def take_snapshot(book: DepthBook, snapshot: DepthSnapshot) -> int:
     young = before2 > 0 and snapshot.recv_ns - seen_ns <= FAR_NS
     if young and abs(middle2 - before2) * FAR_PART > before2:
         return FOREIGN
-    depth, before = min(int(book.count[0, 1]), int(book.count[1, 1])), int(book.chain[DEPTH])
+    depth, before = min(int(book.sizes[0, 1]), int(book.sizes[1, 1])), int(book.chain[DEPTH])
     book.chain[SYNCED] = book.chain[FRESH] = 1
     book.chain[SNAPSHOT_ID] = book.chain[LAST_ID] = snapshot.snapshot_id
     book.chain[DEPTH] = depth
@@ -259,8 +260,8 @@ def take_snapshot(book: DepthBook, snapshot: DepthSnapshot) -> int:
 def place_in_chain(book: DepthBook, rule: int, delta: DepthDelta) -> int:
     """APPLIED: the delta is the next one; OLD, DUPLICATE, LATE: the book has it; REFUSED: one between them is missing.
 
-    After a snapshot by the venues' pages: Binance (perp) drops what ends before it and continues with the one that spans it, Binance
-    (spot) with the one that contains the id after it, OKX and Bybit with the one that follows it.
+    After a snapshot by the venues' pages: Binance (perp) drops what ends before it and continues with the one that spans it,
+    Binance (spot) with the one that contains the id after it, OKX and Bybit with the one that follows it.
     """
     last = int(book.chain[LAST_ID])
     if rule == PREVIOUS and delta.prev_id == last:

@@ -1,8 +1,9 @@
 """A tape at the door: what is wrong with it, found before anything is computed from it. Errors refuse the tape, warnings do not.
 
-Called by app/cli/l2.py and by feasibility.py. It looks for the three bugs that published level 2 projects had (sides inverted, deltas
-read as snapshots, levels indexed from the wrong end), for what a feed does (gaps, duplicates, late messages, crossed and one-sided
-books, another depth, another instrument), and holds the rebuilt book against the venue's own best quotes.
+Called by app/cli/l2.py and by feasibility.py. It looks for the three bugs that published level 2 projects had (sides
+inverted, deltas read as snapshots, levels indexed from the wrong end), for what a feed does (gaps, duplicates, late messages,
+crossed and one-sided books, another depth, another instrument), and holds the rebuilt book against the venue's own best
+quotes.
 """
 
 from pathlib import Path
@@ -25,14 +26,15 @@ from engine.l2.book import (
     ONE_SIDED,
     Ints,
 )
-from engine.l2.replay import ASKS, ASKS_LOTS, BIDS, BIDS_LOTS, Replayed, replay
+from engine.l2.loop import ASKS, ASKS_LOTS, BIDS, BIDS_LOTS
+from engine.l2.replay import BookReplay, replay
 from engine.l2.tape import (
     BID,
     DELTA,
     SNAPSHOT,
     Floats,
     Quotes,
-    Tape,
+    BookTape,
     TapeTrades,
     beside,
     read_quotes,
@@ -54,12 +56,12 @@ SILENT_MS = 5_000  # no message at all
 class TapeReport(NamedTuple):
     """What a look at a tape found."""
 
-    replayed: Replayed
+    replayed: BookReplay
     issues: list[DataIssue]
     figures: dict[str, Any]
 
 
-def check_tape(tape: Tape, quotes: Quotes | None, trades: TapeTrades | None, *, compiled: bool = True) -> TapeReport:
+def check_tape(tape: BookTape, quotes: Quotes | None, trades: TapeTrades | None, *, compiled: bool = True) -> TapeReport:
     """Replay the tape and list its issues, errors first, each with the file's rows of the messages."""
     replayed = replay(tape, compiled=compiled)
     spread = spread_figures(tape, replayed, quotes)
@@ -75,7 +77,8 @@ def check_tape(tape: Tape, quotes: Quotes | None, trades: TapeTrades | None, *, 
     ]
     if shared > equal:
         found += whole_tape(
-            "quotes_differ", f"the rebuilt book differs from the venue's best quotes at {shared - equal:,} of {shared:,} shared ids"
+            "quotes_differ",
+            f"the rebuilt book differs from the venue's best quotes at {shared - equal:,} of {shared:,} shared ids",
         )
     found.sort(key=lambda f: f.severity == "warning")
     became = np.bincount(replayed.written.became[tape.kind == DELTA], minlength=len(DISPOSITIONS))
@@ -93,7 +96,7 @@ def check_tape(tape: Tape, quotes: Quotes | None, trades: TapeTrades | None, *, 
     return TapeReport(replayed, found, figures)
 
 
-def require_sound(report: TapeReport, tape: Tape) -> None:
+def require_sound(report: TapeReport, tape: BookTape) -> None:
     """Raises DataError naming the first error of a tape: nothing is computed from a book that is not the venue's."""
     if bad := errors(report.issues):
         raise DataError(f"{tape.path}: {bad[0].text}", f"{len(bad)} errors: nightdesk l2 check {tape.path.name}")
@@ -104,7 +107,7 @@ def whole_tape(rule: str, text: str) -> list[DataIssue]:
     return [DataIssue(rule, "error", (), text)]
 
 
-def inverted(tape: Tape) -> list[DataIssue]:
+def inverted(tape: BookTape) -> list[DataIssue]:
     """Snapshots whose every bid is at or above every ask."""
     bad = []
     for i in np.flatnonzero(tape.kind == SNAPSHOT):
@@ -114,25 +117,26 @@ def inverted(tape: Tape) -> list[DataIssue]:
     return issue("inverted_sides", "error", bad, "bid and ask are inverted: every bid of a snapshot is above every ask")
 
 
-def sides_of(tape: Tape, i: int) -> tuple[Ints, Ints]:
+def sides_of(tape: BookTape, i: int) -> tuple[Ints, Ints]:
     """Prices of message i's bids and asks, in the order sent, levels that are removed left out."""
     levels = slice(tape.start[i], tape.start[i + 1])
     price, side, lots = tape.price[levels], tape.side[levels], tape.lots[levels]
     return price[(side == BID) & (lots > 0)], price[(side != BID) & (lots > 0)]
 
 
-def snapshots_read(tape: Tape) -> list[DataIssue]:
+def snapshots_read(tape: BookTape) -> list[DataIssue]:
     """No snapshot at all; snapshots most of which have hardly any levels: deltas that were read as snapshots."""
     sizes = np.diff(tape.start)[tape.kind == SNAPSHOT]
     if not len(sizes):
         return whole_tape("no_snapshot", "not one snapshot: a book cannot be built from deltas alone")
     if len(sizes) >= MANY and np.median(sizes) < PART_MIN * sizes.max():
-        text = f"deltas read as snapshots: {len(sizes):,} snapshots with {np.median(sizes):.0f} levels in the median, the largest has {sizes.max():,}"
+        sizes_text = f"{np.median(sizes):.0f} levels in the median, the largest has {sizes.max():,}"
+        text = f"deltas read as snapshots: {len(sizes):,} snapshots with {sizes_text}"
         return whole_tape("deltas_as_snapshots", text)
     return []
 
 
-def wrong_end(tape: Tape) -> list[DataIssue]:
+def wrong_end(tape: BookTape) -> list[DataIssue]:
     """Snapshots whose first level is not the best, and those whose tenth best is far from the middle."""
     reversed_rows, far_rows, text = [], [], ""
     for i in np.flatnonzero(tape.kind == SNAPSHOT):
@@ -154,12 +158,16 @@ def wrong_end(tape: Tape) -> list[DataIssue]:
     return found + issue("levels_far", "error", far_rows, text)
 
 
-def foreign(tape: Tape, replayed: Replayed, trades: TapeTrades | None) -> list[DataIssue]:
+def foreign(tape: BookTape, replayed: BookReplay, trades: TapeTrades | None) -> list[DataIssue]:
     """Snapshots that are of another instrument: far from the book before, from the deltas around, from the trades."""
     rows = tape.row[replayed.written.fault == FOREIGN]
-    found = issue("foreign_snapshot", "error", rows, "a snapshot's prices are 5 % and more from the book before it: another instrument?")
+    found = issue(
+        "foreign_snapshot", "error", rows, "a snapshot's prices are 5 % and more from the book before it: another instrument?"
+    )
     levels = np.repeat(tape.kind == DELTA, np.diff(tape.start)) & (tape.lots > 0)
-    medians = [float(np.median(tape.price[levels & side])) for side in (tape.side == BID, tape.side != BID) if (levels & side).any()]
+    medians = [
+        float(np.median(tape.price[levels & side])) for side in (tape.side == BID, tape.side != BID) if (levels & side).any()
+    ]
     for i in np.flatnonzero(tape.kind == SNAPSHOT)[:1]:
         sides = [x for x in sides_of(tape, int(i)) if len(x)]
         if len(medians) == 2 and len(sides) == 2:
@@ -173,18 +181,20 @@ def foreign(tape: Tape, replayed: Replayed, trades: TapeTrades | None) -> list[D
         middle, at = middle[at >= 0], at[at >= 0]
         apart = np.abs(middle / trades.price[at] - 1.0) * 1e4
         if len(apart) and np.median(apart) > OFF_BPS:
-            found += whole_tape("off_the_trades", f"the book's middle is {np.median(apart):,.0f} bps from the last trade in the median")
+            found += whole_tape(
+                "off_the_trades", f"the book's middle is {np.median(apart):,.0f} bps from the last trade in the median"
+            )
     return found
 
 
-def middles(replayed: Replayed) -> tuple[Floats, Ints]:
+def middles(replayed: BookReplay) -> tuple[Floats, Ints]:
     """(middle in price units, when known) after each applied message with both sides."""
     w = replayed.written
     good = (w.became == APPLIED) & (w.near[:, BIDS_LOTS] > 0) & (w.near[:, ASKS_LOTS] > 0)
     return (w.near[good, BIDS] + w.near[good, ASKS]) / 2.0, w.known_ns[good]
 
 
-def chain_issues(tape: Tape, replayed: Replayed) -> list[DataIssue]:
+def chain_issues(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
     """Gaps, crossed and one-sided books, duplicates, late messages, a changed depth."""
     became, fault, row = replayed.written.became, replayed.written.fault, tape.row
     gaps = np.flatnonzero(fault == GAP)
@@ -194,17 +204,21 @@ def chain_issues(tape: Tape, replayed: Replayed) -> list[DataIssue]:
         text = f"{text} (first: ids {tape.first_id[i]} to {tape.last_id[i]}, received as message {tape.seq[i]})"
     unused = int((became[tape.kind == DELTA] == DISPOSITIONS.index("waiting")).sum())
     found = issue("gap", "error", row[gaps], f"{text}; {unused:,} deltas were never applied")
-    found += issue("crossed", "error", row[fault == CROSSED], "best bid at or above best ask: the book waits for a snapshot from there")
+    found += issue(
+        "crossed", "error", row[fault == CROSSED], "best bid at or above best ask: the book waits for a snapshot from there"
+    )
     snapshot = tape.kind == SNAPSHOT
     one_sided = fault == ONE_SIDED
     found += issue("one_sided", "error", row[one_sided & snapshot], "a snapshot without bids or without asks")
     found += issue("one_sided", "warning", row[one_sided & ~snapshot], "a side without levels: no best price, no feature then")
     found += issue("duplicate", "warning", row[became == DUPLICATE], "messages that came twice; skipped")
     found += issue("late", "warning", row[became == LATE], "messages that came after a newer one; skipped")
-    return found + issue("depth_changed", "warning", row[fault == DEPTH_CHANGED], "a snapshot with half or twice the levels of the one before")
+    return found + issue(
+        "depth_changed", "warning", row[fault == DEPTH_CHANGED], "a snapshot with half or twice the levels of the one before"
+    )
 
 
-def spread_figures(tape: Tape, replayed: Replayed, quotes: Quotes | None) -> dict[str, float | None]:
+def spread_figures(tape: BookTape, replayed: BookReplay, quotes: Quotes | None) -> dict[str, float | None]:
     """median, mean and p90 of the rebuilt spread in ticks, and of the venue's own quotes where they were recorded."""
     w, tick = replayed.written, float(tape.scale.tick)
     good = (w.became == APPLIED) & (w.near[:, BIDS_LOTS] > 0) & (w.near[:, ASKS_LOTS] > 0)
@@ -222,8 +236,10 @@ def three(values: Floats, prefix: str) -> dict[str, float | None]:
 
 
 def too_wide(spread: dict[str, float | None]) -> list[DataIssue]:
-    """Mean and p90 of the spread over those of the venue's quotes, else over the spread's own median: the one place where deltas that
-    were read as snapshots show, since they leave the median at a tick and cross nothing."""
+    """Mean and p90 of the spread over those of the venue's quotes, else over the spread's own median.
+
+    The one place where deltas that were read as snapshots show: they leave the median at a tick and cross nothing.
+    """
     if (spread["count"] or 0.0) < MANY:
         return []
     for name in ("mean", "p90"):
@@ -236,7 +252,7 @@ def too_wide(spread: dict[str, float | None]) -> list[DataIssue]:
     return []
 
 
-def agreement(tape: Tape, replayed: Replayed, quotes: Quotes | None) -> tuple[int, int]:
+def agreement(tape: BookTape, replayed: BookReplay, quotes: Quotes | None) -> tuple[int, int]:
     """(update ids that deltas share with the venue's quotes, at how many price and lots of both sides are equal)."""
     if quotes is None:
         return 0, 0
@@ -248,38 +264,38 @@ def agreement(tape: Tape, replayed: Replayed, quotes: Quotes | None) -> tuple[in
     return len(own), int((found == shown).all(axis=1).sum())
 
 
-def delays_ms(tape: Tape) -> Floats:
+def delays_ms(tape: BookTape) -> Floats:
     """Received less sent of each message, ms; NaN where the venue gives no time."""
     return np.where(tape.exch_ms > 0, tape.recv_ns / 1e6 - tape.exch_ms, np.nan)
 
 
-def clock_ms(tape: Tape) -> float | None:
+def clock_ms(tape: BookTape) -> float | None:
     """The median of received less sent: how slow the line is, or, below 0, the recorder's clock."""
     delays = delays_ms(tape)
     return float(np.nanmedian(delays)) if np.isfinite(delays).any() else None
 
 
-def times(tape: Tape) -> list[DataIssue]:
+def times(tape: BookTape) -> list[DataIssue]:
     """Clocks that go back, messages that took long, silence."""
     found = issue("clock_back", "error", tape.row[1:][np.diff(tape.recv_ns) < 0], "the recorder's clock went back")
     quiet = tape.row[1:][np.diff(tape.recv_ns) > SILENT_MS * 1_000_000]
     found += issue("silence", "warning", quiet, f"no message for more than {SILENT_MS // 1000} s before a message")
     delays, middle = delays_ms(tape), clock_ms(tape)
-    late = tape.row[delays > middle + LATE_MS] if middle is not None else []
-    return found + issue("slow", "warning", late, f"messages that took {LATE_MS // 1000} s longer than the median")
+    slow = np.zeros(len(delays), np.bool_) if middle is None else delays > middle + LATE_MS
+    return found + issue("slow", "warning", tape.row[slow], f"messages that took {LATE_MS // 1000} s longer than the median")
 
 
 class OpenTape(NamedTuple):
     """A tape with what was recorded beside it, and the look at it."""
 
-    tape: Tape
+    tape: BookTape
     quotes: Quotes | None
     trades: TapeTrades | None
     report: TapeReport
 
 
 def open_tape(path: Path) -> OpenTape:
-    """Read a tape, its quotes and its trades, and check it. Raises DataError for what cannot be read; issues are in the report."""
+    """Read a tape, its quotes and its trades, and check it. Raises DataError for what cannot be read."""
     tape = read_tape(path)
     quotes, trades = read_quotes(beside(path, "bbo"), tape.scale), read_trades(beside(path, "trades"), tape.scale)
     return OpenTape(tape, quotes, trades, check_tape(tape, quotes, trades))

@@ -1,8 +1,8 @@
 """Is there an edge above the fees in a tape at all? Asked before any model is trained, and answered with no where it is no.
 
-Called by app/cli/l2.py. For each feature and horizon the sign and the threshold are chosen on earlier rows and judged on later ones,
-over two halves and over five folds; beside it what a perfect sign would earn, what a feature that is nothing earns by the same method,
-what all features together earn and what each adds, and what the figures are based on.
+Called by app/cli/l2.py. For each feature and horizon the sign and the threshold are chosen on earlier rows and judged on
+later ones, over two halves and over five folds; beside it what a perfect sign would earn, what features of another time earn
+by the same method, what all features together earn and what each adds, and what the figures are based on.
 """
 
 from collections.abc import Sequence
@@ -25,6 +25,7 @@ INDEPENDENT_MIN = 30  # moments that do not overlap, or a mean is a story
 DAYS_MIN = 7.0  # of tape before a yes
 SPAN_S_MIN = 60.0
 ROWS_TRAIN_MIN = 50
+SHIFTS = 9  # other times that features are taken from, to see what chance gives
 RIDGE = 1e-3  # of all features together: columns that are nearly the same may not blow it up
 
 
@@ -155,7 +156,9 @@ def together(columns: Sequence[FeatureColumn], returns: Floats, split: Split, fo
     return np.asarray(scaled @ weights)
 
 
-def combined(columns: Sequence[FeatureColumn], returns: Floats, when_ms: Ints, split: Split, horizon_s: float, floor_bps: float) -> Cell:
+def combined(
+    columns: Sequence[FeatureColumn], returns: Floats, when_ms: Ints, split: Split, horizon_s: float, floor_bps: float
+) -> Cell:
     """All features together as one cell; each fold fits its own regression."""
     y, t = returns[split.rows], when_ms[split.rows]
 
@@ -166,9 +169,7 @@ def combined(columns: Sequence[FeatureColumn], returns: Floats, when_ms: Ints, s
 
     half = split.halves[0]
     inside, outside = judge(half, half.train, half.test)
-    return cell_of(
-        "all together", horizon_s, inside, outside, [judge(f, f.test)[0] for f in split.folds[:FOLDS]], floor_bps
-    )
+    return cell_of("all together", horizon_s, inside, outside, [judge(f, f.test)[0] for f in split.folds[:FOLDS]], floor_bps)
 
 
 def ablation(
@@ -185,14 +186,26 @@ def ablation(
     return found
 
 
-def controls(returns: Floats, when_ms: Ints, split: Split, horizon_s: float, floor_bps: float) -> tuple[Cell, Cell]:
-    """(oracle, nothing): the outcome itself as a feature, which the method must find, and the outcome half a tape away, which it
-    must not. What an oracle of the sign earns on every moment is a bound of its own: `mean_absolute_bps` of the audit."""
-    known = returns[split.rows]
-    shifted = returns.copy()
-    shifted[split.rows] = np.roll(known, len(known) // 2)
-    one = judged("oracle", returns, returns, when_ms, split, horizon_s, floor_bps)
-    return one, judged("nothing (another time's outcome)", shifted, returns, when_ms, split, horizon_s, floor_bps)
+def by_chance(
+    columns: Sequence[FeatureColumn], returns: dict[float, Floats], splits: dict[float, Split], when_ms: Ints
+) -> list[float]:
+    """What the best cell earns outside when every feature is of another time of the tape: SHIFTS bests, ascending.
+
+    So many cells are tried that one of them looks good by chance; an edge that does not beat these is that one.
+    """
+    found = []
+    for shift in range(1, SHIFTS + 1):
+        best = -np.inf
+        for h, split in splits.items():
+            half, by = split.halves[0], len(split.rows) * shift // (SHIFTS + 1)
+            y, t = returns[h][split.rows], when_ms[split.rows]
+            for column in columns:
+                x = np.roll(column.values[split.rows], by)
+                rule = rule_of(x[half.train], y[half.train])
+                bps = edge_of(rule, x[half.test], y[half.test], t[half.test], h).bps
+                best = best if bps is None else max(best, bps)
+        found.append(best)
+    return sorted(x for x in found if np.isfinite(x))
 
 
 class Feasibility(NamedTuple):
@@ -203,8 +216,8 @@ class Feasibility(NamedTuple):
     floor_bps: float
     cells: list[Cell]
     together: list[Cell]
-    oracle: list[Cell]
-    nothing: list[Cell]
+    oracle: list[Cell]  # the outcome itself as a feature, which the method must find
+    chance: list[float]  # by_chance
     ablation: list[dict[str, Any]]  # at the horizon where all together earn most outside
     ablation_s: float
     substrate: dict[str, Any]
@@ -222,13 +235,13 @@ def feasibility(
         judged(column.name, column.values, returns[h], when_ms, splits[h], h, floor_bps) for column in columns for h in horizons_s
     ]
     both = [combined(columns, returns[h], when_ms, splits[h], h, floor_bps) for h in horizons_s]
-    checked = [controls(returns[h], when_ms, splits[h], h, floor_bps) for h in horizons_s]
+    oracle = [judged("oracle", y, y, when_ms, splits[h], h, floor_bps) for h, y in returns.items()]
+    chance = by_chance(columns, returns, splits, when_ms)
     most = max(both, key=lambda cell: -np.inf if cell.outside.bps is None else cell.outside.bps).horizon_s
     without = ablation(columns, returns[most], when_ms, splits[most], most, floor_bps)
     ground = substrate(moments, columns, returns, splits, every_ms)
-    verdict, why = verdict_of([*cells, *both], [one for one, _ in checked], [other for _, other in checked], ground, floor_bps)
-    oracle, nothing = [one for one, _ in checked], [other for _, other in checked]
-    return Feasibility(verdict, why, floor_bps, cells, both, oracle, nothing, without, most, ground)
+    verdict, why = verdict_of([*cells, *both], oracle, chance, ground, floor_bps)
+    return Feasibility(verdict, why, floor_bps, cells, both, oracle, chance, without, most, ground)
 
 
 def require_terms(every_ms: int, floor_bps: float, horizons_s: Sequence[float]) -> None:
@@ -243,21 +256,26 @@ def require_terms(every_ms: int, floor_bps: float, horizons_s: Sequence[float]) 
 
 
 def verdict_of(
-    cells: Sequence[Cell], oracle: Sequence[Cell], nothing: Sequence[Cell], ground: dict[str, Any], floor_bps: float
+    cells: Sequence[Cell], oracle: Sequence[Cell], chance: Sequence[float], ground: dict[str, Any], floor_bps: float
 ) -> tuple[str, str]:
-    """(verdict, one sentence). An instrument that does not find the oracle, or finds nothing, says neither yes nor no."""
+    """(verdict, one sentence). A method that does not find the outcome itself says neither yes nor no."""
     deaf = [cell.horizon_s for cell in oracle if cell.outside.bps is None or cell.outside.bps <= 0.0]
     if deaf:
         return "not enough tape", f"the method does not find the outcome itself at {', '.join(f'{h:g} s' for h in deaf)}"
-    if [cell for cell in nothing if cell.clears]:
-        return "not enough tape", f"a feature that is nothing clears {floor_bps:g} bps: the figures are noise"
     clear = [cell for cell in cells if cell.clears]
     if not clear:
         best = max(cells, key=lambda cell: -np.inf if cell.outside.bps is None else cell.outside.bps)
-        high = "none had a moment" if best.outside.bps is None else f"the best is {best.outside.bps:+.2f} ({best.feature}, {best.horizon_s:g} s)"
+        high = (
+            "none had a moment"
+            if best.outside.bps is None
+            else f"the best is {best.outside.bps:+.2f} ({best.feature}, {best.horizon_s:g} s)"
+        )
         rule = f"outside and in {FOLDS_ABOVE} of {FOLDS} folds"
         return "no", f"0 of {len(cells)} cells of feature and horizon clear {floor_bps:g} bps {rule}; {high}"
     text = f"{len(clear)} of {len(cells)} cells clear {floor_bps:g} bps"
+    best_bps = max(cell.outside.bps for cell in clear if cell.outside.bps is not None)
+    if not chance or best_bps <= chance[-1]:
+        return "no", f"{text}, the best with {best_bps:+.2f}; features of another time reach {max(chance, default=np.nan):+.2f}"
     if ground["days"] < DAYS_MIN:
         return "not enough tape", f"{text}, on {ground['days']:.3g} days: at least {DAYS_MIN:g} days count"
     return "yes", f"{text}: {', '.join(f'{cell.feature} at {cell.horizon_s:g} s' for cell in clear[:5])}"
@@ -273,9 +291,7 @@ def substrate(
     for column in columns:
         good = column.values[np.isfinite(column.values)]
         constant = not len(good) or bool(good.min() == good.max())
-        features.append(
-            {"name": column.name, "missing_frac": 1.0 - len(good) / max(len(column.values), 1), "constant": constant}
-        )
+        features.append({"name": column.name, "missing_frac": 1.0 - len(good) / max(len(column.values), 1), "constant": constant})
     horizons = []
     for h, y in returns.items():
         good = y[np.isfinite(y)]

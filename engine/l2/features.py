@@ -1,11 +1,12 @@
 """Features of the book: the same `Feature` as a bar's, over rows of moments.py instead of bars. Each is defined here, once.
 
-Called by app/cli/l2.py and feasibility.py through `computed`. A feature reads one unbroken part of the tape, its value at a row depends
-on rows up to it alone, bit for bit, at every 100 ms and after each message alike: sums are of whole lots, so no anchor changes them.
-Why they are not in engine/features/catalog.py: docs/decisions, level 2.
+Called by app/cli/l2.py and feasibility.py through `computed`. A feature reads one unbroken part of the tape, its value at a
+row depends on rows up to it alone, bit for bit, at every 100 ms and after each message alike: sums are of whole lots, so no
+anchor changes them. Why they are not in engine/features/catalog.py: docs/decisions, level 2.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,7 +119,8 @@ def momentum(when_ns: Ints, bid: Array, ask: Array, window_ms: int = 5000) -> Ar
 
 
 FEATURES: tuple[Feature, ...] = (
-    spread, imbalance, depth_imbalance, depth, queue, microprice, order_flow, flow, flow_ratio, intensity, trade_intensity, momentum,
+    spread, imbalance, depth_imbalance, depth, queue, microprice, order_flow, flow, flow_ratio, intensity,
+    trade_intensity, momentum,
 )  # fmt: skip
 CALLS: tuple[tuple[Feature, tuple[int, ...]], ...] = (
     *((one, ()) for one in (spread, imbalance, depth_imbalance, depth, queue, microprice)),
@@ -156,6 +158,6 @@ def _values(m: Moments, calls: tuple[tuple[Feature, tuple[Any, ...]], ...]) -> I
         out = empty(len(parts))
         for start, end in unbroken_runs([parts > 0, *usable]):
             cuts = [start, *(np.flatnonzero(np.diff(parts[start:end])) + start + 1).tolist(), end]
-            for a, b in zip(cuts[:-1], cuts[1:], strict=True):
+            for a, b in pairwise(cuts):
                 out[a:b] = one.compute(*(columns[name][a:b] for name in one.inputs), *bound)
         yield one, args, out

@@ -1,4 +1,4 @@
-"""replay.replay_messages compiled. The one file of this room that knows numba, as engine/core/kernel.py is of the core.
+"""loop.replay_messages compiled. The one file of this room that knows numba, as engine/core/kernel.py is of the core.
 
 Called by replay.py alone. Compiling happens at the first replay, or by `python -m engine.l2.kernel` at set-up.
 """
@@ -13,18 +13,18 @@ import numba
 import numpy as np
 from numba.extending import register_jitable
 
-from engine.l2 import book, replay
+from engine.l2 import book, loop
 from engine.l2.book import DepthBook, empty_book
-from engine.l2.replay import Messages, Written
+from engine.l2.loop import Messages, Written
 
 # inlined and without reference counts, as in engine/core/kernel.py: counting six arrays a call took three quarters of a replay
 OPTIONS = {"forceinline": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 COMPILED = (
-    book.place_of, book.compact, book.forget_farthest, book.insert_page, book.set_level, book.find_best, book.clear, book.best_of, book.near_lots,
-    book.fault_of, book.unsync, book.remember, book.take_snapshot, book.place_in_chain, book.take_delta, replay.write_near,
-    replay.delta_at, replay.snapshot_at,
+    book.place_of, book.compact, book.forget_farthest, book.insert_page, book.set_level, book.find_best, book.clear, book.best_of,
+    book.near_lots, book.fault_of, book.unsync, book.remember, book.take_snapshot, book.place_in_chain, book.take_delta,
+    loop.write_near, loop.delta_at, loop.snapshot_at,
 )  # fmt: skip
-RUN = numba.njit(inline="always")(replay.replay_messages)
+RUN = numba.njit(inline="always")(loop.replay_messages)
 
 
 @cache
@@ -36,7 +36,7 @@ def register() -> None:
 
 def sources_digest() -> str:
     """A digest of the files that are compiled."""
-    return hashlib.sha256("".join(inspect.getsource(module) for module in (book, replay)).encode()).hexdigest()
+    return hashlib.sha256("".join(inspect.getsource(module) for module in (book, loop)).encode()).hexdigest()
 
 
 def cached_entry(digest: str) -> Callable[..., Any]:
@@ -61,7 +61,7 @@ def signature_of() -> tuple[Any, ...]:
 
 @cache
 def dispatcher() -> Callable[..., Any]:
-    """The compiled loop, loaded from numba's cache when book.py and replay.py have not changed since."""
+    """The compiled loop, loaded from numba's cache when book.py and loop.py have not changed since."""
     register()
     return cached_entry(sources_digest())
 
@@ -70,7 +70,9 @@ def warm_up() -> None:
     """Compile, on no message at all."""
     none, codes = np.zeros(0, np.int64), np.zeros(0, np.int8)
     messages = Messages(codes, none, none, none, none, np.zeros(1, np.int64), codes, none, none)
-    dispatcher()(empty_book(), 0, messages, Written(codes.copy(), codes.copy(), none.copy(), np.zeros((0, 8), np.int64)), 0, 0, 0, 0)
+    dispatcher()(
+        empty_book(), 0, messages, Written(codes.copy(), codes.copy(), none.copy(), np.zeros((0, 8), np.int64)), 0, 0, 0, 0
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""A replayed tape -> rows in time, after each message or every 100 ms, as of what had been received: what features and labels read.
+"""A replayed tape -> rows in time, after each message or every 100 ms, as of what had been received by then.
 
-Called by features.py, outcomes.py and feasibility.py. The recorder's clock is the only one: a row holds what was received up to it,
-so no exchange time, however wrong, can make a row know more.
+Called by features.py, outcomes.py and feasibility.py. The recorder's clock is the only one: a row holds what was received up
+to it, so no exchange time, however wrong, can make a row know more.
 """
 
 from typing import NamedTuple
@@ -10,8 +10,9 @@ import numpy as np
 
 from engine.errors import BadInput
 from engine.l2.book import APPLIED, CROSSED, FOREIGN, GAP
-from engine.l2.replay import ASKS, ASKS_LOTS, ASKS_NEAR, BIDS, BIDS_LOTS, BIDS_NEAR, ORDER, PART, Replayed
-from engine.l2.tape import Floats, Ints, Tape, TapeTrades
+from engine.l2.loop import ASKS, ASKS_LOTS, ASKS_NEAR, BIDS, BIDS_LOTS, BIDS_NEAR, ORDER, PART
+from engine.l2.replay import BookReplay
+from engine.l2.tape import Floats, Ints, BookTape, TapeTrades
 
 STALE_NS = 5_000_000_000  # a book that heard nothing for so long is not the venue's
 EVENTS = 0  # instead of a length of time: a row after each message
@@ -48,7 +49,7 @@ class Changes(NamedTuple):
     usable: "np.ndarray"  # both sides have levels, and the book was not lost
 
 
-def changes_of(replayed: Replayed, tape: Tape) -> Changes:
+def changes_of(replayed: BookReplay, tape: BookTape) -> Changes:
     """Applied messages in the order applied, and a row for each loss (gap, crossed, foreign) at its own time."""
     w = replayed.written
     applied = np.flatnonzero(w.became == APPLIED)
@@ -61,7 +62,7 @@ def changes_of(replayed: Replayed, tape: Tape) -> Changes:
     return Changes(when[order], row, near, usable)
 
 
-def moments_of(tape: Tape, replayed: Replayed, trades: TapeTrades | None, every_ms: int) -> Moments:
+def moments_of(tape: BookTape, replayed: BookReplay, trades: TapeTrades | None, every_ms: int) -> Moments:
     """Rows every `every_ms` on the clock's own grid (a prefix of the tape gives a prefix of the rows), or EVENTS: one a change.
 
     Raises BadInput for a step below 10 ms and for more than ROWS_MAX rows.

@@ -1,19 +1,21 @@
 """What became of an order that rests at the best price: filled or not, when, and where the market went after it. Labels.
 
-Called by app/cli/l2.py. An order is laid at the best bid or ask of a row and rests for `life_ms`. `through`: it is filled when a taker
-trades beyond its price (the queue before it is then gone for certain); `queue`: or when takers have traded at its price what waited
-there before it. The truth is between the two. A label that the tape ends too early for, or that a lost book hides, is null.
+Called by app/cli/l2.py. An order is laid at the best bid or ask of a row and rests for its life. `through`: it is filled when
+a taker trades beyond its price (the queue before it is then gone for certain); `queue`: or when takers have traded at its
+price what waited there before it. The truth is between the two. A label that the tape ends too early for, or that a lost book
+hides, is null.
 """
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine.errors import BadInput
+from engine.l2.loop import ASKS, BIDS
 from engine.l2.moments import Changes, Moments
-from engine.l2.replay import ASKS, BIDS
-from engine.l2.tape import Floats, Ints, Tape, TapeTrades
+from engine.l2.tape import Floats, Ints, BookTape, TapeTrades
 
 FILLS = ("through", "queue")
 HORIZONS_S = (1, 5, 10, 30)
@@ -37,7 +39,7 @@ class RestingOrders(NamedTuple):
 
 
 def labels_of(
-    tape: Tape,
+    tape: BookTape,
     changes: Changes,
     moments: Moments,
     trades: TapeTrades,
@@ -68,11 +70,13 @@ def labels_of(
     for h, length in enumerate(horizons):
         whole = hit & (fills + length <= end) & ~any_within(lost, placed, fills + length)
         for k in np.flatnonzero(whole):
-            for table, value in zip(tables, excursion(changes.when_ns, middle, int(fills[k]), int(length), int(price[k])), strict=True):
+            for table, value in zip(
+                tables, excursion(changes.when_ns, middle, int(fills[k]), int(length), int(price[k])), strict=True
+            ):
                 table[k, h] = value
     move, high, low = (table * side[:, None] for table in tables)
     best, worst = np.maximum(np.maximum(high, low), 0.0), np.minimum(np.minimum(high, low), 0.0)
-    known = np.where(hit, fills + horizons.max(), placed + life_ns)
+    known = np.where(hit, fills + int(horizons.max()), placed + life_ns)
     return RestingOrders(placed, side, price, filled, took, known, move, best, worst)
 
 
@@ -83,7 +87,9 @@ def require_terms(life_s: float, horizons_s: Sequence[float], fill: str) -> None
     if not 0.1 <= life_s <= LIFE_S_MAX:
         raise BadInput(f"a life of {life_s:g} s", f"0.1 to {LIFE_S_MAX} s")
     if not 1 <= len(horizons_s) <= 20 or not all(0.1 <= h <= LIFE_S_MAX for h in horizons_s):
-        raise BadInput(f"horizons {', '.join(f'{h:g}' for h in horizons_s) or 'none'}", f"1 to 20 of them, 0.1 to {LIFE_S_MAX} s each")
+        raise BadInput(
+            f"horizons {', '.join(f'{h:g}' for h in horizons_s) or 'none'}", f"1 to 20 of them, 0.1 to {LIFE_S_MAX} s each"
+        )
 
 
 def fill_times(trades: TapeTrades, placed: Ints, side: Ints, price: Ints, ahead: Floats | None, life_ns: int) -> Ints:
@@ -122,15 +128,17 @@ def any_within(times: Ints, begin: Ints, end: Ints) -> "np.ndarray":
 
 
 def by_speed(orders: RestingOrders, horizons_s: Sequence[float], horizon_s: float) -> list[dict[str, Any]]:
-    """Fills in classes of time to fill: how many, the mean move, MFE and MAE at that horizon, and the share that went against them."""
+    """Fills in classes of time to fill: how many, mean move, MFE and MAE at that horizon, the share that went against them."""
     h = list(horizons_s).index(horizon_s)
     seconds, found = orders.time_to_fill_ms / 1000.0, []
-    for low, high in zip(SPEEDS_S[:-1], SPEEDS_S[1:], strict=True):
+    for low, high in pairwise(SPEEDS_S):
         chosen = (seconds >= low) & ((seconds < high) | (high == SPEEDS_S[-1])) & np.isfinite(orders.move_bps[:, h])
         values = [float(table[chosen, h].mean()) if chosen.any() else None for table in orders[6:9]]
         adverse = float((orders.move_bps[chosen, h] < 0.0).mean()) if chosen.any() else None
         names = ("move_bps", "mfe_bps", "mae_bps")
         found.append(
-            {"from_s": low, "to_s": high, "orders": int(chosen.sum())} | dict(zip(names, values, strict=True)) | {"adverse_frac": adverse}
+            {"from_s": low, "to_s": high, "orders": int(chosen.sum())}
+            | dict(zip(names, values, strict=True))
+            | {"adverse_frac": adverse}
         )
     return found

@@ -1,64 +1,15 @@
-"""A tape replayed into its book, message by message: what became of each, what was wrong, and the book's near end after it.
-
-`replay_messages` is the one loop: kernel.py compiles it, and `replay` runs it compiled or as the plain Python it is. Deltas that came
-before their snapshot are applied behind it, as the venues' pages say, and count as known from the snapshot on.
-"""
+"""A tape replayed into its book: compiled, or the same functions as plain Python. Called by checks.py and app/cli/l2.py."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.l2 import book as books
-from engine.l2.book import (
-    APPLIED,
-    NEXT,
-    NOTHING,
-    PREVIOUS,
-    REFUSED,
-    SYNCED,
-    TAKEN,
-    WAITING,
-    Bytes,
-    DepthBook,
-    DepthDelta,
-    DepthSnapshot,
-    Ints,
-    best_of,
-    empty_book,
-    near_lots,
-    take_delta,
-    take_snapshot,
-)
-from engine.l2.tape import ASK, BID, DELTA, SNAPSHOT, Tape
-
-BUFFER = 2_000  # deltas kept for a snapshot that is on its way
-BIDS, BIDS_LOTS, ASKS, ASKS_LOTS, BIDS_NEAR, ASKS_NEAR, PART, ORDER = range(8)  # columns of `near`
+from engine.l2.book import NEAR, NEXT, PAGE, PAGE_BITS, PREVIOUS, DepthBook, empty_book
+from engine.l2.loop import Messages, Written, replay_messages
+from engine.l2.tape import DELTA, SNAPSHOT, BookTape
 
 
-class Messages(NamedTuple):
-    """A tape's arrays, as the compiled loop takes them."""
-
-    kind: Bytes
-    recv_ns: Ints
-    first_id: Ints
-    last_id: Ints
-    prev_id: Ints
-    start: Ints
-    side: Bytes
-    price: Ints
-    lots: Ints
-
-
-class Written(NamedTuple):
-    """What the loop writes, one row a message."""
-
-    became: Bytes  # book.APPLIED ...
-    fault: Bytes  # book.NOTHING ..., the first one
-    known_ns: Ints  # when the book after it was known; 0 where the message was not applied
-    near: Ints  # (messages, 8): best bid, its lots, best ask, its lots, lots of the ten best, part, order of application
-
-
-class Replayed(NamedTuple):
+class BookReplay(NamedTuple):
     """A replay: its rows, the book at its first applied message, and at its end."""
 
     written: Written
@@ -66,83 +17,12 @@ class Replayed(NamedTuple):
     last: DepthBook
 
 
-def message_of(tape: Tape, i: int) -> DepthSnapshot | DepthDelta:
-    """Message i of a tape as the type that it is."""
-    levels = slice(tape.start[i], tape.start[i + 1])
-    parts = tape.side[levels], tape.price[levels], tape.lots[levels]
-    if tape.kind[i] == SNAPSHOT:
-        return DepthSnapshot(int(tape.recv_ns[i]), int(tape.last_id[i]), *parts)
-    ids = int(tape.first_id[i]), int(tape.last_id[i]), int(tape.prev_id[i])
-    return DepthDelta(int(tape.recv_ns[i]), *ids, *parts)
-
-
-def rule_of(tape: Tape) -> int:
+def rule_of(tape: BookTape) -> int:
     """PREVIOUS where any delta names the one before it, else NEXT."""
     return PREVIOUS if bool((tape.prev_id[tape.kind == DELTA] >= 0).any()) else NEXT
 
 
-def write_near(book: DepthBook, row: Ints, part: int) -> None:
-    """The near end of a synced book into a row of `near`; what an empty side lacks stays 0."""
-    row[PART], row[ORDER] = part, book.chain[TAKEN]
-    if book.count[BID, 1] > 0:
-        row[BIDS], row[BIDS_LOTS] = best_of(book, BID)
-    if book.count[ASK, 1] > 0:
-        row[ASKS], row[ASKS_LOTS] = best_of(book, ASK)
-    row[BIDS_NEAR], row[ASKS_NEAR] = near_lots(book, BID), near_lots(book, ASK)
-
-
-def delta_at(m: Messages, i: int) -> DepthDelta:
-    """Message i of the arrays as a delta."""
-    a, b = m.start[i], m.start[i + 1]
-    return DepthDelta(m.recv_ns[i], m.first_id[i], m.last_id[i], m.prev_id[i], m.side[a:b], m.price[a:b], m.lots[a:b])
-
-
-def snapshot_at(m: Messages, i: int) -> DepthSnapshot:
-    """Message i of the arrays as a snapshot."""
-    a, b = m.start[i], m.start[i + 1]
-    return DepthSnapshot(m.recv_ns[i], m.last_id[i], m.side[a:b], m.price[a:b], m.lots[a:b])
-
-
-def replay_messages(book: DepthBook, rule: int, m: Messages, out: Written, begin: int, end: int, waiting: int, part: int) -> tuple[int, int]:
-    """Messages begin to end (excluded) through the book; returns (first one that waits for a snapshot, part).
-
-    A part is an unbroken run between two snapshots; the first is 1. `waiting` and `part` carry over to the next call.
-    """
-    for i in range(begin, end):
-        if m.kind[i] == SNAPSHOT:
-            fault = take_snapshot(book, snapshot_at(m, i))
-            out.fault[i] = fault
-            if book.chain[SYNCED] == 0:
-                out.became[i], waiting = REFUSED, i + 1
-                continue
-            part += 1
-            out.became[i], out.known_ns[i] = APPLIED, m.recv_ns[i]
-            write_near(book, out.near[i], part)
-            back = max(waiting, i - BUFFER)
-        elif book.chain[SYNCED] == 0:
-            out.became[i] = WAITING
-            continue
-        else:
-            back = i
-        for j in range(back, i + 1):
-            if m.kind[j] == SNAPSHOT:
-                continue
-            became, fault = take_delta(book, rule, delta_at(m, j))
-            out.became[j] = became
-            if fault != NOTHING and out.fault[j] == NOTHING:
-                out.fault[j] = fault
-            if became == APPLIED:
-                out.known_ns[j] = m.recv_ns[i]
-                write_near(book, out.near[j], part)
-            if book.chain[SYNCED] == 0:
-                waiting = j
-                break
-        else:
-            waiting = i + 1
-    return waiting, part
-
-
-def replay(tape: Tape, *, compiled: bool = True) -> Replayed:
+def replay(tape: BookTape, *, compiled: bool = True) -> BookReplay:
     """The whole tape. `compiled=False` runs the same functions as plain Python, some hundred times slower."""
     book, count = empty_book(), len(tape.kind)
     m = Messages(*(getattr(tape, name) for name in Messages._fields))
@@ -159,16 +39,16 @@ def replay(tape: Tape, *, compiled: bool = True) -> Replayed:
         at = int(stop)
         if first is None and part:
             first = DepthBook(*(array.copy() for array in book))
-    return Replayed(out, first, book)
+    return BookReplay(out, first, book)
 
 
-def levels_of(book: DepthBook, side: int, count: int = books.NEAR) -> list[tuple[int, int]]:
+def levels_of(book: DepthBook, side: int, count: int = NEAR) -> list[tuple[int, int]]:
     """The best `count` levels of a side, best first, as (price units, lots)."""
     found: list[tuple[int, int]] = []
-    for at in range(int(book.count[side, 0]) - 1, -1, -1):
+    for at in range(int(book.sizes[side, 0]) - 1, -1, -1):
         lots = book.lots[side, book.slot[side, at]]
-        keys = (int(book.pages[side, at]) << books.PAGE_BITS) + np.flatnonzero(lots)[::-1]
-        found += [(abs(int(key)), int(lots[key & (books.PAGE - 1)])) for key in keys]
+        keys = (int(book.pages[side, at]) << PAGE_BITS) + np.flatnonzero(lots)[::-1]
+        found += [(abs(int(key)), int(lots[key & (PAGE - 1)])) for key in keys]
         if len(found) >= count:
             break
     return found[:count]

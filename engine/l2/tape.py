@@ -1,8 +1,8 @@
 """A recorded tape of level 2 -> whole numbers: messages, their levels, trades and best quotes as arrays of one length each.
 
-Called by app/cli/l2.py through checks.py, and by features.py and outcomes.py. A tape is up to three parquet files beside each other,
-`{venue}_{BASE-QUOTE}_{perp|spot}_{tag}_{l2|bbo|trades}.parquet`: one row a level, a quote, a trade. Prices and quantities become
-integers in the last decimal that the file itself uses, so that sums are exact and equal means equal.
+Called by app/cli/l2.py through checks.py, and by features.py and outcomes.py. A tape is up to three parquet files beside each
+other, `{venue}_{BASE-QUOTE}_{perp|spot}_{tag}_{l2|bbo|trades}.parquet`: one row a level, a quote, a trade. Prices and
+quantities become integers in the last decimal that the file itself uses, so that sums are exact and equal means equal.
 """
 
 import re
@@ -35,7 +35,7 @@ WAY_OUT = "record it again, or leave the file out; docs/level2.md has the column
 
 
 class Scale(NamedTuple):
-    """Decimals of prices and quantities, and the price grid: a price is `units / 10**price_digits`, a multiple of `tick` units."""
+    """Decimals of prices and quantities, and the grid: a price is `units / 10**price_digits`, a multiple of `tick` units."""
 
     price_digits: int
     lot_digits: int
@@ -50,7 +50,7 @@ class Scale(NamedTuple):
         return np.asarray(lots, np.float64) / 10.0**self.lot_digits
 
 
-class Tape(NamedTuple):
+class BookTape(NamedTuple):
     """Messages in the order received; the levels of message i are `start[i]:start[i + 1]`."""
 
     path: Path
@@ -105,14 +105,12 @@ def beside(path: Path, what: str) -> Path:
     return path.with_name(path.name.removesuffix("_l2.parquet") + f"_{what}.parquet")
 
 
-def read_tape(path: Path) -> Tape:
+def read_tape(path: Path) -> BookTape:
     """One `_l2.parquet` file. A row of null side, price and quantity is a message without levels.
 
-    Raises DataError, with the row, for a missing column, a null, an unknown kind or side, a price or quantity that is not one, and
-    messages that are not in the order received.
+    Raises DataError, with the row, for a missing column, a null, an unknown kind or side, a price or quantity that is not
+    one, and messages that are not in the order received.
     """
-    import polars as pl
-
     venue, symbol, market = name_of(path)
     frame = _read(path, (*WHOLE, "kind", *LEVEL))
     empty = frame["side"].is_null() & frame["price"].is_null() & frame["qty"].is_null()
@@ -134,11 +132,12 @@ def read_tape(path: Path) -> Tape:
     scale = Scale(_digits(path, price, "price"), _digits(path, quantity, "qty"), 1)
     units, lots = _units(price, scale.price_digits), _units(quantity, scale.lot_digits)
     start = np.append(np.searchsorted(rows, first), len(rows)).astype(np.int64)
-    columns = [whole[name][first] for name in ("recv_ns", "ts_exch_ms", "first_id", "last_id", "prev_id")]
+    recv, exch, first_id, last_id, prev_id = (whole[name][first] for name in WHOLE[1:])
     side = np.where(levels["side"].to_numpy() == "b", BID, ASK).astype(np.int8)
     tick = int(np.gcd.reduce(units)) if len(units) else 1
-    head = (path, venue, symbol, market, scale._replace(tick=max(tick, 1)), first, whole["seq"][first], kind[first])
-    return Tape(*head, *columns, start, side, units, lots)
+    scale, seq = scale._replace(tick=max(tick, 1)), whole["seq"][first]
+    ids = (first_id, last_id, prev_id)
+    return BookTape(path, venue, symbol, market, scale, first, seq, kind[first], recv, exch, *ids, start, side, units, lots)
 
 
 def read_quotes(path: Path, scale: Scale) -> Quotes | None:
@@ -164,7 +163,9 @@ def read_trades(path: Path, scale: Scale) -> TapeTrades | None:
     recv = frame["recv_ns"].to_numpy().astype(np.int64)
     _require(path, np.diff(recv, prepend=recv[:1]) < 0, "recv_ns goes back")
     taker = np.where(frame["buyer_maker"].to_numpy(), -1, 1).astype(np.int8)
-    return TapeTrades(recv, _numbers(path, frame, "price", scale.price_digits), _numbers(path, frame, "qty", scale.lot_digits), taker)
+    return TapeTrades(
+        recv, _numbers(path, frame, "price", scale.price_digits), _numbers(path, frame, "qty", scale.lot_digits), taker
+    )
 
 
 def _read(path: Path, names: tuple[str, ...]) -> "pl.DataFrame":
@@ -188,7 +189,9 @@ def _read(path: Path, names: tuple[str, ...]) -> "pl.DataFrame":
         dtype = frame.schema[name]
         fits = dtype == pl.String if text else dtype.is_integer() if whole else name == "buyer_maker" or dtype.is_numeric()
         if not fits:
-            raise DataError(f"{path}: {name} is {dtype}, not {'text' if text else 'whole numbers' if whole else 'numbers'}", WAY_OUT)
+            raise DataError(
+                f"{path}: {name} is {dtype}, not {'text' if text else 'whole numbers' if whole else 'numbers'}", WAY_OUT
+            )
         if whole and frame[name].null_count():
             _require(path, frame[name].is_null().to_numpy(), f"{name} is missing")
     return frame
