@@ -70,6 +70,7 @@ def check_tape(tape: BookTape, quotes: Quotes | None, trades: TapeTrades | None,
         *snapshots_read(tape),
         *inverted(tape),
         *wrong_end(tape),
+        *too_far(tape, replayed),
         *foreign(tape, replayed, trades),
         *chain_issues(tape, replayed),
         *too_wide(spread),
@@ -156,6 +157,19 @@ def wrong_end(tape: BookTape) -> list[DataIssue]:
         "levels_wrong_end", "error", reversed_rows, "levels indexed from the wrong end: a snapshot's first level is not its best"
     )
     return found + issue("levels_far", "error", far_rows, text)
+
+
+def too_far(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
+    """Snapshots of a spread that hardly any message after a delta has: levels of the wrong end, sorted as if they were the best."""
+    w = replayed.written
+    good = (w.became == APPLIED) & (w.near[:, BIDS_LOTS] > 0) & (w.near[:, ASKS_LOTS] > 0)
+    spread, shot = w.near[:, ASKS] - w.near[:, BIDS], tape.kind == SNAPSHOT
+    if (good & ~shot).sum() < MANY:
+        return []
+    usual = float(np.percentile(spread[good & ~shot], 99.9))
+    rows = tape.row[good & shot & (spread > TIMES_MAX * usual)]
+    text = f"a snapshot's spread is more than {TIMES_MAX:g} times that of 99.9 % of the deltas: levels from the wrong end"
+    return issue("levels_far", "error", rows, text)
 
 
 def foreign(tape: BookTape, replayed: BookReplay, trades: TapeTrades | None) -> list[DataIssue]:
