@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from engine.l2.book import DepthBook
     from engine.l2.checks import OpenTape
     from engine.l2.feasibility import Cell, Edge
-    from engine.l2.tape import Scale, BookTape
+    from engine.l2.tape import BookTape, Scale
 
 group = typer.Typer(no_args_is_help=True, help="Level 2: check, replay, features, labels and feasibility of a recorded book.")
 

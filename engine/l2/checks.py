@@ -32,9 +32,9 @@ from engine.l2.tape import (
     BID,
     DELTA,
     SNAPSHOT,
+    BookTape,
     Floats,
     Quotes,
-    BookTape,
     TapeTrades,
     beside,
     read_quotes,
@@ -160,7 +160,7 @@ def wrong_end(tape: BookTape) -> list[DataIssue]:
 
 
 def too_far(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
-    """Snapshots of a spread that hardly any message after a delta has: levels of the wrong end, sorted as if they were the best."""
+    """Snapshots of a spread that hardly any message after a delta has: levels of the wrong end, sorted as if best."""
     w = replayed.written
     good = (w.became == APPLIED) & (w.near[:, BIDS_LOTS] > 0) & (w.near[:, ASKS_LOTS] > 0)
     spread, shot = w.near[:, ASKS] - w.near[:, BIDS], tape.kind == SNAPSHOT

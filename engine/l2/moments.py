@@ -12,7 +12,7 @@ from engine.errors import BadInput
 from engine.l2.book import APPLIED, CROSSED, FOREIGN, GAP
 from engine.l2.loop import ASKS, ASKS_LOTS, ASKS_NEAR, BIDS, BIDS_LOTS, BIDS_NEAR, ORDER, PART
 from engine.l2.replay import BookReplay
-from engine.l2.tape import Floats, Ints, BookTape, TapeTrades
+from engine.l2.tape import BookTape, Floats, Ints, TapeTrades
 
 STALE_NS = 5_000_000_000  # a book that heard nothing for so long is not the venue's
 EVENTS = 0  # instead of a length of time: a row after each message

@@ -15,7 +15,7 @@ import numpy as np
 from engine.errors import BadInput
 from engine.l2.loop import ASKS, BIDS
 from engine.l2.moments import Changes, Moments
-from engine.l2.tape import Floats, Ints, BookTape, TapeTrades
+from engine.l2.tape import BookTape, Floats, Ints, TapeTrades
 
 FILLS = ("through", "queue")
 HORIZONS_S = (1, 5, 10, 30)

@@ -2,7 +2,7 @@
 
 Called by app/cli/l2.py through checks.py, and by features.py and outcomes.py. A tape is up to three parquet files beside each
 other, `{venue}_{BASE-QUOTE}_{perp|spot}_{tag}_{l2|bbo|trades}.parquet`: one row a level, a quote, a trade. Prices and
-quantities become integers in the last decimal that the file itself uses, so that sums are exact and equal means equal.
+quantities become integers in the last decimal that the files themselves use, so that sums are exact and equal means equal.
 """
 
 import re
@@ -129,7 +129,8 @@ def read_tape(path: Path) -> BookTape:
     fresh = np.ones(len(kind), np.bool_)
     fresh[1:] = (kind[1:] != kind[:-1]) | np.logical_or.reduce([whole[name][1:] != whole[name][:-1] for name in WHOLE])
     first = np.flatnonzero(fresh)
-    scale = Scale(_digits(path, price, "price"), _digits(path, quantity, "qty"), 1)
+    own, others = (_digits(path, price, "price"), _digits(path, quantity, "qty")), digits_beside(path)
+    scale = Scale(max(own[0], others[0]), max(own[1], others[1]), 1)
     units, lots = _units(price, scale.price_digits), _units(quantity, scale.lot_digits)
     start = np.append(np.searchsorted(rows, first), len(rows)).astype(np.int64)
     recv, exch, first_id, last_id, prev_id = (whole[name][first] for name in WHOLE[1:])
@@ -138,6 +139,19 @@ def read_tape(path: Path) -> BookTape:
     scale, seq = scale._replace(tick=max(tick, 1)), whole["seq"][first]
     ids = (first_id, last_id, prev_id)
     return BookTape(path, venue, symbol, market, scale, first, seq, kind[first], recv, exch, *ids, start, side, units, lots)
+
+
+def digits_beside(path: Path) -> tuple[int, int]:
+    """Decimals of the prices and quantities beside a tape: trades may be finer than the levels of a short one."""
+    found = [0, 0]
+    for what, *names in (("bbo", ("bid", "ask"), ("bid_qty", "ask_qty")), ("trades", ("price",), ("qty",))):
+        file = beside(path, what)
+        if file.is_file():
+            frame = _read(file, (*names[0], *names[1]))
+            for k in (0, 1):
+                values = np.concatenate([_floats(frame, name) for name in names[k]])
+                found[k] = max(found[k], _digits(file, values[np.isfinite(values)], names[k][0]))
+    return found[0], found[1]
 
 
 def read_quotes(path: Path, scale: Scale) -> Quotes | None:
