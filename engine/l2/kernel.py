@@ -15,7 +15,7 @@ from numba.extending import register_jitable
 
 from engine.l2 import book, loop
 from engine.l2.book import DepthBook, empty_book
-from engine.l2.loop import Messages, Written
+from engine.l2.loop import Messages, ReplayRows
 
 # inlined and without reference counts, as in engine/core/kernel.py: counting six arrays a call took three quarters of a replay
 OPTIONS = {"forceinline": True, "_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
@@ -54,7 +54,7 @@ def signature_of() -> tuple[Any, ...]:
     ints, codes, table = numba.int64[::1], numba.int8[::1], numba.int64[:, ::1]
     depth = numba.types.NamedTuple([table, table, table, numba.int64[:, :, ::1], table, ints], DepthBook)
     messages = numba.types.NamedTuple([codes, ints, ints, ints, ints, ints, codes, ints, ints], Messages)
-    written = numba.types.NamedTuple([codes, codes, ints, table], Written)
+    written = numba.types.NamedTuple([codes, codes, ints, table], ReplayRows)
     whole = numba.int64
     return (depth, whole, messages, written, whole, whole, whole, whole)
 
@@ -71,7 +71,7 @@ def warm_up() -> None:
     none, codes = np.zeros(0, np.int64), np.zeros(0, np.int8)
     messages = Messages(codes, none, none, none, none, np.zeros(1, np.int64), codes, none, none)
     dispatcher()(
-        empty_book(), 0, messages, Written(codes.copy(), codes.copy(), none.copy(), np.zeros((0, 8), np.int64)), 0, 0, 0, 0
+        empty_book(), 0, messages, ReplayRows(codes.copy(), codes.copy(), none.copy(), np.zeros((0, 8), np.int64)), 0, 0, 0, 0
     )
 
 

@@ -43,7 +43,7 @@ class Messages(NamedTuple):
     lots: Ints
 
 
-class Written(NamedTuple):
+class ReplayRows(NamedTuple):
     """What the loop writes, one row a message."""
 
     became: Bytes  # book.APPLIED ...
@@ -75,7 +75,7 @@ def snapshot_at(m: Messages, i: int) -> DepthSnapshot:
 
 
 def replay_messages(
-    book: DepthBook, rule: int, m: Messages, out: Written, begin: int, end: int, waiting: int, part: int
+    book: DepthBook, rule: int, m: Messages, out: ReplayRows, begin: int, end: int, waiting: int, part: int
 ) -> tuple[int, int]:
     """Messages begin to end (excluded) through the book; returns (first one that waits for a snapshot, part).
 

@@ -44,7 +44,7 @@ class Changes(NamedTuple):
     """The book after each change, in order, and where it was lost."""
 
     when_ns: Ints
-    row: Ints  # of Written; -1 where the book was lost
+    row: Ints  # of ReplayRows; -1 where the book was lost
     near: Ints  # (changes, 8)
     usable: "np.ndarray"  # both sides have levels, and the book was not lost
 

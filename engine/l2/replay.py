@@ -5,14 +5,14 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.l2.book import NEAR, NEXT, PAGE, PAGE_BITS, PREVIOUS, DepthBook, empty_book
-from engine.l2.loop import Messages, Written, replay_messages
+from engine.l2.loop import Messages, ReplayRows, replay_messages
 from engine.l2.tape import DELTA, SNAPSHOT, BookTape
 
 
 class BookReplay(NamedTuple):
     """A replay: its rows, the book at its first applied message, and at its end."""
 
-    written: Written
+    written: ReplayRows
     first: DepthBook | None
     last: DepthBook
 
@@ -26,7 +26,9 @@ def replay(tape: BookTape, *, compiled: bool = True) -> BookReplay:
     """The whole tape. `compiled=False` runs the same functions as plain Python, some hundred times slower."""
     book, count = empty_book(), len(tape.kind)
     m = Messages(*(getattr(tape, name) for name in Messages._fields))
-    out = Written(np.zeros(count, np.int8), np.zeros(count, np.int8), np.zeros(count, np.int64), np.zeros((count, 8), np.int64))
+    out = ReplayRows(
+        np.zeros(count, np.int8), np.zeros(count, np.int8), np.zeros(count, np.int64), np.zeros((count, 8), np.int64)
+    )
     run = replay_messages
     if compiled:
         from engine.l2.kernel import dispatcher
