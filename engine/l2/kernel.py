@@ -10,11 +10,10 @@ from functools import cache
 from typing import Any
 
 import numba
-import numpy as np
 from numba.extending import register_jitable
 
 from engine.l2 import book, loop
-from engine.l2.book import DepthBook, empty_book
+from engine.l2.book import DepthBook
 from engine.l2.loop import Messages, ReplayRows
 
 # inlined and without reference counts, as in engine/core/kernel.py: counting six arrays a call took three quarters of a replay
@@ -40,23 +39,27 @@ def sources_digest() -> str:
 
 
 def cached_entry(digest: str) -> Callable[..., Any]:
-    """The loop for numba's cache, which watches this file only: as a closure cell `digest` becomes part of the cache's key."""
+    """The loop for numba's cache, which watches this file only: as a closure cell `digest` becomes part of the cache's key.
+
+    It takes plain tuples: a cache whose key names one of our classes cannot even be opened once that class has another name.
+    """
 
     def entry(depth, rule, m, out, begin, end, waiting, part):  # type: ignore[no-untyped-def]
         _ = digest
-        return RUN(depth, rule, m, out, begin, end, waiting, part)
+        book = DepthBook(depth[0], depth[1], depth[2], depth[3], depth[4], depth[5])
+        messages = Messages(m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[8])
+        return RUN(book, rule, messages, ReplayRows(out[0], out[1], out[2], out[3]), begin, end, waiting, part)
 
     return numba.njit(signature_of(), cache=True, nogil=True, error_model="numpy", _nrt=False)(entry)  # type: ignore[no-any-return]
 
 
 def signature_of() -> tuple[Any, ...]:
-    """The argument types of the loop: one signature, so that set-up compiles what every replay loads."""
+    """The argument types of the entry: one signature, so that set-up compiles what every replay loads."""
     ints, codes, table = numba.int64[::1], numba.int8[::1], numba.int64[:, ::1]
-    depth = numba.types.NamedTuple([table, table, table, numba.int64[:, :, ::1], table, ints], DepthBook)
-    messages = numba.types.NamedTuple([codes, ints, ints, ints, ints, ints, codes, ints, ints], Messages)
-    written = numba.types.NamedTuple([codes, codes, ints, table], ReplayRows)
+    depth = numba.types.Tuple([table, table, table, numba.int64[:, :, ::1], table, ints])
+    messages = numba.types.Tuple([codes, ints, ints, ints, ints, ints, codes, ints, ints])
     whole = numba.int64
-    return (depth, whole, messages, written, whole, whole, whole, whole)
+    return (depth, whole, messages, numba.types.Tuple([codes, codes, ints, table]), whole, whole, whole, whole)
 
 
 @cache
@@ -66,13 +69,16 @@ def dispatcher() -> Callable[..., Any]:
     return cached_entry(sources_digest())
 
 
+def compiled_replay(
+    book: DepthBook, rule: int, m: Messages, out: ReplayRows, begin: int, end: int, waiting: int, part: int
+) -> tuple[int, int]:
+    """loop.replay_messages, compiled."""
+    return dispatcher()(tuple(book), rule, tuple(m), tuple(out), begin, end, waiting, part)  # type: ignore[no-any-return]
+
+
 def warm_up() -> None:
-    """Compile, on no message at all."""
-    none, codes = np.zeros(0, np.int64), np.zeros(0, np.int8)
-    messages = Messages(codes, none, none, none, none, np.zeros(1, np.int64), codes, none, none)
-    dispatcher()(
-        empty_book(), 0, messages, ReplayRows(codes.copy(), codes.copy(), none.copy(), np.zeros((0, 8), np.int64)), 0, 0, 0, 0
-    )
+    """Compile, or load what was compiled."""
+    dispatcher()
 
 
 if __name__ == "__main__":

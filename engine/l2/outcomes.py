@@ -74,7 +74,8 @@ def labels_of(
                 tables, excursion(changes.when_ns, middle, int(fills[k]), int(length), int(price[k])), strict=True
             ):
                 table[k, h] = value
-    move, high, low = (table * side[:, None] for table in tables)
+    favour = side.astype(np.float64)[:, None]
+    move, high, low = (table * favour for table in tables)
     best, worst = np.maximum(np.maximum(high, low), 0.0), np.minimum(np.minimum(high, low), 0.0)
     known = np.where(hit, fills + int(horizons.max()), placed + life_ns)
     return RestingOrders(placed, side, price, filled, took, known, move, best, worst)

@@ -31,9 +31,9 @@ def replay(tape: BookTape, *, compiled: bool = True) -> BookReplay:
     )
     run = replay_messages
     if compiled:
-        from engine.l2.kernel import dispatcher
+        from engine.l2.kernel import compiled_replay
 
-        run = dispatcher()
+        run = compiled_replay
     rule, first, waiting, part, at = rule_of(tape), None, 0, 0, 0
     snapshots = np.flatnonzero(tape.kind == SNAPSHOT)
     for stop in (*(snapshots[:1] + 1), count):  # the book of the first snapshot, then everything else

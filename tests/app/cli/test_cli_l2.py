@@ -90,7 +90,7 @@ def test_replay_gives_speed_and_both_books(typed: Typed, tape: Path) -> None:
     assert last["bids"] == sorted(last["bids"], reverse=True)
     assert last["asks"] == sorted(last["asks"])
     assert last["bids"][0][0] < last["asks"][0][0]
-    assert "us a message" in typed("replay", str(tape))[1]
+    assert "us of CPU a message" in typed("replay", str(tape))[1]
 
 
 def test_features_are_listed_and_written_once(typed: Typed, tape: Path) -> None:
