@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import BadInput
 from engine.l2.checks import sound_tape
-from engine.l2.feasibility import DAY_MS, Feasibility, feasibility, independent
+from engine.l2.feasibility import DAY_MS, Edge, Feasibility, cell_of, feasibility, independent
 from engine.l2.features import FeatureColumn, computed
 from engine.l2.moments import Moments, moments_of
 from tests.engine.l2.test_book import recorded_tape
@@ -110,6 +110,24 @@ def test_missing_rows_and_dead_features_are_said(tmp_path: Path) -> None:
     assert [f["name"] for f in ground["features"] if f["constant"]] == ["dead", "none"]
     assert all("no training interval meets its test" in h["audit"] for h in ground["horizons"])
     assert [cell.outside.bps for cell in found.cells if cell.feature in {"dead", "none"}] == [None] * 4
+
+
+CELLS = [  # outside bps, independent moments, folds -> clears 4 bps
+    (5.0, 30, (5.0, 5.0, 5.0, 5.0, None), True),
+    (5.0, 29, (5.0, 5.0, 5.0, 5.0, 5.0), False),
+    (5.0, 30, (5.0, 5.0, 5.0, 4.0, 4.0), False),
+    (4.0, 90, (5.0, 5.0, 5.0, 5.0, 5.0), False),
+    (None, 0, (5.0, 5.0, 5.0, 5.0, 5.0), False),
+]
+
+
+@pytest.mark.parametrize(("bps", "count", "folds", "clears"), CELLS)
+def test_a_cell_clears_outside_in_four_folds_and_on_enough_moments(
+    bps: float | None, count: int, folds: tuple[float | None, ...], clears: bool
+) -> None:
+    """One of the three alone is a story: three lucky folds, a handful of moments, a mean at the floor."""
+    edges = [Edge(fold, 10, 10) for fold in folds]
+    assert cell_of("f", 1.0, Edge(9.0, 99, 99), Edge(bps, 99, count), edges, 4.0).clears is clears
 
 
 def test_moments_of_one_move_count_once() -> None:
