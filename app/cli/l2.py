@@ -1,6 +1,7 @@
 """`nightdesk l2 check | replay | features | labels | feasibility`: recorded level 2, from a look at the door to the word no.
 
 Called by app/cli/main.py. Everything is computed in engine/l2; nothing is written but what `--out` names. It needs no home.
+`record` is in l2_record.py.
 """
 
 from collections.abc import Mapping
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.cli import out
+from app.cli import l2_record, out
 from app.cli.data import named_path
 from engine.errors import BadInput, DataError
 
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
     from engine.l2.feasibility import Cell, Edge
     from engine.l2.tape import BookTape, Scale
 
-group = typer.Typer(no_args_is_help=True, help="Level 2: check, replay, features, labels and feasibility of a recorded book.")
+group = typer.Typer(
+    no_args_is_help=True, help="Level 2: record a book; check, replay, features, labels and feasibility of a recorded one."
+)
+
+l2_record.register(group)
 
 FILE = typer.Argument(
     ..., metavar="FILE", help="A tape: VENUE_BASE-QUOTE_perp|spot_TAG_l2.parquet, or its name in the data folders."

@@ -151,6 +151,7 @@ _MACHINE = (
     "judge",
     "l2 features",
     "l2 labels",
+    "l2 record",
     "leaks",
     "login",
     "mcp",

@@ -257,29 +257,29 @@ def take_snapshot(book: DepthBook, snapshot: DepthSnapshot) -> int:
     return DEPTH_CHANGED if before > 0 and (depth * 2 <= before or before * 2 <= depth) else NOTHING
 
 
-def place_in_chain(book: DepthBook, rule: int, delta: DepthDelta) -> int:
-    """APPLIED: the delta is the next one; OLD, DUPLICATE, LATE: the book has it; REFUSED: one between them is missing.
+def place_in_chain(chain: Ints, rule: int, first_id: int, last_id: int, prev_id: int) -> int:
+    """APPLIED: a delta is the next one; OLD, DUPLICATE, LATE: the book has it; REFUSED: one between them is missing.
 
-    After a snapshot by the venues' pages: Binance (perp) drops what ends before it and continues with the one that spans it,
-    Binance (spot) with the one that contains the id after it, OKX and Bybit with the one that follows it.
+    chain: DepthBook's. After a snapshot by the venues' pages: Binance (perp) drops what ends before it and continues with the one
+    that spans it, Binance (spot) with the one that contains the id after it, OKX and Bybit with the one that follows it.
     """
-    last = int(book.chain[LAST_ID])
-    if rule == PREVIOUS and delta.prev_id == last:
+    last = int(chain[LAST_ID])
+    if rule == PREVIOUS and prev_id == last:
         return APPLIED
-    if book.chain[FRESH] == 1:
-        if delta.last_id < last or (rule == NEXT and delta.last_id == last):
+    if chain[FRESH] == 1:
+        if last_id < last or (rule == NEXT and last_id == last):
             return OLD
-        return APPLIED if delta.first_id <= last + 1 else REFUSED
-    if delta.last_id <= last:
-        return DUPLICATE if delta.last_id == last else LATE
-    return APPLIED if rule == NEXT and delta.first_id <= last + 1 else REFUSED
+        return APPLIED if first_id <= last + 1 else REFUSED
+    if last_id <= last:
+        return DUPLICATE if last_id == last else LATE
+    return APPLIED if rule == NEXT and first_id <= last + 1 else REFUSED
 
 
 def take_delta(book: DepthBook, rule: int, delta: DepthDelta) -> tuple[int, int]:
     """(what became of it, what was wrong). A gap and a crossed book leave the book unsynced; a side without levels does not."""
     if book.chain[SYNCED] == 0:
         return WAITING, NOTHING
-    became = place_in_chain(book, rule, delta)
+    became = place_in_chain(book.chain, rule, delta.first_id, delta.last_id, delta.prev_id)
     if became == REFUSED:
         unsync(book)
         return WAITING, GAP

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.data.issues import DataIssue, errors, issue
+from engine.data.issues import DataIssue, Severity, errors, issue
 from engine.errors import DataError
 from engine.l2.book import (
     APPLIED,
@@ -24,6 +24,7 @@ from engine.l2.book import (
     LATE,
     NEAR,
     ONE_SIDED,
+    WAITING,
     Ints,
 )
 from engine.l2.loop import ASKS, ASKS_LOTS, BIDS, BIDS_LOTS
@@ -51,6 +52,7 @@ FOREIGN_FRAC = 0.2  # deltas whose middle price is so far from the snapshot's ar
 OFF_BPS = 50.0  # middle and last trade, in the median
 LATE_MS = 2_000  # a message that took so much longer than the median
 SILENT_MS = 5_000  # no message at all
+UNUSED_MAX = 0.01  # of the deltas, behind gaps: a recording of days is cut now and then, and its book made anew
 
 
 class TapeReport(NamedTuple):
@@ -216,8 +218,10 @@ def chain_issues(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
     if len(gaps):
         i = int(gaps[0])
         text = f"{text} (first: ids {tape.first_id[i]} to {tape.last_id[i]}, received as message {tape.seq[i]})"
-    unused = int((became[tape.kind == DELTA] == DISPOSITIONS.index("waiting")).sum())
-    found = issue("gap", "error", row[gaps], f"{text}; {unused:,} deltas were never applied")
+    deltas = tape.kind == DELTA
+    unused, count = int((became[deltas] == WAITING).sum()), int(deltas.sum())
+    severity: Severity = "error" if unused > UNUSED_MAX * count else "warning"
+    found = issue("gap", severity, row[gaps], f"{text}; {unused:,} of {count:,} deltas were never applied")
     found += issue(
         "crossed", "error", row[fault == CROSSED], "best bid at or above best ask: the book waits for a snapshot from there"
     )

@@ -3,6 +3,7 @@
 Called by app/cli/l2.py through checks.py, and by features.py and outcomes.py. A tape is up to three parquet files beside each
 other, `{venue}_{BASE-QUOTE}_{perp|spot}_{tag}_{l2|bbo|trades}.parquet`: one row a level, a quote, a trade. Prices and
 quantities become integers in the last decimal that the files themselves use, so that sums are exact and equal means equal.
+Each of them may be a folder of that name with parts, as recorder.py writes it: parts are read in the order of their names.
 """
 
 import re
@@ -146,7 +147,7 @@ def digits_beside(path: Path) -> tuple[int, int]:
     found = [0, 0]
     for what, *names in (("bbo", ("bid", "ask"), ("bid_qty", "ask_qty")), ("trades", ("price",), ("qty",))):
         file = beside(path, what)
-        if file.is_file():
+        if file.exists():
             frame = _read(file, (*names[0], *names[1]))
             for k in (0, 1):
                 values = np.concatenate([_floats(frame, name) for name in names[k]])
@@ -156,7 +157,7 @@ def digits_beside(path: Path) -> tuple[int, int]:
 
 def read_quotes(path: Path, scale: Scale) -> Quotes | None:
     """The `_bbo.parquet` beside a tape, or None without one. Raises DataError as read_tape does."""
-    if not path.is_file():
+    if not path.exists():
         return None
     names = ("bid", "bid_qty", "ask", "ask_qty")
     frame = _read(path, ("update_id", "recv_ns", *names))
@@ -168,7 +169,7 @@ def read_trades(path: Path, scale: Scale) -> TapeTrades | None:
     """The `_trades.parquet` beside a tape, or None without one; in the order received. Raises DataError as read_tape does."""
     import polars as pl
 
-    if not path.is_file():
+    if not path.exists():
         return None
     frame = _read(path, ("recv_ns", "price", "qty", "buyer_maker"))
     if frame.schema["buyer_maker"] != pl.Boolean:
@@ -182,19 +183,29 @@ def read_trades(path: Path, scale: Scale) -> TapeTrades | None:
     )
 
 
+def parts_of(path: Path) -> list[Path]:
+    """The parquet files of a tape's file: itself, or the parts of a folder in order. Raises DataError without any."""
+    if not path.is_dir():
+        return [path]
+    if not (found := sorted(path.glob("part-*.parquet"))):
+        raise DataError(f"{path}: no part in this folder", WAY_OUT)
+    return found
+
+
 def _read(path: Path, names: tuple[str, ...]) -> "pl.DataFrame":
     """The named columns of a parquet file, at least one row and at most ROWS_MAX."""
     import polars as pl
 
     try:
-        have = pl.read_parquet_schema(path)
-        count = int(pl.scan_parquet(path).select(pl.len()).collect().item())
+        files = parts_of(path)
+        have = pl.read_parquet_schema(files[0])
+        count = int(pl.scan_parquet(files).select(pl.len()).collect().item())
         missing = [name for name in names if name not in have]
         if missing:
             raise DataError(f"{path}: no column {', '.join(missing)}", WAY_OUT)
         if not 0 < count <= ROWS_MAX:
             raise DataError(f"{path}: {count:,} rows, 1 to {ROWS_MAX:,} are read", "split it by hours")
-        frame = pl.read_parquet(path, columns=list(names))
+        frame = pl.read_parquet(files, columns=list(names))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0][:200] or type(error).__name__}", WAY_OUT) from error
     for name in names:

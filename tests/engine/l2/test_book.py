@@ -153,7 +153,7 @@ def test_ids_follow_the_venues_rules(rule: int, fresh: int, last: int, ids: tupl
     """What each venue's page says of a first and of a later delta."""
     book = empty_book()
     book.chain[FRESH], book.chain[LAST_ID] = fresh, last
-    assert place_in_chain(book, rule, delta(*ids)) == became
+    assert place_in_chain(book.chain, rule, *ids) == became
 
 
 def test_a_gap_stops_the_book_until_a_snapshot(tmp_path: Path) -> None:

@@ -124,6 +124,20 @@ def test_a_feeds_fault_is_found_once_and_named(tmp_path: Path, kind: str) -> Non
         assert (opened.report.replayed.written.fault == 0).all()
 
 
+def test_a_gap_that_was_closed_soon_is_a_warning(tmp_path: Path) -> None:
+    """A recording of days is cut now and then: what has a snapshot behind each cut, and lost hardly anything, is used."""
+    maker = Maker(2)
+    messages = made(maker, 400)
+    maker.delta()
+    messages += [maker.delta(), maker.delta(), maker.snapshot(), *(maker.delta() for _ in range(100))]
+    opened = sound_tape(write_tape(tmp_path, messages))
+    assert rules(opened, "warning") == {"gap"}
+    assert opened.report.figures["deltas"]["waiting"] == 0
+    maker.delta()
+    late = [*messages, *(maker.delta() for _ in range(9))]
+    assert rules(open_tape(write_tape(tmp_path, late)), "error") == {"gap"}
+
+
 def test_a_first_snapshot_of_another_instrument_is_found(tmp_path: Path) -> None:
     """By the deltas around it, and where trades were recorded by those: ids alone do not say whose prices they are."""
     maker = Maker(2)
