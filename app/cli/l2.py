@@ -48,7 +48,9 @@ def check_tapes(
     as_json: bool = JSON,
 ) -> None:
     """What is wrong with a tape, and whether the rebuilt book is the venue's. Errors exit with 1; warnings do not."""
-    items = [_checked(file) for file in _tapes(path)]
+    from engine.l2.checks import tapes_in
+
+    items = [_checked(file) for file in tapes_in(named_path(path))]
     bad = sum(item["errors"] for item in items)
     body = {"items": items, "errors": bad, "warnings": sum(item["warnings"] for item in items)}
     out.emit(body, as_json=as_json, text=lambda: "\n".join(_check_lines(item) for item in items))
@@ -189,17 +191,6 @@ def show_feasibility(
         "substrate": {**found.substrate, "door": {"warnings": len(opened.report.issues), **opened.report.figures}},
     }
     out.emit(body, as_json=as_json, text=lambda: _feasibility_text(body))
-
-
-def _tapes(text: str) -> list[Path]:
-    """The tapes that a word names: a file, or all of a folder."""
-    path = named_path(text)
-    if not path.is_dir():
-        return [path]
-    found = sorted(path.rglob("*_l2.parquet"))
-    if not found:
-        raise BadInput(f"{path}: no tape in this folder", "tapes are named VENUE_BASE-QUOTE_perp|spot_TAG_l2.parquet")
-    return found
 
 
 def _checked(path: Path) -> dict[str, Any]:

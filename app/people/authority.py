@@ -149,6 +149,7 @@ _MACHINE = (
     "jobs cancel",
     "jobs resume",
     "judge",
+    "l2 bars",
     "l2 features",
     "l2 labels",
     "l2 record",

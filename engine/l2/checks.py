@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine.data.issues import DataIssue, Severity, errors, issue
-from engine.errors import DataError
+from engine.errors import BadInput, DataError
 from engine.l2.book import (
     APPLIED,
     CROSSED,
@@ -324,3 +324,12 @@ def sound_tape(path: Path) -> OpenTape:
     opened = open_tape(path)
     require_sound(opened.report, opened.tape)
     return opened
+
+
+def tapes_in(path: Path) -> list[Path]:
+    """A tape itself, one that is a folder of parts too, or all tapes below a folder. Raises BadInput for a folder without any."""
+    if not path.is_dir() or path.name.endswith("_l2.parquet"):
+        return [path]
+    if not (found := sorted(path.rglob("*_l2.parquet"))):
+        raise BadInput(f"{path}: no tape in this folder", "tapes are named VENUE_BASE-QUOTE_perp|spot_TAG_l2.parquet")
+    return found

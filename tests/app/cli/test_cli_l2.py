@@ -154,6 +154,26 @@ def test_a_tape_with_an_error_is_computed_from_by_nobody(typed: Typed, tmp_path:
     assert "no tape in this folder" in typed("check", str(tmp_path / "empty"))[2]
 
 
+def test_bars_go_into_the_home_once(typed: Typed, tape: Path) -> None:
+    """A series that the catalog lists, with when each row was known; the same tape again adds nothing."""
+    found = body(typed("bars", str(tape), "--timeframe", "1m", "--json"))
+    (item,) = found["items"]
+    path = tape.parent / "home" / "data" / "okx_ETH-USDT_perp_book_1m.parquet"
+    assert (item["path"], item["tapes"], item["bars"], item["new"]) == (str(path), 1, 0, 0)
+    rows = pl.read_parquet(tape).with_columns(pl.col("recv_ns") - 30 * 10**9)  # a whole minute is in it now
+    rows.write_parquet(tape)
+    body(typed("bars", str(tape), "--json"))
+    frame = pl.read_parquet(path)
+    assert frame.height == 1
+    assert (frame["available_ms"] >= frame["ts"].dt.epoch("ms") + 60_000).all()
+    assert {"imbalance_close", "depth_mean", "spread_mean", "taker_flow"} <= set(frame.columns)
+    before = path.read_bytes()
+    assert body(typed("bars", str(tape), "--json"))["items"][0]["new"] == 0
+    assert path.read_bytes() == before
+    assert "1 bars, 0 new" in typed("bars", str(tape))[1]
+    assert typed("bars", str(tape), "--timeframe", "7m")[0] == 1
+
+
 def test_the_recorded_answer_is_no(typed: Typed, market_data: Path) -> None:
     """As published: 0 of 60 cells clear two maker fees of the recorded perpetual."""
     found = body(typed("feasibility", str(recorded_tape(market_data, "perp")), "--json"))
