@@ -22,7 +22,8 @@ DEPTH = {"okx": None, "binance": 1000, "bybit": 200}  # levels of a snapshot; OK
 SYMBOLS_MAX = 20
 SILENT_MS = 10_000
 FLUSH_S = 1.0
-WAIT_S = (1.0, 2.0, 5.0, 10.0)  # before a next try
+WAIT_S = (1.0, 2.0, 5.0, 10.0)  # before a next try; Binance takes a connection a second on average
+OFTEN_NS = 60_000_000_000
 NOTES_SHOWN = 50
 Report = dict[str, Any]
 
@@ -107,18 +108,21 @@ class BookSession:
                 await asyncio.sleep(WAIT_S[0])  # ccxt cancels what waits on a connection that is given up
             except Exception as error:  # noqa: BLE001 - ccxt raises anything; the next try says whether it lasts
                 what = f"{call.__name__} of {symbol}"
-                self._note(self.now_ns(), "error", str(silent(self.request.venue, what, error)))
+                self._note(self.now_ns(), "error", silent(self.request.venue, what, error).what)
                 await asyncio.sleep(WAIT_S[min(failed, len(WAIT_S) - 1)])
                 self.source.dial_at_once()
                 failed += 1
 
     async def _redial(self) -> None:
-        """Dial anew where a snapshot is wanted: it is the one way to one that all three venues have."""
+        """Dial anew where a snapshot is wanted: it is the one way to one that all three venues have. More rarely if often."""
+        recent: deque[int] = deque(maxlen=len(WAIT_S) - 1)
         while True:
             await self._wanted.wait()
             await self.source.redial()
             self._wanted.clear()
-            await asyncio.sleep(WAIT_S[0])
+            often = sum(self.now_ns() - at < OFTEN_NS for at in recent)
+            recent.append(self.now_ns())
+            await asyncio.sleep(WAIT_S[often])
 
     async def _watch_silence(self) -> None:
         """A connection that brings nothing, not even a pong, is given up."""

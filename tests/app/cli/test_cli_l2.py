@@ -154,6 +154,23 @@ def test_a_tape_with_an_error_is_computed_from_by_nobody(typed: Typed, tmp_path:
     assert "no tape in this folder" in typed("check", str(tmp_path / "empty"))[2]
 
 
+@pytest.mark.parametrize(
+    ("args", "text"),
+    [
+        (["--venue", "okx", "--symbol", "BTC-USDT", "--mirror", "http://127.0.0.1:9"], "okx did not answer for its instruments"),
+        (["--venue", "kraken", "--symbol", "BTC-USDT"], "unknown venue 'kraken'"),
+        (["--symbol", "BTC-USDT", "--market", "margin"], "unknown market 'margin'"),
+        (["--symbol", "BTC-USDT", "--symbol", "BTC-USDT"], "2 instruments to record"),
+    ],
+)
+def test_a_recording_that_cannot_begin_says_why(typed: Typed, tmp_path: Path, args: list[str], text: str) -> None:
+    """One line, exit code 1, and nothing of a tape."""
+    code, _, err = typed("record", *args)
+    assert code == 1
+    assert text in err
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
 def test_bars_go_into_the_home_once(typed: Typed, tape: Path) -> None:
     """A series that the catalog lists, with when each row was known; the same tape again adds nothing."""
     found = body(typed("bars", str(tape), "--timeframe", "1m", "--json"))

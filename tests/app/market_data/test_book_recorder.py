@@ -1,18 +1,21 @@
 """`nightdesk l2 record` at the three local venues, by real ccxt: what is recorded is the venue's book, over cuts and gaps."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
-from app.market_data.book_recorder import BookRequest, BookSession, check_request
+from app.market_data.book_recorder import BookRequest, BookSession, check_request, record_books
 from engine.errors import BadInput
-from engine.l2.checks import open_tape
+from engine.l2.checks import open_tape, sound_tape
 from engine.l2.replay import levels_of
 from engine.venues.candles import CandleSource
 from tests.fakes.exchange.adapted import ADAPTED
+from tests.fakes.exchange.binance.client import LocalBinance
 from tests.fakes.exchange.market import MINUTE_MS
 from tests.fakes.exchange.played import Played
 from tests.fakes.live_feeds import EVERY_MS, walking
@@ -69,6 +72,42 @@ def test_the_recorded_book_is_the_venues_over_a_cut(tmp_path: Path, venue: str) 
     last, scale = opened.report.replayed.last, opened.tape.scale
     shown = tuple(float(scale.price(levels_of(last, side)[0][0])) for side in (0, 1))
     assert shown == best
+
+
+def test_it_connects_by_itself(tmp_path: Path) -> None:
+    """Over sockets, by the address of a mirror, two instruments on one line: each has its own tape, and the end is in order."""
+
+    async def main() -> dict[str, Any]:
+        venue = LocalBinance(walking(200)(lambda: time.time_ns() // 1_000_000))
+        stop = asyncio.Event()
+        async with venue.served() as served:
+            asyncio.get_running_loop().call_later(3.0, stop.set)  # a busy machine takes a second to connect
+            request = BookRequest("binance", ["BTC-USDT", "ETH-USDT"], "perp", served.rest_url)
+            return await record_books(tmp_path, request, stop, lambda _line: None)
+
+    report = asyncio.run(main())
+    tapes = sorted(tmp_path.rglob("*_l2.parquet"))
+    assert [path.parent.name for path in tapes] == ["BTC-USDT", "ETH-USDT"]
+    assert [sound_tape(path).report.figures["messages"] for path in tapes] == [item["messages"] for item in report["items"]]
+    assert all(item["messages"] and item["resyncs"] == 1 and not item["broken"] for item in report["items"])
+
+
+def test_a_message_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
+    """And ends nothing: what comes after it is recorded, and the chain of ids shows what was lost."""
+
+    async def script(played: Played, session: BookSession) -> None:
+        await played.wait(2 * MINUTE_MS)
+        about = {"channel": "books", "instId": "BTC-USDT-SWAP"}
+        session.received("ws", {"arg": about, "action": "update", "data": [{"asks": 7}]})
+        await played.wait(2 * MINUTE_MS)
+
+    report, _ = recorded(tmp_path, "okx", script)
+    assert report["unreadable"] == 1
+    assert report["items"][0]["messages"] > 10
+    (events,) = tmp_path.rglob("*_events.parquet")
+    kinds = [kind for part in sorted(events.glob("part-*.parquet")) for kind in pl.read_parquet(part)["kind"]]
+    assert kinds.count("unreadable") == 1
+    assert (kinds[0], kinds[-1]) == ("start", "stop")
 
 
 def test_a_gap_is_closed_by_dialling_again(tmp_path: Path) -> None:
