@@ -7,6 +7,7 @@ Each of them may be a folder of that name with parts, as recorder.py writes it: 
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +27,7 @@ SNAPSHOT, DELTA = 1, 2
 BID, ASK = 0, 1
 ROWS_MAX = 100_000_000  # of one file: a busy day of a hundred levels a message; 4 GB while it is read
 DIGITS_MAX = 12
+CHUNK = 2_000_000  # rows that are read at a time
 EXACT = 2.0**53  # above it a float counts in steps of two
 NAME = re.compile(
     r"(?P<venue>[a-z0-9][a-z0-9-]*)_(?P<symbol>[A-Z0-9]+-[A-Z0-9]+)_(?P<market>perp|spot)(?:_(?P<tag>[A-Za-z0-9-]+))?_l2\.parquet"
@@ -106,40 +108,72 @@ def beside(path: Path, what: str) -> Path:
     return path.with_name(path.name.removesuffix("_l2.parquet") + f"_{what}.parquet")
 
 
+class _Chunk(NamedTuple):
+    """Some rows of a tape: the messages that begin in them, and their levels as the file has them."""
+
+    columns: dict[str, Ints]  # WHOLE and kind, of the messages that begin here
+    row: Ints  # their first rows, of the file
+    start: Ints  # their first levels, of this chunk
+    side: Bytes
+    price: Floats
+    quantity: Floats
+    digits: tuple[int, int]
+    last: tuple[int, ...]  # WHOLE and kind of the last row
+
+
 def read_tape(path: Path) -> BookTape:
     """One `_l2.parquet` file. A row of null side, price and quantity is a message without levels.
 
-    Raises DataError, with the row, for a missing column, a null, an unknown kind or side, a price or quantity that is not
-    one, and messages that are not in the order received.
+    Read in chunks, so that a day fits. Raises DataError, with the row, for a missing column, a null, an unknown kind or side, a
+    price or quantity that is not one, and messages that are not in the order received.
     """
     venue, symbol, market = name_of(path)
-    frame = _read(path, (*WHOLE, "kind", *LEVEL))
+    chunks: list[_Chunk] = []
+    for offset, frame in _frames(path, (*WHOLE, "kind", *LEVEL)):
+        chunks.append(_chunk(path, frame, offset, chunks[-1].last if chunks else None))
+    found = [digits_beside(path), *(chunk.digits for chunk in chunks)]
+    scale = Scale(max(d[0] for d in found), max(d[1] for d in found), 1)
+    before = np.cumsum([0, *(len(chunk.price) for chunk in chunks)])
+    start = np.concatenate([*(chunk.start + n for chunk, n in zip(chunks, before, strict=False)), before[-1:]])
+    side = np.concatenate([chunk.side for chunk in chunks])
+    price, lots = np.empty(before[-1], np.int64), np.empty(before[-1], np.int64)
+    row = np.concatenate([chunk.row for chunk in chunks])
+    whole = {name: np.concatenate([chunk.columns[name] for chunk in chunks]) for name in (*WHOLE, "kind")}
+    for n in range(len(chunks)):  # the floats of a chunk are let go before the next one's integers are made
+        levels, chunk = slice(before[n], before[n + 1]), chunks[n]
+        price[levels], lots[levels] = _units(chunk.price, scale.price_digits), _units(chunk.quantity, scale.lot_digits)
+        chunks[n] = chunk._replace(price=chunk.price[:0], quantity=chunk.quantity[:0])
+    tick = int(np.gcd.reduce(price)) if len(price) else 1
+    kind = whole.pop("kind").astype(np.int8)
+    recv, exch, first_id, last_id, prev_id = (whole[name] for name in WHOLE[1:])
+    scale, ids = scale._replace(tick=max(tick, 1)), (first_id, last_id, prev_id)
+    return BookTape(path, venue, symbol, market, scale, row, whole["seq"], kind, recv, exch, *ids, start, side, price, lots)
+
+
+def _chunk(path: Path, frame: "pl.DataFrame", offset: int, before: tuple[int, ...] | None) -> _Chunk:
+    """Rows of a tape from row `offset` on; `before`: WHOLE and kind of the row before them."""
     empty = frame["side"].is_null() & frame["price"].is_null() & frame["qty"].is_null()
-    levels = frame.filter(~empty)
-    rows = np.flatnonzero(~empty.to_numpy())
-    for name in (*WHOLE, "kind"):
-        _require(path, frame[name].is_null().to_numpy(), f"{name} is missing")
-    _require(path, ~frame["kind"].is_in(["snapshot", "delta"]).to_numpy(), "kind is neither snapshot nor delta")
+    levels, all_rows = frame.filter(~empty), np.arange(offset, offset + frame.height)
+    rows = all_rows[~empty.to_numpy()]
+    unknown = ~frame["kind"].is_in(["snapshot", "delta"]).fill_null(value=False).to_numpy()
+    _require(path, unknown, "kind is neither snapshot nor delta", all_rows)
     _require(path, ~levels["side"].fill_null("").is_in(["b", "a"]).to_numpy(), "side is neither b nor a", rows)
     price, quantity = _floats(levels, "price"), _floats(levels, "qty")
     _require(path, ~(np.isfinite(price) & (price > 0.0)), "price is not a number above 0", rows)
     _require(path, ~(np.isfinite(quantity) & (quantity >= 0.0)), "qty is not a number of 0 or more", rows)
-    whole = {name: frame[name].to_numpy().astype(np.int64) for name in WHOLE}
-    kind = np.where(frame["kind"].to_numpy() == "snapshot", SNAPSHOT, DELTA).astype(np.int8)
-    _require(path, np.diff(whole["seq"], prepend=whole["seq"][:1]) < 0, "seq goes back")
-    fresh = np.ones(len(kind), np.bool_)
-    fresh[1:] = (kind[1:] != kind[:-1]) | np.logical_or.reduce([whole[name][1:] != whole[name][:-1] for name in WHOLE])
+    columns = {name: frame[name].to_numpy().astype(np.int64) for name in WHOLE}
+    columns["kind"] = np.where((frame["kind"] == "snapshot").to_numpy(), SNAPSHOT, DELTA).astype(np.int64)
+    last = tuple(int(values[-1]) for values in columns.values())
+    earlier = before or tuple(int(values[0]) for values in columns.values())
+    _require(path, np.diff(columns["seq"], prepend=earlier[0]) < 0, "seq goes back", all_rows)
+    changed = [np.diff(values, prepend=value) != 0 for values, value in zip(columns.values(), earlier, strict=True)]
+    fresh = np.logical_or.reduce(changed)
+    fresh[0] = fresh[0] or before is None
     first = np.flatnonzero(fresh)
-    own, others = (_digits(path, price, "price"), _digits(path, quantity, "qty")), digits_beside(path)
-    scale = Scale(max(own[0], others[0]), max(own[1], others[1]), 1)
-    units, lots = _units(price, scale.price_digits), _units(quantity, scale.lot_digits)
-    start = np.append(np.searchsorted(rows, first), len(rows)).astype(np.int64)
-    recv, exch, first_id, last_id, prev_id = (whole[name][first] for name in WHOLE[1:])
-    side = np.where(levels["side"].to_numpy() == "b", BID, ASK).astype(np.int8)
-    tick = int(np.gcd.reduce(units)) if len(units) else 1
-    scale, seq = scale._replace(tick=max(tick, 1)), whole["seq"][first]
-    ids = (first_id, last_id, prev_id)
-    return BookTape(path, venue, symbol, market, scale, first, seq, kind[first], recv, exch, *ids, start, side, units, lots)
+    side = np.where((levels["side"] == "b").to_numpy(), BID, ASK).astype(np.int8)
+    digits = _digits(path, price, "price"), _digits(path, quantity, "qty")
+    start = np.searchsorted(rows, all_rows[first]).astype(np.int64)
+    return _Chunk({n: v[first] for n, v in columns.items()}, all_rows[first], start, side, price, quantity, digits, last)
 
 
 def digits_beside(path: Path) -> tuple[int, int]:
@@ -193,32 +227,48 @@ def parts_of(path: Path) -> list[Path]:
 
 
 def _read(path: Path, names: tuple[str, ...]) -> "pl.DataFrame":
-    """The named columns of a parquet file, at least one row and at most ROWS_MAX."""
+    """The named columns of a parquet file at once."""
+    import polars as pl
+
+    return pl.concat([frame for _, frame in _frames(path, names)])
+
+
+def _frames(path: Path, names: tuple[str, ...]) -> "Iterator[tuple[int, pl.DataFrame]]":
+    """(first row, the named columns) of a file or its parts, CHUNK rows or somewhat more at a time; 1 to ROWS_MAX rows in all."""
     import polars as pl
 
     try:
         files = parts_of(path)
-        have = pl.read_parquet_schema(files[0])
-        count = int(pl.scan_parquet(files).select(pl.len()).collect().item())
-        missing = [name for name in names if name not in have]
-        if missing:
-            raise DataError(f"{path}: no column {', '.join(missing)}", WAY_OUT)
-        if not 0 < count <= ROWS_MAX:
-            raise DataError(f"{path}: {count:,} rows, 1 to {ROWS_MAX:,} are read", "split it by hours")
-        frame = pl.read_parquet(files, columns=list(names))
+        counts = [int(pl.scan_parquet(file).select(pl.len()).collect().item()) for file in files]
+        total, offset = sum(counts), 0
+        if not 0 < total <= ROWS_MAX:
+            raise DataError(f"{path}: {total:,} rows, 1 to {ROWS_MAX:,} are read", "split it by hours")
+        while files:
+            some = next((n for n in range(1, len(files)) if sum(counts[:n]) >= CHUNK), len(files))
+            for file in files[:some]:
+                have = pl.read_parquet_schema(file)
+                if missing := [name for name in names if name not in have]:
+                    raise DataError(f"{file}: no column {', '.join(missing)}", WAY_OUT)
+            rows, group = sum(counts[:some]), pl.scan_parquet(files[:some]).select(names)
+            for at in range(0, rows, CHUNK):
+                yield offset + at, _typed(path, group.slice(at, CHUNK).collect(), offset + at)
+            offset, files, counts = offset + rows, files[some:], counts[some:]
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{path} cannot be read: {str(error).splitlines()[0][:200] or type(error).__name__}", WAY_OUT) from error
-    for name in names:
-        text = name in {"kind", "side"}
-        whole = name in {*WHOLE, "update_id"}
-        dtype = frame.schema[name]
-        fits = dtype == pl.String if text else dtype.is_integer() if whole else name == "buyer_maker" or dtype.is_numeric()
-        if not fits:
-            raise DataError(
-                f"{path}: {name} is {dtype}, not {'text' if text else 'whole numbers' if whole else 'numbers'}", WAY_OUT
-            )
-        if whole and frame[name].null_count():
-            _require(path, frame[name].is_null().to_numpy(), f"{name} is missing")
+
+
+def _typed(path: Path, frame: "pl.DataFrame", offset: int) -> "pl.DataFrame":
+    """The frame, if its columns are text, whole numbers and numbers where they should be, and no id or time is missing."""
+    import polars as pl
+
+    for name, dtype in frame.schema.items():
+        kind = "text" if name in {"kind", "side"} else "whole numbers" if name in {*WHOLE, "update_id"} else "numbers"
+        fits = {"text": dtype == pl.String, "whole numbers": dtype.is_integer(), "numbers": dtype.is_numeric()}[kind]
+        if not (fits or name == "buyer_maker"):
+            raise DataError(f"{path}: {name} is {dtype}, not {kind}", WAY_OUT)
+        if name in {*WHOLE, "update_id", "kind"} and frame[name].null_count():
+            rows = np.arange(offset, offset + frame.height)
+            _require(path, frame[name].is_null().to_numpy(), f"{name} is missing", rows)
     return frame
 
 

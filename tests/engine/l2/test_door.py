@@ -4,13 +4,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from engine.data.issues import errors
 from engine.errors import DataError
 from engine.l2.checks import OpenTape, open_tape, sound_tape
-from engine.l2.tape import read_tape
+from engine.l2.tape import BookTape, read_tape
 from tests.engine.l2.test_book import recorded_tape
 from tests.fakes.book_tapes import STEP_NS, BookMessage, Maker, made, rows_of, write_quotes, write_rows, write_tape, write_trades
 
@@ -211,6 +212,28 @@ def test_a_row_that_is_none_stops_the_reading(tmp_path: Path, name: str) -> None
         read_tape(write_rows(tmp_path, rows))
     assert "okx_ETH-USDT_perp_made_l2.parquet" in str(caught.value)
     assert "no grid" in text or "row 1" in str(caught.value)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 50])
+def test_a_tape_read_in_chunks_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    """Wherever a chunk ends, within a message too, of one file and of parts; a bad row keeps its number."""
+    messages = [*made(Maker(2), 40), BookMessage("delta", 9999, 9999, 9998, [], (1.0, 1.0, 2.0, 1.0))]
+    path = write_tape(tmp_path, messages)
+    whole, frame = read_tape(path), pl.read_parquet(path)
+    folder = tmp_path / "okx_ETH-USDT_perp_parts_l2.parquet"
+    folder.mkdir()
+    for n, at in enumerate(range(0, frame.height, 33)):
+        frame.slice(at, 33).write_parquet(folder / f"part-{n:04d}.parquet")
+    monkeypatch.setattr("engine.l2.tape.CHUNK", chunk)
+    for tape in (read_tape(path), read_tape(folder)):
+        assert tape.scale == whole.scale
+        for name in BookTape._fields[5:]:
+            assert np.array_equal(getattr(tape, name), getattr(whole, name)), name
+            assert getattr(tape, name).dtype == getattr(whole, name).dtype, name
+    rows = rows_of(messages)
+    rows[100]["price"] = -1.0
+    with pytest.raises(DataError, match="row 100: price"):
+        read_tape(write_rows(tmp_path, rows))
 
 
 def test_files_that_are_no_tape_are_refused(tmp_path: Path) -> None:
