@@ -96,19 +96,21 @@ class BookSession:
 
     async def _watch(self, call: Callable[..., Awaitable[Any]], symbol: str) -> None:
         """Stay subscribed to one channel of one instrument."""
-        failed = 0
+        failed, before = 0, ""
         limit = DEPTH[self.request.venue] if call == self.client.watch_order_book else None
         while True:
             try:
                 await call(symbol, limit=limit)
-                failed = 0
+                failed, before = 0, ""
             except asyncio.CancelledError:
                 if (task := asyncio.current_task()) is not None and task.cancelling():
                     raise
                 await asyncio.sleep(WAIT_S[0])  # ccxt cancels what waits on a connection that is given up
             except Exception as error:  # noqa: BLE001 - ccxt raises anything; the next try says whether it lasts
                 what = f"{call.__name__} of {symbol}"
-                self._note(self.now_ns(), "error", silent(self.request.venue, what, error).what)
+                if (text := silent(self.request.venue, what, error).what) != before:  # what lasts is noted once
+                    self._note(self.now_ns(), "error", text)
+                before = text
                 await asyncio.sleep(WAIT_S[min(failed, len(WAIT_S) - 1)])
                 self.source.dial_at_once()
                 failed += 1

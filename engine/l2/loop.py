@@ -20,6 +20,7 @@ from engine.l2.book import (
     Ints,
     best_of,
     near_lots,
+    place_in_chain,
     take_delta,
     take_snapshot,
 )
@@ -97,9 +98,12 @@ def replay_messages(
             continue
         else:
             back = i
+        waiting = i + 1
         for j in range(back, i + 1):
             if m.kind[j] == SNAPSHOT:
                 continue
+            if j < i and place_in_chain(book.chain, rule, m.first_id[j], m.last_id[j], m.prev_id[j]) == REFUSED:
+                break  # of another numbering, or behind a hole: the next message that comes says which
             became, fault = take_delta(book, rule, delta_at(m, j))
             out.became[j] = became
             if fault != NOTHING and out.fault[j] == NOTHING:
@@ -110,6 +114,4 @@ def replay_messages(
             if book.chain[SYNCED] == 0:
                 waiting = j
                 break
-        else:
-            waiting = i + 1
     return waiting, part

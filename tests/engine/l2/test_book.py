@@ -193,9 +193,25 @@ def test_memory_for_a_late_snapshot_is_bounded(tmp_path: Path) -> None:
     shot = maker.snapshot()
     tick = max(maker.sides["b"])
     many = [maker.delta([maker.change("b", tick, 1 + n % 7)]) for n in range(BUFFER + 10)]
-    written = replay(read_tape(write_tape(tmp_path, [*many, shot]))).written
-    assert (written.became[:-1] == WAITING).all()
+    written = replay(read_tape(write_tape(tmp_path, [*many, shot, maker.delta()]))).written
+    assert (written.became == WAITING).sum() == len(many) + 1
+    assert (written.fault == GAP).tolist() == [False] * (len(many) + 1) + [True]
+
+
+def test_ids_may_begin_anew_behind_a_cut(tmp_path: Path) -> None:
+    """Bybit counts from 1 after a restart of its service: what waits by the old numbers is given up, and the new ones go on."""
+    maker = Maker(7, chained=False)
+    messages = [maker.snapshot(), *(maker.delta() for _ in range(20))]
+    maker.delta()
+    messages += [maker.delta(), maker.delta()]  # behind a gap, and waiting
+    maker.last_id = 1
+    messages += [maker.snapshot(), *(maker.delta() for _ in range(20))]
+    tape = read_tape(write_tape(tmp_path, messages))
+    written, plain = replay(tape).written, replay(tape, compiled=False).written
+    assert (written.became == WAITING).tolist() == [n in (21, 22) for n in range(len(messages))]
     assert (written.fault == GAP).sum() == 1
+    assert written.near[-1, BIDS] / 10 == messages[-1].best[0]
+    assert all(np.array_equal(one, other) for one, other in zip(written, plain, strict=True))
 
 
 BOOK = [(0, 1000, 5), (0, 999, 7), (1, 1001, 3), (1, 1002, 4)]

@@ -174,6 +174,24 @@ def test_a_day_has_a_folder_that_begins_with_its_own_snapshot(tmp_path: Path) ->
     assert first.name < second.name
 
 
+def test_a_day_goes_on_while_the_disk_refuses_it(tmp_path: Path) -> None:
+    """At midnight nothing of the old day may go into the new folder, nor be lost: the old one goes on until it is written."""
+    maker, recorder = Maker(39), recorder_in(tmp_path / "root")
+    midnight = (START_NS // DAY_NS + 1) * DAY_NS
+    recorder.take(midnight - STEP_NS, push_of(maker.snapshot()))
+    (tmp_path / "root").write_text("a file where the folder would be")
+    for n in range(5):
+        recorder.take(midnight + n * STEP_NS, push_of(maker.delta()))
+    assert recorder.broken
+    (tmp_path / "root").unlink()
+    recorder.take(midnight + 5 * STEP_NS, push_of(maker.snapshot()))
+    recorder.take(midnight + 6 * STEP_NS, push_of(maker.delta()))
+    recorder.flush(midnight, force=True)
+    first, second = sorted(tmp_path.rglob("*_l2.parquet"))
+    assert [len(read_tape(path).kind) for path in (first, second)] == [6, 2]
+    assert recorder.size().messages == 8
+
+
 def test_a_clock_that_is_put_back_keeps_the_order(tmp_path: Path) -> None:
     """Rows never go back in time: the tape of such a night is still read."""
     maker = Maker(38)
