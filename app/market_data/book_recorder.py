@@ -131,7 +131,7 @@ class BookSession:
         while True:
             await asyncio.sleep(FLUSH_S)
             since = self.source.silent_since_ms()
-            if since is not None and self.now_ns() // 1_000_000 - since > SILENT_MS:
+            if since is not None and not self._wanted.is_set() and self.now_ns() // 1_000_000 - since > SILENT_MS:
                 self._note(self.now_ns(), "error", f"nothing received for {SILENT_MS // 1000} s")
                 self._wanted.set()
 

@@ -104,10 +104,34 @@ def test_a_message_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
     report, _ = recorded(tmp_path, "okx", script)
     assert report["unreadable"] == 1
     assert report["items"][0]["messages"] > 10
-    (events,) = tmp_path.rglob("*_events.parquet")
-    kinds = [kind for part in sorted(events.glob("part-*.parquet")) for kind in pl.read_parquet(part)["kind"]]
+    kinds = kinds_of(tmp_path)
     assert kinds.count("unreadable") == 1
     assert (kinds[0], kinds[-1]) == ("start", "stop")
+
+
+def kinds_of(folder: Path) -> list[str]:
+    """Kinds of the recorded events."""
+    (events,) = folder.rglob("*_events.parquet")
+    return [str(kind) for part in sorted(events.glob("part-*.parquet")) for kind in pl.read_parquet(part)["kind"]]
+
+
+@pytest.mark.parametrize("venue", list(ADAPTED))
+def test_a_dead_line_is_dialled_again(tmp_path: Path, venue: str) -> None:
+    """Nothing comes for two minutes, not even a pong: noted, given up, and the book made anew once the venue speaks again."""
+
+    async def script(played: Played, _: BookSession) -> None:
+        await played.wait(2 * MINUTE_MS)
+        played.venue.faults.on("ws_mute", 2 * MINUTE_MS)
+        await played.wait(6 * MINUTE_MS)
+
+    report, best = recorded(tmp_path, venue, script)
+    assert "nothing received for 10 s" in report["notes"]
+    assert report["items"][0]["resyncs"] >= 2
+    assert kinds_of(tmp_path).count("error") < 30
+    (path,) = tmp_path.rglob("*_l2.parquet")
+    opened = open_tape(path)
+    last, scale = opened.report.replayed.last, opened.tape.scale
+    assert tuple(float(scale.price(levels_of(last, side)[0][0])) for side in (0, 1)) == best
 
 
 @pytest.mark.parametrize("venue", list(ADAPTED))
@@ -124,6 +148,7 @@ def test_a_gap_is_closed_by_dialling_again(tmp_path: Path, venue: str) -> None:
     assert 1 <= item["gaps"] < 5
     assert item["resyncs"] >= 2
     assert "BTC-USDT: a message is missing" in report["notes"]
+    assert kinds_of(tmp_path).count("error") < 8  # the local venues have no trades; what lasts is noted once
     (path,) = tmp_path.rglob("*_l2.parquet")
     opened = open_tape(path)
     last, scale = opened.report.replayed.last, opened.tape.scale
