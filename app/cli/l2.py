@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from engine.l2.book import DepthBook
     from engine.l2.checks import OpenTape
-    from engine.l2.feasibility import Cell, Edge
     from engine.l2.tape import BookTape, Scale
 
 group = typer.Typer(
@@ -161,36 +160,17 @@ def show_labels(
 
 @group.command("feasibility")
 def show_feasibility(
-    file: str = FILE,
+    path: str = typer.Argument(..., metavar="FILE|FOLDER", help="A tape, or a folder of tapes of one instrument, day after day."),
     floor: float | None = typer.Option(None, "--floor-bps", help="What both sides cost; default: twice the venue's maker fee."),
     every: int = typer.Option(100, "--every", min=10, max=600_000, help="A moment every this many ms."),
     horizon: list[float] = HORIZONS,
     as_json: bool = JSON,
 ) -> None:
-    """Whether a tape has an edge above the fees at all: every feature at every horizon, judged on later data. Often: no."""
-    from engine.l2.checks import sound_tape
-    from engine.l2.feasibility import HORIZONS_S, feasibility
-    from engine.l2.features import computed
-    from engine.l2.moments import moments_of
+    """Whether a recording has an edge above the fees at all: every feature at every horizon, judged on later data. Often: no."""
+    from app.cli.l2_judged import judged, text_of
 
-    opened = sound_tape(named_path(file))
-    moments = moments_of(opened.tape, opened.report.replayed, opened.trades, every)
-    floor_bps, source = _floor(floor, opened.tape)
-    found = feasibility(moments, computed(moments), every, floor_bps, tuple(horizon) or HORIZONS_S)
-    tables = {name: [_cell(cell) for cell in getattr(found, name)] for name in ("cells", "together", "oracle")}
-    body = {
-        **_head(opened.tape),
-        "verdict": found.verdict,
-        "why": found.why,
-        "floor_bps": floor_bps,
-        "floor_source": source,
-        "every_ms": every,
-        **tables,
-        "chance_bps": found.chance,
-        "ablation": {"horizon_s": found.ablation_s, "items": found.ablation},
-        "substrate": {**found.substrate, "door": {"warnings": len(opened.report.issues), **opened.report.figures}},
-    }
-    out.emit(body, as_json=as_json, text=lambda: _feasibility_text(body))
+    body = judged(named_path(path), floor, every, tuple(horizon))
+    out.emit(body, as_json=as_json, text=lambda: text_of(body))
 
 
 def _checked(path: Path) -> dict[str, Any]:
@@ -321,65 +301,3 @@ def _labels_text(body: Mapping[str, Any]) -> str:
                 figures += f", adverse {c['adverse_frac']:.0%}"
             lines.append(f"    filled in {c['from_s']} to {c['to_s']} s: {c['orders']:,}, {figures}")
     return "\n".join(lines)
-
-
-def _floor(given: float | None, tape: "BookTape") -> tuple[float, str]:
-    """(bps of both sides, where it comes from). Raises BadInput where a venue's fee is not known and none was given."""
-    from engine.venues.instruments import costs_of, fee_tier_of
-
-    if given is not None:
-        return given, "--floor-bps"
-    try:
-        costs = costs_of(tape.venue, tape.symbol, tape.market)
-    except BadInput as error:
-        raise BadInput(error.what, "give --floor-bps: what both sides cost") from error
-    return costs.maker_frac * 2e4, f"two maker fees; {fee_tier_of(tape.venue, tape.symbol, tape.market, {})}"
-
-
-def _edge(edge: "Edge") -> dict[str, Any]:
-    return {"bps": edge.bps, "moments": edge.moments, "independent": edge.independent}
-
-
-def _cell(cell: "Cell") -> dict[str, Any]:
-    """A cell as JSON."""
-    return {
-        "feature": cell.feature,
-        "horizon_s": cell.horizon_s,
-        "in": _edge(cell.inside),
-        "out": _edge(cell.outside),
-        "folds": [_edge(edge) for edge in cell.folds],
-        "clears": cell.clears,
-    }
-
-
-def _feasibility_text(body: Mapping[str, Any]) -> str:
-    """The verdict, a line a cell, the controls, the ablation, the ground."""
-    lines = [f"{body['verdict'].upper()}: {body['why']}", f"floor {body['floor_bps']:g} bps ({body['floor_source']})", ""]
-    lines.append(f"{'bps a moment':32}{'ahead':>7}{'in':>9}{'out':>9}{'apart':>7}  folds")
-    for name in ("cells", "together", "oracle"):
-        lines += [_cell_line(cell) for cell in body[name]]
-    lines += ["", f"best cell with features of another time, out: {' '.join(map(_bps, body['chance_bps']))}"]
-    lines += ["", f"all together without, {body['ablation']['horizon_s']:g} s ahead, out:"]
-    for item in body["ablation"]["items"]:
-        lines.append(f"  {item['without']:24}{_bps(item['out_bps'])}  it adds {_bps(item['adds_bps'])}")
-    ground = body["substrate"]
-    lines += [
-        "",
-        f"on {ground['days']:.4f} days, {ground['usable_frac']:.1%} usable, {ground['resyncs']} resyncs; a perfect sign earns",
-    ]
-    for h in ground["horizons"]:
-        text = f"{h['mean_absolute_bps']:.2f} bps a moment (sd {h['sd_bps']:.2f}), {h['independent']:,} moments apart"
-        lines.append(f"  {h['horizon_s']:g} s ahead: {text}; {h['audit']}")
-    idle = [f["name"] for f in ground["features"] if f["constant"]]
-    return "\n".join(lines + ([f"constant or missing: {', '.join(idle)}"] if idle else []))
-
-
-def _cell_line(cell: Mapping[str, Any]) -> str:
-    folds = " ".join(_bps(edge["bps"]) for edge in cell["folds"])
-    mark = "  clears" if cell["clears"] else ""
-    figures = f"{_bps(cell['in']['bps']):>9}{_bps(cell['out']['bps']):>9}{cell['out']['independent']:>7}"
-    return f"{cell['feature']:32}{cell['horizon_s']:>5g} s{figures}  {folds}{mark}"
-
-
-def _bps(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"

@@ -58,23 +58,25 @@ class Split(NamedTuple):
 
 
 def returns_of(moments: Moments, every_ms: int, horizon_s: float) -> Floats:
-    """The middle's move over a horizon from each row on, bps; NaN where either end has no usable book."""
+    """The middle's move over a horizon from each row on, bps; NaN where either end has no usable book, or no row."""
     steps, out = round(horizon_s * 1000 / every_ms), np.full(len(moments.when_ns), np.nan)
-    middle = (moments.bid + moments.ask) / 2.0
+    middle, when = (moments.bid + moments.ask) / 2.0, moments.when_ns
     if 0 < steps < len(middle):
-        out[:-steps] = (middle[steps:] / middle[:-steps] - 1.0) * 1e4
+        there = when[steps:] - when[:-steps] == steps * every_ms * 1_000_000  # else the rows between two tapes are missing
+        out[:-steps] = np.where(there, (middle[steps:] / middle[:-steps] - 1.0) * 1e4, np.nan)
     return out
 
 
-def split_of(when_ms: Ints, known: "np.ndarray", horizon_s: float) -> Split:
+def split_of(known: "np.ndarray", every_ms: int, horizon_s: float) -> Split:
     """Two halves and FOLDS folds of the rows whose outcome is known, purged by the horizon and audited (models/folds.py).
 
-    Raises BadInput for a tape that is too short for them.
+    By recorded time: hours between two tapes take none, and no outcome reaches over them. Raises BadInput for a tape that is too
+    short.
     """
     rows = np.flatnonzero(known)
-    if len(rows) < ROWS_TRAIN_MIN or when_ms[rows[-1]] - when_ms[rows[0]] < SPAN_S_MIN * 1000:
+    close = rows.astype(np.int64) * every_ms
+    if len(rows) < ROWS_TRAIN_MIN or close[-1] - close[0] < SPAN_S_MIN * 1000:
         raise BadInput(f"not enough tape for a horizon of {horizon_s:g} s", f"at least {SPAN_S_MIN:g} s of usable book beyond it")
-    close = when_ms[rows]
     known_ms = close + int(horizon_s * 1000)
     span = int(close[-1] - close[0]) + int(np.diff(close).min())
     found = []
@@ -230,7 +232,7 @@ def feasibility(
     require_terms(every_ms, floor_bps, horizons_s)
     when_ms = moments.when_ns // 1_000_000
     returns = {h: returns_of(moments, every_ms, h) for h in horizons_s}
-    splits = {h: split_of(when_ms, np.isfinite(y), h) for h, y in returns.items()}
+    splits = {h: split_of(np.isfinite(y), every_ms, h) for h, y in returns.items()}
     cells = [
         judged(column.name, column.values, returns[h], when_ms, splits[h], h, floor_bps) for column in columns for h in horizons_s
     ]

@@ -5,7 +5,7 @@ row depends on rows up to it alone, bit for bit, at every 100 ms and after each 
 anchor changes them. Why they are not in engine/features/catalog.py: docs/decisions, level 2.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -161,3 +161,8 @@ def _values(m: Moments, calls: tuple[tuple[Feature, tuple[Any, ...]], ...]) -> I
             for a, b in pairwise(cuts):
                 out[a:b] = one.compute(*(columns[name][a:b] for name in one.inputs), *bound)
         yield one, args, out
+
+
+def one_after_another(tapes: Sequence[Sequence[FeatureColumn]]) -> list[FeatureColumn]:
+    """The columns of tapes that follow each other, each as one."""
+    return [same[0]._replace(values=np.concatenate([one.values for one in same])) for same in zip(*tapes, strict=True)]

@@ -4,6 +4,7 @@ Called by features.py, outcomes.py and feasibility.py. The recorder's clock is t
 to it, so no exchange time, however wrong, can make a row know more.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from engine.errors import BadInput
 from engine.l2.book import APPLIED, CROSSED, FOREIGN, GAP
 from engine.l2.loop import ASKS, ASKS_LOTS, ASKS_NEAR, BIDS, BIDS_LOTS, BIDS_NEAR, ORDER, PART
 from engine.l2.replay import BookReplay
-from engine.l2.tape import BookTape, Floats, Ints, TapeTrades
+from engine.l2.tape import BookTape, Floats, Ints, Scale, TapeTrades
 
 STALE_NS = 5_000_000_000  # a book that heard nothing for so long is not the venue's
 EVENTS = 0  # instead of a length of time: a row after each message
@@ -121,3 +122,19 @@ def traded(trades: TapeTrades | None, when_ns: Ints) -> list[Floats]:
     sums = [np.where(trades.taker == side, trades.lots, 0) for side in (1, -1)]
     found = [np.concatenate([[0], np.cumsum(x)]).astype(np.float64)[at] for x in sums]
     return [*found, at.astype(np.float64)]
+
+
+def joined(tapes: Sequence[tuple[Moments, Scale]]) -> Moments:
+    """Rows of tapes that follow each other as one, best quotes in quote currency. Raises BadInput for tapes that overlap."""
+    columns: list[Moments] = []
+    parts = 0
+    for m, scale in tapes:
+        if columns and len(m.when_ns) and m.when_ns[0] <= columns[-1].when_ns[-1]:
+            raise BadInput("two tapes of the same time", "name a folder whose tapes follow each other")
+        if len(m.when_ns):
+            part = np.where(m.part > 0, m.part + parts, 0)
+            columns.append(m._replace(bid=scale.price(m.bid), ask=scale.price(m.ask), part=part))
+            parts = max(parts, int(part.max()))
+    if not columns:
+        raise BadInput("no row in any tape", "record for longer")
+    return Moments(*(np.concatenate(values) for values in zip(*columns, strict=True)))

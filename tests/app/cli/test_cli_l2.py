@@ -136,6 +136,20 @@ def test_feasibility_of_a_random_tape_is_no(typed: Typed, tape: Path) -> None:
     assert "two maker fees" in text
 
 
+def test_a_folder_of_days_is_judged_as_one(typed: Typed, tape: Path) -> None:
+    """Tapes that follow each other; tapes of the same time, or of two instruments, are refused."""
+    other = tape.with_name("okx_ETH-USDT_perp_next_l2.parquet")
+    frame = pl.read_parquet(tape)
+    frame.with_columns(pl.col("recv_ns") + 600 * 10**9).write_parquet(other)
+    found = body(typed("feasibility", str(tape.parent), "--horizon", "1", "--json"))
+    assert [Path(item["file"]).name for item in found["substrate"]["tapes"]] == [tape.name, other.name]
+    assert found["substrate"]["rows"] == 1794  # three messages of each wait for their snapshot
+    frame.write_parquet(other)
+    assert "two tapes of the same time" in typed("feasibility", str(tape.parent))[2]
+    other.rename(tape.with_name("okx_SOL-USDT_perp_made_l2.parquet"))
+    assert "name one instrument's folder" in typed("feasibility", str(tape.parent))[2]
+
+
 def test_a_tape_with_an_error_is_computed_from_by_nobody(typed: Typed, tmp_path: Path) -> None:
     """Features, labels and feasibility refuse it and name the first error; an unknown venue's fee is asked for."""
     messages = made(Maker(3), 60)

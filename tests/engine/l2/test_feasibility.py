@@ -7,10 +7,11 @@ import pytest
 
 from engine.errors import BadInput
 from engine.l2.checks import sound_tape
-from engine.l2.feasibility import DAY_MS, Edge, Feasibility, cell_of, feasibility, independent
-from engine.l2.features import FeatureColumn, computed
-from engine.l2.moments import Moments, moments_of
+from engine.l2.feasibility import DAY_MS, Edge, Feasibility, cell_of, feasibility, independent, returns_of
+from engine.l2.features import FeatureColumn, computed, one_after_another
+from engine.l2.moments import Moments, joined, moments_of
 from tests.engine.l2.test_book import recorded_tape
+from tests.fakes.book_tapes import STEP_NS, Maker, rows_of, write_rows
 
 EVERY_MS = 60_000
 HORIZONS = (60, 300)
@@ -110,6 +111,28 @@ def test_missing_rows_and_dead_features_are_said(tmp_path: Path) -> None:
     assert [f["name"] for f in ground["features"] if f["constant"]] == ["dead", "none"]
     assert all("no training interval meets its test" in h["audit"] for h in ground["horizons"])
     assert [cell.outside.bps for cell in found.cells if cell.feature in {"dead", "none"}] == [None] * 4
+
+
+def test_days_are_judged_as_one(tmp_path: Path) -> None:
+    """Two recordings of one instrument, another number of decimals in each: no outcome across what is missing."""
+    maker, tapes = Maker(61), []
+    for n, first in enumerate((0, 9000)):
+        messages = [maker.snapshot(), *(maker.delta() for _ in range(99))]
+        rows = [row | {"recv_ns": row["recv_ns"] + first * STEP_NS} for row in rows_of(messages)]
+        rows[0]["qty"] += 0.00001 * n
+        opened = sound_tape(write_rows(tmp_path, rows, f"okx_ETH-USDT_perp_{n}_l2.parquet"))
+        moments = moments_of(opened.tape, opened.report.replayed, None, 100)
+        tapes.append((moments, opened.tape.scale, computed(moments)))
+    both = joined([(moments, scale) for moments, scale, _ in tapes])
+    columns = one_after_another([found for *_, found in tapes])
+    assert (np.diff(both.when_ns) > 0).all()
+    assert both.part.tolist() == [1] * 100 + [2] * 100
+    assert 2990 < both.bid.min() <= both.ask.max() < 3010
+    assert [len(column.values) for column in columns] == [200] * len(columns)
+    y = returns_of(both, 100, 1.0)
+    assert np.isfinite(y).tolist() == [n % 100 < 90 for n in range(200)]
+    with pytest.raises(BadInput, match="two tapes of the same time"):
+        joined([tapes[1][:2], tapes[0][:2]])
 
 
 CELLS = [  # outside bps, independent moments, folds -> clears 4 bps
