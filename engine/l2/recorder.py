@@ -176,7 +176,9 @@ class BookRecorder:
         self._first_ns = 0
 
     def _part(self, what: str, first: int, count: int, frame: "pl.DataFrame") -> None:
-        """One file, synced and then given its name."""
+        """One file, synced and then given its name. Raises OSError."""
+        import polars as pl
+
         folder = self._path(what)
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"part-{first:012d}-{first + count - 1:012d}.parquet"
@@ -186,10 +188,10 @@ class BookRecorder:
             with part.open("rb") as file:
                 os.fsync(file.fileno())
             part.replace(path)
-        except OSError:
+        except (OSError, pl.exceptions.PolarsError) as error:
             with suppress(OSError):
                 part.unlink()
-            raise
+            raise OSError(getattr(error, "errno", None) or 0, getattr(error, "strerror", None) or str(error)[:200]) from error
         self._counts["parts"] += 1
         self._counts["bytes"] += path.stat().st_size
 

@@ -6,7 +6,6 @@ those of the venues' pages: OKX `books` and `trades`, Binance `depthUpdate`, its
 """
 
 import json
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, urlsplit
@@ -16,6 +15,8 @@ from engine.errors import DataError
 LEVELS_MAX = 20_000  # of one message; venues send 10,000 at most
 DIGITS = 12  # of a size in base units: contracts times what one is worth
 PREVIOUS_NONE = -1
+WHOLE_MAX = 1 << 62
+PRICE_MAX, QUANTITY_MAX = 1e12, 1e15
 Level = tuple[int, float, float]  # 0 bid, 1 ask; price; quantity
 
 
@@ -54,7 +55,7 @@ def pushes_of(venue: str, what: str, message: Any, units: Units) -> list[Push]:
         return []
     try:
         return READERS[venue](what, message, units)
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise DataError(f"{venue} sent a message that cannot be read ({type(error).__name__}: {error})"[:200]) from error
 
 
@@ -66,15 +67,15 @@ def okx(what: str, message: Mapping[str, Any], units: Units) -> list[Push]:
         return []
     name = str(about["instId"])
     if channel == "trades":
-        return [trade(name, int(r["ts"]), r["px"], r["sz"], units(name), r["side"] == "sell") for r in rows]
+        return [trade(name, whole_number(r["ts"]), r["px"], r["sz"], units(name), r["side"] == "sell") for r in rows]
     return [
         BookPush(
             name,
             message["action"] == "snapshot",
-            int(row["ts"]),
-            int(row["seqId"]),
-            int(row["seqId"]),
-            int(row["prevSeqId"]),
+            whole_number(row["ts"]),
+            whole_number(row["seqId"]),
+            whole_number(row["seqId"]),
+            whole_number(row["prevSeqId"]),
             levels(row["bids"], row["asks"], units(name)),
         )
         for row in rows
@@ -90,12 +91,12 @@ def binance(what: str, message: Mapping[str, Any], units: Units) -> list[Push]:
     if kind in ("trade", "aggTrade"):
         if row.get("X") not in (None, "MARKET"):  # insurance fund and liquidation prints are no trades of the book
             return []
-        return [trade(str(row["s"]), int(row["T"]), row["p"], row["q"], units(str(row["s"])), row["m"] is True)]
+        return [trade(str(row["s"]), whole_number(row["T"]), row["p"], row["q"], units(str(row["s"])), row["m"] is True)]
     if kind != "depthUpdate":
         return []
     name = str(row["s"])
-    sent = int(row.get("T") or row["E"])
-    ids = int(row["U"]), int(row["u"]), int(row.get("pu", PREVIOUS_NONE))
+    sent = whole_number(row.get("T") or row["E"])
+    ids = whole_number(row["U"]), whole_number(row["u"]), whole_number(row.get("pu", PREVIOUS_NONE))
     return [BookPush(name, False, sent, *ids, levels(row["b"], row["a"], units(name)))]
 
 
@@ -105,8 +106,8 @@ def binance_snapshot(answer: Mapping[str, Any], units: Units) -> list[Push]:
     if not url.path.endswith("/depth") or answer.get("status") != 200:
         return []
     name, body = parse_qs(url.query)["symbol"][0], json.loads(answer["body"])
-    last = int(body["lastUpdateId"])
-    sent = int(body.get("T") or body.get("E") or 0)
+    last = whole_number(body["lastUpdateId"])
+    sent = whole_number(body.get("T") or body.get("E") or 0)
     return [BookPush(name, True, sent, last, last, PREVIOUS_NONE, levels(body["bids"], body["asks"], units(name)))]
 
 
@@ -117,9 +118,9 @@ def bybit(what: str, message: Mapping[str, Any], units: Units) -> list[Push]:
         return []
     data = message["data"]
     if word == "publicTrade":
-        return [trade(str(r["s"]), int(r["T"]), r["p"], r["v"], units(str(r["s"])), r["S"] == "Sell") for r in data]
-    name, update = rest.partition(".")[2], int(data["u"])
-    sent = int(message.get("cts") or message["ts"])
+        return [trade(str(r["s"]), whole_number(r["T"]), r["p"], r["v"], units(str(r["s"])), r["S"] == "Sell") for r in data]
+    name, update = rest.partition(".")[2], whole_number(data["u"])
+    sent = whole_number(message.get("cts") or message["ts"])
     snapshot = message["type"] == "snapshot"
     return [BookPush(name, snapshot, sent, update, update, PREVIOUS_NONE, levels(data["b"], data["a"], units(name)))]
 
@@ -135,10 +136,18 @@ def levels(bids: Sequence[Any], asks: Sequence[Any], unit: float) -> list[Level]
 
 
 def amounts(price: Any, size: Any, unit: float) -> tuple[float, float]:
-    """(price, base units). Raises ValueError for numbers that are none."""
+    """(price, base units). Raises ValueError for numbers that are none, or beyond every market's."""
     found = float(price), round(float(size) * unit, DIGITS)
-    if not (math.isfinite(found[0]) and found[0] > 0.0 and math.isfinite(found[1]) and found[1] >= 0.0):
+    if not (0.0 < found[0] <= PRICE_MAX and 0.0 <= found[1] <= QUANTITY_MAX):  # NaN is neither
         raise ValueError(f"{price} x {size}")
+    return found
+
+
+def whole_number(value: Any) -> int:
+    """An id or a time. Raises ValueError for one that no tape can hold, TypeError and OverflowError for what is no number."""
+    found = int(value)
+    if not -1 <= found < WHOLE_MAX:
+        raise ValueError(f"{str(value)[:40]} as an id or a time")
     return found
 
 

@@ -137,6 +137,25 @@ def test_a_disk_that_refuses_loses_nothing(tmp_path: Path) -> None:
     assert sound_tape(tape_of(tmp_path)).report.figures["messages"] == 40
 
 
+def test_a_part_that_cannot_be_finished_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the writer says of a full disk: no half part is there, and all of it is written later."""
+    maker, recorder = Maker(40), recorder_in(tmp_path)
+    play(recorder, made(maker, 30, early=0))
+    with monkeypatch.context() as patched:
+
+        def full(frame: pl.DataFrame, path: Path, **_options: str) -> None:
+            path.write_bytes(b"PAR1 half")
+            raise pl.exceptions.ComputeError("No space left on device")
+
+        patched.setattr(pl.DataFrame, "write_parquet", full)
+        recorder.flush(START_NS, force=True)
+    assert "No space left" in recorder.broken
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    recorder.flush(START_NS, force=True)
+    assert recorder.broken == ""
+    assert sound_tape(tape_of(tmp_path)).report.figures["messages"] == 30
+
+
 def test_memory_is_bounded_and_what_is_lost_is_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When the disk does not keep up: no more is kept, an event says so, and the tape has a gap instead of a wrong book."""
     monkeypatch.setattr(module, "WAITING_LEVELS_MAX", 500)

@@ -128,7 +128,10 @@ SIDES: tuple[Any, ...] = (
 )
 BROKEN: list[tuple[str, str, Any]] = [
     *(("okx", "ws", okx_row(asks=side)) for side in SIDES),
-    *(("okx", "ws", okx_row(**changed)) for changed in ({"seqId": None}, {"ts": "x"})),
+    *(
+        ("okx", "ws", okx_row(**changed))
+        for changed in ({"seqId": None}, {"seqId": 10**30}, {"prevSeqId": -7}, {"ts": "x"}, {"ts": float("inf")})
+    ),
     *(("okx", "ws", OKX | changed) for changed in ({"data": [7]}, {"arg": 7})),
     ("okx", "ws", {k: v for k, v in OKX.items() if k != "action"}),
     ("binance", "ws", {k: v for k, v in BINANCE.items() if k != "u"}),
