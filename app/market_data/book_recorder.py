@@ -6,12 +6,14 @@ Called by `nightdesk l2 record`. ccxt.pro subscribes and answers pings; everythi
 
 import asyncio
 import contextlib
+import re
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from app.home.written import alone_in
 from engine.errors import BadInput, DataError
 from engine.l2.recorder import BookRecorders
 from engine.venues.answers import silent
@@ -20,6 +22,7 @@ from engine.venues.candles import CandleSource, open_candles
 
 DEPTH = {"okx": None, "binance": 1000, "bybit": 200}  # levels of a snapshot; OKX has its own 400
 SYMBOLS_MAX = 20
+SYMBOL = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{1,20}")  # it names folders and files
 SILENT_MS = 10_000
 FLUSH_S = 1.0
 WAIT_S = (1.0, 2.0, 5.0, 10.0)  # before a next try; Binance takes a connection a second on average
@@ -157,7 +160,7 @@ class BookSession:
 
 
 async def record_books(home: Path, request: BookRequest, stop: asyncio.Event, say: Callable[[str], None]) -> Report:
-    """Record until `stop` is set; the report. Raises BadInput and DataError, one line each."""
+    """Record until `stop` is set; the report. Raises BadInput, DataError and Busy, one line each."""
     check_request(request)
     sessions: list[BookSession] = []
 
@@ -165,13 +168,17 @@ async def record_books(home: Path, request: BookRequest, stop: asyncio.Event, sa
         for session in sessions:  # none before the instruments are known
             session.received(what, message)
 
-    source = await open_candles(request.venue, request.market, request.mirror, tap)
-    try:
-        sessions.append(BookSession(home, request, source, time.time_ns, say))
-        await sessions[0].run(stop)
-    finally:
-        with contextlib.suppress(Exception):
-            await source.close()
+    with contextlib.ExitStack() as stack:
+        for symbol in request.symbols:
+            busy = f"another recording of {request.venue} {symbol} {request.market} is running"
+            stack.enter_context(alone_in(home / "level2", f".{request.venue}_{symbol}_{request.market}.lock", busy))
+        source = await open_candles(request.venue, request.market, request.mirror, tap)
+        try:
+            sessions.append(BookSession(home, request, source, time.time_ns, say))
+            await sessions[0].run(stop)
+        finally:
+            with contextlib.suppress(Exception):
+                await source.close()
     return sessions[0].report()
 
 
@@ -183,3 +190,5 @@ def check_request(request: BookRequest) -> None:
         raise BadInput(f"unknown market {request.market!r}", "use perp or spot")
     if not 0 < len(set(request.symbols)) == len(request.symbols) <= SYMBOLS_MAX:
         raise BadInput(f"{len(request.symbols)} instruments to record", f"name 1 to {SYMBOLS_MAX} with --symbol, each once")
+    if wrong := [symbol for symbol in request.symbols if not SYMBOL.fullmatch(symbol)]:
+        raise BadInput(f"symbol {wrong[0][:40]!r}", "BASE-QUOTE, as in BTC-USDT")

@@ -9,8 +9,9 @@ from typing import Any
 import polars as pl
 import pytest
 
+from app.home.written import alone_in
 from app.market_data.book_recorder import BookRequest, BookSession, check_request, record_books
-from engine.errors import BadInput
+from engine.errors import BadInput, Busy
 from engine.l2.checks import open_tape, sound_tape
 from engine.l2.replay import levels_of
 from engine.venues.candles import CandleSource
@@ -90,6 +91,23 @@ def test_it_connects_by_itself(tmp_path: Path) -> None:
     assert [path.parent.name for path in tapes] == ["BTC-USDT", "ETH-USDT"]
     assert [sound_tape(path).report.figures["messages"] for path in tapes] == [item["messages"] for item in report["items"]]
     assert all(item["messages"] and item["resyncs"] == 1 and not item["broken"] for item in report["items"])
+
+
+def test_two_recordings_of_one_instrument_do_not_mix(tmp_path: Path) -> None:
+    """The second is refused before it dials: both would number their parts alike."""
+    request = BookRequest("okx", ["BTC-USDT"], "perp", "http://127.0.0.1:9")
+    with (
+        alone_in(tmp_path / "level2", ".okx_BTC-USDT_perp.lock", "held by a test"),
+        pytest.raises(Busy, match="another recording of okx BTC-USDT perp"),
+    ):
+        asyncio.run(record_books(tmp_path, request, asyncio.Event(), lambda _line: None))
+
+
+@pytest.mark.parametrize("symbol", ["../x", "BTC/USDT", "btc-usdt", "", "BTC-USDT\n", "A" * 200])
+def test_a_symbol_is_no_path(symbol: str) -> None:
+    """It names folders and files."""
+    with pytest.raises(BadInput, match="BASE-QUOTE"):
+        check_request(BookRequest("okx", [symbol], "perp"))
 
 
 def test_a_message_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
