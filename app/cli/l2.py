@@ -164,12 +164,17 @@ def show_feasibility(
     floor: float | None = typer.Option(None, "--floor-bps", help="What both sides cost; default: twice the venue's maker fee."),
     every: int = typer.Option(100, "--every", min=10, max=600_000, help="A moment every this many ms."),
     horizon: list[float] = HORIZONS,
+    page: Path | None = typer.Option(None, "--page", help="Also write the answer to this HTML file; it must not exist."),
     as_json: bool = JSON,
 ) -> None:
     """Whether a recording has an edge above the fees at all: every feature at every horizon, judged on later data. Often: no."""
     from app.cli.l2_judged import judged, text_of
 
     body = judged(named_path(path), floor, every, tuple(horizon))
+    if page is not None:
+        from app.cli.l2_page import write_page
+
+        write_page(page, body)
     out.emit(body, as_json=as_json, text=lambda: text_of(body))
 
 

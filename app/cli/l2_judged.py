@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.cli.l2_page import based_on, bps
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -84,13 +85,13 @@ def text_of(body: Mapping[str, Any]) -> str:
     lines.append(f"{'bps a moment':32}{'ahead':>7}{'in':>9}{'out':>9}{'apart':>7}  folds")
     for name in ("cells", "together", "oracle"):
         lines += [_cell_line(cell) for cell in body[name]]
-    lines += ["", f"best cell with features of another time, out: {' '.join(map(_bps, body['chance_bps']))}"]
+    lines += ["", f"best cell with features of another time, out: {' '.join(map(bps, body['chance_bps']))}"]
     lines += ["", f"all together without, {body['ablation']['horizon_s']:g} s ahead, out:"]
     for item in body["ablation"]["items"]:
-        lines.append(f"  {item['without']:24}{_bps(item['out_bps'])}  it adds {_bps(item['adds_bps'])}")
+        lines.append(f"  {item['without']:24}{bps(item['out_bps'])}  it adds {bps(item['adds_bps'])}")
     ground = body["substrate"]
     usable = f"{ground['usable_frac']:.1%} usable, {ground['resyncs']} resyncs"
-    lines += ["", f"on {ground['days']:.4f} days of {len(ground['tapes'])} tapes, {usable}; a perfect sign earns"]
+    lines += ["", f"on {based_on(ground)}, {usable}; a perfect sign earns"]
     for h in ground["horizons"]:
         text = f"{h['mean_absolute_bps']:.2f} bps a moment (sd {h['sd_bps']:.2f}), {h['independent']:,} moments apart"
         lines.append(f"  {h['horizon_s']:g} s ahead: {text}; {h['audit']}")
@@ -99,11 +100,7 @@ def text_of(body: Mapping[str, Any]) -> str:
 
 
 def _cell_line(cell: Mapping[str, Any]) -> str:
-    folds = " ".join(_bps(edge["bps"]) for edge in cell["folds"])
+    folds = " ".join(bps(edge["bps"]) for edge in cell["folds"])
     mark = "  clears" if cell["clears"] else ""
-    figures = f"{_bps(cell['in']['bps']):>9}{_bps(cell['out']['bps']):>9}{cell['out']['independent']:>7}"
+    figures = f"{bps(cell['in']['bps']):>9}{bps(cell['out']['bps']):>9}{cell['out']['independent']:>7}"
     return f"{cell['feature']:32}{cell['horizon_s']:>5g} s{figures}  {folds}{mark}"
-
-
-def _bps(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.2f}"

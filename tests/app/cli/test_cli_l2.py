@@ -136,6 +136,21 @@ def test_feasibility_of_a_random_tape_is_no(typed: Typed, tape: Path) -> None:
     assert "two maker fees" in text
 
 
+def test_feasibility_as_a_page(typed: Typed, tape: Path) -> None:
+    """The verdict and every cell, in a page that loads and runs nothing; it is never written over."""
+    page = tape.parent / "answer.html"
+    found = body(typed("feasibility", str(tape), "--horizon", "1", "--floor-bps", "40", "--page", str(page), "--json"))
+    text = page.read_text()
+    assert "<b>No.</b>" in text
+    assert text.count("<td>1 s</td>") == len(found["cells"]) + 2
+    assert "<script" not in text
+    assert "default-src 'none'" in text.replace("&#39;", "'")
+    code, _, err = typed("feasibility", str(tape), "--horizon", "1", "--page", str(page))
+    assert (code, "exists" in err) == (1, True)
+    assert page.read_text() == text
+    assert "cannot be written" in typed("feasibility", str(tape), "--horizon", "1", "--page", str(tape / "x.html"))[2]
+
+
 def test_a_folder_of_days_is_judged_as_one(typed: Typed, tape: Path) -> None:
     """Tapes that follow each other; tapes of the same time, or of two instruments, are refused."""
     other = tape.with_name("okx_ETH-USDT_perp_next_l2.parquet")
