@@ -82,7 +82,7 @@ def test_it_connects_by_itself(tmp_path: Path) -> None:
         venue = LocalBinance(walking(200)(lambda: time.time_ns() // 1_000_000))
         stop = asyncio.Event()
         async with venue.served() as served:
-            asyncio.get_running_loop().call_later(3.0, stop.set)  # a busy machine takes a second to connect
+            asyncio.get_running_loop().call_later(5.0, stop.set)  # a busy machine takes seconds to connect
             request = BookRequest("binance", ["BTC-USDT", "ETH-USDT"], "perp", served.rest_url)
             return await record_books(tmp_path, request, stop, lambda _line: None)
 
