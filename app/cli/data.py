@@ -63,8 +63,8 @@ def check_file(
     from engine.data.issues import as_json as findings_json
 
     options = ReadOptions(dates=_day_order(dates), drop_empty=drop_empty)
-    raw = read_any(_path(file), options)
-    other = read_any(_path(against), options) if against else None
+    raw = read_any(named_path(file), options)
+    other = read_any(named_path(against), options) if against else None
     found = [*misnamed(raw), *judge(raw), *(compare(raw, other) if other else [])]
     bad = sum(f.severity == "error" for f in found)
     body = {
@@ -188,7 +188,7 @@ def _catalog() -> "Catalog":
     return Catalog(data_roots(read_settings()))
 
 
-def _path(text: str) -> Path:
+def named_path(text: str) -> Path:
     """A path as typed, or the one file of that name in the data folders."""
     path = Path(text).expanduser()
     if path.exists() or "/" in text:

@@ -26,6 +26,7 @@ GROUPS = (
     "backtest",
     "sweep",
     "trained_models",
+    "l2",
     "parity",
     "drift",
     "judge",

@@ -204,7 +204,7 @@ digest_minutes = 0               # notes are gathered and come as one message in
 # logs_days = 30.0
 # log_megabytes = 20.0           # a log that is written to turns over at this size, and is packed
 # runs_days = 0.0                # older runs go, but for those that a proposal, note, page, version, journal or name keeps
-# recordings_days = 0.0          # days of `nightdesk data record`
+# recordings_days = 0.0          # days of `nightdesk data record` and of `nightdesk l2 record`
 # sent_days = 0.0                # what was sent to models
 # pieces_days = 7.0              # unfinished ends of journals that a crash left are packed then
 

@@ -21,6 +21,7 @@ from engine.errors import DeskError
 if TYPE_CHECKING:
     from app.home.home import Home
 
+BOOK_DAYS = "*/*/*_[0-9]*_*.parquet"  # of level2: a day of an instrument's messages, trades or events
 RUN = re.compile(rb"r-\d{8}-[0-9a-f]{8}(?:-\d+)?")
 GROWING = ("worker.jsonl", "page.log", "home.jsonl")  # written on and on: turned over by size
 PIECE = 1 << 20
@@ -179,6 +180,7 @@ def _days(home: "Home", now_ms: int) -> Iterator[RetentionStep]:
     entry = home.desk.retention
     for kind, folders, days in (
         ("recording", recorded_days(home.path / "recordings"), entry.recordings_days),
+        ("recording", (home.path / "level2").glob(BOOK_DAYS), entry.recordings_days),
         ("sent", (home.path / "turns").glob("*"), entry.sent_days),
     ):
         for path in sorted(folders) if days else ():

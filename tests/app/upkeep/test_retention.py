@@ -188,11 +188,16 @@ def test_recordings_and_requests_go_by_day(own_home: Path) -> None:
     packed = own_home / "recordings" / "venue=okx" / "instrument=BTC-USDT"
     aged(packed / "day=2026-02-27" / "rows-1.parquet", 11)
     aged(packed / "day=2026-02-28" / "rows-1.parquet", 9)
+    books = own_home / "level2" / "okx" / "BTC-USDT"
+    aged(books / "okx_BTC-USDT_perp_20260227_l2.parquet" / "part-1-2.parquet", 11)
+    aged(books / "okx_BTC-USDT_perp_20260227_trades.parquet" / "part-1-2.parquet", 11)
+    aged(books / "okx_BTC-USDT_perp_20260301_l2.parquet" / "part-1-2.parquet", 9)
     aged(own_home / "turns" / "u-old" / "1.json.gz", 6)
     aged(own_home / "turns" / "u-new" / "1.json.gz", 4)
     carry_out(plan(home, NOW))
     assert (left(own_home / "recordings" / "okx"), left(own_home / "turns")) == ({"2026-03-02"}, {"u-new"})
     assert left(packed) == {"day=2026-02-28"}
+    assert left(books) == {"okx_BTC-USDT_perp_20260301_l2.parquet"}
 
 
 def test_a_log_turns_over_while_it_is_written_to(own_home: Path) -> None:

@@ -1,0 +1,194 @@
+"""A venue's public book and trades, recorded as they come: dialled, watched for silence, asked again for a snapshot after a gap.
+
+Called by `nightdesk l2 record`. ccxt.pro subscribes and answers pings; everything that it receives is read before it does
+(engine/venues/book_pushes.py) and written by engine/l2/recorder.py, so that nothing of a tape depends on ccxt's own book.
+"""
+
+import asyncio
+import contextlib
+import re
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from app.home.written import alone_in
+from engine.errors import BadInput, DataError
+from engine.l2.recorder import BookRecorders
+from engine.venues.answers import silent
+from engine.venues.book_pushes import pushes_of
+from engine.venues.candles import CandleSource, open_candles
+
+DEPTH = {"okx": None, "binance": 1000, "bybit": 200}  # levels of a snapshot; OKX has its own 400
+SYMBOLS_MAX = 20
+SYMBOL = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{1,20}")  # it names folders and files
+SILENT_MS = 10_000
+FLUSH_S = 1.0
+WAIT_S = (1.0, 2.0, 5.0, 10.0)  # before a next try; Binance takes a connection a second on average
+OFTEN_NS = 60_000_000_000
+NOTES_SHOWN = 50
+Report = dict[str, Any]
+
+
+class BookRequest(NamedTuple):
+    """The command's arguments as typed."""
+
+    venue: str
+    symbols: Sequence[str]
+    market: str
+    mirror: str = ""
+
+
+class BookSession:
+    """One venue's recording while it runs."""
+
+    def __init__(
+        self, home: Path, request: BookRequest, source: CandleSource, now_ns: Callable[[], int], say: Callable[[str], None]
+    ) -> None:
+        """Raises BadInput for a symbol that the venue does not list."""
+        self.request, self.source, self.now_ns, self._say = request, source, now_ns, say
+        self.client = source._exchange  # dialled for this recording alone
+        markets = {symbol: self.client.market(source.unified(symbol, request.market)) for symbol in request.symbols}
+        self._units = {str(m["id"]): float(m["contractSize"] or 1.0) for m in markets.values()}
+        names = {str(m["id"]): symbol for symbol, m in markets.items()}
+        self.unified = [str(m["symbol"]) for m in markets.values()]
+        self.recorders = BookRecorders(home / "level2", request.venue, request.market, names, self._gap)
+        self.unreadable, self.notes = 0, deque[str](maxlen=NOTES_SHOWN)
+        self._wanted = asyncio.Event()  # a snapshot, by dialling anew
+
+    def received(self, what: str, message: Any) -> None:
+        """Keep what a message says of a book or a trade; one that cannot be read is counted and noted."""
+        now_ns = self.now_ns()
+        try:
+            pushes = pushes_of(self.request.venue, what, message, lambda name: self._units.get(name, 1.0))
+        except DataError as error:
+            self.unreadable += 1
+            self._note(now_ns, "unreadable", str(error))
+            return
+        for push in pushes:
+            self.recorders.take(now_ns, push)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Record until `stop`; whatever breaks is dialled again. What was received is on the disk at the end."""
+        self.recorders.event(self.now_ns(), "start", f"{self.request.venue}, {', '.join(self.request.symbols)}")
+        calls = [self.client.watch_order_book, self.client.watch_trades]
+        works = [self._watch(call, symbol) for symbol in self.unified for call in calls]
+        works += [self._redial(), self._watch_silence(), self._flush()]
+        tasks: list[asyncio.Task[Any]] = [asyncio.create_task(work) for work in works]
+        ended: asyncio.Task[Any] = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({*tasks, ended}, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for task in (*tasks, ended):
+                task.cancel()
+            await asyncio.gather(*tasks, ended, return_exceptions=True)
+            self.recorders.event(self.now_ns(), "stop", "")
+            self.recorders.flush(self.now_ns(), force=True)
+
+    def report(self) -> Report:
+        """What was recorded, as JSON."""
+        items = [
+            {"symbol": r.symbol, "folder": str(r.folder), "broken": r.broken or None, **r.size()._asdict()}
+            for r in self.recorders.by_id.values()
+        ]
+        return {"venue": self.request.venue, "items": items, "unreadable": self.unreadable, "notes": list(self.notes)}
+
+    async def _watch(self, call: Callable[..., Awaitable[Any]], symbol: str) -> None:
+        """Stay subscribed to one channel of one instrument."""
+        failed, before = 0, ""
+        limit = DEPTH[self.request.venue] if call == self.client.watch_order_book else None
+        while True:
+            try:
+                await call(symbol, limit=limit)
+                failed, before = 0, ""
+            except asyncio.CancelledError:
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    raise
+                await asyncio.sleep(WAIT_S[0])  # ccxt cancels what waits on a connection that is given up
+            except Exception as error:  # noqa: BLE001 - ccxt raises anything; the next try says whether it lasts
+                what = f"{call.__name__} of {symbol}"
+                if (text := silent(self.request.venue, what, error).what) != before:  # what lasts is noted once
+                    self._note(self.now_ns(), "error", text)
+                before = text
+                await asyncio.sleep(WAIT_S[min(failed, len(WAIT_S) - 1)])
+                self.source.dial_at_once()
+                failed += 1
+
+    async def _redial(self) -> None:
+        """Dial anew where a snapshot is wanted: it is the one way to one that all three venues have. More rarely if often."""
+        recent: deque[int] = deque(maxlen=len(WAIT_S) - 1)
+        while True:
+            await self._wanted.wait()
+            await self.source.redial()
+            self._wanted.clear()
+            often = sum(self.now_ns() - at < OFTEN_NS for at in recent)
+            recent.append(self.now_ns())
+            await asyncio.sleep(WAIT_S[often])
+
+    async def _watch_silence(self) -> None:
+        """A connection that brings nothing, not even a pong, is given up."""
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            since = self.source.silent_since_ms()
+            if since is not None and not self._wanted.is_set() and self.now_ns() // 1_000_000 - since > SILENT_MS:
+                self._note(self.now_ns(), "error", f"nothing received for {SILENT_MS // 1000} s")
+                self._wanted.set()
+
+    async def _flush(self) -> None:
+        before = ""
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            self.recorders.flush(self.now_ns())
+            broken = next((r.broken for r in self.recorders.by_id.values() if r.broken), "")
+            if broken != before:
+                self._say(broken or "the disk takes parts again")
+            before = broken
+
+    def _gap(self, symbol: str, why: str) -> None:
+        self._say(f"{symbol}: {why}: a snapshot is asked for")
+        self.notes.append(f"{symbol}: {why}")
+        self._wanted.set()
+
+    def _note(self, now_ns: int, kind: str, text: str) -> None:
+        self.recorders.event(now_ns, kind, text)
+        self.notes.append(text)
+        self._say(text)
+
+
+async def record_books(home: Path, request: BookRequest, stop: asyncio.Event, say: Callable[[str], None]) -> Report:
+    """Record until `stop` is set; the report. Raises BadInput, DataError and Busy, one line each."""
+    check_request(request)
+    sessions: list[BookSession] = []
+
+    def tap(what: str, message: Any) -> None:
+        for session in sessions:  # none before the instruments are known
+            session.received(what, message)
+
+    with contextlib.ExitStack() as stack:
+        for symbol in request.symbols:
+            busy = f"another recording of {request.venue} {symbol} {request.market} is running"
+            stack.enter_context(alone_in(home / "level2", f".{request.venue}_{symbol}_{request.market}.lock", busy))
+        source = await open_candles(request.venue, request.market, request.mirror, tap)
+        try:
+            sessions.append(BookSession(home, request, source, time.time_ns, say))
+            await sessions[0].run(stop)
+        finally:
+            with contextlib.suppress(Exception):
+                await source.close()
+    return sessions[0].report()
+
+
+def check_request(request: BookRequest) -> None:
+    """Raise BadInput for what cannot be recorded."""
+    if request.venue not in DEPTH:
+        raise BadInput(f"unknown venue {request.venue!r}", f"available: {', '.join(DEPTH)}")
+    if request.market not in ("perp", "spot"):
+        raise BadInput(f"unknown market {request.market!r}", "use perp or spot")
+    if not 0 < len(set(request.symbols)) == len(request.symbols) <= SYMBOLS_MAX:
+        raise BadInput(f"{len(request.symbols)} instruments to record", f"name 1 to {SYMBOLS_MAX} with --symbol, each once")
+    if wrong := [symbol for symbol in request.symbols if not SYMBOL.fullmatch(symbol)]:
+        raise BadInput(f"symbol {wrong[0][:40]!r}", "BASE-QUOTE, as in BTC-USDT")

@@ -1,0 +1,190 @@
+"""`nightdesk l2 record` at the three local venues, by real ccxt: what is recorded is the venue's book, over cuts and gaps."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from app.home.written import alone_in
+from app.market_data.book_recorder import BookRequest, BookSession, check_request, record_books
+from engine.errors import BadInput, Busy
+from engine.l2.checks import open_tape, sound_tape
+from engine.l2.replay import levels_of
+from engine.venues.candles import CandleSource
+from tests.fakes.exchange.adapted import ADAPTED
+from tests.fakes.exchange.binance.client import LocalBinance
+from tests.fakes.exchange.market import MINUTE_MS
+from tests.fakes.exchange.played import Played
+from tests.fakes.live_feeds import EVERY_MS, walking
+
+Script = Callable[[Played, BookSession], Coroutine[Any, Any, None]]
+
+
+def recorded(home: Path, venue: str, script: Script) -> tuple[dict[str, Any], tuple[float, float]]:
+    """(report, the venue's best bid and ask at the end) of a recording of BTC-USDT while a script plays."""
+
+    async def play(played: Played) -> Any:
+        sessions: list[BookSession] = []
+
+        def tap(what: str, message: Any) -> None:
+            for session in sessions:
+                session.received(what, message)
+
+        await played.client.load_markets()
+        source = CandleSource(played.client, venue, tap)
+        clock = played.venue.exchange.clock
+        request = BookRequest(venue, ["BTC-USDT"], "perp")
+        sessions.append(BookSession(home, request, source, lambda: clock() * 1_000_000, lambda _line: None))
+        stop = asyncio.Event()
+        work = asyncio.create_task(sessions[0].run(stop))
+        played.tasks.append(work)
+        await script(played, sessions[0])
+        stop.set()
+        await work
+        market = played.venue.exchange.markets["BTC"]
+        return sessions[0].report(), (market.best(-1) / 10, market.best(1) / 10)
+
+    result: tuple[dict[str, Any], tuple[float, float]] = ADAPTED[venue].played.under_virtual_clock(play, walking(EVERY_MS))[0]
+    return result
+
+
+@pytest.mark.parametrize("venue", list(ADAPTED))
+def test_the_recorded_book_is_the_venues_over_a_cut(tmp_path: Path, venue: str) -> None:
+    """Ten minutes with two minutes of cut connections: dialled again, made anew, and at the end the venue's own."""
+
+    async def script(played: Played, _: BookSession) -> None:
+        await played.wait(3 * MINUTE_MS)
+        played.venue.faults.on("ws_cut", 2 * MINUTE_MS)
+        await played.wait(7 * MINUTE_MS)
+
+    report, best = recorded(tmp_path, venue, script)
+    (item,) = report["items"]
+    assert item["messages"] > 20
+    assert item["resyncs"] >= 2
+    assert item["lost"] == report["unreadable"] == 0
+    (path,) = tmp_path.rglob("*_l2.parquet")
+    opened = open_tape(path)
+    assert {f.rule for f in opened.report.issues if f.severity == "error"} == set()
+    assert opened.report.figures["messages"] == item["messages"]
+    last, scale = opened.report.replayed.last, opened.tape.scale
+    shown = tuple(float(scale.price(levels_of(last, side)[0][0])) for side in (0, 1))
+    assert shown == best
+
+
+def test_it_connects_by_itself(tmp_path: Path) -> None:
+    """Over sockets, by the address of a mirror, two instruments on one line: each has its own tape, and the end is in order."""
+
+    async def main() -> dict[str, Any]:
+        venue = LocalBinance(walking(200)(lambda: time.time_ns() // 1_000_000))
+        stop = asyncio.Event()
+        async with venue.served() as served:
+            asyncio.get_running_loop().call_later(5.0, stop.set)  # a busy machine takes seconds to connect
+            request = BookRequest("binance", ["BTC-USDT", "ETH-USDT"], "perp", served.rest_url)
+            return await record_books(tmp_path, request, stop, lambda _line: None)
+
+    report = asyncio.run(main())
+    tapes = sorted(tmp_path.rglob("*_l2.parquet"))
+    assert [path.parent.name for path in tapes] == ["BTC-USDT", "ETH-USDT"]
+    assert [sound_tape(path).report.figures["messages"] for path in tapes] == [item["messages"] for item in report["items"]]
+    assert all(item["messages"] and item["resyncs"] == 1 and not item["broken"] for item in report["items"])
+
+
+def test_two_recordings_of_one_instrument_do_not_mix(tmp_path: Path) -> None:
+    """The second is refused before it dials: both would number their parts alike."""
+    request = BookRequest("okx", ["BTC-USDT"], "perp", "http://127.0.0.1:9")
+    with (
+        alone_in(tmp_path / "level2", ".okx_BTC-USDT_perp.lock", "held by a test"),
+        pytest.raises(Busy, match="another recording of okx BTC-USDT perp"),
+    ):
+        asyncio.run(record_books(tmp_path, request, asyncio.Event(), lambda _line: None))
+
+
+@pytest.mark.parametrize("symbol", ["../x", "BTC/USDT", "btc-usdt", "", "BTC-USDT\n", "A" * 200])
+def test_a_symbol_is_no_path(symbol: str) -> None:
+    """It names folders and files."""
+    with pytest.raises(BadInput, match="BASE-QUOTE"):
+        check_request(BookRequest("okx", [symbol], "perp"))
+
+
+def test_a_message_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
+    """And ends nothing: what comes after it is recorded, and the chain of ids shows what was lost."""
+
+    async def script(played: Played, session: BookSession) -> None:
+        await played.wait(2 * MINUTE_MS)
+        about = {"channel": "books", "instId": "BTC-USDT-SWAP"}
+        session.received("ws", {"arg": about, "action": "update", "data": [{"asks": 7}]})
+        await played.wait(2 * MINUTE_MS)
+
+    report, _ = recorded(tmp_path, "okx", script)
+    assert report["unreadable"] == 1
+    assert report["items"][0]["messages"] > 10
+    kinds = kinds_of(tmp_path)
+    assert kinds.count("unreadable") == 1
+    assert (kinds[0], kinds[-1]) == ("start", "stop")
+
+
+def kinds_of(folder: Path) -> list[str]:
+    """Kinds of the recorded events."""
+    (events,) = folder.rglob("*_events.parquet")
+    return [str(kind) for part in sorted(events.glob("part-*.parquet")) for kind in pl.read_parquet(part)["kind"]]
+
+
+@pytest.mark.parametrize("venue", list(ADAPTED))
+def test_a_dead_line_is_dialled_again(tmp_path: Path, venue: str) -> None:
+    """Nothing comes for two minutes, not even a pong: noted, given up, and the book made anew once the venue speaks again."""
+
+    async def script(played: Played, _: BookSession) -> None:
+        await played.wait(2 * MINUTE_MS)
+        played.venue.faults.on("ws_mute", 2 * MINUTE_MS)
+        await played.wait(6 * MINUTE_MS)
+
+    report, best = recorded(tmp_path, venue, script)
+    assert "nothing received for 10 s" in report["notes"]
+    assert report["items"][0]["resyncs"] >= 2
+    assert kinds_of(tmp_path).count("error") < 30
+    (path,) = tmp_path.rglob("*_l2.parquet")
+    opened = open_tape(path)
+    last, scale = opened.report.replayed.last, opened.tape.scale
+    assert tuple(float(scale.price(levels_of(last, side)[0][0])) for side in (0, 1)) == best
+
+
+@pytest.mark.parametrize("venue", list(ADAPTED))
+def test_a_gap_is_closed_by_dialling_again(tmp_path: Path, venue: str) -> None:
+    """A message is left out: the ids say so at once, also where ccxt looks at none (Bybit), and a snapshot follows."""
+
+    async def script(played: Played, _: BookSession) -> None:
+        await played.wait(2 * MINUTE_MS)
+        played.venue.faults.on("book_gap", MINUTE_MS // 3)
+        await played.wait(6 * MINUTE_MS)
+
+    report, best = recorded(tmp_path, venue, script)
+    (item,) = report["items"]
+    assert 1 <= item["gaps"] < 5
+    assert item["resyncs"] >= 2
+    assert "BTC-USDT: a message is missing" in report["notes"]
+    assert kinds_of(tmp_path).count("error") < 8  # the local venues have no trades; what lasts is noted once
+    (path,) = tmp_path.rglob("*_l2.parquet")
+    opened = open_tape(path)
+    last, scale = opened.report.replayed.last, opened.tape.scale
+    assert tuple(float(scale.price(levels_of(last, side)[0][0])) for side in (0, 1)) == best
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        BookRequest("kraken", ["BTC-USDT"], "perp"),
+        BookRequest("okx", [], "perp"),
+        BookRequest("okx", ["BTC-USDT"], "margin"),
+        BookRequest("okx", ["BTC-USDT", "BTC-USDT"], "perp"),
+        BookRequest("okx", [f"A{n}-USDT" for n in range(21)], "perp"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_recorded_is_refused(request_: BookRequest) -> None:
+    """Before anything is dialled, in one line."""
+    with pytest.raises(BadInput):
+        check_request(request_)

@@ -1,0 +1,101 @@
+"""Columns of a book at bar closes: their values, and that nobody reads them before they were known."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+
+from engine.data.catalog import Catalog
+from engine.data.sources import OutsideSeries, asof, observations
+from engine.data.writer import write_series
+from engine.errors import BadInput
+from engine.l2.bars import book_bars
+from engine.l2.checks import OpenTape, open_tape
+from engine.l2.features import computed, imbalance
+from engine.l2.moments import moments_of
+from tests.fakes.book_tapes import START_NS, Maker, rows_of, write_rows, write_trades
+
+BAR_MS = 10_000
+START_MS = START_NS // 1_000_000
+
+
+def tape_in(folder: Path, *, slow_ms: int = 0, without: tuple[int, int] = (0, 0)) -> OpenTape:
+    """90 seconds; a recorder whose clock is `slow_ms` behind the venue's; a range left out behind a later snapshot."""
+    maker = Maker(41)
+    messages = [maker.snapshot()]
+    for n in range(2, 901):
+        messages.append(maker.snapshot() if n == without[1] and n else maker.delta())
+    rows = [row for row in rows_of(messages) if not without[0] <= row["seq"] < without[1]]
+    path = write_rows(folder, [row | {"ts_exch_ms": row["ts_exch_ms"] + slow_ms} for row in rows])
+    write_trades(folder, [(k * 70_000_000, 3000.0, (1 + k % 5) / 1000, k % 3 == 0) for k in range(1, 1280)])
+    return open_tape(path)
+
+
+def bars_of(opened: OpenTape, bar_ms: int = BAR_MS) -> pl.DataFrame:
+    """The bars of a tape."""
+    return book_bars(opened.tape, opened.report.replayed, opened.trades, bar_ms)
+
+
+def test_bars_are_their_features(tmp_path: Path) -> None:
+    """Close, mean over the bar and taker flow of each whole bar, by loops; half bars at both ends are none."""
+    opened = tape_in(tmp_path)
+    frame = bars_of(opened)
+    assert opened.trades is not None
+    assert frame["ts"].to_list() == [START_MS + n * BAR_MS for n in range(1, 9)]
+    moments = moments_of(opened.tape, opened.report.replayed, opened.trades, 100)
+    (column,) = computed(moments, ((imbalance, ()),))
+    for row in frame.iter_rows(named=True):
+        open_ns, close_ns = row["ts"] * 1_000_000, (row["ts"] + BAR_MS) * 1_000_000
+        inside = (moments.when_ns > open_ns) & (moments.when_ns <= close_ns)
+        assert inside.sum() == 100
+        assert row["imbalance_mean"] == pytest.approx(column.values[inside].mean())
+        assert row["imbalance_close"] == column.values[moments.when_ns == close_ns][0]
+        traded = (opened.trades.recv_ns > open_ns) & (opened.trades.recv_ns <= close_ns)
+        assert row["taker_flow"] == pytest.approx(float((opened.trades.lots * opened.trades.taker)[traded].sum()) / 1000)
+        assert row["available_ms"] == row["ts"] + BAR_MS
+
+
+def test_a_slow_recorder_knows_nothing_early(tmp_path: Path) -> None:
+    """Its clock is 1.27 s behind: what it calls the close holds 1.25 s of the next bar, and counts from then on alone."""
+    frame = bars_of(tape_in(tmp_path, slow_ms=1270))
+    late = (frame["available_ms"] - frame["ts"] - BAR_MS).to_list()
+    assert all(1150 <= ms <= 1250 for ms in late)
+
+
+def test_a_bar_with_a_hole_is_left_out_or_has_no_flow(tmp_path: Path) -> None:
+    """Nine seconds without messages: those bars are none. Half a second: means of what there is, and no flow."""
+    opened = tape_in(tmp_path, without=(300, 480))
+    assert bars_of(opened).height < bars_of(tape_in(tmp_path)).height
+    (tmp_path / "b").mkdir()
+    short = bars_of(tape_in(tmp_path / "b", without=(300, 355)))
+    holes = short.filter(pl.col("usable_frac") < 1.0)
+    assert holes.height <= 1
+    assert holes["taker_flow"].null_count() == holes.height
+
+
+def test_strategies_read_them_like_any_outside_series(tmp_path: Path) -> None:
+    """Through the catalog and the one join: at a close the last bar known by then, and none before."""
+    frame = bars_of(tape_in(tmp_path, slow_ms=1270))
+    path = tmp_path / "data" / "okx_ETH-USDT_perp_book_1m.parquet"
+    write_series(path, frame, "recorded", {})
+    catalog = Catalog([(tmp_path / "data", "recorded")])
+    declared = OutsideSeries("book_1m", "imbalance_mean", max_age_hours=1, of="ETH-USDT")
+    known = observations(catalog, declared, catalog.find("okx", "ETH-USDT", "book_1m"))
+    close_ms = int(frame["ts"][0]) + BAR_MS
+    values, when = asof(known, np.array([close_ms, close_ms + 1500], np.int64))
+    assert np.isnan(values[0])
+    assert (values[1], when[1]) == (frame["imbalance_mean"][0], frame["available_ms"][0])
+
+
+@pytest.mark.parametrize("bar_ms", [0, 50, 150, -100])
+def test_a_bar_that_is_none_is_refused(tmp_path: Path, bar_ms: Any) -> None:
+    """Whole steps of 100 ms."""
+    with pytest.raises(BadInput):
+        bars_of(tape_in(tmp_path), bar_ms)
+
+
+def test_a_tape_shorter_than_a_bar_has_none(tmp_path: Path) -> None:
+    """No half bar, no error."""
+    assert bars_of(tape_in(tmp_path), 3_600_000).height == 0
