@@ -7,7 +7,7 @@ anything changes, the outcome afterwards. If a crash or a full disk loses the ou
 import fcntl
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from sqlmodel import col, select, update
@@ -32,6 +32,8 @@ from engine.store.anchors import note_head
 from engine.store.journal import Event, Journal, read
 from engine.store.tables import Proposal
 from engine.watch import window
+from memory.shelf import ShelfError
+from tools.handoff import write_handoff
 
 VERSION_DIGITS_MAX = 9  # the longest number that a database is asked for
 Probe = Callable[[], list[str]]  # what is unhealthy; empty when all is well
@@ -241,7 +243,12 @@ def _outcome_kept(done: str, then: str = "the next decision journals it; do not 
 def _answer(home: Home, row: Proposal, now_ms: int, request_id: str) -> str:
     """Journal a proposal's outcome unless a concurrent `settle` already did; the event's id."""
     with _alone(home):
-        return get(home.engine, row.id).journal_id or _journal_outcome(home, row, now_ms, request_id)
+        kept = get(home.engine, row.id).journal_id or _journal_outcome(home, row, now_ms, request_id)
+    with suppress(
+        ShelfError, OSError, DeskError
+    ):  # a page that roles read: it would call this proposal pending until the next turn
+        write_handoff(home.engine, home.path)
+    return kept
 
 
 def _journal_outcome(home: Home, row: Proposal, now_ms: int, request_id: str) -> str:

@@ -5,8 +5,10 @@ receipt, an id of the journal; words of people come in as values. Where the data
 instead. The same as text and page: engine/watch/desk_report_pages.py. Money is quote units, times are desk time (UTC ms).
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -31,6 +33,7 @@ from engine.watch.window import between, desk_ms, journal_of, start_of
 ReportUnit = Literal["week", "month"]
 TRIPS_MIN = 30  # fewer say little about a strategy
 LISTED = 8
+DAY = re.compile(r"\d{4}-\d{2}(-\d{2})?", re.ASCII)
 ALERTS_READ = 500
 
 
@@ -96,7 +99,7 @@ def make_report(
         "lessons": [{"text": text, "page": page} for text, page in words.lessons],
     }
     body["metrics"] += [figure._asdict() for figure in _of_trips(trips, receipt)]
-    body["goal_met"] = _goal_met(chosen, len(trips), whole=whole)
+    body["goal_met"] = _goal_met(lived, len(trips), whole=whole)
     body |= _worked(home, engine, body, chosen)
     return body | {"next": _next(engine, body, words, now_ms)}
 
@@ -113,6 +116,7 @@ def _chosen(found: Sequence[Period], unit: str, of: str) -> tuple[Period, bool]:
         raise BadInput("the desk has decided on no bar yet", "start it: nightdesk up")
     wholes = [_is_whole(period, unit) for period in found]
     if of:
+        of = _day_or_month(of)
         for period, whole in zip(found, wholes, strict=True):
             first, last = utc_day(period_begin(period.until_ms, unit)), utc_day(period.until_ms - 1)
             if first <= of <= last or (unit == "month" and of == first[:7]):
@@ -121,6 +125,18 @@ def _chosen(found: Sequence[Period], unit: str, of: str) -> tuple[Period, bool]:
         raise BadInput(f"the desk lived no {unit} {of[:20]!r}", f"{unit}s begin on {listed}")
     whole = [period for period, complete in zip(found, wholes, strict=True) if complete]
     return (whole[-1], True) if whole else (found[-1], False)
+
+
+def _day_or_month(text: str) -> str:
+    """`2026-05-04` or `2026-05` as the calendar has it. Raises BadInput for anything else: 2026-02-30 is no day."""
+    try:
+        if DAY.fullmatch(text):
+            return datetime.strptime(f"{text}{'-01' if len(text) == 7 else ''}+0000", "%Y-%m-%d%z").strftime("%Y-%m-%d")[
+                : len(text)
+            ]
+    except ValueError:
+        pass
+    raise BadInput(f"{text[:20]!r} is not a day or a month", "--of 2026-05-04, or --of 2026-05 for a month")
 
 
 def _is_whole(period: Period, unit: str) -> bool:
@@ -243,16 +259,15 @@ def _incidents(path: Path, period: Period) -> list[dict[str, Any]]:
     ]
 
 
-def _goal_met(period: Period, trips: int, *, whole: bool) -> dict[str, Any]:
+def _goal_met(lived: WindowPnl, trips: int, *, whole: bool) -> dict[str, Any]:
     """The desk's standing goal: the strategies made money over a whole period, without what incidents made."""
     goal = "positive P&L from what the strategies meant to do, incident windows left out"
     if not whole:
         return {"goal": goal, "met": None, "why": "the period is not whole"}
-    if period.strategy is None:
-        return {"goal": goal, "met": None, "why": "a mark has no figures"}
     if trips < TRIPS_MIN:
         return {"goal": goal, "met": None, "why": f"{trips} round trips closed; fewer than {TRIPS_MIN} are an anecdote"}
-    return {"goal": goal, "met": period.strategy > 0, "why": f"{period.strategy:+,.2f} over {trips} round trips"}
+    cents = lived.attribution.desk.change - lived.incident  # the same sum as the metric below it
+    return {"goal": goal, "met": cents > 0, "why": f"{cents / 100:+,.2f} over {trips} round trips"}
 
 
 def _worked(home: Path, engine: Engine, body: Mapping[str, Any], period: Period) -> dict[str, list[str]]:

@@ -342,10 +342,48 @@ def test_a_link_out_of_the_home_is_not_followed(desk: Home, tmp_path: Path, monk
     (tmp_path / "secret").write_text("hush-hush")
     for name in ("memory/link.md", "runs/link.json"):
         (desk.path / name).symlink_to(tmp_path / "secret")
-    make_backup(desk, tmp_path / "b.zst", NOW)
+    (desk.path / "strategies" / "repository").symlink_to(tmp_path)
+    found = make_backup(desk, tmp_path / "b.zst", NOW)
+    assert found["links"] == ["memory/link.md", "runs/link.json", "strategies/repository"]  # never silently
+    assert "follows no link: memory/link.md, runs/link.json, strategies/repository." in backup.lines_of(found)
     new = elsewhere(monkeypatch, tmp_path / "new")
     restore(tmp_path / "b.zst", ACTOR, NOW)
     assert not [name for name in files_of(new) if "link" in name]
+
+
+def test_settings_that_are_a_link_end_the_backup(desk: Home, tmp_path: Path) -> None:
+    """Kept in a repository, say: the backup lacked them without a word, and could not be restored."""
+    kept = (desk.path / "desk.toml").rename(tmp_path / "desk.toml")
+    (desk.path / "desk.toml").symlink_to(kept)
+    with pytest.raises(DataError, match=r"desk\.toml is a link, and a backup follows none"):
+        make_backup(desk, tmp_path / "b.zst", NOW)
+    assert [path.name for path in tmp_path.glob("*b.zst*")] == []
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.EMFILE])
+def test_what_cannot_be_read_ends_the_backup(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """A page that belongs to another user, a bad sector: the copy lacked it, and said that it was whole."""
+    opened = os.open
+
+    def failing(path: Any, *flags: Any) -> int:
+        if str(path).endswith("memory/desk.md"):
+            raise OSError(code, os.strerror(code))
+        return opened(path, *flags)
+
+    monkeypatch.setattr(os, "open", failing)
+    with pytest.raises(DataError, match=r"memory/desk\.md cannot be read"):
+        make_backup(desk, tmp_path / "b.zst", NOW)
+    assert [path.name for path in tmp_path.glob("*b.zst*")] == []
+
+
+def test_reports_come_back(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read stays as it was read, on another machine too."""
+    (desk.path / "reports").mkdir()
+    (desk.path / "reports" / "month-2026-05.md").write_text("# May")
+    assert make_backup(desk, tmp_path / "b.zst", NOW)["left_out"] == ["key.txt"]
+    new = elsewhere(monkeypatch, tmp_path / "new")
+    restore(tmp_path / "b.zst", ACTOR, NOW)
+    assert (new / "reports" / "month-2026-05.md").read_text() == "# May"
 
 
 def test_what_the_watch_of_canaries_writes_is_no_stranger(desk: Home, tmp_path: Path) -> None:
