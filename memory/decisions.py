@@ -54,7 +54,8 @@ def line_of(event: Event) -> str:
     what = _decided(event.kind, body)
     if not what:
         return ""
-    who = _clean((body.get("actor") or {}).get("name") or "an unknown actor", 60)
+    actor = body.get("actor") or {}
+    who = _clean(actor.get("name") or "an unknown actor", 60) + (" (claimed)" if actor.get("assurance") == "claimed" else "")
     reason = _clean(body.get("reason") or "", REASON_SHOWN)
     return f"- {utc(event.t_event_ms)} {who} {what}{f'; reason: {reason}' if reason else ''} ({event.id})"
 

@@ -102,7 +102,7 @@ def _handed(home: Any, body: Mapping[str, Any], actor: Any) -> dict[str, Any]:
     """The person proven, the word handed over and answered."""
     from app.people.windows import hand_over
 
-    word = handing.passphrase(home, actor, "window")
+    word = handing.passphrase(home, actor, "window", "incident")
     number = hand_over(home, body, actor, handing.now(), word)
     state = handing.answered(home, number, "nightdesk incidents list")
     return {"number": number, "state": "taken" if state == "adopted" else state, "window": dict(body), "actor": actor.as_json()}

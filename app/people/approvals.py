@@ -178,8 +178,11 @@ def permit(home: Home, actor: Actor, act: str, now_ms: int, **about: str) -> Non
         raise
 
 
-def before_passphrase(home: Home, actor: Actor, now_ms: int, asked: str = "release") -> None:
-    """Check the lockout before asking for a passphrase: raises Refused, journaled, with the time of the next attempt."""
+def before_passphrase(home: Home, actor: Actor, now_ms: int, asked: str = "release", act: str = "") -> None:
+    """Check the role for `act` and the lockout before asking for a passphrase: raises Denied, Refused with the time of the next
+    attempt; journaled."""
+    if act:
+        permit(home, actor, act, now_ms)
     with _refusals(home, actor, now_ms, asked):
         require_free(home.engine, actor.name, now_ms)
 
@@ -244,9 +247,8 @@ def _answer(home: Home, row: Proposal, now_ms: int, request_id: str) -> str:
     """Journal a proposal's outcome unless a concurrent `settle` already did; the event's id."""
     with _alone(home):
         kept = get(home.engine, row.id).journal_id or _journal_outcome(home, row, now_ms, request_id)
-    with suppress(
-        ShelfError, OSError, DeskError
-    ):  # a page that roles read: it would call this proposal pending until the next turn
+    # roles read this page: it would call the proposal pending until the next turn
+    with suppress(ShelfError, OSError, DeskError):
         write_handoff(home.engine, home.path)
     return kept
 

@@ -38,6 +38,7 @@ ACTS: Mapping[str, Act] = {
     "promote": Act("approver", "approve a stage nearer to money"),
     "release": Act("approver", "release the halt"),
     "adopt": Act("approver", "adopt a difference between desk and venue"),
+    "cash": Act("approver", "declare cash that came into the account, or left it"),
     "code": Act("approver", "make a strategy file of a note that a model drafted"),
     "consent": Act("approver", "say yes to what an account's gate waits for"),
     "probe": Act("admin", "send the orders that probe an account"),
@@ -174,8 +175,8 @@ COMMANDS: Mapping[str, str] = {
     **dict.fromkeys(_READ, "read"),
     **dict.fromkeys(_MACHINE, "machine"),
     "adopt": "adopt",
-    "cash in": "adopt",
-    "cash out": "adopt",
+    "cash in": "cash",
+    "cash out": "cash",
     "alerts ack": "acknowledge",
     "alerts slack": "session",
     "canary full": "loosen",  # what it ends would have taken a breach back

@@ -24,7 +24,6 @@ from engine.store.journal import Event, Journal, read, verify
 from engine.store.tables import Proposal
 from tests.fakes.versions import put_in_force
 from tests.fakes.waiting import WAIT_S
-from tools.handoff import write_handoff
 
 NOW = 1_700_000_000_000
 DAY = 86_400_000
@@ -75,19 +74,6 @@ def test_approval_makes_the_next_version_and_points_to_it(home: Home) -> None:
     stored = proposals.get(home.engine, row.id)
     assert (stored.state, stored.applied_version, stored.decided_ms) == ("applied", 2, NOW + 5)
     assert stored.journal_id == done.journal_id
-
-
-def test_roles_read_no_decided_proposal_as_pending(home: Home) -> None:
-    """The page of what is pending is renewed by the decision; it named the proposal until the next turn. It stops no decision."""
-    one, other = _propose(home, {"stop_atr": 3.0}), _propose(home, {"stop_atr": 2.5}, "eth-trend")
-    write_handoff(home.engine, home.path)
-    page = home.memory / "handoff.md"
-    assert (one.id in page.read_text(), other.id in page.read_text()) == (True, True)
-    approvals.reject(home, one.id, ANN, "no evidence", NOW + 5)
-    assert (f"pending proposal {one.id}" in page.read_text(), f"pending proposal {other.id}" in page.read_text()) == (False, True)
-    page.unlink()
-    page.mkdir()  # a page that cannot be written
-    assert approvals.approve(home, other.id, other.diff_sha256, ANN, NOW + 6).state == "applied"
 
 
 def test_a_decision_that_another_settles_meanwhile_is_journaled_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,7 +52,8 @@ def desk(own_home: Path) -> Home:
     journal.close()
     people.close()
     for name, text in {
-        "memory/desk.md": "# We", "runs/r-1/run.json": "{}", "runs/.new-r-2/pid": "1", "models/vol/1.0.0/model.json": "{}",
+        "memory/desk.md": "# We", "runs/r-1/run.json": "{}", "reports/month-2026-05.md": "# May",
+        "runs/.new-r-2/pid": "1", "models/vol/1.0.0/model.json": "{}",
         "strategies/own.py": "NAME = 'own'", "sessions/session-1": "hush-hush", "login-link": "http://127.0.0.1/?code=hush",
         "logs/worker.jsonl": "{}", "cache/flows.json": "{}", "key.txt": "hush-hush", "HALT": '{"reason": "x", "by": {}}\n',
     }.items():  # fmt: skip
@@ -100,7 +101,14 @@ def test_a_home_comes_back_on_another_path(desk: Home, tmp_path: Path, monkeypat
     assert [event.seq for event in read(opened.desk_journal)] == [1, 2, 3, 4, 5]
     assert all(report.ok for report in verify_home(opened.journal, opened.engine).values())
     names = set(files_of(new))
-    assert {"memory/desk.md", "runs/r-1/run.json", "models/vol/1.0.0/model.json", "strategies/own.py", "HALT"} <= names
+    assert {
+        "memory/desk.md",
+        "runs/r-1/run.json",
+        "reports/month-2026-05.md",
+        "models/vol/1.0.0/model.json",
+        "strategies/own.py",
+        "HALT",
+    } <= names
     assert not [name for name in names if name.startswith(("sessions", "cache", "login", "key", "runs/.new"))]
     assert b"hush" not in b"".join(files_of(new).values())
 
@@ -374,16 +382,6 @@ def test_what_cannot_be_read_ends_the_backup(desk: Home, tmp_path: Path, monkeyp
     with pytest.raises(DataError, match=r"memory/desk\.md cannot be read"):
         make_backup(desk, tmp_path / "b.zst", NOW)
     assert [path.name for path in tmp_path.glob("*b.zst*")] == []
-
-
-def test_reports_come_back(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was read stays as it was read, on another machine too."""
-    (desk.path / "reports").mkdir()
-    (desk.path / "reports" / "month-2026-05.md").write_text("# May")
-    assert make_backup(desk, tmp_path / "b.zst", NOW)["left_out"] == ["key.txt"]
-    new = elsewhere(monkeypatch, tmp_path / "new")
-    restore(tmp_path / "b.zst", ACTOR, NOW)
-    assert (new / "reports" / "month-2026-05.md").read_text() == "# May"
 
 
 def test_what_the_watch_of_canaries_writes_is_no_stranger(desk: Home, tmp_path: Path) -> None:
