@@ -361,11 +361,10 @@ def test_a_link_out_of_the_home_is_not_followed(desk: Home, tmp_path: Path, monk
 
 def test_settings_that_are_a_link_end_the_backup(desk: Home, tmp_path: Path) -> None:
     """Kept in a repository, say: the backup lacked them without a word, and could not be restored."""
-    kept = (desk.path / "desk.toml").rename(tmp_path / "desk.toml")
-    (desk.path / "desk.toml").symlink_to(kept)
+    (desk.path / "desk.toml").symlink_to((desk.path / "desk.toml").rename(tmp_path / "desk.toml"))
     with pytest.raises(DataError, match=r"desk\.toml is a link, and a backup follows none"):
         make_backup(desk, tmp_path / "b.zst", NOW)
-    assert [path.name for path in tmp_path.glob("*b.zst*")] == []
+    assert not list(tmp_path.glob("*b.zst*"))
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.EMFILE])
