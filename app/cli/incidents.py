@@ -130,8 +130,11 @@ def _line(window: Mapping[str, Any]) -> str:
 
 
 def _money_text(money: Mapping[str, Any]) -> str:
-    names = ("realised", "fees", "funding", "orphans")
-    return f"P&L {money['pnl']:+,.2f} (" + ", ".join(f"{name} {money[name]:+,.2f}" for name in names) + ")"
+    """P&L and the two amounts that it is the sum of; fees, funding and orphans are parts of what is realised."""
+    pnl, realised = round(float(money["pnl"]), 2), round(float(money["realised"]), 2)
+    within = [f"fees of {money['fees']:,.2f}", f"funding {money['funding']:+,.2f}"]
+    within += [f"orphans {money['orphans']:+,.2f}"] if money["orphans"] else []
+    return f"P&L {pnl:+,.2f}: realised {realised:+,.2f} ({', '.join(within)} in it), open positions {pnl - realised:+,.2f}"
 
 
 def _window_text(found: Mapping[str, Any]) -> str:
