@@ -97,6 +97,7 @@ ENTRIES: tuple[CatalogEntry, ...] = (
     CatalogEntry(incidents.incidents, Effect.READ, (OPERATOR,)),
     CatalogEntry(incidents.orders, Effect.READ, (OPERATOR,)),
     CatalogEntry(desk_report.report, Effect.READ, (ADVISOR,)),
+    CatalogEntry(market.market_context, Effect.READ, (ADVISOR,)),
     CatalogEntry(drafts.strategy_code, Effect.READ, (DEVELOPER,)),
     CatalogEntry(backtests.backtest, Effect.COMPUTE, (DEVELOPER,)),
     CatalogEntry(compare.compare, Effect.COMPUTE, (DEVELOPER,)),

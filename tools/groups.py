@@ -13,7 +13,7 @@ Group = Literal[
     "journal", "trades", "money", "risk", "watch", "changes", "data", "research", "checks", "drafts", "audit", "models", "memory"
 ]
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "journal": ("journal_search", "explain_event", "counts"),
+    "journal": ("journal_search", "explain_event", "counts", "market_context"),
     "trades": ("trips", "performance", "round_trip"),
     "money": ("pnl", "attribution", "version_effect", "report", "weights", "phase"),
     "risk": ("exposure", "what_if", "worst_days", "define"),

@@ -88,6 +88,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "predictions": {"sleeve": "trend-btc", "since": "2025-03-04", "until": "2025-03-06"},
     "weights": {"days": 90},
     "report": {"unit": "week", "of": "2025-03-05"},
+    "market_context": {"event_id": None, "sleeve": "trend-btc", "at": "2025-03-05 10:00"},
     "backtest": {
         "strategy": "trend",
         "symbol": "BTC-USDT",
