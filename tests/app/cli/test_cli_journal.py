@@ -147,6 +147,21 @@ def test_explain_a_fill_names_its_decision_and_order(cli, home):
     assert "protective" in text
 
 
+def test_what_was_around_an_event_is_shown_when_asked_for(cli, home):
+    """The close that the desk saw and the last settlement, each with its time; of a close, too; not of a configuration."""
+    fill = next(e for e in events(home, "fill") if e.body["slot"] == "entry")
+    assert "around" not in json.loads(cli("explain", fill.id, "--json")[1])
+    found = {one["name"]: one for one in json.loads(cli("explain", fill.id, "--around", "--json")[1])["around"]}
+    assert found["close"]["value"] > 0
+    assert found["close"]["known_ms"] == fill.t_event_ms
+    assert found["settled rate"]["known_ms"] <= fill.t_event_ms
+    text = cli("explain", "--sleeve", fill.body["sleeve"], "--at", str(fill.t_event_ms), "--around")[1]
+    assert "around  market: close " in text
+    assert "around  macro not known: nothing of it is stored: nightdesk data fetch macro" in text
+    config = events(home, "config")[0]
+    assert "is of no instrument" in cli("explain", config.id, "--around")[2]
+
+
 def test_explain_a_close_with_and_without_a_row(cli, home):
     """A refused close names the rule; a silent one says that nothing was asked, with the signal that the bar carries."""
     refused = next(e for e in events(home, "decision") if e.body.get("refused_by"))
