@@ -30,6 +30,7 @@ GROUPS = (
     "drift",
     "judge",
     "weights",
+    "risk",
     "runs",
     "chat",
     "proposals",

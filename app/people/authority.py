@@ -116,6 +116,7 @@ _READ = (
     "proposals show",
     "report",
     "retention show",
+    "risk",
     "runs compare",
     "runs export",
     "runs list",

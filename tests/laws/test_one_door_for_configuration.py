@@ -318,6 +318,7 @@ def test_no_sequence_changes_what_is_a_persons(make_ctx: Any, home: Path, db: An
         "what_if",
         "worst_days",
         "exposure",
+        "joint_risk",
         "version_effect",
         "report",
         "propose_model",

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from app.cli import main
 from app.home.home import open_home
@@ -220,3 +221,18 @@ def test_an_empty_journal_says_how_to_begin(cli, home):
         code, said, _ = cli(*words)
         assert code == 0
         assert "nightdesk up" in said
+
+
+def test_what_sleeves_risk_together(home):
+    """`nightdesk risk` on a desk that traded: every stop that the last mark has, and each pair of sleeves."""
+    main.load_groups()
+    found = CliRunner().invoke(main.app, ["risk", "--json"])
+    assert found.exit_code == 0, found.output
+    value = json.loads(found.stdout)
+    mark = events(home, "mark")[-1]
+    layers = [layer for body in mark.body["sleeves"].values() for layer in (body.get("position") or {}).get("layers", [])]
+    assert (value["event"], len(value["stops"])) == (mark.id, len(layers))
+    assert len(value["pairs"]) == 3
+    text = CliRunner().invoke(main.app, ["risk"]).stdout
+    assert text.count("days     ") == 3
+    assert "whole days, 20 are needed" in text
