@@ -1,7 +1,6 @@
 """What sleeves risk together (joint_risk, READ). Called by the catalog; reckoned by engine/watch/joint_risk.py."""
 
 from engine.clock import utc
-from engine.watch.joint_risk import joint_risk as reckoned
 from tools.common.contract import (
     Effect,
     Evidence,
@@ -23,6 +22,8 @@ from tools.common.time_words import NEVER_RAN
 def joint_risk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - a tool takes its arguments
     """What sleeves risk together: stops that one move reaches and what that costs, each stop's distance, and how their days have
     moved together, with intervals."""
+    from engine.watch.joint_risk import joint_risk as reckoned
+
     found = reckoned(ctx.home)
     if found is None:
         return no_data(NEVER_RAN)
