@@ -104,6 +104,12 @@ def make_report(
     return body | {"next": _next(engine, body, words, now_ms)}
 
 
+def whole_periods(home: Path, unit: ReportUnit, most: int) -> list[tuple[str, str]]:
+    """(name, a day in it) of the newest whole weeks or months that the desk has lived, oldest first; the name as its report has it."""
+    found = [period for period in periods(home, unit, limit=most + 1) if _is_whole(period, unit)]  # the last one may still run
+    return [(name_of(unit, one).removeprefix("week of "), utc_day(one.from_ms)) for one in found[-most:]]
+
+
 def name_of(unit: str, period: Period) -> str:
     """`2026-05`, or the Monday of a week: `week of 2026-05-04`."""
     day = utc_day(period.from_ms)
