@@ -41,7 +41,7 @@ def keep(home: Home, body: Mapping[str, Any]) -> dict[str, Path]:
 
 
 def keep_due(home: Home, now_ms: int) -> list[Path]:
-    """Make the newest whole weeks and months that are not kept yet, CAUGHT_UP of each; the pages that were written, in order.
+    """Make the newest whole weeks and months that are not kept yet, CAUGHT_UP of each; the pages that were written.
 
     A desk whose supervisor was away over the end of a period has its report all the same.
     """
