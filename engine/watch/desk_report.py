@@ -105,7 +105,7 @@ def make_report(
 
 
 def whole_periods(home: Path, unit: ReportUnit, most: int) -> list[tuple[str, str]]:
-    """(name, a day in it) of the newest whole weeks or months that the desk has lived, in order; the name as its report has it."""
+    """(name, a day in it) of the newest whole weeks or months that the desk has lived, in order; named as its report."""
     found = [period for period in periods(home, unit, limit=most + 1) if _is_whole(period, unit)]  # the last one may still run
     return [(name_of(unit, one).removeprefix("week of "), utc_day(one.from_ms)) for one in found[-most:]]
 
