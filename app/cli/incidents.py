@@ -59,11 +59,13 @@ def open_window(
     from app.home.home import open_home
     from app.people.identity import identify
     from app.people.windows import to_open
+    from app.views.incident_pages import write_pages
 
     home = open_home()
     _require_name(as_name)
     actor = identify(home.path, as_name, CHANNEL)
     value = _handed(home, to_open(home, cause, sleeve, actor), actor)
+    write_pages(home.path)
     out.emit(value, as_json=as_json, text=lambda: _answer_text(value, f"Opened by {actor.name}: P&L is apart from here on."))
 
 

@@ -318,7 +318,7 @@ def _next(engine: Engine, body: Mapping[str, Any], words: ReportWords, now_ms: i
     found += [f"alert {row.id} is open: {row.what[:120]}" for row in list_alerts(engine, "open")[:LISTED]]
     found += [one.text for one in prunings(engine)[:LISTED]]
     if words.notes_waiting:
-        found.append(f"read {words.notes_waiting} notes of the inbox: nightdesk notes list")
+        found.append(f"read {words.notes_waiting} note{'s' * (words.notes_waiting > 1)} of the inbox: nightdesk notes list")
     if not words.goals:
         found.append("write the goals of the next period into memory/goals.md")
     return found

@@ -108,6 +108,7 @@ def test_a_person_opens_one_over_a_sleeve(stopped: Home, loop: Loop) -> None:  #
     """What a wider window covers already stays that one's; without a name, a cause or such a sleeve nothing is opened."""
     name = loop.book.names[0]
     assert told("incidents", "open", "--cause", "odd fills", "--sleeve", name, "--as", "bob")["state"] == "taken"
+    assert "odd fills" in (stopped.memory / "incidents" / "w2.md").read_text()  # at once, not with the next hour's look
     newest = told("incidents", "list")["items"][0]
     assert (newest["id"], newest["opened_by"], newest["sleeves"]) == ("w2", "bob", [name])
     assert "by name" in refused("incidents", "open", "--cause", "x")
