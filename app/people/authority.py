@@ -236,8 +236,9 @@ def require(home: Path, actor: Actor, act: str) -> None:
         return  # reads nothing: a halt waits for no file
     role = role_of(home, actor)
     if not may(role, act):
-        least = ACTS[act].least if act in ACTS else "nobody"
-        what = f"{actor.name} is {_article(role)} and may not {act} (it takes {_article(least)})"
+        row = ACTS.get(act)
+        about, least = (f", which is to {row.about}", row.least) if row is not None else ("", "nobody")
+        what = f"{actor.name} is {_article(role)} and may not {act}{about} (it takes {_article(least)})"
         raise Denied(what, "nightdesk people list says who may; an admin gives roles: nightdesk people role NAME ROLE")
 
 
