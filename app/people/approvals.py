@@ -7,7 +7,7 @@ anything changes, the outcome afterwards. If a crash or a full disk loses the ou
 import fcntl
 import json
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from sqlmodel import col, select, update
@@ -32,8 +32,6 @@ from engine.store.anchors import note_head
 from engine.store.journal import Event, Journal, read
 from engine.store.tables import Proposal
 from engine.watch import window
-from memory.shelf import ShelfError
-from tools.handoff import write_handoff
 
 VERSION_DIGITS_MAX = 9  # the longest number that a database is asked for
 Probe = Callable[[], list[str]]  # what is unhealthy; empty when all is well
@@ -246,11 +244,7 @@ def _outcome_kept(done: str, then: str = "the next decision journals it; do not 
 def _answer(home: Home, row: Proposal, now_ms: int, request_id: str) -> str:
     """Journal a proposal's outcome unless a concurrent `settle` already did; the event's id."""
     with _alone(home):
-        kept = get(home.engine, row.id).journal_id or _journal_outcome(home, row, now_ms, request_id)
-    # roles read this page: it would call the proposal pending until the next turn
-    with suppress(ShelfError, OSError, DeskError):
-        write_handoff(home.engine, home.path)
-    return kept
+        return get(home.engine, row.id).journal_id or _journal_outcome(home, row, now_ms, request_id)
 
 
 def _journal_outcome(home: Home, row: Proposal, now_ms: int, request_id: str) -> str:

@@ -1,10 +1,12 @@
-"""What a decision leaves on the pages that roles read."""
+"""What a decision leaves on the pages of the memory."""
 
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from app.cli import main
 from app.home.home import Home, open_home
 from app.people import approvals
 from app.people.identity import Actor
@@ -29,14 +31,13 @@ def pause(home: Home, sleeve: str) -> Proposal:
     return proposals.create(home.engine, home.path, changes={"paused": True}, evidence=[], **more)
 
 
-def test_roles_read_no_decided_proposal_as_pending(home: Home) -> None:
-    """The page of what is pending is renewed by the decision; it named the proposal until the next turn. It stops no decision."""
+def test_memory_shows_no_decided_proposal_as_pending(home: Home) -> None:
+    """The page of what is pending is made when a turn ends: `nightdesk memory` makes it anew."""
     one, other = pause(home, "btc-trend"), pause(home, "eth-trend")
     write_handoff(home.engine, home.path)
     page = home.memory / "handoff.md"
     assert (one.id in page.read_text(), other.id in page.read_text()) == (True, True)
     approvals.reject(home, one.id, ANN, "no evidence", NOW + 5)
-    assert (f"pending proposal {one.id}" in page.read_text(), f"pending proposal {other.id}" in page.read_text()) == (False, True)
-    page.unlink()
-    page.mkdir()  # a page that cannot be written
-    assert approvals.approve(home, other.id, other.diff_sha256, ANN, NOW + 6).state == "applied"
+    main.load_groups()
+    shown = CliRunner().invoke(main.app, ["memory", "show", "handoff"]).stdout
+    assert (f"pending proposal {one.id}" in shown, f"pending proposal {other.id}" in shown) == (False, True)
