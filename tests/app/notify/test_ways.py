@@ -69,6 +69,7 @@ def test_an_alert_comes_every_way_with_nothing_in_it_taking_effect(home: Home, s
     (content,) = [json.dumps(body, ensure_ascii=False) for body in server.of("/api/webhooks/")]
     assert "@everyone" not in content
     assert "[x](" not in content
+    assert "avatar_url" not in content  # a picture of apprise's own, from another host
     ((_, body, headers, raw),) = [call for call in server.calls if call[0] == "/hook"]
     assert headers["x-nightdesk-signature"] == signature(SECRET, headers["x-nightdesk-timestamp"], raw)
     assert headers["x-nightdesk-signature"] != signature(SECRET, headers["x-nightdesk-timestamp"], raw + b" ")
