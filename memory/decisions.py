@@ -18,7 +18,7 @@ from memory.shelf import Shelf
 FOLDER = "decisions"
 LINES_MAX = 120  # of a month's page: the newest
 REASON_SHOWN = 160
-KINDS = frozenset({"decision", "halt", "adopt", "wait", "window", "promote", "restore", "lifecycle"})
+KINDS = frozenset({"decision", "halt", "adopt", "wait", "window", "promote", "restore", "lifecycle", "release", "cash", "person"})
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -30,8 +30,11 @@ def write_decisions(shelf: Shelf, journal: Path) -> list[str]:
     have = sorted(topic for topic in shelf.topics() if re.fullmatch(rf"{FOLDER}/\d{{4}}-\d{{2}}", topic))
     since_ms = _begin_of(have[-1].rpartition("/")[2]) if have else 0
     months: dict[str, list[str]] = {}
+    released = dict[str, Mapping[str, Any]]()  # by the id of the event that asked for it: the outcome names nobody itself
     for event in between(journal, since_ms - 1, FAR_MS, KINDS):
-        if line := line_of(event):
+        if event.kind == "release":
+            released[event.id] = event.body
+        elif line := line_of(event._replace(body={**released.get(event.cause_id, {}), **event.body})):
             months.setdefault(f"{datetime.fromtimestamp(event.t_event_ms / 1000, UTC):%Y-%m}", []).append(line)
     for month, lines in months.items():
         shelf.write_block(f"{FOLDER}/{month}", text_of(month, lines))
@@ -41,7 +44,7 @@ def write_decisions(shelf: Shelf, journal: Path) -> list[str]:
 def text_of(month: str, lines: list[str]) -> str:
     """A month's block: newest first, at most LINES_MAX lines; what is left out is counted."""
     left = len(lines) - LINES_MAX
-    more = [f"- {left} earlier ones are in the people journal: nightdesk journal people"] if left > 0 else []
+    more = [f"- {left} earlier ones are in the people journal: nightdesk journal tail --people"] if left > 0 else []
     return "\n".join([f"# Decisions of {month}", "", *reversed(lines[-LINES_MAX:]), *more])
 
 
@@ -51,7 +54,8 @@ def line_of(event: Event) -> str:
     what = _decided(event.kind, body)
     if not what:
         return ""
-    who = _clean((body.get("actor") or {}).get("name") or "an unknown actor", 60)
+    actor = body.get("actor") or {}
+    who = _clean(actor.get("name") or "an unknown actor", 60) + (" (claimed)" if actor.get("assurance") == "claimed" else "")
     reason = _clean(body.get("reason") or "", REASON_SHOWN)
     return f"- {utc(event.t_event_ms)} {who} {what}{f'; reason: {reason}' if reason else ''} ({event.id})"
 
@@ -71,6 +75,10 @@ def _decided(kind: str, body: Mapping[str, Any]) -> str:
         return f"promoted the note {_clean(body.get('note', ''), 60)} to the page {_clean(body.get('page', ''), 80)}"
     if kind == "restore":
         return f"restored version {body.get('version')} of the page {_clean(body.get('page', ''), 80)}"
+    if kind == "cash":
+        return f"declared {float(body.get('amount') or 0.0):+,.2f} of cash"
+    if kind == "person":
+        return _of_person(body)
     if kind == "lifecycle":
         return f"moved {_clean(body.get('subject', ''), 60)} from {body.get('from')} to {body.get('to')}"
     about = body.get("difference") or (body.get("adopts") or {}).get("what") or "a difference from the venue"
@@ -89,6 +97,18 @@ def _of_proposal(body: Mapping[str, Any]) -> str:
     verb = {"applied": "approved", "rejected": "rejected"}.get(str(body["state"]), str(body["state"]))
     changes = "; ".join(_changes(sleeves, (body.get("diff") or {}).get("changes") or ()))
     return f"{verb} {body['proposal']} ({body.get('direction', 'unknown')}): {changes or sleeves or 'no change'}{version}"
+
+
+def _of_person(body: Mapping[str, Any]) -> str:
+    """Who may decide, as it was changed."""
+    who, before, now = (_clean(body.get(key, ""), 60) for key in ("who", "before", "now"))
+    words = {
+        "add": f"registered {who} as {now}",
+        "role": f"made {who} {now} (was {before})",
+        "remove": f"removed {who} ({before})",
+    }
+    words["two people"] = "asked for two people" if now == "true" else "asked for one person again"
+    return words.get(str(body.get("act")), "")
 
 
 def _changes(sleeves: str, changes: Iterable[Mapping[str, Any]]) -> list[str]:

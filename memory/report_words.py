@@ -14,6 +14,7 @@ from memory.shelf import INBOX, Shelf
 GOALS = "goals"
 SHOWN = 12
 CHARACTERS = 300
+NO_LESSON = "none yet"  # of a window that is open, as app/views/incident_pages.py writes it
 REPLAYS_MS = 100 * DAY_MS  # behind now: the desk lives on recorded bars, or the report is of long ago
 _LESSON = re.compile(r"(?i)\blessons?\b\s*:?")
 
@@ -33,12 +34,17 @@ def report_words(shelf: Shelf, from_ms: int, until_ms: int, now_ms: int) -> Repo
             goals = [(_short(part), page.topic) for part in paragraphs(page.text)]
         elif from_ms < page.changed_ms <= until_ms:
             parts = [part for part in paragraphs(page.text) if not part.startswith("<!--")]
-            lessons += [(_short(part), page.topic) for part in parts if _is_lesson(page.topic, part)]
+            lessons += [(_short(text), page.topic) for part in parts if (text := _lesson(page.topic, part))]
     return ReportWords(tuple(goals[:SHOWN]), tuple(lessons[:SHOWN]), waiting)
 
 
-def _is_lesson(topic: str, part: str) -> bool:
-    return "(promoted by " in part or (topic.startswith("incidents/") and _LESSON.search(part) is not None)
+def _lesson(topic: str, part: str) -> str:
+    """What a paragraph says to have learned; "" where it says nothing of it, or that nothing is written yet."""
+    if "(promoted by " in part:
+        return part
+    found = _LESSON.search(part) if topic.startswith("incidents/") else None
+    words = part[found.end() :].strip() if found else ""
+    return "" if not words or words.startswith(NO_LESSON) else words
 
 
 def _short(part: str) -> str:

@@ -13,10 +13,10 @@ Group = Literal[
     "journal", "trades", "money", "risk", "watch", "changes", "data", "research", "checks", "drafts", "audit", "models", "memory"
 ]
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "journal": ("journal_search", "explain_event", "counts"),
+    "journal": ("journal_search", "explain_event", "counts", "market_context"),
     "trades": ("trips", "performance", "round_trip"),
     "money": ("pnl", "attribution", "version_effect", "report", "weights", "phase"),
-    "risk": ("exposure", "what_if", "worst_days", "define"),
+    "risk": ("exposure", "what_if", "worst_days", "define", "joint_risk"),
     "watch": ("health", "alerts", "runbook", "watches", "probe", "drill", "incidents", "orders", "checklist", "runbook_steps"),
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause", "pauses"),
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials", "predictions"),

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from engine.clock import utc
 from engine.errors import BadInput
 from tools.common.contract import (
     Args,
@@ -22,6 +23,7 @@ from tools.common.contract import (
 )
 
 ROWS_MAX = 40
+UNITS = {"price": "price", "frac": "frac"}  # of readings; what is outside has its own
 
 
 class ListDataArgs(Args):
@@ -30,6 +32,14 @@ class ListDataArgs(Args):
     venue: str | None = Field(None, max_length=20)
     symbol: str | None = Field(None, max_length=30)
     series: str | None = Field(None, max_length=20)
+
+
+class ContextArgs(Args):
+    """An event of the desk such as d-123; or a sleeve and an instant of desk time (null: now)."""
+
+    event_id: str | None = Field(None, max_length=40)
+    sleeve: str | None = Field(None, max_length=60)
+    at: str | None = Field(None, max_length=40)
 
 
 class ListStrategiesArgs(Args):
@@ -68,6 +78,70 @@ def list_data(ctx: ToolContext, args: ListDataArgs) -> ToolResult:
     text = f"{len(found)} series of {_filter_text(args)}.{more}"
     data = {"count": len(found), "sources": sorted({s.source for s in found})}
     return ToolResult("ok", text, tuple(facts), table=Table(columns, tuple(rows)), data=data)
+
+
+@tool("market_context", Effect.READ)
+def market_context(ctx: ToolContext, args: ContextArgs) -> ToolResult:
+    """The market, funding and outside series (positioning, macro, on-chain, sentiment) around an event or an instant, each as it
+    was known then; what was not says why. It explains nothing by itself: what moved together did not cause each other."""
+    from engine.watch.market_context import context_line
+    from engine.watch.market_context import market_context as readings
+    from engine.watch.window import journal_of
+
+    instrument, at_ms, about = _moment(ctx, args)
+    found = readings(journal_of(ctx.home), ctx.catalog, instrument, at_ms)
+    handle = ctx.handle("k", f"{instrument} {at_ms}")
+    named = {f"{one.group}_{one.name}".replace(" ", "_").replace("-", "_"): one for one in found}
+    values = {name: (one.value, UNITS.get(one.unit, "ratio")) for name, one in named.items() if one.value is not None}
+    facts = make_facts(handle, f"context of {instrument} at {utc(at_ms)}", Evidence("desk", "journal"), values)
+    rows = tuple(
+        (
+            one.group,
+            one.name,
+            f"{{{handle}.{name}}}" if one.value is not None else "not known",
+            one.unit,
+            clean(_since_or_why(one), 200),
+        )
+        for name, one in named.items()
+    )
+    known = [clean(context_line(one), 160) for one in found if one.value is not None]
+    lacking = ", ".join(dict.fromkeys(one.group for one in found if one.value is None))
+    text = f"{about}: {len(known)} readings were known at {utc(at_ms)} of desk time." + (
+        f" Not known, wholly or in part: {lacking}." if lacking else ""
+    )
+    data = {"readings": [one._asdict() for one in found], "instrument": instrument, "at_ms": at_ms}
+    return ToolResult("ok", text, tuple(facts), table=Table(("group", "what", "value", "unit", "known"), rows), data=data)
+
+
+def _since_or_why(one: Any) -> str:
+    return utc(one.known_ms) if one.known_ms is not None else one.why
+
+
+def _moment(ctx: ToolContext, args: ContextArgs) -> tuple[str, int, str]:
+    """(instrument, desk time, what it is about). Raises BadInput for an event of no instrument and for an unknown sleeve."""
+    from engine.watch.market_context import instruments_of
+    from engine.watch.window import journal_of
+    from tools.common.ids import find_event
+    from tools.common.time_words import NEVER_RAN, instant
+
+    if ctx.desk_ms is None:
+        raise BadInput(NEVER_RAN, "start it: nightdesk up")
+    traded = instruments_of(journal_of(ctx.home))
+    sleeve, at_ms, about = args.sleeve, instant(args.at, ctx.desk_ms) if args.at else ctx.desk_ms, str(args.sleeve)
+    if args.event_id:
+        event = find_event(ctx, args.event_id)
+        if event is None or not event.id.startswith("d-"):
+            raise BadInput(f"no event {clean(args.event_id, 40)!r} of the desk", "search for one: journal_search")
+        sleeve, at_ms, about = str(event.body.get("sleeve") or ""), event.t_event_ms, f"{event.kind} {event.id}"
+        if instrument := event.body.get("instrument"):
+            return str(instrument), at_ms, about
+    if sleeve not in traded:
+        unknown = f"unknown sleeve {clean(sleeve, 60)!r}" if sleeve else "nothing is named"
+        what = f"{about} names no sleeve" if args.event_id else unknown
+        raise BadInput(what, f"give a sleeve and a time; sleeves: {', '.join(traded)}")
+    if at_ms > ctx.desk_ms:
+        raise BadInput(f"the desk has not reached {utc(at_ms)} yet", f"desk time is {utc(ctx.desk_ms)}")
+    return traded[sleeve], at_ms, about
 
 
 def _wanted(series: Any, args: ListDataArgs) -> bool:

@@ -52,10 +52,12 @@ def silences(ctx: ToolContext, args: SilencesArgs) -> ToolResult:
     if not last:
         return no_data(NO_LOOK)
     wanted = {"place": args.place, "kind": args.kind, "state": args.state}
-    found = [one for one in last["items"] if all(value in (None, one[key]) for key, value in wanted.items())]
-    if not found:
-        return no_data(f"the last look, {utc(int(last['wall_ms']))}, has nothing of {clean(str(wanted), 120)}")
-    counts = {state: sum(one["state"] == state for one in found) for state in ("silent", "cannot tell", "as expected")}
+    about = [one for one in last["items"] if all(wanted[key] in (None, one[key]) for key in ("place", "kind"))]
+    found = [one for one in about if args.state in (None, one["state"])]
+    if not found and not (about and args.state == "silent"):
+        named = ", ".join(f"{key} {clean(value, 60)}" for key, value in wanted.items() if value is not None)
+        return no_data(f"the last look, {utc(int(last['wall_ms']))}, has nothing of {named or 'this desk'}")
+    counts = {state: sum(one["state"] == state for one in found or about) for state in ("silent", "cannot tell", "as expected")}
     evidence = Evidence("data", "cache/silences.json")
     h = ctx.handle("z", f"silences {last['wall_ms']} {args.model_dump_json(exclude_none=True)}")
     values = {state.replace(" ", "_"): (count, "count") for state, count in counts.items()}

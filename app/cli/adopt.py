@@ -60,7 +60,7 @@ def _hand_over(home: Any, preview: Any, actor: Any, as_json: bool) -> None:
     """Prove the person, hand the adoption over, wait for the worker's answer and print it."""
     from app.people.adoptions import adopt
 
-    word = handing.passphrase(home, actor, "adopt")
+    word = handing.passphrase(home, actor, "adopt", "adopt")
     number = adopt(home, preview, actor, handing.now(), word)
     state = handing.answered(home, number, "nightdesk adopt")
     value = preview.as_json() | {"number": number, "state": state, "actor": actor.as_json()}

@@ -115,7 +115,7 @@ def release_desk(
     actor = identify(home.path, as_name, CHANNEL)
     word = None
     if passphrase_needed(home.path):
-        before_passphrase(home, actor, _now_ms())  # do not ask for a passphrase during a lockout
+        before_passphrase(home, actor, _now_ms(), act="release")  # nor ask for one during a lockout
         word = typer.prompt("passphrase", hide_input=True, err=True)
     effect = release_effect(desk_view(home.path, home.engine), limits_of(home.path).drawdown_frac_max)
     if effect and not as_json:

@@ -11,14 +11,15 @@ ANSWER_S = 10.0  # how long a command waits for the worker
 LOOK_S = 0.1
 
 
-def passphrase(home: Any, actor: Any, asked: str) -> str | None:
-    """The person's passphrase, typed at the terminal, where one is needed; not asked for during a lockout."""
+def passphrase(home: Any, actor: Any, asked: str, act: str) -> str | None:
+    """The person's passphrase, typed at the terminal, where one is needed; not asked of a role that may not, nor during a
+    lockout."""
     from app.people.approvals import before_passphrase
     from app.people.identity import passphrase_needed
 
     if not passphrase_needed(home.path):
         return None
-    before_passphrase(home, actor, now(), asked)
+    before_passphrase(home, actor, now(), asked, act)
     word: str = typer.prompt("passphrase", hide_input=True, err=True)
     return word
 

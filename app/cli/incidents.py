@@ -59,11 +59,13 @@ def open_window(
     from app.home.home import open_home
     from app.people.identity import identify
     from app.people.windows import to_open
+    from app.views.incident_pages import write_pages
 
     home = open_home()
     _require_name(as_name)
     actor = identify(home.path, as_name, CHANNEL)
     value = _handed(home, to_open(home, cause, sleeve, actor), actor)
+    write_pages(home.path)
     out.emit(value, as_json=as_json, text=lambda: _answer_text(value, f"Opened by {actor.name}: P&L is apart from here on."))
 
 
@@ -102,7 +104,7 @@ def _handed(home: Any, body: Mapping[str, Any], actor: Any) -> dict[str, Any]:
     """The person proven, the word handed over and answered."""
     from app.people.windows import hand_over
 
-    word = handing.passphrase(home, actor, "window")
+    word = handing.passphrase(home, actor, "window", "incident")
     number = hand_over(home, body, actor, handing.now(), word)
     state = handing.answered(home, number, "nightdesk incidents list")
     return {"number": number, "state": "taken" if state == "adopted" else state, "window": dict(body), "actor": actor.as_json()}
@@ -130,8 +132,11 @@ def _line(window: Mapping[str, Any]) -> str:
 
 
 def _money_text(money: Mapping[str, Any]) -> str:
-    names = ("realised", "fees", "funding", "orphans")
-    return f"P&L {money['pnl']:+,.2f} (" + ", ".join(f"{name} {money[name]:+,.2f}" for name in names) + ")"
+    """P&L and the two amounts that it is the sum of; fees, funding and orphans are parts of what is realised."""
+    pnl, realised = round(float(money["pnl"]), 2), round(float(money["realised"]), 2)
+    within = [f"fees of {money['fees']:,.2f}", f"funding {money['funding']:+,.2f}"]
+    within += [f"orphans {money['orphans']:+,.2f}"] if money["orphans"] else []
+    return f"P&L {pnl:+,.2f}: realised {realised:+,.2f} ({', '.join(within)} in it), open positions {pnl - realised:+,.2f}"
 
 
 def _window_text(found: Mapping[str, Any]) -> str:

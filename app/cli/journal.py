@@ -187,6 +187,7 @@ def explain(
     ),
     sleeve: str | None = typer.Option(None, "--sleeve", help="a sleeve of the desk, or of the run"),
     at: str | None = typer.Option(None, "--at", help="UTC time: 2025-03-04T05:15; the first close at or after it"),
+    around: bool = typer.Option(False, "--around", help="of the desk: market, funding and outside series too, as known then"),
     as_json: bool = JSON,
 ) -> None:
     """Explain a round trip, an event or a bar close: features, position, order, fill assumption, costs, rule."""
@@ -204,6 +205,7 @@ def explain(
         out.emit(found, as_json=as_json, text=lambda: stories.close_text(found))
     elif what is None or EVENT.fullmatch(what):
         found = explain_desk(home, what, sleeve, at)
+        found |= {"around": around_of(home, found)} if around else {}
         out.emit(found, as_json=as_json, text=lambda: stories.desk_text(found))
     else:
         raise BadInput(f"{what!r} is not a valid id", "give RUN_ID/t12, d-123, p-7, a run id with --at, or --sleeve S --at T")
@@ -264,6 +266,18 @@ def explain_desk(home: Any, event_id: str | None, sleeve: str | None, at: str | 
     if sleeve is None or when is None:
         raise BadInput("name an event, or a sleeve and a time", "example: --sleeve btc-trend --at 2025-03-04T05:15")
     return close_of_desk(home.desk_journal, sleeve, when)
+
+
+def around_of(home: Any, found: dict[str, Any]) -> list[dict[str, Any]]:
+    """What market, funding and outside series were, as known then. Raises BadInput for an event of no instrument."""
+    from engine.watch.market_context import instruments_of, market_context
+
+    event = found.get("event") or {"body": found, "t_event_ms": found["close_ms"], "id": found["bar"]}
+    body = event["body"]
+    instrument = body.get("instrument") or instruments_of(home.desk_journal).get(str(body.get("sleeve") or ""))
+    if instrument is None or event["id"].startswith("p-"):
+        raise BadInput(f"{event['id']} is of no instrument", "explain it without --around, or name a sleeve and a time")
+    return [one._asdict() for one in market_context(home.desk_journal, home.catalog, str(instrument), int(event["t_event_ms"]))]
 
 
 def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from app.cli import out
+from app.cli.handing import passphrase
 from app.cli.words import shown
 from engine.errors import BadInput, DataError, Refused
 
@@ -61,7 +62,7 @@ def probe_account(
     if not yes and not typer.confirm("Send these orders?", err=True):
         raise Refused("nothing was sent", "answer y, or give --yes")
     seen = last_seq(home)
-    ask_for_probe(home, actor, now(), passphrase(home, actor, "live test"), round_trip=round_trip)
+    ask_for_probe(home, actor, now(), passphrase(home, actor, "live test", "probe"), round_trip=round_trip)
     if worker_pid(home.path) is None:
         found = process(name, "round_trip" if round_trip else "far")
         probes = [probe for item in found["items"] for probe in item["probes"]]
@@ -95,17 +96,6 @@ def process(name: str, what: str) -> dict[str, Any]:
     if "error" in found:
         raise BadInput(found["error"]["what"], found["error"]["hint"])
     return found
-
-
-def passphrase(home: Any, actor: Any, asked: str) -> str | None:
-    """The person's passphrase, where one is needed."""
-    from app.people.approvals import before_passphrase
-    from app.people.identity import passphrase_needed
-
-    if not passphrase_needed(home.path):
-        return None
-    before_passphrase(home, actor, now(), asked)  # do not ask for a passphrase during a lockout
-    return str(typer.prompt("passphrase", hide_input=True, err=True))
 
 
 def last_seq(home: Any) -> int:
@@ -199,7 +189,7 @@ def consent(as_name: str = AS, yes: bool = typer.Option(False, "--yes", help="do
     typer.echo(f"{row['name']}: {shown(row['why'])}", err=True)
     if not yes and not typer.confirm("Say yes to exactly this, once?", err=True):
         raise Refused("nothing was said", "answer y, or give --yes")
-    id_ = consent_to(home, row["consent"], actor, now(), passphrase(home, actor, "consent"))
+    id_ = consent_to(home, row["consent"], actor, now(), passphrase(home, actor, "consent", "consent"))
     value = {"consent": row["consent"], "row": row["name"], "actor": actor.as_json(), "journal_id": id_}
     out.emit(
         value,

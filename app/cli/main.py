@@ -32,6 +32,7 @@ GROUPS = (
     "judge",
     "weights",
     "pairs",
+    "risk",
     "runs",
     "chat",
     "proposals",

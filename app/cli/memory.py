@@ -7,6 +7,7 @@ editor replaced is kept as a version once a search or one of these commands has 
 import difflib
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -134,9 +135,12 @@ def restore(
 def _fresh(home: "Home") -> "Shelf":
     """The shelf, its index and the pages that code makes of the journals up to date."""
     from memory import decisions, index, recall
-    from memory.shelf import Shelf
+    from memory.shelf import Shelf, ShelfError
+    from tools.handoff import write_handoff
 
     shelf = Shelf(home.path / "memory")
+    with suppress(ShelfError, OSError):  # a person edits the page at this moment
+        write_handoff(home.engine, home.path)  # else it calls a proposal pending that was decided since the last turn
     decisions.write_decisions(shelf, home.people_journal)
     index.refresh(shelf, recall.pieces)
     return shelf

@@ -1,4 +1,5 @@
-"""What a desk has not, and what that would be for: models, Slack, recorded data, an account, people, outside series, extras.
+"""What a desk has not, and what that would be for: models, ways to people, recorded data, an account, people, outside series,
+extras.
 
 Called by `nightdesk doctor`, after its checks. None of it is a fault: a desk on paper needs none of these. No key is read; of a
 variable is said whether it is set.
@@ -23,7 +24,7 @@ def needs(home: Any, environ: Mapping[str, str] = os.environ) -> list[Need]:
     return [
         *_data(home),
         *_models(home, environ),
-        *_slack(home, environ),
+        *_ways(home, environ),
         *_account(home),
         *_people(home),
         *_outside(home, environ),
@@ -43,17 +44,33 @@ def _models(home: Any, environ: Mapping[str, str]) -> Iterator[Need]:
     )
 
 
-def _slack(home: Any, environ: Mapping[str, str]) -> Iterator[Need]:
-    slack = home.desk.slack
-    if slack is None:
-        yield Need("Slack", False, "for alerts and decisions away from the page: [slack] in desk.toml, SLACK_BOT_TOKEN")
-        return
+def _ways(home: Any, environ: Mapping[str, str]) -> Iterator[Need]:
+    """One way is enough; each that desk.toml names should be whole."""
+    from app.notify import ways
+
+    named = ways.names_of(home.desk)
+    if not named:
+        where = "[slack], [telegram], [discord] or [webhooks.NAME] in desk.toml, see docs/reaching-people.md"
+        yield Need("way to people", False, f"for alerts and cards away from the page: {where}")
+    if home.desk.slack is not None:
+        yield _slack(home.desk.slack, environ)
+    ready = {"slack", *(sink.name for sink in ways.sinks_of(home, environ))}
+    lacks = ways.lacking(home.desk, ready)
+    for name in named:
+        if name != "slack":
+            yield Need(name, name not in lacks, lacks.get(name, "").partition(": ")[2])
+    if home.desk.monitor.every_minutes:
+        there = any(need.there for need in _models(home, environ))
+        yield Need("monitor", there, "[monitor] asks for notes of a language model, and none is configured: it stays silent")
+
+
+def _slack(slack: Any, environ: Mapping[str, str]) -> Need:
+    """Slack's two variables."""
     lacking = [slack.bot_token_env] if not environ.get(slack.bot_token_env) else []
     if not environ.get(slack.app_token_env) and not environ.get(slack.signing_secret_env):
         lacking.append(f"{slack.app_token_env} or {slack.signing_secret_env}")
-    yield Need(
-        "Slack", not lacking, f"for alerts and decisions in Slack: set {' and '.join(lacking)}" if lacking else slack.channel
-    )
+    text = f"for alerts and decisions in Slack: set {' and '.join(lacking)}" if lacking else slack.channel
+    return Need("Slack", not lacking, text)
 
 
 def _account(home: Any) -> Iterator[Need]:

@@ -33,8 +33,9 @@ def list_ways(as_json: bool = JSON) -> None:
     ready = [*(["slack"] if _slack(home) else []), *(sink.name for sink in ways.sinks_of(home))]
     named = ways.names_of(home.desk)
     value = {"items": [{"name": name, "ready_here": name in ready} for name in named], "failures": ways.failures(home, now_ms)}
+    lacks = ways.lacking(home.desk, ready)
     lines = [
-        f"{item['name']}: {'ready' if item['ready_here'] else 'its variable is not set in this shell'}" for item in value["items"]
+        f"{lacks[name]} (in this shell; a running desk has its own)" if name in lacks else f"{name}: ready" for name in named
     ]
     lines += [f"NOT DELIVERED {_line(row)}" for row in value["failures"]]
     out.emit(value, as_json=as_json, text=lambda: "\n".join(lines) or "desk.toml names no way to people: alerts are on the page.")
@@ -55,8 +56,11 @@ def send_test(as_json: bool = JSON) -> None:
     rows = ways.outcome_of(home, subject, WAIT_S if worker_pid(home.path) is not None else 0.0)
     if any(row["state"] == "waiting" and not row["error"] for row in rows):  # nobody else brings it
         slack = _slack(home)
-        deliveries.deliver(home, [*([slack] if slack else []), *ways.sinks_of(home)], now_ms, subject)
+        sinks = [*([slack] if slack else []), *ways.sinks_of(home)]
+        deliveries.deliver(home, sinks, now_ms, subject)
         rows = ways.outcome_of(home, subject)
+        lacks = ways.lacking(home.desk, {sink.name for sink in sinks})
+        rows = [{**row, "error": row["error"] or lacks.get(row["sink"], "")} for row in rows]
     out.emit({"items": rows}, as_json=as_json, text=lambda: "\n".join(map(_line, rows)))
     if any(row["state"] != "sent" for row in rows):
         raise typer.Exit(1)

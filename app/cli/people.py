@@ -61,6 +61,7 @@ def _list_text(value: dict) -> str:
     lines = [
         f"{shown(item['name']):<20} {item['role']:<9} {item['acts']:>6} acts, last "
         f"{utc(item['last_ms']) if item['last_ms'] else 'none'}"
+        + (f", {item['claimed']} in this name without proof" if item["claimed"] else "")
         + "".join(f", {word}" for word in ("passphrase", "slack", "telegram") if item[word])
         for item in value["items"]
     ] or [NOBODY]
@@ -77,7 +78,7 @@ def show(name: str = NAME, limit: int = typer.Option(30, "--limit", min=1, max=2
     """Show what a person may do, and what they did, from the people journal."""
     from app.home.home import existing_home
     from app.people.identity import read_people
-    from app.people.register import acts_of_role, story_of
+    from app.people.register import acts_of_role, is_claimed, story_of
     from engine.errors import BadInput
     from tools.common.event_text import people_event_line
 
@@ -87,11 +88,17 @@ def show(name: str = NAME, limit: int = typer.Option(30, "--limit", min=1, max=2
     if name not in people and not did:
         raise BadInput(f"{name[:60]!r} is not registered and has done nothing here", "nightdesk people list")
     held = people[name].role if name in people else "viewer" if people else "admin"
-    events = [{"id": e.id, "kind": e.kind, "t_ms": e.t_event_ms, "text": people_event_line(e)} for e in did]
+    events = [
+        {"id": e.id, "kind": e.kind, "t_ms": e.t_event_ms, "text": people_event_line(e), "claimed": is_claimed(e.body)}
+        for e in did
+    ]
     value = {"name": name, "registered": name in people, "role": held, "acts": acts_of_role(held), "events": events}
     lines = [f"{shown(name)}: {held}{'' if name in people else ', not registered'}"]
     lines += [f"  {'may' if act['may'] else 'may not':<8}{act['act']:<12} {act['about']}" for act in value["acts"]]
-    lines += [f"  {utc(e['t_ms'])}  {e['kind']:<11} {shown(e['text'])} ({e['id']})" for e in events]
+    lines += [
+        f"  {utc(e['t_ms'])}  {e['kind']:<11} {shown(e['text'])} ({e['id']}{', CLAIMED: not proven' if e['claimed'] else ''})"
+        for e in events
+    ]
     out.emit(value, as_json=as_json, text=lambda: "\n".join(lines))
 
 

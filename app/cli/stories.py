@@ -58,7 +58,14 @@ def replay_text(found: Mapping[str, Any]) -> str:
 
 
 def desk_text(found: Mapping[str, Any]) -> str:
-    """A story or a bar close of the desk as lines."""
+    """A story or a bar close of the desk as lines; what was around it last."""
+    from engine.watch.market_context import ContextReading, context_line
+
+    around = [f"around  {context_line(ContextReading(**one))}" for one in found.get("around", ())]
+    return "\n".join([_desk_text(found), *around])
+
+
+def _desk_text(found: Mapping[str, Any]) -> str:
     if "event" in found:
         lines = [f"before  {event_line(e)}" if e["kind"] == "bar" else event_block(e) for e in found["before"]]
         lines.append("=> " + event_block(found["event"]))

@@ -164,7 +164,7 @@ digest_minutes = 0               # notes are gathered and come as one message in
 # bot_token_env = "SLACK_BOT_TOKEN"            # xoxb-...; chat:write, commands
 # app_token_env = "SLACK_APP_TOKEN"            # xapp-...; Socket Mode needs no open port
 # signing_secret_env = "SLACK_SIGNING_SECRET"  # only for signed HTTP
-# page_url = "http://127.0.0.1:8421/"          # where messages link to
+# page_url = "http://127.0.0.1:8421/"          # where messages link to; without it where the page listens
 
 # ---- Telegram, Discord, webhooks: the same messages there. Tokens come from these variables; try it: nightdesk notify test --
 #

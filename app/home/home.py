@@ -20,6 +20,7 @@ from sqlalchemy import Engine
 from app.home import desk_template
 from app.home.belonging import belonging, keep
 from app.home.files import OPEN_LOCK, UNFINISHED
+from app.home.reach import linked
 from app.home.settings import DeskToml, Settings, read_desk_toml, read_settings
 from app.home.written import write_whole
 from engine.control import desk_setup
@@ -147,6 +148,7 @@ def _prepared(settings: Settings, now_ms: int) -> Home:
         write_whole(feed_file, json.dumps(feed, indent=1) + "\n")
         write_whole(settings.desk_toml, desk_template.text_of(feed["venue"], sentence(feed)))
     desk = read_desk_toml(settings.desk_toml)
+    desk = linked(desk, settings.ui_port or desk.ui.port)
     migrate(engine)
     if not is_written(engine):
         configured(settings.home)  # what holds until then: a faulty one is said now

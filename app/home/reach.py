@@ -3,6 +3,8 @@
 Tokens, addresses that hold one, and secrets are read from the environment variables named here, never from the file.
 """
 
+from typing import TypeVar
+
 from pydantic import BaseModel, ConfigDict, Field
 
 VARIABLE = r"^[A-Z][A-Z0-9_]{1,60}$"
@@ -55,3 +57,14 @@ class WebhookEntry(BaseModel):
 
     url: str = Field(pattern=LOOPBACK_OR_TLS)
     secret_env: str = Field("NIGHTDESK_WEBHOOK_SECRET", pattern=VARIABLE)
+
+
+D = TypeVar("D", bound=BaseModel)
+
+
+def linked(desk: D, port: int) -> D:
+    """The settings of a desk whose page listens on `port`: messages link to it, unless an entry names an address of its own."""
+    entries = {name: getattr(desk, name) for name in ("slack", "telegram", "discord")}
+    page = {"page_url": f"http://127.0.0.1:{port}/"}
+    moved = {name: one.model_copy(update=page) for name, one in entries.items() if one and "page_url" not in one.model_fields_set}
+    return desk.model_copy(update=moved)

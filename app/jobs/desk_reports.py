@@ -6,6 +6,7 @@ kept report of a whole period is not made again: what was read stays as it was r
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -13,12 +14,13 @@ from typing import Any, get_args
 from app.home.home import Home
 from app.home.written import write_whole
 from engine.errors import BadInput
-from engine.watch.desk_report import ReportUnit, make_report
+from engine.watch.desk_report import ReportUnit, make_report, whole_periods
 from engine.watch.desk_report_pages import html, markdown
 from memory.report_words import report_words
 from memory.shelf import Shelf
 
 FOLDER = "reports"
+CAUGHT_UP = 4  # periods of a unit that are made after the fact
 
 
 def made(home: Home, unit: ReportUnit, now_ms: int, of: str = "") -> dict[str, Any]:
@@ -39,14 +41,15 @@ def keep(home: Home, body: Mapping[str, Any]) -> dict[str, Path]:
 
 
 def keep_due(home: Home, now_ms: int) -> list[Path]:
-    """Make the newest whole week and month that are not kept yet; the pages that were written."""
+    """Make the newest whole weeks and months that are not kept yet, CAUGHT_UP of each; the pages that were written.
+
+    A desk whose supervisor was away over the end of a period has its report all the same.
+    """
     written = []
     for unit in get_args(ReportUnit):
-        try:
-            body = made(home, unit, now_ms)
-        except BadInput:  # no bar yet
-            continue
-        name = f"{unit}-{body['name'].removeprefix('week of ')}.html"
-        if body["whole"] and not (home.path / FOLDER / name).exists():
-            written.append(keep(home, body)["html"])
+        for name, day in whole_periods(home.path, unit, CAUGHT_UP):
+            if (home.path / FOLDER / f"{unit}-{name}.html").exists():
+                continue
+            with suppress(BadInput):  # no bar was decided in it
+                written.append(keep(home, made(home, unit, now_ms, day))["html"])
     return written

@@ -108,7 +108,7 @@ def discord(entry: DiscordEntry, hook: str) -> AppriseSink | None:
     found = HOOK.fullmatch(hook.strip())
     if found is None:
         return None
-    plugin = _plugin(f"discord://{found[1]}/{found[2]}/?format=text")
+    plugin = _plugin(f"discord://{found[1]}/{found[2]}/?format=text&avatar=no")
     plugin.notify_url = entry.base_url
     return AppriseSink("discord", plugin, entry.page_url, DISCORD_MAX, (found[2],))
 

@@ -5,7 +5,7 @@ A way that desk.toml names and whose token, address or secret is not in the envi
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from app.home.home import Home
@@ -42,11 +42,17 @@ def sinks_of(home: Home, environment: Mapping[str, str] | None = None) -> list[S
 
 def missing(desk: DeskToml, sinks: list[Sink]) -> list[str]:
     """What desk.toml names and the environment does not complete, a line each."""
-    ready = {sink.name for sink in sinks}
+    return list(lacking(desk, {sink.name for sink in sinks}).values())
+
+
+def lacking(desk: DeskToml, ready: Container[str]) -> dict[str, str]:
+    """Way -> which of its variables is not set, or not what it takes; of those that desk.toml names and that are not `ready`."""
     variables = {"slack": desk.slack and desk.slack.bot_token_env, "telegram": desk.telegram and desk.telegram.token_env}
     variables["discord"] = desk.discord and desk.discord.webhook_env
     variables |= {f"webhook:{name}": entry.secret_env for name, entry in desk.webhooks.items()}
-    return [f"{name}: {variables[name]} is not set, or not what {name} takes" for name in names_of(desk) if name not in ready]
+    return {
+        name: f"{name}: {variables[name]} is not set, or not what {name} takes" for name in names_of(desk) if name not in ready
+    }
 
 
 def ask_for_test(home: Home, by: str, at_ms: int) -> str:

@@ -176,8 +176,11 @@ def permit(home: Home, actor: Actor, act: str, now_ms: int, **about: str) -> Non
         raise
 
 
-def before_passphrase(home: Home, actor: Actor, now_ms: int, asked: str = "release") -> None:
-    """Check the lockout before asking for a passphrase: raises Refused, journaled, with the time of the next attempt."""
+def before_passphrase(home: Home, actor: Actor, now_ms: int, asked: str = "release", act: str = "") -> None:
+    """Check the role for `act` and the lockout before asking for a passphrase: raises Denied, Refused with the time of the next
+    attempt; journaled."""
+    if act:
+        permit(home, actor, act, now_ms)
     with _refusals(home, actor, now_ms, asked):
         require_free(home.engine, actor.name, now_ms)
 

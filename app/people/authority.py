@@ -39,6 +39,7 @@ ACTS: Mapping[str, Act] = {
     "promote": Act("approver", "approve a stage nearer to money"),
     "release": Act("approver", "release the halt"),
     "adopt": Act("approver", "adopt a difference between desk and venue"),
+    "cash": Act("approver", "declare cash that came into the account, or left it"),
     "code": Act("approver", "make a strategy file of a note that a model drafted"),
     "consent": Act("approver", "say yes to what an account's gate waits for"),
     "probe": Act("admin", "send the orders that probe an account"),
@@ -125,6 +126,7 @@ _READ = (
     "proposals show",
     "report",
     "retention show",
+    "risk",
     "runbooks list",
     "runbooks show",
     "runs compare",
@@ -190,8 +192,8 @@ COMMANDS: Mapping[str, str] = {
     **dict.fromkeys(_READ, "read"),
     **dict.fromkeys(_MACHINE, "machine"),
     "adopt": "adopt",
-    "cash in": "adopt",
-    "cash out": "adopt",
+    "cash in": "cash",
+    "cash out": "cash",
     "alerts ack": "acknowledge",
     "alerts slack": "session",
     "canary full": "loosen",  # what it ends would have taken a breach back
@@ -255,8 +257,9 @@ def require(home: Path, actor: Actor, act: str) -> None:
         return  # reads nothing: a halt waits for no file
     role = role_of(home, actor)
     if not may(role, act):
-        least = ACTS[act].least if act in ACTS else "nobody"
-        what = f"{actor.name} is {_article(role)} and may not {act} (it takes {_article(least)})"
+        row = ACTS.get(act)
+        about, least = (f", which is to {row.about}", row.least) if row is not None else ("", "nobody")
+        what = f"{actor.name} is {_article(role)} and may not {act}{about} (it takes {_article(least)})"
         raise Denied(what, "nightdesk people list says who may; an admin gives roles: nightdesk people role NAME ROLE")
 
 

@@ -19,10 +19,12 @@ AMOUNT_MAX = 1e12  # quote units
 def declare(home: Home, amount: float, reason: str, actor: Actor, now_ms: int) -> str:
     """Declare cash in (+) or out (-), quote units, in whole cents; the event's id. Raises Denied; BadInput for an amount that
     is none or a missing reason; Refused for more out than the account has."""
-    permit(home, actor, "adopt", now_ms)
+    permit(home, actor, "cash", now_ms)
     why = reason_given(reason)
     if not isfinite(amount) or not 0.005 <= abs(amount) <= AMOUNT_MAX:
         raise BadInput(f"{amount:g} is not an amount", f"0.01 to {AMOUNT_MAX:,.0f}")
+    if abs(amount - round(amount, 2)) > 1e-6:
+        raise BadInput(f"{amount:,.4f} has parts of a cent", "declare whole cents: what the account has in them")
     if not why:
         raise BadInput("cash needs a reason", "say where it came from or went: --reason TEXT")
     found = identity(home.path)

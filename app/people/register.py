@@ -4,6 +4,7 @@ The first person is admin: until then anybody who reaches the machine could have
 be able to add the next. No agent, page or API reaches this module.
 """
 
+from collections import Counter
 from typing import Any, Literal
 
 from app.home.home import Home
@@ -77,10 +78,16 @@ def link(home: Home, name: str, where: Literal["slack", "telegram"], account: st
 
 
 def people_rows(home: Home) -> list[dict[str, Any]]:
-    """Each person: role, what they have, how often they decided, and when last."""
+    """Each person: role, what they have, how often they decided, and when last; apart, what was done in their name without proof:
+    halting is open to everyone, and whoever halts may type any name."""
     done: dict[str, list[int]] = {}
+    claims = Counter[str]()
     for event in read(home.people_journal) if home.people_journal.exists() else ():
-        if (name := _actor_of(event.body)) is not None:
+        if (name := _actor_of(event.body)) is None:
+            continue
+        if is_claimed(event.body):
+            claims[name] += 1
+        else:
             done.setdefault(name, []).append(event.t_event_ms)
     return [
         {
@@ -90,6 +97,7 @@ def people_rows(home: Home) -> list[dict[str, Any]]:
             "slack": person.slack or None,
             "telegram": person.telegram or None,
             "acts": len(done.get(name, ())),
+            "claimed": claims[name],
             "last_ms": max(done[name]) if name in done else None,
         }
         for name, person in read_people(home.path).items()
@@ -97,7 +105,7 @@ def people_rows(home: Home) -> list[dict[str, Any]]:
 
 
 def story_of(home: Home, name: str, limit: int = 30) -> list[Any]:
-    """The latest events of the people journal in a person's name, oldest first."""
+    """The latest events of the people journal in a person's name, proven (`is_claimed`) or not, oldest first."""
     if not home.people_journal.exists():
         return []
     found = [event for event in read(home.people_journal) if _actor_of(event.body) == name]
@@ -107,6 +115,12 @@ def story_of(home: Home, name: str, limit: int = 30) -> list[Any]:
 def acts_of_role(role: Role) -> list[dict[str, Any]]:
     """Each act and whether a role may."""
     return [{"act": act, "about": row.about, "may": authority.may(role, act)} for act, row in authority.ACTS.items()]
+
+
+def is_claimed(body: Any) -> bool:
+    """Whether a name was typed and not proven."""
+    actor = body.get("actor")
+    return isinstance(actor, dict) and actor.get("assurance") == "claimed"
 
 
 def _actor_of(body: Any) -> str | None:

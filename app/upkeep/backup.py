@@ -101,7 +101,8 @@ def _about(home: Home, now_ms: int) -> dict[str, Any]:
     data = home.settings.data
     where = {"home": str(home.path), "data": str(data) if data else "", "mode": home.desk.mode}
     of_program = {"program": VERSION, "revision": REVISION}
-    return {"home_id": home.id, "made_ms": now_ms, **of_program, **where, "left_out": contents.strangers(home.path)}
+    left = {"left_out": contents.strangers(home.path), "links": contents.links(home.path)}
+    return {"home_id": home.id, "made_ms": now_ms, **of_program, **where, **left}
 
 
 def _instant(home: Home, stack: ExitStack) -> tuple[dict[str, tuple[int, int]], Callable[[Path], None]]:
@@ -179,6 +180,8 @@ def lines_of(found: Mapping[str, Any]) -> str:
     lines = [f"{found['file']}: {found['files']} files, {found['size']:,} bytes in {found['bytes']:,}; home {found['home_id']}."]
     if found["left_out"]:
         lines.append(f"Not in it, because the desk does not know them: {', '.join(found['left_out'][:20])}.")
+    if found["links"]:
+        lines.append(f"Not in it, because a backup follows no link: {', '.join(found['links'][:20])}.")
     if found["data"]:
         lines.append(f"Recorded data is outside the home and not in it: {found['data']}.")
     return "\n".join([*lines, "Keys are in no backup. On the other machine: NIGHTDESK_HOME=... nightdesk restore FILE"])

@@ -4,6 +4,7 @@ and data that is another one than the run read. Called by app.views.proposal_car
 A proposal on falsified evidence is still shown: a person decides, and reads first why its figures are in doubt.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,18 +16,26 @@ from engine.watch.window import mark_at
 
 # kinds of alerts (engine.watch.observation.RUNBOOKS) that say that figures, positions, bars or records are not what they seem
 IN_DOUBT = ("journal", "identity", "difference", "bars", "watch", "parity", "desk_drift", "audit", "outside", "drift", "features")
+POINT, MORE = re.compile(r"\b(data|training|backtest|live)\.\w+ of "), " more"
 SHOWN = 5
 WHAT_MAX = 200
 
 
 def doubts(home: Home, runs: Iterable[Mapping[str, Any]]) -> list[str]:
     """One sentence each, at most SHOWN; empty when nothing is against it. `runs`: the evidence runs as stored."""
-    alerts = (row for row in list_alerts(home.engine, "open", limit=50) if row.kind in IN_DOUBT)
+    alerts = (row for row in list_alerts(home.engine, "open", limit=50) if row.kind in IN_DOUBT and not _judges_alone(row))
     found = [f"figures are in doubt while {row.id} is open: {row.what[:WHAT_MAX]}" for row in alerts]
     mark = mark_at(home.desk_journal)
     blocked = {} if mark is None else mark.body.get("blocked") or {}
     unwell = (f"the desk lets nothing enter: {name}: {why}"[:WHAT_MAX] for name, why in blocked.items())
     return list(dict.fromkeys([*found, *unwell, *_other_data(home, runs)]))[:SHOWN]
+
+
+def _judges_alone(row: Any) -> bool:
+    """An audit's alert that names points of stored backtests alone: that a strategy earns too little, or was never run, makes no
+    figure of this card wrong. Whether its own runs read the data as it is now is looked at below."""
+    points = POINT.findall(row.what)
+    return row.kind == "audit" and bool(points) and MORE not in row.what and all(name == "backtest" for name in points)
 
 
 def _other_data(home: Home, runs: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -116,9 +116,11 @@ def _people(home: Path, window: IncidentWindow) -> Iterator[str]:
         if window.opened_seq - BEFORE <= _desk_seq(event) <= until:
             actor: Any = event.body.get("actor") or {}
             name = actor.get("name") if isinstance(actor, Mapping) else actor
-            what = event.body.get("reason") or (event.body.get("window") or {}).get("cause") or event.body.get("state") or ""
+            about = event.body.get("window") or {}
+            what = event.body.get("reason") or about.get("cause") or event.body.get("state") or ""
             what = _of_runbook(event.body) if event.kind == "checklist" else what
-            yield f"- {utc(event.t_event_ms)} `{event.id}` {_line(name or 'unknown')}: {BY_HAND[event.kind]}, {_line(what)}"
+            done = BY_HAND[event.kind] + {"open": " opened", "close": " closed"}.get(str(about.get("what")), "")
+            yield f"- {utc(event.t_event_ms)} `{event.id}` {_line(name or 'unknown')}: {done}, {_line(what)}"
 
 
 def _of_runbook(body: Mapping[str, Any]) -> str:

@@ -249,7 +249,8 @@ def prune(book: Book, since_ms: int) -> None:
         return
     trades, spare = orders.trades, len(orders.trades) - TRADES_KEPT
     if spare > 0:
-        trades = {trade: t_ms for n, (trade, t_ms) in enumerate(trades.items()) if n >= spare or t_ms >= since_ms}
+        by_age = sorted(trades.items(), key=lambda one: (one[1], one[0]))  # a snapshot has them by their ids
+        trades = {trade: t_ms for n, (trade, t_ms) in enumerate(by_age) if n >= spare or t_ms >= since_ms}
     attempts = _attempts_known(book) if len(orders.attempts) > ATTEMPTS_KEPT else orders.attempts
     if len(trades) != len(orders.trades) or len(attempts) != len(orders.attempts):
         book.orders = orders._replace(trades=trades, attempts=attempts)

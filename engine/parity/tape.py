@@ -12,7 +12,7 @@ from engine.book.book import Book
 from engine.book.replay import require_format
 from engine.book.snapshot import from_json
 from engine.book.transitions import begin
-from engine.clock import utc_day
+from engine.clock import utc, utc_day
 from engine.core.state import ENTRY, SLOTS
 from engine.errors import BadInput
 from engine.store.chain import Event
@@ -99,6 +99,8 @@ def tape_of(home: Path, since_ms: int | None = None, until_ms: int | None = None
     book, seq = _begun(path, since_ms)
     if book is None or mark is None:
         raise BadInput(NEVER_RAN, "start it: nightdesk up")
+    if since_ms is not None and since_ms >= mark.t_event_ms:  # else it would begin at the last day's snapshot, and answer of that
+        raise BadInput(f"{NEVER_RAN} since {utc_day(since_ms)}: it is at {utc(mark.t_event_ms)}", "choose an earlier --since")
     tape = _read(path, book, seq, mark)
     if not any(True for _ in tape.bars):
         since = "" if since_ms is None else f" since {utc_day(since_ms)}"

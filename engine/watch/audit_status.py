@@ -1,4 +1,5 @@
 """The last audit of the desk's sleeves, kept for the page, the tool and the watch; one alert names what began to fail.
+A first audit has none before it: what fails there is a note, since nothing began.
 
 Written by app/audit/audit.py, read by engine.watch.observer. A file of the home, derived: without it nothing is claimed.
 """
@@ -9,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from engine.watch.observation import DeskObservation, Finding
+from engine.watch.observation import DeskObservation, Finding, Severity
 
 FILE = "cache/audit.json"
 SCHEMA = 1
@@ -21,11 +22,13 @@ ACTION = "nightdesk audit has every answer with its evidence; docs/audit.md list
 def keep_audit(home: Path, report: Mapping[str, Any]) -> None:
     """Keep an audit, with what began to fail since the one before, or fails since then; on a full disk the one before stays."""
     before = last_audit(home)
+    first = before.get("first", False) if before else True  # what failed from the beginning, and nothing since
     failing = {key_of(line) for line in report["points"] if line["state"] == "fails"}
     began = failing - {key_of(line) for line in before.get("points", ()) if line["state"] == "fails"}
     since = before.get("since_ms") if failing and not began else None
     named = sorted(began) or [key for key in before.get("began", ()) if key in failing]
-    body = {"schema": SCHEMA, **report, "began": named, "since_ms": since or report["wall_ms"]}
+    first = first and not (before and began)
+    body = {"schema": SCHEMA, **report, "began": named, "first": first, "since_ms": since or report["wall_ms"]}
     path = home / FILE
     draft = path.with_name(f"{path.name}.{report['wall_ms']:x}.draft")
     with suppress(OSError):
@@ -49,11 +52,14 @@ def last_audit(home: Path) -> Mapping[str, Any]:
 
 
 def audited(desk: DeskObservation) -> Iterator[Finding]:
-    """Points of the audit that began to fail."""
+    """Points of the audit that began to fail, or have failed since the first one."""
     began = [str(key) for key in desk.audit.get("began", ())]
     if not began:
         return
     more = f" and {len(began) - SHOWN_MAX} more" if len(began) > SHOWN_MAX else ""
-    what = f"The audit's points that began to fail: {', '.join(began[:SHOWN_MAX])}{more}"
+    first = desk.audit.get("first", False)
+    head = "Points that fail since the first audit" if first else "The audit's points that began to fail"
+    what = f"{head}: {', '.join(began[:SHOWN_MAX])}{more}"
     numbers = {"fails": int(desk.audit["counts"]["fails"]), "cannot_say": int(desk.audit["counts"]["cannot_say"])}
-    yield Finding("audit", "audit", "warn", what, "desk", int(desk.audit["since_ms"]), ACTION, numbers)
+    severity: Severity = "note" if first else "warn"
+    yield Finding("audit", "audit", severity, what, "desk", int(desk.audit["since_ms"]), ACTION, numbers)

@@ -5,8 +5,10 @@ receipt, an id of the journal; words of people come in as values. Where the data
 instead. The same as text and page: engine/watch/desk_report_pages.py. Money is quote units, times are desk time (UTC ms).
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -31,6 +33,7 @@ from engine.watch.window import between, desk_ms, journal_of, start_of
 ReportUnit = Literal["week", "month"]
 TRIPS_MIN = 30  # fewer say little about a strategy
 LISTED = 8
+DAY = re.compile(r"\d{4}-\d{2}(-\d{2})?", re.ASCII)
 ALERTS_READ = 500
 
 
@@ -96,9 +99,15 @@ def make_report(
         "lessons": [{"text": text, "page": page} for text, page in words.lessons],
     }
     body["metrics"] += [figure._asdict() for figure in _of_trips(trips, receipt)]
-    body["goal_met"] = _goal_met(chosen, len(trips), whole=whole)
+    body["goal_met"] = _goal_met(lived, len(trips), whole=whole)
     body |= _worked(home, engine, body, chosen)
     return body | {"next": _next(engine, body, words, now_ms)}
+
+
+def whole_periods(home: Path, unit: ReportUnit, most: int) -> list[tuple[str, str]]:
+    """(name, a day in it) of the newest whole weeks or months that the desk has lived, in order; named as its report."""
+    found = [period for period in periods(home, unit, limit=most + 1) if _is_whole(period, unit)]  # the last one may still run
+    return [(name_of(unit, one).removeprefix("week of "), utc_day(one.from_ms)) for one in found[-most:]]
 
 
 def name_of(unit: str, period: Period) -> str:
@@ -113,6 +122,7 @@ def _chosen(found: Sequence[Period], unit: str, of: str) -> tuple[Period, bool]:
         raise BadInput("the desk has decided on no bar yet", "start it: nightdesk up")
     wholes = [_is_whole(period, unit) for period in found]
     if of:
+        of = _day_or_month(of)
         for period, whole in zip(found, wholes, strict=True):
             first, last = utc_day(period_begin(period.until_ms, unit)), utc_day(period.until_ms - 1)
             if first <= of <= last or (unit == "month" and of == first[:7]):
@@ -121,6 +131,18 @@ def _chosen(found: Sequence[Period], unit: str, of: str) -> tuple[Period, bool]:
         raise BadInput(f"the desk lived no {unit} {of[:20]!r}", f"{unit}s begin on {listed}")
     whole = [period for period, complete in zip(found, wholes, strict=True) if complete]
     return (whole[-1], True) if whole else (found[-1], False)
+
+
+def _day_or_month(text: str) -> str:
+    """`2026-05-04` or `2026-05` as the calendar has it. Raises BadInput for anything else: 2026-02-30 is no day."""
+    try:
+        if DAY.fullmatch(text):
+            return datetime.strptime(f"{text}{'-01' if len(text) == 7 else ''}+0000", "%Y-%m-%d%z").strftime("%Y-%m-%d")[
+                : len(text)
+            ]
+    except ValueError:
+        pass
+    raise BadInput(f"{text[:20]!r} is not a day or a month", "--of 2026-05-04, or --of 2026-05 for a month")
 
 
 def _is_whole(period: Period, unit: str) -> bool:
@@ -243,16 +265,15 @@ def _incidents(path: Path, period: Period) -> list[dict[str, Any]]:
     ]
 
 
-def _goal_met(period: Period, trips: int, *, whole: bool) -> dict[str, Any]:
+def _goal_met(lived: WindowPnl, trips: int, *, whole: bool) -> dict[str, Any]:
     """The desk's standing goal: the strategies made money over a whole period, without what incidents made."""
     goal = "positive P&L from what the strategies meant to do, incident windows left out"
     if not whole:
         return {"goal": goal, "met": None, "why": "the period is not whole"}
-    if period.strategy is None:
-        return {"goal": goal, "met": None, "why": "a mark has no figures"}
     if trips < TRIPS_MIN:
         return {"goal": goal, "met": None, "why": f"{trips} round trips closed; fewer than {TRIPS_MIN} are an anecdote"}
-    return {"goal": goal, "met": period.strategy > 0, "why": f"{period.strategy:+,.2f} over {trips} round trips"}
+    cents = lived.attribution.desk.change - lived.incident  # the same sum as the metric below it
+    return {"goal": goal, "met": cents > 0, "why": f"{cents / 100:+,.2f} over {trips} round trips"}
 
 
 def _worked(home: Path, engine: Engine, body: Mapping[str, Any], period: Period) -> dict[str, list[str]]:
@@ -297,7 +318,7 @@ def _next(engine: Engine, body: Mapping[str, Any], words: ReportWords, now_ms: i
     found += [f"alert {row.id} is open: {row.what[:120]}" for row in list_alerts(engine, "open")[:LISTED]]
     found += [one.text for one in prunings(engine)[:LISTED]]
     if words.notes_waiting:
-        found.append(f"read {words.notes_waiting} notes of the inbox: nightdesk notes list")
+        found.append(f"read {words.notes_waiting} note{'s' * (words.notes_waiting > 1)} of the inbox: nightdesk notes list")
     if not words.goals:
         found.append("write the goals of the next period into memory/goals.md")
     return found

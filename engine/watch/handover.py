@@ -12,13 +12,14 @@ from typing import Any
 from sqlalchemy import Engine
 
 from engine.amounts import quantity_text
-from engine.clock import DAY_MS, utc_day
+from engine.clock import DAY_MS, utc, utc_day
 from engine.control import halt
 from engine.control.checklists import open_lines
 from engine.control.proposals import list_proposals as proposals
 from engine.store.chain import EMPTY, Event, Head, end_of
 from engine.watch.alert_rows import list_alerts as alerts
 from engine.watch.attribution import WindowPnl, pnl_of_window
+from engine.watch.incidents import windows_of
 from engine.watch.window import between, journal_of, mark_at, start_of
 
 LISTED = 8  # proposals and alerts listed one by one
@@ -42,6 +43,11 @@ def make_handover(home: Path, engine: Engine, now_ms: int) -> tuple[str, dict[st
         ],
     }
     body["checklists"] = open_lines(home)
+    body["incidents"] = [
+        {"id": one.id, "opened_ms": one.opened_ms, "causes": one.causes, "covers": [*one.sleeves, *one.instruments]}
+        for one in windows_of(path)
+        if one.closed_ms is None
+    ]
     latch = halt.read(home, engine)
     body["halt"] = {"halted": latch.halted, "by": latch.by, "reason": latch.reason}
     if mark is not None:
@@ -110,6 +116,9 @@ def text_lines(body: dict[str, Any]) -> list[str]:
     text += day_lines(body) if body["desk_ms"] is not None else ["No bar decided yet."]
     waiting = [f"{p['id']} {p['direction'].upper()} {p['sleeve']}" for p in body["proposals"]]
     text.append(f"Proposals waiting for approval: {', '.join(waiting[:LISTED]) or 'none'}")
+    for one in body["incidents"][:LISTED]:
+        covers = ", ".join(one["covers"])[:160]
+        text.append(f"Open incident {one['id']} since {utc(one['opened_ms'])}: {'; '.join(one['causes'])[:160]} ({covers})")
     open_ = [f"{a['id']} {a['severity']}{'' if a['acked'] else ', not acknowledged'}: {a['what'][:160]}" for a in body["alerts"]]
     text += [f"Open alert {line}" for line in open_[:LISTED]] or ["No open alerts."]
     text += [f"Runbook being worked through, {line}" for line in body["checklists"][:LISTED]]

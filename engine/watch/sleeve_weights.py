@@ -110,20 +110,28 @@ def weighed(home: Path, sleeves: Sequence[str] = (), days: int = DAYS) -> Weighe
     return WeighedSleeves(_rows(kept, equity, firm), left_out, begin, end, len(edges) - 1, firm.draws)
 
 
+def daily_returns(marks: Sequence[Mapping[str, Any]], name: str) -> list[float] | None:
+    """What a sleeve made a day, as a fraction of its equity; `marks`: the sleeves of a mark at each midnight. None where it was
+    without equity at one. What was made in incident windows is none of a strategy's."""
+    values = [(body.get(name) or {}).get("equity") for body in marks]
+    windows = [float((body.get(name) or {}).get("incident") or 0.0) for body in marks]
+    if any(value is None or not math.isfinite(value) or value <= 0.0 for value in values):
+        return None
+    made = [(b - a) - (v - u) for a, b, u, v in zip(values, values[1:], windows, windows[1:], strict=False)]
+    return [gain / before for gain, before in zip(made, values, strict=False)]
+
+
 def _kept(
     marks: Sequence[Mapping[str, Any]], names: Sequence[str], *, asked: bool
 ) -> tuple[dict[str, list[float]], dict[str, str]]:
-    """(daily returns by sleeve, why others are left out). What was made in incident windows is none of a strategy's."""
+    """(daily returns by sleeve, why others are left out)."""
     kept: dict[str, list[float]] = {}
     left: dict[str, str] = {}
     for name in names[:SLEEVES_MAX]:
-        values = [(body.get(name) or {}).get("equity") for body in marks]
-        windows = [float((body.get(name) or {}).get("incident") or 0.0) for body in marks]
-        if any(value is None or not math.isfinite(value) or value <= 0.0 for value in values):
+        daily = daily_returns(marks, name)
+        if daily is None:
             left[name] = "without equity on some of the days"
             continue
-        made = [(b - a) - (v - u) for a, b, u, v in zip(values, values[1:], windows, windows[1:], strict=False)]
-        daily = [gain / before for gain, before in zip(made, values, strict=False)]
         moved = sum(value != 0.0 for value in daily)
         if moved < MOVED_MIN:
             left[name] = f"made or lost something on {moved} of {len(daily)} days, {MOVED_MIN} are needed"

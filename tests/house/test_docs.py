@@ -81,6 +81,15 @@ def test_links_between_the_docs_lead_somewhere() -> None:
             assert (page.parent / target).exists(), f"{page.name} -> {target}"
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_is_explained_twice_in_one_table(page: Path) -> None:
+    """A command, a key, a role has one row: two of them say two things, and a reader takes one for the other."""
+    for table in re.findall(r"(?:^\|.*\n)+", page.read_text(), re.MULTILINE):
+        head, _, *rows = (line.split("|")[1].strip() for line in table.splitlines())
+        twice = sorted({row for row in rows if rows.count(row) > 1})
+        assert not (twice and head in ("command", "role", "key", "way", "tool", "variable")), twice
+
+
 def test_decisions_are_numbered_without_holes() -> None:
     """0001, 0002, ... each with a title line that repeats the number."""
     pages = sorted((ROOT / "docs" / "decisions").glob("*.md"))

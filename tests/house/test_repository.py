@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -79,6 +80,49 @@ def test_every_tool_is_in_one_row_of_its_roles() -> None:
     every = frozenset({"all"})
     roles = {name: every if len(line.roles) == len(ALL) else frozenset(line.roles) for name, line in TOOLS.items()}
     assert sorted(found) == sorted((name, line.effect.name, roles[name]) for name, line in TOOLS.items())
+
+
+NAMED = re.compile(
+    r'(?<![\w./-])(?<!b")nightdesk ((?:[a-z][a-z-]*|--[a-z-]+)'
+    r'(?: (?:[a-z][\w-]*|--[a-z-]+|[A-Z_\[\]]+|prop-\d|\{[^}]*\}|"[^"]*"))*)'
+)
+
+
+def faults_of(words: list[str], command: Any) -> list[str]:
+    """What of `people role NAME --as ADMIN` the command line does not have: a command below a group, or an option."""
+    used: list[str] = []
+    while words and hasattr(command, "commands"):
+        if words[0] not in command.commands:
+            plain = re.fullmatch(r"[a-z][a-z-]+", words[0])
+            return (
+                [" ".join([*used, words[0]])] if plain and words[0] != "nightdesk" else []
+            )  # docker compose exec nightdesk nightdesk
+        used.append(words[0])
+        command, words = command.commands[words[0]], words[1:]
+    options = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help", "--version"}
+    return [f"{' '.join(used)} {word}" for word in words if word.startswith("--") and word not in options]
+
+
+def test_every_command_that_is_named_exists() -> None:
+    """In sentences of the program, docs and rules: a person types what they read. Decisions are of their day."""
+    from typer.main import get_command
+
+    from app.cli import main
+
+    main.load_groups()
+    command = get_command(main.app)
+    assert faults_of(["journal", "people"], command) == ["journal people"]
+    assert faults_of(["people", "role", "NAME", "--by"], command) == ["people role --by"]
+    rooms = ("app", "agents", "tools", "memory", "engine", "packaging", "docs")
+    texts = [path for path in TEXTS if path.relative_to(ROOT).parts[0] in rooms or path.suffix == ".md"]
+    found = {
+        f"{path.relative_to(ROOT)}: nightdesk {fault}"
+        for path in texts
+        if "decisions" not in path.parts
+        for words in NAMED.findall(path.read_text())
+        for fault in faults_of(words.split(), command)
+    }
+    assert not found, sorted(found)
 
 
 def test_every_command_is_documented() -> None:

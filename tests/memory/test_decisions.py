@@ -46,19 +46,49 @@ def test_a_months_decisions_are_a_page_newest_first(shelf: Shelf, tmp_path: Path
         tmp_path,
         Event("decision", MAY, APPLIED | MARA),
         Event("halt", MAY + 60_000, {"reason": "fills\nmissing", **MARA}),
-        Event("decision", MAY + 90_000, {"outcome": "released"}),
+        Event("release", MAY + 80_000, {"reason": "fills are there", **MARA}),
+        Event("decision", MAY + 90_000, {"outcome": "released"}, cause_id="p-3"),
+        Event("decision", MAY + 95_000, {"outcome": "released"}),  # of a desk whose journal began later
         Event("decision", JUNE, APPLIED | MARA | {"state": "rejected", "version": None, "sleeves": {}, "reason": "too tight"}),
         Event("tool", JUNE + 1, {"tool": "backtest"}),
     )
     assert decisions.write_decisions(shelf, path) == ["decisions/2026-05", "decisions/2026-06"]
     may, june = (shelf.read(f"decisions/2026-0{n}").text.splitlines() for n in (5, 6))
     assert [line.split(" ", 3)[3] for line in may if line.startswith("- ")] == [
-        "an unknown actor released the halt (p-3)",
+        "an unknown actor released the halt (p-5)",
+        "mara released the halt; reason: fills are there (p-4)",
         "mara halted the desk; reason: fills missing (p-2)",
         "mara approved prop-1 (tightens): trend-btc stop_atr 2.0 -> 1.8; version 7 of the desk (p-1)",
     ]
     assert "mara approved prop-1 (tightens): trend-btc stop_atr 2.0 -> 1.8; version 7 of the desk (p-1)" in may[-2]
-    assert any("rejected prop-1 (tightens): stop_atr 2.0 -> 1.8; reason: too tight (p-4)" in line for line in june)
+    assert any("rejected prop-1 (tightens): stop_atr 2.0 -> 1.8; reason: too tight (p-6)" in line for line in june)
+
+
+def test_declared_cash_and_who_may_decide_are_decisions(shelf: Shelf, tmp_path: Path) -> None:
+    """Both change what the desk's figures and approvals mean; a renewed token and a linked account do not."""
+    path = journaled(
+        tmp_path,
+        Event("cash", MAY, {"amount": -1250.5, "reason": "rent", **MARA}),
+        *(
+            Event("person", MAY + n, {"act": act, "who": "bob", "before": before, "now": now, **MARA})
+            for n, (act, before, now) in enumerate(
+                [
+                    ("add", "", "viewer"),
+                    ("token", "viewer", "viewer"),
+                    ("role", "viewer", "approver"),
+                    ("two people", "false", "true"),
+                ]
+            )
+        ),
+    )
+    decisions.write_decisions(shelf, path)
+    lines = [line.split(" ", 3)[3] for line in shelf.read("decisions/2026-05").text.splitlines() if line.startswith("- ")]
+    assert lines[::-1] == [
+        "mara declared -1,250.50 of cash; reason: rent (p-1)",
+        "mara registered bob as viewer (p-2)",
+        "mara made bob approver (was viewer) (p-4)",
+        "mara asked for two people (p-5)",
+    ]
 
 
 def test_a_models_rationale_and_a_refused_try_are_not_decisions(shelf: Shelf, tmp_path: Path) -> None:
@@ -92,7 +122,7 @@ def test_a_month_of_many_decisions_is_bounded_and_counts_the_rest(shelf: Shelf, 
     events = [Event("halt", MAY + n, MARA | {"reason": f"r{n}"}) for n in range(decisions.LINES_MAX + 5)]
     decisions.write_decisions(shelf, journaled(tmp_path, *events))
     text = shelf.read("decisions/2026-05").text
-    assert "5 earlier ones" in text
+    assert "5 earlier ones are in the people journal: nightdesk journal tail --people" in text
     assert text.count("halted the desk") == decisions.LINES_MAX
     assert f"r{decisions.LINES_MAX + 4};" not in text
     assert f"reason: r{decisions.LINES_MAX + 4} " in text

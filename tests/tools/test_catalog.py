@@ -57,7 +57,7 @@ AUTHORITY = {
     "operator": READ
     | {"incidents", "orders", "checklist", "runbook_steps", "attribution"}
     | {"probe", "drill", "model_drift", "propose_tightening", "propose_pause", "propose_watch", "note"},
-    "advisor": READ | {"report", "attribution", "propose_watch", "note"},
+    "advisor": READ | {"report", "market_context", "joint_risk", "attribution", "propose_watch", "note"},
 }
 NAMES = sorted({line.tool.name for line in ENTRIES} | {"approve", "apply", "release", "halt", "order", "write_file", ""})
 

@@ -90,6 +90,8 @@ GOOD: dict[str, dict[str, Any]] = {
     "predictions": {"sleeve": "trend-btc", "since": "2025-03-04", "until": "2025-03-06"},
     "weights": {"days": 90},
     "report": {"unit": "week", "of": "2025-03-05"},
+    "joint_risk": {},
+    "market_context": {"event_id": None, "sleeve": "trend-btc", "at": "2025-03-05 10:00"},
     "backtest": {
         "strategy": "trend",
         "symbol": "BTC-USDT",
@@ -224,6 +226,7 @@ def test_good_arguments_get_past_the_checks(desk: Desk) -> None:
             "what_if",
             "worst_days",
             "exposure",
+            "joint_risk",
         ):  # this journal is written by hand and folds to nothing; a real desk's is in test_figures.py
             assert "of another format" in result.text
         else:

@@ -40,3 +40,16 @@ def keep(ctx: ToolContext) -> None:
     path = ctx.home / status.FILE
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"schema": status.SCHEMA, "wall_ms": NOW_MS, "counts": {}, "items": rates_json(found)}))
+
+
+def test_that_nothing_is_silent_is_an_answer(make_ctx: Callable[..., ToolContext]) -> None:
+    """It was `has nothing of {'place': None, 'kind': None, 'state': 'silent'}`; what it was not looked for is said in words."""
+    ctx = make_ctx("operator", now_ms=NOW_MS)
+    keep(ctx)
+    result = call(ctx, "silences", ALL | {"place": "binance:BTC-USDT:perp", "state": "silent"})
+    assert result.status == "ok"
+    assert result.text.startswith("Nothing that could be judged is silent. At ")
+    counts = {fact.metric: fact.value for fact in result.facts}
+    assert counts == {"silent": 0, "cannot_tell": 0, "as_expected": 1}
+    nothing = call(ctx, "silences", ALL | {"place": "sol-x", "state": "silent"})
+    assert (nothing.status, nothing.text.endswith("has nothing of place sol-x, state silent")) == ("no_data", True)

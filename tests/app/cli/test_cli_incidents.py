@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from app.api import incidents as routes
 from app.api.context import ApiContext
-from app.cli import main
+from app.cli import incidents, main
 from app.home.home import Home
 from engine.book.replay import fold
 from engine.errors import BadInput, Refused
@@ -110,6 +110,7 @@ def test_a_person_opens_one_over_a_sleeve(stopped: Home, loop: Loop) -> None:  #
     """What a wider window covers already stays that one's; without a name, a cause or such a sleeve nothing is opened."""
     name = loop.book.names[0]
     assert told("incidents", "open", "--cause", "odd fills", "--sleeve", name, "--as", "bob")["state"] == "taken"
+    assert "odd fills" in (stopped.memory / "incidents" / "w2.md").read_text()  # at once, not with the next hour's look
     newest = told("incidents", "list")["items"][0]
     assert (newest["id"], newest["opened_by"], newest["sleeves"]) == ("w2", "bob", [name])
     assert "by name" in refused("incidents", "open", "--cause", "x")
@@ -209,3 +210,13 @@ def test_a_halt_says_what_is_left(stopped: Home) -> None:  # noqa: F811 - the fi
     assert (found["halted"], found["state"]) == (True, "KILL_INCOMPLETE")
     assert any("leaves at the next open" in line for line in found["left"])
     assert "still there" in ran("halt", "drill").output
+
+
+def test_what_a_window_made_adds_up_for_its_reader() -> None:
+    """`realised -26.06, fees +7.59, funding -0.24` of -14.97 was a sum of nothing: open positions were not named."""
+    money = {"pnl": -14.972129, "realised": -26.056037, "fees": 7.5945, "funding": -0.2355, "orphans": 0}
+    assert incidents._money_text(money) == (
+        "P&L -14.97: realised -26.06 (fees of 7.59, funding -0.24 in it), open positions +11.09"
+    )
+    found = incidents._money_text({"pnl": 113.0, "realised": 100.0, "fees": 1.0, "funding": 0.0, "orphans": 3.0})
+    assert found == "P&L +113.00: realised +100.00 (fees of 1.00, funding +0.00, orphans +3.00 in it), open positions +13.00"

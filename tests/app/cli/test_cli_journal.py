@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from app.cli import main
 from app.home.home import open_home
@@ -147,6 +148,21 @@ def test_explain_a_fill_names_its_decision_and_order(cli, home):
     assert "protective" in text
 
 
+def test_what_was_around_an_event_is_shown_when_asked_for(cli, home):
+    """The close that the desk saw and the last settlement, each with its time; of a close, too; not of a configuration."""
+    fill = next(e for e in events(home, "fill") if e.body["slot"] == "entry")
+    assert "around" not in json.loads(cli("explain", fill.id, "--json")[1])
+    found = {one["name"]: one for one in json.loads(cli("explain", fill.id, "--around", "--json")[1])["around"]}
+    assert found["close"]["value"] > 0
+    assert found["close"]["known_ms"] == fill.t_event_ms
+    assert found["settled rate"]["known_ms"] <= fill.t_event_ms
+    text = cli("explain", "--sleeve", fill.body["sleeve"], "--at", str(fill.t_event_ms), "--around")[1]
+    assert "around  market: close " in text
+    assert "around  macro not known: nothing of it is stored: nightdesk data fetch macro" in text
+    config = events(home, "config")[0]
+    assert "is of no instrument" in cli("explain", config.id, "--around")[2]
+
+
 def test_explain_a_close_with_and_without_a_row(cli, home):
     """A refused close names the rule; a silent one says that nothing was asked, with the signal that the bar carries."""
     refused = next(e for e in events(home, "decision") if e.body.get("refused_by"))
@@ -205,3 +221,18 @@ def test_an_empty_journal_says_how_to_begin(cli, home):
         code, said, _ = cli(*words)
         assert code == 0
         assert "nightdesk up" in said
+
+
+def test_what_sleeves_risk_together(home):
+    """`nightdesk risk` on a desk that traded: every stop that the last mark has, and each pair of sleeves."""
+    main.load_groups()
+    found = CliRunner().invoke(main.app, ["risk", "--json"])
+    assert found.exit_code == 0, found.output
+    value = json.loads(found.stdout)
+    mark = events(home, "mark")[-1]
+    layers = [layer for body in mark.body["sleeves"].values() for layer in (body.get("position") or {}).get("layers", [])]
+    assert (value["event"], len(value["stops"])) == (mark.id, len(layers))
+    assert len(value["pairs"]) == 3
+    text = CliRunner().invoke(main.app, ["risk"]).stdout
+    assert text.count("days     ") == 3
+    assert "whole days, 20 are needed" in text

@@ -45,7 +45,7 @@ def test_an_edit_is_found_shown_and_undone_by_name(shelf: Shelf) -> None:
     assert json_of("show", "desk", "--version", "2")["text"] == "We hold numbats.\n"
     json_of("show")
     page = next(topic for topic in shelf.topics() if topic.startswith("decisions/"))
-    assert "ada restored version 1 of the page desk" in shelf.read(page).text
+    assert "ada (claimed) restored version 1 of the page desk" in shelf.read(page).text
 
 
 def test_every_page_is_listed_with_its_source_and_what_contradicts_it(shelf: Shelf) -> None:

@@ -22,7 +22,7 @@ def with_tables(home: Home, **tables: Any) -> Home:
 def test_a_new_desk_misses_everything_optional(own_home: Path) -> None:
     """One line each, with what to do; extras are named only where something asks for them."""
     home = open_home()
-    assert list(missing(home)) == ["data", "model", "Slack", "account", "people", "outside series"]
+    assert list(missing(home)) == ["data", "model", "way to people", "account", "people", "outside series"]
     assert lines_of(needs(home, {}))[1].startswith("missing  model: for answers of a language model: set OPENAI_API_KEY")
 
 
@@ -42,3 +42,21 @@ def test_half_a_slack_says_which_half(own_home: Path) -> None:
     bot = {"SLACK_BOT_TOKEN": "x"}
     assert missing(home, **bot)["Slack"].endswith("set SLACK_APP_TOKEN or SLACK_SIGNING_SECRET")
     assert "Slack" not in missing(home, **bot | {"SLACK_APP_TOKEN": "y"})
+
+
+def test_ways_and_monitor_say_what_they_lack(own_home: Path) -> None:
+    """Each way that desk.toml names, by its variable; one whole way is a way. A monitor without a model says nothing, and why."""
+    tables = {
+        "telegram": {"chat": "-100123"},
+        "webhooks": {"ops": {"url": "http://127.0.0.1:1/x"}},
+        "monitor": {"every_minutes": 60},
+    }
+    home = with_tables(open_home(), **tables)
+    found = missing(home)
+    assert "way to people" not in found
+    assert "Slack" not in found
+    assert found["telegram"] == "TELEGRAM_BOT_TOKEN is not set, or not what telegram takes"
+    assert found["webhook:ops"] == "NIGHTDESK_WEBHOOK_SECRET is not set, or not what webhook:ops takes"
+    assert "none is configured" in found["monitor"]
+    whole = missing(home, TELEGRAM_BOT_TOKEN=f"123456:{'a' * 35}", NIGHTDESK_WEBHOOK_SECRET="s" * 16, OPENAI_API_KEY="k")
+    assert not {"telegram", "webhook:ops", "monitor"} & set(whole)

@@ -14,6 +14,7 @@ from app.cli import (
     canary,
     cash,
     halt,
+    handing,
     incidents,
     live,
     memory,
@@ -28,7 +29,7 @@ from app.cli import (
 )
 from app.home.home import Home, open_home
 from app.people.authority import ACTS, COMMANDS, DECIDE
-from app.people.identity import add_person, read_people, two_people
+from app.people.identity import add_person, identify, read_people, two_people
 from app.people.sessions import Denied
 from engine.errors import BadInput, DeskError, Refused
 from engine.store.journal import read
@@ -170,7 +171,8 @@ def test_each_command_has_a_line_here() -> None:
 
 @pytest.mark.parametrize("name", sorted(LINES))
 def test_a_viewers_command_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """Nothing but the refusal is journaled. A command that stops earlier, at what is not there, decides nothing either."""
+    """Nothing but the refusal is journaled, and no passphrase is asked for first. A command that stops earlier, at what is not
+    there, decides nothing either."""
     add_person(home.path, "ann")
     monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "vic", "open sesame"))
     proposed(home)
@@ -179,9 +181,19 @@ def test_a_viewers_command_is_refused(home: Home, monkeypatch: pytest.MonkeyPatc
         assert found.exit_code == 0
     else:
         assert isinstance(found.exception, DeskError), (found.output, found.exception)
+    assert "passphrase:" not in found.output
     if name not in BEFORE_THE_ROLE:
         assert isinstance(found.exception, Denied), found.exception
     kinds = {event.kind for event in read(home.people_journal)} if home.people_journal.exists() else set()
     assert kinds <= {"denied"}
     assert read_people(home.path).keys() == {"ann", "vic"}
     assert read_people(home.path)["vic"].role == "viewer"
+
+
+def test_a_passphrase_is_not_asked_of_a_role_that_may_not(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever types it where it cannot count has shown it for nothing."""
+    add_person(home.path, "ann")
+    monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "vic", "open sesame"))
+    monkeypatch.setattr(typer, "prompt", lambda *_, **__: pytest.fail("it was asked for"))
+    with pytest.raises(Denied, match="vic is a viewer and may not incident"):
+        handing.passphrase(home, identify(home.path, "vic", "cli"), "window", "incident")

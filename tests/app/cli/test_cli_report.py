@@ -50,9 +50,14 @@ def test_a_month_is_kept_as_page_markdown_and_json(home: Home) -> None:
 
 
 def test_what_is_due_is_made_once(home: Home) -> None:
-    """The newest whole month and week; a second look makes none, and a page that a person read is not made again."""
+    """The newest whole month and weeks, also those that ended while nothing ran; a second look makes none, and a page that a
+    person read is not made again."""
     first = keep_due(home, NOW)
-    assert sorted(path.name[:5] for path in first) == ["month", "week-"]
+    assert [path.name for path in first] == [
+        *(f"week-2026-05-{day:02}.html" for day in (4, 11, 18, 25)),
+        "month-2026-05.html",
+    ]
+    assert json.loads(first[1].with_suffix(".json").read_text())["metrics"][0]["value"] == -7.0
     first[0].write_text("as it was read")
     assert keep_due(home, NOW) == []
     assert first[0].read_text() == "as it was read"

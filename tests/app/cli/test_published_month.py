@@ -158,7 +158,14 @@ def test_the_page_is_code_s_and_a_person_s(month: Home) -> None:
     shelf = Shelf(month.path / "memory")
     page = shelf.read("incidents/w1")
     assert page is not None
-    for words in ("the private stream lost its fill channel", "+113.00 USDT", LESSON, "ann: incident window", "flat"):
+    for words in (
+        "the private stream lost its fill channel",
+        "+113.00 USDT",
+        LESSON,
+        "ann: incident window opened",
+        "ann: incident window closed",
+        "flat",
+    ):
         assert words in page.text
     shelf.replace(page, page.text + "\nSeen first in the morning's handover.\n")
     assert write_pages(month.path) == ["incidents/w1"]

@@ -350,3 +350,28 @@ def test_a_home_that_others_could_read_is_made_private(own_home: Path) -> None:
     own_home.chmod(0o500 | 0o200)
     open_home(NOW)
     assert own_home.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(
+    ("ui", "variable", "own", "wanted"),
+    [
+        ("", "", "", "http://127.0.0.1:8421/"),
+        ("[ui]\nport = 9001\n", "", "", "http://127.0.0.1:9001/"),
+        ("[ui]\nport = 9001\n", "9002", "", "http://127.0.0.1:9002/"),
+        ("[ui]\nport = 9001\n", "9002", 'page_url = "https://desk.example/"\n', "https://desk.example/"),
+    ],
+)
+def test_messages_link_to_the_page_where_it_listens(
+    own_home: Path, monkeypatch: pytest.MonkeyPatch, ui: str, variable: str, own: str, wanted: str
+) -> None:
+    """They linked to port 8421 whatever [ui] or the environment said; an address of one's own stays."""
+    open_home().engine.dispose()
+    with (own_home / "desk.toml").open("a") as file:
+        file.write(f'\n{ui}[telegram]\nchat = "-100123"\n{own}[discord]\n{own}[slack]\nchannel = "C0123ABCD"\n{own}')
+    if variable:
+        monkeypatch.setenv("NIGHTDESK_UI_PORT", variable)
+    desk = open_home().desk
+    assert desk.telegram is not None
+    assert desk.discord is not None
+    assert desk.slack is not None
+    assert [one.page_url for one in (desk.telegram, desk.discord, desk.slack)] == [wanted] * 3

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from sqlmodel import select
+from typer.testing import CliRunner
 
+from app.cli import main
 from app.home.home import Home, open_home
 from app.home.reach import WebhookEntry
 from app.notify import deliveries, ways
@@ -67,6 +69,7 @@ def test_an_alert_comes_every_way_with_nothing_in_it_taking_effect(home: Home, s
     (content,) = [json.dumps(body, ensure_ascii=False) for body in server.of("/api/webhooks/")]
     assert "@everyone" not in content
     assert "[x](" not in content
+    assert "avatar_url" not in content  # a picture of apprise's own, from another host
     ((_, body, headers, raw),) = [call for call in server.calls if call[0] == "/hook"]
     assert headers["x-nightdesk-signature"] == signature(SECRET, headers["x-nightdesk-timestamp"], raw)
     assert headers["x-nightdesk-signature"] != signature(SECRET, headers["x-nightdesk-timestamp"], raw + b" ")
@@ -209,6 +212,19 @@ def test_a_test_message_goes_every_way_and_says_what_became_of_it(home: Home, se
     deliveries.deliver(home, list(_sinks(home, server).values()), NOW + 60_000)
     assert [row["state"] for row in ways.outcome_of(home, subject)] == ["sent"] * 3
     assert "Asked for by ann" in server.of("sendMessage")[-1]["text"]
+
+
+def test_a_way_without_its_variable_is_named_with_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list said that "its variable" is not set, a test of it `waiting` and nothing more."""
+    for name in ("TELEGRAM_BOT_TOKEN", "DISCORD_WEBHOOK", "NIGHTDESK_WEBHOOK_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    main.load_groups()
+    listed, tested = (CliRunner().invoke(main.app, ["notify", word]) for word in ("list", "test"))
+    assert tested.exit_code == 1
+    for found in (listed.stdout, tested.stdout):
+        assert "TELEGRAM_BOT_TOKEN is not set" in found
+        assert "DISCORD_WEBHOOK is not set" in found
+        assert "NIGHTDESK_WEBHOOK_SECRET is not set" in found
 
 
 def test_notes_come_together_and_a_page_alone(home: Home, server: ReachServer) -> None:

@@ -33,6 +33,7 @@ loosen      no  no  yes yes
 promote     no  no  yes yes
 release     no  no  yes yes
 adopt       no  no  yes yes
+cash        no  no  yes yes
 code        no  no  yes yes
 consent     no  no  yes yes
 probe       no  no  no  yes

@@ -55,6 +55,14 @@ def test_what_is_not_an_amount_is_refused(home: Home, amount: float) -> None:
     assert cash_events(home.path) == []
 
 
+def test_parts_of_a_cent_are_refused(home: Home) -> None:
+    """100.005 was written down as 100.00; an amount that merely is no exact binary fraction is none of these."""
+    with pytest.raises(BadInput, match=r"100\.0050 has parts of a cent"):
+        put(home, 100.005)
+    put(home, 1_000_000_000.01)
+    assert [event.body["amount"] for event in cash_events(home.path)] == [1_000_000_000.01]
+
+
 def test_more_than_there_is_and_a_missing_reason_are_refused(home: Home) -> None:
     """By the desk's own books."""
     found = identity(home.path)
@@ -69,5 +77,5 @@ def test_it_takes_an_approver(home: Home, monkeypatch: pytest.MonkeyPatch) -> No
     """An operator may not say what the account holds."""
     add_person(home.path, "ann")
     monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "vic", role="operator"))
-    with pytest.raises(Denied, match="may not adopt"):
+    with pytest.raises(Denied, match=r"may not cash, which is to declare cash .* \(it takes an approver\)"):
         declare(home, 5.0, "x", identify(home.path, "vic", "cli"), WALL_MS)

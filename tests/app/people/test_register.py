@@ -3,12 +3,17 @@
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from app.cli import main
 from app.home.home import Home, open_home
 from app.people import register
+from app.people.approvals import record
 from app.people.identity import Actor, add_person, identify, read_people
 from app.people.sessions import Sessions
 from engine.errors import BadInput, Refused
+from memory import decisions
+from memory.shelf import Shelf
 from tests.fakes.tried_changes import NOW
 
 
@@ -61,3 +66,21 @@ def test_sessions_of_a_removed_person_are_closed(home: Home) -> None:
     assert [sessions.find(secret, NOW) is None for secret in (of_bob, reader, of_ann)] == [True, True, False]
     with pytest.raises(Refused, match="used or expired"):
         sessions.redeem(code, NOW)
+
+
+def test_what_was_typed_in_a_name_is_no_act_of_that_person(home: Home) -> None:
+    """Anybody may halt as `bob`: the list counted it, and bob's page showed it, as if bob had."""
+    for name in ("ann", "bob"):
+        add_person(home.path, name)
+    for n, assurance in enumerate(("claimed", "claimed", "session", "telegram")):
+        record(home, "halt", {"reason": "x", "actor": Actor("bob", assurance, "tester", "cli").as_json()}, NOW + n)  # type: ignore[arg-type]
+    bob = next(row for row in register.people_rows(home) if row["name"] == "bob")
+    assert (bob["acts"], bob["claimed"], bob["last_ms"]) == (2, 2, NOW + 3)
+    assert [register.is_claimed(event.body) for event in register.story_of(home, "bob")] == [True, True, False, False]
+    main.load_groups()
+    listed, shown = (CliRunner().invoke(main.app, ["people", *words]).stdout for words in (["list"], ["show", "bob"]))
+    assert "2 in this name without proof" in listed
+    assert shown.count("CLAIMED: not proven") == 2
+    decisions.write_decisions(Shelf(home.memory), home.people_journal)
+    page = next((home.memory / "decisions").glob("*.md")).read_text()
+    assert (page.count("bob (claimed) halted"), page.count("bob halted")) == (2, 2)

@@ -38,6 +38,10 @@ def _file(path: Path, text: str) -> Path:
     return path
 
 
+def still(_: float) -> None:
+    """Nothing happens while the heartbeat is watched."""
+
+
 def beats(path: Path, wall_ms: int) -> None:
     """The worker of that home was alive then."""
     (path / heartbeat.FILE).write_text(json.dumps({"pid": 1, "wall_ms": wall_ms}))
@@ -55,10 +59,26 @@ def test_a_home_that_runs_elsewhere_is_refused(elsewhere: Path) -> None:
 def test_a_desk_of_an_account_comes_up_halted(elsewhere: Path, mode: str) -> None:
     """Nobody here knows whether the other one still runs."""
     beats(elsewhere, NOW_MS - FRESH_MS)
-    assert arrive(home(elsewhere, mode), NOW_MS) == (
+    assert arrive(home(elsewhere, mode), NOW_MS, still) == (
         "HALTED: this home last ran on nas-1: stop it there, reconcile, then release"
     )
     assert "nas-1" in (elsewhere / halt.FILE).read_text()
+
+
+@pytest.mark.parametrize("apart_ms", [-3_600_000, 3_600_000])
+@pytest.mark.parametrize("mode", ["paper", "live"])
+def test_clocks_that_are_apart_hide_no_worker(elsewhere: Path, apart_ms: int, mode: str) -> None:
+    """An hour behind ours its heartbeat is old, and it moves: it was taken for a home that nobody runs."""
+    beats(elsewhere, NOW_MS + apart_ms)
+    with pytest.raises(Busy, match="runs on nas-1: its worker is alive: its heartbeat moves"):
+        arrive(home(elsewhere, mode), NOW_MS, lambda _: beats(elsewhere, NOW_MS + apart_ms + 1_000))
+    assert not (elsewhere / halt.FILE).exists()
+
+
+def test_a_heartbeat_of_the_future_that_rests_keeps_nobody_out(elsewhere: Path) -> None:
+    """The other clock was an hour ahead: until then every start here was refused, with `alive 0 s ago`."""
+    beats(elsewhere, NOW_MS + 3_600_000)
+    assert "last ran on nas-1" in arrive(home(elsewhere), NOW_MS, still)
 
 
 def test_paper_is_told_and_goes_on(elsewhere: Path) -> None:

@@ -52,7 +52,8 @@ def desk(own_home: Path) -> Home:
     journal.close()
     people.close()
     for name, text in {
-        "memory/desk.md": "# We", "runs/r-1/run.json": "{}", "runs/.new-r-2/pid": "1", "models/vol/1.0.0/model.json": "{}",
+        "memory/desk.md": "# We", "runs/r-1/run.json": "{}", "reports/month-2026-05.md": "# May",
+        "runs/.new-r-2/pid": "1", "models/vol/1.0.0/model.json": "{}",
         "strategies/own.py": "NAME = 'own'", "sessions/session-1": "hush-hush", "login-link": "http://127.0.0.1/?code=hush",
         "logs/worker.jsonl": "{}", "cache/flows.json": "{}", "key.txt": "hush-hush", "HALT": '{"reason": "x", "by": {}}\n',
     }.items():  # fmt: skip
@@ -100,7 +101,14 @@ def test_a_home_comes_back_on_another_path(desk: Home, tmp_path: Path, monkeypat
     assert [event.seq for event in read(opened.desk_journal)] == [1, 2, 3, 4, 5]
     assert all(report.ok for report in verify_home(opened.journal, opened.engine).values())
     names = set(files_of(new))
-    assert {"memory/desk.md", "runs/r-1/run.json", "models/vol/1.0.0/model.json", "strategies/own.py", "HALT"} <= names
+    assert {
+        "memory/desk.md",
+        "runs/r-1/run.json",
+        "reports/month-2026-05.md",
+        "models/vol/1.0.0/model.json",
+        "strategies/own.py",
+        "HALT",
+    } <= names
     assert not [name for name in names if name.startswith(("sessions", "cache", "login", "key", "runs/.new"))]
     assert b"hush" not in b"".join(files_of(new).values())
 
@@ -342,10 +350,37 @@ def test_a_link_out_of_the_home_is_not_followed(desk: Home, tmp_path: Path, monk
     (tmp_path / "secret").write_text("hush-hush")
     for name in ("memory/link.md", "runs/link.json"):
         (desk.path / name).symlink_to(tmp_path / "secret")
-    make_backup(desk, tmp_path / "b.zst", NOW)
+    (desk.path / "strategies" / "repository").symlink_to(tmp_path)
+    found = make_backup(desk, tmp_path / "b.zst", NOW)
+    assert found["links"] == ["memory/link.md", "runs/link.json", "strategies/repository"]  # never silently
+    assert "follows no link: memory/link.md, runs/link.json, strategies/repository." in backup.lines_of(found)
     new = elsewhere(monkeypatch, tmp_path / "new")
     restore(tmp_path / "b.zst", ACTOR, NOW)
     assert not [name for name in files_of(new) if "link" in name]
+
+
+def test_settings_that_are_a_link_end_the_backup(desk: Home, tmp_path: Path) -> None:
+    """Kept in a repository, say: the backup lacked them without a word, and could not be restored."""
+    (desk.path / "desk.toml").symlink_to((desk.path / "desk.toml").rename(tmp_path / "desk.toml"))
+    with pytest.raises(DataError, match=r"desk\.toml is a link, and a backup follows none"):
+        make_backup(desk, tmp_path / "b.zst", NOW)
+    assert not list(tmp_path.glob("*b.zst*"))
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EIO, errno.EMFILE])
+def test_what_cannot_be_read_ends_the_backup(desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    """A page that belongs to another user, a bad sector: the copy lacked it, and said that it was whole."""
+    opened = os.open
+
+    def failing(path: Any, *flags: Any) -> int:
+        if str(path).endswith("memory/desk.md"):
+            raise OSError(code, os.strerror(code))
+        return opened(path, *flags)
+
+    monkeypatch.setattr(os, "open", failing)
+    with pytest.raises(DataError, match=r"memory/desk\.md cannot be read"):
+        make_backup(desk, tmp_path / "b.zst", NOW)
+    assert [path.name for path in tmp_path.glob("*b.zst*")] == []
 
 
 def test_what_the_watch_of_canaries_writes_is_no_stranger(desk: Home, tmp_path: Path) -> None:

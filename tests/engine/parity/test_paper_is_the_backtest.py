@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 
 from app.home.home import Home, open_home
+from engine.clock import HOUR_MS
 from engine.core.state import DAY_MS
 from engine.errors import BadInput
 from engine.parity.comparison import CLASSES, Comparison, compared
@@ -120,6 +121,11 @@ def test_a_start_after_the_last_bar_is_refused(home: Home) -> None:
     """Nothing has happened since."""
     with pytest.raises(BadInput, match="earlier --since"):
         tape_of(home.path, FORK_MS + DAY_MS)
+    with pytest.raises(
+        BadInput, match=r"no bar since 2025-\d\d-\d\d: it is at .*earlier --since"
+    ):  # it answered of the day before
+        tape_of(home.path, FORK_MS - 3 * HOUR_MS, FORK_MS - 6 * HOUR_MS)
+    assert tape_of(home.path, FORK_MS - 6 * HOUR_MS - 1, FORK_MS - 6 * HOUR_MS).end_ms == FORK_MS - 6 * HOUR_MS
 
 
 @pytest.mark.parametrize("days", [10, pytest.param(30, marks=pytest.mark.long)])

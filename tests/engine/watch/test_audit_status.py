@@ -34,6 +34,26 @@ def test_one_alert_names_what_began_to_fail(tmp_path: Path) -> None:
     assert alerts(tmp_path) == []
 
 
+def test_what_a_first_audit_finds_is_a_note(tmp_path: Path) -> None:
+    """A new desk was warned in its first minute of what "began to fail": that none of its sleeves has a stored backtest."""
+    keep_audit(tmp_path, report(NOW, there="fails", gaps="fails"))
+    found = list(audited(desk(audit=last_audit(tmp_path))))
+    text = "Points that fail since the first audit: gaps of btc-trend, there of btc-trend"
+    assert [(f.severity, f.what, f.since_ms) for f in found] == [("note", text, NOW)]
+    keep_audit(tmp_path, report(NOW + 1, there="holds", gaps="fails"))
+    found = list(audited(desk(audit=last_audit(tmp_path))))
+    text = "Points that fail since the first audit: gaps of btc-trend"
+    assert [(f.severity, f.what, f.since_ms) for f in found] == [("note", text, NOW)]
+    keep_audit(tmp_path, report(NOW + 2, there="fails", gaps="fails"))  # from here on something did begin
+    found = list(audited(desk(audit=last_audit(tmp_path))))
+    text = "The audit's points that began to fail: there of btc-trend"
+    assert [(f.severity, f.what, f.since_ms) for f in found] == [("warn", text, NOW + 2)]
+    keep_audit(tmp_path, report(NOW + 3, there="holds", gaps="holds"))
+    assert alerts(tmp_path) == []
+    keep_audit(tmp_path, report(NOW + 4, there="fails", gaps="holds"))
+    assert [f.severity for f in audited(desk(audit=last_audit(tmp_path)))] == ["warn"]
+
+
 def test_what_cannot_be_read_claims_nothing(tmp_path: Path) -> None:
     """A torn file is no audit."""
     keep_audit(tmp_path, report(NOW, order="fails"))

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from engine.clock import DAY_MS
 from engine.errors import BadInput
 from engine.store.journal import Event, Journal
+from engine.watch import desk_report
 from engine.watch.desk_report import TRIPS_MIN, ReportWords, make_report
 from engine.watch.desk_report_pages import html, markdown
 from engine.watch.window import journal_of
@@ -112,11 +113,34 @@ def test_a_month_is_named_by_itself_or_a_day_in_it(home: Path, sqlite: Engine, o
     assert make_report(home, sqlite, "month", NOW, of)["name"] == "2026-05"
 
 
-@pytest.mark.parametrize("of", ["2026-04", "2027-01-01", "x", "2026-05-32"])
-def test_a_period_that_the_desk_did_not_live_is_refused(home: Path, sqlite: Engine, of: str) -> None:
+@pytest.mark.parametrize("unit", ["week", "month"])
+@pytest.mark.parametrize("of", ["2026-04", "2027-01-01"])
+def test_a_period_that_the_desk_did_not_live_is_refused(home: Path, sqlite: Engine, of: str, unit: Any) -> None:
     """With those that it did."""
-    with pytest.raises(BadInput):
-        make_report(home, sqlite, "month", NOW, of)
+    with pytest.raises(BadInput, match="the desk lived no"):
+        make_report(home, sqlite, unit, NOW, of)
+
+
+@pytest.mark.parametrize("unit", ["week", "month"])
+@pytest.mark.parametrize(
+    "of", ["x", "2026-05-32", "2026-05-00", "2026-05-12x", "2026-05-1", "2026-5", "2026-02-30", "\u0662026-05-12"]
+)
+def test_what_is_no_day_is_refused(home: Path, sqlite: Engine, of: str, unit: Any) -> None:
+    """The 30th of February was read as the week of the 24th, since texts were compared."""
+    with pytest.raises(BadInput, match="is not a day or a month"):
+        make_report(home, sqlite, unit, NOW, of)
+
+
+def test_the_goal_is_judged_by_the_figure_below_it(home: Path, sqlite: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two sums of one thing were a cent apart: -109.96 in the goal, -109.95 in the table."""
+    monkeypatch.setattr(desk_report, "TRIPS_MIN", 0)
+    lived = desk_report.pnl_of_window(home, MAY, MAY + 31 * DAY_MS)
+    assert lived is not None
+    by_a_cent = lived._replace(incident=lived.incident + 1)  # as two roundings of the same money have it
+    monkeypatch.setattr(desk_report, "pnl_of_window", lambda *_: by_a_cent)
+    body = make_report(home, sqlite, "month", NOW)
+    assert value_of(body, "of the strategies") == -70.58
+    assert (body["goal_met"]["met"], body["goal_met"]["why"]) == (False, "-70.58 over 2 round trips")
 
 
 def test_without_a_bar_there_is_no_report(tmp_path: Path, sqlite: Engine) -> None:

@@ -14,6 +14,7 @@ from engine.store.journal import Event, Journal, find
 from engine.store.tables import Proposal
 from engine.watch.alert_rows import AlertPolicy, acknowledge, apply_findings
 from engine.watch.handover import LISTED, head_of, make_handover
+from engine.watch.incidents import MONEY
 from engine.watch.observation import Finding
 from engine.watch.window import journal_of
 
@@ -211,3 +212,17 @@ def test_what_waits_and_a_halt_come_first(home: Path, sqlite: Engine) -> None:
     assert text.splitlines()[0] == "The desk is HALTED by ann: odd prices"
     assert body["halt"] == {"halted": True, "by": "ann", "reason": "odd prices"}
     assert body["proposals"] == []
+
+
+def test_an_incident_that_nobody_has_closed_is_handed_over(home: Path, sqlite: Engine) -> None:
+    """From its first hour on: the alert about it comes after a day, and a shift is shorter. One that is closed is not."""
+    about = {"taken": True, "by": "mara", "cause": "odd fills", "sleeves": ["btc"], "instruments": ["binance:BTC-USDT:perp"]}
+    journal = Journal(journal_of(home), "worker")
+    at = D0 + 2 * DAY_MS + 2 * HOUR
+    for n, name in enumerate(("w1", "w2")):
+        journal.append([Event("window", at + n, about | {"window": name, "what": "open"})])
+    journal.append([Event("window", at + 9, about | {"window": "w1", "what": "close", "money": dict.fromkeys(MONEY, 0.0)})])
+    journal.close()
+    text, body = make_handover(home, sqlite, NOW)
+    assert [one["id"] for one in body["incidents"]] == ["w2"]
+    assert "Open incident w2 since 2024-10-06 02:00Z: odd fills (btc, binance:BTC-USDT:perp)" in text.splitlines()
