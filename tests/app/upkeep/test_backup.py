@@ -17,7 +17,7 @@ from sqlmodel import select
 from app.home import home as homes
 from app.home.files import UNFINISHED
 from app.home.home import Home, open_home
-from app.upkeep import archive, backup, contents
+from app.upkeep import archive, backup
 from app.upkeep import restore as restoring
 from app.upkeep.backup import make_backup
 from app.upkeep.restore import check_backup, restore
@@ -28,7 +28,6 @@ from engine.store.anchors import note_head, verify_home
 from engine.store.chain import Event
 from engine.store.journal import Journal, read
 from engine.store.tables import Run
-from engine.watch import canaries
 
 NOW = 1_760_000_000_000
 ACTOR = {"name": "ann"}
@@ -381,24 +380,6 @@ def test_what_cannot_be_read_ends_the_backup(desk: Home, tmp_path: Path, monkeyp
     with pytest.raises(DataError, match=r"memory/desk\.md cannot be read"):
         make_backup(desk, tmp_path / "b.zst", NOW)
     assert [path.name for path in tmp_path.glob("*b.zst*")] == []
-
-
-def test_what_the_watch_of_canaries_writes_is_no_stranger(desk: Home, tmp_path: Path) -> None:
-    """It is made again from the journal; a file that a person laid there is named."""
-    for name in (canaries.STATUS, canaries.ERRORS, "notes.txt"):
-        (desk.path / name).write_text("{}")
-    assert make_backup(desk, tmp_path / "b.zst", NOW)["left_out"] == ["key.txt", "notes.txt"]
-
-
-def test_recorded_books_are_copied(desk: Home) -> None:
-    """A day of level 2 cannot be made again; a part that is being written is a draft, and the lock beside it none of it."""
-    day = desk.path / "level2" / "okx" / "BTC-USDT" / "okx_BTC-USDT_perp_20260301_l2.parquet"
-    day.mkdir(parents=True)
-    for path in (day / "part-1-2.parquet", day / ".part-3-4.parquet.77", desk.path / "level2" / ".okx_BTC-USDT_perp.lock"):
-        path.write_text("x")
-    copied = [part.name for part in contents.parts(desk.path) if part.name.startswith("level2")]
-    assert copied == ["level2/okx/BTC-USDT/okx_BTC-USDT_perp_20260301_l2.parquet/part-1-2.parquet"]
-    assert "level2" not in contents.strangers(desk.path)
 
 
 def test_the_file_is_never_written_over(desk: Home, tmp_path: Path) -> None:
