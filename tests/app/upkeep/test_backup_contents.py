@@ -12,9 +12,10 @@ NOW = 1_760_000_000_000
 
 def test_what_the_watch_of_canaries_writes_is_no_stranger(own_home: Path, tmp_path: Path) -> None:
     """It is made again from the journal; a file that a person laid there is named."""
+    home = open_home(NOW)
     for name in (canaries.STATUS, canaries.ERRORS, "notes.txt"):
         (own_home / name).write_text("{}")
-    assert make_backup(open_home(NOW), tmp_path / "b.zst", NOW)["left_out"] == ["notes.txt"]
+    assert make_backup(home, tmp_path / "b.zst", NOW)["left_out"] == ["notes.txt"]
 
 
 def test_recorded_books_are_copied(own_home: Path) -> None:
