@@ -120,10 +120,10 @@ _WORDS: dict[Path, Words] = {}  # of a home, as its last question had it: the sa
 @cache
 def _shipped() -> "Mapping[str, tuple[Param, ...]]":
     """Shipped strategies with their parameters; they change only with the code."""
-    from engine.strategies.base import OURS, load_strategy, params_table
+    from engine.strategies.base import BASKETS, OURS, load_strategy, params_table
 
     found: dict[str, tuple[Param, ...]] = {}
-    for name in OURS:
+    for name in (name for name in OURS if name not in BASKETS):  # no chat runs a basket, and "pairs" is a word of its own
         rows = params_table(load_strategy(name, None))
         found[name] = tuple(Param(r["key"], r["unit"] or "", r["default"], r["low"], r["high"], r["choices"]) for r in rows)
     return found

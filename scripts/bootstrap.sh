@@ -37,6 +37,7 @@ echo "setup: installing the locked packages (about 750 MB unpacked the first tim
 if [ -f engine/core/kernel.py ]; then
     echo "setup: compiling the kernel once (a few seconds)" >&2
     .venv/bin/python -m engine.core.kernel
+    .venv/bin/python -m engine.core.basket_kernel
     .venv/bin/python -m engine.l2.kernel
 fi
 .venv/bin/python -m compileall -q app engine agents memory tools || true

@@ -27,7 +27,7 @@ from agents.offline.labels import ARGUMENTS, FOLDER, MORE, AskLabel, WrittenSent
 from agents.offline.learned import ASK, FILE, NONE, in_context
 from agents.offline.slots import read_slots
 from agents.offline.words import VOCABULARY, Param, SleeveName, Words, stem, vocabulary
-from engine.strategies.base import OURS, load_strategy, params_table
+from engine.strategies.base import BASKETS, OURS, load_strategy, params_table
 
 SENTENCES_MIN = 3  # of which a feature must be one
 ERROR_TIMES = 12  # how many times as frequent the word is that a rarer one may be an error of
@@ -57,6 +57,7 @@ def desk_words() -> Words:
             for row in params_table(load_strategy(name))
         )
         for name in OURS
+        if name not in BASKETS  # "pairs" is a word of its own
     }
     named = (("btc-trend", "trend", "BTC-USDT"), ("eth-trend", "trend", "ETH-USDT"), ("sol-reversion", "reversion", "SOL-USDT"))
     sleeves = tuple(SleeveName(name, strategy, symbol, "15m", "binance", {}) for name, strategy, symbol in named)

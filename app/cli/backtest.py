@@ -12,8 +12,9 @@ from app.cli import out
 from engine.clock import TIMEFRAMES, utc
 from engine.errors import BadInput
 
-STRATEGY = typer.Argument(..., help="trend, reversion, or a file of your strategies folder")
+STRATEGY = typer.Argument(..., help="trend, reversion, pairs, or a file of your strategies folder")
 SYMBOL = typer.Option(..., "--symbol", help="BASE-QUOTE, as in BTC-USDT")
+SYMBOLS = typer.Option(..., "--symbol", help="BASE-QUOTE, as in BTC-USDT; of pairs 2 to 12, with commas")
 TIMEFRAME = typer.Option("15m", "--timeframe", help=", ".join(TIMEFRAMES))
 VENUE = typer.Option(None, "--venue", help="binance, okx, bybit, synthetic; default: the venue that has the bars")
 MARKET = typer.Option("perp", "--market", help="perp or spot")
@@ -38,7 +39,7 @@ def register(app: typer.Typer) -> None:
 
 def backtest(
     strategy: str = STRATEGY,
-    symbol: str = SYMBOL,
+    symbol: str = SYMBOLS,
     timeframe: str = TIMEFRAME,
     venue: str | None = VENUE,
     market: str = MARKET,
@@ -60,6 +61,7 @@ def backtest(
     """Backtest a strategy on recorded bars: metrics under two fill scenarios, round trips, a report page."""
     from app.home.home import open_home
     from app.jobs import kinds
+    from engine.strategies.base import BASKETS
 
     args = {
         "strategy": strategy,
@@ -79,10 +81,13 @@ def backtest(
         "execution": execution,
         "models": ", ".join(model),
     }
-    home = open_home()
+    home, basket = open_home(), strategy in BASKETS
     with out.progress(f"backtest {strategy} {symbol}", 1.0) as advance, kinds.limited(time_limit, f"the backtest of {strategy}"):
-        run = kinds.backtest(home, args, advance, fresh=fresh)
-    show(run, as_json)
+        run = kinds.basket(home, args, advance) if basket else kinds.backtest(home, args, advance, fresh=fresh)
+    if basket:
+        out.emit(run, as_json=as_json, text=lambda: basket_text(run))
+    else:
+        show(run, as_json)
 
 
 def leaks(
@@ -202,6 +207,51 @@ def text_of(run: Mapping[str, Any]) -> Any:
         Text(f"next: nightdesk journal explain {run['run_id']}/t1   |   nightdesk rerun {run['run_id']}"),
     ]
     return Group(*lines)
+
+
+def basket_text(run: Mapping[str, Any]) -> Any:
+    """Verdict, a row a pair, figures, notes."""
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    data, scenarios = run["data"], run["scenarios"]
+    first, last = utc(data["first_ms"]), utc(data["last_ms"])
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("pair", no_wrap=True)
+    for name in ("trips", "won", "open", "gross", "slippage", "fees", "funding", "net", "of cash"):
+        table.add_column(name, justify="right")
+    for row in sorted(run["pairs"], key=lambda one: -one["net"]):
+        counts = (str(row[name]) for name in ("trips", "wins", "open"))
+        money = (num(row[name]) for name in ("gross", "slippage", "fees", "funding", "net"))
+        table.add_row(f"{row['a']} {row['b']}", *counts, *money, pct(row["net_frac"]))
+    exits: dict[str, int] = {}
+    for row in run["pairs"]:
+        for reason, times in row["exits"].items():
+            exits[reason] = exits.get(reason, 0) + times
+    lines = [
+        f"{run['strategy']} on {run['venue']}, {len(run['symbols'])} legs: {', '.join(run['symbols'])}",
+        f"{data['source'].upper()} data, {first} to {last}, {data['bars']:,} {run['timeframe']} bars",
+        f"fills {run['fills']}; funding {run['funding']}; cash {num(run['cash'])}",
+        "",
+        run["verdict"],
+    ]
+    after = ["two scenarios: " + ", ".join(f"{name} {pct(value)}" for name, value in scenarios.items())]
+    after += ["exits: " + ", ".join(f"{reason} {times:,}" for reason, times in exits.items())] if exits else []
+    after += ["breakers: " + ", ".join(f"{one['breaker']} {one['times']}x" for one in run["breakers"])] if run["breakers"] else []
+    after += (
+        ["refusals begun: " + ", ".join(f"{rule} {n:,}" for rule, n in list(run["refused"].items())[:4])]
+        if run["refused"]
+        else []
+    )
+    after += [f"note: {note}" for note in run["notes"]]
+    return Group(
+        Text("\n".join(lines)),
+        table,
+        Text(""),
+        figures(run),
+        Text("\n".join(["", *after, f"journal {run['journal_hash'][:16]}"])),
+    )
 
 
 def notes_of(run: Mapping[str, Any]) -> list[str]:

@@ -56,6 +56,13 @@ def backtest(home: Home, args: Mapping[str, Any], progress: Progress = silent, *
     return run_plan(home, planned(home, args), progress, fresh=fresh)
 
 
+def basket(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
+    """Run a basket's backtest: its report as JSON, not stored."""
+    from engine.sim.basket import simulate
+
+    return simulate(resolve.planned_basket(home.setup, home.catalog, args), progress)
+
+
 def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
     """The run of a plan: the stored one of the same key unless `fresh`, else simulated and stored."""
     runs = Runs(home.runs, home.engine)

@@ -133,6 +133,8 @@ def with_params(sleeve: SleeveConfig, params: Mapping[str, Any], strategies: Pat
 
     try:
         strategy = read_strategy(sleeve.strategy, strategies)
+        if getattr(strategy, "BASKET", False):
+            raise BadInput("a basket trades in backtests alone so far", f"nightdesk backtest {sleeve.strategy} --symbol A,B,C")
         full = parse_params(strategy, params)
         sleeve = with_models(sleeve, strategy, strategies)
     except BadInput as error:

@@ -1,4 +1,4 @@
-"""leap.run compiled: every bar of a market as machine code. With compiled.py the only file that knows numba.
+"""leap.run compiled: every bar of a market as machine code. With compiled.py and basket_kernel.py the only files that know numba.
 
 Called by sim/ (backtests, sweeps), the benchmark and the tests. The core's functions are registered with numba here and nowhere
 else; they stay the plain Python they are. Compiling happens at the first run, or by `python -m engine.core.kernel`, so that

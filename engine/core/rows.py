@@ -109,3 +109,16 @@ def funding_row(s: int, after: Sleeve, mark: float, rate: float, cash: float, t_
 def breaker_row(s: int, which: int, close_ms: int, equity: float, until_ms: int) -> Row:
     """A breaker that tripped now; `until_ms`: when it re-arms by itself, 0 when a person has to release it."""
     return Row(close_ms, pack(s, K_BREAKER, which, 0, 0, 0, 0), 0, 0, 0.0, 0.0, equity, float(until_ms), 0.0)
+
+
+def pair_row(
+    t_ms: int,
+    code: tuple[int, int, int, int],
+    ref: tuple[int, int, int],
+    figures: tuple[int, float, float, float, float, float],
+) -> Row:
+    """A row of one pair of a basket. code: kind, code, rule, side; ref: leg, pair, key; figures: a Row's from lots on."""
+    kind, what, rule, side = code
+    leg, pair, key = ref
+    lots, price, fee, equity, a, b = figures
+    return Row(t_ms, pack(0, kind, what, rule, side, 0, 0), pack_ref(leg, pair, key), lots, price, fee, equity, a, b)

@@ -17,9 +17,9 @@ PESSIMISTIC, OPTIMISTIC, REFERENCE = 0, 1, 2
 FILL_MODES = ("pessimistic", "optimistic", "reference")
 
 # why a layer leaves (also a layer's `exit_pending`)
-NONE, STOP, TARGET, TRAIL, FADE, HALT, ADOPTED, LIQUIDATION, BY_SIGNAL, BY_TIME, BY_REVERSAL = range(11)
-EXIT_REASONS = (  # adopted: gone, says a person; signal, time, reversal: the strategy asked for it
-    "none", "stop", "target", "trail", "fade", "halt", "adopted", "liquidation", "signal", "time", "reversal",
+NONE, STOP, TARGET, TRAIL, FADE, HALT, ADOPTED, LIQUIDATION, BY_SIGNAL, BY_TIME, BY_REVERSAL, PAIR, DELISTED = range(13)
+EXIT_REASONS = (  # adopted: gone, says a person; signal, time, reversal: asked for by the strategy; pair: its mate went
+    "none", "stop", "target", "trail", "fade", "halt", "adopted", "liquidation", "signal", "time", "reversal", "pair", "delisted",
 )  # fmt: skip
 DECIDED = (FADE, HALT, BY_SIGNAL, BY_TIME, BY_REVERSAL)  # at a close, filled at the next open
 

@@ -14,7 +14,10 @@ from engine.data.catalog import Catalog, spelled
 from engine.errors import BadInput
 from engine.sim.late import checked_delay
 from engine.sim.request import CASH, Plan, Request, SleeveRequest, moment, plan
+from engine.sim.vwap_fills import VWAP
 from engine.sim.wide import DESK, is_wide, widened
+from engine.strategies.base import BASKETS
+from engine.strategies.pairs import LEGS_MAX
 
 ARGS = (
     "strategy",
@@ -36,6 +39,8 @@ ARGS = (
     "models",
 )
 
+ONE_INSTRUMENT = {"side": "both", "limits": DESK, "delay_bars": 0, "execution": "", "models": "", "sleeves": None}  # of no basket
+
 
 def planned(
     desk: DeskSetup,
@@ -50,6 +55,27 @@ def planned(
     return plan(request_from(desk, catalog, args), catalog, folder or desk.strategies, desk.overrides, in_force)
 
 
+def planned_basket(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> Plan:
+    """The same of a strategy that trades a basket: `symbol` names its legs, with commas; a planned sleeve is a leg, with its part
+    of the cash.
+    """
+    given = {key: value for key, value in args.items() if value not in (None, "")}
+    legs = [name.strip() for name in str(given.pop("symbol", "")).split(",") if name.strip()]
+    if not 2 <= len(legs) <= LEGS_MAX or len(set(legs)) < len(legs):
+        what = (
+            f"a basket of {len(legs)} leg{'' if len(legs) == 1 else 's'}" if len(set(legs)) == len(legs) else "a leg named twice"
+        )
+        raise BadInput(what, f"name 2 to {LEGS_MAX} instruments, each once: --symbol BTC-USDT,ETH-USDT,SOL-USDT")
+    odd = [name for name, usual in ONE_INSTRUMENT.items() if given.get(name, usual) != usual]
+    odd += ["fills"] if given.get("fills") == VWAP else []
+    if odd:
+        raise BadInput(f"{odd[0]} = {given[odd[0]]} is of one instrument, a basket does not know it", f"leave {odd[0]} out")
+    common = {name: given[name] for name in ("strategy", "venue", "market", "params") if name in given}
+    cash = float(given.get("cash", CASH)) / len(legs)
+    sleeves = tuple(spec_of(desk, catalog, common | {"symbol": leg, "cash": cash}, given.get("timeframe", "15m")) for leg in legs)
+    return plan(_with_specs(desk, given, sleeves), catalog, desk.strategies, desk.overrides)
+
+
 def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> Request:
     """A request from JSON arguments. `sleeves` (fields of SleeveRequest) replaces strategy, symbol, ... of a single sleeve."""
     if unknown := sorted(set(args) - set(ARGS)):
@@ -60,11 +86,19 @@ def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> 
     if given.get("models") and given.get("sleeves"):
         raise BadInput("models of a request with several sleeves", "name them in the sleeve that reads them")
     specs = tuple(spec_of(desk, catalog, sleeve, timeframe) for sleeve in sleeves)
+    if basket := next((spec.strategy for spec in specs if spec.strategy in BASKETS), ""):
+        what = f"{basket} trades a basket of instruments, in backtests from the command line alone so far"
+        raise BadInput(what, f"nightdesk backtest {basket} --symbol BTC-USDT,ETH-USDT,SOL-USDT")
+    return _with_specs(desk, given, specs)
+
+
+def _with_specs(desk: DeskSetup, given: Mapping[str, Any], specs: tuple[SleeveRequest, ...]) -> Request:
+    """The request of some sleeves: range, fills and funding as given, limits as the desk has them."""
     limits, own = desk.limits.desk(), desk.limits.sleeve()
     wide = is_wide(given.get("limits", DESK))
     return Request(
         specs,
-        timeframe,
+        given.get("timeframe", "15m"),
         moment(given.get("start")),
         moment(given.get("end")),
         given.get("fills", "pessimistic"),

@@ -32,6 +32,7 @@ from engine.strategies.params import StrategyParams, choice, first_error, knob, 
 from engine.strategies.stored_models import check_models
 
 __all__ = [
+    "BASKETS",
     "ON_MODELS",
     "OURS",
     "SHIPPED",
@@ -53,7 +54,8 @@ __all__ = [
 
 SHIPPED = ("trend", "reversion", "cross")
 ON_MODELS = ("volscaled", "regime", "mlsignal")  # shipped too, but of use only where the model that they read is trained
-OURS = (*SHIPPED, *ON_MODELS)
+BASKETS = ("pairs",)  # one sleeve over several instruments, in backtests alone so far
+OURS = (*SHIPPED, *ON_MODELS, *BASKETS)
 NAMES = re.compile(r"[a-z][a-z0-9_]{0,40}")
 SOURCE = "__source__"  # a person's module keeps the source text it was run from here
 NEEDED = ("NAME", "FEATURES", "Params", "signals")

@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 import engine
 from app.home.home import open_home
-from engine.core import state, step
+from engine.core import basket_run, state, step
 from engine.core.guardrails import Around, review
 from engine.core.rows import unpack
 from engine.core.state import DAY_MS, NO_SIZE, Bar, Limits, Signal, start, start_desk
 from engine.store.journal import read
+from tests.fakes.baskets import hostile as basket
 from tests.fakes.desks import BAR_MS, LOOSE, RULES, hostile, hostile_rules, run_lists
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 
@@ -170,7 +171,8 @@ def test_on_paper_too_nothing_reaches_the_venue_past_the_door(own_home: Path, mo
 
 
 def test_there_is_one_door_and_one_maker_of_orders() -> None:
-    """review is called in one place, and one function decides an entry; the book's only shows what a venue still has of it."""
+    """review is called where an entry is decided, a sleeve's or a basket's; an order is made there, and of what a leg of a
+    basket fills. The book's only shows what a venue still has of one."""
     found: dict[str, set[str]] = {"review": set(), "Order": set()}
     root = Path(engine.__file__).parent
     for path in root.rglob("*.py"):
@@ -180,8 +182,28 @@ def test_there_is_one_door_and_one_maker_of_orders() -> None:
                 calls = [node for node in ast.walk(function) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
                 for name in {call.func.id for call in calls if isinstance(call.func, ast.Name)} & set(found):
                     found[name].add(f"{path.relative_to(root).as_posix()}:{function.name}")
-    assert found["review"] == {"core/step.py:enter"}
-    assert found["Order"] == {"core/step.py:enter", "book/executions.py:_with_order"}
+    assert found["review"] == {"core/step.py:enter", "core/basket_run.py:reviewed"}
+    assert found["Order"] == {"core/step.py:enter", "core/basket.py:leg_after", "book/executions.py:_with_order"}
+
+
+@pytest.mark.parametrize("seed", [0, 6, 14])
+def test_each_pair_of_a_basket_passes_two_reviews_and_with_the_door_shut_nothing_fills(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for each leg of every entry; a review that refuses leaves refusals alone."""
+    rules = []
+
+    def recorded(*args: Any) -> int:
+        rules.append(review(*args))
+        return rules[-1]
+
+    monkeypatch.setattr(basket_run, "review", recorded)
+    entries = basket(seed).run().book.entries
+    assert 0 < 2 * entries <= rules.count(state.R_NONE)
+    monkeypatch.setattr(basket_run, "review", lambda *_: state.R_HALT)
+    shut = basket(seed).run()
+    assert set(shut.rows["kind"]) == {state.K_DECISION}
+    assert shut.book.entries == 0
 
 
 def bar(t: int, *prices: float) -> Bar:

@@ -1,4 +1,4 @@
-"""Whether two log prices are cointegrated: Engle-Granger both ways, Johansen's trace, hedge ratio and half-life of their spread.
+"""Whether two log prices are cointegrated: Engle-Granger both ways, Johansen's trace, the half-life of their spread.
 
 Called by scan.py. The tests are those of statsmodels, with one lag and a constant, which loads when the first is asked for.
 """
@@ -15,35 +15,12 @@ LAGS = 1
 COLLINEAR = 1e-4  # of the variance of a leg, within a window: what is left is a tick and a fee, as between two venues
 
 
-class Fit(NamedTuple):
-    """log a = intercept + hedge * log b + spread, by least squares; the spread's deviation about 0."""
-
-    hedge: float
-    intercept: float
-    deviation: float
-
-    def z(self, a: float, b: float) -> float:
-        """The spread of two log prices in deviations."""
-        return (a - self.hedge * b - self.intercept) / self.deviation
-
-
 class Johansen(NamedTuple):
     """The trace statistic of no relation, its 95 % bound, and how many relations it accepts: 2 says that both are stationary."""
 
     trace: float
     bound: float
     rank: int
-
-
-def fit(a: Floats, b: Floats) -> Fit | None:
-    """The least squares of log a on log b (n,). None where one of them does not move, or nothing is left of the other."""
-    if not (np.ptp(a) > 0.0 and np.ptp(b) > 0.0):
-        return None
-    moved = float(b.var())
-    hedge = float(np.mean((a - a.mean()) * (b - b.mean()))) / moved
-    intercept = float(a.mean()) - hedge * float(b.mean())
-    deviation = float((a - hedge * b - intercept).std())
-    return Fit(hedge, intercept, deviation) if deviation > 0.0 else None
 
 
 def collinear(a: Floats, b: Floats) -> bool:

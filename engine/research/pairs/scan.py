@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from engine.features.hedge import fit
 from engine.research.pairs import cointegration
 from engine.research.pairs.cointegration import Johansen
 from engine.research.pairs.spread import Leg, SpreadRule, SpreadTrade, trades_of
@@ -107,8 +108,8 @@ def _measured(
     if np.median([cointegration.collinear(x, y) for x, y in cut]):
         why = "nearly one price: less than a ten-thousandth of its variance is the other's own, no test says anything of that"
         return _Measured(row._replace(refused=why), [])
-    fits = [cointegration.fit(x, y) for x, y in cut]
-    if cointegration.fit(a, b) is None or all(found is None for found in fits):
+    fits = [fit(x, y) for x, y in cut]
+    if fit(a, b) is None or all(found is None for found in fits):
         return _Measured(row._replace(refused="a price that does not move"), [])
     tested = [found is not None and cointegration.engle_granger(x, y) < P_MAX for found, (x, y) in zip(fits, cut, strict=True)]
     trades = trades_of(legs, list(zip(starts, fits, tested, strict=True)), rule)

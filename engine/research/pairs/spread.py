@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from engine.research.pairs.cointegration import Fit
+from engine.features.hedge import Fit
 
 Floats = npt.NDArray[np.float64]
 

@@ -75,7 +75,8 @@ def test_an_unknown_name_lists_what_there_is(own_home) -> None:
     with pytest.raises(BadInput, match="unknown strategy 'trnd' - did you mean trend"):
         load_strategy("trnd")
     with pytest.raises(
-        BadInput, match=r"available: trend, reversion, cross, volscaled, regime, mlsignal, mine; your own go into .*strategies"
+        BadInput,
+        match=r"available: trend, reversion, cross, volscaled, regime, mlsignal, pairs, mine; your own go into .*strategies",
     ):
         load_strategy("zzz")
 

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.tsa.stattools import coint
 
+from engine.features.hedge import Fit, fit
 from engine.research.pairs import cointegration
-from engine.research.pairs.cointegration import Fit
 from engine.research.pairs.scan import PairRow, ScanWindows, scan
 from engine.research.pairs.spread import Leg, SpreadRule, trades_of
 
@@ -125,7 +125,7 @@ def test_nothing_after_a_bar_changes_what_was_decided_before_it(seed: int) -> No
     """The future is replaced: trades that were closed by then stay the same."""
     base = walks(11, 1)[0]
     other, cut = tied(base, 1.0, 6.0, 12), 800
-    fits = [(t, cointegration.fit(np.log(base[t - 300 : t]), np.log(other[t - 300 : t])), True) for t in range(300, BARS, 60)]
+    fits = [(t, fit(np.log(base[t - 300 : t]), np.log(other[t - 300 : t])), True) for t in range(300, BARS, 60)]
     dice = np.random.default_rng(seed)
     changed = [np.r_[price[:cut], price[cut:] * np.exp(dice.normal(0, 0.1, BARS - cut))] for price in (base, other)]
     before = trades_of((leg(base), leg(other)), fits)
