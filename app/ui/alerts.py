@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from app.ui import links, parts, rights, urgent, watches
+from app.ui import links, noticed, parts, rights, urgent, watches
 from app.ui.figures import figure, is_number, length, percent, pure, short, since, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, one_line, typeset, words
@@ -29,7 +29,7 @@ UNITS = {"equity": "usd", "peak": "usd", "high_water": "usd", "entry": "price", 
 
 @st.fragment(run_every=EVERY_S)
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
-    """Alerts and health checks; refreshes itself."""
+    """Alerts and health checks, and what looks at the desk by itself; refreshes itself."""
     left, right = st.columns([3, 2], gap="large")
     with left:
         rights.line(api, "acknowledge", "note")
@@ -39,7 +39,13 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
         _alerts(api, session)
         if not asked:
             watches.show(api, session)
-    with right.container(key="panel_checks"):
+    with right:
+        _checks(api)
+        noticed.show(api, (st.session_state.get("desk_seen") or {}).get("now_ms"))
+
+
+def _checks(api: PageClient) -> None:
+    with st.container(key="panel_checks"):
         parts.head("Health checks", "of now; an event leads to what it was read from")
         try:
             checks = api.desk(fresh=True).get("checks") or []
