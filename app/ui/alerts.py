@@ -30,7 +30,7 @@ UNITS = {"equity": "usd", "peak": "usd", "high_water": "usd", "entry": "price", 
 @st.fragment(run_every=EVERY_S)
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """Alerts and health checks, and what looks at the desk by itself; refreshes itself."""
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns([3, 2], gap="small")
     with left:
         rights.line(api, "acknowledge", "note")
         asked = watches.waits_for_a_person(api)
@@ -69,10 +69,15 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
     _ways(api, answer)
     if not answer["items"]:
         st.caption("No open alerts. This alone does not prove that the desk is healthy: see the checks.")
+    unsent = len(answer["items"]) > 1 and not any(item.get("deliveries") for item in answer["items"])
+    if unsent:
+        st.caption(
+            ":material/desktop_windows: No message was sent: they are shown here, pages in the terminal of nightdesk up, too."
+        )
     books: dict[str, str] = {}
     now_ms = (st.session_state.get("desk_seen") or {}).get("now_ms")
     for item in sorted(answer["items"], key=_asks):
-        _alert(api, session, item, books, now_ms)
+        _alert(api, session, item, books, now_ms, unsent=unsent)
 
 
 def _asks(alert: Mapping[str, Any]) -> tuple[bool, bool, int, float]:
@@ -117,31 +122,26 @@ def on_call(row: Mapping[str, Any]) -> str:
     return words(f"{row.get('name')} by {row.get('reach')}{hours}{away}{lost}", 200)
 
 
-def _alert(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], books: dict[str, str], now_ms: Any) -> None:
-    """One alert: what, where, since when, numbers, what to do, deliveries, acknowledgement."""
+def _alert(
+    api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], books: dict[str, str], now_ms: Any, *, unsent: bool
+) -> None:
+    """One alert: what, where, since when, numbers, what to do, deliveries, acknowledgement. `unsent`: said above, of all."""
     severity, resolved, ident = str(item.get("severity") or "warn"), item.get("state") == "resolved", str(item.get("id"))
     with st.container(border=True, key=f"card_{words(ident, 20)}", gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.badge(LABELS.get(severity, words(severity, 20)), color="gray" if resolved else COLORS.get(severity, "orange"))
-            if resolved:
-                st.badge("RESOLVED", color="green")
-            st.caption(
-                words(typeset(f"{ident} · {item.get('kind')}" + (f" · {item['place']}" if item.get("place") else "")), 200)
-            )
-        st.markdown(f"**{words(urgent.named(item), 400)}**")
         began, ended = item.get("since_ms"), item.get("resolved_ms")
         lasts = f"{short(began, now_ms)}, resolved {short(ended, now_ms)}" if resolved else f"{since(began, now_ms)}, ongoing"
-        st.caption(words(f"since {lasts}{_escalated(item)}", 300))
-        audit = item.get("kind") == "audit"
-        if audit:
-            links.press("Which points", {"tab": "runs"}, key=f"points_{ident}")
-        elif text := numbers(item.get("numbers") or {}):
-            st.markdown(words(text, 400))
+        place = f" · {item['place']}" if item.get("place") else ""
+        color = "gray" if resolved else COLORS.get(severity, "orange")
+        marks = f":{color}-badge[{LABELS.get(severity) or words(severity, 20)}]{' :green-badge[RESOLVED]' if resolved else ''}"
+        about = typeset(f"{ident} · {item.get('kind')}{place} · since {lasts}{_escalated(item)}")
+        st.caption(f"{marks} {words(about, 400)}")
+        st.markdown(f"**{words(urgent.named(item), 400)}**")
+        if item.get("kind") != "audit" and (text := numbers(item.get("numbers") or {})):  # of an audit its words have them
+            st.caption(words(text, 400))
         if item.get("action") and not resolved:
             st.markdown(f"**To do:** {markdown(typeset(one_line(item['action'], 500)))}")
-            _book(api, str(item.get("runbook") or ""), books, ident)
-        _who(api, session, item, ident, resolved=resolved)
-        for line in delivery_lines(item.get("deliveries") or [], severity):
+        _who(api, session, item, ident, books, resolved=resolved)
+        for line in [] if unsent else delivery_lines(item.get("deliveries") or [], severity):
             st.caption(line)
 
 
@@ -167,7 +167,7 @@ def numbers(figures: Mapping[str, Any]) -> str:
 
 
 def _book(api: PageClient, name: str, books: dict[str, str], ident: str) -> None:
-    """The runbook of an alert, collapsed."""
+    """The runbook of an alert, a click away."""
     bare = name.rpartition("/")[2].removesuffix(".md")
     if not links.ID.fullmatch(bare):
         return
@@ -177,7 +177,7 @@ def _book(api: PageClient, name: str, books: dict[str, str], ident: str) -> None
         except Trouble as trouble:
             st.caption(f"Runbook {words(name, 80)}: {trouble.markdown()}")
             return
-    with st.expander(f"Runbook: {words(bare.replace('-', ' '), 60)}", icon=":material/menu_book:", key=f"book_{ident}"):
+    with st.popover("Runbook", icon=":material/menu_book:", key=f"book_{ident}", help=words(bare.replace("-", " "), 60)):
         st.markdown(markdown(books[bare]))
 
 
@@ -196,8 +196,10 @@ def delivery_lines(deliveries: Sequence[Mapping[str, Any]], severity: str = "") 
     return lines or [f":material/desktop_windows: No message was sent: it is shown {where}."]
 
 
-def _who(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], ident: str, *, resolved: bool) -> None:
-    """Who acknowledged it, or the button to do so; the event behind it."""
+def _who(
+    api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], ident: str, books: dict[str, str], *, resolved: bool
+) -> None:
+    """Who acknowledged it, or the button to do so; what to do, and the event behind it."""
     by = item.get("acked_by")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if by:
@@ -207,6 +209,10 @@ def _who(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], i
         elif not resolved:
             label = f"Acknowledge as {words(session.get('name') or 'unknown', 40)}"
             rights.button(api, label, key=f"ack_{ident}", icon=":material/done:", on_click=_ack, args=(api, ident))
+        if item.get("kind") == "audit":
+            links.press("Which points", {"tab": "runs"}, key=f"points_{ident}")
+        if item.get("action") and not resolved:
+            _book(api, str(item.get("runbook") or ""), books, ident)
         links.button(words(item.get("event")), "event", str(item.get("event") or ""), key=f"alert_{ident}")
     if error := st.session_state.get(f"ack_error_{ident}"):
         st.error(error)
