@@ -3,7 +3,8 @@
 It reads the watch's last look, or `nightdesk silences`'; nothing is counted while a model waits.
 """
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -36,6 +37,19 @@ class SilencesArgs(Args):
     state: Literal["silent", "cannot tell", "as expected"] | None = None
 
 
+def _nothing(last: Mapping[str, Any], wanted: Mapping[str, str | None]) -> str:
+    """What a look without a line of what was wanted says: that nothing is silent, or that it has no such thing."""
+    at, of = utc(int(last["wall_ms"])), " of ".join(clean(value, 120) for key in ("kind", "place") if (value := wanted[key]))
+    state = wanted["state"]
+    if state is None:
+        return f"the last look, {at}, has nothing of {of}"
+    head = {"silent": "nothing that can be judged is silent", "cannot tell": "nothing is left that cannot be judged"}
+    verdict = head.get(state, "nothing is as expected")
+    counts = last.get("counts") or {}
+    rest = f"{counts.get('as expected', 0)} as expected, {counts.get('cannot tell', 0)} cannot be judged for want of history"
+    return f"{verdict}{f' of {of}' if of else ''} at the last look, {at} (wall time); in all {rest}, which is not a pass"
+
+
 @tool(
     "silences",
     Effect.READ,
@@ -54,7 +68,7 @@ def silences(ctx: ToolContext, args: SilencesArgs) -> ToolResult:
     wanted = {"place": args.place, "kind": args.kind, "state": args.state}
     found = [one for one in last["items"] if all(value in (None, one[key]) for key, value in wanted.items())]
     if not found:
-        return no_data(f"the last look, {utc(int(last['wall_ms']))}, has nothing of {clean(str(wanted), 120)}")
+        return no_data(_nothing(last, wanted))
     counts = {state: sum(one["state"] == state for one in found) for state in ("silent", "cannot tell", "as expected")}
     evidence = Evidence("data", "cache/silences.json")
     h = ctx.handle("z", f"silences {last['wall_ms']} {args.model_dump_json(exclude_none=True)}")

@@ -1,7 +1,7 @@
 """Alerts with their runbooks, and the health checks. Called by desk.py and handover.py; the line on every tab: strips.py."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
 
@@ -12,8 +12,6 @@ from app.ui.safe import markdown, one_line, typeset, words
 
 EVERY_S = 5
 SIGNS = {"ok": ("✓", "mut"), "warning": ("▲", "wrn"), "bad": ("■", "neg"), "unknown": ("?", "wrn")}
-Color = Literal["red", "orange", "gray", "green"]
-COLORS: Mapping[str, Color] = {"page": "red", "warn": "orange", "note": "gray"}
 LABELS = {"page": "PAGE", "warn": "WARNING", "note": "NOTE"}
 DELIVERIES = {
     "sent": "sent",
@@ -131,10 +129,9 @@ def _alert(
         began, ended = item.get("since_ms"), item.get("resolved_ms")
         lasts = f"{short(began, now_ms)}, resolved {short(ended, now_ms)}" if resolved else f"{since(began, now_ms)}, ongoing"
         place = f" · {item['place']}" if item.get("place") else ""
-        color = "gray" if resolved else COLORS.get(severity, "orange")
-        marks = f":{color}-badge[{LABELS.get(severity) or words(severity, 20)}]{' :green-badge[RESOLVED]' if resolved else ''}"
-        about = typeset(f"{ident} · {item.get('kind')}{place} · since {lasts}{_escalated(item)}")
-        st.caption(f"{marks} {words(about, 400)}")
+        sign, look = ("✓", "mut") if resolved else urgent.SIGNS.get(severity, ("○", "mut"))
+        about = f"{ident} · {item.get('kind')}{place} · since {lasts}{_escalated(item)}"
+        parts.tagged(f"{sign} {LABELS.get(severity, severity)}{', RESOLVED' if resolved else ''}", look, typeset(about))
         st.markdown(f"**{words(urgent.named(item), 400)}**")
         if item.get("kind") != "audit" and (text := numbers(item.get("numbers") or {})):  # of an audit its words have them
             st.caption(words(text, 400))

@@ -1,4 +1,5 @@
-"""What looks at the desk by itself: what fell silent, the monitor's notes, backup and retention. Called by alerts.py.
+"""What looks at the desk by itself: what fell silent, the monitor's notes, backup and retention. Called by alerts.py,
+in short also by handover.py.
 
 Turns what was kept at the last look of each into a panel; a panel without anything to say is one grey sentence.
 """
@@ -18,6 +19,9 @@ NOTES_MAX = 3  # newest; the others are folded
 OLD_MS = 7 * 86_400_000  # a backup older than that is amber
 UNITS = ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 LOOKED = "wall clock"
+BRIEF_MAX = 3  # silences that a handover lists
+BACKUP = "nightdesk backup FILE.tar.zst"
+HERE = {"tab": "desk", "view": "alerts"}
 
 
 def show(api: PageClient, now_ms: Any) -> None:
@@ -28,6 +32,28 @@ def show(api: PageClient, now_ms: Any) -> None:
                 draw(api.last(f"/api/{name}"), now_ms)
             except Trouble as trouble:
                 st.caption(trouble.markdown())
+
+
+def briefly(api: PageClient, now_ms: Any) -> None:
+    """For the one who takes over: what fell silent, the monitor's newest note, how old the last backup is; a line each."""
+    try:
+        silent, notes, made = (api.last(f"/api/{name}") for name in ("silences", "monitor", "upkeep"))
+    except Trouble as trouble:
+        st.caption(trouble.markdown())
+        return
+    parts.head("Watched by itself", "by the wall clock")
+    lines = [_silence(one, "▲", "wrn") for one in silent["items"] if one["state"] == "silent"][:BRIEF_MAX]
+    if not lines:
+        looked = f"at {short(silent['wall_ms'], now_ms)}" if silent["wall_ms"] else "no look yet"
+        lines.append(
+            parts.Line("○", "Fell silent:", f"nothing that could be judged, {looked}.", "mut", parts.Linked("all", HERE))
+        )
+    if notes["items"]:
+        newest = notes["items"][0]
+        lines.append(parts.Line("○", f"Monitor, {short(newest['at_ms'], now_ms)}:", _note(newest), "", parts.Linked("all", HERE)))
+    sign, head, about, look = _backup(made.get("backup"), now_ms)
+    about += f" {BACKUP}" if made.get("backup") is None else ""
+    parts.listed([*lines, parts.Line(sign, head, about, look or "mut")])
 
 
 def silences(found: Mapping[str, Any], now_ms: Any) -> None:
@@ -85,16 +111,8 @@ def _note(note: Mapping[str, Any]) -> str:
 def upkeep(found: Mapping[str, Any], now_ms: Any) -> None:
     """How old the last backup is; folded, what everything takes and how long it is kept."""
     parts.head("Backup and retention", "both by the wall clock")
-    made = found.get("backup")
-    if made is None:
-        parts.note("▲ No backup of this home is known.", "The desk may run:", "warn", command="nightdesk backup FILE.tar.zst")
-    else:
-        age_ms = now_ms - made["made_ms"] if is_number(now_ms) else None
-        ago = f"{length(age_ms / 1000)} ago" if is_number(age_ms) and age_ms > 0 else short(made["made_ms"], now_ms)
-        old = is_number(age_ms) and age_ms > OLD_MS
-        about = f"{short(made['made_ms'], now_ms)}, {size(made['bytes'])} in {made['file']}."
-        again = "nightdesk backup FILE.tar.zst" if old else ""
-        parts.note(f"{'▲' if old else '●'} Last backup {ago}:", about, "warn" if old else "calm", command=again)
+    sign, head, about, look = _backup(found.get("backup"), now_ms)
+    parts.note(f"{sign} {head}", about, "warn" if look else "calm", command=BACKUP if look else "")
     looked = found.get("looked_ms")
     if not looked:
         parts.soft("What is kept how long is measured by the running desk every six hours, and by nightdesk retention apply.")
@@ -110,6 +128,17 @@ def upkeep(found: Mapping[str, Any], now_ms: Any) -> None:
         gone = f"{counted(found['removed'], 'file or folder', 'files and folders')} went, {size(found['freed'])}"
         done = gone if found.get("removed") else "nothing was old enough to go"
         parts.soft(f"Looked {short(looked, now_ms)}, every six hours: {done}. nightdesk retention show lists what would go.")
+
+
+def _backup(made: Mapping[str, Any] | None, now_ms: Any) -> tuple[str, str, str, str]:
+    """(sign, how old, when and where, class): amber where none is known, and after a week."""
+    if made is None:
+        return "▲", "No backup of this home is known.", "The desk may run while one is made:", "wrn"
+    age_ms = now_ms - made["made_ms"] if is_number(now_ms) else None
+    ago = f"{length(age_ms / 1000)} ago" if is_number(age_ms) and age_ms > 0 else short(made["made_ms"], now_ms)
+    old = is_number(age_ms) and age_ms > OLD_MS
+    about = f"{short(made['made_ms'], now_ms)}, {size(made['bytes'])} in {made['file']}."
+    return ("▲", f"Last backup {ago}:", about, "wrn") if old else ("●", f"Last backup {ago}:", about, "")
 
 
 def _kept(one: Mapping[str, Any], log_megabytes: Any) -> str:

@@ -124,6 +124,11 @@ def soft(line: str) -> None:
         st.html(f'<p class="sub">{text(line, 1000)}</p>')
 
 
+def tagged(tag: str, look: str, rest: str) -> None:
+    """A grey sentence behind a word in its colour."""
+    st.html(f'<p class="sub"><b class="{_class(look)}">{text(tag, 40)}</b> {text(rest, 600)}</p>')
+
+
 def note(strong: str, rest: str, kind: str, *, command: str = "", to: Linked | None = None) -> None:
     """A verdict or a warning, with the command or the page that helps. kind: bad, warn or calm."""
     look = {"bad": "bad", "warn": "wrn"}.get(kind, "")

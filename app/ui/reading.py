@@ -54,7 +54,12 @@ METRICS = {  # names that tools use for their figures, in the words of the page
     "d30": "30 days",
     "d30_r": "30 days, R",
     "d30_trips": "trips of 30 days",
+    "entry_ms": "in, UTC",
+    "exit_ms": "out, UTC",
 }
+HEADS = {"r": "R", "reason": "exit"}  # words that mean so in the head of a table alone
+UNIT = re.compile(r"^[-\u2212+]?[\d,.]+ (USDT|USD|bps|R)$")
+UNKNOWN = ("", "-", "n/a")
 _METRIC = re.compile(rf"`[^`\n]*`|(?<![\w.])({'|'.join(METRICS)})(?!\w)")  # not in code
 
 
@@ -87,13 +92,14 @@ def read(text: str) -> Reading:
             steps += _CODE.findall(block)
             notes.append(block)
         elif is_table(block):
-            rows = cells_of(block)
+            shown = _headed(block)
+            rows = cells_of(shown)
             said, turned = compared(rows)
             if said:  # turned, the table has no row 0 to look at
                 verdicts[:], blocks[:] = (_of_base(lines, rows) for lines in (verdicts, blocks))
             verdicts += said
             names |= named(rows)
-            blocks.append(turned or block)
+            blocks.append(turned or shown)
         elif _OTHER.match(block) or "\n" in block:
             blocks.append(block)
         else:
@@ -126,6 +132,20 @@ def sentences(paragraph: str) -> list[str]:
         else:
             found.append(piece)
     return found
+
+
+def _headed(block: str) -> str:
+    """A table with the page's words as heads, and a unit that every figure of a column has once, in its head."""
+    heads, *rows = cells_of(block)
+    if any(len(row) != len(heads) for row in rows):
+        return block
+    heads = [HEADS.get(head, head) for head in heads]
+    for n, column in enumerate(zip(*rows, strict=True)):
+        units = {found[1] if (found := UNIT.match(cell)) else None for cell in column if cell not in UNKNOWN}
+        if len(units) == 1 and (unit := units.pop()):
+            heads[n] = f"{heads[n]}, {unit}"
+            rows = [[*row[:n], row[n].removesuffix(f" {unit}"), *row[n + 1 :]] for row in rows]
+    return "\n".join([_line(heads), "|" + "---|" * len(heads), *map(_line, rows)])
 
 
 def is_table(block: str) -> bool:
