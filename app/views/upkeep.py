@@ -29,7 +29,7 @@ def upkeep_of(home: Home) -> dict[str, Any]:
     backup = {key: natural(value) if key != "file" else str(value)[:400] for key, value in (kept["backup"] or {}).items()}
     backup.pop("schema", None)
     look = kept["look"] or {}
-    taken = {one.get("kind"): one for one in look.get("taken") or () if isinstance(one, Mapping)}
+    taken = {str(one.get("kind")): one for one in rows_in(look.get("taken"))}
     ages = home.desk.retention.model_dump()
     items = [
         {"kind": kind, "days": float(ages.get(AGES.get(kind, ""), 0.0))}
@@ -42,6 +42,11 @@ def upkeep_of(home: Home) -> dict[str, Any]:
     }
 
 
+def rows_in(value: object) -> list[Mapping[str, Any]]:
+    """The objects of a list out of a file."""
+    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
+
+
 def natural(value: object) -> int | None:
     """A count or a time out of a file; None for what is none."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
@@ -50,7 +55,7 @@ def natural(value: object) -> int | None:
 def silences_of(home: Home) -> dict[str, Any]:
     """{wall_ms, counts, items}: the last look, what is silent first; `wall_ms` None before the first."""
     last = last_silences(home.path)
-    found = [one for one in last.get("items") or () if isinstance(one, Mapping) and one.get("state") in STATES]
+    found = [one for one in rows_in(last.get("items")) if one.get("state") in STATES]
     found.sort(key=lambda one: STATES.index(one["state"]))
     counts = {state.replace(" ", "_"): sum(one["state"] == state for one in found) for state in STATES}
     fields = ("kind", "place", "name", "state", "text", "why")
@@ -61,11 +66,18 @@ def silences_of(home: Home) -> dict[str, Any]:
 def monitor_of(home: Home) -> dict[str, Any]:
     """{every_minutes (0: off), after_alerts, tokens_day, to, last_ms, why, items}: setting, last look, notes newest first."""
     kept, entry = read_monitor(home.path), home.desk.monitor
-    notes = [note for note in kept.get("notes") or () if isinstance(note, Mapping) and natural(note.get("at_ms")) is not None]
+    notes = [note for note in rows_in(kept.get("notes")) if natural(note.get("at_ms")) is not None]
     value = {"every_minutes": entry.every_minutes, "after_alerts": entry.after_alerts, "tokens_day": entry.tokens_day}
     return value | {
         "to": list(entry.to),
         "last_ms": natural(kept.get("wall_ms")),
-        "why": kept.get("why") or None,
-        "items": [{**note, **{key: str(note.get(key) or "") for key in ("turn", "text", "model")}} for note in notes],
+        "why": str(kept.get("why") or "") or None,
+        "items": [
+            {
+                **note,
+                **{key: str(note.get(key) or "") for key in ("turn", "text", "model")},
+                **{key: natural(note.get(key)) or 0 for key in ("left_out", "tokens")},
+            }
+            for note in notes
+        ],
     }

@@ -1,6 +1,8 @@
 """The tool `silences`: the watch's last look as facts and a table; nothing is counted while a model waits."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.watch.silence import status
 from engine.watch.silence.rates import ExpectedEvent, judged, rates_json
@@ -40,3 +42,18 @@ def keep(ctx: ToolContext) -> None:
     path = ctx.home / status.FILE
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps({"schema": status.SCHEMA, "wall_ms": NOW_MS, "counts": {}, "items": rates_json(found)}))
+
+
+def test_nothing_silent_is_said_in_words(make_ctx: Callable[..., ToolContext]) -> None:
+    """No object of the program, and what cannot be judged is counted: it is not a pass."""
+    ctx = make_ctx("operator", now_ms=NOW_MS)
+    home = Path(ctx.home)
+    (home / "cache").mkdir(exist_ok=True)
+    body = {"schema": 1, "wall_ms": 0, "counts": {"silent": 0, "cannot tell": 2, "as expected": 7}, "items": []}
+    (home / "cache" / "silences.json").write_text(json.dumps(body))
+    for more, words in (({}, "nothing that can be judged is silent at"), ({"kind": "exit"}, "silent of exit at")):
+        found = call(ctx, "silences", ALL | {"state": "silent"} | more)
+        assert found.status == "no_data"
+        assert words in found.text
+        assert "7 as expected, 2 cannot be judged for want of history, which is not a pass" in found.text
+        assert "{" not in found.text

@@ -114,3 +114,19 @@ def test_a_run_of_unchecked_sentences_keeps_its_mark_when_it_is_taken_apart() ->
     found = reading.read("\u27e6It is calm. Nothing moves.\u27e7 The Sharpe is 1.23.")
     assert found.verdicts == ("\u27e6It is calm.\u27e7",)
     assert found.blocks == ("\u27e6Nothing moves.\u27e7 The Sharpe is 1.23.",)
+
+
+def test_a_unit_that_a_whole_column_has_is_in_its_head_once() -> None:
+    """And the names of a trip's columns are words; a column with two units, or with links, stays as it is."""
+    table = """| trip | r | reason | net | entry_ms | costs | mixed |
+|---|---|---|---|---|---|---|
+| t1 | -1.06 | stop | -39.41 USDT | 2025-02-14 10:30Z | n/a | 1 bps |
+| t2 | 1.94 | target | 1,044.43 USDT | 2025-01-31 14:30Z | 2.00 USDT | 2 USDT |"""
+    (shown,) = reading.read(f"Two trips.\n\n{table}").blocks
+    rows = reading.cells_of(shown)
+    assert rows[0] == ["trip", "R", "exit", "net, USDT", "in, UTC", "costs, USDT", "mixed"]
+    assert [row[3] for row in rows[1:]] == ["-39.41", "1,044.43"]
+    assert [row[5] for row in rows[1:]] == ["n/a", "2.00"]
+    assert [row[6] for row in rows[1:]] == ["1 bps", "2 USDT"]
+    linked = "| net |\n|---|\n| [-1.00 USDT](event:d-1) |"
+    assert "[-1.00 USDT](event:d-1)" in "".join(reading.read(linked).blocks)
