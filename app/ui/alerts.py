@@ -1,5 +1,6 @@
 """Alerts with their runbooks, and the health checks. Called by desk.py and handover.py; the line on every tab: strips.py."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,6 +21,9 @@ DELIVERIES = {
     "failed": "NOT DELIVERED",
     "dropped": "not sent",
 }
+DOC = re.compile(
+    r"\[([^\[\]\n]+)\]\([^()\s]+\.md(?:#[\w-]*)?\)"
+)  # a runbook's link to another page of the docs: its words are enough
 NAMES = {"desk_ms": "desk time", "until_desk_ms": "until desk time"}
 HIDDEN = ("level",)  # numbers that only the watch needs
 UNITS = {"equity": "usd", "peak": "usd", "high_water": "usd", "entry": "price", "protective": "price"}
@@ -170,7 +174,7 @@ def _book(api: PageClient, name: str, books: dict[str, str], ident: str) -> None
         return
     if bare not in books:
         try:
-            books[bare] = str(api.get(f"/api/runbooks/{bare}")["text"])
+            books[bare] = DOC.sub(r"\1", str(api.get(f"/api/runbooks/{bare}")["text"]))
         except Trouble as trouble:
             st.caption(f"Runbook {words(name, 80)}: {trouble.markdown()}")
             return
