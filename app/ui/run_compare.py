@@ -11,6 +11,8 @@ import streamlit as st
 from app.ui import drawn, links, parts
 from app.ui.page_client import PageClient, Trouble
 
+IN_LINE = 12  # settings of a paragraph
+
 
 def show(api: PageClient, one: str, other: str) -> None:
     """The comparison of the two runs in the URL."""
@@ -52,7 +54,9 @@ def _curve(place: Any, found: Mapping[str, Any], _: Sequence[str]) -> None:
         drawn.chart(found["curve"], key=f"pair_{one}_{other}", mark=f"{one} {other}")
         if found["same"]:
             parts.head("What both have in common")
-            parts.pairs([(str(key), str(value)) for key, value in found["same"]], said=True)
+            same = [f"{key} {value}" for key, value in found["same"]]
+            for n in range(0, len(same), IN_LINE):
+                parts.soft(" · ".join(same[n : n + IN_LINE]))
 
 
 def _head(run: Mapping[str, Any]) -> str:

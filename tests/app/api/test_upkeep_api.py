@@ -51,12 +51,14 @@ def test_a_backup_that_failed_is_not_remembered(home: Home, tmp_path: Path) -> N
     assert last_upkeep(home.path)["backup"] is None
 
 
-def test_a_look_of_retention_keeps_what_everything_takes(api: Any, home: Home) -> None:
+def test_a_look_of_retention_keeps_what_everything_takes(api: Any, home: Home, tmp_path: Path) -> None:
     """Each kind with its files and bytes; what was removed is counted; a link is not followed out of the home."""
     (home.path / "turns" / "u-1").mkdir(parents=True)
     (home.path / "turns" / "u-1" / "1.json.gz").write_bytes(b"x" * 700)
     (home.path / "logs").mkdir(exist_ok=True)
-    (home.path / "logs" / "big").symlink_to("/usr")
+    (tmp_path / "big").write_bytes(b"x" * 2_000_000)
+    for name, outside in (("big", tmp_path / "big"), ("folder", tmp_path)):
+        (home.path / "logs" / name).symlink_to(outside)
     apply_retention(home, NOW)
     found = api.get("/api/upkeep").json()
     taken = {one["kind"]: one for one in found["items"]}

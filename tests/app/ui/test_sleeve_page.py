@@ -7,7 +7,7 @@ import pytest
 from app.ui import param_field, sleeve_settings
 from app.ui import sleeve as sleeve_view
 from tests.app.ui.fake_api import Fake
-from tests.app.ui.fake_shapes import NOW_MS
+from tests.app.ui.fake_shapes import NOW_MS, alert
 from tests.app.ui.looking import page, texts_of
 from tests.app.ui.test_page_runs import OURS, Tags, components
 
@@ -268,3 +268,14 @@ def test_a_change_on_trial_leads_to_its_card(fake: Fake) -> None:
     assert "proposal=prop-3" in text
     fake.sleeves[0] |= {"canary": "canary of prop-3: BREACHED (drawdown); gone back"}
     assert '<div class="note wrn"><b>◐ A change on trial:' in texts_of(page(tab="sleeves", sleeve="btc-trend"))
+
+
+def test_the_loudest_alert_of_a_sleeve_is_first(fake: Fake) -> None:
+    """A note that re-arms by itself does not stand above a page."""
+    fake.alerts = [
+        alert(f"al-{n}", severity) | {"place": "btc-trend", "what": severity}
+        for n, severity in enumerate(("note", "warn", "page"))
+    ]
+    text = texts_of(page(tab="sleeves", sleeve="btc-trend"))
+    places = [text.index(words) for words in ("■ page.", "▲ warn.", "○ note.")]
+    assert places == sorted(places)
