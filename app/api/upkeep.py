@@ -9,6 +9,7 @@ from pydantic import Field
 
 from app.api.context import At, Who
 from app.api.models import ApiModel, Number, Texts
+from app.notify.monitor_notes import monitor_of
 from app.views import upkeep as views
 
 router = APIRouter(prefix="/api", tags=["desk"])
@@ -102,7 +103,7 @@ def silences(at: At, _: Who) -> SilencesView:
 @router.get("/monitor")
 def monitor(at: At, _: Who) -> MonitorView:
     """The notes that a model wrote by itself, and why there is none."""
-    return MonitorView.model_validate(views.monitor_of(at.home))
+    return MonitorView.model_validate(monitor_of(at.home))
 
 
 @router.get("/upkeep")

@@ -22,7 +22,7 @@ def show_monitor(
 ) -> None:
     """Show the monitor's notes and what its last look came to; it is off until [monitor] of desk.toml says how often."""
     from app.home.home import existing_home
-    from app.views.upkeep import monitor_of
+    from app.notify.monitor_notes import monitor_of
 
     home = existing_home()
     if now:

@@ -1,15 +1,14 @@
-"""What a page shows of a home's upkeep, and of what looks at the desk by itself: from what was kept, nothing is asked anew.
+"""What a page shows of a home's upkeep and of what fell silent: from what was kept, nothing is asked anew.
 
-Called by app/api/upkeep.py, the monitor also by app/cli/monitor.py. Files of a home are read as strangers' are: what has another
-shape counts as not kept.
+Called by app/api/upkeep.py. Files of a home are read as strangers' are: what has another shape counts as not kept.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from app.home.home import Home
-from app.notify.monitor_notes import read_monitor
 from app.upkeep.last_upkeep import KINDS, last_upkeep
+from app.views.kept import natural, rows_in
 from engine.watch.silence.status import last_silences
 
 SILENCES_MAX = 60
@@ -42,16 +41,6 @@ def upkeep_of(home: Home) -> dict[str, Any]:
     }
 
 
-def rows_in(value: object) -> list[Mapping[str, Any]]:
-    """The objects of a list out of a file."""
-    return [one for one in value if isinstance(one, Mapping)] if isinstance(value, list) else []
-
-
-def natural(value: object) -> int | None:
-    """A count or a time out of a file; None for what is none."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
-
-
 def silences_of(home: Home) -> dict[str, Any]:
     """{wall_ms, counts, items}: the last look, what is silent first; `wall_ms` None before the first."""
     last = last_silences(home.path)
@@ -61,23 +50,3 @@ def silences_of(home: Home) -> dict[str, Any]:
     fields = ("kind", "place", "name", "state", "text", "why")
     items = [{key: str(one.get(key) or "")[:400] for key in fields} for one in found if one["state"] != "as expected"]
     return {"wall_ms": natural(last.get("wall_ms")), "counts": counts, "items": items[:SILENCES_MAX]}
-
-
-def monitor_of(home: Home) -> dict[str, Any]:
-    """{every_minutes (0: off), after_alerts, tokens_day, to, last_ms, why, items}: setting, last look, notes newest first."""
-    kept, entry = read_monitor(home.path), home.desk.monitor
-    notes = [note for note in rows_in(kept.get("notes")) if natural(note.get("at_ms")) is not None]
-    value = {"every_minutes": entry.every_minutes, "after_alerts": entry.after_alerts, "tokens_day": entry.tokens_day}
-    return value | {
-        "to": list(entry.to),
-        "last_ms": natural(kept.get("wall_ms")),
-        "why": str(kept.get("why") or "") or None,
-        "items": [
-            {
-                **note,
-                **{key: str(note.get(key) or "") for key in ("turn", "text", "model")},
-                **{key: natural(note.get(key)) or 0 for key in ("left_out", "tokens")},
-            }
-            for note in notes
-        ],
-    }

@@ -254,8 +254,9 @@ def test_an_alert_in_a_line_ends_where_a_part_of_it_ends() -> None:
     old = alert("al-1", "warn") | {"since_ms": NOW_MS - 13 * 60_000}
     (line,) = urgent.needs([], [old], NOW_MS, (), NOW_MS)
     assert line.rest == "Open 13 min."
-    (line,) = urgent.needs([], [old], NOW_MS, (), None)
+    (line,) = urgent.needs([], [old | {"what": what}], NOW_MS, (), None)
     assert line.rest.startswith("Since ")
+    assert line.strong == urgent.brief(what)
 
 
 def test_a_sleeve_has_a_small_line_that_both_themes_show(fake: Fake) -> None:
