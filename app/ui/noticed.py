@@ -134,9 +134,9 @@ def _backup(made: Mapping[str, Any] | None, now_ms: Any) -> tuple[str, str, str,
     """(sign, how old, when and where, class): amber where none is known, and after a week."""
     if made is None:
         return "▲", "No backup of this home is known.", "The desk may run while one is made:", "wrn"
-    age_ms = now_ms - made["made_ms"] if is_number(now_ms) else None
-    ago = f"{length(age_ms / 1000)} ago" if is_number(age_ms) and age_ms > 0 else short(made["made_ms"], now_ms)
-    old = is_number(age_ms) and age_ms > OLD_MS
+    age_ms = now_ms - made["made_ms"] if is_number(now_ms) else 0
+    ago = f"{length(age_ms / 1000)} ago" if age_ms > 0 else short(made["made_ms"], now_ms)
+    old = age_ms > OLD_MS
     about = f"{short(made['made_ms'], now_ms)}, {size(made['bytes'])} in {made['file']}."
     return ("▲", f"Last backup {ago}:", about, "wrn") if old else ("●", f"Last backup {ago}:", about, "")
 

@@ -43,7 +43,7 @@ def lately(api: PageClient, desk: Mapping[str, Any]) -> Lately:
 
 def curves(api: PageClient, desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
     """The equity of the first sleeves over the last DRAWN_DAYS, oldest first."""
-    now = desk.get("desk_ms")
+    now: Any = desk.get("desk_ms")
     if not is_number(now):
         return {}
     query = {"points": DRAWN_POINTS, "since_ms": max(0, now - DRAWN_DAYS * DAY_MS)}

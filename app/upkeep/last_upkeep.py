@@ -49,11 +49,10 @@ def last_upkeep(home: Path) -> dict[str, Any]:
 def _sizes(home: Path, name: str) -> Iterator[int]:
     """Bytes of each file of a kind; links are not followed."""
     for path in home.glob(name):
-        found = os.walk(path) if path.is_dir() else [(path.parent, [], [path.name])]
-        for at, _, files in found:
-            for file in files:
-                with suppress(OSError):  # gone meanwhile
-                    yield (Path(at) / file).lstat().st_size
+        found = (Path(at) / file for at, _, files in os.walk(path) for file in files) if path.is_dir() else iter([path])
+        for file in found:
+            with suppress(OSError):  # gone meanwhile
+                yield file.lstat().st_size
 
 
 def _keep(path: Path, body: Mapping[str, Any]) -> None:
