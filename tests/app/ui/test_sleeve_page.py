@@ -126,7 +126,7 @@ def test_an_alert_of_this_sleeve_stands_above_its_figures(fake: Fake) -> None:
         said = {"what": f"no protective order, {n}", "since_ms": NOW_MS, "action": "look"}
         fake.alerts.append({"id": f"a-{n}", "severity": "page", "place": place, **said})
     text = texts_of(page(**HERE))
-    assert "<b>▲ no protective order, 1.</b> Since 21 Sep 2026 14:13:20Z (wall clock). To do: look." in text
+    assert "<b>■ no protective order, 1.</b> Since 21 Sep 2026 14:13:20Z (wall clock). To do: look." in text
     assert "<b>▲ no protective order, 2" not in text
     assert "<b>▲ no protective order, 3" not in text
 
@@ -168,7 +168,11 @@ def test_nothing_is_proposed_without_a_reason_and_a_refusal_is_in_the_api_s_word
     """Blanks are no reason, but for a pause, which only stops entries; what was refused is not sent again."""
     at = press(page(**HERE), "tighten", "  ")
     assert "Say why" in texts_of(at)
+    at.run()
+    assert "Say why" in texts_of(at), "the page draws itself anew while somebody reads"
     assert fake.asked == []
+    assert "Say why" not in texts_of(press(at, "tighten", "calmer"))
+    fake.asked.clear()
     press(page(**HERE), "pause", "  ")
     assert [body["rationale"] for _, _, body in fake.asked] == ["paused from the page, no reason given"]
     fake.asked.clear()
@@ -209,6 +213,7 @@ def test_settings_are_proposed_within_their_bounds(fake: Fake) -> None:
     at.text_input(key="value_btc-trend_stop_atr").input("3").run()
     at = press(at, "form", "noise")
     assert fake.asked[-1][2]["changes"] == [{"key": "stop_atr", "value": 3.0}]
+    assert "prop-1 is proposed:" in texts_of(at), "its card is a screen above the form"
 
 
 @pytest.mark.parametrize(
