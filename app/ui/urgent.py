@@ -14,7 +14,7 @@ from app.ui.figures import NONE, change_text, count, figure, is_number, length, 
 from app.ui.page_client import PageClient
 from app.ui.safe import typeset
 
-LINES_MAX = 5
+LINES_MAX, ON_PHONE = 5, 3
 BARS_MAX, NEAR_MIN = 3, 1  # limits that are shown unfolded, of them not reached
 BRIEF = 96  # characters of an alert in a line; its view has the whole
 FAR = 0.05  # share of a limit below which its bar is folded away
@@ -47,9 +47,10 @@ def needed(api: PageClient, desk: Mapping[str, Any]) -> None:
     ]
     loud = [line for line in lines if line.look != "mut"]
     parts.head("Needs you", str(len(loud)))
+    most = ON_PHONE if parts.phone() else LINES_MAX  # a phone has what is open and who loses on its second screen
     if lines:
-        parts.listed(lines[:LINES_MAX])
-    if (more := len(lines) - LINES_MAX) > 0:
+        parts.listed(lines[:most])
+    if (more := len(lines) - most) > 0:
         parts.listed([parts.Line("", f"and {more} more", to=parts.Linked("all alerts", ALERTS))])
     if answer.get("reason"):
         parts.note("▲ No alert is raised:", f"{answer['reason']}.", "warn")

@@ -222,6 +222,19 @@ def test_a_phone_shows_what_is_open_and_who_loses_before_the_curve(fake: Fake, m
     assert sorted(order, key=text.index) == list(order)
 
 
+def test_a_phone_lists_the_loudest_and_counts_the_others(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages before warnings; nothing is left out without a word."""
+    fake.proposals.clear()
+    fake.alerts = [alert(f"al-{n}", "warn") | {"what": f"warning {n}"} for n in range(6)] + [alert("al-9", "page")]
+    assert "and 2 more" in texts_of(page(tab="desk"))
+    monkeypatch.setattr(parts, "phone", lambda: True)
+    text = texts_of(page(tab="desk"))
+    assert "and 4 more" in text
+    listed = text[text.index("Needs you") : text.index("and 4 more")]
+    assert listed.count("▲") == 2
+    assert listed.count("■") == 1
+
+
 def test_positions_are_above_what_only_explains(fake: Fake) -> None:
     """Sleeves and shared exposure come after them; limits near their end do not push them down a screen."""
     fake.desk |= {"guards": [guard(n, 0.5 + n / 100) for n in range(9)]}
