@@ -15,6 +15,8 @@ READ_AS, STAMP = "*Read as: ", "*desk time "
 _SENTENCE = re.compile(
     r"(?<=[.!?])\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?]\u27e7)\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?])\s+(?=[a-z_]+ [\d.]+: )"
 )
+IDENTICAL = re.compile(r"Left out as identical to row 0: (\w+ -?\d+(?:\.\d+)?)\.(?=\s|$)")
+LIVE = re.compile(r"live configuration \(v\d{1,6}\)")
 _BASE = re.compile(r"\brow 0\b")
 _CODE = re.compile(r"`([^`\n]{1,300})`")
 _OTHER = re.compile(r"^\s*([-*+] |\d{1,3}[.)] |>|#|```|    )")
@@ -93,7 +95,7 @@ def read(text: str) -> Reading:
             notes.append(block)
         elif is_table(block):
             shown = _headed(block)
-            rows = cells_of(shown)
+            rows = _by_value(cells_of(shown), text)
             said, turned = compared(rows)
             if said:  # turned, the table has no row 0 to look at
                 verdicts[:], blocks[:] = (_of_base(lines, rows) for lines in (verdicts, blocks))
@@ -175,6 +177,19 @@ def compared(rows: Sequence[Sequence[str]]) -> tuple[list[str], str]:
     rows = [rows[0], [_BASE.sub("-", cell) for cell in base], *others]
     lines = [["", *(row[at] for row in rows[1:])], *([heads[n], *(_loud(heads[n], row[n]) for row in rows[1:])] for n in order)]
     return said, "\n".join([_line(lines[0]), "|" + "---|" * len(lines[0]), *map(_line, lines[1:])])
+
+
+def _by_value(rows: list[list[str]], text: str) -> list[list[str]]:
+    """A comparison whose first configuration is what runs now, and of which the answer says to which value that is identical,
+    with that value in its name: `stop_atr 2, runs now` beside `stop_atr 3`."""
+    heads, same = rows[0], set(IDENTICAL.findall(text))
+    if "configuration" not in heads or len(same) != 1 or len(rows) < 2 or len(rows[1]) != len(heads):
+        return rows
+    at = heads.index("configuration")
+    if not LIVE.fullmatch(rows[1][at]):
+        return rows
+    base = [*rows[1][:at], f"{same.pop()}, runs now", *rows[1][at + 1 :]]
+    return [heads, base, *rows[2:]]
 
 
 def _of_base(lines: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
