@@ -15,8 +15,8 @@ READ_AS, STAMP = "*Read as: ", "*desk time "
 _SENTENCE = re.compile(
     r"(?<=[.!?])\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?]\u27e7)\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?])\s+(?=[a-z_]+ [\d.]+: )"
 )
-IDENTICAL = re.compile(r"Left out as identical to row 0: (\w+ -?\d+(?:\.\d+)?)\.(?=\s|$)")
-LIVE = re.compile(r"live configuration \(v\d{1,6}\)")
+IDENTICAL = re.compile(r"Left out as identical to row 0(?: or another row)?: (\w+) (-?\d+(?:\.\d+)?)\.(?=\s|$)")
+LIVE = re.compile(r"live configuration \((v\d{1,6})\)")
 _BASE = re.compile(r"\brow 0\b")
 _CODE = re.compile(r"`([^`\n]{1,300})`")
 _OTHER = re.compile(r"^\s*([-*+] |\d{1,3}[.)] |>|#|```|    )")
@@ -181,14 +181,17 @@ def compared(rows: Sequence[Sequence[str]]) -> tuple[list[str], str]:
 
 def _by_value(rows: list[list[str]], text: str) -> list[list[str]]:
     """A comparison whose first configuration is what runs now, and of which the answer says to which value that is identical,
-    with that value in its name: `stop_atr 2, runs now` beside `stop_atr 3`."""
-    heads, same = rows[0], set(IDENTICAL.findall(text))
-    if "configuration" not in heads or len(same) != 1 or len(rows) < 2 or len(rows[1]) != len(heads):
+    with that value in its name: `stop_atr 2 (live, v1)` beside `stop_atr 3`. The others differ in the same setting alone, so it is
+    identical to none of them."""
+    heads, same = rows[0], IDENTICAL.findall(text)
+    if "configuration" not in heads or len(same) != 1 or len(rows) < 3 or any(len(row) != len(heads) for row in rows):
         return rows
-    at = heads.index("configuration")
-    if not LIVE.fullmatch(rows[1][at]):
+    at, (key, value) = heads.index("configuration"), same[0]
+    others = [row[at].rpartition(" ") for row in rows[2:]]
+    live = LIVE.fullmatch(rows[1][at])
+    if not live or any(name != key or other == value for name, _, other in others):
         return rows
-    base = [*rows[1][:at], f"{same.pop()}, runs now", *rows[1][at + 1 :]]
+    base = [*rows[1][:at], f"{key} {value} (live, {live[1]})", *rows[1][at + 1 :]]
     return [heads, base, *rows[2:]]
 
 
