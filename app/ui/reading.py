@@ -181,8 +181,8 @@ def compared(rows: Sequence[Sequence[str]]) -> tuple[list[str], str]:
 
 def _by_value(rows: list[list[str]], text: str) -> list[list[str]]:
     """A comparison whose first configuration is what runs now, and of which the answer says to which value that is identical,
-    with that value in its name: `stop_atr 2 (live, v1)` beside `stop_atr 3`. The others differ in the same setting alone, so it is
-    identical to none of them."""
+    with that value in its name: `stop_atr 2 (live, v1)` beside `stop_atr 3`. The others differ in the same setting alone, so that
+    none of them is identical."""
     heads, same = rows[0], IDENTICAL.findall(text)
     if "configuration" not in heads or len(same) != 1 or len(rows) < 3 or any(len(row) != len(heads) for row in rows):
         return rows
