@@ -44,6 +44,8 @@ def briefly(api: PageClient, now_ms: Any) -> None:
         return
     parts.head("Watched by itself", "by the wall clock")
     lines = [_silence(one, "▲", "wrn") for one in silent["items"] if one["state"] == "silent"][:BRIEF_MAX]
+    if (more := silent["counts"]["silent"] - BRIEF_MAX) > 0:
+        lines.append(parts.Line("", f"and {count(more)} more", to=parts.Linked("all", HERE)))
     if not lines:
         looked = f"at {_at(silent['wall_ms'], now_ms)}" if silent["wall_ms"] else "no look yet"
         lines.append(
@@ -75,6 +77,8 @@ def silences(found: Mapping[str, Any], now_ms: Any) -> None:
     if unsaid:
         with st.expander(f"{count(counts['cannot_tell'])} cannot be judged: why"):
             parts.listed([_silence(one, "?", "mut") for one in unsaid])
+            missing = counts["cannot_tell"] - len(unsaid)
+            parts.soft(f"{count(missing)} more: nightdesk silences" if missing > 0 else "")
 
 
 def _silence(one: Mapping[str, Any], sign: str, look: str) -> parts.Line:

@@ -213,9 +213,11 @@ def test_the_handover_says_what_fell_silent_and_how_old_the_backup_is(fake: Fake
     assert "Fell silent:</b> nothing that could be judged, no look yet." in text
     assert "No backup of this home is known." in text
     silent = {"state": "silent", "kind": "exit", "place": "btc", "name": "trail", "text": "btc: trail: 0 in 40", "why": ""}
-    fake.silences |= {"wall_ms": NOW_MS, "items": [silent]}
+    counts = {"silent": 5, "cannot_tell": 0, "as_expected": 0}
+    fake.silences |= {"wall_ms": NOW_MS, "items": [silent] * 5, "counts": counts}
     fake.monitor["items"] = [{"turn": "u-1", "at_ms": NOW_MS, "text": "ETH pauses.", "model": "gpt", "left_out": 0, "tokens": 1}]
     text = bare(texts_of(page(tab="desk", view="handover")))
-    assert "btc, trail:</b> 0 in 40." in text
+    assert text.count("btc, trail:</b> 0 in 40.") == 3
+    assert "and 2 more" in text
     assert "ETH pauses. (gpt)" in text
     assert "nothing that could be judged" not in text
