@@ -73,6 +73,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",  # as rich's own markup the name of a table of desk.toml, [monitor], would vanish
     help="The night shift of a small crypto trading desk. Start with: nightdesk up",
 )
 

@@ -22,22 +22,14 @@ def show_monitor(
 ) -> None:
     """Show the monitor's notes and what its last look came to; it is off until [monitor] of desk.toml says how often."""
     from app.home.home import existing_home
-    from app.notify.monitor_notes import read_monitor
+    from app.notify.monitor_notes import monitor_of
 
     home = existing_home()
     if now:
         from app.monitor.look import run_once
 
         run_once(home)
-    kept = read_monitor(home.path)
-    entry = home.desk.monitor
-    value = {"every_minutes": entry.every_minutes, "after_alerts": entry.after_alerts, "tokens_day": entry.tokens_day}
-    value |= {
-        "to": list(entry.to),
-        "last_ms": kept.get("wall_ms"),
-        "why": kept.get("why") or None,
-        "items": kept.get("notes", []),
-    }
+    value = monitor_of(home)
     out.emit(value, as_json=as_json, text=lambda: "\n".join(_lines(value)))
 
 

@@ -77,11 +77,12 @@ def show_retention(as_json: bool = JSON) -> None:
 def apply_retention(as_json: bool = JSON) -> None:
     """Do now what the running desk does every six hours: remove, pack and turn over what [retention] of desk.toml says."""
     from app.home.home import existing_home
-    from app.upkeep.retention import carry_out, names, plan
+    from app.upkeep.retention import carry_out, keep_done, names, plan
 
     home, now_ms = existing_home(), time.time_ns() // 1_000_000
     acts = plan(home, now_ms)
     done = carry_out(acts, lambda: names(home, now_ms))
+    keep_done(home, now_ms, done)
     failed = sum(act.act != "keep" for act in acts) - len(done)
     value = {"items": [as_item(home.path, act) for act in done], "failed": failed}
     more = [f"{failed} could not be done: is the disk full, or the home not yours?"] if failed else []

@@ -7,7 +7,12 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from app.views.kept import natural, rows_in
+
+if TYPE_CHECKING:
+    from app.home.home import Home
 
 FILE = "cache/monitor.json"
 SCHEMA = 1
@@ -40,3 +45,23 @@ def note_of(home: Path, subject: str) -> dict[str, Any] | None:
     """The note of a delivery's subject; None for one that is no longer kept."""
     turn = subject.removeprefix(SUBJECT)
     return next((note for note in read_monitor(home).get("notes", ()) if note.get("turn") == turn), None)
+
+
+def monitor_of(home: "Home") -> dict[str, Any]:
+    """{every_minutes (0: off), after_alerts, tokens_day, to, last_ms, why, items}: setting, last look, notes newest first."""
+    kept, entry = read_monitor(home.path), home.desk.monitor
+    notes = [note for note in rows_in(kept.get("notes")) if natural(note.get("at_ms")) is not None]
+    value = {"every_minutes": entry.every_minutes, "after_alerts": entry.after_alerts, "tokens_day": entry.tokens_day}
+    return value | {
+        "to": list(entry.to),
+        "last_ms": natural(kept.get("wall_ms")),
+        "why": str(kept.get("why") or "") or None,
+        "items": [
+            {
+                **note,
+                **{key: str(note.get(key) or "") for key in ("turn", "text", "model")},
+                **{key: natural(note.get(key)) or 0 for key in ("left_out", "tokens")},
+            }
+            for note in notes
+        ],
+    }

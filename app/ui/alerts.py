@@ -1,19 +1,18 @@
 """Alerts with their runbooks, and the health checks. Called by desk.py and handover.py; the line on every tab: strips.py."""
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
 
-from app.ui import checklist, links, parts, rights, urgent, watches
+from app.ui import checklist, links, noticed, parts, rights, urgent, watches
 from app.ui.figures import figure, is_number, length, percent, pure, short, since, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, one_line, typeset, words
 
 EVERY_S = 5
 SIGNS = {"ok": ("✓", "mut"), "warning": ("▲", "wrn"), "bad": ("■", "neg"), "unknown": ("?", "wrn")}
-Color = Literal["red", "orange", "gray", "green"]
-COLORS: Mapping[str, Color] = {"page": "red", "warn": "orange", "note": "gray"}
 LABELS = {"page": "PAGE", "warn": "WARNING", "note": "NOTE"}
 DELIVERIES = {
     "sent": "sent",
@@ -22,6 +21,9 @@ DELIVERIES = {
     "failed": "NOT DELIVERED",
     "dropped": "not sent",
 }
+DOC = re.compile(
+    r"\[([^\[\]\n]+)\]\([^()\s]+\.md(?:#[\w-]*)?\)"
+)  # a runbook's link to another page of the docs: its words are enough
 NAMES = {"desk_ms": "desk time", "until_desk_ms": "until desk time"}
 HIDDEN = ("level",)  # numbers that only the watch needs
 UNITS = {"equity": "usd", "peak": "usd", "high_water": "usd", "entry": "price", "protective": "price"}
@@ -29,8 +31,8 @@ UNITS = {"equity": "usd", "peak": "usd", "high_water": "usd", "entry": "price", 
 
 @st.fragment(run_every=EVERY_S)
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
-    """Alerts and health checks; refreshes itself."""
-    left, right = st.columns([3, 2], gap="large")
+    """Alerts and health checks, and what looks at the desk by itself; refreshes itself."""
+    left, right = st.columns([3, 2], gap="small")
     with left:
         rights.line(api, "acknowledge", "note", "checklist")
         asked = watches.waits_for_a_person(api)
@@ -39,7 +41,13 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
         _alerts(api, session)
         if not asked:
             watches.show(api, session)
-    with right.container(key="panel_checks"):
+    with right:
+        _checks(api)
+        noticed.show(api, (st.session_state.get("desk_seen") or {}).get("now_ms"))
+
+
+def _checks(api: PageClient) -> None:
+    with st.container(key="panel_checks"):
         parts.head("Health checks", "of now; an event leads to what it was read from")
         try:
             checks = api.desk(fresh=True).get("checks") or []
@@ -63,11 +71,16 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
     _ways(api, answer)
     if not answer["items"]:
         st.caption("No open alerts. This alone does not prove that the desk is healthy: see the checks.")
+    unsent = len(answer["items"]) > 1 and not any(item.get("deliveries") for item in answer["items"])
+    if unsent:
+        st.caption(
+            ":material/desktop_windows: No message was sent: they are shown here, pages in the terminal of nightdesk up, too."
+        )
     books: dict[str, str] = {}
     worked = checklist.open_ones(api)
     now_ms = (st.session_state.get("desk_seen") or {}).get("now_ms")
     for item in sorted(answer["items"], key=_asks):
-        _alert(api, session, item, (books, worked), now_ms)
+        _alert(api, session, item, (books, worked), now_ms, unsent=unsent)
     checklist.others(api, session, worked, [str(item.get("id")) for item in answer["items"] if item.get("state") != "resolved"])
 
 
@@ -119,33 +132,28 @@ def _alert(
     item: Mapping[str, Any],
     beside: tuple[dict[str, str], Sequence[Mapping[str, Any]]],
     now_ms: Any,
+    *,
+    unsent: bool,
 ) -> None:
-    """One alert: what, where, since when, numbers, what to do, deliveries, acknowledgement. `beside`: pages read, checklists."""
+    """One alert: what, where, since when, numbers, what to do, deliveries, acknowledgement. `beside`: pages read, checklists;
+    `unsent`: said above, of all."""
     books, worked = beside
     severity, resolved, ident = str(item.get("severity") or "warn"), item.get("state") == "resolved", str(item.get("id"))
     with st.container(border=True, key=f"card_{words(ident, 20)}", gap="small"):
-        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-            st.badge(LABELS.get(severity, words(severity, 20)), color="gray" if resolved else COLORS.get(severity, "orange"))
-            if resolved:
-                st.badge("RESOLVED", color="green")
-            st.caption(
-                words(typeset(f"{ident} · {item.get('kind')}" + (f" · {item['place']}" if item.get("place") else "")), 200)
-            )
-        st.markdown(f"**{words(urgent.named(item), 400)}**")
         began, ended = item.get("since_ms"), item.get("resolved_ms")
         lasts = f"{short(began, now_ms)}, resolved {short(ended, now_ms)}" if resolved else f"{since(began, now_ms)}, ongoing"
-        st.caption(words(f"since {lasts}{_escalated(item)}", 300))
-        audit = item.get("kind") == "audit"
-        if audit:
-            links.press("Which points", {"tab": "runs"}, key=f"points_{ident}")
-        elif text := numbers(item.get("numbers") or {}):
-            st.markdown(words(text, 400))
+        place = f" · {item['place']}" if item.get("place") else ""
+        sign, look = ("✓", "mut") if resolved else urgent.SIGNS.get(severity, ("○", "mut"))
+        about = f"{ident} · {item.get('kind')}{place} · since {lasts}{_escalated(item)}"
+        parts.tagged(f"{sign} {LABELS.get(severity, severity)}{', RESOLVED' if resolved else ''}", look, typeset(about))
+        st.markdown(f"**{words(urgent.named(item), 400)}**")
+        if item.get("kind") != "audit" and (text := numbers(item.get("numbers") or {})):  # of an audit its words have them
+            st.caption(words(text, 400))
         if item.get("action") and not resolved:
             st.markdown(f"**To do:** {markdown(typeset(one_line(item['action'], 500)))}")
-            _book(api, str(item.get("runbook") or ""), books, ident)
             checklist.show(api, session, worked, ident, [bare_name(str(item.get("runbook") or ""))])
-        _who(api, session, item, ident, resolved=resolved)
-        for line in delivery_lines(item.get("deliveries") or [], severity):
+        _who(api, session, item, ident, books, resolved=resolved)
+        for line in [] if unsent else delivery_lines(item.get("deliveries") or [], severity):
             st.caption(line)
 
 
@@ -171,17 +179,17 @@ def numbers(figures: Mapping[str, Any]) -> str:
 
 
 def _book(api: PageClient, name: str, books: dict[str, str], ident: str) -> None:
-    """The runbook of an alert, collapsed."""
+    """The runbook of an alert, a click away."""
     bare = bare_name(name)
     if not links.ID.fullmatch(bare):
         return
     if bare not in books:
         try:
-            books[bare] = str(api.get(f"/api/runbooks/{bare}")["text"])
+            books[bare] = DOC.sub(r"\1", str(api.get(f"/api/runbooks/{bare}")["text"]))
         except Trouble as trouble:
             st.caption(f"Runbook {words(name, 80)}: {trouble.markdown()}")
             return
-    with st.expander(f"Runbook: {words(bare.replace('-', ' '), 60)}", icon=":material/menu_book:", key=f"book_{ident}"):
+    with st.popover("Runbook", icon=":material/menu_book:", key=f"book_{ident}", help=words(bare.replace("-", " "), 60)):
         st.markdown(markdown(books[bare]))
 
 
@@ -205,8 +213,10 @@ def delivery_lines(deliveries: Sequence[Mapping[str, Any]], severity: str = "") 
     return lines or [f":material/desktop_windows: No message was sent: it is shown {where}."]
 
 
-def _who(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], ident: str, *, resolved: bool) -> None:
-    """Who acknowledged it, or the button to do so; the event behind it."""
+def _who(
+    api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], ident: str, books: dict[str, str], *, resolved: bool
+) -> None:
+    """Who acknowledged it, or the button to do so; what to do, and the event behind it."""
     by = item.get("acked_by")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if by:
@@ -216,6 +226,10 @@ def _who(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], i
         elif not resolved:
             label = f"Acknowledge as {words(session.get('name') or 'unknown', 40)}"
             rights.button(api, label, key=f"ack_{ident}", icon=":material/done:", on_click=_ack, args=(api, ident))
+        if item.get("kind") == "audit":
+            links.press("Which points", {"tab": "runs"}, key=f"points_{ident}")
+        if item.get("action") and not resolved:
+            _book(api, str(item.get("runbook") or ""), books, ident)
         links.button(words(item.get("event")), "event", str(item.get("event") or ""), key=f"alert_{ident}")
     if error := st.session_state.get(f"ack_error_{ident}"):
         st.error(error)

@@ -148,7 +148,8 @@ def _computed(answer: Mapping[str, Any], found: reading.Reading) -> None:
 def _lines(answer: Mapping[str, Any], foot: Sequence[str]) -> list[str]:
     """What code says under the answer: what is grey, how it was read, the state of the desk, the acts of the turn."""
     lines = [UNCHECKED if answer.get("unchecked") else "", answer.get("state_line"), answer.get("acts_line")]
-    kept = [line for line in foot if not (line.startswith(reading.STAMP) and lines[0])]  # the state says the same
+    stated = bool(answer.get("state_line"))
+    kept = [line for line in foot if not (line.startswith(reading.STAMP) and stated)]  # the state says the same
     return [safe.markdown(str(line)) for line in (*kept, *lines) if line]
 
 

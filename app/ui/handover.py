@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import alerts, checklist, overview, parts, urgent
+from app.ui import alerts, checklist, noticed, overview, parts, urgent
 from app.ui.figures import count, counted, figure, is_number, number, short, tone, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, typeset, words
@@ -157,6 +157,7 @@ def _now(api: PageClient) -> None:
         parts.head("Watched levels", "an alert opens while one is passed")
         lines = [_watched(item) for item in api.last("/api/watches")["items"]]
         parts.listed(lines) if lines else parts.soft("None. Ask the operator: tell me when BTC falls below 80000.")
+        noticed.briefly(api, desk.get("now_ms"))
     with st.container(key="panel_handover_positions"):
         overview.positions(api, desk, items)
 

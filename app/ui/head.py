@@ -25,6 +25,7 @@ MODES = {  # what the desk trades -> what that means, its colour
     "testnet": ("Orders at a venue, play money.", "wrn"),
 }
 LAST, SILENT = "desk_seen", "silent_since"  # in the session: the API's last answer about the desk; since when none comes
+LAST_ALERTS = "alerts_seen"
 
 
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
@@ -73,7 +74,7 @@ def _pending(api: PageClient) -> int:
 def read(api: PageClient) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]]]:
     """The desk and its open alerts; the answer is kept for the time the API is silent."""
     desk, found = api.desk(), api.get("/api/alerts", open="true", limit=100)["items"]
-    st.session_state[LAST] = desk
+    st.session_state[LAST], st.session_state[LAST_ALERTS] = desk, found
     st.session_state.pop(SILENT, None)
     return desk, found
 
@@ -84,7 +85,7 @@ def _status(api: PageClient) -> None:
     try:
         desk, found = read(api)
     except Trouble:
-        desk, found = st.session_state.get(LAST) or {}, []
+        desk, found = st.session_state.get(LAST) or {}, st.session_state.get(LAST_ALERTS) or []  # what waited waits on
     if desk:
         parts.badges(_mode(desk), badges(desk, found, str(st.context.timezone or "")))
     else:

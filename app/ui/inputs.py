@@ -28,11 +28,14 @@ def show(api: PageClient) -> None:
             used = sum(line["state"] == "champion" for line in models)
             parts.head("Trained models", f"{len(models)} stored, {used} read by sleeves; none trades by itself")
             columns = ("model", "state", "predicts", "figure, test rows", "hardest baseline", "gates", "drift of inputs")
-            parts.table(columns, [_model(line) for line in models], left=(0, 1, 2, 5, 6), wrap=(1, 2, 3, 5, 6), thin=(2, 4))
+            parts.table(columns, [_model(line) for line in models], left=(0, 1, 2, 5, 6), wrap=(1, 2, 3, 5, 6), thin=(2, 4, 6))
             for line in models:
                 if line["error"] and line["sleeves"]:  # whoever reads it cannot start again
                     who, name = ", ".join(line["sleeves"]), f"{line['name']}@{line['version']}"
                     parts.note(f"■ {name} is damaged, and {who} reads it:", DAMAGED, "bad", command="nightdesk up")
+            for line in models if parts.phone() else ():  # its column has no room there
+                if line["moved"]:
+                    parts.note(f"▲ {line['name']}@{line['version']}:", str(line["drift"]), "warn")
         challengers(models)
     if series := api.get("/api/outside")["items"]:
         stale = sum(not line["fresh"] for line in series)

@@ -64,7 +64,9 @@ def show(job: Mapping[str, Any]) -> None:
         st.success(f"{kind}: {words(job['children']['text'], 80)}.")
     elif job["state"] == "done":
         st.success(f"{kind} done. {words(outcome(job.get('result') or {}), 500)}")
-        links.button(words(job.get("run_id")), "run", str(job.get("run_id") or ""), key=f"job_run_{job['id']}")
+        links.button(
+            "Open the run", "run", str(job.get("run_id") or ""), key=f"job_run_{job['id']}", icon=":material/monitoring:"
+        )
     else:
         st.error(f"{kind} {words(job['state'])}: {words(job.get('error') or 'no reason was recorded', 500)}")
 

@@ -32,6 +32,7 @@ EVERY_S = 5
 DAY_MS = 86_400_000
 RANGES = {"1M": 30, "3M": 91, "1Y": 365, "All": 0}  # days back from the desk's time; 0: from its start
 POINTS = 400
+HEIGHT = 390  # of the chart: what is open begins above the fold of 900 pixels
 NEAR = 0.1  # of the way from entry to stop: with less of it left, the distance is amber
 TRIPS_MAX, CLOSED_MAX = 200, 6  # newest round trips that are searched for the open ones; closed ones that are listed
 
@@ -61,14 +62,14 @@ def _draw(api: PageClient) -> None:
             _equity(api, desk, hold)
         with right.container(key="panel_urgent", height="stretch"):
             urgent.show(api, desk)
-        incidents.show(api, desk)
-        shadow.show(api, desk)
         with st.container(key="panel_positions"):
             positions(api, desk, items)
+        incidents.show(api, desk)
+        shadow.show(api, desk)
     left, right = st.columns([1.4, 1], gap="small")
     if not parts.phone():
         with left.container(key="panel_desk_sleeves"):
-            _sleeves(desk, items, made)
+            _sleeves(api, desk, items, made)
     with left.container(key="panel_money", height="stretch"):
         money.show(api, desk)
     with right.container(key="panel_exposure"):
@@ -85,16 +86,16 @@ def _first(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str
     with st.container(key="panel_positions"):
         positions(api, desk, items)
     with st.container(key="panel_desk_sleeves"):
-        _sleeves(desk, items, made)
+        _sleeves(api, desk, items, made)
     with st.container(key="panel_limits"):
         urgent.limits(desk)
     incidents.show(api, desk)
     shadow.show(api, desk)
 
 
-def _sleeves(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], made: sleeves.Lately) -> None:
+def _sleeves(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], made: sleeves.Lately) -> None:
     parts.head("Sleeves", f"USDT, net of costs; {_version(desk)}")
-    sleeves.table(items, made, desk)
+    sleeves.table(items, made, desk, {} if parts.phone() else sleeves.curves(api, desk, items))
 
 
 def tiles(desk: Mapping[str, Any], made: sleeves.Lately, hold: Mapping[str, Any]) -> list[dict[str, str]]:
@@ -169,7 +170,7 @@ def spec(curve: Mapping[str, Any], hold: Mapping[str, Any], since_ms: int) -> di
         "kind": "curve",
         "unit": "equity",
         "label": "Equity of the desk against holding, drawdown below",
-        "height": 350 if parts.phone() else 520,
+        "height": 350 if parts.phone() else HEIGHT,
     }
     return made | {"x": curve["close_ms"], "lines": lines, "fall": fall}
 

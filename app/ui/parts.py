@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import streamlit as st
 
@@ -18,6 +18,7 @@ from app.ui.tokens import variables
 
 CLASSES = ("pos", "neg", "mut", "wrn", "desk-time")
 TONES = ("accent", "hold", "series2", "edge", "text")
+SPARK, LINE = (90, 20), "#3d85dd"  # a small line's size in pixels, and its colour: 3:1 on the panels of both themes
 HEAT_MAX = 34  # percent of colour behind a figure: its contrast stays above 4.5
 SIGNS = {"bad": "■", "warn": "▲", "calm": ""}
 
@@ -56,9 +57,16 @@ class Track(NamedTuple):
     steps: Sequence[Step]
 
 
+class Spark(NamedTuple):
+    """A small line of values, oldest first; what is not a number is left out."""
+
+    values: Sequence[Any]
+    title: str
+
+
 Cell = (
-    str | tuple[str, str] | Linked | Ladder | Track
-)  # text; text and the class of its colour; a link; a ladder; a line of steps
+    str | tuple[str, str] | Linked | Ladder | Track | Spark
+)  # text; text and the class of its colour; a link; a ladder; a line of steps; a small line
 
 
 @st.cache_resource(show_spinner=False)
@@ -114,6 +122,11 @@ def soft(line: str) -> None:
     """A grey sentence."""
     if line:
         st.html(f'<p class="sub">{text(line, 1000)}</p>')
+
+
+def tagged(tag: str, look: str, rest: str) -> None:
+    """A grey sentence behind a word in its colour."""
+    st.html(f'<p class="sub"><b class="{_class(look)}">{text(tag, 40)}</b> {text(rest, 600)}</p>')
 
 
 def note(strong: str, rest: str, kind: str, *, command: str = "", to: Linked | None = None) -> None:
@@ -187,6 +200,8 @@ def _inner(cell: Cell) -> tuple[str, str]:
         return _ladder(cell), ""
     if isinstance(cell, Track):
         return _track(cell.steps), ""
+    if isinstance(cell, Spark):
+        return _spark(cell), ""
     shown, look = (cell, "") if isinstance(cell, str) else cell
     return text(shown), _class(look)
 
@@ -202,6 +217,21 @@ def _ladder(of: Ladder) -> str:
     marks += f'<i class="e" style="left:{entry:.1f}%"></i>'
     marks += f'<i class="m {look}" style="left:{mark:.1f}%"></i>' + ('<i class="g"></i>' if of.target is not None else "")
     return f'<span class="ladder" role="img" aria-label="{text(of.title)}" title="{text(of.title)}">{marks}</span>'
+
+
+def _spark(of: Spark) -> str:
+    """As an image, since st.html drops what is drawn inline; one colour that is read on both themes."""
+    values = [float(value) for value in of.values if isinstance(value, int | float)]
+    if len(values) < 2:
+        return ""
+    low, high = min(values), max(values)
+    step, span = SPARK[0] / (len(values) - 1), (high - low) or 1.0
+    points = " ".join(f"{n * step:.1f},{1 + (SPARK[1] - 2) * (high - value) / span:.1f}" for n, value in enumerate(values))
+    drawn = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SPARK[0]} {SPARK[1]}">'
+        f'<polyline points="{points}" fill="none" stroke="{LINE}" stroke-width="1.4"/></svg>'
+    )
+    return f'<img class="spark" alt="{text(of.title)}" title="{text(of.title)}" src="data:image/svg+xml,{quote(drawn)}">'
 
 
 def _track(steps: Iterable[Step]) -> str:

@@ -15,6 +15,8 @@ READ_AS, STAMP = "*Read as: ", "*desk time "
 _SENTENCE = re.compile(
     r"(?<=[.!?])\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?]\u27e7)\s+(?=[A-Z*\[`\u27e6])|(?<=[.!?])\s+(?=[a-z_]+ [\d.]+: )"
 )
+IDENTICAL = re.compile(r"Left out as identical to row 0(?: or another row)?: (\w+) (-?\d+(?:\.\d+)?)\.(?=\s|$)")
+LIVE = re.compile(r"live configuration \((v\d{1,6})\)")
 _BASE = re.compile(r"\brow 0\b")
 _CODE = re.compile(r"`([^`\n]{1,300})`")
 _OTHER = re.compile(r"^\s*([-*+] |\d{1,3}[.)] |>|#|```|    )")
@@ -54,7 +56,12 @@ METRICS = {  # names that tools use for their figures, in the words of the page
     "d30": "30 days",
     "d30_r": "30 days, R",
     "d30_trips": "trips of 30 days",
+    "entry_ms": "in, UTC",
+    "exit_ms": "out, UTC",
 }
+HEADS = {"r": "R", "reason": "exit"}  # words that mean so in the head of a table alone
+UNIT = re.compile(r"^[-\u2212+]?[\d,.]+ (USDT|USD|bps|R)$")
+UNKNOWN = ("", "-", "n/a")
 _METRIC = re.compile(rf"`[^`\n]*`|(?<![\w.])({'|'.join(METRICS)})(?!\w)")  # not in code
 
 
@@ -87,13 +94,14 @@ def read(text: str) -> Reading:
             steps += _CODE.findall(block)
             notes.append(block)
         elif is_table(block):
-            rows = cells_of(block)
+            shown = _headed(block)
+            rows = _by_value(cells_of(shown), text)
             said, turned = compared(rows)
             if said:  # turned, the table has no row 0 to look at
                 verdicts[:], blocks[:] = (_of_base(lines, rows) for lines in (verdicts, blocks))
             verdicts += said
             names |= named(rows)
-            blocks.append(turned or block)
+            blocks.append(turned or shown)
         elif _OTHER.match(block) or "\n" in block:
             blocks.append(block)
         else:
@@ -128,6 +136,20 @@ def sentences(paragraph: str) -> list[str]:
     return found
 
 
+def _headed(block: str) -> str:
+    """A table with the page's words as heads, and a unit that every figure of a column has once, in its head."""
+    heads, *rows = cells_of(block)
+    if any(len(row) != len(heads) for row in rows):
+        return block
+    heads = [HEADS.get(head, head) for head in heads]
+    for n, column in enumerate(zip(*rows, strict=True)):
+        units = {found[1] if (found := UNIT.match(cell)) else None for cell in column if cell not in UNKNOWN}
+        if len(units) == 1 and (unit := units.pop()):
+            heads[n] = f"{heads[n]}, {unit}"
+            rows = [[*row[:n], row[n].removesuffix(f" {unit}"), *row[n + 1 :]] for row in rows]
+    return "\n".join([_line(heads), "|" + "---|" * len(heads), *map(_line, rows)])
+
+
 def is_table(block: str) -> bool:
     """Whether every line is a row."""
     lines = block.split("\n")
@@ -155,6 +177,22 @@ def compared(rows: Sequence[Sequence[str]]) -> tuple[list[str], str]:
     rows = [rows[0], [_BASE.sub("-", cell) for cell in base], *others]
     lines = [["", *(row[at] for row in rows[1:])], *([heads[n], *(_loud(heads[n], row[n]) for row in rows[1:])] for n in order)]
     return said, "\n".join([_line(lines[0]), "|" + "---|" * len(lines[0]), *map(_line, lines[1:])])
+
+
+def _by_value(rows: list[list[str]], text: str) -> list[list[str]]:
+    """A comparison whose first configuration is what runs now, and of which the answer says to which value that is identical,
+    with that value in its name: `stop_atr 2 (live, v1)` beside `stop_atr 3`. The others differ in the same setting alone, so that
+    none of them is identical."""
+    heads, same = rows[0], IDENTICAL.findall(text)
+    if "configuration" not in heads or len(same) != 1 or len(rows) < 3 or any(len(row) != len(heads) for row in rows):
+        return rows
+    at, (key, value) = heads.index("configuration"), same[0]
+    others = [row[at].rpartition(" ") for row in rows[2:]]
+    live = LIVE.fullmatch(rows[1][at])
+    if not live or any(name != key or other == value for name, _, other in others):
+        return rows
+    base = [*rows[1][:at], f"{key} {value} (live, {live[1]})", *rows[1][at + 1 :]]
+    return [heads, base, *rows[2:]]
 
 
 def _of_base(lines: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

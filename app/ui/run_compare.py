@@ -3,13 +3,15 @@
 The comparison comes from the API (/api/runs/compare), the same that `nightdesk runs compare` prints.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from app.ui import drawn, links, parts
 from app.ui.page_client import PageClient, Trouble
+
+IN_LINE = 12  # settings of a paragraph
 
 
 def show(api: PageClient, one: str, other: str) -> None:
@@ -28,19 +30,33 @@ def show(api: PageClient, one: str, other: str) -> None:
     for line in found["warnings"]:
         parts.note("", line, "warn")
     _ways(found)
-    left, right = st.columns([1.2, 1], gap="small")
-    with left.container(key="panel_run_pair", height="stretch"):
+    places = [st.container(), st.container()] if parts.phone() else st.columns([1, 1.2], gap="small")
+    for place, draw in zip(places, (_curve, _table) if parts.phone() else (_table, _curve), strict=True):
+        draw(place, found, heads)
+
+
+def _table(place: Any, found: Mapping[str, Any], heads: Sequence[str]) -> None:
+    """What differs, and the figures of both."""
+    with place.container(key="panel_run_pair", height="stretch"):
         parts.head("What differs" if found["differs"] else "Same settings")
         names = ("", f"first: {heads[0][:24]}", f"second: {heads[1][:24]}")
         parts.table(names, [*found["differs"], *found["figures"]], wrap=(0, 1, 2))  # a phone has both runs without scrolling
-    with right.container(key="panel_run_pair_curve", height="stretch"):
+
+
+def _curve(place: Any, found: Mapping[str, Any], _: Sequence[str]) -> None:
+    """Both curves, before the table on a phone; below them what both have in common."""
+    with place.container(key="panel_run_pair_curve", height="stretch"):
         legend = [] if found["curve"] is None else found["curve"]["lines"]
         parts.head("Return since the first common day", legend=[{**line, "dash": ""} for line in legend])
         if found["curve"] is None:
             parts.soft("They have no two days in common.")
+        one, other = (str(run["id"]) for run in found["runs"])
         drawn.chart(found["curve"], key=f"pair_{one}_{other}", mark=f"{one} {other}")
-    with st.expander("What both have in common"):
-        parts.pairs([(str(key), str(value)) for key, value in found["same"]])
+        if found["same"]:
+            parts.head("What both have in common")
+            same = [f"{key} {value}" for key, value in found["same"]]
+            for n in range(0, len(same), IN_LINE):
+                parts.soft(" · ".join(same[n : n + IN_LINE]))
 
 
 def _head(run: Mapping[str, Any]) -> str:

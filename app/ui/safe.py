@@ -42,8 +42,8 @@ _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 
 
 def typeset(text: str) -> str:
-    """A minus before a number as wide as a plus, a narrow space that keeps % at its number, `BTC-USDT perp (okx)`."""
-    text = _INSTRUMENT.sub(r"\2 \3 (\1)", text)
+    """A minus before a number as wide as a plus, a narrow space that keeps % at its number, `BTC-USDT perp (okx)`, an arrow."""
+    text = _INSTRUMENT.sub(r"\2 \3 (\1)", text).replace(" -> ", " → ")
     return _PERCENT.sub("\u202f%", _MINUS.sub("\u2212", text))
 
 

@@ -75,8 +75,10 @@ def _canary(text: str) -> None:
 
 
 def _alerts(api: PageClient, name: str) -> None:
-    """The open alerts that name this sleeve."""
-    for item in api.last("/api/alerts", open="true", limit=100)["items"]:
+    """The open alerts that name this sleeve, the loudest first."""
+    loudest = ("page", "warn")
+    found = api.last("/api/alerts", open="true", limit=100)["items"]
+    for item in sorted(found, key=lambda one: loudest.index(one["severity"]) if one.get("severity") in loudest else len(loudest)):
         words = f"{item.get('place') or ''} {item.get('what') or ''}"
         if name in words.replace(",", " ").replace(":", " ").split():
             where = {"tab": "desk", "view": "alerts"}
@@ -84,7 +86,7 @@ def _alerts(api: PageClient, name: str) -> None:
             wall = api.last("/api/desk").get("now_ms")
             began = f"Since {since(item.get('since_ms'), wall)} (wall clock)."
             to_do = typeset(str(item.get("action") or "see the alert"))
-            sign = "○" if kind == "calm" else "▲"
+            sign = urgent.SIGNS.get(str(item.get("severity")), ("○", ""))[0]
             parts.note(f"{sign} {urgent.named(item)}", f"{began} To do: {to_do}.", kind, to=Linked("The alert", where))
 
 

@@ -128,14 +128,14 @@ def _why(
     with st.form(f"{act}_{name}", border=False):
         why = st.text_input("Why", key=f"{act}_why_{name}", max_chars=WHY_MAX, placeholder="what you saw, what you expect of it")
         rights.line(api, "propose")
-        if not rights.submit(api, label, key=f"{act}_go_{name}", type="primary", disabled=not changes):
-            return
-    why = why.strip() or unsaid
-    if not why:
-        parts.note("▲ Say why:", "the reason is on the card that a person decides on.", "warn")
-        return
-    if more and not more["ends"]:
-        parts.note("▲ Say until when:", f"for example {ENDS_EXAMPLE}.", "warn")
+        pressed = rights.submit(api, label, key=f"{act}_go_{name}", type="primary", disabled=not changes)
+    lacks, why = f"lacks_{act}_{name}", why.strip() or unsaid
+    if pressed:  # kept: the page draws itself anew while somebody reads
+        until = ("▲ Say until when:", f"for example {ENDS_EXAMPLE}.") if more and not more["ends"] else None
+        st.session_state[lacks] = until if why else ("▲ Say why:", "the reason is on the card that a person decides on.")
+    if lacking := st.session_state.get(lacks):
+        parts.note(*lacking, "warn")
+    if not pressed or lacking:
         return
     st.session_state[f"proposing_{name}"] = {"sleeve": name, "changes": list(changes), "rationale": why, **(more or {})}
     st.session_state[f"turn_{name}"] = st.session_state.get(f"turn_{name}", 0) + 1
@@ -178,6 +178,20 @@ def _form(api: PageClient, page: Mapping[str, Any]) -> None:
             changes.append({"key": key, "value": value})
     st.caption("Both configurations run first, over the bars up to the desk's time: that is the evidence on the card.")
     _why(api, str(name), "form", changes, "Propose")
+    _came_of_it(str(name))
+
+
+def _came_of_it(name: str) -> None:
+    """Where to look: whoever proposes down here does not see the top of the page."""
+    if st.session_state.get(f"proposing_{name}"):
+        parts.note("◐ The evidence runs:", "its progress and the card are at the top of this page.", "calm")
+    elif made := st.session_state.get(f"proposed_{name}"):
+        kind, text = made
+        if kind == "card":
+            to = Linked("Decide on it", {"tab": "proposals", "proposal": text})
+            parts.note(f"● {text} is proposed:", "a person decides.", "calm", to=to)
+        else:
+            parts.note("■ Not proposed.", text, "bad")
 
 
 def waiting(api: PageClient, name: str) -> None:

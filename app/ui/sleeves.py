@@ -14,6 +14,8 @@ from app.ui.page_client import PageClient
 
 STRETCHES = (("today", "today"), ("7 d", "d7"), ("30 d", "d30"), ("start", "start"))
 Lately = Mapping[str | None, Mapping[str, Any]]
+DAY_MS = 86_400_000
+DRAWN_DAYS, DRAWN_POINTS, DRAWN_MAX = 90, 40, 12  # of the small lines; sleeves that have one
 
 
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
@@ -27,7 +29,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
     if name := links.at("sleeve"):
         parts.note("▲ Not configured:", f"the desk has no sleeve {name}.", "warn")
     with st.container(key="panel_sleeves"):
-        table(items, lately(api, desk), desk)
+        table(items, lately(api, desk), desk, {} if parts.phone() else curves(api, desk, items))
     with st.container(key="panel_runs_what"):
         parts.head("What they run", "costs since start: fees and slippage, USDT")
         rows = [(linked(s), _runs(s), _version(s), number(_costs(s))) for s in items]
@@ -39,8 +41,20 @@ def lately(api: PageClient, desk: Mapping[str, Any]) -> Lately:
     return {one["sleeve"]: one for one in api.as_of(desk.get("event"), "/api/desk/lately/sleeves")["items"]}
 
 
-def table(sleeves: Sequence[Mapping[str, Any]], made: Lately, desk: Mapping[str, Any]) -> None:
-    """One line a sleeve: its state, what it made lately; the desk last."""
+def curves(api: PageClient, desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Any]]:
+    """The equity of the first sleeves over the last DRAWN_DAYS, oldest first."""
+    now: Any = desk.get("desk_ms")
+    if not is_number(now):
+        return {}
+    query = {"points": DRAWN_POINTS, "since_ms": max(0, now - DRAWN_DAYS * DAY_MS)}
+    names = [str(s["name"]) for s in sleeves[:DRAWN_MAX]]
+    return {name: api.as_of(desk.get("event"), "/api/desk/equity", sleeve=name, **query)["equity"] for name in names}
+
+
+def table(
+    sleeves: Sequence[Mapping[str, Any]], made: Lately, desk: Mapping[str, Any], drawn: Mapping[str, Sequence[Any]] | None = None
+) -> None:
+    """One line a sleeve: its state, what it made lately, and where there is one its small line; the desk last."""
     if not sleeves:
         parts.soft("No sleeve is configured.")
         return
@@ -49,10 +63,14 @@ def table(sleeves: Sequence[Mapping[str, Any]], made: Lately, desk: Mapping[str,
         (linked(s), state(s, now), number(s.get("equity")), *_made(made.get(s["name"]) or {}), count(s.get("trips")))
         for s in sleeves
     ]
+    lines = {name: parts.Spark(values, f"equity of {name}, {DRAWN_DAYS} days") for name, values in (drawn or {}).items()}
     trips = [s["trips"] for s in sleeves if is_number(s.get("trips"))]
     rows.append(("desk", "", number(desk.get("equity")), *_made(made.get(None) or {}), count(sum(trips) if trips else None)))
-    heads = ("sleeve", "state", "equity", *(name for name, _ in STRETCHES), "trips")
-    parts.table(heads, rows, left=(0, 1), total=True, thin=(2, 4, 5, 7), wrap=(1,))
+    heads = ["sleeve", "state", "equity", *(name for name, _ in STRETCHES), "trips"]
+    if lines:
+        heads.append(f"{DRAWN_DAYS} d")
+        rows = [(*row, lines.get(str(s.get("name")), "")) for row, s in zip(rows, [*sleeves, {}], strict=True)]
+    parts.table(heads, rows, left=(0, 1), total=True, thin=(2, 4, 5, 7, 8), wrap=(1,))
 
 
 def _made(found: Mapping[str, Any]) -> list[parts.Cell]:

@@ -10,12 +10,13 @@ from typing import Any
 import streamlit as st
 
 from app.ui import parts
-from app.ui.figures import NONE, change_text, count, figure, is_number, length, short, since
+from app.ui.figures import NONE, change_text, count, figure, is_number, length, percent, short, since
 from app.ui.page_client import PageClient
 from app.ui.safe import typeset
 
-LINES_MAX = 6
-BARS_MAX = 5
+LINES_MAX, ON_PHONE = 5, 3
+BARS_MAX, NEAR_MIN = 3, 1  # limits that are shown unfolded, of them not reached
+BRIEF = 96  # characters of an alert in a line; its view has the whole
 FAR = 0.05  # share of a limit below which its bar is folded away
 SIGNS = {"page": ("■", "neg"), "warn": ("▲", "wrn")}
 PAUSED = ("note", "breaker")  # the bar of its limit says it, with its end
@@ -46,9 +47,10 @@ def needed(api: PageClient, desk: Mapping[str, Any]) -> None:
     ]
     loud = [line for line in lines if line.look != "mut"]
     parts.head("Needs you", str(len(loud)))
+    most = ON_PHONE if parts.phone() else LINES_MAX  # a phone has what is open and who loses on its second screen
     if lines:
-        parts.listed(lines[:LINES_MAX])
-    if (more := len(lines) - LINES_MAX) > 0:
+        parts.listed(lines[:most])
+    if (more := len(lines) - most) > 0:
         parts.listed([parts.Line("", f"and {more} more", to=parts.Linked("all alerts", ALERTS))])
     if answer.get("reason"):
         parts.note("▲ No alert is raised:", f"{answer['reason']}.", "warn")
@@ -60,10 +62,11 @@ def limits(desk: Mapping[str, Any]) -> None:
     """How much of each guardrail is used."""
     shut, near, folded = sorted_bars(desk.get("guards") or [], desk.get("desk_ms"))
     parts.head("Guardrails", "tripped first, then the nearest")
-    parts.gauges([*shut, *near[:BARS_MAX]])
-    rest = [*near[BARS_MAX:], *folded]
+    room = max(BARS_MAX - len(shut), NEAR_MIN)
+    parts.gauges([*shut, *near[:room]])
+    rest = [*near[room:], *folded]
     if rest:
-        with st.expander(f"{len(rest)} more, each at {max(bar.share for bar in rest):.0%} or less"):
+        with st.expander(f"{len(rest)} more, each at {percent(max(bar.share for bar in rest), 0)} or less"):
             parts.gauges(rest)
     unknown = [str(g.get("name")) for g in desk.get("guards") or [] if not is_number(g.get("used_frac"))]
     parts.soft(f"Not measured yet: {', '.join(unknown)}" if unknown else "")
@@ -106,14 +109,21 @@ def _proposal(held: Mapping[str, Any], now_ms: Any) -> parts.Line:
 def _alert(alert: Mapping[str, Any], wall_ms: Any = None) -> parts.Line:
     """An alert that nobody took is loud, unless it is only a note."""
     sign, look = SIGNS.get(str(alert.get("severity")), ("○", "mut"))
-    what = named(alert)
+    what = brief(named(alert))
     if alert.get("acked_by"):
         by = alert["acked_by"].get("name") if isinstance(alert["acked_by"], Mapping) else alert["acked_by"]
         return parts.Line("◐", what, f"{by} has it.", "mut", parts.Linked("alert", ALERTS))
-    began = f"Since {since(alert.get('since_ms'), wall_ms)} (wall clock)."
+    began = _open_for(alert.get("since_ms"), wall_ms)
     if alert.get("kind") == "audit":
         return parts.Line(sign, what, began, look, parts.Linked("which points", {"tab": "runs"}))
     return parts.Line(sign, what, began, look, parts.Linked("what to do", ALERTS))
+
+
+def _open_for(since_ms: Any, wall_ms: Any) -> str:
+    """`Open 3 min.`; since when where no clock is known."""
+    if not (is_number(since_ms) and is_number(wall_ms)):
+        return f"Since {since(since_ms, wall_ms)} (wall clock)."
+    return f"Open {length((wall_ms - since_ms) // 60_000 * 60)}." if wall_ms - since_ms >= 60_000 else "Just opened."
 
 
 def named(alert: Mapping[str, Any]) -> str:
@@ -122,6 +132,15 @@ def named(alert: Mapping[str, Any]) -> str:
     if alert.get("kind") == "audit" and is_number(counted.get("fails")):
         return f"Audit: {count(counted['fails'])} points fail, {count(counted.get('cannot_say'))} cannot be said."
     return what if what.endswith((".", "!", "?")) else f"{what}."
+
+
+def brief(what: str) -> str:
+    """A sentence of at most BRIEF characters, cut where a part of it ends."""
+    if len(what) <= BRIEF:
+        return what
+    start = what[:BRIEF]
+    end = max(start.rfind(mark) for mark in (". ", "; ", ": ", ", "))
+    return f"{start[:end] if end > BRIEF // 2 else start[: start.rfind(' ')]} …"
 
 
 def sorted_bars(

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 from app import VERSION
 from app.home.home import Home
 from app.upkeep import archive, contents, rows
+from app.upkeep.last_upkeep import keep_backup
 from engine.errors import BadInput, Busy, DataError
 from engine.store.chain import end_of
 from engine.store.db import REVISION, write_rows
@@ -54,7 +55,9 @@ def make_backup(home: Home, file: Path, now_ms: int, step: Step = lambda _: None
             archive.remove(copy)
             archive.remove(draft)
     _sync(file.parent)
-    return about | {"file": str(file), "bytes": file.stat().st_size}
+    found = about | {"file": str(file), "bytes": file.stat().st_size}
+    keep_backup(home.path, found)
+    return found
 
 
 @contextmanager

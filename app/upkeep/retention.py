@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from app.upkeep.last_upkeep import keep_look
 from engine.clock import DAY_MS
 from engine.errors import DeskError
 
@@ -257,6 +258,13 @@ def _turn_over(path: Path) -> None:
 def apply_retention(home: "Home", now_ms: int) -> list[RetentionStep]:
     """Plan and carry out, for the schedule: a database that cannot be asked means that nothing is removed."""
     try:
-        return carry_out(plan(home, now_ms), lambda: names(home, now_ms))
+        done = carry_out(plan(home, now_ms), lambda: names(home, now_ms))
     except DeskError:
-        return []
+        done = []
+    keep_done(home, now_ms, done)
+    return done
+
+
+def keep_done(home: "Home", now_ms: int, done: list[RetentionStep]) -> None:
+    """Keep what this look came to, for the page."""
+    keep_look(home.path, now_ms, (step.bytes for step in done if step.act == "remove"))

@@ -7,6 +7,7 @@ A proposal on falsified evidence is still shown: a person decides, and reads fir
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from app.home.home import Home
@@ -24,10 +25,10 @@ WHAT_MAX = 200
 def doubts(home: Home, runs: Iterable[Mapping[str, Any]]) -> list[str]:
     """One sentence each, at most SHOWN; empty when nothing is against it. `runs`: the evidence runs as stored."""
     alerts = (row for row in list_alerts(home.engine, "open", limit=50) if row.kind in IN_DOUBT and not _judges_alone(row))
-    found = [f"figures are in doubt while {row.id} is open: {row.what[:WHAT_MAX]}" for row in alerts]
+    found = [f"figures are in doubt while {row.id} is open: {_brief(row.what)}" for row in alerts]
     mark = mark_at(home.desk_journal)
     blocked = {} if mark is None else mark.body.get("blocked") or {}
-    unwell = (f"the desk lets nothing enter: {name}: {why}"[:WHAT_MAX] for name, why in blocked.items())
+    unwell = (_brief(f"the desk lets nothing enter: {name}: {why}") for name, why in blocked.items())
     return list(dict.fromkeys([*found, *unwell, *_other_data(home, runs)]))[:SHOWN]
 
 
@@ -36,6 +37,11 @@ def _judges_alone(row: Any) -> bool:
     figure of this card wrong. Whether its own runs read the data as it is now is looked at below."""
     points = POINT.findall(row.what)
     return row.kind == "audit" and bool(points) and MORE not in row.what and all(name == "backtest" for name in points)
+
+
+def _brief(what: str) -> str:
+    """Whole words of it, and a sign where there is more."""
+    return shorten(what, WHAT_MAX, placeholder=" …")
 
 
 def _other_data(home: Home, runs: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The tool `silences`: the watch's last look as facts and a table; nothing is counted while a model waits."""
 
+import json
 from collections.abc import Callable
 
 from engine.watch.silence import status
@@ -34,7 +35,6 @@ def test_the_last_look_is_facts_and_a_table(make_ctx: Callable[..., ToolContext]
 
 def keep(ctx: ToolContext) -> None:
     """A look in the home's file, as the supervisor leaves it."""
-    import json
 
     found = judged(PULSES)
     path = ctx.home / status.FILE

@@ -19,6 +19,7 @@ from app.views.research import view_of
 from tests.app.ui.fake_accounts import no_account
 from tests.app.ui.fake_figures import exposure, hold_line, lately, periods, shocks, trips
 from tests.app.ui.fake_market import desk_trip, market_chart, sleeve_page, stretches, trip_table
+from tests.app.ui.fake_notices import no_look, no_monitor, no_upkeep
 from tests.app.ui.fake_runs import run_figures, run_pair
 from tests.app.ui.fake_shapes import BARS, NOW_MS, STRATEGIES, answer, card, curve, desk, event, model, run, sleeve, turn
 
@@ -46,6 +47,7 @@ class Fake:
         self.checklists: list[dict[str, Any]] = []
         self.outside: list[dict[str, Any]] = []
         self.audit: dict[str, Any] = {"wall_ms": None, "verdict": "", "items": []}
+        self.silences, self.monitor, self.upkeep = no_look(), no_monitor(), no_upkeep()
         self.trained: list[dict[str, Any]] = []
         self.session: dict[str, Any] | None = {"name": "vera", "assurance": "claimed", "scope": "all", "expires_ms": NOW_MS}
         self.session |= {"proof_needed": False, "passphrase_needed": False, "refused": {}}
@@ -194,6 +196,9 @@ VERSIONS = [
 ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/outside"): lambda f, q, b: {"items": f.outside},
     ("GET", "/api/audit"): lambda f, q, b: f.audit,
+    ("GET", "/api/silences"): lambda f, q, b: f.silences,
+    ("GET", "/api/monitor"): lambda f, q, b: f.monitor,
+    ("GET", "/api/upkeep"): lambda f, q, b: f.upkeep,
     ("GET", "/api/trained-models"): lambda f, q, b: {"items": f.trained},
     ("GET", "/api/research"): lambda f, q, b: {"items": [f.research_view(i) for i in f.research]},
     ("GET", r"/api/research/([\w-]+)"): lambda f, q, b, i: f.research_view(i),

@@ -222,6 +222,67 @@ def test_a_phone_shows_what_is_open_and_who_loses_before_the_curve(fake: Fake, m
     assert sorted(order, key=text.index) == list(order)
 
 
+def test_a_phone_lists_the_loudest_and_counts_the_others(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages before warnings; nothing is left out without a word."""
+    fake.proposals.clear()
+    fake.alerts = [alert(f"al-{n}", "warn") | {"what": f"warning {n}"} for n in range(6)] + [alert("al-9", "page")]
+    assert "and 2 more" in texts_of(page(tab="desk"))
+    monkeypatch.setattr(parts, "phone", lambda: True)
+    text = texts_of(page(tab="desk"))
+    assert "and 4 more" in text
+    listed = text[text.index("Needs you") : text.index("and 4 more")]
+    assert listed.count("▲") == 2
+    assert listed.count("■") == 1
+
+
+def test_positions_are_above_what_only_explains(fake: Fake) -> None:
+    """Sleeves and shared exposure come after them; limits near their end do not push them down a screen."""
+    fake.desk |= {"guards": [guard(n, 0.5 + n / 100) for n in range(9)]}
+    text = texts_of(page(tab="desk"))
+    order = ("Needs you", "Guardrails", "Open positions", "USDT, net of costs; configuration", "Shared exposure")
+    assert sorted(order, key=text.index) == list(order)
+    above = text[text.index("Guardrails") : text.index("Open positions")]
+    assert above.count("half way") == 9
+    assert next(box.label for box in page(tab="desk").expander) == f"6 more, each at 55{THIN}% or less"
+
+
+def guard(n: int, used: float) -> dict[str, Any]:
+    """A limit of which a part is used."""
+    return {"name": f"half way {n}", "value": used, "limit": 1.0, "used_frac": used, "unit": "ratio", "until_ms": None}
+
+
+def test_a_limit_that_is_reached_is_never_folded() -> None:
+    """However many there are; beside them at least the nearest one."""
+    bars = urgent.sorted_bars([guard(n, 1.0) for n in range(6)] + [guard(7, 0.5)], NOW_MS)
+    assert len(bars[0]) == 6
+    assert urgent.NEAR_MIN >= 1
+
+
+def test_an_alert_in_a_line_ends_where_a_part_of_it_ends() -> None:
+    """Its view has the whole; how long it is open needs no date."""
+    what = "Watched level passed: price of BTC-USDT perp (okx) above 1,000 (w-1); now 82,956.4, desk time 2025-02-20 03:00Z."
+    assert urgent.brief(what) == "Watched level passed: price of BTC-USDT perp (okx) above 1,000 (w-1); now 82,956.4 …"
+    assert urgent.brief("No bar for 3 minutes.") == "No bar for 3 minutes."
+    assert len(urgent.brief("word " * 60)) <= urgent.BRIEF + 2
+    old = alert("al-1", "warn") | {"since_ms": NOW_MS - 13 * 60_000}
+    (line,) = urgent.needs([], [old], NOW_MS, (), NOW_MS)
+    assert line.rest == "Open 13 min."
+    (line,) = urgent.needs([], [old | {"what": what}], NOW_MS, (), None)
+    assert line.rest.startswith("Since ")
+    assert line.strong == urgent.brief(what)
+
+
+def test_a_sleeve_has_a_small_line_that_both_themes_show(fake: Fake) -> None:
+    """An image whose text names it; nothing of a sleeve's name gets into it, and one value is no line."""
+    assert texts_of(page(tab="sleeves")).count('class="spark"') == len(fake.sleeves)
+    drawn = parts._inner(parts.Spark([1.0, None, 3.0], 'a"<b>'))[0]
+    assert 'alt="a&quot;&lt;b&gt;"' in drawn
+    assert "<svg" not in drawn
+    assert parts._inner(parts.Spark([1.0], "x")) == ("", "")
+    flat = parts._inner(parts.Spark([2.0, 2.0], "x"))[0]
+    assert "nan" not in flat
+
+
 def test_a_part_of_the_size_and_a_time_since_are_in_words() -> None:
     """A name of the code and a bare instant mean nothing at night; nothing is claimed of a clock that is not known."""
     assert figures.change_text({"key": "size_part", "old": None, "value": 0.5}) == "part of the size: whole → 50\u202f%"

@@ -133,6 +133,15 @@ def test_codes_two_lines_stand_under_the_answer(fake: Fake) -> None:
     assert any(all(line in caption.split("  \n") for line in lines.values()) for caption in captions), captions
 
 
+def test_the_desk_time_stands_once_under_an_answer(fake: Fake) -> None:
+    """The state line has it; an older answer without one keeps the stamp."""
+    md = "Flat.\n\n*Read as: the desk.*\n\n*desk time 2026-01-01 00:00Z · PAPER*"
+    fake.turns["u-1"] = turn("u-1", "done", "how is it?") | {"answer": answer(md) | {"state_line": "State: desk time 2026-01-01"}}
+    assert texts_of(page(tab="chat", role="operator", thread="t-1")).count("desk time") == 1
+    fake.turns["u-1"]["answer"] |= {"state_line": ""}
+    assert texts_of(page(tab="chat", role="operator", thread="t-1")).count("desk time") == 1
+
+
 def test_before_the_first_call_host_model_and_what_is_sent_are_named(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a model configured, the first panel says it before anything is asked."""
     import tests.app.ui.fake_api as shapes

@@ -195,3 +195,29 @@ def test_before_the_first_handover_its_page_shows_what_is_so_now(fake: Fake) -> 
     text = texts_of(page(tab="desk", view="handover"))
     for words in ("No handover yet", "06:00 UTC", "Needs you", "Open positions"):
         assert words in text, words
+
+
+def test_what_holds_of_every_alert_is_said_once(fake: Fake) -> None:
+    """Five cards with the same sentence push the fifth off a phone; with one delivery among them each says its own."""
+    fake.alerts = [alert(f"al-{n}", "warn") | {"deliveries": []} for n in (1, 2, 3)]
+    text = bare(texts_of(page(tab="desk", view="alerts")))
+    assert text.count("No message was sent") == 1
+    assert "▲ WARNING" in text
+    fake.alerts[0] |= {"deliveries": alert("al-1")["deliveries"]}
+    assert bare(texts_of(page(tab="desk", view="alerts"))).count("No message was sent") == 2
+
+
+def test_the_handover_says_what_fell_silent_and_how_old_the_backup_is(fake: Fake) -> None:
+    """Who takes over reads the monitor's newest note there; where nothing was looked at, that is said."""
+    text = bare(texts_of(page(tab="desk", view="handover")))
+    assert "Fell silent:</b> nothing that could be judged, no look yet." in text
+    assert "No backup of this home is known." in text
+    silent = {"state": "silent", "kind": "exit", "place": "btc", "name": "trail", "text": "btc: trail: 0 in 40", "why": ""}
+    counts = {"silent": 5, "cannot_tell": 0, "as_expected": 0}
+    fake.silences |= {"wall_ms": NOW_MS, "items": [silent] * 5, "counts": counts}
+    fake.monitor["items"] = [{"turn": "u-1", "at_ms": NOW_MS, "text": "ETH pauses.", "model": "gpt", "left_out": 0, "tokens": 1}]
+    text = bare(texts_of(page(tab="desk", view="handover")))
+    assert text.count("btc, trail:</b> 0 in 40.") == 3
+    assert "and 2 more" in text
+    assert "ETH pauses. (gpt)" in text
+    assert "nothing that could be judged" not in text

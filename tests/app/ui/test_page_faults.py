@@ -2,7 +2,9 @@
 
 import pytest
 
+from app.ui import page_client
 from tests.app.ui.fake_api import Fake
+from tests.app.ui.fake_shapes import alert
 from tests.app.ui.looking import page, texts_of
 
 
@@ -26,3 +28,16 @@ def test_of_a_desk_that_was_never_read_nothing_is_claimed(fake: Fake, monkeypatc
     assert "nothing is known of the desk" in text
     assert "PAPER" not in text
     assert "worker" not in text
+
+
+def test_a_silent_api_takes_nothing_off_what_waits(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alerts that waited before it fell silent are still counted in the head: they were not taken."""
+    fake.alerts = [alert(f"al-{n}", "warn") for n in (1, 2, 3)]
+    at = page(tab="desk")
+    asked = next(line for line in texts_of(at).split("<span") if "▲ " in line and " wait" in line)
+    monkeypatch.setattr(
+        page_client, "open_client", lambda: page_client.PageClient(page_client.Client("http://127.0.0.1:9"), known=True)
+    )
+    at.run()
+    assert "does not answer since" in texts_of(at)
+    assert asked in texts_of(at)

@@ -244,3 +244,14 @@ def test_a_run_on_synthetic_bars_says_so_in_its_name() -> None:
     assert runs._name(line) == "trend BTC, stop 2 (SYNTHETIC)"
     assert runs._name(line | {"name": "my best"}) == "my best (SYNTHETIC)"
     assert runs._name(line | {"source": "recorded"}) == "trend BTC, stop 2"
+
+
+def test_two_runs_begin_with_the_curve_on_a_phone(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its table has two screens there; what both share is said beside the curve, and nothing of it twice."""
+    order = ("What differs", "Return since the first common day", "What both have in common")
+    text = texts_of(page(tab="runs", run="r-1", **{"with": "r-2"}))
+    assert [text.count(words) for words in order] == [1, 1, 1]
+    assert text.index(order[0]) < text.index(order[1])
+    monkeypatch.setattr("app.ui.parts.phone", lambda: True)
+    text = texts_of(page(tab="runs", run="r-1", **{"with": "r-2"}))
+    assert text.index(order[1]) < text.index(order[0])

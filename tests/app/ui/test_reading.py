@@ -39,19 +39,33 @@ Nothing is wrong. Desk time 2026-01-01 00:00Z.
 def test_a_comparison_begins_with_its_verdict_and_has_what_differs_as_heads() -> None:
     """How long each traded is the first row; the wall of figures is folded; the next step is a question to ask."""
     found = reading.read(COMPARISON)
-    assert found.verdicts == ("stop_atr 3 cannot be told apart from live configuration (v1).",)
+    assert found.verdicts == ("stop_atr 3 cannot be told apart from stop_atr 2 (live, v1).",)
     table = reading.cells_of(found.blocks[1])
-    assert table[0] == ["", "live configuration (v1)", "stop_atr 3"]
+    assert table[0] == ["", "stop_atr 2 (live, v1)", "stop_atr 3"]
     assert table[1] == ["traded", "▲ 320 of 1,096 days; stopped 2023-11-17", "all 1,096 days"]
     assert table[-1] == ["run", "r-20261127-fbbfa0ba", "r-20261127-c56aee56"]
     assert "#" not in [row[0] for row in table]
     assert found.blocks[0].startswith("stop_atr 3: return")
-    assert "cannot be told apart from live configuration (v1)." in found.blocks[0]
+    assert "cannot be told apart from stop_atr 2 (live, v1)." in found.blocks[0]
     assert "row 0" not in "".join([*found.verdicts, *found.blocks])
     assert [note.split()[0] for note in found.notes] == ["Row", "Stopped", "Note:", "Left", "Interval:", "Next:"]
     assert found.steps == ("the same over 2024 and 2025",)
-    assert found.names == {"r-20261127-fbbfa0ba": "live configuration (v1)", "r-20261127-c56aee56": "stop_atr 3"}
+    assert found.names == {"r-20261127-fbbfa0ba": "stop_atr 2 (live, v1)", "r-20261127-c56aee56": "stop_atr 3"}
     assert [line[:9] for line in found.foot] == ["*Read as:", "*desk tim"]
+
+
+SAME = "Left out as identical to row 0 or another row: "
+
+
+@pytest.mark.parametrize("said", ["", f"{SAME}stop_atr 2; stop_atr 2.5.", f"{SAME}target_atr 4.", f"{SAME}stop_atr 3."])
+def test_what_runs_now_has_a_value_for_a_name_only_where_the_answer_gives_one(said: str) -> None:
+    """Nothing is guessed: without the sentence, or with two values in it, it keeps its own name."""
+    found = reading.read(COMPARISON.replace("Left out as identical to row 0: stop_atr 2.", said))
+    assert found.verdicts == ("stop_atr 3 cannot be told apart from live configuration (v1).",)
+    clear = reading.read(COMPARISON.replace("identical to row 0:", "identical to row 0 or another row:"))
+    assert clear.verdicts == ("stop_atr 3 cannot be told apart from stop_atr 2 (live, v1).",)
+    other = reading.read(COMPARISON.replace("live configuration (v1)", "stored run r-1"))
+    assert reading.cells_of(other.blocks[1])[0][1] == "stored run r-1"
 
 
 @pytest.mark.parametrize(
@@ -114,3 +128,19 @@ def test_a_run_of_unchecked_sentences_keeps_its_mark_when_it_is_taken_apart() ->
     found = reading.read("\u27e6It is calm. Nothing moves.\u27e7 The Sharpe is 1.23.")
     assert found.verdicts == ("\u27e6It is calm.\u27e7",)
     assert found.blocks == ("\u27e6Nothing moves.\u27e7 The Sharpe is 1.23.",)
+
+
+def test_a_unit_that_a_whole_column_has_is_in_its_head_once() -> None:
+    """And the names of a trip's columns are words; a column with two units, or with links, stays as it is."""
+    table = """| trip | r | reason | net | entry_ms | costs | mixed |
+|---|---|---|---|---|---|---|
+| t1 | -1.06 | stop | -39.41 USDT | 2025-02-14 10:30Z | n/a | 1 bps |
+| t2 | 1.94 | target | 1,044.43 USDT | 2025-01-31 14:30Z | 2.00 USDT | 2 USDT |"""
+    (shown,) = reading.read(f"Two trips.\n\n{table}").blocks
+    rows = reading.cells_of(shown)
+    assert rows[0] == ["trip", "R", "exit", "net, USDT", "in, UTC", "costs, USDT", "mixed"]
+    assert [row[3] for row in rows[1:]] == ["-39.41", "1,044.43"]
+    assert [row[5] for row in rows[1:]] == ["n/a", "2.00"]
+    assert [row[6] for row in rows[1:]] == ["1 bps", "2 USDT"]
+    linked = "| net |\n|---|\n| [-1.00 USDT](event:d-1) |"
+    assert "[-1.00 USDT](event:d-1)" in "".join(reading.read(linked).blocks)

@@ -7,7 +7,7 @@ import pytest
 from app.ui import param_field, sleeve_settings
 from app.ui import sleeve as sleeve_view
 from tests.app.ui.fake_api import Fake
-from tests.app.ui.fake_shapes import NOW_MS
+from tests.app.ui.fake_shapes import NOW_MS, alert
 from tests.app.ui.looking import page, texts_of
 from tests.app.ui.test_page_runs import OURS, Tags, components
 
@@ -126,9 +126,9 @@ def test_an_alert_of_this_sleeve_stands_above_its_figures(fake: Fake) -> None:
         said = {"what": f"no protective order, {n}", "since_ms": NOW_MS, "action": "look"}
         fake.alerts.append({"id": f"a-{n}", "severity": "page", "place": place, **said})
     text = texts_of(page(**HERE))
-    assert "<b>▲ no protective order, 1.</b> Since 21 Sep 2026 14:13:20Z (wall clock). To do: look." in text
-    assert "<b>▲ no protective order, 2" not in text
-    assert "<b>▲ no protective order, 3" not in text
+    assert "<b>■ no protective order, 1.</b> Since 21 Sep 14:13Z (wall clock). To do: look." in text
+    assert "no protective order, 2" not in text
+    assert "no protective order, 3" not in text
 
 
 def press(at: Any, key: str, why: str) -> Any:
@@ -168,7 +168,11 @@ def test_nothing_is_proposed_without_a_reason_and_a_refusal_is_in_the_api_s_word
     """Blanks are no reason, but for a pause, which only stops entries; what was refused is not sent again."""
     at = press(page(**HERE), "tighten", "  ")
     assert "Say why" in texts_of(at)
+    at.run()
+    assert "Say why" in texts_of(at), "the page draws itself anew while somebody reads"
     assert fake.asked == []
+    assert "Say why" not in texts_of(press(at, "tighten", "calmer"))
+    fake.asked.clear()
     press(page(**HERE), "pause", "  ")
     assert [body["rationale"] for _, _, body in fake.asked] == ["paused from the page, no reason given"]
     fake.asked.clear()
@@ -209,6 +213,7 @@ def test_settings_are_proposed_within_their_bounds(fake: Fake) -> None:
     at.text_input(key="value_btc-trend_stop_atr").input("3").run()
     at = press(at, "form", "noise")
     assert fake.asked[-1][2]["changes"] == [{"key": "stop_atr", "value": 3.0}]
+    assert "prop-1 is proposed:" in texts_of(at), "its card is a screen above the form"
 
 
 @pytest.mark.parametrize(
@@ -268,3 +273,14 @@ def test_a_change_on_trial_leads_to_its_card(fake: Fake) -> None:
     assert "proposal=prop-3" in text
     fake.sleeves[0] |= {"canary": "canary of prop-3: BREACHED (drawdown); gone back"}
     assert '<div class="note wrn"><b>◐ A change on trial:' in texts_of(page(tab="sleeves", sleeve="btc-trend"))
+
+
+def test_the_loudest_alert_of_a_sleeve_is_first(fake: Fake) -> None:
+    """A note that re-arms by itself does not stand above a page."""
+    fake.alerts = [
+        alert(f"al-{n}", severity) | {"place": "btc-trend", "what": severity}
+        for n, severity in enumerate(("note", "warn", "page"))
+    ]
+    text = texts_of(page(tab="sleeves", sleeve="btc-trend"))
+    places = [text.index(words) for words in ("■ page.", "▲ warn.", "○ note.")]
+    assert places == sorted(places)

@@ -7,6 +7,7 @@ import pytest
 import streamlit
 
 from app.cli import ui
+from app.ui.parts import LINE
 from app.ui.tokens import PAIRS, TOKENS, Theme, value
 
 PAGE = Path(ui.__file__).resolve().parents[1] / "ui"
@@ -43,6 +44,12 @@ def test_every_pair_can_be_read(theme: Theme) -> None:
         if contrast(value(front, theme), value(ground, theme)) < least
     }
     assert not thin
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_small_line_of_an_image_is_seen_on_a_panel(theme: Theme) -> None:
+    """An image does not know the theme: its one colour has 3 on the panels of both."""
+    assert contrast(LINE, value("surface", theme)) >= 3
 
 
 def test_every_color_of_text_and_lines_is_in_a_pair() -> None:

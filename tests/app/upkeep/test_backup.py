@@ -20,6 +20,7 @@ from app.home.home import Home, open_home
 from app.upkeep import archive, backup
 from app.upkeep import restore as restoring
 from app.upkeep.backup import make_backup
+from app.upkeep.last_upkeep import BACKUP
 from app.upkeep.restore import check_backup, restore
 from engine.control import halt
 from engine.errors import BadInput, DataError, Refused
@@ -165,10 +166,12 @@ def test_a_backup_killed_anywhere_leaves_no_half_file(desk: Home, tmp_path: Path
     nth, before = 0, files_of(desk.path)
     while killed_at(lambda step: make_backup(desk, tmp_path / "b.zst", NOW, step), nth):
         assert not (tmp_path / "b.zst").exists()
+        assert not (desk.path / BACKUP).exists(), "the page would claim a backup that is none"
         nth += 1
     assert nth > 12
     assert check_backup(tmp_path / "b.zst")["home_id"] == desk.id
     assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
+    (desk.path / BACKUP).unlink()  # that remembers the whole one
     assert {k: v for k, v in files_of(desk.path).items() if "desk.db" not in k} == {
         k: v for k, v in before.items() if "desk.db" not in k
     }

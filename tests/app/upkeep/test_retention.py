@@ -229,3 +229,19 @@ def test_journals_stay_and_unfinished_ends_are_packed(own_home: Path) -> None:
     carry_out(plan(home, NOW))
     assert left(home.journal) == {"desk.jsonl", f"{piece.name}.gz", "desk.jsonl.unfinished-400-0"}
     assert gzip.decompress(piece.with_name(f"{piece.name}.gz").read_bytes()) == b'{"seq":'
+
+
+def test_what_was_applied_by_hand_is_what_the_page_shows(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The command keeps its look as the schedule does; `show` changes nothing, and keeps none."""
+    from app.cli.upkeep import apply_retention, show_retention
+    from app.upkeep.last_upkeep import last_upkeep
+
+    home = open_home(NOW)
+    aged(home.path / "logs" / "j-old.log", 400, "x" * 40)
+    show_retention(as_json=True)
+    assert last_upkeep(home.path)["look"] is None
+    apply_retention(as_json=True)
+    look = last_upkeep(home.path)["look"]
+    assert (look["removed"], look["freed"]) == (1, 40)
+    assert {one["kind"] for one in look["taken"]} >= {"journals", "database", "runs", "logs"}
+    capsys.readouterr()
