@@ -4,6 +4,8 @@ also at a higher timeframe, of another instrument, and however long the history 
 
 import math
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
@@ -165,7 +167,7 @@ def by_hand(frame: FeatureFrame, t: int, ratio: int) -> dict[str, float] | None:
         return None
     part = {name: [float(x) for x in getattr(frame, name)[end - ratio + 1 : end + 1]] for name in COLUMNS}
     found = {"open": part["open"][0], "high": max(part["high"]), "low": min(part["low"])}
-    found |= {"close": part["close"][-1], "volume": sum(part["volume"])}
+    found |= {"close": part["close"][-1], "volume": reduce(add, part["volume"])}  # sum() compensates from Python 3.12 on
     return {name: found[name] if all(map(math.isfinite, part[name])) else math.nan for name in COLUMNS}
 
 

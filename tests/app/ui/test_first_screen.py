@@ -67,7 +67,7 @@ def test_nothing_scrolls_sideways_on_a_phone(chromium: Any, place: Place, view: 
     main = page.locator("[data-testid=stMain]")
     assert main.evaluate("(e) => e.scrollWidth - e.clientWidth") <= 0
     if view == "alerts":
-        page.get_by_role("button", name="Runbook").first.click()
+        page.get_by_test_id("stPopover").get_by_role("button", name="Runbook").first.click()
         box = page.locator("[data-testid=stPopoverBody]").bounding_box()
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 390
