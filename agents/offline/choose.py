@@ -188,6 +188,7 @@ def _runs(slots: Slots) -> list[str]:
 
 
 SHARE = PATTERNS["slots.share"]
+SHAPE, REACH = PATTERNS["choose.shape"], PATTERNS["choose.reach"]  # what a chat does not draw; MAE and MFE by their names
 _OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "exposure", "performance")
 _OF_EVENTS = ("journal_search ...", "explain_event ...")
 # what is asked (`...`: of any kind), what a sentence names beside it, and which tool has that
@@ -210,7 +211,9 @@ _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("run", "performance"), lambda s: s.strategies and s.symbols and s.span.start, "backtest"),  # a run that is still to be made
     (_OF_TRIPS, lambda s: s.out is not None or _is_share(s), "trips"),  # what is left out, or a part of it: trips split by it
     (_OF_EVENTS, lambda s: s.out is not None and s.out[0] in ("outcome", "exit", "side") and not s.ids, "trips"),
-    (("pnl",), lambda s: _runs(s) or _splits_otherwise(s, "pnl"), "trips"),
+    # of a run by time its equity says what it made; the rest of a run's P&L is in its round trips
+    (("pnl",), lambda s: (_runs(s) and not s.by) or _splits_otherwise(s, "pnl"), "trips"),
+    (("way excursions",), lambda s: not SHAPE.search(s.text) or REACH.search(s.text), "excursions"),
     (("performance",), lambda s: _splits_otherwise(s, "performance"), "trips"),
     (("run",), lambda s: _splits_otherwise(s, "run"), "trips"),
 )

@@ -113,14 +113,40 @@ def trips(q: Question) -> Plan:
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
 
 
-NO_EQUITIES = (
-    "No tool of a chat lists equity by time: the page draws it. Its change in each is the net below; equity now follows."
-)
+_ENDED = re.compile(r"\b(?:stopped|ended|exit\w*|closed|out|hit|before the|(?:stop|target|trail)s? (?:trades?|exits?))\b")
+
+_LISTED = re.compile(r"\b(?:worst|biggest|largest|deepest) (?:\w+ )?(?:trades?|trips?|excursions?|mae|heats?|ones)\b")
+
+
+def excursions(q: Question) -> Plan:
+    """MAE and MFE of the desk or of a run; by sleeve or side one call for each. Trades ended so are meant where it says so."""
+    q = yield from _of_run(q)
+    args, by = arguments(q), q.slots.by
+    if args.get("exit") == "open" or not _ENDED.search(q.slots.text):
+        args.pop("exit", None)
+    if not (q.slots.count or _LISTED.search(q.slots.text)):  # `at their worst` ranks no trades
+        args.pop("worst", None)
+    calls = [PlannedCall("excursions", args)]
+    if "sleeve" in by and "sleeve" not in args and "subject" not in args:
+        calls = [PlannedCall("excursions", args | {"sleeve": sleeve.name}) for sleeve in q.words.sleeves[:SLEEVES_MAX]]
+    elif "side" in by and "side" not in args:
+        calls = [PlannedCall("excursions", args | {"side": side}) for side in ("long", "short")]
+    return (yield from made(calls, q)).after(not_given(q))
+
+
+SLEEVES_MAX = 6
+_CURVE = re.compile(r"\b(?:curve|line|trend|history|over time|chart|graph)\b")
+_EQUITY = re.compile(r"\bequity\b")
 
 
 def pnl(q: Question) -> Plan:
-    """P&L by day, week or month; of a window, or of two periods, their rows alone; the best or the worst of them first."""
+    """P&L by day, week or month, or equity; of a window or of two periods their rows alone; the best or the worst first."""
+    q = yield from _of_run(q)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
+    if _EQUITY.search(text) and (q.slots.by or _CURVE.search(text)):
+        args["equity"] = True
+    if not _run_meant(q):
+        args.pop("subject", None)
     pair = two_periods(text, now)
     spans = [read_span(one, now)[0] for one in pair] if pair else [span] if span.start or span.at else []
     starts = [of.start or of.at or "" for of in spans]
@@ -136,8 +162,6 @@ def pnl(q: Question) -> Plan:
     if (ranks(text) or extremes) and not starts:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
     call = PlannedCall("pnl", args)
-    if re.search(r"\bequity\b", text) and q.slots.by:
-        return (yield from made([call, PlannedCall("desk", {})])).after(NO_EQUITIES)
     (result,) = yield [call]
     if spans and result.table is not None:
         kept = [n for n, row in enumerate(result.table.rows) if _within(str(row[0])[:10], starts, spans)]
@@ -158,6 +182,14 @@ def pnl(q: Question) -> Plan:
     if table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
     return draft.after(first)
+
+
+def _run_meant(q: Question) -> bool:
+    """Whether the sentence speaks of a run: by its id, in words, or as equity right after one was made or shown."""
+    last = next(reversed(q.results()), None)
+    after = last is not None and last.name in (*RUNS, "performance", "excursions") and _EQUITY.search(q.slots.text)
+    named = q.slots.handles or any(identity.startswith("r-") for identity in q.slots.ids)
+    return bool(named or _SPOKEN_RUN.search(q.slots.text) or after) and not DESKWARD.search(q.slots.text)
 
 
 def _within(day: str, starts: Sequence[str], spans: Sequence[TimeSpan]) -> bool:

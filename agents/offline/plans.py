@@ -204,6 +204,7 @@ _PLANS: Mapping[str, PlanOf] = {
     "define": page_plans.define,
     "pnl": figure_plans.pnl,
     "performance": figure_plans.performance,
+    "excursions": figure_plans.excursions,
     "propose_pause": pause,
     "explain_event": explain,
     "health": desk_plans.health,
