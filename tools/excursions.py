@@ -14,7 +14,7 @@ from tools.runs import TRIP
 
 LISTED = {"mae": "usd", "mfe": "usd", "mae_r": "ratio", "mfe_r": "ratio", "net": "usd", "r": "ratio"}
 LISTED |= {name: TRIP[name] for name in ("entry_ms", "exit_ms")}
-AGAINST = "at fill prices and extremes of bars, before fees and funding; mae counts positive."
+AGAINST = "at fill prices and extremes of bars, before fees and funding; MAE counts positive."
 OF_DESK = "Bars: those that the desk's own journal has."
 INSIDE = " Of an account the whole bar of a fill between two closes counts against the position, also the part before the fill."
 

@@ -205,6 +205,8 @@ def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     if entry.tool.name == "trips":
         split = slots.out is not None and (slots.out[0] in ("side", "outcome") or not slots.by or slots.by == (slots.out[0],))
         return split and not (slots.count and slots.which is None)
+    if entry.tool.name == "excursions" and slots.out is None:
+        return re.search(r"\bminus\b", slots.text) is not None  # `how deep in minus`: below the entry, nothing excepted
     if entry.tool.name == "journal_search" and slots.out is not None and slots.out[0] == "sleeve":
         return True
     if entry.tool.name in _LISTS.split() and slots.out is not None:
@@ -350,8 +352,6 @@ def _unused(entry: AskedEntry, token: Token, taken: set[str]) -> bool:
         return token.slot not in taken
     if token.stem in _DATED:
         return True
-    if token.word == "minus" and entry.tool.name == "excursions":  # `how deep in minus`: below the entry, nothing excepted
-        return False
     return token.word in TURNING or (token.word in _NOT_SHOWN.get(entry.tool.name, ()) and not entry.asked.kind)
 
 

@@ -208,6 +208,7 @@ _PLANS: Mapping[str, PlanOf] = {
     "propose_pause": pause,
     "explain_event": explain,
     "health": desk_plans.health,
+    "what_if": desk_plans.what_if,
     "orders": desk_plans.orders,
     "attribution": figure_plans.attribution,
     "proposals": proposals,
