@@ -70,7 +70,7 @@ def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:
     found, evidence = _periods(ctx, args), receipt_of(ctx, args.subject)
     if not found:
         return no_data(NEVER_RAN if args.subject == DESK else f"run {args.subject} has no equity curve")
-    names = OF_CURVE if args.equity or args.subject != DESK else SPLIT
+    names: tuple[str, ...] = OF_CURVE if args.equity or args.subject != DESK else SPLIT
     names += ("incident", "strategy") if any(period.incident for period in found) else ()
     facts: list[Fact] = []
     rows, handles = list[tuple[Value, ...]](), list[str]()

@@ -125,8 +125,8 @@ _ONE_WAY = re.compile(
 
 def what_if(q: Question) -> Plan:
     """A sudden move; where no word says which way, a rise and a fall, the fall first."""
-    args, past = arguments(q), [r.args.get("move_frac") for r in q.results() if r.name == "what_if"][-2:]
-    both = len(past) == 2 and past[0] == -past[1] and bound(q.slots)  # `and 20 %?`, after both
+    args, past = arguments(q), [float(r.args.get("move_frac") or 0.0) for r in q.results() if r.name == "what_if"][-2:]
+    both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both
     if args.get("move_frac") is None or _ONE_WAY.search(q.slots.text) or not (_MOVES.search(q.slots.text) or both):
         return (yield from once(q))
     size = abs(args["move_frac"])

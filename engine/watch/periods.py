@@ -86,10 +86,10 @@ def curve_periods(close_ms: Times, equity: Floats, begun: tuple[int, float], uni
         raise BadInput(f"P&L cannot be summed by {unit!r}", f"choose {', '.join(UNITS)}")
     days, day_of = np.unique((close_ms - 1) // DAY_MS, return_inverse=True)
     begins = np.array([period_begin(int(day) * DAY_MS + 1, unit) for day in days], np.int64)[day_of]
-    ends = np.flatnonzero(np.append(begins[1:] != begins[:-1], True)) if len(begins) else []
+    ends = np.flatnonzero(np.append(np.diff(begins) != 0, True)) if len(begins) else begins
     found: list[Period] = []
     before = round(begun[1] * 100)
-    for at in ends:
+    for at in map(int, ends):
         cents = round(float(equity[at]) * 100)
         from_ms = max(int(begins[at]), begun[0])
         net, worth = (cents - before) / 100, cents / 100

@@ -53,11 +53,8 @@ def test_equity_is_a_curve_and_a_run_has_its_own() -> None:
     calls = [call("pnl", unit="day", equity=True), call("pnl", equity=True, sleeve="btc-trend")]
     assert [inline.title(one) for one in inline.found_in({"tool_calls": calls})] == [("Equity", "desk"), ("Equity", "btc-trend")]
     assert [inline.title(one)[0] for one in inline.found_in({"tool_calls": [call("pnl")]})] == ["Net P&L by day"]
-    of_run = {
-        "facts": [fact("day from 2024-01-01 00:00Z of r-1", "equity", 1.0)],
-        "tool_calls": [call("pnl", subject="r-1a2b3c4d")],
-    }
-    of_run["facts"][0]["evidence"] = {"kind": "run", "id": "r-1a2b3c4d"}
+    of_it = fact("day from 2024-01-01 00:00Z of r-1a2b3c4d", "equity", 1.0) | {"evidence": {"kind": "run", "id": "r-1a2b3c4d"}}
+    of_run = {"facts": [of_it], "tool_calls": [call("pnl", subject="r-1a2b3c4d")]}
     assert inline.found_in(of_run) == []
     assert answer.runs_of(of_run) == ["r-1a2b3c4d"]
     assert answer.runs_of({"facts": FACTS, "tool_calls": [call("pnl")]}) == []

@@ -11,8 +11,11 @@ from engine.core.row_fields import KIND_OF, FillRow
 from engine.data.timeframes import column_name
 from engine.sim.excursions import with_excursions
 from engine.sim.trips import field, frame_of, trips
+from engine.watch import desk_excursions as measured
+from engine.watch import desk_trips as desk_lines
 from engine.watch.desk_excursions import reached_trips
 from engine.watch.desk_trips import desk_trips, journal_rows, sleeves_of
+from engine.watch.kept_lines import keep_lines
 from engine.watch.window import journal_of, mark_at
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 from tests.laws.test_one_decision_path import kernel_result
@@ -34,6 +37,7 @@ def of_backtest(home: Any, feed: Any, bars: int) -> Any:
 
 def test_the_desk_s_excursions_are_the_backtest_s(own_home: Path) -> None:
     """Equal per trip, open ones too; resting orders apart from others; a journal that has grown is measured anew."""
+    measured._BARS.clear()
     furnished(own_home)
     home = open_home(WALL_MS)
     feed = feed_of(home)
@@ -49,7 +53,7 @@ def test_the_desk_s_excursions_are_the_backtest_s(own_home: Path) -> None:
     makers = [frame.select(field(FillRow, "maker"))["maker"].to_list() for frame in fills]
     assert makers[0] == makers[1]
     assert 0 < sum(makers[0]) < len(makers[0])
-    assert made["mae"].max() <= 0.0 <= made["mfe"].min()
+    assert all(mae <= 0.0 <= mfe for mae, mfe in made.select("mae", "mfe").rows())
     again = reached_trips(home.path)
     assert again is reached_trips(home.path)
     advanced(loop, MORE)
@@ -58,6 +62,12 @@ def test_the_desk_s_excursions_are_the_backtest_s(own_home: Path) -> None:
     assert grown["mfe"].to_list() == pytest.approx(expected["mfe"].to_list(), abs=1e-9)
     assert grown["mae"].to_list() == pytest.approx(expected["mae"].to_list(), abs=1e-9)
     assert np.isfinite(grown["mae"].to_numpy()).all()
+    (bars,) = measured._BARS.values()  # read in two parts, none left out
+    assert bars.close_ms.tolist() == feed.span.close_ms[: BARS + MORE].tolist()
+    keep_lines(home.path)
+    for cache in (desk_lines._SETTLED, desk_lines._TRIPS, measured._REACHED, measured._BARS):  # as another process would begin
+        cache.clear()
+    assert reached_trips(home.path).equals(grown)
     loop.journal.close()
 
 
