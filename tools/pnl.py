@@ -114,7 +114,7 @@ def _equity_text(found: "Sequence[Period]", handles: Sequence[str], about: str, 
     last = known[-1]
     return (
         f"Equity of {about} at the end of each {unit}: {{{handles[last]}.equity}} at {utc(found[last].until_ms)}; of the "
-        f"{len(found)} shown the highest {{{handles[high]}.equity}} at {utc(found[high].until_ms)}, the lowest "
+        f"last {len(found)} the highest {{{handles[high]}.equity}} at {utc(found[high].until_ms)}, the lowest "
         f"{{{handles[low]}.equity}} at {utc(found[low].until_ms)}. "
     )
 

@@ -138,8 +138,7 @@ def excursions(q: Question) -> Plan:
 
 
 SLEEVES_MAX = 6
-_CURVE = re.compile(r"\b(?:curve|line|trend|history|over time|chart|graph)\b")
-_EQUITY = re.compile(r"\bequity\b")
+_EQUITY = re.compile(r"(?<!change in )(?<!change of )\bequity\b")
 
 
 def pnl(q: Question) -> Plan:
@@ -148,7 +147,7 @@ def pnl(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
-    if _EQUITY.search(text) and (q.slots.by or _CURVE.search(text)):
+    if _EQUITY.search(text):
         args["equity"] = True
     args.pop("subject", None)
     if _run_meant(q):

@@ -147,9 +147,10 @@ def causes_once(paragraphs: Iterable[str]) -> list[str]:
     kept: list[str] = []
     for paragraph in paragraphs:
         before, opens, cause = paragraph.partition(OPENS)
-        kept.append(before.rstrip() if cause in seen and opens else paragraph)
+        again = bool(opens) and cause in seen
+        kept += [before.rstrip()] if again and before.strip() else [] if again else [paragraph]
         seen |= {cause} if opens else set()
-    return [paragraph for paragraph in kept if paragraph]
+    return kept
 
 
 def plan_of_part(part: Part, q: Question) -> Plan:

@@ -73,6 +73,15 @@ def test_an_answer_has_its_charts_beside_it(fake: Fake) -> None:
     assert [[item["value"] for item in spec["items"]] for spec in drawn] == [[-26.5, -26.5, 26.5], [-19.0, 10.0]]
 
 
+def test_equity_by_day_has_its_curve_beside_it(fake: Fake) -> None:
+    """The desk's own curve, not bars of its P&L."""
+    held = made("It grew.", facts=FACTS, tool_calls=[call("pnl", unit="day", equity=True)])
+    fake.turns = {"u-1": turn("u-1", "done", "equity by day", held)}
+    at = page(tab="chat", role="developer", thread="t-1")
+    assert [d["spec"]["kind"] for d in components(at) if d.get("kind") == "chart"] == ["curve"]
+    assert "Net P&amp;L by day" not in texts_of(at)
+
+
 @pytest.mark.parametrize(
     ("text", "calls", "steps"),
     [
