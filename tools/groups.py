@@ -56,7 +56,7 @@ class GroupArgs(Args):
 
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
-    """Show further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
+    """Further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
     excursions: MAE; risk: exposure, what if, bad days; watch: health, alerts, runbooks, drill, incidents; changes: proposals;
     data: bars, runs, trials; research: sweeps; checks: verdicts, leaks; drafts: code; audit: drift, silences; models: drift;
     memory: notes."""

@@ -125,12 +125,12 @@ def test_a_conversation_is_made_to_fit_the_context(model_at: Making, kept: Kept)
     """Old turns go first, then long results are shortened; the instructions and the question stay."""
     old = [Message("user", "an old question " * 400), Message("assistant", "an old answer " * 400)]
     with ModelServer(Say("Fine.")) as server:
-        model_at(server, context_tokens=9_000).complete([QUESTION[0], *old * 3, QUESTION[1]], TOOLS_OF, kept)
+        model_at(server, context_tokens=10_000).complete([QUESTION[0], *old * 3, QUESTION[1]], TOOLS_OF, kept)
         with pytest.raises(ModelDown, match="needs about"):
-            model_at(server, context_tokens=9_000).complete([QUESTION[0], Message("user", "x " * 40_000)], TOOLS_OF, kept)
+            model_at(server, context_tokens=10_000).complete([QUESTION[0], Message("user", "x " * 40_000)], TOOLS_OF, kept)
     lines = server.posts[0].body["messages"]
     assert (lines[0]["role"], lines[-1]["content"]) == ("system", "how are we doing?")
-    assert len(server.posts[0].raw) / 3.5 < 9_000
+    assert len(server.posts[0].raw) / 3.5 < 10_000
 
 
 def test_a_call_beyond_the_budget_is_not_made(model_at: Making) -> None:
