@@ -9,7 +9,7 @@ from agents.offline import remainder
 from agents.offline.calls import made, not_given, once
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import TimeSpan, read_span, two_periods
-from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments
+from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
@@ -123,8 +123,6 @@ def excursions(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, by = arguments(q), q.slots.by
-    if SPOKEN_RUN.search(q.slots.text) and not _DESK.search(q.slots.text):  # `our last run` is none of the desk's
-        args["subject"] = q.run_id()
     if args.get("exit") == "open" or not _ENDED.search(q.slots.text):
         args.pop("exit", None)
     if not (q.slots.count or _LISTED.search(q.slots.text)):  # `at their worst` ranks no trades
@@ -196,18 +194,17 @@ def _run_meant(q: Question) -> bool:
     subject = "" if last is None else str(last.args.get("subject") or last.args.get("run_id") or "")
     after = last is not None and (last.name in _ONE_RUN or subject.startswith("r-")) and _EQUITY.search(text)
     named = q.slots.handles or any(identity.startswith("r-") for identity in q.slots.ids)
-    spoken = SPOKEN_RUN.search(text) and not _DESK.search(text)
+    spoken = speaks_of_run(text)
     return q.run_id() is not None and bool(named or spoken or (after and not DESKWARD.search(text)))
 
 
 def _no_run(q: Question) -> bool:
     """Whether the sentence speaks of a run where none is stored: the desk's figures would be of another question."""
-    return SPOKEN_RUN.search(q.slots.text) is not None and not _DESK.search(q.slots.text) and q.run_id() is None
+    return speaks_of_run(q.slots.text) and q.run_id() is None
 
 
 _ONE_RUN = ("backtest", "run", "round_trip")
 NO_RUN = "No run is stored that this could be about. `backtest trend on BTC for 2025` makes one, by the developer."
-_DESK = re.compile(r"\b(?:desk|live|paper)\b")
 
 
 def _within(day: str, starts: Sequence[str], spans: Sequence[TimeSpan]) -> bool:

@@ -36,6 +36,7 @@ def latest_run() -> CallResult:
         ("mfe of the stopped trades", [("excursions", {"exit": "stop"})]),
         ("stop seems too close, how far do good trades go against us first", [("excursions", {})]),
         ("how much open profit do we give back, mfe vs exit", [("excursions", {})]),
+        ("win rate of our last backtest", [("run", {}), ("trips", {"subject": RUN})]),
         ("MAE by exit", [("excursions", {})]),
         ("mae by side", [("excursions", {"side": "long"}), ("excursions", {"side": "short"})]),
         ("worst excursions of the desk", [("excursions", {"worst": 5})]),
