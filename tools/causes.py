@@ -25,6 +25,7 @@ class CauseText(NamedTuple):
 
 
 NOTHING = CauseText("")
+OPENS = "What went wrong on the desk in that time, by its journal."  # a cause is the end of the text that it is added to
 
 
 def cause_text(ctx: ToolContext, after_ms: int | None = None, up_to_ms: int | None = None) -> CauseText:
@@ -43,8 +44,7 @@ def cause_text(ctx: ToolContext, after_ms: int | None = None, up_to_ms: int | No
     h = ctx.handle("c", f"cause {first.event} {chain.links[-1].event}")
     facts += make_facts(h, "first cause", Evidence("event", first.event), {"at": (first.t_ms, "ms")})
     page = PAGES[first.kind]
-    text = "What went wrong on the desk in that time, by its journal. "
-    text += f"First cause: {page.title} ({first.event}, {{{h}.at}}): {clean(first.what, 200)}."
+    text = f"{OPENS} First cause: {page.title} ({first.event}, {{{h}.at}}): {clean(first.what, 200)}."
     if len(links) > 1:
         text += f" From it followed: {'; '.join(_link(sign) for sign in links[1:])}."
     text += f" First: open the runbook {page.runbook}; next check: {page.check}."

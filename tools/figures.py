@@ -4,7 +4,9 @@
 they become facts with their receipts: the run, or the journal's last mark.
 """
 
+from collections.abc import Callable
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -16,7 +18,6 @@ from tools.common.contract import (
     Args,
     Effect,
     Evidence,
-    Fact,
     Table,
     ToolContext,
     ToolResult,
@@ -32,6 +33,8 @@ from tools.runs import TRIP, store
 
 DESK = "desk"
 By = Literal["exit", "side", "hour", "weekday", "month", "symbol", "sleeve", "version", "regime", "prediction"]
+Side = Literal["long", "short"]
+Exit = Literal["stop", "target", "trail", "fade", "halt", "signal", "time", "reversal", "adopted", "liquidation", "open"]
 SPLIT = {"trips": "count", "wins": "count", "win_frac": "frac", "net": "usd", "fees": "usd", "funding": "usd", "slippage": "usd"}
 SPLIT |= {"mean_r": "ratio", "median_hold_ms": "duration_ms"}
 OF_MODEL = {"regime": "state", "prediction": "predicted"}  # columns of desk trips, by the split
@@ -48,10 +51,8 @@ class TripsArgs(Args):
     worst: int | None = Field(None, ge=1, le=20)
     best: int | None = Field(None, ge=1, le=20)
     sleeve: str | None = Field(None, max_length=60)
-    side: Literal["long", "short"] | None = None
-    exit: (
-        Literal["stop", "target", "trail", "fade", "halt", "signal", "time", "reversal", "adopted", "liquidation", "open"] | None
-    ) = None
+    side: Side | None = None
+    exit: Exit | None = None
     outcome: Literal["winners", "losers"] | None = None
     since: str | None = Field(None, max_length=40)
     until: str | None = Field(None, max_length=40)
@@ -68,14 +69,6 @@ class SubjectArgs(Args):
     """subject: a run's id, or desk."""
 
     subject: str = Field(DESK, max_length=80)
-
-
-class PnlArgs(Args):
-    """unit: day, week or month; the newest `limit` of them; one sleeve, or null: the desk."""
-
-    unit: Literal["day", "week", "month"] = "day"
-    sleeve: str | None = Field(None, max_length=60)
-    limit: int = Field(12, ge=1, le=60)
 
 
 @tool(
@@ -103,9 +96,9 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     rate, P&L, mean R, holding time."""
     from engine.sim.breakdown import extremes, split
 
-    found, evidence = _trips_of(ctx, args)
+    found, evidence = trips_of(ctx, args)
     if found is None or found.is_empty():
-        return no_data(f"no round trips of {args.subject}{_narrowed(args)}" if found is not None else NEVER_RAN)
+        return no_data(f"no round trips of {args.subject}{narrowed(args)}" if found is not None else NEVER_RAN)
     label = f"{args.subject} {args.model_dump_json(exclude_none=True)}"
     whole = split(found.with_columns(sleeve=found["side"].replace_strict({"long": "all", "short": "all"})), "sleeve")
     h = ctx.handle("k", label)
@@ -114,7 +107,7 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     values |= _in_order(found)
     facts = list(make_facts(h, f"round trips of {args.subject}", evidence, values))
     text = (
-        f"{{{h}.trips}} round trips of {args.subject}{_bars_of(ctx, args.subject)}{_narrowed(args)}, {{{h}.open}} open: net "
+        f"{{{h}.trips}} round trips of {args.subject}{bars_of(ctx, args.subject)}{narrowed(args)}, {{{h}.open}} open: net "
         f"{{{h}.net}}, mean {{{h}.mean_net}} and {{{h}.mean_r}} R, hit rate {{{h}.win_frac}}, "
         f"profit factor {{{h}.profit_factor}}, median holding time {{{h}.median_hold_ms}}, "
         f"longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins."
@@ -157,7 +150,7 @@ def _in_order(found: Any) -> dict[str, tuple[Value, str]]:
     }
 
 
-def _narrowed(args: TripsArgs) -> str:
+def narrowed(args: TripsArgs) -> str:
     """What the question narrows the round trips to, in words."""
     parts = (
         args.sleeve,
@@ -170,20 +163,20 @@ def _narrowed(args: TripsArgs) -> str:
     return "".join(f", {part}" for part in parts if part)
 
 
-def _bars_of(ctx: ToolContext, subject: str) -> str:
+def bars_of(ctx: ToolContext, subject: str) -> str:
     """On which bars a run was made: ` (recorded bars)`; of the desk the answer's own last line says it."""
     return "" if subject == DESK else f" ({clean(store(ctx).load(subject)['data']['source'], 20)} bars)"
 
 
-def _trips_of(ctx: ToolContext, args: TripsArgs) -> tuple[Any, Evidence]:
-    """The subject's round trips, narrowed; (None, ...) for a desk without a bar."""
+def trips_of(ctx: ToolContext, args: TripsArgs, of_desk: Callable[[Path], Any] | None = None) -> tuple[Any, Evidence]:
+    """The subject's round trips, narrowed; (None, ...) for a desk without a bar. of_desk: desk_trips or a wider frame."""
     import polars as pl
 
     from engine.watch.desk_trips import desk_trips
 
-    found = desk_trips(ctx.home) if args.subject == DESK else store(ctx).frame(args.subject, "trips")
+    found = (of_desk or desk_trips)(ctx.home) if args.subject == DESK else store(ctx).frame(args.subject, "trips")
     if args.subject == DESK and ctx.desk_ms is None:
-        return None, _receipt(ctx, DESK)
+        return None, receipt_of(ctx, DESK)
     if args.sleeve is not None:
         if found.filter(pl.col("sleeve") == args.sleeve).is_empty():
             there = ", ".join(found["sleeve"].unique().sort())
@@ -199,10 +192,10 @@ def _trips_of(ctx: ToolContext, args: TripsArgs) -> tuple[Any, Evidence]:
         found = found.filter(pl.col("entry_ms") >= instant(args.since, ctx.desk_ms))
     if args.until:
         found = found.filter(pl.col("entry_ms") < instant(args.until, ctx.desk_ms))
-    return found, _receipt(ctx, args.subject)
+    return found, receipt_of(ctx, args.subject)
 
 
-def _receipt(ctx: ToolContext, subject: str) -> Evidence:
+def receipt_of(ctx: ToolContext, subject: str) -> Evidence:
     """Where the subject's figures come from: the run, or the desk's last mark."""
     from engine.watch.window import journal_of, mark_at
 
@@ -229,7 +222,7 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
     drawdowns with their dates, and, for the desk, holding the same instruments."""
     from engine.sim.breakdown import drawdowns
 
-    evidence = _receipt(ctx, args.subject)
+    evidence = receipt_of(ctx, args.subject)
     close_ms, equity, returns = _curve(ctx, args.subject)
     if len(equity) < 2:
         return no_data(NEVER_RAN if args.subject == DESK else f"run {args.subject} has no equity curve")
@@ -257,7 +250,7 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
         rows.append(
             (n, *(f"{{{own}.{name}}}" for name in ("depth_frac", "depth", "peak", "trough")), end, f"{{{own}.lasted_ms}}")
         )
-    text = f"{args.subject}{_bars_of(ctx, args.subject)}: return {{{h}.return_frac}} from {{{h}.first}} to {{{h}.last}}, "
+    text = f"{args.subject}{bars_of(ctx, args.subject)}: return {{{h}.return_frac}} from {{{h}.first}} to {{{h}.last}}, "
     text += why or (
         f"Sharpe {{{h}.sharpe}}, 95 % interval {{{h}.sharpe_low}} to {{{h}.sharpe_high}} ({{{h}.whole_days}}). "
         + _apart(h, sharpe)
@@ -327,59 +320,3 @@ def _sharpe(returns: list[float]) -> tuple[dict[str, float | None], str]:
         return values | {"days_needed": None}, f"Sharpe undefined: {found.undefined['sharpe']}."
     why = "" if values["sharpe_low"] is not None else f"no interval of the Sharpe ratio: {found.undefined['sharpe_low']}."
     return values | {"days_needed": days_to_tell(series)[0]}, why
-
-
-@tool(
-    "pnl",
-    Effect.READ,
-    asked_as(
-        "",
-        "p&l by week; how much did we make each day?; how much did we make this month?; "
-        "how are we doing?; how's the month going?; are we up or down this "
-        "week?; profit per month; best day so far; worst week; p&l of yesterday; how are we doing this week compared to "
-        "last week?; are we winning or losing money?; good month or bad month?; what's the trend of our equity?; how did "
-        "btc do this week?; p&l per day; net result per week; did we make money today?; how did we do yesterday?; how did "
-        "btc do?; how has eth done?; pnl this week; was march worse than february?; which month was better, october or "
-        "november?; worst three days; what did we earn yesterday?; how much did we earn last week?",
-    ),
-)
-def pnl(ctx: ToolContext, args: PnlArgs) -> ToolResult:
-    """P&L of the desk or a sleeve by day, week or month: realised, unrealised, fees, funding, slippage, net; and today, 7 and
-    30 days, since the start, in money and R."""
-    from engine.watch.periods import lately, periods
-
-    if ctx.desk_ms is None:
-        return no_data(NEVER_RAN)
-    found, evidence, about = periods(ctx.home, args.unit, args.sleeve, args.limit), _receipt(ctx, DESK), args.sleeve or "the desk"
-    if not found:
-        return no_data(NEVER_RAN)
-    facts: list[Fact] = []
-    rows = []
-    names = ("realised", "unrealised", "fees", "funding", "slippage", "net")
-    names += ("incident", "strategy") if any(period.incident for period in found) else ()
-    for period in found:
-        own = ctx.handle("y", f"{args.unit} {about} {period.from_ms} {period.until_ms}")
-        kept: dict[str, tuple[Value, str]] = {name: (getattr(period, name), "usd") for name in names}
-        facts += make_facts(
-            own,
-            f"{args.unit} from {utc(period.from_ms)} of {about}",
-            evidence,
-            kept,
-            window_text(period.from_ms, period.until_ms),
-        )
-        rows.append((utc(period.from_ms), *(f"{{{own}.{name}}}" for name in names)))
-    h = ctx.handle("y", f"lately {about} {ctx.desk_ms}")
-    values: dict[str, tuple[Value, str]] = {}
-    for name, stretch in lately(ctx.home, args.sleeve).items():
-        values |= {name: (stretch.net, "usd"), f"{name}_r": (stretch.r, "ratio"), f"{name}_trips": (stretch.trips, "count")}
-        apart = stretch.incident if name == "start" else None
-        values |= {"in_incidents": (apart, "usd"), "strategies": (stretch.strategy, "usd")} if apart else {}
-    facts += make_facts(h, f"P&L of {about}", evidence, values)
-    text = (
-        f"Net P&L of {about} at {utc(ctx.desk_ms)}: today {{{h}.today}}, 7 days {{{h}.d7}}, 30 days {{{h}.d30}}, since the start "
-    )
-    text += f"{{{h}.start}}"
-    if "in_incidents" in values:
-        text += f", of it {{{h}.in_incidents}} in incidents and {{{h}.strategies}} by the strategies"
-    text += f". Realised is after the fees and funding of the {args.unit}; net = realised + unrealised."
-    return ToolResult("ok", text, tuple(facts), (evidence,), Table((args.unit, *names), tuple(rows)), {"unit": args.unit})

@@ -10,11 +10,25 @@ from typing import Literal, get_args
 from tools.common.contract import Args, Effect, Role, ToolContext, ToolResult, tool
 
 Group = Literal[
-    "journal", "trades", "money", "risk", "watch", "changes", "data", "research", "checks", "drafts", "audit", "models", "memory"
+    "journal",
+    "trades",
+    "excursions",
+    "money",
+    "risk",
+    "watch",
+    "changes",
+    "data",
+    "research",
+    "checks",
+    "drafts",
+    "audit",
+    "models",
+    "memory",
 ]
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "journal": ("journal_search", "explain_event", "counts", "market_context"),
     "trades": ("trips", "performance", "round_trip"),
+    "excursions": ("excursions",),
     "money": ("pnl", "attribution", "version_effect", "report", "weights", "phase"),
     "risk": ("exposure", "what_if", "worst_days", "define", "joint_risk"),
     "watch": ("health", "alerts", "runbook", "watches", "probe", "drill", "incidents", "orders", "checklist", "runbook_steps"),
@@ -42,10 +56,10 @@ class GroupArgs(Args):
 
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
-    """Show further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
-    risk: exposure, what if, bad days; watch: health, alerts, runbooks, drill, incidents; changes: proposals; data: bars, runs,
-    trials; research: sweeps, walk-forwards; checks: verdicts, leaks; drafts: code; audit: drift, silences; models: drift;
-    memory: pages, notes."""
+    """Further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
+    excursions: MAE; risk: exposure, what if, bad days; watch: health, alerts, runbooks, drill, incidents; changes: proposals;
+    data: bars, runs, trials; research: sweeps; checks: verdicts, leaks; drafts: code; audit: drift, silences; models: drift;
+    memory: notes."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})
 

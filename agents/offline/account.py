@@ -75,6 +75,7 @@ _MORE: Mapping[str, str] = {
     "trips": "unit",
     "pnl": "span which count",
     "performance": "count unclear",
+    "excursions": "outcome which unit",
     "orders": "which count",
     "incidents": "which",
 }
@@ -204,6 +205,8 @@ def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     if entry.tool.name == "trips":
         split = slots.out is not None and (slots.out[0] in ("side", "outcome") or not slots.by or slots.by == (slots.out[0],))
         return split and not (slots.count and slots.which is None)
+    if entry.tool.name == "excursions" and slots.out is None:
+        return re.search(r"\bminus\b", slots.text) is not None  # `how deep in minus`: below the entry, nothing excepted
     if entry.tool.name == "journal_search" and slots.out is not None and slots.out[0] == "sleeve":
         return True
     if entry.tool.name in _LISTS.split() and slots.out is not None:
@@ -274,8 +277,8 @@ def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
 
 
 _FIGURES = (  # of whose sentences for training hardly any has a denial
-    "trips pnl performance attribution exposure run round_trip backtest sweep list_data journal_search counts version_effect "
-    "trials compare judge"
+    "trips pnl performance attribution excursions exposure run round_trip backtest sweep list_data journal_search counts "
+    "version_effect trials compare judge"
 )
 _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
 _WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk"  # which know no hours
@@ -299,7 +302,7 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     figures = (counts_all(entry) and tool not in ("backtest", "compare", "judge", "sweep")) or tool in _LISTS.split()
     places = list(chain.from_iterable(slots.places.values()))
     found = list(_IF.finditer(slots.text)) if figures else []
-    found += [m for m in _PER.finditer(slots.text) if tool != "trips"] if figures else []
+    found += [m for m in _PER.finditer(slots.text) if tool not in ("trips", "excursions")] if figures else []
     found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in _WHOLE_DAY.split()]
     found += [m for m in _THAT_TIME.finditer(slots.text) if not (given(slots.span) and takes(entry, "span", slots))]
     found += list(_NUMBER.finditer(slots.text)) if figures and not _ENOUGH.search(slots.text) else []  # `+1R`

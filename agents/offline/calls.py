@@ -27,6 +27,12 @@ _NOT_GIVEN: Mapping[str, tuple[str, str]] = {
         r"\b(?:holes?|gaps?|missing|miss(?:ed)?|lost|complete)\b",
         "No tool of a chat looks for gaps: `nightdesk data check` does. The series recorded are below.",
     ),
+    "excursions": (
+        r"\b(?:histo\w*|distrib\w*|buckets?|bins?|scatter|percentiles?|quantiles?|\d+th|edge ratio|e-ratio|in atr|plot|charts?|"
+        r"draw|how often|how many|share of)\b",
+        "No tool of a chat draws excursions, counts them or gives percentiles and ratios of them: a run's report on the page "
+        "has a chart of both. Median, mean and most are below.",
+    ),
     "trips": (
         r"^(?:and )?(?:how much )?(?:per|for each) (?:trade|trip|round trip)\b",
         "Of each round trip: the mean of its P&L and R is below. "

@@ -188,6 +188,14 @@ def _runs(slots: Slots) -> list[str]:
 
 
 SHARE = PATTERNS["slots.share"]
+MONEY_BY_TIME = re.compile(
+    r"^(?!.*\b(?:trades?|trips?|wins?|winners|losers|rate|how many)\b|.* r\b(?!-)).*\b(?:equity|p&l|profits?|net|made?)\b"
+)
+EQUITY_CURVE = re.compile(r"\bequity (?:curve|line|chart|graph|over time|history)\b")
+SPOKEN_RUN = re.compile(
+    r"\b(?:the|that|my|our|last|latest|newest|previous|stored) (?:[\w-]+ ){0,3}?(?:(?<!s )run|back-?test|simulation)\b"
+)
+SHAPE, REACH = PATTERNS["choose.shape"], PATTERNS["choose.reach"]  # what a chat does not draw; MAE and MFE by their names
 _OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "exposure", "performance")
 _OF_EVENTS = ("journal_search ...", "explain_event ...")
 # what is asked (`...`: of any kind), what a sentence names beside it, and which tool has that
@@ -210,10 +218,19 @@ _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("run", "performance"), lambda s: s.strategies and s.symbols and s.span.start, "backtest"),  # a run that is still to be made
     (_OF_TRIPS, lambda s: s.out is not None or _is_share(s), "trips"),  # what is left out, or a part of it: trips split by it
     (_OF_EVENTS, lambda s: s.out is not None and s.out[0] in ("outcome", "exit", "side") and not s.ids, "trips"),
-    (("pnl",), lambda s: _runs(s) or _splits_otherwise(s, "pnl"), "trips"),
+    # of a run by time its equity says what it made; the rest of a run's P&L is in its round trips
+    (("run", "trips", "performance"), lambda s: _by_time(s) and (_runs(s) or SPOKEN_RUN.search(s.text)), "pnl"),
+    (("pnl",), lambda s: (_runs(s) and not _by_time(s)) or _splits_otherwise(s, "pnl"), "trips"),
+    (("way excursions",), lambda s: not SHAPE.search(s.text) or REACH.search(s.text), "excursions"),
     (("performance",), lambda s: _splits_otherwise(s, "performance"), "trips"),
     (("run",), lambda s: _splits_otherwise(s, "run"), "trips"),
 )
+
+
+def _by_time(slots: Slots) -> bool:
+    """Whether money is asked for by day, week or month, or as a curve: no count or rate of round trips."""
+    by = slots.by and set(slots.by) <= {"day", "week", "month"} and MONEY_BY_TIME.search(slots.text)
+    return bool(by or (slots.by in ((), ("day",)) and EQUITY_CURVE.search(slots.text)))
 
 
 def _splits_otherwise(slots: Slots, ask: str) -> bool:
@@ -224,6 +241,7 @@ def _splits_otherwise(slots: Slots, ask: str) -> bool:
 _SLOTS: Mapping[str, str] = {"by": "by", "side": "side", "outcome": "outcome", "which": "which"}
 _TAKEN: Mapping[str, tuple[str, ...]] = {"by": ("by", "unit"), "which": ("worst", "best", "number", "limit")}
 _SAYS: Mapping[str, re.Pattern[str]] = {  # words without one of which an argument that was learned is not taken
+    "gap": re.compile(r"\b(?:gap\w*|overnight|open\w*|jump\w*|at once|instant\w*|flash|weekend)\b"),
     "side": re.compile(r"\b(?:long|short|bull|bear|buy|bought|sell|sold|up|down)\w*"),
     "outcome": re.compile(
         r"\b(?:los[est]\w*|losing|lost|w[io]n\w*|green|red|good|bad|profit\w*|negative|positive|gain\w*|plus|minus|made|ugly|hurt)"

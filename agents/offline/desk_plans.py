@@ -7,7 +7,7 @@ from typing import Any
 from agents.offline.calls import made, not_given, once
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
-from agents.offline.follow import points_back
+from agents.offline.follow import bound, points_back
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, result_text, window
 from agents.offline.tables import number_of
@@ -114,6 +114,24 @@ def health(q: Question) -> Plan:
     more = [PlannedCall("proposals", {"state": "pending"}), PlannedCall("desk", {})] if ranked else []
     draft = yield from made([PlannedCall("health", {}), *more])
     return draft.after(not_given(q))
+
+
+_MOVES = re.compile(r"\b(?:mov(?:e|es|ed|ing)|swings?|shocks?|jolts?)\b")
+_ONE_WAY = re.compile(
+    r"\b(?:up|down|upwards?|downwards?|ris\w+|rose|rall\w+|pumps?|gains?|climb\w*|higher|drop\w*|fall\w*|fell|crash\w*|dumps?|tank\w*|"
+    r"lower|minus|plus|sink\w*|slump\w*|plung\w*|adverse)\b|[+-] ?\d"
+)
+
+
+def what_if(q: Question) -> Plan:
+    """A sudden move; where no word says which way, a rise and a fall, the fall first."""
+    args, past = arguments(q), [float(r.args.get("move_frac") or 0.0) for r in q.results() if r.name == "what_if"][-2:]
+    both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both
+    if args.get("move_frac") is None or _ONE_WAY.search(q.slots.text) or not (_MOVES.search(q.slots.text) or both):
+        return (yield from once(q))
+    size = abs(args["move_frac"])
+    draft = yield from made([PlannedCall("what_if", args | {"move_frac": move}) for move in (-size, size)])
+    return draft.after("No direction is named: the fall first, then the rise.")
 
 
 def orders(q: Question) -> Plan:

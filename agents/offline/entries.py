@@ -37,6 +37,7 @@ class AskedEntry(NamedTuple):
         """Whether its tool splits by each of these."""
         can = [word for field in ("by", "unit") if self.takes(field) for word in choices_of(self.tool, field)]
         can += ["exit"] if "rule" in can else []  # `by reason`: of a refusal it is the rule
+        can += ["exit", "sleeve", "side"] if self.tool.name == "excursions" else []  # its table, or one call for each
         return all(one in can or (one == "sleeve" and self.asked.kind == "sleeves") or self.tool.name == f"{one}s" for one in by)
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from agents.offline import remainder
 from agents.offline.calls import made, not_given, once
+from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import TimeSpan, read_span, two_periods
-from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments
+from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
@@ -44,7 +45,7 @@ def attribution(q: Question) -> Plan:
 
 def _of_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Question]:
     """The question about the newest stored run, of the strategy named, where it speaks of one that this thread has not made."""
-    spoken = _SPOKEN_RUN.search(q.slots.text)
+    spoken = SPOKEN_RUN.search(q.slots.text)
     stored = re.search(r"\bstored\b", q.slots.text)  # not the one that this thread made last
     if spoken is None or (q.run_id() is not None and not stored):
         return q
@@ -58,12 +59,9 @@ def _of_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Quest
     return replace(q, slots=replace(q.slots, sleeves=()), past=(*q.past, of_run))
 
 
-_SPOKEN_RUN = re.compile(
-    r"\b(?:the|that|my|our|last|latest|newest|previous|stored) (?:[\w-]+ ){0,3}?(?:run|back-?test|simulation)\b"
-)
 _OF_RUNS = re.compile(
     r"\b(?:sortino|calmar|value at risk|var|cvar|expected shortfall|recovery factor|cagr|turnover|psr|autocorrelation|"
-    r"buy[- ]and[- ]hold|(?:just|simply) (?:\w+ )?(?:hold|held|holding)|holding(?! times?| periods?))\b"
+    r"benchmark|buy[- ]and[- ]hold|(?:just|simply) (?:\w+ )?(?:hold|held|holding)|holding(?! times?| periods?))\b"
 )
 
 
@@ -78,9 +76,10 @@ def performance(q: Question) -> Plan:
         )
     of_run = yield from _of_run(q)
     named, of_desk = _OF_RUNS.search(q.slots.text), (FILLERS["subject"](of_run) or "desk") == "desk"
-    if named and not of_desk and "hold" not in named[0]:
+    holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
+    if named and not of_desk and not holds:
         return (yield from made([PlannedCall("run", {"run_id": of_run.run_id()})], of_run))
-    if named and of_desk != ("hold" in named[0]):  # holding the same instruments is set beside the desk alone
+    if named and of_desk != holds:  # holding the same instruments is set beside the desk alone
         draft = yield from once(of_run)
         where = "the table of a backtest has it" if of_desk else "its report on the page has it, under Runs"
         return draft.after(f"No tool of a chat gives that ({named[0]}) here; {where}. What there is:")
@@ -113,14 +112,44 @@ def trips(q: Question) -> Plan:
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
 
 
-NO_EQUITIES = (
-    "No tool of a chat lists equity by time: the page draws it. Its change in each is the net below; equity now follows."
-)
+_ENDED = re.compile(r"\b(?:stopped|ended|exit\w*|closed|out|hit|before the|(?:stop|target|trail)s? (?:trades?|exits?))\b")
+
+_LISTED = re.compile(r"\b(?:worst|biggest|largest|deepest) (?:\w+ )?(?:trades?|trips?|excursions?|mae|heats?|ones)\b")
+
+
+def excursions(q: Question) -> Plan:
+    """MAE and MFE of the desk or of a run; by sleeve or side one call for each. Trades ended so are meant where it says so."""
+    q = yield from _of_run(q)
+    if _no_run(q):
+        return asks_back(NO_RUN)
+    args, by = arguments(q), q.slots.by
+    if args.get("exit") == "open" or not _ENDED.search(q.slots.text):
+        args.pop("exit", None)
+    if not (q.slots.count or _LISTED.search(q.slots.text)):  # `at their worst` ranks no trades
+        args.pop("worst", None)
+    calls = [PlannedCall("excursions", args)]
+    if "sleeve" in by and "sleeve" not in args and "subject" not in args:
+        calls = [PlannedCall("excursions", args | {"sleeve": sleeve.name}) for sleeve in q.words.sleeves[:SLEEVES_MAX]]
+    elif "side" in by and "side" not in args:
+        calls = [PlannedCall("excursions", args | {"side": side}) for side in ("long", "short")]
+    return (yield from made(calls, q)).after(not_given(q))
+
+
+SLEEVES_MAX = 6
+_EQUITY = re.compile(r"(?<!change in )(?<!change of )\bequity\b")
 
 
 def pnl(q: Question) -> Plan:
-    """P&L by day, week or month; of a window, or of two periods, their rows alone; the best or the worst of them first."""
+    """P&L by day, week or month, or equity; of a window or of two periods their rows alone; the best or the worst first."""
+    q = yield from _of_run(q)
+    if _no_run(q):
+        return asks_back(NO_RUN)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
+    if _EQUITY.search(text):
+        args["equity"] = True
+    args.pop("subject", None)
+    if _run_meant(q):
+        args["subject"] = q.run_id()
     pair = two_periods(text, now)
     spans = [read_span(one, now)[0] for one in pair] if pair else [span] if span.start or span.at else []
     starts = [of.start or of.at or "" for of in spans]
@@ -136,8 +165,6 @@ def pnl(q: Question) -> Plan:
     if (ranks(text) or extremes) and not starts:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
     call = PlannedCall("pnl", args)
-    if re.search(r"\bequity\b", text) and q.slots.by:
-        return (yield from made([call, PlannedCall("desk", {})])).after(NO_EQUITIES)
     (result,) = yield [call]
     if spans and result.table is not None:
         kept = [n for n, row in enumerate(result.table.rows) if _within(str(row[0])[:10], starts, spans)]
@@ -147,7 +174,8 @@ def pnl(q: Question) -> Plan:
     draft, first, table = drafted([call], [result]), "", result.table
     if spans:  # rows of the window alone
         rows_of = " and ".join(words_of("span", of) for of in spans)
-        draft = draft._replace(read_as=f"P&L of {args.get('sleeve', 'the whole desk')}, by {args.get('unit', 'day')}, {rows_of}")
+        what, of = "equity and P&L" if args.get("equity") else "P&L", args.get("subject") or args.get("sleeve", "the whole desk")
+        draft = draft._replace(read_as=f"{what} of {of}, by {args.get('unit', 'day')}, {rows_of}")
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
     n = n or (EXTREMES if extremes and not starts else None)
@@ -158,6 +186,25 @@ def pnl(q: Question) -> Plan:
     if table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
     return draft.after(first)
+
+
+def _run_meant(q: Question) -> bool:
+    """Whether the sentence speaks of a run: by its id, in words, or as equity right after one was made or shown."""
+    last, text = next(reversed(q.results()), None), q.slots.text
+    subject = "" if last is None else str(last.args.get("subject") or last.args.get("run_id") or "")
+    after = last is not None and (last.name in _ONE_RUN or subject.startswith("r-")) and _EQUITY.search(text)
+    named = q.slots.handles or any(identity.startswith("r-") for identity in q.slots.ids)
+    spoken = speaks_of_run(text)
+    return q.run_id() is not None and bool(named or spoken or (after and not DESKWARD.search(text)))
+
+
+def _no_run(q: Question) -> bool:
+    """Whether the sentence speaks of a run where none is stored: the desk's figures would be of another question."""
+    return speaks_of_run(q.slots.text) and q.run_id() is None
+
+
+_ONE_RUN = ("backtest", "run", "round_trip")
+NO_RUN = "No run is stored that this could be about. `backtest trend on BTC for 2025` makes one, by the developer."
 
 
 def _within(day: str, starts: Sequence[str], spans: Sequence[TimeSpan]) -> bool:

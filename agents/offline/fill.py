@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agents.offline.account import tokens_of
+from agents.offline.choose import SPOKEN_RUN
 from agents.offline.entries import choices_of
 from agents.offline.steps import Question, changes_of
 from agents.offline.words import ASKING, PATTERNS, SAID, STOP
@@ -38,9 +39,14 @@ def _strategy(q: Question) -> str | None:
     return q.slots.strategy or (found.strategy if found else None)
 
 
+def speaks_of_run(text: str) -> bool:
+    """Whether a stored run is spoken of, and not beside the desk: `our last run`."""
+    return SPOKEN_RUN.search(text) is not None and re.search(r"\b(?:desk|live|paper)\b", text) is None
+
+
 def _subject(q: Question) -> str | None:
     """The run that is named, or that the thread was about; null, the desk, when the sentence speaks of the desk."""
-    named = bool(q.slots.handles) or any(i.startswith("r-") for i in q.slots.ids)
+    named = bool(q.slots.handles) or any(i.startswith("r-") for i in q.slots.ids) or speaks_of_run(q.slots.text)
     return q.run_id() if named or not (q.slots.sleeves or DESKWARD.search(q.slots.text)) else None
 
 

@@ -58,7 +58,7 @@ def looks_back(slots: Slots) -> bool:
 
 
 RUNS = ("backtest", "compare", "run", "round_trip", "leaks", "sweep", "walkforward", "judge", "trials")
-_FAMILIES = {"figures": ("pnl", "performance", "trips", "attribution"), "runs": RUNS}
+_FAMILIES = {"figures": ("pnl", "performance", "trips", "attribution", "excursions"), "runs": RUNS}
 
 
 def family(tool: str) -> str:

@@ -7,7 +7,7 @@ not a language model, and says so.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,6 +31,7 @@ from agents.offline.understand import understand
 from agents.offline.ways import Way, way_of
 from agents.offline.wider import wider_text
 from agents.offline.words import Words
+from tools.causes import OPENS
 from tools.common.contract import Tool
 from tools.common.render import one_line
 
@@ -135,9 +136,21 @@ def joined(drafts: Sequence[PlannedAnswer]) -> PlannedAnswer:
     left = tuple(dict.fromkeys(piece for draft in drafts for piece in draft.unused))
     quoted = ", ".join(f'"{piece}"' for piece in left)
     notes = [f"I did not use: {quoted}."] if left else []
-    paragraphs = list(dict.fromkeys(part for text in texts for part in text.split("\n\n")))  # two parts may show one thing
+    paragraphs = causes_once(dict.fromkeys(part for text in texts for part in text.split("\n\n")))  # two parts may show one thing
     notes += [*paragraphs, *([f"*Read as: {read}.*"] if read else [])]
     return PlannedAnswer("\n\n".join(dict.fromkeys(notes)), any(draft.asked_back for draft in drafts), read, left)
+
+
+def causes_once(paragraphs: Iterable[str]) -> list[str]:
+    """The paragraphs of an answer, with the cause of what went wrong in the first of those that say the same one."""
+    seen: set[str] = set()
+    kept: list[str] = []
+    for paragraph in paragraphs:
+        before, opens, cause = paragraph.partition(OPENS)
+        again = bool(opens) and cause in seen
+        kept += [before.rstrip()] if again and before.strip() else [] if again else [paragraph]
+        seen |= {cause} if opens else set()
+    return kept
 
 
 def plan_of_part(part: Part, q: Question) -> Plan:

@@ -21,6 +21,7 @@ class PlannedCall(NamedTuple):
 _WHAT: Mapping[str, str] = {
     "trips": "round trips",
     "pnl": "P&L",
+    "excursions": "MAE and MFE",
     "performance": "return, Sharpe ratio and drawdowns",
     "attribution": "P&L by source",
     "journal_search": "events",
@@ -53,9 +54,10 @@ def what_of(tool: str) -> str:
     return _WHAT.get(tool, tool.replace("_", " "))
 
 
-_OF_DESK = ("trips", "pnl", "performance", "journal_search", "counts", "attribution", "parity", "pauses")
+_OF_DESK = ("trips", "pnl", "performance", "excursions", "journal_search", "counts", "attribution", "parity", "pauses")
 _WINDOW: Mapping[str, str] = {  # what a tool takes where no window is named
     "trips": "since the start",
+    "excursions": "since the start",
     "attribution": "since the start",
     "performance": "since the start",
     "parity": "since the start",
@@ -84,7 +86,8 @@ def _call_text(call: PlannedCall) -> str:
     parts = [f"{what} of {subject}" if subject else what, _window(call.name, args)]
     parts += [_argument(name, value) for name, value in args.items() if name not in _LEFT_OUT]
     if call.name == "pnl":
-        parts = [parts[0], f"by {args.get('unit', 'day')}, the last {args.get('limit', 12)}"]
+        of = parts[0].replace("P&L", "equity and P&L", 1) if args.get("equity") else parts[0]
+        parts = [of, f"by {args.get('unit', 'day')}, the last {args.get('limit', 12)}"]
     return ", ".join(part for part in parts if part)
 
 

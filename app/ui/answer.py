@@ -208,7 +208,7 @@ def _research(answer: Mapping[str, Any], key: str) -> None:
 
 def runs_of(answer: Mapping[str, Any]) -> list[str]:
     """Runs made or compared by this turn's tools, in order."""
-    computed = {"backtest", "compare", "sweep", "walkforward", "run", "rerun"}
+    computed = {"backtest", "compare", "sweep", "walkforward", "run", "rerun", "pnl"}
     if not any(call.get("name") in computed for call in answer.get("tool_calls") or []):
         return []
     found = [f["evidence"]["id"] for f in answer.get("facts") or [] if (f.get("evidence") or {}).get("kind") == "run"]

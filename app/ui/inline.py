@@ -28,16 +28,21 @@ def found_in(answer: Mapping[str, Any]) -> list[Found]:
     for call in answer.get("tool_calls") or []:
         one = Found(str(call.get("name")), call.get("args") or {})
         subject = str(one.args.get("subject") or DESK)
-        drawable = one.name == "pnl" or (one.name == "performance" and subject == DESK) or len(bars(answer, one)) > 1
+        drawable = (one.name in ("pnl", "performance") and subject == DESK) or len(bars(answer, one)) > 1
         if call.get("status") == "ok" and drawable and one not in kept:
             kept.append(one)
     return kept[:CHARTS_MAX]
 
 
+def is_curve(one: Found) -> bool:
+    """Whether the equity of the desk or of a sleeve is drawn."""
+    return one.name == "performance" or (one.name == "pnl" and bool(one.args.get("equity")))
+
+
 def title(one: Found) -> tuple[str, str]:
     """(what a chart shows, of what)."""
-    if one.name == "performance":
-        return "Equity", DESK
+    if is_curve(one):
+        return "Equity", str(one.args.get("sleeve") or DESK)
     if one.name == "pnl":
         return f"Net P&L by {one.args.get('unit') or 'day'}", f"{one.args.get('sleeve') or DESK}, USDT, UTC"
     return f"Net P&L by {one.args.get('by') or 'exit'}", f"round trips of {one.args.get('subject') or DESK}, USDT"
@@ -54,8 +59,9 @@ def show(api: PageClient, answer: Mapping[str, Any], key: str) -> None:
 
 
 def _draw(api: PageClient, answer: Mapping[str, Any], one: Found, key: str) -> None:
-    if one.name == "performance":
-        charts.equity([(DESK, api.get("/api/desk/equity", points=POINTS))], key=key, height=280)
+    if is_curve(one):
+        query: dict[str, Any] = {"points": POINTS} | ({"sleeve": one.args["sleeve"]} if one.args.get("sleeve") else {})
+        charts.equity([(title(one)[1], api.get("/api/desk/equity", **query))], key=key, height=280)
         return
     parts.head(*title(one))
     if one.name == "pnl":

@@ -178,7 +178,8 @@ def durations(trips: pl.DataFrame) -> dict[str, int | None]:
 def excursions(trips: pl.DataFrame) -> list[dict[str, Any]]:
     """MAE and MFE of closed trips as sim/excursions.py measured them (`mae` <= 0 <= `mfe`, quote units).
 
-    Here they are fractions of the entry's notional, and in R (None without a planned risk); mae counts positive.
+    Here they are in quote units, as fractions of the entry's notional, and in R (None without a planned risk); mae counts
+    positive.
 
     Raises BadInput for a frame without them: a run that was stored before they were kept.
     """
@@ -189,6 +190,46 @@ def excursions(trips: pl.DataFrame) -> list[dict[str, Any]]:
         notional, risk = trip["entry_price"] * trip["units"], trip.get("risk") or 0.0
         row = {"trip": trip["trip"], "sleeve": trip["sleeve"], "net": trip["net"], "r": trip["r"]}
         for name, money in (("mae", -trip["mae"]), ("mfe", trip["mfe"])):
-            row |= {f"{name}_frac": money / notional, f"{name}_r": money / risk if risk > 0 else None}
+            row |= {name: money, f"{name}_frac": money / notional, f"{name}_r": money / risk if risk > 0 else None}
         found.append(row)
     return found
+
+
+REACH: dict[str, pl.Expr] = {
+    f"{way}_{of}{unit}": value
+    for way, most in (("mae", "worst"), ("mfe", "best"))
+    for unit in ("", "_r")
+    for of, value in zip(("median", "mean", most), (pl.median(way + unit), pl.mean(way + unit), pl.max(way + unit)), strict=True)
+}
+
+
+def reach(trips: pl.DataFrame) -> pl.DataFrame:
+    """How far closed trips went: one row for all, winners, losers (net <= 0) and each way out; key, trips and REACH.
+
+    Median, mean and the most of MAE and MFE in quote units and in R, mae positive; None in R where none had a planned risk.
+    Groups without a trip are left out. Raises BadInput as `excursions` does.
+    """
+    found = excursions(trips)
+    measured = pl.DataFrame(found, schema_overrides={"mae_r": pl.Float64, "mfe_r": pl.Float64}) if found else trips.head(0)
+    if measured.is_empty():
+        return pl.DataFrame(schema={"key": pl.String, "trips": pl.Int64, **dict.fromkeys(REACH, pl.Float64)})
+    measured = measured.join(trips.select("trip", "reason"), on="trip", how="left", maintain_order="left")
+    won = pl.col("net") > 0
+    parts = [measured.with_columns(key=pl.lit("all"))]
+    parts += [measured.filter(which).with_columns(key=pl.lit(name)) for name, which in (("winners", won), ("losers", ~won))]
+    parts.append(measured.sort("reason", maintain_order=True).with_columns(key=pl.col("reason")))
+    values = [value.alias(name) for name, value in REACH.items()]
+    return pl.concat(parts).group_by("key", maintain_order=True).agg(pl.len().cast(pl.Int64).alias("trips"), *values)
+
+
+def farthest(trips: pl.DataFrame, n: int) -> pl.DataFrame:
+    """The n closed trips that went farthest against their position, in quote units, the farthest first: trips with mae_r, mfe_r.
+
+    Raises BadInput as `excursions` does.
+    """
+    rows = sorted(excursions(trips), key=lambda row: -row["mae"])[:n]
+    chosen = pl.DataFrame(
+        [{name: row[name] for name in ("trip", "mae", "mfe", "mae_r", "mfe_r")} for row in rows],
+        schema={"trip": pl.String, **dict.fromkeys(("mae", "mfe", "mae_r", "mfe_r"), pl.Float64)},
+    )
+    return chosen.join(trips.drop("mae", "mfe"), on="trip", how="left", maintain_order="left")

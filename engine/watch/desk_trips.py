@@ -178,6 +178,7 @@ def _row_of(event: Event) -> tuple[type[Any], dict[str, Any]]:
         return FundingRow, {"cash_flow": body["cash_flow"]}
     reason = state.EXIT_REASONS.index(body["reason"]) if body.get("reason") in state.EXIT_REASONS else 0
     fill = {"slot": state.SLOTS.index(body["slot"]), "reason": reason, "side": 1 if body["side"] == "buy" else -1}
+    fill["maker"] = int(body["liquidity"] == "maker")  # of such a bar the favourable extreme may have come before the fill
     return FillRow, fill | {name: body[name] for name in ("lots", "price", "reference_price", "fee")}
 
 

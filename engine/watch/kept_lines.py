@@ -21,7 +21,7 @@ from engine.store.chain import Event, encode_body
 from engine.watch.window import JournalLine, journal_of, mark_at, raw_lines, stamp_of
 
 DATA, FILE = "cache/trading.jsonl", "cache/trading.json"
-SCHEMA = 3
+SCHEMA = 4
 BYTES_MAX = 1 << 30  # beyond it no day is added: later ones are read from the journal
 ROOM = 1 << 16  # with less than this left no day is tried any more
 HEAD_BYTES_MAX = 4096
@@ -29,7 +29,7 @@ BLOCK = 1 << 20
 OF_MODELS = ("model(", "regime(")  # columns of stored models, by which round trips are split
 _ORDER = ("sleeve", "slot", "key", "lots", "price")
 FIELDS: dict[str, tuple[str, ...]] = {
-    "fill": (*_ORDER, "version", "t_ms", "side", "reason", "reference_price", "fee"),
+    "fill": (*_ORDER, "version", "t_ms", "side", "reason", "reference_price", "fee", "liquidity"),
     "funding": ("sleeve", "version", "t_ms", "cash_flow"),
     "decision": ("sleeve", "version", "t_ms", "size", "refused_by", "features"),
     "intent": _ORDER,

@@ -10,10 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, get_args
 
+import numpy as np
 import polars as pl
 
 from engine.clock import DAY_MS
 from engine.errors import BadInput
+from engine.sim.breakdown import Floats, Times
 from engine.watch.desk_trips import strategy_trips
 from engine.watch.window import first_mark, journal_of, mark_at
 
@@ -41,6 +43,7 @@ class Period(NamedTuple):
     net: float | None
     incident: float | None = 0.0  # of the net: what was made in incident windows
     strategy: float | None = None  # the rest: incident + strategy = net
+    equity: float | None = None  # at until_ms
 
 
 class Lately(NamedTuple):
@@ -77,6 +80,24 @@ def periods(home: Path, unit: str, sleeve: str | None = None, limit: int = PERIO
     return [_period(*ends, *cents) for ends, cents in zip(zip(edges, edges[1:]), zip(sums, sums[1:]), strict=True)]  # noqa: B905, RUF007 - pairs of neighbours
 
 
+def curve_periods(close_ms: Times, equity: Floats, begun: tuple[int, float], unit: str, limit: int = PERIODS_MAX) -> list[Period]:
+    """The same of an equity curve (n,) that began as `begun`, (UTC ms, quote units): its net and its equity alone."""
+    if unit not in UNITS:
+        raise BadInput(f"P&L cannot be summed by {unit!r}", f"choose {', '.join(UNITS)}")
+    days, day_of = np.unique((close_ms - 1) // DAY_MS, return_inverse=True)
+    begins = np.array([period_begin(int(day) * DAY_MS + 1, unit) for day in days], np.int64)[day_of]
+    ends = np.flatnonzero(np.append(np.diff(begins) != 0, True)) if len(begins) else begins
+    found: list[Period] = []
+    before = round(begun[1] * 100)
+    for at in map(int, ends):
+        cents = round(float(equity[at]) * 100)
+        from_ms = max(int(begins[at]), begun[0])
+        net, worth = (cents - before) / 100, cents / 100
+        found.append(Period(from_ms, int(close_ms[at]), None, None, None, None, None, net, 0.0, net, worth))
+        before = cents
+    return found[-limit:]
+
+
 def period_begin(ms: int, unit: str) -> int:
     """The last start of a period before an instant."""
     day = (ms - 1) // DAY_MS * DAY_MS
@@ -107,7 +128,7 @@ def _period(from_ms: int, until_ms: int, before: Cents, after: Cents) -> Period:
     change = {name: _minus(after[name], before[name]) for name in SUMS}
     unrealised = _minus(change["equity"], change["cash"])
     cents = (change["cash"], unrealised, change["fees"], change["funding"], change["slippage"], change["equity"])
-    cents += (change["incident"], _minus(change["equity"], change["incident"]))
+    cents += (change["incident"], _minus(change["equity"], change["incident"]), after["equity"])
     return Period(from_ms, until_ms, *(None if value is None else value / 100 for value in cents))
 
 

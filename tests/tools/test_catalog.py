@@ -33,6 +33,7 @@ READ = {
     "trips",
     "performance",
     "pnl",
+    "excursions",
     "what_if",
     "worst_days",
     "define",

@@ -64,6 +64,8 @@ GOOD: dict[str, dict[str, Any]] = {
         "until": "2025-03-06",
     },
     "performance": {"subject": RUN},
+    "excursions": {"subject": "desk", "sleeve": "trend-btc", "side": "long", "exit": "stop", "worst": 3}
+    | {"since": "2024-01-01", "until": "2025-03-06"},
     "pnl": {"unit": "day", "sleeve": "trend-btc", "limit": 9},
     "pauses": {"sleeve": "trend-btc"},
     "watches": {},

@@ -119,10 +119,3 @@ def test_two_splits_are_shown_one_after_the_other(words: Words) -> None:
     desk = Desk("advisor", words)
     assert desk.ask("hit rate by side and weekday").startswith("No tool splits by")
     assert [args["by"] for _, args in desk.called] == ["side", "weekday"]
-
-
-def test_equity_by_day_is_its_change_a_day(words: Words) -> None:
-    """Named as that, with the equity now."""
-    desk = Desk("advisor", words)
-    assert desk.ask("equity by day").startswith("No tool of a chat lists equity")
-    assert [name for name, _ in desk.called] == ["pnl", "desk"]

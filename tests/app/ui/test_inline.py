@@ -48,6 +48,18 @@ def test_the_bars_of_a_split_are_the_answers_own_facts() -> None:
     ]
 
 
+def test_equity_is_a_curve_and_a_run_has_its_own() -> None:
+    """Equity of the desk or of a sleeve by day is its curve; of a run nothing of the desk's is drawn."""
+    calls = [call("pnl", unit="day", equity=True), call("pnl", equity=True, sleeve="btc-trend")]
+    assert [inline.title(one) for one in inline.found_in({"tool_calls": calls})] == [("Equity", "desk"), ("Equity", "btc-trend")]
+    assert [inline.title(one)[0] for one in inline.found_in({"tool_calls": [call("pnl")]})] == ["Net P&L by day"]
+    of_it = fact("day from 2024-01-01 00:00Z of r-1a2b3c4d", "equity", 1.0) | {"evidence": {"kind": "run", "id": "r-1a2b3c4d"}}
+    of_run = {"facts": [of_it], "tool_calls": [call("pnl", subject="r-1a2b3c4d")]}
+    assert inline.found_in(of_run) == []
+    assert answer.runs_of(of_run) == ["r-1a2b3c4d"]
+    assert answer.runs_of({"facts": FACTS, "tool_calls": [call("pnl")]}) == []
+
+
 def test_an_answer_has_its_charts_beside_it(fake: Fake) -> None:
     """P&L by period and a split of trips, named with unit and window."""
     calls = [call("pnl", unit="week", limit=3), call("trips", by="exit")]
@@ -59,6 +71,15 @@ def test_an_answer_has_its_charts_beside_it(fake: Fake) -> None:
     assert "Net P&amp;L by exit <small>round trips of desk, USDT" in text
     drawn = [d["spec"] for d in components(at) if d.get("kind") == "chart"]
     assert [[item["value"] for item in spec["items"]] for spec in drawn] == [[-26.5, -26.5, 26.5], [-19.0, 10.0]]
+
+
+def test_equity_by_day_has_its_curve_beside_it(fake: Fake) -> None:
+    """The desk's own curve, not bars of its P&L."""
+    held = made("It grew.", facts=FACTS, tool_calls=[call("pnl", unit="day", equity=True)])
+    fake.turns = {"u-1": turn("u-1", "done", "equity by day", held)}
+    at = page(tab="chat", role="developer", thread="t-1")
+    assert [d["spec"]["kind"] for d in components(at) if d.get("kind") == "chart"] == ["curve"]
+    assert "Net P&amp;L by day" not in texts_of(at)
 
 
 @pytest.mark.parametrize(

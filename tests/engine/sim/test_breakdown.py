@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.clock import DAY_MS, HOUR_MS
 from engine.errors import BadInput
-from engine.sim.breakdown import KEYS, drawdowns, durations, excursions, extremes, months, r_histogram, split
+from engine.sim.breakdown import KEYS, drawdowns, durations, excursions, extremes, farthest, months, r_histogram, reach, split
 
 START = 1_741_046_400_000  # 2025-03-04 00:00 UTC, a Tuesday
 trip = st.fixed_dictionaries(
@@ -108,6 +108,24 @@ def test_excursions_in_parts_of_the_entry_and_in_r() -> None:
     assert (row["mae_r"], row["mfe_r"]) == (pytest.approx(3 / 50), pytest.approx(4 / 50))
     with pytest.raises(BadInput, match="no excursions"):
         excursions(found)
+
+
+def test_how_far_trips_went_is_grouped_and_the_farthest_are_listed() -> None:
+    """All, winners, losers (nothing won is lost) and each way out; an open trip and one without a measure are in none of them."""
+    base = {"sleeve": "a", "instrument": "x", "side": "long", "entry_ms": START, "version": 1}
+    made = [("stop", -5.0), ("target", 9.0), ("stop", 0.0), ("target", 3.0), ("open", 7.0)]
+    found = frame([base | {"reason": reason, "net": net} for reason, net in made])
+    assert found["exit_ms"].null_count() == 1
+    measured = found.with_columns(mae=pl.Series([-3.0, -1.0, None, -2.0, -99.0]), mfe=pl.Series([4.0, 10.0, None, 6.0, 99.0]))
+    rows = {row["key"]: row for row in reach(measured).to_dicts()}
+    assert {key: row["trips"] for key, row in rows.items()} == {"all": 3, "winners": 2, "losers": 1, "stop": 1, "target": 2}
+    assert [rows["all"][name] for name in ("mae_median", "mae_mean", "mae_worst", "mfe_median", "mfe_best")] == [2, 2, 3, 6, 10]
+    assert rows["losers"]["mfe_best"] == 4.0
+    assert rows["all"]["mae_worst_r"] == pytest.approx(3 / 50)
+    assert farthest(measured, 2)["mae"].to_list() == [3.0, 2.0]
+    assert reach(measured.head(0)).is_empty()
+    with pytest.raises(BadInput, match="no excursions"):
+        reach(found)
 
 
 def test_trips_are_split_by_what_a_model_had_said_at_their_entry() -> None:

@@ -18,8 +18,8 @@ from engine.sim.excursions import worth_held
 from engine.sim.trips import COSTS, frame_of, trips
 from engine.watch.benchmark import desk_hold_line
 from engine.watch.desk_trips import desk_trips, sleeves_of
-from engine.watch.periods import UNITS, lately, periods
-from engine.watch.window import first_mark, journal_of, mark_at
+from engine.watch.periods import UNITS, curve_periods, lately, periods
+from engine.watch.window import between, first_mark, journal_of, mark_at
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 from tests.laws.test_one_decision_path import kernel_result
 
@@ -62,6 +62,16 @@ def test_the_desk_s_figures_are_the_backtest_s_and_sum(lived: Any) -> None:
         assert all(one.until_ms == other.from_ms for one, other in pairwise(found))
         assert round(sum(p.fees or 0.0 for p in found), 2) == pytest.approx(made["fees"].sum(), abs=0.0051)
     assert [p.until_ms % DAY_MS for p in periods(home.path, "day")[:-1]] == [0] * 4
+    for unit in UNITS:  # the equity at each end is the mark's, and a curve of the same ends has the same periods
+        ends = [(p.until_ms, p.equity) for p in periods(home.path, unit)]
+        assert [worth for _, worth in ends] == [round(mark_at(path, ms).body["equity"], 2) for ms, _ in ends]  # type: ignore[union-attr]
+        marks = [mark.body["equity"] for mark in between(path, first.t_event_ms, last.t_event_ms, {"mark"})]
+        times = [mark.t_event_ms for mark in between(path, first.t_event_ms, last.t_event_ms, {"mark"})]
+        curve = curve_periods(np.array(times), np.array(marks), (first.t_event_ms, first.body["equity"]), unit)
+        for cut, kept in zip(curve, periods(home.path, unit), strict=True):
+            assert (cut.from_ms, cut.until_ms) == (kept.from_ms, kept.until_ms)
+            assert cut.net == pytest.approx(kept.net, abs=0.011)
+            assert cut.equity == pytest.approx(kept.equity, abs=0.011)
     since = lately(home.path)
     assert since["start"].net == pytest.approx(change, abs=0.0051)
     assert since["start"].trips == made["exit_ms"].is_not_null().sum()
@@ -87,6 +97,9 @@ def test_a_desk_without_a_bar_has_no_figures(own_home: Path) -> None:
     assert desk_hold_line(own_home).equity == []
     with pytest.raises(BadInput, match="year"):
         periods(own_home, "year")
+    assert curve_periods(np.empty(0, np.int64), np.empty(0), (0, 1.0), "day") == []
+    with pytest.raises(BadInput, match="year"):
+        curve_periods(np.empty(0, np.int64), np.empty(0), (0, 1.0), "year")
 
 
 def test_a_missing_price_of_a_holder_is_the_last_one() -> None:
