@@ -14,6 +14,7 @@ setup:            ## .venv from the hashed lock, the kernel compiled
 kernel: setup     ## compiled for this source, once, before several test processes want it at the same time
 	@$(BIN)/python -m engine.core.kernel
 	@$(BIN)/python -m engine.l2.kernel
+	@$(BIN)/python -m engine.making.kernel
 
 test: kernel      ## the default suite
 	$(PYTEST)

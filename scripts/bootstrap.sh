@@ -38,6 +38,7 @@ if [ -f engine/core/kernel.py ]; then
     echo "setup: compiling the kernel once (a few seconds)" >&2
     .venv/bin/python -m engine.core.kernel
     .venv/bin/python -m engine.l2.kernel
+    .venv/bin/python -m engine.making.kernel
 fi
 .venv/bin/python -m compileall -q app engine agents memory tools || true
 .venv/bin/python -c "

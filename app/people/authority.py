@@ -100,6 +100,8 @@ _READ = (
     "l2 feasibility",
     "l2 replay",
     "live gate",
+    "making backtest",
+    "making stage",
     "live stages",
     "memory diff",
     "memory search",

@@ -233,5 +233,6 @@ def run_making(
             arrive(maker, terms, book, s, now)
         elif kind == E_CANCEL:
             cancel_arrives(maker, terms, s, now)
-        if kind != E_ARRIVE and kind != E_CANCEL:
+        ending = maker.orders[BUY, ENDS] == now or maker.orders[SELL, ENDS] == now  # known with its fill: decided on both
+        if kind not in (E_ARRIVE, E_CANCEL) and not (kind == E_SEEN and ending):
             decide(book, trades, terms, maker, k, now)

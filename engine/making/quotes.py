@@ -63,9 +63,7 @@ def spread_of(terms: MakingTerms, variance: float, inventory: int) -> tuple[floa
     return -(inventory / terms.lots) * risk, risk / 2.0 + terms.liquidity_bps
 
 
-def desired(
-    terms: MakingTerms, bid: int, ask: int, variance: float, weight: float, inventory: int, flow: int
-) -> tuple[int, int]:
+def desired(terms: MakingTerms, bid: int, ask: int, variance: float, weight: float, inventory: int, flow: int) -> tuple[int, int]:
     """(price to buy at, price to sell at), 0 for none. bid, ask: the book's best; flow: what takers bought less sold, lots.
 
     Never beyond the other side's best, so that a post-only order is taken when the book has not moved. A price that may lead
@@ -77,9 +75,9 @@ def desired(
     middle, tick = (bid + ask) / 2.0, terms.tick
     buy, sell = 0, 0
     if -FAR_BPS < away - half < FAR_BPS and inventory + terms.lots <= terms.inventory_lots:
-        buy = min(int(floor(middle * (1.0 + (away - half) * BPS) / tick)) * tick, ask - tick)
+        buy = min(floor(middle * (1.0 + (away - half) * BPS) / tick) * tick, ask - tick)
     if -FAR_BPS < away + half < FAR_BPS and inventory - terms.lots >= -terms.inventory_lots:
-        sell = max(int(ceil(middle * (1.0 + (away + half) * BPS) / tick)) * tick, bid + tick)
+        sell = max(ceil(middle * (1.0 + (away + half) * BPS) / tick) * tick, bid + tick)
     if terms.toxic_lots > 0 and flow <= -terms.toxic_lots:
         buy = 0
     if terms.toxic_lots > 0 and flow >= terms.toxic_lots:

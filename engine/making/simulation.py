@@ -20,6 +20,20 @@ from engine.making.resting import ENTRIES, FILLS, MakerState, MakerTrades
 ORDERS_MAX = 50_000_000
 EXACT = 2.0**52  # money in whole price units times lots, doubled, must stay exact
 SENDS_MAX = 1_000
+BOUNDS: dict[str, tuple[float, float]] = {
+    "half_spread_bps": (0.0, 500.0),
+    "requote_bps": (0.0, 500.0),
+    "horizon_s": (0.1, 3600.0),
+    "pace_ms": (0, 60_000),
+    "flow_ms": (10, 600_000),
+    "variance_ms": (100, 3_600_000),
+    "stale_ms": (10, 600_000),
+    "latency_ms": (0, 10_000),
+    "response_ms": (0, 10_000),
+    "loss_max": (1e-9, 1e12),
+    "quote_age_max_ms": (10, 3_600_000),
+    "orders_second_max": (1, SENDS_MAX),
+}
 TALLY, RATES = 23, 4
 
 
@@ -73,11 +87,7 @@ def terms_of(scale: Scale, options: MakingOptions, fee_frac: float) -> MakingTer
     o = options
     require(o.quoter in QUOTERS, f"quoter {o.quoter!r}", f"one of {', '.join(QUOTERS)}")
     require(o.queue in QUEUES, f"queue {o.queue!r}", f"one of {', '.join(QUEUES)}")
-    for name, low, high in (
-        ("half_spread_bps", 0.0, 500.0), ("requote_bps", 0.0, 500.0), ("horizon_s", 0.1, 3600.0), ("flow_ms", 10, 600_000),
-        ("pace_ms", 0, 60_000), ("variance_ms", 100, 3_600_000), ("stale_ms", 10, 600_000), ("latency_ms", 0, 10_000), ("response_ms", 0, 10_000),
-        ("loss_max", 1e-9, 1e12), ("quote_age_max_ms", 10, 3_600_000), ("orders_second_max", 1, SENDS_MAX),
-    ):  # fmt: skip
+    for name, (low, high) in BOUNDS.items():
         require(low <= getattr(o, name) <= high, f"{name} {getattr(o, name):g}", f"{low:g} to {high:g}")
     require(-0.01 <= fee_frac <= 0.01, f"a maker fee of {fee_frac * 1e4:g} bps", "-100 to 100 bps; negative is a rebate")
     ms = 1_000_000
