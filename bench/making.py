@@ -1,7 +1,7 @@
 """Our simulated maker and hftbacktest on the same tape and the same orders: fills in common, and CPU seconds side by side.
 
-`python -m bench making`; NIGHTDESK_DATA names the recorded data. hftbacktest gets the orders of our run at their times (post-only,
-the same latencies, its risk-averse queue) and decides nothing: of the two, ours does more.
+`python -m bench making`; NIGHTDESK_DATA names the recorded data. hftbacktest gets the orders of our run at their times (post-
+only, the same latencies, its risk-averse queue) and decides nothing: of the two, ours does more.
 """
 
 import json

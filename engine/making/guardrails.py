@@ -20,6 +20,7 @@ from engine.making.resting import (
     NUMBER,
     SENDS,
     MakerState,
+    cancelling,
 )
 
 NO_HALT, H_INVENTORY, H_LOSS, H_AGE, H_RATE = range(5)
@@ -48,7 +49,7 @@ def breached(maker: MakerState, terms: MakingTerms, now: int) -> int:
 def too_fast(maker: MakerState, terms: MakingTerms, now: int) -> bool:
     """Whether one more request would be more than sends_max within a second."""
     sent = maker.tally[SENDS]
-    return sent >= terms.sends_max and now - maker.sends[sent % terms.sends_max] < SECOND_NS
+    return bool(sent >= terms.sends_max and now - maker.sends[sent % terms.sends_max] < SECOND_NS)
 
 
 def count_send(maker: MakerState, terms: MakingTerms, now: int) -> None:
@@ -59,7 +60,7 @@ def count_send(maker: MakerState, terms: MakingTerms, now: int) -> None:
 
 def send_cancel(maker: MakerState, terms: MakingTerms, s: int, now: int) -> None:
     """Ask the venue to cancel the side's order; once."""
-    if maker.orders[s, NUMBER] == 0 or maker.orders[s, CANCELS] > 0:
+    if maker.orders[s, NUMBER] == 0 or cancelling(maker, s):
         return
     maker.tally[CANCELS_SENT] += 1
     maker.log[maker.orders[s, NUMBER] - 1, L_CANCEL_SENT] = now

@@ -31,6 +31,7 @@ from engine.making.resting import (
     HALT,
     HEARD,
     INVENTORY,
+    KNOWN,
     L_LOTS,
     L_PRICE,
     L_SENT,
@@ -55,6 +56,7 @@ from engine.making.resting import (
     MakerTrades,
     arrive,
     cancel_arrives,
+    cancelling,
     on_book,
     on_trade,
     usable,
@@ -139,6 +141,8 @@ def see_fill(maker: MakerState, terms: MakingTerms) -> None:
     maker.tally[INVENTORY] += row[F_SIDE] * row[F_LOTS]
     maker.tally[CASH] -= row[F_SIDE] * amount
     maker.rates[FEES] += amount * terms.money * terms.fee_frac
+    s = BUY if row[F_SIDE] > 0 else SELL
+    maker.orders[s, KNOWN] += row[F_LOTS]
 
 
 def net_flow(trades: MakerTrades, terms: MakingTerms, maker: MakerState, k: int, now: int) -> int:
@@ -155,17 +159,22 @@ def send_entry(maker: MakerState, terms: MakingTerms, s: int, price: int, now: i
     at = maker.tally[ENTRIES]
     maker.tally[ENTRIES] = at + 1
     order, row = maker.orders[s], maker.log[at]
-    order[NUMBER], order[PRICE], order[LEFT], order[CANCELS], order[ENDS] = at + 1, price, 0, 0, 0
+    order[NUMBER], order[PRICE], order[LEFT], order[CANCELS], order[ENDS], order[KNOWN] = at + 1, price, 0, 0, 0, 0
     order[ARRIVES], order[CHECKED], order[ASKED] = now + terms.entry_ns, now, now
     row[L_SIDE], row[L_PRICE], row[L_LOTS], row[L_SENT] = 1 - 2 * s, price, terms.lots, now
     count_send(maker, terms, now)
 
 
+def pullable(maker: MakerState, s: int) -> bool:
+    """Whether the side has an order that nobody asked to cancel."""
+    return bool(maker.orders[s, NUMBER] > 0 and not cancelling(maker, s))
+
+
 def towards(maker: MakerState, terms: MakingTerms, s: int, want: int, now: int) -> bool:
     """Bring one side to its price; False where that were one request too many."""
     busy, middle = maker.orders[s, NUMBER] > 0, maker.tally[MIDDLE2] / 2.0
-    if busy and maker.orders[s, CANCELS] > 0:
-        return True  # asked for already
+    if busy and cancelling(maker, s):
+        return True
     if busy and not moved_away(terms, maker.orders[s, PRICE], want, middle):
         maker.orders[s, CHECKED] = now
         return True
@@ -194,17 +203,17 @@ def decide(book: DepthBook, trades: MakerTrades, terms: MakingTerms, maker: Make
         return
     buy, sell = 0, 0
     flow = net_flow(trades, terms, maker, k, now)
-    busy = maker.orders[BUY, NUMBER] + maker.orders[SELL, NUMBER] > 0
     if usable(book) and now - tally[HEARD] < terms.stale_ns:
         rates = maker.rates
         buy, sell = desired(
-            terms, best_of(book, BUY)[0], best_of(book, SELL)[0], rates[VARIANCE], rates[WEIGHT], tally[INVENTORY], flow
-        )
+            terms, best_of(book, BUY)[0], best_of(book, SELL)[0], rates[VARIANCE], rates[WEIGHT], tally[INVENTORY], flow,
+            terms.lots - maker.orders[BUY, KNOWN], terms.lots - maker.orders[SELL, KNOWN],
+        )  # fmt: skip
         if terms.toxic_lots > 0 and abs(flow) >= terms.toxic_lots:
             s = BUY if flow < 0 else SELL
-            if maker.orders[s, NUMBER] > 0 and maker.orders[s, CANCELS] == 0:
+            if pullable(maker, s):
                 tally[TOXIC_PULLS] += 1
-    elif busy and (maker.orders[BUY, CANCELS] == 0 or maker.orders[SELL, CANCELS] == 0):
+    elif pullable(maker, BUY) or pullable(maker, SELL):
         tally[STALE_PULLS] += 1
     if not towards(maker, terms, BUY, buy, now) or not towards(maker, terms, SELL, sell, now):
         halt(maker, terms, H_RATE, now)
@@ -228,7 +237,7 @@ def run_making(
         elif kind == E_SEEN:
             see_fill(maker, terms)
         elif kind == E_END:
-            maker.orders[s, NUMBER] = maker.orders[s, ENDS] = maker.orders[s, CANCELS] = maker.orders[s, ARRIVES] = 0
+            maker.orders[s, NUMBER] = maker.orders[s, ENDS] = maker.orders[s, CANCELS] = maker.orders[s, KNOWN] = 0
         elif kind == E_ARRIVE:
             arrive(maker, terms, book, s, now)
         elif kind == E_CANCEL:

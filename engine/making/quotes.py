@@ -63,8 +63,11 @@ def spread_of(terms: MakingTerms, variance: float, inventory: int) -> tuple[floa
     return -(inventory / terms.lots) * risk, risk / 2.0 + terms.liquidity_bps
 
 
-def desired(terms: MakingTerms, bid: int, ask: int, variance: float, weight: float, inventory: int, flow: int) -> tuple[int, int]:
-    """(price to buy at, price to sell at), 0 for none. bid, ask: the book's best; flow: what takers bought less sold, lots.
+def desired(
+    terms: MakingTerms, bid: int, ask: int, variance: float, weight: float, inventory: int, flow: int, buying: int, selling: int
+) -> tuple[int, int]:
+    """(price to buy at, price to sell at), 0 for none. bid, ask: the book's best; flow: what takers bought less sold, lots;
+    buying, selling: lots that a quote, or what is left of it, may still fill.
 
     Never beyond the other side's best, so that a post-only order is taken when the book has not moved. A price that may lead
     beyond the inventory limit, or is on the side that takers run over, is none.
@@ -74,9 +77,9 @@ def desired(terms: MakingTerms, bid: int, ask: int, variance: float, weight: flo
     away, half = spread_of(terms, variance, inventory)
     middle, tick = (bid + ask) / 2.0, terms.tick
     buy, sell = 0, 0
-    if -FAR_BPS < away - half < FAR_BPS and inventory + terms.lots <= terms.inventory_lots:
+    if -FAR_BPS < away - half < FAR_BPS and inventory + buying <= terms.inventory_lots:
         buy = min(floor(middle * (1.0 + (away - half) * BPS) / tick) * tick, ask - tick)
-    if -FAR_BPS < away + half < FAR_BPS and inventory - terms.lots >= -terms.inventory_lots:
+    if -FAR_BPS < away + half < FAR_BPS and inventory - selling >= -terms.inventory_lots:
         sell = max(ceil(middle * (1.0 + (away + half) * BPS) / tick) * tick, bid + tick)
     if terms.toxic_lots > 0 and flow <= -terms.toxic_lots:
         buy = 0

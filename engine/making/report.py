@@ -184,7 +184,7 @@ def verdict_of(net_closed: float, windows: list[float], fills: int, days: float,
     text = f"{net_closed:+,.2f} {currency} after fees and closing, above 0 in {above} of {len(windows)} windows"
     if not fills:
         return "No edge after costs", "nothing was filled"
-    if net_closed <= 0.0 or above < FOLDS_ABOVE:
+    if not net_closed > 0.0 or above < FOLDS_ABOVE:
         return "No edge after costs", text
     if days < DAYS_MIN:
         return "Not enough tape", f"{text}, on {days:.3g} days: at least {DAYS_MIN:g} days count"

@@ -15,7 +15,7 @@ BUY, SELL = 0, 1
 UNKNOWN_AHEAD = 1e15  # lots: an order that arrives at a book nobody knows waits behind everything
 
 # columns of MakerState.orders
-NUMBER, PRICE, LEFT, ARRIVES, CANCELS, ENDS, SINCE, CHECKED, LEVEL, TRADED, ASKED = range(11)
+NUMBER, PRICE, LEFT, ARRIVES, CANCELS, ENDS, SINCE, CHECKED, LEVEL, TRADED, ASKED, KNOWN = range(12)
 # columns of MakerState.fills
 F_WHEN, F_SIDE, F_PRICE, F_LOTS, F_NUMBER, F_WAITED, F_MIDDLE2, F_HOW = range(8)
 # how an order was filled
@@ -47,7 +47,7 @@ class MakerTrades(NamedTuple):
 class MakerState(NamedTuple):
     """What the simulated maker and its venue know. Mutable arrays, allocated once."""
 
-    orders: Ints  # (2, 11): the order of each side; NUMBER 0: none
+    orders: Ints  # (2, 12): the order of each side; NUMBER 0: none
     ahead: Floats  # (2,): lots before it
     tally: Ints
     rates: Floats
@@ -58,7 +58,7 @@ class MakerState(NamedTuple):
 
 def usable(book: DepthBook) -> bool:
     """Whether the book is the venue's and has both sides."""
-    return book.chain[SYNCED] == 1 and book.sizes[BUY, 1] > 0 and book.sizes[SELL, 1] > 0
+    return bool(book.chain[SYNCED] == 1 and book.sizes[BUY, 1] > 0 and book.sizes[SELL, 1] > 0)
 
 
 def lots_at(book: DepthBook, s: int, price: int) -> int:
@@ -75,6 +75,11 @@ def crosses(book: DepthBook, s: int, price: int) -> bool:
     """Whether an order at this price would take from the other side's best."""
     other = best_of(book, 1 - s)[0]
     return price >= other if s == BUY else price <= other
+
+
+def cancelling(maker: MakerState, s: int) -> bool:
+    """Whether the maker has asked for the side's order to be cancelled."""
+    return bool(maker.log[maker.orders[s, NUMBER] - 1, L_CANCEL_SENT] > 0)
 
 
 def end(maker: MakerState, terms: MakingTerms, s: int, outcome: int, now: int) -> None:

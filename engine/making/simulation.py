@@ -127,9 +127,8 @@ def require(good: bool, what: str, instead: str) -> None:
 def trades_from(trades: TapeTrades, begin_ns: int) -> MakerTrades:
     """The trades from a time on, as the loop takes them."""
     a = int(np.searchsorted(trades.recv_ns, begin_ns))
-    recv, price, lots, taker = (np.ascontiguousarray(column[a:]) for column in trades)
-    net = np.concatenate([[0], np.cumsum(taker.astype(np.int64) * lots)]).astype(np.int64)
-    return MakerTrades(recv, price, lots, taker, net)
+    net = np.concatenate([[0], np.cumsum(trades.taker[a:] * trades.lots[a:])]).astype(np.int64)
+    return MakerTrades(trades.recv_ns[a:], trades.price[a:], trades.lots[a:], trades.taker[a:], net)
 
 
 def simulate(tape: BookTape, trades: TapeTrades, terms: MakingTerms, *, compiled: bool = True) -> MakingRun:
@@ -149,7 +148,7 @@ def simulate(tape: BookTape, trades: TapeTrades, terms: MakingTerms, *, compiled
     )
     fills = np.zeros((len(made.recv_ns) + 2 * count + 1, 8), np.int64)  # a trade fills one order, a message two
     state = MakerState(
-        np.zeros((2, 11), np.int64), np.zeros(2), np.zeros(TALLY, np.int64), np.zeros(RATES), np.zeros(terms.sends_max, np.int64),
+        np.zeros((2, 12), np.int64), np.zeros(2), np.zeros(TALLY, np.int64), np.zeros(RATES), np.zeros(terms.sends_max, np.int64),
         fills, np.zeros((orders, 8), np.int64),
     )  # fmt: skip
     run = run_making

@@ -9,6 +9,8 @@ from typing import Any
 from engine.errors import Refused
 from engine.l2.feasibility import DAYS_MIN, FOLDS, FOLDS_ABOVE
 
+USABLE_MIN = 0.9  # of the recorded time
+
 
 def windows_above(feasibility: Mapping[str, Any]) -> tuple[int, str]:
     """(most windows of one cell above the floor, that cell), of the JSON of `nightdesk l2 feasibility`."""
@@ -21,12 +23,14 @@ def windows_above(feasibility: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def refusals_of(feasibility: Mapping[str, Any]) -> list[str]:
-    """Why a maker may not leave simulation on these tapes; empty: it may. Days count as recorded: what is missing is none."""
-    days = feasibility["substrate"]["days"]
+    """Why a maker may not leave simulation on these tapes; empty: it may. Hours that nobody recorded are none."""
+    days, usable = feasibility["substrate"]["days"], feasibility["substrate"]["usable_frac"]
     above, name = windows_above(feasibility)
     found = []
     if not days >= DAYS_MIN:
-        found.append(f"{days:.4f} recorded days; at least {DAYS_MIN:g} count")
+        found.append(f"{days:.4g} recorded days; at least {DAYS_MIN:g} count")
+    if not usable >= USABLE_MIN:
+        found.append(f"{usable:.1%} of the time have a usable book; at least {USABLE_MIN:.0%} count")
     if above < FOLDS_ABOVE:
         text = f"no feature is above the fees ({feasibility['floor_bps']:g} bps) in {FOLDS_ABOVE} of {FOLDS} windows"
         found.append(f"{text}; the best in {above} ({name})")
