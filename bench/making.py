@@ -56,7 +56,7 @@ def found_tape(name: str = TAPE) -> Path:
     return found[0]
 
 
-def events_of(opened: OpenTape, run: MakingRun) -> dict[str, np.ndarray]:
+def events_of(opened: OpenTape, run: MakingRun) -> dict[str, Any]:
     """The tape as its events, in the order in which our book took them: messages that were applied, and trades."""
     tape, trades = opened.tape, opened.trades
     assert trades is not None
@@ -68,21 +68,27 @@ def events_of(opened: OpenTape, run: MakingRun) -> dict[str, np.ndarray]:
         kind = SHOT if tape.kind[row] == SNAPSHOT else DEPTH
         if kind == SHOT:
             for one, price in ((BIDS, 0.0), (ASKS, 1e9)):
-                ev.append(np.array([BOTH | one | CLEAR])), ts.append(np.array([when]))
-                px.append(np.array([price])), qty.append(np.zeros(1))
-        ev.append(BOTH | kind | side), ts.append(np.full(len(side), when))
-        px.append(tape.scale.price(tape.price[levels])), qty.append(tape.scale.quantity(tape.lots[levels]))
+                ev.append(np.array([BOTH | one | CLEAR]))
+                ts.append(np.array([when]))
+                px.append(np.array([price]))
+                qty.append(np.zeros(1))
+        ev.append(BOTH | kind | side)
+        ts.append(np.full(len(side), when))
+        px.append(tape.scale.price(tape.price[levels]))
+        qty.append(tape.scale.quantity(tape.lots[levels]))
     last = int(tape.recv_ns[-1])
     chosen = trades.recv_ns <= last
-    ev.append(BOTH | TRADE | np.where(trades.taker[chosen] > 0, BIDS, ASKS)), ts.append(trades.recv_ns[chosen])
-    px.append(tape.scale.price(trades.price[chosen])), qty.append(tape.scale.quantity(trades.lots[chosen]))
+    ev.append(BOTH | TRADE | np.where(trades.taker[chosen] > 0, BIDS, ASKS))
+    ts.append(trades.recv_ns[chosen])
+    px.append(tape.scale.price(trades.price[chosen]))
+    qty.append(tape.scale.quantity(trades.lots[chosen]))
     when_ns = np.concatenate(ts)
     order = np.argsort(when_ns, kind="stable")
     columns = {"ev": np.concatenate(ev).astype(np.uint64), "ts": when_ns, "px": np.concatenate(px), "qty": np.concatenate(qty)}
     return {name: column[order] for name, column in columns.items()}
 
 
-def requests_of(opened: OpenTape, run: MakingRun) -> dict[str, np.ndarray]:
+def requests_of(opened: OpenTape, run: MakingRun) -> dict[str, Any]:
     """Our entries and cancels in the order sent; a quantity of 0 is a cancel."""
     log, scale = run.orders, opened.tape.scale
     number, gone = np.arange(1, len(log) + 1), log[:, L_CANCEL_SENT] > 0

@@ -128,9 +128,9 @@ def on_message(
     if book.chain[TAKEN] == tally[APPLIED_COUNT]:
         return
     tally[APPLIED_COUNT], tally[HEARD] = book.chain[TAKEN], now
+    on_book(maker, terms, book, now)  # what it fills is filled at the middle before it, as with a trade
     tally[MIDDLE2] = best_of(book, BUY)[0] + best_of(book, SELL)[0]
     on_middle(maker, terms, tally[MIDDLE2], now)
-    on_book(maker, terms, book, now)
 
 
 def see_fill(maker: MakerState, terms: MakingTerms) -> None:

@@ -44,7 +44,8 @@ def opened_market(
     messages = [maker.snapshot()]
     messages += [events[n](maker) if n in events else maker.delta([]) for n in range(2, alive + 1)]
     path = write_tape(folder, messages)
-    write_trades(folder, [*((int(at * SECOND), *rest) for at, *rest in trades), (alive * STEP_NS + 1, 1e3, 0.001, True)])
+    sent = [(int(at * SECOND), price, quantity, sold) for at, price, quantity, sold in trades]
+    write_trades(folder, [*sent, (alive * STEP_NS + 1, 1e3, 0.001, True)])
     return open_tape(path)
 
 

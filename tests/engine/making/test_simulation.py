@@ -1,6 +1,7 @@
 """A maker's orders at the simulated venue: latency, queue, cancellations, post-only, pulls; and the same bits compiled."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -169,7 +170,8 @@ def test_flow_is_the_feature_of_level_2(tmp_path: Path) -> None:
     (column,) = computed(moments, ((flow, (1000,)),))
     terms = terms_of(opened.tape.scale, MakingOptions(), 0.0)
     made_trades = trades_from(trades, int(trades.recv_ns[0]))
-    state = MakerState(*(np.zeros(1, np.int64) for _ in range(2)), np.zeros(TAIL + 1, np.int64), *(np.zeros(1) for _ in range(4)))
+    ints = np.zeros((1, 1), np.int64)
+    state = MakerState(ints, np.zeros(1), np.zeros(TAIL + 1, np.int64), np.zeros(1), ints[0], ints, ints)
     compared = 0
     for when, value in zip(moments.when_ns.tolist(), column.values.tolist(), strict=True):
         k = int(np.searchsorted(trades.recv_ns, when, side="right"))
@@ -190,7 +192,7 @@ def test_inventory_stays_within_its_limit(tmp_path: Path, quoter: str) -> None:
 
 
 @pytest.mark.parametrize("options", [{}, {"quoter": "as", "variance_ms": 1000}, {"queue": "even", "toxic_flow": 3.0}])
-def test_compiled_and_plain_are_the_same_bits(tmp_path: Path, options: dict[str, object]) -> None:
+def test_compiled_and_plain_are_the_same_bits(tmp_path: Path, options: dict[str, Any]) -> None:
     """Every fill, order, count and float."""
     opened = busy_market(tmp_path, seed=8)
     plain, compiled = ran(opened, **options), ran(opened, compiled=True, **options)
@@ -245,7 +247,7 @@ def test_time_quoted_is_the_time_at_the_venue(tmp_path: Path) -> None:
         ({"inventory": 1e12}, "inventory"),
     ],
 )
-def test_terms_out_of_bounds_are_refused(tmp_path: Path, wrong: dict[str, object], named: str) -> None:
+def test_terms_out_of_bounds_are_refused(tmp_path: Path, wrong: dict[str, Any], named: str) -> None:
     """One line that names the term."""
     opened = opened_market(tmp_path, {}, [], alive=3)
     with pytest.raises(BadInput, match=named):
