@@ -89,5 +89,5 @@ def desired(
 
 
 def moved_away(terms: MakingTerms, price: int, want: int, middle: float) -> bool:
-    """Whether a quote at `price` is no longer where it should be, `want`, 0 for nowhere."""
+    """Whether a quote at `price` has moved from where it should be, `want`; 0 is nowhere."""
     return want == 0 or abs(want - price) > terms.requote_bps * BPS * middle

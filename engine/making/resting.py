@@ -134,7 +134,7 @@ def on_trade(maker: MakerState, terms: MakingTerms, price: int, lots: int, taker
 
 
 def on_level(maker: MakerState, terms: MakingTerms, s: int, level: int) -> None:
-    """The order's level has so many lots now: what left it without a trade may have been ahead."""
+    """The order's level has these lots now: what left it without a trade may have been ahead."""
     before = maker.orders[s, LEVEL] - maker.orders[s, TRADED]
     gone = before - level
     if terms.queue == EVEN and gone > 0 and before > 0:

@@ -134,7 +134,7 @@ def trades_from(trades: TapeTrades, begin_ns: int) -> MakerTrades:
 def simulate(tape: BookTape, trades: TapeTrades, terms: MakingTerms, *, compiled: bool = True) -> MakingRun:
     """The whole tape once. `compiled=False` runs the same functions as plain Python, a hundred times slower and to the same bit.
 
-    Raises BadInput for a tape on which a quote's money is no exact whole number, or with more orders than memory takes.
+    Raises BadInput for a tape on which a quote's money is not an exact whole number, or with more orders than memory takes.
     """
     highest = float(tape.price.max(initial=0))
     most = max(terms.inventory_lots, terms.inventory_max) + 2 * terms.lots
