@@ -15,6 +15,7 @@ kernel: setup     ## compiled for this source, once, before several test process
 	@$(BIN)/python -m engine.core.kernel
 	@$(BIN)/python -m engine.core.basket_kernel
 	@$(BIN)/python -m engine.l2.kernel
+	@$(BIN)/python -m engine.making.kernel
 
 test: kernel      ## the default suite
 	$(PYTEST)

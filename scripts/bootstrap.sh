@@ -39,6 +39,7 @@ if [ -f engine/core/kernel.py ]; then
     .venv/bin/python -m engine.core.kernel
     .venv/bin/python -m engine.core.basket_kernel
     .venv/bin/python -m engine.l2.kernel
+    .venv/bin/python -m engine.making.kernel
 fi
 .venv/bin/python -m compileall -q app engine agents memory tools || true
 .venv/bin/python -c "

@@ -27,6 +27,7 @@ GROUPS = (
     "sweep",
     "trained_models",
     "l2",
+    "making",
     "parity",
     "drift",
     "judge",

@@ -107,6 +107,8 @@ _READ = (
     "l2 feasibility",
     "l2 replay",
     "live gate",
+    "making backtest",
+    "making stage",
     "live stages",
     "memory diff",
     "memory search",

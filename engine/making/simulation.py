@@ -1,0 +1,167 @@
+"""A quoter on a recorded tape: terms in people's units -> the loop, compiled or plain -> fills, orders, what was counted.
+
+Called by report.py. One clock, the recorder's: `latency_ms` is from a message received to the order at the venue, so it holds the
+feed's way and the order's.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from engine.errors import BadInput
+from engine.l2.book import empty_book
+from engine.l2.loop import Messages, ReplayRows
+from engine.l2.replay import BookReplay, rule_of
+from engine.l2.tape import BookTape, Ints, Scale, TapeTrades
+from engine.making.loop import run_making
+from engine.making.quotes import QUEUES, QUOTERS, MakingTerms, liquidity_term
+from engine.making.resting import ENTRIES, FILLS, MakerState, MakerTrades
+
+ORDERS_MAX = 50_000_000
+EXACT = 2.0**52  # money in whole price units times lots, doubled, must stay exact
+SENDS_MAX = 1_000
+BOUNDS: dict[str, tuple[float, float]] = {
+    "half_spread_bps": (0.0, 500.0),
+    "requote_bps": (0.0, 500.0),
+    "horizon_s": (0.1, 3600.0),
+    "pace_ms": (0, 60_000),
+    "flow_ms": (10, 600_000),
+    "variance_ms": (100, 3_600_000),
+    "stale_ms": (10, 600_000),
+    "latency_ms": (0, 10_000),
+    "response_ms": (0, 10_000),
+    "loss_max": (1e-9, 1e12),
+    "quote_age_max_ms": (10, 3_600_000),
+    "orders_second_max": (1, SENDS_MAX),
+}
+TALLY, RATES = 23, 4
+
+
+class MakingOptions(NamedTuple):
+    """What a person sets. Quantities in base units, money in quote currency; `_ms` of the recorder's clock."""
+
+    quoter: str = "symmetric"
+    size: float = 0.01
+    inventory: float = 0.05  # no quote that may lead beyond it
+    half_spread_bps: float = 1.0
+    gamma: float = 0.1
+    kappa: float = 1.0
+    horizon_s: float = 10.0
+    requote_bps: float = 0.5
+    pace_ms: int = 100
+    toxic_flow: float = 0.0  # 0: off
+    flow_ms: int = 1_000
+    variance_ms: int = 10_000
+    stale_ms: int = 1_000
+    latency_ms: int = 20
+    response_ms: int = 10
+    queue: str = "last"
+    inventory_max: float = 0.1
+    loss_max: float = 100.0
+    quote_age_max_ms: int = 5_000
+    orders_second_max: int = 30
+
+
+class MakingRun(NamedTuple):
+    """What became of a run. Columns of fills and orders: F_ and L_ of resting.py; elements of tally and rates: there."""
+
+    terms: MakingTerms
+    replayed: BookReplay
+    fills: Ints
+    orders: Ints
+    tally: Ints
+    rates: "np.ndarray"
+
+
+def lots_of(scale: Scale, quantity: float, name: str, *, least: int = 1) -> int:
+    """A quantity as whole lots. Raises BadInput for one that is none."""
+    lots = quantity * 10.0**scale.lot_digits
+    if not (least <= lots <= EXACT and abs(lots - round(lots)) <= 1e-6 * max(1.0, lots)):
+        step = 10.0**-scale.lot_digits
+        raise BadInput(f"{name} {quantity:g}", f"a multiple of {step:g}, {'0 or more' if least == 0 else f'at least {step:g}'}")
+    return round(lots)
+
+
+def terms_of(scale: Scale, options: MakingOptions, fee_frac: float) -> MakingTerms:
+    """Options in the tape's units. Raises BadInput for what is out of bounds, naming it."""
+    o = options
+    require(o.quoter in QUOTERS, f"quoter {o.quoter!r}", f"one of {', '.join(QUOTERS)}")
+    require(o.queue in QUEUES, f"queue {o.queue!r}", f"one of {', '.join(QUEUES)}")
+    for name, (low, high) in BOUNDS.items():
+        require(low <= getattr(o, name) <= high, f"{name} {getattr(o, name):g}", f"{low:g} to {high:g}")
+    require(-0.01 <= fee_frac <= 0.01, f"a maker fee of {fee_frac * 1e4:g} bps", "-100 to 100 bps; negative is a rebate")
+    ms = 1_000_000
+    return MakingTerms(
+        quoter=QUOTERS[o.quoter],
+        lots=lots_of(scale, o.size, "size"),
+        inventory_lots=lots_of(scale, o.inventory, "inventory"),
+        half_spread_bps=float(o.half_spread_bps),
+        gamma=float(o.gamma),
+        horizon_s=float(o.horizon_s),
+        liquidity_bps=liquidity_term(o.gamma, o.kappa),
+        requote_bps=float(o.requote_bps),
+        pace_ns=o.pace_ms * ms,
+        toxic_lots=lots_of(scale, o.toxic_flow, "toxic_flow", least=0),
+        flow_ns=o.flow_ms * ms,
+        variance_ns=o.variance_ms * ms,
+        stale_ns=o.stale_ms * ms,
+        entry_ns=o.latency_ms * ms,
+        response_ns=o.response_ms * ms,
+        queue=QUEUES[o.queue],
+        fee_frac=float(fee_frac),
+        tick=scale.tick,
+        money=10.0 ** -(scale.price_digits + scale.lot_digits),
+        inventory_max=lots_of(scale, o.inventory_max, "inventory_max"),
+        loss_max=float(o.loss_max),
+        age_ns=o.quote_age_max_ms * ms,
+        sends_max=o.orders_second_max,
+    )
+
+
+def require(good: bool, what: str, instead: str) -> None:
+    """Raises BadInput unless it is good."""
+    if not good:
+        raise BadInput(what, instead)
+
+
+def trades_from(trades: TapeTrades, begin_ns: int) -> MakerTrades:
+    """The trades from a time on, as the loop takes them."""
+    a = int(np.searchsorted(trades.recv_ns, begin_ns))
+    net = np.concatenate([[0], np.cumsum(trades.taker[a:] * trades.lots[a:])]).astype(np.int64)
+    return MakerTrades(trades.recv_ns[a:], trades.price[a:], trades.lots[a:], trades.taker[a:], net)
+
+
+def simulate(tape: BookTape, trades: TapeTrades, terms: MakingTerms, *, compiled: bool = True) -> MakingRun:
+    """The whole tape once. `compiled=False` runs the same functions as plain Python, a hundred times slower and to the same bit.
+
+    Raises BadInput for a tape on which a quote's money is not an exact whole number, or with more orders than memory takes.
+    """
+    highest = float(tape.price.max(initial=0))
+    most = max(terms.inventory_lots, terms.inventory_max) + 2 * terms.lots
+    require(4.0 * highest * most < EXACT, "an inventory limit that large", "a smaller one: its worth is not exact any more")
+    count, span_s = len(tape.kind), (int(tape.recv_ns[-1]) - int(tape.recv_ns[0])) // 1_000_000_000 + 2
+    orders = terms.sends_max * span_s + 2
+    require(orders <= ORDERS_MAX, f"up to {orders:,} orders", f"at most {ORDERS_MAX:,}: fewer orders a second, or less tape")
+    made = trades_from(trades, int(tape.recv_ns[0]))
+    rows = ReplayRows(
+        np.zeros(count, np.int8), np.zeros(count, np.int8), np.zeros(count, np.int64), np.zeros((count, 8), np.int64)
+    )
+    fills = np.zeros((len(made.recv_ns) + 2 * count + 1, 8), np.int64)  # a trade fills one order, a message two
+    state = MakerState(
+        np.zeros((2, 12), np.int64), np.zeros(2), np.zeros(TALLY, np.int64), np.zeros(RATES), np.zeros(terms.sends_max, np.int64),
+        fills, np.zeros((orders, 8), np.int64),
+    )  # fmt: skip
+    run = run_making
+    if compiled:
+        from engine.making.kernel import compiled_making
+
+        run = compiled_making
+    book, messages = empty_book(), Messages(*(getattr(tape, name) for name in Messages._fields))
+    run(book, rule_of(tape), messages, rows, made, terms, state)
+    return finished(terms, BookReplay(rows, None, book), state)
+
+
+def finished(terms: MakingTerms, replayed: BookReplay, state: MakerState) -> MakingRun:
+    """The run, its tables cut to what was used."""
+    fills, orders = state.fills[: int(state.tally[FILLS])].copy(), state.log[: int(state.tally[ENTRIES])].copy()
+    return MakingRun(terms, replayed, fills, orders, state.tally, state.rates)

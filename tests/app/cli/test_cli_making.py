@@ -1,0 +1,133 @@
+"""`nightdesk making` as typed: verdict first, JSON, refusals in one line, and a recorded tape that keeps makers simulated."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+import typer
+
+from app.cli import making, out
+from engine.errors import DeskError
+from tests.engine.l2.test_book import recorded_tape
+from tests.engine.making.test_simulation import busy_market
+
+Typed = Callable[..., tuple[int, str, str]]
+SMALL = ("--size", "0.3", "--inventory", "0.9", "--inventory-max", "5", "--loss-max", "1e6")
+
+
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
+    """Run `nightdesk making ARGS` in this process, without a home: exit code, stdout, stderr."""
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NIGHTDESK_DATA", raising=False)
+
+    def run(*args: str) -> tuple[int, str, str]:
+        app = typer.Typer()
+        making.register(app)
+        try:
+            code = app(["making", *args], standalone_mode=False) or 0
+        except DeskError as error:
+            code = out.fail(error, as_json="--json" in args)
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def tape(tmp_path: Path) -> Path:
+    """A sound tape of 40 s with trades."""
+    return busy_market(tmp_path).tape.path
+
+
+def body(result: tuple[int, str, str], code: int = 0) -> dict[str, Any]:
+    """The JSON of a command that ended with this code."""
+    assert result[0] == code, result
+    found: dict[str, Any] = json.loads(result[1])
+    return found
+
+
+@pytest.mark.parametrize("quoter", ["symmetric", "as"])
+def test_backtest_says_its_verdict_first(typed: Typed, tape: Path, quoter: str) -> None:
+    """As text and as JSON; what was set is in the answer."""
+    found = body(typed("backtest", str(tape), "--quoter", quoter, *SMALL, "--json"))
+    assert next(iter(found)) == "verdict"
+    assert found["options"]["quoter"] == quoter
+    assert found["fees_bps"]["maker"] > 0.0
+    assert found["activity"]["orders"] > 0
+    code, text, _ = typed("backtest", str(tape), "--quoter", quoter, *SMALL)
+    assert code == 0
+    assert text.startswith(found["verdict"].upper())
+
+
+def test_a_halt_is_said(typed: Typed, tape: Path) -> None:
+    """Which guardrail, and when."""
+    found = body(typed("backtest", str(tape), *SMALL[:-1], "0.001", "--half-spread-bps", "0", "--json"))
+    assert found["activity"]["halt"]["rule"] == "loss_max"
+    assert "HALTED after" in typed("backtest", str(tape), *SMALL[:-1], "0.001", "--half-spread-bps", "0")[1]
+
+
+def test_fills_are_written_where_named(typed: Typed, tape: Path, tmp_path: Path) -> None:
+    """As many rows as fills; a file that exists is left alone."""
+    path = tmp_path / "fills.parquet"
+    found = body(typed("backtest", str(tape), *SMALL, "--out", str(path), "--json"))
+    rows = pl.read_parquet(path)
+    assert rows.height == found["activity"]["fills"]
+    assert set(rows["by"].unique()) <= {"queue", "through", "book"}
+    code, _, error = typed("backtest", str(tape), *SMALL, "--out", str(path))
+    assert code != 0
+    assert "exists" in error
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        (("--quoter", "magic"), "quoter 'magic'"),
+        (("--size", "0.0001"), "size 0.0001"),
+        (("--maker-bps", "200"), "--maker-bps 200"),
+        (("--rebate-bps", "-1"), "--rebate-bps -1"),
+        (("--loss-max", "nan"), "loss_max nan"),
+    ],
+)
+def test_bad_terms_are_one_line(typed: Typed, tape: Path, args: tuple[str, ...], named: str) -> None:
+    """What, and what instead."""
+    code, printed, error = typed("backtest", str(tape), *args)
+    assert code != 0
+    assert printed == ""
+    assert named in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_without_trades_nothing_is_simulated(typed: Typed, tape: Path) -> None:
+    """A book alone fills nobody."""
+    tape.with_name(tape.name.replace("_l2.", "_trades.")).unlink()
+    code, _, error = typed("backtest", str(tape))
+    assert code != 0
+    assert "no trades beside it" in error
+
+
+def test_a_tape_with_an_error_is_refused(typed: Typed, tape: Path) -> None:
+    """Swapped sides: no figure from a book that is not the venue's."""
+    rows = pl.read_parquet(tape)
+    rows.with_columns(pl.col("side").replace({"a": "b", "b": "a"})).write_parquet(tape)
+    code, printed, error = typed("backtest", str(tape))
+    assert code != 0
+    assert printed == ""
+    assert "inverted" in error
+
+
+def test_the_recorded_tape_has_no_edge_and_keeps_a_maker_in_simulation(typed: Typed, market_data: Path) -> None:
+    """345 s are not seven days, no window is above the fees: refused with every reason; and each quoter says no."""
+    path = str(recorded_tape(market_data, "perp"))
+    for quoter in ("symmetric", "as"):
+        assert body(typed("backtest", path, "--quoter", quoter, "--json"))["verdict"] == "No edge after costs"
+    found = body(typed("stage", path, "--json"), code=1)
+    assert found["may_leave"] is False
+    assert len(found["refusals"]) == 3
+    code, text, _ = typed("stage", path)
+    assert code == 1
+    for reason in ("making stays in simulation", "recorded days; at least 7", "in 4 of 5 windows", "feasibility says no"):
+        assert reason in text
