@@ -69,6 +69,8 @@ def _closest(fitting: list[FactRecord], means: frozenset[str]) -> list[FactRecor
     by_metric = [record for record in fitting if record.names <= means]
     most = max((len(record.names) for record in by_metric), default=0)
     closest = [record for record in by_metric if len(record.names) == most] or fitting
+    if not any(record.of & means for record in closest):  # of what is left open
+        return closest
     unsaid = {record.of - means for record in closest}
     return [record for record in closest if not any(less < record.of - means for less in unsaid)]
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from agents.offline.words import Param, SleeveName, Words
-from engine.strategies.base import OURS, load_strategy, params_table
+from engine.strategies.base import BASKETS, OURS, load_strategy, params_table
 
 DESK_MS = int(datetime(2025, 12, 2, 5, 15, tzinfo=UTC).timestamp() * 1000)
 
@@ -19,6 +19,7 @@ def words() -> Words:
             for row in params_table(load_strategy(name))
         )
         for name in OURS
+        if name not in BASKETS  # as a chat has them
     }
     sleeves = tuple(
         SleeveName(name, strategy, symbol, "15m", "binance", {"stop_atr": 2.0, "target_atr": 4.0, "leverage_max": 3.0})

@@ -17,7 +17,7 @@ from engine.store import db
 from engine.store.db import open_db
 from engine.store.journal import Event, Journal
 from engine.store.tables import Delivery
-from engine.watch import alert_rows, folded_book, health, step_asks, step_checks
+from engine.watch import alert_rows, folded_book, health, heartbeat, step_asks, step_checks
 from engine.watch.alert_rows import AlertPolicy
 from engine.watch.audit_status import keep_audit
 from engine.watch.drill_status import keep_drill
@@ -93,11 +93,15 @@ def test_without_a_worker_nothing_of_its_last_mark_is_taken_for_now(running: Any
 
 
 @pytest.mark.parametrize("name", OF_MARK)
-def test_a_worker_that_has_just_begun_says_nothing_yet(running: Any, engine: Engine, name: str) -> None:
+def test_a_worker_that_has_just_begun_says_nothing_yet(
+    running: Any, engine: Engine, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It folds its journal: the heartbeat and the last mark are those of the one before it."""
     home = running()
     (home / "worker.json").write_text(json.dumps({"wall_ms": NOW - 500, "phase": "running", "pid": os.getpid() + 1}))
-    found = reading(name, CheckContext(home, engine, int(time.time() * 1000), "trend-btc"))
+    for place in (heartbeat, step_asks):
+        monkeypatch.setattr(place, "began_ms", lambda _pid: NOW - 200)
+    found = reading(name, CheckContext(home, engine, NOW, "trend-btc"))
     assert (found.says, "has just begun" in found.text) == ("cannot say", True), found
 
 
