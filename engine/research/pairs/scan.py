@@ -171,8 +171,8 @@ def _judged(row: PairRow, bound: float) -> PairRow:
         lacking.append("Johansen finds no relation")
     if (row.hedge or 0.0) <= 0.0:
         lacking.append("the hedge ratio has the wrong sign: both legs would be on one side")
-    edge, costs = not lacking, _earned(row.trades)
-    row = row._replace(cointegrated=edge, edge=edge and not costs)
+    together, costs = not lacking, _earned(row.trades)
+    row = row._replace(cointegrated=together, edge=together and not costs)
     return row._replace(why=f"not cointegrated: {'; '.join(lacking)}" if lacking else costs or "cointegrated, and pays its costs")
 
 

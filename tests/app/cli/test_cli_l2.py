@@ -1,39 +1,22 @@
 """`nightdesk l2` as typed: verdicts, exit codes, JSON, one line for what is wrong, and nothing written but what was named."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-import typer
 
-from app.cli import l2, out
-from engine.errors import DeskError
+from app.cli import l2
 from tests.engine.l2.test_book import recorded_tape
 from tests.fakes.book_tapes import STEP_NS, Maker, made, write_quotes, write_tape, write_trades
-
-Typed = Callable[..., tuple[int, str, str]]
+from tests.fakes.commands import Typed, typed_in
 
 
 @pytest.fixture
 def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
     """Run `nightdesk l2 ARGS` in this process, without a home: exit code, stdout, stderr."""
-    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("NIGHTDESK_DATA", raising=False)
-
-    def run(*args: str) -> tuple[int, str, str]:
-        app = typer.Typer()
-        l2.register(app)
-        try:
-            code = app(["l2", *args], standalone_mode=False) or 0
-        except DeskError as error:
-            code = out.fail(error, as_json="--json" in args)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
+    return typed_in(l2, tmp_path / "home", monkeypatch, capsys)
 
 
 @pytest.fixture

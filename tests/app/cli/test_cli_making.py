@@ -1,40 +1,24 @@
 """`nightdesk making` as typed: verdict first, JSON, refusals in one line, and a recorded tape that keeps makers simulated."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-import typer
 
-from app.cli import making, out
-from engine.errors import DeskError
+from app.cli import making
 from tests.engine.l2.test_book import recorded_tape
 from tests.engine.making.test_simulation import busy_market
+from tests.fakes.commands import Typed, typed_in
 
-Typed = Callable[..., tuple[int, str, str]]
 SMALL = ("--size", "0.3", "--inventory", "0.9", "--inventory-max", "5", "--loss-max", "1e6")
 
 
 @pytest.fixture
 def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
     """Run `nightdesk making ARGS` in this process, without a home: exit code, stdout, stderr."""
-    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("NIGHTDESK_DATA", raising=False)
-
-    def run(*args: str) -> tuple[int, str, str]:
-        app = typer.Typer()
-        making.register(app)
-        try:
-            code = app(["making", *args], standalone_mode=False) or 0
-        except DeskError as error:
-            code = out.fail(error, as_json="--json" in args)
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
+    return typed_in(making, tmp_path / "home", monkeypatch, capsys)
 
 
 @pytest.fixture
