@@ -77,8 +77,8 @@ def line(run: Run, **more: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def carried_out(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
-    """Runs that were begun, none of which costs anything; a day of seed 2 is broken."""
+def carried_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Run]:
+    """Runs that were begun, none of which costs anything; a day of seed 2 is broken. Nothing kept counts."""
     begun: list[Run] = []
 
     def act(runs: Iterable[Run], _processes: int, _until: float) -> Iterator[dict[str, Any]]:
@@ -87,6 +87,7 @@ def carried_out(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
             yield line(run, wrong=["I5 at 1: trade 7 is booked twice"] if run.what == "2" else [])
 
     monkeypatch.setattr(storms, "_carried_out", act)
+    monkeypatch.setattr(storms, "KEPT", tmp_path / "kept")
     return begun
 
 
