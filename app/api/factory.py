@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import ModuleType
 from typing import Any
 
 from fastapi import Depends, FastAPI
@@ -52,7 +53,21 @@ from app.api.running import RunningTurns
 from app.home.home import Home
 
 # a request is compared with one route after the other: what a conversation and every page ask for comes first
-ROUTERS = (turns, desk_routes, sleeves, figures, markets, halt, login, journal, runs, strategies, proposals, proposing, research)
+ROUTERS: tuple[ModuleType, ...] = (
+    turns,
+    desk_routes,
+    sleeves,
+    figures,
+    markets,
+    halt,
+    login,
+    journal,
+    runs,
+    strategies,
+    proposals,
+    proposing,
+    research,
+)
 ROUTERS += (account, audits, incidents, inputs, jobs, alerts, checklists, watches, upkeep, people, metrics, slack)
 SWITCH_S = 0.0005  # thread switch interval: bounds how long a halt waits for a busy turn (default 5 ms)
 FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
@@ -89,7 +104,7 @@ def create(home: Home, address: Address | None = None) -> AccessMiddleware:
         sys.setswitchinterval(SWITCH_S)
         close_dead(home.engine, now_ms())
         desk.running.posting.start()
-        threading.Thread(target=_preload, args=(home,), name="warm", daemon=True).start()
+        threading.Thread(target=_preload, args=(desk,), name="warm", daemon=True).start()
         yield
         desk.running.close()
 
@@ -111,16 +126,17 @@ def create(home: Home, address: Address | None = None) -> AccessMiddleware:
     return AccessMiddleware(app, desk)
 
 
-def _preload(home: Home) -> None:
-    """Load what the first turn needs, so that it is as fast as the second; one of the offline model needs no LangGraph."""
+def _preload(desk: ApiContext) -> None:
+    """Load and make what the first turn and the first chart need; a turn of the offline model needs no LangGraph."""
     from agents import graph
     from app.jobs.queue import JobQueue
     from app.wiring import model_of
     from memory.shelf import Shelf
 
-    if not model_of(home).offline:
+    if not model_of(desk.home).offline:
         graph.no_tracing()
         importlib.import_module("langgraph.graph")
     del JobQueue, Shelf
     gc.collect()
     gc.freeze()  # modules loaded by now stay forever: collections need not scan them (a tenth of a turn's time)
+    markets.prepare(desk)

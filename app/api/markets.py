@@ -3,16 +3,18 @@
 The answers are app.views.candles'; they are JSON already, so they are passed on as bytes. /api/markets lists what can be drawn.
 """
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.api.context import ApiContext, At, NotFound, Who
 from app.api.runs import RunId, store_with
 from app.views import candles
-from engine.control.config import active
-from engine.errors import BadInput
+from engine.control.config import SleeveConfig, active
+from engine.errors import BadInput, DeskError
 from engine.watch.window import desk_ms
 
 router = APIRouter(prefix="/api", tags=["markets"])
@@ -29,9 +31,7 @@ def candles_of_desk(
     found = next((s for s in active(at.engine, at.path).config.sleeves if s.name == sleeve), None)
     if found is None:
         raise NotFound(f"the desk has no sleeve {sleeve!r}", "see /api/sleeves")
-    names = ("name", "venue", "symbol", "market", "timeframe")
-    about = {name: getattr(found, name) for name in names}
-    return _json(candles.desk_candles(at.home.setup, at.home.catalog, about, (from_ms, until_ms)))
+    return _json(candles.desk_candles(at.home.setup, at.home.catalog, _about(found), (from_ms, until_ms)))
 
 
 @router.get("/runs/{run_id}/candles", response_model=Chart)
@@ -65,6 +65,17 @@ def candles_of_market(
     except BadInput as error:
         raise NotFound(error.what, error.hint) from None
     return _json(candles.market_candles(at.home.setup, at.home.catalog, place, (from_ms, until_ms), _clock(at)))
+
+
+def prepare(at: ApiContext) -> None:
+    """Make the charts that a page asks for first, so that nobody waits for a year of journal; of a desk without bars none."""
+    with suppress(DeskError, OSError, SQLAlchemyError):  # whoever asks for one hears of it
+        for sleeve in active(at.engine, at.path).config.sleeves[: candles.KEPT_MAX]:
+            candles.desk_candles(at.home.setup, at.home.catalog, _about(sleeve), (None, None))
+
+
+def _about(sleeve: SleeveConfig) -> dict[str, str]:
+    return {name: getattr(sleeve, name) for name in ("name", "venue", "symbol", "market", "timeframe")}
 
 
 def _clock(at: ApiContext) -> int | None:

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.api import markets
+from app.api.context import Address, ApiContext
 from app.views import candle_bars, candle_marks, candles
 from app.views.candle_marks import Band, Tripped
 from engine.clock import DAY_MS
@@ -194,6 +196,16 @@ def test_nothing_of_a_desk_s_chart_is_after_its_clock(lived: Any) -> None:
     place = candles.Place("synthetic", "BTC-USDT", "perp", "15m")
     alone = json.loads(candles.market_candles(lived.setup, lived.catalog, place, (None, None), clock))
     assert unpacked(alone["bars"])["ts"].max() == clock - BAR_MS
+
+
+def test_the_first_charts_are_made_before_anybody_asks(lived: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new API makes each sleeve's chart; the page's first request finds the same answer, and nothing is drawn for it."""
+    asked = json.loads(candles.desk_candles(lived.setup, lived.catalog, sleeve_of(lived), (None, None)))
+    monkeypatch.setattr(candles, "_ANSWERS", {})
+    markets.prepare(ApiContext(lived, Address()))
+    assert len(candles._ANSWERS) == 3
+    monkeypatch.setattr(candles, "chart", lambda *_: pytest.fail("drawn twice"))
+    assert json.loads(candles.desk_candles(lived.setup, lived.catalog, sleeve_of(lived), (None, None))) == asked
 
 
 def test_a_desk_s_stops_are_where_its_orders_were(lived: Any) -> None:
