@@ -117,9 +117,17 @@ ALONE = Caller()
 class Model(Protocol):
     """Something that answers messages. `complete` may raise DeskError: the offline model then answers instead, and says so."""
 
-    name: str
-    api_format: str
-    offline: bool
+    @property
+    def name(self) -> str:
+        """As desk.toml calls it."""
+
+    @property
+    def api_format(self) -> str:
+        """How its endpoint is spoken to."""
+
+    @property
+    def offline(self) -> bool:
+        """Whether it is code of this process."""
 
     def complete(self, messages: Sequence[Message], tools: Sequence[Tool], caller: Caller = ALONE) -> Reply:
         """The next reply to `messages`, with `tools` to call, on behalf of `caller`."""

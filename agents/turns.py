@@ -49,8 +49,14 @@ class AgentRuntime(Protocol):
     home: Path
     model: Model
     limits: SpendLimits  # of tokens and dollars
-    source: str  # recorded | pulled | synthetic: the data the desk trades on
-    stamp: str  # PAPER, REPLAYED
+
+    @property
+    def source(self) -> str:
+        """Of the data that the desk trades on: recorded | pulled | synthetic."""
+
+    @property
+    def stamp(self) -> str:
+        """PAPER, REPLAYED."""
 
     def now_ms(self) -> int:
         """The machine's time."""

@@ -14,7 +14,8 @@ from engine.watch import window
 
 if TYPE_CHECKING:
     from app.jobs.queue import JobQueue
-    from engine.store.journal import Head, Journal
+    from engine.store.chain import Head
+    from engine.store.journal import Journal
     from tools.common.contract import JobView, ToolContext
 
 WAIT_S = 20.0  # a call that takes longer answers "started", and its result is posted when the job ends
@@ -108,7 +109,7 @@ class ToolWiring:
 
     def append(self, kind: str, body: Mapping[str, Any], *, sync: bool = True) -> str:
         """The same; without `sync` it is on the disk with the next that has it."""
-        from engine.store.journal import Event
+        from engine.store.chain import Event
 
         head = self._people.append([Event(kind, self.now_ms(), dict(body))], sync)[0]
         self._synced = head if sync else self._synced

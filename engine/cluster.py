@@ -41,7 +41,7 @@ def results(hand: Hand, what: str) -> Iterator[Any]:
     except ImportError as error:
         raise BadInput(f"{NAME} is set and Dask is not installed", "pip install 'nightdesk[dask]', or unset it") from error
     try:
-        client = Client(where, timeout=CONNECT_S, set_as_default=False)
+        client = Client(where, timeout=CONNECT_S, set_as_default=False)  # type: ignore[no-untyped-call]
     except (OSError, TimeoutError, ValueError) as error:
         raise BadInput(f"no Dask scheduler answers at {where}", f"start one, or unset {NAME}") from error
     with client:
@@ -51,9 +51,9 @@ def results(hand: Hand, what: str) -> Iterator[Any]:
         def submit(run: Callable[..., Any], *args: Any) -> Any:
             return client.submit(run, *args, retries=RETRIES, pure=False)
 
-        for future in as_completed(hand(submit, client.scatter), loop=client.loop):
-            error = future.exception()
-            if error is not None:
-                text = f"the cluster at {where} lost a part of the {what}: {error}"
+        for future in as_completed(hand(submit, client.scatter), loop=client.loop):  # type: ignore[no-untyped-call]
+            lost = future.exception()
+            if lost is not None:
+                text = f"the cluster at {where} lost a part of the {what}: {lost}"
                 raise DataError(text, f"start the {what} again: it goes on")
             yield future.result()

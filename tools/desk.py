@@ -229,17 +229,17 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         for s in chosen
     )
     facts: tuple[Fact, ...] = ()
+    in_force = Evidence("config", f"v{version}")
     for s in chosen:
         values = {k: (v, "ratio") for k, v in s.params.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-        evidence = Evidence("config", f"v{version}")
-        facts += make_facts(ctx.handle("p", f"{s.name} v{version}"), f"parameters of {s.name}", evidence, values)
+        facts += make_facts(ctx.handle("p", f"{s.name} v{version}"), f"parameters of {s.name}", in_force, values)
     mark = last_mark(ctx)
     data = {"version": version, "sleeve_versions": now.sleeves, "sleeves": [s.model_dump(mode="json") for s in chosen]}
     text = f"Configuration version {version}. {about}."
     if mark is None:
-        return ToolResult("ok", f"{text} No bar has been processed yet.", facts, (Evidence("config", f"v{version}"),), None, data)
+        return ToolResult("ok", f"{text} No bar has been processed yet.", facts, (in_force,), None, data)
     table, more = sleeve_table(ctx, mark, args.sleeve)
-    evidence = (Evidence("config", f"v{version}"), Evidence("event", mark.id))
+    evidence = (in_force, Evidence("event", mark.id))
     return ToolResult("ok", f"{text} Desk time {utc(mark.t_event_ms)}.", facts + more, evidence, table, data)
 
 

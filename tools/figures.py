@@ -116,6 +116,8 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
         facts += make_facts(h, f"round trips of {args.subject}", evidence, {"read": (read, "count")})
         text += f" Of these {{{h}.read}} were entered by a decision that had read such a model; the others are apart."
     n = args.worst or args.best
+    columns: tuple[str, ...]
+    names: tuple[str, ...]
     if n is not None:
         chosen, columns, names = (
             extremes(found, n, worst=args.worst is not None),
@@ -238,7 +240,7 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
         values["hold_return_frac"] = (desk_hold_line(ctx.home, 2).return_frac, "frac")
     span = window_text(int(close_ms[0]), int(close_ms[-1]))
     facts = list(make_facts(h, f"performance of {args.subject}", evidence, values, span))
-    rows = []
+    rows: list[tuple[Value, ...]] = []
     for n, fall in enumerate(drawdowns(close_ms, equity, 5), 1):
         own = ctx.handle("w", f"{args.subject} {fall.peak_ms}")
         lasted = (fall.recovered_ms or int(close_ms[-1])) - fall.peak_ms

@@ -48,7 +48,7 @@ def _statements() -> tuple[Any, Any, Any, Any]:
 
     from engine.store.tables import Job, Proposal, Thread, Turn
 
-    asked = select(Turn.id, Turn.created_ms, Turn.role, Turn.thread, Turn.answer, Thread.person)
+    asked: Any = select(Turn.id, Turn.created_ms, Turn.role, Turn.thread, Turn.answer, Thread.person)  # type: ignore[call-overload]  # typed up to four
     asked = asked.outerjoin(Thread, col(Thread.id) == col(Turn.thread))
     asked = asked.where(col(Turn.model) != "code")  # a posting answers a question that is listed already
     asked = asked.order_by(col(Turn.created_ms).desc()).limit(handoff.ENTRIES_MAX)

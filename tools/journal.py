@@ -122,7 +122,7 @@ def journal_search(ctx: ToolContext, args: SearchArgs) -> ToolResult:
         return no_data(NEVER_RAN)
     low, high = window(args.since, args.until, ctx.desk_ms, "yesterday")
     path = journal_of(ctx.home)
-    wanted = args.kinds or list(MATTERS)
+    wanted: Sequence[str] = args.kinds or MATTERS
     found = search(path, (low, high), DESK_KINDS, wanted, args.sleeve, args.text)
     people = people_events(ctx, args, low, high)
     counts = Counter[str]()

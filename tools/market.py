@@ -12,6 +12,7 @@ from tools.common.contract import (
     Args,
     Effect,
     Evidence,
+    Fact,
     Table,
     ToolContext,
     ToolResult,
@@ -65,7 +66,8 @@ def list_data(ctx: ToolContext, args: ListDataArgs) -> ToolResult:
     found = [s for s in ctx.catalog.series() if _wanted(s, args)]
     if not found:
         return no_data(f"no series of {_filter_text(args)}; {len(ctx.catalog.series())} series in all (nightdesk data list)")
-    rows, facts = [], []
+    facts: list[Fact] = []
+    rows = []
     for s in found[:ROWS_MAX]:
         name = " ".join(part for part in (s.venue, s.symbol, s.market, s.series, s.tag) if part)
         handle = ctx.handle("s", name)

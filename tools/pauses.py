@@ -18,6 +18,7 @@ from tools.common.contract import (
     Args,
     Effect,
     Evidence,
+    Fact,
     Table,
     ToolContext,
     ToolResult,
@@ -74,7 +75,8 @@ def pauses(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     if mark.body["state"] != "running":
         halted = mark.body.get("halt") or {}
         blocked.append((f"the desk is halted: {clean(halted.get('reason', ''), 120)}", None, None, _name(halted.get("by"))))
-    facts, rows, lines = [], [], []
+    facts: list[Fact] = []
+    rows, lines = [], []
     for name, state in mark.body["sleeves"].items():
         if args.sleeve not in (None, name):
             continue

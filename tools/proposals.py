@@ -128,8 +128,8 @@ def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     """Propose a change to a sleeve's configuration. Runs the evidence (live and changed configuration on the same bars
     and costs) and creates a proposal that a person approves or rejects. Must be the last call of a turn."""
     span = lived_span(ctx, args.start, args.end)
-    more = {"to_open": bool(args.apply_to_open), "canary": plan_of(args.canary)}
-    return propose_change(ctx, _wanted(args), args.rationale, span, **more)
+    to_open, canary = bool(args.apply_to_open), plan_of(args.canary)
+    return propose_change(ctx, _wanted(args), args.rationale, span, to_open=to_open, canary=canary)
 
 
 @tool(
@@ -234,7 +234,7 @@ def _evidence(ctx: ToolContext, pair: Pair, gap: bootstrap.Difference, params: M
     text = f"{gap.verdict} than the live configuration" if told else gap.verdict
     text += f": {gap.why}" if gap.why else ""
     numbers = {"difference_frac": gap.mean, "low_frac": gap.low, "high_frac": gap.high, "level": gap.level, "days": gap.days}
-    more = {"verdict": gap.verdict, "caveat": favours(*pair)}
+    more = {"verdict": gap.verdict, "caveat": favours(pair[0], pair[1])}
     found.append({"role": "comparison", "text": text, "told_apart": told, **more, **numbers})
     found += [{"role": "beyond", "text": text} for text in [_beyond(ctx, pair)] if text]
     opened = {run["leaks"]["text"]: None for run in pair if run.get("leaks") and not run["leaks"]["clean"]}

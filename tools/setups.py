@@ -187,9 +187,10 @@ def runs_of(
         return RunsOutcome(
             (), result if result.status == "failed" or len(views) < 2 else with_partial(ctx, result, setups, views)
         )
-    if any(view.run_id is None for view in views):
+    ids = [view.run_id for view in views if view.run_id is not None]
+    if len(ids) < len(views):
         raise DataError("a finished backtest job has no run id", "run it again")
-    found = tuple(runs.stored(ctx, view.run_id) for view in views)
+    found = tuple(runs.stored(ctx, run_id) for run_id in ids)
     if changed := _changed_meanwhile(found):
         raise DataError(f"changed between the runs: {changed}; they cannot be compared", "ask again")
     return RunsOutcome(found, None)

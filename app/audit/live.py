@@ -26,11 +26,15 @@ ALERTS_MAX = 500
 WEEK_MS = 7 * DAY_MS
 HANDOVER_AGE_MS = 36 * HOUR_MS
 EXITS = ("stop_atr", "stop_frac", "target_atr", "target_frac", "arm_atr", "arm_frac", "trail_atr", "trail_frac", "fade_below")
-SIZES = ("layers_max", "add_atr", "fixed_lots", "risk_start_frac", "risk_floor_frac", "risk_max_frac", "kelly_part", "vol_target")
-SIZES += ("notional_frac_max", "leverage_max", "participation_max", "size_part")
+SIZES = (
+    *("layers_max", "add_atr", "fixed_lots", "risk_start_frac", "risk_floor_frac", "risk_max_frac", "kelly_part", "vol_target"),
+    *("notional_frac_max", "leverage_max", "participation_max", "size_part"),
+)
 OWN_LIMITS = ("day_loss_frac_max", "streak_max", "day_entries_max", "pause_ms", "risk_limit_frac")
-INSTRUMENT = ("lot_size", "tick", "least_lots", "least_notional", "maintenance_frac", "funding_ms", "shorts")
-INSTRUMENT += ("tiers", "family", "mode")
+INSTRUMENT = (
+    *("lot_size", "tick", "least_lots", "least_notional", "maintenance_frac", "funding_ms", "shorts"),
+    *("tiers", "family", "mode"),
+)
 FEE_RULES = ("liquidation_fee_frac", "maker_frac", "taker_frac")  # of the core's rules; they follow the fees
 IDENTITY = ("strategy", "instrument", "timeframe", "side", "cash", "stage", "paused")  # what parameters are of
 KINDS = {  # of a drill -> question

@@ -121,7 +121,8 @@ class AuditedSleeve:
         from engine.strategies.base import parse_params
         from engine.strategies.isolated.described import read_strategy
 
-        return parse_params(read_strategy(self.config.strategy, self.home.strategies), self.config.params).model_dump()
+        params = parse_params(read_strategy(self.config.strategy, self.home.strategies), self.config.params)
+        return dict(params.model_dump())
 
     @cached_property
     def parity(self) -> Mapping[str, Any]:

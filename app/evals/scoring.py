@@ -52,7 +52,7 @@ def trials(wiring: Wiring, tasks: Sequence[Task], each: int, progress: Callable[
                 wrong = str(error)
             fell_back = any("offline model answers instead" in str(answer["answer_md"]) for answer in answers)
             used = [answer.get("usage") or {} for answer in answers]
-            costs = [one.get("cost_usd") for one in used]
+            costs: list[Any] = [one.get("cost_usd") for one in used]
             yield TaskTrial(
                 task.number,
                 "the model did not answer, the offline one did" if fell_back else wrong[:WHY_MAX],

@@ -33,7 +33,7 @@ def pull(_home: Home, args: Mapping[str, Any], progress: kinds.Progress, fetched
     """{"venue", "refused": [{"venue", "why"}], "files"}: every symbol of one venue. DataError when each venue refused."""
     venues, symbols = args.get("venues") or VENUES, args.get("symbols") or SYMBOLS
     start = f"{datetime.now(UTC) - timedelta(days=int(args.get('days') or 730)):%Y-%m-%d}"
-    refused = []
+    refused = list[dict[str, str]]()
     for venue in venues:
         files: list[dict[str, Any]] = []
         try:
@@ -42,7 +42,7 @@ def pull(_home: Home, args: Mapping[str, Any], progress: kinds.Progress, fetched
                 files += fetched(venue, symbol, str(args.get("timeframe") or "15m"), start)
             return {"venue": venue, "refused": refused, "files": files}
         except DeskError as error:
-            refused.append({"venue": venue, "why": str(error)})
+            refused.append({"venue": str(venue), "why": str(error)})
     reasons = "; ".join(f"{r['venue']}: {r['why']}" for r in refused)
     raise DataError(f"every venue refused ({reasons})", "check the network, or import files: nightdesk data import")
 

@@ -56,8 +56,10 @@ TURN_S = 0.1  # how often a waiting process checks whether it may start
 PROGRESS_S = 0.2  # minimum time between two progress updates
 PARTLY_S = 1.0  # and between two tables of what was found so far
 SPAWN_MS_MAX = 30_000  # a queued job without a process after this never got one
-PASSED_ON = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONHASHSEED", "NUMBA_CACHE_DIR")
-PASSED_ON += ("NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
+PASSED_ON = (
+    *("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONHASHSEED", "NUMBA_CACHE_DIR"),
+    *("NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL"),
+)
 
 
 class JobQueue:

@@ -53,7 +53,8 @@ def import_files(files: Sequence[Path], wanted: ImportOptions, judge: Judge) -> 
 
     settings = read_settings()
     roots = data_roots(settings)
-    items, groups = [], {}
+    items: list[dict[str, Any]] = []
+    groups: dict[Any, Any] = {}
     for file in files:
         item: dict[str, Any] = {"file": str(file), "imported": False, "path": None, "why": None, "findings": [], "notes": []}
         items.append(item)

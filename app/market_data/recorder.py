@@ -225,8 +225,8 @@ async def pack_days(recorder: FeedRecorder, sleep: Callable[[int], Coroutine[Any
 
 async def run(works: Sequence[Coroutine[Any, Any, None]], recorder: FeedRecorder, stop: asyncio.Event) -> None:
     """The duties of feeds beside the one that saves; ends with `stop`, or with a feed's own error."""
-    duties = asyncio.gather(*works)
-    ended = asyncio.create_task(stop.wait())
+    duties: asyncio.Future[Any] = asyncio.gather(*works)
+    ended: asyncio.Future[Any] = asyncio.create_task(stop.wait())
     try:
         while not (duties.done() or ended.done()):
             await asyncio.wait({duties, ended}, timeout=SAVE_EVERY_S, return_when=asyncio.FIRST_COMPLETED)

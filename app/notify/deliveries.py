@@ -113,7 +113,8 @@ def rows_of(home: Home, subject: str) -> list[dict[str, Any]]:
 
 def _due(home: Home, sink: str, at_ms: int, subject: str | None) -> list[int]:
     """Ids of due deliveries and of abandoned claims."""
-    mine = [Delivery.sink == sink, col(Delivery.due_ms) <= at_ms, *([Delivery.subject == subject] if subject else [])]
+    mine = [col(Delivery.sink) == sink, col(Delivery.due_ms) <= at_ms]
+    mine += [col(Delivery.subject) == subject] if subject else []
     lost = (col(Delivery.state) == "sending") & (col(Delivery.due_ms) <= at_ms - SENDING_MS_MAX)
     query = select(Delivery.id).where(*mine, (col(Delivery.state) == "waiting") | lost).order_by(col(Delivery.id)).limit(AT_ONCE)
     with db.read(home.engine) as session:

@@ -47,8 +47,11 @@ def missing(desk: DeskToml, sinks: list[Sink]) -> list[str]:
 
 def lacking(desk: DeskToml, ready: Container[str]) -> dict[str, str]:
     """Way -> which of its variables is not set, or not what it takes; of those that desk.toml names and that are not `ready`."""
-    variables = {"slack": desk.slack and desk.slack.bot_token_env, "telegram": desk.telegram and desk.telegram.token_env}
-    variables["discord"] = desk.discord and desk.discord.webhook_env
+    variables: dict[str, Any] = {
+        "slack": desk.slack and desk.slack.bot_token_env,
+        "telegram": desk.telegram and desk.telegram.token_env,
+        "discord": desk.discord and desk.discord.webhook_env,
+    }
     variables |= {f"webhook:{name}": entry.secret_env for name, entry in desk.webhooks.items()}
     return {
         name: f"{name}: {variables[name]} is not set, or not what {name} takes" for name in names_of(desk) if name not in ready

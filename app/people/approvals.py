@@ -29,7 +29,8 @@ from engine.control.proposals import get
 from engine.errors import BadInput, DataError, DeskError, Refused
 from engine.store import db
 from engine.store.anchors import note_head
-from engine.store.journal import Event, Journal, read
+from engine.store.chain import Event
+from engine.store.journal import Journal, read
 from engine.store.tables import Proposal
 from engine.watch import window
 

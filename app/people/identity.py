@@ -16,7 +16,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 from app.home.written import write_whole
 from app.people.spans import fault_of
@@ -180,7 +180,8 @@ def _person(entry: Mapping[str, Any], unsaid: str) -> Person:
     if type(place) is not int:
         raise TypeError("on_call is a number: 1, 2, ...")
     more = {name: str(entry.get(name, "")) for name in ("telegram", "reach", "shift", "quiet", "timezone")}
-    return Person(*map(str, words), on_call=place, **more)  # type: ignore[arg-type]  # the role is checked later
+    token, passphrase, slack, role = map(str, words)
+    return Person(token, passphrase, slack, cast("Role", role), on_call=place, **more)  # the role is checked later
 
 
 def add_person(home: Path, name: str, passphrase: str = "", role: Role | None = None) -> str:
@@ -275,7 +276,11 @@ def link_account(home: Path, name: str, where: Literal["slack", "telegram"], acc
         for other, person in people.items():
             if getattr(person, where) == account and other != name:
                 raise BadInput(f"that {word} account already belongs to {other}", "link each account to one person")
-        _write(home, people | {name: people[name]._replace(**{where: account})})
+        _write(
+            home,
+            people
+            | {name: people[name]._replace(slack=account) if where == "slack" else people[name]._replace(telegram=account)},
+        )
 
 
 def link_slack(home: Path, name: str, team: str, user: str) -> None:

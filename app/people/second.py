@@ -30,7 +30,7 @@ def takes_two(home: Home, row: Proposal) -> bool:
         return False
     config = active(home.engine, home.path).config
     touched = {part.sleeve for part in parts_of(home.engine, row.id)} or {sleeve.name for sleeve in config.sleeves}
-    stages = {sleeve.stage for sleeve in config.sleeves if sleeve.name in touched}
+    stages: set[str] = {sleeve.stage for sleeve in config.sleeves if sleeve.name in touched}
     for change in json.loads(row.diff).get("changes") or []:
         if str(change["key"]).rpartition(".")[2] == STAGE_KEY:
             stages.add(str(change["value"]))

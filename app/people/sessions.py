@@ -75,7 +75,13 @@ class Sessions:
     def open(self, name: str, scope: Scope, now_ms: int, lifetime_ms: int = SESSION_MS) -> tuple[str, Session]:
         """Open a session; returns (secret, session)."""
         self._sweep(now_ms)
-        body = {"name": name, "scope": scope, "created_ms": now_ms, "expires_ms": now_ms + lifetime_ms, "proof": ""}
+        body: dict[str, Any] = {
+            "name": name,
+            "scope": scope,
+            "created_ms": now_ms,
+            "expires_ms": now_ms + lifetime_ms,
+            "proof": "",
+        }
         secret = self._write("session", body)
         return secret, Session(_key(secret), **body)
 

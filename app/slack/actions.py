@@ -169,5 +169,10 @@ def record_failed_reply(home: Home, slack: Slack, answer: Answer, error: str) ->
     """Record a reply that could not be delivered."""
     now_ms = time.time_ns()
     with db.write(home.engine) as session:
-        failed = {"state": "failed", "error": error[:300], "created_ms": now_ms // 1_000_000, "due_ms": now_ms // 1_000_000}
+        failed: dict[str, Any] = {
+            "state": "failed",
+            "error": error[:300],
+            "created_ms": now_ms // 1_000_000,
+            "due_ms": now_ms // 1_000_000,
+        }
         session.add(Delivery(subject=f"reply {answer.user} {now_ms}", step="reply", sink=slack.name, attempts=1, **failed))

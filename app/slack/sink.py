@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from app.home.home import Home
 from app.home.reach import SlackEntry
 from app.notify.deliveries import Notification, Undelivered
-from app.notify.words import worded
+from app.notify.words import visible, worded
 from app.slack import blocks
 from engine.redaction import redacted
 
@@ -86,7 +86,7 @@ class Slack:
         """One Web API call; "channel ts" of the message. Raises Undelivered, with the wait that Slack asks for."""
         answer = self._request(method, **body)
         place = f"{answer.get('channel') or body.get('channel')} {answer.get('ts') or answer.get('message_ts') or ''}"
-        return blocks.visible(place).strip()[:PLACE_MAX]
+        return visible(place).strip()[:PLACE_MAX]
 
     def _request(self, method: str, **body: Any) -> Mapping[str, Any]:
         from slack_sdk.errors import SlackApiError
@@ -97,7 +97,7 @@ class Slack:
             reason = str(error.response.get("error") or error.response.status_code) if error.response is not None else "no answer"
             wait = error.response.headers.get("Retry-After") if error.response is not None else None
             raise Undelivered(
-                f"{method}: {redacted(blocks.visible(reason))[:REASON_MAX]}", seconds(wait), final=reason in FATAL
+                f"{method}: {redacted(visible(reason))[:REASON_MAX]}", seconds(wait), final=reason in FATAL
             ) from None
         except Exception as error:  # noqa: BLE001 - whatever answers in Slack's place, the message waits and is tried again
             raise Undelivered(f"{method}: {type(error).__name__}") from None

@@ -123,7 +123,7 @@ def bounded_client(slack: Slack) -> Any:
         def process_message(self) -> None:
             """The next message, to a thread of its own; one that is no JSON is done with."""
             try:
-                super().process_message()
+                super().process_message()  # type: ignore[no-untyped-call]
             except (ValueError, RecursionError, AttributeError):
                 self.done()
                 raise

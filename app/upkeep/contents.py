@@ -25,8 +25,10 @@ MANIFEST = "manifest.json"
 FILES = ("desk.toml", "home.json", FEED_FILE, identity.FILE, identity.REGISTERED, halt.FILE, halt.RELEASING)
 FOLDERS = ("memory", "strategies", "runs", "models", "data", "recordings", "level2", "turns", "reports")
 # what can be made again, what says how this machine runs, and what opens the desk to whoever has it
-LEFT = ("logs", "cache", "checks", "training", "sessions", LINK, STARTED_FILE, heartbeat.FILE, OPEN_LOCK, UNFINISHED)
-LEFT += (canaries.STATUS, canaries.ERRORS)
+LEFT = (
+    *("logs", "cache", "checks", "training", "sessions", LINK, STARTED_FILE, heartbeat.FILE, OPEN_LOCK, UNFINISHED),
+    *(canaries.STATUS, canaries.ERRORS),
+)
 
 
 class HomeFile(NamedTuple):

@@ -33,7 +33,7 @@ class Band(NamedTuple):
     from_ms: int
     until_ms: int
     rule: str
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple's own count is of no use here
 
 
 class Tripped(NamedTuple):
@@ -238,10 +238,10 @@ def _steps(of: Moment, bar_ms: int, lots: dict[int, int]) -> list[LevelStep]:
     return [LevelStep(key, slot, of.ms - (bar_ms if of.kind == "intent" else 0), of.price)]
 
 
-def _at_mark(body: SleeveBody | Mapping[str, Any], ms: int) -> list[LevelStep]:
+def _at_mark(body: Mapping[str, Any], ms: int) -> list[LevelStep]:
     """The levels that an open position had when the window began."""
     layers = (body.get("position") or {}).get("layers") or []
-    levels = [(layer["key"], slot, layer.get(slot)) for layer in layers for slot in SLOTS]
+    levels: list[tuple[int, str, float | None]] = [(layer["key"], slot, layer.get(slot)) for layer in layers for slot in SLOTS]
     return [LevelStep(key, slot, ms, price) for key, slot, price in levels if price]
 
 

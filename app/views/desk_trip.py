@@ -35,7 +35,7 @@ def desk_trip(home: Path, name: str) -> dict[str, Any]:
     path = journal_of(home)
     fills = _fills(path, about)
     decided = _decisions(path, about["sleeve"], [e.body["decided_ms"] for e in fills if e.body.get("decided_ms") is not None])
-    steps = [{"fill": _fill(e), "decision": decided.get(e.body.get("decided_ms") or -1)} for e in fills]
+    steps: list[dict[str, Any]] = [{"fill": _fill(e), "decision": decided.get(e.body.get("decided_ms") or -1)} for e in fills]
     return {
         "id": name,
         "trip": {k: v for k, v in about.items() if k not in LEFT_OUT},
@@ -78,7 +78,7 @@ def _decision(event: Event) -> dict[str, Any]:
         "action": body.get("action"),
         "refused_by": body.get("refused_by"),
         "signal": {
-            "side": SIDE_OF.get(body.get("signal"), 0),
+            "side": SIDE_OF.get(str(body.get("signal")), 0),
             "strength": body.get("strength"),
         },
         "close": body.get("price"),

@@ -20,8 +20,10 @@ UNITS = {"sharpe": "ratio", "train_sharpe": "ratio", "trips": "count", "fold": "
 ROWS_MAX = 400  # of one table
 WORDS = {"kill": ("KILL", "bad"), "weak": ("WEAK", "warn"), "paper": ("WORTH PAPER", "calm")}
 BOUNDS = {"least": "at least", "most": "at most", "above": "above"}
-DRILLED = (("never_fired", "Never fired"), ("fired", "Fired"), ("out_of_reach", "Out of reach of the desk's own numbers"))
-DRILLED += (("off", "Off in desk.toml"),)
+DRILLED = (
+    *(("never_fired", "Never fired"), ("fired", "Fired"), ("out_of_reach", "Out of reach of the desk's own numbers")),
+    ("off", "Off in desk.toml"),
+)
 CLASSES = {"fill_price": "fill price"}  # a class of parity as people read it, where its name is another
 Row = Mapping[str, Any]
 

@@ -20,10 +20,11 @@ NAMES = ("first", "second")
 
 def pair_of(runs: Runs, one: str, other: str) -> dict[str, Any]:
     """The comparison of two runs. Raises BadInput for an unknown id."""
-    loaded = [runs.load(run_id) for run_id in (one, other)]
+    first, second = runs.load(one), runs.load(other)
+    loaded = [first, second]
     settings = [_settings(run) for run in loaded]
     keys = differing(settings)
-    gap = versus.gap(runs, *loaded)
+    gap = versus.gap(runs, first, second)
     return {
         "runs": [_about(runs, run, label_of(s, keys)) for run, s in zip(loaded, settings, strict=True)],
         "verdict": verdict_text(gap, loaded),
@@ -47,7 +48,7 @@ def verdict_text(gap: Difference, loaded: list[dict[str, Any]]) -> str:
         return f"The same on every day, {days}."
     word = f"{gap.verdict} than the first" if gap.verdict in ("better", "worse") else f"{gap.verdict} from the first"
     low, mean, high = (f"{value * 1e4:+,.1f}".replace("-", "\u2212") for value in (gap.low, gap.mean, gap.high))
-    caveat = favours(*loaded, NAMES)
+    caveat = favours(loaded[0], loaded[1], NAMES)
     text = f"The second is {word}: {mean} bps a day ({gap.level * 100:.0f} % interval {low} to {high}) {days}"
     return text.replace("is cannot", "cannot") + (f"; {caveat}." if caveat else ".")
 

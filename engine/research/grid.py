@@ -149,8 +149,9 @@ def base_of(strategy: Any, given: Mapping[str, Any], vary: Mapping[str, Any]) ->
 
     `stop_atr=0` alone is no setting, with `stop_frac=0.03,0.05` varied it is. Raises BadInput where no value makes it one.
     """
+    found: StrategyParams
     try:
-        return parse_params(strategy, given)
+        found = parse_params(strategy, given)
     except BadInput:
         axes = axes_of(strategy, vary) if vary else {}
         source = random.Random(0)  # noqa: S311 - a search, not a secret
@@ -158,8 +159,10 @@ def base_of(strategy: Any, given: Mapping[str, Any], vary: Mapping[str, Any]) ->
         every = product(*axes.values()) if prod(len(values) for values in axes.values()) <= BASES_MAX else some
         for values in every:
             with suppress(BadInput):
-                return parse_params(strategy, {**given, **dict(zip(axes, values, strict=True))})
+                found = parse_params(strategy, {**given, **dict(zip(axes, values, strict=True))})
+                return found
         raise
+    return found
 
 
 def check_once(given: Mapping[str, Any] | None, vary: Mapping[str, Any]) -> None:

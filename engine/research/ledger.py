@@ -87,8 +87,8 @@ def figures_of(
     ends, daily = daily_equity(close_ms, equity, clock_ms, report["cash"], days_of)
     more = {name: metrics.get(name) for name in ("fees", "funding", "slippage")}
     returns, first = daily_returns(daily), int(ends[0]) if len(ends) else int(close_ms[0])
-    names = ("sharpe", "total_return_frac", "max_drawdown_frac", "trades")
-    return TrialFigures(returns, first, *(metrics[name] for name in names), more)
+    sharpe, gained, fall, trades = (metrics[name] for name in ("sharpe", "total_return_frac", "max_drawdown_frac", "trades"))
+    return TrialFigures(returns, first, sharpe, gained, fall, trades, more)
 
 
 def hypothesis_of(engine: Engine, plans: Sequence[Plan], synthetic: bool, now_ms: int) -> Hypothesis:

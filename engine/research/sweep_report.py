@@ -73,7 +73,7 @@ def report(engine: Engine, found: SweepResult) -> dict[str, Any]:
         "luck_sharpe": None if luck is None else luck.value,
         "pbo": overfit.value,
         "pbo_reason": overfit.reason or None,
-        "leaks": leaks_of(list(found.leaks)),
+        "leaks": leaks_of([dict(leak) for leak in found.leaks]),
         "notes": list(found.notes),
         "verdict": verdict(good, best, overfit, None if luck is None else luck.value),
     }

@@ -59,8 +59,8 @@ def _words(e: Event) -> str:
         case "snapshot":
             words = f"the desk's whole state after the bar of {utc(b['close_ms'])}"
         case "decision":
-            why = b.get("reason") or b.get("cancelled_by")
-            words = f"{b.get('action', '?')} on signal {b.get('signal', '?')}" + (f" by {why}" if why else "")
+            by = b.get("reason") or b.get("cancelled_by")
+            words = f"{b.get('action', '?')} on signal {b.get('signal', '?')}" + (f" by {by}" if by else "")
         case "funding":
             words = f"funding {b['cash_flow']:+,.4f} at rate {b['rate']:.6f}"
         case "health":
