@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from engine.book.bodies import SleeveBody
 from engine.clock import DAY_MS
 from engine.sim.levels import SLOTS, LevelStep
 from engine.store.chain import Event
