@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.home.home import Home, open_home
-from app.people import approvals
+from app.people import approvals, release_checks
 from app.people.identity import identify
 from app.people.release_checks import healthy
 from engine.control import halt
@@ -84,9 +84,11 @@ def fill_the_disk(_home: Home, patch: pytest.MonkeyPatch) -> None:
 def strip_a_stop(_home: Home, patch: pytest.MonkeyPatch) -> None:
     """The last mark shows a layer whose protective order was rejected."""
     layer = {"protective_state": "rejected", "due": None}
-    real = health.mark_at
+    real = release_checks.mark_at
     patch.setattr(
-        health, "mark_at", lambda path: real(path)._replace(body={"sleeves": {"btc-trend": {"position": {"layers": [layer]}}}})
+        release_checks,
+        "mark_at",
+        lambda path: real(path)._replace(body={"sleeves": {"btc-trend": {"position": {"layers": [layer]}}}}),
     )
 
 
