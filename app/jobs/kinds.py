@@ -24,7 +24,7 @@ from engine.control.desk_models import models_in_force
 from engine.errors import BadInput, DataError, StrategyError
 from engine.research.partly import Partly, unseen
 from engine.sim import resolve
-from engine.sim.request import Plan, plan, request_of
+from engine.sim.request import Plan, Request, plan, request_of
 from engine.sim.stamps import stamps
 from engine.store import trials
 from engine.store.runs import Runs
@@ -43,7 +43,10 @@ def silent(_done: float) -> None:
 
 def planned(home: Home, args: Mapping[str, Any]) -> Plan:
     """The request of `args` resolved against the home's setup; the synthetic market is made where it is asked for."""
-    request = resolve.request_from(home.setup, home.catalog, args)
+    return _plan_of(home, resolve.request_from(home.setup, home.catalog, args))
+
+
+def _plan_of(home: Home, request: Request) -> Plan:
     if any(spec.venue == "synthetic" for spec in request.sleeves):
         from app.home.synthetic import ensure_market
 
@@ -52,15 +55,9 @@ def planned(home: Home, args: Mapping[str, Any]) -> Plan:
 
 
 def backtest(home: Home, args: Mapping[str, Any], progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
-    """Run and store a backtest, or return the stored run of the same key: the run's JSON with `cached`."""
-    return run_plan(home, planned(home, args), progress, fresh=fresh)
-
-
-def basket(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
-    """Run a basket's backtest: its report as JSON, not stored."""
-    from engine.sim.basket import simulate
-
-    return simulate(resolve.planned_basket(home.setup, home.catalog, args), progress)
+    """Run and store a backtest, also one of a basket, or return the stored run of the same key: the run's JSON with `cached`."""
+    found = _plan_of(home, resolve.backtest_request(home.setup, home.catalog, args))
+    return run_plan(home, found, progress, fresh=fresh)
 
 
 def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
@@ -74,9 +71,9 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
         progress(1.0)
         return ledger.as_of_now(home.engine, stored) | {"cached": True}
     from engine.research.kill.limits import suspicion
-    from engine.sim.backtest import simulate
+    from engine.sim.basket import simulated
 
-    done = simulate(found, lambda share: progress(0.9 * share), home.setup.checks)
+    done = simulated(found, lambda share: progress(0.9 * share), home.setup.checks)
     now = time.time_ns() // 1_000_000
     trial = ledger.note_run(home.engine, done, SOURCE.get(), now)  # before it is stored: what was seen counts
     place = ledger.place_of(home.engine, trial)
@@ -185,12 +182,12 @@ def judge(
 
 def rerun(home: Home, run_id: str, progress: Progress = silent) -> dict[str, Any]:
     """Simulate a stored run's configuration again and compare journal, data, code and configuration."""
-    from engine.sim.backtest import simulate
+    from engine.sim.basket import simulated
 
     then = Runs(home.runs, home.engine).load(run_id)
     request, overrides = request_of(then["config"])
     found = plan(request, home.catalog, home.strategies, overrides)
-    now = simulate(found, progress).report
+    now = simulated(found, progress).report
     pairs = {name: (then[name], now[name]) for name in ("journal_hash", "config_hash", "code_hash")}
     pairs["data_sha256"] = (then["data"]["sha256"], now["data"]["sha256"])
     compared = {name: {"then": a, "now": b, "equal": a == b} for name, (a, b) in pairs.items()}
