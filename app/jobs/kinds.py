@@ -46,6 +46,11 @@ def planned(home: Home, args: Mapping[str, Any]) -> Plan:
     return _plan_of(home, resolve.request_from(home.setup, home.catalog, args))
 
 
+def planned_backtest(home: Home, args: Mapping[str, Any]) -> Plan:
+    """The same of a backtest, which may be one of a basket."""
+    return _plan_of(home, resolve.backtest_request(home.setup, home.catalog, args))
+
+
 def _plan_of(home: Home, request: Request) -> Plan:
     if any(spec.venue == "synthetic" for spec in request.sleeves):
         from app.home.synthetic import ensure_market
@@ -56,8 +61,7 @@ def _plan_of(home: Home, request: Request) -> Plan:
 
 def backtest(home: Home, args: Mapping[str, Any], progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
     """Run and store a backtest, also one of a basket, or return the stored run of the same key: the run's JSON with `cached`."""
-    found = _plan_of(home, resolve.backtest_request(home.setup, home.catalog, args))
-    return run_plan(home, found, progress, fresh=fresh)
+    return run_plan(home, planned_backtest(home, args), progress, fresh=fresh)
 
 
 def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:

@@ -118,7 +118,7 @@ class JobQueue:
             strategy_file(str(name), self.home.strategies)  # no such file: raises the right error
         if kind != "backtest" or strategies:
             return None
-        run = Runs(self.home.runs, self.home.engine).cached(kinds.planned(self.home, args).cache_key)
+        run = Runs(self.home.runs, self.home.engine).cached(kinds.planned_backtest(self.home, args).cache_key)
         return brief(run | {"cached": True}) if run else None
 
     def spawn(self, job_id: str) -> None:

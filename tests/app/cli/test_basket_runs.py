@@ -10,6 +10,7 @@ import pytest
 
 from app.home.home import Home, open_home
 from app.jobs import kinds
+from app.jobs.queue import JobQueue
 from app.notebook import backtest as notebook
 from app.views.candles import run_candles
 from app.views.run_export import exported
@@ -25,6 +26,7 @@ from engine.sim.trips import COSTS
 from engine.store.runs import Runs
 from engine.store.trials import hypotheses
 from tests.app.cli.test_cli_basket import COINS, folder  # noqa: F401 - a fixture
+from tests.fakes.waiting import WAIT_S
 from tests.tools.conftest import FakeJobs
 from tools.catalog import call
 from tools.common.contract import JobView, ToolContext
@@ -183,3 +185,18 @@ def test_a_chat_runs_one_as_a_job(home: Home) -> None:
     assert call(ctx, "run", {"run_id": handle}).status == "ok"
     alone = call(ctx, "backtest", args | {"symbol": "BTC-USDT"})
     assert (alone.status, "a basket of 1 leg" in alone.text) == ("failed", True)
+
+
+def test_a_job_of_its_own_process_leaves_the_run(home: Home) -> None:
+    """As page and chat queue one; the same again has ended at once, and what no basket can be is refused before a process."""
+    jobs = JobQueue(home, "mara")
+    sleeve = {"strategy": "pairs", "symbol": ",".join(COINS), "venue": "", "market": "perp", "side": "both", "params": PARAMS}
+    args = {"sleeves": [sleeve], "timeframe": "1h", "start": None, "end": None, "fills": "pessimistic", "funding": "none"}
+    view = jobs.wait(jobs.submit("backtest", args), WAIT_S)
+    assert (view.state, view.error) == ("done", None)
+    again = jobs.view(jobs.submit("backtest", args))
+    assert (again.state, again.run_id) == ("done", view.run_id)
+    with pytest.raises(BadInput, match="a basket of 1 leg"):
+        jobs.submit("backtest", {"sleeves": [sleeve | {"symbol": "BTC-USDT"}], "timeframe": "1h"})
+    with pytest.raises(BadInput, match="is the only sleeve of one"):
+        jobs.submit("backtest", {"sleeves": [sleeve, sleeve], "timeframe": "1h"})
