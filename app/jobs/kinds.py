@@ -1,5 +1,5 @@
-"""What a job does, one function per kind: backtest, leaks, parity, rerun. Called by app/jobs/queue.py in the job's own process,
-and by the command line in its process, with a progress bar.
+"""What a job does, one function per kind: backtest, leaks, parity, pairs, rerun. Called by app/jobs/queue.py in the job's own
+process, and by the command line in its process, with a progress bar.
 
 Each takes the opened home, arguments as JSON values and a progress callback, and returns JSON values. `limited` stops a
 strategy that never ends, even one that swallows every exception.
@@ -182,6 +182,13 @@ def judge(
         raise DataError("the judged run and the stored one differ: the bars or the code changed meanwhile", "judge again")
     kept = {name: run and run[name] for name in ("run_id", "data", "funding", "fills", "life", "notes")}
     return result | kept
+
+
+def pairs(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
+    """Scan pairs of instruments for cointegration and an edge after costs: engine/research/pairs."""
+    from engine.research.pairs.request import asked_of, report
+
+    return report(home.setup, home.catalog, asked_of(args), progress)
 
 
 def rerun(home: Home, run_id: str, progress: Progress = silent) -> dict[str, Any]:
