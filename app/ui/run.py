@@ -160,8 +160,8 @@ def _market(api: PageClient, run: Mapping[str, Any], found: Mapping[str, Any], i
         )
         heads = [column[0] for column in table["columns"]]
         legs = dict(zip(names, run.get("symbols") or (), strict=False))  # of a basket: its trips are of pairs
-        if "sleeve" in heads:  # left out where all trips are of one
-            at = heads.index("sleeve")
+        if (head := "pair" if legs else "sleeve") in heads:  # left out where all trips are of one
+            at = heads.index(head)
             own = [row for row in table["rows"] if (legs[name] in str(row[at]).split() if legs else row[at] == name)]
             table = {**table, "rows": own}
     end = int(run["data"]["last_ms"])
