@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.ui import runs
+from app.ui import runs, trip_panel
 from engine.sim import report
 from engine.sim.basket_trips import LegPart, PairTrip, trips_frame
 from tests.app.ui import fake_api
@@ -71,6 +71,17 @@ def test_the_page_shows_pairs_legs_and_the_trips_of_the_chosen_leg(fake: Fake, m
     assert {"units", "MAE, R"}.isdisjoint(heads)
     assert len(listed["spec"]["rows"]) == 4, "of the first leg, which two of three pairs have"
     assert all("BTC-USDT" in row[heads.index("pair")] for row in listed["spec"]["rows"])
+
+
+def test_a_pair_is_explained_by_its_legs() -> None:
+    """Prices and net of each, no units; what is open says so."""
+    trip = of_pairs(1).row(0, named=True)
+    facts = dict(trip_panel._facts(trip, None))
+    assert facts["BTC-USDT"] == "100.00 to 101.00 · +0.25"
+    assert {"units", "out", "in"} & set(facts) == {"out", "in"}
+    assert dict(trip_panel._facts(trip | {"exit_ms": None, "exit_a": None}, None))["out"] == "still open"
+    one = {"side": "long", "layers": 1, "entry_price": 5.0, "exit_price": 6.0, "units": 2.5, "entry_ms": START, "exit_ms": START}
+    assert dict(trip_panel._facts(one, None))["units"] == "2.5"
 
 
 def test_a_list_names_a_basket_by_all_of_its_coins() -> None:
