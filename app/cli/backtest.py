@@ -245,7 +245,7 @@ def basket_text(run: Mapping[str, Any]) -> Any:
         if run["refused"]
         else []
     )
-    after += [f"note: {note}" for note in run["notes"] if note != run["verdict"]]
+    after += [f"note: {note}" for note in run["notes"] if note != run["verdict"].rstrip(".")]
     return Group(
         Text("\n".join(lines)),
         table,

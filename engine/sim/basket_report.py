@@ -68,7 +68,7 @@ def report_of(run: Any, loaded: DeskBars, own: Any, params: Mapping[str, Any]) -
         "leaks": None,
         "raw_signal": None,
         "delayed": None,
-        "notes": [verdict, *loaded.notes, *notes_of(run, returns, life)],
+        "notes": [verdict.rstrip("."), *loaded.notes, *notes_of(run, returns, life)],
         "journal_hash": own.journal_hash,
         "code": p.code,
         "code_hash": p.code_hash,
