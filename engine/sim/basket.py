@@ -23,7 +23,7 @@ from engine.errors import DataError
 from engine.sim import backtest as one
 from engine.sim import basket_report as report
 from engine.sim import trips as reading
-from engine.sim.basket_trips import PairTrip, decisions_frame, rows_frame, trips_frame, trips_of
+from engine.sim.basket_trips import PairTrip, decisions_frame, last_prices, rows_frame, trips_frame, trips_of
 from engine.sim.checked import frame_of, in_span
 from engine.sim.excursions import hold
 from engine.sim.metrics import Floats, Times
@@ -126,10 +126,9 @@ def simulate(planned: Plan, progress: one.Progress = lambda _done: None) -> Bask
     progress(0.9)
     own, span = found[request.fills], loaded.span
     curves = {mode: found[mode].equity for mode in modes}
-    marks = [float(column[np.isfinite(column)][-1]) if np.isfinite(column).any() else 0.0 for column in span.close.T]
     columns = [span.instruments.index(s.key) for s in planned.sleeves]
     lots = [s.instrument.lot_size for s in planned.sleeves]
-    trips = trips_of(own.rows, pairs, lots, [marks[k] for k in columns], planned.clock_ms)
+    trips = trips_of(own.rows, pairs, lots, last_prices(span, columns), planned.clock_ms)
     run = BasketRun(planned, {}, rows_frame(own.rows), span.close_ms, curves, tuple(trips), span)
     run.report.update(report.report_of(run, loaded, own, _params(planned).model_dump()))
     run.report["elapsed_s"] = round(time.perf_counter() - begun, 3)

@@ -59,6 +59,12 @@ class PairTrip(NamedTuple):
         return self.of_both("net")
 
 
+def last_prices(span: Any, columns: Sequence[int]) -> list[float]:
+    """The last close of a usable bar of each of a Market's columns, at which the core marks what is open; 0.0 without one."""
+    usable = np.isfinite(span.open + span.high + span.low + span.close + span.volume)
+    return [float(span.close[usable[:, k], k][-1]) if usable[:, k].any() else 0.0 for k in columns]
+
+
 def pair_name(legs: Sequence[str], pair: tuple[int, int]) -> str:
     """`BTC-USDT ETH-USDT`."""
     return f"{legs[pair[0]]} {legs[pair[1]]}"
