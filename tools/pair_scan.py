@@ -86,6 +86,6 @@ def _answer(ctx: ToolContext, job: str, found: Mapping[str, Any]) -> ToolResult:
     text = f"{found['verdict']} {{{handle}.tried}} pairs on {sources} {span_text(found)}."
     left = len(found["pairs"]) - len(rows)
     text += f" The first {len(rows)} are below, the job has all." if left else ""
-    text += " A scan is no trial of the ledger: judge what it finds on other bars."
+    text += " A scan does not count as a trial: judge what it finds on other bars."
     heads = ("pair", "verdict", *(head for head, _ in FIGURES.values()), "why")
     return ToolResult("ok", clean(text, 1_500), tuple(facts), (evidence,), Table(heads, tuple(rows)), {"job": job})

@@ -288,7 +288,7 @@ def _pairs(found: Row) -> dict[str, Any]:
         _tile("Pairs", found["tried"], "count", _counted(len(found["instruments"]), "instrument", "instruments")),
         _tile("Cointegrated", len(together), "count", "beyond random walks, both ways"),
         _tile("With an edge", sum(r["edge"] for r in rows), "count", "after costs and funding of both legs"),
-        _tile("Windows of a random walk", bound, "frac", "19 of 20 have at most so many"),
+        _tile("Windows of a random walk", bound, "frac", "the most that 19 of 20 have"),
     ]
     sub = f"best first; {min(len(rows), ROWS_MAX)} of {len(rows)}"
     sources = ", ".join(sorted({str(one["source"]) for one in found["instruments"]}))
