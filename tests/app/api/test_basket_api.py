@@ -80,7 +80,13 @@ def test_every_route_of_a_run_takes_a_basket(served: Served, api: Any) -> None:
 def test_every_tool_that_reads_a_run_takes_a_basket(home: Home) -> None:
     """Trips by pair and exit, performance, excursions that are not kept: answered, nothing raises."""
     run_id = kinds.backtest(home, ASKED | {"params": PARAMS})["run_id"]
-    base = {"engine": home.engine, "home": home.path, "catalog": home.catalog, "jobs": FakeJobs(), "record": lambda *_: "p-1"}
+    base: dict[str, Any] = {
+        "engine": home.engine,
+        "home": home.path,
+        "catalog": home.catalog,
+        "jobs": FakeJobs(),
+        "record": lambda *_: "p-1",
+    }
     ctx = ToolContext(**base, role="developer", thread="t1", turn="u1", person="mara", desk_ms=None, now_ms=1_800_000_000_000)
     for name, args in {
         "trips": {"subject": run_id, "by": "exit"},

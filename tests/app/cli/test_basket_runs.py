@@ -20,8 +20,8 @@ from app.views.run_pair import pair_of
 from engine.core.row_fields import KIND_OF, FillRow, FundingRow
 from engine.errors import BadInput
 from engine.sim import explain
-from engine.sim import request as requests
 from engine.sim.basket import BasketRun
+from engine.sim.run_code import files_sha256
 from engine.sim.trips import COSTS
 from engine.store.runs import Runs
 from engine.store.trials import hypotheses
@@ -84,8 +84,8 @@ def test_it_is_repeated_bit_for_bit_and_other_code_is_another_run(home: Home, mo
     again = kinds.rerun(home, found["run_id"])
     names = ("journal_hash", "config_hash", "code_hash", "data_sha256")
     assert all(again[name]["equal"] for name in names)
-    before = requests.files_sha256
-    monkeypatch.setattr(requests, "files_sha256", lambda names: "x" * 64 if "sim/basket.py" in names else before(names))
+    before = files_sha256
+    monkeypatch.setattr("engine.sim.request.files_sha256", lambda names: "x" * 64 if "sim/basket.py" in names else before(names))
     changed = kinds.rerun(home, found["run_id"])
     assert changed["code_that_differs"] == ["basket"]
     assert kinds.backtest(home, ASKED)["cached"] is False
@@ -168,8 +168,14 @@ def test_a_chat_runs_one_as_a_job(home: Home) -> None:
         return JobView(job, "done", 1.0, kinds.backtest(home, args)["run_id"], None)
 
     jobs.ends = ends
-    base = {"engine": home.engine, "home": home.path, "catalog": home.catalog, "jobs": jobs, "record": lambda *_: "p-1"}
-    about = {"role": "developer", "thread": "t1", "turn": "u1", "person": "mara", "desk_ms": None}
+    base: dict[str, Any] = {
+        "engine": home.engine,
+        "home": home.path,
+        "catalog": home.catalog,
+        "jobs": jobs,
+        "record": lambda *_: "p-1",
+    }
+    about: dict[str, Any] = {"role": "developer", "thread": "t1", "turn": "u1", "person": "mara", "desk_ms": None}
     ctx = ToolContext(**base, **about, now_ms=time.time_ns() // 1_000_000)
     changes = [{"key": key, "value": value} for key, value in PARAMS.items()]
     args = {"strategy": "pairs", "symbol": ",".join(COINS), "timeframe": "1h", "funding": "none", "changes": changes}

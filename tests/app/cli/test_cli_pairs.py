@@ -133,8 +133,14 @@ def test_a_chat_scans_as_a_job_and_answers_what_the_command_says(tmp_path: Path,
         return JobView(job, "done", 1.0, None, None, results[-1])
 
     jobs.ends = ends
-    base = {"engine": home.engine, "home": home.path, "catalog": home.catalog, "jobs": jobs, "record": lambda *_: "p-1"}
-    about = {"role": "developer", "thread": "t1", "turn": "u1", "person": "mara", "desk_ms": None}
+    base: dict[str, Any] = {
+        "engine": home.engine,
+        "home": home.path,
+        "catalog": home.catalog,
+        "jobs": jobs,
+        "record": lambda *_: "p-1",
+    }
+    about: dict[str, Any] = {"role": "developer", "thread": "t1", "turn": "u1", "person": "mara", "desk_ms": None}
     ctx = ToolContext(**base, **about, now_ms=1_800_000_000_000)
     symbols = [*(f"W{n}-USDT" for n in range(6)), "TIED-USDT"]
     answer = call(ctx, "pair_scan", {"symbols": symbols, "window": "10d", "step": "5d"})
