@@ -18,17 +18,21 @@ from engine.control.desk_setup import DeskSetup, desk_setup
 from engine.research import ledger, search, search_forward
 from engine.research.kill.limits import suspicion
 from engine.sim import resolve
-from engine.sim.backtest import Backtest, simulate
-from engine.sim.request import Plan
+from engine.sim.backtest import Backtest
+from engine.sim.basket import BasketRun, simulated
+from engine.sim.request import Plan, plan
 from engine.store.db import migrate, open_db
 
 SOURCE = "notebook"
 
 
-def backtest(strategy: str, symbol: str, **asked: Any) -> Backtest:
-    """One run, a trial of its hypothesis; `trial` in its report says which. Arguments: those of engine.sim.backtest."""
+def backtest(strategy: str, symbol: str, **asked: Any) -> Backtest | BasketRun:
+    """One run, a trial of its hypothesis; `trial` in its report says which. Arguments: those of engine.sim.backtest; of a basket
+    the legs with commas."""
     desk, engine = _home()
-    run = simulate(_plan(desk, engine, {"strategy": strategy, "symbol": symbol, **_spelled(asked)}), checks=desk.checks)
+    args, catalog = {"strategy": strategy, "symbol": symbol, **_spelled(asked)}, desk.catalog()
+    request, in_force = resolve.backtest_request(desk, catalog, args), models_in_force(engine, desk.home)
+    run = simulated(plan(request, catalog, desk.strategies, desk.overrides, in_force), checks=desk.checks)
     row = ledger.note_run(engine, run, SOURCE, time.time_ns() // 1_000_000)
     run.report["trial"] = ledger.place_of(engine, row).as_json()
     run.report["notes"] += suspicion(run.metrics["sharpe"])

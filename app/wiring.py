@@ -63,11 +63,13 @@ class Wiring(ToolWiring):
 
     def words(self, desk_ms: int | None) -> Words:
         """Which strategies, parameters, sleeves and symbols a question may name."""
+        from engine.strategies.base import BASKETS
+
         sleeves = self._sleeves()
         names = [name for name in self._home.catalog.names if name[2] == "perp" and not name[4] and name[3] in TIMEFRAMES]
         symbols = dict.fromkeys([*(s.symbol for s in sleeves), *sorted({symbol for _, symbol, *_ in names})])
         venues = dict.fromkeys([*(s.venue for s in sleeves), *sorted({venue for venue, *_ in names})])
-        made = Words(self._strategies(), sleeves, tuple(symbols), tuple(venues), desk_ms, self._models())
+        made = Words(self._strategies(), sleeves, tuple(symbols), tuple(venues), desk_ms, self._models(), _params_of(BASKETS))
         if _VALUES(kept := _WORDS.get(self.home, made)) == _VALUES(made):
             made = kept
         _WORDS[self.home] = made
@@ -120,10 +122,18 @@ _WORDS: dict[Path, Words] = {}  # of a home, as its last question had it: the sa
 @cache
 def _shipped() -> "Mapping[str, tuple[Param, ...]]":
     """Shipped strategies with their parameters; they change only with the code."""
-    from engine.strategies.base import BASKETS, OURS, load_strategy, params_table
+    from engine.strategies.base import BASKETS, OURS
+
+    return _params_of(tuple(name for name in OURS if name not in BASKETS))  # "pairs" is a word of its own
+
+
+@cache
+def _params_of(names: tuple[str, ...]) -> "Mapping[str, tuple[Param, ...]]":
+    """Strategies of ours with their parameters."""
+    from engine.strategies.base import load_strategy, params_table
 
     found: dict[str, tuple[Param, ...]] = {}
-    for name in (name for name in OURS if name not in BASKETS):  # no chat runs a basket, and "pairs" is a word of its own
+    for name in names:
         rows = params_table(load_strategy(name, None))
         found[name] = tuple(Param(r["key"], r["unit"] or "", r["default"], r["low"], r["high"], r["choices"]) for r in rows)
     return found

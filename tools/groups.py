@@ -19,6 +19,7 @@ Group = Literal[
     "changes",
     "data",
     "research",
+    "pairs",
     "checks",
     "drafts",
     "audit",
@@ -35,6 +36,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause", "pauses"),
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials", "predictions"),
     "research": ("sweep", "walkforward"),
+    "pairs": ("pair_scan",),
     "checks": ("judge", "leaks", "parity"),
     "drafts": ("strategy_code", "draft_strategy"),
     "audit": ("audit", "drift", "silences"),
@@ -56,8 +58,8 @@ class GroupArgs(Args):
 
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
-    """Further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
-    excursions: MAE; risk: exposure, what if, bad days; watch: health, alerts, runbooks, drill, incidents; changes: proposals;
+    """Further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, weights;
+    excursions: MAE; risk: exposure, what if; watch: health, alerts, runbooks, drill, incidents; changes: proposals;
     data: bars, runs, trials; research: sweeps; checks: verdicts, leaks; drafts: code; audit: drift, silences; models: drift;
     memory: notes."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."

@@ -12,6 +12,7 @@ from pydantic import Field
 from engine.clock import utc
 from engine.errors import BadInput
 from engine.sim.life import beyond, beyond_text, life_of
+from engine.sim.naming import run_name
 from engine.sim.stamps import stamps
 from tools.common.contract import (
     Args,
@@ -75,6 +76,8 @@ TRIP = {
     "net": "usd",
     "r": "ratio",
 }
+OF_ONE = ("units", "entry_price", "exit_price")  # what a pair of a basket has of each leg instead
+LEGS = {"entry": "price", "exit": "price", "net": "usd"}
 LATEST = 15
 
 
@@ -131,10 +134,7 @@ def handle_of(ctx: ToolContext, run: Mapping[str, Any]) -> str:
 
 def subject_of(run: Mapping[str, Any]) -> str:
     """What the run is about: `trend on binance BTC-USDT 15m`."""
-    sleeves = run["sleeves"]
-    clock = run["timeframe"]
-    named = " + ".join(f"{s['strategy']} on {s['venue']} {s['symbol']} {s.get('timeframe') or clock}" for s in sleeves[:3])
-    return clean(named + (f" and {len(sleeves) - 3} more" if len(sleeves) > 3 else ""), 200)
+    return clean(run_name(run), 200)
 
 
 def headline(ctx: ToolContext, run: Mapping[str, Any], subject: str | None = None) -> str:
@@ -250,10 +250,15 @@ def round_trip(ctx: ToolContext, args: RoundTripArgs) -> ToolResult:
     identity = f"{args.run_id}/{row['trip']}"
     handle = ctx.handle("t", identity)
     subject = f"round trip {row['trip']} of {row['sleeve']}, {row['side']}"
-    facts = make_facts(handle, subject, Evidence("run", args.run_id), {k: (row[k], u) for k, u in TRIP.items() if k in row})
+    units, ends = TRIP, [f"{{{handle}.{end}_price}}" for end in ("entry", "exit")]
+    if "entry_a" in row:
+        of_legs = {f"{name}_{leg}": unit for leg in "ab" for name, unit in LEGS.items()}
+        units = {name: unit for name, unit in TRIP.items() if name not in OF_ONE} | of_legs
+        ends = [" and ".join(f"{row[leg]} {{{handle}.{end}_{leg}}}" for leg in "ab") for end in ("entry", "exit")]
+    facts = make_facts(handle, subject, Evidence("run", args.run_id), {k: (row[k], u) for k, u in units.items() if k in row})
     text = (
-        f"{subject}: entered {{{handle}.entry_ms}} at {{{handle}.entry_price}}, exited {{{handle}.exit_ms}} at "
-        f"{{{handle}.exit_price}} by {row['reason']}; {{{handle}.gross}} before costs, slippage {{{handle}.slippage}}, fees "
+        f"{subject}: entered {{{handle}.entry_ms}} at {ends[0]}, exited {{{handle}.exit_ms}} at "
+        f"{ends[1]} by {row['reason']}; {{{handle}.gross}} before costs, slippage {{{handle}.slippage}}, fees "
         f"{{{handle}.fees}}, funding {{{handle}.funding}}, net {{{handle}.net}}. Details: nightdesk journal explain {identity}"
     )
     rows = tuple((fact.metric, f"{{{fact.ref}}}") for fact in facts)

@@ -18,6 +18,7 @@ from tools.common.contract import Args, Evidence, Fact, JobView, Table, ToolCont
 from tools.common.limits import require_room
 from tools.common.time_words import instant
 
+SYMBOLS_MAX = 200  # letters: the legs of a basket with commas
 PARTIAL = ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")  # of a run that has ended while others go on
 
 
@@ -47,7 +48,7 @@ class SetupArgs(CostArgs):
     """What a run is of, by name. `limits`: wide lifts the desk's; never for what is compared with the live configuration."""
 
     strategy: str = Field(max_length=60)
-    symbol: str = Field(max_length=30)
+    symbol: str = Field(max_length=SYMBOLS_MAX)
     timeframe: Timeframe = "15m"
     limits: Literal["desk", "wide"] | None = None
 

@@ -89,6 +89,8 @@ def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
     if at.get("regime") and not _REGIME.search(s.rest):  # the market's, or a model's
         at["regime"] = []
     named = sorted((name for name, places in at.items() if places), key=lambda name: min(at[name]))
+    if not named and (basket := _BASKET.search(s.rest)):  # elsewhere pairs is a word of any sentence
+        named, at = [BASKET], {BASKET: [basket.span(1)]}
     if not named and (typed := _typed_strategy(s.rest, words)):
         named, at = [typed], {typed: [m.span() for m in mentions(typed, s.rest)]}
     s.note("strategies", [place for name in named for place in at[name]])
@@ -96,6 +98,8 @@ def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
 
 
 _REGIME = PATTERNS["names.regime"]
+BASKET = "pairs"  # the strategy whose symbols are the legs of one run
+_BASKET = re.compile(rf"\b(?:back-?test|simulate|run)\s+(?:(?:a|the|basket|of|strategy)\s+)*({BASKET})\b(?! scan)")
 
 
 def _typed_strategy(text: str, words: Words) -> str:

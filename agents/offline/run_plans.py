@@ -6,6 +6,7 @@ from typing import Any
 
 from agents.offline.calls import ask_for, made
 from agents.offline.fill import arguments, end_of
+from agents.offline.names import BASKET
 from agents.offline.read_back import PlannedCall, changes_text, read_as
 from agents.offline.steps import (
     CallResult,
@@ -44,6 +45,8 @@ def backtest(q: Question) -> Plan:
         return asks_back(unclear(q))
     if not s.common and (said := _NO_VALUE.search(s.text)):  # `with the stop more wide`
         return asks_back(f"With which value? `{said[0]}` names none. Write it as key=value, such as stop_atr=3.")
+    if strategies == [BASKET]:
+        symbols = [",".join(symbols)]
     pairs = list(product(strategies, symbols))
     if len(pairs) > RUNS_MAX:
         return asks_back(
@@ -82,7 +85,8 @@ def unclear(q: Question) -> str:
     s = q.slots
     words = set(s.text.split()) - {"atr", "bars", "for", "start", *q.words.strategies}
     unit = next((end for said, end in _UNITS if said in s.unclear[0]), "")
-    fits = [key for key in q.words.params if key.endswith(unit) or ("_frac" in key and unit == "_frac")]
+    known = q.words.params_of(s.strategies) if BASKET in s.strategies else q.words.params
+    fits = [key for key in known if key.endswith(unit) or ("_frac" in key and unit == "_frac")]
     said = {key.split("_")[0] for key in s.common}
     near = [key for key in fits if words & set(key.split("_")) and key.split("_")[0] not in said] or (fits if unit else [])
     of = f" of {s.strategies[0]} on {s.symbols[0]}" if s.strategies and s.symbols and near else ""

@@ -140,7 +140,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
     venue = _venue(s, words)
     percent = _percent(s)
-    usable = {p.key: p for name in strategies for p in words.strategies.get(name, ())} or words.params
+    usable = words.params_of(strategies)
     search = ranges.read_wanted(s.rest, usable, {k: v for k, (v, _) in written.items()}) if searching else None
     reading = (
         params.read_params(s.rest, usable) if search is None else params.ParamReading(dict(search.fixed), [], (), search.places)

@@ -52,11 +52,17 @@ class Words:
     venues: Sequence[str] = ()
     desk_ms: int | None = None
     models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # stored ones: name -> versions, the newest last
+    baskets: Mapping[str, tuple[Param, ...]] = field(default_factory=dict)  # strategies over several symbols: their words alone
 
     @cached_property
     def params(self) -> dict[str, Param]:
         """Every parameter of any strategy by key; an everyday word (`rule`, `sizing`) is one where its strategy is named."""
         return {p.key: p for own in self.strategies.values() for p in own if p.key not in EVERYDAY}
+
+    def params_of(self, strategies: Sequence[str]) -> dict[str, Param]:
+        """The parameters of these strategies by key; every one where none of them is known."""
+        found = {**self.strategies, **self.baskets}
+        return {p.key: p for name in strategies for p in found.get(name, ())} or self.params
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:

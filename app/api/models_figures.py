@@ -13,7 +13,8 @@ from app.api.models import ApiModel, Number
 class TripLine(ApiModel):
     """One round trip. `exit_ms` null: it is open and marked. On paper and in a run it is the open of the bar of the exit.
 
-    `closed_ms` (the time of the event that closed it), `version` and the event ids are the desk's; null for a run.
+    `closed_ms` (the time of the event that closed it), `version` and the event ids are the desk's; null for a run. Of a pair of a
+    basket units and prices are null here, and of its legs `a` and `b`: lots, average prices, net.
     """
 
     trip: str
@@ -21,7 +22,7 @@ class TripLine(ApiModel):
     instrument: str | None = None
     side: str
     layers: int | None = None
-    units: float
+    units: Number
     entry_ms: int
     exit_ms: int | None
     bars: int | None
@@ -39,6 +40,16 @@ class TripLine(ApiModel):
     closed_ms: int | None = None
     entry_event: str | None = None
     exit_event: str | None = None
+    a: str | None = None
+    b: str | None = None
+    lots_a: int | None = None
+    entry_a: Number = None
+    exit_a: Number = None
+    net_a: Number = None
+    lots_b: int | None = None
+    entry_b: Number = None
+    exit_b: Number = None
+    net_b: Number = None
 
 
 class TripList(ApiModel):

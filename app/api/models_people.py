@@ -55,7 +55,7 @@ class BacktestBody(RequestBody):
     """A backtest to start; what is left out is as in `nightdesk backtest`."""
 
     strategy: Text = Field(min_length=1, max_length=60)
-    symbol: Text = Field(min_length=1, max_length=60)
+    symbol: Text = Field(min_length=1, max_length=200)
     timeframe: Timeframe = "15m"
     venue: Text | None = Field(None, max_length=20)
     market: Literal["perp", "spot"] = "perp"

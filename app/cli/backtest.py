@@ -61,7 +61,6 @@ def backtest(
     """Backtest a strategy on recorded bars: metrics under two fill scenarios, round trips, a report page."""
     from app.home.home import open_home
     from app.jobs import kinds
-    from engine.strategies.base import BASKETS
 
     args = {
         "strategy": strategy,
@@ -81,13 +80,10 @@ def backtest(
         "execution": execution,
         "models": ", ".join(model),
     }
-    home, basket = open_home(), strategy in BASKETS
+    home = open_home()
     with out.progress(f"backtest {strategy} {symbol}", 1.0) as advance, kinds.limited(time_limit, f"the backtest of {strategy}"):
-        run = kinds.basket(home, args, advance) if basket else kinds.backtest(home, args, advance, fresh=fresh)
-    if basket:
-        out.emit(run, as_json=as_json, text=lambda: basket_text(run))
-    else:
-        show(run, as_json)
+        run = kinds.backtest(home, args, advance, fresh=fresh)
+    show(run, as_json)
 
 
 def leaks(
@@ -157,7 +153,7 @@ def settings_of(pairs: Sequence[str]) -> dict[str, str]:
 def show(run: Mapping[str, Any], as_json: bool) -> None:
     """Print a run; the look-ahead verdict comes before the first number."""
     shown = {**run, "report": f"{run['folder']}/report.html"}
-    out.emit(shown, as_json=as_json, text=lambda: text_of(shown))
+    out.emit(shown, as_json=as_json, text=lambda: basket_text(shown) if run.get("pairs") else text_of(shown))
 
 
 def text_of(run: Mapping[str, Any]) -> Any:
@@ -199,14 +195,19 @@ def text_of(run: Mapping[str, Any]) -> Any:
     if undefined:
         lines.append(Text("undefined: " + "; ".join(f"{k}: {v}" for k, v in undefined.items()), style="dim"))
     lines += [Text(f"note: {note}", style="dim") for note in notes_of(run)]
+    return Group(*lines, Text(""), *stored_lines(run))
+
+
+def stored_lines(run: Mapping[str, Any]) -> list[Any]:
+    """Where a run is kept, and what to do with it."""
+    from rich.text import Text
+
     again = " (from the run store; --fresh simulates again)" if run.get("cached") else ""
-    lines += [
-        Text(""),
+    return [
         Text(f"run {run['run_id']}{again}, journal {run['journal_hash'][:16]}"),
         Text(f"report {run['report']}", overflow="fold"),
         Text(f"next: nightdesk journal explain {run['run_id']}/t1   |   nightdesk rerun {run['run_id']}"),
     ]
-    return Group(*lines)
 
 
 def basket_text(run: Mapping[str, Any]) -> Any:
@@ -236,7 +237,7 @@ def basket_text(run: Mapping[str, Any]) -> Any:
         "",
         run["verdict"],
     ]
-    after = ["two scenarios: " + ", ".join(f"{name} {pct(value)}" for name, value in scenarios.items())]
+    after = [f"two scenarios: pessimistic {pct(scenarios['pessimistic'])}, optimistic {pct(scenarios['optimistic'])}"]
     after += ["exits: " + ", ".join(f"{reason} {times:,}" for reason, times in exits.items())] if exits else []
     after += ["breakers: " + ", ".join(f"{one['breaker']} {one['times']}x" for one in run["breakers"])] if run["breakers"] else []
     after += (
@@ -244,13 +245,14 @@ def basket_text(run: Mapping[str, Any]) -> Any:
         if run["refused"]
         else []
     )
-    after += [f"note: {note}" for note in run["notes"]]
+    after += [f"note: {note}" for note in run["notes"] if note != run["verdict"].rstrip(".")]
     return Group(
         Text("\n".join(lines)),
         table,
         Text(""),
         figures(run),
-        Text("\n".join(["", *after, f"journal {run['journal_hash'][:16]}"])),
+        Text("\n".join(["", *after, ""])),
+        *stored_lines(run),
     )
 
 

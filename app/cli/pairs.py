@@ -44,16 +44,14 @@ def scan(
 ) -> None:
     """Test every pair for cointegration, beside random walks of the same returns, and trade its spread after costs."""
     from app.home.home import open_home
-    from app.jobs.kinds import limited
-    from engine.research.pairs.request import PairsRequest, report
-    from engine.research.pairs.spread import SpreadRule
+    from app.jobs import kinds
 
-    names = tuple(name.strip() for part in symbols for name in part.split(",") if name.strip())
-    rule = SpreadRule(enter, leave, stop)
-    asked = PairsRequest(names, timeframe, venue, start, end, window, step, rule, funding, cost_bps, seed)
+    names = [name.strip() for part in symbols for name in part.split(",") if name.strip()]
+    args = {"symbols": names, "timeframe": timeframe, "venue": venue, "start": start, "end": end, "window": window, "step": step}
+    args |= {"enter": enter, "leave": leave, "stop": stop, "funding": funding, "cost_bps": cost_bps, "seed": seed}
     home = open_home()
-    with out.progress(f"pairs of {len(names)} symbols", 1.0) as advance, limited(time_limit, "the scan"):
-        value = report(home.setup, home.catalog, asked, advance)
+    with out.progress(f"pairs of {len(names)} symbols", 1.0) as advance, kinds.limited(time_limit, "the scan"):
+        value = kinds.pairs(home, args, advance)
     out.emit(value, as_json=as_json, text=lambda: pairs_text(value))
 
 
@@ -63,18 +61,18 @@ def pairs_text(value: dict[str, Any]) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    from engine.research.pairs.request import span_text
+    from engine.research.pairs.request import ranked, span_text, word_of
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("pair", "verdict"):
         table.add_column(name, no_wrap=True)
     for name in ("windows", "by chance", "p", "half-life", "hedge", "trades", "moved", "costs", "funding", "net"):
         table.add_column(name, justify="right")
-    for row in sorted(value["pairs"], key=_rank):
+    for row in ranked(value["pairs"]):
         hours = "-" if row["half_life_h"] is None else f"{row['half_life_h']:,.0f} h"
         table.add_row(
             f"{row['a']} {row['b']}",
-            "edge" if row["edge"] else "cointegrated" if row["cointegrated"] else "refused" if row["refused"] else "no",
+            word_of(row),
             *("-" if row[key] is None else f"{row[key]:.0%}" for key in ("coint_frac", "random_walk_frac")),
             num(row["p_adjusted"]),
             hours,
@@ -91,8 +89,3 @@ def pairs_text(value: dict[str, Any]) -> Any:
     chance = "" if bound is None else f"; 19 of 20 random walks have at most {bound:.0%} of such windows"
     lines = [value["verdict"], f"{', '.join(sources)} {span_text(value)}{chance}"]
     return Group(Text("\n".join(lines)), table, Text("\n".join([*why, *(f"note: {note}" for note in value["notes"])])))
-
-
-def _rank(row: dict[str, Any]) -> tuple[bool, bool, float]:
-    """An edge first, then what is cointegrated, then by what it made."""
-    return not row["edge"], not row["cointegrated"], -(row["net_return_frac"] or 0.0)

@@ -110,8 +110,9 @@ def trip_text(found: Mapping[str, Any]) -> str:
     from engine.sim.stamps import stamps
 
     t, run = found["trip"], found["run"]
+    size = "" if t["units"] is None else f"{t['units']:g} "  # a pair has no units of its own
     lines = [
-        f"{found['id']}: {t['side']} {t['units']:g} {t['instrument']}, {t['layers']} layer(s), sleeve {t['sleeve']}",
+        f"{found['id']}: {t['side']} {size}{t['instrument']}, {t['layers']} layer(s), sleeve {t['sleeve']}",
         f"{run['source'].upper()} data, fills {run['fills']}, funding {run['funding']}, data {run['data_sha256'][:16]}",
     ]
     lines += stamps(run)
@@ -122,7 +123,7 @@ def trip_text(found: Mapping[str, Any]) -> str:
             lines += ["", f"{part} {n}", *step_lines(step, part)]
     for f in found["funding"]:
         price = f"{f['lots']:,} lots x mark {price_text(f['mark'])} x rate {f['rate']:.6f}"
-        lines.append(f"funding     {utc(f['settled_ms'])}  {price} = {f['cash']:+,.4f}")
+        lines.append(f"funding     {utc(f['settled_ms'])}  {leg_text(f)}{price} = {f['cash']:+,.4f}")
     c = found["costs"]
     lines += [
         "",
@@ -132,6 +133,11 @@ def trip_text(found: Mapping[str, Any]) -> str:
         + (f" ({t['r']:+.2f} R)" if t["r"] is not None else ""),
     ]
     return "\n".join(lines)
+
+
+def leg_text(of: Mapping[str, Any]) -> str:
+    """The leg of a fill or a settlement of a basket."""
+    return f"{of['leg']} " if "leg" in of else ""
 
 
 def step_lines(step: Mapping[str, Any], part: str) -> list[str]:
@@ -144,7 +150,7 @@ def step_lines(step: Mapping[str, Any], part: str) -> list[str]:
         lines.append(f"levels      protective {price_text(levels['protective'])}, target {target} as of the close before")
     side = "buy" if f["side"] > 0 else "sell"
     lines += [
-        f"fill        bar of {utc(f['bar_open_ms'])}: {side} {f['lots']:,} lots ({quantity_text(f['units'])}) "
+        f"fill        bar of {utc(f['bar_open_ms'])}: {side} {leg_text(f)}{f['lots']:,} lots ({quantity_text(f['units'])}) "
         f"at {price_text(f['price'], 4)}" + (f", reason {f['reason']}" if part == "exit" else ""),
         f"assumption  {f['assumption']}",
         f"costs       slippage {f['slippage']:,.4f} ({f['slippage_bps']:.2f} bps from {price_text(f['clean_price'], 4)}), "
@@ -156,8 +162,9 @@ def step_lines(step: Mapping[str, Any], part: str) -> list[str]:
 def decision_lines(d: Mapping[str, Any]) -> list[str]:
     """Signal, features, position before, size and caps of a decision."""
     signal = {1: "long", -1: "short", 0: "none"}[d["signal"]["side"]]
+    price = "" if d["close"] is None else f" at {price_text(d['close'])}"  # a pair decides by its spread
     lines = [
-        f"decided     close of {utc(d['close_ms'])} at {price_text(d['close'])}: {d['action']}"
+        f"decided     close of {utc(d['close_ms'])}{price}: {d['action']}"
         + (f" by {d['refused_by']}" if d.get("refused_by") else ""),
         f"signal      {signal}, strength {d['signal']['strength']:.4f}",
         "features    " + (", ".join(f"{k} {'-' if v is None else format_value(v)}" for k, v in d["features"].items()) or "none"),

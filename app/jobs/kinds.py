@@ -1,5 +1,5 @@
-"""What a job does, one function per kind: backtest, leaks, parity, rerun. Called by app/jobs/queue.py in the job's own process,
-and by the command line in its process, with a progress bar.
+"""What a job does, one function per kind: backtest, leaks, parity, pairs, rerun. Called by app/jobs/queue.py in the job's own
+process, and by the command line in its process, with a progress bar.
 
 Each takes the opened home, arguments as JSON values and a progress callback, and returns JSON values. `limited` stops a
 strategy that never ends, even one that swallows every exception.
@@ -24,7 +24,7 @@ from engine.control.desk_models import models_in_force
 from engine.errors import BadInput, DataError, StrategyError
 from engine.research.partly import Partly, unseen
 from engine.sim import resolve
-from engine.sim.request import Plan, plan, request_of
+from engine.sim.request import Plan, Request, plan, request_of
 from engine.sim.stamps import stamps
 from engine.store import trials
 from engine.store.runs import Runs
@@ -43,7 +43,15 @@ def silent(_done: float) -> None:
 
 def planned(home: Home, args: Mapping[str, Any]) -> Plan:
     """The request of `args` resolved against the home's setup; the synthetic market is made where it is asked for."""
-    request = resolve.request_from(home.setup, home.catalog, args)
+    return _plan_of(home, resolve.request_from(home.setup, home.catalog, args))
+
+
+def planned_backtest(home: Home, args: Mapping[str, Any]) -> Plan:
+    """The same of a backtest, which may be one of a basket."""
+    return _plan_of(home, resolve.backtest_request(home.setup, home.catalog, args))
+
+
+def _plan_of(home: Home, request: Request) -> Plan:
     if any(spec.venue == "synthetic" for spec in request.sleeves):
         from app.home.synthetic import ensure_market
 
@@ -52,15 +60,8 @@ def planned(home: Home, args: Mapping[str, Any]) -> Plan:
 
 
 def backtest(home: Home, args: Mapping[str, Any], progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
-    """Run and store a backtest, or return the stored run of the same key: the run's JSON with `cached`."""
-    return run_plan(home, planned(home, args), progress, fresh=fresh)
-
-
-def basket(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
-    """Run a basket's backtest: its report as JSON, not stored."""
-    from engine.sim.basket import simulate
-
-    return simulate(resolve.planned_basket(home.setup, home.catalog, args), progress)
+    """Run and store a backtest, also one of a basket, or return the stored run of the same key: the run's JSON with `cached`."""
+    return run_plan(home, planned_backtest(home, args), progress, fresh=fresh)
 
 
 def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: bool = False) -> dict[str, Any]:
@@ -74,9 +75,9 @@ def run_plan(home: Home, found: Plan, progress: Progress = silent, *, fresh: boo
         progress(1.0)
         return ledger.as_of_now(home.engine, stored) | {"cached": True}
     from engine.research.kill.limits import suspicion
-    from engine.sim.backtest import simulate
+    from engine.sim.basket import simulated
 
-    done = simulate(found, lambda share: progress(0.9 * share), home.setup.checks)
+    done = simulated(found, lambda share: progress(0.9 * share), home.setup.checks)
     now = time.time_ns() // 1_000_000
     trial = ledger.note_run(home.engine, done, SOURCE.get(), now)  # before it is stored: what was seen counts
     place = ledger.place_of(home.engine, trial)
@@ -183,14 +184,21 @@ def judge(
     return result | kept
 
 
+def pairs(home: Home, args: Mapping[str, Any], progress: Progress = silent) -> dict[str, Any]:
+    """Scan pairs of instruments for cointegration and an edge after costs: engine/research/pairs."""
+    from engine.research.pairs.request import asked_of, report
+
+    return report(home.setup, home.catalog, asked_of(args), progress)
+
+
 def rerun(home: Home, run_id: str, progress: Progress = silent) -> dict[str, Any]:
     """Simulate a stored run's configuration again and compare journal, data, code and configuration."""
-    from engine.sim.backtest import simulate
+    from engine.sim.basket import simulated
 
     then = Runs(home.runs, home.engine).load(run_id)
     request, overrides = request_of(then["config"])
     found = plan(request, home.catalog, home.strategies, overrides)
-    now = simulate(found, progress).report
+    now = simulated(found, progress).report
     pairs = {name: (then[name], now[name]) for name in ("journal_hash", "config_hash", "code_hash")}
     pairs["data_sha256"] = (then["data"]["sha256"], now["data"]["sha256"])
     compared = {name: {"then": a, "now": b, "equal": a == b} for name, (a, b) in pairs.items()}

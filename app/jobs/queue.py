@@ -42,13 +42,17 @@ KINDS: Mapping[str, Kind] = {
     "drift": model_jobs.drift,
     "train": model_jobs.train,
     "judge": kinds.judge,
+    "pairs": kinds.pairs,
 }
 RUNS = "runs"  # several backtests, each a job of its own: app/jobs/children.py
 # kinds whose process is another program: a venue's client and the trading loop are what this module must not import
 PROGRAMS = {"pull": "app.jobs.pull_job", RUNS: "app.jobs.children", "drill": "app.jobs.drill_job"}
 LIVE = ("queued", "running")
 OWN_LIVE = (col(Job.state).in_(LIVE), col(Job.parent).is_(None))  # what waits for a turn: a child has its parent's
-LIMITS_S = {"train": 1_800.0}  # of kinds that run no strategy and take long; a training that is stopped keeps its folds
+LIMITS_S = {
+    "train": 1_800.0,
+    "pairs": 900.0,
+}  # of kinds that run no strategy and take long; a training that is stopped keeps its folds
 WAITING_MAX = 3
 NICE = 10
 POLL_S = 0.05
@@ -120,7 +124,7 @@ class JobQueue:
             strategy_file(str(name), self.home.strategies)  # no such file: raises the right error
         if kind != "backtest" or strategies:
             return None
-        run = Runs(self.home.runs, self.home.engine).cached(kinds.planned(self.home, args).cache_key)
+        run = Runs(self.home.runs, self.home.engine).cached(kinds.planned_backtest(self.home, args).cache_key)
         return brief(run | {"cached": True}) if run else None
 
     def spawn(self, job_id: str) -> None:

@@ -11,7 +11,7 @@ from app.ui import asking, card, charts, inline, links, reading, rights, safe, w
 from app.ui.figures import figure, number
 from app.ui.page_client import PageClient, Trouble
 
-RESEARCH = {"sweep", "walkforward", "judge", "parity", "drill", "leaks"}
+RESEARCH = {"sweep", "walkforward", "judge", "parity", "drill", "leaks", "pair_scan"}
 RUNS_MAX, STEPS_MAX = 4, 4  # curves, and next steps, under one answer
 UNCHECKED = "Grey: the model's own words; nothing in this thread proves them, and no figure in them was checked."  # below it
 LOUD_MAX = 170  # characters of a verdict that is shown large

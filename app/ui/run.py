@@ -40,6 +40,7 @@ def show(api: PageClient, ident: str) -> None:
     with right.container(key="panel_run_months", height="stretch"):
         parts.head("Months")
         parts.table(("", "run", "hold", "trips", "won"), [_month(row) for row in found["months"]], total=True, scroll=True)
+    _pairs(found)
     _market(api, run, found, ident)
     _distributions(found, ident)
     _breakdowns(found, ident)
@@ -95,6 +96,16 @@ def _name(api: PageClient, ident: str, name: str) -> None:
             st.rerun()
 
 
+def _pairs(found: Mapping[str, Any]) -> None:
+    """Of a basket what each pair made, and each of its legs."""
+    if not found.get("pairs"):
+        return
+    with st.container(key="panel_run_pairs"):
+        parts.head("What each pair made", "by leg, quote currency")
+        rows = [(row["name"], row["leg"], *row["money"][:-1], (row["money"][-1], row["tone"])) for row in found["pairs"]]
+        parts.table(("", "leg", "gross", "slippage", "fees", "funding", "net"), rows, left=(0, 1), scroll=True)
+
+
 def _month(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
     return (row["name"], (row["run"], row["tone"]), (row["hold"], "mut"), row["trips"], row["won"])
 
@@ -147,8 +158,12 @@ def _market(api: PageClient, run: Mapping[str, Any], found: Mapping[str, Any], i
         name = st.segmented_control(
             "Candles of", names, default=name, required=True, key=f"candles_of_{ident}", format_func=words
         )
-        at = [column[0] for column in table["columns"]].index("sleeve")
-        table = {**table, "rows": [row for row in table["rows"] if row[at] == name]}
+        heads = [column[0] for column in table["columns"]]
+        legs = dict(zip(names, run.get("symbols") or (), strict=False))  # of a basket: its trips are of pairs
+        if (head := "pair" if legs else "sleeve") in heads:  # left out where all trips are of one
+            at = heads.index(head)
+            own = [row for row in table["rows"] if (legs[name] in str(row[at]).split() if legs else row[at] == name)]
+            table = {**table, "rows": own}
     end = int(run["data"]["last_ms"])
     where = {"tab": "runs", "run": ident}
     of = MarketPart(f"{ident}_{name}", f"/api/runs/{ident}/candles", f"/api/runs/{ident}/trips", {"sleeve": name}, where, end)

@@ -97,7 +97,7 @@ def _row(line: Mapping[str, Any]) -> list[Any]:
 
 def _name(line: Mapping[str, Any]) -> str:
     """What a person called it, or what it is and in what it differs from the others."""
-    bare = f"{line.get('strategy')} {str(line.get('symbol')).partition('-')[0]}"
+    bare = f"{line.get('strategy')} {'+'.join(leg.partition('-')[0] for leg in str(line.get('symbol')).split(','))}"
     name = str(line.get("name") or (f"{bare}, {line['label']}" if line.get("label") else bare))
     return (
         f"{name} (SYNTHETIC)" if line.get("source") == "synthetic" else name

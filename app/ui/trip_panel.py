@@ -12,6 +12,7 @@ from app.ui import parts
 from app.ui.figures import in_r, number, price, short, tone
 
 LAYERS_MAX = 5
+OPEN = "still open"
 
 
 def show(answer: Mapping[str, Any], now_ms: int | None) -> None:
@@ -49,16 +50,14 @@ def _facts(trip: Mapping[str, Any], now_ms: int | None) -> list[tuple[str, parts
     sleeve = [("sleeve", str(trip["sleeve"]))] if trip.get("sleeve") else []
     ended = trip.get("exit_ms") is not None
     at = "" if trip.get("closed_ms") == trip.get("exit_ms") else "bar of "  # a simulated exit is known to its bar alone
-    out = f"{price(trip.get('exit_price'))} · {at}{short(trip['exit_ms'], now_ms)}" if ended else "still open"
+    entered, left = short(trip.get("entry_ms"), now_ms), f"{at}{short(trip['exit_ms'], now_ms)}" if ended else ""
     excursion = [("went against it, for it", f"{in_r(reach[0])}, {in_r(reach[1])}")] if None not in reach else []
     net = number(trip.get("net"), sign=True) + (f" · {in_r(trip.get('r'))}" if ended else "")
     return [
         *sleeve,
         ("side", f"{trip.get('side')}, {trip.get('layers')} layer{'' if trip.get('layers') == 1 else 's'}"),
-        ("in", f"{price(trip.get('entry_price'))} · {short(trip.get('entry_ms'), now_ms)}"),
-        ("out", out),
+        *(_of_legs(trip, entered, left) if trip.get("a") else _of_one(trip, entered, left)),
         *([("closed by", str(trip.get("reason")))] if ended else []),
-        ("units", number(trip.get("units"), 6).rstrip("0").rstrip(".")),
         ("1 R, lost at the first stop", number(risk)),
         *excursion,
         ("gross", number(trip.get("gross"), sign=True)),
@@ -66,3 +65,19 @@ def _facts(trip: Mapping[str, Any], now_ms: int | None) -> list[tuple[str, parts
         ("funding", number(trip.get("funding"), sign=True)),
         ("net" if ended else "net so far, at the mark", (net, tone(trip.get("net")))),
     ]
+
+
+def _of_one(trip: Mapping[str, Any], entered: str, left: str) -> list[tuple[str, parts.Cell]]:
+    """In and out with their prices, and its size."""
+    out = f"{price(trip.get('exit_price'))} · {left}" if left else OPEN
+    units = number(trip.get("units"), 6).rstrip("0").rstrip(".")
+    return [("in", f"{price(trip.get('entry_price'))} · {entered}"), ("out", out), ("units", units)]
+
+
+def _of_legs(trip: Mapping[str, Any], entered: str, left: str) -> list[tuple[str, parts.Cell]]:
+    """Of a pair when it went in and out, and of each leg its prices and what it made; the first leg has the pair's side."""
+    legs = list[tuple[str, parts.Cell]]()
+    for end in ("a", "b"):
+        prices = f"{price(trip.get(f'entry_{end}'))} to {price(trip.get(f'exit_{end}'))}"
+        legs.append((str(trip[end]), f"{prices} · {number(trip.get(f'net_{end}'), sign=True)}"))
+    return [("in", entered), ("out", left or OPEN), *legs]

@@ -165,7 +165,10 @@ def _of_run(
         run_id, sleeves = str(run["run_id"]), run_sleeves(run)
         number = next(n for n, s in enumerate(sleeves) if s.name == name)
         decisions, rows = runs.frame(run_id, "decisions"), runs.frame(run_id, "rows")
-        trips = runs.frame(run_id, "trips").filter(pl.col("sleeve") == name)
+        trips = runs.frame(run_id, "trips")
+        if run.get("pairs"):
+            return _of_leg(run, trips, rows, str(run["symbols"][number]))
+        trips = trips.filter(pl.col("sleeve") == name)
         notes = []
         changed = run["data"]["file_sha256"].get(series.path.name) != sha256_of(series.path)
         if changed:
@@ -188,6 +191,23 @@ def _of_run(
         )
 
     return drawn
+
+
+def _of_leg(run: Mapping[str, Any], trips: pl.DataFrame, rows: pl.DataFrame, leg: str) -> Drawn:
+    """What a leg of a basket draws: the trips of all pairs that have it, at its prices and on its side."""
+    from engine.sim.explain import traders
+
+    other_side = pl.col("side").replace_strict({"long": "short", "short": "long"}, default="flat")
+    parts = [
+        trips.filter(pl.col(end) == leg).with_columns(
+            (pl.col("side") if end == "a" else other_side).alias("side"),
+            *(pl.col(f"{kind}_{end}").alias(f"{kind}_price") for kind in ("entry", "exit")),
+        )
+        for end in ("a", "b")
+    ]
+    basket = traders(run)
+    tripped = run_breakers(reading.breakers(rows, basket), basket[0].name)
+    return Drawn(pl.concat(parts).sort("first_n"), [], [], tripped, [], None, [])
 
 
 def _run_levels(run: Mapping[str, Any], rows: pl.DataFrame, number: int, setup: DeskSetup, catalog: Catalog) -> list[LevelStep]:

@@ -1,7 +1,8 @@
 """What research jobs came to, for the page: a line each, and one as verdict, figures and tables. Called by app/api/research.py.
 
-Turns the stored result of a search, a walk-forward, an early-kill page, a parity check, a drill or a look-ahead check into one
-shape that a screen paints without knowing which it is: values are numbers with their unit beside them, never text of figures.
+Turns the stored result of a search, a walk-forward, an early-kill page, a parity check, a drill, a look-ahead check or a scan
+of pairs into one shape that a screen paints without knowing which it is: values are numbers with their unit beside them, never
+text of figures.
 """
 
 import json
@@ -18,6 +19,7 @@ from engine.store.tables import Job
 
 UNITS = {"sharpe": "ratio", "train_sharpe": "ratio", "trips": "count", "fold": "count", "trial": "count", "plateau": "ratio"}
 ROWS_MAX = 400  # of one table
+NAMED_MAX = 6  # instruments of a title
 WORDS = {"kill": ("KILL", "bad"), "weak": ("WEAK", "warn"), "paper": ("WORTH PAPER", "calm")}
 BOUNDS = {"least": "at least", "most": "at most", "above": "above"}
 DRILLED = (
@@ -52,6 +54,8 @@ def subject_of(args: Row) -> str:
     """What a job is about before it has a result: `of trend on BTC-USDT`."""
     symbols = ", ".join(map(str, args.get("symbols") or [args.get("symbol") or ""])).strip(", ")
     strategy = args.get("strategy")
+    if symbols and not strategy:
+        return f"of {symbols}"
     return f"of {strategy}{f' on {symbols}' if symbols else ''}" if strategy else f"of {args.get('sleeve') or 'the desk'}"
 
 
@@ -262,6 +266,40 @@ def _leaks(found: Row) -> dict[str, Any]:
     return {"title": f"Look-ahead check of {found.get('strategy')}", "about": about, "verdict": verdict, "look": look}
 
 
+PAIR_COLUMNS = {  # of a scan: key -> head and unit
+    "coint_frac": ("windows", "frac"),
+    "random_walk_frac": ("by chance", "frac"),
+    "p_adjusted": ("p", "ratio"),
+    "half_life_h": ("half-life, h", "ratio"),
+    "trades": ("trades", "count"),
+    "moved_frac": ("moved", "frac"),
+    "costs_frac": ("costs", "frac"),
+    "funding_frac": ("funding", "frac"),
+    "net_return_frac": ("net", "frac"),
+}
+
+
+def _pairs(found: Row) -> dict[str, Any]:
+    from engine.research.pairs.request import ranked, span_text, word_of
+
+    rows = ranked(found["pairs"])
+    lines = [(f"{r['a']} {r['b']}", word_of(r), *(r[key] for key in PAIR_COLUMNS), r["refused"] or r["why"]) for r in rows]
+    heads = (("pair", "text"), ("verdict", "text"), *PAIR_COLUMNS.values(), ("why", "text"))
+    together, bound = [r for r in rows if r["cointegrated"]], found["random_walk_bound_frac"]
+    tiles = [
+        _tile("Pairs", found["tried"], "count", _counted(len(found["instruments"]), "instrument", "instruments")),
+        _tile("Cointegrated", len(together), "count", "beyond random walks, both ways"),
+        _tile("With an edge", sum(r["edge"] for r in rows), "count", "after costs and funding of both legs"),
+        _tile("Windows of a random walk", bound, "frac", "the most that 19 of 20 have"),
+    ]
+    sub = f"best first; {min(len(rows), ROWS_MAX)} of {len(rows)}"
+    sources = ", ".join(sorted({str(one["source"]) for one in found["instruments"]}))
+    title = f"Pairs of {', '.join(str(one['symbol']) for one in found['instruments'][:NAMED_MAX])}"
+    title += f" and {len(found['instruments']) - NAMED_MAX} more" if len(found["instruments"]) > NAMED_MAX else ""
+    more = {"tiles": tiles, "tables": [_table("Pairs", sub, heads, lines)], "source": sources}
+    return {"title": title, "about": [span_text(found)], "verdict": found["verdict"], **more}
+
+
 VIEWS: Mapping[str, Callable[[Row], dict[str, Any]]] = {
     "sweep": _sweep,
     "walkforward": _walkforward,
@@ -269,6 +307,7 @@ VIEWS: Mapping[str, Callable[[Row], dict[str, Any]]] = {
     "parity": _parity,
     "drill": _drill,
     "leaks": _leaks,
+    "pairs": _pairs,
 }
 NAMES = {"sweep": "Sweep", "walkforward": "Walk-forward", "judge": "Judgement", "parity": "Parity", "drill": "Drill"}
-NAMES |= {"leaks": "Look-ahead check"}
+NAMES |= {"leaks": "Look-ahead check", "pairs": "Scan of pairs"}

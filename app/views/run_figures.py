@@ -22,7 +22,7 @@ def figures_json(folder: Path, run_id: str) -> bytes:
 def figures_of(runs: Runs, run_id: str) -> dict[str, Any]:
     """The figures of a run from its frames."""
     from engine.sim import trips
-    from engine.sim.explain import run_sleeves
+    from engine.sim.explain import traders
     from engine.sim.report import figures
 
     run, equity = runs.load(run_id), runs.frame(run_id, "equity")
@@ -30,5 +30,5 @@ def figures_of(runs: Runs, run_id: str) -> dict[str, Any]:
     columns = {own: "equity"} | ({other: other} if other in equity.columns else {})
     curves = {name: equity[column].to_numpy() for name, column in columns.items()}
     hold = equity["hold"].to_numpy() if "hold" in equity.columns else None
-    breakers = trips.breakers(runs.frame(run_id, "rows"), run_sleeves(run))
+    breakers = trips.breakers(runs.frame(run_id, "rows"), traders(run))
     return figures(run, equity["close_ms"].to_numpy(), curves, runs.frame(run_id, "trips"), breakers, hold)

@@ -12,6 +12,7 @@ from engine.sim import report_parts as parts
 from engine.sim import versus
 from engine.sim.bootstrap import Difference
 from engine.sim.life import favours, life_of
+from engine.sim.naming import run_name
 from engine.sim.report import rounded
 from engine.store.runs import Runs, summary_of
 
@@ -78,7 +79,7 @@ def _about(runs: Runs, run: Mapping[str, Any], label: str) -> dict[str, Any]:
     """What a run is called and what it is."""
     span = span_text(run["data"]["first_ms"], run["data"]["last_ms"])
     name = runs.name_of(run["run_id"])
-    about = {"id": run["run_id"], "name": name, "label": label, "heading": parts.name_of(run), "span": span}
+    about = {"id": run["run_id"], "name": name, "label": label, "heading": run_name(run), "span": span}
     return {**about, "source": run["data"]["source"], "life": life_of(run).text}
 
 

@@ -17,7 +17,8 @@ from engine.data.timeframes import DeskBars, spread
 from engine.features import reads
 from engine.features.frame import FeatureFrame
 from engine.sim import leaks
-from engine.sim.request import Plan, PlannedSleeve, files_sha256
+from engine.sim.request import Plan, PlannedSleeve
+from engine.sim.run_code import files_sha256
 from engine.store.runs import sha256_of_json
 from engine.strategies.base import code_sha256
 from engine.strategies.isolated.bars import pack_frame

@@ -4,7 +4,7 @@ Called by `nightdesk journal explain` and the tools. Turns the frames of a run's
 a row is recomputed from the stored configuration, but only on the same data and code.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from engine.core.row_fields import BreakerRow, CapsRow, FundingRow
 from engine.data.catalog import Catalog
 from engine.errors import BadInput, DataError
 from engine.sim import trips as reading
+from engine.sim.basket_explain import RULE_TEXT as PAIR_RULES
+from engine.sim.basket_explain import pair_steps
 from engine.sim.request import Plan, plan, request_of
 from engine.sim.vwap_fills import VWAP, core_mode
 from engine.store.runs import Runs
@@ -77,6 +79,8 @@ def trip(runs: Runs, run_id: str, name: str) -> dict[str, Any]:
         raise BadInput(f"run {run_id} has no round trip {name!r}", there)
     about = found.row(0, named=True)
     rows, decisions = runs.frame(run_id, "rows"), runs.frame(run_id, "decisions").filter(pl.col("sleeve") == about["sleeve"])
+    if run.get("pairs"):
+        return answer_of(run, name, about, *pair_steps(run, about, rows, decisions), PAIR_RULES)
     sleeves = run_sleeves(run)
     number = next(n for n, sleeve in enumerate(sleeves) if sleeve.name == about["sleeve"])
     own = rows.filter((pl.col("sleeve") == number) & pl.col("n").is_between(about["first_n"], about["last_n"]))
@@ -86,15 +90,27 @@ def trip(runs: Runs, run_id: str, name: str) -> dict[str, Any]:
     settled = reading.only(own, FundingRow).select("close_ms", *paid).rename({"cash_flow": "cash"})
     opened = pl.col("close_ms") - timeframe_ms(run["timeframe"])  # a settlement is at the open of the bar that charges it
     settled = settled.with_columns(opened.alias("settled_ms"))
+    return answer_of(run, name, about, steps, settled.to_dicts(), RULE_TEXT)
+
+
+def answer_of(
+    run: Mapping[str, Any],
+    name: str,
+    about: Mapping[str, Any],
+    steps: Sequence[Mapping[str, Any]],
+    settled: Sequence[Mapping[str, Any]],
+    rules: Mapping[str, str],
+) -> dict[str, Any]:
+    """A round trip explained: its executions by slot, its settlements, what it cost, and the rule that closed it."""
     return {
-        "id": f"{run_id}/{name}",
+        "id": f"{run['run_id']}/{name}",
         "run": stamp_of(run),
         "trip": {k: v for k, v in about.items() if k not in {"first_n", "last_n"}},
         "entries": [s for s in steps if s["fill"]["slot"] == "entry"],
         "exits": [s for s in steps if s["fill"]["slot"] != "entry"],
-        "funding": settled.to_dicts(),
+        "funding": list(settled),
         "costs": {name: about[name] for name in reading.COSTS},
-        "closing_rule": {"reason": about["reason"], "text": RULE_TEXT.get(about["reason"], RULE_TEXT["none"])},
+        "closing_rule": {"reason": about["reason"], "text": rules.get(about["reason"], rules["none"])},
     }
 
 
@@ -145,6 +161,8 @@ def decision_of(row: pl.DataFrame) -> dict[str, Any]:
 def at(runs: Runs, run_id: str, sleeve: str | None, when_ms: int, catalog: Catalog, folder: Path | None = None) -> dict[str, Any]:
     """What a sleeve of a run decided at the first close at or after `when_ms`, or why nothing happened there."""
     run = runs.load(run_id)
+    if run.get("pairs"):
+        raise BadInput(f"run {run_id} is of a basket, which decides by pairs", f"name a round trip: {run_id}/t1")
     names = [s["name"] for s in run["sleeves"]]
     sleeve = sleeve or names[0]
     if sleeve not in names:
@@ -291,6 +309,12 @@ def run_sleeves(run: Mapping[str, Any]) -> list[reading.RunSleeve]:
         lot_size, timeframe = float(run["config"]["instruments"][key]["lot_size"]), s.get("timeframe") or run["timeframe"]
         sleeves.append(reading.RunSleeve(s["name"], key, lot_size, 0.0, timeframe_ms(timeframe)))
     return sleeves
+
+
+def traders(run: Mapping[str, Any]) -> list[reading.RunSleeve]:
+    """The sleeves that the rows of a stored run are of: of a basket one, over all of its legs."""
+    sleeves = run_sleeves(run)
+    return [sleeves[0]._replace(name=run["strategy"])] if run.get("pairs") else sleeves
 
 
 def stamp_of(run: Mapping[str, Any]) -> dict[str, Any]:

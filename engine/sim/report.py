@@ -35,7 +35,9 @@ TONES = {
 DRAW = """
 'use strict';
 const data = JSON.parse(document.getElementById('series').textContent);
-document.querySelectorAll('[data-chart]').forEach((place) => charts.chart(place, data[place.dataset.chart]));
+document.querySelectorAll('[data-chart]').forEach((place) => {
+  if (data[place.dataset.chart]) charts.chart(place, data[place.dataset.chart]);  // what has nothing to draw is left out
+});
 table.show(document.getElementById('trips'), data.trips);
 """
 

@@ -36,6 +36,8 @@ TRIP_COLUMNS = (
     ("fees", "cost", "fees", False),
     ("funding", "money", "funding", False),
 )
+OF_LEGS = tuple((f"{end} {leg}", "price", f"{end}_{leg}", False) for leg in "ab" for end in ("entry", "exit"))
+OF_ONE = ("mae_r", "mfe_r", "units", "entry_price", "exit_price")  # columns that a pair of a basket has none of
 PHONE = ("trip", "side", "out, UTC", "exit", "net", "R")  # columns that a narrow screen keeps
 
 
@@ -117,8 +119,12 @@ def key_name(by: str, key: Any) -> str:
 def trip_list(trips: pl.DataFrame, count: int = TRIPS_MAX) -> dict[str, Any]:
     """The newest `count` trips, newest first, for the table that sorts and filters."""
     shown = [column for column in TRIP_COLUMNS if column[2] != "sleeve" or (len(trips) and trips["sleeve"].n_unique() > 1)]
+    if "lots_a" in trips.columns:
+        own = [("pair", *column[1:]) if column[2] == "sleeve" else column for column in shown if column[2] not in OF_ONE]
+        shown = [*own[:-4], *OF_LEGS, *own[-4:]]
     frame = with_r(trips).tail(count).reverse().select([column[2] for column in shown])
-    rounded = [pl.col(name).round(4) for name in ("net", "gross", "slippage", "fees", "funding", "r", "mae_r", "mfe_r")]
+    money = ("net", "gross", "slippage", "fees", "funding", "r", "mae_r", "mfe_r")
+    rounded = [pl.col(name).round(4) for name in money if name in frame.columns]
     return {
         "columns": [[name, kind, pick, name not in PHONE] for name, kind, _, pick in shown],
         "rows": [list(r) for r in frame.with_columns(rounded).iter_rows()],

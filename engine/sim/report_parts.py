@@ -15,6 +15,7 @@ from engine.sim import breakdown
 from engine.sim.leaks import verdict
 from engine.sim.life import DRAWDOWN, life_of
 from engine.sim.metrics import Floats, Times
+from engine.sim.naming import run_name
 from engine.sim.report_drawn import DOTS_MAX, TRIPS_MAX, key_name, measured
 
 MINUS, NONE, THIN = "\u2212", "–", "\u202f"
@@ -65,7 +66,7 @@ def texts(
     hold: Floats | None,
 ) -> dict[str, Any]:
     """Every text of the page but the scripts."""
-    heading = name_of(run)
+    heading = run_name(run)
     data = run["data"]
     return {
         "title": f"{heading} - {run['run_id']}",
@@ -76,7 +77,8 @@ def texts(
         "tiles": tiles(run, trips, hold),
         "months": month_rows(run, close_ms, equity, trips, hold),
         "hold_note": "" if hold is None else hold_note(run),
-        "splits": split_tables(trips),
+        "splits": split_tables(trips, pairs=bool(run.get("pairs"))),
+        "pairs": pair_rows(run),
         "falls": fall_rows(close_ms, equity, float(run["cash"])),
         "more": more_figures(run),
         "breakers": breaker_rows(breakers),
@@ -89,13 +91,6 @@ def texts(
         "proof": proof(run),
         "bars": f"{data['bars']:,}",
     }
-
-
-def name_of(run: Mapping[str, Any]) -> str:
-    """`trend on binance BTC-USDT 15m`; several sleeves with a plus."""
-    sleeves = run["sleeves"]
-    named = [f"{s['strategy']} on {s['venue']} {s['symbol']} {s.get('timeframe') or run['timeframe']}" for s in sleeves[:3]]
-    return " + ".join(named) + (f" and {len(sleeves) - 3} more" if len(sleeves) > 3 else "")
 
 
 def about(run: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -228,8 +223,27 @@ def _month(name: str, own: float | None, held: float | None, trips: int, won: An
     }
 
 
-def split_tables(trips: pl.DataFrame) -> list[dict[str, Any]]:
-    """By exit path and side, then weekday and hour (of the entry, UTC), and by sleeve when there are several."""
+MADE = ("gross", "slippage", "fees", "funding", "net")
+
+
+def pair_rows(run: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What each pair of a basket made and each of its legs, then each leg over all pairs; empty of any other run. sum: a line
+    that others sum to."""
+    found = []
+    for row in sorted(run.get("pairs") or (), key=lambda one: -one["net"]):
+        found.append(_pair_row(row["name"], "both", row, sums=True))
+        found += [_pair_row("", leg["symbol"], leg) for leg in row["legs"]]
+    return found + [_pair_row("all pairs", leg["symbol"], leg, sums=True) for leg in run.get("legs") or ()]
+
+
+def _pair_row(name: str, leg: str, made: Mapping[str, Any], *, sums: bool = False) -> dict[str, Any]:
+    money = [number(made[key], sign=key in {"gross", "funding", "net"}) for key in MADE]
+    return {"name": name, "leg": leg, "money": money, "tone": tone(made["net"]), "sum": sums}
+
+
+def split_tables(trips: pl.DataFrame, *, pairs: bool = False) -> list[dict[str, Any]]:
+    """By exit path and side, then weekday and hour (of the entry, UTC), and by sleeve, of a basket by pair, when there are
+    several."""
     kinds = [
         ("By exit path", "exit"),
         ("By side", "side"),
@@ -237,7 +251,7 @@ def split_tables(trips: pl.DataFrame) -> list[dict[str, Any]]:
         ("By hour of the entry, UTC", "hour"),
     ]
     if len(trips) and trips["sleeve"].n_unique() > 1:
-        kinds.append(("By sleeve", "sleeve"))
+        kinds.append(("By pair" if pairs else "By sleeve", "sleeve"))
     found = []
     for title, by in kinds:
         rows = [_split_row(row, key_name(by, row["key"])) for row in breakdown.split(trips, by).to_dicts()]
@@ -298,6 +312,8 @@ def trips_note(trips: pl.DataFrame) -> str:
 def dots_note(trips: pl.DataFrame) -> str:
     """What the scatter of excursions shows, or why it is not drawn."""
     found = len(measured(trips))
+    if "lots_a" in trips.columns:
+        return "Not kept of pairs: two legs are at their extremes at different moments."
     if not found:
         return "No closed trip with a stop." if "mae" in trips.columns else "Not kept by this run: run it again with --fresh."
     shown = f"the newest {DOTS_MAX:,} of {found:,} trips" if found > DOTS_MAX else "each trip"
@@ -315,8 +331,9 @@ def last_trips(trips: pl.DataFrame, count: int = 25) -> list[list[str]]:
 def config(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Every parameter of every sleeve."""
     found = [("cash", number(run["cash"])), ("fills", run["fills"]), ("funding", run["funding"])]
-    for sleeve in run["sleeves"]:
-        prefix = f"{sleeve['name']}." if len(run["sleeves"]) > 1 else ""
+    sleeves = run["sleeves"][:1] if run.get("pairs") else run["sleeves"]  # the legs of a basket have the same
+    for sleeve in sleeves:
+        prefix = f"{sleeve['name']}." if len(sleeves) > 1 else ""
         found += [(f"{prefix}{key}", f"{value}") for key, value in sleeve["params"].items()]
     return found
 

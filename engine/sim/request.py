@@ -5,11 +5,8 @@ strategy modules, checked params, instruments with their costs, data files, and 
 versions.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
@@ -31,9 +28,10 @@ from engine.features.reads import ReadModel, Reads, files_read, reads_of
 from engine.sim import access
 from engine.sim.execution import clock_for
 from engine.sim.late import checked_delay
+from engine.sim.run_code import OF_BASKETS, OWN, files_sha256, folder_sha256, versions
 from engine.sim.vwap_fills import FILLS
 from engine.store.runs import sha256_of_json
-from engine.strategies.base import code_sha256, home_folder, load_strategy, parse_params
+from engine.strategies.base import BASKETS, code_sha256, home_folder, load_strategy, parse_params
 from engine.strategies.params import StrategyParams
 from engine.strategies.rules import SLEEVE_LIMITS, SleeveLimits
 from engine.strategies.stored_models import folder_of, journaled, sleeve_models
@@ -42,30 +40,6 @@ from engine.venues.listings import Lifetime, lifetime_of
 
 CASH = 10_000.0  # default cash of a sleeve, quote units
 DESK_LIMITS = HardLimits.model_validate({}).desk()
-LIBRARIES = ("nightdesk", "numpy", "numba", "ta-lib")  # what a number depends on beside our own code
-ENGINE = Path(__file__).resolve().parents[1]
-OWN = (
-    "clock.py",
-    "data/align.py",
-    "data/gaps.py",
-    "data/catalog.py",
-    "data/correlation.py",
-    "data/loading.py",
-    "data/schedules.py",
-    "data/sources.py",
-    "data/timeframes.py",
-    "sim/request.py",
-    "sim/backtest.py",
-    "sim/trips.py",
-    "sim/late.py",
-    "sim/metrics.py",
-    "sim/tails.py",
-    "sim/execution.py",
-    "sim/vwap_fills.py",
-    "venues/instruments.py",
-    "venues/tiers.py",
-)
-
 Moment = int | str | date | None
 
 
@@ -347,34 +321,9 @@ def data_of(p: Plan, span: Market) -> dict[str, Any]:
 def code_of(sleeves: Sequence[PlannedSleeve]) -> dict[str, str]:
     """Hashes of the code behind a figure, part by part, so that a difference can be named."""
     parts = {"core": folder_sha256("core"), "features": folder_sha256("features"), "sim": files_sha256(OWN)}
+    if any(s.spec.strategy in BASKETS for s in sleeves):
+        parts["basket"] = files_sha256(OF_BASKETS)
     return parts | {f"strategy {s.strategy.NAME}": code_sha256(s.strategy) for s in sleeves}
-
-
-@cache
-def folder_sha256(name: str) -> str:
-    """Hash over the source files of one folder of the engine."""
-    return files_sha256(tuple(f"{name}/{path.name}" for path in sorted((ENGINE / name).glob("*.py"))))
-
-
-@cache
-def files_sha256(names: tuple[str, ...]) -> str:
-    """Hash over named source files of the engine."""
-    found = hashlib.sha256()
-    for name in names:
-        found.update(name.encode() + b"\0" + (ENGINE / name).read_bytes() + b"\0")
-    return found.hexdigest()
-
-
-@cache
-def versions() -> dict[str, str]:
-    """Versions of the libraries a number depends on."""
-    found = {}
-    for name in LIBRARIES:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "?"
-    return found
 
 
 def moment(value: Moment) -> int | None:

@@ -39,7 +39,7 @@ ARGS = (
     "models",
 )
 
-ONE_INSTRUMENT = {"side": "both", "limits": DESK, "delay_bars": 0, "execution": "", "models": "", "sleeves": None}  # of no basket
+ONE_INSTRUMENT = {"side": "both", "limits": DESK, "delay_bars": 0, "execution": "", "models": ""}  # of no basket
 
 
 def planned(
@@ -55,10 +55,17 @@ def planned(
     return plan(request_from(desk, catalog, args), catalog, folder or desk.strategies, desk.overrides, in_force)
 
 
-def planned_basket(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> Plan:
-    """The same of a strategy that trades a basket: `symbol` names its legs, with commas; a planned sleeve is a leg, with its part
-    of the cash.
-    """
+def backtest_request(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> Request:
+    """The request of a backtest, whichever kind its strategy is: of one that trades a basket that of its legs."""
+    given = {key: value for key, value in args.items() if value is not None}
+    sleeves = given.pop("sleeves", None) or [{}]
+    alone = {**given, **sleeves[0]} if len(sleeves) == 1 else {}
+    return basket_request(desk, catalog, alone) if alone.get("strategy") in BASKETS else request_from(desk, catalog, args)
+
+
+def basket_request(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> Request:
+    """The request of a basket: `symbol` names its legs, with commas; a sleeve of it is a leg, with its part of the cash."""
+    require_arguments(args)
     given = {key: value for key, value in args.items() if value not in (None, "")}
     legs = [name.strip() for name in str(given.pop("symbol", "")).split(",") if name.strip()]
     if not 2 <= len(legs) <= LEGS_MAX or len(set(legs)) < len(legs):
@@ -70,16 +77,15 @@ def planned_basket(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -
     odd += ["fills"] if given.get("fills") == VWAP else []
     if odd:
         raise BadInput(f"{odd[0]} = {given[odd[0]]} is of one instrument, a basket does not know it", f"leave {odd[0]} out")
-    common = {name: given[name] for name in ("strategy", "venue", "market", "params") if name in given}
-    cash = float(given.get("cash", CASH)) / len(legs)
-    sleeves = tuple(spec_of(desk, catalog, common | {"symbol": leg, "cash": cash}, given.get("timeframe", "15m")) for leg in legs)
-    return plan(_with_specs(desk, given, sleeves), catalog, desk.strategies, desk.overrides)
+    common: dict[str, Any] = {name: given[name] for name in ("strategy", "venue", "market", "params") if name in given}
+    common["cash"] = float(given.get("cash", CASH)) / len(legs)
+    sleeves = tuple(spec_of(desk, catalog, common | {"symbol": leg}, given.get("timeframe", "15m")) for leg in legs)
+    return _with_specs(desk, given, sleeves)
 
 
 def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> Request:
     """A request from JSON arguments. `sleeves` (fields of SleeveRequest) replaces strategy, symbol, ... of a single sleeve."""
-    if unknown := sorted(set(args) - set(ARGS)):
-        raise BadInput(f"unknown argument {unknown[0]!r}", f"available: {', '.join(ARGS)}")
+    require_arguments(args)
     given = {key: value for key, value in args.items() if value is not None}
     timeframe = given.get("timeframe", "15m")
     sleeves = given.get("sleeves") or [{k: given[k] for k in SleeveRequest._fields if k in given}]
@@ -87,9 +93,15 @@ def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> 
         raise BadInput("models of a request with several sleeves", "name them in the sleeve that reads them")
     specs = tuple(spec_of(desk, catalog, sleeve, timeframe) for sleeve in sleeves)
     if basket := next((spec.strategy for spec in specs if spec.strategy in BASKETS), ""):
-        what = f"{basket} trades a basket of instruments, in backtests from the command line alone so far"
+        what = f"{basket} trades a basket of instruments: it has backtests alone so far, and is the only sleeve of one"
         raise BadInput(what, f"nightdesk backtest {basket} --symbol BTC-USDT,ETH-USDT,SOL-USDT")
     return _with_specs(desk, given, specs)
+
+
+def require_arguments(args: Mapping[str, Any]) -> None:
+    """Raise BadInput for an argument that no request has."""
+    if unknown := sorted(set(args) - set(ARGS)):
+        raise BadInput(f"unknown argument {unknown[0]!r}", f"available: {', '.join(ARGS)}")
 
 
 def _with_specs(desk: DeskSetup, given: Mapping[str, Any], specs: tuple[SleeveRequest, ...]) -> Request:

@@ -127,14 +127,14 @@ class Runs:
         from engine.store.db import write
         from engine.store.tables import Run
 
-        first = run["sleeves"][0]
+        symbol = run["symbol"] if run.get("pairs") else run["sleeves"][0]["symbol"]  # of a basket all of its legs
         with write(self.engine) as session:
             session.add(
                 Run(
                     id=run["run_id"],
                     created_ms=run["created_ms"],
                     strategy=run["strategy"],
-                    symbol=first["symbol"],
+                    symbol=symbol,
                     timeframe=run["timeframe"],
                     cache_key=run["cache_key"],
                     state="done",

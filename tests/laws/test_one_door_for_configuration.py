@@ -113,7 +113,7 @@ class Jobs:
             return JobView(job_id, "done", 1.0, None, None, {"from_ms": 0, "to_ms": END, "source": "recorded", "pairs": []})
         if kind == "leaks":
             return JobView(job_id, "done", 1.0, None, None, {"clean": True, "text": "clean", "checked": 3})
-        if kind in ("parity", "sweep", "walkforward", "judge"):  # what these give back is their own tests'
+        if kind in ("parity", "sweep", "walkforward", "judge", "pairs"):  # what these give back is their own tests'
             return JobView(job_id, "failed", 1.0, None, "the bars are gone")
         if kind == "drill":
             one = {"kind": "exit", "name": "trail", "where": "trend-btc", "by": "a made bar"}
@@ -177,6 +177,9 @@ def fitting(rng: random.Random) -> dict[str, list[Any]]:
         "sleeve": ["trend-btc", "trend-btc", "trend-eth"],
         "strategy": ["trend", "reversion", "mine"],
         "symbol": ["BTC-USDT"],
+        "symbols": [["BTC-USDT", "ETH-USDT"]],
+        "window": [None, "60d"],
+        "step": [None, "5d"],
         "timeframe": ["15m"],
         "evidence": [["p-1"], ["prop-1"], ["d-1", "v1"]],
         "start": ["2024", None],

@@ -53,7 +53,19 @@ READ = {
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {
     "developer": READ
-    | {"backtest", "compare", "leaks", "parity", "drift", "model_drift", "train_model", "sweep", "walkforward", "judge"}
+    | {
+        "backtest",
+        "compare",
+        "leaks",
+        "parity",
+        "drift",
+        "model_drift",
+        "train_model",
+        "sweep",
+        "walkforward",
+        "judge",
+        "pair_scan",
+    }
     | {"strategy_code", "draft_strategy", "propose_config", "propose_model", "propose_watch", "note"},
     "operator": READ
     | {"incidents", "orders", "checklist", "runbook_steps", "attribution"}

@@ -119,6 +119,8 @@ GOOD: dict[str, dict[str, Any]] = {
         "end": "2025-02",
         "fixed": FIXED,
     },
+    "pair_scan": {"symbols": ["BTC-USDT", "ETH-USDT"], "timeframe": "1h", "venue": "binance"}
+    | {"start": "2025-01", "end": "2025-06", "window": "60d", "step": "5d"},
     "trials": {"hypothesis": "trend"},
     "attribution": {"since": "2025-03-04", "until": "2025-03-06"},
     "models": {"model": None, "sleeve": None},
@@ -299,6 +301,13 @@ WRONG: dict[str, tuple[dict[str, Any], ...]] = {
         {"strategy": "trend", "symbol": "BTC-USDT", "fixed": [*FIXED, *FIXED]},
         {"strategy": "trend", "symbol": "BTC-USDT", "fixed": ["stop_atr=-1"]},
     ),
+    "pair_scan": (
+        {"symbols": ["BTC-USDT"]},
+        {"symbols": ["BTC-USDT", "BTC-USDT"]},
+        {"symbols": ["BTC-USDT", "ETH-USDT"], "window": "soon"},
+        {"symbols": ["BTC-USDT", "ETH-USDT"], "window": "1h"},
+        {"symbols": ["BTC-USDT", "ETH-USDT"], "start": "2025-02", "end": "2025-02"},
+    ),
     "parity": ({"sleeve": "nobody"}, {"since": "2031"}),
     "drift": ({"sleeve": "nobody"}, {"since": "2031"}),
     "train_model": ({"model": 7}, {"model": "x" * 61}, {}),
@@ -322,7 +331,7 @@ def test_a_refused_computation_starts_no_job(desk: Desk) -> None:
 
 @pytest.mark.parametrize("state", ["failed", "cancelled"])
 @pytest.mark.parametrize(
-    "name", ["backtest", "compare", "leaks", "parity", "drill", "sweep", "walkforward", "judge", "propose_config"]
+    "name", ["backtest", "compare", "leaks", "parity", "drill", "sweep", "walkforward", "judge", "pair_scan", "propose_config"]
 )
 def test_a_job_that_died_without_a_word_is_a_failure_in_words(desk: Desk, name: str, state: Any) -> None:
     """No error text, or one full of escape sequences: the answer is `failed`, readable, and leaves no proposal."""

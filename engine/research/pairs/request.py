@@ -1,7 +1,7 @@
 """A scan of pairs as a person asks for it: symbols, span, windows -> recorded bars with costs and funding -> a report in JSON.
 
-Called by app/cli/pairs.py. Turns names into the legs of scan.py by the one path of bars (data/loading.py), and its rows into
-figures with units, a verdict first.
+Called by app/jobs/kinds.py for the command and for jobs. Turns names into the legs of scan.py by the one path of bars
+(data/loading.py), and its rows into figures with units, a verdict first.
 """
 
 import math
@@ -37,14 +37,24 @@ class PairsRequest(NamedTuple):
     symbols: tuple[str, ...]  # BASE-QUOTE, VENUE:BASE-QUOTE or VENUE:BASE-QUOTE:MARKET
     timeframe: str = "1h"
     venue: str = ""
-    start: str | None = None
-    end: str | None = None
+    start: str | int | None = None
+    end: str | int | None = None
     window: str = "60d"
     step: str = "5d"
     rule: SpreadRule = SpreadRule()
     funding: str = "recorded"
     cost_bps: float | None = None
     seed: int = 0
+
+
+def asked_of(args: Mapping[str, Any]) -> PairsRequest:
+    """A request from JSON arguments: the fields of PairsRequest, of its rule those of SpreadRule. Raises BadInput for another."""
+    known = {*PairsRequest._fields, *SpreadRule._fields} - {"rule"}
+    if unknown := sorted(set(args) - known):
+        raise BadInput(f"unknown argument {unknown[0]!r} of a scan", f"available: {', '.join(sorted(known))}")
+    given = {name: value for name, value in args.items() if value is not None}
+    rule = SpreadRule(**{name: given.pop(name) for name in SpreadRule._fields if name in given})
+    return PairsRequest(tuple(given.pop("symbols", ())), **given, rule=rule)
 
 
 class _Asked(NamedTuple):
@@ -63,9 +73,7 @@ def report(
     desk: DeskSetup, catalog: Catalog, asked: PairsRequest, advance: Callable[[float], None] = lambda _share: None
 ) -> dict[str, Any]:
     """The scan of a request as JSON values. Raises BadInput and DataError naming the first fault."""
-    bar_ms = timeframe_ms(asked.timeframe)
-    windows = ScanWindows(length_ms(asked.window, "window") // bar_ms, length_ms(asked.step, "step") // bar_ms)
-    _require(asked, windows)
+    bar_ms, windows = timeframe_ms(asked.timeframe), windows_of(asked)
     places = _places(desk, catalog, asked)
     markets, notes = _loaded(catalog, places, asked, bar_ms)
     pairs = len(places) * (len(places) - 1) // 2
@@ -106,8 +114,10 @@ def report(
     }
 
 
-def _require(asked: PairsRequest, windows: ScanWindows) -> None:
-    """Raise BadInput for what no data can answer."""
+def windows_of(asked: PairsRequest) -> ScanWindows:
+    """Its windows in bars. Raises BadInput for what no data can answer: symbols, windows, rule, costs, funding."""
+    bar_ms = timeframe_ms(asked.timeframe)
+    windows = ScanWindows(length_ms(asked.window, "window") // bar_ms, length_ms(asked.step, "step") // bar_ms)
     if not 2 <= len(asked.symbols) <= SYMBOLS_MAX:
         what = f"{len(asked.symbols)} symbol{'' if len(asked.symbols) == 1 else 's'} cannot be scanned for pairs"
         raise BadInput(what, f"name 2 to {SYMBOLS_MAX}: --symbols BTC-USDT,ETH-USDT,SOL-USDT")
@@ -125,6 +135,7 @@ def _require(asked: PairsRequest, windows: ScanWindows) -> None:
     if asked.cost_bps is not None and not 0.0 <= asked.cost_bps <= 1_000.0:
         raise BadInput(f"--cost-bps {asked.cost_bps:g} is out of bounds", "0 to 1000 basis points of a fill")
     policy_of(asked.funding)
+    return windows
 
 
 def _places(desk: DeskSetup, catalog: Catalog, asked: PairsRequest) -> list[_Asked]:
@@ -226,6 +237,16 @@ def as_json(row: PairRow, bar_ms: int) -> dict[str, Any]:
         "net_return_frac": row.total("net") if known else None,
         "net_return_cointegrated_frac": row.total("net", tested=True) if known else None,
     }
+
+
+def ranked(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """A report's pairs: an edge first, then what is cointegrated, then by what it made."""
+    return sorted(rows, key=lambda row: (not row["edge"], not row["cointegrated"], -(row["net_return_frac"] or 0.0)))
+
+
+def word_of(row: Mapping[str, Any]) -> str:
+    """The verdict about a pair of a report."""
+    return "edge" if row["edge"] else "cointegrated" if row["cointegrated"] else "refused" if row["refused"] else "no"
 
 
 def span_text(value: Mapping[str, Any]) -> str:

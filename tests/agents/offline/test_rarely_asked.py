@@ -1,11 +1,12 @@
 """Branches that no question of the sets reaches: each with the sentence that it is for."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from agents.offline.steps import CallResult
-from agents.offline.words import Words
+from agents.offline.words import Param, Words
 from tests.agents.offline.test_dialogues import Desk, ok
 from tools.common.contract import Table
 
@@ -153,3 +154,36 @@ def test_stored_runs_without_ids_are_the_latest_or_asked_back(text: str, shown: 
     answer = desk.ask(text)
     assert [args.get("run_id") for _, args in desk.called] == [None, *shown]
     assert ("Which two of these?" in answer) == (not shown)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("backtest pairs on btc, eth and sol 1h for 2025", {"symbol": "BTC-USDT,ETH-USDT,SOL-USDT", "timeframe": "1h"}),
+        ("run the pairs strategy over btc and xrp with enter 2.5", {"symbol": "BTC-USDT,XRP-USDT", "changes": [("enter", 2.5)]}),
+        ("simulate pairs on eth and sol, stop=3", {"symbol": "ETH-USDT,SOL-USDT", "changes": [("stop", 3)]}),
+        ("backtest pairs on btc", {"symbol": "BTC-USDT", "changes": []}),  # the job says what a basket needs
+    ],
+)
+def test_a_basket_is_one_run_over_all_of_its_symbols(text: str, wanted: dict[str, Any], words: Words) -> None:
+    """Its own parameters are read, and no word is left out."""
+    own = Param("enter", "deviations", 2.0, 0.1, 10.0, ()), Param("stop", "deviations", 4.0, 0.2, 20.0, ())
+    coins = ("BTC-USDT", "ETH-USDT", "SOL-USDT", "XRP-USDT")
+    words = replace(words, baskets={"pairs": own}, symbols=coins)
+    desk = Desk("developer", words, backtest=table("backtest", RUN, run_id="r-77"))
+    answer = desk.ask(text)
+    ((name, args), *_) = desk.called
+    said = {**args, "changes": [(change["key"], change["value"]) for change in args["changes"]]}
+    assert (name, said["strategy"]) == ("backtest", "pairs")
+    assert {key: said[key] for key in wanted} == wanted
+    assert "did not use" not in answer
+    assert sum(called == "backtest" for called, _ in desk.called) == 1
+
+
+@pytest.mark.parametrize("text", ["backtest trend on btc and eth for 2025", "backtest trend on the pairs btc and eth for 2025"])
+def test_elsewhere_pairs_is_a_word_like_any(text: str, words: Words) -> None:
+    """A strategy that is named is run on each symbol."""
+    desk = Desk("developer", words, backtest=table("backtest", RUN, run_id="r-77"))
+    desk.ask(text)
+    runs = [args for name, args in desk.called if name == "backtest"]
+    assert [(args["strategy"], args["symbol"]) for args in runs] == [("trend", "BTC-USDT"), ("trend", "ETH-USDT")]

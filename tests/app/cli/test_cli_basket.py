@@ -14,6 +14,7 @@ from engine.control.config import DeskConfig, SleeveConfig, validated
 from engine.control.direction import direction
 from engine.control.limits import HardLimits
 from engine.errors import BadInput, DataError
+from engine.store.runs import Runs
 from engine.strategies.base import load_strategy
 from engine.strategies.pairs import Params, fits_of, pairs_of, terms_of
 from tests.app.cli.test_cli_pairs import write
@@ -47,6 +48,12 @@ def typed(*words: str, strategy: str = "pairs", as_json: bool = True) -> Any:
     return json.loads(done.stdout) if as_json else done.stdout
 
 
+def trips_in(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Its stored round trips."""
+    found: list[dict[str, Any]] = Runs(Path(run["folder"]).parent).frame(run["run_id"], "trips").to_dicts()
+    return found
+
+
 @pytest.mark.usefixtures("folder")
 def test_each_pair_has_its_trips_and_they_sum_to_the_basket() -> None:
     """And the planted pair made the money."""
@@ -57,13 +64,18 @@ def test_each_pair_has_its_trips_and_they_sum_to_the_basket() -> None:
     assert nets[COINS[:2]] > 0.0
     assert sum(nets.values()) == pytest.approx(found["metrics"]["net_profit"], abs=0.01)
     for row in found["pairs"]:
-        own = [trip for trip in found["trips"] if (trip["a"], trip["b"]) == (row["a"], row["b"])]
+        own = [trip for trip in trips_in(found) if (trip["a"], trip["b"]) == (row["a"], row["b"])]
         assert sum(trip["net"] for trip in own) == pytest.approx(row["net"], abs=0.001)
         assert len(own) == row["trips"] + row["open"]
         assert row["net"] == pytest.approx(row["gross"] - row["slippage"] - row["fees"] + row["funding"], abs=1e-6)
-    assert found["scenarios"].keys() == {"pessimistic", "optimistic"}
-    assert found["journal_hash"] == typed("--symbol", ",".join(COINS), *SHORT)["journal_hash"]
-    assert any("not stored" in note for note in found["notes"])
+        for name in ("gross", "slippage", "fees", "funding", "net"):
+            assert sum(leg[name] for leg in row["legs"]) == pytest.approx(row[name], abs=1e-6)
+    for leg in found["legs"]:
+        parts = [part["net"] for row in found["pairs"] for part in row["legs"] if part["symbol"] == leg["symbol"]]
+        assert len(parts) == 2
+        assert sum(parts) == pytest.approx(leg["net"], abs=1e-6)
+    assert found["scenarios"].keys() == {"pessimistic", "optimistic", "ambiguous_bars"}
+    assert found["journal_hash"] == typed("--symbol", ",".join(COINS), *SHORT, "--fresh")["journal_hash"]
 
 
 @pytest.mark.usefixtures("folder")
@@ -81,7 +93,7 @@ def test_a_basket_of_a_leg_whose_bars_end_closes_its_pairs(folder: Path) -> None
     dice = np.random.default_rng(9)
     write(folder, "SOL-USDT", 4.0 + np.cumsum(dice.normal(0, 0.006, BARS // 2)))
     found = typed("--symbol", ",".join(COINS), *SHORT)
-    last = max(trip["exit_ms"] for trip in found["trips"] if "SOL-USDT" in (trip["a"], trip["b"]))
+    last = max(trip["exit_ms"] for trip in trips_in(found) if "SOL-USDT" in (trip["a"], trip["b"]))
     end = found["data"]["first_ms"] + (BARS // 2 + 1) * 3_600_000
     assert last <= end, "at the latest one bar after its last"
 
@@ -122,10 +134,10 @@ def test_a_desk_with_a_basket_is_refused() -> None:
 
 @pytest.mark.usefixtures("folder")
 def test_other_ways_to_a_run_say_where_a_basket_trades() -> None:
-    """A notebook, a tool, a sweep: one sentence."""
+    """A sweep, a judgement, a run of several sleeves: one sentence."""
     from engine.sim import backtest
 
-    with pytest.raises(BadInput, match="pairs trades a basket of instruments, in backtests from the command line alone"):
+    with pytest.raises(BadInput, match="pairs trades a basket of instruments: it has backtests alone so far"):
         backtest("pairs", "BTC-USDT", "1h")
 
 

@@ -12,9 +12,16 @@ import typer
 from typer.testing import CliRunner
 
 from app.cli.pairs import register
+from app.home.home import open_home
+from app.jobs import kinds
+from app.views.research import view_of
 from engine.clock import HOUR_MS
 from engine.errors import BadInput, DataError
+from engine.research.pairs.request import asked_of
 from tests.fakes import recordings
+from tests.tools.conftest import FakeJobs
+from tools.catalog import call
+from tools.common.contract import JobView, ToolContext
 
 BARS = 1_000
 SHORT = ("--window", "10d", "--step", "5d")
@@ -112,3 +119,46 @@ def test_recorded_coins_have_no_edge(market_data: Path, monkeypatch: pytest.Monk
     assert refused == [("binance:BTC-USDT", "bybit:BTC-USDT")]
     assert found["verdict"].startswith("No edge after costs. 0 of 14 pairs")
     assert all(row["net_return_frac"] is not None for row in found["pairs"] if not row["refused"])
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_chat_scans_as_a_job_and_answers_what_the_command_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same rows, as facts with receipts: the planted pair first; the page of the job has all of them."""
+    monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+    home, jobs = open_home(), FakeJobs()
+    results = list[dict[str, Any]]()
+
+    def ends(job: str, args: Any) -> JobView:
+        results.append(kinds.pairs(home, args))
+        return JobView(job, "done", 1.0, None, None, results[-1])
+
+    jobs.ends = ends
+    base: dict[str, Any] = {
+        "engine": home.engine,
+        "home": home.path,
+        "catalog": home.catalog,
+        "jobs": jobs,
+        "record": lambda *_: "p-1",
+    }
+    about: dict[str, Any] = {"role": "developer", "thread": "t1", "turn": "u1", "person": "mara", "desk_ms": None}
+    ctx = ToolContext(**base, **about, now_ms=1_800_000_000_000)
+    symbols = [*(f"W{n}-USDT" for n in range(6)), "TIED-USDT"]
+    answer = call(ctx, "pair_scan", {"symbols": symbols, "window": "10d", "step": "5d"})
+    said = typed("--symbols", ",".join(symbols), *SHORT)
+    assert json.loads(json.dumps(results[0])) == said
+    assert answer.status == "ok", answer.text
+    assert answer.text.startswith(said["verdict"])
+    assert answer.table is not None
+    assert answer.table.rows[0][:2] == ("W0-USDT TIED-USDT", next(row[1] for row in view_of("pairs", said)["tables"][0]["rows"]))
+    assert len(answer.table.rows) == 15 < said["tried"]
+    facts = {fact.ref: fact.value for fact in answer.facts}
+    tied = next(row for row in said["pairs"] if (row["a"], row["b"]) == ("W0-USDT", "TIED-USDT"))
+    assert facts[str(answer.table.rows[0][2]).strip("{}")] == tied["coint_frac"]
+    assert {fact.evidence.kind for fact in answer.facts} == {"job"}
+    assert len(view_of("pairs", said)["tables"][0]["rows"]) == said["tried"]
+
+
+def test_an_argument_that_no_scan_has_is_refused() -> None:
+    """Of a job, whoever made it."""
+    with pytest.raises(BadInput, match="unknown argument 'symbol' of a scan"):
+        asked_of({"symbol": "BTC-USDT"})

@@ -66,4 +66,23 @@ LEAKS: dict[str, Any] = {
     "instrument": "a:b:c",
     "data": {"bars": 100},
 }
-ALL = {"sweep": SWEEP, "walkforward": FORWARD, "judge": JUDGED, "parity": PARITY, "drill": DRILL, "leaks": LEAKS}
+PAIR = {
+    "a": "BTC-USDT", "b": "ETH-USDT", "cointegrated": False, "edge": False, "why": "p 0.4", "refused": None,
+    "coint_frac": 0.1, "random_walk_frac": 0.05, "p_adjusted": 0.4, "half_life_h": 90.0, "trades": 12, "moved_frac": 0.01,
+    "costs_frac": -0.02, "funding_frac": 0.0, "net_return_frac": -0.01,
+}  # fmt: skip
+PAIRS: dict[str, Any] = {
+    "verdict": "No edge after costs. 0 of 2 pairs cointegrated beyond random walks.", "tried": 2, "notes": ["Survivors."],
+    "pairs": [PAIR, PAIR | {"b": "SOL-USDT", "refused": "nearly the same", "net_return_frac": None}],
+    "instruments": [{"symbol": s, "source": "recorded"} for s in ("BTC-USDT", "ETH-USDT", "SOL-USDT")],
+    "random_walk_bound_frac": 0.08, "timeframe": "1h", "window": "60d", "step": "5d", "from_ms": 0, "to_ms": 86_400_000,
+    "source": "recorded",
+}  # fmt: skip
+ALL = {"pairs": PAIRS} | {
+    "sweep": SWEEP,
+    "walkforward": FORWARD,
+    "judge": JUDGED,
+    "parity": PARITY,
+    "drill": DRILL,
+    "leaks": LEAKS,
+}
