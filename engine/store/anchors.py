@@ -21,6 +21,8 @@ from engine.errors import DeskError, JournalBroken
 from engine.store.chain import EMPTY, Tail, prefix_of
 from engine.store.db import read, write, write_rows
 from engine.store.journal import Head, HeadClaim, VerifyReport, claims_in, find, verify
+from engine.store.opened import open_journal
+from engine.store.segments import SegmentBroken
 from engine.store.tables import Anchor, Handover, VerifiedPrefix
 
 JOURNALS = ("desk", "people")
@@ -161,7 +163,7 @@ def _digest_of(path: Path, start: int, end: int, digest: Any = None) -> Any:
     from blake3 import blake3
 
     digest, left = digest or blake3(), end - start
-    with suppress(FileNotFoundError), path.open("rb") as file:
+    with suppress(FileNotFoundError, SegmentBroken), open_journal(path) as file:  # what is broken is found by walking
         file.seek(start)
         while left and (piece := file.read(min(PIECE, left))):
             digest.update(piece)
@@ -173,7 +175,10 @@ def _contradiction(path: Path, claims: list[HeadClaim], start: Tail) -> VerifyRe
     """The report of a record that contradicts its claim, among those not walked again; None when none does."""
     for claim in claims:
         if 0 < claim.seq <= start.head.seq:
-            event = find(path, f"{prefix_of(path)}{claim.seq}")
+            try:
+                event = find(path, f"{prefix_of(path)}{claim.seq}")
+            except SegmentBroken as broken:
+                return VerifyReport(False, start.head.seq, start.head, broken.seq, broken.what, 0, (), start.end)
             if event is None or event.hash != claim.hash:
                 reason = f"{claim.by} recorded another {prefix_of(path)}{claim.seq}: the journal was rewritten"
                 return VerifyReport(False, start.head.seq, start.head, claim.seq, reason, 0, (), start.end)
