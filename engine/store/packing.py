@@ -23,8 +23,10 @@ from engine.store.segments import (
     FRAME,
     FRAME_MAX,
     Piece,
+    Sealed,
     Segment,
     SegmentBroken,
+    digest_of,
     last_frame,
     name_of,
     segments_beside,
@@ -35,16 +37,8 @@ from engine.store.segments import (
 
 PIECE = 1 << 20
 NEVER_MS = -(1 << 62)
-FULL = "free disk space, then try again; the journal is as it was"
+FULL = "free disk space, then try again; the journal reads as it did"
 Step = Callable[[str], None]
-
-
-class Sealed(NamedTuple):
-    """A part that is on the disk: what the database keeps of it."""
-
-    segment: Segment
-    head: Head
-    digest: str  # SHA-256 of the file
 
 
 def _nothing(_: object) -> None:
@@ -95,7 +89,7 @@ def pack(
 def unpack(path: Path, *, note: Callable[[], None] = lambda: None, step: Step = _nothing) -> list[Segment]:
     """Make a packed journal plain again; the parts that were. `note` is called once the plain file is whole and in its place.
 
-    Raises Busy, SegmentBroken, JournalBroken and DataError like `pack`; then the journal is as it was.
+    Raises Busy, SegmentBroken, JournalBroken and DataError like `pack`; then the journal reads as it did.
     """
     with _alone(path), _disk(path):
         parts = parts_of(path)
@@ -245,18 +239,15 @@ def _seal(
     head, end = pieces.head, base + pieces.taken
     segment = Segment(name_of(path, before.seq + 1, head.seq, base, end), before.seq + 1, head.seq, base, end)
     step("part read back")
-    again, packed = sha256(), sha256()
+    again, packed = sha256(), digest_of(draft)
     for text in texts_of(segment._replace(path=draft)):
         again.update(text)
     if again.digest() != digest:
-        raise DataError(f"{draft} reads back differently", "check the disk; the journal is as it was")
-    with draft.open("rb") as file:
-        while data := file.read(PIECE):
-            packed.update(data)
+        raise DataError(f"{draft} reads back differently", "check the disk; the journal reads as it did")
     step("part named")
     draft.rename(segment.path)
     _sync(path.parent)
-    return Sealed(segment, head, packed.hexdigest()), pieces.last_ms
+    return Sealed(segment, head, packed), pieces.last_ms
 
 
 def _plain(parts: tuple[Segment, ...], out: BinaryIO) -> None:
@@ -293,7 +284,7 @@ def _replace(path: Path, tail: BinaryIO, fill: Callable[[BinaryIO], None], start
             out.flush()
             os.fsync(out.fileno())
             if _first(draft) != before.seq + 1:
-                raise DataError(f"{draft} does not begin with record {before.seq + 1}", "the journal is as it was")
+                raise DataError(f"{draft} does not begin with record {before.seq + 1}", "the journal reads as it did")
             if not os.path.samestat(os.fstat(descriptor), path.stat()):
                 raise DataError(f"{path} was replaced while it was packed", "it is as that left it; try again")
             step("plain named")

@@ -10,7 +10,7 @@ import os
 import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -78,6 +78,20 @@ class Piece(NamedTuple):
     seq: int
     ms: int
     text: bytes
+
+
+class Sealed(NamedTuple):
+    """A part that is on the disk: what the database keeps of it."""
+
+    segment: Segment
+    head: Head
+    digest: str  # digest_of its file
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
 
 
 def name_of(journal: Path, first: int, last: int, start: int, end: int) -> Path:
