@@ -16,7 +16,7 @@ from typing import BinaryIO, NamedTuple
 
 from engine.errors import Busy, DataError, JournalBroken
 from engine.store.chain import EMPTY, START, UNORDERED_KIND, Head, end_of, event_of, prefix_of
-from engine.store.journal import fault_of
+from engine.store.journal import fault_of, find
 from engine.store.locks import lock_alone, lock_shared
 from engine.store.opened import parts_of
 from engine.store.segments import (
@@ -25,7 +25,6 @@ from engine.store.segments import (
     Piece,
     Sealed,
     Segment,
-    SegmentBroken,
     digest_of,
     last_frame,
     name_of,
@@ -80,7 +79,7 @@ def pack(
                     start = base - (before[-1].end if before else 0)
                     _replace(path, tail, _nothing, start, head, step)
         except BaseException:
-            with suppress(OSError, SegmentBroken):
+            with suppress(OSError, JournalBroken):
                 _clear(path, parts_of(path))
             raise
         return [one.segment for one in made]
@@ -140,10 +139,18 @@ def _drafts(path: Path) -> tuple[Path, Path]:
 
 
 def _clear(path: Path, used: tuple[Segment, ...]) -> None:
-    """Remove parts that nobody reads: of a packing that was killed, or of a journal that is plain again."""
-    for part in segments_beside(path):
-        if part not in used:
-            part.path.unlink(missing_ok=True)
+    """Remove parts that nobody reads: of a packing that was killed, or of a journal that is plain again.
+
+    Raises JournalBroken for one whose records the journal has not: an older plain file was put in the place of a newer one.
+    """
+    unread = [part for part in segments_beside(path) if part not in used]
+    for part in unread:
+        event = find(path, f"{prefix_of(path)}{part.last}")
+        if event is None or event.hash != last_frame(part)[0].head.hash:
+            what = f"{part.path.name} has records that {path.name} has not: one of them is of another time or journal"
+            raise JournalBroken(what, "put away what does not belong there; nothing was removed")
+    for part in unread:
+        part.path.unlink(missing_ok=True)
 
 
 def _extent(path: Path, tail: BinaryIO, before: tuple[Segment, ...]) -> tuple[int, int]:

@@ -294,3 +294,18 @@ def test_a_plain_file_cut_inside_its_first_group_is_never_begun_anew(tmp_path: P
         Journal(path, "worker")
     assert path.read_bytes() == whole
     assert not list(tmp_path.glob("*unfinished*"))
+
+
+def test_an_older_plain_file_over_a_packed_journal_costs_no_part(tmp_path: Path) -> None:
+    """Its parts have records that it has not: a packing removes none of them, and neither does unpacking."""
+    path = grown(tmp_path / "desk.jsonl", 30)
+    older = path.read_bytes()
+    grown(path, 30, first_ms=100_000)
+    packed(path)
+    parts = [part.path for part in parts_of(path)]
+    path.write_bytes(older)
+    for act in (lambda: packing.pack(path, FAR, 3000), lambda: packing.unpack(path)):
+        with pytest.raises(JournalBroken, match="one of them is of another time"):
+            act()
+    assert all(part.exists() for part in parts)
+    assert path.read_bytes() == older

@@ -32,8 +32,8 @@ def small_frames(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def killed_at(number: int, act: Callable[[], object]) -> bool:
-    """Whether `act`, in a process of its own, got as far as system call `number` of CALLS and writes; there the process ended, with
-    no chance to clear up."""
+    """Whether `act`, in a process of its own, got as far as system call `number` of CALLS and writes; there it ended, with no
+    chance to clear up."""
 
     def run() -> None:
         left = [number]
