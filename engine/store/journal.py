@@ -20,7 +20,7 @@ from engine.errors import JournalBroken
 from engine.store import chain
 from engine.store.chain import EMPTY, Event, Head, Tail, encode_body, end_of, event_of, hash_fits, line_of, prefix_of, quoted
 from engine.store.locks import lock_alone, lock_shared
-from engine.store.opened import around_seq, open_journal, parts_of, size_of
+from engine.store.opened import around_seq, ends_with_parts, open_journal, parts_of, size_of
 from engine.store.partner import Partner
 from engine.store.segments import SegmentBroken
 
@@ -149,8 +149,7 @@ class Journal:
             raise JournalBroken(f"{self.path} was changed under its writer", "stop; `nightdesk journal verify`")
         found = end_of(self._file, size, self.path)
         if found.head.seq == 0 and (parts := parts_of(self.path)):
-            what = f"{self.path} holds no whole record behind its packed part, which ends with record {parts[-1].last}"
-            raise SegmentBroken(what, parts[-1].last + 1)
+            raise ends_with_parts(self.path, parts)
         self.head, self._end = found
         if self._end < size:
             self.set_aside.append(_set_aside(self._file, self._end, size, self.path))

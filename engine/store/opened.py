@@ -11,10 +11,11 @@ gone because somebody unpacked meanwhile is found again in the new plain file, a
 import io
 import os
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
+from engine.store.chain import EMPTY, Head, end_of
 from engine.store.segments import Frame, Segment, SegmentBroken, frame_text, index_of, segments_beside, seq_of
 
 BUFFER = 1 << 16
@@ -47,6 +48,30 @@ def size_of(path: Path) -> int:
         return 0
     with file:
         return file.seek(0, os.SEEK_END)
+
+
+def head_of(path: Path, *, sync: bool = False) -> Head:
+    """A journal's head, from its end; EMPTY without one. With `sync` it is on the disk then: what names it survives a power cut.
+
+    Raises JournalBroken where its end is damaged or a part of it is missing.
+    """
+    try:
+        layout = _layout(path, BUFFER)
+    except FileNotFoundError:
+        return EMPTY
+    with layout.tail as tail:
+        head = end_of(tail.fileno(), os.fstat(tail.fileno()).st_size, path).head
+        if head.seq == 0 and layout.parts:
+            raise ends_with_parts(path, layout.parts)
+        if sync:
+            os.fdatasync(tail.fileno())
+        return head
+
+
+def ends_with_parts(path: Path, parts: Sequence[Segment]) -> SegmentBroken:
+    """The error of a plain file that has no whole record, although its journal went on behind its packed parts."""
+    last = parts[-1].last
+    return SegmentBroken(f"{path} holds no whole record behind its packed part, which ends with record {last}", last + 1)
 
 
 def parts_of(path: Path) -> tuple[Segment, ...]:
