@@ -11,7 +11,7 @@ Way = Annotated[str, StringConstraints(pattern=r"^(slack|telegram|discord|webhoo
 
 
 class RetentionEntry(BaseModel):
-    """How long what grows is kept: [retention]. Days; 0: for ever. Journals are always kept."""
+    """How long what grows is kept: [retention]. Days; 0: for ever. Journals are always kept, and packed."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
