@@ -2,7 +2,8 @@
 
 `plan` turns a home and the wall time into acts, each with its reason; `carry_out` does them. Removed is only what desk.toml gives
 an age, and never a run that a proposal, a note, a memory page, a version, the journal of people or a name keeps. Journals are
-never removed or cut: what is in them is what happened (app/upkeep/journals.py packs them). Standard library and the database alone: the supervisor runs it.
+never removed or cut: what is in them is what happened; journals.py packs them. Standard library and database alone: the
+supervisor runs it.
 """
 
 import gzip

@@ -1,39 +1,91 @@
 """A long journal plain and packed: what it takes on the disk, a start, verification, the end, an old event, a window.
 
-Called by bench.scale.cell. The homes are those of bench.scale.journal; each is read plain, packed whole, and read again. Times are
-CPU seconds of one process with nothing kept; the machine's disk has the files in memory or not, which CPU does not show.
+Called by bench.scale.cell. The homes are those made here; each is read plain, packed, and read again. Times are CPU
+seconds of one process with nothing kept; the machine's disk has the files in memory or not, which CPU does not show.
 """
 
 import os
+import re
 import resource
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from bench.commands import timed
 from bench.office import environment_of
-from bench.scale.journal import home_of, opened, start
-from bench.scale.kept import Figures
+from bench.scale.journal import LEFT_OUT, forget_heads, opened, start, walked_home
+from bench.scale.kept import FOLDER, Figures
 from engine.book.replay import fold
 from engine.clock import DAY_MS
 from engine.store import segments
-from engine.store.anchors import verify_home, verify_since
+from engine.store.chain import START
 from engine.store.journal import find, read, tail, verify
 from engine.store.opened import head_of, open_journal, parts_of, size_of
 from engine.watch.window import between, mark_at
 
 PART = "packed"
 OLD_EVENTS = 20  # that are looked for, evenly over the journal
+LINE = re.compile(
+    rb'\{"seq":(\d+),"id":"d-(\d+)",("kind":"[^"]*","schema":\d+,"t_event_ms":)(-?\d+)'
+    rb'(,.*?"cause_id":")(|d-\d+)(",.*)"prev":"[^"]*","hash":"[^"]*"\}\n'
+)
 NEVER = "\n[retention]\npack_days = 0.0\n"  # a start packs nothing by itself: the states are compared
 WALL_MS = 1_760_000_000_000
+
+
+def make(events: str) -> Figures:
+    """The home: the walked desk, and before it copies of its lines moved back in time by their heads, each hashed into the chain.
+
+    Bodies are copied as they are and name the times of the days that were lived; nothing measured here reads them.
+    """
+    from engine.store.anchors import note_head
+
+    source, home = walked_home(), place_of(events)
+    shutil.rmtree(home, ignore_errors=True)
+    shutil.copytree(source, home, ignore=shutil.ignore_patterns("desk.jsonl*", "walked", "*.lock"))
+    (home / "desk.toml").write_text((home / "desk.toml").read_text(encoding="utf-8") + NEVER, encoding="utf-8")
+    lines = (source / "journal" / "desk.jsonl").read_bytes().splitlines(keepends=True)
+    bars = [n for n, line in enumerate(lines) if b'"kind":"bar"' in line[:80]]
+    lines = lines[: bars[-LEFT_OUT]]
+    begun = time.process_time()
+    _copied(lines, home / "journal" / "desk.jsonl", max(1, round(int(events) / len(lines))))
+    took = time.process_time() - begun
+    with opened(home) as one:
+        forget_heads(one.engine)
+        head = head_of(one.desk_journal)
+        note_head(one.engine, "desk", head, WALL_MS)
+    return {"events": head.seq, "bytes": size_of(one.desk_journal), "write_s": took}
+
+
+def _copied(lines: Sequence[bytes], path: Path, copies: int) -> None:
+    """The lines `copies` times, oldest first; one start a journal."""
+    first = next(n for n, line in enumerate(lines) if b',"left":0,' in line) + 1
+    parsed = [LINE.fullmatch(line) for line in lines]
+    days = -(-(int(parsed[-1][4]) - int(parsed[0][4])) // DAY_MS)  # type: ignore[index]  # every line of a journal matches
+    before, seq = START, 0
+    with path.open("wb", buffering=1 << 20) as out:
+        for copy in range(copies - 1, -1, -1):
+            start = 0 if copy == copies - 1 else first
+            by = seq - start  # what a record's own number moves by
+            for match in parsed[start:]:
+                assert match is not None
+                seq += 1
+                cause = match[6] and b"d-%d" % (int(match[6][2:]) + by)
+                ms = int(match[4]) - copy * days * DAY_MS
+                head = b'{"seq":%d,"id":"d-%d",%b%d' % (seq, seq, match[3], ms)
+                text = head + match[5] + cause + match[7] + b'"prev":"' + before.encode("ascii") + b'"'
+                before = sha256(text).hexdigest()
+                out.write(text + b',"hash":"' + before.encode("ascii") + b'"}\n')
 
 
 def pack(events: str) -> Figures:
     """Pack all of it: CPU s, and bytes before and after."""
     from app.upkeep.journals import pack_home
 
-    with opened(_home(events)) as home:
+    with opened(place_of(events)) as home:
         plain = size_of(home.desk_journal)
         begun, wall = time.process_time(), time.perf_counter()
         parts = sum(size.parts for size in pack_home(home, WALL_MS, all_of_it=True))
@@ -49,7 +101,7 @@ def pack(events: str) -> Figures:
 
 def reading(events: str) -> Figures:
     """What each way to read costs in the state that the journal is in."""
-    with opened(_home(events)) as home:
+    with opened(place_of(events)) as home:
         path = home.desk_journal
         found: Figures = {"events": head_of(path).seq, "bytes": size_of(path), "disk_bytes": _disk(path)}
         count = int(found["events"])
@@ -66,8 +118,6 @@ def reading(events: str) -> Figures:
             "day": lambda: sum(1 for _ in between(path, middle, middle + DAY_MS)),
             "read": lambda: _all_of(path),
             "verify": lambda: verify(path),
-            "both": lambda: verify_home(home.journal, home.engine, WALL_MS),
-            "since": lambda: verify_since(home.journal, home.engine),
         }
         for name, work in works.items():
             segments._INDEXES.clear()
@@ -83,7 +133,7 @@ def reading(events: str) -> Figures:
 
 def commands(events: str) -> Figures:
     """`journal tail` and `journal explain d-N` in new processes, CPU s."""
-    home = _home(events)
+    home = place_of(events)
     environment = environment_of(home)
     half = head_of(home / "journal" / "desk.jsonl").seq // 2
     asked = {"tail": ("journal", "tail"), "explain": ("journal", "explain", f"d-{half}")}
@@ -92,16 +142,12 @@ def commands(events: str) -> Figures:
 
 def started(events: str) -> Figures:
     """A worker's start (bench.scale.journal.start)."""
-    _home(events)
-    return start(events)
+    return start(events, place_of(events))
 
 
-def _home(events: str) -> Path:
-    home = home_of(events)
-    settings = home / "desk.toml"
-    if NEVER not in (text := settings.read_text(encoding="utf-8")):
-        settings.write_text(text + NEVER, encoding="utf-8")
-    return home
+def place_of(events: str) -> Path:
+    """Where the home of that size is kept between cells."""
+    return FOLDER / f"packed-{events}"
 
 
 def _all_of(path: Path) -> int:
@@ -119,6 +165,7 @@ def _disk(path: Path) -> int:
 
 
 CELLS = {
+    "make": make,
     "plain": reading,
     "plain-commands": commands,
     "plain-start": started,

@@ -165,7 +165,7 @@ def people() -> None:
 
 def packed() -> None:
     """Long journals, plain and then packed: each size in a column, each state in a table."""
-    names = {"fold_s": "fold from the last snapshot", "verify_s": "verify the chain", "since_s": "verify again"}
+    names = {"fold_s": "fold from the last snapshot", "verify_s": "verify the chain"}
     names |= {"read_s": "read every byte", "tail_s": "the last 50", "find_s": "one old event", "day_s": "one day in the middle"}
     rows = [
         FigureRow("MB on the disk", "disk_bytes", 1e-6, 0),
@@ -175,6 +175,8 @@ def packed() -> None:
     of_commands = [FigureRow("journal tail, CPU s", "tail_s"), FigureRow("journal explain d-N, CPU s", "explain_s")]
     of_start = [FigureRow("until it goes on, CPU s", "start_s"), FigureRow("until entries are allowed, CPU s", "verified_s")]
     packing = [FigureRow("CPU s", "pack_s"), FigureRow("parts", "parts", digits=0)]
+    for n in LONG:
+        tried("packed", "make", n)
     for state in ("plain", "packed"):
         if state == "packed":
             grown("Packing all of it", [float(n) for n in LONG], [tried("packed", "pack", n) for n in LONG], packing, "events")
@@ -204,7 +206,7 @@ def scale(words: Sequence[str]) -> None:
     for part in named or PARTS:
         PARTS[part]()
     if not named or named == ["people"]:
-        for home in FOLDER.glob("journal-*"):
+        for home in (*FOLDER.glob("journal-*"), *FOLDER.glob("packed-*")):
             shutil.rmtree(home)
     if OVER:
         raise SystemExit(f"bench: over its limit: {'; '.join(sorted(set(OVER)))}")

@@ -23,7 +23,7 @@ from engine.store.chain import EMPTY, Tail, prefix_of
 from engine.store.db import read, write, write_rows
 from engine.store.journal import Head, HeadClaim, VerifyReport, claims_in, find, verify
 from engine.store.opened import open_journal, parts_of
-from engine.store.segments import Sealed, Segment, SegmentBroken, digest_of
+from engine.store.segments import PackedPart, PartBroken, Sealed, digest_of
 from engine.store.tables import Anchor, Handover, SealedPart, VerifiedPrefix
 
 JOURNALS = ("desk", "people")
@@ -185,7 +185,7 @@ def _walked(path: Path, claims: list[HeadClaim], start: Tail, engine: Engine | N
     return report._replace(ok=False, line=part.first, reason=reason)
 
 
-def _another_part(path: Path, engine: Engine) -> Segment | None:
+def _another_part(path: Path, engine: Engine) -> PackedPart | None:
     """The first packed part that the database recorded with another digest; one that it did not record has its chain alone."""
     with read(engine) as session:
         rows = session.exec(select(SealedPart).where(col(SealedPart.journal) == path.stem)).all()
@@ -201,7 +201,7 @@ def _digest_of(path: Path, start: int, end: int, digest: Any = None) -> Any:
     from blake3 import blake3
 
     digest, left = digest or blake3(), end - start
-    with suppress(FileNotFoundError, SegmentBroken), open_journal(path) as file:  # what is broken is found by walking
+    with suppress(FileNotFoundError, PartBroken), open_journal(path) as file:  # what is broken is found by walking
         file.seek(start)
         while left and (piece := file.read(min(PIECE, left))):
             digest.update(piece)
@@ -215,7 +215,7 @@ def _contradiction(path: Path, claims: list[HeadClaim], start: Tail) -> VerifyRe
         if 0 < claim.seq <= start.head.seq:
             try:
                 event = find(path, f"{prefix_of(path)}{claim.seq}")
-            except SegmentBroken as broken:
+            except PartBroken as broken:
                 return VerifyReport(False, start.head.seq, start.head, broken.seq, broken.what, 0, (), start.end)
             if event is None or event.hash != claim.hash:
                 reason = f"{claim.by} recorded another {prefix_of(path)}{claim.seq}: the journal was rewritten"

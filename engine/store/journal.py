@@ -22,7 +22,7 @@ from engine.store.chain import EMPTY, Event, Head, Tail, encode_body, end_of, ev
 from engine.store.locks import lock_alone, lock_shared
 from engine.store.opened import around_seq, ends_with_parts, open_journal, parts_of, size_of
 from engine.store.partner import Partner
-from engine.store.segments import SegmentBroken
+from engine.store.segments import PartBroken
 
 UNHASHED_KINDS = ("snapshot", "incident", "intent", "sent", "order", "amend", "health", "reconcile", "adopt", "cursor", "lapse")
 UNHASHED_KINDS += ("probe", "gate", "attach", "shadow")
@@ -303,7 +303,7 @@ def verify(path: Path, claims: Iterable[HeadClaim] = (), start: Tail = Tail(EMPT
             if event.left == 0:
                 whole, whole_bytes = before, done
         unfinished = size_of(path) - whole_bytes
-    except SegmentBroken as broken:
+    except PartBroken as broken:
         return VerifyReport(False, whole.seq, whole, broken.seq, broken.what, 0, aside, whole_bytes)
     lost = max(seen, default=0)
     if lost > whole.seq:

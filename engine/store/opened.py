@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from engine.store.chain import EMPTY, Head, end_of
-from engine.store.segments import Frame, Segment, SegmentBroken, frame_text, index_of, segments_beside, seq_of
+from engine.store.segments import Frame, PackedPart, PartBroken, frame_text, index_of, segments_beside, seq_of
 
 BUFFER = 1 << 16
 TRIES = 20  # how often a layout that changes while it is read is read anew
@@ -27,7 +27,7 @@ class _Layout(NamedTuple):
     """The plain file, open, and the parts before it; `base`: the byte at which it begins."""
 
     tail: BinaryIO
-    parts: tuple[Segment, ...]
+    parts: tuple[PackedPart, ...]
 
     @property
     def base(self) -> int:
@@ -35,13 +35,13 @@ class _Layout(NamedTuple):
 
 
 def open_journal(path: Path, buffering: int = BUFFER) -> BinaryIO:
-    """A journal open for reading. Raises FileNotFoundError without one, SegmentBroken where a part of it is missing."""
+    """A journal open for reading. Raises FileNotFoundError without one, PartBroken where a part of it is missing."""
     layout = _layout(path, buffering)
     return PackedReader(_Packed(path, layout), buffering) if layout.parts else layout.tail
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a journal as if it were plain; 0 without one. Raises SegmentBroken where a part of it is missing."""
+    """Bytes of a journal as if it were plain; 0 without one. Raises PartBroken where a part of it is missing."""
     try:
         file = open_journal(path)
     except FileNotFoundError:
@@ -68,14 +68,14 @@ def head_of(path: Path, *, sync: bool = False) -> Head:
         return head
 
 
-def ends_with_parts(path: Path, parts: Sequence[Segment]) -> SegmentBroken:
+def ends_with_parts(path: Path, parts: Sequence[PackedPart]) -> PartBroken:
     """The error of a plain file that has no whole record, although its journal went on behind its packed parts."""
     last = parts[-1].last
-    return SegmentBroken(f"{path} holds no whole record behind its packed part, which ends with record {last}", last + 1)
+    return PartBroken(f"{path} holds no whole record behind its packed part, which ends with record {last}", last + 1)
 
 
-def parts_of(path: Path) -> tuple[Segment, ...]:
-    """The sealed parts before the plain file; none for a plain journal or none at all. Raises SegmentBroken."""
+def parts_of(path: Path) -> tuple[PackedPart, ...]:
+    """The sealed parts before the plain file; none for a plain journal or none at all. Raises PartBroken."""
     try:
         layout = _layout(path, BUFFER)
     except FileNotFoundError:
@@ -85,7 +85,7 @@ def parts_of(path: Path) -> tuple[Segment, ...]:
 
 
 def descriptors_of(path: Path) -> list[tuple[Path, int]]:
-    """Every file of a journal, open, as they belong together: the plain one first. Raises FileNotFoundError, SegmentBroken."""
+    """Every file of a journal, open, as they belong together: the plain one first. Raises FileNotFoundError, PartBroken."""
     for left in reversed(range(TRIES)):
         layout, found = _layout(path, BUFFER), list[tuple[Path, int]]()
         with layout.tail as tail:
@@ -97,7 +97,7 @@ def descriptors_of(path: Path) -> list[tuple[Path, int]]:
                 for _, descriptor in found:
                     os.close(descriptor)
                 if not left:
-                    raise SegmentBroken(f"{path}: {error.filename} is missing", layout.parts[0].first) from error
+                    raise PartBroken(f"{path}: {error.filename} is missing", layout.parts[0].first) from error
     raise AssertionError("unreachable")
 
 
@@ -107,7 +107,7 @@ def _layout(path: Path, buffering: int) -> _Layout:
             tail = path.open("rb", buffering=buffering)
         except FileNotFoundError:
             if parts := segments_beside(path):
-                raise SegmentBroken(f"{path} is missing, and its packed parts are there", parts[-1].last + 1) from None
+                raise PartBroken(f"{path} is missing, and its packed parts are there", parts[-1].last + 1) from None
             raise
         try:
             number = seq_of(os.pread(tail.fileno(), FIRST, 0))
@@ -118,7 +118,7 @@ def _layout(path: Path, buffering: int) -> _Layout:
             if not missing:
                 return _Layout(tail, tuple(parts))
             if not left or os.path.samestat(os.fstat(tail.fileno()), os.stat(path)):
-                raise SegmentBroken(f"{path}: {_where(missing, number)}", missing)
+                raise PartBroken(f"{path}: {_where(missing, number)}", missing)
             tail.close()
         except BaseException:
             tail.close()
@@ -126,7 +126,7 @@ def _layout(path: Path, buffering: int) -> _Layout:
     raise AssertionError("unreachable")
 
 
-def _missing(parts: list[Segment], number: int | None) -> int:
+def _missing(parts: list[PackedPart], number: int | None) -> int:
     """The first record that neither the parts nor a plain file that begins with record `number` have; 0: none.
 
     A plain file without a readable record at its start is a journal without parts, or one whose plain file is damaged.
@@ -152,7 +152,7 @@ class _Packed(io.RawIOBase):
 
     def __init__(self, path: Path, layout: _Layout) -> None:
         self._path, self._layout, self._at = path, layout, 0
-        self._part: tuple[Segment, int] | None = None
+        self._part: tuple[PackedPart, int] | None = None
         self._texts: dict[int, bytes] = {}  # by the byte at which they begin
 
     def readable(self) -> bool:
@@ -166,10 +166,6 @@ class _Packed(io.RawIOBase):
     def fileno(self) -> int:
         """Of the plain file, which is the end of the journal."""
         return self._layout.tail.fileno()
-
-    def tell(self) -> int:
-        """The byte that is read next."""
-        return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         """Go to a byte of the journal."""
@@ -200,7 +196,7 @@ class _Packed(io.RawIOBase):
                 return read()
             except FileNotFoundError as error:
                 if not left:
-                    raise SegmentBroken(f"{self._path}: {error.filename} is missing", 1) from error
+                    raise PartBroken(f"{self._path}: {error.filename} is missing", 1) from error
                 fresh = _layout(self._path, BUFFER)
                 self._drop()
                 self._layout.tail.close()
@@ -224,7 +220,7 @@ class _Packed(io.RawIOBase):
         self._texts[index.frames[number].start] = text
         return index.frames[number].start, text
 
-    def _opened(self, part: Segment) -> int:
+    def _opened(self, part: PackedPart) -> int:
         if self._part is None or self._part[0] is not part:
             self._drop()
             self._part = part, os.open(part.path, os.O_RDONLY)
@@ -260,7 +256,7 @@ class _Packed(io.RawIOBase):
         return frames[count - 1].start, frames[count].start if count < len(frames) else part.end
 
     @property
-    def plain(self) -> tuple[int, int]:
+    def tail_begin(self) -> tuple[int, int]:
         """Where the plain file begins: the number of its first record, and the byte."""
         return (self._layout.parts[-1].last + 1 if self._layout.parts else 1), self._layout.base
 
@@ -283,7 +279,7 @@ class PackedReader(io.BufferedReader):
 def around_seq(file: BinaryIO, after: int) -> tuple[int, int]:
     """The bytes (from, to) of an open journal between which the first record behind number `after` begins, if it has one."""
     if isinstance(file, PackedReader):
-        return file.packed.around(lambda frame: frame.seq <= after + 1, tail=after + 1 >= file.packed.plain[0])
+        return file.packed.around(lambda frame: frame.seq <= after + 1, tail=after + 1 >= file.packed.tail_begin[0])
     return 0, file.seek(0, os.SEEK_END)
 
 
@@ -295,7 +291,7 @@ def around_time(file: BinaryIO, ms: int, time_of: Callable[[bytes], int | None])
     size = file.seek(0, os.SEEK_END)
     if not isinstance(file, PackedReader):
         return 0, size
-    file.seek(file.packed.plain[1])
+    file.seek(file.packed.tail_begin[1])
     first = None
     while first is None and (line := file.readline()):
         first = time_of(line)

@@ -22,9 +22,9 @@ from engine.store.opened import parts_of
 from engine.store.segments import (
     FRAME,
     FRAME_MAX,
-    Piece,
+    FramePiece,
+    PackedPart,
     Sealed,
-    Segment,
     digest_of,
     last_frame,
     name_of,
@@ -52,7 +52,7 @@ def pack(
     most: int | None = None,
     note: Callable[[list[Sealed]], None] = _nothing,
     step: Step = _nothing,
-) -> list[Segment]:
+) -> list[PackedPart]:
     """Seal whole parts of `part_bytes` plain bytes each, of what ends before byte `until` of the journal; at most `most` of them.
 
     The last group always stays plain. `note` gets the parts before any reader uses them. Raises Busy while the journal has a
@@ -85,17 +85,17 @@ def pack(
         return [one.segment for one in made]
 
 
-def unpack(path: Path, *, note: Callable[[], None] = lambda: None, step: Step = _nothing) -> list[Segment]:
+def unpack(path: Path, *, note: Callable[[], None] = lambda: None, step: Step = _nothing) -> list[PackedPart]:
     """Make a packed journal plain again; the parts that were. `note` is called once the plain file is whole and in its place.
 
-    Raises Busy, SegmentBroken, JournalBroken and DataError like `pack`; then the journal reads as it did.
+    Raises Busy, PartBroken, JournalBroken and DataError like `pack`; then the journal reads as it did.
     """
     with _alone(path), _disk(path):
         parts = parts_of(path)
         if parts:
             with path.open("rb") as tail:
                 _extent(path, tail, parts)
-                _replace(path, tail, lambda out: _plain(parts, out), 0, EMPTY, step)
+                _replace(path, tail, lambda out: _write_parts(parts, out), 0, EMPTY, step)
             step("note")
             note()
         step("remove")
@@ -138,7 +138,7 @@ def _drafts(path: Path) -> tuple[Path, Path]:
     return path.with_name(f"{path.stem}.part-draft"), path.with_name(f"{path.stem}.plain-draft")
 
 
-def _clear(path: Path, used: tuple[Segment, ...]) -> None:
+def _clear(path: Path, used: tuple[PackedPart, ...]) -> None:
     """Remove parts that nobody reads: of a packing that was killed, or of a journal that is plain again.
 
     Raises JournalBroken for one whose records the journal has not: an older plain file was put in the place of a newer one.
@@ -153,7 +153,7 @@ def _clear(path: Path, used: tuple[Segment, ...]) -> None:
         part.path.unlink(missing_ok=True)
 
 
-def _extent(path: Path, tail: BinaryIO, before: tuple[Segment, ...]) -> tuple[int, int]:
+def _extent(path: Path, tail: BinaryIO, before: tuple[PackedPart, ...]) -> tuple[int, int]:
     """Bytes of the journal between which the whole groups of its plain file lie. Raises Busy where a desk's is being written."""
     if path.stem != "people":
         lock_alone(tail.fileno(), path)
@@ -161,7 +161,7 @@ def _extent(path: Path, tail: BinaryIO, before: tuple[Segment, ...]) -> tuple[in
     return base, base + end_of(tail.fileno(), os.fstat(tail.fileno()).st_size, path).end
 
 
-def _reached(path: Path, before: tuple[Segment, ...]) -> tuple[Head, int]:
+def _reached(path: Path, before: tuple[PackedPart, ...]) -> tuple[Head, int]:
     """The head before the plain file, and the last time in order up to there."""
     if not before:
         return EMPTY, NEVER_MS
@@ -207,7 +207,7 @@ class _Pieces:
         self.end, self.head, self.last_ms = begin
         self.taken = 0
 
-    def __iter__(self) -> Iterator[Piece]:
+    def __iter__(self) -> Iterator[FramePiece]:
         texts, size, seq, ms = list[bytes](), 0, 0, None
         for group in self.groups:
             if len(group.text) > FRAME_MAX - FRAME:
@@ -217,7 +217,7 @@ class _Pieces:
             self.taken, self.head = self.taken + len(group.text), group.head
             whole = self.taken >= self.part_bytes
             if size >= FRAME or whole:
-                yield Piece(seq, self.last_ms if ms is None else ms, b"".join(texts))
+                yield FramePiece(seq, self.last_ms if ms is None else ms, b"".join(texts))
                 texts, size, seq, ms = [], 0, 0, None
             self.last_ms = self.last_ms if group.last_ms is None else group.last_ms
             if whole:
@@ -244,7 +244,7 @@ def _seal(
         out.flush()
         os.fsync(out.fileno())
     head, end = pieces.head, base + pieces.taken
-    segment = Segment(name_of(path, before.seq + 1, head.seq, base, end), before.seq + 1, head.seq, base, end)
+    segment = PackedPart(name_of(path, before.seq + 1, head.seq, base, end), before.seq + 1, head.seq, base, end)
     step("part read back")
     again, packed = sha256(), digest_of(draft)
     for text in texts_of(segment._replace(path=draft)):
@@ -257,7 +257,7 @@ def _seal(
     return Sealed(segment, head, packed), pieces.last_ms
 
 
-def _plain(parts: tuple[Segment, ...], out: BinaryIO) -> None:
+def _write_parts(parts: tuple[PackedPart, ...], out: BinaryIO) -> None:
     """The parts as they were before they were packed."""
     before = START
     for part in parts:

@@ -30,7 +30,7 @@ _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 ADVICE = "restore the journal from a backup; `nightdesk journal verify` shows what is left"
 
 
-class SegmentBroken(JournalBroken):
+class PartBroken(JournalBroken):
     """A part of a journal that is missing or damaged; `seq`: the first record that cannot be read."""
 
     def __init__(self, what: str, seq: int) -> None:
@@ -38,7 +38,7 @@ class SegmentBroken(JournalBroken):
         self.seq = seq
 
 
-class Segment(NamedTuple):
+class PackedPart(NamedTuple):
     """A sealed part, as its name says: numbers of its records, and the bytes of the plain journal that it has."""
 
     path: Path
@@ -47,9 +47,9 @@ class Segment(NamedTuple):
     start: int
     end: int
 
-    def broken(self, why: str, seq: int = 0) -> SegmentBroken:
+    def broken(self, why: str, seq: int = 0) -> PartBroken:
         """The error of this part; `seq`: where, by default its first record."""
-        return SegmentBroken(f"{self.path}: {why}", seq or self.first)
+        return PartBroken(f"{self.path}: {why}", seq or self.first)
 
 
 class Frame(NamedTuple):
@@ -63,7 +63,7 @@ class Frame(NamedTuple):
     digest: str
 
 
-class SegmentIndex(NamedTuple):
+class PartIndex(NamedTuple):
     """What a part says of itself: its frames, where the last one ends in the file, the hash before it, and the head it makes."""
 
     frames: tuple[Frame, ...]
@@ -72,7 +72,7 @@ class SegmentIndex(NamedTuple):
     head: Head
 
 
-class Piece(NamedTuple):
+class FramePiece(NamedTuple):
     """Whole groups that become one frame."""
 
     seq: int
@@ -83,7 +83,7 @@ class Piece(NamedTuple):
 class Sealed(NamedTuple):
     """A part that is on the disk: what the database keeps of it."""
 
-    segment: Segment
+    segment: PackedPart
     head: Head
     digest: str  # digest_of its file
 
@@ -99,7 +99,7 @@ def name_of(journal: Path, first: int, last: int, start: int, end: int) -> Path:
     return journal.with_name(f"{journal.name}.{first:012d}-{last:012d}.{start}-{end}.zst")
 
 
-def segments_beside(journal: Path) -> list[Segment]:
+def segments_beside(journal: Path) -> list[PackedPart]:
     """Every part that lies beside a journal, by number; those that a packing left unfinished and nobody reads, too."""
     found, prefix = [], f"{journal.name}."
     try:
@@ -108,7 +108,7 @@ def segments_beside(journal: Path) -> list[Segment]:
         return []
     for name in names:
         if name.startswith(prefix) and (match := _NAME.fullmatch(name, len(prefix))):
-            found.append(Segment(journal.with_name(name), *map(int, match.groups())))
+            found.append(PackedPart(journal.with_name(name), *map(int, match.groups())))
     return sorted(found, key=lambda part: (part.first, part.last))
 
 
@@ -121,7 +121,7 @@ def seq_of(line: bytes) -> int | None:
 # ---- written once --------------------------------------------------------------------------------------------------------
 
 
-def write_segment(out: BinaryIO, pieces: Iterable[Piece], start: int, prev: str, head: Callable[[], Head]) -> bytes:
+def write_segment(out: BinaryIO, pieces: Iterable[FramePiece], start: int, prev: str, head: Callable[[], Head]) -> bytes:
     """Write the frames and the index of a part that begins at byte `start` behind the hash `prev`; SHA-256 of the plain text.
 
     `head` is asked for once all pieces are written. The file is not synced. Raises OSError.
@@ -149,11 +149,11 @@ def _skipped(text: bytes) -> bytes:
 
 # ---- read by number, time or byte ------------------------------------------------------------------------------------------
 
-_INDEXES: dict[Path, tuple[tuple[int, int, int], SegmentIndex]] = {}
+_INDEXES: dict[Path, tuple[tuple[int, int, int], PartIndex]] = {}
 
 
-def index_of(segment: Segment, descriptor: int) -> SegmentIndex:
-    """The index of an open part; kept while the file does not change. Raises SegmentBroken where it does not fit the name."""
+def index_of(segment: PackedPart, descriptor: int) -> PartIndex:
+    """The index of an open part; kept while the file does not change. Raises PartBroken where it does not fit the name."""
     status = os.fstat(descriptor)
     stamp = status.st_ino, status.st_size, status.st_mtime_ns
     kept = _INDEXES.get(segment.path)
@@ -167,14 +167,14 @@ def index_of(segment: Segment, descriptor: int) -> SegmentIndex:
     return index
 
 
-def _read_index(segment: Segment, descriptor: int, size: int) -> SegmentIndex:
+def _read_index(segment: PackedPart, descriptor: int, size: int) -> PartIndex:
     """The same from the file."""
     ending = len(MAGIC) + 4
     last = os.pread(descriptor, ending, max(0, size - ending))
     length = struct.unpack("<I", last[:4])[0] if len(last) == ending and last.endswith(MAGIC) else INDEX_MAX + 1
     begin = size - len(_skipped(b"")) - length
     if length > INDEX_MAX or begin < 0:
-        raise segment.broken("it has no index at its end: it was cut off, or is no part of a journal")
+        raise segment.broken("it has no index at its end: it was cut off, or it is not a part of a journal")
     frame = os.pread(descriptor, size - begin, begin)
     text = frame[8 : 8 + length]
     try:
@@ -189,27 +189,27 @@ def _read_index(segment: Segment, descriptor: int, size: int) -> SegmentIndex:
     return index[0]
 
 
-def _index(found: Any) -> tuple[SegmentIndex, int]:
+def _index(found: Any) -> tuple[PartIndex, int]:
     """The index and the byte at which the part ends, by their types alone."""
     if found["format"] != FORMAT:
         raise ValueError("another format")
     frames = tuple(_frame(*frame) for frame in found["frames"])
     seq, id_, digest = found["head"]
-    index = SegmentIndex(frames, _whole(found["packed_end"]), str(found["prev"]), Head(_whole(seq), str(id_), str(digest)))
-    return index, _whole(found["end"])
+    index = PartIndex(frames, _integer(found["packed_end"]), str(found["prev"]), Head(_integer(seq), str(id_), str(digest)))
+    return index, _integer(found["end"])
 
 
 def _frame(seq: object, ms: object, start: object, packed: object, digest: object) -> Frame:
-    return Frame(_whole(seq), _whole(ms), _whole(start), _whole(packed), str(digest))
+    return Frame(_integer(seq), _integer(ms), _integer(start), _integer(packed), str(digest))
 
 
-def _whole(value: Any) -> int:
+def _integer(value: Any) -> int:
     if type(value) is not int:
         raise TypeError("no whole number")
     return value
 
 
-def _fits(segment: Segment, index: SegmentIndex, end: int) -> bool:
+def _fits(segment: PackedPart, index: PartIndex, end: int) -> bool:
     """Whether the index is of the part with this name, and its frames follow each other."""
     frames, head = index.frames, index.head
     if not frames or (head.seq, end, len(index.prev), len(head.hash)) != (segment.last, segment.end, len(START), len(START)):
@@ -223,8 +223,8 @@ def _fits(segment: Segment, index: SegmentIndex, end: int) -> bool:
     return first == (segment.first, segment.start) and follows
 
 
-def frame_text(segment: Segment, descriptor: int, index: SegmentIndex, number: int) -> bytes:
-    """The plain bytes of frame `number` (from 0). Raises SegmentBroken, with its first record, where they were changed."""
+def frame_text(segment: PackedPart, descriptor: int, index: PartIndex, number: int) -> bytes:
+    """The plain bytes of frame `number` (from 0). Raises PartBroken, with its first record, where they were changed."""
     import zstandard
 
     frame = index.frames[number]
@@ -246,8 +246,8 @@ def frame_text(segment: Segment, descriptor: int, index: SegmentIndex, number: i
     return text
 
 
-def last_frame(segment: Segment) -> tuple[SegmentIndex, bytes]:
-    """The index of a part, and the plain bytes of its last frame. Raises SegmentBroken and OSError."""
+def last_frame(segment: PackedPart) -> tuple[PartIndex, bytes]:
+    """The index of a part, and the plain bytes of its last frame. Raises PartBroken and OSError."""
     descriptor = os.open(segment.path, os.O_RDONLY)
     try:
         index = index_of(segment, descriptor)
@@ -256,8 +256,8 @@ def last_frame(segment: Segment) -> tuple[SegmentIndex, bytes]:
         os.close(descriptor)
 
 
-def texts_of(segment: Segment) -> Iterator[bytes]:
-    """The plain bytes of a part, frame by frame. Raises SegmentBroken and OSError."""
+def texts_of(segment: PackedPart) -> Iterator[bytes]:
+    """The plain bytes of a part, frame by frame. Raises PartBroken and OSError."""
     descriptor = os.open(segment.path, os.O_RDONLY)
     try:
         index = index_of(segment, descriptor)

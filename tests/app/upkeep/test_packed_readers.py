@@ -1,5 +1,7 @@
 """A desk's journals, plain and then packed: fold, verification, tools, commands, pages and API say the same to the letter."""
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -110,6 +112,29 @@ def paged(path: Path) -> Iterator[Any]:
             return
 
 
+def watched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Fills with who opens a journal's file, but for engine.store, from now on."""
+    found: list[str] = []
+    real, bare = Path.open, os.open
+
+    def note(path: Any) -> None:
+        caller = sys._getframe(2).f_code.co_filename
+        if str(path).endswith(("/desk.jsonl", "/people.jsonl")) and "/engine/store/" not in caller:
+            found.append(caller)
+
+    def opening(path: Path, *words: Any, **more: Any) -> Any:
+        note(path)
+        return real(path, *words, **more)
+
+    def opening_bare(path: Any, *words: Any, **more: Any) -> int:
+        note(path)
+        return bare(path, *words, **more)
+
+    monkeypatch.setattr(Path, "open", opening)
+    monkeypatch.setattr(os, "open", opening_bare)
+    return found
+
+
 @pytest.mark.parametrize("side", [engine_side, office_side])
 def test_every_reader_says_the_same_of_a_packed_journal(
     desk: Home, side: Callable[[Home], Any], monkeypatch: pytest.MonkeyPatch
@@ -120,7 +145,9 @@ def test_every_reader_says_the_same_of_a_packed_journal(
     for path in (desk.desk_journal, desk.people_journal):
         packing.pack(path, FAR_MS, size_of(path) // 12)
         assert len(parts_of(path)) > 8
+    opened = watched(monkeypatch)
     packed = side(desk)
+    assert not opened, "a journal is opened by engine.store alone: whoever else does sees its plain file only"
     for path in (desk.desk_journal, desk.people_journal):
         packing.unpack(path)
     for name, value in plain.items():
