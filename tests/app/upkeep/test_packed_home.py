@@ -262,3 +262,16 @@ def test_an_older_program_refuses_the_home_of_this_one(home: Home, monkeypatch: 
         db.migrate(home.engine)
     with home.engine.connect() as connection:
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == "0010"
+
+
+def test_a_long_journal_is_not_young_because_it_is_packed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A start verifies it beside the bars, as long as it would take plain; the first bar does not wait for it."""
+    list(journals.pack_home(home, NOW, all_of_it=True))
+    monkeypatch.setattr("app.processes.chain_check.YOUNG_BYTES", 2_000_000)
+    assert home.desk_journal.stat().st_size < 2_000_000 < size_of(home.desk_journal)
+    begun: list[str] = []
+    monkeypatch.setattr("app.processes.chain_check.threading.Thread.start", lambda self: begun.append(self.name))
+    check = ChainCheck(home.path, home.engine, Notes())
+    check.start()
+    assert begun == ["chain-check"]
+    assert check.withheld()

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from engine.errors import Busy, JournalBroken
 from engine.store import packing, segments
-from engine.store.journal import Event, Journal, find, journal_hash, read, tail, verify
+from engine.store.chain import Event, Head
+from engine.store.journal import Journal, find, journal_hash, read, tail, verify
 from engine.store.lookback import last
 from engine.store.onward import onward
 from engine.store.opened import open_journal, parts_of, size_of
@@ -309,3 +310,23 @@ def test_an_older_plain_file_over_a_packed_journal_costs_no_part(tmp_path: Path)
             act()
     assert all(part.exists() for part in parts)
     assert path.read_bytes() == older
+
+
+class Short(bytes):
+    """Text that says it is shorter than it is."""
+
+    def __len__(self) -> int:
+        return 300
+
+
+def test_a_frame_that_would_unpack_to_more_than_its_index_says_is_not_unpacked(tmp_path: Path) -> None:
+    """A part that somebody made, with digests that fit: its size is compared before memory is taken."""
+    path = tmp_path / "desk.jsonl"
+    text = Short(b'{"seq":1,' + b"0" * 50_000_000 + b"\n")
+    part = segments.PackedPart(segments.name_of(path, 1, 5, 0, 300), 1, 5, 0, 300)
+    with part.path.open("wb") as out:
+        segments.write_segment(out, [segments.FramePiece(1, 0, text)], 0, "0" * 64, lambda: Head(5, "d-5", "0" * 64))
+    assert part.path.stat().st_size < 10_000
+    path.write_bytes(b'{"seq":6,"id":"d-6"}\n')
+    with pytest.raises(JournalBroken, match="another size"):
+        list(read(path))

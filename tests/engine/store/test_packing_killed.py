@@ -252,3 +252,30 @@ def test_a_journal_names_the_head_of_the_other_after_that_was_packed(tmp_path: P
     worker.close()
     people.close()
     assert next(reversed(list(read(tmp_path / "people.jsonl")))).other == f"{head.id}:{head.hash}"
+
+
+def test_a_part_that_reads_back_differently_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk or a library that gives other bytes than it took: nothing is left of it."""
+    path = grown(tmp_path / "desk.jsonl", 40)
+    whole = path.read_bytes()
+    monkeypatch.setattr(packing, "texts_of", lambda _: iter([b"other"]))
+    with pytest.raises(DataError, match="reads back differently"):
+        packing.pack(path, FAR, 3000)
+    assert path.read_bytes() == whole
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["desk.jsonl", "desk.lock"]
+
+
+def test_a_journal_that_is_replaced_while_it_is_packed_stays_what_it_was_replaced_by(tmp_path: Path) -> None:
+    """Somebody puts back a copy in that moment: it is not overwritten by a shorter file of the other one."""
+    path = grown(tmp_path / "desk.jsonl", 40)
+    whole = path.read_bytes()
+
+    def step(name: str) -> None:
+        if name == "plain locked":
+            (tmp_path / "copy").write_bytes(whole)
+            (tmp_path / "copy").replace(path)
+
+    with pytest.raises(DataError, match="was replaced"):
+        packing.pack(path, FAR, 3000, step=step)
+    assert path.read_bytes() == whole
+    assert not list(tmp_path.glob("*.zst"))
