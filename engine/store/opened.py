@@ -115,10 +115,12 @@ def _layout(path: Path, buffering: int) -> _Layout:
                 return _Layout(tail, ())
             parts = segments_beside(path)
             missing = _missing(parts := [part for part in parts if number is None or part.last < number], number)
-            if not missing:
+            if parts and not missing:
                 return _Layout(tail, tuple(parts))
             if not left or os.path.samestat(os.fstat(tail.fileno()), os.stat(path)):
-                raise PartBroken(f"{path}: {_where(missing, number)}", missing)
+                if missing:
+                    raise PartBroken(f"{path}: {_where(missing, number)}", missing)
+                return _Layout(tail, ())  # new, or begins with what is no record
             tail.close()
         except BaseException:
             tail.close()
@@ -138,12 +140,14 @@ def _missing(parts: list[PackedPart], number: int | None) -> int:
         due, at = part.last + 1, part.end
     if number is None:
         return due if parts else 0
-    return 0 if number == due or not parts else due
+    return 0 if number == due else due
 
 
 def _where(missing: int, number: int | None) -> str:
     if number is None:
         return f"it does not begin with record {missing}, which follows its packed parts"
+    if missing == 1:
+        return "its first record is missing: it was cut at its front, or its packed parts are not beside it"
     return f"the packed part with record {missing} is missing, or is not what follows the one before it"
 
 

@@ -10,11 +10,12 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from app.cli import packing as commands
+from app.home import belonging
 from app.home.home import Home, open_home
 from app.home.settings import DeskToml
 from app.processes.chain_check import ChainCheck
 from app.processes.opening import opened_journal
-from app.upkeep import journals
+from app.upkeep import journals, retention
 from app.upkeep.backup import make_backup
 from app.upkeep.restore import restore
 from engine.clock import DAY_MS
@@ -275,3 +276,21 @@ def test_a_long_journal_is_not_young_because_it_is_packed(home: Home, monkeypatc
     check.start()
     assert begun == ["chain-check"]
     assert check.withheld()
+
+
+def test_a_run_that_a_packed_record_names_stays_and_the_home_is_known_by_its_first(home: Home) -> None:
+    """Readers that look at a journal from its front."""
+    people, desk = home.journal / "people.jsonl", home.desk_journal
+    people.unlink()
+    desk.unlink()
+    run = "r-20250101-0000000a"
+    for path, first in ((desk, Event("config", 1, {"start": {"home_id": "h-77"}})), (people, Event("proposal", 1, {"run": run}))):
+        journal = Journal(path, "test")
+        journal.append([first])
+        for n in range(300):
+            journal.append([Event("ask", n, {"t": TEXT})], sync=False)
+        journal.close()
+        packing.pack(path, size_of(path), 1_000_000)
+        assert parts_of(path)
+    assert retention.names(home, NOW)[run] == "the journal people.jsonl"
+    assert belonging._of_journal(desk) == "h-77"

@@ -234,8 +234,10 @@ def test_a_part_that_is_cut_missing_or_swapped_is_found(tmp_path: Path) -> None:
         two.write_bytes(whole[two.name][:cut])
         assert (verify(path).ok, verify(path).line) == (False, starts[1]), cut
     put_back()
-    for gone, file in ((starts[0], one), (starts[1], two), (starts[-1], parts_of(path)[-1].path)):
-        file.unlink()
+    every = [part.path for part in parts_of(path)]
+    for gone, files in ((starts[0], [one]), (starts[1], [two]), (starts[-1], every[-1:]), (starts[0], every)):
+        for file in files:
+            file.unlink()
         report = verify(path)
         assert (report.ok, report.line) == (False, gone)
         for reading in (lambda: list(read(path)), lambda: find(path, "d-1"), lambda: Journal(path, "w"), lambda: size_of(path)):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from engine.errors import DataError
-from engine.store import packing
+from engine.store import opened, packing
 from engine.store.chain import Event
 from engine.store.journal import Journal, find, read, verify
 from engine.store.opened import parts_of
@@ -199,30 +199,97 @@ def test_writers_of_the_people_journal_go_on_while_it_is_packed(tmp_path: Path) 
     path = grown(tmp_path / "people.jsonl", 40)
     before = verify(path).rows
     journals = [Journal(path, f"w{n}") for n in range(3)]
-    failed: list[BaseException] = []
+    written, stop, failed = [0, 0, 0], threading.Event(), list[BaseException]()
 
-    def write(journal: Journal) -> None:
+    def write(which: int) -> None:
         try:
-            for n in range(60):
-                journal.append([Event("ask", n, {"by": journal.writer, "n": n}), Event("answer", n, {})], sync=False)
+            while not stop.is_set():
+                body = {"by": which, "n": written[which]}
+                journals[which].append([Event("ask", 1, body), Event("answer", 1, {})], sync=False)
+                written[which] += 1
         except BaseException as error:  # noqa: BLE001 - it is asserted below
             failed.append(error)
 
-    threads = [threading.Thread(target=write, args=(journal,)) for journal in journals]
+    threads = [threading.Thread(target=write, args=(n,)) for n in range(3)]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):
-        packing.pack(path, FAR, 3000)
+    for _ in range(6):
+        assert packing.pack(path, FAR, 3000, most=4)
         packing.unpack(path)
+    stop.set()
     for thread in threads:
         thread.join()
     for journal in journals:
         journal.close()
     assert not failed
     report = verify(path)
-    assert (report.ok, report.rows) == (True, before + 3 * 60 * 2)
+    assert (report.ok, report.rows) == (True, before + 2 * sum(written))
     said = [(event.body["by"], event.body["n"]) for event in read(path, {"ask"})]
-    assert sorted(said) == sorted((f"w{n}", k) for n in range(3) for k in range(60))
+    assert sorted(said) == [(n, k) for n in range(3) for k in range(written[n])]
+
+
+def test_a_writer_waits_for_the_moment_in_which_the_file_is_replaced(tmp_path: Path) -> None:
+    """What it writes then is in the journal, and not in the file that lost its name."""
+    path = grown(tmp_path / "people.jsonl", 40)
+    before = verify(path).rows
+    journal = Journal(path, "api")
+    writers: list[threading.Thread] = []
+
+    def step(name: str) -> None:
+        if name == "plain named":
+            writers.append(threading.Thread(target=journal.append, args=([Event("ask", 1, {})],)))
+            writers[0].start()
+            writers[0].join(0.2)
+
+    packing.pack(path, FAR, 3000, step=step)
+    writers[0].join()
+    journal.close()
+    assert verify(path).rows == before + 1
+
+
+def test_a_reader_that_opens_while_parts_go_reads_the_plain_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has opened the file that lost its name, and looks for parts that are gone: it looks again."""
+    path = packed(grown(tmp_path / "desk.jsonl", 40))
+    count, real = verify(path).rows, opened.segments_beside
+    changed: list[object] = []
+
+    def beside(journal: Path) -> Any:
+        if not changed:
+            changed.append(1)
+            packing.unpack(path)
+        return real(journal)
+
+    monkeypatch.setattr(opened, "segments_beside", beside)
+    assert [event.seq for event in read(path)] == list(range(1, count + 1))
+
+
+def test_what_gets_a_name_is_on_the_disk_before_and_its_name_right_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A power cut at any moment finds a whole part, or a whole plain file, under each name."""
+    path = grown(tmp_path / "desk.jsonl", 40)
+    done: list[tuple[str, str]] = []
+    sync = os.fsync
+
+    def synced(descriptor: int) -> None:
+        done.append(("sync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+        sync(descriptor)
+
+    def naming(real: Any) -> Any:
+        def name(source: Any, target: Any, **more: Any) -> None:
+            done.append(("name", Path(source).name))
+            real(source, target, **more)
+
+        return name
+
+    monkeypatch.setattr(os, "fsync", synced)
+    for name in ("rename", "replace"):
+        monkeypatch.setattr(os, name, naming(getattr(os, name)))
+    packing.pack(path, FAR, 3000)
+    packing.unpack(path)
+    named = [n for n, (what, _) in enumerate(done) if what == "name"]
+    assert len(named) > 4
+    for n in named:
+        assert done[n - 1] == ("sync", done[n][1])
+        assert done[n + 1] == ("sync", tmp_path.name)
 
 
 def test_a_people_journal_that_was_replaced_by_another_gets_no_record(tmp_path: Path) -> None:
