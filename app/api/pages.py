@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from engine.errors import BadInput
 from engine.store.chain import Event, event_of
+from engine.store.opened import open_journal
 from engine.watch.window import first_after, first_mark, mark_at
 
 _HEAD = re.compile(rb'\{"seq":(\d+),"id":"[^"]*","kind":"([^"]*)","schema":\d+,"t_event_ms":(-?\d+),')
@@ -44,7 +45,7 @@ class JournalPage(NamedTuple):
 def page(path: Path, wanted: EventFilter, before: int | None = None) -> JournalPage:
     """The newest events that end at or before byte `before` (None: the end of the journal). Torn groups are skipped."""
     try:
-        file = path.open("rb")
+        file = open_journal(path)
     except FileNotFoundError:
         return JournalPage([], None)
     kinds = {kind.encode() for kind in wanted.kinds}
@@ -87,7 +88,7 @@ def start_of(path: Path, until_ms: int | None) -> int | None:
     """The start byte for events up to an instant, found by bisection, so old pages cost as much as new ones."""
     if until_ms is None or not path.exists():
         return None
-    with path.open("rb") as file:
+    with open_journal(path) as file:
         return first_after(file, until_ms)
 
 

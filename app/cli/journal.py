@@ -1,4 +1,4 @@
-"""`nightdesk journal verify | tail | replay | explain`: what was seen, decided and done, and why.
+"""`nightdesk journal verify | tail | replay | explain | pack | unpack`: what was seen, decided and done, and why.
 
 Called by app/cli/main.py. Reads the home's two journals and the stored runs; the only write is `verify` recording in the
 database how far both chains are intact.
@@ -11,7 +11,7 @@ from typing import Any
 
 import typer
 
-from app.cli import out, stories
+from app.cli import out, packing, stories
 from app.views.event_story import event_json, story
 from engine.clock import utc
 from engine.errors import BadInput, JournalBroken
@@ -27,11 +27,14 @@ LOOK_BACK_MS = 3 * 86_400_000  # how far back to search for the start of a refus
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    journal = typer.Typer(no_args_is_help=True, help="What was seen, decided and done: verify, tail, replay, explain.")
+    journal = typer.Typer(
+        no_args_is_help=True, help="What was seen, decided and done: verify, tail, replay, explain; pack, unpack."
+    )
     journal.command()(verify)
     journal.command()(tail)
     journal.command()(replay)
     journal.command()(explain)
+    packing.register(journal)
     app.add_typer(journal, name="journal")
 
 

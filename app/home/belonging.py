@@ -19,6 +19,7 @@ from app.home.written import write_whole
 from engine.errors import BadInput
 from engine.store.chain import event_of
 from engine.store.db import read, write
+from engine.store.opened import open_journal
 from engine.store.tables import HomeIdentity
 
 FILE = "home.json"
@@ -89,7 +90,7 @@ def _of_file(path: Path) -> tuple[str, str]:
 def _of_journal(path: Path) -> str:
     """The id in the journal's first configuration event; empty when there is none."""
     try:
-        with path.open("rb") as file:
+        with open_journal(path) as file:
             event = event_of(file.readline().rstrip(b"\n"))
     except FileNotFoundError:
         return ""

@@ -207,6 +207,8 @@ digest_minutes = 0               # notes are gathered and come as one message in
 # recordings_days = 0.0          # days of `nightdesk data record` and of `nightdesk l2 record`
 # sent_days = 0.0                # what was sent to models
 # pieces_days = 7.0              # unfinished ends of journals that a crash left are packed then
+# pack_days = 30.0               # older records of journals are packed at a start, in parts that every reader reads; 0: never
+# pack_megabytes = 64.0          # of records that make a part
 
 # ---- Monitor: a real model reads the desk by itself and writes a short note when something changed. Off at 0 ------------
 #

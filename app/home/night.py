@@ -11,7 +11,7 @@ Way = Annotated[str, StringConstraints(pattern=r"^(slack|telegram|discord|webhoo
 
 
 class RetentionEntry(BaseModel):
-    """How long what grows is kept: [retention]. Days; 0: for ever. Journals are always kept."""
+    """How long what grows is kept: [retention]. Days; 0: for ever. Journals are always kept, and packed."""
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
@@ -21,6 +21,8 @@ class RetentionEntry(BaseModel):
     recordings_days: float = Field(0.0, ge=0, le=36_500)
     sent_days: float = Field(0.0, ge=0, le=36_500)  # requests to models
     pieces_days: float = Field(7.0, ge=0, le=36_500)  # unfinished ends of journals are packed then
+    pack_days: float = Field(30.0, ge=0, le=36_500)  # records of journals this old are packed, a whole part at a time; 0: never
+    pack_megabytes: float = Field(64.0, ge=1, le=4_096)  # of plain records in a part
 
 
 class McpEntry(BaseModel):

@@ -162,6 +162,8 @@ _MACHINE = (
     "jobs cancel",
     "jobs resume",
     "judge",
+    "journal pack",
+    "journal unpack",
     "l2 bars",
     "l2 features",
     "l2 labels",

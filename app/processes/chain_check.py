@@ -22,9 +22,10 @@ class ChainCheck:
 
     def start(self) -> None:
         """What was added since the last verification first, then everything: at once when it is young, else in a thread."""
+        from engine.store.opened import size_of
+
         journal = self.home / "journal" / "desk.jsonl"
-        young = not journal.exists() or journal.stat().st_size <= YOUNG_BYTES
-        if young:
+        if size_of(journal) <= YOUNG_BYTES:
             self._verify()
         else:
             threading.Thread(target=self._verify, name="chain-check", daemon=True).start()

@@ -40,7 +40,8 @@ def run_live(home: Any) -> int:
 
 def live_worker(home: Any, **more: Any) -> LiveWorker:
     """The worker of a home on live data; `more`: clocks and connections of a test."""
-    log, journal = Log(home.path / "logs" / "worker.jsonl"), opened_journal(home)
+    log = Log(home.path / "logs" / "worker.jsonl")
+    journal = opened_journal(home, log)
     chain = ChainCheck(home.path, home.engine, log)
     chain.start()
     clock, columns = walked(home)

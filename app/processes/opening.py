@@ -11,17 +11,21 @@ from engine.clock import timeframe_text
 from engine.errors import JournalBroken
 
 
-def opened_journal(home: Any) -> Any:
-    """The desk's journal, held against its anchor; version 1 is written where there is none. Raises JournalBroken and Busy.
+def opened_journal(home: Any, log: Any) -> Any:
+    """The desk's journal, packed as far as is due and held against its anchor; version 1 is written where there is none.
+
+    Raises JournalBroken and Busy.
 
     A journal without a bar where a worker had walked some is refused before anything is written: with the database gone too, the
     heartbeat is the last that knows what was open, and a desk that begins anew would write over it.
     """
+    from app.upkeep.journals import pack_due
     from engine.control.config import ensure_first
     from engine.store.journal import Journal
     from engine.watch.halt_left import lost_and_open
     from engine.watch.window import mark_at
 
+    pack_due(home, now_ms(), log)
     if mark_at(home.desk_journal) is None and (lost := lost_and_open(home.path)):
         hint = "restore the journal from a copy of the home; to begin anew, set NIGHTDESK_HOME to a new folder"
         raise JournalBroken(lost, hint)

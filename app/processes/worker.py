@@ -60,7 +60,7 @@ class Worker:
 
         self.home, self.rate, self.pause, self.stop_at_end = home, bars_per_second, pause, stop_at_end
         self.log = Log(home.path / "logs" / "worker.jsonl")
-        self.journal = opened_journal(home)
+        self.journal = opened_journal(home, self.log)
         self.chain = ChainCheck(home.path, home.engine, self.log)
         self.chain.start()
         self.clock, self.columns = walked(home)

@@ -22,6 +22,7 @@ from engine.errors import BadInput, Busy, DataError
 from engine.store.chain import end_of
 from engine.store.db import REVISION, write_rows
 from engine.store.locks import lock_shared
+from engine.store.opened import descriptors_of
 
 Step = Callable[[str], None]
 
@@ -113,14 +114,24 @@ def _instant(home: Home, stack: ExitStack) -> tuple[dict[str, tuple[int, int]], 
     opened: dict[str, int] = {}
     for path in sorted(home.journal.glob("*.jsonl*")):
         with suppress(FileNotFoundError):
-            opened[path.name] = os.open(path, os.O_RDONLY)
-            stack.callback(os.close, opened[path.name])
+            for file, descriptor in _files_of(path):
+                opened[file.name] = descriptor
+                stack.callback(os.close, descriptor)
     with _nobody_writes(home, opened.get("people.jsonl")):
         # people first: the desk's records name heads of people, which cannot move now, and people's name earlier ones of the desk
         order = sorted(opened, key=lambda name: (not name.startswith("people"), name))
         ends = {name: _end(opened[name], home.journal / name) for name in order}
+        if any(name.endswith(".jsonl") and not os.fstat(opened[name]).st_nlink for name in opened):
+            raise Busy("a journal was packed or unpacked while the backup began", "run it again")
         copied_to = _begun(home, stack) if home.engine.dialect.name == "sqlite" else rows.begun(home.engine, stack)
     return {name: (opened[name], ends[name]) for name in ends}, copied_to
+
+
+def _files_of(path: Path) -> list[tuple[Path, int]]:
+    """A journal's plain file with its packed parts, as they belong together; or another file, by itself. All open."""
+    if path.suffix == ".jsonl":
+        return descriptors_of(path)
+    return [] if path.suffix == ".zst" else [(path, os.open(path, os.O_RDONLY))]
 
 
 def _begun(home: Home, stack: ExitStack) -> Callable[[Path], None]:

@@ -2,7 +2,8 @@
 
 `plan` turns a home and the wall time into acts, each with its reason; `carry_out` does them. Removed is only what desk.toml gives
 an age, and never a run that a proposal, a note, a memory page, a version, the journal of people or a name keeps. Journals are
-never removed or cut: what is in them is what happened. Standard library and the database alone: the supervisor runs it.
+never removed or cut: what is in them is what happened; journals.py packs them. Standard library and database alone: the
+supervisor runs it.
 """
 
 import gzip
@@ -140,6 +141,7 @@ def _named(home: "Home", since_ms: float) -> dict[str, str]:
     from sqlmodel import col, select
 
     from engine.store import db
+    from engine.store.opened import open_journal
     from engine.store.tables import ConfigVersion, InboxNote, Job, Proposal, Run, SleeveVersion, TurnEvent
 
     found: dict[str, str] = {}
@@ -153,7 +155,7 @@ def _named(home: "Home", since_ms: float) -> dict[str, str]:
     for path in sorted(home.memory.rglob("*.md")):
         note(path.read_bytes(), f"the memory page {path.relative_to(home.memory)}")
     for path in (home.people_journal, home.journal / "models.jsonl"):
-        with suppress(FileNotFoundError), path.open("rb") as file:
+        with suppress(FileNotFoundError), open_journal(path) as file:
             for line in file:
                 if not any(kind in line[:HEAD_BYTES] for kind in OF_CHATS):
                     note(line, f"the journal {path.name}")

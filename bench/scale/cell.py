@@ -12,9 +12,11 @@ from typing import Any
 
 def cells() -> dict[str, Callable[..., dict[str, Any]]]:
     """Every cell by `PART NAME`."""
-    from bench.scale import desk, journal, market, people
+    from bench.scale import desk, journal, market, packed, people
 
-    return {f"{module.PART} {name}": work for module in (market, desk, journal, people) for name, work in module.CELLS.items()}
+    return {
+        f"{module.PART} {name}": work for module in (market, desk, journal, packed, people) for name, work in module.CELLS.items()
+    }
 
 
 def peak_mb() -> float:

@@ -132,9 +132,9 @@ def forget_heads(engine: Any) -> None:
 # ---- a worker's start ----------------------------------------------------------------------------------------------------
 
 
-def start(events: str) -> Figures:
+def start(events: str, place: Path | None = None) -> Figures:
     """A worker's start: CPU s until it has folded and goes on, until the chain has verified, and its memory then."""
-    home = home_of(events)
+    home = place or home_of(events)
     log, notes = home / "bench-start.log", home / "logs" / "worker.jsonl"
     notes.unlink(missing_ok=True)
     command = [sys.executable, "-P", "-m", "app.processes.worker", "--bars-per-second", "0.001"]

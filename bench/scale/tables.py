@@ -17,6 +17,7 @@ from bench.verdicts import OVER
 from engine.errors import DeskError
 
 EVENTS = ("100000", "1000000", "4000000")
+LONG = ("1000000", "4000000")  # of which each is read plain, packed, and read again
 SLEEVES = ("1", "3", "10")
 SLOWEST = 12
 VIEW_S, START_S, PROCESS_MB = 1.0, 60.0, 1_500.0
@@ -162,7 +163,34 @@ def people() -> None:
             grown(f"Turns without a model: {database}, {processes} API processes", [1.0, 20.0], cells, rows, "people")
 
 
-PARTS: dict[str, Callable[[], None]] = {"market": market, "desk": desk, "journal": journal, "people": people}
+def packed() -> None:
+    """Long journals, plain and then packed: each size in a column, each state in a table."""
+    names = {"fold_s": "fold from the last snapshot", "verify_s": "verify the chain"}
+    names |= {"read_s": "read every byte", "tail_s": "the last 50", "find_s": "one old event", "day_s": "one day in the middle"}
+    rows = [
+        FigureRow("MB on the disk", "disk_bytes", 1e-6, 0),
+        FigureRow("most memory, MB", "most_mb", digits=0, limit=PROCESS_MB),
+    ]
+    rows += [FigureRow(f"{what}, CPU s", key, digits=3) for key, what in names.items()]
+    of_commands = [FigureRow("journal tail, CPU s", "tail_s"), FigureRow("journal explain d-N, CPU s", "explain_s")]
+    of_start = [FigureRow("until it goes on, CPU s", "start_s"), FigureRow("until entries are allowed, CPU s", "verified_s")]
+    packing = [FigureRow("CPU s", "pack_s"), FigureRow("parts", "parts", digits=0)]
+    for n in LONG:
+        tried("packed", "make", n)
+    for state in ("plain", "packed"):
+        if state == "packed":
+            grown("Packing all of it", [float(n) for n in LONG], [tried("packed", "pack", n) for n in LONG], packing, "events")
+        for name, of_cell in ((state, rows), (f"{state}-commands", of_commands), (f"{state}-start", of_start)):
+            grown(f"A journal, {name}", [float(n) for n in LONG], [tried("packed", name, n) for n in LONG], of_cell, "events")
+
+
+PARTS: dict[str, Callable[[], None]] = {
+    "market": market,
+    "desk": desk,
+    "journal": journal,
+    "packed": packed,
+    "people": people,
+}
 
 
 def scale(words: Sequence[str]) -> None:
@@ -178,7 +206,7 @@ def scale(words: Sequence[str]) -> None:
     for part in named or PARTS:
         PARTS[part]()
     if not named or named == ["people"]:
-        for home in FOLDER.glob("journal-*"):
+        for home in (*FOLDER.glob("journal-*"), *FOLDER.glob("packed-*")):
             shutil.rmtree(home)
     if OVER:
         raise SystemExit(f"bench: over its limit: {'; '.join(sorted(set(OVER)))}")

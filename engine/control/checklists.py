@@ -15,6 +15,7 @@ from engine.clock import utc
 from engine.errors import BadInput, DeskError
 from engine.store.chain import Event
 from engine.store.onward import onward
+from engine.store.opened import size_of
 
 KIND = "checklist"  # of its events
 OPEN_MAX = 20  # checklists that are open at once
@@ -225,9 +226,10 @@ def checklists_of(home: Path) -> Mapping[str, Checklist]:
         except FileNotFoundError:
             return {}
         kept = _KEPT.get(path)
-        if kept is None or kept.inode != status.st_ino or status.st_size < kept.end:
+        size = size_of(path)
+        if kept is None or kept.inode != status.st_ino or size < kept.end:
             kept = _Kept(status.st_ino, 0, {})
-        if status.st_size > kept.end:
+        if size > kept.end:
             events, end = onward(path, kept.end, (KIND,))
             found = dict(kept.found) if events else kept.found
             for event in events:

@@ -21,6 +21,7 @@ from engine.live.reconcile import READINGS, START, AccountReconcile
 from engine.redaction import redacted
 from engine.store.chain import Event
 from engine.store.lookback import last
+from engine.store.opened import size_of
 from engine.venues.account_facts import AccountReader
 from engine.venues.instruments import Instrument
 
@@ -133,7 +134,7 @@ class AccountGate:
 
     async def _asked_for(self) -> None:
         """A person wants to see a probe now. One that fails closes the gate, which then tries by itself."""
-        size = self.parts.people.stat().st_size if self.parts.people.exists() else 0
+        size = size_of(self.parts.people)
         if size == self._people_size or self.desk.latched():
             return
         self._people_size = size

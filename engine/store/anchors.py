@@ -1,7 +1,8 @@
 """Journal heads stored in the database, to detect truncated files. Called by worker, approvals and verification.
 
 A hash chain alone does not show that records were dropped at its end. The database records how far each journal had come, each
-journal records the other's head, and each daily handover names both; `verify_home` checks all of these against each other.
+journal records the other's head, and each daily handover names both; `verify_home` checks all of these against each other. Of
+packed parts it has the digest of each file.
 
 Two ways to verify. `verify_home` walks both chains from their first record. `verify_since` walks only what was added since both
 last verified; the bytes before are compared with a BLAKE3 digest in the database (seconds for a year's journal, where walking
@@ -14,14 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam
-from sqlmodel import col, insert, select, update
+from sqlmodel import col, delete, insert, select, update
 
 from engine.clock import utc
 from engine.errors import DeskError, JournalBroken
 from engine.store.chain import EMPTY, Tail, prefix_of
 from engine.store.db import read, write, write_rows
 from engine.store.journal import Head, HeadClaim, VerifyReport, claims_in, find, verify
-from engine.store.tables import Anchor, Handover, VerifiedPrefix
+from engine.store.opened import open_journal, parts_of
+from engine.store.segments import PackedPart, PartBroken, Sealed, digest_of
+from engine.store.tables import Anchor, Handover, SealedPart, VerifiedPrefix
 
 JOURNALS = ("desk", "people")
 PIECE = 1 << 22  # bytes digested at once
@@ -46,6 +49,23 @@ def note_head_in(rows: Connection, journal: str, head: Head, now_ms: int) -> Non
         return
     if rows.execute(select(Anchor.journal).where(Anchor.journal == journal)).first() is None:
         rows.execute(insert(Anchor).values(journal=journal, seq=head.seq, hash=head.hash, noted_ms=now_ms))
+
+
+def note_parts(engine: Engine, journal: str, parts: list[Sealed], now_ms: int) -> None:
+    """Record the packed parts that a journal is about to have, durably."""
+    with write(engine) as session:
+        for one in parts:
+            name, head = one.segment.path.name, one.head
+            row = SealedPart(
+                name=name, journal=journal, last_seq=head.seq, last_hash=head.hash, digest=one.digest, noted_ms=now_ms
+            )
+            session.merge(row)
+
+
+def forget_parts(engine: Engine, journal: str) -> None:
+    """Forget the parts of a journal that is plain again."""
+    with write(engine) as session:
+        session.exec(delete(SealedPart).where(col(SealedPart.journal) == journal))
 
 
 def anchor_claims(engine: Engine, journal: str) -> list[HeadClaim]:
@@ -76,8 +96,7 @@ def verify_desk(folder: Path, engine: Engine, *, since: bool = False) -> VerifyR
     claims = head_claims(engine, "desk")
     with suppress(JournalBroken):  # the people journal's own report says so
         claims += list(claims_in(folder / "people.jsonl"))
-    newer = [claim for claim in claims if claim.seq > start.head.seq]
-    return _contradiction(path, claims, start) or verify(path, newer, start)
+    return _walked(path, claims, start, engine)
 
 
 def handover_claims(engine: Engine, journal: str) -> list[HeadClaim]:
@@ -133,7 +152,7 @@ def verify_apart(path: Path, engine: Engine | None, *, since: bool = False, note
         if before is not None and before.hexdigest() == row.digest:
             start, digest = Tail(Head(row.seq, f"{prefix_of(path)}{row.seq}" if row.seq else "", row.hash), row.end_bytes), before
     claims = head_claims(engine, name) if engine is not None else []
-    report = _contradiction(path, claims, start) or verify(path, [claim for claim in claims if claim.seq > start.head.seq], start)
+    report = _walked(path, claims, start, engine)
     if engine is not None and note_ms is not None and report.ok:
         _note(engine, {name: path}, {name: (start, digest)}, {name: report}, note_ms)
     return report
@@ -149,11 +168,32 @@ def _verify(
         claims = head_claims(engine, name) if engine is not None else []
         with suppress(JournalBroken):  # a broken partner's own report says so
             claims += list(claims_in(paths[partner], starts[partner][0].head.seq))
-        newer = [claim for claim in claims if claim.seq > start.head.seq]
-        reports[name] = _contradiction(paths[name], claims, start) or verify(paths[name], newer, start)
+        reports[name] = _walked(paths[name], claims, start, engine)
     if engine is not None and note_ms is not None and all(report.ok for report in reports.values()):
         _note(engine, paths, starts, reports, note_ms)
     return reports
+
+
+def _walked(path: Path, claims: list[HeadClaim], start: Tail, engine: Engine | None) -> VerifyReport:
+    """Verify from `start` on against the claims; walked from its first record, the files of its packed parts too."""
+    newer = [claim for claim in claims if claim.seq > start.head.seq]
+    report = _contradiction(path, claims, start) or verify(path, newer, start)
+    part = _another_part(path, engine) if report.ok and engine is not None and start.end == 0 else None
+    if part is None:
+        return report
+    reason = f"{part.path.name} is not the part that was packed: the database recorded another digest"
+    return report._replace(ok=False, line=part.first, reason=reason)
+
+
+def _another_part(path: Path, engine: Engine) -> PackedPart | None:
+    """The first packed part that the database recorded with another digest; one that it did not record has its chain alone."""
+    with read(engine) as session:
+        rows = session.exec(select(SealedPart).where(col(SealedPart.journal) == path.stem)).all()
+        noted = {row.name: row.digest for row in rows}
+    if not noted:
+        return None
+    recorded = (part for part in parts_of(path) if part.path.name in noted)
+    return next((part for part in recorded if digest_of(part.path) != noted[part.path.name]), None)
 
 
 def _digest_of(path: Path, start: int, end: int, digest: Any = None) -> Any:
@@ -161,7 +201,7 @@ def _digest_of(path: Path, start: int, end: int, digest: Any = None) -> Any:
     from blake3 import blake3
 
     digest, left = digest or blake3(), end - start
-    with suppress(FileNotFoundError), path.open("rb") as file:
+    with suppress(FileNotFoundError, PartBroken), open_journal(path) as file:  # what is broken is found by walking
         file.seek(start)
         while left and (piece := file.read(min(PIECE, left))):
             digest.update(piece)
@@ -173,7 +213,10 @@ def _contradiction(path: Path, claims: list[HeadClaim], start: Tail) -> VerifyRe
     """The report of a record that contradicts its claim, among those not walked again; None when none does."""
     for claim in claims:
         if 0 < claim.seq <= start.head.seq:
-            event = find(path, f"{prefix_of(path)}{claim.seq}")
+            try:
+                event = find(path, f"{prefix_of(path)}{claim.seq}")
+            except PartBroken as broken:
+                return VerifyReport(False, start.head.seq, start.head, broken.seq, broken.what, 0, (), start.end)
             if event is None or event.hash != claim.hash:
                 reason = f"{claim.by} recorded another {prefix_of(path)}{claim.seq}: the journal was rewritten"
                 return VerifyReport(False, start.head.seq, start.head, claim.seq, reason, 0, (), start.end)

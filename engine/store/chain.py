@@ -20,6 +20,7 @@ from engine.errors import DataError, JournalBroken
 
 START = "0" * 64  # `prev` of the first line
 BLOCK = 1 << 16  # bytes read from the end at first
+UNORDERED_KIND = "incident"  # carries wall time, not the bar's time: of a desk journal the one kind out of order
 ENDS_KEPT = 8  # files whose last line a process keeps
 _HASH = b',"hash":"'
 _LONG = re.compile(r"[:\[,]-?[0-9]{19}")  # an integer that may not fit 64 bits: a reader would get a float

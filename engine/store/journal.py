@@ -20,7 +20,9 @@ from engine.errors import JournalBroken
 from engine.store import chain
 from engine.store.chain import EMPTY, Event, Head, Tail, encode_body, end_of, event_of, hash_fits, line_of, prefix_of, quoted
 from engine.store.locks import lock_alone, lock_shared
+from engine.store.opened import around_seq, ends_with_parts, open_journal, parts_of, size_of
 from engine.store.partner import Partner
+from engine.store.segments import PartBroken
 
 UNHASHED_KINDS = ("snapshot", "incident", "intent", "sent", "order", "amend", "health", "reconcile", "adopt", "cursor", "lapse")
 UNHASHED_KINDS += ("probe", "gate", "attach", "shadow")
@@ -48,6 +50,7 @@ class Journal:
         self._end, self.head = 0, EMPTY
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            parts_of(path)  # a journal of which a packed part is missing gets no record more
             if not self._shared:
                 self._alone = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT, 0o644)
                 lock_alone(self._alone, path)
@@ -116,7 +119,7 @@ class Journal:
         if self._stopped:
             raise JournalBroken(f"{self.path} accepts no more records: {self._stopped}", "stop and start again")
         if self._shared:
-            lock_shared(self._file, self.path)
+            self._lock_current()
         try:
             yield
         except OSError as error:
@@ -124,6 +127,17 @@ class Journal:
         finally:
             if self._shared:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _lock_current(self) -> None:
+        """Lock the file that has the journal's name: a packing has put another in its place, which goes on where this one was."""
+        lock_shared(self._file, self.path)
+        while os.fstat(self._file).st_nlink == 0 and self.path.exists():
+            if self.head.seq and getattr(find(self.path, self.head.id), "hash", "") != self.head.hash:
+                return  # another journal: `append` refuses
+            fresh = os.open(self.path, os.O_RDWR | os.O_APPEND)
+            os.close(self._file)
+            self._file, self._end = fresh, 0
+            lock_shared(self._file, self.path)
 
     def _find_head(self) -> None:
         """Find the head in the file; move unfinished bytes behind it aside."""
@@ -133,7 +147,10 @@ class Journal:
         if not self._shared and self._end:
             self._stopped = "another process has changed it"
             raise JournalBroken(f"{self.path} was changed under its writer", "stop; `nightdesk journal verify`")
-        self.head, self._end = end_of(self._file, size, self.path)
+        found = end_of(self._file, size, self.path)
+        if found.head.seq == 0 and (parts := parts_of(self.path)):
+            raise ends_with_parts(self.path, parts)
+        self.head, self._end = found
         if self._end < size:
             self.set_aside.append(_set_aside(self._file, self._end, size, self.path))
 
@@ -203,8 +220,9 @@ def tail(path: Path, n: int, kinds: Collection[str] | None = None) -> list[Event
     """Of the last `n` events those of `kinds` (None: all), oldest first; reads the file from its end."""
     if n <= 0 or not path.exists():
         return []
-    size, block = path.stat().st_size, 1 << 16
-    with path.open("rb") as file:
+    block = 1 << 16
+    with open_journal(path) as file:
+        size = file.seek(0, os.SEEK_END)
         while True:
             file.seek(max(0, size - block))
             lines = file.read(size).split(b"\n")[:-1]
@@ -274,16 +292,19 @@ def verify(path: Path, claims: Iterable[HeadClaim] = (), start: Tail = Tail(EMPT
     aside = tuple(sorted(p.name for p in path.parent.glob(f"{path.name}.unfinished-*")))
     before = whole = start.head
     done = whole_bytes = start.end
-    for number, line in _lines_of(path, at=start.end):
-        fault, event = _fault(line, before, prefix_of(path))
-        contradicting = [c for c in seen.pop(before.seq + 1, ()) if c.hash != event.hash]
-        if fault or contradicting:
-            reason = fault or f"{contradicting[0].by} recorded another {event.id}: the journal was rewritten"
-            return VerifyReport(False, whole.seq, whole, start.head.seq + number, reason, 0, aside, whole_bytes)
-        before, done = Head(event.seq, event.id, event.hash), done + len(line) + 1
-        if event.left == 0:
-            whole, whole_bytes = before, done
-    unfinished = (path.stat().st_size if path.exists() else 0) - whole_bytes
+    try:
+        for number, line in _lines_of(path, at=start.end):
+            fault, event = fault_of(line, before, prefix_of(path))
+            contradicting = [c for c in seen.pop(before.seq + 1, ()) if c.hash != event.hash]
+            if fault or contradicting:
+                reason = fault or f"{contradicting[0].by} recorded another {event.id}: the journal was rewritten"
+                return VerifyReport(False, whole.seq, whole, start.head.seq + number, reason, 0, aside, whole_bytes)
+            before, done = Head(event.seq, event.id, event.hash), done + len(line) + 1
+            if event.left == 0:
+                whole, whole_bytes = before, done
+        unfinished = size_of(path) - whole_bytes
+    except PartBroken as broken:
+        return VerifyReport(False, whole.seq, whole, broken.seq, broken.what, 0, aside, whole_bytes)
     lost = max(seen, default=0)
     if lost > whole.seq:
         reason = f"{lost - whole.seq} records are missing at the end: {seen[lost][0].by} recorded {prefix_of(path)}{lost}"
@@ -291,7 +312,7 @@ def verify(path: Path, claims: Iterable[HeadClaim] = (), start: Tail = Tail(EMPT
     return VerifyReport(True, whole.seq, whole, 0, "", unfinished, aside, whole_bytes)
 
 
-def _fault(line: bytes, before: Head, prefix: str) -> tuple[str, Event]:
+def fault_of(line: bytes, before: Head, prefix: str) -> tuple[str, Event]:
     """Why the line cannot follow `before` ("" when it can), and its event."""
     event = event_of(line)
     if event is None:
@@ -318,9 +339,11 @@ def claims_in(path: Path, after: int = 0) -> Iterator[HeadClaim]:
 
 def _lines_of(path: Path, after: int = 0, at: int = 0) -> Iterator[tuple[int, bytes]]:
     """Number (from 1) and text of every finished line behind record `after`, or from byte `at` on."""
-    if not path.exists():
+    try:
+        file = open_journal(path)
+    except FileNotFoundError:
         return
-    with path.open("rb") as file:
+    with file:
         file.seek(_start_behind(file, after) if after > 0 else at)
         for number, line in enumerate(file, 1):
             if line.endswith(b"\n"):
@@ -332,11 +355,12 @@ def _start_behind(file: BinaryIO, after: int) -> int:
 
     At a line that is not a record the search returns 0: reading from the front then reports what is broken.
     """
-    low, high = 0, file.seek(0, os.SEEK_END)
+    first, high = around_seq(file, after)
+    low = first
     while low < high:
         middle = (low + high) // 2
-        file.seek(max(middle - 1, 0))
-        if middle:
+        file.seek(max(middle - 1, first))
+        if middle > first:
             file.readline()
         at = file.tell()
         head = _SEQ.match(file.read(32)) if at < high else None
@@ -346,7 +370,8 @@ def _start_behind(file: BinaryIO, after: int) -> int:
         if head is None and at < high:
             return 0
         high = middle
-    file.seek(max(low - 1, 0))
-    if low:
-        file.readline()
+    if low == first:
+        return first
+    file.seek(low - 1)
+    file.readline()
     return file.tell()

@@ -4,11 +4,13 @@ Called by engine.control.agreement. Turns a journal file and kinds into one even
 blocks, so that the memory it takes does not grow with the file.
 """
 
+import os
 from collections.abc import Callable, Collection
 from pathlib import Path
 
 from engine.store.chain import Event, event_of, quoted
 from engine.store.journal import HEAD_BYTES
+from engine.store.opened import open_journal
 
 BLOCK = 1 << 20
 FIRST_BLOCK = 1 << 16  # what is asked for most often stands at the very end
@@ -17,10 +19,12 @@ FIRST_BLOCK = 1 << 16  # what is asked for most often stands at the very end
 def last(path: Path, kinds: Collection[str], fits: Callable[[Event], bool] = lambda _: True) -> Event | None:
     """The newest record of `kinds` that `fits`; None when there is none, or no journal."""
     words = [f'"kind":{quoted(kind)},"schema":'.encode("ascii") for kind in kinds]
-    if not path.exists():
+    try:
+        file = open_journal(path)
+    except FileNotFoundError:
         return None
-    with path.open("rb") as file:
-        end, rest, size = path.stat().st_size, b"", FIRST_BLOCK
+    with file:
+        end, rest, size = file.seek(0, os.SEEK_END), b"", FIRST_BLOCK
         while end > 0:
             start, size = max(0, end - size), BLOCK
             file.seek(start)

@@ -9,6 +9,7 @@ from pathlib import Path
 from engine.errors import JournalBroken
 from engine.store.chain import Event, encode_body, event_of
 from engine.store.journal import HEAD_BYTES
+from engine.store.opened import open_journal
 
 ENDS = (
     b',"left":0,'  # a record that ends its group; quotes inside a text are escaped, so that only the record's own field matches
@@ -24,7 +25,7 @@ def onward(path: Path, at: int, kinds: Collection[str]) -> tuple[list[Event], in
     found: list[Event] = []
     group: list[Event] = []
     try:
-        file = path.open("rb")
+        file = open_journal(path)
     except FileNotFoundError:
         return [], 0
     with file:

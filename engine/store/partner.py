@@ -27,7 +27,7 @@ class Partner:
         try:
             if self._file < 0:
                 self._file = os.open(self.path, os.O_RDONLY)
-            size = os.fstat(self._file).st_size
+            size = self._current_size()
             if size != self._size and self._lock():
                 status = os.fstat(self._file)
                 head = end_of(self._file, status.st_size, self.path).head
@@ -40,6 +40,16 @@ class Partner:
             if self._locks and self._file >= 0:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
         return self._last_head
+
+    def _current_size(self) -> int:
+        """Of the file that has the journal's name: a packing has put another in its place."""
+        status = os.fstat(self._file)
+        if status.st_nlink:
+            return status.st_size
+        fresh = os.open(self.path, os.O_RDONLY)
+        self.close()
+        self._file = fresh
+        return os.fstat(fresh).st_size
 
     def _sync(self, reached: tuple[int, str]) -> None:
         """Bring the file to the disk, unless this process has done so up to that head: each turn opens the people journal."""

@@ -275,6 +275,18 @@ class VerifiedPrefix(SQLModel, table=True):
     noted_ms: int = Field(sa_column=_ms())
 
 
+class SealedPart(SQLModel, table=True):
+    """A packed part of a journal as it was sealed: a part in its place has another digest."""
+
+    __tablename__ = "sealed_parts"
+    name: str = Field(primary_key=True)  # of its file: the journal, its first and last record, its bytes
+    journal: str = Field(index=True)  # desk | people
+    last_seq: int = Field(sa_column=Column(BigInteger, nullable=False))
+    last_hash: str  # what the record behind it names as `prev`
+    digest: str  # SHA-256 of the file
+    noted_ms: int = Field(sa_column=_ms())
+
+
 class FailedPassphrase(SQLModel, table=True):
     """Consecutive wrong passphrases of one person, and until when further ones are refused unread."""
 

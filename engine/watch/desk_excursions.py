@@ -17,6 +17,7 @@ from engine.data.align import Market
 from engine.data.timeframes import column_name
 from engine.sim.excursions import with_excursions
 from engine.sim.metrics import Floats
+from engine.store.opened import size_of
 from engine.watch.desk_trips import desk_trips, journal_rows, sleeves_of
 from engine.watch.window import FAR_MS, between, journal_of, mark_at, start_of
 
@@ -47,8 +48,9 @@ def reached_trips(home: Path) -> pl.DataFrame:
         return _measured(home, path)
     key = str(path), status.st_ino
     kept = _REACHED.get(key)
-    if kept is None or kept[0] != status.st_size:
-        kept = status.st_size, _measured(home, path)
+    size = size_of(path)
+    if kept is None or kept[0] != size:
+        kept = size, _measured(home, path)
         if len(_REACHED) >= JOURNALS_KEPT:
             _REACHED.clear()
         _REACHED[key] = kept
@@ -77,11 +79,10 @@ def _market(path: Path, columns: tuple[str, ...], clock_ms: int) -> Market:
 
 def _bars(path: Path, columns: tuple[str, ...]) -> _Bars:
     """The same, read once a process: a journal grows at its end alone, so that only its new bars are read again."""
-    status = path.stat()
-    key = str(path), status.st_ino, columns
+    size, key = size_of(path), (str(path), path.stat().st_ino, columns)
     with _LOCK:
         kept = _BARS.get(key)
-        if kept is None or status.st_size < kept.size:
+        if kept is None or size < kept.size:
             kept = _Bars(0, np.empty(0, np.int64), np.empty((0, len(columns), OHLC)))
         after_ms = int(kept.close_ms[-1]) if len(kept.close_ms) else -1
         times, prices = list[int](), list[list[list[float | None]]]()
@@ -95,7 +96,7 @@ def _bars(path: Path, columns: tuple[str, ...]) -> _Bars:
             )
         if len(_BARS) >= JOURNALS_KEPT:
             _BARS.clear()
-        _BARS[key] = kept._replace(size=status.st_size)
+        _BARS[key] = kept._replace(size=size)
         return _BARS[key]
 
 

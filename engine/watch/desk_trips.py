@@ -21,6 +21,7 @@ from engine.core.row_fields import COLUMN_OF, KIND_OF, FillRow, FundingRow, Size
 from engine.errors import BadInput
 from engine.sim.trips import RunSleeve, no_rows, trips
 from engine.store.chain import Event
+from engine.store.opened import size_of
 from engine.watch.attribution import holdings
 from engine.watch.incidents import windows_of
 from engine.watch.kept_lines import trading_lines
@@ -66,8 +67,9 @@ def _trips(path: Path) -> tuple[list[str], pl.DataFrame]:
         return [], _computed(path, None)[1]
     key = str(path), status.st_ino
     kept = _TRIPS.get(key)
-    if kept is None or kept[0] != status.st_size:
-        kept = (status.st_size, *_computed(path, mark_at(path)))
+    size = size_of(path)
+    if kept is None or kept[0] != size:
+        kept = (size, *_computed(path, mark_at(path)))
         if len(_TRIPS) >= JOURNALS_KEPT:
             _TRIPS.clear()
         _TRIPS[key] = kept
@@ -146,14 +148,15 @@ def _wanted(path: Path) -> list[Event]:
         return []
     with _LOCK:
         size, until_ms, settled = _SETTLED.get((str(path), found.st_ino), (0, -1, []))
-        if found.st_size < size:
+        reached = size_of(path)
+        if reached < size:
             until_ms, settled = -1, []
         fresh = list(_sized(path, until_ms))
         settled_ms = max(until_ms, fresh[-1].t_event_ms - DAY_MS) if fresh else until_ms
         older = [*settled, *(event for event in fresh if event.t_event_ms <= settled_ms)]
         if len(_SETTLED) >= JOURNALS_KEPT:
             _SETTLED.clear()
-        _SETTLED[str(path), found.st_ino] = (found.st_size, settled_ms, older)
+        _SETTLED[str(path), found.st_ino] = (reached, settled_ms, older)
     return [*settled, *fresh]
 
 

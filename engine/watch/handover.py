@@ -4,7 +4,6 @@ Called by app.processes.scheduler at a set hour. "Yesterday" is in desk time: th
 heads of both journals are in it, so that whoever kept the message can detect a truncated journal.
 """
 
-import os
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from engine.clock import DAY_MS, utc, utc_day
 from engine.control import halt
 from engine.control.checklists import open_lines
 from engine.control.proposals import list_proposals as proposals
-from engine.store.chain import EMPTY, Event, Head, end_of
+from engine.store.chain import Event
+from engine.store.opened import head_of
 from engine.watch.alert_rows import list_alerts as alerts
 from engine.watch.attribution import WindowPnl, pnl_of_window
 from engine.watch.incidents import windows_of
@@ -32,7 +32,7 @@ def make_handover(home: Path, engine: Engine, now_ms: int) -> tuple[str, dict[st
     body: dict[str, Any] = {
         "made_ms": now_ms,
         "desk_ms": mark.t_event_ms if mark is not None else None,
-        "heads": {name: head_of(home / "journal" / f"{name}.jsonl")._asdict() for name in ("desk", "people")},
+        "heads": {name: head_of(home / "journal" / f"{name}.jsonl", sync=True)._asdict() for name in ("desk", "people")},
         "proposals": [
             {"id": row.id, "sleeve": row.sleeve, "direction": row.direction, "expires_ms": row.expires_ms}
             for row in proposals(engine, now_ms, "pending")
@@ -92,20 +92,6 @@ def pnl_parts(window: WindowPnl | None) -> dict[str, Any] | None:
     incident = {"incident": window.incident / 100} if window.incident else {}
     own = {share.sleeve: (share.change - share.incident) / 100 for share in window.attribution.shares}
     return parts | incident | {"sleeves": own}
-
-
-def head_of(path: Path) -> Head:
-    """A journal's head, synced to disk: a head named in a handover must survive a power cut."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return EMPTY
-    try:
-        head = end_of(descriptor, os.fstat(descriptor).st_size, path).head
-        os.fdatasync(descriptor)
-        return head
-    finally:
-        os.close(descriptor)
 
 
 def text_lines(body: dict[str, Any]) -> list[str]:

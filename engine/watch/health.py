@@ -5,7 +5,6 @@ as unhealthy.
 """
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from functools import partial
@@ -255,17 +254,13 @@ def _without_price(name: str, bars: list[Event]) -> bool:
 
 def journal_ends(home: Path) -> HealthCheck:
     """The ends of both journals: the last complete group of each carries a valid hash."""
-    from engine.store.chain import end_of
+    from engine.store.opened import head_of
 
     found = []
     for name in ("desk", "people"):
         path = home / "journal" / f"{name}.jsonl"
         if path.exists():
-            descriptor = os.open(path, os.O_RDONLY)
-            try:
-                found.append(f"{name} ends at {end_of(descriptor, os.fstat(descriptor).st_size, path).head.id or 'nothing'}")
-            finally:
-                os.close(descriptor)
+            found.append(f"{name} ends at {head_of(path).id or 'nothing'}")
     return HealthCheck("journals", "ok", "; ".join(found) or "no journal yet")
 
 

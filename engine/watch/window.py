@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from engine.clock import DAY_MS
-from engine.store.chain import Event, event_of
+from engine.store.chain import UNORDERED_KIND, Event, event_of
+from engine.store.opened import around_time, open_journal
 
 _HEAD = re.compile(rb'\{"seq":\d+,"id":"[^"]*","kind":"([^"]*)","schema":\d+,"t_event_ms":(-?\d+),')
 _LEFT = re.compile(rb',"left":(\d+),"other":')  # the first match is the line's own: quotes inside a text are escaped
 BLOCK = 1 << 16
 FAR_MS = 1 << 62  # later than any bar
 SEQ = len(b'{"seq":')
-UNORDERED_KIND = b"incident"  # carries wall time, not the bar's time
+UNORDERED = UNORDERED_KIND.encode("ascii")
 
 
 class JournalLine(NamedTuple):
@@ -75,7 +76,7 @@ def raw_lines(
     """
     wanted = None if kinds is None else {kind.encode() for kind in kinds}
     try:
-        file = path.open("rb", buffering=BLOCK)
+        file = open_journal(path, BLOCK)
     except FileNotFoundError:
         return
     with file:
@@ -87,7 +88,7 @@ def raw_lines(
             if head is None or not line.endswith(b"\n"):
                 return
             kind, t_event_ms = head[1], int(head[2])
-            if t_event_ms > up_to_ms and kind != UNORDERED_KIND:
+            if t_event_ms > up_to_ms and kind != UNORDERED:
                 return
             seq = 0
             if (wanted is None or kind in wanted) and after_ms < t_event_ms <= up_to_ms and (worth is None or worth(kind, line)):
@@ -129,7 +130,7 @@ def _last_mark(path: Path, _stamp: tuple[int, int, int]) -> Event | None:
 
 def _mark_before(path: Path, at_ms: int | None) -> Event | None:
     try:
-        file = path.open("rb")
+        file = open_journal(path)
     except FileNotFoundError:
         return None
     with file:
@@ -170,17 +171,18 @@ def desk_ms(home: Path) -> int | None:
 
 def first_after(file: BinaryIO, ms: int) -> int:
     """Byte at which the first line with a time later than `ms` starts; the file's end when there is none."""
-    low, high = 0, file.seek(0, os.SEEK_END)
+    first, high = around_time(file, ms, _time_of)
+    low = first
     while low < high:
         middle = (low + high) // 2
-        file.seek(max(middle - 1, 0))
-        if middle:
+        file.seek(max(middle - 1, first))
+        if middle > first:
             file.readline()
         at, head = file.tell(), None
         while at < high:
             line = file.readline()
             head = _HEAD.match(line)
-            if head is None or head[1] != UNORDERED_KIND:
+            if head is None or head[1] != UNORDERED:
                 break
             at, head = file.tell(), None
         if head is not None and int(head[2]) <= ms:
@@ -188,6 +190,12 @@ def first_after(file: BinaryIO, ms: int) -> int:
         else:
             high = middle
     return low
+
+
+def _time_of(line: bytes) -> int | None:
+    """The time of a line that is in order."""
+    head = _HEAD.match(line)
+    return int(head[2]) if head is not None and head[1] != UNORDERED else None
 
 
 def _lines_before(file: BinaryIO, end: int) -> Iterator[bytes]:

@@ -52,19 +52,10 @@ def _journal(ctx: ToolContext, name: str) -> Path:
 
 def last_seq(ctx: ToolContext, journal: str) -> int:
     """The sequence number of a journal's last whole record; 0 for an empty one."""
-    import os
-
     from engine.errors import JournalBroken
-    from engine.store.chain import end_of
+    from engine.store.opened import head_of
 
-    path = _journal(ctx, journal)
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return 0
-    try:
-        return end_of(descriptor, os.fstat(descriptor).st_size, path).head.seq
+        return head_of(_journal(ctx, journal)).seq
     except JournalBroken:
         return 0
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.home.home import open_home
-from bench.scale import journal, kept
+from bench.scale import journal, kept, packed
 from engine.book.replay import fold, groups
 from engine.book.snapshot import to_json
 from engine.errors import DataError
@@ -73,3 +73,24 @@ def test_a_grown_journal_is_one_that_a_worker_starts_on(own_home: Path, tmp_path
     assert to_json(was) == to_json(now)
     times = [event.t_event_ms for event in read(path, {"bar"})]
     assert times == sorted(times)
+
+
+def test_the_long_journal_of_lines_is_a_true_chain(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Copies of a desk's own lines: numbered on, in order of time, hashed; each figure is there."""
+    furnished(own_home)
+    home = open_home()
+    loop = advanced(loop_of(home, feed_of(home)), 120)
+    loop.journal.close()
+    (home.journal / "walked").touch()
+    monkeypatch.setattr(packed, "walked_home", lambda: own_home)
+    monkeypatch.setattr(packed, "place_of", lambda events: tmp_path / events)
+    whole = verify(home.desk_journal).rows
+    made = packed.make(str(3 * whole))
+    path = tmp_path / str(3 * whole) / "journal" / "desk.jsonl"
+    assert verify(path).ok
+    assert verify(path).rows == made["events"] > 2 * whole * 0.8
+    times = [event.t_event_ms for event in read(path) if event.kind != "incident"]
+    assert times == sorted(times)
+    monkeypatch.setattr(packed, "fold", lambda _: None)  # a desk this young has no snapshot from which its copy folds
+    figures = packed.reading(str(3 * whole))
+    assert figures["disk_bytes"] == figures["bytes"] == path.stat().st_size

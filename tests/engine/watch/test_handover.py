@@ -11,9 +11,10 @@ from engine.control import halt
 from engine.errors import JournalBroken
 from engine.store import db as database
 from engine.store.journal import Event, Journal, find
+from engine.store.opened import head_of
 from engine.store.tables import Proposal
 from engine.watch.alert_rows import AlertPolicy, acknowledge, apply_findings
-from engine.watch.handover import LISTED, head_of, make_handover
+from engine.watch.handover import LISTED, make_handover
 from engine.watch.incidents import MONEY
 from engine.watch.observation import Finding
 from engine.watch.window import journal_of
