@@ -16,7 +16,7 @@ from numba.extending import register_jitable
 
 from . import basket, basket_open, basket_run
 from .basket import Basket, BasketMemory, PairBook, SpreadTerms, no_pair
-from .compiled import dtype_of, from_record, numba_type, shorter, to_records
+from .compiled import dtype_of, from_record, named_by, numba_type, shorter, to_records
 from .kernel import ROW_VIEW, column, register, sources_digest
 from .state import TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Sleeve, start, start_desk
 
@@ -80,7 +80,7 @@ def cached_entry(digest: str) -> Callable[..., Any]:
 
     options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
     try:
-        return numba.njit(signature_of(), **options)(entry)  # type: ignore[no-any-return]
+        return numba.njit(signature_of(), **options)(named_by(entry, digest))  # type: ignore[no-any-return]
     except numba.core.errors.TypingError as error:
         raise TypeError(shorter(str(error))) from None
 

@@ -40,6 +40,14 @@ finally:
 arraymath.ensure_blas, arraymath._HAVE_BLAS = _looked_for, True  # scipy is one of our own dependencies
 
 
+def named_by(entry: Any, digest: str) -> Any:
+    """`entry` under a name that has its sources' digest, so that numba's cache has a file for each: the types in a file of other
+    sources may be gone by now, and then not even its key can be read.
+    """
+    entry.__qualname__ = f"{entry.__qualname__}.{digest[:16]}"
+    return entry
+
+
 def is_tuple(kind: Any) -> bool:
     """True for an annotation `tuple[X, X, ...]`."""
     return typing.get_origin(kind) is tuple

@@ -39,7 +39,7 @@ from . import (
     windows,
 )
 from .blocks import BLOCK
-from .compiled import dtype_of, from_record, numba_type, shorter, to_records
+from .compiled import dtype_of, from_record, named_by, numba_type, shorter, to_records
 from .memory import Memory
 from .state import TRIPS_KEPT, Bar, Desk, Ledger, Limits, Row, Rules, Signal, Sleeve, start, start_desk
 
@@ -116,7 +116,7 @@ def cached_entry(digest: str) -> Callable[..., Any]:
 
     options = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
     try:
-        return numba.njit(signature_of(), **options)(entry)  # type: ignore[no-any-return]
+        return numba.njit(signature_of(), **options)(named_by(entry, digest))  # type: ignore[no-any-return]
     except numba.core.errors.TypingError as error:  # in a few lines, not in numba's hundred
         raise TypeError(shorter(str(error))) from None
 

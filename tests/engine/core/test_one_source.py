@@ -6,6 +6,7 @@ By default the key under which numba keeps the code is asked; the long test comp
 import inspect
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from numba.core.registry import cpu_target
 
 import engine
 from engine.core import kernel
+from engine.core.compiled import named_by
 from engine.core.kernel import warm_up
 
 SCRIPT = """
@@ -51,6 +53,24 @@ def test_an_edit_of_any_file_of_the_core_asks_for_other_code(edited: ModuleType,
     for was, same, now in ([key_of(entry) for entry in made] for made in entries):
         assert was == same
         assert was != now
+
+
+def test_what_other_sources_left_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache of sources whose classes have other names by now cannot be read at all; these sources find their own, or none."""
+    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
+
+    def made(digest: str) -> Any:
+        def entry(x):  # type: ignore[no-untyped-def]
+            return x + len(digest)
+
+        return numba.njit((numba.int64,), cache=True)(named_by(entry, digest))
+
+    made("a" * 64)
+    (index,) = tmp_path.rglob("*.nbi")
+    version = pickle.dumps(numba.__version__)
+    index.write_bytes(version + pickle.dumps((index.stat().st_mtime, b"cengine.core.state\nGone\n.")))
+    assert made("b" * 64)(1) == 65
+    assert len(list(tmp_path.rglob("*.nbi"))) == 2
 
 
 def run_copy(copy: Path) -> dict[str, Any]:
