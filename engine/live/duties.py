@@ -19,6 +19,7 @@ from engine.live.poll import AccountPoll
 from engine.live.reconcile import AGAIN_S, START, AccountReconcile, Cash
 from engine.live.requests import reported
 from engine.live.streams import AccountStreams
+from engine.live.transfers import AccountTransfers
 from engine.ports import OrderReport
 from engine.venues.live_port import LiveVenue
 from engine.venues.private_stream import PrivateSource
@@ -42,7 +43,8 @@ class AccountDuties:
         self.desk = desk
         self.polls = {name: AccountPoll(desk, name) for name in desk.venues}
         self.health = AccountHealth(desk, self.polls, venue_clock)
-        self.reconcile = AccountReconcile(desk, self.polls, cash)
+        self.transfers = AccountTransfers(desk)
+        self.reconcile = AccountReconcile(desk, self.polls, cash, self.transfers.read)
         self.streams = AccountStreams(desk, self.polls, self.health, self.reconcile, source) if source else None
         if self.streams:
             self.health.streams = (self.streams.handle,)
@@ -70,7 +72,8 @@ class AccountDuties:
                 ):  # a layer without a stop does not wait; should both arrive, the venue refuses one
                     desk.unsure.add(order.id)
         work = [poll.run for poll in self.polls.values()]
-        work += [self.health.run, self.health.run_clock, self.reconcile.run, self.halt.run]
+        self.transfers.begin()
+        work += [self.health.run, self.health.run_clock, self.reconcile.run, self.halt.run, self.transfers.run]
         if self.streams:
             work.append(self.streams.run)
         elif not self.health.streams:  # a stream that is no longer there cannot become well again

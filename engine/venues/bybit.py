@@ -18,11 +18,13 @@ from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
 from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
 from engine.venues.instruments import Instrument
-from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
+from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
 from engine.venues.outcome import REJECTED as REFUSED
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 from engine.venues.pace import turn
+from engine.venues.transfer_bills import BYBIT as BILLS
+from engine.venues.transfer_bills import named_transfers
 
 WEEK_MS = 7 * 86_400_000  # the longest window of a list, and the one that a list has without times
 BACK_MS = 60_000  # how late an execution may be listed behind newer ones
@@ -138,6 +140,12 @@ class BybitVenue(NamedTuple):
         about = {"accountType": "UNIFIED", "category": "linear", "currency": "USDT", "type": "SETTLEMENT", "limit": "50"}
         rows = await self._since("private_get_v5_account_transaction_log", about, max(1, since_ms), "transactionTime")
         return [self._bill(row) for row in rows if row["symbol"] == self.symbol]
+
+    async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
+        """As LiveVenue, by the account's transaction log: of all categories, a transfer is of none."""
+        about = {"accountType": "UNIFIED", "currency": self.instrument.symbol.partition("-")[2], "limit": "50"}
+        rows = await self._since("private_get_v5_account_transaction_log", about, max(1, since_ms), "transactionTime")
+        return named_transfers("Bybit", rows, BILLS)
 
     async def position(self) -> VenuePosition:
         """The net position; isolated or not is the account's setting. Raises DataError in hedge mode: a desk counts one side."""

@@ -16,11 +16,14 @@ from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
 from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
 from engine.venues.instruments import Instrument
-from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
+from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
+from engine.venues.transfer_bills import OKX as BILLS
+from engine.venues.transfer_bills import named_transfers
 
 PAGE = 100  # rows of a list
 FUNDING = "8"  # type of a bill
+RECENT_MS = 6 * 86_400_000  # bills of a week are in a list of their own, the archive of three months may be behind it
 STATES = {"live": WORKING, "partially_filled": PARTIAL, "filled": DONE, "canceled": DONE, "mmp_canceled": DONE}
 ALGO_STATES = {"live": WORKING, "pause": WORKING, "partially_effective": WORKING, "canceled": DONE, "order_failed": DONE}
 FIRED = "effective"  # its child says how it stands
@@ -153,6 +156,20 @@ class OkxVenue(NamedTuple):
             if len(page) < PAGE or int(page[-1]["ts"]) < since_ms:
                 return [VenueBill(row["billId"], float(row["balChg"]), int(row["ts"])) for row in reversed(rows)]
             after = {"after": page[-1]["billId"]}
+
+    async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
+        """As LiveVenue. No type can be left out of the list, so pages are read until one is older; a bill may be in two."""
+        recent = since_ms > self.polling.milliseconds() - RECENT_MS
+        name, rows = f"private_get_account_bills{'' if recent else '_archive'}", dict[int, Mapping[str, Any]]()
+        about = {"ccy": self.instrument.symbol.partition("-")[2], "limit": str(PAGE)}
+        while True:
+            page = {int(row["billId"]): row for row in await self._data(name, about)}
+            if rows and page and min(page) >= min(rows):
+                raise DataError(f"OKX shows a page of {name.removeprefix('private_get_')} again", "nothing is assumed of it")
+            rows |= page
+            if len(page) < PAGE or max(int(row["ts"]) for row in page.values()) < since_ms:
+                return named_transfers("OKX", [row for row in rows.values() if int(row["ts"]) >= since_ms], BILLS)
+            about["after"] = str(min(page))
 
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
