@@ -350,10 +350,16 @@ def status_text(value: dict[str, Any]) -> str:
 
 
 def identity_lines(found: Mapping[str, Any] | None) -> list[str]:
-    """A line where the desk's money does not add up."""
-    if found is None or found["holds"]:
+    """What the account has beside the sleeves, where anything was moved; a line where the desk's money does not add up."""
+    if found is None:
         return []
-    return [f"THE MONEY DOES NOT ADD UP: {found['gap'] or found['apart']:+,.2f} in no term; see docs/runbooks/identity.md"]
+    moved = [f"{found[name]:,.2f} {name}" for name in ("deposits", "withdrawals") if found[name]]
+    moved += [f"{found['unexplained_cash']:+,.2f} unexplained"] if found["unexplained_cash"] else []
+    lines = [f"The account has {found['account']:,.2f}: the equity with {', '.join(moved)}"] if moved else []
+    if found["holds"]:
+        return lines
+    off = found["gap"] or found["apart"] or found["moved_apart"]
+    return [f"THE MONEY DOES NOT ADD UP: {off:+,.2f} in no term; see docs/runbooks/identity.md", *lines]
 
 
 def silent_lines(found: Mapping[str, Any] | None) -> list[str]:

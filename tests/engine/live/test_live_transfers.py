@@ -1,5 +1,6 @@
 """Money moved in and out of a live account: booked once by its bill, beside the sleeves, whatever the list does."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def test_a_deposit_is_booked_once_and_stops_nothing(path: Path) -> None:
         await bench.start()
         before = bench.desk.book.desk
         move(bench, "d1", 25_000.0)
-        await bench.after(3_600)
+        await bench.after(700)
         assert booked(bench) == [("d1", 25_000.0)]
         assert bench.desk.book.desk == before
         assert [sleeve.ledger.cash for sleeve in bench.desk.book.sleeves] == [CASH / 2] * 2
@@ -115,7 +116,7 @@ def test_a_list_in_another_order_or_with_repeats_changes_nothing(path: Path, lis
         for n in range(5):
             move(bench, f"b{n}", 10.0 * (n + 1) * (-1) ** n, ago_ms=(5 - n) * 10)
         bench.venue.moved = bench.venue.moved * 2 if listing == "twice" else bench.venue.moved[::-1]
-        await bench.after(7_200)
+        await bench.after(700)
 
     bench = on_bench(path, play)
     assert sorted(booked(bench)) == [("b0", 10.0), ("b1", -20.0), ("b2", 30.0), ("b3", -40.0), ("b4", 50.0)]
@@ -131,7 +132,7 @@ def test_a_late_bill_is_a_difference_until_it_is_listed(path: Path) -> None:
         late = move(bench, "d1", 700.0, listed=False)
         await bench.after(180)
         assert bench.desk.book.differences == {"cash": "the venue's cash has moved by 700.00 beside the desk's"}
-        await bench.after(5 * 3_600)
+        await bench.after(600)
         assert bench.desk.book.entries_blocked
         bench.venue.moved.append(late)
         await bench.after(180)
@@ -206,7 +207,7 @@ def test_what_was_moved_before_the_desk_began_is_no_part_of_it(path: Path) -> No
         with_cash(bench)
         move(bench, "old", 5_000.0, ago_ms=3_600_000)
         await bench.start()
-        await bench.after(4_000)
+        await bench.after(700)
 
     bench = on_bench(path, play)
     assert booked(bench) == []
@@ -217,20 +218,19 @@ def test_ids_are_forgotten_only_once_their_bills_are_not_asked_for(path: Path) -
     """A week of deposits: each once, though the list shows all of them for ever; few ids are kept."""
 
     async def play(bench: LiveBench) -> None:
-        await bench.start()
-        for day in range(7):
-            move(bench, f"d{day}", 1.0)
-            await bench.after(DAY_S)
-        every = bench.venue.moved
-
         async def all_of_them(_since: int) -> Any:
-            return every
+            return bench.venue.moved
 
         bench.venue.transfers = all_of_them  # type: ignore[method-assign]
-        await bench.after(DAY_S)
+        bench.duties.transfers.begin()
+        for day in range(8):
+            move(bench, f"d{day}", 1.0)
+            for _ in range(4):
+                await bench.after(DAY_S / 4)
+                await bench.duties.transfers.read()
 
     bench = on_bench(path, play)
-    assert len(booked(bench)) == 7
+    assert len(booked(bench)) == 8
     assert len(bench.desk.book.transfers["bills"]) <= 3
     cursors = [e for e in bench.events("cursor") if e.body["instrument"] == "transfers"]
     assert 5 <= len(cursors) <= 17
@@ -241,13 +241,16 @@ def test_bills_that_cannot_be_read_page_after_an_hour(path: Path) -> None:
     """Once; nothing else stops."""
 
     async def play(bench: LiveBench) -> None:
-        await bench.start()
+        transfers = bench.duties.transfers
+        transfers.begin()
         bench.venue.script["transfers"] = ["silent"] * (SILENT_LOOKS + 1)
-        await bench.after(SILENT_LOOKS * EVERY_S - 60)
+        duty = asyncio.create_task(transfers.run())
+        await bench.after((SILENT_LOOKS - 1) * EVERY_S - 60)
         assert not bench.pages
         await bench.after(2 * EVERY_S)
         move(bench, "d1", 5.0)
         await bench.after(3 * EVERY_S)
+        duty.cancel()
 
     bench = on_bench(path, play)
     assert len([page for page in bench.pages if "could not be read for an hour" in page]) == 1
@@ -272,18 +275,18 @@ def test_signals_of_the_same_bars_decide_the_same_with_and_without(path: Path, t
 
         async def play(bench: LiveBench, moved: bool = moved) -> None:
             await bench.start()
-            for n in range(6):
+            for n in range(4):
                 await bench.to_close()
                 bench.venue.price = 60_000.0 + 100 * n
                 bench.close(adds=long(), rests=long(0.5))
                 if moved:
                     move(bench, f"m{n}", (-1) ** n * 40_000.0)
-                await bench.after(400)
+                await bench.after(310)
 
         bench = on_bench(file, play)
         fills = [(e.body["lots"], e.body["price"]) for e in bench.events("fill")]
         book = bench.desk.book
         figures.append((fills, book.desk, [sleeve.ledger for sleeve in book.sleeves], book.recent_r))
-        assert len(booked(bench)) == (6 if moved else 0)
+        assert len(booked(bench)) == (4 if moved else 0)
     assert figures[0] == figures[1]
     assert figures[0][0]
