@@ -337,6 +337,8 @@ def status_text(value: dict[str, Any]) -> str:
     lines.append(f"Equity {value['equity']:,.2f}, {value['drawdown']}, exposure {value['gross']:,.2f}, {value['bars']} bars")
     lines += [f"NOT AS IT IS: {value['lost_end']}"] if value["lost_end"] else []
     lines += [f"Of the P&L {value['incident_text']}"] if value["incident_text"] else []
+    from engine.watch.identity import identity_lines
+
     lines += identity_lines(value["identity"])
     lines += [value["phase"]["text"]] if value["phase"] else []
     lines += silent_lines(value["silences"])
@@ -347,19 +349,6 @@ def status_text(value: dict[str, Any]) -> str:
     if value["active_version"] != value["version"]:
         lines.append(value["version_follows"])
     return "\n".join([*lines, *(line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve))])
-
-
-def identity_lines(found: Mapping[str, Any] | None) -> list[str]:
-    """What the account has beside the sleeves, where anything was moved; a line where the desk's money does not add up."""
-    if found is None:
-        return []
-    moved = [f"{found[name]:,.2f} {name}" for name in ("deposits", "withdrawals") if found[name]]
-    moved += [f"{found['unexplained_cash']:+,.2f} unexplained"] if found["unexplained_cash"] else []
-    lines = [f"The account has {found['account']:,.2f}: the equity with {', '.join(moved)}"] if moved else []
-    if found["holds"]:
-        return lines
-    off = found["gap"] or found["apart"] or found["moved_apart"]
-    return [f"THE MONEY DOES NOT ADD UP: {off:+,.2f} in no term; see docs/runbooks/identity.md", *lines]
 
 
 def silent_lines(found: Mapping[str, Any] | None) -> list[str]:

@@ -80,7 +80,7 @@ def _named(row: Mapping[str, Any], fields: BillFields) -> VenueTransfer | None:
         return None
     cash, t_ms, id_ = float(row[fields.cash] or 0.0), int(row[fields.t_ms]), fields.id_of(row)
     if not (math.isfinite(cash) and abs(cash) <= CASH_MAX):
-        raise ValueError(f"{cash} is no amount")
+        raise ValueError(f"{cash} is not an amount")
     if not id_ or len(id_) > 2 * WORD_MAX:
         raise ValueError("it has no id that can be kept, so it cannot be booked exactly once")
     if kind == MOVED:

@@ -156,6 +156,19 @@ def identity_json(found: Identity | None) -> dict[str, Any] | None:
     return None if found is None else {**found._asdict(), "holds": found.holds}
 
 
+def identity_lines(found: Mapping[str, Any] | None) -> list[str]:
+    """What the account has beside the sleeves, where anything was moved; a line where the desk's money does not add up."""
+    if found is None:
+        return []
+    moved = [f"{found[name]:,.2f} {name}" for name in ("deposits", "withdrawals") if found[name]]
+    moved += [f"{found['unexplained_cash']:+,.2f} unexplained"] if found["unexplained_cash"] else []
+    lines = [f"The account has {found['account']:,.2f}: the equity with {', '.join(moved)}"] if moved else []
+    if found["holds"]:
+        return lines
+    off = found["gap"] or found["apart"] or found["moved_apart"]
+    return [f"THE MONEY DOES NOT ADD UP: {off:+,.2f} in no term; see docs/runbooks/identity.md", *lines]
+
+
 def broken(desk: DeskObservation) -> Iterator[Finding]:
     """Money that no term has: a page, since every figure of the desk is in doubt."""
     found: Mapping[str, Any] | None = desk.identity

@@ -13,6 +13,7 @@ from tests.fakes.exchange.faults import BILL_KINDS
 from tests.fakes.exchange.market import PICO
 from tests.fakes.exchange.played import Played
 from tests.fakes.exchange.stage import START_MS
+from tests.fakes.exchange.transfers import transfer
 
 NOT_NAMED = {"okx": {"bonus", "rebate", "strange"}, "binance": {"interest", "strange"}, "bybit": {"clawback", "strange"}}
 AMOUNTS = dict(zip(TRANSFERS, (2_500, -300, 10, 2, -1, -7, 5), strict=True))
@@ -27,7 +28,7 @@ def at(request: pytest.FixtureRequest) -> Adapted:
 def moved(played: Played) -> None:
     """One of each kind."""
     for kind, amount in AMOUNTS.items():
-        played.venue.exchange.transfer(kind, amount * PICO)
+        transfer(played.venue.exchange, kind, amount * PICO)
 
 
 def truth(played: Played) -> float:
@@ -60,7 +61,7 @@ def test_lists_that_are_wrong_lose_nothing_and_add_nothing(at: Adapted, fault: s
 
     async def script(played: Played, venue: Any) -> Any:
         for n in range(230):
-            played.venue.exchange.transfer("deposit" if n % 3 else "withdrawal", (n + 1) * PICO * (1 if n % 3 else -1))
+            transfer(played.venue.exchange, "deposit" if n % 3 else "withdrawal", (n + 1) * PICO * (1 if n % 3 else -1))
             await played.wait(1_000)
         if fault:
             played.venue.faults.on(fault)
@@ -80,9 +81,9 @@ def test_a_day_of_three_months_ago_is_read_too(at: Adapted) -> None:
     """OKX has another list for it; the others windows of a week."""
 
     async def script(played: Played, venue: Any) -> Any:
-        played.venue.exchange.transfer("deposit", 5 * PICO)
+        transfer(played.venue.exchange, "deposit", 5 * PICO)
         await played.wait(20 * 1_440 * MINUTE)
-        played.venue.exchange.transfer("withdrawal", -5 * PICO)
+        transfer(played.venue.exchange, "withdrawal", -5 * PICO)
         return await venue.transfers(START_MS)
 
     assert [t.cash for t in at.run(script)] == [5.0, -5.0]

@@ -23,6 +23,7 @@ from engine.watch.heartbeat import heartbeat_of
 from engine.watch.identity import identity
 from tests.fakes.commands import typed_in
 from tests.fakes.exchange.market import PICO
+from tests.fakes.exchange.transfers import transfer
 from tests.fakes.live_homes import LiveHome, lived
 
 
@@ -186,14 +187,14 @@ def test_money_that_moves_is_in_the_identity_and_in_no_equity(
 
     async def script(home: LiveHome) -> float:
         exchange = home.played.venue.exchange
-        exchange.transfer("deposit", 77 * PICO)  # before the desk: no part of it
+        transfer(exchange, "deposit", 77 * PICO)  # before the desk: no part of it
         home.start()
         await home.until(lambda: not home.book.health if home.book else False)
         before = home.book.desk.equity
-        exchange.transfer("deposit", 2_500 * PICO + PICO // 100)
+        transfer(exchange, "deposit", 2_500 * PICO + PICO // 100)
         await home.minutes(7)
         await home.stop()
-        exchange.transfer("withdrawal", -400 * PICO)
+        transfer(exchange, "withdrawal", -400 * PICO)
         home.start()
         await home.minutes(7)
         assert home.book.desk.equity == before

@@ -167,8 +167,7 @@ def test_a_transfer_that_the_fold_and_the_events_count_otherwise_is_a_page(
 
 def test_a_bill_of_an_unknown_type_is_a_term_of_its_own(own_home: Path) -> None:
     """Neither a deposit nor left out; the page says so."""
-    from app.cli.desk import identity_lines
-    from engine.watch.identity import identity_json
+    from engine.watch.identity import identity_json, identity_lines
 
     furnished(own_home)
     home = open_home(WALL_MS)

@@ -85,13 +85,6 @@ class Exchange:
                 self._note(log.FUNDING, bill=bill)
         self._at(self.now + FUNDING_MS, self._settle)
 
-    def transfer(self, kind: str, cash: int) -> int:
-        """Pico that come (or go) beside every trade; the bill's number."""
-        self.catch_up()
-        bill = self.account.transfer(kind, cash, self.now)
-        self.ledger.append(Event(len(self.ledger) + 1, self.now, log.TRANSFER, bill=bill))
-        return bill.id
-
     def dead_man(self, after_ms: int) -> int:
         """Cancel everything in `after_ms` unless it is asked again before (0: never). Returns when."""
         self.catch_up()

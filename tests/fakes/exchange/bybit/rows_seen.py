@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.fakes.exchange.bybit.played import INST, SYMBOL, Played, under_virtual_clock
 from tests.fakes.exchange.market import PICO
+from tests.fakes.exchange.transfers import transfer
 
 BILLED_MS = 2 * 3_600_000
 MINE = {"category": "linear", "symbol": INST}
@@ -28,7 +29,7 @@ async def visit(played: Played) -> dict[str, list[Any]]:
     """Ask every path that answers with rows while there is an entry, a stop, a target and a bill."""
     ex, found = played.client, {}
     await ex.load_markets()
-    played.venue.exchange.transfer("deposit", 500 * PICO)
+    transfer(played.venue.exchange, "deposit", 500 * PICO)
     sent: list[str] = []
     for watch in (ex.watch_orders, ex.watch_my_trades, lambda: ex.watch_positions([SYMBOL])):
         played.collect(watch)
