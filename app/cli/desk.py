@@ -326,6 +326,8 @@ def _words_of(home: Any, view: Any) -> dict[str, str]:
 
 def status_text(value: dict[str, Any]) -> str:
     """The status as lines."""
+    from engine.watch.identity import identity_lines
+
     if value["desk_ms"] is None:
         begun = f"do not start it: {value['lost_end']}" if value["lost_end"] else "Start it with: nightdesk up"
         what = "this desk has lost its journal" if value["lost_end"] else "this desk has not started yet"
@@ -337,8 +339,6 @@ def status_text(value: dict[str, Any]) -> str:
     lines.append(f"Equity {value['equity']:,.2f}, {value['drawdown']}, exposure {value['gross']:,.2f}, {value['bars']} bars")
     lines += [f"NOT AS IT IS: {value['lost_end']}"] if value["lost_end"] else []
     lines += [f"Of the P&L {value['incident_text']}"] if value["incident_text"] else []
-    from engine.watch.identity import identity_lines
-
     lines += identity_lines(value["identity"])
     lines += [value["phase"]["text"]] if value["phase"] else []
     lines += silent_lines(value["silences"])

@@ -36,7 +36,7 @@ def term_of(body: Mapping[str, Any]) -> str:
 
 def transferred(book: Book) -> dict[str, float]:
     """What has been moved since the account's bills are read, by TERMS; quote units, what left is negative."""
-    return dict.fromkeys(TERMS, 0.0) | book.transfers.get("sums", {})
+    return dict.fromkeys(TERMS, 0.0) | dict(book.transfers.get("sums", {}))
 
 
 def explained(book: Book) -> float:
