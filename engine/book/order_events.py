@@ -31,7 +31,7 @@ from engine.core.orders import (
     taken,
 )
 from engine.core.plan import AMEND, ATTEMPTS_LAST, ATTEMPTS_MAX, PLACE, REFUSALS_MAX, Want, differs, plan, wants
-from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS, TARGET_SLOT
 
 EventBody = tuple[str, dict[str, Any]]
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -98,7 +98,8 @@ def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[Even
         mine = [order for order in mine if not order.flattens or order.key in leaving]
         _settle_refusals(book, mine, wanted)
         fired = attached.fired(stops)
-        requests = plan(mine, wanted, _given_up(book, s, opens=opens), _immovable(book), fired)
+        given_up = _given_up(book, s, opens=opens) | _gone([*mine, *stops], wanted)
+        requests = plan(mine, wanted, given_up, _immovable(book), fired)
         for request in requests + (attached.changes(book, s, stops) if stops else []):
             if request.what == PLACE and request.want is not None:
                 following += _ordered(book, _placed(book, s, request.want), sent)
@@ -158,6 +159,17 @@ def _given_up(book: Book, s: int, *, opens: bool) -> frozenset[tuple[int, int]]:
     name = book.names[s]
     tried = [(want, counts.get(order_stem(name, want.key, want.slot), 0)) for want in wants(book.sleeves[s])]
     return frozenset((want.slot, want.key) for want, count in tried if count >= most(want))
+
+
+def _gone(orders: Iterable[VenueOrder], wanted: Iterable[Want]) -> frozenset[tuple[int, int]]:
+    """(slot, key) of targets whose layer has left whole by the venue's word, its stop's or its exit's: an execution that is not
+    listed yet. Another order would be refused, or sell what another sleeve holds of the instrument.
+    """
+    out = defaultdict[int, int](int)
+    for order in orders:
+        if order.slot in (PROTECTIVE, EXIT_SLOT) and order.reported > order.filled:
+            out[order.key] += order.reported - order.filled
+    return frozenset((want.slot, want.key) for want in wanted if want.slot == TARGET_SLOT and out[want.key] >= want.lots)
 
 
 def dust(book: Book, s: int) -> dict[int, int]:
