@@ -98,8 +98,7 @@ def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[Even
         mine = [order for order in mine if not order.flattens or order.key in leaving]
         _settle_refusals(book, mine, wanted)
         fired = attached.fired(stops)
-        given_up = _given_up(book, s, opens=opens) | _gone([*mine, *stops], wanted)
-        requests = plan(mine, wanted, given_up, _immovable(book), fired)
+        requests = plan(mine, wanted, _given_up(book, s, opens=opens), _immovable(book), fired)
         for request in requests + (attached.changes(book, s, stops) if stops else []):
             if request.what == PLACE and request.want is not None:
                 following += _ordered(book, _placed(book, s, request.want), sent)
@@ -144,12 +143,13 @@ def flattened(book: Book, s: int, key: int, lots: int) -> list[EventBody]:
 
 
 def _given_up(book: Book, s: int, *, opens: bool) -> frozenset[tuple[int, int]]:
-    """(slot, key) of which ATTEMPTS_MAX orders were made; of a layer that is dust one. What covers or ends a layer is not given
-    up for good, since the venue may be well again: as a bar `opens` one more is made.
+    """(slot, key) of which no further order is made now: of a layer that is gone, and those of which ATTEMPTS_MAX orders were
+    made; of a layer that is dust one. What covers or ends a layer is not given up for good, since the venue may be well again: as a bar
+    `opens` one more is made.
     """
-    small, counts = dust(book, s), book.orders.attempts
+    gone, small, counts = _gone(book, s), dust(book, s), book.orders.attempts
     if not small and not any(count >= ATTEMPTS_MAX for count in counts.values()):
-        return frozenset()
+        return gone
 
     def most(want: Want) -> int:
         if want.key in small:
@@ -158,17 +158,20 @@ def _given_up(book: Book, s: int, *, opens: bool) -> frozenset[tuple[int, int]]:
 
     name = book.names[s]
     tried = [(want, counts.get(order_stem(name, want.key, want.slot), 0)) for want in wants(book.sleeves[s])]
-    return frozenset((want.slot, want.key) for want, count in tried if count >= most(want))
+    return gone | {(want.slot, want.key) for want, count in tried if count >= most(want)}
 
 
-def _gone(orders: Iterable[VenueOrder], wanted: Iterable[Want]) -> frozenset[tuple[int, int]]:
+def _gone(book: Book, s: int) -> frozenset[tuple[int, int]]:
     """(slot, key) of targets whose layer has left whole by the venue's word, its stop's or its exit's: an execution that is not
     listed yet. Another order would be refused, or sell what another sleeve holds of the instrument.
     """
     out = defaultdict[int, int](int)
-    for order in orders:
-        if order.slot in (PROTECTIVE, EXIT_SLOT) and order.reported > order.filled:
+    for order in book.orders.open.values():
+        if order.sleeve == s and order.slot in (PROTECTIVE, EXIT_SLOT) and order.reported > order.filled:
             out[order.key] += order.reported - order.filled
+    if not out:
+        return frozenset()
+    wanted = wants(book.sleeves[s])
     return frozenset((want.slot, want.key) for want in wanted if want.slot == TARGET_SLOT and out[want.key] >= want.lots)
 
 

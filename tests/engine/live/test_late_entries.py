@@ -11,7 +11,7 @@ from tests.fakes.live_desks import LiveBench, long, on_bench
 
 @pytest.mark.parametrize("how", ["beside", "with"])
 def test_no_target_is_ordered_for_lots_that_a_stop_has_sold_already(tmp_path: Path, how: str) -> None:
-    """Executions are listed minutes late, the entry's first. A target would be refused ten times, or sell another sleeve's lots."""
+    """Executions are listed minutes late, the entry's first. A target would be refused, or sell another sleeve's lots."""
     shown: set[str] = set()
 
     async def play(bench: LiveBench) -> None:
