@@ -136,7 +136,7 @@ def linked(folder: Path, shown: Path, names: Sequence[str]) -> None:
 
 
 def page(count: str) -> Figures:
-    """A desk of ten sleeves that has lived 60 days, beside five years of so many symbols: what the API takes for what the page asks."""
+    """Ten sleeves that have lived 60 days, beside five years of so many symbols: what the API takes for what the page asks."""
     from bench.scale.desk import SHORT, made, quick_folder, walked
     from bench.scale.journal import views_of
 

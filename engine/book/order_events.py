@@ -144,8 +144,8 @@ def flattened(book: Book, s: int, key: int, lots: int) -> list[EventBody]:
 
 def _given_up(book: Book, s: int, *, opens: bool) -> frozenset[tuple[int, int]]:
     """(slot, key) of which no further order is made now: of a layer that is gone, and those of which ATTEMPTS_MAX orders were
-    made; of a layer that is dust one. What covers or ends a layer is not given up for good, since the venue may be well again: as a bar
-    `opens` one more is made.
+    made, of a layer that is dust one. What covers or ends a layer is not given up for good, since the venue may be well
+    again: as a bar `opens` one more is made.
     """
     gone, small, counts = _gone(book, s), dust(book, s), book.orders.attempts
     if not small and not any(count >= ATTEMPTS_MAX for count in counts.values()):
