@@ -37,6 +37,9 @@ EventBody = tuple[str, dict[str, Any]]
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 PURPOSES = "ESTX"  # of core.state.SLOTS; an attached stop and a flattening exit have letters of their own
 ATTEMPTS_KEPT = 2 * ENDED_KEPT  # looked through when there are more
+SPENT = (
+    "reported lots"  # the cursor from which on lots that a venue has reported count as left (`_gone`): no journal before had it
+)
 TRADES_KEPT = 1_000  # trades known however old: the orders that are still known have fewer, and none is booked twice
 
 
@@ -162,17 +165,19 @@ def _given_up(book: Book, s: int, *, opens: bool) -> frozenset[tuple[int, int]]:
 
 
 def _gone(book: Book, s: int) -> frozenset[tuple[int, int]]:
-    """(slot, key) of targets whose layer has left whole by the venue's word, its stop's or its exit's: an execution that is not
-    listed yet. Another order would be refused, or sell what another sleeve holds of the instrument.
+    """(slot, key) of targets and exits whose layer has left whole by the venue's word, in executions that are not listed yet.
+    Another order would be refused, or sell what another sleeve holds of the instrument. Its stop stays wanted.
     """
+    if SPENT not in book.cursors:
+        return frozenset()
     out = defaultdict[int, int](int)
     for order in book.orders.open.values():
-        if order.sleeve == s and order.slot in (PROTECTIVE, EXIT_SLOT) and order.reported > order.filled:
+        if order.sleeve == s and order.slot != ENTRY and order.reported > order.filled:
             out[order.key] += order.reported - order.filled
     if not out:
         return frozenset()
-    wanted = wants(book.sleeves[s])
-    return frozenset((want.slot, want.key) for want in wanted if want.slot == TARGET_SLOT and out[want.key] >= want.lots)
+    ends = [want for want in wants(book.sleeves[s]) if want.slot in (TARGET_SLOT, EXIT_SLOT)]
+    return frozenset((want.slot, want.key) for want in ends if out[want.key] >= want.lots)
 
 
 def dust(book: Book, s: int) -> dict[int, int]:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from statistics import median
 from typing import Any
 
+from engine.book.order_events import SPENT
 from engine.core.orders import SENT, UNKNOWN
 from engine.core.state import PROTECTIVE
 from engine.live.desk import LiveDesk
@@ -72,6 +73,8 @@ class AccountDuties:
                 ):  # a layer without a stop does not wait; should both arrive, the venue refuses one
                     desk.unsure.add(order.id)
         work = [poll.run for poll in self.polls.values()]
+        if SPENT not in desk.book.cursors:
+            desk.take("cursor", {"instrument": SPENT, "cursor": "1"})
         self.transfers.begin()
         work += [self.health.run, self.health.run_clock, self.reconcile.run, self.halt.run, self.transfers.run]
         if self.streams:

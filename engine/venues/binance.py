@@ -17,7 +17,7 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, price_of, row_of, silent, size_of, unasked
+from engine.venues.answers import failed, lots_of, price_of, readable, row_of, silent, size_of, unasked
 from engine.venues.binance_lists import KEPT_MS, PAGE, rows_of, rows_since
 from engine.venues.binance_versions import ENDED, STANDS, fired_of, id_of, left_out, standing_of, stem_of, version_of
 from engine.venues.instruments import Instrument
@@ -236,6 +236,7 @@ class BinanceVenue(NamedTuple):
         """Cancel one version."""
         return await self._request(order, self.trading.fapiprivate_delete_algoorder, {"clientAlgoId": row["clientAlgoId"]})
 
+    @readable("Binance", "standing")
     async def standing(self) -> Sequence[StandingOrder]:
         """Every order that the venue holds for the instrument; a version that is being replaced is one of its own."""
         return [
@@ -243,6 +244,7 @@ class BinanceVenue(NamedTuple):
             *map(self._stands, await self._data("openalgoorders", {})),
         ]
 
+    @readable("Binance", "trades")
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
         """Executions behind the cursor, without one all that Binance lists.
 
@@ -275,6 +277,7 @@ class BinanceVenue(NamedTuple):
                 return ""
             raise silent("Binance", "order", error) from error
 
+    @readable("Binance", "bills")
     async def bills(self, since_ms: int) -> Sequence[VenueBill]:
         """Funding settlements from a time on, oldest first."""
         about = {"symbol": self.symbol, "incomeType": FUNDING}
@@ -282,11 +285,13 @@ class BinanceVenue(NamedTuple):
         found = [VenueBill(str(row["tranId"]), float(row["income"]), int(row["time"])) for row in rows]
         return sorted(found, key=lambda bill: bill.t_ms)
 
+    @readable("Binance", "transfers")
     async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
         """As LiveVenue: the income of all symbols. A tranId is unique among the incomes of one type alone."""
         rows = await self._since("income", {}, since_ms, "incomeType", "tranId")
         return named_transfers("Binance", [row for row in rows if row["asset"] == self._quote], BILLS)
 
+    @readable("Binance", "position")
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
         rows = [row for row in await self._data("positionrisk", {}, "v3") if Decimal(row["positionAmt"])]

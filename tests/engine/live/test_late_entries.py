@@ -1,4 +1,4 @@
-"""An entry that is listed only after its stop has filled by the venue's word: nothing else is ordered for that layer."""
+"""Executions that are listed minutes late: nothing is ordered for a layer that has left by the venue's word."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,3 +39,24 @@ def test_no_target_is_ordered_for_lots_that_a_stop_has_sold_already(tmp_path: Pa
 
     bench = on_bench(tmp_path / "desk.jsonl", play)
     assert not any("refused" in page for page in bench.pages)
+
+
+def test_no_exit_is_ordered_for_lots_that_a_target_has_sold_already(tmp_path: Path) -> None:
+    """The target has filled, unlisted, when the strategy leaves: an exit would sell another sleeve's lots."""
+    hidden: list[VenueTrade] = []
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        (target,) = [id_ for id_, held in bench.venue.orders.items() if held.order.slot == 2]
+        bench.venue.execute(target, 300, 61_000.0)
+        hidden.append(bench.venue.executions.pop())
+        await bench.desk.ask(target)
+        bench.desk.take("leave", {"sleeve": "adds", "why": "a test"})
+        await bench.after(30)
+        assert not [id_ for id_ in bench.venue.asked_for("place") if id_[-3] == "X"]
+        bench.venue.executions += hidden
+        await bench.after(30)
+        assert bench.lots() == 0
+
+    on_bench(tmp_path / "desk.jsonl", play)
