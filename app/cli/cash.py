@@ -1,4 +1,6 @@
-"""`nightdesk cash in | out | list`: cash that a person put into the account or took out of it. Called by app/cli/main.py."""
+"""`nightdesk cash in | out | list`: cash that was put into the account or taken out of it, as people declare it or as the bills
+of a traded account have it. Called by app/cli/main.py.
+"""
 
 import time
 
@@ -16,7 +18,7 @@ JSON = typer.Option(False, "--json")
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(no_args_is_help=True, help="Cash in and out of the account, as people declare it.")
+    group = typer.Typer(no_args_is_help=True, help="Cash in and out of the account, as people declare it or its bills have it.")
     group.command("in")(cash_in)
     group.command("out")(cash_out)
     group.command("list")(list_cash)
@@ -49,15 +51,21 @@ def _declare(amount: float, sign: float, reason: str, as_name: str, *, as_json: 
 
 
 def list_cash(as_json: bool = JSON) -> None:
-    """List declared cash, oldest first, with what the account has beside the sleeves."""
+    """List cash in and out, oldest first, with what the account has beside the sleeves: declared, and read from its bills."""
     from app.home.home import existing_home
+    from engine.watch.cash_moves import sums_of, transfer_events
     from engine.watch.identity import cash_events
 
-    events = cash_events(existing_home().path)
+    home = existing_home().path
+    events, read = cash_events(home), transfer_events(home)
     items = [{"id": e.id, "t_ms": e.t_event_ms, **e.body} for e in events]
-    total = round(sum(item["amount"] for item in items), 2)
+    transfers = [{"id": e.id, **e.body, "cash": round(e.body["cash"], 8)} for e in read]
+    total = round(sum(item["amount"] for item in items) + sum(sums_of(read).values()), 2)
     lines = [
         f"{utc(i['t_ms'])}  {i['amount']:+,.2f}  {shown(i['reason'])} ({shown(i['actor']['name'])}, {i['id']})" for i in items
     ]
-    value = {"items": items, "total": total}
+    lines += [
+        f"{utc(t['t_ms'])}  {t['cash']:+,.2f}  {t['kind']} ({shown(t['word'])}, bill {shown(t['bill'])})" for t in transfers
+    ]
+    value = {"items": items, "transfers": transfers, "total": total}
     out.emit(value, as_json=as_json, text=lambda: "\n".join([*lines, f"{total:+,.2f} beside the sleeves"]))

@@ -326,6 +326,8 @@ def _words_of(home: Any, view: Any) -> dict[str, str]:
 
 def status_text(value: dict[str, Any]) -> str:
     """The status as lines."""
+    from engine.watch.identity import identity_lines
+
     if value["desk_ms"] is None:
         begun = f"do not start it: {value['lost_end']}" if value["lost_end"] else "Start it with: nightdesk up"
         what = "this desk has lost its journal" if value["lost_end"] else "this desk has not started yet"
@@ -347,13 +349,6 @@ def status_text(value: dict[str, Any]) -> str:
     if value["active_version"] != value["version"]:
         lines.append(value["version_follows"])
     return "\n".join([*lines, *(line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve))])
-
-
-def identity_lines(found: Mapping[str, Any] | None) -> list[str]:
-    """A line where the desk's money does not add up."""
-    if found is None or found["holds"]:
-        return []
-    return [f"THE MONEY DOES NOT ADD UP: {found['gap'] or found['apart']:+,.2f} in no term; see docs/runbooks/identity.md"]
 
 
 def silent_lines(found: Mapping[str, Any] | None) -> list[str]:

@@ -10,6 +10,7 @@ from math import isfinite
 from app.home.home import Home
 from app.people.approvals import permit, record
 from app.people.identity import Actor, reason_given
+from engine.book.bodies import SIMULATED
 from engine.errors import BadInput, Refused
 from engine.watch.identity import declared_cash, identity
 
@@ -18,8 +19,11 @@ AMOUNT_MAX = 1e12  # quote units
 
 def declare(home: Home, amount: float, reason: str, actor: Actor, now_ms: int) -> str:
     """Declare cash in (+) or out (-), quote units, in whole cents; the event's id. Raises Denied; BadInput for an amount that
-    is none or a missing reason; Refused for more out than the account has."""
+    is none or a missing reason; Refused for more out than the account has, and where the account's own bills are read."""
     permit(home, actor, "cash", now_ms)
+    if home.desk.traded is not None and home.desk.mode not in SIMULATED:
+        what = f"transfers of the account {home.desk.account} are read from its venue's bills"
+        raise Refused(what, "nothing is to be declared: see nightdesk cash list")
     why = reason_given(reason)
     if not isfinite(amount) or not 0.005 <= abs(amount) <= AMOUNT_MAX:
         raise BadInput(f"{amount:g} is not an amount", f"0.01 to {AMOUNT_MAX:,.0f}")

@@ -29,13 +29,14 @@ KINDS = (
     "lapse",
     "leave",
     "orphan",
+    "transfer",
     "window",
     "cursor",
     "attach",
 )
 KINDS += ("incident", "probe", "gate", "shadow", "snapshot", "mark", "bar")
 QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "health", "reconcile", "adopt", "leave", "orphan"]
-QUIET += ["incident", "window"]  # shown by default
+QUIET += ["incident", "window", "transfer"]  # shown by default
 PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")
 PAGE = 60
 

@@ -205,8 +205,12 @@ def watch(events: str) -> Figures:
 
 
 def views(events: str) -> Figures:
+    """What the API takes for each reading route over a long journal."""
+    return views_of(home_of(events))
+
+
+def views_of(home: Path) -> Figures:
     """CPU s of the API for each reading route, asked for the first time and then again; its memory after all of them."""
-    home = home_of(events)
     environment = environment_of(home)
     with opened(home) as one:  # as the supervisor does each hour
         refresh_day_sums(one.path)

@@ -4,7 +4,10 @@ The shipped generator has five coins; the others here are copies of them under o
 this process alone. No market ever traded any of it: what is measured is time and memory, never a return.
 """
 
+import os
+import shutil
 import time
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -106,4 +109,50 @@ def swept(count: str, years: str) -> Figures:
     return {"cpu_s": time.process_time() - begun, "bars": bars}
 
 
-CELLS = {"backtest": backtest, "sweep": swept}
+def catalogue(count: str) -> Figures:
+    """Listing the market's files in a new process, as each command and page does once; CPU s, and again; files and bytes."""
+    folder, names = written(int(count)), symbols(int(count))
+    shown = FOLDER / f"catalogue-{count}"
+    linked(folder, shown, names)
+    seconds = []
+    for _ in range(2):
+        begun = time.process_time()
+        found = Catalog([(shown, "synthetic")])
+        held = {name: found.find("synthetic", name, "15m").rows for name in names}
+        seconds.append(time.process_time() - begun)
+    files = list(shown.glob("*.parquet"))
+    if not all(held.values()):
+        raise RuntimeError(f"not every series is listed: {held}")
+    return {"list_s": seconds[0], "again_s": seconds[1], "files": len(files), "bytes": sum(f.stat().st_size for f in files)}
+
+
+def linked(folder: Path, shown: Path, names: Sequence[str]) -> None:
+    """The files of these symbols alone, as links."""
+    shown.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        for path in folder.glob(f"*_{name}_*.parquet*"):
+            if not (shown / path.name).exists():
+                os.link(path, shown / path.name)
+
+
+def page(count: str) -> Figures:
+    """Ten sleeves that have lived 60 days, beside five years of so many symbols: what the API takes for what the page asks."""
+    from bench.scale.desk import SHORT, made, quick_folder, walked
+    from bench.scale.journal import views_of
+
+    home = quick_folder() / f"nightdesk-bench-page-{os.getpid()}"
+    try:
+        made(home, 10, SHORT)
+        walked(home)
+        linked(written(int(count)), FOLDER / f"catalogue-{count}", symbols(int(count)))
+        shutil.copytree(FOLDER / f"catalogue-{count}", home / "data" / "synthetic" / "years")
+        found = views_of(home)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+    again, first = found["again"], found["first"]
+    slowest = max(again, key=lambda path: again[path])
+    whole = {"first_s": sum(first.values()), "again_s": sum(again.values()), "slowest_s": again[slowest], "slowest": slowest}
+    return whole | {"first_slowest_s": max(first.values()), "api_mb": found["api_mb"], "views": again, "first": first}
+
+
+CELLS = {"backtest": backtest, "sweep": swept, "catalogue": catalogue, "page": page}

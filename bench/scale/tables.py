@@ -69,7 +69,7 @@ def tried(part: str, name: str, *sizes: str) -> Figures | None:
 
 def market() -> None:
     """Backtests and sweeps: symbols at one year and at five."""
-    counts = ("1", "10", "50")
+    counts = ("1", "5", "10", "50")
     for years in ("1", "5"):
         runs, sweeps = (
             [tried("market", "backtest", n, years) for n in counts],
@@ -84,6 +84,15 @@ def market() -> None:
             FigureRow("most memory, MB", "peak_mb", digits=0, limit=PROCESS_MB),
         ]
         grown(f"Sweep, {years} years", [float(n) for n in counts], sweeps, rows, "symbols")
+    rows = [FigureRow("list them, CPU s", "list_s", digits=3), FigureRow("MB on the disk", "bytes", 1e-6, 0)]
+    listed = [tried("market", "catalogue", n) for n in counts]
+    grown("The catalogue, five years of bars and funding", [float(n) for n in counts], listed, rows, "symbols")
+    rows = [FigureRow("every view once, CPU s", "first_s"), FigureRow("every view again, CPU s", "again_s")]
+    rows += [FigureRow("the slowest view, first, CPU s", "first_slowest_s", limit=VIEW_S)]
+    rows += [FigureRow("the slowest view, again, CPU s", "slowest_s", limit=VIEW_S)]
+    rows += [FigureRow("the API after all of them, MB", "api_mb", digits=0, limit=PROCESS_MB)]
+    pages = [tried("market", "page", n) for n in ("1", "5", "50")]
+    grown("The page of ten sleeves beside them", [1.0, 5.0, 50.0], pages, rows, "symbols")
 
 
 def desk() -> None:

@@ -12,6 +12,7 @@ from engine.book import events
 from engine.book.book import Book
 from engine.book.executions import Led, withdraw_entries
 from engine.book.order_events import act, flattened
+from engine.book.transfers import READ_FROM, forget_bills
 from engine.core.exits import leave_all
 from engine.core.orders import find
 from engine.core.state import ENTRY, HALT, NO_ORDER
@@ -22,6 +23,8 @@ NO_ORPHAN: Mapping[str, Any] = {"lots": 0, "cash": 0.0, "tries": 0, "orders": []
 def on_cursor(book: Book, body: Mapping[str, Any]) -> Led:
     """All executions of an instrument up to here are booked, or a person has to look at them: {instrument, cursor}."""
     book.cursors = {**book.cursors, body["instrument"]: body["cursor"]}
+    if body["instrument"] == READ_FROM:
+        forget_bills(book)
     return body, []
 
 

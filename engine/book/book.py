@@ -58,6 +58,7 @@ class Book:
     attaches: dict[str, str] = field(default_factory=dict)  # instrument -> how its entries bring a stop along (book/attached.py)
     orphans: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # instrument -> executions that no order of ours explains
     incidents: dict[str, Any] = field(default_factory=dict)  # windows and what is of them: incident_money.py
+    transfers: dict[str, Any] = field(default_factory=dict)  # cash in and out of the account, and its bills: transfers.py
 
     @cached_property
     def names(self) -> list[str]:

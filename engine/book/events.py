@@ -193,6 +193,8 @@ def mark(book: Book, stamp: str | None = None) -> EventBody:
         body["blocked"] = {**book.health, **book.differences}
     if book.differences:
         body["differs"] = dict(book.differences)
+    if book.transfers:
+        body["transfers"] = {term: finite(cash) for term, cash in book.transfers["sums"].items()}
     body |= _incidents_mark(book, body["sleeves"])
     return "mark", body | ({"stamp": stamp} if stamp else {}) | ({"halt": dict(book.halt)} if book.halt else {})
 

@@ -31,12 +31,15 @@ from engine.core.orders import (
     taken,
 )
 from engine.core.plan import AMEND, ATTEMPTS_LAST, ATTEMPTS_MAX, PLACE, REFUSALS_MAX, Want, differs, plan, wants
-from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS, TARGET_SLOT
 
 EventBody = tuple[str, dict[str, Any]]
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 PURPOSES = "ESTX"  # of core.state.SLOTS; an attached stop and a flattening exit have letters of their own
 ATTEMPTS_KEPT = 2 * ENDED_KEPT  # looked through when there are more
+SPENT = (
+    "reported lots"  # the cursor from which on lots that a venue has reported count as left (`_gone`): no journal before had it
+)
 TRADES_KEPT = 1_000  # trades known however old: the orders that are still known have fewer, and none is booked twice
 
 
@@ -143,12 +146,13 @@ def flattened(book: Book, s: int, key: int, lots: int) -> list[EventBody]:
 
 
 def _given_up(book: Book, s: int, *, opens: bool) -> frozenset[tuple[int, int]]:
-    """(slot, key) of which ATTEMPTS_MAX orders were made; of a layer that is dust one. What covers or ends a layer is not given
-    up for good, since the venue may be well again: as a bar `opens` one more is made.
+    """(slot, key) of which no further order is made now: of a layer that is gone, and those of which ATTEMPTS_MAX orders were
+    made, of a layer that is dust one. What covers or ends a layer is not given up for good, since the venue may be well
+    again: as a bar `opens` one more is made.
     """
-    small, counts = dust(book, s), book.orders.attempts
+    gone, small, counts = _gone(book, s), dust(book, s), book.orders.attempts
     if not small and not any(count >= ATTEMPTS_MAX for count in counts.values()):
-        return frozenset()
+        return gone
 
     def most(want: Want) -> int:
         if want.key in small:
@@ -157,7 +161,23 @@ def _given_up(book: Book, s: int, *, opens: bool) -> frozenset[tuple[int, int]]:
 
     name = book.names[s]
     tried = [(want, counts.get(order_stem(name, want.key, want.slot), 0)) for want in wants(book.sleeves[s])]
-    return frozenset((want.slot, want.key) for want, count in tried if count >= most(want))
+    return gone | {(want.slot, want.key) for want, count in tried if count >= most(want)}
+
+
+def _gone(book: Book, s: int) -> frozenset[tuple[int, int]]:
+    """(slot, key) of targets and exits whose layer has left whole by the venue's word, in executions that are not listed yet.
+    Another order would be refused, or sell what another sleeve holds of the instrument. Its stop stays wanted.
+    """
+    if SPENT not in book.cursors:
+        return frozenset()
+    out = defaultdict[int, int](int)
+    for order in book.orders.open.values():
+        if order.sleeve == s and order.slot != ENTRY and order.reported > order.filled:
+            out[order.key] += order.reported - order.filled
+    if not out:
+        return frozenset()
+    ends = [want for want in wants(book.sleeves[s]) if want.slot in (TARGET_SLOT, EXIT_SLOT)]
+    return frozenset((want.slot, want.key) for want in ends if out[want.key] >= want.lots)
 
 
 def dust(book: Book, s: int) -> dict[int, int]:

@@ -20,6 +20,7 @@ SELDOM = (
     "orphans",
     "incidents",
     "attaches",
+    "transfers",
 )  # fields of the book that are left out while there is nothing in them
 
 
@@ -129,6 +130,7 @@ def from_json(body: Mapping[str, Any]) -> Book:
         orphans=dict(body.get("orphans", {})),
         incidents=dict(body.get("incidents", {})),
         attaches=dict(body.get("attaches", {})),
+        transfers=dict(body.get("transfers", {})),
         high_water=float(body.get("high_water", 0.0)),
     )
 

@@ -20,6 +20,7 @@ from engine.book.book import Book, Spec, flat, paused_at, stage_of
 from engine.book.executions import Led, on_fill, on_funding_bill, on_health, on_order, on_reconcile
 from engine.book.order_events import EventBody, act, prune, unmoved_stops
 from engine.book.snapshot import restored
+from engine.book.transfers import on_transfer
 from engine.book.windows import on_window
 from engine.book.working import schedules_of
 from engine.core.desk import decide_all, settle_and_mark
@@ -59,6 +60,7 @@ REPORTED: Mapping[str, Callable[[Book, Mapping[str, Any]], Led]] = {
     "lapse": on_lapse,
     "leave": on_leave,
     "orphan": on_orphan,
+    "transfer": on_transfer,
     "window": on_window,
 }
 LEADING = ("bar", "config", "halt", *REPORTED)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from statistics import median
 from typing import Any
 
+from engine.book.order_events import SPENT
 from engine.core.orders import SENT, UNKNOWN
 from engine.core.state import PROTECTIVE
 from engine.live.desk import LiveDesk
@@ -19,6 +20,7 @@ from engine.live.poll import AccountPoll
 from engine.live.reconcile import AGAIN_S, START, AccountReconcile, Cash
 from engine.live.requests import reported
 from engine.live.streams import AccountStreams
+from engine.live.transfers import AccountTransfers
 from engine.ports import OrderReport
 from engine.venues.live_port import LiveVenue
 from engine.venues.private_stream import PrivateSource
@@ -42,7 +44,8 @@ class AccountDuties:
         self.desk = desk
         self.polls = {name: AccountPoll(desk, name) for name in desk.venues}
         self.health = AccountHealth(desk, self.polls, venue_clock)
-        self.reconcile = AccountReconcile(desk, self.polls, cash)
+        self.transfers = AccountTransfers(desk)
+        self.reconcile = AccountReconcile(desk, self.polls, cash, self.transfers.read)
         self.streams = AccountStreams(desk, self.polls, self.health, self.reconcile, source) if source else None
         if self.streams:
             self.health.streams = (self.streams.handle,)
@@ -70,7 +73,10 @@ class AccountDuties:
                 ):  # a layer without a stop does not wait; should both arrive, the venue refuses one
                     desk.unsure.add(order.id)
         work = [poll.run for poll in self.polls.values()]
-        work += [self.health.run, self.health.run_clock, self.reconcile.run, self.halt.run]
+        if SPENT not in desk.book.cursors:
+            desk.take("cursor", {"instrument": SPENT, "cursor": "1"})
+        self.transfers.begin()
+        work += [self.health.run, self.health.run_clock, self.reconcile.run, self.halt.run, self.transfers.run]
         if self.streams:
             work.append(self.streams.run)
         elif not self.health.streams:  # a stream that is no longer there cannot become well again

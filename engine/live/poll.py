@@ -27,6 +27,7 @@ SLACK_MS = 60_000  # clocks differ
 EXPLAINED_MS = 10_000  # an execution is nobody's no sooner than this, and never before its possible parents have answered
 WORKS_MS = 5_000  # a market order that works longer is in doubt
 SLEEPS_S = 1.5  # between two looks while the stop of a resting entry sleeps: a part that fills is covered within five seconds
+RECYCLED_MS = 43_200_000  # by which an execution is later than the one that its id was booked for: a venue has used the id again
 AWAY_LOOKS = 12  # looks in a row that brought nothing: a page
 BILL_MINUTES = (1, 6, 16, 31)  # of an hour: bills come late
 OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXAF][0-9]{2}")
@@ -174,6 +175,7 @@ class AccountPoll:
 
     def _take(self, trade: VenueTrade) -> None:
         """Book one execution, if it is new and an order of ours explains it; what none explains waits."""
+        trade = self._distinct(trade)
         if self._is_booked(trade):
             return
         id_ = (
@@ -194,6 +196,13 @@ class AccountPoll:
             self._nobodys(trade)
         else:
             self.pending.setdefault(trade.trade, (trade, self.desk.now_ms()))
+
+    def _distinct(self, trade: VenueTrade) -> VenueTrade:
+        """The execution; one with the id of another that was booked half a day before it was made has its own time in its id."""
+        booked_ms = self.desk.book.orders.trades.get(trade.trade)
+        if booked_ms is None or trade.t_ms <= booked_ms + RECYCLED_MS:
+            return trade
+        return trade._replace(trade=f"{trade.trade}@{trade.t_ms}")
 
     def _entries_of(self, order: VenueOrder) -> list[VenueOrder]:
         """Entry orders of the layer that an order is of, that may have filled more than was booked."""

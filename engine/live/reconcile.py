@@ -12,6 +12,7 @@ from typing import Any
 from engine.book.account_events import orphan_lots
 from engine.book.bodies import CASH, position_of, stage_rests
 from engine.book.book import settled_at, stage_of
+from engine.book.transfers import explained
 from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
@@ -34,8 +35,14 @@ Cash = Callable[[], Awaitable[float]]  # what the account has realised, quote un
 class AccountReconcile:
     """All instruments of one account. `once` compares; `run` goes on for ever."""
 
-    def __init__(self, desk: LiveDesk, polls: Mapping[str, AccountPoll], cash: Cash | None = None) -> None:
-        self.desk, self.polls, self._cash = desk, polls, cash
+    def __init__(
+        self,
+        desk: LiveDesk,
+        polls: Mapping[str, AccountPoll],
+        cash: Cash | None = None,
+        transfers: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self.desk, self.polls, self._cash, self._transfers = desk, polls, cash, transfers
         self.equal: dict[str, int] = {}  # instrument -> equal readings in a row
         self.unequal: dict[str, int] = {}
         self.compared_ms = 0
@@ -199,9 +206,11 @@ class AccountReconcile:
             return True
         try:
             gap, first = await self._gap(cash), book.cursors.get(CASH)
-            if first is not None and abs(gap - float(first)) > CASH_TOLERANCE:
+            if first is None or abs(gap - float(first)) > CASH_TOLERANCE:
                 for poll in self.polls.values():
-                    await poll.bills()  # a settlement may not be booked yet
+                    await poll.bills()  # a settlement may not be booked yet, nor a transfer
+                if self._transfers is not None:
+                    await self._transfers()
                 gap = await self._gap(cash)
         except DataError:
             return False
@@ -220,10 +229,11 @@ class AccountReconcile:
         return True
 
     async def _gap(self, cash: Cash) -> float:
-        """How much more the venue has realised than the book."""
+        """How much more the venue has realised than the book, beside what was moved in and out by bills of a known type."""
         book = self.desk.book
         orphans = sum(float(found["cash"]) for found in book.orphans.values())
-        return await cash() - sum(sleeve.ledger.cash for sleeve in book.sleeves) - orphans
+        has = await cash()
+        return has - sum(sleeve.ledger.cash for sleeve in book.sleeves) - orphans - explained(book)
 
 
 def foreign_order(name: str, held: StandingOrder) -> str:

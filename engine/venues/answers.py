@@ -3,8 +3,9 @@
 Called by okx.py, binance.py and bybit.py. Sizes of a venue are text in units of its own; the desk counts lots.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal
+from functools import wraps
 from typing import Any
 
 from engine.core.orders import REJECTED, UNKNOWN, VenueOrder
@@ -13,6 +14,8 @@ from engine.redaction import redacted
 from engine.venues.live_port import LiveAnswer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, outcome_of
 from engine.venues.outcome import UNKNOWN as UNPROVEN
+
+Ask = Callable[..., Awaitable[Any]]
 
 
 def failed(order: VenueOrder, error: BaseException, table: Mapping[str, Outcome]) -> LiveAnswer:
@@ -32,6 +35,24 @@ def silent(venue: str, question: str, error: BaseException) -> DataError:
     """A question without an answer."""
     what = f"{venue} did not answer {question}: {redacted(str(error))[:200]}"
     return DataError(what, "nothing is assumed of it; check the venue's status page and the key's rights")
+
+
+def readable(venue: str, question: str) -> Callable[[Ask], Ask]:
+    """Of an adapter's question: an answer without what it asks for (an error in a list, null, a field that is empty) is none.
+    The question raises DataError alone.
+    """
+
+    def of(ask: Ask) -> Ask:
+        @wraps(ask)
+        async def asked(*about: Any) -> Any:
+            try:
+                return await ask(*about)
+            except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+                raise silent(venue, f"{question} in words that can be read ({type(error).__name__})", error) from error
+
+        return asked
+
+    return of
 
 
 def row_of(answer: Any) -> Mapping[str, Any]:

@@ -17,16 +17,16 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, price_of, row_of, silent, size_of, unasked
+from engine.venues.answers import failed, lots_of, price_of, readable, row_of, silent, size_of, unasked
+from engine.venues.binance_lists import KEPT_MS, PAGE, rows_of, rows_since
 from engine.venues.binance_versions import ENDED, STANDS, fired_of, id_of, left_out, standing_of, stem_of, version_of
 from engine.venues.instruments import Instrument
-from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
+from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, REFUSALS, Outcome, outcome_of, table_of
 from engine.venues.outcome import UNKNOWN as UNPROVEN
+from engine.venues.transfer_bills import BINANCE as BILLS
+from engine.venues.transfer_bills import named_transfers
 
-PAGE = 1_000  # rows of a list
-WEEK_MS = 7 * 86_400_000  # the longest window of a list by time
-KEPT_MS = 89 * 86_400_000  # how far back orders and bills are read: Binance keeps them for 90 days
 LAG_MS = 15_000  # how long a list may not have what was placed, our clocks' difference in it
 OURS = "nd"  # how the desk's client ids begin; Binance invents one for the child of a conditional order
 BACK_MS = 60_000  # how late an execution may be listed behind newer ones
@@ -229,13 +229,14 @@ class BinanceVenue(NamedTuple):
 
     async def _versions(self, order: VenueOrder) -> list[Mapping[str, Any]]:
         """Every version of a conditional order that Binance lists, oldest first. None is older than the decision."""
-        rows = await self._since("allalgoorders", {}, order.decided_ms - SLACK_MS, "algoId")
+        rows = await self._since("allalgoorders", {"symbol": self.symbol}, order.decided_ms - SLACK_MS, "algoId")
         return sorted((row for row in rows if stem_of(row["clientAlgoId"]) == order.id), key=version_of)
 
     async def _drop(self, order: VenueOrder, row: Mapping[str, Any]) -> LiveAnswer:
         """Cancel one version."""
         return await self._request(order, self.trading.fapiprivate_delete_algoorder, {"clientAlgoId": row["clientAlgoId"]})
 
+    @readable("Binance", "standing")
     async def standing(self) -> Sequence[StandingOrder]:
         """Every order that the venue holds for the instrument; a version that is being replaced is one of its own."""
         return [
@@ -243,6 +244,7 @@ class BinanceVenue(NamedTuple):
             *map(self._stands, await self._data("openalgoorders", {})),
         ]
 
+    @readable("Binance", "trades")
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
         """Executions behind the cursor, without one all that Binance lists.
 
@@ -275,12 +277,21 @@ class BinanceVenue(NamedTuple):
                 return ""
             raise silent("Binance", "order", error) from error
 
+    @readable("Binance", "bills")
     async def bills(self, since_ms: int) -> Sequence[VenueBill]:
         """Funding settlements from a time on, oldest first."""
-        rows = await self._since("income", {"incomeType": FUNDING}, since_ms, "tranId")
+        about = {"symbol": self.symbol, "incomeType": FUNDING}
+        rows = await self._since("income", about, since_ms, "tranId")
         found = [VenueBill(str(row["tranId"]), float(row["income"]), int(row["time"])) for row in rows]
         return sorted(found, key=lambda bill: bill.t_ms)
 
+    @readable("Binance", "transfers")
+    async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
+        """As LiveVenue: the income of all symbols. A tranId is unique among the incomes of one type alone."""
+        rows = await self._since("income", {}, since_ms, "incomeType", "tranId")
+        return named_transfers("Binance", [row for row in rows if row["asset"] == self._quote], BILLS)
+
+    @readable("Binance", "position")
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
         rows = [row for row in await self._data("positionrisk", {}, "v3") if Decimal(row["positionAmt"])]
@@ -331,7 +342,7 @@ class BinanceVenue(NamedTuple):
     def _trade(self, row: Mapping[str, Any], name: str) -> VenueTrade:
         """A row of userTrades."""
         side, price, fee = 1 if row["side"] == "BUY" else -1, float(row["price"]), float(row["commission"])
-        if row["commissionAsset"] != self.instrument.symbol.partition("-")[2]:
+        if row["commissionAsset"] != self._quote:
             raise DataError(
                 f"{self.symbol}: a fee was paid in {row['commissionAsset']}", "switch off paying fees in BNB for futures"
             )
@@ -342,38 +353,13 @@ class BinanceVenue(NamedTuple):
         """One normal order."""
         return row_of(await (client or self.polling).fapiprivate_get_order({"symbol": self.symbol, **about}))
 
-    async def _since(self, name: str, about: Mapping[str, Any], since_ms: int, id_key: str) -> list[Mapping[str, Any]]:
-        """The rows of a list by time: a week at a time, the last one up to now."""
-        now = self.polling.milliseconds()
-        start, rows = max(since_ms, now - KEPT_MS), dict[str, Mapping[str, Any]]()
-        while True:
-            ends = start + WEEK_MS < now
-            week = await self._window(name, about, start, start + WEEK_MS - 1 if ends else 0)
-            rows |= {str(row[id_key]): row for row in week}
-            if not ends:
-                return list(rows.values())
-            start += WEEK_MS
-
-    async def _window(self, name: str, about: Mapping[str, Any], start: int, end: int) -> list[Mapping[str, Any]]:
-        """The rows between two times (0: now); a page that is full is asked for in halves, whichever end of it Binance shows."""
-        span = {"startTime": start} | ({"endTime": end} if end else {})
-        rows = await self._data(name, {**about, **span, "limit": PAGE})
-        if len(rows) < PAGE:
-            return rows
-        middle = (start + (end or self.polling.milliseconds())) // 2
-        if middle <= start:
-            raise DataError(f"{self.symbol}: {name} has {PAGE} rows in a moment", "nothing is assumed of it; ask Binance")
-        return await self._window(name, about, start, middle) + await self._window(name, about, middle + 1, end)
+    async def _since(self, name: str, about: Mapping[str, Any], since_ms: int, *id_keys: str) -> list[Mapping[str, Any]]:
+        """The rows of a list by time, each once."""
+        return await rows_since(self.polling, name, about, since_ms, id_keys)
 
     async def _data(self, name: str, about: Mapping[str, Any], version: str = "") -> list[Mapping[str, Any]]:
-        """The rows of one list. Raises DataError."""
-        try:
-            rows = await getattr(self.polling, f"fapiprivate{version}_get_{name}")({"symbol": self.symbol, **about})
-            if not isinstance(rows, list):
-                raise TypeError(f"no list: {str(rows)[:80]}")  # a page of HTML
-            return rows
-        except Exception as error:
-            raise silent("Binance", name, error) from error
+        """The rows of one list of the instrument. Raises DataError."""
+        return await rows_of(self.polling, f"{version}_get_{name}", {"symbol": self.symbol, **about})
 
     def _size(self, lots: int) -> str:
         """Lots as base units."""
@@ -386,6 +372,11 @@ class BinanceVenue(NamedTuple):
     def _price(self, price: float) -> str:
         """A price on the instrument's tick."""
         return price_of(price, self.instrument.tick)
+
+    @property
+    def _quote(self) -> str:
+        """The asset that cash, fees and funding are in."""
+        return self.instrument.symbol.partition("-")[2]
 
 
 def side_of(sign: int) -> str:

@@ -16,13 +16,15 @@ from engine.core.orders import DONE, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
+from engine.venues.answers import failed, lots_of, price_of, readable, silent, size_of, unasked
 from engine.venues.instruments import Instrument
-from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
+from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
 from engine.venues.outcome import REJECTED as REFUSED
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 from engine.venues.pace import turn
+from engine.venues.transfer_bills import BYBIT as BILLS
+from engine.venues.transfer_bills import named_transfers
 
 WEEK_MS = 7 * 86_400_000  # the longest window of a list, and the one that a list has without times
 BACK_MS = 60_000  # how late an execution may be listed behind newer ones
@@ -107,12 +109,14 @@ class BybitVenue(NamedTuple):
             return unasked(order, error, OUTCOMES)
         return LiveAnswer(order.id, IN_DOUBT, order.filled, "in no list of orders", outcome=NOT_FOUND)
 
+    @readable("Bybit", "standing")
     async def standing(self) -> Sequence[StandingOrder]:
         """Every order that the venue holds for the instrument: of both kinds, whatever a list without a filter shows."""
         about = {"category": "linear", "symbol": self.symbol, "limit": "50"}
         both = [await self._rows("private_get_v5_order_realtime", about | more) for more in ({}, {"orderFilter": "StopOrder"})]
         return [self._stands(row) for row in {row["orderId"]: row for rows in both for row in rows}.values()]
 
+    @readable("Bybit", "trades")
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
         """Executions behind the cursor, without one those of a week.
 
@@ -133,12 +137,21 @@ class BybitVenue(NamedTuple):
         pairs = sorted(f"{t_ms}/{id_}" for id_, t_ms in seen.items() if t_ms >= last - BACK_MS)
         return [self._trade(row) for row in new], f"{last}:{','.join(pairs)}"
 
+    @readable("Bybit", "bills")
     async def bills(self, since_ms: int) -> Sequence[VenueBill]:
         """Funding settlements from a time on, of two years at most, by the account's transaction log."""
         about = {"accountType": "UNIFIED", "category": "linear", "currency": "USDT", "type": "SETTLEMENT", "limit": "50"}
         rows = await self._since("private_get_v5_account_transaction_log", about, max(1, since_ms), "transactionTime")
         return [self._bill(row) for row in rows if row["symbol"] == self.symbol]
 
+    @readable("Bybit", "transfers")
+    async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
+        """As LiveVenue, by the account's transaction log: of all categories, a transfer is of none."""
+        about = {"accountType": "UNIFIED", "currency": self.instrument.symbol.partition("-")[2], "limit": "50"}
+        rows = await self._since("private_get_v5_account_transaction_log", about, max(1, since_ms), "transactionTime")
+        return named_transfers("Bybit", rows, BILLS)
+
+    @readable("Bybit", "position")
     async def position(self) -> VenuePosition:
         """The net position; isolated or not is the account's setting. Raises DataError in hedge mode: a desk counts one side."""
         account = await self._result("private_get_v5_account_info", {})

@@ -60,6 +60,16 @@ class VenueBill(NamedTuple):
     t_ms: int
 
 
+class VenueTransfer(NamedTuple):
+    """One change of the account's cash that neither an execution nor a settlement made."""
+
+    bill: str  # booked once
+    kind: str  # of engine.venues.transfer_bills
+    word: str  # the venue's own type
+    cash: float  # quote units; negative: it left
+    t_ms: int
+
+
 class VenuePosition(NamedTuple):
     """The net position of the instrument."""
 
@@ -97,6 +107,10 @@ class LiveVenue(Protocol):
 
     async def bills(self, since_ms: int) -> Sequence[VenueBill]:
         """Funding settlements from a time on, oldest first. Raises DataError."""
+
+    async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
+        """What moved the cash of the whole account from a time on, beside executions and settlements, oldest first; in the
+        instrument's quote currency alone. Raises DataError."""
 
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError."""

@@ -14,13 +14,16 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, price_of, silent, size_of, unasked
+from engine.venues.answers import failed, lots_of, price_of, readable, silent, size_of, unasked
 from engine.venues.instruments import Instrument
-from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
+from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
+from engine.venues.transfer_bills import OKX as BILLS
+from engine.venues.transfer_bills import named_transfers
 
 PAGE = 100  # rows of a list
 FUNDING = "8"  # type of a bill
+RECENT_MS = 6 * 86_400_000  # bills of a week are in a list of their own, the archive of three months may be behind it
 STATES = {"live": WORKING, "partially_filled": PARTIAL, "filled": DONE, "canceled": DONE, "mmp_canceled": DONE}
 ALGO_STATES = {"live": WORKING, "pause": WORKING, "partially_effective": WORKING, "canceled": DONE, "order_failed": DONE}
 FIRED = "effective"  # its child says how it stands
@@ -121,6 +124,7 @@ class OkxVenue(NamedTuple):
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
             return unasked(order, error, OUTCOMES)
 
+    @readable("OKX", "standing")
     async def standing(self) -> Sequence[StandingOrder]:
         """Every order that the venue holds for the instrument."""
         about = {"instType": "SWAP", "instId": self.inst_id}
@@ -129,6 +133,7 @@ class OkxVenue(NamedTuple):
         more = await self._rows("private_get_trade_orders_algo_pending", about | {"ordType": "trigger"}, "algoId")
         return [*map(self._stands, normal), *map(self._stands, algos), *map(self._stands, more)]
 
+    @readable("OKX", "trades")
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
         """Executions behind the cursor, a bill id. A page holds the newest, so the pages go back until one is not full."""
         rows: dict[int, Mapping[str, Any]] = {}
@@ -141,6 +146,7 @@ class OkxVenue(NamedTuple):
                 return found, str(max(rows)) if rows else cursor
             about["after"] = str(min(page))
 
+    @readable("OKX", "bills")
     async def bills(self, since_ms: int) -> Sequence[VenueBill]:
         """Funding settlements from a time on. OKX does not filter the archive by time: pages are read until one is older."""
         rows: list[Mapping[str, Any]] = []
@@ -154,6 +160,22 @@ class OkxVenue(NamedTuple):
                 return [VenueBill(row["billId"], float(row["balChg"]), int(row["ts"])) for row in reversed(rows)]
             after = {"after": page[-1]["billId"]}
 
+    @readable("OKX", "transfers")
+    async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
+        """As LiveVenue. No type can be left out of the list, so pages are read until one is older; a bill may be in two."""
+        recent = since_ms > self.polling.milliseconds() - RECENT_MS
+        name, rows = f"private_get_account_bills{'' if recent else '_archive'}", dict[int, Mapping[str, Any]]()
+        about = {"ccy": self.instrument.symbol.partition("-")[2], "limit": str(PAGE)}
+        while True:
+            page = {int(row["billId"]): row for row in await self._data(name, about)}
+            if rows and page and min(page) >= min(rows):
+                raise DataError(f"OKX shows a page of {name.removeprefix('private_get_')} again", "nothing is assumed of it")
+            rows |= page
+            if len(page) < PAGE or max(int(row["ts"]) for row in page.values()) < since_ms:
+                return named_transfers("OKX", [row for row in rows.values() if int(row["ts"]) >= since_ms], BILLS)
+            about["after"] = str(min(page))
+
+    @readable("OKX", "position")
     async def position(self) -> VenuePosition:
         """The net position. Raises DataError in hedge mode: the desk counts one side."""
         rows = [

@@ -208,7 +208,7 @@ def identity_holds(ctx: CheckContext) -> Found:
     found = identity(ctx.home)
     if found is None:
         return CANNOT_SAY, "no bar decided yet", ""
-    text = "both sides are equal" if found.holds else f"{found.gap or found.apart:+,.2f} in no term"
+    text = "both sides are equal" if found.holds else f"{found.off:+,.2f} in no term"
     return (YES if found.holds else NO), text, found.event
 
 

@@ -22,7 +22,7 @@ from engine.live.record import record
 from engine.store.chain import Event, encode_body
 from engine.store.journal import Journal, read
 from engine.venues import outcome
-from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
+from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from tests.fakes.desks import BAR_MS, LOOSE, RULES
 from tests.fakes.exchange.virtual import run_virtual
 from tests.fakes.order_desks import LOOSER, as_object
@@ -95,6 +95,7 @@ class PortVenue:
         self.orders: dict[str, PortOrder] = {}
         self.executions: list[VenueTrade] = []
         self.billed: list[VenueBill] = []
+        self.moved: list[VenueTransfer] = []  # in the order in which they are listed
         self.strange: list[StandingOrder] = []
         self.net, self.price, self.fills = 0, PRICE, True
         self.clock: Callable[[], int] = lambda: 0
@@ -216,6 +217,12 @@ class PortVenue:
         if await self._next("bills") == "silent":
             raise DataError("no answer")
         return [bill for bill in self.billed if bill.t_ms >= since_ms]
+
+    async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
+        """As LiveVenue."""
+        if await self._next("transfers") == "silent":
+            raise DataError("no answer")
+        return [transfer for transfer in self.moved if transfer.t_ms >= since_ms]
 
     async def position(self) -> VenuePosition:
         """As LiveVenue."""

@@ -1,21 +1,29 @@
 """A home that trades an account on live data, by the worker itself: entry, stop, halt, restarts, faults, at the local venues."""
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
 
+from app.cli import cash
 from app.home.home import open_home
+from app.people.cash import declare
+from app.people.identity import identify
 from app.processes.worker import Pause, Worker
 from app.views.desk_trip import desk_trip
 from engine.book.order_laws import OrderLaws
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
-from engine.errors import BadInput
+from engine.errors import BadInput, Refused
 from engine.store.chain import encode_body
 from engine.store.journal import read
 from engine.watch.heartbeat import heartbeat_of
+from engine.watch.identity import identity
+from tests.fakes.commands import typed_in
+from tests.fakes.exchange.market import PICO
+from tests.fakes.exchange.transfers import transfer
 from tests.fakes.live_homes import LiveHome, lived
 
 
@@ -169,3 +177,41 @@ def test_a_desk_with_money_rests_until_its_stage_allows_it(own_home: Path) -> No
         assert not [event for event in home.events("intent") if event.body["slot"] == "entry"]
 
     lived(own_home, "okx", script, account=True)
+
+
+@pytest.mark.parametrize("venue", ["bybit", *(pytest.param(name, marks=pytest.mark.long) for name in ("okx", "binance"))])
+def test_money_that_moves_is_in_the_identity_and_in_no_equity(
+    own_home: Path, venue: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the venue's bills, through ccxt, also while no worker runs; nothing may be declared beside them."""
+
+    async def script(home: LiveHome) -> float:
+        exchange = home.played.venue.exchange
+        transfer(exchange, "deposit", 77 * PICO)  # before the desk: no part of it
+        home.start()
+        await home.until(lambda: not home.book.health if home.book else False)
+        before = home.book.desk.equity
+        transfer(exchange, "deposit", 2_500 * PICO + PICO // 100)
+        await home.minutes(7)
+        await home.stop()
+        transfer(exchange, "withdrawal", -400 * PICO)
+        home.start()
+        await home.minutes(7)
+        assert home.book.desk.equity == before
+        await home.stop()
+        proven(home)
+        return float(before)
+
+    equity = lived(own_home, venue, script, account=True)
+    at = open_home(0)
+    found = identity(at.path)
+    assert found is not None
+    assert (found.deposits, found.withdrawals, found.unexplained_cash, found.holds) == (2_500.01, 400.0, 0.0, True)
+    assert found.account == round(equity + 2_100.01, 2)
+    with pytest.raises(Refused, match="are read from its venue's bills"):
+        declare(at, 5.0, "by hand", identify(at.path, "ann", "cli"), 0)
+    code, out, err = typed_in(cash, own_home, monkeypatch, capsys)("list", "--json")
+    assert (code, err) == (0, "")
+    listed = json.loads(out)
+    assert [(t["cash"], t["kind"]) for t in listed["transfers"]] == [(2_500.01, "deposit"), (-400.0, "withdrawal")]
+    assert listed["total"] == 2_100.01

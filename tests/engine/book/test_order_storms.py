@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from engine.book import order_events
-from engine.book.order_events import EventBody, _given_up, _immovable
+from engine.book.order_events import SPENT, EventBody, _given_up, _immovable
 from engine.book.replay import after
 from engine.book.snapshot import from_json, to_json
 from engine.book.transitions import begin, step
@@ -352,6 +352,8 @@ HALTED = {"state": "halted", "reason": "storm", "by": "ann"}
 def weathered(seed: int) -> Storm:
     """A whole storm; an error names its seed."""
     storm = Storm(seed)
+    if seed % 2:  # as a live desk begins; the others are as desks on paper, and as journals from before it
+        storm.event("cursor", {"instrument": SPENT, "cursor": "1"})
     try:
         for _ in range(EVENTS):
             storm.once()

@@ -241,3 +241,26 @@ def test_funding_is_booked_once_by_the_venues_bill(path: Path, sleeves: int) -> 
     shares = [e.body["cash_flow"] for e in bench.events("funding")]
     assert sum(shares) == pytest.approx(-0.37, abs=1e-12)
     assert len(shares) == sleeves
+
+
+@pytest.mark.parametrize(("later_h", "booked"), [(26, True), (0, False)])
+def test_an_id_that_the_venue_uses_again_a_day_later_is_another_execution(path: Path, later_h: int, booked: bool) -> None:
+    """Else its lots were held at the venue and never booked. The same id at the same time is the same execution, listed again."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        first = bench.venue.executions[0]
+        (target,) = [id_ for id_, held in bench.venue.orders.items() if held.order.slot == 2]
+        await bench.duties.stop()
+        await bench.after(later_h * 3_600 + 1)
+        bench.venue.execute(target, 300, 61_000.0)
+        last = bench.venue.executions[-1]
+        bench.venue.executions[-1] = last._replace(trade=first.trade)
+        await bench.poll.look()
+        assert bench.lots() == (0 if booked else 300)
+        await bench.poll.look()
+
+    bench = on_bench(path, play)
+    fills = [event.body["trade"] for event in bench.events("fill") if event.body.get("booked", True)]
+    assert len(fills) == len(set(fills)) == (2 if booked else 1)

@@ -10,6 +10,15 @@ from typing import NamedTuple
 from tests.fakes.exchange.market import Contract
 
 TRADE_BILL, FUNDING_BILL = "trade", "funding"
+TRANSFERS = (
+    "deposit",
+    "withdrawal",
+    "bonus",
+    "rebate",
+    "interest",
+    "clawback",
+    "strange",
+)  # the last: of a type that is in no table
 
 
 class Bill(NamedTuple):
@@ -93,6 +102,11 @@ class Account:
         held.realized += cash
         held.funding += cash
         return self._book(t_ms, FUNDING_BILL, contract.name, cash, abs(held.lots), mark, 0, 0, 0, 0)
+
+    def transfer(self, kind: str, cash: int, t_ms: int) -> Bill:
+        """Money that comes or goes beside every trade: one of TRANSFERS."""
+        assert kind in TRANSFERS, kind
+        return self._book(t_ms, kind, "", cash, 0, 0, 0, 0, 0, 0)
 
     def unrealized(self, contract: Contract, ticks: int) -> int:
         """Pico that the position would realise at `ticks`."""

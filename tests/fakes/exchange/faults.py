@@ -7,7 +7,7 @@ print it, and the run can be repeated or cut in half.
 import random
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tests.fakes.exchange import orders as o
 from tests.fakes.exchange.market import PICO
@@ -52,8 +52,16 @@ KINDS = {
     "stranger": "someone else trades in the account",
     "thin_book": "a lot a level: executions in many parts",
 }
+# of lists of bills: by hand alone, so that plans that were drawn stay what they were
+BILL_KINDS = {
+    "bills_late": "a bill is listed two hours after it was made",
+    "bills_twice": "each bill of a page comes twice",
+    "bills_shuffled": "the bills of a page come in another order",
+    "bills_overlap": "a page begins with the last bill of the one before",
+}
 ACTS = ("venue_cancels", "stranger", "thin_book")  # done once a window, at the first print in it
 LATE_MS, DELAY_MS, SKEW_MS, HIDDEN_MS = 8_000, 5_000, 40_000, 600_000
+BILLED_LATE_MS = 7_200_000
 
 
 class Window(NamedTuple):
@@ -87,12 +95,12 @@ class Faults:
         self._dice = random.Random(seed)
         self._done: set[Window] = set()
         self._thin = False
-        if unknown := {window.kind for window in self.plan} - set(KINDS):
-            raise ValueError(f"unknown faults {sorted(unknown)}; known: {', '.join(KINDS)}")
+        if unknown := {window.kind for window in self.plan} - {*KINDS, *BILL_KINDS}:
+            raise ValueError(f"unknown faults {sorted(unknown)}; known: {', '.join((*KINDS, *BILL_KINDS))}")
 
     def on(self, kind: str, for_ms: int = 10**15, chance: float = 1.0) -> None:
         """From now on."""
-        assert kind in KINDS, kind
+        assert kind in {*KINDS, *BILL_KINDS}, kind
         self.plan.append(Window(kind, self.clock(), self.clock() + for_ms, chance))
 
     def off(self, kind: str) -> None:
@@ -116,6 +124,20 @@ class Faults:
         self.count[window.kind] += 1
         first_ms, times = self.acted.get(window, (self.clock(), 0))
         self.acted[window] = first_ms, times + 1
+
+    def billed(self, rows: list[Any], time_key: str) -> list[Any]:
+        """The bills that are listed by now."""
+        if not self.plan or not self.hit("bills_late"):
+            return rows
+        return [row for row in rows if int(row[time_key]) < self.clock() - BILLED_LATE_MS]
+
+    def paged(self, rows: list[Any]) -> list[Any]:
+        """The bills of a page, as they come."""
+        if self.plan and self.hit("bills_twice"):
+            rows = [row for row in rows for _ in range(2)]
+        if self.plan and self.hit("bills_shuffled"):
+            rows = self._dice.sample(rows, len(rows))
+        return rows
 
     def act(self, exchange: Exchange) -> None:
         """At a print: what needs no request."""

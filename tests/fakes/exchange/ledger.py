@@ -8,6 +8,7 @@ from tests.fakes.exchange.orders import Algo, Order
 ACCEPTED, REJECTED, FILL, ENDED, AMENDED = "accepted", "rejected", "fill", "ended", "amended"
 ALGO_ACCEPTED, ALGO_TRIGGERED, ALGO_ENDED, ALGO_AMENDED = "algo_accepted", "algo_triggered", "algo_ended", "algo_amended"
 FUNDING = "funding"
+TRANSFER = "transfer"  # kept, and not pushed: no stream of a local venue has it
 PRINT = "print"  # passed to listeners, not kept: the path is known
 
 

@@ -161,6 +161,11 @@ NOT_SEEN: dict[str, dict[str, str]] = {
 
 # what it does -> source, and what it does here
 NOT_SEEN_DONE: dict[str, tuple[str, str]] = {
+    "income of what was moved": (
+        CCXT,
+        "TRANSFER, WELCOME_BONUS, REFERRAL_KICKBACK, INSURANCE_CLEAR are ccxt's words; an empty symbol is from memory",
+    ),
+    "tranId of another type": (MEMORY, "unique among the incomes of one type alone"),
     "a client id again": (MEMORY, "unique among open orders alone: refused with -4116 while the other is open, taken after"),
     "a client id that was given twice": (MEMORY, "a question answers for the newer order"),
     "the child of a conditional order": (

@@ -131,8 +131,9 @@ def income(venue: BinanceVenue, fields: Fields) -> list[Row]:
     symbols, kind = {inst.symbol for inst in venue.wanted(fields)}, fields.get("incomeType")
     if kind not in (None, "", *INCOMES):
         raise Fault(-1130, "Data sent for parameter 'incomeType' is not valid.")
+    symbols |= set() if fields.get("symbol") else {""}
     rows = [row for row in venue.income() if row["symbol"] in symbols and kind in (None, "", row["incomeType"])]
-    return page(venue, rows, fields, "time", default=100)
+    return venue.faults.paged(page(venue, venue.faults.billed(rows, "time"), fields, "time", default=100))
 
 
 # ---- account ------------------------------------------------------------------------------------------------------------

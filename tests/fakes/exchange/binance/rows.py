@@ -137,6 +137,18 @@ def income_row(inst: Instrument, bill: Bill) -> list[Row]:
     ]
 
 
+# of a transfer -> incomeType; the last is of no table
+TRANSFER_TYPES = {"deposit": "TRANSFER", "withdrawal": "TRANSFER", "bonus": "WELCOME_BONUS", "rebate": "REFERRAL_KICKBACK"}
+TRANSFER_TYPES |= {"clawback": "INSURANCE_CLEAR", "strange": "NEW_KIND_OF_REWARD"}
+
+
+def transfer_row(bill: Bill) -> Row:
+    """income: money that was moved; of no symbol."""
+    kind = TRANSFER_TYPES.get(bill.kind, bill.kind.upper())
+    row: Row = {"symbol": "", "asset": "USDT", "time": bill.t_ms, "tranId": BILL_BASE + bill.id}
+    return row | {"incomeType": kind, "income": money(bill.cash), "info": kind, "tradeId": ""}
+
+
 def position_row(inst: Instrument, held: Position, market: Market) -> Row:
     """v3/positionRisk, in one-way mode: neither leverage nor the kind of margin is in it."""
     pico = market.contract.pico

@@ -9,8 +9,10 @@ from typing import Any
 
 from tests.fakes.exchange.binance.client import LocalBinance
 from tests.fakes.exchange.binance.played import INST, SYMBOL, Played, walked
+from tests.fakes.exchange.market import PICO
 from tests.fakes.exchange.played import play_virtual
 from tests.fakes.exchange.serve import Line
+from tests.fakes.exchange.transfers import transfer
 from tests.fakes.exchange.wire import Answer, Request
 
 BILLED_MS = 2 * 3_600_000
@@ -58,6 +60,7 @@ async def visit(played: Played) -> None:
     """Ask every path while there is an entry, a stop, a target, an order by socket and a settlement."""
     ex = played.client
     await ex.load_markets()
+    transfer(played.venue.exchange, "deposit", 500 * PICO)
     played.collect(lambda: ex.watch_orders(SYMBOL))
     played.collect(lambda: ex.watch_ohlcv(SYMBOL, "15m"))
     played.collect(lambda: listed(ex.watch_order_book(SYMBOL)))

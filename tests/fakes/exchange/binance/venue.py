@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.fakes.exchange import ledger as log
-from tests.fakes.exchange.binance.rows import Row, algo_row, fill_row, income_row, order_row
+from tests.fakes.exchange.binance.rows import Row, algo_row, fill_row, income_row, order_row, transfer_row
 from tests.fakes.exchange.binance.words import Fault, Instrument, required
 from tests.fakes.exchange.faults import SKEW_MS, Faults
 from tests.fakes.exchange.ledger import Event
@@ -116,7 +116,9 @@ class BinanceVenue:
         """Take what is new in the ledger; its rows never change."""
         self.exchange.catch_up()
         for event in self.exchange.ledger[self._read :]:
-            if event.bill:
+            if event.kind == log.TRANSFER and event.bill:
+                self._income.append(transfer_row(event.bill))
+            elif event.bill:
                 inst = self.of[event.bill.symbol]
                 self._income += income_row(inst, event.bill)
                 if event.kind == log.FILL:

@@ -82,6 +82,10 @@ NOT_SEEN: dict[str, dict[str, str]] = {
 
 # what it does -> source, and what it does here
 NOT_SEEN_DONE: dict[str, tuple[str, str]] = {
+    "lines of the log for what was moved": (
+        CCXT,
+        "TRANSFER_IN, TRANSFER_OUT, BONUS, FEE_REFUND, INTEREST are ccxt's words; without symbol and category from memory",
+    ),
     "a stop that fires": (
         MEMORY,
         "keeps its orderId and orderLinkId: Untriggered, Triggered, New, Filled; its executions carry both",

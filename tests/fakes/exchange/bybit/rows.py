@@ -186,6 +186,19 @@ def log_row(inst: Instrument, event: Event, algo: Algo | None, held: int, contra
     return row | mine | {"tradeId": trade_id(bill.trade)}
 
 
+# of a transfer -> type; the last is of no table
+TRANSFER_TYPES = {"deposit": "TRANSFER_IN", "withdrawal": "TRANSFER_OUT", "bonus": "BONUS", "rebate": "FEE_REFUND"}
+TRANSFER_TYPES |= {"interest": "INTEREST", "strange": "NEW_KIND_OF_REWARD"}
+
+
+def transfer_row(bill: Bill) -> Row:
+    """account/transaction-log: money that was moved; of no symbol, no category and no trade."""
+    of_trades = ("symbol", "category", "side", "qty", "size", "tradePrice", "funding", "fee", "feeRate", "orderId", "orderLinkId")
+    row: Row = dict.fromkeys((*of_trades, "tradeId"), "") | {"currency": "USDT", "transactionTime": str(bill.t_ms)}
+    row |= {"type": TRANSFER_TYPES.get(bill.kind, bill.kind.upper()), "id": f"1_USDT_{SEQ_BASE + bill.id}"}
+    return row | {"change": money(bill.cash), "cashFlow": money(bill.cash), "cashBalance": money(bill.balance)}
+
+
 def position_row(inst: Instrument, held: Position, market: Market, stop: int, target: int) -> Row:
     """position/list, in one-way mode; `stop` and `target` are those of the whole position."""
     pico = market.contract.pico

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 from tests.fakes.exchange.bybit.played import INST, SYMBOL, Played, under_virtual_clock
+from tests.fakes.exchange.market import PICO
+from tests.fakes.exchange.transfers import transfer
 
 BILLED_MS = 2 * 3_600_000
 MINE = {"category": "linear", "symbol": INST}
@@ -27,6 +29,7 @@ async def visit(played: Played) -> dict[str, list[Any]]:
     """Ask every path that answers with rows while there is an entry, a stop, a target and a bill."""
     ex, found = played.client, {}
     await ex.load_markets()
+    transfer(played.venue.exchange, "deposit", 500 * PICO)
     sent: list[str] = []
     for watch in (ex.watch_orders, ex.watch_my_trades, lambda: ex.watch_positions([SYMBOL])):
         played.collect(watch)
@@ -81,7 +84,7 @@ async def questions(ex: Any) -> dict[str, list[Any]]:
         "GET account/info": ex.privateGetV5AccountInfo(),
         "GET account/wallet-balance": ex.privateGetV5AccountWalletBalance({"accountType": "UNIFIED"}),
         "GET account/fee-rate": ex.privateGetV5AccountFeeRate(MINE),
-        "GET account/transaction-log": ex.privateGetV5AccountTransactionLog({"category": "linear"}),
+        "GET account/transaction-log": ex.privateGetV5AccountTransactionLog({}),
         "GET position/list": ex.privateGetV5PositionList(MINE),
         "GET order/realtime": ex.privateGetV5OrderRealtime(MINE),
         "GET execution/list": ex.privateGetV5ExecutionList(MINE),

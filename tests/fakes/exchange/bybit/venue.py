@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.fakes.exchange import ledger as log
-from tests.fakes.exchange.bybit.rows import Row, execution_row, funding_row, log_row, order_row
+from tests.fakes.exchange.bybit.rows import Row, execution_row, funding_row, log_row, order_row, transfer_row
 from tests.fakes.exchange.bybit.words import PARAMS, PART, SEQ_BASE, STOP, Fault, Instrument, instrument_of
 from tests.fakes.exchange.faults import SKEW_MS, Faults
 from tests.fakes.exchange.ledger import Event
@@ -131,7 +131,9 @@ class BybitVenue:
         while self._read < len(self.exchange.ledger):
             event = self.exchange.ledger[self._read]
             self._read += 1
-            if event.bill:
+            if event.kind == log.TRANSFER and event.bill:
+                self._log.append(transfer_row(event.bill))
+            elif event.bill:
                 self._book(event)
 
     def _book(self, event: Event) -> None:

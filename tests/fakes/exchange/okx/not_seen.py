@@ -139,6 +139,10 @@ NOT_SEEN: dict[str, dict[str, str]] = {
 
 # what it does -> source, and what it does here
 NOT_SEEN_DONE: dict[str, tuple[str, str]] = {
+    "bills of what was moved": (
+        MEMORY,
+        "1 in or out with subType 11 or 12, 7 interest, 10 clawback (the types are ccxt's); of no instrument; 99 is of no table",
+    ),
     "attachAlgoOrds": (
         CCXT,
         "a field of trade/order; attachAlgoClOrdId is taken by the raw call, ccxt's own order leaves it out",

@@ -132,7 +132,12 @@ def fills(venue: OkxVenue, fields: Fields) -> list[Row]:
 
 def bills(venue: OkxVenue, fields: Fields) -> list[Row]:
     """account/bills and account/bills-archive."""
-    return page(venue.bills(), fields, "billId", "ts") if swaps_only(fields) else []
+    if not swaps_only(fields):
+        return []
+    if str(fields.get("after") or "").isdigit() and venue.faults.hit("bills_overlap"):
+        fields = {**fields, "after": str(int(fields["after"]) + 1)}
+    rows = [row for row in venue.bills() if fields.get("instType", "") in ("", row["instType"])]
+    return venue.faults.paged(page(venue.faults.billed(rows, "ts"), fields, "billId", "ts"))
 
 
 # ---- account ------------------------------------------------------------------------------------------------------------

@@ -161,6 +161,21 @@ def bill_row(inst: Instrument, bill: Bill, event: Event) -> Row:
     return row | {"tradeId": str(bill.trade or ""), "execType": ("M" if event.maker else "T") if trade else "", "interest": "0"}
 
 
+# of a transfer -> (type, subType): 1, 7 and 10 by ccxt's table, what comes beside them from memory; 99 is of no table
+TRANSFER_TYPES = {"deposit": ("1", "11"), "withdrawal": ("1", "12"), "interest": ("7", "9"), "clawback": ("10", "")}
+
+
+def transfer_row(bill: Bill) -> Row:
+    """account/bills: money that was moved; of no instrument."""
+    of_trades = ("instType", "instId", "mgnMode", "sz", "px", "ordId", "clOrdId", "tradeId", "execType", "notes")
+    row: Row = dict.fromkeys(of_trades, "") | {"ccy": "USDT", "billId": bill_id(bill.id), "ts": str(bill.t_ms)}
+    row |= dict(zip(("type", "subType"), TRANSFER_TYPES.get(bill.kind, ("99", "")), strict=True))
+    row |= {"bal": money(bill.balance), "balChg": money(bill.cash), "pnl": "0", "fee": "0", "interest": "0"}
+    moved = bill.kind in ("deposit", "withdrawal")  # 6 is the funding account, 18 the trading account
+    ends = ("6", "18") if bill.cash > 0 else ("18", "6")
+    return row | dict(zip(("from", "to"), ends if moved else ("", ""), strict=True))
+
+
 def position_row(inst: Instrument, held: Position, market: Market) -> Row:
     """account/positions and the positions channel, in net mode."""
     pico, contract = market.contract.pico, market.contract

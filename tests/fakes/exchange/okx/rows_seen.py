@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
+from tests.fakes.exchange.market import PICO
 from tests.fakes.exchange.okx.played import INST, SYMBOL, Played, under_virtual_clock
+from tests.fakes.exchange.transfers import transfer
 
 BILLED_MS = 2 * 3_600_000
 Row = dict[str, Any]
@@ -24,6 +26,7 @@ async def visit(played: Played) -> dict[str, list[Any]]:
     """Ask every path that answers with rows while there is an entry, a stop, a target and a bill."""
     ex, found = played.client, {}
     await ex.load_markets()
+    transfer(played.venue.exchange, "deposit", 500 * PICO)
     sent: list[str] = []
     played.collect(lambda: ex.watch_orders(SYMBOL))
     played.collect(lambda: ex.watch_orders(SYMBOL, None, None, {"trigger": True}))

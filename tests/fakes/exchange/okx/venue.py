@@ -9,7 +9,7 @@ from tests.fakes.exchange.faults import SKEW_MS, Faults
 from tests.fakes.exchange.ledger import Event
 from tests.fakes.exchange.market import Market
 from tests.fakes.exchange.matching import Exchange
-from tests.fakes.exchange.okx.rows import PUSH_ONLY, Row, algo_row, bill_row, fill_row, order_row
+from tests.fakes.exchange.okx.rows import PUSH_ONLY, Row, algo_row, bill_row, fill_row, order_row, transfer_row
 from tests.fakes.exchange.okx.words import Fault, Instrument, instrument_of
 from tests.fakes.exchange.orders import Algo, Order
 
@@ -103,7 +103,9 @@ class OkxVenue:
         """Take what is new in the ledger; its rows never change."""
         self.exchange.catch_up()
         for event in self.exchange.ledger[self._read :]:
-            if event.bill:
+            if event.kind == log.TRANSFER and event.bill:
+                self._bills.append(transfer_row(event.bill))
+            elif event.bill:
                 inst = self.of[event.bill.symbol]
                 self._bills.append(bill_row(inst, event.bill, event))
                 if event.kind == log.FILL and event.order:

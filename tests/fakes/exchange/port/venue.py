@@ -15,10 +15,11 @@ from engine.core.orders import VenueOrder
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
 from engine.venues import outcome
-from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade
+from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import Outcome
 from tests.fakes.exchange import ledger as log
 from tests.fakes.exchange import orders as o
+from tests.fakes.exchange.account import TRANSFERS
 from tests.fakes.exchange.faults import HIDDEN_MS, LATE_MS, SKEW_MS, Faults
 from tests.fakes.exchange.ledger import Event
 from tests.fakes.exchange.market import PICO
@@ -353,6 +354,13 @@ class ExchangePort:
         await question(self.client)
         bills = [bill for bill in _tail(self.exchange.account.bills, since_ms) if bill.kind == "funding"]
         return self._listed([VenueBill(f"f{bill.id}", bill.cash / PICO, bill.t_ms) for bill in bills])
+
+    async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
+        """As LiveVenue."""
+        await question(self.client)
+        bills = [bill for bill in _tail(self.exchange.account.bills, since_ms) if bill.kind in TRANSFERS]
+        named = [(f"m{b.id}", "unknown" if b.kind == "strange" else b.kind, b.kind, b.cash / PICO, b.t_ms) for b in bills]
+        return self._listed([VenueTransfer(*row) for row in named])
 
     async def position(self) -> VenuePosition:
         """As LiveVenue."""

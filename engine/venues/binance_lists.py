@@ -1,0 +1,51 @@
+"""Binance's lists of an account: the rows of one, and those of a list by time in windows. Called by binance.py."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.errors import DataError
+from engine.venues.answers import silent
+
+PAGE = 1_000  # rows of a list
+WEEK_MS = 7 * 86_400_000  # the longest window of a list by time
+KEPT_MS = 89 * 86_400_000  # how far back orders and bills are read: Binance keeps them for 90 days
+
+
+async def rows_of(client: Any, name: str, about: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The rows of one list; `name` as ccxt's method has it behind `fapiprivate`. Raises DataError."""
+    try:
+        rows = await getattr(client, f"fapiprivate{name}")(dict(about))
+        if not isinstance(rows, list):
+            raise TypeError(f"no list: {str(rows)[:80]}")  # a page of HTML
+        return rows
+    except Exception as error:
+        raise silent("Binance", name.rpartition("_get_")[2], error) from error
+
+
+async def rows_since(
+    client: Any, name: str, about: Mapping[str, Any], since_ms: int, id_keys: Sequence[str]
+) -> list[Mapping[str, Any]]:
+    """The rows of a list by time, each once by its `id_keys`: a week at a time, the last one up to now. Raises DataError."""
+    now = client.milliseconds()
+    start, rows = max(since_ms, now - KEPT_MS), dict[tuple[str, ...], Mapping[str, Any]]()
+    while True:
+        ends = start + WEEK_MS < now
+        week = await _window(client, name, about, start, start + WEEK_MS - 1 if ends else 0)
+        rows |= {tuple(str(row[key]) for key in id_keys): row for row in week}
+        if not ends:
+            return list(rows.values())
+        start += WEEK_MS
+
+
+async def _window(client: Any, name: str, about: Mapping[str, Any], start: int, end: int) -> list[Mapping[str, Any]]:
+    """The rows between two times (0: now); a page that is full is asked for in halves, whichever end of it Binance shows."""
+    span = {"startTime": start} | ({"endTime": end} if end else {})
+    rows = await rows_of(client, f"_get_{name}", {**about, **span, "limit": PAGE})
+    if len(rows) < PAGE:
+        return rows
+    middle = (start + (end or client.milliseconds())) // 2
+    if middle <= start:
+        raise DataError(
+            f"{about.get('symbol', 'the account')}: {name} has {PAGE} rows in a moment", "nothing is assumed of it; ask Binance"
+        )
+    return await _window(client, name, about, start, middle) + await _window(client, name, about, middle + 1, end)
