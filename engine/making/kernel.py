@@ -86,7 +86,14 @@ def dispatcher() -> Callable[..., Any]:
 
 
 def compiled_making(
-    book: DepthBook, rule: int, m: Messages, rows: ReplayRows, trades: MakerTrades, terms: MakingTerms, maker: MakerState, at: Ints
+    book: DepthBook,
+    rule: int,
+    m: Messages,
+    rows: ReplayRows,
+    trades: MakerTrades,
+    terms: MakingTerms,
+    maker: MakerState,
+    at: Ints,
 ) -> None:
     """loop.run_making, compiled."""
     dispatcher()(tuple(book), rule, tuple(m), tuple(rows), tuple(trades), tuple(terms), tuple(maker), at)

@@ -226,7 +226,14 @@ def decide(book: DepthBook, trades: MakerTrades, terms: MakingTerms, maker: Make
 
 
 def happen(
-    book: DepthBook, rule: int, m: Messages, rows: ReplayRows, trades: MakerTrades, terms: MakingTerms, maker: MakerState, at: Ints
+    book: DepthBook,
+    rule: int,
+    m: Messages,
+    rows: ReplayRows,
+    trades: MakerTrades,
+    terms: MakingTerms,
+    maker: MakerState,
+    at: Ints,
 ) -> bool:
     """The next event, and what the maker decides after it; False where nothing happens up to at[UNTIL]."""
     now, kind, s = next_event(m, trades, terms, maker, at)
@@ -255,7 +262,14 @@ def happen(
 
 
 def run_making(
-    book: DepthBook, rule: int, m: Messages, rows: ReplayRows, trades: MakerTrades, terms: MakingTerms, maker: MakerState, at: Ints
+    book: DepthBook,
+    rule: int,
+    m: Messages,
+    rows: ReplayRows,
+    trades: MakerTrades,
+    terms: MakingTerms,
+    maker: MakerState,
+    at: Ints,
 ) -> None:
     """From where `at` is up to its end: the last message, or at[UNTIL] where more may come (at[OPEN_END]).
 

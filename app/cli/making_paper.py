@@ -1,0 +1,157 @@
+"""`nightdesk making paper | list | show`: a maker on paper, a process of its own, and what is stored of makers.
+
+Called by app/cli/making.py. Everything is done in app/making. Nothing is sent to a venue: a paper maker's orders are filled by
+the rules of the simulation.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from app.cli import out
+from app.cli.data import named_path
+from app.cli.making_terms import (
+    AGE_MAX,
+    GAMMA,
+    HALF_SPREAD,
+    HORIZON,
+    INVENTORY,
+    INVENTORY_MAX,
+    KAPPA,
+    LATENCY,
+    LOSS_MAX,
+    MAKER,
+    ORDERS_MAX,
+    PACE,
+    QUEUE,
+    QUOTER,
+    REBATE,
+    REQUOTE,
+    RESPONSE,
+    SIZE,
+    STALE,
+    TAKER,
+    TOXIC,
+    fees_of,
+    options_of,
+)
+
+if TYPE_CHECKING:
+    from app.home.home import Home
+    from app.making.paper import Surroundings
+
+JSON = typer.Option(False, "--json", help="One JSON object on stdout.")
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands to the `making` group."""
+    group.command("paper")(paper)
+    group.command("list")(list_makers)
+    group.command("show")(show_maker)
+
+
+def paper(
+    tape: str = typer.Argument(..., metavar="TAPE", help="A tape with trades beside it, or its name in the data folders."),
+    name: str = typer.Option("", "--name", help="Of the maker; default: its tape and quoter. The same name goes on."),
+    speed: float = typer.Option(1.0, "--speed", help="Times the tape's pace; 0: as fast as it goes."),
+    quoter: str = QUOTER,
+    size: float = SIZE,
+    inventory: float = INVENTORY,
+    half_spread: float = HALF_SPREAD,
+    gamma: float = GAMMA,
+    kappa: float = KAPPA,
+    horizon: float = HORIZON,
+    requote: float = REQUOTE,
+    pace: int = PACE,
+    toxic: float = TOXIC,
+    stale: int = STALE,
+    latency: int = LATENCY,
+    response: int = RESPONSE,
+    queue: str = QUEUE,
+    maker: float | None = MAKER,
+    taker: float | None = TAKER,
+    rebate: float = REBATE,
+    inventory_max: float = INVENTORY_MAX,
+    loss_max: float = LOSS_MAX,
+    age_max: int = AGE_MAX,
+    orders_max: int = ORDERS_MAX,
+    as_json: bool = JSON,
+) -> None:
+    """A maker on paper over a recorded tape: journaled, stopped by `nightdesk halt`, and fill by fill what the backtest has."""
+    typed = dict(locals())
+    from app.home.home import open_home
+    from app.making.paper import PaperTerms, run_on_tape
+    from app.making.stored import folder_of, name_for
+    from app.market_data.recorder import until_stopped
+    from engine.l2.checks import sound_tape
+
+    opened = sound_tape(named_path(tape))
+    fees = fees_of(opened.tape.venue, opened.tape.symbol, opened.tape.market, maker, taker, rebate)
+    terms = PaperTerms(name or name_for(opened.tape.path, quoter), options_of(typed), fees, speed)
+    home = open_home()
+    folder_of(home.path, terms.name)
+    around = surroundings(home)
+    body = asyncio.run(until_stopped(lambda stop: run_on_tape(home.path, opened, terms, around, stop), None))
+    out.emit(body, as_json=as_json, text=lambda: text_of(body))
+
+
+def surroundings(home: "Home") -> "Surroundings":
+    """The desk's latch, and the clocks of this machine."""
+    from app.making.paper import Surroundings
+    from engine.control import halt
+
+    def latch() -> str:
+        found = halt.read(home.path, home.engine)
+        return found.unreadable or (f"the desk is halted: {found.reason}" if found.halted else "")
+
+    return Surroundings(latch, lambda: time.time_ns() // 1_000_000, time.monotonic, asyncio.sleep, out.say)
+
+
+def list_makers(as_json: bool = JSON) -> None:
+    """Makers of this desk: simulated and on paper, the last one first."""
+    from app.home.home import existing_home
+    from app.making.stored import listed
+
+    body = {"items": listed(existing_home().path)}
+    out.emit(body, as_json=as_json, text=lambda: _listed_text(body))
+
+
+def show_maker(
+    name: str = typer.Argument(..., metavar="NAME", help="A maker of `nightdesk making list`."), as_json: bool = JSON
+) -> None:
+    """A maker: verdict, money, fills by speed, its halt, and whether its journal is whole and says the same. Exit 1 if not."""
+    from app.home.home import existing_home
+    from app.making.checked import checked
+
+    body = checked(existing_home().path, name)
+    out.emit(body, as_json=as_json, text=lambda: text_of(body))
+    if not body["journal"]["ok"]:
+        raise typer.Exit(1)
+
+
+def _listed_text(body: Mapping[str, Any]) -> str:
+    """A line a maker."""
+    lines = [f"{m['name']}: {m['kind']}, {m['state']}; {m['verdict']}: {m['why']}" for m in body["items"]]
+    return "\n".join(lines) or "no maker yet: nightdesk making paper TAPE, or making backtest TAPE --keep NAME"
+
+
+def text_of(body: Mapping[str, Any]) -> str:
+    """Verdict, figures, halt, journal."""
+    figures = body["figures"]
+    lines = [
+        f"{body['verdict'].upper()}: {body['why']}",
+        f"{body['name']}: {body['quoter']} on {body['venue']} {body['symbol']} {body['market']}, {body['kind']}, {body['state']}",
+        f"  {figures['orders']:,} orders, {figures['fills']:,} fills, inventory {figures['inventory']:g},"
+        f" net {figures['net']:+,.4f}, of it fees {-figures['fees']:+,.4f}",
+    ]
+    speeds = [f"{c['from_s']}-{c['to_s'] or ''} s: {c['fills']}" for c in body["picture"]["by_speed"]]
+    lines.append(f"  fills by how long the order rested: {'   '.join(speeds)}")
+    if body["halt"]:
+        why = f": {body['halt']['reason']}" if body["halt"]["reason"] else ""
+        lines.append(f"  HALTED after {body['halt']['at_s']:.1f} s by {body['halt']['rule']}{why}")
+    if "journal" in body:
+        lines.append(f"  journal: {body['journal']['text']}")
+    return "\n".join(lines)

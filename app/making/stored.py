@@ -1,0 +1,86 @@
+"""The makers of a home, a folder each: `making/NAME/run.json`, what is shown of it, and `making.jsonl`, its journal if it is on
+paper. Called by app/cli, app/making and app/views.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.home.written import write_whole
+from engine.errors import BadInput, DataError
+
+FOLDER, RUN, JOURNAL, LOCK = "making", "run.json", "making.jsonl", ".lock"
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+BYTES_MAX = 4_000_000  # of a run.json; one that is larger was not written here
+LISTED_MAX = 200
+SIMULATED, ON_TAPE, ON_BOOK = "simulation", "paper on a recorded tape", "paper on a live book"
+
+
+def folder_of(home: Path, name: str) -> Path:
+    """The folder of a maker. Raises BadInput for a name that is none."""
+    if not NAME.fullmatch(name):
+        raise BadInput(f"the name {name[:40]!r}", "letters, digits, - and _, at most 80, as in btc-1bps")
+    return home / FOLDER / name
+
+
+def name_for(tape: Path, quoter: str) -> str:
+    """What a maker is called that has no other name: its tape and its quoter."""
+    return re.sub(r"[^A-Za-z0-9_-]", "-", f"{tape.name.removesuffix('_l2.parquet')}-{quoter}")[:80]
+
+
+def store(folder: Path, body: Mapping[str, Any]) -> None:
+    """Write what is shown of a maker. Raises BadInput where the folder cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / RUN, json.dumps(body, allow_nan=False) + "\n")
+    except OSError as error:
+        raise BadInput(f"{folder} cannot be written: {error.strerror}", "free the disk, or check the folder's rights") from error
+
+
+def stored(folder: Path) -> dict[str, Any]:
+    """What is shown of a maker. Raises BadInput where there is none, DataError for a file that cannot be read."""
+    path = folder / RUN
+    try:
+        with path.open("rb") as file:
+            text = file.read(BYTES_MAX + 1)
+        if len(text) > BYTES_MAX:
+            raise ValueError(f"more than {BYTES_MAX:,} bytes")
+        body = json.loads(text)
+        if not isinstance(body, dict) or not {"kind", "name", "state", "verdict"} <= body.keys():
+            raise ValueError("not a maker's run")
+    except FileNotFoundError:
+        raise BadInput(f"no maker {folder.name!r}", "`nightdesk making list` has them") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read: {str(error)[:200]}", "remove its folder, or run the maker again") from error
+    return body
+
+
+def listed(home: Path) -> list[dict[str, Any]]:
+    """Every maker of a home, the last written first; what cannot be read says so in its state."""
+    folders = [path.parent for path in (home / FOLDER).glob(f"*/{RUN}") if NAME.fullmatch(path.parent.name)]
+    folders.sort(key=lambda folder: (-(folder / RUN).stat().st_mtime_ns, folder.name))
+    found = []
+    for folder in folders[:LISTED_MAX]:
+        try:
+            body = stored(folder)
+        except (BadInput, DataError) as error:
+            found.append({"name": folder.name, "kind": "unknown", "state": "unreadable", "verdict": "", "why": str(error)})
+            continue
+        names = (
+            "name",
+            "kind",
+            "state",
+            "verdict",
+            "why",
+            "venue",
+            "symbol",
+            "market",
+            "quoter",
+            "written_ms",
+            "figures",
+            "halt",
+        )
+        found.append({name: body.get(name) for name in names})
+    return found
