@@ -109,7 +109,7 @@ def stage(
     floor: float | None = typer.Option(None, "--floor-bps", help="What both sides cost; default: twice the venue's maker fee."),
     as_json: bool = JSON,
 ) -> None:
-    """Whether a maker may leave simulation and paper: seven recorded days and an edge above fees in four of five windows. Else exit 1."""
+    """Whether a maker may leave simulation and paper: seven days and an edge above fees in four of five windows. Else exit 1."""
     from app.cli.l2_judged import judged
     from engine.making.stages import refusals_of, require_ground
 

@@ -6,7 +6,7 @@ the rules of the simulation.
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -38,11 +38,15 @@ from app.cli.making_terms import (
     fees_of,
     options_of,
 )
+from engine.errors import BadInput
 
 if TYPE_CHECKING:
     from app.home.home import Home
     from app.making.paper import Surroundings
+    from engine.making.simulation import MakingOptions
 
+Fees = tuple[float | None, float | None, float]  # maker and taker fee, rebate; bps as typed
+Work = Callable[[asyncio.Event], Coroutine[Any, Any, dict[str, Any]]]
 JSON = typer.Option(False, "--json", help="One JSON object on stdout.")
 
 
@@ -54,7 +58,12 @@ def register(group: typer.Typer) -> None:
 
 
 def paper(
-    tape: str = typer.Argument(..., metavar="TAPE", help="A tape with trades beside it, or its name in the data folders."),
+    tape: str = typer.Argument("", metavar="[TAPE]", help="A tape with trades, or its name in the data folders; else --venue."),
+    venue: str = typer.Option("", "--venue", help="A live book instead of a tape: binance, okx or bybit; recorded beside."),
+    symbol: str = typer.Option("", "--symbol", help="Of the live book: BTC-USDT."),
+    market: str = typer.Option("perp", "--market", help="Of the live book: perp or spot."),
+    mirror: str = typer.Option("", envvar="NIGHTDESK_MIRROR", help="Another address with the venue's API."),
+    minutes: float | None = typer.Option(None, "--minutes", min=0.01, help="Stop after so long; default: at the end, or Ctrl-C."),
     name: str = typer.Option("", "--name", help="Of the maker; default: its tape and quoter. The same name goes on."),
     speed: float = typer.Option(1.0, "--speed", help="Times the tape's pace; 0: as fast as it goes."),
     quoter: str = QUOTER,
@@ -80,22 +89,53 @@ def paper(
     orders_max: int = ORDERS_MAX,
     as_json: bool = JSON,
 ) -> None:
-    """A maker on paper over a recorded tape: journaled, stopped by `nightdesk halt`, and fill by fill what the backtest has."""
+    """A maker on paper, over a recorded tape or a live book: journaled, stopped by `nightdesk halt`."""
     typed = dict(locals())
+    if bool(tape) == bool(venue):
+        raise BadInput("a tape and a venue, or neither", "name a TAPE, or --venue and --symbol")
+    options = options_of(typed)
+    if tape:
+        work = _on_tape(tape, name, options, speed, (maker, taker, rebate))
+    else:
+        work = _on_book((venue, symbol, market, mirror), name, options, (maker, taker, rebate))
+    from app.market_data.recorder import until_stopped
+
+    body = asyncio.run(until_stopped(work, minutes))
+    out.emit(body, as_json=as_json, text=lambda: text_of(body))
+
+
+def _on_tape(tape: str, name: str, options: "MakingOptions", speed: float, fees: Fees) -> Work:
+    """A run over a tape, checked as far as it can be before it begins."""
     from app.home.home import open_home
     from app.making.paper import PaperTerms, run_on_tape
     from app.making.stored import folder_of, name_for
-    from app.market_data.recorder import until_stopped
     from engine.l2.checks import sound_tape
 
     opened = sound_tape(named_path(tape))
-    fees = fees_of(opened.tape.venue, opened.tape.symbol, opened.tape.market, maker, taker, rebate)
-    terms = PaperTerms(name or name_for(opened.tape.path, quoter), options_of(typed), fees, speed)
+    paid = fees_of(opened.tape.venue, opened.tape.symbol, opened.tape.market, *fees)
+    terms = PaperTerms(name or name_for(opened.tape.path, options.quoter), options, paid, speed)
     home = open_home()
     folder_of(home.path, terms.name)
-    around = surroundings(home)
-    body = asyncio.run(until_stopped(lambda stop: run_on_tape(home.path, opened, terms, around, stop), None))
-    out.emit(body, as_json=as_json, text=lambda: text_of(body))
+    return lambda stop: run_on_tape(home.path, opened, terms, surroundings(home), stop)
+
+
+def _on_book(at: tuple[str, str, str, str], name: str, options: "MakingOptions", fees: Fees) -> Work:
+    """A run at a live book, checked as far as it can be before it is dialled."""
+    from app.home.home import open_home
+    from app.making.live import run_on_book
+    from app.making.paper import PaperTerms
+    from app.making.stored import folder_of
+    from app.market_data.book_recorder import BookRequest, check_request
+    from engine.making.simulation import require_terms
+
+    venue, symbol, market, mirror = at
+    request = BookRequest(venue, [symbol] if symbol else [], market, mirror)
+    check_request(request)
+    require_terms(options)
+    terms = PaperTerms(name or f"{venue}_{symbol}_{market}-{options.quoter}", options, fees_of(venue, symbol, market, *fees), 1.0)
+    home = open_home()
+    folder_of(home.path, terms.name)
+    return lambda stop: run_on_book(home.path, request, terms, surroundings(home), stop)
 
 
 def surroundings(home: "Home") -> "Surroundings":
@@ -145,7 +185,7 @@ def text_of(body: Mapping[str, Any]) -> str:
         f"{body['verdict'].upper()}: {body['why']}",
         f"{body['name']}: {body['quoter']} on {body['venue']} {body['symbol']} {body['market']}, {body['kind']}, {body['state']}",
         f"  {figures['orders']:,} orders, {figures['fills']:,} fills, inventory {figures['inventory']:g},"
-        f" net {figures['net']:+,.4f}, of it fees {-figures['fees']:+,.4f}",
+        f" net {figures['net']:+,.4f} after fees of {figures['fees']:,.4f}",
     ]
     speeds = [f"{c['from_s']}-{c['to_s'] or ''} s: {c['fills']}" for c in body["picture"]["by_speed"]]
     lines.append(f"  fills by how long the order rested: {'   '.join(speeds)}")

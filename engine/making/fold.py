@@ -28,12 +28,13 @@ class PaperBook(NamedTuple):
     intents: int
     numbers: int  # given to orders, with those that the latch withheld
     fills: int
+    last_price: int  # units, of the last fill; 0 before
     halted: Body  # of its halt; empty: none
     ended: Body  # of its end; empty: it may go on
     last_ns: int  # of the last event
 
 
-NOTHING_YET = PaperBook({}, start(0.0), NO_ORDERS, 0, 0, 0, 0, 0, {}, {}, 0)
+NOTHING_YET = PaperBook({}, start(0.0), NO_ORDERS, 0, 0, 0, 0, 0, 0, {}, {}, 0)
 
 
 def order_id(number: int) -> str:
@@ -113,6 +114,7 @@ def _on_fill(book: PaperBook, body: Body) -> PaperBook:
         inventory=book.inventory + side * lots,
         cash_units=book.cash_units - side * lots * body["price_units"],
         fills=book.fills + 1,
+        last_price=body["price_units"],
     )
 
 
@@ -122,14 +124,19 @@ def _on_halt(book: PaperBook, body: Body) -> PaperBook:
 
 def _on_session(book: PaperBook, body: Body) -> PaperBook:
     """A live maker goes on after its process ended: what rested at the paper venue went with it, and its halt."""
-    orders = book.orders
-    for id_ in body["gone"]:
-        orders = heard(orders, id_, "done", why="its process ended")
-    return book._replace(orders=orders, halted={}, ended={})
+    return _without(book, body)._replace(halted={}, ended={})
 
 
 def _on_end(book: PaperBook, body: Body) -> PaperBook:
-    return book._replace(ended=body)
+    return _without(book, body)._replace(ended=body)
+
+
+def _without(book: PaperBook, body: Body) -> PaperBook:
+    """The book without the orders that are gone with a process."""
+    orders = book.orders
+    for id_ in body.get("gone", ()):
+        orders = heard(orders, id_, "done", why="its process ended")
+    return book._replace(orders=orders)
 
 
 STEPS = {

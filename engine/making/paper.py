@@ -15,7 +15,7 @@ from engine.errors import DataError
 from engine.l2.tape import Scale
 from engine.making.fold import NOTHING_YET, PaperBook, after, order_id, rules_at
 from engine.making.guardrails import H_LATCH, HALTS, NO_HALT, halt, withhold
-from engine.making.loop import MESSAGE, MESSAGES, UNTIL, WATCHED, pass_time
+from engine.making.loop import MESSAGE, MESSAGES, OPEN_END, UNTIL, WATCHED, pass_time
 from engine.making.resting import (
     ARRIVES,
     CANCELLED,
@@ -138,8 +138,8 @@ class PaperMaker:
 
     @property
     def through(self) -> bool:
-        """Whether the last message was taken."""
-        return bool(self.work.at[MESSAGE] >= self.work.at[MESSAGES])
+        """Whether the last message was taken; never of a live book."""
+        return bool(self.work.at[OPEN_END] == 0 and self.work.at[MESSAGE] >= self.work.at[MESSAGES])
 
     @property
     def halted(self) -> bool:

@@ -36,11 +36,12 @@ NAMES = ("t_s", "bid", "ask", "own_bid", "own_ask", "inventory", "gross", "net",
 class MakerPicture:
     """Points over time; beyond POINTS_MAX every other one is given up, and half as many are taken from then on."""
 
-    def __init__(self, scale: Scale, begin_ns: int, rebate_frac: float) -> None:
+    def __init__(self, scale: Scale, begin_ns: int, rebate_frac: float, before: tuple[int, int, int] = (0, 0, 0)) -> None:
+        """before: inventory (lots), cash and turnover (price units times lots) of earlier sessions."""
         self.scale, self.begin_ns, self._rebate = scale, begin_ns, rebate_frac
         self._rows: list[tuple[float | None, ...]] = []
         self._every = self._calls = 0
-        self._fills = self._inventory = self._cash = self._traded = 0
+        self._fills, (self._inventory, self._cash, self._traded) = 0, before
 
     def look(self, work: MakingPass, now_ns: int) -> None:
         """A point as of now, if one is due."""

@@ -83,13 +83,20 @@ def lots_of(scale: Scale, quantity: float, name: str, *, least: int = 1) -> int:
     return round(lots)
 
 
-def terms_of(scale: Scale, options: MakingOptions, fee_frac: float) -> MakingTerms:
-    """Options in the tape's units. Raises BadInput for what is out of bounds, naming it."""
+def require_terms(options: MakingOptions) -> None:
+    """Raises BadInput for an option out of bounds, naming it, as far as that does not depend on an instrument's grid."""
     o = options
     require(o.quoter in QUOTERS, f"quoter {o.quoter!r}", f"one of {', '.join(QUOTERS)}")
     require(o.queue in QUEUES, f"queue {o.queue!r}", f"one of {', '.join(QUEUES)}")
     for name, (low, high) in BOUNDS.items():
         require(low <= getattr(o, name) <= high, f"{name} {getattr(o, name):g}", f"{low:g} to {high:g}")
+    liquidity_term(o.gamma, o.kappa)
+
+
+def terms_of(scale: Scale, options: MakingOptions, fee_frac: float) -> MakingTerms:
+    """Options in the tape's units. Raises BadInput for what is out of bounds, naming it."""
+    o = options
+    require_terms(o)
     require(-0.01 <= fee_frac <= 0.01, f"a maker fee of {fee_frac * 1e4:g} bps", "-100 to 100 bps; negative is a rebate")
     ms = 1_000_000
     return MakingTerms(
