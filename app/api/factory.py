@@ -29,6 +29,7 @@ from app.api import (
     jobs,
     journal,
     login,
+    makers,
     markets,
     metrics,
     people,
@@ -53,7 +54,7 @@ from app.home.home import Home
 
 # a request is compared with one route after the other: what a conversation and every page ask for comes first
 ROUTERS = (turns, desk_routes, sleeves, figures, markets, halt, login, journal, runs, strategies, proposals, proposing, research)
-ROUTERS += (account, audits, incidents, inputs, jobs, alerts, checklists, watches, upkeep, people, metrics, slack)
+ROUTERS += (account, audits, incidents, inputs, jobs, alerts, checklists, watches, upkeep, makers, people, metrics, slack)
 SWITCH_S = 0.0005  # thread switch interval: bounds how long a halt waits for a busy turn (default 5 ms)
 FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 

@@ -176,6 +176,7 @@ def head_of(terms: PaperTerms, start: Mapping[str, Any], now_ms: int) -> dict[st
         **{key: source[key] for key in ("venue", "symbol", "market")},
         "options": terms.options._asdict(),
         "fees_bps": {key.removesuffix("_frac"): value * 1e4 for key, value in terms.fees._asdict().items()},
+        "begun_ms": start["t_ns"] // 1_000_000,
         "written_ms": now_ms,
     }
 

@@ -15,7 +15,14 @@ FOLDER, RUN, JOURNAL, LOCK = "making", "run.json", "making.jsonl", ".lock"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 BYTES_MAX = 4_000_000  # of a run.json; one that is larger was not written here
 LISTED_MAX = 200
-SIMULATED, ON_TAPE, ON_BOOK = "simulation", "paper on a recorded tape", "paper on a live book"
+SHAPE: Mapping[str, Any] = {  # of a run.json
+    **dict.fromkeys(("name", "kind", "state", "verdict", "why", "venue", "symbol", "market", "quoter"), str),
+    **dict.fromkeys(("figures", "options", "fees_bps", "picture"), dict),
+    "halt": (dict, type(None)),
+    "written_ms": int,
+    "begun_ms": int,
+}
+SIMULATED, ON_TAPE, ON_BOOK = "simulation on a recorded tape", "paper on a recorded tape", "paper on a live book"
 
 
 def folder_of(home: Path, name: str) -> Path:
@@ -48,13 +55,25 @@ def stored(folder: Path) -> dict[str, Any]:
         if len(text) > BYTES_MAX:
             raise ValueError(f"more than {BYTES_MAX:,} bytes")
         body = json.loads(text)
-        if not isinstance(body, dict) or not {"kind", "name", "state", "verdict"} <= body.keys():
-            raise ValueError("not a maker's run")
+        if fault := _fault(body):
+            raise ValueError(f"not a maker's run: {fault}")
     except FileNotFoundError:
         raise BadInput(f"no maker {folder.name!r}", "`nightdesk making list` has them") from None
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read: {str(error)[:200]}", "remove its folder, or run the maker again") from error
     return body
+
+
+def _fault(body: Any) -> str:
+    """What of a stored run has another type than was written, "" for nothing."""
+    if not isinstance(body, dict):
+        return "no object"
+    for name, kind in SHAPE.items():
+        if not isinstance(body.get(name), kind):
+            return name
+    figures = body["figures"]
+    numbers = [figures.get(name) for name in ("fills", "orders", "inventory", "net", "fees")]
+    return "" if all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers) else "figures"
 
 
 def listed(home: Path) -> list[dict[str, Any]]:

@@ -136,7 +136,7 @@ def test_a_maker_on_paper_is_the_backtest_and_goes_on(typed: Typed, tape: Path, 
     assert body(typed("show", "m1", "--json"))["journal"] == shown["journal"]
     assert [(m["name"], m["kind"]) for m in body(typed("list", "--json"))["items"]] == [
         ("m1", "paper on a recorded tape"),
-        ("sim", "simulation"),
+        ("sim", "simulation on a recorded tape"),
     ]
 
 
