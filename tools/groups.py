@@ -37,7 +37,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "research": ("sweep", "walkforward"),
     "checks": ("judge", "leaks", "parity"),
     "drafts": ("strategy_code", "draft_strategy"),
-    "audit": ("audit", "drift", "silences"),
+    "audit": ("audit", "drift", "silences", "making"),
     "models": ("model_drift", "models", "train_model", "propose_model"),
     "memory": ("memory", "note", "calc", "propose_watch"),
 }
@@ -56,10 +56,10 @@ class GroupArgs(Args):
 
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
-    """Further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
+    """Further tools. journal: search, count; trades: round trips, performance; money: P&L, causes, versions, weights;
     excursions: MAE; risk: exposure, what if, bad days; watch: health, alerts, runbooks, drill, incidents; changes: proposals;
-    data: bars, runs, trials; research: sweeps; checks: verdicts, leaks; drafts: code; audit: drift, silences; models: drift;
-    memory: notes."""
+    data: bars, runs, trials; research: sweeps; checks: verdicts, leaks; drafts: code; audit: drift, silences, makers;
+    models: drift; memory: notes."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})
 

@@ -108,8 +108,8 @@ def _on_tape(tape: str, name: str, options: "MakingOptions", speed: float, fees:
     """A run over a tape, checked as far as it can be before it begins."""
     from app.home.home import open_home
     from app.making.paper import PaperTerms, run_on_tape
-    from app.making.stored import folder_of, name_for
     from engine.l2.checks import sound_tape
+    from engine.making.stored import folder_of, name_for
 
     opened = sound_tape(named_path(tape))
     paid = fees_of(opened.tape.venue, opened.tape.symbol, opened.tape.market, *fees)
@@ -124,9 +124,9 @@ def _on_book(at: tuple[str, str, str, str], name: str, options: "MakingOptions",
     from app.home.home import open_home
     from app.making.live import run_on_book
     from app.making.paper import PaperTerms
-    from app.making.stored import folder_of
     from app.market_data.book_recorder import BookRequest, check_request
     from engine.making.simulation import require_terms
+    from engine.making.stored import folder_of
 
     venue, symbol, market, mirror = at
     request = BookRequest(venue, [symbol] if symbol else [], market, mirror)
@@ -153,7 +153,7 @@ def surroundings(home: "Home") -> "Surroundings":
 def list_makers(as_json: bool = JSON) -> None:
     """Makers of this desk: simulated and on paper, the last one first."""
     from app.home.home import existing_home
-    from app.making.stored import listed
+    from engine.making.stored import listed
 
     body = {"items": listed(existing_home().path)}
     out.emit(body, as_json=as_json, text=lambda: _listed_text(body))

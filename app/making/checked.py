@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-from app.making.stored import JOURNAL, folder_of, stored
 from engine.errors import DataError
 from engine.making.fold import folded, scale_of
+from engine.making.stored import JOURNAL, folder_of, stored
 from engine.store.journal import read, verify
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from app.home.written import alone_in
 from app.making.paper import LOOK_S, STORE_S, PaperTerms, Surroundings, code_hash, head_of, require_same, running
-from app.making.stored import JOURNAL, LOCK, ON_BOOK, folder_of, store
+from app.making.storing import store
 from app.market_data.book_recorder import BookRequest, BookSession, record_books
 from engine.errors import DataError, Refused
 from engine.l2.tape import DIGITS_MAX, Scale
@@ -22,6 +22,7 @@ from engine.making.paper import PaperJournal, PaperMaker
 from engine.making.picture import MakerPicture
 from engine.making.resting import ENTRIES, FILLS
 from engine.making.simulation import loop_of, terms_of
+from engine.making.stored import JOURNAL, LOCK, ON_BOOK, folder_of
 
 POINT_S = 1.0  # between two points of the picture
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.home.written import alone_in
-from app.making.stored import JOURNAL, LOCK, ON_TAPE, store
+from app.making.storing import store
 from engine.errors import BadInput, DataError, Refused
 from engine.l2.checks import OpenTape
 from engine.l2.tape import BookTape, TapeTrades
@@ -19,6 +19,7 @@ from engine.making.paper import Latch, PaperJournal, PaperMaker
 from engine.making.picture import MakerPicture
 from engine.making.report import MakerFees, report_of
 from engine.making.simulation import MakingOptions, MakingPass, begun, finished, loop_of, terms_of
+from engine.making.stored import JOURNAL, LOCK, ON_TAPE
 
 SLICE_NS = 1_000_000_000  # of the tape between two looks at the latch, where it is not paced
 LOOK_S = 0.05  # between two looks where it is

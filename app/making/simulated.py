@@ -6,13 +6,14 @@ from pathlib import Path
 
 from app.home.written import alone_in
 from app.making.paper import SLICE_NS, PaperTerms, head_of, start_of, traded
-from app.making.stored import JOURNAL, LOCK, RUN, SIMULATED, folder_of, store
+from app.making.storing import store
 from engine.errors import BadInput
 from engine.l2.checks import OpenTape
 from engine.making.loop import UNTIL
 from engine.making.picture import MakerPicture
 from engine.making.report import report_of
 from engine.making.simulation import begun, finished, loop_of, terms_of
+from engine.making.stored import JOURNAL, LOCK, RUN, SIMULATED, folder_of
 
 
 def keep(home: Path, terms: PaperTerms, opened: OpenTape, now_ms: int, *, compiled: bool = True) -> Path:

@@ -6,7 +6,7 @@ Called by app/api/makers.py and tools/makers.py. Everything is a simulation or p
 from pathlib import Path
 from typing import Any
 
-from app.making.stored import folder_of, listed, stored
+from engine.making.stored import folder_of, listed, stored
 
 OPTIONS_MAX = 40
 WINDOWS_MAX = 20

@@ -13,6 +13,12 @@ from engine.l2.feasibility import DAYS_MIN, FOLDS, FOLDS_ABOVE
 USABLE_MIN = 0.9  # of the recorded time
 
 
+def conditions() -> str:
+    """What is asked of a tape before a maker may leave simulation and paper, as a sentence."""
+    need = f"{DAYS_MIN:g} recorded days and an edge above the fees in {FOLDS_ABOVE} of {FOLDS} windows"
+    return f"It may not leave simulation and paper before {need}: nightdesk making stage TAPE judges, and nothing overrides it."
+
+
 def windows_above(feasibility: Mapping[str, Any]) -> tuple[int, str]:
     """(most windows of one cell above the floor, that cell), of the JSON of `nightdesk l2 feasibility`."""
     floor, best, name = feasibility["floor_bps"], 0, "none"

@@ -189,6 +189,7 @@ def fitting(rng: random.Random) -> dict[str, list[Any]]:
         "word": ["stop_atr"],
         "about": [None, "cl-1", "worker"],
         "group": ["risk", "changes"],
+        "maker": [None, "btc"],
         "metric": ["equity", "day_pnl"],
         "beyond": ["below", "above"],
         "level": [1.0, 9_000.0],

@@ -9,10 +9,10 @@ import pytest
 from app.home.home import Home
 from app.making.paper import PaperTerms
 from app.making.simulated import keep
-from app.making.stored import RUN, folder_of
 from engine.errors import BadInput
 from engine.making.report import MakerFees
 from engine.making.simulation import MakingOptions
+from engine.making.stored import RUN, folder_of
 from tests.engine.making.test_simulation import busy_market
 
 OPTIONS = MakingOptions(half_spread_bps=0.0, size=0.3, inventory=0.9, inventory_max=5.0, loss_max=1e6)

@@ -10,7 +10,6 @@ import pytest
 
 from app.making.live import LiveMaker, market_scale
 from app.making.paper import PaperTerms, Surroundings
-from app.making.stored import stored
 from app.market_data.book_recorder import BookRequest, BookSession
 from engine.errors import BadInput, DataError
 from engine.l2.checks import open_tape
@@ -18,6 +17,7 @@ from engine.making.fold import folded
 from engine.making.report import MakerFees
 from engine.making.resting import F_LOTS, F_PRICE, F_SIDE, F_WHEN
 from engine.making.simulation import MakingOptions, simulate, terms_of
+from engine.making.stored import stored
 from engine.store.journal import read, verify
 from engine.venues.book_pushes import TradePush
 from engine.venues.candles import CandleSource

@@ -1,5 +1,5 @@
 """The makers of a home, a folder each: `making/NAME/run.json`, what is shown of it, and `making.jsonl`, its journal if it is on
-paper. Called by app/cli, app/making and app/views.
+paper. Called by app/cli, app/making, app/views and tools/making.py; app/making/storing.py writes what is read here.
 """
 
 import json
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.home.written import write_whole
 from engine.errors import BadInput, DataError
 
 FOLDER, RUN, JOURNAL, LOCK = "making", "run.json", "making.jsonl", ".lock"
@@ -35,15 +34,6 @@ def folder_of(home: Path, name: str) -> Path:
 def name_for(tape: Path, quoter: str) -> str:
     """What a maker is called that has no other name: its tape and its quoter."""
     return re.sub(r"[^A-Za-z0-9_-]", "-", f"{tape.name.removesuffix('_l2.parquet')}-{quoter}")[:80]
-
-
-def store(folder: Path, body: Mapping[str, Any]) -> None:
-    """Write what is shown of a maker. Raises BadInput where the folder cannot be written."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / RUN, json.dumps(body, allow_nan=False) + "\n")
-    except OSError as error:
-        raise BadInput(f"{folder} cannot be written: {error.strerror}", "free the disk, or check the folder's rights") from error
 
 
 def stored(folder: Path) -> dict[str, Any]:
