@@ -101,7 +101,7 @@ def _tiles(found: Maker) -> list[dict[str, str]]:
             ("moves since", pnl["moves"], "what the middle did"),
             ("with a rebate", pnl["with_rebate"], f"of {number(fees.get('rebate', 0.0), 1)} bps, instead of the fee"),
         ]
-    tiles = [{"name": name, "value": _plain(value), "note": typeset(note), "tone": tone(value)} for name, value, note in shown]
+    tiles = [{"name": name, "value": _signed(value), "note": typeset(note), "tone": tone(value)} for name, value, note in shown]
     base = str(found["symbol"]).partition("-")[0]
     fast = sum(c["fills"] for c in found["by_speed"] if c["to_s"] is not None and c["to_s"] <= FAST_S)
     tiles += [
@@ -200,8 +200,8 @@ def _fill(f: Maker) -> Sequence[parts.Cell]:
 
 
 def _money(value: Any) -> parts.Cell:
-    return (_plain(value), tone(value))
+    return (_signed(value), tone(value))
 
 
-def _plain(value: Any) -> str:
+def _signed(value: Any) -> str:
     return number(value, sign=True) if is_number(value) else NONE

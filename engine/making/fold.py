@@ -105,7 +105,7 @@ def _on_fill(book: PaperBook, body: Body) -> PaperBook:
     """An execution: the order has so much less left, the ledger so much more."""
     order, lots = find(book.orders, body["order"]), body["lots"]
     if order is None or lots > order.left:
-        raise DataError(f"a fill of {lots} lots of {body['order']}, which has not so many left", "the journal was changed")
+        raise DataError(f"a fill of {lots} lots of {body['order']}, which has fewer left", "the journal was changed")
     t_ms, side = body["t_ns"] // 1_000_000, order.side
     sleeve = booked_fill(book.sleeve, rules_at(book), side, lots, order.price, body["fee_frac"], t_ms)
     return book._replace(
