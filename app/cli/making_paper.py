@@ -1,4 +1,4 @@
-"""`nightdesk making paper | list | show`: a maker on paper, a process of its own, and what is stored of makers.
+"""`nightdesk making paper | list | show | kappa`: a maker on paper, a process of its own, and what is stored of makers.
 
 Called by app/cli/making.py. Everything is done in app/making. Nothing is sent to a venue: a paper maker's orders are filled by
 the rules of the simulation.
@@ -55,6 +55,7 @@ def register(group: typer.Typer) -> None:
     group.command("paper")(paper)
     group.command("list")(list_makers)
     group.command("show")(show_maker)
+    group.command("kappa")(kappa_of_tape)
 
 
 def paper(
@@ -170,6 +171,35 @@ def show_maker(
     out.emit(body, as_json=as_json, text=lambda: text_of(body))
     if not body["journal"]["ok"]:
         raise typer.Exit(1)
+
+
+def kappa_of_tape(
+    tape: str = typer.Argument(..., metavar="TAPE", help="A tape with trades beside it, or its name in the data folders."),
+    as_json: bool = JSON,
+) -> None:
+    """How far takers reach from the middle: kappa for `--kappa` with an interval, or why no one number describes the tape."""
+    from engine.l2.checks import sound_tape
+    from engine.l2.moments import changes_of
+    from engine.making.intensity import intensity_of
+
+    opened = sound_tape(named_path(tape))
+    recv = opened.tape.recv_ns
+    changes = changes_of(opened.report.replayed, opened.tape)
+    body = intensity_of(opened.trades, changes, int(recv[0]), int(recv[-1])) | {"file": str(opened.tape.path)}
+    out.emit(body, as_json=as_json, text=lambda: _kappa_text(body))
+
+
+def _kappa_text(body: Mapping[str, Any]) -> str:
+    """Verdict, the number with its interval, windows, shares."""
+    doubts = f": {'; '.join(body['doubts'])}" if body["doubts"] else ""
+    lines = [f"{body['verdict'].upper()}{doubts}"]
+    if body["kappa"] is not None:
+        between = f", 95 % between {body['low']:.3g} and {body['high']:.3g}" if body["low"] is not None else ""
+        lines.append(f"  kappa {body['kappa']:.3g} a bps{between}; {body['sweeps']:,} sweeps, {body['per_s']:.2f} a second")
+        lines.append(f"  five windows: {' '.join('-' if x is None else f'{x:.3g}' for x in body['windows'])}")
+        cells = [f"{s['bps']:g} bps {s['share']:.2%} ({s['formula']:.2%})" for s in body["beyond"]]
+        lines.append(f"  sweeps that reach so far (by the formula): {'   '.join(cells)}")
+    return "\n".join([*lines, f"  {body['why_no_gamma']}"])
 
 
 def _listed_text(body: Mapping[str, Any]) -> str:

@@ -107,6 +107,7 @@ _READ = (
     "l2 feasibility",
     "l2 replay",
     "live gate",
+    "making kappa",
     "making list",
     "making show",
     "making stage",
