@@ -9,6 +9,7 @@ import pytest
 
 from app.cli import making
 from app.home.home import open_home
+from app.home.written import alone_in
 from engine.control import halt
 from tests.engine.l2.test_book import recorded_tape
 from tests.engine.making.test_simulation import busy_market
@@ -181,3 +182,11 @@ def test_other_terms_under_one_name_are_refused(typed: Typed, tape: Path, tmp_pa
     assert code == 1
     assert "it was changed" in text
     assert "no maker 'm2'" in typed("show", "m2")[2]
+
+
+def test_one_process_runs_a_maker(typed: Typed, tape: Path, tmp_path: Path) -> None:
+    """A second one under the same name is refused in one line."""
+    with alone_in(tmp_path / "home" / "making" / "m1", ".lock", "held by a test"):
+        code, printed, error = typed("paper", str(tape), *SMALL, "--name", "m1", "--speed", "0")
+    assert (code != 0, printed) == (True, "")
+    assert "the maker 'm1' is running" in error

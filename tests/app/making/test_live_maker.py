@@ -32,7 +32,12 @@ JOURNAL = Path("making") / "m" / "making.jsonl"
 
 
 def made_at(
-    home: Path, venue: str, script: Script, options: MakingOptions = QUOTING, latch: Callable[[], str] = lambda: ""
+    home: Path,
+    venue: str,
+    script: Script,
+    options: MakingOptions = QUOTING,
+    latch: Callable[[], str] = lambda: "",
+    selling: float = 0.5,
 ) -> dict[str, Any]:
     """What is stored of a maker of BTC-USDT while a script plays; takers trade at random beside it."""
 
@@ -52,7 +57,7 @@ def made_at(
         sessions.append(BookSession(home, request, source, lambda: clock() * 1_000_000, lambda _line: None))
         stop = asyncio.Event()
         work = asyncio.create_task(sessions[0].run(stop, maker.beside(sessions[0])))
-        played.tasks += [work, asyncio.create_task(takers(played, sessions[0]))]
+        played.tasks += [work, asyncio.create_task(takers(played, sessions[0], selling))]
         await script(played, sessions[0])
         stop.set()
         await work
@@ -62,13 +67,13 @@ def made_at(
     return found
 
 
-async def takers(played: Played, session: BookSession) -> None:
+async def takers(played: Played, session: BookSession, selling: float) -> None:
     """A trade a second at the best bid or ask, or beyond; the local venues have none of their own."""
     draw, market = random.Random(7), played.venue.exchange.markets["BTC"]
     (name,) = session.recorders.by_id
     while True:
         await asyncio.sleep(1.0)
-        sold = draw.random() < 0.5
+        sold = draw.random() < selling
         price = (market.best(-1) - draw.randrange(2) if sold else market.best(1) + draw.randrange(2)) / 10
         session.recorders.take(
             session.now_ns(), TradePush(name, played.venue.exchange.clock(), price, draw.randrange(1, 900) / 100, sold)
@@ -170,6 +175,39 @@ def test_a_second_session_goes_on_with_money_and_inventory(tmp_path: Path) -> No
     assert len(orders) == len(set(orders))
     bought = sum((1 if b[1] == "buy" else -1) * b[3] for b in fills_of(tmp_path))
     assert round(bought, 9) == second["inventory"]
+
+
+def test_a_limit_of_inventory_holds_over_sessions(tmp_path: Path) -> None:
+    """A process that knew nothing of the first one's fills would go beyond it."""
+
+    async def script(played: Played, _: BookSession) -> None:
+        await played.wait(5 * MINUTE_MS)
+
+    options = QUOTING._replace(inventory=0.02, inventory_max=0.03)
+    for _ in range(3):
+        body = made_at(tmp_path, "okx", script, options, selling=1.0)
+    path = [0.0]
+    for _, side, _, quantity in fills_of(tmp_path):
+        path.append(round(path[-1] + (quantity if side == "buy" else -quantity), 9))
+    assert max(map(abs, path)) == 0.02
+    assert body["halt"] is None
+
+
+def test_what_rested_when_a_process_was_killed_is_gone(tmp_path: Path) -> None:
+    """Its journal has no end: the next session says which orders ended with it."""
+
+    async def script(played: Played, _: BookSession) -> None:
+        await played.wait(3 * MINUTE_MS)
+
+    made_at(tmp_path, "okx", script)
+    lines = (tmp_path / JOURNAL).read_bytes().splitlines(keepends=True)
+    (tmp_path / JOURNAL).write_bytes(b"".join(lines[:-1]))
+    resting = set(folded(read(tmp_path / JOURNAL)).orders.open)
+    assert resting
+    made_at(tmp_path, "okx", script)
+    (session,) = read(tmp_path / JOURNAL, {"session"})
+    assert set(session.body["gone"]) == resting
+    assert dict(folded(read(tmp_path / JOURNAL)).orders.open) == {}
 
 
 def test_the_latch_stops_it(tmp_path: Path) -> None:
