@@ -11,6 +11,7 @@ python -m bench fold       10,000 events of a journal to the state
 python -m bench commands   what a person waits for, and what a resting desk costs
 python -m bench paper      one new bar of a paper desk, after a day and after a year
 python -m bench making     a simulated maker on a recorded tape (NIGHTDESK_DATA) against hftbacktest: fills and speed
+python -m bench making-day the same on a SYNTHETIC day of 864,000 messages, whose book and trades are made at random
 python -m bench office     API, turns, sentences and halts over HTTP, and a whole desk at rest
 
 By name alone, since they keep real time or take long:
@@ -187,7 +188,7 @@ def main(chosen: list[str]) -> None:
     from bench.commands import commands
     from bench.folding import folding
     from bench.long import long_table
-    from bench.making import making
+    from bench.making import making, making_day
     from bench.office import office
     from bench.research import research_table
     from bench.scale.tables import scale
@@ -208,6 +209,7 @@ def main(chosen: list[str]) -> None:
         "paper": paper,
         "office": office,
         "making": making,
+        "making-day": making_day,
     }
     keeping_time = {"soak": soak, "sockets": sockets, "small": small, "scale": scale}
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a new process compiles what it imports once, not at every command

@@ -1,7 +1,8 @@
 """Our simulated maker and hftbacktest on the same tape and the same orders: fills in common, and CPU seconds side by side.
 
-`python -m bench making`; NIGHTDESK_DATA names the recorded data. hftbacktest gets the orders of our run at their times (post-
-only, the same latencies, its risk-averse queue) and decides nothing: of the two, ours does more.
+`python -m bench making`; NIGHTDESK_DATA names the recorded data. `python -m bench making-day` has a SYNTHETIC day instead.
+hftbacktest gets the orders of our run at their times (post-only, the same latencies, its risk-averse queue) and decides nothing:
+of the two, ours does more.
 """
 
 import json
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from bench import work
+from bench.synthetic_book import synthetic_day
 from engine.errors import BadInput
 from engine.l2.checks import OpenTape, sound_tape
 from engine.l2.moments import changes_of
@@ -33,6 +35,8 @@ QUOTES: dict[str, dict[str, Any]] = {
     "1 bps": {"size": 0.001, "inventory": 0.005},
     "as": {"quoter": "as", "size": 0.001, "inventory": 0.005},
 }
+
+LOOSE = {"loss_max": 1e9}  # a run that halts is no measure of speed
 
 
 class SameOrders(NamedTuple):
@@ -142,15 +146,29 @@ def compared(opened: OpenTape, run: MakingRun, theirs: dict[str, np.ndarray]) ->
 
 
 def making() -> None:
+    """The recorded tape, quoter by quoter: fills in common and speed."""
+    opened = sound_tape(found_tape())
+    side_by_side("A maker on a recorded tape", opened, ROUNDS)
+
+
+def making_day() -> None:
+    """A SYNTHETIC day, 864,000 messages: the same table, and how much of each is decided a minute on one core."""
+    from engine.l2.checks import check_tape
+
+    tape, trades = synthetic_day()
+    report = check_tape(tape, None, trades)
+    side_by_side("A maker on a SYNTHETIC day", OpenTape(tape, None, trades, report), 1)
+
+
+def side_by_side(title: str, opened: OpenTape, rounds: int) -> None:
     """One table: fills in common and speed, quoter by quoter."""
     from rich.table import Table
 
     from bench.__main__ import console, python_of
 
-    opened = sound_tape(found_tape())
     assert opened.trades is not None
     count = len(opened.tape.kind)
-    table = Table(title=f"A maker on a recorded tape, {count:,} messages, {len(opened.trades.price):,} trades (CPU)")
+    table = Table(title=f"{title}, {count:,} messages, {len(opened.trades.price):,} trades (CPU)")
     for name in (
         "quotes", "orders", "with fills", "same lots", "both whole: same ns", "lots, theirs", "ours us/message", "messages/min",
         "theirs us/message", "ours is x times",
@@ -158,9 +176,9 @@ def making() -> None:
         table.add_column(name, justify="right")
     python = python_of("hftbacktest")
     for name, changed in QUOTES.items():
-        terms = terms_of(opened.tape.scale, MakingOptions(**changed), 0.0002)
+        terms = terms_of(opened.tape.scale, MakingOptions(**changed, **LOOSE), 0.0002)
         taken, theirs_s = [], []
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             run = simulate(opened.tape, opened.trades, terms)
             begun = time.thread_time()
             run = simulate(opened.tape, opened.trades, terms)

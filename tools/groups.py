@@ -39,7 +39,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "pairs": ("pair_scan",),
     "checks": ("judge", "leaks", "parity"),
     "drafts": ("strategy_code", "draft_strategy"),
-    "audit": ("audit", "drift", "silences"),
+    "audit": ("audit", "drift", "silences", "making"),
     "models": ("model_drift", "models", "train_model", "propose_model"),
     "memory": ("memory", "note", "calc", "propose_watch"),
 }
@@ -60,8 +60,8 @@ class GroupArgs(Args):
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
     """Further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, weights;
     excursions: MAE; risk: exposure, what if; watch: health, alerts, runbooks, drill, incidents; changes: proposals;
-    data: bars, runs, trials; research: sweeps; checks: verdicts, leaks; drafts: code; audit: drift, silences; models: drift;
-    memory: notes."""
+    data: bars, runs, trials; research: sweeps; checks: verdicts, leaks; drafts: code; audit: drift, silences, makers;
+    models: drift; memory: notes."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})
 

@@ -30,6 +30,7 @@ from app.api import (
     jobs,
     journal,
     login,
+    makers,
     markets,
     metrics,
     people,
@@ -68,7 +69,7 @@ ROUTERS: tuple[ModuleType, ...] = (
     proposing,
     research,
 )
-ROUTERS += (account, audits, incidents, inputs, jobs, alerts, checklists, watches, upkeep, people, metrics, slack)
+ROUTERS += (account, audits, incidents, inputs, jobs, alerts, checklists, watches, upkeep, makers, people, metrics, slack)
 SWITCH_S = 0.0005  # thread switch interval: bounds how long a halt waits for a busy turn (default 5 ms)
 FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 

@@ -9,7 +9,7 @@ import contextlib
 import re
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,6 +29,7 @@ WAIT_S = (1.0, 2.0, 5.0, 10.0)  # before a next try; Binance takes a connection 
 OFTEN_NS = 60_000_000_000
 NOTES_SHOWN = 50
 Report = dict[str, Any]
+Beside = Callable[["BookSession"], Coroutine[Any, Any, None]]
 
 
 class BookRequest(NamedTuple):
@@ -69,12 +70,15 @@ class BookSession:
         for push in pushes:
             self.recorders.take(now_ns, push)
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Record until `stop`; whatever breaks is dialled again. What was received is on the disk at the end."""
+    async def run(self, stop: asyncio.Event, *beside: Coroutine[Any, Any, None]) -> None:
+        """Record until `stop`; whatever breaks is dialled again. What was received is on the disk at the end.
+
+        `beside` works while it records; what one of them raises ends the recording.
+        """
         self.recorders.event(self.now_ns(), "start", f"{self.request.venue}, {', '.join(self.request.symbols)}")
         calls = [self.client.watch_order_book, self.client.watch_trades]
         works = [self._watch(call, symbol) for symbol in self.unified for call in calls]
-        works += [self._redial(), self._watch_silence(), self._flush()]
+        works += [self._redial(), self._watch_silence(), self._flush(), *beside]
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(work) for work in works]
         ended: asyncio.Task[Any] = asyncio.create_task(stop.wait())
         try:
@@ -159,8 +163,15 @@ class BookSession:
         self._say(text)
 
 
-async def record_books(home: Path, request: BookRequest, stop: asyncio.Event, say: Callable[[str], None]) -> Report:
-    """Record until `stop` is set; the report. Raises BadInput, DataError and Busy, one line each."""
+async def record_books(
+    home: Path,
+    request: BookRequest,
+    stop: asyncio.Event,
+    say: Callable[[str], None],
+    now_ns: Callable[[], int] = time.time_ns,
+    beside: Beside | None = None,
+) -> Report:
+    """Record until `stop` is set, with other work `beside` it; the report. Raises BadInput, DataError and Busy, one line each."""
     check_request(request)
     sessions: list[BookSession] = []
 
@@ -174,8 +185,8 @@ async def record_books(home: Path, request: BookRequest, stop: asyncio.Event, sa
             stack.enter_context(alone_in(home / "level2", f".{request.venue}_{symbol}_{request.market}.lock", busy))
         source = await open_candles(request.venue, request.market, request.mirror, tap)
         try:
-            sessions.append(BookSession(home, request, source, time.time_ns, say))
-            await sessions[0].run(stop)
+            sessions.append(BookSession(home, request, source, now_ns, say))
+            await sessions[0].run(stop, *([beside(sessions[0])] if beside else []))
         finally:
             with contextlib.suppress(Exception):
                 await source.close()

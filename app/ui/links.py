@@ -29,6 +29,7 @@ IDS = (  # every parameter a URL may hold
     "event",
     "order",
     "window",
+    "maker",
 )
 
 
@@ -49,6 +50,7 @@ def place(kind: str, ident: str) -> dict[str, str] | None:
         "thread": {"tab": "chat", "thread": ident},
         "alert": {"tab": "desk", "view": "alerts"},
         "job": {"tab": "runs", "job": ident},
+        "maker": {"tab": "runs", "maker": ident},
     }
     return places.get(kind)
 

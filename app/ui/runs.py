@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import audit, drawn, inputs, jobs, links, parts, research, run, run_compare, run_form
+from app.ui import audit, drawn, inputs, jobs, links, makers, parts, research, run, run_compare, run_form
 from app.ui.figures import NONE
 from app.ui.page_client import PageClient
 
@@ -41,6 +41,9 @@ def show(api: PageClient) -> None:
     if job := links.at("job"):
         research.show(api, job)
         return
+    if maker := links.at("maker"):
+        makers.show(api, maker)
+        return
     run_form.show(api)
     running = api.get("/api/jobs", live="true", limit=20)["items"]
     jobs.live(api, [job for job in running if job["id"] != run_form.begun()])
@@ -48,6 +51,7 @@ def show(api: PageClient) -> None:
     if not items:
         parts.soft("No stored runs yet. Ask the developer for a backtest, or: nightdesk backtest trend --symbol BTC-USDT")
         research.listed(api)
+        makers.listed(api)
         inputs.show(api)
         audit.show(api)
         return
@@ -63,6 +67,7 @@ def show(api: PageClient) -> None:
             links.go({"tab": "runs", **dict(zip(("run", "with"), picked.split(" "), strict=False))})
             st.rerun()
     research.listed(api)
+    makers.listed(api)
     inputs.show(api)
     audit.show(api)
 

@@ -23,7 +23,7 @@ from engine.watch import canaries, heartbeat
 DATABASE = "desk.db"
 MANIFEST = "manifest.json"
 FILES = ("desk.toml", "home.json", FEED_FILE, identity.FILE, identity.REGISTERED, halt.FILE, halt.RELEASING)
-FOLDERS = ("memory", "strategies", "runs", "models", "data", "recordings", "level2", "turns", "reports")
+FOLDERS = ("memory", "strategies", "runs", "models", "data", "recordings", "level2", "making", "turns", "reports")
 # what can be made again, what says how this machine runs, and what opens the desk to whoever has it
 LEFT = (
     *("logs", "cache", "checks", "training", "sessions", LINK, STARTED_FILE, heartbeat.FILE, OPEN_LOCK, UNFINISHED),

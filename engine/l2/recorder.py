@@ -245,6 +245,7 @@ class BookRecorders:
         if not symbols:
             raise BadInput("no instrument to record", "name one with --symbol")
         self._last_ns = 0
+        self.on_take: Callable[[int, Push], None] = lambda _recv_ns, _push: None
         self.by_id = {
             name: BookRecorder(root, venue, symbol, market, lambda why, symbol=symbol: on_gap(symbol, why))  # type: ignore[misc]
             for name, symbol in symbols.items()
@@ -256,6 +257,7 @@ class BookRecorders:
         self._last_ns = recv_ns = max(recv_ns, self._last_ns)
         if recorder is not None:
             recorder.take(recv_ns, push, full=sum(r.waiting for r in self.by_id.values()) >= WAITING_LEVELS_MAX)
+            self.on_take(recv_ns, push)
 
     def event(self, recv_ns: int, kind: str, text: str) -> None:
         """The same event of every instrument."""

@@ -6,25 +6,30 @@ sent. It reads what the maker knows, not what the venue does.
 
 from engine.making.quotes import MakingTerms
 from engine.making.resting import (
+    ARRIVES,
     ASKED,
     CANCELS,
     CANCELS_SENT,
     CASH,
+    CHANGES,
     CHECKED,
     FEES,
     HALT,
     HALTED_NS,
     INVENTORY,
     L_CANCEL_SENT,
+    L_END,
+    L_OUTCOME,
     MIDDLE2,
     NUMBER,
+    REJECTED,
     SENDS,
     MakerState,
     cancelling,
 )
 
-NO_HALT, H_INVENTORY, H_LOSS, H_AGE, H_RATE = range(5)
-HALTS = ("none", "inventory_max", "loss_max", "quote_age_max", "orders_second_max")
+NO_HALT, H_INVENTORY, H_LOSS, H_AGE, H_RATE, H_LATCH = range(6)
+HALTS = ("none", "inventory_max", "loss_max", "quote_age_max", "orders_second_max", "latch")
 SECOND_NS = 1_000_000_000
 
 
@@ -54,6 +59,7 @@ def too_fast(maker: MakerState, terms: MakingTerms, now: int) -> bool:
 
 def count_send(maker: MakerState, terms: MakingTerms, now: int) -> None:
     """A request was sent."""
+    maker.tally[CHANGES] += 1
     maker.sends[maker.tally[SENDS] % terms.sends_max] = now
     maker.tally[SENDS] += 1
 
@@ -71,5 +77,14 @@ def send_cancel(maker: MakerState, terms: MakingTerms, s: int, now: int) -> None
 def halt(maker: MakerState, terms: MakingTerms, why: int, now: int) -> None:
     """No more quotes; what rests is cancelled, whatever the rate of requests."""
     maker.tally[HALT], maker.tally[HALTED_NS] = why, now
+    maker.tally[CHANGES] += 1
     for s in range(2):
         send_cancel(maker, terms, s, now)
+
+
+def withhold(maker: MakerState, s: int, now: int) -> None:
+    """The side's new order never leaves: the latch was set before it could be sent."""
+    row = maker.orders[s, NUMBER] - 1
+    maker.log[row, L_OUTCOME], maker.log[row, L_END] = REJECTED, now
+    maker.orders[s, NUMBER] = maker.orders[s, ARRIVES] = 0
+    maker.tally[CHANGES] += 1

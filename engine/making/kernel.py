@@ -16,6 +16,7 @@ from engine.l2 import kernel as l2_kernel
 from engine.l2 import loop as l2_loop
 from engine.l2.book import DepthBook
 from engine.l2.loop import Messages, ReplayRows
+from engine.l2.tape import Ints
 from engine.making import guardrails, loop, quotes, resting
 from engine.making.quotes import MakingTerms
 from engine.making.resting import MakerState, MakerTrades
@@ -27,7 +28,7 @@ COMPILED = (
     resting.on_trade, resting.on_level, resting.on_book, resting.cancel_arrives,
     guardrails.worth, guardrails.breached, guardrails.too_fast, guardrails.count_send, guardrails.send_cancel, guardrails.halt,
     loop.next_event, loop.pass_time, loop.on_middle, loop.on_message, loop.see_fill, loop.net_flow, loop.send_entry,
-    loop.pullable, loop.towards, loop.decide,
+    loop.pullable, loop.towards, loop.decide, loop.happen,
 )  # fmt: skip
 RUN = numba.njit(inline="always")(loop.run_making)
 
@@ -49,7 +50,7 @@ def sources_digest() -> str:
 def cached_entry(digest: str) -> Callable[..., Any]:
     """The loop for numba's cache, keyed by the digest; plain tuples, as in engine/l2/kernel.py."""
 
-    def entry(depth, rule, m, out, t, w, a):  # type: ignore[no-untyped-def]
+    def entry(depth, rule, m, out, t, w, a, at):  # type: ignore[no-untyped-def]
         _ = digest
         book = DepthBook(depth[0], depth[1], depth[2], depth[3], depth[4], depth[5])
         messages = Messages(m[0], m[1], m[2], m[3], m[4], m[5], m[6], m[7], m[8])
@@ -59,7 +60,7 @@ def cached_entry(digest: str) -> Callable[..., Any]:
             w[0], w[1], w[2], w[3], w[4], w[5], w[6], w[7], w[8], w[9], w[10],
             w[11], w[12], w[13], w[14], w[15], w[16], w[17], w[18], w[19], w[20], w[21], w[22],
         )  # fmt: skip
-        RUN(book, rule, messages, rows, trades, terms, MakerState(a[0], a[1], a[2], a[3], a[4], a[5], a[6]))
+        RUN(book, rule, messages, rows, trades, terms, MakerState(a[0], a[1], a[2], a[3], a[4], a[5], a[6]), at)
 
     return numba.njit(signature_of(), cache=True, nogil=True, error_model="numpy", _nrt=False)(entry)  # type: ignore[no-any-return]
 
@@ -74,7 +75,7 @@ def signature_of() -> tuple[Any, ...]:
     trades = numba.types.Tuple([ints, ints, ints, codes, ints])
     terms = numba.types.Tuple([real if kind is float else whole for kind in MakingTerms.__annotations__.values()])
     maker = numba.types.Tuple([table, reals, ints, reals, ints, table, table])
-    return (depth, whole, messages, rows, trades, terms, maker)
+    return (depth, whole, messages, rows, trades, terms, maker, ints)
 
 
 @cache
@@ -85,10 +86,17 @@ def dispatcher() -> Callable[..., Any]:
 
 
 def compiled_making(
-    book: DepthBook, rule: int, m: Messages, rows: ReplayRows, trades: MakerTrades, terms: MakingTerms, maker: MakerState
+    book: DepthBook,
+    rule: int,
+    m: Messages,
+    rows: ReplayRows,
+    trades: MakerTrades,
+    terms: MakingTerms,
+    maker: MakerState,
+    at: Ints,
 ) -> None:
     """loop.run_making, compiled."""
-    dispatcher()(tuple(book), rule, tuple(m), tuple(rows), tuple(trades), tuple(terms), tuple(maker))
+    dispatcher()(tuple(book), rule, tuple(m), tuple(rows), tuple(trades), tuple(terms), tuple(maker), at)
 
 
 def warm_up() -> None:

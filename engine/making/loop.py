@@ -6,6 +6,7 @@ one time the message comes first, then the trade, then what the maker sent: a tr
 
 from engine.l2.book import TAKEN, DepthBook, best_of
 from engine.l2.loop import Messages, ReplayRows, replay_messages
+from engine.l2.tape import Ints
 from engine.making.guardrails import H_RATE, NO_HALT, breached, count_send, halt, send_cancel, too_fast
 from engine.making.quotes import MakingTerms, desired, moved_away
 from engine.making.resting import (
@@ -18,6 +19,7 @@ from engine.making.resting import (
     BUY,
     CANCELS,
     CASH,
+    CHANGES,
     CHECKED,
     DECISIONS,
     ENDS,
@@ -62,15 +64,19 @@ from engine.making.resting import (
     usable,
 )
 
-E_MESSAGE, E_TRADE, E_ARRIVE, E_CANCEL, E_SEEN, E_END, E_ALARM = range(7)
+E_NOTHING, E_MESSAGE, E_TRADE, E_ARRIVE, E_CANCEL, E_SEEN, E_END, E_ALARM = range(8)
+# elements of `at`, where a run is: next message and trade, how many there are, up to when, and what ends a call
+MESSAGE, TRADE, MESSAGES, TRADES, UNTIL, OPEN_END, WATCHED = range(7)
 SECONDS = 1e-9
 TO_BPS = 1e4
 
 
-def next_event(m: Messages, trades: MakerTrades, terms: MakingTerms, maker: MakerState, i: int, k: int) -> tuple[int, int, int]:
-    """(time, kind, side) of what happens next; message i is still to come."""
-    when, kind, side = m.recv_ns[i], E_MESSAGE, BUY
-    if k < len(trades.recv_ns) and trades.recv_ns[k] < when:
+def next_event(m: Messages, trades: MakerTrades, terms: MakingTerms, maker: MakerState, at: Ints) -> tuple[int, int, int]:
+    """(time, kind, side) of what happens next up to at[UNTIL]; E_NOTHING where nothing does."""
+    i, k, when, kind, side = at[MESSAGE], at[TRADE], at[UNTIL] + 1, E_NOTHING, BUY
+    if i < at[MESSAGES] and m.recv_ns[i] < when:
+        when, kind = m.recv_ns[i], E_MESSAGE
+    if k < at[TRADES] and trades.recv_ns[k] < when:
         when, kind = trades.recv_ns[k], E_TRADE
     if maker.tally[SEEN] < maker.tally[FILLS]:
         known = maker.fills[maker.tally[SEEN], F_WHEN] + terms.response_ns
@@ -80,9 +86,9 @@ def next_event(m: Messages, trades: MakerTrades, terms: MakingTerms, maker: Make
         if maker.orders[s, NUMBER] == 0:
             continue
         for column in range(ARRIVES, ENDS + 1):
-            at = maker.orders[s, column]
-            if 0 < at < when:
-                when, kind, side = at, E_ARRIVE if column == ARRIVES else E_CANCEL if column == CANCELS else E_END, s
+            due = maker.orders[s, column]
+            if 0 < due < when:
+                when, kind, side = due, E_ARRIVE if column == ARRIVES else E_CANCEL if column == CANCELS else E_END, s
         stale, late = maker.tally[HEARD] + terms.stale_ns, maker.orders[s, CHECKED] + terms.age_ns + 1
         if maker.tally[NOW] < stale < when:
             when, kind = stale, E_ALARM
@@ -219,29 +225,59 @@ def decide(book: DepthBook, trades: MakerTrades, terms: MakingTerms, maker: Make
         halt(maker, terms, H_RATE, now)
 
 
+def happen(
+    book: DepthBook,
+    rule: int,
+    m: Messages,
+    rows: ReplayRows,
+    trades: MakerTrades,
+    terms: MakingTerms,
+    maker: MakerState,
+    at: Ints,
+) -> bool:
+    """The next event, and what the maker decides after it; False where nothing happens up to at[UNTIL]."""
+    now, kind, s = next_event(m, trades, terms, maker, at)
+    if kind == E_NOTHING:
+        return False
+    pass_time(maker, now)
+    if kind == E_MESSAGE:
+        on_message(book, rule, m, rows, terms, maker, at[MESSAGE], now)
+        at[MESSAGE] += 1
+    elif kind == E_TRADE:
+        k = at[TRADE]
+        on_trade(maker, terms, trades.price[k], trades.lots[k], trades.taker[k], now)
+        at[TRADE] += 1
+    elif kind == E_SEEN:
+        see_fill(maker, terms)
+    elif kind == E_END:
+        maker.orders[s, NUMBER] = maker.orders[s, ENDS] = maker.orders[s, CANCELS] = maker.orders[s, KNOWN] = 0
+    elif kind == E_ARRIVE:
+        arrive(maker, terms, book, s, now)
+    elif kind == E_CANCEL:
+        cancel_arrives(maker, terms, s, now)
+    ending = maker.orders[BUY, ENDS] == now or maker.orders[SELL, ENDS] == now  # known with its fill: decided on both
+    if kind not in (E_ARRIVE, E_CANCEL) and not (kind == E_SEEN and ending):
+        decide(book, trades, terms, maker, at[TRADE], now)
+    return True
+
+
 def run_making(
-    book: DepthBook, rule: int, m: Messages, rows: ReplayRows, trades: MakerTrades, terms: MakingTerms, maker: MakerState
+    book: DepthBook,
+    rule: int,
+    m: Messages,
+    rows: ReplayRows,
+    trades: MakerTrades,
+    terms: MakingTerms,
+    maker: MakerState,
+    at: Ints,
 ) -> None:
-    """The whole tape, up to its last message."""
-    i, k, count = 0, 0, len(m.recv_ns)
-    maker.tally[NOW] = m.recv_ns[0]
-    while i < count:
-        now, kind, s = next_event(m, trades, terms, maker, i, k)
-        pass_time(maker, now)
-        if kind == E_MESSAGE:
-            on_message(book, rule, m, rows, terms, maker, i, now)
-            i += 1
-        elif kind == E_TRADE:
-            on_trade(maker, terms, trades.price[k], trades.lots[k], trades.taker[k], now)
-            k += 1
-        elif kind == E_SEEN:
-            see_fill(maker, terms)
-        elif kind == E_END:
-            maker.orders[s, NUMBER] = maker.orders[s, ENDS] = maker.orders[s, CANCELS] = maker.orders[s, KNOWN] = 0
-        elif kind == E_ARRIVE:
-            arrive(maker, terms, book, s, now)
-        elif kind == E_CANCEL:
-            cancel_arrives(maker, terms, s, now)
-        ending = maker.orders[BUY, ENDS] == now or maker.orders[SELL, ENDS] == now  # known with its fill: decided on both
-        if kind not in (E_ARRIVE, E_CANCEL) and not (kind == E_SEEN and ending):
-            decide(book, trades, terms, maker, k, now)
+    """From where `at` is up to its end: the last message, or at[UNTIL] where more may come (at[OPEN_END]).
+
+    Watched, it returns after the first event that changed an order, a fill or the halt, so that a journal has each of them.
+    """
+    before = maker.tally[CHANGES]
+    while at[OPEN_END] == 1 or at[MESSAGE] < at[MESSAGES]:
+        if not happen(book, rule, m, rows, trades, terms, maker, at):
+            break
+        if at[WATCHED] == 1 and maker.tally[CHANGES] != before:
+            break

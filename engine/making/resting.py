@@ -28,8 +28,8 @@ OUTCOMES = ("open", "filled", "cancelled", "rejected")
 # elements of MakerState.tally
 (
     NOW, HEARD, APPLIED_COUNT, MIDDLE2, WAITING, PART, ENTRIES, CANCELS_SENT, SENDS, DECISIONS, FILLS, SEEN,
-    INVENTORY, CASH, HALT, HALTED_NS, BID_NS, ASK_NS, BOTH_NS, TAIL, STALE_PULLS, TOXIC_PULLS, LAST_NS,
-) = range(23)  # fmt: skip
+    INVENTORY, CASH, HALT, HALTED_NS, BID_NS, ASK_NS, BOTH_NS, TAIL, STALE_PULLS, TOXIC_PULLS, LAST_NS, CHANGES,
+) = range(24)  # fmt: skip
 # elements of MakerState.rates
 VARIANCE, WEIGHT, FEES, LAST_MIDDLE = range(4)
 
@@ -85,6 +85,7 @@ def cancelling(maker: MakerState, s: int) -> bool:
 def end(maker: MakerState, terms: MakingTerms, s: int, outcome: int, now: int) -> None:
     """The order is gone at the venue; the maker learns of it a response later."""
     row = maker.orders[s, NUMBER] - 1
+    maker.tally[CHANGES] += 1
     maker.orders[s, LEFT], maker.orders[s, ENDS] = 0, now + terms.response_ns
     maker.log[row, L_OUTCOME], maker.log[row, L_END] = outcome, now
 
@@ -93,6 +94,7 @@ def arrive(maker: MakerState, terms: MakingTerms, book: DepthBook, s: int, now: 
     """The order reaches the venue: rejected if it would take, else it rests behind all that is at its price."""
     price = maker.orders[s, PRICE]
     maker.orders[s, ARRIVES] = 0
+    maker.tally[CHANGES] += 1
     known = usable(book)
     if known and crosses(book, s, price):
         end(maker, terms, s, REJECTED, now)
@@ -111,6 +113,7 @@ def fill(maker: MakerState, terms: MakingTerms, s: int, lots: int, how: int, now
     row[F_NUMBER], row[F_WAITED] = number, now - maker.orders[s, SINCE]
     row[F_MIDDLE2], row[F_HOW] = maker.tally[MIDDLE2], how
     maker.tally[FILLS] = at + 1
+    maker.tally[CHANGES] += 1
     maker.log[number - 1, L_FILLED] += lots
     maker.orders[s, LEFT] -= lots
     if maker.orders[s, LEFT] == 0:

@@ -4,18 +4,19 @@ Called by report.py. One clock, the recorder's: `latency_ms` is from a message r
 feed's way and the order's.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from engine.errors import BadInput
-from engine.l2.book import empty_book
+from engine.l2.book import DepthBook, empty_book
 from engine.l2.loop import Messages, ReplayRows
 from engine.l2.replay import BookReplay, rule_of
 from engine.l2.tape import BookTape, Ints, Scale, TapeTrades
 from engine.making.loop import run_making
 from engine.making.quotes import QUEUES, QUOTERS, MakingTerms, liquidity_term
-from engine.making.resting import ENTRIES, FILLS, MakerState, MakerTrades
+from engine.making.resting import ENTRIES, FILLS, NOW, MakerState, MakerTrades
 
 ORDERS_MAX = 50_000_000
 EXACT = 2.0**52  # money in whole price units times lots, doubled, must stay exact
@@ -34,7 +35,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "quote_age_max_ms": (10, 3_600_000),
     "orders_second_max": (1, SENDS_MAX),
 }
-TALLY, RATES = 23, 4
+TALLY, RATES = 24, 4
 
 
 class MakingOptions(NamedTuple):
@@ -82,13 +83,20 @@ def lots_of(scale: Scale, quantity: float, name: str, *, least: int = 1) -> int:
     return round(lots)
 
 
-def terms_of(scale: Scale, options: MakingOptions, fee_frac: float) -> MakingTerms:
-    """Options in the tape's units. Raises BadInput for what is out of bounds, naming it."""
+def require_terms(options: MakingOptions) -> None:
+    """Raises BadInput for an option out of bounds, naming it, as far as that does not depend on an instrument's grid."""
     o = options
     require(o.quoter in QUOTERS, f"quoter {o.quoter!r}", f"one of {', '.join(QUOTERS)}")
     require(o.queue in QUEUES, f"queue {o.queue!r}", f"one of {', '.join(QUEUES)}")
     for name, (low, high) in BOUNDS.items():
         require(low <= getattr(o, name) <= high, f"{name} {getattr(o, name):g}", f"{low:g} to {high:g}")
+    liquidity_term(o.gamma, o.kappa)
+
+
+def terms_of(scale: Scale, options: MakingOptions, fee_frac: float) -> MakingTerms:
+    """Options in the tape's units. Raises BadInput for what is out of bounds, naming it."""
+    o = options
+    require_terms(o)
     require(-0.01 <= fee_frac <= 0.01, f"a maker fee of {fee_frac * 1e4:g} bps", "-100 to 100 bps; negative is a rebate")
     ms = 1_000_000
     return MakingTerms(
@@ -131,37 +139,77 @@ def trades_from(trades: TapeTrades, begin_ns: int) -> MakerTrades:
     return MakerTrades(trades.recv_ns[a:], trades.price[a:], trades.lots[a:], trades.taker[a:], net)
 
 
-def simulate(tape: BookTape, trades: TapeTrades, terms: MakingTerms, *, compiled: bool = True) -> MakingRun:
-    """The whole tape once. `compiled=False` runs the same functions as plain Python, a hundred times slower and to the same bit.
+class MakingPass(NamedTuple):
+    """One pass over messages and trades: the arguments of the loop. Mutable arrays."""
 
-    Raises BadInput for a tape on which a quote's money is not an exact whole number, or with more orders than memory takes.
+    book: DepthBook
+    rule: int
+    messages: Messages
+    rows: ReplayRows
+    trades: MakerTrades
+    terms: MakingTerms
+    maker: MakerState
+    at: Ints
+
+
+def state_for(terms: MakingTerms, fills: int, orders: int) -> MakerState:
+    """What a maker knows at its begin, with room for so many fills and orders."""
+    return MakerState(
+        np.zeros((2, 12), np.int64), np.zeros(2), np.zeros(TALLY, np.int64), np.zeros(RATES), np.zeros(terms.sends_max, np.int64),
+        np.zeros((fills, 8), np.int64), np.zeros((orders, 8), np.int64),
+    )  # fmt: skip
+
+
+def rows_for(count: int) -> ReplayRows:
+    """Room for what becomes of so many messages."""
+    return ReplayRows(
+        np.zeros(count, np.int8), np.zeros(count, np.int8), np.zeros(count, np.int64), np.zeros((count, 8), np.int64)
+    )
+
+
+def begun(tape: BookTape, trades: TapeTrades, terms: MakingTerms) -> MakingPass:
+    """A pass over a tape that has not begun. Raises BadInput for a tape on which a quote's money is not an exact whole number,
+    or with more orders than memory takes.
     """
-    highest = float(tape.price.max(initial=0))
-    most = max(terms.inventory_lots, terms.inventory_max) + 2 * terms.lots
-    require(4.0 * highest * most < EXACT, "an inventory limit that large", "a smaller one: its worth is not exact any more")
+    require_exact(terms, float(tape.price.max(initial=0)))
     count, span_s = len(tape.kind), (int(tape.recv_ns[-1]) - int(tape.recv_ns[0])) // 1_000_000_000 + 2
     orders = terms.sends_max * span_s + 2
     require(orders <= ORDERS_MAX, f"up to {orders:,} orders", f"at most {ORDERS_MAX:,}: fewer orders a second, or less tape")
     made = trades_from(trades, int(tape.recv_ns[0]))
-    rows = ReplayRows(
-        np.zeros(count, np.int8), np.zeros(count, np.int8), np.zeros(count, np.int64), np.zeros((count, 8), np.int64)
-    )
-    fills = np.zeros((len(made.recv_ns) + 2 * count + 1, 8), np.int64)  # a trade fills one order, a message two
-    state = MakerState(
-        np.zeros((2, 12), np.int64), np.zeros(2), np.zeros(TALLY, np.int64), np.zeros(RATES), np.zeros(terms.sends_max, np.int64),
-        fills, np.zeros((orders, 8), np.int64),
-    )  # fmt: skip
-    run = run_making
-    if compiled:
-        from engine.making.kernel import compiled_making
-
-        run = compiled_making
-    book, messages = empty_book(), Messages(*(getattr(tape, name) for name in Messages._fields))
-    run(book, rule_of(tape), messages, rows, made, terms, state)
-    return finished(terms, BookReplay(rows, None, book), state)
+    state = state_for(terms, len(made.recv_ns) + 2 * count + 1, orders)  # a trade fills one order, a message two
+    state.tally[NOW] = tape.recv_ns[0]
+    at = np.array([0, 0, count, len(made.recv_ns), tape.recv_ns[-1], 0, 0], np.int64)
+    messages = Messages(*(getattr(tape, name) for name in Messages._fields))
+    return MakingPass(empty_book(), rule_of(tape), messages, rows_for(count), made, terms, state, at)
 
 
-def finished(terms: MakingTerms, replayed: BookReplay, state: MakerState) -> MakingRun:
+def require_exact(terms: MakingTerms, highest: float) -> None:
+    """Raises BadInput where money at prices up to `highest` units is not exact."""
+    most = max(terms.inventory_lots, terms.inventory_max) + 2 * terms.lots
+    require(4.0 * highest * most < EXACT, "an inventory limit that large", "a smaller one: its worth is not exact any more")
+
+
+def loop_of(*, compiled: bool) -> Callable[..., None]:
+    """The loop, compiled or plain."""
+    if not compiled:
+        return run_making
+    from engine.making.kernel import compiled_making
+
+    return compiled_making
+
+
+def simulate(tape: BookTape, trades: TapeTrades, terms: MakingTerms, *, compiled: bool = True) -> MakingRun:
+    """The whole tape once. `compiled=False` runs the same functions as plain Python, a hundred times slower and to the same bit.
+
+    Raises BadInput as `begun`.
+    """
+    work = begun(tape, trades, terms)
+    loop_of(compiled=compiled)(*work)
+    return finished(work)
+
+
+def finished(work: MakingPass) -> MakingRun:
     """The run, its tables cut to what was used."""
+    state = work.maker
     fills, orders = state.fills[: int(state.tally[FILLS])].copy(), state.log[: int(state.tally[ENTRIES])].copy()
-    return MakingRun(terms, replayed, fills, orders, state.tally, state.rates)
+    return MakingRun(work.terms, BookReplay(work.rows, None, work.book), fills, orders, state.tally, state.rates)

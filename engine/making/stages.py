@@ -1,6 +1,7 @@
-"""What a maker needs before it may leave simulation. Nothing skips it: there is one answer, and any reason in it refuses.
+"""What a maker needs before it may leave simulation and paper. Nothing skips it: there is one answer, any reason in it refuses.
 
-Called by app/cli/making.py. Paper and live making are not built; whoever builds them asks here first.
+Called by app/cli/making.py. Simulation and paper are open to any sound tape, as exercises. Live making is not built; whoever
+builds it asks here first.
 """
 
 from collections.abc import Mapping
@@ -10,6 +11,12 @@ from engine.errors import Refused
 from engine.l2.feasibility import DAYS_MIN, FOLDS, FOLDS_ABOVE
 
 USABLE_MIN = 0.9  # of the recorded time
+
+
+def conditions() -> str:
+    """What is asked of a tape before a maker may leave simulation and paper, as a sentence."""
+    need = f"{DAYS_MIN:g} recorded days and an edge above the fees in {FOLDS_ABOVE} of {FOLDS} windows"
+    return f"It may not leave simulation and paper before {need}: nightdesk making stage TAPE judges, and nothing overrides it."
 
 
 def windows_above(feasibility: Mapping[str, Any]) -> tuple[int, str]:
@@ -23,7 +30,7 @@ def windows_above(feasibility: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def refusals_of(feasibility: Mapping[str, Any]) -> list[str]:
-    """Why a maker may not leave simulation on these tapes; empty: it may. Hours that nobody recorded are none."""
+    """Why a maker may not leave simulation and paper on these tapes; empty: it may. Hours that nobody recorded are none."""
     days, usable = feasibility["substrate"]["days"], feasibility["substrate"]["usable_frac"]
     above, name = windows_above(feasibility)
     found = []
@@ -40,6 +47,6 @@ def refusals_of(feasibility: Mapping[str, Any]) -> list[str]:
 
 
 def require_ground(feasibility: Mapping[str, Any]) -> None:
-    """Raises Refused with every reason for which a maker stays in simulation."""
+    """Raises Refused with every reason for which a maker stays in simulation and on paper."""
     if found := refusals_of(feasibility):
-        raise Refused(f"making stays in simulation: {'; '.join(found)}", "record on: nightdesk l2 record")
+        raise Refused(f"making stays in simulation and on paper: {'; '.join(found)}", "record on: nightdesk l2 record")

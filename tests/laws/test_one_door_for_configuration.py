@@ -192,6 +192,7 @@ def fitting(rng: random.Random) -> dict[str, list[Any]]:
         "word": ["stop_atr"],
         "about": [None, "cl-1", "worker"],
         "group": ["risk", "changes"],
+        "maker": [None, "btc"],
         "metric": ["equity", "day_pnl"],
         "beyond": ["below", "above"],
         "level": [1.0, 9_000.0],
@@ -316,7 +317,7 @@ def test_no_sequence_changes_what_is_a_persons(make_ctx: Any, home: Path, db: An
         a_sequence(make_ctx, home, db, role, seed, tally, before)
     chain_holds(home)
     reached = {name for name, status in tally if status in ("ok", "started", "no_data")}
-    # what_if folds the journal, and this one is written by hand: it says so and does nothing; no model is stored to be proposed
+    # what_if folds the journal, and this one is written by hand: it says so and does nothing; no model is stored to show
     assert {name for name, line in TOOLS.items() if role in line.roles} - reached <= {
         "round_trip",
         "what_if",
@@ -325,6 +326,7 @@ def test_no_sequence_changes_what_is_a_persons(make_ctx: Any, home: Path, db: An
         "joint_risk",
         "version_effect",
         "report",
+        "models",
         "propose_model",
     }
 

@@ -48,6 +48,7 @@ READ = {
     "weights",
     "audit",
     "silences",
+    "making",
     "phase",
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose

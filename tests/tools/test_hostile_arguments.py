@@ -89,6 +89,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "phase": {},
     "silences": {"place": "trend-btc", "kind": "exit", "state": "silent"},
     "audit": {"sleeve": "trend-btc", "dimension": "data"},
+    "making": {"maker": "btc"},
     "predictions": {"sleeve": "trend-btc", "since": "2025-03-04", "until": "2025-03-06"},
     "weights": {"days": 90},
     "report": {"unit": "week", "of": "2025-03-05"},

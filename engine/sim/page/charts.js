@@ -22,9 +22,12 @@ const charts = (() => {
     equity: (v, digits = 0) => number(v, digits),
     r: (v, digits = 2) => number(v, digits, true) + THIN + 'R',
     count: (v) => number(v, 0),
+    price: (v, digits = 2) => number(v, digits),
+    base: (v, digits = 4) => number(v, digits, true),
   };
   const two = (n) => String(n).padStart(2, '0');
   const day = (ms) => { const d = new Date(ms); return `${two(d.getUTCDate())} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}`; };
+  const clock = (ms, seconds) => { const d = new Date(ms); return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}${seconds ? `:${two(d.getUTCSeconds())}` : ''}`; };
   const moment = (ms) => { const d = new Date(ms); return `${day(ms)} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}Z`; };
 
   const ticks = (low, high, count) => {
@@ -45,6 +48,11 @@ const charts = (() => {
         if (ms > until) break;
         found.push([ms, MONTHS[month % 12] + (month % 12 === 0 || every >= 12 || !found.length ? ' ' + Math.floor(month / 12) : '')]);
       }
+      return found;
+    }
+    if (days < 0.5) {
+      const step = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200].find((n) => days * 86400 / n <= count) * 1000 || 7200000;
+      for (let ms = Math.ceil(from / step) * step; ms <= until; ms += step) found.push([ms, clock(ms, step < 60000)]);
       return found;
     }
     const step = [0.125, 0.25, 0.5, 1, 2, 5, 10, 20].find((n) => days / n <= count) * DAY || 20 * DAY;
@@ -112,6 +120,7 @@ const charts = (() => {
       make('line', {x1: x(mark.x), x2: x(mark.x), y1: 4, y2: bottom, class: 'line warn dashed thin'}, svg);
       make('text', {x: x(mark.x) - 6, y: 14 + 14 * (n % 3), class: 'label warn', 'text-anchor': 'end'}, svg, mark.text);
     });
+    for (const dot of spec.dots || []) if (dot.x >= from && dot.x <= until && dot.y >= low && dot.y <= high) make('circle', {cx: x(dot.x).toFixed(1), cy: y(dot.y).toFixed(1), r: 3, class: `dot ${dot.tone}`}, svg);
     const cross = make('line', {y1: 4, y2: bottom, class: 'cross', visibility: 'hidden'}, svg), box = tip(element);
     const near = (values, ms) => {
       let a = 0, b = values.length - 1;
@@ -121,7 +130,7 @@ const charts = (() => {
     svg.addEventListener('pointermove', (event) => {
       const left = svg.getBoundingClientRect().left, ms = from + (event.clientX - left - 4) / (right - 8) * (until - from), n = near(xs, ms);
       cross.setAttribute('x1', x(xs[n])); cross.setAttribute('x2', x(xs[n])); cross.setAttribute('visibility', 'visible');
-      const lines = [spec.hours === false ? day(xs[n]) : moment(xs[n])];
+      const lines = [spec.hours === false ? day(xs[n]) : until - from < DAY / 2 ? `${day(xs[n])} ${clock(xs[n], true)}Z` : moment(xs[n])];
       for (const line of spec.lines) { const k = line.x ? near(line.x, xs[n]) : n; if (line.y[k] !== null) lines.push(`${line.name} ${form(line.y[k])}`); }
       if (spec.fall) lines.push(`drawdown ${forms.percent(spec.fall[n])}`);
       box.show(lines, x(xs[n]), width);

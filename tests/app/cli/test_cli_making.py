@@ -8,6 +8,9 @@ import polars as pl
 import pytest
 
 from app.cli import making
+from app.home.home import open_home
+from app.home.written import alone_in
+from engine.control import halt
 from tests.engine.l2.test_book import recorded_tape
 from tests.engine.making.test_simulation import busy_market
 from tests.fakes.commands import Typed, typed_in
@@ -115,3 +118,75 @@ def test_the_recorded_tape_has_no_edge_and_keeps_a_maker_in_simulation(typed: Ty
     assert code == 1
     for reason in ("making stays in simulation", "recorded days; at least 7", "in 4 of 5 windows", "feasibility says no"):
         assert reason in text
+
+
+def test_a_maker_on_paper_is_the_backtest_and_goes_on(typed: Typed, tape: Path, tmp_path: Path) -> None:
+    """Its figures are the simulation's; it is listed, shown, its journal is whole; again it has everything already."""
+    args = (str(tape), *SMALL, "--json")
+    simulated = body(typed("backtest", *args[:-1], "--keep", "sim", "--json"))
+    found = body(typed("paper", *args[:-1], "--name", "m1", "--speed", "0", "--json"))
+    for key in ("verdict", "why", "pnl", "after_fills", "inventory", "activity", "windows_net"):
+        assert found[key] == simulated[key]
+    assert (found["kind"], found["state"]) == ("paper on a recorded tape", "over")
+    assert found["picture"]["points"] == json.loads(Path(simulated["kept"]).read_text())["picture"]["points"]
+    shown = body(typed("show", "m1", "--json"))
+    assert shown["journal"]["ok"]
+    assert shown["journal"]["events"] > found["activity"]["orders"]
+    again = body(typed("paper", *args[:-1], "--name", "m1", "--speed", "0", "--json"))
+    assert {**again, "written_ms": 0} == {**found, "written_ms": 0}
+    assert body(typed("show", "m1", "--json"))["journal"] == shown["journal"]
+    assert [(m["name"], m["kind"]) for m in body(typed("list", "--json"))["items"]] == [
+        ("m1", "paper on a recorded tape"),
+        ("sim", "simulation on a recorded tape"),
+    ]
+
+
+def test_a_halted_desk_starts_no_maker(typed: Typed, tape: Path, tmp_path: Path) -> None:
+    """Its reason, and nothing is journaled."""
+    open_home()
+    halt.set(tmp_path / "home", "because of the storm", {"name": "ann"}, 1)
+    code, printed, error = typed("paper", str(tape), *SMALL, "--name", "m1", "--speed", "0")
+    assert code != 0
+    assert printed == ""
+    assert "because of the storm" in error
+    assert not (tmp_path / "home" / "making" / "m1" / "making.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "named"),
+    [
+        (("--name", "../x"), "the name '../x'"),
+        (("--speed", "-1"), "--speed -1"),
+        (("--speed", "nan"), "--speed nan"),
+        (("--quoter", "magic"), "quoter 'magic'"),
+    ],
+)
+def test_bad_terms_of_a_maker_on_paper_are_one_line(typed: Typed, tape: Path, args: tuple[str, ...], named: str) -> None:
+    """What, and what instead; nothing is written."""
+    code, printed, error = typed("paper", str(tape), *SMALL, *args)
+    assert (code != 0, printed) == (True, "")
+    assert named in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_other_terms_under_one_name_are_refused(typed: Typed, tape: Path, tmp_path: Path) -> None:
+    """A journal is of one maker."""
+    args = (str(tape), *SMALL, "--name", "m1", "--speed", "0")
+    assert typed("paper", *args)[0] == 0
+    code, _, error = typed("paper", *args, "--half-spread-bps", "3")
+    assert code != 0
+    assert "begun with another options" in error
+    journal = tmp_path / "home" / "making" / "m1" / "making.jsonl"
+    journal.write_bytes(journal.read_bytes().replace(b'"side":"sell"', b'"side":"buy" ', 1))
+    code, text, _ = typed("show", "m1")
+    assert code == 1
+    assert "it was changed" in text
+    assert "no maker 'm2'" in typed("show", "m2")[2]
+
+
+def test_one_process_runs_a_maker(typed: Typed, tape: Path, tmp_path: Path) -> None:
+    """A second one under the same name is refused in one line."""
+    with alone_in(tmp_path / "home" / "making" / "m1", ".lock", "held by a test"):
+        code, printed, error = typed("paper", str(tape), *SMALL, "--name", "m1", "--speed", "0")
+    assert (code != 0, printed) == (True, "")
+    assert "the maker 'm1' is running" in error

@@ -24,6 +24,8 @@ READS = [
     ("proposals", ("proposals", "show", "prop-1")),
     ("alerts", ("alerts", "list")),
     ("notes", ("notes", "list")),
+    ("making", ("making", "list")),
+    ("making", ("making", "show", "m")),
 ]
 
 

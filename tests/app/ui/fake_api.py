@@ -46,6 +46,7 @@ class Fake:
         self.watches: list[dict[str, Any]] = []
         self.checklists: list[dict[str, Any]] = []
         self.outside: list[dict[str, Any]] = []
+        self.makers: dict[str, dict[str, Any]] = {}
         self.audit: dict[str, Any] = {"wall_ms": None, "verdict": "", "items": []}
         self.silences, self.monitor, self.upkeep = no_look(), no_monitor(), no_upkeep()
         self.trained: list[dict[str, Any]] = []
@@ -196,6 +197,8 @@ VERSIONS = [
 ROUTES: dict[tuple[str, str], Any] = {
     ("GET", "/api/outside"): lambda f, q, b: {"items": f.outside},
     ("GET", "/api/audit"): lambda f, q, b: f.audit,
+    ("GET", "/api/makers"): lambda f, q, b: {"items": list(f.makers.values())},
+    ("GET", r"/api/makers/([\w-]+)"): lambda f, q, b, i: f.makers[i],
     ("GET", "/api/silences"): lambda f, q, b: f.silences,
     ("GET", "/api/monitor"): lambda f, q, b: f.monitor,
     ("GET", "/api/upkeep"): lambda f, q, b: f.upkeep,

@@ -1,0 +1,227 @@
+"""`nightdesk making paper | list | show | kappa`: a maker on paper, a process of its own, and what is stored of makers.
+
+Called by app/cli/making.py. Everything is done in app/making. Nothing is sent to a venue: a paper maker's orders are filled by
+the rules of the simulation.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from app.cli import out
+from app.cli.data import named_path
+from app.cli.making_terms import (
+    AGE_MAX,
+    GAMMA,
+    HALF_SPREAD,
+    HORIZON,
+    INVENTORY,
+    INVENTORY_MAX,
+    KAPPA,
+    LATENCY,
+    LOSS_MAX,
+    MAKER,
+    ORDERS_MAX,
+    PACE,
+    QUEUE,
+    QUOTER,
+    REBATE,
+    REQUOTE,
+    RESPONSE,
+    SIZE,
+    STALE,
+    TAKER,
+    TOXIC,
+    fees_of,
+    options_of,
+)
+from engine.errors import BadInput
+
+if TYPE_CHECKING:
+    from app.home.home import Home
+    from app.making.paper import Surroundings
+    from engine.making.simulation import MakingOptions
+
+Fees = tuple[float | None, float | None, float]  # maker and taker fee, rebate; bps as typed
+Work = Callable[[asyncio.Event], Coroutine[Any, Any, dict[str, Any]]]
+JSON = typer.Option(False, "--json", help="One JSON object on stdout.")
+
+
+def register(group: typer.Typer) -> None:
+    """Add the commands to the `making` group."""
+    group.command("paper")(paper)
+    group.command("list")(list_makers)
+    group.command("show")(show_maker)
+    group.command("kappa")(kappa_of_tape)
+
+
+def paper(
+    tape: str = typer.Argument("", metavar="[TAPE]", help="A tape with trades, or its name in the data folders; else --venue."),
+    venue: str = typer.Option("", "--venue", help="A live book instead of a tape: binance, okx or bybit; recorded beside."),
+    symbol: str = typer.Option("", "--symbol", help="Of the live book: BTC-USDT."),
+    market: str = typer.Option("perp", "--market", help="Of the live book: perp or spot."),
+    mirror: str = typer.Option("", envvar="NIGHTDESK_MIRROR", help="Another address with the venue's API."),
+    minutes: float | None = typer.Option(None, "--minutes", min=0.01, help="Stop after so long; default: at the end, or Ctrl-C."),
+    name: str = typer.Option("", "--name", help="Of the maker; default: its tape and quoter. The same name goes on."),
+    speed: float = typer.Option(1.0, "--speed", help="Times the tape's pace; 0: as fast as it goes."),
+    quoter: str = QUOTER,
+    size: float = SIZE,
+    inventory: float = INVENTORY,
+    half_spread: float = HALF_SPREAD,
+    gamma: float = GAMMA,
+    kappa: float = KAPPA,
+    horizon: float = HORIZON,
+    requote: float = REQUOTE,
+    pace: int = PACE,
+    toxic: float = TOXIC,
+    stale: int = STALE,
+    latency: int = LATENCY,
+    response: int = RESPONSE,
+    queue: str = QUEUE,
+    maker: float | None = MAKER,
+    taker: float | None = TAKER,
+    rebate: float = REBATE,
+    inventory_max: float = INVENTORY_MAX,
+    loss_max: float = LOSS_MAX,
+    age_max: int = AGE_MAX,
+    orders_max: int = ORDERS_MAX,
+    as_json: bool = JSON,
+) -> None:
+    """A maker on paper, over a recorded tape or a live book: journaled, stopped by `nightdesk halt`."""
+    typed = dict(locals())
+    if bool(tape) == bool(venue):
+        raise BadInput("a tape and a venue, or neither", "name a TAPE, or --venue and --symbol")
+    options = options_of(typed)
+    if tape:
+        work = _on_tape(tape, name, options, speed, (maker, taker, rebate))
+    else:
+        work = _on_book((venue, symbol, market, mirror), name, options, (maker, taker, rebate))
+    from app.market_data.recorder import until_stopped
+
+    body = asyncio.run(until_stopped(work, minutes))
+    out.emit(body, as_json=as_json, text=lambda: text_of(body))
+
+
+def _on_tape(tape: str, name: str, options: "MakingOptions", speed: float, fees: Fees) -> Work:
+    """A run over a tape, checked as far as it can be before it begins."""
+    from app.home.home import open_home
+    from app.making.paper import PaperTerms, run_on_tape
+    from engine.l2.checks import sound_tape
+    from engine.making.stored import folder_of, name_for
+
+    opened = sound_tape(named_path(tape))
+    paid = fees_of(opened.tape.venue, opened.tape.symbol, opened.tape.market, *fees)
+    terms = PaperTerms(name or name_for(opened.tape.path, options.quoter), options, paid, speed)
+    home = open_home()
+    folder_of(home.path, terms.name)
+    return lambda stop: run_on_tape(home.path, opened, terms, surroundings(home), stop)
+
+
+def _on_book(at: tuple[str, str, str, str], name: str, options: "MakingOptions", fees: Fees) -> Work:
+    """A run at a live book, checked as far as it can be before it is dialled."""
+    from app.home.home import open_home
+    from app.making.live import run_on_book
+    from app.making.paper import PaperTerms
+    from app.market_data.book_recorder import BookRequest, check_request
+    from engine.making.simulation import require_terms
+    from engine.making.stored import folder_of
+
+    venue, symbol, market, mirror = at
+    request = BookRequest(venue, [symbol] if symbol else [], market, mirror)
+    check_request(request)
+    require_terms(options)
+    terms = PaperTerms(name or f"{venue}_{symbol}_{market}-{options.quoter}", options, fees_of(venue, symbol, market, *fees), 1.0)
+    home = open_home()
+    folder_of(home.path, terms.name)
+    return lambda stop: run_on_book(home.path, request, terms, surroundings(home), stop)
+
+
+def surroundings(home: "Home") -> "Surroundings":
+    """The desk's latch, and the clocks of this machine."""
+    from app.making.paper import Surroundings
+    from engine.control import halt
+
+    def latch() -> str:
+        found = halt.read(home.path, home.engine)
+        return found.unreadable or (f"the desk is halted: {found.reason}" if found.halted else "")
+
+    return Surroundings(latch, lambda: time.time_ns() // 1_000_000, time.monotonic, asyncio.sleep, out.say)
+
+
+def list_makers(as_json: bool = JSON) -> None:
+    """Makers of this desk: simulated and on paper, the last one first."""
+    from app.home.home import existing_home
+    from engine.making.stored import listed
+
+    body = {"items": listed(existing_home().path)}
+    out.emit(body, as_json=as_json, text=lambda: _listed_text(body))
+
+
+def show_maker(
+    name: str = typer.Argument(..., metavar="NAME", help="A maker of `nightdesk making list`."), as_json: bool = JSON
+) -> None:
+    """A maker: verdict, money, fills by speed, its halt, and whether its journal is whole and says the same. Exit 1 if not."""
+    from app.home.home import existing_home
+    from app.making.checked import checked
+
+    body = checked(existing_home().path, name)
+    out.emit(body, as_json=as_json, text=lambda: text_of(body))
+    if not body["journal"]["ok"]:
+        raise typer.Exit(1)
+
+
+def kappa_of_tape(
+    tape: str = typer.Argument(..., metavar="TAPE", help="A tape with trades beside it, or its name in the data folders."),
+    as_json: bool = JSON,
+) -> None:
+    """How far takers reach from the middle: kappa for `--kappa` with an interval, or why no one number describes the tape."""
+    from engine.l2.checks import sound_tape
+    from engine.l2.moments import changes_of
+    from engine.making.intensity import intensity_of
+
+    opened = sound_tape(named_path(tape))
+    recv = opened.tape.recv_ns
+    changes = changes_of(opened.report.replayed, opened.tape)
+    body = intensity_of(opened.trades, changes, int(recv[0]), int(recv[-1])) | {"file": str(opened.tape.path)}
+    out.emit(body, as_json=as_json, text=lambda: _kappa_text(body))
+
+
+def _kappa_text(body: Mapping[str, Any]) -> str:
+    """Verdict, the number with its interval, windows, shares."""
+    doubts = f": {'; '.join(body['doubts'])}" if body["doubts"] else ""
+    lines = [f"{body['verdict'].upper()}{doubts}"]
+    if body["kappa"] is not None:
+        between = f", 95 % between {body['low']:.3g} and {body['high']:.3g}" if body["low"] is not None else ""
+        lines.append(f"  kappa {body['kappa']:.3g} a bps{between}; {body['sweeps']:,} sweeps, {body['per_s']:.2f} a second")
+        lines.append(f"  five windows: {' '.join('-' if x is None else f'{x:.3g}' for x in body['windows'])}")
+        cells = [f"{s['bps']:g} bps {s['share']:.2%} ({s['formula']:.2%})" for s in body["beyond"]]
+        lines.append(f"  sweeps that reach so far (by the formula): {'   '.join(cells)}")
+    return "\n".join([*lines, f"  {body['why_no_gamma']}"])
+
+
+def _listed_text(body: Mapping[str, Any]) -> str:
+    """A line a maker."""
+    lines = [f"{m['name']}: {m['kind']}, {m['state']}; {m['verdict']}: {m['why']}" for m in body["items"]]
+    return "\n".join(lines) or "no maker yet: nightdesk making paper TAPE, or making backtest TAPE --keep NAME"
+
+
+def text_of(body: Mapping[str, Any]) -> str:
+    """Verdict, figures, halt, journal."""
+    figures = body["figures"]
+    lines = [
+        f"{body['verdict'].upper()}: {body['why']}",
+        f"{body['name']}: {body['quoter']} on {body['venue']} {body['symbol']} {body['market']}, {body['kind']}, {body['state']}",
+        f"  {figures['orders']:,} orders, {figures['fills']:,} fills, inventory {figures['inventory']:g},"
+        f" net {figures['net']:+,.4f} after fees of {figures['fees']:,.4f}",
+    ]
+    speeds = [f"{c['from_s']}-{c['to_s'] or ''} s: {c['fills']}" for c in body["picture"]["by_speed"]]
+    lines.append(f"  fills by how long the order rested: {'   '.join(speeds)}")
+    if body["halt"]:
+        why = f": {body['halt']['reason']}" if body["halt"]["reason"] else ""
+        lines.append(f"  HALTED after {body['halt']['at_s']:.1f} s by {body['halt']['rule']}{why}")
+    if "journal" in body:
+        lines.append(f"  journal: {body['journal']['text']}")
+    return "\n".join(lines)
