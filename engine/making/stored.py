@@ -70,7 +70,7 @@ def listed(home: Path) -> list[dict[str, Any]]:
     """Every maker of a home, the last written first; what cannot be read says so in its state."""
     folders = [path.parent for path in (home / FOLDER).glob(f"*/{RUN}") if NAME.fullmatch(path.parent.name)]
     folders.sort(key=lambda folder: (-(folder / RUN).stat().st_mtime_ns, folder.name))
-    found = []
+    found: list[dict[str, Any]] = []
     for folder in folders[:LISTED_MAX]:
         try:
             body = stored(folder)

@@ -44,13 +44,13 @@ def readable(venue: str, question: str) -> Callable[[Ask], Ask]:
 
     def of(ask: Ask) -> Ask:
         @wraps(ask)
-        async def asked(*about: Any) -> Any:
+        async def question_answered(*about: Any) -> Any:
             try:
                 return await ask(*about)
             except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
                 raise silent(venue, f"{question} in words that can be read ({type(error).__name__})", error) from error
 
-        return asked
+        return question_answered
 
     return of
 
