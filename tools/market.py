@@ -80,7 +80,15 @@ def list_data(ctx: ToolContext, args: ListDataArgs) -> ToolResult:
     return ToolResult("ok", text, tuple(facts), table=Table(columns, tuple(rows)), data=data)
 
 
-@tool("market_context", Effect.READ)
+@tool(
+    "market_context",
+    Effect.READ,
+    asked_as(
+        "",
+        "what was the market doing when that stop hit?; how was the market at the last exit of btc?; what surrounded d-123?; "
+        "describe the market around the last trade on eth; what were the conditions when we entered eth?",
+    ),
+)
 def market_context(ctx: ToolContext, args: ContextArgs) -> ToolResult:
     """The market, funding and outside series (positioning, macro, on-chain, sentiment) around an event or an instant, each as it
     was known then; what was not says why. It explains nothing by itself: what moved together did not cause each other."""

@@ -90,6 +90,8 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
         label, best = label_of(said), listed[0].label
         return (Guess(best if best.ask == label.ask else label, 1.0), *listed)
     values = slots.common or slots.axes or slots.variants
+    if slots.keys and not values and not slots.sleeves and _BOUNDS.search(slots.text):
+        return (Guess(AskLabel("define", {}), 1.0), *listed)  # `limits of stop_atr`
     if slots.keys and "sleeves" in slots.places and not values and _OF_A_SLEEVE.match(slots.text):
         return (Guess(AskLabel("sleeves settings", {}), 1.0), *listed)  # `what is fast_bars of btc-trend`
     if listed[0].label.ask == "way off_topic" and (slots.places.keys() & _OURS):
@@ -116,6 +118,7 @@ _OF_A_SLEEVE = re.compile(  # a setting is asked for: not what a word means, nor
     r"^(?:and |so |ok |up )*(?:what|which|how|to how|the|is)\b(?!.*\b(?:sensitiv\w*|try|test|compare\w*|versus|vs|if)\b)"
     r"(?!.*\b(?:means?|do|does) ?(?:it |that )?(?:mean|do)?[?. ]*$)"
 )
+_BOUNDS = re.compile(r"\b(?:limits?|bounds?|range|allowed|min\w*|max\w*|values|may|how (?:high|low|far|big|large|small))\b(?!_)")
 _OURS = {"sleeves", "strategies", "symbols", "ids"}
 _WHAT_IS = re.compile(
     r"^(?:so |and |ok )?(?:what is|what are|define) (?:an? )?([a-z][a-z &-]*?)(?: exactly| again| here| please)?[?.! ]*$"
@@ -187,7 +190,7 @@ def _runs(slots: Slots) -> list[str]:
     return [*slots.handles, *(identity for identity in slots.ids if identity.startswith("r-"))]
 
 
-SHARE = PATTERNS["slots.share"]
+SHARE, TO_STOP = PATTERNS["slots.share"], PATTERNS["choose.to_stop"]
 MONEY_BY_TIME = re.compile(
     r"^(?!.*\b(?:trades?|trips?|wins?|winners|losers|rate|how many)\b|.* r\b(?!-)).*\b(?:equity|p&l|profits?|net|made?)\b"
 )
@@ -201,6 +204,7 @@ _OF_EVENTS = ("journal_search ...", "explain_event ...")
 # what is asked (`...`: of any kind), what a sentence names beside it, and which tool has that
 _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("backtest", "compare", "propose_config", "propose_tightening"), lambda s: s.axes, "sweep"),
+    (("sleeves", "desk", "exposure", "what_if"), lambda s: not s.percent and TO_STOP.search(s.text), "joint_risk"),
     (("desk",), lambda s: s.sleeves and not s.everything, "sleeves"),  # `how much cash does eth-trend have`
     # of round trips the best and the worst are listed, of fills the last
     (("trips",), lambda s: s.which == "last" and s.count and not (s.by or _FIGURE.search(s.text)), "journal_search fill"),
@@ -243,6 +247,9 @@ _TAKEN: Mapping[str, tuple[str, ...]] = {"by": ("by", "unit"), "which": ("worst"
 _SAYS: Mapping[str, re.Pattern[str]] = {  # words without one of which an argument that was learned is not taken
     "gap": re.compile(r"\b(?:gap\w*|overnight|open\w*|jump\w*|at once|instant\w*|flash|weekend)\b"),
     "side": re.compile(r"\b(?:long|short|bull|bear|buy|bought|sell|sold|up|down)\w*"),
+    "exit": re.compile(
+        r"\b(?:stop(?:s|ped|-| ?outs?)?(?! \w+ing\b)|trail\w*|targets?|profits?|tim\w+|signals?|halt\w*|liquid\w*|open)\b"
+    ),
     "outcome": re.compile(
         r"\b(?:los[est]\w*|losing|lost|w[io]n\w*|green|red|good|bad|profit\w*|negative|positive|gain\w*|plus|minus|made|ugly|hurt)"
     ),

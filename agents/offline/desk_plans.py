@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.offline.above import exit_of
 from agents.offline.calls import made, not_given, once
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
@@ -25,8 +26,6 @@ def sleeves(q: Question) -> Plan:
     of_settings = _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text)
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
-    if re.search(r"\bhow (?:far|close|near)\b|\bdistance\b", text):
-        return draft.after("No tool gives the distance to a stop; its level is below.")
     if rows is None:
         return draft
     if _HOW_MANY.search(text) and not q.slots.side:
@@ -108,12 +107,53 @@ def counts(q: Question) -> Plan:
     return (yield from made([PlannedCall("counts", args)], q))
 
 
+def context(q: Question) -> Plan:
+    """The market around an event: the one named, that of the answer above, the worst or the best trade, or the last such fill."""
+    args, text, last = arguments(q), q.slots.text, next(reversed(q.results()), None)
+    if args.get("event_id") or (args.get("sleeve") and args.get("at")):
+        return (yield from once(q))
+    event = last.ids("d-")[-1:] if last is not None and last.name == "explain_event" and not q.slots.sleeves else []
+    if not event:
+        since = window(q.slots.span) or {"since": "30d"}
+        search = PlannedCall(
+            "journal_search", {"kinds": ["fill"], "limit": 20, **since} | {k: args[k] for k in args if k == "sleeve"}
+        )
+        listed = last if last is not None and last.name == "trips" and points_back(q.slots) else None
+        if listed is None and q.slots.which in ("worst", "best"):
+            (listed,) = yield [
+                PlannedCall("trips", {q.slots.which: 1, **({"sleeve": args["sleeve"]} if "sleeve" in args else {})})
+            ]
+        if listed is not None and listed.table is not None and listed.table.rows:
+            search = exit_of(listed.table, listed.table.rows[q.slots.place or 0], q.facts) or search
+        (found,) = yield [search]
+        form = next((form for word, form in _FILLED if re.search(word, text)), "")
+        event = [row["event"] for row in found.rows() if form in row["what"]][-1:]
+    if not event:
+        return asks_back(
+            "Around which event? Name it (`d-123`), or a sleeve and a time: `the market at 14:15 yesterday, btc-trend`."
+        )
+    return (yield from made([PlannedCall("market_context", {"event_id": event[0]})]))
+
+
+_FILLED = (
+    (r"\bstop", "by stop"),
+    (r"\btrail", "by trail"),
+    (r"\b(?:target|profit)", "by target"),
+    (r"\b(?:entr|enter|opened|got in|bought)", "to enter"),
+    (r"\b(?:exit|clos|out|loss|lost|trade)", "round trip"),
+)
+
+
 def health(q: Question) -> Plan:
-    """What is wrong; asked what to look at, also what waits for a decision."""
+    """What is wrong, the check that is asked about first; asked what to look at, also what waits for a decision."""
     ranked = q.chosen.asked.kind == "next"
     more = [PlannedCall("proposals", {"state": "pending"}), PlannedCall("desk", {})] if ranked else []
-    draft = yield from made([PlannedCall("health", {}), *more])
-    return draft.after(not_given(q))
+    calls = [PlannedCall(q.chosen.tool.name, {}), *more]
+    results = yield calls
+    forms = {name.removeprefix("health."): form for name, form in PATTERNS.items() if name.startswith("health.")}
+    asked = [row for row in results[0].rows() if row["what"] in forms and forms[row["what"]].search(q.slots.text)]
+    first = " ".join(f"{row['what'].capitalize()}: {row['state']}, {row['found']}." for row in asked[:2])
+    return drafted(calls, results).after(first).after(not_given(q))
 
 
 _MOVES = re.compile(r"\b(?:mov(?:e|es|ed|ing)|swings?|shocks?|jolts?)\b")

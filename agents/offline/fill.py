@@ -152,7 +152,10 @@ def said_of(q: Question, tool: Tool, name: str) -> list[str]:
 def is_said(choice: str, q: Question) -> bool:
     """Whether a word that an argument may be stands in the sentence, in one of the ways to say it."""
     forms = SAID.get(choice, (choice, choice.replace("_", " "), f"{choice}s"))
-    return re.search(rf"(?<![\w-])(?<!journal )(?<!log )(?:{'|'.join(map(re.escape, forms))})(?![\w-])", q.slots.text) is not None
+    said = (
+        rf"(?<![\w-])(?<!journal )(?<!log )(?:{'|'.join(map(re.escape, forms))})(?![\w-])(?! \w+ing\b)"  # `stop trading`: no exit
+    )
+    return re.search(said, q.slots.text) is not None
 
 
 def free_words(q: Question) -> str | None:

@@ -81,6 +81,8 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         merged = replace(merged, span=_earlier(next((g for g in found.groups() if g), None), older.span, words.desk_ms))
     if (clocks := _same_clocks(slots.span, older.span)) is not None:
         merged = replace(merged, span=clocks)
+    if slots.span == older.span and "today" in older.text and "yesterday" in slots.text:  # at 00:00 both are the day that ended
+        merged = replace(merged, span=_earlier("day", older.span, words.desk_ms or 0))
     if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
         merged = replace(merged, percent=abs(older.percent) * (1 if _UP.search(slots.text) else -1))
     ends = older.which in ("best", "worst") and not older.by
@@ -326,7 +328,13 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     part_of_it = bool(lost) and tool == "run" and not lost_of(other.entry, read)
     if part_of_it or (split and family(tool) in ("figures", "runs", "journal_search")):
         chosen, lost = other, lost_of(other.entry, read)  # a part of it, not its figures
+    if tool == "compare" and len(older.slots.symbols) > 1 and read.symbols and not older.slots.variants:  # `and sol too`
+        chosen = entry_of("backtest")
     merged = shifted(read, older.slots, words)
+    if (
+        chosen is other and tool in RUNS and past and past[-1].results and not read.sleeves
+    ):  # of the run, not of the desk's sleeve
+        merged = replace(read, which=read.which or older.slots.which)
     if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
         merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin
     waited = (

@@ -6,7 +6,7 @@ import re
 from functools import partial
 from typing import Any
 
-from agents.offline.above import row_ids
+from agents.offline.above import row_ids, row_of
 from agents.offline.account import tokens_of
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
@@ -70,6 +70,33 @@ def ended_by(identity: str) -> str:
 def _of(result: CallResult) -> str:
     of = str(result.args.get("subject") or result.args.get("sleeve") or "")
     return f"{of} {result.args.get('beyond', '')}".strip() if result.name == "propose_watch" else of
+
+
+@KINDS(
+    r"^(?:(?:and|ok|so|please|now)[ ,]+)*(?P<verb>what does|explain|open|tell me (?:more )?about|(?:more )?details (?:on|of|for)|"
+    r"more on|show(?: me)?|why)?(?: was)? ?(?:the )?(?:(?P<nth>first|second|third|fourth|fifth|last)(?: (?:one|trade|trip|alert|"
+    r"proposal|run|fill))?|(?:number|no\.?|#|row|trade|trip) ?#?(?P<n>\d{1,2}))(?: mean| so bad| about)?[?.! ]*$",
+    8,
+    table=True,
+    of=("alerts", "trips", "journal_search", "run", "proposals", "explain_event"),
+)
+def numbered(heard: ShortSentence) -> Any:
+    """`explain number 3`, `what does the first mean`, of a list: that one."""
+    found, listed = (
+        heard.found,
+        heard.above.latest(4, lambda r: r.table is not None and bool(r.table.rows) and r.name != "explain_event"),
+    )
+    if (
+        listed is None
+        or listed.table is None
+        or not (found["verb"] or found["n"])
+        or not (row_ids(listed) or listed.table.columns[0] == "trip")
+    ):
+        return None
+    names = [row.get("trip") for row in listed.rows()]
+    place = names.index(f"t{found['n']}") if found["n"] and f"t{found['n']}" in names else None
+    place = place if place is not None else int(found["n"]) - 1 if found["n"] else ORDINALS[found["nth"]]
+    return row_of(place, heard.above.past, heard.above.facts, f"{heard.text} explain")
 
 
 _SHORTER = re.compile(

@@ -30,7 +30,7 @@ from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Ques
 from agents.offline.understand import understand
 from agents.offline.ways import Way, way_of
 from agents.offline.wider import wider_text
-from agents.offline.words import Words
+from agents.offline.words import LISTS, Words
 from tools.causes import OPENS
 from tools.common.contract import Tool
 from tools.common.render import one_line
@@ -283,16 +283,7 @@ def unsure_text(part: Part, before: str = "") -> str:
     return f"**I am not sure that this is what you ask.** It is the likeliest reading; others: {others}."
 
 
-_GOING_ON = {
-    "more": "{before} asked again, with what this names in its place",
-    "pick": "one row of the answer to {before}: name its number",
-    "why": "the reason behind the answer to {before}",
-    "which": "the best or the worst row of the answer to {before}",
-    "better": "whether the result of {before} is good, or better than the other",
-    "repeat": "a figure or a time that stands in the answer to {before}",
-    "go_ahead": "yes, go on",
-    "no": "no, nothing of that",
-}
+_GOING_ON: Mapping[str, str] = LISTS["going_on"]
 
 
 def meant_text(guess: Guess, part: Part, before: str = "") -> str:

@@ -10,30 +10,12 @@ from agents.offline.calls import ask_for, made
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
-from agents.offline.words import PATTERNS
+from agents.offline.words import LISTS, PATTERNS
 from tools.common import render
 from tools.common.contract import Table
 from tools.exposure import glossary
 
-# how people name a rule, and the hard limits that declare it
-_RULES: Mapping[str, tuple[str, ...]] = {
-    r"(?:loss|losing|lose) streak|losses in a row|streak": ("streak_max", "pause_hours"),
-    r"daily loss|day'?s? loss|loss of (?:the|a) day": ("day_loss_frac_max", "pause_hours"),
-    r"drawdown": ("drawdown_frac_max",),
-    r"entr(?:y|ies) frequency|entries (?:a|per) day|frequency": ("day_entries_max", "pause_hours"),
-    r"entries paused|paused entries|pause": ("pause_hours", "streak_max", "day_loss_frac_max", "day_entries_max"),
-    r"correlat\w+": ("correlated_frac_max",),
-    r"instrument": ("instrument_frac_max",),
-    r"family|strategy": ("family_frac_max",),
-    r"gross|exposure": ("gross_frac_max", "instrument_frac_max"),
-    r"leverage": ("leverage_max",),
-    r"spread": ("spread_frac_max",),
-    r"volume": ("volume_times_max", "volume_times_min"),
-    r"range": ("range_times_max",),
-    r"risk": ("risk_frac_max",),
-    r"orders? (?:rate|a minute|per minute)": ("orders_minute_max",),
-    r"positions?": ("positions_max",),
-}
+_RULES: Mapping[str, tuple[str, ...]] = {form: tuple(keys.split()) for form, keys in LISTS["rules"].items()}
 _RULE = r"(?: \w+){0,2}? (?:rules?|breakers?|limits?|guards?|guardrails?|caps?|checks?|protections?)\b"
 
 

@@ -208,6 +208,8 @@ _PLANS: Mapping[str, PlanOf] = {
     "propose_pause": pause,
     "explain_event": explain,
     "health": desk_plans.health,
+    "probe": desk_plans.health,
+    "market_context": desk_plans.context,
     "what_if": desk_plans.what_if,
     "orders": desk_plans.orders,
     "attribution": figure_plans.attribution,

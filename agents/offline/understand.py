@@ -172,8 +172,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     doubtful = best.label.ask == "note" and _ASKS.match(read.text) is not None  # `so will the bots stop then`, after a note
     # a fixed text claims no figure: a name that nothing knows alone makes it doubtful
     odd = tuple(account.strange_words(read)) if way_of(best.label.ask) else account.unexplained(read, best.label.ask)
-    if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed):
-        alone = _named_alone(read, thread) if not earlier else None
+    alone = _named_alone(read, thread) if not earlier else None
+    if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
         if alone is None and before and (fresh := _by_itself(read)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
         if alone is None and not doubtful and (meant := wider.likely_meant(listed)) is not None:
