@@ -74,9 +74,7 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     return asks_back(WHICH_ROW) if place is None else row_of(place, past, facts, slots.text)
 
 
-_NEXT = re.compile(
-    r"\b(?:(?P<next>next (?:one|row|of them|trade|line)|one (?:after|below)(?: that| it)?)|(?:previous|one before|one above))\b"
-)
+_NEXT = PATTERNS["above.next"]
 _ORDINAL = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3, "5th": 4}
 
 
@@ -127,12 +125,8 @@ def exit_of(table: Table, line: Sequence[Any], facts: Facts) -> PlannedCall | No
     return PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": cells["sleeve"], "since": since, "until": until})
 
 
-_ENTRY = re.compile(
-    r"\b(?:(?:take|took) (?:it|that|this)(?! out| profit)|entr\w+|enter\w*|opened|open|get in|got in|bought|in there|buy)\b"
-)
-_REASON = re.compile(
-    r"\b(?:why|reason|explain|how come|cause|what happened|out|exit\w*|closed?|end\w*|bad|wrong|entr\w+|enter\w*)\b"
-)
+_ENTRY = PATTERNS["above.entry"]
+_REASON = PATTERNS["above.reason"]
 
 
 def story_of(search: PlannedCall, text: str) -> PlanOf:

@@ -228,10 +228,7 @@ _OF_NOW = tuple(_PRESENT.split())
 _NOW = ("today", "now", "tonight", "right now", "at the moment")
 _THAT_TIME = re.compile(r"\b(?:in|over|during|within) (?:that|the same) (?:time|period|window|span)\b|\bback then\b")
 _RUN_TOOLS = "backtest compare sweep walkforward"
-_OTHER_COSTS = re.compile(
-    r"\b(?:doubled?|twice|tripled?|half|halved|\d(?:\.\d)? ?x) (?:the )?(?:taker |maker )?(?:fees?|slippage|costs?)\b|"
-    r"\b(?:fees?|slippage|costs?) (?:are |were )?(?:doubled?|halved|tripled|x ?\d)\b"
-)
+_OTHER_COSTS = PATTERNS["account.other_costs"]
 _ENOUGH = re.compile(r"\b(?:enough|sufficient|too few|too short|too little)\b")  # `30 days`: how many it takes is the answer
 _NUMBER = re.compile(r"(?<![\w.:-])[+-]?\d[\d.,]*(?: ?(?:r|bps|%|minutes?|hours?|days?)\b)?")
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
@@ -263,10 +260,7 @@ def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...
     return tuple(m[0].strip() for m in found)
 
 
-_NOT_THAT = re.compile(
-    r"(?:^|[,;.] )(not (?:the |a )?[a-z]+)|"
-    r"\b((?:rather than|instead of) (?:the |an? )?(?:mean|median|average|total|sum|count|percent\w*|money|dollars|usdt|r))\b"
-)
+_NOT_THAT = PATTERNS["account.not_that"]
 _BY_WHAT = re.compile(r"\b((?:by|per) [a-z]+)[?.! ]*$")
 
 

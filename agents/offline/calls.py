@@ -41,7 +41,8 @@ def lead(q: Question, result: CallResult) -> str:
     table, text = result.table, q.slots.text
     if table is None or result.status != "ok":
         return ""
-    if rows := rows_of(table, text):
+    rows = rows_of(table, text)
+    if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
         return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}" for i in rows[:6]) + "."
     if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
         return extreme(table, q.facts, text, q.slots.which)

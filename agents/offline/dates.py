@@ -99,7 +99,8 @@ def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int,
     points = list(_points(text, desk))
     if not points:
         return (TimeSpan(start=_spare(back)), [back.span()]) if back else (TimeSpan(), [])
-    return _meant(text, points)
+    span, used = _meant(text, points)
+    return span, [(p.start, p.stop) for p in points] if two_periods(text, desk_ms) else used  # each is a question of its own
 
 
 _AGAINST = re.compile(

@@ -10,7 +10,7 @@ from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
 from agents.offline.follow import bound, points_back
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, result_text, window
+from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.tables import number_of
 from agents.offline.words import PATTERNS
 from tools.common import render
@@ -26,8 +26,8 @@ def sleeves(q: Question) -> Plan:
     of_settings = _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text)
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
-    if rows is None:
-        return draft
+    if rows is None or not_given(q):
+        return draft.after(not_given(q))
     if _HOW_MANY.search(text) and not q.slots.side:
         return draft.after(f"{sum(str(row[2]) != 'flat' for row in rows)} of {len(rows)} sleeves hold a position.")
     if re.search(r"\b(?:equity|cash|worth|balance)\b", text):
@@ -75,10 +75,7 @@ def _settings(q: Question, listed: Any) -> str:
     return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
 
 
-_DAY_LOSS = re.compile(
-    r"\b(?:daily|day|today)(?:'s)? loss\b|\bloss (?:of the day|today|limit)\b|\bdaily limit\b|"
-    r"\b(?:lose|losing|drop|down)\b[^.?]{0,40}\b(?:an?|one|any|per|each|the)(?: single| whole)? day\b"
-)
+_DAY_LOSS = PATTERNS["desk_plans.day_loss"]
 
 
 def desk(q: Question) -> Plan:
@@ -105,6 +102,23 @@ def counts(q: Question) -> Plan:
             )
         args |= {"what": of[0]} if of[0] else {}
     return (yield from made([PlannedCall("counts", args)], q))
+
+
+def joint(q: Question) -> Plan:
+    """What sleeves risk together; what every stop costs, added up, and how far each is come first."""
+    call = PlannedCall("joint_risk", {})
+    (result,) = yield [call]
+    stops = [row for row in (result.table.rows if result.table is not None else ()) if str(row[0]).startswith("stop")]
+    if re.search(r"\bcorrelat|\btogether\b|\bone bet\b", q.slots.text) and "stop" not in q.slots.text:
+        return drafted([call], [result])
+    if not stops:
+        return drafted([call], [result]).after(
+            "No open position has a stop, so none can be hit." if result.status == "ok" else ""
+        )
+    (value,) = yield from reckoned("+".join(str(row[3])[1:-1] for row in stops[:20]))
+    each = "; ".join(f"{row[1]} is {row[2]} from its stop, {row[4]}" for row in stops[:5])
+    first = f"If every stop fills at its level: {value} from here, of {len(stops)} in all. {each[0].upper()}{each[1:]}."
+    return drafted([call], [result]).after(f"{first} A price that jumps over a stop costs more.")
 
 
 def context(q: Question) -> Plan:
@@ -157,10 +171,7 @@ def health(q: Question) -> Plan:
 
 
 _MOVES = re.compile(r"\b(?:mov(?:e|es|ed|ing)|swings?|shocks?|jolts?)\b")
-_ONE_WAY = re.compile(
-    r"\b(?:up|down|upwards?|downwards?|ris\w+|rose|rall\w+|pumps?|gains?|climb\w*|higher|drop\w*|fall\w*|fell|crash\w*|dumps?|tank\w*|"
-    r"lower|minus|plus|sink\w*|slump\w*|plung\w*|adverse)\b|[+-] ?\d"
-)
+_ONE_WAY = PATTERNS["desk_plans.one_way"]
 
 
 def what_if(q: Question) -> Plan:

@@ -26,6 +26,7 @@ from agents.offline.steps import (
     window,
 )
 from agents.offline.tables import extreme, heads_of, number_of, ranks
+from agents.offline.words import PATTERNS
 from tools.common.time_words import instant
 
 
@@ -40,6 +41,7 @@ def attribution(q: Question) -> Plan:
         if ranks(q.slots.text):
             return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
         costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
+        costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
         parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
         return draft.after(f"Of the {table.rows[-1][0]}: {parts}." if parts else "")
     row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), ())
@@ -63,10 +65,7 @@ def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Que
     return replace(q, slots=replace(q.slots, sleeves=()), past=(*q.past, of_run))
 
 
-_OF_RUNS = re.compile(
-    r"\b(?:sortino|calmar|value at risk|var|cvar|expected shortfall|recovery factor|cagr|turnover|psr|autocorrelation|"
-    r"benchmark|buy[- ]and[- ]hold|(?:just|simply) (?:\w+ )?(?:hold|held|holding)|holding(?! times?| periods?))\b"
-)
+_OF_RUNS = PATTERNS["figure_plans.of_runs"]
 
 
 def performance(q: Question) -> Plan:

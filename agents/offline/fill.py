@@ -102,6 +102,7 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "cid": lambda q: next(iter(re.findall(r"\bnd[a-z0-9]{4}\d{8}[A-Z]\d\d\b", q.raw)), None),
     "window": lambda q: next((i for i in q.slots.ids if re.fullmatch(r"w\d+", i)), None),
     "version": lambda q: q.slots.version,
+    "of": lambda q: (q.slots.span.start or "")[:10] or None,
     "days": lambda q: int(found[1]) if (found := re.search(r"\b(\d{1,3}) ?days?\b", q.slots.text)) else None,
     "n": lambda q: q.slots.count,
     "limit": lambda q: q.slots.count,

@@ -296,11 +296,7 @@ def parameter_named(text: str, read: Slots, older: Part, words: Words) -> Part |
 
 
 _FORMS = "|".join(sorted((re.escape(form) for forms in BY.values() for form in forms), key=len, reverse=True))
-_UNSPLIT = re.compile(
-    r"\b(?:drop|forget(?: about)?|remove|without|lose|skip|leave out|ditch|no|not|undo|scrap|minus|cut)(?: me| us)? "
-    rf"(?:the |that |this |any |its )*(?:split(?:ting)? )?(?:by |per )?(?:(?P<by>{_FORMS})\b(?: (?:split|breakdown|grouping))?|"
-    r"(?:split|breakdown|grouping))(?=[?.!, ]*$|,? (?:please|pls|now|again|just))"
-)
+_UNSPLIT = PATTERNS["follow.unsplit"]
 
 
 def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:

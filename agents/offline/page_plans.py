@@ -71,11 +71,7 @@ _TERM = r"(?:an? |the )?([\w-]+(?: [\w-]+)?)"
 NOT_A_WORD = "I did not understand this, and found nothing. If a word is to be explained, ask `what does drawdown mean`."
 
 
-_FILLER = re.compile(
-    r"\b(?:here|like|am|five|exactly|plain|words?|simply|simple|dumb|question|term|number|rule|thing|english|please|"
-    r"explain|old|new|native|bother|for us|us|actually|there|"
-    r"(?:in (?:that|this|the) )?(?:table|list|column|answer|report)(?: above)?)\b ?|['\"`]"
-)
+_FILLER = PATTERNS["page_plans.filler"]
 
 
 def _glossary_words(word: str) -> list[str]:
@@ -117,9 +113,7 @@ def runbook(q: Question) -> Plan:
     return (yield from made([PlannedCall("runbook", {"about": about} if about else {})]))
 
 
-_OF_PAGE = re.compile(
-    r"\b(?:runbook|checklist|playbook)s? (?:for|of|about|on) (?:the |a |an |our )*(?!this|that|it\b)(.+?)(?: have| has)?[?.! ]*$"
-)
+_OF_PAGE = PATTERNS["page_plans.of_page"]
 _THIS_ALERT = re.compile(r"\b(?:this|that|the) (?:open )?(?:alert|alarm|page|incident)\b|\bfor (?:it|this|that)[?.! ]*$")
 
 
@@ -179,12 +173,8 @@ def note(q: Question) -> Plan:
 
 _NUMBER = re.compile(r"(?<![\w.-])[$\u20ac]?(-?\d[\d,_]*(?:\.\d+)?) ?(k|m)?\b(?! ?(?:%|hours?|h|days?|d|minutes?|bars?|m\b))")
 _MONEY = re.compile(r"\b(?:pnl|p&l|p/l|profits?|loss(?:es)?|loses?|lost|losing|makes?|made|gains?|down|earns?)\b")
-_BELOW = re.compile(
-    r"\b(?:below|under|beneath|falls?|drops?|dips?|less than|lower|down|dumps?|crash\w*|loses?|losing|loss|lost)\b"
-)
-_ABOVE = re.compile(
-    r"\b(?:above|over|exceeds?|rises?|more than|higher|up|breaks?|reach\w*|pumps?|makes?|made|gains?|earns?|profits?)\b"
-)
+_BELOW = PATTERNS["page_plans.below"]
+_ABOVE = PATTERNS["page_plans.above"]
 _LOSS = re.compile(r"\b(?:loses?|losing|loss(?:es)?|lost|down|drawdown)\b")
 _SCALE = {"k": 1e3, "m": 1e6}
 

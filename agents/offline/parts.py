@@ -76,7 +76,7 @@ def beside(parts: Sequence[Part]) -> Part | None:
 
 def _certain(part: Part) -> bool:
     """Whether a clause by itself is a question that is answered, or asks for a change that it spells out."""
-    if part.chosen is None:
+    if part.chosen is None or part.unsure:
         return part.way is not None
     if part.chosen.entry.proposes:
         return not part.lost and bool(part.slots.common) and part.chosen.probability >= CLAUSE_SURE

@@ -210,6 +210,7 @@ _PLANS: Mapping[str, PlanOf] = {
     "health": desk_plans.health,
     "probe": desk_plans.health,
     "market_context": desk_plans.context,
+    "joint_risk": desk_plans.joint,
     "what_if": desk_plans.what_if,
     "orders": desk_plans.orders,
     "attribution": figure_plans.attribution,

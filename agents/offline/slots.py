@@ -242,7 +242,9 @@ def _by(s: Sentence) -> tuple[str, ...]:
         patterns = [rf"\b(?:by|per|for each|each|every|broken down by) (?:the |its )?(?:{said})\b(?! of \w+ing)"]
         patterns += [rf"\b(?:{'|'.join(f for f in forms if ' ' in f)})\b"] if name == "side" else []
         patterns += [rf"^(?:(?:and|so|but|on|in|from|by|of|for) )*(?:which|what) (?:{said})(?=[?.! ]*$)"]
-        patterns += [rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b"] if name in _RANKED else []
+        patterns += (
+            [rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b|\brank (?:the |our |my |all )*(?:{said})\b"] if name in _RANKED else []
+        )
         patterns += [rf"\b(?:which|what) (?:{said})\b"] if name in _RANKED and PATTERNS["slots.ranks"].search(s.rest) else []
         patterns += [rf"\b{_EVERY[name]}\b(?! loss| limit)"] if name in _EVERY and "correlat" not in s.rest else []
         if found := next((m for pattern in patterns if (m := re.search(pattern, s.rest))), None):
@@ -324,11 +326,7 @@ def _folds(s: Sentence) -> dict[str, str]:
 _NO_GUARD = (
     r"the|our|an?|guards?|guard-?rails?|any|all|every|they|it|we|you|safety|safeties|switch\w*|features?|checks?|protections?"
 )
-_FIRES = re.compile(
-    r"\b(?:would|does|do|will|can) (?:the |our |a |an )*"
-    rf"((?!(?:{_NO_GUARD})\b)[a-z][\w' ]*?)"
-    r"((?: (?:breakers?|guards?|guard-?rails?|exits?|limits?|caps?))*) (?:really |actually |ever |still )*fire\b"
-)
+_FIRES = PATTERNS["slots.fires"]
 
 
 def _guard(s: Sentence) -> str | None:

@@ -18,7 +18,7 @@ _LOW = PATTERNS["tables.low"]
 _HIGH = PATTERNS["tables.high"]
 _AT_A_LOSS = PATTERNS["tables.at_a_loss"]
 _MANY = re.compile(r"\b(?:most|least|fewest|how many|number of|more|fewer|less) (?:\w+ )?(?:trades|trips)\b")
-_NO_FIGURE = {stem(word) for word in ("open", "first", "last", "bars", "days", "day")}  # of a run: words of windows and lists
+_NO_FIGURE = {stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the")}  # words of windows and lists
 _ROW_NAMES = "configuration run trip sleeve exit side hour weekday month symbol version day week"
 _NAMES = tuple(_ROW_NAMES.split())
 

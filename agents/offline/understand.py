@@ -134,7 +134,7 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
             return None  # `which models are there and how good are they`, `which version does it read and since when`
         certain = part.chosen.probability if part.chosen else 1.0 if part.way else 0.0
         bare_value = len(text.split()) < 3 and bool(part.slots.common)  # `leverage 2`
-        if part.empty or certain < CLAUSE_SURE or len(text.split()) < 2 or bare_value:
+        if part.empty or part.unsure or certain < CLAUSE_SURE or len(text.split()) < 2 or bare_value:
             return None
         parts.append(part)
     if any(part.chosen for part in parts):  # `dumb question, what is R`: what stands beside a question is none
