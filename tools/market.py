@@ -170,8 +170,8 @@ def _filter_text(args: ListDataArgs) -> str:
         "I turn on reversion?; what's the default stop of trend?; tell me about the trend strategy; what strategies do we "
         "have and which parameters can I touch?; what can I tune on the trend strategy?; what are the bounds of stop_atr "
         "in reversion?; explain what band_atr does; what does reversion do exactly?; which strategies ship with this?; "
-        "how does reversion decide when to enter?; allowed range of fast_bars; default leverage of trend; what's the idea "
-        "behind trend?; range allowed for stop_atr; when does trend enter?; which parameters can I change in reversion?; "
+        "how does reversion decide when to enter?; default leverage of trend; what's the idea "
+        "behind trend?; when does trend enter?; which parameters can I change in reversion?; "
         "what are my strategies?",
     ),
 )

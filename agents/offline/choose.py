@@ -212,6 +212,11 @@ _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
         lambda s: len(s.variants) > 1 and not s.axes,
         "compare",
     ),
+    (
+        ("way costs",),
+        lambda s: s.common and not re.search(r"\b(?:fees?|costs?|slippage|fills?|maker|taker)\b", s.text),
+        "compare",
+    ),
     (("run", "performance"), lambda s: s.strategies and s.symbols and s.span.start, "backtest"),  # a run that is still to be made
     (_OF_TRIPS, lambda s: s.out is not None or _is_share(s), "trips"),  # what is left out, or a part of it: trips split by it
     (_OF_EVENTS, lambda s: s.out is not None and s.out[0] in ("outcome", "exit", "side") and not s.ids, "trips"),

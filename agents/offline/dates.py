@@ -104,7 +104,8 @@ def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int,
 
 
 _AGAINST = re.compile(
-    r"(?:\s+(?:go|do|look|perform|fare|went))?\s*,?\s*(?:vs\.?|versus|against|compared to|compared with|than|or)\s+"
+    r"(?:\s+(?:go|do|look|perform|fare|went|any better|better|worse))?\s*,?\s*"
+    r"(?:vs\.?|versus|against|compared to|compared with|than|or)\s+"
     r"(?:(?:in|for|the|over|that of)\s+)*"
 )
 _BESIDE = re.compile(

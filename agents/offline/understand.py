@@ -215,11 +215,13 @@ def _by_itself(read: slots.Slots) -> Guess | None:
 
 
 def _completes(read: slots.Slots, thread: ThreadSoFar) -> bool:
-    """Whether a sentence names things and nothing else, after a question back: what was missing there."""
+    """Whether a sentence names things and nothing else: what was missing in a question back, or one more (`and sol too`)."""
     named = read.places.keys() - {"place", "ever", "without"}
-    return not thread.past[-1].results and thread.older is not None and bool(named) and not account.words_left(read)
+    waits = not thread.past[-1].results or _TOO.search(read.text) is not None
+    return waits and thread.older is not None and bool(named) and not account.words_left(read)
 
 
+_TOO = re.compile(r"\b(?:too|as well|also)[?.! ]*$")
 _ASKS = re.compile(r"(?:so |and |but )*(?:will|does|do|did|is|are|what|why|how|when|who|which)\b")
 
 
