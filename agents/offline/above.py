@@ -63,7 +63,9 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     words = [t.word for t in tokens_of(slots)]
     number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
     place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
-    if (beside := _NEXT.search(slots.text)) and (listed := _picked_before(past)) is not None:
+    if beside := _NEXT.search(slots.text):
+        if (listed := _picked_before(past)) is None:  # of which row it is the next is not known
+            return asks_back(WHICH_ROW)
         turns, before = listed  # of the list that the row before was picked from
         return row_of(before + (1 if beside["next"] else -1), turns, facts, slots.text)
     table = found.table if (found := last_table(past)) is not None else None

@@ -99,19 +99,15 @@ def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int,
     points = list(_points(text, desk))
     if not points:
         return (TimeSpan(start=_spare(back)), [back.span()]) if back else (TimeSpan(), [])
-    span, used = _meant(text, points)
-    return span, [(p.start, p.stop) for p in points] if two_periods(text, desk_ms) else used  # each is a question of its own
+    return _meant(text, points, every=two_periods(text, desk_ms) is not None)  # of two each is a question of its own
 
 
+_OF = r"(?:(?:in|for|the|over|that of)\s+)*"
 _AGAINST = re.compile(
     r"(?:\s+(?:go|do|look|perform|fare|went|any better|better|worse))?\s*,?\s*"
-    r"(?:vs\.?|versus|against|compared to|compared with|than|or)\s+"
-    r"(?:(?:in|for|the|over|that of)\s+)*"
+    rf"(?:vs\.?|versus|against|compared to|compared with|than|or|(?:and )?then)\s+(?:from )?{_OF}"
 )
-_BESIDE = re.compile(
-    r"\s*,?\s*(?:(?:any |so |very )?different(?:ly)? )?(?:to|with|from|and|than)\s+(?:(?:in|for|the|over|that of)\s+)*"
-)
-_THEN = re.compile(r"[\s,]*(?:and )?(?:then|after that|later|and)\s+(?:from )?")
+_BESIDE = re.compile(rf"\s*,?\s*(?:(?:any |so |very )?different(?:ly)? )?(?:to|with|from|and|than)\s+{_OF}")
 _COMPARES = re.compile(r"\b(?:compar\w*|differ\w*|side by side|beside|next to)\b")
 _ONE_BEFORE = re.compile(r"(?:the )?\b(day|week|month|year) before(?: that)?\b(?! yesterday)")
 
@@ -135,7 +131,7 @@ def two_periods(text: str, desk_ms: int | None) -> tuple[str, str] | None:
         return None
     a, *within, b = points
     first, second = within or (a, b)  # `january to june, then july to november`
-    if not _joins(text, between := text[first.stop : second.start]) and not (within and _THEN.fullmatch(between)):
+    if not _joins(text, text[first.stop : second.start]):
         return None
     return text[: first.stop] + text[b.stop :], text[: a.start] + text[second.start :]
 
@@ -322,7 +318,7 @@ def _text(when: datetime) -> str:
 # --------------------------------------------------------------------------- what is meant
 
 
-def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, int]]]:
+def _meant(text: str, points: list[_Point], *, every: bool = False) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """Two joined points are a window; a point after `since` a start; an instant where a clock is named; else whole."""
     clocks = [p for p in points if p.size == "clock"]
     if clocks and any(p.size == "since" for p in points):  # `between 2 and 3 last night`: the clocks say it
@@ -331,13 +327,15 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
         return span, used + more
     points = _with_clock(text, _on_named_day(points))
     point = points[0]
-    used = [(_preposition(text, p.start), p.stop) for p in (points if clocks else points[:1])]  # a second period is not used
+    used = [
+        (_preposition(text, p.start), p.stop) for p in (points if clocks or every else points[:1])
+    ]  # a second period is not used
     for a, b in pairwise(points):
         joined = _BETWEEN.fullmatch(text[a.stop : b.start])
         if joined is None and a.size == b.size == "month" and a.last == b.first:  # `the october november run`
             joined = re.fullmatch(r"\s*", text[a.stop : b.start])
         if joined:
-            return _window(text, a, b, joined[0]), [*(used if clocks else ()), (_preposition(text, a.start), b.stop)]
+            return _window(text, a, b, joined[0]), [*(used if clocks or every else ()), (_preposition(text, a.start), b.stop)]
     before = text[: point.start]
     if point.size == "days":
         return TimeSpan(_text(point.first), _text(point.last)), used
