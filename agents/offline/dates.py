@@ -327,9 +327,8 @@ def _meant(text: str, points: list[_Point], *, every: bool = False) -> tuple[Tim
         return span, used + more
     points = _with_clock(text, _on_named_day(points))
     point = points[0]
-    used = [
-        (_preposition(text, p.start), p.stop) for p in (points if clocks or every else points[:1])
-    ]  # a second period is not used
+    # a second period is not used
+    used = [(_preposition(text, p.start), p.stop) for p in points if clocks or every or p[2:4] == point[2:4]]
     for a, b in pairwise(points):
         joined = _BETWEEN.fullmatch(text[a.stop : b.start])
         if joined is None and a.size == b.size == "month" and a.last == b.first:  # `the october november run`

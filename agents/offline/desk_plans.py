@@ -111,13 +111,14 @@ def joint(q: Question) -> Plan:
     stops = [row for row in (result.table.rows if result.table is not None else ()) if str(row[0]).startswith("stop")]
     if re.search(r"\bcorrelat|\btogether\b|\bone bet\b", q.slots.text) and "stop" not in q.slots.text:
         return drafted([call], [result])
-    if not stops:
-        return drafted([call], [result]).after(
-            "No open position has a stop, so none can be hit." if result.status == "ok" else ""
-        )
+    stops = [row for row in stops if not q.slots.sleeves or row[1] in q.slots.sleeves]
+    of = f" of {name_list(list(q.slots.sleeves))}" if q.slots.sleeves else ""
+    if not stops or result.status != "ok":
+        none = f"No open position{of} has a stop, so none can be hit." if result.status == "ok" else ""
+        return drafted([call], [result]).after(none)
     (value,) = yield from reckoned("+".join(str(row[3])[1:-1] for row in stops[:20]))
     each = "; ".join(f"{row[1]} is {row[2]} from its stop, {row[4]}" for row in stops[:5])
-    first = f"If every stop fills at its level: {value} from here, of {len(stops)} in all. {each[0].upper()}{each[1:]}."
+    first = f"If every stop{of} fills at its level: {value} from here. {each[0].upper()}{each[1:]}."
     return drafted([call], [result]).after(f"{first} A price that jumps over a stop costs more.")
 
 

@@ -81,8 +81,6 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
         merged = replace(merged, span=_earlier(next((g for g in found.groups() if g), None), older.span, words.desk_ms))
     if (clocks := _same_clocks(slots.span, older.span)) is not None:
         merged = replace(merged, span=clocks)
-    if slots.span == older.span and "today" in older.text and "yesterday" in slots.text:  # at 00:00 both are the day that ended
-        merged = replace(merged, span=_earlier("day", older.span, words.desk_ms or 0))
     if older.percent and not slots.percent and (_UP.search(slots.text) or _DOWN.search(slots.text)):
         merged = replace(merged, percent=abs(older.percent) * (1 if _UP.search(slots.text) else -1))
     ends = older.which in ("best", "worst") and not older.by

@@ -302,12 +302,17 @@ def _which(s: Sentence) -> str | None:
     return "both" if named[:2] == ["worst", "best"] else named[0] if named else None
 
 
+_ENDS = re.compile(
+    r"\bwins? (?:and|or|vs|versus) (?:\w+ )?loss(?:es)?\b|\bwinners? (?:and|or|vs) losers?\b"
+)  # `how many wins and losses`
+
+
 def _outcome(s: Sentence) -> str | None:
     """Winners or losers alone, or both beside each other, where no `biggest` makes a ranking of them."""
     found = [m for m in PATTERNS["slots.outcome"].finditer(s.text) if not _meet([m.span()], s.places.get("which", []))]
     s.note("outcome", [m.span() for m in found])
     kinds = list(dict.fromkeys("winners" if re.search("win|good|green", m[0]) else "losers" for m in found))
-    return "both" if len(kinds) > 1 else kinds[0] if kinds else None
+    return "both" if len(kinds) > 1 or (kinds and _ENDS.search(s.text)) else kinds[0] if kinds else None
 
 
 _LENGTH = r"(\d{1,4}) ?(d|h|w|days?|hours?|weeks?)"

@@ -200,14 +200,3 @@ def test_the_backup_is_asked_for(text: str, words: Words) -> None:
     desk = Desk("operator", words)
     desk.ask(text)
     assert desk.called == [("upkeep", {})]
-
-
-def test_yesterday_after_today_is_another_day(words: Words) -> None:
-    """At 00:00 `today` is the day that ended; `and yesterday` after it is the one before."""
-    at_midnight = Words(words.strategies, words.sleeves, words.symbols, (), 1_764_633_600_000)  # 2025-12-02 00:00
-    desk = Desk("operator", at_midnight)
-    desk.ask("how much fees today")
-    (_, today) = desk.called[0]
-    desk.ask("and yesterday")
-    (_, before) = desk.called[0]
-    assert (today["since"], before["since"][:10]) == ("2025-12-01", "2025-11-30")
