@@ -325,9 +325,8 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     if tool == "compare" and len(older.slots.symbols) > 1 and read.symbols and not older.slots.variants:  # `and sol too`
         chosen = entry_of("backtest")
     merged = shifted(read, older.slots, words)
-    if (
-        chosen is other and tool in RUNS and past and past[-1].results and not read.sleeves
-    ):  # of the run, not of the desk's sleeve
+    made = bool(past and past[-1].results)
+    if chosen is other and tool in RUNS and made and not read.sleeves:  # of the run, not of the desk's sleeve
         merged = replace(read, which=read.which or older.slots.which)
     if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
         merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin
