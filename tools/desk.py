@@ -206,7 +206,7 @@ def entries(sleeve: Mapping[str, Any]) -> str:
         "",
         "what positions are open?; are we long or short BTC right now?; what are we holding; are we in the market?; where "
         "are the stops; how big is the BTC position; which sleeves are open; is the BTC sleeve long?; what do we hold "
-        "right now?; which sleeve is closest to its stop?; what's the size of the eth short?; how far is the stop away?; "
+        "right now?; which sleeve is closest to its stop?; what's the size of the eth short?; how big is the eth position?; "
         "is the eth position protected?; are any trades open?; did we leave anything open?",
     ),
     asked_as(

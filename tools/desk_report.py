@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, clean, make_facts, tool
+from tools.common.contract import Args, Effect, Evidence, Table, ToolContext, ToolResult, asked_as, clean, make_facts, tool
 
 LINES = 12
 
@@ -20,7 +20,11 @@ class ReportArgs(Args):
     of: str | None = Field(None, max_length=10)
 
 
-@tool("report", Effect.READ)
+@tool(
+    "report",
+    Effect.READ,
+    asked_as("", "monthly report please; the weekly report; report of the month; summarise the month; did we meet our goals?"),
+)
 def report(ctx: ToolContext, args: ReportArgs) -> ToolResult:
     """The desk's week or month as a page: goals, what worked, what did not, metrics, incidents apart, lessons, next."""
     from engine.watch.desk_report import make_report

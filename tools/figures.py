@@ -112,6 +112,10 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
         f"profit factor {{{h}.profit_factor}}, median holding time {{{h}.median_hold_ms}}, "
         f"longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins."
     )
+    first = found["entry_ms"].min()
+    if args.subject == DESK and args.since and first - instant(args.since, ctx.desk_ms) > LATER_MS:
+        facts += make_facts(h, f"round trips of {args.subject}", evidence, {"first": (first, "ms")})
+        text += f" The first of them was entered {{{h}.first}}: the desk has none before."
     if args.by in ("regime", "prediction") and (read := found.height - found[OF_MODEL[args.by]].null_count()) < found.height:
         facts += make_facts(h, f"round trips of {args.subject}", evidence, {"read": (read, "count")})
         text += f" Of these {{{h}.read}} were entered by a decision that had read such a model; the others are apart."
@@ -150,6 +154,9 @@ def _in_order(found: Any) -> dict[str, tuple[Value, str]]:
         "loss_streak": (max((n for won, n in runs if not won), default=0), "count"),
         "win_streak": (max((n for won, n in runs if won), default=0), "count"),
     }
+
+
+LATER_MS = 7 * DAY_MS  # after the beginning of a window: said, since it may be asked for a time that the desk has not lived
 
 
 def narrowed(args: TripsArgs) -> str:

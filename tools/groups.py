@@ -27,19 +27,30 @@ Group = Literal[
     "memory",
 ]
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "journal": ("journal_search", "explain_event", "counts", "market_context"),
+    "journal": ("journal_search", "explain_event", "counts"),
     "trades": ("trips", "performance", "round_trip"),
-    "excursions": ("excursions",),
+    "excursions": ("excursions", "market_context", "joint_risk"),
     "money": ("pnl", "attribution", "version_effect", "report", "weights", "phase"),
-    "risk": ("exposure", "what_if", "worst_days", "define", "joint_risk"),
-    "watch": ("health", "alerts", "runbook", "watches", "probe", "drill", "incidents", "orders", "checklist", "runbook_steps"),
+    "risk": ("exposure", "what_if", "worst_days", "define"),
+    "watch": (
+        "health",
+        "alerts",
+        "runbook",
+        "watches",
+        "probe",
+        "drill",
+        "incidents",
+        "orders",
+        "checklist",
+        "runbook_steps",
+    ),
     "changes": ("proposals", "propose_config", "propose_tightening", "propose_pause", "pauses"),
     "data": ("list_data", "list_strategies", "run", "backtest", "compare", "trials", "predictions"),
     "research": ("sweep", "walkforward"),
     "pairs": ("pair_scan",),
     "checks": ("judge", "leaks", "parity"),
     "drafts": ("strategy_code", "draft_strategy"),
-    "audit": ("audit", "drift", "silences", "making"),
+    "audit": ("audit", "drift", "silences", "making", "upkeep"),
     "models": ("model_drift", "models", "train_model", "propose_model"),
     "memory": ("memory", "note", "calc", "propose_watch"),
 }
@@ -58,8 +69,8 @@ class GroupArgs(Args):
 
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
-    """Further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, weights;
-    excursions: MAE; risk: exposure, what if; watch: health, alerts, runbooks, drill, incidents; changes: proposals;
+    """Further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
+    excursions: MAE, stops; risk: exposure, what if; watch: health, alerts, runbooks, drill, incidents; changes: proposals;
     data: bars, runs, trials; research: sweeps; checks: verdicts, leaks; drafts: code; audit: drift, silences, makers;
     models: drift; memory: notes."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."

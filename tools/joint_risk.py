@@ -10,6 +10,7 @@ from tools.common.contract import (
     ToolContext,
     ToolResult,
     Value,
+    asked_as,
     clean,
     make_facts,
     no_data,
@@ -18,7 +19,15 @@ from tools.common.contract import (
 from tools.common.time_words import NEVER_RAN
 
 
-@tool("joint_risk", Effect.READ)
+@tool(
+    "joint_risk",
+    Effect.READ,
+    asked_as(
+        "",
+        "what if all stops hit at once?; how much do we lose if every stop triggers?; how much are we risking?; how far "
+        "are we from the stops?; how correlated are the sleeves?; can one move reach several stops?; open risk",
+    ),
+)
 def joint_risk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - a tool takes its arguments
     """What sleeves risk together: stops that one move reaches and what that costs, each stop's distance, and how their days have
     moved together, with intervals."""

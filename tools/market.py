@@ -82,7 +82,15 @@ def list_data(ctx: ToolContext, args: ListDataArgs) -> ToolResult:
     return ToolResult("ok", text, tuple(facts), table=Table(columns, tuple(rows)), data=data)
 
 
-@tool("market_context", Effect.READ)
+@tool(
+    "market_context",
+    Effect.READ,
+    asked_as(
+        "",
+        "what was the market doing when that stop hit?; how was the market at the last exit of btc?; what surrounded d-123?; "
+        "describe the market around the last trade on eth; what were the conditions when we entered eth?",
+    ),
+)
 def market_context(ctx: ToolContext, args: ContextArgs) -> ToolResult:
     """The market, funding and outside series (positioning, macro, on-chain, sentiment) around an event or an instant, each as it
     was known then; what was not says why. It explains nothing by itself: what moved together did not cause each other."""
@@ -164,8 +172,8 @@ def _filter_text(args: ListDataArgs) -> str:
         "I turn on reversion?; what's the default stop of trend?; tell me about the trend strategy; what strategies do we "
         "have and which parameters can I touch?; what can I tune on the trend strategy?; what are the bounds of stop_atr "
         "in reversion?; explain what band_atr does; what does reversion do exactly?; which strategies ship with this?; "
-        "how does reversion decide when to enter?; allowed range of fast_bars; default leverage of trend; what's the idea "
-        "behind trend?; range allowed for stop_atr; when does trend enter?; which parameters can I change in reversion?; "
+        "how does reversion decide when to enter?; default leverage of trend; what's the idea "
+        "behind trend?; when does trend enter?; which parameters can I change in reversion?; "
         "what are my strategies?",
     ),
 )

@@ -63,7 +63,9 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     words = [t.word for t in tokens_of(slots)]
     number = next((int(w) for w in words if w.isdigit()), None) or next((COUNTED[w] for w in words if w in COUNTED), None)
     place = slots.place if slots.place is not None else -1 if slots.which == "last" else number - 1 if number else None
-    if (beside := _NEXT.search(slots.text)) and (listed := _picked_before(past)) is not None:
+    if beside := _NEXT.search(slots.text):
+        if (listed := _picked_before(past)) is None:  # of which row it is the next is not known
+            return asks_back(WHICH_ROW)
         turns, before = listed  # of the list that the row before was picked from
         return row_of(before + (1 if beside["next"] else -1), turns, facts, slots.text)
     table = found.table if (found := last_table(past)) is not None else None
@@ -74,9 +76,7 @@ def row(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     return asks_back(WHICH_ROW) if place is None else row_of(place, past, facts, slots.text)
 
 
-_NEXT = re.compile(
-    r"\b(?:(?P<next>next (?:one|row|of them|trade|line)|one (?:after|below)(?: that| it)?)|(?:previous|one before|one above))\b"
-)
+_NEXT = PATTERNS["above.next"]
 _ORDINAL = {"first": 0, "second": 1, "third": 2, "fourth": 3, "fifth": 4, "1st": 0, "2nd": 1, "3rd": 2, "4th": 3, "5th": 4}
 
 
@@ -104,7 +104,7 @@ def row_of(place: int, past: Sequence[PastTurn], facts: Facts, text: str = "") -
         assert table is not None  # noqa: S101 - it has rows
         if result.name == "counts" and "rule" in table.columns:
             return rule_story(result.rows()[place]["rule"], result)
-        if (at := _exit_of(table, table.rows[place], facts)) is not None:
+        if (at := exit_of(table, table.rows[place], facts)) is not None:
             return story_of(at, text)
         shown = render.markdown_table(only(table, [place]))
         return PlannedAnswer(f"Row {place % len(rows) + 1} of the table above, {table.rows[place][0]}.\n\n{shown}")
@@ -116,7 +116,7 @@ def _of_one(result: CallResult) -> bool:
     return result.table is not None and result.table.columns[0] in ("metric", "event")
 
 
-def _exit_of(table: Table, line: Sequence[Any], facts: Facts) -> PlannedCall | None:
+def exit_of(table: Table, line: Sequence[Any], facts: Facts) -> PlannedCall | None:
     """The call that shows a round trip of the desk: its sleeve's fills from entry to exit, with what ended it."""
     cells = dict(zip(table.columns, line, strict=False))
     entry, ended = (number_of(cells.get(name), facts) for name in ("entry_ms", "exit_ms"))
@@ -127,10 +127,8 @@ def _exit_of(table: Table, line: Sequence[Any], facts: Facts) -> PlannedCall | N
     return PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": cells["sleeve"], "since": since, "until": until})
 
 
-_ENTRY = re.compile(r"\b(?:entr\w+|enter\w*|opened|open|get in|got in|bought|in there|buy)\b")
-_REASON = re.compile(
-    r"\b(?:why|reason|explain|how come|cause|what happened|out|exit\w*|closed?|end\w*|bad|wrong|entr\w+|enter\w*)\b"
-)
+_ENTRY = PATTERNS["above.entry"]
+_REASON = PATTERNS["above.reason"]
 
 
 def story_of(search: PlannedCall, text: str) -> PlanOf:
@@ -156,7 +154,7 @@ def trip_meant(slots: Slots, last: CallResult, facts: Facts) -> FromAbove | None
     place = slots.place if slots.place is not None and _there(slots.place, table.rows) else 0
     if (numbers := _trip_numbers(last)) is not None:
         return call_for(numbers[place], last)
-    at = _exit_of(table, table.rows[place], facts)
+    at = exit_of(table, table.rows[place], facts)
     return None if at is None else story_of(at, f"{slots.text} why")
 
 

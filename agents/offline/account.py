@@ -13,72 +13,11 @@ from agents.offline.bounds import bound_of
 from agents.offline.entries import WORD, AskedEntry, entries
 from agents.offline.learned import is_learned, times_written
 from agents.offline.slots import COUNTED, Slots, given, words_of
-from agents.offline.words import CALENDAR, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
+from agents.offline.words import CALENDAR, LISTS, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
 
 # the arguments that take what a sentence names
-TAKERS: Mapping[str, tuple[str, ...]] = {
-    "sleeves": ("sleeve", "symbol", "strategy", "symbols", "sleeves", "about", "query", "topic", "hypothesis"),
-    "symbols": ("sleeve", "symbol", "symbols", "text", "query", "topic", "about", "instrument", "hypothesis"),
-    "strategies": ("strategy", "sleeve", "hypothesis"),
-    "span": ("since", "start", "at", "from", "until", "span"),
-    "by": ("by", "unit"),
-    "params": ("changes", "variants", "vary", "fixed"),
-    "count": ("n", "limit", "count", "last", "worst", "best"),
-    "which": ("worst", "best", "number"),
-    "side": ("side",),
-    "filters": ("above", "below", "level"),
-    "without": ("without",),
-    "unit": ("in_unit",),
-    "outcome": ("outcome",),
-    "keys": ("key", "word", "strategy", "vary"),
-    "number": ("number", "trip"),
-    "version": ("version",),
-    "timeframe": ("timeframe", "series", "sleeve"),
-    "venue": ("venue", "sleeve"),
-    "percent": ("percent", "move_frac", "level"),
-    "lasting": ("until", "ends", "end"),
-    "guard": ("guard",),
-    "rule": ("rule", "guard"),
-    "folds": ("train",),
-    "models": ("model", "text", "query", "about"),
-    "model_versions": ("model", "text", "query", "about"),
-    "funding": ("funding",),
-    "fills": ("fills", "word"),
-}
-# what a tool's answer shows, or its plan uses, beyond its arguments
-_MORE: Mapping[str, str] = {
-    "compare": "unclear params strategies symbols which filters",
-    "backtest": "unclear params sleeves symbols strategies by which",
-    "run": "which",
-    "explain_event": "symbols span strategies side",
-    "attribution": "sleeves symbols strategies",
-    "desk": "rule",
-    "health": "which everything rule span",  # `3am, do i need to get up`; of a past time the log is asked
-    "models": "models model_versions which place everything ever",
-    "propose_model": "models model_versions",
-    "model_drift": "models model_versions sleeves symbols",
-    "predictions": "models model_versions everything ever symbols",
-    "propose_config": "unclear params count strategies symbols timeframe which filters",
-    "propose_tightening": "unclear params strategies symbols timeframe which filters",
-    "propose_pause": "symbols strategies timeframe everything span",
-    "propose_watch": "unclear params span strategies symbols sleeves percent count which filters side",
-    "exposure": "symbols sleeves side",
-    "sleeves": "symbols strategies timeframe side keys",
-    "journal_search": "side outcome",
-    "leaks": "symbols sleeves",
-    "list_strategies": "sleeves symbols",
-    "list_data": "span",
-    "round_trip": "number",
-    "alerts": "span",
-    "what_if": "span",
-    "worst_days": "by which",
-    "trips": "unit",
-    "pnl": "span which count",
-    "performance": "count unclear",
-    "excursions": "outcome which unit",
-    "orders": "which count",
-    "incidents": "which",
-}
+TAKERS: Mapping[str, tuple[str, ...]] = {slot: tuple(names.split()) for slot, names in LISTS["takers"].items()}
+_MORE: Mapping[str, str] = LISTS["shows"]  # what a tool's answer shows, or its plan uses, beyond its arguments
 OF_IDS: Mapping[str, tuple[str, ...]] = {
     "r": ("run_id", "subject", "hypothesis", "evidence"),
     "d": ("event_id", "evidence", "about"),
@@ -195,6 +134,8 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         return bool(slots.strategies or slots.symbols) or more  # `15m`: which sleeve; of `1 hour` alone none is
     if name == "filters" and tool == "trips":
         return len(slots.filters) == 1 and (bound := bound_of(slots.filters[0])) is not None and bound.unit in ("r", "u", "")
+    if name == "strategies" and len(slots.sleeves) > 1 and {"symbol", "sleeve"} & set(slots.by) and not entry.takes("strategy"):
+        return False  # the split sets the sleeves beside each other, those of other strategies too
     if name in ("symbols", "strategies") and not slots.sleeves:  # of which no sleeve is: the tool must read the name itself
         return any(map(entry.takes, ("symbol" if name == "symbols" else "strategy", "query"))) or (more and tool != "sleeves")
     return more or name in _NO_WEIGHT or any(map(entry.takes, TAKERS.get(name, ())))
@@ -287,10 +228,7 @@ _OF_NOW = tuple(_PRESENT.split())
 _NOW = ("today", "now", "tonight", "right now", "at the moment")
 _THAT_TIME = re.compile(r"\b(?:in|over|during|within) (?:that|the same) (?:time|period|window|span)\b|\bback then\b")
 _RUN_TOOLS = "backtest compare sweep walkforward"
-_OTHER_COSTS = re.compile(
-    r"\b(?:doubled?|twice|tripled?|half|halved|\d(?:\.\d)? ?x) (?:the )?(?:taker |maker )?(?:fees?|slippage|costs?)\b|"
-    r"\b(?:fees?|slippage|costs?) (?:are |were )?(?:doubled?|halved|tripled|x ?\d)\b"
-)
+_OTHER_COSTS = PATTERNS["account.other_costs"]
 _ENOUGH = re.compile(r"\b(?:enough|sufficient|too few|too short|too little)\b")  # `30 days`: how many it takes is the answer
 _NUMBER = re.compile(r"(?<![\w.:-])[+-]?\d[\d.,]*(?: ?(?:r|bps|%|minutes?|hours?|days?)\b)?")
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
@@ -322,10 +260,7 @@ def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...
     return tuple(m[0].strip() for m in found)
 
 
-_NOT_THAT = re.compile(
-    r"(?:^|[,;.] )(not (?:the |a )?[a-z]+)|"
-    r"\b((?:rather than|instead of) (?:the |an? )?(?:mean|median|average|total|sum|count|percent\w*|money|dollars|usdt|r))\b"
-)
+_NOT_THAT = PATTERNS["account.not_that"]
 _BY_WHAT = re.compile(r"\b((?:by|per) [a-z]+)[?.! ]*$")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.offline.carry import EVER, with_lead
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import PlannedAnswer, PlanOf, window
+from agents.offline.steps import PlannedAnswer, PlanOf, asks_back, window
 from agents.offline.turn_above import ANY, LEAD, Kinds, ShortSentence, word_of
 from agents.offline.ways import ways
 
@@ -119,6 +119,27 @@ def in_proportion(heard: ShortSentence) -> PlanOf | None:
 def more_rows(heard: ShortSentence) -> PlannedCall:
     """`show me more`, `all of them`, of events that were listed in part."""
     return PlannedCall("journal_search", {**heard.last.args, "limit": ROWS_MAX})
+
+
+@KINDS(
+    LEAD + r"(?:(?P<now>(?:what|which value) (?:is|do|does|are) (?:it|that|we|they|the (?:value|setting))(?: set| have| use)?"
+    r"(?: to| at)?(?: right)? (?:now|currently|live|today|at the moment|here))|"
+    r"(?:can|could|may|should) (?:i|we) (?:make|set|put) (?:it|that) (?:to |at )?(?P<n>\d+(?:\.\d+)?))\b[a-z %]*[?.! ]*$",
+    0,
+    ("define", "sleeves"),
+)
+def value_of_it(heard: ShortSentence) -> Any:
+    """`and what is it now`, `can I make it 10`, of a parameter that was explained: what the sleeves have, how it is changed."""
+    keys = heard.above.older.slots.keys if heard.above.older is not None else ()
+    word = str(heard.last.args.get("word", next(iter(keys), "")))
+    if "_" not in word:
+        return None
+    if heard.found["now"]:
+        return f"what is {word} of all sleeves"
+    return asks_back(
+        f"Within its bounds (`limits of {word}`) a person may approve it, of one sleeve at a time. The developer proposes it: "
+        f"`set {word}={heard.found['n']} for {next((s.name for s in heard.above.words.sleeves), 'SLEEVE')}`."
+    )
 
 
 @KINDS(

@@ -4,12 +4,10 @@ import re
 from typing import NamedTuple
 
 from agents.offline.tables import column_of
+from agents.offline.words import PATTERNS
 from tools.common.contract import Table
 
-_BOUND = re.compile(
-    r"\b(?P<low>below|under|beneath|less than|fewer than|smaller than|shorter than|lower than|at most)|"
-    r"(?P<high>above|over|beyond|more than|greater than|bigger than|longer than|higher than|at least)\b"
-)
+_BOUND = PATTERNS["bounds.bound"]
 _SIZES = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 

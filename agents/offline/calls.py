@@ -8,43 +8,13 @@ from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, which_sleeve
 from agents.offline.tables import extreme, heads_of, ranks, rows_of
-
-# what no tool gives, by what a sentence says of it: named before the answer of the tool that comes closest
-_NOT_GIVEN: Mapping[str, tuple[str, str]] = {
-    "exposure": (
-        r"^(?=.*correlat).*\b(?:sleeves?|returns?|p&l|strateg\w+)\b",
-        "No tool gives correlations of sleeves or of their returns: only those of the instruments held now, where several are.",
-    ),
-    "desk": (
-        r"\b(?:my|wall) clock\b|\bbehind\b",
-        "The desk's time is that of its last bar, of recorded days; no tool says how far that is from your clock.",
-    ),
-    "health": (
-        r"\b(?:re-?start|re-?boot)\w*\b",
-        "No tool lists restarts: logs/worker.jsonl in the desk's home has each start. Whether the worker runs now is below.",
-    ),
-    "list_data": (
-        r"\b(?:holes?|gaps?|missing|miss(?:ed)?|lost|complete)\b",
-        "No tool of a chat looks for gaps: `nightdesk data check` does. The series recorded are below.",
-    ),
-    "excursions": (
-        r"\b(?:histo\w*|distrib\w*|buckets?|bins?|scatter|percentiles?|quantiles?|\d+th|edge ratio|e-ratio|in atr|plot|charts?|"
-        r"draw|how often|how many|share of)\b",
-        "No tool of a chat draws excursions, counts them or gives percentiles and ratios of them: a run's report on the page "
-        "has a chart of both. Median, mean and most are below.",
-    ),
-    "trips": (
-        r"^(?:and )?(?:how much )?(?:per|for each) (?:trade|trip|round trip)\b",
-        "Of each round trip: the mean of its P&L and R is below. "
-        "No tool divides fees or slippage by round trips; their sums are.",
-    ),
-}
+from agents.offline.ways import NOT_GIVEN
 
 
 def not_given(q: Question) -> str:
     """What the sentence asks for that no tool gives; empty where a tool gives it."""
-    form, text = _NOT_GIVEN.get(q.chosen.tool.name, ("(?!)", ""))
-    return text if re.search(form, q.slots.text) else ""
+    found = NOT_GIVEN.get(q.chosen.tool.name)
+    return found["text"] if found is not None and re.search(found["form"], q.slots.text) else ""
 
 
 def once(q: Question) -> Plan:
@@ -71,7 +41,8 @@ def lead(q: Question, result: CallResult) -> str:
     table, text = result.table, q.slots.text
     if table is None or result.status != "ok":
         return ""
-    if rows := rows_of(table, text):
+    rows = rows_of(table, text)
+    if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
         return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}" for i in rows[:6]) + "."
     if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
         return extreme(table, q.facts, text, q.slots.which)

@@ -157,11 +157,7 @@ def who_may(heard: ShortSentence) -> Any:
     return ways()[key] if key else None
 
 
-_UNTIL = re.compile(
-    r"\b(?:until when|till when|how (?:much )?long(?:er)? (?:will|for|does|until)|"
-    r"when (?:does|will|is|can|may|do|are|could|would) (?:it|that|this|they) .*"
-    r"\b(?:lift(?:ed)?|ends?|over|expires?|resumes?|back|stops?|released?|again|trade|enter|free|done))\b"
-)
+_UNTIL = PATTERNS["carry.until"]
 _CAUSE = re.compile(r"\bwhat (?:triggered|caused|tripped|set off|led to|paused|stopped|blocked|brought|put)\b")
 
 
@@ -262,9 +258,7 @@ def how_to(heard: ShortSentence) -> Any:
 
 
 _OF_DESK = re.compile(r"\b(?:sharpe|sortino|calmar|volatility)\b")
-_GOOD = re.compile(
-    LEAD + r"(?:is|are) (?:it|that|this|ours?|we|they) (?:any )?(?:good|bad|ok|okay|high|low|normal|fine|alright)[?. ]*$"
-)
+_GOOD = PATTERNS["carry.good"]
 _PRONOUN = re.compile(r"\b(?:of it|it|ours|one|that|them|those)\b")
 
 

@@ -90,6 +90,14 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
         label, best = label_of(said), listed[0].label
         return (Guess(best if best.ask == label.ask else label, 1.0), *listed)
     values = slots.common or slots.axes or slots.variants
+    if (
+        slots.keys
+        and not values
+        and not slots.sleeves
+        and listed[0].label.ask != "list_strategies"
+        and _BOUNDS.search(slots.text)
+    ):
+        return (Guess(AskLabel("define", {}), 1.0), *listed)  # `limits of stop_atr`
     if slots.keys and "sleeves" in slots.places and not values and _OF_A_SLEEVE.match(slots.text):
         return (Guess(AskLabel("sleeves settings", {}), 1.0), *listed)  # `what is fast_bars of btc-trend`
     if listed[0].label.ask == "way off_topic" and (slots.places.keys() & _OURS):
@@ -112,21 +120,13 @@ def _without(listed: Sequence[Guess], *asks: str) -> tuple[Guess, ...]:
     return tuple(guess._replace(probability=guess.probability / left) for guess in others)
 
 
-_OF_A_SLEEVE = re.compile(  # a setting is asked for: not what a word means, nor what other values would do
-    r"^(?:and |so |ok |up )*(?:what|which|how|to how|the|is)\b(?!.*\b(?:sensitiv\w*|try|test|compare\w*|versus|vs|if)\b)"
-    r"(?!.*\b(?:means?|do|does) ?(?:it |that )?(?:mean|do)?[?. ]*$)"
-)
+_OF_A_SLEEVE = PATTERNS["choose.of_a_sleeve"]  # a setting is asked for: not what a word means, nor what other values would do
+_BOUNDS = re.compile(r"\b(?:limits?|bounds?|range|allowed|min\w*|max\w*|values|may|how (?:high|low|far|big|large|small))\b(?!_)")
 _OURS = {"sleeves", "strategies", "symbols", "ids"}
-_WHAT_IS = re.compile(
-    r"^(?:so |and |ok )?(?:what is|what are|define) (?:an? )?([a-z][a-z &-]*?)(?: exactly| again| here| please)?[?.! ]*$"
-)
-_WHAT_IS_OURS = re.compile(
-    r"^(?:so |and |ok )?what (?:is|are|was|were) (our|my|the) ([a-z][a-z &-]*?)(?: now| here| so far)?[?.! ]*$"
-)
+_WHAT_IS = PATTERNS["choose.what_is"]
+_WHAT_IS_OURS = PATTERNS["choose.what_is_ours"]
 _HELD = ("sleeves", "exposure", "orders", "desk")
-_CLOSES = re.compile(
-    r"^(?:please |then |so |ok )*(?:cancel|close|flatten|sell|exit|pull) (?:them|it|those|these|all|everything)\b"
-)
+_CLOSES = PATTERNS["choose.closes"]
 _ITS_WORST = re.compile(r"\b(?:its|it is) (?:\w+ )?(?:worst|best|biggest|largest)\b")
 _A_RUN = re.compile(r"^(?:(?:now|and|ok|please|run|test|try) )*(?:trend|reversion|cross)\b")
 
@@ -187,20 +187,17 @@ def _runs(slots: Slots) -> list[str]:
     return [*slots.handles, *(identity for identity in slots.ids if identity.startswith("r-"))]
 
 
-SHARE = PATTERNS["slots.share"]
-MONEY_BY_TIME = re.compile(
-    r"^(?!.*\b(?:trades?|trips?|wins?|winners|losers|rate|how many)\b|.* r\b(?!-)).*\b(?:equity|p&l|profits?|net|made?)\b"
-)
+SHARE, TO_STOP = PATTERNS["slots.share"], PATTERNS["choose.to_stop"]
+MONEY_BY_TIME = PATTERNS["choose.money_by_time"]
 EQUITY_CURVE = re.compile(r"\bequity (?:curve|line|chart|graph|over time|history)\b")
-SPOKEN_RUN = re.compile(
-    r"\b(?:the|that|my|our|last|latest|newest|previous|stored) (?:[\w-]+ ){0,3}?(?:(?<!s )run|back-?test|simulation)\b"
-)
+SPOKEN_RUN = PATTERNS["choose.spoken_run"]
 SHAPE, REACH = PATTERNS["choose.shape"], PATTERNS["choose.reach"]  # what a chat does not draw; MAE and MFE by their names
 _OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "exposure", "performance")
 _OF_EVENTS = ("journal_search ...", "explain_event ...")
 # what is asked (`...`: of any kind), what a sentence names beside it, and which tool has that
 _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("backtest", "compare", "propose_config", "propose_tightening"), lambda s: s.axes, "sweep"),
+    (("sleeves", "desk", "exposure", "what_if"), lambda s: not s.percent and TO_STOP.search(s.text), "joint_risk"),
     (("desk",), lambda s: s.sleeves and not s.everything, "sleeves"),  # `how much cash does eth-trend have`
     # of round trips the best and the worst are listed, of fills the last
     (("trips",), lambda s: s.which == "last" and s.count and not (s.by or _FIGURE.search(s.text)), "journal_search fill"),
@@ -213,6 +210,11 @@ _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (
         ("backtest", "define", "sleeves settings", "list_strategies"),
         lambda s: len(s.variants) > 1 and not s.axes,
+        "compare",
+    ),
+    (
+        ("way costs",),
+        lambda s: s.common and not re.search(r"\b(?:fees?|costs?|slippage|fills?|maker|taker)\b", s.text),
         "compare",
     ),
     (("run", "performance"), lambda s: s.strategies and s.symbols and s.span.start, "backtest"),  # a run that is still to be made
@@ -243,6 +245,9 @@ _TAKEN: Mapping[str, tuple[str, ...]] = {"by": ("by", "unit"), "which": ("worst"
 _SAYS: Mapping[str, re.Pattern[str]] = {  # words without one of which an argument that was learned is not taken
     "gap": re.compile(r"\b(?:gap\w*|overnight|open\w*|jump\w*|at once|instant\w*|flash|weekend)\b"),
     "side": re.compile(r"\b(?:long|short|bull|bear|buy|bought|sell|sold|up|down)\w*"),
+    "exit": re.compile(
+        r"\b(?:stop(?:s|ped|-| ?outs?)?(?! \w+ing\b)|trail\w*|targets?|profits?|tim\w+|signals?|halt\w*|liquid\w*|open)\b"
+    ),
     "outcome": re.compile(
         r"\b(?:los[est]\w*|losing|lost|w[io]n\w*|green|red|good|bad|profit\w*|negative|positive|gain\w*|plus|minus|made|ugly|hurt)"
     ),

@@ -18,19 +18,13 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots, read_slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted
 from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, Rest, ShortSentence, run_of
-from agents.offline.words import LIGHT, STOP
+from agents.offline.words import LIGHT, PATTERNS, STOP
 from tools.common.contract import Effect
 
 KINDS = Kinds()
-_CORRECTS = re.compile(
-    r"^(?:(?:oh|oops|no|nope|nah|sorry|wait|hold on|hang on|actually|hm+|rather|correction|my bad|my mistake|i (?:mean|meant)|"
-    r"let us say|say|scratch that|i said|better|not that)\b[ ,.:;!-]*)+"
-)
+_CORRECTS = PATTERNS["correct.corrects"]
 _AFTER = re.compile(r"(?:[ ,]+(?:i (?:mean|meant)|instead|rather|please|sorry|of course|not that|that is))+[?.! ]*$")
-_MAKE = re.compile(
-    r"^(?:(?:and|so|then|please|ok) )*(?:make|do|set|change|have|take|use) (?:it|that|this)(?: to| at| for| on)? |^change to |"
-    r"^(?:for|over|with) (?=\d)"
-)
+_MAKE = PATTERNS["correct.make"]
 _VALUE = r"(-?\d+(?:\.\d+)?)"
 _LEVEL = r"\$?(\d[\d,]*(?:\.\d+)?) ?(k)?[?.! ]*$"
 
@@ -123,12 +117,8 @@ def other_count(heard: ShortSentence) -> Part | None:
     return _again(older, heard.read, slots, frame=None) if counted and not older.chosen.entry.proposes else None
 
 
-_TOO = re.compile(
-    r"(?:[ ,]+(?:too|as well|also))+[?.! ]*$|^(?:and )?(?:also|same (?:for|with|on)|the same (?:for|with|on)|likewise(?: for)?) "
-)
-_CLOCK = re.compile(
-    r"^(?:until |till |til |to |at |by )?(tomorrow(?: at)? )?(\d{1,2})(?::(\d\d))? ?(am|pm|o'?clock|h|utc|z)?[?.! ]*$"
-)
+_TOO = PATTERNS["correct.too"]
+_CLOCK = PATTERNS["correct.clock"]
 _NUMBER = re.compile(rf"^(?:to |at |below |under |above |over )?{_LEVEL}")
 _AT_LEVEL = re.compile(rf"^(?:and )?(?:the )?same (?:for|with|on) \w+ (?:at|below|under|above|over) {_LEVEL}")
 _BESIDE_WORDS = "too also well same one mean meant likewise sorry instead rather wait"

@@ -99,15 +99,15 @@ def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int,
     points = list(_points(text, desk))
     if not points:
         return (TimeSpan(start=_spare(back)), [back.span()]) if back else (TimeSpan(), [])
-    return _meant(text, points)
+    return _meant(text, points, every=two_periods(text, desk_ms) is not None)  # of two each is a question of its own
 
 
-_AGAINST = re.compile(r"\s*,?\s*(?:vs\.?|versus|against|compared to|compared with|than|or)\s+(?:(?:in|for|the|over|that of)\s+)*")
-
-
-_BESIDE = re.compile(
-    r"\s*,?\s*(?:(?:any |so |very )?different(?:ly)? )?(?:to|with|from|and|than)\s+(?:(?:in|for|the|over|that of)\s+)*"
+_OF = r"(?:(?:in|for|the|over|that of)\s+)*"
+_AGAINST = re.compile(
+    r"(?:\s+(?:go|do|look|perform|fare|went|any better|better|worse))?\s*,?\s*"
+    rf"(?:vs\.?|versus|against|compared to|compared with|than|or|(?:and )?then)\s+(?:from )?{_OF}"
 )
+_BESIDE = re.compile(rf"\s*,?\s*(?:(?:any |so |very )?different(?:ly)? )?(?:to|with|from|and|than)\s+{_OF}")
 _COMPARES = re.compile(r"\b(?:compar\w*|differ\w*|side by side|beside|next to)\b")
 _ONE_BEFORE = re.compile(r"(?:the )?\b(day|week|month|year) before(?: that)?\b(?! yesterday)")
 
@@ -127,12 +127,13 @@ def two_periods(text: str, desk_ms: int | None) -> tuple[str, str] | None:
         spans = ((a.first, a.last), (first, a.first))  # the calendar's, where `last week` alone counts back
         one, other = (f"{text[: a.start]}from {_text(x)} to {_text(y)}{text[before.end() :]}" for x, y in spans)
         return one, other
-    if len(points) != 2 or {p.size for p in points} & {"clock", "minute"}:
+    if len(points) not in (2, 4) or {p.size for p in points} & {"clock", "minute"}:
         return None
-    a, b = points
-    if not _joins(text, text[a.stop : b.start]):
+    a, *within, b = points
+    first, second = within or (a, b)  # `january to june, then july to november`
+    if not _joins(text, text[first.stop : second.start]):
         return None
-    return text[: a.stop] + text[b.stop :], text[: a.start] + text[b.start :]
+    return text[: first.stop] + text[b.stop :], text[: a.start] + text[second.start :]
 
 
 def _is_calendar_period(words: str) -> bool:
@@ -317,7 +318,7 @@ def _text(when: datetime) -> str:
 # --------------------------------------------------------------------------- what is meant
 
 
-def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, int]]]:
+def _meant(text: str, points: list[_Point], *, every: bool = False) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """Two joined points are a window; a point after `since` a start; an instant where a clock is named; else whole."""
     clocks = [p for p in points if p.size == "clock"]
     if clocks and any(p.size == "since" for p in points):  # `between 2 and 3 last night`: the clocks say it
@@ -325,14 +326,16 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
         span, more = _meant(text, clocks)
         return span, used + more
     points = _with_clock(text, _on_named_day(points))
-    used = [(_preposition(text, point.start), point.stop) for point in points]
+    point = points[0]
+    # a second period is not used
+    used = [(_preposition(text, p.start), p.stop) for p in points if clocks or every or p[2:4] == point[2:4]]
     for a, b in pairwise(points):
         joined = _BETWEEN.fullmatch(text[a.stop : b.start])
         if joined is None and a.size == b.size == "month" and a.last == b.first:  # `the october november run`
             joined = re.fullmatch(r"\s*", text[a.stop : b.start])
         if joined:
-            return _window(text, a, b, joined[0]), [*used, (a.start, b.stop)]
-    point, before = points[0], text[: points[0].start]
+            return _window(text, a, b, joined[0]), [*(used if clocks or every else ()), (_preposition(text, a.start), b.stop)]
+    before = text[: point.start]
     if point.size == "days":
         return TimeSpan(_text(point.first), _text(point.last)), used
     if point.size == "since" or re.search(
@@ -342,6 +345,7 @@ def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, i
             return TimeSpan(_text(point.first)), used
         later = next((p for p in points[1:] if re.search(r"\b(until|till|to|through|before)\s*$", text[: p.start])), None)
         now = point.size == "since" and later is None
+        used += [(_preposition(text, later.start), later.stop)] if later else []
         return TimeSpan(_text(point.first), _end(text, later) if later else None, to_now=now), used
     if re.search(r"\b(?:until|till|before|up to|through|by)\s+(?:the\s+)?$", before):
         return TimeSpan(None, _end(text, point)), used

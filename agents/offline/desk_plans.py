@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.offline.above import exit_of
 from agents.offline.calls import made, not_given, once
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
 from agents.offline.follow import bound, points_back
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, result_text, window
+from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.tables import number_of
 from agents.offline.words import PATTERNS
 from tools.common import render
@@ -25,10 +26,8 @@ def sleeves(q: Question) -> Plan:
     of_settings = _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text)
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
-    if re.search(r"\bhow (?:far|close|near)\b|\bdistance\b", text):
-        return draft.after("No tool gives the distance to a stop; its level is below.")
-    if rows is None:
-        return draft
+    if rows is None or not_given(q):
+        return draft.after(not_given(q))
     if _HOW_MANY.search(text) and not q.slots.side:
         return draft.after(f"{sum(str(row[2]) != 'flat' for row in rows)} of {len(rows)} sleeves hold a position.")
     if re.search(r"\b(?:equity|cash|worth|balance)\b", text):
@@ -76,10 +75,7 @@ def _settings(q: Question, listed: Any) -> str:
     return render.markdown_table(Table(("parameter", *(sleeve["name"] for sleeve in listed)), rows))
 
 
-_DAY_LOSS = re.compile(
-    r"\b(?:daily|day|today)(?:'s)? loss\b|\bloss (?:of the day|today|limit)\b|\bdaily limit\b|"
-    r"\b(?:lose|losing|drop|down)\b[^.?]{0,40}\b(?:an?|one|any|per|each|the)(?: single| whole)? day\b"
-)
+_DAY_LOSS = PATTERNS["desk_plans.day_loss"]
 
 
 def desk(q: Question) -> Plan:
@@ -108,19 +104,75 @@ def counts(q: Question) -> Plan:
     return (yield from made([PlannedCall("counts", args)], q))
 
 
+def joint(q: Question) -> Plan:
+    """What sleeves risk together; what every stop costs, added up, and how far each is come first."""
+    call = PlannedCall("joint_risk", {})
+    (result,) = yield [call]
+    stops = [row for row in (result.table.rows if result.table is not None else ()) if str(row[0]).startswith("stop")]
+    if re.search(r"\bcorrelat|\btogether\b|\bone bet\b", q.slots.text) and "stop" not in q.slots.text:
+        return drafted([call], [result])
+    stops = [row for row in stops if not q.slots.sleeves or row[1] in q.slots.sleeves]
+    of = f" of {name_list(list(q.slots.sleeves))}" if q.slots.sleeves else ""
+    if not stops or result.status != "ok":
+        none = f"No open position{of} has a stop, so none can be hit." if result.status == "ok" else ""
+        return drafted([call], [result]).after(none)
+    (value,) = yield from reckoned("+".join(str(row[3])[1:-1] for row in stops[:20]))
+    each = "; ".join(f"{row[1]} is {row[2]} from its stop, {row[4]}" for row in stops[:5])
+    first = f"If every stop{of} fills at its level: {value} from here. {each[0].upper()}{each[1:]}."
+    return drafted([call], [result]).after(f"{first} A price that jumps over a stop costs more.")
+
+
+def context(q: Question) -> Plan:
+    """The market around an event: the one named, that of the answer above, the worst or the best trade, or the last such fill."""
+    args, text, last = arguments(q), q.slots.text, next(reversed(q.results()), None)
+    if args.get("event_id") or (args.get("sleeve") and args.get("at")):
+        return (yield from once(q))
+    event = last.ids("d-")[-1:] if last is not None and last.name == "explain_event" and not q.slots.sleeves else []
+    if not event:
+        since = window(q.slots.span) or {"since": "30d"}
+        search = PlannedCall(
+            "journal_search", {"kinds": ["fill"], "limit": 20, **since} | {k: args[k] for k in args if k == "sleeve"}
+        )
+        listed = last if last is not None and last.name == "trips" and points_back(q.slots) else None
+        if listed is None and q.slots.which in ("worst", "best"):
+            (listed,) = yield [
+                PlannedCall("trips", {q.slots.which: 1, **({"sleeve": args["sleeve"]} if "sleeve" in args else {})})
+            ]
+        if listed is not None and listed.table is not None and listed.table.rows:
+            search = exit_of(listed.table, listed.table.rows[q.slots.place or 0], q.facts) or search
+        (found,) = yield [search]
+        form = next((form for word, form in _FILLED if re.search(word, text)), "")
+        event = [row["event"] for row in found.rows() if form in row["what"]][-1:]
+    if not event:
+        return asks_back(
+            "Around which event? Name it (`d-123`), or a sleeve and a time: `the market at 14:15 yesterday, btc-trend`."
+        )
+    return (yield from made([PlannedCall("market_context", {"event_id": event[0]})]))
+
+
+_FILLED = (
+    (r"\bstop", "by stop"),
+    (r"\btrail", "by trail"),
+    (r"\b(?:target|profit)", "by target"),
+    (r"\b(?:entr|enter|opened|got in|bought)", "to enter"),
+    (r"\b(?:exit|clos|out|loss|lost|trade)", "round trip"),
+)
+
+
 def health(q: Question) -> Plan:
-    """What is wrong; asked what to look at, also what waits for a decision."""
+    """What is wrong, the check that is asked about first; asked what to look at, also what waits for a decision."""
     ranked = q.chosen.asked.kind == "next"
     more = [PlannedCall("proposals", {"state": "pending"}), PlannedCall("desk", {})] if ranked else []
-    draft = yield from made([PlannedCall("health", {}), *more])
-    return draft.after(not_given(q))
+    calls = [PlannedCall(q.chosen.tool.name, {}), *more]
+    results = yield calls
+    forms = {name.removeprefix("health."): form for name, form in PATTERNS.items() if name.startswith("health.")}
+    asked = [row for row in results[0].rows() if row["what"] in forms and forms[row["what"]].search(q.slots.text)]
+    first = " ".join(f"{row['what'].capitalize()}: {row['state']}, {row['found']}." for row in asked[:2])
+    return drafted(calls, results).after(first).after(not_given(q))
 
 
 _MOVES = re.compile(r"\b(?:mov(?:e|es|ed|ing)|swings?|shocks?|jolts?)\b")
-_ONE_WAY = re.compile(
-    r"\b(?:up|down|upwards?|downwards?|ris\w+|rose|rall\w+|pumps?|gains?|climb\w*|higher|drop\w*|fall\w*|fell|crash\w*|dumps?|tank\w*|"
-    r"lower|minus|plus|sink\w*|slump\w*|plung\w*|adverse)\b|[+-] ?\d"
-)
+_ONE_WAY = PATTERNS["desk_plans.one_way"]
 
 
 def what_if(q: Question) -> Plan:

@@ -25,7 +25,8 @@ from agents.offline.steps import (
     result_text,
     window,
 )
-from agents.offline.tables import extreme, number_of, ranks
+from agents.offline.tables import extreme, heads_of, number_of, ranks
+from agents.offline.words import PATTERNS
 from tools.common.time_words import instant
 
 
@@ -37,13 +38,18 @@ def attribution(q: Question) -> Plan:
     if table is None:
         return draft
     if sleeve is None:
-        return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which) if ranks(q.slots.text) else "")
+        if ranks(q.slots.text):
+            return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
+        costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
+        costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
+        parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
+        return draft.after(f"Of the {table.rows[-1][0]}: {parts}." if parts else "")
     row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), ())
     figures = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False))
     return draft.after(f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else "")
 
 
-def _of_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Question]:
+def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Question]:
     """The question about the newest stored run, of the strategy named, where it speaks of one that this thread has not made."""
     spoken = SPOKEN_RUN.search(q.slots.text)
     stored = re.search(r"\bstored\b", q.slots.text)  # not the one that this thread made last
@@ -59,10 +65,7 @@ def _of_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Quest
     return replace(q, slots=replace(q.slots, sleeves=()), past=(*q.past, of_run))
 
 
-_OF_RUNS = re.compile(
-    r"\b(?:sortino|calmar|value at risk|var|cvar|expected shortfall|recovery factor|cagr|turnover|psr|autocorrelation|"
-    r"benchmark|buy[- ]and[- ]hold|(?:just|simply) (?:\w+ )?(?:hold|held|holding)|holding(?! times?| periods?))\b"
-)
+_OF_RUNS = PATTERNS["figure_plans.of_runs"]
 
 
 def performance(q: Question) -> Plan:
@@ -74,7 +77,7 @@ def performance(q: Question) -> Plan:
         return asks_back(
             "No run with folds stands above. Ask for one: `walk forward trend on BTC for 2025 over stop_atr 2, 3, 4`."
         )
-    of_run = yield from _of_run(q)
+    of_run = yield from about_run(q)
     named, of_desk = _OF_RUNS.search(q.slots.text), (FILLERS["subject"](of_run) or "desk") == "desk"
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if named and not of_desk and not holds:
@@ -95,7 +98,7 @@ _ALL_SLEEVES = re.compile(r"\b(?:all|each of the|every one of the) (?:three|four
 
 def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
-    q = yield from _of_run(q)
+    q = yield from about_run(q)
     if (asked := remainder.wanted(q)) is not None:
         return (yield from asked)
     args, text, by = arguments(q), q.slots.text, q.slots.by
@@ -119,7 +122,7 @@ _LISTED = re.compile(r"\b(?:worst|biggest|largest|deepest) (?:\w+ )?(?:trades?|t
 
 def excursions(q: Question) -> Plan:
     """MAE and MFE of the desk or of a run; by sleeve or side one call for each. Trades ended so are meant where it says so."""
-    q = yield from _of_run(q)
+    q = yield from about_run(q)
     if _no_run(q):
         return asks_back(NO_RUN)
     args, by = arguments(q), q.slots.by
@@ -141,7 +144,7 @@ _EQUITY = re.compile(r"(?<!change in )(?<!change of )\bequity\b")
 
 def pnl(q: Question) -> Plan:
     """P&L by day, week or month, or equity; of a window or of two periods their rows alone; the best or the worst first."""
-    q = yield from _of_run(q)
+    q = yield from about_run(q)
     if _no_run(q):
         return asks_back(NO_RUN)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span

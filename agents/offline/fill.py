@@ -102,6 +102,7 @@ FILLERS: Mapping[str, Callable[[Question], Any]] = {
     "cid": lambda q: next(iter(re.findall(r"\bnd[a-z0-9]{4}\d{8}[A-Z]\d\d\b", q.raw)), None),
     "window": lambda q: next((i for i in q.slots.ids if re.fullmatch(r"w\d+", i)), None),
     "version": lambda q: q.slots.version,
+    "of": lambda q: (q.slots.span.start or "")[:10] or None,
     "days": lambda q: int(found[1]) if (found := re.search(r"\b(\d{1,3}) ?days?\b", q.slots.text)) else None,
     "n": lambda q: q.slots.count,
     "limit": lambda q: q.slots.count,
@@ -152,7 +153,10 @@ def said_of(q: Question, tool: Tool, name: str) -> list[str]:
 def is_said(choice: str, q: Question) -> bool:
     """Whether a word that an argument may be stands in the sentence, in one of the ways to say it."""
     forms = SAID.get(choice, (choice, choice.replace("_", " "), f"{choice}s"))
-    return re.search(rf"(?<![\w-])(?<!journal )(?<!log )(?:{'|'.join(map(re.escape, forms))})(?![\w-])", q.slots.text) is not None
+    said = (
+        rf"(?<![\w-])(?<!journal )(?<!log )(?:{'|'.join(map(re.escape, forms))})(?![\w-])(?! \w+ing\b)"  # `stop trading`: no exit
+    )
+    return re.search(said, q.slots.text) is not None
 
 
 def free_words(q: Question) -> str | None:

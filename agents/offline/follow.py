@@ -294,11 +294,7 @@ def parameter_named(text: str, read: Slots, older: Part, words: Words) -> Part |
 
 
 _FORMS = "|".join(sorted((re.escape(form) for forms in BY.values() for form in forms), key=len, reverse=True))
-_UNSPLIT = re.compile(
-    r"\b(?:drop|forget(?: about)?|remove|without|lose|skip|leave out|ditch|no|not|undo|scrap|minus|cut)(?: me| us)? "
-    rf"(?:the |that |this |any |its )*(?:split(?:ting)? )?(?:by |per )?(?:(?P<by>{_FORMS})\b(?: (?:split|breakdown|grouping))?|"
-    r"(?:split|breakdown|grouping))(?=[?.!, ]*$|,? (?:please|pls|now|again|just))"
-)
+_UNSPLIT = PATTERNS["follow.unsplit"]
 
 
 def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[PastTurn]) -> Part:
@@ -326,7 +322,12 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     part_of_it = bool(lost) and tool == "run" and not lost_of(other.entry, read)
     if part_of_it or (split and family(tool) in ("figures", "runs", "journal_search")):
         chosen, lost = other, lost_of(other.entry, read)  # a part of it, not its figures
+    if tool == "compare" and len(older.slots.symbols) > 1 and read.symbols and not older.slots.variants:  # `and sol too`
+        chosen = entry_of("backtest")
     merged = shifted(read, older.slots, words)
+    made = bool(past and past[-1].results)
+    if chosen is other and tool in RUNS and made and not read.sleeves:  # of the run, not of the desk's sleeve
+        merged = replace(read, which=read.which or older.slots.which)
     if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
         merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin
     waited = (

@@ -22,9 +22,7 @@ _DAYS: Mapping[str, str] = {
     "weekend": "saturday sunday",
     "weekends": "saturday sunday",
 }
-BEFORE_COSTS = re.compile(
-    r"\b(?:before|gross of|excluding|ignoring|without|not counting|w/o) (?:the |any |all )?(fees?|costs?|commissions?|slippage)\b"
-)
+BEFORE_COSTS = PATTERNS["leftout.before_costs"]
 
 
 def left_out(text: str, without: Sequence[str], words: Words) -> tuple[str, tuple[str, ...]] | None:

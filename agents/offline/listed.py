@@ -6,13 +6,14 @@ import re
 from functools import partial
 from typing import Any
 
-from agents.offline.above import row_ids
+from agents.offline.above import row_ids, row_of
 from agents.offline.account import tokens_of
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
 from agents.offline.tables import heads_of, rows_of
 from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of
+from agents.offline.words import PATTERNS
 from tools.common import render
 from tools.common.contract import Table
 
@@ -72,13 +73,31 @@ def _of(result: CallResult) -> str:
     return f"{of} {result.args.get('beyond', '')}".strip() if result.name == "propose_watch" else of
 
 
-_SHORTER = re.compile(
-    r"\b(?:too (?:long|much)|shorter|tl;? ?dr|in short|briefly|short version|(?:in )?one (?:line|sentence)|summar\w+|"
-    r"(?:first|second|third|next|last) step|step (?:one|two|three|\d))\b"
+@KINDS(
+    r"^(?:(?:and|ok|so|please|now)[ ,]+)*(?P<verb>what does|explain|open|tell me (?:more )?about|(?:more )?details (?:on|of|for)|"
+    r"more on|show(?: me)?|why)?(?: was)? ?(?:the )?(?:(?P<nth>first|second|third|fourth|fifth|last)(?: (?:one|trade|trip|alert|"
+    r"proposal|run|fill))?|(?:number|no\.?|#|row|trade|trip) ?#?(?P<n>\d{1,2}))(?: mean| so bad| about)?[?.! ]*$",
+    8,
+    table=True,
+    of=("alerts", "trips", "journal_search", "run", "proposals", "explain_event", "round_trip"),
 )
-_THEN = re.compile(
-    r"^(?:and |ok |so )*(?:(?:and )?then(?: what)?|what(?: is)? (?:next|then|after that)|after that|next(?: one)?|go on)[?.! ]*$"
-)
+def numbered(heard: ShortSentence) -> Any:
+    """`explain number 3`, `what does the first mean`, of a list: that one."""
+    found, past = heard.found, heard.above.past
+    shown = heard.last.name in ("explain_event", "round_trip")  # one of the trips that were listed before
+    tables = [(n, r) for n, turn in enumerate(past, 1) for r in turn.results if r.table is not None and r.table.rows]
+    trips = [(n, r) for n, r in tables if r.table is not None and r.table.columns[0] == "trip"][-1:]
+    listed = trips if shown else [(n, r) for n, r in tables if row_ids(r) or (n, r) in trips][-1:]
+    if not listed or not (found["verb"] or found["n"] or shown):
+        return None
+    names = [row.get("trip") for row in listed[0][1].rows()]
+    number = f"t{found['n']}"
+    place = names.index(number) if number in names else int(found["n"]) - 1 if found["n"] else ORDINALS[found["nth"]]
+    return row_of(place, past[: listed[0][0]], heard.above.facts, f"{heard.text} explain")
+
+
+_SHORTER = PATTERNS["listed.shorter"]
+_THEN = PATTERNS["listed.then"]
 _STEP = re.compile(r"^\s*(?:\d+[.)]|[-*])\s+(.*)$", re.MULTILINE)
 _NTH = {"second": 1, "two": 1, "2": 1, "third": 2, "three": 2, "3": 2, "last": -1}
 
@@ -165,10 +184,7 @@ def _others_alone(name: str, window: dict[str, object], q: Question) -> Plan:  #
     return PlannedAnswer(f"{lead}\n\n{result_text(found)}", read_as=f"round trips by sleeve, without {name}")
 
 
-_TWO = re.compile(
-    r"\bcompare (?:the )?(?:(first|last|top|latest) two|(first|second|third|fourth|last)(?: one)? (?:and|with|to|against) "
-    r"(?:the )?(first|second|third|fourth|last))\b"
-)
+_TWO = PATTERNS["listed.two"]
 
 
 @KINDS(
@@ -193,13 +209,8 @@ def both(heard: ShortSentence) -> str | PlannedAnswer | None:
 
 _DEEPEST = re.compile(r"\b(?:max(?:imum)?|biggest|largest|deepest|worst|highest) (?=draw-?downs?\b|dd\b)")
 _OF_A_RUN = re.compile(r"\b(?:fees?|slippage|funding|draw-?downs?|sharpe|return|profit|trades?|win rate|hit rate|turnover)\b")
-_FIRST_RUN = re.compile(
-    r"\b(?:the |our |that )?(?:original|initial|baseline|base|very first|first|1st|old|older) (?:one|run|back-?test|version|"
-    r"variant|result)\b|\bthe original\b"
-)
-_RUN_BEFORE = re.compile(
-    r"\b(?:the |that )?(?:previous|prior|earlier|other) (?:one|run|back-?test)\b|\bthe (?:one|run|back-?test) before\b"
-)
+_FIRST_RUN = PATTERNS["listed.first_run"]
+_RUN_BEFORE = PATTERNS["listed.run_before"]
 
 
 @KINDS(rf"{_FIRST_RUN.pattern}|{_RUN_BEFORE.pattern}")

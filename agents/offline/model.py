@@ -30,10 +30,11 @@ from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Ques
 from agents.offline.understand import understand
 from agents.offline.ways import Way, way_of
 from agents.offline.wider import wider_text
-from agents.offline.words import Words
+from agents.offline.words import LISTS, Words
 from tools.causes import OPENS
 from tools.common.contract import Tool
 from tools.common.render import one_line
+from tools.groups import CORE
 
 
 @dataclass(frozen=True)
@@ -254,11 +255,14 @@ _OF_THEM = re.compile(r"\b(?:and|so|but)\b |\b(?:on|of|for|with|from|in) (?:thos
 
 
 def help_text(role: str, tools: frozenset[str]) -> str:
-    """Who answers here and what can be asked, one example an entry."""
-    lines = "\n".join(f"- {e.asked.examples[0]}" for e in entries() if e.tool.name in tools and e.asked.examples)
+    """Who answers here, an example of each tool of the role's core, and the names of the others."""
+    can = {e.tool.name: e.asked.examples[0] for e in reversed(entries()) if e.tool.name in tools and e.asked.examples}
+    core = [name for of, names in CORE.items() if of == role for name in names if name in can]
+    lines = "\n".join(f"- {can[name]}" for name in core)
+    others = "; ".join(can[name] for name in sorted(can.keys() - set(core)))
     return (
         f"I am the {role}, played by the offline model: a planner that knows what its tools declare, not a language model. "
-        f"I can read, compute and propose; only a named person applies anything. Try:\n\n{lines}"
+        f"I can read, compute and propose; only a named person applies anything. Try:\n\n{lines}\n\nAlso: {others}"
     )
 
 
@@ -283,16 +287,7 @@ def unsure_text(part: Part, before: str = "") -> str:
     return f"**I am not sure that this is what you ask.** It is the likeliest reading; others: {others}."
 
 
-_GOING_ON = {
-    "more": "{before} asked again, with what this names in its place",
-    "pick": "one row of the answer to {before}: name its number",
-    "why": "the reason behind the answer to {before}",
-    "which": "the best or the worst row of the answer to {before}",
-    "better": "whether the result of {before} is good, or better than the other",
-    "repeat": "a figure or a time that stands in the answer to {before}",
-    "go_ahead": "yes, go on",
-    "no": "no, nothing of that",
-}
+_GOING_ON: Mapping[str, str] = LISTS["going_on"]
 
 
 def meant_text(guess: Guess, part: Part, before: str = "") -> str:

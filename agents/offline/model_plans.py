@@ -13,11 +13,9 @@ from agents.offline.calls import made
 from agents.offline.fill import FILLERS, arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, Question, asks_back, changes_of, drafted, name_list, which_sleeve, window
+from agents.offline.words import PATTERNS
 
-_WHICH = re.compile(
-    r"\b(?:which|what) (?:\w+ )?(?:models?|versions?)\b(?!.*\b(?:good|worth|better)\b)|\b(?:who|whom|when|since|live|active)\b|"
-    r"\bin (?:use|force)\b|\b(?:read|reads|reading|uses?|using|used|runs? on|trades? on)\b"
-)
+_WHICH = PATTERNS["model_plans.which"]
 _LEAK = re.compile(r"\b(?:leak\w*|look-? ?ahead|peek\w*|future|cheat\w*)\b")
 _LISTED = re.compile(r"\b(?:models|versions|registry)\b|\blist\b|\ball\b")
 _BEFORE = re.compile(r"\b(?:one|version) before\b|\b(?:previous|last|older|prior) (?:one|version)\b")

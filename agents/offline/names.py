@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from agents.offline.sentence import BLANK, Sentence, mentions
 from agents.offline.words import COINS, NOT_STRATEGIES, PATTERNS, SleeveName, Words, is_common, vocabulary
 
-_TIMEFRAME = re.compile(
-    r"(?<![\w-])(1|5|15|30|2|4|60)[\s-]?(m|min|mins|minutes?|h|hours?|hourly)\b(?:[\s-]?(?:bars?|candles?))?|\bhourly\b"
-)
+_TIMEFRAME = PATTERNS["names.timeframe"]
 _SIZES = {"1m": "1m", "5m": "5m", "15m": "15m", "60m": "1h", "1h": "1h", "30m": "30m", "2h": "2h", "4h": "4h", "2m": "2m"}
 
 

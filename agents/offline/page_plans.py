@@ -10,30 +10,12 @@ from agents.offline.calls import ask_for, made
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
-from agents.offline.words import PATTERNS
+from agents.offline.words import LISTS, PATTERNS
 from tools.common import render
 from tools.common.contract import Table
 from tools.exposure import glossary
 
-# how people name a rule, and the hard limits that declare it
-_RULES: Mapping[str, tuple[str, ...]] = {
-    r"(?:loss|losing|lose) streak|losses in a row|streak": ("streak_max", "pause_hours"),
-    r"daily loss|day'?s? loss|loss of (?:the|a) day": ("day_loss_frac_max", "pause_hours"),
-    r"drawdown": ("drawdown_frac_max",),
-    r"entr(?:y|ies) frequency|entries (?:a|per) day|frequency": ("day_entries_max", "pause_hours"),
-    r"entries paused|paused entries|pause": ("pause_hours", "streak_max", "day_loss_frac_max", "day_entries_max"),
-    r"correlat\w+": ("correlated_frac_max",),
-    r"instrument": ("instrument_frac_max",),
-    r"family|strategy": ("family_frac_max",),
-    r"gross|exposure": ("gross_frac_max", "instrument_frac_max"),
-    r"leverage": ("leverage_max",),
-    r"spread": ("spread_frac_max",),
-    r"volume": ("volume_times_max", "volume_times_min"),
-    r"range": ("range_times_max",),
-    r"risk": ("risk_frac_max",),
-    r"orders? (?:rate|a minute|per minute)": ("orders_minute_max",),
-    r"positions?": ("positions_max",),
-}
+_RULES: Mapping[str, tuple[str, ...]] = {form: tuple(keys.split()) for form, keys in LISTS["rules"].items()}
 _RULE = r"(?: \w+){0,2}? (?:rules?|breakers?|limits?|guards?|guardrails?|caps?|checks?|protections?)\b"
 
 
@@ -89,11 +71,7 @@ _TERM = r"(?:an? |the )?([\w-]+(?: [\w-]+)?)"
 NOT_A_WORD = "I did not understand this, and found nothing. If a word is to be explained, ask `what does drawdown mean`."
 
 
-_FILLER = re.compile(
-    r"\b(?:here|like|am|five|exactly|plain|words?|simply|simple|dumb|question|term|number|rule|thing|english|please|"
-    r"explain|old|new|native|bother|for us|us|actually|there|"
-    r"(?:in (?:that|this|the) )?(?:table|list|column|answer|report)(?: above)?)\b ?|['\"`]"
-)
+_FILLER = PATTERNS["page_plans.filler"]
 
 
 def _glossary_words(word: str) -> list[str]:
@@ -135,9 +113,7 @@ def runbook(q: Question) -> Plan:
     return (yield from made([PlannedCall("runbook", {"about": about} if about else {})]))
 
 
-_OF_PAGE = re.compile(
-    r"\b(?:runbook|checklist|playbook)s? (?:for|of|about|on) (?:the |a |an |our )*(?!this|that|it\b)(.+?)(?: have| has)?[?.! ]*$"
-)
+_OF_PAGE = PATTERNS["page_plans.of_page"]
 _THIS_ALERT = re.compile(r"\b(?:this|that|the) (?:open )?(?:alert|alarm|page|incident)\b|\bfor (?:it|this|that)[?.! ]*$")
 
 
@@ -197,12 +173,8 @@ def note(q: Question) -> Plan:
 
 _NUMBER = re.compile(r"(?<![\w.-])[$\u20ac]?(-?\d[\d,_]*(?:\.\d+)?) ?(k|m)?\b(?! ?(?:%|hours?|h|days?|d|minutes?|bars?|m\b))")
 _MONEY = re.compile(r"\b(?:pnl|p&l|p/l|profits?|loss(?:es)?|loses?|lost|losing|makes?|made|gains?|down|earns?)\b")
-_BELOW = re.compile(
-    r"\b(?:below|under|beneath|falls?|drops?|dips?|less than|lower|down|dumps?|crash\w*|loses?|losing|loss|lost)\b"
-)
-_ABOVE = re.compile(
-    r"\b(?:above|over|exceeds?|rises?|more than|higher|up|breaks?|reach\w*|pumps?|makes?|made|gains?|earns?|profits?)\b"
-)
+_BELOW = PATTERNS["page_plans.below"]
+_ABOVE = PATTERNS["page_plans.above"]
 _LOSS = re.compile(r"\b(?:loses?|losing|loss(?:es)?|lost|down|drawdown)\b")
 _SCALE = {"k": 1e3, "m": 1e6}
 

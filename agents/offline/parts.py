@@ -57,6 +57,7 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
         each = entry is not None and entry.takes("sleeve") and not entry.takes("symbol") and entry.tool.effect is Effect.READ
         beside = {"sleeve", "symbol"} & set(part.slots.by)  # the split sets them beside each other
         by_name = len(set(part.slots.symbols)) + len(part.slots.places.get("sleeves", ())) > 1
+        by_name |= bool(part.slots.places.get("strategies"))  # `how long does a trade last in trend`: of each that trades by it
         if each and not beside and by_name and 1 < len(named) <= 3:
             split += [part._replace(slots=replace(part.slots, sleeves=(name,), symbols=())) for name in named]
         else:
@@ -75,7 +76,7 @@ def beside(parts: Sequence[Part]) -> Part | None:
 
 def _certain(part: Part) -> bool:
     """Whether a clause by itself is a question that is answered, or asks for a change that it spells out."""
-    if part.chosen is None:
+    if part.chosen is None or part.unsure:
         return part.way is not None
     if part.chosen.entry.proposes:
         return not part.lost and bool(part.slots.common) and part.chosen.probability >= CLAUSE_SURE

@@ -16,7 +16,7 @@ from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.run_plans import unclear
 from agents.offline.slots import COUNTED
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, result_text
-from agents.offline.words import Param
+from agents.offline.words import PATTERNS, Param
 from engine.clock import DAY_MS, utc_day
 from tools.common.contract import Table
 
@@ -54,9 +54,7 @@ ALL_AT_ONCE = (
 
 
 _FOLDS = re.compile(rf"\b(?:\d{{1,2}}|{'|'.join(COUNTED)}) (?:folds?|splits?|windows?|segments?|periods?|steps?)\b")
-_EVERYTHING = re.compile(
-    r"\b(?:all|every|each)(?: of)?(?: the| its| your| our)? (?:param\w*|settings?|knobs?|dials?|values?)\b|\beverything\b"
-)
+_EVERYTHING = PATTERNS["research_plans.everything"]
 _NEXT = {
     "sweep": "Next: `is that overfit?`, or `walk it forward`.",
     "walkforward": "Next: `is that overfit?`, or `kill it or keep it`.",

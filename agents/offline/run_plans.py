@@ -4,7 +4,8 @@ import re
 from itertools import product
 from typing import Any
 
-from agents.offline.calls import ask_for, made
+from agents.offline.calls import ask_for, lead, made
+from agents.offline.figure_plans import about_run
 from agents.offline.fill import arguments, end_of
 from agents.offline.names import BASKET
 from agents.offline.read_back import PlannedCall, changes_text, read_as
@@ -36,7 +37,7 @@ def backtest(q: Question) -> Plan:
         return (yield from compare(q))
     strategies = list(s.strategies) or ([sleeve.strategy] if sleeve else [])
     symbols = list(s.symbols) or ([sleeve.symbol] if sleeve else [])
-    if not strategies and re.search(r"\b(?:re-?run|again|same|back-?test)\b", s.text) and q.role == "developer":
+    if not strategies and re.search(r"\b(?:re-?run|reproduce|repeat|again|same|back-?test)\b", s.text) and q.role == "developer":
         how = "a stored one is run again, unchanged, by `nightdesk rerun RUN_ID`, and `list the latest runs` shows the ids"
         return asks_back(f"Which run? {ask_for(q, 'strategy')} Name it with its symbol and window; {how}.")
     if not strategies or not symbols:
@@ -59,7 +60,8 @@ def backtest(q: Question) -> Plan:
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
-    texts = [result_text(result) for result in found]
+    texts = [first] if len(results) == 1 and (first := lead(q, results[0])) else []
+    texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
     return PlannedAnswer("\n\n".join(texts), read_as=read_as(calls))
 
@@ -137,7 +139,9 @@ def _after(q: Question, result: CallResult) -> str:
     if result.status != "ok" or (better and not ("propose_config" in q.tools and result.data.get("sleeve"))):
         return ""
     return (
-        "Next: `propose the better one`." if better else "Next: a longer span tells more, such as `the same over 2024 and 2025`."
+        "Next: `propose the better one`."
+        if better
+        else "Next: a longer span tells more; `what data do we have?` says how far back."
     )
 
 
@@ -185,6 +189,7 @@ def run(q: Question) -> Plan:
     """A run's figures, or those of several beside each other; the latest runs when none is meant."""
     if len(several := _named(q)) > 1:
         return (yield from _side_by_side(q, several))
+    q = yield from about_run(q)
     lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
     return (yield from made([PlannedCall("run", args)], q))

@@ -242,7 +242,9 @@ def _by(s: Sentence) -> tuple[str, ...]:
         patterns = [rf"\b(?:by|per|for each|each|every|broken down by) (?:the |its )?(?:{said})\b(?! of \w+ing)"]
         patterns += [rf"\b(?:{'|'.join(f for f in forms if ' ' in f)})\b"] if name == "side" else []
         patterns += [rf"^(?:(?:and|so|but|on|in|from|by|of|for) )*(?:which|what) (?:{said})(?=[?.! ]*$)"]
-        patterns += [rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b"] if name in _RANKED else []
+        patterns += (
+            [rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b|\brank (?:the |our |my |all )*(?:{said})\b"] if name in _RANKED else []
+        )
         patterns += [rf"\b(?:which|what) (?:{said})\b"] if name in _RANKED and PATTERNS["slots.ranks"].search(s.rest) else []
         patterns += [rf"\b{_EVERY[name]}\b(?! loss| limit)"] if name in _EVERY and "correlat" not in s.rest else []
         if found := next((m for pattern in patterns if (m := re.search(pattern, s.rest))), None):
@@ -300,12 +302,17 @@ def _which(s: Sentence) -> str | None:
     return "both" if named[:2] == ["worst", "best"] else named[0] if named else None
 
 
+_ENDS = re.compile(
+    r"\bwins? (?:and|or|vs|versus) (?:\w+ )?loss(?:es)?\b|\bwinners? (?:and|or|vs) losers?\b"
+)  # `how many wins and losses`
+
+
 def _outcome(s: Sentence) -> str | None:
     """Winners or losers alone, or both beside each other, where no `biggest` makes a ranking of them."""
     found = [m for m in PATTERNS["slots.outcome"].finditer(s.text) if not _meet([m.span()], s.places.get("which", []))]
     s.note("outcome", [m.span() for m in found])
     kinds = list(dict.fromkeys("winners" if re.search("win|good|green", m[0]) else "losers" for m in found))
-    return "both" if len(kinds) > 1 else kinds[0] if kinds else None
+    return "both" if len(kinds) > 1 or (kinds and _ENDS.search(s.text)) else kinds[0] if kinds else None
 
 
 _LENGTH = r"(\d{1,4}) ?(d|h|w|days?|hours?|weeks?)"
@@ -324,11 +331,7 @@ def _folds(s: Sentence) -> dict[str, str]:
 _NO_GUARD = (
     r"the|our|an?|guards?|guard-?rails?|any|all|every|they|it|we|you|safety|safeties|switch\w*|features?|checks?|protections?"
 )
-_FIRES = re.compile(
-    r"\b(?:would|does|do|will|can) (?:the |our |a |an )*"
-    rf"((?!(?:{_NO_GUARD})\b)[a-z][\w' ]*?)"
-    r"((?: (?:breakers?|guards?|guard-?rails?|exits?|limits?|caps?))*) (?:really |actually |ever |still )*fire\b"
-)
+_FIRES = PATTERNS["slots.fires"]
 
 
 def _guard(s: Sentence) -> str | None:

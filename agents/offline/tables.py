@@ -18,6 +18,7 @@ _LOW = PATTERNS["tables.low"]
 _HIGH = PATTERNS["tables.high"]
 _AT_A_LOSS = PATTERNS["tables.at_a_loss"]
 _MANY = re.compile(r"\b(?:most|least|fewest|how many|number of|more|fewer|less) (?:\w+ )?(?:trades|trips)\b")
+_NO_FIGURE = {stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the")}  # words of windows and lists
 _ROW_NAMES = "configuration run trip sleeve exit side hour weekday month symbol version day week"
 _NAMES = tuple(_ROW_NAMES.split())
 
@@ -32,7 +33,7 @@ def rows_of(table: Table, text: str) -> list[int]:
     """Of a table of figures, one a row, those that a text speaks of."""
     if tuple(table.columns[1:]) != ("value",):
         return []
-    asked = {stem(word) for word in WORD.findall(text)}
+    asked = {stem(word) for word in WORD.findall(text)} - _NO_FIGURE
     return [i for i, row in enumerate(table.rows) if asked & forms_of(str(row[0]))]
 
 
@@ -47,8 +48,8 @@ def forms_of(head: str) -> set[str]:
 
 
 def ranks(text: str) -> bool:
-    """Whether a sentence asks for the most or the least of something."""
-    return bool(_LOW.search(text) or _HIGH.search(text))
+    """Whether a sentence asks for the most or the least of something; of a streak the tool's own text says it."""
+    return "streak" not in text and bool(_LOW.search(text) or _HIGH.search(text))
 
 
 def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> str:

@@ -28,10 +28,7 @@ _RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a 
 _COUNT = re.compile(r"\b(?:how many|count|number of)\b")
 _SHARE = re.compile(r"\b(?:shares?|part of|percent of|% of|fraction|proportion|how much of (?:it|that|this|the total))\b")
 _SUM = re.compile(r"\b(?:altogether|in total|total|sum|add (?:them|those|it|these|that) up|combined|together|all in all)\b")
-PART = re.compile(
-    r"\bhow much of (?:it|that|this|them|those) (?:\w+ )?(?:to|on|in|for|by|is|was|were|are) "
-    r"(?=(?:the )?(?:fees?|cost|slip|fund))"
-)
+PART = PATTERNS["talk.part"]
 _WENT = re.compile(r"\bhow much (?:went|goes|was spent|did we spend|is|was|were) (?:to|on|in|for|into)\b")
 
 

@@ -14,7 +14,7 @@ from agents.offline.page_plans import limits_meant
 from agents.offline.slots import Slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.tables import Facts
-from agents.offline.words import Words
+from agents.offline.words import PATTERNS, Words
 from tools.common.contract import Table
 from tools.exposure import glossary
 
@@ -23,19 +23,14 @@ if TYPE_CHECKING:
 
 # what a sentence names by itself: then it is of that, not of the turn above
 OWN_NAMES = frozenset(("span", "sleeves", "symbols", "strategies", "ids", "handles", "everything"))
-_ONE_THING = re.compile(
-    r"\b(?:it|its|that|this|these|those|them|they|one|ones|ours|(?:the|that|this) (?:trade|trip|position|run|"
-    r"rule|limit|sleeve|one))\b"
-)
+_ONE_THING = PATTERNS["turn_above.one_thing"]
 _RULES = {
     "day_loss_frac_max": "daily loss",
     "streak_max": "loss streak",
     "day_entries_max": "entry frequency",
     "drawdown_frac_max": "desk drawdown",
 }
-_IN_A_DAY = re.compile(
-    r"\b(?:los\w+|down)\b.*\b(?:in|per|within|over) (?:a|one|the|any)?(?: single)? ?day\b|\b(?:daily|day'?s?) loss\b"
-)
+_IN_A_DAY = PATTERNS["turn_above.in_a_day"]
 RULES = ("daily loss", "loss streak", "entry frequency", "desk drawdown", "entries paused")
 _NAMED_RULE = {
     r"draw-?down": "desk drawdown",
@@ -242,9 +237,7 @@ def word_of(above: TurnAbove) -> str:
     return max(said, key=len, default="")
 
 
-_PAIR = re.compile(
-    r"(?:\bbetween|\bof|\bis|^)?\s*(?:an? |the )?([\w-]+) (?:and|vs\.?|versus|or|from) (?:an? |the )?([\w-]+)(?=[?.! ]*$)"
-)
+_PAIR = PATTERNS["turn_above.pair"]
 
 
 def pair_of(above: TurnAbove) -> tuple[str, ...]:

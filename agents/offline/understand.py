@@ -134,7 +134,7 @@ def _several(texts: Sequence[str], thread: ThreadSoFar) -> list[Part] | None:
             return None  # `which models are there and how good are they`, `which version does it read and since when`
         certain = part.chosen.probability if part.chosen else 1.0 if part.way else 0.0
         bare_value = len(text.split()) < 3 and bool(part.slots.common)  # `leverage 2`
-        if part.empty or certain < CLAUSE_SURE or len(text.split()) < 2 or bare_value:
+        if part.empty or part.unsure or certain < CLAUSE_SURE or len(text.split()) < 2 or bare_value:
             return None
         parts.append(part)
     if any(part.chosen for part in parts):  # `dumb question, what is R`: what stands beside a question is none
@@ -172,8 +172,8 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     doubtful = best.label.ask == "note" and _ASKS.match(read.text) is not None  # `so will the bots stop then`, after a note
     # a fixed text claims no figure: a name that nothing knows alone makes it doubtful
     odd = tuple(account.strange_words(read)) if way_of(best.label.ask) else account.unexplained(read, best.label.ask)
-    if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed):
-        alone = _named_alone(read, thread) if not earlier else None
+    alone = _named_alone(read, thread) if not earlier else None
+    if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
         if alone is None and before and (fresh := _by_itself(read)) is not None:
             return _as_read(text, read, fresh, thread, earlier)
         if alone is None and not doubtful and (meant := wider.likely_meant(listed)) is not None:
@@ -215,11 +215,13 @@ def _by_itself(read: slots.Slots) -> Guess | None:
 
 
 def _completes(read: slots.Slots, thread: ThreadSoFar) -> bool:
-    """Whether a sentence names things and nothing else, after a question back: what was missing there."""
+    """Whether a sentence names things and nothing else: what was missing in a question back, or one more (`and sol too`)."""
     named = read.places.keys() - {"place", "ever", "without"}
-    return not thread.past[-1].results and thread.older is not None and bool(named) and not account.words_left(read)
+    waits = not thread.past[-1].results or _TOO.search(read.text) is not None
+    return waits and thread.older is not None and bool(named) and not account.words_left(read)
 
 
+_TOO = re.compile(r"\b(?:too|as well|also)[?.! ]*$")
 _ASKS = re.compile(r"(?:so |and |but )*(?:will|does|do|did|is|are|what|why|how|when|who|which)\b")
 
 

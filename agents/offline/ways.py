@@ -19,11 +19,14 @@ class Way(NamedTuple):
     then: str = ""  # the tool that a short sentence after it goes on with
 
 
+_LISTED = tomllib.loads((Path(__file__).parent / "ways.toml").read_text(encoding="utf-8"))
+NOT_GIVEN: Mapping[str, Mapping[str, str]] = _LISTED["not_given"]  # tool -> form, text: said before its answer
+
+
 @cache
 def ways() -> Mapping[str, Way]:
     """All of them by key."""
-    listed = tomllib.loads((Path(__file__).parent / "ways.toml").read_text(encoding="utf-8"))["way"]
-    return {way["key"]: Way(way["key"], way["name"], way["text"], way.get("then", "")) for way in listed}
+    return {way["key"]: Way(way["key"], way["name"], way["text"], way.get("then", "")) for way in _LISTED["way"]}
 
 
 def way_of(ask: str) -> Way | None:

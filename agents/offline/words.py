@@ -67,7 +67,7 @@ class Words:
     @cached_property
     def vocabulary(self) -> frozenset[str]:
         """Every word with a meaning here; typing errors are corrected towards them."""
-        words = {name for name in COINS if " " not in name} | set(_LISTS["calendar"].split()) | OF_MODELS
+        words = {name for name in COINS if " " not in name} | set(LISTS["calendar"].split()) | OF_MODELS
         names = [*self.strategies, *self.params, *self.symbols, *self.venues]
         names += [*(sleeve.name for sleeve in self.sleeves), *self.models]
         for name in names:
@@ -96,35 +96,35 @@ COINS = {
     "litecoin": "LTC",
 }
 
-_LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
-_COMMON = frozenset(_LISTS["common"].split())
-STOP, ASKING = (frozenset(_LISTS[name].split()) for name in ("stop", "asking"))
-CALENDAR: str = _LISTS["calendar"]
+LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+_COMMON = frozenset(LISTS["common"].split())
+STOP, ASKING = (frozenset(LISTS[name].split()) for name in ("stop", "asking"))
+CALENDAR: str = LISTS["calendar"]
 MONTHS = ("march", "april", "may", "june", "july", "august")
-OF_MODELS = frozenset(_LISTS["of_models"].split())  # what stored models are spoken of by
-TURNING, MARKER = (frozenset(_LISTS[name].split()) for name in ("turning", "marker"))
-NOT_STRATEGIES = frozenset(_LISTS["not_strategies"].split())
-CORE: frozenset[str] = frozenset(_LISTS["core"].split())
-BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["by"].items()}
-FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["figures"].items()}
-HEADS: Mapping[str, tuple[str, ...]] = {head: tuple(forms.split("|")) for head, forms in _LISTS["heads"].items()}
-LIGHT = frozenset(_LISTS["light"].split())
+OF_MODELS = frozenset(LISTS["of_models"].split())  # what stored models are spoken of by
+TURNING, MARKER = (frozenset(LISTS[name].split()) for name in ("turning", "marker"))
+NOT_STRATEGIES = frozenset(LISTS["not_strategies"].split())
+CORE: frozenset[str] = frozenset(LISTS["core"].split())
+BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["by"].items()}
+FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["figures"].items()}
+HEADS: Mapping[str, tuple[str, ...]] = {head: tuple(forms.split("|")) for head, forms in LISTS["heads"].items()}
+LIGHT = frozenset(LISTS["light"].split())
 FIGURE_WORDS = frozenset(word for name, forms in FIGURES.items() for word in (name, *forms))
-PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in _LISTS["patterns"].items()}
-PHRASES: Mapping[str, re.Pattern[str]] = {label: re.compile(pattern) for label, pattern in _LISTS["phrases"].items()}
+PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in LISTS["patterns"].items()}
+PHRASES: Mapping[str, re.Pattern[str]] = {label: re.compile(pattern) for label, pattern in LISTS["phrases"].items()}
 
 
 def _pairs(name: str) -> Mapping[str, str]:
     """A list of `forms = word; ...` as form -> word."""
-    listed = [pair.partition("=") for pair in _LISTS[name].replace("\n", " ").split(";")]
+    listed = [pair.partition("=") for pair in LISTS[name].replace("\n", " ").split(";")]
     return {form.strip(): word.strip() for forms, _, word in listed for form in forms.split("|")}
 
 
 SHORT, _IRREGULAR = _pairs("short"), _pairs("irregular")
-SYNONYMS: Mapping[str, str] = {form: word for word, forms in _LISTS["synonyms"].items() for form in forms.split("|")}
+SYNONYMS: Mapping[str, str] = {form: word for word, forms in LISTS["synonyms"].items() for form in forms.split("|")}
 _SYNONYM = re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(map(re.escape, SYNONYMS), key=len, reverse=True))})(?![\w-])")
 _SYNONYM_WORDS = frozenset(part for form in SYNONYMS for part in form.split())
-SAID: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in _LISTS["said"].items()}
+SAID: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["said"].items()}
 _MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sep|sept|oct|nov|dec)[a-z]*"
 _TENS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "ten": "10", "fifteen": "15", "twenty": "20"}
 _TENS |= {"thirty": "30", "forty": "40", "fifty": "50"}

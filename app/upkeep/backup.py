@@ -17,12 +17,12 @@ from typing import Any, BinaryIO
 from app import VERSION
 from app.home.home import Home
 from app.upkeep import archive, contents, rows
-from app.upkeep.last_upkeep import keep_backup
 from engine.errors import BadInput, Busy, DataError
 from engine.store.chain import end_of
 from engine.store.db import REVISION, write_rows
 from engine.store.locks import lock_shared
 from engine.store.opened import descriptors_of
+from engine.watch.last_upkeep import keep_backup
 
 Step = Callable[[str], None]
 

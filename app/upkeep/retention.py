@@ -16,9 +16,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from app.upkeep.last_upkeep import keep_look
 from engine.clock import DAY_MS
 from engine.errors import DeskError
+from engine.watch.last_upkeep import keep_look
 
 if TYPE_CHECKING:
     from app.home.home import Home

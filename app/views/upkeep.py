@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.home.home import Home
-from app.upkeep.last_upkeep import KINDS, last_upkeep
 from app.views.kept import natural, rows_in
+from engine.watch.last_upkeep import KINDS, last_upkeep
 from engine.watch.silence.status import last_silences
 
 SILENCES_MAX = 60

@@ -36,6 +36,4 @@ def test_every_tool_but_those_for_models_alone_can_be_asked_for() -> None:
     from tools import catalog
 
     without = [line.tool.name for line in catalog.ENTRIES if not line.tool.asked]
-    assert without == [
-        *("calc", "more_tools", "report", "market_context", "joint_risk", "strategy_code", "drift", "pair_scan", "draft_strategy")
-    ]
+    assert without == ["calc", "more_tools", "strategy_code", "drift", "pair_scan", "draft_strategy"]

@@ -50,6 +50,9 @@ READ = {
     "silences",
     "making",
     "phase",
+    "upkeep",
+    "market_context",
+    "joint_risk",
 }
 # the whole table of DESIGN 8, for the rooms that exist; written out a second time on purpose
 AUTHORITY = {
@@ -71,7 +74,7 @@ AUTHORITY = {
     "operator": READ
     | {"incidents", "orders", "checklist", "runbook_steps", "attribution"}
     | {"probe", "drill", "model_drift", "propose_tightening", "propose_pause", "propose_watch", "note"},
-    "advisor": READ | {"report", "market_context", "joint_risk", "attribution", "propose_watch", "note"},
+    "advisor": READ | {"report", "attribution", "propose_watch", "note"},
 }
 NAMES = sorted({line.tool.name for line in ENTRIES} | {"approve", "apply", "release", "halt", "order", "write_file", ""})
 

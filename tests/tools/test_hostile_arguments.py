@@ -94,6 +94,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "weights": {"days": 90},
     "report": {"unit": "week", "of": "2025-03-05"},
     "joint_risk": {},
+    "upkeep": {},
     "market_context": {"event_id": None, "sleeve": "trend-btc", "at": "2025-03-05 10:00"},
     "backtest": {
         "strategy": "trend",

@@ -9,9 +9,9 @@ import pytest
 from app.home.home import Home
 from app.notify.monitor_notes import keep_monitor
 from app.upkeep.backup import make_backup
-from app.upkeep.last_upkeep import BACKUP, LOOK, last_upkeep
 from app.upkeep.retention import apply_retention
 from app.views.upkeep import SILENCES_MAX
+from engine.watch.last_upkeep import BACKUP, LOOK, last_upkeep
 from engine.watch.silence import status
 
 NOW = 1_760_000_000_000

@@ -20,7 +20,6 @@ from app.home.home import Home, open_home
 from app.upkeep import archive, backup
 from app.upkeep import restore as restoring
 from app.upkeep.backup import make_backup
-from app.upkeep.last_upkeep import BACKUP
 from app.upkeep.restore import check_backup, restore
 from engine.control import halt
 from engine.errors import BadInput, DataError, Refused
@@ -29,6 +28,7 @@ from engine.store.anchors import note_head, verify_home
 from engine.store.chain import Event
 from engine.store.journal import Journal, read
 from engine.store.tables import Run
+from engine.watch.last_upkeep import BACKUP
 
 NOW = 1_760_000_000_000
 ACTOR = {"name": "ann"}

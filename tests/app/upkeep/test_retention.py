@@ -234,7 +234,7 @@ def test_journals_stay_and_unfinished_ends_are_packed(own_home: Path) -> None:
 def test_what_was_applied_by_hand_is_what_the_page_shows(own_home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The command keeps its look as the schedule does; `show` changes nothing, and keeps none."""
     from app.cli.upkeep import apply_retention, show_retention
-    from app.upkeep.last_upkeep import last_upkeep
+    from engine.watch.last_upkeep import last_upkeep
 
     home = open_home(NOW)
     aged(home.path / "logs" / "j-old.log", 400, "x" * 40)

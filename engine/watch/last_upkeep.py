@@ -1,7 +1,8 @@
 """The last backup of a home, and what everything in it took when retention last looked. Files of the home, derived.
 
-Written by backup.py and retention.py, read by app/views/upkeep.py for the page: nothing is measured while a page waits. A home
-out of a backup has neither; where a backup is now, and whether it is still there, is not asked: its disk may be away.
+Written by backup.py and retention.py, read by app/views/upkeep.py for the page and by the tool `upkeep`: nothing is measured
+while either waits. A home out of a backup has neither; where a backup is now, and whether it is still there, is not asked: its
+disk may be away.
 """
 
 import json
