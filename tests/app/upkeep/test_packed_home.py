@@ -20,11 +20,13 @@ from app.upkeep.backup import make_backup
 from app.upkeep.restore import restore
 from engine.clock import DAY_MS
 from engine.control import halt
+from engine.control.checklists import checklists_of
 from engine.errors import Busy, DataError, JournalBroken
 from engine.store import db, packing
 from engine.store.anchors import note_head, verify_desk, verify_home, verify_since
 from engine.store.chain import Event
 from engine.store.journal import Journal, read
+from engine.store.onward import onward
 from engine.store.opened import parts_of, size_of
 from engine.store.tables import SealedPart
 
@@ -294,3 +296,22 @@ def test_a_run_that_a_packed_record_names_stays_and_the_home_is_known_by_its_fir
         assert parts_of(path)
     assert retention.names(home, NOW)[run] == "the journal people.jsonl"
     assert belonging._of_journal(desk) == "h-77"
+
+
+def test_checklists_go_on_from_the_byte_they_reached(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes are the plain journal's: after new records of a packed one only these are read."""
+    list(journals.pack_home(home, NOW))
+    begun: list[int] = []
+
+    def counted(path: Path, at: int, kinds: Any) -> Any:
+        begun.append(at)
+        return onward(path, at, kinds)
+
+    monkeypatch.setattr("engine.control.checklists.onward", counted)
+    checklists_of(home.path)
+    reached = size_of(home.people_journal)
+    journal = Journal(home.people_journal, "api")
+    journal.append([Event("ask", NOW, {})])
+    journal.close()
+    checklists_of(home.path)
+    assert begun == [0, reached]
