@@ -50,9 +50,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "pairs": ("pair_scan",),
     "checks": ("judge", "leaks", "parity"),
     "drafts": ("strategy_code", "draft_strategy"),
-    "audit": ("audit", "drift", "silences", "making", "upkeep"),
+    "audit": ("audit", "drift", "silences", "making"),
     "models": ("model_drift", "models", "train_model", "propose_model"),
-    "memory": ("memory", "note", "calc", "propose_watch"),
+    "memory": ("memory", "note", "calc", "propose_watch", "upkeep"),
 }
 CORE: Mapping[Role, tuple[str, ...]] = {
     "developer": ("desk", "sleeves", "list_strategies", "run", "backtest", "compare", "propose_config", "note"),
@@ -69,10 +69,10 @@ class GroupArgs(Args):
 
 @tool("more_tools", Effect.READ)
 def more_tools(ctx: ToolContext, args: GroupArgs) -> ToolResult:
-    """Further tools. journal: search, count; trades: round trips, performance; money: P&L, attribution, versions, weights;
+    """Further tools. journal: search, count; trades: trips, performance; money: P&L, attribution, versions, weights;
     excursions: MAE, stops; risk: exposure, what if; watch: health, alerts, runbooks, drill, incidents; changes: proposals;
-    data: bars, runs, trials; research: sweeps; checks: verdicts, leaks; drafts: code; audit: drift, silences, makers;
-    models: drift; memory: notes."""
+    data: bars, runs; research: sweeps; checks: verdicts, leaks; drafts: code; audit: drift, silences, makers; memory:
+    notes, backups."""
     text = f"Shown from the next step on, as far as the {ctx.role} may call them: {', '.join(GROUPS[args.group])}."
     return ToolResult("ok", text, data={"group": args.group})
 

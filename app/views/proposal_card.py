@@ -79,7 +79,7 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
         "warnings": [_warned(e) for e in value["evidence"] if e.get("role") == "warning"] or _warnings(home, value),
     }
     mode = mode_of(home.desk_journal).upper()
-    against = doubts(home, runs.values()) if row.state == "pending" and runs else []  # without evidence no figure is in doubt
+    against = doubts(home, runs.values()) if row.state == "pending" else []
     return {**found, "rows": [made._asdict() for made in rows_of({**found, "doubts": against}, mode)]}
 
 

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, NamedTuple
 
 from engine.clock import DAY_MS
 from engine.store.chain import Event, encode_body
-from engine.watch.window import JournalLine, journal_of, mark_at, raw_lines, stamp_of
+from engine.watch.window import JournalLine, journal_of, lines_in, mark_at, raw_lines, stamp_of
 
 DATA, FILE = "cache/trading.jsonl", "cache/trading.json"
 SCHEMA = 4
@@ -66,7 +66,8 @@ def trading_lines(
     """
     until_ms = _kept(path).until_ms
     if after_ms < until_ms:
-        yield from raw_lines(_home(path) / DATA, after_ms, min(up_to_ms, until_ms), kinds, worth)
+        with suppress(FileNotFoundError), (_home(path) / DATA).open("rb") as file:
+            yield from lines_in(file, after_ms, min(up_to_ms, until_ms), kinds, worth)
     if up_to_ms > until_ms:
         yield from raw_lines(path, max(after_ms, until_ms), up_to_ms, kinds, worth)
 

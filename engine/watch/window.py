@@ -74,31 +74,42 @@ def raw_lines(
 
     `worth`: (kind, line) -> whether to yield the line at all.
     """
-    wanted = None if kinds is None else {kind.encode() for kind in kinds}
     try:
         file = open_journal(path, BLOCK)
     except FileNotFoundError:
         return
     with file:
-        file.seek(first_after(file, after_ms))
-        group: list[JournalLine] = []
-        due = 0  # sequence number of the record that ends the group
-        for line in file:
-            head = _HEAD.match(line)
-            if head is None or not line.endswith(b"\n"):
-                return
-            kind, t_event_ms = head[1], int(head[2])
-            if t_event_ms > up_to_ms and kind != UNORDERED:
-                return
-            seq = 0
-            if (wanted is None or kind in wanted) and after_ms < t_event_ms <= up_to_ms and (worth is None or worth(kind, line)):
-                seq, left = _seq(line), _LEFT.search(line, head.end())
-                if left is not None:
-                    group.append(JournalLine(kind.decode("ascii"), t_event_ms, seq, line[:-1]))
-                    due = seq + int(left[1])
-            if group and (seq or _seq(line)) >= due:
-                yield from group
-                group = []
+        yield from lines_in(file, after_ms, up_to_ms, kinds, worth)
+
+
+def lines_in(
+    file: BinaryIO,
+    after_ms: int,
+    up_to_ms: int,
+    kinds: Collection[str] | None = None,
+    worth: Callable[[bytes, bytes], bool] | None = None,
+) -> Iterator[JournalLine]:
+    """The same of an open file: a journal, or lines of one that were kept."""
+    wanted = None if kinds is None else {kind.encode() for kind in kinds}
+    file.seek(first_after(file, after_ms))
+    group: list[JournalLine] = []
+    due = 0  # sequence number of the record that ends the group
+    for line in file:
+        head = _HEAD.match(line)
+        if head is None or not line.endswith(b"\n"):
+            return
+        kind, t_event_ms = head[1], int(head[2])
+        if t_event_ms > up_to_ms and kind != UNORDERED:
+            return
+        seq = 0
+        if (wanted is None or kind in wanted) and after_ms < t_event_ms <= up_to_ms and (worth is None or worth(kind, line)):
+            seq, left = _seq(line), _LEFT.search(line, head.end())
+            if left is not None:
+                group.append(JournalLine(kind.decode("ascii"), t_event_ms, seq, line[:-1]))
+                due = seq + int(left[1])
+        if group and (seq or _seq(line)) >= due:
+            yield from group
+            group = []
 
 
 def _seq(line: bytes) -> int:

@@ -18,8 +18,7 @@ from engine.clock import utc
 from engine.control import proposals, rollbacks
 from engine.control.config import active
 from engine.control.evidence import reward_text
-from engine.store import db
-from engine.store.tables import Alert, Proposal
+from engine.store.tables import Proposal
 from tests.app.ui.fake_shapes import card as shaped
 from tests.fakes.slack_desks import proposed
 
@@ -94,17 +93,6 @@ def test_the_worst_case_is_the_one_that_was_computed(home: Home) -> None:
     for label, key in (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage")):
         assert row_of(value, label) == (f"{exposure['before'][key]:,.6g}", f"{exposure['after'][key]:,.6g}")
     assert row_of(value, "leverage") == ("3", "4")
-
-
-def test_without_evidence_no_figure_is_in_doubt(home: Home) -> None:
-    """A pause shows no figures: an alert about figures is a doubt on the card of a change with runs, and not on its."""
-    with db.write(home.engine) as session:
-        what = "the journal does not verify"
-        session.add(
-            Alert(id="al-1", fingerprint="j", kind="journal", severity="page", what=what, since_ms=1, opened_ms=1, seen_ms=1)
-        )
-    for row, doubted in ((proposed(home, stop_atr=3.0), True), (proposed(home, sleeve="eth-trend"), False)):
-        assert ("in doubt" in {label for label, _, _ in rows(card(home, row, now_ms()))}) == doubted
 
 
 def test_several_sleeves_are_all_or_none_and_each_is_named(home: Home) -> None:
