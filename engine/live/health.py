@@ -6,7 +6,7 @@ event, which stops entries and never an exit; what needs a person is a page, and
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from math import isfinite, nan
 from statistics import median
@@ -21,6 +21,7 @@ from engine.errors import DataError
 from engine.live.desk import LiveDesk
 from engine.live.poll import AccountPoll, holders
 
+ALL_LOTS = 1 << 40  # more than any layer has
 NAKED_PAGE_MS, NAKED_LEAVE_MS = 5_000, 15_000
 MISSING_ASK_MS, MISSING_PAGE_MS = 5_000, 60_000
 SEEN_ASK_MS, UNSEEN_PAGE_MS = 1_000, 15_000  # a stop that was acknowledged and not seen
@@ -109,24 +110,31 @@ class AccountHealth:
         self.unseen = {o.id: self.unseen.get(o.id, now) for o in orders.values() if _stands(o) and o.id not in self.desk.seen}
 
     def _note_naked(self) -> None:
-        """Layers that neither a protective order nor an exit covers at the venue, and entries that the venue says are filled and
-        that nothing covers: until they are booked that is their attached stop, or the exit that flattens them.
+        """Layers that neither a protective order of their own nor an exit covers at the venue, nor the attached stop with all of
+        their lots; and entries that the venue says are filled and that nothing covers: until they are booked that is their
+        attached stop, or the exit that flattens them.
         """
-        now, own, of_unread = self.desk.now_ms(), set[tuple[int, int]](), set[tuple[int, int]]()
+        now, own, attached_lots = self.desk.now_ms(), set[tuple[int, int]](), Counter[tuple[int, int]]()
         for order in self.desk.book.orders.open.values():
             there = (
                 order.state in (WORKING, PARTIAL) or order.reported > order.filled
             )  # one that is being cancelled covers nothing
+            layer = order.sleeve, order.key
             if order.slot in (PROTECTIVE, EXIT_SLOT) and there:
-                (of_unread if order.attached or order.flattens else own).add((order.sleeve, order.key))
+                if order.attached or order.flattens:
+                    attached_lots[layer] += order.left if order.attached else ALL_LOTS
+                else:
+                    own.add(layer)
         held, unread = self._layers()
-        self.naked = {layer: self.naked.get(layer, now) for layer in (held - own - of_unread) | (unread - of_unread)}
+        thin = {layer for layer, lots in held.items() if layer not in own and attached_lots[layer] < lots}
+        self.naked = {layer: self.naked.get(layer, now) for layer in thin | (unread - attached_lots.keys())}
 
-    def _layers(self) -> tuple[set[tuple[int, int]], set[tuple[int, int]]]:
-        """Layers that are held by the book, and those of entries that have filled by the venue's word."""
-        orders, held = self.desk.book.orders.open.values(), set[tuple[int, int]]()
+    def _layers(self) -> tuple[Counter[tuple[int, int]], set[tuple[int, int]]]:
+        """Lots of the layers that are held by the book, and layers of entries that have filled by the venue's word."""
+        orders, held = self.desk.book.orders.open.values(), Counter[tuple[int, int]]()
         for s, sleeve in enumerate(self.desk.book.sleeves):
-            held |= {(s, layer.key) for layer in sleeve.position.layers[: sleeve.position.open_layers]}
+            for layer in sleeve.position.layers[: sleeve.position.open_layers]:
+                held[s, layer.key] += layer.lots
         return held, {(o.sleeve, o.key) for o in orders if o.slot == ENTRY and o.reported > o.filled}
 
     # ---- health events --------------------------------------------------------------------------------------------------------

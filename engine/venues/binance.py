@@ -19,7 +19,17 @@ from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
 from engine.venues.answers import failed, lots_of, price_of, readable, row_of, silent, size_of, unasked
 from engine.venues.binance_lists import KEPT_MS, PAGE, rows_of, rows_since
-from engine.venues.binance_versions import ENDED, STANDS, fired_of, id_of, left_out, standing_of, stem_of, version_of
+from engine.venues.binance_versions import (
+    ENDED,
+    STANDS,
+    fired_of,
+    id_of,
+    left_out,
+    next_version,
+    standing_of,
+    stem_of,
+    version_of,
+)
 from engine.venues.instruments import Instrument
 from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, REFUSALS, Outcome, outcome_of, table_of
@@ -77,7 +87,10 @@ class BinanceVenue(NamedTuple):
         it stands, and reduce-only never turns the position.
         """
         if order.slot == PROTECTIVE:
-            return await self._request(order, self.trading.fapiprivate_post_algoorder, self._stop(order, order.id))
+            sent = await self._request(order, self.trading.fapiprivate_post_algoorder, self._stop(order, order.id))
+            if sent.outcome != EXISTS:
+                self.last_sent.setdefault(order.id, 0)
+            return sent
         if order.slot == ENTRY and (reason := await self._reason_not_to_send(order)):
             return reason
         body = {"newClientOrderId": order.id, "side": side_of(order.side), "quantity": self._size(order.left)}
@@ -206,7 +219,7 @@ class BinanceVenue(NamedTuple):
         now, versions = await self._answer_and_versions(order)
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
-        number = max(version_of(versions[-1]), self.last_sent.get(order.id, 0)) + 1
+        number = next_version(versions, self.last_sent.get(order.id))
         self.last_sent[order.id], new = number, id_of(order.id, number)
         wanted = self._stop(order._replace(price=price, lots=lots, filled=0), new)
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)

@@ -9,6 +9,7 @@ from typing import Any
 
 STANDS = "NEW"
 ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of one that placed nothing
+UNLISTED_MAX = 9  # versions that a process before may have sent within the life of a request, and that no list has yet
 VERSION = re.compile(r"-(\d{1,9})\Z")
 Row = Mapping[str, Any]
 
@@ -27,6 +28,14 @@ def version_of(row: Row) -> int:
 def id_of(stem: str, version: int) -> str:
     """The client id of a version."""
     return f"{stem}-{version}" if version else stem
+
+
+def next_version(versions: Sequence[Row], sent: int | None) -> int:
+    """The number of the version that is sent next: beyond those listed, and beyond what was `sent` and may still arrive. None: by
+    another process, of whose last requests nothing is known.
+    """
+    last = max(map(version_of, versions))
+    return last + UNLISTED_MAX + 1 if sent is None else max(last, sent) + 1
 
 
 def standing_of(versions: Sequence[Row]) -> list[Row]:

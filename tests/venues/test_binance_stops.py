@@ -9,6 +9,7 @@ from engine.venues.binance import BinanceVenue
 from engine.venues.binance_versions import left_out
 from tests.fakes.exchange.adapted import ADAPTED, ENTER, MINUTE, STOP, order
 from tests.fakes.exchange.binance.played import under_virtual_clock
+from tests.fakes.exchange.ledger import ALGO_ACCEPTED
 from tests.fakes.exchange.played import Played
 from tests.fakes.exchange.stage import flat_path, small_exchange
 
@@ -253,6 +254,30 @@ def test_a_version_that_may_still_come_keeps_its_id() -> None:
     assert (first.state, second.state, asked.state) == (UNKNOWN, WORKING, WORKING)
     assert placed == {"ndS1", "ndS1-1", "ndS1-2"}
     assert there == [("ndS1-2", 586_000)]
+
+
+def test_a_new_process_takes_no_id_that_may_still_come() -> None:
+    """The process before it died with a version on its way; each id is placed once, and one stop stands."""
+
+    async def killed(played: Played, binance: BinanceVenue) -> Any:
+        await binance.place(ENTER)
+        await binance.place(STOP)
+        placed: list[str] = []
+        played.venue.exchange.listeners.append(
+            lambda event: placed.extend([event.algo.client] if event.kind == ALGO_ACCEPTED else [])
+        )
+        played.venue.faults.on("late")
+        await binance.amend(STOP, 58_500.0, 300)
+        played.venue.faults.off("late")
+        after = BINANCE.adapter(played.client)
+        await after.amend(STOP, 58_600.0, 300)
+        await played.wait(MINUTE)
+        await after.amend(STOP, 58_700.0, 300)
+        return (await after.ask(STOP)).price, [at for _, at in stops(played)], placed
+
+    price, there, placed = BINANCE.run(killed)
+    assert (price, there) == (58_700.0, [587_000])
+    assert placed == ["ndS1-10", "ndS1-1", "ndS1-11"]
 
 
 def test_a_version_that_stands_and_is_left_out_of_a_list_is_moved_and_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,27 @@ def test_filled_and_not_listed_it_is_covered_by_its_stop(way: str, path: Path) -
 
 
 @pytest.mark.parametrize("way", ["with", "beside"])
+def test_an_attached_stop_that_has_shrunk_covers_no_more_than_its_lots(way: str, path: Path) -> None:
+    """The layer's own stop was acknowledged, the attached one left it all but what is unbooked, and the own one never was."""
+
+    async def play(bench: LiveBench) -> None:
+        entry, hidden = await filled_unlisted(bench, way)
+        bench.venue.executions.append(hidden[0]._replace(lots=200))
+        await bench.after(4)
+        attached = attached_id(entry)
+        assert (bench.lots(), bench.venue.orders[attached].lots) == (200, 100)
+        own = next(id_ for id_ in bench.venue.orders if id_[-3] == "S")
+        bench.venue.orders.pop(own)
+        await bench.desk.ask(own)
+        await bench.after(8)
+        assert any("200 lots of layer 1 have no protective order" in page for page in bench.pages)
+        await bench.after(12)
+        assert any(id_[-3] == "X" for id_ in bench.venue.asked_for("place"))
+
+    on_bench(path, play)
+
+
+@pytest.mark.parametrize("way", ["with", "beside"])
 def test_a_stop_that_is_not_there_goes_out_once_by_itself(way: str, path: Path) -> None:
     """The venue has lost it; the entry says filled. The same id, once."""
 
