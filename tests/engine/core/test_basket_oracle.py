@@ -73,7 +73,7 @@ def test_one_pair_trades_as_the_scan_does(seed: int) -> None:
     for bar, _, _, row in fills(found):
         if row.slot == ENTRY:
             gross[bar] = gross.get(bar, 0.0) + row.lots * 1e-8 * row.price
-    mine = [trip for trip in trips_of(found, [(0, 1)], [1e-8] * 2, list(closes[-1])) if trip.exit_ms is not None]
+    mine = [trip for trip in trips_of(found, [(0, 1)], [1e-8] * 2, list(closes[-1]), HOUR_MS) if trip.exit_ms is not None]
     theirs = [trade for trade in oracle if trade.exit != "end"]
     assert len(theirs) > 10
     assert {trade.exit for trade in theirs} == {"mean", "stop"}
