@@ -48,11 +48,11 @@ if TYPE_CHECKING:
 group = typer.Typer(no_args_is_help=True, help="Market making: simulated, and on paper. Nothing here trades.")
 TAPE = typer.Argument(..., metavar="TAPE", help="A tape with trades beside it, or its name in the data folders.")
 JSON = typer.Option(False, "--json", help="One JSON object on stdout.")
+making_paper.register(group)
 
 
 def register(app: typer.Typer) -> None:
     """Add the `making` group."""
-    making_paper.register(group)
     app.add_typer(group, name="making")
 
 
