@@ -30,6 +30,7 @@ class AttachedLaws:
         self._booked: dict[str, int] = {}  # lots of an order's executions
         self._held: dict[Layer, int] = {}
         self._sent: set[str] = set()
+        self._moving: set[str] = set()  # orders with an amendment that was not answered yet
         self._beside: dict[str, int] = {}  # attached stop -> closes at which it was there beside the layer's own
         self._adopted = False  # a person has moved layers: their lots are no longer counted here
 
@@ -56,8 +57,12 @@ class AttachedLaws:
             if self._stop_of.get(id_) == "":
                 self._wrong("I12", event, f"{id_} leaves without a stop")
 
+    def _on_amend(self, body: Mapping[str, Any], _event: Event) -> None:
+        self._moving.add(body["order"])
+
     def _on_order(self, body: Mapping[str, Any], event: Event) -> None:
         id_ = body["order"]
+        self._moving.discard(id_)
         self._state[id_] = body["state"]
         self._lots[id_] = body.get("lots", self._lots.get(id_, 0))
         self._said[id_] = max(self._said.get(id_, 0), body.get("filled_lots", 0))
@@ -95,6 +100,8 @@ class AttachedLaws:
     def _on_bar(self, _body: Mapping[str, Any], event: Event) -> None:
         for entry, stop in self._stop_of.items():
             if not stop or self._state.get(stop) in ("cancelling", "done", "rejected") or self._said.get(stop, 0):
+                continue
+            if stop in self._moving:  # asked about, not cancelled, while nobody knows how it stands; doubt has its own law
                 continue
             whole = self._booked.get(entry, 0) >= max(self._said.get(entry, 0), self._lots[entry])
             ended = self._state.get(entry) in ("done", "rejected") and self._booked.get(entry, 0) >= self._said.get(entry, 0)

@@ -154,7 +154,8 @@ def undisturbed(walked: Path) -> str:
     return journal_hash(walked / "journal" / "desk.jsonl")
 
 
-@pytest.mark.parametrize("seed", [1, *(pytest.param(n, marks=pytest.mark.long) for n in range(2, 30))])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(1, 30))
 def test_killed_at_random_moments_it_ends_with_the_hash_of_an_undisturbed_run(
     furnished_home: Path, undisturbed: str, seed: int
 ) -> None:

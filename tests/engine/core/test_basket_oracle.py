@@ -10,7 +10,7 @@ from engine.core.basket import SpreadTerms
 from engine.core.state import ENTRY, EXIT, K_DECISION, STOP
 from engine.features.hedge import Fit, fit
 from engine.research.pairs.spread import Leg, SpreadRule, trades_of
-from engine.sim.basket import trips_of
+from engine.sim.basket_trips import trips_of
 from tests.engine.core.test_basket import fills
 from tests.fakes.baskets import FIRST_MS, HOUR_MS, LEG, BasketCase, inputs
 from tests.fakes.desks import LOOSE
@@ -73,13 +73,16 @@ def test_one_pair_trades_as_the_scan_does(seed: int) -> None:
     for bar, _, _, row in fills(found):
         if row.slot == ENTRY:
             gross[bar] = gross.get(bar, 0.0) + row.lots * 1e-8 * row.price
-    mine = [trip for trip in trips_of(found, [(0, 1)], [1e-8] * 2, list(closes[-1]), HOUR_MS) if trip.exit_ms is not None]
+    all_trips = trips_of(found.rows, [(0, 1)], [1e-8] * 2, list(closes[-1]), HOUR_MS)
+    mine = [trip for trip in all_trips if trip.exit_ms is not None]
     theirs = [trade for trade in oracle if trade.exit != "end"]
     assert len(theirs) > 10
     assert {trade.exit for trade in theirs} == {"mean", "stop"}
-    at = [((trip.entry_ms - FIRST_MS) // HOUR_MS - 1, (trip.exit_ms - FIRST_MS) // HOUR_MS - 1) for trip in mine]
+    at = [((trip.entry_ms - FIRST_MS) // HOUR_MS, (trip.exit_ms - FIRST_MS) // HOUR_MS) for trip in mine]
     assert at == [(trade.opened, trade.closed) for trade in theirs]
     assert [reason == STOP for reason in decisions(found)][: len(theirs)] == [trade.exit == "stop" for trade in theirs]
     for trip, (opened, _), trade in zip(mine, at, theirs, strict=True):
-        of_gross = [money / gross[opened] for money in (trip.gross, -trip.fees, trip.funding, trip.net)]
+        of_gross = [
+            money / gross[opened] for money in (trip.of_both("gross"), -trip.of_both("fees"), trip.of_both("funding"), trip.net)
+        ]
         assert of_gross == pytest.approx([trade.moved, trade.costs, trade.funding, trade.net], abs=1e-6)

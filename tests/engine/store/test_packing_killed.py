@@ -61,7 +61,7 @@ def killed_at(number: int, act: Callable[[], object]) -> bool:
     return child.exitcode == 9
 
 
-@pytest.mark.parametrize("act", ["pack", "pack on", "unpack"])
+@pytest.mark.parametrize("act", ["pack", *(pytest.param(act, marks=pytest.mark.long) for act in ("pack on", "unpack"))])
 def test_a_kill_at_any_call_leaves_a_journal_that_reads_the_same(tmp_path: Path, act: str) -> None:
     """Then a writer goes on, and the same act again does the rest."""
     made = tmp_path / "made"
