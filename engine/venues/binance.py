@@ -18,7 +18,7 @@ from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
 from engine.venues.answers import failed, lots_of, price_of, readable, row_of, silent, size_of, unasked
-from engine.venues.binance_lists import KEPT_MS, PAGE, rows_of, rows_since
+from engine.venues.binance_lists import KEPT_MS, PAGE, cursor_of, rows_of, rows_since
 from engine.venues.binance_versions import (
     ENDED,
     STANDS,
@@ -39,7 +39,6 @@ from engine.venues.transfer_bills import named_transfers
 
 LAG_MS = 15_000  # how long a list may not have what was placed, our clocks' difference in it
 OURS = "nd"  # how the desk's client ids begin; Binance invents one for the child of a conditional order
-BACK_MS = 60_000  # how late an execution may be listed behind newer ones
 SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
 STATES = {"NEW": WORKING, "PARTIALLY_FILLED": PARTIAL}
 STATES |= dict.fromkeys(("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"), DONE)
@@ -395,10 +394,3 @@ class BinanceVenue(NamedTuple):
 def side_of(sign: int) -> str:
     """BUY or SELL."""
     return "BUY" if sign > 0 else "SELL"
-
-
-def cursor_of(seen: Mapping[int, int]) -> str:
-    """A cursor: id -> UTC ms of executions, of which the last minute and the one before it are kept."""
-    newest = max(seen.values())
-    first = max((id_ for id_, t_ms in seen.items() if t_ms < newest - BACK_MS), default=0)
-    return ",".join(f"{id_}/{t_ms}" for id_, t_ms in sorted(seen.items()) if id_ >= first)

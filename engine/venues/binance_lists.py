@@ -9,6 +9,7 @@ from engine.venues.answers import silent
 PAGE = 1_000  # rows of a list
 WEEK_MS = 7 * 86_400_000  # the longest window of a list by time
 KEPT_MS = 89 * 86_400_000  # how far back orders and bills are read: Binance keeps them for 90 days
+BACK_MS = 60_000  # how late an execution may be listed behind newer ones
 
 
 async def rows_of(client: Any, name: str, about: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -49,3 +50,10 @@ async def _window(client: Any, name: str, about: Mapping[str, Any], start: int, 
             f"{about.get('symbol', 'the account')}: {name} has {PAGE} rows in a moment", "nothing is assumed of it; ask Binance"
         )
     return await _window(client, name, about, start, middle) + await _window(client, name, about, middle + 1, end)
+
+
+def cursor_of(seen: Mapping[int, int]) -> str:
+    """A cursor: id -> UTC ms of executions, of which the last minute and the one before it are kept."""
+    newest = max(seen.values())
+    first = max((id_ for id_, t_ms in seen.items() if t_ms < newest - BACK_MS), default=0)
+    return ",".join(f"{id_}/{t_ms}" for id_, t_ms in sorted(seen.items()) if id_ >= first)
