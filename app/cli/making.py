@@ -10,33 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.cli import making_paper, out
+from app.cli import making_paper, making_terms, out
 from app.cli.data import named_path
-from app.cli.making_terms import (
-    AGE_MAX,
-    GAMMA,
-    HALF_SPREAD,
-    HORIZON,
-    INVENTORY,
-    INVENTORY_MAX,
-    KAPPA,
-    LATENCY,
-    LOSS_MAX,
-    MAKER,
-    ORDERS_MAX,
-    PACE,
-    QUEUE,
-    QUOTER,
-    REBATE,
-    REQUOTE,
-    RESPONSE,
-    SIZE,
-    STALE,
-    TAKER,
-    TOXIC,
-    fees_of,
-    options_of,
-)
 from engine.errors import BadInput, DataError, Refused
 
 if TYPE_CHECKING:
@@ -59,27 +34,27 @@ def register(app: typer.Typer) -> None:
 @group.command("backtest")
 def backtest(
     tape: str = TAPE,
-    quoter: str = QUOTER,
-    size: float = SIZE,
-    inventory: float = INVENTORY,
-    half_spread: float = HALF_SPREAD,
-    gamma: float = GAMMA,
-    kappa: float = KAPPA,
-    horizon: float = HORIZON,
-    requote: float = REQUOTE,
-    pace: int = PACE,
-    toxic: float = TOXIC,
-    stale: int = STALE,
-    latency: int = LATENCY,
-    response: int = RESPONSE,
-    queue: str = QUEUE,
-    maker: float | None = MAKER,
-    taker: float | None = TAKER,
-    rebate: float = REBATE,
-    inventory_max: float = INVENTORY_MAX,
-    loss_max: float = LOSS_MAX,
-    age_max: int = AGE_MAX,
-    orders_max: int = ORDERS_MAX,
+    quoter: str = making_terms.QUOTER,
+    size: float = making_terms.SIZE,
+    inventory: float = making_terms.INVENTORY,
+    half_spread: float = making_terms.HALF_SPREAD,
+    gamma: float = making_terms.GAMMA,
+    kappa: float = making_terms.KAPPA,
+    horizon: float = making_terms.HORIZON,
+    requote: float = making_terms.REQUOTE,
+    pace: int = making_terms.PACE,
+    toxic: float = making_terms.TOXIC,
+    stale: int = making_terms.STALE,
+    latency: int = making_terms.LATENCY,
+    response: int = making_terms.RESPONSE,
+    queue: str = making_terms.QUEUE,
+    maker: float | None = making_terms.MAKER,
+    taker: float | None = making_terms.TAKER,
+    rebate: float = making_terms.REBATE,
+    inventory_max: float = making_terms.INVENTORY_MAX,
+    loss_max: float = making_terms.LOSS_MAX,
+    age_max: int = making_terms.AGE_MAX,
+    orders_max: int = making_terms.ORDERS_MAX,
     keep: str = typer.Option("", "--keep", metavar="NAME", help="Keep it in the home under this name."),
     path: Path | None = typer.Option(None, "--out", help="Write the fills to this parquet file; it must not exist."),
     as_json: bool = JSON,
@@ -93,8 +68,8 @@ def backtest(
     opened = sound_tape(named_path(tape))
     if opened.trades is None:
         raise DataError(f"{opened.tape.path}: no trades beside it", "quotes are filled by trades: record _trades.parquet, too")
-    fees = fees_of(opened.tape.venue, opened.tape.symbol, opened.tape.market, maker, taker, rebate)
-    options = options_of(typed)
+    fees = making_terms.fees_of(opened.tape.venue, opened.tape.symbol, opened.tape.market, maker, taker, rebate)
+    options = making_terms.options_of(typed)
     run = simulate(opened.tape, opened.trades, terms_of(opened.tape.scale, options, fees.maker_frac))
     body = report_of(opened.tape, run, fees) | _head(opened.tape) | {"options": options._asdict()}
     if keep:

@@ -11,33 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.cli import out
+from app.cli import making_terms, out
 from app.cli.data import named_path
-from app.cli.making_terms import (
-    AGE_MAX,
-    GAMMA,
-    HALF_SPREAD,
-    HORIZON,
-    INVENTORY,
-    INVENTORY_MAX,
-    KAPPA,
-    LATENCY,
-    LOSS_MAX,
-    MAKER,
-    ORDERS_MAX,
-    PACE,
-    QUEUE,
-    QUOTER,
-    REBATE,
-    REQUOTE,
-    RESPONSE,
-    SIZE,
-    STALE,
-    TAKER,
-    TOXIC,
-    fees_of,
-    options_of,
-)
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -67,34 +42,37 @@ def paper(
     minutes: float | None = typer.Option(None, "--minutes", min=0.01, help="Stop after so long; default: at the end, or Ctrl-C."),
     name: str = typer.Option("", "--name", help="Of the maker; default: its tape and quoter. The same name goes on."),
     speed: float = typer.Option(1.0, "--speed", help="Times the tape's pace; 0: as fast as it goes."),
-    quoter: str = QUOTER,
-    size: float = SIZE,
-    inventory: float = INVENTORY,
-    half_spread: float = HALF_SPREAD,
-    gamma: float = GAMMA,
-    kappa: float = KAPPA,
-    horizon: float = HORIZON,
-    requote: float = REQUOTE,
-    pace: int = PACE,
-    toxic: float = TOXIC,
-    stale: int = STALE,
-    latency: int = LATENCY,
-    response: int = RESPONSE,
-    queue: str = QUEUE,
-    maker: float | None = MAKER,
-    taker: float | None = TAKER,
-    rebate: float = REBATE,
-    inventory_max: float = INVENTORY_MAX,
-    loss_max: float = LOSS_MAX,
-    age_max: int = AGE_MAX,
-    orders_max: int = ORDERS_MAX,
+    quoter: str = making_terms.QUOTER,
+    size: float = making_terms.SIZE,
+    inventory: float = making_terms.INVENTORY,
+    half_spread: float = making_terms.HALF_SPREAD,
+    gamma: float = making_terms.GAMMA,
+    kappa: float = making_terms.KAPPA,
+    horizon: float = making_terms.HORIZON,
+    requote: float = making_terms.REQUOTE,
+    pace: int = making_terms.PACE,
+    toxic: float = making_terms.TOXIC,
+    stale: int = making_terms.STALE,
+    latency: int = making_terms.LATENCY,
+    response: int = making_terms.RESPONSE,
+    queue: str = making_terms.QUEUE,
+    maker: float | None = making_terms.MAKER,
+    taker: float | None = making_terms.TAKER,
+    rebate: float = making_terms.REBATE,
+    inventory_max: float = making_terms.INVENTORY_MAX,
+    loss_max: float = making_terms.LOSS_MAX,
+    age_max: int = making_terms.AGE_MAX,
+    orders_max: int = making_terms.ORDERS_MAX,
     as_json: bool = JSON,
 ) -> None:
     """A maker on paper, over a recorded tape or a live book: journaled, stopped by `nightdesk halt`."""
     typed = dict(locals())
     if bool(tape) == bool(venue):
-        raise BadInput("a tape and a venue, or neither", "name a TAPE, or --venue and --symbol")
-    options = options_of(typed)
+        raise BadInput(
+            f"{'both a tape and a venue are' if tape else 'neither a tape nor a venue is'} named",
+            "name a TAPE, or --venue and --symbol",
+        )
+    options = making_terms.options_of(typed)
     if tape:
         work = _on_tape(tape, name, options, speed, (maker, taker, rebate))
     else:
@@ -113,7 +91,7 @@ def _on_tape(tape: str, name: str, options: "MakingOptions", speed: float, fees:
     from engine.making.stored import folder_of, name_for
 
     opened = sound_tape(named_path(tape))
-    paid = fees_of(opened.tape.venue, opened.tape.symbol, opened.tape.market, *fees)
+    paid = making_terms.fees_of(opened.tape.venue, opened.tape.symbol, opened.tape.market, *fees)
     terms = PaperTerms(name or name_for(opened.tape.path, options.quoter), options, paid, speed)
     home = open_home()
     folder_of(home.path, terms.name)
@@ -133,7 +111,9 @@ def _on_book(at: tuple[str, str, str, str], name: str, options: "MakingOptions",
     request = BookRequest(venue, [symbol] if symbol else [], market, mirror)
     check_request(request)
     require_terms(options)
-    terms = PaperTerms(name or f"{venue}_{symbol}_{market}-{options.quoter}", options, fees_of(venue, symbol, market, *fees), 1.0)
+    terms = PaperTerms(
+        name or f"{venue}_{symbol}_{market}-{options.quoter}", options, making_terms.fees_of(venue, symbol, market, *fees), 1.0
+    )
     home = open_home()
     folder_of(home.path, terms.name)
     return lambda stop: run_on_book(home.path, request, terms, surroundings(home), stop)
