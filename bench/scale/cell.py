@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import app  # noqa: F401 - a cell is a process of the program, with its settings
+
 
 def cells() -> dict[str, Callable[..., dict[str, Any]]]:
     """Every cell by `PART NAME`."""

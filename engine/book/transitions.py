@@ -269,7 +269,7 @@ def run_phases(
     scratch = [0.0] * len(bars), [0] * len(bars), [0.0] * len(bars), [0.0] * count
     schedules = schedules_of(book.specs, int(book.start["timeframe_ms"]))
     arrays = bars, book.sleeves, [spec.rules for spec in book.specs], book.recent_r, *scratch, book.correlations, found
-    m = Memory(*arrays, schedules=schedules)
+    m = Memory(*arrays, schedules=schedules, squares=[math.nan] * 2)
     awake = [0] * count
     book.desk, n, _ = settle_and_mark(m, book.desk, book.limits, 0, 0, awake, settles)
     turning = adopt_waiting(book)  # what the bar has left flat decides by the version that waited, not one entry later

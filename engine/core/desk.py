@@ -10,7 +10,7 @@ between the desk counts it at the clock's prices and leaves its state alone, so 
 Called once a bar by book/transitions.py (lists, plain Python) and in a loop by leap.py (record arrays, compiled for backtests).
 """
 
-from math import isnan
+from math import isnan, nan
 from typing import Any
 
 from .exits import turns
@@ -68,6 +68,7 @@ def settle_and_mark(m: Memory, desk: Desk, limits: Limits, n: int, t: int, wakes
         m.taken[i] = 0.0
     for k in range(len(m.family)):
         m.family[k] = 0.0
+    forget_square(m)
     for s in range(len(m.sleeves)):
         if t < wakes[s] and load(m.sleeves, s, Sleeve).position.open_layers == 0:
             equity += load(m.sleeves, s, Sleeve).ledger.equity
@@ -149,7 +150,7 @@ def around(m: Memory, rules: Rules, limits: Limits, side: int) -> Around:
         return NOTHING_AROUND
     i, square, cross = rules.instrument, 0.0, 0.0
     if limits.correlated_frac_max < OFF:
-        square = squared_exposure(m.gross, m.side, m.correlations, side)
+        square = square_now(m, side)
         for a in range(len(m.gross)):
             cross += joint(m.correlations, len(m.gross), i, a, float(side), signed(m.gross, m.side, a, side))
     return Around(m.gross[i], m.side[i], m.family[rules.family], square, cross)
@@ -163,9 +164,29 @@ def around_others(m: Memory, s: int, rules: Rules, limits: Limits, side: int) ->
     for k in range(len(m.sleeves)):
         if k != s and load(m.rules, k, Rules).instrument == i and held_side(load(m.sleeves, k, Sleeve)) != 0:
             m.side[i] = held_side(load(m.sleeves, k, Sleeve))
+    forget_square(m)
     seen = around(m, rules, limits, side)
     m.gross[i], m.side[i], m.family[rules.family] = gross, held, family
+    forget_square(m)
     return seen
+
+
+def square_now(m: Memory, side: int) -> float:
+    """squared_exposure of the desk for who asks on `side`. It is the same for all who ask between two orders, and most of what a
+    desk of many instruments would compute at a close.
+    """
+    if len(m.squares) == 0:
+        return squared_exposure(m.gross, m.side, m.correlations, side)
+    k = 0 if side > 0 else 1
+    if isnan(m.squares[k]):
+        m.squares[k] = squared_exposure(m.gross, m.side, m.correlations, side)
+    return m.squares[k]  # type: ignore[no-any-return]  # a number
+
+
+def forget_square(m: Memory) -> None:
+    """What is open or ordered has changed: the next who asks sums it."""
+    for k in range(len(m.squares)):
+        m.squares[k] = nan
 
 
 def squared_exposure(gross: Any, sides: Any, correlations: Any, side: int) -> float:
@@ -222,6 +243,7 @@ def decide(m: Memory, desk: Desk, rules: Rules, limits: Limits, bar: Bar, signal
         m.gross[i] += sleeve.order.notional
         m.family[rules.family] += sleeve.order.notional
         m.side[i] = held_side(sleeve)
+        forget_square(m)
     return desk, n
 
 

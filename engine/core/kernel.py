@@ -135,7 +135,7 @@ def signature_of() -> tuple[Any, ...]:
     strided = [numba.types.Array(k, 1, "A", readonly=True) for k in SIGNAL_KINDS]
     owned = [
         column(Bar), column(Sleeve), column(Rules), floats, floats, whole, floats, floats, floats, column(Row),
-        floats, floats, floats, whole, whole, floats,
+        floats, floats, floats, whole, whole, floats, floats,
     ]  # fmt: skip  # Memory's fields
     desk_types = (numba_type(Desk), numba_type(Limits))
     m = numba.types.NamedTuple(owned, Memory)
@@ -273,7 +273,10 @@ def run_records(
         out, equity = np.empty(room, dtype_of(Row)), np.empty(length)
         scratch = np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments), np.zeros(count)
         unknown = np.full(instruments * instruments, np.nan)
-        trips, given = np.zeros(count * TRIPS_KEPT), (priced, sliced, np.empty(0), NO_BARS, NO_BARS, np.empty(0))
+        trips, given = (
+            np.zeros(count * TRIPS_KEPT),
+            (priced, sliced, np.empty(0), NO_BARS, NO_BARS, np.empty(0), np.full(2, np.nan)),
+        )
         m = Memory(bars, sleeves, to_records(rules, Rules), trips, *scratch, unknown, out, *given)
         asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
         end, n, ambiguous, awake = compiled_run(m, signals, blocks, book, limits, equity, daily, *asleep, guides, 1)
@@ -359,7 +362,7 @@ class SleeveRuns:
             wanted = at, called(signals) if calls is None else calls, np.array([first.desk.equity, 0.0, 0.0])
         while True:
             sleeves, recent, rows = first.own_record(), first.recent_r.copy(), np.empty(room, dtype_of(Row))
-            m = Memory(self.bars, sleeves, rules, recent, *self._scratch, rows, *self._more, *wanted)
+            m = Memory(self.bars, sleeves, rules, recent, *self._scratch, rows, *self._more, *wanted, self._more[0])
             asleep = np.zeros(1, np.int64), np.zeros(1, np.int64)
             rest = self._equity, self._more[0], *asleep, guides, 1
             end, n, ambiguous, _ = compiled_run(m, signals, self.blocks, first.desk, self.limits, *rest)

@@ -32,6 +32,7 @@ class Memory(NamedTuple):
     wanted: Any = ()  # with `fall`: the bars whose equity is asked for, ascending
     calls: Any = ()  # with `fall`: the bars at which its signal has a side, ascending
     fall: Any = ()  # of one sleeve alone: peak, deepest fall as a share of it, as money (falls.py); empty: every close is written
+    squares: Any = ()  # scratch: squared_exposure as it is now, asked to buy, to sell; NaN: not summed; empty: summed each time
 
 
 def load(items: Any, i: int, kind: Any) -> Any:  # noqa: ARG001 - the compiled form needs the type

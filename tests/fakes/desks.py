@@ -247,7 +247,7 @@ def both_ways(
     more = np.zeros(count), np.full(instruments**2, np.nan)
     given = vwap, schedules, np.ascontiguousarray(bars["close"])
     no = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, *more, block, *given, *no)
+    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, *more, block, *given, *no, np.full(2, np.nan))
     asleep = np.zeros(count, np.int64), np.zeros(count, np.int64)
     desk, n, ambiguous, _ = compiled_run(
         m, signals, block_records(bars, instruments), book, limits, curve, daily, *asleep, guided(signals, count), 1

@@ -31,7 +31,19 @@ def ran(bars: np.ndarray, signals: Any, rules: list[Rules], limits: Limits, leap
     scratch = np.zeros(TRIPS_KEPT * count), np.zeros(instruments), np.zeros(instruments, np.int64), np.zeros(instruments)
     more, daily = (np.zeros(count), np.full(instruments**2, np.nan)), daily_of(count, 2 + length // 96, instruments)
     no = np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0)
-    m = Memory(bars, sleeves, to_records(rules, Rules), *scratch, *more, rows, np.empty(0), np.empty(0), np.empty(0), *no)
+    m = Memory(
+        bars,
+        sleeves,
+        to_records(rules, Rules),
+        *scratch,
+        *more,
+        rows,
+        np.empty(0),
+        np.empty(0),
+        np.empty(0),
+        *no,
+        np.full(2, np.nan),
+    )
     asleep, blocks = (np.zeros(count, np.int64), np.zeros(count, np.int64)), kernel.block_records(bars, instruments)
     begun = start_desk(CASH * count)
     desk, n, ambiguous, awake = kernel.compiled_run(
