@@ -1,4 +1,5 @@
-"""A paper desk of 1, 3 and 10 sleeves: CPU of a bar and memory of its worker. Called by bench.scale.cell and bench.scale.journal.
+"""A paper desk of 1, 3, 10 and 50 sleeves: CPU of a bar and memory of its worker. Called by bench.scale.cell and
+bench.scale.journal. Fifty are a `trend` on each of 50 symbols, the others two strategies on the shipped five.
 
 The worker is the real process, which walks a synthetic market to its end as fast as it can: a bar's cost is the difference of two
 walks, of 60 and 120 days, so that start, imports and replay are in neither. Homes are in memory (/dev/shm) where there is such a
@@ -17,23 +18,38 @@ from pathlib import Path
 from bench.commands import family, memory
 from bench.scale.kept import FOLDER, Figures
 from engine.clock import DAY_MS
-from engine.data.synthetic import COINS, write_synthetic
+from engine.data.synthetic import write_synthetic
 from engine.errors import DataError
 
 PART = "desk"
 BAR_MS, FROM_MS, SEED = 900_000, 1_735_689_600_000, 4
 BEFORE_DAYS, SHORT, LONG = 30, 60, 120  # a month warms the features; of the walk the first month is the replay
+MANY, FEW_DAYS = 10, (6, 16)  # a desk of more sleeves than this walks so many days: its bars are dearer, not rarer
 STRATEGIES = ("trend", "reversion")
 SAMPLE_S = 1.0
 WALK_S = 1_500.0
 
 
+def coins(count: int) -> list[str]:
+    """The symbols that a desk of so many sleeves trades."""
+    from bench.scale.market import symbols
+
+    return symbols(5 if count <= len(STRATEGIES) * 5 else count)
+
+
 def desk_toml(count: int) -> str:
     """A desk of so many sleeves: `trend` on each coin, then `reversion`."""
     from app.home.desk_template import Start, text_of
+    from bench.scale.market import figures_of
 
-    every = [Start(f"{symbol.partition('-')[0].lower()}-{s}", s, symbol) for s in STRATEGIES for symbol in COINS]
-    return text_of("synthetic", "a bench", every[:count])
+    names = coins(count)
+    every = [Start(f"{symbol.partition('-')[0].lower()}-{s}", s, symbol) for s in STRATEGIES for symbol in names]
+    own = {symbol: figures_of(symbol) for symbol in names if symbol.startswith("C0")}
+    tables = [
+        f'[instruments."synthetic:{symbol}:perp"]\n' + "".join(f"{key} = {value!r}\n" for key, value in figures.items())
+        for symbol, figures in own.items()
+    ]
+    return "\n".join([text_of("synthetic", "a bench", every[:count]), *tables])
 
 
 def quick_folder() -> Path:
@@ -47,7 +63,7 @@ def made(home: Path, count: int, days: int) -> Path:
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True, mode=0o700)
     bars = (BEFORE_DAYS + days) * DAY_MS // BAR_MS
-    write_synthetic(home / "data" / "synthetic", list(COINS), "15m", BAR_MS, FROM_MS, bars, SEED)
+    write_synthetic(home / "data" / "synthetic", coins(count), "15m", BAR_MS, FROM_MS, bars, SEED)
     (home / "desk.toml").write_text(desk_toml(count))
     return home
 
@@ -79,7 +95,7 @@ def walked(home: Path) -> Figures:
 def bars(count: str) -> Figures:
     """The two walks of a desk of `count` sleeves."""
     found, bar_counts, events, size = [], [], [], 0
-    for days in (SHORT, LONG):
+    for days in (SHORT, LONG) if int(count) <= MANY else FEW_DAYS:
         home = made(quick_folder() / f"nightdesk-bench-{os.getpid()}", int(count), days)
         try:
             found.append(walked(home))

@@ -16,7 +16,7 @@ from typing import Any
 
 from bench.commands import timed
 from bench.office import environment_of
-from bench.scale.journal import LEFT_OUT, forget_heads, opened, start, walked_home
+from bench.scale.journal import LEFT_OUT, forget_heads, opened, start, views_of, walked_home
 from bench.scale.kept import FOLDER, Figures
 from engine.book.replay import fold
 from engine.clock import DAY_MS
@@ -145,6 +145,11 @@ def started(events: str) -> Figures:
     return start(events, place_of(events))
 
 
+def asked(events: str) -> Figures:
+    """What the API takes for what the page asks (bench.scale.journal.views_of)."""
+    return views_of(place_of(events))
+
+
 def place_of(events: str) -> Path:
     """Where the home of that size is kept between cells."""
     return FOLDER / f"packed-{events}"
@@ -169,8 +174,10 @@ CELLS = {
     "plain": reading,
     "plain-commands": commands,
     "plain-start": started,
+    "plain-views": asked,
     "pack": pack,
     "packed": reading,
     "packed-commands": commands,
     "packed-start": started,
+    "packed-views": asked,
 }

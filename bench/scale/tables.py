@@ -18,7 +18,7 @@ from engine.errors import DeskError
 
 EVENTS = ("100000", "1000000", "4000000")
 LONG = ("1000000", "4000000")  # of which each is read plain, packed, and read again
-SLEEVES = ("1", "3", "10")
+SLEEVES = ("1", "3", "10", "50")
 SLOWEST = 12
 VIEW_S, START_S, PROCESS_MB = 1.0, 60.0, 1_500.0
 console = Console(width=None if sys.stdout.isatty() else 150)
@@ -191,6 +191,7 @@ def packed() -> None:
             grown("Packing all of it", [float(n) for n in LONG], [tried("packed", "pack", n) for n in LONG], packing, "events")
         for name, of_cell in ((state, rows), (f"{state}-commands", of_commands), (f"{state}-start", of_start)):
             grown(f"A journal, {name}", [float(n) for n in LONG], [tried("packed", name, n) for n in LONG], of_cell, "events")
+        views([float(n) for n in LONG], [tried("packed", f"{state}-views", n) for n in LONG])
 
 
 PARTS: dict[str, Callable[[], None]] = {

@@ -6,7 +6,7 @@ error (D4), invalid bars are an error (checks.py), and every choice is recorded 
 """
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -81,14 +81,16 @@ def market_of(
         rate[at, k] = settled["rate"].to_numpy()
         mark[at, k], mark_notes = _mark_prices(name, settled, marks.get(name), columns[3][:, k], columns[0][:, k], at)
         notes += [_policy_note(name, policy), *mark_notes]
-    more = {name: _recorded(name, cut, opens, timeframe_ms, notes) for name in RECORDED}
-    return Market(names, timeframe_ms, opens + timeframe_ms, *columns, rate, mark, tuple(n for n in notes if n), **more)
+    more: dict[str, Any] = {name: _recorded(name, cut, opens, timeframe_ms, notes) for name in RECORDED}
+    open_, high, low, close, volume = columns
+    figures = open_, high, low, close, volume, rate, mark
+    return Market(names, timeframe_ms, opens + timeframe_ms, *figures, tuple(n for n in notes if n), **more)
 
 
 def until(market: Market, end_ms: int) -> Market:
     """The bars that close at or before `end_ms`."""
     count = int(np.searchsorted(market.close_ms, end_ms, side="right"))
-    cut = {name: values[:count] for name, values in market._asdict().items() if isinstance(values, np.ndarray)}
+    cut: dict[str, Any] = {name: values[:count] for name, values in market._asdict().items() if isinstance(values, np.ndarray)}
     return market._replace(**cut)
 
 

@@ -61,7 +61,7 @@ def correlations(returns: Floats, timeframe_ms: int) -> Floats:
     found = np.full((len(returns), len(returns)), np.nan)
     np.fill_diagonal(found, 1.0)
     known = np.isfinite(returns)
-    unbroken = known.all(axis=1)
+    unbroken = np.asarray(known.all(axis=1))
     correlate(found, np.flatnonzero(unbroken), returns[unbroken], least)
     for a, b in zip(*np.tril_indices(len(returns), -1), strict=True):
         if not (unbroken[a] and unbroken[b]):

@@ -7,7 +7,7 @@ and the traded range with funding. Nothing is repaired; every choice is recorded
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -102,13 +102,15 @@ def with_read(catalog: Catalog, market: Market, read: Mapping[str, Series], from
         frame = catalog.bars(s, None, end_ms)
         other = market_of({name: frame}, step, {}, {}, "none", first_ms, end_ms)
         at = (other.close_ms - market.close_ms[0]) // step
-        columns = {}
+        columns = dict[str, Any]()
         for column in BAR_COLUMNS:
             placed = np.full((count, 1), np.nan)
             placed[at] = getattr(other, column)
             columns[column] = np.hstack((getattr(market, column), placed))
-        more = {column: recorded_beside(column, market, other, at) for column in RECORDED}
-        nothing = {column: np.hstack((getattr(market, column), np.zeros((count, 1)))) for column in CHARGED_COLUMNS}
+        more: dict[str, Any] = {column: recorded_beside(column, market, other, at) for column in RECORDED}
+        nothing: dict[str, Any] = {
+            column: np.hstack((getattr(market, column), np.zeros((count, 1)))) for column in CHARGED_COLUMNS
+        }
         market = market._replace(instruments=(*market.instruments, name), **columns, **nothing, **more)
         missing = int(np.isnan(columns["close"][market.close_ms > from_ms, -1]).sum())
         lacking = f"; {missing} bars missing in this range" if missing else ""

@@ -26,7 +26,7 @@ WAVES = ((2.0, 0.16), (24.0, 0.12), (1440.0, 0.14))  # half-life in 15m bars, va
 SHARED = 0.8  # share of the waves' variance that all coins have in common
 DEGREES = 10
 # mean |return| of each UTC hour against the day's, the mean of four coins
-HOURS = (1.11, 1.05, 0.96, 0.85, 0.81, 0.8, 0.83, 0.83, 0.87, 0.85, 0.77, 0.82)
+HOURS: tuple[float, ...] = (1.11, 1.05, 0.96, 0.85, 0.81, 0.8, 0.83, 0.83, 0.87, 0.85, 0.77, 0.82)
 HOURS += (0.93, 1.2, 1.45, 1.37, 1.22, 1.21, 1.06, 1.04, 1.07, 1.05, 0.99, 0.85)
 
 

@@ -108,7 +108,9 @@ def load_desk(
 
 def with_own_bars(clock: Market, own: Market) -> Market:
     """The clock's market with the bars of a longer timeframe as more columns."""
-    columns = {name: np.hstack((getattr(clock, name), spread(getattr(own, name), own, clock))) for name in BAR_COLUMNS}
+    columns: dict[str, Any] = {
+        name: np.hstack((getattr(clock, name), spread(getattr(own, name), own, clock))) for name in BAR_COLUMNS
+    }
     for name in CHARGED_COLUMNS:
         columns[name] = np.hstack((getattr(clock, name), spread(getattr(own, name), own, clock, 0.0)))
     names = tuple(f"{instrument}{AT}{timeframe_text(own.timeframe_ms)}" for instrument in own.instruments)

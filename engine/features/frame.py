@@ -189,7 +189,7 @@ class FeatureFrame:
         if timeframe not in self._higher:
             length_ms = higher_timeframe_ms(timeframe, self.timeframe_ms)
             clock = higher_clock(self.close_ms, self.timeframe_ms, length_ms)
-            columns = aggregated({name: getattr(self, name) for name in self.recorded}, clock)
+            columns: dict[str, Any] = aggregated({name: getattr(self, name) for name in self.recorded}, clock)
             close_ms = self.close_ms[clock.first_known :: clock.ratio][: clock.count]
             others = {name: other.higher(timeframe)[0] for name, other in self._others.items()}
             made = FeatureFrame(close_ms, **columns, timeframe_ms=length_ms, others=others, outside=self._outside)

@@ -22,7 +22,7 @@ class HigherClock(NamedTuple):
 
     start: int
     ratio: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple's own, which nobody asks
 
     @property
     def first_known(self) -> int:

@@ -48,14 +48,18 @@ class Reads(NamedTuple):
     models: tuple[ReadModel, ...] = ()
 
     @property
+    def _readers(self) -> "list[Reads | ReadModel]":
+        return [self, *self.models]
+
+    @property
     def full_names(self) -> list[str]:
         """Every instrument by its full name, those of models too."""
-        return list(dict.fromkeys(name for one in (self, *self.models) for _, name in one.instruments))
+        return list(dict.fromkeys(name for one in self._readers for _, name in one.instruments))
 
     @property
     def declared(self) -> list[OutsideSeries]:
         """Every outside series, those of models too."""
-        return list(dict.fromkeys(series for one in (self, *self.models) for _, series in one.series))
+        return list(dict.fromkeys(series for one in self._readers for _, series in one.series))
 
     @property
     def names(self) -> list[str]:

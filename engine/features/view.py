@@ -85,7 +85,7 @@ class BarsView:
     def _on_clock(self, label: str, values: Array) -> Array:
         """The values on the reader's clock, computed once, noted as read."""
         reader, label = self._reader, self._prefix + label
-        if self._clock is not None:
-            values = reader.kept(label, lambda: on_base_clock(values, self._clock, len(reader)))
+        if (clock := self._clock) is not None:
+            values = reader.kept(label, lambda: on_base_clock(values, clock, len(reader)))
         reader.used[label] = values
         return values

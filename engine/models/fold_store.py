@@ -44,7 +44,7 @@ def folder_of(root: Path, recipe: TrainRecipe, rows: PreparedRows) -> Path:
 def code_of(recipe: TrainRecipe) -> list[str]:
     """What fits these folds: the code, and the versions of its packages."""
     learner = learner_of(recipe.learner)
-    code = digest_of((training.prepare, training.fit_fold, learner.fit))  # type: ignore[arg-type]  # a function of its module
+    code = digest_of((training.prepare, training.fit_fold, learner.fit))
     return [code, version(learner.PACKAGE), version("optuna")]
 
 
@@ -155,7 +155,7 @@ def write_rows(folder: Path, rows: PreparedRows) -> None:
     """The values of the rows, for processes that fit folds."""
     part = folder / f".rows.{os.getpid()}.npz"
     label = rows.label
-    own = {"values": label.values, "known_ms": label.known_ms, "classes": np.array(label.classes)}
+    own: dict[str, Any] = {"values": label.values, "known_ms": label.known_ms, "classes": np.array(label.classes)}
     np.savez(part, columns=rows.columns, close_ms=rows.close_ms, **own)
     part.replace(folder / ROWS)
 

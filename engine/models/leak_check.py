@@ -193,7 +193,7 @@ def _replaced_bars(
         made["taker_buy_volume"] = volume * dice.uniform(0.0, 1.0, rows)
     holes = dice.uniform(size=rows) < HOLES_FRAC
     holes[:1] = False  # the jump is there in any case
-    columns = {}
+    columns = dict[str, Any]()
     for name, values in made.items():
         values[holes] = np.nan
         columns[name] = np.concatenate([getattr(frame, name)[: cut + 1], values])

@@ -2,13 +2,16 @@
 
 from importlib.util import find_spec
 from types import MappingProxyType
+from typing import cast
 
 from engine.errors import BadInput
 from engine.models import catboost_fit, lgbm
 from engine.models.learner import Learner
 
 USUAL = "lightgbm"
-LEARNERS: MappingProxyType[str, Learner] = MappingProxyType({USUAL: lgbm, "catboost": catboost_fit})
+LEARNERS: MappingProxyType[str, Learner] = MappingProxyType(
+    {USUAL: cast("Learner", lgbm), "catboost": cast("Learner", catboost_fit)}
+)
 
 
 def learner_of(name: str, where: str = "") -> Learner:

@@ -5,7 +5,7 @@ all known before the fold's first prediction (folds.py audits it). What a traini
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -69,7 +69,7 @@ def fit_fold(
     objective: str,
     settings: Mapping[str, int | float],
     search: FoldSearch | None = None,
-    learner: Learner = lgbm,
+    learner: Learner = cast("Learner", lgbm),
 ) -> WalkedFold:
     """Fold `number` alone, by its training rows alone; with a `search` its settings are chosen on them, too."""
     rows = training_rows(label, fold, number)

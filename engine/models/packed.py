@@ -52,7 +52,7 @@ def unpack_model(about: dict[str, Any], arrays: Sequence[bytes]) -> Artifact:
 def _fit(one: dict[str, Any], rest: Iterator[bytes]) -> LoadedFit:
     trees = None
     if one["trees"] is not None:
-        table = {name: np.frombuffer(next(rest), kind) for name, kind in TABLE.items()}  # type: ignore[call-overload]  # any kind
+        table: dict[str, Any] = {name: np.frombuffer(next(rest), kind) for name, kind in TABLE.items()}
         trees = Trees(*one["trees"], **table)
     states = None if one["regime"] is None else regime.model_of(one["regime"])
     return LoadedFit(one["train_end_ms"], one["from_ms"], trees, states)

@@ -82,7 +82,7 @@ def _fitted(scaled: Array, lengths: list[int]) -> Any:
 
 def _unbroken(rows: Array) -> tuple[Array, list[int]]:
     """(rows without a hole, lengths of the runs that they form)."""
-    good = np.isfinite(rows).all(axis=1)
+    good: Any = np.isfinite(rows).all(axis=1)
     begins = good & ~np.concatenate([[False], good[:-1]])
     run = np.cumsum(begins)[good]
     return rows[good], np.bincount(run)[1:].tolist() if len(run) else []

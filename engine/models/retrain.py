@@ -26,7 +26,8 @@ def unit_again(model: Artifact) -> TrainUnit:
     instrument, timeframe = str(about["instrument"]), str(about["timeframe"])
     learner: Mapping[str, Any] = about["learner"]
     if model.is_regime:
-        texts, settings, kind = observed_features(timeframe_ms(timeframe)), {}, {}
+        texts: tuple[str, ...] = observed_features(timeframe_ms(timeframe))
+        settings, kind = dict[str, Any](), dict[str, str]()
         reads = Reads(timeframe, (), ())
     elif model.distribution is None:
         what = f"{where} was trained before what a model reads was stored with it: it cannot be trained again by its name"

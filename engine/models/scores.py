@@ -89,7 +89,7 @@ def _over_folds(given: Sequence[tuple[Array, Array, Array]], folds: Sequence[npt
     kept = [rows[good[rows]] for rows in folds]
     kept = [rows for rows in kept if len(rows)]
     if not kept:
-        return Score(*[math.nan] * 6, rows=0)
+        return Score(math.nan, math.nan, math.nan, math.nan, math.nan, math.nan, 0)
 
     def over(rows: npt.NDArray[np.int64]) -> float:
         found = [figure(*(values[rows] for values in one)) for one in given]

@@ -287,7 +287,8 @@ def next_version(stored: Sequence[str]) -> str:
 
 def _costs(unit: TrainUnit, overrides: Overrides) -> Costs | None:
     try:
-        return costs_of(*unit.instrument.split(":"), overrides)
+        venue, symbol, market = unit.instrument.split(":")
+        return costs_of(venue, symbol, market, overrides)
     except BadInput:  # an instrument that the desk cannot trade can be trained on: the report has no costs
         return None
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from engine.clock import TIMEFRAMES, timeframe_ms
 from engine.data.sources import OutsideSeries
@@ -90,7 +90,7 @@ def read_config(
     days = _days(_table(given, "folds", where), where)
     learners = _learners(_table(given, "learners", where), where)
     symbols, timeframes, targets = (_names(given, key, where) for key in ("symbols", "timeframes", "targets"))
-    features = () if targets == [REGIME] else tuple(call.text for call in calls_of(given.get("features")))
+    features = () if targets == [REGIME] else tuple(call.text for call in calls_of(cast("Any", given.get("features"))))
     ends = [moment(given.get(key)) for key in ("from", "to")]
     if None not in ends and ends[0] >= ends[1]:  # type: ignore[operator]  # both are there
         raise BadInput(f"{where}: from is not before to", "to is excluded")
@@ -121,7 +121,7 @@ def read_config(
         reads = _reads(given, texts, instrument, timeframe, where)
         parts = [part for part, varies in zip((symbol, timeframe, target, used), varying, strict=True) if varies and part]
         name, version = _artifact(_word(given, "name", "", where), parts, _word(given, "version", "", where), where)
-        units.append(TrainUnit(name, version, instrument, timeframe, recipe, reads, *ends, used, threshold, beside))
+        units.append(TrainUnit(name, version, instrument, timeframe, recipe, reads, ends[0], ends[1], used, threshold, beside))
     if len({unit.name for unit in units}) < len(units):
         raise BadInput(f"{where}: two models would have one name", "name learners in other letters")
     return units

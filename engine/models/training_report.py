@@ -89,7 +89,7 @@ def report_of(one: JudgedTraining) -> dict[str, Any]:
         **({} if trades is None else {"trades": trades.as_json()}),
         **gates.as_json(found),
     }
-    return _ready(report)  # type: ignore[no-any-return]  # a mapping stays one
+    return _ready(report)
 
 
 def baselines_of(one: JudgedTraining, kind: str) -> dict[str, Array]:

@@ -95,7 +95,7 @@ def read_trees(dump: Any, where: str = "trees.json") -> Trees:
         depth = max(depth, _flatten(tree.get("tree_structure"), columns, nodes, place))
     made = [np.asarray(column) for column in zip(*nodes, strict=True)]
     types = (np.int32, np.float64, np.int32, np.int32, np.bool_, np.int8, np.float64)
-    table = [column.astype(kind) for column, kind in zip(made, types, strict=True)]
+    table: Any = [column.astype(kind) for column, kind in zip(made, types, strict=True)]
     return Trees(columns, link, depth, np.asarray(roots, dtype=np.int32), *table)
 
 

@@ -5,7 +5,7 @@ time; those of the earlier part whose label is not known before the later part b
 """
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +55,7 @@ def tuned(
     objective: str,
     settings: Mapping[str, int | float],
     search: FoldSearch,
-    learner: Learner = lgbm,
+    learner: Learner = cast("Learner", lgbm),
 ) -> dict[str, int | float]:
     """The settings with the least error on the later of the training `rows`, of those that optuna's TPE draws from one seed.
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 READ_EVENT = "nightdesk.read"  # our own audit event, raised by wrapped native readers
@@ -117,7 +117,7 @@ def _read_environment(environment: Any, name: str) -> None:
     if _current is None or environment is not os.environ:
         return
     seen, others = _current
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None and frame.f_globals.get("__name__") in ("os", "_collections_abc", "collections.abc"):
         frame = frame.f_back
     if frame is None or threading.get_ident() in others or is_library(frame.f_code.co_filename):

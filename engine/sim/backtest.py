@@ -121,17 +121,17 @@ class Backtest:
     @property
     def metrics(self) -> dict[str, Any]:
         """Figures by name; `undefined` says why one is None."""
-        return self.report["metrics"]  # type: ignore[no-any-return]  # plain JSON
+        return self.report["metrics"]
 
     @property
     def scenarios(self) -> dict[str, Any]:
         """total_return_frac under each scenario, and the number of ambiguous bars."""
-        return self.report["scenarios"]  # type: ignore[no-any-return]  # plain JSON
+        return self.report["scenarios"]
 
     @property
     def journal_hash(self) -> str:
         """SHA-256 of the journal rows: equal for equal bars, configuration and code."""
-        return self.report["journal_hash"]  # type: ignore[no-any-return]  # plain JSON
+        return self.report["journal_hash"]
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """What the run store keeps."""
@@ -175,7 +175,14 @@ def backtest(
     Raises BadInput, DataError or StrategyError with one clear line.
     """
     desk = desk_setup(home)
-    one = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market, "side": side}
+    one: dict[str, Any] = {
+        "strategy": strategy,
+        "symbol": symbol,
+        "timeframe": timeframe,
+        "venue": venue,
+        "market": market,
+        "side": side,
+    }
     one |= {"start": from_, "end": to, "params": params, "fills": fills, "funding": funding, "cash": cash}
     one |= {"limits": limits, "delay_bars": delay_bars, "execution": execution}
     return simulate(resolve.planned(desk, catalog or desk.catalog(), one, folder), checks=desk.checks)
@@ -262,7 +269,8 @@ def run_modes(
     results, by_limit = dict[str, Any](), working.enters_by_limit(signals)
     for mode in dict.fromkeys(modes):
         given = bars, columns, width, rules_in(planned, span, mode), planned.request.limits, cash
-        results[mode] = run_records(*given, blocks=blocks, daily=daily, **working.inputs_of(planned, loaded, by_limit, mode))
+        more = working.inputs_of(planned, loaded, by_limit, mode)
+        results[mode] = run_records(*given, blocks=blocks, daily=daily, **more)
         progress(0.6 + 0.1 * len(results))
     return results
 

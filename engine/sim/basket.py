@@ -82,12 +82,12 @@ class BasketRun:
     @property
     def metrics(self) -> dict[str, Any]:
         """Figures by name; `undefined` says why one is None."""
-        return self.report["metrics"]  # type: ignore[no-any-return]  # plain JSON
+        return self.report["metrics"]
 
     @property
     def journal_hash(self) -> str:
         """Equal for equal bars, configuration and code."""
-        return self.report["journal_hash"]  # type: ignore[no-any-return]  # plain JSON
+        return self.report["journal_hash"]
 
     def frames(self) -> dict[str, pl.DataFrame]:
         """What the run store keeps."""

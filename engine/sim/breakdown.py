@@ -38,7 +38,7 @@ class RClass(NamedTuple):
 
     low: float | None
     high: float | None
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple's own, which nobody asks
 
 
 def _entered(part: str) -> pl.Expr:

@@ -56,7 +56,8 @@ def in_span(found: Signals, sleeve: PlannedSleeve, loaded: DeskBars) -> Signals:
     own, span = loaded.own[sleeve.bar_ms], loaded.span
     cut = slice(own.first, own.first + len(own.span.close_ms))
     arrays = (spread(values[cut], own.span, span) for values in found[:-1])
-    return Signals(*arrays, {label: spread(values[cut], own.span, span) for label, values in found.used.items()})
+    used = {label: spread(values[cut], own.span, span) for label, values in found.used.items()}
+    return Signals._make((*arrays, used))
 
 
 def check_sleeve(

@@ -70,7 +70,7 @@ def parts_of(run: Any) -> dict[str, dict[str, Any]]:
     return found
 
 
-def inputs_of(planned: Any, loaded: DeskBars, by_limit: Sequence[bool], mode: str) -> dict[str, np.ndarray | None]:
+def inputs_of(planned: Any, loaded: DeskBars, by_limit: Sequence[bool], mode: str) -> dict[str, Any]:
     """What kernel.run_records is given beside bars and signals in a fill mode: VWAPs, schedules."""
     vwap = vwap_of(loaded.span).price if mode == VWAP else None
     return {"vwap": vwap, "schedules": schedules_of(planned, loaded, by_limit)}

@@ -201,7 +201,7 @@ def memory_report(
 def bars_from(evaluation: Evaluation, first: int) -> Evaluation:
     """The evaluation's values from bar `first` on."""
     used = {label: values[first:] for label, values in evaluation.used.items()}
-    hinted = {name: np.asarray(x)[first:] for name in HINTS if np.ndim(x := getattr(evaluation.hints, name)) > 0}
+    hinted: dict[str, Any] = {name: np.asarray(x)[first:] for name in HINTS if np.ndim(x := getattr(evaluation.hints, name)) > 0}
     cut = evaluation._replace(direction=evaluation.direction[first:], strength=evaluation.strength[first:], used=used)
     return cut._replace(hints=evaluation.hints._replace(**hinted))
 

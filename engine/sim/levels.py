@@ -5,7 +5,7 @@ again from its fills and its bars by `on_fill` and `follow`, which moved it in t
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -65,7 +65,7 @@ def _positions(
             sleeve = _filled(sleeve, rules, fill, atr.get(int(fill["decided_ms"] or 0), np.nan))
             yield close_ms - (step if fill["slot"] == state.ENTRY else 0), sleeve.position
         if sleeve.position.open_layers > 0 and bar[3] == bar[3]:  # NaN differs from itself: a missing bar
-            position = follow(sleeve.position, rules, state.Bar(close_ms, *bar, 0.0, 0.0))
+            position = follow(sleeve.position, rules, state.Bar._make((close_ms, *bar, 0.0, 0.0)))
             if position != sleeve.position:
                 sleeve = sleeve._replace(position=position)
                 yield close_ms, position
@@ -76,7 +76,7 @@ def _filled(sleeve: state.Sleeve, rules: state.Rules, row: Mapping[str, float], 
     whole = {name: int(row[name]) for name in ("slot", "layer", "lots", "maker", "reason")}
     opens = whole["layer"] >= sleeve.position.open_layers
     key = sleeve.entries + 1 if opens else sleeve.position.layers[whole["layer"]].key
-    price = {"price": row["price"], "fee": row["fee"], "reference_price": row["reference_price"]}
+    price: dict[str, Any] = {"price": row["price"], "fee": row["fee"], "reference_price": row["reference_price"]}
     fill = state.Fill(leg=0, pair=0, key=key, t_ms=int(row["close_ms"]), **whole, **price)
     if fill.slot == state.ENTRY:
         order = state.Order(key, int(row["side"]), fill.lots, 0.0, 0.0, 0.0, atr, 0, 0.0, 0, 1)

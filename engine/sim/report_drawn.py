@@ -53,7 +53,7 @@ def result_spec(trips: pl.DataFrame) -> dict[str, Any] | None:
     values = closed(trips)["r"].drop_nulls()
     if not len(values):
         return None
-    low, high = (float(x or 0.0) for x in (values.min(), values.max()))
+    low, high = (float(x) for x in (values.to_numpy().min(), values.to_numpy().max()))
     width = BIN_R * max(1, int(np.ceil((high - low) / BIN_R / BINS_MAX)))
     first, last = np.floor(low / width) * width, np.floor(high / width) * width + width
     counts, edges = np.histogram(values.to_numpy(), bins=np.arange(first, last + width / 2, width))

@@ -5,7 +5,7 @@ sim/breakdown.py. The signs are those of the page: a real minus, a sign on P&L, 
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
@@ -152,7 +152,7 @@ def tiles(run: Mapping[str, Any], trips: pl.DataFrame, hold: Floats | None) -> l
     costs = m["fees"] + m["slippage"] - m["funding"]
     reach = f"95{THIN}% {number(m['sharpe_low'])} to {number(m['sharpe_high'])}" if m["sharpe_low"] is not None else "no interval"
     closed = trips.filter(pl.col("reason") != "open")["r"].drop_nulls() if len(trips) else pl.Series([], dtype=pl.Float64)
-    mean, median = (closed.mean(), closed.median()) if len(closed) else (None, None)
+    mean, median = (cast("float | None", x) for x in ((closed.mean(), closed.median()) if len(closed) else (None, None)))
     holding = "" if hold is None else f"{hold_name(run)} {percent(float(hold[-1]) / cash - 1, sign=True)}"
     other = "pessimistic" if run["fills"] == "optimistic" else "optimistic"
     bars = s["ambiguous_bars"]
@@ -200,7 +200,7 @@ def month_rows(
     own = breakdown.months(at, np.concatenate(([cash], equity)))
     held = {} if hold is None else {(y, m): r for y, m, r in breakdown.months(at, np.concatenate(([cash], hold)))}
     counts = {row["key"]: row for row in breakdown.split(trips, "month").to_dicts()}
-    rows = []
+    rows = list[dict[str, Any]]()
     for year, month, value in own:
         split = counts.get(f"{year}-{month:02d}", {})
         name = f"{MONTHS[month - 1]} {year}" if month == 1 or not rows else MONTHS[month - 1]
@@ -276,7 +276,7 @@ def _split_row(row: Mapping[str, Any], name: str) -> dict[str, str]:
 def fall_rows(close_ms: Times, equity: Floats, cash: float, count: int = 5) -> list[Row]:
     """The deepest drawdowns: how deep, from, lowest, back at its peak, how long."""
     at, curve = np.concatenate(([close_ms[0]], close_ms)), np.concatenate(([cash], equity))
-    rows = []
+    rows = list[Row]()
     for fall in breakdown.drawdowns(at, curve, count):
         end = int(close_ms[-1]) if fall.recovered_ms is None else fall.recovered_ms
         back = "not recovered" if fall.recovered_ms is None else utc_day(fall.recovered_ms)

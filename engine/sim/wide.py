@@ -33,7 +33,7 @@ def widened(limits: Some) -> Some:
     for name, value in limits._asdict().items():
         if name.endswith("_max"):
             wide[name] = MANY if isinstance(value, int) else FAR
-    quiet = {"pause_hours": 0.0, "volume_times_min": 0.0, "funding_quiet_ms": 0, "no_entry": NO_WINDOW}
+    quiet: dict[str, Any] = {"pause_hours": 0.0, "volume_times_min": 0.0, "funding_quiet_ms": 0, "no_entry": NO_WINDOW}
     return limits._replace(**wide, **{name: value for name, value in quiet.items() if name in limits._fields})
 
 

@@ -19,9 +19,9 @@ from sqlmodel import col, delete, insert, select, update
 
 from engine.clock import utc
 from engine.errors import DeskError, JournalBroken
-from engine.store.chain import EMPTY, Tail, prefix_of
+from engine.store.chain import EMPTY, Head, Tail, prefix_of
 from engine.store.db import read, write, write_rows
-from engine.store.journal import Head, HeadClaim, VerifyReport, claims_in, find, verify
+from engine.store.journal import HeadClaim, VerifyReport, claims_in, find, verify
 from engine.store.opened import open_journal, parts_of
 from engine.store.segments import PackedPart, PartBroken, Sealed, digest_of
 from engine.store.tables import Anchor, Handover, SealedPart, VerifiedPrefix
@@ -242,7 +242,7 @@ def _note(engine: Engine, paths: dict[str, Path], starts: Any, reports: dict[str
         start, before = starts[name]
         digest = _digest_of(paths[name], start.end, report.end_bytes, before)
         if digest is not None:
-            head = {"seq": report.head.seq, "hash": report.head.hash, "end_bytes": report.end_bytes}
+            head: dict[str, Any] = {"seq": report.head.seq, "hash": report.head.hash, "end_bytes": report.end_bytes}
             rows.append(VerifiedPrefix(journal=name, **head, digest=digest.hexdigest(), noted_ms=note_ms))
     with suppress(DeskError), write(engine) as session:
         for row in rows:

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from json.encoder import encode_basestring_ascii as quoted
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +18,7 @@ import orjson
 
 from engine.errors import DataError, JournalBroken
 
+quoted = encode_basestring_ascii
 START = "0" * 64  # `prev` of the first line
 BLOCK = 1 << 16  # bytes read from the end at first
 UNORDERED_KIND = "incident"  # carries wall time, not the bar's time: of a desk journal the one kind out of order

@@ -24,9 +24,11 @@ from engine.store.opened import around_seq, ends_with_parts, open_journal, parts
 from engine.store.partner import Partner
 from engine.store.segments import PartBroken
 
-UNHASHED_KINDS = ("snapshot", "incident", "intent", "sent", "order", "amend", "health", "reconcile", "adopt", "cursor", "lapse")
-UNHASHED_KINDS += ("probe", "gate", "attach", "shadow")
 # Two runs that trade alike may differ in these: how an order lived, not what it did.
+UNHASHED_KINDS = (
+    *("snapshot", "incident", "intent", "sent", "order", "amend", "health", "reconcile", "adopt", "cursor", "lapse"),
+    *("probe", "gate", "attach", "shadow"),
+)
 HEAD_BYTES = 120  # within which a line names its kind
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 _PARTNER = {"desk": "people.jsonl", "people": "desk.jsonl"}

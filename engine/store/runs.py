@@ -211,7 +211,7 @@ class Runs:
             found = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise DataError(f"run {run_id}: {path} cannot be read ({error})", "run the backtest again") from error
-        return found | {"folder": str(path.parent)}
+        return {**found, "folder": str(path.parent)}
 
     def frame(self, run_id: str, name: str) -> "pl.DataFrame":
         """One of the run's frames (FRAMES)."""

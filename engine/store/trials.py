@@ -107,7 +107,8 @@ class OtherTrial(NamedTuple):
 
 def others_of(engine: Engine, names: Sequence[str]) -> list[OtherTrial]:
     """Every trial of these hypotheses without its daily returns."""
-    columns = select(Trial.hypothesis, Trial.number, Trial.setting, Trial.params, Trial.sharpe)
+    fields: Any = (Trial.hypothesis, Trial.number, Trial.setting, Trial.params, Trial.sharpe)
+    columns = select(*fields)
     with read(engine) as session:
         return [
             OtherTrial(*row) for part in _parts(names) for row in session.exec(columns.where(col(Trial.hypothesis).in_(part)))

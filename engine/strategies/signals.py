@@ -110,7 +110,8 @@ def core_inputs(
     )
     usual = (own.range_times(), own.volume_times()) if judged else (off, off)
     more = (stop, target, leave, hold, size_frac, reverse)
-    return Signals(direction, strength, atr, vol, slip, impact, limit, *rest, *usual, *more, output.used | own.used)
+    figures = direction, strength, atr, vol, slip, impact, limit
+    return Signals._make((*figures, *rest, *usual, *more, output.used | own.used))
 
 
 def silenced_reversal(direction: Any, reverse: Any, side: str) -> Any:
@@ -137,7 +138,9 @@ def exits_of(
     return stop, target, leave, np.broadcast_to(np.int64(hints.hold_bars), count), size, reverse
 
 
-def limits_of(hints: SignalFrame, direction: Array, frame: FeatureFrame, atr: Array | None, own: Any, atr_bars: int) -> Array:
+def limits_of(
+    hints: SignalFrame, direction: npt.NDArray[np.int8], frame: FeatureFrame, atr: Array | None, own: Any, atr_bars: int
+) -> Array:
     """Price of a limit entry at each close (quote units); 0: market. NaN where it is wanted and not known."""
     if hints.limit_price is not None:
         return np.where(hints.limit_price == 0.0, np.nan, hints.limit_price)  # no price is no market order
@@ -213,4 +216,4 @@ def mask_missing(direction: npt.NDArray[Any], strength: Array, used: list[Array]
 
 def any_missing(used: list[Array]) -> npt.NDArray[np.bool_]:
     """Bars at which one of the features read is missing."""
-    return np.logical_or.reduce([np.isnan(values) for values in used])  # type: ignore[no-any-return]  # ufunc.reduce is untyped
+    return np.logical_or.reduce([np.isnan(values) for values in used])

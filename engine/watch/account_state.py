@@ -35,7 +35,7 @@ class Latency(NamedTuple):
     """How long one kind of request took to be answered, or an execution to be booked. `slowest`: the order of the worst one."""
 
     what: str
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple's own, which nobody asks
     median_ms: int
     p95_ms: int
     worst_ms: int

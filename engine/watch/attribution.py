@@ -150,9 +150,9 @@ def _in_cents(amounts: Mapping[str, Mapping[str, float]], changes: Mapping[str, 
     shares = []
     for (sleeve, parts), total in zip(amounts.items(), totals, strict=True):
         cents = apportion([parts[name] * 100 for name in PARTS], total)
-        shares.append(Share(sleeve, *cents, change=total))
-    columns = [sum(share[n] for share in shares) for n in range(1, len(PARTS) + 1)]
-    return Attribution(tuple(shares), Share("desk", *columns, change=total_cents))
+        shares.append(Share._make((sleeve, *cents, total)))
+    columns = [sum(int(share[n]) for share in shares) for n in range(1, len(PARTS) + 1)]
+    return Attribution(tuple(shares), Share._make(("desk", *columns, total_cents)))
 
 
 def apportion(values: Sequence[float], total: int) -> list[int]:

@@ -123,10 +123,10 @@ def _chosen(found: Sequence[Period], unit: str, of: str) -> tuple[Period, bool]:
     wholes = [_is_whole(period, unit) for period in found]
     if of:
         of = _day_or_month(of)
-        for period, whole in zip(found, wholes, strict=True):
+        for period, complete in zip(found, wholes, strict=True):
             first, last = utc_day(period_begin(period.until_ms, unit)), utc_day(period.until_ms - 1)
             if first <= of <= last or (unit == "month" and of == first[:7]):
-                return period, whole
+                return period, complete
         listed = ", ".join(utc_day(period.from_ms) for period in found[-LISTED:])
         raise BadInput(f"the desk lived no {unit} {of[:20]!r}", f"{unit}s begin on {listed}")
     whole = [period for period, complete in zip(found, wholes, strict=True) if complete]

@@ -62,7 +62,7 @@ def desk_view(home: Path, engine: Engine) -> DeskView:
     """Read the desk of a home."""
     path, pid, beat = journal_of(home), worker_pid(home), heartbeat_of(home)
     mark = mark_at(path)
-    get: Callable[[str], Any] = ({} if mark is None else mark.body).get
+    get: Callable[..., Any] = ({} if mark is None else mark.body).get
     now: Mapping[str, Any] = {"phase": "not running"} if pid is None else beat
     pace = (beat.get("wall_ms"), now.get("bars_per_second"), now.get("replay_until_ms"))
     worker = WorkerState(pid is not None, pid or None, now.get("phase"), str(beat.get("note") or ""), *pace)

@@ -190,11 +190,11 @@ def bars(desk: DeskObservation) -> Iterator[Finding]:
             numbers = {"age_s": age_ms // 1000, "bar_s": step_ms / 1000, "desk_ms": desk.mark.t_event_ms}
             yield Finding("bars", "bars", "page", what, names, since, action, numbers, desk.mark.id)
     if why := str(desk.heartbeat.get("refused") or ""):  # a damaged file, another history: nothing enters, no exit is seen
-        open_ = ", ".join(open_positions(desk))
+        held = ", ".join(open_positions(desk))
         action = "do what it says; the desk waits, and walks every bar in order when the file is whole again"
-        severity: Severity = "page" if open_ else "warn"
+        severity: Severity = "page" if held else "warn"
         since = desk.mark.t_recv_ms
-        yield Finding("bars:refused", "bars", severity, f"{why}; open: {open_ or 'nothing'}", "", since, action, {}, desk.mark.id)
+        yield Finding("bars:refused", "bars", severity, f"{why}; open: {held or 'nothing'}", "", since, action, {}, desk.mark.id)
     if is_trading(desk):
         for name in desk.silent_instruments:
             instrument, _, own = name.partition("@")  # of a longer timeframe than the clock's: the sleeves that decide on it

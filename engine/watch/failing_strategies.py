@@ -7,7 +7,7 @@ trails and targets; what only the strategy does, entries and its own exits, does
 from collections.abc import Iterator
 
 from engine.watch.null_features import null_features
-from engine.watch.observation import DeskObservation, Finding, is_trading, position_text
+from engine.watch.observation import DeskObservation, Finding, Severity, is_trading, position_text
 
 SHOWN_MAX = 20  # sleeves with an alert of their own
 ACTION = "nightdesk leaks and nightdesk backtest of the strategy on these bars; propose a pause, or flatten: nightdesk halt"
@@ -24,7 +24,7 @@ def failing_strategies(desk: DeskObservation) -> Iterator[Finding]:
         held = bool(sleeves.get(name, {}).get("position"))
         what = f"The strategy of {name} says nothing: {why[:160]}; {position_text(desk, name)}"
         what += "; its stop, trail and target go on, its own exits do not" if held else "; it enters nothing"
-        severity = "page" if held or everyone else "warn"
+        severity: Severity = "page" if held or everyone else "warn"
         yield Finding(f"strategy:{name}", "strategy", severity, what, name, desk.mark.t_recv_ms, ACTION, {}, desk.mark.id)
 
 

@@ -61,7 +61,8 @@ def sum_by_sleeve(flows: Iterable[Flow]) -> tuple[Flow, ...]:
     found: dict[str, Flow] = {}
     for flow in flows:
         so_far = found.get(flow.sleeve, Flow(flow.sleeve))
-        found[flow.sleeve] = Flow(flow.sleeve, *(a + b for a, b in zip(so_far[1:], flow[1:], strict=True)))
+        sums = (a + b for a, b in zip(so_far[1:], flow[1:], strict=True))
+        found[flow.sleeve] = Flow._make((flow.sleeve, *sums))
     return tuple(found.values())
 
 

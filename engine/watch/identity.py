@@ -94,7 +94,7 @@ def _identity(home: Path, path: Path, last: Event) -> Identity:
     unexplained = round(moved[UNEXPLAINED], 2)
     account = round(round(equity, 2) + put + taken + unexplained, 2)
     terms_of_account = (put, -taken, account, unexplained, moved_apart)
-    return Identity(last.t_event_ms, last.id, *money, round(equity, 2), gap, apart, *terms_of_account)
+    return Identity._make((last.t_event_ms, last.id, *money, round(equity, 2), gap, apart, *terms_of_account))
 
 
 def cash_events(home: Path) -> list[Event]:

@@ -45,7 +45,7 @@ def watched(path: Path, mark: Event | None, rows: Sequence[LevelWatch], alerts: 
 
 def _level(row: LevelWatch, values: tuple[float | None, float | None], alerts: Collection[str]) -> WatchedLevel:
     wish = wish_in(row)
-    more = (wish.rearm(), wish.rearm_text(), row.id in alerts)
+    more: Any = (wish.rearm(), wish.rearm_text(), row.id in alerts)
     return WatchedLevel(row.id, wish.text(), row.subject, row.beyond, row.level, *values, *more)
 
 

@@ -63,10 +63,15 @@ def _shut(name: str, found: list[LimitUsage], body: Mapping[str, Any], tripped: 
     shut = in_force(name, body, tripped)
     names = {f"{name}: {LIMIT_OF[breaker]}" for breaker in shut.breakers} if shut is not None else set()
     streak = f"{name}: {LIMIT_OF['loss streak']}"
+    if shut is None:
+        return found
+    full = names == {streak}
     return [
         one
-        if shut is None or one.name not in names
-        else one._replace(until_ms=shut.until_ms, **({"value": one.limit, "used_frac": 1.0} if names == {streak} else {}))
+        if one.name not in names
+        else one._replace(until_ms=shut.until_ms, value=one.limit, used_frac=1.0)
+        if full
+        else one._replace(until_ms=shut.until_ms)
         for one in found
     ]
 

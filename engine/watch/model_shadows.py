@@ -23,7 +23,8 @@ from engine.errors import BadInput, DeskError, Refused
 from engine.features.anchor import anchor_ms
 from engine.features.frame import FeatureFrame
 from engine.features.reads import ReadModel, Reads, files_read, frame_of
-from engine.store.journal import Event, Journal, read
+from engine.store.chain import Event
+from engine.store.journal import Journal, read
 from engine.strategies.stored_models import PinnedModel, pins_of, read_models
 from engine.watch.shadow_journal import KIND, any_runs, place_of
 from engine.watch.window import journal_of, mark_at
@@ -65,7 +66,9 @@ def shadows(home: Path) -> list[ModelShadow]:
         if body["what"] == "begin":
             name, _, version = key[1].partition("@")
             about = [str(body[field]) for field in ("sha256", "instrument", "timeframe", "label")]
-            own.append(ModelShadow(key[0], name, version, *about, event.t_event_ms, event.t_event_ms, 0, str(body["by"])))
+            own.append(
+                ModelShadow._make((key[0], name, version, *about, event.t_event_ms, event.t_event_ms, 0, str(body["by"]), ""))
+            )
         elif body["what"] == "closes":
             own[-1] = own[-1]._replace(last_ms=event.t_event_ms, closes=own[-1].closes + len(body["rows"]))
         else:

@@ -127,7 +127,14 @@ def _period(from_ms: int, until_ms: int, before: Cents, after: Cents) -> Period:
     """The period between two marks."""
     change = {name: _minus(after[name], before[name]) for name in SUMS}
     unrealised = _minus(change["equity"], change["cash"])
-    cents = (change["cash"], unrealised, change["fees"], change["funding"], change["slippage"], change["equity"])
+    cents: tuple[int | None, ...] = (
+        change["cash"],
+        unrealised,
+        change["fees"],
+        change["funding"],
+        change["slippage"],
+        change["equity"],
+    )
     cents += (change["incident"], _minus(change["equity"], change["incident"]), after["equity"])
     return Period(from_ms, until_ms, *(None if value is None else value / 100 for value in cents))
 

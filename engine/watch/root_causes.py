@@ -18,8 +18,10 @@ from engine.watch.window import FAR_MS, between, raw_lines
 
 REJECTED_AS = {"protective": "stop_rejected", "exit": "exit_rejected"}  # slot of a rejected order -> kind
 UNKNOWN_RULE = "an input cannot be computed"
-KINDS = ("config", "health", "order", "incident", "reconcile", "orphan", "leave", "halt", "breaker", "fill", "funding")
-KINDS += ("decision", "bar")
+KINDS = (
+    *("config", "health", "order", "incident", "reconcile", "orphan", "leave", "halt", "breaker", "fill", "funding"),
+    *("decision", "bar"),
+)
 # how long after it began a detector says so (engine.live.health): it may name the cause of a sign that was journaled sooner
 DELAY_MS: Mapping[str, int] = {"fills": 60_000, "away": 60_000, "stop_unseen": 15_000, "clock": 60_000, "unexplained": 5_000}
 TWICE_MS = HOUR_MS  # one amount of funding, twice within this: venues settle each hour at the most

@@ -113,7 +113,7 @@ def weighed(home: Path, sleeves: Sequence[str] = (), days: int = DAYS) -> Weighe
 def daily_returns(marks: Sequence[Mapping[str, Any]], name: str) -> list[float] | None:
     """What a sleeve made a day, as a fraction of its equity; `marks`: the sleeves of a mark at each midnight. None where it was
     without equity at one. What was made in incident windows is none of a strategy's."""
-    values = [(body.get(name) or {}).get("equity") for body in marks]
+    values: list[Any] = [(body.get(name) or {}).get("equity") for body in marks]
     windows = [float((body.get(name) or {}).get("incident") or 0.0) for body in marks]
     if any(value is None or not math.isfinite(value) or value <= 0.0 for value in values):
         return None

@@ -150,4 +150,4 @@ def _exits(rows: Sequence[Any], names: Sequence[str]) -> list[tuple[str, str]]:
 def _bar(market: Market, t: int, k: int, scale: float, close_ms: int) -> Bar:
     """A recorded bar at today's prices; its notional volume is kept. A missing one stays missing."""
     prices = (float(column[t, k]) * scale for column in (market.open, market.high, market.low, market.close))
-    return Bar(close_ms, *prices, float(market.volume[t, k]) / scale, 0.0, 0.0)
+    return Bar._make((close_ms, *prices, float(market.volume[t, k]) / scale, 0.0, 0.0))

@@ -47,8 +47,8 @@ def json_table(content: bytes, path: Path) -> JsonTable:
         columns = list(zip(*rows, strict=True))
         return JsonTable(pl.DataFrame({str(n): texts(column) for n, column in enumerate(columns)}), True, stated)
     if all(isinstance(row, dict) for row in rows):
-        names = [key for key in rows[0] if not isinstance(rows[0][key], dict | list)]
-        return JsonTable(pl.DataFrame({name: texts([row.get(name) for row in rows]) for name in names}), False, stated)
+        flat = [key for key in rows[0] if not isinstance(rows[0][key], dict | list)]
+        return JsonTable(pl.DataFrame({name: texts([row.get(name) for row in rows]) for name in flat}), False, stated)
     raise DataError(f"{path} holds rows of different shapes", EXAMPLE)
 
 

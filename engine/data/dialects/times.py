@@ -63,7 +63,7 @@ def open_times(table: pl.DataFrame, where: str, dates: str, notes: list[str]) ->
             raise DataError(f"{where} has times of closes only", "give the open times in a column ts (UTC ms)")
         raise DataError(f"{where} has no readable time column; its columns: {', '.join(table.columns)}", "name it ts (UTC ms)")
     chosen = next((c for c in clocks if c.sure), clocks[0])
-    if int(chosen.ms.min() or 0) < 0:  # type: ignore[call-overload]  # times are whole numbers
+    if (chosen.ms < 0).any():
         row = int((chosen.ms < 0).arg_true()[0])
         raise DataError(f"{where}: row {row} of column {chosen.name} is before 1970", "leave out the rows before")
     for other in clocks:
@@ -77,7 +77,7 @@ def open_times(table: pl.DataFrame, where: str, dates: str, notes: list[str]) ->
 
 def _joined_day_and_time(table: pl.DataFrame) -> pl.DataFrame:
     """A column of days and one of times of day become one column, as MetaTrader writes them."""
-    if (table.schema.get("date"), table.schema.get("time")) == (pl.Date, pl.Time):
+    if table.schema.get("date") == pl.Date and table.schema.get("time") == pl.Time:
         return table.with_columns(date=pl.col("date").dt.combine(pl.col("time"))).drop("time")
     if not {"date", "time"} <= set(table.columns) or table.schema["date"] != pl.String or table.schema["time"] != pl.String:
         return table
@@ -146,7 +146,7 @@ def _text_clock(text: pl.Series, name: str, where: str, dates: str) -> Clock:
     filled = text.fill_null("")
     first = filled.str.extract_groups(YEAR_FIRST)
     fields = first.struct.unnest()
-    order, said = "ymd", []
+    order, said = "ymd", list[str]()
     if fields.to_series(0).null_count() > 0.5 * text.len():
         fields = filled.str.extract_groups(YEAR_LAST).struct.unnest()
         order = _day_order(fields, text, name, where, dates, said) if fields.to_series(0).null_count() <= 0.5 * text.len() else ""

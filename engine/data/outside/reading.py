@@ -124,12 +124,12 @@ def _list(feed: OutsideFeed, answer: Any) -> list[Any]:
             _refuse(feed, f"answered {key} = {_shown(found)} where {_shown(good)} means that all is well")
     if shape.named is not None:
         about = answer
-        for key in shape.named[0]:
-            about = _member(feed, about, key, "the answer")
+        for place in shape.named[0]:
+            about = _member(feed, about, place, "the answer")
         if about != feed.filled(shape.named[1]):
             _refuse(feed, f"answered about {_shown(about)}, where {feed.filled(shape.named[1])} was wanted")
-    for key in shape.rows_at:
-        answer = _member(feed, answer, key, "the answer")
+    for place in shape.rows_at:
+        answer = _member(feed, answer, place, "the answer")
     if not isinstance(answer, list):
         _refuse(feed, f"sent {_shown(answer)} where a list of rows belongs ({'.'.join(map(str, shape.rows_at)) or 'the answer'})")
     return answer

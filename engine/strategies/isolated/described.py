@@ -96,13 +96,13 @@ def params_class(rows: list[Mapping[str, Any]]) -> type[StrategyParams]:
     for row in rows:
         if not str(row["key"]).isidentifier():
             raise ValueError("a parameter's name")
-        more = {name: None if row.get(name) is None else str(row[name])[:TEXT_MAX] for name in ("unit", "risk", "zero")}
-        bounds = {end: float(row["bounds"][end]) for end in ("ge", "gt", "le", "lt") if end in row["bounds"]}
+        more: Any = {name: None if row.get(name) is None else str(row[name])[:TEXT_MAX] for name in ("unit", "risk", "zero")}
+        bounds: Any = {end: float(row["bounds"][end]) for end in ("ge", "gt", "le", "lt") if end in row["bounds"]}
         about = None if row.get("about") is None else str(row["about"])[:TEXT_MAX]
         default = row.get("default", ...)
         kind = Literal.__getitem__(tuple(map(str, row["choices"]))) if row["kind"] == "choice" else KINDS[row["kind"]]
         fields[row["key"]] = (kind, Field(default, description=about, json_schema_extra=more, **bounds))
-    return create_model("Params", __base__=StrategyParams, **fields)  # type: ignore[call-overload, no-any-return]  # fields by name
+    return create_model("Params", __base__=StrategyParams, **fields)  # type: ignore[call-overload]  # fields by name
 
 
 def _answer(do: str, path: Path, text: str, more: Mapping[str, Any]) -> Any:

@@ -149,7 +149,8 @@ def loaded(request: dict[str, Any], arrays: list[bytes], models: dict[str, Model
         params = StrategyParams.model_construct(**{key: request["params"][key] for key in StrategyParams.model_fields})
     found = signals_of(strategy, params, frame, Costs(**request["costs"]), request["side"])
     used = {label: values[first:].copy() for label, values in found.used.items()}
-    return OurStrategy(Signals(*(values[first:].copy() for values in found[:-1]), used))
+    rest = (values[first:].copy() for values in found[:-1])
+    return OurStrategy(Signals._make((*rest, used)))
 
 
 def serve() -> None:

@@ -237,5 +237,5 @@ def _outside(home: Path, now_ms: int) -> Iterator[ExpectedEvent]:
         cause = str(status.get("error") or "its source answers, with nothing newer")[:200]
         due = max(late // timeframe_ms(series.period), 0)
         overdue = not isinstance(too_old, int) or now_ms > too_old
-        more = {"periodic": True, "cause": cause, "overdue": overdue, "excused": "" if overdue else NOT_YET}
+        more: dict[str, Any] = {"periodic": True, "cause": cause, "overdue": overdue, "excused": "" if overdue else NOT_YET}
         yield ExpectedEvent("series", key[:120], "rows", "periods", 1, 1, due, last, **more)

@@ -97,7 +97,9 @@ def _split_versions(bind: sa.Connection) -> dict[int, Sleeves]:
 def _point(bind: sa.Connection, desks: dict[int, Sleeves]) -> None:
     """A pointer a sleeve, from the desk's."""
     row = bind.execute(sa.text("SELECT version, changed_ms FROM active WHERE id = 1")).mappings().first()
-    for sleeve, (number, _) in desks.get(row["version"], {}).items() if row is not None else ():
+    if row is None:
+        return
+    for sleeve, (number, _) in desks.get(row["version"], {}).items():
         add = sa.text("INSERT INTO active_sleeves (sleeve, version, changed_ms) VALUES (:sleeve, :version, :changed_ms)")
         bind.execute(add, {"sleeve": sleeve, "version": number, "changed_ms": row["changed_ms"]})
 
