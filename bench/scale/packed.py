@@ -145,7 +145,7 @@ def started(events: str) -> Figures:
     return start(events, place_of(events))
 
 
-def asked(events: str) -> Figures:
+def views(events: str) -> Figures:
     """What the API takes for what the page asks (bench.scale.journal.views_of)."""
     return views_of(place_of(events))
 
@@ -174,10 +174,10 @@ CELLS = {
     "plain": reading,
     "plain-commands": commands,
     "plain-start": started,
-    "plain-views": asked,
+    "plain-views": views,
     "pack": pack,
     "packed": reading,
     "packed-commands": commands,
     "packed-start": started,
-    "packed-views": asked,
+    "packed-views": views,
 }

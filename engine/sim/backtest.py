@@ -175,16 +175,9 @@ def backtest(
     Raises BadInput, DataError or StrategyError with one clear line.
     """
     desk = desk_setup(home)
-    one: dict[str, Any] = {
-        "strategy": strategy,
-        "symbol": symbol,
-        "timeframe": timeframe,
-        "venue": venue,
-        "market": market,
-        "side": side,
-    }
-    one |= {"start": from_, "end": to, "params": params, "fills": fills, "funding": funding, "cash": cash}
-    one |= {"limits": limits, "delay_bars": delay_bars, "execution": execution}
+    one: dict[str, Any] = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue}
+    one |= {"market": market, "side": side, "start": from_, "end": to, "params": params, "fills": fills}
+    one |= {"funding": funding, "cash": cash, "limits": limits, "delay_bars": delay_bars, "execution": execution}
     return simulate(resolve.planned(desk, catalog or desk.catalog(), one, folder), checks=desk.checks)
 
 
