@@ -1,6 +1,7 @@
 """`nightdesk alerts ...`: list and acknowledge alerts, link Slack accounts to people. Called by app/cli/main.py."""
 
 import time
+from typing import Any
 
 import typer
 
@@ -38,7 +39,7 @@ def list_alerts(
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(map(line, items)) or "No alerts.")
 
 
-def line(item: dict) -> str:
+def line(item: dict[str, Any]) -> str:
     """An alert as two or three lines."""
     by = (item["acked_by"] or {}).get("name")
     resolved = item["state"] == "resolved"

@@ -106,7 +106,7 @@ def leaks(
     from engine.control.desk_setup import desk_setup
     from engine.sim import resolve
 
-    args = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market}
+    args: dict[str, Any] = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market}
     args |= {"start": start, "end": end, "params": settings_of(settings), "models": ", ".join(model)}
     desk = desk_setup()
     with out.progress(f"leaks {strategy}", 1.0) as advance, kinds.limited(time_limit, f"the leak check of {strategy}"):

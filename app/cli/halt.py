@@ -37,7 +37,7 @@ def halt_desk(
     notes = _spread(why, by, now_ms)
     follows = _follows(home)
     value = {"halted": latch.halted, "reason": latch.reason, "by": latch.by, "since_ms": latch.since_ms, "follows": follows}
-    state, left = _state(home, latch.since_ms)
+    state, left = _state(home, latch.since_ms or now_ms)
     value |= {"home": home, "notes": notes, "state": state, "left": left}
     out.emit(
         value, as_json=as_json, text=lambda: "\n".join([_halt_text(latch, home, follows), *_left_lines(state, left), *notes])

@@ -72,15 +72,16 @@ def show(
         return
     text = _text(shelf, page, version)
     found = _page(shelf, page)
+    against = _contradictions(shelf, {page})
     about = {
         "page": page,
         "text": text,
         "version": version,
         "versions": _numbers(shelf, page),
         "age": recall.age(_now() - found.changed_ms) if found else "not there any more",
-        "contradictions": _contradictions(shelf, {page}),
+        "contradictions": against,
     }
-    out.emit(about, as_json=as_json, text=lambda: "\n".join([_printable(text.rstrip()), *_flags(about["contradictions"])]))
+    out.emit(about, as_json=as_json, text=lambda: "\n".join([_printable(text.rstrip()), *_flags(against)]))
 
 
 def diff(

@@ -49,13 +49,13 @@ def promote(
     from app.people.approvals import permit, record
     from app.people.identity import identify
     from memory import note as notes
-    from memory.shelf import Shelf, ShelfError
+    from memory.shelf import INBOX, Shelf, ShelfError
 
     home = existing_home()
     actor, now_ms = identify(home.path, by, "cli"), round(time.time() * 1000)
     permit(home, actor, "note", now_ms)
     try:
-        notes.promote(Shelf(home.path / "memory"), f"{notes.INBOX}/{note}", to, actor.name)
+        notes.promote(Shelf(home.path / "memory"), f"{INBOX}/{note}", to, actor.name)
     except ShelfError as error:
         raise BadInput(str(error), "see `nightdesk notes list`") from None
     journal_id = record(home, "promote", {"note": note, "page": to, "actor": actor.as_json()}, now_ms)

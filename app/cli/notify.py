@@ -72,7 +72,7 @@ def _slack(home: Any) -> Any:
     return connect(home)
 
 
-def _line(row: dict) -> str:
+def _line(row: dict[str, Any]) -> str:
     """A delivery in a line."""
     why = f": {shown(row['error'])}" if row["error"] else ""
     return f"{shown(row['sink'])}: {row['state']} ({shown(row['subject'])}, {row['step']}){why}"

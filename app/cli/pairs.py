@@ -47,7 +47,8 @@ def scan(
     from app.jobs import kinds
 
     names = [name.strip() for part in symbols for name in part.split(",") if name.strip()]
-    args = {"symbols": names, "timeframe": timeframe, "venue": venue, "start": start, "end": end, "window": window, "step": step}
+    args: dict[str, Any] = {"symbols": names, "timeframe": timeframe, "venue": venue, "start": start, "end": end}
+    args |= {"window": window, "step": step}
     args |= {"enter": enter, "leave": leave, "stop": stop, "funding": funding, "cost_bps": cost_bps, "seed": seed}
     home = open_home()
     with out.progress(f"pairs of {len(names)} symbols", 1.0) as advance, kinds.limited(time_limit, "the scan"):

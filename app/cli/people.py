@@ -1,12 +1,17 @@
 """`nightdesk people ...`: who may do what, and who did. Called by app/cli/main.py."""
 
 import time
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from app.cli import out, people_on_call
 from app.cli.words import shown
 from engine.clock import utc
+
+if TYPE_CHECKING:
+    from app.home.home import Home
+    from app.people.identity import Actor
 
 JSON = typer.Option(False, "--json")
 AS = typer.Option("", "--as", metavar="NAME", help="the admin who does it (asked for when it is left out)")
@@ -56,7 +61,7 @@ def list_people(as_json: bool = JSON) -> None:
     out.emit(value, as_json=as_json, text=lambda: _list_text(value))
 
 
-def _list_text(value: dict) -> str:
+def _list_text(value: dict[str, Any]) -> str:
     """A line a person, then a line a role."""
     lines = [
         f"{shown(item['name']):<20} {item['role']:<9} {item['acts']:>6} acts, last "
@@ -92,9 +97,10 @@ def show(name: str = NAME, limit: int = typer.Option(30, "--limit", min=1, max=2
         {"id": e.id, "kind": e.kind, "t_ms": e.t_event_ms, "text": people_event_line(e), "claimed": is_claimed(e.body)}
         for e in did
     ]
-    value = {"name": name, "registered": name in people, "role": held, "acts": acts_of_role(held), "events": events}
+    acts = acts_of_role(held)
+    value = {"name": name, "registered": name in people, "role": held, "acts": acts, "events": events}
     lines = [f"{shown(name)}: {held}{'' if name in people else ', not registered'}"]
-    lines += [f"  {'may' if act['may'] else 'may not':<8}{act['act']:<12} {act['about']}" for act in value["acts"]]
+    lines += [f"  {'may' if act['may'] else 'may not':<8}{act['act']:<12} {act['about']}" for act in acts]
     lines += [
         f"  {utc(e['t_ms'])}  {e['kind']:<11} {shown(e['text'])} ({e['id']}{', CLAIMED: not proven' if e['claimed'] else ''})"
         for e in events
@@ -180,7 +186,7 @@ def link_telegram(name: str = NAME, user: str = typer.Option(..., "--user", help
     typer.echo(f"{name} can now approve what tightens in Telegram, as account {user}.")
 
 
-def _admin(as_name: str) -> tuple:
+def _admin(as_name: str) -> "tuple[Home, Actor]":
     """(the home, who acts), proven by their token."""
     from app.home.home import existing_home
     from app.people.identity import identify

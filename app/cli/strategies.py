@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 
 def listed(as_json: bool = JSON) -> None:
     """List strategies: those that come with Nightdesk, then your own files."""
-    from app.home.home import read_settings
+    from app.home.settings import read_settings
     from tools.market import strategy_lines
 
     items = [{"name": name, "shipped": shipped, "about": about} for name, shipped, about in strategy_lines(read_settings().home)]
@@ -47,7 +47,7 @@ def line(item: dict[str, Any]) -> str:
 
 def show(name: str = NAME, as_json: bool = JSON) -> None:
     """Show a strategy: its hypothesis page, what it reads, its parameters with default, bounds and meaning."""
-    from app.home.home import read_settings
+    from app.home.settings import read_settings
     from engine.strategies.base import OURS, params_table
     from engine.strategies.isolated.described import read_strategy
 

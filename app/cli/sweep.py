@@ -72,7 +72,14 @@ def sweep(
     from app.jobs import kinds
     from engine.research.grid import parse_vary
 
-    base = {"strategy": strategy, "timeframe": timeframe, "venue": venue, "market": market, "start": start, "end": end}
+    base: dict[str, Any] = {
+        "strategy": strategy,
+        "timeframe": timeframe,
+        "venue": venue,
+        "market": market,
+        "start": start,
+        "end": end,
+    }
     base |= {"params": settings_of(settings), "side": side, "fills": fills, "funding": funding, "cash": cash}
     symbols = [name.strip() for name in symbol.split(",") if name.strip()]
     own = {"symbols": symbols, "vary": parse_vary(vary), "search": search, "trials": wanted, "seed": seed, "workers": workers}
@@ -85,7 +92,7 @@ def sweep(
             raise
         found["runs"] = []
         if full and found["best"]:
-            params = {**base["params"], **found["best"]["params"]}  # type: ignore[dict-item]  # both are mappings
+            params = {**base["params"], **found["best"]["params"]}
             for name in found["symbols"]:
                 run = kinds.backtest(home, {**base, **common_span(found), "symbol": name, "params": params})
                 found["runs"].append({"symbol": name, "run_id": run["run_id"]})
@@ -132,7 +139,8 @@ def walkforward(
     from app.jobs import kinds
     from engine.research.grid import parse_vary
 
-    args = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market, "start": start}
+    args: dict[str, Any] = {"strategy": strategy, "symbol": symbol, "timeframe": timeframe, "venue": venue, "market": market}
+    args |= {"start": start}
     args |= {"end": end, "params": settings_of(settings), "side": side, "fills": fills, "funding": funding, "cash": cash}
     args |= {"vary": parse_vary(vary), "train": train, "test": test, "step": step, "embargo": embargo, "edges": edges}
     args |= {"choose": choose, "search": search, "trials": wanted, "seed": seed}

@@ -44,7 +44,7 @@ def listing(role: str | None, *, as_json: bool) -> None:
     if role is not None:
         check_role(role)
     shown = [line for line in ENTRIES if role is None or role in line.roles]
-    items = [
+    items: list[dict[str, Any]] = [
         {
             "name": li.tool.name,
             "effect": li.effect.value,

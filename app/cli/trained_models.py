@@ -4,7 +4,7 @@ A language model is not among them: that is `nightdesk doctor --model NAME`. Not
 is applied by a person.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +225,7 @@ def state_text(item: Mapping[str, Any]) -> str:
     return f"{state}{at}{by}{beside}" if state == "retired" else f"{state}{beside}"
 
 
-def list_text(items: list[Mapping[str, Any]]) -> Any:
+def list_text(items: Sequence[Mapping[str, Any]]) -> Any:
     """Of each version its state, what it is worth, and its gates, a line each."""
     from rich.text import Text
 

@@ -67,11 +67,10 @@ def show_retention(as_json: bool = JSON) -> None:
     home = existing_home()
     acts = plan(home, time.time_ns() // 1_000_000)
     of_desk = home.desk.retention.model_dump()
-    value = {"items": [as_item(home.path, act) for act in acts], "retention": of_desk}
+    items = [as_item(home.path, act) for act in acts]
+    value = {"items": items, "retention": of_desk}
     ages = ", ".join(f"{name} {days:g}" for name, days in of_desk.items())
-    out.emit(
-        value, as_json=as_json, text=lambda: "\n".join([f"[retention] {ages}; 0 days: kept for ever.", *lines_of(value["items"])])
-    )
+    out.emit(value, as_json=as_json, text=lambda: "\n".join([f"[retention] {ages}; 0 days: kept for ever.", *lines_of(items)]))
 
 
 def apply_retention(as_json: bool = JSON) -> None:
@@ -84,16 +83,17 @@ def apply_retention(as_json: bool = JSON) -> None:
     done = carry_out(acts, lambda: names(home, now_ms))
     keep_done(home, now_ms, done)
     failed = sum(act.act != "keep" for act in acts) - len(done)
-    value = {"items": [as_item(home.path, act) for act in done], "failed": failed}
+    items = [as_item(home.path, act) for act in done]
+    value = {"items": items, "failed": failed}
     more = [f"{failed} could not be done: is the disk full, or the home not yours?"] if failed else []
-    out.emit(value, as_json=as_json, text=lambda: "\n".join([*lines_of(value["items"]), *more]))
+    out.emit(value, as_json=as_json, text=lambda: "\n".join([*lines_of(items), *more]))
     if failed:
         raise typer.Exit(1)
 
 
 def as_item(home: Path, act: Any) -> dict[str, Any]:
     """One act, its path relative to the home."""
-    return act._asdict() | {"path": act.path.relative_to(home).as_posix()}
+    return {**act._asdict(), "path": act.path.relative_to(home).as_posix()}
 
 
 def lines_of(items: list[dict[str, Any]]) -> list[str]:

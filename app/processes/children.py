@@ -7,6 +7,7 @@ page nothing but where home and API are. The variables that [accounts] in desk.t
 import os
 import re
 import socket
+import subprocess
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -117,6 +118,12 @@ def allowed_ui(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _of(environment: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
     return {key: environment[key] for key in names if key in environment} | TUNED
+
+
+def begun_beside(command: list[str], environment: Mapping[str, str], home: Path) -> subprocess.Popen[bytes]:
+    """A command as a process of its own that says nothing here and is not waited for: it goes on when this one ends."""
+    seen, nothing = {**environment, "NIGHTDESK_HOME": str(home)}, subprocess.DEVNULL
+    return subprocess.Popen(command, env=seen, start_new_session=True, stdin=nothing, stdout=nothing, stderr=nothing)  # noqa: S603 - our own
 
 
 def worker_command(words: list[str]) -> list[str]:

@@ -120,7 +120,7 @@ def account_gate(
     parts = GateParts(
         at.reader,
         faults,
-        {name: instrument_of(*name.split(":"), overrides) for name in desk.venues},
+        {name: instrument_of(v, symbol, m, overrides) for name in desk.venues for v, symbol, m in [name.split(":")]},
         home.desk_journal,
         home.people_journal,
         lambda: code_under(desk.book, home.strategies),

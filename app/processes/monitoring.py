@@ -5,12 +5,11 @@ sees what the API may see, a model's key and no venue's.
 """
 
 import os
-import subprocess
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.home.home import Home
-from app.processes.children import allowed_api, monitor_command
+from app.processes.children import allowed_api, begun_beside, monitor_command
 from engine.clock import MINUTE_MS
 from engine.watch.alert_rows import AlertChange
 
@@ -48,9 +47,7 @@ class Monitoring:
         return True
 
     def _begin(self) -> Any:
-        environment = allowed_api(os.environ, self.home.path) | {"NIGHTDESK_HOME": str(self.home.path)}
-        silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        return subprocess.Popen(monitor_command(), env=environment, start_new_session=True, **silent)  # noqa: S603 - our own program
+        return begun_beside(monitor_command(), allowed_api(os.environ, self.home.path), self.home.path)
 
     def stop(self) -> None:
         """End a look that runs."""

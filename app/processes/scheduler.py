@@ -5,7 +5,6 @@ runs each job on its own thread, one at a time: a slow Slack delays no check, a 
 """
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -19,7 +18,7 @@ from app.notify.by_apprise import AppriseSink
 from app.notify.deliveries import Notification, Sink, Undelivered
 from app.people.rota import rota_of
 from app.processes.canary_watch import CanaryWatch
-from app.processes.children import allowed, allowed_fetch, outside_command, parity_command, shadows_command
+from app.processes.children import allowed, allowed_fetch, begun_beside, outside_command, parity_command, shadows_command
 from app.processes.monitoring import Monitoring
 from app.slack import sink
 from app.slack.socket_mode import SocketConnection
@@ -226,9 +225,7 @@ class Schedules:
 
     def compare(self) -> None:
         """Begin the comparison with the backtest, in a process of its own: a job of the queue, not waited for here."""
-        environment = allowed(os.environ) | {"NIGHTDESK_HOME": str(self.home.path)}
-        silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        self._comparing = subprocess.Popen(parity_command(), env=environment, start_new_session=True, **silent)  # noqa: S603 - our own program
+        self._comparing = begun_beside(parity_command(), allowed(os.environ), self.home.path)
 
     def record_shadows(self) -> None:
         """Begin to record what shadows of stored models say, where one runs; the process before may still be at it."""
@@ -236,9 +233,7 @@ class Schedules:
             self._recording is not None and self._recording.poll() is None
         ):
             return
-        environment = allowed(os.environ) | {"NIGHTDESK_HOME": str(self.home.path)}
-        silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        self._recording = subprocess.Popen(shadows_command(), env=environment, start_new_session=True, **silent)  # noqa: S603 - our own program
+        self._recording = begun_beside(shadows_command(), allowed(os.environ), self.home.path)
 
     def compare_canaries(self) -> None:
         """The same more often while a canary has a model."""
@@ -249,9 +244,7 @@ class Schedules:
         """Begin a fetch of the outside series that are due, in a process of its own; the one before may still be at it."""
         if self._fetching is not None and self._fetching.poll() is None:
             return
-        environment = allowed_fetch(os.environ) | {"NIGHTDESK_HOME": str(self.home.path)}
-        silent = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.DEVNULL)
-        self._fetching = subprocess.Popen(outside_command(), env=environment, start_new_session=True, **silent)  # noqa: S603 - our own program
+        self._fetching = begun_beside(outside_command(), allowed_fetch(os.environ), self.home.path)
 
     def hand_over(self) -> bool:
         """Make today's handover and owe it to every sink; False when it was made already."""
@@ -300,7 +293,7 @@ def alert_policy_of(entry: AlertsEntry) -> AlertPolicy:
     quiet = [int(clock[:2]) * 60 + int(clock[3:]) for clock in (entry.quiet_from, entry.quiet_to)]
     escalate_ms = int(entry.escalate_minutes * 60_000)
     digest_ms = entry.digest_minutes * 60_000
-    more = {"quiet_from": quiet[0], "quiet_to": quiet[1], "digest_ms": digest_ms}
+    more: dict[str, Any] = {"quiet_from": quiet[0], "quiet_to": quiet[1], "digest_ms": digest_ms}
     return AlertPolicy(escalate_ms=escalate_ms, escalations_max=entry.escalations_max, **more)
 
 
