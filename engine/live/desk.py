@@ -366,6 +366,11 @@ class LiveDesk:
         return True
 
 
+def going_on(what: str) -> str:
+    """How a person lets the desk go on, for a page about something that does not end by itself."""
+    return f"no entries until a person lets the desk go on: nightdesk adopt '{what}' --keep --as NAME --reason WHY"
+
+
 def is_news(order: VenueOrder, answer: LiveAnswer) -> bool:
     """Whether an answer changes what the book holds of an order."""
     if order.amending or answer.filled_lots > order.reported:

@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.book.attached import attached_id, entry_id
+from engine.book.bodies import REDUCED
 from engine.book.order_events import issued, name_code
 from engine.core.orders import ENDED, REJECTED, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
-from engine.live.desk import LiveDesk
+from engine.live.desk import LiveDesk, going_on
+from engine.live.reduced import book_reduced, shares_of
 from engine.live.requests import Unanswered
 from engine.venues.live_port import VenueBill, VenueTrade
 
@@ -41,6 +43,7 @@ class AccountPoll:
     def __init__(self, desk: LiveDesk, instrument: str) -> None:
         self.desk, self.instrument, self.venue = desk, instrument, desk.venues[instrument]
         self.pending: dict[str, tuple[VenueTrade, int]] = {}  # executions that no order explains yet, since when
+        self._reduced: dict[str, int] = {}  # the venue's word -> lots that it has closed by itself, of which nobody knows yet
         self.early: dict[str, VenueTrade] = {}  # executions of exits whose entry is not booked yet
         self.read_ms = 0  # when executions were last read, up to the end
         self.failures = 0  # looks in a row that brought nothing
@@ -140,6 +143,7 @@ class AccountPoll:
             self._take(trade)
         for trade in list(self.early.values()):
             self._take(trade)
+        self._page_reduced()
         self.read_ms = began
         if not self.pending and not self.early and after != cursor:
             self.desk.take("cursor", {"instrument": self.instrument, "cursor": after})
@@ -192,10 +196,29 @@ class AccountPoll:
             self.desk.take("fill", fill_body(trade, id_))
         elif trade.order in self.desk.book.orphans.get(self.instrument, {}).get("orders", ()):
             self.desk.take("orphan", {"what": "fill", **self._orphan_body(trade)})
-        elif trade.order:
+        elif shares := self._shares_of_reduced(trade):
+            self.pending.pop(trade.trade, None)
+            word = book_reduced(self.desk, self.instrument, trade, shares)
+            self._reduced[word] = self._reduced.get(word, 0) + trade.lots
+        elif trade.order and not trade.forced:
             self._nobodys(trade)
         else:
             self.pending.setdefault(trade.trade, (trade, self.desk.now_ms()))
+
+    def _shares_of_reduced(self, trade: VenueTrade) -> list[dict[str, Any]]:
+        """Layers that lose what the venue has closed by itself; none while one of ours may explain them."""
+        ours_first = any(not other.forced for other, _ in self.pending.values()) or bool(self.early)
+        return [] if ours_first else shares_of(self.desk, self.instrument, trade)
+
+    def _page_reduced(self) -> None:
+        """One page for all that one reading has brought."""
+        for word, lots in self._reduced.items():
+            left = sum(held for _, held in holders(self.desk, self.instrument))
+            what = (
+                f"the venue has closed {lots} lots of {self.instrument} by {word}, {left} are left; the book and its stops follow"
+            )
+            self.desk.incident(f"{what}, nothing was ordered; {going_on(REDUCED + self.instrument)}", lots=lots, left=left)
+        self._reduced = {}
 
     def _distinct(self, trade: VenueTrade) -> VenueTrade:
         """The execution; one with the id of another that was booked half a day before it was made has its own time in its id."""
@@ -224,7 +247,7 @@ class AccountPoll:
 
     def _orphan_body(self, trade: VenueTrade) -> dict[str, Any]:
         body = trade._asdict() | {"instrument": self.instrument}
-        return {key: value for key, value in body.items() if key != "maker"}
+        return {key: value for key, value in body.items() if key not in ("maker", "forced")}
 
     def _nobodys(self, trade: VenueTrade) -> None:
         """No order explains it. Under our own name it is an orphan, which we close; everything else is a person's to look at."""

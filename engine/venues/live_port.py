@@ -50,6 +50,7 @@ class VenueTrade(NamedTuple):
     fee: float  # quote units; negative: a rebate
     maker: bool
     t_ms: int
+    forced: str = ""  # why the venue has closed these lots by itself, in its word: adl, liquidation, delivery; empty: it has not
 
 
 class VenueBill(NamedTuple):

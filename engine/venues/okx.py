@@ -26,6 +26,9 @@ FUNDING = "8"  # type of a bill
 RECENT_MS = 6 * 86_400_000  # bills of a week are in a list of their own, the archive of three months may be behind it
 STATES = {"live": WORKING, "partially_filled": PARTIAL, "filled": DONE, "canceled": DONE, "mmp_canceled": DONE}
 ALGO_STATES = {"live": WORKING, "pause": WORKING, "partially_effective": WORKING, "canceled": DONE, "order_failed": DONE}
+# subType of an execution that no order of anybody made: partial liquidation, liquidation, delivery, ADL. From memory, unseen
+FORCED = dict.fromkeys(("100", "101", "102", "103", "104", "105", "106", "107"), "liquidation")
+FORCED |= dict.fromkeys(("112", "113"), "delivery") | dict.fromkeys(("125", "126", "127", "128"), "adl")
 FIRED = "effective"  # its child says how it stands
 
 # https://www.okx.com/docs-v5/en/#error-code, as ccxt 4.5.90 lists it. Not in it, so UNKNOWN: 50004 (timeout: "does not indicate
@@ -223,9 +226,8 @@ class OkxVenue(NamedTuple):
         """A row of fills-history: OKX says a fee as what the balance changes by."""
         side, fee = 1 if row["side"] == "buy" else -1, -float(row["fee"] or 0.0)
         size, price, t_ms = self._lots(row["fillSz"]), float(row["fillPx"]), int(row.get("fillTime") or row["ts"])
-        return VenueTrade(
-            row["tradeId"], row["ordId"], row.get("clOrdId") or "", side, size, price, fee, row.get("execType") == "M", t_ms
-        )
+        core = (row["tradeId"], row["ordId"], row.get("clOrdId") or "", side, size, price, fee, row.get("execType") == "M", t_ms)
+        return VenueTrade(*core, FORCED.get(str(row.get("subType") or ""), ""))
 
     async def _one(self, name: str, about: Mapping[str, str]) -> Mapping[str, Any]:
         """The one row of an answer."""
