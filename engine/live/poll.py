@@ -31,6 +31,7 @@ WORKS_MS = 5_000  # a market order that works longer is in doubt
 SLEEPS_S = 1.5  # between two looks while the stop of a resting entry sleeps: a part that fills is covered within five seconds
 RECYCLED_MS = 43_200_000  # by which an execution is later than the one that its id was booked for: a venue has used the id again
 AWAY_LOOKS = 12  # looks in a row that brought nothing: a page
+BILLS_BACK_MS, BILLS_KNOWN_MS = 43_200_000, 72_000_000  # ids of bills are kept for a day: transitions.TRADES_KEPT_MS
 BILL_MINUTES = (1, 6, 16, 31)  # of an hour: bills come late
 OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXAF][0-9]{2}")
 ORPHAN_CODE = "0rph"  # in the place of a sleeve's: orders that close what no sleeve holds
@@ -335,14 +336,22 @@ class AccountPoll:
         """Book the settlements since the last one that was booked, each once. Raises DataError."""
         key = f"bills of {self.instrument}"
         since = self.desk.book.cursors.get(key)
-        bills = await self.venue.bills(int(since)) if since else []
+        bills = await self.venue.bills(self._bills_from(int(since))) if since else []
         known = {id_.partition(":")[0] for id_ in self.desk.book.orders.trades}
         for bill in (bill for bill in bills if bill.bill not in known):
             for body in self._shares(bill):
                 self.desk.take("funding", body)
-        last = max((bill.t_ms for bill in bills), default=int(since or self.desk.now_ms()))
+        last = max([int(since or self.desk.now_ms()), *(bill.t_ms for bill in bills)])
         if since != str(last):
             self.desk.take("cursor", {"instrument": key, "cursor": str(last)})
+
+    def _bills_from(self, last_ms: int) -> int:
+        """A bill may be listed behind a later one: they are read from further back, as far as all ids are known, and from no
+        time at which this desk could hold nothing yet.
+        """
+        start = self.desk.book.start
+        known_ms = max(self.desk.now_ms() - BILLS_KNOWN_MS, int(start["first_ms"]) + int(start["timeframe_ms"]))
+        return min(last_ms, max(last_ms - BILLS_BACK_MS, known_ms))
 
     def _shares(self, bill: VenueBill) -> list[dict[str, Any]]:
         """A bill as the sleeves bear it, by the lots that they hold now; they come to the bill exactly."""
