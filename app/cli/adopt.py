@@ -74,10 +74,11 @@ def _list_text(found: dict[str, str]) -> str:
     lines = [f"{shown(name):<24} {shown(text)}" for name, text in found.items()]
     return "\n".join(
         [
-            "No sleeve enters while desk and venue differ:",
+            "No sleeve enters while desk and venue differ, or something waits for a person's word:",
             *lines,
             "Compare with the venue's own page, then one of:",
             "  nightdesk adopt DIFFERENCE --keep --as NAME --reason WHY",
+            "  (what is no position - refusals, a clock - has --keep alone: the desk goes on, and counts anew)",
             "  nightdesk adopt DIFFERENCE --sleeve SLEEVE --units WHAT-THE-VENUE-HOLDS --as NAME --reason WHY",
         ]
     )

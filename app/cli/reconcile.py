@@ -10,6 +10,7 @@ import typer
 
 from app.cli import handing, out
 from app.cli.words import shown
+from engine.book.bodies import waits_for_person
 from engine.clock import utc
 from engine.errors import BadInput
 
@@ -43,6 +44,11 @@ def reconcile(
     out.emit(found, as_json=as_json, text=lambda: _text(found))
 
 
+def _way_on(what: str) -> str:
+    """How a person ends it, where nothing else does."""
+    return f"; looked at it? nightdesk adopt '{shown(what)}' --keep --as NAME --reason WHY" if waits_for_person(what) else ""
+
+
 def _text(found: Mapping[str, Any]) -> str:
     """The card of each difference."""
     lines = []
@@ -59,7 +65,7 @@ def _text(found: Mapping[str, Any]) -> str:
         f" {d['least_lots']}; close them at its own page, and adopt the difference that shows then"
         for d in found["dust"]
     ]
-    lines += [f"not well: {shown(what)}: {shown(why)}" for what, why in found["blocked"].items()]
+    lines += [f"not well: {shown(what)}: {shown(why)}{_way_on(what)}" for what, why in found["blocked"].items()]
     if found["windows"]:
         lines.append(f"open incident windows: {', '.join(found['windows'])}; see nightdesk incidents list")
     blocked = "ENTRIES ARE BLOCKED" if found["entries_blocked"] else "Entries are not blocked"

@@ -12,6 +12,7 @@ from app.people.approvals import permit, prove_person, record
 from app.people.identity import Actor, reason_given
 from engine.book.adoption import AdoptBody, lots_of
 from engine.book.bar_signals import signal_of
+from engine.book.bodies import waits_for_person
 from engine.book.book import Book
 from engine.book.replay import fold
 from engine.book.transitions import step
@@ -53,9 +54,14 @@ class Preview(NamedTuple):
 
 
 def open_differences(home: Home) -> dict[str, str]:
-    """What desk and venue differ in, by its name."""
+    """What desk and venue differ in, and what else waits for a person's word, by its name."""
     book = fold(home.desk_journal)
-    return {} if book is None else dict(book.differences)
+    return {} if book is None else waiting_in(book)
+
+
+def waiting_in(book: Book) -> dict[str, str]:
+    """Differences, and what is not well and ends by a person's word; name -> text."""
+    return dict(book.differences) | {what: why for what, why in book.health.items() if waits_for_person(what)}
 
 
 def previewed(home: Home, difference: str, held: Held | None, reason: str, actor: Actor) -> Preview:
@@ -66,8 +72,9 @@ def previewed(home: Home, difference: str, held: Held | None, reason: str, actor
     book = fold(home.desk_journal)
     if book is None:
         raise DataError("no desk has begun here", "start it: nightdesk up")
-    if difference not in book.differences:
-        known = ", ".join(book.differences) or "none: nothing to adopt"
+    waiting = waiting_in(book)
+    if difference not in waiting:
+        known = ", ".join(waiting) or "none: nothing to adopt"
         raise BadInput(f"unknown difference {difference[:60]!r}", f"differences: {known}")
     reason = reason_given(reason)
     if not reason:
@@ -82,7 +89,7 @@ def previewed(home: Home, difference: str, held: Held | None, reason: str, actor
         lots=int(report.get("lots") or 0) if report.get("trade") == difference else 0,
         filled_lots=int(report.get("filled_lots") or 0) if report.get("trade") != difference else 0,
     )
-    text = book.differences[difference]
+    text = waiting[difference]
     if held is None:
         _judge(book, body)
         return Preview(difference, text, body, "", 0, "", 0.0, 0.0, None)

@@ -26,6 +26,7 @@ KINDS = (
     "health",
     "reconcile",
     "adopt",
+    "reduced",
     "lapse",
     "leave",
     "orphan",
@@ -35,7 +36,7 @@ KINDS = (
     "attach",
 )
 KINDS += ("incident", "probe", "gate", "shadow", "snapshot", "mark", "bar")
-QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "health", "reconcile", "adopt", "leave", "orphan"]
+QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "health", "reconcile", "adopt", "reduced", "leave", "orphan"]
 QUIET += ["incident", "window", "transfer"]  # shown by default
 PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")
 PAGE = 60

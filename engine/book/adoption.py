@@ -1,4 +1,5 @@
-"""A named person adopts a difference: from then on the book holds what that person says the venue holds.
+"""A named person adopts a difference: from then on the book holds what that person says the venue holds. The same of what the
+venue has closed by itself, which its own list of executions names; and a person lets the desk go on.
 
 Called through transitions.step by the live loop and by the fold; app/people/adoptions.py calls it on a copy of the book, to
 show beforehand what it will do. A position moves by one execution through the ledger, like any other. Whatever does not fit
@@ -10,13 +11,14 @@ from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from engine.book import events
+from engine.book.bodies import waits_for_person
 from engine.book.book import Book
 from engine.book.executions import Led, booked
 from engine.book.order_events import EventBody, act
 from engine.core.guardrails import exposure
-from engine.core.ledger import entry_index, fits, on_mark
+from engine.core.ledger import entry_index, fits, on_mark, put
 from engine.core.orders import executed, find
-from engine.core.state import ADOPTED, ENTRY, EXIT_SLOT, LAYERS, NO_FILL, NO_ORDER, Fill, Sleeve
+from engine.core.state import ADOPTED, ENTRY, EXIT_SLOT, LAYERS, LIQUIDATION, NO_FILL, NO_ORDER, Fill, Sleeve
 from engine.core.step import distance
 
 
@@ -46,10 +48,44 @@ def on_adopt(book: Book, body: Mapping[str, Any]) -> Led:
     if why:
         return {**body, "adopted": False, "why": why}, []
     following = _moved(book, body) if _moves(body) else []
-    _account_for(book, body)
+    if body["difference"] in book.differences:  # what waits for a person may come again: it is not remembered as adopted
+        _account_for(book, body)
     book.differences = {what: text for what, text in book.differences.items() if what != body["difference"]}
+    book.health = {what: why for what, why in book.health.items() if what != body["difference"]}
     following += act(book, range(len(book.sleeves)))
     return {**body, "adopted": True}, [*following, events.mark(book)]
+
+
+def on_reduced(book: Book, body: Mapping[str, Any]) -> Led:
+    """The venue has closed lots of an instrument by itself: {trade, order, instrument, side, lots, price, fee, t_ms, word} and
+    {shares: [{sleeve, key, lots}]}. They leave the layers that held them, by its trade id once; stops and targets follow what
+    is left, and nothing else is ordered.
+    """
+    if body["trade"] in book.orders.trades or body["trade"] in book.adopted:
+        return {**body, "booked": False}, []
+    following = [event for share in body["shares"] for event in _closed(book, body, share)]
+    booked_ms = max(body["t_ms"], book.close_ms)
+    book.orders = book.orders._replace(trades={**book.orders.trades, body["trade"]: booked_ms})
+    following += act(book, range(len(book.sleeves)))
+    return {**body, "booked": True}, [*following, events.mark(book)]
+
+
+def _closed(book: Book, body: Mapping[str, Any], share: Mapping[str, Any]) -> list[EventBody]:
+    """One layer with its share of such an execution gone; what is left of it stays, and leaves only if it did before."""
+    s, lots = book.names.index(share["sleeve"]), share["lots"]
+    before = book.sleeves[s]
+    k = next(k for k, layer in enumerate(before.position.layers) if layer.key == share["key"])
+    layer, fee = before.position.layers[k], float(body["fee"]) * lots / body["lots"]
+    fill = NO_FILL._replace(slot=EXIT_SLOT, key=layer.key, layer=k, lots=lots, price=float(body["price"]), fee=fee)
+    fill = fill._replace(reference_price=fill.price, t_ms=body["t_ms"], reason=LIQUIDATION)
+    assert fits(before, fill), "what the venue has closed does not fit"  # noqa: S101 - a programmer's error halts
+    after, rows = booked(book, s, before, fill)
+    if lots < layer.lots:
+        layers = put(after.position.layers, k, after.position.layers[k]._replace(exit_pending=layer.exit_pending))
+        after = after._replace(position=after.position._replace(layers=layers))
+    _valued(book, s, after)
+    found = events.rows(book, rows, [before] * (s + 1), {})
+    return [(kind, {**told, "order": body["order"]} if kind == "fill" else told) for kind, told in found]
 
 
 def refusal(book: Book, body: Mapping[str, Any]) -> str:
@@ -57,7 +93,10 @@ def refusal(book: Book, body: Mapping[str, Any]) -> str:
     if not is_whole(body):
         return "a part of it is missing or is not a number"
     if body["difference"] not in book.differences:
-        return f"desk and venue do not differ in {body['difference']}"
+        waits = body["difference"] in book.health and waits_for_person(body["difference"])
+        if waits and "lots_after" not in body:
+            return ""
+        return f"no position moves by {body['difference']}" if waits else f"desk and venue do not differ in {body['difference']}"
     if not _moves(body):
         return ""
     if body["sleeve"] not in book.names:

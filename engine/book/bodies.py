@@ -11,6 +11,8 @@ SIMULATED = ("paper", "shadow")  # modes of a desk whose fills are simulated: no
 LIVE_STAGES = ("live_small", "live")  # in which a sleeve enters at an account with real money
 POSITION = "position of "
 CASH = "cash"  # a difference between book and venue: of an account's money
+REDUCED = "reduced by the venue: "  # of Book.health, before an instrument: it has closed lots of a position by itself
+SETTINGS = "settings of "  # the same: its leverage or margin is not what it was
 FORMAT = 4  # of the desk journal, in the `start` of its first event; another one is not read
 
 
@@ -22,6 +24,11 @@ def finite(value: float) -> float | None:
 def position_of(instrument: str) -> str:
     """What a difference of an instrument's position is called."""
     return f"{POSITION}{instrument}"
+
+
+def waits_for_person(what: str) -> bool:
+    """Whether something of Book.health is over once a named person says so (`nightdesk adopt WHAT --keep`)."""
+    return what == "clock" or what.startswith(("refusals of ", REDUCED, SETTINGS)) or what.endswith("leaves out executions")
 
 
 def stage_rests(stage: str, mode: str) -> bool:

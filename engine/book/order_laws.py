@@ -73,7 +73,7 @@ class OrderLaws:
             self._refused[name] = 0
 
     def _on_fill(self, body: Mapping[str, Any], event: Event) -> None:
-        if not body.get("booked", True):
+        if not body.get("booked", True) or "trade" not in body:  # what follows an adoption, or what the venue closed, has none
             return
         if body["trade"] in self._trades:
             self._wrong("I5", event, f"trade {body['trade']} is booked twice")
@@ -93,6 +93,8 @@ class OrderLaws:
     def _on_adopt(self, body: Mapping[str, Any], _event: Event) -> None:
         if body.get("adopted"):
             self._differs.discard(body["difference"])
+            self._ill.discard(body["difference"])
+            self._refused[body["difference"].removeprefix("refusals of ")] = 0
 
     def _on_halt(self, body: Mapping[str, Any], _event: Event) -> None:
         self._halted = body["state"] == "halted"

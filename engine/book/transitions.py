@@ -13,7 +13,7 @@ from typing import Any
 
 from engine.book import events
 from engine.book.account_events import on_attach, on_cursor, on_lapse, on_leave, on_orphan
-from engine.book.adoption import on_adopt
+from engine.book.adoption import on_adopt, on_reduced
 from engine.book.bar_signals import NO_SIGNAL, leaving_only, signal_of
 from engine.book.bodies import finite, stage_rests
 from engine.book.book import Book, Spec, flat, paused_at, stage_of
@@ -55,6 +55,7 @@ REPORTED: Mapping[str, Callable[[Book, Mapping[str, Any]], Led]] = {
     "health": on_health,
     "reconcile": on_reconcile,
     "adopt": on_adopt,
+    "reduced": on_reduced,
     "cursor": on_cursor,
     "attach": on_attach,
     "lapse": on_lapse,

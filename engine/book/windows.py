@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from engine.book import events
-from engine.book.bodies import position_of
+from engine.book.bodies import REDUCED, position_of
 from engine.book.book import Book
 from engine.book.executions import Led
 from engine.book.incident_money import NO_MONEY, as_pnl, incidents_of, money_of, orphan_pnl, orphans_of
@@ -181,6 +181,7 @@ def _causes(book: Book, groups: Sequence[tuple[str, Mapping[str, Any], Any]]) ->
     for what in book.differences:
         if not any(what.startswith(f"{name} order ") for name in book.instruments):  # a stranger's order has moved no money yet
             yield what[:TEXT_MAX], _instrument_of(book, what, groups)
+    yield from ((what[:TEXT_MAX], what.removeprefix(REDUCED)) for what in book.health if what.startswith(REDUCED))
     if EXECUTIONS in book.health:
         yield EXECUTIONS, ""
     if any(kind == "incident" and body.get("state") == _INCOMPLETE for kind, body, *_ in groups):

@@ -28,7 +28,7 @@ from engine.live.requests import order_of, reported, requests_of
 from engine.ports import Clock, OrderReport
 from engine.redaction import redacted
 from engine.store.journal import Journal
-from engine.venues.live_port import LiveAnswer, LiveVenue
+from engine.venues.live_port import CHILDREN, LiveAnswer, LiveVenue
 from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, PASSED
 
 T = TypeVar("T")
@@ -274,7 +274,7 @@ class LiveDesk:
         await self.ask(id_)
 
     def _learn(self, answer: LiveAnswer) -> None:
-        for venue_id in (answer.venue_id, answer.child_id):
+        for venue_id in (answer.venue_id, *answer.child_id.split(CHILDREN)):
             if venue_id:
                 self.children[venue_id] = answer.order
         if len(self.children) > KNOWN_MAX:  # a process lives for months
@@ -364,6 +364,11 @@ class LiveDesk:
             return False
         self.again.add(order.id)
         return True
+
+
+def going_on(what: str) -> str:
+    """How a person lets the desk go on, for a page about something that does not end by itself."""
+    return f"no entries until a person lets the desk go on: nightdesk adopt '{what}' --keep --as NAME --reason WHY"
 
 
 def is_news(order: VenueOrder, answer: LiveAnswer) -> bool:

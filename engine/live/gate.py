@@ -8,6 +8,7 @@ person has consented to is read from the people journal, by a key that fits one 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,6 +32,7 @@ WAITS_S = (2.0, 3.0, 5.0, 10.0, 15.0, 15.0, 30.0, 60.0, 120.0, 300.0, 600.0)  # 
 CONSENT_LOOK_S = 5.0
 PAGE_MS = 90_000  # that a row has failed for before it pages: an order that a killed process has sent is in doubt for 35 s
 FRESH_MS = 600_000  # that a row which held counts while others are tried
+LISTED_MS = 60_000  # between two looks at how the venue lists its instruments, while the gate is open
 CONSENT, PROBE_REQUEST = "consent", "probe_request"  # kinds of the people journal
 
 
@@ -81,6 +83,7 @@ class AccountGate:
             GateCheck("fold", self._fold),
             GateCheck("account", self._account),
             GateCheck("code", self._code),
+            GateCheck("steps", self._steps),
             GateCheck("reconcile", self._compared),
             GateCheck("probe", self._probe),
             GateCheck("round_trip", self._round_trip),
@@ -91,6 +94,8 @@ class AccountGate:
         self._failing: dict[str, int] = {}  # row -> since when
         self._shut = ""  # why it has to close again
         self._last_trip = ""  # what was wrong with it
+        self.steps: dict[str, str] = {}  # instrument -> what the venue counted in when this process first asked
+        self._listed_ms = 0
         request = last(parts.people, (PROBE_REQUEST,))  # one from before this process is not made now
         self._requested, self._people_size = (request.seq if request is not None else 0), 0
         self._something = asyncio.Event()
@@ -119,6 +124,7 @@ class AccountGate:
                 self.begin(self._shut)
             is_open = GATE not in self.desk.book.health or await self.once()
             if is_open:
+                await self._look_at_listings()
                 await self._asked_for()
             if not self._shut:
                 await self._pause(CONSENT_LOOK_S if is_open else self._wait_s())
@@ -237,6 +243,26 @@ class AccountGate:
         if self._consented(key):
             return GateAnswer()
         return GateAnswer(f"a position is open and the code of {', '.join(changed)} is not the one that opened it", key)
+
+    async def _steps(self) -> GateAnswer:
+        """An order of a process that still counts in what the venue has left behind is an order of another size."""
+        for name in self.desk.venues:
+            listing = await self.parts.reader.listing(name.split(":")[1])
+            if listing is None or not listing.trades:
+                return GateAnswer(f"{name} is not traded now: {'not listed' if listing is None else listing.state}")
+            if listing.steps != self.steps.setdefault(name, listing.steps):
+                what = f"the venue counts {name} in {listing.steps} by now, this process in {self.steps[name]}"
+                return GateAnswer(f"{what}: compare the position there, then stop and start the worker")
+        return GateAnswer()
+
+    async def _look_at_listings(self) -> None:
+        """While it is open: an instrument that is suspended, or counted otherwise since a maintenance, closes it."""
+        now = self.desk.now_ms()
+        if now - self._listed_ms < LISTED_MS:
+            return
+        self._listed_ms = now
+        with suppress(Exception):  # a venue that does not answer is seen by whoever reads executions
+            self._shut = (await self._steps()).why or self._shut
 
     async def _compared(self) -> GateAnswer:
         """Twice equal, everything that was found settled."""

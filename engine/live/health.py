@@ -18,7 +18,7 @@ from engine.book.order_events import stuck
 from engine.core.orders import PARTIAL, REJECTED, STANDING, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
-from engine.live.desk import LiveDesk
+from engine.live.desk import LiveDesk, going_on
 from engine.live.poll import AccountPoll, holders
 
 ALL_LOTS = 1 << 40  # more than any layer has
@@ -74,6 +74,8 @@ class AccountHealth:
     def _noticed(self, kind: str, body: Mapping[str, Any]) -> None:
         if kind == "order":
             self._count_refusals(body)
+        if kind == "adopt" and body.get("adopted"):
+            self._forget(body["difference"])
         self._note_missing()
         self._note_naked()
         self._note_unseen()
@@ -144,7 +146,7 @@ class AccountHealth:
         if what not in self.desk.book.health and not self.desk.failed:
             self.desk.take("health", {"what": what, "state": "begun", "why": why})
             if page:
-                self.desk.incident(f"{what}: {why}; no entries until a person lets the desk go on")
+                self.desk.incident(f"{what}: {why}; {going_on(what)}")
 
     def end(self, what: str) -> None:
         """It is well again, or a person says so."""
@@ -153,9 +155,15 @@ class AccountHealth:
 
     def let_go_on(self, what: str) -> None:
         """A person has looked: what does not end by itself is over."""
+        self._forget(what)
+        self.end(what)
+
+    def _forget(self, what: str) -> None:
+        """What was counted towards something that is over by a person's word: it begins anew."""
         self.refused.pop(what.removeprefix("refusals of "), None)
         self._minute.pop(what.removeprefix("refusals of "), None)
-        self.end(what)
+        if what == "clock":
+            self.offsets.clear()
 
     # ---- duties ---------------------------------------------------------------------------------------------------------------
 

@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.book.attached import attached_id, entry_id
+from engine.book.bodies import REDUCED
 from engine.book.order_events import issued, name_code
 from engine.core.orders import ENDED, REJECTED, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
-from engine.live.desk import LiveDesk
+from engine.live.desk import LiveDesk, going_on
+from engine.live.reduced import book_reduced, shares_of
 from engine.live.requests import Unanswered
 from engine.venues.live_port import VenueBill, VenueTrade
 
@@ -29,6 +31,7 @@ WORKS_MS = 5_000  # a market order that works longer is in doubt
 SLEEPS_S = 1.5  # between two looks while the stop of a resting entry sleeps: a part that fills is covered within five seconds
 RECYCLED_MS = 43_200_000  # by which an execution is later than the one that its id was booked for: a venue has used the id again
 AWAY_LOOKS = 12  # looks in a row that brought nothing: a page
+BILLS_BACK_MS, BILLS_KNOWN_MS = 43_200_000, 72_000_000  # ids of bills are kept for a day: transitions.TRADES_KEPT_MS
 BILL_MINUTES = (1, 6, 16, 31)  # of an hour: bills come late
 OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXAF][0-9]{2}")
 ORPHAN_CODE = "0rph"  # in the place of a sleeve's: orders that close what no sleeve holds
@@ -41,6 +44,7 @@ class AccountPoll:
     def __init__(self, desk: LiveDesk, instrument: str) -> None:
         self.desk, self.instrument, self.venue = desk, instrument, desk.venues[instrument]
         self.pending: dict[str, tuple[VenueTrade, int]] = {}  # executions that no order explains yet, since when
+        self._reduced: dict[str, int] = {}  # the venue's word -> lots that it has closed by itself, of which nobody knows yet
         self.early: dict[str, VenueTrade] = {}  # executions of exits whose entry is not booked yet
         self.read_ms = 0  # when executions were last read, up to the end
         self.failures = 0  # looks in a row that brought nothing
@@ -140,6 +144,7 @@ class AccountPoll:
             self._take(trade)
         for trade in list(self.early.values()):
             self._take(trade)
+        self._page_reduced()
         self.read_ms = began
         if not self.pending and not self.early and after != cursor:
             self.desk.take("cursor", {"instrument": self.instrument, "cursor": after})
@@ -192,10 +197,29 @@ class AccountPoll:
             self.desk.take("fill", fill_body(trade, id_))
         elif trade.order in self.desk.book.orphans.get(self.instrument, {}).get("orders", ()):
             self.desk.take("orphan", {"what": "fill", **self._orphan_body(trade)})
-        elif trade.order:
+        elif shares := self._shares_of_reduced(trade):
+            self.pending.pop(trade.trade, None)
+            word = book_reduced(self.desk, self.instrument, trade, shares)
+            self._reduced[word] = self._reduced.get(word, 0) + trade.lots
+        elif trade.order and not trade.forced:
             self._nobodys(trade)
         else:
             self.pending.setdefault(trade.trade, (trade, self.desk.now_ms()))
+
+    def _shares_of_reduced(self, trade: VenueTrade) -> list[dict[str, Any]]:
+        """Layers that lose what the venue has closed by itself; none while one of ours may explain them."""
+        ours_first = any(not other.forced for other, _ in self.pending.values()) or bool(self.early)
+        return [] if ours_first else shares_of(self.desk, self.instrument, trade)
+
+    def _page_reduced(self) -> None:
+        """One page for all that one reading has brought."""
+        for word, lots in self._reduced.items():
+            left = sum(held for _, held in holders(self.desk, self.instrument))
+            what = (
+                f"the venue has closed {lots} lots of {self.instrument} by {word}, {left} are left; the book and its stops follow"
+            )
+            self.desk.incident(f"{what}, nothing was ordered; {going_on(REDUCED + self.instrument)}", lots=lots, left=left)
+        self._reduced = {}
 
     def _distinct(self, trade: VenueTrade) -> VenueTrade:
         """The execution; one with the id of another that was booked half a day before it was made has its own time in its id."""
@@ -224,7 +248,7 @@ class AccountPoll:
 
     def _orphan_body(self, trade: VenueTrade) -> dict[str, Any]:
         body = trade._asdict() | {"instrument": self.instrument}
-        return {key: value for key, value in body.items() if key != "maker"}
+        return {key: value for key, value in body.items() if key not in ("maker", "forced")}
 
     def _nobodys(self, trade: VenueTrade) -> None:
         """No order explains it. Under our own name it is an orphan, which we close; everything else is a person's to look at."""
@@ -312,14 +336,22 @@ class AccountPoll:
         """Book the settlements since the last one that was booked, each once. Raises DataError."""
         key = f"bills of {self.instrument}"
         since = self.desk.book.cursors.get(key)
-        bills = await self.venue.bills(int(since)) if since else []
+        bills = await self.venue.bills(self._bills_from(int(since))) if since else []
         known = {id_.partition(":")[0] for id_ in self.desk.book.orders.trades}
         for bill in (bill for bill in bills if bill.bill not in known):
             for body in self._shares(bill):
                 self.desk.take("funding", body)
-        last = max((bill.t_ms for bill in bills), default=int(since or self.desk.now_ms()))
+        last = max([int(since or self.desk.now_ms()), *(bill.t_ms for bill in bills)])
         if since != str(last):
             self.desk.take("cursor", {"instrument": key, "cursor": str(last)})
+
+    def _bills_from(self, last_ms: int) -> int:
+        """A bill may be listed behind a later one: they are read from further back, as far as all ids are known, and from no
+        time at which this desk could hold nothing yet.
+        """
+        start = self.desk.book.start
+        known_ms = max(self.desk.now_ms() - BILLS_KNOWN_MS, int(start["first_ms"]) + int(start["timeframe_ms"]))
+        return min(last_ms, max(last_ms - BILLS_BACK_MS, known_ms))
 
     def _shares(self, bill: VenueBill) -> list[dict[str, Any]]:
         """A bill as the sleeves bear it, by the lots that they hold now; they come to the bill exactly."""

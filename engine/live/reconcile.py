@@ -6,19 +6,19 @@ cancelled, which adds no risk; orders of others are left alone.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from engine.book.account_events import orphan_lots
-from engine.book.bodies import CASH, position_of, stage_rests
+from engine.book.bodies import CASH, SETTINGS, position_of, stage_rests
 from engine.book.book import settled_at, stage_of
 from engine.book.transfers import explained
 from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
-from engine.live.desk import LiveDesk
+from engine.live.desk import LiveDesk, going_on
 from engine.live.poll import AccountPoll, holders, is_own
-from engine.venues.live_port import StandingOrder
+from engine.venues.live_port import StandingOrder, VenuePosition
 
 EVERY_S = 60.0
 AGAIN_S = 2.0  # between two readings that must say the same
@@ -47,6 +47,11 @@ class AccountReconcile:
         self.unequal: dict[str, int] = {}
         self.compared_ms = 0
         self._cash_differed = False
+        self._elsewhere: dict[
+            str, tuple[float, int]
+        ] = {}  # order -> where the venue had it at the last reading, not as in the book
+        self.settings: dict[str, tuple[bool, float | None]] = {}  # instrument -> isolated, leverage, as they were or are accepted
+        self._settings_said: dict[str, tuple[bool, float | None]] = {}
         self._soon = asyncio.Event()
 
     def soon(self) -> None:
@@ -113,7 +118,7 @@ class AccountReconcile:
         try:
             before = self._state(name) if await poll.look() else None
             standing = await venue.standing()
-            position = (await venue.position()).lots
+            held = await venue.position()
             if before is None or not await poll.look() or poll.pending or before != self._state(name):
                 return False
         except DataError as error:
@@ -123,7 +128,30 @@ class AccountReconcile:
         orders = await self._orders(name, standing)
         if self.desk.doubts(name):
             return False  # what is in doubt explains any difference, until it has been answered
-        return self._position(name, position) and orders
+        self._settings(name, held)
+        return self._position(name, held.lots) and orders
+
+    def _settings(self, name: str, held: VenuePosition) -> None:
+        """Leverage and margin of an open position: what a person changes at the venue moves its liquidation, so nothing is added
+        to it until it is as before, or a person lets the desk go on with it.
+        """
+        now, what = (held.isolated, held.leverage), f"{SETTINGS}{name}"
+        if not held.lots or held.leverage is None or self.desk.failed:
+            return
+        wanted, health = self.settings.setdefault(name, (True, held.leverage)), self.desk.book.health
+        if now == wanted:
+            self._settings_said.pop(name, None)
+            if what in health:
+                self.desk.take("health", {"what": what, "state": "over", "why": ""})
+        elif self._settings_said.get(name) == now:
+            if what not in health:  # a person has let it be
+                self.settings[name] = now
+        else:
+            self._settings_said[name] = now
+            near = f", it would be liquidated at {held.liquidation:.10g}" if held.liquidation else ""
+            why = f"the position is {margin_words(now)} at the venue, and was {margin_words(wanted)}{near}"
+            self.desk.take("health", {"what": what, "state": "begun", "why": why})
+            self.desk.incident(f"{name}: {why}; its stops stay; set it back there, or {going_on(what)}")
 
     def _state(self, name: str) -> tuple[Any, ...]:
         """What must not move while venue and book are read."""
@@ -179,7 +207,45 @@ class AccountReconcile:
             self.desk.take("reconcile", {"differs": {}, "agrees": gone})
         for order in self._missing(name, there):
             fine = await self.desk.ask(order.id) and fine
-        return fine
+        return await self._back_in_place(name, standing) and fine
+
+    async def _back_in_place(self, name: str, standing: Sequence[StandingOrder]) -> bool:
+        """Orders of ours that somebody has moved or cut at the venue, by two readings. A stop is put back where the book
+        has it, which adds no risk; an entry is withdrawn. True when there is none.
+        """
+        rows: dict[str, list[StandingOrder]] = {}
+        for held in standing:
+            rows.setdefault(held.order, []).append(held)  # a stop that is being replaced stands twice
+        found = dict[str, tuple[float, int]]()
+        for id_ in rows.keys() & self.desk.book.orders.open.keys():
+            order = self.desk.book.orders.open[id_]
+            if self._rests(order) and not any(stands_as(order, row) for row in rows[id_]):
+                found[id_] = (rows[id_][0].price, rows[id_][0].lots)
+        again = [id_ for id_, where in found.items() if self._elsewhere.get(id_) == where]
+        others = {id_: where for id_, where in self._elsewhere.items() if id_ not in rows}
+        self._elsewhere = {**others, **found}
+        for id_ in sorted(again):
+            await self._put_back(name, self.desk.book.orders.open[id_], *found[id_])
+        return not found
+
+    def _rests(self, order: VenueOrder) -> bool:
+        """Whether nothing of ours is moving it: a list may be older than an amendment."""
+        quiet = (
+            order.state in STANDING and not order.amending and order.reported == order.filled and order.id not in self.desk.busy
+        )
+        old = self.desk.now_ms() - YOUNG_MS
+        return quiet and order.slot in (ENTRY, PROTECTIVE) and self.desk.sent_ms.get(order.id, 0) < old
+
+    async def _put_back(self, name: str, order: VenueOrder, price: float, lots: int) -> None:
+        """Say it, and let it stand as the book has it."""
+        where = f"at {price:.10g} with {lots} lots, and not at {order.price:.10g} with {order.lots}"
+        what = f"{name}: order {order.id} was moved at the venue, by nobody here: it stands {where}"
+        if order.slot == ENTRY:
+            self.desk.incident(f"{what}; it is withdrawn", order=order.id)
+            self.desk.take("lapse", {"order": order.id, "why": "it was moved at the venue"})
+            return
+        self.desk.incident(f"{what}; the stop is put back", order=order.id)
+        await self.desk.venues[name].amend(order, order.price, order.lots)
 
     def _missing(self, name: str, there: set[str]) -> list[VenueOrder]:
         """Orders that the book says stand and the venue does not list."""
@@ -234,6 +300,16 @@ class AccountReconcile:
         orphans = sum(float(found["cash"]) for found in book.orphans.values())
         has = await cash()
         return has - sum(sleeve.ledger.cash for sleeve in book.sleeves) - orphans - explained(book)
+
+
+def stands_as(order: VenueOrder, held: StandingOrder) -> bool:
+    """Whether the venue has an order where the book has it; prices are equal but for a float's error."""
+    return held.lots == order.lots and abs(held.price - order.price) <= 1e-7 * order.price
+
+
+def margin_words(settings: tuple[bool, float | None]) -> str:
+    """`isolated at 3x`."""
+    return f"{'isolated' if settings[0] else 'cross'} at {settings[1]:g}x"
 
 
 def foreign_order(name: str, held: StandingOrder) -> str:

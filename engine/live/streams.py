@@ -250,7 +250,7 @@ class AccountStreams:
         self._health.begin(self.bad, f"execution {trade} is listed and was not announced for {UNANNOUNCED_MS // 1000} s")
         self.desk.incident(
             f"the account's stream at {self._source.venue} does not announce executions that REST lists; no entries until it"
-            " announces one again or a person lets the desk go on"
+            f" announces one again, or a person lets the desk go on: nightdesk adopt '{self.bad}' --keep --as NAME --reason WHY"
         )
         self._anew.set()
 

@@ -31,6 +31,7 @@ class VenueListing(NamedTuple):
     least_qty: float  # base units
     least_notional: float  # quote units
     price: float  # mark, or last
+    steps: str = ""  # what the venue counts in, in words: another text is other rules; empty: it is not compared
 
 
 class OpenItem(NamedTuple):

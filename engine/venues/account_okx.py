@@ -76,7 +76,8 @@ class OkxAccount(NamedTuple):
             return None
         price = (await self.client.public_get_market_ticker({"instId": inst_id(symbol)}))["data"][0]["last"]
         least = float(rows[0]["minSz"]) * float(rows[0]["ctVal"])
-        return VenueListing(rows[0]["state"] == "live", rows[0]["state"], least, 0.0, float(price))
+        steps = f"contracts of {rows[0]['ctVal']}, {rows[0]['lotSz']} at a time, at ticks of {rows[0]['tickSz']}"
+        return VenueListing(rows[0]["state"] == "live", rows[0]["state"], least, 0.0, float(price), steps)
 
     async def _one(self, name: str, about: Mapping[str, str] | None = None) -> Mapping[str, Any]:
         rows: Sequence[Mapping[str, Any]] = (await getattr(self.client, name)(dict(about or {})))["data"]

@@ -3,12 +3,12 @@
 Called by okx.py, binance.py and bybit.py. Sizes of a venue are text in units of its own; the desk counts lots.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from decimal import Decimal
 from functools import wraps
 from typing import Any
 
-from engine.core.orders import REJECTED, UNKNOWN, VenueOrder
+from engine.core.orders import DONE, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueOrder
 from engine.errors import DataError
 from engine.redaction import redacted
 from engine.venues.live_port import LiveAnswer
@@ -29,6 +29,16 @@ def unasked(order: VenueOrder, error: BaseException, table: Mapping[str, Outcome
     """What the error of a question says of its order: that it is not there, or nothing. A refused question ends no order."""
     found = failed(order, error, table)
     return found if found.outcome == NOT_FOUND else found._replace(state=UNKNOWN, outcome=UNPROVEN)
+
+
+def together(parts: Sequence[LiveAnswer]) -> LiveAnswer:
+    """The orders that one conditional order has placed, as one: it has ended once all of them have, and fills what they fill."""
+    first = next((part for part in parts if part.state != DONE), parts[-1])
+    filled = sum(part.filled_lots for part in parts)
+    if len(parts) == 1:
+        return first
+    state = PARTIAL if filled and first.state == WORKING else first.state
+    return first._replace(state=state, filled_lots=filled, price=None, lots=None)
 
 
 def silent(venue: str, question: str, error: BaseException) -> DataError:

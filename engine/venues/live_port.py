@@ -10,6 +10,8 @@ from typing import NamedTuple, Protocol
 from engine.core.orders import VenueOrder
 from engine.venues.outcome import UNKNOWN, Outcome
 
+CHILDREN = ","
+
 
 class LiveAnswer(NamedTuple):
     """What is known of one order after a request or a question."""
@@ -21,7 +23,7 @@ class LiveAnswer(NamedTuple):
     price: float | None = None  # where it stands now; None: as it was, or not said
     lots: int | None = None
     venue_id: str = ""
-    child_id: str = ""  # of a conditional order that has fired: the order that it placed
+    child_id: str = ""  # of a conditional order that has fired: what it placed, several of one split by CHILDREN
     outcome: Outcome = UNKNOWN  # of a request that was not taken down: what the answer proves
 
 
@@ -50,6 +52,7 @@ class VenueTrade(NamedTuple):
     fee: float  # quote units; negative: a rebate
     maker: bool
     t_ms: int
+    forced: str = ""  # why the venue has closed these lots by itself, in its word: adl, liquidation, delivery; empty: it has not
 
 
 class VenueBill(NamedTuple):

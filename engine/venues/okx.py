@@ -14,9 +14,9 @@ from engine.core.orders import DONE, PARTIAL, WORKING, VenueOrder
 from engine.core.orders import UNKNOWN as IN_DOUBT
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.errors import DataError
-from engine.venues.answers import failed, lots_of, price_of, readable, silent, size_of, unasked
+from engine.venues.answers import failed, lots_of, price_of, readable, silent, size_of, together, unasked
 from engine.venues.instruments import Instrument
-from engine.venues.live_port import LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
+from engine.venues.live_port import CHILDREN, LiveAnswer, StandingOrder, VenueBill, VenuePosition, VenueTrade, VenueTransfer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, table_of
 from engine.venues.transfer_bills import OKX as BILLS
 from engine.venues.transfer_bills import named_transfers
@@ -26,6 +26,9 @@ FUNDING = "8"  # type of a bill
 RECENT_MS = 6 * 86_400_000  # bills of a week are in a list of their own, the archive of three months may be behind it
 STATES = {"live": WORKING, "partially_filled": PARTIAL, "filled": DONE, "canceled": DONE, "mmp_canceled": DONE}
 ALGO_STATES = {"live": WORKING, "pause": WORKING, "partially_effective": WORKING, "canceled": DONE, "order_failed": DONE}
+# subType of an execution that no order of anybody made: partial liquidation, liquidation, delivery, ADL. From memory, unseen
+FORCED = dict.fromkeys(("100", "101", "102", "103", "104", "105", "106", "107"), "liquidation")
+FORCED |= dict.fromkeys(("112", "113"), "delivery") | dict.fromkeys(("125", "126", "127", "128"), "adl")
 FIRED = "effective"  # its child says how it stands
 
 # https://www.okx.com/docs-v5/en/#error-code, as ccxt 4.5.90 lists it. Not in it, so UNKNOWN: 50004 (timeout: "does not indicate
@@ -68,7 +71,7 @@ class OkxVenue(NamedTuple):
         }
         if order.slot == PROTECTIVE:
             own = {"ordType": "conditional", "slTriggerPx": self._price(order.price), "slOrdPx": "-1", "slTriggerPxType": "last"}
-            body = common | own | {"algoClOrdId": order.id, "reduceOnly": True}
+            body = common | own | {"algoClOrdId": order.id, "clOrdId": order.id, "reduceOnly": True}  # else ccxt invents one
             return await self._request(order, self.trading.private_post_trade_order_algo, body)
         kind = "market" if order.price == 0.0 else "post_only" if order.post_only else "limit"
         body = common | {"clOrdId": order.id, "ordType": kind, "reduceOnly": order.slot != ENTRY}
@@ -112,9 +115,11 @@ class OkxVenue(NamedTuple):
             if order.slot != PROTECTIVE:
                 return self._normal(order, await self._one("private_get_trade_order", {"clOrdId": order.id}))
             algo = await self._one("private_get_trade_order_algo", {"algoClOrdId": order.id})
-            child = algo.get("ordId") or ""
+            kids = algo.get("ordIdList") or [algo.get("ordId") or ""]
+            child = CHILDREN.join(kids)
             if algo["state"] == FIRED and child:
-                found = self._normal(order, await self._one("private_get_trade_order", {"ordId": child}))
+                rows = [await self._one("private_get_trade_order", {"ordId": kid}) for kid in kids]
+                found = together([self._normal(order, row) for row in rows])
                 return found._replace(venue_id=algo["algoId"], child_id=child)
             found = LiveAnswer(order.id, ALGO_STATES.get(algo["state"], IN_DOUBT), 0, algo["state"])
             found = found._replace(venue_id=algo["algoId"], child_id=child)
@@ -136,44 +141,30 @@ class OkxVenue(NamedTuple):
     @readable("OKX", "trades")
     async def trades(self, cursor: str) -> tuple[Sequence[VenueTrade], str]:
         """Executions behind the cursor, a bill id. A page holds the newest, so the pages go back until one is not full."""
-        rows: dict[int, Mapping[str, Any]] = {}
-        about = {"instType": "SWAP", "instId": self.inst_id, "limit": str(PAGE)} | ({"before": cursor} if cursor else {})
-        while True:
-            page = {int(row["billId"]): row for row in await self._data("private_get_trade_fills_history", about)}
-            rows |= page
-            if len(page) < PAGE:
-                found = [self._trade(rows[bill]) for bill in sorted(rows)]
-                return found, str(max(rows)) if rows else cursor
-            about["after"] = str(min(page))
+        about = {"instType": "SWAP", "instId": self.inst_id} | ({"before": cursor} if cursor else {})
+        rows = await self._rows("private_get_trade_fills_history", about, "billId")
+        rows.sort(key=lambda row: int(row["billId"]))
+        return [self._trade(row) for row in rows], str(rows[-1]["billId"]) if rows else cursor
 
     @readable("OKX", "bills")
     async def bills(self, since_ms: int) -> Sequence[VenueBill]:
         """Funding settlements from a time on. OKX does not filter the archive by time: pages are read until one is older."""
-        rows: list[Mapping[str, Any]] = []
-        after: dict[str, str] = {}
-        while True:
-            page = await self._data(
-                "private_get_account_bills_archive", {"instType": "SWAP", "type": FUNDING, "limit": str(PAGE)} | after
-            )
-            rows += [row for row in page if row["instId"] == self.inst_id and int(row["ts"]) >= since_ms]
-            if len(page) < PAGE or int(page[-1]["ts"]) < since_ms:
-                return [VenueBill(row["billId"], float(row["balChg"]), int(row["ts"])) for row in reversed(rows)]
-            after = {"after": page[-1]["billId"]}
+        about = {"instType": "SWAP", "type": FUNDING}
+        found = await self._rows("private_get_account_bills_archive", about, "billId", since_ms)
+        rows = sorted(
+            (row for row in found if row["instId"] == self.inst_id), key=lambda row: (int(row["ts"]), int(row["billId"]))
+        )
+        return [VenueBill(row["billId"], float(row["balChg"]), int(row["ts"])) for row in rows]
 
     @readable("OKX", "transfers")
     async def transfers(self, since_ms: int) -> Sequence[VenueTransfer]:
         """As LiveVenue. No type can be left out of the list, so pages are read until one is older; a bill may be in two."""
         recent = since_ms > self.polling.milliseconds() - RECENT_MS
-        name, rows = f"private_get_account_bills{'' if recent else '_archive'}", dict[int, Mapping[str, Any]]()
-        about = {"ccy": self.instrument.symbol.partition("-")[2], "limit": str(PAGE)}
-        while True:
-            page = {int(row["billId"]): row for row in await self._data(name, about)}
-            if rows and page and min(page) >= min(rows):
-                raise DataError(f"OKX shows a page of {name.removeprefix('private_get_')} again", "nothing is assumed of it")
-            rows |= page
-            if len(page) < PAGE or max(int(row["ts"]) for row in page.values()) < since_ms:
-                return named_transfers("OKX", [row for row in rows.values() if int(row["ts"]) >= since_ms], BILLS)
-            about["after"] = str(min(page))
+        name, about = (
+            f"private_get_account_bills{'' if recent else '_archive'}",
+            {"ccy": self.instrument.symbol.partition("-")[2]},
+        )
+        return named_transfers("OKX", await self._rows(name, about, "billId", since_ms), BILLS)
 
     @readable("OKX", "position")
     async def position(self) -> VenuePosition:
@@ -223,24 +214,29 @@ class OkxVenue(NamedTuple):
         """A row of fills-history: OKX says a fee as what the balance changes by."""
         side, fee = 1 if row["side"] == "buy" else -1, -float(row["fee"] or 0.0)
         size, price, t_ms = self._lots(row["fillSz"]), float(row["fillPx"]), int(row.get("fillTime") or row["ts"])
-        return VenueTrade(
-            row["tradeId"], row["ordId"], row.get("clOrdId") or "", side, size, price, fee, row.get("execType") == "M", t_ms
-        )
+        core = (row["tradeId"], row["ordId"], row.get("clOrdId") or "", side, size, price, fee, row.get("execType") == "M", t_ms)
+        return VenueTrade(*core, FORCED.get(str(row.get("subType") or ""), ""))
 
     async def _one(self, name: str, about: Mapping[str, str]) -> Mapping[str, Any]:
         """The one row of an answer."""
         rows: Sequence[Mapping[str, Any]] = (await getattr(self.polling, name)({"instId": self.inst_id, **about}))["data"]
         return rows[0]
 
-    async def _rows(self, name: str, about: Mapping[str, str], id_name: str) -> list[Mapping[str, Any]]:
-        """All pages of a list, newest first."""
-        found: list[Mapping[str, Any]] = []
+    async def _rows(self, name: str, about: Mapping[str, str], id_name: str, since_ms: int = 0) -> list[Mapping[str, Any]]:
+        """All pages of a list, each row once; with `since_ms` those from then on, and pages are read until one is older. A page
+        may hold a row twice, or one of the page before: it is full by what it holds, not by what of it is new. Raises DataError.
+        """
+        found: dict[str, Mapping[str, Any]] = {}
+        after: dict[str, str] = {}
         while True:
-            after = {"after": found[-1][id_name]} if found else {}
             page = await self._data(name, {**about, "limit": str(PAGE), **after})
-            found += page
-            if len(page) < PAGE:
-                return found
+            rows = {str(row[id_name]): row for row in page}
+            if page and not rows.keys() - found.keys():
+                raise DataError(f"OKX shows a page of {name.removeprefix('private_get_')} again", "nothing is assumed of it")
+            found |= rows
+            if len(page) < PAGE or (since_ms and max(int(row["ts"]) for row in page) < since_ms):
+                return [row for row in found.values() if not since_ms or int(row["ts"]) >= since_ms]
+            after = {"after": min(rows, key=int)}
 
     async def _data(self, name: str, about: Mapping[str, str]) -> list[Mapping[str, Any]]:
         """The rows of one answer. Raises DataError."""

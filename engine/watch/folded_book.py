@@ -11,7 +11,7 @@ from engine.book.replay import fold
 from engine.store.lookback import last
 from engine.watch.window import mark_at
 
-BETWEEN = ("mark", "health", "reconcile", "adopt", "orphan", "window", "transfer")  # what changes what is shown
+BETWEEN = ("mark", "health", "reconcile", "adopt", "reduced", "orphan", "window", "transfer")  # what changes what is shown
 
 
 def book_at(path: Path) -> Book | None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from engine.book.bodies import REDUCED
 from engine.store.chain import Event
 from engine.watch.kept_lines import trading_lines
 from engine.watch.window import FAR_MS, raw_lines
@@ -85,6 +86,7 @@ PAGES: tuple[tuple[str, str], ...] = (  # how a cause begins, or what is in it -
     ("orphans of ", "orphan"),
     ("executions", "unknown-order"),
     ("halt incomplete", "halted"),
+    (REDUCED, "liquidation"),
 )
 
 

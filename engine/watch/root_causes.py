@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from engine.book.bodies import CASH, POSITION
+from engine.book.bodies import CASH, POSITION, REDUCED, SETTINGS
 from engine.clock import HOUR_MS
 from engine.core.orders import REJECTED, UNKNOWN
 from engine.store.chain import Event
@@ -183,6 +183,8 @@ HEALTH: tuple[tuple[str, str], ...] = (  # how the name of a health event begins
     ("unexplained in ", "unexplained"),
     ("stream", "stream"),
     ("refusals of ", "rejected"),
+    (REDUCED, "liquidation"),
+    (SETTINGS, "position"),
 )
 
 

@@ -295,3 +295,34 @@ def test_a_person_asks_for_a_probe_and_a_red_one_closes_the_gate(path: Path) -> 
         assert not await to_entry(bench)
 
     on_bench(path, play)
+
+
+@pytest.mark.parametrize("how", ["steps", "suspended"])
+def test_an_instrument_that_is_counted_or_listed_otherwise_closes_it(path: Path, how: str) -> None:
+    """After a maintenance a contract is ten times what it was: each order would be. Closed within a minute, and it stays so."""
+
+    async def play(bench: LiveBench) -> None:
+        gated, now = Gated(bench), {"steps": "contracts of 0.01", "state": "live"}
+
+        class Changing:
+            async def listing(self, _symbol: str) -> VenueListing:
+                return VenueListing(now["state"] == "live", now["state"], 0.0001, 5.0, PRICE, now["steps"])
+
+        parts = gated.parts()._replace(reader=Changing())
+        bench.duties.gate = AccountGate(bench.desk, bench.duties.reconcile, parts)
+        await bench.duties.start()
+        await bench.after(60)
+        assert not bench.desk.book.health
+        now.update({"steps": "contracts of 0.1"} if how == "steps" else {"state": "suspend"})
+        await bench.after(70)
+        assert GATE in bench.desk.book.health
+        assert not await to_entry(bench)
+        assert any(
+            ("this process in contracts of 0.01" in page) if how == "steps" else ("not traded now: suspend" in page)
+            for page in bench.pages
+        )
+        now.update({"steps": "contracts of 0.01", "state": "live"})
+        await bench.after(1_300)
+        assert not bench.desk.book.health
+
+    on_bench(path, play)

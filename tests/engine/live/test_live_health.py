@@ -304,3 +304,48 @@ def test_dust_is_tried_once_and_named_once(exit_works: bool, path: Path, monkeyp
     assert len(named) == 1
     assert "120 lots of layer 1 are dust: the venue takes no order below 150" in named[0]
     assert not [page for page in bench.pages if "no protective order" in page]
+
+
+def test_a_person_ends_refusals_by_a_decision(path: Path) -> None:
+    """The page says how; what was counted begins anew, and a decision about what is well moves nothing."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.script["place"] = ["rejected"] * 5
+        for _ in range(5):
+            await bench.to_close()
+            bench.close(adds=long())
+            await bench.after(5)
+        assert "refusals of adds" in bench.desk.book.health
+        assert any("nightdesk adopt 'refusals of adds' --keep" in page for page in bench.pages)
+        body = {"request": 1, "by": "ann", "reason": "margin is back", "order": "", "lots": 0, "filled_lots": 0}
+        refused = bench.desk.take("adopt", {**body, "difference": "reconciled"})
+        assert not refused["adopted"]
+        assert bench.desk.take("adopt", {**body, "difference": "refusals of adds"})["adopted"]
+        assert not bench.desk.book.health
+        bench.venue.script["place"] = ["rejected"] * 4
+        for _ in range(4):
+            await bench.to_close()
+            bench.close(adds=long())
+            await bench.after(5)
+        assert not bench.desk.book.health
+        await bench.entered()
+
+    on_bench(path, play)
+
+
+def test_an_own_clock_that_was_set_is_measured_anew(path: Path) -> None:
+    """A person lets the desk go on: the samples of before say nothing of now."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue_time_ms = 40_000
+        await bench.after(300)
+        assert "clock" in bench.desk.book.health
+        bench.venue_time_ms = 0
+        body = {"request": 1, "by": "ann", "reason": "chrony", "order": "", "lots": 0, "filled_lots": 0}
+        assert bench.desk.take("adopt", {**body, "difference": "clock"})["adopted"]
+        await bench.after(130)
+        assert not bench.desk.book.health
+
+    on_bench(path, play)

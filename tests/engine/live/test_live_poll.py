@@ -264,3 +264,36 @@ def test_an_id_that_the_venue_uses_again_a_day_later_is_another_execution(path: 
     bench = on_bench(path, play)
     fills = [event.body["trade"] for event in bench.events("fill") if event.body.get("booked", True)]
     assert len(fills) == len(set(fills)) == (2 if booked else 1)
+
+
+def test_a_bill_that_is_listed_behind_a_later_one_is_booked(path: Path) -> None:
+    """Eight hours late, after the next settlement's: before, no question reached so far back. Each once, whatever comes again."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        await bench.after(1_000)
+        late = VenueBill("b1", -0.25, bench.clock())
+        await bench.after(8 * 3_600)
+        bench.venue.billed += [VenueBill("b2", -0.5, bench.clock())]
+        await bench.after(3_600)
+        bench.venue.billed = [late, *bench.venue.billed, late]
+        await bench.after(4 * 3_600)
+
+    bench = on_bench(path, play)
+    assert sorted(e.body["cash_flow"] for e in bench.events("funding")) == [-0.5, -0.25]
+
+
+def test_a_bill_from_before_the_desk_could_hold_anything_is_not_its_own(path: Path) -> None:
+    """A person has closed a position of theirs, and begun a desk."""
+
+    async def play(bench: LiveBench) -> None:
+        bench.venue.billed += [VenueBill("b0", -7.0, bench.clock() - 3_600_000)]
+        await bench.start()
+        await bench.entered()
+        await bench.after(3_600)
+        bench.venue.billed += [VenueBill("b1", -0.25, bench.clock())]
+        await bench.after(3_600)
+
+    bench = on_bench(path, play)
+    assert [e.body["cash_flow"] for e in bench.events("funding")] == [-0.25]

@@ -1,0 +1,56 @@
+"""What a venue closes by itself: auto-deleveraging, a liquidation, the settlement of an instrument that it delists.
+
+Called by engine.live.poll with executions that the venue's own list words so. Such an execution has no order of the desk, and
+needs none: the layers that held the lots lose them in the book, so that stops cover what is there and no exit asks for more. That
+is bookkeeping, never a trade. Nothing enters until a named person lets the desk go on.
+"""
+
+from typing import Any
+
+from engine.book.bodies import REDUCED, position_of
+from engine.live.desk import LiveDesk
+from engine.venues.live_port import VenueTrade
+
+WORDS = {"adl": "auto-deleveraging", "liquidation": "a liquidation", "delivery": "its settlement of a delisted instrument"}
+Share = dict[str, Any]  # sleeve, key, lots
+
+
+def shares_of(desk: LiveDesk, instrument: str, trade: VenueTrade) -> list[Share]:
+    """The layers that lose what a trade has closed, by their part of what is held; none where the book does not explain it.
+
+    It does not while an order is in doubt, since that may have closed the same lots, nor while the position differs anyway.
+    """
+    book = desk.book
+    if not trade.forced or desk.doubts(instrument) or position_of(instrument) in book.differences:
+        return []
+    held: list[Share] = []
+    for s, sleeve in enumerate(book.sleeves):
+        position = sleeve.position
+        if book.specs[s].source["instrument"] == instrument and position.side == -trade.side:
+            layers = position.layers[: position.open_layers]
+            held += [{"sleeve": book.names[s], "key": layer.key, "lots": layer.lots} for layer in layers]
+    return parted(held, trade.lots)
+
+
+def parted(held: list[Share], lots: int) -> list[Share]:
+    """`lots` by largest remainder over what is held; none where less is held."""
+    total = sum(one["lots"] for one in held)
+    if not 0 < lots <= total:
+        return []
+    parts = [divmod(one["lots"] * lots, total) for one in held]
+    spare = lots - sum(whole for whole, _ in parts)
+    first = sorted(range(len(held)), key=lambda k: (-parts[k][1], k))[:spare]
+    shares = [{**one, "lots": whole + (k in first)} for k, (one, (whole, _)) in enumerate(zip(held, parts, strict=True))]
+    return [share for share in shares if share["lots"]]
+
+
+def book_reduced(desk: LiveDesk, instrument: str, trade: VenueTrade, shares: list[Share]) -> str:
+    """Withhold entries, then book it; what a person has to know of it."""
+    what, word = f"{REDUCED}{instrument}", WORDS.get(trade.forced, trade.forced)
+    if what not in desk.book.health:
+        why = f"{instrument}: the venue has closed lots by {word}"
+        desk.take("health", {"what": what, "state": "begun", "why": why})
+    body = {"instrument": instrument, "trade": trade.trade, "order": trade.venue_id, "side": trade.side, "lots": trade.lots}
+    body |= {"price": trade.price, "fee": trade.fee, "t_ms": trade.t_ms, "word": trade.forced, "shares": shares}
+    desk.take("reduced", body)
+    return word

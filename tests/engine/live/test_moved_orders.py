@@ -1,0 +1,138 @@
+"""Somebody moves the desk's orders at the venue, or changes leverage and margin there: seen within a minute, and answered for."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.book.bodies import SETTINGS
+from engine.core.state import PROTECTIVE
+from engine.venues.live_port import VenuePosition
+from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, PortOrder, long, on_bench
+
+WHAT = f"{SETTINGS}{BTC_PERP}"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of the desk's journal."""
+    return tmp_path / "desk.jsonl"
+
+
+def stop_of(bench: LiveBench) -> PortOrder:
+    """The stop that stands at the venue."""
+    (found,) = [o for o in bench.venue.orders.values() if o.order.slot == PROTECTIVE and o.state == "working"]
+    return found
+
+
+@pytest.mark.parametrize("how", ["away", "cut"])
+def test_a_stop_is_put_back_where_it_belongs(path: Path, how: str) -> None:
+    """A trigger far below, or a size of five lots: before, nobody saw it until the next close moved the stop, or longer."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        stop = stop_of(bench)
+        price, lots = stop.price, stop.lots
+        await bench.after(30)
+        if how == "away":
+            stop.price = price - 20_000
+        else:
+            stop.lots = 5
+        await bench.after(75)
+        assert (stop_of(bench).price, stop_of(bench).lots) == (price, lots)
+        (page,) = bench.pages
+        assert "was moved at the venue, by nobody here" in page
+        assert bench.lots() == 300
+        assert not bench.desk.book.entries_blocked
+
+    on_bench(path, play)
+
+
+def test_a_list_that_is_older_than_an_amendment_moves_nothing(path: Path) -> None:
+    """One reading is none: the stop has moved on by the next."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        stop, asked = stop_of(bench), len(bench.venue.asked_for("amend"))
+        price, stop.price = stop.price, stop.price - 50
+        await bench.duties.reconcile.once()
+        stop.price = price
+        await bench.after(200)
+        assert len(bench.venue.asked_for("amend")) == asked
+        assert not bench.pages
+
+    on_bench(path, play)
+
+
+def test_an_entry_that_was_made_larger_is_withdrawn(path: Path) -> None:
+    """It would buy what nobody has sized."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        entry = await bench.rested()
+        await bench.after(30)
+        bench.venue.orders[entry].lots = 3_000
+        await bench.after(75)
+        assert bench.venue.orders[entry].state == "done"
+        assert bench.venue.asked_for("cancel") == [entry]
+
+    on_bench(path, play)
+
+
+def test_changed_leverage_withholds_entries_until_it_is_as_before(path: Path) -> None:
+    """Fifty times instead of three, while a position is open; its stop stays. One page, and it ends by itself."""
+
+    async def play(bench: LiveBench) -> None:
+        leverage = 3.0
+
+        async def position() -> VenuePosition:
+            return VenuePosition(bench.venue.net, PRICE, True, leverage, 58_900.0)
+
+        bench.venue.position = position  # type: ignore[method-assign]
+        await bench.start()
+        await bench.entered()
+        await bench.after(90)
+        leverage = 50.0
+        await bench.after(130)
+        assert bench.desk.book.health[WHAT].startswith("the position is isolated at 50x at the venue, and was isolated at 3x")
+        assert len(bench.pages) == 1
+        assert "58900" in bench.pages[0]
+        placed = len(bench.venue.asked_for("place"))
+        await bench.to_close()
+        bench.close(adds=long())
+        await bench.after(30)
+        assert len(bench.venue.asked_for("place")) == placed
+        assert stop_of(bench).lots == 300
+        leverage = 3.0
+        await bench.after(130)
+        assert not bench.desk.book.health
+
+    on_bench(path, play)
+
+
+def test_a_person_may_let_other_leverage_be(path: Path) -> None:
+    """It counts from then on: the same is no news, and cross margin is."""
+
+    async def play(bench: LiveBench) -> None:
+        now = (True, 3.0)
+
+        async def position() -> VenuePosition:
+            return VenuePosition(bench.venue.net, PRICE, now[0], now[1], None)
+
+        bench.venue.position = position  # type: ignore[method-assign]
+        await bench.start()
+        await bench.entered()
+        await bench.after(90)
+        now = (True, 5.0)
+        await bench.after(130)
+        body = {"request": 1, "by": "ann", "reason": "meant", "order": "", "lots": 0, "filled_lots": 0, "difference": WHAT}
+        assert bench.desk.take("adopt", body)["adopted"]
+        await bench.after(200)
+        assert not bench.desk.book.health
+        assert len(bench.pages) == 1
+        now = (False, 5.0)
+        await bench.after(130)
+        assert "cross at 5x" in bench.desk.book.health[WHAT]
+
+    on_bench(path, play)

@@ -1,0 +1,181 @@
+"""What a venue closes by itself (auto-deleveraging, a liquidation, a settlement) leaves the book; nothing is traded for it."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.book.bodies import REDUCED
+from engine.book.order_laws import OrderLaws
+from engine.core.state import PROTECTIVE
+from engine.live.reduced import parted
+from engine.store.journal import read
+from engine.venues.live_port import VenueTrade
+from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, long, on_bench
+
+WELL = f"{REDUCED}{BTC_PERP}"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A journal."""
+    return tmp_path / "desk.jsonl"
+
+
+def closes(bench: LiveBench, lots: int, number: str = "-7", word: str = "adl", at: float = PRICE) -> None:
+    """The venue closes lots of a long position; nobody has ordered it."""
+    bench.venue.net -= lots
+    trade = VenueTrade(number, f"x{number}", "", -1, lots, at, 0.2, False, bench.clock(), word)
+    bench.venue.executions.append(trade)
+
+
+def stops(bench: LiveBench) -> list[int]:
+    """Lots of the stops that stand at the venue."""
+    return [o.lots - o.filled for o in bench.venue.orders.values() if o.order.slot == PROTECTIVE and o.state == "working"]
+
+
+@pytest.mark.parametrize("word", ["adl", "liquidation", "delivery"])
+def test_a_part_leaves_the_book_and_the_stop_follows(path: Path, word: str) -> None:
+    """300 lots, 120 are taken: within two looks the book and its stop have 180; one page, no order, no further exit."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        placed = len(bench.venue.asked_for("place"))
+        closes(bench, 120, word=word, at=PRICE - 30)
+        await bench.after(20)
+        assert (bench.lots(), stops(bench)) == (180, [180])
+        assert len(bench.venue.asked_for("place")) == placed
+        assert len(bench.pages) == 1
+        assert "closed 120 lots" in bench.pages[0]
+        assert "180 are left" in bench.pages[0]
+        await bench.to_close()
+        bench.close(adds=long())
+        await bench.after(90)
+        assert bench.lots() == 180, "nothing enters until a person has looked, and nothing leaves for it"
+        assert not bench.desk.book.differences
+        assert set(bench.desk.book.health) == {WELL}
+
+    bench = on_bench(path, play)
+    (reduced,) = bench.events("reduced")
+    assert reduced.body["shares"] == [{"sleeve": "adds", "key": 1, "lots": 120}]
+    fill = bench.events("fill")[-1].body
+    assert (fill["lots"], fill["price"], fill["fee"], fill["reason"]) == (120, PRICE - 30, 0.2, "liquidation")
+
+
+def test_all_of_it_leaves_the_book_flat(path: Path) -> None:
+    """The stop is withdrawn; before, exits were ordered and refused ten times and at each close."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        placed = len(bench.venue.asked_for("place"))
+        closes(bench, 300)
+        await bench.after(30)
+        assert (bench.lots(), stops(bench)) == (0, [])
+        assert len(bench.venue.asked_for("place")) == placed
+
+    on_bench(path, play)
+
+
+def test_it_counts_once_also_after_a_restart(path: Path) -> None:
+    """Killed between the event and the cursor, and listed twice."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        closes(bench, 100)
+        while WELL not in bench.desk.book.health:
+            await bench.after(0.01)
+        bench.venue.executions.append(bench.venue.executions[-1])
+        await bench.again()
+        await bench.after(30)
+        assert bench.lots() == 200
+
+    bench = on_bench(path, play)
+    assert len([e for e in bench.events("reduced") if e.body["booked"]]) == 1
+
+
+def test_more_than_the_book_holds_is_nobodys(path: Path) -> None:
+    """The account has lots of somebody else: whose were taken is not known, so a person decides."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        closes(bench, 301)
+        await bench.after(30)
+        assert bench.lots() == 300
+        assert "-7" in bench.desk.book.differences
+
+    on_bench(path, play)
+
+
+def test_while_the_position_differs_a_person_decides(path: Path) -> None:
+    """A stranger holds lots beside ours: those that were taken may be theirs."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.trade("person", "x1", 1, 50)
+        await bench.after(90)
+        closes(bench, 60)
+        await bench.after(30)
+        assert bench.lots() == 300
+        assert "-7" in bench.desk.book.differences
+
+    on_bench(path, play)
+
+
+def test_a_person_lets_the_desk_go_on(path: Path) -> None:
+    """By the same decision that adopts a difference; then it enters again."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        closes(bench, 300)
+        await bench.after(30)
+        led = bench.desk.take("adopt", {"difference": WELL, "by": "ann", "reason": "seen", **NOTHING})
+        assert led["adopted"]
+        await bench.entered()
+
+    on_bench(path, play)
+
+
+NOTHING = {"request": 0, "order": "", "lots": 0, "filled_lots": 0}
+
+
+def test_parts_come_to_the_whole() -> None:
+    """By largest remainder; none where more was taken than is held."""
+    held = [{"sleeve": "a", "key": 1, "lots": 3}, {"sleeve": "a", "key": 2, "lots": 3}, {"sleeve": "b", "key": 1, "lots": 1}]
+    assert [share["lots"] for share in parted(held, 5)] == [2, 2, 1]
+    assert [share["lots"] for share in parted(held, 1)] == [1]
+    assert parted(held, 8) == []
+    assert parted(held, 0) == []
+    assert all(sum(share["lots"] for share in parted(held, n)) == n for n in range(1, 8))
+
+
+def test_laws_are_read_of_a_journal_with_an_adopted_position(path: Path) -> None:
+    """The fill that follows an adoption has no trade of its own: `journal verify --orders` used to end in a KeyError."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.trade("person", "x1", -1, 100)
+        await bench.after(90)
+        (what,) = [what for what in bench.desk.book.differences if what.startswith("t")]
+        moves = {
+            "sleeve": "adds",
+            "key": 1,
+            "side": 1,
+            "lots_before": 300,
+            "lots_after": 200,
+            "price": PRICE,
+            "fee": 0.1,
+            "atr": 60.0,
+        }
+        body = {"difference": what, "by": "ann", "reason": "seen", **NOTHING, "order": "person", "lots": 100, **moves}
+        assert bench.desk.take("adopt", body)["adopted"]
+        await bench.after(5)
+        assert bench.lots() == 200
+
+    on_bench(path, play)
+    assert not OrderLaws().read(read(path))

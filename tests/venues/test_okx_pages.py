@@ -1,0 +1,100 @@
+"""What OKX lists, as adapters read it: pages that overlap, repeat or hold a row twice; children of a stop; what no order made."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from engine.core.orders import DONE, PARTIAL
+from engine.errors import DataError
+from engine.venues.okx import PAGE, OkxVenue
+from tests.fakes.exchange.adapted import STOP, okx_adapter
+
+Ask = Callable[[str, Mapping[str, str]], Any]
+
+
+class Scripted:
+    """A ccxt client that answers as `ask` says."""
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask, self.asked = ask, list[Mapping[str, str]]()
+
+    def milliseconds(self) -> int:
+        """Its clock."""
+        return 10**12
+
+    def __getattr__(self, name: str) -> Any:
+        async def call(about: Mapping[str, str]) -> Any:
+            self.asked.append(about)
+            return {"data": self.ask(name, about)}
+
+        return call
+
+
+def venue_of(ask: Ask) -> OkxVenue:
+    """BTC there."""
+    return okx_adapter(Scripted(ask))
+
+
+def fill(bill: int, kind: str = "1") -> dict[str, str]:
+    """An execution of a contract."""
+    about = {"tradeId": f"t{bill}", "ordId": "7", "clOrdId": "", "billId": str(bill), "side": "sell", "subType": kind}
+    return about | {"fillSz": "1", "fillPx": "60000", "fee": "-0.1", "execType": "T", "ts": str(bill), "fillTime": str(bill)}
+
+
+def listed(about: Mapping[str, str], bills: range, overlap: int = 0) -> list[int]:
+    """Bills of a page, newest first."""
+    end = int(about.get("after", "1000000")) + overlap
+    return [bill for bill in reversed(bills) if int(about.get("before", "-1")) < bill < end][:PAGE]
+
+
+def bills_read(page: Callable[[list[int]], list[int]], overlap: int = 0) -> list[str]:
+    """Executions that the adapter reads of 250, whose pages `page` spoils."""
+    venue = venue_of(lambda _, about: [fill(bill) for bill in page(listed(about, range(1_000, 1_250), overlap))])
+    found, cursor = asyncio.run(venue.trades("999"))
+    assert cursor == "1249"
+    return [trade.trade for trade in found]
+
+
+def test_a_row_that_comes_twice_ends_no_list() -> None:
+    """A page of a hundred with 99 executions is full: what is behind it was never read before, and the cursor went past it."""
+    every = [f"t{bill}" for bill in range(1_000, 1_250)]
+    assert bills_read(lambda page: page) == every
+    assert bills_read(lambda page: [page[0], *page[:-1]] if len(page) == PAGE else page) == every
+    assert bills_read(lambda page: page, overlap=1) == every
+    assert bills_read(lambda page: page, overlap=40) == every
+
+
+def test_a_page_that_is_shown_again_is_no_answer() -> None:
+    """Instead of asking for ever."""
+    client = Scripted(lambda *_: [fill(bill) for bill in range(1_000, 1_000 + PAGE)])
+    for question in (lambda v: v.trades(""), lambda v: v.bills(0), lambda v: v.transfers(1), lambda v: v.standing()):
+        with pytest.raises(DataError):
+            asyncio.run(question(okx_adapter(client)))
+        assert len(client.asked) <= 3
+        client.asked.clear()
+
+
+@pytest.mark.parametrize(
+    ("kind", "forced"), [("1", ""), ("", ""), ("128", "adl"), ("125", "adl"), ("103", "liquidation"), ("112", "delivery")]
+)
+def test_what_the_venue_closes_by_itself_is_named(kind: str, forced: str) -> None:
+    """By the kind of the execution."""
+    found, _ = asyncio.run(venue_of(lambda _, about: [] if "after" in about else [fill(1, kind)]).trades(""))
+    assert [trade.forced for trade in found] == [forced]
+
+
+@pytest.mark.parametrize(("second", "state", "lots"), [("filled", DONE, 300), ("live", PARTIAL, 200), ("canceled", DONE, 200)])
+def test_a_stop_may_place_several_orders(second: str, state: str, lots: int) -> None:
+    """`ordIdList`, without an `ordId`: they count together, and each is known as its child."""
+    rows = {"71": ("filled", "2"), "72": (second, "1" if second == "filled" else "0")}
+
+    def ask(name: str, about: Mapping[str, str]) -> Any:
+        if name == "private_get_trade_order_algo":
+            return [{"state": "effective", "algoId": "9", "ordId": "", "ordIdList": ["71", "72"]}]
+        state, filled = rows[about["ordId"]]
+        return [{"state": state, "accFillSz": filled, "ordId": about["ordId"], "px": "", "sz": "2"}]
+
+    found = asyncio.run(venue_of(ask).ask(STOP))
+    assert (found.state, found.filled_lots, found.child_id) == (state, lots, "71,72")
