@@ -38,7 +38,9 @@ from engine.venues.transfer_bills import BINANCE as BILLS
 from engine.venues.transfer_bills import named_transfers
 
 LAG_MS = 15_000  # how long a list may not have what was placed, our clocks' difference in it
-OURS = "nd"  # how the desk's client ids begin; Binance invents one for the child of a conditional order
+OURS = (
+    "nd"  # how the desk's client ids begin; a conditional order's child has the version's that fired, or one that Binance invents
+)
 SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
 STATES = {"NEW": WORKING, "PARTIALLY_FILLED": PARTIAL}
 STATES |= dict.fromkeys(("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"), DONE)
@@ -282,7 +284,7 @@ class BinanceVenue(NamedTuple):
         """The client id of an execution's order; empty where it is not ours, or forgotten. Raises DataError."""
         try:
             name = str((await self._one({"orderId": trade["orderId"]}))["clientOrderId"])
-            return name if name.startswith(OURS) else ""
+            return stem_of(name) if name.startswith(OURS) else ""
         except Exception as error:
             old = int(trade["time"]) < self.polling.milliseconds() - KEPT_MS
             if old and outcome_of(error, OUTCOMES) == NOT_FOUND:
@@ -347,7 +349,11 @@ class BinanceVenue(NamedTuple):
         if "algoId" in row:
             ids, size, filled = (stem_of(row["clientAlgoId"]), str(row["algoId"])), row["quantity"], 0
         else:
-            ids, size, filled = (row["clientOrderId"], str(row["orderId"])), row["origQty"], self._lots(row["executedQty"])
+            ids, size, filled = (
+                (stem_of(row["clientOrderId"]), str(row["orderId"])),
+                row["origQty"],
+                self._lots(row["executedQty"]),
+            )
         price = float(row["triggerPrice"] if "algoId" in row else row["price"])
         return StandingOrder(*ids, side, self._lots(size), filled, price, "algoId" in row, reduces)
 

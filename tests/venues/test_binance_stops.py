@@ -342,3 +342,27 @@ def test_a_child_that_the_venue_does_not_find_leaves_its_stop_in_doubt() -> None
 
     asked = BINANCE.run(orphaned)
     assert (asked.state, asked.outcome, "-2013" in asked.why) == (UNKNOWN, "unknown", True)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_the_execution_of_a_moved_stop_is_the_stops_whatever_its_child_is_called(before: int) -> None:
+    """Binance gives a child the client id of the version that fired, or one that it invents: the local one does so in turn."""
+
+    async def fires(played: Played, binance: BinanceVenue) -> tuple[list[Any], Any, str]:
+        await binance.place(ENTER)
+        for n in range(before):
+            await binance.place(order(f"ndE{2 + n}", price=50_000.0))
+        await binance.place(STOP)
+        for price in (58_100.0, 58_200.0):
+            assert (await binance.amend(STOP, price, 300)).state == WORKING
+        await played.wait(700 * MINUTE)
+        trades, _ = await binance.trades("")
+        row = await binance.polling.fapiprivate_get_order({"symbol": "BTCUSDT", "orderId": trades[-1].venue_id})
+        return list(trades), await binance.ask(STOP), row["clientOrderId"]
+
+    trades, asked, called = BINANCE.run(fires)
+    child = [one for one in trades if one.venue_id == asked.child_id]
+    assert (asked.state, sum(one.lots for one in child)) == (DONE, 300)
+    is_named = called == "ndS1-2"
+    assert is_named or called.startswith("venue")
+    assert {one.order for one in child} == {"ndS1" if is_named else ""}
