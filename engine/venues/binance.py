@@ -24,6 +24,7 @@ from engine.venues.binance_versions import (
     STANDS,
     fired_of,
     id_of,
+    keep_sent,
     left_out,
     next_version,
     standing_of,
@@ -90,7 +91,7 @@ class BinanceVenue(NamedTuple):
         if order.slot == PROTECTIVE:
             sent = await self._request(order, self.trading.fapiprivate_post_algoorder, self._stop(order, order.id))
             if sent.outcome != EXISTS:
-                self.last_sent.setdefault(order.id, 0)
+                keep_sent(self.last_sent, order.id, self.last_sent.get(order.id, 0))
             return sent
         if order.slot == ENTRY and (reason := await self._reason_not_to_send(order)):
             return reason
@@ -221,12 +222,13 @@ class BinanceVenue(NamedTuple):
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
         number = next_version(versions, self.last_sent.get(order.id))
-        self.last_sent[order.id], new = number, id_of(order.id, number)
+        keep_sent(self.last_sent, order.id, number)
+        new = id_of(order.id, number)
         wanted = self._stop(order._replace(price=price, lots=lots, filled=0), new)
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
         if sent.state != WORKING:
             if sent.outcome in (*REFUSALS, NOT_TAKEN):
-                self.last_sent[order.id] = number - 1
+                keep_sent(self.last_sent, order.id, number - 1)
             return await self._as_it_stands(order, sent)
         if not await self._is_there(new):
             return sent._replace(state=IN_DOUBT, why=f"{new} was taken and cannot be read back: the one before it stays")

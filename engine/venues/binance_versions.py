@@ -10,6 +10,7 @@ from typing import Any
 STANDS = "NEW"
 ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of one that placed nothing
 UNLISTED_MAX = 9  # versions that a process before may have sent within the life of a request, and that no list has yet
+SENT_KEPT = 1_000  # orders whose last version is remembered: many more than ever stand
 VERSION = re.compile(r"-(\d{1,9})\Z")
 Row = Mapping[str, Any]
 
@@ -36,6 +37,16 @@ def next_version(versions: Sequence[Row], sent: int | None) -> int:
     """
     last = max(map(version_of, versions))
     return last + UNLISTED_MAX + 1 if sent is None else max(last, sent) + 1
+
+
+def keep_sent(sent: dict[str, int], stem: str, version: int) -> None:
+    """Remember which version of an order was sent last. The order that was sent longest ago goes: one that is forgotten counts
+    as sent by another process (`next_version`).
+    """
+    sent.pop(stem, None)
+    sent[stem] = version
+    if len(sent) > SENT_KEPT:
+        del sent[next(iter(sent))]
 
 
 def standing_of(versions: Sequence[Row]) -> list[Row]:

@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.orders import DONE, UNKNOWN, WORKING, VenueOrder
 from engine.venues.binance import BinanceVenue
-from engine.venues.binance_versions import left_out
+from engine.venues.binance_versions import SENT_KEPT, keep_sent, left_out
 from tests.fakes.exchange.adapted import ADAPTED, ENTER, MINUTE, STOP, order
 from tests.fakes.exchange.binance.played import under_virtual_clock
 from tests.fakes.exchange.ledger import ALGO_ACCEPTED
@@ -366,3 +366,15 @@ def test_the_execution_of_a_moved_stop_is_the_stops_whatever_its_child_is_called
     is_named = called == "ndS1-2"
     assert is_named or called.startswith("venue")
     assert {one.order for one in child} == {"ndS1" if is_named else ""}
+
+
+def test_versions_are_remembered_of_the_orders_that_were_sent_last() -> None:
+    """A process lives for months, and places thousands of stops; one that moves stays, however long ago it was placed."""
+    sent: dict[str, int] = {}
+    keep_sent(sent, "ndS1", 0)
+    for n in range(3 * SENT_KEPT):
+        keep_sent(sent, f"ndS{n + 2}", 0)
+        if n % 500 == 0:
+            keep_sent(sent, "ndS1", n)
+    assert len(sent) == SENT_KEPT
+    assert (sent["ndS1"], "ndS2" in sent) == (2_500, False)
