@@ -97,10 +97,8 @@ class BinanceVenue(NamedTuple):
             return reason
         body = {"newClientOrderId": order.id, "side": side_of(order.side), "quantity": self._size(order.left)}
         body |= {} if order.slot == ENTRY else {"reduceOnly": "true"}
-        if order.price == 0.0:
-            body |= {"type": "MARKET"}
-        else:
-            body |= {"type": "LIMIT", "price": self._price(order.price), "timeInForce": "GTX" if order.post_only else "GTC"}
+        limit = {"type": "LIMIT", "price": self._price(order.price), "timeInForce": "GTX" if order.post_only else "GTC"}
+        body |= limit if order.price else {"type": "MARKET"}
         return await self._request(order, self.trading.fapiprivate_post_order, body)
 
     async def _reason_not_to_send(self, order: VenueOrder) -> LiveAnswer | None:
@@ -344,10 +342,8 @@ class BinanceVenue(NamedTuple):
 
     def _stands(self, row: Mapping[str, Any]) -> StandingOrder:
         """A row of a list of open orders, normal or conditional."""
-        side, reduces = (
-            1 if row["side"] == "BUY" else -1,
-            "true" in (str(row[name]).lower() for name in ("reduceOnly", "closePosition")),
-        )
+        side = 1 if row["side"] == "BUY" else -1
+        reduces = any(str(row[name]).lower() == "true" for name in ("reduceOnly", "closePosition"))
         if "algoId" in row:
             ids, size, filled = (stem_of(row["clientAlgoId"]), str(row["algoId"])), row["quantity"], 0
         else:
