@@ -224,7 +224,7 @@ class AccountPoll:
 
     def _orphan_body(self, trade: VenueTrade) -> dict[str, Any]:
         body = trade._asdict() | {"instrument": self.instrument}
-        return {key: value for key, value in body.items() if key != "maker"}
+        return {key: value for key, value in body.items() if key not in ("maker", "forced")}
 
     def _nobodys(self, trade: VenueTrade) -> None:
         """No order explains it. Under our own name it is an orphan, which we close; everything else is a person's to look at."""
@@ -238,8 +238,11 @@ class AccountPoll:
                 f"an execution under our name that the journal does not know: {who}; it is closed", trade=trade.trade
             )
             return
-        self.desk.take("fill", fill_body(trade, trade.order or trade.venue_id) | {"instrument": self.instrument})
+        body = fill_body(trade, trade.order or trade.venue_id) | {"instrument": self.instrument}
+        self.desk.take("fill", body | ({"forced": trade.forced} if trade.forced else {}))
         what = f"an execution that is not ours: {who}; no entries: adopt it, close it by hand, or wait"
+        if trade.forced:
+            what = f"the venue itself has closed lots of the account by {trade.forced}: {who}; no entries: adopt it, or wait"
         self.desk.incident(what, trade=trade.trade, difference=trade.trade)
 
     async def _explain(self) -> None:

@@ -18,7 +18,7 @@ from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.desk import LiveDesk
 from engine.live.poll import AccountPoll, holders, is_own
-from engine.venues.live_port import StandingOrder
+from engine.venues.live_port import StandingOrder, VenuePosition
 
 EVERY_S = 60.0
 AGAIN_S = 2.0  # between two readings that must say the same
@@ -46,6 +46,8 @@ class AccountReconcile:
         self.equal: dict[str, int] = {}  # instrument -> equal readings in a row
         self.unequal: dict[str, int] = {}
         self.compared_ms = 0
+        self._differed_ms = 0  # when a difference was last open
+        self._settings: dict[str, tuple[bool, float | None]] = {}  # instrument -> margin is isolated, leverage: as first read
         self._cash_differed = False
         self._soon = asyncio.Event()
 
@@ -76,13 +78,15 @@ class AccountReconcile:
             self._settle()
             if START in self.desk.book.health:
                 self.desk.take("health", {"what": START, "state": "over", "why": ""})
-        elif self.compared_ms and self.desk.now_ms() - self.compared_ms > OLD_MS:
+        elif self.desk.book.differences:
+            self._differed_ms = self.desk.now_ms()  # that they differ was read, too
+        elif self.compared_ms and self.desk.now_ms() - max(self.compared_ms, self._differed_ms) > OLD_MS:
             self._too_old()
         return all(found)
 
     def _too_old(self) -> None:
         """Readings that fail for half an hour withhold entries, as at a start; a difference does so by itself."""
-        if START not in self.desk.book.health and not self.desk.book.differences and not self.desk.failed:
+        if START not in self.desk.book.health and not self.desk.failed:
             why = "venue and book could not be compared for half an hour"
             self.desk.take("health", {"what": START, "state": "begun", "why": why})
             self.desk.incident(f"{why}; no entries until they agree")
@@ -113,23 +117,43 @@ class AccountReconcile:
         try:
             before = self._state(name) if await poll.look() else None
             standing = await venue.standing()
-            position = (await venue.position()).lots
+            held = await venue.position()
             if before is None or not await poll.look() or poll.pending or before != self._state(name):
                 return False
         except DataError as error:
             if not self.compared_ms:
                 self.desk.incident(f"{name} cannot be compared with the venue: {error.what}")
             return False
+        self._look_at_settings(name, held)
         orders = await self._orders(name, standing)
         if self.desk.doubts(name):
             return False  # what is in doubt explains any difference, until it has been answered
-        return self._position(name, position) and orders
+        return self._position(name, held.lots) and orders
 
     def _state(self, name: str) -> tuple[Any, ...]:
         """What must not move while venue and book are read."""
         book = self.desk.book
         mine = [(o.id, o.state, o.filled, o.lots) for o in book.orders.open.values() if self.desk.instrument_of(o) == name]
         return holders(self.desk, name), orphan_lots(book, name), mine, list(self.desk.probing)
+
+    def _look_at_settings(self, name: str, now: VenuePosition) -> None:
+        """Margin mode and leverage as this process first read them: what a person changes at the venue moves the liquidation that
+        sizes were reviewed against. A start compares them with desk.toml (engine.live.gate).
+        """
+        isolated, leverage = self._settings.get(name, (now.isolated, None))
+        leverage = leverage or now.leverage  # some venues say none while nothing is held
+        self._settings[name] = isolated, leverage
+        what, changes = f"settings of {name}", list[str]()
+        if now.isolated != isolated:
+            changes.append(f"margin is {margin_word(now.isolated)}, was {margin_word(isolated)}")
+        if leverage and now.leverage and now.leverage != leverage:
+            changes.append(f"leverage is {now.leverage:g}, was {leverage:g}")
+        if changes and what not in self.desk.book.health:
+            why = f"{name}: {' and '.join(changes)} at the venue"
+            self.desk.take("health", {"what": what, "state": "begun", "why": why})
+            self.desk.incident(f"{why}; no entries until it is set back there, or desk.toml says so and the worker starts again")
+        elif not changes and what in self.desk.book.health:
+            self.desk.take("health", {"what": what, "state": "over", "why": ""})
 
     # ---- position -----------------------------------------------------------------------------------------------------------
 
@@ -239,3 +263,8 @@ class AccountReconcile:
 def foreign_order(name: str, held: StandingOrder) -> str:
     """What a difference over an order of others is called."""
     return f"{name} order {held.order or held.venue_id}"
+
+
+def margin_word(isolated: bool) -> str:
+    """How a margin mode is called."""
+    return "isolated" if isolated else "cross"

@@ -23,6 +23,7 @@ from engine.venues.binance_versions import (
     ENDED,
     STANDS,
     fired_of,
+    forced_by,
     id_of,
     keep_sent,
     left_out,
@@ -281,10 +282,9 @@ class BinanceVenue(NamedTuple):
         return [self._trade(row, names[row["orderId"]]) for row in new], cursor_of(seen) if new else cursor
 
     async def _name(self, trade: Mapping[str, Any]) -> str:
-        """The client id of an execution's order; empty where it is not ours, or forgotten. Raises DataError."""
+        """The client id of an execution's order; empty where it is forgotten. Raises DataError."""
         try:
-            name = str((await self._one({"orderId": trade["orderId"]}))["clientOrderId"])
-            return stem_of(name) if name.startswith(OURS) else ""
+            return str((await self._one({"orderId": trade["orderId"]}))["clientOrderId"])
         except Exception as error:
             old = int(trade["time"]) < self.polling.milliseconds() - KEPT_MS
             if old and outcome_of(error, OUTCOMES) == NOT_FOUND:
@@ -362,8 +362,8 @@ class BinanceVenue(NamedTuple):
             raise DataError(
                 f"{self.symbol}: a fee was paid in {row['commissionAsset']}", "switch off paying fees in BNB for futures"
             )
-        ids = (str(row["id"]), str(row["orderId"]), name)
-        return VenueTrade(*ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]))
+        ids = (str(row["id"]), str(row["orderId"]), stem_of(name) if name.startswith(OURS) else "")
+        return VenueTrade(*ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]), forced_by(name))
 
     async def _one(self, about: Mapping[str, str], client: Any = None) -> Mapping[str, Any]:
         """One normal order."""

@@ -11,6 +11,12 @@ STANDS = "NEW"
 ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of one that placed nothing
 UNLISTED_MAX = 9  # versions that a process before may have sent within the life of a request, and that no list has yet
 SENT_KEPT = 1_000  # orders whose last version is remembered: many more than ever stand
+FORCED = {  # how the client id of an order begins that Binance makes itself
+    "autoclose-": "liquidation",
+    "adl_autoclose": "auto-deleveraging (ADL)",
+    "settlement_autoclose-": "settlement of a delisted instrument",
+    "delivery_autoclose-": "settlement of a delisted instrument",
+}
 VERSION = re.compile(r"-(\d{1,9})\Z")
 Row = Mapping[str, Any]
 
@@ -18,6 +24,11 @@ Row = Mapping[str, Any]
 def stem_of(id_: str) -> str:
     """The desk's id in a client id of a conditional order: without its version."""
     return VERSION.sub("", id_)
+
+
+def forced_by(id_: str) -> str:
+    """Why Binance itself has made the order with this client id; empty for everybody else's."""
+    return next((why for prefix, why in FORCED.items() if id_.startswith(prefix)), "")
 
 
 def version_of(row: Row) -> int:

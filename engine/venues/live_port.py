@@ -50,6 +50,7 @@ class VenueTrade(NamedTuple):
     fee: float  # quote units; negative: a rebate
     maker: bool
     t_ms: int
+    forced: str = ""  # of an order that the venue itself has made, in a word: liquidation, ADL, settlement
 
 
 class VenueBill(NamedTuple):

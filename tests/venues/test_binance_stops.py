@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.orders import DONE, UNKNOWN, WORKING, VenueOrder
 from engine.venues.binance import BinanceVenue
-from engine.venues.binance_versions import SENT_KEPT, keep_sent, left_out
+from engine.venues.binance_versions import SENT_KEPT, forced_by, keep_sent, left_out
 from tests.fakes.exchange.adapted import ADAPTED, ENTER, MINUTE, STOP, order
 from tests.fakes.exchange.binance.played import under_virtual_clock
 from tests.fakes.exchange.ledger import ALGO_ACCEPTED
@@ -378,3 +378,12 @@ def test_versions_are_remembered_of_the_orders_that_were_sent_last() -> None:
             keep_sent(sent, "ndS1", n)
     assert len(sent) == SENT_KEPT
     assert (sent["ndS1"], "ndS2" in sent) == (2_500, False)
+
+
+@pytest.mark.parametrize(
+    ("client", "forced"),
+    [("autoclose-17", "liquidation"), ("adl_autoclose", "auto-deleveraging (ADL)"), ("web_1", ""), ("ndS1autoclose-", "")],
+)
+def test_what_binance_itself_closes_is_named_by_the_ids_that_it_keeps_for_that(client: str, forced: str) -> None:
+    """Of nobody's order: the desk's own name is never one of them."""
+    assert forced_by(client) == forced

@@ -149,6 +149,24 @@ def test_a_strangers_execution_is_never_traded_against(path: Path, order: str) -
     assert any("not ours" in page for page in bench.pages)
 
 
+def test_lots_that_the_venue_itself_has_closed_are_said_to_be_that(path: Path) -> None:
+    """Liquidation and ADL: who is woken is not sent to look for a thief of keys. The lots stay a difference."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.trade("", "v9", -1, 40)
+        bench.venue.executions[-1] = bench.venue.executions[-1]._replace(forced="auto-deleveraging (ADL)")
+        await bench.after(90)
+        assert len(bench.desk.book.differences) == 2
+        assert not bench.duties.failures
+
+    bench = on_bench(path, play)
+    assert any("the venue itself has closed lots of the account by auto-deleveraging (ADL): " in page for page in bench.pages)
+    assert not any("not ours" in page for page in bench.pages)
+    assert bench.events("fill")[-1].body["forced"] == "auto-deleveraging (ADL)"
+
+
 def test_names_of_this_desk(path: Path) -> None:
     """Four letters of a sleeve, a number, a kind, an attempt; an orphan's closing order too."""
 
