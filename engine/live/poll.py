@@ -189,13 +189,24 @@ class AccountPoll:
                 self.early[trade.trade] = trade
                 return
             self.early.pop(trade.trade, None)
-            self.desk.take("fill", fill_body(trade, id_))
+            self._fill(trade, id_)
         elif trade.order in self.desk.book.orphans.get(self.instrument, {}).get("orders", ()):
             self.desk.take("orphan", {"what": "fill", **self._orphan_body(trade)})
         elif trade.order:
             self._nobodys(trade)
         else:
             self.pending.setdefault(trade.trade, (trade, self.desk.now_ms()))
+
+    def _fill(self, trade: VenueTrade, id_: str) -> None:
+        """Book an execution of an order; what is more than its layer has is a person's to look at."""
+        self.desk.take("fill", fill_body(trade, id_))
+        if trade.trade in self.desk.book.differences:
+            what = f"{self.instrument}: {trade.side * trade.lots} lots at {trade.price} of order {id_}"
+            self.desk.incident(
+                f"{what} are more than the desk holds for it; no entries: compare the position, adopt it or close it by hand",
+                trade=trade.trade,
+                difference=trade.trade,
+            )
 
     def _distinct(self, trade: VenueTrade) -> VenueTrade:
         """The execution; one with the id of another that was booked half a day before it was made has its own time in its id."""

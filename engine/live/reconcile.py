@@ -12,6 +12,7 @@ from typing import Any
 from engine.book.account_events import orphan_lots
 from engine.book.bodies import CASH, position_of, stage_rests
 from engine.book.book import settled_at, stage_of
+from engine.book.executions import overfilled
 from engine.book.transfers import explained
 from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
@@ -126,7 +127,7 @@ class AccountReconcile:
             return False
         self._look_at_settings(name, held)
         orders = await self._orders(name, standing)
-        if self.desk.doubts(name):
+        if set(self.desk.doubts(name)) - overfilled(self.desk.book):
             return False  # what is in doubt explains any difference, until it has been answered
         return self._position(name, held.lots) and orders
 

@@ -179,6 +179,7 @@ INCIDENTS: tuple[tuple[str, str], ...] = (
     ("an execution under our name that the journal does not know", "orphan"),
     ("lots that no order explains could not be closed", "orphan"),
     ("an execution that is not ours", "foreign_trade"),
+    ("are more than the desk holds for it", "fills"),
     ("the venue itself has closed lots of the account by", "forced"),
     ("by a bill of an unknown type", "cash"),
     ("left the account, which has", "cash"),
