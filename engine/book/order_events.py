@@ -37,9 +37,8 @@ EventBody = tuple[str, dict[str, Any]]
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 PURPOSES = "ESTX"  # of core.state.SLOTS; an attached stop and a flattening exit have letters of their own
 ATTEMPTS_KEPT = 2 * ENDED_KEPT  # looked through when there are more
-SPENT = (
-    "reported lots"  # the cursor from which on lots that a venue has reported count as left (`_gone`): no journal before had it
-)
+# the cursor from which on lots that a venue has reported count as left (`_gone`): no journal before had it
+SPENT = "reported lots"
 TRADES_KEPT = 1_000  # trades known however old: the orders that are still known have fewer, and none is booked twice
 
 

@@ -17,7 +17,7 @@ from engine.book.order_events import issued, name_code
 from engine.core.orders import ENDED, REJECTED, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.live.desk import LiveDesk, going_on
-from engine.live.reduced import book_reduced, shares_of
+from engine.live.reduced import book_reduced, shares_of, word_of
 from engine.live.requests import Unanswered
 from engine.venues.live_port import VenueBill, VenueTrade
 
@@ -194,7 +194,7 @@ class AccountPoll:
                 self.early[trade.trade] = trade
                 return
             self.early.pop(trade.trade, None)
-            self.desk.take("fill", fill_body(trade, id_))
+            self._fill(trade, id_)
         elif trade.order in self.desk.book.orphans.get(self.instrument, {}).get("orders", ()):
             self.desk.take("orphan", {"what": "fill", **self._orphan_body(trade)})
         elif shares := self._shares_of_reduced(trade):
@@ -205,6 +205,17 @@ class AccountPoll:
             self._nobodys(trade)
         else:
             self.pending.setdefault(trade.trade, (trade, self.desk.now_ms()))
+
+    def _fill(self, trade: VenueTrade, id_: str) -> None:
+        """Book an execution of an order; what is more than its layer has is a person's to look at."""
+        self.desk.take("fill", fill_body(trade, id_))
+        if trade.trade in self.desk.book.differences:
+            what = f"{self.instrument}: {trade.side * trade.lots} lots at {trade.price} of order {id_}"
+            self.desk.incident(
+                f"{what} are more than the desk holds for it; no entries: compare the position, adopt it or close it by hand",
+                trade=trade.trade,
+                difference=trade.trade,
+            )
 
     def _shares_of_reduced(self, trade: VenueTrade) -> list[dict[str, Any]]:
         """Layers that lose what the venue has closed by itself; none while one of ours may explain them."""
@@ -262,8 +273,11 @@ class AccountPoll:
                 f"an execution under our name that the journal does not know: {who}; it is closed", trade=trade.trade
             )
             return
-        self.desk.take("fill", fill_body(trade, trade.order or trade.venue_id) | {"instrument": self.instrument})
+        body = fill_body(trade, trade.order or trade.venue_id) | {"instrument": self.instrument}
+        self.desk.take("fill", body | ({"forced": trade.forced} if trade.forced else {}))
         what = f"an execution that is not ours: {who}; no entries: adopt it, close it by hand, or wait"
+        if trade.forced:
+            what = f"the venue itself has closed lots of the account by {word_of(trade)}: {who}; no entries: adopt it, or wait"
         self.desk.incident(what, trade=trade.trade, difference=trade.trade)
 
     async def _explain(self) -> None:

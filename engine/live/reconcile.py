@@ -12,6 +12,7 @@ from typing import Any
 from engine.book.account_events import orphan_lots
 from engine.book.bodies import CASH, SETTINGS, position_of, stage_rests
 from engine.book.book import settled_at, stage_of
+from engine.book.executions import overfilled
 from engine.book.transfers import explained
 from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
@@ -46,6 +47,7 @@ class AccountReconcile:
         self.equal: dict[str, int] = {}  # instrument -> equal readings in a row
         self.unequal: dict[str, int] = {}
         self.compared_ms = 0
+        self._differed_ms = 0  # when a difference was last open
         self._cash_differed = False
         self._elsewhere: dict[
             str, tuple[float, int]
@@ -81,13 +83,15 @@ class AccountReconcile:
             self._settle()
             if START in self.desk.book.health:
                 self.desk.take("health", {"what": START, "state": "over", "why": ""})
-        elif self.compared_ms and self.desk.now_ms() - self.compared_ms > OLD_MS:
+        elif self.desk.book.differences:
+            self._differed_ms = self.desk.now_ms()  # that they differ was read, too
+        elif self.compared_ms and self.desk.now_ms() - max(self.compared_ms, self._differed_ms) > OLD_MS:
             self._too_old()
         return all(found)
 
     def _too_old(self) -> None:
         """Readings that fail for half an hour withhold entries, as at a start; a difference does so by itself."""
-        if START not in self.desk.book.health and not self.desk.book.differences and not self.desk.failed:
+        if START not in self.desk.book.health and not self.desk.failed:
             why = "venue and book could not be compared for half an hour"
             self.desk.take("health", {"what": START, "state": "begun", "why": why})
             self.desk.incident(f"{why}; no entries until they agree")
@@ -126,19 +130,21 @@ class AccountReconcile:
                 self.desk.incident(f"{name} cannot be compared with the venue: {error.what}")
             return False
         orders = await self._orders(name, standing)
-        if self.desk.doubts(name):
+        if set(self.desk.doubts(name)) - overfilled(self.desk.book):
             return False  # what is in doubt explains any difference, until it has been answered
         self._settings(name, held)
         return self._position(name, held.lots) and orders
 
     def _settings(self, name: str, held: VenuePosition) -> None:
-        """Leverage and margin of an open position: what a person changes at the venue moves its liquidation, so nothing is added
-        to it until it is as before, or a person lets the desk go on with it.
+        """Leverage and margin of the instrument: what a person changes at the venue moves the liquidation that sizes were
+        reviewed against, so nothing is entered until it is as before, or a person lets the desk go on with it.
         """
-        now, what = (held.isolated, held.leverage), f"{SETTINGS}{name}"
-        if not held.lots or held.leverage is None or self.desk.failed:
+        what, health = f"{SETTINGS}{name}", self.desk.book.health
+        isolated, leverage = self.settings.get(name, (True, None))
+        wanted = self.settings[name] = isolated, leverage or held.leverage  # some venues say none while nothing is held
+        now = held.isolated, held.leverage or wanted[1]
+        if self.desk.failed:
             return
-        wanted, health = self.settings.setdefault(name, (True, held.leverage)), self.desk.book.health
         if now == wanted:
             self._settings_said.pop(name, None)
             if what in health:
@@ -149,9 +155,9 @@ class AccountReconcile:
         else:
             self._settings_said[name] = now
             near = f", it would be liquidated at {held.liquidation:.10g}" if held.liquidation else ""
-            why = f"the position is {margin_words(now)} at the venue, and was {margin_words(wanted)}{near}"
+            why = f"{name} is {margin_words(now)} at the venue, and was {margin_words(wanted)}{near}"
             self.desk.take("health", {"what": what, "state": "begun", "why": why})
-            self.desk.incident(f"{name}: {why}; its stops stay; set it back there, or {going_on(what)}")
+            self.desk.incident(f"{why}; its stops stay; set it back there, or {going_on(what)}")
 
     def _state(self, name: str) -> tuple[Any, ...]:
         """What must not move while venue and book are read."""
@@ -309,7 +315,8 @@ def stands_as(order: VenueOrder, held: StandingOrder) -> bool:
 
 def margin_words(settings: tuple[bool, float | None]) -> str:
     """`isolated at 3x`."""
-    return f"{'isolated' if settings[0] else 'cross'} at {settings[1]:g}x"
+    isolated, leverage = settings
+    return ("isolated" if isolated else "cross") + (f" at {leverage:g}x" if leverage else "")
 
 
 def foreign_order(name: str, held: StandingOrder) -> str:

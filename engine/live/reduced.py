@@ -32,6 +32,11 @@ def shares_of(desk: LiveDesk, instrument: str, trade: VenueTrade) -> list[Share]
     return parted(held, trade.lots)
 
 
+def word_of(trade: VenueTrade) -> str:
+    """What has closed it, for people."""
+    return WORDS.get(trade.forced, trade.forced)
+
+
 def parted(held: list[Share], lots: int) -> list[Share]:
     """`lots` by largest remainder over what is held; none where less is held."""
     total = sum(one["lots"] for one in held)
@@ -46,7 +51,7 @@ def parted(held: list[Share], lots: int) -> list[Share]:
 
 def book_reduced(desk: LiveDesk, instrument: str, trade: VenueTrade, shares: list[Share]) -> str:
     """Withhold entries, then book it; what a person has to know of it."""
-    what, word = f"{REDUCED}{instrument}", WORDS.get(trade.forced, trade.forced)
+    what, word = f"{REDUCED}{instrument}", word_of(trade)
     if what not in desk.book.health:
         why = f"{instrument}: the venue has closed lots by {word}"
         desk.take("health", {"what": what, "state": "begun", "why": why})

@@ -23,7 +23,9 @@ from engine.venues.binance_versions import (
     ENDED,
     STANDS,
     fired_of,
+    forced_by,
     id_of,
+    keep_sent,
     left_out,
     next_version,
     standing_of,
@@ -38,7 +40,9 @@ from engine.venues.transfer_bills import BINANCE as BILLS
 from engine.venues.transfer_bills import named_transfers
 
 LAG_MS = 15_000  # how long a list may not have what was placed, our clocks' difference in it
-OURS = "nd"  # how the desk's client ids begin; Binance invents one for the child of a conditional order
+OURS = (
+    "nd"  # how the desk's client ids begin; a conditional order's child has the version's that fired, or one that Binance invents
+)
 SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
 STATES = {"NEW": WORKING, "PARTIALLY_FILLED": PARTIAL}
 STATES |= dict.fromkeys(("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"), DONE)
@@ -88,16 +92,14 @@ class BinanceVenue(NamedTuple):
         if order.slot == PROTECTIVE:
             sent = await self._request(order, self.trading.fapiprivate_post_algoorder, self._stop(order, order.id))
             if sent.outcome != EXISTS:
-                self.last_sent.setdefault(order.id, 0)
+                keep_sent(self.last_sent, order.id, self.last_sent.get(order.id, 0))
             return sent
         if order.slot == ENTRY and (reason := await self._reason_not_to_send(order)):
             return reason
         body = {"newClientOrderId": order.id, "side": side_of(order.side), "quantity": self._size(order.left)}
         body |= {} if order.slot == ENTRY else {"reduceOnly": "true"}
-        if order.price == 0.0:
-            body |= {"type": "MARKET"}
-        else:
-            body |= {"type": "LIMIT", "price": self._price(order.price), "timeInForce": "GTX" if order.post_only else "GTC"}
+        limit = {"type": "LIMIT", "price": self._price(order.price), "timeInForce": "GTX" if order.post_only else "GTC"}
+        body |= limit if order.price else {"type": "MARKET"}
         return await self._request(order, self.trading.fapiprivate_post_order, body)
 
     async def _reason_not_to_send(self, order: VenueOrder) -> LiveAnswer | None:
@@ -219,12 +221,13 @@ class BinanceVenue(NamedTuple):
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
         number = next_version(versions, self.last_sent.get(order.id))
-        self.last_sent[order.id], new = number, id_of(order.id, number)
+        keep_sent(self.last_sent, order.id, number)
+        new = id_of(order.id, number)
         wanted = self._stop(order._replace(price=price, lots=lots, filled=0), new)
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
         if sent.state != WORKING:
             if sent.outcome in (*REFUSALS, NOT_TAKEN):
-                self.last_sent[order.id] = number - 1
+                keep_sent(self.last_sent, order.id, number - 1)
             return await self._as_it_stands(order, sent)
         if not await self._is_there(new):
             return sent._replace(state=IN_DOUBT, why=f"{new} was taken and cannot be read back: the one before it stays")
@@ -279,10 +282,9 @@ class BinanceVenue(NamedTuple):
         return [self._trade(row, names[row["orderId"]]) for row in new], cursor_of(seen) if new else cursor
 
     async def _name(self, trade: Mapping[str, Any]) -> str:
-        """The client id of an execution's order; empty where it is not ours, or forgotten. Raises DataError."""
+        """The client id of an execution's order; empty where it is forgotten. Raises DataError."""
         try:
-            name = str((await self._one({"orderId": trade["orderId"]}))["clientOrderId"])
-            return name if name.startswith(OURS) else ""
+            return str((await self._one({"orderId": trade["orderId"]}))["clientOrderId"])
         except Exception as error:
             old = int(trade["time"]) < self.polling.milliseconds() - KEPT_MS
             if old and outcome_of(error, OUTCOMES) == NOT_FOUND:
@@ -340,14 +342,16 @@ class BinanceVenue(NamedTuple):
 
     def _stands(self, row: Mapping[str, Any]) -> StandingOrder:
         """A row of a list of open orders, normal or conditional."""
-        side, reduces = (
-            1 if row["side"] == "BUY" else -1,
-            "true" in (str(row[name]).lower() for name in ("reduceOnly", "closePosition")),
-        )
+        side = 1 if row["side"] == "BUY" else -1
+        reduces = any(str(row[name]).lower() == "true" for name in ("reduceOnly", "closePosition"))
         if "algoId" in row:
             ids, size, filled = (stem_of(row["clientAlgoId"]), str(row["algoId"])), row["quantity"], 0
         else:
-            ids, size, filled = (row["clientOrderId"], str(row["orderId"])), row["origQty"], self._lots(row["executedQty"])
+            ids, size, filled = (
+                (stem_of(row["clientOrderId"]), str(row["orderId"])),
+                row["origQty"],
+                self._lots(row["executedQty"]),
+            )
         price = float(row["triggerPrice"] if "algoId" in row else row["price"])
         return StandingOrder(*ids, side, self._lots(size), filled, price, "algoId" in row, reduces)
 
@@ -358,8 +362,8 @@ class BinanceVenue(NamedTuple):
             raise DataError(
                 f"{self.symbol}: a fee was paid in {row['commissionAsset']}", "switch off paying fees in BNB for futures"
             )
-        ids = (str(row["id"]), str(row["orderId"]), name)
-        return VenueTrade(*ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]))
+        ids = (str(row["id"]), str(row["orderId"]), stem_of(name) if name.startswith(OURS) else "")
+        return VenueTrade(*ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]), forced_by(name))
 
     async def _one(self, about: Mapping[str, str], client: Any = None) -> Mapping[str, Any]:
         """One normal order."""

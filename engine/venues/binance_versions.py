@@ -10,6 +10,13 @@ from typing import Any
 STANDS = "NEW"
 ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of one that placed nothing
 UNLISTED_MAX = 9  # versions that a process before may have sent within the life of a request, and that no list has yet
+SENT_KEPT = 1_000  # orders whose last version is remembered: many more than ever stand
+FORCED = {  # how the client id of an order begins that Binance makes itself
+    "autoclose-": "liquidation",
+    "adl_autoclose": "adl",
+    "settlement_autoclose-": "delivery",
+    "delivery_autoclose-": "delivery",
+}
 VERSION = re.compile(r"-(\d{1,9})\Z")
 Row = Mapping[str, Any]
 
@@ -17,6 +24,11 @@ Row = Mapping[str, Any]
 def stem_of(id_: str) -> str:
     """The desk's id in a client id of a conditional order: without its version."""
     return VERSION.sub("", id_)
+
+
+def forced_by(id_: str) -> str:
+    """Why Binance itself has made the order with this client id; empty for everybody else's."""
+    return next((why for prefix, why in FORCED.items() if id_.startswith(prefix)), "")
 
 
 def version_of(row: Row) -> int:
@@ -36,6 +48,16 @@ def next_version(versions: Sequence[Row], sent: int | None) -> int:
     """
     last = max(map(version_of, versions))
     return last + UNLISTED_MAX + 1 if sent is None else max(last, sent) + 1
+
+
+def keep_sent(sent: dict[str, int], stem: str, version: int) -> None:
+    """Remember which version of an order was sent last. The order that was sent longest ago goes: one that is forgotten counts
+    as sent by another process (`next_version`).
+    """
+    sent.pop(stem, None)
+    sent[stem] = version
+    if len(sent) > SENT_KEPT:
+        del sent[next(iter(sent))]
 
 
 def standing_of(versions: Sequence[Row]) -> list[Row]:

@@ -34,6 +34,9 @@ WEEKS_MAX = 105  # two years are kept
 STATES = {"New": WORKING, "Untriggered": WORKING, "Triggered": WORKING, "PartiallyFilled": PARTIAL, "Filled": DONE}
 STATES |= dict.fromkeys(("Cancelled", "PartiallyFilledCanceled", "Deactivated"), DONE)
 FUNDING = "Funding"  # an execution that is a bill
+# execType, and createType of its order, of what no order of anybody made. From memory, unseen
+FORCED = {"AdlTrade": "adl", "BustTrade": "liquidation", "Settle": "delivery", "Delivery": "delivery"}
+FORCED |= {"CreateByLiq": "liquidation", "CreateByTakeOver_PassThrough": "liquidation", "CreateByAdl_PassThrough": "adl"}
 REFUSED_STATE = "Rejected"  # refused after it was taken down, or when it was triggered
 
 # https://bybit-exchange.github.io/docs/v5/error, as ccxt 4.5.90 lists it. Not in it, so UNKNOWN: 10016, 5004 (system error,
@@ -210,7 +213,9 @@ class BybitVenue(NamedTuple):
         """A row of execution/list: Bybit says a fee as what it cost."""
         side, size, price = 1 if row["side"] == "Buy" else -1, self._lots(row["execQty"]), float(row["execPrice"])
         ids = (row["execId"], row["orderId"], row["orderLinkId"] or "")
-        return VenueTrade(*ids, side, size, price, float(row["execFee"] or 0.0), bool(row["isMaker"]), int(row["execTime"]))
+        forced = FORCED.get(row["execType"]) or FORCED.get(str(row.get("createType") or ""), "")
+        figures = side, size, price, float(row["execFee"] or 0.0), bool(row["isMaker"]), int(row["execTime"])
+        return VenueTrade(*ids, *figures, forced)
 
     def _bill(self, row: Mapping[str, Any]) -> VenueBill:
         """A line of the transaction log: `change` is what the balance changed by. Raises DataError without an id."""

@@ -72,7 +72,7 @@ def read_binance(message: Mapping[str, Any]) -> Heard:
     if event == "ALGO_UPDATE":
         return Heard((StreamHint(_text(row["s"]), stem_of(_text(row["caid"])), "", ended),), data=True)
     trade = _text(row["t"]) if row["x"] == "TRADE" else ""
-    return Heard((StreamHint(_text(row["s"]), _text(row["c"]), trade, ended),), data=True)
+    return Heard((StreamHint(_text(row["s"]), stem_of(_text(row["c"])), trade, ended),), data=True)
 
 
 def read_bybit(message: Mapping[str, Any]) -> Heard:

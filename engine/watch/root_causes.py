@@ -77,6 +77,12 @@ PAGES: Mapping[str, CausePage] = {
     "foreign_order": CausePage(
         "an order that is not of this desk", "unknown-order", "who else trades with the keys of this account", 6
     ),
+    "forced": CausePage(
+        "the venue itself has closed lots of a position: liquidation, ADL or settlement",
+        "liquidation",
+        "the venue's notices, and its list of liquidations and ADL",
+        7,
+    ),
     "orphan": CausePage(
         "an execution under the desk's name that its journal does not know",
         "orphan",
@@ -110,6 +116,9 @@ PAGES: Mapping[str, CausePage] = {
         "the venue does not say what was executed", "gate-closed", "the venue's status page, then the network here", 4
     ),
     "stream": CausePage("the account's stream cannot be trusted", "gate-closed", "whether executions are listed by REST", 4),
+    "settings": CausePage(
+        "margin mode or leverage was changed at the venue", "gate-closed", "who changed it: the instrument's settings there", 4
+    ),
     "compare": CausePage("venue and book cannot be compared", "reconcile-difference", "does the venue answer at all?", 4),
     "unexplained": CausePage("executions that no order explains yet", "unknown-order", "the orders in doubt", 4),
     "features": CausePage(
@@ -142,8 +151,8 @@ FOLLOWS: Mapping[str, tuple[str, ...]] = {
     "rejected": ("clock", "change"),
     "exit_rejected": ("clock",),
     "stop_lost": ("away",),
-    "position": ("foreign_trade", "liquidation", "orphan", "fills", "doubt", "away"),
-    "cash": ("funding_twice", "foreign_trade"),
+    "position": ("forced", "foreign_trade", "liquidation", "orphan", "fills", "doubt", "away"),
+    "cash": ("funding_twice", "forced", "foreign_trade"),
     "fills": ("away",),
     "unexplained": ("away", "doubt"),
     "compare": ("away",),
@@ -164,6 +173,7 @@ INCIDENTS: tuple[tuple[str, str], ...] = (
     ("does not announce executions", "stream"),
     ("the account's stream at ", "stream"),
     ("names an execution, and the venue does not answer for it", "stream"),
+    ("its stops stay; set it back there", "settings"),
     ("could not be compared", "compare"),
     ("cannot be compared with the venue", "compare"),
     ("does not say what was executed", "away"),
@@ -171,6 +181,9 @@ INCIDENTS: tuple[tuple[str, str], ...] = (
     ("an execution under our name that the journal does not know", "orphan"),
     ("lots that no order explains could not be closed", "orphan"),
     ("an execution that is not ours", "foreign_trade"),
+    ("are more than the desk holds for it", "fills"),
+    ("the venue itself has closed lots of the account by", "forced"),
+    ("the book and its stops follow", "forced"),
     ("by a bill of an unknown type", "cash"),
     ("left the account, which has", "cash"),
     ("transfers of the account could not be read", "away"),
@@ -183,8 +196,8 @@ HEALTH: tuple[tuple[str, str], ...] = (  # how the name of a health event begins
     ("unexplained in ", "unexplained"),
     ("stream", "stream"),
     ("refusals of ", "rejected"),
-    (REDUCED, "liquidation"),
-    (SETTINGS, "position"),
+    (REDUCED, "forced"),
+    (SETTINGS, "settings"),
 )
 
 
@@ -347,7 +360,8 @@ def _money(event: Event, sleeve: str, paid: dict[tuple[str, float], int]) -> Ite
         if body.get("reason") == "liquidation":
             yield "liquidation", sleeve, f"liquidated at {body.get('price')}"
         elif not sleeve:
-            yield "foreign_trade", str(body.get("instrument") or ""), f"execution {body.get('trade')} is not of this desk"
+            kind = "forced" if body.get("forced") else "foreign_trade"
+            yield kind, str(body.get("instrument") or ""), f"execution {body.get('trade')} is not of this desk"
         elif isinstance(pnl, int | float) and pnl < 0.0:
             yield "loss", sleeve, f"round trip closed by {body.get('reason')}"
     elif event.kind == "funding":

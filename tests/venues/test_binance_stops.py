@@ -6,7 +6,7 @@ import pytest
 
 from engine.core.orders import DONE, UNKNOWN, WORKING, VenueOrder
 from engine.venues.binance import BinanceVenue
-from engine.venues.binance_versions import left_out
+from engine.venues.binance_versions import SENT_KEPT, forced_by, keep_sent, left_out
 from tests.fakes.exchange.adapted import ADAPTED, ENTER, MINUTE, STOP, order
 from tests.fakes.exchange.binance.played import under_virtual_clock
 from tests.fakes.exchange.ledger import ALGO_ACCEPTED
@@ -342,3 +342,54 @@ def test_a_child_that_the_venue_does_not_find_leaves_its_stop_in_doubt() -> None
 
     asked = BINANCE.run(orphaned)
     assert (asked.state, asked.outcome, "-2013" in asked.why) == (UNKNOWN, "unknown", True)
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_the_execution_of_a_moved_stop_is_the_stops_whatever_its_child_is_called(before: int) -> None:
+    """Binance gives a child the client id of the version that fired, or one that it invents: the local one does so in turn."""
+
+    async def fires(played: Played, binance: BinanceVenue) -> tuple[list[Any], Any, str]:
+        await binance.place(ENTER)
+        for n in range(before):
+            await binance.place(order(f"ndE{2 + n}", price=50_000.0))
+        await binance.place(STOP)
+        for price in (58_100.0, 58_200.0):
+            assert (await binance.amend(STOP, price, 300)).state == WORKING
+        await played.wait(700 * MINUTE)
+        trades, _ = await binance.trades("")
+        row = await binance.polling.fapiprivate_get_order({"symbol": "BTCUSDT", "orderId": trades[-1].venue_id})
+        return list(trades), await binance.ask(STOP), row["clientOrderId"]
+
+    trades, asked, called = BINANCE.run(fires)
+    child = [one for one in trades if one.venue_id == asked.child_id]
+    assert (asked.state, sum(one.lots for one in child)) == (DONE, 300)
+    is_named = called == "ndS1-2"
+    assert is_named or called.startswith("venue")
+    assert {one.order for one in child} == {"ndS1" if is_named else ""}
+
+
+def test_versions_are_remembered_of_the_orders_that_were_sent_last() -> None:
+    """A process lives for months, and places thousands of stops; one that moves stays, however long ago it was placed."""
+    sent: dict[str, int] = {}
+    keep_sent(sent, "ndS1", 0)
+    for n in range(3 * SENT_KEPT):
+        keep_sent(sent, f"ndS{n + 2}", 0)
+        if n % 500 == 0:
+            keep_sent(sent, "ndS1", n)
+    assert len(sent) == SENT_KEPT
+    assert (sent["ndS1"], "ndS2" in sent) == (2_500, False)
+
+
+@pytest.mark.parametrize(
+    ("client", "forced"),
+    [
+        ("autoclose-17", "liquidation"),
+        ("adl_autoclose", "adl"),
+        ("settlement_autoclose-8", "delivery"),
+        ("web_1", ""),
+        ("ndS1autoclose-", ""),
+    ],
+)
+def test_what_binance_itself_closes_is_named_by_the_ids_that_it_keeps_for_that(client: str, forced: str) -> None:
+    """Of nobody's order: the desk's own name is never one of them."""
+    assert forced_by(client) == forced

@@ -149,6 +149,46 @@ def test_a_strangers_execution_is_never_traded_against(path: Path, order: str) -
     assert any("not ours" in page for page in bench.pages)
 
 
+def test_an_order_that_fills_more_than_it_can_is_said_to_do_so_and_the_position_is_compared(path: Path) -> None:
+    """A cancellation that was confirmed and filled all the same, beside another exit: what is listed is not missing, and the
+    venue's position is not explained by it.
+    """
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        stop = stop_of(bench)
+        bench.venue.execute(stop, 300, 59_700.0)
+        bench.venue.execute(stop, 100, 59_700.0)
+        await bench.after(200)
+        await bench.again()
+        await bench.after(700)
+        assert bench.desk.book.differences[f"position of {BTC_PERP}"] == f"the venue holds -100 lots of {BTC_PERP}, the desk 0"
+        assert "executions" not in bench.desk.book.health
+
+    bench = on_bench(path, play)
+    assert any("-100 lots at 59700.0 of order" in page and "more than the desk holds for it" in page for page in bench.pages)
+    assert not any("than the venue lists" in page for page in bench.pages)
+
+
+def test_lots_that_the_venue_itself_has_closed_are_said_to_be_that(path: Path) -> None:
+    """Liquidation and ADL of what the book does not hold: who is woken is not sent to look for a thief of keys."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.trade("", "v9", 1, 40)
+        bench.venue.executions[-1] = bench.venue.executions[-1]._replace(forced="adl")
+        await bench.after(90)
+        assert len(bench.desk.book.differences) == 2
+        assert not bench.duties.failures
+
+    bench = on_bench(path, play)
+    assert any("the venue itself has closed lots of the account by auto-deleveraging: " in page for page in bench.pages)
+    assert not any("not ours" in page for page in bench.pages)
+    assert bench.events("fill")[-1].body["forced"] == "adl"
+
+
 def test_names_of_this_desk(path: Path) -> None:
     """Four letters of a sleeve, a number, a kind, an attempt; an orphan's closing order too."""
 

@@ -51,6 +51,54 @@ def test_what_cannot_be_compared_for_half_an_hour_stops_entries_until_it_can(pat
     on_bench(path, play)
 
 
+def test_a_difference_that_a_person_has_ended_is_no_comparison_that_failed(path: Path) -> None:
+    """Venue and book were compared each minute meanwhile: nobody is woken once more as it ends."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        bench.venue.net = 25
+        await bench.after(OLD_MS / 1_000 + 600)
+        assert bench.desk.book.differences
+        bench.venue.net = 0
+        (what,) = bench.desk.book.differences
+        body = {"request": 0, "difference": what, "by": "ann", "reason": "closed there", "order": "", "lots": 0}
+        bench.desk.take("adopt", {**body, "filled_lots": 0})
+        await bench.after(200)
+        assert not bench.desk.book.health
+        assert not [page for page in bench.pages if "could not be compared" in page]
+
+    on_bench(path, play)
+
+
+@pytest.mark.parametrize(
+    ("isolated", "leverage", "said"),
+    [(True, 20.0, "is isolated at 20x at the venue, and was isolated at 3x"), (False, 3.0, "is cross at 3x")],
+)
+def test_what_a_person_changes_at_the_venue_stops_entries_until_it_is_set_back(
+    path: Path, monkeypatch: pytest.MonkeyPatch, isolated: bool, leverage: float, said: str
+) -> None:
+    """Liquidation moves with it: one page, and stops and exits go on."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        as_it_was = bench.venue.position
+
+        async def changed() -> VenuePosition:
+            return (await as_it_was())._replace(isolated=isolated, leverage=leverage)
+
+        monkeypatch.setattr(bench.venue, "position", changed)
+        await bench.after(130)
+        assert list(bench.desk.book.health) == [f"settings of {BTC_PERP}"]
+        (page,) = bench.pages
+        assert said in page
+        monkeypatch.setattr(bench.venue, "position", as_it_was)
+        await bench.after(130)
+        assert not bench.desk.book.health
+
+    on_bench(path, play)
+
+
 def test_a_position_that_differs_is_shown_and_ends_when_both_agree_again(path: Path) -> None:
     """The card says what both hold and what a person can do; no order is sent for it."""
 

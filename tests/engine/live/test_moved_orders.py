@@ -95,7 +95,7 @@ def test_changed_leverage_withholds_entries_until_it_is_as_before(path: Path) ->
         await bench.after(90)
         leverage = 50.0
         await bench.after(130)
-        assert bench.desk.book.health[WHAT].startswith("the position is isolated at 50x at the venue, and was isolated at 3x")
+        assert bench.desk.book.health[WHAT].startswith(f"{BTC_PERP} is isolated at 50x at the venue, and was isolated at 3x")
         assert len(bench.pages) == 1
         assert "58900" in bench.pages[0]
         placed = len(bench.venue.asked_for("place"))

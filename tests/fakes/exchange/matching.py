@@ -365,6 +365,7 @@ class Exchange:
         held = max(0, -algo.side * self.account.position(algo.symbol).lots)
         kind = o.LIMIT if price else o.MARKET
         child = Order("", algo.symbol, algo.side, algo.lots or held, kind, price, algo.reduce_only, parent=algo.id)
+        child.parent_client = algo.client
         algo.hit, algo.triggered_ms, algo.updated_ms = hit, self.now, self.now
         try:
             self._check(child)

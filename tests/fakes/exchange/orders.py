@@ -56,6 +56,7 @@ class Order:
     tag: str = ""
     id: int = 0
     parent: int = 0  # the conditional order that placed it
+    parent_client: str = ""
     state: str = WORKING
     filled: int = 0
     turnover: int = 0  # lots times ticks of its fills

@@ -170,7 +170,8 @@ NOT_SEEN_DONE: dict[str, tuple[str, str]] = {
     "a client id that was given twice": (MEMORY, "a question answers for the newer order"),
     "the child of a conditional order": (
         MEMORY,
-        "has an orderId and a clientOrderId of its own; actualOrderId, actualQty and actualType are in a public thread",
+        "has an orderId of its own; its clientOrderId is the clientAlgoId (public threads) or an invented one, here in turn;"
+        " actualOrderId, actualQty and actualType are in a public thread",
     ),
     "a conditional order": (MEMORY, "needs neither margin nor a position until it triggers; cannot be amended"),
     "its states": (

@@ -171,8 +171,8 @@ def algo_id(algo: Algo | int) -> int:
 
 
 def client_of(order: Order) -> str:
-    """The client id of an order: Binance invents one where none was given, as for the child of a conditional order."""
-    return order.client or f"venue{order.id:017d}"
+    """The client id of an order; of the child of a conditional order that order's, or one that Binance invents: here in turn."""
+    return order.client or (order.parent_client if order.id % 2 == 0 else "") or f"venue{order.id:017d}"
 
 
 def status_of(order: Order) -> str:
