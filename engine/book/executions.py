@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.book import events
 from engine.book.attached import is_flattened
+from engine.book.bodies import UNFIT
 from engine.book.book import Book
 from engine.book.order_events import EventBody, act, is_unmoved, issued, order_body
 from engine.book.working import working
@@ -93,7 +94,7 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
     before = _with_order(now, order)
     fill = _fill_of(before, order, body)
     if not fits(before, fill):
-        return _differs(book, body, body["trade"], f"trade {body['trade']} fills more than {order.id} can")
+        return _differs(book, body, body["trade"], f"trade {body['trade']}{UNFIT}{order.id} can")
     after, rows = booked(book, s, before, fill)
     if before is not now:  # the order had ended here: what the sleeve ordered since stands, unless it is of the other side
         after = after._replace(order=now.order if now.order.side * after.position.side >= 0 else NO_ORDER)

@@ -169,6 +169,7 @@ INCIDENTS: tuple[tuple[str, str], ...] = (
     ("an execution under our name that the journal does not know", "orphan"),
     ("lots that no order explains could not be closed", "orphan"),
     ("an execution that is not ours", "foreign_trade"),
+    (" fit no layer any more", "position"),
     ("by a bill of an unknown type", "cash"),
     ("left the account, which has", "cash"),
     ("transfers of the account could not be read", "away"),
