@@ -4,6 +4,7 @@ Read by the replay, the watch, views, tools and commands. Money in quote units, 
 """
 
 import math
+from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 RESTING = ("draft", "retired")  # stages in which a sleeve enters nothing; its exits go on
@@ -13,6 +14,7 @@ POSITION = "position of "
 CASH = "cash"  # a difference between book and venue: of an account's money
 REDUCED = "reduced by the venue: "  # of Book.health, before an instrument: it has closed lots of a position by itself
 SETTINGS = "settings of "  # the same: its leverage or margin is not what it was
+UNFIT = " fills more than "  # in the text of a difference: an execution of an order of ours that fits no layer
 FORMAT = 4  # of the desk journal, in the `start` of its first event; another one is not read
 
 
@@ -29,6 +31,11 @@ def position_of(instrument: str) -> str:
 def waits_for_person(what: str) -> bool:
     """Whether something of Book.health is over once a named person says so (`nightdesk adopt WHAT --keep`)."""
     return what == "clock" or what.startswith(("refusals of ", REDUCED, SETTINGS)) or what.endswith("leaves out executions")
+
+
+def unfit_orders(differences: Mapping[str, str]) -> set[str]:
+    """Orders of which an execution is listed and fits no layer: a person decides about it, and nothing is missing."""
+    return {text.partition(UNFIT)[2].removesuffix(" can") for text in differences.values() if UNFIT in text}
 
 
 def stage_rests(stage: str, mode: str) -> bool:

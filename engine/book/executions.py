@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.book import events
 from engine.book.attached import is_flattened
+from engine.book.bodies import UNFIT
 from engine.book.book import Book
 from engine.book.order_events import EventBody, act, is_unmoved, issued, order_body
 from engine.book.working import working
@@ -23,7 +24,6 @@ from engine.core.rows import funding_row
 from engine.core.state import ENTRY, EXIT_SLOT, HALT, LIQUIDATION, NO_ORDER, NONE, PROTECTIVE, TARGET, Fill, Order, Row, Sleeve
 
 Led = tuple[Mapping[str, Any], list[EventBody]]  # the leading event's whole body, and what follows it
-FILLS_MORE = "fills more than"
 
 
 def on_order(book: Book, body: Mapping[str, Any]) -> Led:
@@ -94,7 +94,7 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
     before = _with_order(now, order)
     fill = _fill_of(before, order, body)
     if not fits(before, fill):
-        return _differs(book, body, body["trade"], f"trade {body['trade']} {FILLS_MORE} {order.id} can")
+        return _differs(book, body, body["trade"], f"trade {body['trade']}{UNFIT}{order.id} can")
     after, rows = booked(book, s, before, fill)
     if before is not now:  # the order had ended here: what the sleeve ordered since stands, unless it is of the other side
         after = after._replace(order=now.order if now.order.side * after.position.side >= 0 else NO_ORDER)
@@ -111,12 +111,6 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
         book.desk = book.desk._replace(gross=book.exposure)
         following.append(events.mark(book))
     return {**body, **told, "order": order.id}, following
-
-
-def overfilled(book: Book) -> set[str]:
-    """Orders of which an execution fills more than they can, and is a difference: it is listed, and waits for a person."""
-    found = (text.partition(f" {FILLS_MORE} ")[2].removesuffix(" can") for text in book.differences.values())
-    return {id_ for id_ in found if id_}
 
 
 def booked(book: Book, s: int, before: Sleeve, fill: Fill) -> tuple[Sleeve, list[Row]]:

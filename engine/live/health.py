@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
-from engine.book.executions import overfilled
+from engine.book.bodies import unfit_orders
 from engine.book.order_events import stuck
 from engine.core.orders import PARTIAL, REJECTED, STANDING, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
@@ -104,8 +104,8 @@ class AccountHealth:
 
     def _note_missing(self) -> None:
         now, orders = self.desk.now_ms(), self.desk.book.orders.open.values()
-        listed = overfilled(self.desk.book) if self.desk.book.differences else set()
-        self.missing = {o.id: self.missing.get(o.id, now) for o in orders if o.reported > o.filled and o.id not in listed}
+        unfit = unfit_orders(self.desk.book.differences) if self.desk.book.differences else ()
+        self.missing = {o.id: self.missing.get(o.id, now) for o in orders if o.reported > o.filled and o.id not in unfit}
 
     def _note_unseen(self) -> None:
         """Stops by the venue's word alone: acknowledged, or there before this process, and not seen yet when asked or listed."""

@@ -12,12 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from engine.book.attached import attached_id, entry_id
-from engine.book.bodies import REDUCED
 from engine.book.order_events import issued, name_code
 from engine.core.orders import ENDED, REJECTED, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
-from engine.live.desk import LiveDesk, going_on
-from engine.live.reduced import book_reduced, shares_of, word_of
+from engine.live.desk import LiveDesk
+from engine.live.reduced import book_reduced, page_reduced, shares_of, word_of
 from engine.live.requests import Unanswered
 from engine.venues.live_port import VenueBill, VenueTrade
 
@@ -49,6 +48,9 @@ class AccountPoll:
         self.read_ms = 0  # when executions were last read, up to the end
         self.failures = 0  # looks in a row that brought nothing
         self._away = ""  # how they began, as a person was paged
+        self._have_answered: set[str] = (
+            set()
+        )  # orders that had ended, asked about what waits: forty in each look would be turned away
         self._wake = asyncio.Event()
         self._unanswered = Unanswered(ASKS_MS)
         self._back_to: str | None = None  # the cursor of such a reading
@@ -112,6 +114,8 @@ class AccountPoll:
         """Read what is new, explain it, ask about what is in doubt. True when executions were read."""
         try:
             await self._read()
+            if not self.pending:
+                self._have_answered.clear()
             if self.early:
                 await self._ask_entries_of_early()
             if self.pending:
@@ -144,7 +148,7 @@ class AccountPoll:
             self._take(trade)
         for trade in list(self.early.values()):
             self._take(trade)
-        self._page_reduced()
+        page_reduced(self.desk, self.instrument, self._reduced, self._lots_held())
         self.read_ms = began
         if not self.pending and not self.early and after != cursor:
             self.desk.take("cursor", {"instrument": self.instrument, "cursor": after})
@@ -194,7 +198,8 @@ class AccountPoll:
                 self.early[trade.trade] = trade
                 return
             self.early.pop(trade.trade, None)
-            self._fill(trade, id_)
+            if self.desk.take("fill", fill_body(trade, id_)).get("booked") is False and self._is_booked(trade):
+                self._unfit(trade, order.id)
         elif trade.order in self.desk.book.orphans.get(self.instrument, {}).get("orders", ()):
             self.desk.take("orphan", {"what": "fill", **self._orphan_body(trade)})
         elif shares := self._shares_of_reduced(trade):
@@ -206,31 +211,10 @@ class AccountPoll:
         else:
             self.pending.setdefault(trade.trade, (trade, self.desk.now_ms()))
 
-    def _fill(self, trade: VenueTrade, id_: str) -> None:
-        """Book an execution of an order; what is more than its layer has is a person's to look at."""
-        self.desk.take("fill", fill_body(trade, id_))
-        if trade.trade in self.desk.book.differences:
-            what = f"{self.instrument}: {trade.side * trade.lots} lots at {trade.price} of order {id_}"
-            self.desk.incident(
-                f"{what} are more than the desk holds for it; no entries: compare the position, adopt it or close it by hand",
-                trade=trade.trade,
-                difference=trade.trade,
-            )
-
     def _shares_of_reduced(self, trade: VenueTrade) -> list[dict[str, Any]]:
         """Layers that lose what the venue has closed by itself; none while one of ours may explain them."""
         ours_first = any(not other.forced for other, _ in self.pending.values()) or bool(self.early)
         return [] if ours_first else shares_of(self.desk, self.instrument, trade)
-
-    def _page_reduced(self) -> None:
-        """One page for all that one reading has brought."""
-        for word, lots in self._reduced.items():
-            left = sum(held for _, held in holders(self.desk, self.instrument))
-            what = (
-                f"the venue has closed {lots} lots of {self.instrument} by {word}, {left} are left; the book and its stops follow"
-            )
-            self.desk.incident(f"{what}, nothing was ordered; {going_on(REDUCED + self.instrument)}", lots=lots, left=left)
-        self._reduced = {}
 
     def _distinct(self, trade: VenueTrade) -> VenueTrade:
         """The execution; one with the id of another that was booked half a day before it was made has its own time in its id."""
@@ -280,6 +264,13 @@ class AccountPoll:
             what = f"the venue itself has closed lots of the account by {word_of(trade)}: {who}; no entries: adopt it, or wait"
         self.desk.incident(what, trade=trade.trade, difference=trade.trade)
 
+    def _unfit(self, trade: VenueTrade, id_: str) -> None:
+        """Of an order of ours, whose layer has left already: a difference, and a person decides."""
+        if trade.trade in self.desk.book.differences:
+            lots = f"{self.instrument}: {trade.side * trade.lots} lots at {trade.price} of our own {id_}"
+            what = f"{lots} fit no layer any more; no entries: adopt it, close it by hand, or wait"
+            self.desk.incident(what, trade=trade.trade, difference=trade.trade)
+
     async def _explain(self) -> None:
         """Ask every conditional order that may have placed what waits; the rest is nobody's once all have answered."""
         waiting = [trade for trade, _ in self.pending.values()]
@@ -292,7 +283,7 @@ class AccountPoll:
         if self.pending:
             # one that ended without a fill, by the venue's word, has answered; a child is known of none after a restart
             orders = (o for o in self.desk.book.orders.ended if o.slot == PROTECTIVE and o.side in sides)
-            ended = [o for o in orders if o.filled or o.state == REJECTED]
+            ended = [o for o in orders if (o.filled or o.state == REJECTED) and o.id not in self._have_answered]
             sure = await self._all_answer([o for o in ended if self.desk.instrument_of(o) == self.instrument], waiting) and sure
         for trade, since in list(self.pending.values()):
             if sure and self.desk.now_ms() - since >= EXPLAINED_MS:
@@ -301,6 +292,7 @@ class AccountPoll:
     async def _all_answer(self, orders: Sequence[VenueOrder], waiting: Sequence[VenueTrade]) -> bool:
         """Ask these orders; book what they explain. True when each of them has answered."""
         answered = [await self.desk.ask(order.id) for order in orders]
+        self._have_answered |= {order.id for order, has in zip(orders, answered, strict=True) if has and order.state in ENDED}
         for trade in waiting:
             if trade.trade in self.pending:
                 self._take(trade)
@@ -352,7 +344,7 @@ class AccountPoll:
         since = self.desk.book.cursors.get(key)
         bills = await self.venue.bills(self._bills_from(int(since))) if since else []
         known = {id_.partition(":")[0] for id_ in self.desk.book.orders.trades}
-        for bill in (bill for bill in bills if bill.bill not in known):
+        for bill in {bill.bill: bill for bill in bills if bill.bill not in known}.values():
             for body in self._shares(bill):
                 self.desk.take("funding", body)
         last = max([int(since or self.desk.now_ms()), *(bill.t_ms for bill in bills)])

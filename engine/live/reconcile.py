@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from engine.book.account_events import orphan_lots
-from engine.book.bodies import CASH, SETTINGS, position_of, stage_rests
+from engine.book.bodies import CASH, SETTINGS, position_of, stage_rests, unfit_orders
 from engine.book.book import settled_at, stage_of
-from engine.book.executions import overfilled
 from engine.book.transfers import explained
 from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
@@ -130,7 +129,7 @@ class AccountReconcile:
                 self.desk.incident(f"{name} cannot be compared with the venue: {error.what}")
             return False
         orders = await self._orders(name, standing)
-        if set(self.desk.doubts(name)) - overfilled(self.desk.book):
+        if set(self.desk.doubts(name)) - unfit_orders(self.desk.book.differences):
             return False  # what is in doubt explains any difference, until it has been answered
         self._settings(name, held)
         return self._position(name, held.lots) and orders

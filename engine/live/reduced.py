@@ -8,7 +8,7 @@ is bookkeeping, never a trade. Nothing enters until a named person lets the desk
 from typing import Any
 
 from engine.book.bodies import REDUCED, position_of
-from engine.live.desk import LiveDesk
+from engine.live.desk import LiveDesk, going_on
 from engine.venues.live_port import VenueTrade
 
 WORDS = {"adl": "auto-deleveraging", "liquidation": "a liquidation", "delivery": "its settlement of a delisted instrument"}
@@ -59,3 +59,11 @@ def book_reduced(desk: LiveDesk, instrument: str, trade: VenueTrade, shares: lis
     body |= {"price": trade.price, "fee": trade.fee, "t_ms": trade.t_ms, "word": trade.forced, "shares": shares}
     desk.take("reduced", body)
     return word
+
+
+def page_reduced(desk: LiveDesk, instrument: str, closed: dict[str, int], left: int) -> None:
+    """One page for all that one reading has brought: `closed` is emptied. `left`: lots that the book still holds."""
+    for word, lots in closed.items():
+        what = f"the venue has closed {lots} lots of {instrument} by {word}, {left} are left; the book and its stops follow"
+        desk.incident(f"{what}, nothing was ordered; {going_on(REDUCED + instrument)}", lots=lots, left=left)
+    closed.clear()

@@ -178,3 +178,24 @@ def test_with_a_list_of_people_the_passphrase_is_needed(stopped: Home, loop: Loo
     assert (wrong["asked"], wrong["outcome"]) == ("adopt", "refused")
     assert loop.book.differences
     assert "Adopted by ann" in ran(*words, typed="correct horse\n").output
+
+
+def test_a_person_lets_the_desk_go_on_after_refusals(stopped: Home, loop: Loop) -> None:
+    """Pages of an account's desk said so, and nothing could do it. Listed beside differences; what ends by itself is not."""
+    for what in ("refusals of adds", "executions"):
+        loop.take("health", {"what": what, "state": "begun", "why": "5 refused in a row: margin"})
+    assert "refusals of adds" in ran().output
+    assert "unknown difference" in refused("executions", "--keep", *WHO)
+    name, units, _ = holds(loop)
+    assert "no position moves" in refused(
+        "refusals of adds", "--sleeve", name, "--units", "0", "--price", "9", "--fee", "0", *WHO
+    )
+    shown = CliRunner().invoke(main.app, ["reconcile"], catch_exceptions=False).output
+    assert "nightdesk adopt 'refusals of adds' --keep" in shown
+    assert json.loads(ran("refusals of adds", "--keep", *WHO, "--json", "--yes").stdout)["state"] == "adopted"
+    assert set(loop.book.health) == {"executions"}
+    assert holds(loop)[:2] == (name, units)
+    loop.take("health", {"what": "refusals of adds", "state": "begun", "why": "again"})
+    assert json.loads(ran("refusals of adds", "--keep", *WHO, "--json", "--yes").stdout)["state"] == "adopted", (
+        "a second time, too"
+    )

@@ -167,7 +167,7 @@ def test_an_order_that_fills_more_than_it_can_is_said_to_do_so_and_the_position_
         assert "executions" not in bench.desk.book.health
 
     bench = on_bench(path, play)
-    assert any("-100 lots at 59700.0 of order" in page and "more than the desk holds for it" in page for page in bench.pages)
+    assert any("-100 lots at 59700.0 of our own" in page and "fit no layer any more" in page for page in bench.pages)
     assert not any("than the venue lists" in page for page in bench.pages)
 
 

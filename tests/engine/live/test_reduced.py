@@ -6,7 +6,7 @@ import pytest
 
 from engine.book.bodies import REDUCED
 from engine.book.order_laws import OrderLaws
-from engine.core.state import PROTECTIVE
+from engine.core.state import PROTECTIVE, TARGET_SLOT
 from engine.live.reduced import parted
 from engine.store.journal import read
 from engine.venues.live_port import VenueTrade
@@ -179,3 +179,51 @@ def test_laws_are_read_of_a_journal_with_an_adopted_position(path: Path) -> None
 
     on_bench(path, play)
     assert not OrderLaws().read(read(path))
+
+
+def test_a_target_that_fills_while_it_is_cancelled_is_named_and_the_position_is_compared(path: Path) -> None:
+    """Its stop has fired, its layer is gone. Before, the page said that the venue lists less than has filled, each ten minutes,
+    and book and venue were not compared while that lasted: the card that a person needs never came.
+    """
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.close(adds=long(), rests=long())
+        await bench.after(3)
+        assert bench.lots() == 500
+        orders = bench.venue.orders
+        (target,) = [id_ for id_, o in orders.items() if o.order.slot == TARGET_SLOT and o.order.lots == 300]
+        (stop,) = [id_ for id_, o in orders.items() if o.order.slot == PROTECTIVE and o.state == "working" and o.lots == 300]
+        bench.venue.execute(stop, 300, PRICE - 120)
+        bench.venue.execute(target, 200, PRICE)
+        await bench.after(150)
+        assert any(f"of our own {target} fit no layer any more" in page for page in bench.pages)
+        assert not any("than the venue lists" in page for page in bench.pages)
+        assert "executions" not in bench.desk.book.health
+        assert bench.desk.book.differences[f"position of {BTC_PERP}"] == f"the venue holds 0 lots of {BTC_PERP}, the desk 200"
+
+    on_bench(path, play)
+
+
+def test_stops_that_were_rejected_are_asked_about_once_for_what_waits(path: Path) -> None:
+    """Each second, all of them: forty questions are turned away by the venue, and then nothing is ever sure."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        (stop,) = [id_ for id_, o in bench.venue.orders.items() if o.order.slot == PROTECTIVE]
+        bench.venue.orders[stop].state = "rejected"
+        bench.venue.script["place"] = ["rejected"] * 8
+        await bench.desk.ask(stop)
+        await bench.after(14)
+        rejected = {o.id for o in bench.desk.book.orders.ended if o.slot == PROTECTIVE and o.state == "rejected"}
+        assert len(rejected) >= 5
+        bench.venue.script["place"].clear()
+        bench.venue.calls.clear()
+        bench.venue.trade("", "x9", -1, 10)
+        await bench.after(9)
+        asked = bench.venue.asked_for("ask")
+        assert all(asked.count(id_) <= 1 for id_ in rejected)
+
+    on_bench(path, play)
