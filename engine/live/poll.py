@@ -30,6 +30,7 @@ SLEEPS_S = 1.5  # between two looks while the stop of a resting entry sleeps: a 
 RECYCLED_MS = 43_200_000  # by which an execution is later than the one that its id was booked for: a venue has used the id again
 AWAY_LOOKS = 12  # looks in a row that brought nothing: a page
 BILL_MINUTES = (1, 6, 16, 31)  # of an hour: bills come late
+BILLS_BACK_MS, BILLS_STEP_MS = 43_200_000, 21_600_000  # how late one may be listed; ids of bills are known for a day
 OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXAF][0-9]{2}")
 ORPHAN_CODE = "0rph"  # in the place of a sleeve's: orders that close what no sleeve holds
 PROBE_CODE = "pr0b"  # in the same place: orders of a probe
@@ -323,17 +324,19 @@ class AccountPoll:
                 pass
 
     async def bills(self) -> None:
-        """Book the settlements since the last one that was booked, each once. Raises DataError."""
-        key = f"bills of {self.instrument}"
+        """Book the settlements that are new, each once; one may be listed hours late, behind newer ones. Raises DataError."""
+        key, now = f"bills of {self.instrument}", self.desk.now_ms()
         since = self.desk.book.cursors.get(key)
-        bills = await self.venue.bills(int(since)) if since else []
+        if since is None:
+            self.desk.take("cursor", {"instrument": key, "cursor": str(now)})
+            return
+        bills = await self.venue.bills(int(since))
         known = {id_.partition(":")[0] for id_ in self.desk.book.orders.trades}
         for bill in (bill for bill in bills if bill.bill not in known):
             for body in self._shares(bill):
                 self.desk.take("funding", body)
-        last = max((bill.t_ms for bill in bills), default=int(since or self.desk.now_ms()))
-        if since != str(last):
-            self.desk.take("cursor", {"instrument": key, "cursor": str(last)})
+        if now - BILLS_BACK_MS >= int(since) + BILLS_STEP_MS:
+            self.desk.take("cursor", {"instrument": key, "cursor": str(now - BILLS_BACK_MS)})
 
     def _shares(self, bill: VenueBill) -> list[dict[str, Any]]:
         """A bill as the sleeves bear it, by the lots that they hold now; they come to the bill exactly."""
