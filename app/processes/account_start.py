@@ -18,7 +18,7 @@ from app.processes.account_claims import key_source
 from engine.errors import DataError
 from engine.live.account_loop import AccountConnection
 from engine.venues.account import AccountReport, AccountWants, reader_of
-from engine.venues.account_client import AccountAddress, connect
+from engine.venues.account_client import AccountAddress, connect, corrected_clock
 from engine.venues.account_instruments import CASH, adapter_of
 from engine.venues.account_keys import VenueKeys, read_keys
 from engine.venues.answers import silent
@@ -77,7 +77,8 @@ async def connected(
         await close()
         raise
     source, reader = PrivateSource(venue, client), reader_of(venue, asking)
-    return AccountConnection(found[0], found[1], polling.fetch_time, lambda: CASH[venue](polling), source, reader, close)
+    clock = corrected_clock(polling, clients)
+    return AccountConnection(found[0], found[1], clock, lambda: CASH[venue](polling), source, reader, close)
 
 
 async def load_markets_of(

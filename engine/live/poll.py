@@ -339,7 +339,7 @@ class AccountPoll:
                 pass
 
     async def bills(self) -> None:
-        """Book the settlements since the last one that was booked, each once. Raises DataError."""
+        """Book the settlements that are new, each once; one may be listed hours late, behind newer ones. Raises DataError."""
         key = f"bills of {self.instrument}"
         since = self.desk.book.cursors.get(key)
         bills = await self.venue.bills(self._bills_from(int(since))) if since else []

@@ -4,6 +4,7 @@ The only file that gives ccxt a key. `read_only` lets nothing but questions thro
 """
 
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ OPTIONS = {  # USDT perpetuals alone: other lists cost a call each, and are not 
     "binance": {"fetchCurrencies": False},
     "bybit": {"defaultType": "swap", "fetchMarkets": {"types": ["linear"]}},
 }
+SLOW_MS, CLOSE_MS = 1_000, 300  # an answer that took longer says no time; clocks closer than this need no correction
 SHOWN_MAX = 160  # letters of an error that has no sentence of its own
 
 
@@ -61,6 +63,25 @@ def connect(at: AccountAddress, keys: VenueKeys, **more: Any) -> Any:
     if at.mode == "testnet":
         on_testnet(client, at)
     return read_only(client) if at.mode == "shadow" else client
+
+
+def corrected_clock(asking: Any, clients: Sequence[Any]) -> Callable[[], Awaitable[int]]:
+    """The venue's clock (UTC ms), by one of an account's clients; each of them signs by it from then on.
+
+    Venues refuse what is signed a second ahead of their clock (Binance, Bybit), or some seconds behind: a machine whose clock is
+    wrong would move no stop and close nothing. Entries are withheld by engine.live.health.
+    """
+
+    async def asked() -> int:
+        before = asking.milliseconds()
+        theirs, after = int(await asking.fetch_time()), asking.milliseconds()
+        ours = (before + after) // 2
+        if 0 <= after - before <= SLOW_MS:  # the middle of a slow answer is no moment, nor is that of a clock that was set
+            for one in clients:
+                one.options["timeDifference"] = ours - theirs if abs(ours - theirs) > CLOSE_MS else 0
+        return theirs
+
+    return asked
 
 
 def on_testnet(client: Any, at: AccountAddress) -> None:

@@ -27,6 +27,7 @@ from engine.venues.binance_versions import (
     id_of,
     keep_sent,
     left_out,
+    may_be_newer,
     next_version,
     standing_of,
     stem_of,
@@ -39,7 +40,6 @@ from engine.venues.outcome import UNKNOWN as UNPROVEN
 from engine.venues.transfer_bills import BINANCE as BILLS
 from engine.venues.transfer_bills import named_transfers
 
-LAG_MS = 15_000  # how long a list may not have what was placed, our clocks' difference in it
 OURS = (
     "nd"  # how the desk's client ids begin; a conditional order's child has the version's that fired, or one that Binance invents
 )
@@ -191,16 +191,16 @@ class BinanceVenue(NamedTuple):
                 return found._replace(state=IN_DOUBT, filled_lots=order.filled)
             return self._normal(order, await self._one({"orderId": child}))._replace(venue_id=found.venue_id, child_id=child)
         if not standing:
-            return found._replace(state=IN_DOUBT) if self._is_fresh(row) else found
+            return found._replace(state=IN_DOUBT) if self._awaits_newer(order, row) else found
         return found._replace(state=WORKING, price=float(row["triggerPrice"]), lots=self._lots(row["quantity"]))
 
-    def _is_fresh(self, row: Mapping[str, Any]) -> bool:
+    def _awaits_newer(self, order: VenueOrder, row: Mapping[str, Any]) -> bool:
         """Whether a version newer than this one may not be listed yet."""
-        return int(row["updateTime"]) > self.polling.milliseconds() - LAG_MS
+        return may_be_newer(row, self.last_sent.get(order.id), self.polling.milliseconds())
 
     async def _completed(self, order: VenueOrder, versions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         """With what a list has left out behind versions that have ended, by their ids. Raises what Binance does not answer."""
-        while not standing_of(versions) and fired_of(versions) is None and not self._is_fresh(versions[-1]):
+        while not standing_of(versions) and fired_of(versions) is None and not self._awaits_newer(order, versions[-1]):
             found = []
             for id_ in left_out(order.id, versions, self.last_sent.get(order.id, 0)):
                 try:

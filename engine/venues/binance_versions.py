@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 STANDS = "NEW"
+LAG_MS = 15_000  # how long a list may not have what was placed, our clocks' difference in it
 ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of one that placed nothing
 UNLISTED_MAX = 9  # versions that a process before may have sent within the life of a request, and that no list has yet
 SENT_KEPT = 1_000  # orders whose last version is remembered: many more than ever stand
@@ -58,6 +59,13 @@ def keep_sent(sent: dict[str, int], stem: str, version: int) -> None:
     sent[stem] = version
     if len(sent) > SENT_KEPT:
         del sent[next(iter(sent))]
+
+
+def may_be_newer(row: Row, sent: int | None, now: int) -> bool:
+    """Whether a version newer than this one, which has ended, may not be listed yet at `now`: not where it is the last that was
+    `sent`. None: by another process.
+    """
+    return (sent is None or version_of(row) < sent) and int(row["updateTime"]) > now - LAG_MS
 
 
 def standing_of(versions: Sequence[Row]) -> list[Row]:

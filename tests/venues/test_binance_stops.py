@@ -393,3 +393,18 @@ def test_versions_are_remembered_of_the_orders_that_were_sent_last() -> None:
 def test_what_binance_itself_closes_is_named_by_the_ids_that_it_keeps_for_that(client: str, forced: str) -> None:
     """Of nobody's order: the desk's own name is never one of them."""
     assert forced_by(client) == forced
+
+
+def test_a_stop_that_somebody_cancels_at_the_venue_has_ended_at_once() -> None:
+    """This process has sent no newer version that a list might not have yet: its layer does not wait without one."""
+
+    async def gone(played: Played, binance: BinanceVenue) -> list[str]:
+        await binance.place(ENTER)
+        await binance.place(STOP)
+        await binance.amend(STOP, 58_500.0, 300)
+        (there,) = played.venue.exchange.open_algos()
+        await binance.trading.fapiprivate_delete_algoorder({"symbol": "BTCUSDT", "clientAlgoId": there.client})
+        another = binance._replace(last_sent={})  # a process that does not know what was sent before it
+        return [(await one.ask(STOP)).state for one in (binance, another)]
+
+    assert BINANCE.run(gone) == [DONE, UNKNOWN]

@@ -283,6 +283,28 @@ def test_funding_is_booked_once_by_the_venues_bill(path: Path, sleeves: int) -> 
     assert len(shares) == sleeves
 
 
+def test_a_settlement_that_is_listed_behind_newer_ones_is_booked_once(path: Path) -> None:
+    """Ten hours late, while others came in time; and none of them twice, two days on."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        await bench.duties.stop()
+        await bench.after(1_000)
+        late = VenueBill("b1", -0.37, bench.clock())
+        for hour in range(48):
+            await bench.after(3_600)
+            if hour < 3:
+                bench.venue.billed.append(VenueBill(f"b{hour + 2}", 0.5, bench.clock()))
+            if hour == 9:
+                bench.venue.billed.append(late)
+            bench.close()
+            await bench.poll.bills()
+
+    bench = on_bench(path, play)
+    assert [e.body["cash_flow"] for e in bench.events("funding")] == [0.5, 0.5, 0.5, -0.37]
+
+
 @pytest.mark.parametrize(("later_h", "booked"), [(26, True), (0, False)])
 def test_an_id_that_the_venue_uses_again_a_day_later_is_another_execution(path: Path, later_h: int, booked: bool) -> None:
     """Else its lots were held at the venue and never booked. The same id at the same time is the same execution, listed again."""

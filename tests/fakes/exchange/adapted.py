@@ -57,7 +57,7 @@ def binance_adapter(client: Any) -> BinanceVenue:
 ADAPTED = {
     "okx": Adapted("OKX", okx_played, okx_adapter, {"inst_id": "XRP-USDT-SWAP"}),
     "binance": Adapted(
-        "Binance", binance_played, binance_adapter, {"symbol": "XRPUSDT"}, maintenance="unknown", unmoved="reject_orders"
+        "Binance", binance_played, binance_adapter, {"symbol": "XRPUSDT"}, "ndS1", maintenance="unknown", unmoved="reject_orders"
     ),
     "bybit": Adapted("Bybit", bybit_played, bybit_adapter, {"symbol": "XRPUSDT"}, fired="ndS1", maintenance="unknown"),
 }
