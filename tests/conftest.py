@@ -178,6 +178,23 @@ def copied_tables() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def cheap_passphrases() -> None:
+    """A token or passphrase costs 33 ms of CPU to hash or to try, on purpose; hundreds of tests do it, and none for the cost."""
+    if "app.people.identity" in sys.modules:
+        from tests.fakes import passphrases
+
+        passphrases.identity._scrypt = passphrases.cheap
+
+
+@pytest.fixture
+def costly_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At their full cost: for what another process reads as well, and for the test of the cost."""
+    from tests.fakes import passphrases
+
+    monkeypatch.setattr(passphrases.identity, "_scrypt", passphrases.costly)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def certificates_read_once() -> None:
     """A client of httpx reads the certificates of all authorities for itself, 20 ms of CPU; the tests make hundreds, for http."""
     if "httpx" in sys.modules:

@@ -26,13 +26,6 @@ def actor(name: str, channel: str = "cli") -> Actor:
     return Actor(name, "session", "tester", channel)
 
 
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dozens of words are looked at here, for what is counted and not for what a look costs (test_identity.py)."""
-    costly = identity.hashlib.scrypt
-    monkeypatch.setattr(identity.hashlib, "scrypt", lambda word, **more: costly(word, **more | {"n": 2}))
-
-
 @pytest.fixture
 def home(own_home: Path) -> Home:
     """A desk with two people, halted."""
