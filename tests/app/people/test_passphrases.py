@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.home.home import Home, open_home
-from app.people import approvals, identity, passphrases
+from app.people import approvals, passphrases
 from app.people.identity import Actor, add_person, read_people
 from engine.control import halt
 from engine.errors import Refused
