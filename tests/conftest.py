@@ -186,6 +186,15 @@ def cheap_passphrases() -> None:
         passphrases.identity._scrypt = passphrases.cheap
 
 
+@pytest.fixture(scope="session", autouse=True)
+def strategies_described_once() -> None:
+    """A strategy file says the same of itself in each home that has it; to ask takes a process, 0.4 s of CPU."""
+    if "engine.strategies.isolated.described" in sys.modules:
+        from tests.fakes import descriptions
+
+        descriptions.described._ask = descriptions.answered
+
+
 @pytest.fixture
 def costly_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
     """At their full cost: for what another process reads as well, and for the test of the cost."""

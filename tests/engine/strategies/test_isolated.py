@@ -13,6 +13,7 @@ from engine.strategies.isolated import described
 from engine.strategies.isolated.described import from_memory, read_strategy
 from engine.strategies.isolated.process import ProcessFault, StrategyProcess
 from engine.strategies.isolated.wire import Nonsense, encode_answer, take_answers
+from tests.fakes import descriptions
 
 TEXT = '''"""Mine."""
 import os, socket, sys
@@ -48,6 +49,12 @@ CHECKS = '''
             raise ValueError("n must be even")
         return self
 '''
+
+
+@pytest.fixture(autouse=True)
+def asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file here is asked by a process, also one that says what another said."""
+    monkeypatch.setattr(described, "_ask", descriptions.ask)
 
 
 def own_file(folder: Path, top: str = "", checks: str = "") -> Path:
