@@ -195,6 +195,15 @@ def strategies_described_once() -> None:
         descriptions.described._ask = descriptions.answered
 
 
+@pytest.fixture(scope="session", autouse=True)
+def commands_built_once() -> None:
+    """Hundreds of tests type a command."""
+    if "typer" in sys.modules:
+        from tests.fakes import built_commands
+
+        built_commands.typer.main.get_command = built_commands.typer.testing._get_command = built_commands.built
+
+
 @pytest.fixture
 def costly_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
     """At their full cost: for what another process reads as well, and for the test of the cost."""
