@@ -178,6 +178,41 @@ def copied_tables() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def cheap_passphrases() -> None:
+    """A token or passphrase costs 33 ms of CPU to hash or to try, on purpose; hundreds of tests do it, and none for the cost."""
+    if "app.people.identity" in sys.modules:
+        from tests.fakes import passphrases
+
+        passphrases.identity._scrypt = passphrases.cheap
+
+
+@pytest.fixture(scope="session", autouse=True)
+def strategies_described_once() -> None:
+    """A strategy file says the same of itself in each home that has it; to ask takes a process, 0.4 s of CPU."""
+    if "engine.strategies.isolated.described" in sys.modules:
+        from tests.fakes import descriptions
+
+        descriptions.described._ask = descriptions.answered
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_built_once() -> None:
+    """Hundreds of tests type a command."""
+    if "typer" in sys.modules:
+        from tests.fakes import built_commands
+
+        built_commands.typer.main.get_command = built_commands.typer.testing._get_command = built_commands.built
+
+
+@pytest.fixture
+def costly_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At their full cost: for what another process reads as well, and for the test of the cost."""
+    from tests.fakes import passphrases
+
+    monkeypatch.setattr(passphrases.identity, "_scrypt", passphrases.costly)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def certificates_read_once() -> None:
     """A client of httpx reads the certificates of all authorities for itself, 20 ms of CPU; the tests make hundreds, for http."""
     if "httpx" in sys.modules:

@@ -8,6 +8,7 @@ from typing import Any
 
 JUDGED_S = 0.05  # a shorter reading is noise
 RATIO_MAX = 3.0
+ROUNDS = 6  # in which it must be seen each time
 
 
 def cpu_s(read: Callable[[str], Any], text: str) -> float:
@@ -29,7 +30,7 @@ def beyond_linear(read: Callable[[str], Any], text: str) -> str:
     all. The whole is read again only where its first reading does not pass already: the best of three would be no longer.
     """
     small = large = 0.0
-    for _ in range(6):
+    for _ in range(ROUNDS):
         large = cpu_s(read, text)
         if large <= JUDGED_S:
             return ""

@@ -231,6 +231,9 @@ class PortVenue:
         return VenuePosition(self.net, PRICE, True, 3.0, None)
 
 
+LOOK_S = 0.5  # the product looks each 50 ms: under the virtual clock that is most of what a test computes
+
+
 class LiveBench:
     """A desk with its duties on a PortVenue, and what a test needs to move it."""
 
@@ -249,7 +252,7 @@ class LiveBench:
         self.desk = LiveDesk(
             book, self.journal, {BTC_PERP: self.venue}, self.clock, lambda: self.latch, self.halt, self.pages.append
         )
-        self.duties = AccountDuties(self.desk, {BTC_PERP: self.venue}, self._time, latch_look_s=0.05)
+        self.duties = AccountDuties(self.desk, {BTC_PERP: self.venue}, self._time, latch_look_s=LOOK_S)
         self.poll = self.duties.polls[BTC_PERP]
 
     async def _time(self) -> int:

@@ -5,6 +5,7 @@ Everything of a trading process runs but its environment and its signals: journa
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -17,8 +18,9 @@ from app.processes.live_start import live_worker
 from app.processes.live_worker import LiveWorker
 from engine.clock import timeframe_ms
 from engine.data.writer import file_name, write_series
-from engine.live import signal_source
+from engine.live import account_loop, signal_source
 from engine.live.closing import frame_of
+from engine.live.duties import AccountDuties
 from engine.store.chain import Event
 from engine.store.journal import read
 from engine.venues.account import AccountReport, AccountWants, checked, reader_of
@@ -29,6 +31,7 @@ from tests.fakes.exchange.market import PICO, Market, seeded_walk
 from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.played import Played
 from tests.fakes.exchange.stage import BTC
+from tests.fakes.live_desks import LOOK_S
 from tests.fakes.live_feeds import joined
 
 MINUTE_MS, BAR_MS = 60_000, 900_000
@@ -231,5 +234,9 @@ def lived(path: Path, venue: str, script: Script, *, account: bool = False, repl
             if home._running is not None and not home._running.done():
                 await home.stop()
 
-    with patch.object(signal_source, "LIVE_S", 120.0):  # a busy machine is slow; the clock of the test is another one
+    seldom = partial(AccountDuties, latch_look_s=LOOK_S)
+    with (
+        patch.object(signal_source, "LIVE_S", 120.0),  # a busy machine is slow; the clock of the test is another one
+        patch.object(account_loop, "AccountDuties", seldom),
+    ):
         return ADAPTED[venue].played.under_virtual_clock(play, with_past, 0.02)[0]

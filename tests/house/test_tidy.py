@@ -1,6 +1,7 @@
 """The house stays readable: file and function length, banned words with what to write instead, docstrings, suppressions."""
 
 import ast
+import gc
 import re
 import statistics
 import subprocess
@@ -49,8 +50,24 @@ def tree_of(path: Path) -> ast.Module:
 
 @cache
 def nodes(tree: ast.Module) -> list[ast.AST]:
-    """Every node of a tree, walked once for all tests; names of contexts and operators, half of all, are left out."""
-    return [node for node in ast.walk(tree) if node._fields]
+    """Every node of a tree, parents first, found once for all tests; contexts and operators, half of all, are left out."""
+    found: list[ast.AST] = [tree]
+    for node in found:  # it grows as it is read; `ast.walk` takes twice as long
+        for value in vars(node).values():
+            for part in value if isinstance(value, list) else (value,):
+                if isinstance(part, ast.AST) and part._fields:
+                    found.append(part)
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def trees_let_go() -> Iterator[None]:
+    """A million and a half of nodes are no garbage while they are looked at, and no other file's tests look among them."""
+    gc.disable()
+    yield
+    for cached in (functions, nodes, tree_of):
+        cached.cache_clear()
+    gc.enable()
 
 
 @cache

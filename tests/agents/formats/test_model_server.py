@@ -1,8 +1,8 @@
 """The fake endpoint is a good one: a stock OpenAI client talks to it, and it rejects what real ones reject."""
 
-from typing import Literal
+from types import ModuleType
+from typing import Any, Literal
 
-import openai
 import pydantic
 import pytest
 
@@ -12,8 +12,18 @@ TOOL = {"type": "object", "properties": {"a": {"type": "string"}}, "required": [
 HI = [{"role": "user", "content": "hi"}]
 
 
-def client(server: ModelServer) -> openai.OpenAI:
+@pytest.fixture(scope="module")
+def openai() -> ModuleType:
+    """The client's package, loaded where its tests run: at the head of the file each process of a run would load it."""
+    import openai
+
+    return openai
+
+
+def client(server: ModelServer) -> Any:
     """The client as it comes out of the box."""
+    import openai
+
     return openai.OpenAI(base_url=server.url, api_key="x", max_retries=0)
 
 
@@ -103,7 +113,7 @@ LOOSE = {"type": "object", "properties": {"a": {"type": "string"}}}
         ),
     ],
 )
-def test_it_rejects_what_real_endpoints_reject(route: str, body: dict, words: str) -> None:
+def test_it_rejects_what_real_endpoints_reject(openai: ModuleType, route: str, body: dict, words: str) -> None:
     """A 400 with their words."""
     with ModelServer(Say("fine")) as server:
         asking = client(server)
@@ -115,7 +125,7 @@ def test_it_rejects_what_real_endpoints_reject(route: str, body: dict, words: st
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_a_stock_client_goes_a_round_of_parallel_calls_on_responses(stream: bool) -> None:
+def test_a_stock_client_goes_a_round_of_parallel_calls_on_responses(openai: ModuleType, stream: bool) -> None:
     """Strict tools, two calls with a reasoning item before them, both results; without the reasoning it is rejected."""
     tool = {"type": "function", "name": "f", "parameters": TOOL, "strict": True}
     script = Say(calls=[("f", {"a": "one"}), ("f", {"a": "two"})], signed=True)
@@ -124,7 +134,7 @@ def test_a_stock_client_goes_a_round_of_parallel_calls_on_responses(stream: bool
         asked = {"model": "small", "tools": [tool], "parallel_tool_calls": True, "store": False}
         heard: list = [{"role": "user", "content": "hi"}]
 
-        def ask(items: list) -> openai.types.responses.Response:
+        def ask(items: list) -> Any:
             made = create(input=items, stream=stream, **asked)
             return [event for event in made if event.type == "response.completed"][-1].response if stream else made
 
@@ -137,7 +147,7 @@ def test_a_stock_client_goes_a_round_of_parallel_calls_on_responses(stream: bool
 
 
 @pytest.mark.parametrize("stream", [False, True], ids=["whole", "streamed"])
-def test_a_stock_client_that_drops_extra_content_is_rejected_on_chat(stream: bool) -> None:
+def test_a_stock_client_that_drops_extra_content_is_rejected_on_chat(openai: ModuleType, stream: bool) -> None:
     """The signature on a call goes back with it, or the next round is a 400."""
     with ModelServer(Say(calls=[("f", {"a": "one"})], signed=True), Say("Read.")) as server:
         create = client(server).chat.completions.create
@@ -174,7 +184,7 @@ def test_a_stock_clients_own_strict_schemas_are_taken() -> None:
     assert chat == response == Wanted(name="a", parts=[Inner(side="long")])
 
 
-def test_errors_are_shaped_as_openais() -> None:
+def test_errors_are_shaped_as_openais(openai: ModuleType) -> None:
     """Key, limit and fault: the client's own classes, with type and code."""
     with ModelServer(Fail(429, "slow down"), Fail(500, "oops"), key="right") as server:
         wrong, good = client(server), openai.OpenAI(base_url=server.url, api_key="right", max_retries=0)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
 STREAM = "/api/turns/{turn_id}/events"  # its own tests read it
@@ -30,6 +29,8 @@ def test_the_schema_is_complete(api: Any) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_whatever_the_schema_can_say_meets_no_5xx(served: Any, method: str, examples: int) -> None:
     """Property testing over every operation, bounded; what is refused says so in the one shape."""
+    import schemathesis
+
     with served.client() as client:
         schema = schemathesis.openapi.from_dict(client.get("/openapi.json").json())
         schema.config.update(base_url=served.url)

@@ -1,6 +1,7 @@
 """`nightdesk people`: an admin adds, gives roles, removes; each act is journaled; a viewer's commands are refused."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -107,12 +108,18 @@ def home(own_home: Path) -> Home:
     return open_home()
 
 
-def invoke(*words: str, typed: str = "") -> Any:
-    """What the command does."""
+@cache
+def commands() -> typer.Typer:
+    """All of them, put together once."""
     app = typer.Typer()
     for group in GROUPS:
         group.register(app)
-    return CliRunner().invoke(app, list(words), input=typed)
+    return app
+
+
+def invoke(*words: str, typed: str = "") -> Any:
+    """What the command does."""
+    return CliRunner().invoke(commands(), list(words), input=typed)
 
 
 def _be(monkeypatch: pytest.MonkeyPatch, token: str) -> None:

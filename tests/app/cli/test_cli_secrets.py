@@ -37,15 +37,24 @@ class Desk(NamedTuple):
     type_it: Callable[..., int]
 
 
+@pytest.fixture(scope="module")
+def commands() -> typer.Typer:
+    """The whole command line, put together once."""
+    whole = typer.Typer(name="nightdesk", pretty_exceptions_enable=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(main, "app", whole)
+        main.load_groups()
+    return whole
+
+
 @pytest.fixture
-def desk(own_home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+def desk(own_home: Path, commands: typer.Typer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
     """A new desk in an environment full of keys, answered by the offline model."""
     for name, value in OWN.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("NIGHTDESK_MODEL", "offline")
     open_home().engine.dispose()
-    monkeypatch.setattr(main, "app", typer.Typer(name="nightdesk", pretty_exceptions_enable=False))
-    main.load_groups()
+    monkeypatch.setattr(main, "app", commands)
     monkeypatch.setattr(main, "load_groups", lambda: None)
     said: list[str] = []
 

@@ -87,12 +87,19 @@ def test_a_failed_job_tells_why_in_its_row(home, jobs):
     assert Runs(home.runs, home.engine).latest() == []
 
 
-def test_cancel_kills_the_process_and_leaves_no_run(home, jobs):
-    """The row says cancelled, the process is gone, the store is empty; cancelling again changes nothing."""
+def test_a_job_sees_no_key_and_cancel_kills_its_process_and_leaves_no_run(home, jobs, monkeypatch):
+    """What its process sees is listed: no model key, no venue key, no token. Cancelled, the row says so, the process is gone, the
+    store is empty; cancelling again changes nothing."""
+    for name in ("OPENAI_API_KEY", "BINANCE_SECRET", "SLACK_BOT_TOKEN", "AWS_SESSION_TOKEN"):
+        monkeypatch.setenv(name, "hidden")
+    assert "hidden" not in environment(home).values()
     recordings.strategy(home.strategies, "sleeper", SLEEPER)
     job_id = jobs.submit("backtest", {**ASK, "strategy": "sleeper"})
     pid = row(home, job_id).pid
     assert running(jobs, job_id).state == "running"
+    seen = Path(f"/proc/{pid}/environ").read_bytes()
+    assert b"hidden" not in seen
+    assert b"NIGHTDESK_HOME" in seen
     jobs.cancel(job_id)
     jobs.cancel(job_id)
     assert jobs.view(job_id).state == "cancelled"
@@ -142,15 +149,6 @@ def test_one_runs_three_wait_the_fifth_is_refused(home, jobs, monkeypatch):
     assert jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 9.0})
 
 
-def test_a_job_survives_its_asker(home, jobs):
-    """The queue object that asked is forgotten; another one finds the job done."""
-    asker = JobQueue(home)
-    job_id = asker.submit("backtest", ASK)
-    del asker
-    queue._CHILDREN.clear()  # as a process that never started it would see it
-    assert jobs.wait(job_id, WAIT_S).state == "done"
-
-
 def test_a_job_whose_asker_died_before_starting_it_is_not_waited_for(home, jobs, monkeypatch):
     """Queued, no process, half a minute old: failed, and out of the way."""
     monkeypatch.setattr(JobQueue, "spawn", lambda self, job_id: None)
@@ -198,26 +196,17 @@ def test_a_recycled_process_number_is_not_taken_for_the_job(home, jobs, monkeypa
         stranger.kill()
 
 
-def test_the_environment_holds_no_key(home, jobs, monkeypatch):
-    """What a job's process sees is listed: no model key, no venue key, no token."""
-    for name in ("OPENAI_API_KEY", "BINANCE_SECRET", "SLACK_BOT_TOKEN", "AWS_SESSION_TOKEN"):
-        monkeypatch.setenv(name, "hidden")
-    assert "hidden" not in environment(home).values()
-    recordings.strategy(home.strategies, "sleeper", SLEEPER)
-    job_id = jobs.submit("backtest", {**ASK, "strategy": "sleeper"})
-    assert running(jobs, job_id).state == "running"
-    seen = Path(f"/proc/{row(home, job_id).pid}/environ").read_bytes()
-    assert b"hidden" not in seen
-    assert b"NIGHTDESK_HOME" in seen
-
-
-def test_a_person_s_file_is_not_run_by_the_asker(home, jobs, tmp_path):
-    """Submitting imports no strategy of the user's folder into the process that holds the keys."""
+def test_a_job_survives_its_asker_which_does_not_run_a_person_s_file(home, jobs, tmp_path):
+    """Submitting imports no strategy of the user's folder into the process that holds the keys; the queue object that asked is
+    forgotten, and another one finds the job done."""
     mark = tmp_path / "imported"
     text = recordings.LEAKING + f"\nimport os, pathlib\npathlib.Path({str(mark)!r}).write_text(str(os.getpid()))\n"
     recordings.strategy(home.strategies, "nosy", text)
-    view = jobs.wait(jobs.submit("backtest", {**ASK, "strategy": "nosy"}), WAIT_S)
-    assert view.state == "done"
+    asker = JobQueue(home)
+    job_id = asker.submit("backtest", {**ASK, "strategy": "nosy"})
+    del asker
+    queue._CHILDREN.clear()  # as a process that never started it would see it
+    assert jobs.wait(job_id, WAIT_S).state == "done"
     assert int(mark.read_text()) != os.getpid()
 
 

@@ -46,8 +46,8 @@ def test_no_word_is_kept_in_the_file(tmp_path: Path) -> None:
     assert (tmp_path / "people.toml").stat().st_mode & 0o077 == 0
 
 
-def test_a_guess_of_a_stolen_list_costs_sixteen_megabytes() -> None:
-    """scrypt with N = 2^14 and r = 8, whatever cheaper ones the other tests of passphrases take."""
+def test_a_guess_of_a_stolen_list_costs_sixteen_megabytes(costly_passphrases: None) -> None:
+    """scrypt with N = 2^14 and r = 8, whatever cheaper ones the other tests take."""
     _, salt, found = hashed("open sesame").split("$")
     assert hashlib.scrypt(b"open sesame", salt=bytes.fromhex(salt), n=2**14, r=8, p=1, dklen=32).hex() == found
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.home.home import Home, open_home
-from app.people import approvals, identity, passphrases
+from app.people import approvals, passphrases
 from app.people.identity import Actor, add_person, read_people
 from engine.control import halt
 from engine.errors import Refused
@@ -24,13 +24,6 @@ MINUTE = 60_000
 def actor(name: str, channel: str = "cli") -> Actor:
     """A person who has proven the name."""
     return Actor(name, "session", "tester", channel)
-
-
-@pytest.fixture(autouse=True)
-def cheap_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Dozens of words are looked at here, for what is counted and not for what a look costs (test_identity.py)."""
-    costly = identity.hashlib.scrypt
-    monkeypatch.setattr(identity.hashlib, "scrypt", lambda word, **more: costly(word, **more | {"n": 2}))
 
 
 @pytest.fixture

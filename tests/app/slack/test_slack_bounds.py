@@ -2,6 +2,8 @@
 
 import json
 import random
+import socket
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from slack_sdk.socket_mode.interval_runner import IntervalRunner
 
 from app.home.home import Home
+from app.slack import socket_mode
 from app.slack.signed_http import handle_form
 from app.slack.sink import Slack
 from app.slack.socket_mode import MESSAGE_MAX, WAITING_MAX, SocketConnection, bounded_client
@@ -16,7 +19,7 @@ from engine.control import halt
 from engine.store.journal import read
 from tests.fakes.slack_desks import ANN
 from tests.fakes.slack_server import TEAM, SlackServer
-from tests.fakes.waiting import until
+from tests.fakes.waiting import WAIT_S, until
 
 
 def test_a_message_that_is_too_long_is_dropped_and_the_next_one_heard(
@@ -96,3 +99,20 @@ def odd(draws: random.Random) -> dict[str, Any]:
     values = (None, True, -1, 1e308, "", "/halt", "\ud800", "x" * 70_000, [], {}, [[]], {"id": {"id": []}}, nested(600))
     keys = ("team", "user", "channel", "view", "state", "blocks", "text", "event", "message", "ts", "id", "team_id")
     return {key: draws.choice(values) for key in draws.sample(keys, 6)}
+
+
+def test_a_line_on_which_slack_says_nothing_is_closed_at_once(
+    home: Home, slack: Slack, server: SlackServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who stops the desk does not wait for Slack's next word."""
+    dial = socket.create_connection
+    monkeypatch.setattr(socket, "create_connection", lambda at, *_, **__: dial(at, 2 * WAIT_S))
+    monkeypatch.setattr(socket_mode, "PING_S", 2 * WAIT_S)
+    line = SocketConnection(home, slack)
+    line.start()
+    server.wait_line()
+    until(lambda: line.is_open and line._client.current_session.sock_receive_lock.locked(), "it does not listen")
+    closing = threading.Thread(target=line.close, daemon=True)
+    closing.start()
+    closing.join(60.0)
+    assert not closing.is_alive()

@@ -14,7 +14,7 @@ from engine.live.duties import AccountDuties
 from engine.live.health import StreamHandle
 from engine.venues.live_port import LiveAnswer
 from tests.fakes import live_desks
-from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
+from tests.fakes.live_desks import BTC_PERP, LOOK_S, LiveBench, long, on_bench
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_a_stream_without_life_is_built_anew(path: Path) -> None:
         async def rebuild() -> None:
             rebuilt.append(bench.clock())
 
-        bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue})
+        bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, latch_look_s=LOOK_S)
         bench.duties.health.streams = (StreamHandle("orders", lambda: alive[0], rebuild),)
         await bench.duties.start()
         await bench.after(9)

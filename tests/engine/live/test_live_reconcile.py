@@ -7,7 +7,7 @@ import pytest
 from engine.live.duties import AccountDuties
 from engine.live.reconcile import OLD_MS, START
 from engine.venues.live_port import StandingOrder, VenuePosition
-from tests.fakes.live_desks import BTC_PERP, CASH, LiveBench, long, on_bench
+from tests.fakes.live_desks import BTC_PERP, CASH, LOOK_S, LiveBench, long, on_bench
 
 
 @pytest.fixture
@@ -226,7 +226,7 @@ def test_cash_that_moves_beside_the_desk_is_a_difference(path: Path) -> None:
         async def cash() -> float:
             return bench.cash
 
-        bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, cash=cash)
+        bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, cash=cash, latch_look_s=LOOK_S)
         await bench.start()
         bench.cash = CASH - 500.0
         await bench.after(90)

@@ -11,7 +11,7 @@ from engine.book.transfers import explained, transferred
 from engine.live.duties import AccountDuties
 from engine.live.transfers import BACK_MS, EVERY_S, SILENT_LOOKS
 from engine.venues.live_port import VenueTransfer
-from tests.fakes.live_desks import BTC_PERP, CASH, LiveBench, long, on_bench
+from tests.fakes.live_desks import BTC_PERP, CASH, LOOK_S, LiveBench, long, on_bench
 
 DAY_S = 86_400.0
 
@@ -30,7 +30,7 @@ def with_cash(bench: LiveBench) -> None:
         traded = sum(trade.side * trade.lots * 0.0001 * trade.price for trade in bench.venue.executions)
         return bench.cash - fees - traded
 
-    bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, bench._time, cash, latch_look_s=0.05)
+    bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, bench._time, cash, latch_look_s=LOOK_S)
     bench.poll = bench.duties.polls[BTC_PERP]
 
 

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.stats import ks_2samp, norm
 
 from engine.data.sources import OutsideSeries
 from engine.errors import DataError
@@ -52,6 +51,8 @@ def test_psi_by_hand(expected: list[float], observed: list[float], value: float)
 
 def test_psi_of_a_shifted_normal_is_that_of_its_deciles() -> None:
     """Ten bins of the training's quantiles, the outer ones open."""
+    from scipy.stats import norm  # here as it loads slowly: at the head each process of a run would load it to collect
+
     normal = np.random.default_rng(1).permutation(norm.ppf((np.arange(20_000) + 0.5) / 20_000))
     found = one(normal, normal[::-1] + 0.5)
     edges = norm.ppf(np.arange(1, 10) / 10)
@@ -62,6 +63,8 @@ def test_psi_of_a_shifted_normal_is_that_of_its_deciles() -> None:
 
 def test_ks_is_scipys_within_the_stored_points() -> None:
     """Of independent rows its p is, too; what is stored are 201 points of 5,000."""
+    from scipy.stats import ks_2samp
+
     rng = np.random.default_rng(5)
     then, now = rng.normal(size=5_000), rng.normal(0.0, 1.0, 3_000)
     exact = ks_2samp(then, now, method="asymp")

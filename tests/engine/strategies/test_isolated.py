@@ -13,6 +13,7 @@ from engine.strategies.isolated import described
 from engine.strategies.isolated.described import from_memory, read_strategy
 from engine.strategies.isolated.process import ProcessFault, StrategyProcess
 from engine.strategies.isolated.wire import Nonsense, encode_answer, take_answers
+from tests.fakes import descriptions
 
 TEXT = '''"""Mine."""
 import os, socket, sys
@@ -48,6 +49,12 @@ CHECKS = '''
             raise ValueError("n must be even")
         return self
 '''
+
+
+@pytest.fixture(autouse=True)
+def asked_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each file here is asked by a process, also one that says what another said."""
+    monkeypatch.setattr(described, "_ask", descriptions.ask)
 
 
 def own_file(folder: Path, top: str = "", checks: str = "") -> Path:
@@ -106,8 +113,9 @@ HOSTILE = {
 def test_a_hostile_file_is_one_clear_line(tmp_path: Path, what: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """At its import: exit, loop, environment, socket, disk, memory, forged answers. StrategyError, and soon."""
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
-    monkeypatch.setattr(described, "LIMIT_S", 4.0)
     code, said = HOSTILE[what]
+    if said.startswith("late"):  # the others are to answer, also on a busy machine
+        monkeypatch.setattr(described, "LIMIT_S", 0.5)
     own_file(tmp_path, top=code)
     began = time.monotonic()
     with pytest.raises(StrategyError, match=said) as error:
@@ -122,10 +130,12 @@ def test_hostile_checks_of_parameters_are_one_clear_line(
     tmp_path: Path, code: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same in its Params: when it is described, or when values are checked."""
-    monkeypatch.setattr(described, "LIMIT_S", 2.0)
     own_file(tmp_path, checks=CHECKS.format(code=code))
+    seen = read_strategy("own", tmp_path) if said == "late" else None  # at the defaults it answers
+    if said == "late":
+        monkeypatch.setattr(described, "LIMIT_S", 0.5)
     with pytest.raises(StrategyError, match=said):
-        parse_params(read_strategy("own", tmp_path), {"n": 8})
+        parse_params(seen or read_strategy("own", tmp_path), {"n": 8})
 
 
 def outcome(folder: Path) -> str:

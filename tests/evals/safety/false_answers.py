@@ -6,7 +6,7 @@ from typing import Any
 
 from engine.live.duties import AccountDuties
 from engine.venues.live_port import StandingOrder
-from tests.fakes.live_desks import CASH, LiveBench, long, on_bench
+from tests.fakes.live_desks import CASH, LOOK_S, LiveBench, long, on_bench
 
 
 def live(play: Callable[[LiveBench], Any]) -> Callable[[Path], None]:
@@ -60,7 +60,7 @@ async def false_cash(bench: LiveBench, moved: float = -500.0) -> None:
     async def cash() -> float:
         return bench.cash
 
-    bench.duties = AccountDuties(bench.desk, {"okx:BTC-USDT:perp": bench.venue}, cash=cash)
+    bench.duties = AccountDuties(bench.desk, {"okx:BTC-USDT:perp": bench.venue}, cash=cash, latch_look_s=LOOK_S)
     await bench.start()
     bench.cash = CASH + moved
     await bench.after(90)

@@ -7,7 +7,7 @@ from engine.core.state import PROTECTIVE, Signal
 from engine.live.duties import AccountDuties
 from engine.live.health import StreamHandle
 from engine.venues.live_port import StandingOrder, VenueBill
-from tests.fakes.live_desks import BAR_MS, BTC_PERP, CASH, PRICE, LiveBench, live_bar, long
+from tests.fakes.live_desks import BAR_MS, BTC_PERP, CASH, LOOK_S, PRICE, LiveBench, live_bar, long
 
 
 async def fills_never_listed(bench: LiveBench) -> None:
@@ -50,7 +50,7 @@ async def _silent_stream(bench: LiveBench, seconds: float) -> None:
     async def rebuild() -> None:
         return
 
-    bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue})
+    bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, latch_look_s=LOOK_S)
     bench.duties.health.streams = (StreamHandle("orders", lambda: alive[0], rebuild),)
     await bench.duties.start()
     await bench.after(seconds)
@@ -206,7 +206,7 @@ async def cash_moves(bench: LiveBench) -> None:
     async def cash() -> float:
         return bench.cash
 
-    bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, cash=cash)
+    bench.duties = AccountDuties(bench.desk, {BTC_PERP: bench.venue}, cash=cash, latch_look_s=LOOK_S)
     await bench.start()
     bench.cash = CASH - 500.0
     await bench.after(90)

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from statsmodels.tsa.stattools import coint
 
 from engine.features.hedge import Fit, fit
 from engine.research.pairs import cointegration
@@ -198,6 +197,8 @@ def test_both_legs_pay_costs_and_funding() -> None:
 
 def test_engle_granger_is_that_of_statsmodels_in_the_worse_direction() -> None:
     """One that is stationary by itself passes in one direction alone."""
+    from statsmodels.tsa.stattools import coint  # a second of CPU, for the process that runs this test alone
+
     walk = np.log(walks(13, 1)[0])
     still = np.random.default_rng(1).normal(0.0, 0.01, BARS)
     one, other = (float(coint(x, y, maxlag=1, autolag=None)[1]) for x, y in ((still, walk), (walk, still)))

@@ -1,7 +1,6 @@
 """Rates of what fell silent: what is improbable is silent, what is luck is not, and too little history is neither."""
 
 import pytest
-from scipy.stats import poisson
 
 from engine.watch.silence.rates import ExpectedEvent, counts_of, judged
 
@@ -51,5 +50,7 @@ def test_many_pulses_and_many_waits_accuse_no_healthy_desk() -> None:
 @pytest.mark.parametrize("expected", [0.0, 0.3, 2.0, 9.0, 120.0])
 def test_the_interval_is_poissons(expected: float) -> None:
     """As scipy has it."""
+    from scipy.stats import poisson
+
     low, high = counts_of(expected)
     assert (low, high) == (max(poisson.ppf(0.025, expected), 0), poisson.ppf(0.975, expected))
