@@ -121,17 +121,18 @@ class _Chunk(NamedTuple):
     last: tuple[int, ...]  # WHOLE and kind of the last row
 
 
-def read_tape(path: Path) -> BookTape:
-    """One `_l2.parquet` file. A row of null side, price and quantity is a message without levels.
+def read_tape(path: Path, of: Path | None = None) -> BookTape:
+    """One `_l2.parquet` file, or a part `of` one, in its own units.
 
-    Read in chunks, so that a day fits. Raises DataError, with the row, for a missing column, a null, an unknown kind or side, a
-    price or quantity that is not one, and messages that are not in the order received.
+    A row of null side, price and quantity is a message without levels. Read in chunks, so that a day fits. Raises DataError, with
+    the row, for a missing column, a null, an unknown kind or side, a price or quantity that is not one, and messages that are not
+    in the order received.
     """
-    venue, symbol, market = name_of(path)
+    venue, symbol, market = name_of(of or path)
     chunks: list[_Chunk] = []
     for offset, frame in _frames(path, (*WHOLE, "kind", *LEVEL)):
         chunks.append(_chunk(path, frame, offset, chunks[-1].last if chunks else None))
-    found = [digits_beside(path), *(chunk.digits for chunk in chunks)]
+    found = [digits_beside(path) if of is None else (0, 0), *(chunk.digits for chunk in chunks)]
     scale = Scale(max(d[0] for d in found), max(d[1] for d in found), 1)
     before = np.cumsum([0, *(len(chunk.price) for chunk in chunks)])
     start = np.concatenate([*(chunk.start + n for chunk, n in zip(chunks, before, strict=False)), before[-1:]])
@@ -215,6 +216,15 @@ def read_trades(path: Path, scale: Scale) -> TapeTrades | None:
     return TapeTrades(
         recv, _numbers(path, frame, "price", scale.price_digits), _numbers(path, frame, "qty", scale.lot_digits), taker
     )
+
+
+def read_trade_part(path: Path) -> tuple[TapeTrades, Scale]:
+    """A part of recorded trades, in its own units. Raises DataError as read_tape does."""
+    frame = _read(path, ("price", "qty"))
+    scale = Scale(_digits(path, _floats(frame, "price"), "price"), _digits(path, _floats(frame, "qty"), "qty"), 1)
+    trades = read_trades(path, scale)
+    assert trades is not None  # noqa: S101 - it was read just now
+    return trades, scale
 
 
 def parts_of(path: Path) -> list[Path]:
