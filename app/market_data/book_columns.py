@@ -4,6 +4,7 @@ Called by app/market_data/book_recorder.py and app/cli/l2_record.py. A recording
 what a kill takes away no column has seen, and a restart reads its day again and goes on behind the last row.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -55,7 +56,7 @@ def add_rows(path: Path, new: "pl.DataFrame") -> int:
 
 
 class ColumnFollower:
-    """The columns of one instrument's recording. `catch_up` may be called from a thread, one at a time."""
+    """The columns of one instrument's recording. `catch_up` may be called from threads."""
 
     def __init__(self, home: Path, recorder: BookRecorder, timeframe: str, now_ms: Callable[[], int]) -> None:
         """Raises BadInput for what is no timeframe."""
@@ -67,13 +68,18 @@ class ColumnFollower:
         self._columns: BookColumns | None = None
         self._tape: Path | None = None  # where it is, and the last part of each that was read
         self._read = self._read_trades = self._given_up = ""
-        self._traded_ns = 0
+        self._traded_ns = self._taken_ns = 0
         self._rows: list[pl.DataFrame] = []
+        self._lock = threading.Lock()
         self._await(now_ms() * 1_000_000)
 
     def catch_up(self) -> None:
         """Take what the recorder has written and write the bars that are over. What fails is named in `broken` and tried again;
         a tape whose parts cannot be read is given up until the next day's."""
+        with self._lock:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
         try:
             self._follow()
             self._write()
@@ -88,6 +94,7 @@ class ColumnFollower:
         tapes = sorted(self._recorder.folder.glob(f"{self._recorder.head}_[0-9]*_l2.parquet"))
         if self._columns is None:
             tapes = self._begun(tapes)
+        before_ns = self._taken_ns
         for tape in tapes:
             if (self._tape is not None and tape.name < self._tape.name) or tape.name == self._given_up:
                 continue
@@ -99,6 +106,8 @@ class ColumnFollower:
                 if part.name > self._read:
                     self._take(part)
                     self._read = part.name
+        if self._taken_ns > before_ns:
+            self._await(self._taken_ns)
 
     def _begun(self, tapes: Sequence[Path]) -> list[Path]:
         """The tapes that the next bar needs, from the day on that has the book before its open; without a series the last."""
@@ -133,7 +142,7 @@ class ColumnFollower:
         piece = read_tape(part, self._tape)
         trades = self._trades_until(self._tape, int(piece.recv_ns[-1]))
         self._rows.append(self._columns.take(*on_one_grid(piece, trades)))
-        self._await(int(piece.recv_ns[-1]))
+        self._taken_ns = int(piece.recv_ns[-1])
 
     def _trades_until(self, tape: Path, end_ns: int) -> "list[tuple[TapeTrades, Scale]]":
         """The parts of trades that are not read yet, to one that reaches a time."""
@@ -148,7 +157,7 @@ class ColumnFollower:
         return found
 
     def _await(self, at_ns: int) -> None:
-        """Ask the recorder to write as soon as the bar of this time is over."""
+        """Ask the recorder to write, once, as soon as the bar of this time is over."""
         bar_ns = self.bar_ms * 1_000_000
         self._recorder.close_ns = (at_ns // bar_ns + 1) * bar_ns
 

@@ -82,7 +82,7 @@ class BookSession:
         self.recorders.event(self.now_ns(), "start", f"{self.request.venue}, {', '.join(self.request.symbols)}")
         calls = [self.client.watch_order_book, self.client.watch_trades]
         works = [self._watch(call, symbol) for symbol in self.unified for call in calls]
-        works += [self._redial(), self._watch_silence(), self._flush(), self._follow(), *beside]
+        works += [self._redial(), self._watch_silence(), self._flush(), *beside, *([self._follow()] if self.followers else [])]
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(work) for work in works]
         ended: asyncio.Task[Any] = asyncio.create_task(stop.wait())
         try:

@@ -62,7 +62,7 @@ class BookRecorder:
         self._day, self._seq, self._first_ns = "", 0, 0
         self._counts = dict.fromkeys(RecordedSize._fields, 0)
         self.waiting = 0  # levels in memory
-        self.close_ns = 0  # the close of a bar: what came behind it is written at once; 0: none is awaited
+        self.close_ns = 0  # the close of a bar: when something came behind it all is written, once; 0: none is awaited
         self.broken = ""
 
     def take(self, recv_ns: int, push: Push, *, full: bool = False) -> None:
@@ -97,12 +97,12 @@ class BookRecorder:
     def flush(self, now_ns: int, *, force: bool = False) -> None:
         """Write what is due as parts. A disk that cannot be written is named in `broken` and tried again; nothing is given up."""
         due = self.waiting >= PART_LEVELS or (self._first_ns and now_ns - self._first_ns >= PART_NS)
-        due = due or (self._messages and 0 < self.close_ns < self._messages[-1].recv_ns)
-        if not (due or force):
+        over = bool(self._messages) and 0 < self.close_ns < self._messages[-1].recv_ns
+        if not (due or over or force):
             return
         try:
             self._write()
-            self.broken = ""
+            self.broken, self.close_ns = "", 0 if over else self.close_ns
         except OSError as error:
             self.broken = f"{self.folder} cannot be written: {error.strerror or error}"
 

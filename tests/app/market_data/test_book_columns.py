@@ -120,7 +120,7 @@ def test_columns_are_those_of_the_whole_tape_after_kills(tmp_path: Path, ticks: 
     assert gaps["imbalance_mean"].null_count() == gaps["taker_flow"].null_count() == gaps.height
     good = rows.filter(pl.col("gap") == "")
     assert good.height > 3
-    assert good["imbalance_mean"].null_count() == good["taker_flow"].null_count() == 0
+    assert good["imbalance_mean"].null_count() == good["taker_flow"][1:].null_count() == 0  # the first may open before any trade
 
 
 def test_a_bar_is_written_within_the_lag(tmp_path: Path) -> None:
