@@ -12,9 +12,12 @@ from engine.data.sources import OutsideSeries, asof, observations
 from engine.data.writer import write_series
 from engine.errors import BadInput
 from engine.l2.bars import LAG_MS, SCHEMA, book_bars
+from engine.l2.book import MIDDLE2
 from engine.l2.checks import OpenTape, open_tape
 from engine.l2.features import computed, imbalance
 from engine.l2.moments import moments_of
+from engine.l2.pieces import regrained
+from engine.l2.replay import levels_of
 from tests.fakes.book_tapes import START_NS, Maker, rows_of, write_rows, write_trades
 
 BAR_MS = 10_000
@@ -107,3 +110,27 @@ def test_a_bar_that_is_none_is_refused(tmp_path: Path, bar_ms: Any) -> None:
 def test_a_tape_shorter_than_a_bar_has_none(tmp_path: Path) -> None:
     """No half bar, no error."""
     assert bars_of(tape_in(tmp_path), 3_600_000).height == 0
+
+
+def test_half_a_second_without_a_book_is_a_gap(tmp_path: Path) -> None:
+    """A market that is silent for longer than a book counts: no message is missing, and still nothing is filled."""
+    maker = Maker(42)
+    messages = [maker.snapshot(), *(maker.delta() for _ in range(500))]
+    silent = [row | {"recv_ns": row["recv_ns"] + 5_500_000_000 * (row["seq"] > 230)} for row in rows_of(messages)]
+    frame = bars_of(open_tape(write_rows(tmp_path, silent)))
+    gaps = frame.filter(pl.col("gap") != "")
+    assert gaps["gap"].to_list() == ["no usable book"]
+    assert 0.9 < gaps["usable_frac"][0] < 1.0
+    assert gaps["depth_close"].null_count() == 1
+
+
+def test_a_book_in_finer_units_is_the_same_book(tmp_path: Path) -> None:
+    """Level by level, and what later snapshots are held against."""
+    opened = tape_in(tmp_path)
+    book = opened.report.replayed.last
+    fine = regrained(book, 10, 100)
+    for side in (0, 1):
+        coarse = levels_of(book, side, 10_000)
+        assert levels_of(fine, side, 10_000) == [(price * 10, lots * 100) for price, lots in coarse]
+        assert len(coarse) > 10
+    assert fine.chain.tolist() == [x * 10 if k == MIDDLE2 else x for k, x in enumerate(book.chain.tolist())]
