@@ -38,6 +38,14 @@ def from_message(piece: BookTape, n: int) -> BookTape:
     return piece._replace(**columns, start=piece.start[n:] - begin)
 
 
+def until_message(piece: BookTape, n: int) -> BookTape:
+    """The piece up to its message `n`, without it."""
+    end = int(piece.start[n])
+    columns = {name: getattr(piece, name)[:n] for name in BY_MESSAGE}
+    columns |= {name: getattr(piece, name)[:end] for name in BY_LEVEL}
+    return piece._replace(**columns, start=piece.start[: n + 1])
+
+
 def finer(piece: BookTape, prices: int, lots: int) -> BookTape:
     """A piece in units so many times finer. Raises DataError where they are no exact numbers any more."""
     if prices == lots == 1:
