@@ -14,7 +14,7 @@ from engine.clock import TIMEFRAMES, timeframe_ms, utc_day
 from engine.data.writer import file_name
 from engine.errors import BadInput, Busy, DataError
 from engine.l2.recorder import BookRecorder
-from engine.l2.tape import TapeTrades, beside, name_of, read_tape, read_trade_part
+from engine.l2.tape import TapeTrades, beside, name_of, parts_of, read_tape, read_trade_part
 
 if TYPE_CHECKING:
     import polars as pl
@@ -102,7 +102,7 @@ class ColumnFollower:
                 assert self._columns is not None  # noqa: S101 - begun above
                 self._columns.next_tape()
                 self._tape, self._read, self._read_trades, self._traded_ns = tape, "", "", 0
-            for part in sorted(tape.glob("part-*.parquet")):
+            for part in parts_of(tape):
                 if part.name > self._read:
                     self._take(part)
                     self._read = part.name
@@ -147,7 +147,8 @@ class ColumnFollower:
     def _trades_until(self, tape: Path, end_ns: int) -> "list[tuple[TapeTrades, Scale]]":
         """The parts of trades that are not read yet, to one that reaches a time."""
         found = []
-        for part in sorted(beside(tape, "trades").glob("part-*.parquet")):
+        trades = beside(tape, "trades")
+        for part in parts_of(trades) if trades.exists() else ():
             if part.name <= self._read_trades:
                 continue
             if self._traded_ns > end_ns:

@@ -27,6 +27,7 @@ SYMBOLS_MAX = 20
 SYMBOL = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{1,20}")  # it names folders and files
 SILENT_MS = 10_000
 FLUSH_S = 1.0
+PACK_EVERY_NS = 3_600_000_000_000
 WAIT_S = (1.0, 2.0, 5.0, 10.0)  # before a next try; Binance takes a connection a second on average
 OFTEN_NS = 60_000_000_000
 NOTES_SHOWN = 50
@@ -82,7 +83,8 @@ class BookSession:
         self.recorders.event(self.now_ns(), "start", f"{self.request.venue}, {', '.join(self.request.symbols)}")
         calls = [self.client.watch_order_book, self.client.watch_trades]
         works = [self._watch(call, symbol) for symbol in self.unified for call in calls]
-        works += [self._redial(), self._watch_silence(), self._flush(), *beside, *([self._follow()] if self.followers else [])]
+        works += [self._redial(), self._watch_silence(), self._flush(), *beside]
+        works += [self._follow()] if self.followers else []
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(work) for work in works]
         ended: asyncio.Task[Any] = asyncio.create_task(stop.wait())
         try:
@@ -156,14 +158,28 @@ class BookSession:
                 self._wanted.set()
 
     async def _flush(self) -> None:
-        before = ""
+        before, packed_ns = "", self.now_ns()
+        packing: asyncio.Future[None] | None = None
         while True:
             await asyncio.sleep(FLUSH_S)
+            if self.now_ns() - packed_ns > PACK_EVERY_NS and (packing is None or packing.done()):
+                packed_ns, packing = self.now_ns(), asyncio.ensure_future(asyncio.to_thread(self._pack))
             self.recorders.flush(self.now_ns())
             broken = next((r.broken for r in self.recorders.by_id.values() if r.broken), "")
             if broken != before:
                 self._say(broken or "the disk takes parts again")
             before = broken
+
+    def _pack(self) -> None:
+        """Pack days that are over; one that cannot be is named and tried again, and what comes in is kept meanwhile."""
+        from engine.l2.packing import pack_days
+
+        for one in self.recorders.by_id.values():
+            try:
+                for name in pack_days(one.folder, self.now_ns() // 1_000_000):
+                    self._say(f"packed {name}")
+            except DataError as error:
+                self._say(str(error))
 
     async def _follow(self) -> None:
         """Write the bars that are over, beside the recording, which waits for none of it."""

@@ -7,7 +7,7 @@ Each of them may be a folder of that name with parts, as recorder.py writes it: 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -228,11 +228,35 @@ def read_trade_part(path: Path) -> tuple[TapeTrades, Scale]:
 
 
 def parts_of(path: Path) -> list[Path]:
-    """The parquet files of a tape's file: itself, or the parts of a folder in order. Raises DataError without any."""
+    """The parquet files of a tape's file: itself, or the parts of a folder in order, but for those that a packed one covers.
+
+    Raises DataError without any.
+    """
     if not path.is_dir():
         return [path]
-    if not (found := sorted(path.glob("part-*.parquet"))):
+    found = sorted(path.glob("part-*.parquet"))
+    if not found:
         raise DataError(f"{path}: no part in this folder", WAY_OUT)
+    gone = set(covered(found))
+    return [part for part in found if part not in gone]
+
+
+def span_of(part: Path) -> tuple[int, int]:
+    """The first and the last number that a part's name says. Raises DataError for another name."""
+    found = re.fullmatch(r"part-(\d+)-(\d+)\.parquet", part.name)
+    if found is None:
+        raise DataError(f"{part}: not the name of a part", "part-FIRST-LAST.parquet")
+    return int(found[1]), int(found[2])
+
+
+def covered(parts: Iterable[Path]) -> list[Path]:
+    """Parts that another one holds whole."""
+    spans = sorted(((*span_of(part), part) for part in parts), key=lambda one: (one[0], -one[1]))
+    found, end = [], -1
+    for _, last, part in spans:
+        if last <= end:
+            found.append(part)
+        end = max(end, last)
     return found
 
 

@@ -212,3 +212,18 @@ def test_a_recording_writes_bars_as_it_runs(tmp_path: Path, venue: str) -> None:
     opened = open_tape(tape)
     mine = pl.read_parquet(bars["series"]).with_columns(pl.col("ts").dt.epoch("ms")).drop("available_ms")
     assert mine.equals(book_bars(opened.tape, opened.trades, 60_000).drop("available_ms"))
+
+
+def test_days_that_are_over_are_packed_while_it_records(tmp_path: Path) -> None:
+    """The day before yesterday becomes a few parts within the hour; recording goes on."""
+    old = tmp_path / "level2" / "okx" / "BTC-USDT" / "okx_BTC-USDT_perp_20231101_l2.parquet"
+    old.mkdir(parents=True)
+    for n in range(1, 4):
+        pl.DataFrame({"seq": [n]}).write_parquet(old / f"part-{n:012d}-{n:012d}.parquet")
+
+    async def script(played: Played, _: BookSession) -> None:
+        await played.wait(63 * MINUTE_MS)
+
+    report, _ = recorded(tmp_path, "okx", script)
+    assert [part.name for part in old.iterdir()] == ["part-000000000001-000000000003.parquet"]
+    assert report["items"][0]["messages"] > 100
