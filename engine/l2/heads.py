@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from engine.clock import utc
 from engine.errors import BadInput, DataError
 from engine.l2.features import FeatureColumn
 from engine.l2.outcomes import RestingOrders
@@ -63,6 +64,18 @@ class JudgedHead(NamedTuple):
     ablation: list[dict[str, Any]]
     found: tuple[gates.Gate, ...]
     walked: Walked
+
+
+class PrefixCheck(LeakCheck):
+    """Rows and fits again from a tape that was cut at one time."""
+
+    __slots__ = ()
+
+    @property
+    def text(self) -> str:
+        """The verdict, then its power."""
+        verdict = f"LOOK-AHEAD: {', '.join(leak.what for leak in self.leaks[:3])}" if self.leaks else "no leak found"
+        return f"{verdict} (the tape cut at {utc(self.cuts_ms[0])}: {self.columns} columns, {self.models} models compared)"
 
 
 def order_rows(
@@ -262,4 +275,4 @@ def prefix_check(whole: OrderRows, prefix: OrderRows, folds: Sequence[PurgedFold
             texts.append(walk(rows.columns, label, [fold._replace(test=fold.test[:1])], objective, quick).folds[0].model.text)
         names += [f"model {name}"] * (texts[0] != texts[1])
     leaks = tuple(Leak(name, cut_ms, cut_ms) for name in names)
-    return LeakCheck(leaks, (cut_ms,), len(whole.names), len(HEADS))
+    return PrefixCheck(leaks, (cut_ms,), len(whole.names), len(HEADS))

@@ -150,6 +150,7 @@ def test_a_column_that_knows_the_future_is_found() -> None:
 
     clean = prefix_check(rows, until(rows.labels), folds, cut_ms)
     assert clean.clean, clean.text
+    assert clean.text.endswith("4 columns, 3 models compared)")
     ahead = until(rows.labels)
     ahead.columns[100, 2] += 1e-9
     assert prefix_check(rows, ahead, folds, cut_ms).leaks[0].what == "column depth"
