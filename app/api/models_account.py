@@ -142,6 +142,13 @@ class HaltStepView(ApiModel):
     order: str
 
 
+class HaltedMakerView(ApiModel):
+    """A maker that ran when the desk was halted; `stopped`: its journal has the halt."""
+
+    name: str
+    stopped: bool
+
+
 class HaltProgress(ApiModel):
     """How far a halt has come. `state`: KILLED, KILL_INCOMPLETE, or null while the desk is not halted. At an account
     `tries_until_ms` (wall time) is when it has ended trying (`tried`), or the earliest that it will."""
@@ -151,3 +158,4 @@ class HaltProgress(ApiModel):
     tries_until_ms: int | None = None
     tried: bool = False
     steps: list[HaltStepView]
+    makers: tuple[HaltedMakerView, ...] = ()

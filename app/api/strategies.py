@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path
 from app.api.context import At, NotFound, Who
 from app.api.models import ApiModel
 from app.api.models_sleeve import ParamEntry
-from engine.strategies.base import OURS, params_table
+from engine.strategies.base import BASKETS, OURS, params_table
 from engine.strategies.isolated.described import read_strategy
 from tools.market import first_line, own_strategies, strategy_lines
 
@@ -28,9 +28,10 @@ class StrategyLine(ApiModel):
 
 
 class StrategyView(StrategyLine):
-    """A strategy with its parameters."""
+    """A strategy with its parameters; `basket`: it trades several instruments in one sleeve, named with commas as `symbol`."""
 
     params: list[ParamEntry]
+    basket: bool
 
 
 class Strategies(ApiModel):
@@ -53,4 +54,5 @@ def one(at: At, _: Who, name: StrategyName) -> StrategyView:
         raise NotFound(f"unknown strategy {name!r}", "see /api/strategies")
     module = read_strategy(name, at.home.strategies)
     params = [ParamEntry(**{**row, "choices": list(row["choices"])}) for row in params_table(module)]
-    return StrategyView(name=name, shipped=name in OURS, about=first_line(module.__doc__)[:ABOUT_MAX], params=params)
+    about, basket = first_line(module.__doc__)[:ABOUT_MAX], name in BASKETS
+    return StrategyView(name=name, shipped=name in OURS, about=about, params=params, basket=basket)

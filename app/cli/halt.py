@@ -13,6 +13,8 @@ from app.people.identity import Actor, identify, os_user
 from engine.clock import utc
 from engine.control import halt
 from engine.errors import BadInput, DeskError
+from engine.making.under_halt import as_json as as_makers
+from engine.making.under_halt import waited_for
 
 CHANNEL = "cli"
 
@@ -38,10 +40,10 @@ def halt_desk(
     follows = _follows(home)
     value = {"halted": latch.halted, "reason": latch.reason, "by": latch.by, "since_ms": latch.since_ms, "follows": follows}
     state, left = _state(home, latch.since_ms or now_ms)
-    value |= {"home": home, "notes": notes, "state": state, "left": left}
-    out.emit(
-        value, as_json=as_json, text=lambda: "\n".join([_halt_text(latch, home, follows), *_left_lines(state, left), *notes])
-    )
+    makers = waited_for(home, latch.since_ms, time.sleep)
+    value |= {"home": home, "notes": notes, "state": state, "left": left, "makers": as_makers(makers)}
+    lines = [_halt_text(latch, home, follows), *_left_lines(state, left), *(shown(one.text) for one in makers), *notes]
+    out.emit(value, as_json=as_json, text=lambda: "\n".join(lines))
 
 
 def _state(home: Path, since_ms: int) -> tuple[str, list[str]]:

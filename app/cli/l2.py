@@ -178,6 +178,29 @@ def show_feasibility(
     out.emit(body, as_json=as_json, text=lambda: text_of(body))
 
 
+@group.command("train")
+def train_heads(
+    path: str = typer.Argument(..., metavar="FILE|FOLDER", help="A tape, or a folder of tapes of one instrument, day after day."),
+    every: int = typer.Option(100, "--every", min=10, max=600_000, help="An order of each side every this many ms."),
+    life: float = typer.Option(10.0, "--life", help="Seconds that an order rests."),
+    horizon: float = typer.Option(5.0, "--horizon", help="Seconds after the fill at which it is judged."),
+    fill: str = typer.Option("through", "--fill", help="through or queue, as in labels."),
+    floor: float | None = typer.Option(None, "--floor-bps", help="What both sides cost; default: twice the venue's maker fee."),
+    card: Path | None = typer.Option(None, "--card", help="Also write everything to this JSON file; it must not exist."),
+    as_json: bool = JSON,
+) -> None:
+    """LightGBM on orders' outcomes: chance of a fill, adverse selection, edge; judged by five folds. Often: no."""
+    import time
+
+    from app.cli.l2_train import counted, text_of, trained, write_card
+
+    body = trained(named_path(path), every, life, horizon, fill, floor)
+    body["trial"] = counted(body, time.time_ns() // 1_000_000)
+    if card is not None:
+        write_card(card, body)
+    out.emit(body, as_json=as_json, text=lambda: text_of(body))
+
+
 def _checked(path: Path) -> dict[str, Any]:
     """One tape's look as JSON; a file that cannot be read is one error of its own, and stops no other."""
     from engine.data.issues import as_json as findings_json

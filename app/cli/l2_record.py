@@ -13,8 +13,6 @@ from app.cli import out
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import polars as pl
-
 
 def register(group: typer.Typer) -> None:
     """Add the two commands to the `l2` group."""
@@ -27,6 +25,7 @@ def record_book(
     symbol: list[str] = typer.Option(..., "--symbol", help="BTC-USDT; may be given several times."),
     market: str = typer.Option("perp", help="perp or spot."),
     minutes: float | None = typer.Option(None, "--minutes", min=0.01, help="Stop after so long; default: at Ctrl-C."),
+    bars: str = typer.Option("1m", "--bars", help="Write columns at the closes of this timeframe, too; none: do not."),
     mirror: str = typer.Option("", envvar="NIGHTDESK_MIRROR", help="Another address with the venue's API."),
     as_json: bool = typer.Option(False, "--json", help="One JSON object on stdout."),
 ) -> None:
@@ -37,7 +36,7 @@ def record_book(
     from app.market_data.book_recorder import BookRequest, record_books
     from app.market_data.recorder import until_stopped
 
-    request = BookRequest(venue, symbol, market, mirror)
+    request = BookRequest(venue, symbol, market, mirror, "" if bars == "none" else bars)
     home = read_settings().home
     body = asyncio.run(until_stopped(lambda stop: record_books(home, request, stop, out.say), minutes))
     out.emit(body, as_json=as_json, text=lambda: _recorded_text(body))
@@ -52,6 +51,9 @@ def _recorded_text(body: Mapping[str, Any]) -> str:
         )
         faults = f"{item['gaps']:,} gaps, {item['resyncs']:,} resyncs, {item['lost']:,} lost"
         lines.append(f"{item['symbol']}: {counts}; {faults}; {item['folder']}")
+    for item in body["bars"]:
+        lines.append(f"{item['series']}: {item['bars']:,} bars, {item['gaps']:,} of them with a gap")
+        lines += [f"  {item['broken']}"] if item["broken"] else []
     return "\n".join(lines)
 
 
@@ -63,52 +65,30 @@ def write_bars(
     """Imbalance, depth, spread and taker flow at bar closes as a series of the home, each with the time it was known."""
     from app.cli.data import named_path
     from app.home.settings import read_settings
-    from engine.clock import TIMEFRAMES, timeframe_ms
-    from engine.errors import BadInput
-    from engine.l2.bars import book_bars
+    from app.market_data.book_columns import add_rows, series_of
+    from engine.clock import timeframe_ms
+    from engine.l2.bars import BookColumns
     from engine.l2.checks import sound_tape, tapes_in
 
-    if timeframe not in TIMEFRAMES:
-        raise BadInput(f"unknown timeframe {timeframe!r}", f"use {', '.join(TIMEFRAMES)}")
     found: dict[Path, dict[str, Any]] = {}
+    columns: dict[Path, BookColumns] = {}
     for file in tapes_in(named_path(path)):
+        series = series_of(read_settings().home, file, timeframe)
         opened = sound_tape(file)
-        frame = book_bars(opened.tape, opened.report.replayed, opened.trades, timeframe_ms(timeframe))
-        series = _series(read_settings().home, opened.tape, timeframe)
-        item = found.setdefault(series, {"path": str(series), "tapes": 0, "bars": 0, "new": 0})
+        of = columns.setdefault(series, BookColumns(timeframe_ms(timeframe)))
+        of.next_tape()
+        frame = of.take(opened.tape, opened.trades)
+        item = found.setdefault(series, {"path": str(series), "tapes": 0, "bars": 0, "gaps": 0, "new": 0})
         item["tapes"], item["bars"] = item["tapes"] + 1, item["bars"] + frame.height
-        item["new"] += _merged(series, frame)
+        item["gaps"] += int((frame["gap"] != "").sum())
+        item["new"] += add_rows(series, frame)
     body = {"items": list(found.values())}
     out.emit(body, as_json=as_json, text=lambda: _bars_text(body))
 
 
 def _bars_text(body: Mapping[str, Any]) -> str:
     """A line a series."""
-    return "\n".join(f"{item['path']}: {item['bars']:,} bars, {item['new']:,} new" for item in body["items"])
-
-
-def _series(home: "Path", tape: Any, timeframe: str) -> "Path":
-    """Where a tape's bars go."""
-    from engine.data.writer import file_name
-    from engine.l2.bars import WORD
-
-    return home / "data" / file_name(tape.venue, tape.symbol, tape.market, f"{WORD}_{timeframe}")
-
-
-def _merged(path: "Path", new: "pl.DataFrame") -> int:
-    """Add bars to a series; those that are there stay. Returns how many are new. Raises DataError and BadInput."""
-    import polars as pl
-
-    from engine.data.catalog import readable
-    from engine.data.writer import write_series
-
-    if path.exists():
-        with readable(path):
-            have = pl.read_parquet(path).with_columns(pl.col("ts").dt.epoch("ms"))
-        new = new.filter(~pl.col("ts").is_in(have["ts"].implode()))
-        both = pl.concat([have, new], how="vertical_relaxed")
-    else:
-        both = new
-    if new.height:
-        write_series(path, both.sort("ts"), "recorded", {})
-    return new.height
+    return "\n".join(
+        f"{item['path']}: {item['bars']:,} bars, {item['gaps']:,} of them with a gap, {item['new']:,} new"
+        for item in body["items"]
+    )

@@ -19,6 +19,8 @@ class RetentionEntry(BaseModel):
     log_megabytes: float = Field(20.0, ge=1, le=10_000)  # a log that is written to turns over at this size
     runs_days: float = Field(0.0, ge=0, le=36_500)
     recordings_days: float = Field(0.0, ge=0, le=36_500)
+    makers_days: float = Field(0.0, ge=0, le=36_500)  # simulated makers; those on paper have a journal, which is kept
+    reports_days: float = Field(0.0, ge=0, le=36_500)
     sent_days: float = Field(0.0, ge=0, le=36_500)  # requests to models
     pieces_days: float = Field(7.0, ge=0, le=36_500)  # unfinished ends of journals are packed then
     pack_days: float = Field(30.0, ge=0, le=36_500)  # records of journals this old are packed, a whole part at a time; 0: never

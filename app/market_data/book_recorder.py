@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.home.written import alone_in
+from app.market_data.book_columns import bars_report, followers_of
+from engine.clock import TIMEFRAMES
 from engine.errors import BadInput, DataError
 from engine.l2.recorder import BookRecorders
 from engine.venues.answers import silent
@@ -25,6 +27,7 @@ SYMBOLS_MAX = 20
 SYMBOL = re.compile(r"[A-Z0-9]{1,20}-[A-Z0-9]{1,20}")  # it names folders and files
 SILENT_MS = 10_000
 FLUSH_S = 1.0
+PACK_EVERY_NS = 3_600_000_000_000
 WAIT_S = (1.0, 2.0, 5.0, 10.0)  # before a next try; Binance takes a connection a second on average
 OFTEN_NS = 60_000_000_000
 NOTES_SHOWN = 50
@@ -39,6 +42,7 @@ class BookRequest(NamedTuple):
     symbols: Sequence[str]
     market: str
     mirror: str = ""
+    bars: str = ""  # a timeframe: also write columns at its closes
 
 
 class BookSession:
@@ -55,6 +59,7 @@ class BookSession:
         names = {str(m["id"]): symbol for symbol, m in markets.items()}
         self.unified = [str(m["symbol"]) for m in markets.values()]
         self.recorders = BookRecorders(home / "level2", request.venue, request.market, names, self._gap)
+        self.followers = followers_of(home, list(self.recorders.by_id.values()), request.bars, now_ns)
         self.unreadable, self.notes = 0, deque[str](maxlen=NOTES_SHOWN)
         self._wanted = asyncio.Event()  # a snapshot, by dialling anew
 
@@ -79,6 +84,7 @@ class BookSession:
         calls = [self.client.watch_order_book, self.client.watch_trades]
         works = [self._watch(call, symbol) for symbol in self.unified for call in calls]
         works += [self._redial(), self._watch_silence(), self._flush(), *beside]
+        works += [self._follow()] if self.followers else []
         tasks: list[asyncio.Task[Any]] = [asyncio.create_task(work) for work in works]
         ended: asyncio.Task[Any] = asyncio.create_task(stop.wait())
         try:
@@ -92,6 +98,8 @@ class BookSession:
             await asyncio.gather(*tasks, ended, return_exceptions=True)
             self.recorders.event(self.now_ns(), "stop", "")
             self.recorders.flush(self.now_ns(), force=True)
+            for follower in self.followers:
+                follower.catch_up()
 
     def report(self) -> Report:
         """What was recorded, as JSON."""
@@ -99,7 +107,14 @@ class BookSession:
             {"symbol": r.symbol, "folder": str(r.folder), "broken": r.broken or None, **r.size()._asdict()}
             for r in self.recorders.by_id.values()
         ]
-        return {"venue": self.request.venue, "items": items, "unreadable": self.unreadable, "notes": list(self.notes)}
+        bars = [bars_report(follower) for follower in self.followers]
+        return {
+            "venue": self.request.venue,
+            "items": items,
+            "bars": bars,
+            "unreadable": self.unreadable,
+            "notes": list(self.notes),
+        }
 
     async def _watch(self, call: Callable[..., Awaitable[Any]], symbol: str) -> None:
         """Stay subscribed to one channel of one instrument."""
@@ -143,14 +158,39 @@ class BookSession:
                 self._wanted.set()
 
     async def _flush(self) -> None:
-        before = ""
+        before, packed_ns = "", self.now_ns()
+        packing: asyncio.Future[None] | None = None
         while True:
             await asyncio.sleep(FLUSH_S)
+            if self.now_ns() - packed_ns > PACK_EVERY_NS and (packing is None or packing.done()):
+                packed_ns, packing = self.now_ns(), asyncio.ensure_future(asyncio.to_thread(self._pack))
             self.recorders.flush(self.now_ns())
             broken = next((r.broken for r in self.recorders.by_id.values() if r.broken), "")
             if broken != before:
                 self._say(broken or "the disk takes parts again")
             before = broken
+
+    def _pack(self) -> None:
+        """Pack days that are over; one that cannot be is named and tried again, and what comes in is kept meanwhile."""
+        from engine.l2.packing import pack_days
+
+        for one in self.recorders.by_id.values():
+            try:
+                for name in pack_days(one.folder, self.now_ns() // 1_000_000):
+                    self._say(f"packed {name}")
+            except DataError as error:
+                self._say(str(error))
+
+    async def _follow(self) -> None:
+        """Write the bars that are over, beside the recording, which waits for none of it."""
+        before = dict[Path, str]()
+        while True:
+            await asyncio.sleep(FLUSH_S)
+            for one in self.followers:
+                await asyncio.to_thread(one.catch_up)
+                if one.broken != before.get(one.series, ""):
+                    self._say(one.broken or f"bars are written again: {one.series.name}")
+                before[one.series] = one.broken
 
     def _gap(self, symbol: str, why: str) -> None:
         self._say(f"{symbol}: {why}: a snapshot is asked for")
@@ -199,6 +239,8 @@ def check_request(request: BookRequest) -> None:
         raise BadInput(f"unknown venue {request.venue!r}", f"available: {', '.join(DEPTH)}")
     if request.market not in ("perp", "spot"):
         raise BadInput(f"unknown market {request.market!r}", "use perp or spot")
+    if request.bars and request.bars not in TIMEFRAMES:
+        raise BadInput(f"unknown timeframe {request.bars!r}", f"use {', '.join(TIMEFRAMES)}")
     if not 0 < len(set(request.symbols)) == len(request.symbols) <= SYMBOLS_MAX:
         raise BadInput(f"{len(request.symbols)} instruments to record", f"name 1 to {SYMBOLS_MAX} with --symbol, each once")
     if wrong := [symbol for symbol in request.symbols if not SYMBOL.fullmatch(symbol)]:

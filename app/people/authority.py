@@ -170,6 +170,7 @@ _MACHINE = (
     "l2 features",
     "l2 labels",
     "l2 record",
+    "l2 train",
     "leaks",
     "login",
     "making backtest",

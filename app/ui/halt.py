@@ -106,6 +106,9 @@ def _progress(found: Mapping[str, Any], waits: str, now_ms: Any) -> None:
         parts.note(
             f"▲ {found['state'].replace('_', ' ')}:", f"{', '.join(done)}. Left: {'; '.join(found['left'])}. {waits}", "warn"
         )
+    for maker in found.get("makers", ()):
+        sign, state, kind = ("●", "stopped", "calm") if maker["stopped"] else ("▲", "has not stopped yet", "warn")
+        parts.note(f"{sign} maker {maker['name']}:", state, kind)
     if steps:
         with st.expander("What the halt did"):
             rows = [_step(step, now_ms) for step in steps[-STEPS_MAX:]]

@@ -15,6 +15,7 @@ from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 BEGUN = "backtest_begun"
+LEGS_MAX = 12  # of a basket
 FIRST = "BTC-USDT perp, "  # offered first where there are bars of it
 ORDER = ("1m", "5m", "15m", "1h", "4h", "1d")
 Params = dict[str, Any]
@@ -50,13 +51,16 @@ def _form(api: PageClient, strategies: Sequence[Mapping[str, Any]], series: Sequ
     except Trouble as trouble:  # a person's file that cannot be read says so, and only a name is lost
         st.error(trouble.markdown())
         return
-    names = sorted({_instrument(s) for s in series})
-    first = next((n for n, one in enumerate(names) if one.startswith(FIRST)), 0)
-    instrument = middle.selectbox("Instrument", names, index=first, key="bt_instrument")
-    clocks = sorted({s["series"] for s in series if _instrument(s) == instrument}, key=ORDER.index)
+    picked = _picked(middle, series, basket=bool(chosen.get("basket")))
+    several = [s for s in series if _instrument(s) in picked]
+    clocks = sorted({s["series"] for s in several if _on_all(several, picked, s["series"])}, key=ORDER.index)
+    if not clocks or len(picked) < 1 + bool(chosen.get("basket")):
+        st.caption("Choose two instruments or more of one venue and market, with bars of one timeframe.")
+        return
     timeframe = right.selectbox("Timeframe", clocks, index=clocks.index("15m") if "15m" in clocks else 0, key="bt_clock")
-    bars = next(s for s in series if _instrument(s) == instrument and s["series"] == timeframe)
-    st.caption(words(f"{chosen['about']} · {bars['source']} bars from {day(bars['first_ms'])} to {day(bars['last_ms'])}", 400))
+    legs = [next(s for s in several if _instrument(s) == name and s["series"] == timeframe) for name in picked]
+    first_ms, last_ms = max(s["first_ms"] for s in legs), min(s["last_ms"] for s in legs)
+    st.caption(words(f"{chosen['about']} · {legs[0]['source']} bars from {day(first_ms)} to {day(last_ms)}", 400))
     one, two, three, four = st.columns(4, gap="small")
     start = one.text_input("From, UTC", placeholder="2025, 2025-03 or 2025-03-04", max_chars=40, key="bt_from")
     end = two.text_input("Until, exclusive", placeholder="the last bar", max_chars=40, key="bt_until")
@@ -68,14 +72,37 @@ def _form(api: PageClient, strategies: Sequence[Mapping[str, Any]], series: Sequ
         help="how a bar that could fill two ways is read; vwap: pessimistic, with market orders at the bar's average price",
     )
     params = _params(chosen)
-    body = {"strategy": name, "symbol": bars["symbol"], "venue": bars["venue"], "market": bars["market"], "timeframe": timeframe}
-    more = {"start": start.strip() or None, "end": end.strip() or None, "side": side, "fills": fills}
+    body = {"strategy": name, "symbol": ",".join(s["symbol"] for s in legs), "timeframe": timeframe}
+    body |= {"venue": legs[0]["venue"], "market": legs[0]["market"]}
+    more: dict[str, Any] = {"start": start.strip() or None, "end": end.strip() or None, "side": side, "fills": fills}
     more["changes"] = [{"key": key, "value": value} for key, value in (params or {}).items()]
     changed = ", ".join(f"{key} {value}" for key, value in (params or {}).items())
     st.caption(words(f"Changed: {changed}" if changed else "All parameters at their defaults."))
     look: dict[str, Any] = {"type": "primary", "icon": ":material/play_arrow:"}
     if rights.button(api, "Run the backtest", key="bt_run", disabled=params is None, **look):
         _begin(api, {**body, **more})
+
+
+def _picked(place: Any, series: Sequence[Mapping[str, Any]], *, basket: bool) -> list[str]:
+    """The instruments that were chosen: one, or of a basket several of one venue and market."""
+    names = sorted({_instrument(s) for s in series})
+    first = next((n for n, one in enumerate(names) if one.startswith(FIRST)), 0)
+    if not basket:
+        return [place.selectbox("Instrument", names, index=first, key="bt_instrument")]
+    same = [name for name in names if _place_of(name) == _place_of(names[first])]
+    usual = [names[first], *(name for name in same if name != names[first])][:2]
+    return list(place.multiselect("Instruments", names, default=usual, key="bt_instruments", max_selections=LEGS_MAX))
+
+
+def _on_all(series: Sequence[Mapping[str, Any]], picked: Sequence[str], timeframe: str) -> bool:
+    """Whether these instruments can be run together on a timeframe: bars of each, at one venue and market."""
+    there = {_instrument(s) for s in series if s["series"] == timeframe}
+    return there == set(picked) and len({_place_of(name) for name in picked}) == 1
+
+
+def _place_of(instrument: str) -> str:
+    """Venue and market, as `_instrument` writes them."""
+    return instrument.partition(" ")[2]
 
 
 def _instrument(series: Mapping[str, Any]) -> str:

@@ -37,7 +37,7 @@ ACTS = Literal["remove", "compress", "turn over", "put back", "keep"]
 class RetentionStep(NamedTuple):
     """What is to become of a file or folder, and why. `bytes`: what it takes now."""
 
-    kind: str  # log | run | recording | sent | piece
+    kind: str  # log | run | recording | maker | report | sent | piece
     path: Path
     act: ACTS
     bytes: int
@@ -179,9 +179,11 @@ def _named(home: "Home", since_ms: float) -> dict[str, str]:
 
 
 def _days(home: "Home", now_ms: int) -> Iterator[RetentionStep]:
-    """Recorded days, and requests that were sent to models, by age."""
+    """Recorded days, simulated makers, requests that were sent to models, and reports, by age."""
     entry = home.desk.retention
+    simulated = [path for path in (home.path / "making").glob("*") if not (path / "making.jsonl").exists()]
     for kind, folders, days in (
+        ("maker", iter(simulated), entry.makers_days),
         ("recording", recorded_days(home.path / "recordings"), entry.recordings_days),
         ("recording", (home.path / "level2").glob(BOOK_DAYS), entry.recordings_days),
         ("sent", (home.path / "turns").glob("*"), entry.sent_days),
@@ -189,6 +191,9 @@ def _days(home: "Home", now_ms: int) -> Iterator[RetentionStep]:
         for path in sorted(folders) if days else ():
             if path.is_dir() and (age := _youngest_days(path, now_ms)) > days:
                 yield RetentionStep(kind, path, "remove", _size(path), f"{age:.0f} days old, kept for {days:g}")
+    for path in sorted((home.path / "reports").glob("*")) if entry.reports_days else ():
+        if path.is_file() and (age := _age_days(path, now_ms)) > entry.reports_days:
+            yield RetentionStep("report", path, "remove", _size(path), f"{age:.0f} days old, kept for {entry.reports_days:g}")
 
 
 def recorded_days(folder: Path) -> list[Path]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.home.home import Home
 from app.people.stages import last_probe
+from engine.making.under_halt import as_json, makers_under_halt
 from engine.watch.account_state import gate_seen, halt_steps, latencies, spells
 from engine.watch.halt_left import halt_state
 from engine.watch.heartbeat import heartbeat_of
@@ -48,12 +49,14 @@ def account_of(home: Home) -> dict[str, Any]:
 
 
 def halt_progress(home: Home, since_ms: int) -> dict[str, Any]:
-    """How far the halt that was latched at `since_ms` has come: its state, what is left, what was cancelled and closed."""
+    """How far the halt that was latched at `since_ms` has come: state, what is left, what it cancelled and closed, the makers."""
     path = home.desk_journal
     state = halt_state(path, since_ms)
     steps = halt_steps(recent_lives(path, limit=LIVES_MAX), since_ms)
     tries = {"tries_until_ms": state.tries_until_ms, "tried": state.tried}
-    return {"state": state.state, "left": state.left, **tries, "steps": [step._asdict() for step in steps[-LIVES_MAX:]]}
+    makers = as_json(makers_under_halt(home.path, since_ms))
+    shown = [step._asdict() for step in steps[-LIVES_MAX:]]
+    return {"state": state.state, "left": state.left, **tries, "steps": shown, "makers": makers}
 
 
 def _pulse(beat: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -16,6 +16,9 @@ STATES = ("silent", "cannot tell", "as expected")
 AGES: Mapping[str, str] = {  # kind -> its age under [retention] of desk.toml
     "runs": "runs_days",
     "recordings": "recordings_days",
+    "level 2": "recordings_days",
+    "makers": "makers_days",
+    "reports": "reports_days",
     "requests to models": "sent_days",
     "logs": "logs_days",
 }

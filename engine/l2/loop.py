@@ -27,7 +27,7 @@ from engine.l2.book import (
 from engine.l2.tape import ASK, BID, SNAPSHOT
 
 BUFFER = 2_000  # deltas kept for a snapshot that is on its way
-BIDS, BIDS_LOTS, ASKS, ASKS_LOTS, BIDS_NEAR, ASKS_NEAR, PART, ORDER = range(8)  # columns of `near`
+BIDS, BIDS_LOTS, ASKS, ASKS_LOTS, BIDS_NEAR, ASKS_NEAR, PART, ORDER, LOST, NEAR_COLUMNS = range(10)  # columns of `near`
 
 
 class Messages(NamedTuple):
@@ -50,7 +50,9 @@ class ReplayRows(NamedTuple):
     became: Bytes  # book.APPLIED ...
     fault: Bytes  # book.NOTHING ..., the first one
     known_ns: Ints  # when the book after it was known; 0 where the message was not applied
-    near: Ints  # (messages, 8): best bid, its lots, best ask, its lots, lots of the ten best, part, order of application
+    # (messages, NEAR_COLUMNS): best bid, its lots, best ask, its lots, lots of the ten best, part, order of application; where
+    # this message cost the book its sync, one more than what had been applied by then
+    near: Ints
 
 
 def write_near(book: DepthBook, row: Ints, part: int) -> None:
@@ -84,10 +86,12 @@ def replay_messages(
     """
     for i in range(begin, end):
         if m.kind[i] == SNAPSHOT:
+            before = book.chain[SYNCED]
             fault = take_snapshot(book, snapshot_at(m, i))
             out.fault[i] = fault
             if book.chain[SYNCED] == 0:
                 out.became[i], waiting = REFUSED, i + 1
+                out.near[i, LOST] = before * (book.chain[TAKEN] + 1)
                 continue
             part += 1
             out.became[i], out.known_ns[i] = APPLIED, m.recv_ns[i]
@@ -112,6 +116,7 @@ def replay_messages(
                 out.known_ns[j] = m.recv_ns[i]
                 write_near(book, out.near[j], part)
             if book.chain[SYNCED] == 0:
+                out.near[i, LOST] = book.chain[TAKEN] + 1
                 waiting = j
                 break
     return waiting, part

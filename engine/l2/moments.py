@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from engine.errors import BadInput
-from engine.l2.book import APPLIED, CROSSED, FOREIGN, GAP
-from engine.l2.loop import ASKS, ASKS_LOTS, ASKS_NEAR, BIDS, BIDS_LOTS, BIDS_NEAR, ORDER, PART
+from engine.l2.book import APPLIED
+from engine.l2.loop import ASKS, ASKS_LOTS, ASKS_NEAR, BIDS, BIDS_LOTS, BIDS_NEAR, LOST, ORDER, PART, ReplayRows
 from engine.l2.replay import BookReplay
 from engine.l2.tape import BookTape, Floats, Ints, Scale, TapeTrades
 
@@ -46,17 +46,21 @@ class Changes(NamedTuple):
 
     when_ns: Ints
     row: Ints  # of ReplayRows; -1 where the book was lost
-    near: Ints  # (changes, 8)
+    near: Ints  # (changes, NEAR_COLUMNS)
     usable: "np.ndarray"  # both sides have levels, and the book was not lost
 
 
 def changes_of(replayed: BookReplay, tape: BookTape) -> Changes:
-    """Applied messages in the order applied, and a row for each loss (gap, crossed, foreign) at its own time."""
-    w = replayed.written
-    applied = np.flatnonzero(w.became == APPLIED)
-    lost = np.flatnonzero(np.isin(w.fault, (GAP, CROSSED, FOREIGN)))
-    when = np.concatenate([w.known_ns[applied], tape.recv_ns[lost]])
-    order = np.lexsort((np.concatenate([w.near[applied, ORDER], np.zeros(len(lost), np.int64)]), when))
+    """Applied messages in the order applied, and a row for each loss, at the time of the message that showed it."""
+    return changes_in(replayed.written, tape.recv_ns)
+
+
+def changes_in(w: ReplayRows, recv_ns: Ints) -> Changes:
+    """The same of any run of messages. Of one time, a loss comes behind what was applied before it."""
+    applied, lost = np.flatnonzero(w.became == APPLIED), np.flatnonzero(w.near[:, LOST])
+    when = np.concatenate([w.known_ns[applied], recv_ns[lost]])
+    place = np.concatenate([2 * w.near[applied, ORDER], 2 * w.near[lost, LOST] - 1])
+    order = np.lexsort((place, when))
     row = np.concatenate([applied, np.full(len(lost), -1)])[order].astype(np.int64)
     near = w.near[np.maximum(row, 0)]
     usable = (row >= 0) & (near[:, BIDS_LOTS] > 0) & (near[:, ASKS_LOTS] > 0)
@@ -69,14 +73,19 @@ def moments_of(tape: BookTape, replayed: BookReplay, trades: TapeTrades | None, 
     Raises BadInput for a step below 10 ms and for more than ROWS_MAX rows.
     """
     changes = changes_of(replayed, tape)
-    when, last = clock_of(changes.when_ns, every_ms)
-    near, usable = changes.near[last], changes.usable[last] & (when - changes.when_ns[last] <= STALE_NS)
+    return moments_at(changes, *clock_of(changes.when_ns, every_ms), trades, tape.scale)
+
+
+def moments_at(changes: Changes, when: Ints, last: Ints, trades: TapeTrades | None, scale: Scale) -> Moments:
+    """Rows at times `when`, for each the last change by then; -1: none yet, and no book."""
+    before, last = last < 0, np.maximum(last, 0)
+    near, usable = changes.near[last], changes.usable[last] & (when - changes.when_ns[last] <= STALE_NS) & ~before
     counted = sums_of(changes)
     found = [np.where(usable, near[:, k], np.nan) for k in (BIDS, ASKS, BIDS_LOTS, ASKS_LOTS)]
     deep = [np.where(usable & (near[:, k] >= 0), near[:, k], np.nan) for k in (BIDS_NEAR, ASKS_NEAR)]
-    scale = [np.full(len(when), x) for x in (10.0**tape.scale.lot_digits, float(tape.scale.tick))]
+    units = [np.full(len(when), x) for x in (10.0**scale.lot_digits, float(scale.tick))]
     return Moments(
-        when, np.where(usable, near[:, PART], 0), *found, *deep, *(x[last] for x in counted), *traded(trades, when), *scale
+        when, np.where(usable, near[:, PART], 0), *found, *deep, *(x[last] for x in counted), *traded(trades, when), *units
     )
 
 

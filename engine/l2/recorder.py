@@ -54,7 +54,7 @@ class BookRecorder:
 
     def __init__(self, root: Path, venue: str, symbol: str, market: str, on_gap: Callable[[str], None]) -> None:
         self.symbol, self.folder, self._on_gap = symbol, root / venue / symbol, on_gap
-        self._head = f"{venue}_{symbol}_{market}"
+        self.head = f"{venue}_{symbol}_{market}"
         self._chain = np.zeros(8, np.int64)
         self._messages: list[_Message] = []
         self._trades: list[tuple[int, TradePush]] = []
@@ -62,6 +62,7 @@ class BookRecorder:
         self._day, self._seq, self._first_ns = "", 0, 0
         self._counts = dict.fromkeys(RecordedSize._fields, 0)
         self.waiting = 0  # levels in memory
+        self.close_ns = 0  # the close of a bar: when something came behind it all is written, once; 0: none is awaited
         self.broken = ""
 
     def take(self, recv_ns: int, push: Push, *, full: bool = False) -> None:
@@ -96,11 +97,12 @@ class BookRecorder:
     def flush(self, now_ns: int, *, force: bool = False) -> None:
         """Write what is due as parts. A disk that cannot be written is named in `broken` and tried again; nothing is given up."""
         due = self.waiting >= PART_LEVELS or (self._first_ns and now_ns - self._first_ns >= PART_NS)
-        if not (due or force):
+        over = bool(self._messages) and 0 < self.close_ns < self._messages[-1].recv_ns
+        if not (due or over or force):
             return
         try:
             self._write()
-            self.broken = ""
+            self.broken, self.close_ns = "", 0 if over else self.close_ns
         except OSError as error:
             self.broken = f"{self.folder} cannot be written: {error.strerror or error}"
 
@@ -154,10 +156,16 @@ class BookRecorder:
         return max((int(path.stem.split("-")[2]) for path in self._path(what).glob("part-*.parquet")), default=0) + 1
 
     def _path(self, what: str) -> Path:
-        return self.folder / f"{self._head}_{self._day}_{what}.parquet"
+        return self.folder / f"{self.head}_{self._day}_{what}.parquet"
 
     def _write(self) -> None:
         """Everything in memory as one part of each kind. Raises OSError; what was not written then stays."""
+        # trades first: where a book's part is, nothing that traded meanwhile is missing
+        if self._trades:
+            self._part("trades", self._next("trades"), len(self._trades), self._trade_rows())
+            self._counts["trades"] += len(self._trades)
+            self.waiting -= len(self._trades)
+            self._trades.clear()
         if self._messages:
             levels = sum(len(message.levels[0]) for message in self._messages)
             self._part("l2", self._messages[0].seq, len(self._messages), self._message_rows())
@@ -165,11 +173,6 @@ class BookRecorder:
             self._counts["levels"] += levels
             self.waiting -= sum(max(len(message.levels[0]), 1) for message in self._messages)
             self._messages.clear()
-        if self._trades:
-            self._part("trades", self._next("trades"), len(self._trades), self._trade_rows())
-            self._counts["trades"] += len(self._trades)
-            self.waiting -= len(self._trades)
-            self._trades.clear()
         if self._events:
             self._part("events", self._next("events"), len(self._events), self._event_rows())
             self._events.clear()

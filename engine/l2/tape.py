@@ -7,7 +7,7 @@ Each of them may be a folder of that name with parts, as recorder.py writes it: 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -121,17 +121,18 @@ class _Chunk(NamedTuple):
     last: tuple[int, ...]  # WHOLE and kind of the last row
 
 
-def read_tape(path: Path) -> BookTape:
-    """One `_l2.parquet` file. A row of null side, price and quantity is a message without levels.
+def read_tape(path: Path, of: Path | None = None) -> BookTape:
+    """One `_l2.parquet` file, or a part `of` one, in its own units.
 
-    Read in chunks, so that a day fits. Raises DataError, with the row, for a missing column, a null, an unknown kind or side, a
-    price or quantity that is not one, and messages that are not in the order received.
+    A row of null side, price and quantity is a message without levels. Read in chunks, so that a day fits. Raises DataError, with
+    the row, for a missing column, a null, an unknown kind or side, a price or quantity that is not one, and messages that are not
+    in the order received.
     """
-    venue, symbol, market = name_of(path)
+    venue, symbol, market = name_of(of or path)
     chunks: list[_Chunk] = []
     for offset, frame in _frames(path, (*WHOLE, "kind", *LEVEL)):
         chunks.append(_chunk(path, frame, offset, chunks[-1].last if chunks else None))
-    found = [digits_beside(path), *(chunk.digits for chunk in chunks)]
+    found = [digits_beside(path) if of is None else (0, 0), *(chunk.digits for chunk in chunks)]
     scale = Scale(max(d[0] for d in found), max(d[1] for d in found), 1)
     before = np.cumsum([0, *(len(chunk.price) for chunk in chunks)])
     start = np.concatenate([*(chunk.start + n for chunk, n in zip(chunks, before, strict=False)), before[-1:]])
@@ -217,12 +218,45 @@ def read_trades(path: Path, scale: Scale) -> TapeTrades | None:
     )
 
 
+def read_trade_part(path: Path) -> tuple[TapeTrades, Scale]:
+    """A part of recorded trades, in its own units. Raises DataError as read_tape does."""
+    frame = _read(path, ("price", "qty"))
+    scale = Scale(_digits(path, _floats(frame, "price"), "price"), _digits(path, _floats(frame, "qty"), "qty"), 1)
+    trades = read_trades(path, scale)
+    assert trades is not None  # noqa: S101 - it was read just now
+    return trades, scale
+
+
 def parts_of(path: Path) -> list[Path]:
-    """The parquet files of a tape's file: itself, or the parts of a folder in order. Raises DataError without any."""
+    """The parquet files of a tape's file: itself, or the parts of a folder in order, but for those that a packed one covers.
+
+    Raises DataError without any.
+    """
     if not path.is_dir():
         return [path]
-    if not (found := sorted(path.glob("part-*.parquet"))):
+    found = sorted(path.glob("part-*.parquet"))
+    if not found:
         raise DataError(f"{path}: no part in this folder", WAY_OUT)
+    gone = set(covered(found))
+    return [part for part in found if part not in gone]
+
+
+def span_of(part: Path) -> tuple[int, int]:
+    """The first and the last number that a part's name says. Raises DataError for another name."""
+    found = re.fullmatch(r"part-(\d+)-(\d+)\.parquet", part.name)
+    if found is None:
+        raise DataError(f"{part}: not the name of a part", "part-FIRST-LAST.parquet")
+    return int(found[1]), int(found[2])
+
+
+def covered(parts: Iterable[Path]) -> list[Path]:
+    """Parts that another one holds whole."""
+    spans = sorted(((*span_of(part), part) for part in parts), key=lambda one: (one[0], -one[1]))
+    found, end = [], -1
+    for _, last, part in spans:
+        if last <= end:
+            found.append(part)
+        end = max(end, last)
     return found
 
 

@@ -8,12 +8,13 @@ import numpy as np
 from engine.errors import DataError
 from engine.l2.book import NEXT, PREVIOUS, empty_book
 from engine.l2.loop import BUFFER, Messages
+from engine.l2.replay import blank_rows
 from engine.l2.tape import ASK, BID, DELTA, SNAPSHOT, Ints, Scale
 from engine.making.fold import PaperBook
 from engine.making.loop import MESSAGE, MESSAGES, TRADE, TRADES
 from engine.making.quotes import MakingTerms
 from engine.making.resting import CASH, FEES, HALT, INVENTORY, MIDDLE2, NOW, TAIL, WAITING, MakerTrades
-from engine.making.simulation import MakingPass, require_exact, rows_for, state_for
+from engine.making.simulation import MakingPass, require_exact, state_for
 from engine.venues.book_pushes import BookPush, Push, TradePush
 
 MESSAGES_ROOM = 16_384
@@ -47,7 +48,7 @@ class LiveTape:
         state.tally[MIDDLE2] = 2 * before.last_price
         state.rates[FEES] = before.sleeve.ledger.fees
         at = np.array([0, 0, 0, 0, 0, 1, 0], np.int64)
-        self.work = MakingPass(empty_book(), rule, messages, rows_for(m), trades, terms, state, at)
+        self.work = MakingPass(empty_book(), rule, messages, blank_rows(m), trades, terms, state, at)
 
     @property
     def begun_ns(self) -> int:

@@ -12,7 +12,7 @@ import numpy as np
 from engine.errors import BadInput
 from engine.l2.book import DepthBook, empty_book
 from engine.l2.loop import Messages, ReplayRows
-from engine.l2.replay import BookReplay, rule_of
+from engine.l2.replay import BookReplay, blank_rows, rule_of
 from engine.l2.tape import BookTape, Ints, Scale, TapeTrades
 from engine.making.loop import run_making
 from engine.making.quotes import QUEUES, QUOTERS, MakingTerms, liquidity_term
@@ -160,13 +160,6 @@ def state_for(terms: MakingTerms, fills: int, orders: int) -> MakerState:
     )  # fmt: skip
 
 
-def rows_for(count: int) -> ReplayRows:
-    """Room for what becomes of so many messages."""
-    return ReplayRows(
-        np.zeros(count, np.int8), np.zeros(count, np.int8), np.zeros(count, np.int64), np.zeros((count, 8), np.int64)
-    )
-
-
 def begun(tape: BookTape, trades: TapeTrades, terms: MakingTerms) -> MakingPass:
     """A pass over a tape that has not begun. Raises BadInput for a tape on which a quote's money is not an exact whole number,
     or with more orders than memory takes.
@@ -180,7 +173,7 @@ def begun(tape: BookTape, trades: TapeTrades, terms: MakingTerms) -> MakingPass:
     state.tally[NOW] = tape.recv_ns[0]
     at = np.array([0, 0, count, len(made.recv_ns), tape.recv_ns[-1], 0, 0], np.int64)
     messages = Messages(*(getattr(tape, name) for name in Messages._fields))
-    return MakingPass(empty_book(), rule_of(tape), messages, rows_for(count), made, terms, state, at)
+    return MakingPass(empty_book(), rule_of(tape), messages, blank_rows(count), made, terms, state, at)
 
 
 def require_exact(terms: MakingTerms, highest: float) -> None:

@@ -48,12 +48,13 @@ def on_paper(
     dies_at: int = 0,
     after: bool = False,
     compiled: bool = False,
+    now_ms: Callable[[], int] = lambda: 1,
     **options: Any,
 ) -> tuple[MakingRun, PaperJournal]:
     """The maker from the tape's begin, or again over what is journaled, to its end. Raises Killed where it is to die."""
     assert opened.trades is not None
     work = begun(opened.tape, opened.trades, terms_for(opened, **options))
-    journal = DyingJournal(path, "test", lambda: 1, again=True)
+    journal = DyingJournal(path, "test", now_ms, again=True)
     journal.dies_at, journal.after = dies_at, after
     try:
         journal.write([("start", {"t_ns": int(opened.tape.recv_ns[0]), "scale": list(opened.tape.scale)})], sync=False)

@@ -19,6 +19,7 @@ def test_a_paper_desk_has_no_account_and_its_halt_says_how_far_it_is(api: Any) -
         "tries_until_ms": None,
         "tried": False,
         "steps": [],
+        "makers": [],
     }
     api.post("/api/halt", json={"reason": "odd"})
     assert api.get("/api/halt/progress").json() == {
@@ -27,6 +28,7 @@ def test_a_paper_desk_has_no_account_and_its_halt_says_how_far_it_is(api: Any) -
         "tries_until_ms": None,
         "tried": False,
         "steps": [],
+        "makers": [],
     }
 
 

@@ -144,6 +144,7 @@ def test_strategies_say_what_their_parameters_are(served: Any, api: Any) -> None
     names = {s["name"]: s["shipped"] for s in api.get("/api/strategies").json()["items"]}
     assert {"trend": True, "mine": False, "broken": False}.items() <= names.items()
     stop = next(p for p in api.get("/api/strategies/trend").json()["params"] if p["key"] == "stop_atr")
+    assert [api.get(f"/api/strategies/{name}").json()["basket"] for name in ("trend", "pairs", "mine")] == [False, True, False]
     assert (stop["default"], stop["low"], stop["high"], stop["unit"]) == (2.0, 0.0, 20.0, "ATR")
     own = {p["key"]: p["default"] for p in api.get("/api/strategies/mine").json()["params"]}
     assert own == {p["key"]: p["default"] for p in api.get("/api/strategies/cross").json()["params"]}

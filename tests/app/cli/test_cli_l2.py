@@ -172,6 +172,7 @@ def test_a_tape_with_an_error_is_computed_from_by_nobody(typed: Typed, tmp_path:
         (["--venue", "okx", "--symbol", "BTC-USDT", "--mirror", "http://127.0.0.1:9"], "okx did not answer for its instruments"),
         (["--venue", "kraken", "--symbol", "BTC-USDT"], "unknown venue 'kraken'"),
         (["--symbol", "BTC-USDT", "--market", "margin"], "unknown market 'margin'"),
+        (["--symbol", "BTC-USDT", "--bars", "7s"], "unknown timeframe '7s'"),
         (["--symbol", "BTC-USDT", "--symbol", "BTC-USDT"], "2 instruments to record"),
     ],
 )
@@ -189,7 +190,7 @@ def test_bars_go_into_the_home_once(typed: Typed, tape: Path) -> None:
     (item,) = found["items"]
     path = tape.parent / "home" / "data" / "okx_ETH-USDT_perp_book_1m.parquet"
     assert (item["path"], item["tapes"], item["bars"], item["new"]) == (str(path), 1, 0, 0)
-    rows = pl.read_parquet(tape).with_columns(pl.col("recv_ns") - 30 * 10**9)  # a whole minute is in it now
+    rows = pl.read_parquet(tape).with_columns(pl.col("recv_ns") - 29 * 10**9)  # a whole minute is in it now
     rows.write_parquet(tape)
     body(typed("bars", str(tape), "--json"))
     frame = pl.read_parquet(path)
@@ -199,7 +200,7 @@ def test_bars_go_into_the_home_once(typed: Typed, tape: Path) -> None:
     before = path.read_bytes()
     assert body(typed("bars", str(tape), "--json"))["items"][0]["new"] == 0
     assert path.read_bytes() == before
-    assert "1 bars, 0 new" in typed("bars", str(tape))[1]
+    assert "1 bars, 0 of them with a gap, 0 new" in typed("bars", str(tape))[1]
     assert typed("bars", str(tape), "--timeframe", "7m")[0] == 1
 
 

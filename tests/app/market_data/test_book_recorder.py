@@ -12,6 +12,7 @@ import pytest
 from app.home.written import alone_in
 from app.market_data.book_recorder import BookRequest, BookSession, check_request, record_books
 from engine.errors import BadInput, Busy
+from engine.l2.bars import book_bars
 from engine.l2.checks import open_tape, sound_tape
 from engine.l2.replay import levels_of
 from engine.venues.candles import CandleSource
@@ -24,7 +25,9 @@ from tests.fakes.live_feeds import EVERY_MS, walking
 Script = Callable[[Played, BookSession], Coroutine[Any, Any, None]]
 
 
-def recorded(home: Path, venue: str, script: Script) -> tuple[dict[str, Any], tuple[float, float]]:
+def recorded(
+    home: Path, venue: str, script: Script, bars: str = "", every_ms: int = EVERY_MS
+) -> tuple[dict[str, Any], tuple[float, float]]:
     """(report, the venue's best bid and ask at the end) of a recording of BTC-USDT while a script plays."""
 
     async def play(played: Played) -> Any:
@@ -37,7 +40,7 @@ def recorded(home: Path, venue: str, script: Script) -> tuple[dict[str, Any], tu
         await played.client.load_markets()
         source = CandleSource(played.client, venue, tap)
         clock = played.venue.exchange.clock
-        request = BookRequest(venue, ["BTC-USDT"], "perp")
+        request = BookRequest(venue, ["BTC-USDT"], "perp", bars=bars)
         sessions.append(BookSession(home, request, source, lambda: clock() * 1_000_000, lambda _line: None))
         stop = asyncio.Event()
         work = asyncio.create_task(sessions[0].run(stop))
@@ -48,7 +51,7 @@ def recorded(home: Path, venue: str, script: Script) -> tuple[dict[str, Any], tu
         market = played.venue.exchange.markets["BTC"]
         return sessions[0].report(), (market.best(-1) / 10, market.best(1) / 10)
 
-    result: tuple[dict[str, Any], tuple[float, float]] = ADAPTED[venue].played.under_virtual_clock(play, walking(EVERY_MS))[0]
+    result: tuple[dict[str, Any], tuple[float, float]] = ADAPTED[venue].played.under_virtual_clock(play, walking(every_ms))[0]
     return result
 
 
@@ -188,3 +191,39 @@ def test_what_cannot_be_recorded_is_refused(request_: BookRequest) -> None:
     """Before anything is dialled, in one line."""
     with pytest.raises(BadInput):
         check_request(request_)
+
+
+@pytest.mark.parametrize("venue", list(ADAPTED))
+def test_a_recording_writes_bars_as_it_runs(tmp_path: Path, venue: str) -> None:
+    """Over a cut: those of the cut have no value, and all equal the tape's."""
+
+    async def script(played: Played, _: BookSession) -> None:
+        await played.wait(4 * MINUTE_MS)
+        played.venue.faults.on("ws_cut", MINUTE_MS)
+        await played.wait(5 * MINUTE_MS)
+
+    report, _ = recorded(tmp_path, venue, script, bars="1m", every_ms=1_000)
+    (bars,) = report["bars"]
+    assert bars["bars"] >= 7
+    assert 1 <= bars["gaps"] <= 4
+    assert bars["broken"] is None
+    assert report["items"][0]["parts"] < 60
+    (tape,) = tmp_path.rglob("*_l2.parquet")
+    opened = open_tape(tape)
+    mine = pl.read_parquet(bars["series"]).with_columns(pl.col("ts").dt.epoch("ms")).drop("available_ms")
+    assert mine.equals(book_bars(opened.tape, opened.trades, 60_000).drop("available_ms"))
+
+
+def test_days_that_are_over_are_packed_while_it_records(tmp_path: Path) -> None:
+    """The day before yesterday becomes a few parts within the hour; recording goes on."""
+    old = tmp_path / "level2" / "okx" / "BTC-USDT" / "okx_BTC-USDT_perp_20231101_l2.parquet"
+    old.mkdir(parents=True)
+    for n in range(1, 4):
+        pl.DataFrame({"seq": [n]}).write_parquet(old / f"part-{n:012d}-{n:012d}.parquet")
+
+    async def script(played: Played, _: BookSession) -> None:
+        await played.wait(63 * MINUTE_MS)
+
+    report, _ = recorded(tmp_path, "okx", script)
+    assert [part.name for part in old.iterdir()] == ["part-000000000001-000000000003.parquet"]
+    assert report["items"][0]["messages"] > 100

@@ -25,6 +25,7 @@ STOP = {
 FAST = STOP | {"key": "fast_bars", "default": 40, "low": 5, "high": 400, "unit": "bars", "about": "the fast average"}
 STRATEGIES = [
     {"name": "trend", "shipped": True, "about": "follows", "params": [FAST, STOP]},
+    {"name": "pairs", "shipped": True, "about": "spreads of a basket", "params": [STOP], "basket": True},
     {"name": "mine", "shipped": False, "about": "my own", "params": [FAST | {"key": "depth", "default": 0.5}]},
 ]
 

@@ -141,8 +141,11 @@ def test_a_halt_says_what_it_cancelled_and_closed_and_what_is_left(fake: Fake) -
     assert "at the next open" in seen
     assert seen.count("booked when it closes: 21 Sep 14:28:20Z desk time.") == 1
     fake.desk["mode"] = "testnet"
-    fake.halt_progress = {"state": "KILLED", "left": [], "steps": steps}
+    makers = [{"name": "btc-1bps", "stopped": True}, {"name": "<b>eth", "stopped": False}]
+    fake.halt_progress = {"state": "KILLED", "left": [], "steps": steps, "makers": makers}
     seen = texts_of(page(tab="proposals"))
+    assert "maker btc-1bps:</b> stopped" in seen
+    assert "maker &lt;b&gt;eth:</b> has not stopped yet" in seen
     assert "closed at the venue at once" in seen
     assert "nothing is left" in seen
     assert "booked when it closes" not in seen

@@ -255,3 +255,23 @@ def test_two_runs_begin_with_the_curve_on_a_phone(fake: Fake, monkeypatch: pytes
     monkeypatch.setattr("app.ui.parts.phone", lambda: True)
     text = texts_of(page(tab="runs", run="r-1", **{"with": "r-2"}))
     assert text.index(order[1]) < text.index(order[0])
+
+
+def test_a_basket_takes_several_instruments_of_one_place(fake: Fake) -> None:
+    """Two are proposed; one alone, or two venues, cannot be run; what is sent names all with commas."""
+    one = next(bars for bars in fake.series if (bars["symbol"], bars["series"]) == ("BTC-USDT", "15m"))
+    others = [one | {"symbol": "AAA-USDT"}, one | {"symbol": "ZZZ-USDT"}, one | {"symbol": "ODD-USDT", "venue": "okx"}]
+    fake.series = [*fake.series, *others]
+    at = page(tab="runs")
+    at.selectbox(key="bt_strategy").set_value("pairs").run()
+    chosen = at.multiselect(key="bt_instruments")
+    assert chosen.value[0] == "BTC-USDT perp, binance"
+    assert len(chosen.value) == 2
+    for few in (["BTC-USDT perp, binance"], [], ["BTC-USDT perp, binance", "ODD-USDT perp, okx"]):
+        at.multiselect(key="bt_instruments").set_value(few).run()
+        assert not [button for button in at.button if button.key == "bt_run"]
+        assert "Choose two instruments or more of one venue and market" in texts_of(at)
+    at.multiselect(key="bt_instruments").set_value([f"{s}-USDT perp, binance" for s in ("BTC", "AAA", "ZZZ")]).run()
+    at.button(key="bt_run").click().run()
+    (sent,) = [body for verb, path, body in fake.asked if (verb, path) == ("POST", "/api/runs")]
+    assert (sent["strategy"], sent["symbol"], sent["venue"]) == ("pairs", "BTC-USDT,AAA-USDT,ZZZ-USDT", "binance")

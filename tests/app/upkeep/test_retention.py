@@ -200,6 +200,21 @@ def test_recordings_and_requests_go_by_day(own_home: Path) -> None:
     assert left(books) == {"okx_BTC-USDT_perp_20260301_l2.parquet"}
 
 
+def test_simulated_makers_and_reports_go_by_age_and_a_makers_journal_stays(own_home: Path) -> None:
+    """Nothing by default; then what is older than said, but for a maker on paper: its journal is what happened."""
+    home = open_home(NOW)
+    for name, age in (("old", 11), ("new", 9), ("paper", 500)):
+        aged(own_home / "making" / name / "run.json", age)
+    aged(own_home / "making" / "paper" / "making.jsonl", 500)
+    aged(own_home / "reports" / "month-2026-05.md", 31)
+    aged(own_home / "reports" / "month-2026-06.md", 29)
+    assert plan(home, NOW) == []
+    home = with_ages(home, makers_days=10, reports_days=30)
+    done = carry_out(plan(home, NOW))
+    assert [(one.kind, one.path.name) for one in done] == [("maker", "old"), ("report", "month-2026-05.md")]
+    assert (left(own_home / "making"), left(own_home / "reports")) == ({"new", "paper"}, {"month-2026-06.md"})
+
+
 def test_a_log_turns_over_while_it_is_written_to(own_home: Path) -> None:
     """Packed with everything it had; whoever has it open goes on in the emptied file; the packed one goes by age."""
     home = with_ages(open_home(NOW), log_megabytes=1.0)

@@ -40,7 +40,7 @@ from engine.l2.book import (
 )
 from engine.l2.checks import open_tape
 from engine.l2.kernel import COMPILED
-from engine.l2.loop import ASKS, ASKS_LOTS, BIDS, BIDS_LOTS, BUFFER
+from engine.l2.loop import ASKS, ASKS_LOTS, BIDS, BIDS_LOTS, BUFFER, LOST, ORDER, PART
 from engine.l2.replay import levels_of, replay
 from engine.l2.tape import read_tape
 from tests.fakes.book_tapes import BookMessage, Maker, made, write_tape
@@ -166,11 +166,12 @@ def test_a_gap_stops_the_book_until_a_snapshot(tmp_path: Path) -> None:
     assert (written.fault == GAP).tolist() == [n == 40 for n in range(len(messages))]
     assert lost.kind == "delta"
     assert (written.became[4:40] == APPLIED).all()
-    assert (written.near[59 - 1, -2], written.near[-1, -2]) == (2, 2)
+    assert (written.near[59 - 1, PART], written.near[-1, PART]) == (2, 2)
     assert tuple(map(float, written.near[-1, [BIDS, ASKS]] / 10)) == (messages[-1].best[0], messages[-1].best[2])
     alone = replay(read_tape(write_tape(tmp_path, messages[:59]))).written
     assert (alone.became[40:] == WAITING).all()
-    assert not alone.near[40:].any()
+    assert not alone.near[40:, :LOST].any()
+    assert np.flatnonzero(alone.near[:, LOST]).tolist() == [40]
 
 
 def test_deltas_before_a_snapshot_count_from_the_snapshot_on(tmp_path: Path) -> None:
@@ -183,7 +184,7 @@ def test_deltas_before_a_snapshot_count_from_the_snapshot_on(tmp_path: Path) -> 
     written = replay(tape).written
     assert (written.became == APPLIED).all()
     assert (written.known_ns[:4] == tape.recv_ns[3]).all()
-    assert written.near[:, -1].tolist() == [2, 3, 4, 1, 5]
+    assert written.near[:, ORDER].tolist() == [2, 3, 4, 1, 5]
     assert written.near[4, BIDS] / 10 == after[3].best[0]
 
 
