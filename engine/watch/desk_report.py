@@ -23,7 +23,7 @@ from engine.sim.breakdown import split
 from engine.sim.metrics import DAYS_A_YEAR, DAYS_MIN, a_day_sharpe, days_to_tell, sharpe_error
 from engine.watch.alert_rows import list_alerts
 from engine.watch.attribution import WindowPnl, apportion, pnl_of_window
-from engine.watch.desk_trips import desk_trips
+from engine.watch.desk_trips import desk_trips, outside_incidents
 from engine.watch.incidents import windows_of
 from engine.watch.parity_result import UNEXPLAINED_FRAC_MAX, last_result
 from engine.watch.periods import Period, period_begin, periods
@@ -77,7 +77,8 @@ def make_report(
     back = ((desk_ms(home) or 0) - chosen.from_ms) // DAY_MS + 2
     days = [day for day in periods(home, "day", limit=back) if chosen.from_ms < day.until_ms <= chosen.until_ms]
     every = desk_trips(home)
-    trips = every.filter((pl.col("closed_ms") > chosen.from_ms) & (pl.col("closed_ms") <= chosen.until_ms))
+    closed = every.filter((pl.col("closed_ms") > chosen.from_ms) & (pl.col("closed_ms") <= chosen.until_ms))
+    trips = outside_incidents(home, closed)  # of the strategies: no count, hit rate, R or goal rests on the others
     receipt = f"{lived.start.id} to {lived.end.id}"
     path = journal_of(home)
     body: dict[str, Any] = {
@@ -98,7 +99,7 @@ def make_report(
         "goals": [{"text": text, "page": page} for text, page in words.goals],
         "lessons": [{"text": text, "page": page} for text, page in words.lessons],
     }
-    body["metrics"] += [figure._asdict() for figure in _of_trips(trips, receipt)]
+    body["metrics"] += [figure._asdict() for figure in _of_trips(trips, len(closed) - len(trips), receipt)]
     body["goal_met"] = _goal_met(lived, len(trips), whole=whole)
     body |= _worked(home, engine, body, chosen)
     return body | {"next": _next(engine, body, words, now_ms)}
@@ -206,10 +207,12 @@ def _of_days(days: Sequence[Period], lived: WindowPnl, receipt: str) -> list[Rep
     ]
 
 
-def _of_trips(trips: pl.DataFrame, receipt: str) -> list[ReportFigure]:
-    """Round trips that closed in the period."""
+def _of_trips(trips: pl.DataFrame, apart: int, receipt: str) -> list[ReportFigure]:
+    """Round trips of the strategies that closed in the period, and beside them how many were open in an incident window."""
     count = len(trips)
     found = [ReportFigure("round trips closed", count, "count", receipt)]
+    if apart:
+        found.append(ReportFigure("beside them, open in an incident window", apart, "count", receipt))
     if not count:
         return found
     r = trips["r"].drop_nulls()
@@ -271,16 +274,24 @@ def _goal_met(lived: WindowPnl, trips: int, *, whole: bool) -> dict[str, Any]:
     if not whole:
         return {"goal": goal, "met": None, "why": "the period is not whole"}
     if trips < TRIPS_MIN:
-        return {"goal": goal, "met": None, "why": f"{trips} round trips closed; fewer than {TRIPS_MIN} are an anecdote"}
+        return {"goal": goal, "met": None, "why": f"{_trips(trips)} closed; fewer than {TRIPS_MIN} are an anecdote"}
     cents = lived.attribution.desk.change - lived.incident  # the same sum as the metric below it
-    return {"goal": goal, "met": cents > 0, "why": f"{cents / 100:+,.2f} over {trips} round trips"}
+    return {"goal": goal, "met": cents > 0, "why": f"{cents / 100:+,.2f} over {_trips(trips)}"}
+
+
+def _trips(count: int) -> str:
+    return f"{count} round trip{'s' * (count != 1)}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _worked(home: Path, engine: Engine, body: Mapping[str, Any], period: Period) -> dict[str, list[str]]:
     """What worked and what did not, as sentences of figures."""
     worked, failed = list[str](), list[str]()
     for row in body["sleeves"]:
-        few = f"; {row['trips']} round trips, too few to call it a result" if row["few"] else f" over {row['trips']} round trips"
+        few = f"; {_trips(row['trips'])}, too few to call it a result" if row["few"] else f" over {_trips(row['trips'])}"
         if row["strategy"] > 0:
             worked.append(f"{row['sleeve']} made {row['strategy']:+,.2f}{few}")
         elif row["strategy"] < 0:
@@ -294,9 +305,9 @@ def _worked(home: Path, engine: Engine, body: Mapping[str, Any], period: Period)
         failed.append(f"the worst day was {worst['day']}: {worst['strategy']:+,.2f}")
     events = list(between(journal_of(home), period.from_ms, period.until_ms, {"breaker", "order"}))
     breakers = Counter(str(e.body["breaker"]) for e in events if e.kind == "breaker")
-    failed += [f"the {name} breaker tripped {count} times" for name, count in breakers.most_common(LISTED)]
+    failed += [f"the {name} breaker tripped {_times(count)}" for name, count in breakers.most_common(LISTED)]
     if rejected := sum(e.kind == "order" and e.body.get("state") == "rejected" for e in events):
-        failed.append(f"{rejected} orders were rejected")
+        failed.append(f"{rejected} orders were rejected" if rejected > 1 else "an order was rejected")
     parity = last_result(home)
     if "unexplained_frac" in parity and parity["from_ms"] < period.until_ms and parity["to_ms"] > period.from_ms:
         share = float(parity["unexplained_frac"] or 0.0)
@@ -306,7 +317,9 @@ def _worked(home: Path, engine: Engine, body: Mapping[str, Any], period: Period)
         )
     raised = [row for row in list_alerts(engine, limit=ALERTS_READ) if period.from_ms < row.opened_ms <= period.until_ms]
     if paged := Counter(row.kind for row in raised if row.severity == "page"):
-        failed.append("a person was paged: " + ", ".join(f"{count} times by {kind}" for kind, count in paged.most_common(LISTED)))
+        failed.append(
+            "a person was paged: " + ", ".join(f"{_times(count)} by {kind}" for kind, count in paged.most_common(LISTED))
+        )
     return {"worked": worked, "failed": failed}
 
 
