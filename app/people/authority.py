@@ -213,6 +213,7 @@ COMMANDS: Mapping[str, str] = {
     "live test": "probe",
     "memory promote": "note",
     "memory restore": "note",
+    "notes drop": "note",
     "notes promote": "note",
     "people add": "people",
     "people link-telegram": "session",

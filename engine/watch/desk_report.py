@@ -130,8 +130,8 @@ def _chosen(found: Sequence[Period], unit: str, of: str) -> tuple[Period, bool]:
                 return period, whole
         listed = ", ".join(utc_day(period.from_ms) for period in found[-LISTED:])
         raise BadInput(f"the desk lived no {unit} {of[:20]!r}", f"{unit}s begin on {listed}")
-    whole = [period for period, complete in zip(found, wholes, strict=True) if complete]
-    return (whole[-1], True) if whole else (found[-1], False)
+    complete = [period for period, whole in zip(found, wholes, strict=True) if whole]
+    return (complete[-1], True) if complete else (found[-1], False)
 
 
 def _day_or_month(text: str) -> str:
