@@ -227,7 +227,7 @@ def test_what_a_window_made_adds_up_for_its_reader() -> None:
 
 
 def test_a_close_says_whose_the_money_is_from_then_on(tmp_path: Path) -> None:
-    """Two windows over one sleeve: with the first closed, its P&L stays apart, and the command said that it was the strategies'."""
+    """Two windows over one sleeve: with the first closed, its P&L stays apart, and is not the strategies' again."""
     journal = Journal(journal_of(tmp_path), "worker")
     for n, sleeves in enumerate((["eth", "btc"], ["eth"]), 1):
         about = {"what": "open", "taken": True, "window": f"w{n}", "by": "ann", "cause": "a feed", "sleeves": sleeves}
