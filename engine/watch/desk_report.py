@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -35,6 +36,7 @@ TRIPS_MIN = 30  # fewer say little about a strategy
 LISTED = 8
 DAY = re.compile(r"\d{4}-\d{2}(-\d{2})?", re.ASCII)
 ALERTS_READ = 500
+ALERT_SHOWN = 160  # characters of an alert, whole words
 
 
 class ReportWords(NamedTuple):
@@ -173,7 +175,7 @@ def _money(lived: WindowPnl, receipt: str) -> list[ReportFigure]:
     share = None if began <= 0 else (desk.change - lived.incident) / 100 / began
     return [
         *found,
-        ReportFigure("return of the strategies", share, "frac", receipt, "" if began > 0 else "no equity at its begin"),
+        ReportFigure("return of the strategies", share, "frac", receipt, "" if began > 0 else "no equity when it began"),
     ]
 
 
@@ -328,7 +330,10 @@ def _next(engine: Engine, body: Mapping[str, Any], words: ReportWords, now_ms: i
     waiting = list_proposals(engine, now_ms, "pending")
     found = [f"decide {row.id}: {row.direction} {row.sleeve}" for row in waiting[:LISTED]]
     found += [f"close incident {w['id']}: {w['cause']}" for w in body["incidents"] if w["closed_ms"] is None]
-    found += [f"alert {row.id} is open: {row.what[:120]}" for row in list_alerts(engine, "open")[:LISTED]]
+    found += [
+        f"alert {row.id} is open: {shorten(row.what, ALERT_SHOWN, placeholder=' ...')}"
+        for row in list_alerts(engine, "open")[:LISTED]
+    ]
     found += [one.text for one in prunings(engine)[:LISTED]]
     if words.notes_waiting:
         found.append(f"read {words.notes_waiting} note{'s' * (words.notes_waiting > 1)} of the inbox: nightdesk notes list")
