@@ -18,7 +18,9 @@ from memory.shelf import Shelf
 FOLDER = "decisions"
 LINES_MAX = 120  # of a month's page: the newest
 REASON_SHOWN = 160
-KINDS = frozenset({"decision", "halt", "adopt", "wait", "window", "promote", "restore", "lifecycle", "release", "cash", "person"})
+KINDS = frozenset(
+    {"decision", "halt", "adopt", "wait", "window", "promote", "drop", "restore", "lifecycle", "release", "cash", "person"}
+)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -73,6 +75,8 @@ def _decided(kind: str, body: Mapping[str, Any]) -> str:
         )
     if kind == "promote":
         return f"promoted the note {_clean(body.get('note', ''), 60)} to the page {_clean(body.get('page', ''), 80)}"
+    if kind == "drop":
+        return f"dropped the note {_clean(body.get('note', ''), 60)}"
     if kind == "restore":
         return f"restored version {body.get('version')} of the page {_clean(body.get('page', ''), 80)}"
     if kind == "cash":

@@ -7,9 +7,10 @@ is stored as received (cleaned and cut by the tool), and its header says that it
 import re
 from typing import NamedTuple
 
-from memory.shelf import INBOX, Shelf, ShelfError, slug
+from memory.shelf import INBOX, MemoryPage, Shelf, ShelfError, slug
 
 HEAD = "---"
+SETTLED = "settled"  # of a note's head: promoted or dropped, and by whom
 _LINE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -61,16 +62,37 @@ def split(page: str) -> tuple[dict[str, str], str]:
 def promote(shelf: Shelf, note_topic: str, page_topic: str, person: str) -> None:
     """Append an inbox note's text to a page, in the name of `person`. For people's commands only: no tool calls it.
 
-    The note stays in the inbox. ShelfError: no such note, no name, or the page was changed meanwhile.
+    The note stays and says that it is settled. ShelfError: no such note, no name, the page has it already, or either was changed
+    meanwhile.
     """
+    note = _waiting(shelf, note_topic, person)
+    words = f"{split(note.text)[1]}\n\n(promoted by {_LINE.sub(' ', person)} from {note_topic})\n"
+    shelf.settle(note, _settled(note.text, f"promoted to {page_topic} by {person}"), page_topic, words)
+
+
+def drop(shelf: Shelf, note_topic: str, person: str) -> None:
+    """Settle a note that becomes no memory, in the name of `person`; it stays, and nothing reads it. ShelfError as of promote,
+    and for one that is settled."""
+    note = _waiting(shelf, note_topic, person)
+    if end := split(note.text)[0].get(SETTLED):
+        raise ShelfError(f"{note_topic} was {end}")
+    shelf.settle(note, _settled(note.text, f"dropped by {person}"))
+
+
+def _waiting(shelf: Shelf, note_topic: str, person: str) -> MemoryPage:
+    """The note. Raises ShelfError for a page that is none, and without a name."""
     note = shelf.read(note_topic) if note_topic.startswith(f"{INBOX}/") else None
     if note is None:
         raise ShelfError(f"unknown note {note_topic}")
     if not person.strip():
-        raise ShelfError("promoting a note needs a person's name")
-    words = f"{split(note.text)[1]}\n\n(promoted by {_LINE.sub(' ', person)} from {note_topic})\n"
-    page = shelf.read(page_topic)
-    if page is None:
-        shelf.add(page_topic, words)
-    else:
-        shelf.replace(page, f"{page.text.rstrip()}\n\n{words}")
+        raise ShelfError("a note is settled by a person's name")
+    return note
+
+
+def _settled(text: str, end: str) -> str:
+    """The note with what became of it in its head; one that has an end keeps the first."""
+    head, words = split(text)
+    if SETTLED in head:
+        return text
+    lines = [f"{key}: {value}" for key, value in head.items()] + [f"{SETTLED}: {_LINE.sub(' ', end)}"]
+    return "\n".join([HEAD, *lines, HEAD, "", words.strip(), ""])

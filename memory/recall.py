@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple, cast
 
 from engine.clock import DAY_MS, HOUR_MS
 from memory import index
-from memory.note import split
+from memory.note import SETTLED, split
 from memory.shelf import INBOX, MemoryPage, Shelf, ShelfError, around, by_code
 
 CHARACTERS_A_TOKEN = 3.5
@@ -112,15 +112,19 @@ def readable(shelf: Shelf) -> list[MemoryPage]:
     for topic in shelf.topics():
         with suppress(ShelfError):  # a link that leads outside
             page = shelf.read(topic) if topic not in ("README", "handoff") else None
-            if page is not None:
-                found.append(page._replace(text=split(page.text)[1]) if topic.startswith(f"{INBOX}/") else page)
+            if page is None:
+                continue
+            head, text = split(page.text) if topic.startswith(f"{INBOX}/") else ({}, page.text)
+            if SETTLED not in head:  # a person has read it: what they kept of it is on a page
+                found.append(page._replace(text=text))
     return found
 
 
 def pieces(page: MemoryPage) -> list[index.Piece]:
     """A page in paragraphs that can be read alone, each with who vouches for it."""
     if page.topic.startswith(f"{INBOX}/"):
-        return [index.Piece(part, "unconfirmed") for part in paragraphs(split(page.text)[1])]
+        head, text = split(page.text)
+        return [] if SETTLED in head else [index.Piece(part, "unconfirmed") for part in paragraphs(text)]
     return [index.Piece(p, "code" if made else "people") for made, text in by_code(page.text) for p in paragraphs(text)]
 
 

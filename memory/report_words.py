@@ -16,6 +16,7 @@ SHOWN = 12
 CHARACTERS = 300
 NO_LESSON = "none yet"  # of a window that is open, as app/views/incident_pages.py writes it
 REPLAYS_MS = 100 * DAY_MS  # behind now: the desk lives on recorded bars, or the report is of long ago
+_PROMOTED = re.compile(r"(?:.*: )?(\(promoted by .* from inbox/\S+\))")  # below a heading a paragraph begins with it
 _LESSON = re.compile(r"(?i)\blessons?\b\s*:?")
 
 
@@ -33,9 +34,18 @@ def report_words(shelf: Shelf, from_ms: int, until_ms: int, now_ms: int) -> Repo
         elif page.topic == GOALS:
             goals = [(_short(part), page.topic) for part in paragraphs(page.text)]
         elif from_ms < page.changed_ms <= until_ms:
-            parts = [part for part in paragraphs(page.text) if not part.startswith("<!--")]
+            parts = _with_names([part for part in paragraphs(page.text) if not part.startswith("<!--")])
             lessons += [(_short(text), page.topic) for part in parts if (text := _lesson(page.topic, part))]
     return ReportWords(tuple(goals[:SHOWN]), tuple(lessons[:SHOWN]), waiting)
+
+
+def _with_names(parts: list[str]) -> list[str]:
+    """Paragraphs with the line of who promoted them, which `nightdesk notes promote` writes below the last of a note."""
+    found = list[str]()
+    for part in parts:
+        below = found and _PROMOTED.fullmatch(part)
+        found = [*found[:-1], f"{found[-1]} {below[1]}"] if below else [*found, part]
+    return found
 
 
 def _lesson(topic: str, part: str) -> str:

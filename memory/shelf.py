@@ -96,6 +96,23 @@ class Shelf:
         with self._alone():
             self._replace(was, text)
 
+    def settle(self, note: MemoryPage, settled: str, topic: str = "", words: str = "") -> None:
+        """Append `words` to the page `topic` (made where there is none) and make `settled` of the note, as one act: of two who do
+        it at once one is refused. ShelfError: the note has changed since it was read, or the page has these words."""
+        with self._alone():
+            now = self.read(note.topic)
+            if now is None or now.text != note.text:
+                raise ShelfError(f"{note.topic} was changed meanwhile; nothing was written")
+            page = self.read(topic) if topic else None
+            if page is not None and words.rstrip().rpartition(" ")[2] in page.text:
+                raise ShelfError(f"the page {topic} has {note.topic} already")
+            if page is not None:
+                self._replace(page, f"{page.text.rstrip()}\n\n{words}")
+            elif topic:
+                _put(self.path(topic), words)
+            if settled != note.text:
+                self._replace(note, settled)
+
     def write_block(self, topic: str, text: str) -> None:
         """Update code's own block on the page `topic`; the text around it is left alone.
 

@@ -48,7 +48,13 @@ def report(ctx: ToolContext, args: ReportArgs) -> ToolResult:
     lines += [f"incident {clean(text, 240)}" for text in incident_lines(body)[:LINES]]
     lines += [f"lesson (people, {lesson['page']}): {clean(lesson['text'], 200)}" for lesson in body["lessons"][:LINES]]
     rows = [(name, f"{{{h}.{name}}}" if name in values else f"not defined: {f['why']}") for name, f in figures.items()]
-    return ToolResult("ok", "\n".join(lines), tuple(facts), (evidence,), Table(("figure", "value"), tuple(rows)))
+    return ToolResult(
+        "ok",
+        "\n".join([lines[0], "", *(f"- {line}" for line in lines[1:])]),
+        tuple(facts),
+        (evidence,),
+        Table(("figure", "value"), tuple(rows)),
+    )
 
 
 def _met(met: bool | None) -> str:

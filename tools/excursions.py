@@ -9,7 +9,7 @@ from pydantic import Field
 from engine.book.bodies import SIMULATED
 from tools.common.contract import Args, Effect, Fact, Table, ToolContext, ToolResult, Value, asked_as, make_facts, no_data, tool
 from tools.common.time_words import NEVER_RAN
-from tools.figures import DESK, Exit, Side, TripsArgs, bars_of, narrowed, trips_of
+from tools.figures import DESK, IN_INCIDENTS, Exit, Side, TripsArgs, bars_of, left_out, narrowed, trips_of
 from tools.runs import TRIP
 
 LISTED = {"mae": "usd", "mfe": "usd", "mae_r": "ratio", "mfe_r": "ratio", "net": "usd", "r": "ratio"}
@@ -48,12 +48,13 @@ def excursions(ctx: ToolContext, args: ExcursionsArgs) -> ToolResult:
     from engine.watch.desk_excursions import reached_trips
 
     of_trips = TripsArgs(**args.model_dump(exclude={"worst"}))
-    found, evidence = trips_of(ctx, of_trips, reached_trips)
+    found, evidence, apart = trips_of(ctx, of_trips, reached_trips)
     if found is None:
         return no_data(NEVER_RAN)
     groups = reach(found)
     if groups.is_empty():
-        return no_data(f"no closed round trips of {args.subject}{narrowed(of_trips)}")
+        inside = " but for those that were open in an incident window" if apart else ""
+        return no_data(f"no closed round trips of {args.subject}{narrowed(of_trips)}{inside}")
     label = f"{args.subject} {args.model_dump_json(exclude_none=True)}"
     facts: list[Fact] = []
     handles: dict[str, str] = {}
@@ -62,6 +63,7 @@ def excursions(ctx: ToolContext, args: ExcursionsArgs) -> ToolResult:
     for row in groups.to_dicts():
         h = handles[row["key"]] = ctx.handle("k", f"excursions {label} {row['key']}")
         values: dict[str, tuple[Value, str]] = {name: (row[name], unit) for name, unit in units.items()}
+        values |= {IN_INCIDENTS: (apart, "count")} if apart and row["key"] == "all" else {}
         facts += make_facts(h, f"excursions of {row['key']} round trips of {args.subject}", evidence, values)
         rows.append((row["key"], *(f"{{{h}.{name}}}" for name in units)))
     table = Table(("of", *units), tuple(rows))
@@ -75,6 +77,7 @@ def excursions(ctx: ToolContext, args: ExcursionsArgs) -> ToolResult:
         table = Table(("trip", "sleeve", "side", "reason", *LISTED), tuple(rows))
     text = f"{_verdict(handles)} {{{handles['all']}.trips}} closed round trips of {args.subject}{bars_of(ctx, args.subject)}"
     text += f"{narrowed(of_trips)}; {AGAINST}{_bars(ctx) if args.subject == DESK else ''}"
+    text += left_out(handles["all"], apart)
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"subject": args.subject})
 
 

@@ -96,21 +96,23 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     rate, P&L, mean R, holding time."""
     from engine.sim.breakdown import extremes, split
 
-    found, evidence = trips_of(ctx, args)
+    found, evidence, apart = trips_of(ctx, args)
     if found is None or found.is_empty():
-        return no_data(f"no round trips of {args.subject}{narrowed(args)}" if found is not None else NEVER_RAN)
+        inside = " but for those that were open in an incident window" if apart else ""
+        return no_data(f"no round trips of {args.subject}{narrowed(args)}{inside}" if found is not None else NEVER_RAN)
     label = f"{args.subject} {args.model_dump_json(exclude_none=True)}"
     whole = split(found.with_columns(sleeve=found["side"].replace_strict({"long": "all", "short": "all"})), "sleeve")
     h = ctx.handle("k", label)
     values: dict[str, tuple[Value, str]] = {name: (whole.row(0, named=True).get(name), unit) for name, unit in SPLIT.items()}
     values["open"] = (found["exit_ms"].null_count(), "count")
+    values |= {IN_INCIDENTS: (apart, "count")} if apart else {}
     values |= _in_order(found)
     facts = list(make_facts(h, f"round trips of {args.subject}", evidence, values))
     text = (
         f"{{{h}.trips}} round trips of {args.subject}{bars_of(ctx, args.subject)}{narrowed(args)}, {{{h}.open}} open: net "
         f"{{{h}.net}}, mean {{{h}.mean_net}} and {{{h}.mean_r}} R, hit rate {{{h}.win_frac}}, "
         f"profit factor {{{h}.profit_factor}}, median holding time {{{h}.median_hold_ms}}, "
-        f"longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins."
+        f"longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins.{left_out(h, apart)}"
     )
     first = found["entry_ms"].min()
     if args.subject == DESK and args.since and first - instant(args.since, ctx.desk_ms) > LATER_MS:
@@ -177,15 +179,34 @@ def bars_of(ctx: ToolContext, subject: str) -> str:
     return "" if subject == DESK else f" ({clean(store(ctx).load(subject)['data']['source'], 20)} bars)"
 
 
-def trips_of(ctx: ToolContext, args: TripsArgs, of_desk: Callable[[Path], Any] | None = None) -> tuple[Any, Evidence]:
-    """The subject's round trips, narrowed; (None, ...) for a desk without a bar. of_desk: desk_trips or a wider frame."""
+IN_INCIDENTS = "in_incidents"  # the fact: round trips that are left out
+
+
+def left_out(handle: str, apart: int) -> str:
+    """That round trips of incident windows are not among these, by the handle of their count; "" where there were none."""
+    return f" {{{handle}.{IN_INCIDENTS}}} more were open in an incident window and are left out: no strategy made them." * (
+        apart > 0
+    )
+
+
+def trips_of(ctx: ToolContext, args: TripsArgs, of_desk: Callable[[Path], Any] | None = None) -> tuple[Any, Evidence, int]:
+    """The subject's round trips, narrowed, and how many more the desk has that were open in an incident window; (None, ...) for a
+    desk without a bar. of_desk: desk_trips or a wider frame."""
+    from engine.watch.desk_trips import desk_trips, outside_incidents
+
+    if args.subject != DESK:
+        return _narrowed(ctx, args, store(ctx).frame(args.subject, "trips")), receipt_of(ctx, args.subject), 0
+    if ctx.desk_ms is None:
+        return None, receipt_of(ctx, DESK), 0
+    every = _narrowed(ctx, args, (of_desk or desk_trips)(ctx.home))
+    found = outside_incidents(ctx.home, every)
+    return found, receipt_of(ctx, DESK), every.height - found.height
+
+
+def _narrowed(ctx: ToolContext, args: TripsArgs, found: Any) -> Any:
+    """The trips that the question is about. Raises BadInput for a sleeve without one."""
     import polars as pl
 
-    from engine.watch.desk_trips import desk_trips
-
-    found = (of_desk or desk_trips)(ctx.home) if args.subject == DESK else store(ctx).frame(args.subject, "trips")
-    if args.subject == DESK and ctx.desk_ms is None:
-        return None, receipt_of(ctx, DESK)
     if args.sleeve is not None:
         if found.filter(pl.col("sleeve") == args.sleeve).is_empty():
             there = ", ".join(found["sleeve"].unique().sort())
@@ -201,7 +222,7 @@ def trips_of(ctx: ToolContext, args: TripsArgs, of_desk: Callable[[Path], Any] |
         found = found.filter(pl.col("entry_ms") >= instant(args.since, ctx.desk_ms))
     if args.until:
         found = found.filter(pl.col("entry_ms") < instant(args.until, ctx.desk_ms))
-    return found, receipt_of(ctx, args.subject)
+    return found
 
 
 def receipt_of(ctx: ToolContext, subject: str) -> Evidence:

@@ -69,7 +69,7 @@ def pair_lines(pair: Mapping[str, Any]) -> list[str]:
 
 
 def worse_text(found: Mapping[str, Any]) -> str:
-    """`worse: -1.20 a round trip (-2.10 to -0.40, ...); since 2025-03-04 (...)`, or after how many one can tell."""
+    """`worse: -1.20 a round trip (-2.10 to -0.40, ...); it changed at 2025-03-04 (...)`, or after how many one can tell."""
     if found["verdict"] == "the same":
         return f"no round trip of {found['trips']} differs"
     needed = f"; it takes about {found['needed']:,} round trips to know" if found["needed"] else ""
@@ -80,6 +80,6 @@ def worse_text(found: Mapping[str, Any]) -> str:
     text = f"{found['verdict']}: {per_trip}" + (needed if found["verdict"] == "not known yet" else "")
     if found["since_ms"] is None:
         return text
-    span = f"{utc(found['since_low_ms'])} to {utc(found['since_high_ms'])}"
-    means = f"{found['before']:+,.2f} before, {found['after']:+,.2f} after"
-    return f"{text}; since {utc(found['since_ms'])} ({span}): {means}"
+    span = f"between {utc(found['since_low_ms'])} and {utc(found['since_high_ms'])}, 95 %"
+    means = f"{found['before']:+,.2f} a round trip before, {found['after']:+,.2f} after"
+    return f"{text}; it changed at {utc(found['since_ms'])} ({span}): {means}"

@@ -40,7 +40,7 @@ def halt_desk(
     follows = _follows(home)
     value = {"halted": latch.halted, "reason": latch.reason, "by": latch.by, "since_ms": latch.since_ms, "follows": follows}
     state, left = _state(home, latch.since_ms or now_ms)
-    makers = waited_for(home, latch.since_ms, time.sleep)
+    makers = waited_for(home, latch.since_ms or now_ms, time.sleep)
     value |= {"home": home, "notes": notes, "state": state, "left": left, "makers": as_makers(makers)}
     lines = [_halt_text(latch, home, follows), *_left_lines(state, left), *(shown(one.text) for one in makers), *notes]
     out.emit(value, as_json=as_json, text=lambda: "\n".join(lines))

@@ -4,6 +4,7 @@ A person's word is handed to the worker, which alone writes the journal. Show re
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -87,12 +88,24 @@ def close_window(
     _require_name(as_name)
     actor = identify(home.path, as_name, CHANNEL)
     body, money = to_close(home, window, cause, lesson, actor)
-    out.say(f"{window}: {_money_text(money)}. It stays of the incident; from now on the strategies have their own again.")
+    out.say(f"{window}: {_money_text(money)}. It stays of the incident; {_then(home.path, window)}.")
     if not yes:
         typer.confirm("Close this window?", abort=True, err=True)
     value = _handed(home, body, actor)
     write_pages(home.path)
     out.emit(value, as_json=as_json, text=lambda: _answer_text(value, f"Closed by {actor.name} ({actor.assurance})."))
+
+
+def _then(home: Path, window: str) -> str:
+    """Whose P&L the sleeves of a window have once it is closed: the strategies', or another open window's that covers them."""
+    from engine.watch.incidents import windows_of
+    from engine.watch.window import journal_of
+
+    found = {one.id: one for one in windows_of(journal_of(home)) if one.closed_ms is None}
+    own = found[window].sleeves if window in found else []
+    apart = {s: one.id for one in reversed(found.values()) if one.id != window for s in one.sleeves if s in own}
+    still = "; ".join(f"{sleeve} stays apart, {id_} covers it too" for sleeve, id_ in sorted(apart.items()))
+    return still or "from now on the strategies have their own again"
 
 
 def _require_name(as_name: str) -> None:

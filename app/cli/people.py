@@ -24,7 +24,7 @@ NOBODY = (
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    group = typer.Typer(no_args_is_help=True, help="People: who may do what, and who did.")
+    group = typer.Typer(invoke_without_command=True, callback=all_people, help="People: who may do what, and who did.")
     for name, command in (
         ("list", list_people),
         ("show", show),
@@ -43,6 +43,12 @@ def register(app: typer.Typer) -> None:
 def now() -> int:
     """Wall time."""
     return time.time_ns() // 1_000_000
+
+
+def all_people(ctx: typer.Context, as_json: bool = JSON) -> None:
+    """Without a command: the list."""
+    if ctx.invoked_subcommand is None:
+        list_people(as_json)
 
 
 def list_people(as_json: bool = JSON) -> None:

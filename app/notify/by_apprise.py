@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from app.home.reach import DiscordEntry, TelegramEntry
 from app.notify.deliveries import Notification, Undelivered
-from app.notify.words import Worded, worded
+from app.notify.words import Worded, broke, worded
 from engine.redaction import redacted
 
 TIMEOUT_S = 5
@@ -74,7 +74,7 @@ class AppriseSink:
         try:
             done = bool(self._all.notify(title=title, body=body, body_format="text"))
         except Exception as error:  # noqa: BLE001 - whatever answers in its place, the message waits and is tried again
-            raise Undelivered(f"{self.name}: {type(error).__name__}") from None
+            raise Undelivered(f"{self.name}: {broke(error)}") from None
         finally:
             LOG.removeHandler(heard)
         if not done:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from app.home.reach import WebhookEntry
 from app.notify.deliveries import Notification, Undelivered
-from app.notify.words import visible, worded
+from app.notify.words import broke, visible, worded
 
 TIMEOUT_S = 5.0  # for a connection, and between two pieces of an answer
 DEADLINE_S = 10.0  # for all of it: who sends a byte now and then would hold every other message
@@ -58,7 +58,7 @@ class Webhook:
         try:
             status, wait = anyio.run(answered)
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-            raise Undelivered(f"{self.name}: {type(error).__name__}") from None
+            raise Undelivered(f"{self.name}: {broke(error)}") from None
         if not 200 <= status < 300:
             wait_s = float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 8 else None
             raise Undelivered(visible(f"{self.name}: HTTP {status}"), wait_s, final=status in FINAL or 300 <= status < 400)

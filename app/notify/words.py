@@ -20,6 +20,15 @@ LINE_MAX, LINES_MAX = 1_000, 60
 DIGEST_MAX = 40  # notes named in one digest; the rest are counted
 
 
+NO_ANSWER = (
+    ("Timeout", "no answer in time"),
+    ("ConnectError", "nobody answers at its address"),
+    ("ProtocolError", "the connection broke off"),
+    ("ReadError", "the connection broke off"),
+    ("WriteError", "the connection broke off"),
+)
+
+
 class Worded(NamedTuple):
     """A message: its title, its lines, and whether everything that a decision needs is in them."""
 
@@ -41,6 +50,13 @@ class Worded(NamedTuple):
 def _units(text: str) -> int:
     """Its length in UTF-16: an emoji is two."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def broke(error: BaseException) -> str:
+    """Why a way gave no answer, for a person, with the error's class, never its text: that may repeat an address or a token."""
+    name = type(error).__name__
+    words = next((said for part, said in NO_ANSWER if part in name), "")
+    return f"{words} ({name})" if words else name
 
 
 def visible(text: object) -> str:

@@ -214,6 +214,7 @@ COMMANDS: Mapping[str, str] = {
     "live test": "probe",
     "memory promote": "note",
     "memory restore": "note",
+    "notes drop": "note",
     "notes promote": "note",
     "people add": "people",
     "people link-telegram": "session",
@@ -267,8 +268,8 @@ def require(home: Path, actor: Actor, act: str) -> None:
     role = role_of(home, actor)
     if not may(role, act):
         row = ACTS.get(act)
-        about, least = (f", which is to {row.about}", row.least) if row is not None else ("", "nobody")
-        what = f"{actor.name} is {_article(role)} and may not {act}{about} (it takes {_article(least)})"
+        about, takes = (row.about, _article(row.least)) if row is not None else (act, "nobody")
+        what = f"{actor.name} is {_article(role)} and may not {about} ({act}: it takes {takes})"
         raise Denied(what, "nightdesk people list says who may; an admin gives roles: nightdesk people role NAME ROLE")
 
 

@@ -28,7 +28,7 @@ def declare(home: Home, amount: float, reason: str, actor: Actor, now_ms: int) -
     if not isfinite(amount) or not 0.005 <= abs(amount) <= AMOUNT_MAX:
         raise BadInput(f"{amount:g} is not an amount", f"0.01 to {AMOUNT_MAX:,.0f}")
     if abs(amount - round(amount, 2)) > 1e-6:
-        raise BadInput(f"{amount:,.4f} has parts of a cent", "declare whole cents: what the account has in them")
+        raise BadInput(f"{amount:,.4f} has parts of a cent", "declare whole cents, as the account books them")
     if not why:
         raise BadInput("cash needs a reason", "say where it came from or went: --reason TEXT")
     found = identity(home.path)

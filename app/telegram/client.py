@@ -8,7 +8,7 @@ from typing import Any
 
 from app.home.reach import TelegramEntry
 from app.notify.deliveries import Undelivered
-from app.notify.words import visible
+from app.notify.words import broke, visible
 from engine.redaction import redacted
 
 TIMEOUT_S = 5.0
@@ -42,7 +42,7 @@ class TelegramClient:
                         raise ValueError("the answer is too long")
             value = json.loads(b"".join(parts))
         except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, RecursionError) as error:
-            raise Undelivered(f"telegram {method}: {type(error).__name__}") from None
+            raise Undelivered(f"telegram {method}: {broke(error)}") from None
         if not isinstance(value, dict):
             raise Undelivered(f"telegram {method}: not an answer of Telegram")
         if status != 200 or value.get("ok") is not True:

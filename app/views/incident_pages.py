@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.amounts import quantity_text
+from engine.amounts import price_text, quantity_text
 from engine.clock import utc
 from engine.store.chain import Event
 from engine.store.journal import read
@@ -96,12 +96,18 @@ def _event_text(event: Event, window: IncidentWindow) -> str:
     if event.kind == "fill":
         if body.get("sleeve") not in window.sleeves:
             return ""
-        amount = f"{body['lots']} lots at {body['price']}" if body.get("price") is not None else ""
+        amount = "" if body.get("price") is None else f"{_amount(body)} at {price_text(body['price'])}"
         return f"{body['sleeve']} {body.get('side')} {amount}, order {body.get('order')}"
+    if event.kind == "breaker" and body.get("sleeve") and body["sleeve"] not in window.sleeves:
+        return ""
     if event.kind == "halt":
         return f"{body.get('state', '')} {body.get('reason', '')} {body.get('by', '')}"
     names = ("what", "difference", "instrument", "sleeve", "state", "breaker", "why", "reason", "by", "lots", "trade", "order")
     return ", ".join(f"{name} {body[name]}" for name in names if body.get(name) not in (None, "", [], {}))
+
+
+def _amount(fill: Mapping[str, Any]) -> str:
+    return f"{fill['lots']} lots" if fill.get("quantity") is None else quantity_text(fill["quantity"])
 
 
 def _people(home: Path, window: IncidentWindow) -> Iterator[str]:

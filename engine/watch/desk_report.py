@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from engine.sim.breakdown import split
 from engine.sim.metrics import DAYS_A_YEAR, DAYS_MIN, a_day_sharpe, days_to_tell, sharpe_error
 from engine.watch.alert_rows import list_alerts
 from engine.watch.attribution import WindowPnl, apportion, pnl_of_window
-from engine.watch.desk_trips import desk_trips
+from engine.watch.desk_trips import desk_trips, outside_incidents
 from engine.watch.incidents import windows_of
 from engine.watch.parity_result import UNEXPLAINED_FRAC_MAX, last_result
 from engine.watch.periods import Period, period_begin, periods
@@ -35,6 +36,7 @@ TRIPS_MIN = 30  # fewer say little about a strategy
 LISTED = 8
 DAY = re.compile(r"\d{4}-\d{2}(-\d{2})?", re.ASCII)
 ALERTS_READ = 500
+ALERT_SHOWN = 160  # characters of an alert, whole words
 
 
 class ReportWords(NamedTuple):
@@ -77,7 +79,8 @@ def make_report(
     back = ((desk_ms(home) or 0) - chosen.from_ms) // DAY_MS + 2
     days = [day for day in periods(home, "day", limit=back) if chosen.from_ms < day.until_ms <= chosen.until_ms]
     every = desk_trips(home)
-    trips = every.filter((pl.col("closed_ms") > chosen.from_ms) & (pl.col("closed_ms") <= chosen.until_ms))
+    closed = every.filter((pl.col("closed_ms") > chosen.from_ms) & (pl.col("closed_ms") <= chosen.until_ms))
+    trips = outside_incidents(home, closed)  # of the strategies: no count, hit rate, R or goal rests on the others
     receipt = f"{lived.start.id} to {lived.end.id}"
     path = journal_of(home)
     body: dict[str, Any] = {
@@ -98,7 +101,7 @@ def make_report(
         "goals": [{"text": text, "page": page} for text, page in words.goals],
         "lessons": [{"text": text, "page": page} for text, page in words.lessons],
     }
-    body["metrics"] += [figure._asdict() for figure in _of_trips(trips, receipt)]
+    body["metrics"] += [figure._asdict() for figure in _of_trips(trips, len(closed) - len(trips), receipt)]
     body["goal_met"] = _goal_met(lived, len(trips), whole=whole)
     body |= _worked(home, engine, body, chosen)
     return body | {"next": _next(engine, body, words, now_ms)}
@@ -129,8 +132,8 @@ def _chosen(found: Sequence[Period], unit: str, of: str) -> tuple[Period, bool]:
                 return period, complete
         listed = ", ".join(utc_day(period.from_ms) for period in found[-LISTED:])
         raise BadInput(f"the desk lived no {unit} {of[:20]!r}", f"{unit}s begin on {listed}")
-    whole = [period for period, complete in zip(found, wholes, strict=True) if complete]
-    return (whole[-1], True) if whole else (found[-1], False)
+    complete = [period for period, whole in zip(found, wholes, strict=True) if whole]
+    return (complete[-1], True) if complete else (found[-1], False)
 
 
 def _day_or_month(text: str) -> str:
@@ -172,7 +175,7 @@ def _money(lived: WindowPnl, receipt: str) -> list[ReportFigure]:
     share = None if began <= 0 else (desk.change - lived.incident) / 100 / began
     return [
         *found,
-        ReportFigure("return of the strategies", share, "frac", receipt, "" if began > 0 else "no equity at its begin"),
+        ReportFigure("return of the strategies", share, "frac", receipt, "" if began > 0 else "no equity when it began"),
     ]
 
 
@@ -206,10 +209,12 @@ def _of_days(days: Sequence[Period], lived: WindowPnl, receipt: str) -> list[Rep
     ]
 
 
-def _of_trips(trips: pl.DataFrame, receipt: str) -> list[ReportFigure]:
-    """Round trips that closed in the period."""
+def _of_trips(trips: pl.DataFrame, apart: int, receipt: str) -> list[ReportFigure]:
+    """Round trips of the strategies that closed in the period, and beside them how many were open in an incident window."""
     count = len(trips)
     found = [ReportFigure("round trips closed", count, "count", receipt)]
+    if apart:
+        found.append(ReportFigure("beside them, open in an incident window", apart, "count", receipt))
     if not count:
         return found
     r = trips["r"].drop_nulls()
@@ -271,16 +276,24 @@ def _goal_met(lived: WindowPnl, trips: int, *, whole: bool) -> dict[str, Any]:
     if not whole:
         return {"goal": goal, "met": None, "why": "the period is not whole"}
     if trips < TRIPS_MIN:
-        return {"goal": goal, "met": None, "why": f"{trips} round trips closed; fewer than {TRIPS_MIN} are an anecdote"}
+        return {"goal": goal, "met": None, "why": f"{_trips(trips)} closed; fewer than {TRIPS_MIN} are an anecdote"}
     cents = lived.attribution.desk.change - lived.incident  # the same sum as the metric below it
-    return {"goal": goal, "met": cents > 0, "why": f"{cents / 100:+,.2f} over {trips} round trips"}
+    return {"goal": goal, "met": cents > 0, "why": f"{cents / 100:+,.2f} over {_trips(trips)}"}
+
+
+def _trips(count: int) -> str:
+    return f"{count} round trip{'s' * (count != 1)}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count} times"
 
 
 def _worked(home: Path, engine: Engine, body: Mapping[str, Any], period: Period) -> dict[str, list[str]]:
     """What worked and what did not, as sentences of figures."""
     worked, failed = list[str](), list[str]()
     for row in body["sleeves"]:
-        few = f"; {row['trips']} round trips, too few to call it a result" if row["few"] else f" over {row['trips']} round trips"
+        few = f"; {_trips(row['trips'])}, too few to call it a result" if row["few"] else f" over {_trips(row['trips'])}"
         if row["strategy"] > 0:
             worked.append(f"{row['sleeve']} made {row['strategy']:+,.2f}{few}")
         elif row["strategy"] < 0:
@@ -294,9 +307,9 @@ def _worked(home: Path, engine: Engine, body: Mapping[str, Any], period: Period)
         failed.append(f"the worst day was {worst['day']}: {worst['strategy']:+,.2f}")
     events = list(between(journal_of(home), period.from_ms, period.until_ms, {"breaker", "order"}))
     breakers = Counter(str(e.body["breaker"]) for e in events if e.kind == "breaker")
-    failed += [f"the {name} breaker tripped {count} times" for name, count in breakers.most_common(LISTED)]
+    failed += [f"the {name} breaker tripped {_times(count)}" for name, count in breakers.most_common(LISTED)]
     if rejected := sum(e.kind == "order" and e.body.get("state") == "rejected" for e in events):
-        failed.append(f"{rejected} orders were rejected")
+        failed.append(f"{rejected} orders were rejected" if rejected > 1 else "an order was rejected")
     parity = last_result(home)
     if "unexplained_frac" in parity and parity["from_ms"] < period.until_ms and parity["to_ms"] > period.from_ms:
         share = float(parity["unexplained_frac"] or 0.0)
@@ -306,7 +319,9 @@ def _worked(home: Path, engine: Engine, body: Mapping[str, Any], period: Period)
         )
     raised = [row for row in list_alerts(engine, limit=ALERTS_READ) if period.from_ms < row.opened_ms <= period.until_ms]
     if paged := Counter(row.kind for row in raised if row.severity == "page"):
-        failed.append("a person was paged: " + ", ".join(f"{count} times by {kind}" for kind, count in paged.most_common(LISTED)))
+        failed.append(
+            "a person was paged: " + ", ".join(f"{_times(count)} by {kind}" for kind, count in paged.most_common(LISTED))
+        )
     return {"worked": worked, "failed": failed}
 
 
@@ -315,7 +330,10 @@ def _next(engine: Engine, body: Mapping[str, Any], words: ReportWords, now_ms: i
     waiting = list_proposals(engine, now_ms, "pending")
     found = [f"decide {row.id}: {row.direction} {row.sleeve}" for row in waiting[:LISTED]]
     found += [f"close incident {w['id']}: {w['cause']}" for w in body["incidents"] if w["closed_ms"] is None]
-    found += [f"alert {row.id} is open: {row.what[:120]}" for row in list_alerts(engine, "open")[:LISTED]]
+    found += [
+        f"alert {row.id} is open: {shorten(row.what, ALERT_SHOWN, placeholder=' ...')}"
+        for row in list_alerts(engine, "open")[:LISTED]
+    ]
     found += [one.text for one in prunings(engine)[:LISTED]]
     if words.notes_waiting:
         found.append(f"read {words.notes_waiting} note{'s' * (words.notes_waiting > 1)} of the inbox: nightdesk notes list")

@@ -84,7 +84,7 @@ def html(body: Mapping[str, Any]) -> str:
 
 
 def chart_specs(body: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page draws: money made since the begin, with and without incidents, and each day; nothing under two days."""
+    """What the page draws: money made over the period, with and without incidents, and each day; nothing under two days."""
     days = [day for day in body["days"] if day["net"] is not None]
     if len(days) < 2:
         return {}
@@ -108,7 +108,7 @@ def chart_specs(body: Mapping[str, Any]) -> dict[str, Any]:
         }
         for day in days
     ]
-    curve = {"kind": "curve", "label": "Money made since the begin", "unit": "money", "height": 300, "x": x, "lines": lines}
+    curve = {"kind": "curve", "label": "Money made over the period", "unit": "money", "height": 300, "x": x, "lines": lines}
     return {"curve": curve, "days": {"kind": "bars", "unit": "money", "label": "A day's P&L of the strategies", "items": items}}
 
 

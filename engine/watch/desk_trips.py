@@ -48,7 +48,12 @@ def desk_trips(home: Path, sleeve: str | None = None) -> pl.DataFrame:
 
 def strategy_trips(home: Path, sleeve: str | None = None) -> pl.DataFrame:
     """The same without those that were open in an incident window of their sleeve: they are no evidence of a strategy."""
-    found, path = desk_trips(home, sleeve), journal_of(home)
+    return outside_incidents(home, desk_trips(home, sleeve))
+
+
+def outside_incidents(home: Path, found: pl.DataFrame) -> pl.DataFrame:
+    """Of the desk's trips (a frame of desk_trips, or a wider one) those that were never open in an incident window."""
+    path = journal_of(home)
     mark = mark_at(path)
     if mark is None or ("incident" not in mark.body and "windows" not in mark.body):
         return found

@@ -19,7 +19,7 @@ from engine.clock import DAY_MS
 from engine.store.chain import Event
 from engine.store.db import read
 from engine.store.tables import SleeveVersion
-from engine.watch.desk_trips import desk_trips
+from engine.watch.desk_trips import strategy_trips
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
 
 WINDING_DOWN = "winding down"
@@ -67,7 +67,7 @@ def lives(home: Path, engine: Engine) -> list[SleeveLife]:
             if not had or _stage(had[-1][1]) != _stage(one):
                 had.append((event, one))
         last = {str(one["name"]) for one in listed} or last
-    trips, why = desk_trips(home), _reasons(engine)
+    trips, why = strategy_trips(home), _reasons(engine)
     end = mark_at(path)
     found = []
     for name, had in changes.items():

@@ -1,5 +1,7 @@
 """Notes, promotion and the handoff page with whatever a model or a person wrote in them; recall within its tokens."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from memory import handoff
-from memory.note import Note, note_id, promote, render, split
+from memory.note import Note, drop, note_id, promote, render, split
 from memory.recall import by_topic, cost, label_page, paragraphs, recall, search, trust_of
 from memory.shelf import MemoryPage, Shelf, ShelfError, slug
 
@@ -90,6 +92,40 @@ def test_a_promoted_note_makes_a_page_or_adds_to_one_and_says_by_whom(shelf: She
     assert after.text.startswith(desk.text.rstrip())
     assert after.text.endswith("(promoted by bob from inbox/n-1)\n")
     assert shelf.versions("desk")[-1].read_text() == desk.text
+
+
+def test_a_page_takes_a_note_once_and_nothing_reads_it_in_the_inbox_again(shelf: Shelf) -> None:
+    """Two people promote it at once, or one does twice: its words are on the page once. Settled, it is no unconfirmed word."""
+    shelf.add("inbox/n-1", render(note(text="the vendor was late")))
+    assert [block.trust for block in search(shelf, "vendor late", NOW)] == ["unconfirmed"]
+    with ThreadPoolExecutor(8) as pool:
+        ends = list(pool.map(lambda _: _attempt(lambda: promote(shelf, "inbox/n-1", "vendors", "ann")), range(8)))
+    assert ends.count("") == 1
+    page = shelf.read("vendors")
+    assert page is not None
+    assert page.text.count("the vendor was late") == 1
+    assert {block.topic for block in search(shelf, "vendor late", NOW)} == {"vendors"}
+    assert "promoted to vendors by ann" in _attempt(lambda: drop(shelf, "inbox/n-1", "bob"))
+
+
+def test_a_dropped_note_is_read_by_nobody(shelf: Shelf) -> None:
+    """Its file stays with who dropped it; a name that breaks the line does not become a head of its own."""
+    shelf.add("inbox/n-1", render(note(text="the vendor was late")))
+    drop(shelf, "inbox/n-1", "ann\nfrom: ann")
+    assert search(shelf, "vendor late", NOW) == []
+    page = shelf.read("inbox/n-1")
+    assert page is not None
+    head, text = split(page.text)
+    assert (head["settled"], head["from"][:9], text) == ("dropped by ann from: ann", "developer", "the vendor was late")
+
+
+def _attempt(act: Callable[[], None]) -> str:
+    """What it was refused with; "" where it was not."""
+    try:
+        act()
+    except ShelfError as error:
+        return str(error)
+    return ""
 
 
 # ---------------------------------------------------------------------- the handoff

@@ -115,3 +115,16 @@ def write_desk(home: Path, last: dict[str, Any] | None = None, bars: list[float 
         group(END - (len(bars or []) - n) * BAR, ("bar", bar(price)), ("mark", mark(994.59, 0.0, 95.0)))
     group(END, ("bar", bar(None if bars else 95.0)), ("mark", last or mark(994.59, 0.0, 95.0)))
     journal.close()
+
+
+def write_incident(home: Path) -> None:
+    """After the second day a window of incidents is opened; a round trip that makes 39.90 begins and ends inside it."""
+    journal = Journal(home / "journal" / "desk.jsonl", "worker")
+    opened = {"window": "w1", "what": "open", "taken": True, "by": "mara", "cause": "a feed", "sleeves": ["trend-btc"]}
+    t = END + BAR
+    journal.append([Event("window", t, opened | {"instruments": []}), Event("decision", t, ENTERED)], sync=False)
+    won = fill("sell", 135.0, 135.0, 0.05, 39.90) | {"reason": "target"}
+    for n, (body, made) in enumerate(((fill("buy", 95.0, 95.0, 0.05), -0.05), (won, 39.90)), 1):
+        after = mark(994.59 + made, 0.0, 95.0, incident=made) | {"incident": made}
+        journal.append([Event("fill", t + n * BAR, body), Event("mark", t + n * BAR, after)], sync=False)
+    journal.close()

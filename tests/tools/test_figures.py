@@ -11,7 +11,7 @@ from app.wiring import Wiring
 from engine.core.ledger import open_lots
 from engine.watch.desk_trips import desk_trips
 from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, loop_of
-from tests.tools.desk_journal import END, write_desk
+from tests.tools.desk_journal import END, write_desk, write_incident
 from tests.tools.stored_runs import keep_run
 from tools.catalog import call
 from tools.runs import store
@@ -56,6 +56,21 @@ def test_run_and_desk_are_asked_alike(ctx: Any) -> None:
     found = values(call(ctx, "performance", {"subject": run_id}), f"performance of {run_id}")
     assert found["sharpe_low"] < found["sharpe"] < found["sharpe_high"]
     assert found["days_needed"] > found["whole_days"]
+
+
+@pytest.mark.parametrize("tool", ["trips", "excursions"])
+def test_round_trips_of_an_incident_are_no_strategy_s(ctx: Any, tool: str) -> None:
+    """A trip that made 39.90 while a window was open is in no count, hit rate, R or excursion; that it is left out is said."""
+    before = call(ctx, tool, {})
+    write_incident(ctx.home)
+    after = call(ctx, tool, {})
+    assert after.table.rows == before.table.rows
+    assert {f.metric: f.value for f in after.facts if f.metric != "in_incidents"} == {f.metric: f.value for f in before.facts}
+    assert [fact.value for fact in after.facts if fact.metric == "in_incidents"] == [1]
+    assert "open in an incident window" in after.text
+    assert "incident" not in before.text
+    won = call(ctx, tool, {"exit": "target"})
+    assert (won.status, "open in an incident window" in won.text) == ("no_data", True)
 
 
 def test_pnl_is_the_change_between_marks(ctx: Any) -> None:

@@ -13,6 +13,8 @@ from app.api import incidents as routes
 from app.api.context import ApiContext
 from app.cli import incidents, main
 from app.home.home import Home
+from app.views import incident_pages
+from app.views.incident_pages import page_text
 from engine.book.replay import fold
 from engine.errors import BadInput, Refused
 from engine.live.loop import Loop
@@ -20,10 +22,12 @@ from engine.store.chain import Event
 from engine.store.journal import Journal, read
 from engine.watch.attribution import pnl_of_window
 from engine.watch.heartbeat import FILE
+from engine.watch.incidents import windows_of
 from engine.watch.periods import lately, periods
-from engine.watch.window import mark_at
+from engine.watch.window import journal_of, mark_at
 from tests.app.cli.test_cli_adopt import folder, loop, stopped  # noqa: F401 - fixtures
 from tests.fakes.papers import feed_of, loop_of
+from tests.tools.desk_journal import write_desk, write_incident
 
 
 def ran(*words: str) -> Any:
@@ -220,3 +224,26 @@ def test_what_a_window_made_adds_up_for_its_reader() -> None:
     )
     found = incidents._money_text({"pnl": 113.0, "realised": 100.0, "fees": 1.0, "funding": 0.0, "orphans": 3.0})
     assert found == "P&L +113.00: realised +100.00 (fees of 1.00, funding +0.00, orphans +3.00 in it), open positions +13.00"
+
+
+def test_a_close_says_whose_the_money_is_from_then_on(tmp_path: Path) -> None:
+    """Two windows over one sleeve: with the first closed, its P&L stays apart, and is not the strategies' again."""
+    journal = Journal(journal_of(tmp_path), "worker")
+    for n, sleeves in enumerate((["eth", "btc"], ["eth"]), 1):
+        about = {"what": "open", "taken": True, "window": f"w{n}", "by": "ann", "cause": "a feed", "sleeves": sleeves}
+        journal.append([Event("window", n, about | {"instruments": []})], sync=False)
+    journal.close()
+    assert incidents._then(tmp_path, "w1") == "eth stays apart, w2 covers it too"
+    assert incidents._then(tmp_path, "w9") == "from now on the strategies have their own again"
+
+
+def test_the_timeline_is_of_the_window_and_reads(tmp_path: Path) -> None:
+    """A fill with its quantity and a price as prices are written; no breaker of a sleeve that the window does not cover."""
+    write_desk(tmp_path)
+    write_incident(tmp_path)
+    (window,) = windows_of(journal_of(tmp_path))
+    text = page_text(tmp_path, window)
+    assert "trend-btc buy 1 at 95.00, order" in text
+    other = Event("breaker", 1, {"sleeve": "sol", "breaker": "loss streak"})
+    assert incident_pages._event_text(other, window) == ""
+    assert "loss streak" in incident_pages._event_text(other._replace(body=other.body | {"sleeve": "trend-btc"}), window)

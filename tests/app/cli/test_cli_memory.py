@@ -84,6 +84,6 @@ def test_a_viewer_restores_no_page(shelf: Shelf, monkeypatch: pytest.MonkeyPatch
     version = json_of("show", "desk")["versions"][0]
     add_person(home, "ann")
     monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home, "vic"))
-    with pytest.raises(Denied, match="vic is a viewer and may not note"):
+    with pytest.raises(Denied, match="vic is a viewer and may not promote"):
         json_of("restore", "desk", str(version), "--as", "vic", "--yes")
     assert shelf.path("desk").read_text() == "We hold numbats.\n"

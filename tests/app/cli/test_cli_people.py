@@ -68,6 +68,7 @@ LINES = {
     "live test": ("live", "test", "main", "--as", "vic", "--yes"),
     "memory promote": ("memory", "promote", "n", "--to", "desk", "--as", "vic"),
     "memory restore": ("memory", "restore", "desk", "1", "--as", "vic", "--yes"),
+    "notes drop": ("notes", "drop", "n", "--as", "vic"),
     "notes promote": ("notes", "promote", "n", "--to", "desk", "--as", "vic"),
     "people on-call": ("people", "on-call", "vic", "--quiet", "always", "--as", "vic"),
     "people add": ("people", "add", "zoe", "--as", "vic"),
@@ -170,6 +171,15 @@ def test_a_list_of_people_is_kept_by_its_admin(home: Home, monkeypatch: pytest.M
     assert "scrypt" not in shown + json.dumps(value)
 
 
+@pytest.mark.usefixtures("home")
+@pytest.mark.parametrize("words", [("people",), ("people", "list")])
+def test_people_alone_is_the_list(words: tuple[str, ...]) -> None:
+    """Who may do what and who did, without another word; a command of the group stays itself."""
+    done = invoke(*words)
+    assert (done.exit_code, "Nobody is registered" in done.output, "approver: all of that" in done.output) == (0, True, True)
+    assert "two_people" in json.loads(invoke(*words, "--json").stdout)
+
+
 def test_each_command_has_a_line_here() -> None:
     """Every command of an act that a viewer may not do."""
     guarded = {name for name, act in COMMANDS.items() if act == DECIDE or ACTS[act].least != "viewer"}
@@ -202,5 +212,5 @@ def test_a_passphrase_is_not_asked_of_a_role_that_may_not(home: Home, monkeypatc
     add_person(home.path, "ann")
     monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "vic", "open sesame"))
     monkeypatch.setattr(typer, "prompt", lambda *_, **__: pytest.fail("it was asked for"))
-    with pytest.raises(Denied, match="vic is a viewer and may not incident"):
+    with pytest.raises(Denied, match="vic is a viewer and may not open and close incident windows"):
         handing.passphrase(home, identify(home.path, "vic", "cli"), "window", "incident")

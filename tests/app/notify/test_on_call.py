@@ -83,7 +83,7 @@ def test_what_cannot_be_is_refused_in_one_line(home: Home, fields: dict[str, Any
 def test_a_viewer_puts_nobody_on_call(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who is woken is an admin's to say."""
     monkeypatch.setenv("NIGHTDESK_TOKEN", identity.add_person(home.path, "bob"))
-    with pytest.raises(Refused, match="may not people"):
+    with pytest.raises(Refused, match="people: it takes an admin"):
         on_call.put_on_call(home, "bob", dict(BOB), identity.identify(home.path, "bob", "cli"), NIGHT_MS)
 
 

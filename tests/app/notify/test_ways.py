@@ -121,7 +121,7 @@ def test_a_receiver_that_drips_holds_nobody(home: Home, server: ReachServer, mon
     over.set()
     door.close()
     (row,) = [row for row in deliveries.rows_of(home, "al-1") if row["sink"] == "webhook:ops"]
-    assert (row["state"], row["error"]) == ("waiting", "webhook:ops: TimeoutError")
+    assert (row["state"], row["error"]) == ("waiting", "webhook:ops: no answer in time (TimeoutError)")
 
 
 def test_a_webhook_goes_to_its_address_and_through_no_proxy(

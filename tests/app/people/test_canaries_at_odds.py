@@ -69,7 +69,7 @@ def test_who_may_not_loosen_ends_no_canary(home: Home) -> None:
     run = approved(home, LOOSER)
     add_person(home.path, "ann")
     add_person(home.path, "oz", role="operator")
-    with pytest.raises(Denied, match="oz is an operator and may not loosen"):
+    with pytest.raises(Denied, match="oz is an operator and may not approve what loosens"):
         canaries.ended_by(home, run, {}, Actor("oz", "session", "tester", "cli"), NOW + 5)
     assert (the_canary(home).state, [e.body["canary"] for e in read(home.people_journal, {"denied"})]) == ("running", ["prop-1"])
 

@@ -77,5 +77,5 @@ def test_it_takes_an_approver(home: Home, monkeypatch: pytest.MonkeyPatch) -> No
     """An operator may not say what the account holds."""
     add_person(home.path, "ann")
     monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "vic", role="operator"))
-    with pytest.raises(Denied, match=r"may not cash, which is to declare cash .* \(it takes an approver\)"):
+    with pytest.raises(Denied, match=r"may not declare cash .* \(cash: it takes an approver\)"):
         declare(home, 5.0, "x", identify(home.path, "vic", "cli"), WALL_MS)

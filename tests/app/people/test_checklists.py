@@ -206,7 +206,7 @@ def test_who_may_not_decides_nothing(home: Home) -> None:
             lambda w: acts.done(home, "", 1, "x", w, NOW), lambda w: acts.refuse(home, "", 1, "x", w, NOW),
             lambda w: acts.end(home, "", "x", w, NOW),
         ):  # fmt: skip
-            with pytest.raises(Denied, match="may not checklist"):
+            with pytest.raises(Denied, match="checklist: it takes an operator"):
                 tried(who)
     assert [event.body["act"] for event in read(home.people_journal, {"denied"})] == ["checklist"] * 10
     assert list(checklists_of(home.path)) == ["cl-1"]

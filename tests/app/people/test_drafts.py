@@ -108,7 +108,7 @@ def test_it_is_off_by_default_and_takes_an_approver(home: Home, monkeypatch: pyt
     shown = drafts.draft_of(home, NOTE)
     monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "ann"))
     monkeypatch.setenv("NIGHTDESK_TOKEN", add_person(home.path, "vic", role="operator"))
-    with pytest.raises(Denied, match="may not code"):
+    with pytest.raises(Denied, match="code: it takes an approver"):
         drafts.adopt(home, shown, PASSED, identify(home.path, "vic", "cli"), WALL_MS)
     (home.path / "people.toml").unlink()
     (home.path / ".people-registered").unlink()

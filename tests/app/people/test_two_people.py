@@ -106,7 +106,7 @@ def test_a_removed_person_is_no_second(home: Home) -> None:
     row = _loosening(home)
     approvals.approve(home, row.id, row.diff_sha256, ANN, NOW)
     remove_person(home.path, "bob")
-    with pytest.raises(Refused, match="bob is a viewer and may not loosen"):
+    with pytest.raises(Refused, match="bob is a viewer and may not approve what loosens"):
         approvals.approve(home, row.id, row.diff_sha256, BOB, NOW)
 
 

@@ -12,7 +12,9 @@ from engine.store.journal import Event, Journal
 from engine.watch import desk_report
 from engine.watch.desk_report import TRIPS_MIN, ReportWords, make_report
 from engine.watch.desk_report_pages import html, markdown
+from engine.watch.lifecycle import lives
 from engine.watch.window import journal_of
+from tests.tools.desk_journal import write_desk, write_incident
 
 MAY = 1_777_593_600_000  # 2026-05-01
 NOW = MAY + 40 * DAY_MS
@@ -95,6 +97,20 @@ def test_an_incidents_money_is_in_no_figure_of_the_strategies(home: Path, sqlite
     assert body["worked"] == []
 
 
+def test_a_trip_of_an_incident_is_no_evidence(tmp_path: Path, sqlite: Engine) -> None:
+    """One round trip of the strategy lost 5.41; one that won 39.90 inside a window is counted beside it: in no hit rate, no R, no
+    number of trips that a goal rests on, and not in the life of its sleeve."""
+    write_desk(tmp_path)
+    write_incident(tmp_path)
+    body = make_report(tmp_path, sqlite, "week", NOW)
+    assert [value_of(body, name) for name in ("round trips closed", "beside them, open in an incident window")] == [1, 1]
+    assert (value_of(body, "won"), [row["trips"] for row in body["sleeves"]], body["sleeves"][0]["won"]) == (0.0, [1], 0.0)
+    assert [row["key"] for row in body["exits"]] == ["stop"]
+    assert "1 round trip, too few" in " ".join(body["failed"])
+    ((stage,),) = (life.stages for life in lives(tmp_path, sqlite))
+    assert (stage.trips, stage.won, stage.strategy_net) == (1, 0.0, -5.41)
+
+
 def test_too_little_is_said_and_not_judged(home: Path, sqlite: Engine) -> None:
     """A week has too few days for a ratio, no trips for a verdict; five days of June are not a whole month."""
     week = make_report(home, sqlite, "week", NOW)
@@ -140,7 +156,10 @@ def test_the_goal_is_judged_by_the_figure_below_it(home: Path, sqlite: Engine, m
     monkeypatch.setattr(desk_report, "pnl_of_window", lambda *_: by_a_cent)
     body = make_report(home, sqlite, "month", NOW)
     assert value_of(body, "of the strategies") == -70.58
-    assert (body["goal_met"]["met"], body["goal_met"]["why"]) == (False, "-70.58 over 2 round trips")
+    assert (body["goal_met"]["met"], body["goal_met"]["why"]) == (
+        False,
+        "-70.58 over 1 round trip",
+    )  # the other was of the incident
 
 
 def test_without_a_bar_there_is_no_report(tmp_path: Path, sqlite: Engine) -> None:
