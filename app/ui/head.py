@@ -111,6 +111,8 @@ def _wrong(api: PageClient, session: Mapping[str, Any]) -> None:
     st.session_state.pop("by_file", None)
     halted_banner(api, desk, session)
     wrong = strips.found(desk, found, sleeves)
+    if (links.tab(), links.view(), links.at("window")) == ("desk", "alerts", ""):  # the page's card is right below
+        wrong = [strip for strip in wrong if strip.to is None or strip.to.where != strips.ALERTS]
     strips.draw(wrong, partial(data_pull.button, api, sleeves) if session else None)
 
 
@@ -176,9 +178,10 @@ def _drawdown(desk: Mapping[str, Any]) -> list[Badge]:
 
 
 def _waits(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> list[Badge]:
-    """What waits for a person: proposals to decide, watches to confirm, alerts that nobody took; a note asks for nothing."""
+    """What waits for a person: proposals, watches, alerts that nobody took, latched breakers; a note asks for nothing."""
     asking = [alert for alert in alerts if not alert.get("acked_by") and alert.get("severity") != "note"]
-    n = int(desk.get("pending") or 0) + int(desk.get("watches_asked") or 0) + len(asking)
+    latched = len(desk.get("breakers") or ())
+    n = int(desk.get("pending") or 0) + int(desk.get("watches_asked") or 0) + len(asking) + latched
     if not n:
         return []
     return [Badge(f"▲ {n} wait{'s' if n == 1 else ''}", "Proposals to decide and alerts to take.", "wrn", where={"tab": "desk"})]

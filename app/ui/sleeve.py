@@ -132,6 +132,9 @@ def _position(held: Mapping[str, Any] | None) -> list[dict[str, str]]:
 
 def _level(name: str, level: Mapping[str, Any]) -> dict[str, str]:
     """A level as a tile: how far from the mark, and its price."""
+    if level.get("uncovered"):  # a wanted price is no stop: nothing at the venue ends the position there
+        wanted = f"wanted at {price(level['price'])}" if level.get("price") is not None else "none is known"
+        return {"name": name, "value": "no order", "note": wanted, "tone": "neg"}
     if level.get("price") is None:
         return {"name": name, "value": "–", "note": level.get("kind") or "none", "tone": ""}
     kind = f"{level['kind']} " if level.get("kind") else ""
