@@ -10,7 +10,7 @@ from app.api import models as m
 from app.api.context import ApiContext, At, NotFound, Who, now_ms
 from app.api.models_people import PullBody
 from app.views.desk_status import walks_on
-from app.views.sleeve_page import marked
+from app.views.sleeve_page import marked, with_cover
 from engine.control import halt
 from engine.control.config import active
 from engine.control.limits import limits_of
@@ -18,7 +18,7 @@ from engine.control.watches import listed
 from engine.store import db
 from engine.store.tables import Job, Proposal, Turn
 from engine.watch.desk_view import desk_view, release_effect
-from engine.watch.health import checks, is_covered
+from engine.watch.health import checks
 from engine.watch.limit_usage import limit_usage
 from engine.watch.tripped import tripped_events
 from engine.watch.window import journal_of
@@ -99,8 +99,7 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
     view, items = desk_view(at.path, at.engine), []
     for s in found.config.sleeves:
         now = {k: v for k, v in view.sleeves.get(s.name, {}).items() if k in m.SleeveView.model_fields}
-        if held := now.get("position"):
-            now["position"] = {**held, "layers": [{**layer, "covered": is_covered(layer)} for layer in held.get("layers") or ()]}
+        now["position"] = with_cover(now.get("position"))
         names = ("name", "strategy", "venue", "symbol", "market", "timeframe", "side")
         paused, (mark, unrealised) = s.paused_at(view.desk_ms), marked(view.sleeves.get(s.name, {}))
         items.append(

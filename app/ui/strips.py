@@ -139,7 +139,7 @@ def _pages(pages: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> Itera
     """The most urgent page with what to do about it, and how many others there are."""
     if pages:
         first, more = pages[0], f", and {len(pages) - 1} more" if len(pages) > 1 else ""
-        action = str(first.get("action") or "").rstrip(".")
+        action = str(first.get("action") or "").replace("`", "").rstrip(".")
         to_do = f" To do: {urgent.brief(action, TO_DO_MAX)}." if action else ""
         rest = f"Since {since(first.get('since_ms'), desk.get('now_ms'))} (wall clock){more}.{to_do}"
         yield Strip("bad", f"PAGE: {str(first.get('what')).rstrip('.')}.", rest, to=parts.Linked("what to do", ALERTS))

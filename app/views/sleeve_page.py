@@ -123,6 +123,13 @@ def marked(own: Mapping[str, Any]) -> tuple[float | None, float | None]:
     return abs(held["notional"] / held["quantity"]), gained
 
 
+def with_cover(held: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A position of a mark, each of its layers with whether a working order at the venue ends it; None while flat."""
+    if not held:
+        return None
+    return {**held, "layers": [{**layer, "covered": is_covered(layer)} for layer in held.get("layers") or ()]}
+
+
 def _average(layers: Sequence[Mapping[str, Any]]) -> float | None:
     """The entry price of all layers, by lots."""
     lots = sum(layer["lots"] for layer in layers)
