@@ -66,7 +66,7 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
         parts.head("Alerts", "what asks most first; since when by the wall clock")
         only_open = st.toggle("Open only", value=True, key="alerts_open")
     try:
-        answer = api.get("/api/alerts", open="true" if only_open else "false", limit=100)
+        answer = api.soon("/api/alerts", open="true" if only_open else "false", limit=100)
     except Trouble as trouble:
         st.error(trouble.markdown())
         return

@@ -73,7 +73,7 @@ def _pending(api: PageClient) -> int:
 
 def read(api: PageClient) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]]]:
     """The desk and its open alerts; the answer is kept for the time the API is silent."""
-    desk, found = api.desk(), api.get("/api/alerts", open="true", limit=100)["items"]
+    desk, found = api.desk(), api.soon("/api/alerts", open="true", limit=100)["items"]
     st.session_state[LAST], st.session_state[LAST_ALERTS] = desk, found
     st.session_state.pop(SILENT, None)
     return desk, found
@@ -97,7 +97,7 @@ def _wrong(api: PageClient, session: Mapping[str, Any]) -> None:
     """What is wrong, the halt first; nothing on a healthy desk."""
     try:
         desk, found = read(api)
-        sleeves = api.get("/api/sleeves")["items"] if _idle(desk) else []
+        sleeves = api.soon("/api/sleeves")["items"] if _idle(desk) else []
     except Trouble as trouble:
         since = st.session_state.setdefault(SILENT, time.time_ns() // 1_000_000)
         last = (st.session_state.get(LAST) or {}).get("desk_ms")
