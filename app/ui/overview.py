@@ -52,9 +52,13 @@ def _draw(api: PageClient) -> None:
     desk, items = api.last("/api/desk"), api.last("/api/sleeves")["items"]
     event = desk.get("event")
     made, hold = sleeves.lately(api, desk), api.as_of(event, "/api/desk/benchmark", points=POINTS // 2)
+    bare = any(map(sleeves.bare, items))
+    if bare:  # a position that nothing guards comes before every figure
+        with st.container(key="panel_positions"):
+            positions(api, desk, items)
     parts.tiles(tiles(desk, made, hold))
     if parts.phone():  # what is open and who loses comes before the curve
-        _first(api, desk, items, made)
+        _first(api, desk, items, made, bare=bare)
         with st.container(key="panel_equity"):
             _equity(api, desk, hold)
     else:
@@ -63,8 +67,9 @@ def _draw(api: PageClient) -> None:
             _equity(api, desk, hold)
         with right.container(key="panel_urgent", height="stretch"):
             urgent.show(api, desk)
-        with st.container(key="panel_positions"):
-            positions(api, desk, items)
+        if not bare:
+            with st.container(key="panel_positions"):
+                positions(api, desk, items)
         incidents.show(api, desk)
         shadow.show(api, desk)
     left, right = st.columns([1.4, 1], gap="small")
@@ -80,12 +85,15 @@ def _draw(api: PageClient) -> None:
         _closed(_trips(api, desk), desk.get("desk_ms"))
 
 
-def _first(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], made: sleeves.Lately) -> None:
+def _first(
+    api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], made: sleeves.Lately, *, bare: bool
+) -> None:
     """What a phone shows above the curve: what needs a person, what is open, which sleeve loses, how near the limits are."""
     with st.container(key="panel_urgent"):
         urgent.needed(api, desk)
-    with st.container(key="panel_positions"):
-        positions(api, desk, items)
+    if not bare:
+        with st.container(key="panel_positions"):
+            positions(api, desk, items)
     with st.container(key="panel_desk_sleeves"):
         _sleeves(api, desk, items, made)
     with st.container(key="panel_limits"):

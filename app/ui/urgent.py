@@ -19,7 +19,7 @@ BARS_MAX, NEAR_MIN = 3, 1  # limits that are shown unfolded, of them not reached
 BRIEF = 96  # characters of an alert in a line; its view has the whole
 FAR = 0.05  # share of a limit below which its bar is folded away
 ORDER = ("page", "warn", "note")
-NEARLY = 0.8  # share of a limit from which its bar is never folded away
+NEARLY, NEARLY_MAX = 0.8, 4  # share of a limit from which its bar is not folded away, whatever has tripped; at most so many
 SIGNS = {"page": ("■", "neg"), "warn": ("▲", "wrn")}
 BARE = ("liquidation", "protective", "stop", "difference")  # kinds of pages about a position that nothing guards as it should
 PAUSED = ("note", "breaker")  # the bar of its limit says it, with its end
@@ -64,7 +64,8 @@ def limits(desk: Mapping[str, Any]) -> None:
     """How much of each guardrail is used."""
     shut, near, folded = sorted_bars(desk.get("guards") or [], desk.get("desk_ms"))
     parts.head("Guardrails", "tripped first, then the nearest")
-    room = max(BARS_MAX - len(shut), NEAR_MIN, sum(bar.share >= NEARLY for bar in near))
+    nearly = min(NEARLY_MAX, sum(bar.share >= NEARLY for bar in near))
+    room = max(BARS_MAX - len(shut), NEAR_MIN, nearly)
     parts.gauges([*shut, *near[:room]])
     rest = [*near[room:], *folded]
     if rest:

@@ -123,6 +123,7 @@ def test_a_layer_without_a_working_stop_is_red_and_first(fake: Fake) -> None:
     text = texts_of(page(tab="desk"))
     assert "2 of 2 sleeves; USDT; \u221252.27 unrealised" in text
     assert "■ No protective order works</b> for eth-trend: place a stop at the venue by hand, or HALT." in text
+    assert text.index("Open positions") < text.index("Equity, USDT"), "before every figure"
     table = text.partition("Open positions")[2]
     assert table.index("sleeve=eth-trend") < table.index("sleeve=btc-trend")
 
@@ -138,6 +139,12 @@ def test_a_limit_that_is_nearly_reached_is_not_folded_away(fake: Fake) -> None:
     assert "guard 5" in "".join(str(e.proto.body) for e in folded.get("html"))
     assert "guard 4" not in "".join(str(e.proto.body) for e in folded.get("html"))
     assert "guard 4" in texts_of(at)
+
+
+@pytest.mark.parametrize(("value", "look"), [(0.004, ""), (-0.004, ""), (0.006, "pos"), (-0.006, "neg"), (0, ""), (None, "")])
+def test_what_reads_as_zero_has_no_colour(value: Any, look: str) -> None:
+    """As it has no sign."""
+    assert figures.tone(value) == look
 
 
 def test_a_latched_breaker_comes_after_a_page_and_is_counted(fake: Fake) -> None:

@@ -285,11 +285,12 @@ def test_a_change_on_trial_leads_to_its_card(fake: Fake) -> None:
 
 
 def test_the_loudest_alert_of_a_sleeve_is_first(fake: Fake) -> None:
-    """A note that re-arms by itself does not stand above a page."""
+    """Notes, which ask for nothing, are counted below them."""
     fake.alerts = [
         alert(f"al-{n}", severity) | {"place": "btc-trend", "what": severity}
-        for n, severity in enumerate(("note", "warn", "page"))
+        for n, severity in enumerate(("note", "note", "warn", "page"))
     ]
     text = texts_of(page(tab="sleeves", sleeve="btc-trend"))
-    places = [text.index(words) for words in ("■ page.", "▲ warn.", "○ note.")]
+    places = [text.index(words) for words in ("■ page.", "▲ warn.", "2 notes on it:")]
     assert places == sorted(places)
+    assert "note." not in text.partition("2 notes on it:")[0]
