@@ -64,11 +64,12 @@ def _turn_to() -> None:
 
 
 def _pending(api: PageClient) -> int:
-    """The number of pending proposals; 0 when the API is down."""
+    """The number of pending proposals; with the API down that of its last answer."""
     try:
-        return int(api.desk().get("pending") or 0)
+        desk = api.desk()
     except Trouble:
-        return 0
+        desk = st.session_state.get(LAST) or {}
+    return int(desk.get("pending") or 0)
 
 
 def read(api: PageClient) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]]]:
@@ -100,9 +101,10 @@ def _wrong(api: PageClient, session: Mapping[str, Any]) -> None:
         sleeves = api.soon("/api/sleeves")["items"] if _idle(desk) else []
     except Trouble as trouble:
         since = st.session_state.setdefault(SILENT, time.time_ns() // 1_000_000)
-        last = (st.session_state.get(LAST) or {}).get("desk_ms")
+        last = st.session_state.get(LAST) or {}
         if trouble.down:
-            strips.draw([strips.silent(since, last)])
+            pages = strips.pages(st.session_state.get(LAST_ALERTS) or [], last)  # nobody has taken them since
+            strips.draw([strips.silent(since, last.get("desk_ms")), *pages])
         else:
             st.error(trouble.markdown())
         if halted := st.session_state.get("by_file"):

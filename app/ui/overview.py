@@ -267,7 +267,7 @@ def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any, *, simulated: bool 
                 price(entry),
                 price(mark),
                 *first,
-                _ladder(stop, entry, mark, target),
+                _ladder(stop, entry, mark, target) if layer.get("covered") else "",  # a stop that is wanted is none
                 f"leaves next open: {layer['due']}" if leaves else _protected(layer, mark),
                 f"{price(target)} {_away(mark, target)}" if is_number(target) else NONE,
                 lasts if n == 0 else "",

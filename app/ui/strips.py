@@ -58,10 +58,10 @@ def silent(since_ms: int, figures_ms: Any) -> Strip:
 
 def found(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, Any]]) -> list[Strip]:
     """What is wrong with a desk that answers: what pages a person first; what a page says is not said again by its check."""
-    pages = _asking(alerts, desk)
-    said = [name for name, kinds in SAID_BY_PAGE.items() if any(page.get("kind") in kinds for page in pages)]
+    asking = _asking(alerts, desk)
+    said = [name for name, kinds in SAID_BY_PAGE.items() if any(page.get("kind") in kinds for page in asking)]
     checks = [check for check in desk.get("checks") or [] if check.get("name") not in said]
-    return [*_pages(pages, desk), *_worker(desk, items), *_checks(checks)]
+    return [*pages(alerts, desk), *_worker(desk, items), *_checks(checks)]
 
 
 def _worker(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
@@ -135,10 +135,10 @@ def _asking(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> lis
     return sorted((page for page in asking if not (halted and page.get("kind") == "halt")), key=urgent.rank)
 
 
-def _pages(pages: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> Iterable[Strip]:
-    """The most urgent page with what to do about it, and how many others there are."""
-    if pages:
-        first, more = pages[0], f", and {len(pages) - 1} more" if len(pages) > 1 else ""
+def pages(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> Iterable[Strip]:
+    """The most urgent page that nobody took, with what to do about it, and how many others there are."""
+    if found := _asking(alerts, desk):
+        first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
         action = str(first.get("action") or "").replace("`", "").rstrip(".")
         to_do = f" To do: {urgent.brief(action, TO_DO_MAX)}." if action else ""
         rest = f"Since {since(first.get('since_ms'), desk.get('now_ms'))} (wall clock){more}.{to_do}"

@@ -117,7 +117,7 @@ def test_a_layer_without_a_working_stop_is_red_and_first(fake: Fake) -> None:
     bare = sleeve("eth-trend", with_position=True)
     bare["position"]["layers"][0] |= {"protective_state": "rejected", "covered": False}
     (row,) = overview.layer_rows(bare, None, NOW_MS)
-    assert row[9] == ("■ rejected, wanted 62,900.0", "neg")
+    assert row[8:10] == ("", ("■ rejected, wanted 62,900.0", "neg"))
     assert sleeves.state(bare, NOW_MS) == ("■ long, NO STOP WORKS", "neg")
     fake.sleeves = [sleeve("btc-trend", with_position=True), bare | {"unrealised": -128.77}]
     text = texts_of(page(tab="desk"))
