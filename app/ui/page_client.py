@@ -5,7 +5,7 @@ API does not answer. `nightdesk ui` puts the API's address into the environment.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -63,13 +63,16 @@ class PageClient:
         kept, key = self._kept(path, query)
         if event is not None and kept.get(key, (None,))[0] == event:
             return kept[key][1]
-        return self.last(path, event, **query)
+        return self._or_last(path, query, event, self.get)  # what was read before this mark is not of it
 
-    def last(self, path: str, event: Any = None, **query: Any) -> Any:
+    def last(self, path: str, **query: Any) -> Any:
         """GET; while the API is silent the last answer stands, if there was one: the head says of when it is."""
+        return self._or_last(path, query, None, self.soon)
+
+    def _or_last(self, path: str, query: Mapping[str, Any], event: Any, read: Callable[..., Any]) -> Any:
         kept, key = self._kept(path, query)
         try:
-            kept[key] = (event, self.soon(path, **query))
+            kept[key] = (event, read(path, **query))
         except Trouble as trouble:
             if not trouble.down or key not in kept:
                 raise

@@ -64,9 +64,13 @@ def test_what_several_parts_of_a_page_show_is_read_once(monkeypatch: pytest.Monk
     assert api.asked == ["GET /api/alerts", "GET /api/alerts", "GET /api/desk"]
     client.post("/api/alerts/al-1/ack")
     assert client.soon("/api/alerts", open="true") is not first
+    client.last("/api/desk/lately")
+    before = len(api.asked)
+    client.as_of("d-2", "/api/desk/lately")
+    assert len(api.asked) == before + 1, "an answer of before a mark is not one of that mark"
     now[0] += page_client.FRESH_S + 0.1
     client.desk()
-    assert client.desk(fresh=True)["n"] == len(api.asked) == 7
+    assert client.desk(fresh=True)["n"] == len(api.asked) == 9
 
 
 def test_what_stays_is_not_looked_through_after_each_drawing(fake: Fake) -> None:
