@@ -114,7 +114,10 @@ def _open(items: Sequence[Mapping[str, Any]], how: str) -> str:
     n = sum(bool(item.get("position")) for item in items)
     open_ = f"{n} position{'s stay' if n != 1 else ' stays'} open"
     if bare := [str(item.get("name")) for item in items if sleeves.bare(item)]:
-        return f"{open_}: {', '.join(bare)} WITHOUT a working protective order."
+        others = n - len(bare)
+        whose = "the others'" if others > 1 else "the other's"
+        rest = f", {how.format(whose)}" if others else ""
+        return f"{open_}: {', '.join(bare)} WITHOUT a working protective order{rest}."
     return f"{open_}, {how.format('their' if n != 1 else 'its')}." if n else "No position is open."
 
 
