@@ -51,7 +51,7 @@ def price(value: Any) -> str:
 
 
 def tone(value: Any, digits: int = 2) -> str:
-    """The class of a result's colour; the sign says it too. What reads as zero with so many digits has neither."""
+    """The class of a result's colour; the sign says it too. What reads as zero with these `digits` has neither."""
     if not is_number(value) or not round(value, digits):
         return ""
     return "pos" if value > 0 else "neg"

@@ -93,7 +93,7 @@ def test_the_position_that_nothing_guards_is_the_first_line_with_what_to_do() ->
     assert first.rest.endswith("and 1 more. To do: place a stop at 2594.2 by hand, or halt.")
     assert [strip.strong for strip in others] == ["Check failed: disk."]
     taken = [page | {"acked_by": {"name": "ann"}} for page in pages]
-    assert len(strips.found(status, taken, SLEEVES)) == len(failed), "who took a page has not mended it"
+    assert len(strips.found(status, taken, SLEEVES)) == len(failed), "a page that somebody took is still true"
 
 
 def test_stops_are_not_said_to_be_there_where_one_is_missing() -> None:
