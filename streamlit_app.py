@@ -2,19 +2,13 @@
 
 import streamlit as st
 
-from app.ui import catcher, chat, desk, head, links, login, parts, proposals, runs, sleeves
+from app.ui import catcher, chat, desk, garbage, head, links, login, parts, proposals, runs, sleeves
 from app.ui.page_client import Trouble, open_client
-
-# inline, because an icon by name would be fetched from a CDN
-MOON = (
-    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M21 4a12 12 0 1 0 7 17A10 10 0 0 1 21 4z" '
-    'fill="#5aa9e6"/></svg>'
-)
 
 
 def main() -> None:
     """Log in, draw the head, then the tab in the URL."""
-    st.set_page_config(page_title="Nightdesk", page_icon=MOON, layout="wide")
+    st.set_page_config(page_title="Nightdesk", layout="wide")
     parts.sheet()
     catcher.mount()
     api = open_client()
@@ -49,3 +43,4 @@ def main() -> None:
 
 
 main()
+garbage.settled()

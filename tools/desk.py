@@ -149,6 +149,8 @@ def data_stamp(ctx: ToolContext, mark: Event) -> str:
 
 def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tuple[Table, tuple[Fact, ...]]:
     """One row per sleeve, with its figures as facts of the handle l1, l2, ..."""
+    from engine.watch.health import is_covered
+
     facts: list[Fact] = []
     rows = []
     for name, s in mark.body["sleeves"].items():
@@ -166,6 +168,8 @@ def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tupl
         facts += make_facts(h, f"sleeve {name}", Evidence("event", mark.id), values)
         held = f"{position['side']} {{{h}.quantity}}" if position else "flat"
         level = f"{{{h}.protective}} ({position['layers'][0]['protective_kind']})" if position else "-"
+        if position and not is_covered(position["layers"][0]):
+            level += f", NOT WORKING: {position['layers'][0]['protective_state']}"
         figures = (f"{{{h}.equity}}", held, level, f"{{{h}.trips}}", f"{{{h}.version}}")
         rows.append((name, *figures, entries(s)))
     columns = ("sleeve", "equity", "position", "protective level", "round trips", "version", "entries")

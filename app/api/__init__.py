@@ -70,9 +70,9 @@ SameSite=Strict, Path=/; a page on another port of the same host reads it server
                         "paused", "stage", "stage_reached", "equity", "cash", "fees", "funding", "slippage", "trips", "version",
                         "waiting_version", "position": {"side", "lots", "quantity", "opened_ms", "notional", "layers":
                         [{"lots", "entry", "protective", "protective_kind", "protective_state", "target", "due",
-                        "exit_state" once due, "stop_at" and "stop_lots" while the venue refuses to move it}]}|null,
-                        "order": {"side", "lots"}|null, "blocked_until_ms", "shut_until_ms", "paused_until_ms",
-                        "resumes_ms": end of a pause by people}
+                        "covered": a working order ends it, "exit_state" once due, "stop_at" and "stop_lots" while the venue
+                        refuses to move it}]}|null, "order": {"side", "lots"}|null, "blocked_until_ms", "shut_until_ms",
+                        "paused_until_ms", "resumes_ms": end of a pause by people}
   GET    /api/sleeves/{name}    SleevePage = {"position": {"unrealised", "r", "notional", "leverage", "stop", "target",
                         "liquidation": {"price", "away_frac"}, ...}|null, "closes": [{"what", "closes", "blocked"}] of the last
                         "closes_ms", "params": [{"key", "value", "low", "high", "about", "version" that set it, ...}],

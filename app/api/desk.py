@@ -10,7 +10,7 @@ from app.api import models as m
 from app.api.context import ApiContext, At, NotFound, Who, now_ms
 from app.api.models_people import PullBody
 from app.views.desk_status import walks_on
-from app.views.sleeve_page import marked
+from app.views.sleeve_page import marked, with_cover
 from engine.control import halt
 from engine.control.config import active
 from engine.control.limits import limits_of
@@ -99,6 +99,7 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
     view, items = desk_view(at.path, at.engine), []
     for s in found.config.sleeves:
         now = {k: v for k, v in view.sleeves.get(s.name, {}).items() if k in m.SleeveView.model_fields}
+        now["position"] = with_cover(now.get("position"))
         names = ("name", "strategy", "venue", "symbol", "market", "timeframe", "side")
         paused, (mark, unrealised) = s.paused_at(view.desk_ms), marked(view.sleeves.get(s.name, {}))
         items.append(

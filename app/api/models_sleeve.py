@@ -16,6 +16,7 @@ class LevelAway(ApiModel):
     price: Number = None
     away_frac: Number = None
     kind: str = ""
+    uncovered: int = 0  # of a stop: open layers that no working order at the venue ends
 
 
 class PositionFigures(ApiModel):

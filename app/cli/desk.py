@@ -370,6 +370,8 @@ def halted_lines(value: dict[str, Any]) -> list[str]:
 
 def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
     """One sleeve: money, position, each layer's levels, its pauses."""
+    from engine.watch.health import is_covered
+
     stage = sleeve.get("stage_reached") or sleeve.get("stage")
     waits = f", v{sleeve['waiting_version']} from its next entry on" if sleeve.get("waiting_version") else ""
     pauses = "".join(
@@ -390,6 +392,9 @@ def sleeve_lines(name: str, sleeve: dict[str, Any]) -> list[str]:
         target = f", target {price_text(layer['target'])}" if layer["target"] is not None else ""
         due = f", exits at the next open ({layer['due']})" if layer["due"] else ""
         stop = f"{layer['protective_kind']} at {price_text(layer['protective'])}"
-        stop += f" not at the venue: dust, it takes no order below {layer['dust']} lots" if layer.get("dust") else ""
+        if layer.get("dust"):
+            stop += f" not at the venue: dust, it takes no order below {layer['dust']} lots"
+        elif not is_covered(layer):
+            stop += f" NOT WORKING ({layer['protective_state']})"
         lines.append(f"    entry {price_text(layer['entry'])}, {stop}{target}{due}")
     return lines

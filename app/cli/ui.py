@@ -24,6 +24,7 @@ OPTIONS = {
     "client.showErrorDetails": "none",
     "client.showErrorLinks": "false",
     "logger.level": "warning",
+    "runner.magicEnabled": "false",  # rewriting the script's tree at each drawing, for statements that it does not have
 }
 HOSTS = ("127.0.0.1", "localhost")  # a foreign name that resolves to this machine is refused
 

@@ -20,5 +20,6 @@ from models or the outside passes app.ui.safe.
     proposals.py, card.py     proposals; versions.py: configuration versions and rollback
     sleeves.py  every sleeve; sleeve.py: one; sleeve_settings.py: its settings and a person's proposals
     market.py   candles with the trips of a sleeve or a run; trip_panel.py: one of them explained
+    garbage.py  what garbage collections leave out
     drawn.py    charts and long tables in the browser; charts.py: curves of runs; candles/: the candle chart
 """

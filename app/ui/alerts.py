@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import checklist, links, noticed, parts, rights, urgent, watches
-from app.ui.figures import figure, is_number, length, percent, pure, short, since, when
+from app.ui.figures import counted, figure, is_number, length, percent, pure, short, since, when
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, one_line, typeset, words
 
@@ -25,6 +25,7 @@ DOC = re.compile(
     r"\[([^\[\]\n]+)\]\([^()\s]+\.md(?:#[\w-]*)?\)"
 )  # a runbook's link to another page of the docs: its words are enough
 NAMES = {"desk_ms": "desk time", "until_desk_ms": "until desk time"}
+SUBJECTS_MAX = 3  # of messages that did not arrive, named
 HIDDEN = ("level",)  # numbers that only the watch needs
 UNITS = {"equity": "usd", "peak": "usd", "high_water": "usd", "entry": "price", "protective": "price"}
 
@@ -35,8 +36,11 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
     left, right = st.columns([3, 2], gap="small")
     with left:
         rights.line(api, "acknowledge", "note", "checklist")
-        asked = watches.waits_for_a_person(api)
-        if asked:  # what waits for a person stands above what only is so
+        paged = any(
+            one.get("severity") == "page" and not one.get("acked_by") for one in st.session_state.get("alerts_seen") or []
+        )
+        asked = not paged and watches.waits_for_a_person(api)
+        if asked:  # a level that waits for a person is above what only is so, and below a page
             watches.show(api, session)
         _alerts(api, session)
         if not asked:
@@ -54,7 +58,7 @@ def _checks(api: PageClient) -> None:
         except Trouble as trouble:
             st.caption(trouble.markdown())
             return
-        parts.listed(map(_check, checks))
+        parts.listed(map(_check, sorted(checks, key=lambda check: check.get("state") == "ok")))
 
 
 def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
@@ -62,7 +66,7 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
         parts.head("Alerts", "what asks most first; since when by the wall clock")
         only_open = st.toggle("Open only", value=True, key="alerts_open")
     try:
-        answer = api.get("/api/alerts", open="true" if only_open else "false", limit=100)
+        answer = api.soon("/api/alerts", open="true" if only_open else "false", limit=100)
     except Trouble as trouble:
         st.error(trouble.markdown())
         return
@@ -71,7 +75,8 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
     _ways(api, answer)
     if not answer["items"]:
         st.caption("No open alerts. This alone does not prove that the desk is healthy: see the checks.")
-    unsent = len(answer["items"]) > 1 and not any(item.get("deliveries") for item in answer["items"])
+    lost = bool(answer.get("undelivered"))
+    unsent = not lost and len(answer["items"]) > 1 and not any(item.get("deliveries") for item in answer["items"])
     if unsent:
         st.caption(
             ":material/desktop_windows: No message was sent: they are shown here, pages in the terminal of nightdesk up, too."
@@ -79,26 +84,22 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
     books: dict[str, str] = {}
     worked = checklist.open_ones(api)
     now_ms = (st.session_state.get("desk_seen") or {}).get("now_ms")
-    for item in sorted(answer["items"], key=_asks):
+    ordered = sorted(answer["items"], key=urgent.rank)
+    loud = [item for item in ordered if item.get("severity") != "note" or item.get("state") == "resolved"]
+    for item in loud:
         _alert(api, session, item, (books, worked), now_ms, unsent=unsent)
+    if notes := [item for item in ordered if item not in loud]:
+        with st.expander(f"{counted(len(notes), 'note')}: so, and nobody has to act", expanded=not loud, key="alert_notes"):
+            for item in notes:
+                _alert(api, session, item, (books, worked), now_ms, unsent=unsent)
     checklist.others(api, session, worked, [str(item.get("id")) for item in answer["items"] if item.get("state") != "resolved"])
-
-
-def _asks(alert: Mapping[str, Any]) -> tuple[bool, bool, int, float]:
-    """What nobody has taken first, pages before warnings before notes, the newest of each first."""
-    order = list(LABELS)
-    severity = str(alert.get("severity"))
-    rank = order.index(severity) if severity in order else 1
-    return alert.get("state") == "resolved", bool(alert.get("acked_by")), rank, -float(alert.get("since_ms") or 0)
 
 
 def _ways(api: PageClient, answer: Mapping[str, Any]) -> None:
     """Where messages go, what did not arrive, and a test."""
     names = [words(name, 40) for name in answer.get("ways") or []]
-    for row in answer.get("undelivered") or []:
-        state = DELIVERIES.get(str(row.get("state")), row.get("state"))
-        line = f"{state}: {row.get('subject')}, {row.get('step')}, to {row.get('sink')}"
-        st.error(words(f"{line}: {row.get('error')}", 400))
+    for strong, rest in undelivered(answer.get("undelivered") or [], (st.session_state.get("desk_seen") or {}).get("now_ms")):
+        parts.note(strong, rest, "bad")
     if not names:
         return
     if answer.get("rota"):
@@ -124,6 +125,23 @@ def on_call(row: Mapping[str, Any]) -> str:
     lost = f", {row['undelivered']} not delivered in a day" if row.get("undelivered") else ""
     lost += "" if row.get("named", True) else ", not reached: desk.toml names no such way"
     return words(f"{row.get('name')} by {row.get('reach')}{hours}{away}{lost}", 200)
+
+
+def undelivered(rows: Sequence[Mapping[str, Any]], now_ms: Any) -> list[tuple[str, str]]:
+    """(what, which and since when) of the messages that one way did not take for one reason, a line each."""
+    same: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for row in rows:
+        state = DELIVERIES.get(str(row.get("state")), str(row.get("state")))
+        same.setdefault((state, str(row.get("sink")), str(row.get("error"))), []).append(row)
+    lines = []
+    for (state, sink, why), lost in same.items():
+        names = list(dict.fromkeys(f"{row.get('subject')}, {row.get('step')}" for row in lost))
+        more = f" and {len(names) - SUBJECTS_MAX} more" if len(names) > SUBJECTS_MAX else ""
+        began = min((row["created_ms"] for row in lost if is_number(row.get("created_ms"))), default=None)
+        at = f" since {short(began // 60_000 * 60_000, now_ms)} (wall clock)" if began is not None else ""
+        strong = f"■ {state} to {sink}: {counted(len(lost), 'message')}{at}."
+        lines.append((strong, f"{why.rstrip('.')}. It was about: {'; '.join(names[:SUBJECTS_MAX])}{more}."))
+    return lines
 
 
 def _alert(

@@ -2,7 +2,11 @@
    place on such a link outlasts a refresh. When the page's server is gone, only this script can say so. */
 const LOOK_MS = 4000, WAIT_MS = 3500, KEEP_MS = 150, SHADE_MS = 1000, AIM_MS = 3000;
 
+// Inline, because an icon by name would be fetched from a CDN; here, because Streamlit loads numpy and Pillow to set one.
+const MOON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><path d="M21 4a12 12 0 1 0 7 17A10 10 0 0 1 21 4z" fill="#5aa9e6"/></svg>';
+
 export default function ({ setTriggerValue }) {
+  document.querySelectorAll('link[rel~="icon"]').forEach((link) => { link.type = 'image/svg+xml'; link.href = `data:image/svg+xml,${encodeURIComponent(MOON)}`; });
   const click = (event) => {
     const link = event.target.closest && event.target.closest('a[href^="?tab="]');
     if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;

@@ -19,7 +19,7 @@ function choose(drawn, spec, id) {
   spec.chosen = id;
   table.choose(drawn, id);
 }
-export default function ({data, parentElement, setTriggerValue}) {
+export default function ({data: [data], parentElement, setTriggerValue}) {
   const root = parentElement, drawn = root.querySelector('.drawn');
   if (root.mark === data.mark) return root.undo;
   root.mark = data.mark;
@@ -71,7 +71,8 @@ def _mount(
     kind: str, spec: Mapping[str, Any], key: str, mark: str, *, picks: bool, pairs: bool = False, follows: str = ""
 ) -> str | None:
     data = {"kind": kind, "spec": dict(spec), "mark": mark, "picks": picks, "pairs": pairs, "follows": follows}
-    found = DRAWN(key=key, data=data, on_picked_change=_nothing)
+    # in a list: of a dict Streamlit asks pandas, for which it imports it, whether each value is a table (0.7 s, 80 MB)
+    found = DRAWN(key=key, data=[data], on_picked_change=_nothing)
     return ids_in(str(getattr(found, "picked", None) or ""), 1 + pairs)
 
 

@@ -50,9 +50,11 @@ def price(value: Any) -> str:
     return number(value, 1 if abs(value) >= 10_000 else 2 if abs(value) >= 10 else small)
 
 
-def tone(value: Any) -> str:
-    """The class of a result's colour; the sign says it too."""
-    return ("pos" if value > 0 else "neg" if value < 0 else "") if is_number(value) else ""
+def tone(value: Any, digits: int = 2) -> str:
+    """The class of a result's colour; the sign says it too. What reads as zero with these `digits` has neither."""
+    if not is_number(value) or not round(value, digits):
+        return ""
+    return "pos" if value > 0 else "neg"
 
 
 def pure(value: Any) -> str:

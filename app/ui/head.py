@@ -64,16 +64,17 @@ def _turn_to() -> None:
 
 
 def _pending(api: PageClient) -> int:
-    """The number of pending proposals; 0 when the API is down."""
+    """The number of pending proposals; with the API down that of its last answer."""
     try:
-        return int(api.desk().get("pending") or 0)
+        desk = api.desk()
     except Trouble:
-        return 0
+        desk = st.session_state.get(LAST) or {}
+    return int(desk.get("pending") or 0)
 
 
 def read(api: PageClient) -> tuple[dict[str, Any], Sequence[Mapping[str, Any]]]:
     """The desk and its open alerts; the answer is kept for the time the API is silent."""
-    desk, found = api.desk(), api.get("/api/alerts", open="true", limit=100)["items"]
+    desk, found = api.desk(), api.soon("/api/alerts", open="true", limit=100)["items"]
     st.session_state[LAST], st.session_state[LAST_ALERTS] = desk, found
     st.session_state.pop(SILENT, None)
     return desk, found
@@ -97,12 +98,13 @@ def _wrong(api: PageClient, session: Mapping[str, Any]) -> None:
     """What is wrong, the halt first; nothing on a healthy desk."""
     try:
         desk, found = read(api)
-        sleeves = api.get("/api/sleeves")["items"] if _idle(desk) else []
+        sleeves = api.soon("/api/sleeves")["items"] if _idle(desk) else []
     except Trouble as trouble:
         since = st.session_state.setdefault(SILENT, time.time_ns() // 1_000_000)
-        last = (st.session_state.get(LAST) or {}).get("desk_ms")
+        last = st.session_state.get(LAST) or {}
         if trouble.down:
-            strips.draw([strips.silent(since, last)])
+            pages = strips.pages(st.session_state.get(LAST_ALERTS) or [], last)  # nobody has taken them since
+            strips.draw([strips.silent(since, last.get("desk_ms")), *pages])
         else:
             st.error(trouble.markdown())
         if halted := st.session_state.get("by_file"):
@@ -111,6 +113,8 @@ def _wrong(api: PageClient, session: Mapping[str, Any]) -> None:
     st.session_state.pop("by_file", None)
     halted_banner(api, desk, session)
     wrong = strips.found(desk, found, sleeves)
+    if (links.tab(), links.view(), links.at("window")) == ("desk", "alerts", ""):  # the page's card is right below
+        wrong = [strip for strip in wrong if strip.to is None or strip.to.where != strips.ALERTS]
     strips.draw(wrong, partial(data_pull.button, api, sleeves) if session else None)
 
 
@@ -176,9 +180,10 @@ def _drawdown(desk: Mapping[str, Any]) -> list[Badge]:
 
 
 def _waits(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> list[Badge]:
-    """What waits for a person: proposals to decide, watches to confirm, alerts that nobody took; a note asks for nothing."""
+    """What waits for a person: proposals, watches, alerts that nobody took, latched breakers; a note asks for nothing."""
     asking = [alert for alert in alerts if not alert.get("acked_by") and alert.get("severity") != "note"]
-    n = int(desk.get("pending") or 0) + int(desk.get("watches_asked") or 0) + len(asking)
+    latched = len(desk.get("breakers") or ())
+    n = int(desk.get("pending") or 0) + int(desk.get("watches_asked") or 0) + len(asking) + latched
     if not n:
         return []
     return [Badge(f"▲ {n} wait{'s' if n == 1 else ''}", "Proposals to decide and alerts to take.", "wrn", where={"tab": "desk"})]

@@ -30,6 +30,7 @@ from app.ui.page_client import PageClient, Trouble
 
 EVERY_S = 5
 DAY_MS = 86_400_000
+ALERTS = {"tab": "desk", "view": "alerts"}
 RANGES = {"1M": 30, "3M": 91, "1Y": 365, "All": 0}  # days back from the desk's time; 0: from its start
 POINTS = 400
 HEIGHT = 390  # of the chart: what is open begins above the fold of 900 pixels
@@ -51,9 +52,13 @@ def _draw(api: PageClient) -> None:
     desk, items = api.last("/api/desk"), api.last("/api/sleeves")["items"]
     event = desk.get("event")
     made, hold = sleeves.lately(api, desk), api.as_of(event, "/api/desk/benchmark", points=POINTS // 2)
+    bare = any(map(sleeves.bare, items))
+    if bare:  # a position that nothing guards comes before every figure
+        with st.container(key="panel_positions"):
+            positions(api, desk, items)
     parts.tiles(tiles(desk, made, hold))
     if parts.phone():  # what is open and who loses comes before the curve
-        _first(api, desk, items, made)
+        _first(api, desk, items, made, bare=bare)
         with st.container(key="panel_equity"):
             _equity(api, desk, hold)
     else:
@@ -62,8 +67,9 @@ def _draw(api: PageClient) -> None:
             _equity(api, desk, hold)
         with right.container(key="panel_urgent", height="stretch"):
             urgent.show(api, desk)
-        with st.container(key="panel_positions"):
-            positions(api, desk, items)
+        if not bare:
+            with st.container(key="panel_positions"):
+                positions(api, desk, items)
         incidents.show(api, desk)
         shadow.show(api, desk)
     left, right = st.columns([1.4, 1], gap="small")
@@ -79,12 +85,15 @@ def _draw(api: PageClient) -> None:
         _closed(_trips(api, desk), desk.get("desk_ms"))
 
 
-def _first(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], made: sleeves.Lately) -> None:
+def _first(
+    api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]], made: sleeves.Lately, *, bare: bool
+) -> None:
     """What a phone shows above the curve: what needs a person, what is open, which sleeve loses, how near the limits are."""
     with st.container(key="panel_urgent"):
         urgent.needed(api, desk)
-    with st.container(key="panel_positions"):
-        positions(api, desk, items)
+    if not bare:
+        with st.container(key="panel_positions"):
+            positions(api, desk, items)
     with st.container(key="panel_desk_sleeves"):
         _sleeves(api, desk, items, made)
     with st.container(key="panel_limits"):
@@ -177,12 +186,13 @@ def spec(curve: Mapping[str, Any], hold: Mapping[str, Any], since_ms: int) -> di
 
 def positions(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> None:
     """Every open layer between its stop and its target; what is unprotected first."""
-    held = [s for s in items if s.get("position")]
-    parts.head("Open positions", f"{len(held)} of {len(items)} sleeves; USDT")
-    bare = [s["name"] for s in held for layer in s["position"].get("layers") or [] if not layer.get("protective")]
-    if bare:
-        names = ", ".join(dict.fromkeys(map(str, bare)))
-        parts.note("■ No protective order known", f"for {names}.", "bad", command="nightdesk doctor")
+    held = sorted((s for s in items if s.get("position")), key=lambda s: not sleeves.bare(s))
+    gained = [s["unrealised"] for s in held if is_number(s.get("unrealised"))]
+    made = f"; {number(sum(gained), sign=True)} unrealised" if gained else ""
+    parts.head("Open positions", f"{len(held)} of {len(items)} sleeves; USDT{made}")
+    if bare := [str(s["name"]) for s in held if sleeves.bare(s)]:
+        rest = f"for {', '.join(bare)}: place a stop at the venue by hand, or HALT."
+        parts.note("■ No protective order works", rest, "bad", to=parts.Linked("what to do", ALERTS))
     if not held:
         parts.soft("Flat: no open position.")
         return
@@ -190,7 +200,9 @@ def positions(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[
     simulated = desk.get("mode") in SIMULATED
     rows = [row for s in held for row in layer_rows(s, risks.get(s["name"]), desk.get("desk_ms"), simulated=simulated)]
     heads = ("sleeve", "side", "size", "notional", "entry", "mark", "unrealised", "R", "stop · entry · mark · target")
-    parts.table((*heads, "protective, away", "target, away", "open for"), rows, left=(0, 1), thin=(2, 3, 4, 5, 8, 10, 11))
+    parts.table(
+        (*heads, "protective, away", "target, away", "open for"), rows, left=(0, 1), thin=(2, 3, 4, 5, 8, 10, 11), wrap=(9,)
+    )
 
 
 def _trips(api: PageClient, desk: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
@@ -255,7 +267,7 @@ def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any, *, simulated: bool 
                 price(entry),
                 price(mark),
                 *first,
-                _ladder(stop, entry, mark, target),
+                _ladder(stop, entry, mark, target) if layer.get("covered") else "",  # a stop that is wanted is none
                 f"leaves next open: {layer['due']}" if leaves else _protected(layer, mark),
                 f"{price(target)} {_away(mark, target)}" if is_number(target) else NONE,
                 lasts if n == 0 else "",
@@ -265,9 +277,12 @@ def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any, *, simulated: bool 
 
 
 def _protected(layer: Mapping[str, Any], mark: float | None) -> parts.Cell:
-    """The protective level and how far it is; amber with its sign when the mark has nearly reached it."""
+    """The protective level and how far it is; red when its order does not work, amber when the mark has nearly reached it."""
     entry, stop = layer.get("entry"), layer.get("protective")
     shown = f"{price(stop)} {_away(mark, stop)}{_order(layer)}"
+    if not layer.get("covered"):
+        wanted = f", wanted {price(stop)}" if is_number(stop) else ""
+        return f"■ {layer.get('exit_state') or layer.get('protective_state') or 'no order'}{wanted}", "neg"
     known = is_number(entry) and is_number(stop) and is_number(mark)
     near = known and abs(mark - stop) <= NEAR * abs(entry - stop)  # type: ignore[operator]
     return (f"▲ {shown}", "wrn") if near else shown

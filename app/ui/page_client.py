@@ -5,7 +5,7 @@ API does not answer. `nightdesk ui` puts the API's address into the environment.
 """
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +17,7 @@ from app.ui.safe import words
 READ_S = 5.0  # timeout of a read: a HALT clicked meanwhile waits as long
 SILENT_S = 1.5  # after a read timed out, other reads fail at once for this long
 KEPT = "figures_kept"  # in the session: the last figures, by address
-FRESH_S = 1.0  # the desk is read once per page, not once per part
+FRESH_S = 1.0  # what several parts of a page show is read once per page, not once per part
 
 
 class Trouble(Exception):
@@ -44,25 +44,35 @@ class PageClient:
         self.client, self.known = client, known
         self.session: Mapping[str, Any] = {}  # whose browser this is, and what they may not do (rights.py)
         self.silent = False  # a last answer stood in for one of now
-        self._desk: dict[str, Any] = {}
-        self._desk_at = 0.0
+        self._soon: dict[tuple[Any, ...], tuple[float, Any]] = {}  # answers of the last FRESH_S, with when they came
 
     def get(self, path: str, **query: Any) -> Any:
         """GET; empty query parameters are left out."""
         return self._call("GET", path, query={k: v for k, v in query.items() if v not in (None, "")})
+
+    def soon(self, path: str, **query: Any) -> Any:
+        """GET; an answer of the last FRESH_S stands, unless something was written since. It is shared: change a copy of it."""
+        key, now = (path, *sorted(query.items())), time.monotonic()
+        self._soon = {of: kept for of, kept in self._soon.items() if now - kept[0] <= FRESH_S}
+        if key not in self._soon:
+            self._soon[key] = (time.monotonic(), self.get(path, **query))
+        return self._soon[key][1]
 
     def as_of(self, event: Any, path: str, **query: Any) -> Any:
         """GET of figures that change only with the desk's newest mark, `event`: asked once for each."""
         kept, key = self._kept(path, query)
         if event is not None and kept.get(key, (None,))[0] == event:
             return kept[key][1]
-        return self.last(path, event, **query)
+        return self._or_last(path, query, event, self.get)  # what was read before this mark is not of it
 
-    def last(self, path: str, event: Any = None, **query: Any) -> Any:
+    def last(self, path: str, **query: Any) -> Any:
         """GET; while the API is silent the last answer stands, if there was one: the head says of when it is."""
+        return self._or_last(path, query, None, self.soon)
+
+    def _or_last(self, path: str, query: Mapping[str, Any], event: Any, read: Callable[..., Any]) -> Any:
         kept, key = self._kept(path, query)
         try:
-            kept[key] = (event, self.desk() if (path, query) == ("/api/desk", {}) else self.get(path, **query))
+            kept[key] = (event, read(path, **query))
         except Trouble as trouble:
             if not trouble.down or key not in kept:
                 raise
@@ -84,9 +94,10 @@ class PageClient:
 
     def desk(self, *, fresh: bool = False) -> dict[str, Any]:
         """/api/desk, requested once per drawing of the page."""
-        if fresh or not self._desk or time.monotonic() - self._desk_at > FRESH_S:
-            self._desk, self._desk_at = self.get("/api/desk"), time.monotonic()
-        return self._desk
+        if fresh:
+            self._soon.clear()
+        found: dict[str, Any] = self.soon("/api/desk")
+        return found
 
     def halt(self, reason: str, name: str) -> dict[str, Any]:
         """Latch the halt: through the API, or by file when it does not answer in time (`by_file`)."""
@@ -104,6 +115,8 @@ class PageClient:
 
     def _call(self, method: str, path: str, query: Mapping[str, Any] | None = None, body: Any = None) -> Any:
         reading = method == "GET"
+        if not reading:
+            self._soon.clear()
         if reading and time.monotonic() < _SILENT.get(self.client.url, 0.0):
             raise Trouble(f"the API at {self.client.url} does not answer", "start the desk: nightdesk up")
         try:

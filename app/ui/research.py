@@ -111,7 +111,12 @@ def _tile(one: Mapping[str, Any]) -> dict[str, str]:
         if unit in ("usd", "ratio")
         else count(value)
     )
-    return {"name": one["name"], "value": shown, "note": typeset(one["note"]), "tone": tone(value) if one["signed"] else ""}
+    return {
+        "name": one["name"],
+        "value": shown,
+        "note": typeset(one["note"]),
+        "tone": tone(value, 4 if unit == "frac" else 2) if one["signed"] else "",
+    }
 
 
 def _table(table: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ import streamlit as st
 from app.ui import drawn, links, parts
 from app.ui.page_client import PageClient, Trouble
 
+COMMON = "What both have in common"
 IN_LINE = 12  # settings of a paragraph
 
 
@@ -53,10 +54,12 @@ def _curve(place: Any, found: Mapping[str, Any], _: Sequence[str]) -> None:
         one, other = (str(run["id"]) for run in found["runs"])
         drawn.chart(found["curve"], key=f"pair_{one}_{other}", mark=f"{one} {other}")
         if found["same"]:
-            parts.head("What both have in common")
-            same = [f"{key} {value}" for key, value in found["same"]]
-            for n in range(0, len(same), IN_LINE):
-                parts.soft(" · ".join(same[n : n + IN_LINE]))
+            if not parts.phone():
+                parts.head(COMMON)
+            with st.expander(COMMON) if parts.phone() else st.container():  # on a phone what differs is next
+                same = [f"{key} {value}" for key, value in found["same"]]
+                for n in range(0, len(same), IN_LINE):
+                    parts.soft(" · ".join(same[n : n + IN_LINE]))
 
 
 def _head(run: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import drawn, links, market, parts, sleeve_settings, urgent
-from app.ui.figures import SIMULATED, count, in_r, number, of_strategy, percent, price, short, since, tone
+from app.ui.figures import SIMULATED, count, counted, in_r, number, of_strategy, percent, price, short, since, tone
 from app.ui.market import MarketPart
 from app.ui.page_client import PageClient, Trouble
 from app.ui.parts import Linked
@@ -75,19 +75,23 @@ def _canary(text: str) -> None:
 
 
 def _alerts(api: PageClient, name: str) -> None:
-    """The open alerts that name this sleeve, the loudest first."""
-    loudest = ("page", "warn")
-    found = api.last("/api/alerts", open="true", limit=100)["items"]
-    for item in sorted(found, key=lambda one: loudest.index(one["severity"]) if one.get("severity") in loudest else len(loudest)):
+    """The open alerts that name this sleeve, the loudest first; of notes, which ask for nothing, how many."""
+    where, notes = {"tab": "desk", "view": "alerts"}, 0
+    for item in sorted(api.last("/api/alerts", open="true", limit=100)["items"], key=urgent.rank):
         words = f"{item.get('place') or ''} {item.get('what') or ''}"
-        if name in words.replace(",", " ").replace(":", " ").split():
-            where = {"tab": "desk", "view": "alerts"}
-            kind = {"page": "bad", "note": "calm"}.get(str(item.get("severity")), "warn")
-            wall = api.last("/api/desk").get("now_ms")
-            began = f"Since {since(item.get('since_ms'), wall)} (wall clock)."
-            to_do = typeset(str(item.get("action") or "see the alert"))
-            sign = urgent.SIGNS.get(str(item.get("severity")), ("○", ""))[0]
-            parts.note(f"{sign} {urgent.named(item)}", f"{began} To do: {to_do}.", kind, to=Linked("The alert", where))
+        if name not in words.replace(",", " ").replace(":", " ").replace("(", " ").replace(")", " ").split():
+            continue
+        if item.get("severity") == "note":
+            notes += 1
+            continue
+        kind = {"page": "bad"}.get(str(item.get("severity")), "warn")
+        began = f"Since {since(item.get('since_ms'), api.last('/api/desk').get('now_ms'))} (wall clock)."
+        to_do = typeset(str(item.get("action") or "see the alert"))
+        sign = urgent.SIGNS.get(str(item.get("severity")), ("○", ""))[0]
+        parts.note(f"{sign} {urgent.named(item)}", f"{began} To do: {to_do}.", kind, to=Linked("The alert", where))
+    if notes:
+        line = parts.Line("○", f"{counted(notes, 'note')} on it:", "nobody has to act.", "mut", Linked("read", where))
+        parts.listed([line])
 
 
 @st.fragment(run_every=EVERY_S)
@@ -132,6 +136,9 @@ def _position(held: Mapping[str, Any] | None) -> list[dict[str, str]]:
 
 def _level(name: str, level: Mapping[str, Any]) -> dict[str, str]:
     """A level as a tile: how far from the mark, and its price."""
+    if level.get("uncovered"):  # a wanted price is no stop: nothing at the venue ends the position there
+        wanted = f"wanted at {price(level['price'])}" if level.get("price") is not None else "none is known"
+        return {"name": name, "value": "no order", "note": wanted, "tone": "neg"}
     if level.get("price") is None:
         return {"name": name, "value": "–", "note": level.get("kind") or "none", "tone": ""}
     kind = f"{level['kind']} " if level.get("kind") else ""

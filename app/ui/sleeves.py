@@ -104,8 +104,13 @@ def pause_of(s: Mapping[str, Any], now_ms: Any) -> str:
     return f"paused by a person{until}" if s.get("paused") else ""
 
 
+def bare(s: Mapping[str, Any]) -> int:
+    """How many of a sleeve's open layers no working order at the venue ends, or where that is not known."""
+    return sum(not layer.get("covered") for layer in (s.get("position") or {}).get("layers") or ())
+
+
 def state(s: Mapping[str, Any], now_ms: Any) -> parts.Cell:
-    """A sleeve's state in a few words, with its sign; amber when it takes no entries."""
+    """A sleeve's state in a few words, with its sign; red without a working stop, amber when it takes no entries."""
     position, order = s.get("position") or {}, s.get("order") or {}
     stage = str(s.get("stage_reached") or s.get("stage") or "paper")
     shut = ["" if stage == "paper" else stage.replace("_", " "), pause_of(s, now_ms)]
@@ -117,4 +122,6 @@ def state(s: Mapping[str, Any], now_ms: Any) -> parts.Cell:
     held = [str(position.get("side") or "flat"), f"{order.get('side')} order pending" if order else ""]
     found = [words for words in (*shut, *held) if words]
     off = any(words and words != "canary" for words in shut)
+    if bare(s):
+        return f"■ {', '.join([*held[:1], 'NO STOP WORKS', *(words for words in (*shut, *held[1:]) if words)])}", "neg"
     return f"{'◐' if off else '●' if position else '○'} {', '.join(found)}", "wrn" if off else ""

@@ -7,12 +7,19 @@ not wrong; the desk view says it.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from app.ui import parts
+from app.ui import parts, sleeves, urgent
 from app.ui.figures import SIMULATED, bar_ms, is_number, length, short, since, when
 
 LATE_BARS = 3  # of the fastest sleeve: a worker that waits longer for its next bar is worth a line
 OWN_LINE = ("halt", "worker", "sleeves", "breakers")  # checks that the banner, a line below or the desk view says better
-SHOWN_MAX = 4
+SAID_BY_PAGE = {  # a failed check -> kinds of the pages that say the same, with what to do
+    "protective orders": ("protective", "stop"),
+    "bars": ("bars",),
+    "journals": ("journal",),
+    "disk": ("disk",),
+}
+SHOWN_MAX, ON_PHONE = 4, 2  # a phone's first screen has figures below them
+TO_DO_MAX = 160
 PULLED = ("recorded", "pulled")  # sources that newer bars of a venue continue
 FILES = ("recorded", "synthetic", "no")  # sources whose bars end where their files do
 WAITS = "waiting for more"  # of the worker's note; what follows is a reason of its own
@@ -32,13 +39,13 @@ class Strip(NamedTuple):
 
 def draw(found: Sequence[Strip], pull: Callable[[], None] | None = None) -> None:
     """The worst first; what does not fit is counted. `pull`: draws the button that fetches bars."""
-    ordered = sorted(found, key=lambda strip: strip.kind != "bad")
-    for strip in ordered[:SHOWN_MAX]:
+    ordered, most = sorted(found, key=lambda strip: strip.kind != "bad"), ON_PHONE if parts.phone() else SHOWN_MAX
+    for strip in ordered[:most]:
         sign = parts.SIGNS[strip.kind]
         parts.note(f"{sign} {strip.strong}", strip.rest, strip.kind, command=strip.command, to=strip.to)
         if strip.pulls and pull is not None:
             pull()
-    if (more := len(ordered) - SHOWN_MAX) > 0:
+    if (more := len(ordered) - most) > 0:
         parts.note("", f"and {more} more", "warn", to=parts.Linked("alerts and checks", ALERTS))
 
 
@@ -49,28 +56,33 @@ def silent(since_ms: int, figures_ms: Any) -> Strip:
     return Strip("bad", f"The desk's API does not answer since {_clock(since_ms)} (wall clock).", rest)
 
 
-def found(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], sleeves: Sequence[Mapping[str, Any]]) -> list[Strip]:
-    """What is wrong with a desk that answers."""
-    return [*_worker(desk, sleeves), *_checks(desk.get("checks") or []), *_pages(alerts, desk)]
+def found(desk: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]], items: Sequence[Mapping[str, Any]]) -> list[Strip]:
+    """What is wrong with a desk that answers: what pages a person first; what a page says is not said again by its check."""
+    asking = _asking(alerts, desk)
+    said = [name for name, kinds in SAID_BY_PAGE.items() if any(page.get("kind") in kinds for page in asking)]
+    checks = [check for check in desk.get("checks") or [] if check.get("name") not in said]
+    return [*pages(alerts, desk), *_worker(desk, items), *_checks(checks)]
 
 
-def _worker(desk: Mapping[str, Any], sleeves: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
+def _worker(desk: Mapping[str, Any], items: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
     """No worker, a silent one, or one that waits for bars."""
     worker, desk_ms, now_ms = desk.get("worker") or {}, desk.get("desk_ms"), desk.get("now_ms")
     at = short(desk_ms, desk_ms)
     if not worker.get("running"):
         since = f" since {_clock(worker['beat_ms'])} (wall clock)" if is_number(worker.get("beat_ms")) else ""
-        rest = f"{_open(sleeves, 'nobody moves {} protective orders')} Figures are of {at}. Next:"
+        rest = f"{_open(items, 'nobody moves {} protective orders')} Figures are of {at}. Next:"
         yield Strip("bad", f"No worker runs{since}: nothing trades.", rest, "nightdesk up")
         return
     for check in desk.get("checks") or []:
         if check.get("name") == "worker" and check.get("state") == "bad":
             yield Strip("bad", "The worker is silent.", f"{check.get('text')}. Figures are of {at}. Next:", "nightdesk doctor")
-    if worker.get("phase") == "waiting" and _late(desk_ms, now_ms, sleeves):
-        rest = f"{_open(sleeves, _protected_by(desk))} It goes on by itself when newer bars are there."
+    if worker.get("phase") == "waiting" and _late(desk_ms, now_ms, items):
+        rest = f"{_open(items, _protected_by(desk))} It goes on by itself when newer bars are there."
         why = str(worker.get("note") or "").partition(WAITS)[2].strip(" .;")  # what keeps it from bars that are there
         rest += f" {why[:1].upper()}{why[1:]}." if why else ""
-        yield Strip("warn", _ended(desk), f"{rest} Next:", "nightdesk data pull", pulls=desk.get("source") in PULLED)
+        live = desk.get("source") == "live"  # its bars come by themselves or not at all
+        command = "nightdesk doctor" if live else "nightdesk data pull"
+        yield Strip("warn", _ended(desk), f"{rest} Next:", command, pulls=desk.get("source") in PULLED)
 
 
 def _protected_by(desk: Mapping[str, Any]) -> str:
@@ -89,18 +101,23 @@ def _ended(desk: Mapping[str, Any]) -> str:
     return f"Figures are of {at}, {length((now_ms - desk_ms) / 1000)} old: the worker waits for newer {source} bars."
 
 
-def _late(desk_ms: Any, now_ms: Any, sleeves: Sequence[Mapping[str, Any]]) -> bool:
+def _late(desk_ms: Any, now_ms: Any, items: Sequence[Mapping[str, Any]]) -> bool:
     """Whether the next bar is overdue: a worker on current bars waits for each of them for a while."""
-    steps = [step for sleeve in sleeves if (step := bar_ms(sleeve.get("timeframe")))]
+    steps = [step for item in items if (step := bar_ms(item.get("timeframe")))]
     if not is_number(desk_ms) or not is_number(now_ms) or not steps:
         return True
     return bool(now_ms - desk_ms > LATE_BARS * min(steps))
 
 
-def _open(sleeves: Sequence[Mapping[str, Any]], how: str) -> str:
-    """`2 positions stay open, ...`."""
-    n = sum(bool(sleeve.get("position")) for sleeve in sleeves)
+def _open(items: Sequence[Mapping[str, Any]], how: str) -> str:
+    """`2 positions stay open, ...`; what has no working protective order is named, whatever became of the others."""
+    n = sum(bool(item.get("position")) for item in items)
     open_ = f"{n} position{'s stay' if n != 1 else ' stays'} open"
+    if bare := [str(item.get("name")) for item in items if sleeves.bare(item)]:
+        others = n - len(bare)
+        whose = "the others'" if others > 1 else "the other's"
+        rest = f", {how.format(whose)}" if others else ""
+        return f"{open_}: {', '.join(bare)} WITHOUT a working protective order{rest}."
     return f"{open_}, {how.format('their' if n != 1 else 'its')}." if n else "No position is open."
 
 
@@ -114,14 +131,20 @@ def _checks(checks: Sequence[Mapping[str, Any]]) -> Iterable[Strip]:
             yield Strip(kind, f"Check failed: {check.get('name')}.", f"{check.get('text')}.", to=to)
 
 
-def _pages(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> Iterable[Strip]:
-    """Unacknowledged alerts that page a person; a halt's own is what the banner above says."""
+def _asking(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Unacknowledged alerts that page a person, the most urgent first; a halt's own is what the banner above says."""
     halted = bool((desk.get("halt") or {}).get("halted"))
     asking = [alert for alert in alerts if alert.get("severity") == "page" and not alert.get("acked_by")]
-    pages = [alert for alert in asking if not (halted and alert.get("kind") == "halt")]
-    if pages:
-        first, more = pages[0], f", and {len(pages) - 1} more" if len(pages) > 1 else ""
-        rest = f"Since {since(first.get('since_ms'), desk.get('now_ms'))} (wall clock){more}."
+    return sorted((page for page in asking if not (halted and page.get("kind") == "halt")), key=urgent.rank)
+
+
+def pages(alerts: Sequence[Mapping[str, Any]], desk: Mapping[str, Any]) -> Iterable[Strip]:
+    """The most urgent page that nobody took, with what to do about it, and how many others there are."""
+    if found := _asking(alerts, desk):
+        first, more = found[0], f", and {len(found) - 1} more" if len(found) > 1 else ""
+        action = str(first.get("action") or "").replace("`", "").rstrip(".")
+        to_do = f" To do: {urgent.brief(action, TO_DO_MAX)}." if action else ""
+        rest = f"Since {since(first.get('since_ms'), desk.get('now_ms'))} (wall clock){more}.{to_do}"
         yield Strip("bad", f"PAGE: {str(first.get('what')).rstrip('.')}.", rest, to=parts.Linked("what to do", ALERTS))
 
 

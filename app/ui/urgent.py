@@ -18,7 +18,10 @@ LINES_MAX, ON_PHONE = 5, 3
 BARS_MAX, NEAR_MIN = 3, 1  # limits that are shown unfolded, of them not reached
 BRIEF = 96  # characters of an alert in a line; its view has the whole
 FAR = 0.05  # share of a limit below which its bar is folded away
+ORDER = ("page", "warn", "note")
+NEARLY, NEARLY_MAX = 0.8, 4  # share of a limit from which its bar is not folded away, whatever has tripped; how many at most
 SIGNS = {"page": ("■", "neg"), "warn": ("▲", "wrn")}
+BARE = ("liquidation", "protective", "stop", "difference")  # kinds of pages about a position that nothing guards as it should
 PAUSED = ("note", "breaker")  # the bar of its limit says it, with its end
 ALERTS = {"tab": "desk", "view": "alerts"}
 
@@ -35,16 +38,15 @@ def needed(api: PageClient, desk: Mapping[str, Any]) -> None:
     latched = [
         parts.Line("■", f"Breaker {name} tripped.", "It stays until a release.", "neg") for name in desk.get("breakers") or []
     ]
-    lines = [
-        *latched,
-        *needs(
-            api.last("/api/proposals", state="pending", limit=50)["items"],
-            answer["items"],
-            desk.get("desk_ms"),
-            api.last("/api/watches")["items"],
-            desk.get("now_ms"),
-        ),
-    ]
+    asked = needs(
+        api.last("/api/proposals", state="pending", limit=50)["items"],
+        answer["items"],
+        desk.get("desk_ms"),
+        api.last("/api/watches")["items"],
+        desk.get("now_ms"),
+    )
+    pages = sum(line.look == "neg" for line in asked)
+    lines = [*asked[:pages], *latched, *asked[pages:]]  # a latched breaker keeps the desk from entering: it can wait for a page
     loud = [line for line in lines if line.look != "mut"]
     parts.head("Needs you", str(len(loud)))
     most = ON_PHONE if parts.phone() else LINES_MAX  # a phone has what is open and who loses on its second screen
@@ -62,7 +64,8 @@ def limits(desk: Mapping[str, Any]) -> None:
     """How much of each guardrail is used."""
     shut, near, folded = sorted_bars(desk.get("guards") or [], desk.get("desk_ms"))
     parts.head("Guardrails", "tripped first, then the nearest")
-    room = max(BARS_MAX - len(shut), NEAR_MIN)
+    nearly = min(NEARLY_MAX, sum(bar.share >= NEARLY for bar in near))
+    room = max(BARS_MAX - len(shut), NEAR_MIN, nearly)
     parts.gauges([*shut, *near[:room]])
     rest = [*near[room:], *folded]
     if rest:
@@ -80,7 +83,7 @@ def needs(
     wall_ms: Any = None,
 ) -> list[parts.Line]:
     """Pages, then what else waits for a decision, then, in grey, what only is so."""
-    found = [_alert(alert, wall_ms) for alert in alerts if (alert.get("severity"), alert.get("kind")) != PAUSED]
+    found = [_alert(alert, wall_ms) for alert in sorted(alerts, key=rank) if (alert.get("severity"), alert.get("kind")) != PAUSED]
     order = {"neg": 0, "wrn": 1, "mut": 2}
     found += [_watch(item) for item in watches if item.get("state") == "asked"]
     return sorted([*found, *(_proposal(held, now_ms) for held in proposals)], key=lambda line: order[line.look])
@@ -134,13 +137,21 @@ def named(alert: Mapping[str, Any]) -> str:
     return what if what.endswith((".", "!", "?")) else f"{what}."
 
 
-def brief(what: str) -> str:
-    """A sentence of at most BRIEF characters, cut where a part of it ends."""
-    if len(what) <= BRIEF:
+def rank(alert: Mapping[str, Any]) -> tuple[bool, bool, int, bool, float]:
+    """The order of alerts: open, taken by nobody, pages before warnings before notes, positions that nothing guards, newest."""
+    severity = str(alert.get("severity"))
+    order = ORDER.index(severity) if severity in ORDER else 1
+    guarded = alert.get("kind") not in BARE
+    return alert.get("state") == "resolved", bool(alert.get("acked_by")), order, guarded, -float(alert.get("since_ms") or 0)
+
+
+def brief(what: str, most: int = BRIEF) -> str:
+    """A sentence of at most `most` characters, cut where a part of it ends."""
+    if len(what) <= most:
         return what
-    start = what[:BRIEF]
+    start = what[:most]
     end = max(start.rfind(mark) for mark in (". ", "; ", ": ", ", "))
-    return f"{start[:end] if end > BRIEF // 2 else start[: start.rfind(' ')]} …"
+    return f"{start[:end] if end > most // 2 else start[: start.rfind(' ')]} …"
 
 
 def sorted_bars(

@@ -14,7 +14,7 @@ from app.ui.safe import typeset, words
 def waits_for_a_person(api: PageClient) -> bool:
     """Whether a watch waits for a person."""
     try:
-        return any(item.get("state") == "asked" for item in api.get("/api/watches")["items"])
+        return any(item.get("state") == "asked" for item in api.soon("/api/watches")["items"])
     except Trouble:  # said where they are drawn
         return False
 
@@ -22,7 +22,7 @@ def waits_for_a_person(api: PageClient) -> bool:
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """The watches, those that wait for a person first; nothing while the desk has none."""
     try:
-        items = api.get("/api/watches")["items"]
+        items = api.soon("/api/watches")["items"]
     except Trouble as trouble:
         st.caption(trouble.markdown())
         return

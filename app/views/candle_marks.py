@@ -16,6 +16,7 @@ import polars as pl
 from engine.clock import DAY_MS
 from engine.sim.levels import SLOTS, LevelStep
 from engine.store.chain import Event
+from engine.watch.health import is_covered
 from engine.watch.kept_lines import trading_lines
 from engine.watch.window import first_mark, mark_at
 
@@ -247,7 +248,8 @@ def _at_mark(body: Mapping[str, Any], ms: int) -> list[LevelStep]:
 def open_position(body: Mapping[str, Any], *, simulated: bool = False) -> dict[str, Any] | None:
     """Entry, stop, target and mark of the open position of a sleeve, as its mark says; None while it is flat.
 
-    `simulated`: one that is due to leave has no stop and target any more, its exit has taken their place.
+    `simulated`: one that is due to leave has no stop and target any more, its exit has taken their place;
+    nor has one a stop whose order does not work.
     """
     held = body.get("position")
     if not held or not held.get("layers"):
@@ -255,5 +257,5 @@ def open_position(body: Mapping[str, Any], *, simulated: bool = False) -> dict[s
     first, units = held["layers"][0], held["quantity"]
     mark = abs(held["notional"] / units) if units and held.get("notional") is not None else None
     stop, target = (None, None) if simulated and first.get("due") else (first["protective"], first.get("target"))
-    levels = {"entry": first["entry"], "stop": stop, "target": target, "mark": mark}
+    levels = {"entry": first["entry"], "stop": stop if is_covered(first) else None, "target": target, "mark": mark}
     return {"side": held["side"], "opened_ms": held["opened_ms"], **levels}

@@ -22,7 +22,7 @@ from engine.sim.life import life_of
 from engine.store.runs import Runs
 from engine.store.tables import Proposal
 from engine.watch.canaries import read_status, state_text
-from engine.watch.window import mode_of
+from engine.watch.window import desk_ms, mode_of
 
 FIGURES = (
     ("total return", "total_return_frac", "frac"),
@@ -78,6 +78,7 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
         "told_apart": False if alike else None,
         "warnings": [_warned(e) for e in value["evidence"] if e.get("role") == "warning"] or _warnings(home, value),
     }
+    found["warnings"] = [*_over(value, desk_ms(home.path)), *found["warnings"]] if row.state == "pending" else found["warnings"]
     mode = mode_of(home.desk_journal).upper()
     against = doubts(home, runs.values()) if row.state == "pending" else []
     return {**found, "rows": [made._asdict() for made in rows_of({**found, "doubts": against}, mode)]}
@@ -353,6 +354,13 @@ def _warnings(home: Home, value: Mapping[str, Any]) -> list[str]:
         return [str(error)]
     found = {p["sleeve"]: reward_text(now[p["sleeve"]] | {c["key"]: c["value"] for c in p["changes"]}) for p in value["parts"]}
     return [f"{name}: {text}" if len(found) > 1 else text for name, text in found.items() if text]
+
+
+def _over(value: Mapping[str, Any], now_ms: int | None) -> list[str]:
+    """Pauses whose end the desk has passed while the proposal waited: to approve one pauses nothing. `now_ms`: desk time."""
+    ends = [c["value"] for c in value["diff"].get("changes") or [] if c.get("key") == "resumes_ms" and c.get("value")]
+    passed = [end for end in ends if now_ms is not None and end <= now_ms]
+    return [f"the pause's end, {utc(end)}, is over on the desk: approved now it pauses nothing" for end in passed]
 
 
 def left(expires_ms: int, now_ms: int) -> str:

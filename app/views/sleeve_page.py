@@ -23,6 +23,7 @@ from engine.strategies.isolated.described import read_strategy
 from engine.strategies.params import params_table
 from engine.watch.desk_parents import worked_entries
 from engine.watch.desk_trips import desk_trips
+from engine.watch.health import is_covered
 from engine.watch.parity_result import last_result
 from engine.watch.quiet_closes import CloseCount, closes_of
 from engine.watch.window import journal_of, mark_at, mode_of
@@ -106,7 +107,8 @@ def _position(home: Path, path: Path, mark: Event, name: str) -> dict[str, Any] 
         "risk": risk,
         "r": gained / risk if risk and gained is not None else None,
         "stop": _level(stop, price)
-        | {"kind": next((la["protective_kind"] for la in layers if stop and la.get("protective") == stop), due)},
+        | {"kind": next((la["protective_kind"] for la in layers if stop and la.get("protective") == stop), due)}
+        | {"uncovered": sum(not is_covered(layer) for layer in held["layers"])},
         "target": _level(target, price),
         "liquidation": _level(level, price),
     }
@@ -119,6 +121,13 @@ def marked(own: Mapping[str, Any]) -> tuple[float | None, float | None]:
         return None, None
     gained = None if own.get("equity") is None or own.get("cash") is None else own["equity"] - own["cash"]
     return abs(held["notional"] / held["quantity"]), gained
+
+
+def with_cover(held: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A position of a mark, each of its layers with whether a working order at the venue ends it; None while flat."""
+    if not held:
+        return None
+    return {**held, "layers": [{**layer, "covered": is_covered(layer)} for layer in held.get("layers") or ()]}
 
 
 def _average(layers: Sequence[Mapping[str, Any]]) -> float | None:

@@ -367,7 +367,7 @@ def people(desk: DeskObservation) -> Iterator[Finding]:
         yield Finding(f"incident:{event.id}", "incident", "warn", what, place, event.t_recv_ms, action, {}, event.id)
     if desk.undelivered:
         lost, sink = desk.undelivered, str(desk.undelivered["sink"])
-        what = f"{lost['failed']} message(s) could not be delivered to {sink}: {lost['error']}"
+        what = f"Messages not delivered to {sink} ({lost['failed']}): {lost['error']}"
         action = f"check {sink}'s settings; every alert is on the page and in nightdesk alerts list"
         yield Finding(f"delivery:{sink}", "delivery", "warn", what, sink, lost["since_ms"], action, {"failed": lost["failed"]})
 

@@ -5,13 +5,14 @@ Called by app/views/incidents.py, the tools, periods.py and the commands.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.book.bodies import REDUCED
 from engine.store.chain import Event
 from engine.watch.kept_lines import trading_lines
-from engine.watch.window import FAR_MS, raw_lines
+from engine.watch.window import FAR_MS, raw_lines, stamp_of
 
 ORDERS_MAX = 500
 MONEY = ("pnl", "realised", "fees", "funding", "orphans")
@@ -41,6 +42,12 @@ class IncidentWindow(NamedTuple):
 
 def windows_of(path: Path) -> list[IncidentWindow]:
     """Every window of a desk's journal, oldest first."""
+    return list(_windows_of(path, stamp)) if (stamp := stamp_of(path)) else []
+
+
+@lru_cache(maxsize=4)
+def _windows_of(path: Path, _stamp: tuple[int, int, int]) -> tuple[IncidentWindow, ...]:
+    """Windows are rare, and the search for them reads a whole journal: once for each of its records."""
     found: dict[str, IncidentWindow] = {}
     for line in trading_lines(path, -1, FAR_MS, {"window"}):
         if (event := line.event()) is None:
@@ -63,7 +70,7 @@ def windows_of(path: Path) -> list[IncidentWindow]:
             end |= {"closed_by": body["by"], "closed_wall_ms": event.t_recv_ms, "cause": body["cause"]}
             end |= {"lesson": body.get("lesson")}
             found[window.id] = window._replace(**end)
-    return list(found.values())
+    return tuple(found.values())
 
 
 def _opened(event: Event) -> IncidentWindow:

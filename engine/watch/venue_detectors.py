@@ -4,7 +4,7 @@ difference that nobody explains, a position that the venue closed for want of ma
 Called by engine.watch.detectors with the others. Mark -> findings, each a page.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from shlex import quote
 
 from engine.amounts import price_text
@@ -27,8 +27,8 @@ def protective(desk: DeskObservation) -> Iterator[Finding]:
         if states in ON_ITS_WAY and desk.now_ms - desk.mark.t_recv_ms < NAKED_MS:
             continue  # a fill is marked before the venue can have answered about its stop
         lots = sum(layer["lots"] for layer in layers)
-        bare = f"{len(layers)} open layer(s), {lots} lots, WITHOUT a working protective order ({states})"
-        what = f"{bare}: {position_text(desk, sleeve)}"
+        bare = f"{position_text(desk, sleeve)} WITHOUT a working protective order ({states})"
+        what = f"{bare}: {_layers(layers)}, {lots} lots"
         action = f"place a stop at {layers[0]['protective']} by hand, or halt: nightdesk halt --reason 'no protective order'"
         numbers = {"layers": len(layers), "lots": lots, "entry": layers[0]["entry"], "protective": layers[0]["protective"]}
         severity: Severity = "page"
@@ -40,6 +40,10 @@ def protective(desk: DeskObservation) -> Iterator[Finding]:
         )
 
 
+def _layers(layers: Sequence[object]) -> str:
+    return f"{len(layers)} open layer{'s' if len(layers) != 1 else ''}"
+
+
 def unmoved(desk: DeskObservation) -> Iterator[Finding]:
     """A layer whose protective order works, and not where it should: the venue has refused to move it."""
     if not is_trading(desk) or desk.mark is None:
@@ -48,7 +52,7 @@ def unmoved(desk: DeskObservation) -> Iterator[Finding]:
         layers = [layer for name, layer in unmoved_layers(desk.mark) if name == sleeve]
         first, lots = layers[0], sum(layer["lots"] for layer in layers)
         where = f"it is at {first['stop_at']} for {first['stop_lots']} of {first['lots']} lots"
-        what = f"The venue refuses to move the stop of {len(layers)} open layer(s): {where}; {position_text(desk, sleeve)}"
+        what = f"The venue refuses to move the stop of {position_text(desk, sleeve)}: {where}; {_layers(layers)}"
         wanted = f"{first['protective']} for {first['lots']} lots"
         action = f"move it to {wanted} by hand, or halt: nightdesk halt --reason 'stop not moved'"
         numbers = {"layers": len(layers), "lots": lots, **{k: first[k] for k in ("protective", "stop_at", "stop_lots")}}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.cli.desk import sleeve_lines
 from engine.control import halt
 from engine.control.config import DeskConfig, SleeveConfig, validated, write_first
 from engine.store.chain import Event
@@ -53,6 +54,20 @@ def test_the_sleeves_with_parameters_and_position(ctx: Any, db: Any) -> None:
     assert "trend on binance BTC-USDT 15m" in result.text
     resolves(ctx, result)
     assert "trend-btc" in call(ctx, "sleeves", {"sleeve": "x"}).text
+
+
+@pytest.mark.parametrize(("state", "loud"), [("working", False), ("rejected", True)])
+def test_the_sleeves_say_which_stop_does_not_work(db: Any, make_ctx: Any, state: str, loud: bool) -> None:
+    """The wanted level alone would read as one that guards the position; so would that of `nightdesk status`."""
+    sleeve = SleeveConfig(name="trend-btc", strategy="trend", venue="binance", symbol="BTC-USDT")
+    write_first(db, validated(DeskConfig(sleeves=(sleeve,))), 0, "test")
+    last = mark(1000.0, 1.0, 95.0, layer={"protective_state": state})
+    made = make_ctx("operator", desk_ms=END)
+    write_desk(made.home, last=last)
+    result = call(made, "sleeves", {"sleeve": "trend-btc"})
+    assert (f"NOT WORKING: {state}" in str(result.table)) is loud
+    lines = sleeve_lines("trend-btc", {"stage": "paper"} | last["sleeves"]["trend-btc"])
+    assert (f"stop at 95.00 NOT WORKING ({state})" in "\n".join(lines)) is loud
 
 
 def test_what_happened_since_yesterday(ctx: Any) -> None:

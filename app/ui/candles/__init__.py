@@ -48,7 +48,7 @@ def show(data: Mapping[str, Any], *, key: str, height: int, chosen: str = "", wa
     title = str(data["instrument"]).split(":")[1]
     drawn = [str(data["mark"]), str(height), *(f"{other['name']}" for other in data.get("others") or ())]
     parts = {"title": title, "name": key, "mark": " ".join(drawn), "height": height}
-    found = CHART(key=key, data={**parts, "chart": dict(data)}, on_picked_change=_nothing)
+    found = CHART(key=key, data=[{**parts, "chart": dict(data)}], on_picked_change=_nothing)  # why a list: drawn.py
     picked = str(getattr(found, "picked", None) or "")
     picked = picked if picked[:1] == "t" and picked[1:].isdecimal() and len(picked) <= PICKED_MAX else ""
     CHOSEN(key=f"{key}_chosen", data={"name": key, "chosen": picked or chosen, "wanted": wanted})

@@ -268,7 +268,7 @@ class CandleChart {
   end() { this.gone = true; cancelAnimationFrame(this.waits); clearTimeout(this.sending); this.undo.forEach((one) => one()); }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   const root = parentElement;
   root.name = data.name;
   if (root.mark !== data.mark) {

@@ -9,9 +9,11 @@ function digitsOf(tick) {
   return 8;
 }
 
+const FORMATS = new Map(); // by digits: making one takes longer than a hundred uses of it
 function numberText(value, digits, signed = false) {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
-  const shown = Math.abs(value).toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  if (!FORMATS.has(digits)) FORMATS.set(digits, new Intl.NumberFormat('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits }));
+  const shown = FORMATS.get(digits).format(Math.abs(value));
   if (!/[1-9]/.test(shown)) return shown;
   return (value < 0 ? '\u2212' : signed ? '+' : '') + shown;
 }

@@ -11,9 +11,14 @@ const charts = (() => {
     if (parent) parent.append(found);
     return found;
   };
+  const formats = new Map(); // making one takes longer than a hundred uses of it
+  const format = (digits) => {
+    if (!formats.has(digits)) formats.set(digits, new Intl.NumberFormat('en-US', {minimumFractionDigits: digits, maximumFractionDigits: digits}));
+    return formats.get(digits);
+  };
   const number = (value, digits = 2, sign = false) => {
     if (value === null || value === undefined || !isFinite(value)) return '–';
-    const text = Math.abs(value).toLocaleString('en-US', {minimumFractionDigits: digits, maximumFractionDigits: digits});
+    const text = format(digits).format(Math.abs(value));
     return (/[1-9]/.test(text) ? (value < 0 ? MINUS : sign ? '+' : '') : '') + text;
   };
   const forms = {

@@ -79,7 +79,8 @@ const table = (() => {
     const line = (row) => {
       const cells = row.map((value, n) => {
         const kind = columns[n][1], signed = kind === 'money' || kind === 'r' || kind === 'percent';
-        const tone = signed && value > 0 ? 'pos' : signed && value < 0 ? 'neg' : kind === 'text' ? 't' : kind === 'ms' ? 't when' : '';
+        const reads = signed && Math.abs(value) >= (kind === 'percent' ? 0.00005 : 0.005); // what reads as zero has no colour
+        const tone = reads && value > 0 ? 'pos' : reads && value < 0 ? 'neg' : kind === 'text' ? 't' : kind === 'ms' ? 't when' : '';
         return element('td', {className: tone + wide(n) + (n ? '' : ' name'), textContent: shown[kind](value)});
       });
       const made = element('tr', {className: (pick ? 'link' : '') + (ids.get(row) === spec.chosen ? ' chosen' : '')}, ...(both ? [tick(ids.get(row))] : []), ...cells);

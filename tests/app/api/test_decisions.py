@@ -216,4 +216,6 @@ def test_a_desk_that_runs_is_told_whole(own_home: Path, request: pytest.FixtureR
     assert {"drawdown since release, halts the desk", "gross exposure, times equity"} <= {g["name"] for g in desk["guards"]}
     assert [s["name"] for s in sleeves["items"]] == ["btc-trend", "eth-trend", "sol-reversion"]
     assert sum(s["equity"] for s in sleeves["items"]) == pytest.approx(desk["equity"])
+    layers = [layer for s in sleeves["items"] for layer in (s["position"] or {}).get("layers", [])]
+    assert {layer["covered"] for layer in layers} == {True}, "the page calls what is not known a missing stop"
     assert curve["close_ms"] == sorted(set(curve["close_ms"]))

@@ -90,6 +90,7 @@ def model() -> dict[str, Any]:
 def sleeve(name: str, *, with_position: bool = False) -> dict[str, Any]:
     """A sleeve, flat or long."""
     layer = {"lots": 100, "entry": 64_000.0, "protective": 62_900.0, "protective_kind": "stop", "protective_state": "working"}
+    layer |= {"covered": True}
     held = {"side": "long", "lots": 100, "quantity": 0.1, "opened_ms": NOW_MS - DAY_MS, "notional": 6450.0}
     return {
         "name": name,

@@ -53,6 +53,8 @@ def test_what_is_open_is_on_the_first_screen(chromium: Any, place: Place) -> Non
     row.wait_for()
     page.locator(".spark").first.wait_for()
     assert row.bounding_box()["y"] + row.bounding_box()["height"] <= 900
+    icon = page.locator('link[rel~="icon"]').first.get_attribute("href")
+    assert icon.startswith("data:image/svg+xml,"), "inline: by its name it would come from somewhere else"
     widths = page.locator(".spark").evaluate_all("(all) => all.map((e) => e.naturalWidth)")
     assert widths
     assert all(widths), "an image that the browser did not draw"

@@ -80,6 +80,44 @@ def test_a_failed_check_is_said_once_and_a_pause_by_rule_is_no_fault() -> None:
     ]
 
 
+NAKED = {"kind": "protective", "what": "long 2.1 ETH WITHOUT a working protective order", "since_ms": NOW_MS - 9}
+
+
+def test_the_position_that_nothing_guards_is_the_first_line_with_what_to_do() -> None:
+    """Before newer pages and failed checks; a check that says the same as a page that nobody took is left out."""
+    failed = [{"name": n, "state": "bad", "text": n, "event": ""} for n in ("bars", "protective orders", "disk")]
+    status = desk() | {"checks": failed}
+    pages = [alert("al-1") | {"since_ms": NOW_MS}, alert("al-2") | NAKED | {"action": "place a stop at 2594.2 by hand, or halt"}]
+    first, *others = strips.found(status, pages, SLEEVES)
+    assert first.strong == "PAGE: long 2.1 ETH WITHOUT a working protective order."
+    assert first.rest.endswith("and 1 more. To do: place a stop at 2594.2 by hand, or halt.")
+    assert [strip.strong for strip in others] == ["Check failed: disk."]
+    taken = [page | {"acked_by": {"name": "ann"}} for page in pages]
+    assert len(strips.found(status, taken, SLEEVES)) == len(failed), "a page that somebody took is still true"
+
+
+def test_stops_are_not_said_to_be_there_where_one_is_missing() -> None:
+    """The sleeve is named instead, whether the worker waits or is gone."""
+    bare = sleeve("eth-trend", with_position=True)
+    bare["position"]["layers"][0] |= {"protective_state": "rejected", "covered": False}
+    status = desk() | {"now_ms": NOW_MS + 90 * 86_400_000}
+    others = "the other's protective orders stand", "nobody moves the other's protective orders"
+    for worker, rest in zip(({"phase": "waiting"}, {"running": False}), others, strict=True):
+        (line,) = strips.found(status | {"worker": status["worker"] | worker}, [], [SLEEVES[0], bare])
+        assert line.rest.startswith(f"2 positions stay open: eth-trend WITHOUT a working protective order, {rest}.")
+        (line,) = strips.found(status | {"worker": status["worker"] | worker}, [], [bare])
+        assert line.rest.startswith("1 position stays open: eth-trend WITHOUT a working protective order.")
+
+
+def test_the_alerts_view_has_no_link_to_itself(fake: Fake) -> None:
+    """The page's card is there with its runbook; on every other view the line leads to it."""
+    fake.alerts = [alert("al-7")]
+    assert "PAGE: No bar" in texts_of(page(tab="desk"))
+    text = texts_of(page(tab="desk", view="alerts"))
+    assert "PAGE: No bar" not in text
+    assert "what to do</a>" not in text
+
+
 def test_a_silent_api_says_since_when_and_of_when_the_figures_are() -> None:
     """Wall clock for the silence, desk time for the figures."""
     line = strips.silent(NOW_MS, NOW_MS - 60_000)
@@ -109,7 +147,7 @@ def test_pages_are_counted_and_what_waits_too() -> None:
     ]
     (page,) = strips.found(desk(), found, SLEEVES)
     assert page.strong.startswith("PAGE: No bar for 3 minutes")
-    assert page.rest.endswith("and 1 more.")
+    assert "and 1 more. To do: look at the venue's status page, then nightdesk doctor." in page.rest
     assert [badge.text for badge in head.badges(desk(), found, "") if badge.where] == ["▲ 5 wait"]
 
 

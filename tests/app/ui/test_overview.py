@@ -112,6 +112,50 @@ def test_a_position_stands_between_its_stop_and_its_target() -> None:
     assert parts._ladder(parts.Ladder(110.0, 110.0, 110.0, None, "")) == ""
 
 
+def test_a_layer_without_a_working_stop_is_red_and_first(fake: Fake) -> None:
+    """Its wanted price is not shown as a stop, whatever price it has; what is open makes together is in the head."""
+    bare = sleeve("eth-trend", with_position=True)
+    bare["position"]["layers"][0] |= {"protective_state": "rejected", "covered": False}
+    (row,) = overview.layer_rows(bare, None, NOW_MS)
+    assert row[8:10] == ("", ("■ rejected, wanted 62,900.0", "neg"))
+    assert sleeves.state(bare, NOW_MS) == ("■ long, NO STOP WORKS", "neg")
+    fake.sleeves = [sleeve("btc-trend", with_position=True), bare | {"unrealised": -128.77}]
+    text = texts_of(page(tab="desk"))
+    assert "2 of 2 sleeves; USDT; \u221252.27 unrealised" in text
+    assert "■ No protective order works</b> for eth-trend: place a stop at the venue by hand, or HALT." in text
+    assert text.index("Open positions") < text.index("Equity, USDT"), "before every figure"
+    table = text.partition("Open positions")[2]
+    assert table.index("sleeve=eth-trend") < table.index("sleeve=btc-trend")
+
+
+def test_a_limit_that_is_nearly_reached_is_not_folded_away(fake: Fake) -> None:
+    """However many breakers have tripped: what is at 93 % of its limit is seen."""
+    fake.desk["guards"] = [
+        {"name": f"guard {n}", "value": share, "limit": 1.0, "used_frac": share, "unit": "ratio", "until_ms": None}
+        for n, share in enumerate((1.0, 1.0, 1.0, 0.93, 0.85, 0.5))
+    ]
+    at = page(tab="desk")
+    (folded,) = [e for e in at.expander if "more, each at" in e.label]
+    assert "guard 5" in "".join(str(e.proto.body) for e in folded.get("html"))
+    assert "guard 4" not in "".join(str(e.proto.body) for e in folded.get("html"))
+    assert "guard 4" in texts_of(at)
+
+
+@pytest.mark.parametrize(("value", "look"), [(0.004, ""), (-0.004, ""), (0.006, "pos"), (-0.006, "neg"), (0, ""), (None, "")])
+def test_what_reads_as_zero_has_no_colour(value: Any, look: str) -> None:
+    """As it has no sign."""
+    assert figures.tone(value) == look
+
+
+def test_a_latched_breaker_comes_after_a_page_and_is_counted(fake: Fake) -> None:
+    """It keeps the desk from entering and waits for a release; a page does not wait. Head and list count the same."""
+    fake.alerts, fake.desk["breakers"] = [alert("al-1")], ["desk daily loss"]
+    text = texts_of(page(tab="desk"))
+    assert text.index("<b>No bar for 3 minutes") < text.index("Breaker desk daily loss tripped.")
+    assert "Needs you <small>4" in text
+    assert "▲ 4 wait<" in text
+
+
 def test_a_simulated_layer_that_leaves_has_no_levels_any_more() -> None:
     """The worker has cancelled its stop and target for the exit; at an account they stay until the venue says flat."""
     held = sleeve("btc-trend", with_position=True)
@@ -165,7 +209,7 @@ def test_figures_of_a_mark_are_asked_for_once(monkeypatch: pytest.MonkeyPatch) -
             return len(asked)
 
     monkeypatch.setattr(page_client.st, "session_state", {})
-    api = Counting.__new__(Counting)
+    api = Counting(None, known=True)  # type: ignore[arg-type]
     assert [api.as_of(event, "/a", unit="day") for event in ("d-1", "d-1", "d-2", None, None)] == [1, 1, 2, 3, 4]
     api.as_of("d-1", "/a", unit="week")
     assert len(asked) == 5
@@ -184,7 +228,8 @@ def test_the_last_figures_stand_while_the_api_is_silent(monkeypatch: pytest.Monk
             return answer
 
     monkeypatch.setattr(page_client.st, "session_state", {})
-    api = Failing.__new__(Failing)
+    monkeypatch.setattr(page_client, "FRESH_S", -1.0)  # each time a new answer
+    api = Failing(None, known=True)  # type: ignore[arg-type]
     assert [api.last("/a"), api.as_of("d-2", "/a")] == [7, 7]
     for path, why in (("/b", "no answer"), ("/a", "no")):
         with pytest.raises(Trouble, match=why):

@@ -287,8 +287,8 @@ def test_the_desk_shows_what_protects_each_position(fake: Fake) -> None:
     text = texts_of(page(tab="desk")).replace("\\", "")
     assert "62,900.0" in text
     assert "2.48\u202f%" in text
-    fake.sleeves[0]["position"]["layers"][0]["protective"] = None
-    assert "No protective order known</b> for btc-trend." in texts_of(page(tab="desk"))
+    fake.sleeves[0]["position"]["layers"][0] |= {"protective": None, "protective_state": "none", "covered": False}
+    assert "No protective order works</b> for btc-trend:" in texts_of(page(tab="desk"))
 
 
 def test_links_lead_to_run_round_trip_and_event(fake: Fake) -> None:

@@ -35,6 +35,45 @@ def test_an_alert_that_went_nowhere_says_so(fake: Fake) -> None:
     assert "No message was sent" in texts_of(page(tab="desk", view="alerts"))
 
 
+def test_a_page_is_the_first_thing_on_its_view(fake: Fake) -> None:
+    """Above a watch that waits; among pages first the position that nothing guards. Notes are folded, failed checks first."""
+    one = {"id": "w-1", "metric": "price", "subject": "x", "state": "asked", "value": 1.0, "desk_ms": NOW_MS, "passed": False}
+    fake.watches = [one | {"text": "price of BTC below 80,000"}]
+    fake.alerts = [
+        alert("al-1", "note") | {"what": "a note"},
+        alert("al-2"),
+        alert("al-3") | {"kind": "protective", "what": "long 2 ETH WITHOUT a stop", "since_ms": NOW_MS - 60_000},
+    ]
+    fake.desk["checks"] += [{"name": "disk", "state": "bad", "text": "0.1 GB free", "event": ""}]
+    at = page(tab="desk", view="alerts")
+    text = bare(texts_of(at))
+    places = [text.index(part) for part in ("long 2 ETH WITHOUT a stop", "No bar for 3 minutes")]
+    assert places == sorted(places)
+    boxes = [str(e.proto.body) for e in at.get("html")]
+    first = [next(n for n, body in enumerate(boxes) if part in body) for part in ("al-3 ·", "al-2 ·", "al-1 ·", "Watched levels")]
+    assert first == sorted(first)
+    (notes,) = [e for e in at.expander if "1 note" in e.label]
+    assert "a note" in notes.markdown[0].value
+    checks = next(body for body in boxes if "beats" in body)
+    assert checks.index("disk:") < checks.index("beats")
+
+
+def test_messages_that_one_way_did_not_take_are_one_line_with_its_time(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which way, how many, since when, why and about what; nothing beside it says that no message was sent."""
+    import tests.app.ui.fake_api as shapes
+
+    lost = {"step": "page", "sink": "telegram", "state": "failed", "error": "403: bot was blocked", "created_ms": NOW_MS}
+    rows = [lost | {"subject": f"al-{n}"} for n in range(5)] + [lost | {"subject": "al-9", "sink": "slack"}]
+    items = [alert("al-7") | {"deliveries": []}, alert("al-8", "warn") | {"deliveries": []}]
+    answer = {"items": items, "reason": None, "ways": [], "undelivered": rows}
+    monkeypatch.setitem(shapes.ROUTES, ("GET", "/api/alerts"), lambda *_: answer)
+    text = bare(texts_of(page(tab="desk", view="alerts")))
+    assert "■ NOT DELIVERED to telegram: 5 messages since 21 Sep 14:13Z (wall clock).</b> 403: bot was blocked." in text
+    assert "It was about: al-0, page; al-1, page; al-2, page and 2 more." in text
+    assert "■ NOT DELIVERED to slack: 1 message since" in text
+    assert "they are shown here" not in text
+
+
 def test_a_person_takes_an_alert_under_their_name(fake: Fake) -> None:
     """One click asks the API once; then the name stands there and the button does not."""
     fake.alerts = [alert("al-7")]
@@ -152,19 +191,19 @@ def test_a_handover_says_what_the_night_did_and_what_waits_now(fake: Fake) -> No
 
 
 def test_what_nobody_has_taken_stands_first_and_pages_before_notes(fake: Fake) -> None:
-    """Not the newest: a note of this minute asks for nothing."""
+    """Not the newest: a note of this minute asks for nothing, and is folded below what somebody has."""
     more = {"note": NOW_MS + 3, "warn": NOW_MS + 2, "page": NOW_MS + 1}
     by = {"name": "ana", "assurance": "session", "channel": "page"}
     fake.alerts = [alert(f"al-{n}") | {"severity": s, "since_ms": ms} for n, (s, ms) in enumerate(more.items(), 1)]
     fake.alerts.insert(0, alert("al-9") | {"severity": "page", "acked_by": by, "acked_ms": NOW_MS})
     text = bare(texts_of(page(tab="desk", view="alerts")))
-    places = [text.index(f"{ident} · bars") for ident in ("al-3", "al-2", "al-1", "al-9")]
+    places = [text.index(f"{ident} · bars") for ident in ("al-3", "al-2", "al-9", "al-1")]
     assert places == sorted(places)
 
 
 def test_a_watch_that_waits_for_a_person_stands_above_the_alerts(fake: Fake) -> None:
-    """One that is in force is below them."""
-    fake.alerts = [alert("al-7")]
+    """Unless one of them pages; one that is in force is below them."""
+    fake.alerts = [alert("al-7", "warn")]
     watch = {"id": "w-1", "state": "asked", "metric": "price", "text": "price of okx:BTC-USDT:perp below 9", "value": 10.0}
     fake.watches = [watch | {"desk_ms": NOW_MS}]
     assert _first_heads(fake)[:2] == ["Watched levels", "Alerts"]

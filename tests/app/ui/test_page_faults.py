@@ -41,3 +41,17 @@ def test_a_silent_api_takes_nothing_off_what_waits(fake: Fake, monkeypatch: pyte
     at.run()
     assert "does not answer since" in texts_of(at)
     assert asked in texts_of(at)
+
+
+def test_a_silent_api_does_not_take_the_open_page_away(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A position without a stop has none while the API is down: its line stays below ours, with what to do, on every tab."""
+    fake.alerts = [alert("al-1") | {"kind": "protective", "what": "long 2 ETH WITHOUT a stop", "action": "place a stop by hand"}]
+    at = page(tab="runs")
+    monkeypatch.setattr(
+        page_client, "open_client", lambda: page_client.PageClient(page_client.Client("http://127.0.0.1:9"), known=True)
+    )
+    at.run()
+    text = texts_of(at)
+    assert text.index("does not answer since") < text.index("■ PAGE: long 2 ETH WITHOUT a stop.")
+    assert "To do: place a stop by hand." in text
+    assert any("Proposals 2" in str(option) for group in at.get("button_group") for option in group.proto.options)

@@ -38,7 +38,7 @@ class Tags(HTMLParser):
 def components(at: Any) -> list[dict[str, Any]]:
     """What the components of a page were given."""
     found = [json.loads(e.proto.json) for e in at.get("bidi_component") if e.proto.json]
-    return [data for data in found if isinstance(data, dict)]
+    return [part for data in found for part in (data if isinstance(data, list) else [data]) if isinstance(part, dict)]
 
 
 def drawn(at: Any) -> list[dict[str, Any]]:

@@ -28,7 +28,7 @@ def test_bars_that_a_venue_has_are_fetched_by_a_button(source: str, pulls: bool)
     """Synthetic bars have no newer ones, and live ones come by themselves."""
     waits = desk() | {"source": source, "worker": {"running": True, "phase": "waiting"}, "checks": [], "now_ms": NOW_MS * 2}
     (strip,) = strips.found(waits, [], [sleeve("btc-trend")])
-    assert (strip.pulls, strip.command) == (pulls, "nightdesk data pull")
+    assert (strip.pulls, strip.command) == (pulls, "nightdesk doctor" if source == "live" else "nightdesk data pull")
 
 
 def test_newer_bars_are_those_of_the_sleeves() -> None:

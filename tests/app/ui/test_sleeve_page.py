@@ -255,6 +255,15 @@ def test_hostile_text_is_text_in_every_panel_of_a_sleeve(fake: Fake) -> None:
         assert all("<script" not in str(e.value) for e in at.get(kind))
 
 
+def test_a_stop_that_does_not_work_has_no_distance() -> None:
+    """What is wanted is not what guards the position: red, with the wanted price in the note."""
+    level = {"price": 62_900.0, "away_frac": -0.0248, "kind": "stop", "uncovered": 1}
+    shown = sleeve_view._level("To the stop", level)
+    assert (shown["value"], shown["note"], shown["tone"]) == ("no order", "wanted at 62,900.0", "neg")
+    assert sleeve_view._level("To the stop", level | {"price": None})["note"] == "none is known"
+    assert sleeve_view._level("To the stop", level | {"uncovered": 0})["value"] == "\u22122.48\u202f%"
+
+
 def test_a_page_is_drawn_again_at_once_when_a_position_was_opened_or_closed() -> None:
     """Else at most every so often; never while the desk has decided nothing new, or a page would draw itself without end."""
     flat, held = {"desk_ms": 2, "position": None}, {"desk_ms": 2, "position": {"side": "long"}}
@@ -276,11 +285,12 @@ def test_a_change_on_trial_leads_to_its_card(fake: Fake) -> None:
 
 
 def test_the_loudest_alert_of_a_sleeve_is_first(fake: Fake) -> None:
-    """A note that re-arms by itself does not stand above a page."""
+    """Notes, which ask for nothing, are counted below them."""
     fake.alerts = [
         alert(f"al-{n}", severity) | {"place": "btc-trend", "what": severity}
-        for n, severity in enumerate(("note", "warn", "page"))
+        for n, severity in enumerate(("note", "note", "warn", "page"))
     ]
     text = texts_of(page(tab="sleeves", sleeve="btc-trend"))
-    places = [text.index(words) for words in ("■ page.", "▲ warn.", "○ note.")]
+    places = [text.index(words) for words in ("■ page.", "▲ warn.", "2 notes on it:")]
     assert places == sorted(places)
+    assert "note." not in text.partition("2 notes on it:")[0]

@@ -104,10 +104,20 @@ def test_kept_lines_give_the_chart_and_the_trips_of_the_journal(
 
 def test_a_simulated_position_that_leaves_has_no_stop_and_target_any_more() -> None:
     """The worker cancelled them for an exit at the next open; at an account they stay until the venue says flat."""
-    layer = {"entry": 100.0, "protective": 99.0, "target": 103.0, "due": "halt"}
+    layer = {"entry": 100.0, "protective": 99.0, "target": 103.0, "due": "halt", "protective_state": "working"}
     body = {"position": {"side": "long", "quantity": 2.0, "notional": 202.0, "opened_ms": 1, "layers": [layer]}}
     held = candle_marks.open_position(body, simulated=True)
     assert held == {"side": "long", "opened_ms": 1, "entry": 100.0, "stop": None, "target": None, "mark": 101.0}
     at_account = candle_marks.open_position(body)
     assert at_account is not None
     assert (at_account["stop"], at_account["target"]) == (99.0, 103.0)
+
+
+@pytest.mark.parametrize(("state", "stop"), [("working", 99.0), ("partial", 99.0), ("rejected", None), ("none", None)])
+def test_a_stop_that_does_not_work_is_not_drawn(state: str, stop: float | None) -> None:
+    """A line at the wanted price would say that something ends the position there."""
+    layer = {"entry": 100.0, "protective": 99.0, "target": 103.0, "due": None, "protective_state": state}
+    body = {"position": {"side": "long", "quantity": 2.0, "notional": 202.0, "opened_ms": 1, "layers": [layer]}}
+    held = candle_marks.open_position(body)
+    assert held is not None
+    assert (held["stop"], held["target"]) == (stop, 103.0)

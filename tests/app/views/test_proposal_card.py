@@ -85,6 +85,18 @@ def test_every_change_of_the_row_is_on_the_card(home: Home) -> None:
     assert row_of(value, "direction")[0].startswith(made.direction.upper())
 
 
+def test_a_pause_that_is_over_before_it_was_decided_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the desk's clock: who approves it believes the sleeve paused. One that is decided warns of nothing."""
+    end = 1_740_096_900_000
+    made = proposed(home, paused=True, resumes_ms=end)
+    words = "the pause's end, 2025-02-21 00:15Z, is over on the desk: approved now it pauses nothing"
+    for at, warned in ((None, False), (end - 1, False), (end, True)):
+        monkeypatch.setattr(proposal_card, "desk_ms", lambda _, at=at: at)
+        assert (("warning", (words,), "warning") in rows(card(home, made, now_ms()))) is warned, at
+    made.state = "rejected"
+    assert "is over on the desk" not in str(card(home, made, now_ms()))
+
+
 def test_the_worst_case_is_the_one_that_was_computed(home: Home) -> None:
     """Before and after, for each of the three measures, from the row's exposure."""
     made = proposed(home, leverage_max=4.0)

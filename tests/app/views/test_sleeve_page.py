@@ -54,6 +54,24 @@ def test_an_open_position_is_the_mark_s(lived: Any) -> None:
     assert found["liquidation"]["price"] == (level if level > 0 else None)
 
 
+def test_a_stop_that_does_not_work_is_counted_as_none(lived: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its price is what was wanted, not what guards the position; a working one and one filled in part guard it."""
+    name, own = open_sleeve(lived)
+    assert sleeve_page(lived, name)["position"]["stop"]["uncovered"] == 0
+    mark = mark_at(journal_of(lived.path))
+    assert mark is not None
+    for state, bare in (("rejected", 1), ("sent", 1), ("none", 1), ("partial", 0)):
+        layers = [layer | {"protective_state": state} for layer in own["position"]["layers"]]
+        other = {**own, "position": {**own["position"], "layers": layers}}
+        sleeves = {**mark.body["sleeves"], name: other}
+        monkeypatch.setattr(view, "mark_at", lambda *_, of=sleeves: mark._replace(body={**mark.body, "sleeves": of}))
+        assert sleeve_page(lived, name)["position"]["stop"]["uncovered"] == bare, state
+        held = view.with_cover(other["position"])
+        assert held is not None
+        assert [layer["covered"] for layer in held["layers"]] == [not bare], state
+    assert view.with_cover(None) is None
+
+
 def test_a_simulated_position_that_leaves_says_so_where_its_stop_was(lived: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its stop and target were cancelled for the exit: a distance to them would be a distance to nothing."""
     name, own = open_sleeve(lived)
@@ -63,7 +81,7 @@ def test_a_simulated_position_that_leaves_says_so_where_its_stop_was(lived: Any,
     left = own | {"position": own["position"] | {"layers": layers}}
     monkeypatch.setattr(view, "mark_at", lambda _: mark._replace(body=mark.body | {"sleeves": {name: left}}))
     found = sleeve_page(lived, name)["position"]
-    assert found["stop"] == {"price": None, "away_frac": None, "kind": "leaves next open: halt"}
+    assert found["stop"] == {"price": None, "away_frac": None, "kind": "leaves next open: halt", "uncovered": 0}
     assert found["target"]["price"] is None
 
 
