@@ -18,6 +18,7 @@ _LOW = PATTERNS["tables.low"]
 _HIGH = PATTERNS["tables.high"]
 _AT_A_LOSS = PATTERNS["tables.at_a_loss"]
 _MANY = re.compile(r"\b(?:most|least|fewest|how many|number of|more|fewer|less) (?:\w+ )?(?:trades|trips)\b")
+_MOMENTS = ("recovered", "peak", "trough", "entry_ms", "exit_ms", "made", "expires", "since", "until")  # no amounts
 _NO_FIGURE = {stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the")}  # words of windows and lists
 _ROW_NAMES = "configuration run trip sleeve exit side hour weekday month symbol version day week"
 _NAMES = tuple(_ROW_NAMES.split())
@@ -65,9 +66,11 @@ def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> 
 
 def column_of(table: Table, text: str) -> int:
     """The column of the figure that a text speaks of; of P&L where it names none. 0: the table has neither."""
-    money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change")]
+    money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change", "total_return_frac")]
     counts = [
-        i for i in heads_of(table, text) if table.columns[i] not in ("trips", "trades", "round trips") or _MANY.search(text)
+        i
+        for i in heads_of(table, text)
+        if table.columns[i] not in _MOMENTS and (table.columns[i] not in ("trips", "trades", "round trips") or _MANY.search(text))
     ]
     return (*counts, *money, 0)[0]
 

@@ -20,6 +20,7 @@ from tools.common import render
 from tools.common.contract import Table
 from tools.exposure import glossary
 
+NONE = "nobody, or nothing, so far"
 ROWS_SUMMED = 20  # an expression of calc is bounded
 LOOKS_BACK = 4  # turns: further up nothing is looked for
 _LISTS = ("journal_search", "alerts", "run", "proposals", "watches", "trials")  # of things, asked for anew for another name
@@ -282,7 +283,8 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
         most = found.how.rpartition(", ")[2].removesuffix(f" {table.columns[at]}")
         lead = f"The {most} {table.columns[at]} is that of {name}: {row[at]}. That is of the table above."
     elif len(rows) == 1 and found.heads:
-        lead = f"{name}: {', '.join(f'{table.columns[i]} {row[i]}' for i in found.heads)}."
+        cells = [f"{table.columns[i]} {NONE if row[i] == '-' else row[i]}" for i in found.heads]
+        lead = f"{name}: {', '.join(cells)}."
     elif len(rows) == 1 < size:
         lead = f"{name}{f': {table.columns[at]} {row[at]}' if at else ''}. That is of the table above."
     else:
