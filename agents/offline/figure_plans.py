@@ -28,6 +28,7 @@ from agents.offline.steps import (
     window,
 )
 from agents.offline.tables import extreme, heads_of, number_of, ranks
+from agents.offline.talk import ROWS_SUMMED
 from agents.offline.words import PATTERNS
 from tools.common.time_words import instant
 
@@ -177,7 +178,8 @@ def pnl(q: Question) -> Plan:
     n = args.pop("limit", None) if extremes else None  # the two worst days are not the last two
     if starts and now is not None:
         days = (now - instant(min(starts), now)) // 86_400_000 + 1
-        if days > ROWS_SUMMED and "unit" not in args and len(spans) == 1 and _of_months(spans[0]):
+        of_months = all(end.endswith("-01") for end in (starts[0], spans[0].end) if end)
+        if days > ROWS_SUMMED and "unit" not in args and len(spans) == 1 and of_months:
             args["unit"] = "month"
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
     if (ranks(text) or extremes) and not starts:
@@ -197,7 +199,7 @@ def pnl(q: Question) -> Plan:
     if len(spans) == 1 and table is not None and not (ranks(text) or extremes) and 0 < len(table.rows) <= ROWS_SUMMED:
         refs = [str(row[table.columns.index("net")])[1:-1] for row in table.rows if "net" in table.columns]
         (total,) = (yield from reckoned("+".join(refs))) if len(refs) > 1 else (f"{{{refs[0]}}}",)
-        first = f"Net of {words_of('span', spans[0])}: {total}."
+        first = f"Net {words_of('span', spans[0])}: {total}."
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
     n = n or (EXTREMES if extremes and not starts else None)
@@ -208,14 +210,6 @@ def pnl(q: Question) -> Plan:
     if table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
     return draft.after(first)
-
-
-ROWS_SUMMED = 20  # an expression of calc is bounded
-
-
-def _of_months(span: TimeSpan) -> bool:
-    """Whether a window is of whole months, the present one included."""
-    return (span.start or "").endswith("-01") and (span.end is None or span.end.endswith("-01"))
 
 
 def _run_meant(q: Question) -> bool:

@@ -12,11 +12,11 @@ from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import Slots
+from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
 from agents.offline.tables import Facts, column_of, heads_of, lowest_wanted, number_of, only, ranks
 from agents.offline.talk import in_focus, tables_above
-from agents.offline.turn_above import Kinds, ShortSentence
+from agents.offline.turn_above import Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS
 from tools.common import render
 
@@ -109,7 +109,7 @@ def measured(subject: str, asked: str, q: Question) -> Plan:
     calls += [PlannedCall("desk", {})] if not subject and _FALL.search(asked) else []
     results = yield calls
     leads = [fall_limit(results[1], q.facts)] if len(results) > 1 else []
-    leads.append(verdict(results[0], q.facts, asked))
+    leads.append(verdict(results[0], q.facts, q.slots.text))
     return drafted(calls[:1], results[:1]).after(" ".join(filter(None, leads)))
 
 
@@ -239,6 +239,26 @@ def of_the_run(heard: ShortSentence) -> PlannedCall | None:
     low = heard.found["which"] == "worst" or str(heard.found["of"]).startswith("los")
     n = int(heard.found["n"]) if heard.found["n"] else 5 if str(heard.found["of"]).endswith("s") else 1
     return PlannedCall("trips", {"subject": str(run), "worst" if low else "best": min(max(n, 1), 20)})
+
+
+@KINDS(most=7, of=("pair_scan",), table=True)
+def pair_picked(heard: ShortSentence) -> str | None:
+    """`backtest the best one`, after a scan: that pair as a basket."""
+    place = ORDINALS.get(str(heard.found["nth"]), 0)
+    name = str(heard.table.rows[place][0]).split() if place < len(heard.table.rows) else ()
+    return f"backtest pairs on {' and '.join(one.split(':')[1] if ':' in one else one for one in name)}" if name else None
+
+
+@KINDS(of=("backtest", "compare"))
+def without_value(heard: ShortSentence) -> Rest | None:
+    """`ok and with a tighter stop`, after a run: a quarter closer or wider than it was; the answer says the value."""
+    key = f"{heard.found['what']}_atr"
+    was = {c["key"]: c["value"] for c in heard.last.args.get("changes") or ()}.get(key)
+    was = was or (heard.above.words.params[key].default if key in heard.above.words.params else None)
+    if not isinstance(was, int | float) or not was:
+        return None
+    closer = heard.found["how"] in ("tighter", "closer", "smaller", "lower")
+    return Rest(f"with {key}={was * (0.75 if closer else 1.25):g}")
 
 
 @KINDS(most=7, of=("propose_config", "propose_tightening"))

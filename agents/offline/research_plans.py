@@ -48,6 +48,7 @@ class SearchSubject(NamedTuple):
 
 
 _FOLDS = re.compile(rf"\b(?:\d{{1,2}}|{'|'.join(COUNTED)}) (?:folds?|splits?|windows?|segments?|periods?|steps?)\b")
+_SPOKEN = re.compile(r"\b(?:stop|target|trail|fast|slow)\b")  # a parameter by its first word
 _EVERYTHING = PATTERNS["research_plans.everything"]
 _NEXT = {
     "sweep": "Next: `is that overfit?`, or `walk it forward`.",
@@ -102,13 +103,14 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
         return dict(q.slots.axes), f"No step was named: {name_list(steps)}." if steps else ""
     if carries and found.vary and not q.slots.keys:
         return dict(found.vary), "The values are those compared or searched above."
-    keys = q.slots.keys or [key for key in _declared(own) if key not in q.slots.common]
+    spoken = [key for key in own if key.partition("_")[0] in _SPOKEN.findall(q.slots.text) and not key.endswith("_frac_max")]
+    keys = q.slots.keys or spoken[:1] or [key for key in _declared(own) if key not in q.slots.common]
     axes = {key: values for key in keys if key in own and (values := around(own[key], found.params.get(key, own[key].default)))}
     axes = _small(axes)
     if not axes:
         return {}, _ask_values(list(q.slots.keys), own, found.strategy)
     chosen = "; ".join(f"{key} {values.replace(',', ', ')}" for key, values in axes.items())
-    what = "No values were named" if q.slots.keys else "Nothing was named to vary"
+    what = "No values were named" if q.slots.keys or spoken else "Nothing was named to vary"
     now = ", ".join(f"{key} {value_text(found.params.get(key, own[key].default))}" for key in axes)
     return axes, f"{what}, so I took these around {now}: {chosen}. Name others like `sweep stop_atr from 1 to 4`."
 
@@ -171,16 +173,17 @@ def pairs(q: Question) -> Plan:
     """Every pair of the symbols named, or of all that are quoted in USDT where fewer than two are."""
     named = q.slots.symbols if len(q.slots.symbols) > 1 else [s for s in q.words.symbols if s.endswith("-USDT")]
     given = {k: v for k, v in arguments(q).items() if k in ("timeframe", "venue", "start", "end")}
-    (start, end), said = _window(q, (given.get("start"), given.get("end")))
+    (start, end), said = _window(q, (given.get("start"), given.get("end")), 6)
     args = {"symbols": list(named), **given, "start": start, "end": end}
     return (yield from made([PlannedCall("pair_scan", {k: v for k, v in args.items() if v})], q)).after(said)
 
 
-def _window(q: Question, span: tuple[str | None, str | None]) -> tuple[tuple[str | None, str | None], str]:
-    """The window of a search, and a sentence about it where nobody named one: the last 12 months of the desk's time."""
+def _window(q: Question, span: tuple[str | None, str | None], months: int = 12) -> tuple[tuple[str | None, str | None], str]:
+    """The window of a search, and a sentence about it where nobody named one: the last months of the desk's time."""
     if any(span) or "ever" in q.slots.places or q.words.desk_ms is None:
         return span, ""
-    return (utc_day(q.words.desk_ms - 365 * DAY_MS), utc_day(q.words.desk_ms)), "No window was named: the last 12 months."
+    first = utc_day(q.words.desk_ms - months * 365 * DAY_MS // 12)
+    return (first, utc_day(q.words.desk_ms)), f"No window was named: the last {months} months."
 
 
 def trials(q: Question) -> Plan:
@@ -226,7 +229,7 @@ def subject_of(q: Question) -> SearchSubject | str:
     span = (s.span.start or s.span.at, end_of(q))
     if not any(span) and focus is not None:
         span = (focus.start, focus.end)
-    if (strategy is None or symbol is None) and focus is None and not (s.symbols or (s.sleeves and s.strategies)):
+    if (strategy is None or symbol is None) and focus is None and not s.symbols:
         sleeve = next((one for one in q.words.sleeves if strategy in (None, one.strategy)), None)
         strategy, symbol = (sleeve.strategy, sleeve.symbol) if sleeve else (strategy, symbol)
     if not strategy or not symbol:

@@ -82,9 +82,14 @@ def extreme_row(table: Table, facts: Facts, text: str, which: str | None = None)
         return None
     listed = re.search(r"\bof (?:the )?(?:two|three|four|these|those)\b", text)
     totals = ("whole desk", "total") if not listed else ("whole desk", "total", "live configuration")
-    rows = [n for n, row in enumerate(table.rows) if not any(name in str(cell) for cell in row[:3] for name in totals)]
+    rows = [n for n, row in enumerate(table.rows) if not is_sum(row, totals)]
     values = [(number, n) for n in rows if (number := number_of(table.rows[n][at], facts)) is not None]
     return (min if lowest_wanted(table.columns[at], text, which) else max)(values)[1] if values else None
+
+
+def is_sum(row: Sequence[Any], names: Sequence[str]) -> bool:
+    """Whether a row is the sum of the others, by its names; a reference (`{r1.total_return_frac}`) is none."""
+    return any(name in str(cell) for cell in row[:3] if not str(cell).startswith("{") for name in names)
 
 
 def signed_rows(table: Table, facts: Facts, *, losing: bool) -> list[int] | None:

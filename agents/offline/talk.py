@@ -14,7 +14,7 @@ from agents.offline.account import tokens_of
 from agents.offline.bounds import bound_column, bound_of
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
-from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, number_of, only, ranks, signed_rows
+from agents.offline.tables import Facts, column_of, forms_of, is_sum, lowest_wanted, number_of, only, ranks, signed_rows
 from agents.offline.words import HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
 from tools.common import render
 from tools.common.contract import Table
@@ -250,7 +250,7 @@ def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used:
     at = column_of(table, slots.text)
     some = re.search(r"\bof (?:the )?(?:two|three|these|those)\b", slots.text)
     sums = ("whole desk", "total", "live configuration")[: 3 if some else 2]
-    totals = [n for n in rows if any(word in str(cell) for cell in table.rows[n][:3] for word in sums)]
+    totals = [n for n in rows if is_sum(table.rows[n], sums)]
     values = [(v, n) for n in rows if n not in totals and (v := number_of(table.rows[n][at], facts)) is not None] if at else []
     if not values:
         return None

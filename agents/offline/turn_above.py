@@ -24,20 +24,9 @@ if TYPE_CHECKING:
 # what a sentence names by itself: then it is of that, not of the turn above
 OWN_NAMES = frozenset(("span", "sleeves", "symbols", "strategies", "ids", "handles", "everything"))
 _ONE_THING = PATTERNS["turn_above.one_thing"]
-_RULES = {
-    "day_loss_frac_max": "daily loss",
-    "streak_max": "loss streak",
-    "day_entries_max": "entry frequency",
-    "drawdown_frac_max": "desk drawdown",
-}
+_RULES, _NAMED_RULE = LISTS["rule_of_limit"], LISTS["rule_named"]
 _IN_A_DAY = PATTERNS["turn_above.in_a_day"]
 RULES = ("daily loss", "loss streak", "entry frequency", "desk drawdown", "entries paused")
-_NAMED_RULE = {
-    r"draw-?down": "desk drawdown",
-    r"daily|day'?s? loss": "daily loss",
-    r"streak|in a row": "loss streak",
-    r"frequen|entr": "entry frequency",
-}
 _EXITS = (("trail", "trail"), ("take profit|target", "target"), ("stop", "stop"))
 
 
