@@ -43,8 +43,10 @@ def attribution(q: Question) -> Plan:
     if table is None:
         return draft
     if sleeve is None:
-        if ranks(q.slots.text) or q.chosen.asked.kind == "sleeves":
+        if ranks(q.slots.text):
             return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
+        if q.chosen.asked.kind == "sleeves":  # asked for no end of them: the worst
+            return draft.after(extreme(table, q.facts, "change", "worst"))
         costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
         costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
         parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)

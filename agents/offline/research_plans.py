@@ -48,6 +48,7 @@ class SearchSubject(NamedTuple):
 
 
 _FOLDS = re.compile(rf"\b(?:\d{{1,2}}|{'|'.join(COUNTED)}) (?:folds?|splits?|windows?|segments?|periods?|steps?)\b")
+_OURS = re.compile(r"\b(?:we|our|ours|us|per trade)\b")
 _SPOKEN = re.compile(r"\b(?:stop|target|trail|fast|slow)\b")  # a parameter by its first word
 _EVERYTHING = PATTERNS["research_plans.everything"]
 _NEXT = {
@@ -103,7 +104,10 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
         return dict(q.slots.axes), f"No step was named: {name_list(steps)}." if steps else ""
     if carries and found.vary and not q.slots.keys:
         return dict(found.vary), "The values are those compared or searched above."
-    spoken = [key for key in own if key.partition("_")[0] in _SPOKEN.findall(q.slots.text) and not key.endswith("_frac_max")]
+    if unknown := [word for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", q.slots.text) if word not in own]:
+        return {}, _ask_values(unknown, own, found.strategy)
+    said = set(_SPOKEN.findall(q.slots.text)) - {key.partition("_")[0] for key in q.slots.common}
+    spoken = [key for key, param in own.items() if key.partition("_")[0] in said and param.default]
     keys = q.slots.keys or spoken[:1] or [key for key in _declared(own) if key not in q.slots.common]
     axes = {key: values for key in keys if key in own and (values := around(own[key], found.params.get(key, own[key].default)))}
     axes = _small(axes)
@@ -229,7 +233,7 @@ def subject_of(q: Question) -> SearchSubject | str:
     span = (s.span.start or s.span.at, end_of(q))
     if not any(span) and focus is not None:
         span = (focus.start, focus.end)
-    if (strategy is None or symbol is None) and focus is None and not s.symbols:
+    if (strategy is None or symbol is None) and focus is None and not s.symbols and (strategy or _OURS.search(s.text)):
         sleeve = next((one for one in q.words.sleeves if strategy in (None, one.strategy)), None)
         strategy, symbol = (sleeve.strategy, sleeve.symbol) if sleeve else (strategy, symbol)
     if not strategy or not symbol:

@@ -20,7 +20,7 @@ from tools.common import render
 from tools.common.contract import Table
 from tools.exposure import glossary
 
-NONE = "nobody, or nothing, so far"
+NONE = "none so far"
 ROWS_SUMMED = 20  # an expression of calc is bounded
 LOOKS_BACK = 4  # turns: further up nothing is looked for
 _LISTS = ("journal_search", "alerts", "run", "proposals", "watches", "trials")  # of things, asked for anew for another name
