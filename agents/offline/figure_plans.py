@@ -27,7 +27,7 @@ from agents.offline.steps import (
     result_text,
     window,
 )
-from agents.offline.tables import extreme, heads_of, number_of, ranks
+from agents.offline.tables import extreme, heads_of, ordered, ranks
 from agents.offline.talk import ROWS_SUMMED
 from agents.offline.words import PATTERNS
 from tools.common.time_words import instant
@@ -206,9 +206,7 @@ def pnl(q: Question) -> Plan:
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
     n = n or (EXTREMES if extremes and not starts else None)
     if n and table is not None and "net" in table.columns:
-        nets = [number_of(row[table.columns.index("net")], q.facts) or 0.0 for row in table.rows]
-        order = sorted(range(len(nets)), key=lambda i: nets[i], reverse=q.slots.which == "best")
-        draft = draft._replace(text=drafted([call], [result.only(order[:n])]).text)
+        draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
     if table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
     return draft.after(first)

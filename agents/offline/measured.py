@@ -14,7 +14,7 @@ from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
-from agents.offline.tables import Facts, column_of, heads_of, lowest_wanted, number_of, only, ranks
+from agents.offline.tables import Facts, column_of, heads_of, number_of, only, ordered, ranks
 from agents.offline.talk import in_focus, tables_above
 from agents.offline.turn_above import Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS
@@ -214,12 +214,9 @@ def sorted_by(heard: ShortSentence) -> PlannedAnswer | None:
     """`rank those by sharpe`: the table above in that order, the best first."""
     table, text = heard.table, heard.text
     at = next(iter(heads_of(table, text)), 0) or column_of(table, text)
-    values = [(number_of(row[at], heard.above.facts), n) for n, row in enumerate(table.rows)]
-    known = [(value, n) for value, n in values if value is not None]
-    if not at or len(known) < 2:
+    order = ordered(table, heard.above.facts, text, heard.read.which or "best")
+    if len(order) < 2:
         return None
-    low = lowest_wanted(table.columns[at], text, heard.read.which or "best")
-    order = [n for _, n in sorted(known, key=lambda pair: pair[0], reverse=not low)]
     lead = f"By {table.columns[at]}, {table.rows[order[0]][0]} is first: {table.rows[order[0]][at]}."
     return PlannedAnswer(
         f"{lead}\n\n{render.markdown_table(only(table, order))}", read_as=f"the table above, by {table.columns[at]}"

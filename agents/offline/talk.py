@@ -14,7 +14,7 @@ from agents.offline.account import tokens_of
 from agents.offline.bounds import bound_column, bound_of
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
-from agents.offline.tables import Facts, column_of, forms_of, is_sum, lowest_wanted, number_of, only, ranks, signed_rows
+from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, number_of, only, ordered, ranks, signed_rows
 from agents.offline.words import HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
 from tools.common import render
 from tools.common.contract import Table
@@ -247,24 +247,17 @@ def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used:
         return [list(rows)[slots.place]], f"row {list(rows)[slots.place] + 1}"
     if len(table.rows) < 2 or not (nth or ranks(slots.text) or slots.which in ("worst", "best")):
         return None
-    at = column_of(table, slots.text)
-    some = re.search(r"\bof (?:the )?(?:two|three|these|those)\b", slots.text)
-    sums = ("whole desk", "total", "live configuration")[: 3 if some else 2]
-    totals = [n for n in rows if is_sum(table.rows[n], sums)]
-    values = [(v, n) for n in rows if n not in totals and (v := number_of(table.rows[n][at], facts)) is not None] if at else []
-    if not values:
-        return None
-    low = lowest_wanted(table.columns[at], slots.text, slots.which)
-    order = sorted(values, key=lambda pair: pair[0], reverse=not low)
+    at, order = column_of(table, slots.text), ordered(table, facts, slots.text, slots.which, rows)
     place = ORDINALS.get(nth[1], 1) if nth else 0
     if place >= len(order):
         return None
     n = (slots.count or 1) if not nth else 1
-    picked = [row for _, row in order[place : place + n]]
+    picked = order[place : place + n]
     used |= {m[0] for p in ("low", "high", "at_a_loss") for m in PATTERNS[f"tables.{p}"].finditer(slots.text)}
     used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "count")} | ({*nth[0].split()} if nth else set())
     nth_most = ("", "second ", "third ", "fourth ", "fifth ")[place]
-    return picked, f"{nth_most}{'lowest' if low else 'highest'} {table.columns[at]}"
+    end = "lowest" if lowest_wanted(table.columns[at], slots.text, slots.which) else "highest"
+    return picked, f"{nth_most}{end} {table.columns[at]}"
 
 
 def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf | None:
