@@ -106,6 +106,10 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
         return dict(found.vary), "The values are those compared or searched above."
     if unknown := [word for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", q.slots.text) if word not in own]:
         return {}, _ask_values(unknown, own, found.strategy)
+    if named := next((key for key in own if re.search(rf"\b{key}\b", q.slots.text)), None):  # `kelly_part? try 0, 0.1, 0.5`
+        numbers = re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*-)", q.slots.text.partition(named)[2])
+        if len(numbers) > 1:
+            return {named: ",".join(numbers)}, ""
     said = set(_SPOKEN.findall(q.slots.text)) - {key.partition("_")[0] for key in q.slots.common}
     spoken = [key for key, param in own.items() if key.partition("_")[0] in said and param.default]
     keys = q.slots.keys or spoken[:1] or [key for key in _declared(own) if key not in q.slots.common]
