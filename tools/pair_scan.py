@@ -18,6 +18,7 @@ from tools.common.contract import (
     ToolContext,
     ToolResult,
     Value,
+    asked_as,
     clean,
     make_facts,
     tool,
@@ -47,7 +48,15 @@ class PairScanArgs(Args):
     step: str | None = Field(None, max_length=12)
 
 
-@tool("pair_scan", Effect.COMPUTE)
+@tool(
+    "pair_scan",
+    Effect.COMPUTE,
+    asked_as(
+        "",
+        "which coins are cointegrated?; scan BTC, ETH and SOL for pairs; find pairs to trade; are BTC and ETH a pair?; "
+        "run the pair scan; any stat arb pairs?",
+    ),
+)
 def pair_scan(ctx: ToolContext, args: PairScanArgs) -> ToolResult:
     """Every pair of symbols: cointegrated beyond random walks, and net of both legs' costs and funding. No trial."""
     from engine.research.pairs.request import asked_of, windows_of

@@ -193,7 +193,7 @@ def _run_of(result: CallResult) -> Any:
     return result.args.get("run_id") or result.data.get("run_id") or (subject if str(subject).startswith("r-") else None)
 
 
-def _run_shown(result: CallResult) -> Any:
+def run_shown(result: CallResult) -> Any:
     """The run that a result is of, or that it made."""
     return _run_of(result) or (result.evidence[0] if result.name == "backtest" and result.evidence else None)
 
@@ -249,7 +249,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         return call_for(alerts[0], last)
     if last.name in ("journal_search", "alerts") and events:
         return call_for(events[-1], last)
-    if (run := _run_shown(last)) is not None:
+    if (run := run_shown(last)) is not None:
         return PlannedCall("trips", {"subject": str(run), "by": "exit"})
     return asks_back("What stands above says no more of the reason. Name the trade, the event or the day, and I look it up.")
 
@@ -270,30 +270,11 @@ def compared(past: Sequence[PastTurn]) -> bool:
     return last is not None and last.name == "compare" and last.status == "ok"
 
 
-def judged(past: Sequence[PastTurn], text: str) -> PlannedCall | PlannedAnswer:
-    """How good the last figures are: return, Sharpe ratio and drawdowns of the run or the desk, with intervals."""
-    last = newest(past)
-    if (both := _two_runs(past)) is not None:
-        return both
-    if re.search(r"\b(?:difference|between|the two|both)\b", text):
-        return asks_back(
-            "The difference of what two? Name both values, and I compare them: `compare stop_atr=2 with stop_atr=3`."
-        )
-    if last is None:
-        return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
-    if last.name == "pnl":
-        return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
-    run = _run_shown(last)
-    if run is None and last.name not in _FIGURES:
-        return _no_more(last)
-    return PlannedCall("performance", {"subject": str(run)} if run else {})
-
-
 def _no_more(last: CallResult) -> PlannedAnswer:
     return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
 
 
-def _two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
+def two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
     """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise.
     A run with the defaults is asked back about: a comparison sets its variants against the live configuration, not against it."""
     made = [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"][-2:]
@@ -329,7 +310,8 @@ def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall 
     names = {n for n in slots.places if n not in ("count", "which", "place", "everything", "outcome", "by")}
     if last is None or last.table is None or names or _since(past, last):
         return None
-    if slots.by and last.table.columns[0] not in slots.by:  # `which day of the week`, of a table by hour
+    own = {"weekday": ("weekday", "day")}.get(last.table.columns[0], (last.table.columns[0],))
+    if slots.by and not set(slots.by) & set(own):  # `which day of the week`, of a table by hour
         return None
     table, asked = last.table, text
     if _BY_HOW_MUCH.match(text):

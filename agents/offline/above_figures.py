@@ -13,7 +13,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, reckoned, result_text
 from agents.offline.tables import ranks
-from agents.offline.turn_above import ANY, LEAD, Kinds, ShortSentence, of_above, short
+from agents.offline.turn_above import ANY, Kinds, ShortSentence, of_above, short
 
 KINDS = Kinds()
 ROWS_SUMMED = 8  # an expression of calc is bounded
@@ -21,15 +21,7 @@ _EVENTS_MAX = 8
 _COSTS = re.compile(r"\b(?:costs?|fees?|commissions?|slippage|funding|charges?)\b")
 
 
-@KINDS(
-    LEAD + r"(?:me )?(?:split (?:it|that|this|them)(?: up)?|break (?:it|that|this|them) (?:down|up)|itemi[sz]e(?: it| that)?|"
-    r"what (?:is|was) (?:it|that|this) made (?:up )?(?:of|from)|what does (?:it|that) consist of|"
-    r"(?:show |give )?(?:me )?(?:the )?(?:parts|break-?down|details|pieces|components|items)|in parts|which parts)"
-    r"(?: (?:please|up|for me|then|of (?:it|that)))*[?.! ]*$",
-    11,
-    ("attribution", "pnl", "trips"),
-    table=True,
-)
+@KINDS(most=11, of=("attribution", "pnl", "trips"), table=True)
 def parts_of_it(heard: ShortSentence) -> PlannedAnswer | PlannedCall | None:
     """`split it`: the parts of a P&L that stand in the answer above, or its round trips by sleeve or by exit."""
     last = heard.last
@@ -41,14 +33,7 @@ def parts_of_it(heard: ShortSentence) -> PlannedAnswer | PlannedCall | None:
     return PlannedCall("trips", {**kept, "by": "exit" if kept.get("sleeve") or last.args.get("by") == "sleeve" else "sleeve"})
 
 
-@KINDS(
-    r"\b(?:before|without|excluding|ignoring|if not for|minus|less|free of|leaving out|take out|taking out) "
-    r"(?:any of (?:it|that|them|this|those)|(?:(?:all|the|these|those|any|trading|such) )*(?:costs?|fees?|commissions?|slippage)"
-    r"(?:,? (?:and|or) (?:the )?(?:costs?|fees?|commissions?|slippage|funding))*|them|those|that|it)(?=[?.! ]*$)|\bgross\b",
-    11,
-    ANY,
-    table=True,
-)
+@KINDS(most=11, of=ANY, table=True)
 def without_costs(heard: ShortSentence) -> Any:
     """`what is left without them`: of a P&L or a run what its costs took, added back by `calc`."""
     last, above, said = heard.last, heard.above, heard.found[0]
@@ -102,7 +87,7 @@ _COST_OF = (
 )
 
 
-@KINDS(rf"\b(?:{'|'.join(form for form, _ in _COST_OF)})", 10, ("journal_search",), ok=False, table=True)
+@KINDS(most=10, of=("journal_search",), ok=False, table=True)
 def of_fills(heard: ShortSentence) -> Any:
     """`slippage on those`, of fills that were listed: each event's own, and their sum."""
     read, columns = heard.read, set(heard.table.columns)

@@ -18,22 +18,10 @@ from agents.offline.words import CALENDAR, LISTS, MARKER, MONTHS, PATTERNS, STOP
 # the arguments that take what a sentence names
 TAKERS: Mapping[str, tuple[str, ...]] = {slot: tuple(names.split()) for slot, names in LISTS["takers"].items()}
 _MORE: Mapping[str, str] = LISTS["shows"]  # what a tool's answer shows, or its plan uses, beyond its arguments
-OF_IDS: Mapping[str, tuple[str, ...]] = {
-    "r": ("run_id", "subject", "hypothesis", "evidence"),
-    "d": ("event_id", "evidence", "about"),
-    "p": ("event_id", "evidence", "about"),
-    "al": ("alert_id", "about"),
-    "cl": ("about",),
-    "nd": ("cid",),
-    "w": ("window", "about"),
-}
+OF_IDS: Mapping[str, tuple[str, ...]] = {kind: tuple(names.split()) for kind, names in LISTS["of_ids"].items()}
 _PERCENT = ("performance", "run", "backtest", "compare", "desk")
 _FREE = frozenset(("note", "memory", "runbook", "define", "checklist", "runbook_steps"))  # these take the sentence itself
-_NOT_SHOWN: Mapping[str, tuple[str, ...]] = {
-    "trips": ("longest", "shortest"),  # of holding times it shows the mean and the median
-    "attribution": ("biggest", "largest", "smallest"),
-    "performance": ("who",),
-}
+_NOT_SHOWN: Mapping[str, str] = LISTS["not_shown"]  # of holding times `trips` shows the mean and the median
 _DATED = frozenset(
     stem(word) for word in CALENDAR.split() if word.endswith(("day", "ber", "ary")) or word in MONTHS
 )  # of no window
@@ -225,7 +213,7 @@ _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round
 _WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk"  # which know no hours
 _PRESENT = "incidents desk sleeves exposure pauses proposals watches"  # which show the present, with or without the word
 _OF_NOW = tuple(_PRESENT.split())
-_NOW = ("today", "now", "tonight", "right now", "at the moment")
+_NOW = ("today", "now", "tonight", "right now", "at the moment", "this morning", "overnight")
 _THAT_TIME = re.compile(r"\b(?:in|over|during|within) (?:that|the same) (?:time|period|window|span)\b|\bback then\b")
 _RUN_TOOLS = "backtest compare sweep walkforward"
 _OTHER_COSTS = PATTERNS["account.other_costs"]
@@ -287,7 +275,7 @@ def _unused(entry: AskedEntry, token: Token, taken: set[str]) -> bool:
         return token.slot not in taken
     if token.stem in _DATED:
         return True
-    return token.word in TURNING or (token.word in _NOT_SHOWN.get(entry.tool.name, ()) and not entry.asked.kind)
+    return token.word in TURNING or (token.word in _NOT_SHOWN.get(entry.tool.name, "").split() and not entry.asked.kind)
 
 
 def _with_next(tokens: Sequence[Token], i: int) -> Token:

@@ -4,10 +4,10 @@ above_kinds.py.
 
 from typing import Any
 
-from agents.offline.carry import EVER, with_lead
+from agents.offline.carry import EVER
 from agents.offline.read_back import PlannedCall
-from agents.offline.steps import PlannedAnswer, PlanOf, asks_back, window
-from agents.offline.turn_above import ANY, LEAD, Kinds, ShortSentence, word_of
+from agents.offline.steps import PlannedAnswer, asks_back, window
+from agents.offline.turn_above import ANY, Kinds, ShortSentence, word_of
 from agents.offline.ways import ways
 
 KINDS = Kinds()
@@ -20,12 +20,7 @@ def _window(heard: ShortSentence) -> dict[str, Any]:
     return window(heard.above.older.slots.span) if heard.above.older is not None else {}
 
 
-@KINDS(
-    LEAD + r"(?:(?:on|by|of|in|from) )?(?:which|what) (?:sleeves?|bots?|coins?|symbols?|markets?|instruments?)"
-    r"(?: (?:was|is|were|did|caused|lost|made|paid|had|got) (?:it|that|this|them|those))?(?: mostly)?[?. ]*$",
-    0,
-    ANY,
-)
+@KINDS(of=ANY)
 def which_sleeve(heard: ShortSentence) -> PlannedCall | None:
     """`which sleeve was it`, `on which coin mostly`: what was counted, listed or earned above, by sleeve."""
     last = heard.last
@@ -40,35 +35,20 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | None:
     return PlannedCall("trips", {"by": "sleeve", **_window(heard)})
 
 
-@KINDS(
-    LEAD + r"how many(?: (?:of them|in total|altogether|in all|(?:were|was|are|is) (?:there|they|it|that|those)))?[?. ]*$",
-    0,
-    ("journal_search",),
-)
+@KINDS(of=("journal_search",))
 def how_many(heard: ShortSentence) -> PlannedAnswer:
     """`how many`, of events that were listed: the tool's own count, as a row may be several of them."""
     return PlannedAnswer(heard.last.text, read_as="the answer above, its counts")
 
 
-@KINDS(
-    LEAD + r"(?:how many|over how many|in how many) (?:trades|trips|round trips|entries)"
-    r"(?: (?:was|is|were|are|did) (?:that|it|this|those|they)(?: take| make| from)?)?[?. ]*$",
-    0,
-    ("pnl", "attribution"),
-    ok=False,
-)
+@KINDS(of=("pnl", "attribution"), ok=False)
 def how_many_trades(heard: ShortSentence) -> PlannedCall:
     """`how many trades was that`, after a P&L: the round trips of its window and sleeve."""
     kept = {name: value for name, value in heard.kept("sleeve").items() if value}
     return PlannedCall("trips", {**kept, **_window(heard)})
 
 
-@KINDS(
-    LEAD + r"(?:who (?:did|made|asked|approved|changed|set|halted|paused|filed|requested|proposed|released|was|is|has)\b|by whom|"
-    r"whose)",
-    7,
-    ANY,
-)
+@KINDS(most=7, of=ANY)
 def who(heard: ShortSentence) -> PlannedCall | None:
     """`who did it`: the card of a proposal; of a change or a halt the actions of people."""
     last, listed = heard.last, set(heard.last.ids("prop-"))
@@ -79,55 +59,20 @@ def who(heard: ShortSentence) -> PlannedCall | None:
     return None
 
 
-@KINDS(
-    LEAD + r"(?:(?:but )?what does (?:it|that|this) (?:even )?mean|what is (?:that|it|this)(?: (?:exactly|then|anyway))?[?. ]*$|"
-    r"explain (?:it|that|this)(?: (?:please|to me|simply|again))?[?. ]*$|meaning[?. ]*$|what do you mean)",
-    8,
-    ("trips", "performance", "pnl", "attribution"),
-    ok=False,
-)
+@KINDS(most=8, of=("trips", "performance", "pnl", "attribution"), ok=False)
 def meaning(heard: ShortSentence) -> str | None:
     """`what does that mean`, of a figure that was asked by its name."""
     word = word_of(heard.above)
     return f"what does {word} mean" if word else None
 
 
-@KINDS(
-    LEAD + r"(?:(?P<lot>(?:is|was|are|would you call) (?:it|that|this|they|those) (?:really |actually |considered |too )?"
-    r"(?:a lot|much|little|bad|good|normal|ok|okay|fine|serious|high|low|big|small|acceptable|healthy|terrible|worrying)\b)|"
-    r"(?:how much is (?:it|that|this) |what is (?:it|that|this) )?(?:in|as) (?:a )?(?:percent\w*|%|pct|per cent)[?. ]*$)",
-    8,
-    ("pnl", "attribution", "desk", "performance"),
-    ok=False,
-)
-def in_proportion(heard: ShortSentence) -> PlanOf | None:
-    """`is that a lot`, `in percent`, of the desk's money: its return, with its interval and drawdowns. It is not judged."""
-    last = heard.last
-    if last.args.get("sleeve") or heard.read.places.keys() & {"by", "side", "outcome"}:
-        return None
-    if last.name == "performance" and (heard.found["lot"] or str(last.args.get("subject", "desk")).startswith("r-")):
-        return None
-    return with_lead("In proportion, since the start: whether it is a lot is for you to judge.", [PlannedCall("performance", {})])
-
-
-@KINDS(
-    LEAD + r"(?:(?:show|give|list) )?(?:me )?(?:(?:some )?more(?: (?:of (?:them|those|these)|rows|events|fills))?|"
-    r"all(?: of (?:them|it|those))?|them all|the (?:rest|others|full list|whole list))(?: please)?[?.! ]*$",
-    0,
-    ("journal_search",),
-)
+@KINDS(of=("journal_search",))
 def more_rows(heard: ShortSentence) -> PlannedCall:
     """`show me more`, `all of them`, of events that were listed in part."""
     return PlannedCall("journal_search", {**heard.last.args, "limit": ROWS_MAX})
 
 
-@KINDS(
-    LEAD + r"(?:(?P<now>(?:what|which value) (?:is|do|does|are) (?:it|that|we|they|the (?:value|setting))(?: set| have| use)?"
-    r"(?: to| at)?(?: right)? (?:now|currently|live|today|at the moment|here))|"
-    r"(?:can|could|may|should) (?:i|we) (?:make|set|put) (?:it|that) (?:to |at )?(?P<n>\d+(?:\.\d+)?))\b[a-z %]*[?.! ]*$",
-    0,
-    ("define", "sleeves"),
-)
+@KINDS(of=("define", "sleeves"))
 def value_of_it(heard: ShortSentence) -> Any:
     """`and what is it now`, `can I make it 10`, of a parameter that was explained: what the sleeves have, how it is changed."""
     keys = heard.above.older.slots.keys if heard.above.older is not None else ()
@@ -142,14 +87,7 @@ def value_of_it(heard: ShortSentence) -> Any:
     )
 
 
-@KINDS(
-    r"\b(?:how (?:do|can|could|would|to)|can|could|may) (?:i|we|you|one) (?:change|raise|lower|edit|adjust|set|increase|reduce|"
-    r"widen|tighten) (?:it|that|this|them|those)\b",
-    9,
-    ANY,
-    ok=False,
-    back=True,
-)
+@KINDS(most=9, of=ANY, ok=False, back=True)
 def changing(heard: ShortSentence) -> Any:
     """`can I change that`, of a limit: not by a chat; of a sleeve's setting: the sentence that proposes it."""
     last, name = heard.last, heard.last.args.get("sleeve")

@@ -41,6 +41,10 @@ def lead(q: Question, result: CallResult) -> str:
     table, text = result.table, q.slots.text
     if table is None or result.status != "ok":
         return ""
+    if table.columns[0] == "trip" and table.rows and (which := q.slots.which) in ("worst", "best"):
+        row = result.rows()[0]
+        shown = [row[name] for name in ("trip", "sleeve", "side", "net", "reason") if name in row]
+        return f"The {which}: {', '.join(shown)}."
     rows = rows_of(table, text)
     if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
         return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}" for i in rows[:6]) + "."

@@ -15,7 +15,6 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
 from agents.offline.turn_above import (
     ANY,
-    LEAD,
     OWN_NAMES,
     Kinds,
     ShortSentence,
@@ -26,7 +25,7 @@ from agents.offline.turn_above import (
     rule_of,
     word_of,
 )
-from agents.offline.ways import ways
+from agents.offline.ways import SAY, ways
 from agents.offline.words import PATTERNS
 
 KINDS = Kinds()
@@ -48,7 +47,7 @@ def _led(lead: str, calls: Sequence[PlannedCall], q: Question) -> Plan:  # noqa:
 _RULE_SAYS = r"\bwhat (?:does|do) (?:that|this|the|it) ?(?:rule|limit|guard\w*|breaker)? (?:say|mean|check|do|want)s?\b"
 
 
-@KINDS(rf"{_URGENT.pattern}|{_THAT_RULE.pattern}|{_RULE_SAYS}")
+@KINDS()
 def as_it_was(heard: ShortSentence) -> Any:
     """`can it wait` of an alert, `what is that limit set to` of a count."""
     above, last, urgent = heard.above, heard.above.last, _URGENT.search(heard.text)
@@ -70,13 +69,7 @@ KINDS += trip_ends.KINDS
 _RULE = r"(?:rules?|reasons?|guardrails?|guards?|breakers?|limits?)"
 
 
-@KINDS(
-    rf"\b(?:for|on|by|due to|because of) (?:which|what)\b(?: (?:reasons?|grounds?|causes?)|(?: {_RULE}))?[?. ]*$|"
-    rf"\b(?:which|what) (?:was |were |is |are )?(?:the )?{_RULE}(?: (?:was|is|were|are|did|stopped|refused|blocked|caught) "
-    r"(?:it|that|this|them|those|they)(?: all)?)?(?: mostly)?[?. ]*$|\bwhat for[?. ]*$|^(?:and )?(?:the )?reasons?[?. ]*$",
-    8,
-    ("counts", "journal_search", "trips"),
-)
+@KINDS(most=8, of=("counts", "journal_search", "trips"))
 def reasons(heard: ShortSentence) -> PlannedAnswer | PlannedCall | None:
     """`for which reason`: the rules of what was counted or listed, how trips ended, the reason given with a proposal."""
     last, columns, rows = heard.last, heard.last.table.columns if heard.last.table else (), heard.last.rows()
@@ -94,12 +87,7 @@ def reasons(heard: ShortSentence) -> PlannedAnswer | PlannedCall | None:
     return None
 
 
-@KINDS(
-    r"\b(?:has|have|had|did|does|was|were|how often|how many times|when)\b.*\b(?:fire[sd]?|firing|trip(?:ped|s)?|trigger\w*|"
-    r"act(?:ed)?|kick(?:ed|s)? in|hit|bit(?:e|ten)?|breached|reached|happen(?:ed|s)?|go(?:ne)? off|went off|struck|stopped us)\b",
-    9,
-    back=True,
-)
+@KINDS(most=9, back=True)
 def fired(heard: ShortSentence) -> Any:
     """`has it ever fired`: counts of the rule that the turn above was about, of trips that ended so, or the watches."""
     above, text = heard.above, heard.text
@@ -115,14 +103,7 @@ def fired(heard: ShortSentence) -> Any:
     return None
 
 
-@KINDS(
-    r"\b(?:if|when) (?:i|we|nobody|no one|you)(?: just| simply)? (?:leave|ignore|do nothing|do not|forget|wait|say nothing|skip|"
-    r"never|sleep|miss|decides?|reacts?|answers?|does)\b|"
-    r"^(?:can|could|may) (?:i|we) (?:just )?(?:leave|ignore|skip) (?:it|that|this|them)\b|\bif (?:not|nothing happens)\b",
-    9,
-    ANY,
-    ok=False,
-)
+@KINDS(most=9, of=ANY, ok=False)
 def left_alone(heard: ShortSentence) -> Any:
     """`what if I just leave it`: of a proposal that it expires, with its card; of a watch that it is never in force."""
     last = heard.last
@@ -141,11 +122,7 @@ def left_alone(heard: ShortSentence) -> Any:
 _WAY_OF = {"proposals": "who_decides", "alerts": "ack", "watches": "confirm", "propose_watch": "confirm"}
 
 
-@KINDS(
-    LEAD + r"who (?:may|can|could|is allowed|has to|must|should|would|will|gets|needs|decides?|approves?|changes?|signs?)\b",
-    8,
-    back=True,
-)
+@KINDS(most=8, back=True)
 def who_may(heard: ShortSentence) -> Any:
     """`who may change it`: of a limit, a proposal, an alert, a watch."""
     above, name = heard.above, heard.above.last.name if heard.above.last is not None else ""
@@ -161,13 +138,7 @@ _UNTIL = PATTERNS["carry.until"]
 _CAUSE = re.compile(r"\bwhat (?:triggered|caused|tripped|set off|led to|paused|stopped|blocked|brought|put)\b")
 
 
-@KINDS(
-    LEAD + r"(?:since when|from when|for how long|how long (?:already|now|so far|ago|has|have|is|are|was)|"
-    r"when did (?:it|that|this|they|he) (?:start|begin|happen|stop|die|break|go|come|occur|fail|get)|"
-    rf"when was (?:it|that|this))\b|{_UNTIL.pattern}|{_CAUSE.pattern}",
-    9,
-    ANY,
-)
+@KINDS(most=9, of=ANY)
 def times(heard: ShortSentence) -> Any:
     """`since when`, `until when`, `what triggered that`: of a state, by the tool that has the times."""
     last, above = heard.last, heard.above
@@ -194,13 +165,7 @@ def times(heard: ShortSentence) -> Any:
     return PlannedCall("proposals", {"proposal_id": listed.pop()}) if len(listed) == 1 else None
 
 
-@KINDS(
-    LEAD + r"(?:why|how come)\b.*\b(?:low|high|bad|poor|negative|good|small|big|much|little|few|many|large|weak|worse|terrible|"
-    r"awful)\b",
-    9,
-    ("trips", "performance"),
-    ok=False,
-)
+@KINDS(most=9, of=("trips", "performance"), ok=False)
 def how_come(heard: ShortSentence) -> PlanOf | None:
     """`how come it is so low`, of a ratio: what it is made of, since no tool weighs reasons."""
     if heard.last.table is not None and heard.last.table.columns[0] == "trip":
@@ -210,20 +175,13 @@ def how_come(heard: ShortSentence) -> PlanOf | None:
     return with_lead("No tool weighs reasons. The parts: the winners, then the losers, with number, mean and costs.", calls)
 
 
-@KINDS(
-    r"\b(?:left|remain\w*|surviv\w*|correct\w*|adjust\w*|deflat\w*|significan\w*|luck|still|holds? up|worth)\b", 14, ("trials",)
-)
+@KINDS(most=14, of=("trials",))
 def what_survives(heard: ShortSentence) -> PlannedCall | None:
     """`what is left of it`: of a Sharpe ratio after its trials."""
     return PlannedCall("trials", dict(heard.last.args)) if heard.last.args.get("hypothesis") else None
 
 
-@KINDS(
-    r"^(?=.*\b(?:now|right now|at (?:this|the) moment|currently|at present|as of now|today)\b)"
-    r".*\b(?:peak|below|under ?water|draw-?down|dd|off the|from the (?:top|high)|high|equity|top)\b",
-    0,
-    ("performance", "pnl", "trips", "attribution"),
-)
+@KINDS(of=("performance", "pnl", "trips", "attribution"))
 def how_far_below(heard: ShortSentence) -> PlannedCall | None:
     """`and how far below the peak now`: of the desk."""
     of_run = str(heard.last.args.get("subject", "desk")).startswith("r-")
@@ -232,14 +190,10 @@ def how_far_below(heard: ShortSentence) -> PlannedCall | None:
 
 _UNDO = re.compile(r"\b(?:undo|end|lift|release|get out of|stop|reverse|cancel|clear|reset|leave|remove|resume|recover from)\b")
 _OPENS = re.compile(r"\b(?:open|add|create|make|start|begin|set up|file|get|enter|record)\b")
-_INCIDENT = (
-    "A person opens an incident window: `nightdesk incidents open --cause TEXT --as NAME` (with `--sleeve NAME` for one sleeve); "
-    "from then on its P&L is set apart. `nightdesk incidents close ID --cause TEXT --lesson TEXT --as NAME` ends it."
-)
 _HERE = {"halt": ("how_to_halt", "release"), "pause": ("", "resume")}
 
 
-@KINDS(LEAD + r"how (?:do|can|could|would|to|i|we|does|should)\b", 10)
+@KINDS(most=10)
 def how_to(heard: ShortSentence) -> Any:
     """`how do I undo the first one`, `how can I open one`: the way of the thing that the turn above was about."""
     place, pair = heard.read.place, pair_of(heard.above)
@@ -252,7 +206,7 @@ def how_to(heard: ShortSentence) -> Any:
         named = [[word for word in ("halt", "pause", "incident") if word in text] for text in asked]
         thing = next((words[0] for words in named if len(words) == 1), "")
     if "incident" in thing and _OPENS.search(heard.text):
-        return PlannedAnswer(_INCIDENT)
+        return PlannedAnswer(SAY["incident"])
     key = next((keys for word, keys in _HERE.items() if word in thing), ("", ""))[1 if _UNDO.search(heard.text) else 0]
     return ways()[key] if key else None
 
@@ -262,7 +216,7 @@ _GOOD = PATTERNS["carry.good"]
 _PRONOUN = re.compile(r"\b(?:of it|it|ours|one|that|them|those)\b")
 
 
-@KINDS(r"^(?!why|how come)", 0, ANY, ok=False)
+@KINDS(of=ANY, ok=False)
 def of_a_word(heard: ShortSentence) -> Any:
     """`and ours?`, `how much of it did we pay last week`, after a word was explained: asked with the word itself."""
     read, text, word, size = heard.read, heard.text, word_of(heard.above), len(heard.text.split())

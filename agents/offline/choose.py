@@ -17,7 +17,7 @@ from agents.offline.learned import Guess, guesses
 from agents.offline.leftout import EXITS
 from agents.offline.model_asks import model_label
 from agents.offline.slots import Slots
-from agents.offline.words import FIGURE_WORDS, PATTERNS, PHRASES
+from agents.offline.words import FIGURE_WORDS, LISTS, PATTERNS, PHRASES
 from tools.exposure import glossary
 
 QUESTION = PATTERNS["choose.question"]
@@ -64,18 +64,7 @@ def sure(listed: Sequence[Guess]) -> bool:
     return best.probability >= (SURE_ALONE if alone else SURE) or together >= SURE_TOGETHER
 
 
-_ALIKE = (
-    ("pnl", "attribution", "attribution sleeves"),
-    ("trips", "journal_search", "journal_search fill", "explain_event"),
-    ("round_trip", "trips"),
-    ("propose_config", "propose_tightening"),
-    ("way order", "way predict", "way markets", "way go_live"),
-    ("desk", "desk limits"),
-    ("health", "health next", "alerts"),
-    ("journal_search", "journal_search tool"),
-    ("runbook", "way how_to_halt"),
-    ("compare", "sweep"),
-)
+_ALIKE = [of.split("|") for of in LISTS["alike"]]  # two that answer much the same
 
 
 def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
@@ -160,10 +149,13 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     ask, args = guess.label.ask, guess.label.args
     of = (ask, f"{ask.split(maxsplit=1)[0]} ...")
     other = next((other for asks, fits, other in _INSTEAD if any(one in asks for one in of) and fits(slots)), ask)
-    if ask == "attribution sleeves" and tools is not None and "attribution" not in tools:
-        other, args = "trips", {**args, "by": "sleeve"}
-    if other == "backtest" and tools is not None and "backtest" not in tools:
-        other = ask
+    if tools is not None and other.partition(" ")[0] not in tools:  # what this role has of the same
+        if other == "attribution sleeves":
+            other, args = "trips", {**args, "by": "symbol" if re.search(r"\b(?:coin|symbol|market)", slots.text) else "sleeve"}
+        elif other == "judge" and not slots.span.start:
+            other, args = "performance", {}
+        elif other == "backtest":
+            other = ask
     return guess if other == ask else Guess(AskLabel(other, args), guess.probability)
 
 
@@ -207,11 +199,7 @@ _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("health",), lambda s: (s.span.at or s.span.start) and not re.search(r"\bre-?(?:start|boot)", s.text), "journal_search"),
     # `I want the stop of btc-trend at 3 ATR`
     (("sleeves", "sleeves settings", "list_strategies"), lambda s: s.common and not QUESTION.match(s.text), "propose_config"),
-    (
-        ("backtest", "define", "sleeves settings", "list_strategies"),
-        lambda s: len(s.variants) > 1 and not s.axes,
-        "compare",
-    ),
+    (("backtest", "define", "sleeves settings", "list_strategies"), lambda s: len(s.variants) > 1 and not s.axes, "compare"),
     (
         ("way costs",),
         lambda s: s.common and not re.search(r"\b(?:fees?|costs?|slippage|fills?|maker|taker)\b", s.text),
@@ -242,16 +230,7 @@ def _splits_otherwise(slots: Slots, ask: str) -> bool:
 
 _SLOTS: Mapping[str, str] = {"by": "by", "side": "side", "outcome": "outcome", "which": "which"}
 _TAKEN: Mapping[str, tuple[str, ...]] = {"by": ("by", "unit"), "which": ("worst", "best", "number", "limit")}
-_SAYS: Mapping[str, re.Pattern[str]] = {  # words without one of which an argument that was learned is not taken
-    "gap": re.compile(r"\b(?:gap\w*|overnight|open\w*|jump\w*|at once|instant\w*|flash|weekend)\b"),
-    "side": re.compile(r"\b(?:long|short|bull|bear|buy|bought|sell|sold|up|down)\w*"),
-    "exit": re.compile(
-        r"\b(?:stop(?:s|ped|-| ?outs?)?(?! \w+ing\b)|trail\w*|targets?|profits?|tim\w+|signals?|halt\w*|liquid\w*|open)\b"
-    ),
-    "outcome": re.compile(
-        r"\b(?:los[est]\w*|losing|lost|w[io]n\w*|green|red|good|bad|profit\w*|negative|positive|gain\w*|plus|minus|made|ugly|hurt)"
-    ),
-}
+_SAYS: Mapping[str, re.Pattern[str]] = {name: PATTERNS[f"says.{name}"] for name in ("gap", "side", "exit", "outcome")}
 _AT_TIMES = PATTERNS["choose.at_times"]
 _BOTH = re.compile(r"\blongs?\b.*\bshorts?\b|\bshorts?\b.*\blongs?\b")
 

@@ -25,7 +25,6 @@ KINDS = Kinds()
 _CORRECTS = PATTERNS["correct.corrects"]
 _AFTER = re.compile(r"(?:[ ,]+(?:i (?:mean|meant)|instead|rather|please|sorry|of course|not that|that is))+[?.! ]*$")
 _MAKE = PATTERNS["correct.make"]
-_VALUE = r"(-?\d+(?:\.\d+)?)"
 _LEVEL = r"\$?(\d[\d,]*(?:\.\d+)?) ?(k)?[?.! ]*$"
 
 
@@ -47,7 +46,7 @@ def _again(older: Part, read: Slots, slots: Slots, **more: Any) -> Part:
     return older._replace(text=read.text, slots=slots, own=read, lost=(), left=(), maybe=(), **more)
 
 
-@KINDS(r"^", 0, ("trips", "performance"), ok=False)
+@KINDS(of=("trips", "performance"), ok=False)
 def of_another_run(heard: ShortSentence) -> PlannedAnswer | None:
     """`and on eth`, after the trips of a run of BTC: that run has none of ETH, and the desk's are another question."""
     read, subject = heard.read, str(heard.last.args.get("subject", ""))
@@ -63,13 +62,7 @@ def of_another_run(heard: ShortSentence) -> PlannedAnswer | None:
     )
 
 
-@KINDS(
-    rf"^(?:and |also |add |plus )*(?:an? |the )?{_VALUE}(?: atr)?(?:,? (?:too|also|as well))[?.! ]*$|"
-    rf"^(?:add|also|plus) (?:an? )?{_VALUE}(?: atr)?[?.! ]*$",
-    0,
-    ("compare",),
-    ok=False,
-)
+@KINDS(of=("compare",), ok=False)
 def joins(heard: ShortSentence) -> Part | None:
     """`and 4 too`, after values of one parameter were compared: compared with them."""
     older, found = heard.above.older, heard.found
@@ -81,10 +74,7 @@ def joins(heard: ShortSentence) -> Part | None:
     return _again(older, heard.read, replace(older.slots, variants=(*variants, new), unclear=()), frame=None)
 
 
-@KINDS(
-    r"^(?:(?:and|what about|how about|so|now|ok)[ ,]+)*(?:the )?(?:worst|best)"
-    r"(?: (?:one|day|week|month|hour|weekday|sleeve|trade|trip))?[?.! ]*$"
-)
+@KINDS()
 def other_end(heard: ShortSentence) -> Part | None:
     """`and the worst?`, after the best day, whatever was asked of that day since: the worst day."""
     older, which = heard.above.older, heard.read.which
@@ -96,7 +86,7 @@ def other_end(heard: ShortSentence) -> Part | None:
     return _again(older, heard.read, replace(older.slots, which=which, closed=closed, text=text), frame=None)
 
 
-@KINDS(r"\b(?:the )?other (?:side|direction|way(?: round)?)\b|\bthe opposite(?: side)?\b", 7)
+@KINDS(most=7)
 def other_side(heard: ShortSentence) -> Rest | None:
     """`and the other side?`, after longs alone: shorts alone."""
     side = heard.above.older.slots.side if heard.above.older is not None else None
@@ -106,7 +96,7 @@ def other_side(heard: ShortSentence) -> Rest | None:
 _COUNT = re.compile(r"^(?:the )?(?:last |first |top |worst |best |newest )?(\d{1,2})(?: (?:of them|please))?[?.! ]*$")
 
 
-@KINDS(r"\d")
+@KINDS()
 def other_count(heard: ShortSentence) -> Part | None:
     """`make it 10`, after the last five: as many."""
     older, found = heard.above.older, _COUNT.match(_stripped(heard.text))
@@ -124,7 +114,7 @@ _AT_LEVEL = re.compile(rf"^(?:and )?(?:the )?same (?:for|with|on) \w+ (?:at|belo
 _BESIDE_WORDS = "too also well same one mean meant likewise sorry instead rather wait"
 
 
-@KINDS(r"^", 0, ("propose_pause", "propose_watch"), ok=False)
+@KINDS(of=("propose_pause", "propose_watch"), ok=False)
 def refiled(heard: ShortSentence) -> PlanOf | None:
     """`no wait, 9`, `eth too`, after a pause or a watch was asked for: asked for anew, and what was filed before is named."""
     read, filed, last, rest = heard.read, heard.above.filed(), heard.last, _stripped(heard.text)
@@ -165,14 +155,7 @@ def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bo
     return drafted([call], [result], before if replaces else "")
 
 
-@KINDS(
-    r"^(?:and )?(?:vs\.?|versus|against|compared? (?:it |that )?(?:to|with|against)|"
-    r"how (?:does|about) (?:it|that) (?:compare )?(?:against|to|with|vs)) "
-    rf"(?:an? |the )?{_VALUE}\b",
-    0,
-    ("backtest",),
-    ok=False,
-)
+@KINDS(of=("backtest",), ok=False)
 def against(heard: ShortSentence) -> Part | None:
     """`vs 6`, after a run with one value changed: both values compared."""
     read, older = heard.read, heard.above.older
@@ -185,13 +168,7 @@ def against(heard: ShortSentence) -> Part | None:
     return _again(older, read, slots, chosen=entry_of("compare"), ask="compare")
 
 
-@KINDS(
-    r"\b(?:(\d{1,2}|a|one|two|three|four|five) (?:bars?|candles?) (?:late|later|delay\w*)|"
-    r"delay\w* (?:by )?(\d{1,2}|a|one|two|three) (?:bars?|candles?))\b",
-    0,
-    ("backtest", "compare"),
-    ok=False,
-)
+@KINDS(of=("backtest", "compare"), ok=False)
 def late(heard: ShortSentence) -> PlannedAnswer | None:
     """`every signal 2 bars late`, after a run: no call of a chat sets a delay, the command does."""
     a, bars = heard.last.args, heard.found[1] or heard.found[2]
@@ -211,9 +188,7 @@ _OTHER_WORDS = "others other two three both well rest remaining sleeves bots coi
 _LIGHT_OTHERS = frozenset((*LIGHT, *STOP, *_OTHER_WORDS.split()))
 
 
-@KINDS(  # several: `the other one` of two is asked back about
-    r"\b(?:(?:two|both|three) others?|other (?:two|three|ones|sleeves|bots|coins)|others|the rest|the remaining(?: \w+)?)\b"
-)
+@KINDS()
 def others(heard: ShortSentence) -> Part | None:
     """`and of the two others`, after a question about one sleeve: the same of each other one."""
     read, older = heard.read, heard.above.older
@@ -232,7 +207,7 @@ def others(heard: ShortSentence) -> Part | None:
 _SPAN = re.compile(r"^(?:the )?(?:last |past )?(\d{1,3} (?:hours?|days?|weeks?|months?)|week|month|day)[?.! ]*$")
 
 
-@KINDS(r"^")
+@KINDS()
 def other_window(heard: ShortSentence) -> Rest | None:
     """`make it 30 days`: the window of the question before."""
     rest, older = _stripped(heard.text), heard.above.older
@@ -243,12 +218,7 @@ def other_window(heard: ShortSentence) -> Rest | None:
     return Rest(f"last {found[1]}") if any(map(older.chosen.entry.takes, ("since", "start"))) else None
 
 
-@KINDS(
-    r"^(?:(?:and|so|what about|how about|but) )*(?P<when>(?:since|today|this|last|yesterday|overnight).*?)[?.! ]*$",
-    0,
-    ANY,
-    ok=False,
-)
+@KINDS(of=ANY, ok=False)
 def of_a_state(heard: ShortSentence) -> str | None:
     """`and since midnight?`, after what is now: the P&L of that time, as the present has no past."""
     read, of_now = heard.read, heard.last.name in ("desk", "exposure", "sleeves", "health", "pauses")
@@ -259,7 +229,7 @@ def of_a_state(heard: ShortSentence) -> str | None:
 _HOURLY = (("hourly", "1h"), ("daily", "1d"), ("4-hourly", "4h"))
 
 
-@KINDS(r"^")
+@KINDS()
 def without_its_words(heard: ShortSentence) -> Rest | None:
     """`i meant sol`, `same but hourly`: the rest, where it names things alone."""
     rest, last = _AFTER.sub("", _CORRECTS.sub("", heard.text)).strip(" ,"), heard.above.last

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.offline.above import exit_of
-from agents.offline.calls import made, not_given, once
+from agents.offline.calls import lead, made, not_given, once
 from agents.offline.entries import choices_of
 from agents.offline.fill import arguments
 from agents.offline.follow import bound, points_back
+from agents.offline.measured import fall_limit
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.tables import number_of
@@ -83,12 +84,29 @@ def desk(q: Question) -> Plan:
     above = next(reversed(q.results()), None)
     of_the_day = above is not None and above.name == "define" and re.search(r"daily|day.loss", str(above.args.get("word", "")))
     if not_given(q) or not (of_the_day or _DAY_LOSS.search(q.slots.text)):
-        return (yield from once(q))
+        call = PlannedCall("desk", {})
+        (result,) = yield [call]
+        limits = fall_limit(result, q.facts) if q.chosen.asked.kind == "limits" else lead(q, result)
+        return drafted([call], [result]).after(limits).after(not_given(q))
     limit = PlannedCall("define", {"word": "day_loss_frac_max"})
     draft = yield from made([PlannedCall("pnl", {"unit": "day", "limit": 1}), limit])
     return draft.after(
         "No tool gives the distance to a sleeve's daily loss limit as a figure. It is made of today's P&L and the limit."
     )
+
+
+_ONE_BET = re.compile(r"\b(?:doubl\w*|bets?|diversif\w*|concentrat\w*|correlat\w*|same|overlap\w*|together)\b")
+
+
+def exposure(q: Question) -> Plan:
+    """What is held; whether it is one bet comes first where that is asked, else the largest, or the sum beside its limit."""
+    call = PlannedCall("exposure", arguments(q))
+    (result,) = yield [call]
+    if result.status != "ok" or result.table is None or _ONE_BET.search(q.slots.text):
+        return drafted([call], [result]).after(lead(q, result))
+    largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
+    result = result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))
+    return drafted([call], [result]).after(largest)
 
 
 def counts(q: Question) -> Plan:
@@ -110,7 +128,8 @@ def joint(q: Question) -> Plan:
     (result,) = yield [call]
     stops = [row for row in (result.table.rows if result.table is not None else ()) if str(row[0]).startswith("stop")]
     if re.search(r"\bcorrelat|\btogether\b|\bone bet\b", q.slots.text) and "stop" not in q.slots.text:
-        return drafted([call], [result])
+        days = [f"{row[1]} {row[2]}" for row in (result.table.rows if result.table else ()) if row[0] == "days"]
+        return drafted([call], [result]).after(f"Correlation of their days: {'; '.join(days)}." if days else "")
     stops = [row for row in stops if not q.slots.sleeves or row[1] in q.slots.sleeves]
     of = f" of {name_list(list(q.slots.sleeves))}" if q.slots.sleeves else ""
     if not stops or result.status != "ok":

@@ -11,6 +11,7 @@ from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import TimeSpan, read_span, two_periods
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
+from agents.offline.measured import costs_measured, deepest, measured
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
 from agents.offline.steps import (
@@ -22,16 +23,20 @@ from agents.offline.steps import (
     asks_back,
     drafted,
     name_list,
+    reckoned,
     result_text,
     window,
 )
-from agents.offline.tables import extreme, heads_of, number_of, ranks
+from agents.offline.tables import extreme, heads_of, ordered, ranks
+from agents.offline.talk import ROWS_SUMMED
 from agents.offline.words import PATTERNS
 from tools.common.time_words import instant
 
 
 def attribution(q: Question) -> Plan:
     """Where the P&L comes from, in the window named; of one sleeve its row first, since the rest is the whole desk's."""
+    if q.sleeve() is None and not q.slots.span.start and _COSTS_SHARE.search(q.slots.text):
+        return (yield from costs_measured(q))
     call = PlannedCall("attribution", window(q.slots.span))
     (result,) = yield [call]
     draft, table, sleeve = drafted([call], [result]), result.table, q.sleeve()
@@ -40,6 +45,8 @@ def attribution(q: Question) -> Plan:
     if sleeve is None:
         if ranks(q.slots.text):
             return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
+        if q.chosen.asked.kind == "sleeves":  # asked for no end of them: the worst
+            return draft.after(extreme(table, q.facts, "change", "worst"))
         costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
         costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
         parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
@@ -47,6 +54,9 @@ def attribution(q: Question) -> Plan:
     row = next((row for row in table.rows if str(row[0]).endswith(sleeve.name)), ())
     figures = ", ".join(f"{name} {cell}" for name, cell in zip(table.columns[1:], row[1:], strict=False))
     return draft.after(f"{sleeve.name} alone: {figures}. What follows is the whole desk's." if figures else "")
+
+
+_COSTS_SHARE = PATTERNS["figure_plans.costs_share"]
 
 
 def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Question]:
@@ -90,6 +100,12 @@ def performance(q: Question) -> Plan:
         return asks_back(
             "Of which runs? Name one by its id, `list the latest runs` shows them; two: `compare the two stored runs`."
         )
+    if of_desk and (holds or PATTERNS["measured.good"].search(q.slots.text)):
+        return (yield from measured("", q.slots.text, of_run))
+    if PATTERNS["measured.fall"].search(q.slots.text):
+        call = PlannedCall("performance", arguments(of_run))
+        (result,) = yield [call]
+        return drafted([call], [result]).after(deepest(result))
     return (yield from once(of_run))
 
 
@@ -164,6 +180,9 @@ def pnl(q: Question) -> Plan:
     n = args.pop("limit", None) if extremes else None  # the two worst days are not the last two
     if starts and now is not None:
         days = (now - instant(min(starts), now)) // 86_400_000 + 1
+        of_months = all(end.endswith("-01") for end in (starts[0], spans[0].end) if end)
+        if days > ROWS_SUMMED and "unit" not in args and len(spans) == 1 and of_months:
+            args["unit"] = "month"
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
     if (ranks(text) or extremes) and not starts:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
@@ -179,13 +198,15 @@ def pnl(q: Question) -> Plan:
         rows_of = " and ".join(words_of("span", of) for of in spans)
         what, of = "equity and P&L" if args.get("equity") else "P&L", args.get("subject") or args.get("sleeve", "the whole desk")
         draft = draft._replace(read_as=f"{what} of {of}, by {args.get('unit', 'day')}, {rows_of}")
+    if len(spans) == 1 and table is not None and not (ranks(text) or extremes) and 0 < len(table.rows) <= ROWS_SUMMED:
+        refs = [str(row[table.columns.index("net")])[1:-1] for row in table.rows if "net" in table.columns]
+        (total,) = (yield from reckoned("+".join(refs))) if len(refs) > 1 else (f"{{{refs[0]}}}",)
+        first = f"Net {words_of('span', spans[0])}: {total}."
     if len(spans) == 1 and starts[0][11:16] not in ("", "00:00"):
         first = f"P&L is by whole days here: all of {starts[0][:10]} counts, not from {starts[0][11:16]} on."
     n = n or (EXTREMES if extremes and not starts else None)
     if n and table is not None and "net" in table.columns:
-        nets = [number_of(row[table.columns.index("net")], q.facts) or 0.0 for row in table.rows]
-        order = sorted(range(len(nets)), key=lambda i: nets[i], reverse=q.slots.which == "best")
-        draft = draft._replace(text=drafted([call], [result.only(order[:n])]).text)
+        draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
     if table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
     return draft.after(first)

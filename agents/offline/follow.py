@@ -293,7 +293,6 @@ def parameter_named(text: str, read: Slots, older: Part, words: Words) -> Part |
     return older._replace(text=text, slots=slots, own=read, left=(), maybe=(), kept=kept(slots, read, older.slots))
 
 
-_FORMS = "|".join(sorted((re.escape(form) for forms in BY.values() for form in forms), key=len, reverse=True))
 _UNSPLIT = PATTERNS["follow.unsplit"]
 
 

@@ -13,6 +13,7 @@ from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
 from agents.offline.tables import heads_of, rows_of
 from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of
+from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS
 from tools.common import render
 from tools.common.contract import Table
@@ -22,11 +23,7 @@ _ALL = re.compile(r"\b(?:both|all|them|everything)\b")
 _ONE = re.compile(r"\b(?:it|that|this|one|last)\b")
 
 
-@KINDS(
-    r"^(?:(?:and|so|no|ok|okay|please|now|then|actually|wait|sorry|oh)[ ,]+)*(?:drop|remove|delete|cancel|forget(?: about)?|undo|"
-    r"kill|scrap|take (?:back|off|away|(?:it|that|this|them) (?:back|off|away))|get rid of|withdraw|retract|revoke|turn off|"
-    r"switch off)\b"
-)
+@KINDS()
 def dropped(heard: ShortSentence) -> PlannedAnswer | None:
     """`drop the first`, after watches or proposals were filed: how a person ends that one, by its id."""
     read, above = heard.read, heard.above
@@ -73,14 +70,7 @@ def _of(result: CallResult) -> str:
     return f"{of} {result.args.get('beyond', '')}".strip() if result.name == "propose_watch" else of
 
 
-@KINDS(
-    r"^(?:(?:and|ok|so|please|now)[ ,]+)*(?P<verb>what does|explain|open|tell me (?:more )?about|(?:more )?details (?:on|of|for)|"
-    r"more on|show(?: me)?|why)?(?: was)? ?(?:the )?(?:(?P<nth>first|second|third|fourth|fifth|last)(?: (?:one|trade|trip|alert|"
-    r"proposal|run|fill))?|(?:number|no\.?|#|row|trade|trip) ?#?(?P<n>\d{1,2}))(?: mean| so bad| about)?[?.! ]*$",
-    8,
-    table=True,
-    of=("alerts", "trips", "journal_search", "run", "proposals", "explain_event", "round_trip"),
-)
+@KINDS(most=8, table=True, of=("alerts", "trips", "journal_search", "run", "proposals", "explain_event", "round_trip"))
 def numbered(heard: ShortSentence) -> Any:
     """`explain number 3`, `what does the first mean`, of a list: that one."""
     found, past = heard.found, heard.above.past
@@ -102,7 +92,7 @@ _STEP = re.compile(r"^\s*(?:\d+[.)]|[-*])\s+(.*)$", re.MULTILINE)
 _NTH = {"second": 1, "two": 1, "2": 1, "third": 2, "three": 2, "3": 2, "last": -1}
 
 
-@KINDS(rf"{_SHORTER.pattern}|{_THEN.pattern}", 8, ANY)
+@KINDS(most=8, of=ANY)
 def shorter(heard: ShortSentence) -> Any:
     """`too long, first step only`: one step of the page above, or the first sentence of the answer."""
     last, then = heard.last, _THEN.match(heard.text)
@@ -130,10 +120,7 @@ def _step(last: CallResult, place: int, q: Question) -> Plan:  # noqa: ARG001 - 
     return PlannedAnswer(said, read_as="the runbook above, one step")
 
 
-@KINDS(
-    r"\b(?:put|move|set|place|bring|pull|raise|lower|tighten|trail|change|shift)\b.*\b(?:it is|its|the|that|our) "
-    r"(?:stop|stop loss|sl|target|take profit|tp)\b"
-)
+@KINDS()
 def stop_of_it(heard: ShortSentence) -> PlannedAnswer | None:
     """`then put its stop at break even`: no role moves the stop of an open position to a price."""
     read, newest = heard.read, heard.above.newest
@@ -143,19 +130,10 @@ def stop_of_it(heard: ShortSentence) -> PlannedAnswer | None:
     if read.places.keys() & {"span", "ids"} or not (re.search(r"\bbreak-? ?even\b", read.text) or (older and not read.sleeves)):
         return None
     name = next(iter(read.sleeves or older), "btc-trend")
-    return PlannedAnswer(
-        "No role moves the stop of one open position to a price, break-even included: the stop follows the sleeve's settings. "
-        "What can be asked for is a tighter setting, which a person approves: "
-        f'`nightdesk chat --role operator "propose stop_atr=1.5 for {name}"`. '
-        "To be flat now: `/halt REASON`."
-    )
+    return PlannedAnswer(SAY["stop_of_it"].replace("NAME", name))
 
 
-@KINDS(
-    r"\b(?:where|what|how|which|show|p&l|result|net|return)\b.*\b(?:without|excluding|if not for|minus|less) "
-    r"(?:it|that|this|him|that one|this one|them)(?=[?.! ]*$)",
-    10,
-)
+@KINDS(most=10)
 def without_it(heard: ShortSentence) -> Any:
     """`where would we be without it`, after a question about one sleeve: the others' net result beside its own."""
     newest, last = heard.above.newest, heard.above.last
@@ -187,11 +165,7 @@ def _others_alone(name: str, window: dict[str, object], q: Question) -> Plan:  #
 _TWO = PATTERNS["listed.two"]
 
 
-@KINDS(
-    r"^(?:(?:and|ok|now|please|so|can you) )*(?:compare|set|put|show|run) (?:me )?(?:them|both|the two|these(?: two)?|"
-    rf"those(?: two)?)\b|{_TWO.pattern}",
-    8,
-)
+@KINDS(most=8)
 def both(heard: ShortSentence) -> str | PlannedAnswer | None:
     """`compare both`, of runs: the two that were listed or made; of more the question back names their ids."""
     listed = heard.above.latest(
@@ -210,10 +184,9 @@ def both(heard: ShortSentence) -> str | PlannedAnswer | None:
 _DEEPEST = re.compile(r"\b(?:max(?:imum)?|biggest|largest|deepest|worst|highest) (?=draw-?downs?\b|dd\b)")
 _OF_A_RUN = re.compile(r"\b(?:fees?|slippage|funding|draw-?downs?|sharpe|return|profit|trades?|win rate|hit rate|turnover)\b")
 _FIRST_RUN = PATTERNS["listed.first_run"]
-_RUN_BEFORE = PATTERNS["listed.run_before"]
 
 
-@KINDS(rf"{_FIRST_RUN.pattern}|{_RUN_BEFORE.pattern}")
+@KINDS()
 def run_meant(heard: ShortSentence) -> Any:
     """`hit rate by side of the original`: of the first run that this thread made, or of the one before the last."""
     read, text, runs, last = heard.read, heard.text, heard.above.runs(), heard.above.last
@@ -238,7 +211,7 @@ def run_meant(heard: ShortSentence) -> Any:
     return re.sub(r"\b(?:for|of|from|on|in|with) *$", "of ", text[: found.start()]) + identity + text[found.end() :]
 
 
-@KINDS(r"^", 0, ANY, table=True)
+@KINDS(of=ANY, table=True)
 def figure_of_row(heard: ShortSentence) -> Any:
     """`max drawdown of the second one`: the figure of that row of the list above; of a list of runs, else the run itself."""
     read, last, table = heard.read, heard.last, heard.table
@@ -267,11 +240,7 @@ def _with_id(read: Slots, identity: str) -> str:
     return f"{read.text[:start]}{identity}{read.text[stop:]}".replace("the " + identity, identity)
 
 
-@KINDS(
-    r"\b(?:the )?(oldest|earliest|newest|latest|most recent)(?: (?:one|of (?:them|those|these|it)|fill|event|trade))?\b",
-    8,
-    back=True,
-)
+@KINDS(most=8, back=True)
 def end_of_list(heard: ShortSentence) -> PlannedCall | None:
     """`the oldest of them`: of a list of events the first or the last in time, explained."""
     last = heard.above.latest(3, lambda r: r.name == "journal_search" and r.table is not None)

@@ -37,13 +37,13 @@ def funding_of(s: Sentence) -> str | None:
     return None
 
 
-def timeframe_of(s: Sentence) -> str | None:
-    """`15m`, `5 min bars`, `hourly`."""
-    if (found := _TIMEFRAME.search(s.rest)) is None:
-        return None
-    s.take("timeframe", [found.span()])
-    size = f"{found[1]}{found[2][0]}" if found[1] else "1h"
-    return _SIZES.get(size, size)
+def timeframes_of(s: Sentence) -> tuple[str, ...]:
+    """`15m`, `5 min bars`, `hourly`; several where they are set beside each other."""
+    found = list(_TIMEFRAME.finditer(s.rest))
+    found = found if re.search(r"\b(?:and|vs|versus|or|against|with|to)\b", s.rest) else found[:1]
+    s.take("timeframe", [m.span() for m in found])
+    sizes = [f"{m[1]}{m[2][0]}" if m[1] else "1h" for m in found]
+    return tuple(dict.fromkeys(_SIZES.get(size, size) for size in sizes))
 
 
 def symbols_of(s: Sentence, words: Words) -> tuple[str, ...]:

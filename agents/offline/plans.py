@@ -10,6 +10,7 @@ from typing import Any
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
 from agents.offline.calls import made, once
 from agents.offline.changes import propose
+from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import (
@@ -55,7 +56,7 @@ def journal(q: Question) -> Plan:
     elif kind == "refused":
         args |= {"kinds": ["refused"]}
     elif kind == "halt":
-        before, args = [PlannedCall("health", {})], {"since": "30d"} | args | {"kinds": ["halt"]}
+        after, args = [PlannedCall("health", {})], {"since": "30d"} | args | {"kinds": ["halt"]}
     if not before and _MISSED.search(text) and "kinds" not in args:  # what waits for a person is no event of the desk's
         after = [PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
     if before or after:
@@ -126,12 +127,15 @@ _EXIT = re.compile(r"\b(?:exit\w*|closed?|left|leave|stopped out|g[eo]t out|bail
 def _at(q: Question) -> Plan:
     """What a sleeve decided: at the instant named, or at the last bar of the span named, with what it refused within it."""
     sleeve, span = q.sleeve(), q.slots.span
-    if sleeve is None:
+    if sleeve is None and (q.slots.sleeves or not 0 < len(q.words.sleeves) <= SLEEVES_MAX):
         return asks_back(which_sleeve(q))
     if span.at is None and q.words.desk_ms is None:
         return asks_back("The desk has not processed a bar yet; start it with: nightdesk up")
     last = _iso(q.words.desk_ms or 0)
     at = span.at or (min(span.end, last) if span.end else last)
+    if sleeve is None:  # `why is it not trading`: of each, and what is paused
+        each = [PlannedCall("explain_event", {"sleeve": one.name, "at": at}) for one in q.words.sleeves]
+        return (yield from made([PlannedCall("pauses", {}), *each]))
     calls = [PlannedCall("explain_event", {"sleeve": sleeve.name, "at": at})]
     if span.start and not span.at:
         kinds = ["refused", "breaker", "fill"]
@@ -191,6 +195,7 @@ _PLANS: Mapping[str, PlanOf] = {
     "sweep": research_plans.search,
     "walkforward": research_plans.search,
     "judge": research_plans.judge,
+    "pair_scan": research_plans.pairs,
     "trials": research_plans.trials,
     "run": run_plans.run,
     "round_trip": run_plans.round_trip,
@@ -200,6 +205,7 @@ _PLANS: Mapping[str, PlanOf] = {
     "sleeves": desk_plans.sleeves,
     "list_data": desk_plans.data,
     "desk": desk_plans.desk,
+    "exposure": desk_plans.exposure,
     "trips": figure_plans.trips,
     "define": page_plans.define,
     "pnl": figure_plans.pnl,

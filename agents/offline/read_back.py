@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from agents.offline.words import LISTS
 from tools.common import render
 
 
@@ -18,35 +19,8 @@ class PlannedCall(NamedTuple):
     args: Mapping[str, Any]
 
 
-_WHAT: Mapping[str, str] = {
-    "trips": "round trips",
-    "pnl": "P&L",
-    "excursions": "MAE and MFE",
-    "performance": "return, Sharpe ratio and drawdowns",
-    "attribution": "P&L by source",
-    "journal_search": "events",
-    "explain_event": "the decision",
-    "counts": "counts of refusals, breakers and alerts",
-    "version_effect": "round trips before and after a version",
-    "sleeves": "position and settings",
-    "pauses": "pauses",
-    "run": "the stored run",
-    "round_trip": "one round trip",
-    "trials": "what was tried",
-    "leaks": "look-ahead check",
-    "parity": "paper against backtest",
-    "walkforward": "walk-forward",
-    "judge": "judgement",
-    "list_data": "recorded series",
-    "list_strategies": "parameters",
-    "compare": "comparison",
-    "define": "meaning",
-    "what_if": "a sudden move",
-    "propose_config": "proposal",
-    "propose_tightening": "proposal of a tightening",
-    "propose_pause": "proposal of a pause",
-    "propose_watch": "a watch",
-}
+_WHAT: Mapping[str, str] = LISTS["what"]  # what a tool gives
+_WINDOW: Mapping[str, str] = LISTS["windows"]  # what it takes where no window is named
 
 
 def what_of(tool: str) -> str:
@@ -55,17 +29,6 @@ def what_of(tool: str) -> str:
 
 
 _OF_DESK = ("trips", "pnl", "performance", "excursions", "journal_search", "counts", "attribution", "parity", "pauses")
-_WINDOW: Mapping[str, str] = {  # what a tool takes where no window is named
-    "trips": "since the start",
-    "excursions": "since the start",
-    "attribution": "since the start",
-    "performance": "since the start",
-    "parity": "since the start",
-    "journal_search": "since yesterday",
-    "counts": "the last 7 days",
-    "alerts": "open ones and those of the last day",
-    **dict.fromkeys(("backtest", "compare", "sweep", "walkforward", "judge"), "all recorded bars"),
-}
 _SUBJECT = ("subject", "run_id", "sleeve", "also", "strategy", "symbol", "hypothesis")
 _PLAIN = (*_SUBJECT, "event_id", "alert_id", "proposal_id", "about", "query", "topic", "word", "timeframe", "venue")
 _LEFT_OUT = frozenset(("rationale", "since", "until", "start", "end", "at", "ends", *_SUBJECT))

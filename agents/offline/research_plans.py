@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agents.offline.calls import made
-from agents.offline.fill import end_of
+from agents.offline.fill import arguments, end_of
 from agents.offline.params import value_text
 from agents.offline.ranges import around, count_of
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.run_plans import unclear
 from agents.offline.slots import COUNTED
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, result_text
+from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS, Param
 from engine.clock import DAY_MS, utc_day
 from tools.common.contract import Table
@@ -46,14 +47,9 @@ class SearchSubject(NamedTuple):
     of: str  # a sentence about that; empty for the strategy's defaults
 
 
-ALL_AT_ONCE = (
-    "Nothing was run: no search varies every parameter at once, and the best of very many is luck more often than skill. Name "
-    "two or three with their values and the span: `sweep stop_atr from 1 to 4 for trend on BTC over 2025`. Each variation counts "
-    "as a trial, and the deflated Sharpe ratio discounts the best by their number."
-)
-
-
 _FOLDS = re.compile(rf"\b(?:\d{{1,2}}|{'|'.join(COUNTED)}) (?:folds?|splits?|windows?|segments?|periods?|steps?)\b")
+_OURS = re.compile(r"\b(?:we|our|ours|us|per trade)\b")
+_SPOKEN = re.compile(r"\b(?:stop|target|trail|fast|slow)\b")  # a parameter by its first word
 _EVERYTHING = PATTERNS["research_plans.everything"]
 _NEXT = {
     "sweep": "Next: `is that overfit?`, or `walk it forward`.",
@@ -70,7 +66,7 @@ def search(q: Question) -> Plan:
         how = "how long each learns and trades instead, such as `60d train and 20d test`"
         return asks_back(f"A walk-forward takes no number of folds, so {folds[0]} were not set and nothing was run: name {how}.")
     if _EVERYTHING.search(text):
-        return asks_back(ALL_AT_ONCE)
+        return asks_back(SAY["all_at_once"])
     if q.slots.unclear:
         return asks_back(unclear(q))
     subject = subject_of(q)
@@ -108,13 +104,21 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
         return dict(q.slots.axes), f"No step was named: {name_list(steps)}." if steps else ""
     if carries and found.vary and not q.slots.keys:
         return dict(found.vary), "The values are those compared or searched above."
-    keys = q.slots.keys or [key for key in _declared(own) if key not in q.slots.common]
+    if unknown := [word for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", q.slots.text) if word not in own]:
+        return {}, _ask_values(unknown, own, found.strategy)
+    if named := next((key for key in own if re.search(rf"\b{key}\b", q.slots.text)), None):  # `kelly_part? try 0, 0.1, 0.5`
+        numbers = re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*-)", q.slots.text.partition(named)[2])
+        if len(numbers) > 1:
+            return {named: ",".join(numbers)}, ""
+    said = set(_SPOKEN.findall(q.slots.text)) - {key.partition("_")[0] for key in q.slots.common}
+    spoken = [key for key, param in own.items() if key.partition("_")[0] in said and param.default]
+    keys = q.slots.keys or spoken[:1] or [key for key in _declared(own) if key not in q.slots.common]
     axes = {key: values for key in keys if key in own and (values := around(own[key], found.params.get(key, own[key].default)))}
     axes = _small(axes)
     if not axes:
         return {}, _ask_values(list(q.slots.keys), own, found.strategy)
     chosen = "; ".join(f"{key} {values.replace(',', ', ')}" for key, values in axes.items())
-    what = "No values were named" if q.slots.keys else "Nothing was named to vary"
+    what = "No values were named" if q.slots.keys or spoken else "Nothing was named to vary"
     now = ", ".join(f"{key} {value_text(found.params.get(key, own[key].default))}" for key in axes)
     return axes, f"{what}, so I took these around {now}: {chosen}. Name others like `sweep stop_atr from 1 to 4`."
 
@@ -173,6 +177,23 @@ def _at_costs(q: Question, result: CallResult) -> str:
     return f"{what}, times {times:g}: {ref[0]}." if ref else f"{what}; this judgement has no figure for that."
 
 
+def pairs(q: Question) -> Plan:
+    """Every pair of the symbols named, or of all that are quoted in USDT where fewer than two are."""
+    named = q.slots.symbols if len(q.slots.symbols) > 1 else [s for s in q.words.symbols if s.endswith("-USDT")]
+    given = {k: v for k, v in arguments(q).items() if k in ("timeframe", "venue", "start", "end")}
+    (start, end), said = _window(q, (given.get("start"), given.get("end")), 6)
+    args = {"symbols": list(named), **given, "start": start, "end": end}
+    return (yield from made([PlannedCall("pair_scan", {k: v for k, v in args.items() if v})], q)).after(said)
+
+
+def _window(q: Question, span: tuple[str | None, str | None], months: int = 12) -> tuple[tuple[str | None, str | None], str]:
+    """The window of a search, and a sentence about it where nobody named one: the last months of the desk's time."""
+    if any(span) or "ever" in q.slots.places or q.words.desk_ms is None:
+        return span, ""
+    first = utc_day(q.words.desk_ms - months * 365 * DAY_MS // 12)
+    return (first, utc_day(q.words.desk_ms)), f"No window was named: the last {months} months."
+
+
 def trials(q: Question) -> Plan:
     """What has been tried: of a run by its id, of the strategy and symbol named, of the thread's last run; else the list."""
     runs = [i for i in q.slots.ids if i.startswith("r-")] + [q.handles[h] for h in q.slots.handles if h in q.handles]
@@ -216,15 +237,19 @@ def subject_of(q: Question) -> SearchSubject | str:
     span = (s.span.start or s.span.at, end_of(q))
     if not any(span) and focus is not None:
         span = (focus.start, focus.end)
-    windowed = any(span) or "ever" in s.places or focus is not None
-    if not strategy or not symbol or not windowed:
-        return _ask_for(q, strategy, symbol, windowed)
+    if (strategy is None or symbol is None) and focus is None and not s.symbols and (strategy or _OURS.search(s.text)):
+        sleeve = next((one for one in q.words.sleeves if strategy in (None, one.strategy)), None)
+        strategy, symbol = (sleeve.strategy, sleeve.symbol) if sleeve else (strategy, symbol)
+    if not strategy or not symbol:
+        return _ask_for(q, strategy, symbol, any(span))
+    span, said = _window(q, span) if focus is None else (span, "")
     of = above or sleeve
     params = _beyond_defaults(q, strategy, of.params) if of else {}
     from_ = "the run above" if above else f"the live configuration of {sleeve.name}" if sleeve else ""
     own = {key: value for key, value in s.common.items() if key not in s.axes}
     timeframe = s.timeframe or (of.timeframe if of else "15m")
-    settings = f"Settings of {from_}: {changes_text(params)}." if params else ""
+    settings = f"Settings of {from_}: {changes_text(params)}." if params else f"Of {sleeve.name}." if sleeve and not named else ""
+    settings = " ".join(part for part in (settings, said) if part)
     return SearchSubject(RunFocus(strategy, symbol, timeframe, *span, {**params, **own}, above.vary if above else {}), settings)
 
 

@@ -56,11 +56,13 @@ def backtest(q: Question) -> Plan:
     args = arguments(q) if q.entry else {}
     args = {name: args[name] for name in ("venue", "start", "end", "fills", "funding") if name in args}
     own = {"timeframe": s.timeframe or (sleeve.timeframe if sleeve else "15m"), "changes": changes_of(s.common)}
-    calls = [PlannedCall("backtest", {**args, "strategy": strategy, "symbol": symbol, **own}) for strategy, symbol in pairs]
+    each = [own | {"timeframe": frame} for frame in s.timeframes] if len(s.timeframes) > 1 and len(pairs) == 1 else [own]
+    calls = [PlannedCall("backtest", {**args, "strategy": a, "symbol": b, **more}) for a, b in pairs for more in each]
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
-    texts = [first] if len(results) == 1 and (first := lead(q, results[0])) else []
+    texts = ["No run takes one side alone: its round trips of that side, of a run of both, come first."] if s.side else []
+    texts += [first] if len(results) == 1 and (first := lead(q, results[0])) else []
     texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
     return PlannedAnswer("\n\n".join(texts), read_as=read_as(calls))
@@ -74,8 +76,9 @@ _WHEN_OF_A_RUN = PATTERNS["run_plans.when_of_a_run"]
 
 def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
     """What else a sentence asks of the run it makes: a split of its round trips, its drawdowns with their dates."""
-    if q.slots.by:
-        return PlannedCall("trips", {"subject": run_id, "by": q.slots.by[0]})
+    if q.slots.side or (q.slots.by and q.slots.by[0] != "day"):
+        of = {"side": q.slots.side} if q.slots.side else {"by": q.slots.by[0]}
+        return PlannedCall("trips", {"subject": run_id, **of})
     return PlannedCall("performance", {"subject": run_id}) if _WHEN_OF_A_RUN.search(q.slots.text) else None
 
 
@@ -113,7 +116,7 @@ def compare(q: Question) -> Plan:
         runs = list(latest.evidence[:2])
     if not variants and len(runs) > 1:
         return (yield from _side_by_side(q, runs))
-    if not variants and (len(s.strategies) > 1 or len(s.symbols) > 1):
+    if not variants and max(len(s.strategies), len(s.symbols), len(s.timeframes)) > 1:
         return (yield from backtest(q))
     if not variants and q.last("compare"):
         return best_of_last(q)

@@ -25,6 +25,7 @@ class Slots:
     strategies: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
     timeframe: str | None = None
+    timeframes: tuple[str, ...] = ()  # `15m and 1h`: all that are named
     venue: str | None = None
     span: dates.TimeSpan = dates.NO_SPAN
     lasting: str | None = None  # `for 24 hours`: how long, not when
@@ -135,9 +136,18 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     s.take("span", used)
     s.every("ever")
     _noted(s, "rule")
-    timeframe, named, by = names.timeframe_of(s), names.sleeves_named(s, words), _by(s)
+    timeframes = names.timeframes_of(s)
+    timeframe, named, by = next(iter(timeframes), None), names.sleeves_named(s, words), _by(s)
     by = (*by, "weekday") if weekday and "weekday" not in by else by
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
+    if (
+        span == dates.NO_SPAN
+        and strategies
+        and not (searching or lasting)
+        and (bare := PATTERNS["slots.bare_span"].search(s.rest))
+    ):
+        span = dates.read_span(f"last {bare[0]}", words.desk_ms)[0]  # `1 year btc trend`: as long as the run is to be
+        s.take("span", [bare.span()])
     venue = _venue(s, words)
     percent = _percent(s)
     usable = words.params_of(strategies)
@@ -153,6 +163,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         strategies=strategies,
         symbols=symbols,
         timeframe=timeframe,
+        timeframes=timeframes,
         venue=venue,
         span=span,
         lasting=lasting,
@@ -265,6 +276,8 @@ def _by(s: Sentence) -> tuple[str, ...]:
 
 def _percent(s: Sentence) -> float | None:
     """A move of a price in percent, signed; a percent of a parameter is left to the parameters."""
+    if re.search(r"\b(?:risk|leverage)\b.*\bto \d", s.rest):  # `lower btc risk to 0.25%`
+        return None
     found = PATTERNS["slots.percent"].search(s.rest)
     near = [m for m in PATTERNS["slots.move"].finditer(s.rest) if found and abs(found.start() - m.start()) <= 24]
     if not found or not near:
@@ -328,9 +341,6 @@ def _folds(s: Sentence) -> dict[str, str]:
     return {_FOLD.get(m[3] or m[4], m[3] or m[4]): f"{m[1] or m[5]}{(m[2] or m[6])[0]}" for m in found}
 
 
-_NO_GUARD = (
-    r"the|our|an?|guards?|guard-?rails?|any|all|every|they|it|we|you|safety|safeties|switch\w*|features?|checks?|protections?"
-)
 _FIRES = PATTERNS["slots.fires"]
 
 

@@ -18,6 +18,7 @@ _LOW = PATTERNS["tables.low"]
 _HIGH = PATTERNS["tables.high"]
 _AT_A_LOSS = PATTERNS["tables.at_a_loss"]
 _MANY = re.compile(r"\b(?:most|least|fewest|how many|number of|more|fewer|less) (?:\w+ )?(?:trades|trips)\b")
+_MOMENTS = ("recovered", "peak", "trough", "entry_ms", "exit_ms", "made", "expires", "since", "until")  # no amounts
 _NO_FIGURE = {stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the")}  # words of windows and lists
 _ROW_NAMES = "configuration run trip sleeve exit side hour weekday month symbol version day week"
 _NAMES = tuple(_ROW_NAMES.split())
@@ -65,23 +66,33 @@ def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> 
 
 def column_of(table: Table, text: str) -> int:
     """The column of the figure that a text speaks of; of P&L where it names none. 0: the table has neither."""
-    money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change")]
+    money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change", "total_return_frac")]
     counts = [
-        i for i in heads_of(table, text) if table.columns[i] not in ("trips", "trades", "round trips") or _MANY.search(text)
+        i
+        for i in heads_of(table, text)
+        if table.columns[i] not in _MOMENTS and (table.columns[i] not in ("trips", "trades", "round trips") or _MANY.search(text))
     ]
     return (*counts, *money, 0)[0]
 
 
+def ordered(table: Table, facts: Facts, text: str, which: str | None = None, rows: Sequence[int] | None = None) -> list[int]:
+    """Rows by the figure that a text speaks of, the end that is asked for first; sums of the others are left out."""
+    at, some = column_of(table, text), re.search(r"\bof (?:the )?(?:two|three|four|these|those)\b", text)
+    sums = ("whole desk", "total", "live configuration")[: 3 if some else 2]
+    shown = [n for n in (range(len(table.rows)) if rows is None else rows) if at and not _is_sum(table.rows[n], sums)]
+    values = [(value, n) for n in shown if (value := number_of(table.rows[n][at], facts)) is not None]
+    low = lowest_wanted(table.columns[at], text, which)
+    return [n for _, n in sorted(values, key=lambda pair: pair[0], reverse=not low)]
+
+
+def _is_sum(row: Sequence[Any], names: Sequence[str]) -> bool:
+    """Whether a row is the sum of the others, by its names; a reference (`{r1.total_return_frac}`) is none."""
+    return any(name in str(cell) for cell in row[:3] if not str(cell).startswith("{") for name in names)
+
+
 def extreme_row(table: Table, facts: Facts, text: str, which: str | None = None) -> int | None:
-    """The row with the most or the least of the figure that a text speaks of; a total is none."""
-    at = column_of(table, text)
-    if at == 0 or len(table.rows) < 2:
-        return None
-    listed = re.search(r"\bof (?:the )?(?:two|three|four|these|those)\b", text)
-    totals = ("whole desk", "total") if not listed else ("whole desk", "total", "live configuration")
-    rows = [n for n, row in enumerate(table.rows) if not any(name in str(cell) for cell in row[:3] for name in totals)]
-    values = [(number, n) for n in rows if (number := number_of(table.rows[n][at], facts)) is not None]
-    return (min if lowest_wanted(table.columns[at], text, which) else max)(values)[1] if values else None
+    """The row with the most or the least of the figure that a text speaks of."""
+    return next(iter(ordered(table, facts, text, which)), None) if len(table.rows) > 1 else None
 
 
 def signed_rows(table: Table, facts: Facts, *, losing: bool) -> list[int] | None:

@@ -14,12 +14,13 @@ from agents.offline.account import tokens_of
 from agents.offline.bounds import bound_column, bound_of
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
-from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, number_of, only, ranks, signed_rows
+from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, number_of, only, ordered, ranks, signed_rows
 from agents.offline.words import HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
 from tools.common import render
 from tools.common.contract import Table
 from tools.exposure import glossary
 
+NONE = "none so far"
 ROWS_SUMMED = 20  # an expression of calc is bounded
 LOOKS_BACK = 4  # turns: further up nothing is looked for
 _LISTS = ("journal_search", "alerts", "run", "proposals", "watches", "trials")  # of things, asked for anew for another name
@@ -246,24 +247,17 @@ def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used:
         return [list(rows)[slots.place]], f"row {list(rows)[slots.place] + 1}"
     if len(table.rows) < 2 or not (nth or ranks(slots.text) or slots.which in ("worst", "best")):
         return None
-    at = column_of(table, slots.text)
-    some = re.search(r"\bof (?:the )?(?:two|three|these|those)\b", slots.text)
-    sums = ("whole desk", "total", "live configuration")[: 3 if some else 2]
-    totals = [n for n in rows if any(word in str(cell) for cell in table.rows[n][:3] for word in sums)]
-    values = [(v, n) for n in rows if n not in totals and (v := number_of(table.rows[n][at], facts)) is not None] if at else []
-    if not values:
-        return None
-    low = lowest_wanted(table.columns[at], slots.text, slots.which)
-    order = sorted(values, key=lambda pair: pair[0], reverse=not low)
+    at, order = column_of(table, slots.text), ordered(table, facts, slots.text, slots.which, rows)
     place = ORDINALS.get(nth[1], 1) if nth else 0
     if place >= len(order):
         return None
     n = (slots.count or 1) if not nth else 1
-    picked = [row for _, row in order[place : place + n]]
+    picked = order[place : place + n]
     used |= {m[0] for p in ("low", "high", "at_a_loss") for m in PATTERNS[f"tables.{p}"].finditer(slots.text)}
     used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "count")} | ({*nth[0].split()} if nth else set())
     nth_most = ("", "second ", "third ", "fourth ", "fifth ")[place]
-    return picked, f"{nth_most}{'lowest' if low else 'highest'} {table.columns[at]}"
+    end = "lowest" if lowest_wanted(table.columns[at], slots.text, slots.which) else "highest"
+    return picked, f"{nth_most}{end} {table.columns[at]}"
 
 
 def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf | None:
@@ -282,7 +276,8 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
         most = found.how.rpartition(", ")[2].removesuffix(f" {table.columns[at]}")
         lead = f"The {most} {table.columns[at]} is that of {name}: {row[at]}. That is of the table above."
     elif len(rows) == 1 and found.heads:
-        lead = f"{name}: {', '.join(f'{table.columns[i]} {row[i]}' for i in found.heads)}."
+        cells = [f"{table.columns[i]} {NONE if row[i] == '-' else row[i]}" for i in found.heads]
+        lead = f"{name}: {', '.join(cells)}."
     elif len(rows) == 1 < size:
         lead = f"{name}{f': {table.columns[at]} {row[at]}' if at else ''}. That is of the table above."
     else:

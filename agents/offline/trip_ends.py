@@ -23,13 +23,7 @@ def _is_trips(result: CallResult) -> bool:
     return result.name == "trips" and result.table is not None and result.table.columns[0] == "trip" and bool(result.table.rows)
 
 
-@KINDS(
-    r"^(?:(?:and|what about|show)[ ,]+)*(?:me )?the (?P<nth>second|2nd|third|3rd|fourth|4th|fifth|5th)"
-    r"(?:[ -](?:worst|best|biggest|largest))?(?: one| trade| trip)?[?.! ]*$|"
-    r"\b(?:how long (?:did|was|had|were)|how (?:much )?time (?:did|was)|"
-    r"when did (?:we|it) (?:get in|enter|open|buy|sell|close|exit)|(?:entry|exit) time)\b",
-    8,
-)
+@KINDS(most=8)
 def of_listed_trip(heard: ShortSentence) -> PlannedAnswer | None:
     """`how long did it last`, `and the second worst?`, after one of a list of trips was explained: that row of the list."""
     listed, nth = heard.above.latest(3, _is_trips), heard.found["nth"]
@@ -43,7 +37,7 @@ def of_listed_trip(heard: ShortSentence) -> PlannedAnswer | None:
     return PlannedAnswer(f"{note}\n\n{row}", read_as=f"row {place + 1} of the trips above")
 
 
-@KINDS(r"\b(?:mae|mfe|excursions?|adverse|favou?rable|heat)\b", 9, back=True)
+@KINDS(most=9, back=True)
 def reached(heard: ShortSentence) -> PlannedCall | PlanOf | None:
     """`mae of that one`: how far the round trip that the turn above showed went against the position and for it."""
     listed, last = heard.above.latest(3, _is_trips), heard.above.last
@@ -82,16 +76,7 @@ _SHOWN = ("trips", "journal_search", "explain_event", "round_trip")
 _STAYS = re.compile(r"\bround trip\b")
 
 
-@KINDS(
-    r"^(?:(?:and|so|but|ok|okay|then)[ ,]+)*(?:what|how|why|when|where|by what|who)\b.*\b(?:took|take|taken|knocked|kicked|threw|"
-    r"shook|stopped|closed?|killed|end|ended|exit|exited|finish|finished|turn(?:ed)? out|work(?:ed)? out|"
-    r"(?:get|got|go|went|come|came) out)\b|"
-    r"\bhow did (?:it|that|this)(?: one)? (?:go|do|fare)\b|"
-    r"\b(?:did|has) (?:it|that|this)(?: one| trade| trip)? (?:win|won|lose|lost|make (?:any )?money|pay|work)\b|"
-    r"\bwas (?:it|that|this)(?: one| trade| trip)? a (?:winner|loser|win|loss|good|bad)\b",
-    9,
-    back=True,
-)
+@KINDS(most=9, back=True)
 def ended(heard: ShortSentence) -> Any:
     """`what took it out`, `how did that end`: the exit of the trip that the turn above showed; said where it showed none."""
     last = heard.above.last
@@ -184,15 +169,7 @@ def _last_entry(result: CallResult) -> str:
 _PNL = re.compile(r"\bround trip (-?[\d,]+(?:\.\d+)?)")
 
 
-@KINDS(
-    r"^(?=.*\b(?:loss|loser|lost|win|winner|won|made|profit|gain|hurt|trade|one|p&l|worst|best)\b)"
-    r".*\b(?:biggest|largest|worst|best|most|smallest|hurt)\b",
-    10,
-    ("journal_search",),
-    ok=False,
-    table=True,
-    back=True,
-)
+@KINDS(most=10, of=("journal_search",), ok=False, table=True, back=True)
 def extreme_fill(heard: ShortSentence) -> PlannedCall | PlannedAnswer:
     """`which of those was the biggest loss`, of fills that were listed: the exit with that round trip, explained."""
     rows = heard.last.rows()

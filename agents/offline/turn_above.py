@@ -14,7 +14,7 @@ from agents.offline.page_plans import limits_meant
 from agents.offline.slots import Slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.tables import Facts
-from agents.offline.words import PATTERNS, Words
+from agents.offline.words import LISTS, PATTERNS, Words
 from tools.common.contract import Table
 from tools.exposure import glossary
 
@@ -24,20 +24,9 @@ if TYPE_CHECKING:
 # what a sentence names by itself: then it is of that, not of the turn above
 OWN_NAMES = frozenset(("span", "sleeves", "symbols", "strategies", "ids", "handles", "everything"))
 _ONE_THING = PATTERNS["turn_above.one_thing"]
-_RULES = {
-    "day_loss_frac_max": "daily loss",
-    "streak_max": "loss streak",
-    "day_entries_max": "entry frequency",
-    "drawdown_frac_max": "desk drawdown",
-}
+_RULES, _NAMED_RULE = LISTS["rule_of_limit"], LISTS["rule_named"]
 _IN_A_DAY = PATTERNS["turn_above.in_a_day"]
 RULES = ("daily loss", "loss streak", "entry frequency", "desk drawdown", "entries paused")
-_NAMED_RULE = {
-    r"draw-?down": "desk drawdown",
-    r"daily|day'?s? loss": "daily loss",
-    r"streak|in a row": "loss streak",
-    r"frequen|entr": "entry frequency",
-}
 _EXITS = (("trail", "trail"), ("take profit|target", "target"), ("stop", "stop"))
 
 
@@ -180,19 +169,13 @@ class Kinds(list[Kind]):
     """The kinds of a module, tried in the order in which they are written."""
 
     def __call__(
-        self,
-        form: "str | re.Pattern[str]",
-        most: int = 0,
-        of: tuple[str, ...] = (),
-        *,
-        ok: bool = True,
-        table: bool = False,
-        back: bool = False,
+        self, form: str = "", most: int = 0, of: tuple[str, ...] = (), *, ok: bool = True, table: bool = False, back: bool = False
     ) -> "Callable[[Callable[[ShortSentence], Any]], Callable[[ShortSentence], Any]]":
-        """Adds a kind. `of`: the tools it may be of; `ok`: it answered; `back`: `it`, and nothing named."""
+        """Adds a kind; its words are in words.toml by its name. `of`: the tools; `ok`: they answered; `back`: of `it`."""
 
         def kept(finds: "Callable[[ShortSentence], Any]") -> "Callable[[ShortSentence], Any]":
-            self.append(Kind(re.compile(form), finds, most, of, ok, table, back))
+            words = form or LISTS["kinds"][finds.__name__].replace("{LEAD}", LEAD)
+            self.append(Kind(re.compile(words), finds, most, of, ok, table, back))
             return finds
 
         return kept
@@ -204,6 +187,8 @@ def rule_of(above: TurnAbove, place: int | None = None) -> str:
     if last is not None and last.name == "counts" and last.table is not None and "rule" in last.table.columns and last.table.rows:
         rows, at = last.table.rows, last.table.columns.index("rule")
         return str(rows[place if place is not None and -len(rows) <= place < len(rows) else 0][at])
+    if last is not None and (said := re.search(r"\brefused(?: by)?: (" + "|".join(RULES) + ")", last.text.lower())):
+        return said[1]
     words = (
         [str(r.args["word"]) for r in above.past[-1].results if r.name == "define" and r.args.get("word")] if above.past else []
     )

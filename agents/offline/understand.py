@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, above_kinds, account, dates, follow, model_asks, slots, talk, wider
+from agents.offline import above, above_kinds, account, dates, follow, measured, model_asks, slots, talk, wider
 from agents.offline.choose import SHOWN, Chosen, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, WHY, AskLabel
 from agents.offline.learned import Guess
@@ -19,7 +19,7 @@ from agents.offline.slots import COUNTED
 from agents.offline.steps import PastTurn, PlannedAnswer, asks_back
 from agents.offline.tables import Facts
 from agents.offline.turn_above import Rest, TurnAbove
-from agents.offline.ways import Way, way_of, ways
+from agents.offline.ways import SAY, Way, way_of, ways
 from agents.offline.words import PATTERNS, Words, tidy
 
 PAST_MAX = 8  # turns before that a question is read against
@@ -30,10 +30,6 @@ COMPARED = Guess(AskLabel("compare", {}), 1.0)
 NOTHING_WAITS = "Nothing here waits for a yes, and a chat applies nothing. Say what you want to see."
 NOTHING_DONE = "Nothing was done. What was filed stays until a person decides or it expires: `which proposals are pending?`"
 UNCHANGED = "I cannot tell what this changes in the question before. Name the window, the sleeve, the side or the value."
-UNBOUND = (
-    "I cannot tell what this goes on with: nothing was looked up for the question before. "
-    "Name what it is about, such as a run by its id, a sleeve, an alert, and the window."
-)
 
 
 class ThreadSoFar(NamedTuple):
@@ -302,7 +298,9 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if older is None or older.chosen is None:
         if (newest := thread.newest) is not None and newest.way is not None:
             return Part(text, read, newest.way)
-        return Part(text, read, call=asks_back(UNBOUND))
+        return Part(text, read, call=asks_back(SAY["unbound"]))
+    if read.percent and not older.chosen.entry.takes("move_frac") and older.chosen.entry.tool.name in ("joint_risk", "exposure"):
+        return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
     read = follow.with_unit(text, read, older.slots, thread.words)
     read = follow.with_percent(read, older.slots.percent)
     ranked = read.which in ("worst", "best") and follow.points_back(read) and not read.places.keys() & _NAMED
@@ -335,7 +333,7 @@ def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if above.compared(thread.past):
         return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
-    return Part(text, read, call=above.judged(thread.past, read.text))
+    return Part(text, read, call=measured.judged(read, thread.past, thread.facts))
 
 
 def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:

@@ -20,6 +20,7 @@ class Way(NamedTuple):
 
 
 _LISTED = tomllib.loads((Path(__file__).parent / "ways.toml").read_text(encoding="utf-8"))
+SAY: Mapping[str, str] = _LISTED["say"]  # fixed texts of single sentences
 NOT_GIVEN: Mapping[str, Mapping[str, str]] = _LISTED["not_given"]  # tool -> form, text: said before its answer
 
 

@@ -6,7 +6,7 @@ signs and corrects typing errors towards known words, so that `bactest trned` re
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
@@ -125,64 +125,11 @@ SYNONYMS: Mapping[str, str] = {form: word for word, forms in LISTS["synonyms"].i
 _SYNONYM = re.compile(rf"(?<![\w-])(?:{'|'.join(sorted(map(re.escape, SYNONYMS), key=len, reverse=True))})(?![\w-])")
 _SYNONYM_WORDS = frozenset(part for form in SYNONYMS for part in form.split())
 SAID: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["said"].items()}
-_MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sep|sept|oct|nov|dec)[a-z]*"
 _TENS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "ten": "10", "fifteen": "15", "twenty": "20"}
 _TENS |= {"thirty": "30", "forty": "40", "fifty": "50"}
-_LAST = _TENS | {
-    "six": "6",
-    "seven": "7",
-    "eight": "8",
-    "nine": "9",
-    "twelve": "12",
-    "fourteen": "14",
-    "sixty": "60",
-    "ninety": "90",
-}
-_SUBJECT = "i|we|you|they|it|desk|bots?|sleeves?|btc|eth|sol|can|could|may|might|will|would|did|do|does|hour|day"
-
-
-def _lost(found: re.Match[str]) -> str:
-    """`we loose money`: a verb, where `a looser stop` is none."""
-    return f"{found[1]} lose" if found[1] else "lose "
-
-
-_Written = str | Callable[[re.Match[str]], str]
-_SHORT: Sequence[tuple[str, _Written]] = (  # contractions and clocks, written out
-    (r"\b(ca|wo|sha)n'?t\b", r"\1n not"),
-    (r"\b(did|does|do|is|are|was|were|has|have|had|could|would|should)n'?t\b", r"\1 not"),
-    (r"\b(what|how|who|where|it|that|there|here)'?s\b", r"\1 is"),
-    (r"\b(today|yesterday|tonight|week|month|year)(?:'s|s')|\b(today|yesterday)s\b", r"\1\2"),
-    (r"\blet's\b", "let us"),
-    (r"\br (?=(?:u|you|we|they)\b)", "are "),
-    (r"\b(i|we|you|they)'(?:d|ve|ll|re|m)\b", r"\1"),
-    (r"\bpnl\b|\bp ?& ?l\b|\bp ?/ ?l\b|\bp and l\b|\bprofit and loss\b", "p&l"),
-    (r"\bb ?/ ?e\b|\bbreak[- ]even\b", "breakeven"),
-    (r"\bif (?:so|not|yes|no)\b,? ?(?=(?:why|when|what|who|how|until|since|where)\b)", ""),
-    (r"\bw/o\b", "without"),
-    (r"\bw/(?=[\s\d])", "with "),
-    (r"^(and |but |so )?y(?=\?|$| (?:no|not|did|is|are|was|were|do|does|has|have)\b)", r"\1why"),
-    (r"(?<![\w.-])(\d+(?:\.\d+)?)(?:k\b| ?(?:thous[ae]nds?|grand)\b)", lambda m: f"{float(m[1]) * 1000:.10g}"),
-    (rf"\b({_SUBJECT}|most|to|not) loose\b|\bloose (?=(?:any |our |my |the most|the least)?money\b|the most\b)", _lost),
-    (r"\bloos(ing|es)\b(?! (?:the|our|a) (?:stop|trail))", r"los\1"),
-    (
-        rf"\b(\d{{1,2}})(?:st|nd|rd|th)?( ?(?:to|until|till|through|and|-) ?)(\d{{1,2}}(?:st|nd|rd|th)? ({_MONTH}))\b",
-        r"\1 \4\2\3",
-    ),
-    (
-        rf"\b({_MONTH}) (\d{{1,2}})(?:st|nd|rd|th)?( ?(?:to|until|till|through|and|-) ?)(\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)",
-        r"\1 \2\3\1 \4",
-    ),
-    *((rf"\b(last|past) {word} (?=days?|hours?|weeks?|months?)", rf"\1 {digits} ") for word, digits in _LAST.items()),
-    (r"\b((?:19|20)\d\d)[ -]?([qh][1-4])\b", r"\2 \1"),
-    (rf"\bfirst (?=(?:of )?{_MONTH}\b)", "1 "),
-    (r"\bbtw (?=\d|midnight|noon)", "between "),
-    (r"(\bto \d+(?:\.\d+)?) by (?:a )?half\b", r"\1 by 0.5"),
-    (r"(?<!two )(?<!the )(?<!both )\bhalves(?=[?.! ]*$|\? )", "drops 50 %"),
-    (r"\b(?:loses?|sheds?|falls? by|drops? by) half(?: of)?(?: (?:its|their|the) (?:value|price))?(?=[?.! ]*$)", "drops 50 %"),
-    (r"\bnoon\b", "12:00"),
-    (r"\bmidnight\b", "00:00"),
-    (r"(?<=\d\d:\d\d )(and|to|until|till|-) (\d)(?![\d:%.])", r"\1 0\2:00"),
-)
+_LAST = _TENS | {"six": "6", "seven": "7", "eight": "8", "nine": "9", "twelve": "12"}  # clocks
+_THOUSANDS = re.compile(r"(?<![\w.-])(\d+(?:\.\d+)?)(?:k\b| ?(?:thous[ae]nds?|grand)\b)")
+_WRITTEN = [(re.compile(form), plain) for form, plain in LISTS["written"]]  # contractions and clocks, written out
 _TEN_PERCENT = re.compile(rf"\b(?:{'|'.join(_TENS)})(?= (?:percent|per cent|pct|%|atr|minutes?)\b)")
 _PREFACE = PATTERNS["words.preface"]
 _VERBS = "".join(f"(?<!{verb})" for verb in ("did", "do", "does", "have", "has", "had", "was", "were", "are", "is"))
@@ -219,8 +166,9 @@ def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
 def written_out(text: str) -> str:
     """A text in lower case and plain signs, its contractions and clocks written out."""
     low = re.sub(r"\s+", " ", text.lower().translate(_SIGNS)).strip()
-    for pattern, written in _SHORT:
-        low = re.sub(pattern, written, low)
+    low = _THOUSANDS.sub(lambda m: f"{float(m[1]) * 1000:.10g}", low)
+    for pattern, written in _WRITTEN:
+        low = pattern.sub(written, low)
     low = _SPOKEN.sub(lambda m: f"{(int(_TENTHS.get(m[2], m[2])) - (m[1] == 'quarter to')) % 24:02d}:{_PARTS[m[1]]}", low)
     return re.sub(r"(?<![\w.])(\d+) and a half\b", r"\1.5", low)
 

@@ -32,8 +32,8 @@ def test_an_example_chooses_its_tool_and_leaves_nothing_out(entry: AskedEntry, w
 
 def test_every_tool_but_those_for_models_alone_can_be_asked_for() -> None:
     """A new tool without an entry could not be reached without a model. A sum, further schemas and drafts of code are a model's
-    needs; people have `nightdesk report`, `drift`, `pairs scan`, `status` (the phase), `journal explain`, and their own files."""
+    needs; people have `nightdesk report`, `drift`, `status` (the phase), `journal explain`, and their own files."""
     from tools import catalog
 
     without = [line.tool.name for line in catalog.ENTRIES if not line.tool.asked]
-    assert without == ["calc", "more_tools", "strategy_code", "drift", "pair_scan", "draft_strategy"]
+    assert without == ["calc", "more_tools", "strategy_code", "drift", "draft_strategy"]

@@ -108,10 +108,11 @@ def test_without_a_run_everything_missing_is_asked_for_at_once(words: Words, tex
     assert YEAR.items() <= args.items()
 
 
-def test_a_window_is_asked_for_and_never_all_bars_in_silence(words: Words) -> None:
+def test_a_window_that_nobody_named_is_said_and_never_all_bars(words: Words) -> None:
     """`is trend on BTC worth paper?` has none."""
     desk = Desk("developer", words)
-    assert "Over which window?" in desk.ask("is trend on BTC worth paper?")
+    assert desk.ask("is trend on BTC worth paper?").startswith("No window was named: the last 12 months.")
+    assert desk.called[0][1]["start"] == "2024-12-02"
     desk.ask("for 2025")
     assert desk.called == [("judge", YEAR)]
 
@@ -120,7 +121,10 @@ def test_another_strategy_takes_nothing_of_the_run_above(words: Words) -> None:
     """Its window and settings were the other one's."""
     desk = Desk("developer", words)
     desk.ask("backtest trend on BTC for 2025 with stop_atr=3")
-    assert "Over which window? reversion on SOL-USDT" in desk.ask("is reversion on SOL worth paper?")
+    assert "No window was named" in desk.ask("is reversion on SOL worth paper?")
+    assert "fixed" not in desk.called[0][1]
+    desk = Desk("developer", words)
+    desk.ask("backtest trend on BTC for 2025 with stop_atr=3")
     desk.ask("sweep the target on ETH")
     assert desk.called[0][1]["vary"][-1] == "stop_atr=3"
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from agents.offline import above
+from agents.offline import measured
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import read_slots
+from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
 from agents.offline.understand import ThreadSoFar, part_of, understand
 from agents.offline.words import Words
@@ -165,7 +165,7 @@ def test_whether_two_runs_differ_is_a_comparison_of_both(words: Words, changes: 
     args = {"strategy": "trend", "symbol": "BTC-USDT", "timeframe": "15m", "start": "2025-01-01", "end": "2025-07-01"}
     made = [{**args, "changes": [] if value is None else [{"key": "stop_atr", "value": value}]} for value in changes]
     past = [PastTurn("a run", (CallResult("backtest", one, "ok", "", None, {"run_id": "r-9"}, ("r-9",)),)) for one in made]
-    answer = above.judged(past, "")
+    answer = measured.judged(Slots(), past, {})
     assert [answer.name] == called if isinstance(answer, PlannedCall) else called == []
     if isinstance(answer, PlannedCall):
         assert [v["changes"][0]["value"] for v in answer.args["variants"]] == changes

@@ -1,0 +1,266 @@
+"""Whether what stands above is much, good or enough: measured against a limit, against chance, against what was made. Called by
+understand.py, above_kinds.py and the plans of figures.
+
+No tool calls a figure good. What can be said is how far it is from a limit, whether its interval spans zero, and what it is of
+the whole; the word in front is made from these by code.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any
+
+from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
+from agents.offline.read_back import PlannedCall
+from agents.offline.slots import ORDINALS, Slots
+from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
+from agents.offline.tables import Facts, column_of, heads_of, number_of, only, ordered, ranks
+from agents.offline.talk import in_focus, tables_above
+from agents.offline.turn_above import Kinds, Rest, ShortSentence
+from agents.offline.words import PATTERNS
+from tools.common import render
+
+KINDS = Kinds()
+_OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan", "leaks", "compare", "joint_risk", "exposure")
+_COSTS = re.compile(r"\b(?:fees?|costs?|slippage|commissions?|funding)\b")
+_FALL = PATTERNS["measured.fall"]
+_HOLDS = re.compile(r"\b(?:hold|held|holding|benchmark)\b")
+_ENOUGH = re.compile(r"\b(?:enough|too (?:few|short|little|soon|early)|sufficient|how sure|luck|chance|significan\w+)\b")
+
+
+def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
+    """How good the answer above is: its own verdict, which of two runs made more, or its figures beside chance and limits."""
+    last, text = newest(past), slots.text
+    if (both := two_runs(past)) is not None:
+        return both
+    if (ranks(text) or slots.which) and (call := figure(slots, past, facts)) is not None:
+        return call
+    if last is None:
+        return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
+    if last.name == "pnl" and re.search(r"\b(?:better|worse)\b", text):
+        return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
+    if last.name in _OWN_VERDICT and last.status == "ok":
+        verdict = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
+        return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
+    if len(runs := _runs_above(past)) > 1:
+        return _of_two(runs[-2], runs[-1], facts)
+    asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
+    if _COSTS.search(asked) and last.name in ("attribution", "pnl", "trips"):
+        return costs_measured
+    run = run_shown(last)
+    return partial(measured, str(run) if run else "", asked)
+
+
+def _runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
+    """The runs that the newest turn with results made or showed; of one alone, the one made before it too."""
+    made = [[r for r in turn.results if r.name in ("backtest", "run") and _cells(r)] for turn in past if turn.results]
+    return (made[-1] if len(made[-1]) != 1 else [r for of in made[-2:] for r in of]) if made else []
+
+
+def _cells(result: CallResult) -> dict[str, str]:
+    """The figures of a run by name; none of a result that is no run's."""
+    return {row["metric"]: row["value"] for row in result.rows() if "metric" in row and "value" in row}
+
+
+_OF_RUNS = (("total_return_frac", "return"), ("sharpe", "Sharpe"), ("max_drawdown_frac", "drawdown"))
+
+
+def _of_two(one: CallResult, other: CallResult, facts: Facts) -> PlannedAnswer:
+    """Which of two runs made more, and that they tell no skill from luck."""
+    named = [str(run_shown(r)) for r in (one, other)]
+    of = [_cells(one), _cells(other)]
+    values = [number_of(cells.get("total_return_frac"), facts) or 0.0 for cells in of]
+    first = 0 if values[0] >= values[1] else 1
+    figures = [f"{head} {of[first][key]} against {of[1 - first][key]}" for key, head in _OF_RUNS if key in of[0] and key in of[1]]
+    about = [" ".join(str(r.args.get(key, "")) for key in ("strategy", "symbol", "timeframe")).strip() for r in (one, other)]
+    lead = (
+        f"{named[first]}{f' ({about[first]})' if about[first] else ''} made more than {named[1 - first]}: {', '.join(figures)}."
+    )
+    lead += " Both lost money." if max(values) < 0 else ""
+    return PlannedAnswer(
+        f"{lead} Two runs beside each other do not tell skill from luck: a comparison of two values over the same days does.",
+        read_as=f"the runs {named[0]} and {named[1]}",
+    )
+
+
+def costs_measured(q: Question) -> Plan:
+    """What costs are of the change in equity, and beside what the price made."""
+    call = PlannedCall("attribution", {})
+    if call.name not in q.tools:
+        return (yield from measured("", "", q))
+    (result,) = yield [call]
+    row = next((row for row in result.rows() if "whole desk" in row.values()), {})
+    refs = {name: cell[1:-1] for name, cell in row.items() if cell.startswith("{")}
+    if not {"price P&L", "fees", "slippage", "change"} <= refs.keys():
+        return drafted([call], [result])
+    costs, share = yield from reckoned(
+        f"{refs['fees']}+{refs['slippage']}", f"share({refs['fees']}+{refs['slippage']}, {refs['change']})"
+    )
+    sizes = [abs(number_of(f"{{{refs[name]}}}", q.facts) or 0.0) for name in ("fees", "price P&L")]
+    word = "It is much" if sizes[0] > sizes[1] else "It is less than the price moves"
+    lead = f"{word}: fees and slippage took {costs}, {share} of the change in equity ({row['change']}). "
+    lead += f"The price alone made {row['price P&L']}."
+    return drafted([call], [result]).after(lead)
+
+
+def measured(subject: str, asked: str, q: Question) -> Plan:
+    """Return and Sharpe of the desk or a run with the word that its interval allows; a drawdown beside the limit that halts."""
+    calls = [PlannedCall("performance", {"subject": subject} if subject else {})]
+    calls += [PlannedCall("desk", {})] if not subject and _FALL.search(asked) else []
+    results = yield calls
+    leads = [fall_limit(results[1], q.facts)] if len(results) > 1 else []
+    leads.append(verdict(results[0], q.facts, q.slots.text))
+    return drafted(calls[:1], results[:1]).after(" ".join(filter(None, leads)))
+
+
+def _handle(result: CallResult, name: str) -> str:
+    found = re.search(rf"\{{(\w+)\.{name}\}}", result.text)
+    return found[1] if found else ""
+
+
+def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:
+    """Whether a performance can be told from chance, or beats holding, in a sentence; empty where it has no ratio."""
+    enough = _ENOUGH.search(asked)
+    h = _handle(result, "sharpe")
+    low, high, total = (number_of(f"{{{h}.{name}}}", facts) for name in ("sharpe_low", "sharpe_high", "return_frac"))
+    hold = number_of(f"{{{h}.hold_return_frac}}", facts) if _HOLDS.search(asked) else None
+    if low is None or high is None or total is None:
+        return ""
+    told = low > 0 or high < 0
+    if enough and told:
+        return f"Enough: {{{h}.whole_days}} tell it from zero."
+    if enough:
+        lead = f"Not enough: over {{{h}.whole_days}} it cannot be told from luck"
+        return f"{lead}; at this ratio that takes about {{{h}.days_needed}}."
+    word = (
+        ("Good, beyond chance" if low > 0 else "Bad, beyond chance")
+        if told
+        else "Not good so far"
+        if total < 0
+        else "A gain so far"
+    )
+    if hold is not None:
+        beside = "more" if total > hold else "less"
+        return f"The desk returned {{{h}.return_frac}}, {beside} than {{{h}.hold_return_frac}} by holding the same instruments."
+    luck = "excludes zero" if told else "spans zero, so that luck explains it"
+    return f"{word}: return {{{h}.return_frac}}, Sharpe {{{h}.sharpe}}; its interval {luck}."
+
+
+def deepest(result: CallResult) -> str:
+    """The deepest drawdown with its dates, in a sentence; empty without one."""
+    row = next(iter(result.rows()), {})
+    if "depth" not in row:
+        return ""
+    end = row["recovered"] if row["recovered"].startswith("not") else f"recovered {row['recovered']}"
+    return (
+        f"The deepest: {row['depth']} ({row['money']}), from {row['peak']} to {row['trough']}, {end}; it lasted {row['lasted']}."
+    )
+
+
+def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
+    """How much of what halts the desk has been used, of its drawdown and its exposure; empty where a limit is not known."""
+    h = _handle(result, "drawdown_frac")
+    used = []
+    for name, limit, head in (
+        ("drawdown_frac", "drawdown_frac_max", "the drawdown, which halts the desk"),
+        ("gross_frac", "gross_frac_max", "the exposure, times equity"),
+    ):
+        now, most = (number_of(f"{{{h}.{key}}}", facts) for key in (name, limit))
+        if now is not None and most:
+            used.append((now / most, f"{head}: {{{h}.{name}}} of {{{h}.{limit}}}"))
+    if not used:
+        return ""
+    broken = [text for share, text in used if share >= 1]
+    parts = "; ".join(text for _, text in sorted(used, reverse=True))
+    return f"{'A limit is reached' if broken else 'No desk limit is reached'}. Nearest first: {parts}."
+
+
+@KINDS(most=9, of=("run", "backtest", "sweep"))
+def which_better(heard: ShortSentence) -> FromAbove:
+    """`which is better and by how much`, `which of those was worst`: of the runs or rows above."""
+    return judged(heard.read, heard.above.past, heard.above.facts)
+
+
+@KINDS(most=8, of=("pnl", "attribution", "desk", "performance", "trips"), ok=False)
+def in_proportion(heard: ShortSentence) -> FromAbove | None:
+    """`is that a lot`, `in percent`, of the desk's money: beside what it made, its interval or its limit."""
+    if heard.last.args.get("sleeve") or heard.read.places.keys() & {"by", "side", "outcome"}:
+        return None
+    run = str(heard.last.args.get("subject", "desk")).startswith("r-")
+    return None if run else judged(heard.read, heard.above.past, heard.above.facts)
+
+
+def _sleeve_in_focus(heard: ShortSentence) -> str:
+    """The sleeve of the row that the question above picked; empty where it picked none."""
+    for above in tables_above(heard.above.past):
+        at = in_focus(above, heard.above.facts, heard.above.words)
+        if at is not None:
+            row = " ".join(map(str, above.table.rows[at][:2]))
+            named = [s.name for s in heard.above.words.sleeves if s.name in row or f":{s.symbol}:" in row]
+            return named[0] if len(named) == 1 else ""
+    return ""
+
+
+@KINDS(most=7, of=("attribution", "trips", "pnl"), table=True)
+def its_fate(heard: ShortSentence) -> str | None:
+    """`would you stop it`, `why is that`, after the worst sleeve was named: of that sleeve."""
+    if heard.table.columns[0] == "trip" or (name := _sleeve_in_focus(heard)) == "":
+        return None
+    return f"where does the p&l of {name} come from" if heard.found["why"] else f"should we drop {name}"
+
+
+@KINDS(most=9, of=("sweep", "run", "trips", "compare", "attribution", "pair_scan", "pnl"), table=True)
+def sorted_by(heard: ShortSentence) -> PlannedAnswer | None:
+    """`rank those by sharpe`: the table above in that order, the best first."""
+    table, text = heard.table, heard.text
+    at = next(iter(heads_of(table, text)), 0) or column_of(table, text)
+    order = ordered(table, heard.above.facts, text, heard.read.which or "best")
+    if len(order) < 2:
+        return None
+    lead = f"By {table.columns[at]}, {table.rows[order[0]][0]} is first: {table.rows[order[0]][at]}."
+    return PlannedAnswer(
+        f"{lead}\n\n{render.markdown_table(only(table, order))}", read_as=f"the table above, by {table.columns[at]}"
+    )
+
+
+@KINDS(most=5, of=("backtest", "run"))
+def of_the_run(heard: ShortSentence) -> PlannedCall | None:
+    """`worst trade`, `long or short`, after a run: of its round trips."""
+    run = run_shown(heard.last)
+    if run is None or (heard.last.table is not None and "run" in heard.last.table.columns):
+        return None
+    if heard.found["side"]:
+        return PlannedCall("trips", {"subject": str(run), "by": "side"})
+    if not (heard.found["of"] or heard.found["n"]):
+        return None
+    low = heard.found["which"] == "worst" or str(heard.found["of"]).startswith("los")
+    n = int(heard.found["n"]) if heard.found["n"] else 5 if str(heard.found["of"]).endswith("s") else 1
+    return PlannedCall("trips", {"subject": str(run), "worst" if low else "best": min(max(n, 1), 20)})
+
+
+@KINDS(most=7, of=("pair_scan",), table=True)
+def pair_picked(heard: ShortSentence) -> str | None:
+    """`backtest the best one`, after a scan: that pair as a basket."""
+    place = ORDINALS.get(str(heard.found["nth"]), 0)
+    name = str(heard.table.rows[place][0]).split() if place < len(heard.table.rows) else ()
+    return f"backtest pairs on {' and '.join(one.split(':')[1] if ':' in one else one for one in name)}" if name else None
+
+
+@KINDS(of=("backtest", "compare"))
+def without_value(heard: ShortSentence) -> Rest | None:
+    """`ok and with a tighter stop`, after a run: a quarter closer or wider than it was; the answer says the value."""
+    key = f"{heard.found['what']}_atr"
+    was = {c["key"]: c["value"] for c in heard.last.args.get("changes") or ()}.get(key)
+    was = was or (heard.above.words.params[key].default if key in heard.above.words.params else None)
+    if not isinstance(was, int | float) or not was:
+        return None
+    closer = heard.found["how"] in ("tighter", "closer", "smaller", "lower")
+    return Rest(f"with {key}={was * (0.75 if closer else 1.25):g}")
+
+
+@KINDS(most=7, of=("propose_config", "propose_tightening"))
+def tested_first(heard: ShortSentence) -> str | None:
+    """`just test it first`, after a change was proposed: that change against the live configuration."""
+    changes, sleeve = heard.last.args.get("changes") or (), heard.last.args.get("sleeve")
+    values = " and ".join(f"{change['key']}={change['value']}" for change in changes)
+    return f"compare the live settings of {sleeve} with {values}" if values and sleeve else None
