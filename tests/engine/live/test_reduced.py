@@ -125,6 +125,29 @@ def test_while_the_position_differs_a_person_decides(path: Path) -> None:
     on_bench(path, play)
 
 
+@pytest.mark.parametrize("parts", [(120,), (50, 70)])
+def test_what_is_listed_long_after_ends_the_difference_that_it_made(path: Path, parts: tuple[int, ...]) -> None:
+    """Position first, executions four minutes later."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        before = len(bench.venue.executions)
+        for n, lots in enumerate(parts):
+            closes(bench, lots, f"-{n}")
+        late = bench.venue.executions[before:]
+        del bench.venue.executions[before:]
+        await bench.after(240)
+        assert bench.desk.book.differences
+        bench.venue.executions += late
+        await bench.after(150)
+        assert (bench.lots(), stops(bench)) == (180, [180])
+        assert not bench.desk.book.differences
+        assert set(bench.desk.book.health) == {WELL}
+
+    on_bench(path, play)
+
+
 def test_a_person_lets_the_desk_go_on(path: Path) -> None:
     """By the same decision that adopts a difference; then it enters again."""
 
