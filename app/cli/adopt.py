@@ -78,7 +78,7 @@ def _list_text(found: dict[str, str]) -> str:
             *lines,
             "Compare with the venue's own page, then one of:",
             "  nightdesk adopt DIFFERENCE --keep --as NAME --reason WHY",
-            "  (what is no position - refusals, a clock - has --keep alone: the desk goes on, and counts anew)",
+            "  (refusals, a clock and the like take --keep alone: the desk goes on, and counts anew)",
             "  nightdesk adopt DIFFERENCE --sleeve SLEEVE --units WHAT-THE-VENUE-HOLDS --as NAME --reason WHY",
         ]
     )

@@ -77,6 +77,7 @@ class LiveDesk:
         self.seen: set[str] = set()  # orders that the venue has shown when asked or listed: an acknowledgement is only its word
         self.unread: Callable[[str], bool] = lambda _: False  # may executions of an instrument be missing? poll.py says so
         self.waiting: set[str] = set()  # entries that are not sent yet
+        self.venue_lots: dict[str, int] = {}  # instrument -> the net position that the venue said last
         self.probing: set[str] = set()  # orders of a probe that is under way
         self.probed: deque[str] = deque(maxlen=64)  # orders of this process's probes: their executions wake nobody
         self.tasks: set[asyncio.Task[None]] = set()

@@ -286,7 +286,8 @@ class AccountPoll:
             ended = [o for o in orders if (o.filled or o.state == REJECTED) and o.id not in self._have_answered]
             sure = await self._all_answer([o for o in ended if self.desk.instrument_of(o) == self.instrument], waiting) and sure
         for trade, since in list(self.pending.values()):
-            if sure and self.desk.now_ms() - since >= EXPLAINED_MS:
+            ours_first = bool(trade.forced) and self.desk.doubts(self.instrument)  # what is in doubt may have left before
+            if sure and not ours_first and self.desk.now_ms() - since >= EXPLAINED_MS:
                 self._nobodys(trade)
 
     async def _all_answer(self, orders: Sequence[VenueOrder], waiting: Sequence[VenueTrade]) -> bool:

@@ -122,6 +122,7 @@ class AccountReconcile:
             before = self._state(name) if await poll.look() else None
             standing = await venue.standing()
             held = await venue.position()
+            self.desk.venue_lots[name] = held.lots
             if before is None or not await poll.look() or poll.pending or before != self._state(name):
                 return False
         except DataError as error:

@@ -18,10 +18,11 @@ Share = dict[str, Any]  # sleeve, key, lots
 def shares_of(desk: LiveDesk, instrument: str, trade: VenueTrade) -> list[Share]:
     """The layers that lose what a trade has closed, by their part of what is held; none where the book does not explain it.
 
-    It does not while an order is in doubt, since that may have closed the same lots, nor while the position differs anyway.
+    It does not while an order is in doubt, since that may have closed the same lots, nor while the position differs by something
+    else than these lots, which may be listed long after they are gone.
     """
     book = desk.book
-    if not trade.forced or desk.doubts(instrument) or position_of(instrument) in book.differences:
+    if not trade.forced or desk.doubts(instrument):
         return []
     held: list[Share] = []
     for s, sleeve in enumerate(book.sleeves):
@@ -29,6 +30,10 @@ def shares_of(desk: LiveDesk, instrument: str, trade: VenueTrade) -> list[Share]
         if book.specs[s].source["instrument"] == instrument and position.side == -trade.side:
             layers = position.layers[: position.open_layers]
             held += [{"sleeve": book.names[s], "key": layer.key, "lots": layer.lots} for layer in layers]
+    if position_of(instrument) in book.differences:
+        gap = desk.venue_lots.get(instrument, 0) + trade.side * sum(one["lots"] for one in held)
+        if trade.side * gap < trade.lots:
+            return []
     return parted(held, trade.lots)
 
 

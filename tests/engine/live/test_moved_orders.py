@@ -54,6 +54,7 @@ def test_a_list_that_is_older_than_an_amendment_moves_nothing(path: Path) -> Non
     async def play(bench: LiveBench) -> None:
         await bench.start()
         await bench.entered()
+        await bench.after(30)
         stop, asked = stop_of(bench), len(bench.venue.asked_for("amend"))
         price, stop.price = stop.price, stop.price - 50
         await bench.duties.reconcile.once()

@@ -125,6 +125,59 @@ def test_while_the_position_differs_a_person_decides(path: Path) -> None:
     on_bench(path, play)
 
 
+@pytest.mark.parametrize("parts", [(120,), (50, 70)])
+def test_what_is_listed_long_after_ends_the_difference_that_it_made(path: Path, parts: tuple[int, ...]) -> None:
+    """Position first, executions four minutes later."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        before = len(bench.venue.executions)
+        for n, lots in enumerate(parts):
+            closes(bench, lots, f"-{n}")
+        late = bench.venue.executions[before:]
+        del bench.venue.executions[before:]
+        await bench.after(240)
+        assert bench.desk.book.differences
+        bench.venue.executions += late
+        await bench.after(150)
+        assert (bench.lots(), stops(bench)) == (180, [180])
+        assert not bench.desk.book.differences
+        assert set(bench.desk.book.health) == {WELL}
+
+    on_bench(path, play)
+
+
+def test_it_waits_for_an_exit_of_ours_that_is_in_doubt(path: Path) -> None:
+    """The exit has sold 180 lots, listed minutes later; the venue took the other 120 before. Each is booked as what it was."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        before = len(bench.venue.executions)
+        bench.venue.script["ask"] = ["silent"] * 1_000
+        bench.venue.fills = False
+        bench.desk.take("leave", {"sleeve": "adds", "why": "a test"})
+        await bench.after(2)
+        (exit_,) = [id_ for id_ in bench.venue.orders if id_[-3] == "X"]
+        bench.venue.execute(exit_, 180)
+        late = bench.venue.executions[before:]
+        del bench.venue.executions[before:]
+        bench.venue.orders[exit_].state = "done"
+        closes(bench, 120)
+        bench.venue.script["ask"].clear()
+        await bench.desk.ask(exit_)
+        await bench.after(60)
+        assert "-7" not in bench.desk.book.differences
+        assert bench.lots() == 300
+        bench.venue.executions += late
+        await bench.after(30)
+        assert bench.lots() == 0
+        assert not bench.desk.book.differences
+
+    on_bench(path, play)
+
+
 def test_a_person_lets_the_desk_go_on(path: Path) -> None:
     """By the same decision that adopts a difference; then it enters again."""
 
