@@ -31,6 +31,7 @@ SLEEPS_S = 1.5  # between two looks while the stop of a resting entry sleeps: a 
 RECYCLED_MS = 43_200_000  # by which an execution is later than the one that its id was booked for: a venue has used the id again
 AWAY_LOOKS = 12  # looks in a row that brought nothing: a page
 BILLS_BACK_MS, BILLS_KNOWN_MS = 43_200_000, 72_000_000  # ids of bills are kept for a day: transitions.TRADES_KEPT_MS
+STRANGERS_KEPT = 200  # orders
 BILL_MINUTES = (1, 6, 16, 31)  # of an hour: bills come late
 OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXAF][0-9]{2}")
 ORPHAN_CODE = "0rph"  # in the place of a sleeve's: orders that close what no sleeve holds
@@ -59,6 +60,7 @@ class AccountPoll:
         self._working: dict[str, int] = {}  # market orders that work -> since when, or last asked
         self._resting: dict[str, int] = {}  # resting entries whose stop sleeps -> when asked last
         self._billed = -1
+        self._strangers: dict[str, str] = {}  # order that is not ours -> its first execution, in words
         desk.watches.append(self._noticed)
 
     # ---- when to look -----------------------------------------------------------------------------------------------------
@@ -248,7 +250,8 @@ class AccountPoll:
     def _nobodys(self, trade: VenueTrade) -> None:
         """No order explains it. Under our own name it is an orphan, which we close; everything else is a person's to look at."""
         self.pending.pop(trade.trade, None)
-        who = f"{self.instrument}: {trade.side * trade.lots} lots at {trade.price}, order {trade.order or trade.venue_id}"
+        order = trade.order or trade.venue_id
+        who = f"{self.instrument}: {trade.side * trade.lots} lots at {trade.price}, order {order}"
         if is_own(self.desk, trade.order) and not issued(self.desk.book, trade.order):
             self.desk.take("orphan", {"what": "found", **self._orphan_body(trade)})
             if trade.order in self.desk.probed:
@@ -257,7 +260,10 @@ class AccountPoll:
                 f"an execution under our name that the journal does not know: {who}; it is closed", trade=trade.trade
             )
             return
-        body = fill_body(trade, trade.order or trade.venue_id) | {"instrument": self.instrument}
+        if len(self._strangers) >= STRANGERS_KEPT:
+            del self._strangers[next(iter(self._strangers))]
+        who = self._strangers.setdefault(order, who)  # a large order executes in many parts: one page, which names the first
+        body = fill_body(trade, order) | {"instrument": self.instrument}
         self.desk.take("fill", body | ({"forced": trade.forced} if trade.forced else {}))
         what = f"an execution that is not ours: {who}; no entries: adopt it, close it by hand, or wait"
         if trade.forced:

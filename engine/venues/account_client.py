@@ -72,7 +72,7 @@ def corrected_clock(asking: Any, clients: Sequence[Any]) -> Callable[[], Awaitab
     wrong would move no stop and close nothing. Entries are withheld by engine.live.health.
     """
 
-    async def asked() -> int:
+    async def time_ms() -> int:
         before = asking.milliseconds()
         theirs, after = int(await asking.fetch_time()), asking.milliseconds()
         ours = (before + after) // 2
@@ -81,7 +81,7 @@ def corrected_clock(asking: Any, clients: Sequence[Any]) -> Callable[[], Awaitab
                 one.options["timeDifference"] = ours - theirs if abs(ours - theirs) > CLOSE_MS else 0
         return theirs
 
-    return asked
+    return time_ms
 
 
 def on_testnet(client: Any, at: AccountAddress) -> None:

@@ -132,8 +132,8 @@ def _chosen(found: Sequence[Period], unit: str, of: str) -> tuple[Period, bool]:
                 return period, complete
         listed = ", ".join(utc_day(period.from_ms) for period in found[-LISTED:])
         raise BadInput(f"the desk lived no {unit} {of[:20]!r}", f"{unit}s begin on {listed}")
-    complete = [period for period, whole in zip(found, wholes, strict=True) if whole]
-    return (complete[-1], True) if complete else (found[-1], False)
+    finished = [period for period, whole in zip(found, wholes, strict=True) if whole]
+    return (finished[-1], True) if finished else (found[-1], False)
 
 
 def _day_or_month(text: str) -> str:

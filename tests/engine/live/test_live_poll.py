@@ -189,6 +189,22 @@ def test_lots_that_the_venue_itself_has_closed_are_said_to_be_that(path: Path) -
     assert bench.events("fill")[-1].body["forced"] == "adl"
 
 
+def test_a_strangers_order_wakes_once_however_many_parts_it_executes_in(path: Path) -> None:
+    """Each part is a difference of its own; another order is another page."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        for n, venue_id in enumerate(("v9", "v9", "v9", "v10")):
+            bench.venue.trade("", venue_id, 1, 40 + n, 60_000.0 + n)
+        await bench.after(90)
+        assert len([what for what in bench.desk.book.differences if what.startswith("t")]) == 4
+
+    bench = on_bench(path, play)
+    woken = [page for page in bench.pages if "not ours" in page]
+    assert len(woken) == 2
+    assert ("40 lots at 60000.0" in woken[0], "43 lots at 60003.0" in woken[1]) == (True, True)
+
+
 def test_names_of_this_desk(path: Path) -> None:
     """Four letters of a sleeve, a number, a kind, an attempt; an orphan's closing order too."""
 
