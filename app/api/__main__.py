@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 from contextlib import suppress
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.home.home import Home, open_home
 from app.people.identity import read_people
@@ -63,8 +63,13 @@ def serve(home: Home, port: int | None = None, shared: SharedPort | None = None)
     shown = f"[{entry.host}]" if ":" in entry.host else entry.host  # a name that browsers use, not the container's address
     names = tuple(name.lower() for name in (LOOPBACK, "localhost", "[::1]", shown, *entry.names))
     address = Address(host, mine, home.settings.ui_port or home.desk.ui.port, names)
-    options = {"log_level": "warning", "access_log": False, "server_header": False, "proxy_headers": False} | BOUNDS
-    options |= {"host": host, "port": mine, "timeout_graceful_shutdown": 2}
+    options: dict[str, Any] = {
+        "log_level": "warning",
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": False,
+    } | BOUNDS
+    options |= {"proxy_headers": False, "host": host, "port": mine, "timeout_graceful_shutdown": 2}
     if shared is None:
         uvicorn.run(create(home, address), **options)
         return

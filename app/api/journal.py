@@ -1,7 +1,7 @@
 """Routes of the two journals: events newest first with filters, and one event with causes and consequences. Reads bounded pages
 from the end. Registered by app.api.factory."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter, Path, Query
 
@@ -53,7 +53,7 @@ def one(at: At, _: Who, event_id: str = EventId) -> EventStory:
     return EventStory(event=event_view(event), order=life, **near)
 
 
-def _event(shown: dict[str, object]) -> dict[str, object]:
+def _event(shown: dict[str, Any]) -> dict[str, Any]:
     """A story's event JSON as the event's own fields."""
     return {key: value for key, value in shown.items() if key in Event._fields}
 

@@ -42,7 +42,7 @@ class Meters:
         if MEASURED not in os.environ:
             return generate_latest(self.registry).decode()
         added_up = CollectorRegistry()
-        MultiProcessCollector(added_up)
+        MultiProcessCollector(added_up)  # type: ignore[no-untyped-call]  # prometheus_client says nothing of its arguments
         added_up.register(self.gauges)
         return generate_latest(added_up).decode()
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from app.api import models_people as m
 from app.api.context import ApiContext, At, Deciding, NotFound, Who, now_ms
 from app.people import approvals
-from app.people.authority import act_of
+from app.people.authority import DecisionAct, act_of
 from app.people.identity import Actor
 from app.people.stages import raised_by
 from app.views.proposal_card import card, rollback_card
@@ -150,7 +150,7 @@ def card_view(at: ApiContext, row: Proposal, now: int) -> m.CardView:
     return m.CardView(**shown, act=act_of_card(row), adoption=adoption(at, row))
 
 
-def act_of_card(row: Proposal) -> m.DecisionAct:
+def act_of_card(row: Proposal) -> DecisionAct:
     """The act that approving a proposal is, as approve itself computes it."""
     try:
         raises = bool(raised_by(row))

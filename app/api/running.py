@@ -20,7 +20,8 @@ from agents.owed import forgive, posting_in
 from app.api.context import ApiContext, now_ms
 from app.api.posting import Posting
 from app.processes.room import failure_text
-from app.wiring import WAIT_S, Wiring
+from app.tool_wiring import WAIT_S
+from app.wiring import Wiring
 from engine.errors import Busy, DeskError
 from engine.store import db
 from engine.store.tables import Turn
@@ -168,7 +169,7 @@ class RunningTurns:
         """Close a turn's row as failed, unless it is done."""
         with db.write(self.desk.engine) as session:
             values = {"state": "failed", "ended_ms": now_ms(), "answer": json.dumps({"answer_md": text})}
-            session.exec(update(Turn).where(col(Turn.id) == turn, Turn.state != "done").values(**values))
+            session.exec(update(Turn).where(col(Turn.id) == turn, col(Turn.state) != "done").values(**values))
         self.unstored.pop(turn, None)
 
     def cancel(self, turn: str, wait_s: float = 2.0) -> None:

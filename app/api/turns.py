@@ -66,7 +66,8 @@ def thread_list(
     """Threads, last used first, without those taken off the list. `text`: only those whose name or a question of which has it."""
     touched = func.max(Turn.created_ms)
     mine = and_(col(Turn.thread) == col(Thread.id), col(Turn.state) != OWED)
-    query = select(*COLUMNS, threads.label_head(), touched, func.count(col(Turn.id))).outerjoin(Turn, mine)
+    columns: Any = (*COLUMNS, threads.label_head(), touched, func.count(col(Turn.id)))
+    query = select(*columns).outerjoin(Turn, mine)
     query = query.where(Thread.role == role) if role else query
     query = query.group_by(col(Thread.id)).order_by(func.coalesce(touched, Thread.created_ms).desc(), col(Thread.id).desc())
     wanted, items = text.strip().lower(), []
@@ -161,14 +162,14 @@ async def ask(at: At, who: Who, channel: Channel, body: m.TurnBody, request: Req
         halt_first(at.path, reason, who.name, channel)
     else:
         await run_in_threadpool(permitted, request, "work")
-    begin = partial(run_in_threadpool, at.running.begin, body.role, body.text, who.name)
+    begin = partial(at.running.begin, body.role, body.text, who.name)
     try:
-        begun = await begin(body.thread, channel)
+        begun = await run_in_threadpool(begin, body.thread, channel)
     except DeskError as error:
         if reason is None:
             raise
         try:
-            begun = await begin("new", channel)
+            begun = await run_in_threadpool(begin, "new", channel)
         except DeskError:
             raise DataError(f"the desk is HALTED by file; the turn itself failed: {error.what}", error.hint) from None
     return m.TurnBegun(turn=begun["turn"], thread=begun["thread"], role=begun["role"])

@@ -1,7 +1,7 @@
 """Alerts with their runbooks, and the health checks. Called by desk.py and handover.py; the line on every tab: strips.py."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -189,7 +189,7 @@ def numbers(figures: Mapping[str, Any]) -> str:
             continue
         label, text = NAMES.get(name) or name.removesuffix("_ms").removesuffix("_frac").removesuffix("_s"), str(value)
         if is_number(value):
-            kinds = {"_ms": when, "_frac": percent, "_s": length}
+            kinds: dict[str, Callable[[Any], str]] = {"_ms": when, "_frac": percent, "_s": length}
             form = next((form for end, form in kinds.items() if name.endswith(end)), pure)
             text = figure(value, UNITS[name]) if name in UNITS else form(value)
         parts.append(f"{label.replace('_', ' ')} {text}")

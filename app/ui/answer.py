@@ -67,7 +67,8 @@ def _beside(blocks: Sequence[str], *, drawn: bool) -> Iterator[tuple[Any, Any]]:
     tables = [reading.cells_of(block) for block in blocks if reading.is_table(block)]
     short = [rows for rows in tables if len(rows) <= ROWS_MAX]
     if drawn and short and all(safe.width_of(rows) <= BESIDE_MAX for rows in short):
-        yield tuple(st.columns([1.15, 1], gap="medium"))
+        tables_at, charts_at = st.columns([1.15, 1], gap="medium")
+        yield tables_at, charts_at
     else:
         yield st.container(), st.container()
 

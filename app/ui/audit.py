@@ -35,10 +35,9 @@ def show(api: PageClient) -> None:
         rows = [(name, *(_counted(items, name, state) for state in STATES)) for name in DIMENSIONS]
         parts.table(("dimension", *STATES.values()), rows)
         if fails:
-            heads = ("what fails", "sleeves", "found", "seen in")
-            parts.table(
-                heads, list(map(_failed, grouped(fails, "name")))[:SHOWN_MAX], left=(0, 1, 2, 3), wrap=(0, 1, 2), thin=(1, 3)
-            )
+            heads_of_fails = ("what fails", "sleeves", "found", "seen in")
+            found = list(map(_failed, grouped(fails, "name")))[:SHOWN_MAX]
+            parts.table(heads_of_fails, found, left=(0, 1, 2, 3), wrap=(0, 1, 2), thin=(1, 3))
         if unsaid:
             with st.expander(f"{len(unsaid)} cannot be said: what would tell"):
                 heads = ("what is missing", "points", "sleeves")

@@ -15,7 +15,7 @@ from app.ui import charts, links, parts, rights
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, typeset, words
 
-COLORS = {"tightens": "green", "neutral": "gray", "loosens": "red", "unknown": "red"}
+COLORS: dict[str, Any] = {"tightens": "green", "neutral": "gray", "loosens": "red", "unknown": "red"}
 TABLES = ("diff", "worst", "model", "evidence")  # kinds of rows whose first row is the head of a table
 CELL_MAX = 1_000
 # kinds of rows of the card in a chat
@@ -54,7 +54,7 @@ def title(held: Mapping[str, Any]) -> None:
         st.markdown(f"**{words(held['id'], 40)}** · {words(held.get('sleeve') or 'whole desk', 100)}")
         now = (held.get("runs_now") or {}).get("outcome")
         st.badge(words(held.get("verdict") or direction.upper(), 40), color=COLORS.get(direction, "red"))
-        color = {"pending": "blue", "applied": "green" if now in (None, "runs") else "gray"}.get(state, "gray")
+        color: Any = {"pending": "blue", "applied": "green" if now in (None, "runs") else "gray"}.get(state, "gray")
         gone = f", {now}" if state == "applied" and now not in (None, "runs") else ""
         st.badge(words(f"{state}{gone}".upper(), 40), color=color)
 

@@ -49,7 +49,7 @@ def spec(curves: Sequence[tuple[str, Curve]], height: int) -> dict[str, Any]:
         y = returns(curve["equity"]) if compared else list(curve["equity"])
         lines.append({"name": name, "tone": tone, "dash": "", "x": list(curve["close_ms"]), "y": y})
         if curve.get("optimistic") and not compared:
-            held = {"tone": "hold", "dash": "dotted", "x": list(curve["close_ms"])}
+            held: dict[str, Any] = {"tone": "hold", "dash": "dotted", "x": list(curve["close_ms"])}
             lines.append({"name": "optimistic fills", **held, "y": list(curve["optimistic"])})
     ends = [(name, curve) for name, curve in curves if curve.get("stopped_ms") is not None]
     marks = [{"x": curve["stopped_ms"], "text": f"{name} stopped" if compared else "stopped"} for name, curve in ends]

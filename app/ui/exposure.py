@@ -27,8 +27,8 @@ def show(api: PageClient, desk: Mapping[str, Any], items: Sequence[Mapping[str, 
     parts.soft(weighted(found))
     if found.get("gross"):
         moves = api.as_of(desk.get("event"), "/api/desk/shock", move_frac=MOVE)["items"]
-        heads = (f"if everything moves {percent(MOVE, 0)} in one bar", "USDT", "of equity", "exits")
-        parts.table(heads, [_move(one) for one in moves], left=(0, 3), thin=(2,))
+        of_moves = (f"if everything moves {percent(MOVE, 0)} in one bar", "USDT", "of equity", "exits")
+        parts.table(of_moves, [_move(one) for one in moves], left=(0, 3), thin=(2,))
     pairs = list(found.get("pairs") or [])
     if pairs:
         heads = (f"correlation, {found['correlation_days']} days of hourly returns", "", "reads")

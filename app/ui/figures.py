@@ -6,7 +6,7 @@ A minus is a real one; only a profit or a loss has a plus (`sign=True`), zero ha
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 from zoneinfo import ZoneInfo
 
 from engine.clock import MINUTE_MS, TIMEFRAMES, timeframe_ms, utc
@@ -19,7 +19,7 @@ ZONE_MAX = 60
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Whether `value` is a number."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

@@ -43,8 +43,8 @@ def show(api: PageClient) -> None:
             parts.head(
                 "Outside data", f"{stale} of {len(series)} count no longer" if stale else f"{len(series)} series, all count"
             )
-            columns = ("series", "state", "age", "at most", "last row, UTC")
-            parts.table(columns, [_series(line) for line in series], left=(0, 1), wrap=(0, 1), thin=(3, 4))
+            heads = ("series", "state", "age", "at most", "last row, UTC")
+            parts.table(heads, [_series(line) for line in series], left=(0, 1), wrap=(0, 1), thin=(3, 4))
 
 
 def challengers(models: Sequence[Mapping[str, Any]]) -> None:

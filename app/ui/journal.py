@@ -34,12 +34,13 @@ KINDS = (
     "window",
     "cursor",
     "attach",
+    *("incident", "probe", "gate", "shadow", "snapshot", "mark", "bar"),
 )
-KINDS += ("incident", "probe", "gate", "shadow", "snapshot", "mark", "bar")
 QUIET = ["order", "fill", "funding", "breaker", "halt", "config", "health", "reconcile", "adopt", "reduced", "leave", "orphan"]
 QUIET += ["incident", "window", "transfer"]  # shown by default
 PEOPLE = ("ask", "answer", "tool", "proposal", "approve", "reject", "halt", "release", "job")
 PAGE = 60
+JOURNALS = {"desk": "desk", "people": "people and roles"}
 
 
 def show(api: PageClient) -> None:
@@ -73,10 +74,8 @@ def _filters(api: PageClient) -> dict[str, Any]:
     """The filters as a query; changing one returns to the newest page."""
     sleeves = [one_line(s["name"], 60) for s in api.get("/api/sleeves")["items"]]
     one, two, three, four, five = st.columns([1.1, 2.4, 1.2, 1.5, 1.2], vertical_alignment="bottom")
-    change = {"on_change": _turn, "args": (None,)}
-    which = one.selectbox(
-        "Journal", ("desk", "people"), format_func={"desk": "desk", "people": "people and roles"}.get, key="j_which", **change
-    )
+    change: dict[str, Any] = {"on_change": _turn, "args": (None,)}
+    which = one.selectbox("Journal", tuple(JOURNALS), format_func=lambda name: JOURNALS[name], key="j_which", **change)
     kinds: list[str] = []
     if which == "desk":
         chosen = two.multiselect("Kinds", KINDS, key="j_kinds", placeholder="changes only", **change)

@@ -160,7 +160,7 @@ def show(api: PageClient, cid: str, *, wall: bool, back: Mapping[str, str]) -> N
         parts.note("▲ Not known:", f"{trouble.what}.", "warn")
         return
     kind = f"{SLOTS.get(order['slot'], order['slot'])} order"
-    told = [{"text": f"{order['side']} {size(order, order['lots'])} {typeset(str(order['instrument']))}"}]
+    told: list[dict[str, Any]] = [{"text": f"{order['side']} {size(order, order['lots'])} {typeset(str(order['instrument']))}"}]
     told.append({"text": f"at {price(order['price'])}" if order["price"] else "at the market"})
     told.append({"text": f"{order['state']}, {part_of(order)} filled", "loud": order["state"] in LOUD})
     told += [{"text": f"the venue calls it {order['venue_id']}"}] if order["venue_id"] else []

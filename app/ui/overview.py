@@ -158,7 +158,7 @@ def _equity(api: PageClient, desk: Mapping[str, Any], hold: Mapping[str, Any]) -
         parts.head("Equity, USDT; drawdown below", legend=legend)
         chosen = st.segmented_control("Range", RANGES, default="All", key="range", required=True, label_visibility="collapsed")
     days, now = RANGES.get(str(chosen), 0), desk.get("desk_ms")
-    since = now - days * DAY_MS if days and is_number(now) else 0
+    since = int(now - days * DAY_MS) if days and is_number(now) else 0
     curve = api.as_of(desk.get("event"), "/api/desk/equity", points=POINTS, since_ms=since)
     if not curve["close_ms"]:
         parts.soft("No bar is decided yet: the curve begins with the first.")
@@ -254,7 +254,8 @@ def layer_rows(s: Mapping[str, Any], risk: Any, now_ms: Any, *, simulated: bool 
             for k in ("quantity", "notional")
         )
         leaves = simulated and bool(layer.get("due"))
-        entry, stop, target = layer.get("entry"), *((None, None) if leaves else (layer.get("protective"), layer.get("target")))
+        entry = layer.get("entry")
+        stop, target = (None, None) if leaves else (layer.get("protective"), layer.get("target"))
         first = ((number(gained, sign=True), tone(gained)), (in_r(r), tone(r))) if n == 0 else ("", "")
         opened = position.get("opened_ms")
         lasts = length((now_ms - opened) / 1000) if is_number(now_ms) and is_number(opened) else NONE

@@ -116,7 +116,7 @@ def read(text: str) -> Reading:
 
 def _sorted(found: Sequence[str], *, lead: bool) -> tuple[list[str], list[str], list[str]]:
     """(the verdict, what follows it, notes) of a paragraph's sentences; one without a verdict keeps its order."""
-    aside, kept = [], []
+    aside, kept = list[str](), list[str]()
     for sentence in found:
         noted = sentence.startswith(NOTES) or (sentence.startswith(STOPPED) and bool(aside) and aside[-1].startswith(NOTES[-1]))
         (aside if noted else kept).append(sentence)

@@ -79,8 +79,8 @@ def _mark(items: Sequence[Mapping[str, Any]]) -> str:
 
 def _row(line: Mapping[str, Any]) -> list[Any]:
     """A run as the values of COLUMNS."""
-    costs = [line.get("fees"), line.get("slippage")]
-    paid = sum(costs) - (line.get("paid_funding") or 0.0) if None not in costs else None
+    fees, slippage = line.get("fees"), line.get("slippage")
+    paid = None if fees is None or slippage is None else fees + slippage - (line.get("paid_funding") or 0.0)
     instrument = f"{line.get('symbol')} {line.get('timeframe')}" + (f", {line['venue']}" if line.get("venue") else "")
     fall = line.get("max_drawdown_frac")
     return [

@@ -24,12 +24,12 @@ PROPOSAL = re.compile(r"\bprop-\d{1,9}\b")
 STRETCHES = (("today", "Today, UTC"), ("d7", "7 days"), ("d30", "30 days"), ("start", "Since start"))
 
 
-def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], state: parts.Cell) -> None:
+def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], state: str | tuple[str, str]) -> None:
     """The page of a sleeve; `item`: its line in the list, `state`: in a few words."""
     st.session_state[DRAWN] = time.monotonic()
     name = str(item["name"])
     page = api.last(f"/api/sleeves/{name}")
-    words, look = (state, "") if isinstance(state, str) else state[:2]
+    words, look = (state, "") if isinstance(state, str) else state
     runs = page["runs_version"]
     waits = "" if runs in (None, page["version"]) else f", the worker still runs {runs}"
     venue, symbol, kind = str(page["instrument"]).split(":")
@@ -244,5 +244,5 @@ def _curve(curve: Mapping[str, Any], cash: float) -> dict[str, Any]:
     }
     fall = [None if d is None else -d for d in curve["drawdown_frac"]]
     label = "Return of this sleeve, drawdown below"
-    more = {"marks": [], "stopped": None, "height": 300}
+    more: dict[str, Any] = {"marks": [], "stopped": None, "height": 300}
     return {"kind": "curve", "label": label, "unit": "percent", "x": curve["close_ms"], "lines": [line], "fall": fall, **more}

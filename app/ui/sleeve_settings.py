@@ -134,7 +134,8 @@ def _why(
         until = ("▲ Say until when:", f"for example {ENDS_EXAMPLE}.") if more and not more["ends"] else None
         st.session_state[lacks] = until if why else ("▲ Say why:", "the reason is on the card that a person decides on.")
     if lacking := st.session_state.get(lacks):
-        parts.note(*lacking, "warn")
+        strong, rest = lacking
+        parts.note(strong, rest, "warn")
     if not pressed or lacking:
         return
     st.session_state[f"proposing_{name}"] = {"sleeve": name, "changes": list(changes), "rationale": why, **(more or {})}

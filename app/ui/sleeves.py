@@ -109,7 +109,7 @@ def bare(s: Mapping[str, Any]) -> int:
     return sum(not layer.get("covered") for layer in (s.get("position") or {}).get("layers") or ())
 
 
-def state(s: Mapping[str, Any], now_ms: Any) -> parts.Cell:
+def state(s: Mapping[str, Any], now_ms: Any) -> str | tuple[str, str]:
     """A sleeve's state in a few words, with its sign; red without a working stop, amber when it takes no entries."""
     position, order = s.get("position") or {}, s.get("order") or {}
     stage = str(s.get("stage_reached") or s.get("stage") or "paper")

@@ -34,7 +34,7 @@ def reasons(found: Mapping[str, Any], closing: str, now_ms: int | None = None) -
         signal, size = decision.get("signal") or {}, decision.get("size") or {}
         read = (decision.get("features") or {}).items()
         features = [f"{name} {number(value, 4).rstrip('0').rstrip('.')}" for name, value in read]
-        side = {1: "long", -1: "short"}.get(signal.get("side"), "no")
+        side = {1: "long", -1: "short"}.get(signal.get("side") or 0, "no")
         bound = f", size bound by {size['cap_binding']}" if size.get("cap_binding") else ""
         strength = f"strength {number(signal.get('strength'))}"
         lines.append(f"In: {side} signal of {strength} at {short(decision.get('close_ms'), now_ms)}{bound}.")
@@ -46,7 +46,8 @@ def reasons(found: Mapping[str, Any], closing: str, now_ms: int | None = None) -
 def _facts(trip: Mapping[str, Any], now_ms: int | None) -> list[tuple[str, parts.Cell]]:
     """A trip as label and value."""
     risk = trip.get("risk") or 0.0
-    reach = [(trip.get(name) / risk if risk > 0 and trip.get(name) is not None else None) for name in ("mae", "mfe")]
+    moves = [trip.get(name) for name in ("mae", "mfe")]
+    reach = [None if move is None or risk <= 0 else move / risk for move in moves]
     sleeve = [("sleeve", str(trip["sleeve"]))] if trip.get("sleeve") else []
     ended = trip.get("exit_ms") is not None
     at = "" if trip.get("closed_ms") == trip.get("exit_ms") else "bar of "  # a simulated exit is known to its bar alone

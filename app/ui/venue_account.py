@@ -68,7 +68,8 @@ def _draw(api: PageClient, desk: Mapping[str, Any], wall: bool) -> None:
             _pulse(account, desk)
     with st.container(key="panel_orders"):
         _orders(lives, wall, desk.get("desk_ms"))
-    left, right = st.columns([1.4, 1], gap="small") if at_account else (st.container(), None)
+    places: list[Any] = st.columns([1.4, 1], gap="small") if at_account else [st.container(), None]
+    left, right = places
     with left.container(key="panel_fills", height="stretch" if at_account else "content"):
         parts.head("Executions", "newest first; fee in USDT")
         orders.fills(lives, wall=wall, now_ms=desk.get("desk_ms"))
