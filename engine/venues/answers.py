@@ -3,10 +3,10 @@
 Called by okx.py, binance.py and bybit.py. Sizes of a venue are text in units of its own; the desk counts lots.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from decimal import Decimal
 from functools import wraps
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from engine.core.orders import DONE, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueOrder
 from engine.errors import DataError
@@ -15,7 +15,8 @@ from engine.venues.live_port import LiveAnswer
 from engine.venues.outcome import NOT_FOUND, REFUSALS, Outcome, outcome_of
 from engine.venues.outcome import UNKNOWN as UNPROVEN
 
-Ask = Callable[..., Awaitable[Any]]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 def failed(order: VenueOrder, error: BaseException, table: Mapping[str, Outcome]) -> LiveAnswer:
@@ -47,16 +48,16 @@ def silent(venue: str, question: str, error: BaseException) -> DataError:
     return DataError(what, "nothing is assumed of it; check the venue's status page and the key's rights")
 
 
-def readable(venue: str, question: str) -> Callable[[Ask], Ask]:
+def readable(venue: str, question: str) -> Callable[[Callable[P, Coroutine[Any, Any, R]]], Callable[P, Coroutine[Any, Any, R]]]:
     """Of an adapter's question: an answer without what it asks for (an error in a list, null, a field that is empty) is none.
     The question raises DataError alone.
     """
 
-    def of(ask: Ask) -> Ask:
+    def of(ask: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
         @wraps(ask)
-        async def question_answered(*about: Any) -> Any:
+        async def question_answered(*about: P.args, **named: P.kwargs) -> R:
             try:
-                return await ask(*about)
+                return await ask(*about, **named)
             except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
                 raise silent(venue, f"{question} in words that can be read ({type(error).__name__})", error) from error
 

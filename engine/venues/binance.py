@@ -158,9 +158,9 @@ class BinanceVenue(NamedTuple):
     async def _answer_and_versions(self, order: VenueOrder) -> tuple[LiveAnswer, Sequence[Mapping[str, Any]]]:
         """How a conditional order stands, and its versions as they were before it was asked; none where nothing is known."""
         try:
-            if not (versions := await self._versions(order)):
+            if not (listed := await self._versions(order)):
                 return await self._unlisted(order)
-            versions = await self._completed(order, versions)
+            versions = await self._completed(order, listed)
             return await self._conditional(order, versions), versions
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known; what is not found is its child
             return unasked(order, error, OUTCOMES)._replace(outcome=UNPROVEN), []

@@ -215,7 +215,7 @@ class BybitVenue(NamedTuple):
         ids = (row["execId"], row["orderId"], row["orderLinkId"] or "")
         forced = FORCED.get(row["execType"]) or FORCED.get(str(row.get("createType") or ""), "")
         figures = side, size, price, float(row["execFee"] or 0.0), bool(row["isMaker"]), int(row["execTime"])
-        return VenueTrade(*ids, *figures, forced)
+        return VenueTrade._make((*ids, *figures, forced))
 
     def _bill(self, row: Mapping[str, Any]) -> VenueBill:
         """A line of the transaction log: `change` is what the balance changed by. Raises DataError without an id."""

@@ -95,7 +95,9 @@ def bars(
     def ask(first: int, last: int) -> list[list[Any]]:
         """Bars that open from first to last, both included, as the venue gives them."""
         limit = min(page, (last - first) // step + 1)
-        return _ask(source, source.exchange.fetch_ohlcv, symbol, timeframe, first, limit, {**params, "until": last + step - 1})
+        ends = {**params, "until": last + step - 1}
+        rows: list[list[Any]] = _ask(source, source.exchange.fetch_ohlcv, symbol, timeframe, first, limit, ends)
+        return rows
 
     for start in range(from_ms, end, page * step):
         last = min(start + (page - 1) * step, end - step)

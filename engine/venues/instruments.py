@@ -160,7 +160,7 @@ def instruments() -> list[str]:
     )
 
 
-def _numbers(own: Mapping[str, Any], names: tuple[str, ...], key: str) -> dict[str, float]:
+def _numbers(own: Mapping[str, Any], names: tuple[str, ...], key: str) -> dict[str, Any]:
     """The overridden figures as floats; BadInput for one that is not a number."""
     try:
         return {name: float(own[name]) for name in names if name in own}
@@ -189,7 +189,8 @@ def instrument_of(venue: str, symbol: str, market: str = "perp", overrides: Over
     given = _numbers(own, FIGURES, _key(venue, symbol, market))
     if figures and given:
         shipped = shipped._replace(rules_source=f"{said[0]}; desk.toml: {', '.join(sorted(given))}")
-    found = shipped._replace(**given, **{k: str(own[k]) for k in ("rules_source", "rules_dated") if k in own})
+    words: dict[str, Any] = {k: str(own[k]) for k in ("rules_source", "rules_dated") if k in own}
+    found = shipped._replace(**given, **words)
     found = found._replace(funding_hours=int(own.get("funding_hours", found.funding_hours)))
     found = with_tiers(found, own)._replace(fee_tier=str(own.get("fee_tier", fee_tier_of(venue, symbol, market, own))))
     least_fits = 0 <= found.least_qty < inf and 0 <= found.least_notional < inf
@@ -245,11 +246,11 @@ def costs_of(venue: str, symbol: str, market: str = "perp", overrides: Overrides
     shipped = Costs(maker, taker, half_spread, IMPACT_Y, f"fees: {page}; {_SPREAD_SOURCE}", dated, funding)
     names = ("maker_frac", "taker_frac", "half_spread_frac", "impact_y")
     given = _numbers(own, names, _key(venue, symbol, market))
-    words = {k: str(own[k]) for k in ("source", "dated", "funding_source") if k in own}
+    words: dict[str, Any] = {k: str(own[k]) for k in ("source", "dated", "funding_source") if k in own}
     if given and "source" not in words:
         words["source"] = f"{shipped.source}; desk.toml: {', '.join(sorted(given))}" if fees else "desk.toml"
     found = shipped._replace(**given, **words)
-    fees = -0.01 <= found.maker_frac < 0.1 and 0 <= found.taker_frac < 0.1
-    if not (fees and 0 <= found.half_spread_frac < 0.1 and 0 <= found.impact_y <= IMPACT_Y_MAX):
+    bounded = -0.01 <= found.maker_frac < 0.1 and 0 <= found.taker_frac < 0.1
+    if not (bounded and 0 <= found.half_spread_frac < 0.1 and 0 <= found.impact_y <= IMPACT_Y_MAX):
         raise BadInput(f"{_key(venue, symbol, market)}: {found} is out of bounds", "fees are fractions: 0.0005 is 5 bps")
     return found
