@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.l2.checks import OpenTape
     from engine.l2.heads import JudgedHead, OrderRows
 
+FEASIBLE_MS = 100  # between two moments that feasibility looks at
 CUT_PART = 0.85  # of the last tape: where it is cut for the leak check
 
 
@@ -23,8 +24,10 @@ def trained(path: Path, every_ms: int, life_s: float, horizon_s: float, fill: st
     from app.cli.l2_judged import judged
     from engine.l2 import heads
     from engine.l2.checks import sound_tape, tapes_in
+    from engine.l2.outcomes import require_terms
 
-    feasible = judged(path, floor, 100, ())
+    require_terms(life_s, (horizon_s,), fill)
+    feasible = judged(path, floor, FEASIBLE_MS, (horizon_s,))
     tapes = [sound_tape(file) for file in tapes_in(path)]
     terms = (every_ms, life_s, horizon_s, fill)
     parts = [_rows(tape, *terms) for tape in tapes]

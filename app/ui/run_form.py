@@ -51,10 +51,11 @@ def _form(api: PageClient, strategies: Sequence[Mapping[str, Any]], series: Sequ
     except Trouble as trouble:  # a person's file that cannot be read says so, and only a name is lost
         st.error(trouble.markdown())
         return
-    picked = _picked(middle, series, basket=bool(chosen.get("basket")))
+    basket = bool(chosen.get("basket"))
+    picked = _picked(middle, series, basket=basket)
     several = [s for s in series if _instrument(s) in picked]
     clocks = sorted({s["series"] for s in several if _on_all(several, picked, s["series"])}, key=ORDER.index)
-    if not clocks or len(picked) < 1 + bool(chosen.get("basket")):
+    if not clocks or len(picked) < 1 + basket:
         st.caption("Choose two instruments or more of one venue and market, with bars of one timeframe.")
         return
     timeframe = right.selectbox("Timeframe", clocks, index=clocks.index("15m") if "15m" in clocks else 0, key="bt_clock")
@@ -64,10 +65,10 @@ def _form(api: PageClient, strategies: Sequence[Mapping[str, Any]], series: Sequ
     one, two, three, four = st.columns(4, gap="small")
     start = one.text_input("From, UTC", placeholder="2025, 2025-03 or 2025-03-04", max_chars=40, key="bt_from")
     end = two.text_input("Until, exclusive", placeholder="the last bar", max_chars=40, key="bt_until")
-    side = three.selectbox("Side", ("both", "long", "short"), key="bt_side")
+    side = three.selectbox("Side", ("both",) if basket else ("both", "long", "short"), key="bt_side")
     fills = four.selectbox(
         "Fills",
-        ("pessimistic", "optimistic", "vwap"),
+        ("pessimistic", "optimistic") if basket else ("pessimistic", "optimistic", "vwap"),
         key="bt_fills",
         help="how a bar that could fill two ways is read; vwap: pessimistic, with market orders at the bar's average price",
     )

@@ -1,6 +1,7 @@
 """`nightdesk l2` as typed: verdicts, exit codes, JSON, one line for what is wrong, and nothing written but what was named."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import polars as pl
 import pytest
 
 from app.cli import l2
+from engine.l2 import heads
 from tests.engine.l2.test_book import recorded_tape
+from tests.fakes.alien_tapes import shallow_tape
 from tests.fakes.book_tapes import STEP_NS, Maker, made, write_quotes, write_tape, write_trades
 from tests.fakes.commands import Typed, typed_in
 
@@ -210,3 +213,45 @@ def test_the_recorded_answer_is_no(typed: Typed, market_data: Path) -> None:
     assert found["verdict"] == "no"
     assert found["why"].startswith("0 of 60 cells")
     assert found["floor_bps"] == 4.0
+
+
+def test_heads_are_judged_counted_and_kept_as_a_card(typed: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A random tape: no, feasibility first; the same training again is the same trial, other terms the next; the card has all."""
+    monkeypatch.setattr(heads, "SETTINGS", {**heads.SETTINGS, "rounds": 6, "learning_rate": 0.4})
+    monkeypatch.setattr(heads, "judge", partial(heads.judge, ablate=False))
+    path, _ = shallow_tape(tmp_path)
+    args = ("train", str(path), "--floor-bps", "4", "--life", "2", "--horizon", "1")
+    card = tmp_path / "card.json"
+    found = body(typed(*args, "--card", str(card), "--json"))
+    assert found["verdict"] in ("no", "not enough tape")
+    assert found["why"].startswith("feasibility: ")
+    assert found["leak_check"]["clean"]
+    assert [head["name"] for head in found["heads"]] == ["filled", "adverse", "edge"]
+    assert all(len(head["folds"]) == 5 for head in found["heads"])
+    assert json.loads(card.read_text()) == found
+    assert (found["trial"], body(typed(*args, "--json"))["trial"]) == (1, 1)
+    monkeypatch.setattr(heads, "HEADS", {"filled": heads.HEADS["filled"], "edge": heads.HEADS["edge"]})
+    code, text, err = typed(*args[:-1], "1.5")
+    assert (code, err) == (0, "")
+    assert text.startswith(("NO: ", "NOT ENOUGH TAPE: "))
+    assert "the 2nd training on it" in text
+    assert typed(*args, "--card", str(card))[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--life", "30"], "too short for their labels"),
+        (["--fill", "hope"], "fill 'hope'"),
+        (["--life", "nan"], "a life of nan s"),
+        (["--horizon", "-1"], "horizons -1"),
+        (["--floor-bps", "0"], "a floor of 0 bps"),
+        (["--horizon", "1.05"], "a horizon of 1.05 s"),
+    ],
+)
+def test_a_training_that_cannot_be_says_why(typed: Typed, tmp_path: Path, more: list[str], words: str) -> None:
+    """One line, exit code 1."""
+    path, _ = shallow_tape(tmp_path)
+    code, _, err = typed("train", str(path), "--floor-bps", "4", "--life", "2", *more)
+    assert code == 1
+    assert words in err
