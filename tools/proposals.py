@@ -197,7 +197,8 @@ def propose_change(
         setups += [base, changed._replace(execution=made.new.execution or "")]
     done = runs_of(ctx, setups, span, {})
     if done.instead:
-        return done.instead._replace(text=f"The evidence is not ready yet. {done.instead.text}")
+        lacks = "The evidence cannot be made." if done.instead.status == "failed" else "The evidence is not ready yet."
+        return done.instead._replace(text=f"{lacks} {done.instead.text}")
     evidence: dict[str, list[dict[str, Any]]] = {}
     facts: tuple[Fact, ...] = ()
     for n, (sleeve, made) in enumerate(drafts.items()):
