@@ -88,6 +88,7 @@ class ToolWiring:
             catalog=self._home.catalog,
             jobs=LateJobs(self._home, self.person),
             record=self.record,
+            canary=self._home.desk.canary.plan,
             wait_s=self.wait_s,
             **of_the_turn,
         )

@@ -47,7 +47,8 @@ def strategy_code(ctx: ToolContext, args: CodeArgs) -> ToolResult:
     digest = hashlib.sha256(code.encode()).hexdigest()[:12]
     where = "your own file" if own else "shipped with Nightdesk"
     about = f"{where}, {len(code.splitlines())} lines, sha256 {digest}"
-    text = f"The source of {args.strategy} ({about}) was sent to {clean(ctx.model, 60)}."
+    sent = f"was sent to {clean(ctx.model, 60)}" if ctx.model != "none" else "is shown here; no model was asked, nothing was sent"
+    text = f"The source of {args.strategy} ({about}) {sent}."
     return ToolResult("ok", f"{text}\n\n```python\n{code[:CODE_MAX]}\n```", evidence=(Evidence("data", f"{args.strategy}.py"),))
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from engine.clock import utc
-from engine.control.canary import CanaryPlan, plan_of, terms_rows
+from engine.control.canary import WITHOUT_CANARY, CanaryPlan, plan_of, terms_rows
 from engine.errors import BadInput, Refused
 from engine.redaction import redacted
 from engine.sim import bootstrap, versus
@@ -128,8 +128,14 @@ def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     """Propose a change to a sleeve's configuration. Runs the evidence (live and changed configuration on the same bars
     and costs) and creates a proposal that a person approves or rejects. Must be the last call of a turn."""
     span = lived_span(ctx, args.start, args.end)
-    to_open, canary = bool(args.apply_to_open), plan_of(args.canary)
+    to_open, canary = bool(args.apply_to_open), plan_of(_canary(ctx, args))
     return propose_change(ctx, _wanted(args), args.rationale, span, to_open=to_open, canary=canary)
+
+
+def _canary(ctx: ToolContext, args: ProposeConfigArgs) -> str | None:
+    """The proposal's own canary, else the desk's for what can have one: parameters of one sleeve, from its next entry on."""
+    steps = any(change.key in WITHOUT_CANARY for change in args.changes)
+    return args.canary if args.canary is not None or args.also or args.apply_to_open or steps else ctx.canary
 
 
 @tool(
@@ -191,7 +197,8 @@ def propose_change(
         setups += [base, changed._replace(execution=made.new.execution or "")]
     done = runs_of(ctx, setups, span, {})
     if done.instead:
-        return done.instead._replace(text=f"The evidence is not ready yet. {done.instead.text}")
+        lacks = "The evidence cannot be made." if done.instead.status == "failed" else "The evidence is not ready yet."
+        return done.instead._replace(text=f"{lacks} {done.instead.text}")
     evidence: dict[str, list[dict[str, Any]]] = {}
     facts: tuple[Fact, ...] = ()
     for n, (sleeve, made) in enumerate(drafts.items()):

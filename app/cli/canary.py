@@ -34,7 +34,7 @@ def list_canaries(as_json: bool = JSON) -> None:
     home = existing_home()
     done = read_status(home.path)
     items = [_item(run, done) for run in canaries(home.engine)]
-    none = "No canary yet. A model that is proposed has one; for a parameter see docs/models.md."
+    none = "No canary yet. A model that is proposed has one; a parameter with [canary] of desk.toml (docs/models.md)."
     lines = [f"{one['sleeve']:<16} {one['text']}" for one in items]
     out.emit({"items": items}, as_json=as_json, text=lambda: "\n".join(lines) or none)
 

@@ -225,6 +225,12 @@ digest_minutes = 0               # notes are gathered and come as one message in
 # [strategies]
 # adopt = false
 
+# ---- Canary: how a proposed change of parameters begins, where the proposal does not say. A breach of what its card states
+# takes it back, or pauses and pages. A proposal of a model has one anyway. See docs/models.md.
+#
+# [canary]
+# plan = "25% for 10 trips"      # or "10% for 500 bars"; none: at the whole size, not watched
+
 # ---- People ---------------------------------------------------------------------------------------------------------
 # `--as NAME` is believed while people.toml, beside this file, is missing or empty: fine for one person on paper.
 # `nightdesk people add NAME` gives a name a token (and a passphrase); from then on every name needs its own.

@@ -1,11 +1,11 @@
-"""Entries of desk.toml about what runs by itself and what outsiders may do: [retention], [mcp], [monitor], [strategies].
+"""Entries of desk.toml of what runs by itself and what outsiders may do: [retention], [mcp], [monitor], [strategies], [canary].
 
 Read by app.home.settings. Bounds are the fields' own; a fault becomes one line there.
 """
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 Way = Annotated[str, StringConstraints(pattern=r"^(slack|telegram|discord|webhook:[a-z0-9][a-z0-9-]{0,59})$")]
 
@@ -55,3 +55,26 @@ class AdoptEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     adopt: bool = False
+
+
+class CanaryEntry(BaseModel):
+    """How a proposed change of a sleeve's parameters begins where the proposal does not say: [canary]."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    plan: str = Field("none", max_length=40)  # "25% for 10 trips", "10% for 500 bars", or none: at the whole size, not watched
+
+    @field_validator("plan")
+    @classmethod
+    def readable(cls, plan: str) -> str:
+        """As a proposal has it."""
+        if plan == "none":
+            return plan  # nothing is loaded to say so: every command reads desk.toml
+        from engine.control.canary import plan_of
+        from engine.errors import BadInput
+
+        try:
+            plan_of(plan)
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+        return plan

@@ -24,7 +24,7 @@ from app.home.accounts import (
     is_loopback,
 )
 from app.home.bounds import SHOWN_MAX, bounds_of, shown, switches_for_numbers
-from app.home.night import AdoptEntry, McpEntry, MonitorEntry, RetentionEntry
+from app.home.night import AdoptEntry, CanaryEntry, McpEntry, MonitorEntry, RetentionEntry
 from app.home.reach import DiscordEntry, SlackEntry, TelegramEntry, WebhookEntry
 from engine.control.config import DeskConfig, SleeveConfig, Slug, Symbol
 from engine.control.desk_setup import TEXT_MAX, SimulatedTables, data_path, home_path
@@ -187,6 +187,7 @@ class DeskToml(SimulatedTables):
     retention: RetentionEntry = RetentionEntry.model_validate({})
     monitor: MonitorEntry = MonitorEntry.model_validate({})
     strategies: AdoptEntry = AdoptEntry()
+    canary: CanaryEntry = CanaryEntry()
     outside: OutsideEntry = OutsideEntry.model_validate({})
     account: Slug | None = None  # the entry of [accounts] that this desk trades; none: on paper
 

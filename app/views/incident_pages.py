@@ -45,7 +45,9 @@ def write_pages(home: Path) -> list[str]:
 def page_text(home: Path, window: IncidentWindow) -> str:
     """The block of one window, Markdown."""
     path = journal_of(home)
-    end = "open" if window.closed_ms is None else f"closed {utc(window.closed_ms)} by {_line(window.closed_by)}"
+    last = mark_at(path)
+    still = "open" if last is None else f"open; as of {utc(last.t_event_ms)}"  # the page is written anew from time to time
+    end = still if window.closed_ms is None else f"closed {utc(window.closed_ms)} by {_line(window.closed_by)}"
     pnl = "counted when it is closed" if window.money is None else f"{window.money['pnl']:+,.2f} USDT, of no strategy"
     orders = orders_in(path, window)
     page = [f"# Incident {window.id}: {_line(window.cause)}", ""]

@@ -23,6 +23,9 @@ PART, TRIPS = 0.25, 10  # of the size, and round trips, where nobody says anothe
 TRIPS_MIN, TRIPS_MAX = 3, 200
 BARS_MIN, BARS_MAX = 100, 50_000
 PART_MIN, PART_MAX = 0.05, 0.9
+WITHOUT_CANARY = frozenset(
+    {"paused", "resumes_ms", "stage", "size_part"}
+)  # keys whose change has none: each is a step of its own
 STANDARD, NONE = "25% for 10 trips", "none"
 WAYS = {"back": "goes back by itself", "pause": "is paused, and a person decides: going back would loosen"}
 RUNNING, BREACHED, OVER, LEFT = "running", "breached", "over", "left"

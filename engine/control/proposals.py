@@ -16,7 +16,7 @@ from sqlmodel import Session, col, or_, select
 
 from engine.book.bodies import RESTING
 from engine.clock import DAY_MS
-from engine.control.canary import CanaryPlan, way_of
+from engine.control.canary import WITHOUT_CANARY, CanaryPlan, way_of
 from engine.control.config import (
     DeskConfig,
     DeskVersion,
@@ -154,7 +154,7 @@ def _as_canary(changes: Mapping[str, Changes], plan: CanaryPlan, *, apply_to_ope
         raise Refused("a canary is of one sleeve, from its next entry on", "propose without a canary, or one sleeve")
     ((sleeve, wanted),) = changes.items()
     pairs = [(str(k), v) for k, v in wanted.items()] if isinstance(wanted, Mapping) else [(c["key"], c["value"]) for c in wanted]
-    if own := sorted({"paused", "resumes_ms", "stage", "size_part"} & {key for key, _ in pairs}):
+    if own := sorted(WITHOUT_CANARY & {key for key, _ in pairs}):
         raise Refused(f"a change of {', '.join(own)} has no canary", "propose it alone")
     return {sleeve: [*({"key": k, "value": v} for k, v in pairs), {"key": "size_part", "value": plan.part}]}
 

@@ -16,7 +16,9 @@ def test_the_tools_write_a_note_and_say_that_source_was_sent(make_ctx: Callable[
     ctx = make_ctx("developer")
     result = call(ctx, "strategy_code", {"strategy": "trend"})
     assert result.text.startswith("The source of trend (shipped with Nightdesk, ")
-    assert "was sent to" in result.text.splitlines()[0]
+    assert result.text.splitlines()[0].endswith("is shown here; no model was asked, nothing was sent.")
+    ctx.model = "gpt-x"
+    assert call(ctx, "strategy_code", {"strategy": "trend"}).text.splitlines()[0].endswith("was sent to gpt-x.")
     assert call(ctx, "strategy_code", {"strategy": "../../etc/passwd"}).status == "failed"
     made = call(ctx, "draft_strategy", {"name": "calm", "code": CODE, "why": "x"})
     assert made.status == "ok"

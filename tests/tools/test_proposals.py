@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 from engine.clock import utc
+from engine.control.canary import CanaryPlan
 from engine.control.config import DeskConfig, SleeveConfig, active, validated, write_first
 from engine.control.proposals import list_proposals
 from engine.store.db import write
 from engine.store.tables import Job
 from tests.fakes.versions import put_in_force
 from tests.tools.stored_runs import DAY, START, keep_run
+from tools import proposals as proposals_tool
 from tools.catalog import call
 from tools.common.contract import JobView
+from tools.proposals import ProposeConfigArgs
 
 
 @pytest.fixture
@@ -202,7 +205,8 @@ def test_no_proposal_without_its_evidence(desk: Any, db: Any) -> None:
     assert call(ctx, "propose_config", wish()).status == "started"
     ctx = desk()
     ctx.jobs.ends = lambda job, _args: JobView(job, "failed", 0.1, None, "missing funding")
-    assert "missing funding" in call(ctx, "propose_config", wish()).text
+    failed = call(ctx, "propose_config", wish()).text
+    assert (failed.startswith("The evidence cannot be made."), "missing funding" in failed) == (True, True)
     assert call(desk(leaks={"clean": False, "text": "leaks at bar 9"}), "propose_config", wish()).status == "refused"
     assert list_proposals(db, 0) == []
 
@@ -265,6 +269,36 @@ def test_proposals_are_listed_and_read(desk: Any) -> None:
     assert made.data["proposal"] in str(call(desk("advisor"), "proposals", {"state": "pending"}).table)
     assert "stop_atr 2 -> 3" in call(desk("advisor"), "proposals", {"proposal_id": made.data["proposal"]}).text
     assert call(desk("advisor"), "proposals", {"proposal_id": "prop-99"}).status == "failed"
+
+
+@pytest.mark.parametrize(
+    ("args", "plan"),
+    [
+        (wish(), CanaryPlan(0.25, 10, None)),
+        (wish(canary="10% for 500 bars"), CanaryPlan(0.1, None, 500)),
+        (wish(canary="none"), None),
+        (wish("paused", True), None),
+        (wish("stage", "draft"), None),
+    ],
+)
+def test_every_change_that_can_have_one_begins_as_the_desks_canary(
+    desk: Any, monkeypatch: pytest.MonkeyPatch, args: dict[str, Any], plan: CanaryPlan | None
+) -> None:
+    """[canary] of desk.toml is for each proposal that does not say its own; a pause, a stage and open positions have none."""
+    seen = list[CanaryPlan | None]()
+    kept = proposals_tool.store_proposal
+
+    def stored(*given: Any, canary: CanaryPlan | None, **more: Any) -> Any:
+        seen.append(canary)
+        return kept(*given, canary=None, **more)  # the made-up runs are too short for the terms of one
+
+    monkeypatch.setattr(proposals_tool, "store_proposal", stored)
+    ctx = desk()
+    ctx.canary = "25% for 10 trips"
+    assert call(ctx, "propose_config", args).status == "ok"
+    assert seen == [plan]
+    open_too = ProposeConfigArgs(**wish(apply_to_open=True))
+    assert proposals_tool._canary(ctx, open_too) is None
 
 
 def test_a_poor_reward_is_a_warning(desk: Any) -> None:

@@ -244,6 +244,7 @@ def test_the_timeline_is_of_the_window_and_reads(tmp_path: Path) -> None:
     (window,) = windows_of(journal_of(tmp_path))
     text = page_text(tmp_path, window)
     assert "trend-btc buy 1 at 95.00, order" in text
+    assert "by mara, open; as of 2025-03-06 00:45Z." in text
     other = Event("breaker", 1, {"sleeve": "sol", "breaker": "loss streak"})
     assert incident_pages._event_text(other, window) == ""
     assert "loss streak" in incident_pages._event_text(other._replace(body=other.body | {"sleeve": "trend-btc"}), window)

@@ -143,3 +143,13 @@ def test_the_written_file_is_far_below_the_bounds(tmp_path: Path) -> None:
     """What a new desk gets is read, of course."""
     (tmp_path / "desk.toml").write_text(desk_template.text_of("synthetic", "x"))
     assert len(read_desk_toml(tmp_path / "desk.toml").sleeves) == 3
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"), [("25 % for 10 trips", ""), ("none", ""), ("all of it", "is not a canary"), ("99% for 10 trips", "bounds")]
+)
+def test_a_canary_that_is_none_is_refused_at_the_start(tmp_path: Path, plan: str, words: str) -> None:
+    """[canary] is read as a proposal's own canary is, before anything is proposed."""
+    path, text = tmp_path / "desk.toml", f'{SLEEVE}[canary]\nplan = "{plan}"\n'
+    path.write_text(text)
+    assert words in refused(path, text) if words else read_desk_toml(path).canary.plan == plan
