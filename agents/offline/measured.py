@@ -44,6 +44,8 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
         return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
     if len(runs := _runs_above(past)) > 1:
         return _of_two(runs[-2], runs[-1], facts)
+    if re.search(r"\b(?:difference|between|the two|both)\b", text):
+        return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
     if _COSTS.search(asked) and last.name in ("attribution", "pnl", "trips"):
         return costs_measured
