@@ -27,7 +27,7 @@ from agents.offline.steps import (
     result_text,
     window,
 )
-from agents.offline.tables import extreme, heads_of, ordered, ranks
+from agents.offline.tables import AT_A_LOSS, extreme, heads_of, ordered, ranks
 from agents.offline.talk import ROWS_SUMMED
 from agents.offline.words import PATTERNS
 from tools.common.time_words import instant
@@ -45,7 +45,7 @@ def attribution(q: Question) -> Plan:
     if sleeve is None:
         if ranks(q.slots.text):
             return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
-        if q.chosen.asked.kind == "sleeves":  # asked for no end of them: the worst
+        if q.chosen.asked.kind == "sleeves" and AT_A_LOSS.search(q.slots.text):  # `who is bleeding`
             return draft.after(extreme(table, q.facts, "change", "worst"))
         costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
         costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs

@@ -44,11 +44,12 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
         return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
     if len(runs := _runs_above(past)) > 1:
         return _of_two(runs[-2], runs[-1], facts)
+    if re.search(r"\b(?:difference|between|the two|both)\b", text):
+        return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
     if _COSTS.search(asked) and last.name in ("attribution", "pnl", "trips"):
         return costs_measured
-    run = run_shown(last)
-    return partial(measured, str(run) if run else "", asked)
+    return partial(measured, str(run_shown(last) or ""), asked)
 
 
 def _runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
@@ -184,10 +185,9 @@ def which_better(heard: ShortSentence) -> FromAbove:
 @KINDS(most=8, of=("pnl", "attribution", "desk", "performance", "trips"), ok=False)
 def in_proportion(heard: ShortSentence) -> FromAbove | None:
     """`is that a lot`, `in percent`, of the desk's money: beside what it made, its interval or its limit."""
-    if heard.last.args.get("sleeve") or heard.read.places.keys() & {"by", "side", "outcome"}:
-        return None
-    run = str(heard.last.args.get("subject", "desk")).startswith("r-")
-    return None if run else judged(heard.read, heard.above.past, heard.above.facts)
+    of_run = str(heard.last.args.get("subject", "desk")).startswith("r-")
+    other = of_run or heard.last.args.get("sleeve") or heard.read.places.keys() & {"by", "side", "outcome"}
+    return None if other else judged(heard.read, heard.above.past, heard.above.facts)
 
 
 def _sleeve_in_focus(heard: ShortSentence) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from agents.offline.account import tokens_of
 from agents.offline.calls import made
 from agents.offline.fill import arguments, end_of
 from agents.offline.params import value_text
@@ -107,7 +108,8 @@ def _axes(q: Question, found: RunFocus, *, carries: bool) -> tuple[dict[str, str
     if unknown := [word for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", q.slots.text) if word not in own]:
         return {}, _ask_values(unknown, own, found.strategy)
     if named := next((key for key in own if re.search(rf"\b{key}\b", q.slots.text)), None):  # `kelly_part? try 0, 0.1, 0.5`
-        numbers = re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?![\w.]*-)", q.slots.text.partition(named)[2])
+        after = [t.word for t in tokens_of(q.slots) if t.start > q.slots.text.find(named) and t.slot in ("", "unclear", "params")]
+        numbers = [word for word in after if re.fullmatch(r"\d+(?:\.\d+)?", word)]
         if len(numbers) > 1:
             return {named: ",".join(numbers)}, ""
     said = set(_SPOKEN.findall(q.slots.text)) - {key.partition("_")[0] for key in q.slots.common}

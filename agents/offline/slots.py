@@ -130,26 +130,16 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     without, ids = s.every("without"), names.ids_of(s, words)
     out = _out(s, without, words)
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
-    funding, lasting, unit = names.funding_of(s), s.first("lasting"), s.first("unit")
-    weekday = _weekday(s)
+    funding, lasting, unit, weekday = names.funding_of(s), s.first("lasting"), s.first("unit"), _weekday(s)
     span, used = dates.read_span(s.rest, words.desk_ms)
     s.take("span", used)
     s.every("ever")
     _noted(s, "rule")
-    timeframes = names.timeframes_of(s)
-    timeframe, named, by = next(iter(timeframes), None), names.sleeves_named(s, words), _by(s)
+    timeframes, named, by = names.timeframes_of(s), names.sleeves_named(s, words), _by(s)
     by = (*by, "weekday") if weekday and "weekday" not in by else by
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
-    if (
-        span == dates.NO_SPAN
-        and strategies
-        and not (searching or lasting)
-        and (bare := PATTERNS["slots.bare_span"].search(s.rest))
-    ):
-        span = dates.read_span(f"last {bare[0]}", words.desk_ms)[0]  # `1 year btc trend`: as long as the run is to be
-        s.take("span", [bare.span()])
-    venue = _venue(s, words)
-    percent = _percent(s)
+    span = _length(s, words) if span == dates.NO_SPAN and strategies and not (searching or lasting) else span
+    venue, percent = _venue(s, words), _percent(s)
     usable = words.params_of(strategies)
     search = ranges.read_wanted(s.rest, usable, {k: v for k, (v, _) in written.items()}) if searching else None
     reading = (
@@ -162,7 +152,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         strategy=strategies[0] if strategies else None,
         strategies=strategies,
         symbols=symbols,
-        timeframe=timeframe,
+        timeframe=next(iter(timeframes), None),
         timeframes=timeframes,
         venue=venue,
         span=span,
@@ -171,7 +161,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         variants=tuple(reading.variants),
         unclear=unclear,
         factor=next((number for said, number in _FACTORS if mentions(said, s.rest)), None),
-        sleeves=named or names.sleeves_meant(words, strategies, symbols, timeframe),
+        sleeves=named or names.sleeves_meant(words, strategies, symbols, next(iter(timeframes), None)),
         ids=ids,
         handles=tuple(dict.fromkeys(handles)),
         number=None if number is None else int(number),
@@ -199,6 +189,13 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         model_versions=stored_versions,
         places={name: tuple(found) for name, found in s.places.items() if found},
     )
+
+
+def _length(s: Sentence, words: Words) -> dates.TimeSpan:
+    """`1 year btc trend`: as long as the run is to be, up to now."""
+    bare = PATTERNS["slots.bare_span"].search(s.rest)
+    s.take("span", [bare.span()] if bare else [])
+    return dates.read_span(f"last {bare[0]}", words.desk_ms)[0] if bare else dates.NO_SPAN
 
 
 _FACTORS = (("halve", 0.5), ("half", 0.5), ("double", 2.0))

@@ -16,7 +16,7 @@ Facts = Mapping[str, Any]  # reference -> fact, of the whole thread
 _BETTER_LOW = ("drawdown", "fees", "slippage", "depth")
 _LOW = PATTERNS["tables.low"]
 _HIGH = PATTERNS["tables.high"]
-_AT_A_LOSS = PATTERNS["tables.at_a_loss"]
+AT_A_LOSS = PATTERNS["tables.at_a_loss"]
 _MANY = re.compile(r"\b(?:most|least|fewest|how many|number of|more|fewer|less) (?:\w+ )?(?:trades|trips)\b")
 _MOMENTS = ("recovered", "peak", "trough", "entry_ms", "exit_ms", "made", "expires", "since", "until")  # no amounts
 _NO_FIGURE = {stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the")}  # words of windows and lists
@@ -114,7 +114,7 @@ def lowest_wanted(head: str, text: str, which: str | None) -> bool:
             return False
         plain = re.search(r"\b(?:smallest|lowest|least|fewest)\b", text)
         return True if costs and plain else worst != costs
-    if _AT_A_LOSS.search(text) and head in ("net", "return", "change"):
+    if AT_A_LOSS.search(text) and head in ("net", "return", "change"):
         return many or not few
     return few
 
