@@ -69,9 +69,9 @@ def test_a_row_that_comes_twice_ends_no_list() -> None:
 def test_a_page_that_is_shown_again_is_no_answer() -> None:
     """Instead of asking for ever."""
     client = Scripted(lambda *_: [fill(bill) for bill in range(1_000, 1_000 + PAGE)])
-    for question in (lambda v: v.trades(""), lambda v: v.bills(0), lambda v: v.transfers(1), lambda v: v.standing()):
+    for name, about in (("trades", ("",)), ("bills", (0,)), ("transfers", (1,)), ("standing", ())):
         with pytest.raises(DataError):
-            asyncio.run(question(okx_adapter(client)))
+            asyncio.run(getattr(okx_adapter(client), name)(*about))
         assert len(client.asked) <= 3
         client.asked.clear()
 
