@@ -18,7 +18,7 @@ from engine.book.order_events import EventBody, act
 from engine.core.guardrails import exposure
 from engine.core.ledger import entry_index, fits, on_mark, put
 from engine.core.orders import executed, find
-from engine.core.state import ADOPTED, ENTRY, EXIT_SLOT, LAYERS, LIQUIDATION, NO_FILL, NO_ORDER, Fill, Sleeve
+from engine.core.state import ADOPTED, ENTRY, EXIT_SLOT, HALT, LAYERS, LIQUIDATION, NO_FILL, NO_ORDER, Fill, Sleeve
 from engine.core.step import distance
 
 
@@ -77,7 +77,7 @@ def _closed(book: Book, body: Mapping[str, Any], share: Mapping[str, Any]) -> li
     k = next(k for k, layer in enumerate(before.position.layers) if layer.key == share["key"])
     layer, fee = before.position.layers[k], float(body["fee"]) * lots / body["lots"]
     fill = NO_FILL._replace(slot=EXIT_SLOT, key=layer.key, layer=k, lots=lots, price=float(body["price"]), fee=fee)
-    fill = fill._replace(reference_price=fill.price, t_ms=body["t_ms"], reason=LIQUIDATION)
+    fill = fill._replace(reference_price=fill.price, t_ms=body["t_ms"], reason=HALT if body["word"] == "halt" else LIQUIDATION)
     assert fits(before, fill), "what the venue has closed does not fit"  # noqa: S101 - a programmer's error halts
     after, rows = booked(book, s, before, fill)
     if lots < layer.lots:

@@ -98,7 +98,8 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
     after, rows = booked(book, s, before, fill)
     if before is not now:  # the order had ended here: what the sleeve ordered since stands, unless it is of the other side
         after = after._replace(order=now.order if now.order.side * after.position.side >= 0 else NO_ORDER)
-    if is_flattened(book, order):
+    late = order.slot == ENTRY and book.desk.halted != 0  # it was on its way when the desk was halted
+    if late or is_flattened(book, order):
         layers = after.position.layers
         layers = put(layers, fill.layer, leave(layers[fill.layer], HALT))
         after = after._replace(position=after.position._replace(layers=layers))

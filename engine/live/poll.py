@@ -16,7 +16,7 @@ from engine.book.order_events import issued, name_code
 from engine.core.orders import ENDED, REJECTED, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.live.desk import LiveDesk
-from engine.live.reduced import book_reduced, page_reduced, shares_of, word_of
+from engine.live.reduced import book_reduced, closed_by_halt, page_reduced, shares_of, word_of
 from engine.live.requests import Unanswered
 from engine.venues.live_port import VenueBill, VenueTrade
 
@@ -203,7 +203,8 @@ class AccountPoll:
             if self.desk.take("fill", fill_body(trade, id_)).get("booked") is False and self._is_booked(trade):
                 self._unfit(trade, order.id)
         elif trade.order in self.desk.book.orphans.get(self.instrument, {}).get("orders", ()):
-            self.desk.take("orphan", {"what": "fill", **self._orphan_body(trade)})
+            if not closed_by_halt(self.desk, self.instrument, trade):
+                self.desk.take("orphan", {"what": "fill", **self._orphan_body(trade)})
         elif shares := self._shares_of_reduced(trade):
             self.pending.pop(trade.trade, None)
             word = book_reduced(self.desk, self.instrument, trade, shares)

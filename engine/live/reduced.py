@@ -7,6 +7,7 @@ is bookkeeping, never a trade. Nothing enters until a named person lets the desk
 
 from typing import Any
 
+from engine.book.account_events import orphan_lots
 from engine.book.bodies import REDUCED, position_of
 from engine.live.desk import LiveDesk, going_on
 from engine.venues.live_port import VenueTrade
@@ -24,12 +25,7 @@ def shares_of(desk: LiveDesk, instrument: str, trade: VenueTrade) -> list[Share]
     book = desk.book
     if not trade.forced or desk.doubts(instrument):
         return []
-    held: list[Share] = []
-    for s, sleeve in enumerate(book.sleeves):
-        position = sleeve.position
-        if book.specs[s].source["instrument"] == instrument and position.side == -trade.side:
-            layers = position.layers[: position.open_layers]
-            held += [{"sleeve": book.names[s], "key": layer.key, "lots": layer.lots} for layer in layers]
+    held = layers_of(desk, instrument, -trade.side)
     if position_of(instrument) in book.differences:
         gap = desk.venue_lots.get(instrument, 0) + trade.side * sum(one["lots"] for one in held)
         if trade.side * gap < trade.lots:
@@ -40,6 +36,34 @@ def shares_of(desk: LiveDesk, instrument: str, trade: VenueTrade) -> list[Share]
 def word_of(trade: VenueTrade) -> str:
     """What has closed it, for people."""
     return WORDS.get(trade.forced, trade.forced)
+
+
+def layers_of(desk: LiveDesk, instrument: str, side: int) -> list[Share]:
+    """What sleeves hold of an instrument on one side, layer by layer."""
+    book, held = desk.book, list[Share]()
+    for s, sleeve in enumerate(book.sleeves):
+        position = sleeve.position
+        if book.specs[s].source["instrument"] == instrument and position.side == side:
+            layers = position.layers[: position.open_layers]
+            held += [{"sleeve": book.names[s], "key": layer.key, "lots": layer.lots} for layer in layers]
+    return held
+
+
+def closed_by_halt(desk: LiveDesk, instrument: str, trade: VenueTrade) -> bool:
+    """Book an execution of an order by which a halt has closed straight at the venue what layers held: True. False where it has
+    closed what no sleeve held. Without it a layer would stay in the book beside its own close, and be left again for ever.
+    """
+    shares = parted(layers_of(desk, instrument, -trade.side), trade.lots)
+    if not shares or orphan_lots(desk.book, instrument) * trade.side < 0:
+        return False
+    desk.take("reduced", body_of(instrument, trade, "halt", shares))
+    return True
+
+
+def body_of(instrument: str, trade: VenueTrade, word: str, shares: list[Share]) -> dict[str, Any]:
+    """Of a `reduced` event."""
+    body = {"instrument": instrument, "trade": trade.trade, "order": trade.order or trade.venue_id, "side": trade.side}
+    return body | {"lots": trade.lots, "price": trade.price, "fee": trade.fee, "t_ms": trade.t_ms, "word": word, "shares": shares}
 
 
 def parted(held: list[Share], lots: int) -> list[Share]:
@@ -60,9 +84,7 @@ def book_reduced(desk: LiveDesk, instrument: str, trade: VenueTrade, shares: lis
     if what not in desk.book.health:
         why = f"{instrument}: the venue has closed lots by {word}"
         desk.take("health", {"what": what, "state": "begun", "why": why})
-    body = {"instrument": instrument, "trade": trade.trade, "order": trade.venue_id, "side": trade.side, "lots": trade.lots}
-    body |= {"price": trade.price, "fee": trade.fee, "t_ms": trade.t_ms, "word": trade.forced, "shares": shares}
-    desk.take("reduced", body)
+    desk.take("reduced", body_of(instrument, trade, trade.forced, shares))
     return word
 
 

@@ -1,7 +1,7 @@
 """What OKX lists, as adapters read it: pages that overlap, repeat or hold a row twice; children of a stop; what no order made."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -32,6 +32,15 @@ class Scripted:
         return call
 
 
+def run(question: Awaitable[Any]) -> Any:
+    """What it brings."""
+
+    async def main() -> Any:
+        return await question
+
+    return asyncio.run(main())
+
+
 def venue_of(ask: Ask) -> OkxVenue:
     """BTC there."""
     return okx_adapter(Scripted(ask))
@@ -52,7 +61,7 @@ def listed(about: Mapping[str, str], bills: range, overlap: int = 0) -> list[int
 def bills_read(page: Callable[[list[int]], list[int]], overlap: int = 0) -> list[str]:
     """Executions that the adapter reads of 250, whose pages `page` spoils."""
     venue = venue_of(lambda _, about: [fill(bill) for bill in page(listed(about, range(1_000, 1_250), overlap))])
-    found, cursor = asyncio.run(venue.trades("999"))
+    found, cursor = run(venue.trades("999"))
     assert cursor == "1249"
     return [trade.trade for trade in found]
 
@@ -69,9 +78,9 @@ def test_a_row_that_comes_twice_ends_no_list() -> None:
 def test_a_page_that_is_shown_again_is_no_answer() -> None:
     """Instead of asking for ever."""
     client = Scripted(lambda *_: [fill(bill) for bill in range(1_000, 1_000 + PAGE)])
-    for question in (lambda v: v.trades(""), lambda v: v.bills(0), lambda v: v.transfers(1), lambda v: v.standing()):
+    for name, about in (("trades", ("",)), ("bills", (0,)), ("transfers", (1,)), ("standing", ())):
         with pytest.raises(DataError):
-            asyncio.run(question(okx_adapter(client)))
+            run(getattr(okx_adapter(client), name)(*about))
         assert len(client.asked) <= 3
         client.asked.clear()
 
@@ -81,7 +90,7 @@ def test_a_page_that_is_shown_again_is_no_answer() -> None:
 )
 def test_what_the_venue_closes_by_itself_is_named(kind: str, forced: str) -> None:
     """By the kind of the execution."""
-    found, _ = asyncio.run(venue_of(lambda _, about: [] if "after" in about else [fill(1, kind)]).trades(""))
+    found, _ = run(venue_of(lambda _, about: [] if "after" in about else [fill(1, kind)]).trades(""))
     assert [trade.forced for trade in found] == [forced]
 
 
@@ -96,5 +105,5 @@ def test_a_stop_may_place_several_orders(second: str, state: str, lots: int) -> 
         state, filled = rows[about["ordId"]]
         return [{"state": state, "accFillSz": filled, "ordId": about["ordId"], "px": "", "sz": "2"}]
 
-    found = asyncio.run(venue_of(ask).ask(STOP))
+    found = run(venue_of(ask).ask(STOP))
     assert (found.state, found.filled_lots, found.child_id) == (state, lots, "71,72")

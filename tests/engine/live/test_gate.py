@@ -308,7 +308,8 @@ def test_an_instrument_that_is_counted_or_listed_otherwise_closes_it(path: Path,
             async def listing(self, _symbol: str) -> VenueListing:
                 return VenueListing(now["state"] == "live", now["state"], 0.0001, 5.0, PRICE, now["steps"])
 
-        parts = gated.parts()._replace(reader=Changing())
+        reader: Any = Changing()
+        parts = gated.parts()._replace(reader=reader)
         bench.duties.gate = AccountGate(bench.desk, bench.duties.reconcile, parts)
         await bench.duties.start()
         await bench.after(60)

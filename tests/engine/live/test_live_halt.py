@@ -204,3 +204,49 @@ def test_no_entry_leaves_after_the_latch(path: Path) -> None:
     bench = on_bench(path, play)
     assert bench.duties.halt.result == (KILLED, ())
     assert BTC_PERP not in bench.desk.book.differences
+
+
+@pytest.mark.parametrize("after_s", [0.005, 4.0])
+def test_an_entry_that_was_on_its_way_leaves_as_soon_as_it_is_filled(path: Path, after_s: float) -> None:
+    """Halted between the request and its fill: the layer stayed until the next close, and the page named its stop and target."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.venue.fills = after_s < 1.0
+        bench.venue.script["cancel"] = ["too late"] * 50
+        bench.close(adds=long())
+        await bench.after(0.005)
+        bench.halt("a person")
+        bench.duties.halt.soon()
+        await bench.after(after_s)
+        if not bench.venue.fills:
+            bench.venue.fills = True
+            bench.venue.execute(next(iter(bench.venue.orders)), 300)
+        bench.venue.script["cancel"].clear()
+        await bench.after(20)
+        assert (bench.lots(), bench.venue.net) == (0, 0)
+        assert not bench.desk.book.orders.open
+        assert any("halt: KILLED" in page for page in bench.pages)
+
+    on_bench(path, play)
+
+
+def test_what_a_halt_closes_at_the_venue_leaves_the_layer_that_held_it(path: Path) -> None:
+    """Its own exits are refused for ten seconds. It used to stay in the book beside its close: an orphan of the other sign,
+    a page each ten minutes, an exit refused at each close, and nothing that a person could adopt.
+    """
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        bench.venue.script["place"] = ["rejected"] * 5
+        bench.halt("a person")
+        bench.duties.halt.soon()
+        await bench.after(60)
+        assert bench.venue.net == 0
+        assert bench.lots() == 0
+        assert not any(orphan["lots"] for orphan in bench.desk.book.orphans.values())
+
+    bench = on_bench(path, play)
+    assert bench.events("fill")[-1].body["reason"] == "halt"
