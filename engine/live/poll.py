@@ -15,10 +15,11 @@ from engine.book.attached import attached_id, entry_id
 from engine.book.order_events import issued, name_code
 from engine.core.orders import ENDED, REJECTED, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
+from engine.live.bills import bill_shares, read_from
 from engine.live.desk import LiveDesk
 from engine.live.reduced import book_reduced, closed_by_halt, page_reduced, shares_of, word_of
 from engine.live.requests import Unanswered
-from engine.venues.live_port import VenueBill, VenueTrade
+from engine.venues.live_port import VenueTrade
 
 ASKS_MS = (1_000, 2_000, 4_000, 5_000)  # before each question about an order in doubt; the last one goes on
 DOUBT_S, OPEN_S, IDLE_S = 1.0, 15.0, 60.0  # between two looks
@@ -30,7 +31,6 @@ WORKS_MS = 5_000  # a market order that works longer is in doubt
 SLEEPS_S = 1.5  # between two looks while the stop of a resting entry sleeps: a part that fills is covered within five seconds
 RECYCLED_MS = 43_200_000  # by which an execution is later than the one that its id was booked for: a venue has used the id again
 AWAY_LOOKS = 12  # looks in a row that brought nothing: a page
-BILLS_BACK_MS, BILLS_KNOWN_MS = 43_200_000, 72_000_000  # ids of bills are kept for a day: transitions.TRADES_KEPT_MS
 STRANGERS_KEPT = 200  # orders
 BILL_MINUTES = (1, 6, 16, 31)  # of an hour: bills come late
 OURS = re.compile(r"nd([a-z0-9]{4})[0-9]{8}[ESTXAF][0-9]{2}")
@@ -350,38 +350,14 @@ class AccountPoll:
         """Book the settlements that are new, each once; one may be listed hours late, behind newer ones. Raises DataError."""
         key = f"bills of {self.instrument}"
         since = self.desk.book.cursors.get(key)
-        bills = await self.venue.bills(self._bills_from(int(since))) if since else []
+        bills = await self.venue.bills(read_from(self.desk, int(since))) if since else []
         known = {id_.partition(":")[0] for id_ in self.desk.book.orders.trades}
         for bill in {bill.bill: bill for bill in bills if bill.bill not in known}.values():
-            for body in self._shares(bill):
+            for body in bill_shares(self.desk, holders(self.desk, self.instrument), bill):
                 self.desk.take("funding", body)
         last = max([int(since or self.desk.now_ms()), *(bill.t_ms for bill in bills)])
         if since != str(last):
             self.desk.take("cursor", {"instrument": key, "cursor": str(last)})
-
-    def _bills_from(self, last_ms: int) -> int:
-        """A bill may be listed behind a later one: they are read from further back, as far as all ids are known, and from no
-        time at which this desk could hold nothing yet.
-        """
-        start = self.desk.book.start
-        known_ms = max(self.desk.now_ms() - BILLS_KNOWN_MS, int(start["first_ms"]) + int(start["timeframe_ms"]))
-        return min(last_ms, max(last_ms - BILLS_BACK_MS, known_ms))
-
-    def _shares(self, bill: VenueBill) -> list[dict[str, Any]]:
-        """A bill as the sleeves bear it, by the lots that they hold now; they come to the bill exactly."""
-        book, held = self.desk.book, holders(self.desk, self.instrument)
-        rules = book.specs[held[0][0]].rules
-        mark, total = book.bars[rules.instrument].close, sum(abs(lots) for _, lots in held)
-        bodies, left = list[dict[str, Any]](), bill.cash
-        for n, (s, lots) in enumerate(held):
-            cash = left if n == len(held) - 1 else bill.cash * abs(lots) / total if total else 0.0
-            left -= cash
-            value = lots * rules.lot_size * mark
-            name = book.names[s]
-            id_ = bill.bill if len(held) == 1 else f"{bill.bill}:{name}"
-            rate = -cash / value if value else 0.0
-            bodies.append({"bill": id_, "sleeve": name, "mark": mark, "rate": rate, "cash_flow": cash, "t_ms": bill.t_ms})
-        return [body for body in bodies if body["cash_flow"] != 0.0 or len(bodies) == 1]
 
 
 def holders(desk: LiveDesk, instrument: str) -> list[tuple[int, int]]:
