@@ -32,6 +32,7 @@ EXACT = 2.0**53  # above it a float counts in steps of two
 NAME = re.compile(
     r"(?P<venue>[a-z0-9][a-z0-9-]*)_(?P<symbol>[A-Z0-9]+-[A-Z0-9]+)_(?P<market>perp|spot)(?:_(?P<tag>[A-Za-z0-9-]+))?_l2\.parquet"
 )
+PART = re.compile(r"part-(\d+)-(\d+)\.parquet")  # the first and the last number of its messages, trades or events
 WHOLE = ("seq", "recv_ns", "ts_exch_ms", "first_id", "last_id", "prev_id")
 LEVEL = ("side", "price", "qty")
 WAY_OUT = "record it again, or leave the file out; docs/level2.md has the columns"
@@ -243,15 +244,15 @@ def parts_of(path: Path) -> list[Path]:
 
 def span_of(part: Path) -> tuple[int, int]:
     """The first and the last number that a part's name says. Raises DataError for another name."""
-    found = re.fullmatch(r"part-(\d+)-(\d+)\.parquet", part.name)
+    found = PART.fullmatch(part.name)
     if found is None:
         raise DataError(f"{part}: not the name of a part", "part-FIRST-LAST.parquet")
     return int(found[1]), int(found[2])
 
 
 def covered(parts: Iterable[Path]) -> list[Path]:
-    """Parts that another one holds whole."""
-    spans = sorted(((*span_of(part), part) for part in parts), key=lambda one: (one[0], -one[1]))
+    """Parts that another one holds whole, by their names; a part of another name is covered by none."""
+    spans = sorted(((*span_of(part), part) for part in parts if PART.fullmatch(part.name)), key=lambda one: (one[0], -one[1]))
     found, end = [], -1
     for _, last, part in spans:
         if last <= end:

@@ -8,7 +8,7 @@ import pytest
 from engine.errors import DataError
 from engine.l2 import packing
 from engine.l2.packing import pack_day, pack_days
-from engine.l2.tape import BookTape, covered, parts_of, read_tape
+from engine.l2.tape import BookTape, covered, parts_of, read_tape, span_of
 from tests.engine.l2.test_recorder import events_of, play, recorder_in, tape_of
 from tests.fakes.book_tapes import START_NS, Maker, made
 
@@ -104,4 +104,5 @@ def test_what_covers_what() -> None:
     paths = [Path(f"{name}.parquet") for name in names]
     assert [path.stem for path in covered(paths)] == ["part-1-20", "part-21-40", "part-41-60"]
     with pytest.raises(DataError, match="not the name of a part"):
-        covered([Path("part-x.parquet")])
+        span_of(Path("part-x.parquet"))
+    assert covered([Path("part-x.parquet"), Path("part-1-9.parquet")]) == []
