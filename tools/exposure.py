@@ -24,6 +24,7 @@ from tools.common.contract import (
     ToolResult,
     Value,
     asked_as,
+    clean,
     make_facts,
     no_data,
     tool,
@@ -152,6 +153,7 @@ def worst_days(ctx: ToolContext, args: WorstDaysArgs) -> ToolResult:
         f" Recorded bars of {utc(found.from_ms)[:10]} to {utc(found.to_ms)[:10]} at today's prices, positions and stops as they "
         "stand; strategies say nothing, funding is left out."
     )
+    text += f" Days before the desk's first are left out: {clean(found.left_out, 300)}." if found.left_out else ""
     table = Table(("day", "moves", "fall", "change at its end", "exits", "halts"), tuple(rows))
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"halts": bool(halts)})
 

@@ -24,8 +24,8 @@ from engine.core.state import EXIT_REASONS, NONE, Bar
 from engine.data.align import Market
 from engine.data.catalog import Catalog
 from engine.data.timeframes import load_desk, series_of
-from engine.errors import BadInput
-from engine.watch.window import journal_of, mark_at
+from engine.errors import BadInput, DataError
+from engine.watch.window import first_mark, journal_of, mark_at
 
 DAYS_MAX = 20
 PLAYED = 3  # times as many days are played as are wanted: exits change their order
@@ -53,6 +53,7 @@ class Stress(NamedTuple):
     from_ms: int
     to_ms: int
     days: tuple[StressDay, ...]
+    left_out: str = ""  # why days before the desk's first are not among them
 
 
 def worst_days(home: Path, catalog: Catalog, count: int) -> Stress | None:
@@ -66,15 +67,21 @@ def worst_days(home: Path, catalog: Catalog, count: int) -> Stress | None:
     book = fold(journal_of(home)) if mark is not None else None
     if mark is None or book is None or book.count == 0:
         return None
-    market = _recorded(catalog, tuple(book.columns), int(book.start["timeframe_ms"]))
-    return stress_of(book, market, count, mark.id)
+    first = first_mark(journal_of(home)) or mark
+    market, why = _recorded(catalog, tuple(book.columns), int(book.start["timeframe_ms"]), first.t_event_ms)
+    return stress_of(book, market, count, mark.id)._replace(left_out=why)
 
 
 @lru_cache(maxsize=2)
-def _recorded(catalog: Catalog, columns: tuple[str, ...], clock_ms: int) -> Market:
-    """All bars of these columns, kept for as long as the catalog is the same."""
+def _recorded(catalog: Catalog, columns: tuple[str, ...], clock_ms: int, lived_ms: int) -> tuple[Market, str]:
+    """All bars of these columns, kept for as long as the catalog is the same; where some are faulty, those from `lived_ms` on,
+    the desk's own days, and what is wrong with the others. Raises DataError where these are faulty, too."""
     clock = timeframe_text(clock_ms)
-    return load_desk(catalog, series_of(catalog, columns, clock), "none", None, None, None).span
+    series = series_of(catalog, columns, clock)
+    try:
+        return load_desk(catalog, series, "none", None, None, None).span, ""
+    except DataError as error:
+        return load_desk(catalog, series, "none", None, lived_ms, None).span, f"{error.what}: {error.hint}"
 
 
 def stress_of(book: Book, market: Market, count: int, event: str) -> Stress:

@@ -56,7 +56,7 @@ def test_a_viewer_halts_and_asks_nothing(served: Any, people: dict[str, str]) ->
         assert client.get("/api/desk").status_code == 200
         refused = client.post("/api/turns", json={"role": "operator", "text": "how are we doing?", "thread": "new"})
         assert refused.status_code == 403
-        assert "viewer is a viewer and may not work" in refused.json()["error"]["what"]
+        assert "viewer is a viewer and may not ask a role" in refused.json()["error"]["what"]
         assert client.post("/api/turns", json={"role": "operator", "text": "/halt odd fills", "thread": "new"}).status_code == 202
         assert client.get("/api/halt").json()["halted"] is True
         assert client.delete("/api/halt").status_code in (403, 422)

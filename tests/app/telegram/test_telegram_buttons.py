@@ -109,7 +109,7 @@ def test_who_may_not(home: Home, line: TelegramLine, server: ReachServer) -> Non
     set_role(home.path, "bob", "viewer")
     server.click(keys["Approve"], BOB, query="v")
     line.poll(0)
-    assert "may not tighten" in _answer(server)
+    assert "may not approve what tightens" in _answer(server)
     assert _state(home, row) == "pending"
 
 

@@ -13,9 +13,11 @@ from engine.clock import DAY_MS
 from engine.core.ledger import open_lots
 from engine.core.state import BY_TIME, EXIT_REASONS, FADE, FLAT, NO_ORDER, Rules, Sleeve
 from engine.data.align import Market
-from engine.errors import BadInput
+from engine.data.timeframes import DeskBars
+from engine.errors import BadInput, DataError
 from engine.live.loop import Loop
 from engine.watch import stress
+from engine.watch.window import first_mark
 from tests.fakes.papers import WALL_MS, advanced_until, feed_of, furnished, loop_of
 
 BARS = 96
@@ -128,6 +130,27 @@ def test_days_that_are_not_whole_are_not_played(holding: Loop) -> None:
     seen = stress.stress_of(book, bars, 2, "e1")
     assert (seen.looked_at, len(seen.days)) == (1, 1)
     assert seen.days[0].day_ms == DAY_MS * 20_000
+
+
+def test_a_hole_of_long_ago_leaves_the_days_that_the_desk_has_lived(holding: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One file with a month missing before the desk began had the whole answer refused; what is left out is said."""
+    lived = market(holding.book, [-0.01] * DAYS)
+    asked = list[int | None]()
+
+    def load(_catalog: Any, _series: Any, _policy: str, _anchor: None, from_ms: int | None, _to: None) -> Any:
+        asked.append(from_ms)
+        if from_ms is None:
+            raise DataError("SOL has invalid bars in this range", "nightdesk data check FILE")
+        return DeskBars(lived, {}, ())
+
+    monkeypatch.setattr(stress, "load_desk", load)
+    home = open_home(WALL_MS)
+    seen = stress.worst_days(home.path, home.catalog, 2)
+    first = first_mark(home.desk_journal)
+    assert seen is not None
+    assert first is not None
+    assert (asked, len(seen.days)) == ([None, first.t_event_ms], 2)
+    assert seen.left_out == "SOL has invalid bars in this range: nightdesk data check FILE"
 
 
 def test_nothing_held_is_no_day(holding: Loop) -> None:
