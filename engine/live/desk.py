@@ -10,6 +10,7 @@ what the venue answers to one that a request has overtaken is not heard, or two 
 """
 
 import asyncio
+import re
 from collections import Counter, deque
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol, TypeVar
@@ -34,6 +35,7 @@ from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, PASSED
 T = TypeVar("T")
 LIFE_MS = 35_000  # a request that was sent longer ago than this can no longer arrive: OKX signs for 30 s, the others for less
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)  # before the n-th order of its kind for one layer
+MOMENT = re.compile(r"\b1[5-9]\d{11}\b")  # UTC ms in a venue's words, as of the end of a ban: it makes no other page of one
 KNOWN_MAX = 2_000  # ids and times of requests that are remembered beside those of open orders
 
 
@@ -120,9 +122,9 @@ class LiveDesk:
 
     def incident(self, what: str, *, always: bool = False, **more: Any) -> None:
         """Something that a person should know, in the journal and by a page; the same one after ten minutes, or `always`."""
-        now = self.now_ms()
-        if (always or now - self._paged.get(what, -600_001) > 600_000) and not self.failed:
-            self._paged[what] = now
+        now, same = self.now_ms(), MOMENT.sub("", what)
+        if (always or now - self._paged.get(same, -600_001) > 600_000) and not self.failed:
+            self._paged[same] = now
             self._write([("incident", {"what": what, **more}, [])])
             self.page(what)
 

@@ -4,7 +4,7 @@ The only file that gives ccxt a key. `read_only` lets nothing but questions thro
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -65,7 +65,7 @@ def connect(at: AccountAddress, keys: VenueKeys, **more: Any) -> Any:
     return read_only(client) if at.mode == "shadow" else client
 
 
-def corrected_clock(asking: Any, clients: Sequence[Any]) -> Callable[[], Awaitable[int]]:
+def corrected_clock(asking: Any, clients: Sequence[Any]) -> Callable[[], Coroutine[Any, Any, int]]:
     """The venue's clock (UTC ms), by one of an account's clients; each of them signs by it from then on.
 
     Venues refuse what is signed a second ahead of their clock (Binance, Bybit), or some seconds behind: a machine whose clock is

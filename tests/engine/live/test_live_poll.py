@@ -189,6 +189,21 @@ def test_lots_that_the_venue_itself_has_closed_are_said_to_be_that(path: Path) -
     assert bench.events("fill")[-1].body["forced"] == "adl"
 
 
+def test_a_moment_in_the_venues_words_makes_no_other_page(path: Path) -> None:
+    """A ban is said anew at each question, with the moment of its end; ten minutes later it is said again."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        for n in range(5):
+            bench.desk.incident(f"no answer: banned until {bench.clock() + 120_000}, order {8_000_000_000 + n // 4}")
+            await bench.after(20)
+        await bench.after(600)
+        bench.desk.incident(f"no answer: banned until {bench.clock() + 120_000}, order 8000000000")
+
+    bench = on_bench(path, play)
+    assert [page[-11:] for page in bench.pages] == [" 8000000000", " 8000000001", " 8000000000"]
+
+
 def test_a_strangers_order_wakes_once_however_many_parts_it_executes_in(path: Path) -> None:
     """Each part is a difference of its own; another order is another page."""
 
