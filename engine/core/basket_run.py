@@ -8,7 +8,7 @@ from math import isnan, nan
 from typing import Any
 
 from .basket import Basket, BasketMemory, PairBook, SpreadTerms, pair_value, summed, with_leaving
-from .basket_open import settle
+from .basket_open import close_of, order_all, settle
 from .guardrails import Around, count_entry, count_order, review, roll_day, watch_desk, watch_sleeve
 from .ledger import on_mark
 from .memory import emit, load, store
@@ -65,11 +65,6 @@ def run(
     return book, desk, n
 
 
-def close_of(m: BasketMemory, t: int) -> int:
-    """The close of bar t (UTC ms)."""
-    return load(m.bars, t * len(m.legs), Bar).close_ms  # type: ignore[no-any-return]  # a number
-
-
 def mark(m: BasketMemory, book: Basket, t: int, n: int) -> tuple[Basket, int]:
     """The basket at a close: its day, its value at the last prices, its daily breaker."""
     was, rules = book.guard, load(m.rules, 0, Rules)
@@ -106,6 +101,7 @@ def decide(
             n = leaves(m, terms, desk, pair, p, t, n)
         elif usable(load(m.bars, t * legs + pair.a, Bar)) and usable(load(m.bars, t * legs + pair.b, Bar)):
             book, desk, n = enters(m, terms, book, desk, limits, pair, p, t, n)
+    order_all(m, t)
     return book, desk, n
 
 
