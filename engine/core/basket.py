@@ -59,7 +59,10 @@ class PairBook(NamedTuple):
     opened: int  # 1: something of it has filled
     key: int  # of its entry
     refused: int  # rule of the last refusal while it lasts
-    hedge: float  # the fit that it was entered with
+    momentum_bars: int  # from here to `deviation` as it was entered: another version moves no pair that is in
+    leave: float
+    stop: float
+    hedge: float  # the fit
     intercept: float
     deviation: float
     cash: float  # what its fills and settlements paid, fees off
@@ -121,7 +124,7 @@ NO_LEG_ORDER = LegOrder(0, 0, 0, 0, 0)
 
 def no_pair(a: int, b: int) -> PairBook:
     """A pair of two legs that has not traded."""
-    return PairBook(a, b, *(0,) * 10, NONE, 1, 0, 0, 0, *(0.0,) * 10)
+    return PairBook(a, b, *(0,) * 10, NONE, 1, 0, 0, 0, 0, *(0.0,) * 12)
 
 
 def lots_on(pair: PairBook, leg: int) -> int:

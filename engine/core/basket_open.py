@@ -51,7 +51,7 @@ def settle(m: BasketMemory, book: Basket, t: int, n: int) -> tuple[Basket, int]:
         m.taken[leg] = 0.0
         bar = load(m.bars, t * legs + leg, Bar)
         if usable(bar) and bar.funding_mark > 0.0:
-            book, n = paid(m, book, leg, bar, n)
+            book, n = paid(m, book, leg, settled(m, leg, bar), bar.funding_mark, bar.funding_rate, bar.close_ms, n)
     for leg in range(legs):
         bar = load(m.bars, t * legs + leg, Bar)
         if usable(bar):
@@ -87,22 +87,26 @@ def opened(m: BasketMemory, book: Basket, close_ms: int, n: int) -> tuple[Basket
     return book, n
 
 
-def paid(m: BasketMemory, book: Basket, leg: int, bar: Bar, n: int) -> tuple[Basket, int]:
-    """A settlement: the leg pays for what it has net, each pair for its own lots."""
-    sleeve, rules = load(m.legs, leg, Sleeve), load(m.rules, leg, Rules)
-    cash = funding_cash(sleeve.position, rules, bar.funding_mark, bar.funding_rate)
-    store(m.legs, leg, on_funding(sleeve, cash))
+def settled(m: BasketMemory, leg: int, bar: Bar) -> float:
+    """What a settlement pays a leg for what it has net (quote units)."""
+    return funding_cash(load(m.legs, leg, Sleeve).position, load(m.rules, leg, Rules), bar.funding_mark, bar.funding_rate)
+
+
+def paid(m: BasketMemory, book: Basket, leg: int, cash: float, mark: float, rate: float, t_ms: int, n: int) -> tuple[Basket, int]:
+    """The basket after a settlement that paid a leg `cash`; each pair gets or pays what its own lots come to."""
+    rules = load(m.rules, leg, Rules)
+    store(m.legs, leg, on_funding(load(m.legs, leg, Sleeve), cash))
     book = summed_ledger(m, book)
     for p in range(len(m.pairs)):
         pair = load(m.pairs, p, PairBook)
         lots = lots_on(pair, leg)
         if lots == 0:
             continue
-        share = -(lots * rules.lot_size) * bar.funding_mark * bar.funding_rate
+        share = -(lots * rules.lot_size) * mark * rate
         store(m.pairs, p, pair._replace(cash=pair.cash + share, funding=pair.funding + share))
         code = K_FUNDING, 0, 0, 1 if lots > 0 else -1
-        figures = lots, bar.funding_mark, share, book.ledger.cash, bar.funding_rate, 0.0
-        n = emit(m.rows, n, pair_row(bar.close_ms, code, (leg, p, pair.key), figures))
+        figures = lots, mark, share, book.ledger.cash, rate, 0.0
+        n = emit(m.rows, n, pair_row(t_ms, code, (leg, p, pair.key), figures))
     return book, n
 
 

@@ -22,6 +22,7 @@ from engine.errors import DataError, DeskError
 from engine.features.reads import Reads
 from engine.live import config_event
 from engine.live.bar_event import account_of, asked_at, bar_body, complaints
+from engine.live.basket_bar import BasketBars, trade_basket
 from engine.live.controls import Controls
 from engine.live.feed import Feed, Span
 from engine.live.following import Following, Reread
@@ -51,6 +52,7 @@ class Loop:
         self._book: Book | None = None
         self._feed: Feed | None = None
         self.signals = SignalSources(folder)
+        self._basket_bars, self._growing = BasketBars(folder), False
         self._wrong: dict[str, str] = {}
         self.withheld: Callable[[], str] = lambda: ""  # why no entry may be made now; the worker sets it
         self.unwatched: Callable[[int], str] = lambda _close_ms: ""  # why no strategy is asked at a close (live data: a gap)
@@ -103,7 +105,7 @@ class Loop:
 
     def go_on_with(self, feed: Feed) -> None:
         """Trade on these live bars: their history may be corrected, which is an event and no refusal."""
-        self._feed = feed
+        self._feed, self._growing = feed, True
 
     def _same_history(self, feed: Feed) -> None:
         """The last bar's features are what the journal noted of them."""
@@ -190,6 +192,9 @@ class Loop:
                 deliver(answer)
 
         self.venue.begin_bar()
+        if book.basket is not None:
+            trade_basket(self.venue, book, body, deliver)
+            return batch, 0
         for s in range(len(book.specs)):
             account, bar = account_of(book, s, body)
             if usable(bar):
@@ -273,6 +278,8 @@ class Loop:
         now, waits = asked_at(self.signals, book, feed, t, live=self._live(feed, t), unwatched=why)
         self._wrong = {} if why else {name: reading.wrong for name, reading in now.items() if reading.wrong}
         body = bar_body(feed, book, t, stamp, now, waits)
+        if book.basket is not None:
+            body["basket"] = self._basket_bars.body(book, feed, t, growing=self._growing)
         return body, {n: h.read for n, h in now.items()}, {n: h.read for n, h in waits.items()}
 
     # ---- the journal ---------------------------------------------------------------------------------------------------
