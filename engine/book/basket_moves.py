@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.book.basket_book import memory_of
 from engine.book.basket_events import basket_of, parts_of
-from engine.book.book import Book
+from engine.book.book import Book, flat
 from engine.core.basket import NO_LEG_ORDER, BasketMemory
 from engine.core.basket_open import closed, opened, order_all, paid, traded_at
 from engine.core.basket_run import decide, leaves, marked
@@ -63,8 +63,8 @@ def leg_wants(book: Book, s: int) -> list[Want]:
 
 
 def leg_at_rest(book: Book, s: int) -> bool:
-    """A leg without a position and without an order."""
-    return book.sleeves[s].position.open_layers == 0 and basket_of(book).orders[s].side == 0
+    """A leg without a position, without an order and with none in doubt."""
+    return flat(book.sleeves[s]) and basket_of(book).orders[s].side == 0
 
 
 def leg_order_ended(book: Book, order: VenueOrder) -> None:

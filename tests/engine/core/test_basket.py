@@ -179,7 +179,7 @@ def test_a_leg_whose_bars_end_takes_its_mate_along() -> None:
     assert left == [(3, 1, "delisted"), (4, 0, "pair")]
 
 
-def test_margin_that_is_gone_closes_every_leg() -> None:
+def without_margin() -> BasketCase:
     """30 x leverage without a wide stop in reach: b falls by 20 %, which is more than all of the equity."""
     bold = FREE._replace(
         risk_start_frac=1.0,
@@ -191,8 +191,12 @@ def test_margin_that_is_gone_closes_every_leg() -> None:
     )
     bold = bold._replace(liquidation_fee_frac=0.005)
     given = inputs(*legs([FAIR, *[FAR] * 5], [FAIR, FAIR, FAIR, 80.0, 80.0, 80.0]), fit=(1.0, 0.0, 0.01))
-    case = BasketCase(given, [bold] * 2, [(0, 1)], TERMS._replace(pair_frac_max=12.0, stop=3.0))
-    found = case.run()
+    return BasketCase(given, [bold] * 2, [(0, 1)], TERMS._replace(pair_frac_max=12.0, stop=3.0))
+
+
+def test_margin_that_is_gone_closes_every_leg() -> None:
+    """At the worst prices of that bar."""
+    found = without_margin().run()
     left = [(bar, leg, EXIT_REASONS[fill.reason]) for bar, leg, _, fill in fills(found) if fill.slot != 0]
     assert left == [(3, 0, "liquidation"), (3, 1, "liquidation")]
     assert held(found) == [(0, 0)]
