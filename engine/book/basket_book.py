@@ -75,6 +75,16 @@ def begun(source: Mapping[str, Any], legs: int) -> BasketBook:
     return BasketBook(source, whole, pairs, [NO_LEG_ORDER] * legs, [0.0] * TRIPS_KEPT, [0.0] * legs)
 
 
+def adopt_terms(basket: BasketBook, body: Mapping[str, Any]) -> None:
+    """A configuration governs the next entry of each pair; what is in keeps the levels that it was entered with, unless a person
+    approved the change for what is open (`to_open`).
+    """
+    basket.source, terms = dict(body["basket"]), SpreadTerms(**body["basket"]["terms"])
+    if basket.name in body.get("to_open", ()):
+        given = {"momentum_bars": terms.momentum_bars, "leave": terms.leave, "stop": terms.stop}
+        basket.pairs = [pair._replace(**given) if pair.side != 0 else pair for pair in basket.pairs]
+
+
 def memory_of(
     basket: BasketBook,
     legs: list[Sleeve],

@@ -12,12 +12,12 @@ from typing import Any
 from engine.book.basket_book import memory_of
 from engine.book.basket_events import basket_of, parts_of
 from engine.book.book import Book, flat
-from engine.core.basket import NO_LEG_ORDER, BasketMemory
+from engine.core.basket import NO_LEG_ORDER, BasketMemory, asked_on
 from engine.core.basket_open import closed, opened, order_all, paid, traded_at
 from engine.core.basket_run import decide, leaves, marked
 from engine.core.exits import protective
 from engine.core.ledger import open_lots
-from engine.core.orders import ENDED, VenueOrder
+from engine.core.orders import ENDED, PARTIAL, WORKING, VenueOrder
 from engine.core.plan import Want
 from engine.core.state import (
     DELISTED,
@@ -62,9 +62,23 @@ def leg_wants(book: Book, s: int) -> list[Want]:
     return found
 
 
+def legs_orders(orders: Sequence[VenueOrder]) -> list[VenueOrder]:
+    """A leg's orders as its plan sees them: a stop that has filled in part rests on, and follows what the leg has left. What is
+    due because of it leaves by the net order.
+    """
+    return [o._replace(state=WORKING) if o.slot == PROTECTIVE and o.state == PARTIAL else o for o in orders]
+
+
 def leg_at_rest(book: Book, s: int) -> bool:
     """A leg without a position, without an order and with none in doubt."""
     return flat(book.sleeves[s]) and basket_of(book).orders[s].side == 0
+
+
+def leg_enters(book: Book, s: int) -> bool:
+    """Whether a pair that enters has a part of a leg's net order. Without one it ends pairs alone, also where that adds to what
+    the leg has net.
+    """
+    return any(pair.entering != 0 and asked_on(pair, s) != 0 for pair in basket_of(book).pairs)
 
 
 def leg_order_ended(book: Book, order: VenueOrder) -> None:

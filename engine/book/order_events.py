@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.book import attached
 from engine.book.basket_events import asked
-from engine.book.basket_moves import leg_at_rest, leg_wants
+from engine.book.basket_moves import leg_at_rest, leg_enters, leg_wants, legs_orders
 from engine.book.bodies import finite
 from engine.book.book import Book, flat
 from engine.book.working import as_child, slice_of, working
@@ -98,6 +98,7 @@ def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[Even
         stops = [order for order in mine if order.attached]
         mine = [order for order in mine if not order.attached] if stops else mine
         sent += attached.woken(book, stops)
+        mine = mine if book.basket is None else legs_orders(mine)
         wanted = as_child(book, s, wanted_of(book, s), mine, opens=opens)
         leaving = {want.key for want in wanted if want.slot == EXIT_SLOT}
         mine = [order for order in mine if not order.flattens or order.key in leaving]
@@ -115,6 +116,17 @@ def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[Even
             book.orders = heard(book.orders, id_, SENT)
         following.append(("sent", {"orders": sent}))
     return following
+
+
+def is_entry(book: Book, order: VenueOrder) -> bool:
+    """Whether an order lets something in: what a halt ends, and what waits while a journal is not verified."""
+    return order.slot == ENTRY and (book.basket is None or leg_enters(book, order.sleeve))
+
+
+def is_wanted(book: Book, order: VenueOrder) -> bool:
+    """Whether an order at the market that was made at a close is still the one that is wanted."""
+    now = book.sleeves[order.sleeve].order if book.basket is None else book.basket.orders[order.sleeve]
+    return now.key == order.key
 
 
 def wanted_of(book: Book, s: int) -> list[Want]:
@@ -331,7 +343,9 @@ def _intent(book: Book, order: VenueOrder) -> dict[str, Any]:
         "quantity": order.lots * spec.rules.lot_size,
     }
     if book.basket is not None:
-        body |= {"basket": book.basket.name} | ({"parts": asked(book, order.sleeve)} if order.slot != PROTECTIVE else {})
+        body["basket"] = book.basket.name
+        if order.slot != PROTECTIVE:
+            body |= {"parts": asked(book, order.sleeve), "enters": leg_enters(book, order.sleeve)}
     if order.slot != ENTRY:
         kind = {PROTECTIVE: "stop", EXIT_SLOT: "market"}.get(order.slot, "limit")
         body |= {"type": kind, "price": order.price or None, "reduce_only": True}

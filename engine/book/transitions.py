@@ -15,7 +15,7 @@ from engine.book import events
 from engine.book.account_events import on_attach, on_cursor, on_lapse, on_leave, on_orphan
 from engine.book.adoption import on_adopt
 from engine.book.bar_signals import NO_SIGNAL, leaving_only, signal_of
-from engine.book.basket_book import begun
+from engine.book.basket_book import adopt_terms, begun
 from engine.book.basket_moves import basket_halted, basket_phases, withdraw_pairs
 from engine.book.bodies import finite, stage_rests
 from engine.book.book import Book, Spec, flat, paused_at, stage_of
@@ -138,7 +138,7 @@ def govern(book: Book, body: Mapping[str, Any]) -> dict[int, str]:
     book.limits = restored(Limits, body["limits"])
     moved = {}
     if book.basket is not None:
-        book.basket.source = dict(body["basket"])
+        adopt_terms(book.basket, body)
     for s, spec in enumerate(new):
         same = spec.source == book.specs[s].source
         if book.basket is not None or same or flat(book.sleeves[s]) or spec.source["name"] in body.get("to_open", ()):

@@ -139,7 +139,7 @@ def body_of(
     ]
     limits = {name: as_json(value) for name, value in hard.desk()._asdict().items()}
     body = {"version": desk.version, "sha256": desk.sha256, "limits": limits, "sleeves": sleeves}
-    return body | ({"basket": _basket(config.sleeves[0], desk.version)} if config.sleeves[0].legs else {})
+    return body | ({"basket": _basket(config.sleeves[0], desk.sleeves[config.sleeves[0].name])} if config.sleeves[0].legs else {})
 
 
 def _basket(sleeve: SleeveConfig, version: int) -> dict[str, Any]:
@@ -248,6 +248,13 @@ def code_of(spec: Spec, folder: Path) -> SleeveCode:
 def fixed(body: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """What of the sleeves no version may change: a home is one set of sleeves with their cash."""
     return [(s["name"], s["instrument"], s["timeframe"], s["cash"]) for s in body["sleeves"]]
+
+
+def followed(body: Mapping[str, Any]) -> dict[str, int]:
+    """The version of each configured sleeve that a `config` event holds; a basket's is that of its legs."""
+    if basket := body.get("basket"):
+        return {basket["name"]: basket["version"]}
+    return {s["name"]: s.get("version", 0) for s in body["sleeves"]}
 
 
 def belongs(start: Mapping[str, Any], about: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.book.book import Book, Spec
 from engine.book.events import features_hash
-from engine.book.order_events import EventBody
+from engine.book.order_events import EventBody, is_entry, is_wanted
 from engine.book.snapshot import to_json
 from engine.book.transitions import begin, step
 from engine.core.orders import DONE, SENT, VenueOrder
@@ -208,7 +208,7 @@ class Loop:
         why = self.withheld()
         self.following.verified(why)
         if self._unsent and why:
-            self._never_sent({o.id for o in self.book.orders.open.values() if o.slot == ENTRY}, why)
+            self._never_sent({o.id for o in self.book.orders.open.values() if is_entry(self.book, o)}, why)
         elif self._unsent:
             self.resume()
         self._unsent = False
@@ -224,18 +224,18 @@ class Loop:
             order = self.book.orders.open.get(id_)
             if order is None or not order.in_doubt:
                 continue
-            entry, sent = order.slot == ENTRY, order.state == SENT
+            entry, sent = is_entry(self.book, order), order.state == SENT
             if entry and sent and withheld:
                 self._unsent = True
                 continue
-            unwanted = entry and self.book.sleeves[order.sleeve].order.key != order.key
+            unwanted = order.slot == ENTRY and not is_wanted(self.book, order)
             self.take(*reported(self.venue.place(order) if sent and not unwanted else asked_again(self.venue, order)))
 
     def _ask_again(self) -> None:
         """Ask about orders that the venue has left unanswered for a while; an entry kept back here is not there yet."""
         for id_ in self._unanswered.due(self.book.orders, self._now_ms()):
             order = self.book.orders.open.get(id_)
-            kept = self._unsent and order is not None and order.slot == ENTRY and order.state == SENT
+            kept = self._unsent and order is not None and is_entry(self.book, order) and order.state == SENT
             if order is not None and order.unanswered and not kept:
                 self.take(*reported(asked_again(self.venue, order)))
 

@@ -24,7 +24,8 @@ def requests_of(following: Iterable[EventBody]) -> Iterator[EventBody]:
 
 def entries_of(following: Iterable[EventBody]) -> set[str]:
     """Client ids of the entry orders that these events ask for."""
-    return {body["order"] for kind, body in following if kind == "intent" and body["slot"] == SLOTS[ENTRY]}
+    intents = (body for kind, body in following if kind == "intent" and body["slot"] == SLOTS[ENTRY])
+    return {body["order"] for body in intents if body.get("enters", True)}
 
 
 def order_of(orders: OrderBook, body: Mapping[str, Any]) -> VenueOrder:
