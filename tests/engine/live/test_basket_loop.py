@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from app.home.accounts import AccountEntry, faults_of_trading
 from app.home.home import Home
 from engine.book.book import Book
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
-from engine.control.config import active
+from engine.control.config import active, validated
 from engine.core.state import HALT
 from engine.errors import BadInput
 from engine.live.loop import Loop
@@ -175,7 +176,6 @@ def test_a_pair_that_is_in_keeps_its_levels_under_a_new_version(desk: tuple[Home
         ('[[sleeves]]\nname = "trend"\nstrategy = "trend"\nvenue = "synthetic"\nsymbol = "BTC-USDT"\n', "a home of its own"),
         ('side = "long"\n', "leave side out"),
         ('execution = "twap:3"\n', "leave execution out"),
-        ('account = "main"\n', "paper alone"),
         ('leg_of = "pairs"\n', "written by nobody"),
     ],
 )
@@ -189,3 +189,16 @@ def test_what_a_basket_cannot_be_is_refused_in_one_line(own_home: Path, more: st
 def active_of(home: Home) -> object:
     """The configuration in force."""
     return active(home.engine, home.path)
+
+
+@pytest.mark.parametrize(
+    "change", [{"account": "main"}, {"stage": "shadow"}, {"stage": "live"}], ids=["account", "shadow", "live"]
+)
+def test_no_account_trades_a_basket(own_home: Path, change: dict) -> None:
+    """Neither by its sleeve nor by the desk's."""
+    config = active(basket_home(own_home).engine, own_home).config
+    sleeve = config.sleeve("pairs").model_copy(update=change)
+    with pytest.raises(BadInput, match="paper alone"):
+        validated(config.with_sleeve(sleeve))
+    entry = AccountEntry.model_construct(mode="live", venue="synthetic")
+    assert "paper alone" in dict(faults_of_trading("main", {"main": entry}, False, config.sleeves))["sleeves", 0, "legs"]
