@@ -81,8 +81,8 @@ def adopt_terms(basket: BasketBook, body: Mapping[str, Any]) -> None:
     """
     basket.source, terms = dict(body["basket"]), SpreadTerms(**body["basket"]["terms"])
     if basket.name in body.get("to_open", ()):
-        given = {"momentum_bars": terms.momentum_bars, "leave": terms.leave, "stop": terms.stop}
-        basket.pairs = [pair._replace(**given) if pair.side != 0 else pair for pair in basket.pairs]
+        moved = (pair._replace(momentum_bars=terms.momentum_bars, leave=terms.leave, stop=terms.stop) for pair in basket.pairs)
+        basket.pairs = [new if new.side != 0 else pair for new, pair in zip(moved, basket.pairs, strict=True)]
 
 
 def memory_of(

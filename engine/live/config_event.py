@@ -196,6 +196,7 @@ def _sleeve(
         rules = rules._replace(fixed_lots=-1, layers_max=1)
     return {
         "name": sleeve.name,
+        **({"basket": sleeve.leg_of} if sleeve.leg_of else {}),
         "strategy": sleeve.strategy,
         "strategy_sha256": code_sha256(strategy),
         "instrument": sleeve.instrument,
