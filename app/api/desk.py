@@ -97,7 +97,7 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
     """Every sleeve: its configuration and its state at the last mark."""
     found = active(at.engine, at.path)
     view, items = desk_view(at.path, at.engine), []
-    for s in found.config.sleeves:
+    for s in found.config.traded:
         now = {k: v for k, v in view.sleeves.get(s.name, {}).items() if k in m.SleeveView.model_fields}
         names = ("name", "strategy", "venue", "symbol", "market", "timeframe", "side")
         paused, (mark, unrealised) = s.paused_at(view.desk_ms), marked(view.sleeves.get(s.name, {}))
@@ -105,6 +105,7 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
             m.SleeveView(
                 **{k: getattr(s, k) for k in names},
                 cash_start=s.cash,
+                leg_of=s.leg_of,
                 params=dict(s.params),
                 size_part=s.size_part,
                 canary=view.canaries.get(s.name),

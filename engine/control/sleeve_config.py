@@ -122,6 +122,10 @@ class DeskConfig(BaseModel):
         """The sleeves as the desk trades them: a basket by its legs."""
         return tuple(leg for sleeve in self.sleeves for leg in traded_by(sleeve))
 
+    def traded_sleeve(self, name: str) -> SleeveConfig:
+        """A sleeve as the desk trades it, a basket's leg too; BadInput with the list of names for an unknown one."""
+        return next((leg for leg in self.traded if leg.name == name), None) or self.sleeve(name)
+
     def sleeve(self, name: str) -> SleeveConfig:
         """The sleeve called `name`; BadInput with the list of names for an unknown one."""
         for sleeve in self.sleeves:

@@ -80,12 +80,7 @@ def _instrument(config: DeskConfig, subject: str) -> str:
 
 def _account(config: DeskConfig, subject: str) -> str:
     """A sleeve's name, or `desk`."""
-    return DESK if subject.strip().lower() in ("", DESK) else _sleeve(config, subject.strip())
-
-
-def _sleeve(config: DeskConfig, name: str) -> str:
-    """A sleeve as the desk trades it: a leg of a basket, too."""
-    return name if any(leg.name == name for leg in config.traded) else config.sleeve(name).name
+    return DESK if subject.strip().lower() in ("", DESK) else config.traded_sleeve(subject.strip()).name
 
 
 def ask(engine: Engine, wish: WatchWish, by: Mapping[str, Any], now_ms: int) -> LevelWatch:
