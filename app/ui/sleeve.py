@@ -184,7 +184,7 @@ def _basket(page: Mapping[str, Any]) -> None:
 
 def _pair(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
     """One pair."""
-    lots = ", ".join(f"{leg} {count(lots)}" for leg, lots in row["lots"].items())
+    lots = ", ".join(f"{leg} {number(held, 0, sign=True)}" for leg, held in row["lots"].items())
     now = "enters at the next open" if row["entering"] else f"leaves: {row['leaving']}" if row.get("leaving") else ""
     refused = f"▲ refused: {row['refused_by']}" if row.get("refused_by") else ""
     figures = (number(row["z"], sign=True), number(row["hedge"], 3), lots or "–")

@@ -113,6 +113,8 @@ def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.Dat
         row |= {"n": event.seq, "close_ms": close_ms, "sleeve": names.index(event.body["sleeve"]), "kind": KIND_OF[kind]}
         for name, column in columns.items():
             column.append(row.get(name, 0))
+        if about["n"] and about["n"][-1] == event.seq:  # the second part of one execution
+            continue
         state, predicted_by, predicted = read_of(event.body.get("features") or {})
         of_models = (
             ("state", state),
