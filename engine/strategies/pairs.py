@@ -3,7 +3,8 @@
 Hypothesis: two coins that move together come back together. On the recorded coins of 2025 they do not, after costs
 (docs/research.md). Universe: 2 to 12 perpetuals of one timeframe. Signal: deviations of the spread by a fit on bars of the past;
 a trade keeps the fit that it was entered with. Exit: at the mean, or past it once the spread no longer moves on; given up
-further out. Sizing: what is lost at that stop, both legs together. Constraints: backtests alone, by `nightdesk backtest pairs`.
+further out. Sizing: what is lost at that stop, both legs together. Constraints: backtests, by `nightdesk backtest
+pairs`, and paper, by a sleeve with `legs`.
 """
 
 from itertools import combinations, pairwise
@@ -22,7 +23,7 @@ from engine.strategies.base import StrategyParams, choice, knob
 
 NAME = "pairs"
 FEATURES = ()
-BASKET = True  # one sleeve over all of its legs; no desk trades one so far
+BASKET = True  # one sleeve over all of its legs
 LEGS_MAX = 12
 COVERED_MIN = 0.95  # of a window's bars that both legs need
 NO_PART = (  # of a pair: it has no stop, target or layer of one leg alone

@@ -137,7 +137,7 @@ def test_other_ways_to_a_run_say_where_a_basket_trades() -> None:
     """A sweep, a judgement, a run of several sleeves: one sentence."""
     from engine.sim import backtest
 
-    with pytest.raises(BadInput, match="pairs trades a basket of instruments: it has backtests alone so far"):
+    with pytest.raises(BadInput, match="pairs trades a basket of instruments, and is the only sleeve of its backtest"):
         backtest("pairs", "BTC-USDT", "1h")
 
 
