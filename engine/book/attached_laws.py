@@ -108,7 +108,7 @@ class AttachedLaws:
         if slot != "entry" and not abs(after) < abs(before) and not self._adopted:
             self._wrong("I6", event, f"{body['order']} leaves {after} lots of {leg[0]}, which had {before}")
         if after * before < 0 and slot != "entry" and not self._adopted:
-            self._wrong("I6", event, f"{body['order']} turns {leg[0]} over, and is no entry")
+            self._wrong("I6", event, f"{body['order']} turns {leg[0]} over, which an entry alone may do")
 
     def _on_bar(self, _body: Mapping[str, Any], event: Event) -> None:
         for entry, stop in self._stop_of.items():

@@ -94,7 +94,7 @@ def parts_of(book: Book, rows: Sequence[Row]) -> list[dict[str, Any]]:
     return parts
 
 
-def asked(book: Book, s: int) -> dict[str, int]:
+def lots_by_pair(book: Book, s: int) -> dict[str, int]:
     """What each pair has of a leg's order: lots with their side."""
     pairs = basket_of(book).pairs
     found = {pair_name(book, p): pair.ask_a if pair.a == s else pair.ask_b if pair.b == s else 0 for p, pair in enumerate(pairs)}

@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from engine.book import attached
-from engine.book.basket_events import asked
+from engine.book.basket_events import lots_by_pair
 from engine.book.basket_moves import leg_at_rest, leg_enters, leg_wants, legs_orders
 from engine.book.bodies import finite
 from engine.book.book import Book, flat
@@ -345,7 +345,7 @@ def _intent(book: Book, order: VenueOrder) -> dict[str, Any]:
     if book.basket is not None:
         body["basket"] = book.basket.name
         if order.slot != PROTECTIVE:
-            body |= {"parts": asked(book, order.sleeve), "enters": leg_enters(book, order.sleeve)}
+            body |= {"parts": lots_by_pair(book, order.sleeve), "enters": leg_enters(book, order.sleeve)}
     if order.slot != ENTRY:
         kind = {PROTECTIVE: "stop", EXIT_SLOT: "market"}.get(order.slot, "limit")
         body |= {"type": kind, "price": order.price or None, "reduce_only": True}
