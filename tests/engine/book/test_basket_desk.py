@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from engine.book.basket_book import memory_of
+from engine.book.basket_events import pair_name
 from engine.book.book import Book
+from engine.book.order_events import is_entry
 from engine.core.basket import BasketMemory, pair_value
 from engine.core.ledger import open_lots
 from engine.core.orders import CANCELLING, ENDED, SENT
 from engine.core.state import PROTECTIVE
-from tests.engine.core.test_basket import FAIR, legs, without_margin
+from engine.live.requests import entries_of
+from tests.engine.core.test_basket import COARSE, FAIR, FAR, legs, without_margin
 from tests.engine.core.test_basket_storm import sums_hold
 from tests.fakes.basket_desks import PaperBasket
 from tests.fakes.baskets import LEG, BasketCase, hostile, inputs
@@ -139,3 +142,29 @@ def test_parts_of_an_execution_sum_to_it() -> None:
         assert sum(part["fee"] for part in body["parts"]) == pytest.approx(body.get("fee", 0.0))
         crossed += {part["side"] for part in body["parts"]} == {"buy", "sell"}
     assert crossed
+
+
+def test_a_stop_that_filled_in_part_follows_what_its_leg_has_left() -> None:
+    """Ten of b's 25 units leave by the stop, ten at the next open; the last five by the stop, which has no more than these."""
+    volume = np.full((7, 2), 1e6)
+    volume[3, 1] = 100.0
+    opens, closes = legs([FAIR, *[FAR] * 6], [FAIR, FAIR, FAIR, *[50.0] * 4])
+    case = BasketCase(inputs(opens, closes, volume=volume), [COARSE] * 2, [(0, 1)])
+    assert same_as_its_backtest(case)["stop"] == 2
+
+
+def test_an_order_that_ends_pairs_alone_lets_nothing_in() -> None:
+    """Also where it adds to what its leg has net: a halt or an unverified journal keeps back what enters, and nothing else."""
+    seen = Counter[tuple[str, bool]]()
+    desk = PaperBasket(hostile(192, BARS))
+    for t in range(BARS):
+        desk.bar(t)
+        _, _, following = next(event for event in reversed(desk.events) if event[0] == "bar")
+        pairs = {pair_name(desk.book, p): pair for p, pair in enumerate(desk.book.basket.pairs)}
+        intents = [body for kind, body in following if kind == "intent" and body["slot"] in ("entry", "exit")]
+        for body in intents:
+            entering = body["slot"] == "entry" and any(pairs[name].entering for name in body["parts"])
+            seen[body["slot"], entering] += 1
+            assert is_entry(desk.book, desk.book.orders.open[body["order"]]) == entering
+            assert (body["order"] in entries_of(following)) == entering
+    assert all(seen[key] for key in (("entry", True), ("entry", False), ("exit", False))), seen

@@ -170,6 +170,18 @@ def test_a_leg_that_is_stopped_takes_its_mate_along() -> None:
     assert left == [(3, 1, 1, "stop", 70.0), (4, 0, 3, "pair", FAR)]
 
 
+def test_an_entry_that_fills_in_part_and_is_stopped_in_its_bar_risked_that_part() -> None:
+    """b fills 12 of 25 units, and within the bar a doubles: R is over the share that was in."""
+    volume = np.full((6, 2), 1e6)
+    volume[2, 1] = 120.0
+    opens, closes = legs([FAIR, *[FAR] * 5], [FAIR] * 6)
+    high = np.maximum(opens, closes)
+    high[2, 0] = 2.0 * FAR
+    found = BasketCase(inputs(opens, closes, volume=volume, high=high), [COARSE] * 2, [(0, 1)]).run()
+    assert [EXIT_REASONS[fill.reason] for *_, fill in fills(found)] == ["none", "none", "stop", "pair"]
+    assert found.book.ledger.last_r == pytest.approx((found.equity[-1] - 10_000.0) / (200.0 * 12.0 / 25.0), rel=1e-3)
+
+
 def test_a_leg_whose_bars_end_takes_its_mate_along() -> None:
     """It is closed at its last close, the mate at the next open."""
     opens, closes = legs([FAIR, *[FAR] * 5], [FAIR] * 6)
