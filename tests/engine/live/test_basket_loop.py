@@ -14,6 +14,7 @@ from engine.control import halt
 from engine.control.config import active, validated
 from engine.core.state import HALT
 from engine.errors import BadInput
+from engine.live.basket_bar import BasketBars
 from engine.live.loop import Loop
 from engine.sim.basket import simulate
 from engine.sim.request import plan
@@ -154,6 +155,30 @@ def test_a_basket_that_is_paused_or_retired_enters_no_pair(desk: tuple[Home, Loo
         assert loop.book.stage_reached(0) == "retired"
     refused = [e.body["refused_by"] for e in read(home.desk_journal, {"decision"}) if e.body["action"] == "refused"]
     assert "entries paused" in refused
+
+
+def test_a_basket_that_is_retired_withdraws_what_has_not_traded(desk: tuple[Home, Loop]) -> None:
+    """Its entry orders are cancelled at once, as a sleeve's are."""
+    home, loop = desk
+    advanced_until(loop, lambda book: any(pair.entering for pair in pairs(book)) and not is_in(book))
+    assert loop.book.orders.open
+    reconfigured(home, "pairs", stage="retired")
+    loop.poll_controls()
+    assert not any(pair.side for pair in pairs(loop.book))
+    assert not loop.book.orders.open
+    assert loop.book.stage_reached(0) == "retired"
+
+
+def test_bars_that_come_one_by_one_say_what_all_of_them_say(desk: tuple[Home, Loop]) -> None:
+    """Log closes and fits of a close are the same bits from a feed that ends there and from one that goes on."""
+    home, loop = desk
+    whole = BasketBars(home.strategies)
+    for t in (0, 40, 100, 333):
+        feed = loop.feed._until(int(loop.feed.span.close_ms[t]))
+        assert feed.bar_count == t + 1
+        alone = BasketBars(home.strategies).body(loop.book, feed, t, growing=True)
+        assert alone == whole.body(loop.book, loop.feed, t, growing=False)
+        assert all(number is not None for fit in alone["fits"] for number in fit)
 
 
 def test_a_pair_that_is_in_keeps_its_levels_under_a_new_version(desk: tuple[Home, Loop]) -> None:
