@@ -6,7 +6,7 @@ Bodies hold no ids, no wall time: two equal runs say equal things.
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from math import sqrt
+from math import nan, sqrt
 from typing import Any
 
 from engine.book.basket_events import basket_mark, decided
@@ -272,6 +272,14 @@ def guard_of(book: Book, s: int) -> Guard:
     return book.sleeves[s].guard if book.basket is None else book.basket.whole.guard
 
 
+def _day_equity(book: Book, s: int, guard: Guard) -> float:
+    """What a sleeve's loss of the day is measured from; of a leg so that it has lost the share that its basket has lost."""
+    if book.basket is None:
+        return guard.day_equity
+    whole, own = book.basket.whole.ledger.equity, book.basket.part + book.marked(s).ledger.equity
+    return guard.day_equity * own / whole if whole > 0.0 else nan
+
+
 def _guard_mark(book: Book, s: int) -> GuardBody:
     """What the sleeve's guardrails remember and saw; a day that it has not begun has no entries and no first equity."""
     guard = guard_of(book, s)
@@ -279,7 +287,7 @@ def _guard_mark(book: Book, s: int) -> GuardBody:
     return {
         "streak": guard.streak,
         "day_entries": guard.day_entries if today else 0,
-        "day_equity": finite(guard.day_equity) if today else None,
+        "day_equity": finite(_day_equity(book, s, guard)) if today else None,
         "refused_by": RULES[guard.refused] if guard.refused else None,
         "refused_ms": guard.refused_ms if guard.refused else None,
         "spread_frac": finite(2.0 * book.sleeves[s].cost.slip_frac),

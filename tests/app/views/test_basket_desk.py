@@ -22,6 +22,7 @@ from engine.watch.desk_view import desk_view
 from engine.watch.identity import identity
 from engine.watch.shock import shock, shocks
 from engine.watch.stress import worst_days
+from tests.app.api.conftest import Served
 from tests.fakes.basket_desks import LEGS, basket_home
 from tests.fakes.papers import WALL_MS, advanced, advanced_until, feed_of, loop_of
 from tools.common.event_text import event_line
@@ -58,9 +59,35 @@ def test_legs_and_pairs_sum_to_the_basket(lived: Home) -> None:
         assert sum(leg[name] for leg in mark["sleeves"].values()) == pytest.approx(basket[name], abs=CENT)
     held = sum(leg["position"]["notional"] for leg in mark["sleeves"].values() if "position" in leg)
     assert held == pytest.approx(basket["gross"]) == pytest.approx(mark["gross"])
+    first = next(e.body for e in read(lived.desk_journal, {"mark"}) if e.body["bars"] == mark["bars"] // 96 * 96)
+    lost = 1.0 - mark["equity"] / first["equity"]
+    for leg in mark["sleeves"].values():
+        assert 1.0 - leg["equity"] / leg["guard"]["day_equity"] == pytest.approx(lost, abs=1e-3), "the basket's loss of the day"
     whole = identity(lived.path)
     assert whole is not None
     assert whole.holds
+
+
+def test_the_routes_of_the_page_know_each_leg(lived: Home) -> None:
+    """Figures, candles, trips and curve of every leg; the basket itself has no page."""
+    served = Served(lived)
+    try:
+        with served.client() as client:
+            assert [(one["name"], one["leg_of"]) for one in client.get("/api/sleeves").json()["items"]] == [
+                (name, "pairs") for name in LEG_NAMES
+            ]
+            for name in LEG_NAMES:
+                for path in (
+                    "sleeves/{}",
+                    "sleeves/{}/trips",
+                    "desk/candles?sleeve={}",
+                    "desk/equity?sleeve={}",
+                    "desk/lately?sleeve={}",
+                ):
+                    assert client.get(f"/api/{path.format(name)}").status_code == 200, path
+            assert client.get("/api/sleeves/pairs").status_code == 404
+    finally:
+        served.stop()
 
 
 def test_status_says_each_pair(lived: Home) -> None:
