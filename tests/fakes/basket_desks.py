@@ -1,7 +1,7 @@
 """A home whose one sleeve is a basket of three synthetic coins, and the backtest of the same bars."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,9 @@ BASKET = """
 [[sleeves]]
 name = "pairs"
 strategy = "pairs"
-venue = "synthetic"
+venue = "{venue}"
 legs = [{legs}]
-timeframe = "15m"
+timeframe = "{timeframe}"
 cash = 100000.0
 params = {{ {params} }}
 """
@@ -40,12 +40,22 @@ def basket_home(folder: Path, more: str = "", **params: Any) -> Home:
     return rewritten(folder, more, **params)
 
 
-def rewritten(folder: Path, more: str = "", **params: Any) -> Home:
-    """The home with that basket in the place of the sleeves of its desk.toml."""
+def rewritten(
+    folder: Path,
+    more: str = "",
+    *,
+    legs: Sequence[str] = LEGS,
+    venue: str = "synthetic",
+    timeframe: str = "15m",
+    only: Mapping[str, Any] | None = None,
+    **params: Any,
+) -> Home:
+    """The home with that basket in the place of the sleeves of its desk.toml; `only`: its parameters, instead of PARAMS."""
     path = folder / "desk.toml"
     before = path.read_text().partition("[[sleeves]]")[0]
-    text = ", ".join(f"{key} = {value!r}" for key, value in (PARAMS | params).items())
-    path.write_text(before + BASKET.format(legs=", ".join(f'"{leg}"' for leg in LEGS), params=text) + more)
+    text = ", ".join(f"{key} = {value!r}" for key, value in ((PARAMS if only is None else only) | params).items())
+    names = ", ".join(f'"{leg}"' for leg in legs)
+    path.write_text(before + BASKET.format(legs=names, venue=venue, timeframe=timeframe, params=text) + more)
     return open_home(WALL_MS)
 
 

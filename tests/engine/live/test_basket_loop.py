@@ -6,21 +6,26 @@ from pathlib import Path
 import pytest
 
 from app.home.accounts import AccountEntry, faults_of_trading
-from app.home.home import Home
+from app.home.home import Home, open_home
 from engine.book.book import Book
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
+from engine.clock import HOUR_MS
 from engine.control import halt
 from engine.control.config import active, validated
 from engine.core.state import HALT
+from engine.data.timeframes import series_of
 from engine.errors import BadInput
+from engine.live import config_event
 from engine.live.basket_bar import BasketBars
+from engine.live.feed import begin_at, load
 from engine.live.loop import Loop
 from engine.sim.basket import simulate
 from engine.sim.request import plan
 from engine.sim.resolve import backtest_request
 from engine.store.journal import read
-from tests.fakes.basket_desks import LEGS, PARAMS, basket_home
+from tests.fakes import papers
+from tests.fakes.basket_desks import LEGS, PARAMS, basket_home, rewritten
 from tests.fakes.papers import BAR_MS, WALL_MS, advanced, advanced_until, feed_of, loop_of, reconfigured, span
 
 EAGER = {"enter": 0.8, "step_days": 0.25}
@@ -71,6 +76,31 @@ def test_paper_days_are_the_backtest(desk: tuple[Home, Loop]) -> None:
     ]
     assert told == list(zip(*(fills[name].to_list() for name in ("close_ms", "lots", "price", "fee")), strict=True))
     assert len(told) > 40
+
+
+@pytest.mark.long
+def test_recorded_hours_are_the_backtest(
+    own_home: Path, market_data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two thousand recorded hours, ten pairs, the strategy's own settings."""
+    monkeypatch.setenv("NIGHTDESK_DATA", str(market_data))
+    open_home(WALL_MS)
+    coins, bars = (*LEGS, "XRP-USDT", "BNB-USDT"), 2_000
+    home = rewritten(own_home, legs=coins, venue="binance", timeframe="1h", only={})
+    series = series_of(home.catalog, config_event.columns(active(home.engine, home.path).config), "1h")
+    begins = begin_at(series, HOUR_MS, 90)
+    feed = load(home.catalog, series, HOUR_MS, begins, "recorded")
+    monkeypatch.setattr(papers, "span", lambda: begins)
+    loop = advanced(loop_of(home, feed), bars)
+    loop.journal.close()
+    where = {"start": begins.first_ms, "end": begins.first_ms + bars * HOUR_MS}
+    given = {"strategy": "pairs", "symbol": ",".join(coins), "venue": "binance", "timeframe": "1h", "cash": 100_000.0}
+    asked = backtest_request(home.setup, home.catalog, given | where)
+    run = simulate(plan(asked, home.catalog, home.strategies, home.setup.overrides, {}))
+    marks = [event.body["equity"] for event in read(home.desk_journal, {"mark"})]
+    assert marks[1:] == run.equity["equity"].to_list()
+    assert loop.book.basket is not None
+    assert loop.book.basket.whole.ledger.trips > 20
 
 
 def test_a_fold_of_the_whole_journal_is_the_desk(desk: tuple[Home, Loop]) -> None:
