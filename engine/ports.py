@@ -35,6 +35,7 @@ class Execution(NamedTuple):
     reference_price: float  # without slippage; the price itself where that is not known
     t_ms: int
     liquidation: bool = False  # the venue closed it for want of margin; `order` is the one of ours whose place it took
+    delisted: bool = False  # the same because the instrument's bars end
 
 
 class FundingBill(NamedTuple):
@@ -48,7 +49,16 @@ class FundingBill(NamedTuple):
     t_ms: int
 
 
-Report = OrderReport | Execution | FundingBill
+class Crossing(NamedTuple):
+    """The price at which pairs of a basket cross inside a leg of which no order fills in this bar; no venue hears of it."""
+
+    sleeve: str  # the leg
+    price: float
+    t_ms: int
+    delisted: bool = False
+
+
+Report = OrderReport | Execution | FundingBill | Crossing
 
 
 class Venue(Protocol):

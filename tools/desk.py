@@ -226,10 +226,10 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     from engine.control.config import active
 
     now = active(ctx.engine, ctx.home)
-    version, chosen = now.version, [now.config.sleeve(args.sleeve)] if args.sleeve else list(now.config.sleeves)
+    version, chosen = now.version, [now.config.traded_sleeve(args.sleeve)] if args.sleeve else list(now.config.traded)
     about = "; ".join(
         f"{s.name}: {s.strategy} on {s.venue} {s.symbol} {s.timeframe}, side {s.side}{_state(s, ctx.desk_ms)}, version "
-        f"{now.sleeves[s.name]}"
+        f"{now.sleeves[s.leg_of or s.name]}"
         for s in chosen
     )
     facts: tuple[Fact, ...] = ()

@@ -104,6 +104,8 @@ def live_setup(sleeve: Any, version: int) -> Setup:
     """A sleeve's configuration in force, as a job takes it."""
     fields = ("strategy", "symbol", "venue", "market", "side", "cash", "params")
     named = {name: getattr(sleeve, name) for name in fields} | ({"models": sleeve.models} if sleeve.models else {})
+    if sleeve.legs:
+        named["symbol"] = ",".join(sleeve.legs)
     return Setup(f"live configuration (v{version})", named, sleeve.timeframe, sleeve.execution or "")
 
 

@@ -53,7 +53,7 @@ def desk(at: At, _: Who) -> m.DeskStatus:
         halt=latch_view(view.halt),
         worker=view.worker,
         limits={k: list(v) if isinstance(v, tuple) else float(v) for k, v in hard.model_dump().items()},
-        guards=[m.GuardView(**usage._asdict()) for usage in limit_usage(body, hard, active_desk.config.sleeves, tripped)],
+        guards=[m.GuardView(**usage._asdict()) for usage in limit_usage(body, hard, active_desk.config.traded, tripped)],
         model=model_view(at),
         checks=[m.CheckView(**check._asdict()) for check in checks(home.path, home.engine, now)],
         pending=pending,
@@ -87,7 +87,7 @@ def equity(
     """Equity of the desk, or of one sleeve, at `points` marks, evenly over desk time; reads only those, not the whole journal."""
     from app.api.pages import curve_of
 
-    if sleeve and sleeve not in active(at.engine, at.path).sleeves:
+    if sleeve and not any(leg.name == sleeve for leg in active(at.engine, at.path).config.traded):
         raise NotFound(f"the desk has no sleeve {sleeve!r}", "see /api/sleeves")
     return m.Curve(**curve_of(journal_of(at.path), points, since_ms, sleeve))
 
@@ -97,7 +97,7 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
     """Every sleeve: its configuration and its state at the last mark."""
     found = active(at.engine, at.path)
     view, items = desk_view(at.path, at.engine), []
-    for s in found.config.sleeves:
+    for s in found.config.traded:
         now = {k: v for k, v in view.sleeves.get(s.name, {}).items() if k in m.SleeveView.model_fields}
         now["position"] = with_cover(now.get("position"))
         names = ("name", "strategy", "venue", "symbol", "market", "timeframe", "side")
@@ -106,6 +106,7 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
             m.SleeveView(
                 **{k: getattr(s, k) for k in names},
                 cash_start=s.cash,
+                leg_of=s.leg_of,
                 params=dict(s.params),
                 size_part=s.size_part,
                 canary=view.canaries.get(s.name),

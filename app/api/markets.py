@@ -28,7 +28,7 @@ def candles_of_desk(
     at: At, _: Who, sleeve: Annotated[str, Query(min_length=1, max_length=60)], from_ms: Instant = None, until_ms: Instant = None
 ) -> Response:
     """Candles of a sleeve up to the desk's clock, with its trips, levels, refusals, breakers and features."""
-    found = next((s for s in active(at.engine, at.path).config.sleeves if s.name == sleeve), None)
+    found = next((s for s in active(at.engine, at.path).config.traded if s.name == sleeve), None)
     if found is None:
         raise NotFound(f"the desk has no sleeve {sleeve!r}", "see /api/sleeves")
     return _json(candles.desk_candles(at.home.setup, at.home.catalog, _about(found), (from_ms, until_ms)))
@@ -70,7 +70,7 @@ def candles_of_market(
 def prepare(at: ApiContext) -> None:
     """Make the charts that a page asks for first, so that nobody waits for a year of journal; of a desk without bars none."""
     with suppress(DeskError, OSError, SQLAlchemyError):  # whoever asks for one hears of it
-        for sleeve in active(at.engine, at.path).config.sleeves[: candles.KEPT_MAX]:
+        for sleeve in active(at.engine, at.path).config.traded[: candles.KEPT_MAX]:
             candles.desk_candles(at.home.setup, at.home.catalog, _about(sleeve), (None, None))
 
 

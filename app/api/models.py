@@ -151,6 +151,7 @@ class SleeveView(ApiModel):
     timeframe: str
     side: str
     cash_start: float
+    leg_of: str | None = None  # the basket that it is a leg of: what is configured, paused and proposed
     params: dict[str, Any]
     paused: bool
     stage: str

@@ -142,10 +142,39 @@ class DriftLine(ApiModel):
     since_ms: int | None
 
 
+class PairFigures(ApiModel):
+    """A pair of a basket at the desk's last mark; what it has and risks is null while it is out. Money in quote units."""
+
+    pair: str
+    side: str
+    z: float | None  # deviations of its spread
+    hedge: float | None
+    pnl: float | None  # since the start
+    open_pnl: float | None = None
+    risk: float | None = None
+    lots: dict[str, int] = Field(default_factory=dict)  # leg -> lots with their side
+    entering: bool = False
+    leaving: str | None = None
+    refused_by: str | None = None
+
+
+class BasketFigures(ApiModel):
+    """The basket that a leg is of."""
+
+    name: str
+    equity: float | None
+    gross: float | None
+    net: float | None
+    trips: int
+    pairs: list[PairFigures]
+
+
 class SleevePage(ApiModel):
     """What a sleeve's page shows beside its candles. `runs_version`: what the worker runs; `params_why`: why there are none."""
 
     name: str
+    configured: str  # the sleeve that a person changes: itself, or the basket that it is a leg of
+    basket: BasketFigures | None = None
     strategy: str
     instrument: str
     timeframe: str

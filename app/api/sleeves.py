@@ -57,5 +57,5 @@ def shadow(at: At, _: Who) -> s.ShadowList:
 
 def _require(at: ApiContext, name: str) -> None:
     """Raises NotFound for a sleeve that the desk does not have."""
-    if name not in active(at.engine, at.path).sleeves:
+    if not any(leg.name == name for leg in active(at.engine, at.path).config.traded):
         raise NotFound(f"the desk has no sleeve {name!r}", "see /api/sleeves")

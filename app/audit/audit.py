@@ -27,7 +27,8 @@ def audit(
     The whole audit is kept in the home; one of a sleeve or dimension alone is not. Raises BadInput for an unknown sleeve.
     """
     desk = active(home.engine, home.path)
-    sleeves = desk.config.sleeves if sleeve is None else [desk.config.sleeve(sleeve)]
+    sleeves = [one for one in desk.config.traded if sleeve in (None, one.name, one.leg_of)]
+    sleeves = sleeves or [desk.config.sleeve(str(sleeve))]
     points = [point for point in POINTS if dimension in (None, point.dimension)]
     found: list[dict[str, Any]] = []
     for config in sleeves:

@@ -45,7 +45,7 @@ class AuditedSleeve:
     @property
     def version(self) -> int:
         """The version of the sleeve in force."""
-        return self.desk.sleeves[self.name]
+        return self.desk.sleeves[self.config.leg_of or self.name]
 
     @cached_property
     def mark(self) -> Event | None:

@@ -326,6 +326,7 @@ def _words_of(home: Any, view: Any) -> dict[str, str]:
 
 def status_text(value: dict[str, Any]) -> str:
     """The status as lines."""
+    from app.cli.basket_text import basket_lines
     from engine.watch.identity import identity_lines
 
     if value["desk_ms"] is None:
@@ -348,7 +349,8 @@ def status_text(value: dict[str, Any]) -> str:
         lines.append(f"Tripped breakers: {', '.join(value['breakers'])}")
     if value["active_version"] != value["version"]:
         lines.append(value["version_follows"])
-    return "\n".join([*lines, *(line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve))])
+    lines += [line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve)]
+    return "\n".join([*lines, *basket_lines(value.get("basket"))])
 
 
 def silent_lines(found: Mapping[str, Any] | None) -> list[str]:

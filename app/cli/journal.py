@@ -161,11 +161,12 @@ def replayed(path: Path, book: Any) -> dict[str, Any]:
     from engine.core.ledger import open_lots
     from engine.store.journal import journal_hash
 
+    part = 0.0 if book.basket is None else book.basket.part  # of a leg its part of the cash
     sleeves = {
         name: {
             "lots": open_lots(sleeve.position) * sleeve.position.side,
-            "cash": sleeve.ledger.cash,
-            "equity": sleeve.ledger.equity,
+            "cash": sleeve.ledger.cash + part,
+            "equity": sleeve.ledger.equity + part,
             "round_trips": sleeve.ledger.trips,
             "fees": sleeve.ledger.fees,
             "funding": sleeve.ledger.funding,

@@ -45,6 +45,7 @@ HEAD = """\
 #   execution  twap:6 | vwap:6 | ac:6:2   market entries are worked in 5 to 10 slices on finer bars (15m, 5m or 1m, recorded
 #   or pulled), which become the desk's clock; without it an entry goes whole. A home keeps the clock that it began with
 #   stage   draft | paper | retired  draft and retired enter nothing
+#   legs    ["BTC-USDT", "ETH-USDT"] of a basket (strategy pairs), in the place of symbol; it is the only sleeve of its home
 #   models  "vol-btc=1.2.0"          versions of stored models that its strategy reads; without it the latest (docs/models.md)
 #   account NAME of [accounts.NAME]  where the sleeve is meant to trade; without it, and until its stage says so, on paper
 #   params  {{ stop_atr = 2.0, leverage_max = 3.0 }}

@@ -25,7 +25,7 @@ def ensure_market(home: Home) -> bool:
         if home.desk_journal.exists():
             return False  # its bars were made before it began; the worker says what is wrong with the version
         raise
-    sleeves, timeframe = [s for s in config.sleeves if s.venue == "synthetic"], config.clock
+    sleeves, timeframe = [s for s in config.traded if s.venue == "synthetic"], config.clock
     stored = {(s.symbol, s.series) for s in home.catalog.series() if s.venue == "synthetic"}
     wanted = {(s.symbol, series) for s in sleeves for series in (s.timeframe, timeframe, "funding")}
     if wanted <= stored:

@@ -44,7 +44,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
             "Ask about it", key="ask_about", icon=":material/chat:", type="tertiary", on_click=links.ask_about, args=(name,)
         )
         if session:
-            sleeve_settings.acts(api, item, page)
+            sleeve_settings.acts(api, {**item, "name": sleeve_settings.configured(page)}, page)
     above = st.container()  # its place is kept, and it is filled last: what is proposed may take a moment
     _figures(api, name, page["desk_ms"], drawn_open=bool(page.get("position")))
     clock, where = page["desk_ms"], {"tab": "sleeves", "sleeve": name}
@@ -56,6 +56,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         note += "; out: the open of its bar" if api.last("/api/desk").get("mode") in SIMULATED else ""
         of = MarketPart(f"desk_{name}", "/api/desk/candles", "/api/desk/trips", {"sleeve": name}, where, clock)
         market.show(api, of, {**table, "file": f"trips-{name}"}, note)
+        _basket(page)
         _results(api, item, page)
         _drift(page)
         _worked(page)
@@ -64,7 +65,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         if item.get("canary"):
             _canary(str(item["canary"]))
         _alerts(api, name)
-        sleeve_settings.waiting(api, name)
+        sleeve_settings.waiting(api, sleeve_settings.configured(page))
 
 
 def _canary(text: str) -> None:
@@ -172,6 +173,37 @@ def _results(api: PageClient, item: Mapping[str, Any], page: Mapping[str, Any]) 
         parts.table(("at its closes", "closes", "share"), [_close(row, total) for row in page["closes"]])
         blocked = any(row["blocked"] for row in page["closes"])
         parts.soft("Amber: the signal was there, and a rule refused the entry." if blocked else "")
+
+
+def _basket(page: Mapping[str, Any]) -> None:
+    """Of a leg the pairs of its basket: what each is in, where its spread is, what it has made and why it leaves."""
+    basket = page.get("basket")
+    if not basket:
+        return
+    with st.container(key="panel_sleeve_basket"):
+        about = (
+            f"gross {number(basket['gross'], 0)}, net {number(basket['net'], 0, sign=True)} USDT, {count(basket['trips'])} trips"
+        )
+        parts.head(f"Pairs of the basket {basket['name']}", about)
+        heads = ("pair", "side", "spread, deviations", "hedge", "lots", "made", "open", "at risk", "now")
+        parts.table(heads, [_pair(row) for row in basket["pairs"]], left=(0, 1, 8), thin=(3, 4), wrap=(4, 8))
+
+
+def _pair(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
+    """One pair."""
+    lots = ", ".join(f"{leg} {number(held, 0, sign=True)}" for leg, held in row["lots"].items())
+    now = "enters at the next open" if row["entering"] else f"leaves: {row['leaving']}" if row.get("leaving") else ""
+    refused = f"▲ refused: {row['refused_by']}" if row.get("refused_by") else ""
+    figures = (number(row["z"], sign=True), number(row["hedge"], 3), lots or "–")
+    money = [(number(row[key], sign=True), tone(row[key])) for key in ("pnl", "open_pnl")]
+    return (
+        row["pair"],
+        row["side"],
+        *figures,
+        *money,
+        number(row["risk"]),
+        (now or refused, "wrn" if refused and not now else ""),
+    )
 
 
 def _drift(page: Mapping[str, Any]) -> None:

@@ -89,6 +89,11 @@ def acts(api: PageClient, item: Mapping[str, Any], page: Mapping[str, Any]) -> N
             _tighten(api, name, page)
 
 
+def configured(page: Mapping[str, Any]) -> str:
+    """The sleeve that a person changes: of a leg its basket."""
+    return str(page.get("configured") or page["name"])
+
+
 def _pause(api: PageClient, name: str, label: str, desk_ms: Any) -> None:
     """A pause with an end or without; what the end of a span or of words comes to is computed by the desk."""
     st.caption("A pause stops entries; exits go on. It waits for a person's approval.")
@@ -162,7 +167,7 @@ def tighter(rows: Mapping[str, Mapping[str, Any]], keys: Sequence[str], times: f
 @st.fragment
 def _proposing(api: PageClient, page: Mapping[str, Any]) -> None:
     """The form, drawn when somebody opens it: its fields load scripts that the page's first candles would wait for."""
-    form = st.expander("Propose other settings", icon=":material/edit:", key=f"form_open_{page['name']}", on_change="rerun")
+    form = st.expander("Propose other settings", icon=":material/edit:", key=f"form_open_{configured(page)}", on_change="rerun")
     if form.open:
         with form:
             _form(api, page)
@@ -170,7 +175,7 @@ def _proposing(api: PageClient, page: Mapping[str, Any]) -> None:
 
 def _form(api: PageClient, page: Mapping[str, Any]) -> None:
     """Choose parameters, give each a value within its bounds, say why."""
-    name, rows = page["name"], {row["key"]: row for row in page["params"]}
+    name, rows = configured(page), {row["key"]: row for row in page["params"]}
     keys = st.multiselect("Parameters to change", list(rows), key=f"keys_{name}", max_selections=8)
     changes = []
     for key in keys:

@@ -23,10 +23,10 @@ def walks_on(home: Home) -> str:
         if home.desk.data.source == "live"
         else {
             s.source
-            for sleeve in config.sleeves
+            for sleeve in config.traded
             for s in home.catalog.series()
             if (s.venue, s.symbol, s.market, s.series) == (sleeve.venue, sleeve.symbol, sleeve.market, sleeve.timeframe)
         }
     )
-    names = ", ".join(dict.fromkeys(f"{sleeve.venue} {sleeve.symbol}" for sleeve in config.sleeves))
+    names = ", ".join(dict.fromkeys(f"{sleeve.venue} {sleeve.symbol}" for sleeve in config.traded))
     return f"{' and '.join(sorted(found)) or 'no'} bars of {names}"

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from engine.core.state import ACTIONS, EXIT, EXIT_SLOT, SLOTS
+from engine.core.state import ACTIONS, EXIT, EXIT_SLOT, REFUSED, SLOTS
 
 LIFE_MAX = 8  # events of the order behind a fill
 CAUSES_MAX = 20
@@ -66,12 +66,25 @@ def decided_by(path: Path, event: Any) -> list[Any]:
         e for e in between(path, since_ms, event.t_event_ms, {"decision", "intent", "order", "amend"}) if e.seq < event.seq
     ]
     life = [e for e in earlier if e.kind != "decision" and _is_of(e, event)]
+    if event.body.get("basket"):
+        return [*_of_pairs(path, event), *life[:1], *life[1:][-LIFE_MAX:]]
     decisions = [e for e in earlier if e.kind == "decision" and e.body.get("sleeve") == sleeve]
     if decided_ms is not None:
         decisions = [e for e in decisions if e.t_event_ms == decided_ms]
     elif event.body.get("slot") == SLOTS[EXIT_SLOT]:  # a reversal has ordered its entry since
         decisions = [e for e in decisions if e.body["action"] == ACTIONS[EXIT]]
     return [*decisions[-1:], *life[:1], *life[1:][-LIFE_MAX:]]
+
+
+def _of_pairs(path: Path, event: Any) -> list[Any]:
+    """The last decision before an execution of a basket's leg about each pair that has a part of it: its spread, and why."""
+    from engine.watch.window import between
+
+    wanted, found = {part["pair"] for part in event.body.get("parts", ())}, dict[str, Any]()
+    for one in between(path, event.t_event_ms - LOOK_BACK_MS, event.t_event_ms, {"decision"}):
+        if one.seq < event.seq and one.body.get("pair") in wanted and one.body["action"] != ACTIONS[REFUSED]:
+            found[one.body["pair"]] = one
+    return sorted(found.values(), key=lambda one: one.seq)
 
 
 def _is_of(earlier: Any, event: Any) -> bool:

@@ -35,19 +35,22 @@ VERSIONS_MAX = 50
 def sleeve_page(home: Home, name: str) -> dict[str, Any]:
     """The page's figures. Raises BadInput for a sleeve that the desk does not have."""
     desk = active(home.engine, home.path)
-    sleeve = desk.config.sleeve(name)
+    sleeve = desk.config.traded_sleeve(name)
+    owner = sleeve.leg_of or name
     path = journal_of(home.path)
     mark = mark_at(path)
     own: Mapping[str, Any] = {} if mark is None else mark.body["sleeves"].get(name) or {}
-    history = _history(home, name, desk)
+    history = _history(home, owner, desk)
     params, why = _params(home, sleeve, history)
     return {
         "name": name,
+        "configured": owner,
+        "basket": None if mark is None else mark.body.get("basket"),
         "strategy": sleeve.strategy,
         "instrument": sleeve.instrument,
         "timeframe": sleeve.timeframe,
         "desk_ms": None if mark is None else mark.t_event_ms,
-        "version": desk.sleeves[name],
+        "version": desk.sleeves[owner],
         "runs_version": own.get("version"),
         "position": None if mark is None else _position(home.path, path, mark, name),
         "closes": [] if mark is None else [c._asdict() for c in _closes(str(path), mark.id, name, mark.t_event_ms)],
@@ -154,7 +157,12 @@ def _liquidation(path: str, mark: str, name: str) -> float | None:
     """The liquidation level as the core computes it of the book at this mark; null for a long that has none above 0."""
     del mark  # the book is that of the newest mark: the cache's key
     book = fold(Path(path))
-    if book is None or name not in book.names or not book.sleeves[book.names.index(name)].position.open_layers:
+    if (
+        book is None
+        or book.basket is not None
+        or name not in book.names
+        or not book.sleeves[book.names.index(name)].position.open_layers
+    ):
         return None
     s = book.names.index(name)
     level = liquidation_level(book.sleeves[s], book.specs[s].rules)

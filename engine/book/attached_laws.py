@@ -93,9 +93,22 @@ class AttachedLaws:
         self._said[id_] = max(self._said.get(id_, 0), self._booked[id_])  # a list of executions says it, too, and first at times
         if self._state.get(id_) == "UNKNOWN":  # what has executed in part was taken
             self._state[id_] = "partial"
+        if "basket" in body:  # a leg has one net order, which may turn it over: its lots are counted with their side
+            self._on_leg(body, event, self._of[id_][1])
+            return
         self._held[layer] = self._held.get(layer, 0) + body.get("lots", 0) * (1 if self._of[id_][1] == "entry" else -1)
         if self._held[layer] < 0 and not self._adopted:
             self._wrong("I6", event, f"layer {layer} has given up {-self._held[layer]} lots more than it has taken")
+
+    def _on_leg(self, body: Mapping[str, Any], event: Event, slot: str) -> None:
+        """An execution of a basket's leg: what is not an entry makes it smaller and does not turn it."""
+        leg = (str(body["sleeve"]), -1)
+        before = self._held.get(leg, 0)
+        after = self._held[leg] = before + body["lots"] * (1 if body["side"] == "buy" else -1)
+        if slot != "entry" and not abs(after) < abs(before) and not self._adopted:
+            self._wrong("I6", event, f"{body['order']} leaves {after} lots of {leg[0]}, which had {before}")
+        if after * before < 0 and slot != "entry" and not self._adopted:
+            self._wrong("I6", event, f"{body['order']} turns {leg[0]} over, which an entry alone may do")
 
     def _on_bar(self, _body: Mapping[str, Any], event: Event) -> None:
         for entry, stop in self._stop_of.items():

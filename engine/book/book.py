@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from engine.book.basket_book import BasketBook
 from engine.book.bodies import SIMULATED, pause_holds, stage_rests
 from engine.core.guardrails import exposure
 from engine.core.ledger import on_mark
@@ -59,6 +60,7 @@ class Book:
     orphans: dict[str, Mapping[str, Any]] = field(default_factory=dict)  # instrument -> executions that no order of ours explains
     incidents: dict[str, Any] = field(default_factory=dict)  # windows and what is of them: incident_money.py
     transfers: dict[str, Any] = field(default_factory=dict)  # cash in and out of the account, and its bills: transfers.py
+    basket: BasketBook | None = None  # of a desk whose sleeves are the legs of one
 
     @cached_property
     def names(self) -> list[str]:
@@ -114,7 +116,8 @@ class Book:
         """running, flattening (halted, positions or orders still there) or halted."""
         if self.desk.halted == 0:
             return "running"
-        return "halted" if all(flat(sleeve) for sleeve in self.sleeves) else "flattening"
+        resting = all(flat(sleeve) for sleeve in self.sleeves) and (self.basket is None or self.basket.at_rest)
+        return "halted" if resting else "flattening"
 
     def latest(self, s: int) -> Spec:
         """The newest version's say about sleeve s, in force or waiting."""
@@ -128,7 +131,7 @@ class Book:
         wanted, sleeve = stage_of(self.latest(s).source), self.sleeves[s]
         if not stage_rests(wanted, self.mode):
             return wanted
-        if sleeve.position.open_layers > 0 or sleeve.order.side != 0:
+        if sleeve.position.open_layers > 0 or sleeve.order.side != 0 or not (self.basket is None or self.basket.at_rest):
             return "winding_down"
         return wanted if self.is_idle(s) and (self.simulated or self.is_settled(s)) else "settling"
 

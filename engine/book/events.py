@@ -6,9 +6,10 @@ Bodies hold no ids, no wall time: two equal runs say equal things.
 
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from math import sqrt
+from math import nan, sqrt
 from typing import Any
 
+from engine.book.basket_events import basket_mark, decided
 from engine.book.bodies import GuardBody, LayerBody, PositionBody, SleeveBody, finite
 from engine.book.book import Book, paused_at, stage_of
 from engine.book.incident_money import in_windows, orphan_pnl
@@ -36,6 +37,7 @@ from engine.core.state import (
     RULES,
     SIDES,
     SLOTS,
+    Guard,
     Row,
     Sleeve,
 )
@@ -53,6 +55,8 @@ def features_hash(read: Mapping[str, Any]) -> str:
 
 def rows(book: Book, found: Sequence[Row], before: Sequence[Sleeve], read: Mapping[str, Mapping[str, Any]]) -> list[EventBody]:
     """Every row as an event; size and caps join the decision they stand behind."""
+    if book.basket is not None:
+        return decided(book, found, _breaker)
     bodies: list[EventBody] = []
     for row in found:
         s, fields = decode(row)
@@ -187,6 +191,8 @@ def mark(book: Book, stamp: str | None = None) -> EventBody:
         "correlated": finite(correlated_exposure(book)),
         "sleeves": {name: _sleeve_mark(book, s) for s, name in enumerate(book.names)},
     }
+    if book.basket is not None:
+        body["basket"] = basket_mark(book)
     if book.high_water > desk.peak:
         body["high_water"] = book.high_water
     if book.entries_blocked:
@@ -202,10 +208,10 @@ def mark(book: Book, stamp: str | None = None) -> EventBody:
 def _sleeve_mark(book: Book, s: int) -> SleeveBody:
     """One sleeve: money always, position, order, pauses and the version that waits where there are any."""
     sleeve, spec, waits = book.marked(s), book.specs[s], book.waiting[s]
-    money, guard = sleeve.ledger, sleeve.guard
+    money, guard, part = sleeve.ledger, guard_of(book, s), 0.0 if book.basket is None else book.basket.part
     body: SleeveBody = {
-        "equity": finite(money.equity),
-        "cash": finite(money.cash),
+        "equity": finite(money.equity + part),
+        "cash": finite(money.cash + part),
         "fees": finite(money.fees),
         "funding": finite(money.funding),
         "slippage": finite(money.slippage),
@@ -217,8 +223,9 @@ def _sleeve_mark(book: Book, s: int) -> SleeveBody:
         body["position"] = _position(sleeve, spec.rules.lot_size, states_of(book, s), unmoved_stops(book, s))
         for layer in (one for one in body["position"]["layers"] if one["key"] in stuck(book, s)):
             layer["dust"] = spec.rules.least_lots
-    if sleeve.order.side != 0:
-        body["order"] = {"side": SIDES[sleeve.order.side], "lots": sleeve.order.lots}
+    order = sleeve.order if book.basket is None else book.basket.orders[s]
+    if order.side != 0:
+        body["order"] = {"side": SIDES[order.side], "lots": order.lots}
     if guard.block_until_ms > book.close_ms:
         body["blocked_until_ms"] = guard.block_until_ms
     if until := opens_ms(spec.rules, book.limits, book.close_ms):
@@ -260,14 +267,27 @@ def correlated_exposure(book: Book) -> float:
     return sqrt(max(squared_exposure(gross, side, book.correlations, 1), 0.0))
 
 
+def guard_of(book: Book, s: int) -> Guard:
+    """What the guardrails of a sleeve remember; the legs of a basket have one memory."""
+    return book.sleeves[s].guard if book.basket is None else book.basket.whole.guard
+
+
+def _day_equity(book: Book, s: int, guard: Guard) -> float:
+    """What a sleeve's loss of the day is measured from; of a leg so that it has lost the share that its basket has lost."""
+    if book.basket is None:
+        return guard.day_equity
+    whole, own = book.basket.whole.ledger.equity, book.basket.part + book.marked(s).ledger.equity
+    return guard.day_equity * own / whole if whole > 0.0 else nan
+
+
 def _guard_mark(book: Book, s: int) -> GuardBody:
     """What the sleeve's guardrails remember and saw; a day that it has not begun has no entries and no first equity."""
-    guard = book.sleeves[s].guard
+    guard = guard_of(book, s)
     today, (range_times, volume_times) = guard.day == (book.close_ms - 1) // DAY_MS, book.usual.get(book.names[s], (None, None))
     return {
         "streak": guard.streak,
         "day_entries": guard.day_entries if today else 0,
-        "day_equity": finite(guard.day_equity) if today else None,
+        "day_equity": finite(_day_equity(book, s, guard)) if today else None,
         "refused_by": RULES[guard.refused] if guard.refused else None,
         "refused_ms": guard.refused_ms if guard.refused else None,
         "spread_frac": finite(2.0 * book.sleeves[s].cost.slip_frac),

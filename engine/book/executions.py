@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.book import events
 from engine.book.attached import is_flattened
+from engine.book.basket_moves import leg_crossed, leg_filled, leg_fits, leg_order_ended, leg_settled, withdraw_pairs
 from engine.book.bodies import UNFIT
 from engine.book.book import Book
 from engine.book.order_events import EventBody, act, is_unmoved, issued, order_body
@@ -41,7 +42,10 @@ def on_order(book: Book, body: Mapping[str, Any]) -> Led:
         book.orders = amended(book.orders, id_, body["price"], body["lots"], confirmed=True, close_ms=book.close_ms)
     order = find(book.orders, id_)
     assert order is not None, "an order vanished"  # noqa: S101 - a programmer's error halts
-    _entry_ended(book, order)
+    if book.basket is None:
+        _entry_ended(book, order)
+    else:
+        leg_order_ended(book, order)
     led = {**body, **order_body(book, order, state), "filled_lots": body["filled_lots"]}
     if order.id in book.orders.refusals:
         led["refusals"] = book.orders.refusals[order.id].in_a_row
@@ -90,6 +94,8 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
         return {**body, "booked": False}, []
     if order is None:
         return _differs(book, body, body["trade"], f"trade {body['trade']} is of an order that this desk does not know")
+    if book.basket is not None:
+        return _on_leg_fill(book, order, body)
     s, now = order.sleeve, book.sleeves[order.sleeve]
     before = _with_order(now, order)
     fill = _fill_of(before, order, body)
@@ -112,6 +118,25 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
         book.desk = book.desk._replace(gross=book.exposure)
         following.append(events.mark(book))
     return {**body, **told, "order": order.id}, following
+
+
+def _on_leg_fill(book: Book, order: VenueOrder, body: Mapping[str, Any]) -> Led:
+    """The same of a leg of a basket: `parts` says what each of its pairs has of it, what crosses inside included."""
+    if not leg_fits(book, order, body["lots"]):
+        return _differs(book, body, body["trade"], f"trade {body['trade']} fills more than {order.id} can")
+    more = leg_filled(book, order, body)
+    booked_ms = max(body["t_ms"], book.close_ms)
+    book.orders = executed(book.orders, order.id, body["lots"])._replace(trades={**book.orders.trades, body["trade"]: booked_ms})
+    return {**body, **more, "order": order.id}, act(book, [order.sleeve])
+
+
+def on_cross(book: Book, body: Mapping[str, Any]) -> Led:
+    """What pairs of a basket cross inside a leg of which no order has filled: {sleeve, price, t_ms} and, of a leg whose bars end,
+    {delisted: true}.
+    """
+    if book.basket is None or body["sleeve"] not in book.names:
+        return {**body, "booked": False}, []
+    return {**body, **leg_crossed(book, body)}, act(book, [book.names.index(body["sleeve"])])
 
 
 def booked(book: Book, s: int, before: Sleeve, fill: Fill) -> tuple[Sleeve, list[Row]]:
@@ -157,11 +182,13 @@ def on_funding_bill(book: Book, body: Mapping[str, Any]) -> Led:
     if body["bill"] in book.orders.trades:
         return {**body, "booked": False}, []
     s = book.names.index(body["sleeve"])
+    billed_ms = max(body["t_ms"], book.close_ms)
+    book.orders = book.orders._replace(trades={**book.orders.trades, body["bill"]: billed_ms})
+    if book.basket is not None:
+        return {**body, **leg_settled(book, s, body)}, []
     before, cash = book.sleeves[s], float(body["cash_flow"])
     book.sleeves[s] = on_funding(before, cash)
     row = funding_row(s, book.sleeves[s], float(body["mark"]), float(body["rate"]), cash, body["t_ms"])
-    billed_ms = max(body["t_ms"], book.close_ms)
-    book.orders = book.orders._replace(trades={**book.orders.trades, body["bill"]: billed_ms})
     (_, told), *_rest = events.rows(book, [row], [before] * (s + 1), {})
     return {**body, **told}, []
 
@@ -198,4 +225,6 @@ def withdraw_entries(book: Book) -> list[EventBody]:
     for s, sleeve in enumerate(book.sleeves):
         if sleeve.order.side != 0:
             book.sleeves[s] = sleeve._replace(order=NO_ORDER)
+    if book.basket is not None:
+        withdraw_pairs(book)
     return act(book, range(len(book.sleeves)))

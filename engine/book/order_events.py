@@ -13,6 +13,8 @@ from hashlib import sha256
 from typing import Any
 
 from engine.book import attached
+from engine.book.basket_events import lots_by_pair
+from engine.book.basket_moves import leg_at_rest, leg_enters, leg_wants, legs_orders
 from engine.book.bodies import finite
 from engine.book.book import Book, flat
 from engine.book.working import as_child, slice_of, working
@@ -90,12 +92,13 @@ def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[Even
         open_[order.sleeve].append(order)
     for s in sleeves:
         sleeve, mine = book.sleeves[s], open_[s]
-        if not mine and flat(sleeve):
+        if not mine and (flat(sleeve) if book.basket is None else leg_at_rest(book, s)):
             continue
         stops = [order for order in mine if order.attached]
         mine = [order for order in mine if not order.attached] if stops else mine
         sent += attached.woken(book, stops)
-        wanted = as_child(book, s, wants(sleeve), mine, opens=opens)
+        mine = mine if book.basket is None else legs_orders(mine)
+        wanted = as_child(book, s, wanted_of(book, s), mine, opens=opens)
         leaving = {want.key for want in wanted if want.slot == EXIT_SLOT}
         mine = [order for order in mine if not order.flattens or order.key in leaving]
         _settle_refusals(book, mine, wanted)
@@ -112,6 +115,22 @@ def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[Even
             book.orders = heard(book.orders, id_, SENT)
         following.append(("sent", {"orders": sent}))
     return following
+
+
+def is_entry(book: Book, order: VenueOrder) -> bool:
+    """Whether an order lets something in: what a halt ends, and what waits while a journal is not verified."""
+    return order.slot == ENTRY and (book.basket is None or leg_enters(book, order.sleeve))
+
+
+def is_wanted(book: Book, order: VenueOrder) -> bool:
+    """Whether an order at the market that was made at a close is still the one that is wanted."""
+    now = book.sleeves[order.sleeve].order if book.basket is None else book.basket.orders[order.sleeve]
+    return now.key == order.key
+
+
+def wanted_of(book: Book, s: int) -> list[Want]:
+    """What sleeve s wants at its venue; of a basket its legs' net orders."""
+    return wants(book.sleeves[s]) if book.basket is None else leg_wants(book, s)
 
 
 def _ordered(book: Book, order: VenueOrder, sent: list[str]) -> list[EventBody]:
@@ -159,7 +178,7 @@ def _given_up(book: Book, s: int, *, opens: bool) -> frozenset[tuple[int, int]]:
         return ATTEMPTS_LAST if opens and want.slot in (PROTECTIVE, EXIT_SLOT) else ATTEMPTS_MAX
 
     name = book.names[s]
-    tried = [(want, counts.get(order_stem(name, want.key, want.slot), 0)) for want in wants(book.sleeves[s])]
+    tried = [(want, counts.get(order_stem(name, want.key, want.slot), 0)) for want in wanted_of(book, s)]
     return gone | {(want.slot, want.key) for want, count in tried if count >= most(want)}
 
 
@@ -175,7 +194,7 @@ def _gone(book: Book, s: int) -> frozenset[tuple[int, int]]:
             out[order.key] += order.reported - order.filled
     if not out:
         return frozenset()
-    ends = [want for want in wants(book.sleeves[s]) if want.slot in (TARGET_SLOT, EXIT_SLOT)]
+    ends = [want for want in wanted_of(book, s) if want.slot in (TARGET_SLOT, EXIT_SLOT)]
     return frozenset((want.slot, want.key) for want in ends if out[want.key] >= want.lots)
 
 
@@ -229,7 +248,10 @@ def _placed(book: Book, s: int, want: Want) -> VenueOrder:
     stem = order_stem(book.names[s], want.key, want.slot)
     id_ = f"{stem}{book.orders.attempts.get(stem, 0):02d}"
     core = (id_, s, want.slot, want.key, want.side, want.lots, want.price)
-    if want.slot == ENTRY:
+    if book.basket is not None and want.slot == ENTRY:
+        notional = want.lots * book.specs[s].rules.lot_size * book.basket.marks[s]
+        order = VenueOrder(*core, 0, 1, notional, 0.0, book.close_ms)
+    elif want.slot == ENTRY:
         notional = entry.notional if want.lots == entry.lots else entry.notional * want.lots / entry.lots
         order = VenueOrder(*core, entry.post_only, entry.good_for, notional, entry.atr, entry.decided_ms)
         order = order._replace(stop=entry.stop, target=entry.target, hold=entry.hold)
@@ -252,7 +274,8 @@ def _changed(book: Book, what: str, order: VenueOrder, want: Want | None) -> Eve
 def _count_doubt(book: Book, s: int) -> None:
     """The sleeve's exposure to entry orders that it no longer wants and the venue still has."""
     sleeve = book.sleeves[s]
-    doubt = doubtful_notional(book.orders, s, sleeve.order.key if sleeve.order.side != 0 else -1)
+    order = sleeve.order if book.basket is None else book.basket.orders[s]
+    doubt = doubtful_notional(book.orders, s, order.key if order.side != 0 else -1)
     if doubt != sleeve.in_doubt:
         book.sleeves[s] = sleeve._replace(in_doubt=doubt)
 
@@ -318,6 +341,10 @@ def _intent(book: Book, order: VenueOrder) -> dict[str, Any]:
         "lots": order.lots,
         "quantity": order.lots * spec.rules.lot_size,
     }
+    if book.basket is not None:
+        body["basket"] = book.basket.name
+        if order.slot != PROTECTIVE:
+            body |= {"parts": lots_by_pair(book, order.sleeve), "enters": leg_enters(book, order.sleeve)}
     if order.slot != ENTRY:
         kind = {PROTECTIVE: "stop", EXIT_SLOT: "market"}.get(order.slot, "limit")
         body |= {"type": kind, "price": order.price or None, "reduce_only": True}

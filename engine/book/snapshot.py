@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, get_args, get_origin, get_type_hints
 
+from engine.book.basket_book import BasketBook
 from engine.book.book import Book, Spec
+from engine.core.basket import Basket, LegOrder, PairBook
 from engine.core.orders import OrderBook, Refusals, VenueOrder
 from engine.core.state import Bar, Desk, Limits, Order, Position, Rules, Signal, Sleeve
 
@@ -67,28 +69,48 @@ def _named(kind: Any, data: Mapping[str, Any]) -> list[Any]:
 
 def to_json(book: Book) -> dict[str, Any]:
     """The whole book as a snapshot's body."""
-    return {
-        "start": book.start,
-        "version": book.version,
-        "config": book.config,
-        "specs": [[spec.version, spec.source] for spec in book.specs],
-        "waiting": [spec and [spec.version, spec.source] for spec in book.waiting],
-        "sleeves": as_json(book.sleeves),
-        "desk": as_json(book.desk),
-        "recent_r": as_json(book.recent_r),
-        "bars": as_json(book.bars),
-        "features": book.features,
-        "close_ms": book.close_ms,
-        "count": book.count,
-        "ambiguous": book.ambiguous,
-        "tripped_ms": book.tripped_ms,
-        "halt": book.halt,
-        "orders": _orders_json(book.orders),
-        "health": book.health,
-        "differences": book.differences,
-        "correlations": as_json(book.correlations),
-        "usual": book.usual,
-    } | {key: value for key in SELDOM if (value := getattr(book, key))}
+    return (
+        {
+            "start": book.start,
+            "version": book.version,
+            "config": book.config,
+            "specs": [[spec.version, spec.source] for spec in book.specs],
+            "waiting": [spec and [spec.version, spec.source] for spec in book.waiting],
+            "sleeves": as_json(book.sleeves),
+            "desk": as_json(book.desk),
+            "recent_r": as_json(book.recent_r),
+            "bars": as_json(book.bars),
+            "features": book.features,
+            "close_ms": book.close_ms,
+            "count": book.count,
+            "ambiguous": book.ambiguous,
+            "tripped_ms": book.tripped_ms,
+            "halt": book.halt,
+            "orders": _orders_json(book.orders),
+            "health": book.health,
+            "differences": book.differences,
+            "correlations": as_json(book.correlations),
+            "usual": book.usual,
+        }
+        | {key: value for key in SELDOM if (value := getattr(book, key))}
+        | _basket_json(book.basket)
+    )
+
+
+def _basket_json(basket: BasketBook | None) -> dict[str, Any]:
+    """A basket beside its legs; nothing of a desk without one."""
+    if basket is None:
+        return {}
+    states = {name: as_json(getattr(basket, name)) for name in ("whole", "pairs", "orders", "recent_r", "marks", "fits", "logs")}
+    return {"basket": {"source": dict(basket.source), **states}}
+
+
+def _basket(data: Mapping[str, Any]) -> BasketBook:
+    """What `_basket_json` has written."""
+    pairs, orders = [restored(PairBook, pair) for pair in data["pairs"]], [restored(LegOrder, order) for order in data["orders"]]
+    numbers = ([restored(float, number) for number in data[name]] for name in ("recent_r", "marks"))
+    rows = ([[restored(float, number) for number in row] for row in data[name]] for name in ("fits", "logs"))
+    return BasketBook(dict(data["source"]), restored(Basket, data["whole"]), pairs, orders, *numbers, *rows)
 
 
 def _orders_json(orders: OrderBook) -> dict[str, Any]:
@@ -132,6 +154,7 @@ def from_json(body: Mapping[str, Any]) -> Book:
         attaches=dict(body.get("attaches", {})),
         transfers=dict(body.get("transfers", {})),
         high_water=float(body.get("high_water", 0.0)),
+        basket=_basket(body["basket"]) if "basket" in body else None,
     )
 
 

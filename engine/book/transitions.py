@@ -15,9 +15,11 @@ from engine.book import events
 from engine.book.account_events import on_attach, on_cursor, on_lapse, on_leave, on_orphan
 from engine.book.adoption import on_adopt, on_reduced
 from engine.book.bar_signals import NO_SIGNAL, leaving_only, signal_of
+from engine.book.basket_book import adopt_terms, begun
+from engine.book.basket_moves import basket_halted, basket_phases, withdraw_pairs
 from engine.book.bodies import finite, stage_rests
 from engine.book.book import Book, Spec, flat, paused_at, stage_of
-from engine.book.executions import Led, on_fill, on_funding_bill, on_health, on_order, on_reconcile
+from engine.book.executions import Led, on_cross, on_fill, on_funding_bill, on_health, on_order, on_reconcile
 from engine.book.order_events import EventBody, act, prune, unmoved_stops
 from engine.book.snapshot import restored
 from engine.book.transfers import on_transfer
@@ -51,6 +53,7 @@ Read = Mapping[str, Mapping[str, Any]]  # sleeve -> feature label -> value
 REPORTED: Mapping[str, Callable[[Book, Mapping[str, Any]], Led]] = {
     "order": on_order,
     "fill": on_fill,
+    "cross": on_cross,
     "funding": on_funding_bill,
     "health": on_health,
     "reconcile": on_reconcile,
@@ -96,6 +99,9 @@ def begin(body: Mapping[str, Any]) -> tuple[Book, list[EventBody]]:
         close_ms=body["start"]["first_ms"],
     )
     book.correlations = matrix_of([], 0, len(book.bars))
+    if "basket" in body:  # one equity: legs have no cash of their own
+        book.basket, book.sleeves = begun(body["basket"], count), [start(0.0)] * count
+        book.desk = start_desk(float(body["basket"]["cash"]))
     set_pauses(book)
     return book, [events.mark(book)]
 
@@ -132,9 +138,11 @@ def govern(book: Book, body: Mapping[str, Any]) -> dict[int, str]:
     book.version, book.config = body["version"], config_part(body)
     book.limits = restored(Limits, body["limits"])
     moved = {}
+    if book.basket is not None:
+        adopt_terms(book.basket, body)
     for s, spec in enumerate(new):
         same = spec.source == book.specs[s].source
-        if same or flat(book.sleeves[s]) or spec.source["name"] in body.get("to_open", ()):
+        if book.basket is not None or same or flat(book.sleeves[s]) or spec.source["name"] in body.get("to_open", ()):
             book.specs[s], book.waiting[s] = spec, None
         else:
             book.waiting[s] = spec
@@ -158,7 +166,10 @@ def set_pauses(book: Book, close_ms: int = 0) -> None:
     for s, sleeve in enumerate(book.sleeves):
         unsure = sleeve.in_doubt > 0.0 or bool(book.orders.refusals and unmoved_stops(book, s))
         paused = int(book.entries_blocked or book.latest(s).enters_nothing(close_ms or book.close_ms, book.mode) or unsure)
-        if paused != sleeve.guard.paused:
+        if book.basket is not None:
+            whole = book.basket.whole
+            book.basket.whole = whole._replace(guard=whole.guard._replace(paused=paused))
+        elif paused != sleeve.guard.paused:
             book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=paused))
 
 
@@ -167,6 +178,8 @@ def withdraw_at_rest(book: Book) -> None:
     for s, sleeve in enumerate(book.sleeves):
         if stage_rests(stage_of(book.latest(s).source), book.mode) and sleeve.order.side != 0:
             book.sleeves[s] = sleeve._replace(order=NO_ORDER)
+    if book.basket is not None and stage_rests(stage_of(book.latest(0).source), book.mode):
+        withdraw_pairs(book)
 
 
 def on_halted(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
@@ -190,6 +203,8 @@ def obey_halt(book: Book, body: Mapping[str, Any]) -> list[Row]:
         return []
     book.desk = book.desk._replace(halted=1)
     book.halt = {"reason": body["reason"], "by": body["by"]}
+    if book.basket is not None:
+        return basket_halted(book)
     rows = []
     for s, before in enumerate(book.sleeves):
         bar = book.bars[book.specs[s].rules.instrument]
@@ -236,7 +251,10 @@ def on_bar(book: Book, body: Mapping[str, Any], read: Read, read_next: Read) -> 
     def later(s: int) -> Signal:
         return signal_of(body["next"][book.names[s]]) if closes[s] else NO_SIGNAL
 
-    rows, turning = run_phases(book, bars, signals, later, settles=0)
+    if book.basket is not None:
+        rows, turning = basket_phases(book, bars, signals, body["basket"]), list[int]()
+    else:
+        rows, turning = run_phases(book, bars, signals, later, settles=0)
     book.usual = book.usual | {book.names[s]: usual_of(signals[s]) for s in range(count) if closes[s]}
     book.close_ms, book.count, book.ambiguous = close_ms, book.count + 1, book.ambiguous + body.get("ambiguous", 0)
     book.bars = [new if usable(new) else old for new, old in zip(bars, book.bars, strict=True)]

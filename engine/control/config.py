@@ -12,110 +12,22 @@ from collections.abc import Mapping
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel
 from sqlalchemy import Connection, Engine, bindparam, tuple_
 from sqlmodel import Session, col, func, select
 
-from engine.book.bodies import pause_holds
-from engine.clock import LocalTimeframe, Timeframe, timeframe_ms
 from engine.control.model_pins import with_models
-from engine.data.schedules import coarsest_clock, execution_of, refuse_layers, refuse_limit
+from engine.control.sleeve_config import IN_FILE, INSTANT_MAX_MS, DeskConfig, SleeveConfig, Slug, Stage, Symbol, require_basket
+from engine.data.schedules import refuse_layers, refuse_limit
 from engine.errors import BadInput, DataError, DeskError
 from engine.store import db
 from engine.store.tables import Active, ActiveSleeve, ConfigVersion, SleeveVersion
 
-Stage = Literal["draft", "paper", "paper_live", "shadow", "testnet", "live_small", "live", "retired"]
-IN_FILE = ("draft", "paper", "retired")  # what desk.toml may begin with; every other stage is an approval (engine.control.stages)
-INSTANT_MAX_MS = 10**13  # the year 2286
+__all__ = ["INSTANT_MAX_MS", "DeskConfig", "SleeveConfig", "Slug", "Stage", "Symbol"]  # what is configured, for its readers
+
 FIRST = 1  # the version that desk.toml becomes
-
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,15}-[A-Z0-9]{1,10}$")]
-
-
-class SleeveConfig(BaseModel):
-    """One strategy on one instrument with its own cash (quote units)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, str_max_length=500)
-
-    name: Slug
-    strategy: str
-    venue: Slug
-    symbol: Symbol
-    market: Literal["perp", "spot"] = "perp"
-    timeframe: Timeframe | LocalTimeframe = "15m"
-    side: Literal["both", "long", "short"] = "both"
-    cash: float = Field(10_000.0, gt=0, le=1e12)
-    paused: bool = False  # no entries; exits go on
-    resumes_ms: int | None = Field(
-        None, gt=0, le=INSTANT_MAX_MS
-    )  # desk time at which the pause ends by itself; null: a person ends it
-    stage: Stage = "paper"
-    account: Slug | None = None  # [accounts.NAME] that it is meant for; its stage says whether it trades there. null: paper
-    execution: str | None = Field(None, max_length=40)  # how its market entries are worked: twap:6; null: whole, at the next open
-    models: str | None = Field(None, max_length=400)  # versions of stored models that it reads: vol-btc=1.2.0; null: none
-    size_part: float | None = Field(None, gt=0, lt=1)  # of every size that it trades; null: the whole. A canary sets it
-    params: dict[str, bool | int | float | str] = Field(default_factory=dict)
-
-    @model_validator(mode="after")
-    def ends_a_pause(self) -> Self:
-        """An end stands beside a pause alone."""
-        if self.resumes_ms is not None and not self.paused:
-            raise ValueError(f"{self.name} has resumes_ms and is not paused: the end of a pause needs paused = true")
-        return self
-
-    def paused_at(self, desk_ms: int | None) -> bool:
-        """Whether people's pause holds at a desk time."""
-        return pause_holds(self.paused, self.resumes_ms, desk_ms)
-
-    @property
-    def instrument(self) -> str:
-        """The instrument's one name: `binance:BTC-USDT:perp`."""
-        return f"{self.venue}:{self.symbol}:{self.market}"
-
-    @property
-    def clocks(self) -> list[str]:
-        """Timeframes that it needs bars of: its own, and the finer one on which its slices are traded. Raises BadInput."""
-        execution = execution_of(self.execution or "")
-        return [self.timeframe, *([coarsest_clock(execution, self.timeframe)] if execution else [])]
-
-
-class DeskConfig(BaseModel):
-    """All sleeves of the desk, in the order in which they decide."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    sleeves: tuple[SleeveConfig, ...] = Field(min_length=1, max_length=300)
-
-    @model_validator(mode="after")
-    def live_together(self) -> Self:
-        """Names are unique, and sleeves on one instrument never take opposite sides (a netting venue would truncate stops)."""
-        names = [sleeve.name for sleeve in self.sleeves]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two sleeves are called {twice[0]}")
-        for n, one in enumerate(self.sleeves):
-            for other in self.sleeves[:n]:
-                if one.instrument == other.instrument and {one.side, other.side} == {"long", "short"}:
-                    raise ValueError(f"{other.name} and {one.name} take opposite sides of {one.instrument}")
-        return self
-
-    def sleeve(self, name: str) -> SleeveConfig:
-        """The sleeve called `name`; BadInput with the list of names for an unknown one."""
-        for sleeve in self.sleeves:
-            if sleeve.name == name:
-                return sleeve
-        raise BadInput(f"no sleeve {name!r}", f"available: {', '.join(s.name for s in self.sleeves)}")
-
-    @property
-    def clock(self) -> str:
-        """The desk's one clock: the smallest timeframe that its sleeves need."""
-        return min((timeframe for sleeve in self.sleeves for timeframe in sleeve.clocks), key=timeframe_ms)
-
-    def with_sleeve(self, changed: SleeveConfig) -> "DeskConfig":
-        """The same desk with one sleeve replaced by `changed` of the same name."""
-        return DeskConfig(sleeves=tuple(changed if s.name == changed.name else s for s in self.sleeves))
 
 
 def validated(config: DeskConfig, strategies: Path | None = None) -> DeskConfig:
@@ -133,8 +45,7 @@ def with_params(sleeve: SleeveConfig, params: Mapping[str, Any], strategies: Pat
 
     try:
         strategy = read_strategy(sleeve.strategy, strategies)
-        if getattr(strategy, "BASKET", False):
-            raise BadInput("a basket trades in backtests alone so far", f"nightdesk backtest {sleeve.strategy} --symbol A,B,C")
+        require_basket(sleeve, basket=bool(getattr(strategy, "BASKET", False)))
         full = parse_params(strategy, params)
         sleeve = with_models(sleeve, strategy, strategies)
     except BadInput as error:

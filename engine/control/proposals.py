@@ -261,9 +261,10 @@ def _evidence_fault(run: Mapping[str, Any], sleeve: SleeveConfig) -> str:
     if run.get("delayed"):
         return "its signals acted late"
     ran = run.get("sleeves") or []
-    if len(ran) != 1:
+    legs = list(sleeve.legs or (sleeve.symbol,))  # a basket's run has a sleeve a leg, which are equal but for the instrument
+    if len(ran) != len(legs):
         return f"it ran {len(ran)} sleeves"
-    if (ran[0].get("strategy"), ran[0].get("symbol")) != (sleeve.strategy, sleeve.symbol):
+    if [(one.get("strategy"), one.get("symbol")) for one in ran] != [(sleeve.strategy, leg) for leg in legs]:
         return f"it ran {ran[0].get('strategy')} on {ran[0].get('symbol')}"
     if (ran[0].get("models") or None) != sleeve.models:
         return f"it read {ran[0].get('models') or 'no stored model'}, not {sleeve.models or 'none'}"

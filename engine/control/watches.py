@@ -69,10 +69,10 @@ def wish_of(engine: Engine, home: Path, metric: str, subject: str, beyond: str, 
 
 def _instrument(config: DeskConfig, subject: str) -> str:
     """The desk's one instrument of that name: `BTC-USDT`, `BTC`, or whole."""
-    names = dict.fromkeys(s.instrument for s in config.sleeves)
+    names = dict.fromkeys(s.instrument for s in config.traded)
     wanted = subject.strip().upper()
     fits = [n for n in names if wanted in (n.upper(), n.split(":")[1], n.split(":")[1].split("-")[0])]
-    own = [s.instrument for s in config.sleeves if s.name == subject.strip()]
+    own = [s.instrument for s in config.traded if s.name == subject.strip()]
     if len(found := list(dict.fromkeys(fits or own))) != 1:
         raise BadInput(f"{subject[:60]!r} names {len(found)} instruments of the desk", f"available: {', '.join(names)}")
     return found[0]
@@ -80,7 +80,7 @@ def _instrument(config: DeskConfig, subject: str) -> str:
 
 def _account(config: DeskConfig, subject: str) -> str:
     """A sleeve's name, or `desk`."""
-    return DESK if subject.strip().lower() in ("", DESK) else config.sleeve(subject.strip()).name
+    return DESK if subject.strip().lower() in ("", DESK) else config.traded_sleeve(subject.strip()).name
 
 
 def ask(engine: Engine, wish: WatchWish, by: Mapping[str, Any], now_ms: int) -> LevelWatch:

@@ -49,13 +49,20 @@ class PairBook(NamedTuple):
     lots_b: int
     want_a: int
     want_b: int
+    ask_a: int  # of what is due, what the close has ordered for the next open
+    ask_b: int
+    full_a: int  # of a pair that leaves, what it wanted before: a leg that has more of it left than its mate is ahead
+    full_b: int
     entering: int  # 1: ordered at the last close, not traded yet
     leaving: int  # why it leaves; NONE
     armed: int  # 0: after a stop, until the spread was inside once
     opened: int  # 1: something of it has filled
     key: int  # of its entry
     refused: int  # rule of the last refusal while it lasts
-    hedge: float  # the fit that it was entered with
+    momentum_bars: int  # from here to `deviation` as it was entered: another version moves no pair that is in
+    leave: float
+    stop: float
+    hedge: float  # the fit
     intercept: float
     deviation: float
     cash: float  # what its fills and settlements paid, fees off
@@ -65,6 +72,16 @@ class PairBook(NamedTuple):
     traded: float
     cash_before: float  # at its entry
     risk: float  # money lost at the spread's stop
+
+
+class LegOrder(NamedTuple):
+    """A leg's net order at the market for the next open; what of it is left after that is cancelled."""
+
+    key: int  # the leg's so-many-th
+    side: int  # 0: none
+    lots: int  # that may still fill
+    adds: int  # 1: some of it opens, after it has closed what is on the other side
+    decided_ms: int
 
 
 class Basket(NamedTuple):
@@ -83,6 +100,7 @@ class BasketMemory(NamedTuple):
     legs: Any  # Sleeve, one a leg
     rules: Any  # Rules, one a leg
     pairs: Any  # PairBook, one a pair
+    orders: Any  # LegOrder, one a leg
     hedge: Any  # the fit at each close, per bar and pair, flat; NaN: none
     intercept: Any
     deviation: Any
@@ -96,15 +114,17 @@ class BasketMemory(NamedTuple):
     marks: Any  # scratch, one a leg: its last price
     taken: Any  # scratch, one a leg: base units filled in this bar
     ordered: Any  # scratch, one a leg: notional that this close has ordered
-    shares: Any  # scratch, one a pair: how much of what it wants it trades at this open
     wants: Any  # scratch, one a pair: lots that it trades on the leg at hand, with their side
     parts: Any  # scratch, one a pair: what of them filled or crossed, without the side
     rows: Rows
 
 
+NO_LEG_ORDER = LegOrder(0, 0, 0, 0, 0)
+
+
 def no_pair(a: int, b: int) -> PairBook:
     """A pair of two legs that has not traded."""
-    return PairBook(a, b, 0, 0, 0, 0, 0, 0, NONE, 1, 0, 0, 0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    return PairBook(a, b, *(0,) * 10, NONE, 1, 0, 0, 0, 0, *(0.0,) * 12)
 
 
 def lots_on(pair: PairBook, leg: int) -> int:
@@ -117,10 +137,22 @@ def due_on(pair: PairBook, leg: int) -> int:
     return pair.want_a - pair.lots_a if pair.a == leg else pair.want_b - pair.lots_b if pair.b == leg else 0
 
 
+def asked_on(pair: PairBook, leg: int) -> int:
+    """What a pair has ordered on a leg for the next open."""
+    return pair.ask_a if pair.a == leg else pair.ask_b if pair.b == leg else 0
+
+
+def with_asked(pair: PairBook, leg: int, lots: int) -> PairBook:
+    """A pair that has ordered so many lots of a leg."""
+    return pair._replace(ask_a=lots) if pair.a == leg else pair._replace(ask_b=lots)
+
+
 def with_leaving(pair: PairBook, reason: int) -> PairBook:
     """A pair that leaves, for the first reason that it was given; a stop of any kind disarms it."""
-    was = pair.leaving
-    return pair._replace(want_a=0, want_b=0, entering=0, leaving=reason if was == NONE else was)
+    if pair.leaving != NONE:
+        return pair
+    full_a, full_b = abs(pair.want_a), abs(pair.want_b)
+    return pair._replace(want_a=0, want_b=0, full_a=full_a, full_b=full_b, entering=0, leaving=reason)
 
 
 def hedged(pair: PairBook) -> PairBook:
@@ -180,7 +212,8 @@ def summed(m: BasketMemory, book: Basket) -> Basket:
 
 def leg_after(leg: Sleeve, rules: Rules, side: int, fill: Fill) -> Sleeve:
     """A leg after its net execution on `side`: it closes what is on the other side first, the rest opens; one price, one fee by
-    lots. `fill`: as an exit. The rest of an exit is not due by itself: what pairs want says so."""
+    lots. `fill`: as an exit, its key that of a layer that it opens. The rest of an exit is not due by itself: what pairs want
+    says so."""
     against = leg.position.side * side < 0
     closes = min(fill.lots, open_lots(leg.position)) if against else 0
     for opens in range(2):
@@ -189,8 +222,9 @@ def leg_after(leg: Sleeve, rules: Rules, side: int, fill: Fill) -> Sleeve:
             continue
         part = fill._replace(lots=lots, fee=fill.fee * lots / fill.lots)
         if opens != 0:
-            leg = leg._replace(order=Order(1, side, lots, 0.0, 0.0, 0.0, 0.0, fill.t_ms, 0.0, 0, 1, 0.0, 0.0, 0))
-            part = part._replace(slot=ENTRY, reason=NONE)
+            key = leg.position.layers[0].key if leg.position.open_layers > 0 else fill.key
+            leg = leg._replace(order=Order(key, side, lots, 0.0, 0.0, 0.0, 0.0, fill.t_ms, 0.0, 0, 1, 0.0, 0.0, 0))
+            part = part._replace(slot=ENTRY, reason=NONE, key=key)
         leg = on_fill(leg, rules, part)
         position = leg.position
         if position.open_layers > 0:
@@ -211,7 +245,7 @@ def finished(m: BasketMemory, book: Basket, p: int, t_ms: int, n: int) -> tuple[
         if guard.pause_until_ms != book.guard.pause_until_ms:
             n = emit(m.rows, n, breaker_row(0, LOSS_STREAK, t_ms, ledger.equity, guard.pause_until_ms))
         book = book._replace(ledger=update_kelly_window(m.recent_r, 0, ledger), guard=guard)
-    store(m.pairs, p, pair._replace(side=0, leaving=NONE, opened=0, entering=0, risk=0.0))
+    store(m.pairs, p, pair._replace(side=0, leaving=NONE, opened=0, full_a=0, full_b=0, risk=0.0))
     return book, n
 
 

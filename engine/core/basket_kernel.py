@@ -15,7 +15,7 @@ from blake3 import blake3
 from numba.extending import register_jitable
 
 from . import basket, basket_open, basket_run
-from .basket import Basket, BasketMemory, PairBook, SpreadTerms, no_pair
+from .basket import NO_LEG_ORDER, Basket, BasketMemory, LegOrder, PairBook, SpreadTerms, no_pair
 from .compiled import dtype_of, from_record, named_by, numba_type, shorter, to_records
 from .kernel import ROW_VIEW, column, register, sources_digest
 from .state import TRIPS_KEPT, Bar, Desk, Limits, Row, Rules, Sleeve, start, start_desk
@@ -88,8 +88,8 @@ def cached_entry(digest: str) -> Callable[..., Any]:
 def signature_of() -> tuple[Any, ...]:
     """The argument types of basket_run.run."""
     floats, whole = column(numba.float64), column(numba.int64)
-    records = [column(Bar), column(Sleeve), column(Rules), column(PairBook)]
-    arrays = [*[floats] * 8, whole, *[floats] * 5, whole, whole, column(Row)]
+    records = [column(Bar), column(Sleeve), column(Rules), column(PairBook), column(LegOrder)]
+    arrays = [*[floats] * 8, whole, *[floats] * 4, whole, whole, column(Row)]
     m = numba.types.NamedTuple([*records, *arrays], BasketMemory)
     values = [numba_type(kind) for kind in (SpreadTerms, Basket, Desk, Limits)]
     return (m, *values, floats, floats)
@@ -113,9 +113,9 @@ def run_basket(
     book = Basket(float(cash), start(float(cash)).ledger, start(float(cash)).guard, 0)
     while True:
         equity, values, rows = np.empty(length), np.empty(length * count), np.zeros(room, dtype_of(Row))
-        state = [start(0.0)] * k, list(rules), [no_pair(a, b) for a, b in pairs]
+        state = [start(0.0)] * k, list(rules), [no_pair(a, b) for a, b in pairs], [NO_LEG_ORDER] * k
         columns = [np.ascontiguousarray(column, np.float64) for column in given[1:9]]
-        scratch = [np.zeros(TRIPS_KEPT), *(np.zeros(k) for _ in range(3)), np.zeros(count)]
+        scratch = [np.zeros(TRIPS_KEPT), *(np.zeros(k) for _ in range(3))]
         scratch += [np.zeros(count, np.int64) for _ in range(2)]
         if plain:
             listed = [column.tolist() for column in (*columns, given.ends, *scratch)]
@@ -124,7 +124,7 @@ def run_basket(
             end, desk, n = basket_run.run(m, terms, book, start_desk(float(cash)), limits, equity, values)
             rows, legs, ended = to_records(out, Row), list(m.legs), list(m.pairs)
         else:
-            kinds = zip(state, (Sleeve, Rules, PairBook), strict=True)
+            kinds = zip(state, (Sleeve, Rules, PairBook, LegOrder), strict=True)
             records = [to_records(found, kind) for found, kind in kinds]
             m = BasketMemory(given.bars, *records, *columns, np.ascontiguousarray(given.ends, np.int64), *scratch, rows)
             end, desk, n = dispatcher()(m, terms, book, start_desk(float(cash)), limits, equity, values)

@@ -1,10 +1,25 @@
-"""What a bar does to a basket: settlements, the open that trades what its pairs want, stops of its legs, liquidation, bars' end.
+"""What a bar does to a basket: settlements, the open that trades what the close before has ordered, stops of its legs,
+liquidation, bars' end; and what a close orders for the next open.
 
 Called by basket_run.py. Prices, participation, fees and levels are those of every sleeve: fills.py, exits.py, ledger.py,
 sizing.py.
 """
 
-from .basket import Basket, BasketMemory, PairBook, book_leg, due_on, finished, hedged, lots_on, with_leaving
+from .basket import (
+    NO_LEG_ORDER,
+    Basket,
+    BasketMemory,
+    LegOrder,
+    PairBook,
+    asked_on,
+    book_leg,
+    due_on,
+    finished,
+    hedged,
+    lots_on,
+    with_asked,
+    with_leaving,
+)
 from .basket import summed as summed_ledger
 from .fills import available, match_exit, taker_fill
 from .ledger import funding_cash, on_funding, open_lots
@@ -36,106 +51,96 @@ def settle(m: BasketMemory, book: Basket, t: int, n: int) -> tuple[Basket, int]:
         m.taken[leg] = 0.0
         bar = load(m.bars, t * legs + leg, Bar)
         if usable(bar) and bar.funding_mark > 0.0:
-            book, n = paid(m, book, leg, bar, n)
-    for p in range(len(m.pairs)):
-        m.shares[p] = share_at(m, p, t)
+            book, n = paid(m, book, leg, settled(m, leg, bar), bar.funding_mark, bar.funding_rate, bar.close_ms, n)
     for leg in range(legs):
-        if usable(load(m.bars, t * legs + leg, Bar)):
-            book, n = at_open(m, book, leg, t, n)
-    for p in range(len(m.pairs)):
-        pair = load(m.pairs, p, PairBook)
-        if pair.entering != 0:
-            store(m.pairs, p, hedged(pair))
+        bar = load(m.bars, t * legs + leg, Bar)
+        if usable(bar):
+            book, n = traded_at(m, book, leg, at_open(m, leg, bar), n)
     for leg in range(legs):
         bar = load(m.bars, t * legs + leg, Bar)
         if usable(bar):
             m.marks[leg] = bar.close
             book, n = stopped(m, book, leg, bar, n)
-    book, n = liquidated(m, book, t, n)
+    if margin_is_gone(m, book, t):
+        for leg in range(legs):
+            if load(m.legs, leg, Sleeve).position.open_layers > 0:
+                book, n = closed(m, book, leg, liquidation_of(m, leg, t), n)
     for leg in range(legs):
         if m.ends[leg] == t:
-            bar, rules = load(m.bars, t * legs + leg, Bar), load(m.rules, leg, Rules)
-            book, n = gone(m, book, leg, bar.close, rules.taker_frac, DELISTED, bar.close_ms, n)
-    close_ms = load(m.bars, t * legs, Bar).close_ms
+            book, n = closed(m, book, leg, end_of(m, leg, t), n)
+    return opened(m, book, close_of(m, t), n)
+
+
+def close_of(m: BasketMemory, t: int) -> int:
+    """The close of bar t (UTC ms)."""
+    return load(m.bars, t * len(m.legs), Bar).close_ms  # type: ignore[no-any-return]  # a number
+
+
+def opened(m: BasketMemory, book: Basket, close_ms: int, n: int) -> tuple[Basket, int]:
+    """The basket once a bar is over: what was ordered and has not filled is cancelled, entries are hedged, round trips end."""
+    for leg in range(len(m.legs)):
+        store(m.orders, leg, NO_LEG_ORDER)
     for p in range(len(m.pairs)):
+        pair = load(m.pairs, p, PairBook)._replace(ask_a=0, ask_b=0)
+        store(m.pairs, p, hedged(pair) if pair.entering != 0 else pair)
         book, n = finished(m, book, p, close_ms, n)
     return book, n
 
 
-def paid(m: BasketMemory, book: Basket, leg: int, bar: Bar, n: int) -> tuple[Basket, int]:
-    """A settlement: the leg pays for what it has net, each pair for its own lots."""
-    sleeve, rules = load(m.legs, leg, Sleeve), load(m.rules, leg, Rules)
-    cash = funding_cash(sleeve.position, rules, bar.funding_mark, bar.funding_rate)
-    store(m.legs, leg, on_funding(sleeve, cash))
+def settled(m: BasketMemory, leg: int, bar: Bar) -> float:
+    """What a settlement pays a leg for what it has net (quote units)."""
+    return funding_cash(load(m.legs, leg, Sleeve).position, load(m.rules, leg, Rules), bar.funding_mark, bar.funding_rate)
+
+
+def paid(m: BasketMemory, book: Basket, leg: int, cash: float, mark: float, rate: float, t_ms: int, n: int) -> tuple[Basket, int]:
+    """The basket after a settlement that paid a leg `cash`; each pair gets or pays what its own lots come to."""
+    rules = load(m.rules, leg, Rules)
+    store(m.legs, leg, on_funding(load(m.legs, leg, Sleeve), cash))
     book = summed_ledger(m, book)
     for p in range(len(m.pairs)):
         pair = load(m.pairs, p, PairBook)
         lots = lots_on(pair, leg)
         if lots == 0:
             continue
-        share = -(lots * rules.lot_size) * bar.funding_mark * bar.funding_rate
+        share = -(lots * rules.lot_size) * mark * rate
         store(m.pairs, p, pair._replace(cash=pair.cash + share, funding=pair.funding + share))
         code = K_FUNDING, 0, 0, 1 if lots > 0 else -1
-        figures = lots, bar.funding_mark, share, book.ledger.cash, bar.funding_rate, 0.0
-        n = emit(m.rows, n, pair_row(bar.close_ms, code, (leg, p, pair.key), figures))
+        figures = lots, mark, share, book.ledger.cash, rate, 0.0
+        n = emit(m.rows, n, pair_row(t_ms, code, (leg, p, pair.key), figures))
     return book, n
 
 
-def share_at(m: BasketMemory, p: int, t: int) -> float:
-    """How much of what pair p wants it trades at the open of bar t. Nothing unless every leg that it has to trade has a bar. An
-    exit of both legs no more than the thinner bar lets through, so that neither is ahead; an entry asks for all, and is cut.
+def at_open(m: BasketMemory, leg: int, bar: Bar) -> Fill:
+    """What a leg's net order fills at an open: as much as the bar lets through; of no order, no lots at the open's price."""
+    order, rules = load(m.orders, leg, LegOrder), load(m.rules, leg, Rules)
+    lots = max(available(rules, order.lots, bar.volume, m.taken[leg]), 0) if order.side != 0 else 0
+    if lots == 0:
+        return Fill(EXIT_SLOT, leg, 0, order.key, 0, 0, bar.open, 0.0, 0, NONE, bar.open, bar.close_ms)
+    cost = load(m.legs, leg, Sleeve).cost
+    return taker_fill(rules, cost, EXIT_SLOT, order.key, 0, lots, order.side, bar.open, NONE, bar.close_ms)
+
+
+def traded_at(m: BasketMemory, book: Basket, leg: int, fill: Fill, n: int) -> tuple[Basket, int]:
+    """The basket after a fill of a leg's net order, or of no lots: then what its pairs have ordered crosses at that price. What
+    crosses does so with the first fill.
     """
-    pair, legs = load(m.pairs, p, PairBook), len(m.legs)
-    due_a, due_b = abs(pair.want_a - pair.lots_a), abs(pair.want_b - pair.lots_b)
-    a, b = load(m.bars, t * legs + pair.a, Bar), load(m.bars, t * legs + pair.b, Bar)
-    if not ((due_a == 0 or usable(a)) and (due_b == 0 or usable(b))):
-        return 0.0
-    if due_a == 0 or due_b == 0 or pair.entering != 0:
-        return 1.0
-    return min(let_through(m, pair.a, due_on(pair, pair.a), a), let_through(m, pair.b, due_on(pair, pair.b), b))
-
-
-def let_through(m: BasketMemory, leg: int, due: int, bar: Bar) -> float:
-    """Which share of all that leaves a leg in the direction of `due` its bar lets through."""
-    asked = 0
+    order, buys, sells = load(m.orders, leg, LegOrder), 0, 0
     for p in range(len(m.pairs)):
-        pair = load(m.pairs, p, PairBook)
-        asked += abs(due_on(pair, leg)) if pair.entering == 0 and due_on(pair, leg) * due > 0 else 0
-    return max(available(load(m.rules, leg, Rules), asked, bar.volume, 0.0), 0) / asked
-
-
-def at_open(m: BasketMemory, book: Basket, leg: int, t: int, n: int) -> tuple[Basket, int]:
-    """What pairs want of a leg, net, at this open: one order outside, the rest crosses."""
-    buys, sells = 0, 0
-    for p in range(len(m.pairs)):
-        pair = load(m.pairs, p, PairBook)
-        due = due_on(pair, leg)
-        due = (1 if due > 0 else -1) * int(abs(due) * m.shares[p] + 1e-9)
-        m.wants[p], m.parts[p] = due, 0
-        buys, sells = buys + max(due, 0), sells + max(-due, 0)
+        asked = asked_on(load(m.pairs, p, PairBook), leg)
+        m.wants[p], m.parts[p] = asked, 0
+        buys, sells = buys + max(asked, 0), sells + max(-asked, 0)
     if buys == 0 and sells == 0:
         return book, n
-    bar = load(m.bars, t * len(m.legs) + leg, Bar)
-    side, crossed, net = (1 if buys >= sells else -1), min(buys, sells), abs(buys - sells)
-    fill = outside(m, leg, side, net, bar)
+    side = 1 if buys >= sells else -1
     m.taken[leg] += fill.lots * load(m.rules, leg, Rules).lot_size
-    shared_out(m, leg, side, crossed + fill.lots)
-    return book_leg(m, book, leg, side, fill, n)
-
-
-def outside(m: BasketMemory, leg: int, side: int, net: int, bar: Bar) -> Fill:
-    """The fill of a leg's net order at an open: as much as the bar lets through, and as the venue takes; what it opens has to be
-    of the venue's least order, what it closes may be of any size.
-    """
-    sleeve, rules = load(m.legs, leg, Sleeve), load(m.rules, leg, Rules)
-    closes = min(net, open_lots(sleeve.position)) if sleeve.position.side * side < 0 else 0
-    lots = max(available(rules, net, bar.volume, m.taken[leg]), 0) if net > 0 else 0
-    opens = lots - min(lots, closes)
-    if opens < rules.least_lots or opens * rules.lot_size * bar.open < rules.least_notional:
-        lots -= opens
-    if lots == 0:
-        return Fill(EXIT_SLOT, leg, 0, 1, 0, 0, bar.open, 0.0, 0, NONE, bar.open, bar.close_ms)
-    return taker_fill(rules, sleeve.cost, EXIT_SLOT, 1, 0, lots, side, bar.open, NONE, bar.close_ms)
+    store(m.orders, leg, order._replace(lots=order.lots - fill.lots))
+    shared_out(m, leg, side, min(buys, sells) + fill.lots)
+    book, n = book_leg(m, book, leg, side, fill, n)
+    for p in range(len(m.pairs)):
+        left = m.wants[p] - (m.parts[p] if m.wants[p] > 0 else -m.parts[p])
+        if m.parts[p] != 0:
+            store(m.pairs, p, with_asked(load(m.pairs, p, PairBook), leg, left))
+    return book, n
 
 
 def shared_out(m: BasketMemory, leg: int, side: int, total: int) -> None:
@@ -181,19 +186,29 @@ def stopped(m: BasketMemory, book: Basket, leg: int, bar: Bar, n: int) -> tuple[
     return closed(m, book, leg, fill, n)
 
 
-def gone(
-    m: BasketMemory, book: Basket, leg: int, price: float, fee_frac: float, reason: int, t_ms: int, n: int
-) -> tuple[Basket, int]:
-    """A leg that its venue closes whole at `price`, whatever the volume."""
+def closed_whole(m: BasketMemory, leg: int, price: float, fee_frac: float, reason: int, t_ms: int) -> Fill:
+    """The fill of a leg that its venue closes at `price`, whatever the volume."""
     sleeve, rules = load(m.legs, leg, Sleeve), load(m.rules, leg, Rules)
     lots = open_lots(sleeve.position)
     fee = lots * rules.lot_size * price * fee_frac
-    return closed(m, book, leg, Fill(PROTECTIVE, leg, 0, 1, 0, lots, price, fee, 0, reason, price, t_ms), n)
+    return Fill(PROTECTIVE, leg, 0, 1, 0, lots, price, fee, 0, reason, price, t_ms)
+
+
+def liquidation_of(m: BasketMemory, leg: int, t: int) -> Fill:
+    """The fill of a leg that is liquidated in bar t; of no lots where it has none."""
+    fee_frac = fee_taken(load(m.rules, leg, Rules))
+    return closed_whole(m, leg, worst_price(m, leg, t), fee_frac, LIQUIDATION, close_of(m, t))
+
+
+def end_of(m: BasketMemory, leg: int, t: int) -> Fill:
+    """The fill of a leg whose last bar is t: at its close."""
+    bar, rules = load(m.bars, t * len(m.legs) + leg, Bar), load(m.rules, leg, Rules)
+    return closed_whole(m, leg, bar.close, rules.taker_frac, DELISTED, bar.close_ms)
 
 
 def closed(m: BasketMemory, book: Basket, leg: int, fill: Fill, n: int) -> tuple[Basket, int]:
     """The basket after an exit of a leg that no pair asked for: what pairs have of it crosses or went with the fill; what is left
-    of it, and their other legs, leave at the next open.
+    of it, and their other legs, leave at the next open. An entry of this bar has been hedged before.
     """
     side, longs, shorts = -load(m.legs, leg, Sleeve).position.side, 0, 0
     for p in range(len(m.pairs)):
@@ -202,6 +217,7 @@ def closed(m: BasketMemory, book: Basket, leg: int, fill: Fill, n: int) -> tuple
         m.wants[p], m.parts[p] = -lots, 0
         longs, shorts = longs + max(lots, 0), shorts + max(-lots, 0)
         if lots != 0:
+            pair = hedged(pair) if pair.entering != 0 else pair
             store(m.pairs, p, with_leaving(pair, PAIR)._replace(armed=0))
     if longs == 0 and shorts == 0:
         return book, n
@@ -230,9 +246,9 @@ def worst_price(m: BasketMemory, leg: int, t: int) -> float:
     return bar.low if side > 0 else bar.high  # type: ignore[no-any-return]
 
 
-def liquidated(m: BasketMemory, book: Basket, t: int, n: int) -> tuple[Basket, int]:
-    """One margin for all legs: where equity with every leg at its worst price of the bar is less than they ask for, the venue
-    closes all of them there.
+def margin_is_gone(m: BasketMemory, book: Basket, t: int) -> bool:
+    """One margin for all legs: True where equity with every leg at its worst price of the bar is less than they ask for. The
+    venue then closes all of them there.
     """
     worth, asked = book.ledger.cash, 0.0
     for leg in range(len(m.legs)):
@@ -240,11 +256,61 @@ def liquidated(m: BasketMemory, book: Basket, t: int, n: int) -> tuple[Basket, i
         units, price = open_lots(sleeve.position) * rules.lot_size, worst_price(m, leg, t)
         worth += sleeve.position.side * units * (price - sleeve.position.layers[0].entry)
         asked += margin_asked(rules, units * price)
-    if not (asked > 0.0 and worth < asked):
-        return book, n
-    close_ms = load(m.bars, t * len(m.legs), Bar).close_ms
+    return asked > 0.0 and worth < asked
+
+
+def order_all(m: BasketMemory, t: int) -> None:
+    """What the next open is asked for, fixed at the close of bar t: of each pair a part of what is due, of each leg their sum."""
+    for p in range(len(m.pairs)):
+        store(m.pairs, p, asking(m, load(m.pairs, p, PairBook), t))
     for leg in range(len(m.legs)):
-        if load(m.legs, leg, Sleeve).position.open_layers > 0:
-            fee_frac = fee_taken(load(m.rules, leg, Rules))
-            book, n = gone(m, book, leg, worst_price(m, leg, t), fee_frac, LIQUIDATION, close_ms, n)
-    return book, n
+        net = 0
+        for p in range(len(m.pairs)):
+            net += asked_on(load(m.pairs, p, PairBook), leg)
+        sleeve = load(m.legs, leg, Sleeve)
+        order = net_order(sleeve, load(m.rules, leg, Rules), net, m.marks[leg], close_of(m, t))
+        store(m.orders, leg, order)
+        if order.side != 0:
+            store(m.legs, leg, sleeve._replace(entries=order.key))
+
+
+def asking(m: BasketMemory, pair: PairBook, t: int) -> PairBook:
+    """A pair with what it asks of the next open. An entry and a leg alone ask for all that is due. An exit of both legs asks for
+    what the bar that has just closed would let through, the thinner one for both, so that neither runs ahead; of a leg that is
+    ahead all the same, for the whole lead.
+    """
+    due_a, due_b = due_on(pair, pair.a), due_on(pair, pair.b)
+    if due_a == 0 or due_b == 0 or pair.entering != 0:
+        return pair._replace(ask_a=due_a, ask_b=due_b)
+    lots_a, lots_b = abs(due_a), abs(due_b)
+    left_a, left_b = lots_a / pair.full_a, lots_b / pair.full_b
+    lead_a = 0 if left_a <= left_b else lots_a - int(pair.full_a * left_b + 1.0 - 1e-9)
+    lead_b = 0 if left_b <= left_a else lots_b - int(pair.full_b * left_a + 1.0 - 1e-9)
+    share = min(let_through(m, pair.a, due_a, t), let_through(m, pair.b, due_b, t))
+    ask_a = lead_a + int((lots_a - lead_a) * share + 1e-9)
+    ask_b = lead_b + int((lots_b - lead_b) * share + 1e-9)
+    return pair._replace(ask_a=ask_a if due_a > 0 else -ask_a, ask_b=ask_b if due_b > 0 else -ask_b)
+
+
+def let_through(m: BasketMemory, leg: int, due: int, t: int) -> float:
+    """Which share of all that leaves a leg in the direction of `due` bar t would have let through; nothing without a bar."""
+    bar, asked = load(m.bars, t * len(m.legs) + leg, Bar), 0
+    if not usable(bar):
+        return 0.0
+    for p in range(len(m.pairs)):
+        pair = load(m.pairs, p, PairBook)
+        asked += abs(due_on(pair, leg)) if pair.entering == 0 and due_on(pair, leg) * due > 0 else 0
+    return max(available(load(m.rules, leg, Rules), asked, bar.volume, 0.0), 0) / asked
+
+
+def net_order(sleeve: Sleeve, rules: Rules, net: int, price: float, close_ms: int) -> LegOrder:
+    """A leg's one order for `net` lots: what it opens has to be of the venue's least order at the last price, what it closes may
+    be of any size.
+    """
+    side, lots = (1 if net > 0 else -1), abs(net)
+    opens = lots - (min(lots, open_lots(sleeve.position)) if sleeve.position.side * side < 0 else 0)
+    if opens < rules.least_lots or opens * rules.lot_size * price < rules.least_notional:
+        lots, opens = lots - opens, 0
+    if lots == 0:
+        return NO_LEG_ORDER
+    return LegOrder(sleeve.entries + 1, side, lots, 1 if opens > 0 else 0, close_ms)

@@ -8,7 +8,7 @@ from math import isnan, nan
 from typing import Any
 
 from .basket import Basket, BasketMemory, PairBook, SpreadTerms, pair_value, summed, with_leaving
-from .basket_open import settle
+from .basket_open import close_of, order_all, settle
 from .guardrails import Around, count_entry, count_order, review, roll_day, watch_desk, watch_sleeve
 from .ledger import on_mark
 from .memory import emit, load, store
@@ -53,11 +53,7 @@ def run(
     n, pairs = 0, len(m.pairs)
     for t in range(len(equity)):
         book, n = settle(m, book, t, n)
-        book, n = mark(m, book, t, n)
-        was = desk.tripped
-        desk = watch_desk(desk, limits, book.ledger.equity, book.ledger.notional, 0)  # it is one sleeve, however many its pairs
-        if desk.tripped != was:
-            n = emit(m.rows, n, breaker_row(DESK_ROW, DESK_DRAWDOWN, close_of(m, t), desk.equity, 0))
+        book, desk, n = marked(m, book, desk, limits, t, n)
         equity[t] = desk.equity
         for p in range(pairs):
             values[t * pairs + p] = pair_value(m, p)
@@ -65,9 +61,14 @@ def run(
     return book, desk, n
 
 
-def close_of(m: BasketMemory, t: int) -> int:
-    """The close of bar t (UTC ms)."""
-    return load(m.bars, t * len(m.legs), Bar).close_ms  # type: ignore[no-any-return]  # a number
+def marked(m: BasketMemory, book: Basket, desk: Desk, limits: Limits, t: int, n: int) -> tuple[Basket, Desk, int]:
+    """Basket and desk at a close, with their breakers."""
+    book, n = mark(m, book, t, n)
+    was = desk.tripped
+    desk = watch_desk(desk, limits, book.ledger.equity, book.ledger.notional, 0)  # it is one sleeve, however many its pairs
+    if desk.tripped != was:
+        n = emit(m.rows, n, breaker_row(DESK_ROW, DESK_DRAWDOWN, close_of(m, t), desk.equity, 0))
+    return book, desk, n
 
 
 def mark(m: BasketMemory, book: Basket, t: int, n: int) -> tuple[Basket, int]:
@@ -103,9 +104,10 @@ def decide(
     for p in range(len(m.pairs)):
         pair = load(m.pairs, p, PairBook)
         if pair.side != 0:
-            n = leaves(m, terms, desk, pair, p, t, n)
+            n = leaves(m, desk, pair, p, t, n)
         elif usable(load(m.bars, t * legs + pair.a, Bar)) and usable(load(m.bars, t * legs + pair.b, Bar)):
             book, desk, n = enters(m, terms, book, desk, limits, pair, p, t, n)
+    order_all(m, t)
     return book, desk, n
 
 
@@ -116,12 +118,12 @@ def deviations(m: BasketMemory, pair: PairBook, t: int, hedge: float, intercept:
     return (a - hedge * b - intercept) / deviation  # type: ignore[no-any-return]  # a number
 
 
-def leaves(m: BasketMemory, terms: SpreadTerms, desk: Desk, pair: PairBook, p: int, t: int, n: int) -> int:
+def leaves(m: BasketMemory, desk: Desk, pair: PairBook, p: int, t: int, n: int) -> int:
     """A pair that is in: whether it leaves, and why; its row when it does. Returns rows so far."""
     if pair.leaving != NONE:
         return n
     z = deviations(m, pair, t, pair.hedge, pair.intercept, pair.deviation)
-    reason = HALT if desk.halted != 0 else why(m, terms, pair, t, z * pair.side)
+    reason = HALT if desk.halted != 0 else why(m, pair, t, z * pair.side)
     if reason == NONE:
         return n
     after = with_leaving(pair, reason)
@@ -130,19 +132,19 @@ def leaves(m: BasketMemory, terms: SpreadTerms, desk: Desk, pair: PairBook, p: i
     return emit(m.rows, n, pair_row(close_of(m, t), code, (0, p, pair.key), (pair.lots_a, 0.0, 0.0, 0.0, z, 0.0)))
 
 
-def why(m: BasketMemory, terms: SpreadTerms, pair: PairBook, t: int, z: float) -> int:
+def why(m: BasketMemory, pair: PairBook, t: int, z: float) -> int:
     """The reason to leave at a spread of z deviations in favour of the position; NONE, also where z is not known."""
     if isnan(z):
         return NONE
-    if z <= -terms.stop:
+    if z <= -pair.stop:
         return STOP
-    if not z >= -terms.leave:
+    if not z >= -pair.leave:
         return NONE
-    if terms.momentum_bars == 0:
+    if pair.momentum_bars == 0:
         return BY_SIGNAL
-    if t < terms.momentum_bars:
+    if t < pair.momentum_bars:
         return BY_SIGNAL
-    before = deviations(m, pair, t - terms.momentum_bars, pair.hedge, pair.intercept, pair.deviation) * pair.side
+    before = deviations(m, pair, t - pair.momentum_bars, pair.hedge, pair.intercept, pair.deviation) * pair.side
     return NONE if z > before else BY_SIGNAL
 
 
@@ -161,6 +163,7 @@ def enters(
         store(m.pairs, p, pair._replace(armed=armed, refused=R_NONE))
         return book, desk, n
     wanted = pair._replace(side=-1 if z > 0.0 else 1, hedge=hedge, intercept=m.intercept[k], deviation=deviation, armed=armed)
+    wanted = wanted._replace(momentum_bars=terms.momentum_bars, leave=terms.leave, stop=terms.stop)
     wanted = sized(m, terms, book, desk, wanted, t)
     rule, ordered = reviewed(m, terms, book, desk, limits, wanted, t)
     code = K_DECISION, ENTER if rule == R_NONE else REFUSED, rule, wanted.side

@@ -11,7 +11,7 @@ from engine.core.state import RULES
 from engine.drill import breakers, exits, halts, refusals
 from engine.drill.copied import Copies, DeskParts, copies_of
 from engine.drill.outcome import Drilled, DrillOutcome, Kind, never, no_entry
-from engine.errors import DeskError
+from engine.errors import BadInput, DeskError
 
 SLEEVES_MAX = 24  # whose exit paths are drilled one by one; of the others those with rules of their own
 Step = tuple[Kind, str, str, Callable[[], DrillOutcome]]
@@ -22,6 +22,9 @@ def drill(parts: DeskParts, progress: Progress = lambda _done: None) -> dict[str
     """The report: fired, never_fired, out_of_reach and off, each a list of {kind, name, where, by}, with `left_out`, the sleeves
     whose exit paths another sleeve's stand for. Nothing but a temporary folder is written.
     """
+    if any(sleeve.legs for sleeve in parts.config.sleeves):
+        what = "a drill enters one instrument by a made signal, and a basket enters pairs by their spread: it has no drill so far"
+        raise BadInput(what, "see what its guardrails did: nightdesk journal tail")
     found: list[Drilled] = []
     with copies_of(parts) as copies:
         drilled, left_out = chosen(copies)

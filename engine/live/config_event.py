@@ -19,6 +19,7 @@ from engine.book.snapshot import as_json
 from engine.clock import timeframe_ms
 from engine.control.config import DeskConfig, DeskVersion, SleeveConfig
 from engine.control.limits import HardLimits
+from engine.control.sleeve_config import traded_by
 from engine.data.align import market_of
 from engine.data.catalog import Catalog
 from engine.data.schedules import clock_fits, execution_of, shares_of, too_coarse, volume_curve
@@ -28,6 +29,7 @@ from engine.features.anchor import ANCHOR, anchor_ms
 from engine.features.reads import ReadModel, Reads, files_read, reads_of
 from engine.strategies.base import code_sha256, parse_params
 from engine.strategies.isolated.described import read_strategy
+from engine.strategies.pairs import Params, pairs_of, terms_of
 from engine.strategies.params import StrategyParams
 from engine.strategies.rules import families, rules_of
 from engine.strategies.stored_models import folder_of, journaled, journaled_models, sleeve_models
@@ -63,6 +65,11 @@ class SleeveCode(NamedTuple):
         return self.strategy.__name__.startswith("engine.strategies.")
 
     @property
+    def of_basket(self) -> bool:
+        """A leg of a basket, which has no signal of its own."""
+        return bool(getattr(self.strategy, "BASKET", False))
+
+    @property
     def reads(self) -> Reads:
         """What its strategy reads beside its own bars."""
         return reads_of(self.strategy, self.instrument, self.timeframe, self.models)
@@ -75,14 +82,14 @@ class SleeveCode(NamedTuple):
 
 def instruments(config: DeskConfig) -> list[str]:
     """Every instrument once, in the order of the sleeves: the order of the clock's columns of a bar."""
-    return list(dict.fromkeys(sleeve.instrument for sleeve in config.sleeves))
+    return list(dict.fromkeys(sleeve.instrument for sleeve in config.traded))
 
 
 def columns(config: DeskConfig, clock: str = "") -> list[str]:
     """Every column of a bar: those of the clock (the configuration's own, or one that a home keeps), then the own bars of sleeves
     on longer timeframes.
     """
-    places = [(sleeve.instrument, sleeve.timeframe) for sleeve in config.sleeves]
+    places = [(sleeve.instrument, sleeve.timeframe) for sleeve in config.traded]
     return columns_of([*places, *((instrument, clock or config.clock) for instrument, _ in places)])
 
 
@@ -121,22 +128,36 @@ def body_of(
     if catalog is not None:
         files_read(catalog, reads_of_config(config, folder))
     _distinct_order_ids(config)
-    of_family = zip(config.sleeves, families([s.strategy for s in config.sleeves]), strict=True)
+    of_family = zip(config.traded, families([s.strategy for s in config.traded]), strict=True)
     sleeves = [
         {
-            "version": desk.sleeves[s.name],
+            "version": desk.sleeves[s.leg_of or s.name],
             **_sleeve(s, names, clock, hard, overrides, folder, family),
             **_schedule(s, clock, catalog, walk),
         }
         for s, family in of_family
     ]
     limits = {name: as_json(value) for name, value in hard.desk()._asdict().items()}
-    return {"version": desk.version, "sha256": desk.sha256, "limits": limits, "sleeves": sleeves}
+    body = {"version": desk.version, "sha256": desk.sha256, "limits": limits, "sleeves": sleeves}
+    return body | ({"basket": _basket(config.sleeves[0], desk.sleeves[config.sleeves[0].name])} if config.sleeves[0].legs else {})
+
+
+def _basket(sleeve: SleeveConfig, version: int) -> dict[str, Any]:
+    """What a `config` event says of a basket beside its legs: its money, its terms and its pairs, legs by number."""
+    legs, terms = traded_by(sleeve), terms_of(Params.model_validate(dict(sleeve.params)))
+    cash = sum(leg.cash for leg in legs)
+    return {
+        "name": sleeve.name,
+        "version": version,
+        "cash": cash,
+        "terms": terms._asdict(),
+        "pairs": list(map(list, pairs_of(len(legs)))),
+    }
 
 
 def reads_of_config(config: DeskConfig, folder: Path) -> list[Reads]:
     """What the sleeves' strategies read beside their own bars."""
-    return [_reads_of(s, folder) for s in config.sleeves]
+    return [_reads_of(s, folder) for s in config.traded]
 
 
 def _reads_of(sleeve: SleeveConfig, folder: Path) -> Reads:
@@ -153,7 +174,7 @@ def reads_of_book(book: Book, folder: Path) -> list[Reads]:
 def _distinct_order_ids(config: DeskConfig) -> None:
     """Raise BadInput when two sleeves would give their orders the same ids: a fill could not be told apart."""
     names: dict[str, str] = {}
-    for sleeve in config.sleeves:
+    for sleeve in config.traded:
         other = names.setdefault(name_code(sleeve.name), sleeve.name)
         if other != sleeve.name:
             raise BadInput(f"the orders of sleeves {other} and {sleeve.name} would share their ids", f"rename {sleeve.name}")
@@ -175,6 +196,7 @@ def _sleeve(
         rules = rules._replace(fixed_lots=-1, layers_max=1)
     return {
         "name": sleeve.name,
+        **({"basket": sleeve.leg_of} if sleeve.leg_of else {}),
         "strategy": sleeve.strategy,
         "strategy_sha256": code_sha256(strategy),
         "instrument": sleeve.instrument,
@@ -227,6 +249,13 @@ def code_of(spec: Spec, folder: Path) -> SleeveCode:
 def fixed(body: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     """What of the sleeves no version may change: a home is one set of sleeves with their cash."""
     return [(s["name"], s["instrument"], s["timeframe"], s["cash"]) for s in body["sleeves"]]
+
+
+def followed(body: Mapping[str, Any]) -> dict[str, int]:
+    """The version of each configured sleeve that a `config` event holds; a basket's is that of its legs."""
+    if basket := body.get("basket"):
+        return {basket["name"]: basket["version"]}
+    return {s["name"]: s.get("version", 0) for s in body["sleeves"]}
 
 
 def belongs(start: Mapping[str, Any], about: Mapping[str, Any]) -> None:

@@ -126,7 +126,7 @@ class Following:
         book = self.desk.book
         if version == book.version and self._lost_version(self.controls.poll()):
             return False
-        desk, to_open = self.controls.config(version, {s["name"]: s.get("version", 0) for s in book.config["sleeves"]})
+        desk, to_open = self.controls.config(version, config_event.followed(book.config))
         try:
             body = self.body_of(desk)
             if config_event.fixed(body) != config_event.fixed(book.config):

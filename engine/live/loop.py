@@ -12,7 +12,7 @@ from typing import Any
 
 from engine.book.book import Book, Spec
 from engine.book.events import features_hash
-from engine.book.order_events import EventBody
+from engine.book.order_events import EventBody, is_entry, is_wanted
 from engine.book.snapshot import to_json
 from engine.book.transitions import begin, step
 from engine.core.orders import DONE, SENT, VenueOrder
@@ -22,6 +22,7 @@ from engine.errors import DataError, DeskError
 from engine.features.reads import Reads
 from engine.live import config_event
 from engine.live.bar_event import account_of, asked_at, bar_body, complaints
+from engine.live.basket_bar import BasketBars, trade_basket
 from engine.live.controls import Controls
 from engine.live.feed import Feed, Span
 from engine.live.following import Following, Reread
@@ -51,6 +52,7 @@ class Loop:
         self._book: Book | None = None
         self._feed: Feed | None = None
         self.signals = SignalSources(folder)
+        self._basket_bars, self._growing = BasketBars(folder), False
         self._wrong: dict[str, str] = {}
         self.withheld: Callable[[], str] = lambda: ""  # why no entry may be made now; the worker sets it
         self.unwatched: Callable[[int], str] = lambda _close_ms: ""  # why no strategy is asked at a close (live data: a gap)
@@ -103,7 +105,7 @@ class Loop:
 
     def go_on_with(self, feed: Feed) -> None:
         """Trade on these live bars: their history may be corrected, which is an event and no refusal."""
-        self._feed = feed
+        self._feed, self._growing = feed, True
 
     def _same_history(self, feed: Feed) -> None:
         """The last bar's features are what the journal noted of them."""
@@ -190,6 +192,9 @@ class Loop:
                 deliver(answer)
 
         self.venue.begin_bar()
+        if book.basket is not None:
+            trade_basket(self.venue, book, body, deliver)
+            return batch, 0
         for s in range(len(book.specs)):
             account, bar = account_of(book, s, body)
             if usable(bar):
@@ -203,7 +208,7 @@ class Loop:
         why = self.withheld()
         self.following.verified(why)
         if self._unsent and why:
-            self._never_sent({o.id for o in self.book.orders.open.values() if o.slot == ENTRY}, why)
+            self._never_sent({o.id for o in self.book.orders.open.values() if is_entry(self.book, o)}, why)
         elif self._unsent:
             self.resume()
         self._unsent = False
@@ -219,18 +224,18 @@ class Loop:
             order = self.book.orders.open.get(id_)
             if order is None or not order.in_doubt:
                 continue
-            entry, sent = order.slot == ENTRY, order.state == SENT
+            entry, sent = is_entry(self.book, order), order.state == SENT
             if entry and sent and withheld:
                 self._unsent = True
                 continue
-            unwanted = entry and self.book.sleeves[order.sleeve].order.key != order.key
+            unwanted = order.slot == ENTRY and not is_wanted(self.book, order)
             self.take(*reported(self.venue.place(order) if sent and not unwanted else asked_again(self.venue, order)))
 
     def _ask_again(self) -> None:
         """Ask about orders that the venue has left unanswered for a while; an entry kept back here is not there yet."""
         for id_ in self._unanswered.due(self.book.orders, self._now_ms()):
             order = self.book.orders.open.get(id_)
-            kept = self._unsent and order is not None and order.slot == ENTRY and order.state == SENT
+            kept = self._unsent and order is not None and is_entry(self.book, order) and order.state == SENT
             if order is not None and order.unanswered and not kept:
                 self.take(*reported(asked_again(self.venue, order)))
 
@@ -273,6 +278,8 @@ class Loop:
         now, waits = asked_at(self.signals, book, feed, t, live=self._live(feed, t), unwatched=why)
         self._wrong = {} if why else {name: reading.wrong for name, reading in now.items() if reading.wrong}
         body = bar_body(feed, book, t, stamp, now, waits)
+        if book.basket is not None:
+            body["basket"] = self._basket_bars.body(book, feed, t, growing=self._growing)
         return body, {n: h.read for n, h in now.items()}, {n: h.read for n, h in waits.items()}
 
     # ---- the journal ---------------------------------------------------------------------------------------------------

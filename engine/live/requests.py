@@ -11,7 +11,7 @@ from typing import Any
 from engine.book.order_events import EventBody
 from engine.core.orders import CANCELLING, OrderBook, VenueOrder, find
 from engine.core.state import ENTRY, SLOTS
-from engine.ports import Execution, FundingBill, OrderReport, Report, Venue
+from engine.ports import Crossing, Execution, FundingBill, OrderReport, Report, Venue
 
 WAITS_MS = (1_000, 2_000, 4_000, 8_000, 16_000, 30_000)  # before each question about an order; the last one goes on
 AT_ONCE = 5  # questions in one look: a venue that comes back is not flooded
@@ -24,7 +24,8 @@ def requests_of(following: Iterable[EventBody]) -> Iterator[EventBody]:
 
 def entries_of(following: Iterable[EventBody]) -> set[str]:
     """Client ids of the entry orders that these events ask for."""
-    return {body["order"] for kind, body in following if kind == "intent" and body["slot"] == SLOTS[ENTRY]}
+    intents = (body for kind, body in following if kind == "intent" and body["slot"] == SLOTS[ENTRY])
+    return {body["order"] for body in intents if body.get("enters", True)}
 
 
 def order_of(orders: OrderBook, body: Mapping[str, Any]) -> VenueOrder:
@@ -50,8 +51,11 @@ def reported(report: Report) -> tuple[str, dict[str, Any]]:
     """(kind, body) of the event that a report leads."""
     if isinstance(report, Execution):
         body = report._asdict()
-        more = {"liquidation": True} if body.pop("liquidation") else {}
+        more = {name: True for name in ("liquidation", "delisted") if body.pop(name)}
         return "fill", body | {"liquidity": "maker" if body.pop("maker") else "taker"} | more
+    if isinstance(report, Crossing):
+        body = report._asdict()
+        return "cross", body if body["delisted"] else {name: body[name] for name in ("sleeve", "price", "t_ms")}
     if isinstance(report, FundingBill):
         body = report._asdict()
         return "funding", body | {"cash_flow": body.pop("cash")}

@@ -216,7 +216,7 @@ def request_of(code: SleeveCode, feed: Feed, key: str, *, own: bool) -> tuple[di
     request = {
         "do": "load",
         "key": key,
-        "name": code.strategy.NAME if code.shipped else "",
+        "name": code.strategy.NAME if code.shipped and not code.of_basket else "",  # of a leg its costs alone
         "params": code.params.model_dump(),
         "costs": code.costs._asdict(),
         "side": code.side,

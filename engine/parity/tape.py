@@ -99,6 +99,9 @@ def tape_of(home: Path, since_ms: int | None = None, until_ms: int | None = None
     book, seq = _begun(path, since_ms)
     if book is None or mark is None:
         raise BadInput(NEVER_RAN, "start it: nightdesk up")
+    if book.basket is not None:
+        what = f"{book.basket.name} is a basket: its days are not compared with a backtest so far"
+        raise BadInput(what, "run its backtest over the same days: nightdesk backtest pairs --symbol A,B --from D --to D")
     if since_ms is not None and since_ms >= mark.t_event_ms:  # else it would begin at the last day's snapshot, and answer of that
         raise BadInput(f"{NEVER_RAN} since {utc_day(since_ms)}: it is at {utc(mark.t_event_ms)}", "choose an earlier --since")
     tape = _read(path, book, seq, mark)

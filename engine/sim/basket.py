@@ -151,8 +151,7 @@ def inputs_of(planned: Plan, loaded: DeskBars) -> Any:
 
     own, span, params = loaded.own[planned.clock_ms], loaded.span, _params(planned)
     columns = [own.whole.instruments.index(s.key) for s in planned.sleeves]
-    with np.errstate(all="ignore"):
-        logs = np.log(own.whole.close[:, columns])
+    logs = strategy.logs_of(own.whole.close[:, columns])
     fits = strategy.fits_of(logs, own.whole.close_ms, planned.clock_ms, params)
     cut = slice(own.first, own.first + len(span.close_ms))
     if not np.isfinite(fits.hedge[cut]).any():
@@ -162,7 +161,7 @@ def inputs_of(planned: Plan, loaded: DeskBars) -> Any:
     slip, impact, ranges, volumes = (np.stack([leg[k] for leg in costs], axis=1).reshape(-1) for k in range(4))
     hedge, intercept, deviation = (column[cut].reshape(-1) for column in fits)
     spread = hedge, intercept, deviation, logs[cut].reshape(-1)
-    return BasketInputs(bar_records(span), *spread, slip, impact, ranges, volumes, ends_of(span.close))
+    return BasketInputs(bar_records(span), *spread, slip, impact, ranges, volumes, strategy.ends_of(span.close))
 
 
 def leg_costs(sleeve: PlannedSleeve, loaded: DeskBars, *, judged: bool) -> list[np.ndarray]:
@@ -173,9 +172,3 @@ def leg_costs(sleeve: PlannedSleeve, loaded: DeskBars, *, judged: bool) -> list[
     )
     found = in_span(core_inputs(nothing, sleeve.params, frame, sleeve.costs, judged=judged), sleeve, loaded)
     return [found.slip_frac, found.impact, found.range_times, found.volume_times]
-
-
-def ends_of(close: np.ndarray) -> np.ndarray:
-    """Of each leg the last bar at which it has one, -1 where that is the span's last: its bars end while others go on."""
-    last = [np.flatnonzero(np.isfinite(column))[-1:] for column in close.T]
-    return np.array([k[0] if len(k) and k[0] < len(close) - 1 else -1 for k in last], np.int64)

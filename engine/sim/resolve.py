@@ -93,7 +93,7 @@ def request_from(desk: DeskSetup, catalog: Catalog, args: Mapping[str, Any]) -> 
         raise BadInput("models of a request with several sleeves", "name them in the sleeve that reads them")
     specs = tuple(spec_of(desk, catalog, sleeve, timeframe) for sleeve in sleeves)
     if basket := next((spec.strategy for spec in specs if spec.strategy in BASKETS), ""):
-        what = f"{basket} trades a basket of instruments: it has backtests alone so far, and is the only sleeve of one"
+        what = f"{basket} trades a basket of instruments: it is the only sleeve of one"
         raise BadInput(what, f"nightdesk backtest {basket} --symbol BTC-USDT,ETH-USDT,SOL-USDT")
     return _with_specs(desk, given, specs)
 

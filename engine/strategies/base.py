@@ -54,7 +54,7 @@ __all__ = [
 
 SHIPPED = ("trend", "reversion", "cross")
 ON_MODELS = ("volscaled", "regime", "mlsignal")  # shipped too, but of use only where the model that they read is trained
-BASKETS = ("pairs",)  # one sleeve over several instruments, in backtests alone so far
+BASKETS = ("pairs",)  # one sleeve over several instruments
 OURS = (*SHIPPED, *ON_MODELS, *BASKETS)
 NAMES = re.compile(r"[a-z][a-z0-9_]{0,40}")
 SOURCE = "__source__"  # a person's module keeps the source text it was run from here

@@ -3,7 +3,8 @@
 Hypothesis: two coins that move together come back together. On the recorded coins of 2025 they do not, after costs
 (docs/research.md). Universe: 2 to 12 perpetuals of one timeframe. Signal: deviations of the spread by a fit on bars of the past;
 a trade keeps the fit that it was entered with. Exit: at the mean, or past it once the spread no longer moves on; given up
-further out. Sizing: what is lost at that stop, both legs together. Constraints: backtests alone, by `nightdesk backtest pairs`.
+further out. Sizing: what is lost at that stop, both legs together. Constraints: backtests, by `nightdesk backtest
+pairs`, and paper, by a sleeve with `legs`.
 """
 
 from itertools import combinations, pairwise
@@ -22,7 +23,7 @@ from engine.strategies.base import StrategyParams, choice, knob
 
 NAME = "pairs"
 FEATURES = ()
-BASKET = True  # one sleeve over all of its legs; no desk trades one so far
+BASKET = True  # one sleeve over all of its legs
 LEGS_MAX = 12
 COVERED_MIN = 0.95  # of a window's bars that both legs need
 NO_PART = (  # of a pair: it has no stop, target or layer of one leg alone
@@ -83,21 +84,48 @@ def terms_of(p: Params) -> SpreadTerms:
     return SpreadTerms(p.enter, p.leave, p.stop, p.momentum_bars if p.mode == "momentum" else 0, p.pair_frac_max)
 
 
+def logs_of(close: Array) -> Array:
+    """Log prices, NaN where a bar is missing."""
+    with np.errstate(all="ignore"):
+        return np.log(np.ascontiguousarray(close))
+
+
+def ends_of(close: Array) -> npt.NDArray[np.int64]:
+    """Of each leg its last bar (bars, legs), -1 where that is the last of all: its bars end while others go on."""
+    last = [np.flatnonzero(np.isfinite(column))[-1:] for column in close.T]
+    return np.array([k[0] if len(k) and k[0] < len(close) - 1 else -1 for k in last], np.int64)
+
+
 def fits_of(logs: Array, close_ms: npt.NDArray[np.int64], timeframe_ms: int, p: Params) -> PairFits:
     """The fits of every pair over log closes (bars, legs), NaN where a bar is missing. One is made at each multiple of
     `step_days`, on the bars of `window_days` before it, and decides until the next. 90 days are before every run (the anchor): it
     has the same fits whenever it begins."""
-    window, step = max(2, round(p.window_days * DAY_MS / timeframe_ms)), max(timeframe_ms, round(p.step_days * DAY_MS))
+    window, step = spans_of(timeframe_ms, p)
     spans = close_ms // step
     renewed = [int(t) for t in np.flatnonzero(np.diff(spans, prepend=spans[:1])) if t >= window]
-    pairs = pairs_of(logs.shape[1])
-    found = PairFits(*(np.full((len(logs), len(pairs)), np.nan) for _ in PairFits._fields))
+    found = PairFits(*(np.full((len(logs), len(pairs_of(logs.shape[1]))), np.nan) for _ in PairFits._fields))
     for t, end in pairwise([*renewed, len(logs)]):
-        for n, (a, b) in enumerate(pairs):
-            if (one := _fitted(logs[t - window : t, a], logs[t - window : t, b])) is not None:
+        for n, one in enumerate(fits_before(logs, t, window)):
+            if one is not None:
                 for column, value in zip(found, one, strict=True):
                     column[t:end, n] = value
     return found
+
+
+def spans_of(timeframe_ms: int, p: Params) -> tuple[int, int]:
+    """(bars that a fit is made on, ms that it decides)."""
+    return max(2, round(p.window_days * DAY_MS / timeframe_ms)), max(timeframe_ms, round(p.step_days * DAY_MS))
+
+
+def renewed_at(close_ms: npt.NDArray[np.int64], t: int, window: int, step: int) -> int:
+    """The bar at which the fits that decide at bar t were made, as in `fits_of`; -1 where none decides."""
+    first = int(np.searchsorted(close_ms, close_ms[t] // step * step))
+    return first if first >= max(window, 1) else -1
+
+
+def fits_before(logs: Array, t: int, window: int) -> list[Fit | None]:
+    """Of every pair the fit on the bars before t."""
+    return [_fitted(logs[t - window : t, a], logs[t - window : t, b]) for a, b in pairs_of(logs.shape[1])]
 
 
 def _fitted(a: Array, b: Array) -> Fit | None:

@@ -17,6 +17,7 @@ from engine.core.liquidation import closing_price, comes_first, first_level, liq
 from engine.core.orders import CANCELLING, DONE, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.slices import takes
 from engine.core.state import (
+    DELISTED,
     ENTRY,
     EXIT_SLOT,
     LIQUIDATION,
@@ -130,17 +131,47 @@ class PaperVenue:
         target orders, those included that the desk places once its entry is reported; and liquidation, which goes before the
         orders behind its level.
         """
-        if bar.funding_mark > 0.0 and account.position.open_layers > 0:
+        if account.position.open_layers > 0:
+            self.settlement(account, bar, deliver)
+        for found in self._leaving(account.sleeve):
+            self._leave(account, found, bar, deliver)
+        inside = self._entry(account, bar, deliver)
+        return self._resting(account, bar, inside, deliver)
+
+    def settlement(self, account: Account, bar: Bar, deliver: Deliver) -> None:
+        """The bill of the settlement at this bar's open, if there is one."""
+        if bar.funding_mark > 0.0:
             cash = funding_cash(account.position, account.rules, bar.funding_mark, bar.funding_rate)
             bill = f"{account.name}@{account.clock_ms or bar.close_ms}"
             deliver(FundingBill(bill, account.name, bar.funding_mark, bar.funding_rate, cash, bar.close_ms))
+
+    def open_leg(self, account: Account, bar: Bar, deliver: Deliver) -> None:
+        """The open of a basket's leg: its net order alone. A protective order that filled in part rests on: what is due is asked
+        for by the net order."""
         for found in self._leaving(account.sleeve):
-            order = self._of(account.sleeve).get(found.id)
-            if order is not None:
-                given = (order.slot, NONE, order.key, 0, order.left, -order.side, account.rules, account.cost, bar)
-                self._fill(account, market_exit(*given, self._taken_of(account)), order, bar, deliver)
-        inside = self._entry(account, bar, deliver)
-        return self._resting(account, bar, inside, deliver)
+            if found.slot == EXIT_SLOT:
+                self._leave(account, found, bar, deliver)
+        self._entry(account, bar, deliver)
+
+    def stop_leg(self, account: Account, bar: Bar, deliver: Deliver) -> None:
+        """The wide stop of a basket's leg inside the bar. Its margin is the whole basket's: `close_leg`."""
+        for stop in [o for o in self._of(account.sleeve).values() if o.slot == PROTECTIVE]:
+            which, price = reached(-stop.side, stop.price, 0.0, bar, account.rules.tick, account.rules.mode, 0)
+            market = (account.rules, account.cost, bar, self._taken_of(account))
+            fill = resting_exit(which, price, stop.key, 0, stop.left, -stop.side, *market)
+            self._fill(account, fill, stop, bar, deliver)
+
+    def close_leg(self, account: Account, fill: Fill, bar: Bar, deliver: Deliver) -> None:
+        """The venue closes all of a basket's leg, for want of margin or because its bars end, in the place of its stop."""
+        for stop in [o for o in self._of(account.sleeve).values() if o.slot == PROTECTIVE]:
+            self._fill(account, fill, stop, bar, deliver)
+
+    def _leave(self, account: Account, found: VenueOrder, bar: Bar, deliver: Deliver) -> None:
+        """An order that leaves at the market, unless an earlier report has ended it."""
+        order = self._of(account.sleeve).get(found.id)
+        if order is not None:
+            given = (order.slot, NONE, order.key, 0, order.left, -order.side, account.rules, account.cost, bar)
+            self._fill(account, market_exit(*given, self._taken_of(account)), order, bar, deliver)
 
     def lapse(self, sleeve: int, deliver: Deliver) -> None:
         """A child of an entry worked in slices ends with its bar of the clock, also with one that is missing."""
@@ -232,11 +263,11 @@ class PaperVenue:
             del self._of(order.sleeve)[order.id]
         else:
             self._of(order.sleeve)[order.id] = order._replace(filled=filled, state=PARTIAL)
-        trade = f"{order.id}@{account.clock_ms or bar.close_ms}" + (
-            "L" if fill.reason == LIQUIDATION else ""
-        )  # beside a part of this bar
-        price, fee, maker, liquidated = fill.price, fill.fee, fill.maker != 0, fill.reason == LIQUIDATION
-        deliver(Execution(trade, order.id, fill.lots, price, fee, maker, fill.reference_price, fill.t_ms, liquidated))
+        liquidated, ended = fill.reason == LIQUIDATION, fill.reason == DELISTED
+        apart = "L" if liquidated else "D" if ended else ""  # beside a part of this bar
+        trade, maker = f"{order.id}@{account.clock_ms or bar.close_ms}{apart}", fill.maker != 0
+        money = fill.price, fill.fee, maker, fill.reference_price, fill.t_ms
+        deliver(Execution(trade, order.id, fill.lots, *money, liquidated, ended))
 
     def _leaving(self, index: int) -> list[VenueOrder]:
         """Orders that leave at this open: exits at the market, and what is left of protective orders that filled in part."""

@@ -112,13 +112,14 @@ def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.Dat
     about: dict[str, list[Any]] = {
         name: [] for name in ("n", "event", "version", "state", "predicted_by", "predicted", "of", "sized")
     }
-    for event in _wanted(path):
-        kind, values = _row_of(event)
+    for event, (kind, values) in _rows_of(_wanted(path)):
         row = {COLUMN_OF[kind][name]: value for name, value in values.items()}
         close_ms = event.body.get("t_ms", event.t_event_ms)  # of the sleeve's own bar, as a backtest's rows have it
         row |= {"n": event.seq, "close_ms": close_ms, "sleeve": names.index(event.body["sleeve"]), "kind": KIND_OF[kind]}
         for name, column in columns.items():
             column.append(row.get(name, 0))
+        if about["n"] and about["n"][-1] == event.seq:  # the second part of one execution
+            continue
         state, predicted_by, predicted = read_of(event.body.get("features") or {})
         of_models = (
             ("state", state),
@@ -174,6 +175,25 @@ def _sized(path: Path, after_ms: int) -> Iterator[Event]:
             "size" if event.kind == "decision" else "sleeve"
         ):  # a trade that was not booked: none
             yield event
+
+
+def _rows_of(events: Sequence[Event]) -> Iterator[tuple[Event, tuple[type[Any], dict[str, Any]]]]:
+    """Each event with its row; an execution of a basket's leg, which is net and may turn the leg over, as one that leaves and one
+    that enters.
+    """
+    net: dict[str, int] = {}
+    for event in events:
+        kind, values = _row_of(event)
+        if kind is not FillRow or "basket" not in event.body:
+            yield event, (kind, values)
+            continue
+        leg, lots, side = event.body["sleeve"], values["lots"], values["side"]
+        has = net.get(leg, 0)
+        leaves = min(lots, abs(has)) if has * side < 0 else 0
+        net[leg] = has + side * lots
+        for part, slot in ((leaves, max(values["slot"], state.PROTECTIVE)), (lots - leaves, state.ENTRY)):
+            if part:
+                yield event, (kind, values | {"lots": part, "slot": slot, "fee": values["fee"] * part / lots})
 
 
 def _row_of(event: Event) -> tuple[type[Any], dict[str, Any]]:

@@ -55,6 +55,7 @@ class DeskView(NamedTuple):
     incident: float | None = None  # P&L that was made in incident windows, of the equity; None: none was ever open
     orphan_pnl: float | None = None  # of executions that no order explains, beside the equity
     windows: tuple[str, ...] = ()  # incident windows that are open
+    basket: Mapping[str, Any] | None = None  # of a desk that trades one: its money, gross and net, and each pair
     canaries: Mapping[str, str] = {}  # sleeve -> the sentence of its canary, where one runs or waits for a person
 
 
@@ -73,7 +74,7 @@ def desk_view(home: Path, engine: Engine) -> DeskView:
     source, mode = now.get("source") or start_of(path).get("source"), mode_of(path)
     where = (mark, mark and mark.id, mark and mark.t_event_ms, source, now.get("stamp"), mode)
     follows = (list(get("tripped") or ()), get("bars") or 0, get("version"), get("sleeves") or {})
-    apart = (get("incident"), get("orphan_pnl"), tuple(get("windows") or ()))
+    apart = (get("incident"), get("orphan_pnl"), tuple(get("windows") or ()), get("basket"))
     after = (*apart, states(canaries(engine), home))
     return DeskView(*where, halt.read(home, engine), worker, get("state"), equity, *lost, gross, times, *follows, *after)
 

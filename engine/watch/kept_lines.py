@@ -29,7 +29,7 @@ BLOCK = 1 << 20
 OF_MODELS = ("model(", "regime(")  # columns of stored models, by which round trips are split
 _ORDER = ("sleeve", "slot", "key", "lots", "price")
 FIELDS: dict[str, tuple[str, ...]] = {
-    "fill": (*_ORDER, "version", "t_ms", "side", "reason", "reference_price", "fee", "liquidity"),
+    "fill": (*_ORDER, "version", "t_ms", "side", "reason", "reference_price", "fee", "liquidity", "basket"),
     "funding": ("sleeve", "version", "t_ms", "cash_flow"),
     "decision": ("sleeve", "version", "t_ms", "size", "refused_by", "features"),
     "intent": _ORDER,

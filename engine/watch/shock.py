@@ -20,6 +20,7 @@ from engine.errors import BadInput
 from engine.watch.window import journal_of, mark_at
 
 MOVE_MAX = 0.95
+NO_BASKET = "a move of prices through a basket, whose legs have one margin, is not computed so far"
 ROWS = 64  # a sleeve has at most a few fills in one bar
 
 
@@ -59,6 +60,8 @@ def shock(home: Path, move_frac: float, symbol: str | None = None, *, gap: bool 
     book = fold(journal_of(home))
     if book is None or book.count == 0:
         return None
+    if book.basket is not None:
+        raise BadInput(NO_BASKET, "see its pairs and legs: nightdesk status")
     symbols = {name.split("@")[0].split(":")[1] for name in book.columns}
     if symbol is not None and symbol not in symbols:
         raise BadInput(f"the desk does not trade {symbol!r}", f"available: {', '.join(sorted(symbols))}")
@@ -69,7 +72,7 @@ def shocks(home: Path, move_frac: float) -> tuple[Shock, ...]:
     """The desk after a fall and after a rise of `move_frac`, each trading through every level and as a gap; once a mark. Empty
     before the first bar. Raises BadInput for a move out of bounds."""
     mark = mark_at(journal_of(home))
-    return () if mark is None else _shocks(home, mark.id, move_frac)
+    return () if mark is None or "basket" in mark.body else _shocks(home, mark.id, move_frac)
 
 
 @lru_cache(maxsize=8)

@@ -25,6 +25,7 @@ from engine.data.align import Market
 from engine.data.catalog import Catalog
 from engine.data.timeframes import load_desk, series_of
 from engine.errors import BadInput, DataError
+from engine.watch.shock import NO_BASKET
 from engine.watch.window import first_mark, journal_of, mark_at
 
 DAYS_MAX = 20
@@ -67,6 +68,8 @@ def worst_days(home: Path, catalog: Catalog, count: int) -> Stress | None:
     book = fold(journal_of(home)) if mark is not None else None
     if mark is None or book is None or book.count == 0:
         return None
+    if book.basket is not None:
+        raise BadInput(NO_BASKET, "see its pairs and legs: nightdesk status")
     first = first_mark(journal_of(home)) or mark
     market, why = _recorded(catalog, tuple(book.columns), int(book.start["timeframe_ms"]), first.t_event_ms)
     return stress_of(book, market, count, mark.id)._replace(left_out=why)

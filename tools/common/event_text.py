@@ -48,9 +48,11 @@ def _words(e: Event) -> str:
         case "fill":
             why = f" by {b['reason']}" if b.get("reason") else " to enter" if b.get("slot") == "entry" else ""
             pnl = f", round trip {b['round_trip_pnl']:+,.2f}" if b.get("round_trip_pnl") is not None else ""
-            words = f"{b['side']} {quantity_text(b['quantity'])} at {price_text(b['price'])}{why}{pnl}"
+            words = f"{b['side']} {quantity_text(b['quantity'])} at {price_text(b['price'])}{why}{pnl}{_of_pairs(b)}"
+        case "cross":
+            words = f"pairs cross inside at {price_text(b['price'])}, no order leaves{_of_pairs(b)}"
         case "refused":
-            words = f"{b.get('signal', '?')} entry refused: {b.get('refused_by', '?')}"
+            words = f"{b.get('signal', '?')} entry{_of_pair(b)} refused: {b.get('refused_by', '?')}"
         case "intent" | "sent" | "amend" | "order" as kind:
             words = _of_order(kind, b)
         case "mark":
@@ -60,7 +62,8 @@ def _words(e: Event) -> str:
             words = f"the desk's whole state after the bar of {utc(b['close_ms'])}"
         case "decision":
             by = b.get("reason") or b.get("cancelled_by")
-            words = f"{b.get('action', '?')} on signal {b.get('signal', '?')}" + (f" by {by}" if by else "")
+            on = _of_pair(b) if b.get("pair") else f" on signal {b.get('signal', '?')}"
+            words = f"{b.get('action', '?')}{on}" + (f" by {by}" if by else "")
         case "funding":
             words = f"funding {b['cash_flow']:+,.4f} at rate {b['rate']:.6f}"
         case "health":
@@ -76,6 +79,23 @@ def _words(e: Event) -> str:
         case _:
             words = _first_values(b)
     return words
+
+
+def _of_pair(b: Mapping[str, Any]) -> str:
+    """Of which pair a decision of a basket is, and where its spread was."""
+    if not b.get("pair"):
+        return ""
+    z = b.get("z")
+    return f" of the pair {b['pair']}" + (f" at {z:+.2f} deviations" if z is not None else "")
+
+
+def _of_pairs(b: Mapping[str, Any]) -> str:
+    """What each pair of a basket has of an execution."""
+    parts = [
+        f"{part['pair']} {part['side']} {part['lots']:,} lots" + (f" by {part['reason']}" if part.get("reason") else " to enter")
+        for part in b.get("parts", ())
+    ]
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _first_values(body: Mapping[str, Any]) -> str:

@@ -156,7 +156,7 @@ def test_a_notebook_has_it_and_a_wrong_argument_is_refused(home: Home) -> None:
     assert list(run.round_trips.select(COSTS).sum().row(0))[-1] == pytest.approx(run.metrics["net_profit"], abs=0.01)
     with pytest.raises(BadInput, match="unknown argument 'windows'"):
         notebook("pairs", ",".join(COINS), windows=3)
-    with pytest.raises(BadInput, match="it has backtests alone so far"):
+    with pytest.raises(BadInput, match="it is the only sleeve of one"):
         kinds.planned(home, ASKED)
 
 

@@ -124,12 +124,12 @@ def test_what_no_basket_can_do_is_refused_in_one_line(words: list[str], said: st
     assert "\n" not in str(refused.value)
 
 
-def test_a_desk_with_a_basket_is_refused() -> None:
-    """Paper or live: at its configuration, in one line that says where a basket trades."""
+def test_a_sleeve_of_a_basket_without_legs_is_refused() -> None:
+    """At its configuration, in one line that says what to write."""
     sleeve = SleeveConfig(name="book", strategy="pairs", venue="binance", symbol="BTC-USDT")
-    with pytest.raises(BadInput, match="sleeve book: a basket trades in backtests alone so far") as refused:
+    with pytest.raises(BadInput, match="sleeve book: pairs trades a basket and has no legs") as refused:
         validated(DeskConfig(sleeves=(sleeve,)))
-    assert "nightdesk backtest pairs" in str(refused.value)
+    assert "write legs = " in str(refused.value)
 
 
 @pytest.mark.usefixtures("folder")
@@ -137,7 +137,7 @@ def test_other_ways_to_a_run_say_where_a_basket_trades() -> None:
     """A sweep, a judgement, a run of several sleeves: one sentence."""
     from engine.sim import backtest
 
-    with pytest.raises(BadInput, match="pairs trades a basket of instruments: it has backtests alone so far"):
+    with pytest.raises(BadInput, match="pairs trades a basket of instruments: it is the only sleeve of one"):
         backtest("pairs", "BTC-USDT", "1h")
 
 

@@ -9,7 +9,7 @@ import pytest
 from app.ui import runs, trip_panel
 from engine.sim import report
 from engine.sim.basket_trips import LegPart, PairTrip, trips_frame
-from tests.app.ui import fake_api
+from tests.app.ui import fake_api, fake_market
 from tests.app.ui.fake_api import Fake
 from tests.app.ui.looking import page, texts_of
 from tests.app.ui.test_page_runs import drawn
@@ -104,3 +104,26 @@ def test_a_report_lists_its_trips_also_where_a_chart_has_nothing_to_draw(chromiu
     assert (wrong, tab.locator("#trips .count").inner_text()) == ([], f"{count} in all")
     assert tab.locator("[data-chart=curve] svg, [data-chart=curve] canvas").count() > 0
     tab.close()
+
+
+def leg_page(name: str, evil: str) -> dict[str, Any]:
+    """A leg's page as the API gives it: one pair that leaves, one that is refused."""
+    out: dict[str, Any] = {"hedge": None, "open_pnl": None, "risk": None, "lots": {}, "entering": False, "leaving": None}
+    inside = {"hedge": 1.25, "open_pnl": -3.5, "risk": 40.0, "lots": {name: 12, "pairs-eth": -15}, "leaving": "stop"}
+    pairs = [
+        {**out, "pair": "BTC-USDT ETH-USDT", "side": "long", "z": -3.1, "pnl": 12.25, "refused_by": None, **inside},
+        {**out, "pair": "BTC-USDT SOL-USDT", "side": "flat", "z": None, "pnl": 0.0, "refused_by": evil or "gross_frac_max"},
+    ]
+    basket = {"name": "pairs", "equity": 100_000.0, "gross": 4_000.0, "net": -120.0, "trips": 7, "pairs": pairs}
+    return fake_market.sleeve_page(name, evil) | {"configured": "pairs", "basket": basket}
+
+
+def test_a_leg_shows_the_pairs_of_its_basket(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Side, spread, hedge, lots, what each has made and why it leaves or was refused; a change is one of the basket."""
+    monkeypatch.setattr(fake_api, "sleeve_page", leg_page)
+    at = page(tab="sleeves", sleeve="btc-trend")
+    text = texts_of(at)
+    for words in ("Pairs of the basket pairs", "−3.10", "1.250", "btc-trend +12, pairs-eth −15", "leaves: stop"):
+        assert words in text, words
+    assert "▲ refused: gross_frac_max" in text
+    assert any(str(one.key).endswith("_pairs") for one in (*at.radio, *at.text_input)), "a pause is of the basket"

@@ -40,8 +40,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return undisturbed(home)
 
 
-def undisturbed(home: Home) -> Undisturbed:
-    """The first BARS bars of a home."""
+def undisturbed(home: Home, bars: int = BARS) -> Undisturbed:
+    """The first bars of a home."""
     feed = feed_of(home)
     loop, path = loop_of(home, feed), home.desk_journal
     states = {path.stat().st_size: encode_body(to_json(loop.book))}
@@ -53,7 +53,7 @@ def undisturbed(home: Home) -> Undisturbed:
         return heads
 
     loop.journal.append = noted
-    advanced(loop, BARS)
+    advanced(loop, bars)
     loop.journal.close()
     return Undisturbed(home, feed, path.read_bytes(), journal_hash(path), states)
 
@@ -106,7 +106,7 @@ def test_every_whole_batch_folds_to_the_state_of_the_undisturbed_run(run: Undist
     assert seen == len(run.states)
 
 
-def survivor(run: Undisturbed, cut: int) -> str:
+def survivor(run: Undisturbed, cut: int, bars: int = BARS) -> str:
     """A journal cut at a byte is opened and folded as a start does, then the desk goes on to the end; its hash."""
     path = run.home.desk_journal
     path.write_bytes(run.whole[:cut])
@@ -115,7 +115,7 @@ def survivor(run: Undisturbed, cut: int) -> str:
     assert book is not None
     assert encode_body(to_json(book)) == run.states[last_batch(run, cut)], f"cut at byte {cut}"
     loop = loop_of(run.home, run.feed, book)
-    advanced(loop, BARS - loop.book.count)
+    advanced(loop, bars - loop.book.count)
     loop.journal.close()
     for aside in path.parent.glob(f"{path.name}*"):
         if aside != path:

@@ -107,35 +107,59 @@ def test_a_leg_that_fills_nothing_takes_the_other_out() -> None:
     assert found.book.ledger.trips == 1
 
 
-def test_without_a_bar_of_both_nothing_is_entered() -> None:
-    """The order does not wait for a missing bar."""
-    opens, closes = legs([FAIR, FAR, FAR, FAIR], [FAIR] * 4)
+def test_an_entry_without_a_bar_of_one_leg_takes_the_other_out() -> None:
+    """Both orders are out when the bar is missed: a fills and leaves at the next open, the order of b does not wait."""
+    opens, closes = legs([FAIR, FAR, FAR, FAIR, FAIR], [FAIR] * 5)
     opens[2, 1] = closes[2, 1] = math.nan
-    found = BasketCase(inputs(opens, closes), [FREE] * 2, [(0, 1)]).run()
-    assert fills(found) == []
-    assert found.book.ledger.trips == 0
+    rows = fills(BasketCase(inputs(opens, closes), [FREE] * 2, [(0, 1)]).run())
+    assert [(bar, leg, EXIT_REASONS[fill.reason]) for bar, leg, _, fill in rows] == [(2, 0, "none"), (3, 0, "pair")]
 
 
-def test_an_exit_waits_for_both_legs() -> None:
-    """One leg alone would leave the other without its hedge."""
+def test_a_leg_that_misses_its_exit_leaves_at_the_next_open() -> None:
+    """No order can know that the next bar will be missing."""
     opens, closes = legs([FAIR, FAR, FAR, FAIR, FAIR, FAIR], [FAIR] * 6)
     opens[4, 1] = closes[4, 1] = math.nan
     rows = fills(BasketCase(inputs(opens, closes), [FREE] * 2, [(0, 1)]).run())
-    assert [(bar, leg) for bar, leg, _, fill in rows if fill.slot != 0] == [(5, 0), (5, 1)]
+    assert [(bar, leg) for bar, leg, _, fill in rows if fill.slot != 0] == [(4, 0), (5, 1)]
 
 
-def test_an_exit_leaves_both_legs_as_the_thinner_bar_lets_it() -> None:
-    """b's bar lets ten of some 24 units through: as much of a leaves, and the rest of both at the next open."""
+def thin(bar: int) -> list[tuple[int, int, int]]:
+    """(bar, leg, lots) of the fills of a pair that leaves at the close of bar 3, where b's `bar` lets ten of 24 units through."""
     volume = np.full((6, 2), 1e6)
-    volume[4, 1] = 100.0
+    volume[bar, 1] = 100.0
     given = inputs(*legs([FAIR, FAR, FAR, FAIR, FAIR, FAIR], [FAIR] * 6), volume=volume)
     rows = fills(BasketCase(given, [COARSE] * 2, [(0, 1)]).run())
-    (_, _, _, a), (_, _, _, b) = rows[:2]
-    out = [(bar, leg, fill.lots) for bar, leg, _, fill in rows if fill.slot != 0]
+    return [(bar, leg, fill.lots) for bar, leg, _, fill in rows]
+
+
+def test_an_exit_is_ordered_as_the_thinner_closed_bar_would_let_it() -> None:
+    """As much of a leaves as of b, and the rest of both at the next open, after a bar that lets all of it through."""
+    (_, _, a), (_, _, b), *out = thin(3)
     assert [(bar, leg) for bar, leg, _ in out] == [(4, 0), (4, 1), (5, 0), (5, 1)]
     assert out[1][2] == 100_000
-    assert out[0][2] / a.lots == pytest.approx(out[1][2] / b.lots, rel=1e-4)
-    assert (out[0][2] + out[2][2], out[1][2] + out[3][2]) == (a.lots, b.lots)
+    assert out[0][2] / a == pytest.approx(out[1][2] / b, rel=1e-4)
+    assert (out[0][2] + out[2][2], out[1][2] + out[3][2]) == (a, b)
+
+
+def test_what_the_open_does_not_fill_is_due_at_the_next() -> None:
+    """The bar that fills turns out to be thin: a is out, b follows at the next open."""
+    (_, _, a), (_, _, b), *out = thin(4)
+    assert out == [(4, 0, a), (4, 1, 100_000), (5, 1, b - 100_000)]
+
+
+def test_a_leg_that_is_ahead_waits_for_its_mate() -> None:
+    """Of a leg that leaves more slowly the lead is asked for on top, whatever the closed bar let through."""
+    volume = np.full((8, 2), 1e6)
+    volume[3, 1] = volume[4, 1] = 120.0  # 12 units are ordered, half of each leg
+    volume[4, 0] = 60.0  # and of a 6 fill
+    given = inputs(*legs([FAIR, FAR, FAR, *[FAIR] * 5], [FAIR] * 8), volume=volume)
+    rows = fills(BasketCase(given, [COARSE] * 2, [(0, 1)]).run())
+    (_, _, _, a), (_, _, _, b), *out = rows
+    left = {(bar, leg): fill.lots for bar, leg, _, fill in out}
+    assert sorted(left) == [(4, 0), (4, 1), (5, 0), (5, 1), (6, 0), (6, 1)]
+    assert left[5, 0] > 60_000, "its lead, and its part of the rest"
+    part_a, part_b = (left[4, leg] + left[5, leg] for leg in range(2))
+    assert part_a / a.lots == pytest.approx(part_b / b.lots, rel=1e-3), "as far as its mate"
 
 
 def test_a_leg_that_is_stopped_takes_its_mate_along() -> None:
@@ -144,6 +168,18 @@ def test_a_leg_that_is_stopped_takes_its_mate_along() -> None:
     rows = fills(BasketCase(given, [FREE] * 2, [(0, 1)]).run())
     left = [(bar, leg, fill.slot, EXIT_REASONS[fill.reason], fill.price) for bar, leg, _, fill in rows if fill.slot != 0]
     assert left == [(3, 1, 1, "stop", 70.0), (4, 0, 3, "pair", FAR)]
+
+
+def test_an_entry_that_fills_in_part_and_is_stopped_in_its_bar_risked_that_part() -> None:
+    """b fills 12 of 25 units, and within the bar a doubles: R is over the share that was in."""
+    volume = np.full((6, 2), 1e6)
+    volume[2, 1] = 120.0
+    opens, closes = legs([FAIR, *[FAR] * 5], [FAIR] * 6)
+    high = np.maximum(opens, closes)
+    high[2, 0] = 2.0 * FAR
+    found = BasketCase(inputs(opens, closes, volume=volume, high=high), [COARSE] * 2, [(0, 1)]).run()
+    assert [EXIT_REASONS[fill.reason] for *_, fill in fills(found)] == ["none", "none", "stop", "pair"]
+    assert found.book.ledger.last_r == pytest.approx((found.equity[-1] - 10_000.0) / (200.0 * 12.0 / 25.0), rel=1e-3)
 
 
 def test_a_leg_whose_bars_end_takes_its_mate_along() -> None:
@@ -155,7 +191,7 @@ def test_a_leg_whose_bars_end_takes_its_mate_along() -> None:
     assert left == [(3, 1, "delisted"), (4, 0, "pair")]
 
 
-def test_margin_that_is_gone_closes_every_leg() -> None:
+def without_margin() -> BasketCase:
     """30 x leverage without a wide stop in reach: b falls by 20 %, which is more than all of the equity."""
     bold = FREE._replace(
         risk_start_frac=1.0,
@@ -167,8 +203,12 @@ def test_margin_that_is_gone_closes_every_leg() -> None:
     )
     bold = bold._replace(liquidation_fee_frac=0.005)
     given = inputs(*legs([FAIR, *[FAR] * 5], [FAIR, FAIR, FAIR, 80.0, 80.0, 80.0]), fit=(1.0, 0.0, 0.01))
-    case = BasketCase(given, [bold] * 2, [(0, 1)], TERMS._replace(pair_frac_max=12.0, stop=3.0))
-    found = case.run()
+    return BasketCase(given, [bold] * 2, [(0, 1)], TERMS._replace(pair_frac_max=12.0, stop=3.0))
+
+
+def test_margin_that_is_gone_closes_every_leg() -> None:
+    """At the worst prices of that bar."""
+    found = without_margin().run()
     left = [(bar, leg, EXIT_REASONS[fill.reason]) for bar, leg, _, fill in fills(found) if fill.slot != 0]
     assert left == [(3, 0, "liquidation"), (3, 1, "liquidation")]
     assert held(found) == [(0, 0)]

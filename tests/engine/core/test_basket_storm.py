@@ -3,12 +3,12 @@ without its mate for longer than the bars let it."""
 
 import inspect
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from engine.core import basket_kernel, basket_open, basket_run
-from engine.core.basket import Basket, BasketMemory, PairBook, due_on, lots_on
+from engine.core.basket import Basket, BasketMemory, LegOrder, PairBook, asked_on, due_on, lots_on
 from engine.core.ledger import open_lots
 from engine.core.sizing import whole_lots
 from engine.core.state import BY_SIGNAL, DELISTED, HALT, K_FILL, NONE, PAIR, REFERENCE, STOP
@@ -17,6 +17,18 @@ from tests.fakes.baskets import hostile
 
 CENT = 0.01
 PROBES = (50.0, 100.0, 130.0, 80.0, 210.0)  # any prices: lots and cash must agree, not one valuation
+
+
+class Before(NamedTuple):
+    """A basket when its orders for a bar were fixed."""
+
+    pairs: list[PairBook]
+    orders: list[LegOrder]
+
+    def cut(self, leg: int) -> bool:
+        """Whether the venue's least order has kept a part of what pairs ask for from being ordered."""
+        order = self.orders[leg]
+        return order.side * order.lots != sum(asked_on(pair, leg) for pair in self.pairs)
 
 
 class Watch:
@@ -28,7 +40,7 @@ class Watch:
         for module, name in (
             (basket_open, "book_leg"),
             (basket_open, "paid"),
-            (basket_open, "liquidated"),
+            (basket_open, "closed"),
             (basket_open, "stopped"),
         ):
             monkeypatch.setattr(module, name, self.after(getattr(module, name)))
@@ -46,10 +58,10 @@ class Watch:
 
     def settled(self, step: Any) -> Any:
         def stepped(m: BasketMemory, book: Basket, t: int, n: int) -> Any:
-            before = list(m.pairs)
+            was = Before(list(m.pairs), list(m.orders))
             found = step(m, book, t, n)
             for p, pair in enumerate(m.pairs):
-                self.close(m, p, before[p], pair, t)
+                self.close(m, p, pair, t, was)
             return found
 
         return stepped
@@ -64,29 +76,27 @@ class Watch:
 
         return stepped
 
-    def close(self, m: BasketMemory, p: int, before: PairBook, pair: PairBook, t: int) -> None:
+    def close(self, m: BasketMemory, p: int, pair: PairBook, t: int, was: Before) -> None:
         """A pair after the bar: hedged as it was entered, or on its way out in full."""
         assert pair.entering == 0
+        before = was.pairs[p]
         lone = (pair.lots_a == 0) != (pair.lots_b == 0)
         for leg in (pair.a, pair.b):
             due, lots = due_on(pair, leg), lots_on(pair, leg)
             assert due == 0 or (due * lots < 0 and abs(due) <= abs(lots)), "what is due only reduces"
             assert not (lone and lots) or due == -lots, "a lone leg is due in full"
             if lone and lots and before.lots_a * before.lots_b == 0 and lots_on(before, leg) != 0:  # alone for more than a bar
-                assert not could_leave(m, leg, t, lots), f"bar {t}: pair {p} had a lone leg, and the bar would have taken it"
+                assert asked_on(before, leg) == -lots_on(before, leg), "a leg alone is ordered whole"
+                assert not could_leave(m, leg, t, lots, was), f"bar {t}: pair {p} had a lone leg, the bar would have taken it"
         if pair.leaving == NONE and pair.side != 0 and pair.want_a == pair.lots_a and pair.want_b == pair.lots_b:
             full_a, full_b = self.entered[p]
             assert abs(pair.lots_a * full_b - pair.lots_b * full_a) <= max(abs(full_a), abs(full_b)), "within a lot of its hedge"
 
 
-def could_leave(m: BasketMemory, leg: int, t: int, lots: int) -> bool:
-    """Whether bar t let so many lots of a leg through beside everything that it did trade. What adds to the net position and is
-    less than the venue's least order is never let through."""
-    bar, rules, position = m.bars[t * len(m.legs) + leg], m.rules[leg], m.legs[leg].position
-    if not usable(bar):
-        return False
-    adds = position.side * lots <= 0
-    if adds and (abs(lots) < rules.least_lots or abs(lots) * rules.lot_size * bar.open < rules.least_notional):
+def could_leave(m: BasketMemory, leg: int, t: int, lots: int, was: Before) -> bool:
+    """Whether bar t let so many lots of a leg through beside everything that it did trade."""
+    bar, rules = m.bars[t * len(m.legs) + leg], m.rules[leg]
+    if not usable(bar) or was.cut(leg):
         return False
     return rules.mode == REFERENCE or whole_lots(rules.participation_max * bar.volume - m.taken[leg], rules.lot_size) >= abs(lots)
 

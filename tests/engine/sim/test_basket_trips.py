@@ -66,7 +66,7 @@ def test_decisions_have_the_columns_of_any_run() -> None:
     assert not any(isnan(value) for name in ("spread_z", "hedge", "deviation", "risk") for value in entered[name])
     assert (entered["spread_z"] * entered["signal"] < 0).all()
     assert (set(entered["hedge"]), set(entered["deviation"])) == ({1.0}, {0.015}), "the fits of this basket"
-    assert (entered["risk"] > 1.0).all()
+    assert (entered["risk"] > 0.0).all()
     left = found.filter(pl.col("action") == "exit")
     assert left["exit_reason"].null_count() == 0
     assert found.filter(pl.col("action") == "refused")["refused_by"].null_count() == 0

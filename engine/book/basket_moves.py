@@ -1,0 +1,208 @@
+"""What moves a basket on a desk: executions and settlements of its legs, what crosses inside, a bar, a halt; and what its legs
+want at the venue.
+
+Called by transitions.py, executions.py and order_events.py in the places where a sleeve of one instrument has its own. Every
+move is the backtest's: core/basket*.py over lists. A bar's order is the core's, too; live/basket_bar.py keeps it.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from engine.book.basket_book import memory_of
+from engine.book.basket_events import basket_of, parts_of
+from engine.book.book import Book, flat
+from engine.core.basket import NO_LEG_ORDER, BasketMemory, asked_on
+from engine.core.basket_open import closed, opened, order_all, paid, traded_at
+from engine.core.basket_run import decide, leaves, marked
+from engine.core.exits import protective
+from engine.core.ledger import open_lots
+from engine.core.orders import ENDED, PARTIAL, WORKING, VenueOrder
+from engine.core.plan import Want
+from engine.core.state import (
+    DELISTED,
+    ENTRY,
+    EXIT_SLOT,
+    LIQUIDATION,
+    NONE,
+    PROTECTIVE,
+    SLOTS,
+    Bar,
+    Fill,
+    Row,
+    Signal,
+)
+from engine.core.step import usable
+
+NO_PRICE = (math.nan,) * 7
+
+
+def memory(
+    book: Book, bars: Sequence[Bar] = (), costs: Sequence[Signal] = (), ended: Sequence[int] = ()
+) -> tuple[BasketMemory, int]:
+    """The core's arrays, and which bar is the last; without `bars` those that the desk has of its last close."""
+    if not bars:
+        none = Bar(book.close_ms, *NO_PRICE)
+        own = (book.bars[spec.rules.bars] for spec in book.specs)
+        bars = [bar if bar.close_ms == book.close_ms else none for bar in own]
+    return memory_of(basket_of(book), book.sleeves, [spec.rules for spec in book.specs], bars, costs, ended)
+
+
+# ---- what the legs want ------------------------------------------------------------------------------------------------------
+
+
+def leg_wants(book: Book, s: int) -> list[Want]:
+    """What a leg wants at its venue: its net order, and one protective order for all that it has."""
+    order, position = basket_of(book).orders[s], book.sleeves[s].position
+    found = []
+    if order.side != 0 and order.lots > 0:
+        found.append(Want(ENTRY if order.adds else EXIT_SLOT, order.key, order.side, order.lots, 0.0))
+    for layer in position.layers[: position.open_layers]:
+        found.append(Want(PROTECTIVE, layer.key, -position.side, layer.lots, protective(position, layer)[1]))
+    return found
+
+
+def legs_orders(orders: Sequence[VenueOrder]) -> list[VenueOrder]:
+    """A leg's orders as its plan sees them: a stop that has filled in part rests on, and follows what the leg has left. What is
+    due because of it leaves by the net order.
+    """
+    return [o._replace(state=WORKING) if o.slot == PROTECTIVE and o.state == PARTIAL else o for o in orders]
+
+
+def leg_at_rest(book: Book, s: int) -> bool:
+    """A leg without a position, without an order and with none in doubt."""
+    return flat(book.sleeves[s]) and basket_of(book).orders[s].side == 0
+
+
+def leg_enters(book: Book, s: int) -> bool:
+    """Whether a pair that enters has a part of a leg's net order. Without one it ends pairs alone, also where that adds to what
+    the leg has net.
+    """
+    return any(pair.entering != 0 and asked_on(pair, s) != 0 for pair in basket_of(book).pairs)
+
+
+def leg_order_ended(book: Book, order: VenueOrder) -> None:
+    """A leg's net order that its venue has ended is not wanted again: what is missing is due at the next close."""
+    orders = basket_of(book).orders
+    if order.state in ENDED and order.slot != PROTECTIVE and orders[order.sleeve].key == order.key:
+        orders[order.sleeve] = NO_LEG_ORDER
+
+
+# ---- what a venue reports ----------------------------------------------------------------------------------------------------
+
+
+def leg_fits(book: Book, order: VenueOrder, lots: int) -> bool:
+    """Whether an execution of so many lots is one that the leg can book."""
+    own, position = basket_of(book).orders[order.sleeve], book.sleeves[order.sleeve].position
+    if order.slot == PROTECTIVE:
+        return any(layer.key == order.key and 0 < lots <= layer.lots for layer in position.layers[: position.open_layers])
+    return own.key == order.key and own.side == order.side and 0 < lots <= own.lots
+
+
+def leg_filled(book: Book, order: VenueOrder, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Book an execution of a leg that fits; what its body says beside what the venue has said."""
+    s, basket = order.sleeve, basket_of(book)
+    rules, position, (m, _) = book.specs[s].rules, book.sleeves[s].position, memory(book)
+    money = float(body["price"]), float(body["fee"])
+    figures = body["lots"], *money, int(body["liquidity"] == "maker")
+    reference, t_ms = float(body["reference_price"]), body["t_ms"]
+    if order.slot == PROTECTIVE:
+        reason = protective(position, position.layers[0])[0]
+        reason = LIQUIDATION if body.get("liquidation") else DELISTED if body.get("delisted") else reason
+        fill = Fill(PROTECTIVE, s, 0, order.key, 0, *figures, reason, reference, t_ms)
+        basket.whole, n = closed(m, basket.whole, s, fill, 0)
+    else:
+        fill = Fill(EXIT_SLOT, s, 0, order.key, 0, *figures, NONE, reference, t_ms)
+        basket.whole, n = traded_at(m, basket.whole, s, fill, 0)
+    quantity = fill.lots * rules.lot_size
+    return {
+        "sleeve": book.names[s],
+        "version": book.specs[s].version,
+        "basket": basket.name,
+        "instrument": book.specs[s].source["instrument"],
+        "leg": s,
+        "pair": 0,
+        "key": order.key,
+        "slot": SLOTS[order.slot],
+        "side": "buy" if order.side > 0 else "sell",
+        "layer": 0,
+        "quantity": quantity,
+        "slippage": order.side * quantity * (fill.price - fill.reference_price),
+        "cash": basket.whole.ledger.cash,
+        "parts": (parts := parts_of(book, m.rows[:n])),
+        **({"decided_ms": order.decided_ms} if order.slot == ENTRY else {"reason": _reason(parts), "round_trip_pnl": None}),
+    }
+
+
+def _reason(parts: Sequence[Mapping[str, Any]]) -> str:
+    """Why an execution that only reduces was ordered: as the first pair that leaves by it."""
+    return next((str(part["reason"]) for part in parts if "reason" in part), "pair")
+
+
+def leg_crossed(book: Book, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Book what crosses inside a leg without an execution: {sleeve, price, t_ms} and, of one whose bars end, {delisted: true}."""
+    s, basket, (m, _) = book.names.index(body["sleeve"]), basket_of(book), memory(book)
+    price, t_ms = float(body["price"]), body["t_ms"]
+    if body.get("delisted"):
+        fill = Fill(PROTECTIVE, s, 0, 0, 0, 0, price, 0.0, 0, DELISTED, price, t_ms)
+        basket.whole, n = closed(m, basket.whole, s, fill, 0)
+    else:
+        basket.whole, n = traded_at(m, basket.whole, s, Fill(EXIT_SLOT, s, 0, 0, 0, 0, price, 0.0, 0, NONE, price, t_ms), 0)
+    parts = parts_of(book, m.rows[:n])
+    return {"version": book.specs[s].version, "basket": basket.name, "cash": basket.whole.ledger.cash, "parts": parts}
+
+
+def leg_settled(book: Book, s: int, body: Mapping[str, Any]) -> dict[str, Any]:
+    """Book a settlement of a leg."""
+    basket, (m, _) = basket_of(book), memory(book)
+    cash, mark, rate = (float(body[name]) for name in ("cash_flow", "mark", "rate"))
+    lots = book.sleeves[s].position.side * open_lots(book.sleeves[s].position)
+    basket.whole, n = paid(m, basket.whole, s, cash, mark, rate, body["t_ms"], 0)
+    told = {"sleeve": book.names[s], "version": book.specs[s].version, "basket": basket.name, "lots": lots}
+    return told | {"cash": basket.whole.ledger.cash, "parts": parts_of(book, m.rows[:n])}
+
+
+# ---- a bar, and what people set ----------------------------------------------------------------------------------------------
+
+
+def basket_phases(book: Book, bars: Sequence[Bar], costs: Sequence[Signal], body: Mapping[str, Any]) -> list[Row]:
+    """The end of one bar, mark and decision; its rows. `body`: log closes, fits and legs that end, of a `bar` event."""
+    basket, own = basket_of(book), [bars[spec.rules.bars] for spec in book.specs]
+    basket.logs.append([math.nan if log is None else float(log) for log in body["logs"]])
+    del basket.logs[: -basket.looks_back()]
+    basket.fits = [[math.nan if number is None else float(number) for number in fit] for fit in body["fits"]]
+    ended = [book.names.index(name) for name in body.get("ended", ())]
+    m, t = memory(book, own, costs, ended)
+    for s, bar in enumerate(own):
+        if usable(bar):
+            basket.marks[s] = bar.close
+    whole, n = opened(m, basket.whole, own[0].close_ms, 0)
+    whole, book.desk, n = marked(m, whole, book.desk, book.limits, t, n)
+    basket.whole, book.desk, n = decide(m, basket.terms, whole, book.desk, book.limits, t, n)
+    assert n <= len(m.rows), "more rows than a bar can have"  # noqa: S101 - a lost row must halt
+    return list(m.rows[:n])
+
+
+def basket_halted(book: Book) -> list[Row]:
+    """A halted basket: entries that have not traded are forgotten, every pair leaves at the next open. Its rows."""
+    withdraw_pairs(book)
+    basket, n = basket_of(book), 0
+    m, t = memory(book)
+    for p, pair in enumerate(basket.pairs):
+        if pair.side != 0:
+            n = leaves(m, book.desk, pair, p, t, n)
+    order_all(m, t)
+    return list(m.rows[:n])
+
+
+def withdraw_pairs(book: Book) -> bool:
+    """Pairs that have ordered an entry and traded nothing of it want none. True if there were any: orders are made anew."""
+    basket, found = basket_of(book), False
+    for p, pair in enumerate(basket.pairs):
+        if pair.entering != 0 and pair.opened == 0:
+            basket.pairs[p] = pair._replace(side=0, want_a=0, want_b=0, ask_a=0, ask_b=0, entering=0, risk=0.0)
+            found = True
+    if found:
+        m, t = memory(book)
+        order_all(m, t)
+    return found
