@@ -75,7 +75,7 @@ def desk_view(home: Path, engine: Engine) -> DeskView:
     where = (mark, mark and mark.id, mark and mark.t_event_ms, source, now.get("stamp"), mode)
     follows = (list(get("tripped") or ()), get("bars") or 0, get("version"), get("sleeves") or {})
     apart = (get("incident"), get("orphan_pnl"), tuple(get("windows") or ()), get("basket"))
-    after = (*apart, states(canaries(engine), home))
+    after: Any = (*apart, states(canaries(engine), home))
     return DeskView(*where, halt.read(home, engine), worker, get("state"), equity, *lost, gross, times, *follows, *after)
 
 
