@@ -91,6 +91,8 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
         return (Guess(AskLabel("sleeves settings", {}), 1.0), *listed)  # `what is fast_bars of btc-trend`
     if listed[0].label.ask == "way off_topic" and (slots.places.keys() & _OURS):
         listed = _without(listed, "way off_topic")  # it names what is of this desk
+    if listed[0].label.ask == "making" and not before and not _OF_A_MAKER.search(slots.text):
+        listed = _without(listed, "making")  # `what did the market make of it`
     if listed[0].label.ask == "round_trip" and slots.number is None and _ITS_WORST.search(slots.text):
         alike = [guess for guess in listed if guess.label.ask in ("round_trip", "trips")]  # `its worst trade` has no number
         return (Guess(AskLabel("trips", listed[0].label.args), sum(guess.probability for guess in alike)), *listed)
@@ -117,6 +119,7 @@ _WHAT_IS_OURS = PATTERNS["choose.what_is_ours"]
 _HELD = ("sleeves", "exposure", "orders", "desk")
 _CLOSES = PATTERNS["choose.closes"]
 _ITS_WORST = re.compile(r"\b(?:its|it is) (?:\w+ )?(?:worst|best|biggest|largest)\b")
+_OF_A_MAKER = re.compile(r"\bmak(?:er|ing)|\bmm\b|\badverse\b|\binventory\b|\bquot(?:e|ing)")
 _A_RUN = re.compile(r"^(?:(?:now|and|ok|please|run|test|try) )*(?:trend|reversion|cross)\b")
 
 

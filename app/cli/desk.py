@@ -66,15 +66,8 @@ def up(bars_per_second: float = RATE) -> None:
     note_start(home.settings)
     free_ports(home.path)
     new_link(home.path)
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "app.processes.supervisor",
-        str(home.path),
-        f"{walks_on(home)}. {answers(home)}",
-        *words,
-    ]
+    about = f"{walks_on(home)}. {answers(home)}"
+    command = [sys.executable, "-P", "-m", "app.processes.supervisor", str(home.path), about, *words]
     environment = {**os.environ, **TUNED}
     os.execve(command[0], command, environment)  # noqa: S606 - our own interpreter; it stays small without this command's libraries
 
@@ -349,8 +342,8 @@ def status_text(value: dict[str, Any]) -> str:
         lines.append(f"Tripped breakers: {', '.join(value['breakers'])}")
     if value["active_version"] != value["version"]:
         lines.append(value["version_follows"])
-    lines += [line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve)]
-    return "\n".join([*lines, *basket_lines(value.get("basket"))])
+    of_sleeves = (line for name, sleeve in value["sleeves"].items() for line in sleeve_lines(name, sleeve))
+    return "\n".join([*lines, *of_sleeves, *basket_lines(value.get("basket"))])
 
 
 def silent_lines(found: Mapping[str, Any] | None) -> list[str]:

@@ -182,7 +182,7 @@ def test_the_check_that_is_asked_about_comes_first(words: Words) -> None:
 def test_no_note_is_filed_to_forget_one(text: str, words: Words) -> None:
     """A chat deletes nothing, and the wish to is no note."""
     desk = Desk("advisor", words)
-    assert "a person edits it" in desk.ask(text)
+    assert "No chat changes or deletes what was noted" in desk.ask(text)
     assert desk.called == []
 
 

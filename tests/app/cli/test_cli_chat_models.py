@@ -20,7 +20,7 @@ from tests.fakes.model_server import Fail, ModelServer, Say, Step
 from tests.fakes.waiting import WAIT_S
 
 ROOT = Path(__file__).resolve().parents[3]
-KEY = "sk-canary-4f1b9c2e7d8a6b5c4d3e2f1a"
+KEY = "sk-magpie-4f1b9c2e7d8a6b5c4d3e2f1a"
 OWN = '\n[models.mine]\nbase_url = "{url}"\nmodel = "small"\napi_format = "{api_format}"\nkey_env = "MY_KEY"\n'
 
 
@@ -103,8 +103,8 @@ def test_a_real_model_answers_through_tools(own_home: Path, nightdesk: Typed) ->
     assert bodies == [json.loads(post.raw) for post in server.posts]
     assert "what is trend's stop?" in nightdesk(own_home, "journal", "explain", answer["turn"]).stdout
     everything = b"".join(path.read_bytes() for path in own_home.rglob("*") if path.is_file())
-    assert "canary" not in done.stdout + done.stderr + told.stdout
-    assert b"canary" not in everything
+    assert "magpie" not in done.stdout + done.stderr + told.stdout
+    assert b"magpie" not in everything
 
 
 def test_a_wrong_key_is_one_line_and_the_offline_answer(own_home: Path, nightdesk: Typed) -> None:
@@ -116,7 +116,7 @@ def test_a_wrong_key_is_one_line_and_the_offline_answer(own_home: Path, nightdes
     assert "rejected the key (401)" in answer["answer_md"]
     assert answer["model"]["offline"] is True
     assert "| trend |" in answer["answer_md"]
-    assert "canary" not in done.stdout + done.stderr
+    assert "magpie" not in done.stdout + done.stderr
 
 
 def test_halt_asks_no_model(own_home: Path, nightdesk: Typed) -> None:
@@ -178,7 +178,7 @@ def test_desk_toml_names_models_and_the_first_with_a_key_answers(own_home: Path)
     assert said["openai"] == ("gpt-5-mini", "responses", False)
     assert said["offline"] == ("offline", "none", True)
     assert said["unknown"] == ("what", "none", False)
-    assert "canary" not in repr(chosen)
+    assert "magpie" not in repr(chosen)
 
 
 def test_budgets_of_desk_toml_reach_the_turns(own_home: Path) -> None:
@@ -212,7 +212,7 @@ def test_doctor_names_the_model_that_answers(own_home: Path, nightdesk: Typed) -
     assert "warning  model: base_url of model openai is not an http or https URL" in bad.stdout
     assert "the offline model answers" in bad.stdout
     assert "offline model: deterministic" in nightdesk(own_home, "doctor").stdout
-    assert "canary" not in good.stdout + good.stderr
+    assert "magpie" not in good.stdout + good.stderr
 
 
 def test_what_is_not_checked_is_marked_where_it_is_piped(own_home: Path, nightdesk: Typed) -> None:

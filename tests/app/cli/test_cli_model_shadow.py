@@ -1,6 +1,7 @@
 """`nightdesk models shadow` as a person types it, and the process that the supervisor starts each hour."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +13,6 @@ from app.cli import main
 from app.cli.trained_models import list_text
 from app.home.home import open_home
 from app.jobs.training import stored
-from app.processes import scheduler
 from app.processes.scheduler import Schedules
 from engine.watch.shadow_journal import place_of
 from tests.fakes.own_strategies import SLEEVE, with_own
@@ -85,7 +85,7 @@ def test_the_supervisor_starts_a_process_while_a_shadow_runs(cli: Typed, monkeyp
         def poll(self) -> None:
             """It runs."""
 
-    monkeypatch.setattr(scheduler.subprocess, "Popen", Started)
+    monkeypatch.setattr(subprocess, "Popen", Started)
     schedules = Schedules(open_home(WALL_MS), sinks=[])
     schedules.record_shadows()
     assert started == []
