@@ -106,7 +106,8 @@ def _figures(api: PageClient, name: str, drawn_ms: int | None, *, drawn_open: bo
     drawn_for = time.monotonic() - st.session_state.get(DRAWN, 0.0)
     if outlived(page, drawn_ms, drawn_for, drawn_open=drawn_open):
         st.rerun()
-    parts.tiles([*_position(page.get("position")), *(_stretch(lately.get(key), label) for key, label in STRETCHES)])
+    held = _position(page.get("position"), of_basket=bool(page.get("basket")))
+    parts.tiles([*held, *(_stretch(lately.get(key), label) for key, label in STRETCHES)])
 
 
 def outlived(page: Mapping[str, Any], drawn_ms: int | None, drawn_for_s: float, *, drawn_open: bool) -> bool:
@@ -116,7 +117,7 @@ def outlived(page: Mapping[str, Any], drawn_ms: int | None, drawn_for_s: float, 
     return page["desk_ms"] != drawn_ms and (turned or drawn_for_s > AGAIN_S)
 
 
-def _position(held: Mapping[str, Any] | None) -> list[dict[str, str]]:
+def _position(held: Mapping[str, Any] | None, *, of_basket: bool) -> list[dict[str, str]]:
     """The open position, and how far away what would end it is."""
     if not held:
         return [{"name": "Position", "value": "flat", "note": "no open position", "tone": ""}]
@@ -126,7 +127,8 @@ def _position(held: Mapping[str, Any] | None) -> list[dict[str, str]]:
     gained = {"name": "Unrealised, USDT", "value": number(held["unrealised"], sign=True)}
     levels = [_level(name, held[key]) for name, key in (("To the stop", "stop"), ("To the target", "target"))]
     away = held["liquidation"]
-    far = _level("To liquidation", away) if away.get("price") else {"name": "Liquidation", "value": "–", "note": "none above 0"}
+    none = "one margin for all legs" if of_basket else "none above 0"
+    far = _level("To liquidation", away) if away.get("price") else {"name": "Liquidation", "value": "–", "note": none}
     return [
         gained | {"note": size, "tone": tone(held["unrealised"])},
         {"name": "Notional, leverage", "value": number(held["notional"], 0), "note": notional, "tone": ""},

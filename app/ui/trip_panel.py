@@ -3,13 +3,13 @@
 Turns the answer of /api/runs/{id}/trips/{t} or /api/desk/trips/{t}, which have the same shape, into a panel's inside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
 
 from app.ui import parts
-from app.ui.figures import in_r, number, price, short, tone
+from app.ui.figures import NONE, in_r, number, price, short, tone
 
 LAYERS_MAX = 5
 OPEN = "still open"
@@ -31,6 +31,9 @@ def reasons(found: Mapping[str, Any], closing: str, now_ms: int | None = None) -
     lines = []
     for entry in (found.get("entries") or [])[:LAYERS_MAX]:
         decision = entry.get("decision") or {}
+        if not decision:
+            lines.append(_undecided((entry.get("fill") or {}).get("pairs") or ()))
+            continue
         signal, size = decision.get("signal") or {}, decision.get("size") or {}
         read = (decision.get("features") or {}).items()
         features = [f"{name} {number(value, 4).rstrip('0').rstrip('.')}" for name, value in read]
@@ -41,6 +44,13 @@ def reasons(found: Mapping[str, Any], closing: str, now_ms: int | None = None) -
         lines.append(f"Read: {', '.join(features)}." if features else "")
     lines.append(f"Out: {closing}." if closing else "")
     return [line for line in lines if line]
+
+
+def _undecided(pairs: Sequence[str]) -> str:
+    """Of an entry that no decision of its sleeve is behind: a leg's is of the pairs of its basket."""
+    if pairs:
+        return f"In: for the pair{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}; a leg decides nothing by itself."
+    return "In: no decision of this sleeve is behind it."
 
 
 def _facts(trip: Mapping[str, Any], now_ms: int | None) -> list[tuple[str, parts.Cell]]:
@@ -59,7 +69,7 @@ def _facts(trip: Mapping[str, Any], now_ms: int | None) -> list[tuple[str, parts
         ("side", f"{trip.get('side')}, {trip.get('layers')} layer{'' if trip.get('layers') == 1 else 's'}"),
         *(_of_legs(trip, entered, left) if trip.get("a") else _of_one(trip, entered, left)),
         *([("closed by", str(trip.get("reason")))] if ended else []),
-        ("1 R, lost at the first stop", number(risk)),
+        ("1 R, lost at the first stop", number(risk) if risk else NONE),
         *excursion,
         ("gross", number(trip.get("gross"), sign=True)),
         ("fees, slippage", f"{number(trip.get('fees'))}, {number(trip.get('slippage'))}"),

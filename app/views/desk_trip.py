@@ -98,7 +98,9 @@ def _sized(size: Mapping[str, Any]) -> dict[str, Any]:
 def _fill(event: Event) -> dict[str, Any]:
     """A fill event as its own facts, with its id."""
     names = ("slot", "reason", "side", "layer", "lots", "price", "reference_price", "fee", "slippage", "liquidity", "version")
-    return {"event": event.id, "close_ms": event.t_event_ms} | {k: event.body[k] for k in names if k in event.body}
+    shown = {"event": event.id, "close_ms": event.t_event_ms} | {k: event.body[k] for k in names if k in event.body}
+    pairs = [str(part["pair"]) for part in event.body.get("parts", ()) if part.get("opens")]  # of a basket's leg: who entered
+    return shown | ({"pairs": pairs} if pairs else {})
 
 
 def _levels(path: Path, sleeve: str) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from app.ui import runs, trip_panel
+from app.ui.trip_panel import reasons
 from engine.sim import report
 from engine.sim.basket_trips import LegPart, PairTrip, trips_frame
 from tests.app.ui import fake_api, fake_market
@@ -118,6 +119,16 @@ def leg_page(name: str, evil: str) -> dict[str, Any]:
     return fake_market.sleeve_page(name, evil) | {"configured": "pairs", "basket": basket}
 
 
+def test_an_entry_without_a_decision_of_its_sleeve_says_whose_it_is() -> None:
+    """A leg's is of pairs; one that a person adopted is nobody's. Neither had a signal of no strength at no time."""
+    of_leg = {"fill": {"slot": "entry", "pairs": ["BTC-USDT ETH-USDT", "BTC-USDT SOL-USDT"]}, "decision": None}
+    lines = reasons({"entries": [of_leg, {"fill": {"slot": "entry"}, "decision": None}]}, "")
+    assert lines == [
+        "In: for the pairs BTC-USDT ETH-USDT, BTC-USDT SOL-USDT; a leg decides nothing by itself.",
+        "In: no decision of this sleeve is behind it.",
+    ]
+
+
 def test_a_leg_shows_the_pairs_of_its_basket(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
     """Side, spread, hedge, lots, what each has made and why it leaves or was refused; a change is one of the basket."""
     monkeypatch.setattr(fake_api, "sleeve_page", leg_page)
@@ -126,4 +137,5 @@ def test_a_leg_shows_the_pairs_of_its_basket(fake: Fake, monkeypatch: pytest.Mon
     for words in ("Pairs of the basket pairs", "−3.10", "1.250", "btc-trend +12, pairs-eth −15", "leaves: stop"):
         assert words in text, words
     assert "▲ refused: gross_frac_max" in text
+    assert "none above 0" not in text  # one margin for all legs
     assert any(str(one.key).endswith("_pairs") for one in (*at.radio, *at.text_input)), "a pause is of the basket"
