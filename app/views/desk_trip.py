@@ -99,7 +99,8 @@ def _fill(event: Event) -> dict[str, Any]:
     """A fill event as its own facts, with its id."""
     names = ("slot", "reason", "side", "layer", "lots", "price", "reference_price", "fee", "slippage", "liquidity", "version")
     shown = {"event": event.id, "close_ms": event.t_event_ms} | {k: event.body[k] for k in names if k in event.body}
-    pairs = [str(part["pair"]) for part in event.body.get("parts", ()) if part.get("opens")]  # of a basket's leg: who entered
+    of_pairs = event.body.get("parts", ())  # of a basket's leg: who entered; else who left by what adds to its net
+    pairs = [str(part["pair"]) for part in of_pairs if part.get("opens")] or [str(part["pair"]) for part in of_pairs]
     return shown | ({"pairs": pairs} if pairs else {})
 
 

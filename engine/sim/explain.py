@@ -66,6 +66,9 @@ RULE_TEXT = {
     "time": "the position had been held for the strategy's hold_bars at the close before",
     "halt": "the desk was halted: every position was flattened",
     "liquidation": "the margin was gone: the venue closed the position before its protective order",
+    "adopted": "a person adopted what the venue holds: it was closed there",
+    "delisted": "its bars had ended: it was closed at the last close",
+    "pair": "what the pairs of its basket wanted of this leg, net",
     "none": "it is still open",
 }
 

@@ -193,7 +193,8 @@ def _rows_of(events: Sequence[Event]) -> Iterator[tuple[Event, tuple[type[Any], 
         net[leg] = has + side * lots
         for part, slot in ((leaves, max(values["slot"], state.PROTECTIVE)), (lots - leaves, state.ENTRY)):
             if part:
-                yield event, (kind, values | {"lots": part, "slot": slot, "fee": values["fee"] * part / lots})
+                why = {} if slot == state.ENTRY else {"reason": values.get("reason") or state.PAIR}
+                yield event, (kind, values | why | {"lots": part, "slot": slot, "fee": values["fee"] * part / lots})
 
 
 def _row_of(event: Event) -> tuple[type[Any], dict[str, Any]]:

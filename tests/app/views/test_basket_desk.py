@@ -3,6 +3,7 @@ where a figure of one instrument would be wrong."""
 
 from typing import Any
 
+import polars as pl
 import pytest
 
 from app.api.models_sleeve import SleevePage
@@ -10,12 +11,14 @@ from app.audit.audit import audit
 from app.cli.basket_text import basket_lines
 from app.home.home import Home, open_home
 from app.jobs.drill_job import drilled
+from app.views.desk_trip import desk_trip
 from app.views.event_story import story
 from app.views.sleeve_page import sleeve_page
 from engine.book.order_laws import OrderLaws
 from engine.control.config import active
 from engine.errors import BadInput
 from engine.parity.tape import tape_of
+from engine.sim.explain import RULE_TEXT
 from engine.store.journal import read
 from engine.watch.desk_trips import desk_trips
 from engine.watch.desk_view import desk_view
@@ -164,3 +167,14 @@ def test_what_is_of_one_instrument_refuses_a_basket_in_a_line(lived: Home) -> No
         worst_days(lived.path, lived.catalog, 3)
     assert shocks(lived.path, 0.1) == ()
     assert active(lived.engine, lived.path).config.traded_sleeve(LEG_NAMES[1]).leg_of == "pairs"
+
+
+def test_a_round_trip_of_a_leg_says_whose_it_is_and_why_it_ended(lived: Home) -> None:
+    """Also where one order closed it and opened the other side: it was said to be still open."""
+    trips = desk_trips(lived.path)
+    assert trips.filter(pl.col("exit_ms").is_not_null())["reason"].to_list()
+    assert "none" not in trips.filter(pl.col("exit_ms").is_not_null())["reason"].to_list()
+    for name in trips["trip"]:
+        found = desk_trip(lived.path, name)
+        assert all(step["fill"]["pairs"] for step in found["entries"]), name
+        assert (found["closing_rule"]["text"] == RULE_TEXT["none"]) is (found["trip"]["exit_ms"] is None)

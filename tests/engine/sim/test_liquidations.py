@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from engine.core.state import EXIT_REASONS
 from engine.sim import wide
 from engine.sim.explain import LIQUIDATION_MODEL, RULE_TEXT
 from engine.sim.liquidations import liquidation_notes, liquidations
@@ -69,3 +70,8 @@ def test_a_round_trip_says_that_the_venue_closed_it() -> None:
     """The closing rule and the assumption of the fill have their sentence."""
     assert "the venue closed the position" in RULE_TEXT["liquidation"]
     assert "price that leaves nothing" in LIQUIDATION_MODEL
+
+
+def test_every_reason_to_leave_is_put_in_words() -> None:
+    """One without words was said to be a trip that is still open."""
+    assert set(EXIT_REASONS) <= RULE_TEXT.keys()
