@@ -95,6 +95,8 @@ class Faults:
         self._dice = random.Random(seed)
         self._done: set[Window] = set()
         self._thin = False
+        self._read: tuple[int, Window | None] = 0, None  # how many windows the plan had, and the last
+        self._of: dict[str, list[Window]] = {}  # those of each kind
         if unknown := {window.kind for window in self.plan} - {*KINDS, *BILL_KINDS}:
             raise ValueError(f"unknown faults {sorted(unknown)}; known: {', '.join((*KINDS, *BILL_KINDS))}")
 
@@ -109,8 +111,15 @@ class Faults:
 
     def open_windows(self, kind: str) -> list[Window]:
         """Those of now."""
+        read = len(self.plan), self.plan[-1] if self.plan else None
+        if read != self._read:  # sorted by kind when it changes: a day asks some hundred thousand times
+            self._read, self._of = read, {}
+            for window in self.plan:
+                self._of.setdefault(window.kind, []).append(window)
+        if not (of := self._of.get(kind)):
+            return []
         now = self.clock()
-        return [window for window in self.plan if window.kind == kind and window.start_ms <= now < window.end_ms]
+        return [window for window in of if window.start_ms <= now < window.end_ms]
 
     def hit(self, kind: str) -> bool:
         """Whether it acts here; counted."""
