@@ -11,7 +11,6 @@ import streamlit as st
 
 from app.ui import drawn, exposure, incidents, links, money, parts, shadow, sleeves, urgent
 from app.ui.figures import (
-    MINUS,
     NONE,
     SIMULATED,
     counted,
@@ -126,7 +125,7 @@ def tiles(desk: Mapping[str, Any], made: sleeves.Lately, hold: Mapping[str, Any]
     lost = desk.get("drawdown_frac")
     fell = {
         "name": "Drawdown, from highest",
-        "value": percent(-lost if is_number(lost) else None),
+        "value": percent(lost),
         "note": _breaker(desk, limits),
     }
     gross = f"{number(desk.get('gross'), 0)} of at most {pure(limits.get('gross_frac_max'))}× equity"
@@ -147,8 +146,8 @@ def _breaker(desk: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
     """Where the breaker halts, and from which peak it measures when a release has moved that."""
     most, reference = percent(limits.get("drawdown_frac_max"), 0), desk.get("breaker_peak")
     if not is_number(reference) or reference == desk.get("peak"):
-        return f"desk halts at {MINUS}{most}"
-    return f"breaker {percent(-(desk.get('breaker_drawdown_frac') or 0.0))} from {number(reference, 0)}, halts at {MINUS}{most}"
+        return f"desk halts at {most}"
+    return f"breaker {percent(desk.get('breaker_drawdown_frac') or 0.0)} from {number(reference, 0)}, halts at {most}"
 
 
 def _equity(api: PageClient, desk: Mapping[str, Any], hold: Mapping[str, Any]) -> None:

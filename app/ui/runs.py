@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import audit, drawn, inputs, jobs, links, makers, parts, research, run, run_compare, run_form
-from app.ui.figures import NONE
+from app.ui import audit, clocks, drawn, inputs, jobs, links, makers, parts, research, run, run_compare, run_form
+from app.ui.figures import NONE, year_of
 from app.ui.page_client import PageClient
 
 LISTED_MAX = 200
@@ -22,15 +22,15 @@ COLUMNS = (
     ("side", "text", True),
     ("span", "text", True),
     ("return", "percent", False),
-    ("Sharpe", "ratio", False),
-    ("drawdown", "percent", False),
+    ("Sharpe (95 %)", "interval", False),
+    ("drawdown", "share", False),
     ("trips", "count", False),
-    ("costs", "cost", False),
+    ("costs, quote", "cost", False),
     ("traded", "text", False),
     ("data", "text", True),
     ("made, UTC", "ms", False),
 )
-PHONE = ("run", "return", "Sharpe", "traded")  # columns that a narrow screen keeps
+PHONE = ("run", "return", "Sharpe (95 %)", "traded")  # columns that a narrow screen keeps
 
 
 def show(api: PageClient) -> None:
@@ -61,6 +61,7 @@ def show(api: PageClient) -> None:
         "rows": [_row(line) for line in items],
         "ids": [line["id"] for line in items],
         "hint": "filter, e.g. trend or 2025-03",
+        "year": year_of(clocks.wall_ms()),
     }
     with st.container(key="panel_run_list"):
         if picked := drawn.long_table(spec, key="runs_list", mark=_mark(items), pairs=True):
@@ -82,7 +83,6 @@ def _row(line: Mapping[str, Any]) -> list[Any]:
     fees, slippage = line.get("fees"), line.get("slippage")
     paid = None if fees is None or slippage is None else fees + slippage - (line.get("paid_funding") or 0.0)
     instrument = f"{line.get('symbol')} {line.get('timeframe')}" + (f", {line['venue']}" if line.get("venue") else "")
-    fall = line.get("max_drawdown_frac")
     return [
         _name(line),
         line.get("strategy"),
@@ -90,8 +90,8 @@ def _row(line: Mapping[str, Any]) -> list[Any]:
         line.get("side") or NONE,
         line.get("span") or NONE,
         line.get("total_return_frac"),
-        line.get("sharpe"),
-        None if fall is None else -fall,
+        [line.get(name) for name in ("sharpe", "sharpe_low", "sharpe_high")],
+        line.get("max_drawdown_frac"),
         line.get("trades"),
         paid,
         _life(str(line.get("life") or "")),

@@ -97,7 +97,7 @@ def _shown(run: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("return", parts.percent(m["total_return_frac"], sign=True)),
         ("Sharpe", parts.number(m["sharpe"])),
         ("Sharpe, 95 % interval", reach),
-        ("max drawdown", parts.percent(-m["max_drawdown_frac"])),
+        ("max drawdown", parts.percent(m["max_drawdown_frac"])),
         ("trips", f"{m['trades']:,}"),
         ("won", parts.percent(m["win_rate"], 1)),
         *parts.more_figures(run),

@@ -160,7 +160,7 @@ def tiles(run: Mapping[str, Any], trips: pl.DataFrame, hold: Floats | None) -> l
     tile = [
         ("Return", percent(m["total_return_frac"], sign=True), holding, tone(m["total_return_frac"])),
         ("Sharpe", number(m["sharpe"]), reach, ""),
-        ("Max drawdown", percent(-m["max_drawdown_frac"]), f"{number(-m['max_drawdown'])} at its worst", ""),
+        ("Max drawdown", percent(m["max_drawdown_frac"]), f"{number(m['max_drawdown'])} at its worst", ""),
         ("Trips", f"{m['trades']:,}", f"{percent(m['win_rate'], 0)} won{still}", ""),
         ("Mean trip", in_r(mean), f"median {in_r(median)}", ""),
         ("Costs", number(costs, 0), f"{percent(costs / cash, 1)} of the start", ""),
@@ -281,9 +281,7 @@ def fall_rows(close_ms: Times, equity: Floats, cash: float, count: int = 5) -> l
         end = int(close_ms[-1]) if fall.recovered_ms is None else fall.recovered_ms
         back = "not recovered" if fall.recovered_ms is None else utc_day(fall.recovered_ms)
         days = f"{(end - fall.peak_ms) / DAY_MS:,.0f} d"
-        rows.append(
-            (percent(-fall.depth_frac), number(-fall.depth, 0), utc_day(fall.peak_ms), utc_day(fall.trough_ms), back, days)
-        )
+        rows.append((percent(fall.depth_frac), number(fall.depth, 0), utc_day(fall.peak_ms), utc_day(fall.trough_ms), back, days))
     return rows
 
 
