@@ -253,7 +253,7 @@ def _who(
             links.press("Which points", {"tab": "runs"}, key=f"points_{ident}")
         if item.get("action") and not resolved:
             _book(api, str(item.get("runbook") or ""), books, ident)
-        links.button(words(item.get("event")), "event", str(item.get("event") or ""), key=f"alert_{ident}")
+        links.button(words(f"journal {item.get('event')}"), "event", str(item.get("event") or ""), key=f"alert_{ident}")
     if error := st.session_state.get(f"ack_error_{ident}"):
         st.error(error)
 

@@ -166,7 +166,7 @@ def show(api: PageClient, cid: str, *, wall: bool, back: Mapping[str, str]) -> N
     told += [{"text": f"the venue calls it {order['venue_id']}"}] if order["venue_id"] else []
     parts.title(f"{order['sleeve']}, {kind}", told, str(order["cid"]))
     with st.container(key="panel_order_life"):
-        life(order)
+        life(order, named=False)
     with st.container(key="panel_order_fills"):
         parts.head("Executions", f"{len(order['fills'])}; fee in USDT")
         fills([order], wall=wall, now_ms=clocks.wall_ms() if wall else clocks.desk_ms(), named=False) if order[
@@ -180,10 +180,10 @@ def show(api: PageClient, cid: str, *, wall: bool, back: Mapping[str, str]) -> N
         st.rerun()
 
 
-def life(order: Mapping[str, Any]) -> None:
-    """An order's states, one a row: desk time, when the machine took it down, why."""
+def life(order: Mapping[str, Any], *, named: bool = True) -> None:
+    """An order's states, one a row: desk time, when the machine took it down, why. `named`: its head says of which."""
     what = f"{order['side']} {size(order, order['lots'])}, {part_of(order)} filled, {order['state']}"
-    parts.head("Its life", f"{order['sleeve']}, {SLOTS.get(order['slot'], order['slot'])}: {what}")
+    parts.head("Its life", f"{order['sleeve']}, {SLOTS.get(order['slot'], order['slot'])}: {what}" if named else "")
     rows = []
     for state in order["states"]:
         ident = event_link(state["event"])

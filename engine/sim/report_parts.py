@@ -20,6 +20,7 @@ from engine.sim.report_drawn import DOTS_MAX, TRIPS_MAX, key_name, measured
 
 MINUS, NONE, THIN = "\u2212", "–", "\u202f"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+NAMES = {"sharpe_adjusted": "Sharpe, adjusted for autocorrelation,", "var_95_frac": "value at risk a day, 95 %,"}
 Row = Sequence[str]
 
 
@@ -82,7 +83,7 @@ def texts(
         "falls": fall_rows(close_ms, equity, float(run["cash"])),
         "more": more_figures(run),
         "breakers": breaker_rows(breakers),
-        "undefined": {name.replace("_", " "): why for name, why in run["metrics"]["undefined"].items()},
+        "undefined": {NAMES.get(name) or name.replace("_", " "): why for name, why in run["metrics"]["undefined"].items()},
         "warnings": run["notes"],
         "trips_note": trips_note(trips),
         "last_trips": last_trips(trips),
