@@ -25,9 +25,9 @@ WHAT_MAX = 200
 
 
 def doubts(home: Home, runs: Collection[Mapping[str, Any]], sleeves: Collection[str]) -> list[str]:
-    """One sentence each, at most SHOWN; empty when nothing is against it. `runs`: the evidence runs as stored; without one no
-    figure of the card can be in doubt. `sleeves`: that the card changes."""
-    found = list(_figures(home, sleeves)) if runs else []
+    """One sentence each, at most SHOWN; empty when nothing is against it. `runs`: the evidence runs as stored; a card without one,
+    as a pause is, rests on nothing that an audit judges. `sleeves`: that the card changes."""
+    found = list(_figures(home, sleeves if runs else ()))
     mark = mark_at(home.desk_journal)
     blocked = {} if mark is None else mark.body.get("blocked") or {}
     unwell = (_brief(f"the desk lets nothing enter: {name}: {why}") for name, why in blocked.items())
@@ -35,13 +35,13 @@ def doubts(home: Home, runs: Collection[Mapping[str, Any]], sleeves: Collection[
 
 
 def _figures(home: Home, sleeves: Collection[str]) -> Iterator[str]:
-    """The alerts that are open; of an audit the questions that these sleeves fail, not their codes."""
+    """The alerts that are open; of an audit the questions that these sleeves fail, not their codes, and none without sleeves."""
     for row in list_alerts(home.engine, "open", limit=50):
         if row.kind not in IN_DOUBT or _judges_alone(row):
             continue
-        if row.kind != "audit" or not (last := last_audit(home.path)):
+        if row.kind != "audit" or (sleeves and not last_audit(home.path)):
             yield f"figures are in doubt while {row.id} is open: {_brief(row.what)}"
-        elif failed := _failed(last, sleeves):
+        elif sleeves and (failed := _failed(last_audit(home.path), sleeves)):
             more = f" and {len(failed) - QUESTIONS} more" if len(failed) > QUESTIONS else ""
             yield f"the audit says no ({row.id}): {' '.join(failed[:QUESTIONS])}{more}"
 
