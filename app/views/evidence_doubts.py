@@ -25,8 +25,8 @@ WHAT_MAX = 200
 
 
 def doubts(home: Home, runs: Collection[Mapping[str, Any]], sleeves: Collection[str]) -> list[str]:
-    """One sentence each, at most SHOWN; empty when nothing is against it. `runs`: the evidence runs as stored; a card without one,
-    as a pause is, rests on nothing that an audit judges. `sleeves`: that the card changes."""
+    """One sentence each, at most SHOWN; empty when nothing is against it. `runs`: the evidence runs as stored; a card without
+    one, as a pause is, rests on nothing that an audit judges. `sleeves`: that the card changes."""
     found = list(_figures(home, sleeves if runs else ()))
     mark = mark_at(home.desk_journal)
     blocked = {} if mark is None else mark.body.get("blocked") or {}

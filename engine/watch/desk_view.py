@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
-from engine.amounts import percent_text
+from engine.amounts import percent_text, signed_text
 from engine.control import halt
 from engine.control.canary import canaries
 from engine.store.chain import Event
@@ -84,7 +84,7 @@ def incident_text(view: DeskView) -> str:
     """What of the desk's P&L is of incidents, in words; "" where no window was ever open."""
     if view.incident is None and not view.windows and not view.orphan_pnl:
         return ""
-    text = f"in incidents {(view.incident or 0.0) + (view.orphan_pnl or 0.0):+,.2f}, apart from the strategies"
+    text = f"in incidents {signed_text((view.incident or 0.0) + (view.orphan_pnl or 0.0))}, apart from the strategies"
     text += f" ({view.orphan_pnl:+,.2f} of it of no sleeve)" if view.orphan_pnl else ""
     return text + (f"; OPEN: {', '.join(view.windows)}, see nightdesk incidents list" if view.windows else "")
 
