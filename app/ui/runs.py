@@ -27,7 +27,6 @@ COLUMNS = (
     ("trips", "count", False),
     ("costs, quote", "cost", False),
     ("traded", "text", False),
-    ("data", "text", True),
     ("made, UTC", "ms", False),
 )
 PHONE = ("run", "return", "Sharpe (95 %)", "traded")  # columns that a narrow screen keeps
@@ -82,7 +81,7 @@ def _row(line: Mapping[str, Any]) -> list[Any]:
     """A run as the values of COLUMNS."""
     fees, slippage = line.get("fees"), line.get("slippage")
     paid = None if fees is None or slippage is None else fees + slippage - (line.get("paid_funding") or 0.0)
-    instrument = f"{line.get('symbol')} {line.get('timeframe')}" + (f", {line['venue']}" if line.get("venue") else "")
+    instrument = f"{_symbol(line)} {line.get('timeframe')}" + (f", {line['venue']}" if line.get("venue") else "")
     return [
         _name(line),
         line.get("strategy"),
@@ -95,14 +94,21 @@ def _row(line: Mapping[str, Any]) -> list[Any]:
         line.get("trades"),
         paid,
         _life(str(line.get("life") or "")),
-        line.get("source") or NONE,
         line.get("created_ms"),
     ]
 
 
+def _symbol(line: Mapping[str, Any]) -> str:
+    """`BTC-USDT`; of a basket its coins, `BTC+ETH-USDT`, where one quote is common to all."""
+    legs = [leg.partition("-") for leg in str(line.get("symbol")).split(",")]
+    if len({quote for _, _, quote in legs}) > 1:
+        return ", ".join("".join(leg) for leg in legs)
+    return "+".join(base for base, _, _ in legs) + "".join(legs[0][1:])
+
+
 def _name(line: Mapping[str, Any]) -> str:
     """What a person called it, or what it is and in what it differs from the others."""
-    bare = f"{line.get('strategy')} {'+'.join(leg.partition('-')[0] for leg in str(line.get('symbol')).split(','))}"
+    bare = f"{line.get('strategy')} {_symbol(line).partition('-')[0]}"
     name = str(line.get("name") or (f"{bare}, {line['label']}" if line.get("label") else bare))
     return (
         f"{name} (SYNTHETIC)" if line.get("source") == "synthetic" else name
