@@ -84,7 +84,7 @@ def texts(
         "more": more_figures(run),
         "breakers": breaker_rows(breakers),
         "undefined": {NAMES.get(name) or name.replace("_", " "): why for name, why in run["metrics"]["undefined"].items()},
-        "warnings": run["notes"],
+        "warnings": [note for note in run["notes"] if note != str(run.get("verdict")).rstrip(".")],  # it is above
         "trips_note": trips_note(trips),
         "last_trips": last_trips(trips),
         "dots_note": dots_note(trips),
@@ -113,6 +113,9 @@ def verdicts(run: Mapping[str, Any]) -> list[dict[str, str]]:
         found.append({"kind": "bad", "strong": f"■ {line}.", "text": run["leaks"]["text"]})
     for name, strong in (("raw_signal", "▲ Raw signal, never evidence."), ("delayed", "▲ Late signals, never evidence.")):
         found += [{"kind": "warn", "strong": strong, "text": run[name]["text"]}] if run.get(name) else []
+    if said := str(run.get("verdict") or ""):  # of a basket, in its own words
+        first, _, rest = said.partition(": ")
+        found.append({"kind": "calm", "strong": f"{first}:" if rest else first, "text": rest})
     if life.stopped_ms is not None:
         still = life.days - life.traded_days
         rest = f"; the figures below count the other {still:,} days as zero." if still else "."

@@ -100,6 +100,9 @@ def _shown(run_id: str, run: dict[str, Any], found: dict[str, Any]) -> None:
     ):
         assert words in text, words
     assert f"{run['metrics']['trades']:,}" in text
+    first = run["verdict"].partition(": ")[0]
+    assert text.count(first) == 1, "the verdict is first, and said once"
+    assert text.index(first) < text.index("Max drawdown")
     kinds = [data["kind"] for data in drawn(at)]
     (listed,) = [data for data in drawn(at) if data["kind"] == "table"]
     heads = [column[0] for column in listed["spec"]["columns"]]
