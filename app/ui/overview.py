@@ -117,7 +117,7 @@ def tiles(desk: Mapping[str, Any], made: sleeves.Lately, hold: Mapping[str, Any]
         notes = [f"{in_r(one['r'])}, {trips}" if is_number(one.get("r")) else trips]
         if key == "start" and (held := holding(hold)) is not None:
             notes = [f"holding {number(held, 0, sign=True)}"]
-        apart = f"{number(one.get('incident'), sign=True)} in incidents, {number(one.get('net'), sign=True)} in all"
+        apart = f"{number(one.get('net'), sign=True)} with incidents"
         notes += [apart] if one.get("incident") else []
         net = of_strategy(one)  # what incident windows made is apart, here as in each list
         note = " · ".join(filter(None, notes))

@@ -90,7 +90,11 @@ def _figures(loaded: list[dict[str, Any]]) -> list[list[str]]:
 
 def _shown(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     m = run["metrics"]
-    reach = f"{parts.number(m['sharpe_low'])} to {parts.number(m['sharpe_high'])}" if m["sharpe_low"] is not None else parts.NONE
+    reach = (
+        f"{parts.number(m['sharpe_low'], 1)} to {parts.number(m['sharpe_high'], 1)}"
+        if m["sharpe_low"] is not None
+        else parts.NONE
+    )
     life = life_of(run)
     return [
         ("traded", f"\u25b2 {life.share}" if life.ended else life.share or parts.NONE),

@@ -154,7 +154,11 @@ def tiles(run: Mapping[str, Any], trips: pl.DataFrame, hold: Floats | None) -> l
     """The key figures: label, value, note; the first is the large one."""
     m, s, cash = run["metrics"], run["scenarios"], float(run["cash"])
     costs = m["fees"] + m["slippage"] - m["funding"]
-    reach = f"95{THIN}% {number(m['sharpe_low'])} to {number(m['sharpe_high'])}" if m["sharpe_low"] is not None else "no interval"
+    reach = (
+        f"95{THIN}% {number(m['sharpe_low'], 1)} to {number(m['sharpe_high'], 1)}"
+        if m["sharpe_low"] is not None
+        else "no interval"
+    )
     closed = trips.filter(pl.col("reason") != "open")["r"].drop_nulls() if len(trips) else pl.Series([], dtype=pl.Float64)
     mean, median = (cast("float | None", x) for x in ((closed.mean(), closed.median()) if len(closed) else (None, None)))
     holding = "" if hold is None else f"{hold_name(run)} {percent(float(hold[-1]) / cash - 1, sign=True)}"
