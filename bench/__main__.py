@@ -17,6 +17,7 @@ python -m bench office     API, turns, sentences and halts over HTTP, and a whol
 By name alone, since they keep real time or take long:
 python -m bench soak [VENUE] [MINUTES]                 an account's worker at a local venue for 90 minutes: does it grow?
 python -m bench sockets [VENUE ...] [CLOSES] [HALTS]   close to orders, fill to stop, latch to flat at local venues: 40 min each
+python -m bench page [PROFILES]                        a browser on a year's desk: cold chart, switches, 20 clients; CPU profiles
 python -m bench small [MINUTES]                        a whole desk and its page on one CPU and 4 GB: memory and CPU
 python -m bench scale [--part NAME] [--anew]           what grows with symbols, sleeves, events, people; stopped, it goes on
 """
@@ -190,6 +191,7 @@ def main(chosen: list[str]) -> None:
     from bench.long import long_table
     from bench.making import making, making_day
     from bench.office import office
+    from bench.page import page
     from bench.research import research_table
     from bench.scale.tables import scale
     from bench.small import small
@@ -211,7 +213,7 @@ def main(chosen: list[str]) -> None:
         "making": making,
         "making-day": making_day,
     }
-    keeping_time = {"soak": soak, "sockets": sockets, "small": small, "scale": scale}
+    keeping_time = {"soak": soak, "sockets": sockets, "small": small, "scale": scale, "page": page}
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # a new process compiles what it imports once, not at every command
     if chosen and chosen[0] in keeping_time:
         keeping_time[chosen[0]](chosen[1:])

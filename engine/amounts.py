@@ -9,6 +9,7 @@ from decimal import Decimal
 
 DIGITS = 6  # significant ones that a price has at least
 DECIMALS_MAX = 15
+NONE = "-"
 
 
 def price_text(value: float, decimals: int = 2) -> str:
@@ -32,6 +33,26 @@ def figure_text(value: float, decimals: int, *bounds: float) -> str:
     """A figure with so many decimals, or as many more as show on which side of each bound it is: 0.9496 beside 0.95, not 0.95."""
     most = next((n for n in range(decimals, DECIMALS_MAX) if all(_apart(value, bound, n) for bound in bounds)), decimals)
     return f"{value + 0.0:,.{most}f}"  # -0.0 is 0.0
+
+
+def percent_text(value: float | None, decimals: int = 2, *, sign: bool = False) -> str:
+    """A fraction as `3.62 %`; a plus only with `sign`, for a result. Zero has no sign, a dash is not known. A drawdown is a size:
+    it has none."""
+    return NONE if value is None else f"{signed_text(value * 100, decimals, sign=sign)} %"
+
+
+def signed_text(value: float, decimals: int = 2, *, sign: bool = True) -> str:
+    """`+1.20`, `-0.35`; what reads as zero has no sign."""
+    text = f"{value:{'+' if sign else ''},.{decimals}f}"
+    return text if text.strip("+-0.,") else text.lstrip("+-")
+
+
+def ratio_text(value: float | None, low: float | None, high: float | None) -> str:
+    """A Sharpe ratio with its 95 % interval, `-0.96 (-6.6 to 4.7)`: without it nobody knows whether the ratio is one."""
+    if value is None:
+        return NONE
+    known = [signed_text(bound, 1, sign=False) for bound in (low, high) if bound is not None]
+    return f"{signed_text(value, sign=False)} ({' to '.join(known) if len(known) == 2 else 'no interval'})"
 
 
 def _apart(value: float, bound: float, decimals: int) -> bool:

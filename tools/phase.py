@@ -31,7 +31,7 @@ def phase(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - a too
     rows = tuple(
         (one.name, "met" if one.met else "cannot tell" if one.met is None else "NOT MET", one.text) for one in found.criteria
     )
-    text = f"Phase {found.phase}: {{{h}.days}} whole days of execution in a row"
+    text = f"Phase {found.phase}: {{{h}.days}} full days traded in a row"
     text += f", {{{h}.intended}} from intended execution" if found.intended is not None else ""
     text += f", beside it {{{h}.incident}} in incidents, which do not count" if found.incident else ""
     return ToolResult("ok", f"{text}.", facts, (evidence,), Table(("criterion", "state", "what"), rows), {"phase": found.phase})

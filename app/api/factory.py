@@ -71,6 +71,8 @@ ROUTERS: tuple[ModuleType, ...] = (
 )
 ROUTERS += (account, audits, incidents, inputs, jobs, alerts, checklists, watches, upkeep, makers, people, metrics, slack)
 SWITCH_S = 0.0005  # thread switch interval: bounds how long a halt waits for a busy turn (default 5 ms)
+WARM = "warm"  # the thread that makes ready what the first to ask would wait for
+NOWHERE: dict[str, object] = {"type": "http", "method": "GET", "path": "/-", "root_path": ""}
 FAILURES = (400, 401, 403, 404, 409, 413, 415, 422, 503)
 
 
@@ -101,11 +103,11 @@ def create(home: Home, address: Address | None = None) -> AccessMiddleware:
     desk.running = RunningTurns(desk, lambda seconds, how: desk.meters.turns.labels(how).observe(seconds))
 
     @asynccontextmanager
-    async def life(_app: FastAPI) -> AsyncIterator[None]:
+    async def life(app: FastAPI) -> AsyncIterator[None]:
         sys.setswitchinterval(SWITCH_S)
         close_dead(home.engine, now_ms())
         desk.running.posting.start()
-        threading.Thread(target=_preload, args=(desk,), name="warm", daemon=True).start()
+        threading.Thread(target=_preload, args=(desk, app), name=WARM, daemon=True).start()
         yield
         desk.running.close()
 
@@ -127,8 +129,10 @@ def create(home: Home, address: Address | None = None) -> AccessMiddleware:
     return AccessMiddleware(app, desk)
 
 
-def _preload(desk: ApiContext) -> None:
-    """Load and make what the first turn and the first chart need; a turn of the offline model needs no LangGraph."""
+def _preload(desk: ApiContext, app: FastAPI) -> None:
+    """Load and make what the first request, turn and chart need; a turn of the offline model needs no LangGraph."""
+    for route in app.router.routes:  # FastAPI makes the routes and models of a router when it is first asked: 0.25 s of CPU
+        route.matches(NOWHERE)
     from agents import graph
     from app.jobs.queue import JobQueue
     from app.wiring import model_of

@@ -244,6 +244,8 @@ class RunLine(ApiModel):
     life: str | None = None
     total_return_frac: Number = None
     sharpe: Number = None
+    sharpe_low: Number = None  # of its 95 % interval
+    sharpe_high: Number = None
     max_drawdown_frac: Number = None
     trades: int | None = None
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.audit.point import AuditAnswer, AuditPoint, cannot_say, holds, judged, not_of_it
 from app.audit.sleeve import AuditedSleeve
-from engine.research.kill.limits import LIMITS
+from engine.research.kill.limits import LIMITS, sentence
 from engine.sim.leaks import verdict
 from engine.sim.metrics import DAYS_MIN
 
@@ -96,7 +96,7 @@ def _limit(run: Any, name: str, value: Any) -> AuditAnswer:
     limit = LIMIT[name]
     if value is None:
         return cannot_say(f"{limit.what}: not defined for this run", run["run_id"])
-    text = f"{limit.what}: {value:.4g}, {limit.word} {limit.limit:g}"
+    text = sentence(limit, float(value))
     return judged(limit.passes(float(value)), text, text, run["run_id"])
 
 

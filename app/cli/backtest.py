@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from app.cli import out
+from engine.amounts import percent_text, ratio_text
 from engine.clock import TIMEFRAMES, utc
 from engine.errors import BadInput
 
@@ -293,8 +294,6 @@ def figures(run: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
     m = run["metrics"]
-    low, high = m.get("sharpe_low"), m.get("sharpe_high")
-    reach = f"  [{num(low)} .. {num(high)}]" if low is not None else ""
     adjusted = m.get("sharpe_adjusted") is not None
     shown = [
         (
@@ -303,11 +302,16 @@ def figures(run: Mapping[str, Any]) -> Any:
             "round trips",
             f"{m['trades']:,}" + (f" + {m['open_trades']} open" if m["open_trades"] else ""),
         ),
-        ("Sharpe [95 %]", num(m["sharpe"]) + reach, "win rate", pct(m["win_rate"]).lstrip("+")),
+        (
+            "Sharpe (95 %)",
+            ratio_text(m["sharpe"], m.get("sharpe_low"), m.get("sharpe_high")),
+            "win rate",
+            pct(m["win_rate"]).lstrip("+"),
+        ),
         *([("Sharpe, adjusted", num(m["sharpe_adjusted"]), "autocorrelation", num(m["autocorrelation"]))] * adjusted),
         ("Sortino", num(m["sortino"]), "exposure", pct(m["exposure_frac"]).lstrip("+")),
         ("Calmar", num(m["calmar"]), "turnover a year", f"{num(m['turnover'])}x"),
-        ("max drawdown", pct(m["max_drawdown_frac"]).lstrip("+"), "fees", num(m["fees"])),
+        ("max drawdown", percent_text(m["max_drawdown_frac"]), "fees", num(m["fees"])),
         ("recovery factor", num(m["recovery_factor"]), "slippage", num(m["slippage"])),
         ("VaR, ES a day 95 %", both(m, "var_95_frac", "es_95_frac"), "worst day", pct(m.get("worst_day_frac"))),
         ("longest under water", days(m.get("under_water_days")), "bars under water", pct(m.get("under_water_frac")).lstrip("+")),

@@ -7,6 +7,7 @@ import typer
 
 from app.cli import out
 from app.cli.words import shown
+from engine.amounts import percent_text
 from engine.clock import utc
 
 JSON = typer.Option(False, "--json")
@@ -126,15 +127,15 @@ def _with_runs(body: dict[str, Any]) -> Any:
         return line(body)
     table = Table("configuration", "state", "run", "return", "Sharpe", "drawdown", "round trips", box=None)
     for label, state, progress, run_id, *figures in body["runs"]["rows"]:
-        total, sharpe, drawdown, trips = ("" if value is None else value for value in figures)
+        total, sharpe, drawdown, trips = figures
         table.add_row(
             shown(label),
             f"{state} {progress:.0%}" if state == "running" else state,
             run_id or "",
-            f"{total:.2%}" if total != "" else "",
-            f"{sharpe:.2f}" if sharpe != "" else "",
-            f"{drawdown:.2%}" if drawdown != "" else "",
-            f"{trips:,.0f}" if trips != "" else "",
+            "" if total is None else percent_text(total, sign=True),
+            "" if sharpe is None else f"{sharpe:.2f}",
+            "" if drawdown is None else percent_text(drawdown),
+            "" if trips is None else f"{trips:,.0f}",
         )
     errors = [f"{child}: {shown(why)}" for child, why in body["errors"].items()]
     return Group(Text(line(body)), table, *map(Text, errors))

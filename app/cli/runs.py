@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from app.cli import out
-from app.cli.backtest import JSON, num, pct, show
-from engine.clock import utc
+from app.cli.backtest import JSON, pct, show
+from engine.amounts import percent_text, ratio_text
 from engine.errors import BadInput
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def register(app: typer.Typer) -> None:
 
 def listed(count: int = typer.Option(20, "--count", help="how many"), as_json: bool = JSON) -> None:
     """List stored runs, newest first."""
-    found = _store().latest(count)
+    from app.views.run_list import run_lines
+
+    found = run_lines(_store(), count)
     out.emit({"items": found}, as_json=as_json, text=lambda: runs_table(found))
 
 
@@ -114,15 +116,16 @@ def runs_table(found: Sequence[Mapping[str, Any]]) -> Any:
     if not found:
         return "no stored runs; try: nightdesk backtest trend --symbol BTC-USDT --timeframe 15m"
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for name, side in (("run", "left"), ("made", "left"), ("strategy", "left"), ("symbol", "left"), ("tf", "left")):
-        table.add_column(name, justify=side)  # type: ignore[arg-type]  # a literal of rich
-    for name in ("return", "Sharpe", "max drawdown", "trips"):
-        table.add_column(name, justify="right")
+    table.add_column("run", no_wrap=True)  # an id that is cut opens nothing
+    for name in ("strategy", "symbol"):
+        table.add_column(name)
+    for name in ("return", "Sharpe (95 %)", "max drawdown", "trips"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("data")
     for r in found:
-        cells = (pct(r["total_return_frac"]), num(r["sharpe"]), pct(r["max_drawdown_frac"]).lstrip("+"), f"{r['trades']:,}")
-        made = utc(r["created_ms"])
-        table.add_row(r["id"], made, r["strategy"], r["symbol"], r["timeframe"], *cells, r["source"])
+        ratio = ratio_text(r["sharpe"], r.get("sharpe_low"), r.get("sharpe_high"))
+        cells = (pct(r["total_return_frac"]), ratio, percent_text(r["max_drawdown_frac"]), f"{r['trades']:,}")
+        table.add_row(r["id"], r["strategy"], f"{r['symbol'].replace(',', ', ')} {r['timeframe']}", *cells, r["source"])
     stopped = [f"{r['id']}: {life}" for r in found if (life := r.get("life") or "").startswith("stopped")]
     return Group(table, *(Text(line, style="red") for line in ["", *stopped] if stopped))
 

@@ -27,6 +27,7 @@ from app.cli.backtest import (
     pct,
     settings_of,
 )
+from engine.amounts import percent_text
 
 SYMBOLS = typer.Option(..., "--symbol", help="BASE-QUOTE; several, with equal money on each: BTC-USDT,ETH-USDT")
 VARY = typer.Option([], "--vary", metavar="KEY=VALUES", help="values a,b,c or low:high:step; repeatable")
@@ -218,8 +219,7 @@ def forward_text(found: Mapping[str, Any]) -> Any:
         *filter(None, [found["not_counted"]]),
         f"median fold {pct(folds['median_return_frac'])}, worst {pct(folds['worst_return_frac'])}, {folds['won']} of "
         f"{folds['folds']} won, {folds['better_than_hold']} better than holding",
-        f"round trips {metrics['trades']:,}, fees {num(metrics['fees'])}, "
-        f"drawdown {pct(metrics['max_drawdown_frac']).lstrip('+')}",
+        f"round trips {metrics['trades']:,}, fees {num(metrics['fees'])}, drawdown {percent_text(metrics['max_drawdown_frac'])}",
         *(f"note: {note}" for note in found["notes"]),
         *(drift_text(key, one, folds["folds"]) for key, one in found["drift"].items()),
         found["trial"]["text"],
@@ -266,7 +266,7 @@ def cell(column: str, value: Any) -> str:
     if value is None:
         return "-"
     if column.endswith("_frac"):
-        return pct(value).lstrip("+") if column == "max_drawdown_frac" else pct(value)
+        return percent_text(value) if column == "max_drawdown_frac" else pct(value)
     if column in ("sharpe", "train_sharpe", "plateau", "deflated_sharpe"):
         return num(value)
     return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)

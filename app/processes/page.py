@@ -4,6 +4,7 @@ Streamlit serves by uvicorn with no bound on a header or a body: connections tha
 the API's connection (app.processes.connections) before it starts.
 """
 
+import importlib
 import sys
 from typing import Any
 
@@ -20,6 +21,7 @@ def bound_connections() -> None:
 def main(words: list[str]) -> Any:
     """Serve until stopped."""
     bound_connections()
+    importlib.import_module("app.client")  # httpx, 0.06 s of CPU, is there before the first visitor waits for it
     from streamlit.web.cli import main as streamlit
 
     return streamlit(["run", *words], prog_name="streamlit")

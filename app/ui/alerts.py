@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import checklist, links, noticed, parts, rights, urgent, watches
-from app.ui.figures import counted, figure, is_number, length, percent, pure, short, since, when
+from app.ui import checklist, clocks, links, noticed, parts, rights, urgent, watches
+from app.ui.figures import counted, figure, is_number, length, percent, pure, short, since, to_minute
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, one_line, typeset, words
 
@@ -47,7 +47,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
             watches.show(api, session)
     with right:
         _checks(api)
-        noticed.show(api, (st.session_state.get("desk_seen") or {}).get("now_ms"))
+        noticed.show(api, clocks.wall_ms())
 
 
 def _checks(api: PageClient) -> None:
@@ -83,7 +83,7 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
         )
     books: dict[str, str] = {}
     worked = checklist.open_ones(api)
-    now_ms = (st.session_state.get("desk_seen") or {}).get("now_ms")
+    now_ms = clocks.wall_ms()
     ordered = sorted(answer["items"], key=urgent.rank)
     loud = [item for item in ordered if item.get("severity") != "note" or item.get("state") == "resolved"]
     for item in loud:
@@ -98,7 +98,7 @@ def _alerts(api: PageClient, session: Mapping[str, Any]) -> None:
 def _ways(api: PageClient, answer: Mapping[str, Any]) -> None:
     """Where messages go, what did not arrive, and a test."""
     names = [words(name, 40) for name in answer.get("ways") or []]
-    for strong, rest in undelivered(answer.get("undelivered") or [], (st.session_state.get("desk_seen") or {}).get("now_ms")):
+    for strong, rest in undelivered(answer.get("undelivered") or [], clocks.wall_ms()):
         parts.note(strong, rest, "bad")
     if not names:
         return
@@ -189,7 +189,11 @@ def numbers(figures: Mapping[str, Any]) -> str:
             continue
         label, text = NAMES.get(name) or name.removesuffix("_ms").removesuffix("_frac").removesuffix("_s"), str(value)
         if is_number(value):
-            kinds: dict[str, Callable[[Any], str]] = {"_ms": when, "_frac": percent, "_s": length}
+            kinds: dict[str, Callable[[Any], str]] = {
+                "_ms": lambda ms: short(ms, clocks.desk_ms()),
+                "_frac": percent,
+                "_s": length,
+            }
             form = next((form for end, form in kinds.items() if name.endswith(end)), pure)
             text = figure(value, UNITS[name]) if name in UNITS else form(value)
         parts.append(f"{label.replace('_', ' ')} {text}")
@@ -221,7 +225,7 @@ def delivery_lines(deliveries: Sequence[Mapping[str, Any]], severity: str = "") 
     lines = []
     for d in deliveries:
         state = str(d.get("state"))
-        at = f" {when(d['sent_ms'])}" if d.get("sent_ms") else ""
+        at = f" {to_minute(d['sent_ms'], clocks.wall_ms())}" if d.get("sent_ms") else ""
         tries = f" after {d['attempts']} tries" if state != "sent" and (d.get("attempts") or 0) > 1 else ""
         why = f": {words(d['error'], 300)}" if d.get("error") else ""
         loud = f"**{DELIVERIES[state]}**" if state == "failed" else DELIVERIES.get(state, words(state, 20))
@@ -240,7 +244,8 @@ def _who(
         if by:
             name = by.get("name") if isinstance(by, Mapping) else by
             how = f" ({by.get('assurance')}, {by.get('channel')})" if isinstance(by, Mapping) else ""
-            st.markdown(f":material/person: {words(f'acknowledged by {name}{how} at ' + when(item.get('acked_ms')), 200)}")
+            at = to_minute(item.get("acked_ms"), clocks.wall_ms())
+            st.markdown(f":material/person: {words(f'acknowledged by {name}{how} at {at}', 200)}")
         elif not resolved:
             label = f"Acknowledge as {words(session.get('name') or 'unknown', 40)}"
             rights.button(api, label, key=f"ack_{ident}", icon=":material/done:", on_click=_ack, args=(api, ident))
@@ -248,7 +253,7 @@ def _who(
             links.press("Which points", {"tab": "runs"}, key=f"points_{ident}")
         if item.get("action") and not resolved:
             _book(api, str(item.get("runbook") or ""), books, ident)
-        links.button(words(item.get("event")), "event", str(item.get("event") or ""), key=f"alert_{ident}")
+        links.button(words(f"journal {item.get('event')}"), "event", str(item.get("event") or ""), key=f"alert_{ident}")
     if error := st.session_state.get(f"ack_error_{ident}"):
         st.error(error)
 

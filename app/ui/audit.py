@@ -8,8 +8,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import links, parts
-from app.ui.figures import NONE, count, short
+from app.ui import clocks, links, parts
+from app.ui.figures import NONE, count, to_minute
 from app.ui.page_client import PageClient
 from app.ui.safe import typeset
 
@@ -28,7 +28,7 @@ def show(api: PageClient) -> None:
     items = last["items"]
     fails, unsaid = ([line for line in items if line["state"] == state] for state in ("fails", "cannot_say"))
     with st.container(key="panel_audit"):
-        parts.head("Audit", f"asked {short(last['wall_ms'])} (wall clock); nightdesk audit asks again")
+        parts.head("Audit", f"asked {to_minute(last['wall_ms'], clocks.wall_ms())} (wall clock); nightdesk audit asks again")
         sign, kind = ("■", "bad") if fails else ("▲", "warn") if unsaid else ("●", "calm")
         verdict = f"{count(len(fails))} of {count(len(items))} points fail, {count(len(unsaid))} cannot be said."
         parts.note(f"{sign} {verdict}", "What cannot be said is not a pass." if unsaid else "", kind)

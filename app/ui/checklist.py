@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import links, parts, rights
-from app.ui.figures import short
+from app.ui import clocks, links, parts, rights
+from app.ui.figures import to_minute
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import markdown, one_line, typeset, words
 
@@ -62,7 +62,7 @@ def card(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any]) -
     at = next((step for step in steps if step.get("number") == item.get("current")), None)
     with st.container(border=True, key=f"checklist_card_{words(ident, 20)}", gap="small"):
         about = f" · {item['about']}" if item.get("about") else ""
-        begun = f"begun {short(item.get('begun_ms'), _now_ms())} by {(item.get('by') or {}).get('name')}"
+        begun = f"begun {to_minute(item.get('begun_ms'), clocks.wall_ms())} by {(item.get('by') or {}).get('name')}"
         st.caption(words(typeset(f"{ident} · runbook {item.get('runbook')}{about} · {begun}"), 200))
         if at is None:
             st.markdown(f"**Over: {words(item.get('state'), 20)}.**")
@@ -99,16 +99,11 @@ def _line(step: Mapping[str, Any]) -> parts.Line:
     """A step with what became of it."""
     state, by = str(step.get("state")), (step.get("by") or {}).get("name")
     what = f"{step.get('number')}. {one_line(step.get('text'), TITLE_MAX)}"
-    made = f"{state} by {by} at {short(step.get('t_ms'), _now_ms())}. {step.get('words') or ''}" if by else ""
+    made = f"{state} by {by} at {to_minute(step.get('t_ms'), clocks.wall_ms())}. {step.get('words') or ''}" if by else ""
     to = links.place("event", str(step.get("event") or ""))
     event = parts.Linked(str(step["event"]), to) if to else None
     look = "neg" if state == "refused" else "mut"
     return parts.Line(STATES.get(state, "○"), what, made, look, event)
-
-
-def _now_ms() -> Any:
-    """The wall clock of the API's last answer: times of today need no date."""
-    return (st.session_state.get("desk_seen") or {}).get("now_ms")
 
 
 def _decide(api: PageClient, session: Mapping[str, Any], ident: str, step: Mapping[str, Any]) -> None:

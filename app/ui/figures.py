@@ -112,6 +112,16 @@ def short(ms: Any, now_ms: Any = None) -> str:
     return f"{int(of_month)} {MONTHS[int(month) - 1]}{'' if same else f' {year}'} {clock_time}"
 
 
+def to_minute(ms: Any, now_ms: Any = None) -> str:
+    """As `short`, without seconds: of what a person did by the wall clock."""
+    return short(ms // MINUTE_MS * MINUTE_MS, now_ms) if is_number(ms) else NONE
+
+
+def year_of(ms: Any) -> int | None:
+    """The UTC year of an instant, for a table whose rows of this year have none (engine/sim/page/table.js)."""
+    return int(utc(ms)[:4]) if is_number(ms) else None
+
+
 def local(ms: Any, zone: str | None) -> str:
     """The same instant on the clock of a time zone, `09:00 Berlin`, with its day where that differs; empty for UTC or no zone."""
     if not is_number(ms) or not zone or len(zone) > ZONE_MAX:
@@ -152,7 +162,7 @@ def since(ms: Any, now_ms: Any) -> str:
     """Since when, and for how long: `28 Nov 23:32Z, for 12 min`; to the minute, the year only where it is another."""
     if not is_number(ms):
         return NONE
-    at = short(ms // MINUTE_MS * MINUTE_MS, now_ms)
+    at = to_minute(ms, now_ms)
     return f"{at}, for {length((now_ms - ms) // MINUTE_MS * 60)}" if is_number(now_ms) and now_ms - ms >= MINUTE_MS else at
 
 

@@ -3,13 +3,14 @@
 Nothing is fetched without a click; the pull is a job of the API.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
 
 from app.ui import jobs, rights
-from app.ui.figures import count, when
+from app.ui.figures import count, short
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset, words
 
@@ -44,13 +45,15 @@ def _what_is_real(desk: Mapping[str, Any]) -> str:
     bad = [c for c in desk.get("checks") or [] if c.get("state") not in ("ok", None)]
     checks = "All checks passed." if not bad else " ".join(_sentence(str(c.get("text"))) for c in bad)
     replayed = ", REPLAYED" if desk.get("stamp") == "REPLAYED" else ""
-    time = f"desk time {when(desk['desk_ms'])}" if desk.get("desk_ms") else "no bar has been processed yet"
+    time = f"desk time {short(desk['desk_ms'], desk['desk_ms'])}" if desk.get("desk_ms") else "no bar has been processed yet"
     market = f"It trades {desk.get('walks') or 'no bars yet'}{replayed}; {time}; {count(desk.get('bars'))} bars so far."
     return f"{mode} {words(market, 400)} {health} {words(typeset(checks), 500)}"
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    first, _, rest = text.partition(" ")  # the name of a sleeve or a file stays as it is
+    start = first if re.search(r"[-_.:/\d]", first) else f"{first[:1].upper()}{first[1:]}"
+    return f"{start} {rest}".strip().rstrip(".") + "."
 
 
 def _what_is_sent(model: Mapping[str, Any]) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import alerts, checklist, noticed, overview, parts, urgent
-from app.ui.figures import count, counted, figure, is_number, number, short, tone, when
+from app.ui import alerts, checklist, clocks, noticed, overview, parts, urgent
+from app.ui.figures import count, counted, figure, is_number, number, short, to_minute, tone
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, typeset, words
 
@@ -49,7 +49,7 @@ def show(api: PageClient) -> None:
 def _title(item: Mapping[str, Any], body: Mapping[str, Any]) -> None:
     """Which morning, which day of the desk, which bars."""
     stamp, source = body.get("stamp") or "PAPER", body.get("source") or "unknown"
-    of = [{"text": f"written {when(item.get('created_ms'))} (wall clock), by code"}]
+    of = [{"text": f"written {to_minute(item.get('created_ms'), clocks.wall_ms())} (wall clock), by code"}]
     if body.get("day"):
         of = [{"text": f"the desk's day {body['day']}"}, {"text": f"{stamp}, {source} bars"}, *of]
     parts.title(f"Handover of {item.get('day')}", of)
@@ -125,7 +125,12 @@ def tiles(body: Mapping[str, Any], pnl: Mapping[str, Any]) -> list[dict[str, str
     )
     return [
         *made,
-        {"name": "Equity, USDT", "value": number(body.get("equity")), "note": f"at {short(body.get('desk_ms'))}", "tone": ""},
+        {
+            "name": "Equity, USDT",
+            "value": number(body.get("equity")),
+            "note": f"at {short(body.get('desk_ms'), clocks.desk_ms())}",
+            "tone": "",
+        },
     ]
 
 

@@ -175,7 +175,7 @@ def _here(desk: Mapping[str, Any], zone: str) -> list[Badge]:
 
 def _drawdown(desk: Mapping[str, Any]) -> list[Badge]:
     lost = desk.get("drawdown_frac")
-    shown = f"drawdown {percent(-lost, 1)}" if lost and lost >= LEAST else ""
+    shown = f"drawdown {percent(lost, 1)}" if lost and lost >= LEAST else ""
     return [Badge(shown, "Below the highest equity ever.", "", "wider")] if shown else []
 
 

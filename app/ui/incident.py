@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import checklist, links, parts, rights
-from app.ui.figures import NONE, count, number, short, tone
+from app.ui import checklist, clocks, links, parts, rights
+from app.ui.figures import NONE, count, number, short, to_minute, tone
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset
 
@@ -93,7 +93,7 @@ def _facts(found: Mapping[str, Any], now_ms: Any) -> Sequence[tuple[str, parts.C
     event = links.place("event", str(found["opened_event"])) or {}
     rows: list[tuple[str, parts.Cell]] = [
         ("opened", f"{short(found['opened_ms'], now_ms)} by {found['opened_by']}"),
-        ("by the wall clock", short(found["opened_wall_ms"])),
+        ("by the wall clock", to_minute(found["opened_wall_ms"], clocks.wall_ms())),
         ("because of", typeset("; ".join(map(str, found["causes"])) or str(found["cause"]))),
         ("its event", parts.Linked(str(found["opened_event"]), event)),
     ]

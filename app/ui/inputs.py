@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import parts
+from app.ui import clocks, parts
 from app.ui.figures import NONE, is_number, number, short
 from app.ui.page_client import PageClient
 from app.ui.safe import typeset
@@ -96,7 +96,13 @@ def _series(line: Mapping[str, Any]) -> tuple[parts.Cell, ...]:
     state: parts.Cell = ("● counts", "") if line["fresh"] else (typeset(f"■ counts no longer: {line['why']}"), "neg")
     if line["fresh"] and (line["why"] or line["warnings"]):
         state = (typeset(f"▲ counts; {line['why'] or line['warnings'][0]}"), "wrn")
-    return line["name"], state, age_text(line["age_hours"]), age_text(line["max_age_hours"]), short(line["last_ms"])
+    return (
+        line["name"],
+        state,
+        age_text(line["age_hours"]),
+        age_text(line["max_age_hours"]),
+        short(line["last_ms"], clocks.wall_ms()),
+    )
 
 
 def age_text(hours: Any) -> str:

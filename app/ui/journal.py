@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import links, orders, parts
-from app.ui.figures import when
+from app.ui import clocks, links, orders, parts
+from app.ui.figures import short
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, typeset, words
 
@@ -102,7 +102,12 @@ def _line(event: Mapping[str, Any]) -> Sequence[parts.Cell]:
     text = f"{sleeve}: {told}" if sleeve and str(sleeve) not in told else told
     to = links.place("event", str(event["id"]))
     ident: parts.Cell = parts.Linked(str(event["id"]), to) if to else str(event["id"])
-    return (when(event.get("t_event_ms")), str(event.get("kind")), typeset(text), ident)
+    return (short(event.get("t_event_ms"), _now_ms(event)), str(event.get("kind")), typeset(text), ident)
+
+
+def _now_ms(event: Mapping[str, Any]) -> Any:
+    """Now, by the clock that an event's journal goes by."""
+    return clocks.wall_ms() if str(event["id"]).startswith("p-") else clocks.desk_ms()
 
 
 def _story(api: PageClient, ident: str) -> None:
@@ -131,10 +136,11 @@ def _event(event: Mapping[str, Any]) -> None:
     with st.container(border=True):
         clock = "wall clock" if str(event["id"]).startswith("p-") else "desk time"
         st.markdown(
-            f"**{words(event['id'], 20)}** · {words(event.get('kind'), 20)} · {clock} {words(when(event.get('t_event_ms')))}"
+            f"**{words(event['id'], 20)}** · {words(event.get('kind'), 20)} · {clock} "
+            f"{words(short(event.get('t_event_ms'), _now_ms(event)))}"
         )
         st.markdown(words(typeset(str(event.get("told"))), 600))
-        written = f"written by {event.get('writer')}, received {when(event.get('t_recv_ms'))}"
+        written = f"written by {event.get('writer')}, received {short(event.get('t_recv_ms'), clocks.wall_ms())} (wall clock)"
         st.caption(words(f"{written}, configuration v{event.get('config_version')}", 200))
         with st.expander("As it is in the journal"):
             st.code(json.dumps(event.get("body"), indent=1, ensure_ascii=False)[:8000], language="json")

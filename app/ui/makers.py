@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, links, parts
-from app.ui.figures import NONE, count, is_number, number, percent, price, short, tone
+from app.ui import clocks, drawn, links, parts
+from app.ui.figures import NONE, count, is_number, number, percent, price, to_minute, tone
 from app.ui.page_client import PageClient, Trouble
 from app.ui.parts import Linked
 from app.ui.safe import typeset
@@ -48,7 +48,7 @@ def _row(item: Maker) -> Sequence[parts.Cell]:
         (f"{SIGNS[kind]} {text}", look),
         count(item["fills"]),
         _money(item["net"]),
-        (short(item["written_ms"]), "mut"),
+        (to_minute(item["written_ms"], clocks.wall_ms()), "mut"),
     )
 
 

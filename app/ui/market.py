@@ -10,12 +10,14 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from app.ui import candles, drawn, links, parts, trip_panel
+from app.ui.figures import year_of
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
 KEPT, KEPT_MAX = "charts", 3
 HEIGHT = 500
 HINT = "Click a trip in the chart or in the table; j and k go to the next and to the one before."
+ON_PHONE = "Tap a trip in the chart or in the table; the arrows go to the one before and to the next."
 
 
 class MarketPart(NamedTuple):
@@ -59,6 +61,7 @@ def show(api: PageClient, of: MarketPart, table: Mapping[str, Any], note: str) -
     with st.container(key="panel_market_trips"):
         parts.head("Round trips", note)
         name, mark = f"candles_{of.key}", f"{of.key}/{of.clock_ms}"
+        table = {**table, "year": year_of(of.clock_ms)}
         row = drawn.long_table(table, key=f"trips_{of.key}", mark=mark, follows=name)
     if row and row != trip:
         _choose(of, row)
@@ -123,4 +126,4 @@ def _explained(api: PageClient, of: MarketPart, trip: str) -> None:
         trip_panel.show(api.get(f"{of.trips}/{trip}", **of.query), of.clock_ms)
     except Trouble as trouble:
         parts.note(f"▲ {one_line(trip, 12)} is not shown.", f"{trouble.what}. {trouble.hint}", "warn")
-    parts.soft(HINT)
+    parts.soft(ON_PHONE if parts.phone() else HINT)

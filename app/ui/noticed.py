@@ -10,7 +10,7 @@ from typing import Any
 import streamlit as st
 
 from app.ui import parts
-from app.ui.figures import NONE, count, counted, is_number, length, pure, short
+from app.ui.figures import NONE, count, counted, is_number, length, pure, to_minute
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset
 
@@ -47,13 +47,15 @@ def briefly(api: PageClient, now_ms: Any) -> None:
     if (more := silent["counts"]["silent"] - BRIEF_MAX) > 0:
         lines.append(parts.Line("", f"and {count(more)} more", to=parts.Linked("all", HERE)))
     if not lines:
-        looked = f"at {_at(silent['wall_ms'], now_ms)}" if silent["wall_ms"] else "no look yet"
+        looked = f"at {to_minute(silent['wall_ms'], now_ms)}" if silent["wall_ms"] else "no look yet"
         lines.append(
-            parts.Line("○", "Fell silent:", f"nothing that could be judged, {looked}.", "mut", parts.Linked("all", HERE))
+            parts.Line("○", "Nothing fell silent", f"of what can be judged, {looked}.", "mut", parts.Linked("all", HERE))
         )
     if notes["items"]:
         newest = notes["items"][0]
-        lines.append(parts.Line("○", f"Monitor, {_at(newest['at_ms'], now_ms)}:", _note(newest), "", parts.Linked("all", HERE)))
+        lines.append(
+            parts.Line("○", f"Monitor, {to_minute(newest['at_ms'], now_ms)}:", _note(newest), "", parts.Linked("all", HERE))
+        )
     sign, head, about, look = _backup(made.get("backup"), now_ms)
     about += f" {BACKUP}" if made.get("backup") is None else ""
     parts.listed([*lines, parts.Line(sign, head, about, look or "mut")])
@@ -62,7 +64,7 @@ def briefly(api: PageClient, now_ms: Any) -> None:
 def silences(found: Mapping[str, Any], now_ms: Any) -> None:
     """What should have happened and did not, then, folded, what cannot be judged yet."""
     looked = found.get("wall_ms")
-    parts.head("Fell silent", f"looked {_at(looked, now_ms)} ({LOOKED}), once an hour" if looked else "")
+    parts.head("Fell silent", f"looked {to_minute(looked, now_ms)} ({LOOKED}), once an hour" if looked else "")
     if not looked:
         parts.soft("No look yet: a running desk looks once an hour, nightdesk silences at once.")
         return
@@ -95,10 +97,10 @@ def monitor(found: Mapping[str, Any], now_ms: Any) -> None:
     if not found["every_minutes"]:
         parts.soft("It writes a note when something changed: set every_minutes under [monitor] of desk.toml. It needs a model.")
     elif last := found.get("last_ms"):
-        parts.soft(f"Last look {_at(last, now_ms)} ({LOOKED}): {found.get('why') or 'a note'}.")
+        parts.soft(f"Last look {to_minute(last, now_ms)} ({LOOKED}): {found.get('why') or 'a note'}.")
     else:
         parts.soft("No look yet.")
-    lines = [parts.Line("○", f"{_at(note['at_ms'], now_ms)}:", _note(note)) for note in found["items"]]
+    lines = [parts.Line("○", f"{to_minute(note['at_ms'], now_ms)}:", _note(note)) for note in found["items"]]
     if lines:
         parts.listed(lines[:NOTES_MAX])
     if older := lines[NOTES_MAX:]:
@@ -132,7 +134,7 @@ def upkeep(found: Mapping[str, Any], now_ms: Any) -> None:
         )
         gone = f"{counted(found['removed'], 'file or folder', 'files and folders')} went, {size(found['freed'])}"
         done = gone if found.get("removed") else "nothing was old enough to go"
-        parts.soft(f"Looked {_at(looked, now_ms)}, every six hours: {done}. nightdesk retention show lists what would go.")
+        parts.soft(f"Looked {to_minute(looked, now_ms)}, every six hours: {done}. nightdesk retention show lists what would go.")
 
 
 def _backup(made: Mapping[str, Any] | None, now_ms: Any) -> tuple[str, str, str, str]:
@@ -140,9 +142,9 @@ def _backup(made: Mapping[str, Any] | None, now_ms: Any) -> tuple[str, str, str,
     if made is None:
         return "▲", "No backup of this home is known.", "The desk may run while one is made:", "wrn"
     age_ms = now_ms - made["made_ms"] if is_number(now_ms) else 0
-    ago = f"{length(age_ms / 1000)} ago" if age_ms > 0 else _at(made["made_ms"], now_ms)
+    ago = f"{length(age_ms / 1000)} ago" if age_ms > 0 else to_minute(made["made_ms"], now_ms)
     old = age_ms > OLD_MS
-    about = f"{_at(made['made_ms'], now_ms)}, {size(made['bytes'])} in {made['file']}."
+    about = f"{to_minute(made['made_ms'], now_ms)}, {size(made['bytes'])} in {made['file']}."
     return ("▲", f"Last backup {ago}:", about, "wrn") if old else ("●", f"Last backup {ago}:", about, "")
 
 
@@ -152,11 +154,6 @@ def _kept(one: Mapping[str, Any], log_megabytes: Any) -> str:
         return "made again when needed"
     days = f"{pure(one['days'])} days" if one["days"] else "for ever"
     return f"{days}, packed at {pure(log_megabytes)} MB" if one["kind"] == "logs" else days
-
-
-def _at(ms: Any, now_ms: Any) -> str:
-    """An instant to the minute."""
-    return short(ms // MINUTE_MS * MINUTE_MS, now_ms) if is_number(ms) else NONE
 
 
 def size(value: Any) -> str:

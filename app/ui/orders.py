@@ -11,8 +11,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import asking, links, parts, rights
-from app.ui.figures import NONE, length, number, price, short, when
+from app.ui import asking, clocks, links, parts, rights
+from app.ui.figures import NONE, length, number, price, short
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset
 
@@ -166,10 +166,12 @@ def show(api: PageClient, cid: str, *, wall: bool, back: Mapping[str, str]) -> N
     told += [{"text": f"the venue calls it {order['venue_id']}"}] if order["venue_id"] else []
     parts.title(f"{order['sleeve']}, {kind}", told, str(order["cid"]))
     with st.container(key="panel_order_life"):
-        life(order)
+        life(order, named=False)
     with st.container(key="panel_order_fills"):
         parts.head("Executions", f"{len(order['fills'])}; fee in USDT")
-        fills([order], wall=wall, now_ms=None, named=False) if order["fills"] else parts.soft("Nothing of it has filled.")
+        fills([order], wall=wall, now_ms=clocks.wall_ms() if wall else clocks.desk_ms(), named=False) if order[
+            "fills"
+        ] else parts.soft("Nothing of it has filled.")
     question = f"explain {order['states'][-1]['event']}"
     if rights.button(
         api, "Ask the operator about it", key="order_ask", icon=":material/chat:"
@@ -178,16 +180,24 @@ def show(api: PageClient, cid: str, *, wall: bool, back: Mapping[str, str]) -> N
         st.rerun()
 
 
-def life(order: Mapping[str, Any]) -> None:
-    """An order's states, one a row: desk time, when the machine took it down, why."""
+def life(order: Mapping[str, Any], *, named: bool = True) -> None:
+    """An order's states, one a row: desk time, when the machine took it down, why. `named`: its head says of which."""
     what = f"{order['side']} {size(order, order['lots'])}, {part_of(order)} filled, {order['state']}"
-    parts.head("Its life", f"{order['sleeve']}, {SLOTS.get(order['slot'], order['slot'])}: {what}")
+    parts.head("Its life", f"{order['sleeve']}, {SLOTS.get(order['slot'], order['slot'])}: {what}" if named else "")
     rows = []
     for state in order["states"]:
         ident = event_link(state["event"])
         name = str(state["state"])
         cell = (f"{SIGNS.get(name, '●')} {name}", LOUD.get(name, ""))
-        rows.append((stamp(state["received_ms"], True, None), when(state["t_ms"]), cell, typeset(_why(state)), ident))
+        rows.append(
+            (
+                stamp(state["received_ms"], True, clocks.wall_ms()),
+                short(state["t_ms"], clocks.desk_ms()),
+                cell,
+                typeset(_why(state)),
+                ident,
+            )
+        )
     heads = ("received, wall clock, UTC", "desk time, UTC", "state", "why", "event")
     parts.table(heads, rows, left=(0, 1, 2, 3), thin=(1,), wrap=(3,))
 
@@ -197,5 +207,5 @@ def _why(state: Mapping[str, Any]) -> str:
     why = str(state["why"])
     first, _, rest = why.partition(" ")
     if first == "decided" and rest.isdigit() and len(rest) < 15:
-        return f"decided at the close of {when(int(rest))}"
+        return f"decided at the close of {short(int(rest), clocks.desk_ms())}"
     return LONG.sub(lambda found: price(float(found[0])), why)

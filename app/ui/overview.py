@@ -11,7 +11,6 @@ import streamlit as st
 
 from app.ui import drawn, exposure, incidents, links, money, parts, shadow, sleeves, urgent
 from app.ui.figures import (
-    MINUS,
     NONE,
     SIMULATED,
     counted,
@@ -118,7 +117,7 @@ def tiles(desk: Mapping[str, Any], made: sleeves.Lately, hold: Mapping[str, Any]
         notes = [f"{in_r(one['r'])}, {trips}" if is_number(one.get("r")) else trips]
         if key == "start" and (held := holding(hold)) is not None:
             notes = [f"holding {number(held, 0, sign=True)}"]
-        apart = f"{number(one.get('incident'), sign=True)} in incidents, {number(one.get('net'), sign=True)} in all"
+        apart = f"{number(one.get('net'), sign=True)} with incidents"
         notes += [apart] if one.get("incident") else []
         net = of_strategy(one)  # what incident windows made is apart, here as in each list
         note = " · ".join(filter(None, notes))
@@ -126,7 +125,7 @@ def tiles(desk: Mapping[str, Any], made: sleeves.Lately, hold: Mapping[str, Any]
     lost = desk.get("drawdown_frac")
     fell = {
         "name": "Drawdown, from highest",
-        "value": percent(-lost if is_number(lost) else None),
+        "value": percent(lost),
         "note": _breaker(desk, limits),
     }
     gross = f"{number(desk.get('gross'), 0)} of at most {pure(limits.get('gross_frac_max'))}× equity"
@@ -147,8 +146,8 @@ def _breaker(desk: Mapping[str, Any], limits: Mapping[str, Any]) -> str:
     """Where the breaker halts, and from which peak it measures when a release has moved that."""
     most, reference = percent(limits.get("drawdown_frac_max"), 0), desk.get("breaker_peak")
     if not is_number(reference) or reference == desk.get("peak"):
-        return f"desk halts at {MINUS}{most}"
-    return f"breaker {percent(-(desk.get('breaker_drawdown_frac') or 0.0))} from {number(reference, 0)}, halts at {MINUS}{most}"
+        return f"desk halts at {most}"
+    return f"breaker {percent(desk.get('breaker_drawdown_frac') or 0.0)} from {number(reference, 0)}, halts at {most}"
 
 
 def _equity(api: PageClient, desk: Mapping[str, Any], hold: Mapping[str, Any]) -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import card, links, parts, rights, versions
-from app.ui.figures import both, clock, when
+from app.ui import card, clocks, links, parts, rights, versions
+from app.ui.figures import both, clock, to_minute
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import one_line, words
 
@@ -67,7 +67,7 @@ def _decided(api: PageClient) -> None:
     for held in items[:20]:
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             links.button(words(held["id"], 40), "proposal", str(held["id"]), key=f"decided_{held['id']}")
-            at = when(held.get("decided_ms") or held.get("created_ms"))
+            at = to_minute(held.get("decided_ms") or held.get("created_ms"), clocks.wall_ms())
             now = (held.get("runs_now") or {}).get("outcome")
             state = f"{held.get('state')}, {now}" if held.get("state") == "applied" and now else held.get("state")
             st.caption(words(f"{state} · {held.get('sleeve') or 'desk'} · {held.get('verdict')} · {at}", 200))

@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import jobs, links, parts
-from app.ui.figures import NONE, count, figure, in_r, is_number, number, percent, short, tone
+from app.ui import clocks, jobs, links, parts
+from app.ui.figures import NONE, count, figure, in_r, is_number, number, percent, to_minute, tone
 from app.ui.page_client import PageClient, Trouble
 from app.ui.parts import Linked
 from app.ui.safe import typeset
@@ -39,7 +39,7 @@ def listed(api: PageClient) -> None:
         if not items:
             parts.soft("Nothing yet. Ask the developer: sweep stop_atr from 1 to 4 on BTC; is trend on BTC worth paper?")
             return
-        rows = [(_opened(item), _verdict_of(item), (short(item["created_ms"] // MINUTE_MS * MINUTE_MS), "mut")) for item in items]
+        rows = [(_opened(item), _verdict_of(item), (to_minute(item["created_ms"], clocks.wall_ms()), "mut")) for item in items]
         parts.table(("", "what it came to", "made, UTC"), rows, left=(0, 1), wrap=(0, 1), thin=(2,))
 
 

@@ -15,6 +15,7 @@ from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
 KEPT = "run_figures"
+TRIAL = "as of this run "  # of a note on its place among its trials when it was made; the head has the place it has now
 EXPORTS = (
     ("Report, HTML", "report.html"),
     ("Round trips, CSV", "trips.csv"),
@@ -189,7 +190,8 @@ def _below(found: Mapping[str, Any]) -> None:
                 ("", "times", "when"), [(b["name"], b["times"], b["note"]) for b in found["breakers"]], left=(0, 2), wrap=(2,)
             )
         for text in found["warnings"]:
-            parts.note("", text, "calm")
+            if not text.startswith(TRIAL):
+                parts.note("", text, "calm")
         if found["undefined"]:
             parts.pairs([(f"{name} is not defined", why) for name, why in found["undefined"].items()])
     with st.expander("Parameters, data and hashes"):

@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import audit, drawn, inputs, jobs, links, makers, parts, research, run, run_compare, run_form
-from app.ui.figures import NONE
+from app.ui import audit, clocks, drawn, inputs, jobs, links, makers, parts, research, run, run_compare, run_form
+from app.ui.figures import NONE, year_of
 from app.ui.page_client import PageClient
 
 LISTED_MAX = 200
@@ -22,15 +22,14 @@ COLUMNS = (
     ("side", "text", True),
     ("span", "text", True),
     ("return", "percent", False),
-    ("Sharpe", "ratio", False),
-    ("drawdown", "percent", False),
+    ("Sharpe (95 %)", "interval", False),
+    ("drawdown", "share", False),
     ("trips", "count", False),
-    ("costs", "cost", False),
+    ("costs, quote", "cost", False),
     ("traded", "text", False),
-    ("data", "text", True),
     ("made, UTC", "ms", False),
 )
-PHONE = ("run", "return", "Sharpe", "traded")  # columns that a narrow screen keeps
+PHONE = ("run", "return", "Sharpe (95 %)", "traded")  # columns that a narrow screen keeps
 
 
 def show(api: PageClient) -> None:
@@ -61,6 +60,7 @@ def show(api: PageClient) -> None:
         "rows": [_row(line) for line in items],
         "ids": [line["id"] for line in items],
         "hint": "filter, e.g. trend or 2025-03",
+        "year": year_of(clocks.wall_ms()),
     }
     with st.container(key="panel_run_list"):
         if picked := drawn.long_table(spec, key="runs_list", mark=_mark(items), pairs=True):
@@ -81,8 +81,7 @@ def _row(line: Mapping[str, Any]) -> list[Any]:
     """A run as the values of COLUMNS."""
     fees, slippage = line.get("fees"), line.get("slippage")
     paid = None if fees is None or slippage is None else fees + slippage - (line.get("paid_funding") or 0.0)
-    instrument = f"{line.get('symbol')} {line.get('timeframe')}" + (f", {line['venue']}" if line.get("venue") else "")
-    fall = line.get("max_drawdown_frac")
+    instrument = f"{_symbol(line)} {line.get('timeframe')}" + (f", {line['venue']}" if line.get("venue") else "")
     return [
         _name(line),
         line.get("strategy"),
@@ -90,19 +89,26 @@ def _row(line: Mapping[str, Any]) -> list[Any]:
         line.get("side") or NONE,
         line.get("span") or NONE,
         line.get("total_return_frac"),
-        line.get("sharpe"),
-        None if fall is None else -fall,
+        [line.get(name) for name in ("sharpe", "sharpe_low", "sharpe_high")],
+        line.get("max_drawdown_frac"),
         line.get("trades"),
         paid,
         _life(str(line.get("life") or "")),
-        line.get("source") or NONE,
         line.get("created_ms"),
     ]
 
 
+def _symbol(line: Mapping[str, Any]) -> str:
+    """`BTC-USDT`; of a basket its coins, `BTC+ETH-USDT`, where one quote is common to all."""
+    legs = [leg.partition("-") for leg in str(line.get("symbol")).split(",")]
+    if len({quote for _, _, quote in legs}) > 1:
+        return ", ".join("".join(leg) for leg in legs)
+    return "+".join(base for base, _, _ in legs) + "".join(legs[0][1:])
+
+
 def _name(line: Mapping[str, Any]) -> str:
     """What a person called it, or what it is and in what it differs from the others."""
-    bare = f"{line.get('strategy')} {'+'.join(leg.partition('-')[0] for leg in str(line.get('symbol')).split(','))}"
+    bare = f"{line.get('strategy')} {_symbol(line).partition('-')[0]}"
     name = str(line.get("name") or (f"{bare}, {line['label']}" if line.get("label") else bare))
     return (
         f"{name} (SYNTHETIC)" if line.get("source") == "synthetic" else name

@@ -11,6 +11,8 @@ import html
 import re
 from collections.abc import Sequence
 
+from app.ui import clocks
+from app.ui.figures import MONTHS, NONE, year_of
 from app.ui.links import href
 
 JOIN = "\u2060"  # a word joiner: invisible, and no URL, e-mail or directive is recognised across it
@@ -36,15 +38,25 @@ _HEADING = re.compile(r"^#{1,6}\s+(.*)$")
 _MINUS = re.compile(
     r"(?:(?<=^)|(?<=[\s(\[]))-(?=[\d.,]*\d(?![\w-]))"
 )  # of a number that stands alone: no id, range, date or option
-_PERCENT = re.compile(r"(?<=\d) %")
+_PERCENT = re.compile(r"(?<=\d) ?%(?!\w)")
+_TIME = re.compile(r"\b(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]) (\d{2}:\d{2}(?::\d{2})?Z)")
 _INSTRUMENT = re.compile(r"(?<![\w:])([a-z][a-z0-9]{1,20}):([A-Z0-9]{1,16}-[A-Z0-9]{1,12}):(perp|spot)(?![\w:])")
 _RULE = re.compile(r"^\|?[\s:|-]+\|?$")
 
 
 def typeset(text: str) -> str:
-    """A minus before a number as wide as a plus, a narrow space that keeps % at its number, `BTC-USDT perp (okx)`, an arrow."""
+    """A minus before a number as wide as a plus, a narrow space that keeps % at its number, `BTC-USDT perp (okx)`, an arrow, and
+    times as the page has them: `20 Feb 14:15Z`, the year only where it is not the desk's."""
+    text = _TIME.sub(_short_time, text)
     text = _INSTRUMENT.sub(r"\2 \3 (\1)", text).replace(" -> ", " → ")
     return _PERCENT.sub("\u202f%", _MINUS.sub("\u2212", text))
+
+
+def _short_time(found: re.Match[str]) -> str:
+    """`2025-02-20 14:15Z` as figures.short has it."""
+    year, month, of_month, clock = found.groups()
+    shown = "" if int(year) == year_of(clocks.desk_ms()) else f" {year}"
+    return f"{int(of_month)} {MONTHS[int(month) - 1]}{shown} {clock}"
 
 
 def one_line(text: object, length: int = 300) -> str:
@@ -139,5 +151,5 @@ def _table(lines: list[str]) -> list[str]:
     rows = [row + [""] * (wide - len(row)) for row in rows]
     if turns(rows):
         rows = [list(column) for column in zip(*rows, strict=True)]
-    lined = ["| " + " | ".join(_inline(part) or " " for part in row) + " |" for row in rows]
+    lined = ["| " + " | ".join(NONE if part == "-" else _inline(part) or " " for part in row) + " |" for row in rows]
     return [lined[0], "|" + "---|" * len(rows[0]), *lined[1:]]

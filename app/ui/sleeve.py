@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import drawn, links, market, parts, sleeve_settings, urgent
+from app.ui import clocks, drawn, links, market, parts, sleeve_settings, urgent
 from app.ui.figures import SIMULATED, count, counted, in_r, number, of_strategy, percent, price, short, since, tone
 from app.ui.market import MarketPart
 from app.ui.page_client import PageClient, Trouble
@@ -127,7 +127,7 @@ def _position(held: Mapping[str, Any] | None, *, of_basket: bool) -> list[dict[s
     gained = {"name": "Unrealised, USDT", "value": number(held["unrealised"], sign=True)}
     levels = [_level(name, held[key]) for name, key in (("To the stop", "stop"), ("To the target", "target"))]
     away = held["liquidation"]
-    none = "one margin for all legs" if of_basket else "none above 0"
+    none = "one margin for all legs" if of_basket else "no price reaches it"
     far = _level("To liquidation", away) if away.get("price") else {"name": "Liquidation", "value": "–", "note": none}
     return [
         gained | {"note": size, "tone": tone(held["unrealised"])},
@@ -214,7 +214,7 @@ def _drift(page: Mapping[str, Any]) -> None:
     if not rows:
         return
     with st.container(key="panel_sleeve_drift"):
-        parts.head("Drift", f"{short(rows[0]['from_ms'])} to {short(rows[0]['to_ms'])}, USDT")
+        parts.head("Drift", f"{short(rows[0]['from_ms'], clocks.desk_ms())} to {short(rows[0]['to_ms'], clocks.desk_ms())}, USDT")
         parts.table(
             ("between", "difference", "by cause", "verdict"), [_drift_row(row) for row in rows], left=(0, 2, 3), wrap=(2, 3)
         )
@@ -223,7 +223,7 @@ def _drift(page: Mapping[str, Any]) -> None:
 def _drift_row(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
     causes = ", ".join(f"{cause} {number(usd, sign=True)}" for cause, usd in row["causes"].items()) or "none"
     usd, verdict = row["difference_usd"], row["verdict"]
-    verdict += f" since {short(row['since_ms'])}" if row.get("since_ms") is not None else ""
+    verdict += f" since {short(row['since_ms'], clocks.desk_ms())}" if row.get("since_ms") is not None else ""
     verdict += f", about {count(row['needed'])} trips to know" if row.get("needed") and row["verdict"] == "not known yet" else ""
     loud = row["verdict"] == "worse"
     sides = f"{row['one']} and {row['other']}"
@@ -246,7 +246,7 @@ def _worked(page: Mapping[str, Any]) -> None:
         columns = ("decided", "side", "arrival", "average", "cost, bps", "slices done", "lots filled")
         parts.table(columns, [_parent(row) for row in found["orders"]])
         newest = found["orders"][0]
-        parts.head("Slices of the newest", short(newest["decided_ms"]))
+        parts.head("Slices of the newest", short(newest["decided_ms"], clocks.desk_ms()))
         parts.table(("slice", "sent", "lots", "filled", "ended by", "order"), [_slice(part) for part in newest["slices"]])
 
 
@@ -254,13 +254,20 @@ def _parent(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
     side, all_ = "long" if row["side"] > 0 else "short", row["slices_done"] + row["slices_refused"]
     prices = price(row["arrival"]), price(row["average"]), number(row["cost_bps"], sign=True)
     lots = f"{count(row['lots_filled'])} of {count(row['lots'])}"
-    return (short(row["decided_ms"]), side, *prices, f"{row['slices_done']} of {all_}", lots)
+    return (short(row["decided_ms"], clocks.desk_ms()), side, *prices, f"{row['slices_done']} of {all_}", lots)
 
 
 def _slice(part: Mapping[str, Any]) -> Sequence[parts.Cell]:
     number_of = f"{part['slice']} of {part['of']}"
     ended = part["why"] or ("filled" if part["filled_lots"] >= part["lots"] else "at work")
-    return (number_of, short(part["sent_ms"]), count(part["lots"]), count(part["filled_lots"]), ended, part["order"])
+    return (
+        number_of,
+        short(part["sent_ms"], clocks.wall_ms()),
+        count(part["lots"]),
+        count(part["filled_lots"]),
+        ended,
+        part["order"],
+    )
 
 
 def _close(row: Mapping[str, Any], total: int) -> Sequence[parts.Cell]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import card, param_field, parts, rights
-from app.ui.figures import NONE, change_text, is_number, setting, short
+from app.ui import card, clocks, param_field, parts, rights
+from app.ui.figures import NONE, change_text, is_number, setting, short, to_minute
 from app.ui.page_client import PageClient, Trouble
 from app.ui.param_field import about_text, bounds_text
 from app.ui.parts import Linked
@@ -61,7 +61,7 @@ def _version(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
     moved = [change_text(c) for c in row["changes"][:6]]
     more = len(row["changes"]) - len(moved)
     text = ", ".join(moved) + (f" and {more} more" if more > 0 else "") or row["reason"] or "as desk.toml says"
-    when = f"{row['made_by']}, {short(row['created_ms'])}" if row["created_ms"] else row["made_by"]
+    when = f"{row['made_by']}, {to_minute(row['created_ms'], clocks.wall_ms())}" if row["created_ms"] else row["made_by"]
     by: parts.Cell = Linked(when, {"tab": "proposals", "proposal": row["proposal"]}) if row.get("proposal") else (when, "mut")
     return (f"v{row['version']}", text, by)
 

@@ -43,7 +43,7 @@ def reasons(found: Mapping[str, Any], closing: str, now_ms: int | None = None) -
         lines.append(f"In: {side} signal of {strength} at {short(decision.get('close_ms'), now_ms)}{bound}.")
         lines.append(f"Read: {', '.join(features)}." if features else "")
     lines.append(f"Out: {closing}." if closing else "")
-    return [line for line in lines if line]
+    return [line for line in dict.fromkeys(lines) if line]  # both legs of a pair have one decision
 
 
 def _undecided(pairs: Sequence[str]) -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import incidents, links, orders, overview, parts
-from app.ui.figures import NONE, SIMULATED, length, number, short, when
+from app.ui import clocks, incidents, links, orders, overview, parts
+from app.ui.figures import NONE, SIMULATED, length, number, short, to_minute
 from app.ui.page_client import PageClient, Trouble
 
 EVERY_S = 5
@@ -148,7 +148,9 @@ def _gate(gate: Mapping[str, Any] | None) -> None:
         parts.head("Gate", "what must hold before anything enters")
         parts.soft("The worker has not asked it yet.")
         return
-    parts.head("Gate", f"{'open' if gate['open'] else 'CLOSED, nothing enters'} since {when(gate['t_ms'])}")
+    parts.head(
+        "Gate", f"{'open' if gate['open'] else 'CLOSED, nothing enters'} since {to_minute(gate['t_ms'], clocks.wall_ms())}"
+    )
     rows: list[Sequence[parts.Cell]] = []
     for row in gate["rows"]:
         tries = f" (tried {row['tries']} times)" if row["tries"] > 1 else ""
@@ -250,7 +252,7 @@ def _probes(probes: Sequence[Mapping[str, Any]]) -> None:
             kind = "round trip" if probe["kind"] == "round_trip" else "far order and stop"
             state = "● green" if probe["ok"] else "■ RED"
             cost = f", cost {number(probe['cost'], 4)} USDT" if probe["kind"] == "round_trip" else ""
-            line = f"{probe['instrument']}, {kind}, {when(probe['t_ms'])}{cost}"
+            line = f"{probe['instrument']}, {kind}, {to_minute(probe['t_ms'], clocks.wall_ms())}{cost}"
             parts.note(state, line, "calm" if probe["ok"] else "bad", to=orders.event_link(probe["event"]))
             parts.track_line([_leg(leg) for leg in probe["legs"]])
             for left in probe["left"]:

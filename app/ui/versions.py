@@ -6,8 +6,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import card, links, rights
-from app.ui.figures import when
+from app.ui import card, clocks, links, rights
+from app.ui.figures import to_minute
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import words
 
@@ -39,7 +39,8 @@ def _one(row: Mapping[str, Any]) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         made = row.get("made_by")
         who = made.get("name") if isinstance(made, Mapping) else made
-        text = f"{when(row.get('created_ms'))} · {who or 'desk.toml'} · {row.get('reason') or 'no reason recorded'}"
+        at = to_minute(row.get("created_ms"), clocks.wall_ms())
+        text = f"{at} · {who or 'desk.toml'} · {row.get('reason') or 'no reason recorded'}"
         st.markdown(f"**v{version}**")
         st.caption(words(f"{text} · {', '.join(f'{name} v{n}' for name, n in row['sleeves'].items())}", 300))
         if links.at("version").removeprefix("v") == str(version):

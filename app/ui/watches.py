@@ -5,8 +5,8 @@ from typing import Any
 
 import streamlit as st
 
-from app.ui import parts, rights
-from app.ui.figures import figure, when
+from app.ui import clocks, parts, rights
+from app.ui.figures import figure, short
 from app.ui.page_client import PageClient, Trouble
 from app.ui.safe import typeset, words
 
@@ -46,7 +46,7 @@ def _watch(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any])
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small", key=place):
         with st.container(gap="xsmall", width="stretch"):
             st.markdown(f"**{words(typeset(str(item.get('text'))), 200)}**")
-            st.caption(words(f"{ident} · now {value} at {when(item.get('desk_ms'))}{rearms}", 250))
+            st.caption(words(f"{ident} · now {value} at {short(item.get('desk_ms'), clocks.desk_ms())}{rearms}", 250))
         with st.container(horizontal=True, vertical_alignment="center", gap="small", width="content"):
             st.badge("WAITS FOR YOU" if asked else "PASSED" if item.get("passed") else "IN FORCE", color=_color(item))
             if asked:

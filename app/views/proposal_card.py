@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 from app.home.home import Home
 from app.views.evidence_doubts import doubts
+from engine.amounts import percent_text, ratio_text, signed_text
 from engine.clock import utc
 from engine.control.canary import canaries, terms_rows
 from engine.control.config import version_of
@@ -26,13 +27,15 @@ from engine.watch.window import desk_ms, mode_of
 
 FIGURES = (
     ("total return", "total_return_frac", "frac"),
-    ("Sharpe", "sharpe", "number"),
+    ("Sharpe (95 %)", "sharpe", "ratio"),
     ("max drawdown", "max_drawdown_frac", "frac"),
     ("round trips", "trades", "count"),
     ("win rate", "win_rate", "frac"),
     ("fees paid", "fees", "number"),
     ("funding (+ received, - paid)", "funding", "number"),
 )
+SIGNED = ("total_return_frac", "funding")  # of them
+INTERVAL = ("sharpe_low", "sharpe_high")
 WORST = (("risk at the stop", "risk_frac"), ("gross exposure", "gross_frac"), ("leverage", "leverage"))
 NOT_SHOWN = (
     "kind",
@@ -80,7 +83,7 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
     }
     found["warnings"] = [*_over(value, desk_ms(home.path)), *found["warnings"]] if row.state == "pending" else found["warnings"]
     mode = mode_of(home.desk_journal).upper()
-    against = doubts(home, runs.values()) if row.state == "pending" else []
+    against = doubts(home, runs.values(), [part["sleeve"] for part in value["parts"]]) if row.state == "pending" else []
     return {**found, "rows": [made._asdict() for made in rows_of({**found, "doubts": against}, mode)]}
 
 
@@ -239,7 +242,7 @@ def _evidence(value: Mapping[str, Any]) -> Iterator[CardRow]:
         if any(cell != NONE for cell in cells):
             yield CardRow(label, cells, "evidence")
     for label, key, unit in FIGURES:
-        yield CardRow(label, tuple(_figure((run.get("metrics") or {}).get(key), unit) for run in runs.values()), "evidence")
+        yield CardRow(label, tuple(_metric(run.get("metrics") or {}, key, unit) for run in runs.values()), "evidence")
     for label, n in (("data", 0), ("range", 1), ("bars", 2)):
         yield CardRow(label, tuple(_data(run)[n] for run in runs.values()), "evidence")
     yield from _trials(runs.values())
@@ -306,11 +309,20 @@ def number(value: Any, none: str = NONE) -> str:
     return f"{value:,.6g}" if isinstance(value, int | float) else str(value)
 
 
-def _figure(value: Any, unit: str) -> str:
-    """A metric in its unit."""
+def _metric(metrics: Mapping[str, Any], key: str, unit: str) -> str:
+    """A figure of a run in its unit; a ratio with its interval, a result with its sign."""
+    if unit == "ratio":
+        return ratio_text(metrics.get(key), metrics.get(f"{key}_low"), metrics.get(f"{key}_high"))
+    return _figure(metrics.get(key), unit, sign=key in SIGNED)
+
+
+def _figure(value: Any, unit: str, *, sign: bool = False) -> str:
+    """A value in its unit."""
     if not isinstance(value, int | float):
         return NONE
-    return f"{value * 100:.2f} %" if unit == "frac" else f"{value:,.0f}" if unit == "count" else f"{value:,.2f}"
+    if unit == "frac":
+        return percent_text(value, sign=sign)
+    return f"{value:,.0f}" if unit == "count" else signed_text(value, sign=sign)
 
 
 def _requester(requester: Mapping[str, Any]) -> str:
@@ -333,7 +345,7 @@ def _run(home: Home, run_id: str) -> dict[str, Any]:
     except DeskError as error:
         return {"run_id": run_id, "error": str(error)}
     data = run.get("data", {})
-    figures = {key: run.get("metrics", {}).get(key) for _, key, _ in FIGURES}
+    figures = {key: run.get("metrics", {}).get(key) for key in (*(key for _, key, _ in FIGURES), *INTERVAL)}
     place = {k: data.get(k) for k in ("source", "bars", "first_ms", "last_ms", "file_sha256")}
     life = life_of(run)
     lived = {"text": life.text, "share": life.share, "ended": life.ended, "stopped_ms": life.stopped_ms}

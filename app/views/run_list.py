@@ -6,6 +6,8 @@ listed runs of one strategy on one instrument differ, in words.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from engine.clock import utc_day
@@ -14,6 +16,7 @@ from engine.store.runs import Runs, summary_of
 
 SUFFIXES = ("_atr", "_frac", "_bars")
 PARTS_MAX = 4
+FILLED_MAX = 1_000
 BARE = ("model", "timeframe", "span", "venue", "strategy", "symbol")  # their values need no name
 
 
@@ -26,13 +29,19 @@ def run_lines(runs: Runs, count: int) -> list[dict[str, Any]]:
 
 
 def _complete(runs: Runs, line: dict[str, Any]) -> dict[str, Any]:
-    """A line whose row was written before lists showed parameters is filled from the run's folder; a damaged one stays short."""
-    if "params" in line:
+    """A line whose row was written before lists showed intervals is filled from the run's folder; a damaged one stays short."""
+    if "sharpe_low" in line:
         return line
+    return {"params": {}, **_summary(runs.folder, str(line["id"])), **line}
+
+
+@lru_cache(maxsize=FILLED_MAX)
+def _summary(folder: Path, run_id: str) -> dict[str, Any]:
+    """What a list shows of a stored run, from its folder: it never changes. Nothing of a damaged one."""
     try:
-        return {**summary_of(runs.load(str(line["id"]))), **line}
+        return summary_of(Runs(folder).load(run_id))
     except DeskError:
-        return {**line, "params": {}}
+        return {}
 
 
 def _with_models(runs: Runs, lines: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

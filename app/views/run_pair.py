@@ -90,14 +90,18 @@ def _figures(loaded: list[dict[str, Any]]) -> list[list[str]]:
 
 def _shown(run: Mapping[str, Any]) -> list[tuple[str, str]]:
     m = run["metrics"]
-    reach = f"{parts.number(m['sharpe_low'])} to {parts.number(m['sharpe_high'])}" if m["sharpe_low"] is not None else parts.NONE
+    reach = (
+        f"{parts.number(m['sharpe_low'], 1)} to {parts.number(m['sharpe_high'], 1)}"
+        if m["sharpe_low"] is not None
+        else parts.NONE
+    )
     life = life_of(run)
     return [
         ("traded", f"\u25b2 {life.share}" if life.ended else life.share or parts.NONE),
         ("return", parts.percent(m["total_return_frac"], sign=True)),
         ("Sharpe", parts.number(m["sharpe"])),
         ("Sharpe, 95 % interval", reach),
-        ("max drawdown", parts.percent(-m["max_drawdown_frac"])),
+        ("max drawdown", parts.percent(m["max_drawdown_frac"])),
         ("trips", f"{m['trades']:,}"),
         ("won", parts.percent(m["win_rate"], 1)),
         *parts.more_figures(run),

@@ -6,6 +6,7 @@ Called by app.views.proposal_card and by the proposal tools. Turns the JSON of a
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from engine.amounts import signed_text
 from engine.control.direction import STOPS, finite_number
 
 REWARD_MIN = 1.5  # DEFINITIONS D13: less is a warning, not a refusal
@@ -18,7 +19,7 @@ def comparison_text(e: Mapping[str, Any]) -> str:
     if len(numbers) < len(FIGURES):
         return str(e.get("text") or "")
     mean, low, high, level, days = numbers
-    bps = f"{mean * 1e4:+.2f} bps [{low * 1e4:+.2f}, {high * 1e4:+.2f}]"
+    bps = "{} bps ({} to {})".format(*(signed_text(x * 1e4) for x in (mean, low, high)))
     over = f"{level * 100:g} % interval over the {days:,} whole days that both traded"
     return f"changed minus base, mean daily return: {bps}, {over}" + (f"; {e['caveat']}" if e.get("caveat") else "")
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from engine.amounts import percent_text
 from engine.core import state
 from engine.data.timeframes import DeskBars
 from engine.sim import trips as reading
@@ -160,6 +161,6 @@ def verdict_of(made: Sequence[Mapping[str, Any]], figures: Mapping[str, Any]) ->
     costs = sum(pair["fees"] + pair["slippage"] for pair in traded)
     edge = "No edge after costs" if figures["net_profit"] <= 0.0 else "A gain after costs, not yet evidence of an edge"
     return (
-        f"{edge}: {figures['total_return_frac']:+.2%}; {paid} of {len(traded)} traded pairs made money;"
+        f"{edge}: {percent_text(figures['total_return_frac'], sign=True)}; {paid} of {len(traded)} traded pairs made money;"
         f" before fees and slippage of {costs:,.2f} they made {sum(pair['gross'] + pair['funding'] for pair in traded):+,.2f}."
     )

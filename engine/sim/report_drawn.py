@@ -4,11 +4,12 @@ Turns round trips (trips.parquet) into the specs of page/charts.js and the rows 
 for a run of a hundred thousand trips, and says what it left out.
 """
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import polars as pl
 
+from engine.clock import utc_day
 from engine.sim import breakdown
 
 TRIPS_MAX = 10_000  # of the list on the page; trips.parquet beside it holds all
@@ -125,9 +126,11 @@ def trip_list(trips: pl.DataFrame, count: int = TRIPS_MAX) -> dict[str, Any]:
     frame = with_r(trips).tail(count).reverse().select([column[2] for column in shown])
     money = ("net", "gross", "slippage", "fees", "funding", "r", "mae_r", "mfe_r")
     rounded = [pl.col(name).round(4) for name in money if name in frame.columns]
+    last = trips["entry_ms"].max() if len(trips) else None
     return {
         "columns": [[name, kind, pick, name not in PHONE] for name, kind, _, pick in shown],
         "rows": [list(r) for r in frame.with_columns(rounded).iter_rows()],
+        "year": int(utc_day(cast("int", last))[:4]) if last is not None else None,
     }
 
 

@@ -20,6 +20,7 @@ from engine.sim.report_drawn import DOTS_MAX, TRIPS_MAX, key_name, measured
 
 MINUS, NONE, THIN = "\u2212", "–", "\u202f"
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+NAMES = {"sharpe_adjusted": "Sharpe, adjusted for autocorrelation,", "var_95_frac": "value at risk a day, 95 %,"}
 Row = Sequence[str]
 
 
@@ -82,8 +83,8 @@ def texts(
         "falls": fall_rows(close_ms, equity, float(run["cash"])),
         "more": more_figures(run),
         "breakers": breaker_rows(breakers),
-        "undefined": {name.replace("_", " "): why for name, why in run["metrics"]["undefined"].items()},
-        "warnings": run["notes"],
+        "undefined": {NAMES.get(name) or name.replace("_", " "): why for name, why in run["metrics"]["undefined"].items()},
+        "warnings": [note for note in run["notes"] if note != str(run.get("verdict")).rstrip(".")],  # it is above
         "trips_note": trips_note(trips),
         "last_trips": last_trips(trips),
         "dots_note": dots_note(trips),
@@ -112,6 +113,9 @@ def verdicts(run: Mapping[str, Any]) -> list[dict[str, str]]:
         found.append({"kind": "bad", "strong": f"■ {line}.", "text": run["leaks"]["text"]})
     for name, strong in (("raw_signal", "▲ Raw signal, never evidence."), ("delayed", "▲ Late signals, never evidence.")):
         found += [{"kind": "warn", "strong": strong, "text": run[name]["text"]}] if run.get(name) else []
+    if said := str(run.get("verdict") or ""):  # of a basket, in its own words
+        first, _, rest = said.partition(": ")
+        found.append({"kind": "calm", "strong": f"{first}:" if rest else first, "text": rest})
     if life.stopped_ms is not None:
         still = life.days - life.traded_days
         rest = f"; the figures below count the other {still:,} days as zero." if still else "."
@@ -150,7 +154,11 @@ def tiles(run: Mapping[str, Any], trips: pl.DataFrame, hold: Floats | None) -> l
     """The key figures: label, value, note; the first is the large one."""
     m, s, cash = run["metrics"], run["scenarios"], float(run["cash"])
     costs = m["fees"] + m["slippage"] - m["funding"]
-    reach = f"95{THIN}% {number(m['sharpe_low'])} to {number(m['sharpe_high'])}" if m["sharpe_low"] is not None else "no interval"
+    reach = (
+        f"95{THIN}% {number(m['sharpe_low'], 1)} to {number(m['sharpe_high'], 1)}"
+        if m["sharpe_low"] is not None
+        else "no interval"
+    )
     closed = trips.filter(pl.col("reason") != "open")["r"].drop_nulls() if len(trips) else pl.Series([], dtype=pl.Float64)
     mean, median = (cast("float | None", x) for x in ((closed.mean(), closed.median()) if len(closed) else (None, None)))
     holding = "" if hold is None else f"{hold_name(run)} {percent(float(hold[-1]) / cash - 1, sign=True)}"
@@ -160,7 +168,7 @@ def tiles(run: Mapping[str, Any], trips: pl.DataFrame, hold: Floats | None) -> l
     tile = [
         ("Return", percent(m["total_return_frac"], sign=True), holding, tone(m["total_return_frac"])),
         ("Sharpe", number(m["sharpe"]), reach, ""),
-        ("Max drawdown", percent(-m["max_drawdown_frac"]), f"{number(-m['max_drawdown'])} at its worst", ""),
+        ("Max drawdown", percent(m["max_drawdown_frac"]), f"{number(m['max_drawdown'])} at its worst", ""),
         ("Trips", f"{m['trades']:,}", f"{percent(m['win_rate'], 0)} won{still}", ""),
         ("Mean trip", in_r(mean), f"median {in_r(median)}", ""),
         ("Costs", number(costs, 0), f"{percent(costs / cash, 1)} of the start", ""),
@@ -281,9 +289,7 @@ def fall_rows(close_ms: Times, equity: Floats, cash: float, count: int = 5) -> l
         end = int(close_ms[-1]) if fall.recovered_ms is None else fall.recovered_ms
         back = "not recovered" if fall.recovered_ms is None else utc_day(fall.recovered_ms)
         days = f"{(end - fall.peak_ms) / DAY_MS:,.0f} d"
-        rows.append(
-            (percent(-fall.depth_frac), number(-fall.depth, 0), utc_day(fall.peak_ms), utc_day(fall.trough_ms), back, days)
-        )
+        rows.append((percent(fall.depth_frac), number(fall.depth, 0), utc_day(fall.peak_ms), utc_day(fall.trough_ms), back, days))
     return rows
 
 

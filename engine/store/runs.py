@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # reading a run's summary must not load polars
 
 ID = re.compile(r"r-\d{8}-[0-9a-f]{8}(-\d+)?")
 NEW = ".new-"
-SUMMARY = ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")
+SUMMARY = ("total_return_frac", "sharpe", "sharpe_low", "sharpe_high", "max_drawdown_frac", "trades")
 FRAMES = ("rows", "equity", "trips", "decisions")
 TRIES = 1_000
 

@@ -190,7 +190,7 @@ def _of_days(days: Sequence[Period], lived: WindowPnl, receipt: str) -> list[Rep
     if len(made) < len(days) or not made:
         return [ReportFigure("deepest drawdown", None, "frac", receipt, "a day without figures")]
     equity = float(lived.start.body["equity"]) + np.concatenate(([0.0], np.cumsum(made)))
-    fall = float(np.min(equity / np.maximum.accumulate(equity) - 1.0))
+    fall = float(np.max(1.0 - equity / np.maximum.accumulate(equity)))
     found = [ReportFigure("deepest drawdown", fall, "frac", receipt)]
     full = [n for n, day in enumerate(days) if day.until_ms - day.from_ms == DAY_MS]
     if len(full) < DAYS_MIN:

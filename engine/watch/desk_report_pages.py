@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from engine.amounts import percent_text
 from engine.clock import utc
 from engine.sim.report import asset, policy, script_safe_json
 
@@ -27,7 +28,9 @@ def figure_text(figure: Mapping[str, Any]) -> str:
     if unit == "usd":
         return f"{value:+,.2f}"
     if unit == "frac":
-        return f"{value:+.2%}" if "return" in figure["name"] or "drawdown" in figure["name"] else f"{value:.1%}"
+        return percent_text(
+            value, 2 if "return" in figure["name"] or "drawdown" in figure["name"] else 1, sign="return" in figure["name"]
+        )
     return f"{value:,.0f}" if unit in ("count", "days") else f"{value:+.2f}"
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
 
+from engine.amounts import percent_text, signed_text
 from engine.control import halt
 from engine.control.canary import canaries
 from engine.store.chain import Event
@@ -83,7 +84,7 @@ def incident_text(view: DeskView) -> str:
     """What of the desk's P&L is of incidents, in words; "" where no window was ever open."""
     if view.incident is None and not view.windows and not view.orphan_pnl:
         return ""
-    text = f"in incidents {(view.incident or 0.0) + (view.orphan_pnl or 0.0):+,.2f}, apart from the strategies"
+    text = f"in incidents {signed_text((view.incident or 0.0) + (view.orphan_pnl or 0.0))}, apart from the strategies"
     text += f" ({view.orphan_pnl:+,.2f} of it of no sleeve)" if view.orphan_pnl else ""
     return text + (f"; OPEN: {', '.join(view.windows)}, see nightdesk incidents list" if view.windows else "")
 
@@ -97,10 +98,11 @@ def drawdown_text(view: DeskView) -> str:
     """The drawdown in words: from the highest equity ever, and from the breaker's reference where a release has moved it."""
     if view.peak is None or view.drawdown_frac is None:
         return "drawdown unknown"
-    text = f"drawdown {view.drawdown_frac:.2%} from the peak {view.peak:,.2f}"
+    text = f"drawdown {percent_text(view.drawdown_frac)} from the peak {view.peak:,.2f}"
     if view.breaker_peak is None or view.breaker_peak >= view.peak or view.breaker_drawdown_frac is None:
         return text
-    return f"{text}; the breaker measures from {view.breaker_peak:,.2f} since the last release: {view.breaker_drawdown_frac:.2%}"
+    since = percent_text(view.breaker_drawdown_frac)
+    return f"{text}; the breaker measures from {view.breaker_peak:,.2f} since the last release: {since}"
 
 
 def release_effect(view: DeskView, drawdown_frac_max: float) -> str:
@@ -108,8 +110,9 @@ def release_effect(view: DeskView, drawdown_frac_max: float) -> str:
     if view.equity is None or view.peak is None or view.drawdown_frac is None:
         return ""
     stop = view.equity * (1.0 - drawdown_frac_max)
+    lost = percent_text(view.drawdown_frac)
     return (
-        f"The desk is {view.drawdown_frac:.2%} below its highest equity {view.peak:,.2f}. A release lets it trade again and "
-        f"moves the drawdown breaker's reference to the equity now, {view.equity:,.2f}: it halts next at {stop:,.2f}, which is "
-        f"{1 - stop / view.peak:.2%} below the highest equity."
+        f"The desk is {lost} below its highest equity {view.peak:,.2f}. A release lets it trade again and moves the drawdown "
+        f"breaker's reference to the equity now, {view.equity:,.2f}: it halts next at {stop:,.2f}, which is "
+        f"{percent_text(1 - stop / view.peak)} below the highest equity."
     )

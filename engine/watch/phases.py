@@ -43,8 +43,8 @@ class Phase(NamedTuple):
         """In a sentence."""
         lacking = [one.text for one in self.criteria if not one.met]
         if not lacking:
-            return f"Phase grow: {self.criteria[1].text}"
-        return f"Phase validate: {'; '.join(lacking)}"
+            return f"Growth phase: {self.criteria[1].text}."
+        return f"Validation phase: {'; '.join(lacking)}."
 
 
 def phase_of(home: Path) -> Phase | None:
@@ -55,9 +55,9 @@ def phase_of(home: Path) -> Phase | None:
         return None
     until = last.t_event_ms // DAY_MS * DAY_MS
     days = _days_executed(path, until)
-    enough = Criterion("month", days >= DAYS, f"{days} of {DAYS} whole days of execution in a row")
+    enough = Criterion("month", days >= DAYS, f"{days} of {DAYS} full days traded in a row")
     if days < DAYS:
-        unknown = Criterion("intended", None, "their P&L from intended execution is judged when they are whole")
+        unknown = Criterion("intended", None, f"its P&L is judged after {DAYS}, and replayed days do not count")
         return Phase("validate", None, None, days, None, None, None, (enough, unknown))
     start = until - DAYS * DAY_MS
     window = pnl_of_window(home, start, until)

@@ -1,8 +1,17 @@
 """What names a run in a list: the settings in which it differs from the others of its strategy and instrument."""
 
-from app.views.run_list import labels, run_lines
+import json
 
-BASE = {"strategy": "trend", "symbol": "BTC-USDT", "side": "both", "params": {"stop_atr": 2.0, "stop_frac": 0.0, "fast_bars": 40}}
+from app.views.run_list import labels, run_lines
+from engine.store.runs import Runs
+
+BASE = {
+    "sharpe_low": -1.0,
+    "strategy": "trend",
+    "symbol": "BTC-USDT",
+    "side": "both",
+    "params": {"stop_atr": 2.0, "stop_frac": 0.0, "fast_bars": 40},
+}
 
 
 def line(**changes):
@@ -58,3 +67,20 @@ def test_runs_that_nothing_else_tells_apart_are_named_by_their_models(monkeypatc
 
     assert [one["label"] for one in run_lines(Stored(), 5)][:3] == ["stop 2, vol=1.0.0", "stop 2, vol=2.0.0", "stop 9, vol=3.0.0"]
     assert set(read) == {"r-1", "r-2", "r-3"}
+
+
+def test_a_row_of_before_intervals_gets_its_own_from_the_runs_folder_and_a_damaged_one_stays_short(tmp_path):
+    """A Sharpe ratio is listed with its interval, also of runs that were stored before lists had one."""
+    data = {"source": "recorded", "first_ms": 0, "last_ms": 1}
+    metrics = {"sharpe": 1.0, "sharpe_low": -0.5, "sharpe_high": 2.5}
+    (tmp_path / "r-20250101-00000001").mkdir()
+    kept = {"metrics": metrics, "data": data, "sleeves": [{"side": "both"}]}
+    (tmp_path / "r-20250101-00000001" / "run.json").write_text(json.dumps(kept))
+
+    class Old(Runs):
+        def latest(self, count=20):
+            return [{"id": f"r-20250101-0000000{n}", "strategy": "trend", "symbol": "BTC-USDT", "sharpe": 1.0} for n in (1, 2)]
+
+    whole, short = run_lines(Old(tmp_path), 2)
+    assert (whole["sharpe_low"], whole["sharpe_high"]) == (-0.5, 2.5)
+    assert "sharpe_low" not in short

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.amounts import price_text, quantity_text
+from engine.amounts import percent_text, price_text, quantity_text, ratio_text, signed_text
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,16 @@ def test_a_price_is_within_half_of_its_last_digit(value: float) -> None:
 def test_a_quantity_reads_back_as_its_lots(lots: int, lot: float) -> None:
     """Whatever the lot: the text names exactly that many."""
     assert round(float(quantity_text(lots * lot).replace(",", "")) / lot) == lots
+
+
+def test_a_result_has_a_sign_and_a_drawdown_none() -> None:
+    """What reads as zero has neither; what is not known is a dash."""
+    assert (percent_text(0.0362), percent_text(0.0362, sign=True), percent_text(-0.0362)) == ("3.62 %", "+3.62 %", "-3.62 %")
+    assert (percent_text(-0.000001, sign=True), percent_text(0.0, sign=True), percent_text(None)) == ("0.00 %", "0.00 %", "-")
+    assert (signed_text(1.2), signed_text(-0.001), signed_text(1234.5, 1)) == ("+1.20", "0.00", "+1,234.5")
+
+
+def test_a_ratio_is_never_without_its_interval() -> None:
+    """Or the word that there is none."""
+    assert ratio_text(-0.957, -6.61, 4.7) == "-0.96 (-6.6 to 4.7)"
+    assert (ratio_text(1.5, None, None), ratio_text(None, None, None)) == ("1.50 (no interval)", "-")

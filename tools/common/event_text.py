@@ -65,7 +65,7 @@ def _words(e: Event) -> str:
             on = _of_pair(b) if b.get("pair") else f" on signal {b.get('signal', '?')}"
             words = f"{b.get('action', '?')}{on}" + (f" by {by}" if by else "")
         case "funding":
-            words = f"funding {b['cash_flow']:+,.4f} at rate {b['rate']:.6f}"
+            words = f"funding {b['cash_flow']:+,.4f} at a rate of {100 * b['rate']:.4f} %"
         case "health":
             words = f"{b['what']} " + ("is well again: entries go on" if b["state"] == "over" else f"({b['why']}): no entries")
         case "reconcile":

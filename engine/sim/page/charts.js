@@ -22,6 +22,7 @@ const charts = (() => {
     return (/[1-9]/.test(text) ? (value < 0 ? MINUS : sign ? '+' : '') : '') + text;
   };
   const forms = {
+    share: (v, digits = 2) => number(v * 100, digits) + THIN + '%',
     percent: (v, digits = 2) => number(v * 100, digits, true) + THIN + '%',
     money: (v, digits = 2) => number(v, digits, true),
     equity: (v, digits = 0) => number(v, digits),
@@ -31,8 +32,9 @@ const charts = (() => {
     base: (v, digits = 4) => number(v, digits, true),
   };
   const two = (n) => String(n).padStart(2, '0');
-  const day = (ms) => { const d = new Date(ms); return `${two(d.getUTCDate())} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}`; };
+  const day = (ms) => { const d = new Date(ms); return `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]} ${d.getUTCFullYear()}`; };
   const clock = (ms, seconds) => { const d = new Date(ms); return `${two(d.getUTCHours())}:${two(d.getUTCMinutes())}${seconds ? `:${two(d.getUTCSeconds())}` : ''}`; };
+  const short = (ms, year) => { const d = new Date(ms), other = d.getUTCFullYear(); return `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}${other === year ? '' : ` ${other}`} ${clock(ms)}`; };
   const moment = (ms) => { const d = new Date(ms); return `${day(ms)} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}Z`; };
 
   const ticks = (low, high, count) => {
@@ -63,7 +65,7 @@ const charts = (() => {
     const step = [0.125, 0.25, 0.5, 1, 2, 5, 10, 20].find((n) => days / n <= count) * DAY || 20 * DAY;
     for (let ms = Math.ceil(from / step) * step; ms <= until; ms += step) {
       const d = new Date(ms);
-      found.push([ms, step < DAY ? `${two(d.getUTCDate())} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}` : `${two(d.getUTCDate())} ${MONTHS[d.getUTCMonth()]}`]);
+      found.push([ms, step < DAY ? `${d.getUTCDate()} ${two(d.getUTCHours())}:${two(d.getUTCMinutes())}` : `${d.getUTCDate()} ${MONTHS[d.getUTCMonth()]}`]);
     }
     return found;
   };
@@ -137,7 +139,7 @@ const charts = (() => {
       cross.setAttribute('x1', x(xs[n])); cross.setAttribute('x2', x(xs[n])); cross.setAttribute('visibility', 'visible');
       const lines = [spec.hours === false ? day(xs[n]) : until - from < DAY / 2 ? `${day(xs[n])} ${clock(xs[n], true)}Z` : moment(xs[n])];
       for (const line of spec.lines) { const k = line.x ? near(line.x, xs[n]) : n; if (line.y[k] !== null) lines.push(`${line.name} ${form(line.y[k])}`); }
-      if (spec.fall) lines.push(`drawdown ${forms.percent(spec.fall[n])}`);
+      if (spec.fall) lines.push(`drawdown ${forms.share(-spec.fall[n])}`);
       box.show(lines, x(xs[n]), width);
     });
     svg.addEventListener('pointerleave', () => { cross.setAttribute('visibility', 'hidden'); box.hide(); });
@@ -215,5 +217,5 @@ const charts = (() => {
     watch.observe(element);
     return () => watch.disconnect();
   };
-  return {chart, forms, number, moment, day};
+  return {chart, forms, number, moment, day, short};
 })();

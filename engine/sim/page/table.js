@@ -3,17 +3,19 @@
 // `both`, where it is given, takes two rows that were ticked. The rows are one stop of the Tab key: arrows, Home and End go along them,
 // Enter picks one, Space ticks it.
 // file: a name under which what is shown can be saved as CSV.
-// columns: [name, kind, filter?, left out on a phone?]; kind: text, ms, count, price, money, cost, ratio, percent, r, reach, size; rows: arrays of values in that order; the first is the id, or `ids` are.
+// columns: [name, kind, filter?, left out on a phone?]; kind: text, ms, count, price, money, cost, ratio, interval (value, low, high), percent (of a result), share, r, reach, size; year: of which times have none; rows: arrays of values in that order; the first is the id, or `ids` are.
 const table = (() => {
   const STEP = 100;
-  const {number, forms} = charts;
+  const {number, forms, short} = charts;
   const shown = {
-    text: (v) => v ?? '–', ms: (v) => v === null ? '–' : new Date(v).toISOString().slice(0, 16).replace('T', ' '), count: (v) => number(v, 0), money: (v) => number(v, 2, true), cost: (v) => number(v, 2), ratio: (v) => number(v, 2),
-    percent: (v) => v === null ? '–' : forms.percent(v),
+    text: (v) => v ?? '–', ms: (v, year) => v === null ? '–' : short(v, year), count: (v) => number(v, 0), money: (v) => number(v, 2, true), cost: (v) => number(v, 2), ratio: (v) => number(v, 2),
+    percent: (v) => v === null ? '–' : forms.percent(v), share: (v) => v === null ? '–' : forms.share(v),
+    interval: ([v, low, high]) => v === null ? '–' : `${number(v, 2)} (${low === null ? 'no interval' : `${number(low, 1)} to ${number(high, 1)}`})`,
     r: (v) => v === null ? '–' : forms.r(v), reach: (v) => v === null ? '–' : forms.r(v), size: (v) => v === null ? '–' : String(+v.toPrecision(8)),
     price: (v) => v === null ? '–' : Math.abs(v) >= 1000 ? number(v, 1) : Math.abs(v) >= 10 ? number(v, 2) : String(+v.toPrecision(6)),
   };
   const element = (name, more, ...children) => { const found = Object.assign(document.createElement(name), more); found.append(...children); return found; };
+  const first = (v) => Array.isArray(v) ? v[0] : v; // an interval sorts by its value
   const rise = (a, b) => a === b ? 0 : a === null ? 1 : b === null ? -1 : a < b ? -1 : 1;
 
   // One cell of a CSV; a text that a spreadsheet would take for a formula begins with an apostrophe.
@@ -21,6 +23,7 @@ const table = (() => {
     if (value === null || value === undefined) return '';
     if (kind === 'ms') return new Date(value).toISOString();
     if (typeof value === 'number') return String(value);
+    if (Array.isArray(value)) return csv(shown[kind](value), 'text');
     const safe = /^[=+\-@\t\r]/.test(value) ? `'${value}` : value;
     return /[",\n\r]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
   };
@@ -81,7 +84,7 @@ const table = (() => {
         const kind = columns[n][1], signed = kind === 'money' || kind === 'r' || kind === 'percent';
         const reads = signed && Math.abs(value) >= (kind === 'percent' ? 0.00005 : 0.005); // what reads as zero has no colour
         const tone = reads && value > 0 ? 'pos' : reads && value < 0 ? 'neg' : kind === 'text' ? 't' : kind === 'ms' ? 't when' : '';
-        return element('td', {className: tone + wide(n) + (n ? '' : ' name'), textContent: shown[kind](value)});
+        return element('td', {className: tone + wide(n) + (n ? '' : ' name'), textContent: shown[kind](value, spec.year)});
       });
       const made = element('tr', {className: (pick ? 'link' : '') + (ids.get(row) === spec.chosen ? ' chosen' : '')}, ...(both ? [tick(ids.get(row))] : []), ...cells);
       if (pick) {
@@ -110,10 +113,10 @@ const table = (() => {
       heads.forEach((head, n) => { if (n === by) head.setAttribute('aria-sort', down ? 'descending' : 'ascending'); else head.removeAttribute('aria-sort'); });
     };
     const sort = () => {
-      if (by !== null) { const way = down ? -1 : 1; found.sort((a, b) => a[by] === null || b[by] === null ? rise(a[by], b[by]) : way * rise(a[by], b[by])); }
+      if (by !== null) { const way = down ? -1 : 1; found.sort((one, other) => { const a = first(one[by]), b = first(other[by]); return a === null || b === null ? rise(a, b) : way * rise(a, b); }); }
       draw();
     };
-    const words = rows.map((row) => row.map((v, n) => columns[n][1] === 'ms' && v !== null ? new Date(v).toISOString() : columns[n][1] === 'text' ? v : '').join(' ').toLowerCase());
+    const words = rows.map((row) => row.map((v, n) => columns[n][1] === 'ms' && v !== null ? `${new Date(v).toISOString()} ${short(v)}` : columns[n][1] === 'text' ? v : '').join(' ').toLowerCase());
     const filter = () => {
       const wanted = text.value.trim().toLowerCase();
       const kept = rows.filter((row, k) => filters.every(([n, select]) => !select.value || String(row[n]) === select.value) && words[k].includes(wanted));

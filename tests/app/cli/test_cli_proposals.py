@@ -119,7 +119,7 @@ def test_show_prints_the_whole_card(home: Home) -> None:
         "RECORDED",
         "2025-01-01 to 2025-12-31",
         "35,040",
-        "mean daily return: +1.00 bps [-2.00, +4.00], 95 % interval over the 365 whole days that both traded",
+        "mean daily return: +1.00 bps (-2.00 to +4.00), 95 % interval over the 365 whole days that both traded",
         "THE TWO CANNOT BE TOLD APART",
         "warning: reward to risk is 1.33",
         "requested by: developer for ann in t-1",

@@ -54,7 +54,7 @@ def test_a_tightening_has_an_approve_button_and_a_loosening_a_link(home: Home, s
     assert '"reject"' in pause
     assert '"approve"' not in looser
     assert "tab=proposals&proposal=prop-2" in looser
-    for words in ("leverage_max: now 3, proposed 4", "worst case", "Sharpe: base 1.5", "LOOSENS"):
+    for words in ("leverage_max: now 3, proposed 4", "worst case", "Sharpe (95 %): base 1.50 (no interval)", "LOOSENS"):
         assert words in looser
     deliveries.cards(home, ["slack"], now_ms())
     assert deliveries.deliver(home, [slack], now_ms()) == 0

@@ -137,5 +137,5 @@ def test_a_leg_shows_the_pairs_of_its_basket(fake: Fake, monkeypatch: pytest.Mon
     for words in ("Pairs of the basket pairs", "−3.10", "1.250", "btc-trend +12, pairs-eth −15", "leaves: stop"):
         assert words in text, words
     assert "▲ refused: gross_frac_max" in text
-    assert "none above 0" not in text  # one margin for all legs
+    assert "no price reaches it" not in text  # one margin for all legs
     assert any(str(one.key).endswith("_pairs") for one in (*at.radio, *at.text_input)), "a pause is of the basket"

@@ -76,7 +76,7 @@ def test_a_strategys_figure_leaves_incidents_out() -> None:
     assert (of_strategy({"net": 5.0}), of_strategy({"net": 5.0, "strategy": -2.0})) == (5.0, -2.0)
     made = {None: {"start": {"net": 42.43, "incident": 113.0, "strategy": -70.57, "r": None, "trips": 2}}}
     tile = next(t for t in overview.tiles(desk(), made, hold_line()) if t["name"].startswith("Since"))
-    assert (tile["value"], tile["note"]) == ("\u221270.57", "holding \u22122,950 · +113.00 in incidents, +42.43 in all")
+    assert (tile["value"], tile["note"]) == ("\u221270.57", "holding \u22122,950 · +42.43 with incidents")
 
 
 ONE: dict[str, Any] = {

@@ -104,3 +104,32 @@ def test_a_basket_is_started_with_several_instruments(at: tuple[Any, Fake, list[
     assert sent["symbol"].split(",")[0] == "BTC-USDT"
     assert len(sent["symbol"].split(",")) == 3
     assert "ZZZ-USDT" in sent["symbol"]
+
+
+def test_the_list_of_runs_is_no_wider_than_a_laptop(at: tuple[Any, Fake, list[str]]) -> None:
+    """Every column of it is seen at 1280 pixels, the Sharpe ratio with its interval, the day without this year."""
+    page, fake, _ = at
+    kept = dict(fake.runs[0])
+    fake.runs[0] |= {
+        "sharpe": -6.84,
+        "sharpe_low": -12.4,
+        "sharpe_high": -1.3,
+        "span": "2025-01-01 to 2025-03-16",
+        "source": "synthetic",
+    }
+    fake.runs[0] |= {
+        "strategy": "pairs",
+        "symbol": "BTC-USDT,ETH-USDT,SOL-USDT",
+        "venue": "synthetic",
+        "life": "traded all 75 days",
+    }
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.goto(f"{page.url.partition('?')[0]}?tab=runs")
+    rows = page.locator("[class*='st-key-panel_run_list'] .rows")
+    rows.locator("tbody tr").first.wait_for()
+    text = rows.locator("tbody tr").first.inner_text()
+    assert rows.evaluate("e => [e.scrollWidth <= e.clientWidth, e.clientWidth > 1000]") == [True, True]
+    assert "\u22126.84 (\u221212.4 to \u22121.3)" in text
+    assert "BTC+ETH+SOL-USDT 15m, synthetic" in text
+    fake.runs[0].clear()
+    fake.runs[0] |= kept

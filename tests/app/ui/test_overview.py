@@ -30,13 +30,13 @@ def test_the_strip_says_what_was_made_and_what_holding_would_have(monkeypatch: p
 
 
 def test_the_drawdown_is_from_the_highest_equity_and_names_the_breakers_reference() -> None:
-    """After a release the breaker measures from another peak: both are there. Without one its limit is."""
+    """After a release the breaker measures from another peak: both are there. Without one its limit is. No figure has a sign."""
     moved = tile("Drawdown", desk())
     assert (moved["value"], moved["note"]) == (
-        f"\u22123.40{THIN}%",
-        f"breaker \u22121.17{THIN}% from 30,000, halts at \u221215{THIN}%",
+        f"3.40{THIN}%",
+        f"breaker 1.17{THIN}% from 30,000, halts at 15{THIN}%",
     )
-    assert tile("Drawdown", desk() | {"breaker_peak": 30_500.0})["note"] == f"desk halts at \u221215{THIN}%"
+    assert tile("Drawdown", desk() | {"breaker_peak": 30_500.0})["note"] == f"desk halts at 15{THIN}%"
     assert tile("Drawdown", desk() | {"drawdown_frac": None})["value"] == "–"
 
 

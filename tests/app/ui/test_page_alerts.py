@@ -20,7 +20,7 @@ def test_an_alert_says_what_where_since_when_with_which_numbers_and_what_to_do(f
         "No bar for 3 minutes",
         "al-7 · bars · BTC-USDT perp (binance)",
         "since 21 Sep 14:13Z, ongoing · escalated 1 time",
-        "age 3 min, desk time 2026-09-21 14:13:20Z, drawdown 3.45\u202f%, equity 9,916.77",
+        "age 3 min, desk time 21 Sep 14:13:20Z, drawdown 3.45\u202f%, equity 9,916.77",
         "look at the venue's status page",
         "Look at `nightdesk status`",
         "slack (opened): **NOT DELIVERED** after 8 tries: channel_not_found",
@@ -249,7 +249,7 @@ def test_what_holds_of_every_alert_is_said_once(fake: Fake) -> None:
 def test_the_handover_says_what_fell_silent_and_how_old_the_backup_is(fake: Fake) -> None:
     """Who takes over reads the monitor's newest note there; where nothing was looked at, that is said."""
     text = bare(texts_of(page(tab="desk", view="handover")))
-    assert "Fell silent:</b> nothing that could be judged, no look yet." in text
+    assert "Nothing fell silent</b> of what can be judged, no look yet." in text
     assert "No backup of this home is known." in text
     silent = {"state": "silent", "kind": "exit", "place": "btc", "name": "trail", "text": "btc: trail: 0 in 40", "why": ""}
     counts = {"silent": 5, "cannot_tell": 0, "as_expected": 0}
@@ -259,4 +259,4 @@ def test_the_handover_says_what_fell_silent_and_how_old_the_backup_is(fake: Fake
     assert text.count("btc, trail:</b> 0 in 40.") == 3
     assert "and 2 more" in text
     assert "ETH pauses. (gpt)" in text
-    assert "nothing that could be judged" not in text
+    assert "Nothing fell silent" not in text

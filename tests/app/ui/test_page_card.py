@@ -8,22 +8,30 @@ import pytest
 
 from app.cli.card import card_text
 from app.slack import blocks
+from app.ui.figures import MONTHS
 from app.ui.safe import JOIN
-from tests.app.ui.fake_api import Fake, with_rows
+from engine.clock import utc
+from tests.app.ui.fake_api import NOW_MS, Fake, with_rows
 from tests.app.ui.looking import page, texts_of
 
 COMPARISON = {"role": "comparison", "difference_frac": 1e-4, "low_frac": -2e-4, "high_frac": 4e-4, "level": 0.95, "days": 365}
 DECIDED = {"state": "rejected", "decided_ms": 1_790_000_000_000, "state_reason": "not now", "journal_id": "p-9"}
 NOW = {"version": 4, "outcome": "rolled back", "text": "applied as version 3, rolled back; version 4 runs now: stop_atr 2.5"}
 ROLLED_BACK = DECIDED | {"state": "applied", "applied_version": 3, "runs_now": NOW}
+TIME = re.compile(r"\b(\d{1,2}) ([A-Z][a-z]{2}) (\d{2}:\d{2}(?::\d{2})?Z)")
 BEYOND = {"role": "beyond", "text": "includes 30 days the desk has not lived yet"}
 
 
 def on_page(fake: Fake) -> str:
     """The open card's text without markup, and without the page's own minus and narrow space."""
     text = html.unescape(texts_of(page(tab="proposals", proposal="prop-2"))).replace("\\", "").replace(JOIN, "")
-    text = text.replace("\u2212", "-").replace("\u202f%", " %")
+    text = TIME.sub(_stamp, text.replace("\u2212", "-").replace("\u202f%", " %"))
     return re.sub(r"\[([^\]]+)\]\(\?[^)]*\)", r"\1", text)
+
+
+def _stamp(found: re.Match[str]) -> str:
+    """A time of the page as the other two have it: the page leaves out the desk's year, which is this one."""
+    return f"{utc(NOW_MS)[:4]}-{MONTHS.index(found[2]) + 1:02d}-{int(found[1]):02d} {found[3]}"
 
 
 def in_slack(card: dict[str, Any]) -> str:

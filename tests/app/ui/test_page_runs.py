@@ -127,7 +127,7 @@ def test_the_list_says_what_differs(fake: Fake) -> None:
     names = [column[0] for column in listed["spec"]["columns"]]
     rows = [dict(zip(names, row, strict=True)) for row in listed["spec"]["rows"]]
     assert [row["run"] for row in rows] == ["trend BTC, stop 2", "mine"]
-    assert (rows[0]["costs"], rows[0]["traded"]) == (13.0, "▲ 3 of 9 days")
+    assert (rows[0]["costs, quote"], rows[0]["traded"]) == (13.0, "▲ 3 of 9 days")
     assert listed["spec"]["ids"] == ["r-1", "r-2"]
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from app.ui import clocks
 from app.ui.safe import JOIN, markdown, one_line, typeset, words
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -137,3 +138,19 @@ def test_an_instrument_reads_as_people_name_it() -> None:
     assert typeset("long 0.1 in okx:BTC-USDT:perp (btc)") == "long 0.1 in BTC-USDT perp (okx) (btc)"
     for same in ("at 12:30:15", "http://h:80/perp", 'instruments."okx:BTC-USDT:swap"', "x:okx:BTC-USDT:perp:1"):
         assert typeset(same) == same
+
+
+def test_a_time_of_the_desks_year_has_no_year(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As everywhere on the page; another year is named, and a day alone, a command's or an id's is left as it is."""
+    monkeypatch.setattr(clocks, "desk_ms", lambda: 1_740_000_000_000)  # February 2025
+    text = "until 2025-02-20 14:15Z, expires 2026-11-30 16:09:13Z"
+    assert typeset(text) == "until 20 Feb 14:15Z, expires 30 Nov 2026 16:09:13Z"
+    assert markdown(f"`{text}`") == f"`{text}`"
+    for same in ("--from 2025-02-20", "r-20250220-1a2b3c4d", "2025-13-20 14:15Z"):
+        assert typeset(same) == same
+
+
+def test_a_percent_sign_stays_at_its_number_however_it_was_written() -> None:
+    """Texts of the API have it with and without a space."""
+    assert typeset("1.83% of 15 %, 95%") == "1.83\u202f% of 15\u202f%, 95\u202f%"
+    assert typeset("/a%20b") == "/a%20b"

@@ -20,7 +20,7 @@ def test_a_sleeve_s_page_has_its_figures_before_its_trips(fake: Fake) -> None:
     """Unrealised in money and R, notional and leverage, distances, four stretches, closes, settings with their version."""
     text = texts_of(page(**HERE))
     money = ("+50.00", "+0.45\u202fR", "6,450", "0.65x", "+5.00", "−26.00", "−123.50")
-    away = ("−2.48\u202f%", "trail 62,900.0", "+3.88\u202f%", "none above 0")
+    away = ("−2.48\u202f%", "trail 62,900.0", "+3.88\u202f%", "no price reaches it")
     rest = (
         "▲ refused: spread_frac_max",
         "89\u202f%",

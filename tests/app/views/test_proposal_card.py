@@ -132,7 +132,7 @@ def test_evidence_that_is_gone_is_said_and_hides_nothing_else(home: Home) -> Non
     assert "r-20231114-00000000" in base
     assert "r-20231114-00000001" in changed
     assert row_of(value, "run") == ("r-20231114-00000000", "r-20231114-00000001")
-    assert row_of(value, "Sharpe") == ("-", "-")
+    assert row_of(value, "Sharpe (95 %)") == ("-", "-")
     assert row_of(value, "stop_atr")[:2] == ("2", "3")
 
 
@@ -311,7 +311,7 @@ def test_a_card_of_half_known_evidence_is_still_a_card() -> None:
     value["evidence_runs"]["changed"]["metrics"] = {"sharpe": None, "trades": "many"}
     found = {(row.label, row.cells) for row in rows_of(value)}
     assert ("comparison", ("too few days",)) in found
-    assert ("Sharpe", ("-", "-")) in found
+    assert ("Sharpe (95 %)", ("-", "-")) in found
     assert ("round trips", ("-", "-")) in found
     assert any(label == "data" and cells[0] == "UNKNOWN SOURCE" for label, cells in found)
 

@@ -99,7 +99,7 @@ def test_the_page_holds_what_a_reader_needs(parts):
         "recorded data",
         "fills pessimistic",
         "+3.12\u202f%",
-        "\u22128.21\u202f%",
+        "8.21\u202f%",
         "17 ambiguous bars",
         "daily loss",
         "trail",

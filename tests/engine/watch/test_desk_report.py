@@ -91,7 +91,7 @@ def test_an_incidents_money_is_in_no_figure_of_the_strategies(home: Path, sqlite
     """Not in return, drawdown or ratio: the windfall would have hidden the fall."""
     body = make_report(home, sqlite, "month", NOW)
     assert value_of(body, "return of the strategies") == pytest.approx(-70.57 / 15_000)
-    assert value_of(body, "deepest drawdown") == pytest.approx(-70.57 / 15_000)
+    assert value_of(body, "deepest drawdown") == pytest.approx(70.57 / 15_000)
     assert value_of(body, "Sharpe ratio a year") < 0
     assert [text.split(" ")[0] for text in body["failed"][:2]] == ["btc", "eth"]
     assert body["worked"] == []

@@ -66,8 +66,8 @@ def test_a_release_hides_no_drawdown(own_home: Path) -> None:
     assert view.drawdown_frac == 1 - view.equity / before.peak
     assert view.breaker_peak is not None and view.breaker_peak < view.peak  # noqa: PT018 - one thought
     assert "since the last release" in drawdown_text(view)
-    assert f"{view.drawdown_frac:.2%}" in release_effect(view, 0.15)
-    assert f"{1 - 0.85 * view.equity / view.peak:.2%}" in release_effect(view, 0.15)
+    assert f"{100 * view.drawdown_frac:.2f} %" in release_effect(view, 0.15)
+    assert f"{100 - 85 * view.equity / view.peak:.2f} %" in release_effect(view, 0.15)
     loop.journal.close()
     for whole in (True, False):
         book = fold(home.desk_journal, whole=whole)

@@ -96,7 +96,7 @@ def test_replayed_days_and_a_young_desk_are_no_month(home: Home, loop: Loop, mon
     assert found.days <= 2
     assert found.intended is None
     assert [one.met for one in found.criteria] == [False, None]
-    assert f"{found.days} of 30 whole days" in found.text()
+    assert found.text().startswith(f"Validation phase: {found.days} of 30 full days traded in a row; its P&L is judged after 30")
 
 
 def test_the_figure_is_the_attributions_own(home: Home, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:

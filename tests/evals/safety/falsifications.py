@@ -257,7 +257,7 @@ def card_doubts(scene: Scene) -> str:
     from app.views.evidence_doubts import doubts
 
     runs = [Runs(scene.home / "runs").load(id_) for id_ in pair_of(scene)]
-    return next(iter(doubts(home_of(scene), [{"run_id": run["run_id"], **run["data"]} for run in runs])), "")
+    return next(iter(doubts(home_of(scene), [{"run_id": run["run_id"], **run["data"]} for run in runs], ())), "")
 
 
 # ---- memory -----------------------------------------------------------------------------------------------------------------

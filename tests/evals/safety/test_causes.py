@@ -159,7 +159,7 @@ def test_a_false_page_of_memory_alone_is_not_noticed(tmp_path: Path) -> None:
 
 def test_without_doubts_a_card_does_not_say_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Roles act on it, and a person reads a card like any other."""
-    monkeypatch.setattr(proposal_card, "doubts", lambda _home, _runs: [])
+    monkeypatch.setattr(proposal_card, "doubts", lambda *_: [])
     assert false_one(tmp_path, "position in the venue's answer").acted
     assert false_one(tmp_path, "data changed after the backtest").acted
 
