@@ -10,10 +10,11 @@ from itertools import chain
 from typing import NamedTuple
 
 from agents.offline.bounds import bound_of
-from agents.offline.entries import WORD, AskedEntry, entries
-from agents.offline.learned import is_learned, times_written
+from agents.offline.entries import WORD, AskedEntry, entry_of
+from agents.offline.features import senses
+from agents.offline.read_back import what_of
 from agents.offline.slots import COUNTED, Slots, given, words_of
-from agents.offline.words import CALENDAR, LISTS, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
+from agents.offline.words import ASKING, CALENDAR, LISTS, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
 
 # the arguments that take what a sentence names
 TAKERS: Mapping[str, tuple[str, ...]] = {slot: tuple(names.split()) for slot, names in LISTS["takers"].items()}
@@ -65,28 +66,49 @@ def strange_words(slots: Slots) -> list[str]:
     return [w for w in left if stem(w) not in _stems_of_vocabulary() and not is_common(w)]
 
 
-def unexplained(slots: Slots, ask: str) -> tuple[str, ...]:
-    """The words of a sentence that no sentence for training of its label has, and that mean something elsewhere or nowhere."""
-    if not is_learned(ask):  # read by its words alone: no sentence for training has any of them
+def unanswered(slots: Slots, answer: str, asked: str = "") -> tuple[str, ...]:
+    """The words of a sentence that carry something and whose meaning neither a slot nor the answer has: by stem, or by sense.
+
+    asked: as it was typed; a word that is not in it was put there by a reading.
+    """
+    left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha() and t.stem not in _DATED]
+    left = [t for t in left if not {t.word, t.stem} & _NO_CONTENT and t.word not in COUNTED and t.word in (asked.lower() or t.word)]
+    if not left:
         return ()
-    left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha()]
-    left = [t for t in left if t.word not in STOP and t.word not in MARKER and t.word not in COUNTED]
-    counted = {t.word: times_written(t.stem, ask) for t in left}
-    counted = {word: n for word, n in counted.items() if stem(word)[:6] not in _tool_words()}
-    return tuple(
-        word for word, (own, others) in counted.items() if own == 0 and (others >= KNOWN_ELSEWHERE or not is_common(word))
-    )
+    said = {stem(word) for word in re.findall(r"[a-z&]+", answer.lower())}
+    meant = {sense for word in said if len(of := meanings(word)) <= SENSES_MAX for sense in of}
+    return tuple(dict.fromkeys(t.word for t in left if t.stem not in said and not meant.intersection(meanings(t.stem))))
+
+
+def foreign(slots: Slots, ask: str) -> tuple[str, ...]:
+    """The words that an entry says nothing like of itself; of any other label those that nothing here knows."""
+    entry = entry_of(ask)
+    examples = " ".join(text for of in entry.tool.asked for text in of.examples) if entry else ""
+    return tuple(strange_words(slots)) if entry is None else unanswered(slots, f"{about(entry)} {examples}")
 
 
 @cache
-def _tool_words() -> frozenset[str]:
-    """The first letters of the words that tools are called by: they say what is asked, and change nothing in it."""
-    return frozenset(stem(word)[:6] for entry in entries() for word in entry.tool.name.split("_"))
+def about(entry: AskedEntry) -> str:
+    """What an entry says of itself: the names and the description of its tool, and what its answers are of."""
+    return " ".join((entry.ask.replace("_", " "), entry.tool.about, what_of(entry.tool.name)))
+
+
+def meanings(word: str) -> tuple[str, ...]:
+    """The senses of a stem, those of senses.txt and what is said in other words alone (words.toml, `covers`)."""
+    return (*senses().get(word, ()), *_covers().get(word, ()))
+
+
+@cache
+def _covers() -> Mapping[str, tuple[str, ...]]:
+    named = [(stem(word), sense) for sense, words in LISTS["covers"].items() for word in (sense, *words.split())]
+    return {word: tuple(sense for of, sense in named if of == word) for word, _ in named}
 
 
 _LAST_DAYS = re.compile(r"\b\d{1,3} ?days?\b")
 _ONE_SIDE = re.compile(r"\b(?:only|just|solely) (?:the |our )*(?:longs?|shorts?)\b")
-KNOWN_ELSEWHERE = 3  # sentences of other labels, from which on a word is known to mean something
+SENSES_MAX = 3  # a word with more of them proves none
+_EMPTY = (*STOP, *MARKER, *ASKING, *LISTS["empty"].split())
+_NO_CONTENT = frozenset((*_EMPTY, *map(stem, _EMPTY)))
 
 
 @cache

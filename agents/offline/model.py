@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
-from agents.offline.account import strange_words
+from agents.offline.account import free, strange_words, unanswered
 from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION, Chosen
@@ -113,7 +113,9 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
             draft = _kept(done.value, part.kept)
             if used and not draft.asked_back:  # something was looked up
                 draft = draft.after(unsure_text(part, q.past[-1].asked if q.past else "")).after(wider_text(part))
-            drafts.append(draft if draft.asked_back else draft._replace(unused=draft.unused + part.left))
+            if used and entry is not None and not draft.asked_back and not free(entry.tool.name):
+                draft = draft._replace(unused=(*part.left, *unanswered(part.slots, f"{entry.ask} {draft.text} {draft.read_as}", part.text)))
+            drafts.append(draft)
     return joined(drafts)
 
 
