@@ -266,6 +266,11 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         "about?; can I go to bed?; anything I should know before I hand over?; what would you change?; what is the most "
         "urgent thing?; is there anything urgent?; which of these matter?",
     ),
+    asked_as(
+        "handover",
+        "handover please; hand over to the next shift; write the shift summary; end of shift notes; what does the next "
+        "person have to know?",
+    ),
 )
 def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """Is anything wrong: worker, stale bars, halt, breakers, journals, disk."""

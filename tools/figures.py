@@ -172,7 +172,7 @@ def _apart_text(by: str, apart_of: Mapping[str, Any]) -> str:
         return ""
     if told:
         return f" Apart from the others beyond chance in what a round trip makes (95 % over all compared): {', '.join(told)}."
-    return f" No {by} is apart from the others beyond chance in what a round trip makes (95 % over all compared)."
+    return f" By {by}, none is apart from the others beyond chance in what a round trip makes (95 % over all compared)."
 
 
 def _costs(found: Any) -> dict[str, tuple[Value, str]]:

@@ -72,7 +72,9 @@ def unanswered(slots: Slots, answer: str, asked: str = "") -> tuple[str, ...]:
     asked: as it was typed; a word that is not in it was put there by a reading.
     """
     left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha() and t.stem not in _DATED]
-    left = [t for t in left if not {t.word, t.stem} & _NO_CONTENT and t.word not in COUNTED and t.word in (asked.lower() or t.word)]
+    left = [
+        t for t in left if not {t.word, t.stem} & _NO_CONTENT and t.word not in COUNTED and t.word in (asked.lower() or t.word)
+    ]
     if not left:
         return ()
     said = {stem(word) for word in re.findall(r"[a-z&]+", answer.lower())}
@@ -126,7 +128,12 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         return False
     if name == "unit":
         of_r, of_percent = slots.unit in ("r", "r multiples"), slots.unit in ("percent", "pct", "%")
-        return slots.unit == "usdt" or (of_r and more) or (of_percent and tool in _PERCENT)
+        return (
+            slots.unit == "usdt"
+            or (slots.unit == "bps" and tool == "trips")
+            or (of_r and more)
+            or (of_percent and tool in _PERCENT)
+        )
     if name == "count":
         ranks = slots.which in ("worst", "best")
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
@@ -155,7 +162,7 @@ def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     """Whether the answer leaves out what the sentence does; where a tool is asked for with a `not` anyway, that is its own."""
     if entry.tool.name == "trips":
         split = slots.out is not None and (slots.out[0] in ("side", "outcome") or not slots.by or slots.by == (slots.out[0],))
-        return split and not (slots.count and slots.which is None)
+        return (split and not (slots.count and slots.which is None)) or (bool(slots.without) and slots.which in ("worst", "best"))
     if entry.tool.name == "excursions" and slots.out is None:
         return re.search(r"\bminus\b", slots.text) is not None  # `how deep in minus`: below the entry, nothing excepted
     if entry.tool.name == "journal_search" and slots.out is not None and slots.out[0] == "sleeve":
@@ -185,7 +192,7 @@ def takes_id(entry: AskedEntry, identity: str, slots: Slots) -> bool:
 def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     """What of the sentence the entry cannot take, in pieces: slots, a condition or an exception, and a name that nobody knows
     here where the tool takes one and none is given."""
-    if free(entry.tool.name):
+    if free(entry.tool.name) or entry.asked.kind == "handover":
         return ()
     tokens = tokens_of(slots)
     taken = {name for name in slots.places if takes(entry, name, slots)} - {"ids", "handles"}

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, which_sleeve
-from agents.offline.tables import extreme, heads_of, ranks, rows_of
+from agents.offline.tables import extreme, handle_of, heads_of, of_rows, ranks, rows_named, rows_of, spread
 from agents.offline.ways import NOT_GIVEN
+from agents.offline.words import LISTS
 
 
 def not_given(q: Question) -> str:
@@ -26,14 +27,15 @@ def once(q: Question) -> Plan:
     by_sleeve = "sleeve" in fields and not args.get("symbol") and args.get("by") != "sleeve"
     if len(slots.sleeves) > 1 and slots.symbols and by_sleeve:
         return asks_back(which_sleeve(q))
-    draft = yield from made([PlannedCall(q.chosen.tool.name, args)], q)
-    return draft.after(not_given(q))
+    return (yield from made([PlannedCall(q.chosen.tool.name, args)], q))
 
 
 def made(calls: list[PlannedCall], q: Question | None = None) -> Plan:
     """Make the calls; their texts are the answer. Of one table, what the sentence asks of it stands first."""
     results = yield calls
-    return drafted(calls, results).after(lead(q, results[0]) if q is not None and len(results) == 1 else "")
+    alike = len({result.name for result in results}) == 1
+    leads = [lead(q, result) for result in results[:3]] if q is not None and alike else []
+    return drafted(calls, results).after(" ".join(dict.fromkeys(filter(None, leads))))
 
 
 def lead(q: Question, result: CallResult) -> str:
@@ -48,9 +50,21 @@ def lead(q: Question, result: CallResult) -> str:
     rows = rows_of(table, text)
     if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
         return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}" for i in rows[:6]) + "."
+    of_trips = result.name == "trips" and "trips" in table.columns
+    if of_trips and (named := rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves)):
+        return of_rows(table, q.facts, text, named[:3])
     if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
         return extreme(table, q.facts, text, q.slots.which)
-    return ""
+    split = spread(table, q.facts, text) if of_trips and result.args.get("by") and "streak" not in text else ""
+    return split or (figures_of_trips(result, text) if of_trips else "")
+
+
+def figures_of_trips(result: CallResult, text: str) -> str:
+    """The figures of round trips that a text speaks of, with the number that they are of; empty where it speaks of none."""
+    h = handle_of(result, "trips")
+    said = [form.format(h=h) for words, form in LISTS["trip_figures"].items() if h and re.search(words, text)]
+    of = "".join(f", {result.args[name]} only" for name in ("outcome", "side") if name in result.args)
+    return f"Over {{{h}.trips}} round trips{of}: {'; '.join(said)}." if said else ""
 
 
 _ASK_FOR: Mapping[str, str] = {

@@ -193,7 +193,12 @@ _OF_EVENTS = ("journal_search ...", "explain_event ...")
 _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("backtest", "compare", "propose_config", "propose_tightening"), lambda s: s.axes, "sweep"),
     (("sleeves", "desk", "exposure", "what_if"), lambda s: not s.percent and TO_STOP.search(s.text), "joint_risk"),
-    (("desk",), lambda s: s.sleeves and not s.everything, "sleeves"),  # `how much cash does eth-trend have`
+    (("desk",), lambda s: (s.sleeves and not s.everything) or re.search(r"\bcash\b", s.text), "sleeves"),  # `how much cash`
+    (("exposure",), lambda s: "sleeves" in s.text and PATTERNS["choose.one_bet"].search(s.text), "joint_risk"),
+    (("exposure",), lambda s: s.by == ("sleeve",) and PATTERNS["choose.earns"].search(s.text), "attribution sleeves"),
+    (("trips",), lambda s: s.by == ("day",) and s.which, "pnl"),  # `biggest single day loss`
+    (("exposure",), lambda s: re.search(r"\b(?:p&l|profits?|loss(?:es)?)\b", s.text), "trips"),
+    (("attribution", "attribution costs"), lambda s: PATTERNS["figure_plans.per_trade"].search(s.text), "trips"),
     # of round trips the best and the worst are listed, of fills the last
     (("trips",), lambda s: s.which == "last" and s.count and not (s.by or _FIGURE.search(s.text)), "journal_search fill"),
     # `when does reversion get out of a trade`: its rules

@@ -4,9 +4,10 @@ Called by plans.py."""
 import re
 from collections.abc import Generator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from agents.offline import remainder
-from agents.offline.calls import made, not_given, once
+from agents.offline.calls import made, once
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import TimeSpan, read_span, two_periods
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
@@ -27,7 +28,7 @@ from agents.offline.steps import (
     result_text,
     window,
 )
-from agents.offline.tables import AT_A_LOSS, extreme, heads_of, ordered, ranks
+from agents.offline.tables import AT_A_LOSS, extreme, handle_of, heads_of, number_of, of_rows, ordered, ranks, rows_named, spread
 from agents.offline.talk import ROWS_SUMMED
 from agents.offline.words import PATTERNS
 from tools.common.time_words import instant
@@ -45,8 +46,12 @@ def attribution(q: Question) -> Plan:
     if sleeve is None:
         if ranks(q.slots.text):
             return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
-        if q.chosen.asked.kind == "sleeves" and AT_A_LOSS.search(q.slots.text):  # `who is bleeding`
-            return draft.after(extreme(table, q.facts, "change", "worst"))
+        if q.chosen.asked.kind == "sleeves":
+            named = rows_named(table, q.slots.text, q.slots.sleeves)
+            first = spread(table, q.facts, "change")
+            if AT_A_LOSS.search(q.slots.text):  # `who is bleeding`
+                first = extreme(table, q.facts, "change", "worst")
+            return draft.after(first if len(named) < 2 else of_rows(table, q.facts, "change", named[:3]))
         costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
         costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
         parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
@@ -118,19 +123,42 @@ def trips(q: Question) -> Plan:
     if (asked := remainder.wanted(q)) is not None:
         return (yield from asked)
     args, text, by = arguments(q), q.slots.text, q.slots.by
+    if PATTERNS["figure_plans.per_trade"].search(text):
+        return (yield from _costs_each(q, args))
+    if args.get("by") in ("weekday", "hour") and (wider := next((by for by, form in _WIDER.items() if form.search(text)), "")):
+        args["by"] = wider  # `weekends against weekdays`, `do we lose at night`
+        return (yield from made([PlannedCall("trips", args)], q))
     if "by" not in args and not q.slots.sleeves and _ALL_SLEEVES.search(text):  # `hit rate, all three`
         return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
     if len(by) > 1 and q.chosen.splits(by):
         draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
         return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
-    if q.slots.outcome == "both" and not not_given(q):
-        return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")]))
-    if q.slots.which != "both" or by or not_given(q):
+    if q.slots.outcome == "both":
+        return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
+    if q.slots.which != "both" or by:
         return (yield from once(q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
 
 
+def _costs_each(q: Question, args: dict[str, Any]) -> Plan:
+    """What fees and slippage are for a round trip and in bps of what was traded; of a sleeve that is named, all beside it."""
+    calls = [PlannedCall("trips", {name: args[name] for name in args if name not in ("by", "best", "worst")})]
+    calls += [PlannedCall("trips", {})] if "sleeve" in args else []
+    results = yield calls
+    said = []
+    for result in results:
+        h, name = handle_of(result, "trips"), str(result.args.get("sleeve", "the desk"))
+        costs = [cost for cost in ("fees", "slippage") if re.search(rf"\b{cost[:-1]}", q.slots.text)] or ["fees", "slippage"]
+        each = "; ".join(f"{cost} {{{h}.mean_{cost}}} a round trip, {{{h}.{cost}_bps}} of the money traded" for cost in costs)
+        said += [f"Of {name}, over {{{h}.trips}} round trips: {each}."] if h else []
+    return drafted(calls, results).after(" ".join(said))
+
+
+_WIDER = {
+    "weekend": re.compile(r"\bweekends?\b"),
+    "daypart": re.compile(r"\b(?:over)?nights?\b|\bmornings?\b|\bafternoons?\b|\bevenings?\b"),
+}
 _ENDED = re.compile(r"\b(?:stopped|ended|exit\w*|closed|out|hit|before the|(?:stop|target|trail)s? (?:trades?|exits?))\b")
 
 _LISTED = re.compile(r"\b(?:worst|biggest|largest|deepest) (?:\w+ )?(?:trades?|trips?|excursions?|mae|heats?|ones)\b")
@@ -151,7 +179,7 @@ def excursions(q: Question) -> Plan:
         calls = [PlannedCall("excursions", args | {"sleeve": sleeve.name}) for sleeve in q.words.sleeves[:SLEEVES_MAX]]
     elif "side" in by and "side" not in args:
         calls = [PlannedCall("excursions", args | {"side": side}) for side in ("long", "short")]
-    return (yield from made(calls, q)).after(not_given(q))
+    return (yield from made(calls, q))
 
 
 SLEEVES_MAX = 6
@@ -209,7 +237,18 @@ def pnl(q: Question) -> Plan:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
     if table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
+    elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
+        first = _up_or_down(result, q)
     return draft.after(first)
+
+
+def _up_or_down(result: CallResult, q: Question) -> str:
+    """Whether the window that the sentence names in words, else all of it, made money."""
+    sums = dict(re.findall(r"(today|7 days|30 days|since the start) (\{\w+\.\w+\})", result.text))
+    said = {"today": r"\btoday\b", "7 days": r"\bweek\b", "30 days": r"\bmonth\b"}
+    named = next((name for name, form in said.items() if re.search(form, q.slots.text)), "since the start")
+    value = number_of(sums.get(named), q.facts)
+    return "" if value is None else f"{'Up' if value > 0 else 'Down' if value < 0 else 'Even'} {named}: {sums[named]}."
 
 
 def _run_meant(q: Question) -> bool:

@@ -14,7 +14,7 @@ from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
-from agents.offline.tables import Facts, column_of, heads_of, number_of, only, ordered, ranks
+from agents.offline.tables import Facts, column_of, handle_of, heads_of, number_of, only, ordered, ranks
 from agents.offline.talk import in_focus, tables_above
 from agents.offline.turn_above import Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS
@@ -114,15 +114,10 @@ def measured(subject: str, asked: str, q: Question) -> Plan:
     return drafted(calls[:1], results[:1]).after(" ".join(filter(None, leads)))
 
 
-def _handle(result: CallResult, name: str) -> str:
-    found = re.search(rf"\{{(\w+)\.{name}\}}", result.text)
-    return found[1] if found else ""
-
-
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:
     """Whether a performance can be told from chance, or beats holding, in a sentence; empty where it has no ratio."""
     enough = _ENOUGH.search(asked)
-    h = _handle(result, "sharpe")
+    h = handle_of(result, "sharpe")
     low, high, total = (number_of(f"{{{h}.{name}}}", facts) for name in ("sharpe_low", "sharpe_high", "return_frac"))
     hold = number_of(f"{{{h}.hold_return_frac}}", facts) if _HOLDS.search(asked) else None
     if low is None or high is None or total is None:
@@ -160,7 +155,7 @@ def deepest(result: CallResult) -> str:
 
 def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
     """How much of what halts the desk has been used, of its drawdown and its exposure; empty where a limit is not known."""
-    h = _handle(result, "drawdown_frac")
+    h = handle_of(result, "drawdown_frac")
     used = []
     for name, limit, head in (
         ("drawdown_frac", "drawdown_frac_max", "the drawdown, which halts the desk"),

@@ -176,6 +176,10 @@ _MONEY = re.compile(r"\b(?:pnl|p&l|p/l|profits?|loss(?:es)?|loses?|lost|losing|m
 _BELOW = PATTERNS["page_plans.below"]
 _ABOVE = PATTERNS["page_plans.above"]
 _LOSS = re.compile(r"\b(?:loses?|losing|loss(?:es)?|lost|down|drawdown)\b")
+NO_DRAWDOWN_WATCH = (
+    "No watch is on a drawdown: a watch is of a price, of the P&L of a day or of equity, in money. Name that amount, such as "
+    "`tell me when equity falls below 29000`. The desk itself halts at its drawdown limit: `how close are we to our limits?`"
+)
 _SCALE = {"k": 1e3, "m": 1e6}
 
 
@@ -185,6 +189,8 @@ def watch(q: Question) -> Plan:
     numbers = [
         float(found[1].replace(",", "").replace("_", "")) * _SCALE.get(found[2] or "", 1.0) for found in _NUMBER.finditer(text)
     ]
+    if re.search(r"\bdraw-?down\b", text):
+        return asks_back(NO_DRAWDOWN_WATCH)
     if len(numbers) != 1:
         return asks_back("At which level? Name one number, such as `tell me when BTC falls below 80000`.")
     sleeve, level = q.sleeve(), numbers[0]

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
-from agents.offline.calls import made, once
+from agents.offline.calls import made, not_given, once
 from agents.offline.changes import propose
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
@@ -26,20 +26,29 @@ from agents.offline.steps import (
     window,
 )
 from agents.offline.words import PATTERNS
-from engine.clock import utc
+from engine.clock import HOUR_MS, utc
+from tools.common.time_words import instant
+
+HALF_HOUR_MS = HOUR_MS // 2
 
 
 def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
     if q.chosen.ask == "compare models":
-        return model_plans.helps(q)
-    return _PLANS.get(q.chosen.tool.name, once)(q)
+        return (yield from model_plans.helps(q))
+    draft = yield from _PLANS.get(q.chosen.tool.name, once)(q)
+    return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
 
 
 def journal(q: Question) -> Plan:
     """Events of a window; a question why also explains the last refusal."""
     args, text, slots = arguments(q) | window(q.slots.span), q.slots.text, q.slots
     kind, now, start = q.chosen.asked.kind, q.words.desk_ms, q.slots.span.start or q.slots.span.at
+    if now is not None and slots.span.at and "T" in slots.span.at:  # `around 3am`: what was before and after it
+        args |= {
+            "since": _iso(instant(slots.span.at, now) - HALF_HOUR_MS),
+            "until": _iso(instant(slots.span.at, now) + HALF_HOUR_MS),
+        }
     if now is not None and start and start > _iso(now):
         return PlannedAnswer(f"The desk has not come to {start.replace('T', ' ')} yet: its time is {utc(now)}.")
     if not start and ("ever" in slots.places or (kind == "breaker" and _WHETHER.match(text))):
@@ -80,7 +89,9 @@ def journal(q: Question) -> Plan:
 
 _WHETHER = re.compile(r"(?:and |so |but )*(?:did|has|have|was|were)\b")
 _MISSED = re.compile(r"\b(?:miss|missed|up to speed|catch me up|handed over)\b")
-_CHANGED = re.compile(r"(?:and |so )?what (?:has )?changed(?! in\b)(?!.*\b(?:config\w*|settings?|versions?|parameters?)\b)")
+_CHANGED = re.compile(
+    r"(?:and |so )?(?:what (?:has )?changed|anything (?:\w+ )?(?:new|different|changed)|what is (?:new|different))(?! in\b)(?!.*\b(?:config\w*|settings?|versions?|parameters?)\b)"
+)
 _SIGNED = re.compile(r"\b(?:approv|authori|sign(?:ed|s)? off|accepted|agreed)")
 
 
@@ -106,12 +117,17 @@ def explain(q: Question) -> Plan:
         return (yield from made([PlannedCall("explain_event", {"event_id": args["event_id"]})]))
     if q.chosen.asked.kind == "idle" or q.slots.span.at:
         return (yield from _at(q))
-    search = {"kinds": ["fill"], **window(q.slots.span), **({"sleeve": sleeve.name} if sleeve else {})}
+    lost, won = (PATTERNS[f"plans.{how}"].search(text) for how in ("lost", "won"))
+    ended = "round trip -" if lost else "round trip +" if won else ""  # `the last losing trade`
+    since = window(q.slots.span) or ({"since": "30d"} if ended else {})
+    search = {"kinds": ["fill"], **since, **({"sleeve": sleeve.name} if sleeve else {})}
     (found,) = yield [PlannedCall("journal_search", search)]
     events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
     entries, exits = _ENTRY.search(text), _EXIT.search(text)
     if found.table is not None and (entries or exits):  # a fill that ended it is no entry
         events = [str(row[1]) for row in found.table.rows if ("to enter" in str(row[-1])) == bool(entries)]
+    if found.table is not None and ended:
+        events = [str(row[1]) for row in found.table.rows if ended in str(row[-1])]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
     calls = [PlannedCall("explain_event", {"event_id": events[-1]})]

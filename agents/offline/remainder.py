@@ -10,11 +10,12 @@ from typing import Any
 
 from agents.offline.bounds import bound_column, bound_of
 from agents.offline.calls import made
-from agents.offline.fill import arguments
+from agents.offline.fill import EXTREMES, arguments
 from agents.offline.leftout import EXITS, sleeve_words
 from agents.offline.read_back import PlannedCall
+from agents.offline.slots import COUNTED
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, drafted, reckoned, result_text
-from agents.offline.tables import number_of
+from agents.offline.tables import handle_of, number_of
 from agents.offline.words import PATTERNS
 
 LISTED_MAX = 20  # what `trips` lists at most
@@ -25,6 +26,8 @@ def wanted(q: Question) -> Plan | None:
     """The plan of a sentence that leaves something out, asks for a share or sets a bound; None for any other."""
     if q.slots.out is not None:
         return _without(q, *q.slots.out)
+    if q.slots.without and q.slots.which in ("worst", "best"):
+        return _without_the_most(q)
     if SHARE.search(q.slots.text) and (dimension := _dimension(q)):
         return _share(q, *dimension)
     if len(q.slots.filters) == 1 and bound_of(q.slots.filters[0]) is not None:
@@ -55,6 +58,21 @@ def _without(q: Question, dimension: str, names: tuple[str, ...]) -> Plan:
     lead = yield from _together(result, rows, f"Without {' and '.join(names)}")
     draft, whole = _of_rows(call, result, rows, lead), result_text(result, table=False)
     return PlannedAnswer(f"{draft.text}\n\nOf all of them: {whole}", read_as=f"{draft.read_as}, without {' and '.join(names)}")
+
+
+def _without_the_most(q: Question) -> Plan:
+    """`without the best three trades`: the net of all less that of these."""
+    said = re.search(r"\b(?:best|worst|biggest|largest|top) (\w+)", q.slots.text)
+    n = COUNTED.get(said[1]) or int(said[1]) if said and (said[1] in COUNTED or said[1].isdigit()) else q.slots.count
+    n = n or (EXTREMES if q.slots.text.rstrip("?.! ").endswith("s") else 1)
+    calls = [PlannedCall("trips", _args(q, **{str(q.slots.which): min(n, LISTED_MAX)})), PlannedCall("trips", _args(q))]
+    few, every = yield calls
+    h, rows = handle_of(every, "net"), few.rows()
+    if not h or not rows:
+        return drafted(calls, [few, every])
+    (left,) = yield from reckoned("-".join([f"{h}.net", *(row["net"][1:-1] for row in rows)]))
+    lead = f"Without the {len(rows)} {q.slots.which} round trips: {left}, instead of {{{h}.net}} over {{{h}.trips}}."
+    return drafted(calls[:1], [few]).after(lead)._replace(read_as=f"round trips without the {len(rows)} {q.slots.which}")
 
 
 def _of_rows(call: PlannedCall, result: CallResult, rows: Sequence[int], lead: str) -> PlannedAnswer:

@@ -251,7 +251,11 @@ def _by(s: Sentence) -> tuple[str, ...]:
         patterns += [rf"\b(?:{'|'.join(f for f in forms if ' ' in f)})\b"] if name == "side" else []
         patterns += [rf"^(?:(?:and|so|but|on|in|from|by|of|for) )*(?:which|what) (?:{said})(?=[?.! ]*$)"]
         patterns += (
-            [rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b|\brank (?:the |our |my |all )*(?:{said})\b"] if name in _RANKED else []
+            [
+                rf"(?:(?<=\bbest )|(?<=\bworst )|(?<=\bsingle ))(?:{said})\b|\b(?<=biggest )(?:{said})(?= (?:loss|gain|drop|profit))|\brank (?:the |our |my |all )*(?:{said})\b"
+            ]
+            if name in _RANKED
+            else []
         )
         patterns += [rf"\b(?:which|what) (?:{said})\b"] if name in _RANKED and PATTERNS["slots.ranks"].search(s.rest) else []
         patterns += [rf"\b{_EVERY[name]}\b(?! loss| limit)"] if name in _EVERY and "correlat" not in s.rest else []

@@ -19,8 +19,10 @@ _HIGH = PATTERNS["tables.high"]
 AT_A_LOSS = PATTERNS["tables.at_a_loss"]
 _MANY = re.compile(r"\b(?:most|least|fewest|how many|number of|more|fewer|less) (?:\w+ )?(?:trades|trips)\b")
 _MOMENTS = ("recovered", "peak", "trough", "entry_ms", "exit_ms", "made", "expires", "since", "until")  # no amounts
-_NO_FIGURE = {stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the")}  # words of windows and lists
-_ROW_NAMES = "configuration run trip sleeve exit side hour weekday month symbol version day week"
+_NO_FIGURE = {
+    stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the", "in", "sleeve", "whole", "desk", "time")
+}  # words of windows and lists
+_ROW_NAMES = "configuration run trip sleeve exit side hour daypart weekday weekend month symbol version day week regime"
 _NAMES = tuple(_ROW_NAMES.split())
 
 
@@ -61,7 +63,65 @@ def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> 
     at, row = column_of(table, text), table.rows[n]
     name = next((i for i, column in enumerate(table.columns) if column in _NAMES), 0)
     lowest = "lowest" if lowest_wanted(table.columns[at], text, which) else "highest"
-    return f"The {lowest} {table.columns[at]} is that of {row[name]}: {row[at]}."
+    return f"The {lowest} {table.columns[at]} is that of {row[name]}: {row[at]}{_over(table, row)}{apart(row, facts)}."
+
+
+def _over(table: Table, row: Sequence[Any]) -> str:
+    """How many round trips a row is of."""
+    return f" over {row[table.columns.index('trips')]} round trips" if "trips" in table.columns else ""
+
+
+def apart(row: Sequence[Any], facts: Facts) -> str:
+    """Whether what a group makes a round trip is apart from what the others make; empty where its tool does not say."""
+    h = next((cell[1:-1].partition(".")[0] for cell in row if isinstance(cell, str) and cell.startswith("{")), "")
+    if f"{h}.apart" not in facts:
+        return ""
+    low, high = (number_of(f"{{{h}.apart_{end}}}", facts) for end in ("low", "high"))
+    if low is None or high is None:
+        return "; too few round trips to set it apart from the others"
+    if low * high > 0:
+        return f"; beyond chance {'more' if low > 0 else 'less'} a round trip than the others make"
+    return f"; within chance of the others ({{{h}.apart}} a round trip, {{{h}.apart_low}} to {{{h}.apart_high}}, 95 %)"
+
+
+def rows_named(table: Table, text: str, names: Sequence[str] = ()) -> list[int]:
+    """The rows of a split that a text speaks of by their first cell (`mondays`, `at night`), or by a name of a sleeve."""
+    asked = {stem(word) for word in WORD.findall(text)} - _NO_FIGURE
+    split = table.columns[0] in _NAMES or not table.columns[0]
+    own = [{stem(word) for word in re.findall(r"[a-z]+", str(row[0]).lower())} for row in table.rows if split]
+    return [n for n, of in enumerate(own) if asked & (of - _NO_FIGURE) or any(name in str(table.rows[n][0]) for name in names)]
+
+
+def of_rows(table: Table, facts: Facts, text: str, rows: Sequence[int]) -> str:
+    """What each of some rows of a split made, over how many round trips, with the figures asked for and whether it is chance."""
+    money, asked = column_of(table, "net"), heads_of(table, text)
+    more = [i for i in asked if i != money and table.columns[i] != "trips"]
+    more = more or [i for i, head in enumerate(table.columns) if head in ("win_frac", "mean_r")]
+    said: list[str] = []
+    for row in (table.rows[n] for n in rows):
+        made = "made" if (number_of(row[money], facts) or 0.0) > 0 else "lost"
+        figures = "".join(f", {_SPOKEN.get(table.columns[i], table.columns[i])} {row[i]}" for i in more)
+        said.append(
+            f"{row[0]} {made} {row[money]}{_over(table, row)}{figures}{'' if said and len(table.rows) == 2 else apart(row, facts)}."
+        )
+    return " ".join(said)
+
+
+_SPOKEN = {"win_frac": "hit rate", "mean_r": "mean R", "median_hold_ms": "median holding time"}
+
+
+def spread(table: Table, facts: Facts, text: str) -> str:
+    """Which row of a split has the most and which the least of the figure asked for; of money whether any made some."""
+    order = ordered(table, facts, text, "best")
+    if len(order) < 2:
+        return ""
+    at = column_of(table, text)
+    first, last = ((row[0], f"{row[at]}{_over(table, row)}") for row in (table.rows[order[0]], table.rows[order[-1]]))
+    money = table.columns[at] in ("net", "change", "return")
+    if money and (number_of(table.rows[order[0]][at], facts) or 0.0) < 0:
+        return f"None made money: {first[0]} lost the least, {first[1]}; {last[0]} the most, {last[1]}."
+    head = "net" if money else _SPOKEN.get(table.columns[at], table.columns[at])
+    return f"By {head}, {first[0]} is first: {first[1]}; {last[0]} is last: {last[1]}."
 
 
 def column_of(table: Table, text: str) -> int:
@@ -124,6 +184,12 @@ def number_of(cell: Any, facts: Facts) -> float | None:
     fact = facts.get(cell[1:-1]) if isinstance(cell, str) and cell.startswith("{") else None
     value = fact.value if fact is not None else cell
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def handle_of(result: Any, name: str) -> str:
+    """The handle of the fact of this name that a result's text has; empty where it has none."""
+    found = re.search(rf"\{{(\w+)\.{name}\}}", result.text)
+    return found[1] if found else ""
 
 
 def only(table: Table, rows: Sequence[int]) -> Table:
