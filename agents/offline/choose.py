@@ -196,7 +196,7 @@ _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("desk",), lambda s: (s.sleeves and not s.everything) or re.search(r"\bcash\b", s.text), "sleeves"),  # `how much cash`
     (("exposure",), lambda s: "sleeves" in s.text and PATTERNS["choose.one_bet"].search(s.text), "joint_risk"),
     (("exposure",), lambda s: s.by == ("sleeve",) and PATTERNS["choose.earns"].search(s.text), "attribution sleeves"),
-    (("trips",), lambda s: s.by == ("day",) and s.which, "pnl"),  # `biggest single day loss`
+    (("trips",), lambda s: s.by == ("day",) and PATTERNS["slots.ranks"].search(s.text), "pnl"),  # `biggest single day loss`
     (("exposure",), lambda s: re.search(r"\b(?:p&l|profits?|loss(?:es)?)\b", s.text), "trips"),
     (("attribution", "attribution costs"), lambda s: PATTERNS["figure_plans.per_trade"].search(s.text), "trips"),
     # of round trips the best and the worst are listed, of fills the last

@@ -253,7 +253,7 @@ _PARTS = {"quarter": 0.25, "third": 1 / 3, "tenth": 0.1}
 
 def moves_of(text: str, words: Words) -> dict[str, float]:
     """What a text moves each of several symbols by, as fractions: `btc -15, eth and sol down 20`; none without a direction."""
-    symbols = {symbol.partition("-")[0].lower(): symbol for symbol in words.symbols}
+    symbols = {sleeve.symbol.partition("-")[0].lower(): sleeve.symbol for sleeve in words.sleeves}
     symbols |= {name: symbols[base.lower()] for name, base in COINS.items() if base.lower() in symbols}
     found: dict[str, float] = {}
     waiting: list[str] = []

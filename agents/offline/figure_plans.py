@@ -174,12 +174,28 @@ def excursions(q: Question) -> Plan:
         args.pop("exit", None)
     if not (q.slots.count or _LISTED.search(q.slots.text)):  # `at their worst` ranks no trades
         args.pop("worst", None)
+    if PATTERNS["figure_plans.kept"].search(q.slots.text) and "trips" in q.tools and not (by or "subject" in args):
+        return (yield from _kept_of_best(args))
     calls = [PlannedCall("excursions", args)]
     if "sleeve" in by and "sleeve" not in args and "subject" not in args:
         calls = [PlannedCall("excursions", args | {"sleeve": sleeve.name}) for sleeve in q.words.sleeves[:SLEEVES_MAX]]
     elif "side" in by and "side" not in args:
         calls = [PlannedCall("excursions", args | {"side": side}) for side in ("long", "short")]
     return (yield from made(calls, q))
+
+
+def _kept_of_best(args: dict[str, Any]) -> Plan:
+    """What winners had at their best beside what they made in the end, and what losers had given back."""
+    narrowed = {name: args[name] for name in args if name in ("sleeve", "side", "since", "until")}
+    calls = [PlannedCall("excursions", args), PlannedCall("trips", {**narrowed, "outcome": "winners"})]
+    results = yield calls
+    best, h = {row["of"]: row.get("mfe_mean", "") for row in results[0].rows() if "of" in row}, handle_of(results[1], "net")
+    if not (h and best.get("winners", "").startswith("{")):
+        return drafted(calls, results)
+    (kept,) = yield from reckoned(f"share({h}.mean_net, {best['winners'][1:-1]})")
+    lead = f"Winners kept {kept} of their best: up {best['winners']} on average, closed at {{{h}.mean_net}} after costs, over "
+    lead += f"{{{h}.trips}} round trips. Losers had been up {best.get('losers', 'n/a')} on average before they lost it."
+    return drafted(calls, results).after(lead)
 
 
 SLEEVES_MAX = 6

@@ -101,9 +101,8 @@ def of_rows(table: Table, facts: Facts, text: str, rows: Sequence[int]) -> str:
     for row in (table.rows[n] for n in rows):
         made = "made" if (number_of(row[money], facts) or 0.0) > 0 else "lost"
         figures = "".join(f", {_SPOKEN.get(table.columns[i], table.columns[i])} {row[i]}" for i in more)
-        said.append(
-            f"{row[0]} {made} {row[money]}{_over(table, row)}{figures}{'' if said and len(table.rows) == 2 else apart(row, facts)}."
-        )
+        chance = "" if said and len(table.rows) == 2 else apart(row, facts)  # of two groups it is the same
+        said.append(f"{row[0]} {made} {row[money]}{_over(table, row)}{figures}{chance}.")
     return " ".join(said)
 
 
