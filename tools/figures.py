@@ -4,7 +4,7 @@
 they become facts with their receipts: the run, or the journal's last mark.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
@@ -28,6 +28,7 @@ from tools.common.contract import (
     no_data,
     tool,
 )
+from tools.common.split_words import first_and_last, which_apart
 from tools.common.time_words import NEVER_RAN, instant, window_text
 from tools.runs import TRIP, store
 
@@ -137,19 +138,18 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
         chosen, columns, names = split(found, args.by or "exit"), tuple(SPLIT), ("key",)
         units = SPLIT
     apart_of = groups_apart(found, args.by) if args.by and args.by not in BY_OUTCOME else {}
-    text += _apart_text(args.by or "", apart_of)
     rows = []
     for row in chosen.to_dicts():
         own = ctx.handle("k", f"{label} {row[names[0]]}")
         kept = {name: (row[name], units[name]) for name in columns if name in row}
-        if row[names[0]] in apart_of:
-            facts += make_facts(
-                own, f"{args.by} {row[names[0]]} of {args.subject} less the others", evidence, _usd(apart_of[row["key"]])
-            )
+        beside = _usd(apart_of[row["key"]]) if row.get("key") in apart_of else {}
+        facts += make_facts(own, f"{args.by} {row[names[0]]} of {args.subject} less the others", evidence, beside)
         facts += make_facts(own, f"{args.by or 'round trip'} {row[names[0]]} of {args.subject}", evidence, kept)
         rows.append((*(str(row[name]) for name in names), *(f"{{{own}.{name}}}" for name in kept)))
     heads = (args.by or "exit",) if names == ("key",) else names
     table = Table((*heads, *(name for name in columns if name in chosen.columns)), tuple(rows))
+    if args.by:
+        text = f"{first_and_last(table, chosen['net'].to_list(), facts)}{text}{which_apart(args.by, apart_of)}"
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"subject": args.subject})
 
 
@@ -159,20 +159,6 @@ BY_OUTCOME = ("exit", "prediction")  # groups that are made by how a trip went, 
 def _usd(apart: Any) -> dict[str, tuple[Value, str]]:
     """What a group makes a round trip less what the others make, with its interval."""
     return {f"apart{name}": (getattr(apart, name.strip("_") or "mean"), "usd") for name in ("", "_low", "_high")}
-
-
-def _apart_text(by: str, apart_of: Mapping[str, Any]) -> str:
-    """Which groups differ from all others beyond chance, all of them compared; empty for a split that is not compared."""
-    told = [
-        f"{key} ({'more' if one.low > 0 else 'less'})"
-        for key, one in apart_of.items()
-        if one.low is not None and one.low * one.high > 0
-    ]
-    if len(apart_of) < 2:
-        return ""
-    if told:
-        return f" Apart from the others beyond chance in what a round trip makes (95 % over all compared): {', '.join(told)}."
-    return f" By {by}, none is apart from the others beyond chance in what a round trip makes (95 % over all compared)."
 
 
 def _costs(found: Any) -> dict[str, tuple[Value, str]]:

@@ -106,8 +106,6 @@ def _covers() -> Mapping[str, tuple[str, ...]]:
     return {word: tuple(sense for of, sense in named if of == word) for word, _ in named}
 
 
-_LAST_DAYS = re.compile(r"\b\d{1,3} ?days?\b")
-_ONE_SIDE = re.compile(r"\b(?:only|just|solely) (?:the |our )*(?:longs?|shorts?)\b")
 SENSES_MAX = 3  # a word with more of them proves none
 _EMPTY = (*STOP, *MARKER, *ASKING, *LISTS["empty"].split())
 _NO_CONTENT = frozenset((*_EMPTY, *map(stem, _EMPTY)))
@@ -139,12 +137,12 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
     if name in ("without", "never"):
         return takes_out(entry, slots)
-    if name == "side" and tool == "journal_search" and _ONE_SIDE.search(slots.text):
+    if name == "side" and tool == "journal_search" and PATTERNS["account.one_side"].search(slots.text):
         return False
     if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in _OF_NOW:
         return True
     if name == "span" and entry.takes("days"):  # of a number of days alone
-        return _LAST_DAYS.search(slots.text) is not None
+        return PATTERNS["account.last_days"].search(slots.text) is not None
     if name == "span" and tool == "propose_pause":  # its end alone: a pause begins when it is approved
         return slots.span.start is None
     if name == "timeframe" and not any(map(entry.takes, ("timeframe", "series"))):
@@ -215,7 +213,6 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     return tuple(one for one in pieces if not any(one != other and one in other for other in pieces))
 
 
-_DENIES = re.compile(r"\b(?:not|never|nor|neither|without|except|unless|nothing)\b")
 # slots that make an answer narrower and no other one
 _NARROWING = frozenset(
     ("span", "sleeves", "symbols", "strategies", "by", "unit", "side", "count", "filters", "rule", "version", "outcome")
@@ -230,7 +227,7 @@ def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
     return (
         all(t.slot in _NARROWING for t in unused)
         and not any(t.word in TURNING or (t.word in strange and not t.slot) for t in tokens_of(slots))
-        and not (_denied(slots) or _DENIES.search(slots.text) or _IF.search(slots.text))
+        and not (_denied(slots) or PATTERNS["account.denies"].search(slots.text) or _IF.search(slots.text))
     )
 
 
@@ -243,11 +240,8 @@ _WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk
 _PRESENT = "incidents desk sleeves exposure pauses proposals watches"  # which show the present, with or without the word
 _OF_NOW = tuple(_PRESENT.split())
 _NOW = ("today", "now", "tonight", "right now", "at the moment", "this morning", "overnight")
-_THAT_TIME = re.compile(r"\b(?:in|over|during|within) (?:that|the same) (?:time|period|window|span)\b|\bback then\b")
 _RUN_TOOLS = "backtest compare sweep walkforward"
 _OTHER_COSTS = PATTERNS["account.other_costs"]
-_ENOUGH = re.compile(r"\b(?:enough|sufficient|too few|too short|too little)\b")  # `30 days`: how many it takes is the answer
-_NUMBER = re.compile(r"(?<![\w.:-])[+-]?\d[\d.,]*(?: ?(?:r|bps|%|minutes?|hours?|days?)\b)?")
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 
@@ -259,8 +253,14 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     found = list(_IF.finditer(slots.text)) if figures else []
     found += [m for m in _PER.finditer(slots.text) if tool not in ("trips", "excursions")] if figures else []
     found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in _WHOLE_DAY.split()]
-    found += [m for m in _THAT_TIME.finditer(slots.text) if not (given(slots.span) and takes(entry, "span", slots))]
-    found += list(_NUMBER.finditer(slots.text)) if figures and not _ENOUGH.search(slots.text) else []  # `+1R`
+    found += [
+        m for m in PATTERNS["account.that_time"].finditer(slots.text) if not (given(slots.span) and takes(entry, "span", slots))
+    ]
+    found += (
+        list(PATTERNS["account.number"].finditer(slots.text))
+        if figures and not PATTERNS["account.enough"].search(slots.text)
+        else []
+    )  # `+1R`
     found += list(_OTHER_COSTS.finditer(slots.text)) if tool in _RUN_TOOLS.split() else []  # a run's are those of the model
     if tool == "propose_pause" and not (slots.lasting or slots.span.at or slots.span.end):  # `till the cows come home`
         found += list(re.finditer(r"\b(?:until|till|before|by) (?!the way)\w+(?: \w+){0,2}", slots.text))
@@ -278,7 +278,6 @@ def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...
 
 
 _NOT_THAT = PATTERNS["account.not_that"]
-_BY_WHAT = re.compile(r"\b((?:by|per) [a-z]+)[?.! ]*$")
 
 
 def _denied(slots: Slots) -> tuple[str, ...]:
@@ -288,7 +287,7 @@ def _denied(slots: Slots) -> tuple[str, ...]:
 
 def _unsplit(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     """`by candlestick`: a split that nothing here knows."""
-    found = _BY_WHAT.search(slots.text) if not slots.by and entry.takes("by") else None
+    found = PATTERNS["account.by_what"].search(slots.text) if not slots.by and entry.takes("by") else None
     known = found is None or any(a < found.end(1) and found.start(1) < b for places in slots.places.values() for a, b in places)
     return () if found is None or known or is_common(found[1].split()[1]) else (found[1],)
 

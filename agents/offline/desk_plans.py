@@ -24,7 +24,7 @@ def sleeves(q: Question) -> Plan:
     call = PlannedCall("sleeves", arguments(q))
     (result,) = yield [call]
     draft, text, rows = drafted([call], [result]), q.slots.text, result.table.rows if result.table is not None else None
-    opened = _OPENED.search(f"{text} {q.raw}".lower())
+    opened = PATTERNS["desk_plans.opened"].search(f"{text} {q.raw}".lower())
     of_settings = _SETTING.search(text) and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
@@ -34,10 +34,10 @@ def sleeves(q: Question) -> Plan:
         cash = [ref for row in rows if (ref := f"{str(row[1])[1:-1].partition('.')[0]}.cash") in q.facts]
         (total,) = (yield from reckoned("+".join(cash))) if len(cash) > 1 and "cash" in text else ("",)
         return draft.after(
-            "\n\n".join([*([f"Cash in all: {total}."] if total else []), *_lines(q, rows, _ACCOUNT, "equity cash")])
+            "\n\n".join([*([f"Cash in all: {total}."] if total else []), *_lines(q, rows, LISTS["of_account"], "equity cash")])
         )
     if opened:
-        return draft.after("\n\n".join(_lines(q, rows, _POSITION, "entry") or ["No position is open there."]))
+        return draft.after("\n\n".join(_lines(q, rows, LISTS["of_position"], "entry") or ["No position is open there."]))
     return draft.after(_held(rows))
 
 
@@ -48,17 +48,6 @@ def _held(rows: Sequence[Sequence[Any]]) -> str:
         return f"{rows[0][0]} is flat." if not held else f"{held[0]}."
     verb = "holds" if len(held) == 1 else "hold"
     return f"{len(held)} of {len(rows)} sleeves {verb} a position{': ' if held else ''}{'; '.join(held)}."
-
-
-_ACCOUNT = {"equity": "equity {}", "cash": "cash {}"}
-_POSITION = {
-    "quantity": "holds {}",
-    "entry": "entered at {}",
-    "opened": "first at {}",
-    "protective": "protective level {}",
-    "target": "target {}",
-}
-_OPENED = re.compile(r"\b(?:targets?|entry|entered|opened|how long|since when|get in|got in|armed)\b")
 
 
 def _lines(q: Question, rows: Sequence[Sequence[Any]], forms: Mapping[str, str], least: str) -> list[str]:
@@ -106,9 +95,6 @@ def desk(q: Question) -> Plan:
     )
 
 
-_ONE_BET = re.compile(r"\b(?:doubl\w*|bets?|diversif\w*|concentrat\w*|correlat\w*|same|overlap\w*|together)\b")
-
-
 def exposure(q: Question) -> Plan:
     """What is held; whether it is one bet comes first where that is asked, else the largest, or the sum beside its limit."""
     call = PlannedCall("exposure", arguments(q))
@@ -118,7 +104,7 @@ def exposure(q: Question) -> Plan:
     if pairs and len(symbols) > 1:
         last = "times equity or correlation"
         return drafted([call], [result]).after(" ".join(f"Correlation of {row['name']}: {row[last]}." for row in pairs))
-    if result.status != "ok" or result.table is None or _ONE_BET.search(q.slots.text):
+    if result.status != "ok" or result.table is None or PATTERNS["desk_plans.one_bet"].search(q.slots.text):
         return drafted([call], [result]).after(lead(q, result))
     largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
     result = result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))
@@ -176,22 +162,13 @@ def context(q: Question) -> Plan:
         if listed is not None and listed.table is not None and listed.table.rows:
             search = exit_of(listed.table, listed.table.rows[q.slots.place or 0], q.facts) or search
         (found,) = yield [search]
-        form = next((form for word, form in _FILLED if re.search(word, text)), "")
+        form = next((form for form, word in LISTS["filled"].items() if re.search(word, text)), "")
         event = [row["event"] for row in found.rows() if form in row["what"]][-1:]
     if not event:
         return asks_back(
             "Around which event? Name it (`d-123`), or a sleeve and a time: `the market at 14:15 yesterday, btc-trend`."
         )
     return (yield from made([PlannedCall("market_context", {"event_id": event[0]})]))
-
-
-_FILLED = (
-    (r"\bstop", "by stop"),
-    (r"\btrail", "by trail"),
-    (r"\b(?:target|profit)", "by target"),
-    (r"\b(?:entr|enter|opened|got in|bought)", "to enter"),
-    (r"\b(?:exit|clos|out|loss|lost|trade)", "round trip"),
-)
 
 
 def health(q: Question) -> Plan:
@@ -219,18 +196,10 @@ def handover(q: Question) -> Plan:
     rows = {
         r.name: [row for row in r.table.rows if r.name != "sleeves" or str(row[2]) != "flat"] if r.table else [] for r in results
     }
-    heads = {
-        "sleeves": "positions open",
-        "orders": "orders working",
-        "alerts": "alerts open",
-        "pauses": "pauses",
-        "proposals": "proposals waiting",
-    }
-    counted = [f"{head} {len(rows[tool])}" for tool, head in heads.items() if tool in rows]
+    counted = [f"{head} {len(rows[tool])}" for tool, head in LISTS["handover_heads"].items() if tool in rows]
     return drafted(calls, results).after(f"{', '.join(counted).capitalize()}.")
 
 
-_MOVES = re.compile(r"\b(?:mov(?:e|es|ed|ing)|swings?|shocks?|jolts?)\b")
 _ONE_WAY = PATTERNS["desk_plans.one_way"]
 
 
@@ -240,7 +209,11 @@ def what_if(q: Question) -> Plan:
         return (yield from _together(moves))
     args, past = arguments(q), [float(r.args.get("move_frac") or 0.0) for r in q.results() if r.name == "what_if"][-2:]
     both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both
-    if args.get("move_frac") is None or _ONE_WAY.search(q.slots.text) or not (_MOVES.search(q.slots.text) or both):
+    if (
+        args.get("move_frac") is None
+        or _ONE_WAY.search(q.slots.text)
+        or not (PATTERNS["desk_plans.moves"].search(q.slots.text) or both)
+    ):
         return (yield from once(q))
     size = abs(args["move_frac"])
     draft = yield from made([PlannedCall("what_if", args | {"move_frac": move}) for move in (-size, size)])
@@ -264,14 +237,11 @@ def moves_of(text: str, words: Words) -> dict[str, float]:
             continue
         said, between = m["n"] or "", text[at : m.end()]
         falls = PATTERNS["slots.down"].search(between) or re.search(r"\bhal(?:f|ve[sd]?)\b", between)
-        sign = -1.0 if "-" in said or falls else 1.0 if "+" in said or _UP.search(between) else sign
+        sign = -1.0 if "-" in said or falls else 1.0 if "+" in said or PATTERNS["desk_plans.up"].search(between) else sign
         size = abs(float(re.sub(r"[-+ ]", "", said))) / 100 if said else _PARTS.get(m["part"], 0.5)
         found |= dict.fromkeys(waiting, round(sign * size, 6)) if sign else {}
         waiting, at = [], m.end()
     return found
-
-
-_UP = re.compile(r"\b(?:up|ris\w+|rall\w+|gains?|jumps?|pumps?|higher|climbs?)\b")
 
 
 def _together(moves: Mapping[str, float]) -> Plan:

@@ -28,9 +28,10 @@ from agents.offline.steps import (
     result_text,
     window,
 )
-from agents.offline.tables import AT_A_LOSS, extreme, handle_of, heads_of, number_of, of_rows, ordered, ranks, rows_named, spread
+from agents.offline.tables import AT_A_LOSS, column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named
 from agents.offline.talk import ROWS_SUMMED
-from agents.offline.words import PATTERNS
+from agents.offline.words import LISTS, PATTERNS
+from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant
 
 
@@ -48,10 +49,10 @@ def attribution(q: Question) -> Plan:
             return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
         if q.chosen.asked.kind == "sleeves":
             named = rows_named(table, q.slots.text, q.slots.sleeves)
-            first = spread(table, q.facts, "change")
+            first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
             if AT_A_LOSS.search(q.slots.text):  # `who is bleeding`
                 first = extreme(table, q.facts, "change", "worst")
-            return draft.after(first if len(named) < 2 else of_rows(table, q.facts, "change", named[:3]))
+            return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
         costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
         costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
         parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
@@ -114,21 +115,19 @@ def performance(q: Question) -> Plan:
     return (yield from once(of_run))
 
 
-_ALL_SLEEVES = re.compile(r"\b(?:all|each of the|every one of the) (?:three|four|five|sleeves)\b")
-
-
 def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
     q = yield from about_run(q)
     if (asked := remainder.wanted(q)) is not None:
         return (yield from asked)
     args, text, by = arguments(q), q.slots.text, q.slots.by
-    if PATTERNS["figure_plans.per_trade"].search(text):
-        return (yield from _costs_each(q, args))
-    if args.get("by") in ("weekday", "hour") and (wider := next((by for by, form in _WIDER.items() if form.search(text)), "")):
+    if args.keys() == {"sleeve"} and PATTERNS["figure_plans.than_all"].search(text):  # beside all of them
+        return (yield from made([PlannedCall("trips", args), PlannedCall("trips", {})], q))
+    of_parts = LISTS["wider"].items() if args.get("by") in ("weekday", "hour") else ()
+    if wider := next((by for by, form in of_parts if re.search(form, text)), ""):
         args["by"] = wider  # `weekends against weekdays`, `do we lose at night`
         return (yield from made([PlannedCall("trips", args)], q))
-    if "by" not in args and not q.slots.sleeves and _ALL_SLEEVES.search(text):  # `hit rate, all three`
+    if "by" not in args and not q.slots.sleeves and PATTERNS["figure_plans.all_sleeves"].search(text):  # `hit rate, all three`
         return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
     if len(by) > 1 and q.chosen.splits(by):
         draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
@@ -141,38 +140,15 @@ def trips(q: Question) -> Plan:
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
 
 
-def _costs_each(q: Question, args: dict[str, Any]) -> Plan:
-    """What fees and slippage are for a round trip and in bps of what was traded; of a sleeve that is named, all beside it."""
-    calls = [PlannedCall("trips", {name: args[name] for name in args if name not in ("by", "best", "worst")})]
-    calls += [PlannedCall("trips", {})] if "sleeve" in args else []
-    results = yield calls
-    said = []
-    for result in results:
-        h, name = handle_of(result, "trips"), str(result.args.get("sleeve", "the desk"))
-        costs = [cost for cost in ("fees", "slippage") if re.search(rf"\b{cost[:-1]}", q.slots.text)] or ["fees", "slippage"]
-        each = "; ".join(f"{cost} {{{h}.mean_{cost}}} a round trip, {{{h}.{cost}_bps}} of the money traded" for cost in costs)
-        said += [f"Of {name}, over {{{h}.trips}} round trips: {each}."] if h else []
-    return drafted(calls, results).after(" ".join(said))
-
-
-_WIDER = {
-    "weekend": re.compile(r"\bweekends?\b"),
-    "daypart": re.compile(r"\b(?:over)?nights?\b|\bmornings?\b|\bafternoons?\b|\bevenings?\b"),
-}
-_ENDED = re.compile(r"\b(?:stopped|ended|exit\w*|closed|out|hit|before the|(?:stop|target|trail)s? (?:trades?|exits?))\b")
-
-_LISTED = re.compile(r"\b(?:worst|biggest|largest|deepest) (?:\w+ )?(?:trades?|trips?|excursions?|mae|heats?|ones)\b")
-
-
 def excursions(q: Question) -> Plan:
     """MAE and MFE of the desk or of a run; by sleeve or side one call for each. Trades ended so are meant where it says so."""
     q = yield from about_run(q)
     if _no_run(q):
         return asks_back(NO_RUN)
     args, by = arguments(q), q.slots.by
-    if args.get("exit") == "open" or not _ENDED.search(q.slots.text):
+    if args.get("exit") == "open" or not PATTERNS["figure_plans.ended"].search(q.slots.text):
         args.pop("exit", None)
-    if not (q.slots.count or _LISTED.search(q.slots.text)):  # `at their worst` ranks no trades
+    if not (q.slots.count or PATTERNS["figure_plans.listed"].search(q.slots.text)):  # `at their worst` ranks no trades
         args.pop("worst", None)
     if PATTERNS["figure_plans.kept"].search(q.slots.text) and "trips" in q.tools and not (by or "subject" in args):
         return (yield from _kept_of_best(args))
@@ -199,7 +175,6 @@ def _kept_of_best(args: dict[str, Any]) -> Plan:
 
 
 SLEEVES_MAX = 6
-_EQUITY = re.compile(r"(?<!change in )(?<!change of )\bequity\b")
 
 
 def pnl(q: Question) -> Plan:
@@ -208,7 +183,7 @@ def pnl(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
-    if _EQUITY.search(text):
+    if PATTERNS["figure_plans.equity"].search(text):
         args["equity"] = True
     args.pop("subject", None)
     if _run_meant(q):
@@ -271,7 +246,9 @@ def _run_meant(q: Question) -> bool:
     """Whether the sentence speaks of a run: by its id, in words, or as equity right after one was made or shown."""
     last, text = next(reversed(q.results()), None), q.slots.text
     subject = "" if last is None else str(last.args.get("subject") or last.args.get("run_id") or "")
-    after = last is not None and (last.name in _ONE_RUN or subject.startswith("r-")) and _EQUITY.search(text)
+    after = (
+        last is not None and (last.name in _ONE_RUN or subject.startswith("r-")) and PATTERNS["figure_plans.equity"].search(text)
+    )
     named = q.slots.handles or any(identity.startswith("r-") for identity in q.slots.ids)
     spoken = speaks_of_run(text)
     return q.run_id() is not None and bool(named or spoken or (after and not DESKWARD.search(text)))

@@ -22,10 +22,7 @@ from tools.common import render
 
 KINDS = Kinds()
 _OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan", "leaks", "compare", "joint_risk", "exposure")
-_COSTS = re.compile(r"\b(?:fees?|costs?|slippage|commissions?|funding)\b")
 _FALL = PATTERNS["measured.fall"]
-_HOLDS = re.compile(r"\b(?:hold|held|holding|benchmark)\b")
-_ENOUGH = re.compile(r"\b(?:enough|too (?:few|short|little|soon|early)|sufficient|how sure|luck|chance|significan\w+)\b")
 
 
 def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
@@ -47,7 +44,7 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if re.search(r"\b(?:difference|between|the two|both)\b", text):
         return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
-    if _COSTS.search(asked) and last.name in ("attribution", "pnl", "trips"):
+    if PATTERNS["measured.costs"].search(asked) and last.name in ("attribution", "pnl", "trips"):
         return costs_measured
     return partial(measured, str(run_shown(last) or ""), asked)
 
@@ -116,10 +113,10 @@ def measured(subject: str, asked: str, q: Question) -> Plan:
 
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:
     """Whether a performance can be told from chance, or beats holding, in a sentence; empty where it has no ratio."""
-    enough = _ENOUGH.search(asked)
+    enough = PATTERNS["measured.enough"].search(asked)
     h = handle_of(result, "sharpe")
     low, high, total = (number_of(f"{{{h}.{name}}}", facts) for name in ("sharpe_low", "sharpe_high", "return_frac"))
-    hold = number_of(f"{{{h}.hold_return_frac}}", facts) if _HOLDS.search(asked) else None
+    hold = number_of(f"{{{h}.hold_return_frac}}", facts) if PATTERNS["measured.holds"].search(asked) else None
     if low is None or high is None or total is None:
         return ""
     told = low > 0 or high < 0

@@ -51,22 +51,26 @@ def journal(q: Question) -> Plan:
         }
     if now is not None and start and start > _iso(now):
         return PlannedAnswer(f"The desk has not come to {start.replace('T', ' ')} yet: its time is {utc(now)}.")
-    if not start and ("ever" in slots.places or (kind == "breaker" and _WHETHER.match(text))):
+    if not start and ("ever" in slots.places or (kind == "breaker" and PATTERNS["plans.whether"].match(text))):
         args["since"] = "2009-01-01"  # `since the start`: whether it did at all is no question about yesterday
     if not start and slots.which == "last" and slots.count:  # however old they are
         args["since"] = "30d"
     before: list[PlannedCall] = []  # asked before the events, or after them
     after: list[PlannedCall] = []
-    if kind == "config" and _CHANGED.match(text):  # whatever changed, not the configuration alone
+    if kind == "config" and PATTERNS["plans.changed"].match(text):  # whatever changed, not the configuration alone
         args.pop("kinds", None)
     elif kind == "config":
         args = {"since": "30d"} | args | {"kinds": ["config", "proposal"]}
-        before = [PlannedCall("proposals", {"state": "applied"})] if _SIGNED.search(text) else []  # by whom: the cards say it
+        before = (
+            [PlannedCall("proposals", {"state": "applied"})] if PATTERNS["plans.signed"].search(text) else []
+        )  # by whom: the cards say it
     elif kind == "refused":
         args |= {"kinds": ["refused"]}
     elif kind == "halt":
         after, args = [PlannedCall("health", {})], {"since": "30d"} | args | {"kinds": ["halt"]}
-    if not before and _MISSED.search(text) and "kinds" not in args:  # what waits for a person is no event of the desk's
+    if (
+        not before and PATTERNS["plans.missed"].search(text) and "kinds" not in args
+    ):  # what waits for a person is no event of the desk's
         after = [PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
     if before or after:
         return (yield from made([*before, PlannedCall("journal_search", args), *after]))
@@ -85,14 +89,6 @@ def journal(q: Question) -> Plan:
         text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
     return drafted([call], [found])
-
-
-_WHETHER = re.compile(r"(?:and |so |but )*(?:did|has|have|was|were)\b")
-_MISSED = re.compile(r"\b(?:miss|missed|up to speed|catch me up|handed over)\b")
-_CHANGED = re.compile(
-    r"(?:and |so )?(?:what (?:has )?changed|anything (?:\w+ )?(?:new|different|changed)|what is (?:new|different))(?! in\b)(?!.*\b(?:config\w*|settings?|versions?|parameters?)\b)"
-)
-_SIGNED = re.compile(r"\b(?:approv|authori|sign(?:ed|s)? off|accepted|agreed)")
 
 
 def _without_sleeves(names: tuple[str, ...], call: PlannedCall, found: CallResult) -> PlannedAnswer:
@@ -123,7 +119,7 @@ def explain(q: Question) -> Plan:
     search = {"kinds": ["fill"], **since, **({"sleeve": sleeve.name} if sleeve else {})}
     (found,) = yield [PlannedCall("journal_search", search)]
     events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
-    entries, exits = _ENTRY.search(text), _EXIT.search(text)
+    entries, exits = PATTERNS["plans.entry"].search(text), PATTERNS["plans.exit"].search(text)
     if found.table is not None and (entries or exits):  # a fill that ended it is no entry
         events = [str(row[1]) for row in found.table.rows if ("to enter" in str(row[-1])) == bool(entries)]
     if found.table is not None and ended:
@@ -134,10 +130,6 @@ def explain(q: Question) -> Plan:
     if sleeve and re.search(r"\b(?:entered|opened)\b", text):  # it may be over
         calls.append(PlannedCall("sleeves", {"sleeve": sleeve.name}))
     return (yield from made(calls))
-
-
-_ENTRY = re.compile(r"\b(?:enter\w*|entry|opened)\b")
-_EXIT = re.compile(r"\b(?:exit\w*|closed?|left|leave|stopped out|g[eo]t out|bail\w*)\b")
 
 
 def _at(q: Question) -> Plan:

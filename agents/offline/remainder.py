@@ -145,7 +145,13 @@ def _share(q: Question, dimension: str, names: tuple[str, ...]) -> Plan:
     if table is None or result.status != "ok":
         return draft
     head = next((h for h in ("fees", "funding", "slippage") if re.search(rf"\b{h[:-1]}", text)), "net")
-    head = "fees" if re.search(r"\bcosts?\b", text) else "trips" if head == "net" and _OF_NUMBER.search(text) else head
+    head = (
+        "fees"
+        if re.search(r"\bcosts?\b", text)
+        else "trips"
+        if head == "net" and PATTERNS["remainder.of_number"].search(text)
+        else head
+    )
     at = table.columns.index(head)
     every = [row for row in table.rows if str(row[at]).startswith("{") and str(row[0]) != "open"]
     rows = [row for row in every if not names or str(row[0]).lower() in names][:4]
@@ -157,9 +163,6 @@ def _share(q: Question, dimension: str, names: tuple[str, ...]) -> Plan:
     mixed = " Gains and losses are added up in it, so a share may be above 100 % or negative."
     lead = f"Share of the {head} of all: {shares}.{mixed if head in ('net', 'funding') else ''}"
     return draft.after(lead)._replace(read_as=f"share in the {head} by {dimension}; {draft.read_as}")
-
-
-_OF_NUMBER = re.compile(r"\b(?:of (?:the |our |all )*(?:trades|trips|round trips|exits|positions)|trades (?:were|are|hit|end))\b")
 
 
 def _beyond(q: Question) -> Plan:

@@ -10,14 +10,16 @@ from typing import Any
 
 from agents.offline.entries import WORD
 from agents.offline.words import FIGURES, PATTERNS, stem
+from tools.common import split_words
 from tools.common.contract import Table
+from tools.common.split_words import MONEY, apart, over
 
+number_of = split_words.number_of
 Facts = Mapping[str, Any]  # reference -> fact, of the whole thread
 _BETTER_LOW = ("drawdown", "fees", "slippage", "depth")
 _LOW = PATTERNS["tables.low"]
 _HIGH = PATTERNS["tables.high"]
 AT_A_LOSS = PATTERNS["tables.at_a_loss"]
-_MANY = re.compile(r"\b(?:most|least|fewest|how many|number of|more|fewer|less) (?:\w+ )?(?:trades|trips)\b")
 _MOMENTS = ("recovered", "peak", "trough", "entry_ms", "exit_ms", "made", "expires", "since", "until")  # no amounts
 _NO_FIGURE = {
     stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the", "in", "sleeve", "whole", "desk", "time")
@@ -63,25 +65,7 @@ def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> 
     at, row = column_of(table, text), table.rows[n]
     name = next((i for i, column in enumerate(table.columns) if column in _NAMES), 0)
     lowest = "lowest" if lowest_wanted(table.columns[at], text, which) else "highest"
-    return f"The {lowest} {table.columns[at]} is that of {row[name]}: {row[at]}{_over(table, row)}{apart(row, facts)}."
-
-
-def _over(table: Table, row: Sequence[Any]) -> str:
-    """How many round trips a row is of."""
-    return f" over {row[table.columns.index('trips')]} round trips" if "trips" in table.columns else ""
-
-
-def apart(row: Sequence[Any], facts: Facts) -> str:
-    """Whether what a group makes a round trip is apart from what the others make; empty where its tool does not say."""
-    h = next((cell[1:-1].partition(".")[0] for cell in row if isinstance(cell, str) and cell.startswith("{")), "")
-    if f"{h}.apart" not in facts:
-        return ""
-    low, high = (number_of(f"{{{h}.apart_{end}}}", facts) for end in ("low", "high"))
-    if low is None or high is None:
-        return "; too few round trips to set it apart from the others"
-    if low * high > 0:
-        return f"; beyond chance {'more' if low > 0 else 'less'} a round trip than the others make"
-    return f"; within chance of the others ({{{h}.apart}} a round trip, {{{h}.apart_low}} to {{{h}.apart_high}}, 95 %)"
+    return f"The {lowest} {table.columns[at]} is that of {row[name]}: {row[at]}{over(table, row)}{apart(row, facts)}."
 
 
 def rows_named(table: Table, text: str, names: Sequence[str] = ()) -> list[int]:
@@ -92,44 +76,14 @@ def rows_named(table: Table, text: str, names: Sequence[str] = ()) -> list[int]:
     return [n for n, of in enumerate(own) if asked & (of - _NO_FIGURE) or any(name in str(table.rows[n][0]) for name in names)]
 
 
-def of_rows(table: Table, facts: Facts, text: str, rows: Sequence[int]) -> str:
-    """What each of some rows of a split made, over how many round trips, with the figures asked for and whether it is chance."""
-    money, asked = column_of(table, "net"), heads_of(table, text)
-    more = [i for i in asked if i != money and table.columns[i] != "trips"]
-    more = more or [i for i, head in enumerate(table.columns) if head in ("win_frac", "mean_r")]
-    said: list[str] = []
-    for row in (table.rows[n] for n in rows):
-        made = "made" if (number_of(row[money], facts) or 0.0) > 0 else "lost"
-        figures = "".join(f", {_SPOKEN.get(table.columns[i], table.columns[i])} {row[i]}" for i in more)
-        chance = "" if said and len(table.rows) == 2 else apart(row, facts)  # of two groups it is the same
-        said.append(f"{row[0]} {made} {row[money]}{_over(table, row)}{figures}{chance}.")
-    return " ".join(said)
-
-
-_SPOKEN = {"win_frac": "hit rate", "mean_r": "mean R", "median_hold_ms": "median holding time"}
-
-
-def spread(table: Table, facts: Facts, text: str) -> str:
-    """Which row of a split has the most and which the least of the figure asked for; of money whether any made some."""
-    order = ordered(table, facts, text, "best")
-    if len(order) < 2:
-        return ""
-    at = column_of(table, text)
-    first, last = ((row[0], f"{row[at]}{_over(table, row)}") for row in (table.rows[order[0]], table.rows[order[-1]]))
-    money = table.columns[at] in ("net", "change", "return")
-    if money and (number_of(table.rows[order[0]][at], facts) or 0.0) < 0:
-        return f"None made money: {first[0]} lost the least, {first[1]}; {last[0]} the most, {last[1]}."
-    head = "net" if money else _SPOKEN.get(table.columns[at], table.columns[at])
-    return f"By {head}, {first[0]} is first: {first[1]}; {last[0]} is last: {last[1]}."
-
-
 def column_of(table: Table, text: str) -> int:
     """The column of the figure that a text speaks of; of P&L where it names none. 0: the table has neither."""
-    money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change", "total_return_frac")]
+    money = [i for i, head in enumerate(table.columns) if head in MONEY]
     counts = [
         i
         for i in heads_of(table, text)
-        if table.columns[i] not in _MOMENTS and (table.columns[i] not in ("trips", "trades", "round trips") or _MANY.search(text))
+        if table.columns[i] not in _MOMENTS
+        and (table.columns[i] not in ("trips", "trades", "round trips") or PATTERNS["tables.many"].search(text))
     ]
     return (*counts, *money, 0)[0]
 
@@ -176,13 +130,6 @@ def lowest_wanted(head: str, text: str, which: str | None) -> bool:
     if AT_A_LOSS.search(text) and head in ("net", "return", "change"):
         return many or not few
     return few
-
-
-def number_of(cell: Any, facts: Facts) -> float | None:
-    """The number of a cell, which may be a reference."""
-    fact = facts.get(cell[1:-1]) if isinstance(cell, str) and cell.startswith("{") else None
-    value = fact.value if fact is not None else cell
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def handle_of(result: Any, name: str) -> str:
