@@ -8,14 +8,14 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, which_sleeve
 from agents.offline.tables import column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
 from agents.offline.ways import NOT_GIVEN, SAY
-from agents.offline.words import LISTS
+from agents.offline.words import LISTS, PATTERNS
 from tools.common.split_words import of_rows, spread
 
 
 def not_given(q: Question) -> str:
     """What the sentence asks for that no tool gives; empty where a tool gives it."""
-    found = NOT_GIVEN.get(q.chosen.tool.name)
-    return found["text"] if found is not None and re.search(found["form"], q.slots.text) else ""
+    of = [found for name, found in NOT_GIVEN.items() if name.partition("-")[0] == q.chosen.tool.name]
+    return next((found["text"] for found in of if re.search(found["form"], q.slots.text)), "")
 
 
 def once(q: Question) -> Plan:
@@ -58,6 +58,8 @@ def lead(q: Question, result: CallResult) -> str:
     if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
         return extreme(table, q.facts, text, q.slots.which)
     at = column_of(table, text) if of_trips and result.args.get("by") and "streak" not in text else 0
+    if at and PATTERNS["calls.of_all"].search(text):
+        return f"By {result.args['by']} the tool has no such figure. {figures_of_trips(result, text)}"
     if at and table.columns[at] != "net":  # of the net the tool's own text says it
         return spread(table, q.facts, at, ordered(table, q.facts, text, "best"))
     return ""

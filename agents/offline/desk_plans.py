@@ -206,6 +206,8 @@ _ONE_WAY = PATTERNS["desk_plans.one_way"]
 def what_if(q: Question) -> Plan:
     """A sudden move; where no word says which way, a rise and a fall, the fall first."""
     if len(moves := moves_of(q.slots.text, q.words)) > 1:
+        back = -1 if re.search(r"\bother way\b|\bopposite\b", q.raw.lower()) else 1
+        moves = {symbol: back * move for symbol, move in moves.items()}
         return (yield from _together(moves))
     args, past = arguments(q), [float(r.args.get("move_frac") or 0.0) for r in q.results() if r.name == "what_if"][-2:]
     both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both

@@ -44,7 +44,9 @@ def journal(q: Question) -> Plan:
     """Events of a window; a question why also explains the last refusal."""
     args, text, slots = arguments(q) | window(q.slots.span), q.slots.text, q.slots
     kind, now, start = q.chosen.asked.kind, q.words.desk_ms, q.slots.span.start or q.slots.span.at
-    if now is not None and slots.span.at and "T" in slots.span.at:  # `around 3am`: what was before and after it
+    if (
+        now is not None and slots.span.at and "T" in slots.span.at and "since" not in text
+    ):  # `around 3am`: what was before and after it
         args |= {
             "since": _iso(instant(slots.span.at, now) - HALF_HOUR_MS),
             "until": _iso(instant(slots.span.at, now) + HALF_HOUR_MS),
