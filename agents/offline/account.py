@@ -202,21 +202,14 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     if not (slots.sleeves or slots.symbols or slots.strategies) and any(map(entry.takes, _NAMES)):
         strange = set(strange_words(slots))
         left = sorted({*left, *(t for t in tokens if t.word in strange and not t.slot)}, key=lambda t: t.start)
-    pieces = (
-        *_pieces(slots.text, left),
-        *_denied(slots),
-        *_denials(entry, slots, taken),
-        *_unsplit(entry, slots),
-        *_circumstances(entry, slots),
-    )
+    denied = (*_denied(slots), *_denials(entry, slots, taken))
+    pieces = (*_pieces(slots.text, left), *denied, *_unsplit(entry, slots), *_circumstances(entry, slots))
     pieces = tuple(dict.fromkeys((*pieces, *_unsaid(entry, slots))))
     return tuple(one for one in pieces if not any(one != other and one in other for other in pieces))
 
 
 # slots that make an answer narrower and no other one
-_NARROWING = frozenset(
-    ("span", "sleeves", "symbols", "strategies", "by", "unit", "side", "count", "filters", "rule", "version", "outcome")
-) | {"timeframe", "venue", "number", "which", "place", "everything", "ever", "keys"}
+_NARROWING = frozenset(LISTS["narrowing"].split())
 
 
 def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
@@ -231,10 +224,7 @@ def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
     )
 
 
-_FIGURES = (  # of whose sentences for training hardly any has a denial
-    "trips pnl performance attribution excursions exposure run round_trip backtest sweep list_data journal_search counts "
-    "version_effect trials compare judge"
-)
+_FIGURES: str = LISTS["without_denial"]  # of whose sentences for training hardly any has a denial
 _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
 _WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk"  # which know no hours
 _PRESENT = "incidents desk sleeves exposure pauses proposals watches"  # which show the present, with or without the word

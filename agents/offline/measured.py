@@ -125,13 +125,8 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     if enough:
         lead = f"Not enough: over {{{h}.whole_days}} it cannot be told from luck"
         return f"{lead}; at this ratio that takes about {{{h}.days_needed}}."
-    word = (
-        ("Good, beyond chance" if low > 0 else "Bad, beyond chance")
-        if told
-        else "Not good so far"
-        if total < 0
-        else "A gain so far"
-    )
+    words = ("Bad, beyond chance", "Good, beyond chance") if told else ("Not good so far", "A gain so far")
+    word = words[(low > 0) if told else (total >= 0)]
     if hold is not None:
         beside = "more" if total > hold else "less"
         return f"The desk returned {{{h}.return_frac}}, {beside} than {{{h}.hold_return_frac}} by holding the same instruments."

@@ -44,13 +44,9 @@ def journal(q: Question) -> Plan:
     """Events of a window; a question why also explains the last refusal."""
     args, text, slots = arguments(q) | window(q.slots.span), q.slots.text, q.slots
     kind, now, start = q.chosen.asked.kind, q.words.desk_ms, q.slots.span.start or q.slots.span.at
-    if (
-        now is not None and slots.span.at and "T" in slots.span.at and "since" not in text
-    ):  # `around 3am`: what was before and after it
-        args |= {
-            "since": _iso(instant(slots.span.at, now) - HALF_HOUR_MS),
-            "until": _iso(instant(slots.span.at, now) + HALF_HOUR_MS),
-        }
+    at = slots.span.at if "T" in (slots.span.at or "") and "since" not in text else None
+    if at and now is not None:  # `around 3am`: what was before and after it
+        args |= {end: _iso(instant(at, now) + by) for end, by in (("since", -HALF_HOUR_MS), ("until", HALF_HOUR_MS))}
     if now is not None and start and start > _iso(now):
         return PlannedAnswer(f"The desk has not come to {start.replace('T', ' ')} yet: its time is {utc(now)}.")
     if not start and ("ever" in slots.places or (kind == "breaker" and PATTERNS["plans.whether"].match(text))):
