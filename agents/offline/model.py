@@ -112,7 +112,7 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
         except StopIteration as done:
             draft = _kept(done.value, part.kept)
             checked = used and entry is not None and not (free(entry.tool.name) or entry.asked.kind == "handover")
-            said = f"{entry.ask} {draft.text} {draft.read_as}" if checked and entry else ""
+            said = f"{entry.ask} {draft.text} {draft.read_as} {' '.join(part.beyond)}" if checked and entry else ""
             if used and not draft.asked_back:  # something was looked up
                 draft = draft.after(unsure_text(part, q.past[-1].asked if q.past else "")).after(wider_text(part))
             missed = (*part.left, *(unanswered(part.slots, said, part.text) if said else ()))
