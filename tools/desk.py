@@ -263,14 +263,9 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         "next",
         "what should I look at first?; what needs my attention?; what do you recommend?; where should I focus?; what are "
         "the next steps; what would you do next?; what would you advise; any recommendations?; what should I worry "
-        "about?; can I go to bed?; anything I should know before I hand over?; what would you change?; what is the most "
-        "urgent thing?; is there anything urgent?; which of these matter?",
+        "about?; can I go to bed?; anything I should know before I hand over?; what would you change?; what is urgent?",
     ),
-    asked_as(
-        "handover",
-        "handover please; hand over to the next shift; write the shift summary; end of shift notes; what does the next "
-        "person have to know?",
-    ),
+    asked_as("handover", "handover please; hand over to the next shift; write the shift summary; end of shift notes"),
 )
 def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """Is anything wrong: worker, stale bars, halt, breakers, journals, disk."""

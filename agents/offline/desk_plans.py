@@ -38,10 +38,10 @@ def sleeves(q: Question) -> Plan:
         )
     if opened:
         return draft.after("\n\n".join(_lines(q, rows, LISTS["of_position"], "entry") or ["No position is open there."]))
-    return draft.after(_held(rows))
+    return draft.after(_positions(rows))
 
 
-def _held(rows: Sequence[Sequence[Any]]) -> str:
+def _positions(rows: Sequence[Sequence[Any]]) -> str:
     """Which of these sleeves hold a position, in a sentence."""
     held = [f"{row[0]} {row[2]}{'' if str(row[3]) == '-' else f', out at {row[3]}'}" for row in rows if str(row[2]) != "flat"]
     if len(rows) == 1:

@@ -26,7 +26,7 @@ def facts(**values: float | None) -> dict[str, Fact]:
         (None, None, "too few round trips to set it apart"),
     ],
 )
-def test_a_group_is_said_with_its_number_and_its_chance(low: float | None, high: float | None, said: str) -> None:
+def test_a_group_has_its_number_and_its_chance(low: float | None, high: float | None, said: str) -> None:
     """A lower end above zero is no chance, an interval over zero is, and of a few trips nothing is said."""
     found = of_rows(TABLE, facts(a_net=-62.0, a_apart=-3.0, a_apart_low=low, a_apart_high=high), [0])
     assert found.startswith("Monday lost {a.net} over {a.trips} round trips, hit rate {a.win_frac}")
