@@ -53,8 +53,8 @@ class WindowArgs(Args):
     Effect.READ,
     asked_as(
         "",
-        "what is our equity?; how is the desk doing?; how much money do we have?; show me the desk; how much cash do we "
-        "have; what is the account worth?; how much equity do we have; what is the desk time?; how far behind is the desk "
+        "what is our equity?; how is the desk doing?; how much money do we have?; show me the desk; "
+        "what is the account worth?; how much equity do we have; what is the desk time?; how far behind is the desk "
         "time?",
     ),
     asked_as(
@@ -211,7 +211,7 @@ def entries(sleeve: Mapping[str, Any]) -> str:
         "what positions are open?; are we long or short BTC right now?; what are we holding; are we in the market?; where "
         "are the stops; how big is the BTC position; which sleeves are open; is the BTC sleeve long?; what do we hold "
         "right now?; which sleeve is closest to its stop?; what's the size of the eth short?; how big is the eth position?; "
-        "is the eth position protected?; are any trades open?; did we leave anything open?",
+        "is the eth position protected?; are any trades open?; did we leave anything open?; how much cash is there",
     ),
     asked_as(
         "settings",

@@ -95,8 +95,7 @@ class SubjectArgs(Args):
     ),
 )
 def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
-    """Round trips of a run or the desk: split (regime, prediction: as read at entry), or the worst or best n; how many, hit
-    rate, P&L, mean R, holding time."""
+    """Round trips of a run or the desk: split (regime: read at entry), or the worst or best n: hit rate, P&L, R, holding time."""
     from engine.sim.breakdown import extremes, groups_apart, split
 
     found, evidence, apart = trips_of(ctx, args)

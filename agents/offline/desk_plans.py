@@ -38,7 +38,7 @@ def sleeves(q: Question) -> Plan:
         )
     if opened:
         return draft.after("\n\n".join(_lines(q, rows, LISTS["of_position"], "entry") or ["No position is open there."]))
-    return draft.after(_positions(rows))
+    return draft.after("" if "version" in text else _positions(rows))
 
 
 def _positions(rows: Sequence[Sequence[Any]]) -> str:
