@@ -45,7 +45,14 @@ SPOKEN: tuple[tuple[str, str], ...] = (
     ("parity", r"\bparity\b|\bdiffer\w*\b.*\bbacktests?\b|\bbacktests?\b.*\bdiffer\w*"),
     ("halt", r"\bkill(?:ed|s|ing|[- ]switch)?\b|\b(?:restart|start again)\b.*\bhalt"),
     ("difference", r"\bfills?\b.*\b(?:arriv|come|late|missing|lost)|\b(?:late|missing|lost)\b.*\bfills?\b"),
-    ("difference", r"\bdiffer\w*|\breconcil\w*|\badopt\w*|\bunknown (?:order|trade)"),
+    (
+        "difference",
+        r"\borders?\b.*\b(?:stuck|doubt|hang\w*|time[sd]? out|timeout|unanswered)\b|\b(?:stuck|hanging|lost) orders?\b",
+    ),
+    (
+        "difference",
+        r"\bbooks?\b.*\b(?:match|agree|venue|exchange)|\bdiffer\w*|\breconcil\w*|\badopt\w*|\bunknown (?:order|trade)",
+    ),
     ("rejected", r"\breject"),
     ("refused", r"\brefus|\bblocked\b"),
     ("delivery", r"\bdeliver|\bslack\b|\b(?:messages?|alerts?)\b.*\b(?:sent|arriv|not come|lost)"),

@@ -53,8 +53,8 @@ class WindowArgs(Args):
     Effect.READ,
     asked_as(
         "",
-        "what is our equity?; how is the desk doing?; how much money do we have?; show me the desk; how much cash do we "
-        "have; what is the account worth?; how much equity do we have; what is the desk time?; how far behind is the desk "
+        "what is our equity?; how is the desk doing?; how much money do we have?; show me the desk; "
+        "what is the account worth?; how much equity do we have; what is the desk time?; how far behind is the desk "
         "time?",
     ),
     asked_as(
@@ -211,7 +211,7 @@ def entries(sleeve: Mapping[str, Any]) -> str:
         "what positions are open?; are we long or short BTC right now?; what are we holding; are we in the market?; where "
         "are the stops; how big is the BTC position; which sleeves are open; is the BTC sleeve long?; what do we hold "
         "right now?; which sleeve is closest to its stop?; what's the size of the eth short?; how big is the eth position?; "
-        "is the eth position protected?; are any trades open?; did we leave anything open?",
+        "is the eth position protected?; are any trades open?; did we leave anything open?; how much cash is there",
     ),
     asked_as(
         "settings",
@@ -263,9 +263,9 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
         "next",
         "what should I look at first?; what needs my attention?; what do you recommend?; where should I focus?; what are "
         "the next steps; what would you do next?; what would you advise; any recommendations?; what should I worry "
-        "about?; can I go to bed?; anything I should know before I hand over?; what would you change?; what is the most "
-        "urgent thing?; is there anything urgent?; which of these matter?",
+        "about?; can I go to bed?; anything I should know before I hand over?; what would you change?; what is urgent?",
     ),
+    asked_as("handover", "handover please; hand over to the next shift; write the shift summary; end of shift notes"),
 )
 def health(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every tool takes the same two arguments
     """Is anything wrong: worker, stale bars, halt, breakers, journals, disk."""

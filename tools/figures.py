@@ -28,11 +28,14 @@ from tools.common.contract import (
     no_data,
     tool,
 )
+from tools.common.split_words import first_and_last, which_apart
 from tools.common.time_words import NEVER_RAN, instant, window_text
 from tools.runs import TRIP, store
 
 DESK = "desk"
-By = Literal["exit", "side", "hour", "weekday", "month", "symbol", "sleeve", "version", "regime", "prediction"]
+By = Literal[
+    "exit", "side", "hour", "daypart", "weekday", "weekend", "month", "symbol", "sleeve", "version", "regime", "prediction"
+]
 Side = Literal["long", "short"]
 Exit = Literal["stop", "target", "trail", "fade", "halt", "signal", "time", "reversal", "adopted", "liquidation", "open"]
 SPLIT = {"trips": "count", "wins": "count", "win_frac": "frac", "net": "usd", "fees": "usd", "funding": "usd", "slippage": "usd"}
@@ -92,9 +95,8 @@ class SubjectArgs(Args):
     ),
 )
 def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
-    """Round trips of a run or the desk: split (regime, prediction: as read at entry), or the worst or best n; how many, hit
-    rate, P&L, mean R, holding time."""
-    from engine.sim.breakdown import extremes, split
+    """Round trips of a run or the desk: split (regime: read at entry), or the worst or best n: hit rate, P&L, R, holding time."""
+    from engine.sim.breakdown import extremes, groups_apart, split
 
     found, evidence, apart = trips_of(ctx, args)
     if found is None or found.is_empty():
@@ -106,7 +108,7 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     values: dict[str, tuple[Value, str]] = {name: (whole.row(0, named=True).get(name), unit) for name, unit in SPLIT.items()}
     values["open"] = (found["exit_ms"].null_count(), "count")
     values |= {IN_INCIDENTS: (apart, "count")} if apart else {}
-    values |= _in_order(found)
+    values |= _in_order(found) | _costs(found)
     facts = list(make_facts(h, f"round trips of {args.subject}", evidence, values))
     text = (
         f"{{{h}.trips}} round trips of {args.subject}{bars_of(ctx, args.subject)}{narrowed(args)}, {{{h}.open}} open: net "
@@ -134,15 +136,45 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     else:
         chosen, columns, names = split(found, args.by or "exit"), tuple(SPLIT), ("key",)
         units = SPLIT
+    apart_of = groups_apart(found, args.by) if args.by and args.by not in BY_OUTCOME else {}
     rows = []
     for row in chosen.to_dicts():
         own = ctx.handle("k", f"{label} {row[names[0]]}")
         kept = {name: (row[name], units[name]) for name in columns if name in row}
+        beside = _usd(apart_of[row["key"]]) if row.get("key") in apart_of else {}
+        facts += make_facts(own, f"{args.by} {row[names[0]]} of {args.subject} less the others", evidence, beside)
         facts += make_facts(own, f"{args.by or 'round trip'} {row[names[0]]} of {args.subject}", evidence, kept)
         rows.append((*(str(row[name]) for name in names), *(f"{{{own}.{name}}}" for name in kept)))
     heads = (args.by or "exit",) if names == ("key",) else names
     table = Table((*heads, *(name for name in columns if name in chosen.columns)), tuple(rows))
+    if args.by:
+        text = f"{first_and_last(table, chosen['net'].to_list(), facts)}{text}{which_apart(args.by, apart_of)}"
     return ToolResult("ok", text, tuple(facts), (evidence,), table, {"subject": args.subject})
+
+
+BY_OUTCOME = ("exit", "prediction")  # groups that are made by how a trip went, or of more than one model
+
+
+def _usd(apart: Any) -> dict[str, tuple[Value, str]]:
+    """What a group makes a round trip less what the others make, with its interval."""
+    return {f"apart{name}": (getattr(apart, name.strip("_") or "mean"), "usd") for name in ("", "_low", "_high")}
+
+
+def _costs(found: Any) -> dict[str, tuple[Value, str]]:
+    """Of closed round trips: the money traded, fees and slippage of one trip and in bps of it, the hit rate's interval."""
+    import polars as pl
+
+    from engine.sim.breakdown import rate_interval
+
+    closed = found.filter(pl.col("exit_ms").is_not_null())
+    traded = float((closed["units"] * (closed["entry_price"] + closed["exit_price"])).sum())
+    low, high = rate_interval(int((closed["net"] > 0).sum()), closed.height)
+    values: dict[str, tuple[Value, str]] = {"turnover": (traded, "usd"), "win_low": (low, "frac"), "win_high": (high, "frac")}
+    for name in ("fees", "slippage"):
+        spent = float(closed[name].sum())
+        values[f"mean_{name}"] = (spent / closed.height if closed.height else None, "usd")
+        values[f"{name}_bps"] = (spent / traded * 1e4 if traded else None, "bps")
+    return values
 
 
 def _in_order(found: Any) -> dict[str, tuple[Value, str]]:

@@ -10,10 +10,11 @@ from itertools import chain
 from typing import NamedTuple
 
 from agents.offline.bounds import bound_of
-from agents.offline.entries import WORD, AskedEntry, entries
-from agents.offline.learned import is_learned, times_written
+from agents.offline.entries import WORD, AskedEntry, entry_of
+from agents.offline.features import senses
+from agents.offline.read_back import what_of
 from agents.offline.slots import COUNTED, Slots, given, words_of
-from agents.offline.words import CALENDAR, LISTS, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
+from agents.offline.words import ASKING, CALENDAR, LISTS, MARKER, MONTHS, PATTERNS, STOP, TURNING, is_common, stem, vocabulary
 
 # the arguments that take what a sentence names
 TAKERS: Mapping[str, tuple[str, ...]] = {slot: tuple(names.split()) for slot, names in LISTS["takers"].items()}
@@ -65,28 +66,49 @@ def strange_words(slots: Slots) -> list[str]:
     return [w for w in left if stem(w) not in _stems_of_vocabulary() and not is_common(w)]
 
 
-def unexplained(slots: Slots, ask: str) -> tuple[str, ...]:
-    """The words of a sentence that no sentence for training of its label has, and that mean something elsewhere or nowhere."""
-    if not is_learned(ask):  # read by its words alone: no sentence for training has any of them
+def unanswered(slots: Slots, answer: str, asked: str = "") -> tuple[str, ...]:
+    """The words of a sentence that carry something and whose meaning neither a slot nor the answer has: by stem, or by sense.
+
+    asked: as it was typed; a word that is not in it was put there by a reading.
+    """
+    left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha() and t.stem not in _DATED]
+    left = [
+        t for t in left if not {t.word, t.stem} & _NO_CONTENT and t.word not in COUNTED and t.word in (asked.lower() or t.word)
+    ]
+    if not left:
         return ()
-    left = [t for t in tokens_of(slots) if not t.slot and len(t.word) > 2 and t.word.isalpha()]
-    left = [t for t in left if t.word not in STOP and t.word not in MARKER and t.word not in COUNTED]
-    counted = {t.word: times_written(t.stem, ask) for t in left}
-    counted = {word: n for word, n in counted.items() if stem(word)[:6] not in _tool_words()}
-    return tuple(
-        word for word, (own, others) in counted.items() if own == 0 and (others >= KNOWN_ELSEWHERE or not is_common(word))
-    )
+    said = {stem(word) for word in re.findall(r"[a-z&]+", answer.lower())}
+    meant = {sense for word in said if len(of := meanings(word)) <= SENSES_MAX for sense in of}
+    return tuple(dict.fromkeys(t.word for t in left if t.stem not in said and not meant.intersection(meanings(t.stem))))
+
+
+def foreign(slots: Slots, ask: str) -> tuple[str, ...]:
+    """The words that an entry says nothing like of itself; of any other label those that nothing here knows."""
+    entry = entry_of(ask)
+    examples = " ".join(text for of in entry.tool.asked for text in of.examples) if entry else ""
+    return tuple(strange_words(slots)) if entry is None else unanswered(slots, f"{about(entry)} {examples}")
 
 
 @cache
-def _tool_words() -> frozenset[str]:
-    """The first letters of the words that tools are called by: they say what is asked, and change nothing in it."""
-    return frozenset(stem(word)[:6] for entry in entries() for word in entry.tool.name.split("_"))
+def about(entry: AskedEntry) -> str:
+    """What an entry says of itself: the names and the description of its tool, and what its answers are of."""
+    return " ".join((entry.ask.replace("_", " "), entry.tool.about, what_of(entry.tool.name)))
 
 
-_LAST_DAYS = re.compile(r"\b\d{1,3} ?days?\b")
-_ONE_SIDE = re.compile(r"\b(?:only|just|solely) (?:the |our )*(?:longs?|shorts?)\b")
-KNOWN_ELSEWHERE = 3  # sentences of other labels, from which on a word is known to mean something
+def meanings(word: str) -> tuple[str, ...]:
+    """The senses of a stem, those of senses.txt and what is said in other words alone (words.toml, `covers`)."""
+    return (*senses().get(word, ()), *_covers().get(word, ()))
+
+
+@cache
+def _covers() -> Mapping[str, tuple[str, ...]]:
+    named = [(stem(word), sense) for sense, words in LISTS["covers"].items() for word in (sense, *words.split())]
+    return {word: tuple(sense for of, sense in named if of == word) for word, _ in named}
+
+
+SENSES_MAX = 3  # a word with more of them proves none
+_EMPTY = (*STOP, *MARKER, *ASKING, *LISTS["empty"].split())
+_NO_CONTENT = frozenset((*_EMPTY, *map(stem, _EMPTY)))
 
 
 @cache
@@ -104,18 +126,23 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
         return False
     if name == "unit":
         of_r, of_percent = slots.unit in ("r", "r multiples"), slots.unit in ("percent", "pct", "%")
-        return slots.unit == "usdt" or (of_r and more) or (of_percent and tool in _PERCENT)
+        return (
+            slots.unit == "usdt"
+            or (slots.unit == "bps" and tool == "trips")
+            or (of_r and more)
+            or (of_percent and tool in _PERCENT)
+        )
     if name == "count":
         ranks = slots.which in ("worst", "best")
         return any(map(entry.takes, ("worst", "best") if ranks else ("n", "limit", "last"))) or more
     if name in ("without", "never"):
         return takes_out(entry, slots)
-    if name == "side" and tool == "journal_search" and _ONE_SIDE.search(slots.text):
+    if name == "side" and tool == "journal_search" and PATTERNS["account.one_side"].search(slots.text):
         return False
     if name == "span" and all(slots.text[a:b] in _NOW for a, b in slots.places["span"]) and tool in _OF_NOW:
         return True
     if name == "span" and entry.takes("days"):  # of a number of days alone
-        return _LAST_DAYS.search(slots.text) is not None
+        return PATTERNS["account.last_days"].search(slots.text) is not None
     if name == "span" and tool == "propose_pause":  # its end alone: a pause begins when it is approved
         return slots.span.start is None
     if name == "timeframe" and not any(map(entry.takes, ("timeframe", "series"))):
@@ -133,7 +160,7 @@ def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     """Whether the answer leaves out what the sentence does; where a tool is asked for with a `not` anyway, that is its own."""
     if entry.tool.name == "trips":
         split = slots.out is not None and (slots.out[0] in ("side", "outcome") or not slots.by or slots.by == (slots.out[0],))
-        return split and not (slots.count and slots.which is None)
+        return (split and not (slots.count and slots.which is None)) or (bool(slots.without) and slots.which in ("worst", "best"))
     if entry.tool.name == "excursions" and slots.out is None:
         return re.search(r"\bminus\b", slots.text) is not None  # `how deep in minus`: below the entry, nothing excepted
     if entry.tool.name == "journal_search" and slots.out is not None and slots.out[0] == "sleeve":
@@ -163,7 +190,7 @@ def takes_id(entry: AskedEntry, identity: str, slots: Slots) -> bool:
 def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     """What of the sentence the entry cannot take, in pieces: slots, a condition or an exception, and a name that nobody knows
     here where the tool takes one and none is given."""
-    if free(entry.tool.name):
+    if free(entry.tool.name) or entry.asked.kind == "handover":
         return ()
     tokens = tokens_of(slots)
     taken = {name for name in slots.places if takes(entry, name, slots)} - {"ids", "handles"}
@@ -175,22 +202,14 @@ def lost_of(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     if not (slots.sleeves or slots.symbols or slots.strategies) and any(map(entry.takes, _NAMES)):
         strange = set(strange_words(slots))
         left = sorted({*left, *(t for t in tokens if t.word in strange and not t.slot)}, key=lambda t: t.start)
-    pieces = (
-        *_pieces(slots.text, left),
-        *_denied(slots),
-        *_denials(entry, slots, taken),
-        *_unsplit(entry, slots),
-        *_circumstances(entry, slots),
-    )
+    denied = (*_denied(slots), *_denials(entry, slots, taken))
+    pieces = (*_pieces(slots.text, left), *denied, *_unsplit(entry, slots), *_circumstances(entry, slots))
     pieces = tuple(dict.fromkeys((*pieces, *_unsaid(entry, slots))))
     return tuple(one for one in pieces if not any(one != other and one in other for other in pieces))
 
 
-_DENIES = re.compile(r"\b(?:not|never|nor|neither|without|except|unless|nothing)\b")
 # slots that make an answer narrower and no other one
-_NARROWING = frozenset(
-    ("span", "sleeves", "symbols", "strategies", "by", "unit", "side", "count", "filters", "rule", "version", "outcome")
-) | {"timeframe", "venue", "number", "which", "place", "everything", "ever", "keys"}
+_NARROWING = frozenset(LISTS["narrowing"].split())
 
 
 def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
@@ -201,24 +220,18 @@ def only_narrows(entry: AskedEntry, slots: Slots) -> bool:
     return (
         all(t.slot in _NARROWING for t in unused)
         and not any(t.word in TURNING or (t.word in strange and not t.slot) for t in tokens_of(slots))
-        and not (_denied(slots) or _DENIES.search(slots.text) or _IF.search(slots.text))
+        and not (_denied(slots) or PATTERNS["account.denies"].search(slots.text) or _IF.search(slots.text))
     )
 
 
-_FIGURES = (  # of whose sentences for training hardly any has a denial
-    "trips pnl performance attribution excursions exposure run round_trip backtest sweep list_data journal_search counts "
-    "version_effect trials compare judge"
-)
+_FIGURES: str = LISTS["without_denial"]  # of whose sentences for training hardly any has a denial
 _LISTS = "alerts proposals watches pauses list_strategies trials"  # of no round trips
 _WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk"  # which know no hours
 _PRESENT = "incidents desk sleeves exposure pauses proposals watches"  # which show the present, with or without the word
 _OF_NOW = tuple(_PRESENT.split())
 _NOW = ("today", "now", "tonight", "right now", "at the moment", "this morning", "overnight")
-_THAT_TIME = re.compile(r"\b(?:in|over|during|within) (?:that|the same) (?:time|period|window|span)\b|\bback then\b")
 _RUN_TOOLS = "backtest compare sweep walkforward"
 _OTHER_COSTS = PATTERNS["account.other_costs"]
-_ENOUGH = re.compile(r"\b(?:enough|sufficient|too few|too short|too little)\b")  # `30 days`: how many it takes is the answer
-_NUMBER = re.compile(r"(?<![\w.:-])[+-]?\d[\d.,]*(?: ?(?:r|bps|%|minutes?|hours?|days?)\b)?")
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]
 
 
@@ -230,8 +243,14 @@ def _circumstances(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     found = list(_IF.finditer(slots.text)) if figures else []
     found += [m for m in _PER.finditer(slots.text) if tool not in ("trips", "excursions")] if figures else []
     found += [m for m in PATTERNS["choose.at_times"].finditer(slots.text) if tool in _WHOLE_DAY.split()]
-    found += [m for m in _THAT_TIME.finditer(slots.text) if not (given(slots.span) and takes(entry, "span", slots))]
-    found += list(_NUMBER.finditer(slots.text)) if figures and not _ENOUGH.search(slots.text) else []  # `+1R`
+    found += [
+        m for m in PATTERNS["account.that_time"].finditer(slots.text) if not (given(slots.span) and takes(entry, "span", slots))
+    ]
+    found += (
+        list(PATTERNS["account.number"].finditer(slots.text))
+        if figures and not PATTERNS["account.enough"].search(slots.text)
+        else []
+    )  # `+1R`
     found += list(_OTHER_COSTS.finditer(slots.text)) if tool in _RUN_TOOLS.split() else []  # a run's are those of the model
     if tool == "propose_pause" and not (slots.lasting or slots.span.at or slots.span.end):  # `till the cows come home`
         found += list(re.finditer(r"\b(?:until|till|before|by) (?!the way)\w+(?: \w+){0,2}", slots.text))
@@ -249,7 +268,6 @@ def _denials(entry: AskedEntry, slots: Slots, taken: set[str]) -> tuple[str, ...
 
 
 _NOT_THAT = PATTERNS["account.not_that"]
-_BY_WHAT = re.compile(r"\b((?:by|per) [a-z]+)[?.! ]*$")
 
 
 def _denied(slots: Slots) -> tuple[str, ...]:
@@ -259,7 +277,7 @@ def _denied(slots: Slots) -> tuple[str, ...]:
 
 def _unsplit(entry: AskedEntry, slots: Slots) -> tuple[str, ...]:
     """`by candlestick`: a split that nothing here knows."""
-    found = _BY_WHAT.search(slots.text) if not slots.by and entry.takes("by") else None
+    found = PATTERNS["account.by_what"].search(slots.text) if not slots.by and entry.takes("by") else None
     known = found is None or any(a < found.end(1) and found.start(1) < b for places in slots.places.values() for a, b in places)
     return () if found is None or known or is_common(found[1].split()[1]) else (found[1],)
 

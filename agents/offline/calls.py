@@ -2,19 +2,20 @@
 plans.py and the plans of each kind."""
 
 import re
-from collections.abc import Mapping
 
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, which_sleeve
-from agents.offline.tables import extreme, heads_of, ranks, rows_of
-from agents.offline.ways import NOT_GIVEN
+from agents.offline.tables import column_of, extreme, handle_of, heads_of, ordered, ranks, rows_named, rows_of
+from agents.offline.ways import NOT_GIVEN, SAY
+from agents.offline.words import LISTS, PATTERNS
+from tools.common.split_words import of_rows, spread
 
 
 def not_given(q: Question) -> str:
     """What the sentence asks for that no tool gives; empty where a tool gives it."""
-    found = NOT_GIVEN.get(q.chosen.tool.name)
-    return found["text"] if found is not None and re.search(found["form"], q.slots.text) else ""
+    of = [found for name, found in NOT_GIVEN.items() if name.partition("-")[0] == q.chosen.tool.name]
+    return next((found["text"] for found in of if re.search(found["form"], q.slots.text)), "")
 
 
 def once(q: Question) -> Plan:
@@ -26,14 +27,15 @@ def once(q: Question) -> Plan:
     by_sleeve = "sleeve" in fields and not args.get("symbol") and args.get("by") != "sleeve"
     if len(slots.sleeves) > 1 and slots.symbols and by_sleeve:
         return asks_back(which_sleeve(q))
-    draft = yield from made([PlannedCall(q.chosen.tool.name, args)], q)
-    return draft.after(not_given(q))
+    return (yield from made([PlannedCall(q.chosen.tool.name, args)], q))
 
 
 def made(calls: list[PlannedCall], q: Question | None = None) -> Plan:
     """Make the calls; their texts are the answer. Of one table, what the sentence asks of it stands first."""
     results = yield calls
-    return drafted(calls, results).after(lead(q, results[0]) if q is not None and len(results) == 1 else "")
+    alike = len({result.name for result in results}) == 1
+    leads = [lead(q, result) for result in results[:3]] if q is not None and alike else []
+    return drafted(calls, results).after(" ".join(dict.fromkeys(filter(None, leads))))
 
 
 def lead(q: Question, result: CallResult) -> str:
@@ -48,18 +50,27 @@ def lead(q: Question, result: CallResult) -> str:
     rows = rows_of(table, text)
     if rows := [i for i in rows if str(table.rows[i][0]) in text] or rows:
         return "; ".join(f"{table.rows[i][0]} {table.rows[i][1]}" for i in rows[:6]) + "."
+    of_trips = result.name == "trips" and "trips" in table.columns
+    if of_trips and (named := rows_named(table, text, q.slots.symbols if table.columns[0] == "symbol" else q.slots.sleeves)):
+        return of_rows(table, q.facts, named[:3], [i for i in heads_of(table, text) if table.columns[i] != "trips"])
+    if of_trips and not result.args.get("by") and (figures := figures_of_trips(result, text)):
+        return figures
     if (q.slots.by or heads_of(table, text)) and (ranks(text) or q.slots.which in ("worst", "best")):
         return extreme(table, q.facts, text, q.slots.which)
+    at = column_of(table, text) if of_trips and result.args.get("by") and "streak" not in text else 0
+    if at and PATTERNS["calls.of_all"].search(text):
+        return f"By {result.args['by']} the tool has no such figure. {figures_of_trips(result, text)}"
+    if at and table.columns[at] != "net":  # of the net the tool's own text says it
+        return spread(table, q.facts, at, ordered(table, q.facts, text, "best"))
     return ""
 
 
-_ASK_FOR: Mapping[str, str] = {
-    "strategy": "Which strategy? Available: {strategies}.",
-    "symbol": "On which symbol? Bars are available for {symbols}.",
-    "move_frac": "By how much does the price move? Name it in percent, such as `what if everything drops 10 %`.",
-    "run_id": "Which run? Name its id; `list the latest runs` shows them.",
-    "changes": "Which change? Write it as key=value, such as stop_atr=2.",
-}
+def figures_of_trips(result: CallResult, text: str) -> str:
+    """The figures of round trips that a text speaks of, with the number that they are of; empty where it speaks of none."""
+    h = handle_of(result, "trips")
+    said = [form.format(h=h) for words, form in LISTS["trip_figures"].items() if h and re.search(words, text)]
+    of = "".join(f", of {result.args[name]}" for name in ("sleeve", "outcome", "side") if name in result.args)
+    return f"Over {{{h}.trips}} round trips{of}: {'; '.join(said)}." if said else ""
 
 
 def ask_for(q: Question, name: str) -> str:
@@ -67,5 +78,5 @@ def ask_for(q: Question, name: str) -> str:
     if name == "sleeve":
         return which_sleeve(q)
     symbols = name_list(list(q.words.symbols)) if q.words.symbols else "none yet"
-    text = _ASK_FOR.get(name, f"Which {name.replace('_', ' ')}? Name it, and I go on.")
+    text = SAY.get(f"which_{name}", f"Which {name.replace('_', ' ')}? Name it, and I go on.")
     return text.format(strategies=name_list(list(q.words.strategies)), symbols=symbols)

@@ -84,16 +84,16 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
         and not values
         and not slots.sleeves
         and listed[0].label.ask != "list_strategies"
-        and _BOUNDS.search(slots.text)
+        and PATTERNS["choose.bounds"].search(slots.text)
     ):
         return (Guess(AskLabel("define", {}), 1.0), *listed)  # `limits of stop_atr`
     if slots.keys and "sleeves" in slots.places and not values and _OF_A_SLEEVE.match(slots.text):
         return (Guess(AskLabel("sleeves settings", {}), 1.0), *listed)  # `what is fast_bars of btc-trend`
     if listed[0].label.ask == "way off_topic" and (slots.places.keys() & _OURS):
         listed = _without(listed, "way off_topic")  # it names what is of this desk
-    if listed[0].label.ask == "making" and not before and not _OF_A_MAKER.search(slots.text):
+    if listed[0].label.ask == "making" and not before and not PATTERNS["choose.of_a_maker"].search(slots.text):
         listed = _without(listed, "making")  # `what did the market make of it`
-    if listed[0].label.ask == "round_trip" and slots.number is None and _ITS_WORST.search(slots.text):
+    if listed[0].label.ask == "round_trip" and slots.number is None and PATTERNS["choose.its_worst"].search(slots.text):
         alike = [guess for guess in listed if guess.label.ask in ("round_trip", "trips")]  # `its worst trade` has no number
         return (Guess(AskLabel("trips", listed[0].label.args), sum(guess.probability for guess in alike)), *listed)
     if not before and (term := _WHAT_IS.match(slots.text)) and term[1] in glossary():
@@ -112,15 +112,11 @@ def _without(listed: Sequence[Guess], *asks: str) -> tuple[Guess, ...]:
 
 
 _OF_A_SLEEVE = PATTERNS["choose.of_a_sleeve"]  # a setting is asked for: not what a word means, nor what other values would do
-_BOUNDS = re.compile(r"\b(?:limits?|bounds?|range|allowed|min\w*|max\w*|values|may|how (?:high|low|far|big|large|small))\b(?!_)")
 _OURS = {"sleeves", "strategies", "symbols", "ids"}
 _WHAT_IS = PATTERNS["choose.what_is"]
 _WHAT_IS_OURS = PATTERNS["choose.what_is_ours"]
 _HELD = ("sleeves", "exposure", "orders", "desk")
 _CLOSES = PATTERNS["choose.closes"]
-_ITS_WORST = re.compile(r"\b(?:its|it is) (?:\w+ )?(?:worst|best|biggest|largest)\b")
-_OF_A_MAKER = re.compile(r"\bmak(?:er|ing)|\bmm\b|\badverse\b|\binventory\b|\bquot(?:e|ing)")
-_A_RUN = re.compile(r"^(?:(?:now|and|ok|please|run|test|try) )*(?:trend|reversion|cross)\b")
 
 
 def _by_what_is_named(slots: Slots) -> str | None:
@@ -129,9 +125,13 @@ def _by_what_is_named(slots: Slots) -> str | None:
         return "sweep"
     if _is_share(slots):
         return "trips"
-    if _of_strategy(slots) and _IN_GENERAL.search(slots.text):
+    if _of_strategy(slots) and PATTERNS["choose.in_general"].search(slots.text):
         return "list_strategies"
-    return "backtest" if _A_RUN.search(slots.text) and slots.symbols and (slots.span.start or slots.timeframe) else None
+    return (
+        "backtest"
+        if PATTERNS["choose.a_run"].search(slots.text) and slots.symbols and (slots.span.start or slots.timeframe)
+        else None
+    )
 
 
 _OF_ID: dict[str, str] = {"r": "run", "d": "explain_event", "p": "explain_event", "al": "alerts", "prop": "proposals"}
@@ -162,11 +162,6 @@ def refined(guess: Guess, slots: Slots, tools: frozenset[str] | None) -> Guess:
     return guess if other == ask else Guess(AskLabel(other, args), guess.probability)
 
 
-_OF_ALL = re.compile(r"\b(?:draw-?downs?|sharpe|volatility|sortino|calmar)\b")  # no split of round trips gives these
-_FIGURE = re.compile(r"\b(?:how|what|which|average|mean|median|total|sum|lost|won|losers?|winners?|rate|ratio|share|r)\b")
-_IN_GENERAL = re.compile(r"\b(?:how|when|where|why|what)\b.*\b(?:does|do|would|will)\b(?! not\b)")
-
-
 def _of_strategy(slots: Slots) -> bool:
     """Whether a sentence speaks of a strategy itself, not of a sleeve at a time."""
     return bool(slots.places.get("strategies")) and not slots.places.keys() & {"sleeves", "symbols", "span", "ids"}
@@ -184,7 +179,6 @@ def _runs(slots: Slots) -> list[str]:
 
 SHARE, TO_STOP = PATTERNS["slots.share"], PATTERNS["choose.to_stop"]
 MONEY_BY_TIME = PATTERNS["choose.money_by_time"]
-EQUITY_CURVE = re.compile(r"\bequity (?:curve|line|chart|graph|over time|history)\b")
 SPOKEN_RUN = PATTERNS["choose.spoken_run"]
 SHAPE, REACH = PATTERNS["choose.shape"], PATTERNS["choose.reach"]  # what a chat does not draw; MAE and MFE by their names
 _OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "exposure", "performance")
@@ -193,11 +187,20 @@ _OF_EVENTS = ("journal_search ...", "explain_event ...")
 _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("backtest", "compare", "propose_config", "propose_tightening"), lambda s: s.axes, "sweep"),
     (("sleeves", "desk", "exposure", "what_if"), lambda s: not s.percent and TO_STOP.search(s.text), "joint_risk"),
-    (("desk",), lambda s: s.sleeves and not s.everything, "sleeves"),  # `how much cash does eth-trend have`
+    (("desk",), lambda s: (s.sleeves and not s.everything) or re.search(r"\bcash\b", s.text), "sleeves"),  # `how much cash`
+    (("exposure",), lambda s: "sleeves" in s.text and PATTERNS["choose.one_bet"].search(s.text), "joint_risk"),
+    (("exposure",), lambda s: s.by == ("sleeve",) and PATTERNS["choose.earns"].search(s.text), "attribution sleeves"),
+    (("trips",), lambda s: s.by == ("day",) and PATTERNS["slots.ranks"].search(s.text), "pnl"),  # `biggest single day loss`
+    (("exposure",), lambda s: re.search(r"\b(?:p&l|profits?|loss(?:es)?)\b", s.text), "trips"),
+    (("attribution", "attribution costs"), lambda s: PATTERNS["figure_plans.per_trade"].search(s.text), "trips"),
     # of round trips the best and the worst are listed, of fills the last
-    (("trips",), lambda s: s.which == "last" and s.count and not (s.by or _FIGURE.search(s.text)), "journal_search fill"),
+    (
+        ("trips",),
+        lambda s: s.which == "last" and s.count and not (s.by or PATTERNS["choose.figure"].search(s.text)),
+        "journal_search fill",
+    ),
     # `when does reversion get out of a trade`: its rules
-    (_OF_EVENTS, lambda s: _IN_GENERAL.search(s.text) and _of_strategy(s), "list_strategies"),
+    (_OF_EVENTS, lambda s: PATTERNS["choose.in_general"].search(s.text) and _of_strategy(s), "list_strategies"),
     # `did something crash around 04:00`: what was, not what is
     (("health",), lambda s: (s.span.at or s.span.start) and not re.search(r"\bre-?(?:start|boot)", s.text), "journal_search"),
     # `I want the stop of btc-trend at 3 ATR`
@@ -223,19 +226,18 @@ _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
 def _by_time(slots: Slots) -> bool:
     """Whether money is asked for by day, week or month, or as a curve: no count or rate of round trips."""
     by = slots.by and set(slots.by) <= {"day", "week", "month"} and MONEY_BY_TIME.search(slots.text)
-    return bool(by or (slots.by in ((), ("day",)) and EQUITY_CURVE.search(slots.text)))
+    return bool(by or (slots.by in ((), ("day",)) and PATTERNS["choose.equity_curve"].search(slots.text)))
 
 
 def _splits_otherwise(slots: Slots, ask: str) -> bool:
     """Whether a sentence asks for a split of a figure that round trips have, and that the tool asked does not split by."""
-    return bool(slots.by) and not entry_of(ask).entry.splits(slots.by) and not _OF_ALL.search(slots.text)
+    return bool(slots.by) and not entry_of(ask).entry.splits(slots.by) and not PATTERNS["choose.of_all"].search(slots.text)
 
 
 _SLOTS: Mapping[str, str] = {"by": "by", "side": "side", "outcome": "outcome", "which": "which"}
 _TAKEN: Mapping[str, tuple[str, ...]] = {"by": ("by", "unit"), "which": ("worst", "best", "number", "limit")}
 _SAYS: Mapping[str, re.Pattern[str]] = {name: PATTERNS[f"says.{name}"] for name in ("gap", "side", "exit", "outcome")}
 _AT_TIMES = PATTERNS["choose.at_times"]
-_BOTH = re.compile(r"\blongs?\b.*\bshorts?\b|\bshorts?\b.*\blongs?\b")
 
 
 def with_label(slots: Slots, label: AskLabel) -> Slots:
@@ -246,7 +248,7 @@ def with_label(slots: Slots, label: AskLabel) -> Slots:
     }
     for name in [name for name, said in _SAYS.items() if name in args and not said.search(text)]:
         args.pop(name)  # nothing in the sentence says it, so that no answer may be narrowed to it
-    if _BOTH.search(text):
+    if PATTERNS["choose.both"].search(text):
         args.pop("side", None)
     if "by" in args and entry is not None and not (entry.splits((args["by"],)) or by):
         args.pop("by")  # learned of another tool's sentences
@@ -267,13 +269,9 @@ def with_label(slots: Slots, label: AskLabel) -> Slots:
     return _every_window(read) if label.ask == "pnl" else read
 
 
-_TODAY = re.compile(r"\btoday\b")
-_SPANS = re.compile(r"\b(?:last|past) (?:7|seven|30|thirty) days\b|\b(?:week|month)\b|\bsince the start\b")
-
-
 def _every_window(slots: Slots) -> Slots:
     """`today, and over the last 7 days`: the P&L of both is in every answer of the tool, so that neither narrows it."""
-    today, other = _TODAY.search(slots.text), _SPANS.search(slots.text)
+    today, other = PATTERNS["choose.today"].search(slots.text), PATTERNS["choose.spans"].search(slots.text)
     if today is None or other is None or slots.by:
         return slots
     places = (*slots.places.get("span", ()), today.span(), other.span())

@@ -12,8 +12,8 @@ from agents.offline.follow import bound, points_back
 from agents.offline.measured import fall_limit
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, reckoned, result_text, window
-from agents.offline.tables import number_of
-from agents.offline.words import PATTERNS
+from agents.offline.tables import handle_of, number_of
+from agents.offline.words import COINS, LISTS, PATTERNS, Words
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.time_words import instant
@@ -24,30 +24,30 @@ def sleeves(q: Question) -> Plan:
     call = PlannedCall("sleeves", arguments(q))
     (result,) = yield [call]
     draft, text, rows = drafted([call], [result]), q.slots.text, result.table.rows if result.table is not None else None
-    of_settings = _SETTING.search(text) and not re.search(r"\b(?:where|far|distance|version)\b", text)
+    opened = PATTERNS["desk_plans.opened"].search(f"{text} {q.raw}".lower())
+    of_settings = _SETTING.search(text) and not (opened or re.search(r"\b(?:where|far|distance|version)\b", text))
     if result.data.get("sleeves") and (q.slots.keys or of_settings):
         return draft._replace(text=f"{_settings(q, result.data['sleeves'])}\n\n{result_text(result, table=False)}")
-    if rows is None or not_given(q):
-        return draft.after(not_given(q))
-    if _HOW_MANY.search(text) and not q.slots.side:
-        return draft.after(f"{sum(str(row[2]) != 'flat' for row in rows)} of {len(rows)} sleeves hold a position.")
+    if rows is None:
+        return draft
     if re.search(r"\b(?:equity|cash|worth|balance)\b", text):
-        return draft.after("\n\n".join(_lines(q, rows, _ACCOUNT, "equity cash")))
-    if _OPENED.search(f"{text} {q.raw}".lower()):
-        return draft.after("\n\n".join(_lines(q, rows, _POSITION, "entry") or ["No position is open there."]))
-    return draft
+        cash = [ref for row in rows if (ref := f"{str(row[1])[1:-1].partition('.')[0]}.cash") in q.facts]
+        (total,) = (yield from reckoned("+".join(cash))) if len(cash) > 1 and "cash" in text else ("",)
+        return draft.after(
+            "\n\n".join([*([f"Cash in all: {total}."] if total else []), *_lines(q, rows, LISTS["of_account"], "equity cash")])
+        )
+    if opened:
+        return draft.after("\n\n".join(_lines(q, rows, LISTS["of_position"], "entry") or ["No position is open there."]))
+    return draft.after("" if "version" in text else _positions(rows))
 
 
-_ACCOUNT = {"equity": "equity {}", "cash": "cash {}"}
-_POSITION = {
-    "quantity": "holds {}",
-    "entry": "entered at {}",
-    "opened": "first at {}",
-    "protective": "protective level {}",
-    "target": "target {}",
-}
-_OPENED = re.compile(r"\b(?:targets?|entry|entered|opened|how long|since when|get in|got in|armed)\b")
-_HOW_MANY = re.compile(r"\bhow many (?:open )?(?:positions?|sleeves (?:hold|have|are in))\b")
+def _positions(rows: Sequence[Sequence[Any]]) -> str:
+    """Which of these sleeves hold a position, in a sentence."""
+    held = [f"{row[0]} {row[2]}{'' if str(row[3]) == '-' else f', out at {row[3]}'}" for row in rows if str(row[2]) != "flat"]
+    if len(rows) == 1:
+        return f"{rows[0][0]} is flat." if not held else f"{held[0]}."
+    verb = "holds" if len(held) == 1 else "hold"
+    return f"{len(held)} of {len(rows)} sleeves {verb} a position{': ' if held else ''}{'; '.join(held)}."
 
 
 def _lines(q: Question, rows: Sequence[Sequence[Any]], forms: Mapping[str, str], least: str) -> list[str]:
@@ -83,11 +83,11 @@ def desk(q: Question) -> Plan:
     """The desk now; asked for the loss of a day, today's P&L and that limit, which the desk's own figures leave out."""
     above = next(reversed(q.results()), None)
     of_the_day = above is not None and above.name == "define" and re.search(r"daily|day.loss", str(above.args.get("word", "")))
-    if not_given(q) or not (of_the_day or _DAY_LOSS.search(q.slots.text)):
+    if not (of_the_day or _DAY_LOSS.search(q.slots.text)):
         call = PlannedCall("desk", {})
         (result,) = yield [call]
         limits = fall_limit(result, q.facts) if q.chosen.asked.kind == "limits" else lead(q, result)
-        return drafted([call], [result]).after(limits).after(not_given(q))
+        return drafted([call], [result]).after(limits)
     limit = PlannedCall("define", {"word": "day_loss_frac_max"})
     draft = yield from made([PlannedCall("pnl", {"unit": "day", "limit": 1}), limit])
     return draft.after(
@@ -95,14 +95,16 @@ def desk(q: Question) -> Plan:
     )
 
 
-_ONE_BET = re.compile(r"\b(?:doubl\w*|bets?|diversif\w*|concentrat\w*|correlat\w*|same|overlap\w*|together)\b")
-
-
 def exposure(q: Question) -> Plan:
     """What is held; whether it is one bet comes first where that is asked, else the largest, or the sum beside its limit."""
     call = PlannedCall("exposure", arguments(q))
     (result,) = yield [call]
-    if result.status != "ok" or result.table is None or _ONE_BET.search(q.slots.text):
+    symbols = q.slots.symbols
+    pairs = [row for row in result.rows() if row["of"] == "pair" and all(name in row["name"] for name in symbols)]
+    if pairs and len(symbols) > 1:
+        last = "times equity or correlation"
+        return drafted([call], [result]).after(" ".join(f"Correlation of {row['name']}: {row[last]}." for row in pairs))
+    if result.status != "ok" or result.table is None or PATTERNS["desk_plans.one_bet"].search(q.slots.text):
         return drafted([call], [result]).after(lead(q, result))
     largest = lead(q, result.only([n for n, row in enumerate(result.table.rows) if row[0] == "symbol"]))
     result = result._replace(text=re.sub(r"^No[^.:]*:? ?[^.]*\. ", "", result.text))
@@ -128,7 +130,7 @@ def joint(q: Question) -> Plan:
     (result,) = yield [call]
     stops = [row for row in (result.table.rows if result.table is not None else ()) if str(row[0]).startswith("stop")]
     if re.search(r"\bcorrelat|\btogether\b|\bone bet\b", q.slots.text) and "stop" not in q.slots.text:
-        days = [f"{row[1]} {row[2]}" for row in (result.table.rows if result.table else ()) if row[0] == "days"]
+        days = [f"{row[1]} {row[2]} ({row[4]})" for row in (result.table.rows if result.table else ()) if row[0] == "days"]
         return drafted([call], [result]).after(f"Correlation of their days: {'; '.join(days)}." if days else "")
     stops = [row for row in stops if not q.slots.sleeves or row[1] in q.slots.sleeves]
     of = f" of {name_list(list(q.slots.sleeves))}" if q.slots.sleeves else ""
@@ -160,7 +162,7 @@ def context(q: Question) -> Plan:
         if listed is not None and listed.table is not None and listed.table.rows:
             search = exit_of(listed.table, listed.table.rows[q.slots.place or 0], q.facts) or search
         (found,) = yield [search]
-        form = next((form for word, form in _FILLED if re.search(word, text)), "")
+        form = next((form for form, word in LISTS["filled"].items() if re.search(word, text)), "")
         event = [row["event"] for row in found.rows() if form in row["what"]][-1:]
     if not event:
         return asks_back(
@@ -169,17 +171,10 @@ def context(q: Question) -> Plan:
     return (yield from made([PlannedCall("market_context", {"event_id": event[0]})]))
 
 
-_FILLED = (
-    (r"\bstop", "by stop"),
-    (r"\btrail", "by trail"),
-    (r"\b(?:target|profit)", "by target"),
-    (r"\b(?:entr|enter|opened|got in|bought)", "to enter"),
-    (r"\b(?:exit|clos|out|loss|lost|trade)", "round trip"),
-)
-
-
 def health(q: Question) -> Plan:
     """What is wrong, the check that is asked about first; asked what to look at, also what waits for a decision."""
+    if q.chosen.asked.kind == "handover":
+        return (yield from handover(q))
     ranked = q.chosen.asked.kind == "next"
     more = [PlannedCall("proposals", {"state": "pending"}), PlannedCall("desk", {})] if ranked else []
     calls = [PlannedCall(q.chosen.tool.name, {}), *more]
@@ -187,22 +182,83 @@ def health(q: Question) -> Plan:
     forms = {name.removeprefix("health."): form for name, form in PATTERNS.items() if name.startswith("health.")}
     asked = [row for row in results[0].rows() if row["what"] in forms and forms[row["what"]].search(q.slots.text)]
     first = " ".join(f"{row['what'].capitalize()}: {row['state']}, {row['found']}." for row in asked[:2])
-    return drafted(calls, results).after(first).after(not_given(q))
+    return drafted(calls, results).after(first)
 
 
-_MOVES = re.compile(r"\b(?:mov(?:e|es|ed|ing)|swings?|shocks?|jolts?)\b")
+def handover(q: Question) -> Plan:
+    """What the next person takes over: how much is open and what waits, counted first; of several things named these alone."""
+    named = [tool for tool, form in LISTS["handover"].items() if re.search(form, q.slots.text)]
+    tools = [tool for tool in (named if len(named) > 1 else LISTS["handover"]) if tool in q.tools]
+    args: dict[str, Mapping[str, Any]] = {"orders": {"only_open": True}, "alerts": {"state": "open"}}
+    args |= {"proposals": {"state": "pending"}, "journal_search": window(q.slots.span) or {"since": "12h"}}
+    calls = [PlannedCall(tool, args.get(tool, {})) for tool in tools]
+    results = yield calls
+    rows = {
+        r.name: [row for row in r.table.rows if r.name != "sleeves" or str(row[2]) != "flat"] if r.table else [] for r in results
+    }
+    counted = [f"{head} {len(rows[tool])}" for tool, head in LISTS["handover_heads"].items() if tool in rows]
+    return drafted(calls, results).after(f"{', '.join(counted).capitalize()}.")
+
+
 _ONE_WAY = PATTERNS["desk_plans.one_way"]
 
 
 def what_if(q: Question) -> Plan:
     """A sudden move; where no word says which way, a rise and a fall, the fall first."""
+    if len(moves := moves_of(q.slots.text, q.words)) > 1:
+        back = -1 if re.search(r"\bother way\b|\bopposite\b", q.raw.lower()) else 1
+        moves = {symbol: back * move for symbol, move in moves.items()}
+        return (yield from _together(moves))
     args, past = arguments(q), [float(r.args.get("move_frac") or 0.0) for r in q.results() if r.name == "what_if"][-2:]
     both = len(past) == 2 and past[0] == -past[1] != 0.0 and bound(q.slots)  # `and 20 %?`, after both
-    if args.get("move_frac") is None or _ONE_WAY.search(q.slots.text) or not (_MOVES.search(q.slots.text) or both):
+    if (
+        args.get("move_frac") is None
+        or _ONE_WAY.search(q.slots.text)
+        or not (PATTERNS["desk_plans.moves"].search(q.slots.text) or both)
+    ):
         return (yield from once(q))
     size = abs(args["move_frac"])
     draft = yield from made([PlannedCall("what_if", args | {"move_frac": move}) for move in (-size, size)])
     return draft.after("No direction is named: the fall first, then the rise.")
+
+
+_AMOUNT = r"(?P<n>[-+]? ?\d{1,2}(?:\.\d+)?)(?: ?%)?(?![\w:])|\b(?P<part>half|halves?d?|quarter|third|tenth)\b"
+_PARTS = {"quarter": 0.25, "third": 1 / 3, "tenth": 0.1}
+
+
+def moves_of(text: str, words: Words) -> dict[str, float]:
+    """What a text moves each of several symbols by, as fractions: `btc -15, eth and sol down 20`; none without a direction."""
+    symbols = {sleeve.symbol.partition("-")[0].lower(): sleeve.symbol for sleeve in words.sleeves}
+    symbols |= {name: symbols[base.lower()] for name, base in COINS.items() if base.lower() in symbols}
+    found: dict[str, float] = {}
+    waiting: list[str] = []
+    at, sign = 0, 0.0
+    for m in re.finditer(rf"\b(?P<coin>{'|'.join(symbols) or '-'})\b|{_AMOUNT}", text):
+        if m["coin"]:
+            waiting.append(symbols[m["coin"]])
+            continue
+        said, between = m["n"] or "", text[at : m.end()]
+        falls = PATTERNS["slots.down"].search(between) or re.search(r"\bhal(?:f|ve[sd]?)\b", between)
+        sign = -1.0 if "-" in said or falls else 1.0 if "+" in said or PATTERNS["desk_plans.up"].search(between) else sign
+        size = abs(float(re.sub(r"[-+ ]", "", said))) / 100 if said else _PARTS.get(m["part"], 0.5)
+        found |= dict.fromkeys(waiting, round(sign * size, 6)) if sign else {}
+        waiting, at = [], m.end()
+    return found
+
+
+def _together(moves: Mapping[str, float]) -> Plan:
+    """Several symbols, each by its own move, in the same moment: no sleeve trades two of them, so that the changes add up."""
+    calls = [PlannedCall("what_if", {"symbol": symbol, "move_frac": move}) for symbol, move in moves.items()]
+    results = yield calls
+    handles = [handle_of(result, "change") for result in results]
+    if not all(handles):
+        return drafted(calls, results)
+    change, after = yield from reckoned(
+        "+".join(f"{h}.change" for h in handles), "+".join([f"{handles[0]}.before", *(f"{h}.change" for h in handles)])
+    )
+    said = ", ".join(f"{{{h}.move_frac}} on {symbol.partition('-')[0]}" for h, symbol in zip(handles, moves, strict=True))
+    lead = f"All at once ({said}): {change}, which leaves equity of {after}. The changes of the moves below are added up; "
+    return drafted(calls, results).after(f"{lead}the breaker is asked there of each move alone.")
 
 
 def orders(q: Question) -> Plan:

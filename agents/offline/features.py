@@ -13,38 +13,13 @@ from itertools import combinations, pairwise
 from pathlib import Path
 
 from agents.offline.slots import Slots
-from agents.offline.words import stem
+from agents.offline.words import LISTS, stem
 
-_KINDS: Mapping[str, str] = {
-    "strategies": "_strategy",
-    "symbols": "_coin",
-    "sleeves": "_sleeve",
-    "span": "_when",
-    "params": "_set",
-    "axes": "_set",
-    "ids": "_id",
-    "handles": "_id",
-    "percent": "_percent",
-    "number": "_n",
-    "count": "_n",
-    "unclear": "_n",
-    "timeframe": "_timeframe",
-    "venue": "_venue",
-    "filters": "_bound",
-    "lasting": "_lasting",
-    "version": "_version",
-    "place": "_nth",
-}
+_KINDS: Mapping[str, str] = LISTS["kinds_named"]
 _TOKEN = re.compile(r"_[a-z]+|[a-z&][a-z&'-]*|[?!]|\d+")
-_ASKING = ("why", "how", "when", "who", "which", "what", "if", "did", "are", "is", "do", "can", "should", "would", "any", "many")
-_ASKING_WORDS = frozenset((*_ASKING, "much"))
+_ASKING_WORDS = frozenset(LISTS["asks"].split())
 _LETTERS = (3, 4)
-_SMALL_WORDS = """
-the a an it its to is are was were me my of in on and or we i do does did us at be so for with that this what which
-how when why who whom will would should can could let from by not all as than if has have had our you your up out off
-get got go going made make take put over about into there here any some no yes
-"""
-_WITHOUT_SENSE = frozenset(_SMALL_WORDS.split())
+_WITHOUT_SENSE = frozenset(LISTS["small"].split())
 
 
 @cache

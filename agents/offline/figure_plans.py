@@ -4,9 +4,10 @@ Called by plans.py."""
 import re
 from collections.abc import Generator, Sequence
 from dataclasses import replace
+from typing import Any
 
 from agents.offline import remainder
-from agents.offline.calls import made, not_given, once
+from agents.offline.calls import made, once
 from agents.offline.choose import SPOKEN_RUN
 from agents.offline.dates import TimeSpan, read_span, two_periods
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
@@ -27,9 +28,10 @@ from agents.offline.steps import (
     result_text,
     window,
 )
-from agents.offline.tables import AT_A_LOSS, extreme, heads_of, ordered, ranks
+from agents.offline.tables import AT_A_LOSS, column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named
 from agents.offline.talk import ROWS_SUMMED
-from agents.offline.words import PATTERNS
+from agents.offline.words import LISTS, PATTERNS
+from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant
 
 
@@ -45,8 +47,12 @@ def attribution(q: Question) -> Plan:
     if sleeve is None:
         if ranks(q.slots.text):
             return draft.after(extreme(table, q.facts, q.slots.text, q.slots.which))
-        if q.chosen.asked.kind == "sleeves" and AT_A_LOSS.search(q.slots.text):  # `who is bleeding`
-            return draft.after(extreme(table, q.facts, "change", "worst"))
+        if q.chosen.asked.kind == "sleeves":
+            named = rows_named(table, q.slots.text, q.slots.sleeves)
+            first = spread(table, q.facts, column_of(table, "change"), ordered(table, q.facts, "change", "best"))
+            if AT_A_LOSS.search(q.slots.text):  # `who is bleeding`
+                first = extreme(table, q.facts, "change", "worst")
+            return draft.after(first if len(named) < 2 else of_rows(table, q.facts, named[:3]))
         costs = [i for i in heads_of(table, q.slots.text) if table.columns[i] in ("fees", "slippage", "funding")]
         costs = [i for i in costs if table.columns[i].rstrip("s") in q.slots.text] or costs
         parts = ", ".join(f"{table.columns[i]} {table.rows[-1][i]}" for i in costs)
@@ -109,31 +115,29 @@ def performance(q: Question) -> Plan:
     return (yield from once(of_run))
 
 
-_ALL_SLEEVES = re.compile(r"\b(?:all|each of the|every one of the) (?:three|four|five|sleeves)\b")
-
-
 def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
     q = yield from about_run(q)
     if (asked := remainder.wanted(q)) is not None:
         return (yield from asked)
     args, text, by = arguments(q), q.slots.text, q.slots.by
-    if "by" not in args and not q.slots.sleeves and _ALL_SLEEVES.search(text):  # `hit rate, all three`
+    if args.keys() == {"sleeve"} and PATTERNS["figure_plans.than_all"].search(text):  # beside all of them
+        return (yield from made([PlannedCall("trips", args), PlannedCall("trips", {})], q))
+    of_parts = LISTS["wider"].items() if args.get("by") in ("weekday", "hour") else ()
+    if wider := next((by for by, form in of_parts if re.search(form, text)), ""):
+        args["by"] = wider  # `weekends against weekdays`, `do we lose at night`
+        return (yield from made([PlannedCall("trips", args)], q))
+    if "by" not in args and not q.slots.sleeves and PATTERNS["figure_plans.all_sleeves"].search(text):  # `hit rate, all three`
         return (yield from made([PlannedCall("trips", args | {"by": "sleeve"})], q))
     if len(by) > 1 and q.chosen.splits(by):
         draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
         return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
-    if q.slots.outcome == "both" and not not_given(q):
-        return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")]))
-    if q.slots.which != "both" or by or not_given(q):
+    if q.slots.outcome == "both":
+        return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
+    if q.slots.which != "both" or by:
         return (yield from once(q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
-
-
-_ENDED = re.compile(r"\b(?:stopped|ended|exit\w*|closed|out|hit|before the|(?:stop|target|trail)s? (?:trades?|exits?))\b")
-
-_LISTED = re.compile(r"\b(?:worst|biggest|largest|deepest) (?:\w+ )?(?:trades?|trips?|excursions?|mae|heats?|ones)\b")
 
 
 def excursions(q: Question) -> Plan:
@@ -142,20 +146,35 @@ def excursions(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, by = arguments(q), q.slots.by
-    if args.get("exit") == "open" or not _ENDED.search(q.slots.text):
+    if args.get("exit") == "open" or not PATTERNS["figure_plans.ended"].search(q.slots.text):
         args.pop("exit", None)
-    if not (q.slots.count or _LISTED.search(q.slots.text)):  # `at their worst` ranks no trades
+    if not (q.slots.count or PATTERNS["figure_plans.listed"].search(q.slots.text)):  # `at their worst` ranks no trades
         args.pop("worst", None)
+    if PATTERNS["figure_plans.kept"].search(q.slots.text) and "trips" in q.tools and not (by or "subject" in args):
+        return (yield from _kept_of_best(args))
     calls = [PlannedCall("excursions", args)]
     if "sleeve" in by and "sleeve" not in args and "subject" not in args:
         calls = [PlannedCall("excursions", args | {"sleeve": sleeve.name}) for sleeve in q.words.sleeves[:SLEEVES_MAX]]
     elif "side" in by and "side" not in args:
         calls = [PlannedCall("excursions", args | {"side": side}) for side in ("long", "short")]
-    return (yield from made(calls, q)).after(not_given(q))
+    return (yield from made(calls, q))
+
+
+def _kept_of_best(args: dict[str, Any]) -> Plan:
+    """What winners had at their best beside what they made in the end, and what losers had given back."""
+    narrowed = {name: args[name] for name in args if name in ("sleeve", "side", "since", "until")}
+    calls = [PlannedCall("excursions", args), PlannedCall("trips", {**narrowed, "outcome": "winners"})]
+    results = yield calls
+    best, h = {row["of"]: row.get("mfe_mean", "") for row in results[0].rows() if "of" in row}, handle_of(results[1], "net")
+    if not (h and best.get("winners", "").startswith("{")):
+        return drafted(calls, results)
+    (kept,) = yield from reckoned(f"share({h}.mean_net, {best['winners'][1:-1]})")
+    lead = f"Winners kept {kept} of their best: up {best['winners']} on average, closed at {{{h}.mean_net}} after costs, over "
+    lead += f"{{{h}.trips}} round trips. Losers had been up {best.get('losers', 'n/a')} on average before they lost it."
+    return drafted(calls, results).after(lead)
 
 
 SLEEVES_MAX = 6
-_EQUITY = re.compile(r"(?<!change in )(?<!change of )\bequity\b")
 
 
 def pnl(q: Question) -> Plan:
@@ -164,7 +183,7 @@ def pnl(q: Question) -> Plan:
     if _no_run(q):
         return asks_back(NO_RUN)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
-    if _EQUITY.search(text):
+    if PATTERNS["figure_plans.equity"].search(text):
         args["equity"] = True
     args.pop("subject", None)
     if _run_meant(q):
@@ -209,14 +228,27 @@ def pnl(q: Question) -> Plan:
         draft = draft._replace(text=drafted([call], [result.only(ordered(table, q.facts, "net", q.slots.which)[:n])]).text)
     if table is not None and (ranks(text) or extremes):
         first = extreme(table, q.facts, text, q.slots.which) or first
+    elif not (spans or q.slots.by or args.get("equity") or args.get("subject")):
+        first = _up_or_down(result, q)
     return draft.after(first)
+
+
+def _up_or_down(result: CallResult, q: Question) -> str:
+    """Whether the window that the sentence names in words, else all of it, made money."""
+    sums = dict(re.findall(r"(today|7 days|30 days|since the start) (\{\w+\.\w+\})", result.text))
+    said = {"today": r"\btoday\b", "7 days": r"\bweek\b", "30 days": r"\bmonth\b"}
+    named = next((name for name, form in said.items() if re.search(form, q.slots.text)), "since the start")
+    value = number_of(sums.get(named), q.facts)
+    return "" if value is None else f"{'Up' if value > 0 else 'Down' if value < 0 else 'Even'} {named}: {sums[named]}."
 
 
 def _run_meant(q: Question) -> bool:
     """Whether the sentence speaks of a run: by its id, in words, or as equity right after one was made or shown."""
     last, text = next(reversed(q.results()), None), q.slots.text
     subject = "" if last is None else str(last.args.get("subject") or last.args.get("run_id") or "")
-    after = last is not None and (last.name in _ONE_RUN or subject.startswith("r-")) and _EQUITY.search(text)
+    after = (
+        last is not None and (last.name in _ONE_RUN or subject.startswith("r-")) and PATTERNS["figure_plans.equity"].search(text)
+    )
     named = q.slots.handles or any(identity.startswith("r-") for identity in q.slots.ids)
     spoken = speaks_of_run(text)
     return q.run_id() is not None and bool(named or spoken or (after and not DESKWARD.search(text)))

@@ -53,28 +53,6 @@ def _weights() -> _Weights:
     )
 
 
-@cache
-def _stems() -> tuple[Mapping[str, int], Mapping[str, int], "np.ndarray[Any, Any]"]:
-    with np.load(FILE, allow_pickle=False) as file:
-        stems, asks = (str(file[name]).split("\n") for name in ("stems", "asks"))
-        return {s: i for i, s in enumerate(stems)}, {a: i for i, a in enumerate(asks)}, file["counts"]
-
-
-def times_written(word: str, ask: str) -> tuple[int, int]:
-    """In how many sentences of a label a stem is (up to 255), and in how many of all other labels together."""
-    stems, asks, table = _stems()
-    if word not in stems:
-        return 0, 0
-    row = table[stems[word]]
-    own = int(row[asks[ask]]) if ask in asks else 0
-    return own, int(row.sum()) - own
-
-
-def is_learned(ask: str) -> bool:
-    """Whether there were sentences for a label."""
-    return ask in _stems()[1]
-
-
 def in_context(of: frozenset[str], before: str) -> frozenset[str]:
     """The features of a sentence in a thread; `before`: what was asked before it, empty for a first one."""
     if not before:

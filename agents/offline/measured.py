@@ -14,7 +14,7 @@ from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
-from agents.offline.tables import Facts, column_of, heads_of, number_of, only, ordered, ranks
+from agents.offline.tables import Facts, column_of, handle_of, heads_of, number_of, only, ordered, ranks
 from agents.offline.talk import in_focus, tables_above
 from agents.offline.turn_above import Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS
@@ -22,10 +22,7 @@ from tools.common import render
 
 KINDS = Kinds()
 _OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan", "leaks", "compare", "joint_risk", "exposure")
-_COSTS = re.compile(r"\b(?:fees?|costs?|slippage|commissions?|funding)\b")
 _FALL = PATTERNS["measured.fall"]
-_HOLDS = re.compile(r"\b(?:hold|held|holding|benchmark)\b")
-_ENOUGH = re.compile(r"\b(?:enough|too (?:few|short|little|soon|early)|sufficient|how sure|luck|chance|significan\w+)\b")
 
 
 def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
@@ -47,7 +44,7 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if re.search(r"\b(?:difference|between|the two|both)\b", text):
         return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
-    if _COSTS.search(asked) and last.name in ("attribution", "pnl", "trips"):
+    if PATTERNS["measured.costs"].search(asked) and last.name in ("attribution", "pnl", "trips"):
         return costs_measured
     return partial(measured, str(run_shown(last) or ""), asked)
 
@@ -114,17 +111,12 @@ def measured(subject: str, asked: str, q: Question) -> Plan:
     return drafted(calls[:1], results[:1]).after(" ".join(filter(None, leads)))
 
 
-def _handle(result: CallResult, name: str) -> str:
-    found = re.search(rf"\{{(\w+)\.{name}\}}", result.text)
-    return found[1] if found else ""
-
-
 def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> str:
     """Whether a performance can be told from chance, or beats holding, in a sentence; empty where it has no ratio."""
-    enough = _ENOUGH.search(asked)
-    h = _handle(result, "sharpe")
+    enough = PATTERNS["measured.enough"].search(asked)
+    h = handle_of(result, "sharpe")
     low, high, total = (number_of(f"{{{h}.{name}}}", facts) for name in ("sharpe_low", "sharpe_high", "return_frac"))
-    hold = number_of(f"{{{h}.hold_return_frac}}", facts) if _HOLDS.search(asked) else None
+    hold = number_of(f"{{{h}.hold_return_frac}}", facts) if PATTERNS["measured.holds"].search(asked) else None
     if low is None or high is None or total is None:
         return ""
     told = low > 0 or high < 0
@@ -133,13 +125,8 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     if enough:
         lead = f"Not enough: over {{{h}.whole_days}} it cannot be told from luck"
         return f"{lead}; at this ratio that takes about {{{h}.days_needed}}."
-    word = (
-        ("Good, beyond chance" if low > 0 else "Bad, beyond chance")
-        if told
-        else "Not good so far"
-        if total < 0
-        else "A gain so far"
-    )
+    words = ("Bad, beyond chance", "Good, beyond chance") if told else ("Not good so far", "A gain so far")
+    word = words[(low > 0) if told else (total >= 0)]
     if hold is not None:
         beside = "more" if total > hold else "less"
         return f"The desk returned {{{h}.return_frac}}, {beside} than {{{h}.hold_return_frac}} by holding the same instruments."
@@ -160,7 +147,7 @@ def deepest(result: CallResult) -> str:
 
 def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
     """How much of what halts the desk has been used, of its drawdown and its exposure; empty where a limit is not known."""
-    h = _handle(result, "drawdown_frac")
+    h = handle_of(result, "drawdown_frac")
     used = []
     for name, limit, head in (
         ("drawdown_frac", "drawdown_frac_max", "the drawdown, which halts the desk"),

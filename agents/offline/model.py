@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agents.model import ALONE, Call, Caller, Message, Reply, Usage, tokens_of
-from agents.offline.account import strange_words
+from agents.offline.account import free, strange_words, unanswered
 from agents.offline.calls import made
 from agents.offline.changes import BETTER, only_asked
 from agents.offline.choose import QUESTION, Chosen
@@ -30,7 +30,7 @@ from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Ques
 from agents.offline.understand import understand
 from agents.offline.ways import Way, way_of
 from agents.offline.wider import wider_text
-from agents.offline.words import LISTS, Words
+from agents.offline.words import LISTS, PATTERNS, Words
 from tools.causes import OPENS
 from tools.common.contract import Tool
 from tools.common.render import one_line
@@ -111,9 +111,12 @@ def plan_for(question: str, context: OfflineContext, tools: frozenset[str], resu
                 asks = plan.send(given)
         except StopIteration as done:
             draft = _kept(done.value, part.kept)
+            checked = used and entry is not None and not (free(entry.tool.name) or entry.asked.kind == "handover")
+            said = f"{entry.ask} {draft.text} {draft.read_as} {' '.join(part.beyond)}" if checked and entry else ""
             if used and not draft.asked_back:  # something was looked up
                 draft = draft.after(unsure_text(part, q.past[-1].asked if q.past else "")).after(wider_text(part))
-            drafts.append(draft if draft.asked_back else draft._replace(unused=draft.unused + part.left))
+            missed = (*part.left, *(unanswered(part.slots, said, part.text) if said else ()))
+            drafts.append(draft if draft.asked_back else draft._replace(unused=draft.unused + missed))
     return joined(drafts)
 
 
@@ -189,16 +192,10 @@ def named_way(way: Way, q: Question) -> str:
     shown = next((i for r in reversed(q.results()) for i in r.ids(kind)), None) if kind else None
     if shown is None:
         return way.text
-    verb = next((verb for form, verb in _VERBS if re.search(form, q.slots.text)), "") if way.key == "decide" else ""
+    decides = LISTS["decides"].items() if way.key == "decide" else ()
+    verb = next((verb for verb, form in decides if re.search(form, q.slots.text)), "")
     how = f"To {verb} it, a person types `nightdesk proposals {verb} {shown} --as NAME`; nothing was done here. " if verb else ""
     return f"{shown} is meant, the last one of this thread. {how}{way.text.replace(' ID', f' {shown}')}"
-
-
-_VERBS = (
-    (r"\b(?:withdraw|reject|take (?:it|that) back|pull|cancel|drop|undo|forget|retract|no\b|scrap|kill)", "reject"),
-    (r"\b(?:approve|accept|apply|yes|put it live|go live)", "approve"),
-    (r"\broll", "rollback"),
-)
 
 
 def _in_role(call: PlannedCall, q: Question) -> PlannedCall:
@@ -243,15 +240,12 @@ def owner_sentence(part: Part, q: Question) -> str:
     goes_on = ""
     if bound(part.slots):  # that thread does not know this one: what it is about stands in the command
         names = ", ".join(_named(part.frame or part))
-        said = f"{' '.join(_OF_THEM.sub('', said).split())}, {names}" if names else said
+        said = f"{' '.join(PATTERNS['model.of_them'].sub('', said).split())}, {names}" if names else said
         goes_on = "" if names else "; that thread does not know this one: name there what it is about"
     return (
         f"You asked for {entry.tool.name.replace('_', ' ')}, which belongs to the {entry.roles[0]}, not to the {q.role}; "
         f'ask there: `nightdesk chat --role {entry.roles[0]} "{said}"`{goes_on}'
     )
-
-
-_OF_THEM = re.compile(r"\b(?:and|so|but)\b |\b(?:on|of|for|with|from|in) (?:those|them|these|it|that|this)\b")
 
 
 def help_text(role: str, tools: frozenset[str]) -> str:

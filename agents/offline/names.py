@@ -113,13 +113,10 @@ def _typed_strategy(text: str, words: Words) -> str:
     return "" if found is None or found[1] in words_here or is_common(found[1]) else found[1]
 
 
-MODEL_VERSION = re.compile(r"(?<![\w.])v?(\d{1,3}\.\d{1,3}\.\d{1,3})(?![\w]|\.\d)")
-
-
 def models_of(s: Sentence, words: Words) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """(names of stored models, versions) in the order named: `vol-btc@1.2.0`, `vol-btc 1.2.0 and 1.3.0`. A sleeve of the same
     name is meant where no version follows."""
-    versions = list(MODEL_VERSION.finditer(s.rest))
+    versions = list(PATTERNS["names.model_version"].finditer(s.rest))
     s.take("model_versions", [m.span() for m in versions])
     sleeves = {sleeve.name.lower() for sleeve in words.sleeves}
     named = [

@@ -10,6 +10,7 @@ from agents.offline.calls import ask_for, made
 from agents.offline.fill import free_words
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
+from agents.offline.ways import SAY
 from agents.offline.words import LISTS, PATTERNS
 from tools.common import render
 from tools.common.contract import Table
@@ -84,12 +85,9 @@ def _glossary_words(word: str) -> list[str]:
     return near if len(near) == 1 else own if len(own) in (1, len(parts)) else [word]
 
 
-_BEHIND = re.compile(r"\b(?:that|this|it|the) (?:rule|one|guard|guardrail|limit)\b|\bbehind it\b")
-
-
 def _rule_of_row(q: Question, table: Table | None) -> str:
     """The rule that the row meant of the table above names: its cell under `rule`, or what an entry was refused by."""
-    if table is None or not (q.slots.place is not None or _BEHIND.search(q.slots.text)):
+    if table is None or not (q.slots.place is not None or PATTERNS["page_plans.behind"].search(q.slots.text)):
         return ""
     place = q.slots.place or 0
     row = table.rows[place] if -len(table.rows) <= place < len(table.rows) else table.rows[0]
@@ -98,13 +96,10 @@ def _rule_of_row(q: Question, table: Table | None) -> str:
     return cells.get("rule", "") or (refused[1].strip() if refused else "")
 
 
-_ABOUT_IT = re.compile(r"\b(?:it|that|this|them|do|now|react|next|fix|solution|cure)\b")
-
-
 def runbook(q: Question) -> Plan:
     """The desk's own page for what is wrong."""
     about = next((i for i in q.slots.ids if i.startswith("al-") or re.fullmatch(r"[dp]-\d+", i)), None) or free_words(q)
-    if not about and _ABOUT_IT.search(q.slots.text) and q.last("alerts", "health"):
+    if not about and PATTERNS["page_plans.about_it"].search(q.slots.text) and q.last("alerts", "health"):
         (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over, or more have come
         about = next(iter(found.ids("al-")), None)
         if about is None:
@@ -114,13 +109,12 @@ def runbook(q: Question) -> Plan:
 
 
 _OF_PAGE = PATTERNS["page_plans.of_page"]
-_THIS_ALERT = re.compile(r"\b(?:this|that|the) (?:open )?(?:alert|alarm|page|incident)\b|\bfor (?:it|this|that)[?.! ]*$")
 
 
 def checklist(q: Question) -> Plan:
     """Where people are in a runbook, or how a person begins one: nothing is begun from a chat."""
     about = next((i for i in q.slots.ids if re.fullmatch(r"(?:al-|cl-|w)\d+", i)), None)
-    if about is None and _THIS_ALERT.search(q.slots.text):
+    if about is None and PATTERNS["page_plans.this_alert"].search(q.slots.text):
         (found,) = yield [PlannedCall("alerts", {"state": "open"})]  # asked anew: what was listed may be over
         about = next(iter(found.ids("al-")), None)
         if about is None:
@@ -171,11 +165,8 @@ def note(q: Question) -> Plan:
     return (yield from made([PlannedCall("note", args | ({"evidence": ids[:10]} if ids else {}))]))
 
 
-_NUMBER = re.compile(r"(?<![\w.-])[$\u20ac]?(-?\d[\d,_]*(?:\.\d+)?) ?(k|m)?\b(?! ?(?:%|hours?|h|days?|d|minutes?|bars?|m\b))")
-_MONEY = re.compile(r"\b(?:pnl|p&l|p/l|profits?|loss(?:es)?|loses?|lost|losing|makes?|made|gains?|down|earns?)\b")
 _BELOW = PATTERNS["page_plans.below"]
 _ABOVE = PATTERNS["page_plans.above"]
-_LOSS = re.compile(r"\b(?:loses?|losing|loss(?:es)?|lost|down|drawdown)\b")
 _SCALE = {"k": 1e3, "m": 1e6}
 
 
@@ -183,8 +174,11 @@ def watch(q: Question) -> Plan:
     """A watch asked for in words, `tell me when btc falls below 80000`; asked back for what they leave open."""
     text = q.slots.text
     numbers = [
-        float(found[1].replace(",", "").replace("_", "")) * _SCALE.get(found[2] or "", 1.0) for found in _NUMBER.finditer(text)
+        float(found[1].replace(",", "").replace("_", "")) * _SCALE.get(found[2] or "", 1.0)
+        for found in PATTERNS["page_plans.number"].finditer(text)
     ]
+    if re.search(r"\bdraw-?down\b", text):
+        return asks_back(SAY["no_drawdown_watch"])
     if len(numbers) != 1:
         return asks_back("At which level? Name one number, such as `tell me when BTC falls below 80000`.")
     sleeve, level = q.sleeve(), numbers[0]
@@ -193,9 +187,11 @@ def watch(q: Question) -> Plan:
         metric, subject = learned, (q.slots.symbol if learned == "price" else sleeve.name if sleeve else "desk")
     elif "equity" in text:
         metric, subject = "equity", sleeve.name if sleeve and not q.slots.symbols else "desk"
-    elif q.slots.symbol and not (sleeve and (sleeve.name in text or (_MONEY.search(text) and "today" in text))):
+    elif q.slots.symbol and not (
+        sleeve and (sleeve.name in text or (PATTERNS["page_plans.money"].search(text) and "today" in text))
+    ):
         metric, subject = "price", q.slots.symbol
-    elif _MONEY.search(text):
+    elif PATTERNS["page_plans.money"].search(text):
         metric, subject = "day_pnl", sleeve.name if sleeve else "desk"
     elif re.search(r"\b(?:we|us|desk|account|balance)\b", text) and level >= 1000:  # `tell me if we go under 29k`
         metric, subject = "equity", "desk"
@@ -205,7 +201,9 @@ def watch(q: Question) -> Plan:
         )
     below: object = side == "below" if side else _BELOW.search(text)
     above: object = side == "above" if side else _ABOVE.search(text)
-    if metric == "day_pnl" and (_LOSS.search(text) or (below and re.search(r"\b(?:minus|worse|bleed\w*|red)\b", text))):
+    if metric == "day_pnl" and (
+        PATTERNS["page_plans.loss"].search(text) or (below and re.search(r"\b(?:minus|worse|bleed\w*|red)\b", text))
+    ):
         level, below, above = -abs(level), True, None
     if bool(below) == bool(above) and not (below and re.search(r"\b(?:below|under)\b", text)):
         return asks_back(f"Above or below {level:,.10g}? Say which, such as `below {level:,.10g}`.")

@@ -12,37 +12,13 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from agents.offline.words import Param
+from agents.offline.words import LISTS, Param
 
-# other ways to say a word of a key
-_ALSO: Mapping[str, tuple[str, ...]] = {
-    "stop": ("stop loss", "stop-loss", "stoploss", "stop", "stops", "sl", "protective"),
-    "target": ("take profit", "take-profit", "profit target", "target", "targets", "tp"),
-    "trail": ("trailing stop", "trailing-stop", "trailing", "trail", "trails"),
-    "arm": ("arming", "arms", "arm"),
-    "layers": ("layers", "layer", "pyramid", "pyramiding"),
-    "vol": ("volatility", "vol"),
-    "leverage": ("leverage", "lever"),
-    "rsi": ("rsi",),
-    "start": ("start", "starting", "initial"),
-    "max": ("max", "maximum", "cap", "at most"),
-    "floor": ("floor", "minimum", "min"),
-    "entry": ("entry", "entries", "enter", "enters"),
-}
-# keys with a phrase of their own instead of their words, and whether the unit has to be typed: `good for` is everyday English
-_PHRASES: Mapping[str, tuple[tuple[str, ...], bool]] = {
-    "good_for_bars": (("good for", "rest for", "rests for", "resting for"), True),
-    "limit_offset_atr": (("limit offset", "offset"), False),
-    "enter_below": (("enter below", "rsi below", "rsi under", "below", "under"), False),
-}
+# other ways to say a word of a key; keys with a phrase of their own instead of their words, and those whose unit has to be typed
+_ALSO, _PHRASED = ({key: tuple(forms.split("|")) for key, forms in LISTS[name].items()} for name in ("key_words", "key_phrases"))
+_PHRASES = {key: (forms, key == "good_for_bars") for key, forms in _PHRASED.items()}  # `good for` is everyday English
 _UNITS = {"atr": "atr", "frac": "frac", "bars": "bars", "days": "days", "bps": "bps"}
-_UNIT_SAID: Mapping[str, str] = {
-    "atr": r"x?\s*-?atrs?\b",
-    "frac": r"%|percent\b|per cent\b|pct\b",
-    "bars": r"-?\s*(?:bars?|candles?|periods?)\b",
-    "days": r"-?\s*days?\b",
-    "bps": r"bps?\b",
-}
+_UNIT_SAID: Mapping[str, str] = LISTS["unit_said"]
 # a number that is not part of a word, a clock or a version; its sign only where no number stands before it
 _NUMBER = re.compile(
     r"(?<![\w.:])(?:(?<![\d)] )(?<![\d)])[-+])?\d+(?:\.\d+)?(?![\w:]*\d)(?=$|[^\w.]|\.(?!\d)|x\b|%|(?:atr|bars?|bps?|pct)\b)"

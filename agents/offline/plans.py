@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline import desk_plans, figure_plans, model_plans, page_plans, research_plans, run_plans
-from agents.offline.calls import made, once
+from agents.offline.calls import made, not_given, once
 from agents.offline.changes import propose
 from agents.offline.figure_plans import SLEEVES_MAX
 from agents.offline.fill import arguments
@@ -26,38 +26,49 @@ from agents.offline.steps import (
     window,
 )
 from agents.offline.words import PATTERNS
-from engine.clock import utc
+from engine.clock import HOUR_MS, utc
+from tools.common.time_words import instant
+
+HALF_HOUR_MS = HOUR_MS // 2
 
 
 def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
     if q.chosen.ask == "compare models":
-        return model_plans.helps(q)
-    return _PLANS.get(q.chosen.tool.name, once)(q)
+        return (yield from model_plans.helps(q))
+    draft = yield from _PLANS.get(q.chosen.tool.name, once)(q)
+    return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
 
 
 def journal(q: Question) -> Plan:
     """Events of a window; a question why also explains the last refusal."""
     args, text, slots = arguments(q) | window(q.slots.span), q.slots.text, q.slots
     kind, now, start = q.chosen.asked.kind, q.words.desk_ms, q.slots.span.start or q.slots.span.at
+    at = slots.span.at if "T" in (slots.span.at or "") and "since" not in text else None
+    if at and now is not None:  # `around 3am`: what was before and after it
+        args |= {end: _iso(instant(at, now) + by) for end, by in (("since", -HALF_HOUR_MS), ("until", HALF_HOUR_MS))}
     if now is not None and start and start > _iso(now):
         return PlannedAnswer(f"The desk has not come to {start.replace('T', ' ')} yet: its time is {utc(now)}.")
-    if not start and ("ever" in slots.places or (kind == "breaker" and _WHETHER.match(text))):
+    if not start and ("ever" in slots.places or (kind == "breaker" and PATTERNS["plans.whether"].match(text))):
         args["since"] = "2009-01-01"  # `since the start`: whether it did at all is no question about yesterday
     if not start and slots.which == "last" and slots.count:  # however old they are
         args["since"] = "30d"
     before: list[PlannedCall] = []  # asked before the events, or after them
     after: list[PlannedCall] = []
-    if kind == "config" and _CHANGED.match(text):  # whatever changed, not the configuration alone
+    if kind == "config" and PATTERNS["plans.changed"].match(text):  # whatever changed, not the configuration alone
         args.pop("kinds", None)
     elif kind == "config":
         args = {"since": "30d"} | args | {"kinds": ["config", "proposal"]}
-        before = [PlannedCall("proposals", {"state": "applied"})] if _SIGNED.search(text) else []  # by whom: the cards say it
+        before = (
+            [PlannedCall("proposals", {"state": "applied"})] if PATTERNS["plans.signed"].search(text) else []
+        )  # by whom: the cards say it
     elif kind == "refused":
         args |= {"kinds": ["refused"]}
     elif kind == "halt":
         after, args = [PlannedCall("health", {})], {"since": "30d"} | args | {"kinds": ["halt"]}
-    if not before and _MISSED.search(text) and "kinds" not in args:  # what waits for a person is no event of the desk's
+    if (
+        not before and PATTERNS["plans.missed"].search(text) and "kinds" not in args
+    ):  # what waits for a person is no event of the desk's
         after = [PlannedCall("alerts", {}), PlannedCall("proposals", {"state": "pending"})]
     if before or after:
         return (yield from made([*before, PlannedCall("journal_search", args), *after]))
@@ -76,12 +87,6 @@ def journal(q: Question) -> Plan:
         text = f"The last of them, {events[-1]}: {result_text(reason)}\n\n{result_text(found)}"
         return PlannedAnswer(text, read_as=f"why the last entry was refused, {events[-1]}")
     return drafted([call], [found])
-
-
-_WHETHER = re.compile(r"(?:and |so |but )*(?:did|has|have|was|were)\b")
-_MISSED = re.compile(r"\b(?:miss|missed|up to speed|catch me up|handed over)\b")
-_CHANGED = re.compile(r"(?:and |so )?what (?:has )?changed(?! in\b)(?!.*\b(?:config\w*|settings?|versions?|parameters?)\b)")
-_SIGNED = re.compile(r"\b(?:approv|authori|sign(?:ed|s)? off|accepted|agreed)")
 
 
 def _without_sleeves(names: tuple[str, ...], call: PlannedCall, found: CallResult) -> PlannedAnswer:
@@ -106,22 +111,23 @@ def explain(q: Question) -> Plan:
         return (yield from made([PlannedCall("explain_event", {"event_id": args["event_id"]})]))
     if q.chosen.asked.kind == "idle" or q.slots.span.at:
         return (yield from _at(q))
-    search = {"kinds": ["fill"], **window(q.slots.span), **({"sleeve": sleeve.name} if sleeve else {})}
+    lost, won = (PATTERNS[f"plans.{how}"].search(text) for how in ("lost", "won"))
+    ended = "round trip -" if lost else "round trip +" if won else ""  # `the last losing trade`
+    since = window(q.slots.span) or ({"since": "30d"} if ended else {})
+    search = {"kinds": ["fill"], **since, **({"sleeve": sleeve.name} if sleeve else {})}
     (found,) = yield [PlannedCall("journal_search", search)]
     events = [e for e in found.evidence if re.fullmatch(r"d-\d+", e)]
-    entries, exits = _ENTRY.search(text), _EXIT.search(text)
+    entries, exits = PATTERNS["plans.entry"].search(text), PATTERNS["plans.exit"].search(text)
     if found.table is not None and (entries or exits):  # a fill that ended it is no entry
         events = [str(row[1]) for row in found.table.rows if ("to enter" in str(row[-1])) == bool(entries)]
+    if found.table is not None and ended:
+        events = [str(row[1]) for row in found.table.rows if ended in str(row[-1])]
     if not events:
         return PlannedAnswer(f"{result_text(found)}\n\nName an event (`explain d-123`), or a sleeve and a time.")
     calls = [PlannedCall("explain_event", {"event_id": events[-1]})]
     if sleeve and re.search(r"\b(?:entered|opened)\b", text):  # it may be over
         calls.append(PlannedCall("sleeves", {"sleeve": sleeve.name}))
     return (yield from made(calls))
-
-
-_ENTRY = re.compile(r"\b(?:enter\w*|entry|opened)\b")
-_EXIT = re.compile(r"\b(?:exit\w*|closed?|left|leave|stopped out|g[eo]t out|bail\w*)\b")
 
 
 def _at(q: Question) -> Plan:

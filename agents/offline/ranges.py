@@ -11,17 +11,9 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from agents.offline.params import ParamNumber, keys_named, read_params, value_text
-from agents.offline.words import Param
+from agents.offline.words import PATTERNS, Param
 
 # verbs and nouns of a search; `try` is one where it lists three values or a range
-_SEARCHES = re.compile(
-    r"\b(?:sweep\w*|optim(?:i[sz]\w*|um|al)|grid|scan|vary|varying|tune|walk[ -]?forward\w*|out[- ]of[- ]sample)\b"
-    r"|\bworks? best\b(?!.*\d (?:or|and) )"
-    r"|\bin steps of\b|\bwalk(?:ed|ing)? \S+(?: \S+){0,3} forward\b"
-    r"|\bbest (?:stop|target|trail\w*|leverage|risk|param\w+|settings?|values?|combination)\b"
-    r"|^(?:(?:and|also|can|could|please|let|us|you|now|then) )*(?:try|test)\b(?!.*\bfrom\b)"
-    r".*?(?:\d ?, ?\d[^,]*, ?\d|\d (?:to|-) \d)"
-)
 _UNIT = r"(?: ?(?:x ?)?(?:atrs?|bars?|candles?|periods?|days?|bps?|%|percent|pct))?"
 _RANGE = re.compile(
     rf"(?P<lead>\b(?:from|between)\s+)?(?<![\w.])(?P<low>\d+(?:\.\d+)?)(?P<unit>{_UNIT})(?P<rest>"
@@ -29,7 +21,6 @@ _RANGE = re.compile(
     rf"(?P<tail>{_UNIT}"
     rf"(?:\s*(?::|,? ?(?:by|step|steps of|in steps of|with (?:a )?steps? of)) ?(?P<step>\d+(?:\.\d+)?))?)(?![\w.])"
 )
-_WRITTEN = re.compile(r"(?<![\w.])([a-z][a-z0-9_]*)\s?=\s?(\d[\d.]*(?:,\d[\d.]*)+|\d[\d.]*:\d[\d.]*:\d[\d.]*)(?![\w.])")
 STEPS = 6  # of a range without a step
 FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # of a value, where a parameter is to be varied and no value is named
 
@@ -47,7 +38,7 @@ class Wanted(NamedTuple):
 
 def searches(text: str) -> bool:
     """Whether a tidy sentence asks for a search, so that `1 to 4` in it is a range and no change."""
-    return _SEARCHES.search(text) is not None
+    return PATTERNS["ranges.searches"].search(text) is not None
 
 
 def read_wanted(text: str, params: Mapping[str, Param], given: Mapping[str, str]) -> Wanted:
@@ -84,7 +75,7 @@ def read_wanted(text: str, params: Mapping[str, Param], given: Mapping[str, str]
 
 def written(text: str, params: Mapping[str, Param]) -> dict[str, tuple[str, tuple[int, int]]]:
     """`stop_atr=1,2,3`, `fast_bars=10:50:10` as the command line takes them: key -> its values and where they stand."""
-    return {m[1]: (m[2], m.span()) for m in _WRITTEN.finditer(text) if m[1] in params}
+    return {m[1]: (m[2], m.span()) for m in PATTERNS["ranges.written"].finditer(text) if m[1] in params}
 
 
 def _blanked(text: str, found: re.Match[str]) -> str:

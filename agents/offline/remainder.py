@@ -10,11 +10,12 @@ from typing import Any
 
 from agents.offline.bounds import bound_column, bound_of
 from agents.offline.calls import made
-from agents.offline.fill import arguments
+from agents.offline.fill import EXTREMES, arguments
 from agents.offline.leftout import EXITS, sleeve_words
 from agents.offline.read_back import PlannedCall
+from agents.offline.slots import COUNTED
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, drafted, reckoned, result_text
-from agents.offline.tables import number_of
+from agents.offline.tables import handle_of, number_of
 from agents.offline.words import PATTERNS
 
 LISTED_MAX = 20  # what `trips` lists at most
@@ -25,6 +26,8 @@ def wanted(q: Question) -> Plan | None:
     """The plan of a sentence that leaves something out, asks for a share or sets a bound; None for any other."""
     if q.slots.out is not None:
         return _without(q, *q.slots.out)
+    if q.slots.without and q.slots.which in ("worst", "best"):
+        return _without_the_most(q)
     if SHARE.search(q.slots.text) and (dimension := _dimension(q)):
         return _share(q, *dimension)
     if len(q.slots.filters) == 1 and bound_of(q.slots.filters[0]) is not None:
@@ -55,6 +58,21 @@ def _without(q: Question, dimension: str, names: tuple[str, ...]) -> Plan:
     lead = yield from _together(result, rows, f"Without {' and '.join(names)}")
     draft, whole = _of_rows(call, result, rows, lead), result_text(result, table=False)
     return PlannedAnswer(f"{draft.text}\n\nOf all of them: {whole}", read_as=f"{draft.read_as}, without {' and '.join(names)}")
+
+
+def _without_the_most(q: Question) -> Plan:
+    """`without the best three trades`: the net of all less that of these."""
+    said = re.search(r"\b(?:best|worst|biggest|largest|top) (\w+)", q.slots.text)
+    n = COUNTED.get(said[1]) or int(said[1]) if said and (said[1] in COUNTED or said[1].isdigit()) else q.slots.count
+    n = n or (EXTREMES if q.slots.text.rstrip("?.! ").endswith("s") else 1)
+    calls = [PlannedCall("trips", _args(q, **{str(q.slots.which): min(n, LISTED_MAX)})), PlannedCall("trips", _args(q))]
+    few, every = yield calls
+    h, rows = handle_of(every, "net"), few.rows()
+    if not h or not rows:
+        return drafted(calls, [few, every])
+    (left,) = yield from reckoned("-".join([f"{h}.net", *(row["net"][1:-1] for row in rows)]))
+    lead = f"Without the {len(rows)} {q.slots.which} round trips: {left}, instead of {{{h}.net}} over {{{h}.trips}}."
+    return drafted(calls[:1], [few]).after(lead)._replace(read_as=f"round trips without the {len(rows)} {q.slots.which}")
 
 
 def _of_rows(call: PlannedCall, result: CallResult, rows: Sequence[int], lead: str) -> PlannedAnswer:
@@ -127,7 +145,13 @@ def _share(q: Question, dimension: str, names: tuple[str, ...]) -> Plan:
     if table is None or result.status != "ok":
         return draft
     head = next((h for h in ("fees", "funding", "slippage") if re.search(rf"\b{h[:-1]}", text)), "net")
-    head = "fees" if re.search(r"\bcosts?\b", text) else "trips" if head == "net" and _OF_NUMBER.search(text) else head
+    head = (
+        "fees"
+        if re.search(r"\bcosts?\b", text)
+        else "trips"
+        if head == "net" and PATTERNS["remainder.of_number"].search(text)
+        else head
+    )
     at = table.columns.index(head)
     every = [row for row in table.rows if str(row[at]).startswith("{") and str(row[0]) != "open"]
     rows = [row for row in every if not names or str(row[0]).lower() in names][:4]
@@ -139,9 +163,6 @@ def _share(q: Question, dimension: str, names: tuple[str, ...]) -> Plan:
     mixed = " Gains and losses are added up in it, so a share may be above 100 % or negative."
     lead = f"Share of the {head} of all: {shares}.{mixed if head in ('net', 'funding') else ''}"
     return draft.after(lead)._replace(read_as=f"share in the {head} by {dimension}; {draft.read_as}")
-
-
-_OF_NUMBER = re.compile(r"\b(?:of (?:the |our |all )*(?:trades|trips|round trips|exits|positions)|trades (?:were|are|hit|end))\b")
 
 
 def _beyond(q: Question) -> Plan:

@@ -250,9 +250,10 @@ def _by(s: Sentence) -> tuple[str, ...]:
         patterns = [rf"\b(?:by|per|for each|each|every|broken down by) (?:the |its )?(?:{said})\b(?! of \w+ing)"]
         patterns += [rf"\b(?:{'|'.join(f for f in forms if ' ' in f)})\b"] if name == "side" else []
         patterns += [rf"^(?:(?:and|so|but|on|in|from|by|of|for) )*(?:which|what) (?:{said})(?=[?.! ]*$)"]
-        patterns += (
-            [rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b|\brank (?:the |our |my |all )*(?:{said})\b"] if name in _RANKED else []
+        single = (
+            rf"(?:(?<=\bbest )|(?<=\bworst ))(?:{said})\b|(?:(?<=\bbiggest )|(?<=\bsingle ))(?:{said})(?= (?:loss|gain|profit))"
         )
+        patterns += [rf"{single}|\brank (?:the |our |my |all )*(?:{said})\b"] if name in _RANKED else []
         patterns += [rf"\b(?:which|what) (?:{said})\b"] if name in _RANKED and PATTERNS["slots.ranks"].search(s.rest) else []
         patterns += [rf"\b{_EVERY[name]}\b(?! loss| limit)"] if name in _EVERY and "correlat" not in s.rest else []
         if found := next((m for pattern in patterns if (m := re.search(pattern, s.rest))), None):

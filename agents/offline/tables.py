@@ -10,17 +10,21 @@ from typing import Any
 
 from agents.offline.entries import WORD
 from agents.offline.words import FIGURES, PATTERNS, stem
+from tools.common import split_words
 from tools.common.contract import Table
+from tools.common.split_words import MONEY, apart, over
 
+number_of = split_words.number_of
 Facts = Mapping[str, Any]  # reference -> fact, of the whole thread
 _BETTER_LOW = ("drawdown", "fees", "slippage", "depth")
 _LOW = PATTERNS["tables.low"]
 _HIGH = PATTERNS["tables.high"]
 AT_A_LOSS = PATTERNS["tables.at_a_loss"]
-_MANY = re.compile(r"\b(?:most|least|fewest|how many|number of|more|fewer|less) (?:\w+ )?(?:trades|trips)\b")
 _MOMENTS = ("recovered", "peak", "trough", "entry_ms", "exit_ms", "made", "expires", "since", "until")  # no amounts
-_NO_FIGURE = {stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the")}  # words of windows and lists
-_ROW_NAMES = "configuration run trip sleeve exit side hour weekday month symbol version day week"
+_NO_FIGURE = {
+    stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the", "in", "sleeve", "whole", "desk", "time")
+}  # words of windows and lists
+_ROW_NAMES = "configuration run trip sleeve exit side hour daypart weekday weekend month symbol version day week regime"
 _NAMES = tuple(_ROW_NAMES.split())
 
 
@@ -61,16 +65,25 @@ def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> 
     at, row = column_of(table, text), table.rows[n]
     name = next((i for i, column in enumerate(table.columns) if column in _NAMES), 0)
     lowest = "lowest" if lowest_wanted(table.columns[at], text, which) else "highest"
-    return f"The {lowest} {table.columns[at]} is that of {row[name]}: {row[at]}."
+    return f"The {lowest} {table.columns[at]} is that of {row[name]}: {row[at]}{over(table, row)}{apart(row, facts)}."
+
+
+def rows_named(table: Table, text: str, names: Sequence[str] = ()) -> list[int]:
+    """The rows of a split that a text speaks of by their first cell (`mondays`, `at night`), or by a name of a sleeve."""
+    asked = {stem(word) for word in WORD.findall(text)} - _NO_FIGURE
+    split = table.columns[0] in _NAMES or not table.columns[0]
+    own = [{stem(word) for word in re.findall(r"[a-z]+", str(row[0]).lower())} for row in table.rows if split]
+    return [n for n, of in enumerate(own) if asked & (of - _NO_FIGURE) or any(name in str(table.rows[n][0]) for name in names)]
 
 
 def column_of(table: Table, text: str) -> int:
     """The column of the figure that a text speaks of; of P&L where it names none. 0: the table has neither."""
-    money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change", "total_return_frac")]
+    money = [i for i, head in enumerate(table.columns) if head in MONEY]
     counts = [
         i
         for i in heads_of(table, text)
-        if table.columns[i] not in _MOMENTS and (table.columns[i] not in ("trips", "trades", "round trips") or _MANY.search(text))
+        if table.columns[i] not in _MOMENTS
+        and (table.columns[i] not in ("trips", "trades", "round trips") or PATTERNS["tables.many"].search(text))
     ]
     return (*counts, *money, 0)[0]
 
@@ -119,11 +132,10 @@ def lowest_wanted(head: str, text: str, which: str | None) -> bool:
     return few
 
 
-def number_of(cell: Any, facts: Facts) -> float | None:
-    """The number of a cell, which may be a reference."""
-    fact = facts.get(cell[1:-1]) if isinstance(cell, str) and cell.startswith("{") else None
-    value = fact.value if fact is not None else cell
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+def handle_of(result: Any, name: str) -> str:
+    """The handle of the fact of this name that a result's text has; empty where it has none."""
+    found = re.search(rf"\{{(\w+)\.{name}\}}", result.text)
+    return found[1] if found else ""
 
 
 def only(table: Table, rows: Sequence[int]) -> Table:

@@ -21,7 +21,6 @@ from rapidfuzz.distance import DamerauLevenshtein
 from scipy import sparse
 
 from agents.offline import features as seen
-from agents.offline.account import tokens_of
 from agents.offline.entries import entries
 from agents.offline.labels import ARGUMENTS, FOLDER, MORE, AskLabel, WrittenSentence, sentences
 from agents.offline.learned import ASK, FILE, NONE, in_context
@@ -141,8 +140,7 @@ def fitted(x: Any, group: Softmax) -> tuple["np.ndarray[Any, Any]", "np.ndarray[
 def learn(listed: Sequence[WrittenSentence], to: Path = FILE) -> None:
     """Learn from `listed` and write the weights."""
     with ProcessPoolExecutor(WORKERS) as pool:
-        read = list(pool.map(features_of, listed, chunksize=500))
-    of = [names for names, _ in read]
+        of = list(pool.map(features_of, listed, chunksize=500))
     counted = Counter(name for names in of for name in names)
     names = sorted(name for name, n in counted.items() if n >= SENTENCES_MIN)
     idf = np.array([round(256 * math.log(1 + len(of) / counted[name])) for name in names], dtype=np.int64)
@@ -170,25 +168,12 @@ def learn(listed: Sequence[WrittenSentence], to: Path = FILE) -> None:
         bias=np.concatenate(biases),
         scale=scale,
         source=np.array(source_hash()),
-        **stems_by_label(listed, [stems for _, stems in read]),  # type: ignore[arg-type]  # every value is an array
     )
 
 
-def features_of(sentence: WrittenSentence) -> tuple[frozenset[str], frozenset[str]]:
-    """The features of a sentence in its thread, and the stems of its words that no slot takes."""
-    slots = read_slots(sentence.text, desk_words())
-    return in_context(seen.features(slots), sentence.before), frozenset(t.stem for t in tokens_of(slots) if not t.slot)
-
-
-def stems_by_label(listed: Sequence[WrittenSentence], read: Sequence[frozenset[str]]) -> dict[str, "np.ndarray[Any, Any]"]:
-    """In how many sentences of each label a stem is that no slot takes, up to 255."""
-    counted = Counter((name, s.label.ask) for stems, s in zip(read, listed, strict=True) for name in stems)
-    stems, asks = sorted({name for name, _ in counted}), sorted({ask for _, ask in counted})
-    table = np.zeros((len(stems), len(asks)), dtype=np.uint8)
-    rows, columns = {name: i for i, name in enumerate(stems)}, {ask: i for i, ask in enumerate(asks)}
-    for (name, ask), n in counted.items():
-        table[rows[name], columns[ask]] = min(n, 255)
-    return {"stems": np.array("\n".join(stems)), "asks": np.array("\n".join(asks)), "counts": table}
+def features_of(sentence: WrittenSentence) -> frozenset[str]:
+    """The features of a sentence in its thread."""
+    return in_context(seen.features(read_slots(sentence.text, desk_words())), sentence.before)
 
 
 def words_of(listed: Sequence[WrittenSentence]) -> list[str]:

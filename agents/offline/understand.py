@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from agents.offline import above, above_kinds, account, dates, follow, measured, model_asks, slots, talk, wider
-from agents.offline.choose import SHOWN, Chosen, chosen_of, entry_of, likely, refined, sure, with_label
+from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, WHY, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far
@@ -167,7 +167,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     best = listed[0]
     doubtful = best.label.ask == "note" and _ASKS.match(read.text) is not None  # `so will the bots stop then`, after a note
     # a fixed text claims no figure: a name that nothing knows alone makes it doubtful
-    odd = tuple(account.strange_words(read)) if way_of(best.label.ask) else account.unexplained(read, best.label.ask)
+    odd = account.foreign(read, best.label.ask)
     alone = _named_alone(read, thread) if not earlier else None
     if doubtful or (odd and best.probability < SURE_WITH_ODD) or not sure(listed) or (alone and best.label.ask == "way quote"):
         if alone is None and before and (fresh := _by_itself(read)) is not None:
@@ -175,11 +175,9 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         if alone is None and not doubtful and (meant := wider.likely_meant(listed)) is not None:
             guessed = wider.widened(_as_read(text, read, meant, thread, earlier))
             if (unsure := wider.not_sure(guessed, listed)) is not None:
-                return unsure._replace(left=tuple(dict.fromkeys((*unsure.left, *odd))))
+                return unsure
         return alone or Part(text, with_label(read, best.label), maybe=listed[:SHOWN], ask=best.label.ask)
     part = _as_read(text, read, best, thread, earlier)
-    if odd and part.chosen is not None and not account.free(part.chosen.entry.tool.name) and not part.lost:
-        part = part._replace(left=tuple(dict.fromkeys((*part.left, *odd))))
     if part.call == asks_back(UNCHANGED):
         fresh = _by_itself(read)
         return _as_read(text, read, fresh, thread, earlier) if fresh else part._replace(call=None, maybe=likely(read)[:SHOWN])
@@ -205,7 +203,7 @@ def _by_itself(read: slots.Slots) -> Guess | None:
     """What a sentence of a thread surely asks when it is read as a first one: `and the stops` is where the stops are."""
     listed = likely(read)
     best = listed[0]
-    if best.label.ask.startswith(("propose", "note", "way do_not", "way thanks")) or account.unexplained(read, best.label.ask):
+    if best.label.ask.startswith(("propose", "note", "way do_not", "way thanks")) or account.foreign(read, best.label.ask):
         return None
     return best if best.probability >= (WAY_BY_ITSELF if best.label.ask.startswith("way ") else CLAUSE_SURE) else None
 
@@ -261,7 +259,7 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
     if older is None and not earlier:
         read = follow.with_names(read, thread.asked_back(), chosen)
     frame = older if older is not None and older.chosen is not None else None
-    part = Part(text, read, chosen=chosen, frame=frame, lost=chosen.left, left=_unknown(read, chosen), ask=ask)
+    part = Part(text, read, chosen=chosen, frame=frame, lost=chosen.left, ask=ask)
     if frame is not None and chosen.entry.proposes and not read.common:
         part = part._replace(slots=follow.for_the_setting(read, frame.slots))
     return part if frame is None else _on_frame(part, frame, thread, within=bool(earlier))
@@ -272,11 +270,6 @@ _NAMED = {"span", "sleeves", "symbols", "strategies", "ids", "handles"}
 
 def _frame_ask(thread: ThreadSoFar) -> str:
     return thread.older.ask if thread.older is not None else MORE
-
-
-def _unknown(read: slots.Slots, chosen: Chosen) -> tuple[str, ...]:
-    """Words that nothing here knows, where they are no name that the tool would have taken: named, the answer stays."""
-    return () if account.free(chosen.entry.tool.name) or chosen.left else tuple(dict.fromkeys(account.strange_words(read)))
 
 
 def _named_alone(read: slots.Slots, thread: ThreadSoFar) -> Part | None:

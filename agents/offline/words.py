@@ -84,19 +84,8 @@ def vocabulary() -> frozenset[str]:
     return frozenset(VOCABULARY.read_text(encoding="utf-8").split()) | OF_MODELS
 
 
-COINS = {
-    "bitcoin": "BTC",
-    "ethereum": "ETH",
-    "ether": "ETH",
-    "solana": "SOL",
-    "ripple": "XRP",
-    "binance coin": "BNB",
-    "dogecoin": "DOGE",
-    "cardano": "ADA",
-    "litecoin": "LTC",
-}
-
 LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
+COINS: Mapping[str, str] = LISTS["coins"]
 _COMMON = frozenset(LISTS["common"].split())
 STOP, ASKING = (frozenset(LISTS[name].split()) for name in ("stop", "asking"))
 CALENDAR: str = LISTS["calendar"]

@@ -7,6 +7,7 @@ ones, since an open trip is only marked.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +17,10 @@ from numpy.typing import NDArray
 from engine.errors import BadInput
 
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+WEEKEND = ("Saturday", "Sunday")
+DAYPARTS = ("00-06 night", "06-12 morning", "12-18 afternoon", "18-24 evening")  # UTC, the end not included
+TRIPS_MIN = 10  # closed round trips on each side of `groups_apart`
+LEVEL = 0.95
 MONEY = ("net", "fees", "funding", "slippage")
 R_EDGES = (-3.0, -2.0, -1.5, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 5.0)
 
@@ -33,6 +38,14 @@ class Drawdown(NamedTuple):
     depth: float
 
 
+class GroupApart(NamedTuple):
+    """Mean net of a group's closed round trips less that of all others, quote units, with its interval; None: too few of them."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
 class RClass(NamedTuple):
     """A class of the histogram of R, low <= value < high; None: open on that side."""
 
@@ -48,6 +61,8 @@ def _entered(part: str) -> pl.Expr:
         return when.strftime("%H")
     if part == "weekday":
         return when.weekday().cast(pl.Int64).replace_strict(dict(enumerate(WEEKDAYS, 1)), return_dtype=pl.String)
+    if part == "daypart":
+        return (when.hour().cast(pl.Int64) // 6).replace_strict(dict(enumerate(DAYPARTS)), return_dtype=pl.String)
     return when.strftime("%Y-%m")
 
 
@@ -69,6 +84,8 @@ KEYS: dict[str, Callable[[], pl.Expr]] = {
     "side": lambda: pl.col("side"),
     "hour": lambda: _entered("hour"),
     "weekday": lambda: _entered("weekday"),
+    "weekend": lambda: pl.when(_entered("weekday").is_in(WEEKEND)).then(pl.lit("weekend")).otherwise(pl.lit("weekdays")),
+    "daypart": lambda: _entered("daypart"),
     "month": lambda: _entered("month"),
     "symbol": lambda: pl.col("instrument"),
     "sleeve": lambda: pl.col("sleeve"),
@@ -82,8 +99,8 @@ NEEDS = {"symbol": "instrument", "version": "version", "regime": "state", "predi
 def split(trips: pl.DataFrame, by: str) -> pl.DataFrame:
     """One row a group: key, trips, wins, win_frac, net, fees, funding, slippage, mean_r, median_hold_ms; money in quote units.
 
-    hour, weekday and month are those of the entry, UTC. Raises BadInput for a word that is not in KEYS, and for a frame without
-    the column: a stored run has one version.
+    hour, daypart, weekday and month are those of the entry, UTC. Raises BadInput for a word that is not in KEYS, and for a frame
+    without the column: a stored run has one version.
     """
     if by not in KEYS:
         raise BadInput(f"round trips cannot be split by {by!r}", f"split by {', '.join(KEYS)}")
@@ -104,9 +121,37 @@ def split(trips: pl.DataFrame, by: str) -> pl.DataFrame:
         )
     )
     order = pl.col("key").replace_strict({day: n for n, day in enumerate(WEEKDAYS)}, default=None, return_dtype=pl.Int64)
-    if by in {"hour", "weekday", "month", "version"}:
+    if by in {"hour", "daypart", "weekday", "month", "version"}:
         return found.sort(order if by == "weekday" else pl.col("key").str.extract(r"^v(\d+)$").cast(pl.Int64), "key")
     return found.sort("net", "key")
+
+
+def groups_apart(trips: pl.DataFrame, by: str) -> dict[str, GroupApart]:
+    """Each group of `split` against all other closed round trips: the difference of the means, intervals that hold together.
+
+    The level is shared out over the groups, since whoever looks at seven weekdays finds a bad one by chance. Trips count as
+    independent.
+    """
+    closed = trips.filter(pl.col("exit_ms").is_not_null()).select(KEYS[by]().cast(pl.String).alias("key"), "net")
+    keys = closed["key"].unique().sort().to_list()
+    z = NormalDist().inv_cdf(1.0 - (1.0 - LEVEL) / max(2 * len(keys), 2))
+    found = {}
+    for key in keys:
+        own, rest = (closed.filter(side)["net"].to_numpy() for side in (pl.col("key") == key, pl.col("key") != key))
+        mean = float(own.mean() - rest.mean()) if len(own) and len(rest) else None
+        few = mean is None or min(len(own), len(rest)) < TRIPS_MIN
+        wide = 0.0 if few else z * float(np.sqrt(own.var(ddof=1) / len(own) + rest.var(ddof=1) / len(rest)))
+        found[key] = GroupApart(mean, None, None) if few or mean is None else GroupApart(mean, mean - wide, mean + wide)
+    return found
+
+
+def rate_interval(wins: int, n: int) -> tuple[float | None, float | None]:
+    """The Wilson interval of a hit rate; (None, None) without a trip."""
+    if n == 0:
+        return None, None
+    z = NormalDist().inv_cdf((1.0 + LEVEL) / 2)
+    middle, wide = wins / n + z * z / (2 * n), z * float(np.sqrt(wins / n * (1 - wins / n) / n + (z / (2 * n)) ** 2))
+    return (middle - wide) / (1 + z * z / n), (middle + wide) / (1 + z * z / n)
 
 
 def _held_ms() -> pl.Expr:

@@ -35,7 +35,7 @@ def latest_run() -> CallResult:
         ("median MAE of the shorts since monday", [("excursions", {"side": "short", "since": "2025-12-01"})]),
         ("mfe of the stopped trades", [("excursions", {"exit": "stop"})]),
         ("stop seems too close, how far do good trades go against us first", [("excursions", {})]),
-        ("how much open profit do we give back, mfe vs exit", [("excursions", {})]),
+        ("how much open profit do we give back, mfe vs exit", [("excursions", {}), ("trips", {"outcome": "winners"})]),
         ("win rate of our last backtest", [("run", {}), ("trips", {"subject": RUN})]),
         ("MAE by exit", [("excursions", {})]),
         ("mae by side", [("excursions", {"side": "long"}), ("excursions", {"side": "short"})]),

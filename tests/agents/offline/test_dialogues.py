@@ -310,7 +310,7 @@ def test_alerts_and_runbooks_are_asked_for_in_words(words: Words, question: str,
     """The window goes on as it was typed: it counts from the wall clock, which the planner does not know."""
     for role in ("developer", "operator", "advisor"):
         desk = Desk(role, words)  # type: ignore[arg-type]
-        assert desk.ask(question).startswith(f"<{tool}>")
+        assert f"<{tool}>" in desk.ask(question)
         assert desk.called == [(tool, args)]
 
 

@@ -104,7 +104,7 @@ def test_a_word_whose_place_narrows_is_named(words: Words, question: str, left: 
     desk = Desk("advisor", words)
     answer = desk.ask(question)
     assert left in answer
-    assert desk.called == [] or answer.startswith("**Wider than you asked")
+    assert desk.called == [] or "**Wider than you asked" in answer.split("<")[0]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def test_a_threshold_and_a_denial_are_named(words: Words, text: str, named: str)
     """Not answered as if they were not there: a denial never, a threshold by a wider answer that says so first."""
     desk = Desk("advisor", words)
     said = desk.ask(text)
-    assert desk.called == [] or (said.startswith("**Wider than you asked") and "never" not in text)
+    assert desk.called == [] or ("**Wider than you asked" in said.split("<")[0] and "never" not in text)
     assert f'"{named}' in said
 
 

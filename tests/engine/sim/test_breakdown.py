@@ -8,7 +8,20 @@ from hypothesis import strategies as st
 
 from engine.clock import DAY_MS, HOUR_MS
 from engine.errors import BadInput
-from engine.sim.breakdown import KEYS, drawdowns, durations, excursions, extremes, farthest, months, r_histogram, reach, split
+from engine.sim.breakdown import (
+    KEYS,
+    drawdowns,
+    durations,
+    excursions,
+    extremes,
+    farthest,
+    groups_apart,
+    months,
+    r_histogram,
+    rate_interval,
+    reach,
+    split,
+)
 
 START = 1_741_046_400_000  # 2025-03-04 00:00 UTC, a Tuesday
 trip = st.fixed_dictionaries(
@@ -144,3 +157,38 @@ def test_trips_are_split_by_what_a_model_had_said_at_their_entry() -> None:
     assert groups == {"bear": (1, 0.0), "sideways": (1, 1.0), "bull": (2, 5.0), "none read": (2, 9.0)}
     thirds = {row["key"]: row["trips"] for row in split(frame(rows), "prediction").to_dicts()}
     assert thirds == {"lowest third of v@1": 2, "middle third of v@1": 2, "lowest third of w@1": 1, "none read": 1}
+
+
+def test_a_group_is_apart_where_chance_does_not_explain_it() -> None:
+    """Twelve losers of a Tuesday night against twenty even trips are; the same difference of five trips is not judged."""
+    base = {"sleeve": "a", "instrument": "x", "side": "long", "reason": "stop", "version": 1}
+    night = [{**base, "entry_ms": START + n * 60_000, "net": -50.0 - n % 2} for n in range(12)]
+    later = [{**base, "entry_ms": START + 4 * DAY_MS + 9 * HOUR_MS + n * 60_000, "net": 1.0 - n % 3} for n in range(20)]
+    found = groups_apart(frame([*night, *later]), "daypart")
+    assert found["00-06 night"].high is not None
+    assert found["00-06 night"].high < 0 < (found["06-12 morning"].low or 0.0)
+    assert found["00-06 night"].mean == pytest.approx(-50.5 - sum(1.0 - n % 3 for n in range(20)) / 20)
+    few = groups_apart(frame([*night[:5], *later]), "weekend")
+    assert (few["weekdays"].low, few["weekend"].low) == (None, None)
+    assert {row["key"]: row["trips"] for row in split(frame([*night, *later]), "weekend").to_dicts()} == {
+        "weekdays": 12,
+        "weekend": 20,
+    }
+
+
+def test_seven_groups_of_one_distribution_are_not_apart() -> None:
+    """The level is shared out: of many splits of noise, far fewer than a third have a group that differs."""
+    base = {"sleeve": "a", "instrument": "x", "side": "long", "reason": "stop", "version": 1}
+    random, seen = np.random.default_rng(3), 0
+    for _ in range(40):
+        rows = [{**base, "entry_ms": START + n * DAY_MS, "net": float(net)} for n, net in enumerate(random.normal(0, 10, 140))]
+        seen += any(
+            one.low is not None and one.low * (one.high or 0.0) > 0 for one in groups_apart(frame(rows), "weekday").values()
+        )
+    assert seen <= 6  # 30 % of forty are twelve, which seven tests at 95 % each would give
+
+
+def test_the_interval_of_a_hit_rate_is_wilsons() -> None:
+    """67 of 201: 27.18 % to 40.11 %, as statsmodels has it; none without a trip."""
+    assert rate_interval(67, 201) == (pytest.approx(0.271828, abs=1e-5), pytest.approx(0.401090, abs=1e-5))
+    assert rate_interval(0, 0) == (None, None)
