@@ -108,10 +108,13 @@ class AccountHealth:
         self.missing = {o.id: self.missing.get(o.id, now) for o in orders if o.reported > o.filled and o.id not in unfit}
 
     def _note_unseen(self) -> None:
-        """Stops by the venue's word alone: acknowledged, or there before this process, and not seen yet when asked or listed."""
+        """Stops by the venue's word alone: acknowledged, or there before this process, and not seen yet when asked, listed or by
+        the stream.
+        """
         now, orders = self.desk.now_ms(), self.desk.book.orders.open
         self.desk.seen &= orders.keys()
-        self.unseen = {o.id: self.unseen.get(o.id, now) for o in orders.values() if _stands(o) and o.id not in self.desk.seen}
+        shown = (o for o in orders.values() if _stands(o) and o.id not in self.desk.seen and not self.desk.announced.stands(o.id))
+        self.unseen = {o.id: self.unseen.get(o.id, now) for o in shown}
 
     def _note_naked(self) -> None:
         """Layers that neither a protective order of their own nor an exit covers at the venue, nor the attached stop with all of

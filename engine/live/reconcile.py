@@ -16,9 +16,11 @@ from engine.book.transfers import explained
 from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
+from engine.live.announced import LATE_MS
 from engine.live.desk import LiveDesk, going_on
 from engine.live.poll import AccountPoll, holders, is_own
 from engine.venues.live_port import StandingOrder, VenuePosition
+from engine.venues.outcome import NOT_FOUND
 
 EVERY_S = 60.0
 AGAIN_S = 2.0  # between two readings that must say the same
@@ -239,8 +241,8 @@ class AccountReconcile:
         quiet = (
             order.state in STANDING and not order.amending and order.reported == order.filled and order.id not in self.desk.busy
         )
-        old = self.desk.now_ms() - YOUNG_MS
-        return quiet and order.slot in (ENTRY, PROTECTIVE) and self.desk.sent_ms.get(order.id, 0) < old
+        last_ms = max(self.desk.began_ms, self.desk.sent_ms.get(order.id, 0), self.desk.moved_ms.get(order.id, 0))
+        return quiet and order.slot in (ENTRY, PROTECTIVE) and last_ms < self.desk.now_ms() - LATE_MS
 
     async def _put_back(self, name: str, order: VenueOrder, price: float, lots: int) -> None:
         """Say it, and let it stand as the book has it."""
@@ -265,8 +267,8 @@ class AccountReconcile:
         about = order or VenueOrder(held.order, 0, slot, 0, held.side, held.lots, held.price, 0, 0, 0.0, 0.0, 0)
         if (await self.desk.venues[name].ask(about)).state != WORKING:
             return False
-        self.desk.incident(f"{name}: order {held.order} stands at the venue and not in the book: it is cancelled")
-        await self.desk.venues[name].cancel(about)
+        if (await self.desk.venues[name].cancel(about)).outcome != NOT_FOUND:  # else REST is late: it has ended
+            self.desk.incident(f"{name}: order {held.order} stands at the venue and not in the book: it is cancelled")
         return False
 
     # ---- cash ---------------------------------------------------------------------------------------------------------------

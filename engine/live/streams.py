@@ -1,6 +1,7 @@
 """An account's private stream as hints: a message wakes the duties that read by REST, sooner than their own clock would.
 
-A duty of engine.live.desk. Nothing is booked from it, and nothing is believed because it was silent. Its connection is watched by
+A duty of engine.live.desk. Nothing is booked from it, and nothing is believed because it was silent; that an order
+stands is believed for a minute against REST, which may be late. Its connection is watched by
 health.py, built anew here, and compared with the venue after each time; executions that REST lists and the stream does not
 announce make it a bad stream, and nothing enters.
 """
@@ -168,6 +169,8 @@ class AccountStreams:
         """What a message names. An order that stands as before needs no look."""
         if hint.order:
             keep(self._orders, hint.order, self.desk.now_ms())
+            if hint.ended or not hint.trade:  # an execution says nothing of what is left
+                self.desk.announced.note(hint.order, hint.version, has_ended=hint.ended)
         if hint.trade:
             keep(self._announced, hint.trade, self.desk.now_ms())
             self._prove(hint.trade)

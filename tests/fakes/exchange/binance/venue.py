@@ -12,6 +12,7 @@ from tests.fakes.exchange.ledger import Event
 from tests.fakes.exchange.market import Market
 from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.orders import Algo, Order
+from tests.fakes.exchange.past import Past
 
 KEY_MS = 3_600_000  # life of a listen key
 
@@ -41,6 +42,7 @@ class BinanceVenue:
         self._income: list[Row] = []
         self._read = 0
         self.swallow = False  # the request under way gets no answer
+        self.past = Past(exchange)
         exchange.listeners.append(self._listen)
 
     def _listen(self, event: Event) -> None:

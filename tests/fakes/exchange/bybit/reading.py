@@ -18,7 +18,6 @@ from tests.fakes.exchange.bybit.words import (
     whole,
     wrong,
 )
-from tests.fakes.exchange.faults import HIDDEN_MS
 from tests.fakes.exchange.market import FUNDING_MS
 from tests.fakes.exchange.orders import Algo, Refused
 
@@ -133,8 +132,7 @@ def executions(venue: BybitVenue, fields: Fields) -> Row:
     if fields.get("execType") not in (None, "", *EXEC_TYPES):
         raise wrong("execType")
     rows, times = venue.executions(), window(fields, venue.now, 7 * DAY_MS, 7 * DAY_MS)
-    if venue.faults.hit("drop_fills_rest"):
-        rows = [row for row in rows if int(row["execTime"]) < venue.now - HIDDEN_MS]
+    rows = venue.faults.executed(rows, "execTime", venue.now)
     for name in ("orderId", "orderLinkId"):
         if fields.get(name):
             rows = [row for row in rows if row[name] == fields[name]]

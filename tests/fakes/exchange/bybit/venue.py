@@ -12,6 +12,7 @@ from tests.fakes.exchange.ledger import Event
 from tests.fakes.exchange.market import Market
 from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.orders import Algo, Order
+from tests.fakes.exchange.past import Past
 
 
 class BybitVenue:
@@ -39,6 +40,7 @@ class BybitVenue:
         self._held: Counter[str] = Counter()  # lots of each symbol, as far as the ledger has been read
         self._read = 0
         self.swallow = False  # the request under way gets no answer
+        self.past = Past(exchange)
         exchange.listeners.append(self._listen)
 
     def _listen(self, event: Event) -> None:

@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 from engine.clock import LOCAL_MS, LOCAL_TIMEFRAME
-from tests.fakes.exchange.faults import HIDDEN_MS
 from tests.fakes.exchange.market import FUNDING_MS
 from tests.fakes.exchange.okx.rows import (
     Row,
@@ -125,8 +124,7 @@ def fills(venue: OkxVenue, fields: Fields) -> list[Row]:
     if not swaps_only(fields):
         return []
     rows = venue.fills()
-    if venue.faults.hit("drop_fills_rest"):
-        rows = [row for row in rows if int(row["ts"]) < venue.now - HIDDEN_MS]
+    rows = venue.faults.executed(rows, "ts", venue.now)
     return page(rows, fields, "billId", "ts")
 
 

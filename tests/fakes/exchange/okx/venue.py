@@ -12,6 +12,7 @@ from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.okx.rows import PUSH_ONLY, Row, algo_row, bill_row, fill_row, order_row, transfer_row
 from tests.fakes.exchange.okx.words import Fault, Instrument, instrument_of
 from tests.fakes.exchange.orders import Algo, Order
+from tests.fakes.exchange.past import Past
 
 LISTED = {"BTC": ("0.01", 10459), "ETH": ("0.1", 10461)}  # base units a contract, instIdCode
 
@@ -41,6 +42,7 @@ class OkxVenue:
         self._last: dict[int, Event] = {}  # order -> its last execution
         self._read = 0
         self.swallow = False  # the request under way gets no answer
+        self.past = Past(exchange)
         exchange.listeners.append(self._listen)
 
     def _listen(self, event: Event) -> None:
