@@ -23,6 +23,7 @@ from engine.venues.binance_lists import KEPT_MS, PAGE, cursor_of, rows_of, rows_
 from engine.venues.binance_versions import (
     ENDED,
     LAG_MS,
+    LIFE_MS,
     Sent,
     completed,
     fired_of,
@@ -202,7 +203,7 @@ class BinanceVenue(NamedTuple):
         """The versions as they are by their ids. Of an order that another process was moving as it ended, the last one is known
         once nothing of that process can arrive. Raises what Binance does not answer.
         """
-        is_over = not order.amending or self.polling.milliseconds() >= self.began_ms + LAG_MS
+        is_over = not order.amending or self.polling.milliseconds() >= self.began_ms + LIFE_MS
         versions = await completed(order.id, listed, self._by_id, self.last_sent.get(order.id))
         if is_over and order.id not in self.last_sent:
             keep_sent(self.last_sent, order.id, version_of(versions[-1]))
@@ -219,14 +220,13 @@ class BinanceVenue(NamedTuple):
         return row if row["clientAlgoId"] == id_ else None
 
     async def _replaced(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
-        """Place the next version of a standing conditional order, read it back, and then cancel the one before. The desk moves
-        none while it is in doubt (`ask`), so that no version of another process is on its way.
-        """
+        """Place the next version of a standing conditional order, read it back, and then cancel the one before."""
+        # the desk moves none that is in doubt (`ask`): no version of another process is on its way
         now, versions = await self._answer_and_versions(order._replace(amending=0))
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
         number = next_version(versions, self.last_sent[order.id])
-        keep_sent(self.last_sent, order.id, number, self.polling.milliseconds())
+        keep_sent(self.last_sent, order.id, number, self.polling.milliseconds() + LIFE_MS)
         new = id_of(order.id, number)
         wanted = self._stop(order._replace(price=price, lots=lots, filled=0), new)
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
@@ -234,6 +234,7 @@ class BinanceVenue(NamedTuple):
             if sent.outcome in (*REFUSALS, NOT_TAKEN):
                 keep_sent(self.last_sent, order.id, number - 1)
             return await self._as_it_stands(order, sent)
+        keep_sent(self.last_sent, order.id, number, self.polling.milliseconds() + LAG_MS)
         if not await self._is_there(new):
             return sent._replace(state=IN_DOUBT, why=f"{new} was taken and cannot be read back: the one before it stays")
         gone = await self._drop(order, standing_of(versions)[-1])

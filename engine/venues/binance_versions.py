@@ -8,7 +8,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 STANDS = "NEW"
-LAG_MS = 30_000  # how long Binance's answers may not know of what was sent: it is on its way, or they are late
+LIFE_MS = 12_000  # how long a request may be on its way: ccxt lets it live for ten seconds
+LAG_MS = 30_000  # how long answers may not know of what was acknowledged
 ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of one that placed nothing
 UNLISTED_MAX = 10  # versions in a row that a process before may have sent in vain
 SENT_KEPT = 1_000  # orders whose last version is remembered: many more than ever stand
@@ -26,7 +27,7 @@ class Sent(NamedTuple):
     """The last version of an order that a process has sent."""
 
     version: int
-    t_ms: int  # UTC
+    until_ms: int  # by when it is known if it is there, UTC
 
 
 def stem_of(id_: str) -> str:
@@ -55,23 +56,23 @@ def next_version(versions: Sequence[Row], sent: Sent) -> int:
     return max(sent.version, *map(version_of, versions)) + 1
 
 
-def keep_sent(sent: dict[str, Sent], stem: str, version: int, now: int = 0) -> None:
-    """Remember which version of an order was sent last, and when (0: it is not on its way). The order that was sent longest ago
-    goes: one that is forgotten counts as sent by another process (`left_out`).
+def keep_sent(sent: dict[str, Sent], stem: str, version: int, until_ms: int = 0) -> None:
+    """Remember which version of an order was sent last (0: what became of it is known). The order that was sent longest ago goes:
+    one that is forgotten counts as sent by another process (`left_out`).
     """
     sent.pop(stem, None)
-    sent[stem] = Sent(version, now)
+    sent[stem] = Sent(version, until_ms)
     if len(sent) > SENT_KEPT:
         del sent[next(iter(sent))]
 
 
 def may_be_newer(row: Row, sent: Sent | None, now: int) -> bool:
     """Whether a version newer than this one, the newest that is known, was `sent` and may not be known yet at `now`. None: by
-    another process, which did so before this one ended.
+    another process, which did so before this one began.
     """
     if sent is None:
-        return row["algoStatus"] != STANDS and int(row["updateTime"]) > now - LAG_MS
-    return version_of(row) < sent.version and sent.t_ms > now - LAG_MS
+        return row["algoStatus"] != STANDS and int(row["updateTime"]) > now - LIFE_MS
+    return version_of(row) < sent.version and now < sent.until_ms
 
 
 def standing_of(versions: Sequence[Row]) -> list[Row]:
