@@ -296,6 +296,8 @@ def instruments(venue: BybitVenue, fields: Fields) -> Row:
     linear(fields)
     rows = [instrument_row(inst, venue.market(inst)) for inst in venue.instruments.values()]
     rows = [row | {"status": "Closed"} if row["symbol"] in venue.delisted else row for row in rows]
+    for one in (row[name] for row in rows for name in ("lotSizeFilter", "priceFilter")):
+        one |= {name: value for name, value in venue.recounted.items() if name in one}
     shown = [row for row in rows if fields.get("symbol") in (None, "", row["symbol"])]
     return {"category": "linear", "nextPageCursor": "", "list": shown if fields.get("status") in (None, "", "Trading") else []}
 

@@ -30,6 +30,7 @@ class BybitVenue:
         self.key: Row = {"readOnly": 0, "ips": ["*"], "deadlineDay": 83, "wallet": []}  # what query-api says of the key
         self.key_ended = False
         self.delisted: set[str] = set()  # symbols that no longer trade
+        self.recounted: dict[str, str] = {}  # field of every listing -> what a maintenance has made of it
         self.dead_man_s = 0  # disconnected-cancel-all: seconds after the last private line has gone; 0: never
         self.private_lines = 0  # that have logged in and are open
         self.recent = 500  # ended orders that order/realtime still knows by their id; order/history knows the others

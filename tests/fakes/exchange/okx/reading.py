@@ -238,7 +238,7 @@ def instruments(venue: OkxVenue, fields: Fields) -> list[Row]:
     listed = [inst for inst in venue.instruments.values() if inst.inst_id not in venue.delisted]
     if fields.get("instId") in venue.delisted:
         raise Fault("51001", "Instrument ID does not exist")
-    rows = [instrument_row(inst, venue.market(inst)) for inst in listed]
+    rows = [instrument_row(inst, venue.market(inst)) | venue.recounted for inst in listed]
     return [row for row in rows if fields.get("instId") in (None, "", row["instId"])]
 
 

@@ -35,6 +35,7 @@ class OkxVenue:
         self.level, self.margin_mode = "2", "isolated"  # account mode; of positions
         self.key_ended = False  # the key was deleted, or is over
         self.delisted: set[str] = set()  # instIds
+        self.recounted: dict[str, str] = {}  # field of every listing -> what a maintenance has made of it
         self.old: dict[str, list[Any]] = {}  # answers as they were, for the stale faults
         self._asked: dict[str, deque[int]] = {}  # path -> when it was asked lately
         self._fills: list[Row] = []
