@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol, TypeVar
 
 from engine.book import attached
+from engine.book.bodies import keep_command
 from engine.book.book import Book
 from engine.book.order_events import EventBody
 from engine.book.snapshot import to_json
@@ -378,7 +379,7 @@ class LiveDesk:
 
 def going_on(what: str) -> str:
     """How a person lets the desk go on, for a page about something that does not end by itself."""
-    return f"no entries until a person lets the desk go on: nightdesk adopt '{what}' --keep --as NAME --reason WHY"
+    return f"no entries until a person lets the desk go on: {keep_command(what)}"
 
 
 def is_news(order: VenueOrder, answer: LiveAnswer) -> bool:

@@ -199,6 +199,7 @@ class AccountHealth:
     def look(self) -> None:
         """Timers that have run out."""
         now = self.desk.now_ms()
+        self._asked = {id_: t_ms for id_, t_ms in self._asked.items() if id_ in self.desk.book.orders.open}
         for (s, key), since in sorted(self.naked.items()):
             self._look_at_naked(s, key, now - since)
         self._ask_covers(now)

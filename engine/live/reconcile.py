@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from engine.book.account_events import orphan_lots
-from engine.book.bodies import CASH, SETTINGS, position_of, stage_rests, unfit_orders
+from engine.book.bodies import CASH, SETTINGS, keep_command, position_of, stage_rests, unfit_orders
 from engine.book.book import settled_at, stage_of
 from engine.book.transfers import explained
 from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
 from engine.live.announced import LATE_MS
-from engine.live.desk import LiveDesk, going_on
+from engine.live.desk import LiveDesk
 from engine.live.poll import AccountPoll, holders, is_own
 from engine.venues.live_port import StandingOrder, VenuePosition
 from engine.venues.outcome import NOT_FOUND
@@ -159,7 +159,8 @@ class AccountReconcile:
             near = f", it would be liquidated at {held.liquidation:.10g}" if held.liquidation else ""
             why = f"{name} is {margin_words(now)} at the venue, and was {margin_words(wanted)}{near}"
             self.desk.take("health", {"what": what, "state": "begun", "why": why})
-            self.desk.incident(f"{why}; its stops stay; set it back there, or {going_on(what)}")
+            so_far = "no entries until it is set back there, or a person lets the desk go on"
+            self.desk.incident(f"{so_far}: {why}; its stops stay; {keep_command(what)}")
 
     def _state(self, name: str) -> tuple[Any, ...]:
         """What must not move while venue and book are read."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Any
 
+from engine.book.bodies import keep_command
 from engine.core.orders import STANDING
 from engine.errors import DataError
 from engine.live.desk import LiveDesk
@@ -253,7 +254,7 @@ class AccountStreams:
         self._health.begin(self.bad, f"execution {trade} is listed and was not announced for {UNANNOUNCED_MS // 1000} s")
         self.desk.incident(
             f"the account's stream at {self._source.venue} does not announce executions that REST lists; no entries until it"
-            f" announces one again, or a person lets the desk go on: nightdesk adopt '{self.bad}' --keep --as NAME --reason WHY"
+            f" announces one again, or a person lets the desk go on: {keep_command(self.bad)}"
         )
         self._anew.set()
 

@@ -13,11 +13,11 @@ LAG_MS = 30_000  # how long answers may not know of what was acknowledged
 ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of one that placed nothing
 UNLISTED_MAX = 10  # versions in a row that a process before may have sent in vain
 SENT_KEPT = 1_000  # orders whose last version is remembered: many more than ever stand
-FORCED = {  # how the client id of an order begins that Binance makes itself
+FORCED = {  # how the client id of an order begins that Binance makes itself: its page of the user stream; no payload seen
     "autoclose-": "liquidation",
     "adl_autoclose": "adl",
     "settlement_autoclose-": "delivery",
-    "delivery_autoclose-": "delivery",
+    "delivery_autoclose-": "delivery",  # an older wording of that page
 }
 VERSION = re.compile(r"-(\d{1,9})\Z")
 Row = Mapping[str, Any]

@@ -99,6 +99,8 @@ def test_changed_leverage_withholds_entries_until_it_is_as_before(path: Path) ->
         assert bench.desk.book.health[WHAT].startswith(f"{BTC_PERP} is isolated at 50x at the venue, and was isolated at 3x")
         assert len(bench.pages) == 1
         assert "58900" in bench.pages[0]
+        assert bench.pages[0].startswith("no entries until it is set back there, or a person lets the desk go on: ")
+        assert bench.pages[0].endswith(f"its stops stay; nightdesk adopt '{WHAT}' --keep --as NAME --reason WHY")
         placed = len(bench.venue.asked_for("place"))
         await bench.to_close()
         bench.close(adds=long())
