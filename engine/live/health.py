@@ -77,6 +77,9 @@ class AccountHealth:
             self._count_refusals(body)
         if kind == "adopt" and body.get("adopted"):
             self._forget(body["difference"])
+        self._note()
+
+    def _note(self) -> None:
         self._note_missing()
         self._note_naked()
         self._note_unseen()
@@ -174,6 +177,7 @@ class AccountHealth:
 
     async def run(self) -> None:
         """Look while something is not well; else wait for it, or for the next watch of streams and polls."""
+        self._note()  # a process that ended as it began has left no event of what is not covered
         while not self.desk.failed:
             self.look()
             await self._streams()
