@@ -6,6 +6,7 @@ cancelled, which adds no risk; orders of others are left alone.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -216,6 +217,9 @@ class AccountReconcile:
             self.desk.take("reconcile", {"differs": {}, "agrees": gone})
         for order in self._missing(name, there):
             fine = await self.desk.ask(order.id) and fine
+        rows = Counter(held.order for held in standing)
+        for id_ in [id_ for id_ in book.orders.open if rows[id_] > 1]:
+            await self.desk.ask(id_)  # where it is no longer being replaced, the adapter ends the older one
         return await self._back_in_place(name, standing) and fine
 
     async def _back_in_place(self, name: str, standing: Sequence[StandingOrder]) -> bool:

@@ -24,6 +24,7 @@ from engine.venues.binance_versions import (
     ENDED,
     LAG_MS,
     LIFE_MS,
+    THIN_MS,
     Sent,
     completed,
     fired_of,
@@ -133,9 +134,7 @@ class BinanceVenue(NamedTuple):
         sent = await self._drop(order, standing_of(versions)[-1])
         if sent.state != WORKING:
             return await self._as_it_stands(order, sent)
-        if (
-            now.why in (IN_NO_LIST, ON_ITS_WAY) or order.id not in self.last_sent
-        ):  # a later version may be left out of a list, or on its way
+        if now.why in (IN_NO_LIST, ON_ITS_WAY) or order.id not in self.last_sent:  # a later version may be there, or on its way
             return await self.ask(order)
         return LiveAnswer(order.id, DONE, 0, "CANCELED", venue_id=now.venue_id)
 
@@ -226,7 +225,8 @@ class BinanceVenue(NamedTuple):
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
         number = next_version(versions, self.last_sent[order.id])
-        keep_sent(self.last_sent, order.id, number, self.polling.milliseconds() + LIFE_MS)
+        wait_ms = THIN_MS if lots > (now.lots or 0) else LAG_MS
+        keep_sent(self.last_sent, order.id, number, self.polling.milliseconds() + min(wait_ms, LIFE_MS))
         new = id_of(order.id, number)
         wanted = self._stop(order._replace(price=price, lots=lots, filled=0), new)
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
@@ -234,7 +234,7 @@ class BinanceVenue(NamedTuple):
             if sent.outcome in (*REFUSALS, NOT_TAKEN):
                 keep_sent(self.last_sent, order.id, number - 1)
             return await self._as_it_stands(order, sent)
-        keep_sent(self.last_sent, order.id, number, self.polling.milliseconds() + LAG_MS)
+        keep_sent(self.last_sent, order.id, number, self.polling.milliseconds() + wait_ms)
         if not await self._is_there(new):
             return sent._replace(state=IN_DOUBT, why=f"{new} was taken and cannot be read back: the one before it stays")
         gone = await self._drop(order, standing_of(versions)[-1])

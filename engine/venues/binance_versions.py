@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 STANDS = "NEW"
 LIFE_MS = 12_000  # how long a request may be on its way: ccxt lets it live for ten seconds
 LAG_MS = 30_000  # how long answers may not know of what was acknowledged
+THIN_MS = 2_500  # either, where the version that stands covers too few lots: better two for a while than lots without a stop
 ENDED = ("CANCELED", "EXPIRED", "REJECTED")  # of one that placed nothing
 UNLISTED_MAX = 10  # versions in a row that a process before may have sent in vain
 SENT_KEPT = 1_000  # orders whose last version is remembered: many more than ever stand

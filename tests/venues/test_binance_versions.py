@@ -104,6 +104,25 @@ async def as_the_desk_asks(binance: BinanceVenue, stop: VenueOrder, price: float
     raise AssertionError(f"nothing was known of it: {said}")
 
 
+def test_lots_that_no_version_covers_wait_for_no_version_in_doubt() -> None:
+    """The stop of a layer that has grown was acknowledged and lost: another one covers it seconds later, not half a minute."""
+
+    async def grown(played: Played, binance: BinanceVenue) -> list[Any]:
+        thin = STOP._replace(lots=100)
+        await binance.place(ENTER)
+        await binance.place(thin)
+        played.venue.faults.on("lost_order")
+        said = [await binance.amend(thin, 58_000.0, 300), await binance.ask(thin)]
+        played.venue.faults.off("lost_order")
+        await played.wait(3_000)
+        said += [await binance.ask(thin), await binance.amend(thin, 58_000.0, 300)]
+        return [[(one.state, one.lots) for one in said], [algo.client for algo in played.venue.exchange.open_algos()]]
+
+    said, there = BINANCE.run(grown)
+    assert [state for state, _ in said] == [UNKNOWN, UNKNOWN, WORKING, WORKING]
+    assert ([lots for _, lots in said[2:]], there) == ([100, 300], ["ndS1-2"])
+
+
 @pytest.mark.parametrize("lists", ["", "lists_late"])
 @pytest.mark.parametrize("on_its_way", [False, True])
 @pytest.mark.parametrize("after", [False, True])

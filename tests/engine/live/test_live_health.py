@@ -47,7 +47,7 @@ def test_a_layer_without_a_stop_is_left(path: Path) -> None:
 
 
 def test_a_process_that_begins_sees_what_has_no_stop(path: Path) -> None:
-    """The one before has ended as soon as it began: nothing is journaled by this one, and still it is a page, and the layer leaves."""
+    """The one before has ended as soon as it began: nothing is journaled by this one. It pages and leaves."""
 
     async def play(bench: LiveBench) -> None:
         await bench.start()
