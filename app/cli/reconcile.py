@@ -10,7 +10,7 @@ import typer
 
 from app.cli import handing, out
 from app.cli.words import shown
-from engine.book.bodies import waits_for_person
+from engine.book.bodies import keep_command, waits_for_person
 from engine.clock import utc
 from engine.errors import BadInput
 
@@ -46,7 +46,7 @@ def reconcile(
 
 def _way_on(what: str) -> str:
     """How a person ends it, where nothing else does."""
-    return f"; looked at it? nightdesk adopt '{shown(what)}' --keep --as NAME --reason WHY" if waits_for_person(what) else ""
+    return f"; looked at it? {keep_command(shown(what))}" if waits_for_person(what) else ""
 
 
 def _text(found: Mapping[str, Any]) -> str:

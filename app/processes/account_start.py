@@ -72,7 +72,7 @@ async def connected(
             _, symbol, market = name.split(":")
             instrument = instrument_of(venue, symbol, market, overrides)
             found[0][name] = adapter_of(venue, symbol, trading, polling, instrument)
-            found[1][name] = adapter_of(venue, symbol, halt_trading, halt_polling, instrument)
+            found[1][name] = adapter_of(venue, symbol, halt_trading, halt_polling, instrument, found[0][name])
     except BaseException:
         await close()
         raise

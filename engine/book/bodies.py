@@ -33,6 +33,11 @@ def waits_for_person(what: str) -> bool:
     return what == "clock" or what.startswith(("refusals of ", REDUCED, SETTINGS)) or what.endswith("leaves out executions")
 
 
+def keep_command(what: str) -> str:
+    """What that person types."""
+    return f"nightdesk adopt '{what}' --keep --as NAME --reason WHY"
+
+
 def unfit_orders(differences: Mapping[str, str]) -> set[str]:
     """Orders of which an execution is listed and fits no layer: a person decides about it, and nothing is missing."""
     return {text.partition(UNFIT)[2].removesuffix(" can") for text in differences.values() if UNFIT in text}

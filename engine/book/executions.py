@@ -123,7 +123,7 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
 def _on_leg_fill(book: Book, order: VenueOrder, body: Mapping[str, Any]) -> Led:
     """The same of a leg of a basket: `parts` says what each of its pairs has of it, what crosses inside included."""
     if not leg_fits(book, order, body["lots"]):
-        return _differs(book, body, body["trade"], f"trade {body['trade']} fills more than {order.id} can")
+        return _differs(book, body, body["trade"], f"trade {body['trade']}{UNFIT}{order.id} can")
     more = leg_filled(book, order, body)
     booked_ms = max(body["t_ms"], book.close_ms)
     book.orders = executed(book.orders, order.id, body["lots"])._replace(trades={**book.orders.trades, body["trade"]: booked_ms})

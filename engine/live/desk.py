@@ -16,6 +16,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol, TypeVar
 
 from engine.book import attached
+from engine.book.bodies import keep_command
 from engine.book.book import Book
 from engine.book.order_events import EventBody
 from engine.book.snapshot import to_json
@@ -23,6 +24,7 @@ from engine.book.transitions import step
 from engine.core.orders import CANCELLING, DONE, ENDED, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueOrder, find, moved
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DeskError
+from engine.live.announced import Announced
 from engine.live.last_guards import ask_stops, why_not_cover, why_not_enter, why_not_leave
 from engine.live.record import Group, record
 from engine.live.requests import order_of, reported, requests_of
@@ -77,6 +79,8 @@ class LiveDesk:
         self.sent_ms: dict[str, int] = {}  # when the last request that may have placed an order had ended
         self.began_ms = now_ms()
         self.seen: set[str] = set()  # orders that the venue has shown when asked or listed: an acknowledgement is only its word
+        self.announced = Announced(now_ms)  # by the stream
+        self.moved_ms: dict[str, int] = {}  # when the last request to amend an order had ended
         self.unread: Callable[[str], bool] = lambda _: False  # may executions of an instrument be missing? poll.py says so
         self.waiting: set[str] = set()  # entries that are not sent yet
         self.venue_lots: dict[str, int] = {}  # instrument -> the net position that the venue said last
@@ -185,6 +189,7 @@ class LiveDesk:
                 answer = await self._placed(order)
             elif kind == "amend":
                 answer = await self._answer(order, venue.amend(order, body["price"], body["lots"]))
+                self.moved_ms[order.id] = self.now_ms()
                 await self._wait_for_refused(order, answer, body)
             else:
                 answer = await self._answer(order, venue.cancel(order))
@@ -284,6 +289,7 @@ class LiveDesk:
             self.children = self._without_old(self.children, self.children)
         if len(self.sent_ms) > KNOWN_MAX:
             self.sent_ms = self._without_old(self.sent_ms, {id_: id_ for id_ in self.sent_ms})
+            self.moved_ms = self._without_old(self.moved_ms, {id_: id_ for id_ in self.moved_ms})
 
     def _without_old(self, known: dict[str, T], orders: Mapping[str, str]) -> dict[str, T]:
         """The newest, and of the others what is about orders that are open. `orders`: key -> its order."""
@@ -339,10 +345,12 @@ class LiveDesk:
 
     def _not_there(self, asked: VenueOrder, answer: LiveAnswer) -> bool:
         """The venue does not know an order. That counts once its request can no longer arrive and nothing of it has filled."""
-        self.seen.discard(asked.id)
         order = find(self.book.orders, asked.id)
         if order is None or order.state in ENDED:
             return True
+        if order.state in (WORKING, PARTIAL) and self.announced.is_named(asked.id):
+            return False  # REST is behind the stream
+        self.seen.discard(asked.id)
         if order.sleeps:
             return False  # its venue has it once its entry has ended
         if order.id in self.unsure or self._is_needed(order):
@@ -371,7 +379,7 @@ class LiveDesk:
 
 def going_on(what: str) -> str:
     """How a person lets the desk go on, for a page about something that does not end by itself."""
-    return f"no entries until a person lets the desk go on: nightdesk adopt '{what}' --keep --as NAME --reason WHY"
+    return f"no entries until a person lets the desk go on: {keep_command(what)}"
 
 
 def is_news(order: VenueOrder, answer: LiveAnswer) -> bool:

@@ -68,10 +68,8 @@ class AccountDuties:
         for order in list(desk.book.orders.open.values()):
             if order.state == SENT:  # the process that has sent it, or not, is gone: nobody waits for its answer
                 desk.take(*reported(OrderReport(order.id, UNKNOWN, 0, "not answered before the start")))
-                if (
-                    order.slot == PROTECTIVE and not order.attached
-                ):  # a layer without a stop does not wait; should both arrive, the venue refuses one
-                    desk.unsure.add(order.id)
+            if order.state in (SENT, UNKNOWN) and order.slot == PROTECTIVE and not order.attached:
+                desk.unsure.add(order.id)  # a layer without a stop does not wait; should both arrive, the venue refuses one
         work = [poll.run for poll in self.polls.values()]
         if SPENT not in desk.book.cursors:
             desk.take("cursor", {"instrument": SPENT, "cursor": "1"})

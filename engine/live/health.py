@@ -77,6 +77,9 @@ class AccountHealth:
             self._count_refusals(body)
         if kind == "adopt" and body.get("adopted"):
             self._forget(body["difference"])
+        self._note()
+
+    def _note(self) -> None:
         self._note_missing()
         self._note_naked()
         self._note_unseen()
@@ -108,10 +111,13 @@ class AccountHealth:
         self.missing = {o.id: self.missing.get(o.id, now) for o in orders if o.reported > o.filled and o.id not in unfit}
 
     def _note_unseen(self) -> None:
-        """Stops by the venue's word alone: acknowledged, or there before this process, and not seen yet when asked or listed."""
+        """Stops by the venue's word alone: acknowledged, or there before this process, and not seen yet when asked, listed or by
+        the stream.
+        """
         now, orders = self.desk.now_ms(), self.desk.book.orders.open
         self.desk.seen &= orders.keys()
-        self.unseen = {o.id: self.unseen.get(o.id, now) for o in orders.values() if _stands(o) and o.id not in self.desk.seen}
+        shown = (o for o in orders.values() if _stands(o) and o.id not in self.desk.seen and not self.desk.announced.stands(o.id))
+        self.unseen = {o.id: self.unseen.get(o.id, now) for o in shown}
 
     def _note_naked(self) -> None:
         """Layers that neither a protective order of their own nor an exit covers at the venue, nor the attached stop with all of
@@ -171,6 +177,7 @@ class AccountHealth:
 
     async def run(self) -> None:
         """Look while something is not well; else wait for it, or for the next watch of streams and polls."""
+        self._note()  # a process that ended as it began has left no event of what is not covered
         while not self.desk.failed:
             self.look()
             await self._streams()
@@ -196,6 +203,7 @@ class AccountHealth:
     def look(self) -> None:
         """Timers that have run out."""
         now = self.desk.now_ms()
+        self._asked = {id_: t_ms for id_, t_ms in self._asked.items() if id_ in self.desk.book.orders.open}
         for (s, key), since in sorted(self.naked.items()):
             self._look_at_naked(s, key, now - since)
         self._ask_covers(now)

@@ -13,7 +13,8 @@ from engine.book.book import Book, stage_of
 from engine.core.guardrails import is_turning
 from engine.core.orders import CANCELLING, ENDED, STANDING, VenueOrder, find
 from engine.core.sizing import least_lots
-from engine.core.state import EXIT_SLOT, PROTECTIVE
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
+from engine.live.announced import Announced
 from engine.ports import Clock
 
 FRESH_BARS = 1.5  # an entry that was decided longer ago is not sent
@@ -21,6 +22,7 @@ WAITS_S = 60.0  # for the exit of a reversal, or an order in doubt; then the ent
 LOOKS_S = 0.05  # the exit that a reversal waits for is booked a tenth of a second after it has left
 COVERS_LOOK_S = 0.02
 STOP_ASKED_S = 1.0
+LATE_S = 30.0  # for which an exit waits for REST to know of what the stream has said
 FOLLOWS_S = 1.0  # for which the stop of an entry waits for the entry's answer
 
 
@@ -32,6 +34,7 @@ class GuardedDesk(Protocol):
     now_ms: Clock
     waiting: set[str]
     busy: Counter[str]
+    announced: Announced
 
     def instrument_of(self, order: VenueOrder) -> str:
         """Of which instrument it is."""
@@ -62,11 +65,21 @@ async def why_not_cover(desk: GuardedDesk, order: VenueOrder) -> str:
 
 async def ask_stops(desk: GuardedDesk, order: VenueOrder) -> None:
     """Before an exit: has the stop of its layer fired? Reduce-only looks at the account's position alone; the exit of a layer
-    that is gone would close another one's lots. One second, then the exit goes out.
+    that is gone would close another one's lots. One second, then the exit goes out. Where the stream says that what ends the
+    layer has ended, and REST does not know it yet, the exit waits for REST.
     """
+    until = asyncio.get_running_loop().time() + LATE_S
+    while any(desk.announced.is_over(o.id) for o in ends_of(desk, order)) and asyncio.get_running_loop().time() < until:
+        await asyncio.sleep(LOOKS_S)
     stops = [o.id for o in stops_of(desk, order) if o.state in STANDING and o.id not in desk.busy]
     if stops:
         await asyncio.wait([asyncio.create_task(desk.ask(id_)) for id_ in stops], timeout=STOP_ASKED_S)
+
+
+def ends_of(desk: GuardedDesk, order: VenueOrder) -> list[VenueOrder]:
+    """What protects or ends the layer of an exit beside it, and stands by the book."""
+    mine = (o for o in desk.book.orders.open.values() if (o.sleeve, o.key) == (order.sleeve, order.key))
+    return [o for o in mine if o.slot != ENTRY and o.id != order.id and o.state in STANDING and o.reported == o.filled]
 
 
 def stops_of(desk: GuardedDesk, order: VenueOrder) -> list[VenueOrder]:

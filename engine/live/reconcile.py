@@ -6,19 +6,22 @@ cancelled, which adds no risk; orders of others are left alone.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from engine.book.account_events import orphan_lots
-from engine.book.bodies import CASH, SETTINGS, position_of, stage_rests, unfit_orders
+from engine.book.bodies import CASH, SETTINGS, keep_command, position_of, stage_rests, unfit_orders
 from engine.book.book import settled_at, stage_of
 from engine.book.transfers import explained
 from engine.core.orders import ENDED, STANDING, WORKING, VenueOrder, find
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
-from engine.live.desk import LiveDesk, going_on
+from engine.live.announced import LATE_MS
+from engine.live.desk import LiveDesk
 from engine.live.poll import AccountPoll, holders, is_own
 from engine.venues.live_port import StandingOrder, VenuePosition
+from engine.venues.outcome import NOT_FOUND
 
 EVERY_S = 60.0
 AGAIN_S = 2.0  # between two readings that must say the same
@@ -157,7 +160,8 @@ class AccountReconcile:
             near = f", it would be liquidated at {held.liquidation:.10g}" if held.liquidation else ""
             why = f"{name} is {margin_words(now)} at the venue, and was {margin_words(wanted)}{near}"
             self.desk.take("health", {"what": what, "state": "begun", "why": why})
-            self.desk.incident(f"{why}; its stops stay; set it back there, or {going_on(what)}")
+            so_far = "no entries until it is set back there, or a person lets the desk go on"
+            self.desk.incident(f"{so_far}: {why}; its stops stay; {keep_command(what)}")
 
     def _state(self, name: str) -> tuple[Any, ...]:
         """What must not move while venue and book are read."""
@@ -213,6 +217,9 @@ class AccountReconcile:
             self.desk.take("reconcile", {"differs": {}, "agrees": gone})
         for order in self._missing(name, there):
             fine = await self.desk.ask(order.id) and fine
+        rows = Counter(held.order for held in standing)
+        for id_ in [id_ for id_ in book.orders.open if rows[id_] > 1]:
+            await self.desk.ask(id_)  # where it is no longer being replaced, the adapter ends the older one
         return await self._back_in_place(name, standing) and fine
 
     async def _back_in_place(self, name: str, standing: Sequence[StandingOrder]) -> bool:
@@ -239,8 +246,8 @@ class AccountReconcile:
         quiet = (
             order.state in STANDING and not order.amending and order.reported == order.filled and order.id not in self.desk.busy
         )
-        old = self.desk.now_ms() - YOUNG_MS
-        return quiet and order.slot in (ENTRY, PROTECTIVE) and self.desk.sent_ms.get(order.id, 0) < old
+        last_ms = max(self.desk.began_ms, self.desk.sent_ms.get(order.id, 0), self.desk.moved_ms.get(order.id, 0))
+        return quiet and order.slot in (ENTRY, PROTECTIVE) and last_ms < self.desk.now_ms() - LATE_MS
 
     async def _put_back(self, name: str, order: VenueOrder, price: float, lots: int) -> None:
         """Say it, and let it stand as the book has it."""
@@ -265,8 +272,8 @@ class AccountReconcile:
         about = order or VenueOrder(held.order, 0, slot, 0, held.side, held.lots, held.price, 0, 0, 0.0, 0.0, 0)
         if (await self.desk.venues[name].ask(about)).state != WORKING:
             return False
-        self.desk.incident(f"{name}: order {held.order} stands at the venue and not in the book: it is cancelled")
-        await self.desk.venues[name].cancel(about)
+        if (await self.desk.venues[name].cancel(about)).outcome != NOT_FOUND:  # else REST is late: it has ended
+            self.desk.incident(f"{name}: order {held.order} stands at the venue and not in the book: it is cancelled")
         return False
 
     # ---- cash ---------------------------------------------------------------------------------------------------------------

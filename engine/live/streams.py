@@ -1,6 +1,7 @@
 """An account's private stream as hints: a message wakes the duties that read by REST, sooner than their own clock would.
 
-A duty of engine.live.desk. Nothing is booked from it, and nothing is believed because it was silent. Its connection is watched by
+A duty of engine.live.desk. Nothing is booked from it, and nothing is believed because it was silent; that an order
+stands is believed for a minute against REST, which may be late. Its connection is watched by
 health.py, built anew here, and compared with the venue after each time; executions that REST lists and the stream does not
 announce make it a bad stream, and nothing enters.
 """
@@ -11,6 +12,7 @@ from collections.abc import Callable, Mapping
 from statistics import median
 from typing import Any
 
+from engine.book.bodies import keep_command
 from engine.core.orders import STANDING
 from engine.errors import DataError
 from engine.live.desk import LiveDesk
@@ -168,6 +170,8 @@ class AccountStreams:
         """What a message names. An order that stands as before needs no look."""
         if hint.order:
             keep(self._orders, hint.order, self.desk.now_ms())
+            if hint.ended or not hint.trade:  # an execution says nothing of what is left
+                self.desk.announced.note(hint.order, hint.version, has_ended=hint.ended)
         if hint.trade:
             keep(self._announced, hint.trade, self.desk.now_ms())
             self._prove(hint.trade)
@@ -250,7 +254,7 @@ class AccountStreams:
         self._health.begin(self.bad, f"execution {trade} is listed and was not announced for {UNANNOUNCED_MS // 1000} s")
         self.desk.incident(
             f"the account's stream at {self._source.venue} does not announce executions that REST lists; no entries until it"
-            f" announces one again, or a person lets the desk go on: nightdesk adopt '{self.bad}' --keep --as NAME --reason WHY"
+            f" announces one again, or a person lets the desk go on: {keep_command(self.bad)}"
         )
         self._anew.set()
 

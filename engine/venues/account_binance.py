@@ -6,7 +6,7 @@ Rights of a key are a question to the spot address (sapi), which demo trading do
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text
+from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text, steps_text
 
 MARGINS = {"ISOLATED": "isolated", "CROSSED": "cross", "CROSS": "cross"}
 
@@ -70,7 +70,10 @@ class BinanceAccount(NamedTuple):
         filters = {one["filterType"]: one for one in row["filters"]}
         mark = await self.client.fapipublic_get_premiumindex({"symbol": name_of(symbol)})
         least, notional = filters["MARKET_LOT_SIZE"]["minQty"], filters["MIN_NOTIONAL"]["notional"]
-        return VenueListing(row["status"] == "TRADING", row["status"], float(least), float(notional), float(mark["markPrice"]))
+        lots = sorted({filters[name]["stepSize"] for name in ("LOT_SIZE", "MARKET_LOT_SIZE")})
+        steps = " and ".join(steps_text(1, lot, filters["PRICE_FILTER"]["tickSize"]) for lot in lots)
+        state, price = row["status"], float(mark["markPrice"])
+        return VenueListing(state == "TRADING", state, float(least), float(notional), price, steps)
 
 
 def name_of(symbol: str) -> str:

@@ -6,7 +6,7 @@ Bybit has no question for the position mode: the rows of a symbol's position say
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text
+from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text, steps_text
 
 PAGES_MAX = 100  # a cursor that runs in a circle is an error
 MARGINS = {"ISOLATED_MARGIN": "isolated", "REGULAR_MARGIN": "cross", "PORTFOLIO_MARGIN": "portfolio margin: one margin for all"}
@@ -75,9 +75,9 @@ class BybitAccount(NamedTuple):
             return None
         sizes, state = rows[0]["lotSizeFilter"], rows[0]["status"]
         price = (await self.client.public_get_v5_market_tickers(about))["result"]["list"][0]["markPrice"]
-        return VenueListing(
-            state == "Trading", state, float(sizes["minOrderQty"]), float(sizes["minNotionalValue"] or 0), float(price)
-        )
+        steps = steps_text(1, sizes["qtyStep"], rows[0]["priceFilter"]["tickSize"])
+        least, notional = float(sizes["minOrderQty"]), float(sizes["minNotionalValue"] or 0)
+        return VenueListing(state == "Trading", state, least, notional, float(price), steps)
 
     async def _rows(self, name: str, limit: str) -> list[Mapping[str, Any]]:
         """All pages of a list of USDT perpetuals. Raises ValueError for a cursor without an end."""

@@ -1,6 +1,7 @@
 """What the check of an account asks a venue: the same questions of okx, binance and bybit. Called by engine.venues.account."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple, Protocol
 
 
@@ -31,7 +32,7 @@ class VenueListing(NamedTuple):
     least_qty: float  # base units
     least_notional: float  # quote units
     price: float  # mark, or last
-    steps: str = ""  # what the venue counts in, in words: another text is other rules; empty: it is not compared
+    steps: str = ""  # what the venue counts in, in words: another text is other rules
 
 
 class OpenItem(NamedTuple):
@@ -65,6 +66,12 @@ class AccountReader(Protocol):
 
     async def listing(self, symbol: str) -> VenueListing | None:
         """The instrument; None where the venue does not list it."""
+
+
+def steps_text(contract: object, lot: object, tick: object) -> str:
+    """`steps` of a listing: of how many base units a contract is, how many of them are the least step, and the tick."""
+    contract, lot, tick = (f"{Decimal(str(value)).normalize():f}" for value in (contract, lot, tick))
+    return f"contracts of {contract}, {lot} at a time, at ticks of {tick}"
 
 
 def side_text(buys: bool, size: object, price: object) -> str:

@@ -21,8 +21,11 @@ from engine.venues.okx import OkxVenue
 QUOTE = "USDT"
 
 
-def adapter_of(venue: str, symbol: str, trading: Any, polling: Any, instrument: Instrument) -> LiveVenue:
-    """BTC-USDT of an account as a LiveVenue; `trading` and `polling` are two clients with loaded markets.
+def adapter_of(
+    venue: str, symbol: str, trading: Any, polling: Any, instrument: Instrument, beside: LiveVenue | None = None
+) -> LiveVenue:
+    """BTC-USDT of an account as a LiveVenue; `trading` and `polling` are two clients with loaded markets. `beside`: another
+    one of the same instrument in this process; they know of each other's versions of stops.
 
     Raises BadInput as `listed_market`.
     """
@@ -31,7 +34,8 @@ def adapter_of(venue: str, symbol: str, trading: Any, polling: Any, instrument: 
         return OkxVenue(trading, polling, instrument, market["id"], lot / Decimal(str(market["contractSize"])))
     if venue == "bybit":
         return BybitVenue(trading, polling, instrument, market["id"], lot)
-    return BinanceVenue(trading, polling, instrument, market["id"], {})
+    sent = beside.last_sent if isinstance(beside, BinanceVenue) else {}
+    return BinanceVenue(trading, polling, instrument, market["id"], sent, polling.milliseconds())
 
 
 def listed_market(venue: str, symbol: str, client: Any, instrument: Instrument) -> tuple[Mapping[str, Any], Decimal]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text
+from engine.venues.account_facts import AccountSettings, KeyRights, OpenItem, VenueListing, side_text, steps_text
 from engine.venues.outcome import code_of
 
 PAGE = 100
@@ -76,7 +76,7 @@ class OkxAccount(NamedTuple):
             return None
         price = (await self.client.public_get_market_ticker({"instId": inst_id(symbol)}))["data"][0]["last"]
         least = float(rows[0]["minSz"]) * float(rows[0]["ctVal"])
-        steps = f"contracts of {rows[0]['ctVal']}, {rows[0]['lotSz']} at a time, at ticks of {rows[0]['tickSz']}"
+        steps = steps_text(rows[0]["ctVal"], rows[0]["lotSz"], rows[0]["tickSz"])
         return VenueListing(rows[0]["state"] == "live", rows[0]["state"], least, 0.0, float(price), steps)
 
     async def _one(self, name: str, about: Mapping[str, str] | None = None) -> Mapping[str, Any]:

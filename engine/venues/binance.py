@@ -10,6 +10,7 @@ has fired is the desk's one order. A client id is unique among open orders alone
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -21,12 +22,15 @@ from engine.venues.answers import failed, lots_of, price_of, readable, row_of, s
 from engine.venues.binance_lists import KEPT_MS, PAGE, cursor_of, rows_of, rows_since
 from engine.venues.binance_versions import (
     ENDED,
-    STANDS,
+    LAG_MS,
+    LIFE_MS,
+    THIN_MS,
+    Sent,
+    completed,
     fired_of,
     forced_by,
     id_of,
     keep_sent,
-    left_out,
     may_be_newer,
     next_version,
     standing_of,
@@ -40,13 +44,11 @@ from engine.venues.outcome import UNKNOWN as UNPROVEN
 from engine.venues.transfer_bills import BINANCE as BILLS
 from engine.venues.transfer_bills import named_transfers
 
-OURS = (
-    "nd"  # how the desk's client ids begin; a conditional order's child has the version's that fired, or one that Binance invents
-)
+OURS = "nd"  # how the desk's client ids begin; a conditional order's child has its version's, or one that Binance invents
 SLACK_MS = 60_000  # by which the venue's clock may be behind the desk's
 STATES = {"NEW": WORKING, "PARTIALLY_FILLED": PARTIAL}
 STATES |= dict.fromkeys(("FILLED", "CANCELED", "EXPIRED", "EXPIRED_IN_MATCH", "REJECTED"), DONE)
-IN_NO_LIST = "in no list"
+IN_NO_LIST, ON_ITS_WAY = "in no list", "a newer version may be on its way"
 FUNDING = "FUNDING_FEE"
 
 # https://developers.binance.com/docs/derivatives/usds-margined-futures/error-code, as ccxt 4.5.90 lists it. Not in it, so
@@ -76,7 +78,8 @@ class BinanceVenue(NamedTuple):
     polling: Any
     instrument: Instrument
     symbol: str  # BTCUSDT
-    last_sent: dict[str, int]  # order -> its last version: it may still come, or be left out of a list
+    last_sent: dict[str, Sent]  # order -> its last version: it may still come, or be left out of a list
+    began_ms: int  # since when this process asks: what the one before has sent may still arrive
 
     @property
     def attaches(self) -> str:
@@ -92,7 +95,7 @@ class BinanceVenue(NamedTuple):
         if order.slot == PROTECTIVE:
             sent = await self._request(order, self.trading.fapiprivate_post_algoorder, self._stop(order, order.id))
             if sent.outcome != EXISTS:
-                keep_sent(self.last_sent, order.id, self.last_sent.get(order.id, 0))
+                keep_sent(self.last_sent, order.id, self.last_sent[order.id].version if order.id in self.last_sent else 0)
             return sent
         if order.slot == ENTRY and (reason := await self._reason_not_to_send(order)):
             return reason
@@ -115,12 +118,8 @@ class BinanceVenue(NamedTuple):
         """Let a standing order stand at `price` with `lots` in all. One that the venue will not move is asked how it stands."""
         if order.slot == PROTECTIVE:
             return await self._replaced(order, price, lots)
-        body = {
-            "origClientOrderId": order.id,
-            "side": side_of(order.side),
-            "quantity": self._size(lots),
-            "price": self._price(price),
-        }
+        body = {"origClientOrderId": order.id, "side": side_of(order.side)}
+        body |= {"quantity": self._size(lots), "price": self._price(price)}
         found = await self._request(order, self.trading.fapiprivate_put_order, body)
         return found._replace(price=price, lots=lots) if found.state == WORKING else await self._as_it_stands(order, found)
 
@@ -130,12 +129,12 @@ class BinanceVenue(NamedTuple):
             sent = await self._request(order, self.trading.fapiprivate_delete_order, {"origClientOrderId": order.id})
             return await self.ask(order) if sent.state == WORKING else await self._as_it_stands(order, sent)
         now, versions = await self._answer_and_versions(order)
-        if now.state != WORKING:
+        if (now.state != WORKING and now.why != ON_ITS_WAY) or not standing_of(versions):
             return now
         sent = await self._drop(order, standing_of(versions)[-1])
         if sent.state != WORKING:
             return await self._as_it_stands(order, sent)
-        if now.why == IN_NO_LIST:  # a later version may be left out of it, too
+        if now.why in (IN_NO_LIST, ON_ITS_WAY) or order.id not in self.last_sent:  # a later version may be there, or on its way
             return await self.ask(order)
         return LiveAnswer(order.id, DONE, 0, "CANCELED", venue_id=now.venue_id)
 
@@ -149,7 +148,9 @@ class BinanceVenue(NamedTuple):
     async def ask(self, order: VenueOrder) -> LiveAnswer:
         """How an order stands, by its client id; of a conditional one that has fired, how its child does."""
         if order.slot == PROTECTIVE:
-            return (await self._answer_and_versions(order))[0]
+            found, _ = await self._answer_and_versions(order)
+            moves = found.state == WORKING and order.amending and order.id not in self.last_sent
+            return found._replace(state=IN_DOUBT, outcome=UNPROVEN) if moves else found
         try:
             return self._normal(order, await self._one({"origClientOrderId": order.id}))
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing is known
@@ -166,14 +167,15 @@ class BinanceVenue(NamedTuple):
             return unasked(order, error, OUTCOMES)._replace(outcome=UNPROVEN), []
 
     async def _unlisted(self, order: VenueOrder) -> tuple[LiveAnswer, Sequence[Mapping[str, Any]]]:
-        """Of a conditional order that no list shows: a list may leave it out, so its first version is asked for by its id."""
+        """Of a conditional order that no list shows: a list may leave it out, so it is asked for by the ids of its versions."""
         try:
             row = row_of(await self.polling.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": order.id}))
         except Exception as error:  # noqa: BLE001 - whatever it is: the table says what it proves
             return unasked(order, error, OUTCOMES), []
-        if row["algoStatus"] != STANDS:
+        versions = await self._completed(order, [row])
+        if not standing_of(versions) and fired_of(versions) is None:
             return LiveAnswer(order.id, IN_DOUBT, order.filled, IN_NO_LIST), []
-        return (await self._conditional(order, [row]))._replace(why=IN_NO_LIST), [row]
+        return (await self._conditional(order, versions))._replace(why=IN_NO_LIST), versions
 
     async def _conditional(self, order: VenueOrder, versions: Sequence[Mapping[str, Any]]) -> LiveAnswer:
         """What the versions of a conditional order (oldest first) say of it. One may stand, and none beside one that has fired:
@@ -190,38 +192,41 @@ class BinanceVenue(NamedTuple):
             if (child := str(row.get("actualOrderId") or "0")) == "0":  # on its way
                 return found._replace(state=IN_DOUBT, filled_lots=order.filled)
             return self._normal(order, await self._one({"orderId": child}))._replace(venue_id=found.venue_id, child_id=child)
+        if may_be_newer(versions[-1], self.last_sent.get(order.id), self.polling.milliseconds()):
+            return found._replace(state=IN_DOUBT, why=ON_ITS_WAY)
         if not standing:
-            return found._replace(state=IN_DOUBT) if self._awaits_newer(order, row) else found
+            return found
         return found._replace(state=WORKING, price=float(row["triggerPrice"]), lots=self._lots(row["quantity"]))
 
-    def _awaits_newer(self, order: VenueOrder, row: Mapping[str, Any]) -> bool:
-        """Whether a version newer than this one may not be listed yet."""
-        return may_be_newer(row, self.last_sent.get(order.id), self.polling.milliseconds())
-
-    async def _completed(self, order: VenueOrder, versions: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-        """With what a list has left out behind versions that have ended, by their ids. Raises what Binance does not answer."""
-        while not standing_of(versions) and fired_of(versions) is None and not self._awaits_newer(order, versions[-1]):
-            found = []
-            for id_ in left_out(order.id, versions, self.last_sent.get(order.id, 0)):
-                try:
-                    row = row_of(await self.polling.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_}))
-                except Exception as error:
-                    if outcome_of(error, OUTCOMES) != NOT_FOUND:
-                        raise
-                else:
-                    found += [row] if row["clientAlgoId"] == id_ else []
-            if not found:
-                break
-            versions = sorted([*versions, *found], key=version_of)
+    async def _completed(self, order: VenueOrder, listed: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        """The versions as they are by their ids. Of an order that another process was moving as it ended, the last one is known
+        once nothing of that process can arrive. Raises what Binance does not answer.
+        """
+        is_over = not order.amending or self.polling.milliseconds() >= self.began_ms + LIFE_MS
+        versions = await completed(order.id, listed, self._by_id, self.last_sent.get(order.id))
+        if is_over and order.id not in self.last_sent:
+            keep_sent(self.last_sent, order.id, version_of(versions[-1]))
         return versions
+
+    async def _by_id(self, id_: str, client: Any = None) -> Mapping[str, Any] | None:
+        """A conditional order by its client id; None where Binance has none. Raises what it does not answer."""
+        try:
+            row = row_of(await (client or self.polling).fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_}))
+        except Exception as error:
+            if outcome_of(error, OUTCOMES) != NOT_FOUND:
+                raise
+            return None
+        return row if row["clientAlgoId"] == id_ else None
 
     async def _replaced(self, order: VenueOrder, price: float, lots: int) -> LiveAnswer:
         """Place the next version of a standing conditional order, read it back, and then cancel the one before."""
-        now, versions = await self._answer_and_versions(order)
+        # the desk moves none that is in doubt (`ask`): no version of another process is on its way
+        now, versions = await self._answer_and_versions(order._replace(amending=0))
         if now.state != WORKING or (now.price, now.lots) == (price, lots):
             return now
-        number = next_version(versions, self.last_sent.get(order.id))
-        keep_sent(self.last_sent, order.id, number)
+        number = next_version(versions, self.last_sent[order.id])
+        wait_ms = THIN_MS if lots > (now.lots or 0) else LAG_MS
+        keep_sent(self.last_sent, order.id, number, self.polling.milliseconds() + min(wait_ms, LIFE_MS))
         new = id_of(order.id, number)
         wanted = self._stop(order._replace(price=price, lots=lots, filled=0), new)
         sent = await self._request(order, self.trading.fapiprivate_post_algoorder, wanted)
@@ -229,6 +234,7 @@ class BinanceVenue(NamedTuple):
             if sent.outcome in (*REFUSALS, NOT_TAKEN):
                 keep_sent(self.last_sent, order.id, number - 1)
             return await self._as_it_stands(order, sent)
+        keep_sent(self.last_sent, order.id, number, self.polling.milliseconds() + wait_ms)
         if not await self._is_there(new):
             return sent._replace(state=IN_DOUBT, why=f"{new} was taken and cannot be read back: the one before it stays")
         gone = await self._drop(order, standing_of(versions)[-1])
@@ -236,11 +242,10 @@ class BinanceVenue(NamedTuple):
 
     async def _is_there(self, id_: str) -> bool:
         """Whether Binance has a conditional order that it has acknowledged."""
-        try:
-            row = row_of(await self.trading.fapiprivate_get_algoorder({"symbol": self.symbol, "clientAlgoId": id_}))
-        except Exception:  # noqa: BLE001 - whatever it is, it was not seen
-            return False
-        return row["algoStatus"] not in ENDED
+        with suppress(Exception):  # whatever it is, it was not seen
+            row = await self._by_id(id_, self.trading)
+            return row is not None and row["algoStatus"] not in ENDED
+        return False
 
     async def _versions(self, order: VenueOrder) -> list[Mapping[str, Any]]:
         """Every version of a conditional order that Binance lists, oldest first. None is older than the decision."""
@@ -347,11 +352,8 @@ class BinanceVenue(NamedTuple):
         if "algoId" in row:
             ids, size, filled = (stem_of(row["clientAlgoId"]), str(row["algoId"])), row["quantity"], 0
         else:
-            ids, size, filled = (
-                (stem_of(row["clientOrderId"]), str(row["orderId"])),
-                row["origQty"],
-                self._lots(row["executedQty"]),
-            )
+            ids = stem_of(row["clientOrderId"]), str(row["orderId"])
+            size, filled = row["origQty"], self._lots(row["executedQty"])
         price = float(row["triggerPrice"] if "algoId" in row else row["price"])
         return StandingOrder(*ids, side, self._lots(size), filled, price, "algoId" in row, reduces)
 
@@ -359,9 +361,7 @@ class BinanceVenue(NamedTuple):
         """A row of userTrades."""
         side, price, fee = 1 if row["side"] == "BUY" else -1, float(row["price"]), float(row["commission"])
         if row["commissionAsset"] != self._quote:
-            raise DataError(
-                f"{self.symbol}: a fee was paid in {row['commissionAsset']}", "switch off paying fees in BNB for futures"
-            )
+            raise DataError(f"{self.symbol}: a fee was paid in {row['commissionAsset']}", "switch off fees in BNB for futures")
         ids = (str(row["id"]), str(row["orderId"]), stem_of(name) if name.startswith(OURS) else "")
         return VenueTrade(*ids, side, self._lots(row["qty"]), price, fee, bool(row["maker"]), int(row["time"]), forced_by(name))
 

@@ -34,9 +34,10 @@ WEEKS_MAX = 105  # two years are kept
 STATES = {"New": WORKING, "Untriggered": WORKING, "Triggered": WORKING, "PartiallyFilled": PARTIAL, "Filled": DONE}
 STATES |= dict.fromkeys(("Cancelled", "PartiallyFilledCanceled", "Deactivated"), DONE)
 FUNDING = "Funding"  # an execution that is a bill
-# execType, and createType of its order, of what no order of anybody made. From memory, unseen
+# execType, and createType of its order, of what no order of anybody made: as Bybit's page of enums (v5) has them; no payload seen
 FORCED = {"AdlTrade": "adl", "BustTrade": "liquidation", "Settle": "delivery", "Delivery": "delivery"}
 FORCED |= {"CreateByLiq": "liquidation", "CreateByTakeOver_PassThrough": "liquidation", "CreateByAdl_PassThrough": "adl"}
+FORCED |= {"CreateBySettle": "delivery"}  # its page: a contract was delisted; a trade without an order
 REFUSED_STATE = "Rejected"  # refused after it was taken down, or when it was triggered
 
 # https://bybit-exchange.github.io/docs/v5/error, as ccxt 4.5.90 lists it. Not in it, so UNKNOWN: 10016, 5004 (system error,

@@ -26,7 +26,8 @@ FUNDING = "8"  # type of a bill
 RECENT_MS = 6 * 86_400_000  # bills of a week are in a list of their own, the archive of three months may be behind it
 STATES = {"live": WORKING, "partially_filled": PARTIAL, "filled": DONE, "canceled": DONE, "mmp_canceled": DONE}
 ALGO_STATES = {"live": WORKING, "pause": WORKING, "partially_effective": WORKING, "canceled": DONE, "order_failed": DONE}
-# subType of an execution that no order of anybody made: partial liquidation, liquidation, delivery, ADL. From memory, unseen
+# subType of an execution that no order of anybody made: partial liquidation, liquidation, delivery (of a swap: delisted), ADL.
+# The numbers are those of OKX's page of bills; that fills-history has them, too, is from memory, and no payload was seen
 FORCED = dict.fromkeys(("100", "101", "102", "103", "104", "105", "106", "107"), "liquidation")
 FORCED |= dict.fromkeys(("112", "113"), "delivery") | dict.fromkeys(("125", "126", "127", "128"), "adl")
 FIRED = "effective"  # its child says how it stands

@@ -23,6 +23,7 @@ class StreamHint(NamedTuple):
     order: str = ""  # client id; empty where the order has none of ours
     trade: str = ""  # id of an execution, as the venue's list will have it
     ended: bool = False  # the order no longer stands, or a conditional one has fired
+    version: str = ""  # its whole id where several of the venue's orders are one of the desk
 
 
 class Heard(NamedTuple):
@@ -70,7 +71,8 @@ def read_binance(message: Mapping[str, Any]) -> Heard:
     row = message["o"]
     ended = row["X"] not in BINANCE_STAND
     if event == "ALGO_UPDATE":
-        return Heard((StreamHint(_text(row["s"]), stem_of(_text(row["caid"])), "", ended),), data=True)
+        id_ = _text(row["caid"])
+        return Heard((StreamHint(_text(row["s"]), stem_of(id_), "", ended, id_),), data=True)
     trade = _text(row["t"]) if row["x"] == "TRADE" else ""
     return Heard((StreamHint(_text(row["s"]), stem_of(_text(row["c"])), trade, ended),), data=True)
 

@@ -173,7 +173,7 @@ INCIDENTS: tuple[tuple[str, str], ...] = (
     ("does not announce executions", "stream"),
     ("the account's stream at ", "stream"),
     ("names an execution, and the venue does not answer for it", "stream"),
-    ("its stops stay; set it back there", "settings"),
+    ("no entries until it is set back there", "settings"),
     ("could not be compared", "compare"),
     ("cannot be compared with the venue", "compare"),
     ("does not say what was executed", "away"),

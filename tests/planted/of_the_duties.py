@@ -7,6 +7,7 @@ from engine.core.orders import DONE, ENDED, REJECTED, UNKNOWN
 from engine.core.state import ENTRY, EXIT_SLOT
 from engine.errors import DataError
 from engine.live import desk, gate, halt, health, last_guards, reconcile, streams
+from engine.live.announced import Announced
 from engine.live.desk import LiveDesk
 from engine.live.gate import AccountGate, GateAnswer
 from engine.live.halt import AccountHalt
@@ -325,3 +326,8 @@ def consent_counts_twice(plant: Plant) -> None:
 def first_size_is_any_size(plant: Plant) -> None:
     """The last guard of the least size with money."""
     plant.setattr(last_guards, "too_large", lambda *_: "")
+
+
+def stream_is_not_believed(plant: Plant) -> None:
+    """A question that does not find an order counts, whatever the stream has said of it; an exit waits for nothing."""
+    plant.setattr(Announced, "is_named", lambda *_: False)

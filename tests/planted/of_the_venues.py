@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from engine.venues import bybit, okx, outcome
+from engine.venues import binance_versions, bybit, okx, outcome
 from engine.venues.okx import OkxVenue
 from tests.planted.planting import Instead, Plant, everywhere
 
@@ -26,6 +26,11 @@ def cursor_skips_a_millisecond(plant: Plant) -> None:
 def first_page_is_the_list(plant: Plant) -> None:
     """More executions than a page holds are not read."""
     plant.setattr(okx, "PAGE", 10**6)
+
+
+def list_of_versions_is_complete(plant: Plant) -> None:
+    """Versions of a stop that a process before has sent, and that no list has yet, are not asked for."""
+    plant.setattr(binance_versions, "UNLISTED_MAX", 0)
 
 
 def exit_may_open_a_position(plant: Plant) -> None:

@@ -228,6 +228,14 @@ OF_THE_DUTIES = (
         "I8",
         (LIVE + "test_live_stages.py::test_a_size_above_the_least_does_not_leave_whatever_the_rules_say",),
     ),
+    PlantedBug(
+        duties.stream_is_not_believed,
+        "I12 F8",
+        (
+            LIVE + "test_announced.py::test_a_stop_that_only_the_stream_shows_is_believed_for_a_minute",
+            LIVE + "test_announced.py::test_an_exit_waits_for_rest_to_know_of_a_stop_that_has_fired",
+        ),
+    ),
 )
 OF_THE_VENUES = (
     PlantedBug(venues.unknown_code_is_a_refusal, "I4 F3", (VENUES + "test_adapters.py::test_what_an_answer_proves",)),
@@ -238,6 +246,11 @@ OF_THE_VENUES = (
     ),
     PlantedBug(
         venues.first_page_is_the_list, "I5", (VENUES + "test_adapters.py::test_more_executions_than_a_page_holds_are_all_there",)
+    ),
+    PlantedBug(
+        venues.list_of_versions_is_complete,
+        "I3 F8",
+        (VENUES + "test_binance_versions.py::test_no_version_is_placed_beside_one_that_a_killed_process_has_sent",),
     ),
     PlantedBug(
         venues.exit_may_open_a_position,

@@ -64,6 +64,7 @@ class Invariants:
         self.rows: dict[int, bool] = {}  # close -> whether its bar was there
         self.naked_max_ms, self.drawdown_frac = naked_max_ms, drawdown_frac
         self.worst_naked_ms = self.peak = 0
+        self.worst_two_ms = self._two_since_ms = 0  # for which two versions of one stop stood
         self.restarted_ms = 0
         self.strangers: list[int] = []  # when they traded
         self._intents: dict[str, Mapping[str, Any]] = {}
@@ -209,6 +210,7 @@ class Invariants:
         if abs(self._own_lots) > LIMIT_LOTS + ORDER_LOTS:
             self.violated("I8", f"{self._own_lots} lots are held")
         self._protected()
+        self._one_of_each()
         if event.kind != log.PRINT:
             self.times.moved()
 
@@ -254,6 +256,13 @@ class Invariants:
         if for_ms > self.naked_max_ms >= self._bounded_ms:  # not at the event that covers: the bound is looked at while it lasts
             self.violated("I12", f"{held} lots were not covered for {for_ms} ms")
         self._bounded_ms = max(self._bounded_ms, for_ms)
+
+    def _one_of_each(self) -> None:
+        """How long two versions of one stop stand: while it is replaced, and no longer."""
+        stems = [algo.client.partition("-")[0] for algo in self.exchange.open_algos() if algo.client]
+        now, since = self.exchange.now, self._two_since_ms
+        self.worst_two_ms = max(self.worst_two_ms, now - since if since else 0)
+        self._two_since_ms = (since or now) if len(set(stems)) < len(stems) else 0
 
     # ---- the end ------------------------------------------------------------------------------------------------------------
 

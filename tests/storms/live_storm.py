@@ -65,8 +65,8 @@ class LiveStorm(Invariants):
         self.exchange.listeners.append(self.ledger_grew)
 
     def _made(self, book: Any) -> None:
-        self.door = Door(self.at.adapter(self.played.client), self.leaves, self.answered)
-        own = Door(self.at.adapter(self.played.client), self.leaves, self.answered)
+        adapter = self.at.adapter(self.played.client)
+        self.door, own = (Door(adapter, self.leaves, self.answered) for _ in range(2))
         self.desk = LiveDesk(book, self.journal, {BTC_PERP: self.door}, self.clock, lambda: self.latch, self.halt, self._paged)
         source = PrivateSource(self.venue, self.played.venue.virtual_client) if self.streams else None
         self.duties = AccountDuties(self.desk, {BTC_PERP: own}, self._venue_clock, self._cash, source, latch_look_s=30.0)

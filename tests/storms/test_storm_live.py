@@ -25,6 +25,7 @@ from tests.storms.plan import VENUES, called, drawdown, halting, killing, pairs,
 from tests.storms.runs import done
 
 SAFE_MS = 5_000  # I12 without faults
+TWO_MS = 5_000  # a new process asks about each stop within a second, and again while it is in doubt
 FEW = (
     pairs("okx", 0),
     halting("bybit", "none", 0),
@@ -75,6 +76,23 @@ def test_killed_between_any_two_steps(kills: range, halt_at: int, path: Path) ->
     storm = held(weathered("okx", path, 3, 28, kills=kills, halt_at=halt_at, naked_max_ms=10_000))
     assert storm.met["kill"] >= 10
     assert halt_at < 0 or (storm.duties.halt.result is not None and storm.duties.halt.result.state == "KILLED")
+
+
+@pytest.mark.parametrize("every", [9, pytest.param(3, marks=pytest.mark.long), pytest.param(1, marks=pytest.mark.long)])
+def test_killed_while_lists_are_late(every: int, path: Path) -> None:
+    """Lists 20 s behind, and a process that dies while it moves a stop: the next one leaves no second version."""
+    plan = [window("lists_late", 0, 16)]
+    storm = held(weathered("binance", path, 5, 16, plan, 4, streams=every > 3, kills=range(20, 400, every), naked_max_ms=15_000))
+    assert storm.met["kill"] >= 15
+    assert storm.worst_two_ms <= TWO_MS
+
+
+@pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in VENUES[1:])])
+def test_rest_that_is_behind_the_stream(venue: str, path: Path) -> None:
+    """Everything that is asked is answered as it was 20 s ago: nothing leaves for it, nothing is refused, nobody is woken."""
+    storm = held(weathered(venue, path, 3, 24, [window("rest_late", 3, 18)], 3, streams=True))
+    assert (storm.pages, storm.met["leave"]) == ([], 0)
+    assert storm.met["fill"] > 24
 
 
 def test_the_same_seed_is_the_same_journal(path: Path) -> None:

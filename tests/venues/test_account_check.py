@@ -165,6 +165,31 @@ def test_cross_margin_and_a_delisted_instrument(venue: str) -> None:
     assert (rows["instrument BTC-USDT"].found or "").startswith(wanted)
 
 
+LOTS = {"okx": "lotSz", "binance": "stepSize", "bybit": "qtyStep"}
+TICKS = {"okx": "tickSz", "binance": "tickSize", "bybit": "tickSize"}
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_listing_says_what_the_venue_counts_in(venue: str) -> None:
+    """Lot, tick and contract, without zeros that say nothing; each that changes is another text, by which the gate closes."""
+
+    async def script(played: Played) -> list[str]:
+        reader, said = reader_of(venue, read_only(played.client)), list[str]()
+        changes = [{}, {LOTS[venue]: "0.5"}, {TICKS[venue]: "0.50"}, *([{"ctVal": "0.1"}] if venue == "okx" else [])]
+        for changed in changes:
+            played.venue.recounted = changed
+            listing = await reader.listing("BTC-USDT")
+            assert listing is not None
+            said.append(listing.steps)
+        return said
+
+    first, *others = ADAPTED[venue].played.under_virtual_clock(script, moving)[0]
+    contract, lot = {"okx": ("0.01", "0.01"), "binance": ("1", "0.0001"), "bybit": ("1", "0.0001")}[venue]
+    assert first == f"contracts of {contract}, {lot} at a time, at ticks of 0.1"
+    assert others[:2] == [first.replace(f", {lot} at", ", 0.5 at"), first.replace("ticks of 0.1", "ticks of 0.5")]
+    assert venue != "okx" or others[2] == first.replace("contracts of 0.01", "contracts of 0.1")
+
+
 def test_an_okx_position_on_cross_margin_is_seen() -> None:
     """OKX says isolated in each order: an account mode that isolates may hold a crossed position all the same."""
 

@@ -180,7 +180,7 @@ def test_what_is_too_small_to_open_may_still_be_closed() -> None:
     """With Binance's own lot: 60 USDT is below the least notional of an entry, and no reason to keep a position."""
 
     async def dust(played: Played) -> tuple[Any, Any, int]:
-        binance = BinanceVenue(played.client, played.client, instrument_of("binance", "BTC-USDT"), INST, {})
+        binance = BinanceVenue(played.client, played.client, instrument_of("binance", "BTC-USDT"), INST, {}, 0)
         await binance.place(order("ndE1", lots=3))
         refused = await binance.place(order("ndE2", lots=1))
         await binance.place(order("ndX1", EXIT_SLOT, -1, 2))
@@ -211,7 +211,7 @@ def test_a_page_of_html_is_named_in_the_answer() -> None:
 
 def test_sizes_prices_and_ids_are_exact() -> None:
     """No float's tail is sent; a version is no part of the desk's id."""
-    binance = BinanceVenue(None, None, instrument_of("binance", "BTC-USDT"), INST, {})
+    binance = BinanceVenue(None, None, instrument_of("binance", "BTC-USDT"), INST, {}, 0)
     assert [binance._size(lots) for lots in (1, 30, 12_345)] == ["0.001", "0.03", "12.345"]
     assert [binance._price(price) for price in (0.1 + 0.2, 59_000.3, 60_000.0)] == ["0.3", "59000.3", "60000"]
     assert binance._lots("12.345") == 12_345

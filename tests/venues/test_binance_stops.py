@@ -6,10 +6,9 @@ import pytest
 
 from engine.core.orders import DONE, UNKNOWN, WORKING, VenueOrder
 from engine.venues.binance import BinanceVenue
-from engine.venues.binance_versions import left_out
+from engine.venues.binance_versions import Sent, left_out
 from tests.fakes.exchange.adapted import ADAPTED, ENTER, MINUTE, STOP, order
 from tests.fakes.exchange.binance.played import under_virtual_clock
-from tests.fakes.exchange.ledger import ALGO_ACCEPTED
 from tests.fakes.exchange.played import Played
 from tests.fakes.exchange.stage import flat_path, small_exchange
 
@@ -53,6 +52,7 @@ def test_a_stop_whose_move_is_not_answered_is_one_stop_again(fault: str, level: 
         played.venue.faults.on(fault)
         moved = await binance.amend(STOP, 58_500.0, 300)
         played.venue.faults.off(fault)
+        await played.wait(MINUTE)
         return moved, await binance.ask(STOP), stops(played)
 
     moved, asked, there = BINANCE.run(lost)
@@ -96,7 +96,7 @@ def test_the_old_one_that_fires_while_the_new_one_is_placed_ends_both() -> None:
 
 
 def test_a_list_that_does_not_have_the_new_version_yet_ends_no_stop() -> None:
-    """The old one is cancelled, the new one is not listed: in doubt, and not moved again. What was placed is not forgotten."""
+    """The old one is cancelled, the new one is not listed: it is asked for by its id, and moved as if it were."""
 
     async def lagging(played: Played, binance: BinanceVenue) -> list[Any]:
         class Lagging(BinanceVenue):
@@ -111,10 +111,9 @@ def test_a_list_that_does_not_have_the_new_version_yet_ends_no_stop() -> None:
         said = [await slow.amend(STOP, 58_500.0, 300), await slow.ask(STOP), await slow.amend(STOP, 58_600.0, 300)]
         return [*said, await binance.ask(STOP), stops(played)]
 
-    moved, asked, again, later, there = BINANCE.run(lagging)
-    assert (moved.state, moved.price, moved.lots) == (WORKING, 58_500.0, 300)
-    assert [(one.state, one.outcome) for one in (asked, again)] == [(UNKNOWN, "unknown")] * 2
-    assert (later.state, later.price, later.venue_id, there) == (WORKING, 58_500.0, moved.venue_id, [("ndS1-1", 585_000)])
+    *said, there = BINANCE.run(lagging)
+    assert [(one.state, one.price) for one in said] == [(WORKING, p) for p in (58_500.0, 58_500.0, 58_600.0, 58_600.0)]
+    assert there == [("ndS1-2", 586_000)]
 
 
 def test_a_new_version_that_was_acknowledged_and_lost_leaves_the_old_one() -> None:
@@ -127,10 +126,13 @@ def test_a_new_version_that_was_acknowledged_and_lost_leaves_the_old_one() -> No
         moved = await binance.amend(STOP, 58_500.0, 300)
         there = stops(played)
         played.venue.faults.off("lost_order")
-        return moved, await binance.ask(STOP), there, await binance.amend(STOP, 58_500.0, 300)
+        soon = await binance.ask(STOP)
+        await played.wait(MINUTE)
+        return (moved, soon), await binance.ask(STOP), there, await binance.amend(STOP, 58_500.0, 300)
 
-    moved, asked, there, again = BINANCE.run(lost)
-    assert (moved.state, moved.outcome, there) == (UNKNOWN, "unknown", [("ndS1", 580_000)])
+    doubts, asked, there, again = BINANCE.run(lost)
+    assert [(one.state, one.outcome) for one in doubts] == [(UNKNOWN, "unknown")] * 2
+    assert there == [("ndS1", 580_000)]
     assert (asked.state, asked.price) == (WORKING, 58_000.0)
     assert (again.state, again.price) == (WORKING, 58_500.0)
 
@@ -235,49 +237,30 @@ def test_a_version_that_fired_and_is_left_out_of_a_list_ends_no_stop_without_its
     assert (asked.state, asked.filled_lots, bool(asked.child_id)) == (DONE, 300, True)
 
 
-def test_a_version_that_may_still_come_keeps_its_id() -> None:
-    """A request without an answer arrives eight seconds later; what is tried meanwhile is another version."""
+def test_no_version_is_sent_beside_one_that_may_still_come() -> None:
+    """A request without an answer arrives eight seconds later: until then the stop does not move, and ends in doubt alone."""
 
     async def late(played: Played, binance: BinanceVenue) -> Any:
         await binance.place(ENTER)
         await binance.place(STOP)
-        placed: list[str] = []
-        played.venue.exchange.listeners.append(lambda _: placed.extend(client for client, _ in stops(played)))
+        most: list[int] = []
+        played.venue.exchange.listeners.append(lambda _: most.append(len(stops(played))))
         played.venue.faults.on("late")
         first = await binance.amend(STOP, 58_500.0, 300)
         played.venue.faults.off("late")
         second = await binance.amend(STOP, 58_600.0, 300)
-        await played.wait(MINUTE)
-        return first, second, await binance.ask(STOP), stops(played), set(placed)
-
-    first, second, asked, there, placed = BINANCE.run(late)
-    assert (first.state, second.state, asked.state) == (UNKNOWN, WORKING, WORKING)
-    assert placed == {"ndS1", "ndS1-1", "ndS1-2"}
-    assert there == [("ndS1-2", 586_000)]
-
-
-def test_a_new_process_takes_no_id_that_may_still_come() -> None:
-    """The process before it died with a version on its way; each id is placed once, and one stop stands."""
-
-    async def killed(played: Played, binance: BinanceVenue) -> Any:
-        await binance.place(ENTER)
-        await binance.place(STOP)
-        placed: list[str] = []
-        played.venue.exchange.listeners.append(
-            lambda event: placed.extend([event.algo.client] if event.kind == ALGO_ACCEPTED else [])
-        )
+        await played.wait(10_000)
+        asked, third = await binance.ask(STOP), await binance.amend(STOP, 58_600.0, 300)
         played.venue.faults.on("late")
-        await binance.amend(STOP, 58_500.0, 300)
+        await binance.amend(STOP, 58_700.0, 300)
         played.venue.faults.off("late")
-        after = BINANCE.adapter(played.client)
-        await after.amend(STOP, 58_600.0, 300)
-        await played.wait(MINUTE)
-        await after.amend(STOP, 58_700.0, 300)
-        return (await after.ask(STOP)).price, [at for _, at in stops(played)], placed
+        ended = [await binance.cancel(STOP)]
+        await played.wait(10_000)
+        return [first, second, asked, third], [*ended, await binance.cancel(STOP)], stops(played), max(most)
 
-    price, there, placed = BINANCE.run(killed)
-    assert (price, there) == (58_700.0, [587_000])
-    assert placed == ["ndS1-10", "ndS1-1", "ndS1-11"]
+    moves, ends, there, most = BINANCE.run(late)
+    assert [(one.state, one.price) for one in moves] == [(UNKNOWN, None)] * 2 + [(WORKING, 58_500.0), (WORKING, 58_600.0)]
+    assert ([one.state for one in ends], there, most) == ([UNKNOWN, DONE], [], 2)
 
 
 def test_a_version_that_stands_and_is_left_out_of_a_list_is_moved_and_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -306,12 +289,21 @@ def test_a_version_that_stands_and_is_left_out_of_a_list_is_moved_and_cancelled(
 
 
 @pytest.mark.parametrize(
-    ("listed", "absent"),
-    [(["S"], ["S-1"]), (["S", "S-3"], ["S-1", "S-2", "S-4"]), (["S-7", "S-8"], ["S-9"]), (["S-1", "S"], ["S-2"])],
+    ("listed", "standing", "sent", "absent"),
+    [
+        (["S"], "", 0, ["S-1"]),
+        (["S", "S-3"], "", 0, ["S-1", "S-2", "S-4"]),
+        (["S-7", "S-8"], "", 0, ["S-9"]),
+        (["S-1", "S"], "", 0, ["S-2"]),
+        (["S", "S-3"], "S-3", 3, []),
+        (["S"], "S", 2, ["S-1", "S-2"]),
+        (["S", "S-3"], "S-3", None, [f"S-{n}" for n in range(4, 14)]),
+    ],
 )
-def test_what_a_list_may_have_left_out(listed: list[str], absent: list[str]) -> None:
-    """Not those before its first: Binance forgets what was cancelled three days ago."""
-    assert left_out("S", [{"clientAlgoId": id_} for id_ in listed]) == absent
+def test_what_a_list_may_have_left_out(listed: list[str], standing: str, sent: int | None, absent: list[str]) -> None:
+    """Not those before its first: Binance forgets what was cancelled three days ago. Of another process nothing is known."""
+    rows = [{"clientAlgoId": id_, "algoStatus": "NEW" if id_ == standing else "CANCELED"} for id_ in listed]
+    assert left_out("S", rows, None if sent is None else Sent(sent, 0)) == absent
 
 
 def test_a_stop_without_a_position_ends_without_a_fill() -> None:

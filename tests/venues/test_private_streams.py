@@ -279,7 +279,7 @@ BYBIT_ROW = {"symbol": "BTCUSDT", "orderLinkId": "ndE1", "execId": "e1", "execTy
         (  # an amended stop is a new one under the next version of its id
             words.read_binance,
             {"e": "ALGO_UPDATE", "o": {"s": "BTCUSDT", "caid": "ndS1-3", "X": "TRIGGERED"}},
-            StreamHint("BTCUSDT", "ndS1", "", True),
+            StreamHint("BTCUSDT", "ndS1", "", True, "ndS1-3"),
         ),
         (words.read_bybit, {"topic": "execution", "data": [BYBIT_ROW]}, StreamHint("BTCUSDT", "ndE1", "e1")),
         (

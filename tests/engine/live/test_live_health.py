@@ -46,6 +46,28 @@ def test_a_layer_without_a_stop_is_left(path: Path) -> None:
     assert bench.events("fill")[-1].body["slot"] == "exit"
 
 
+def test_a_process_that_begins_sees_what_has_no_stop(path: Path) -> None:
+    """The one before has ended as soon as it began: nothing is journaled by this one. It pages and leaves."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.venue.script["place"] = ["ok", "lost"]
+        bench.close(adds=long())
+        while not any("S" in id_ for id_ in bench.venue.asked_for("place")):
+            await bench.after(0.005)
+        for _ in range(2):
+            await bench.again()
+        bench.venue.script["ask"] = ["silent"] * 20
+        await bench.after(8)
+        assert (len(bench.pages), len(bench.events("leave"))) == (1, 0)
+        await bench.after(12)
+        assert len(bench.events("leave")) == 1
+
+    bench = on_bench(path, play)
+    assert "no protective order" in bench.pages[0]
+
+
 def test_a_stop_that_was_acknowledged_and_is_not_there_counts_as_none(path: Path) -> None:
     """It is looked for a second later; the layer leaves."""
 

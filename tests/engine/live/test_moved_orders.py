@@ -6,7 +6,7 @@ import pytest
 
 from engine.book.bodies import SETTINGS
 from engine.core.state import PROTECTIVE
-from engine.venues.live_port import VenuePosition
+from engine.venues.live_port import StandingOrder, VenuePosition
 from tests.fakes.live_desks import BTC_PERP, PRICE, LiveBench, PortOrder, long, on_bench
 
 WHAT = f"{SETTINGS}{BTC_PERP}"
@@ -44,6 +44,25 @@ def test_a_stop_is_put_back_where_it_belongs(path: Path, how: str) -> None:
         assert "was moved at the venue, by nobody here" in page
         assert bench.lots() == 300
         assert not bench.desk.book.entries_blocked
+
+    on_bench(path, play)
+
+
+def test_a_stop_that_stands_twice_is_asked_about(path: Path) -> None:
+    """A version that arrived late beside the next one: the adapter ends it when it is asked, and nothing else would ask."""
+
+    async def play(bench: LiveBench) -> None:
+        await bench.start()
+        await bench.entered()
+        await bench.after(70)
+        stop, asked = stop_of(bench), len(bench.venue.asked_for("ask"))
+        await bench.after(70)
+        assert len(bench.venue.asked_for("ask")) == asked
+        held = StandingOrder(stop.order.id, "v9", stop.order.side, stop.lots, 0, stop.price, True, True)
+        bench.venue.strange.append(held)
+        await bench.after(70)
+        assert bench.venue.asked_for("ask")[asked:] == [stop.order.id]
+        assert not bench.pages
 
     on_bench(path, play)
 
@@ -99,6 +118,8 @@ def test_changed_leverage_withholds_entries_until_it_is_as_before(path: Path) ->
         assert bench.desk.book.health[WHAT].startswith(f"{BTC_PERP} is isolated at 50x at the venue, and was isolated at 3x")
         assert len(bench.pages) == 1
         assert "58900" in bench.pages[0]
+        assert bench.pages[0].startswith("no entries until it is set back there, or a person lets the desk go on: ")
+        assert bench.pages[0].endswith(f"its stops stay; nightdesk adopt '{WHAT}' --keep --as NAME --reason WHY")
         placed = len(bench.venue.asked_for("place"))
         await bench.to_close()
         bench.close(adds=long())

@@ -51,7 +51,7 @@ def bybit_adapter(client: Any) -> BybitVenue:
 def binance_adapter(client: Any) -> BinanceVenue:
     """Lots of 0.0001 BTC, as the others'; Binance's own are ten times that."""
     instrument = instrument_of("binance", "BTC-USDT")._replace(lot_size=0.0001)
-    return BinanceVenue(client, client, instrument, binance_played.INST, {})
+    return BinanceVenue(client, client, instrument, binance_played.INST, {}, client.milliseconds())
 
 
 ADAPTED = {

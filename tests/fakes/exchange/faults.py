@@ -52,13 +52,18 @@ KINDS = {
     "stranger": "someone else trades in the account",
     "thin_book": "a lot a level: executions in many parts",
 }
-# of lists of bills: by hand alone, so that plans that were drawn stay what they were
+# by hand alone, so that plans that were drawn stay what they were
+LATE_KINDS = {
+    "lists_late": "lists of orders, executions and positions are 20 s old; an order by its id is not",
+    "rest_late": "every question about the account is answered as it was 20 s ago",
+}
 BILL_KINDS = {
     "bills_late": "a bill is listed two hours after it was made",
     "bills_twice": "each bill of a page comes twice",
     "bills_shuffled": "the bills of a page come in another order",
     "bills_overlap": "a page begins with the last bill of the one before",
 }
+HAND_KINDS = {**LATE_KINDS, **BILL_KINDS}
 ACTS = ("venue_cancels", "stranger", "thin_book")  # done once a window, at the first print in it
 LATE_MS, DELAY_MS, SKEW_MS, HIDDEN_MS = 8_000, 5_000, 40_000, 600_000
 BILLED_LATE_MS = 7_200_000
@@ -90,6 +95,7 @@ class Faults:
 
     def __init__(self, clock: Callable[[], int], plan: Iterable[Window] = (), seed: int = 0) -> None:
         self.clock, self.plan = clock, list(plan)
+        self.lag_ms = 0  # by which the answer under way is old (past.py)
         self.count: Counter[str] = Counter()
         self.acted: dict[Window, tuple[int, int]] = {}  # window -> (when its fault first acted in it, how often)
         self._dice = random.Random(seed)
@@ -97,12 +103,12 @@ class Faults:
         self._thin = False
         self._read: tuple[int, Window | None] = 0, None  # how many windows the plan had, and the last
         self._of: dict[str, list[Window]] = {}  # those of each kind
-        if unknown := {window.kind for window in self.plan} - {*KINDS, *BILL_KINDS}:
-            raise ValueError(f"unknown faults {sorted(unknown)}; known: {', '.join((*KINDS, *BILL_KINDS))}")
+        if unknown := {window.kind for window in self.plan} - {*KINDS, *HAND_KINDS}:
+            raise ValueError(f"unknown faults {sorted(unknown)}; known: {', '.join((*KINDS, *HAND_KINDS))}")
 
     def on(self, kind: str, for_ms: int = 10**15, chance: float = 1.0) -> None:
         """From now on."""
-        assert kind in {*KINDS, *BILL_KINDS}, kind
+        assert kind in {*KINDS, *HAND_KINDS}, kind
         self.plan.append(Window(kind, self.clock(), self.clock() + for_ms, chance))
 
     def off(self, kind: str) -> None:
@@ -133,6 +139,11 @@ class Faults:
         self.count[window.kind] += 1
         first_ms, times = self.acted.get(window, (self.clock(), 0))
         self.acted[window] = first_ms, times + 1
+
+    def executed(self, rows: list[Any], time_key: str, now: int) -> list[Any]:
+        """The executions that are listed by now."""
+        hidden_ms = HIDDEN_MS if self.hit("drop_fills_rest") else self.lag_ms
+        return [row for row in rows if int(row[time_key]) < now - hidden_ms] if hidden_ms else rows
 
     def billed(self, rows: list[Any], time_key: str) -> list[Any]:
         """The bills that are listed by now."""

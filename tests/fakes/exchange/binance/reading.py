@@ -17,7 +17,6 @@ from tests.fakes.exchange.binance.rows import (
 from tests.fakes.exchange.binance.trading import find_algo, find_order
 from tests.fakes.exchange.binance.venue import BinanceVenue
 from tests.fakes.exchange.binance.words import NO_ORDER, Fault, required, truth, whole
-from tests.fakes.exchange.faults import HIDDEN_MS
 from tests.fakes.exchange.market import FUNDING_MS
 from tests.fakes.exchange.orders import CANCELED, Refused
 
@@ -121,8 +120,7 @@ def trades(venue: BinanceVenue, fields: Fields) -> list[Row]:
     """userTrades."""
     symbol, order = venue.inst(fields).symbol, whole(fields, "orderId")
     rows = [row for row in venue.fills() if row["symbol"] == symbol and order in (None, row["orderId"])]
-    if venue.faults.hit("drop_fills_rest"):
-        rows = [row for row in rows if row["time"] < venue.now - HIDDEN_MS]
+    rows = venue.faults.executed(rows, "time", venue.now)
     return page(venue, rows, fields, "time", "id")
 
 
@@ -264,6 +262,8 @@ def trading_rules(venue: BinanceVenue, _: Fields) -> Row:
     assets = [{"asset": "USDT", "marginAvailable": True, "autoAssetExchange": "-10000"}]
     symbols = [instrument_row(inst, venue.market(inst)) for inst in venue.instruments.values()]
     symbols = [row | {"status": "SETTLING"} if row["symbol"] in venue.delisted else row for row in symbols]
+    for one in (one for row in symbols for one in row["filters"]):
+        one |= {name: value for name, value in venue.recounted.items() if name in one}
     head = {"timezone": "UTC", "serverTime": venue.now, "futuresType": "U_MARGINED", "exchangeFilters": []}
     return head | {"rateLimits": limits, "assets": assets, "symbols": symbols}
 

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from tests.fakes.exchange.binance.routes import KEY as KEY_ALONE
-from tests.fakes.exchange.binance.routes import PUBLIC, ROUTES, SENT_WITH_ALL
+from tests.fakes.exchange.binance.routes import PUBLIC, ROUTES, SENT_WITH_ALL, SIGNED
 from tests.fakes.exchange.binance.venue import BinanceVenue
 from tests.fakes.exchange.binance.words import Fault, required, whole
 from tests.fakes.exchange.wire import NO_ANSWER, Answer, Request, json_answer
@@ -19,6 +19,7 @@ WINDOW_MS, WINDOW_MAX_MS, AHEAD_MS = 5_000, 60_000, 1_000
 WEIGHT = (2_400, 60_000)  # requests in so many ms: each weighs 1 here
 HTML = "<html><body><h1>Please wait</h1></body></html>"
 PAGE = {"Content-Type": "text/html"}
+BY_ID = ("order", "openOrder", "algoOrder")  # questions about one order
 CHANGES = ("POST", "PUT", "DELETE")
 TRADES = ("order", "batchOrders", "allOpenOrders", "algoOrder", "algoOpenOrders", "countdownCancelAll")
 
@@ -55,7 +56,9 @@ def answered(venue: BinanceVenue, request: Request, path: str) -> Any:
     fields = {name: value for name, value in fields.items() if name not in SENT_WITH_ALL}
     venue.noted.update(f"{request.method} {path}: {name}" for name in fields if name not in route.fields)
     venue.calls.append((request.method, path, fields))
-    body = route.act(venue, fields)
+    private = request.method == "GET" and route.needs == SIGNED
+    with venue.past.shown(venue.faults, private, path.rpartition("/")[2] in BY_ID):
+        body = route.act(venue, fields)
     if isinstance(body, list) and request.method == "GET" and len(body) > 1 and venue.faults.hit("partial_answer"):
         return body[: len(body) // 2]
     return body

@@ -12,6 +12,7 @@ from tests.fakes.exchange.ledger import Event
 from tests.fakes.exchange.market import Market
 from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.orders import Algo, Order
+from tests.fakes.exchange.past import Past
 
 KEY_MS = 3_600_000  # life of a listen key
 
@@ -33,6 +34,7 @@ class BinanceVenue:
         self.multi_assets = False
         self.key_ended = False  # the key was deleted, or is over
         self.delisted: set[str] = set()  # symbols that no longer trade
+        self.recounted: dict[str, str] = {}  # field of every listing -> what a maintenance has made of it
         self.key_ends_ms, self._key = 0, 0  # of the listen key
         self.books = dict.fromkeys(self.instruments, 600_859_000_000)  # update id of each book: it moves with every print
         self.old: dict[str, Any] = {}  # answers as they were, for the stale faults
@@ -41,6 +43,7 @@ class BinanceVenue:
         self._income: list[Row] = []
         self._read = 0
         self.swallow = False  # the request under way gets no answer
+        self.past = Past(exchange)
         exchange.listeners.append(self._listen)
 
     def _listen(self, event: Event) -> None:

@@ -18,7 +18,6 @@ from tests.fakes.exchange.bybit.words import (
     whole,
     wrong,
 )
-from tests.fakes.exchange.faults import HIDDEN_MS
 from tests.fakes.exchange.market import FUNDING_MS
 from tests.fakes.exchange.orders import Algo, Refused
 
@@ -133,8 +132,7 @@ def executions(venue: BybitVenue, fields: Fields) -> Row:
     if fields.get("execType") not in (None, "", *EXEC_TYPES):
         raise wrong("execType")
     rows, times = venue.executions(), window(fields, venue.now, 7 * DAY_MS, 7 * DAY_MS)
-    if venue.faults.hit("drop_fills_rest"):
-        rows = [row for row in rows if int(row["execTime"]) < venue.now - HIDDEN_MS]
+    rows = venue.faults.executed(rows, "execTime", venue.now)
     for name in ("orderId", "orderLinkId"):
         if fields.get(name):
             rows = [row for row in rows if row[name] == fields[name]]
@@ -298,6 +296,8 @@ def instruments(venue: BybitVenue, fields: Fields) -> Row:
     linear(fields)
     rows = [instrument_row(inst, venue.market(inst)) for inst in venue.instruments.values()]
     rows = [row | {"status": "Closed"} if row["symbol"] in venue.delisted else row for row in rows]
+    for one in (row[name] for row in rows for name in ("lotSizeFilter", "priceFilter")):
+        one |= {name: value for name, value in venue.recounted.items() if name in one}
     shown = [row for row in rows if fields.get("symbol") in (None, "", row["symbol"])]
     return {"category": "linear", "nextPageCursor": "", "list": shown if fields.get("status") in (None, "", "Trading") else []}
 

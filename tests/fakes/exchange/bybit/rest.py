@@ -57,7 +57,9 @@ def envelope(venue: BybitVenue, request: Request, path: str) -> dict[str, Any]:
     fields = request.fields
     note_unknown(venue, request.method, path, route, fields)
     venue.calls.append((request.method, path, fields))
-    result = route.act(venue, fields)
+    private = request.method == "GET" and route.private
+    with venue.past.shown(venue.faults, private, bool(fields.get("orderId") or fields.get("orderLinkId"))):
+        result = route.act(venue, fields)
     ext = {"list": result.pop("ext")} if "ext" in result else None
     rows = result.get("list", [])
     if request.method == "GET" and len(rows) > 1 and venue.faults.hit("partial_answer"):

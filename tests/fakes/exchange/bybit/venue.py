@@ -12,6 +12,7 @@ from tests.fakes.exchange.ledger import Event
 from tests.fakes.exchange.market import Market
 from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.orders import Algo, Order
+from tests.fakes.exchange.past import Past
 
 
 class BybitVenue:
@@ -29,6 +30,7 @@ class BybitVenue:
         self.key: Row = {"readOnly": 0, "ips": ["*"], "deadlineDay": 83, "wallet": []}  # what query-api says of the key
         self.key_ended = False
         self.delisted: set[str] = set()  # symbols that no longer trade
+        self.recounted: dict[str, str] = {}  # field of every listing -> what a maintenance has made of it
         self.dead_man_s = 0  # disconnected-cancel-all: seconds after the last private line has gone; 0: never
         self.private_lines = 0  # that have logged in and are open
         self.recent = 500  # ended orders that order/realtime still knows by their id; order/history knows the others
@@ -39,6 +41,7 @@ class BybitVenue:
         self._held: Counter[str] = Counter()  # lots of each symbol, as far as the ledger has been read
         self._read = 0
         self.swallow = False  # the request under way gets no answer
+        self.past = Past(exchange)
         exchange.listeners.append(self._listen)
 
     def _listen(self, event: Event) -> None:

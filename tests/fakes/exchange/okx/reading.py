@@ -4,7 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 from engine.clock import LOCAL_MS, LOCAL_TIMEFRAME
-from tests.fakes.exchange.faults import HIDDEN_MS
 from tests.fakes.exchange.market import FUNDING_MS
 from tests.fakes.exchange.okx.rows import (
     Row,
@@ -125,8 +124,7 @@ def fills(venue: OkxVenue, fields: Fields) -> list[Row]:
     if not swaps_only(fields):
         return []
     rows = venue.fills()
-    if venue.faults.hit("drop_fills_rest"):
-        rows = [row for row in rows if int(row["ts"]) < venue.now - HIDDEN_MS]
+    rows = venue.faults.executed(rows, "ts", venue.now)
     return page(rows, fields, "billId", "ts")
 
 
@@ -240,7 +238,7 @@ def instruments(venue: OkxVenue, fields: Fields) -> list[Row]:
     listed = [inst for inst in venue.instruments.values() if inst.inst_id not in venue.delisted]
     if fields.get("instId") in venue.delisted:
         raise Fault("51001", "Instrument ID does not exist")
-    rows = [instrument_row(inst, venue.market(inst)) for inst in listed]
+    rows = [instrument_row(inst, venue.market(inst)) | venue.recounted for inst in listed]
     return [row for row in rows if fields.get("instId") in (None, "", row["instId"])]
 
 

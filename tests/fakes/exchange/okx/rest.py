@@ -19,6 +19,7 @@ WINDOW_MS = 30_000
 RATE = (60, 2_000)  # requests to one trading path in so many ms; OKX has its own number for each, most of them this one
 HTML = "<html><body><h1>Please wait</h1></body></html>"
 PREFIX = "/api/v5/"
+BY_ID = ("trade/order", "trade/order-algo")  # questions about one order
 
 
 def rest(venue: OkxVenue, request: Request) -> Answer:
@@ -52,7 +53,9 @@ def envelope(venue: OkxVenue, request: Request, path: str) -> dict[str, Any]:
     note_unknown(venue, request.method, path, route, fields)
     venue.calls.append((request.method, path, fields))
     try:
-        rows = route.act(venue, fields)
+        private = request.method == "GET" and route.private
+        with venue.past.shown(venue.faults, private, path in BY_ID):
+            rows = route.act(venue, fields)
     except Refusal as refusal:
         return {"code": refusal.code, "data": refusal.rows, "msg": "All operations failed" if refusal.code == "1" else ""}
     if request.method == "GET" and len(rows) > 1 and venue.faults.hit("partial_answer"):

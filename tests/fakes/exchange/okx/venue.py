@@ -12,6 +12,7 @@ from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.okx.rows import PUSH_ONLY, Row, algo_row, bill_row, fill_row, order_row, transfer_row
 from tests.fakes.exchange.okx.words import Fault, Instrument, instrument_of
 from tests.fakes.exchange.orders import Algo, Order
+from tests.fakes.exchange.past import Past
 
 LISTED = {"BTC": ("0.01", 10459), "ETH": ("0.1", 10461)}  # base units a contract, instIdCode
 
@@ -34,6 +35,7 @@ class OkxVenue:
         self.level, self.margin_mode = "2", "isolated"  # account mode; of positions
         self.key_ended = False  # the key was deleted, or is over
         self.delisted: set[str] = set()  # instIds
+        self.recounted: dict[str, str] = {}  # field of every listing -> what a maintenance has made of it
         self.old: dict[str, list[Any]] = {}  # answers as they were, for the stale faults
         self._asked: dict[str, deque[int]] = {}  # path -> when it was asked lately
         self._fills: list[Row] = []
@@ -41,6 +43,7 @@ class OkxVenue:
         self._last: dict[int, Event] = {}  # order -> its last execution
         self._read = 0
         self.swallow = False  # the request under way gets no answer
+        self.past = Past(exchange)
         exchange.listeners.append(self._listen)
 
     def _listen(self, event: Event) -> None:
