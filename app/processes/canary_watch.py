@@ -11,6 +11,7 @@ from typing import Any
 
 from app.home.home import Home
 from app.home.written import write_whole
+from app.people import approvals
 from app.people import canaries as card
 from engine.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from engine.control.canary import BREACHED, OVER, RUNNING, WHOLE, CanaryRun, canaries, default_plan
@@ -90,6 +91,8 @@ class CanaryWatch:
             whole = plan._replace(part=WHOLE, shortens=True)
             whys = {one.sleeve: note_code(self.home.engine, self.home.path, one, whole, now_ms) for one in found}
             self._code = {sleeve: why for sleeve, why in whys.items() if why}
+            if found:
+                approvals.settle(self.home, now_ms)  # the people journal has it as it has every change that was applied
 
     def _one(self, run: CanaryRun, errors: dict[str, Any], shown: dict[str, Any]) -> list[CanaryRun]:
         now_ms = self.clock()

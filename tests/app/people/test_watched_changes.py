@@ -180,8 +180,9 @@ def test_an_open_position_that_takes_the_change_is_not_a_round_trip_of_it(home: 
     desk.closes(1, position={"lots": 100, "side": "long"})
     desk.append("config", {"sleeve": SLEEVE, "version": number, "state": "governs"})
     desk.version = number
-    out = {"sleeve": SLEEVE, "slot": "protective", "side": "sell", "lots": 100, "price": 90.0, "reference_price": 100.0}
-    desk.append("fill", out)
+    fill = {"sleeve": SLEEVE, "price": 90.0, "reference_price": 100.0}
+    desk.append("fill", {**fill, "slot": "entry", "side": "buy", "lots": 50})  # a layer is added to it
+    desk.append("fill", {**fill, "slot": "protective", "side": "sell", "lots": 150})
     desk.closes(1)
     looking = watch(home)
     looking.look()
