@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from engine.clock import utc
-from engine.control.canary import WITHOUT_CANARY, CanaryPlan, plan_for, watch_rows
+from engine.control.canary import WITHOUT_CANARY, CanaryPlan, plan_for, watch_text
 from engine.errors import BadInput, Refused
 from engine.redaction import redacted
 from engine.sim import bootstrap, versus
@@ -336,7 +336,7 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     for e in p["evidence"]:
         if e.get("role") == "model":
             lines.append(f"{e['model']}@{e['version']}: {'. '.join([e['gates'], *e['worth'], *e['differs']])}.")
-    lines += [f"{label.capitalize()}: {text}." for label, text in watch_rows(p["diff"], p["parts"])]
+    lines += [text for text in [watch_text(p["diff"], p["parts"])] if text]
     if p["rationale"]:
         lines.append(f'Reason given: "{clean(p["rationale"], 400)}".')
     lines += [f"Warning: {e['text']}." for e in p["evidence"] if e.get("role") == "warning"]

@@ -33,7 +33,7 @@ from engine.watch.canaries import (
 from engine.watch.window import FAR_MS, between, mark_at
 
 FAILED = 3  # looks in a row that could not read the journal: no data
-CODE_AGAIN_MS = 10 * MINUTE_MS  # between two looks for a run of code that has changed
+CODE_AGAIN_MS = MINUTE_MS  # between two looks for a run of code that has changed
 AGAIN_MS, AGAIN_MAX_MS = MINUTE_MS, HOUR_MS  # between two attempts at what could not be done
 
 

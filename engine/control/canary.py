@@ -227,6 +227,13 @@ def watch_rows(diff: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> l
     return rows
 
 
+def watch_text(diff: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> str:
+    """The same in a chat: of a change at its own size what is watched and what a breach does, the numbers are on its card."""
+    whole = all(terms["part"] == WHOLE for terms in terms_by_sleeve(diff).values())
+    rows = [row for row in watch_rows(diff, parts) if not whole or "breach: " not in row[0]]
+    return " ".join(f"{label[:1].upper()}{label[1:]}: {text}." for label, text in rows)
+
+
 def way_text(terms: Mapping[str, Any], back_to: int) -> str:
     """What a breach does, in words."""
     if terms["way"] == "back":

@@ -106,7 +106,7 @@ def test_without_a_run_of_that_code_the_status_says_what_to_do(home: Home) -> No
         session.delete(session.get(Run, "r-20231114-00000000"))
     ran(home, NEW)
     watch.look()
-    assert proposals.list_proposals(home.engine, NOW) == []  # looked for each ten minutes, not at each check
+    assert proposals.list_proposals(home.engine, NOW) == []  # looked for each minute, not at each check
     clock[0] += CODE_AGAIN_MS
     watch.look()
     assert the_canary(home).state == "running"
