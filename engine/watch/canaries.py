@@ -152,8 +152,14 @@ def began(path: Path, run: CanaryRun) -> Event | None:
 def held_at(path: Path, run: CanaryRun, began: Event) -> int:
     """Lots of the sleeve, with their side, when a canary began."""
     mark = last(path, ("mark",), lambda e: e.seq < began.seq)
-    position = None if mark is None else (mark.body["sleeves"].get(run.sleeve) or {}).get("position")
-    return 0 if not position else int(position["lots"]) * (1 if position["side"] == "long" else -1)
+    if mark is None:
+        return 0
+    position = (mark.body["sleeves"].get(run.sleeve) or {}).get("position")
+    held = 0 if not position else int(position["lots"]) * (1 if position["side"] == "long" else -1)
+    for fill in between(path, mark.t_event_ms - 1, began.t_event_ms, ("fill",)):  # it may have become flat in that very bar
+        if mark.seq < fill.seq < began.seq and fill.body.get("sleeve") == run.sleeve:
+            held += round(fill.body["lots"]) * (1 if fill.body["side"] == "buy" else -1)
+    return held
 
 
 def follow(path: Path, fold: CanaryFold) -> None:

@@ -193,6 +193,22 @@ def test_an_open_position_that_takes_the_change_is_not_a_round_trip_of_it(home: 
     assert (done["trips"], the_canary(home).state) == (1, "running")
 
 
+def test_a_change_that_governs_in_the_bar_in_which_its_sleeve_became_flat_is_followed(home: Home) -> None:
+    """The mark before still has the position; the exit is between it and the version that waited for it."""
+    number = apply(home, proposed(home, {"leverage_max": 4.0}, WHOLE))
+    desk = TriedDesk(home, 1)
+    desk.closes(1, position={"lots": 100, "side": "short"})
+    fill = {"sleeve": SLEEVE, "price": 100.0, "reference_price": 100.0, "slot": "protective", "side": "buy", "lots": 100}
+    desk.append("fill", fill)
+    desk.append("config", {"sleeve": SLEEVE, "version": number, "state": "governs"})
+    desk.version = number
+    for _ in range(2):
+        desk.trip()
+    watch(home).look()
+    done = json.loads((home.path / "canaries.json").read_text())["prop-1"]
+    assert (done["trips"], done["day_entries"], the_canary(home).state) == (2, 2, "running")
+
+
 def test_a_person_ends_a_watch_early(home: Home) -> None:
     """Nothing takes the change back from then on, and no size is proposed."""
     desk = TriedDesk(home, apply(home, proposed(home, {"leverage_max": 4.0}, WHOLE)))
