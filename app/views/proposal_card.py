@@ -172,7 +172,8 @@ def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
         goals = {"the desk": whole} if whole is not None else diff.get("back_to") or {}
         yield CardRow("back to", (", ".join(f"version {n} of {name}" for name, n in goals.items()) or NONE,), "applies")
     elif changes:
-        applies = "take the change at once" if diff.get("apply_to_open") else "keep the version they were opened under"
+        at_once = diff.get("apply_to_open") or value["kind"] == "code"
+        applies = "take the change at once" if at_once else "keep the version they were opened under"
         yield CardRow("open positions", (applies,), "applies")
     others = ", ".join(f"{k} {v}" for k, v in diff.items() if k not in NOT_SHOWN and v not in (None, "", []))
     if others or not changes:

@@ -14,6 +14,7 @@ from sqlmodel import select
 
 from engine.control.canary import IN_FORCE, CanaryPlan
 from engine.control.config import DeskVersion, SleeveConfig, active, canonical_json, sha256_of_text, with_defaults
+from engine.control.draft import CODE_KEY, CODE_SHOWN
 from engine.control.proposals import count, evidence_fault
 from engine.errors import DeskError
 from engine.store import db
@@ -22,10 +23,9 @@ from engine.store.lookback import last
 from engine.store.runs import Runs
 from engine.store.tables import Proposal, ProposalPart
 
-KIND, KEY = "code", "strategy_code"
+KIND = "code"
 RUNS_MAX = 50  # newest stored runs that are looked through
 BACK = 8  # configurations that are looked through for the code before
-SHOWN = 12  # letters of a digest
 BY = {"name": "[canary] of desk.toml", "assurance": "setting", "os_user": "", "channel": "canary"}
 
 
@@ -131,13 +131,13 @@ def note_code(engine: Engine, home: Path, change: CodeChange, plan: CanaryPlan, 
 
 
 def _row(desk: DeskVersion, change: CodeChange, terms: Mapping[str, Any], run_id: str, now_ms: int) -> Proposal:
-    values = {"old": change.old_sha256[:SHOWN], "value": change.new_sha256[:SHOWN]}
+    values = {"old": change.old_sha256[:CODE_SHOWN], "value": change.new_sha256[:CODE_SHOWN]}
     diff = canonical_json(
         {
             "kind": KIND,
             "sleeve": change.sleeve,
             "from_versions": {change.sleeve: change.version},
-            "changes": [{"key": KEY, **values, "low": None, "high": None, "unit": ""}],
+            "changes": [{"key": CODE_KEY, **values, "low": None, "high": None, "unit": ""}],
             "event": change.event.id,
             "canary": terms,
         }
@@ -151,7 +151,7 @@ def _row(desk: DeskVersion, change: CodeChange, terms: Mapping[str, Any], run_id
         diff=diff,
         diff_sha256=sha256_of_text(diff),
         direction="unknown",
-        exposure=canonical_json({"keys": {KEY: "unknown"}, "why": why}),
+        exposure=canonical_json({"keys": {CODE_KEY: "unknown"}, "why": why}),
         rationale=f"the desk took another code of its strategy with {change.event.id}; nobody proposed it",
         evidence=canonical_json([{"role": IN_FORCE, "run_id": run_id}]),
         requester=canonical_json({"role": "desk", "thread": "", "person": ""}),

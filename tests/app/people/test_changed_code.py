@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from app.home.home import Home, open_home
+from app.people import approvals
 from app.processes.canary_watch import CODE_AGAIN_MS, CanaryWatch
+from app.views.proposal_card import card
 from engine.clock import DAY_MS
 from engine.control import proposals
 from engine.control.config import active, with_defaults, write_first
+from engine.errors import BadInput
 from engine.store import db
 from engine.store.chain import Event
 from engine.store.journal import Journal, read
@@ -91,6 +94,23 @@ def test_a_change_of_code_is_noted_watched_and_pauses(home: Home) -> None:
     assert paused.body["actor"]["name"] == "canary of prop-1, approved by [canary] of desk.toml"
     assert looked(home).look() == []
     assert [one.id for one in proposals.list_proposals(home.engine, NOW)] == ["prop-2", "prop-1"]
+
+
+def test_its_card_says_what_it_is_and_no_version_goes_back_to_it(home: Home) -> None:
+    """In force for as long as the desk runs that code; a rollback would only end the pause of a breach."""
+    ran(home, NEW)
+    changed(home).closes(1)
+    looked(home)
+    shown = card(home, proposals.get(home.engine, "prop-1"), NOW + 20)
+    rows = {row["label"]: row["cells"] for row in shown["rows"]}
+    assert rows["code of the strategy"][:2] == ("a" * 12, "b" * 12)
+    assert rows["open positions"] == ("take the change at once",)
+    assert rows["on a breach"] == ("is paused, and a person decides: no code puts a file back",)
+    assert shown["runs_now"]["outcome"] == "runs"
+    configured(home, OLD)
+    assert card(home, proposals.get(home.engine, "prop-1"), NOW + 20)["runs_now"]["outcome"] == "replaced"
+    with pytest.raises(BadInput, match="no version goes back to it"):
+        approvals.rollback_shown(home, "prop-1", NOW + 20)
 
 
 def test_without_a_run_of_that_code_the_status_says_what_to_do(home: Home) -> None:

@@ -16,10 +16,10 @@ from tests.evals.safety.falsified import all_falsified, falsified_table
 from tests.evals.safety.grounded import grounded_table, quoted
 from tests.evals.safety.hostile import HostileTurn, hostile_turns, report
 from tests.evals.safety.injections import TASKS, injected, table
+from tests.evals.safety.memory_tries import EDITS, FACTS, QUESTIONS, remembered
 from tests.evals.safety.outages import FORMATS, outages, outages_table
 from tests.evals.safety.raced import raced, raced_table
 from tests.evals.safety.refusals import TWINS, carried_out
-from tests.evals.safety.remembered import EDITS, FACTS, QUESTIONS, remembered
 from tests.evals.safety.scene import begun
 from tests.evals.safety.unseen_plays import UNSEEN
 

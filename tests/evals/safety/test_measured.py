@@ -11,7 +11,7 @@ from agents.grounding import GroundedText
 from app.slack import signed_http
 from engine.control import apply
 from memory.shelf import Shelf
-from tests.evals.safety import remembered as s8
+from tests.evals.safety import memory_tries as s8
 from tests.evals.safety.grounded import grounded_table, quoted
 from tests.evals.safety.outages import LASTING, outages, outages_table
 from tests.evals.safety.raced import raced, raced_table
