@@ -11,7 +11,7 @@ from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from engine.clock import utc
-from engine.control.canary import WITHOUT_CANARY, CanaryPlan, plan_of, terms_rows
+from engine.control.canary import WITHOUT_CANARY, CanaryPlan, plan_for, watch_text
 from engine.errors import BadInput, Refused
 from engine.redaction import redacted
 from engine.sim import bootstrap, versus
@@ -128,14 +128,9 @@ def propose_config(ctx: ToolContext, args: ProposeConfigArgs) -> ToolResult:
     """Propose a change to a sleeve's configuration. Runs the evidence (live and changed configuration on the same bars
     and costs) and creates a proposal that a person approves or rejects. Must be the last call of a turn."""
     span = lived_span(ctx, args.start, args.end)
-    to_open, canary = bool(args.apply_to_open), plan_of(_canary(ctx, args))
-    return propose_change(ctx, _wanted(args), args.rationale, span, to_open=to_open, canary=canary)
-
-
-def _canary(ctx: ToolContext, args: ProposeConfigArgs) -> str | None:
-    """The proposal's own canary, else the desk's for what can have one: parameters of one sleeve, from its next entry on."""
-    steps = any(change.key in WITHOUT_CANARY for change in args.changes)
-    return args.canary if args.canary is not None or args.also or args.apply_to_open or steps else ctx.canary
+    has_part = not (args.also or args.apply_to_open or any(change.key in WITHOUT_CANARY for change in args.changes))
+    canary = plan_for(args.canary, ctx.canary, has_part=has_part)
+    return propose_change(ctx, _wanted(args), args.rationale, span, to_open=bool(args.apply_to_open), canary=canary)
 
 
 @tool(
@@ -160,7 +155,10 @@ def propose_tightening(ctx: ToolContext, args: ProposeTighteningArgs) -> ToolRes
         if made.direction.label != "tightens":
             what = f"this change {_reads(made.direction.label)}, so it does not count as a tightening: {made.direction.why}"
             raise Refused(what, "the developer may propose it with propose_config")
-    return propose_change(ctx, wanted, args.rationale, lived_span(ctx, None, None), to_open=bool(args.apply_to_open))
+    canary = plan_for(None, ctx.canary, has_part=False)  # it lowers risk itself: at its own size, and watched
+    return propose_change(
+        ctx, wanted, args.rationale, lived_span(ctx, None, None), to_open=bool(args.apply_to_open), canary=canary
+    )
 
 
 # --------------------------------------------------------------------------- making one
@@ -338,8 +336,7 @@ def _card(ctx: ToolContext, p: Mapping[str, Any]) -> ToolResult:
     for e in p["evidence"]:
         if e.get("role") == "model":
             lines.append(f"{e['model']}@{e['version']}: {'. '.join([e['gates'], *e['worth'], *e['differs']])}.")
-    if (terms := p["diff"].get("canary")) and p["parts"]:
-        lines += [f"{label.capitalize()}: {text}." for label, text in terms_rows(terms, p["parts"][0]["from_version"])]
+    lines += [text for text in [watch_text(p["diff"], p["parts"])] if text]
     if p["rationale"]:
         lines.append(f'Reason given: "{clean(p["rationale"], 400)}".')
     lines += [f"Warning: {e['text']}." for e in p["evidence"] if e.get("role") == "warning"]

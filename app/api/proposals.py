@@ -98,7 +98,7 @@ def _again(at: ApiContext, row: Proposal, actor: Actor) -> Proposal:
     evidence, parts = json.loads(row.evidence), proposals.view(at.engine, row)["parts"]
     wanted = {p["sleeve"]: [{"key": c["key"], "value": c["value"]} for c in p["changes"]] for p in parts}
     plan = plan_in(diff)
-    if plan is not None:  # it sets the part of the size itself
+    if plan is not None and not plan.is_whole:  # it sets the part of the size itself
         wanted = {name: [c for c in own if c["key"] != "size_part"] for name, own in wanted.items()}
     try:
         return proposals.create_spanning(

@@ -337,7 +337,7 @@ def status_text(value: dict[str, Any]) -> str:
     lines += [value["phase"]["text"]] if value["phase"] else []
     lines += silent_lines(value["silences"])
     lines += halted_lines(value)
-    lines += [f"Canary on {name}: {text}" for name, text in value["canaries"].items()]
+    lines += [f"On {name}: {text}" for name, text in value["canaries"].items()]
     if value["breakers"]:
         lines.append(f"Tripped breakers: {', '.join(value['breakers'])}")
     if value["active_version"] != value["version"]:

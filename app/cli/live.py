@@ -252,12 +252,14 @@ def stage(
     from app.people.identity import identify
     from app.people.stages import home_before, missing_for
     from engine.control import proposals
+    from engine.control.canary import plan_for, watch_rows
     from engine.control.stages import STEPS
 
     home, now_ms = existing_home(), now()
     actor = identify(home.path, as_name, "cli")
     permit(home, actor, "propose", now_ms)
     evidence = [{"role": "home", "path": str(home_before(after).resolve())}] if after else []
+    evidence += _run_in_force(home, sleeve)
     requester = {"role": "person", "thread": "", "person": actor.name}
     row = proposals.create(
         home.engine,
@@ -268,14 +270,35 @@ def stage(
         rationale=f"stage {to}",
         requester=requester,
         now_ms=now_ms,
+        canary=plan_for(None, home.desk.canary.plan, has_part=False),
     )
     missing = missing_for(home.path, sleeve, to, after, now_ms) if to in STEPS and row.direction != "tightens" else []
-    value = {"proposal": row.id, "sleeve": sleeve, "stage": to, "direction": row.direction, "lacking": missing}
+    watched = [f"{label}: {text}" for label, text in watch_rows(json.loads(row.diff), proposals.view(home.engine, row)["parts"])]
+    value = {
+        "proposal": row.id,
+        "sleeve": sleeve,
+        "stage": to,
+        "direction": row.direction,
+        "lacking": missing,
+        "watched": watched,
+    }
     out.emit(value, as_json=as_json, text=lambda: proposed_text(value))
+
+
+def _run_in_force(home: Any, sleeve: str) -> list[dict[str, str]]:
+    """The newest run of what the sleeve trades, against which the step is watched; none where none is stored."""
+    from engine.control.canary import IN_FORCE
+    from engine.control.code_changes import code_in_force, run_in_force
+    from engine.control.config import active
+
+    config = active(home.engine, home.path).config.sleeve(sleeve)
+    run_id = run_in_force(home.engine, home.path, config, code_in_force(home.path, config))
+    return [{"role": IN_FORCE, "run_id": run_id}] if run_id else []
 
 
 def proposed_text(value: dict[str, Any]) -> str:
     """What was proposed, and what it will be refused for as of now."""
     lines = [f"{value['proposal']}: {shown(value['sleeve'])} to {value['stage']} ({value['direction']}); nothing has changed yet"]
+    lines += [f"  {shown(line)}" for line in value["watched"]]
     lines += [f"  lacking: {shown(line)}" for line in value["lacking"]]
     return "\n".join([*lines, f"Approve it with your passphrase: nightdesk proposals approve {value['proposal']} --as NAME"])

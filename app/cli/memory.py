@@ -50,7 +50,7 @@ def search(
     blocks = recall.search(shelf, " ".join(words), _now(), tokens=400 * most, most=most)
     items = [{"page": b.topic, "trust": b.trust, "changed_ms": b.changed_ms, "text": b.text} for b in blocks]
     against = _contradictions(shelf, {block.topic for block in blocks})
-    lines = [f"{b.label}\n  {shown(b.text)}" for b in blocks] or ["memory has nothing on this"]
+    lines = [f"{b.label}\n  {shown(' '.join(b.text.split()))}" for b in blocks] or ["memory has nothing on this"]
     out.emit({"items": items, "contradictions": against}, as_json=as_json, text=lambda: "\n".join([*lines, *_flags(against)]))
 
 

@@ -226,11 +226,11 @@ digest_minutes = 0               # notes are gathered and come as one message in
 # [strategies]
 # adopt = false
 
-# ---- Canary: how a proposed change of parameters begins, where the proposal does not say. A breach of what its card states
-# takes it back, or pauses and pages. A proposal of a model has one anyway. See docs/models.md.
+# ---- Canary: how an applied change is watched, where its proposal does not say. A breach of what its card states takes it
+# back, or pauses and pages. A proposal of a model begins at 25 % of the size anyway. See docs/changes.md.
 #
 # [canary]
-# plan = "25% for 10 trips"      # or "10% for 500 bars"; none: at the whole size, not watched
+# plan = "100% for 10 trips"     # at its whole size; "25% for 10 trips" or "10% for 500 bars": at a part; "none": not watched
 
 # ---- People ---------------------------------------------------------------------------------------------------------
 # `--as NAME` is believed while people.toml, beside this file, is missing or empty: fine for one person on paper.

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
+WATCHED = "100% for 10 trips"  # as engine.control.canary has it
 Way = Annotated[str, StringConstraints(pattern=r"^(slack|telegram|discord|webhook:[a-z0-9][a-z0-9-]{0,59})$")]
 
 
@@ -58,17 +59,17 @@ class AdoptEntry(BaseModel):
 
 
 class CanaryEntry(BaseModel):
-    """How a proposed change of a sleeve's parameters begins where the proposal does not say: [canary]."""
+    """How an applied change is watched where its proposal does not say: [canary]."""
 
     model_config = ConfigDict(extra="forbid")
 
-    plan: str = Field("none", max_length=40)  # "25% for 10 trips", "10% for 500 bars", or none: at the whole size, not watched
+    plan: str = Field(WATCHED, max_length=40)  # at its whole size; "25% for 10 trips": at a part; none: not watched
 
     @field_validator("plan")
     @classmethod
     def readable(cls, plan: str) -> str:
         """As a proposal has it."""
-        if plan == "none":
+        if plan in ("none", WATCHED):
             return plan  # nothing is loaded to say so: every command reads desk.toml
         from engine.control.canary import plan_of
         from engine.errors import BadInput

@@ -24,6 +24,7 @@ from app.home.files import NETWORK
 from app.home.home import Home, open_home
 from app.jobs import kinds, model_jobs
 from engine.errors import BadInput, DataError, DeskError, Refused
+from engine.own_source import own_source
 from engine.research.partly import Partly
 from engine.store.db import read, write
 from engine.store.runs import Runs
@@ -215,7 +216,7 @@ def environment(home: Home, more: Sequence[str] = ()) -> dict[str, str]:
     passed = {name: os.environ[name] for name in (*PASSED_ON, *more) if name in os.environ}
     if home.settings.data is not None:
         passed["NIGHTDESK_DATA"] = str(home.settings.data)
-    return passed | {"NIGHTDESK_HOME": str(home.path)}
+    return passed | own_source(os.environ) | {"NIGHTDESK_HOME": str(home.path)}
 
 
 def refuse_when_full(session: Session, now: int) -> None:

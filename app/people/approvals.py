@@ -133,6 +133,8 @@ def back_to_of(home: Home, target: str, sleeve: str = "") -> int | dict[str, int
             raise BadInput(f"{bare[:VERSION_DIGITS_MAX]}\u2026 is not a version", "see the versions on the proposals page")
         return {sleeve: int(bare)} if sleeve else int(bare)
     row = get(home.engine, target)
+    if row.kind == "code":
+        raise BadInput(f"{row.id} is a change of code: no version goes back to it", "put the file back, then start the desk anew")
     if row.applied_version is None:
         raise BadInput(f"{row.id} was never applied (state: {row.state})", "name a version or an applied proposal")
     found = {p.sleeve: p.from_version for p in proposals.parts_of(home.engine, row.id) if sleeve in ("", p.sleeve)}

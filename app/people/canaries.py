@@ -16,9 +16,21 @@ from app.people import approvals
 from app.people.identity import Actor, os_user
 from engine.clock import DAY_MS
 from engine.control import proposals, rollbacks
-from engine.control.canary import BREACHED, OVER, RUNNING, CanaryRun, canary_of, note, size_before
+from engine.control.canary import (
+    BREACHED,
+    IN_FORCE,
+    OVER,
+    RUNNING,
+    WHOLE,
+    CanaryRun,
+    canary_of,
+    default_plan,
+    note,
+    size_before,
+    size_text,
+)
 from engine.control.config import SleeveConfig, active, sleeve_version
-from engine.control.proposals import way_back
+from engine.control.watched import KEPT, way_back
 from engine.errors import DeskError, Refused
 from engine.store import db
 from engine.store.tables import Proposal, ProposalPart
@@ -33,8 +45,8 @@ def breached(home: Home, run: CanaryRun, breach: Sequence[Breach], now_ms: int) 
     if run.state == RUNNING:
         noted = {"state": BREACHED, "breach": [list(one) for one in breach], "found_ms": now_ms}
         if not note(home.engine, run, **noted):
-            return canary_of(home.engine, run.proposal)  # another watch has found something
-        run = canary_of(home.engine, run.proposal)
+            return canary_of(home.engine, run.proposal, run.sleeve)  # another watch has found something
+        run = canary_of(home.engine, run.proposal, run.sleeve)
     if run.state != BREACHED or run.found.get("action"):
         return run
     done = _done(home, run)
@@ -42,7 +54,7 @@ def breached(home: Home, run: CanaryRun, breach: Sequence[Breach], now_ms: int) 
         done = _take_back(home, run, now_ms)
     action, version = done or (LEFT_ALONE, run.version_now)
     note(home.engine, run, action=action, version=version)
-    return canary_of(home.engine, run.proposal)
+    return canary_of(home.engine, run.proposal, run.sleeve)
 
 
 def _done(home: Home, run: CanaryRun) -> tuple[str, int] | None:
@@ -56,9 +68,8 @@ def _done(home: Home, run: CanaryRun) -> tuple[str, int] | None:
 
 
 def _action(row: Proposal, run: CanaryRun) -> str:
-    part = f"{100 * run.terms['part']:g} % of the size"
     if row.kind == "rollback":
-        return f"it went back to version {run.from_version} at {part} by {row.id}, as {run.proposal} said"
+        return f"it went back to version {run.from_version}{size_text(run.terms)} by {row.id}, as {run.proposal} said"
     return f"the sleeve was paused by {row.id}, as {run.proposal} said: a person decides"
 
 
@@ -90,7 +101,7 @@ def _back(home: Home, run: CanaryRun, now: SleeveConfig, now_ms: int) -> Proposa
             return None
         more: dict[str, Any] = {"requester": _requester(run), "rationale": _why(run), "now_ms": now_ms}
         goal = {run.sleeve: run.from_version}
-        return rollbacks.create_rollback(home.engine, home.path, goal, keeps=rollbacks.KEPT, **more)
+        return rollbacks.create_rollback(home.engine, home.path, goal, keeps=KEPT, **more)
     except DeskError:
         return None
 
@@ -112,6 +123,8 @@ def ended_by(home: Home, run: CanaryRun, done: Mapping[str, Any], actor: Actor, 
     approvals.permit(home, actor, "loosen", now_ms, canary=run.proposal)
     if not run.in_force and run.version_now != run.found.get("version"):
         raise Refused(f"{run.sleeve} trades another version than that of {run.proposal}", "nightdesk canary list")
+    if run.is_whole and run.state != RUNNING:
+        raise Refused(f"{run.sleeve} trades at its own size: nothing is to be raised", "nightdesk canary list")
     if run.state == BREACHED:
         if _waits(home, run.sleeve):
             return None
@@ -126,9 +139,9 @@ def over(home: Home, run: CanaryRun, done: Mapping[str, Any], now_ms: int, by: s
     """
     if run.state == RUNNING:
         if not note(home.engine, run, state=OVER, ended_ms=now_ms, done=dict(done), ended_by=by):
-            return canary_of(home.engine, run.proposal)
-        run = canary_of(home.engine, run.proposal)
-    if run.state != OVER or not run.in_force or _waits(home, run.sleeve) or (run.found.get("full") and not by):
+            return canary_of(home.engine, run.proposal, run.sleeve)
+        run = canary_of(home.engine, run.proposal, run.sleeve)
+    if run.state != OVER or run.is_whole or not run.in_force or _waits(home, run.sleeve) or (run.found.get("full") and not by):
         return run
     early = by or run.found.get("ended_by")
     whole = (
@@ -139,15 +152,26 @@ def over(home: Home, run: CanaryRun, done: Mapping[str, Any], now_ms: int, by: s
     text = f"{whole}; {measured_text(run.found['done'])}" if run.found.get("done") else whole
     row = full_size(home, run, text, now_ms)
     note(home.engine, run, full=row.id)
-    return canary_of(home.engine, run.proposal)
+    return canary_of(home.engine, run.proposal, run.sleeve)
 
 
 def full_size(home: Home, run: CanaryRun, text: str, now_ms: int) -> Proposal:
-    """The proposal of the size that the sleeve had before its canary: a loosening, for a person. Refused when it has it."""
+    """The proposal of the size that the sleeve had before its canary: a loosening, for a person. Refused when it has it.
+
+    It is watched against the run that the canary was, where desk.toml says that changes are.
+    """
+    plan = default_plan(home.desk.canary.plan)
+    plan = plan and plan._replace(part=WHOLE, shortens=True)
     more: dict[str, Any] = {"requester": _requester(run), "rationale": text, "now_ms": now_ms, "expires_in_ms": FULL_MS}
     evidence = [{"role": "canary", "text": text}]
+    role = "changed" if run.in_force else "base"  # it went back: the run of what it went back to
+    with db.read(home.engine) as session:
+        card = session.get(Proposal, run.proposal)
+    evidence += [
+        {"role": IN_FORCE, "run_id": e["run_id"]} for e in json.loads(card.evidence if card else "[]") if e["role"] == role
+    ]
     changes = {"size_part": size_before(home.engine, run)}
-    row = proposals.create(home.engine, home.path, sleeve=run.sleeve, changes=changes, evidence=evidence, **more)
+    row = proposals.create(home.engine, home.path, sleeve=run.sleeve, changes=changes, evidence=evidence, canary=plan, **more)
     approvals.record(home, "proposal", {"proposal": row.id, "diff_sha256": row.diff_sha256, "card": run.proposal}, now_ms)
     return row
 
@@ -159,8 +183,8 @@ def _waits(home: Home, sleeve: str) -> bool:
         return session.exec(waiting.limit(1)).first() is not None
 
 
-def failed(home: Home, proposal_id: str, why: str) -> None:
+def failed(home: Home, run: CanaryRun, why: str) -> None:
     """Note why what the card said could not be done; the alert says it."""
-    run = canary_of(home.engine, proposal_id)
+    run = canary_of(home.engine, run.proposal, run.sleeve)
     if run.found.get("failed") != why[:300]:
         note(home.engine, run, failed=why[:300])

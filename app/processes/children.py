@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 
 from app.home.files import NETWORK
 from engine.control.started import started_of
+from engine.own_source import own_source
 
 PLAIN = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONHASHSEED", "NIGHTDESK_HOME")
 ALLOWED = (*PLAIN, "NIGHTDESK_DATA", "NIGHTDESK_DATABASE_URL")
@@ -117,7 +118,7 @@ def allowed_ui(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _of(environment: Mapping[str, str], names: tuple[str, ...]) -> dict[str, str]:
-    return {key: environment[key] for key in names if key in environment} | TUNED
+    return {key: environment[key] for key in names if key in environment} | own_source(environment) | TUNED
 
 
 def begun_beside(command: list[str], environment: Mapping[str, str], home: Path) -> subprocess.Popen[bytes]:

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Any
 
 from app.processes.chain_check import ChainCheck
-from app.processes.children import TUNED, become_worker, home_of, worker_variables
+from app.processes.children import allowed_worker, become_worker, home_of
 from app.processes.keeping import HeadNotes, Heartbeat, Log, now_ms, trim_memory
 from app.processes.opening import config_body, funding_text, opened_journal, walked
 from app.processes.room import failure_text, lacking
@@ -241,8 +241,7 @@ class Worker:
 
 def clean(words: list[str]) -> None:
     """Begin anew in an allow-listed environment unless this one is: a model key must not even be in /proc."""
-    seen = {*worker_variables(home_of(os.environ)), *TUNED}
-    if set(os.environ) - seen or any(os.environ.get(k) != v for k, v in TUNED.items()):
+    if dict(os.environ) != allowed_worker(os.environ, home_of(os.environ)):
         again(words)
 
 

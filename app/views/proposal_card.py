@@ -12,7 +12,7 @@ from app.home.home import Home
 from app.views.evidence_doubts import doubts
 from engine.amounts import percent_text, ratio_text, signed_text
 from engine.clock import utc
-from engine.control.canary import canaries, terms_rows
+from engine.control.canary import canaries, watch_rows
 from engine.control.config import version_of
 from engine.control.draft import key_text, value_text
 from engine.control.evidence import comparison_text, equal_worst_case, reward_text, verdict_words
@@ -47,6 +47,8 @@ NOT_SHOWN = (
     "apply_to_open",
     "models",
     "canary",
+    "unwatched",
+    "event",
     "keeps",
 )  # other rows say them
 TABLES = ("diff", "worst", "model", "evidence")
@@ -89,8 +91,9 @@ def card(home: Home, row: Proposal, now_ms: int) -> dict[str, Any]:
 
 def _canary_now(home: Home, row: Proposal) -> str | None:
     """Where an applied canary is; None while it waits, and once a later one of the sleeve took its place."""
-    run = next((one for one in canaries(home.engine) if one.proposal == row.id), None)
-    return None if run is None else state_text(run, read_status(home.path).get(row.id) or {})
+    done = read_status(home.path)
+    found = [state_text(run, done.get(run.key) or {}) for run in canaries(home.engine) if run.proposal == row.id]
+    return "; ".join(found) or None
 
 
 def rollback_card(home: Home, row: Proposal) -> dict[str, Any]:
@@ -172,7 +175,8 @@ def _diff(value: Mapping[str, Any]) -> Iterator[CardRow]:
         goals = {"the desk": whole} if whole is not None else diff.get("back_to") or {}
         yield CardRow("back to", (", ".join(f"version {n} of {name}" for name, n in goals.items()) or NONE,), "applies")
     elif changes:
-        applies = "take the change at once" if diff.get("apply_to_open") else "keep the version they were opened under"
+        at_once = diff.get("apply_to_open") or value["kind"] == "code"
+        applies = "take the change at once" if at_once else "keep the version they were opened under"
         yield CardRow("open positions", (applies,), "applies")
     others = ", ".join(f"{k} {v}" for k, v in diff.items() if k not in NOT_SHOWN and v not in (None, "", []))
     if others or not changes:
@@ -203,9 +207,8 @@ def _worst(value: Mapping[str, Any]) -> Iterator[CardRow]:
 def _canary(value: Mapping[str, Any]) -> Iterator[CardRow]:
     """A canary before anybody approves it: its part of the size, its breaches with their numbers, and what follows. Of the
     proposal after one what it measured."""
-    if terms := value["diff"].get("canary"):
-        for label, text in terms_rows(terms, value["parts"][0]["from_version"] if value["parts"] else 0):
-            yield CardRow(label, (text,))
+    for label, text in watch_rows(value["diff"], value["parts"]):
+        yield CardRow(label, (text,))
     if value.get("canary_state"):
         yield CardRow("canary now", (str(value["canary_state"]),), "finding")
     if keeps := value["diff"].get("keeps"):

@@ -16,6 +16,7 @@ from sqlalchemy import Engine, exists
 from sqlmodel import Session, col, func, select, update
 
 from engine.control.agreement import Followed, followed
+from engine.control.canary import terms_by_sleeve
 from engine.control.config import (
     DeskVersion,
     active,
@@ -36,9 +37,10 @@ from engine.control.draft import draft_against
 from engine.control.limits import limits_of
 from engine.control.model_pins import require_models
 from engine.control.pending import leave_pending
-from engine.control.proposals import changes_by_sleeve, desk_diff, merged, restored, way_back
+from engine.control.proposals import changes_by_sleeve, desk_diff, merged, restored
 from engine.control.rollbacks import with_kept
 from engine.control.stages import rises
+from engine.control.watched import way_back
 from engine.errors import BadInput, DeskError, Refused
 from engine.store import db
 from engine.store.tables import Active, ActiveSleeve, ConfigVersion, Halt, Proposal, ProposalPart, SleeveVersion
@@ -258,8 +260,8 @@ def _proposed(
             then = restored(base, bodies)
             if {s: made.models for s, made in drafts.items() if made.models} != diff.get("models", {}):
                 raise _Gone("stale", "a model that it names is not the one that was shown")
-            ways = {way_back(made.new, made.old, home) for made in drafts.values()} if "canary" in diff else set()
-            if ways - {(diff.get("canary") or {}).get("way")}:
+            terms = terms_by_sleeve(diff)
+            if any(way_back(drafts[s].new, drafts[s].old, home) != one["way"] for s, one in terms.items()):
                 raise _Gone("stale", "what a breach of its canary would do is not what was shown")
             _, changes, label, _ = merged({s: (made.changes, made.direction) for s, made in drafts.items()})
     except DeskError as error:

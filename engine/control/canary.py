@@ -1,4 +1,5 @@
-"""A canary: an approved change trades at a part of the sleeve's size until it is over, and a stated breach takes it back.
+"""A canary: an applied change is watched until it is over, at a part of the sleeve's size or at the whole, and a stated breach
+takes it back.
 
 Its terms are part of the diff that a person approves (`diff["canary"]`); engine.control.canary_terms takes their numbers from the
 card's own evidence. Nothing else says that one runs: the proposal's row and the versions of the sleeve do. Read by proposals,
@@ -7,7 +8,7 @@ apply, cards, engine.watch.canaries and app.people.canaries; light, for a superv
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
@@ -27,7 +28,15 @@ WITHOUT_CANARY = frozenset(
     {"paused", "resumes_ms", "stage", "size_part"}
 )  # keys whose change has none: each is a step of its own
 STANDARD, NONE = "25% for 10 trips", "none"
-WAYS = {"back": "goes back by itself", "pause": "is paused, and a person decides: going back would loosen"}
+WATCHED = "100% for 10 trips"  # what every applied change has where desk.toml says nothing
+WHOLE = 1.0  # a part that leaves the size as it is: the change is watched, nothing else
+IN_FORCE = "in force"  # role of the one run that is evidence of a step which changes no parameter
+PAUSES = "is paused, and a person decides: "
+WHY_PAUSE = {
+    "pause": "going back would loosen",
+    "resume": "it was paused before",
+    "code": "no code puts a file back",
+}
 RUNNING, BREACHED, OVER, LEFT = "running", "breached", "over", "left"
 OF_THE_DESK = (  # refusals that say nothing of a change: they are of the desk's state
     "desk is halted",
@@ -42,7 +51,7 @@ _PLAN = re.compile(r"(\d{1,3}(?:\.\d{1,2})?) ?%(?: for)? (\d{1,6}) (trips|bars)"
 
 class CanaryPlan(NamedTuple):
     """What is asked for: the part of the size, and how many round trips or own bars; one of the two is None. `shortens`: nobody
-    asked for so many, half of those of the evidence are enough.
+    asked for so many, half of those of the evidence are enough; at the whole size too few are a sentence on the card, no refusal.
     """
 
     part: float
@@ -50,10 +59,15 @@ class CanaryPlan(NamedTuple):
     bars: int | None
     shortens: bool = False
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the change trades at the size that it has anyway, and is only watched."""
+        return self.part == WHOLE
+
 
 class CanaryRun(NamedTuple):
     """An applied proposal with a canary, its latest of the sleeve. `versions`: of the sleeve, those that are this canary's: the
-    card's own, and those that only paused or resumed it."""
+    card's own, and those that only paused or resumed it. `alone`: no other sleeve of the card is watched."""
 
     proposal: str
     sleeve: str
@@ -67,6 +81,17 @@ class CanaryRun(NamedTuple):
     applied_ms: int
     state: str  # running | breached | over | left
     found: Mapping[str, Any]  # what the watch has noted: breach, action, ended
+    alone: bool = True
+
+    @property
+    def key(self) -> str:
+        """What it is called where several of a card are kept apart: `prop-3`, `prop-3 eth-trend`."""
+        return self.proposal if self.alone else f"{self.proposal} {self.sleeve}"
+
+    @property
+    def is_whole(self) -> bool:
+        """As a plan's."""
+        return bool(self.terms["part"] == WHOLE)
 
 
 def standard() -> CanaryPlan:
@@ -74,8 +99,22 @@ def standard() -> CanaryPlan:
     return CanaryPlan(PART, TRIPS, None, shortens=True)
 
 
+def default_plan(text: str) -> CanaryPlan | None:
+    """What desk.toml says of every change. Watched at its whole size, one with too little evidence is approved all the same."""
+    plan = plan_of(text)
+    return plan._replace(shortens=True) if plan is not None and plan.is_whole else plan
+
+
+def plan_for(asked: str | None, desk: str, *, has_part: bool) -> CanaryPlan | None:
+    """A proposal's own plan, else the desk's; where a change can have no part (`has_part`), it is watched at its whole size."""
+    if asked is not None:
+        return plan_of(asked)
+    plan = default_plan(desk)
+    return plan if plan is None or has_part or plan.is_whole else plan._replace(part=WHOLE, shortens=True)
+
+
 def plan_of(text: str | None) -> CanaryPlan | None:
-    """`25% for 10 trips`, `10% for 500 bars`; None for none. Raises BadInput for anything else, or out of bounds."""
+    """`25% for 10 trips`, `100% for 500 bars`; None for none. Raises BadInput for anything else, or out of bounds."""
     words = " ".join((text or NONE).lower().split())
     if words in (NONE, "no", "off"):
         return None
@@ -84,16 +123,27 @@ def plan_of(text: str | None) -> CanaryPlan | None:
         raise BadInput(f"canary = {words[:40]!r} is not a canary", f"write {STANDARD!r}, '10% for 500 bars' or 'none'")
     part, count, unit = float(found[1]) / 100.0, int(found[2]), found[3]
     low, high = (TRIPS_MIN, TRIPS_MAX) if unit == "trips" else (BARS_MIN, BARS_MAX)
-    if not PART_MIN <= part <= PART_MAX or not low <= count <= high:
-        bounds = f"{PART_MIN:.0%} to {PART_MAX:.0%} of the size, {low:,} to {high:,} {unit}"
+    if not (PART_MIN <= part <= PART_MAX or part == WHOLE) or not low <= count <= high:
+        bounds = f"{PART_MIN:.0%} to {PART_MAX:.0%} of the size, or 100%, {low:,} to {high:,} {unit}"
         raise BadInput(f"canary = {words!r} is out of bounds", bounds)
     return CanaryPlan(part, count if unit == "trips" else None, count if unit == "bars" else None)
 
 
+def terms_by_sleeve(diff: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Sleeve -> the terms of its canary in a stored diff; of a card of one sleeve they are the diff's own."""
+    terms = diff.get("canary")
+    if not isinstance(terms, Mapping):
+        return {}
+    return dict(terms["sleeves"]) if "sleeves" in terms else {str(diff.get("sleeve", "")): terms}
+
+
 def plan_in(diff: Mapping[str, Any]) -> CanaryPlan | None:
     """The plan of a stored proposal's diff."""
-    terms = diff.get("canary")
-    return None if terms is None else CanaryPlan(float(terms["part"]), terms["trips"], terms["bars"])
+    terms = next(iter(terms_by_sleeve(diff).values()), None)
+    if terms is None:
+        return default_plan(WATCHED) if "unwatched" in diff else None
+    part = float(terms["part"])
+    return CanaryPlan(part, terms["trips"], terms["bars"], shortens=part == WHOLE)
 
 
 def goes_back(moves: Direction) -> bool:
@@ -117,6 +167,17 @@ def way_of(moves: Direction) -> str:
     return "back" if goes_back(moves) else "pause"
 
 
+def smaller_part(one: float | None, other: float | None) -> float | None:
+    """The smaller of two parts of a size; None: the whole of it."""
+    least = min(WHOLE if one is None else one, WHOLE if other is None else other)
+    return None if least == WHOLE else least
+
+
+def size_text(terms: Mapping[str, Any], before: str = " at ") -> str:
+    """` at 25 % of the size`; nothing where a change has its own."""
+    return "" if terms["part"] == WHOLE else f"{before}{100 * terms['part']:g} % of the size"
+
+
 def length_text(terms: Mapping[str, Any]) -> str:
     """`10 trips` or `500 bars`."""
     return f"{terms['trips']} trips" if terms["trips"] is not None else f"{terms['bars']:,} bars"
@@ -125,8 +186,11 @@ def length_text(terms: Mapping[str, Any]) -> str:
 def terms_rows(terms: Mapping[str, Any], back_to: int) -> list[tuple[str, str]]:
     """(label, sentence) of a card: the part, how long, what ends it, and what happens then. `back_to`: the version before."""
     worst, part = terms["worst"], f"{100 * terms['part']:g} %"
+    first = ("canary", f"{part} of the size until {length_text(terms)} are over; full size is another proposal")
+    if terms["part"] == WHOLE:
+        first = ("watched", f"until {length_text(terms)} are over, against run {terms['against']}")
     rows = [
-        ("canary", f"{part} of the size until {length_text(terms)} are over; full size is another proposal"),
+        first,
         ("breach: rejections", f"more than {terms['refused_max']} entries refused or rejected (evidence {worst['refused']})"),
         (
             "breach: slippage",
@@ -144,9 +208,37 @@ def terms_rows(terms: Mapping[str, Any], back_to: int) -> list[tuple[str, str]]:
     if (error := terms["error"]) is not None:
         rows.append(("breach: predictions", error_text(error)))
     rows.append(("breach: no data", "what one of these needs is missing, or the journal has a gap"))
-    same = f"version {back_to}, at {part} of the size"
-    rows.append(("on a breach", f"goes back by itself to {same}" if terms["way"] == "back" else WAYS["pause"]))
+    rows.append(("on a breach", way_text(terms, back_to)))
     return rows
+
+
+def watch_rows(diff: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What a card says of its watch: the terms of each sleeve, and why another one has none."""
+    before = {str(part["sleeve"]): int(part["from_version"]) for part in parts}
+    found = terms_by_sleeve(diff)
+    rows = []
+    for sleeve, terms in found.items():
+        front = f"{sleeve}: " if len(before) > 1 else ""
+        rows += [(f"{front}{label}", text) for label, text in terms_rows(terms, before.get(sleeve, 0))]
+    for sleeve, why in (diff.get("unwatched") or {}).items():
+        rows.append((f"{sleeve}: not watched" if len(before) > 1 else "not watched", why))
+    if len(found) > 1:
+        rows.append(("each by itself", "a breach of one sleeve takes back that one; the others go on"))
+    return rows
+
+
+def watch_text(diff: Mapping[str, Any], parts: Sequence[Mapping[str, Any]]) -> str:
+    """The same in a chat: of a change at its own size what is watched and what a breach does, the numbers are on its card."""
+    whole = all(terms["part"] == WHOLE for terms in terms_by_sleeve(diff).values())
+    rows = [row for row in watch_rows(diff, parts) if not whole or "breach: " not in row[0]]
+    return " ".join(f"{label[:1].upper()}{label[1:]}: {text}." for label, text in rows)
+
+
+def way_text(terms: Mapping[str, Any], back_to: int) -> str:
+    """What a breach does, in words."""
+    if terms["way"] == "back":
+        return f"goes back by itself to version {back_to}{size_text(terms, ', at ')}"
+    return f"{PAUSES}{WHY_PAUSE[terms.get('why', 'pause')]}"
 
 
 def error_text(error: Mapping[str, Any]) -> str:
@@ -166,33 +258,40 @@ def canaries(engine: Engine) -> list[CanaryRun]:
     with_terms = (col(Proposal.state) == "applied", col(Proposal.diff).contains('"canary":{'))
     latest: dict[str, CanaryRun] = {}
     with db.read(engine) as session:
-        for row in session.exec(select(Proposal).where(*with_terms).order_by(col(Proposal.applied_version))).all():
-            terms = json.loads(row.diff).get("canary")
-            part = session.get(ProposalPart, (row.id, row.sleeve))
-            if terms is not None and part is not None and part.to_version is not None:
-                latest[row.sleeve] = _run(session, row, part, terms)
+        in_order = (col(Proposal.applied_version), col(Proposal.decided_ms))
+        for row in session.exec(select(Proposal).where(*with_terms).order_by(*in_order)).all():
+            found = terms_by_sleeve(json.loads(row.diff))
+            for sleeve, terms in found.items():
+                part = session.get(ProposalPart, (row.id, sleeve))
+                if part is not None and part.to_version is not None:
+                    latest[sleeve] = _run(session, row, part, terms, alone=len(found) == 1)
     return [latest[name] for name in sorted(latest)]
 
 
-def canary_of(engine: Engine, proposal_id: str) -> CanaryRun:
-    """The canary of a proposal. Raises BadInput when it has none, was never applied, or a later one of the sleeve replaced it."""
+def canary_of(engine: Engine, proposal_id: str, sleeve: str = "") -> CanaryRun:
+    """The canary of a proposal, of a `sleeve` of it where several are watched. Raises BadInput when it has none, was never
+    applied, or a later one of the sleeve replaced it.
+    """
     bare = proposal_id.strip()
     wanted = f"prop-{bare}" if bare.isdigit() else bare
-    found = next((one for one in canaries(engine) if one.proposal == wanted), None)
-    if found is None:
+    found = [one for one in canaries(engine) if one.proposal == wanted and sleeve in ("", one.sleeve)]
+    if not found:
         raise BadInput(f"{wanted[:40]} has no canary that a sleeve trades", "see `nightdesk canary list`")
-    return found
+    if len(found) > 1:
+        names = ", ".join(one.sleeve for one in found)
+        raise BadInput(f"{wanted} is watched on several sleeves", f"name one with --sleeve: {names}")
+    return found[0]
 
 
-def _run(session: Session, row: Proposal, part: ProposalPart, terms: Mapping[str, Any]) -> CanaryRun:
-    active = session.get(ActiveSleeve, row.sleeve)
+def _run(session: Session, row: Proposal, part: ProposalPart, terms: Mapping[str, Any], *, alone: bool) -> CanaryRun:
+    active = session.get(ActiveSleeve, part.sleeve)
     now = 0 if active is None else active.version
-    mine = _versions(session, row.sleeve, part.to_version or 0)
-    found = json.loads(row.body).get("canary") or {}
+    mine = _versions(session, part.sleeve, part.to_version or 0)
+    found = json.loads(row.body).get(_noted_as(part.sleeve, alone=alone)) or {}
     state = str(found.get("state") or (RUNNING if now in mine else LEFT))
     return CanaryRun(
         row.id,
-        row.sleeve,
+        part.sleeve,
         part.from_version,
         part.to_version or 0,
         mine,
@@ -203,7 +302,13 @@ def _run(session: Session, row: Proposal, part: ProposalPart, terms: Mapping[str
         row.decided_ms or 0,
         LEFT if state == RUNNING and now not in mine else state,
         found,
+        alone,
     )
+
+
+def _noted_as(sleeve: str, *, alone: bool) -> str:
+    """The key of a proposal's body that a canary is noted under."""
+    return "canary" if alone else f"canary {sleeve}"
 
 
 def _versions(session: Session, sleeve: str, first: int) -> tuple[int, ...]:
@@ -236,7 +341,7 @@ def size_before(engine: Engine, run: CanaryRun) -> float | None:
         earlier = [
             (part.from_version, part.to_version, terms["part"])
             for row, part in session.exec(mine).all()
-            if part.to_version is not None and (terms := json.loads(row.diff).get("canary")) is not None
+            if part.to_version is not None and (terms := terms_by_sleeve(json.loads(row.diff)).get(run.sleeve)) is not None
         ]
     before = run.from_version
     for start, first, part in sorted(earlier, reverse=True):
@@ -251,8 +356,9 @@ def note(engine: Engine, run: CanaryRun, **values: Any) -> bool:
         db.take_turn(session)
         row = session.get(Proposal, run.proposal)
         body = {} if row is None else json.loads(row.body)
-        if row is None or (body.get("canary") or {}) != run.found:
+        key = _noted_as(run.sleeve, alone=run.alone)
+        if row is None or (body.get(key) or {}) != run.found:
             return False
-        new = json.dumps({**body, "canary": {**run.found, **values}}, sort_keys=True)
+        new = json.dumps({**body, key: {**run.found, **values}}, sort_keys=True)
         same = (col(Proposal.id) == row.id, col(Proposal.body) == row.body)
         return bool(session.exec(update(Proposal).where(*same).values(body=new)).rowcount == 1)

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.clock import DAY_MS, timeframe_ms
-from engine.control.canary import OF_THE_DESK, TRIPS_MIN, CanaryPlan
+from engine.control.canary import IN_FORCE, OF_THE_DESK, TRIPS_MIN, CanaryPlan
 from engine.control.draft import Draft
+from engine.control.sleeve_config import SleeveConfig
 from engine.errors import DeskError, Refused
 from engine.store.runs import Runs
 
@@ -30,29 +31,36 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
-def terms_of(plan: CanaryPlan, made: Draft, evidence: Sequence[Mapping[str, Any]], way: str, home: Path) -> dict[str, Any]:
-    """The terms as JSON (docs/models.md#canary). Raises Refused when the evidence has too few round trips for a stretch."""
-    run_id = next((str(e["run_id"]) for e in evidence if e.get("role") == "changed"), "")
+def terms_of(plan: CanaryPlan, made: Draft, evidence: Sequence[Mapping[str, Any]], home: Path) -> dict[str, Any]:
+    """The terms as JSON (docs/changes.md), but for what a breach does. Raises Refused when the evidence has too few round trips
+    for a stretch.
+    """
+    run_id = next((str(e["run_id"]) for e in evidence if e.get("role") in ("changed", IN_FORCE)), "")
     if not run_id:
         raise Refused("a canary needs the run of the changed configuration", "propose it with its evidence, or without a canary")
-    bar_ms = timeframe_ms(made.new.timeframe)
+    return measured(plan, run_id, made.new, home) | {"error": error_of(made, home)}
+
+
+def measured(plan: CanaryPlan, run_id: str, sleeve: SleeveConfig, home: Path) -> dict[str, Any]:
+    """The numbers of a run for a sleeve that trades as it did."""
+    bar_ms = timeframe_ms(sleeve.timeframe)
     if plan.shortens and plan.trips is not None:
         plan = plan._replace(trips=max(min(plan.trips, _closed(Runs(home / "runs"), run_id).height // 2), TRIPS_MIN))
     worst, trips = worst_of(Runs(home / "runs"), run_id, plan, bar_ms)
-    drawdown = plan.part * worst["drawdown_frac"] * MARGIN
+    part = plan.part if sleeve.size_part is None else sleeve.size_part  # the run is at the whole size
+    drawdown = part * worst["drawdown_frac"] * MARGIN
     return {
         "part": plan.part,
         "trips": plan.trips,
         "bars": plan.bars,
         "bar_ms": bar_ms,
-        "way": way,
+        "against": run_id,
         "refused_max": math.ceil(worst["refused"] * MARGIN),
         "slippage_bps_max": max(worst["slippage_bps"] * MARGIN, worst["slippage_bps"] + SLIPPAGE_SLACK_BPS),
         "slippage_trips": trips,
         "drawdown_frac_max": drawdown,
         "quiet_bars_max": math.ceil(worst["quiet_bars"] * MARGIN),
         "day_entries_max": math.ceil(worst["day_entries"] * MARGIN),
-        "error": error_of(made, home),
         "worst": worst,
     }
 
@@ -90,8 +98,8 @@ def stretches(entry: Ints, leave: Ints, plan: CanaryPlan, bar_ms: int) -> list[t
     """(from, to) of every stretch as long as the canary, from an entry on. Raises Refused for fewer than two lengths."""
     if plan.trips is not None:
         count = plan.trips
-        found = [(int(a), int(b)) for a, b in zip(entry[: len(entry) - count + 1], leave[count - 1 :], strict=True)]
         enough = len(entry) >= 2 * count
+        found = [(int(a), int(b)) for a, b in zip(entry, leave[count - 1 :], strict=False)]
     else:
         length = (plan.bars or 0) * bar_ms
         last = int(leave[-1]) if len(leave) else 0

@@ -22,6 +22,7 @@ from engine.strategies.params import bounds, choices, extra
 
 CHANGES_MAX = 30
 PART_MIN = 0.01  # of a sleeve's size
+CODE_KEY, CODE_SHOWN = "strategy_code", 12  # of a change of code that the desk has noted itself; letters of a digest
 # parameter -> the hard limit above it
 HARD_LIMIT_OF = {
     "leverage_max": "leverage_max",
@@ -226,7 +227,7 @@ def value_text(key: str, value: Any) -> Any:
 def key_text(key: str) -> str:
     """A changed key as people read it: a parameter by its own name, which is what a person types; the end of a pause in words."""
     front, dot, name = key.rpartition(".")
-    words = {"resumes_ms": "pause ends", "size_part": "part of the size"}
+    words = {"resumes_ms": "pause ends", "size_part": "part of the size", CODE_KEY: "code of the strategy"}
     return f"{front}{dot}{words[name]}" if name in words else key
 
 

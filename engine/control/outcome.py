@@ -12,9 +12,9 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from engine.control.agreement import version_run
+from engine.control.agreement import version_of, version_run
 from engine.control.config import DeskVersion, active, with_defaults
-from engine.control.draft import key_text, value_text
+from engine.control.draft import CODE_KEY, CODE_SHOWN, key_text, value_text
 from engine.control.proposals import changes_by_sleeve, parts_of
 from engine.errors import DeskError
 from engine.store import db
@@ -94,6 +94,8 @@ def _value_now(
 ) -> Any:
     """The value of a changed key in the configuration in force."""
     sleeve, key = desk.config.sleeve(name), str(change["key"])
+    if key == CODE_KEY:
+        return _code_now(home, name)
     if key in sleeve.params:
         return sleeve.params[key]
     if key in type(sleeve).model_fields:
@@ -106,6 +108,13 @@ def _value_now(
     from engine.strategies.isolated.described import read_strategy  # brings numpy, which a supervisor need not hold
 
     return with_defaults(sleeve, read_strategy(sleeve.strategy, home / "strategies").Params).params.get(key)
+
+
+def _code_now(home: Path, name: str) -> str:
+    """The beginning of the digest of a sleeve's code, as the desk took it last."""
+    event = version_of(home / "journal" / "desk.jsonl")
+    sleeves = () if event is None else event.body["sleeves"]
+    return next((str(one["strategy_sha256"])[:CODE_SHOWN] for one in sleeves if one["name"] == name), "")
 
 
 def _shown(value: Any) -> str:

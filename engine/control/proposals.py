@@ -16,7 +16,7 @@ from sqlmodel import Session, col, or_, select
 
 from engine.book.bodies import RESTING
 from engine.clock import DAY_MS
-from engine.control.canary import WITHOUT_CANARY, CanaryPlan, way_of
+from engine.control.canary import CanaryPlan
 from engine.control.config import (
     DeskConfig,
     DeskVersion,
@@ -34,6 +34,7 @@ from engine.control.limits import limits_of
 from engine.control.model_evidence import promotions
 from engine.control.pending import leave_pending
 from engine.control.stages import STEPS
+from engine.control.watched import Changes, at_part, watch_of
 from engine.errors import BadInput, Refused
 from engine.store import db
 from engine.store.runs import Runs
@@ -45,7 +46,6 @@ RATIONALE_MAX = 4_000  # characters
 WHOLE_DESK = "*"  # the sleeve of a rollback of the whole desk
 SHOWN_ALONE = [("paused", True), *(("stage", stage) for stage in RESTING)]  # changes that need no run to be judged by
 
-Changes = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Evidence = Sequence[Mapping[str, Any]]
 
 
@@ -74,13 +74,13 @@ def create_spanning(
 ) -> Proposal:
     """Store a pending proposal of one or several sleeves (`changes` and `evidence` by sleeve), which is applied all or none.
 
-    It supersedes what waits for any of them. `requester`: {"role", "thread", "person"}. `now_ms`: wall time. `canary`: the change
-    begins at a part of the size (engine.control.canary). Raises BadInput or Refused with the reason.
+    It supersedes what waits for any of them. `requester`: {"role", "thread", "person"}. `now_ms`: wall time. `canary`: how the
+    change is watched, at a part of the size or at the whole (engine.control.canary). Raises BadInput or Refused with the reason.
     """
     if not changes:
         raise BadInput("no sleeve is named", "name at least one")
     if canary is not None:
-        changes = _as_canary(changes, canary, apply_to_open=apply_to_open)
+        changes = at_part(changes, canary, apply_to_open=apply_to_open)
     desk, hard = active(engine, home), limits_of(home)
     names = [*(s for s in desk.sleeves if s in changes), *(s for s in changes if s not in desk.sleeves)]
     drafts = {s: draft_against(desk, s, changes[s], home, hard, apply_to_open=apply_to_open) for s in names}
@@ -89,7 +89,6 @@ def create_spanning(
         if not _shown_alone(made):
             check_evidence(made, evidence.get(sleeve, ()), runs)
     name, shown, label, exposure = merged({s: (made.changes, made.direction) for s, made in drafts.items()})
-    terms = {} if canary is None else _terms(canary, drafts[name], evidence[name], home)
     models = {s: made.models for s, made in drafts.items() if made.models}
     diff = canonical_json(
         {
@@ -99,7 +98,7 @@ def create_spanning(
             "changes": shown,
             "apply_to_open": apply_to_open,
             **({"models": models} if models else {}),
-            **({"canary": terms} if terms else {}),
+            **watch_of(canary, drafts, evidence, home),
         }
     )
     evidence = {s: [*evidence.get(s, ()), *promotions(made.old.models, made.models, home)] for s, made in drafts.items()}
@@ -144,40 +143,6 @@ def merged(parts: Mapping[str, tuple[list[dict[str, Any]], Direction]], *, whole
     }
     name = WHOLE_DESK if whole else ", ".join(parts)
     return name, all_changes, label, {"sleeves": sleeves, "keys": keys, "why": why}
-
-
-def _as_canary(changes: Mapping[str, Changes], plan: CanaryPlan, *, apply_to_open: bool) -> dict[str, Changes]:
-    """The changes at the plan's part of the size. Refused for what has no canary: several sleeves, open positions, a pause or a
-    stage, which are steps of their own.
-    """
-    if len(changes) > 1 or apply_to_open:
-        raise Refused("a canary is of one sleeve, from its next entry on", "propose without a canary, or one sleeve")
-    ((sleeve, wanted),) = changes.items()
-    pairs = [(str(k), v) for k, v in wanted.items()] if isinstance(wanted, Mapping) else [(c["key"], c["value"]) for c in wanted]
-    if own := sorted(WITHOUT_CANARY & {key for key, _ in pairs}):
-        raise Refused(f"a change of {', '.join(own)} has no canary", "propose it alone")
-    return {sleeve: [*({"key": k, "value": v} for k, v in pairs), {"key": "size_part", "value": plan.part}]}
-
-
-def _terms(plan: CanaryPlan, made: Draft, evidence: Evidence, home: Path) -> dict[str, Any]:
-    """What the card says of its canary."""
-    from engine.control.canary_terms import terms_of  # brings numpy, which a supervisor need not hold
-
-    if made.old.size_part is not None and plan.part > made.old.size_part:
-        raise Refused(
-            f"{made.old.name} trades at {made.old.size_part:.0%} of its size: a canary takes at most that", "a smaller part"
-        )
-    if made.new.stage == "live_small":
-        raise Refused("a sleeve in live_small trades the least that there is: it has no part", "propose without a canary")
-    return terms_of(plan, made, evidence, way_back(made.new, made.old, home), home)
-
-
-def way_back(now: SleeveConfig, before: SleeveConfig, home: Path) -> str:
-    """What a breach does: `back` where going back, at the part of the size and with the pause of now, does not loosen; else
-    `pause`."""
-    kept = before.model_copy(update={name: getattr(now, name) for name in ("paused", "resumes_ms", "size_part")})
-    ((_, moves),) = desk_diff(DeskConfig(sleeves=(now,)), DeskConfig(sleeves=(kept,)), home).values()
-    return way_of(moves)
 
 
 def changes_by_sleeve(names: Sequence[str], changes: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -247,14 +212,14 @@ def check_evidence(made: Draft, evidence: Sequence[Mapping[str, Any]], runs: Run
             raise Refused(f"evidence incomplete: the {role} run is missing", "run the configuration in force and the changed one")
         runs.require_unchanged(ids[0])
         loaded[role] = runs.load(ids[0])
-        if fault := _evidence_fault(loaded[role], sleeve):
+        if fault := evidence_fault(loaded[role], sleeve):
             raise Refused(f"run {ids[0]} is not valid evidence: {fault}", "run it with the proposed configuration")
     for key in ("data", "code_hash"):
         if _comparable(loaded["base"].get(key)) != _comparable(loaded["changed"].get(key)):
             raise Refused(f"the two runs are not comparable: they differ in {key}", "run both on the same bars and code")
 
 
-def _evidence_fault(run: Mapping[str, Any], sleeve: SleeveConfig) -> str:
+def evidence_fault(run: Mapping[str, Any], sleeve: SleeveConfig) -> str:
     """Why a run does not show what this sleeve would do; empty when it does."""
     if run.get("raw_signal"):
         return "it ran with limits too wide to bind"
@@ -282,7 +247,7 @@ def store(engine: Engine, row: Proposal, desk: DeskVersion, sleeves: Sequence[st
     expire_due(engine, now_ms)
     with db.write(engine) as session:
         db.take_turn(session)
-        row.id = f"prop-{_count(session) + 1}"
+        row.id = f"prop-{count(session) + 1}"
         same = select(ProposalPart.proposal_id).where(col(ProposalPart.sleeve).in_(sleeves))
         older = or_(col(Proposal.id).in_(same), col(Proposal.sleeve) == row.sleeve)
         leave_pending(session, older, state="superseded", state_reason=f"superseded by {row.id}", decided_ms=now_ms)
@@ -294,7 +259,7 @@ def store(engine: Engine, row: Proposal, desk: DeskVersion, sleeves: Sequence[st
     return get(engine, row.id)
 
 
-def _count(session: Session) -> int:
+def count(session: Session) -> int:
     """Number of proposals ever made; none is ever deleted."""
     return int(session.exec(select(func.count()).select_from(Proposal)).one())
 

@@ -4,7 +4,6 @@ Called by app.people.approvals and the API, which store one that waits for a per
 engine.control.apply. Turns a goal into a pending row with its diff and direction against what runs.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,10 @@ from engine.control.config import (
 )
 from engine.control.model_pins import require_models
 from engine.control.proposals import desk_diff, merged, restored, store
+from engine.control.watched import kept
 from engine.errors import Refused
 from engine.store import db
 from engine.store.tables import Proposal
-
-KEPT = ("paused", "resumes_ms", "size_part")  # what a canary's way back leaves as it is: it raises no size and ends no pause
 
 
 def create_rollback(
@@ -47,7 +45,7 @@ def create_rollback(
 
     What it comes to is a new version with the old text. Raises BadInput or Refused. `confirms`: also when it equals the one in
     force, because the desk does not follow that one (engine.control.agreement). `shown_sha256`: refused when its diff is not the
-    one that the person was shown. `keeps`: fields that stay as they are (KEPT), of sleeves that go back by themselves.
+    one that the person was shown. `keeps`: fields that stay as they are (watched.KEPT), of sleeves that go back by themselves.
     """
     desk = active(engine, home)
     row, changed = rollback_against(
@@ -133,6 +131,5 @@ def target_of(
 
 
 def with_kept(body: str, now: SleeveConfig, keeps: Sequence[str]) -> str:
-    """The text of a sleeve's version with some fields as they are now."""
-    then = SleeveConfig.model_validate(json.loads(body) | {name: getattr(now, name) for name in keeps if name in KEPT})
-    return sleeve_text(then)
+    """The text of a sleeve's version with some fields as they are now (watched.kept)."""
+    return sleeve_text(kept(SleeveConfig.model_validate_json(body), now, keeps))

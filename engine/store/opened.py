@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from engine.store.chain import EMPTY, Head, end_of
-from engine.store.segments import Frame, PackedPart, PartBroken, frame_text, index_of, segments_beside, seq_of
+from engine.store.segments import Frame, PackedPart, PartBroken, index_of, kept_text, segments_beside, seq_of
 
 BUFFER = 1 << 16
 TRIES = 20  # how often a layout that changes while it is read is read anew
@@ -218,7 +218,7 @@ class _Packed(io.RawIOBase):
         descriptor = self._opened(part)
         index = index_of(part, descriptor)
         number = bisect_right(index.frames, at, key=lambda frame: frame.start) - 1
-        text = frame_text(part, descriptor, index, number)
+        text = kept_text(part, descriptor, index, number)
         if len(self._texts) > 1:
             del self._texts[next(iter(self._texts))]
         self._texts[index.frames[number].start] = text

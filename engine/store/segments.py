@@ -9,9 +9,11 @@ import json
 import os
 import re
 import struct
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import file_digest, sha256
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO, NamedTuple
 
 from engine.errors import JournalBroken
@@ -25,6 +27,7 @@ LEVEL = 3
 SKIPPABLE = 0x184D2A5E  # a frame that every zstd leaves out
 MAGIC = b"NDPART01"
 KEPT = 256  # indexes that a process keeps
+TEXTS_MAX = 8 << 20  # bytes of unpacked frames that a process keeps: a view asks for hundreds of lines, some to a frame
 _NAME = re.compile(r"(\d{12,18})-(\d{12,18})\.(\d{1,18})-(\d{1,18})\.zst")
 _SEQ = re.compile(rb'\{"seq":(\d{1,18}),')
 ADVICE = "restore the journal from a backup; `nightdesk journal verify` shows what is left"
@@ -221,6 +224,27 @@ def _fits(segment: PackedPart, index: PartIndex, end: int) -> bool:
         for a, b in zip(frames, ends, strict=True)
     )
     return first == (segment.first, segment.start) and follows
+
+
+_TEXTS: OrderedDict[tuple[Path, int, int, int, int], bytes] = OrderedDict()  # the latest last
+_TEXTS_LOCK = Lock()
+
+
+def kept_text(segment: PackedPart, descriptor: int, index: PartIndex, number: int) -> bytes:
+    """As frame_text, from what this process has unpacked lately; a file that was written to since is unpacked again."""
+    status = os.fstat(descriptor)
+    key = segment.path, status.st_ino, status.st_size, status.st_ctime_ns, number  # no utime sets a ctime
+    with _TEXTS_LOCK:
+        text = _TEXTS.pop(key, None)
+    if text is None:
+        text = frame_text(segment, descriptor, index, number)
+    if len(text) > TEXTS_MAX // 2:  # a group of its own size: it would push out all others
+        return text
+    with _TEXTS_LOCK:
+        _TEXTS[key] = text
+        while sum(map(len, _TEXTS.values())) > TEXTS_MAX:
+            _TEXTS.popitem(last=False)
+    return text
 
 
 def frame_text(segment: PackedPart, descriptor: int, index: PartIndex, number: int) -> bytes:

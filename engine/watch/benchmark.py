@@ -12,9 +12,12 @@ import numpy as np
 
 from engine.sim.excursions import HOLD_ASSUMPTIONS, worth_held
 from engine.store.chain import Event
-from engine.watch.window import between, first_mark, journal_of, mark_at, start_of
+from engine.watch.window import FAR_MS, between, first_mark, journal_of, mark_at, start_of
 
 OPEN, CLOSE = 0, 3  # of a bar in a `bar` event
+KEPT = 20_000  # instants whose closes a process keeps
+Closes = tuple[int, tuple[float, ...]]
+_CLOSES: dict[tuple[str, int, tuple[str, ...]], Closes] = {}
 
 
 class HoldLine(NamedTuple):
@@ -34,14 +37,33 @@ def desk_hold_line(home: Path, points: int = 500) -> HoldLine:
     begun = next(between(path, first.t_event_ms, last.t_event_ms, {"bar"}), None) if first and last else None
     if first is None or last is None or begun is None:
         return HoldLine((), [], [], None)
-    step = max((last.t_event_ms - begun.t_event_ms) // max(points - 1, 1), int(start.get("timeframe_ms") or 1))
-    times = [*range(begun.t_event_ms, last.t_event_ms, step), last.t_event_ms]
-    bars = {bar.t_event_ms: bar for bar in (next(between(path, ms - 1, last.t_event_ms, {"bar"}), None) for ms in times) if bar}
-    names = [name for name in begun.body["bars"] if "@" not in name]  # the clock's columns: each instrument once
-    closes = np.array([_prices(bar, names, CLOSE) for bar in bars.values()])
+    bar_ms = int(start.get("timeframe_ms") or 1)
+    step = max(-(-(last.t_event_ms - begun.t_event_ms) // max(points - 1, 1) // bar_ms) * bar_ms, bar_ms)
+    times = range(begun.t_event_ms, last.t_event_ms, step)  # whole bars apart: the same instants recur and are cached
+    names = tuple(name for name in begun.body["bars"] if "@" not in name)  # the clock's columns: each instrument once
+    past = [_closes(path, ms, names) for ms in times]
+    found = dict(one for one in (*past, _bar_from(path, last.t_event_ms, names)) if one is not None)
     cash = float(first.body["equity"])
-    equity = worth_held(np.array(_prices(begun, names, OPEN)), closes, cash)
-    return HoldLine(tuple(names), list(bars), equity.tolist(), float(equity[-1]) / cash - 1.0 if cash > 0 else None)
+    equity = worth_held(np.array(_prices(begun, names, OPEN)), np.array(list(found.values())), cash)
+    return HoldLine(names, list(found), equity.tolist(), float(equity[-1]) / cash - 1.0 if cash > 0 else None)
+
+
+def _closes(path: Path, ms: int, names: tuple[str, ...]) -> Closes | None:
+    """The first bar at or after a past instant (cached)."""
+    key = (str(path), ms, names)
+    if key not in _CLOSES:
+        if (bar := _bar_from(path, ms, names)) is None:
+            return None
+        if len(_CLOSES) >= KEPT:
+            _CLOSES.clear()
+        _CLOSES[key] = bar
+    return _CLOSES[key]
+
+
+def _bar_from(path: Path, ms: int, names: Sequence[str]) -> Closes | None:
+    """(its time, the closes of the instruments) of the first bar at or after an instant."""
+    bar = next(between(path, ms - 1, FAR_MS, {"bar"}), None)
+    return None if bar is None else (bar.t_event_ms, tuple(_prices(bar, names, CLOSE)))
 
 
 def _prices(bar: Event, names: Sequence[str], column: int) -> list[float]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from engine.clock import DAY_MS, HOUR_MS, utc
-from engine.control.canary import BREACHED, LEFT, OF_THE_DESK, OVER, RUNNING, CanaryRun, length_text
+from engine.control.canary import BREACHED, LEFT, OF_THE_DESK, OVER, RUNNING, CanaryRun, length_text, size_text
 from engine.store.chain import Event
 from engine.store.lookback import last
 from engine.watch.observation import DeskObservation, Finding
@@ -21,6 +21,7 @@ KINDS = ("mark", "fill", "order", "decision")
 GAP_BARS = 3  # own bars without a close in the journal
 BLIND_MARKS = 3  # closes in a row at which the sleeve's equity is not known
 LATE_MS = 3 * HOUR_MS  # without a comparison of predictions (wall time)
+CODE = "code"  # key of what was written: sleeves whose code has changed and that nothing watches, and why
 STATUS, ERRORS = "canaries.json", "canary-models.json"  # in the home: what the watch and the job of shadows wrote last
 
 
@@ -34,7 +35,7 @@ class Breach(NamedTuple):
 class CanaryFold:
     """One canary's measures, event by event. `see` takes each event of the desk journal since it began once, in order."""
 
-    def __init__(self, run: CanaryRun, began: Event) -> None:
+    def __init__(self, run: CanaryRun, began: Event, held: int = 0) -> None:
         self.run, self.terms = run, run.terms
         self.began_ms, self.began_wall_ms, self.seq = began.t_event_ms, began.t_recv_ms or 0, began.seq
         self.at_ms = began.t_event_ms  # of the last mark
@@ -47,7 +48,7 @@ class CanaryFold:
         self.slippages: list[float] = []  # bps, of each round trip
         self.waits = ""  # why it cannot enter now
         self.faults: list[str] = []  # what is missing
-        self._held = 0
+        self._held = held  # lots with their side; not 0 where the change took an open position over
         self._slipped = self._notional = 0.0
 
     def see(self, event: Event) -> None:
@@ -98,9 +99,9 @@ class CanaryFold:
         if body["slot"] == "entry":
             if self._held == 0:
                 self._entered(event.t_event_ms)
-            self._notional += lots * price
+            self._notional += lots * price if self._held == 0 or self._notional > 0.0 else 0.0
         self._held += side * round(lots)
-        self._slipped += side * lots * (price - reference)
+        self._slipped += side * lots * (price - reference) if self._notional > 0.0 else 0.0
         if self._held == 0:
             if self._notional > 0.0:  # one that was open when the canary began is not its own
                 self.trips += 1
@@ -146,6 +147,19 @@ def began(path: Path, run: CanaryRun) -> Event | None:
         return (body.get("sleeve"), body.get("version"), body.get("state")) == (run.sleeve, run.to_version, "governs")
 
     return last(path, ("config",), governs)
+
+
+def held_at(path: Path, run: CanaryRun, began: Event) -> int:
+    """Lots of the sleeve, with their side, when a canary began."""
+    mark = last(path, ("mark",), lambda e: e.seq < began.seq)
+    if mark is None:
+        return 0
+    position = (mark.body["sleeves"].get(run.sleeve) or {}).get("position")
+    held = 0 if not position else int(position["lots"]) * (1 if position["side"] == "long" else -1)
+    for fill in between(path, mark.t_event_ms - 1, began.t_event_ms, ("fill",)):  # it may have become flat in that very bar
+        if mark.seq < fill.seq < began.seq and fill.body.get("sleeve") == run.sleeve:
+            held += round(fill.body["lots"]) * (1 if fill.body["side"] == "buy" else -1)
+    return held
 
 
 def follow(path: Path, fold: CanaryFold) -> None:
@@ -230,26 +244,30 @@ def measured_text(done: Mapping[str, Any]) -> str:
 
 def state_text(run: CanaryRun, done: Mapping[str, Any]) -> str:
     """`canary of prop-3: 25 % of the size; 2 of 10 trips; nothing breached`."""
-    head, found = f"canary of {run.proposal}", run.found
+    head, found = f"{'watch' if run.is_whole else 'canary'} of {run.proposal}", run.found
     if run.state == BREACHED:
         what = (found.get("breach") or [["", "breached"]])[0][1]
         return f"{head}: BREACHED ({what}); {found.get('action') or found.get('failed') or 'being taken back'}"
+    if run.state == OVER and run.is_whole:
+        return f"{head}: over, nothing breached"
     if run.state == OVER:
         card = f"{found['full']} proposes the whole size" if found.get("full") else "the whole size is not proposed yet"
         return f"{head}: over, nothing breached; {card}"
     if run.state == LEFT:
         return f"{head}: left, another version is in force"
-    part = f"{head}: {100 * run.terms['part']:g} % of the size"
+    part = f"{head}:{size_text(run.terms, ' ')}"
     if not done:
-        return f"{part}; begins when the desk has adopted version {run.to_version} (it waits for a flat position)"
+        part += "" if run.is_whole else ";"
+        return f"{part} begins when the desk has adopted version {run.to_version} (it waits for a flat position)"
     at = f"{done['trips']} of {run.terms['trips']} trips" if run.terms["trips"] is not None else ""
     at = at or f"{done['bars']:,} of {run.terms['bars']:,} bars"
-    waits = f"; {done['waits']}: the canary waits" if done.get("waits") else ""
+    word = "watch" if run.is_whole else "canary"
+    waits = f"; {done['waits']}: the {word} waits" if done.get("waits") else ""
     return f"{part} until {length_text(run.terms)} are over; {at}; nothing breached{waits}"
 
 
 def read_status(home: Path, name: str = STATUS) -> dict[str, Any]:
-    """What was written last, by proposal; empty where it cannot be read."""
+    """What was written last, by key of a canary; empty where it cannot be read."""
     try:
         found = json.loads((home / name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -266,13 +284,13 @@ def canary_findings(desk: DeskObservation) -> Iterator[Finding]:
         what = "; ".join(text for _, text in found["breach"])
         action = str(found.get("action") or f"NOT TAKEN BACK YET: {found.get('failed') or 'it is being done'}")
         yield Finding(
-            f"canary:{run.proposal}",
+            f"canary:{run.key}",
             "canary",
             "page",
-            f"The canary of {run.proposal} on {run.sleeve} is breached: {what}; {action}",
+            f"The {'watch' if run.is_whole else 'canary'} of {run.proposal} on {run.sleeve} is breached: {what}; {action}",
             run.sleeve,
             int(found.get("found_ms") or desk.now_ms),
-            f"read the runbook; nightdesk canary show {run.proposal}",
+            f"read the runbook; nightdesk canary show {run.proposal}{'' if run.alone else f' --sleeve {run.sleeve}'}",
             {"part": run.terms["part"]},
             level=0 if found.get("action") else 1,
         )
@@ -281,8 +299,10 @@ def canary_findings(desk: DeskObservation) -> Iterator[Finding]:
 def states(runs: list[CanaryRun], home: Path) -> dict[str, str]:
     """Sleeve -> the sentence of its canary, of those that run, were breached or are over and not decided."""
     done = read_status(home)
-    shown = [r for r in runs if r.state == RUNNING or (r.state in (BREACHED, OVER) and _undecided(r))]
-    return {run.sleeve: state_text(run, done.get(run.proposal) or {}) for run in shown}
+    ended = [run for run in runs if run.state == OVER and run.is_whole]
+    shown = [r for r in runs if r.state == RUNNING or (r.state in (BREACHED, OVER) and _undecided(r) and r not in ended)]
+    unwatched = {name: f"NOT WATCHED: its code has changed, {why}" for name, why in (done.get(CODE) or {}).items()}
+    return unwatched | {run.sleeve: state_text(run, done.get(run.key) or {}) for run in shown}
 
 
 def _undecided(run: CanaryRun) -> bool:

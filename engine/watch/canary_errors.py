@@ -39,7 +39,7 @@ def keep_shadows(engine: Engine, home: Path, catalog: Catalog) -> dict[str, str]
                 error = run.terms["error"]
                 begin(engine, home, catalog, error["model"], error["champion"], run.sleeve, _by(run))
         except DeskError as error:
-            failed[run.proposal] = str(error)
+            failed[run.key] = str(error)
     return failed
 
 
@@ -53,11 +53,11 @@ def compared(
     for run in canaries(engine):
         if run.state != RUNNING or run.terms["error"] is None or began(journal_of(home), run) is None:
             continue
-        last = dict(before.get(run.proposal) or {"known": 0, "ratio": None, "ok_ms": 0})
+        last = dict(before.get(run.key) or {"known": 0, "ratio": None, "ok_ms": 0})
         try:
-            found[run.proposal] = last | _of(home, catalog, run, failed.get(run.proposal, ""), now_ms)
+            found[run.key] = last | _of(home, catalog, run, failed.get(run.key, ""), now_ms)
         except DeskError as error:
-            found[run.proposal] = last | {"why": str(error)}
+            found[run.key] = last | {"why": str(error)}
     return found
 
 

@@ -48,11 +48,11 @@ def frames() -> dict[str, pl.DataFrame]:
     return {**frame, "decisions": pl.DataFrame(decisions)}
 
 
-def evidence(home: Home, changes: Mapping[str, Any], sleeve: str = SLEEVE) -> list[dict[str, Any]]:
+def evidence(home: Home, changes: Mapping[str, Any], sleeve: str = SLEEVE, place: str = "0") -> list[dict[str, Any]]:
     """Stored runs of the configuration in force and of the changed one, the latter with its frames."""
     config, found = active(home.engine, home.path).config.sleeve(sleeve), []
     for n, (role, params) in enumerate((("base", {}), ("changed", changes))):
-        run_id = f"r-20231114-{n:08x}"
+        run_id = f"r-20231114-{place}{n:07x}"
         folder = home.runs / run_id
         folder.mkdir(exist_ok=True, parents=True)
         ran = {"strategy": config.strategy, "symbol": config.symbol, "params": {**config.params, **params}}
@@ -78,17 +78,27 @@ def approved(home: Home, changes: Mapping[str, Any], plan: CanaryPlan | None = P
     return the_canary(home)
 
 
-def the_canary(home: Home) -> CanaryRun:
+def the_canary(home: Home, sleeve: str = SLEEVE) -> CanaryRun:
     """The one of the sleeve, as it is now."""
-    return next(run for run in canaries(home.engine) if run.sleeve == SLEEVE)
+    return next(run for run in canaries(home.engine) if run.sleeve == sleeve)
+
+
+def spanning(home: Home, changes: Mapping[str, Mapping[str, Any]], plan: CanaryPlan | None, now_ms: int = NOW) -> Proposal:
+    """A pending card of several sleeves."""
+    who = {"role": "developer", "thread": "t-1", "person": "ann"}
+    more: dict[str, Any] = {"rationale": "both", "requester": who, "now_ms": now_ms, "canary": plan}
+    runs = {sleeve: evidence(home, own, sleeve, f"{n}") for n, (sleeve, own) in enumerate(changes.items())}
+    return proposals.create_spanning(
+        home.engine, home.path, changes={s: dict(own) for s, own in changes.items()}, evidence=runs, **more
+    )
 
 
 class TriedDesk:
     """Writes the desk journal of a canary, bar by bar."""
 
-    def __init__(self, home: Home, version: int = 2) -> None:
-        self.home, self.version, self.bar, self.equity = home, version, 0, 10_000.0
-        self.append("config", {"sleeve": SLEEVE, "version": version, "state": "governs"})
+    def __init__(self, home: Home, version: int = 2, sleeve: str = SLEEVE) -> None:
+        self.home, self.version, self.bar, self.equity, self.sleeve = home, version, 0, 10_000.0, sleeve
+        self.append("config", {"sleeve": sleeve, "version": version, "state": "governs"})
 
     @property
     def now_ms(self) -> int:
@@ -109,7 +119,7 @@ class TriedDesk:
         for _ in range(count):
             self.bar += 1
             own = {"equity": self.equity, "version": self.version, "trips": 0} | sleeve
-            events.append(Event("mark", self.now_ms, {"sleeves": {SLEEVE: own}, "version": self.version, **(desk or {})}))
+            events.append(Event("mark", self.now_ms, {"sleeves": {self.sleeve: own}, "version": self.version, **(desk or {})}))
         try:
             journal.append(events)
         finally:
@@ -121,7 +131,7 @@ class TriedDesk:
         half = 100.0 * bps / 2e4
         for slot, side, sign in (("entry", "buy", 1), ("protective", "sell", -1)):
             price = 100.0 + sign * half
-            fill = {"sleeve": SLEEVE, "slot": slot, "side": side, "lots": 100, "price": price, "reference_price": 100.0}
+            fill = {"sleeve": self.sleeve, "slot": slot, "side": side, "lots": 100, "price": price, "reference_price": 100.0}
             self.append("fill", fill)
             self.closes(bars // 2)
         return self

@@ -21,8 +21,13 @@ NAMES = {text: f"{topic}/{name}" for topic, parts in PAGES.items() for name, tex
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    """Of this module."""
+    return stocked(tmp_path_factory.mktemp("ranking") / "memory")
+
+
+def stocked(root: Path) -> Shelf:
     """The stocked shelf with the pages of pages.toml."""
-    made = Shelf(tmp_path_factory.mktemp("ranking") / "memory")
+    made = Shelf(root)
     made.stock()
     for topic, parts in PAGES.items():
         note = topic.startswith("inbox/")

@@ -19,7 +19,8 @@ from tests.tools.stored_runs import DAY, START, keep_run
 from tools import proposals as proposals_tool
 from tools.catalog import call
 from tools.common.contract import JobView
-from tools.proposals import ProposeConfigArgs
+
+WHOLE = CanaryPlan(1.0, 10, None, shortens=True)
 
 
 @pytest.fixture
@@ -277,14 +278,15 @@ def test_proposals_are_listed_and_read(desk: Any) -> None:
         (wish(), CanaryPlan(0.25, 10, None)),
         (wish(canary="10% for 500 bars"), CanaryPlan(0.1, None, 500)),
         (wish(canary="none"), None),
-        (wish("paused", True), None),
-        (wish("stage", "draft"), None),
+        (wish("paused", True), WHOLE),
+        (wish("stage", "draft"), WHOLE),
+        (wish("leverage_max", 2, apply_to_open=True), WHOLE),
     ],
 )
 def test_every_change_that_can_have_one_begins_as_the_desks_canary(
     desk: Any, monkeypatch: pytest.MonkeyPatch, args: dict[str, Any], plan: CanaryPlan | None
 ) -> None:
-    """[canary] of desk.toml is for each proposal that does not say its own; a pause, a stage and open positions have none."""
+    """[canary] of desk.toml is for each proposal that does not say its own; a pause, a stage and open positions have no part."""
     seen = list[CanaryPlan | None]()
     kept = proposals_tool.store_proposal
 
@@ -297,8 +299,16 @@ def test_every_change_that_can_have_one_begins_as_the_desks_canary(
     ctx.canary = "25% for 10 trips"
     assert call(ctx, "propose_config", args).status == "ok"
     assert seen == [plan]
-    open_too = ProposeConfigArgs(**wish(apply_to_open=True))
-    assert proposals_tool._canary(ctx, open_too) is None
+
+
+@pytest.mark.parametrize(("tool", "role"), [("propose_config", "developer"), ("propose_tightening", "operator")])
+def test_what_the_desk_says_of_nothing_is_watched_at_its_whole_size(desk: Any, tool: str, role: str) -> None:
+    """By default, of whoever asks; these made-up runs have too few round trips, which the card says and nothing refuses."""
+    ctx = desk(role)
+    ctx.canary = "100% for 10 trips"
+    made = call(ctx, tool, wish("leverage_max", 2))
+    assert made.status == "ok", made.text
+    assert "Not watched: the evidence has" in made.text
 
 
 def test_a_poor_reward_is_a_warning(desk: Any) -> None:

@@ -177,7 +177,7 @@ class ToolContext:
     desk_ms: int | None
     now_ms: int
     model: str = "none"  # which model asks; "none": a person at the command line
-    canary: str = "none"  # of a change that does not say its own: [canary] of desk.toml
+    canary: str = "none"  # how a change that does not say is watched: [canary] of desk.toml
     wait_s: float | None = 20.0
     progress: Callable[[float], None] = _silent
     handles: dict[str, str] = field(default_factory=dict)  # id of a thing -> its handle; kept with the thread

@@ -18,6 +18,7 @@ from typing import Any
 
 from engine.models.artifact import Artifact
 from engine.models.packed import pack_model
+from engine.own_source import own_source
 from engine.strategies.isolated.wire import Nonsense, encode_request, take_answers
 
 SEEN = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ")  # of this process's environment; nothing that names a home or a key
@@ -43,7 +44,7 @@ class StrategyProcess:
     """One such process. After a ProcessFault it must be closed."""
 
     def __init__(self) -> None:
-        environment = {key: os.environ[key] for key in SEEN if key in os.environ} | SET
+        environment = {key: os.environ[key] for key in SEEN if key in os.environ} | own_source(os.environ) | SET
         self._child = subprocess.Popen(
             [sys.executable, "-P", "-m", "engine.strategies.isolated.serve"],
             stdin=subprocess.PIPE,

@@ -70,7 +70,9 @@ class Silence(NamedTuple):
         """In a sentence, the cause first."""
         when = f"since {utc(self.last_ms)}" if self.last_ms is not None else "ever"
         counted = (
-            f"0 in {self.since} {self.unit} {when}" if self.since or self.last_ms is None else f"last at {utc(self.last_ms)}"
+            f"0 in {units_text(self.since, self.unit)} {when}"
+            if self.since or self.last_ms is None
+            else f"last at {utc(self.last_ms)}"
         )
         if self.expected is None or self.low is None:
             return f"{self.title}: {counted}; {self.why}"
@@ -122,7 +124,8 @@ def _silence(pulse: ExpectedEvent, source: str, expected: float | None, p: float
     least = P_MAX if pulse.periodic else P_MAX / (compared * (pulse.times + 1))
     state: State
     if p is None:
-        state, why = "cannot tell", f"too little history: {pulse.times} times in {pulse.before + pulse.since} {pulse.unit}"
+        times = "once" if pulse.times == 1 else f"{pulse.times} times"
+        state, why = "cannot tell", f"too little history: {times} in {units_text(pulse.before + pulse.since, pulse.unit)}"
     elif pulse.excused and pulse.since:
         state, why = "as expected" if pulse.kind == "series" else "cannot tell", pulse.excused
     elif p < least or pulse.overdue:
@@ -133,6 +136,11 @@ def _silence(pulse: ExpectedEvent, source: str, expected: float | None, p: float
         state, why = "as expected", ""
     fields = (pulse.kind, pulse.place, pulse.name, pulse.unit, pulse.times, pulse.since, pulse.last_ms)
     return Silence(*fields, source, expected, low, high, p, state, why)
+
+
+def units_text(count: int, unit: str) -> str:
+    """`1 day`, `3 days`; a unit is named in the plural."""
+    return f"{count} {unit.removesuffix('s') if count == 1 else unit}"
 
 
 def counts_of(expected: float) -> tuple[int, int]:

@@ -117,7 +117,8 @@ def test_the_page_is_over_once_a_person_has_decided(home: Home) -> None:
     approvals.approve(home, made.id, made.diff_sha256, ANN, NOW + 21)
     assert (now_of(home).size_part, now_of(home).params["leverage_max"]) == (None, 3.0)
     assert paged(home) == []
-    assert states([the_canary(home)], home.path) == {}
+    assert the_canary(home).terms["against"] == "r-20231114-00000000"  # the run of what it went back to
+    assert states([the_canary(home)], home.path)[SLEEVE].startswith("watch of prop-3: begins when")
 
 
 def test_a_pause_by_a_person_stays_and_so_does_the_canary(home: Home) -> None:
@@ -294,7 +295,7 @@ def test_a_canary_that_is_over_asks_for_the_whole_size(home: Home) -> None:
     assert "prop-2 proposes the whole size" in states([the_canary(home)], home.path)[SLEEVE]
     approvals.approve(home, row.id, row.diff_sha256, ANN, NOW + 20)
     assert (now_of(home).size_part, now_of(home).params["leverage_max"]) == (None, 4.0)
-    assert states([the_canary(home)], home.path) == {}
+    assert (the_canary(home).proposal, the_canary(home).terms["against"]) == ("prop-2", "r-20231114-00000001")
 
 
 def test_a_proposal_that_waits_keeps_its_place(home: Home) -> None:

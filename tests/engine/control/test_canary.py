@@ -32,6 +32,7 @@ def home(own_home: Path) -> Home:
         ("25% for 10 trips", CanaryPlan(0.25, 10, None)),
         ("  10 %  FOR 500 bars ", CanaryPlan(0.1, None, 500)),
         ("12.5% 3 trips", CanaryPlan(0.125, 3, None)),
+        ("100% for 10 trips", CanaryPlan(1.0, 10, None)),  # at the size that it has: watched, nothing else
         ("none", None),
         (None, None),
     ],
@@ -42,7 +43,7 @@ def test_a_plan_is_a_sentence(words: str | None, plan: CanaryPlan | None) -> Non
 
 
 @pytest.mark.parametrize(
-    "words", ["100% for 10 trips", "1% for 10 trips", "25% for 2 trips", "25% for 50 bars", "a bit", "25 trips"]
+    "words", ["95% for 10 trips", "1% for 10 trips", "25% for 2 trips", "25% for 50 bars", "a bit", "25 trips"]
 )
 def test_what_is_no_plan_is_refused(words: str) -> None:
     """One line."""

@@ -16,6 +16,7 @@ from engine.store.journal import Journal, find, journal_hash, read, tail, verify
 from engine.store.lookback import last
 from engine.store.onward import onward
 from engine.store.opened import open_journal, parts_of, size_of
+from engine.store.segments import PartBroken
 from engine.watch.window import between, first_after
 
 FAR = 1 << 62
@@ -136,8 +137,9 @@ def test_a_record_by_number_or_time_opens_one_frame(tmp_path: Path, monkeypatch:
         opened.append(number)
         return real(segment, descriptor, index, number)
 
-    monkeypatch.setattr("engine.store.opened.frame_text", counting)
+    monkeypatch.setattr(segments, "frame_text", counting)
     for seq in (1, 17, 150, 300):
+        segments._TEXTS.clear()
         opened.clear()
         event = find(path, f"d-{seq}")
         assert event is not None
@@ -146,6 +148,40 @@ def test_a_record_by_number_or_time_opens_one_frame(tmp_path: Path, monkeypatch:
     opened.clear()
     assert next(between(path, 49_000, 50_000, {"bar"})).body["n"] == 50
     assert len(opened) <= 2  # the one that follows, where the window begins at its end
+    opened.clear()
+    assert next(between(path, 49_000, 50_000, {"bar"})).body["n"] == 50
+    assert opened == []  # what was read lately is unpacked already
+
+
+def test_a_part_that_is_changed_after_it_was_read_is_found(tmp_path: Path) -> None:
+    """What a process has unpacked is no answer for a file that was written to since, whatever times it is given."""
+    path = packed(grown(tmp_path / "desk.jsonl", 200))
+    part, before = parts_of(path)[0], find(path, "d-1")
+    status = part.path.stat()
+    with part.path.open("r+b") as file:
+        file.seek(40)
+        byte = file.read(1)
+        file.seek(40)
+        file.write(bytes([byte[0] ^ 1]))
+    os.utime(part.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert before is not None
+    with pytest.raises(PartBroken):
+        find(path, "d-1")
+
+
+def test_what_was_unpacked_is_kept_within_its_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole reading leaves the last frames; one larger than half of the room is not kept."""
+    path = packed(grown(tmp_path / "desk.jsonl", 200))
+    segments._TEXTS.clear()
+    sizes = [len(text) for part in parts_of(path) for text in segments.texts_of(part)]
+    room = max(sizes) * 3
+    monkeypatch.setattr(segments, "TEXTS_MAX", room)
+    assert verify(path).ok
+    assert 0 < sum(map(len, segments._TEXTS.values())) <= room
+    segments._TEXTS.clear()
+    monkeypatch.setattr(segments, "TEXTS_MAX", 2 * min(sizes) - 1)
+    assert verify(path).ok
+    assert not segments._TEXTS
 
 
 def test_the_lines_are_there_for_any_zstd(tmp_path: Path) -> None:
