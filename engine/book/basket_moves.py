@@ -12,12 +12,12 @@ from typing import Any
 from engine.book.basket_book import memory_of
 from engine.book.basket_events import basket_of, parts_of
 from engine.book.book import Book, flat
-from engine.core.basket import NO_LEG_ORDER, BasketMemory, asked_on
-from engine.core.basket_open import closed, opened, order_all, paid, traded_at
+from engine.core.basket import NO_LEG_ORDER, BasketMemory, asked_on, with_asked
+from engine.core.basket_open import closed, opened, order_all, order_leg, paid, traded_at
 from engine.core.basket_run import decide, leaves, marked
 from engine.core.exits import protective
 from engine.core.ledger import open_lots
-from engine.core.orders import ENDED, PARTIAL, WORKING, VenueOrder
+from engine.core.orders import ENDED, PARTIAL, REJECTED, WORKING, VenueOrder
 from engine.core.plan import Want
 from engine.core.state import (
     DELISTED,
@@ -82,10 +82,23 @@ def leg_enters(book: Book, s: int) -> bool:
 
 
 def leg_order_ended(book: Book, order: VenueOrder) -> None:
-    """A leg's net order that its venue has ended is not wanted again: what is missing is due at the next close."""
-    orders = basket_of(book).orders
-    if order.state in ENDED and order.slot != PROTECTIVE and orders[order.sleeve].key == order.key:
-        orders[order.sleeve] = NO_LEG_ORDER
+    """A leg's net order that its venue has ended is not wanted again: what is missing is due at the next close. Of one that was
+    refused and lets pairs in, what ends pairs is ordered alone: it does not wait for the entries beside it.
+    """
+    orders, s = basket_of(book).orders, order.sleeve
+    if order.state not in ENDED or order.slot == PROTECTIVE or orders[s].key != order.key:
+        return
+    orders[s] = NO_LEG_ORDER
+    if order.state == REJECTED and leg_enters(book, s):
+        pairs = basket_of(book).pairs
+        pairs[:] = [with_asked(pair, s, 0) if pair.entering != 0 and asked_on(pair, s) != 0 else pair for pair in pairs]
+        order_leg(*_at_leg(book, s))
+
+
+def _at_leg(book: Book, s: int) -> tuple[BasketMemory, int, int]:
+    """The core's arrays, a leg, and which bar is the last."""
+    m, t = memory(book)
+    return m, s, t
 
 
 # ---- what a venue reports ----------------------------------------------------------------------------------------------------

@@ -244,14 +244,18 @@ def active_of(home: Home) -> object:
     return active(home.engine, home.path)
 
 
-@pytest.mark.parametrize(
-    "change", [{"account": "main"}, {"stage": "shadow"}, {"stage": "live"}], ids=["account", "shadow", "live"]
-)
-def test_no_account_trades_a_basket(own_home: Path, change: dict) -> None:
-    """Neither by its sleeve nor by the desk's."""
+@pytest.mark.parametrize("stage", ["testnet", "live_small", "live"])
+def test_no_order_of_a_basket_leaves(own_home: Path, stage: str) -> None:
+    """Neither by its stage nor by the desk's account; on paper on live data and in shadow it trades."""
     config = active(basket_home(own_home).engine, own_home).config
-    sleeve = config.sleeve("pairs").model_copy(update=change)
-    with pytest.raises(BadInput, match="paper alone"):
-        validated(config.with_sleeve(sleeve))
+    sleeve = config.sleeve("pairs")
+    with pytest.raises(BadInput, match="on paper and in shadow"):
+        validated(config.with_sleeve(sleeve.model_copy(update={"stage": stage})))
+    for may in ({"account": "main"}, {"stage": "paper_live"}, {"stage": "shadow"}):
+        validated(config.with_sleeve(sleeve.model_copy(update=may)))
     entry = AccountEntry.model_construct(mode="live", venue="synthetic")
-    assert "paper alone" in dict(faults_of_trading("main", {"main": entry}, False, config.sleeves))["sleeves", 0, "legs"]
+    assert (
+        "on paper and in shadow" in dict(faults_of_trading("main", {"main": entry}, False, config.sleeves))["sleeves", 0, "legs"]
+    )
+    entry = AccountEntry.model_construct(mode="shadow", venue="synthetic")
+    assert ("sleeves", 0, "legs") not in dict(faults_of_trading("main", {"main": entry}, False, config.sleeves))
