@@ -149,6 +149,8 @@ def _risk(home: Path, name: str) -> float | None:
     """What the open round trip was to lose at its first stops (1 R); null when its sizes are not in the journal."""
     trips = desk_trips(home, name)
     last = trips.tail(1).to_dicts()
+    if "a" in trips.columns:  # a leg has no stop that it was sized by: what is risked is a pair's
+        return None
     return float(last[0]["risk"]) if last and last[0]["reason"] == "open" and last[0]["risk"] else None
 
 

@@ -87,10 +87,11 @@ def together(rows: Sequence[ShadowCosts]) -> ShadowCosts | None:
         found = [getattr(row, name) for row in rows]
         return None if None in found else max(found)
 
+    means: dict[str, Any] = {name: weighed(name) for name in ("spread_bps", "assumed_bps", "book_bps", "behind_ms")}
     worst = [row.book_p95_bps for row in rows if row.book_p95_bps is not None]
     return ShadowCosts(
         **counts,
-        **{name: weighed(name) for name in ("spread_bps", "assumed_bps", "book_bps", "behind_ms")},
+        **means,
         book_p95_bps=max(worst, default=None),
         maker_frac=dearest("maker_frac"),
         taker_frac=dearest("taker_frac"),

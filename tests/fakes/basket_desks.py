@@ -88,7 +88,10 @@ class PaperBasket:
 
     def bar(self, t: int) -> None:
         """Bar t: what the venue does inside it, then mark and decision."""
-        body = self.body(t)
+        self.trade(self.body(t))
+
+    def trade(self, body: dict[str, Any]) -> None:
+        """The same of a `bar` event's body."""
         self.venue.begin_bar()
         trade_basket(self.venue, self.book, body, lambda report: self.take(*reported(report)))
         self.take("bar", body)

@@ -63,7 +63,7 @@ def test_an_order_says_why_it_did_not_leave(note: dict[str, Any], words: str) ->
 
 
 def test_legs_of_a_basket_are_one_row(tmp_path: Path) -> None:
-    """Counts sum, means weigh by what was compared, the dearest fees count; a leg whose fees are not known leaves them unknown."""
+    """Counts sum, means weigh by what was compared, the dearest fees count; a leg whose fees are unknown leaves them so."""
     terms = {f"okx:{coin}-USDT:perp": {"maker_frac": fee, "taker_frac": 2 * fee} for coin, fee in (("BTC", 1e-4), ("ETH", 3e-4))}
     account = {"what": "account", "faults": [], "balance": 1.0, "terms": terms}
     eth = {**NOTE, "sleeve": "eth", "instrument": "okx:ETH-USDT:perp", "book_bps": 40.0}
