@@ -12,6 +12,7 @@ from engine.book.quiet_close import pause_text, shut_text
 from engine.clock import DAY_MS, utc
 from engine.control.config import SleeveConfig
 from engine.store.chain import Event
+from tools.basket import basket_text, pair_table
 from tools.causes import cause_text, caused
 from tools.common.contract import (
     Args,
@@ -104,7 +105,9 @@ def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every 
     if view.breakers:
         text += f" Tripped: {', '.join(view.breakers)}."
     seen, said = shadow(ctx, mark) if view.mode == "shadow" else ((), "")
-    table, more = sleeve_table(ctx, mark)
+    table, more = state_table(ctx, mark)
+    of_basket, its = basket_text(ctx, mark)
+    text, more = text + of_basket, more + its
     data = {"state": view.state, "halted": view.halt.halted, "stamp": mark.body.get("stamp"), "desk_ms": view.desk_ms}
     return ToolResult("ok", text + said, facts + seen + more, (Evidence("event", mark.id),), table, data)
 
@@ -145,6 +148,16 @@ def data_stamp(ctx: ToolContext, mark: Event) -> str:
     found = [clean(mark.body["stamp"], 40)] if mark.body.get("stamp") else []
     found += [f"{clean(source, 40)} bars"] if source else []
     return f" ({', '.join(found)})" if found else ""
+
+
+def state_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tuple[Table, tuple[Fact, ...]]:
+    """One row a sleeve, or of a basket a row a pair, of those that have the leg `only`; figures as facts."""
+    if "basket" not in mark.body:
+        return sleeve_table(ctx, mark, only)
+    from engine.watch.pair_reasons import symbol_of
+    from engine.watch.window import journal_of
+
+    return pair_table(ctx, mark, symbol_of(journal_of(ctx.home), only) if only else "")
 
 
 def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tuple[Table, tuple[Fact, ...]]:
@@ -242,9 +255,11 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     text = f"Configuration version {version}. {about}."
     if mark is None:
         return ToolResult("ok", f"{text} No bar has been processed yet.", facts, (in_force,), None, data)
-    table, more = sleeve_table(ctx, mark, args.sleeve)
+    leg = args.sleeve if args.sleeve in mark.body["sleeves"] else None
+    table, more = state_table(ctx, mark, leg)
+    of_basket, its = basket_text(ctx, mark)
     evidence = (in_force, Evidence("event", mark.id))
-    return ToolResult("ok", f"{text} Desk time {utc(mark.t_event_ms)}.", facts + more, evidence, table, data)
+    return ToolResult("ok", f"{text} Desk time {utc(mark.t_event_ms)}.{of_basket}", facts + more + its, evidence, table, data)
 
 
 @tool(

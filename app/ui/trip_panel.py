@@ -3,7 +3,7 @@
 Turns the answer of /api/runs/{id}/trips/{t} or /api/desk/trips/{t}, which have the same shape, into a panel's inside.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st

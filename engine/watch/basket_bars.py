@@ -1,12 +1,13 @@
 """Bars that nobody has seen, played over a copy of a desk's basket, through the core: no strategy enters or leaves.
 
-Called by shock.py and stress.py. Orders, stops of legs, the one margin of all legs and the drawdown breaker do what they would do;
+Called by shock.py and stress.py. Orders, stops of legs, the one margin of all legs and the drawdown breaker do what they would;
 a pair that has lost a leg, or is halted, leaves as it would.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from engine.book.basket_book import BasketBook, memory_of
 from engine.book.basket_events import basket_of
@@ -23,7 +24,7 @@ class PlayedBasket:
 
     def __init__(self, book: Book) -> None:
         found, legs = basket_of(book), len(book.sleeves)
-        lists = {name: list(getattr(found, name)) for name in ("pairs", "orders", "recent_r", "marks", "fits")}
+        lists: dict[str, Any] = {name: list(getattr(found, name)) for name in ("pairs", "orders", "recent_r", "marks", "fits")}
         self.basket: BasketBook = replace(found, logs=[[math.nan] * legs], **lists)
         self.legs: list[Sleeve] = list(book.sleeves)
         self.desk: Desk = book.desk

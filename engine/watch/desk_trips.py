@@ -39,7 +39,7 @@ _LOCK = Lock()
 def desk_trips(home: Path, sleeve: str | None = None) -> pl.DataFrame:
     """Every round trip of the desk, or of one sleeve, in the order of their first fill; the last may be open and is marked.
 
-    Of a basket they are those of its pairs: `sleeve` is the pair, and the name of a leg takes those of every pair that has it, the
+    Of a basket they are those of its pairs: `sleeve` is the pair, and a leg's name takes those of every pair that has it, the
     basket's all. Empty without a journal. Raises BadInput for a sleeve that the desk does not have.
     """
     names, found = _trips(journal_of(home))

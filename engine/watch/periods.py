@@ -166,7 +166,9 @@ def _stretches(path: Path, names: list[str | None], trips: pl.DataFrame) -> dict
     starts = {name: mark_at(path, max(ms, first.t_event_ms)) or first for name, ms in begins.items()}
     return {
         who: {
-            name: _lately(max(ms, first.t_event_ms), _sums(starts[name].body, who), _sums(last.body, who), _own(path, closed, who))
+            name: _lately(
+                max(ms, first.t_event_ms), _sums(starts[name].body, who), _sums(last.body, who), _own(path, closed, who)
+            )
             for name, ms in begins.items()
         }
         for who in names
