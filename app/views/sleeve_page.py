@@ -58,7 +58,7 @@ def sleeve_page(home: Home, name: str) -> dict[str, Any]:
         "execution": sleeve.execution,
         "models": sleeve.models,
         "worked": None if mark is None else _worked(str(path), mark.id, name, mark.t_event_ms),
-        "drift": _drift(home.path, name),
+        "drift": _drift(home.path, sleeve.leg_of or name),
         "params": params,
         "params_why": why,
         "versions": [_version(*pair) for pair in zip([None, *history], history, strict=False)][::-1][:VERSIONS_MAX],

@@ -13,7 +13,7 @@ from engine.book.basket_book import memory_of
 from engine.book.basket_events import basket_of, parts_of
 from engine.book.book import Book, flat
 from engine.core.basket import NO_LEG_ORDER, BasketMemory, asked_on, with_asked
-from engine.core.basket_open import closed, opened, order_all, order_leg, paid, traded_at
+from engine.core.basket_open import closed, opened, order_all, order_leg, paid, settle, traded_at
 from engine.core.basket_run import decide, leaves, marked
 from engine.core.exits import protective
 from engine.core.ledger import open_lots
@@ -178,18 +178,25 @@ def leg_settled(book: Book, s: int, body: Mapping[str, Any]) -> dict[str, Any]:
 # ---- a bar, and what people set ----------------------------------------------------------------------------------------------
 
 
-def basket_phases(book: Book, bars: Sequence[Bar], costs: Sequence[Signal], body: Mapping[str, Any]) -> list[Row]:
-    """The end of one bar, mark and decision; its rows. `body`: log closes, fits and legs that end, of a `bar` event."""
+def basket_phases(
+    book: Book, bars: Sequence[Bar], costs: Sequence[Signal], body: Mapping[str, Any], *, settles: int = 0
+) -> list[Row]:
+    """The end of one bar, mark and decision; its rows. `body`: log closes, fits and legs that end, of a `bar` event. `settles` 1:
+    fills are simulated inside the bar, as in a backtest (engine/parity); 0: a venue has reported before.
+    """
     basket, own = basket_of(book), [bars[spec.rules.bars] for spec in book.specs]
     basket.logs.append([math.nan if log is None else float(log) for log in body["logs"]])
     del basket.logs[: -basket.looks_back()]
     basket.fits = [[math.nan if number is None else float(number) for number in fit] for fit in body["fits"]]
     ended = [book.names.index(name) for name in body.get("ended", ())]
     m, t = memory(book, own, costs, ended)
-    for s, bar in enumerate(own):
-        if usable(bar):
-            basket.marks[s] = bar.close
-    whole, n = opened(m, basket.whole, own[0].close_ms, 0)
+    if settles:
+        whole, n = settle(m, basket.whole, t, 0)
+    else:
+        for s, bar in enumerate(own):
+            if usable(bar):
+                basket.marks[s] = bar.close
+        whole, n = opened(m, basket.whole, own[0].close_ms, 0)
     whole, book.desk, n = marked(m, whole, book.desk, book.limits, t, n)
     basket.whole, book.desk, n = decide(m, basket.terms, whole, book.desk, book.limits, t, n)
     assert n <= len(m.rows), "more rows than a bar can have"  # noqa: S101 - a lost row must halt

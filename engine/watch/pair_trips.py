@@ -63,11 +63,23 @@ class BasketLegs(NamedTuple):
         return pl.col("a").is_in(own) | pl.col("b").is_in(own)
 
 
-class _Row(NamedTuple):
-    """A row, and the event that it is of."""
+class PairRows(NamedTuple):
+    """Rows of the core (ROW), of each the number of its event in the journal; `events`: they, where rows are a journal's."""
 
-    event: Event
-    values: tuple[Any, ...]
+    rows: np.ndarray
+    seqs: Sequence[int]
+    events: Sequence[Event]
+
+    def until(self, seq: int) -> "PairRows":
+        """Those of events before one."""
+        count = sum(own < seq for own in self.seqs)
+        return PairRows(self.rows[:count], self.seqs[:count], self.events[:count])
+
+    def at_closes(self, bar_ms: int) -> "PairRows":
+        """With the close of the bar that each falls into: at an account an execution has its own time."""
+        rows = self.rows.copy()
+        rows["close_ms"] = -(-rows["close_ms"] // bar_ms) * bar_ms
+        return self._replace(rows=rows)
 
 
 def basket_legs(path: Path) -> BasketLegs | None:
@@ -91,27 +103,19 @@ def pair_trips(path: Path, legs: BasketLegs, mark: Event | None, *, at_account: 
 
     At an account `entry_ms` and `exit_ms` are the times of its executions.
     """
-    found = list(_rows(path, legs))
-    rows = np.array([row.values for row in found], ROW)
-    marks = _last_closes(path, legs, mark)
-    frame = trips_frame(
-        trips_of(rows, legs.pairs, legs.lot_sizes, marks, legs.bar_ms), legs.symbols, legs.instruments, legs.pairs, legs.bar_ms
-    )
-    events = [row.event for row in found]
+    found = pair_rows(path, legs)
+    frame = table_of(found, legs, _last_closes(path, legs, mark))
+    of_seq = dict(zip(found.seqs, found.events, strict=True))
     first, last, ended = frame["first_n"].to_list(), frame["last_n"].to_list(), frame["exit_ms"].is_not_null().to_list()
     exits = [ms + legs.bar_ms if ms is not None else None for ms in frame["exit_ms"].to_list()]
     extra: dict[str, list[Any]] = {
-        "version": [events[n].body.get("version") for n in first],
-        "entry_event": [events[n].id for n in first],
-        "exit_event": [events[n].id if over else None for n, over in zip(last, ended, strict=True)],
+        "version": [of_seq[n].body.get("version") for n in first],
+        "entry_event": [of_seq[n].id for n in first],
+        "exit_event": [of_seq[n].id if over else None for n, over in zip(last, ended, strict=True)],
         "closed_ms": exits,
         **{name: [None] * len(first) for name in ("state", "predicted_by", "predicted")},
     }
     frame = frame.with_columns(pl.Series(name, extra[name], dtype=kind) for name, kind in EXTRA.items())
-    frame = frame.with_columns(
-        pl.Series("first_n", [events[n].seq for n in first], dtype=pl.Int64),
-        pl.Series("last_n", [events[n].seq for n in last], dtype=pl.Int64),
-    )
     if at_account:  # a row's time is taken for the close of its bar
         frame = frame.with_columns(pl.col("entry_ms") + legs.bar_ms, pl.col("closed_ms").alias("exit_ms"))
     return frame
@@ -130,20 +134,35 @@ def leg_view(trips: pl.DataFrame, symbol: str) -> pl.DataFrame:
     return pl.concat(parts).sort("first_n")
 
 
-def _rows(path: Path, legs: BasketLegs) -> Iterator[_Row]:
-    """What each pair has of every event, as rows of the core: executions, crossings, settlements, and entries that were decided."""
+def pair_rows(path: Path, legs: BasketLegs) -> PairRows:
+    """What each pair has of every event, as rows of the core: executions, crossings, settlements, and entries as decided."""
+    values, events = list[tuple[Any, ...]](), list[Event]()
     for line in trading_lines(path, -1, FAR_MS, {"fill", "cross", "funding", "decision"}):
         event = line.event()
-        if event is None:
-            continue
-        if event.kind == "decision":
-            yield from _entry(event, legs)
-        elif event.body.get("parts") and event.body.get("sleeve") in legs.sleeves:
-            leg = legs.sleeves.index(event.body["sleeve"])
-            yield from (_Row(event, _part(event, part, leg, legs)) for part in event.body["parts"])
+        found = [] if event is None else list(_values_of(event, legs))
+        values += found
+        events += [event] * len(found) if event is not None else []
+    return PairRows(np.array(values, ROW), [event.seq for event in events], events)
 
 
-def _entry(event: Event, legs: BasketLegs) -> Iterator[_Row]:
+def table_of(found: PairRows, legs: BasketLegs, marks: Sequence[float]) -> pl.DataFrame:
+    """The round trips of pairs in rows, as sim/basket_trips has those of a run; `first_n` and `last_n` are of the journal."""
+    trips = trips_of(found.rows, legs.pairs, legs.lot_sizes, marks, legs.bar_ms)
+    frame = trips_frame(trips, legs.symbols, legs.instruments, legs.pairs, legs.bar_ms)
+    numbers = {name: [found.seqs[n] for n in frame[name].to_list()] for name in ("first_n", "last_n")}
+    return frame.with_columns(pl.Series(name, own, dtype=pl.Int64) for name, own in numbers.items())
+
+
+def _values_of(event: Event, legs: BasketLegs) -> Iterator[tuple[Any, ...]]:
+    """The rows of one event, in the order of ROW."""
+    if event.kind == "decision":
+        yield from _entry(event, legs)
+    elif event.body.get("parts") and event.body.get("sleeve") in legs.sleeves:
+        leg = legs.sleeves.index(event.body["sleeve"])
+        yield from (_part(event, part, leg, legs) for part in event.body["parts"])
+
+
+def _entry(event: Event, legs: BasketLegs) -> Iterator[tuple[Any, ...]]:
     """A pair's entry as it was decided: its lots of the first leg, and what it risks."""
     body = event.body
     if body.get("action") == "enter" and body.get("pair") in legs.pair_names:
@@ -151,7 +170,7 @@ def _entry(event: Event, legs: BasketLegs) -> Iterator[_Row]:
         lots = abs(int(body["lots"][legs.sleeves[legs.pairs[p][0]]]))
         ref = pack_ref(legs.pairs[p][0], p, int(body["pair_key"]))
         code = (state.K_DECISION, state.ENTER, state.NONE, 0)
-        yield _Row(event, (event.t_event_ms, *code, ref, lots, float(body.get("risk") or 0.0), 0.0, 0.0, 0.0, 0.0))
+        yield event.t_event_ms, *code, ref, lots, float(body.get("risk") or 0.0), 0.0, 0.0, 0.0, 0.0
 
 
 def _part(event: Event, part: Mapping[str, Any], leg: int, legs: BasketLegs) -> tuple[Any, ...]:
