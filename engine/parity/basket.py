@@ -1,8 +1,8 @@
 """A basket's days through the backtest's core once more, and its round trips of pairs: what replay.py and comparison.py have of
 sleeves of one instrument.
 
-Called by comparison.py. With no cause given the replay is the backtest: bars of the catalog, fits and costs computed of them, fills
-simulated. A cause that is given is as the desk had it. Each bar goes through book/basket_moves.basket_phases.
+Called by comparison.py. With no cause given the replay is the backtest: bars of the catalog, fits and costs computed of them,
+fills simulated. A cause that is given is as the desk had it. Each bar goes through book/basket_moves.basket_phases.
 """
 
 import math
@@ -21,7 +21,7 @@ from engine.core.state import Row, Signal
 from engine.core.step import usable
 from engine.parity.replay import Given, Replayed, World, beginning
 from engine.parity.tape import Lead, Tape
-from engine.parity.today import THEN, Today
+from engine.parity.today import Today
 from engine.sim.basket import leg_costs
 from engine.strategies import pairs as strategy
 from engine.strategies.base import parse_params

@@ -1,5 +1,5 @@
-"""A basket in shadow of an account, by the worker itself at the local venues: its legs' orders are noted beside the venue's books,
-its pairs trade as on paper, and nothing of it leaves.
+"""A basket in shadow of an account, by the worker itself at the local venues: its legs' orders are noted beside the venue's
+books, its pairs trade as on paper, and nothing of it leaves.
 """
 
 from pathlib import Path

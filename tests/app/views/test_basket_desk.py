@@ -10,14 +10,10 @@ from app.audit.audit import audit
 from app.cli.basket_text import basket_lines
 from app.cli.journal import close_of_desk
 from app.home.home import Home, open_home
-from app.jobs.drill_job import drilled
 from app.views.event_story import story
 from app.views.sleeve_page import sleeve_page
 from engine.book.order_laws import OrderLaws
-from engine.control.config import active
 from engine.core.state import RULES
-from engine.errors import BadInput
-from engine.parity.tape import tape_of
 from engine.store.journal import read
 from engine.watch.desk_view import desk_view
 from engine.watch.identity import identity
@@ -144,15 +140,6 @@ def test_an_audit_asks_of_each_leg(lived: Home) -> None:
     found = {line["name"]: line for line in audit(lived, WALL_MS, LEG_NAMES[0])["points"]}
     assert found["live.version"]["state"] == "holds"
     assert found["live.parameters"]["state"] == "holds"
-
-
-def test_what_is_of_one_instrument_refuses_a_basket_in_a_line(lived: Home) -> None:
-    """Nothing answers with a figure that would be wrong."""
-    with pytest.raises(BadInput, match="basket"):
-        tape_of(lived.path)
-    with pytest.raises(BadInput, match="basket"):
-        drilled(lived, {})
-    assert active(lived.engine, lived.path).config.traded_sleeve(LEG_NAMES[1]).leg_of == "pairs"
 
 
 def test_a_move_of_prices_and_the_worst_days_are_the_baskets(lived: Home) -> None:

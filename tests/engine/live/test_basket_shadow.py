@@ -1,4 +1,4 @@
-"""A basket whose account would refuse legs: no pair stays with one leg for longer than a bar, and margin is asked for what opens."""
+"""A basket whose account would refuse legs: no pair has one leg for longer than a bar, and margin is asked for what opens."""
 
 import random
 from collections import Counter

@@ -134,14 +134,14 @@ def test_another_fit_than_its_code_gives_is_a_feature(own_home: Path) -> None:
     """What the worker decided by is journaled: other hedge ratios are found, and are nobody's fault of pricing."""
 
     def skewed(_home: Home, loop: Loop) -> None:
-        own = loop._basket_bars.body
+        own = loop.basket_bars.body
 
         def body(*given: Any, **more: Any) -> dict[str, Any]:
             found = own(*given, **more)
             fits = [[hedge, None if inside is None else inside + 0.004, dev] for hedge, inside, dev in found["fits"]]
             return found | {"fits": fits}
 
-        loop._basket_bars.body = body  # type: ignore[method-assign]
+        loop.basket_bars.body = body  # type: ignore[method-assign]
 
     check_class(comparison(lived(own_home, skewed)), "feature")
 
