@@ -3,16 +3,15 @@
 All of it is read from the desk journal's marks (the last event of every group), so an answer cites its event.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
-from engine.book.quiet_close import pause_text, shut_text
+from engine.book.quiet_close import pause_text
 from engine.clock import DAY_MS, utc
 from engine.control.config import SleeveConfig
 from engine.store.chain import Event
-from tools.basket import basket_text, pair_table
+from tools.basket import basket_text
 from tools.causes import cause_text, caused
 from tools.common.contract import (
     Args,
@@ -31,9 +30,9 @@ from tools.common.contract import (
     tool,
 )
 from tools.common.time_words import NEVER_RAN, window, window_text
+from tools.sleeve_tables import state_table
 
 APART = ("incident", "manual")  # parts of an attribution that are shown where there are any
-MONEY = ("equity", "cash", "fees", "funding", "slippage")
 
 
 class SleevesArgs(Args):
@@ -150,45 +149,6 @@ def data_stamp(ctx: ToolContext, mark: Event) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
-def state_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tuple[Table, tuple[Fact, ...]]:
-    """One row a sleeve, or of a basket a row a pair, of those that have the leg `only`; figures as facts."""
-    if "basket" not in mark.body:
-        return sleeve_table(ctx, mark, only)
-    from engine.watch.pair_reasons import symbol_of
-    from engine.watch.window import journal_of
-
-    return pair_table(ctx, mark, symbol_of(journal_of(ctx.home), only) if only else "")
-
-
-def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tuple[Table, tuple[Fact, ...]]:
-    """One row per sleeve, with its figures as facts of the handle l1, l2, ..."""
-    from engine.watch.health import is_covered
-
-    facts: list[Fact] = []
-    rows = []
-    for name, s in mark.body["sleeves"].items():
-        if only not in (None, name):
-            continue
-        h = ctx.handle("l", name)
-        position = s.get("position")
-        values: dict[str, tuple[Value, str]] = {key: (s[key], "usd") for key in MONEY}
-        values |= {"trips": (s["trips"], "count"), "version": (s["version"], "count")}
-        if position:
-            layer = position["layers"][0]
-            values |= {"quantity": (position["quantity"], "base"), "notional": (position["notional"], "usd")}
-            values |= {"entry": (layer["entry"], "price"), "protective": (layer["protective"], "price")}
-            values |= {"target": (layer["target"], "price"), "opened": (position["opened_ms"], "ms")}
-        facts += make_facts(h, f"sleeve {name}", Evidence("event", mark.id), values)
-        held = f"{position['side']} {{{h}.quantity}}" if position else "flat"
-        level = f"{{{h}.protective}} ({position['layers'][0]['protective_kind']})" if position else "-"
-        if position and not is_covered(position["layers"][0]):
-            level += f", NOT WORKING: {position['layers'][0]['protective_state']}"
-        figures = (f"{{{h}.equity}}", held, level, f"{{{h}.trips}}", f"{{{h}.version}}")
-        rows.append((name, *figures, entries(s)))
-    columns = ("sleeve", "equity", "position", "protective level", "round trips", "version", "entries")
-    return Table(columns, tuple(rows)), tuple(facts)
-
-
 def _state(sleeve: SleeveConfig, desk_ms: int | None) -> str:
     """What the configuration says of a pause that holds, of another stage than paper, of an execution schedule."""
     pause = pause_text({"paused": sleeve.paused_at(desk_ms), "resumes_ms": sleeve.resumes_ms})
@@ -199,21 +159,6 @@ def _state(sleeve: SleeveConfig, desk_ms: int | None) -> str:
         sleeve.size_part and f"at {100 * sleeve.size_part:g} % of its size",
     )
     return "".join(f", {text}" for text in (pause, *more) if text)
-
-
-def entries(sleeve: Mapping[str, Any]) -> str:
-    """Whether the sleeve may enter now, and which version is waiting."""
-    if sleeve.get("paused"):
-        found = pause_text(sleeve)
-    elif sleeve.get("stage"):
-        found = f"none: {sleeve.get('stage_reached') or sleeve['stage']}"
-    elif until := sleeve.get("blocked_until_ms") or sleeve.get("paused_until_ms"):
-        found = f"paused until {utc(until)}"
-    elif until := sleeve.get("shut_until_ms"):
-        found = shut_text(until)
-    else:
-        found = "allowed"
-    return found + (f"; version {sleeve['waiting_version']} waits until flat" if sleeve.get("waiting_version") else "")
 
 
 @tool(

@@ -1,8 +1,8 @@
 """A copy of a desk that trades a basket, and the exit paths of its pairs. Called by engine.drill.drill.
 
 What a drill of one instrument asks for (enter, a bar against a position, a signal to leave) becomes the same of a pair: its fit
-is made so that the spread is where the drill wants it, beyond the entry or back at the mean. Everything behind fit and bars is what
-trades; the other drills of this folder run on such a copy as they are.
+is made so that the spread is where the drill wants it, beyond the entry or back at the mean. Everything behind fit and bars is
+what trades; the other drills of this folder run on such a copy as they are.
 """
 
 import math

@@ -42,7 +42,7 @@ class BasketToday:
     def spread(
         self, keys: tuple[str, ...], close_ms: int, *, then: bool, old_bars: bool
     ) -> tuple[list[float], list[list[float]]]:
-        """(log close of each leg, fit of each pair) at a close; NaN where the catalog has no bar. then: by journaled parameters."""
+        """(log close of each leg, fit of each pair) at a close; NaN without a bar. then: by journaled parameters."""
         t, count = self.today.rows.get(close_ms), len(strategy.pairs_of(len(keys)))
         if t is None:
             return [math.nan] * len(keys), [[math.nan] * 3 for _ in range(count)]

@@ -1,8 +1,8 @@
 """Why a pair of a basket traded nothing at a close: its spread, its fit, a rule, or that it waits after a stop.
 
 Called by quiet_closes.py, `journal explain` and the tool explain_event, where a sleeve of one instrument has its signal. Read
-from the mark of that close and the terms of the configuration in force: what neither of them says is ruled out one after the other, in
-the order in which the core asks.
+from the mark of that close and the terms of the configuration in force: what neither of them says is ruled out one after the
+other, in the order in which the core asks.
 """
 
 from collections.abc import Mapping
