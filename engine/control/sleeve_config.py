@@ -14,7 +14,6 @@ from engine.errors import BadInput
 
 Stage = Literal["draft", "paper", "paper_live", "shadow", "testnet", "live_small", "live", "retired"]
 IN_FILE = ("draft", "paper", "retired")  # what desk.toml may begin with; every other stage is an approval (engine.control.stages)
-SENDS = ("testnet", "live_small", "live")  # stages at which orders leave for an account
 LEG_NAME_MAX = 40  # letters of a sleeve's name
 INSTANT_MAX_MS = 10**13  # the year 2286
 
@@ -145,7 +144,7 @@ class DeskConfig(BaseModel):
 
 
 def require_basket(sleeve: SleeveConfig, *, basket: bool) -> None:
-    """Raise BadInput for a basket without legs, legs of another strategy, and what a basket cannot do: no order of it leaves."""
+    """Raise BadInput for a basket without legs, legs of another strategy, and what a basket cannot do."""
     if not basket:
         if sleeve.legs:
             raise BadInput(f"{sleeve.strategy} trades one instrument, and legs names {len(sleeve.legs)}", "write symbol = ...")
@@ -154,8 +153,6 @@ def require_basket(sleeve: SleeveConfig, *, basket: bool) -> None:
         raise BadInput(
             f"{sleeve.strategy} trades a basket and has no legs", 'write legs = ["BTC-USDT", "ETH-USDT"] in the place of symbol'
         )
-    if sleeve.stage in SENDS:
-        raise BadInput(f"a basket trades on paper and in shadow so far, not at stage {sleeve.stage}", "leave it in shadow")
     odd = {
         "side": sleeve.side != "both",
         "execution": sleeve.execution,

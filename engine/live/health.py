@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
 from engine.book.bodies import unfit_orders
-from engine.book.order_events import stuck
+from engine.book.order_events import leaves, stuck
 from engine.core.orders import PARTIAL, REJECTED, STANDING, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
@@ -230,8 +230,8 @@ class AccountHealth:
         if for_ms >= NAKED_LEAVE_MS and lots == 0:
             self.desk.spawn(self._flatten(s, key))
             return
-        leaves = all(layer.exit_pending for layer in sleeve.position.layers[: sleeve.position.open_layers])
-        if for_ms >= NAKED_LEAVE_MS and not leaves:
+        left = all(leaves(self.desk.book, s, layer) for layer in sleeve.position.layers[: sleeve.position.open_layers])
+        if for_ms >= NAKED_LEAVE_MS and not left:
             self.desk.take(
                 "leave", {"sleeve": name, "why": f"layer {key} had no protective order for {NAKED_LEAVE_MS // 1000} s"}
             )

@@ -10,10 +10,11 @@ from typing import Protocol
 
 from engine.book import attached
 from engine.book.book import Book, stage_of
+from engine.book.order_events import is_wanted
 from engine.core.guardrails import is_turning
 from engine.core.orders import CANCELLING, ENDED, STANDING, VenueOrder, find
 from engine.core.sizing import least_lots
-from engine.core.state import EXIT_SLOT, PROTECTIVE
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.ports import Clock
 
 FRESH_BARS = 1.5  # an entry that was decided longer ago is not sent
@@ -71,8 +72,8 @@ async def ask_stops(desk: GuardedDesk, order: VenueOrder) -> None:
 
 def stops_of(desk: GuardedDesk, order: VenueOrder) -> list[VenueOrder]:
     """The protective orders of the layer that an order is of."""
-    layer = (PROTECTIVE, order.sleeve, order.key)
-    return [o for o in desk.book.orders.open.values() if (o.slot, o.sleeve, o.key) == layer]
+    mine = (o for o in desk.book.orders.open.values() if (o.slot, o.sleeve) == (PROTECTIVE, order.sleeve))
+    return [o for o in mine if o.key == order.key or desk.book.basket is not None]
 
 
 def why_not_leave(desk: GuardedDesk, order: VenueOrder) -> str:
@@ -82,6 +83,9 @@ def why_not_leave(desk: GuardedDesk, order: VenueOrder) -> str:
     if order.flattens:
         return ""
     position = desk.book.sleeves[order.sleeve].position
+    if desk.book.basket is not None and order.slot != PROTECTIVE:  # a leg's net order
+        reduces = order.slot == ENTRY or position.side * order.side < 0
+        return "" if reduces and is_wanted(desk.book, order) else "its leg does not want it any longer"
     layers = position.layers[: position.open_layers]
     return "" if any(layer.key == order.key for layer in layers) else "its layer is gone"
 
@@ -102,7 +106,7 @@ async def guarded(desk: GuardedDesk, order: VenueOrder, until: float) -> str:
         sleeve = desk.book.sleeves[order.sleeve]
         if why := desk.latched():
             return f"the desk is halted: {why}"
-        if desk.book.desk.halted or desk.book.entries_blocked or sleeve.order.key != order.key:
+        if desk.book.desk.halted or desk.book.entries_blocked or not is_wanted(desk.book, order):
             return "the desk is halted" if desk.book.desk.halted else "entries are blocked"
         if desk.now_ms() - order.decided_ms > FRESH_BARS * bar_ms:
             return "it was decided too long ago"

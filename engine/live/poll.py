@@ -220,7 +220,11 @@ class AccountPoll:
         return [] if ours_first else shares_of(self.desk, self.instrument, trade)
 
     def _distinct(self, trade: VenueTrade) -> VenueTrade:
-        """The execution; one with the id of another that was booked half a day before it was made has its own time in its id."""
+        """The execution; one with the id of another that was booked half a day before it was made has its own time in its id. Legs of
+        a basket trade together, and some venues number executions by instrument: there the instrument is in the id.
+        """
+        if self.desk.book.basket is not None and not trade.trade.startswith(own := f"{self.instrument}:"):
+            trade = trade._replace(trade=f"{own}{trade.trade}")
         booked_ms = self.desk.book.orders.trades.get(trade.trade)
         if booked_ms is None or trade.t_ms <= booked_ms + RECYCLED_MS:
             return trade
