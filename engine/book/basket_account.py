@@ -7,6 +7,7 @@ pair then has and does not want is due, and leaves by the leg's next order. Ever
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
 from typing import Any
 
 from engine.book.basket_events import basket_of, parts_of
@@ -17,6 +18,7 @@ from engine.core.basket_open import closed, traded_at
 from engine.core.ledger import on_mark, open_lots
 from engine.core.orders import VenueOrder, find
 from engine.core.plan import Want
+from engine.core.sizing import least_lots
 from engine.core.state import EXIT_REASONS, HALT, NONE, PAIR, PROTECTIVE, SLOTS, Fill, Row
 
 # ---- orders -------------------------------------------------------------------------------------------------------------------
@@ -213,6 +215,23 @@ def reduced(book: Book, s: int, order: str, lots: int, money: Mapping[str, float
         "reason": EXIT_REASONS[reason],
         "round_trip_pnl": None,
     }
+
+
+def too_large(book: Book, s: int) -> str:
+    """Why a leg's entry is above what stage live_small allows: the least pair that the venue takes; "" if not."""
+    basket, rules = basket_of(book), [spec.rules for spec in book.specs]
+    for pair in basket.pairs:
+        asked = abs(asked_on(pair, s))
+        if not asked or not pair.entering:
+            continue
+        a, b = ((basket.marks[leg], rules[leg]) for leg in (pair.a, pair.b))
+        gross = least_lots(a[1], a[0]) * a[1].lot_size * a[0] * (1.0 + pair.hedge)
+        gross = max(gross, least_lots(b[1], b[0]) * b[1].lot_size * b[0] * (1.0 + pair.hedge) / pair.hedge)
+        share = (1.0 if s == pair.a else pair.hedge) / (1.0 + pair.hedge)
+        most = ceil(gross * share / (basket.marks[s] * rules[s].lot_size)) + 1
+        if asked > most:
+            return f"stage live_small: {asked} lots of a pair, at most {most}"
+    return ""
 
 
 def withdrawn(book: Book, order: VenueOrder) -> bool:

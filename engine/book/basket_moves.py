@@ -12,7 +12,7 @@ from typing import Any
 from engine.book.basket_book import memory_of
 from engine.book.basket_events import basket_of, parts_of
 from engine.book.book import Book, flat
-from engine.core.basket import NO_LEG_ORDER, BasketMemory, asked_on, lots_on, with_asked
+from engine.core.basket import NO_LEG_ORDER, BasketMemory, asked_on, hedged, lots_on, with_asked
 from engine.core.basket_open import closed, opened, order_all, order_leg, paid, settle, traded_at
 from engine.core.basket_run import decide, leaves, marked
 from engine.core.exits import protective
@@ -276,11 +276,15 @@ def basket_halted(book: Book) -> list[Row]:
 
 
 def withdraw_pairs(book: Book) -> bool:
-    """Pairs that have ordered an entry and traded nothing of it want none. True if there were any: orders are made anew."""
+    """Pairs that have ordered an entry and traded nothing of it want none; at an account one that has traded a part is cut to
+    what both legs have. True if there were any: orders are made anew."""
     basket, found = basket_of(book), False
     for p, pair in enumerate(basket.pairs):
         if pair.entering != 0 and pair.opened == 0:
             basket.pairs[p] = pair._replace(side=0, want_a=0, want_b=0, ask_a=0, ask_b=0, entering=0, risk=0.0)
+            found = True
+        elif pair.entering != 0 and not book.simulated:  # on paper its bar is over with its fills
+            basket.pairs[p] = hedged(pair)
             found = True
     if found:
         order_anew(book)

@@ -109,10 +109,10 @@ def _basket_json(basket: BasketBook | None) -> dict[str, Any]:
 def _basket(data: Mapping[str, Any]) -> BasketBook:
     """What `_basket_json` has written."""
     pairs, orders = [restored(PairBook, pair) for pair in data["pairs"]], [restored(LegOrder, order) for order in data["orders"]]
-    numbers = ([restored(float, number) for number in data[name]] for name in ("recent_r", "marks"))
+    recent_r, marks = ([restored(float, number) for number in data[name]] for name in ("recent_r", "marks"))
     fits, logs = ([[restored(float, number) for number in row] for row in data[name]] for name in ("fits", "logs"))
     parts = {id_: list(lots) for id_, lots in data.get("parts", {}).items()}
-    return BasketBook(dict(data["source"]), restored(Basket, data["whole"]), pairs, orders, *numbers, fits, logs, parts)
+    return BasketBook(dict(data["source"]), restored(Basket, data["whole"]), pairs, orders, recent_r, marks, fits, logs, parts)
 
 
 def _orders_json(orders: OrderBook) -> dict[str, Any]:

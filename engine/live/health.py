@@ -302,9 +302,10 @@ class AccountHealth:
         orders = self.desk.book.orders.open.values()
         side = next((o.side for o in orders if o.slot == ENTRY and (o.sleeve, o.key) == layer and o.reported > o.filled), 0)
         unread = there - sum(lots for _, lots in holders(self.desk, name)) - orphan_lots(self.desk.book, name)
-        if side * unread > 0 and layer in self.naked and not self.desk.failed:
+        lots = min(side * unread, side * there)  # an entry that turned a leg over has closed a part of it
+        if lots > 0 and layer in self.naked and not self.desk.failed:
             why = f"lots of layer {key} that could not be booked had no stop for {NAKED_LEAVE_MS // 1000} s"
-            self.desk.take("leave", {"sleeve": self.desk.book.names[s], "key": key, "lots": side * unread, "why": why})
+            self.desk.take("leave", {"sleeve": self.desk.book.names[s], "key": key, "lots": lots, "why": why})
 
     async def _streams(self) -> None:
         """A stream that shows no life for ten seconds is built anew; what it would have said is read by REST at once."""

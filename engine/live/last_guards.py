@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from engine.book import attached
+from engine.book import attached, basket_account
 from engine.book.book import Book, stage_of
 from engine.book.order_events import is_wanted
 from engine.core.guardrails import is_turning
@@ -125,6 +125,8 @@ def too_large(desk: GuardedDesk, order: VenueOrder) -> str:
     spec = desk.book.latest(order.sleeve)
     if stage_of(spec.source) != "live_small":
         return ""
+    if desk.book.basket is not None:
+        return basket_account.too_large(desk.book, order.sleeve)
     price = order.notional / (order.lots * spec.rules.lot_size)
     most = least_lots(spec.rules, price)
     return "" if order.lots <= most else f"stage live_small: {order.lots} lots, at most {most}"

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from engine.book.basket_book import memory_of
-from engine.book.book import Book
 from engine.book.bodies import FORMAT
+from engine.book.book import Book
 from engine.book.order_laws import OrderLaws
 from engine.book.replay import fold
 from engine.book.snapshot import as_json, to_json
@@ -167,7 +167,7 @@ class BasketBench:
             "stamp": "TESTNET",
             "bars": {perp: [price, price + 0.5, price - 0.5, price, 1e9, 0.0, 0.0] for perp in PERPS},
             "signals": {name: as_json(Signal(0, 0.0, 0.0, 0.0, 1e-4, 0.0, 0.0, 0, 1, 1.0, 1.0)) for name in NAMES},
-            "features": {name: "0" * 32 for name in NAMES},
+            "features": dict.fromkeys(NAMES, "0" * 32),
             "basket": {"logs": logs, "fits": fits},
         }
         self.desk.close(body, {}, {})

@@ -1,4 +1,4 @@
-"""A basket of three coins in a storm: the desk of live_storm.py with legs, real ccxt against a local venue, one ledger as the truth.
+"""A basket of three coins in a storm: the desk of live_storm.py with legs, real ccxt against a local venue.
 
 What must hold beside every rule of invariants.py: pairs sum to legs and to the basket after each event, each leg's net is the
 venue's, and no pair has one leg for longer than a bar (I22), faults and orders in doubt aside.
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.book.account_events import orphan_lots
+from engine.book.basket_account import uncrossed
 from engine.book.basket_book import memory_of
 from engine.book.basket_moves import leg_enters
 from engine.book.snapshot import as_json
@@ -96,7 +97,10 @@ class BasketStorm(LiveStorm):
     def _made(self, book: Any) -> None:
         def doors() -> dict[str, Any]:
             client = self.played.client
-            made = [adapter_of(self.venue, f"{coin}-USDT", client, client, instrument_of(self.venue, f"{coin}-USDT")) for coin in COINS]
+            made = [
+                adapter_of(self.venue, f"{coin}-USDT", client, client, instrument_of(self.venue, f"{coin}-USDT"))
+                for coin in COINS
+            ]
             return {perp: Door(one, self.leaves, self.answered) for perp, one in zip(PERPS, made, strict=True)}
 
         venues, halting = doors(), doors()
@@ -134,7 +138,7 @@ class BasketStorm(LiveStorm):
             "stamp": "TESTNET",
             "bars": dict(zip(PERPS, values, strict=True)),
             "signals": {name: as_json(costs) for name in NAMES},
-            "features": {name: "0" * 32 for name in NAMES},
+            "features": dict.fromkeys(NAMES, "0" * 32),
             "basket": {"logs": logs, "fits": fits},
         }
 
@@ -175,9 +179,12 @@ class BasketStorm(LiveStorm):
         itself meanwhile, or owes an answer."""
         basket, now = self.desk.book.basket, self.clock()
         assert basket is not None
-        faulty = any(window.start_ms < now and window.end_ms > now - (ALONE_BARS + 1) * BAR_MS for window in self.played.venue.faults.plan)
+        faulty = any(
+            window.start_ms < now and window.end_ms > now - (ALONE_BARS + 1) * BAR_MS for window in self.played.venue.faults.plan
+        )
+        crosses = uncrossed(self.desk.book)  # what crosses inside does so with this close: the venue holds the net already
         for p, pair in enumerate(basket.pairs):
-            is_alone = (pair.lots_a == 0) != (pair.lots_b == 0)
+            is_alone = (pair.lots_a == 0) != (pair.lots_b == 0) and not {pair.a, pair.b} & {*crosses}
             self.alone[p] = self.alone.get(p, 0) + 1 if is_alone else 0
             self.met["alone"] += is_alone
             excused = faulty or self.desk.book.health or any(self.desk.doubts(perp) for perp in PERPS) or self._lately_killed(now)

@@ -161,7 +161,7 @@ def test_what_nobody_lists_and_nothing_covers_is_flattened(path: Path) -> None:
 
 
 def test_an_order_without_an_answer_is_not_ordered_twice(path: Path) -> None:
-    """BTC's exit came to the venue and its answer did not, and no execution is listed: the next close orders nothing beside it."""
+    """BTC's exit came to the venue and its answer did not, nor is it listed: the next close orders nothing beside it."""
 
     async def play(bench: BasketBench) -> None:
         await bench.start()
@@ -237,7 +237,7 @@ def test_a_stop_that_fires_takes_the_mate_along(path: Path) -> None:
 
 
 def test_a_leg_without_a_stop_leaves_with_its_mate(path: Path) -> None:
-    """The venue refuses the stop of ETH: after fifteen seconds both legs of its pair leave at the market, and a person is woken."""
+    """The venue refuses the stop of ETH: after fifteen seconds both legs of its pair leave, and a person is woken."""
 
     async def play(bench: BasketBench) -> None:
         await bench.start()
@@ -324,7 +324,10 @@ def test_nothing_is_entered_while_the_desk_is_not_well(path: Path) -> None:
         for venue in bench.venues.values():
             venue.fills = False
         await bench.close(0.0, 2.0, settle=1.0)
-        assert len([o for v in bench.venues.values() for o in v.orders.values() if o.state == "working" and o.order.slot == ENTRY]) == 2
+        assert (
+            len([o for v in bench.venues.values() for o in v.orders.values() if o.state == "working" and o.order.slot == ENTRY])
+            == 2
+        )
         bench.desk.take("health", {"what": "stream", "state": "begun", "why": "silent"})
         await bench.after(10)
         assert not [o for v in bench.venues.values() for o in v.orders.values() if o.state == "working" and o.order.slot == ENTRY]

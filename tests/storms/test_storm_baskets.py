@@ -1,0 +1,100 @@
+"""Storms over a basket at an account: no pair has one leg for longer than a bar, pairs sum to legs, and each leg to its venue.
+
+Default: six seeds at the port, two hours at OKX, planted bugs. The rest is long.
+"""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from engine.book import basket_account
+from tests.storms.basket_bench_storm import stormed
+from tests.storms.basket_storm import basket_weathered
+from tests.storms.plan import VENUES, basket
+from tests.storms.runs import done
+
+FEW, MANY = range(6), range(1_000)
+SAFE_MS = 5_000
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Of the desk's journal."""
+    return tmp_path / "desk.jsonl"
+
+
+def met(seeds: range, folder: Path) -> tuple[list[str], Counter[str]]:
+    """(what did not hold, what was met) over these seeds."""
+    wrong, seen = list[str](), Counter[str]()
+    for seed in seeds:
+        storm = stormed(seed, folder / f"{seed}.jsonl")
+        wrong += storm.wrong
+        seen.update(storm.seen)
+    return wrong, seen
+
+
+@pytest.mark.parametrize("seeds", [FEW, pytest.param(MANY, marks=pytest.mark.long)], ids=["few", "many"])
+def test_no_leg_is_alone_for_longer_than_a_bar(seeds: range, tmp_path: Path) -> None:
+    """Refused, lost, unanswered, partial, late, closed by the venue, killed: at the end everything has left, and agrees."""
+    wrong, seen = met(seeds, tmp_path)
+    assert not wrong
+    assert all(seen[kind] for kind in ("alone", "reduced", "late", "part", "kill", "trips")), seen
+
+
+@pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in VENUES[1:])])
+@pytest.mark.parametrize("bars", [8, pytest.param(96, marks=pytest.mark.long)])
+def test_without_faults_nobody_is_woken(venue: str, bars: int, path: Path) -> None:
+    """Every leg is covered within five seconds, every execution booked, no pair alone."""
+    storm = basket_weathered(venue, path, 1, bars, quiet=0, naked_max_ms=SAFE_MS)
+    assert not storm.wrong
+    assert not storm.pages
+    assert not storm.met["alone"]
+    assert storm.met["fill"] > bars
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", [basket(venue, seed).name for venue in VENUES for seed in range(4)])
+def test_runs_of_the_plan(name: str) -> None:
+    """Drawn faults, kills, a halt: no rule is broken."""
+    part, venue, seed = name.split("/")
+    assert part == "basket"
+    assert done(basket(venue, int(seed)))["wrong"] == []
+
+
+def late_is_lost(plant: pytest.MonkeyPatch) -> None:
+    """What an order executes after its bar is nobody's."""
+    plant.setattr("engine.book.executions.is_late", lambda *_: False)
+
+
+def orders_do_not_wait(plant: pytest.MonkeyPatch) -> None:
+    """The next net order goes out beside one that may still fill."""
+    plant.setattr("engine.book.order_events.waiting", lambda _book, _s, _orders, wanted: wanted)
+
+
+def mates_stay(plant: pytest.MonkeyPatch) -> None:
+    """A leg that the venue has closed is that leg's affair."""
+    closed = basket_account.closed
+
+    def alone(m: object, book: object, leg: int, fill: object, n: int) -> object:
+        before = list(m.pairs)  # type: ignore[attr-defined]
+        found = closed(m, book, leg, fill, n)  # type: ignore[arg-type]
+        for p, (old, new) in enumerate(zip(before, list(m.pairs), strict=True)):  # type: ignore[attr-defined]
+            m.pairs[p] = new._replace(leaving=old.leaving, want_a=old.want_a, want_b=old.want_b)  # type: ignore[attr-defined]
+        return found
+
+    plant.setattr(basket_account, "closed", alone)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("bug", [late_is_lost, orders_do_not_wait, mates_stay], ids=lambda bug: bug.__name__)
+def test_a_planted_bug_is_found(bug: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the guard deleted some seed breaks a rule, or ends in an error."""
+    bug(monkeypatch)  # type: ignore[operator]
+    for seed in range(24):
+        try:
+            if stormed(seed, tmp_path / f"{seed}.jsonl").wrong:
+                return
+        except AssertionError:
+            return
+    pytest.fail("no seed has found it")
