@@ -15,7 +15,8 @@ from engine.book.snapshot import as_json, to_json
 from engine.book.transitions import begin
 from engine.core.basket import PairBook
 from engine.core.ledger import open_lots
-from engine.core.state import PROTECTIVE, Signal
+from engine.core.orders import DONE
+from engine.core.state import ENTRY, PROTECTIVE, Signal
 from engine.live.desk import LiveDesk
 from engine.live.duties import AccountDuties
 from engine.live.record import record
@@ -62,12 +63,25 @@ def config_body(mode: str = "testnet", stage: str = "testnet") -> dict[str, Any]
     return {"version": 1, "sha256": "", "limits": as_object(LOOSE), "sleeves": sleeves, "start": start, "basket": basket}
 
 
+class ReducingVenue(PortVenue):
+    """A venue whose reduce-only orders fill no more than the position has; the rest of one ends."""
+
+    def execute(self, id_: str, lots: int, price: float = 0.0, named: bool = True) -> None:
+        """As PortVenue."""
+        held = self.orders[id_]
+        room = lots if held.order.slot == ENTRY else min(lots, max(0, -held.order.side * self.net))
+        if room:
+            super().execute(id_, room, price, named)
+        if room < lots:
+            held.state = DONE
+
+
 class BasketBench:
     """A basket at an account, its duties on PortVenues, and what a test needs to move it. `z` is where spreads are at a close."""
 
     def __init__(self, path: Path, clock: Callable[[], int], attaches: str = "") -> None:
         self.path, self.clock = path, clock
-        self.venues = {perp: PortVenue() for perp in PERPS}
+        self.venues = {perp: ReducingVenue() for perp in PERPS}
         for venue in self.venues.values():
             venue.clock, venue.price, venue.attaches = clock, PRICE, attaches
         for n, venue in enumerate(self.venues.values()):

@@ -91,10 +91,12 @@ def mates_stay(plant: pytest.MonkeyPatch) -> None:
 def test_a_planted_bug_is_found(bug: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the guard deleted some seed breaks a rule, or ends in an error."""
     bug(monkeypatch)  # type: ignore[operator]
-    for seed in range(24):
-        try:
-            if stormed(seed, tmp_path / f"{seed}.jsonl").wrong:
-                return
-        except AssertionError:
-            return
-    pytest.fail("no seed has found it")
+    assert any(breaks(seed, tmp_path / f"{seed}.jsonl") for seed in range(24))
+
+
+def breaks(seed: int, path: Path) -> bool:
+    """Whether a seed breaks a rule."""
+    try:
+        return bool(stormed(seed, path).wrong)
+    except AssertionError:
+        return True

@@ -244,18 +244,13 @@ def active_of(home: Home) -> object:
     return active(home.engine, home.path)
 
 
-@pytest.mark.parametrize("stage", ["testnet", "live_small", "live"])
-def test_no_order_of_a_basket_leaves(own_home: Path, stage: str) -> None:
-    """Neither by its stage nor by the desk's account; on paper on live data and in shadow it trades."""
+@pytest.mark.parametrize(
+    "change", [{"account": "main"}, *({"stage": name} for name in ("shadow", "testnet", "live_small", "live"))]
+)
+def test_a_basket_goes_through_the_stages_as_any_sleeve(own_home: Path, change: dict) -> None:
+    """In shadow and at an account, by its sleeve and by the desk's."""
     config = active(basket_home(own_home).engine, own_home).config
-    sleeve = config.sleeve("pairs")
-    with pytest.raises(BadInput, match="on paper and in shadow"):
-        validated(config.with_sleeve(sleeve.model_copy(update={"stage": stage})))
-    for may in ({"account": "main"}, {"stage": "paper_live"}, {"stage": "shadow"}):
-        validated(config.with_sleeve(sleeve.model_copy(update=may)))
-    entry = AccountEntry.model_construct(mode="live", venue="synthetic")
-    assert (
-        "on paper and in shadow" in dict(faults_of_trading("main", {"main": entry}, False, config.sleeves))["sleeves", 0, "legs"]
-    )
-    entry = AccountEntry.model_construct(mode="shadow", venue="synthetic")
-    assert ("sleeves", 0, "legs") not in dict(faults_of_trading("main", {"main": entry}, False, config.sleeves))
+    validated(config.with_sleeve(config.sleeve("pairs").model_copy(update=change)))
+    for mode in ("shadow", "testnet", "live"):
+        entry = AccountEntry.model_construct(mode=mode, venue="synthetic")
+        assert ("sleeves", 0, "legs") not in dict(faults_of_trading("main", {"main": entry}, False, config.sleeves))
