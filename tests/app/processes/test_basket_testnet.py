@@ -16,8 +16,8 @@ def lots_of(home: LiveHome) -> list[int]:
     return [s.position.side * sum(layer.lots for layer in s.position.layers) for s in home.book.sleeves]
 
 
-async def traded(home: LiveHome, pairs: int) -> None:
-    """A worker that has entered so many pairs, restarts, and goes on to the end of a round trip."""
+async def traded(home: LiveHome, pairs: int) -> int:
+    """A worker that has entered so many pairs, restarts, and goes on to the end of a round trip; how many there were."""
     home.start()
     await home.until(lambda: home.book is not None and home.book.basket.whole.entries >= pairs and any(lots_at(home)), 400)
     await home.minutes(1)
@@ -35,15 +35,16 @@ async def traded(home: LiveHome, pairs: int) -> None:
     facts = facts_of(home.path, "pairs")
     assert (facts.place, facts.trips) == ("testnet", home.book.basket.whole.ledger.trips)
     proven(home)
+    return facts.trips
 
 
 def test_legs_are_orders_of_the_account(own_home: Path) -> None:
     """Book, venue and stops agree leg by leg, before and after a restart."""
 
-    async def script(home: LiveHome) -> None:
-        await traded(home, 1)
+    async def script(home: LiveHome) -> int:
+        return await traded(home, 1)
 
-    lived_basket(own_home, "okx", script, mode="testnet")
+    assert lived_basket(own_home, "okx", script, mode="testnet") >= 1
 
 
 @pytest.mark.long
@@ -51,7 +52,7 @@ def test_legs_are_orders_of_the_account(own_home: Path) -> None:
 def test_at_other_venues(own_home: Path, venue: str) -> None:
     """The same."""
 
-    async def script(home: LiveHome) -> None:
-        await traded(home, 3)
+    async def script(home: LiveHome) -> int:
+        return await traded(home, 3)
 
-    lived_basket(own_home, venue, script, mode="testnet")
+    assert lived_basket(own_home, venue, script, mode="testnet") >= 1
