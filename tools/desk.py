@@ -3,15 +3,15 @@
 All of it is read from the desk journal's marks (the last event of every group), so an answer cites its event.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
-from engine.book.quiet_close import pause_text, shut_text
+from engine.book.quiet_close import pause_text
 from engine.clock import DAY_MS, utc
 from engine.control.config import SleeveConfig
 from engine.store.chain import Event
+from tools.basket import basket_text
 from tools.causes import cause_text, caused
 from tools.common.contract import (
     Args,
@@ -30,9 +30,9 @@ from tools.common.contract import (
     tool,
 )
 from tools.common.time_words import NEVER_RAN, window, window_text
+from tools.sleeve_tables import state_table
 
 APART = ("incident", "manual")  # parts of an attribution that are shown where there are any
-MONEY = ("equity", "cash", "fees", "funding", "slippage")
 
 
 class SleevesArgs(Args):
@@ -104,7 +104,9 @@ def desk(ctx: ToolContext, args: NoArgs) -> ToolResult:  # noqa: ARG001 - every 
     if view.breakers:
         text += f" Tripped: {', '.join(view.breakers)}."
     seen, said = shadow(ctx, mark) if view.mode == "shadow" else ((), "")
-    table, more = sleeve_table(ctx, mark)
+    table, more = state_table(ctx, mark)
+    of_basket, its = basket_text(ctx, mark)
+    text, more = text + of_basket, more + its
     data = {"state": view.state, "halted": view.halt.halted, "stamp": mark.body.get("stamp"), "desk_ms": view.desk_ms}
     return ToolResult("ok", text + said, facts + seen + more, (Evidence("event", mark.id),), table, data)
 
@@ -147,35 +149,6 @@ def data_stamp(ctx: ToolContext, mark: Event) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
-def sleeve_table(ctx: ToolContext, mark: Event, only: str | None = None) -> tuple[Table, tuple[Fact, ...]]:
-    """One row per sleeve, with its figures as facts of the handle l1, l2, ..."""
-    from engine.watch.health import is_covered
-
-    facts: list[Fact] = []
-    rows = []
-    for name, s in mark.body["sleeves"].items():
-        if only not in (None, name):
-            continue
-        h = ctx.handle("l", name)
-        position = s.get("position")
-        values: dict[str, tuple[Value, str]] = {key: (s[key], "usd") for key in MONEY}
-        values |= {"trips": (s["trips"], "count"), "version": (s["version"], "count")}
-        if position:
-            layer = position["layers"][0]
-            values |= {"quantity": (position["quantity"], "base"), "notional": (position["notional"], "usd")}
-            values |= {"entry": (layer["entry"], "price"), "protective": (layer["protective"], "price")}
-            values |= {"target": (layer["target"], "price"), "opened": (position["opened_ms"], "ms")}
-        facts += make_facts(h, f"sleeve {name}", Evidence("event", mark.id), values)
-        held = f"{position['side']} {{{h}.quantity}}" if position else "flat"
-        level = f"{{{h}.protective}} ({position['layers'][0]['protective_kind']})" if position else "-"
-        if position and not is_covered(position["layers"][0]):
-            level += f", NOT WORKING: {position['layers'][0]['protective_state']}"
-        figures = (f"{{{h}.equity}}", held, level, f"{{{h}.trips}}", f"{{{h}.version}}")
-        rows.append((name, *figures, entries(s)))
-    columns = ("sleeve", "equity", "position", "protective level", "round trips", "version", "entries")
-    return Table(columns, tuple(rows)), tuple(facts)
-
-
 def _state(sleeve: SleeveConfig, desk_ms: int | None) -> str:
     """What the configuration says of a pause that holds, of another stage than paper, of an execution schedule."""
     pause = pause_text({"paused": sleeve.paused_at(desk_ms), "resumes_ms": sleeve.resumes_ms})
@@ -186,21 +159,6 @@ def _state(sleeve: SleeveConfig, desk_ms: int | None) -> str:
         sleeve.size_part and f"at {100 * sleeve.size_part:g} % of its size",
     )
     return "".join(f", {text}" for text in (pause, *more) if text)
-
-
-def entries(sleeve: Mapping[str, Any]) -> str:
-    """Whether the sleeve may enter now, and which version is waiting."""
-    if sleeve.get("paused"):
-        found = pause_text(sleeve)
-    elif sleeve.get("stage"):
-        found = f"none: {sleeve.get('stage_reached') or sleeve['stage']}"
-    elif until := sleeve.get("blocked_until_ms") or sleeve.get("paused_until_ms"):
-        found = f"paused until {utc(until)}"
-    elif until := sleeve.get("shut_until_ms"):
-        found = shut_text(until)
-    else:
-        found = "allowed"
-    return found + (f"; version {sleeve['waiting_version']} waits until flat" if sleeve.get("waiting_version") else "")
 
 
 @tool(
@@ -242,9 +200,11 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     text = f"Configuration version {version}. {about}."
     if mark is None:
         return ToolResult("ok", f"{text} No bar has been processed yet.", facts, (in_force,), None, data)
-    table, more = sleeve_table(ctx, mark, args.sleeve)
+    leg = args.sleeve if args.sleeve in mark.body["sleeves"] else None
+    table, more = state_table(ctx, mark, leg)
+    of_basket, its = basket_text(ctx, mark)
     evidence = (in_force, Evidence("event", mark.id))
-    return ToolResult("ok", f"{text} Desk time {utc(mark.t_event_ms)}.", facts + more, evidence, table, data)
+    return ToolResult("ok", f"{text} Desk time {utc(mark.t_event_ms)}.{of_basket}", facts + more + its, evidence, table, data)
 
 
 @tool(

@@ -240,10 +240,14 @@ def _narrowed(ctx: ToolContext, args: TripsArgs, found: Any) -> Any:
     import polars as pl
 
     if args.sleeve is not None:
-        if found.filter(pl.col("sleeve") == args.sleeve).is_empty():
+        from engine.watch.desk_trips import of_sleeve
+
+        of_desk = args.subject == DESK
+        own = of_sleeve(ctx.home, found, args.sleeve) if of_desk else found.filter(pl.col("sleeve") == args.sleeve)
+        if own.is_empty():
             there = ", ".join(found["sleeve"].unique().sort())
             raise BadInput(f"no round trip of a sleeve {args.sleeve!r}", f"available: {there}")
-        found = found.filter(pl.col("sleeve") == args.sleeve)
+        found = own
     for column, wanted in (("side", args.side), ("reason", args.exit)):
         found = found if wanted is None else found.filter(pl.col(column) == wanted)
     if args.outcome is not None:

@@ -265,6 +265,7 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
     """What a sleeve did at the bar that closed at `ms`, or was open then."""
     from engine.book.bar_signals import signal_in
     from engine.book.quiet_close import quiet_mark
+    from engine.watch.pair_reasons import is_of_leg, leg_text, symbol_of
     from engine.watch.window import FAR_MS, between, mark_at, own_close
 
     mark = next(between(path, ms - 1, FAR_MS, {"mark"}), None) or mark_at(path)
@@ -279,7 +280,14 @@ def at_instant(ctx: ToolContext, path: Any, sleeve: str, ms: int) -> ToolResult:
         return no_data(f"no bar of {sleeve} has closed since {utc(ms)}: desk time is {utc(ctx.desk_ms or mark.t_event_ms)}")
     of_bar = list(between(path, bar.t_event_ms - 1, bar.t_event_ms))
     mark = next((e for e in of_bar if e.kind == "mark"), mark)
-    own = [e for e in of_bar if e.body.get("sleeve") == sleeve and not is_routine(e)]
+    symbol = symbol_of(path, sleeve) if "basket" in mark.body else ""
+    own = [e for e in of_bar if is_of_leg(e, sleeve, symbol) and not is_routine(e)]
+    if symbol:
+        text = f"At {utc(mark.t_event_ms)} {sleeve}: {clean(leg_text(path, mark, sleeve, symbol), 900)} (event {mark.id})."
+        told = explanation_of(ctx, own) if own else ToolResult("ok", "", evidence=(), data={"events": []})
+        events = [mark.id, *(told.data or {}).get("events", ())]
+        evidence = (Evidence("event", mark.id), *told.evidence)
+        return told._replace(text=f"{text} {told.text}".strip(), evidence=evidence, data={**(told.data or {}), "events": events})
     if own:
         return explanation_of(ctx, own)
     body = mark.body["sleeves"][sleeve]

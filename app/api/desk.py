@@ -115,7 +115,8 @@ def sleeves(at: At, _: Who) -> m.Sleeves:
                 **{**now, "stage": s.stage, "paused": paused, "resumes_ms": s.resumes_ms if paused else None},
             )
         )
-    return m.Sleeves(items=items, version=found.version, desk_ms=view.desk_ms)
+    basket = None if view.basket is None else dict(view.basket)
+    return m.Sleeves(items=items, basket=basket, version=found.version, desk_ms=view.desk_ms)
 
 
 @router.get("/model")

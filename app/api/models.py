@@ -178,9 +178,10 @@ class SleeveView(ApiModel):
 
 
 class Sleeves(ApiModel):
-    """All sleeves of the active configuration."""
+    """All sleeves of the active configuration; `basket`: of a desk that trades one, as the last mark has it."""
 
     items: list[SleeveView]
+    basket: dict[str, Any] | None = None
     version: int
     desk_ms: int | None
 

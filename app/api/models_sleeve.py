@@ -159,10 +159,13 @@ class PairFigures(ApiModel):
 
 
 class BasketFigures(ApiModel):
-    """The basket that a leg is of."""
+    """The basket that a leg is of: its ledger at the last mark, and its pairs."""
 
     name: str
     equity: float | None
+    cash: float | None = None
+    fees: float | None = None
+    funding: float | None = None
     gross: float | None
     net: float | None
     trips: int

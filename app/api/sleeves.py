@@ -31,8 +31,7 @@ def one(at: At, _: Who, name: SleeveName) -> s.SleevePage:
 def table(at: At, _: Who, name: SleeveName) -> s.TableSpec:
     """The sleeve's round trips on the desk, newest first, as a table that sorts and filters."""
     _require(at, name)
-    trips = desk_trips(at.path)
-    spec = trip_list(trips.filter(trips["sleeve"] == name))
+    spec = trip_list(desk_trips(at.path, name))
     known = [n for n in range(len(spec["columns"])) if not spec["rows"] or any(row[n] is not None for row in spec["rows"])]
     rows = [[row[n] for n in known] for row in spec["rows"]]
     return s.TableSpec(columns=[spec["columns"][n] for n in known], rows=rows)

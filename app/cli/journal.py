@@ -288,6 +288,7 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
     """The desk journal about a sleeve at the first close at or after `when_ms`; for a refusal with size and caps."""
     from engine.book.bar_signals import signal_in
     from engine.book.quiet_close import quiet_mark
+    from engine.watch.pair_reasons import is_of_leg, leg_text, symbol_of
     from engine.watch.window import FAR_MS, between, own_close
 
     mark = next(between(path, when_ms - 1, FAR_MS, {"mark"}), None)
@@ -298,7 +299,8 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
     bar = own_close(path, sleeve, when_ms)
     if bar is None:
         raise BadInput(f"no bar of {sleeve} has closed at or after {utc(when_ms)}", "see nightdesk journal tail --bars")
-    here = [e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms) if e.body.get("sleeve") == sleeve]
+    symbol = symbol_of(path, sleeve) if "basket" in mark.body else ""
+    here = [e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms) if is_of_leg(e, sleeve, symbol)]
     decisions = [e for e in here if e.kind == "decision"]
     side, strength, silent = signal_in(bar.body, sleeve)
     found = {"sleeve": sleeve, "close_ms": bar.t_event_ms, "bar": bar.id, "signal": {"side": side, "strength": strength}}
@@ -307,6 +309,9 @@ def close_of_desk(path: Path, sleeve: str, when_ms: int) -> dict[str, Any]:
     if nulls := bar.body.get("nulls", {}).get(sleeve):
         found["nulls"] = nulls
     found["events"] = [event_json(e) for e in here]
+    if symbol:
+        mark = next(e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms, {"mark"}) if "basket" in e.body)
+        return found | {"text": leg_text(path, mark, sleeve, symbol)}
     if not decisions:
         mark = next((e for e in between(path, bar.t_event_ms - 1, bar.t_event_ms, {"mark"}) if sleeve in e.body["sleeves"]), None)
         if mark is None:

@@ -141,9 +141,6 @@ def faults_of_trading(
         yield ("account",), f'{account} trades at a venue, on bars as they close: write source = "live" under [data]'
     for n, sleeve in enumerate(sleeves):
         where = ("sleeves", n, "venue")
-        if trades and sleeve.legs:
-            yield ("sleeves", n, "legs"), f"a basket trades on paper alone so far, and this desk trades the account {account}"
-            continue
         if on_live_data and (sleeve.venue not in LIVE_VENUES or sleeve.market != "perp"):
             yield where, f"live data has perpetuals of {', '.join(LIVE_VENUES)}, not {sleeve.instrument}"
         elif entry is not None and trades and sleeve.venue != entry.venue:

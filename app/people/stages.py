@@ -15,13 +15,14 @@ from app.people.identity import Actor, read_people
 from engine.book.book import Book
 from engine.book.incident_money import incidents_of
 from engine.book.replay import fold
+from engine.control.sleeve_config import traded_by
 from engine.control.stages import STEPS, StageFacts, days_between, lacking, rises
 from engine.errors import BadInput, DeskError, Refused
 from engine.store.chain import Event
 from engine.store.lookback import last
 from engine.store.tables import Proposal
 from engine.watch.parity_result import last_result
-from engine.watch.shadow_costs import ShadowCosts, costs_by_sleeve
+from engine.watch.shadow_costs import ShadowCosts, costs_by_sleeve, together
 from engine.watch.window import FAR_MS, between, mark_at, start_of
 
 SAME = ("strategy", "strategy_sha256", "instrument", "timeframe", "side", "params")  # what makes two homes' sleeves one
@@ -130,33 +131,62 @@ def facts_of(home: Path, sleeve: str, journal: StageJournal | None = None) -> St
     """What a home knows of a sleeve now. Raises BadInput for an unknown one, DataError or JournalBroken."""
     journal = journal or StageJournal(home)
     book = journal.book
-    if sleeve not in book.names:
-        raise BadInput(f"unknown sleeve {sleeve[:60]!r}", f"available: {', '.join(book.names)}")
-    s = book.names.index(sleeve)
-    source = book.latest(s).source
-    stage = str(source.get("stage", "paper"))
-    since = began(journal.configs, sleeve, stage)
-    trips = book.sleeves[s].ledger.trips - trips_before(journal.path, sleeve, since) - _in_incidents(home, book, sleeve, since)
-    probe = last_probe(home, str(source["instrument"]), [event for event in journal.events if event.kind == "probe"])
+    own = traded_as(book, sleeve)
+    if not own:
+        raise BadInput(f"unknown sleeve {sleeve[:60]!r}", f"available: {', '.join(configured(book))}")
+    sources = [book.latest(s).source for s in own]
+    stage = str(sources[0].get("stage", "paper"))
+    since = began(journal.configs, book.names[own[0]], stage)
+    probed = [event for event in journal.events if event.kind == "probe"]
+    probes = [last_probe(home, str(source["instrument"]), probed) for source in sources]
+    done = [probe for probe in probes if probe is not None]
     parity = last_result(home)
-    seen = None if since is None else journal.shadow_since(since.t_event_ms).get(sleeve)
+    seen = None if since is None else shadow_of(journal.shadow_since(since.t_event_ms), book, sleeve)
     of_shadow = {} if seen is None else {name: getattr(seen, name) for name in OF_SHADOW}
     return StageFacts(
         place=place_of(book.start),
         stage=stage,
-        sleeve={key: source.get(key) for key in SAME},
+        sleeve=identity_of(sources),
         days=0.0 if since is None else days_between(since.t_event_ms, book.close_ms),
-        trips=trips,
+        trips=trips_now(book, own[0]) - trips_before(journal.path, sleeve, since) - _in_incidents(home, book, sleeve, since),
         parity_frac=None if "failed" in parity else parity.get("unexplained_frac"),
         parity_ms=parity.get("wall_ms"),
         parity_why=str(parity.get("failed", ""))[:200],
         open_incidents=open_incidents(book),
-        probe_ms=None if probe is None else probe.t_recv_ms or probe.t_event_ms,
-        probe_ok=probe is not None and bool(probe.body["ok"]),
-        probe_heard=probe is not None and heard_on_stream(probe.body),
-        dearer_fees="" if seen is None else dearer_fees(source["costs"], seen),
+        probe_ms=min(probe.t_recv_ms or probe.t_event_ms for probe in done) if len(done) == len(probes) else None,
+        probe_ok=len(done) == len(probes) and all(bool(probe.body["ok"]) for probe in done),
+        probe_heard=len(done) == len(probes) and all(heard_on_stream(probe.body) for probe in done),
+        dearer_fees=next((why for source in sources if seen and (why := dearer_fees(source["costs"], seen))), ""),
         **of_shadow,
     )
+
+
+def traded_as(book: Book, sleeve: str) -> list[int]:
+    """Which sleeves of the desk a configured one is: itself, or all legs of a basket; none for an unknown one."""
+    if book.basket is not None and sleeve == book.basket.name:
+        return list(range(len(book.names)))
+    return [book.names.index(sleeve)] if book.basket is None and sleeve in book.names else []
+
+
+def configured(book: Book) -> list[str]:
+    """The sleeves that people configure."""
+    return book.names if book.basket is None else [book.basket.name]
+
+
+def identity_of(sources: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What must be the same in two homes; of a basket the instruments of all of its legs."""
+    found = {key: sources[0].get(key) for key in SAME}
+    return found if len(sources) == 1 else found | {"instrument": [source["instrument"] for source in sources]}
+
+
+def shadow_of(rows: Mapping[str, ShadowCosts], book: Book, sleeve: str) -> ShadowCosts | None:
+    """What a configured sleeve has seen in shadow."""
+    return together([rows[name] for name in (book.names[s] for s in traded_as(book, sleeve)) if name in rows])
+
+
+def trips_now(book: Book, s: int) -> int:
+    """Round trips that a sleeve has made; of a basket its pairs'."""
+    return (book.sleeves[s] if book.basket is None else book.basket.whole).ledger.trips
 
 
 def dearer_fees(costs: Mapping[str, Any], seen: ShadowCosts) -> str:
@@ -207,7 +237,10 @@ def trips_before(journal: Path, sleeve: str, since: Event | None) -> int:
     at_ms = since.t_event_ms  # marks of this instant may be of before and of after it
     same = [mark for mark in between(journal, at_ms - 1, at_ms, {"mark"}) if mark.seq < since.seq]
     mark = same[-1] if same else mark_at(journal, at_ms - 1)
-    return 0 if mark is None else int(mark.body["sleeves"].get(sleeve, {}).get("trips", 0))
+    if mark is None:
+        return 0
+    own = mark.body["basket"] if "basket" in mark.body else mark.body["sleeves"].get(sleeve, {})
+    return int(own.get("trips", 0))
 
 
 def _in_incidents(home: Path, book: Book, sleeve: str, since: Event | None) -> int:
@@ -253,5 +286,6 @@ def stage_rows(home: Home, after: str, now_ms: int) -> list[dict[str, Any]]:
         to = next_stage(sleeve.stage, place)
         missing = missing_for(home.path, sleeve.name, to, after, now_ms, here, there) if to else []
         row = {"sleeve": sleeve.name, "account": sleeve.account, "stage": sleeve.stage, "next": to or None, "lacking": missing}
-        rows.append(row | {"shadow": shadow[sleeve.name]._asdict() if sleeve.name in shadow else None})
+        seen = together([shadow[leg.name] for leg in traded_by(sleeve) if leg.name in shadow])
+        rows.append(row | {"shadow": None if seen is None else seen._asdict()})
     return rows

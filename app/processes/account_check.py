@@ -17,6 +17,7 @@ from app.processes.account_claims import key_source
 from engine.book.bar_signals import NO_SIGNAL
 from engine.clock import timeframe_ms
 from engine.control.config import SleeveConfig, active
+from engine.control.sleeve_config import traded_by
 from engine.core.sizing import size
 from engine.core.state import Ledger, Rules
 from engine.errors import BadInput, DeskError
@@ -54,9 +55,15 @@ def wanted_of(home: Home, name: str, account: AccountEntry) -> AccountWants:
             f"no sleeve names the account {name}",
             f'write account = "{name}" under the sleeves meant for it, or once at the top of desk.toml',
         )
+    sleeves = [own for one in sleeves for own in orders_of(one)]
     symbols = dict.fromkeys(one.symbol for one in sleeves)
     wanted = tuple(wanted_symbol(home, account.venue, [one for one in sleeves if one.symbol == symbol]) for symbol in symbols)
     return AccountWants(account.venue, account.leverage, wanted, account.mode == "testnet", account.mode == "shadow")
+
+
+def orders_of(sleeve: SleeveConfig) -> list[SleeveConfig]:
+    """What is ordered for a sleeve: itself, or the legs of a basket, each with half of its cash, as the leg of one pair."""
+    return [sleeve] if not sleeve.legs else [leg.model_copy(update={"cash": sleeve.cash / 2}) for leg in traded_by(sleeve)]
 
 
 def wanted_symbol(home: Home, venue: str, sleeves: list[SleeveConfig]) -> SymbolWants:

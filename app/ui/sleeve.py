@@ -56,7 +56,7 @@ def show(api: PageClient, session: Mapping[str, Any], item: Mapping[str, Any], s
         note += "; out: the open of its bar" if api.last("/api/desk").get("mode") in SIMULATED else ""
         of = MarketPart(f"desk_{name}", "/api/desk/candles", "/api/desk/trips", {"sleeve": name}, where, clock)
         market.show(api, of, {**table, "file": f"trips-{name}"}, note)
-        _basket(page)
+        show_basket(page.get("basket"))
         _results(api, item, page)
         _drift(page)
         _worked(page)
@@ -177,9 +177,8 @@ def _results(api: PageClient, item: Mapping[str, Any], page: Mapping[str, Any]) 
         parts.soft("Amber: the signal was there, and a rule refused the entry." if blocked else "")
 
 
-def _basket(page: Mapping[str, Any]) -> None:
-    """Of a leg the pairs of its basket: what each is in, where its spread is, what it has made and why it leaves."""
-    basket = page.get("basket")
+def show_basket(basket: Mapping[str, Any] | None) -> None:
+    """The pairs of a basket: what each is in, where its spread is, its legs, what it has made and why it leaves; its ledger."""
     if not basket:
         return
     with st.container(key="panel_sleeve_basket"):
@@ -187,23 +186,25 @@ def _basket(page: Mapping[str, Any]) -> None:
             f"gross {number(basket['gross'], 0)}, net {number(basket['net'], 0, sign=True)} USDT, {count(basket['trips'])} trips"
         )
         parts.head(f"Pairs of the basket {basket['name']}", about)
+        ledger = ((name, basket.get(name)) for name in ("equity", "cash", "fees", "funding"))
+        parts.soft("; ".join(f"{name} {number(value)}" for name, value in ledger if value is not None))
         heads = ("pair", "side", "spread, deviations", "hedge", "lots", "made", "open", "at risk", "now")
         parts.table(heads, [_pair(row) for row in basket["pairs"]], left=(0, 1, 8), thin=(3, 4), wrap=(4, 8))
 
 
 def _pair(row: Mapping[str, Any]) -> Sequence[parts.Cell]:
     """One pair."""
-    lots = ", ".join(f"{leg} {number(held, 0, sign=True)}" for leg, held in row["lots"].items())
-    now = "enters at the next open" if row["entering"] else f"leaves: {row['leaving']}" if row.get("leaving") else ""
+    lots = ", ".join(f"{leg} {number(held, 0, sign=True)}" for leg, held in (row.get("lots") or {}).items())
+    now = "enters at the next open" if row.get("entering") else f"leaves: {row['leaving']}" if row.get("leaving") else ""
     refused = f"▲ refused: {row['refused_by']}" if row.get("refused_by") else ""
     figures = (number(row["z"], sign=True), number(row["hedge"], 3), lots or "–")
-    money = [(number(row[key], sign=True), tone(row[key])) for key in ("pnl", "open_pnl")]
+    money = [(number(row.get(key), sign=True), tone(row.get(key))) for key in ("pnl", "open_pnl")]
     return (
         row["pair"],
         row["side"],
         *figures,
         *money,
-        number(row["risk"]),
+        number(row.get("risk")),
         (now or refused, "wrn" if refused and not now else ""),
     )
 

@@ -21,7 +21,8 @@ DRAWN_DAYS, DRAWN_POINTS, DRAWN_MAX = 90, 40, 12  # of the small lines; sleeves 
 def show(api: PageClient, session: Mapping[str, Any]) -> None:
     """The sleeve in the URL, or all of them."""
     desk = api.last("/api/desk")
-    items = api.last("/api/sleeves")["items"]
+    answer = api.last("/api/sleeves")
+    items = answer["items"]
     if (found := next((item for item in items if item["name"] == links.at("sleeve")), None)) is not None:
         sleeve.show(api, session, found, state(found, desk.get("desk_ms")))
         return
@@ -30,6 +31,7 @@ def show(api: PageClient, session: Mapping[str, Any]) -> None:
         parts.note("▲ Not configured:", f"the desk has no sleeve {name}.", "warn")
     with st.container(key="panel_sleeves"):
         table(items, lately(api, desk), desk, {} if parts.phone() else curves(api, desk, items))
+    sleeve.show_basket(answer.get("basket"))
     with st.container(key="panel_runs_what"):
         parts.head("What they run", "costs since start: fees and slippage, USDT")
         rows = [(linked(s), _runs(s), _version(s), number(_costs(s))) for s in items]

@@ -3,7 +3,7 @@
 Turns the answer of /api/runs/{id}/trips/{t} or /api/desk/trips/{t}, which have the same shape, into a panel's inside.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import streamlit as st
@@ -32,7 +32,7 @@ def reasons(found: Mapping[str, Any], closing: str, now_ms: int | None = None) -
     for entry in (found.get("entries") or [])[:LAYERS_MAX]:
         decision = entry.get("decision") or {}
         if not decision:
-            lines.append(_undecided((entry.get("fill") or {}).get("pairs") or ()))
+            lines.append("In: no decision of this sleeve is behind it.")
             continue
         signal, size = decision.get("signal") or {}, decision.get("size") or {}
         read = (decision.get("features") or {}).items()
@@ -44,13 +44,6 @@ def reasons(found: Mapping[str, Any], closing: str, now_ms: int | None = None) -
         lines.append(f"Read: {', '.join(features)}." if features else "")
     lines.append(f"Out: {closing}." if closing else "")
     return [line for line in dict.fromkeys(lines) if line]  # both legs of a pair have one decision
-
-
-def _undecided(pairs: Sequence[str]) -> str:
-    """Of an entry that no decision of its sleeve is behind: a leg's is of the pairs of its basket."""
-    if pairs:
-        return f"In: for the pair{'s' if len(pairs) > 1 else ''} {', '.join(pairs)}; a leg decides nothing by itself."
-    return "In: no decision of this sleeve is behind it."
 
 
 def _facts(trip: Mapping[str, Any], now_ms: int | None) -> list[tuple[str, parts.Cell]]:

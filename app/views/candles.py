@@ -44,6 +44,7 @@ from engine.sim.levels import LevelStep, level_steps
 from engine.store.runs import Runs
 from engine.venues.instruments import instrument_of
 from engine.watch.desk_trips import desk_trips
+from engine.watch.pair_trips import leg_view
 from engine.watch.window import journal_of, mark_at, mode_of
 
 POINTS_MAX = 40_000  # a year of 15m bars has 35,040
@@ -102,6 +103,7 @@ def desk_candles(setup: DeskSetup, catalog: Catalog, sleeve: Mapping[str, Any], 
         events = sleeve_events(path, name, *window, timeframe_ms(place.timeframe))
         held = open_position(mark.body["sleeves"].get(name, {}), simulated=mode_of(path) in SIMULATED)
         trips = desk_trips(setup.home, name)
+        trips = leg_view(trips, place.symbol) if "a" in trips.columns else trips
         return Drawn(trips, events.steps, events.refused, events.tripped, _labels(events, path, name, window[0]), held)
 
     about = {"subject": "desk", "sleeve": name, "clock_ms": mark.t_event_ms}
@@ -197,17 +199,9 @@ def _of_leg(run: Mapping[str, Any], trips: pl.DataFrame, rows: pl.DataFrame, leg
     """What a leg of a basket draws: the trips of all pairs that have it, at its prices and on its side."""
     from engine.sim.explain import traders
 
-    other_side = pl.col("side").replace_strict({"long": "short", "short": "long"}, default="flat")
-    parts = [
-        trips.filter(pl.col(end) == leg).with_columns(
-            (pl.col("side") if end == "a" else other_side).alias("side"),
-            *(pl.col(f"{kind}_{end}").alias(f"{kind}_price") for kind in ("entry", "exit")),
-        )
-        for end in ("a", "b")
-    ]
     basket = traders(run)
     tripped = run_breakers(reading.breakers(rows, basket), basket[0].name)
-    return Drawn(pl.concat(parts).sort("first_n"), [], [], tripped, [], None, [])
+    return Drawn(leg_view(trips, leg), [], [], tripped, [], None, [])
 
 
 def _run_levels(run: Mapping[str, Any], rows: pl.DataFrame, number: int, setup: DeskSetup, catalog: Catalog) -> list[LevelStep]:

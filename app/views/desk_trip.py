@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from app.views.pair_trip import closing_text, pair_steps
 from engine.clock import DAY_MS
 from engine.errors import BadInput
 from engine.sim.explain import RULE_TEXT
@@ -33,6 +34,8 @@ def desk_trip(home: Path, name: str) -> dict[str, Any]:
         raise BadInput(f"the desk has no round trip {name!r}", there)
     about = found.row(0, named=True)
     path = journal_of(home)
+    if about.get("a"):
+        return _of_pair(path, about)
     fills = _fills(path, about)
     decided = _decisions(path, about["sleeve"], [e.body["decided_ms"] for e in fills if e.body.get("decided_ms") is not None])
     steps: list[dict[str, Any]] = [{"fill": _fill(e), "decision": decided.get(e.body.get("decided_ms") or -1)} for e in fills]
@@ -44,6 +47,20 @@ def desk_trip(home: Path, name: str) -> dict[str, Any]:
         "costs": {k: about[k] for k in COSTS},
         "levels": _levels(path, about["sleeve"]) if about["exit_ms"] is None else None,
         "closing_rule": {"reason": about["reason"], "text": RULE_TEXT.get(about["reason"], RULE_TEXT["none"])},
+    }
+
+
+def _of_pair(path: Path, about: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a pair of a basket: executions of both legs, and the spread that decided; it has no level of one price."""
+    steps = pair_steps(path, about)
+    return {
+        "id": about["trip"],
+        "trip": {k: v for k, v in about.items() if k not in LEFT_OUT},
+        "entries": [step for step in steps if step["fill"]["slot"] == "entry"],
+        "exits": [step for step in steps if step["fill"]["slot"] != "entry"],
+        "costs": {k: about[k] for k in COSTS},
+        "levels": None,
+        "closing_rule": {"reason": about["reason"], "text": closing_text(about["reason"])},
     }
 
 
@@ -98,10 +115,7 @@ def _sized(size: Mapping[str, Any]) -> dict[str, Any]:
 def _fill(event: Event) -> dict[str, Any]:
     """A fill event as its own facts, with its id."""
     names = ("slot", "reason", "side", "layer", "lots", "price", "reference_price", "fee", "slippage", "liquidity", "version")
-    shown = {"event": event.id, "close_ms": event.t_event_ms} | {k: event.body[k] for k in names if k in event.body}
-    of_pairs = event.body.get("parts", ())  # of a basket's leg: who entered; else who left by what adds to its net
-    pairs = [str(part["pair"]) for part in of_pairs if part.get("opens")] or [str(part["pair"]) for part in of_pairs]
-    return shown | ({"pairs": pairs} if pairs else {})
+    return {"event": event.id, "close_ms": event.t_event_ms} | {k: event.body[k] for k in names if k in event.body}
 
 
 def _levels(path: Path, sleeve: str) -> list[dict[str, Any]]:

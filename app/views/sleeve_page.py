@@ -58,7 +58,7 @@ def sleeve_page(home: Home, name: str) -> dict[str, Any]:
         "execution": sleeve.execution,
         "models": sleeve.models,
         "worked": None if mark is None else _worked(str(path), mark.id, name, mark.t_event_ms),
-        "drift": _drift(home.path, name),
+        "drift": _drift(home.path, sleeve.leg_of or name),
         "params": params,
         "params_why": why,
         "versions": [_version(*pair) for pair in zip([None, *history], history, strict=False)][::-1][:VERSIONS_MAX],
@@ -149,6 +149,8 @@ def _risk(home: Path, name: str) -> float | None:
     """What the open round trip was to lose at its first stops (1 R); null when its sizes are not in the journal."""
     trips = desk_trips(home, name)
     last = trips.tail(1).to_dicts()
+    if "a" in trips.columns:  # a leg has no stop that it was sized by: what is risked is a pair's
+        return None
     return float(last[0]["risk"]) if last and last[0]["reason"] == "open" and last[0]["risk"] else None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.book import events
+from engine.book.basket_account import leaves_now, withdrawn
 from engine.book.book import Book
 from engine.book.executions import Led, withdraw_entries
 from engine.book.order_events import act, flattened
@@ -31,6 +32,8 @@ def on_cursor(book: Book, body: Mapping[str, Any]) -> Led:
 def on_lapse(book: Book, body: Mapping[str, Any]) -> Led:
     """An entry order is not wanted any longer: {order, why}. A venue keeps it until it is asked to end it."""
     order = find(book.orders, body["order"])
+    if order is not None and book.basket is not None:
+        return body, act(book, [order.sleeve]) if withdrawn(book, order) else []
     if order is None or order.slot != ENTRY or book.sleeves[order.sleeve].order.key != order.key:
         return body, []
     book.sleeves[order.sleeve] = book.sleeves[order.sleeve]._replace(order=NO_ORDER)
@@ -50,6 +53,10 @@ def on_leave(book: Book, body: Mapping[str, Any]) -> Led:
     """
     s = book.names.index(body["sleeve"])
     sleeve = book.sleeves[s]
+    if book.basket is not None:
+        found = flattened(book, s, body["key"], body["lots"]) if "key" in body else []
+        leaves_now(book, s)
+        return body, [*found, *act(book, range(len(book.sleeves))), events.mark(book)]
     if "key" in body:
         if sleeve.order.key == body["key"]:
             book.sleeves[s] = sleeve._replace(order=NO_ORDER)

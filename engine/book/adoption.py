@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from engine.book import events
+from engine.book.basket_account import reduced
 from engine.book.bodies import waits_for_person
 from engine.book.book import Book
 from engine.book.executions import Led, booked
@@ -73,6 +74,10 @@ def on_reduced(book: Book, body: Mapping[str, Any]) -> Led:
 def _closed(book: Book, body: Mapping[str, Any], share: Mapping[str, Any]) -> list[EventBody]:
     """One layer with its share of such an execution gone; what is left of it stays, and leaves only if it did before."""
     s, lots = book.names.index(share["sleeve"]), share["lots"]
+    if book.basket is not None:
+        money = {"price": float(body["price"]), "fee": float(body["fee"]) * lots / body["lots"]}
+        reason = HALT if body["word"] == "halt" else LIQUIDATION
+        return [("fill", reduced(book, s, body["order"], lots, money, reason, body["t_ms"]))]
     before = book.sleeves[s]
     k = next(k for k, layer in enumerate(before.position.layers) if layer.key == share["key"])
     layer, fee = before.position.layers[k], float(body["fee"]) * lots / body["lots"]
@@ -114,6 +119,8 @@ def refusal(book: Book, body: Mapping[str, Any]) -> str:
         return "a layer has no lots below zero"
     if lots < held:
         return ""
+    if book.basket is not None:
+        return f"{body['sleeve']} is a leg, and what it holds is of pairs: close what is too much by hand, then --keep"
     if held == 0 and (body["key"] != sleeve.entries + 1 or position.open_layers >= LAYERS):
         return f"{body['sleeve']} has no room for a layer {body['key']}"
     rules = book.specs[s].rules
@@ -139,6 +146,8 @@ def lots_of(sleeve: Sleeve, key: int) -> int:
 def _moved(book: Book, body: Mapping[str, Any]) -> list[EventBody]:
     """The sleeve with the layer as adopted; the fill that made it so, and what follows from it in the ledger."""
     s, change = book.names.index(body["sleeve"]), body["lots_after"] - body["lots_before"]
+    if book.basket is not None:
+        return [("fill", reduced(book, s, body["order"], abs(change), dict(body), ADOPTED, book.close_ms))]
     before = book.sleeves[s]
     common = NO_FILL._replace(key=body["key"], lots=abs(change), price=float(body["price"]), fee=float(body["fee"]))
     common = common._replace(reference_price=common.price, t_ms=book.close_ms)

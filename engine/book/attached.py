@@ -37,8 +37,8 @@ def way_of(book: Book, s: int) -> str:
 def stop_for(book: Book, entry: VenueOrder) -> VenueOrder | None:
     """The stop that a new entry order brings along. None where the venue takes none, or no level is known."""
     level = level_for(book, entry) if way_of(book, entry.sleeve) else None
-    if level is None:
-        return None
+    if level is None or (book.basket is not None and book.sleeves[entry.sleeve].position.side * entry.side < 0):
+        return None  # of a leg that turns over: while it holds the other side, such a stop would close nothing
     core = (attached_id(entry.id), entry.sleeve, PROTECTIVE, entry.key, -entry.side, entry.lots, level)
     return VenueOrder(*core, 0, 0, 0.0, 0.0, entry.decided_ms)
 
@@ -94,16 +94,18 @@ def _covered(book: Book, s: int, key: int) -> bool:
     """Whether no lot of a layer that is booked needs the attached stop: its own order works, it leaves, or it is not there."""
     held, own, leaves = _own_lots(book, s, key), 0, False
     for order in book.orders.open.values():
-        if (order.sleeve, order.key) == (s, key) and order.state in STANDING and not order.amending:
+        mine = order.sleeve == s and (order.key == key or book.basket is not None)  # a leg has one layer, whatever it is called
+        if mine and order.state in STANDING and not order.amending:
             own += order.left if order.slot == PROTECTIVE and not order.attached else 0
-            leaves = leaves or order.slot == EXIT_SLOT
+            leaves = leaves or (order.slot == EXIT_SLOT and book.basket is None)
     return leaves or own >= held
 
 
 def _own_lots(book: Book, s: int, key: int) -> int:
     """Lots of a layer."""
     position = book.sleeves[s].position
-    return sum(layer.lots for layer in position.layers[: position.open_layers] if layer.key == key)
+    layers = position.layers[: position.open_layers]
+    return sum(layer.lots for layer in layers if layer.key == key or book.basket is not None)
 
 
 def fired(stops: Sequence[VenueOrder]) -> frozenset[int]:

@@ -44,12 +44,15 @@ class AttachedLaws:
 
     def _on_intent(self, body: Mapping[str, Any], _event: Event) -> None:
         id_ = body["order"]
-        self._of[id_] = ((body.get("sleeve", ""), body.get("key", 0)), body.get("slot", ""))
+        leg = "basket" in body  # it has one layer, whatever its orders are called, and its lots have a side
+        self._of[id_] = ((body.get("sleeve", ""), -1 if leg else body.get("key", 0)), body.get("slot", ""))
         self._lots[id_] = body.get("lots", self._lots.get(id_, 0))
         if "attached_to" in body:
             self._stop_of[body["attached_to"]] = id_
         elif body.get("slot") == "entry" and body.get("instrument") in self._instruments:
-            self._stop_of.setdefault(id_, "")
+            turns = leg and self._held.get(self._of[id_][0], 0) * (1 if body["side"] == "buy" else -1) < 0
+            if not turns:  # a stop of the new side would close nothing yet
+                self._stop_of.setdefault(id_, "")
 
     def _on_sent(self, body: Mapping[str, Any], event: Event) -> None:
         self._sent |= set(body["orders"])
@@ -74,8 +77,8 @@ class AttachedLaws:
         layer, entry = self._of[stop][0], next(entry for entry, its in self._stop_of.items() if its == stop)
         if self._adopted:
             return
-        if self._held.get(layer, 0) > 0 and not self._covering(layer, stop):
-            self._wrong("I12", event, f"{stop} ends while {self._held[layer]} lots have no other order")
+        if self._held.get(layer, 0) and not self._covering(layer, stop):
+            self._wrong("I12", event, f"{stop} ends while {abs(self._held[layer])} lots have no other order")
         if self._said.get(entry, 0) > self._booked.get(entry, 0):
             self._wrong("I12", event, f"{stop} ends while lots of {entry} are not booked")
 
@@ -83,7 +86,7 @@ class AttachedLaws:
         """Whether an exit works for a layer, or protective orders for all of its lots."""
         mine = [id_ for id_, (its, _) in self._of.items() if its == layer and id_ != but and self._state.get(id_) in WORKS]
         lots = sum(self._lots[id_] - self._booked.get(id_, 0) for id_ in mine if self._of[id_][1] == "protective")
-        return lots >= self._held.get(layer, 0) or any(self._of[id_][1] == "exit" for id_ in mine)
+        return lots >= abs(self._held.get(layer, 0)) or any(self._of[id_][1] == "exit" for id_ in mine)
 
     def _on_fill(self, body: Mapping[str, Any], event: Event) -> None:
         if not body.get("booked", True) or body["order"] not in self._of:
@@ -122,7 +125,7 @@ class AttachedLaws:
             if never or not (whole or ended):
                 continue
             layer = self._of[stop][0]
-            if self._held.get(layer, 0) > 0 and not self._covering(layer, stop):
+            if self._held.get(layer, 0) and not self._covering(layer, stop):
                 continue
             self._beside[stop] = self._beside.get(stop, 0) + 1
             if self._beside[stop] == BARS_MAX + 1:

@@ -28,6 +28,7 @@ class BasketBook:
     marks: list[float]  # last price of each leg
     fits: list[list[float]] = field(default_factory=list)  # of each pair at the last bar: hedge, intercept, deviation
     logs: list[list[float]] = field(default_factory=list)  # log closes of the legs, as many bars as momentum looks back
+    parts: dict[str, list[int]] = field(default_factory=dict)  # at an account: order -> lots that each pair may still get of it
 
     @property
     def name(self) -> str:
@@ -47,7 +48,7 @@ class BasketBook:
     @property
     def at_rest(self) -> bool:
         """No pair has, wants or orders anything."""
-        return all(pair.side == 0 for pair in self.pairs)
+        return not any(pair.lots_a or pair.lots_b or pair.want_a or pair.want_b for pair in self.pairs)
 
     def looks_back(self) -> int:
         """How many bars of log closes are needed: those of momentum, and the last."""

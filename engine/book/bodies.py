@@ -188,6 +188,7 @@ class ShadowBody(TypedDict):
     assumed_bps: float | None  # of price, that the fill model counts for it against the market; null: it would rest
     unread: str
     attached_level: float | None  # of the stop that an entry would have had with it; null: of any other order
+    parts: NotRequired[Mapping[str, int]]  # of a basket's leg: pair -> lots of the order with their side
     bid: NotRequired[float]
     ask: NotRequired[float]
     spread_bps: NotRequired[float]

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.book import events
 from engine.book.attached import is_flattened
+from engine.book.basket_account import after_fill, crossed, is_late, late_fill, leaves_now
 from engine.book.basket_moves import leg_crossed, leg_filled, leg_fits, leg_order_ended, leg_settled, withdraw_pairs
 from engine.book.bodies import UNFIT
 from engine.book.book import Book
@@ -51,7 +52,9 @@ def on_order(book: Book, body: Mapping[str, Any]) -> Led:
         led["refusals"] = book.orders.refusals[order.id].in_a_row
     if is_unmoved(book, order):  # nothing is added to a position whose stop is not where it was sized for
         book.sleeves[order.sleeve] = book.sleeves[order.sleeve]._replace(order=NO_ORDER)
-    following = act(book, [order.sleeve])
+        if book.basket is not None:
+            withdraw_pairs(book)
+    following = act(book, [order.sleeve] if book.basket is None else range(len(book.sleeves)))
     told = is_unmoved(book, order) != was_unmoved or _covers_otherwise(book, before, order)
     return led, [*following, events.mark(book)] if told else following
 
@@ -122,12 +125,21 @@ def on_fill(book: Book, body: Mapping[str, Any]) -> Led:
 
 def _on_leg_fill(book: Book, order: VenueOrder, body: Mapping[str, Any]) -> Led:
     """The same of a leg of a basket: `parts` says what each of its pairs has of it, what crosses inside included."""
-    if not leg_fits(book, order, body["lots"]):
+    late = is_late(book, order, body["lots"])
+    if not late and not leg_fits(book, order, body["lots"]):
         return _differs(book, body, body["trade"], f"trade {body['trade']}{UNFIT}{order.id} can")
-    more = leg_filled(book, order, body)
+    more = leg_filled(book, order, body, late_fill if late else None)
     booked_ms = max(body["t_ms"], book.close_ms)
     book.orders = executed(book.orders, order.id, body["lots"])._replace(trades={**book.orders.trades, body["trade"]: booked_ms})
-    return {**body, **more, "order": order.id}, act(book, [order.sleeve])
+    told = {**body, **more, "order": order.id}
+    if book.simulated:
+        return told, act(book, [order.sleeve])
+    after_fill(book, order, late=late)
+    if is_flattened(book, order):
+        leaves_now(book, order.sleeve)
+    following = act(book, range(len(book.sleeves)))
+    book.desk = book.desk._replace(gross=book.exposure)
+    return told, [*following, events.mark(book)]
 
 
 def on_cross(book: Book, body: Mapping[str, Any]) -> Led:
@@ -136,7 +148,9 @@ def on_cross(book: Book, body: Mapping[str, Any]) -> Led:
     """
     if book.basket is None or body["sleeve"] not in book.names:
         return {**body, "booked": False}, []
-    return {**body, **leg_crossed(book, body)}, act(book, [book.names.index(body["sleeve"])])
+    led = {**body, **leg_crossed(book, body)}
+    crossed(book, book.names.index(body["sleeve"]))
+    return led, act(book, [book.names.index(body["sleeve"])])
 
 
 def booked(book: Book, s: int, before: Sleeve, fill: Fill) -> tuple[Sleeve, list[Row]]:

@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from engine.book import attached
+from engine.book.basket_account import forget, is_leaving, remember, waiting
 from engine.book.basket_events import lots_by_pair
 from engine.book.basket_moves import leg_at_rest, leg_enters, leg_wants, legs_orders
 from engine.book.bodies import finite
@@ -33,7 +34,7 @@ from engine.core.orders import (
     taken,
 )
 from engine.core.plan import AMEND, ATTEMPTS_LAST, ATTEMPTS_MAX, PLACE, REFUSALS_MAX, Want, differs, plan, wants
-from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS, TARGET_SLOT
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS, TARGET_SLOT, Layer
 
 EventBody = tuple[str, dict[str, Any]]
 BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -97,8 +98,9 @@ def act(book: Book, sleeves: Iterable[int], *, opens: bool = False) -> list[Even
         stops = [order for order in mine if order.attached]
         mine = [order for order in mine if not order.attached] if stops else mine
         sent += attached.woken(book, stops)
-        mine = mine if book.basket is None else legs_orders(mine)
+        mine = legs_orders(mine) if book.basket is not None and book.simulated else mine
         wanted = as_child(book, s, wanted_of(book, s), mine, opens=opens)
+        wanted = wanted if book.basket is None else waiting(book, s, mine, wanted)
         leaving = {want.key for want in wanted if want.slot == EXIT_SLOT}
         mine = [order for order in mine if not order.flattens or order.key in leaving]
         _settle_refusals(book, mine, wanted)
@@ -126,6 +128,11 @@ def is_wanted(book: Book, order: VenueOrder) -> bool:
     """Whether an order at the market that was made at a close is still the one that is wanted."""
     now = book.sleeves[order.sleeve].order if book.basket is None else book.basket.orders[order.sleeve]
     return now.key == order.key
+
+
+def leaves(book: Book, s: int, layer: Layer) -> bool:
+    """Whether a layer leaves already; of a basket's leg whether all pairs that have it do."""
+    return bool(layer.exit_pending) if book.basket is None else is_leaving(book, s)
 
 
 def wanted_of(book: Book, s: int) -> list[Want]:
@@ -258,6 +265,8 @@ def _placed(book: Book, s: int, want: Want) -> VenueOrder:
     else:
         order = VenueOrder(*core, 0, 0, 0.0, 0.0, book.close_ms)
     book.orders = intended(book.orders, order)
+    if book.basket is not None:
+        remember(book, order)
     return order
 
 
@@ -286,6 +295,7 @@ def prune(book: Book, since_ms: int) -> None:
 
     A late execution of an entry that is still known opens its layer again: the ids that the layer has used stay used.
     """
+    forget(book)
     orders = book.orders
     if not orders.trades and not orders.attempts:
         return

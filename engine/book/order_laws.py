@@ -44,7 +44,7 @@ class OrderLaws:
         if body["order"] in self._intents:
             self._wrong("I3", event, f"{body['order']} is ordered twice")
         self._intents.add(body["order"])
-        if body["reduce_only"]:
+        if body["reduce_only"] or not body.get("enters", True):  # of a leg of a basket that ends pairs alone
             return
         if self._halted:
             self._wrong("I1", event, f"{body['order']} enters while the desk is halted")

@@ -102,15 +102,17 @@ def _basket_json(basket: BasketBook | None) -> dict[str, Any]:
     if basket is None:
         return {}
     states = {name: as_json(getattr(basket, name)) for name in ("whole", "pairs", "orders", "recent_r", "marks", "fits", "logs")}
-    return {"basket": {"source": dict(basket.source), **states}}
+    parts = {"parts": basket.parts} if basket.parts else {}
+    return {"basket": {"source": dict(basket.source), **states, **parts}}
 
 
 def _basket(data: Mapping[str, Any]) -> BasketBook:
     """What `_basket_json` has written."""
     pairs, orders = [restored(PairBook, pair) for pair in data["pairs"]], [restored(LegOrder, order) for order in data["orders"]]
-    numbers = ([restored(float, number) for number in data[name]] for name in ("recent_r", "marks"))
-    rows = ([[restored(float, number) for number in row] for row in data[name]] for name in ("fits", "logs"))
-    return BasketBook(dict(data["source"]), restored(Basket, data["whole"]), pairs, orders, *numbers, *rows)
+    recent_r, marks = ([restored(float, number) for number in data[name]] for name in ("recent_r", "marks"))
+    fits, logs = ([[restored(float, number) for number in row] for row in data[name]] for name in ("fits", "logs"))
+    parts = {id_: list(lots) for id_, lots in data.get("parts", {}).items()}
+    return BasketBook(dict(data["source"]), restored(Basket, data["whole"]), pairs, orders, recent_r, marks, fits, logs, parts)
 
 
 def _orders_json(orders: OrderBook) -> dict[str, Any]:

@@ -163,12 +163,14 @@ def set_pauses(book: Book, close_ms: int = 0) -> None:
     an entry that it no longer wants or refuses to move a stop of its; their own pauses run on beside it. `close_ms`: of a bar
     that decides now; without one desk time counts.
     """
+    any_leg = 0
     for s, sleeve in enumerate(book.sleeves):
         unsure = sleeve.in_doubt > 0.0 or bool(book.orders.refusals and unmoved_stops(book, s))
         paused = int(book.entries_blocked or book.latest(s).enters_nothing(close_ms or book.close_ms, book.mode) or unsure)
+        any_leg |= paused
         if book.basket is not None:
             whole = book.basket.whole
-            book.basket.whole = whole._replace(guard=whole.guard._replace(paused=paused))
+            book.basket.whole = whole._replace(guard=whole.guard._replace(paused=any_leg))
         elif paused != sleeve.guard.paused:
             book.sleeves[s] = sleeve._replace(guard=sleeve.guard._replace(paused=paused))
 

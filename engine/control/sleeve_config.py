@@ -144,7 +144,7 @@ class DeskConfig(BaseModel):
 
 
 def require_basket(sleeve: SleeveConfig, *, basket: bool) -> None:
-    """Raise BadInput for a basket without legs, legs of another strategy, and what a basket cannot do: it is on paper alone."""
+    """Raise BadInput for a basket without legs, legs of another strategy, and what a basket cannot do."""
     if not basket:
         if sleeve.legs:
             raise BadInput(f"{sleeve.strategy} trades one instrument, and legs names {len(sleeve.legs)}", "write symbol = ...")
@@ -153,9 +153,6 @@ def require_basket(sleeve: SleeveConfig, *, basket: bool) -> None:
         raise BadInput(
             f"{sleeve.strategy} trades a basket and has no legs", 'write legs = ["BTC-USDT", "ETH-USDT"] in the place of symbol'
         )
-    if sleeve.account or sleeve.stage not in IN_FILE:
-        what = f"account {sleeve.account}" if sleeve.account else f"stage {sleeve.stage}"
-        raise BadInput(f"a basket trades on paper alone so far, not with {what}", "leave it on paper")
     odd = {
         "side": sleeve.side != "both",
         "execution": sleeve.execution,

@@ -264,14 +264,19 @@ def order_all(m: BasketMemory, t: int) -> None:
     for p in range(len(m.pairs)):
         store(m.pairs, p, asking(m, load(m.pairs, p, PairBook), t))
     for leg in range(len(m.legs)):
-        net = 0
-        for p in range(len(m.pairs)):
-            net += asked_on(load(m.pairs, p, PairBook), leg)
-        sleeve = load(m.legs, leg, Sleeve)
-        order = net_order(sleeve, load(m.rules, leg, Rules), net, m.marks[leg], close_of(m, t))
-        store(m.orders, leg, order)
-        if order.side != 0:
-            store(m.legs, leg, sleeve._replace(entries=order.key))
+        order_leg(m, leg, t)
+
+
+def order_leg(m: BasketMemory, leg: int, t: int) -> None:
+    """A leg's net order for what its pairs ask of the next open."""
+    net = 0
+    for p in range(len(m.pairs)):
+        net += asked_on(load(m.pairs, p, PairBook), leg)
+    sleeve = load(m.legs, leg, Sleeve)
+    order = net_order(sleeve, load(m.rules, leg, Rules), net, m.marks[leg], close_of(m, t))
+    store(m.orders, leg, order)
+    if order.side != 0:
+        store(m.legs, leg, sleeve._replace(entries=order.key))
 
 
 def asking(m: BasketMemory, pair: PairBook, t: int) -> PairBook:

@@ -13,7 +13,7 @@ from .guardrails import Around, count_entry, count_order, review, roll_day, watc
 from .ledger import on_mark
 from .memory import emit, load, store
 from .rows import breaker_row, pair_row
-from .sizing import lost_at_stop, risk_frac, whole_lots
+from .sizing import least_lots, lost_at_stop, risk_frac, whole_lots
 from .state import (
     BY_SIGNAL,
     CAP_RISK,
@@ -199,6 +199,8 @@ def sized(m: BasketMemory, terms: SpreadTerms, book: Basket, desk: Desk, pair: P
     if rules_a.mode != REFERENCE:
         gross = min(gross, rules_a.participation_max * a.volume * a.close / share_a)
         gross = min(gross, rules_b.participation_max * b.volume * b.close / share_b)
+    if rules_a.fixed_lots < 0:  # the first round trips with money: the least that the venue takes, once
+        gross = min(gross, least_gross(a, b, rules_a, rules_b, share_a, share_b))
     units_a, units_b = max(gross, 0.0) * share_a / a.close, max(gross, 0.0) * share_b / b.close
     lots_a, lots_b = whole_lots(units_a, rules_a.lot_size), whole_lots(units_b, rules_b.lot_size)
     if lots_a == 0 or lots_b == 0 or max(lots_a, lots_b) > LOTS_MAX:
@@ -207,6 +209,13 @@ def sized(m: BasketMemory, terms: SpreadTerms, book: Basket, desk: Desk, pair: P
     lots_a = lots_a if part_a <= part_b else whole_lots(units_a * part_b, rules_a.lot_size)
     lots_b = lots_b if part_b <= part_a else whole_lots(units_b * part_a, rules_b.lot_size)
     return pair._replace(want_a=pair.side * lots_a, want_b=-pair.side * lots_b, risk=lost * gross * min(part_a, part_b))
+
+
+def least_gross(a: Bar, b: Bar, rules_a: Rules, rules_b: Rules, share_a: float, share_b: float) -> float:
+    """Gross money of the smallest pair of which both legs are of the venue's least order."""
+    least_a = least_lots(rules_a, a.close) * rules_a.lot_size * a.close / share_a
+    least_b = least_lots(rules_b, b.close) * rules_b.lot_size * b.close / share_b
+    return max(least_a, least_b) * (1.0 + 1e-9)
 
 
 def reviewed(

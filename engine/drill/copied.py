@@ -18,6 +18,7 @@ from engine.book.book import Book, Spec
 from engine.clock import DAY_MS
 from engine.control.config import DeskConfig, DeskVersion, write_first
 from engine.control.limits import HardLimits
+from engine.control.sleeve_config import traded_by
 from engine.core.exits import to_tick
 from engine.core.state import Rules, Signal, Sleeve
 from engine.core.windows import shut
@@ -65,8 +66,9 @@ class DeskParts(NamedTuple):
         return self._replace(limits=self.limits.model_copy(update=changes))
 
     def with_sleeve(self, name: str, **changes: Any) -> "DeskParts":
-        """The same with one sleeve changed."""
-        return self._replace(config=self.config.with_sleeve(self.config.sleeve(name).model_copy(update=changes)))
+        """The same with one sleeve changed; by the name of a leg its basket."""
+        own = next(one for one in self.config.sleeves if name in (one.name, *(leg.name for leg in traded_by(one))))
+        return self._replace(config=self.config.with_sleeve(own.model_copy(update=changes)))
 
 
 class DeskCopy:
@@ -297,7 +299,8 @@ def flat(price: float) -> Move:
 class Copies:
     """Makes copies of one desk, each in a folder of its own."""
 
-    def __init__(self, parts: DeskParts, folder: Path) -> None:
+    def __init__(self, parts: DeskParts, folder: Path, make: type[DeskCopy] = DeskCopy) -> None:
+        self.make = make
         self.parts, self._folder, self._template, self._made = parts, folder, folder / "template.db", 0
         self.able: list[str] = []  # sleeves whose ordinary entry is let through; none: not looked yet
         self.barred = ""  # why no sleeve of the desk can enter at all
@@ -308,7 +311,7 @@ class Copies:
     def new(self, parts: DeskParts | None = None) -> DeskCopy:
         """A new copy; `parts`: of a desk that differs."""
         self._made += 1
-        return DeskCopy(parts or self.parts, self._folder / f"copy{self._made}", self._template, self.able)
+        return self.make(parts or self.parts, self._folder / f"copy{self._made}", self._template, self.able)
 
     def small(self) -> DeskCopy:
         """A new copy for what one sleeve shows: of a large desk the leading sleeve alone."""
@@ -326,7 +329,7 @@ class Copies:
 
 
 @contextmanager
-def copies_of(parts: DeskParts) -> Iterator[Copies]:
+def copies_of(parts: DeskParts, make: type[DeskCopy] = DeskCopy) -> Iterator[Copies]:
     """Copies of a desk in a temporary folder, which is removed at the end."""
     with tempfile.TemporaryDirectory(prefix="nightdesk-drill-", ignore_cleanup_errors=True) as folder:
-        yield Copies(parts.awake(), Path(folder))
+        yield Copies(parts.awake(), Path(folder), make)

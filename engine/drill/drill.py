@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from engine.core.state import RULES
-from engine.drill import breakers, exits, halts, refusals
-from engine.drill.copied import Copies, DeskParts, copies_of
+from engine.drill import baskets, breakers, exits, halts, refusals
+from engine.drill.copied import Copies, DeskCopy, DeskParts, copies_of
 from engine.drill.outcome import Drilled, DrillOutcome, Kind, never, no_entry
-from engine.errors import BadInput, DeskError
+from engine.errors import DeskError
 
 SLEEVES_MAX = 24  # whose exit paths are drilled one by one; of the others those with rules of their own
 Step = tuple[Kind, str, str, Callable[[], DrillOutcome]]
@@ -22,14 +22,13 @@ def drill(parts: DeskParts, progress: Progress = lambda _done: None) -> dict[str
     """The report: fired, never_fired, out_of_reach and off, each a list of {kind, name, where, by}, with `left_out`, the sleeves
     whose exit paths another sleeve's stand for. Nothing but a temporary folder is written.
     """
-    if any(sleeve.legs for sleeve in parts.config.sleeves):
-        what = "a drill enters one instrument by a made signal, and a basket enters pairs by their spread: it has no drill so far"
-        raise BadInput(what, "see what its guardrails did: nightdesk journal tail")
     found: list[Drilled] = []
-    with copies_of(parts) as copies:
+    basket = basket_in(parts)
+    with copies_of(parts, baskets.BasketCopy if basket else DeskCopy) as copies:
         drilled, left_out = chosen(copies)
         copies.look(drilled)
         steps = list(steps_of(copies, drilled))
+        drilled = [basket] if basket else drilled
         for n, (kind, name, where, step) in enumerate(steps):
             outcome = outcome_of(step)
             if copies.barred and outcome.state == "never_fired":  # what needs an entry can be tried on no sleeve
@@ -52,14 +51,22 @@ def outcome_of(step: Callable[[], DrillOutcome]) -> DrillOutcome:
         return never(f"the drill failed: {type(error).__name__}: {error}")
 
 
+def basket_in(parts: DeskParts) -> str:
+    """The basket that a desk trades; "" where it trades none."""
+    return next((sleeve.name for sleeve in parts.config.sleeves if sleeve.legs), "")
+
+
 def steps_of(copies: Copies, sleeves: list[str]) -> Iterator[Step]:
-    """Every drill, in the order of the report."""
+    """Every drill, in the order of the report. Of a basket the exit paths are those of its pairs."""
+    basket = basket_in(copies.parts)
     for code, rule in enumerate(RULES):
         if code:
-            yield "refusal", rule, "desk", refusal(copies, code)
+            yield "refusal", rule, "desk", refusal(copies, code, basket)
     for name in breakers.DRILLED:
         yield "breaker", name, "desk", on_a_copy(copies, breakers.DRILLS.get(name))
-    for sleeve in sleeves:
+    for reason in baskets.DRILLED if basket else ():
+        yield "exit", reason, basket, on_a_copy(copies, baskets.PATHS.get(reason))
+    for sleeve in sleeves if not basket else ():
         for reason in exits.DRILLED:
             path = exits.PATHS.get(reason)
             yield "exit", reason, sleeve, on_a_copy(copies, path and of_sleeve(path, sleeve), copies.parts.of_sleeve(sleeve))
@@ -69,9 +76,9 @@ def steps_of(copies: Copies, sleeves: list[str]) -> Iterator[Step]:
         yield "pause", name, "desk", on_copies(copies, step)
 
 
-def refusal(copies: Copies, code: int) -> Callable[[], DrillOutcome]:
+def refusal(copies: Copies, code: int, basket: str = "") -> Callable[[], DrillOutcome]:
     """The drill of a rule."""
-    found = refusals.DRILLS.get(code)
+    found = (baskets.REFUSALS if basket else {}).get(code) or refusals.DRILLS.get(code)
     return uncovered if found is None else on_copies(copies, found)
 
 

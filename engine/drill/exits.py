@@ -12,7 +12,7 @@ from engine.drill.copied import WALL_MS, DeskCopy
 from engine.drill.outcome import DrillOutcome, fired, never, no_entry, off, out_of_reach, seen
 
 NO_PATHS = {"none": "no exit", "adopted": "a person's word on a difference, no guard"}  # of EXIT_REASONS: never drilled
-NO_PATHS |= dict.fromkeys(("pair", "delisted"), "of a basket, which has no drill")
+NO_PATHS |= dict.fromkeys(("pair", "delisted"), "of a basket: baskets.py drills them")
 
 
 def stop(copy: DeskCopy, name: str) -> DrillOutcome:

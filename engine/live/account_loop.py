@@ -19,6 +19,7 @@ from engine.errors import DeskError
 from engine.features.reads import Reads
 from engine.live import config_event
 from engine.live.bar_event import asked_at, bar_body, complaints
+from engine.live.basket_bar import BasketBars, silent
 from engine.live.closing import FeedNote
 from engine.live.controls import Controls
 from engine.live.data_health import changes, corrected, differences
@@ -82,6 +83,7 @@ class AccountLoop:
         self.home, self._connect = home, connect
         self.stamp = home.stamp
         self.signals = SignalSources(home.strategies)
+        self.basket_bars = BasketBars(home.strategies)
         self.troubles: dict[str, str] = {}  # sleeve -> what its strategy did wrong at the last close
         self._desk: LiveDesk | None = None
         self._duties: AccountDuties | None = None
@@ -212,6 +214,9 @@ class AccountLoop:
         live = self.home.now_ms() - close_ms < LIVE_BARS * feed.span.timeframe_ms
         now, waits = await asyncio.to_thread(asked_at, self.signals, desk.book, feed, t, live=live, unwatched=unwatched)
         body = bar_body(feed, desk.book, t, self.stamp, now, waits)
+        if desk.book.basket is not None:
+            found = self.basket_bars.body(desk.book, feed, t, growing=True)
+            body["basket"] = silent(found) if unwatched else found
         desk.close(body, {name: r.read for name, r in now.items()}, {name: r.read for name, r in waits.items()})
         wrong = {} if unwatched else {name: reading.wrong for name, reading in now.items() if reading.wrong}
         for what, more in complaints(self.troubles, wrong):

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from engine.book.basket_account import uncrossed
 from engine.book.basket_events import basket_of
 from engine.book.basket_moves import memory
 from engine.book.bodies import finite
@@ -66,6 +67,22 @@ def ended_at(book: Book, feed: Feed, t: int) -> list[str]:
     places = [feed.span.instruments.index(spec.source["instrument"]) for spec in book.specs]
     ends = strategy.ends_of(feed.span.close[:, places])
     return [name for name, end in zip(book.names, ends, strict=True) if end == t]
+
+
+def silent(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a close at which no strategy is asked: no spread is known, so no pair enters or leaves by it."""
+    fits = [[None] * len(fit) for fit in body["fits"]]
+    return {**body, "logs": [None] * len(body["logs"]), "fits": fits}
+
+
+def crossings(book: Book, body: Mapping[str, Any]) -> list[Crossing]:
+    """What pairs cross inside legs of which no order has filled in the bar that closes, at its open; at an account."""
+    found = []
+    for s in uncrossed(book) if book.basket is not None else ():
+        values = body["bars"].get(book.column(s)) or (None,)
+        if values[0] is not None:
+            found.append(Crossing(book.names[s], float(values[0]), body["close_ms"]))
+    return found
 
 
 def trade_basket(venue: PaperVenue, book: Book, body: Mapping[str, Any], deliver: Deliver) -> None:

@@ -18,13 +18,14 @@ from typing import Any, Protocol, TypeVar
 from engine.book import attached
 from engine.book.bodies import keep_command
 from engine.book.book import Book
-from engine.book.order_events import EventBody
+from engine.book.order_events import EventBody, is_entry, leaves
 from engine.book.snapshot import to_json
 from engine.book.transitions import step
 from engine.core.orders import CANCELLING, DONE, ENDED, PARTIAL, REJECTED, UNKNOWN, WORKING, VenueOrder, find, moved
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DeskError
 from engine.live.announced import Announced
+from engine.live.basket_bar import crossings
 from engine.live.last_guards import ask_stops, why_not_cover, why_not_enter, why_not_leave
 from engine.live.record import Group, record
 from engine.live.requests import order_of, reported, requests_of
@@ -98,8 +99,13 @@ class LiveDesk:
     def close(self, body: Mapping[str, Any], read: Any, read_next: Any) -> None:
         """A bar has closed: entry orders that have rested their time end, and the desk decides. Arguments as of `step`."""
         close_ms = body["close_ms"]
+        for crossing in crossings(self.book, body):
+            self.take(*reported(crossing))
         for order in [o for o in self.book.orders.open.values() if o.slot == ENTRY and o.state not in ENDED]:
-            if close_ms - order.decided_ms >= order.good_for * self.book.specs[order.sleeve].rules.bar_ms:
+            if (
+                self.book.basket is None
+                and close_ms - order.decided_ms >= order.good_for * self.book.specs[order.sleeve].rules.bar_ms
+            ):
                 self.take("lapse", {"order": order.id, "why": "not filled in time"})
         tripped_ms = self.book.tripped_ms
         self._led("bar", body, read, read_next)
@@ -221,7 +227,7 @@ class LiveDesk:
         if order.attached:
             why = await why_not_cover(self, order)
         else:
-            why = await why_not_enter(self, order) if order.slot == ENTRY else why_not_leave(self, order)
+            why = await why_not_enter(self, order) if is_entry(self.book, order) else why_not_leave(self, order)
         if why or self.failed:
             self.never_sent(order, why or self.failed)
             return None
@@ -273,7 +279,7 @@ class LiveDesk:
         """
         position = self.book.sleeves[stop.sleeve].position
         mine = (layer for layer in position.layers[: position.open_layers] if layer.key == stop.key)
-        if any(not layer.exit_pending for layer in mine):
+        if any(not leaves(self.book, stop.sleeve, layer) for layer in mine):
             why = f"the market was beyond the stop of layer {stop.key} before it could stand"
             self.take("leave", {"sleeve": self.book.names[stop.sleeve], "why": why})
 

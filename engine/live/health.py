@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
 from engine.book.bodies import unfit_orders
-from engine.book.order_events import stuck
+from engine.book.order_events import leaves, stuck
 from engine.core.orders import PARTIAL, REJECTED, STANDING, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
@@ -238,8 +238,8 @@ class AccountHealth:
         if for_ms >= NAKED_LEAVE_MS and lots == 0:
             self.desk.spawn(self._flatten(s, key))
             return
-        leaves = all(layer.exit_pending for layer in sleeve.position.layers[: sleeve.position.open_layers])
-        if for_ms >= NAKED_LEAVE_MS and not leaves:
+        left = all(leaves(self.desk.book, s, layer) for layer in sleeve.position.layers[: sleeve.position.open_layers])
+        if for_ms >= NAKED_LEAVE_MS and not left:
             self.desk.take(
                 "leave", {"sleeve": name, "why": f"layer {key} had no protective order for {NAKED_LEAVE_MS // 1000} s"}
             )
@@ -310,9 +310,10 @@ class AccountHealth:
         orders = self.desk.book.orders.open.values()
         side = next((o.side for o in orders if o.slot == ENTRY and (o.sleeve, o.key) == layer and o.reported > o.filled), 0)
         unread = there - sum(lots for _, lots in holders(self.desk, name)) - orphan_lots(self.desk.book, name)
-        if side * unread > 0 and layer in self.naked and not self.desk.failed:
+        lots = min(side * unread, side * there)  # an entry that turned a leg over has closed a part of it
+        if lots > 0 and layer in self.naked and not self.desk.failed:
             why = f"lots of layer {key} that could not be booked had no stop for {NAKED_LEAVE_MS // 1000} s"
-            self.desk.take("leave", {"sleeve": self.desk.book.names[s], "key": key, "lots": side * unread, "why": why})
+            self.desk.take("leave", {"sleeve": self.desk.book.names[s], "key": key, "lots": lots, "why": why})
 
     async def _streams(self) -> None:
         """A stream that shows no life for ten seconds is built anew; what it would have said is read by REST at once."""

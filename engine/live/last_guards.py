@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Protocol
 
-from engine.book import attached
+from engine.book import attached, basket_account
 from engine.book.book import Book, stage_of
+from engine.book.order_events import is_wanted
 from engine.core.guardrails import is_turning
 from engine.core.orders import CANCELLING, ENDED, STANDING, VenueOrder, find
 from engine.core.sizing import least_lots
@@ -78,14 +79,16 @@ async def ask_stops(desk: GuardedDesk, order: VenueOrder) -> None:
 
 def ends_of(desk: GuardedDesk, order: VenueOrder) -> list[VenueOrder]:
     """What protects or ends the layer of an exit beside it, and stands by the book."""
-    mine = (o for o in desk.book.orders.open.values() if (o.sleeve, o.key) == (order.sleeve, order.key))
+    of_legs = desk.book.basket is not None  # a leg's stop has a key of its own
+    found = (o for o in desk.book.orders.open.values() if o.sleeve == order.sleeve)
+    mine = (o for o in found if o.key == order.key or (of_legs and o.slot == PROTECTIVE))
     return [o for o in mine if o.slot != ENTRY and o.id != order.id and o.state in STANDING and o.reported == o.filled]
 
 
 def stops_of(desk: GuardedDesk, order: VenueOrder) -> list[VenueOrder]:
     """The protective orders of the layer that an order is of."""
-    layer = (PROTECTIVE, order.sleeve, order.key)
-    return [o for o in desk.book.orders.open.values() if (o.slot, o.sleeve, o.key) == layer]
+    mine = (o for o in desk.book.orders.open.values() if (o.slot, o.sleeve) == (PROTECTIVE, order.sleeve))
+    return [o for o in mine if o.key == order.key or desk.book.basket is not None]
 
 
 def why_not_leave(desk: GuardedDesk, order: VenueOrder) -> str:
@@ -95,6 +98,9 @@ def why_not_leave(desk: GuardedDesk, order: VenueOrder) -> str:
     if order.flattens:
         return ""
     position = desk.book.sleeves[order.sleeve].position
+    if desk.book.basket is not None and order.slot != PROTECTIVE:  # a leg's net order
+        reduces = order.slot == ENTRY or position.side * order.side < 0
+        return "" if reduces and is_wanted(desk.book, order) else "its leg does not want it any longer"
     layers = position.layers[: position.open_layers]
     return "" if any(layer.key == order.key for layer in layers) else "its layer is gone"
 
@@ -115,7 +121,7 @@ async def guarded(desk: GuardedDesk, order: VenueOrder, until: float) -> str:
         sleeve = desk.book.sleeves[order.sleeve]
         if why := desk.latched():
             return f"the desk is halted: {why}"
-        if desk.book.desk.halted or desk.book.entries_blocked or sleeve.order.key != order.key:
+        if desk.book.desk.halted or desk.book.entries_blocked or not is_wanted(desk.book, order):
             return "the desk is halted" if desk.book.desk.halted else "entries are blocked"
         if desk.now_ms() - order.decided_ms > FRESH_BARS * bar_ms:
             return "it was decided too long ago"
@@ -134,6 +140,8 @@ def too_large(desk: GuardedDesk, order: VenueOrder) -> str:
     spec = desk.book.latest(order.sleeve)
     if stage_of(spec.source) != "live_small":
         return ""
+    if desk.book.basket is not None:
+        return basket_account.too_large(desk.book, order.sleeve)
     price = order.notional / (order.lots * spec.rules.lot_size)
     most = least_lots(spec.rules, price)
     return "" if order.lots <= most else f"stage live_small: {order.lots} lots, at most {most}"

@@ -22,7 +22,7 @@ from engine.errors import DataError, DeskError
 from engine.features.reads import Reads
 from engine.live import config_event
 from engine.live.bar_event import account_of, asked_at, bar_body, complaints
-from engine.live.basket_bar import BasketBars, trade_basket
+from engine.live.basket_bar import BasketBars, silent, trade_basket
 from engine.live.controls import Controls
 from engine.live.feed import Feed, Span
 from engine.live.following import Following, Reread
@@ -52,7 +52,7 @@ class Loop:
         self._book: Book | None = None
         self._feed: Feed | None = None
         self.signals = SignalSources(folder)
-        self._basket_bars, self._growing = BasketBars(folder), False
+        self.basket_bars, self._growing = BasketBars(folder), False
         self._wrong: dict[str, str] = {}
         self.withheld: Callable[[], str] = lambda: ""  # why no entry may be made now; the worker sets it
         self.unwatched: Callable[[int], str] = lambda _close_ms: ""  # why no strategy is asked at a close (live data: a gap)
@@ -279,7 +279,8 @@ class Loop:
         self._wrong = {} if why else {name: reading.wrong for name, reading in now.items() if reading.wrong}
         body = bar_body(feed, book, t, stamp, now, waits)
         if book.basket is not None:
-            body["basket"] = self._basket_bars.body(book, feed, t, growing=self._growing)
+            found = self.basket_bars.body(book, feed, t, growing=self._growing)
+            body["basket"] = silent(found) if why else found
         return body, {n: h.read for n, h in now.items()}, {n: h.read for n, h in waits.items()}
 
     # ---- the journal ---------------------------------------------------------------------------------------------------

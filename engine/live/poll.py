@@ -170,8 +170,14 @@ class AccountPoll:
                 self._take(trade)
 
     def unread(self) -> bool:
-        """Whether executions may be missing here."""
-        return bool(self.pending) or bool(self.early) or self.desk.now_ms() - self.read_ms > 3 * DOUBT_S * 1_000
+        """Whether executions of our orders may be missing here: what the venue has closed by itself is none, and waits for orders
+        in doubt, so that each would wait for the other.
+        """
+        return (
+            any(not trade.forced for trade, _ in self.pending.values())
+            or bool(self.early)
+            or self.desk.now_ms() - self.read_ms > 3 * DOUBT_S * 1_000
+        )
 
     # ---- executions ---------------------------------------------------------------------------------------------------------
 
@@ -220,7 +226,11 @@ class AccountPoll:
         return [] if ours_first else shares_of(self.desk, self.instrument, trade)
 
     def _distinct(self, trade: VenueTrade) -> VenueTrade:
-        """The execution; one with the id of another that was booked half a day before it was made has its own time in its id."""
+        """The execution; one with the id of another that was booked half a day before it was made has its own time in its id.
+        Legs of a basket trade together, and some venues number executions by instrument: there the instrument is in the id.
+        """
+        if self.desk.book.basket is not None and not trade.trade.startswith(own := f"{self.instrument}:"):
+            trade = trade._replace(trade=f"{own}{trade.trade}")
         booked_ms = self.desk.book.orders.trades.get(trade.trade)
         if booked_ms is None or trade.t_ms <= booked_ms + RECYCLED_MS:
             return trade

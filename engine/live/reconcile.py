@@ -186,9 +186,14 @@ class AccountReconcile:
         if self.unequal[name] >= READINGS:
             text = f"the venue holds {lots} lots of {name}, the desk {ours}"
             self._differs(what, text, {"instrument": name, "venue_lots": lots, "desk_lots": ours})
-            if lots * ours < 0:
+            if lots * ours < 0 and not self._may_have_turned(name, lots):
                 self.desk.latch(f"position flipped: {text}")
         return False
+
+    def _may_have_turned(self, name: str, lots: int) -> bool:
+        """Whether a net order of a basket's leg may have turned it over, and is not listed yet."""
+        orders = self.desk.book.orders.open.values() if self.desk.book.basket is not None else ()
+        return any(o.slot == ENTRY and o.side * lots > 0 and self.desk.instrument_of(o) == name for o in orders)
 
     def _differs(self, what: str, text: str, card: Mapping[str, Any]) -> None:
         """A difference, once for as long as it says the same; with what a person can do about it."""

@@ -12,11 +12,13 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from engine.book.attached import level_for
+from engine.book.basket_events import lots_by_pair
 from engine.book.bodies import ShadowBody
 from engine.book.book import Book
 from engine.core.fills import slippage_frac
+from engine.core.ledger import open_lots
 from engine.core.orders import VenueOrder
-from engine.core.state import ENTRY, EXIT_SLOT, SLOTS
+from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE, SLOTS
 from engine.errors import DeskError
 from engine.live.closing import FeedNote
 from engine.live.feed import Span
@@ -121,7 +123,7 @@ class ShadowLive(PaperLive):
             least = f"{terms.least_qty:g} and {terms.least_notional:,.2f} USDT"
             return f"shadow: {units:g} for {notional:,.2f} USDT, the venue takes no less than {least}"
         held = sum(sleeve.ledger.notional for sleeve in book.sleeves if sleeve.position.open_layers)
-        margin = (held + notional) / self.shadow_of.leverage
+        margin = (held + notional * opened_part(book, order)) / self.shadow_of.leverage
         if not margin <= facts.balance:
             return f"shadow: {margin:,.2f} USDT of margin are needed, the account has {facts.balance:,.2f}"
         return ""
@@ -146,6 +148,8 @@ class ShadowLive(PaperLive):
             "unread": "" if at_market or order.slot == ENTRY else RESTS,
             "attached_level": level_for(book, order) if order.slot == ENTRY else None,
         }
+        if book.basket is not None and order.slot != PROTECTIVE:
+            body["parts"] = lots_by_pair(book, order.sleeve)
         self._unsent.append(Unsent(body, book.close_ms, order.price if order.slot == ENTRY else 0.0))
         if self._events is not None:
             self._events.call_soon_threadsafe(self._wake.set)
@@ -236,6 +240,15 @@ class ShadowLive(PaperLive):
             return without_book(unsent, redacted(str(error))[:WHY_MAX])
         behind_ms = self.shadow_of.now_ms() - unsent.close_ms
         return with_book(unsent, book, behind_ms) if behind_ms <= FRESH_MS else without_book(unsent, LATE)
+
+
+def opened_part(book: Book, order: VenueOrder) -> float:
+    """Which part of an entry opens: of a basket's leg that turns over, not what closes what it has."""
+    if book.basket is None:
+        return 1.0
+    position = book.sleeves[order.sleeve].position
+    closes = min(open_lots(position), order.lots) if position.side * order.side < 0 else 0
+    return 1.0 - closes / order.lots
 
 
 def without_book(unsent: Unsent, why: str) -> ShadowBody:

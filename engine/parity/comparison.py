@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from engine.errors import BadInput
+from engine.parity.basket import CAUSES as BASKET_CAUSES
+from engine.parity.basket import BasketToday, PairTables, moved, replay_basket, version_moved
 from engine.parity.replay import FEES, Given, Replayed, deviation, replay
 from engine.parity.tape import Tape
 from engine.parity.today import Today
@@ -21,6 +23,7 @@ from engine.parity.trip_pairs import CENT, TripPair, paired, residue
 from engine.sim.trips import trips
 from engine.watch.attribution import apportion
 from engine.watch.desk_trips import journal_rows, sleeves_of
+from engine.watch.pair_trips import basket_legs
 from engine.watch.window import mark_at
 
 CAUSES = {  # what is given, in order -> the class of what moves
@@ -75,10 +78,15 @@ class Comparison(NamedTuple):
     pairs: tuple[TripPair, ...]  # the desk's trips beside those of the backtest
     source: str  # of the bars that the desk saw
     versions: Mapping[str, tuple[int, ...]] = MappingProxyType({})  # sleeve -> numbers of the versions that governed
+    basket: str = ""  # of which all trips are: a trip's own sleeve is its pair
+
+    def own(self, name: str) -> list[TripPair]:
+        """The round trips of one sleeve."""
+        return [pair for pair in self.pairs if name in (pair.any_of["sleeve"], self.basket)]
 
     def of_sleeve(self, name: str) -> "Comparison":
         """The part of one sleeve."""
-        mine, pairs = (s for s in self.shares if s.sleeve == name), (p for p in self.pairs if p.any_of["sleeve"] == name)
+        mine, pairs = (s for s in self.shares if s.sleeve == name), self.own(name)
         counts = {key: count for key, count in self.counts.items() if key[1] == name}
         return self._replace(shares=tuple(mine), counts=counts, pairs=tuple(pairs))
 
@@ -117,24 +125,52 @@ class _Chain:
 
     def __init__(self, tape: Tape, today: Today) -> None:
         self.tape, self.today = tape, today
-        self.amounts: Amounts = {name: dict.fromkeys(CLASSES, 0.0) for name in tape.book.names}
+        self.amounts: Amounts = {name: dict.fromkeys(CLASSES, 0.0) for name in tape.names}
         self.counts: Counter[tuple[str, str]] = Counter()
-        self.journal = _journal_table(tape)
+        legs = basket_legs(tape.path) if tape.book.basket is not None else None
+        self.of_pairs = PairTables(tape, legs) if legs is not None else None
+        self.of_basket = BasketToday(today)
+        self.journal = _journal_table(tape) if legs is None else pl.DataFrame()
         self.before: Given = frozenset()
-        self.now = replay(tape, today, self.before)
-        self.table = _table_of(self.now, self.journal, tape)
+        self.now = self._replayed()
+        self.table = self._table()
         self.first, self.backtest = self.now, self.table
 
     def give(self, cause: str) -> None:
         """Replay with one more cause given; what moves is its."""
         self.before |= {cause}
-        now = replay(self.tape, self.today, self.before)
-        table = _table_of(now, self.journal, self.tape)
+        before, table_before = self.now, self.table
+        self.now = self._replayed()
+        self.table = self._table()
         for name in self.amounts:
-            self.amounts[name][CAUSES[cause]] += now.equity[name] - self.now.equity[name]
-        moved = [pair.any_of["sleeve"] for pair in paired(table, self.table) if pair.differs]
-        self.counts.update((CAUSES[cause], sleeve) for sleeve in moved)
-        self.now, self.table = now, table
+            self.amounts[name][CAUSES[cause]] += self.now.equity[name] - before.equity[name]
+        differ = [self.whose(pair) for pair in paired(self.table, table_before) if pair.differs]
+        self.counts.update((CAUSES[cause], sleeve) for sleeve in differ)
+
+    def _replayed(self) -> Replayed:
+        if self.of_pairs is None:
+            return replay(self.tape, self.today, self.before)
+        return replay_basket(self.tape, self.today, self.of_basket, self.before)
+
+    def _table(self) -> pl.DataFrame:
+        """The trips of the last replay."""
+        return _table_of(self.now, self.journal, self.tape) if self.of_pairs is None else self.of_pairs.of(self.now)
+
+    def desk(self) -> pl.DataFrame:
+        """The desk's trips."""
+        return _trips(self.journal, self.tape, _run_sleeves(self.tape)) if self.of_pairs is None else self.of_pairs.desk()
+
+    def whose(self, pair: TripPair) -> str:
+        """The sleeve that a trip's dollars are of."""
+        return str(pair.any_of["sleeve"]) if self.of_pairs is None else self.tape.names[0]
+
+    def wanted(self) -> list[str]:
+        """Causes that could move anything, in their order."""
+        if self.of_pairs is None:
+            return [cause for cause in CAUSES if cause in OF_VENUE or MOVED[cause](self.tape, self.today)]
+        tape, today = self.tape, self.today
+        own = {"feature": moved(tape, today, self.of_basket), "version": version_moved(tape, today)}
+        return [cause for cause in BASKET_CAUSES if own.get(cause) or (cause != "feature" and MOVED[cause](tape, today))]
 
     @property
     def left(self) -> bool:
@@ -149,12 +185,12 @@ def compared(tape: Tape, today: Today, progress: Progress = lambda _done: None) 
         raise BadInput(f"{steps:,} bars of sleeves are more than {STEPS_MAX:,}", "choose a later --since")
     chain = _Chain(tape, today)
     progress(0.4)
-    wanted = [cause for cause in CAUSES if cause in OF_VENUE or MOVED[cause](tape, today)]
+    wanted = chain.wanted()
     for n, cause in enumerate(wanted):
         if cause not in OF_VENUE or chain.left:
             chain.give(cause)
         progress(0.4 + 0.5 * (n + 1) / len(wanted))
-    desk = _trips(chain.journal, tape, _run_sleeves(tape))
+    desk = chain.desk()
     _add_residue(chain, desk)
     return _comparison(chain, desk)
 
@@ -162,14 +198,17 @@ def compared(tape: Tape, today: Today, progress: Progress = lambda _done: None) 
 def _add_residue(chain: _Chain, desk: pl.DataFrame) -> None:
     """What is left, parted trip by trip; then whatever the trips do not say."""
     bar_ms = {sleeve.name: sleeve.bar_ms for sleeve in chain.now.sleeves}
-    entered = {(name, close_ms - bar_ms[name]) for name, close_ms in chain.tape.entered}
+    entered = {(name, close_ms - bar_ms[name]) for name, close_ms in chain.tape.entered if name in bar_ms}
+    if chain.of_pairs is not None:  # nothing enters a pair but a decision
+        entered = {(trip["sleeve"], trip["entry_ms"]) for trip in desk.to_dicts()}
     seen: set[tuple[str, str, str, int]] = set()
     for cause, pair, usd in residue(paired(desk, chain.table), entered, at_account=chain.tape.at_account):
         trip = pair.any_of
-        chain.amounts[trip["sleeve"]][cause] += usd
+        chain.amounts[chain.whose(pair)][cause] += usd
         if abs(usd) >= CENT:
             seen.add((cause, trip["sleeve"], trip["side"], trip["entry_ms"]))
-    chain.counts.update((cause, sleeve) for cause, sleeve, _, _ in seen)
+    whole = "" if chain.of_pairs is None else chain.tape.names[0]
+    chain.counts.update((cause, whole or sleeve) for cause, sleeve, _, _ in seen)
     for name, parts in chain.amounts.items():
         parts["unexplained"] += chain.tape.equity[name] - chain.first.equity[name] - sum(parts.values())
 
@@ -177,16 +216,17 @@ def _add_residue(chain: _Chain, desk: pl.DataFrame) -> None:
 def _comparison(chain: _Chain, desk: pl.DataFrame) -> Comparison:
     """The amounts in cents, each sleeve's summing to its difference."""
     tape, shares = chain.tape, []
-    start = {name: tape.book.marked(s).ledger.equity for s, name in enumerate(tape.book.names)}
+    start = tape.start_equity
     for name, parts in chain.amounts.items():
         made, simulated = (round(100 * (x[name] - start[name])) for x in (tape.equity, chain.first.equity))
         cents = apportion([100 * parts[cause] for cause in CLASSES], made - simulated)
         shares.append(SleeveShare(name, made, simulated, dict(zip(CLASSES, cents, strict=True))))
     pairs, source = tuple(paired(desk, chain.backtest)), str(tape.book.start.get("source", ""))
     bars = sum(1 for _ in tape.bars)
-    numbers = {name: {tape.numbers[lead.keys[s]] for lead in tape.bars} for s, name in enumerate(tape.book.names)}
+    numbers = {name: {tape.numbers[lead.keys[s]] for lead in tape.bars} for s, name in enumerate(tape.names)}
     versions = {name: tuple(sorted(found)) for name, found in numbers.items()}
-    return Comparison(tape.start_ms, tape.end_ms, bars, tuple(shares), chain.counts, pairs, source, versions)
+    basket = "" if chain.of_pairs is None else tape.names[0]
+    return Comparison(tape.start_ms, tape.end_ms, bars, tuple(shares), chain.counts, pairs, source, versions, basket)
 
 
 # ---- tables of trips ----------------------------------------------------------------------------------------------------

@@ -86,21 +86,23 @@ def _require_alike(tapes: Sequence[Tape], sleeve: str | None) -> None:
     modes = [tape.book.mode for tape in tapes]
     if twice := next((mode for mode in modes if modes.count(mode) > 1), ""):
         raise BadInput(f"two homes trade on {twice}", "name one home a mode")
-    names = {name: [source for tape in tapes if (source := _source(tape, name))] for tape in tapes for name in tape.book.names}
+    names = {name: [source for tape in tapes if (source := _source(tape, name))] for tape in tapes for name in tape.names}
     if sleeve is not None and sleeve not in names:
         raise BadInput(f"the desk has no sleeve {sleeve!r}", f"available: {', '.join(names)}")
     for name, sources in names.items():
         for key in SAME:
-            if sleeve in (None, name) and len({source.get(key) for source in sources}) > 1:
+            if sleeve in (None, name) and any(source.get(key) != sources[0].get(key) for source in sources):
                 raise BadInput(f"{name} is another sleeve in another home: its {key} differs", "compare one with --sleeve")
 
 
 def _source(tape: Tape, name: str) -> Mapping[str, Any]:
     """The sleeve of that name as its last version in a tape's days says; empty where there is none."""
-    if name not in tape.book.names:
+    if name not in tape.names:
         return {}
-    key = list(tape.bars)[-1].keys[tape.book.names.index(name)]
-    return tape.sources[key]
+    keys = list(tape.bars)[-1].keys
+    if tape.book.basket is not None:
+        return {**tape.sources[keys[0]], "instrument": [tape.sources[key]["instrument"] for key in keys]}
+    return tape.sources[keys[tape.book.names.index(name)]]
 
 
 def approved_in(engine: Engine) -> Approved:
@@ -136,7 +138,7 @@ def _version(engine: Engine, sleeve: str, version: int) -> Mapping[str, Any] | N
 
 def given_by(own: Tape, engine: Engine) -> tuple[Approved, Pins]:
     """What another home's sleeves are compared with: the version of the same number that governed here, else the last one."""
-    here = {name: {own.numbers[lead.keys[s]]: lead.keys[s] for lead in own.bars} for s, name in enumerate(own.book.names)}
+    here = {name: {own.numbers[lead.keys[s]]: lead.keys[s] for lead in own.bars} for s, name in enumerate(own.names)}
 
     def source(sleeve: str, version: int) -> tuple[int, Mapping[str, Any]]:
         found = here.get(sleeve, {})

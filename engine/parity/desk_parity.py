@@ -33,8 +33,8 @@ def desk_parity(
     it lacks.
     """
     tape = tape_of(desk.home, since_ms)
-    if sleeve is not None and sleeve not in tape.book.names:
-        raise BadInput(f"the desk has no sleeve {sleeve!r}", f"available: {', '.join(tape.book.names)}")
+    if sleeve is not None and sleeve not in tape.names:
+        raise BadInput(f"the desk has no sleeve {sleeve!r}", f"available: {', '.join(tape.names)}")
     found = compared(tape, today_of(tape, desk, catalog, approved_in(engine), pins_in(engine)), progress)
     of_desk = report_of(found)
     moved = {share.sleeve: {name: cents / 100 for name, cents in share.classes.items() if cents} for share in found.shares}

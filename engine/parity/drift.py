@@ -104,7 +104,7 @@ def by_cause(classes: Mapping[str, int]) -> Cents:
 
 
 def _own(side: Side, sleeve: str) -> list[TripPair]:
-    return [pair for pair in side.found.pairs if pair.any_of["sleeve"] == sleeve]
+    return side.found.own(sleeve)
 
 
 def _backtests_apart(one: list[TripPair], other: list[TripPair], total: int) -> Cents:

@@ -38,7 +38,7 @@ class Replayed(NamedTuple):
     """What a replay came to."""
 
     equity: Mapping[str, float]  # of each sleeve at the end, marked
-    rows: pl.DataFrame  # as sim/trips.py reads them, numbered from 1 within the replay
+    rows: Any  # a frame as sim/trips.py reads it, numbered from 1 within the replay; of a basket rows of the core
     sleeves: tuple[RunSleeve, ...]
 
 
@@ -143,7 +143,7 @@ def same(one: float, other: float) -> bool:
 
 def replay(tape: Tape, today: Today, given: Given) -> Replayed:
     """The tape's days from its beginning, with these causes given."""
-    world, book, rows = World(tape, today, given), _beginning(tape, today, given), list[Row]()
+    world, book, rows = World(tape, today, given), beginning(tape, today, given), list[Row]()
     for lead in tape.leads:
         if lead.kind == "bar":
             rows += _bar(world, book, lead)
@@ -157,7 +157,7 @@ def replay(tape: Tape, today: Today, given: Given) -> Replayed:
     return Replayed(equity, frame_of_rows(rows), tuple(_run_sleeve(book, s) for s in range(len(book.names))))
 
 
-def _beginning(tape: Tape, today: Today, given: Given) -> Book:
+def beginning(tape: Tape, today: Today, given: Given) -> Book:
     """The desk at its beginning, in this world."""
     world, book = World(tape, today, given), deepcopy(tape.book)
     book.specs = [world.spec(spec) for spec in book.specs]

@@ -74,6 +74,18 @@ class Tape(NamedTuple):
         return not self.book.simulated
 
     @property
+    def names(self) -> list[str]:
+        """What is compared: the sleeves, of a basket itself."""
+        return self.book.names if self.book.basket is None else [self.book.basket.name]
+
+    @property
+    def start_equity(self) -> dict[str, float]:
+        """Equity of each where the tape begins."""
+        if self.book.basket is not None:
+            return {self.book.basket.name: self.book.basket.whole.ledger.equity}
+        return {name: self.book.marked(s).ledger.equity for s, name in enumerate(self.book.names)}
+
+    @property
     def start_ms(self) -> int:
         """The close before the first bar."""
         return self.book.close_ms
@@ -99,9 +111,6 @@ def tape_of(home: Path, since_ms: int | None = None, until_ms: int | None = None
     book, seq = _begun(path, since_ms)
     if book is None or mark is None:
         raise BadInput(NEVER_RAN, "start it: nightdesk up")
-    if book.basket is not None:
-        what = f"{book.basket.name} is a basket: its days are not compared with a backtest so far"
-        raise BadInput(what, "run its backtest over the same days: nightdesk backtest pairs --symbol A,B --from D --to D")
     if since_ms is not None and since_ms >= mark.t_event_ms:  # else it would begin at the last day's snapshot, and answer of that
         raise BadInput(f"{NEVER_RAN} since {utc_day(since_ms)}: it is at {utc(mark.t_event_ms)}", "choose an earlier --since")
     tape = _read(path, book, seq, mark)
@@ -136,6 +145,8 @@ def _read(path: Path, book: Book, seq: int, end: Event) -> Tape:
         if seq < line.seq < end.seq:
             reading.take(line)
     found = {name: holding.equity for name, holding in holdings(end.body).items()}
+    if book.basket is not None:  # one equity: what a leg is shown with is a part of it
+        found = {book.basket.name: float(end.body["basket"]["equity"])}
     return Tape(
         path,
         book,
@@ -177,16 +188,21 @@ class _Reading:
         self.keys = [self._key(spec.source) for spec in book.specs]
         self.waiting = [spec and self._key(spec.source) for spec in book.waiting]
         self.blocked = book.entries_blocked
+        self.of_basket, self.unmarked = book.basket is not None, False  # whether the last event was a bar, whose mark comes
 
     def take(self, line: JournalLine) -> None:
         """The next event."""
         kind = line.kind
         if kind == "mark":
             self.blocked = b'"blocked":{' in line.text
+            if self.of_basket and self.unmarked:  # one that was withheld has no order that could be missed: its own mark says so
+                self.leads[-1] = self.leads[-1]._replace(blocked=self.blocked)
+            self.unmarked = False
             return
         event = line.event()
         if event is None:
             return
+        self.unmarked = kind == "bar"
         if kind == "bar":
             self.leads.append(Lead(kind, event.body, tuple(self.keys), tuple(self.waiting), self.blocked))
         elif kind == "config":

@@ -221,7 +221,8 @@ def today_of(
 def _spec(source: Mapping[str, Any], approved: Approved, pins: Pins, key: str, number: int) -> SleeveRequest:
     """A journaled version as a backtest is asked for it: with the parameters that people approved under its number."""
     venue, symbol, market = source["instrument"].split(":")
-    params, models = approved(source["name"], number), pins(source["name"], number)
+    whose = source.get("basket") or source["name"]  # the sleeve that people configure
+    params, models = approved(whose, number), pins(whose, number)
     place = {"venue": venue, "market": market, "side": source["side"], "cash": source["cash"], "timeframe": source["timeframe"]}
     place |= {"models": journaled_pins(source) if models is None else models, "name": key}
     return SleeveRequest(source["strategy"], symbol, params=source["params"] if params is None else params, **place)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 CENT = 0.005  # what rounds to a cent
-ADOPTED = "adopted"
+ADOPTED, PAIR = "adopted", "pair"
 
 Trip = Mapping[str, Any]
 
@@ -93,16 +93,23 @@ def _overlap(one: Trip, other: Trip) -> bool:
     return bool(one["entry_ms"] <= ends[1] and other["entry_ms"] <= ends[0])
 
 
+def _times(desk: Trip, replay: Trip) -> float:
+    """How many times the replay's size the desk's was; of a pair by the lots of its first leg."""
+    name = "lots_a" if replay.get("a") else "units"
+    return float(desk[name] / replay[name]) if replay[name] else 1.0
+
+
 def _parts(desk: Trip, replay: Trip, apart: str) -> Iterator[tuple[str, float]]:
     """The difference of a pair, part by part: size first, then, at the desk's size, price, slippage, fee and funding.
 
     `apart`: the class of another exit.
     """
-    times = desk["units"] / replay["units"] if replay["units"] else 1.0
+    times = _times(desk, replay)
     yield "size", (times - 1.0) * replay["net"]
     moved = desk["gross"] - times * replay["gross"]
     together = desk["exit_ms"] == replay["exit_ms"]
-    yield ("fill_price" if together else "extra" if desk["reason"] == ADOPTED else apart), moved
+    cut = bool(desk.get("a")) and desk["reason"] == PAIR  # a leg was not let in, or not filled: its mate left
+    yield ("fill_price" if together else "extra" if desk["reason"] == ADOPTED else "missed" if cut else apart), moved
     yield "slippage", times * replay["slippage"] - desk["slippage"]
     yield "fee", times * replay["fees"] - desk["fees"]
     yield "funding", desk["funding"] - times * replay["funding"]

@@ -4,7 +4,7 @@ Hypothesis: two coins that move together come back together. On the recorded coi
 (docs/research.md). Universe: 2 to 12 perpetuals of one timeframe. Signal: deviations of the spread by a fit on bars of the past;
 a trade keeps the fit that it was entered with. Exit: at the mean, or past it once the spread no longer moves on; given up
 further out. Sizing: what is lost at that stop, both legs together. Constraints: backtests, by `nightdesk backtest
-pairs`, and paper, by a sleeve with `legs`.
+pairs`, paper and an account, by a sleeve with `legs`.
 """
 
 from itertools import combinations, pairwise

@@ -60,7 +60,7 @@ def reached_trips(home: Path) -> pl.DataFrame:
 def _measured(home: Path, path: Path) -> pl.DataFrame:
     """The same from the journal."""
     mark, table = mark_at(path), desk_trips(home)
-    if mark is None or table.is_empty():
+    if mark is None or table.is_empty() or "a" in table.columns:  # of a pair: extremes of two legs are of different moments
         return table.with_columns(mae=pl.lit(None, pl.Float64), mfe=pl.lit(None, pl.Float64))
     clock_ms, sleeves = int(start_of(path)["timeframe_ms"]), sleeves_of(path, mark.body)
     own = [column_name(s.instrument, timeframe_text(s.bar_ms), timeframe_text(clock_ms)) for s in sleeves]

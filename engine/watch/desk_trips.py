@@ -25,6 +25,7 @@ from engine.store.opened import size_of
 from engine.watch.attribution import holdings
 from engine.watch.incidents import windows_of
 from engine.watch.kept_lines import trading_lines
+from engine.watch.pair_trips import basket_legs, pair_trips
 from engine.watch.window import FAR_MS, journal_of, mark_at, mode_of
 
 SIZED = b'"size":{'  # a decision without it has no approved size
@@ -38,12 +39,20 @@ _LOCK = Lock()
 def desk_trips(home: Path, sleeve: str | None = None) -> pl.DataFrame:
     """Every round trip of the desk, or of one sleeve, in the order of their first fill; the last may be open and is marked.
 
-    Empty without a journal. Raises BadInput for a sleeve that the desk does not have.
+    Of a basket they are those of its pairs: `sleeve` is the pair, and a leg's name takes those of every pair that has it, the
+    basket's all. Empty without a journal. Raises BadInput for a sleeve that the desk does not have.
     """
     names, found = _trips(journal_of(home))
     if sleeve is not None and names and sleeve not in names:
         raise BadInput(f"the desk has no sleeve {sleeve!r}", f"available: {', '.join(names)}")
-    return found if sleeve is None else found.filter(pl.col("sleeve") == sleeve)
+    return found if sleeve is None else of_sleeve(home, found, sleeve)
+
+
+def of_sleeve(home: Path, found: pl.DataFrame, sleeve: str) -> pl.DataFrame:
+    """Of the desk's trips those of a sleeve; of a basket by the name of a leg, a pair or itself."""
+    legs = basket_legs(journal_of(home)) if "a" in found.columns else None
+    concerned = None if legs is None else legs.concerned(sleeve)
+    return found.filter(pl.col("sleeve") == sleeve if concerned is None else concerned)
 
 
 def strategy_trips(home: Path, sleeve: str | None = None) -> pl.DataFrame:
@@ -57,10 +66,12 @@ def outside_incidents(home: Path, found: pl.DataFrame) -> pl.DataFrame:
     mark = mark_at(path)
     if mark is None or ("incident" not in mark.body and "windows" not in mark.body):
         return found
+    legs = basket_legs(path) if "a" in found.columns else None
     for window in windows_of(path):
         before = pl.lit(window.closed_seq is not None) & (pl.col("first_n") > (window.closed_seq or 0))
         after = pl.col("exit_ms").is_not_null() & (pl.col("last_n") < window.opened_seq)
-        found = found.filter(~pl.col("sleeve").is_in(window.sleeves) | before | after)
+        own = pl.col("sleeve").is_in(window.sleeves) if legs is None else legs.of_legs(window.sleeves)
+        found = found.filter(~own | before | after)
     return found
 
 
@@ -83,9 +94,12 @@ def _trips(path: Path) -> tuple[list[str], pl.DataFrame]:
 
 def _computed(path: Path, mark: Event | None) -> tuple[list[str], pl.DataFrame]:
     """The same from the journal."""
+    at_account = mode_of(path) not in SIMULATED
+    if (legs := basket_legs(path)) is not None:
+        names = [] if mark is None else [*legs.sleeves, legs.name, *legs.pair_names]
+        return names, pair_trips(path, legs, mark, at_account=at_account)
     sleeves = sleeves_of(path, {} if mark is None else mark.body)
     rows, fills = journal_rows(path, [s.name for s in sleeves])
-    at_account = mode_of(path) not in SIMULATED
     found = _with_events(trips(rows, sleeves), fills, {s.name: s.bar_ms for s in sleeves}, at_account=at_account)
     return [] if mark is None else [s.name for s in sleeves], found
 
@@ -112,14 +126,13 @@ def journal_rows(path: Path, names: Sequence[str]) -> tuple[pl.DataFrame, pl.Dat
     about: dict[str, list[Any]] = {
         name: [] for name in ("n", "event", "version", "state", "predicted_by", "predicted", "of", "sized")
     }
-    for event, (kind, values) in _rows_of(_wanted(path)):
+    for event in _wanted(path):
+        kind, values = _row_of(event)
         row = {COLUMN_OF[kind][name]: value for name, value in values.items()}
         close_ms = event.body.get("t_ms", event.t_event_ms)  # of the sleeve's own bar, as a backtest's rows have it
         row |= {"n": event.seq, "close_ms": close_ms, "sleeve": names.index(event.body["sleeve"]), "kind": KIND_OF[kind]}
         for name, column in columns.items():
             column.append(row.get(name, 0))
-        if about["n"] and about["n"][-1] == event.seq:  # the second part of one execution
-            continue
         state, predicted_by, predicted = read_of(event.body.get("features") or {})
         of_models = (
             ("state", state),
@@ -175,26 +188,6 @@ def _sized(path: Path, after_ms: int) -> Iterator[Event]:
             "size" if event.kind == "decision" else "sleeve"
         ):  # a trade that was not booked: none
             yield event
-
-
-def _rows_of(events: Sequence[Event]) -> Iterator[tuple[Event, tuple[type[Any], dict[str, Any]]]]:
-    """Each event with its row; an execution of a basket's leg, which is net and may turn the leg over, as one that leaves and one
-    that enters.
-    """
-    net: dict[str, int] = {}
-    for event in events:
-        kind, values = _row_of(event)
-        if kind is not FillRow or "basket" not in event.body:
-            yield event, (kind, values)
-            continue
-        leg, lots, side = event.body["sleeve"], values["lots"], values["side"]
-        has = net.get(leg, 0)
-        leaves = min(lots, abs(has)) if has * side < 0 else 0
-        net[leg] = has + side * lots
-        for part, slot in ((leaves, max(values["slot"], state.PROTECTIVE)), (lots - leaves, state.ENTRY)):
-            if part:
-                why = {} if slot == state.ENTRY else {"reason": values.get("reason") or state.PAIR}
-                yield event, (kind, values | why | {"lots": part, "slot": slot, "fee": values["fee"] * part / lots})
 
 
 def _row_of(event: Event) -> tuple[type[Any], dict[str, Any]]:

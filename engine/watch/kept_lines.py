@@ -21,21 +21,23 @@ from engine.store.chain import Event, encode_body
 from engine.watch.window import JournalLine, journal_of, lines_in, mark_at, raw_lines, stamp_of
 
 DATA, FILE = "cache/trading.jsonl", "cache/trading.json"
-SCHEMA = 4
+SCHEMA = 5
 BYTES_MAX = 1 << 30  # beyond it no day is added: later ones are read from the journal
 ROOM = 1 << 16  # with less than this left no day is tried any more
 HEAD_BYTES_MAX = 4096
 BLOCK = 1 << 20
 OF_MODELS = ("model(", "regime(")  # columns of stored models, by which round trips are split
+_OF_PAIRS = ("pair", "pair_key", "action", "lots", "risk")  # of a basket's decisions
 _ORDER = ("sleeve", "slot", "key", "lots", "price")
 FIELDS: dict[str, tuple[str, ...]] = {
-    "fill": (*_ORDER, "version", "t_ms", "side", "reason", "reference_price", "fee", "liquidity", "basket"),
-    "funding": ("sleeve", "version", "t_ms", "cash_flow"),
-    "decision": ("sleeve", "version", "t_ms", "size", "refused_by", "features"),
+    "fill": (*_ORDER, "version", "t_ms", "side", "reason", "reference_price", "fee", "liquidity", "parts"),
+    "cross": ("sleeve", "version", "t_ms", "price", "parts"),
+    "funding": ("sleeve", "version", "t_ms", "cash_flow", "parts"),
+    "decision": ("sleeve", "version", "t_ms", "size", "refused_by", "features", *_OF_PAIRS),
     "intent": _ORDER,
     "amend": _ORDER,
     "breaker": ("sleeve", "breaker", "until_ms"),
-    "config": ("sleeves",),
+    "config": ("sleeves", "basket"),
     "window": (),
     "shadow": (),
 }

@@ -19,7 +19,7 @@ from engine.clock import DAY_MS
 from engine.store.chain import Event
 from engine.store.db import read
 from engine.store.tables import SleeveVersion
-from engine.watch.desk_trips import strategy_trips
+from engine.watch.desk_trips import of_sleeve, strategy_trips
 from engine.watch.window import FAR_MS, between, journal_of, mark_at
 
 WINDING_DOWN = "winding down"
@@ -72,7 +72,7 @@ def lives(home: Path, engine: Engine) -> list[SleeveLife]:
     found = []
     for name, had in changes.items():
         ends = [event.t_event_ms for event, _ in had[1:]]
-        own = trips.filter(pl.col("sleeve") == name)
+        own = of_sleeve(home, trips, name)
         stages = tuple(_life(path, name, change, until, own, why) for change, until in zip(had, [*ends, None], strict=True))
         state = stages[-1].stage if name in last else "gone"
         if end is not None and state in RESTING and stages[-1].flat_ms is None:

@@ -16,7 +16,7 @@ import polars as pl
 from engine.clock import DAY_MS
 from engine.errors import BadInput
 from engine.sim.breakdown import Floats, Times
-from engine.watch.desk_trips import strategy_trips
+from engine.watch.desk_trips import of_sleeve, strategy_trips
 from engine.watch.window import first_mark, journal_of, mark_at
 
 Unit = Literal["day", "week", "month"]
@@ -166,15 +166,17 @@ def _stretches(path: Path, names: list[str | None], trips: pl.DataFrame) -> dict
     starts = {name: mark_at(path, max(ms, first.t_event_ms)) or first for name, ms in begins.items()}
     return {
         who: {
-            name: _lately(max(ms, first.t_event_ms), _sums(starts[name].body, who), _sums(last.body, who), _own(closed, who))
+            name: _lately(
+                max(ms, first.t_event_ms), _sums(starts[name].body, who), _sums(last.body, who), _own(path, closed, who)
+            )
             for name, ms in begins.items()
         }
         for who in names
     }
 
 
-def _own(closed: pl.DataFrame, sleeve: str | None) -> pl.DataFrame:
-    return closed if sleeve is None else closed.filter(pl.col("sleeve") == sleeve)
+def _own(path: Path, closed: pl.DataFrame, sleeve: str | None) -> pl.DataFrame:
+    return closed if sleeve is None else of_sleeve(path.parent.parent, closed, sleeve)
 
 
 def _lately(from_ms: int, before: Cents, after: Cents, closed: pl.DataFrame) -> Lately:

@@ -3,7 +3,7 @@
 Called by app.people.stages, the API and tools. Notes of the journal (`shadow`) become one row a sleeve.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,8 @@ from engine.book.bodies import ShadowBody
 from engine.store.chain import Event
 from engine.watch.kept_lines import trading_lines
 from engine.watch.window import FAR_MS
+
+COUNTS = ("orders", "refused", "at_market", "compared", "thin", "crossing")
 
 
 class ShadowCosts(NamedTuple):
@@ -68,6 +70,31 @@ def row_of(notes: list[ShadowBody], terms: Mapping[str, Any]) -> ShadowCosts:
         behind_ms=mean([note["behind_ms"] for note in compared]),
         maker_frac=terms.get("maker_frac"),
         taker_frac=terms.get("taker_frac"),
+    )
+
+
+def together(rows: Sequence[ShadowCosts]) -> ShadowCosts | None:
+    """The rows of a basket's legs as one: counts sum, means weigh by what was compared, fees are the dearest; None of no row."""
+    if len(rows) < 2:
+        return rows[0] if rows else None
+    counts = {name: sum(getattr(row, name) for row in rows) for name in COUNTS}
+
+    def weighed(name: str) -> float | None:
+        found = [(getattr(row, name), row.compared) for row in rows if row.compared]
+        return sum(value * times for value, times in found) / counts["compared"] if found else None
+
+    def dearest(name: str) -> float | None:
+        found = [getattr(row, name) for row in rows]
+        return None if None in found else max(found)
+
+    means: dict[str, Any] = {name: weighed(name) for name in ("spread_bps", "assumed_bps", "book_bps", "behind_ms")}
+    worst = [row.book_p95_bps for row in rows if row.book_p95_bps is not None]
+    return ShadowCosts(
+        **counts,
+        **means,
+        book_p95_bps=max(worst, default=None),
+        maker_frac=dearest("maker_frac"),
+        taker_frac=dearest("taker_frac"),
     )
 
 

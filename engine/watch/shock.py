@@ -5,6 +5,7 @@ takes a constructed bar, so stops, targets, waiting orders, liquidation and the 
 came. Nothing is journaled, and no decision is taken at its close.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,10 +18,10 @@ from engine.core.memory import Memory
 from engine.core.row_fields import FillRow, decode
 from engine.core.state import EXIT_REASONS, NONE, Bar, Sleeve
 from engine.errors import BadInput
+from engine.watch.basket_bars import PlayedBasket
 from engine.watch.window import journal_of, mark_at
 
 MOVE_MAX = 0.95
-NO_BASKET = "a move of prices through a basket, whose legs have one margin, is not computed so far"
 ROWS = 64  # a sleeve has at most a few fills in one bar
 
 
@@ -60,8 +61,6 @@ def shock(home: Path, move_frac: float, symbol: str | None = None, *, gap: bool 
     book = fold(journal_of(home))
     if book is None or book.count == 0:
         return None
-    if book.basket is not None:
-        raise BadInput(NO_BASKET, "see its pairs and legs: nightdesk status")
     symbols = {name.split("@")[0].split(":")[1] for name in book.columns}
     if symbol is not None and symbol not in symbols:
         raise BadInput(f"the desk does not trade {symbol!r}", f"available: {', '.join(sorted(symbols))}")
@@ -72,7 +71,7 @@ def shocks(home: Path, move_frac: float) -> tuple[Shock, ...]:
     """The desk after a fall and after a rise of `move_frac`, each trading through every level and as a gap; once a mark. Empty
     before the first bar. Raises BadInput for a move out of bounds."""
     mark = mark_at(journal_of(home))
-    return () if mark is None or "basket" in mark.body else _shocks(home, mark.id, move_frac)
+    return () if mark is None else _shocks(home, mark.id, move_frac)
 
 
 @lru_cache(maxsize=8)
@@ -92,6 +91,8 @@ def shocked(book: Book, move_frac: float, symbol: str | None, *, gap: bool) -> S
         moved(bar, move_frac if symbol in (None, name.split("@")[0].split(":")[1]) else 0.0, book.bars[0].close_ms, gap=gap)
         for name, bar in zip(book.columns, book.bars, strict=True)
     ]
+    if book.basket is not None:
+        return _basket_shocked(book, bars, Shock(move_frac, gap, symbol, 0.0, 0.0, 0.0, False, ()))
     scratch = [0.0] * width, [0] * width, [0.0] * width, [0.0] * count
     rows: list[object] = [None] * (ROWS * count)
     m = Memory(bars, book.sleeves, [spec.rules for spec in book.specs], book.recent_r, *scratch, book.correlations, rows)
@@ -115,6 +116,33 @@ def shocked(book: Book, move_frac: float, symbol: str | None, *, gap: bool) -> S
     )
     lost = 1.0 - desk.equity / desk.peak if desk.peak > 0 else 0.0
     return Shock(move_frac, gap, symbol, equity, desk.equity, lost, desk.tripped != left_bits, found)
+
+
+def _basket_shocked(book: Book, bars: Sequence[Bar], about: Shock) -> Shock:
+    """The same of a basket, leg by leg: its legs have one margin, and what it loses is that of all pairs."""
+    played = PlayedBasket(book)
+    before = [(played.equity(s), _units(sleeve, book.specs[s].rules.lot_size)) for s, sleeve in enumerate(played.legs)]
+    exits: dict[int, list[str]] = {}
+    for leg, reason in played.bar([bars[spec.rules.bars] for spec in book.specs]):
+        exits.setdefault(leg, []).append(reason)
+    found = tuple(
+        SleeveShock(
+            book.names[s],
+            book.specs[s].source["instrument"],
+            equity,
+            played.equity(s),
+            held,
+            _units(played.legs[s], book.specs[s].rules.lot_size),
+            tuple(dict.fromkeys(exits.get(s, ()))),
+        )
+        for s, (equity, held) in enumerate(before)
+    )
+    desk = played.desk
+    lost = 1.0 - desk.equity / desk.peak if desk.peak > 0 else 0.0
+    halts = desk.tripped != book.desk.tripped
+    return about._replace(
+        before=sum(equity for equity, _ in before), after=desk.equity, drawdown_frac=lost, halts=halts, sleeves=found
+    )
 
 
 def moved(bar: Bar, move_frac: float, close_ms: int, *, gap: bool) -> Bar:

@@ -25,7 +25,7 @@ from engine.data.align import Market
 from engine.data.catalog import Catalog
 from engine.data.timeframes import load_desk, series_of
 from engine.errors import BadInput, DataError
-from engine.watch.shock import NO_BASKET
+from engine.watch.basket_bars import PlayedBasket
 from engine.watch.window import first_mark, journal_of, mark_at
 
 DAYS_MAX = 20
@@ -68,8 +68,6 @@ def worst_days(home: Path, catalog: Catalog, count: int) -> Stress | None:
     book = fold(journal_of(home)) if mark is not None else None
     if mark is None or book is None or book.count == 0:
         return None
-    if book.basket is not None:
-        raise BadInput(NO_BASKET, "see its pairs and legs: nightdesk status")
     first = first_mark(journal_of(home)) or mark
     market, why = _recorded(catalog, tuple(book.columns), int(book.start["timeframe_ms"]), first.t_event_ms)
     return stress_of(book, market, count, mark.id)._replace(left_out=why)
@@ -94,8 +92,10 @@ def stress_of(book: Book, market: Market, count: int, event: str) -> Stress:
     bars_a_day = DAY_MS // market.timeframe_ms
     ranked = sorted(starts, key=lambda start: _unguarded(market, start, bars_a_day, exposures))
     chosen = ranked[: count * PLAYED] if any(exposures) else []
-    days = sorted((_played(book, market, start, bars_a_day) for start in chosen), key=lambda day: (day.lowest, day.day_ms))
+    play = _played if book.basket is None else _basket_played
+    days = sorted((play(book, market, start, bars_a_day) for start in chosen), key=lambda day: (day.lowest, day.day_ms))
     before = sum(book.marked(s).ledger.equity for s in range(len(book.sleeves)))
+    before += 0.0 if book.basket is None else book.basket.whole.base  # legs have no cash of their own
     ends = [int(market.close_ms[at]) for at in (starts[0], starts[-1])] if starts else [0, 0]
     last_ms = ends[1] - market.timeframe_ms + DAY_MS if starts else 0
     return Stress(event, before, any(exposures), len(starts), ends[0] - market.timeframe_ms, last_ms, tuple(days[:count]))
@@ -143,11 +143,38 @@ def _played(book: Book, market: Market, start: int, bars: int) -> StressDay:
         lowest = min(lowest, desk.equity)
         exits += _exits(rows[:n], book.names)
         desk, _ = decide_all(m, silent, desk, book.limits, n, 0, [0] * held)
+    return _day(book, market, (start, bars), (lowest, desk.equity), desk.tripped != tripped, exits)
+
+
+def _basket_played(book: Book, market: Market, start: int, bars: int) -> StressDay:
+    """The same of a basket."""
+    played, lowest, exits = PlayedBasket(book), float("inf"), list[tuple[str, str]]()
+    midnight_ms = -(-book.close_ms // DAY_MS) * DAY_MS
+    factors = [book.bars[k].close / float(market.open[start, k]) for k in range(len(book.instruments))]
+    for t in range(start, start + bars):
+        close_ms = midnight_ms + (t - start + 1) * market.timeframe_ms
+        now = [_bar(market, t, spec.rules.bars, factors[spec.rules.instrument], close_ms) for spec in book.specs]
+        exits += [(book.names[leg], reason) for leg, reason in played.bar(now)]
+        lowest = min(lowest, played.desk.equity)
+    halts = played.desk.tripped != book.desk.tripped
+    return _day(book, market, (start, bars), (lowest, played.desk.equity), halts, exits)
+
+
+def _day(
+    book: Book,
+    market: Market,
+    place: tuple[int, int],
+    equity: tuple[float, float],
+    halts: bool,
+    exits: Sequence[tuple[str, str]],
+) -> StressDay:
+    """A day that was played. place: row of its first bar, and how many; equity: the lowest, and the last."""
+    start, bars = place
     moves = tuple(
-        (book.instruments[k], float(market.close[start + bars - 1, k] / market.open[start, k]) - 1.0) for k in range(count)
+        (name, float(market.close[start + bars - 1, k] / market.open[start, k]) - 1.0) for k, name in enumerate(book.instruments)
     )
     day_ms = int(market.close_ms[start]) - market.timeframe_ms
-    return StressDay(day_ms, moves, lowest, desk.equity, desk.tripped != tripped, tuple(dict.fromkeys(exits)))
+    return StressDay(day_ms, moves, *equity, halts, tuple(dict.fromkeys(exits)))
 
 
 def _exits(rows: Sequence[Any], names: Sequence[str]) -> list[tuple[str, str]]:

@@ -65,12 +65,14 @@ def rewritten(
 class PaperBasket:
     """A BasketCase as a paper desk trades it, event by event; `look` is called after each."""
 
-    def __init__(self, case: BasketCase, look: Callable[[Book], None] = lambda _book: None) -> None:
+    def __init__(
+        self, case: BasketCase, look: Callable[[Book], None] = lambda _book: None, venue: PaperVenue | None = None
+    ) -> None:
         self.case, self.look = case, look
         self.k, self.p = len(case.rules), len(case.pairs)
         self.bars = case.given.bars.reshape(-1, self.k)
         self.book, _ = begin(config_of(case))
-        self.venue = PaperVenue()
+        self.venue = venue or PaperVenue()
         self.events: list[tuple[str, Mapping[str, Any], list[Any]]] = []
 
     def take(self, kind: str, body: Mapping[str, Any]) -> None:
@@ -86,7 +88,10 @@ class PaperBasket:
 
     def bar(self, t: int) -> None:
         """Bar t: what the venue does inside it, then mark and decision."""
-        body = self.body(t)
+        self.trade(self.body(t))
+
+    def trade(self, body: dict[str, Any]) -> None:
+        """The same of a `bar` event's body."""
         self.venue.begin_bar()
         trade_basket(self.venue, self.book, body, lambda report: self.take(*reported(report)))
         self.take("bar", body)

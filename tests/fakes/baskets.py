@@ -77,6 +77,20 @@ def inputs(
     return found._replace(**more)
 
 
+def swinging(seed: int, bars: int = 120, k: int = 3) -> BasketCase:
+    """k legs that go one way together, each with a part of its own that comes back within a few bars; every bar is there, and has
+    volume for all that is ordered: pairs enter and leave often, and share legs."""
+    dice = np.random.default_rng(seed)
+    own = np.zeros((bars, k))
+    for t in range(1, bars):
+        own[t] = 0.6 * own[t - 1] + dice.normal(0.0, 0.01, k)
+    closes = np.exp(np.log(100.0) + np.cumsum(dice.normal(0.0, 0.004, bars))[:, None] + own)
+    opens = np.vstack([closes[:1], closes[:-1]])
+    pairs = list(combinations(range(k), 2))
+    given = inputs(opens, closes, (1.0, 0.0, 0.012), pairs=len(pairs))
+    return BasketCase(given, [LEG._replace(lot_size=0.01, mode=1)] * k, pairs, TERMS._replace(enter=1.0, stop=9.0))
+
+
 def hostile(seed: int, bars: int = 200) -> BasketCase:
     """2 to 5 legs that go their ways together and then do not: volumes from nothing to plenty, holes, gaps that stop or liquidate
     a leg, a leg whose bars end, fits of any sign or none, coarse lots, every fill mode."""

@@ -149,7 +149,7 @@ def stage_size(lots: float, notional: float, lot_size: float = 0.001) -> Alone:
 
     def enter() -> bool:
         rules = RULES._replace(lot_size=lot_size)
-        book = SimpleNamespace(latest=lambda _: SimpleNamespace(source={"stage": "live_small"}, rules=rules))
+        book = SimpleNamespace(basket=None, latest=lambda _: SimpleNamespace(source={"stage": "live_small"}, rules=rules))
         try:
             return not too_large(
                 cast(Any, SimpleNamespace(book=book)), cast(Any, SimpleNamespace(lots=lots, notional=notional, sleeve=0))

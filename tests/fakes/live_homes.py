@@ -224,6 +224,11 @@ Script = Callable[[LiveHome], Coroutine[Any, Any, Any]]
 def lived(path: Path, venue: str, script: Script, *, account: bool = False, replay_days: int = 0, mode: str = "testnet") -> Any:
     """What a script returns about a home at `path` (NIGHTDESK_HOME) on live data of a local venue."""
     written(path, venue, account=account, replay_days=replay_days, mode=mode)
+    return played_home(path, venue, script, with_past)
+
+
+def played_home(path: Path, venue: str, script: Script, make: Callable[[Callable[[], int]], Exchange]) -> Any:
+    """The same of a home that is written, on the markets that `make` makes."""
 
     async def play(played: Played) -> Any:
         asyncio.get_running_loop().run_in_executor = at_once  # type: ignore[assignment,method-assign]
@@ -239,4 +244,4 @@ def lived(path: Path, venue: str, script: Script, *, account: bool = False, repl
         patch.object(signal_source, "LIVE_S", 120.0),  # a busy machine is slow; the clock of the test is another one
         patch.object(account_loop, "AccountDuties", seldom),
     ):
-        return ADAPTED[venue].played.under_virtual_clock(play, with_past, 0.02)[0]
+        return ADAPTED[venue].played.under_virtual_clock(play, make, 0.02)[0]

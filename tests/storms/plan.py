@@ -3,7 +3,7 @@
 Parts: `fault` (each kind alone at each venue), `pair` (all pairs of kinds), `halt` and `restart` (each kind while the desk is
 halted, or killed with its gate shut behind it), `kill` (at every journal event of a day), `drawdown`, `same` (twice, the second
 time in another process), `fair` and `day` (a day without faults; a day of faults and kills, drawn), `port` (two days of the same
-without ccxt, see port_days.py).
+without ccxt, see port_days.py), `basket` (half a day of a basket of three coins, see basket_storm.py).
 """
 
 import random
@@ -24,6 +24,7 @@ QUIET_BARS = 12  # at the end, without faults; a person's two hours and one more
 PAIR_BARS, PAIRS_A_RUN, PAIR_PATIENCE_MS = 4, 21, 1_800_000
 KILL_EVERY = 8
 SAME_SEEDS = 10
+BASKET_BARS, BASKET_SEEDS = 48, 10
 PORT_BARS = 2 * DAY_BARS
 NO_TICKER = "the desk reads no ticker: marks come with candles and positions"
 NO_BOOK = "the desk subscribes to no order book"
@@ -131,6 +132,22 @@ def drawdown(venue: str, seed: int) -> Run:
     return Run("drawdown", venue, str(seed), seed, DAY_BARS, quiet=0, more=(("drawdown_frac", 0.0004),))
 
 
+def basket(venue: str, seed: int) -> Run:
+    """Half a day of a basket of three coins: seven drawn faults, four kills, every fourth halted by a person."""
+    kills = random.Random(seed).sample(range(20, 400), 4)
+    halt_at = BASKET_BARS - QUIET_BARS // 2 if seed % 4 == 3 else -1
+    return Run(
+        "basket",
+        venue,
+        str(seed),
+        seed,
+        BASKET_BARS,
+        drawn(seed, 7, BASKET_BARS),
+        halt_at=halt_at,
+        more=(("kills", tuple(kills)),),
+    )
+
+
 def same(venue: str, number: int) -> Run:
     """Ten seeds, each twice: six hours with three faults and two kills, in this process and in a new one."""
     return Run("same", venue, str(number), number, SAME_SEEDS * 24)
@@ -151,6 +168,7 @@ def short() -> Iterator[Run]:
         yield fair(venue, 0)
     yield from (fault(venue, kind) for kind in MET for venue in VENUES)
     yield from (day(venue, seed) for seed in range(1, 10) for venue in VENUES)
+    yield from (basket(venue, 0) for venue in VENUES)
 
 
 def whole(days: int = 1_000) -> Iterator[Run]:
@@ -164,6 +182,7 @@ def whole(days: int = 1_000) -> Iterator[Run]:
         *(restarting(venue, kind) for kind in MET for venue in VENUES),
         *(killing(venue, first) for first in range(KILL_EVERY) for venue in VENUES),
         *(drawdown(venue, seed) for seed in range(3) for venue in VENUES),
+        *(basket(venue, seed) for seed in range(BASKET_SEEDS) for venue in VENUES),
         *(same(VENUES[number % 3], number) for number in range(100 // SAME_SEEDS)),
     ]
     yield from fixed
@@ -192,6 +211,7 @@ def called(name: str) -> Run:
     part, _, rest = name.partition("/")
     venue, _, what = rest.partition("/")
     made: dict[str, Any] = {"pair": pairs, "kill": killing, "day": day, "fair": fair, "drawdown": drawdown, "same": same}
+    made["basket"] = basket
     made["port"] = at_the_port
     if venue not in VENUES:
         raise ValueError(f"{name}: no venue {venue!r}; there are {', '.join(VENUES)}")

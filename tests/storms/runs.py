@@ -20,6 +20,7 @@ from engine.store.journal import journal_hash
 from tests.fakes.exchange.adapted import ADAPTED
 from tests.fakes.exchange.faults import Window
 from tests.fakes.exchange.played import Played
+from tests.storms.basket_storm import basket_weathered
 from tests.storms.gated_storm import GatedStorm
 from tests.storms.live_storm import LiveStorm, exchange_of
 from tests.storms.plan import Run, seeds_of
@@ -35,6 +36,9 @@ def stormed(run: Run, path: Path) -> LiveStorm:
     """The run, as it has ended. Raises what the desk, ccxt or the venue raise."""
     if run.part == "port":
         return port_days(run.seed, path, run.bars)
+    if run.part == "basket":
+        more = {"halt_at": run.halt_at, "streams": True, **dict(run.more)}
+        return basket_weathered(run.venue, path, run.seed, run.bars, run.plan, run.quiet, **more)
     kind = GatedStorm if run.gated else LiveStorm
 
     async def script(played: Played) -> LiveStorm:

@@ -31,6 +31,7 @@ class Fake:
         self.asked: list[tuple[str, str, Any]] = []
         self.desk = desk()
         self.sleeves = [sleeve("btc-trend", with_position=True), sleeve("eth-trend")]
+        self.basket: dict[str, Any] | None = None
         self.events = [event(n, kind) for n, kind in enumerate(("fill", "order", "decision", "config"), 1)]
         self.proposals = {"prop-1": card("prop-1", "tightens"), "prop-2": card("prop-2", "loosens")}
         self.turns: dict[str, dict[str, Any]] = {}
@@ -221,7 +222,7 @@ ROUTES: dict[tuple[str, str], Any] = {
     ("GET", r"/api/sleeves/([^/]+)"): lambda f, q, b, i: sleeve_page(i, f.evil),
     ("GET", r"/api/sleeves/([^/]+)/trips"): lambda f, q, b, i: trip_table(f.candle_trips, f.evil),
     ("POST", "/api/proposals"): lambda f, q, b: f.proposing(b),
-    ("GET", "/api/sleeves"): lambda f, q, b: {"items": f.sleeves, "version": 1, "desk_ms": NOW_MS},
+    ("GET", "/api/sleeves"): lambda f, q, b: {"items": f.sleeves, "basket": f.basket, "version": 1, "desk_ms": NOW_MS},
     ("GET", "/api/journal"): lambda f, q, b: {"items": f.events, "next": None},
     ("GET", r"/api/journal/([dp]-\d+)"): lambda f, q, b, i: {"event": f.events[0], "before": f.events[1:2], "followed": []},
     ("GET", "/api/runs"): lambda f, q, b: {"items": f.runs},

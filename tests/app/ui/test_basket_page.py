@@ -119,14 +119,13 @@ def leg_page(name: str, evil: str) -> dict[str, Any]:
     return fake_market.sleeve_page(name, evil) | {"configured": "pairs", "basket": basket}
 
 
-def test_an_entry_without_a_decision_of_its_sleeve_says_whose_it_is() -> None:
-    """A leg's is of pairs; one that a person adopted is nobody's. Neither had a signal of no strength at no time."""
-    of_leg = {"fill": {"slot": "entry", "pairs": ["BTC-USDT ETH-USDT", "BTC-USDT SOL-USDT"]}, "decision": None}
-    lines = reasons({"entries": [of_leg, {"fill": {"slot": "entry"}, "decision": None}]}, "")
-    assert lines == [
-        "In: for the pairs BTC-USDT ETH-USDT, BTC-USDT SOL-USDT; a leg decides nothing by itself.",
-        "In: no decision of this sleeve is behind it.",
-    ]
+def test_an_entry_without_a_decision_says_so() -> None:
+    """One that a person adopted is nobody's: it had no signal of no strength at no time. A pair's says its spread."""
+    of_pair = {"side": 1, "strength": 1.0}
+    decided = {"signal": of_pair, "close_ms": START, "features": {"spread_z": -2.25, "hedge": 1.5}}
+    lines = reasons({"entries": [{"fill": {"slot": "entry"}, "decision": None}, {"decision": decided}]}, "")
+    assert lines[0] == "In: no decision of this sleeve is behind it."
+    assert "spread_z −2.25, hedge 1.5" in lines[2]
 
 
 def test_a_leg_shows_the_pairs_of_its_basket(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,5 +136,17 @@ def test_a_leg_shows_the_pairs_of_its_basket(fake: Fake, monkeypatch: pytest.Mon
     for words in ("Pairs of the basket pairs", "−3.10", "1.250", "btc-trend +12, pairs-eth −15", "leaves: stop"):
         assert words in text, words
     assert "▲ refused: gross_frac_max" in text
+    assert "equity 100,000.00" in text
     assert "no price reaches it" not in text  # one margin for all legs
     assert any(str(one.key).endswith("_pairs") for one in (*at.radio, *at.text_input)), "a pause is of the basket"
+
+
+def test_the_list_of_sleeves_shows_the_pairs(fake: Fake) -> None:
+    """Under the legs, as the last mark has them: a flat pair has no lots and no risk."""
+    flat = {"pair": "BTC-USDT ETH-USDT", "side": "flat", "z": 0.4, "hedge": 1.1, "pnl": -3.0}
+    basket = {"name": "pairs", "equity": 99.0, "cash": 90.0, "gross": 0.0, "net": 0.0, "trips": 2, "pairs": [flat]}
+    fake.basket = basket
+    text = texts_of(page(tab="sleeves"))
+    assert "Pairs of the basket pairs" in text
+    assert "+0.40" in text
+    assert "cash 90.00" in text

@@ -3,26 +3,21 @@ where a figure of one instrument would be wrong."""
 
 from typing import Any
 
-import polars as pl
 import pytest
 
 from app.api.models_sleeve import SleevePage
 from app.audit.audit import audit
 from app.cli.basket_text import basket_lines
+from app.cli.journal import close_of_desk
 from app.home.home import Home, open_home
-from app.jobs.drill_job import drilled
-from app.views.desk_trip import desk_trip
 from app.views.event_story import story
 from app.views.sleeve_page import sleeve_page
 from engine.book.order_laws import OrderLaws
-from engine.control.config import active
-from engine.errors import BadInput
-from engine.parity.tape import tape_of
-from engine.sim.explain import RULE_TEXT
+from engine.core.state import RULES
 from engine.store.journal import read
-from engine.watch.desk_trips import desk_trips
 from engine.watch.desk_view import desk_view
 from engine.watch.identity import identity
+from engine.watch.quiet_closes import closes_of
 from engine.watch.shock import shock, shocks
 from engine.watch.stress import worst_days
 from tests.app.api.conftest import Served
@@ -115,14 +110,6 @@ def test_the_page_of_a_leg_has_the_pairs_of_its_basket(lived: Home) -> None:
         assert page["position"] is None or page["position"]["liquidation"]["price"] is None
 
 
-def test_round_trips_of_a_leg_are_net_and_sum_to_what_it_has_made(lived: Home) -> None:
-    """An order that turns a leg over ends one trip and begins the next."""
-    mark, trips = mark_of(lived), desk_trips(lived.path)
-    for name in LEG_NAMES:
-        made = trips.filter(trips["sleeve"] == name)["net"].sum()
-        assert made == pytest.approx(mark["sleeves"][name]["equity"] - 100_000.0 / 3, abs=CENT), name
-
-
 def test_an_exit_is_explained_by_its_pair_its_spread_and_why(lived: Home) -> None:
     """The fill names the pair, the decision before it the deviation and the reason."""
     left = next(e for e in read(lived.desk_journal, {"fill"}) if any("reason" in part for part in e.body["parts"]))
@@ -155,26 +142,39 @@ def test_an_audit_asks_of_each_leg(lived: Home) -> None:
     assert found["live.parameters"]["state"] == "holds"
 
 
-def test_what_is_of_one_instrument_refuses_a_basket_in_a_line(lived: Home) -> None:
-    """Parity, drill, a move of prices, the worst days: nothing answers with a figure that would be wrong."""
-    with pytest.raises(BadInput, match="basket"):
-        tape_of(lived.path)
-    with pytest.raises(BadInput, match="basket"):
-        drilled(lived, {})
-    with pytest.raises(BadInput, match="basket"):
-        shock(lived.path, -0.1)
-    with pytest.raises(BadInput, match="basket"):
-        worst_days(lived.path, lived.catalog, 3)
-    assert shocks(lived.path, 0.1) == ()
-    assert active(lived.engine, lived.path).config.traded_sleeve(LEG_NAMES[1]).leg_of == "pairs"
+def test_a_move_of_prices_and_the_worst_days_are_the_baskets(lived: Home) -> None:
+    """Leg by leg, with the pairs' orders and stops: long and short legs make up for most of a common move."""
+    mark = mark_of(lived)
+    found = shock(lived.path, -0.1)
+    assert found is not None
+    assert found.before == pytest.approx(mark["equity"])
+    assert [one.sleeve for one in found.sleeves] == LEG_NAMES
+    held = sum(leg["position"]["notional"] for leg in mark["sleeves"].values() if "position" in leg)
+    assert held > 0.0
+    assert abs(found.after - found.before) < 0.06 * held, "a tenth of it, were all of it on one side"
+    assert [one.move_frac for one in shocks(lived.path, 0.1)] == [-0.1, -0.1, 0.1, 0.1]
+    days = worst_days(lived.path, lived.catalog, 3)
+    assert days is not None
+    assert days.before == pytest.approx(mark["equity"])
+    assert 0 < len(days.days) <= 3
+    assert [day.lowest for day in days.days] == sorted(day.lowest for day in days.days)
 
 
-def test_a_round_trip_of_a_leg_says_whose_it_is_and_why_it_ended(lived: Home) -> None:
-    """Also where one order closed it and opened the other side: it was said to be still open."""
-    trips = desk_trips(lived.path)
-    assert trips.filter(pl.col("exit_ms").is_not_null())["reason"].to_list()
-    assert "none" not in trips.filter(pl.col("exit_ms").is_not_null())["reason"].to_list()
-    for name in trips["trip"]:
-        found = desk_trip(lived.path, name)
-        assert all(step["fill"]["pairs"] for step in found["entries"]), name
-        assert (found["closing_rule"]["text"] == RULE_TEXT["none"]) is (found["trip"]["exit_ms"] is None)
+def test_why_a_leg_did_not_trade_names_its_pairs(lived: Home) -> None:
+    """The spread below its entry, the fit that is missing, the pair that is in: not that there was no signal."""
+    marks = list(read(lived.desk_journal, {"mark"}))
+    name, symbol = LEG_NAMES[1], LEGS[1]
+    seen = set[str]()
+    for mark in marks[40::30]:
+        found = close_of_desk(lived.desk_journal, name, mark.t_event_ms)
+        assert "no signal" not in found["text"]
+        for pair in mark.body["basket"]["pairs"]:
+            assert (pair["pair"] in found["text"]) == (symbol in pair["pair"].split())
+        seen |= {word for word in ("below the entry at 0.8", "refused by", "long", "short") if word in found["text"]}
+    assert {"below the entry at 0.8", "long", "short"} & seen
+    counts = closes_of(lived.desk_journal, name, -1, marks[-1].t_event_ms)
+    assert sum(one.closes for one in counts) == len({mark.t_event_ms for mark in marks[1:]})
+    kinds = {one.what for one in counts}
+    assert "no signal" not in kinds
+    assert {"in a pair", "spread below entry"} <= kinds
+    assert {one.what for one in counts if one.blocked} <= set(RULES)

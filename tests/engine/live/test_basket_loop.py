@@ -245,13 +245,12 @@ def active_of(home: Home) -> object:
 
 
 @pytest.mark.parametrize(
-    "change", [{"account": "main"}, {"stage": "shadow"}, {"stage": "live"}], ids=["account", "shadow", "live"]
+    "change", [{"account": "main"}, *({"stage": name} for name in ("shadow", "testnet", "live_small", "live"))]
 )
-def test_no_account_trades_a_basket(own_home: Path, change: dict) -> None:
-    """Neither by its sleeve nor by the desk's."""
+def test_a_basket_goes_through_the_stages_as_any_sleeve(own_home: Path, change: dict) -> None:
+    """In shadow and at an account, by its sleeve and by the desk's."""
     config = active(basket_home(own_home).engine, own_home).config
-    sleeve = config.sleeve("pairs").model_copy(update=change)
-    with pytest.raises(BadInput, match="paper alone"):
-        validated(config.with_sleeve(sleeve))
-    entry = AccountEntry.model_construct(mode="live", venue="synthetic")
-    assert "paper alone" in dict(faults_of_trading("main", {"main": entry}, False, config.sleeves))["sleeves", 0, "legs"]
+    validated(config.with_sleeve(config.sleeve("pairs").model_copy(update=change)))
+    for mode in ("shadow", "testnet", "live"):
+        entry = AccountEntry.model_construct(mode=mode, venue="synthetic")
+        assert ("sleeves", 0, "legs") not in dict(faults_of_trading("main", {"main": entry}, False, config.sleeves))

@@ -27,7 +27,7 @@ def desk(facts: ShadowFacts | None, held: float = 0.0) -> ShadowLive:
     rules = RULES._replace(lot_size=0.0001)
     sleeve = Stub(position=Stub(open_layers=int(held > 0.0)), ledger=Stub(notional=held))
     bars = [Stub(close=60_000.0)] * (rules.bars + 1)
-    loop: Any = Stub(book=Stub(specs=[Stub(source={"instrument": PERP}, rules=rules)], sleeves=[sleeve], bars=bars))
+    loop: Any = Stub(book=Stub(specs=[Stub(source={"instrument": PERP}, rules=rules)], sleeves=[sleeve], bars=bars, basket=None))
     home: Any = ShadowHome("okx", 3, lambda: 0, None, None)  # type: ignore[arg-type]
     found = ShadowLive(loop, lambda: None, {}, home)
     found.facts = facts

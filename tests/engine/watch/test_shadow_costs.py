@@ -7,7 +7,7 @@ import pytest
 
 from engine.store.chain import Event
 from engine.store.journal import Journal
-from engine.watch.shadow_costs import shadow_costs, shadow_text
+from engine.watch.shadow_costs import shadow_costs, shadow_text, together
 
 NOTE: dict[str, Any] = {
     "what": "order", "order": "ndaaaa00000001E00", "sleeve": "btc", "instrument": "okx:BTC-USDT:perp", "slot": "entry", "side": 1,
@@ -60,3 +60,23 @@ def test_an_order_says_why_it_did_not_leave(note: dict[str, Any], words: str) ->
     """One line."""
     assert shadow_text(note).startswith("shadow: nothing is sent to okx")
     assert words in shadow_text(note)
+
+
+def test_legs_of_a_basket_are_one_row(tmp_path: Path) -> None:
+    """Counts sum, means weigh by what was compared, the dearest fees count; a leg whose fees are unknown leaves them so."""
+    terms = {f"okx:{coin}-USDT:perp": {"maker_frac": fee, "taker_frac": 2 * fee} for coin, fee in (("BTC", 1e-4), ("ETH", 3e-4))}
+    account = {"what": "account", "faults": [], "balance": 1.0, "terms": terms}
+    eth = {**NOTE, "sleeve": "eth", "instrument": "okx:ETH-USDT:perp", "book_bps": 40.0}
+    rows = shadow_costs(
+        noted(tmp_path, account, NOTE, eth, eth, {**RESTS, "sleeve": "eth", "instrument": "okx:ETH-USDT:perp"}), -1
+    )
+    both = together([rows["btc"], rows["eth"]])
+    assert both is not None
+    assert (both.orders, both.at_market, both.compared) == (4, 3, 3)
+    assert both.book_bps == pytest.approx((100.0 + 2 * 40.0) / 3)
+    assert (both.book_p95_bps, both.maker_frac, both.taker_frac) == (100.0, 3e-4, 6e-4)
+    unknown = together([rows["btc"], rows["eth"]._replace(maker_frac=None)])
+    assert unknown is not None
+    assert unknown.maker_frac is None
+    assert together([]) is None
+    assert together([rows["btc"]]) == rows["btc"]

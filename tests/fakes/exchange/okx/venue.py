@@ -14,7 +14,7 @@ from tests.fakes.exchange.okx.words import Fault, Instrument, instrument_of
 from tests.fakes.exchange.orders import Algo, Order
 from tests.fakes.exchange.past import Past
 
-LISTED = {"BTC": ("0.01", 10459), "ETH": ("0.1", 10461)}  # base units a contract, instIdCode
+LISTED = {"BTC": ("0.01", 10459), "ETH": ("0.1", 10461), "SOL": ("1", 10463)}  # base units a contract, instIdCode
 
 
 class OkxVenue:
