@@ -67,7 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """What costs much and proves nothing is done once a process; the product's own data folder starts empty, for shared homes too.
+    """What costs much and proves nothing is done once; the product's own data folder starts empty, for shared homes too.
 
     Garbage is looked for again, more rarely than usual, and no more among what was imported for the collection.
     """
@@ -89,7 +89,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def once_a_process() -> None:
-    """Fakes in the place of what hundreds of tests would do again, where what they belong to was imported: each says what it is."""
+    """Fakes in the place of what hundreds of tests would do again, of what was imported: each says what it is."""
     if "engine.store.db" in sys.modules:
         from tests.fakes import databases
 

@@ -352,11 +352,23 @@ def test_recorded_months_add_up(market_data, strategy, symbol, span):
     assert settled.group_by("close_ms").len()["len"].max() == 1
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_whatever_is_traded_the_accounts_close(catalog, data):
     """Law: under any parameters, sides, modes, limits and funding, trips and costs explain the equity to the cent."""
-    draw = data.draw
+    accounts_close(catalog, data.draw)
+
+
+@pytest.mark.long  # the same law with more examples
+@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_else_is_traded_the_accounts_close(catalog, data):
+    """Law: as above, in 250 backtests."""
+    accounts_close(catalog, data.draw)
+
+
+def accounts_close(catalog, draw):
+    """One backtest, drawn."""
     sleeves = tuple(
         SleeveRequest(
             draw(st.sampled_from(("trend", "reversion"))),
