@@ -1,8 +1,8 @@
 # What a person and CI type. Every target sets up what it needs first.
 .PHONY: run setup kernel test test-all test-anew storms check fmt bench evals pictures lock catboost docs clean
 BIN := .venv/bin
-# two processes more than cores, at most four: tests wait for two fifths of their time, and each process collects all
-PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 2 ? n + 2 : 4)))
+# one process more than cores, at most four: some tests wait, and each process collects all and loads what it uses
+PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 3 ? n + 1 : 4)))
 PYTEST := $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 run: setup        ## start the desk on embedded defaults

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
-from tests.spread import ByFile, InFewWords
+from tests.spread import ByFolder, InFewWords
 
 # Bytecode is kept, whatever the shell says: without it each process of a run compiles what it imports, and pytest each test
 sys.dont_write_bytecode = False
@@ -78,9 +78,9 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFile | None:
-    """Of a run of several processes by file."""
-    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder | None:
+    """Of a run of several processes."""
+    return ByFolder(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
