@@ -1,4 +1,4 @@
-"""How a run of several processes is spread: whole files, and a process stays in its folder, whose libraries and homes it has made.
+"""How a run of several processes is spread: whole files, and a process stays in a folder, whose libraries and homes it has made.
 
 xdist gives the next file to whoever is done first: every process loads every library, and processes that wait for others wait at
 the same time. It looks for each test in the list of all, counts at each end of a test all that a process ever had, and sends five
@@ -16,7 +16,7 @@ SLOW_S = 0.05  # what is set up or taken down for longer is reported, for --dura
 
 
 class ByFolder(LoadFileScheduling):
-    """Files in the order in which they were collected: the next of a process's own folder, of one that nobody has, of the fullest."""
+    """Files as they were collected: the next one of a process's own folder, else of one that nobody has, else of the fullest."""
 
     @cached_property
     def places(self) -> dict[str, int]:
