@@ -18,7 +18,8 @@ kernel: setup     ## compiled for this source, once, before several test process
 	@$(BIN)/python -m engine.making.kernel
 
 .pytest_cache/collected: | kernel   # once a clone: else every process compiles all tests for itself
-	@$(BIN)/pytest --collect-only -qq >/dev/null && mkdir -p $(@D) && touch $@
+	@$(BIN)/pytest --collect-only -qq >/dev/null || $(BIN)/pytest --collect-only
+	@mkdir -p $(@D) && touch $@
 
 test: .pytest_cache/collected ## the default suite
 	$(PYTEST)
