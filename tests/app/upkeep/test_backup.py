@@ -101,14 +101,8 @@ def test_a_home_comes_back_on_another_path(desk: Home, tmp_path: Path, monkeypat
     assert [event.seq for event in read(opened.desk_journal)] == [1, 2, 3, 4, 5]
     assert all(report.ok for report in verify_home(opened.journal, opened.engine).values())
     names = set(files_of(new))
-    assert {
-        "memory/desk.md",
-        "runs/r-1/run.json",
-        "reports/month-2026-05.md",
-        "models/vol/1.0.0/model.json",
-        "strategies/own.py",
-        "HALT",
-    } <= names
+    kept = {"memory/desk.md", "runs/r-1/run.json", "reports/month-2026-05.md", "models/vol/1.0.0/model.json", "strategies/own.py"}
+    assert {*kept, "HALT"} <= names
     assert not [name for name in names if name.startswith(("sessions", "cache", "login", "key", "runs/.new"))]
     assert b"hush" not in b"".join(files_of(new).values())
 
@@ -161,7 +155,7 @@ def test_it_fits_while_everything_is_written(desk: Home, tmp_path: Path, monkeyp
         assert found["home_id"] == desk.id
 
 
-EVERY = pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])  # of the steps one in three; all: long
+EVERY = pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])  # of the steps; all of them: long
 
 
 @EVERY

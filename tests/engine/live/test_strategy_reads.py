@@ -189,7 +189,7 @@ def test_outside_series_are_read_on_paper_as_in_the_backtest(home: Home, loops: 
     assert any(sides[stale.stop :])
     (note,) = [n for n in run.report["notes"] if "oi_1h" in n]
     assert note.startswith("reads synthetic:ETH-USDT:perp oi_1h.oi: synthetic, synthetic_ETH-USDT_perp_oi_1h.parquet")
-    assert note.endswith("at most 2 h old; missing at 44 of 288 closes")
+    assert note.endswith("at most 2 h old; missing at 44 of 192 closes")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core import state
@@ -352,19 +352,11 @@ def test_recorded_months_add_up(market_data, strategy, symbol, span):
     assert settled.group_by("close_ms").len()["len"].max() == 1
 
 
-@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_whatever_is_traded_the_accounts_close(catalog, data):
+@pytest.mark.parametrize("examples", [10, pytest.param(250, marks=pytest.mark.long)])
+def test_whatever_is_traded_the_accounts_close(catalog, examples):
     """Law: under any parameters, sides, modes, limits and funding, trips and costs explain the equity to the cent."""
-    accounts_close(catalog, data.draw)
-
-
-@pytest.mark.long  # the same law with more examples
-@settings(max_examples=250, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_whatever_else_is_traded_the_accounts_close(catalog, data):
-    """Law: as above, in 250 backtests."""
-    accounts_close(catalog, data.draw)
+    law = given(st.data())(lambda data: accounts_close(catalog, data.draw))
+    settings(max_examples=examples)(law)()
 
 
 def accounts_close(catalog, draw):
