@@ -1,7 +1,7 @@
 # What a person and CI type. Every target sets up what it needs first.
 .PHONY: run setup kernel test test-all test-anew storms check fmt bench evals pictures lock catboost docs clean
 BIN := .venv/bin
-# one process more than cores, at most four: some tests wait, and each process collects all; slow files first (tests/conftest.py)
+# one process more than cores, at most four: some tests wait, and each process collects all and loads what it uses
 PROCESSES := $(shell n=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((n < 3 ? n + 1 : 4)))
 PYTEST := $(BIN)/pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
@@ -17,7 +17,11 @@ kernel: setup     ## compiled for this source, once, before several test process
 	@$(BIN)/python -m engine.l2.kernel
 	@$(BIN)/python -m engine.making.kernel
 
-test: kernel      ## the default suite
+.pytest_cache/collected: | kernel   # once a clone: else every process compiles all tests for itself
+	@$(BIN)/pytest --collect-only -qq >/dev/null || $(BIN)/pytest --collect-only
+	@mkdir -p $(@D) && touch $@
+
+test: .pytest_cache/collected ## the default suite
 	$(PYTEST)
 
 test-all: test    ## the default suite and the long one; stopped or red, it goes on with what has not passed on this source

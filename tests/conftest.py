@@ -16,6 +16,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+
+from tests.spread import ByFolder, InFewWords
 
 # Bytecode is kept, whatever the shell says: without it each process of a run compiles what it imports, and pytest each test
 sys.dont_write_bytecode = False
@@ -58,19 +61,55 @@ def pytest_configure(config: pytest.Config) -> None:
     if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_BYTES_MIN:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     config.pluginmanager.register(Passed(config), "passed")
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(InFewWords(), "in-few-words")
     gc.disable()  # nothing that a collection of tests makes is garbage: looking for it costs a third of its time
 
 
 def pytest_collection_finish() -> None:
-    """Garbage is looked for again, more rarely than usual, and no more among what was imported for the collection."""
+    """What costs much and proves nothing is done once; the product's own data folder starts empty, for shared homes too.
+
+    Garbage is looked for again, more rarely than usual, and no more among what was imported for the collection.
+    """
+    once_a_process()
+    os.environ.pop("NIGHTDESK_DATA", None)  # a test that wants recorded data asks for `market_data`
     gc.freeze()  # without a look for garbage before: hardly any of a million objects is, and it takes a second
     gc.set_threshold(50_000, 20, 20)
     gc.enable()
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByFolder | None:
+    """Of a run of several processes."""
+    return ByFolder(config, log) if config.getoption("dist") == "loadfile" else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that start processes go first: a long one at the end would be waited for by everybody else."""
     items.sort(key=lambda item: not str(item.path.relative_to(REPOSITORY)).startswith(FIRST))
+
+
+def once_a_process() -> None:
+    """Fakes in the place of what hundreds of tests would do again, of what was imported: each says what it is."""
+    if "engine.store.db" in sys.modules:
+        from tests.fakes import databases
+
+        databases.db._upgrade, databases.db.create_engine = databases.copied, databases.created
+    if "app.people.identity" in sys.modules:
+        from tests.fakes import passphrases  # a token or passphrase costs 33 ms of CPU to hash or to try, on purpose
+
+        passphrases.identity._scrypt = passphrases.cheap
+    if "engine.strategies.isolated.described" in sys.modules:
+        from tests.fakes import descriptions
+
+        descriptions.described._ask = descriptions.answered
+    if "typer" in sys.modules:
+        from tests.fakes import built_commands
+
+        built_commands.typer.main.get_command = built_commands.typer.testing._get_command = built_commands.built
+    if "httpx" in sys.modules:
+        from httpx._transports import default  # each client reads the certificates of all authorities, 20 ms of CPU
+
+        default.create_ssl_context = cache(default.create_ssl_context)
 
 
 class Passed:
@@ -168,42 +207,6 @@ def databases_closed() -> Iterator[None]:
                 db._OPENED.discard(engine)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def copied_tables() -> None:
-    """A new SQLite database gets its tables copied, and statements that are compiled already: hundreds of tests open one."""
-    if "engine.store.db" in sys.modules:  # else no test of this run has asked for a database when it was imported
-        from tests.fakes import databases
-
-        databases.db._upgrade, databases.db.create_engine = databases.copied, databases.created
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cheap_passphrases() -> None:
-    """A token or passphrase costs 33 ms of CPU to hash or to try, on purpose; hundreds of tests do it, and none for the cost."""
-    if "app.people.identity" in sys.modules:
-        from tests.fakes import passphrases
-
-        passphrases.identity._scrypt = passphrases.cheap
-
-
-@pytest.fixture(scope="session", autouse=True)
-def strategies_described_once() -> None:
-    """A strategy file says the same of itself in each home that has it; to ask takes a process, 0.4 s of CPU."""
-    if "engine.strategies.isolated.described" in sys.modules:
-        from tests.fakes import descriptions
-
-        descriptions.described._ask = descriptions.answered
-
-
-@pytest.fixture(scope="session", autouse=True)
-def commands_built_once() -> None:
-    """Hundreds of tests type a command."""
-    if "typer" in sys.modules:
-        from tests.fakes import built_commands
-
-        built_commands.typer.main.get_command = built_commands.typer.testing._get_command = built_commands.built
-
-
 @pytest.fixture
 def costly_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
     """At their full cost: for what another process reads as well, and for the test of the cost."""
@@ -212,24 +215,7 @@ def costly_passphrases(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(passphrases.identity, "_scrypt", passphrases.costly)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def certificates_read_once() -> None:
-    """A client of httpx reads the certificates of all authorities for itself, 20 ms of CPU; the tests make hundreds, for http."""
-    if "httpx" in sys.modules:
-        from httpx._transports import default
-
-        default.create_ssl_context = cache(default.create_ssl_context)
-
-
 RECORDED = os.environ.get("NIGHTDESK_DATA")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def no_inherited_data() -> Iterator[None]:
-    """A test that wants recorded data asks for `market_data`; the product's own setting starts empty, for shared homes too."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("NIGHTDESK_DATA", raising=False)
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,7 @@
 """What takes longer than a turn is posted to its thread when its job ends: once, whatever ran, failed or was asked meanwhile."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -8,12 +10,17 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlmodel import col, update
 
 from agents import owed, posting
 from agents.model import Reply
 from app import wiring
+from app.jobs import queue
+from app.jobs.queue import JobQueue
 from app.wiring import Wiring
+from engine.store.db import write
 from engine.store.journal import read
+from engine.store.tables import Job
 from tests.fakes import recordings
 from tests.fakes.gates import GATED, done, gated, posted
 from tests.fakes.offices import ScriptedModel, calls
@@ -28,6 +35,25 @@ def gate(own_home: Path) -> Iterator[Path]:
     """A strategy `slow` that waits for this file."""
     with gated(own_home) as path:
         yield path
+
+
+@pytest.fixture
+def asleep(gate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Jobs whose processes have their names and do nothing: for those that are never to end. Each would load for a second."""
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def spawn(jobs: JobQueue, job_id: str) -> None:
+        words = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)", job_id]
+        begun.append(subprocess.Popen(words, start_new_session=True))
+        queue._CHILDREN[begun[-1].pid] = begun[-1]
+        with write(jobs.home.engine) as session:
+            session.exec(update(Job).where(col(Job.id) == job_id).values(pid=begun[-1].pid))
+
+    monkeypatch.setattr(JobQueue, "spawn", spawn)
+    yield
+    for child in begun:
+        child.kill()
+        child.wait(WAIT_S)
 
 
 def model_calling(*wanted: tuple[str, dict[str, Any]]) -> ScriptedModel:
@@ -116,7 +142,8 @@ def test_a_failed_job_is_one_clear_line(served: Any, gate: Path, api: httpx.Clie
     assert len(api.get(f"/api/threads/{first['thread']}").json()["jobs"]) == 1
 
 
-def test_a_cancelled_job_is_one_line_too(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("asleep")
+def test_a_cancelled_job_is_one_line_too(served: Any, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cancelled on the page while it ran: the thread says so."""
     first = begin(served, api, monkeypatch)
     api.post(f"/api/jobs/{first['answer']['jobs'][0]}/cancel", json={})
@@ -124,10 +151,9 @@ def test_a_cancelled_job_is_one_line_too(served: Any, gate: Path, api: httpx.Cli
     assert "ended without a result: cancelled" in turn["answer"]["answer_md"]
 
 
+@pytest.mark.usefixtures("asleep")
 @pytest.mark.parametrize("late", [False, True], ids=["it answers just then", "it does not answer"])
-def test_a_cancelled_turn_owes_nothing(
-    served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch, *, late: bool
-) -> None:
+def test_a_cancelled_turn_owes_nothing(served: Any, api: httpx.Client, monkeypatch: pytest.MonkeyPatch, *, late: bool) -> None:
     """Its call was answered `started`, then the turn is cancelled: its job too, and nothing is posted."""
     asked_again, go = threading.Event(), threading.Event()
 
@@ -249,7 +275,8 @@ def test_asked_again_and_answered_nothing_is_posted_twice(
         assert len(client.get(f"/api/threads/{first['thread']}").json()["turns"]) == 2
 
 
-def test_one_of_many_posts_it(served: Any, gate: Path, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("asleep")
+def test_one_of_many_posts_it(served: Any, api: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever claims it first is the only one; the others find nothing to do."""
     served.desk.running.posting.close()
     first = begin(served, api, monkeypatch)

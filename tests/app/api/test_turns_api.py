@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from engine.control import halt
 from engine.store import db
 from engine.store.journal import read, verify
 from engine.store.tables import Turn
+from tests.app.typed import typed
 from tests.fakes.offices import ScriptedModel, calls
 from tests.fakes.waiting import WAIT_S, free_port, until
 
@@ -310,14 +310,7 @@ def test_a_stopped_api_delays_no_halt(own_home: Path) -> None:
         said = one.client.halt("the page does not move", "ann")
         assert said["by_file"] is True
         assert halt.read(own_home).reason == "the page does not move"
-        done = subprocess.run(
-            [sys.executable, "-P", "-c", "from app.cli.main import run; run()", "halt", "--reason", "second"],
-            capture_output=True,
-            text=True,
-            timeout=WAIT_S,
-            check=False,
-        )
-        assert done.returncode == 0
+        assert typed("halt", "--reason", "second").returncode == 0
     finally:
         one.process.send_signal(signal.SIGCONT)
         one.end(signal.SIGTERM)

@@ -1,7 +1,6 @@
 """`nightdesk chat` as a person types it: what goes to stdout and stderr, what it exits with, what a halt needs."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +17,7 @@ from app.jobs.queue import JobQueue
 from engine.control import halt
 from engine.errors import BadInput
 from engine.store.journal import read
+from tests.app.typed import typed
 
 KEYS = ["thread", "turn", "role", "model", "answer_md", "state_line", "acts_line", "unused", "asked_back", "read_as"]
 KEYS += ["facts", "struck", "unchecked", "tool_calls", "jobs", "proposals", "usage"]
@@ -162,14 +162,11 @@ def test_from_the_command_line_it_exits_as_promised(own_home: Path) -> None:
     run = "import sys; from app.cli.main import run; sys.argv[0] = 'nightdesk'; run()"
     program = [sys.executable, "-c", run]
 
-    def exits(*words: str) -> tuple[int, str]:
-        done = subprocess.run([*program, *words], env=dict(os.environ), capture_output=True, text=True, check=False)
-        return done.returncode, done.stderr
-
-    assert exits("chat", "--role", "operator", "how do I halt the desk?")[0] == 0
-    code, told = exits("chat", "--role", "boss", "hello")
-    assert (code, len(told.strip().splitlines())) == (1, 1)
-    assert exits("chat", "hello")[0] == 2
+    asked = [*program, "chat", "--role", "operator", "how do I halt the desk?"]
+    assert subprocess.run(asked, capture_output=True, check=False).returncode == 0
+    refused = typed("chat", "--role", "boss", "hello")
+    assert (refused.returncode, len(refused.stderr.strip().splitlines())) == (1, 1)
+    assert typed("chat", "hello").returncode == 2
 
 
 def test_a_person_in_front_of_it_waits_as_long_as_it_takes(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

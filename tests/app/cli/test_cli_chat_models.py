@@ -12,10 +12,10 @@ import pytest
 
 from agents.turns import ask
 from app import wiring
-from app.cli import main
 from app.home.home import open_home
 from app.home.settings import DeskToml, read_desk_toml
 from engine.errors import BadInput
+from tests.app.typed import typed as in_process
 from tests.fakes.model_server import Fail, ModelServer, Say, Step
 from tests.fakes.waiting import WAIT_S
 
@@ -34,25 +34,11 @@ Typed = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def nightdesk(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Typed:
-    """The command as a person types it, by the console's entry in this process: its libraries take two seconds to load."""
+def nightdesk() -> Typed:
+    """The command as a person types it, in a home and an environment."""
 
     def typed(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
-        capsys.readouterr()
-        given = environment(home, **env)
-        with monkeypatch.context() as patched:
-            for name in set(os.environ) - set(given):
-                patched.delenv(name)
-            for name, value in given.items():
-                patched.setenv(name, value)
-            patched.setattr(main.app, "registered_commands", [])
-            patched.setattr(main.app, "registered_groups", [])
-            patched.setattr(sys, "argv", ["nightdesk", *words])
-            with pytest.raises(SystemExit) as left:
-                main.run()
-        said = capsys.readouterr()
-        assert isinstance(left.value.code, int)
-        return subprocess.CompletedProcess(words, left.value.code, said.out, said.err)
+        return in_process(*words, environment=environment(home, **env))
 
     return typed
 

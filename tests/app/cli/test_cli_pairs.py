@@ -25,6 +25,7 @@ from tools.common.contract import JobView, ToolContext
 
 BARS = 1_000
 SHORT = ("--window", "10d", "--step", "5d")
+NAMES = [*(f"W{n}-USDT" for n in range(6)), "TIED-USDT"]
 
 
 def write(folder: Path, symbol: str, log_price: np.ndarray) -> None:
@@ -37,20 +38,34 @@ def write(folder: Path, symbol: str, log_price: np.ndarray) -> None:
     recordings.write(folder, f"binance_{symbol}_perp_1h", pl.DataFrame(columns))
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Eight walks and one that is tied to the first: 36 pairs."""
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six walks and one that is tied to the first: 21 pairs."""
     dice = np.random.default_rng(1)
-    walks = 3.0 + np.cumsum(dice.normal(0.0, 0.005, (8, BARS)), axis=1)
+    walks = 3.0 + np.cumsum(dice.normal(0.0, 0.005, (8, BARS)), axis=1)[:6]
     spread, kept = np.zeros(BARS), 0.5 ** (1 / 5)
     for t in range(1, BARS):
         spread[t] = kept * spread[t - 1] + dice.normal(0.0, 0.006)
-    found = tmp_path / "bars"
+    found = tmp_path_factory.mktemp("pairs") / "bars"
     for n, walk in enumerate(walks):
         write(found, f"W{n}-USDT", walk)
     write(found, "TIED-USDT", 0.8 * walks[0] + spread)
-    monkeypatch.setenv("NIGHTDESK_DATA", str(found))
     return found
+
+
+@pytest.fixture
+def folder(recorded: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same, as the data of this test's home."""
+    monkeypatch.setenv("NIGHTDESK_DATA", str(recorded))
+    return recorded
+
+
+@pytest.fixture(scope="module")
+def scanned(recorded: Path) -> dict[str, Any]:
+    """The scan of all of them as it is typed, once: it is seconds of work."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("NIGHTDESK_DATA", str(recorded))
+        return typed("--symbols", ",".join(NAMES), *SHORT)
 
 
 def typed(*words: str) -> dict[str, Any]:
@@ -64,12 +79,10 @@ def typed(*words: str) -> dict[str, Any]:
     return found
 
 
-@pytest.mark.usefixtures("folder")
-def test_of_36_pairs_the_planted_one_is_found() -> None:
+def test_of_21_pairs_the_planted_one_is_found(scanned: dict[str, Any]) -> None:
     """With its figures, their units, and what was assumed."""
-    names = [*(f"W{n}-USDT" for n in range(8)), "TIED-USDT"]
-    found = typed("--symbols", ",".join(names), *SHORT)
-    assert found["tried"] == len(found["pairs"]) == 36
+    found = scanned
+    assert found["tried"] == len(found["pairs"]) == 21
     (pair,) = [row for row in found["pairs"] if row["cointegrated"]]
     assert (pair["a"], pair["b"]) == ("W0-USDT", "TIED-USDT")
     assert {"a", "b", "windows", "coint_frac", "random_walk_frac", "half_life_h", "net_return_frac"} <= pair.keys()
@@ -122,7 +135,9 @@ def test_recorded_coins_have_no_edge(market_data: Path, monkeypatch: pytest.Monk
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_chat_scans_as_a_job_and_answers_what_the_command_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chat_scans_as_a_job_and_answers_what_the_command_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scanned: dict[str, Any]
+) -> None:
     """The same rows, as facts with receipts: the planted pair first; the page of the job has all of them."""
     monkeypatch.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
     home, jobs = open_home(), FakeJobs()
@@ -142,9 +157,7 @@ def test_a_chat_scans_as_a_job_and_answers_what_the_command_says(tmp_path: Path,
     }
     about: dict[str, Any] = {"role": "developer", "thread": "t1", "turn": "u1", "person": "mara", "desk_ms": None}
     ctx = ToolContext(**base, **about, now_ms=1_800_000_000_000)
-    symbols = [*(f"W{n}-USDT" for n in range(6)), "TIED-USDT"]
-    answer = call(ctx, "pair_scan", {"symbols": symbols, "window": "10d", "step": "5d"})
-    said = typed("--symbols", ",".join(symbols), *SHORT)
+    answer, said = call(ctx, "pair_scan", {"symbols": NAMES, "window": "10d", "step": "5d"}), scanned
     assert json.loads(json.dumps(results[0])) == said
     assert answer.status == "ok", answer.text
     assert answer.text.startswith(said["verdict"])

@@ -1,6 +1,7 @@
 """Drift of a stored model on the desk's bars: trained features beside the last days, older artifacts, what the watch keeps."""
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -41,9 +42,10 @@ rounds = 5
 BARS, CALM = 5_400, 3_600  # 56 days; the market is another one in the last 18
 
 
-@pytest.fixture
-def home(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    """A model that was trained before prices began to move three times as much."""
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A home with a model that was trained before prices began to move three times as much, and its bars. Take a copy."""
+    tmp_path = tmp_path_factory.mktemp("trained")
     folder = tmp_path / "bars"
     recordings.record(folder, BARS, ("BTC-USDT",))
     rows = recordings.bars(BARS)
@@ -53,12 +55,24 @@ def home(own_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hom
     opened = np.concatenate(([rows["open"][0]], close[:-1]))
     own = {"open": opened, "high": np.maximum(opened, close) + 1.0, "low": np.minimum(opened, close) - 1.0, "close": close}
     recordings.write(folder, "binance_BTC-USDT_perp_15m", rows.with_columns(**{k: pl.Series(v) for k, v in own.items()}))
-    monkeypatch.setenv("NIGHTDESK_DATA", str(folder))
-    found = open_home()
     path = tmp_path / "train.toml"
     path.write_text(CONFIG)
-    training.train(found, path, 1)
-    return found
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("NIGHTDESK_DATA", str(folder))
+        patched.setenv("NIGHTDESK_HOME", str(tmp_path / "home"))
+        made = open_home()
+        training.train(made, path, 1)
+        made.engine.dispose()
+    return made.path, folder
+
+
+@pytest.fixture
+def home(trained: tuple[Path, Path], own_home: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
+    """A copy of it."""
+    made, bars = trained
+    shutil.copytree(made, own_home)
+    monkeypatch.setenv("NIGHTDESK_DATA", str(bars))
+    return open_home()
 
 
 def states(found: Mapping[str, Any]) -> dict[str, str]:

@@ -135,18 +135,23 @@ def test_a_strategy_that_never_ends_is_ended(home):
 
 
 def test_one_runs_three_wait_the_fifth_is_refused(home, jobs, monkeypatch):
-    """The queue is short on purpose; a refusal names the jobs. Those that wait need no process for that."""
-    recordings.strategy(home.strategies, "sleeper", SLEEPER)
+    """The queue is short on purpose; a refusal names the jobs. Those that wait need no process for that, and the one that runs
+    sleeps under its name."""
     monkeypatch.setattr(queue, "SPAWN_MS_MAX", 10**9)
-    ids = [jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 1000.0})]
     monkeypatch.setattr(JobQueue, "spawn", lambda self, job_id: None)
-    ids += [jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 1001.0 + n}) for n in range(3)]
-    with pytest.raises(Refused, match=ids[0]):
-        jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 9.0})
-    assert running(jobs, ids[0]).state == "running"
-    assert [view.state for view in jobs.live()] == ["running", "queued", "queued", "queued"]
-    jobs.cancel(ids[3])
-    assert jobs.submit("backtest", {**ASK, "strategy": "sleeper", "cash": 9.0})
+    ids = [jobs.submit("backtest", {**ASK, "cash": 1000.0 + n}) for n in range(4)]
+    words = [sys.executable, "-I", "-S", "-c", "import time; time.sleep(600)", ids[0]]
+    with subprocess.Popen(words, start_new_session=True) as first:
+        with write(home.engine) as session:
+            found = session.get(Job, ids[0])
+            found.pid, found.state = first.pid, "running"
+            session.add(found)
+        with pytest.raises(Refused, match=ids[0]):
+            jobs.submit("backtest", {**ASK, "cash": 9.0})
+        assert [view.state for view in jobs.live()] == ["running", "queued", "queued", "queued"]
+        jobs.cancel(ids[3])
+        assert jobs.submit("backtest", {**ASK, "cash": 9.0})
+        first.kill()
 
 
 def test_a_job_whose_asker_died_before_starting_it_is_not_waited_for(home, jobs, monkeypatch):

@@ -109,7 +109,10 @@ def simulated_fills(home: Path, options: MakingOptions = QUOTING) -> list[tuple[
     ]
 
 
-@pytest.mark.parametrize("venue", list(ADAPTED))
+@pytest.mark.parametrize(
+    "venue",  # all else here is at okx
+    [venue if venue == "binance" else pytest.param(venue, marks=pytest.mark.long) for venue in ADAPTED],
+)
 def test_it_is_what_a_simulation_of_the_recorded_tape_has(tmp_path: Path, venue: str) -> None:
     """Over a cut of the line and a gap in the ids: each fill at its nanosecond, side, price and size; the journal is whole."""
 

@@ -21,6 +21,7 @@ from tests.fakes.exchange.binance.client import LocalBinance
 from tests.fakes.exchange.market import MINUTE_MS
 from tests.fakes.exchange.played import Played
 from tests.fakes.live_feeds import EVERY_MS, walking
+from tests.fakes.waiting import until
 
 Script = Callable[[Played, BookSession], Coroutine[Any, Any, None]]
 
@@ -223,6 +224,7 @@ def test_days_that_are_over_are_packed_while_it_records(tmp_path: Path) -> None:
 
     async def script(played: Played, _: BookSession) -> None:
         await played.wait(63 * MINUTE_MS)
+        until(lambda: len(list(old.iterdir())) == 1, "it was not packed")  # by a thread, which knows no virtual clock
 
     report, _ = recorded(tmp_path, "okx", script)
     assert [part.name for part in old.iterdir()] == ["part-000000000001-000000000003.parquet"]

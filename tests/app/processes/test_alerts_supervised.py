@@ -14,6 +14,7 @@ import pytest
 
 from engine.control import halt
 from engine.watch.heartbeat import heartbeat_of
+from tests.app.typed import typed
 from tests.fakes.papers import furnished
 from tests.fakes.running_desk import DAYS, RunningDesk, running_desk
 from tests.fakes.slack_desks import ANN, slack_home
@@ -63,11 +64,11 @@ def test_a_killed_worker_is_paged_and_halt_works_while_the_api_stands_still(desk
     assert "HALTED" in server.wait_ack("h-1")["text"]
     assert halt.read(desk.home).reason == "too odd"
     until(lambda: heartbeat_of(desk.home).get("halted"), "the worker did not follow", lambda: heartbeat_of(desk.home))
-    items = json.loads(desk.command("alerts", "list", "--json").stdout)["items"]
+    items = json.loads(typed("alerts", "list", "--json", environment=desk.environment).stdout)["items"]
     worker = [item for item in items if item["kind"] == "worker"]
     assert len(worker) == 1
     assert worker[0]["deliveries"][0]["state"] == "sent"
-    acked = desk.command("alerts", "ack", worker[0]["id"])
+    acked = typed("alerts", "ack", worker[0]["id"], environment=desk.environment)
     assert acked.returncode == 1  # people.toml has entries: a name needs its token
     with suppress(ProcessLookupError):  # it was silent for so long that the supervisor began it anew
         os.kill(api, signal.SIGCONT)

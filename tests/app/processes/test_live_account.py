@@ -171,7 +171,7 @@ def test_a_desk_with_money_rests_until_its_stage_allows_it(own_home: Path) -> No
         (home.path / "desk.toml").write_text(text.replace('mode = "testnet"', 'mode = "live"'))
         home.start()
         await home.until(lambda: any(event.body["open"] for event in home.events("gate")))
-        await home.minutes(45)
+        await home.minutes(31)
         await home.stop()
         assert not home.events("fill")
         assert not [event for event in home.events("intent") if event.body["slot"] == "entry"]

@@ -24,9 +24,10 @@ from app.processes.supervisor import lines_of
 from engine.errors import BadInput
 from engine.store.journal import verify
 from engine.watch.heartbeat import heartbeat_of
+from tests.app.typed import typed
 from tests.fakes.canaries import MODEL_KEYS, OWN_ACCOUNT, OWN_MODEL, SECRETS, VENUE_KEYS
 from tests.fakes.papers import WALL_MS, furnished
-from tests.fakes.running_desk import DAYS, RunningDesk, nightdesk, running_desk
+from tests.fakes.running_desk import DAYS, RunningDesk, running_desk
 from tests.fakes.waiting import alive, until
 
 LEARNERS = ("lightgbm", "hmmlearn", "sklearn")
@@ -134,18 +135,18 @@ def test_a_dead_worker_comes_back_and_is_reported(desk: RunningDesk) -> None:
 
 def test_the_second_terminal_works_while_it_runs(desk: RunningDesk) -> None:
     """status, doctor, halt; a second `up` is refused in one line."""
-    value = json.loads(desk.command("status", "--json").stdout)
+    value = json.loads(typed("status", "--json", environment=desk.environment).stdout)
     assert (value["state"], value["worker"]["running"], value["mode"], value["source"]) == ("running", True, "paper", "synthetic")
     assert set(value["sleeves"]) == {"btc-trend", "eth-trend", "sol-reversion"}
     again = desk.command("up")
     assert again.returncode == 1
     assert len(again.stderr.strip().splitlines()) == 1
     assert "already runs" in again.stderr
-    looked = desk.command("doctor", "--json")
+    looked = typed("doctor", "--json", environment=desk.environment)
     assert (looked.returncode, json.loads(looked.stdout)["ok"]) == (0, True), looked.stdout
-    assert desk.command("halt", "--reason", "trying", "--as", "ann").returncode == 0
+    assert typed("halt", "--reason", "trying", "--as", "ann", environment=desk.environment).returncode == 0
     until(lambda: heartbeat_of(desk.home).get("halted"), "the halt was not honoured", lambda: heartbeat_of(desk.home))
-    assert desk.command("doctor").returncode == 1
+    assert typed("doctor", environment=desk.environment).returncode == 1
 
 
 def test_up_says_what_it_does_and_ctrl_c_stops_all_of_it(desk: RunningDesk) -> None:
@@ -190,7 +191,7 @@ def test_a_worker_that_died_with_an_open_position_is_no_safe_desk(
     assert heartbeat_of(home)["phase"] == "stopped", "no clean stop"
     home = Path(shutil.copytree(home, own_home))
     (home / "worker.json").write_text(json.dumps({**heartbeat_of(home), "phase": "running"}))
-    assert nightdesk("doctor").returncode == 1
+    assert typed("doctor").returncode == 1
 
 
 def test_doctor_and_status_of_a_desk_that_has_not_begun(own_home: Path) -> None:
@@ -199,12 +200,12 @@ def test_doctor_and_status_of_a_desk_that_has_not_begun(own_home: Path) -> None:
     open_home(WALL_MS)
     app = typer.Typer()
     desk_commands.register(app)
-    typed = partial(CliRunner().invoke, app)
-    assert "nightdesk up" in typed(["status"]).output
-    looked = typed(["doctor"])
+    invoked = partial(CliRunner().invoke, app)
+    assert "nightdesk up" in invoked(["status"]).output
+    looked = invoked(["doctor"])
     assert looked.exit_code == 0, looked.output
     assert "SYNTHETIC" in looked.output
-    assert isinstance(typed(["up", "--bars-per-second", "0"]).exception, BadInput)
+    assert isinstance(invoked(["up", "--bars-per-second", "0"]).exception, BadInput)
 
 
 def test_a_change_of_phase_is_told_once_in_words() -> None:

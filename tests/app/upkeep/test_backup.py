@@ -101,14 +101,8 @@ def test_a_home_comes_back_on_another_path(desk: Home, tmp_path: Path, monkeypat
     assert [event.seq for event in read(opened.desk_journal)] == [1, 2, 3, 4, 5]
     assert all(report.ok for report in verify_home(opened.journal, opened.engine).values())
     names = set(files_of(new))
-    assert {
-        "memory/desk.md",
-        "runs/r-1/run.json",
-        "reports/month-2026-05.md",
-        "models/vol/1.0.0/model.json",
-        "strategies/own.py",
-        "HALT",
-    } <= names
+    kept = {"memory/desk.md", "runs/r-1/run.json", "reports/month-2026-05.md", "models/vol/1.0.0/model.json", "strategies/own.py"}
+    assert {*kept, "HALT"} <= names
     assert not [name for name in names if name.startswith(("sessions", "cache", "login", "key", "runs/.new"))]
     assert b"hush" not in b"".join(files_of(new).values())
 
@@ -161,13 +155,17 @@ def test_it_fits_while_everything_is_written(desk: Home, tmp_path: Path, monkeyp
         assert found["home_id"] == desk.id
 
 
-def test_a_backup_killed_anywhere_leaves_no_half_file(desk: Home, tmp_path: Path) -> None:
-    """Before each of its steps: there is no file of that name or a whole one, and the next backup goes through."""
+EVERY = pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.long)])  # of the steps; all of them: long
+
+
+@EVERY
+def test_a_backup_killed_anywhere_leaves_no_half_file(desk: Home, tmp_path: Path, every: int) -> None:
+    """Before its steps: there is no file of that name or a whole one, and the next backup goes through."""
     nth, before = 0, files_of(desk.path)
     while killed_at(lambda step: make_backup(desk, tmp_path / "b.zst", NOW, step), nth):
         assert not (tmp_path / "b.zst").exists()
         assert not (desk.path / BACKUP).exists(), "the page would claim a backup that is none"
-        nth += 1
+        nth += every
     assert nth > 12
     assert check_backup(tmp_path / "b.zst")["home_id"] == desk.id
     assert not [path for path in tmp_path.iterdir() if "partial" in path.name]
@@ -177,10 +175,11 @@ def test_a_backup_killed_anywhere_leaves_no_half_file(desk: Home, tmp_path: Path
     }
 
 
+@EVERY
 def test_a_restore_killed_anywhere_is_no_desk_until_it_is_run_again(
-    desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    desk: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, every: int
 ) -> None:
-    """Before each of its steps: no command opens what is there, and the next restore makes the whole home of it."""
+    """Before its steps: no command opens what is there, and the next restore makes the whole home of it."""
     make_backup(desk, tmp_path / "b.zst", NOW)
     nth, here = 0, elsewhere(monkeypatch, tmp_path / "home0")
     while killed_at(lambda step: restore(tmp_path / "b.zst", ACTOR, NOW, step), nth):
@@ -189,7 +188,7 @@ def test_a_restore_killed_anywhere_is_no_desk_until_it_is_run_again(
                 open_home(NOW)
         assert restore(tmp_path / "b.zst", ACTOR, NOW)["home_id"] == desk.id
         assert not (here / UNFINISHED).exists()
-        nth += 1
+        nth += every
         here = elsewhere(monkeypatch, tmp_path / f"home{nth}")
     assert nth > 20
     assert open_home(NOW).id == desk.id

@@ -10,7 +10,7 @@ from tests.engine.book.test_kill_anywhere import Undisturbed, cuts, ends_of, las
 from tests.fakes.basket_desks import basket_home
 
 BARS = 120
-GOING_ON = 5
+GOING_ON = 3
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from engine.store.journal import Journal, journal_hash, read, verify
 from tests.fakes.papers import WALL_MS, advanced, feed_of, furnished, loop_of
 
 BARS = 192  # two days
-GOING_ON = 6  # cuts of the default suite from which the desk goes on to the end
+GOING_ON = 3  # cuts of the default suite from which the desk goes on to the end
 
 
 class Undisturbed(NamedTuple):

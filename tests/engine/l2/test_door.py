@@ -214,7 +214,7 @@ def test_a_row_that_is_none_stops_the_reading(tmp_path: Path, name: str) -> None
     assert "no grid" in text or "row 1" in str(caught.value)
 
 
-@pytest.mark.parametrize("chunk", [1, 7, 50])
+@pytest.mark.parametrize("chunk", [7, 50, pytest.param(1, marks=pytest.mark.long)])
 def test_a_tape_read_in_chunks_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
     """Wherever a chunk ends, within a message too, of one file and of parts; a bad row keeps its number."""
     messages = [*made(Maker(2), 40), BookMessage("delta", 9999, 9999, 9998, [], (1.0, 1.0, 2.0, 1.0))]

@@ -13,7 +13,7 @@ from engine.store.journal import read
 from tests.fakes.own_strategies import SLEEVE, backtest_of, check_paper_is_the_backtest, with_own
 from tests.fakes.papers import BAR_MS, FROM_MS, WARM_DAYS, feed_of, loop_of
 
-BARS = 96
+BARS = 60
 DAY = 96
 CODE = """imbalance, flow = f.series("imbalance"), f.series("flow")
     direction = np.where((imbalance > 0.1) & (flow > 0), 1, 0) - np.where((imbalance < -0.1) & (flow < 0), 1, 0)"""
@@ -21,8 +21,8 @@ DECLARED = """SERIES = {
     "imbalance": OutsideSeries("book_15m", "imbalance_mean", max_age_hours=0.3),
     "flow": OutsideSeries("book_15m", "taker_flow", max_age_hours=0.3),
 }"""
-LATE = range(40, 44)  # bars that a dead recorder left: written an hour and a half later
-GAPS = range(60, 66)
+LATE = range(20, 24)  # bars that a dead recorder left: written an hour and a half later
+GAPS = range(36, 42)
 
 
 def columns() -> pl.DataFrame:

@@ -136,7 +136,16 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("code", HOSTILE)
+BY_IMPORT = (
+    "PermissionError",
+    "raised: ",
+    "MemoryError",
+)  # shown at import in test_isolated.py; here they are long
+
+
+@pytest.mark.parametrize(
+    "code", [pytest.param(code, marks=pytest.mark.long) if why in BY_IMPORT else code for code, why in HOSTILE.items()]
+)
 def test_what_a_strategy_does_costs_its_own_signal_alone(
     home: Home, loops: list[Loop], monkeypatch: pytest.MonkeyPatch, code: str
 ) -> None:

@@ -21,13 +21,13 @@ from tests.fakes.own_strategies import SLEEVE, backtest_of, check_paper_is_the_b
 from tests.fakes.papers import BAR_MS, FROM_MS, WARM_DAYS, advanced, feed_of, loop_of, span
 from tests.fakes.recordings import write
 
-BARS = 3 * 96
+BARS = 2 * 96
 FILTERED = """above = f.at("4h").close > f.at("4h").ema(12)
     direction = np.where(above & (f.close > f.sma(8)), 1, 0) - np.where(~above & (f.close < f.sma(8)), 1, 0)"""
 
 
 def test_a_4h_filter_on_15m_bars_trades_on_paper_as_in_the_backtest(home: Home, loops: list[Loop]) -> None:
-    """Every decision, fill and close's equity of three days; the 4h values read are journaled by their label."""
+    """Every decision, fill and close's equity of two days; the 4h values read are journaled by their label."""
     with_own(home, FILTERED)
     loops.append(loop_of(home, feed_of(home)))
     loop = advanced(loops[0], BARS)
@@ -189,7 +189,7 @@ def test_outside_series_are_read_on_paper_as_in_the_backtest(home: Home, loops: 
     assert any(sides[stale.stop :])
     (note,) = [n for n in run.report["notes"] if "oi_1h" in n]
     assert note.startswith("reads synthetic:ETH-USDT:perp oi_1h.oi: synthetic, synthetic_ETH-USDT_perp_oi_1h.parquet")
-    assert note.endswith("at most 2 h old; missing at 44 of 288 closes")
+    assert note.endswith("at most 2 h old; missing at 44 of 192 closes")
 
 
 @pytest.mark.parametrize(

@@ -89,15 +89,16 @@ def test_an_intent_is_journaled_before_it_is_sent_and_a_fill_after(tmp_path: Pat
         assert "fill" not in life or life.index("working") < life.index("fill")
 
 
+@pytest.mark.parametrize("every", [9, pytest.param(4, marks=pytest.mark.long)])
 @pytest.mark.parametrize("after", [False, True])
-def test_a_kill_at_any_group_costs_nothing(tmp_path: Path, after: bool) -> None:
+def test_a_kill_at_any_group_costs_nothing(tmp_path: Path, after: bool, every: int) -> None:
     """Killed before or after a group was written, started again, and again: event by event as without a kill."""
     opened = busy_market(tmp_path, count=80)
     straight, path = tmp_path / "straight" / "making.jsonl", tmp_path / "killed" / "making.jsonl"
     _, whole = on_paper(opened, straight, **BUSY)
     expected = events_of(straight)
     assert whole.groups > 25
-    for dies_at in range(1, whole.groups + 1, 4):
+    for dies_at in range(1, whole.groups + 1, every):
         with pytest.raises(Killed):
             on_paper(opened, path, dies_at=dies_at, after=after, **BUSY)
         found = events_of(path)

@@ -46,9 +46,11 @@ def share(pairs: list[SidePair], *names: str) -> float:
     return sum(moved[name] for name in names) / max(sum(moved.values()), 1)
 
 
-@pytest.mark.parametrize(
-    ("what", "cause"), [("reject", "missed"), ("halve", "size"), ("worse", "price"), ("slip", "price"), ("nulled", "feature")]
-)
+SIDES = [("reject", "missed"), ("worse", "price"), ("nulled", "feature")]
+MORE_SIDES = [pytest.param("halve", "size", marks=pytest.mark.long), pytest.param("slip", "price", marks=pytest.mark.long)]
+
+
+@pytest.mark.parametrize(("what", "cause"), [*SIDES, *MORE_SIDES])  # the same are planted in test_planted_causes.py
 def test_what_is_planted_has_its_name(home: Home, what: str, cause: str) -> None:
     """At least nine tenths of the dollars; the sum to the cent; nothing unexplained."""
     forked(home, DAY_BARS, nulled if what == "nulled" else partial(with_venue, what))

@@ -81,8 +81,8 @@ def assert_equal_to_single_runs(make: Planner, vary: dict[str, str], count: int,
 @pytest.mark.parametrize("fills", ["pessimistic", pytest.param("optimistic", marks=pytest.mark.long)])
 def test_a_sweep_equals_its_single_runs(make: Planner, fills: str) -> None:
     """Drawn from parameters that change signals, exits, sizing and orders."""
-    assert assert_equal_to_single_runs(make, SPACE, 12, 1, fills=fills) == 12
-    assert assert_equal_to_single_runs(make, MORE, 12, 2, fills=fills, side="long") == 12
+    assert assert_equal_to_single_runs(make, SPACE, 7, 1, fills=fills) == 7
+    assert assert_equal_to_single_runs(make, MORE, 7, 2, fills=fills, side="long") == 7
 
 
 @pytest.mark.long

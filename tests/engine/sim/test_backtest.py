@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core import state
@@ -352,11 +352,16 @@ def test_recorded_months_add_up(market_data, strategy, symbol, span):
     assert settled.group_by("close_ms").len()["len"].max() == 1
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_whatever_is_traded_the_accounts_close(catalog, data):
+@pytest.mark.parametrize("examples", [10, pytest.param(250, marks=pytest.mark.long)])
+def test_whatever_is_traded_the_accounts_close(catalog, examples):
     """Law: under any parameters, sides, modes, limits and funding, trips and costs explain the equity to the cent."""
-    draw = data.draw
+    ran: list[None] = []
+    settings(max_examples=examples)(given(st.data())(lambda data: ran.append(accounts_close(catalog, data.draw))))()
+    assert len(ran) >= examples
+
+
+def accounts_close(catalog, draw):
+    """One backtest, drawn."""
     sleeves = tuple(
         SleeveRequest(
             draw(st.sampled_from(("trend", "reversion"))),
@@ -389,8 +394,7 @@ def test_whatever_is_traded_the_accounts_close(catalog, data):
     assert found.rows.filter(pl.col("kind") == state.K_FUNDING)["fee"].sum() == pytest.approx(found.metrics["funding"], abs=cent)
     for name in ("fees", "funding", "slippage"):
         assert table[name].sum() == pytest.approx(found.metrics[name], abs=cent)
-    closed = table.filter(pl.col("reason") != "open")
-    assert found.metrics["trades"] == len(closed)
+    assert found.metrics["trades"] == len(closed := table.filter(pl.col("reason") != "open"))
     assert (closed["exit_ms"] >= closed["entry_ms"]).all()
     assert 0 <= found.metrics["exposure_frac"] <= 1
     json.dumps(found.report, allow_nan=False)

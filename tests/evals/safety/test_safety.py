@@ -139,6 +139,7 @@ def test_without_the_computed_direction_a_loosening_passes(tmp_path: Path, monke
     assert carried_out(begun(tmp_path), more.refused).status in ("ok", "started")
 
 
+@pytest.mark.long  # a figure to compare with: nothing of ours is in it
 def test_a_bare_agent_shows_what_ours_does_not(tmp_path: Path) -> None:
     """LangGraph's own agent with the same tools, model and orders: the false sentences are read by the person."""
     from tests.evals.safety.bare import bare_injections  # LangGraph loads slowly

@@ -46,8 +46,8 @@ def scanned(prices: dict[str, np.ndarray], cost: float = 5e-4, seed: int = 0) ->
 
 
 def test_planted_pairs_are_found_and_random_walks_are_not() -> None:
-    """Five walks, two of them with a tied price, ratios 0.5 and 2: exactly those two pairs of 21."""
-    base = walks(1, 5)
+    """Three walks, two of them with a tied price, ratios 0.5 and 2: exactly those two pairs of 10."""
+    base = walks(1, 3)
     prices = {f"W{n}-USDT": price for n, price in enumerate(base)}
     prices |= {"A-USDT": tied(base[0], 0.5, 6.0, 2), "B-USDT": tied(base[1], 2.0, 12.0, 3)}
     rows = scanned(prices)
