@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.offline import entries as catalog
-from agents.offline.account import kind_of, lost_of
+from agents.offline.account import kind_of, lost_of, words_left
 from agents.offline.dates import NO_SPAN
 from agents.offline.entries import AskedEntry
 from agents.offline.labels import FOLLOWS, AskLabel, label_of
 from agents.offline.learned import Guess, guesses
 from agents.offline.leftout import EXITS
 from agents.offline.model_asks import model_label
+from agents.offline.names import BASKET
 from agents.offline.slots import Slots
 from agents.offline.words import FIGURE_WORDS, LISTS, PATTERNS, PHRASES
 from tools.exposure import glossary
@@ -89,6 +90,8 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
         return (Guess(AskLabel("define", {}), 1.0), *listed)  # `limits of stop_atr`
     if slots.keys and "sleeves" in slots.places and not values and _OF_A_SLEEVE.match(slots.text):
         return (Guess(AskLabel("sleeves settings", {}), 1.0), *listed)  # `what is fast_bars of btc-trend`
+    if not before and slots.strategies and slots.symbols and not (slots.ids or slots.everything or words_left(slots)):
+        return (Guess(AskLabel("backtest", {}), 1.0), *listed)  # `eth trend 1h q1`: names and nothing else
     if listed[0].label.ask == "way off_topic" and (slots.places.keys() & _OURS):
         listed = _without(listed, "way off_topic")  # it names what is of this desk
     if listed[0].label.ask == "making" and not before and not _OF_A_MAKER.search(slots.text):
@@ -131,7 +134,10 @@ def _by_what_is_named(slots: Slots) -> str | None:
         return "trips"
     if _of_strategy(slots) and _IN_GENERAL.search(slots.text):
         return "list_strategies"
-    return "backtest" if _A_RUN.search(slots.text) and slots.symbols and (slots.span.start or slots.timeframe) else None
+    if SPOKEN_RUN.search(slots.text) and (slots.by or slots.symbols or slots.strategies):
+        return "trips" if slots.by or slots.outcome else "run"
+    runs = _A_RUN.search(slots.text) and slots.symbols and (slots.span.start or slots.timeframe)
+    return "backtest" if runs or (len(slots.strategies) > 1 and slots.symbols) or BASKET in slots.strategies else None
 
 
 _OF_ID: dict[str, str] = {"r": "run", "d": "explain_event", "p": "explain_event", "al": "alerts", "prop": "proposals"}
@@ -189,9 +195,27 @@ SPOKEN_RUN = PATTERNS["choose.spoken_run"]
 SHAPE, REACH = PATTERNS["choose.shape"], PATTERNS["choose.reach"]  # what a chat does not draw; MAE and MFE by their names
 _OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "exposure", "performance")
 _OF_EVENTS = ("journal_search ...", "explain_event ...")
+_TEST_FIRST, _WOULD = PATTERNS["choose.test_first"], re.compile(r"\b(?:how|what|would|does|do)\b")
+_OF_EACH = [PATTERNS[f"run_plans.{name}"] for name in ("sleeves", "symbols", "strategies")]
+
+
+def _of_each(s: Slots) -> bool:
+    """Whether a run is asked of each sleeve, coin or strategy: `which coin does trend work best on`."""
+    sleeves, symbols, strategies = (pattern.search(s.text) for pattern in _OF_EACH)
+    runs = re.search(r"\bback-?test|\bruns?\b|\btest\b", s.text) or s.span.start
+    return bool((sleeves and runs) or (symbols and s.strategies and not s.axes) or (strategies and s.symbols))
+
+
 # what is asked (`...`: of any kind), what a sentence names beside it, and which tool has that
 _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("backtest", "compare", "propose_config", "propose_tightening"), lambda s: s.axes, "sweep"),
+    (("way all_symbols", "sweep", "judge", "performance", "trips", "list_strategies"), _of_each, "backtest"),
+    # `set it to 180 and test it first`, `half the size in 2025, how much less drawdown`
+    (
+        ("propose_config", "propose_tightening"),
+        lambda s: _TEST_FIRST.search(s.text) or (s.span.start and _WOULD.search(s.text)),
+        "compare",
+    ),
     (("sleeves", "desk", "exposure", "what_if"), lambda s: not s.percent and TO_STOP.search(s.text), "joint_risk"),
     (("desk",), lambda s: s.sleeves and not s.everything, "sleeves"),  # `how much cash does eth-trend have`
     # of round trips the best and the worst are listed, of fills the last

@@ -10,8 +10,11 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
+
 from agents.offline.account import tokens_of, words_left
 from agents.offline.choose import entry_of
+from agents.offline.follow import time_of
 from agents.offline.listed import ended_by
 from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
@@ -52,7 +55,8 @@ def of_another_run(heard: ShortSentence) -> PlannedAnswer | None:
     read, subject = heard.read, str(heard.last.args.get("subject", ""))
     run = next((run for run in heard.above.runs() if run_of(run) == subject), None)
     other = [symbol for symbol in read.symbols if run is not None and symbol != run.args.get("symbol")]
-    if run is None or len(other) != 1 or len(words_left(read)) > 1 or read.places.keys() & {"span", "ids", "strategies"}:
+    made = heard.above.shown is not None and run in heard.above.shown.results  # it goes on with the run itself
+    if run is None or made or len(other) != 1 or len(words_left(read)) > 1 or read.places.keys() & {"span", "ids", "strategies"}:
         return None
     a = run.args
     window = f" from {a['start']} to {a['end']}" if a.get("start") and a.get("end") else ""
@@ -207,11 +211,26 @@ def others(heard: ShortSentence) -> Part | None:
 _SPAN = re.compile(r"^(?:the )?(?:last |past )?(\d{1,3} (?:hours?|days?|weeks?|months?)|week|month|day)[?.! ]*$")
 
 
+_WHOLE = re.compile(r"\b(?:whole|full|entire|complete) (year|quarter|month)\b|\ball of (?:the |that )?(year)\b")
+_LATER = re.compile(r"\b(?:a|one|the) (year|quarter|month) (?:later|after)\b|\b(?:next|following) (year|quarter|month)\b")
+_SHORT_YEAR = re.compile(r"^(?:(?:and|same|now|ok|what about|how about|again|thing|but|for|in|over|on|it) )*'?(2[1-6])[?.! ]*$")
+
+
 @KINDS()
 def other_window(heard: ShortSentence) -> Rest | None:
-    """`make it 30 days`: the window of the question before."""
+    """`make it 30 days`, `take the whole year`, `a year later`, `same for 24`: the window of the question before."""
     rest, older = _stripped(heard.text), heard.above.older
     found = _SPAN.match(rest)
+    start, end = (None, None) if older is None else (time_of(older.slots.span.start), time_of(older.slots.span.end))
+    if start is not None and (whole := _WHOLE.search(heard.text)):
+        months = {"year": 12, "quarter": 3, "month": 1}[whole[1] or whole[2]]
+        first = start.replace(month=(start.month - 1) // months * months + 1, day=1)
+        return Rest(f"from {first:%Y-%m-%d} until {first + relativedelta(months=months):%Y-%m-%d}")
+    if start is not None and end is not None and (later := _LATER.search(heard.text)):
+        by = relativedelta(months={"year": 12, "quarter": 3, "month": 1}[later[1] or later[2]])
+        return Rest(f"from {start + by:%Y-%m-%d} until {end + by:%Y-%m-%d}")
+    if start is not None and (year := _SHORT_YEAR.match(heard.text)):
+        return Rest(f"for 20{year[1]}")
     bare = rest == heard.text and not (found and found[1][0].isdigit())  # `30 days` changes a window, `week` alone may not
     if found is None or bare or older is None or older.chosen is None or older.chosen.entry.proposes:
         return None

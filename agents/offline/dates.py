@@ -108,7 +108,9 @@ _AGAINST = re.compile(
     rf"(?:vs\.?|versus|against|compared to|compared with|than|or|(?:and )?then)\s+(?:from )?{_OF}"
 )
 _BESIDE = re.compile(rf"\s*,?\s*(?:(?:any |so |very )?different(?:ly)? )?(?:to|with|from|and|than)\s+{_OF}")
-_COMPARES = re.compile(r"\b(?:compar\w*|differ\w*|side by side|beside|next to)\b")
+_COMPARES = re.compile(
+    r"\b(?:compar\w*|differ\w*|side by side|beside|next to|(?:which|what) (?:year|quarter|month|half)|better|worse)\b"
+)
 _ONE_BEFORE = re.compile(r"(?:the )?\b(day|week|month|year) before(?: that)?\b(?! yesterday)")
 
 
@@ -134,6 +136,19 @@ def two_periods(text: str, desk_ms: int | None) -> tuple[str, str] | None:
     if not _joins(text, text[first.stop : second.start]):
         return None
     return text[: first.stop] + text[b.stop :], text[: a.start] + text[second.start :]
+
+
+def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[int, int]]]:
+    """Periods that a sentence sets beside each other (`2023 vs 2024 vs 2025`), and where they stand; none otherwise."""
+    points = list(_points(text, None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)))
+    between = [text[a.stop : b.start] for a, b in pairwise(points)]
+    sized = len({p.size for p in points}) == 1 and not {p.size for p in points} & {"clock", "minute", "since"}
+    beside = [_joins(text, one) or re.fullmatch(r"\s*,\s*", one) for one in between]
+    if len(points) > 1 and sized and all(beside) and _joins(text, between[-1]):
+        return [TimeSpan(_text(p.first), _text(p.last)) for p in points], [(_preposition(text, p.start), p.stop) for p in points]
+    if (pair := two_periods(text, desk_ms)) is None:
+        return [], []
+    return [read_span(one, desk_ms)[0] for one in pair], [(points[0].start, points[-1].stop)] if len(points) > 1 else []
 
 
 def _is_calendar_period(words: str) -> bool:
@@ -325,14 +340,12 @@ def _meant(text: str, points: list[_Point], *, every: bool = False) -> tuple[Tim
         used = [(point.start, point.stop) for point in points if point.size == "since"]
         span, more = _meant(text, clocks)
         return span, used + more
-    points = _with_clock(text, _on_named_day(points))
+    points = _months_in_a_row(text, _with_clock(text, _on_named_day(points)))
     point = points[0]
     # a second period is not used
     used = [(_preposition(text, p.start), p.stop) for p in points if clocks or every or p[2:4] == point[2:4]]
     for a, b in pairwise(points):
         joined = _BETWEEN.fullmatch(text[a.stop : b.start])
-        if joined is None and a.size == b.size == "month" and a.last == b.first:  # `the october november run`
-            joined = re.fullmatch(r"\s*", text[a.stop : b.start])
         if joined:
             return _window(text, a, b, joined[0]), [*(used if clocks or every else ()), (_preposition(text, a.start), b.stop)]
     before = text[: point.start]
@@ -352,6 +365,21 @@ def _meant(text: str, points: list[_Point], *, every: bool = False) -> tuple[Tim
     if point.size in ("minute", "clock"):
         return TimeSpan(at=_text(point.first)), used
     return TimeSpan(_text(point.first), _text(point.last)), used
+
+
+def _months_in_a_row(text: str, points: list[_Point]) -> list[_Point]:
+    """`october november`, `oct nov dec 2024`: months that follow each other are one; the year said last is that of all."""
+    joined: list[_Point] = []
+    for point in reversed(points):
+        after = joined[-1] if joined and joined[-1].size == point.size == "month" else None
+        if after is not None and re.fullmatch(r"[\s,]*(?:and )?", text[point.stop : after.start]):
+            years = after.first.year - point.first.year if after.said_year and not point.said_year else 0
+            first = point.first + relativedelta(years=years)
+            if point.last + relativedelta(years=years) == after.first:
+                joined[-1] = after._replace(start=point.start, first=first)
+                continue
+        joined.append(point)
+    return joined[::-1]
 
 
 def _preposition(text: str, start: int) -> int:

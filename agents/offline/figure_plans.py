@@ -8,7 +8,7 @@ from dataclasses import replace
 from agents.offline import remainder
 from agents.offline.calls import made, not_given, once
 from agents.offline.choose import SPOKEN_RUN
-from agents.offline.dates import TimeSpan, read_span, two_periods
+from agents.offline.dates import TimeSpan
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
 from agents.offline.measured import costs_measured, deepest, measured
@@ -169,8 +169,8 @@ def pnl(q: Question) -> Plan:
     args.pop("subject", None)
     if _run_meant(q):
         args["subject"] = q.run_id()
-    pair = two_periods(text, now)
-    spans = [read_span(one, now)[0] for one in pair] if pair else [span] if span.start or span.at else []
+    pair = q.slots.periods
+    spans = list(pair) or ([span] if span.start or span.at else [])
     starts = [of.start or of.at or "" for of in spans]
     if pair:  # this week against the last one: both are rows of one table
         said = next((unit for unit in ("week", "month", "year") if re.search(rf"\b{unit}\b", text)), "")

@@ -88,7 +88,7 @@ def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
         at["regime"] = []
     named = sorted((name for name, places in at.items() if places), key=lambda name: min(at[name]))
     if not named and (basket := _BASKET.search(s.rest)):  # elsewhere pairs is a word of any sentence
-        named, at = [BASKET], {BASKET: [basket.span(1)]}
+        named, at = [BASKET], {BASKET: [basket.span(1) if basket[1] else basket.span(2)]}
     if not named and (typed := _typed_strategy(s.rest, words)):
         named, at = [typed], {typed: [m.span() for m in mentions(typed, s.rest)]}
     s.note("strategies", [place for name in named for place in at[name]])
@@ -97,7 +97,7 @@ def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
 
 _REGIME = PATTERNS["names.regime"]
 BASKET = "pairs"  # the strategy whose symbols are the legs of one run
-_BASKET = re.compile(rf"\b(?:back-?test|simulate|run)\s+(?:(?:a|the|basket|of|strategy)\s+)*({BASKET})\b(?! scan)")
+_BASKET = PATTERNS["names.basket"]
 
 
 def _typed_strategy(text: str, words: Words) -> str:

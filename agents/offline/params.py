@@ -33,7 +33,7 @@ _ALSO: Mapping[str, tuple[str, ...]] = {
 _PHRASES: Mapping[str, tuple[tuple[str, ...], bool]] = {
     "good_for_bars": (("good for", "rest for", "rests for", "resting for"), True),
     "limit_offset_atr": (("limit offset", "offset"), False),
-    "enter_below": (("enter below", "rsi below", "rsi under", "below", "under"), False),
+    "enter_below": (("enter below", "entry rsi", "rsi below", "rsi under", "below", "under", "entry", "entries", "enter"), False),
 }
 _UNITS = {"atr": "atr", "frac": "frac", "bars": "bars", "days": "days", "bps": "bps"}
 _UNIT_SAID: Mapping[str, str] = {
@@ -195,11 +195,16 @@ def _numbers_in(text: str) -> list[ParamNumber]:
 def _with_keys(text: str, numbers: Sequence[ParamNumber], params: Mapping[str, Param]) -> list[ParamNumber]:
     """Each number with the key whose words stand beside it, from left to right; a word serves one number only."""
     used: set[tuple[int, int]] = set()
-    done = []
+    done, led = [], None
     for i, number in enumerate(numbers):
         before = _reach(text, numbers[i - 1].stop if i else 0, number.start, last=True)
         after = _reach(text, number.stop, numbers[i + 1].start if i + 1 < len(numbers) else len(text), last=False)
         key, places = _best(text, before, after, number.unit, params, used)
+        goes_on = not text[numbers[i - 1].stop if i else 0 : number.start].strip(" ,;/") and not number.unit
+        if led and goes_on and (not places or re.match(r"\s*\d", text[max(places)[1] :])):
+            key, places = led, set()  # `fast 20 30 40 slow 100`: the list goes on, the word after it is that of the next number
+        else:
+            led = key if places and max(places)[1] <= number.start else None
         used.update(places)
         done.append(number._replace(key=key))
     return done

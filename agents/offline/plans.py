@@ -33,7 +33,22 @@ def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
     if q.chosen.ask == "compare models":
         return model_plans.helps(q)
-    return _PLANS.get(q.chosen.tool.name, once)(q)
+    plan = _PLANS.get(q.chosen.tool.name, once)(q)
+    named = q.slots.strategies and q.slots.symbols and "sleeves" not in q.slots.places and (q.slots.span.start or q.slots.periods)
+    return _or_run(q, plan) if named and q.chosen.tool.name in _OF_DESK and "backtest" in q.tools else plan
+
+
+_OF_DESK = ("pnl", "trips", "performance", "journal_search")
+
+
+def _or_run(q: Question, plan: Plan) -> Plan:
+    """The plan; where the desk has nothing of a strategy's window on a symbol, a backtest over it, which says so."""
+    draft = yield from plan
+    if not draft.text.lower().startswith("no ") and "No matching events" not in draft.text:
+        return draft
+    return (yield from run_plans.backtest(q)).after(
+        "The desk itself has nothing of that window: what follows is a backtest over it."
+    )
 
 
 def journal(q: Question) -> Plan:

@@ -16,7 +16,7 @@ from agents.offline.words import Param
 # verbs and nouns of a search; `try` is one where it lists three values or a range
 _SEARCHES = re.compile(
     r"\b(?:sweep\w*|optim(?:i[sz]\w*|um|al)|grid|scan|vary|varying|tune|walk[ -]?forward\w*|out[- ]of[- ]sample)\b"
-    r"|\bworks? best\b(?!.*\d (?:or|and) )"
+    r"|(?<!\w)(?<!on)\bworks? best\b(?!.*\d (?:or|and) )(?! (?:on|for|in) )"
     r"|\bin steps of\b|\bwalk(?:ed|ing)? \S+(?: \S+){0,3} forward\b"
     r"|\bbest (?:stop|target|trail\w*|leverage|risk|param\w+|settings?|values?|combination)\b"
     r"|^(?:(?:and|also|can|could|please|let|us|you|now|then) )*(?:try|test)\b(?!.*\bfrom\b)"

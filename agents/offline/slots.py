@@ -12,6 +12,7 @@ from typing import Any
 
 from agents.offline import dates, names, params, ranges
 from agents.offline.leftout import BEFORE_COSTS, left_out
+from agents.offline.moves import Move, read_move
 from agents.offline.sentence import BLANK, Places, Sentence, mentions
 from agents.offline.words import BY, PATTERNS, Words, tidy, vocabulary
 
@@ -28,11 +29,12 @@ class Slots:
     timeframes: tuple[str, ...] = ()  # `15m and 1h`: all that are named
     venue: str | None = None
     span: dates.TimeSpan = dates.NO_SPAN
+    periods: tuple[dates.TimeSpan, ...] = ()  # `2023 vs 2024`: windows that are set beside each other
     lasting: str | None = None  # `for 24 hours`: how long, not when
     common: dict[str, Any] = field(default_factory=dict)
     variants: tuple[dict[str, Any], ...] = ()
     unclear: tuple[str, ...] = ()  # numbers whose parameter cannot be told
-    factor: float | None = None  # halve, double
+    move: Move | None = None  # halve, 5 lower, by a quarter, tighter
     sleeves: tuple[str, ...] = ()  # more than one: ambiguous
     ids: tuple[str, ...] = ()
     handles: tuple[str, ...] = ()  # r1, r2: runs of this thread
@@ -84,11 +86,13 @@ class Slots:
             taken.pop("without", None)
         if self.symbols or self.strategy:
             taken.pop("sleeves", None)
+        if given(self.span):
+            taken.pop("periods", None)
         taken["closed"] = {**older.closed, **self.closed}
         return replace(self, **taken)
 
 
-_OWN = "text closed unclear places place which factor everything"  # of a sentence itself: nothing older stands in for them
+_OWN = "text closed unclear places place which move everything"  # of a sentence itself: nothing older stands in for them
 
 
 def given(value: object) -> bool:
@@ -129,10 +133,11 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     folds = _folds(s) if searching else {}
     without, ids = s.every("without"), names.ids_of(s, words)
     out = _out(s, without, words)
+    s.take("reason", [m.span(1) for m in PATTERNS["slots.reason"].finditer(s.rest)])
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
     funding, lasting, unit, weekday = names.funding_of(s), s.first("lasting"), s.first("unit"), _weekday(s)
-    span, used = dates.read_span(s.rest, words.desk_ms)
-    s.take("span", used)
+    (periods, beside), (span, used) = dates.periods(s.rest, words.desk_ms), dates.read_span(s.rest, words.desk_ms)
+    s.take("span", used + beside)
     s.every("ever")
     _noted(s, "rule")
     timeframes, named, by = names.timeframes_of(s), names.sleeves_named(s, words), _by(s)
@@ -140,11 +145,14 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
     span = _length(s, words) if span == dates.NO_SPAN and strategies and not (searching or lasting) else span
     venue, percent = _venue(s, words), _percent(s)
+    move, sized = read_move(s.rest)
+    s.take("move", sized)
     usable = words.params_of(strategies)
     search = ranges.read_wanted(s.rest, usable, {k: v for k, (v, _) in written.items()}) if searching else None
     reading = (
         params.read_params(s.rest, usable) if search is None else params.ParamReading(dict(search.fixed), [], (), search.places)
     )
+    axes = search.axes if search else _many(reading)
     filters, unclear = _filters(s, reading) if search is None else ((), search.unclear)
     s.note("params", reading.places)
     return Slots(
@@ -156,11 +164,12 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         timeframes=timeframes,
         venue=venue,
         span=span,
+        periods=tuple(periods),
         lasting=lasting,
         common=reading.common,
-        variants=tuple(reading.variants),
+        variants=() if axes else tuple(reading.variants),
         unclear=unclear,
-        factor=next((number for said, number in _FACTORS if mentions(said, s.rest)), None),
+        move=move,
         sleeves=named or names.sleeves_meant(words, strategies, symbols, next(iter(timeframes), None)),
         ids=ids,
         handles=tuple(dict.fromkeys(handles)),
@@ -171,14 +180,14 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         by=by,
         percent=percent,
         which=_which(s),
-        side=_side(s),
+        side=_side(s, out),
         filters=filters,
         without=without,
         out=out,
         unit=unit,
         everything=_noted(s, "everything") is not None,
         keys=_keys_named(s, words, reading) if search is None else search.named,
-        axes=search.axes if search else {},
+        axes=axes,
         stepped=search.stepped if search else (),
         outcome=_outcome(s),
         folds=folds,
@@ -191,14 +200,17 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     )
 
 
+def _many(reading: params.ParamReading) -> Mapping[str, str]:
+    """`stop 1.5 2 2.5 3`: more values of settings than stand beside each other are searched."""
+    keys = dict.fromkeys(key for variant in reading.variants for key in variant) if len(reading.variants) > 3 else {}
+    return {key: ",".join(dict.fromkeys(params.value_text(v[key]) for v in reading.variants)) for key in keys}
+
+
 def _length(s: Sentence, words: Words) -> dates.TimeSpan:
     """`1 year btc trend`: as long as the run is to be, up to now."""
     bare = PATTERNS["slots.bare_span"].search(s.rest)
     s.take("span", [bare.span()] if bare else [])
     return dates.read_span(f"last {bare[0]}", words.desk_ms)[0] if bare else dates.NO_SPAN
-
-
-_FACTORS = (("halve", 0.5), ("half", 0.5), ("double", 2.0))
 
 
 def _place(said: str | None) -> int | None:
@@ -325,17 +337,20 @@ def _outcome(s: Sentence) -> str | None:
     return "both" if len(kinds) > 1 or (kinds and _ENDS.search(s.text)) else kinds[0] if kinds else None
 
 
-_LENGTH = r"(\d{1,4}) ?(d|h|w|days?|hours?|weeks?)"
+_LENGTH = r"(\d{1,4}|one|two|three|six) ?(d|h|w|days?|hours?|weeks?|months?|mo|years?|y)?"
 _PART = r"(train|test|fit|learn|trade)\w*"
-_FOLDS = re.compile(rf"\b{_LENGTH} (?:of |to )?{_PART}\b|\b{_PART} (?:(?:on|of|for|over) )?{_LENGTH}(?![\w:])")
+_FOLDS = re.compile(rf"\b{_LENGTH} (?:of |to |for )?{_PART}\b|\b{_PART} (?:(?:on|of|for|over) )?{_LENGTH}(?![\w:.=])")
 _FOLD = {"fit": "train", "learn": "train", "trade": "test"}
+_DAYS = {"m": 30, "y": 365}  # of what no fold is given in
 
 
 def _folds(s: Sentence) -> dict[str, str]:
-    """`30d train and 5d test`: how long each fold learns and trades."""
-    found = list(_FOLDS.finditer(s.rest))
-    s.take("folds", [m.span() for m in found])
-    return {_FOLD.get(m[3] or m[4], m[3] or m[4]): f"{m[1] or m[5]}{(m[2] or m[6])[0]}" for m in found}
+    """`30d train and 5d test`, `train 3 months test 1`: how long each fold learns and trades."""
+    found = [(m, _counted(m[1] or m[5]), (m[2] or m[6] or " ")[0]) for m in _FOLDS.finditer(s.rest)]
+    unit = next((unit for *_, unit in found if unit != " "), "")
+    s.take("folds", [m.span() for m, *_ in found if unit])
+    sized = [(m[3] or m[4], n, unit if own == " " else own) for m, n, own in found if unit]
+    return {_FOLD.get(part, part): f"{n * _DAYS[u]}d" if u in _DAYS else f"{n}{u}" for part, n, u in sized}
 
 
 _FIRES = PATTERNS["slots.fires"]
@@ -350,8 +365,10 @@ def _guard(s: Sentence) -> str | None:
     return re.sub(r"\btrail\w*( stops?)?\b", "trail", found[1])
 
 
-def _side(s: Sentence) -> str | None:
-    """The one side that is named; both are a split or no narrowing."""
+def _side(s: Sentence, out: tuple[str, tuple[str, ...]] | None) -> str | None:
+    """The one side that is named, or that is left where the other is not wanted; both are a split or no narrowing."""
+    if out is not None and out[0] == "side" and s.places.get("strategies"):
+        return next(iter({"long", "short"} - set(out[1])), None)
     lasts = re.search(r"\b(?:how|as) long\b", s.rest)
     found = {side: [m.span() for m in re.finditer(rf"\b{side}s?\b", s.rest)] for side in ("long", "short")}
     named = [side for side, places in found.items() if places and not (side == "long" and lasts)]

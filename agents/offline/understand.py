@@ -109,11 +109,12 @@ def understand(
         for text in texts:
             parts.append(part_of(text, thread, parts))
         return by_sleeve(parts)
+    tool = one.chosen.entry.tool.name if one.chosen is not None else ""  # a plan of runs makes one of each
+    runs = tool == "backtest" or (tool == "compare" and not (one.slots.variants or one.slots.common))
     if pair and one.chosen is not None and any(map(one.chosen.entry.takes, ("since", "start"))) and not one.chosen.entry.proposes:
-        return by_sleeve([part_of(text, thread) for text in pair])  # one period against another; P&L has both in one table
+        return by_sleeve([one] if runs else [part_of(text, thread) for text in pair])  # P&L has both in one table
     if pair and one.maybe and (one.slots.sleeves or one.slots.strategies) and re.search(r"\b20\d\d\b", one.slots.text):
-        runs = [Part(text, slots.read_slots(text, words), chosen=entry_of("backtest"), ask="backtest") for text in pair]
-        return by_sleeve(runs)  # two years, which the desk has not lived
+        return [one._replace(chosen=entry_of("backtest"), maybe=(), ask="backtest")]  # two years, which the desk has not lived
     if pair and one.maybe and not one.slots.common:
         return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of("pnl"), ask="pnl")])
     if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
@@ -255,8 +256,9 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
         return Part(text, read, call=call, ask=WHICH)
     chosen = chosen_of(guess, read)
     assert chosen is not None  # noqa: S101 - neither a way nor going on
-    if ask.startswith("attribution") and re.search(r"\bwhy\b", read.text) and not earlier and above.run_meant(thread.past, read):
-        return _why(text, read, thread)._replace(ask=WHY)  # where a run's P&L comes from is no attribution of the desk's
+    if ask.startswith("attribution") and not earlier and above.run_meant(thread.past, read):  # of the run, not of the desk
+        why = re.search(r"\bwhy\b", read.text)
+        return _why(text, read, thread)._replace(ask=WHY) if why else Part(text, read, chosen=entry_of("run"), ask="run")
     older = earlier[-1] if earlier else thread.older if thread.past else None
     if older is None and not earlier:
         read = follow.with_names(read, thread.asked_back(), chosen)
