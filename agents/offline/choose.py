@@ -135,7 +135,7 @@ def _by_what_is_named(slots: Slots) -> str | None:
     if _of_strategy(slots) and _IN_GENERAL.search(slots.text):
         return "list_strategies"
     if SPOKEN_RUN.search(slots.text) and (slots.by or slots.symbols or slots.strategies):
-        return "trips" if slots.by or slots.outcome else "run"
+        return "trips" if slots.by or slots.outcome or slots.count else "run"
     runs = _A_RUN.search(slots.text) and slots.symbols and (slots.span.start or slots.timeframe)
     return "backtest" if runs or (len(slots.strategies) > 1 and slots.symbols) or BASKET in slots.strategies else None
 
@@ -195,6 +195,7 @@ SPOKEN_RUN = PATTERNS["choose.spoken_run"]
 SHAPE, REACH = PATTERNS["choose.shape"], PATTERNS["choose.reach"]  # what a chat does not draw; MAE and MFE by their names
 _OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "exposure", "performance")
 _OF_EVENTS = ("journal_search ...", "explain_event ...")
+_DEFLATED = re.compile(r"\b(?:deflated|dsr|overfit\w*|how many (?:tries|trials))\b")
 _TEST_FIRST, _WOULD = PATTERNS["choose.test_first"], re.compile(r"\b(?:how|what|would|does|do)\b")
 _OF_EACH = [PATTERNS[f"run_plans.{name}"] for name in ("sleeves", "symbols", "strategies")]
 
@@ -210,6 +211,9 @@ def _of_each(s: Slots) -> bool:
 _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("backtest", "compare", "propose_config", "propose_tightening"), lambda s: s.axes, "sweep"),
     (("way all_symbols", "sweep", "judge", "performance", "trips", "list_strategies"), _of_each, "backtest"),
+    (("what_if",), lambda s: s.strategies and s.symbols and s.common, "compare"),
+    (_OF_TRIPS, lambda s: s.periods and s.strategies and s.symbols and "sleeves" not in s.places, "backtest"),
+    (("run", "run list", "performance"), lambda s: _DEFLATED.search(s.text) and SPOKEN_RUN.search(s.text), "trials"),
     # `set it to 180 and test it first`, `half the size in 2025, how much less drawdown`
     (
         ("propose_config", "propose_tightening"),

@@ -169,10 +169,13 @@ def _alone(slots: Slots) -> tuple[int | float | None, str]:
     return (None if found is None else float(found[0]) if "." in found[0] else int(found[0])), said
 
 
+_OF_AN_EXIT = re.compile(r"\b(?:exit|leave|get out|close) (?:\w+ )?(?:at|above|below|when)\b")  # no parameter says at which RSI
+
+
 def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
     """A number alone takes the parameter of the question before: the only one with its unit, or the one its words name."""
     number, typed = _alone(slots)
-    if number is None:
+    if number is None or _OF_AN_EXIT.search(slots.text):
         return slots
     said = next((unit for unit in ("atr", "bar", "%", "percent") if unit in typed), "")
     unit = {"atr": "_atr", "bar": "_bars", "%": "_frac", "percent": "_frac"}.get(said, "")

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
+from agents.offline.moves import unsized
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
@@ -277,14 +278,14 @@ def sorted_by(heard: ShortSentence) -> PlannedAnswer | None:
     )
 
 
-@KINDS(most=5, of=("backtest", "run"))
+@KINDS(most=5, of=("backtest", "run", "trips"))
 def of_the_run(heard: ShortSentence) -> PlannedCall | None:
     """`worst trade`, `long or short`, after a run: of its round trips."""
     run = run_shown(heard.last)
     if run is None or (heard.last.table is not None and "run" in heard.last.table.columns):
         return None
-    if heard.found["side"]:
-        return PlannedCall("trips", {"subject": str(run), "by": "side"})
+    if heard.found["side"] or heard.found["fig"]:
+        return PlannedCall("trips", {"subject": str(run), **({"by": "side"} if heard.found["side"] else {})})
     if not (heard.found["of"] or heard.found["n"]):
         return None
     low = heard.found["which"] == "worst" or str(heard.found["of"]).startswith("los")
@@ -298,6 +299,32 @@ def pair_picked(heard: ShortSentence) -> str | None:
     place = ORDINALS.get(str(heard.found["nth"]), 0)
     name = str(heard.table.rows[place][0]).split() if place < len(heard.table.rows) else ()
     return f"backtest pairs on {' and '.join(one.split(':')[1] if ':' in one else one for one in name)}" if name else None
+
+
+@KINDS(most=9, of=("propose_config", "propose_tightening", "proposals"))
+def evidence(heard: ShortSentence) -> PlannedCall | PlanOf | None:
+    """`what is the evidence`, `since when does it wait`, after a proposal: its card, or the time on it."""
+    shown = heard.last.ids("prop-")
+    if len(set(shown)) != 1 or heard.found["who"]:
+        return None
+    if heard.found["since"]:
+        return partial(dated, shown[0])
+    return PlannedCall("proposals", {"proposal_id": shown[0]})
+
+
+def dated(proposal: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """A proposal's card, with the times on it first."""
+    call = PlannedCall("proposals", {"proposal_id": proposal})
+    (result,) = yield [call]
+    h = _handle(result, "expires")
+    times = f"{proposal} was made {{{h}.created}}; it expires {{{h}.expires}}."
+    return drafted([call], [result]).after(times if h else "")
+
+
+@KINDS(most=9, of=("walkforward",))
+def held_up(heard: ShortSentence) -> FromAbove:
+    """`did it hold out of sample`, after a walk forward: its verdict."""
+    return judged(heard.read, heard.above.past, heard.above.facts)
 
 
 @KINDS(most=9, of=("run", "backtest"))
@@ -326,9 +353,10 @@ def moved_on(heard: ShortSentence) -> Rest | str | None:
     if (read.move is None and not off) or older is None or read.places.keys() & {"span", "symbols", "sleeves", "strategies"}:
         return None
     changed = {c["key"]: c["value"] for of in (last.args, *last.args.get("variants", ())) for c in of.get("changes") or ()}
-    named = [f"{off}_atr"] if off else list(keys_named(read.text, words.params_of(older.slots.strategies)))
+    own = words.params_of(older.slots.strategies)
+    named = [f"{off}_atr"] if off else list(keys_named(unsized(read.text), own))
     spoken = str(last.args.get("word", "")), *older.slots.keys, *changed
-    asked = list(keys_named(older.slots.text, words.params_of(older.slots.strategies))) if not named else []
+    asked = list(keys_named(older.slots.text, own)) if not named else []
     key = next((key for key in (*named, *spoken, *asked) if key in words.params and not words.params[key].choices), None)
     of = [s for s in words.sleeves if s.name == last.args.get("sleeve") or s.name in older.slots.sleeves]
     of = of or [s for s in words.sleeves if any(p.key == key for p in words.strategies.get(s.strategy, ()))]

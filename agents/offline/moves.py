@@ -17,6 +17,7 @@ _RISK = ("risk_start_frac", "risk_floor_frac", "risk_max_frac")
 _SIZED = (PATTERNS["moves.sized"], PATTERNS["moves.verb"])
 _TIMES, _BARE = PATTERNS["moves.times"], PATTERNS["moves.bare"]
 _UP = re.compile(r"\b(?:higher|more|wider|looser|longer|bigger|larger|up|raise|widen|loosen|increase|bump|lift|lengthen|double)")
+_SMALL = re.compile(r"\b(?:tight|close|small|near)\b")  # `more tight` is down
 _OF_RISK = re.compile(r"\b(?:risk|size|sizes)\b")
 
 
@@ -45,7 +46,13 @@ def read_move(text: str) -> tuple[Move | None, list[tuple[int, int]]]:
             by = _WORDS.get(size) or float(size) * (0.01 if share else 1)
             return Move(bool(_UP.search(found["way"])), by, share), [found.span("size")]
     bare = _BARE.search(text)
-    return (Move(bool(_UP.search(bare[0])), None), []) if bare else (None, [])
+    return (Move(bool(_UP.search(bare[0])) != bool(_SMALL.search(bare[0])), None), []) if bare else (None, [])
+
+
+def unsized(text: str) -> str:
+    """The text without the size of its move: `half an atr wider` names no `atr_bars`."""
+    found = next((found for pattern in _SIZED if (found := pattern.search(text))), None)
+    return text if found is None else text[: found.start("size")] + text[found.end("size") :]
 
 
 def moved(
@@ -54,6 +61,7 @@ def moved(
     """The settings that a text names, moved from where they are now, within their bounds. `keys`: those that are meant."""
     at = {key: now.get(key, param.default) for key, param in own.items()}
     at = {key: value for key, value in at.items() if isinstance(value, int | float) and not isinstance(value, bool) and value}
+    text = unsized(text)
     named = keys_named(text, {key: param for key, param in own.items() if key in at})
     first = sorted((key for key in named if key in at), key=lambda key: named[key][0])[:1]
     entry = ["enter_below"] if "enter_below" in at and re.search(r"\bentr(?:y|ies)\b|\brsi\b", text) else []

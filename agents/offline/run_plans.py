@@ -28,6 +28,7 @@ from agents.offline.steps import (
     value_in,
     which_sleeve,
 )
+from agents.offline.tables import heads_of
 from agents.offline.words import PATTERNS, SleeveName
 from tools.common import render
 from tools.common.contract import Table
@@ -69,7 +70,14 @@ def backtest(q: Question) -> Plan:
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
-    texts = ["No run takes one side alone: its round trips of that side, of a run of both, come first."] if s.side else []
+    other = {"long": "shorts", "short": "longs"}.get(s.side or "", "")
+    texts = (
+        [f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."]
+        if other
+        else []
+    )
+    if s.move and s.move.by is None and calls[0].args["changes"]:
+        texts.append(f"No value was named, so I took {changes_text({c['key']: c['value'] for c in calls[0].args['changes']})}.")
     texts += [first for first in (not_given(q), _first(q, results, found)) if first]
     texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
@@ -175,7 +183,7 @@ def compare(q: Question) -> Plan:
     given |= {"start": span[0], "end": span[1], "fills": s.fills, "funding": s.funding}
     args = {"variants": [{"changes": changes_of(v)} for v in variants], **where, **{k: v for k, v in given.items() if v}}
     (result,) = yield [PlannedCall("compare", args)]
-    first = " ".join(filter(None, (said, compared_first(result))))
+    first = " ".join(filter(None, (said, compared_first(result, s.text))))
     return drafted([PlannedCall("compare", args)], [result], _after(q, result)).after(first)
 
 
@@ -222,16 +230,23 @@ def _proposed(q: Question) -> Generator[list[PlannedCall], list[CallResult], tup
     return ([changes] if changes else []), of
 
 
-def compared_first(result: CallResult) -> str:
-    """What a comparison found, in a sentence; empty where it was not made."""
-    rows = result.data.get("rows") or ()
+def compared_first(result: CallResult, text: str) -> str:
+    """What a comparison found, in a sentence, with the figure that a text asks for; empty where it was not made."""
+    rows, table = result.data.get("rows") or (), result.table
     if result.status != "ok" or len(rows) < 2:
         return ""
-    told = {word: [row["label"] for row in rows[1:] if row.get("verdict") == word] for word in ("better", "worse")}
+    named = [(changes_text({c["key"]: c["value"] for c in row["changes"]}), row.get("verdict")) for row in rows[1:]]
+    told = {word: [name for name, verdict in named if verdict == word] for word in ("better", "worse")}
     known = [f"{name_list(names)} {'is' if len(names) == 1 else 'are'} {word}" for word, names in told.items() if names]
-    others = [row["label"] for row in rows[1:] if row["label"] not in (*told["better"], *told["worse"])]
+    others = [name for name, verdict in named if verdict not in told]
     known += [f"{name_list(others)} cannot be told apart from it"] if others else []
-    return f"Against {rows[0]['label']}: {'; '.join(known)}."
+    at = next((n for n in heads_of(table, text) if table.columns[n] in _FIGURES), None) if table is not None else None
+    figures = [f"{row[1]} {row[at]}" for row in table.rows] if table is not None and at is not None else []
+    shown = f" {table.columns[at].capitalize()}: {', '.join(figures)}." if table is not None and at is not None else ""
+    return f"Against the live configuration: {'; '.join(known)}.{shown}"
+
+
+_FIGURES = ("drawdown", "fees", "round trips", "return")
 
 
 def _after(q: Question, result: CallResult) -> str:

@@ -131,8 +131,9 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     written = ranges.written(s.rest, words.params) if searching else {}  # before a clock is read from it
     s.take("params", [place for _, place in written.values()])
     folds = _folds(s) if searching else {}
+    off = {} if searching else _off(s, words)
     without, ids = s.every("without"), names.ids_of(s, words)
-    out = _out(s, without, words)
+    out = _out(s, without, words) if not off else None
     s.take("reason", [m.span(1) for m in PATTERNS["slots.reason"].finditer(s.rest)])
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
     funding, lasting, unit, weekday = names.funding_of(s), s.first("lasting"), s.first("unit"), _weekday(s)
@@ -155,6 +156,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     axes = search.axes if search else _many(reading)
     filters, unclear = _filters(s, reading) if search is None else ((), search.unclear)
     s.note("params", reading.places)
+    reading.common.update(off)
     return Slots(
         text=s.text,
         strategy=strategies[0] if strategies else None,
@@ -198,6 +200,13 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         model_versions=stored_versions,
         places={name: tuple(found) for name, found in s.places.items() if found},
     )
+
+
+def _off(s: Sentence, words: Words) -> dict[str, int]:
+    """`btc trend, no stop`: the settings that a run is to be without."""
+    found = list(PATTERNS["slots.off"].finditer(s.text)) if any(mentions(name, s.text) for name in words.strategies) else []
+    s.take("params", [m.span() for m in found])
+    return {f"{m[1]}_atr": 0 for m in found}
 
 
 def _many(reading: params.ParamReading) -> Mapping[str, str]:
@@ -382,7 +391,9 @@ def _keys_named(s: Sentence, words: Words, read: params.ParamReading) -> tuple[s
     found = {key: [m.span() for m in mentions(key, s.rest)] for key in words.params if "_" in key and key not in set_here}
     found = {key: places for key, places in found.items() if places}
     setting = None if found or set_here else _SETTING_OF.search(s.text)
-    if setting is not None and any(mentions(sleeve.name, s.text) for sleeve in words.sleeves):
+    spoken = [m.span() for sleeve in words.sleeves for m in mentions(sleeve.name.replace("-", " "), s.text)] if setting else []
+    s.note("sleeves", spoken)
+    if setting is not None and (spoken or any(mentions(sleeve.name, s.text) for sleeve in words.sleeves)):
         named = params.keys_named(s.rest, {key: param for key, param in words.params.items() if not param.choices})
         units = {unit for unit, said in _UNITS_OF_SETTINGS.items() if said.search(s.text)}
         found = {key: [*places, setting.span()] for key, places in named.items() if not units or key.endswith(tuple(units))}
