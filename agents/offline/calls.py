@@ -2,13 +2,13 @@
 plans.py and the plans of each kind."""
 
 import re
-from collections.abc import Mapping
 
 from agents.offline.fill import arguments
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import CallResult, Plan, Question, asks_back, drafted, name_list, which_sleeve
 from agents.offline.tables import extreme, heads_of, ranks, rows_of
 from agents.offline.ways import NOT_GIVEN
+from agents.offline.words import LISTS
 
 
 def not_given(q: Question) -> str:
@@ -53,19 +53,10 @@ def lead(q: Question, result: CallResult) -> str:
     return ""
 
 
-_ASK_FOR: Mapping[str, str] = {
-    "strategy": "Which strategy? Available: {strategies}.",
-    "symbol": "On which symbol? Bars are available for {symbols}.",
-    "move_frac": "By how much does the price move? Name it in percent, such as `what if everything drops 10 %`.",
-    "run_id": "Which run? Name its id; `list the latest runs` shows them.",
-    "changes": "Which change? Write it as key=value, such as stop_atr=2.",
-}
-
-
 def ask_for(q: Question, name: str) -> str:
     """The question back for a missing argument."""
     if name == "sleeve":
         return which_sleeve(q)
     symbols = name_list(list(q.words.symbols)) if q.words.symbols else "none yet"
-    text = _ASK_FOR.get(name, f"Which {name.replace('_', ' ')}? Name it, and I go on.")
+    text = LISTS["ask_for"].get(name, f"Which {name.replace('_', ' ')}? Name it, and I go on.")
     return text.format(strategies=name_list(list(q.words.strategies)), symbols=symbols)

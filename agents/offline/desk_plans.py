@@ -13,7 +13,7 @@ from agents.offline.measured import fall_limit
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, Question, asks_back, drafted, name_list, reckoned, result_text, window
 from agents.offline.tables import number_of
-from agents.offline.words import PATTERNS
+from agents.offline.words import LISTS, PATTERNS
 from tools.common import render
 from tools.common.contract import Table
 from tools.common.time_words import instant
@@ -160,22 +160,13 @@ def context(q: Question) -> Plan:
         if listed is not None and listed.table is not None and listed.table.rows:
             search = exit_of(listed.table, listed.table.rows[q.slots.place or 0], q.facts) or search
         (found,) = yield [search]
-        form = next((form for word, form in _FILLED if re.search(word, text)), "")
+        form = next((form for word, form in LISTS["filled"].items() if re.search(word, text)), "")
         event = [row["event"] for row in found.rows() if form in row["what"]][-1:]
     if not event:
         return asks_back(
             "Around which event? Name it (`d-123`), or a sleeve and a time: `the market at 14:15 yesterday, btc-trend`."
         )
     return (yield from made([PlannedCall("market_context", {"event_id": event[0]})]))
-
-
-_FILLED = (
-    (r"\bstop", "by stop"),
-    (r"\btrail", "by trail"),
-    (r"\b(?:target|profit)", "by target"),
-    (r"\b(?:entr|enter|opened|got in|bought)", "to enter"),
-    (r"\b(?:exit|clos|out|loss|lost|trade)", "round trip"),
-)
 
 
 def health(q: Question) -> Plan:

@@ -4,24 +4,13 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from agents.offline.words import COINS, PATTERNS, Words
+from agents.offline.words import COINS, LISTS, PATTERNS, Words
 
-_EXITS: dict[str, str] = {"stop": "stop", "stops": "stop", "stopped": "stop", "stop-out": "stop", "stop-outs": "stop"}
-_EXITS |= {"target": "target", "targets": "target", "trail": "trail", "trails": "trail", "trailing": "trail", "trailed": "trail"}
-EXITS: Mapping[str, str] = {**_EXITS, "signal": "signal", "time": "time"}
-_SIDES: Mapping[str, str] = {"long": "long", "longs": "long", "short": "short", "shorts": "short"}
-_OUTCOMES: Mapping[str, str] = {
-    **dict.fromkeys(("winners", "wins", "winner", "won", "win"), "winners"),
-    **dict.fromkeys(("losers", "losses", "loser", "lose", "lost", "losing"), "losers"),
+# what is left out by the split that sets it apart: a word -> the rows of it
+_TABLES: Mapping[str, Mapping[str, str]] = {
+    split: {form: row for row, forms in rows.items() for form in forms.split("|")} for split, rows in LISTS["left_out"].items()
 }
-_COSTS: dict[str, str] = {**dict.fromkeys(("fees", "fee", "commission", "commissions"), "fees"), "slippage": "slippage"}
-_COSTS |= dict.fromkeys(("costs", "cost"), "fees slippage")
-_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_DAYS: Mapping[str, str] = {
-    **{f"{day}{s}": day for day in _WEEK for s in ("", "s")},
-    "weekend": "saturday sunday",
-    "weekends": "saturday sunday",
-}
+EXITS = _TABLES["exit"]
 BEFORE_COSTS = PATTERNS["leftout.before_costs"]
 
 
@@ -32,14 +21,7 @@ def left_out(text: str, without: Sequence[str], words: Words) -> tuple[str, tupl
     named += [found[1] for found in BEFORE_COSTS.finditer(text)] if not named else []
     if not named:
         return None
-    for dimension, table in (
-        ("exit", EXITS),
-        ("side", _SIDES),
-        ("outcome", _OUTCOMES),
-        ("costs", _COSTS),
-        ("weekday", _DAYS),
-        ("sleeve", sleeve_words(words)),
-    ):
+    for dimension, table in (*_TABLES.items(), ("sleeve", sleeve_words(words))):
         if all(word in table for word in named):
             return dimension, tuple(dict.fromkeys(name for word in named for name in table[word].split()))
     return None

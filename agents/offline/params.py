@@ -12,37 +12,12 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from agents.offline.words import Param
+from agents.offline.words import LISTS, Param
 
-# other ways to say a word of a key
-_ALSO: Mapping[str, tuple[str, ...]] = {
-    "stop": ("stop loss", "stop-loss", "stoploss", "stop", "stops", "sl", "protective"),
-    "target": ("take profit", "take-profit", "profit target", "target", "targets", "tp"),
-    "trail": ("trailing stop", "trailing-stop", "trailing", "trail", "trails"),
-    "arm": ("arming", "arms", "arm"),
-    "layers": ("layers", "layer", "pyramid", "pyramiding"),
-    "vol": ("volatility", "vol"),
-    "leverage": ("leverage", "lever"),
-    "rsi": ("rsi",),
-    "start": ("start", "starting", "initial"),
-    "max": ("max", "maximum", "cap", "at most"),
-    "floor": ("floor", "minimum", "min"),
-    "entry": ("entry", "entries", "enter", "enters"),
-}
-# keys with a phrase of their own instead of their words, and whether the unit has to be typed: `good for` is everyday English
-_PHRASES: Mapping[str, tuple[tuple[str, ...], bool]] = {
-    "good_for_bars": (("good for", "rest for", "rests for", "resting for"), True),
-    "limit_offset_atr": (("limit offset", "offset"), False),
-    "enter_below": (("enter below", "entry rsi", "rsi below", "rsi under", "below", "under", "entry", "entries", "enter"), False),
-}
-_UNITS = {"atr": "atr", "frac": "frac", "bars": "bars", "days": "days", "bps": "bps"}
-_UNIT_SAID: Mapping[str, str] = {
-    "atr": r"x?\s*-?atrs?\b",
-    "frac": r"%|percent\b|per cent\b|pct\b",
-    "bars": r"-?\s*(?:bars?|candles?|periods?)\b",
-    "days": r"-?\s*days?\b",
-    "bps": r"bps?\b",
-}
+# other ways to say a word of a key; keys with a phrase of their own, of some with a unit only: `good for` is everyday English
+_ALSO, _PHRASES = ({key: tuple(forms.split("|")) for key, forms in LISTS[name].items()} for name in ("also", "phrases_of"))
+_TYPED = ("good_for_bars",)
+_UNIT_SAID: Mapping[str, str] = LISTS["units"]
 # a number that is not part of a word, a clock or a version; its sign only where no number stands before it
 _NUMBER = re.compile(
     r"(?<![\w.:])(?:(?<![\d)] )(?<![\d)])[-+])?\d+(?:\.\d+)?(?![\w:]*\d)(?=$|[^\w.]|\.(?!\d)|x\b|%|(?:atr|bars?|bps?|pct)\b)"
@@ -240,7 +215,7 @@ def unit_of(key: str, param: Param | None) -> str:
     """The unit a number for `key` would carry: atr, bars, frac, days, bps; empty when it is a plain number."""
     last = key.rsplit("_", 1)[-1]
     declared = "frac" if param is not None and param.unit.startswith(("frac", "of ", "a year")) else ""
-    return _UNITS.get(last, declared)
+    return last if last in _UNIT_SAID else declared
 
 
 def _score(
@@ -254,10 +229,9 @@ def _score(
     if literal:
         return 20.0 + literal[0], {literal[1]}
     if key in _PHRASES:
-        forms, needs_unit = _PHRASES[key]
-        near = _nearest(forms, text, before, after, used) if unit or not needs_unit else None
+        near = _nearest(_PHRASES[key], text, before, after, used) if unit or key not in _TYPED else None
         return (5.0 + near[0], {near[1]}) if near else (0.0, set())
-    words = [word for word in key.split("_") if word not in _UNITS] or [key.split("_", maxsplit=1)[0]]
+    words = [word for word in key.split("_") if word not in _UNIT_SAID] or [key.split("_", maxsplit=1)[0]]
     score, places = 0.0, set()
     for word in words:
         near = _nearest(_ALSO.get(word, (word, word + "s")), text, before, after, used)

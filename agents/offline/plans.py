@@ -204,49 +204,17 @@ def alerts(q: Question) -> Plan:
     return (yield from made([PlannedCall("alerts", args)]))
 
 
-_PLANS: Mapping[str, PlanOf] = {
-    "backtest": run_plans.backtest,
-    "compare": run_plans.compare,
-    "sweep": research_plans.search,
-    "walkforward": research_plans.search,
-    "judge": research_plans.judge,
-    "pair_scan": research_plans.pairs,
-    "trials": research_plans.trials,
-    "run": run_plans.run,
-    "round_trip": run_plans.round_trip,
-    "list_strategies": run_plans.strategies,
-    "journal_search": journal,
-    "counts": desk_plans.counts,
-    "sleeves": desk_plans.sleeves,
-    "list_data": desk_plans.data,
-    "desk": desk_plans.desk,
-    "exposure": desk_plans.exposure,
-    "trips": figure_plans.trips,
-    "define": page_plans.define,
-    "pnl": figure_plans.pnl,
-    "performance": figure_plans.performance,
-    "excursions": figure_plans.excursions,
-    "propose_pause": pause,
-    "explain_event": explain,
-    "health": desk_plans.health,
-    "probe": desk_plans.health,
-    "market_context": desk_plans.context,
-    "joint_risk": desk_plans.joint,
-    "what_if": desk_plans.what_if,
-    "orders": desk_plans.orders,
-    "attribution": figure_plans.attribution,
-    "proposals": proposals,
-    "alerts": alerts,
-    "runbook": page_plans.runbook,
-    "checklist": page_plans.checklist,
-    "runbook_steps": page_plans.steps,
-    "memory": page_plans.memory,
-    "propose_watch": page_plans.watch,
-    "note": page_plans.note,
-    "models": model_plans.models,
-    "model_drift": model_plans.drift,
-    "train_model": model_plans.train,
-    "propose_model": model_plans.propose,
-    "propose_config": propose,
-    "propose_tightening": propose,
+# the plan of each tool: in which module, by which name where it is not the tool's own; of any other tool one call
+_MODULES: Mapping[Any, str] = {
+    run_plans: "backtest compare run round_trip list_strategies=strategies",
+    research_plans: "judge trials pair_scan=pairs sweep=search walkforward=search",
+    desk_plans: "counts sleeves desk exposure health what_if orders list_data=data market_context=context joint_risk=joint "
+    "probe=health",
+    figure_plans: "trips pnl performance excursions attribution",
+    page_plans: "define runbook checklist memory note runbook_steps=steps propose_watch=watch",
+    model_plans: "models model_drift=drift train_model=train propose_model=propose",
 }
+_HERE = {"journal_search": journal, "propose_pause": pause, "explain_event": explain, "proposals": proposals, "alerts": alerts}
+_HERE |= {"propose_config": propose, "propose_tightening": propose}
+_NAMED = [(of, *name.partition("=")[::2]) for of, names in _MODULES.items() for name in names.split()]
+_PLANS: Mapping[str, PlanOf] = {**_HERE, **{tool: getattr(of, name or tool) for of, tool, name in _NAMED}}

@@ -11,24 +11,10 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from agents.offline.params import ParamNumber, keys_named, read_params, value_text
-from agents.offline.words import Param
+from agents.offline.words import PATTERNS, Param
 
 # verbs and nouns of a search; `try` is one where it lists three values or a range
-_SEARCHES = re.compile(
-    r"\b(?:sweep\w*|optim(?:i[sz]\w*|um|al)|grid|scan|vary|varying|tune|walk[ -]?forward\w*|out[- ]of[- ]sample)\b"
-    r"|(?<!\w)(?<!on)\bworks? best\b(?!.*\d (?:or|and) )(?! (?:on|for|in) )"
-    r"|\bin steps of\b|\bwalk(?:ed|ing)? \S+(?: \S+){0,3} forward\b"
-    r"|\bbest (?:stop|target|trail\w*|leverage|risk|param\w+|settings?|values?|combination)\b"
-    r"|^(?:(?:and|also|can|could|please|let|us|you|now|then) )*(?:try|test)\b(?!.*\bfrom\b)"
-    r".*?(?:\d ?, ?\d[^,]*, ?\d|\d (?:to|-) \d)"
-)
-_UNIT = r"(?: ?(?:x ?)?(?:atrs?|bars?|candles?|periods?|days?|bps?|%|percent|pct))?"
-_RANGE = re.compile(
-    rf"(?P<lead>\b(?:from|between)\s+)?(?<![\w.])(?P<low>\d+(?:\.\d+)?)(?P<unit>{_UNIT})(?P<rest>"
-    rf"\s*(?:to|till|until|up to|through|-|:|\.\.|and)\s*(?P<high>\d+(?:\.\d+)?))"
-    rf"(?P<tail>{_UNIT}"
-    rf"(?:\s*(?::|,? ?(?:by|step|steps of|in steps of|with (?:a )?steps? of)) ?(?P<step>\d+(?:\.\d+)?))?)(?![\w.])"
-)
+_SEARCHES, _RANGE, _UNIT = (PATTERNS[f"ranges.{name}"] for name in ("searches", "range", "unit"))
 _WRITTEN = re.compile(r"(?<![\w.])([a-z][a-z0-9_]*)\s?=\s?(\d[\d.]*(?:,\d[\d.]*)+|\d[\d.]*:\d[\d.]*:\d[\d.]*)(?![\w.])")
 STEPS = 6  # of a range without a step
 FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # of a value, where a parameter is to be varied and no value is named
@@ -89,7 +75,7 @@ def written(text: str, params: Mapping[str, Param]) -> dict[str, tuple[str, tupl
 
 def _blanked(text: str, found: re.Match[str]) -> str:
     """The text with a range as its low end alone, its unit after it."""
-    unit = found["unit"] or re.match(_UNIT, found["tail"])[0]  # type: ignore[index]  # the pattern may be empty, never absent
+    unit = found["unit"] or _UNIT.match(found["tail"])[0]  # type: ignore[index]  # the pattern may be empty, never absent
     low = " " * (found.start("low") - found.start()) + found["low"] + unit
     size = found.end() - found.start()
     return text[: found.start()] + low[:size].ljust(size, "|") + text[found.end() :]  # no list goes on across a range

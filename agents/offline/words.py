@@ -84,21 +84,9 @@ def vocabulary() -> frozenset[str]:
     return frozenset(VOCABULARY.read_text(encoding="utf-8").split()) | OF_MODELS
 
 
-COINS = {
-    "bitcoin": "BTC",
-    "ethereum": "ETH",
-    "ether": "ETH",
-    "solana": "SOL",
-    "ripple": "XRP",
-    "binance coin": "BNB",
-    "dogecoin": "DOGE",
-    "cardano": "ADA",
-    "litecoin": "LTC",
-    **{name.lower(): name for name in ("DOGE", "ADA", "LTC", "AVAX", "PEPE", "SHIB", "MATIC", "TRX")},  # not all have bars here
-}
-
 LISTS: Mapping[str, Any] = tomllib.loads((Path(__file__).parent / "words.toml").read_text(encoding="utf-8"))
 _COMMON = frozenset(LISTS["common"].split())
+COINS: Mapping[str, str] = LISTS["coins"]
 STOP, ASKING = (frozenset(LISTS[name].split()) for name in ("stop", "asking"))
 CALENDAR: str = LISTS["calendar"]
 MONTHS = ("march", "april", "may", "june", "july", "august")
