@@ -90,6 +90,12 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
         return (Guess(AskLabel("define", {}), 1.0), *listed)  # `limits of stop_atr`
     if slots.keys and "sleeves" in slots.places and not values and _OF_A_SLEEVE.match(slots.text):
         return (Guess(AskLabel("sleeves settings", {}), 1.0), *listed)  # `what is fast_bars of btc-trend`
+    tested = _TEST_FIRST.search(slots.text) or (slots.span.start and _WOULD.search(slots.text))
+    if slots.sleeves and tested and (slots.common or slots.move) and listed[0].label.ask in _CHANGES:
+        return (
+            Guess(AskLabel("compare", {}), 1.0),
+            *listed,
+        )  # `set it to 180 and test it first`, `half the size in 2025, how much`
     if not before and slots.strategies and slots.symbols and not (slots.ids or slots.everything or words_left(slots)):
         return (Guess(AskLabel("backtest", {}), 1.0), *listed)  # `eth trend 1h q1`: names and nothing else
     if listed[0].label.ask == "way off_topic" and (slots.places.keys() & _OURS):
@@ -136,6 +142,8 @@ def _by_what_is_named(slots: Slots) -> str | None:
         return "list_strategies"
     if SPOKEN_RUN.search(slots.text) and (slots.by or slots.symbols or slots.strategies):
         return "trips" if slots.by or slots.outcome or slots.count else "run"
+    if slots.strategies and slots.symbols and (slots.common or slots.variants or slots.move):
+        return "compare"
     runs = _A_RUN.search(slots.text) and slots.symbols and (slots.span.start or slots.timeframe)
     return "backtest" if runs or (len(slots.strategies) > 1 and slots.symbols) or BASKET in slots.strategies else None
 
@@ -196,6 +204,7 @@ SHAPE, REACH = PATTERNS["choose.shape"], PATTERNS["choose.reach"]  # what a chat
 _OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "exposure", "performance")
 _OF_EVENTS = ("journal_search ...", "explain_event ...")
 _DEFLATED = re.compile(r"\b(?:deflated|dsr|overfit\w*|how many (?:tries|trials))\b")
+_CHANGES = ("propose_config", "propose_tightening", "what_if", "compare")
 _TEST_FIRST, _WOULD = PATTERNS["choose.test_first"], re.compile(r"\b(?:how|what|would|does|do)\b")
 _OF_EACH = [PATTERNS[f"run_plans.{name}"] for name in ("sleeves", "symbols", "strategies")]
 
@@ -214,12 +223,7 @@ _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("what_if",), lambda s: s.strategies and s.symbols and s.common, "compare"),
     (_OF_TRIPS, lambda s: s.periods and s.strategies and s.symbols and "sleeves" not in s.places, "backtest"),
     (("run", "run list", "performance"), lambda s: _DEFLATED.search(s.text) and SPOKEN_RUN.search(s.text), "trials"),
-    # `set it to 180 and test it first`, `half the size in 2025, how much less drawdown`
-    (
-        ("propose_config", "propose_tightening"),
-        lambda s: _TEST_FIRST.search(s.text) or (s.span.start and _WOULD.search(s.text)),
-        "compare",
-    ),
+    (("run", "run list"), lambda s: s.span.start and re.search(r"\b(?:re-?run|again|repeat)\b", s.text), "backtest"),
     (("sleeves", "desk", "exposure", "what_if"), lambda s: not s.percent and TO_STOP.search(s.text), "joint_risk"),
     (("desk",), lambda s: s.sleeves and not s.everything, "sleeves"),  # `how much cash does eth-trend have`
     # of round trips the best and the worst are listed, of fills the last

@@ -19,7 +19,7 @@ from agents.offline.listed import ended_by
 from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots, read_slots
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, drafted
 from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, Rest, ShortSentence, run_of
 from agents.offline.words import LIGHT, PATTERNS, STOP
 from tools.common.contract import Effect
@@ -50,20 +50,18 @@ def _again(older: Part, read: Slots, slots: Slots, **more: Any) -> Part:
 
 
 @KINDS(of=("trips", "performance"), ok=False)
-def of_another_run(heard: ShortSentence) -> PlannedAnswer | None:
-    """`and on eth`, after the trips of a run of BTC: that run has none of ETH, and the desk's are another question."""
+def of_another_run(heard: ShortSentence) -> str | None:
+    """`and on eth`, after the trips of a run of BTC: the same run of that one, as the desk's are another question."""
     read, subject = heard.read, str(heard.last.args.get("subject", ""))
     run = next((run for run in heard.above.runs() if run_of(run) == subject), None)
     other = [symbol for symbol in read.symbols if run is not None and symbol != run.args.get("symbol")]
     made = heard.above.shown is not None and run in heard.above.shown.results  # it goes on with the run itself
     if run is None or made or len(other) != 1 or len(words_left(read)) > 1 or read.places.keys() & {"span", "ids", "strategies"}:
         return None
-    a = run.args
+    a, by = run.args, heard.last.args.get("by")
     window = f" from {a['start']} to {a['end']}" if a.get("start") and a.get("end") else ""
-    return asks_back(
-        f"{subject} is a run of {a.get('symbol')} alone, so it has nothing of {other[0]}. Run that first: "
-        f"`backtest {a.get('strategy')} on {other[0]} {a.get('timeframe', '')}{window}`, or name the desk to ask of its trades."
-    )
+    sets = "".join(f" {c['key']}={c['value']}" for c in a.get("changes") or ())
+    return f"backtest {a.get('strategy')} on {other[0]} {a.get('timeframe', '')}{window}{sets}{f' by {by}' if by else ''}"
 
 
 @KINDS(of=("compare",), ok=False)

@@ -105,7 +105,8 @@ def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[
     of_two = len(points) == 4 and not _joins(text, text[points[0].stop : points[1].start])
     groups = [points[:2], points[2:]] if of_two else [[p] for p in points]  # `january to june, then july to november`
     between = [text[a[-1].stop : b[0].start] for a, b in pairwise(groups)]
-    if not _joins(text, between[-1]) or not all(_joins(text, one) or not one.strip(" ,") for one in between):
+    window = re.search(r"\b(?:from|between)\s+$", text[: points[0].start]) and _BETWEEN.fullmatch(between[0])
+    if window or not _joins(text, between[-1]) or not all(_joins(text, one) or not one.strip(" ,") for one in between):
         return [], []
     return [_meant(text, group)[0] for group in groups], [(_preposition(text, g[0].start), g[-1].stop) for g in groups]
 

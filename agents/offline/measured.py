@@ -231,7 +231,7 @@ def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
     return f"{'A limit is reached' if broken else 'No desk limit is reached'}. Nearest first: {parts}."
 
 
-@KINDS(most=9, of=("run", "backtest", "sweep"))
+@KINDS(most=9, of=("run", "backtest", "sweep", "walkforward"))
 def which_better(heard: ShortSentence) -> FromAbove:
     """`which is better and by how much`, `which of those was worst`: of the runs or rows above."""
     return judged(heard.read, heard.above.past, heard.above.facts)
@@ -282,7 +282,8 @@ def sorted_by(heard: ShortSentence) -> PlannedAnswer | None:
 def of_the_run(heard: ShortSentence) -> PlannedCall | None:
     """`worst trade`, `long or short`, after a run: of its round trips."""
     run = run_shown(heard.last)
-    if run is None or (heard.last.table is not None and "run" in heard.last.table.columns):
+    listed = heard.last.table is not None and "run" in heard.last.table.columns
+    if run is None or listed or (heard.last.name == "trips" and not heard.found["fig"]):
         return None
     if heard.found["side"] or heard.found["fig"]:
         return PlannedCall("trips", {"subject": str(run), **({"by": "side"} if heard.found["side"] else {})})
@@ -321,24 +322,11 @@ def dated(proposal: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes it
     return drafted([call], [result]).after(times if h else "")
 
 
-@KINDS(most=9, of=("walkforward",))
-def held_up(heard: ShortSentence) -> FromAbove:
-    """`did it hold out of sample`, after a walk forward: its verdict."""
-    return judged(heard.read, heard.above.past, heard.above.facts)
-
-
 @KINDS(most=9, of=("run", "backtest"))
-def when_it_fell(heard: ShortSentence) -> PlanOf | None:
+def when_it_fell(heard: ShortSentence) -> str | None:
     """`and when was that`, `how long till it came back`, after the drawdown of a run: its drawdowns with their dates."""
     run, fell = run_shown(heard.last), heard.found["back"] or _FALL.search(heard.above.question)
-    return partial(fallen, str(run)) if run is not None and fell else None
-
-
-def fallen(run: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """The drawdowns of a run, the deepest first in a sentence."""
-    call = PlannedCall("performance", {"subject": run})
-    (result,) = yield [call]
-    return drafted([call], [result]).after(deepest(result))
+    return f"when was the deepest drawdown of {run}" if run is not None and fell else None
 
 
 _MOVED = ("define", "sleeves", "list_strategies", "backtest", "compare", "propose_config", "propose_tightening", "sweep")

@@ -148,3 +148,15 @@ def sleeves_meant(words: Words, strategies: Sequence[str], symbols: Sequence[str
         return of and (not symbols or sleeve.symbol in symbols) and timeframe in (None, sleeve.timeframe)
 
     return tuple(sleeve.name for sleeve in words.sleeves if fits(sleeve)) if strategies or symbols else ()
+
+
+_FIRES = PATTERNS["slots.fires"]
+
+
+def guard_of(s: Sentence) -> str | None:
+    """The guard that `would the trailing stop fire` is about, by words that begin those of its name."""
+    found = _FIRES.search(s.rest)
+    if found is None or BLANK in found[1]:
+        return None
+    s.note("guard", [found.span(1)])
+    return re.sub(r"\btrail\w*( stops?)?\b", "trail", found[1])

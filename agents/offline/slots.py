@@ -193,7 +193,7 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         stepped=search.stepped if search else (),
         outcome=_outcome(s),
         folds=folds,
-        guard=_guard(s),
+        guard=names.guard_of(s),
         fills=(_noted(s, "fills") or "").split(" ")[0] or None,
         funding=funding,
         models=stored,
@@ -360,18 +360,6 @@ def _folds(s: Sentence) -> dict[str, str]:
     s.take("folds", [m.span() for m, *_ in found if unit])
     sized = [(m[3] or m[4], n, unit if own == " " else own) for m, n, own in found if unit]
     return {_FOLD.get(part, part): f"{n * _DAYS[u]}d" if u in _DAYS else f"{n}{u}" for part, n, u in sized}
-
-
-_FIRES = PATTERNS["slots.fires"]
-
-
-def _guard(s: Sentence) -> str | None:
-    """The guard that `would the trailing stop fire` is about, by words that begin those of its name."""
-    found = _FIRES.search(s.rest)
-    if found is None or BLANK in found[1]:
-        return None
-    s.note("guard", [found.span(1)])
-    return re.sub(r"\btrail\w*( stops?)?\b", "trail", found[1])
 
 
 def _side(s: Sentence, out: tuple[str, tuple[str, ...]] | None) -> str | None:
