@@ -38,6 +38,7 @@ _OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan"
 _COSTS = re.compile(r"\b(?:fees?|costs?|slippage|commissions?|funding)\b")
 _FALL = PATTERNS["measured.fall"]
 _HOLDS = re.compile(r"\b(?:hold|held|holding|benchmark)\b")
+_DOUBTS = re.compile(r"\b(?:luck|chance|noise|real|really|significan\w+|out of sample|hold|held|robust)\b")
 _ENOUGH = re.compile(r"\b(?:enough|too (?:few|short|little|soon|early)|sufficient|how sure|luck|chance|significan\w+)\b")
 
 
@@ -46,23 +47,31 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     last, text = newest(past), slots.text
     if (both := two_runs(past)) is not None:
         return both
-    if (ranks(text) or slots.which) and (call := figure(slots, past, facts)) is not None:
+    ranked, own = ranks(text) or slots.which, last is not None and last.name in _OWN_VERDICT and last.status == "ok"
+    if last is not None and own and _DOUBTS.search(text):
+        return _verdict_of(last)
+    if len(runs := _runs_above(past)) > 1 and (first := ranked_runs(runs, facts, text)):
+        return PlannedAnswer(first, read_as=f"the runs {' and '.join(str(run_shown(r)) for r in runs)}")
+    if ranked and (call := figure(slots, past, facts)) is not None:
         return call
     if last is None:
         return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
+    if own:
+        return _verdict_of(last)
     if last.name == "pnl" and re.search(r"\b(?:better|worse)\b", text):
         return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
-    if last.name in _OWN_VERDICT and last.status == "ok":
-        verdict = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
-        return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
-    if len(runs := _runs_above(past)) > 1 and (ranked := ranked_runs(runs, facts, text)):
-        return PlannedAnswer(ranked, read_as=f"the runs {' and '.join(str(run_shown(r)) for r in runs)}")
     if re.search(r"\b(?:difference|between|the two|both)\b", text):
         return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
     if _COSTS.search(asked) and last.name in ("attribution", "pnl", "trips"):
         return costs_measured
     return partial(measured, str(run_shown(last) or ""), asked)
+
+
+def _verdict_of(last: CallResult) -> PlannedAnswer:
+    """The first sentence of a search, a comparison or a check, which is its verdict; then all of it."""
+    verdict = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
+    return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
 
 
 def _runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
@@ -98,9 +107,7 @@ def ranked_runs(runs: Sequence[CallResult], facts: Mapping[str, Any], text: str 
     first, rest = order[0], order[1:]
     shown = [one for one in _OF_RUNS[:3] if all(one[0] in of[n] for n in order)] if key in of[first] else []
     figures = [f"{h} {of[first][k]} against {' and '.join(of[n][k] for n in rest)}" for k, h, *_ in shown]
-    verb = (
-        ("lost more" if bad else "made more") if key == "total_return_frac" else f"had the {'worse' if bad else 'better'} {head}"
-    )
+    verb = ("lost more" if bad else "made more") if key == "total_return_frac" else f"had a {'worse' if bad else 'better'} {head}"
     lead = f"{names[first]} {verb} than {' and '.join(names[n] for n in rest)}: {', '.join(figures)}."
     totals = [number_of(cells.get("total_return_frac"), facts) or 0.0 for cells in of]
     lead += f" {'Both' if len(of) == 2 else 'All'} lost money." if max(totals) < 0 else ""

@@ -62,10 +62,18 @@ def read_wanted(text: str, params: Mapping[str, Param], given: Mapping[str, str]
     order = [*given, *(str(n.key) for n in read.numbers)]
     said = {key: [p for p in places if p not in read.places] for key, places in keys_named(text, params).items()}
     named = tuple(key for key, places in said.items() if places and key not in axes and key not in fixed)
+    unclear = read.unclear
+    if (
+        set_later := [key for key in named if (param := params.get(key)) and param.default]
+        if len(unclear) > 1 and not axes
+        else []
+    ):
+        axes, order, unclear = {set_later[0]: ",".join(unclear)}, set_later[:1], ()  # `the trail on eth, 1.5 2 2.5`
+        named, stepped = (), []
     spans = [found.span() for found in ranges.values()]
-    places = (*read.places, *spans, *(place for key in named for place in said[key]))
+    places = (*read.places, *spans, *(place for key in named for place in said[key]), *(() if unclear else read.unplaced))
     axes = {key: axes[key] for key in dict.fromkeys(order) if key in axes}
-    return Wanted(axes, fixed, tuple(stepped), named, read.unclear, places)
+    return Wanted(axes, fixed, tuple(stepped), named, unclear, places)
 
 
 def written(text: str, params: Mapping[str, Param]) -> dict[str, tuple[str, tuple[int, int]]]:

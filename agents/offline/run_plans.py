@@ -11,7 +11,7 @@ from agents.offline.changes import moved_of
 from agents.offline.figure_plans import about_run
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
-from agents.offline.measured import paid, ranked_runs, verdict
+from agents.offline.measured import deepest, paid, ranked_runs, verdict
 from agents.offline.names import BASKET
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall, changes_text, read_as
@@ -311,7 +311,10 @@ def run(q: Question) -> Plan:
     q = yield from about_run(q)
     lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
-    return (yield from made([PlannedCall("run", args)], q))
+    dated = [PlannedCall("performance", {"subject": q.run_id()})] if args and re.search(r"\bwhen\b", q.slots.text) else []
+    calls = [PlannedCall("run", args), *dated]
+    results = yield calls
+    return drafted(calls, results).after(" ".join(filter(None, (lead(q, results[0]), *map(deepest, results[1:])))))
 
 
 def round_trip(q: Question) -> Plan:
