@@ -44,7 +44,8 @@ def without_costs(heard: ShortSentence) -> Any:
         return _price_alone(heard)
     if last.name == "pnl" and not last.args.get("sleeve") and above.older is not None and above.older.slots.span.start:
         return f"where did the p&l come from {words_of('span', above.older.slots.span)}"
-    if last.args.get("by") or ranks(above.question):  # of the one row that was named, and these are all
+    of_run = heard.table.columns[:2] == ("metric", "value")
+    if last.args.get("by") or (ranks(above.question) and not of_run):  # of the one row that was named, and these are all
         return None
     fees_alone = "slippage" not in heard.text and re.search(r"\bfees?|commission", heard.text)
     costs = ("fees",) if fees_alone else ("fees", "slippage")

@@ -58,5 +58,5 @@ def ask_for(q: Question, name: str) -> str:
     if name == "sleeve":
         return which_sleeve(q)
     symbols = name_list(list(q.words.symbols)) if q.words.symbols else "none yet"
-    text = LISTS["ask_for"].get(name, f"Which {name.replace('_', ' ')}? Name it, and I go on.")
+    text = str(LISTS["ask_for"].get(name, f"Which {name.replace('_', ' ')}? Name it, and I go on."))
     return text.format(strategies=name_list(list(q.words.strategies)), symbols=symbols)

@@ -90,6 +90,8 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
         return (Guess(AskLabel("define", {}), 1.0), *listed)  # `limits of stop_atr`
     if slots.keys and "sleeves" in slots.places and not values and _OF_A_SLEEVE.match(slots.text):
         return (Guess(AskLabel("sleeves settings", {}), 1.0), *listed)  # `what is fast_bars of btc-trend`
+    if "sleeves" in slots.places and not (values or slots.span.start) and PATTERNS["choose.settings"].search(slots.text):
+        return (Guess(AskLabel("sleeves settings", {}), 1.0), *listed)  # `the params that eth-trend runs with`
     tested = _TEST_FIRST.search(slots.text) or (slots.span.start and _WOULD.search(slots.text))
     if slots.sleeves and tested and (slots.common or slots.move) and listed[0].label.ask in _CHANGES:
         return (

@@ -85,7 +85,9 @@ def other_end(heard: ShortSentence) -> Part | None:
         return None
     closed = {**older.slots.closed, **({"which": str(which)} if "which" in older.slots.closed else {})}
     text = older.slots.text.replace(str(older.slots.which), str(which))
-    return _again(older, heard.read, replace(older.slots, which=which, closed=closed, text=text), frame=None)
+    count = heard.read.count or older.slots.count
+    count = int(n[0]) if (n := re.search(r"\d{1,2}", heard.text)) else count
+    return _again(older, heard.read, replace(older.slots, which=which, closed=closed, text=text, count=count), frame=None)
 
 
 @KINDS(most=7)

@@ -105,6 +105,11 @@ def ranked_runs(runs: Sequence[CallResult], facts: Mapping[str, Any], text: str 
     if len(order) < 2:
         return ""
     first, rest = order[0], order[1:]
+    days = {n: number_of(cells.get("days"), facts) or 0.0 for n, cells in enumerate(of)}
+    same = len({(r.args.get("start"), r.args.get("end")) for r in runs}) == 1 and "run_id" not in runs[0].args
+    if same and min(days.values()) < 0.8 * max(days.values()):  # a year of which one of them has a day
+        lengths = [f"{names[n]} has bars of {of[n].get('days', 'no days')}" for n in order]
+        return f"Not comparable: {', '.join(lengths)}."
     shown = [one for one in _OF_RUNS[:3] if all(one[0] in of[n] for n in order)] if key in of[first] else []
     figures = [f"{h} {of[first][k]} against {' and '.join(of[n][k] for n in rest)}" for k, h, *_ in shown]
     verb = ("lost more" if bad else "made more") if key == "total_return_frac" else f"had a {'worse' if bad else 'better'} {head}"
@@ -239,9 +244,13 @@ def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
 
 
 @KINDS(most=9, of=("run", "backtest", "sweep", "walkforward"))
-def which_better(heard: ShortSentence) -> FromAbove:
+def which_better(heard: ShortSentence) -> FromAbove | None:
     """`which is better and by how much`, `which of those was worst`: of the runs or rows above."""
-    return judged(heard.read, heard.above.past, heard.above.facts)
+    return (
+        None
+        if heard.found["several"] and len(_runs_above(heard.above.past)) < 2
+        else judged(heard.read, heard.above.past, heard.above.facts)
+    )
 
 
 @KINDS(most=8, of=("pnl", "attribution", "desk", "performance", "trips"), ok=False)
@@ -359,7 +368,7 @@ def moved_on(heard: ShortSentence) -> Rest | str | None:
     now = now if now is not None or key is None or not of else of[0].params.get(key, words.params[key].default)
     if key is None or (not off and (not isinstance(now, int | float) or not now)):
         return None
-    value = 0 if off or read.move is None else read.move.of(now)
+    value = read.move.of(now) if read.move is not None and not off and isinstance(now, int | float) else 0
     if last.name == "backtest":
         return Rest(f"with {key}={value:g}")
     window = f" from {last.args['start']} to {last.args['end']}" if last.args.get("start") and last.args.get("end") else ""

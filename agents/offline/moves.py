@@ -64,9 +64,9 @@ def moved(
     text = unsized(text)
     named = keys_named(text, {key: param for key, param in own.items() if key in at})
     first = sorted((key for key in named if key in at), key=lambda key: named[key][0])[:1]
-    entry = ["enter_below"] if "enter_below" in at and re.search(r"\bentr(?:y|ies)\b|\brsi\b", text) else []
+    entry = ["enter_below"] if "enter_below" in at and re.search(r"\bentr(?:y|ies)\b|\benter\b", text) else []
     risk = [key for key in _RISK if key in at] if _OF_RISK.search(text) else []
-    chosen = {key: move.of(at[key], otherwise) for key in keys or risk or first or entry if key in at}
+    chosen = {key: move.of(at[key], otherwise) for key in keys or risk or entry or first if key in at}
     return {key: _within(value, own[key]) for key, value in chosen.items()}
 
 

@@ -26,6 +26,7 @@ _JOIN = re.compile(r",|;|/|\b(?:with|versus|vs|against|and|or|then|than|compared
 _LINK = re.compile(
     r"(?:[\s,;/\u00b7-]|\b(?:with|versus|vs\.?|against|and|or|then|than|compared|a|an|the|for|on|in|of|to|one|at)\b)*"
 )
+_THAN = re.compile(r"^(?: [a-z]+){0,4} (?:than|vs|versus|against) (?:an? |the )?$")  # `is a 200 slow average better than 100`
 _OR = r"(?:\s*[,/]\s*|\s+(?:versus|vs\.?|against|with|and|or|than|instead of|rather than)\s+)(?:an?\s+|the\s+)?"
 _OLD = re.compile(r"\b(?:instead of|rather than)\b")
 _OLD_NEXT = re.compile(r"\b(?:instead of|rather than)\s+(?:an?\s+|the\s+)?$")
@@ -291,7 +292,8 @@ def _inherit(text: str, numbers: Sequence[ParamNumber], params: Mapping[str, Par
         for i in order:
             here, other = done[i], done[i + step]
             low, high = (here, other) if step > 0 else (other, here)
-            if here.key is None and other.key and _LINK.fullmatch(text[low.stop : high.start]):
+            between = text[low.stop : high.start]
+            if here.key is None and other.key and (_LINK.fullmatch(between) or (step < 0 and _THAN.search(between))):
                 done[i] = _adopt(here, other, unit_of(other.key, params.get(other.key)))
     return done
 

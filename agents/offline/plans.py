@@ -177,7 +177,13 @@ def proposals(q: Question) -> Plan:
         args["state"] = "applied"
     elif "state" not in args and not re.search(r"\b(?:all|last|latest|list|recent|history|previous)\b", q.slots.text):
         args["state"] = "pending"
+    if args.get("state") == "pending" and _OF_CARD.search(q.slots.text):  # of the only one its card
+        (listed,) = yield [PlannedCall("proposals", args)]
+        args = {"proposal_id": listed.ids("prop-")[0]} if len(set(listed.ids("prop-"))) == 1 else args
     return (yield from made([PlannedCall("proposals", args)]))
+
+
+_OF_CARD = re.compile(r"\b(?:evidence|reasons?|why|rationale|who|whom|prove\w*|based on|worst case)\b")
 
 
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}

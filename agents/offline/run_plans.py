@@ -311,7 +311,11 @@ def run(q: Question) -> Plan:
     q = yield from about_run(q)
     lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
-    dated = [PlannedCall("performance", {"subject": q.run_id()})] if args and re.search(r"\bwhen\b", q.slots.text) else []
+    dated = (
+        [PlannedCall("performance", {"subject": q.run_id()})]
+        if args and re.search(r"\bwhen\b|\bhow long\b", q.slots.text)
+        else []
+    )
     calls = [PlannedCall("run", args), *dated]
     results = yield calls
     return drafted(calls, results).after(" ".join(filter(None, (lead(q, results[0]), *map(deepest, results[1:])))))
