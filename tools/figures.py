@@ -302,7 +302,7 @@ def _hold_return(ctx: ToolContext, subject: str) -> float | None:
     run, frame = store(ctx).load(subject), store(ctx).frame(subject, "equity")
     if "hold" not in frame.columns or frame.is_empty():
         return None
-    return float(frame["hold"][-1] / sum(sleeve["cash"] for sleeve in run["sleeves"]) - 1.0)
+    return float(frame["hold"][-1] / run["cash"] - 1.0)
 
 
 def _in_incidents(ctx: ToolContext) -> float:
