@@ -21,7 +21,7 @@ _SMALL = re.compile(r"\b(?:tight|close|small|near)\b")  # `more tight` is down
 _OF_RISK = re.compile(r"\b(?:risk|size|sizes)\b")
 
 
-class Move(NamedTuple):
+class SettingMove(NamedTuple):
     """Up or down, by how much (None: no size is named), and whether that is a share of the value."""
 
     up: bool
@@ -35,18 +35,18 @@ class Move(NamedTuple):
         return round(moved) if isinstance(value, int) else round(moved, 8)
 
 
-def read_move(text: str) -> tuple[Move | None, list[tuple[int, int]]]:
+def read_move(text: str) -> tuple[SettingMove | None, list[tuple[int, int]]]:
     """The move of a tidy text, and where its size stands; nothing where it has none."""
     if times := _TIMES.search(text):
-        return Move("double" in times[0], 1.0 if "double" in times[0] else 0.5), []
+        return SettingMove("double" in times[0], 1.0 if "double" in times[0] else 0.5), []
     for pattern in _SIZED:
         if found := pattern.search(text):
             size, unit = found["n"], found["unit"] or ""
             share = unit.startswith(("%", "p")) or size.endswith(("quarter", "third")) or (size == "half" and not unit)
             by = _WORDS.get(size) or float(size) * (0.01 if share else 1)
-            return Move(bool(_UP.search(found["way"])), by, share), [found.span("size")]
+            return SettingMove(bool(_UP.search(found["way"])), by, share), [found.span("size")]
     bare = _BARE.search(text)
-    return (Move(bool(_UP.search(bare[0])) != bool(_SMALL.search(bare[0])), None), []) if bare else (None, [])
+    return (SettingMove(bool(_UP.search(bare[0])) != bool(_SMALL.search(bare[0])), None), []) if bare else (None, [])
 
 
 def unsized(text: str) -> str:
@@ -56,7 +56,12 @@ def unsized(text: str) -> str:
 
 
 def moved(
-    move: Move, text: str, own: Mapping[str, Param], now: Mapping[str, Any], otherwise: float = 0.25, keys: tuple[str, ...] = ()
+    move: SettingMove,
+    text: str,
+    own: Mapping[str, Param],
+    now: Mapping[str, Any],
+    otherwise: float = 0.25,
+    keys: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """The settings that a text names, moved from where they are now, within their bounds. `keys`: those that are meant."""
     at = {key: now.get(key, param.default) for key, param in own.items()}

@@ -12,7 +12,7 @@ from typing import Any
 
 from agents.offline import dates, names, params, ranges
 from agents.offline.leftout import BEFORE_COSTS, left_out
-from agents.offline.moves import Move, read_move
+from agents.offline.moves import SettingMove, read_move
 from agents.offline.sentence import BLANK, Places, Sentence, mentions
 from agents.offline.words import BY, PATTERNS, Words, tidy, vocabulary
 
@@ -34,7 +34,7 @@ class Slots:
     common: dict[str, Any] = field(default_factory=dict)
     variants: tuple[dict[str, Any], ...] = ()
     unclear: tuple[str, ...] = ()  # numbers whose parameter cannot be told
-    move: Move | None = None  # halve, 5 lower, by a quarter, tighter
+    move: SettingMove | None = None  # halve, 5 lower, by a quarter, tighter
     sleeves: tuple[str, ...] = ()  # more than one: ambiguous
     ids: tuple[str, ...] = ()
     handles: tuple[str, ...] = ()  # r1, r2: runs of this thread
@@ -148,15 +148,8 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     venue, percent = _venue(s, words), _percent(s)
     move, sized = read_move(s.rest)
     s.take("move", sized)
-    usable = words.params_of(strategies)
-    search = ranges.read_wanted(s.rest, usable, {k: v for k, (v, _) in written.items()}) if searching else None
-    reading = (
-        params.read_params(s.rest, usable) if search is None else params.ParamReading(dict(search.fixed), [], (), search.places)
-    )
-    axes = search.axes if search else _many(reading)
-    filters, unclear = _filters(s, reading) if search is None else ((), search.unclear)
-    s.note("params", reading.places)
-    reading.common.update(off)
+    reading, wanted = _values(s, words.params_of(strategies), written if searching else None)
+    filters, unclear = ((), wanted.unclear) if searching else _filters(s, reading)
     return Slots(
         text=s.text,
         strategy=strategies[0] if strategies else None,
@@ -168,8 +161,8 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         span=span,
         periods=tuple(periods),
         lasting=lasting,
-        common=reading.common,
-        variants=() if axes else tuple(reading.variants),
+        common=reading.common | off,
+        variants=() if wanted.axes else tuple(reading.variants),
         unclear=unclear,
         move=move,
         sleeves=named or names.sleeves_meant(words, strategies, symbols, next(iter(timeframes), None)),
@@ -188,9 +181,9 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         out=out,
         unit=unit,
         everything=_noted(s, "everything") is not None,
-        keys=_keys_named(s, words, reading) if search is None else search.named,
-        axes=axes,
-        stepped=search.stepped if search else (),
+        keys=wanted.named if searching else _keys_named(s, words, reading),
+        axes=wanted.axes,
+        stepped=wanted.stepped,
         outcome=_outcome(s),
         folds=folds,
         guard=names.guard_of(s),
@@ -209,10 +202,18 @@ def _off(s: Sentence, words: Words) -> dict[str, int]:
     return {f"{m[1]}_atr": 0 for m in found}
 
 
-def _many(reading: params.ParamReading) -> Mapping[str, str]:
-    """`stop 1.5 2 2.5 3`: more values of settings than stand beside each other are searched."""
-    keys = dict.fromkeys(key for variant in reading.variants for key in variant) if len(reading.variants) > 3 else {}
-    return {key: ",".join(dict.fromkeys(params.value_text(v[key]) for v in reading.variants)) for key in keys}
+def _values(s: Sentence, own: Mapping[str, Any], written: Any) -> tuple[params.ParamReading, ranges.Wanted]:
+    """Values that are set, and those that a search varies; more than stand beside each other are searched: `stop 1 2 3 4`."""
+    if written is not None:
+        wanted = ranges.read_wanted(s.rest, own, {k: v for k, (v, _) in written.items()})
+        reading = params.ParamReading(dict(wanted.fixed), [], (), wanted.places)
+    else:
+        reading = params.read_params(s.rest, own)
+        keys = dict.fromkeys(key for of in reading.variants for key in of) if len(reading.variants) > 3 else {}
+        axes = {key: ",".join(dict.fromkeys(params.value_text(of[key]) for of in reading.variants)) for key in keys}
+        wanted = ranges.Wanted(axes, {}, (), (), (), ())
+    s.note("params", reading.places)
+    return reading, wanted
 
 
 def _length(s: Sentence, words: Words) -> dates.TimeSpan:

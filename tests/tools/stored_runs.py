@@ -14,7 +14,7 @@ START = 1_704_067_200_000  # 2024-01-01
 
 
 def keep_run(folder: Path, engine: Any, args: Any, daily: Sequence[float], **more: Any) -> str:
-    """Store a run of the first sleeve of a job's `args` whose equity moves by `daily`; returns its id. `hold`: a holder's equity."""
+    """Store a run of the first sleeve of a job's `args` whose equity moves by `daily`; returns its id. `hold`: of a holder."""
     held = more.pop("hold", None)
     sleeve = {"name": "trend", **args["sleeves"][0]} | {"venue": args["sleeves"][0].get("venue") or "binance"}
     name, content = f"binance_{sleeve['symbol']}_perp_15m.parquet", more.pop("content", "ab" * 32)
