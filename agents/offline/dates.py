@@ -108,7 +108,11 @@ def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[
     window = re.search(r"\b(?:from|between)\s+$", text[: points[0].start]) and _BETWEEN.fullmatch(between[0])
     if window or not _joins(text, between[-1]) or not all(_joins(text, one) or not one.strip(" ,") for one in between):
         return [], []
-    return [_meant(text, group)[0] for group in groups], [(_preposition(text, g[0].start), g[-1].stop) for g in groups]
+    each = [
+        TimeSpan(_text(g[0].first), _text(g[0].last)) if len(g) == 1 and g[0].size != "since" else _meant(text, g)[0]
+        for g in groups
+    ]
+    return each, [(_preposition(text, g[0].start), g[-1].stop) for g in groups]
 
 
 def _is_calendar_period(words: str) -> bool:

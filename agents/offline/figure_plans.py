@@ -92,10 +92,11 @@ def performance(q: Question) -> Plan:
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if named and not of_desk and not holds:
         return (yield from made([PlannedCall("run", {"run_id": of_run.run_id()})], of_run))
-    if named and of_desk != holds:  # holding the same instruments is set beside the desk alone
+    if holds and not of_desk:  # beside holding the same instruments
+        return (yield from measured(str(of_run.run_id() or ""), q.slots.text, of_run))
+    if named and of_desk and not holds:
         draft = yield from once(of_run)
-        where = "the table of a backtest has it" if of_desk else "its report on the page has it, under Runs"
-        return draft.after(f"No tool of a chat gives that ({named[0]}) here; {where}. What there is:")
+        return draft.after(f"No tool of a chat gives that ({named[0]}) here; the table of a backtest has it. What there is:")
     if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and of_run.run_id() is None:
         return asks_back(
             "Of which runs? Name one by its id, `list the latest runs` shows them; two: `compare the two stored runs`."

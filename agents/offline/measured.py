@@ -208,7 +208,9 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     )
     if hold is not None:
         beside, of_desk = "more" if total > hold else "less", result.data.get("subject", "desk") == "desk"
-        who = "The desk" if of_desk else f"{'Yes' if total > hold else 'No'}: it"
+        asks = re.search(r"\b(?:beat\w*|better|outperform\w*|more than|ahead)\b", asked)
+        word = ("Yes: it" if total > hold else "No: it") if asks else "It"
+        who = "The desk" if of_desk else word
         return f"{who} returned {{{h}.return_frac}}, {beside} than {{{h}.hold_return_frac}} by holding the same instruments."
     luck = "excludes zero" if told else "spans zero, so that luck explains it"
     return f"{word}: return {{{h}.return_frac}}, Sharpe {{{h}.sharpe}}; its interval {luck}."
@@ -345,6 +347,7 @@ def when_it_fell(heard: ShortSentence) -> str | None:
     return f"when was the deepest drawdown of {run}" if run is not None and fell else None
 
 
+_FILES = re.compile(r"\b(?:propos\w*|file|set)\b|\bthe \w+ (?:one|variant|row)\b")
 _MOVED = ("define", "sleeves", "list_strategies", "backtest", "compare", "propose_config", "propose_tightening", "sweep")
 
 
@@ -354,7 +357,12 @@ def moved_on(heard: ShortSentence) -> Rest | str | None:
     which value. `no trail at all` is its zero."""
     read, last, words, older = heard.read, heard.last, heard.above.words, heard.above.older
     off = heard.found["off"]
-    if (read.move is None and not off) or older is None or read.places.keys() & {"span", "symbols", "sleeves", "strategies"}:
+    if (
+        (read.move is None and not off)
+        or older is None
+        or _FILES.search(read.text)
+        or read.places.keys() & {"span", "symbols", "sleeves", "strategies"}
+    ):
         return None
     changed = {c["key"]: c["value"] for of in (last.args, *last.args.get("variants", ())) for c in of.get("changes") or ()}
     own = words.params_of(older.slots.strategies)

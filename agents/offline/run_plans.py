@@ -101,7 +101,8 @@ def _pairs_of(q: Question) -> list[tuple[str, str]]:
 def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> str:
     """What a question about runs is answered with first: which made most, whether it beat holding or luck, whether it paid."""
     made, text = [r for r in results if r.status == "ok"], q.slots.text
-    lines = [verdict(r, q.facts, text) for r in found if r.name == "performance"]
+    of = [r for r in found if r.name == "performance"]
+    lines = [deepest(r) if _DATED.search(text) else verdict(r, q.facts, text) for r in of]
     if len(made) > 1:
         return " ".join(filter(None, (ranked_runs(made, q.facts, text), *lines)))
     if len(results) > 1 or not made:
@@ -113,6 +114,7 @@ def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> s
 _SLEEVES, _SYMBOLS, _STRATEGIES, _PAYS, _PROPOSED, _LIVE = (
     PATTERNS[f"run_plans.{name}"] for name in ("sleeves", "symbols", "strategies", "pays", "proposed", "live")
 )
+_DATED = re.compile(r"\bwhen\b|\bhow long\b|\brecover")
 _WHEN_OF_A_RUN = PATTERNS["run_plans.when_of_a_run"]
 
 
