@@ -98,7 +98,10 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
             Guess(AskLabel("compare", {}), 1.0),
             *listed,
         )  # `set it to 180 and test it first`, `half the size in 2025, how much`
-    if not before and slots.strategies and slots.symbols and not (slots.ids or slots.everything or words_left(slots)):
+    names_more = (
+        slots.ids or slots.which or slots.keys or words_left(slots) or re.search(r"\b(?:want|make|put|set)\b", slots.text)
+    )
+    if not before and slots.strategies and slots.symbols and not names_more:
         return (Guess(AskLabel("backtest", {}), 1.0), *listed)  # `eth trend 1h q1`: names and nothing else
     if listed[0].label.ask == "way off_topic" and (slots.places.keys() & _OURS):
         listed = _without(listed, "way off_topic")  # it names what is of this desk

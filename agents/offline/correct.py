@@ -64,16 +64,20 @@ def of_another_run(heard: ShortSentence) -> str | None:
     return f"backtest {a.get('strategy')} on {other[0]} {a.get('timeframe', '')}{window}{sets}{f' by {by}' if by else ''}"
 
 
-@KINDS(of=("compare",), ok=False)
+@KINDS(of=("compare", "backtest"), ok=False)
 def joins(heard: ShortSentence) -> Part | None:
-    """`and 4 too`, after values of one parameter were compared: compared with them."""
+    """`and 4 too`, after values of one parameter were compared; `vs 6`, after a run with one value: compared with them."""
     older, found = heard.above.older, heard.found
-    variants = older.slots.variants if older is not None else ()
-    keys = {key for variant in variants for key in variant}
-    if older is None or len(keys) != 1 or any(len(variant) != 1 for variant in variants):
+    if older is None or heard.read.places.keys() & OWN_NAMES or (heard.last.name == "backtest") != (found["other"] is not None):
         return None
-    new = {keys.pop(): _number(found[1] or found[2])}
-    return _again(older, heard.read, replace(older.slots, variants=(*variants, new), unclear=()), frame=None)
+    variants = older.slots.variants or (older.slots.common,)
+    if len({key for of in variants for key in of}) != 1 or any(len(of) != 1 for of in variants):
+        return None
+    variants = (*variants, {next(iter(variants[0])): _number(next(filter(None, found.groups())))})
+    text = "compare " + " with ".join(f"{key}={value}" for of in variants for key, value in of.items())
+    slots = replace(older.slots, common={}, variants=variants, unclear=(), text=text if found["other"] else older.slots.text)
+    slots = replace(slots, places={**older.slots.places, **heard.read.places})
+    return _again(older, heard.read, slots, frame=None, chosen=entry_of("compare"), ask="compare")
 
 
 @KINDS()
@@ -157,19 +161,6 @@ def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bo
     (result,) = yield [call]
     before = f"{identity} was asked for before and still waits; a person withdraws it: `{ended_by(identity)}`"
     return drafted([call], [result], before if replaces else "")
-
-
-@KINDS(of=("backtest",), ok=False)
-def against(heard: ShortSentence) -> Part | None:
-    """`vs 6`, after a run with one value changed: both values compared."""
-    read, older = heard.read, heard.above.older
-    if older is None or len(older.slots.common) != 1 or read.places.keys() & OWN_NAMES:
-        return None
-    ((key, old),) = older.slots.common.items()
-    new = float(heard.found[1]) if "." in heard.found[1] else int(heard.found[1])
-    slots = replace(older.slots, common={}, variants=({key: old}, {key: new}), unclear=())
-    slots = replace(slots, text=f"compare {key}={old} with {key}={new}", places={**older.slots.places, **read.places})
-    return _again(older, read, slots, chosen=entry_of("compare"), ask="compare")
 
 
 @KINDS(of=("backtest", "compare"), ok=False)
