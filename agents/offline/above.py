@@ -201,7 +201,7 @@ def run_shown(result: CallResult) -> Any:
 def run_meant(past: Sequence[PastTurn], slots: Slots) -> bool:
     """Whether a sentence that looks back is of the run that was made or shown last."""
     last = newest(past)
-    made = last is not None and last.name in ("backtest", "run", "compare") and last.status == "ok"
+    made = last is not None and last.status == "ok" and (last.name in ("backtest", "run", "compare") or _run_of(last) is not None)
     return made and not (slots.span.start or slots.span.at or slots.sleeves)
 
 
