@@ -27,8 +27,8 @@ from agents.offline.steps import (
     result_text,
     window,
 )
+from agents.offline.table_answers import ROWS_SUMMED
 from agents.offline.tables import AT_A_LOSS, extreme, heads_of, ordered, ranks
-from agents.offline.talk import ROWS_SUMMED
 from agents.offline.words import PATTERNS
 from tools.common.time_words import instant
 

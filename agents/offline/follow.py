@@ -325,8 +325,9 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         chosen = entry_of("backtest")
     merged = shifted(read, older.slots, words)
     made = bool(past and past[-1].results)
-    if chosen is other and tool in RUNS and made and not read.sleeves:  # of the run, not of the desk's sleeve
+    if chosen is other and tool in RUNS and not read.sleeves:  # of the run, not of the desk's sleeve
         merged = replace(read, which=read.which or older.slots.which)
+        lost = lost if made else (*lost, "the run above, which was not made")
     if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
         merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin
     waited = (

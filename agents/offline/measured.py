@@ -14,11 +14,10 @@ from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
-from agents.offline.tables import Facts, column_of, heads_of, number_of, only, ordered, ranks
-from agents.offline.talk import in_focus, tables_above
-from agents.offline.turn_above import Kinds, Rest, ShortSentence
+from agents.offline.tables import Facts, column_of, number_of, ordered, ranks
+from agents.offline.talk import figure_meant, in_focus, key_of, tables_above
+from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS
-from tools.common import render
 
 KINDS = Kinds()
 _OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan", "leaks", "compare", "joint_risk", "exposure")
@@ -182,6 +181,46 @@ def which_better(heard: ShortSentence) -> FromAbove:
     return judged(heard.read, heard.above.past, heard.above.facts)
 
 
+@KINDS(most=14, of=ANY, table=True)
+def noise(heard: ShortSentence) -> FromAbove | None:
+    """`is the top one really better or noise`: what a comparison or a search says itself, the two best values of a search or two
+    runs of one window compared; of any other rows that their table has no interval."""
+    last, facts, past = heard.last, heard.above.facts, heard.above.past
+    above = next(iter(tables_above(past, facts, heard.above.words)), None)
+    if above is None or len(above.rows) < 2 or heard.last.name in ("performance", "pnl") or above.table.columns[-1] == "value":
+        return None
+    text = figure_meant(heard.read, above)
+    order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)
+    if last.name == "sweep" and len(order) > 1 and (call := _two_values(last, [str(above.table.rows[n][0]) for n in order[:2]])):
+        return call
+    if (both := two_runs(past)) is not None or last.name in _OWN_VERDICT or len(order) < 2:
+        return both or judged(heard.read, past, facts)
+    rows, counts = (
+        above.table.rows,
+        [i for i, head in enumerate(above.table.columns) if head in ("trips", "trades", "round trips")],
+    )
+    named = [
+        f"{rows[n][key_of(above.table)]} {rows[n][at]}{''.join(f' of {rows[n][i]} trades' for i in counts[:1])}"
+        for n in order[:2]
+    ]
+    return PlannedAnswer(
+        f"The table cannot tell: it has no interval. By {above.table.columns[at]} the first is {named[0]}, the next {named[1]}. "
+        "What tells a difference from luck is a comparison of two values of a setting over the same days (the developer's "
+        "`compare stop_atr=2 with stop_atr=3`).",
+        read_as="the table above",
+    )
+
+
+def _two_values(last: CallResult, names: Sequence[str]) -> PlannedCall | None:
+    """The two best variations of a search compared over its days; None where they are no `key value` pairs."""
+    pairs = [dict(part.rsplit(" ", 1) for part in name.split(", ") if " " in part) for name in names]
+    if not all(pairs):
+        return None
+    same = {key: last.args[key] for key in ("strategy", "symbol", "timeframe", "start", "end") if last.args.get(key)}
+    changed = [{"changes": [{"key": key, "value": float(value)} for key, value in pair.items()]} for pair in pairs]
+    return PlannedCall("compare", {**same, "variants": changed})
+
+
 @KINDS(most=8, of=("pnl", "attribution", "desk", "performance", "trips"), ok=False)
 def in_proportion(heard: ShortSentence) -> FromAbove | None:
     """`is that a lot`, `in percent`, of the desk's money: beside what it made, its interval or its limit."""
@@ -192,8 +231,8 @@ def in_proportion(heard: ShortSentence) -> FromAbove | None:
 
 def _sleeve_in_focus(heard: ShortSentence) -> str:
     """The sleeve of the row that the question above picked; empty where it picked none."""
-    for above in tables_above(heard.above.past):
-        at = in_focus(above, heard.above.facts, heard.above.words)
+    for above in tables_above(heard.above.past, heard.above.facts, heard.above.words):
+        at = in_focus(above)
         if at is not None:
             row = " ".join(map(str, above.table.rows[at][:2]))
             named = [s.name for s in heard.above.words.sleeves if s.name in row or f":{s.symbol}:" in row]
@@ -207,20 +246,6 @@ def its_fate(heard: ShortSentence) -> str | None:
     if heard.table.columns[0] == "trip" or (name := _sleeve_in_focus(heard)) == "":
         return None
     return f"where does the p&l of {name} come from" if heard.found["why"] else f"should we drop {name}"
-
-
-@KINDS(most=9, of=("sweep", "run", "trips", "compare", "attribution", "pair_scan", "pnl"), table=True)
-def sorted_by(heard: ShortSentence) -> PlannedAnswer | None:
-    """`rank those by sharpe`: the table above in that order, the best first."""
-    table, text = heard.table, heard.text
-    at = next(iter(heads_of(table, text)), 0) or column_of(table, text)
-    order = ordered(table, heard.above.facts, text, heard.read.which or "best")
-    if len(order) < 2:
-        return None
-    lead = f"By {table.columns[at]}, {table.rows[order[0]][0]} is first: {table.rows[order[0]][at]}."
-    return PlannedAnswer(
-        f"{lead}\n\n{render.markdown_table(only(table, order))}", read_as=f"the table above, by {table.columns[at]}"
-    )
 
 
 @KINDS(most=5, of=("backtest", "run"))

@@ -17,6 +17,7 @@ _BETTER_LOW = ("drawdown", "fees", "slippage", "depth")
 _LOW = PATTERNS["tables.low"]
 _HIGH = PATTERNS["tables.high"]
 AT_A_LOSS = PATTERNS["tables.at_a_loss"]
+COSTS_US = re.compile(r"\bcosts? (?:us|me) (?:the )?(?:most|more|least)\b")  # a result, no costs
 _MANY = re.compile(r"\b(?:most|least|fewest|how many|number of|more|fewer|less) (?:\w+ )?(?:trades|trips)\b")
 _MOMENTS = ("recovered", "peak", "trough", "entry_ms", "exit_ms", "made", "expires", "since", "until")  # no amounts
 _NO_FIGURE = {stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the")}  # words of windows and lists
@@ -26,7 +27,7 @@ _NAMES = tuple(_ROW_NAMES.split())
 
 def heads_of(table: Table, text: str) -> list[int]:
     """The columns of figures that a text speaks of, in the order of the table."""
-    asked = {stem(word) for word in WORD.findall(text)}
+    asked = {stem(word) for word in WORD.findall(COSTS_US.sub("net", text))}
     return [i for i, head in enumerate(table.columns) if i > 0 and asked & forms_of(head)]
 
 

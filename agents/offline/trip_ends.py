@@ -178,3 +178,22 @@ def extreme_fill(heard: ShortSentence) -> PlannedCall | PlannedAnswer:
         return PlannedAnswer("None of the events above closed a round trip, so none has a result.", read_as="the events above")
     low = heard.read.which == "worst" or re.search(r"\b(?:loss|loser|lost|hurt|worst)\b", heard.text)
     return PlannedCall("explain_event", {"event_id": (min if low else max)(exits)[1]})
+
+
+@KINDS(most=8, of=("explain_event",), table=True)
+def event_before(heard: ShortSentence) -> PlanOf | None:
+    """`and the one before`, after an exit or an entry of a sleeve was explained: the one before it."""
+    rows = heard.last.rows()
+    cells = {row.get("what", ""): row.get("value", "") for row in rows}
+    return partial(_before, rows[0]["event"], cells["sleeve"], "round_trip_pnl" in cells) if rows and "sleeve" in cells else None
+
+
+def _before(event: str, sleeve: str, ended: bool, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    (found,) = yield [PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": sleeve, "since": "30d", "limit": 50})]
+    same = [row["event"] for row in found.rows() if (_STAYS.search(row["what"]) is not None) == ended]
+    at = same.index(event) if event in same else 0
+    if not at:
+        return PlannedAnswer(f"None of the fills of {sleeve} that are listed comes before {event}.", read_as="the fill before it")
+    call = PlannedCall("explain_event", {"event_id": same[at - 1]})
+    (result,) = yield [call]
+    return drafted([call], [result])

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, above_kinds, account, dates, follow, measured, model_asks, slots, talk, wider
+from agents.offline import above, above_kinds, account, dates, follow, measured, model_asks, slots, table_answers, wider
 from agents.offline.choose import SHOWN, Chosen, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, WHY, AskLabel
 from agents.offline.learned import Guess
@@ -160,7 +160,11 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return going
     if thread.past and not earlier and _completes(read, thread):
         return _more(text, read, thread)._replace(ask=_frame_ask(thread))
-    if thread.past and not earlier and (call := talk.answer_of(read, thread.past, thread.facts, thread.words)) is not None:
+    if (
+        thread.past
+        and not earlier
+        and (call := table_answers.answer_of(read, thread.past, thread.facts, thread.words)) is not None
+    ):
         return Part(text, read, call=call, ask=WHICH)
     before = "" if earlier else thread.before
     listed = likely(read, before)
