@@ -46,7 +46,7 @@ FromAbove = PlannedCall | PlannedAnswer | PlanOf
 
 def newest(past: Sequence[PastTurn]) -> CallResult | None:
     """The newest result of the thread."""
-    return next((turn.results[-1] for turn in reversed(past[-LOOKS_BACK:]) if turn.results), None)
+    return next((r for turn in reversed(past[-LOOKS_BACK:]) for r in reversed(turn.results) if r.name != "calc"), None)
 
 
 def last_table(past: Sequence[PastTurn]) -> CallResult | None:

@@ -7,7 +7,7 @@ from typing import Any
 from agents.offline.carry import EVER
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PlannedAnswer, asks_back, window
-from agents.offline.turn_above import ANY, Kinds, ShortSentence, word_of
+from agents.offline.turn_above import ANY, Kinds, ShortSentence
 from agents.offline.ways import ways
 
 KINDS = Kinds()
@@ -57,13 +57,6 @@ def who(heard: ShortSentence) -> PlannedCall | None:
     if last.name == "journal_search" and set(last.args.get("kinds") or ()) & set(_PEOPLE):
         return PlannedCall("journal_search", {**last.args, "kinds": list(_PEOPLE), "since": last.args.get("since", EVER)})
     return None
-
-
-@KINDS(most=8, of=("trips", "performance", "pnl", "attribution"), ok=False)
-def meaning(heard: ShortSentence) -> str | None:
-    """`what does that mean`, of a figure that was asked by its name."""
-    word = word_of(heard.above)
-    return f"what does {word} mean" if word else None
 
 
 @KINDS(of=("journal_search",))

@@ -213,10 +213,11 @@ def run_meant(heard: ShortSentence) -> Any:
 
 
 _IT = re.compile(r"\b(?:it|that one|this one|that|its)\b")
-_NAMED = ("run", "parameter", "strategy", "sleeve", "symbol")
+_NTH_OF = re.compile(r"\bthe (first|second|third|fourth|last)(?: one)? of (?:them|those|these)\b")
+_NAMED = ("run", "parameter", "strategy", "sleeve", "symbol")  # a sleeve by its place alone: `it` may be its result
 
 
-@KINDS(most=12, of=ANY, table=True)
+@KINDS(of=ANY, table=True)
 def of_picked(heard: ShortSentence) -> Any:
     """`split the second one by weekday`, `and what is btc-trend using for it`, after a list: asked with the name of that row."""
     read, text, above = (
@@ -224,12 +225,19 @@ def of_picked(heard: ShortSentence) -> Any:
         heard.text,
         next(iter(tables_above(heard.above.past, heard.above.facts, heard.above.words)), None),
     )
-    if above is None or heard.last.name in ("compare", "counts") or read.places.keys() & (OWN_NAMES - {"span", "sleeves"}):
+    if (
+        above is None
+        or len(tokens_of(read)) > 12
+        or heard.last.name in ("compare", "counts")
+        or read.places.keys() & (OWN_NAMES - {"span", "sleeves"})
+    ):
         return None
-    at = above.rows[read.place] if read.place is not None and -len(above.rows) <= read.place < len(above.rows) else None
-    at = above.picked if at is None and read.place is None and _IT.search(text) else at
+    nth = _NTH_OF.search(text)
+    place = ORDINALS[nth[1]] if nth else read.place
+    at = above.rows[place] if place is not None and -len(above.rows) <= place < len(above.rows) else None
+    at = above.picked if at is None and place is None and _IT.search(text) else at
     asked = asked_of(read, above, heard.above.facts)
-    if at is None or len(above.table.rows) < 2 or (asked.heads and not asked.left):
+    if at is None or len(above.table.rows) < 2 or ((asked.heads or asked.keeps) and not asked.left):
         return None
     ids, name = row_ids(heard.last), str(above.table.rows[at][0])
     if heard.last.name == "journal_search" and re.match(r"(?:and |so )*(?:when|what time)\b", text) and at < len(ids):
@@ -238,27 +246,12 @@ def of_picked(heard: ShortSentence) -> Any:
         a, values = heard.last.args, " and ".join("=".join(part.rsplit(" ", 1)) for part in name.split(", "))
         when = found[1] if read.span.start else f" from {a.get('start')} to {a.get('end')}"
         return f"backtest {a.get('strategy')} on {a.get('symbol')} {a.get('timeframe')} with {values} {_IT.sub('', when)}"
-    if above.table.columns[0] not in _NAMED or len(tokens_of(read)) < 3:
+    if above.table.columns[0] not in (_NAMED if place is not None else _NAMED[:2]) or len(tokens_of(read)) < 3:
         return None
-    if read.place is not None:
+    if nth is None and place is not None:
         start, stop = read.places["place"][0]
-        return re.sub(
-            r"\bthe (?=\S+$)|(?<=\S) of (?:them|those|these)\b",
-            "",
-            f"{text[:start]}{name}{text[stop:]}".replace(f"the {name}", name),
-        )
-    return _IT.sub(name, text, count=1)
-
-
-@KINDS(most=9)
-def watch_added(heard: ShortSentence) -> str | None:
-    """`add one, btc over 95k`, `same for sol at 150`, after watches: one more, to the side on which the level is."""
-    read, last = heard.read, heard.above.last
-    level = re.search(r"\b(over|above|under|below|at)\b \$?(\d[\d,.]*k?)\b", heard.text)
-    if last is None or last.name not in ("watches", "propose_watch") or level is None or len(read.symbols) != 1:
-        return None
-    beyond = str(last.args.get("beyond") or "above") if level[1] == "at" else level[1]
-    return f"tell me when {read.symbols[0]} goes {beyond} {level[2]}" if last.name == "watches" or level[1] != "at" else None
+        return f"{text[:start]}{name}{text[stop:]}".replace(f"the {name}", name)
+    return (_NTH_OF if nth else _IT).sub(name, text, count=1)
 
 
 @KINDS(most=8, back=True)

@@ -12,14 +12,15 @@ from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import ORDINALS, Slots
+from agents.offline.slots import Slots
 from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
 from agents.offline.tables import Facts, column_of, number_of, ordered, ranks
-from agents.offline.talk import figure_meant, in_focus, key_of, tables_above
+from agents.offline.talk import figure_meant, key_of, tables_above
 from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS
 
 KINDS = Kinds()
+_COUNTS = ("trips", "trades", "round trips")
 _OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan", "leaks", "compare", "joint_risk", "exposure")
 _COSTS = re.compile(r"\b(?:fees?|costs?|slippage|commissions?|funding)\b")
 _FALL = PATTERNS["measured.fall"]
@@ -39,8 +40,7 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if last.name == "pnl" and re.search(r"\b(?:better|worse)\b", text):
         return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
     if last.name in _OWN_VERDICT and last.status == "ok":
-        verdict = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
-        return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
+        return _own_verdict(last)
     if len(runs := _runs_above(past)) > 1:
         return _of_two(runs[-2], runs[-1], facts)
     if re.search(r"\b(?:difference|between|the two|both)\b", text):
@@ -49,6 +49,11 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     if _COSTS.search(asked) and last.name in ("attribution", "pnl", "trips"):
         return costs_measured
     return partial(measured, str(run_shown(last) or ""), asked)
+
+
+def _own_verdict(last: CallResult) -> PlannedAnswer:
+    verdict = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
+    return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
 
 
 def _runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
@@ -175,7 +180,7 @@ def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
     return f"{'A limit is reached' if broken else 'No desk limit is reached'}. Nearest first: {parts}."
 
 
-@KINDS(most=9, of=("run", "backtest", "sweep"))
+@KINDS(most=9, of=("run", "backtest", "sweep", "pair_scan", "walkforward"))
 def which_better(heard: ShortSentence) -> FromAbove:
     """`which is better and by how much`, `which of those was worst`: of the runs or rows above."""
     return judged(heard.read, heard.above.past, heard.above.facts)
@@ -192,13 +197,12 @@ def noise(heard: ShortSentence) -> FromAbove | None:
     text = figure_meant(heard.read, above)
     order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)
     if last.name == "sweep" and len(order) > 1 and (call := _two_values(last, [str(above.table.rows[n][0]) for n in order[:2]])):
-        return call
-    if (both := two_runs(past)) is not None or last.name in _OWN_VERDICT or len(order) < 2:
-        return both or judged(heard.read, past, facts)
-    rows, counts = (
-        above.table.rows,
-        [i for i, head in enumerate(above.table.columns) if head in ("trips", "trades", "round trips")],
-    )
+        return partial(_told_apart, call)
+    if (both := two_runs(past)) is not None:
+        return partial(_told_apart, both) if isinstance(both, PlannedCall) else both
+    if last.name in _OWN_VERDICT or len(order) < 2:
+        return _own_verdict(last) if last.name in _OWN_VERDICT else None
+    rows, counts = above.table.rows, [i for i, head in enumerate(above.table.columns) if head in _COUNTS]
     named = [
         f"{rows[n][key_of(above.table)]} {rows[n][at]}{''.join(f' of {rows[n][i]} trades' for i in counts[:1])}"
         for n in order[:2]
@@ -214,11 +218,20 @@ def noise(heard: ShortSentence) -> FromAbove | None:
 def _two_values(last: CallResult, names: Sequence[str]) -> PlannedCall | None:
     """The two best variations of a search compared over its days; None where they are no `key value` pairs."""
     pairs = [dict(part.rsplit(" ", 1) for part in name.split(", ") if " " in part) for name in names]
-    if not all(pairs):
-        return None
     same = {key: last.args[key] for key in ("strategy", "symbol", "timeframe", "start", "end") if last.args.get(key)}
     changed = [{"changes": [{"key": key, "value": float(value)} for key, value in pair.items()]} for pair in pairs]
-    return PlannedCall("compare", {**same, "variants": changed})
+    return PlannedCall("compare", {**same, "variants": changed}) if all(pairs) else None
+
+
+def _told_apart(call: PlannedCall, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """A comparison with the verdict of each value first."""
+    (result,) = yield [call]
+    rows = [row for row in result.rows() if row.get("#", "0") != "0" and "verdict" in row]
+    leads = [
+        f"{row['configuration']} against the live configuration: {row['verdict']}, {row['difference a day (95 %)']} a day."
+        for row in rows
+    ]
+    return drafted([call], [result]).after(" ".join(leads))
 
 
 @KINDS(most=8, of=("pnl", "attribution", "desk", "performance", "trips"), ok=False)
@@ -227,25 +240,6 @@ def in_proportion(heard: ShortSentence) -> FromAbove | None:
     of_run = str(heard.last.args.get("subject", "desk")).startswith("r-")
     other = of_run or heard.last.args.get("sleeve") or heard.read.places.keys() & {"by", "side", "outcome"}
     return None if other else judged(heard.read, heard.above.past, heard.above.facts)
-
-
-def _sleeve_in_focus(heard: ShortSentence) -> str:
-    """The sleeve of the row that the question above picked; empty where it picked none."""
-    for above in tables_above(heard.above.past, heard.above.facts, heard.above.words):
-        at = in_focus(above)
-        if at is not None:
-            row = " ".join(map(str, above.table.rows[at][:2]))
-            named = [s.name for s in heard.above.words.sleeves if s.name in row or f":{s.symbol}:" in row]
-            return named[0] if len(named) == 1 else ""
-    return ""
-
-
-@KINDS(most=7, of=("attribution", "trips", "pnl"), table=True)
-def its_fate(heard: ShortSentence) -> str | None:
-    """`would you stop it`, `why is that`, after the worst sleeve was named: of that sleeve."""
-    if heard.table.columns[0] == "trip" or (name := _sleeve_in_focus(heard)) == "":
-        return None
-    return f"where does the p&l of {name} come from" if heard.found["why"] else f"should we drop {name}"
 
 
 @KINDS(most=5, of=("backtest", "run"))
@@ -263,14 +257,6 @@ def of_the_run(heard: ShortSentence) -> PlannedCall | None:
     return PlannedCall("trips", {"subject": str(run), "worst" if low else "best": min(max(n, 1), 20)})
 
 
-@KINDS(most=7, of=("pair_scan",), table=True)
-def pair_picked(heard: ShortSentence) -> str | None:
-    """`backtest the best one`, after a scan: that pair as a basket."""
-    place = ORDINALS.get(str(heard.found["nth"]), 0)
-    name = str(heard.table.rows[place][0]).split() if place < len(heard.table.rows) else ()
-    return f"backtest pairs on {' and '.join(one.split(':')[1] if ':' in one else one for one in name)}" if name else None
-
-
 @KINDS(of=("backtest", "compare"))
 def without_value(heard: ShortSentence) -> Rest | None:
     """`ok and with a tighter stop`, after a run: a quarter closer or wider than it was; the answer says the value."""
@@ -281,11 +267,3 @@ def without_value(heard: ShortSentence) -> Rest | None:
         return None
     closer = heard.found["how"] in ("tighter", "closer", "smaller", "lower")
     return Rest(f"with {key}={was * (0.75 if closer else 1.25):g}")
-
-
-@KINDS(most=7, of=("propose_config", "propose_tightening"))
-def tested_first(heard: ShortSentence) -> str | None:
-    """`just test it first`, after a change was proposed: that change against the live configuration."""
-    changes, sleeve = heard.last.args.get("changes") or (), heard.last.args.get("sleeve")
-    values = " and ".join(f"{change['key']}={change['value']}" for change in changes)
-    return f"compare the live settings of {sleeve} with {values}" if values and sleeve else None

@@ -48,7 +48,7 @@ def answer_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words
 
 def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf | None:
     """The rows and columns picked, their order, how many they are, their sum, mean or share."""
-    table, text, rows, size = above.table, slots.text, list(found.rows), len(above.table.rows)
+    table, text, rows, size = above.table, slots.text, list(found.rows), len(above.base)
     read_as = _read(above, found)
     if any(p.search(text) for p in (SUM, MEAN, SHARE)) and not PART.search(text):
         return _reckoned(slots, above, found, facts)
@@ -72,7 +72,8 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
         lead = f"The {most} {table.columns[at]} is that of {name}: {row[at]}{_others(above, rows[0], at)}. That is of the table above."
         lead += f" {NO_SKILL}" if size > 1 and table.columns[:2] == OF_RUNS and table.columns[at] in _OF_SKILL else ""
     elif len(rows) == 1 and found.heads:
-        lead = f"{name}: {cells}."
+        place = f", {found.how} of {size}" if found.how.startswith("row ") else ""
+        lead = f"{name}{place}: {cells}."
     elif table.columns[-1] == "value" and len(rows) < size:
         lead = f"{', '.join(f'{table.rows[n][-2]} {table.rows[n][-1]}' for n in rows[:6])}."
     elif len(rows) == 1 < size:

@@ -15,6 +15,7 @@ from agents.offline.dates import TimeSpan
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn
 from agents.offline.tables import (
+    COSTS_US,
     Facts,
     column_of,
     forms_of,
@@ -46,7 +47,8 @@ class TableAbove(NamedTuple):
     table: Table
     asked: str
     later: Sequence[str] = ()  # what was asked since and answered from it, the newest first
-    rows: Sequence[int] = ()  # what that kept of it
+    base: Sequence[int] = ()  # its rows of the window that was asked for
+    rows: Sequence[int] = ()  # what was kept of these since
     picked: int | None = None  # the one row that was named last
 
 
@@ -135,13 +137,23 @@ def _narrowed(above: TableAbove, facts: Facts, words: Words) -> TableAbove:
     """The table with what the questions since kept of it, and the one row that they, or its own question, picked last."""
     for asked in (above.asked, *reversed(above.later)):
         slots, first = read_slots(asked, words), asked is above.asked
-        above = above._replace(rows=_within(above, slots.span)) if first else above
+        base = _within(above, slots.span) if first else above.base
+        above = above._replace(base=base, rows=base if first else above.rows)
         found = asked_of(slots, above, facts)
         own = slots.place is None if first else not found.left and not _NOT_OF_A_TABLE.search(REST.sub("", slots.text))
         if found.operations and own and found.rows:
             kept = found.rows if found.keeps and not first else above.rows
             above = above._replace(rows=kept, picked=found.rows[0] if len(found.rows) == 1 else above.picked)
     return above
+
+
+def _as_before(above: TableAbove, before: Sequence[TableAbove]) -> TableAbove:
+    """The table with the row that an earlier one of its kind picked, by its name."""
+    names = [str(row[0]) for row in above.table.rows]
+    picked = [
+        str(of.table.rows[of.picked][0]) for of in before if of.picked is not None and of.table.columns == above.table.columns
+    ]
+    return above._replace(picked=names.index(picked[0])) if picked and names.count(picked[0]) == 1 else above
 
 
 def _within(above: TableAbove, span: TimeSpan) -> list[int]:
@@ -162,7 +174,7 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
         return None
     for above in tables_above(past, facts, words):
         own = above.table.columns[key_of(above.table)]
-        others = slots.places.keys() & _OWN - (
+        others = slots.places.keys() & _OWN - ({"params"} if bound_said(slots) else set()) - (
             {"by"} if set(slots.by) <= {own} | ({"day"} if own == "weekday" else set()) else set()
         )
         of_runs = above.table.columns[:2] == OF_RUNS
@@ -213,15 +225,16 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     if cells is not None:
         rows, operations, keeps = cells[0], operations + 1, True
         how.append(cells[1])
-    heads = _heads(slots, table, used)
+    heads = _heads(slots, table, used) if table.columns[-1] != "value" else []
     operations += bool(heads)
+    used |= {"max", "maximum"} if any("drawdown" in table.columns[i] for i in heads) else set()
     if own_part and heads and (net := next((i for i, head in enumerate(table.columns) if head in ("net", "change")), None)):
         heads = list(dict.fromkeys((net, *heads)))
     sign = None if COUNT.search(text) and "wins" in table.columns else PATTERNS["above.signed"].search(text)
     if sign and (signed := signed_rows(table, facts, losing=sign["red"] is not None)) is not None:
         if other_trips:  # `the winning ones` of a split are other round trips, not its rows
             return RowsAsked(rows, (), "", [sign[0]], 0)
-        every = rows if set(rows) & set(signed) else range(len(table.rows))  # `and the green ones`, after the red ones
+        every = rows if set(rows) & set(signed) else above.base  # `and the green ones`, after the red ones
         rows, operations, keeps = [n for n in every if n in signed and not _is_sum(table, n)], operations + 1, True
         used |= set(sign[0].split())
         how.append("below zero" if sign["red"] else "above zero")
@@ -358,8 +371,9 @@ _EXACT = ("entries", "made", "traded", "traded_days")
 def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
     """The columns that a sentence asks for."""
     found: list[int] = []
+    us = {m.start() for m in COSTS_US.finditer(slots.text)}  # `cost us the most` is of no column of costs
     free = [
-        t for t in tokens_of(slots) if t.word not in used and t.slot in ("", "keys", "rule", "outcome")
+        t for t in tokens_of(slots) if t.word not in used and t.slot in ("", "keys", "rule", "outcome") and t.start not in us
     ]  # a word may be two heads
     for i, head in enumerate(table.columns):
         own = {stem(word) for word in HEADS.get(head.lower(), ())} | ({head.lower()} if len(head) > 1 else set())
@@ -373,13 +387,20 @@ def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
 
 def _bounded(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
     """The rows within a bound that the sentence sets: `above 2r`, `under an hour`."""
-    bound = bound_of(slots.filters[0]) if len(slots.filters) == 1 else None
+    said = bound_said(slots)
+    bound = bound_of(said) if said else None
     at = bound_column(slots.text, table, bound) if bound is not None else None
     if bound is None or at is None:
         return None
     kept = [n for n in rows if (value := number_of(table.rows[n][at], facts)) is not None and bound.holds(value)]
-    used |= set(slots.filters[0].split())
-    return kept, f"{table.columns[at]} {slots.filters[0]}"
+    used |= set(said.split())
+    return kept, f"{table.columns[at]} {said}"
+
+
+def bound_said(slots: Slots) -> str:
+    """The one bound in a sentence, also where its number might be a parameter's; empty for none."""
+    found = slots.filters or [m[0] for m in PATTERNS["slots.beyond"].finditer(slots.text)]
+    return found[0] if len(found) == 1 else ""
 
 
 def figure_meant(slots: Slots, above: TableAbove) -> str:
@@ -409,7 +430,7 @@ def _ranked(slots: Slots, above: TableAbove, facts: Facts, rows: Sequence[int], 
         return None
     n = (slots.count or 1) if not nth else 1
     picked = order[place : place + n]
-    used |= {m[0] for p in ("low", "high", "at_a_loss") for m in PATTERNS[f"tables.{p}"].finditer(slots.text)}
+    used |= {w for p in ("low", "high", "at_a_loss") for m in PATTERNS[f"tables.{p}"].finditer(slots.text) for w in m[0].split()}
     used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "count")} | ({*nth[0].split()} if nth else set())
     nth_most = ("", "second ", "third ", "fourth ", "fifth ")[place]
     end = "lowest" if lowest_wanted(table.columns[at], text, slots.which) else "highest"

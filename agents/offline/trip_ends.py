@@ -183,9 +183,13 @@ def extreme_fill(heard: ShortSentence) -> PlannedCall | PlannedAnswer:
 @KINDS(most=8, of=("explain_event",), table=True)
 def event_before(heard: ShortSentence) -> PlanOf | None:
     """`and the one before`, after an exit or an entry of a sleeve was explained: the one before it."""
-    rows = heard.last.rows()
-    cells = {row.get("what", ""): row.get("value", "") for row in rows}
-    return partial(_before, rows[0]["event"], cells["sleeve"], "round_trip_pnl" in cells) if rows and "sleeve" in cells else None
+    rows, shown = heard.last.rows(), heard.above.shown
+    older = heard.above.older.slots.sleeves if heard.above.older is not None else ()
+    sleeves = [str(r.args["sleeve"]) for r in (shown.results if shown else ()) if r.args.get("sleeve")] or list(older)
+    ended = any(row.get("what") == "round_trip_pnl" for row in rows)
+    return (
+        partial(_before, rows[0]["event"], sleeves[0], ended) if rows and "what" in rows[0] and len(set(sleeves)) == 1 else None
+    )
 
 
 def _before(event: str, sleeve: str, ended: bool, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
