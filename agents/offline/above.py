@@ -274,10 +274,15 @@ def _no_more(last: CallResult) -> PlannedAnswer:
     return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
 
 
+def runs_of(past: Sequence[PastTurn]) -> list[CallResult]:
+    """The backtests that a thread made, oldest first."""
+    return [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"]
+
+
 def two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
     """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise.
     A run with the defaults is asked back about: a comparison sets its variants against the live configuration, not against it."""
-    made = [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"][-2:]
+    made = runs_of(past)[-2:]
     same = ("strategy", "symbol", "timeframe", "start", "end", "venue", "fills", "funding")
     if len(made) < 2 or newest(past) is not made[1] or any(made[0].args.get(key) != made[1].args.get(key) for key in same):
         return None

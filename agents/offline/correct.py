@@ -148,7 +148,7 @@ def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bo
     (result,) = yield [call]
     before = f"{identity} was asked for before and still waits; a person withdraws it: `{ended_by(identity)}`"
     if last.args.get("sleeve") and last.args.get("sleeve") == call.args.get("sleeve") and result.status == "ok":
-        before = f"{identity} is superseded by it."  # one change waits for a sleeve, the newest
+        before = f"{identity} was asked for before and is superseded by it."  # one change waits for a sleeve, the newest
     return drafted([call], [result], before if replaces else "")
 
 

@@ -41,8 +41,6 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
         return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
     if last.name in _OWN_VERDICT and last.status == "ok":
         return _own_verdict(last)
-    if len(runs := _runs_above(past)) > 1:
-        return _of_two(runs[-2], runs[-1], facts)
     if re.search(r"\b(?:difference|between|the two|both)\b", text):
         return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
@@ -54,38 +52,6 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
 def _own_verdict(last: CallResult) -> PlannedAnswer:
     verdict = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
     return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
-
-
-def _runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
-    """The runs that the newest turn with results made or showed; of one alone, the one made before it too."""
-    made = [[r for r in turn.results if r.name in ("backtest", "run") and _cells(r)] for turn in past if turn.results]
-    return (made[-1] if len(made[-1]) != 1 else [r for of in made[-2:] for r in of]) if made else []
-
-
-def _cells(result: CallResult) -> dict[str, str]:
-    """The figures of a run by name; none of a result that is no run's."""
-    return {row["metric"]: row["value"] for row in result.rows() if "metric" in row and "value" in row}
-
-
-_OF_RUNS = (("total_return_frac", "return"), ("sharpe", "Sharpe"), ("max_drawdown_frac", "drawdown"))
-
-
-def _of_two(one: CallResult, other: CallResult, facts: Facts) -> PlannedAnswer:
-    """Which of two runs made more, and that they tell no skill from luck."""
-    named = [str(run_shown(r)) for r in (one, other)]
-    of = [_cells(one), _cells(other)]
-    values = [number_of(cells.get("total_return_frac"), facts) or 0.0 for cells in of]
-    first = 0 if values[0] >= values[1] else 1
-    figures = [f"{head} {of[first][key]} against {of[1 - first][key]}" for key, head in _OF_RUNS if key in of[0] and key in of[1]]
-    about = [" ".join(str(r.args.get(key, "")) for key in ("strategy", "symbol", "timeframe")).strip() for r in (one, other)]
-    lead = (
-        f"{named[first]}{f' ({about[first]})' if about[first] else ''} made more than {named[1 - first]}: {', '.join(figures)}."
-    )
-    lead += " Both lost money." if max(values) < 0 else ""
-    return PlannedAnswer(
-        f"{lead} Two runs beside each other do not tell skill from luck: a comparison of two values over the same days does.",
-        read_as=f"the runs {named[0]} and {named[1]}",
-    )
 
 
 def costs_measured(q: Question) -> Plan:
@@ -181,9 +147,10 @@ def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
 
 
 @KINDS(most=9, of=("run", "backtest", "sweep", "pair_scan", "walkforward"))
-def which_better(heard: ShortSentence) -> FromAbove:
-    """`which is better and by how much`, `which of those was worst`: of the runs or rows above."""
-    return judged(heard.read, heard.above.past, heard.above.facts)
+def which_better(heard: ShortSentence) -> FromAbove | None:
+    """`which is better and by how much`, `which of those was worst`: of the rows above, of two runs of one window compared."""
+    of_run = heard.last.name in ("backtest", "run") and heard.last.table is not None and heard.last.table.columns[0] == "metric"
+    return two_runs(heard.above.past) if of_run else judged(heard.read, heard.above.past, heard.above.facts)
 
 
 @KINDS(most=14, of=ANY, table=True)

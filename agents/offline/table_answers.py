@@ -1,5 +1,5 @@
-"""What the table above answers of a sentence that it explains: rows and columns, an order, how many, a sum, a mean, a share. Called
-by understand.py.
+"""What the table above answers of a sentence that it explains: rows and columns, an order, how many, a sum, a mean, a share.
+Called by understand.py.
 
 The verdict comes first, then the rows that it is read from. Cells keep their receipts; `calc` makes a sum, a mean or a share.
 """
@@ -8,10 +8,9 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from agents.offline.read_back import PlannedCall
 from agents.offline.slots import Slots
-from agents.offline.steps import PastTurn, Plan, PlannedAnswer, PlanOf, Question, drafted, reckoned
-from agents.offline.tables import Facts, column_of, heads_of, number_of, only, ordered
+from agents.offline.steps import PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
+from agents.offline.tables import Facts, column_of, number_of, only, ordered
 from agents.offline.talk import (
     COUNT,
     MEAN,
@@ -69,7 +68,8 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
         lead = _verdict(text, len(rows), len(above.rows), some) + (f" {name}: {cells}." if len(rows) == 1 and cells else "")
     elif len(rows) == 1 and at and _ranks(found.how):
         most = found.how.rpartition(", ")[2].removesuffix(f" {table.columns[at]}")
-        lead = f"The {most} {table.columns[at]} is that of {name}: {row[at]}{_others(above, rows[0], at)}. That is of the table above."
+        lead = f"The {most} {table.columns[at]} is that of {name}: {row[at]}{_others(above, rows[0], at)}."
+        lead += " That is of the table above."
         lead += f" {NO_SKILL}" if size > 1 and table.columns[:2] == OF_RUNS and table.columns[at] in _OF_SKILL else ""
     elif len(rows) == 1 and found.heads:
         place = f", {found.how} of {size}" if found.how.startswith("row ") else ""
@@ -135,37 +135,18 @@ def _columns(table: Table, heads: Sequence[int]) -> Table:
     return Table(tuple(table.columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in table.rows))
 
 
-_OF_TRIPS = ("trips", "win_frac", "mean_r", "median_hold_ms")
-
-
-def sorted_rows(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf:
+def sorted_rows(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer:
     """The rows in the order of a column, the best first unless the other end is named; where there is no such column, those that
-    there are, and of sleeves that of their round trips."""
+    there are."""
     table, text = above.table, figure_meant(slots, above)
     at = next(iter(found.heads), 0) or column_of(table, text)
     order = ordered(table, facts, text, slots.which or "best", found.rows)
     if found.left or not at or len(order) < 2:
-        if above.result.name == "attribution" and heads_of(Table(("sleeve", *_OF_TRIPS), ()), slots.text):
-            return partial(_trips_sorted, slots, above)
         names = ", ".join(name for name in table.columns if name)
         return PlannedAnswer(f"The table above has no such column; it has {names}.", read_as=_read(above, found))
     lead = f"By {table.columns[at]}, {_name_of(table, order[0])} is first: {table.rows[order[0]][at]}."
     shown = _columns(only(table, order), _columns_of(table) and list(dict.fromkeys((at, *_columns_of(table)))))
     return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=f"the table above, by {table.columns[at]}")
-
-
-def _trips_sorted(slots: Slots, above: TableAbove, q: Question) -> Plan:
-    """The sleeves of the table above by a figure of their round trips."""
-    window = {name: value for name, value in above.result.args.items() if name in ("since", "until")}
-    call = PlannedCall("trips", {"by": "sleeve", **window})
-    (result,) = yield [call]
-    if result.table is None:
-        return drafted([call], [result])
-    table, heads = result.table, heads_of(result.table, slots.text)
-    order = ordered(table, q.facts, slots.text, slots.which or "best")
-    at = next(i for i in heads if table.columns[i] in _OF_TRIPS)
-    lead = f"By {table.columns[at]}, {table.rows[order[0]][0]} is first: {table.rows[order[0]][at]}."
-    return drafted([call], [result.only(order)]).after(lead)
 
 
 def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlanOf | PlannedAnswer | None:
@@ -204,7 +185,7 @@ def _shares(above: TableAbove, found: RowsAsked, at: int, rows: list[int], every
     refs, whole = _refs(above, at, rows), "+".join(every)
     if len(every) == 1 and len(above.table.rows) > 1:
         (value,) = yield from reckoned(f"share({'+'.join(refs)}, {whole})")
-        lead = f"The {len(rows)} rows are {value} of the net result of all round trips, {{{every[0]}}}. Gains and losses are added up in it."
+        lead = f"The {len(rows)} rows are {value} of the net result of all round trips, {{{every[0]}}}."
     else:
         values = yield from reckoned(*(f"share({ref}, {whole})" for ref in refs[:4]))
         parts = [f"{_name_of(above.table, n)} {value}" for n, value in zip(rows[:4], values, strict=True)]

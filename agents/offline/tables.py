@@ -115,7 +115,7 @@ def lowest_wanted(head: str, text: str, which: str | None) -> bool:
             return False
         plain = re.search(r"\b(?:smallest|lowest|least|fewest)\b", text)
         return True if costs and plain else worst != costs
-    if AT_A_LOSS.search(text) and head in ("net", "return", "change"):
+    if AT_A_LOSS.search(text) and head in ("net", "return", "change", "total_return_frac", "net_profit"):
         return many or not few
     return few
 

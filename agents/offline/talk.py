@@ -2,7 +2,7 @@
 sum, a mean, a share, the rest. Called by understand.py, measured.py and listed.py.
 
 A sentence is the table's where every word of it that carries something is a head, a row's name, a cell or an operation on these;
-one word more, and it is not: then it is read as a question of its own. What was kept or picked of a table stays kept for the next.
+one word more, and it is not: then it is read as a question of its own. What was kept or picked of a table stays so for the next.
 """
 
 import re
@@ -76,6 +76,8 @@ def tables_above(past: Sequence[PastTurn], facts: Facts, words: Words) -> list[T
             every = [*([TableAbove(shown[-1], runs, turn.asked, later)] if runs else []), *found]
             every = [_narrowed(above, facts, words) for above in every if above.table.rows]
             picked = str(runs.rows[every[0].picked][0]) if runs and every[0].picked is not None else ""
+            if n and not later and all(above.picked is None for above in every):
+                every = [_as_before(above, tables_above(past[:n], facts, words)) for above in every]
             return sorted(
                 every, key=lambda above: bool(picked) and above.table is not runs and picked not in above.result.evidence
             )
@@ -227,7 +229,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         how.append(cells[1])
     heads = _heads(slots, table, used) if table.columns[-1] != "value" else []
     operations += bool(heads)
-    used |= {"max", "maximum"} if any("drawdown" in table.columns[i] for i in heads) else set()
+    used |= {"biggest", "largest", "deepest"} if any("drawdown" in table.columns[i] for i in heads) else set()
     if own_part and heads and (net := next((i for i, head in enumerate(table.columns) if head in ("net", "change")), None)):
         heads = list(dict.fromkeys((net, *heads)))
     sign = None if COUNT.search(text) and "wins" in table.columns else PATTERNS["above.signed"].search(text)

@@ -181,23 +181,14 @@ def extreme_fill(heard: ShortSentence) -> PlannedCall | PlannedAnswer:
 
 
 @KINDS(most=8, of=("explain_event",), table=True)
-def event_before(heard: ShortSentence) -> PlanOf | None:
-    """`and the one before`, after an exit or an entry of a sleeve was explained: the one before it."""
-    rows, shown = heard.last.rows(), heard.above.shown
-    older = heard.above.older.slots.sleeves if heard.above.older is not None else ()
-    sleeves = [str(r.args["sleeve"]) for r in (shown.results if shown else ()) if r.args.get("sleeve")] or list(older)
-    ended = any(row.get("what") == "round_trip_pnl" for row in rows)
-    return (
-        partial(_before, rows[0]["event"], sleeves[0], ended) if rows and "what" in rows[0] and len(set(sleeves)) == 1 else None
+def event_before(heard: ShortSentence) -> PlannedCall | None:
+    """`and the one before`, after an exit or an entry of a list was explained: the one before it."""
+    event, listed = (
+        str(heard.table.rows[0][0]),
+        heard.above.latest(3, lambda r: r.name == "journal_search" and r.table is not None),
     )
-
-
-def _before(event: str, sleeve: str, ended: bool, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    (found,) = yield [PlannedCall("journal_search", {"kinds": ["fill"], "sleeve": sleeve, "since": "30d", "limit": 50})]
-    same = [row["event"] for row in found.rows() if (_STAYS.search(row["what"]) is not None) == ended]
+    rows = listed.rows() if listed is not None else []
+    ended = {row["event"] for row in rows if _STAYS.search(row.get("what", ""))}
+    same = [row["event"] for row in rows if (row["event"] in ended) == (event in ended)]
     at = same.index(event) if event in same else 0
-    if not at:
-        return PlannedAnswer(f"None of the fills of {sleeve} that are listed comes before {event}.", read_as="the fill before it")
-    call = PlannedCall("explain_event", {"event_id": same[at - 1]})
-    (result,) = yield [call]
-    return drafted([call], [result])
+    return PlannedCall("explain_event", {"event_id": same[at - 1]}) if at else None

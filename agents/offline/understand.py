@@ -337,7 +337,10 @@ def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if above.compared(thread.past):
         return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
-    return Part(text, read, call=measured.judged(read, thread.past, thread.facts))
+    of_runs = len(above.runs_of(thread.past)) > 1 and above.two_runs(thread.past) is None
+    which = slots.read_slots("which of these made more", thread.words) if of_runs else read
+    runs = table_answers.answer_of(which, thread.past, thread.facts, thread.words) if of_runs else None
+    return Part(text, read, call=runs or measured.judged(read, thread.past, thread.facts))
 
 
 def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
