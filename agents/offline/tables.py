@@ -73,7 +73,9 @@ def column_of(table: Table, text: str) -> int:
         for i in heads_of(table, text)
         if table.columns[i] not in _MOMENTS and (table.columns[i] not in ("trips", "trades", "round trips") or _MANY.search(text))
     ]
-    return (*counts, *money, 0)[0]
+    said = {stem(word) for word in WORD.findall(text)}
+    best = sorted(counts, key=lambda i: -len(said & forms_of(table.columns[i])))  # `win rate` is of win_frac, not of wins
+    return (*best, *money, 0)[0]
 
 
 def ordered(table: Table, facts: Facts, text: str, which: str | None = None, rows: Sequence[int] | None = None) -> list[int]:

@@ -176,9 +176,9 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
         return None
     for above in tables_above(past, facts, words):
         own = above.table.columns[key_of(above.table)]
-        others = slots.places.keys() & _OWN - ({"params"} if bound_said(slots) else set()) - (
-            {"by"} if set(slots.by) <= {own} | ({"day"} if own == "weekday" else set()) else set()
-        )
+        explained = {"params"} if bound_said(slots) else set[str]()
+        explained |= {"by"} if set(slots.by) <= {own, *(("day",) if own == "weekday" else ())} else set()
+        others = slots.places.keys() & _OWN - explained - ({"without"} if REST.search(slots.text) else set())
         of_runs = above.table.columns[:2] == OF_RUNS
         if others or (of_runs and not _SEVERAL.search(slots.text)):
             continue
