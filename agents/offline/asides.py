@@ -21,7 +21,7 @@ def _window(heard: ShortSentence) -> dict[str, Any]:
 
 
 @KINDS(of=ANY)
-def which_sleeve(heard: ShortSentence) -> PlannedCall | None:
+def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
     """`which sleeve was it`, `on which coin mostly`: what was counted, listed or earned above, by sleeve."""
     last = heard.last
     if last.args.get("sleeve"):
@@ -30,6 +30,10 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | None:
         return PlannedCall("counts", {**last.args, "by": "sleeve"})
     if "refused" in (last.args.get("kinds") or ()) or (last.name == "explain_event" and "entry refused" in last.text):
         return PlannedCall("counts", {"what": "refused", "by": "sleeve", **heard.kept("since", "until")})
+    if last.name in ("alerts", "joint_risk", "explain_event", "proposals", "incidents"):
+        named = [s.name for s in heard.above.words.sleeves if s.name in f"{last.text} {last.rows()}"]
+        said = f"It names {' and '.join(named)}." if named else "What stands above names no sleeve."
+        return PlannedAnswer(said, read_as="the answer above")
     if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
         return None
     return PlannedCall("trips", {"by": "sleeve", **_window(heard)})

@@ -74,7 +74,7 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
         str(heard.above.older and heard.above.older.slots.side), ""
     ),
     "card": lambda heard: _one(heard.last.ids("prop-")),
-    "symbol": lambda heard: _one(heard.read.symbols),
+    "subject": lambda heard: _one(heard.read.symbols) or _cell(heard, "subject"),
     "sleeve": lambda heard: _one(heard.read.sleeves),
     "key": lambda heard: str(heard.last.args.get("word", "")),
     "word": lambda heard: word_of(heard.above),

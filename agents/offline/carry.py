@@ -78,9 +78,11 @@ def rule_for(heard: ShortSentence) -> PlanOf | None:
 def today_too(heard: ShortSentence) -> PlannedAnswer | None:
     """`and today`, at midnight, after the day that has just ended: today has no bar yet."""
     older, desk_ms = heard.above.older, heard.above.words.desk_ms
-    if older is None or desk_ms is None or desk_ms % DAY_MS or older.slots.span[:2] != heard.read.span[:2]:
+    if older is None or desk_ms is None or desk_ms % DAY_MS or older.chosen is None or not older.chosen.entry.takes("since"):
         return None
-    text = f"Today has no bar yet: desk time is {utc(desk_ms)}, the first minute of the day. The last whole day is the one above."
+    same = older.slots.span[:2] == heard.read.span[:2]
+    last = "is the one above" if same else f"is {utc(desk_ms - DAY_MS)[:10]}: `and yesterday` shows it"
+    text = f"Today has no bar yet: desk time is {utc(desk_ms)}, the first minute of the day. The last whole day {last}."
     return PlannedAnswer(text, read_as="the answer above")
 
 

@@ -330,7 +330,11 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     made = bool(past and past[-1].results)
     if chosen is other and tool in RUNS and not read.sleeves:  # of the run, not of the desk's sleeve
         merged = replace(read, which=read.which or older.slots.which)
-        lost = lost if made else (*lost, "the run above, which was not made")
+        lost = (
+            lost
+            if made or any(r.name in RUNS for t in past[-3:] for r in t.results)
+            else (*lost, "the run above, which was not made")
+        )
     if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
         merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin
     waited = (

@@ -12,7 +12,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
 from agents.offline.tables import rows_of
-from agents.offline.talk import asked_of, tables_above
+from agents.offline.talk import OF_RUNS, asked_of, tables_above
 from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS
@@ -236,6 +236,11 @@ def of_picked(heard: ShortSentence) -> Any:
     place = ORDINALS[nth[1]] if nth else read.place
     at = above.rows[place] if place is not None and -len(above.rows) <= place < len(above.rows) else None
     at = above.picked if at is None and place is None and _IT.search(text) else at
+    start = read.span.start if above.table.columns[:2] == OF_RUNS and re.search(r"\bone\b", text) else None
+    ours = [n for n, row in enumerate(above.table.rows) if start and f"{start} {read.span.end}" in str(row[1])]
+    if len(ours) == 1:  # `split the august one by exit`
+        begin, stop = read.places["span"][0]
+        return re.sub(r"\bthe (\S+) one\b", r"\1", f"{text[:begin]}{above.table.rows[ours[0]][0]}{text[stop:]}")
     asked = asked_of(read, above, heard.above.facts)
     if at is None or len(above.table.rows) < 2 or ((asked.heads or asked.keeps) and not asked.left):
         return None

@@ -159,7 +159,12 @@ def noise(heard: ShortSentence) -> FromAbove | None:
     runs of one window compared; of any other rows that their table has no interval."""
     last, facts, past = heard.last, heard.above.facts, heard.above.past
     above = next(iter(tables_above(past, facts, heard.above.words)), None)
-    if above is None or len(above.rows) < 2 or heard.last.name in ("performance", "pnl") or above.table.columns[-1] == "value":
+    if (
+        above is None
+        or len(above.rows) < 2
+        or heard.last.name in ("performance", "pnl", "compare")
+        or above.table.columns[-1] == "value"
+    ):
         return None
     text = figure_meant(heard.read, above)
     order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)

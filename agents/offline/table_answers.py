@@ -5,6 +5,7 @@ The verdict comes first, then the rows that it is read from. Cells keep their re
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
@@ -49,8 +50,11 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     """The rows and columns picked, their order, how many they are, their sum, mean or share."""
     table, text, rows, size = above.table, slots.text, list(found.rows), len(above.base)
     read_as = _read(above, found)
-    if any(p.search(text) for p in (SUM, MEAN, SHARE)) and not PART.search(text):
+    counts = COUNT.search(text) and len(rows) > 1 and [table.columns[i] for i in found.heads] == ["trips"]
+    if (counts or any(p.search(text) for p in (SUM, MEAN, SHARE))) and not PART.search(text):
         return _reckoned(slots, above, found, facts)
+    if re.search(r"\b(?:mostly|mainly|most of them)\b", text) and found.heads:
+        return _mostly(above, found)
     if SORT.search(text):
         return sorted_rows(slots, above, found, facts)
     cut = "" if above.result.args.get("limit") or found.how == "" else _CUT.search(above.result.text)
@@ -81,6 +85,14 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     else:
         lead = some if len(rows) < size else "Of the table above:"
     return PlannedAnswer(f"{lead}\n\n{render.markdown_table(_columns(only(table, rows), shown))}", read_as=read_as)
+
+
+def _mostly(above: TableAbove, found: RowsAsked) -> PlannedAnswer:
+    """How often each cell of a column stands in the rows, the most frequent first."""
+    counted = Counter(str(above.table.rows[n][found.heads[0]]) for n in found.rows).most_common()
+    parts = ", ".join(f"{name} ({n})" for name, n in counted[:6])
+    head = above.table.columns[found.heads[0]]
+    return PlannedAnswer(f"By {head} of the {len(found.rows)} rows above: {parts}.", read_as=_read(above, found))
 
 
 def _ranks(how: str) -> bool:
@@ -141,6 +153,8 @@ def sorted_rows(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts)
     table, text = above.table, figure_meant(slots, above)
     at = next(iter(found.heads), 0) or column_of(table, text)
     order = ordered(table, facts, text, slots.which or "best", found.rows)
+    if len(found.rows) == 1:
+        return PlannedAnswer("There is one row only, so nothing to put in order.", read_as=_read(above, found))
     if found.left or not at or len(order) < 2:
         names = ", ".join(name for name in table.columns if name)
         return PlannedAnswer(f"The table above has no such column; it has {names}.", read_as=_read(above, found))

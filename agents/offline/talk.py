@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 from agents.offline.account import tokens_of
 from agents.offline.bounds import bound_column, bound_of
-from agents.offline.dates import TimeSpan
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
 from agents.offline.steps import CallResult, PastTurn
 from agents.offline.tables import (
+    AT_A_LOSS,
     COSTS_US,
     Facts,
     column_of,
@@ -36,6 +36,7 @@ _KEYED = ("name", "check", "limit", "configuration")
 _RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a reason, a condition, advice are none of a table's
 COUNT, SHARE, SUM, MEAN, SORT, PART = (PATTERNS[f"talk.{name}"] for name in ("count", "share", "sum", "mean", "sort", "part"))
 _OF_CELLS, _SEVERAL, REST = (PATTERNS[f"talk.{name}"] for name in ("of_cells", "several", "rest"))
+_ROWS = re.compile(r"^(?:(?:and|but|so|ok) )*(?:which|how many|(?:sum|average|avg|total)\b)")
 _NARROWS = re.compile(r"^(?:(?:and|but|so|ok|now) )*(?:only|just)\b")  # other round trips, not rows of these
 _WENT = re.compile(r"\bhow much (?:went|goes|was spent|did we spend|is|was|were) (?:to|on|in|for|into)\b")
 
@@ -75,6 +76,7 @@ def tables_above(past: Sequence[PastTurn], facts: Facts, words: Words) -> list[T
             runs = _runs(past[: n + 1], facts) if any(map(_of_figures, shown)) else None
             every = [*([TableAbove(shown[-1], runs, turn.asked, later)] if runs else []), *found]
             every = [_narrowed(above, facts, words) for above in every if above.table.rows]
+            every = [above for above in every if above.base]
             picked = str(runs.rows[every[0].picked][0]) if runs and every[0].picked is not None else ""
             if n and not later and all(above.picked is None for above in every):
                 every = [_as_before(above, tables_above(past[:n], facts, words)) for above in every]
@@ -139,7 +141,7 @@ def _narrowed(above: TableAbove, facts: Facts, words: Words) -> TableAbove:
     """The table with what the questions since kept of it, and the one row that they, or its own question, picked last."""
     for asked in (above.asked, *reversed(above.later)):
         slots, first = read_slots(asked, words), asked is above.asked
-        base = _within(above, slots.span) if first else above.base
+        base = _within(above, slots, facts) if first else above.base
         above = above._replace(base=base, rows=base if first else above.rows)
         found = asked_of(slots, above, facts)
         own = slots.place is None if first else not found.left and not _NOT_OF_A_TABLE.search(REST.sub("", slots.text))
@@ -158,9 +160,12 @@ def _as_before(above: TableAbove, before: Sequence[TableAbove]) -> TableAbove:
     return above._replace(picked=names.index(picked[0])) if picked and names.count(picked[0]) == 1 else above
 
 
-def _within(above: TableAbove, span: TimeSpan) -> list[int]:
-    """The rows of the window that was asked about: a P&L has the days before it, too."""
-    rows, low, high = list(range(len(above.table.rows))), (span.start or span.at or "")[:10], (span.end or "9999")[:10]
+def _within(above: TableAbove, slots: Slots, facts: Facts) -> list[int]:
+    """The rows of the window and the bound that were asked about: a P&L has the days before it, too."""
+    rows, span = list(range(len(above.table.rows))), slots.span
+    low, high = (span.start or span.at or "")[:10], (span.end or "9999")[:10]
+    if above.result.name == "trips" and slots.filters and (kept := _bounded(slots, above.table, facts, rows, set())):
+        return kept[0]
     inside = [n for n in rows if low <= str(above.table.rows[n][0])[:10] < high] if above.result.name == "pnl" else rows
     return inside if inside and str(above.table.rows[0][0])[:1].isdigit() else rows
 
@@ -177,7 +182,7 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
     for above in tables_above(past, facts, words):
         own = above.table.columns[key_of(above.table)]
         explained = {"params"} if bound_said(slots) else set[str]()
-        explained |= {"by"} if set(slots.by) <= {own, *(("day",) if own == "weekday" else ())} else set()
+        explained |= {"by"} if set(slots.by) <= {*above.table.columns, *(("day",) if own == "weekday" else ())} else set()
         others = slots.places.keys() & _OWN - explained - ({"without"} if REST.search(slots.text) else set())
         of_runs = above.table.columns[:2] == OF_RUNS
         if others or (of_runs and not _SEVERAL.search(slots.text)):
@@ -217,13 +222,14 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         rows, operations = [n for n in rows if n in names] or names, operations + 1
         how.append(" and ".join(str(table.rows[n][key_of(table)]) for n in names[:4]))
     listed = table.columns[key_of(table)] in _ITEMS  # rows are things, not what they were split by
-    if (rest := REST.search(text)) and (focus := _left_out(slots, above)) is not None:
-        rows, operations, keeps = [n for n in rows if n != focus and not _is_sum(table, n)], operations + 1, True
+    if (rest := REST.search(text)) and (out := _left_out(slots, above)):
+        rows, operations, keeps = [n for n in above.base if n not in out and not _is_sum(table, n)], operations + 1, True
         used |= set(re.findall(r"[a-z]+", rest[0]))
-        how.append(f"without {table.rows[focus][key_of(table)]}")
+        how.append(f"without {' and '.join(str(table.rows[n][key_of(table)]) for n in out)}")
     other_trips = above.result.name == "trips" and (not listed or _NARROWS.match(text) is not None)
     part = "The table has" in above.result.text and not above.result.args.get("limit")  # asked for anew, it is whole
-    cells = _of_cells(slots, table, rows, used) if listed and _OF_CELLS.search(text) and not (other_trips or part) else None
+    of_cells = listed and len(rows) > 1 and _OF_CELLS.search(text) and not other_trips and not (part and not COUNT.search(text))
+    cells = _of_cells(slots, table, rows, used) if of_cells else None
     if cells is not None:
         rows, operations, keeps = cells[0], operations + 1, True
         how.append(cells[1])
@@ -234,7 +240,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
         heads = list(dict.fromkeys((net, *heads)))
     sign = None if COUNT.search(text) and "wins" in table.columns else PATTERNS["above.signed"].search(text)
     if sign and (signed := signed_rows(table, facts, losing=sign["red"] is not None)) is not None:
-        if other_trips:  # `the winning ones` of a split are other round trips, not its rows
+        if other_trips and (listed or not _ROWS.match(text)):  # `the winning ones` of a split are other round trips, not its rows
             return RowsAsked(rows, (), "", [sign[0]], 0)
         every = rows if set(rows) & set(signed) else above.base  # `and the green ones`, after the red ones
         rows, operations, keeps = [n for n in every if n in signed and not _is_sum(table, n)], operations + 1, True
@@ -255,6 +261,11 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
             used |= {w for m in pattern.finditer(text) for w in m[0].split()}
     if above.result.name == "trips" and re.search(r"\bwhy\b", text):
         heads = []  # the word `stop` is no reason why it lost
+    heads = (
+        heads or [i for i, head in enumerate(table.columns) if head in _TIMES and i][:1]
+        if re.search(r"\bwhen\b", text)
+        else heads
+    )
     columns = {table.columns[i] for i in heads}
     who = {w: of for w, of in _WHO.items() if not (w == "who" and not listed and _ranks(how))}
     left = [*_left(slots, used, table), *(w for w, of in who.items() if re.search(rf"\b{w}\b", text) and not columns & of)]
@@ -277,7 +288,8 @@ _ITEMS = ("desk time", "test window", *_THINGS.split())
 def _left(slots: Slots, used: set[str], table: Table) -> list[str]:
     """The words that carry something and are neither the table's nor an operation on it."""
     taken = {"which", "place", "count", "filters"} if used else set()
-    own = {stem(word) for word in (table.columns[key_of(table)], *(("run",) if table.columns[0] == "metric" else ()))}
+    of_runs = "run month year coin symbol week window version value setting" if table.columns[0] in ("metric", "run") else ""
+    own = {stem(word) for word in (table.columns[key_of(table)], *of_runs.split())}
     words = [t for t in tokens_of(slots) if t.word not in used and t.slot not in taken and t.stem not in own]
     return [
         t.word
@@ -300,9 +312,12 @@ def _is_sum(table: Table, n: int) -> bool:
     return "whole desk" in str(table.rows[n][key_of(table)])
 
 
-def _left_out(slots: Slots, above: TableAbove) -> int | None:
-    """The row that a sentence leaves out: the one picked last, or the one at its place."""
-    return slots.place if slots.place is not None and 0 <= slots.place < len(above.table.rows) else in_focus(above)
+def _left_out(slots: Slots, above: TableAbove) -> list[int]:
+    """The rows that a sentence leaves out: the one at its place, those that were kept, or the one picked last."""
+    if slots.place is not None and 0 <= slots.place < len(above.rows):
+        return [above.rows[slots.place]]
+    focus = in_focus(above)
+    return list(above.rows) if len(above.rows) < len(above.base) else [] if focus is None else [focus]
 
 
 def _of_cells(slots: Slots, table: Table, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
@@ -375,7 +390,9 @@ def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
     found: list[int] = []
     us = {m.start() for m in COSTS_US.finditer(slots.text)}  # `cost us the most` is of no column of costs
     free = [
-        t for t in tokens_of(slots) if t.word not in used and t.slot in ("", "keys", "rule", "outcome") and t.start not in us
+        t
+        for t in tokens_of(slots)
+        if t.word not in used and t.slot in ("", "keys", "rule", "outcome", "by") and t.start not in us
     ]  # a word may be two heads
     for i, head in enumerate(table.columns):
         own = {stem(word) for word in HEADS.get(head.lower(), ())} | ({head.lower()} if len(head) > 1 else set())
@@ -407,7 +424,7 @@ def bound_said(slots: Slots) -> str:
 
 def figure_meant(slots: Slots, above: TableAbove) -> str:
     """A sentence with the figure that it is of: its own, or the one that the thread asks about."""
-    if heads_of(above.table, slots.text):
+    if heads_of(above.table, slots.text) or AT_A_LOSS.search(slots.text):
         return slots.text
     earlier = next((asked.lower() for asked in (*above.later, above.asked) if heads_of(above.table, asked.lower())), "")
     return f"{slots.text} {' '.join(w for w in re.findall(r'[a-z&]+', earlier) if w in FIGURE_WORDS)}".strip()
