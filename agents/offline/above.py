@@ -243,7 +243,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
         return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
     if last.name == "parity":
-        return _no_more(last)
+        return no_more(last)
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
     if last.name == "alerts" and (alerts := last.ids("al-")):
         return call_for(alerts[0], last)
@@ -270,7 +270,8 @@ def compared(past: Sequence[PastTurn]) -> bool:
     return last is not None and last.name == "compare" and last.status == "ok"
 
 
-def _no_more(last: CallResult) -> PlannedAnswer:
+def no_more(last: CallResult) -> PlannedAnswer:
+    """The answer above again, where it has no more to say."""
     return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
 
 
@@ -305,7 +306,7 @@ def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall |
         return PlannedCall(
             *(("alerts", {"alert_id": listed[0]}) if last.name == "alerts" else ("proposals", {"proposal_id": listed[0]}))
         )
-    return figure(slots, past, facts) or _no_more(last)
+    return figure(slots, past, facts) or no_more(last)
 
 
 def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:

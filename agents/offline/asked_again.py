@@ -69,6 +69,7 @@ _NAMES: Mapping[str, Callable[[ShortSentence], str]] = {
     "window": _window,
     "day": _day,
     "values": _values,
+    "filed_strategy": lambda heard: _one([s.strategy for s in heard.above.words.sleeves if s.name == _cell(heard, "sleeve")]),
     "filed_sleeve": lambda heard: _cell(heard, "sleeve"),
     "other_side": lambda heard: {"long": "shorts", "short": "longs"}.get(
         str(heard.above.older and heard.above.older.slots.side), ""
@@ -88,7 +89,10 @@ def _kind(name: str, rule: Mapping[str, Any]) -> Kind:
 
     def finds(heard: ShortSentence) -> str | Rest | None:
         said = heard.found.groupdict()
-        names = {name: said.get(name) or _NAMES.get(name, lambda _: "")(heard) for name in re.findall(r"\{(\w+)\}", rule["to"])}
+        names = {
+            name: said.get(name) or (_NAMES[name](heard) if name in _NAMES else "")
+            for name in re.findall(r"\{(\w+)\}", rule["to"])
+        }
         text = " ".join(rule["to"].lstrip("=").format_map(names).split())
         return None if not all(names.values()) else Rest(text) if rule["to"].startswith("=") else text
 

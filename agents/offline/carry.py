@@ -74,11 +74,21 @@ def rule_for(heard: ShortSentence) -> PlanOf | None:
     return rule_story(rule, last) if rule and last is not None else None
 
 
+_WALL = ("alerts", "proposals", "incidents")  # whose times are of the wall
+
+
 @KINDS(of=ANY, ok=False)
 def today_too(heard: ShortSentence) -> PlannedAnswer | None:
     """`and today`, at midnight, after the day that has just ended: today has no bar yet."""
     older, desk_ms = heard.above.older, heard.above.words.desk_ms
-    if older is None or desk_ms is None or desk_ms % DAY_MS or older.chosen is None or not older.chosen.entry.takes("since"):
+    if (
+        older is None
+        or desk_ms is None
+        or desk_ms % DAY_MS
+        or older.chosen is None
+        or not older.chosen.entry.takes("since")
+        or older.chosen.entry.tool.name in _WALL
+    ):
         return None
     same = older.slots.span[:2] == heard.read.span[:2]
     last = "is the one above" if same else f"is {utc(desk_ms - DAY_MS)[:10]}: `and yesterday` shows it"

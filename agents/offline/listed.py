@@ -12,7 +12,8 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
 from agents.offline.tables import rows_of
-from agents.offline.talk import OF_RUNS, asked_of, tables_above
+from agents.offline.tables_shown import OF_RUNS
+from agents.offline.talk import asked_of, tables_above
 from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS
@@ -254,8 +255,8 @@ def of_picked(heard: ShortSentence) -> Any:
     if above.table.columns[0] not in (_NAMED if place is not None else _NAMED[:2]) or len(tokens_of(read)) < 3:
         return None
     if nth is None and place is not None:
-        start, stop = read.places["place"][0]
-        return f"{text[:start]}{name}{text[stop:]}".replace(f"the {name}", name)
+        begin, stop = read.places["place"][0]
+        return f"{text[:begin]}{name}{text[stop:]}".replace(f"the {name}", name)
     return (_NTH_OF if nth else _IT).sub(name, text, count=1)
 
 

@@ -9,19 +9,20 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from agents.offline.slots import Slots
+from agents.offline.above import runs_of
+from agents.offline.slots import Slots, read_slots
 from agents.offline.steps import PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
 from agents.offline.tables import Facts, column_of, number_of, only, ordered
+from agents.offline.tables_shown import OF_RUNS, TableAbove
 from agents.offline.talk import (
     COUNT,
     MEAN,
-    OF_RUNS,
     PART,
     SHARE,
     SORT,
     SUM,
+    TIMES,
     RowsAsked,
-    TableAbove,
     figure_meant,
     key_of,
     question_of,
@@ -44,6 +45,11 @@ def answer_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words
     """What the table above answers of a sentence that it explains wholly; None for any other sentence."""
     found = question_of(slots, past, facts, words)
     return None if found is None else _answered(slots, *found, facts)
+
+
+def which_made_more(past: Sequence[PastTurn], facts: Facts, words: Words) -> PlannedAnswer | PlanOf | None:
+    """Which of the runs of a thread made more; None where it has not two."""
+    return answer_of(read_slots("which of these made more", words), past, facts, words) if len(runs_of(past)) > 1 else None
 
 
 def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf | None:
@@ -73,7 +79,8 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     elif len(rows) == 1 and at and _ranks(found.how):
         most = found.how.rpartition(", ")[2].removesuffix(f" {table.columns[at]}")
         lead = f"The {most} {table.columns[at]} is that of {name}: {row[at]}{_others(above, rows[0], at)}."
-        lead += " That is of the table above."
+        times = [f"{table.columns[i]} {row[i]}" for i in found.heads if table.columns[i] in TIMES]
+        lead += f" {', '.join(times)}." if times else " That is of the table above."
         lead += f" {NO_SKILL}" if size > 1 and table.columns[:2] == OF_RUNS and table.columns[at] in _OF_SKILL else ""
     elif len(rows) == 1 and found.heads:
         place = f", {found.how} of {size}" if found.how.startswith("row ") else ""

@@ -67,14 +67,16 @@ def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> 
 
 def column_of(table: Table, text: str) -> int:
     """The column of the figure that a text speaks of; of P&L where it names none. 0: the table has neither."""
-    money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change", "total_return_frac")]
+    money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change", "total_return_frac", "times")]
     counts = [
         i
         for i in heads_of(table, text)
         if table.columns[i] not in _MOMENTS and (table.columns[i] not in ("trips", "trades", "round trips") or _MANY.search(text))
     ]
     said = {stem(word) for word in WORD.findall(text)}
-    best = sorted(counts, key=lambda i: -len(said & forms_of(table.columns[i])))  # `win rate` is of win_frac, not of wins
+    best = sorted(
+        counts, key=lambda i: (-len(said & forms_of(table.columns[i])), table.columns[i] == "slippage")
+    )  # `win rate` is of win_frac, not of wins
     return (*best, *money, 0)[0]
 
 
@@ -84,6 +86,8 @@ def ordered(table: Table, facts: Facts, text: str, which: str | None = None, row
     sums = ("whole desk", "total", "live configuration")[: 3 if some else 2]
     shown = [n for n in (range(len(table.rows)) if rows is None else rows) if at and not _is_sum(table.rows[n], sums)]
     values = [(value, n) for n in shown if (value := number_of(table.rows[n][at], facts)) is not None]
+    if any(word in table.columns[at] for word in _BETTER_LOW) and all(value <= 0 for value, _ in values):
+        values = [(-value, n) for value, n in values]  # costs that are booked as losses
     low = lowest_wanted(table.columns[at], text, which)
     return [n for _, n in sorted(values, key=lambda pair: pair[0], reverse=not low)]
 

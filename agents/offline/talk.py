@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from agents.offline.account import tokens_of
 from agents.offline.bounds import bound_column, bound_of
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
-from agents.offline.steps import CallResult, PastTurn
+from agents.offline.steps import PastTurn
 from agents.offline.tables import (
     AT_A_LOSS,
     COSTS_US,
@@ -26,6 +26,7 @@ from agents.offline.tables import (
     ranks,
     signed_rows,
 )
+from agents.offline.tables_shown import OF_RUNS, TableAbove, of_figures, runs_as_table, whole_table
 from agents.offline.words import CELLS, FIGURE_WORDS, HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
 from tools.common.contract import Table
 from tools.exposure import glossary
@@ -39,18 +40,6 @@ _OF_CELLS, _SEVERAL, REST = (PATTERNS[f"talk.{name}"] for name in ("of_cells", "
 _ROWS = re.compile(r"^(?:(?:and|but|so|ok) )*(?:which|how many|(?:sum|average|avg|total)\b)")
 _NARROWS = re.compile(r"^(?:(?:and|but|so|ok|now) )*(?:only|just)\b")  # other round trips, not rows of these
 _WENT = re.compile(r"\bhow much (?:went|goes|was spent|did we spend|is|was|were) (?:to|on|in|for|into)\b")
-
-
-class TableAbove(NamedTuple):
-    """A table that stands above, with the question that it answered."""
-
-    result: CallResult
-    table: Table
-    asked: str
-    later: Sequence[str] = ()  # what was asked since and answered from it, the newest first
-    base: Sequence[int] = ()  # its rows of the window that was asked for
-    rows: Sequence[int] = ()  # what was kept of these since
-    picked: int | None = None  # the one row that was named last
 
 
 class RowsAsked(NamedTuple):
@@ -72,8 +61,10 @@ def tables_above(past: Sequence[PastTurn], facts: Facts, words: Words) -> list[T
         shown = [r for r in turn.results if r.name != "calc"]
         later += [] if shown else [turn.asked]
         if shown:
-            found = [TableAbove(r, _whole(r, facts), turn.asked, later) for r in reversed(shown) if r.table and r.status == "ok"]
-            runs = _runs(past[: n + 1], facts) if any(map(_of_figures, shown)) else None
+            found = [
+                TableAbove(r, whole_table(r, facts), turn.asked, later) for r in reversed(shown) if r.table and r.status == "ok"
+            ]
+            runs = runs_as_table(past[: n + 1], facts) if any(map(of_figures, shown)) else None
             every = [*([TableAbove(shown[-1], runs, turn.asked, later)] if runs else []), *found]
             every = [_narrowed(above, facts, words) for above in every if above.table.rows]
             every = [above for above in every if above.base]
@@ -84,57 +75,6 @@ def tables_above(past: Sequence[PastTurn], facts: Facts, words: Words) -> list[T
                 every, key=lambda above: bool(picked) and above.table is not runs and picked not in above.result.evidence
             )
     return []
-
-
-def _of_figures(result: CallResult) -> bool:
-    """Whether a result is of one run, its figures one a row."""
-    return result.name in ("backtest", "run") and result.table is not None and result.table.columns[:2] == ("metric", "value")
-
-
-def _handle(result: CallResult) -> str:
-    cell = str(result.table.rows[0][1]) if result.table is not None and result.table.rows else ""
-    return cell[1:].partition(".")[0] if cell.startswith("{") else ""
-
-
-def _whole(result: CallResult, facts: Facts) -> Table:
-    """The table of a result; of a run with every figure of it, since a thread keeps the first rows alone."""
-    assert result.table is not None  # noqa: S101 - asked by the caller
-    handle = _handle(result) if _of_figures(result) else ""
-    names = [str(row[0]) for row in result.table.rows]
-    more = [ref.partition(".")[2] for ref in facts if handle and ref.startswith(f"{handle}.")]
-    rows = tuple((name, f"{{{handle}.{name}}}") for name in more if name not in names)
-    return result.table._replace(rows=(*result.table.rows, *rows))
-
-
-OF_RUNS = ("run", "differs")  # the first columns of the table of the runs of a thread
-_SAID_OF_RUNS = ("strategy", "symbol", "timeframe", "start", "end", "changes")
-
-
-def _runs(past: Sequence[PastTurn], facts: Facts) -> Table | None:
-    """The runs that the thread made or showed, a row each: its id, in what it differs from the others, its figures."""
-    made = {
-        run: r
-        for turn in past
-        for r in turn.results
-        if _of_figures(r) and r.status == "ok" and (run := next(iter(r.ids("r-")), ""))
-    }
-    cells = {run: dict(_whole(r, facts).rows) for run, r in made.items()}
-    heads = [name for name in next(iter(cells.values()), {}) if all(name in of for of in cells.values())]
-    if not heads:
-        return None
-    said = {run: {key: _as_said(r.args.get(key)) for key in _SAID_OF_RUNS} for run, r in made.items()}
-    differ = [key for key in _SAID_OF_RUNS if len({of[key] for of in said.values()}) > 1]
-    rows = [(run, " ".join(said[run][key] for key in differ).strip(), *(of[name] for name in heads)) for run, of in cells.items()]
-    return Table((*OF_RUNS, *heads), tuple(rows))
-
-
-def _as_said(value: Any) -> str:
-    """An argument of a run in a word: `stop_atr=3`; of none of several changes `defaults`."""
-    return (
-        ", ".join(f"{c['key']}={c['value']}" for c in value) or "defaults"
-        if isinstance(value, list | tuple)
-        else str(value or "")
-    )
 
 
 def _narrowed(above: TableAbove, facts: Facts, words: Words) -> TableAbove:
@@ -182,7 +122,12 @@ def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Wor
     for above in tables_above(past, facts, words):
         own = above.table.columns[key_of(above.table)]
         explained = {"params"} if bound_said(slots) else set[str]()
-        explained |= {"by"} if set(slots.by) <= {*above.table.columns, *(("day",) if own == "weekday" else ())} else set()
+        explained |= (
+            {"by"}
+            if above.table.columns[:2] == OF_RUNS
+            or set(slots.by) <= {*above.table.columns, *(("day",) if own == "weekday" else ())}
+            else set()
+        )
         others = slots.places.keys() & _OWN - explained - ({"without"} if REST.search(slots.text) else set())
         of_runs = above.table.columns[:2] == OF_RUNS
         if others or (of_runs and not _SEVERAL.search(slots.text)):
@@ -262,9 +207,7 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     if above.result.name == "trips" and re.search(r"\bwhy\b", text):
         heads = []  # the word `stop` is no reason why it lost
     heads = (
-        heads or [i for i, head in enumerate(table.columns) if head in _TIMES and i][:1]
-        if re.search(r"\bwhen\b", text)
-        else heads
+        heads or [i for i, head in enumerate(table.columns) if head in TIMES and i][:1] if re.search(r"\bwhen\b", text) else heads
     )
     columns = {table.columns[i] for i in heads}
     who = {w: of for w, of in _WHO.items() if not (w == "who" and not listed and _ranks(how))}
@@ -274,13 +217,9 @@ def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
 
 
 _MOMENTS = "since until peak trough recovered entry_ms exit_ms made expires first last"
-_TIMES = {"desk time", "since (wall time)", *_MOMENTS.split()}
-_WHO = {
-    "who": {"by", "acknowledged by"},
-    "whom": {"by", "acknowledged by"},
-    "why": {"why", "reason"},
-    "when": _TIMES,
-}  # what a question word asks for
+TIMES = {"desk time", "since (wall time)", *_MOMENTS.split()}
+_PERSONS = {"by", "acknowledged by"}
+_WHO = {"who": _PERSONS, "whom": _PERSONS, "why": {"why", "reason"}, "when": TIMES}  # what a question word asks for
 _THINGS = "trip day week month drawdown run alert proposal variant variation configuration parameter pair watch event"
 _ITEMS = ("desk time", "test window", *_THINGS.split())
 
@@ -305,7 +244,8 @@ def _ranks(how: Sequence[str]) -> bool:
 
 def key_of(table: Table) -> int:
     """The column that names a row."""
-    return next((i for i, head in enumerate(table.columns) if head in _KEYED), 0)
+    counted = 1 if table.columns[:1] == ("what",) and table.columns[1:2] in (("rule",), ("sleeve",), ("day",)) else 0
+    return next((i for i, head in enumerate(table.columns) if head in _KEYED), counted)
 
 
 def _is_sum(table: Table, n: int) -> bool:
@@ -408,7 +348,8 @@ def _bounded(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used
     """The rows within a bound that the sentence sets: `above 2r`, `under an hour`."""
     said = bound_said(slots)
     bound = bound_of(said) if said else None
-    at = bound_column(slots.text, table, bound) if bound is not None else None
+    named = next(iter(heads_of(table, slots.text.replace(said, ""))), None) if said and bound and not bound.unit else None
+    at = named or (bound_column(slots.text, table, bound) if bound is not None else None)
     if bound is None or at is None:
         return None
     kept = [n for n in rows if (value := number_of(table.rows[n][at], facts)) is not None and bound.holds(value)]
@@ -432,14 +373,14 @@ def figure_meant(slots: Slots, above: TableAbove) -> str:
 
 def _ranked(slots: Slots, above: TableAbove, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
     """The row with the most or the least, or the second most; a row by its place."""
-    nth, table = _RANKED.search(slots.text), above.table
+    nth, table, said = _RANKED.search(slots.text), above.table, slots.text.replace(bound_said(slots) or "-", "")
     if slots.place is not None and nth is None:
         if not -len(rows) <= slots.place < len(rows):
             return None
         used |= {t.word for t in tokens_of(slots) if t.slot == "place"}
         return [list(rows)[slots.place]], f"row {list(rows)[slots.place] + 1}"
     if len(table.rows) < (1 if table.columns[:2] == OF_RUNS else 2) or not (
-        nth or ranks(slots.text) or slots.which in ("worst", "best")
+        nth or ranks(said) or slots.which in ("worst", "best")
     ):
         return None
     text = figure_meant(slots, above)
