@@ -82,7 +82,7 @@ def evaluate(node: ast.expr, facts: Mapping[str, Fact], used: dict[str, Fact]) -
             return _finite(_OPERATORS[type(op)](evaluate(left, facts, used), evaluate(right, facts, used)))
         case ast.Call(func=ast.Name(id=name), args=parts, keywords=[]) if name in _FUNCTIONS:
             arity, apply = _FUNCTIONS[name]
-            if len(parts) != arity and (arity or not parts):
+            if not parts or arity not in (0, len(parts)):
                 raise Refused(f"{name} takes {arity} argument{'' if arity == 1 else 's'}")
             return _finite(apply(*(evaluate(part, facts, used) for part in parts)))
     raise Refused(f"{ast.unparse(node)[:60]!r} is not supported", "use facts, + - * /, min, max, abs, mean, change, share")
@@ -188,7 +188,7 @@ _OPERATORS: dict[type, Callable[[Quantity, Quantity], Quantity]] = {
 _FUNCTIONS: dict[str, tuple[int, Callable[..., Quantity]]] = {
     "min": (2, _pick(min)),
     "max": (2, _pick(max)),
-    "mean": (0, _mean),  # of any number
+    "mean": (0, _mean),  # 0: of any number
     "abs": (1, lambda a: Quantity(abs(a.value), a.unit)),
     "change": (2, _change),
     "share": (2, _share),

@@ -11,7 +11,7 @@ from functools import partial
 
 from agents.offline.above import runs_of
 from agents.offline.slots import Slots, read_slots
-from agents.offline.steps import PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
+from agents.offline.steps import ROWS_KEPT, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
 from agents.offline.tables import Facts, column_of, number_of, only, ordered
 from agents.offline.tables_shown import OF_RUNS, TableAbove
 from agents.offline.talk import (
@@ -32,7 +32,7 @@ from tools.common import render
 from tools.common.contract import Table
 
 NONE = "none so far"
-ROWS_SUMMED = 20  # an expression of calc is bounded
+ROWS_SUMMED = 20  # of a P&L in its first answer
 _WHETHER = PATTERNS["talk.whether"]
 _CUT = re.compile(r"The table has [^.]*\.")
 _OF_THE_WHOLE = re.compile(r"\bnet \{(\w+\.net)\}")
@@ -67,7 +67,7 @@ def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     of = f"{len(above.rows)} rows {'of the table' if len(above.rows) == size else 'kept'} above"
     some = f"{len(rows) or 'None'} of the {of}{f': {found.how}' if found.how else ''}.{f' {cut[0]}' if cut else ''}"
     if not rows:
-        return PlannedAnswer(some, read_as=read_as)
+        return PlannedAnswer(_verdict(text, 0, size, some), read_as=read_as)
     at = column_of(table, figure_meant(slots, above) if found.how else text)
     row, name = table.rows[rows[0]], _name_of(table, rows[0])
     shown = [*found.heads, *([at] if found.heads and at not in (0, *found.heads) and _ranks(found.how) else [])] or _columns_of(
@@ -137,7 +137,8 @@ def _verdict(text: str, kept: int, size: int, some: str) -> str:
 
 def _read(above: TableAbove, found: RowsAsked) -> str:
     asked = render.one_line(above.asked, 60)
-    return f'the table above ("{asked}"){f", {found.how}" if found.how else ""}'
+    kept = f"the first {ROWS_KEPT} rows of " if above.result.table and len(above.result.table.rows) >= ROWS_KEPT else ""
+    return f'{kept}the table above ("{asked}"){f", {found.how}" if found.how else ""}'
 
 
 def _columns_of(table: Table) -> list[int]:
@@ -176,14 +177,14 @@ def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     at = found.heads[0] if found.heads else column_of(table, figure_meant(slots, above))
     summed = [n for n, row in enumerate(table.rows) if at and number_of(row[at], facts) is not None]
     summed = [n for n in summed if "whole desk" not in str(table.rows[n][key_of(table)])]
-    rows = [n for n in found.rows if n in summed][:ROWS_SUMMED]
+    rows = [n for n in found.rows if n in summed][:ROWS_KEPT]
     if not found.rows and found.how:
         return PlannedAnswer(f"None of the rows of the table above: {found.how}.", read_as=_read(above, found))
     if not rows:
         return None
     if SHARE.search(slots.text):
         whole = _OF_THE_WHOLE.search(above.result.text) if table.columns[0] == "trip" and table.columns[at] == "net" else None
-        every = [whole[1]] if whole else [str(table.rows[n][at])[1:-1] for n in summed[:ROWS_SUMMED]]
+        every = [whole[1]] if whole else [str(table.rows[n][at])[1:-1] for n in summed[:ROWS_KEPT]]
         return partial(_shares, above, found, at, rows, every)
     return partial(_sums, above, found, at, rows, "mean" if MEAN.search(slots.text) else "sum")
 

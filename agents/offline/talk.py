@@ -233,7 +233,7 @@ def _left(slots: Slots, used: set[str], table: Table) -> list[str]:
     return [
         t.word
         for t in words
-        if (t.slot and t.slot != "by")
+        if (t.slot and t.slot != "by" and t.word != "all")
         or (t.word not in LIGHT and t.word not in STOP and t.word not in MARKER and t.word not in COUNTED)
     ]
 
@@ -352,6 +352,8 @@ def _bounded(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used
     at = named or (bound_column(slots.text, table, bound) if bound is not None else None)
     if bound is None or at is None:
         return None
+    if AT_A_LOSS.search(slots.text) and not bound.below and bound.level > 0 and bound.unit in ("r", "u", ""):
+        bound = bound._replace(below=True, level=-bound.level)  # `lost more than 1r`
     kept = [n for n in rows if (value := number_of(table.rows[n][at], facts)) is not None and bound.holds(value)]
     used |= set(said.split())
     return kept, f"{table.columns[at]} {said}"
