@@ -67,7 +67,7 @@ def extreme(table: Table, facts: Facts, text: str, which: str | None = None) -> 
 
 def column_of(table: Table, text: str) -> int:
     """The column of the figure that a text speaks of; of P&L where it names none. 0: the table has neither."""
-    money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change", "total_return_frac", "times")]
+    money = [i for i, head in enumerate(table.columns) if head in ("net", "return", "change", "total_return_frac")]
     counts = [
         i
         for i in heads_of(table, text)

@@ -369,6 +369,8 @@ def figure_meant(slots: Slots, above: TableAbove) -> str:
     """A sentence with the figure that it is of: its own, or the one that the thread asks about."""
     if heads_of(above.table, slots.text) or AT_A_LOSS.search(slots.text):
         return slots.text
+    if "times" in above.table.columns:
+        return f"{slots.text} count"
     earlier = next((asked.lower() for asked in (*above.later, above.asked) if heads_of(above.table, asked.lower())), "")
     return f"{slots.text} {' '.join(w for w in re.findall(r'[a-z&]+', earlier) if w in FIGURE_WORDS)}".strip()
 
