@@ -31,7 +31,10 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
     if "refused" in (last.args.get("kinds") or ()) or (last.name == "explain_event" and "entry refused" in last.text):
         return PlannedCall("counts", {"what": "refused", "by": "sleeve", **heard.kept("since", "until")})
     if last.name in ("alerts", "joint_risk", "explain_event", "proposals", "incidents"):
-        named = [s.name for s in heard.above.words.sleeves if s.name in f"{last.text} {last.rows()}"]
+        shown = (
+            last.text.lower() if last.name == "joint_risk" else f"{last.text} {last.rows()}"
+        )  # its rows set all beside each other
+        named = [s.name for s in heard.above.words.sleeves if s.name in shown]
         said = f"It names {' and '.join(named)}." if named else "What stands above names no sleeve."
         return PlannedAnswer(said, read_as="the answer above")
     if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
