@@ -13,6 +13,7 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, reckoned, result_text
 from agents.offline.tables import ranks
+from agents.offline.talk import tables_above
 from agents.offline.turn_above import ANY, Kinds, ShortSentence, of_above, short
 from agents.offline.words import LISTS
 
@@ -88,7 +89,8 @@ def of_fills(heard: ShortSentence) -> Any:
     if not (of_above(read) or short(read, 3)) or not {"event", "kind"} <= columns or read.by:
         return None
     keys = next(keys for form, keys in LISTS["cost_of"].items() if re.search(rf"\b(?:{form})", read.text))
-    events = [row["event"] for row in heard.last.rows() if row["kind"] == "fill"]
+    kept = next(iter(tables_above(heard.above.past, heard.above.facts, heard.above.words)))
+    events = [row["event"] for n, row in enumerate(heard.last.rows()) if row["kind"] == "fill" and n in kept.rows]
     if read.place is not None and -len(events) <= read.place < len(events):
         events = [events[read.place]]
     return partial(_summed, events[-_EVENTS_MAX:], keys, len(events)) if events else None

@@ -94,13 +94,6 @@ def other_end(heard: ShortSentence) -> Part | None:
     return _again(older, heard.read, replace(older.slots, which=which, closed=closed, text=text, count=count), frame=None)
 
 
-@KINDS(most=7)
-def other_side(heard: ShortSentence) -> Rest | None:
-    """`and the other side?`, after longs alone: shorts alone."""
-    side = heard.above.older.slots.side if heard.above.older is not None else None
-    return Rest({"long": "only the shorts", "short": "only the longs"}[side]) if side in ("long", "short") else None
-
-
 _COUNT = re.compile(r"^(?:the )?(?:last |first |top |worst |best |newest )?(\d{1,2})(?: (?:of them|please))?[?.! ]*$")
 
 
@@ -130,6 +123,8 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
         return None
     anew = partial(_anew, last, filed[-1][1])
     if last.name == "propose_pause":
+        if (unit := re.match(r"\d+ (hours?|days?)", str(last.args.get("ends")))) and re.fullmatch(r"\d+[?.! ]*", rest):
+            return partial(anew, {"ends": f"{int(rest.rstrip('?.! '))} {unit[1]}"}, True)
         if (ends := _clock(rest)) is not None:
             return partial(anew, {"ends": f"until {ends}"}, True)
         named = [name for name in read.sleeves if name != last.args.get("sleeve")]
@@ -160,6 +155,8 @@ def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bo
     call = PlannedCall(last.name, {**last.args, **args, **reason})
     (result,) = yield [call]
     before = f"{identity} was asked for before and still waits; a person withdraws it: `{ended_by(identity)}`"
+    if last.args.get("sleeve") and last.args.get("sleeve") == call.args.get("sleeve") and result.status == "ok":
+        before = f"{identity} was asked for before and is superseded by it."  # one change waits for a sleeve, the newest
     return drafted([call], [result], before if replaces else "")
 
 

@@ -28,8 +28,8 @@ from agents.offline.steps import (
     result_text,
     window,
 )
+from agents.offline.table_answers import ROWS_SUMMED
 from agents.offline.tables import AT_A_LOSS, column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named
-from agents.offline.talk import ROWS_SUMMED
 from agents.offline.words import LISTS, PATTERNS
 from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant

@@ -114,7 +114,7 @@ def _in_thousands(new: str, old: str) -> str:
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
     """`and 20` after a move of a price: the number is a move in the same direction."""
-    if before and slots.move and slots.move.by and not slots.percent:  # `double that`
+    if before and slots.move and slots.move.by and not slots.percent and "size" not in slots.text:  # `double that`
         places = {**slots.places, "percent": ((0, 0),)}
         return replace(slots, percent=slots.move.of(before), move=None, places=places)
     number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
@@ -242,6 +242,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
         hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
         if (any(map(entry.takes, fields)) and not hours) or (name == "sleeves" and entry.tool.name == "attribution"):
             more[name] = value
+        elif name == "sleeves" and old.symbols and entry.takes("symbol"):
+            more["symbols"] = old.symbols
         elif entry.tool.effect is Effect.READ and not free(entry.tool.name):
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
     if of.tool is entry.tool and entry.tool.name == "trips" and bound(read):  # `how many were shorts`, after `above 2R`
@@ -332,9 +334,15 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     if tool == "compare" and len(older.slots.symbols) > 1 and read.symbols and not older.slots.variants:  # `and sol too`
         chosen = entry_of("backtest")
     merged = shifted(read, older.slots, words)
+    merged = replace(merged, text=read.text) if tool == "alerts" else merged  # its window is read from the words
     made = bool(past and past[-1].results)
-    if chosen is other and tool in RUNS and made and not read.sleeves:  # of the run, not of the desk's sleeve
+    if chosen is other and tool in RUNS and not read.sleeves:  # of the run, not of the desk's sleeve
         merged = replace(read, which=read.which or older.slots.which)
+        lost = (
+            lost
+            if made or any(r.name in RUNS for t in past[-3:] for r in t.results)
+            else (*lost, "the run above, which was not made")
+        )
     if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
         merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin
     waited = (

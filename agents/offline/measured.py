@@ -14,7 +14,7 @@ from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
 from agents.offline.moves import unsized
 from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import ORDINALS, Slots
+from agents.offline.slots import Slots
 from agents.offline.steps import (
     CallResult,
     PastTurn,
@@ -27,13 +27,13 @@ from agents.offline.steps import (
     reckoned,
     result_text,
 )
-from agents.offline.tables import Facts, column_of, handle_of, heads_of, number_of, only, ordered, ranks
-from agents.offline.talk import in_focus, tables_above
-from agents.offline.turn_above import Kinds, Rest, ShortSentence
+from agents.offline.tables import Facts, column_of, handle_of, number_of, ordered, ranks
+from agents.offline.talk import figure_meant, key_of, tables_above
+from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS
-from tools.common import render
 
 KINDS = Kinds()
+_COUNTS = ("trips", "trades", "round trips")
 _OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan", "leaks", "compare", "joint_risk", "exposure")
 _FALL, _DOUBTS = PATTERNS["measured.fall"], PATTERNS["measured.doubts"]
 
@@ -231,14 +231,68 @@ def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
     return f"{'A limit is reached' if broken else 'No desk limit is reached'}. Nearest first: {parts}."
 
 
-@KINDS(most=9, of=("run", "backtest", "sweep", "walkforward"))
-def which_better(heard: ShortSentence) -> FromAbove | None:
-    """`which is better and by how much`, `which of those was worst`: of the runs or rows above."""
-    return (
-        None
-        if heard.found["several"] and len(_runs_above(heard.above.past)) < 2
-        else judged(heard.read, heard.above.past, heard.above.facts)
+@KINDS(most=14, of=ANY, table=True)
+def noise(heard: ShortSentence) -> FromAbove | None:
+    """`is the top one really better or noise`: what a comparison or a search says itself, the two best values of a search or two
+    runs of one window compared; of any other rows that their table has no interval."""
+    last, facts, past = heard.last, heard.above.facts, heard.above.past
+    above = next(iter(tables_above(past, facts, heard.above.words)), None)
+    if (
+        above is None
+        or len(above.rows) < 2
+        or heard.last.name in ("performance", "pnl", "compare")
+        or above.table.columns[-1] == "value"
+    ):
+        return None
+    text = figure_meant(heard.read, above)
+    order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)
+    if last.name == "sweep" and len(order) > 1 and (call := _two_values(last, [str(above.table.rows[n][0]) for n in order[:2]])):
+        return partial(_told_apart, call)
+    if (both := two_runs(past)) is not None:
+        return partial(_told_apart, both) if isinstance(both, PlannedCall) else both
+    if last.name in _OWN_VERDICT or len(order) < 2:
+        return _verdict_of(last) if last.name in _OWN_VERDICT else None
+    rows, counts = above.table.rows, [i for i, head in enumerate(above.table.columns) if head in _COUNTS]
+    named = [
+        f"{rows[n][key_of(above.table)]} {rows[n][at]}{''.join(f' of {rows[n][i]} trades' for i in counts[:1])}"
+        for n in order[:2]
+    ]
+    return PlannedAnswer(
+        f"The table cannot tell: it has no interval. By {above.table.columns[at]} the first is {named[0]}, the next {named[1]}. "
+        "What tells a difference from luck is a comparison of two values of a setting over the same days (the developer's "
+        "`compare stop_atr=2 with stop_atr=3`).",
+        read_as="the table above",
     )
+
+
+def _two_values(last: CallResult, names: Sequence[str]) -> PlannedCall | None:
+    """The two best variations of a search compared over its days; None where they are no `key value` pairs."""
+    pairs = [dict(part.rsplit(" ", 1) for part in name.split(", ") if " " in part) for name in names]
+    same = {key: last.args[key] for key in ("strategy", "symbol", "timeframe", "start", "end") if last.args.get(key)}
+    changed = [{"changes": [{"key": key, "value": float(value)} for key, value in pair.items()]} for pair in pairs]
+    return PlannedCall("compare", {**same, "variants": changed}) if all(pairs) else None
+
+
+def _told_apart(call: PlannedCall, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """A comparison with the verdict of each value first."""
+    (result,) = yield [call]
+    rows = [row for row in result.rows() if row.get("#", "0") != "0" and "verdict" in row]
+    leads = [
+        f"{row['configuration']} against the live configuration: {row['verdict']}, {row['difference a day (95 %)']} a day."
+        for row in rows
+    ]
+    return drafted([call], [result]).after(" ".join(leads))
+
+
+@KINDS(most=9, of=("run", "backtest", "sweep", "pair_scan", "walkforward"))
+def which_better(heard: ShortSentence) -> FromAbove | None:
+    """`which is better and by how much`, `did the top one hold out of sample`: of the rows above, of two runs of one window
+    compared."""
+    of_run = heard.last.name in ("backtest", "run") and heard.last.table is not None and heard.last.table.columns[0] == "metric"
+    if of_run and (both := two_runs(heard.above.past)) is not None:
+        return both
+    several = len(_runs_above(heard.above.past)) > 1 or _DOUBTS.search(heard.text)
+    return judged(heard.read, heard.above.past, heard.above.facts) if several or not of_run else None
 
 
 @KINDS(most=8, of=("pnl", "attribution", "desk", "performance", "trips"), ok=False)
@@ -247,39 +301,6 @@ def in_proportion(heard: ShortSentence) -> FromAbove | None:
     of_run = str(heard.last.args.get("subject", "desk")).startswith("r-")
     other = of_run or heard.last.args.get("sleeve") or heard.read.places.keys() & {"by", "side", "outcome"}
     return None if other else judged(heard.read, heard.above.past, heard.above.facts)
-
-
-def _sleeve_in_focus(heard: ShortSentence) -> str:
-    """The sleeve of the row that the question above picked; empty where it picked none."""
-    for above in tables_above(heard.above.past):
-        at = in_focus(above, heard.above.facts, heard.above.words)
-        if at is not None:
-            row = " ".join(map(str, above.table.rows[at][:2]))
-            named = [s.name for s in heard.above.words.sleeves if s.name in row or f":{s.symbol}:" in row]
-            return named[0] if len(named) == 1 else ""
-    return ""
-
-
-@KINDS(most=7, of=("attribution", "trips", "pnl"), table=True)
-def its_fate(heard: ShortSentence) -> str | None:
-    """`would you stop it`, `why is that`, after the worst sleeve was named: of that sleeve."""
-    if heard.table.columns[0] == "trip" or (name := _sleeve_in_focus(heard)) == "":
-        return None
-    return f"where does the p&l of {name} come from" if heard.found["why"] else f"should we drop {name}"
-
-
-@KINDS(most=9, of=("sweep", "run", "trips", "compare", "attribution", "pair_scan", "pnl"), table=True)
-def sorted_by(heard: ShortSentence) -> PlannedAnswer | None:
-    """`rank those by sharpe`: the table above in that order, the best first."""
-    table, text = heard.table, heard.text
-    at = next(iter(heads_of(table, text)), 0) or column_of(table, text)
-    order = ordered(table, heard.above.facts, text, heard.read.which or "best")
-    if len(order) < 2:
-        return None
-    lead = f"By {table.columns[at]}, {table.rows[order[0]][0]} is first: {table.rows[order[0]][at]}."
-    return PlannedAnswer(
-        f"{lead}\n\n{render.markdown_table(only(table, order))}", read_as=f"the table above, by {table.columns[at]}"
-    )
 
 
 @KINDS(most=5, of=("backtest", "run", "trips"))
@@ -296,14 +317,6 @@ def of_the_run(heard: ShortSentence) -> PlannedCall | None:
     low = heard.found["which"] == "worst" or str(heard.found["of"]).startswith("los")
     n = int(heard.found["n"]) if heard.found["n"] else 5 if str(heard.found["of"]).endswith("s") else 1
     return PlannedCall("trips", {"subject": str(run), "worst" if low else "best": min(max(n, 1), 20)})
-
-
-@KINDS(most=7, of=("pair_scan",), table=True)
-def pair_picked(heard: ShortSentence) -> str | None:
-    """`backtest the best one`, after a scan: that pair as a basket."""
-    place = ORDINALS.get(str(heard.found["nth"]), 0)
-    name = str(heard.table.rows[place][0]).split() if place < len(heard.table.rows) else ()
-    return f"backtest pairs on {' and '.join(one.split(':')[1] if ':' in one else one for one in name)}" if name else None
 
 
 @KINDS(most=9, of=("propose_config", "propose_tightening", "proposals"))
@@ -367,11 +380,3 @@ def moved_on(heard: ShortSentence) -> Rest | str | None:
         return Rest(f"with {key}={value:g}")
     window = f" from {last.args['start']} to {last.args['end']}" if last.args.get("start") and last.args.get("end") else ""
     return f"compare the live settings of {of[0].name} with {key}={value:g}{window}" if of else None
-
-
-@KINDS(most=7, of=("propose_config", "propose_tightening"))
-def tested_first(heard: ShortSentence) -> str | None:
-    """`just test it first`, after a change was proposed: that change against the live configuration."""
-    changes, sleeve = heard.last.args.get("changes") or (), heard.last.args.get("sleeve")
-    values = " and ".join(f"{change['key']}={change['value']}" for change in changes)
-    return f"compare the live settings of {sleeve} with {values}" if values and sleeve else None

@@ -17,6 +17,8 @@ from agents.offline.words import SleeveName, Words
 from tools.common import render
 from tools.common.contract import Table
 
+ROWS_KEPT = 31  # of a table, for what a later turn asks of it: the hours of a day, the days of a month
+
 
 class CallResult(NamedTuple):
     """A tool result, as stored with the thread."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, above_kinds, account, follow, measured, model_asks, slots, talk, wider
+from agents.offline import above, above_kinds, account, follow, measured, model_asks, slots, table_answers, wider
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, WHY, AskLabel
 from agents.offline.learned import Guess
@@ -159,11 +159,12 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return dropped
     if older is not None and not thread.past[-1].results and (set_ := follow.parameter_named(text, read, older, thread.words)):
         return set_
-    if thread.past and not earlier and (going := _from_above(text, read, thread)) is not None:
+    goes_on = bool(thread.past) and not earlier
+    if goes_on and (going := _from_above(text, read, thread)) is not None:
         return going
-    if thread.past and not earlier and _completes(read, thread):
+    if goes_on and not PATTERNS["talk.whether"].match(read.text) and _completes(read, thread):
         return _more(text, read, thread)._replace(ask=_frame_ask(thread))
-    if thread.past and not earlier and (call := talk.answer_of(read, thread.past, thread.facts, thread.words)) is not None:
+    if goes_on and (call := table_answers.answer_of(read, thread.past, thread.facts, thread.words)) is not None:
         return Part(text, read, call=call, ask=WHICH)
     before = "" if earlier else thread.before
     listed = likely(read, before)
@@ -330,7 +331,8 @@ def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if above.compared(thread.past):
         return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
-    return Part(text, read, call=measured.judged(read, thread.past, thread.facts))
+    runs = table_answers.which_made_more(thread.past, thread.facts, thread.words) if above.two_runs(thread.past) is None else None
+    return Part(text, read, call=runs or measured.judged(read, thread.past, thread.facts))
 
 
 def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
@@ -373,6 +375,9 @@ def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> 
         return part._replace(slots=replace(part.slots, span=span), frame=None) if taken else part._replace(lost=("that",))
     tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
     same = tools[0] == tools[1] and not part.slots.places.keys() & {"span", "sleeves", "symbols", "everything"}
+    failed = [r for turn in thread.past[-1:] for r in turn.results if r.name in follow.RUNS and r.status != "ok"]
+    if failed and not within and not part.slots.places.keys() & _NAMED and part.chosen.entry.takes("subject"):
+        return Part(part.text, part.slots, call=above.no_more(failed[-1]))
     if not (bound := within or follow.looks_back(part.slots)) and not same:
         return part._replace(frame=None)
     made = any(result.name in follow.RUNS and result.status == "ok" for turn in thread.past for result in turn.results)

@@ -97,6 +97,7 @@ CORE: frozenset[str] = frozenset(LISTS["core"].split())
 BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["by"].items()}
 FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["figures"].items()}
 HEADS: Mapping[str, tuple[str, ...]] = {head: tuple(forms.split("|")) for head, forms in LISTS["heads"].items()}
+CELLS: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["cells"].items()}
 LIGHT = frozenset(LISTS["light"].split())
 FIGURE_WORDS = frozenset(word for name, forms in FIGURES.items() for word in (name, *forms))
 PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in LISTS["patterns"].items()}
