@@ -137,7 +137,9 @@ def _verdict(text: str, kept: int, size: int, some: str) -> str:
 
 def _read(above: TableAbove, found: RowsAsked) -> str:
     asked = render.one_line(above.asked, 60)
-    kept = f"the first {ROWS_KEPT} rows of " if above.result.table and len(above.result.table.rows) >= ROWS_KEPT else ""
+    table = above.result.table
+    part = table is not None and len(table.rows) >= ROWS_KEPT and table.columns[-1] != "value"  # a run has all its figures
+    kept = f"the first {ROWS_KEPT} rows of " if part else ""
     return f'{kept}the table above ("{asked}"){f", {found.how}" if found.how else ""}'
 
 
