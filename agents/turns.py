@@ -20,7 +20,7 @@ from agents.budget import STEPS
 from agents.caller import TurnCaller
 from agents.model import Message, Model
 from agents.offline.model import OfflineContext, OfflineModel
-from agents.offline.steps import CallResult, PastTurn
+from agents.offline.steps import ROWS_KEPT, CallResult, PastTurn
 from agents.offline.words import Words
 from agents.roster import role as role_of
 from agents.spending import SpendLimits
@@ -35,7 +35,6 @@ from tools.common.render import one_line, safe
 from tools.handoff import write_handoff
 
 QUESTION_MAX = 4000
-ROWS_KEPT = 20  # of a table, for "the second one" in a later turn
 FOLLOWED = ("understood", "tool_finished")  # events that no work separates from the next, when code answers
 HAND_OFF_S = 1.0
 _GUARD, _GOING, _HANDED_OFF = threading.Lock(), Counter[Path](), dict[Path, float]()  # running turns, last update; of a home

@@ -32,7 +32,7 @@ class UndefinedFact(Exception):
 
 
 class CalcArgs(Args):
-    """`expression`: facts by reference, + - * / and parentheses, min(a, b), max(a, b), abs(a), change(from, to), share(part, whole)."""  # noqa: E501 - one line of a schema
+    """`expression`: facts by reference, + - * / and parentheses, min(a, b), max(a, b), abs(a), mean(a, ...), change(from, to), share(part, whole)."""  # noqa: E501 - one line of a schema
 
     expression: str = Field(max_length=EXPRESSION_MAX)
 
@@ -63,7 +63,7 @@ def parse(expression: str) -> ast.expr:
     try:
         return ast.parse(bare, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        raise Refused("not a valid expression", "use facts, + - * /, min, max, abs, change, share") from None
+        raise Refused("not a valid expression", "use facts, + - * /, min, max, abs, mean, change, share") from None
 
 
 def evaluate(node: ast.expr, facts: Mapping[str, Fact], used: dict[str, Fact]) -> Quantity:
@@ -82,10 +82,10 @@ def evaluate(node: ast.expr, facts: Mapping[str, Fact], used: dict[str, Fact]) -
             return _finite(_OPERATORS[type(op)](evaluate(left, facts, used), evaluate(right, facts, used)))
         case ast.Call(func=ast.Name(id=name), args=parts, keywords=[]) if name in _FUNCTIONS:
             arity, apply = _FUNCTIONS[name]
-            if len(parts) != arity:
+            if not parts or arity not in (0, len(parts)):
                 raise Refused(f"{name} takes {arity} argument{'' if arity == 1 else 's'}")
             return _finite(apply(*(evaluate(part, facts, used) for part in parts)))
-    raise Refused(f"{ast.unparse(node)[:60]!r} is not supported", "use facts, + - * /, min, max, abs, change, share")
+    raise Refused(f"{ast.unparse(node)[:60]!r} is not supported", "use facts, + - * /, min, max, abs, mean, change, share")
 
 
 def _fact(ref: str, facts: Mapping[str, Fact], used: dict[str, Fact]) -> Quantity:
@@ -172,6 +172,13 @@ def _pick(choose: Callable[[float, float], float]) -> Callable[[Quantity, Quanti
     return lambda a, b: Quantity(choose(a.value, b.value), _same(a, b, "compare"))
 
 
+def _mean(*values: Quantity) -> Quantity:
+    total = values[0]
+    for value in values[1:]:
+        total = _add(total, value)
+    return Quantity(total.value / len(values), total.unit)
+
+
 _OPERATORS: dict[type, Callable[[Quantity, Quantity], Quantity]] = {
     ast.Add: _add,
     ast.Sub: _subtract,
@@ -181,6 +188,7 @@ _OPERATORS: dict[type, Callable[[Quantity, Quantity], Quantity]] = {
 _FUNCTIONS: dict[str, tuple[int, Callable[..., Quantity]]] = {
     "min": (2, _pick(min)),
     "max": (2, _pick(max)),
+    "mean": (0, _mean),  # 0: of any number
     "abs": (1, lambda a: Quantity(abs(a.value), a.unit)),
     "change": (2, _change),
     "share": (2, _share),

@@ -285,8 +285,9 @@ def receipt_of(ctx: ToolContext, subject: str) -> Evidence:
 )
 def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
     """Return and Sharpe of a run or the desk with its interval, how many days it takes to tell it from zero, the deepest
-    drawdowns with their dates, and, for the desk, holding the same instruments."""
+    drawdowns with their dates, and holding the same instruments."""
     from engine.sim.breakdown import drawdowns
+    from engine.sim.excursions import HOLD_ASSUMPTIONS
 
     evidence = receipt_of(ctx, args.subject)
     close_ms, equity, returns = _curve(ctx, args.subject)
@@ -297,11 +298,8 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
     values |= {"first": (int(close_ms[0]), "ms"), "last": (int(close_ms[-1]), "ms"), "whole_days": (len(returns), "days")}
     sharpe, why = _sharpe(returns)
     values |= {name: (value, "days" if name == "days_needed" else "ratio") for name, value in sharpe.items()}
-    if args.subject == DESK:
-        from engine.sim.excursions import HOLD_ASSUMPTIONS
-        from engine.watch.benchmark import desk_hold_line
-
-        values["hold_return_frac"] = (desk_hold_line(ctx.home, 2).return_frac, "frac")
+    held = _hold_return(ctx, args.subject)
+    values |= {} if held is None else {"hold_return_frac": (held, "frac")}
     span = window_text(int(close_ms[0]), int(close_ms[-1]))
     facts = list(make_facts(h, f"performance of {args.subject}", evidence, values, span))
     rows: list[tuple[Value, ...]] = []
@@ -324,11 +322,23 @@ def performance(ctx: ToolContext, args: SubjectArgs) -> ToolResult:
     if args.subject == DESK and (apart := _in_incidents(ctx)):
         facts += make_facts(h, "performance of desk", evidence, {"in_incidents": (apart, "usd")}, span)
         text += f" {{{h}.in_incidents}} made in incident windows are left out."
+    text += "" if held is None else f" Holding the same instruments: {{{h}.hold_return_frac}} ({HOLD_ASSUMPTIONS})."
     if args.subject == DESK:
-        text += f" Holding the same instruments: {{{h}.hold_return_frac}} ({HOLD_ASSUMPTIONS})."
         text += " Drawdowns of the desk are measured at midnights, UTC."
     table = Table(("drawdown", "depth", "money", "peak", "trough", "recovered", "lasted"), tuple(rows))
     return ToolResult("ok", text, tuple(facts), (evidence,), table if rows else None, {"subject": args.subject})
+
+
+def _hold_return(ctx: ToolContext, subject: str) -> float | None:
+    """What holding the same instruments returned over the same bars; None for a run that was stored without it."""
+    if subject == DESK:
+        from engine.watch.benchmark import desk_hold_line
+
+        return desk_hold_line(ctx.home, 2).return_frac
+    run, frame = store(ctx).load(subject), store(ctx).frame(subject, "equity")
+    if "hold" not in frame.columns or frame.is_empty():
+        return None
+    return float(frame["hold"][-1] / run["cash"] - 1.0)
 
 
 def _in_incidents(ctx: ToolContext) -> float:

@@ -46,7 +46,7 @@ FromAbove = PlannedCall | PlannedAnswer | PlanOf
 
 def newest(past: Sequence[PastTurn]) -> CallResult | None:
     """The newest result of the thread."""
-    return next((turn.results[-1] for turn in reversed(past[-LOOKS_BACK:]) if turn.results), None)
+    return next((r for turn in reversed(past[-LOOKS_BACK:]) for r in reversed(turn.results) if r.name != "calc"), None)
 
 
 def last_table(past: Sequence[PastTurn]) -> CallResult | None:
@@ -201,7 +201,7 @@ def run_shown(result: CallResult) -> Any:
 def run_meant(past: Sequence[PastTurn], slots: Slots) -> bool:
     """Whether a sentence that looks back is of the run that was made or shown last."""
     last = newest(past)
-    made = last is not None and last.name in ("backtest", "run", "compare") and last.status == "ok"
+    made = last is not None and last.status == "ok" and (last.name in ("backtest", "run", "compare") or _run_of(last) is not None)
     return made and not (slots.span.start or slots.span.at or slots.sleeves)
 
 
@@ -243,7 +243,7 @@ def why(slots: Slots, older: "Part | None", newest_turn: "Part | None", past: Se
         kept = {key: last.args[key] for key in ("since", "until") if last.args.get(key)}
         return PlannedCall("attribution", {**kept, **(window(span) if span else {})})  # of the worst day, not of all days
     if last.name == "parity":
-        return _no_more(last)
+        return no_more(last)
     events = [i for i in row_ids(last) if re.fullmatch(r"[dp]-\d+", i)]
     if last.name == "alerts" and (alerts := last.ids("al-")):
         return call_for(alerts[0], last)
@@ -270,14 +270,20 @@ def compared(past: Sequence[PastTurn]) -> bool:
     return last is not None and last.name == "compare" and last.status == "ok"
 
 
-def _no_more(last: CallResult) -> PlannedAnswer:
+def no_more(last: CallResult) -> PlannedAnswer:
+    """The answer above again, where it has no more to say."""
     return PlannedAnswer(f"What stands above says this, and no more:\n\n{result_text(last)}", read_as="the answer above")
+
+
+def runs_of(past: Sequence[PastTurn]) -> list[CallResult]:
+    """The backtests that a thread made, oldest first."""
+    return [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"]
 
 
 def two_runs(past: Sequence[PastTurn]) -> PlannedCall | PlannedAnswer | None:
     """The comparison of the last two backtests, where they differ in parameters alone: what tells a difference from noise.
     A run with the defaults is asked back about: a comparison sets its variants against the live configuration, not against it."""
-    made = [r for turn in past for r in turn.results if r.name == "backtest" and r.status == "ok"][-2:]
+    made = runs_of(past)[-2:]
     same = ("strategy", "symbol", "timeframe", "start", "end", "venue", "fills", "funding")
     if len(made) < 2 or newest(past) is not made[1] or any(made[0].args.get(key) != made[1].args.get(key) for key in same):
         return None
@@ -300,7 +306,7 @@ def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall |
         return PlannedCall(
             *(("alerts", {"alert_id": listed[0]}) if last.name == "alerts" else ("proposals", {"proposal_id": listed[0]}))
         )
-    return figure(slots, past, facts) or _no_more(last)
+    return figure(slots, past, facts) or no_more(last)
 
 
 def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:

@@ -13,7 +13,9 @@ from agents.offline.read_back import PlannedCall
 from agents.offline.slots import words_of
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, reckoned, result_text
 from agents.offline.tables import ranks
+from agents.offline.talk import tables_above
 from agents.offline.turn_above import ANY, Kinds, ShortSentence, of_above, short
+from agents.offline.words import LISTS
 
 KINDS = Kinds()
 ROWS_SUMMED = 8  # an expression of calc is bounded
@@ -43,7 +45,8 @@ def without_costs(heard: ShortSentence) -> Any:
         return _price_alone(heard)
     if last.name == "pnl" and not last.args.get("sleeve") and above.older is not None and above.older.slots.span.start:
         return f"where did the p&l come from {words_of('span', above.older.slots.span)}"
-    if last.args.get("by") or ranks(above.question):  # of the one row that was named, and these are all
+    of_run = heard.table.columns[:2] == ("metric", "value")
+    if last.args.get("by") or (ranks(above.question) and not of_run):  # of the one row that was named, and these are all
         return None
     fees_alone = "slippage" not in heard.text and re.search(r"\bfees?|commission", heard.text)
     costs = ("fees",) if fees_alone else ("fees", "slippage")
@@ -79,22 +82,15 @@ def _added_back(refs: Sequence[str], names: str, q: Question) -> Plan:  # noqa: 
     return PlannedAnswer(text, read_as=f"the answer above, {names} added back")
 
 
-_COST_OF = (
-    ("slip", ("slippage",)),
-    ("fee|commission", ("fee",)),
-    ("cost", ("fee", "slippage")),
-    ("p&l|profit|make|made|result", ("round_trip_pnl",)),
-)
-
-
 @KINDS(most=10, of=("journal_search",), ok=False, table=True)
 def of_fills(heard: ShortSentence) -> Any:
     """`slippage on those`, of fills that were listed: each event's own, and their sum."""
     read, columns = heard.read, set(heard.table.columns)
     if not (of_above(read) or short(read, 3)) or not {"event", "kind"} <= columns or read.by:
         return None
-    keys = next(keys for form, keys in _COST_OF if re.search(rf"\b(?:{form})", read.text))
-    events = [row["event"] for row in heard.last.rows() if row["kind"] == "fill"]
+    keys = next(keys for form, keys in LISTS["cost_of"].items() if re.search(rf"\b(?:{form})", read.text))
+    kept = next(iter(tables_above(heard.above.past, heard.above.facts, heard.above.words)))
+    events = [row["event"] for n, row in enumerate(heard.last.rows()) if row["kind"] == "fill" and n in kept.rows]
     if read.place is not None and -len(events) <= read.place < len(events):
         events = [events[read.place]]
     return partial(_summed, events[-_EVENTS_MAX:], keys, len(events)) if events else None

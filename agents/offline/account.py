@@ -120,6 +120,12 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     """Whether the entry's tool can use what a slot of the sentence holds."""
     tool = entry.tool.name
     more = name in _MORE.get(tool, "").split()
+    if (
+        name in ("symbols", "strategies", "sleeves", "timeframe")
+        and tool in _OF_A_RUN
+        and PATTERNS["choose.spoken_run"].search(slots.text)
+    ):
+        return True  # `the stored btc run`: which one is meant
     if name == "by":
         return entry.splits(slots.by) or (more and (tool == "backtest" or tuple(slots.by) == ("day",)))
     if name == "venue" and tool == "orders":  # its sleeves say nothing of another venue's
@@ -161,6 +167,8 @@ def takes_out(entry: AskedEntry, slots: Slots) -> bool:
     if entry.tool.name == "trips":
         split = slots.out is not None and (slots.out[0] in ("side", "outcome") or not slots.by or slots.by == (slots.out[0],))
         return (split and not (slots.count and slots.which is None)) or (bool(slots.without) and slots.which in ("worst", "best"))
+    if entry.tool.name == "backtest" and slots.out is not None and slots.out[0] == "side":
+        return True
     if entry.tool.name == "excursions" and slots.out is None:
         return re.search(r"\bminus\b", slots.text) is not None  # `how deep in minus`: below the entry, nothing excepted
     if entry.tool.name == "journal_search" and slots.out is not None and slots.out[0] == "sleeve":
@@ -230,6 +238,7 @@ _WHOLE_DAY = "pnl attribution exposure performance sleeves alerts proposals desk
 _PRESENT = "incidents desk sleeves exposure pauses proposals watches"  # which show the present, with or without the word
 _OF_NOW = tuple(_PRESENT.split())
 _NOW = ("today", "now", "tonight", "right now", "at the moment", "this morning", "overnight")
+_OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "round_trip", "trials")
 _RUN_TOOLS = "backtest compare sweep walkforward"
 _OTHER_COSTS = PATTERNS["account.other_costs"]
 _DENIED, _IF, _PER = PATTERNS["account.denied"], PATTERNS["account.if"], PATTERNS["account.per"]

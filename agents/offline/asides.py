@@ -7,7 +7,7 @@ from typing import Any
 from agents.offline.carry import EVER
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PlannedAnswer, asks_back, window
-from agents.offline.turn_above import ANY, Kinds, ShortSentence, word_of
+from agents.offline.turn_above import ANY, Kinds, ShortSentence
 from agents.offline.ways import ways
 
 KINDS = Kinds()
@@ -21,7 +21,7 @@ def _window(heard: ShortSentence) -> dict[str, Any]:
 
 
 @KINDS(of=ANY)
-def which_sleeve(heard: ShortSentence) -> PlannedCall | None:
+def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
     """`which sleeve was it`, `on which coin mostly`: what was counted, listed or earned above, by sleeve."""
     last = heard.last
     if last.args.get("sleeve"):
@@ -30,6 +30,13 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | None:
         return PlannedCall("counts", {**last.args, "by": "sleeve"})
     if "refused" in (last.args.get("kinds") or ()) or (last.name == "explain_event" and "entry refused" in last.text):
         return PlannedCall("counts", {"what": "refused", "by": "sleeve", **heard.kept("since", "until")})
+    if last.name in ("alerts", "joint_risk", "explain_event", "proposals", "incidents"):
+        shown = (
+            last.text.lower() if last.name == "joint_risk" else f"{last.text} {last.rows()}"
+        )  # its rows set all beside each other
+        named = [s.name for s in heard.above.words.sleeves if s.name in shown]
+        said = f"It names {' and '.join(named)}." if named else "What stands above names no sleeve."
+        return PlannedAnswer(said, read_as="the answer above")
     if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
         return None
     return PlannedCall("trips", {"by": "sleeve", **_window(heard)})
@@ -57,13 +64,6 @@ def who(heard: ShortSentence) -> PlannedCall | None:
     if last.name == "journal_search" and set(last.args.get("kinds") or ()) & set(_PEOPLE):
         return PlannedCall("journal_search", {**last.args, "kinds": list(_PEOPLE), "since": last.args.get("since", EVER)})
     return None
-
-
-@KINDS(most=8, of=("trips", "performance", "pnl", "attribution"), ok=False)
-def meaning(heard: ShortSentence) -> str | None:
-    """`what does that mean`, of a figure that was asked by its name."""
-    word = word_of(heard.above)
-    return f"what does {word} mean" if word else None
 
 
 @KINDS(of=("journal_search",))

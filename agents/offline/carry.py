@@ -11,6 +11,7 @@ from typing import Any
 
 from agents.offline import trip_ends
 from agents.offline.above import again, why
+from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted, result_text
 from agents.offline.turn_above import (
@@ -27,6 +28,7 @@ from agents.offline.turn_above import (
 )
 from agents.offline.ways import SAY, ways
 from agents.offline.words import PATTERNS
+from engine.clock import DAY_MS, utc
 
 KINDS = Kinds()
 EVER = "2009-01-01"
@@ -63,6 +65,35 @@ def as_it_was(heard: ShortSentence) -> Any:
         return again(heard.read, above.past, above.facts)
     of_rule = last.name == "counts" and (_THAT_RULE.search(heard.text) or re.search(_RULE_SAYS, heard.text))
     return why(heard.read, above.older, above.newest, above.past, above.facts) if of_rule else None
+
+
+@KINDS(most=10)
+def rule_for(heard: ShortSentence) -> PlanOf | None:
+    """`what does that rule protect us from`: the rule of the answer above, or of the one before it."""
+    last, rule = heard.above.last, rule_of(heard.above)
+    return rule_story(rule, last) if rule and last is not None else None
+
+
+_WALL = ("alerts", "proposals", "incidents")  # whose times are of the wall
+
+
+@KINDS(of=ANY, ok=False)
+def today_too(heard: ShortSentence) -> PlannedAnswer | None:
+    """`and today`, at midnight, after the day that has just ended: today has no bar yet."""
+    older, desk_ms = heard.above.older, heard.above.words.desk_ms
+    if (
+        older is None
+        or desk_ms is None
+        or desk_ms % DAY_MS
+        or older.chosen is None
+        or not older.chosen.entry.takes("since")
+        or older.chosen.entry.tool.name in _WALL
+    ):
+        return None
+    same = older.slots.span[:2] == heard.read.span[:2]
+    last = "is the one above" if same else f"is {utc(desk_ms - DAY_MS)[:10]}: `and yesterday` shows it"
+    text = f"Today has no bar yet: desk time is {utc(desk_ms)}, the first minute of the day. The last whole day {last}."
+    return PlannedAnswer(text, read_as="the answer above")
 
 
 KINDS += trip_ends.KINDS

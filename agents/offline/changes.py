@@ -8,24 +8,36 @@ from collections.abc import Mapping
 from typing import Any
 
 from agents.offline.choose import QUESTION
+from agents.offline.moves import moved
 from agents.offline.read_back import PlannedCall, changes_text
 from agents.offline.slots import Slots
-from agents.offline.steps import Plan, PlannedAnswer, Question, asks_back, changes_of, drafted, name_list, which_sleeve
+from agents.offline.steps import (
+    CallResult,
+    Plan,
+    PlannedAnswer,
+    Question,
+    asks_back,
+    changes_of,
+    drafted,
+    name_list,
+    value_in,
+    which_sleeve,
+)
 from agents.offline.words import PATTERNS
 from tools.common import render
 
 BETTER = PATTERNS["changes.better"]
-_RISK = ("risk_start_frac", "risk_floor_frac", "risk_max_frac")
 
 
 def propose(q: Question) -> Plan:
     """A proposal of what the question asks to change."""
     if QUESTION.match(q.slots.text):
         return only_asked(q)
-    picks = q.last("compare") and re.search(r"\b(?:the|that) .*\bone\b", q.slots.text)
-    spelled = (q.slots.common and not picks) or q.slots.variants or q.slots.factor
+    picks = q.last("compare", "sweep") and re.search(r"\b(?:the|that) .*\bone\b", q.slots.text)
+    spelled = (q.slots.common and not picks) or q.slots.variants or (q.slots.move and q.slots.move.by)
     if "propose_config" in q.tools and not spelled and BETTER.search(q.slots.text):
-        return (yield from _of_compared(q))
+        searched = _searched(q)
+        return (yield from _of_searched(q, searched) if searched is not None else _of_compared(q))
     return (yield from _spelled_out(q))
 
 
@@ -34,6 +46,25 @@ def only_asked(q: Question) -> PlannedAnswer:
     sleeve, changes = q.sleeve(), changes_text(q.slots.common)
     how = f"`propose {changes} for {sleeve.name}`" if sleeve and changes else "`propose stop_atr=3 for btc-trend`"
     return asks_back(f"Nothing was proposed, because that reads as a question. To ask for it: {how}.")
+
+
+def _searched(q: Question) -> CallResult | None:
+    """The search that the thread made last, where no comparison came after it; its table has the best first."""
+    last = next((r for r in reversed(q.results()) if r.name in ("compare", "sweep") and r.status == "ok"), None)
+    return last if last is not None and last.name == "sweep" else None
+
+
+def _of_searched(q: Question, last: CallResult) -> Plan:
+    """Propose a variation of the last search: the row that is picked, else the best."""
+    of = next((s for s in q.words.sleeves if (s.strategy, s.symbol) == (last.args["strategy"], last.args["symbol"])), None)
+    rows, place = last.rows(), q.slots.place or 0
+    if of is None or not -len(rows) <= place < len(rows):
+        return asks_back(
+            "No sleeve runs what was searched, so nothing can be changed. " + which_sleeve(q) if of is None else "Which row?"
+        )
+    changes = {key: value_in(value) for key, _, value in (one.partition(" ") for one in rows[place]["variation"].split(", "))}
+    rationale = f"Asked by a person: {render.one_line(q.raw, 200)!r}. Row {place + 1} of a search of {len(rows)} or more."
+    return (yield from _file(q, of.name, changes, rationale, last.args))
 
 
 def _of_compared(q: Question) -> Plan:
@@ -104,7 +135,8 @@ def _spelled_out(q: Question) -> Plan:
         return asks_back("You named several values for one parameter; a proposal sets one. Which?")
     if sleeve is None:
         return asks_back(which_sleeve(q))
-    changes = dict(q.slots.common) or _scaled(q, sleeve.params)
+    sized = q.slots.move is not None and q.slots.move.by is not None
+    changes = dict(q.slots.common) or (moved_of(q, sleeve.strategy, sleeve.params) if sized else {})
     if not changes:
         return asks_back(_to_which_value(q, sleeve.params))
     last = q.last("compare")
@@ -112,15 +144,10 @@ def _spelled_out(q: Question) -> Plan:
     return (yield from _file(q, sleeve.name, changes, f"Asked by a person: {render.one_line(q.raw, 200)!r}.", span))
 
 
-def _scaled(q: Question, own: Mapping[str, Any]) -> dict[str, Any]:
-    """`halve the risk`: the risk parameters of the sleeve, halved; the same for a parameter named by its words."""
-    if q.slots.factor is None or (sleeve := q.sleeve()) is None:
-        return {}
-    now = {p.key: own.get(p.key, p.default) for p in q.words.strategies.get(sleeve.strategy, ())}
-    keys = [k for k in _RISK if k in now] if re.search(r"\b(?:risk|size)\b", q.slots.text) else []
-    keys = keys or [k for k in now if k.split("_")[0] in q.slots.text.split() and k.endswith(("_atr", "_max", "_frac"))][:1]
-    numbers = {k: now[k] for k in keys if isinstance(now[k], int | float) and not isinstance(now[k], bool)}
-    return {k: round(value * q.slots.factor, 8) for k, value in numbers.items() if value}
+def moved_of(q: Question, strategy: str, params: Mapping[str, Any], share: float = 0.25) -> dict[str, Any]:
+    """`halve the risk`, `the stop half an ATR wider`: the settings named, moved from where they are; `share`: without a size."""
+    own = {p.key: p for p in q.words.strategies.get(strategy, ()) if not p.choices}
+    return moved(q.slots.move, q.slots.text, own, params, share, q.slots.keys) if q.slots.move else {}
 
 
 def _to_which_value(q: Question, params: Mapping[str, Any]) -> str:

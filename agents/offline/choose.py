@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agents.offline import entries as catalog
-from agents.offline.account import kind_of, lost_of
+from agents.offline.account import kind_of, lost_of, words_left
 from agents.offline.dates import NO_SPAN
 from agents.offline.entries import AskedEntry
 from agents.offline.labels import FOLLOWS, AskLabel, label_of
 from agents.offline.learned import Guess, guesses
 from agents.offline.leftout import EXITS
 from agents.offline.model_asks import model_label
+from agents.offline.names import BASKET
 from agents.offline.slots import Slots
 from agents.offline.words import FIGURE_WORDS, LISTS, PATTERNS, PHRASES
 from tools.exposure import glossary
@@ -89,6 +90,19 @@ def likely(slots: Slots, before: str = "") -> tuple[Guess, ...]:
         return (Guess(AskLabel("define", {}), 1.0), *listed)  # `limits of stop_atr`
     if slots.keys and "sleeves" in slots.places and not values and _OF_A_SLEEVE.match(slots.text):
         return (Guess(AskLabel("sleeves settings", {}), 1.0), *listed)  # `what is fast_bars of btc-trend`
+    if "sleeves" in slots.places and not (values or slots.span.start) and PATTERNS["choose.settings"].search(slots.text):
+        return (Guess(AskLabel("sleeves settings", {}), 1.0), *listed)  # `the params that eth-trend runs with`
+    tested = _TEST_FIRST.search(slots.text) or (slots.span.start and _WOULD.search(slots.text))
+    if slots.sleeves and tested and (slots.common or slots.move) and listed[0].label.ask in _CHANGES:
+        return (
+            Guess(AskLabel("compare", {}), 1.0),
+            *listed,
+        )  # `set it to 180 and test it first`, `half the size in 2025, how much`
+    names_more = (
+        slots.ids or slots.which or slots.keys or words_left(slots) or re.search(r"\b(?:want|make|put|set)\b", slots.text)
+    )
+    if not before and slots.strategies and slots.symbols and not names_more:
+        return (Guess(AskLabel("backtest", {}), 1.0), *listed)  # `eth trend 1h q1`: names and nothing else
     if listed[0].label.ask == "way off_topic" and (slots.places.keys() & _OURS):
         listed = _without(listed, "way off_topic")  # it names what is of this desk
     if listed[0].label.ask == "making" and not before and not PATTERNS["choose.of_a_maker"].search(slots.text):
@@ -127,11 +141,12 @@ def _by_what_is_named(slots: Slots) -> str | None:
         return "trips"
     if _of_strategy(slots) and PATTERNS["choose.in_general"].search(slots.text):
         return "list_strategies"
-    return (
-        "backtest"
-        if PATTERNS["choose.a_run"].search(slots.text) and slots.symbols and (slots.span.start or slots.timeframe)
-        else None
-    )
+    if SPOKEN_RUN.search(slots.text) and (slots.by or slots.symbols or slots.strategies):
+        return "trips" if slots.by or slots.outcome or slots.count else "run"
+    if slots.strategies and slots.symbols and (slots.common or slots.variants or slots.move):
+        return "compare"
+    runs = PATTERNS["choose.a_run"].search(slots.text) and slots.symbols and (slots.span.start or slots.timeframe)
+    return "backtest" if runs or (len(slots.strategies) > 1 and slots.symbols) or BASKET in slots.strategies else None
 
 
 _OF_ID: dict[str, str] = {"r": "run", "d": "explain_event", "p": "explain_event", "al": "alerts", "prop": "proposals"}
@@ -183,9 +198,27 @@ SPOKEN_RUN = PATTERNS["choose.spoken_run"]
 SHAPE, REACH = PATTERNS["choose.shape"], PATTERNS["choose.reach"]  # what a chat does not draw; MAE and MFE by their names
 _OF_TRIPS = ("pnl", "attribution", "attribution sleeves", "attribution costs", "exposure", "performance")
 _OF_EVENTS = ("journal_search ...", "explain_event ...")
+_DEFLATED = re.compile(r"\b(?:deflated|dsr|overfit\w*|how many (?:tries|trials))\b")
+_CHANGES = ("propose_config", "propose_tightening", "what_if", "compare")
+_TEST_FIRST, _WOULD = PATTERNS["choose.test_first"], re.compile(r"\b(?:how|what|would|does|do)\b")
+_OF_EACH = [PATTERNS[f"run_plans.{name}"] for name in ("sleeves", "symbols", "strategies")]
+
+
+def _of_each(s: Slots) -> bool:
+    """Whether a run is asked of each sleeve, coin or strategy: `which coin does trend work best on`."""
+    sleeves, symbols, strategies = (pattern.search(s.text) for pattern in _OF_EACH)
+    runs = re.search(r"\bback-?test|\bruns?\b|\btest\b", s.text) or s.span.start
+    return bool((sleeves and runs) or (symbols and s.strategies and not s.axes) or (strategies and s.symbols))
+
+
 # what is asked (`...`: of any kind), what a sentence names beside it, and which tool has that
 _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
     (("backtest", "compare", "propose_config", "propose_tightening"), lambda s: s.axes, "sweep"),
+    (("way all_symbols", "sweep", "judge", "performance", "trips", "list_strategies"), _of_each, "backtest"),
+    (("what_if",), lambda s: s.strategies and s.symbols and s.common, "compare"),
+    (_OF_TRIPS, lambda s: s.periods and s.strategies and s.symbols and "sleeves" not in s.places, "backtest"),
+    (("run", "run list", "performance"), lambda s: _DEFLATED.search(s.text) and SPOKEN_RUN.search(s.text), "trials"),
+    (("run", "run list"), lambda s: s.span.start and re.search(r"\b(?:re-?run|again|repeat)\b", s.text), "backtest"),
     (("sleeves", "desk", "exposure", "what_if"), lambda s: not s.percent and TO_STOP.search(s.text), "joint_risk"),
     (("desk",), lambda s: (s.sleeves and not s.everything) or re.search(r"\bcash\b", s.text), "sleeves"),  # `how much cash`
     (("exposure",), lambda s: "sleeves" in s.text and PATTERNS["choose.one_bet"].search(s.text), "joint_risk"),

@@ -10,13 +10,16 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+from dateutil.relativedelta import relativedelta
+
 from agents.offline.account import tokens_of, words_left
 from agents.offline.choose import entry_of
+from agents.offline.follow import time_of
 from agents.offline.listed import ended_by
 from agents.offline.parts import Part
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots, read_slots
-from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, asks_back, drafted
+from agents.offline.steps import CallResult, Plan, PlannedAnswer, PlanOf, Question, drafted
 from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, Rest, ShortSentence, run_of
 from agents.offline.words import LIGHT, PATTERNS, STOP
 from tools.common.contract import Effect
@@ -47,31 +50,34 @@ def _again(older: Part, read: Slots, slots: Slots, **more: Any) -> Part:
 
 
 @KINDS(of=("trips", "performance"), ok=False)
-def of_another_run(heard: ShortSentence) -> PlannedAnswer | None:
-    """`and on eth`, after the trips of a run of BTC: that run has none of ETH, and the desk's are another question."""
+def of_another_run(heard: ShortSentence) -> str | None:
+    """`and on eth`, after the trips of a run of BTC: the same run of that one, as the desk's are another question."""
     read, subject = heard.read, str(heard.last.args.get("subject", ""))
     run = next((run for run in heard.above.runs() if run_of(run) == subject), None)
     other = [symbol for symbol in read.symbols if run is not None and symbol != run.args.get("symbol")]
-    if run is None or len(other) != 1 or len(words_left(read)) > 1 or read.places.keys() & {"span", "ids", "strategies"}:
+    made = heard.above.shown is not None and run in heard.above.shown.results  # it goes on with the run itself
+    if run is None or made or len(other) != 1 or len(words_left(read)) > 1 or read.places.keys() & {"span", "ids", "strategies"}:
         return None
-    a = run.args
+    a, by = run.args, heard.last.args.get("by")
     window = f" from {a['start']} to {a['end']}" if a.get("start") and a.get("end") else ""
-    return asks_back(
-        f"{subject} is a run of {a.get('symbol')} alone, so it has nothing of {other[0]}. Run that first: "
-        f"`backtest {a.get('strategy')} on {other[0]} {a.get('timeframe', '')}{window}`, or name the desk to ask of its trades."
-    )
+    sets = "".join(f" {c['key']}={c['value']}" for c in a.get("changes") or ())
+    return f"backtest {a.get('strategy')} on {other[0]} {a.get('timeframe', '')}{window}{sets}{f' by {by}' if by else ''}"
 
 
-@KINDS(of=("compare",), ok=False)
+@KINDS(of=("compare", "backtest"), ok=False)
 def joins(heard: ShortSentence) -> Part | None:
-    """`and 4 too`, after values of one parameter were compared: compared with them."""
+    """`and 4 too`, after values of one parameter were compared; `vs 6`, after a run with one value: compared with them."""
     older, found = heard.above.older, heard.found
-    variants = older.slots.variants if older is not None else ()
-    keys = {key for variant in variants for key in variant}
-    if older is None or len(keys) != 1 or any(len(variant) != 1 for variant in variants):
+    if older is None or heard.read.places.keys() & OWN_NAMES or (heard.last.name == "backtest") != (found["other"] is not None):
         return None
-    new = {keys.pop(): _number(found[1] or found[2])}
-    return _again(older, heard.read, replace(older.slots, variants=(*variants, new), unclear=()), frame=None)
+    variants = older.slots.variants or (older.slots.common,)
+    if len({key for of in variants for key in of}) != 1 or any(len(of) != 1 for of in variants):
+        return None
+    variants = (*variants, {next(iter(variants[0])): _number(next(filter(None, found.groups())))})
+    text = "compare " + " with ".join(f"{key}={value}" for of in variants for key, value in of.items())
+    slots = replace(older.slots, common={}, variants=variants, unclear=(), text=text if found["other"] else older.slots.text)
+    slots = replace(slots, places={**older.slots.places, **heard.read.places})
+    return _again(older, heard.read, slots, frame=None, chosen=entry_of("compare"), ask="compare")
 
 
 @KINDS()
@@ -83,14 +89,9 @@ def other_end(heard: ShortSentence) -> Part | None:
         return None
     closed = {**older.slots.closed, **({"which": str(which)} if "which" in older.slots.closed else {})}
     text = older.slots.text.replace(str(older.slots.which), str(which))
-    return _again(older, heard.read, replace(older.slots, which=which, closed=closed, text=text), frame=None)
-
-
-@KINDS(most=7)
-def other_side(heard: ShortSentence) -> Rest | None:
-    """`and the other side?`, after longs alone: shorts alone."""
-    side = heard.above.older.slots.side if heard.above.older is not None else None
-    return Rest({"long": "only the shorts", "short": "only the longs"}[side]) if side in ("long", "short") else None
+    count = heard.read.count or older.slots.count
+    count = int(n[0]) if (n := re.search(r"\d{1,2}", heard.text)) else count
+    return _again(older, heard.read, replace(older.slots, which=which, closed=closed, text=text, count=count), frame=None)
 
 
 _COUNT = re.compile(r"^(?:the )?(?:last |first |top |worst |best |newest )?(\d{1,2})(?: (?:of them|please))?[?.! ]*$")
@@ -122,6 +123,8 @@ def refiled(heard: ShortSentence) -> PlanOf | None:
         return None
     anew = partial(_anew, last, filed[-1][1])
     if last.name == "propose_pause":
+        if (unit := re.match(r"\d+ (hours?|days?)", str(last.args.get("ends")))) and re.fullmatch(r"\d+[?.! ]*", rest):
+            return partial(anew, {"ends": f"{int(rest.rstrip('?.! '))} {unit[1]}"}, True)
         if (ends := _clock(rest)) is not None:
             return partial(anew, {"ends": f"until {ends}"}, True)
         named = [name for name in read.sleeves if name != last.args.get("sleeve")]
@@ -152,20 +155,9 @@ def _anew(last: CallResult, identity: str, args: Mapping[str, Any], replaces: bo
     call = PlannedCall(last.name, {**last.args, **args, **reason})
     (result,) = yield [call]
     before = f"{identity} was asked for before and still waits; a person withdraws it: `{ended_by(identity)}`"
+    if last.args.get("sleeve") and last.args.get("sleeve") == call.args.get("sleeve") and result.status == "ok":
+        before = f"{identity} was asked for before and is superseded by it."  # one change waits for a sleeve, the newest
     return drafted([call], [result], before if replaces else "")
-
-
-@KINDS(of=("backtest",), ok=False)
-def against(heard: ShortSentence) -> Part | None:
-    """`vs 6`, after a run with one value changed: both values compared."""
-    read, older = heard.read, heard.above.older
-    if older is None or len(older.slots.common) != 1 or read.places.keys() & OWN_NAMES:
-        return None
-    ((key, old),) = older.slots.common.items()
-    new = float(heard.found[1]) if "." in heard.found[1] else int(heard.found[1])
-    slots = replace(older.slots, common={}, variants=({key: old}, {key: new}), unclear=())
-    slots = replace(slots, text=f"compare {key}={old} with {key}={new}", places={**older.slots.places, **read.places})
-    return _again(older, read, slots, chosen=entry_of("compare"), ask="compare")
 
 
 @KINDS(of=("backtest", "compare"), ok=False)
@@ -207,11 +199,26 @@ def others(heard: ShortSentence) -> Part | None:
 _SPAN = re.compile(r"^(?:the )?(?:last |past )?(\d{1,3} (?:hours?|days?|weeks?|months?)|week|month|day)[?.! ]*$")
 
 
+_WHOLE = re.compile(r"\b(?:whole|full|entire|complete) (year|quarter|month)\b|\ball of (?:the |that )?(year)\b")
+_LATER = re.compile(r"\b(?:a|one|the) (year|quarter|month) (?:later|after)\b|\b(?:next|following) (year|quarter|month)\b")
+_SHORT_YEAR = re.compile(r"^(?:(?:and|same|now|ok|what about|how about|again|thing|but|for|in|over|on|it) )*'?(2[1-6])[?.! ]*$")
+
+
 @KINDS()
 def other_window(heard: ShortSentence) -> Rest | None:
-    """`make it 30 days`: the window of the question before."""
+    """`make it 30 days`, `take the whole year`, `a year later`, `same for 24`: the window of the question before."""
     rest, older = _stripped(heard.text), heard.above.older
     found = _SPAN.match(rest)
+    start, end = (None, None) if older is None else (time_of(older.slots.span.start), time_of(older.slots.span.end))
+    if start is not None and (whole := _WHOLE.search(heard.text)):
+        months = {"year": 12, "quarter": 3, "month": 1}[whole[1] or whole[2]]
+        first = start.replace(month=(start.month - 1) // months * months + 1, day=1)
+        return Rest(f"from {first:%Y-%m-%d} until {first + relativedelta(months=months):%Y-%m-%d}")
+    if start is not None and end is not None and (later := _LATER.search(heard.text)):
+        by = relativedelta(months={"year": 12, "quarter": 3, "month": 1}[later[1] or later[2]])
+        return Rest(f"from {start + by:%Y-%m-%d} until {end + by:%Y-%m-%d}")
+    if start is not None and (year := _SHORT_YEAR.match(heard.text)):
+        return Rest(f"for 20{year[1]}")
     bare = rest == heard.text and not (found and found[1][0].isdigit())  # `30 days` changes a window, `week` alone may not
     if found is None or bare or older is None or older.chosen is None or older.chosen.entry.proposes:
         return None

@@ -13,15 +13,23 @@ from typing import NamedTuple
 
 from dateutil.relativedelta import relativedelta
 
+from agents.offline.words import LISTS
+
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTH = (
-    r"jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
-    r"|nov(?:ember)?|dec(?:ember)?"
-)
-_UNIT = r"minutes?|mins?|hours?|hrs?|h|days?|d|weeks?|w|months?|quarters?|years?|y"
 _COUNTED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _NUMBER_WORDS = {word: n for n, word in enumerate(_COUNTED, 1)} | {"a": 1, "twelve": 12, "couple of": 2, "few": 3}
+
+
+def _written(name: str) -> str:
+    """A pattern of words.toml with the names of months, days, numbers and units in it."""
+    more = {
+        "MONTH": LISTS["dates"]["month"],
+        "UNIT": LISTS["dates"]["unit"],
+        "DAYS": "|".join(DAYS),
+        "N": "|".join(_NUMBER_WORDS),
+    }
+    return re.sub(r"\{([A-Z]+)\}", lambda found: more[found[1]], LISTS["dates"][name])
 
 
 class TimeSpan(NamedTuple):
@@ -47,43 +55,8 @@ class _Point(NamedTuple):
     said_year: bool
 
 
-_POINT = re.compile(
-    rf"""
-    (?P<iso>\b(?P<y>(?:19|20)\d\d)[-/.](?P<m>0?[1-9]|1[0-2])(?:[-/.](?P<d>0?[1-9]|[12]\d|3[01]))?
-        (?:(?:t|\s+(?:at\s+)?)(?P<clock>\d{{1,2}}:\d\d))?(?::\d\d)?(?:\s?(?:z|utc)\b)?(?![\d-]))
-    |(?P<days>\b(?P<d5>\d{{1,2}})(?:st|nd|rd|th)?\s*(?:-|to|and|until|till|through|thru)\s*(?:the\s+)?
-        (?P<d6>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m24>{_MONTH})\b\.?(?:,?\s+(?P<y8>(?:19|20)\d\d)\b)?)
-    |(?P<of_days>\b(?P<m25>{_MONTH})\b\.?\s+(?P<d7>\d{{1,2}})(?:st|nd|rd|th)?\s*(?:-|to|and|until|till|through|thru)\s*(?:the\s+)?
-        (?P<d8>\d{{1,2}})(?:st|nd|rd|th)?\b(?![:.]?\d)(?!\s*(?:of\s+)?(?:{_MONTH})\b)(?:,?\s+(?P<y9>(?:19|20)\d\d)\b)?)
-    |(?P<dm>\b(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\s+(?:of\s+)?(?P<m2>{_MONTH})\b\.?(?:,?\s+(?P<y2>(?:19|20)\d\d)\b)?
-        (?:,?\s+(?:at\s+)?(?P<clock2>\d{{1,2}}:\d\d))?)
-    |(?P<md>\b(?P<m3>{_MONTH})\b\.?\s+(?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\b(?!:)(?:,?\s+(?P<y3>(?:19|20)\d\d)\b)?
-        (?:,?\s+(?:at\s+)?(?P<clock3>\d{{1,2}}:\d\d))?)
-    |(?P<my>\b(?P<m4>{_MONTH})\b\.?\s+(?:of\s+)?(?P<y4>(?:19|20)\d\d)\b)
-    |(?P<q>\b(?:q(?P<qn>[1-4])|(?P<qw>first|second|third|fourth)\s+quarter)\b(?:\s+(?:of\s+)?(?P<y5>(?:19|20)\d\d)\b)?)
-    |(?P<dom>\bthe\s+(?P<d4>\d{{1,2}})(?:st|nd|rd|th)\b(?!\s+(?:of|trade|trip|row|one)\b))
-    |(?P<half>\b(?:h(?P<hn>[12])|(?P<hw>first|second)\s+half)\b(?:\s+(?:of\s+)?(?P<y6>(?:19|20)\d\d)\b)?)
-    |(?P<year>(?<![\w.=-])(?P<y7>(?:19|20)\d\d)\b(?![.,]\d)(?!\s*(?:bars?|usdt?|trades?|%|days?)))
-    |(?P<rel>\b(?P<word>today|yesterday|the\s+day\s+before\s+yesterday|(?:last|this)\s+night|(?:in|during|over)\s+the\s+night|tonight|overnight|this\s+morning|now
-        |(?:this|current|last|previous|past)\s+weekend|(?:this|current|last|previous)\s+(?:week|month|year|quarter)|year\s+to\s+date|ytd|month\s+to\s+date
-        |(?:start|beginning)\s+of\s+(?:the|this)\s+(?:week|month|year|quarter)
-        |(?:last\s+|on\s+)?(?:{"|".join(DAYS)}))\b)
-    |(?P<bare>(?:(?<=\bin\s)|(?<=\bfor\s)|(?<=\bsince\s)|(?<=\bof\s)|(?<=\bfrom\s)|(?<=\bto\s)|(?<=\bbetween\s)|(?<=\bduring\s)
-            |(?<=\bover\s)|(?<=\bthrough\s))(?P<m8>{_MONTH})\b
-        |(?<=\bis\s)(?P<m9>(?!may\b){_MONTH})\b|\b(?P<m10>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b(?=[?.! ]*$)
-        |^(?P<m11>(?!may\b|mar\b|dec\b|sep\b){_MONTH})\b
-        |\b(?P<m12>jan|feb|apr|jun|jul|aug|sept?|oct|nov|dec)\b(?!\s*-)
-        |\b(?P<m13>january|february|march|april|june|july|august|september|october|november|december)\b
-        |\b(?P<m14>{_MONTH})\b(?=\s*(?:to|until|till|through|thru|-)\s*(?:the\s+)?(?:end\s+of\s+)?(?:{_MONTH})\b))
-    |(?P<time>(?<![\d:])(?P<clock4>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)(?:\s?(?:z|utc)\b)?)
-    """,
-    re.VERBOSE,
-)
-_BACK = re.compile(
-    rf"\b(?:(?:for|in|over|during|within|from)\s+)?(?:the\s+)?(?:last|past|previous|recent|trailing)\s+"
-    rf"(?P<n>\d+|{'|'.join(_NUMBER_WORDS)})?\s*(?P<unit>{_UNIT})\b"
-    rf"|\b(?P<n2>\d+|{'|'.join(_NUMBER_WORDS)})\s*(?P<unit2>minutes?|hours?|hrs?|days?|weeks?|months?|years?)\s+(?:ago|back)\b"
-)
+_POINT = re.compile(_written("point"), re.VERBOSE)
+_BACK = re.compile(_written("back"))
 _BETWEEN = re.compile(r"\s*(?:to|until|till|til|up to|through|thru|and|-+|\.\.+|/|,)\s*(?:the\s+)?(?:end\s+of\s+)?")
 
 
@@ -99,7 +72,7 @@ def read_span(text: str, desk_ms: int | None) -> tuple[TimeSpan, list[tuple[int,
     points = list(_points(text, desk))
     if not points:
         return (TimeSpan(start=_spare(back)), [back.span()]) if back else (TimeSpan(), [])
-    return _meant(text, points, every=two_periods(text, desk_ms) is not None)  # of two each is a question of its own
+    return _meant(text, points)
 
 
 _OF = r"(?:(?:in|for|the|over|that of)\s+)*"
@@ -108,7 +81,9 @@ _AGAINST = re.compile(
     rf"(?:vs\.?|versus|against|compared to|compared with|than|or|(?:and )?then)\s+(?:from )?{_OF}"
 )
 _BESIDE = re.compile(rf"\s*,?\s*(?:(?:any |so |very )?different(?:ly)? )?(?:to|with|from|and|than)\s+{_OF}")
-_COMPARES = re.compile(r"\b(?:compar\w*|differ\w*|side by side|beside|next to)\b")
+_COMPARES = re.compile(
+    r"\b(?:compar\w*|differ\w*|side by side|beside|next to|(?:which|what) (?:year|quarter|month|half)|better|worse)\b"
+)
 _ONE_BEFORE = re.compile(r"(?:the )?\b(day|week|month|year) before(?: that)?\b(?! yesterday)")
 
 
@@ -117,23 +92,27 @@ def _joins(text: str, between: str) -> bool:
     return bool(_AGAINST.fullmatch(between) or (_COMPARES.search(text) and _BESIDE.fullmatch(between)))
 
 
-def two_periods(text: str, desk_ms: int | None) -> tuple[str, str] | None:
-    """A sentence about one period and another (`february vs march`) as two, one for each; None for any other."""
+def periods(text: str, desk_ms: int | None) -> tuple[list[TimeSpan], list[tuple[int, int]]]:
+    """Periods that a sentence sets beside each other (`2023 vs 2024 vs 2025`), and where they stand; none otherwise."""
     points = list(_points(text, None if desk_ms is None else datetime.fromtimestamp(desk_ms / 1000, UTC)))
     before = _ONE_BEFORE.search(text) if len(points) == 1 else None
-    if before and (joined := text[points[0].stop : before.start()]) and _joins(text, joined):  # `last week with the week before`
+    if before and _joins(text, text[points[0].stop : before.start()]):  # `last week with the week before`
         a, days = points[0], {"day": 1, "week": 7}.get(before[1])
         first = a.first - timedelta(days=days) if days else a.first - relativedelta(**{f"{before[1]}s": 1})
-        spans = ((a.first, a.last), (first, a.first))  # the calendar's, where `last week` alone counts back
-        one, other = (f"{text[: a.start]}from {_text(x)} to {_text(y)}{text[before.end() :]}" for x, y in spans)
-        return one, other
-    if len(points) not in (2, 4) or {p.size for p in points} & {"clock", "minute"}:
-        return None
-    a, *within, b = points
-    first, second = within or (a, b)  # `january to june, then july to november`
-    if not _joins(text, text[first.stop : second.start]):
-        return None
-    return text[: first.stop] + text[b.stop :], text[: a.start] + text[second.start :]
+        return [TimeSpan(_text(x), _text(y)) for x, y in ((a.first, a.last), (first, a.first))], [(a.start, before.end())]
+    if len(points) < 2 or {p.size for p in points} & {"clock", "minute"}:
+        return [], []
+    of_two = len(points) == 4 and not _joins(text, text[points[0].stop : points[1].start])
+    groups = [points[:2], points[2:]] if of_two else [[p] for p in points]  # `january to june, then july to november`
+    between = [text[a[-1].stop : b[0].start] for a, b in pairwise(groups)]
+    window = re.search(r"\b(?:from|between)\s+$", text[: points[0].start]) and _BETWEEN.fullmatch(between[0])
+    if window or not _joins(text, between[-1]) or not all(_joins(text, one) or not one.strip(" ,") for one in between):
+        return [], []
+    each = [
+        TimeSpan(_text(g[0].first), _text(g[0].last)) if len(g) == 1 and g[0].size != "since" else _meant(text, g)[0]
+        for g in groups
+    ]
+    return each, [(_preposition(text, g[0].start), g[-1].stop) for g in groups]
 
 
 def _is_calendar_period(words: str) -> bool:
@@ -318,26 +297,26 @@ def _text(when: datetime) -> str:
 # --------------------------------------------------------------------------- what is meant
 
 
-def _meant(text: str, points: list[_Point], *, every: bool = False) -> tuple[TimeSpan, list[tuple[int, int]]]:
+def _meant(text: str, points: list[_Point]) -> tuple[TimeSpan, list[tuple[int, int]]]:
     """Two joined points are a window; a point after `since` a start; an instant where a clock is named; else whole."""
     clocks = [p for p in points if p.size == "clock"]
     if clocks and any(p.size == "since" for p in points):  # `between 2 and 3 last night`: the clocks say it
         used = [(point.start, point.stop) for point in points if point.size == "since"]
         span, more = _meant(text, clocks)
         return span, used + more
-    points = _with_clock(text, _on_named_day(points))
+    points = _months_in_a_row(text, _with_clock(text, _on_named_day(points)))
     point = points[0]
     # a second period is not used
-    used = [(_preposition(text, p.start), p.stop) for p in points if clocks or every or p[2:4] == point[2:4]]
+    used = [(_preposition(text, p.start), p.stop) for p in points if clocks or p[2:4] == point[2:4]]
     for a, b in pairwise(points):
         joined = _BETWEEN.fullmatch(text[a.stop : b.start])
-        if joined is None and a.size == b.size == "month" and a.last == b.first:  # `the october november run`
-            joined = re.fullmatch(r"\s*", text[a.stop : b.start])
         if joined:
-            return _window(text, a, b, joined[0]), [*(used if clocks or every else ()), (_preposition(text, a.start), b.stop)]
+            return _window(text, a, b, joined[0]), [*(used if clocks else ()), (_preposition(text, a.start), b.stop)]
     before = text[: point.start]
     if point.size == "days":
         return TimeSpan(_text(point.first), _text(point.last)), used
+    if len(points) == 1 and (open_end := _TO_NOW.match(text, point.stop)):  # `2024 till now`
+        return TimeSpan(_text(point.first), to_now=True), [(_preposition(text, point.start), open_end.end())]
     if point.size == "since" or re.search(
         r"\b(?:since|after|starting|starting from|from|start)\s+(?:the\s+)?(?:start\s+of\s+)?$", before
     ):
@@ -352,6 +331,24 @@ def _meant(text: str, points: list[_Point], *, every: bool = False) -> tuple[Tim
     if point.size in ("minute", "clock"):
         return TimeSpan(at=_text(point.first)), used
     return TimeSpan(_text(point.first), _text(point.last)), used
+
+
+_TO_NOW = re.compile(r"\s*(?:to|till|until|up to|-|through)\s*(?:now|present|date)\b")
+
+
+def _months_in_a_row(text: str, points: list[_Point]) -> list[_Point]:
+    """`october november`, `oct nov dec 2024`: months that follow each other are one; the year said last is that of all."""
+    joined: list[_Point] = []
+    for point in reversed(points):
+        after = joined[-1] if joined and joined[-1].size == point.size == "month" else None
+        if after is not None and re.fullmatch(r"[\s,]*(?:and )?", text[point.stop : after.start]):
+            years = after.first.year - point.first.year if after.said_year and not point.said_year else 0
+            first = point.first + relativedelta(years=years)
+            if point.last + relativedelta(years=years) == after.first:
+                joined[-1] = after._replace(start=point.start, first=first)
+                continue
+        joined.append(point)
+    return joined[::-1]
 
 
 def _preposition(text: str, start: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from agents.offline import remainder
 from agents.offline.calls import made, once
 from agents.offline.choose import SPOKEN_RUN
-from agents.offline.dates import TimeSpan, read_span, two_periods
+from agents.offline.dates import TimeSpan
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
 from agents.offline.measured import costs_measured, deepest, measured
@@ -28,8 +28,8 @@ from agents.offline.steps import (
     result_text,
     window,
 )
+from agents.offline.table_answers import ROWS_SUMMED
 from agents.offline.tables import AT_A_LOSS, column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named
-from agents.offline.talk import ROWS_SUMMED
 from agents.offline.words import LISTS, PATTERNS
 from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant
@@ -98,10 +98,11 @@ def performance(q: Question) -> Plan:
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if named and not of_desk and not holds:
         return (yield from made([PlannedCall("run", {"run_id": of_run.run_id()})], of_run))
-    if named and of_desk != holds:  # holding the same instruments is set beside the desk alone
+    if holds and not of_desk:  # beside holding the same instruments
+        return (yield from measured(str(of_run.run_id() or ""), q.slots.text, of_run))
+    if named and of_desk and not holds:
         draft = yield from once(of_run)
-        where = "the table of a backtest has it" if of_desk else "its report on the page has it, under Runs"
-        return draft.after(f"No tool of a chat gives that ({named[0]}) here; {where}. What there is:")
+        return draft.after(f"No tool of a chat gives that ({named[0]}) here; the table of a backtest has it. What there is:")
     if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and of_run.run_id() is None:
         return asks_back(
             "Of which runs? Name one by its id, `list the latest runs` shows them; two: `compare the two stored runs`."
@@ -188,8 +189,8 @@ def pnl(q: Question) -> Plan:
     args.pop("subject", None)
     if _run_meant(q):
         args["subject"] = q.run_id()
-    pair = two_periods(text, now)
-    spans = [read_span(one, now)[0] for one in pair] if pair else [span] if span.start or span.at else []
+    pair = q.slots.periods
+    spans = list(pair) or ([span] if span.start or span.at else [])
     starts = [of.start or of.at or "" for of in spans]
     if pair:  # this week against the last one: both are rows of one table
         said = next((unit for unit in ("week", "month", "year") if re.search(rf"\b{unit}\b", text)), "")

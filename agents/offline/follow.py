@@ -26,7 +26,6 @@ from tools.common.contract import Effect
 _EARLIER, _LEAD = PATTERNS["follow.earlier"], PATTERNS["follow.lead"]
 _BACK_AT, _EXPLETIVE = PATTERNS["follow.back_at"], PATTERNS["follow.expletive"]
 SEARCHES = ("sweep", "walkforward")
-_WITHOUT_VALUE = re.compile(r"\b(?:tighter|wider|looser|smaller|bigger|larger|higher|lower|faster|slower|more|less|closer)\b")
 _UP, _DOWN = re.compile(r"\b(?:up|rises?|rall(?:y|ies)|gains?|jumps?)\b"), re.compile(r"\b(?:down|falls?|drops?|crash\w*)\b")
 _NUMBER = re.compile(r"(?<![\w.-])\d{3,}(?:\.\d+)?\b")
 
@@ -66,9 +65,12 @@ def family(tool: str) -> str:
     return next((name for name, tools in _FAMILIES.items() if tool in tools), tool)
 
 
+_OTHER = re.compile(r"\b(?:the )?other (?:one|ones|sleeve|bot|coin|two|strategy)\b")
+
+
 def the_other(slots: Slots, older: Slots, words: Words) -> list[str]:
     """The sleeves that `the other one` may mean after a question about one; none for any other sentence."""
-    if not re.search(r"\b(?:the )?other (?:one|ones|sleeve|bot|coin|two)\b", slots.text) or len(older.sleeves) != 1:
+    if not _OTHER.search(slots.text) or len(older.sleeves) != 1:
         return []
     return [sleeve.name for sleeve in words.sleeves if sleeve.name not in older.sleeves]
 
@@ -112,9 +114,9 @@ def _in_thousands(new: str, old: str) -> str:
 
 def with_percent(slots: Slots, before: float | None) -> Slots:
     """`and 20` after a move of a price: the number is a move in the same direction."""
-    if before and slots.factor and not slots.percent:  # `double that`
+    if before and slots.move and slots.move.by and not slots.percent and "size" not in slots.text:  # `double that`
         places = {**slots.places, "percent": ((0, 0),)}
-        return replace(slots, percent=before * slots.factor, factor=None, places=places)
+        return replace(slots, percent=slots.move.of(before), move=None, places=places)
     number = re.fullmatch(r"\d+(?:\.\d+)?(?: ?%)?", slots.unclear[0]) if len(slots.unclear) == 1 else None
     if number is None or slots.percent or not before:
         return slots
@@ -140,7 +142,7 @@ def moves_back(slots: Slots) -> bool:
 
 def _same_clocks(new: TimeSpan, old: TimeSpan) -> TimeSpan | None:
     """`I mean yesterday`, after `between 1 and 4`: the same hours of that day; None where a window has none, or both."""
-    days, first, last = _time(new.start), _time(old.start), _time(old.end)
+    days, first, last = time_of(new.start), time_of(old.start), time_of(old.end)
     clocks = "T" in (old.start or "") and "T" not in f"{new.start}{new.end}"
     if not clocks or days is None or first is None or last is None or (last - first) >= timedelta(days=1):
         return None
@@ -154,7 +156,7 @@ _SIZES = {"hour": 1 / 24, "day": 1, "night": 1, "week": 7, "month": 30, "quarter
 def _earlier(unit: str | None, span: TimeSpan, desk_ms: int) -> TimeSpan:
     """The window before: as long as the unit says, or moved back by it where it is shorter; without a unit as long as it was."""
     now = datetime.fromtimestamp(desk_ms / 1000, UTC)
-    start, end = _time(span.start or span.at) or now, _time(span.end) or (now if unit in ("night", "hour") else None)
+    start, end = time_of(span.start or span.at) or now, time_of(span.end) or (now if unit in ("night", "hour") else None)
     size = timedelta(days=_SIZES[unit]) if unit else (end - start) if end else timedelta(days=7)
     until = end - size if end and end - start < size else start
     return TimeSpan((start - size).strftime("%Y-%m-%dT%H:%M"), until.strftime("%Y-%m-%dT%H:%M"))
@@ -167,10 +169,13 @@ def _alone(slots: Slots) -> tuple[int | float | None, str]:
     return (None if found is None else float(found[0]) if "." in found[0] else int(found[0])), said
 
 
+_OF_AN_EXIT = re.compile(r"\b(?:exit|leave|get out|close) (?:\w+ )?(?:at|above|below|when)\b")  # no parameter says at which RSI
+
+
 def _with_number(slots: Slots, older: Slots, words: Words) -> Slots:
     """A number alone takes the parameter of the question before: the only one with its unit, or the one its words name."""
     number, typed = _alone(slots)
-    if number is None:
+    if number is None or _OF_AN_EXIT.search(slots.text):
         return slots
     said = next((unit for unit in ("atr", "bar", "%", "percent") if unit in typed), "")
     unit = {"atr": "_atr", "bar": "_bars", "%": "_frac", "percent": "_frac"}.get(said, "")
@@ -190,7 +195,8 @@ def for_the_setting(slots: Slots, older: Slots) -> Slots:
     return replace(slots, common={older.keys[0]: number}, unclear=(), sleeves=slots.sleeves or older.sleeves)
 
 
-def _time(text: str | None) -> datetime | None:
+def time_of(text: str | None) -> datetime | None:
+    """A time of a span; None where it is open."""
     for form in ("%Y-%m-%dT%H:%M", "%Y-%m-%d"):
         try:
             return datetime.strptime(text or "", form).replace(tzinfo=UTC)
@@ -236,6 +242,8 @@ def carried(read: Slots, old: Slots, of: AskedEntry, chosen: Chosen) -> tuple[Sl
         hours = name == "span" and entry.tool.name == "pnl" and any("T" in (t or "") and "T00:00" not in t for t in value[:3])
         if (any(map(entry.takes, fields)) and not hours) or (name == "sleeves" and entry.tool.name == "attribution"):
             more[name] = value
+        elif name == "sleeves" and old.symbols and entry.takes("symbol"):
+            more["symbols"] = old.symbols
         elif entry.tool.effect is Effect.READ and not free(entry.tool.name):
             lost += [reading.words_of(name, value)] if name in ("span", "sleeves") or bound(read) else []
     if of.tool is entry.tool and entry.tool.name == "trips" and bound(read):  # `how many were shorts`, after `above 2R`
@@ -304,13 +312,15 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
         if len(others) > 1:
             return Part(text, read, call=asks_back(f"Which other one: {' or '.join(others)}?"))
         return older._replace(text=text, slots=replace(older.slots, sleeves=tuple(others), symbols=(), strategies=()), own=read)
+    rest = [one for one in dict.fromkeys(s.strategy for s in words.sleeves) if one not in older.slots.strategies]
+    if len(older.slots.strategies) == len(rest) == 1 and _OTHER.search(read.text):
+        return older._replace(
+            text=text, slots=replace(older.slots, strategy=rest[0], strategies=(rest[0],), sleeves=()), own=read
+        )
     if tool == "alerts" and moves_back(read):
         return Part(text, read, call=asks_back("Since when, and until when? Alerts are in wall time: `alerts since 24h`."))
     if tool in SEARCHES and not read.axes:  # `and stop 1 to 5`
         read = replace(read_slots(text, words, searching=True), closed=read.closed)
-    without_value = not read.common and not read.variants and not read.unclear and _WITHOUT_VALUE.search(read.text)
-    if tool in ("backtest", "compare") and without_value and not read.places.keys() & {"span", "symbols", "sleeves"}:
-        return Part(text, read, call=asks_back("With which value? Write it as key=value, such as `and with stop_atr=1.5`."))
     if tool == "propose_pause" and read.span.at and not read.lasting:  # `make it 12:00`
         places = {name: found for name, found in read.places.items() if name != "span"} | {"lasting": read.places.get("span", ())}
         read = replace(read, lasting=f"until {read.span.at.replace('T', ' ')}", span=TimeSpan(), places=places)
@@ -324,9 +334,15 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     if tool == "compare" and len(older.slots.symbols) > 1 and read.symbols and not older.slots.variants:  # `and sol too`
         chosen = entry_of("backtest")
     merged = shifted(read, older.slots, words)
+    merged = replace(merged, text=read.text) if tool == "alerts" else merged  # its window is read from the words
     made = bool(past and past[-1].results)
-    if chosen is other and tool in RUNS and made and not read.sleeves:  # of the run, not of the desk's sleeve
+    if chosen is other and tool in RUNS and not read.sleeves:  # of the run, not of the desk's sleeve
         merged = replace(read, which=read.which or older.slots.which)
+        lost = (
+            lost
+            if made or any(r.name in RUNS for t in past[-3:] for r in t.results)
+            else (*lost, "the run above, which was not made")
+        )
     if past and not past[-1].results and older.slots.unclear and not (read.common or read.variants):
         merged = replace(merged, unclear=older.slots.unclear)  # a number that was asked back about is not settled by another coin
     waited = (

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from agents.offline.words import COINS, LISTS, PATTERNS, Words
 
-_SPLITS: Mapping[str, Mapping[str, str]] = {
-    split: {form: name for name, forms in named.items() for form in forms.split("|")}
-    for split, named in LISTS["left_out"].items()
+# what is left out by the split that sets it apart: a word -> the rows of it
+_TABLES: Mapping[str, Mapping[str, str]] = {
+    split: {form: row for row, forms in rows.items() for form in forms.split("|")} for split, rows in LISTS["left_out"].items()
 }
-EXITS: Mapping[str, str] = {**_SPLITS["exit"], "signal": "signal", "time": "time"}
+EXITS = _TABLES["exit"]
 BEFORE_COSTS = PATTERNS["leftout.before_costs"]
 
 
@@ -21,7 +21,7 @@ def left_out(text: str, without: Sequence[str], words: Words) -> tuple[str, tupl
     named += [found[1] for found in BEFORE_COSTS.finditer(text)] if not named else []
     if not named:
         return None
-    for dimension, table in {**_SPLITS, "exit": EXITS, "sleeve": sleeve_words(words)}.items():
+    for dimension, table in (*_TABLES.items(), ("sleeve", sleeve_words(words))):
         if all(word in table for word in named):
             return dimension, tuple(dict.fromkeys(name for word in named for name in table[word].split()))
     return None

@@ -11,7 +11,9 @@ from agents.offline.account import tokens_of
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import ORDINALS, Slots
 from agents.offline.steps import CallResult, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
-from agents.offline.tables import heads_of, rows_of
+from agents.offline.tables import rows_of
+from agents.offline.tables_shown import OF_RUNS
+from agents.offline.talk import asked_of, tables_above
 from agents.offline.turn_above import ANY, OWN_NAMES, Kinds, ShortSentence, run_of
 from agents.offline.ways import SAY
 from agents.offline.words import PATTERNS
@@ -211,33 +213,51 @@ def run_meant(heard: ShortSentence) -> Any:
     return re.sub(r"\b(?:for|of|from|on|in|with) *$", "of ", text[: found.start()]) + identity + text[found.end() :]
 
 
+_IT = re.compile(r"\b(?:it|that one|this one|that|its)\b")
+_NTH_OF = re.compile(r"\bthe (first|second|third|fourth|last)(?: one)? of (?:them|those|these)\b")
+_NAMED = ("run", "parameter", "strategy", "sleeve", "symbol")  # a sleeve by its place alone: `it` may be its result
+
+
 @KINDS(of=ANY, table=True)
-def figure_of_row(heard: ShortSentence) -> Any:
-    """`max drawdown of the second one`: the figure of that row of the list above; of a list of runs, else the run itself."""
-    read, last, table = heard.read, heard.last, heard.table
-    size, place = len(table.rows), read.place
-    if place is None or read.places.keys() & OWN_NAMES or not (-size <= place < size and size > 1):
+def of_picked(heard: ShortSentence) -> Any:
+    """`split the second one by weekday`, `and what is btc-trend using for it`, after a list: asked with the name of that row."""
+    read, text, above = (
+        heard.read,
+        heard.text,
+        next(iter(tables_above(heard.above.past, heard.above.facts, heard.above.words)), None),
+    )
+    if (
+        above is None
+        or len(tokens_of(read)) > 12
+        or heard.last.name in ("compare", "counts")
+        or read.places.keys() & (OWN_NAMES - {"span", "sleeves"})
+    ):
         return None
-    if last.name in ("compare", "counts"):
+    nth = _NTH_OF.search(text)
+    place = ORDINALS[nth[1]] if nth else read.place
+    at = above.rows[place] if place is not None and -len(above.rows) <= place < len(above.rows) else None
+    at = above.picked if at is None and place is None and _IT.search(text) else at
+    start = read.span.start if above.table.columns[:2] == OF_RUNS and re.search(r"\bone\b", text) else None
+    ours = [n for n, row in enumerate(above.table.rows) if start and f"{start} {read.span.end}" in str(row[1])]
+    if len(ours) == 1:  # `split the august one by exit`
+        begin, stop = read.places["span"][0]
+        return re.sub(r"\bthe (\S+) one\b", r"\1", f"{text[:begin]}{above.table.rows[ours[0]][0]}{text[stop:]}")
+    asked = asked_of(read, above, heard.above.facts)
+    if at is None or len(above.table.rows) < 2 or ((asked.heads or asked.keeps) and not asked.left):
         return None
-    heads, ids = heads_of(table, _DEEPEST.sub("", read.text)), row_ids(last)
-    words, row = [t.word for t in tokens_of(read) if t.slot not in ("place", "which")], table.rows[place]
-    if heads and len(words) <= 8 and last.name == "run":
-        at = f"row {place % size + 1} of"
-        shown = Table(tuple(table.columns[i] for i in (0, *heads)), (tuple(row[i] for i in (0, *heads)),))
-        lead = f"{row[0]}, {at} {size}: {', '.join(f'{table.columns[i]} {row[i]}' for i in heads)}."
-        return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=f"{at} the table above")
-    if len(ids) == size and ids[place].startswith("r-") and len(words) > 2:
-        return _with_id(read, ids[place])
-    if last.name == "journal_search" and re.match(r"(?:and |so )*(?:when|what time)\b", read.text) and len(ids) == size:
-        return PlannedCall("explain_event", {"event_id": ids[place]})
-    return _with_id(read, str(row[0])) if table.columns[0] in ("strategy", "sleeve", "symbol") and len(words) > 2 else None
-
-
-def _with_id(read: Slots, identity: str) -> str:
-    """The sentence with an id in place of `the second one`."""
-    start, stop = read.places["place"][0]
-    return f"{read.text[:start]}{identity}{read.text[stop:]}".replace("the " + identity, identity)
+    ids, name = row_ids(heard.last), str(above.table.rows[at][0])
+    if heard.last.name == "journal_search" and re.match(r"(?:and |so )*(?:when|what time)\b", text) and at < len(ids):
+        return PlannedCall("explain_event", {"event_id": ids[at]})
+    if above.table.columns[0] == "variation" and (found := re.search(r"\b(?:run|test|try|back-?test|use)\b(.*)", text)):
+        a, values = heard.last.args, " and ".join("=".join(part.rsplit(" ", 1)) for part in name.split(", "))
+        when = found[1] if read.span.start else f" from {a.get('start')} to {a.get('end')}"
+        return f"backtest {a.get('strategy')} on {a.get('symbol')} {a.get('timeframe')} with {values} {_IT.sub('', when)}"
+    if above.table.columns[0] not in (_NAMED if place is not None else _NAMED[:2]) or len(tokens_of(read)) < 3:
+        return None
+    if nth is None and place is not None:
+        begin, stop = read.places["place"][0]
+        return f"{text[:begin]}{name}{text[stop:]}".replace(f"the {name}", name)
+    return (_NTH_OF if nth else _IT).sub(name, text, count=1)
 
 
 @KINDS(most=8, back=True)

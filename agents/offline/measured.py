@@ -11,18 +11,31 @@ from functools import partial
 from typing import Any
 
 from agents.offline.above import FromAbove, figure, newest, run_shown, two_runs
+from agents.offline.moves import unsized
+from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall
-from agents.offline.slots import ORDINALS, Slots
-from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, Question, asks_back, drafted, reckoned, result_text
-from agents.offline.tables import Facts, column_of, handle_of, heads_of, number_of, only, ordered, ranks
-from agents.offline.talk import in_focus, tables_above
-from agents.offline.turn_above import Kinds, Rest, ShortSentence
+from agents.offline.slots import Slots
+from agents.offline.steps import (
+    CallResult,
+    PastTurn,
+    Plan,
+    PlannedAnswer,
+    PlanOf,
+    Question,
+    asks_back,
+    drafted,
+    reckoned,
+    result_text,
+)
+from agents.offline.tables import Facts, column_of, handle_of, number_of, ordered, ranks
+from agents.offline.talk import figure_meant, key_of, tables_above
+from agents.offline.turn_above import ANY, Kinds, Rest, ShortSentence
 from agents.offline.words import PATTERNS
-from tools.common import render
 
 KINDS = Kinds()
+_COUNTS = ("trips", "trades", "round trips")
 _OWN_VERDICT = ("sweep", "walkforward", "judge", "trials", "parity", "pair_scan", "leaks", "compare", "joint_risk", "exposure")
-_FALL = PATTERNS["measured.fall"]
+_FALL, _DOUBTS = PATTERNS["measured.fall"], PATTERNS["measured.doubts"]
 
 
 def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
@@ -30,23 +43,31 @@ def judged(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> FromAbove:
     last, text = newest(past), slots.text
     if (both := two_runs(past)) is not None:
         return both
-    if (ranks(text) or slots.which) and (call := figure(slots, past, facts)) is not None:
+    ranked, own = ranks(text) or slots.which, last is not None and last.name in _OWN_VERDICT and last.status == "ok"
+    if last is not None and own and _DOUBTS.search(text):
+        return _verdict_of(last)
+    if len(runs := _runs_above(past)) > 1 and (first := ranked_runs(runs, facts, text)):
+        return PlannedAnswer(first, read_as=f"the runs {' and '.join(str(run_shown(r)) for r in runs)}")
+    if ranked and (call := figure(slots, past, facts)) is not None:
         return call
     if last is None:
         return asks_back("Is what any good? Nothing was looked up yet: name the run or the sleeve.")
+    if own:
+        return _verdict_of(last)
     if last.name == "pnl" and re.search(r"\b(?:better|worse)\b", text):
         return asks_back("Better than what? Name the period or the sleeve to set it against: `this week against last week`.")
-    if last.name in _OWN_VERDICT and last.status == "ok":
-        verdict = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
-        return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
-    if len(runs := _runs_above(past)) > 1:
-        return _of_two(runs[-2], runs[-1], facts)
     if re.search(r"\b(?:difference|between|the two|both)\b", text):
         return asks_back("The difference of what two? Name both values: `compare stop_atr=2 with stop_atr=3`.")
     asked = f"{next((turn.asked for turn in reversed(past) if turn.results), '')} {text}".lower()
     if PATTERNS["measured.costs"].search(asked) and last.name in ("attribution", "pnl", "trips"):
         return costs_measured
     return partial(measured, str(run_shown(last) or ""), asked)
+
+
+def _verdict_of(last: CallResult) -> PlannedAnswer:
+    """The first sentence of a search, a comparison or a check, which is its verdict; then all of it."""
+    verdict = re.split(r"(?<=[a-z)}%])\. (?=[A-Z])", last.text, maxsplit=1)[0].rstrip(".")
+    return PlannedAnswer(f"{verdict}.\n\n{result_text(last)}", read_as="the verdict above")
 
 
 def _runs_above(past: Sequence[PastTurn]) -> list[CallResult]:
@@ -60,25 +81,69 @@ def _cells(result: CallResult) -> dict[str, str]:
     return {row["metric"]: row["value"] for row in result.rows() if "metric" in row and "value" in row}
 
 
-_OF_RUNS = (("total_return_frac", "return"), ("sharpe", "Sharpe"), ("max_drawdown_frac", "drawdown"))
+# a figure of a run, how it is called, how a sentence asks for it, and whether less of it is better
+_OF_RUNS = (
+    ("total_return_frac", "return", r"\breturns?\b", False),
+    ("sharpe", "Sharpe", r"\bsharpe\b", False),
+    ("max_drawdown_frac", "drawdown", r"\bdraw-?downs?\b|\bdd\b", True),
+    ("trades", "round trips", r"\btrades\b", False),
+    ("fees", "fees", r"\b(?:fees?|costs?)\b", True),
+)
 
 
-def _of_two(one: CallResult, other: CallResult, facts: Facts) -> PlannedAnswer:
-    """Which of two runs made more, and that they tell no skill from luck."""
-    named = [str(run_shown(r)) for r in (one, other)]
-    of = [_cells(one), _cells(other)]
-    values = [number_of(cells.get("total_return_frac"), facts) or 0.0 for cells in of]
-    first = 0 if values[0] >= values[1] else 1
-    figures = [f"{head} {of[first][key]} against {of[1 - first][key]}" for key, head in _OF_RUNS if key in of[0] and key in of[1]]
-    about = [" ".join(str(r.args.get(key, "")) for key in ("strategy", "symbol", "timeframe")).strip() for r in (one, other)]
-    lead = (
-        f"{named[first]}{f' ({about[first]})' if about[first] else ''} made more than {named[1 - first]}: {', '.join(figures)}."
+def ranked_runs(runs: Sequence[CallResult], facts: Mapping[str, Any], text: str = "") -> str:
+    """Which of several runs made most, or was best or worst by the figure that is asked for, and whether luck explains it."""
+    of, names = [_cells(r) for r in runs], _apart(runs)
+    key, head, _, less = next((figure for figure in _OF_RUNS[1:] if re.search(figure[2], text)), _OF_RUNS[0])
+    values = {n: value for n, cells in enumerate(of) if (value := number_of(cells.get(key), facts)) is not None}
+    bad = re.search(r"\b(?:worse|worst)\b", text) is not None
+    order = sorted(values, key=lambda n: values[n], reverse=less == bad)
+    if len(order) < 2:
+        return ""
+    first, rest = order[0], order[1:]
+    days = {n: number_of(cells.get("days"), facts) or 0.0 for n, cells in enumerate(of)}
+    same = len({(r.args.get("start"), r.args.get("end")) for r in runs}) == 1 and "run_id" not in runs[0].args
+    if same and min(days.values()) < 0.8 * max(days.values()):  # a year of which one of them has a day
+        lengths = [f"{names[n]} has bars of {of[n].get('days', 'no days')}" for n in order]
+        return f"Not comparable: {', '.join(lengths)}."
+    shown = [one for one in _OF_RUNS[:3] if all(one[0] in of[n] for n in order)] if key in of[first] else []
+    figures = [f"{h} {of[first][k]} against {' and '.join(of[n][k] for n in rest)}" for k, h, *_ in shown]
+    verb = ("lost more" if bad else "made more") if key == "total_return_frac" else f"had a {'worse' if bad else 'better'} {head}"
+    lead = f"{names[first]} {verb} than {' and '.join(names[n] for n in rest)}: {', '.join(figures)}."
+    totals = [number_of(cells.get("total_return_frac"), facts) or 0.0 for cells in of]
+    lead += f" {'Both' if len(of) == 2 else 'All'} lost money." if max(totals) < 0 else ""
+    low, high = (number_of(of[n].get(k), facts) for n, k in ((first, "sharpe_low"), (rest[0], "sharpe_high")))
+    low, high = (
+        (number_of(of[rest[0]].get("sharpe_low"), facts), number_of(of[first].get("sharpe_high"), facts)) if bad else (low, high)
     )
-    lead += " Both lost money." if max(values) < 0 else ""
-    return PlannedAnswer(
-        f"{lead} Two runs beside each other do not tell skill from luck: a comparison of two values over the same days does.",
-        read_as=f"the runs {named[0]} and {named[1]}",
+    if low is None or high is None:
+        return f"{lead} Runs beside each other do not tell skill from luck."
+    return f"{lead} " + (
+        "The 95 % intervals of their Sharpe ratios overlap, so luck may explain the difference."
+        if low <= high
+        else "The 95 % intervals of their Sharpe ratios do not overlap: it is more than luck."
     )
+
+
+def _apart(runs: Sequence[CallResult]) -> list[str]:
+    """Each run by what sets it apart from the others: its strategy, symbol, timeframe or window, and its id."""
+    told = [
+        [str(r.args.get(key) or "") for key in ("strategy", "symbol", "timeframe")]
+        + [" to ".join(str(r.args.get(end) or "")[:10] for end in ("start", "end"))]
+        for r in runs
+    ]
+    differ = [at for at in range(4) if len({one[at] for one in told}) > 1]
+    return [
+        f"{run_shown(r)} ({words})" if (words := " ".join(one[at] for at in differ)) else str(run_shown(r))
+        for r, one in zip(runs, told, strict=True)
+    ]
+
+
+def paid(result: CallResult, facts: Mapping[str, Any]) -> str:
+    """Whether a run made money, in a sentence; empty without a return."""
+    cells = _cells(result)
+    total = number_of(cells.get("total_return_frac"), facts)
+    return "" if total is None else f"{'Yes' if total > 0 else 'No'}: it returned {cells['total_return_frac']} net of all costs."
 
 
 def costs_measured(q: Question) -> Plan:
@@ -128,8 +193,11 @@ def verdict(result: CallResult, facts: Mapping[str, Any], asked: str = "") -> st
     words = ("Bad, beyond chance", "Good, beyond chance") if told else ("Not good so far", "A gain so far")
     word = words[(low > 0) if told else (total >= 0)]
     if hold is not None:
-        beside = "more" if total > hold else "less"
-        return f"The desk returned {{{h}.return_frac}}, {beside} than {{{h}.hold_return_frac}} by holding the same instruments."
+        beside, of_desk = "more" if total > hold else "less", result.data.get("subject", "desk") == "desk"
+        asks = re.search(r"\b(?:beat\w*|better|outperform\w*|more than|ahead)\b", asked)
+        word = ("Yes: it" if total > hold else "No: it") if asks else "It"
+        who = "The desk" if of_desk else word
+        return f"{who} returned {{{h}.return_frac}}, {beside} than {{{h}.hold_return_frac}} by holding the same instruments."
     luck = "excludes zero" if told else "spans zero, so that luck explains it"
     return f"{word}: return {{{h}.return_frac}}, Sharpe {{{h}.sharpe}}; its interval {luck}."
 
@@ -163,10 +231,68 @@ def fall_limit(result: CallResult, facts: Mapping[str, Any]) -> str:
     return f"{'A limit is reached' if broken else 'No desk limit is reached'}. Nearest first: {parts}."
 
 
-@KINDS(most=9, of=("run", "backtest", "sweep"))
-def which_better(heard: ShortSentence) -> FromAbove:
-    """`which is better and by how much`, `which of those was worst`: of the runs or rows above."""
-    return judged(heard.read, heard.above.past, heard.above.facts)
+@KINDS(most=14, of=ANY, table=True)
+def noise(heard: ShortSentence) -> FromAbove | None:
+    """`is the top one really better or noise`: what a comparison or a search says itself, the two best values of a search or two
+    runs of one window compared; of any other rows that their table has no interval."""
+    last, facts, past = heard.last, heard.above.facts, heard.above.past
+    above = next(iter(tables_above(past, facts, heard.above.words)), None)
+    if (
+        above is None
+        or len(above.rows) < 2
+        or heard.last.name in ("performance", "pnl", "compare")
+        or above.table.columns[-1] == "value"
+    ):
+        return None
+    text = figure_meant(heard.read, above)
+    order, at = ordered(above.table, facts, text, "best", above.rows), column_of(above.table, text)
+    if last.name == "sweep" and len(order) > 1 and (call := _two_values(last, [str(above.table.rows[n][0]) for n in order[:2]])):
+        return partial(_told_apart, call)
+    if (both := two_runs(past)) is not None:
+        return partial(_told_apart, both) if isinstance(both, PlannedCall) else both
+    if last.name in _OWN_VERDICT or len(order) < 2:
+        return _verdict_of(last) if last.name in _OWN_VERDICT else None
+    rows, counts = above.table.rows, [i for i, head in enumerate(above.table.columns) if head in _COUNTS]
+    named = [
+        f"{rows[n][key_of(above.table)]} {rows[n][at]}{''.join(f' of {rows[n][i]} trades' for i in counts[:1])}"
+        for n in order[:2]
+    ]
+    return PlannedAnswer(
+        f"The table cannot tell: it has no interval. By {above.table.columns[at]} the first is {named[0]}, the next {named[1]}. "
+        "What tells a difference from luck is a comparison of two values of a setting over the same days (the developer's "
+        "`compare stop_atr=2 with stop_atr=3`).",
+        read_as="the table above",
+    )
+
+
+def _two_values(last: CallResult, names: Sequence[str]) -> PlannedCall | None:
+    """The two best variations of a search compared over its days; None where they are no `key value` pairs."""
+    pairs = [dict(part.rsplit(" ", 1) for part in name.split(", ") if " " in part) for name in names]
+    same = {key: last.args[key] for key in ("strategy", "symbol", "timeframe", "start", "end") if last.args.get(key)}
+    changed = [{"changes": [{"key": key, "value": float(value)} for key, value in pair.items()]} for pair in pairs]
+    return PlannedCall("compare", {**same, "variants": changed}) if all(pairs) else None
+
+
+def _told_apart(call: PlannedCall, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """A comparison with the verdict of each value first."""
+    (result,) = yield [call]
+    rows = [row for row in result.rows() if row.get("#", "0") != "0" and "verdict" in row]
+    leads = [
+        f"{row['configuration']} against the live configuration: {row['verdict']}, {row['difference a day (95 %)']} a day."
+        for row in rows
+    ]
+    return drafted([call], [result]).after(" ".join(leads))
+
+
+@KINDS(most=9, of=("run", "backtest", "sweep", "pair_scan", "walkforward"))
+def which_better(heard: ShortSentence) -> FromAbove | None:
+    """`which is better and by how much`, `did the top one hold out of sample`: of the rows above, of two runs of one window
+    compared."""
+    of_run = heard.last.name in ("backtest", "run") and heard.last.table is not None and heard.last.table.columns[0] == "metric"
+    if of_run and (both := two_runs(heard.above.past)) is not None:
+        return both
+    several = len(_runs_above(heard.above.past)) > 1 or _DOUBTS.search(heard.text)
+    return judged(heard.read, heard.above.past, heard.above.facts) if several or not of_run else None
 
 
 @KINDS(most=8, of=("pnl", "attribution", "desk", "performance", "trips"), ok=False)
@@ -177,47 +303,15 @@ def in_proportion(heard: ShortSentence) -> FromAbove | None:
     return None if other else judged(heard.read, heard.above.past, heard.above.facts)
 
 
-def _sleeve_in_focus(heard: ShortSentence) -> str:
-    """The sleeve of the row that the question above picked; empty where it picked none."""
-    for above in tables_above(heard.above.past):
-        at = in_focus(above, heard.above.facts, heard.above.words)
-        if at is not None:
-            row = " ".join(map(str, above.table.rows[at][:2]))
-            named = [s.name for s in heard.above.words.sleeves if s.name in row or f":{s.symbol}:" in row]
-            return named[0] if len(named) == 1 else ""
-    return ""
-
-
-@KINDS(most=7, of=("attribution", "trips", "pnl"), table=True)
-def its_fate(heard: ShortSentence) -> str | None:
-    """`would you stop it`, `why is that`, after the worst sleeve was named: of that sleeve."""
-    if heard.table.columns[0] == "trip" or (name := _sleeve_in_focus(heard)) == "":
-        return None
-    return f"where does the p&l of {name} come from" if heard.found["why"] else f"should we drop {name}"
-
-
-@KINDS(most=9, of=("sweep", "run", "trips", "compare", "attribution", "pair_scan", "pnl"), table=True)
-def sorted_by(heard: ShortSentence) -> PlannedAnswer | None:
-    """`rank those by sharpe`: the table above in that order, the best first."""
-    table, text = heard.table, heard.text
-    at = next(iter(heads_of(table, text)), 0) or column_of(table, text)
-    order = ordered(table, heard.above.facts, text, heard.read.which or "best")
-    if len(order) < 2:
-        return None
-    lead = f"By {table.columns[at]}, {table.rows[order[0]][0]} is first: {table.rows[order[0]][at]}."
-    return PlannedAnswer(
-        f"{lead}\n\n{render.markdown_table(only(table, order))}", read_as=f"the table above, by {table.columns[at]}"
-    )
-
-
-@KINDS(most=5, of=("backtest", "run"))
+@KINDS(most=5, of=("backtest", "run", "trips"))
 def of_the_run(heard: ShortSentence) -> PlannedCall | None:
     """`worst trade`, `long or short`, after a run: of its round trips."""
     run = run_shown(heard.last)
-    if run is None or (heard.last.table is not None and "run" in heard.last.table.columns):
+    listed = heard.last.table is not None and "run" in heard.last.table.columns
+    if run is None or listed or (heard.last.name == "trips" and not heard.found["fig"]):
         return None
-    if heard.found["side"]:
-        return PlannedCall("trips", {"subject": str(run), "by": "side"})
+    if heard.found["side"] or heard.found["fig"]:
+        return PlannedCall("trips", {"subject": str(run), **({"by": "side"} if heard.found["side"] else {})})
     if not (heard.found["of"] or heard.found["n"]):
         return None
     low = heard.found["which"] == "worst" or str(heard.found["of"]).startswith("los")
@@ -225,29 +319,64 @@ def of_the_run(heard: ShortSentence) -> PlannedCall | None:
     return PlannedCall("trips", {"subject": str(run), "worst" if low else "best": min(max(n, 1), 20)})
 
 
-@KINDS(most=7, of=("pair_scan",), table=True)
-def pair_picked(heard: ShortSentence) -> str | None:
-    """`backtest the best one`, after a scan: that pair as a basket."""
-    place = ORDINALS.get(str(heard.found["nth"]), 0)
-    name = str(heard.table.rows[place][0]).split() if place < len(heard.table.rows) else ()
-    return f"backtest pairs on {' and '.join(one.split(':')[1] if ':' in one else one for one in name)}" if name else None
-
-
-@KINDS(of=("backtest", "compare"))
-def without_value(heard: ShortSentence) -> Rest | None:
-    """`ok and with a tighter stop`, after a run: a quarter closer or wider than it was; the answer says the value."""
-    key = f"{heard.found['what']}_atr"
-    was = {c["key"]: c["value"] for c in heard.last.args.get("changes") or ()}.get(key)
-    was = was or (heard.above.words.params[key].default if key in heard.above.words.params else None)
-    if not isinstance(was, int | float) or not was:
+@KINDS(most=9, of=("propose_config", "propose_tightening", "proposals"))
+def evidence(heard: ShortSentence) -> PlannedCall | PlanOf | None:
+    """`what is the evidence`, `since when does it wait`, after a proposal: its card, or the time on it."""
+    shown = heard.last.ids("prop-")
+    if len(set(shown)) != 1 or heard.found["who"]:
         return None
-    closer = heard.found["how"] in ("tighter", "closer", "smaller", "lower")
-    return Rest(f"with {key}={was * (0.75 if closer else 1.25):g}")
+    if heard.found["since"]:
+        return partial(dated, shown[0])
+    return PlannedCall("proposals", {"proposal_id": shown[0]})
 
 
-@KINDS(most=7, of=("propose_config", "propose_tightening"))
-def tested_first(heard: ShortSentence) -> str | None:
-    """`just test it first`, after a change was proposed: that change against the live configuration."""
-    changes, sleeve = heard.last.args.get("changes") or (), heard.last.args.get("sleeve")
-    values = " and ".join(f"{change['key']}={change['value']}" for change in changes)
-    return f"compare the live settings of {sleeve} with {values}" if values and sleeve else None
+def dated(proposal: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """A proposal's card, with the times on it first."""
+    call = PlannedCall("proposals", {"proposal_id": proposal})
+    (result,) = yield [call]
+    h = handle_of(result, "expires")
+    times = f"{proposal} was made {{{h}.created}}; it expires {{{h}.expires}}."
+    return drafted([call], [result]).after(times if h else "")
+
+
+@KINDS(most=9, of=("run", "backtest"))
+def when_it_fell(heard: ShortSentence) -> str | None:
+    """`and when was that`, `how long till it came back`, after the drawdown of a run: its drawdowns with their dates."""
+    run, fell = run_shown(heard.last), heard.found["back"] or _FALL.search(heard.above.question)
+    return f"when was the deepest drawdown of {run}" if run is not None and fell else None
+
+
+_FILES = re.compile(r"\b(?:propos\w*|file|set)\b|\bthe \w+ (?:one|variant|row)\b")
+_MOVED = ("define", "sleeves", "list_strategies", "backtest", "compare", "propose_config", "propose_tightening", "sweep")
+
+
+@KINDS(of=_MOVED)
+def moved_on(heard: ShortSentence) -> Rest | str | None:
+    """`and 5 lower`, `half an ATR wider`, `tighter still`: the setting that the turn above was about, moved; the answer says to
+    which value. `no trail at all` is its zero."""
+    read, last, words, older = heard.read, heard.last, heard.above.words, heard.above.older
+    off = heard.found["off"]
+    if (
+        (read.move is None and not off)
+        or older is None
+        or _FILES.search(read.text)
+        or read.places.keys() & {"span", "symbols", "sleeves", "strategies"}
+    ):
+        return None
+    changed = {c["key"]: c["value"] for of in (last.args, *last.args.get("variants", ())) for c in of.get("changes") or ()}
+    own = words.params_of(older.slots.strategies)
+    named = [f"{off}_atr"] if off else list(keys_named(unsized(read.text), own))
+    spoken = str(last.args.get("word", "")), *older.slots.keys, *changed
+    asked = list(keys_named(older.slots.text, own)) if not named else []
+    key = next((key for key in (*named, *spoken, *asked) if key in words.params and not words.params[key].choices), None)
+    of = [s for s in words.sleeves if s.name == last.args.get("sleeve") or s.name in older.slots.sleeves]
+    of = of or [s for s in words.sleeves if any(p.key == key for p in words.strategies.get(s.strategy, ()))]
+    now = changed.get(key) if last.name == "backtest" or heard.found["still"] else None
+    now = now if now is not None or key is None or not of else of[0].params.get(key, words.params[key].default)
+    if key is None or (not off and (not isinstance(now, int | float) or not now)):
+        return None
+    value = read.move.of(now) if read.move is not None and not off and isinstance(now, int | float) else 0
+    if last.name == "backtest":
+        return Rest(f"with {key}={value:g}")
+    window = f" from {last.args['start']} to {last.args['end']}" if last.args.get("start") and last.args.get("end") else ""
+    return f"compare the live settings of {of[0].name} with {key}={value:g}{window}" if of else None

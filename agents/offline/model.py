@@ -175,7 +175,7 @@ def plan_of_part(part: Part, q: Question) -> Plan:
     entry = part.chosen.entry
     if entry.proposes and entry.tool.name != "note" and QUESTION.match(q.slots.text):
         return answered(only_asked(q))
-    other = ALIKE.get(entry.tool.name) if q.slots.common or q.slots.factor or not BETTER.search(q.slots.text) else None
+    other = ALIKE.get(entry.tool.name) if q.slots.common or q.slots.move or not BETTER.search(q.slots.text) else None
     if entry.tool.name not in q.tools and other not in q.tools:
         return nothing(owner_sentence(part, q))
     if unmade := [h for h in q.slots.handles if h not in q.handles]:

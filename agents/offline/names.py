@@ -88,7 +88,7 @@ def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
         at["regime"] = []
     named = sorted((name for name, places in at.items() if places), key=lambda name: min(at[name]))
     if not named and (basket := _BASKET.search(s.rest)):  # elsewhere pairs is a word of any sentence
-        named, at = [BASKET], {BASKET: [basket.span(1)]}
+        named, at = [BASKET], {BASKET: [basket.span(1) if basket[1] else basket.span(2)]}
     if not named and (typed := _typed_strategy(s.rest, words)):
         named, at = [typed], {typed: [m.span() for m in mentions(typed, s.rest)]}
     s.note("strategies", [place for name in named for place in at[name]])
@@ -97,7 +97,7 @@ def strategies_of(s: Sentence, words: Words) -> tuple[str, ...]:
 
 _REGIME = PATTERNS["names.regime"]
 BASKET = "pairs"  # the strategy whose symbols are the legs of one run
-_BASKET = re.compile(rf"\b(?:back-?test|simulate|run)\s+(?:(?:a|the|basket|of|strategy)\s+)*({BASKET})\b(?! scan)")
+_BASKET = PATTERNS["names.basket"]
 
 
 def _typed_strategy(text: str, words: Words) -> str:
@@ -145,3 +145,15 @@ def sleeves_meant(words: Words, strategies: Sequence[str], symbols: Sequence[str
         return of and (not symbols or sleeve.symbol in symbols) and timeframe in (None, sleeve.timeframe)
 
     return tuple(sleeve.name for sleeve in words.sleeves if fits(sleeve)) if strategies or symbols else ()
+
+
+_FIRES = PATTERNS["slots.fires"]
+
+
+def guard_of(s: Sentence) -> str | None:
+    """The guard that `would the trailing stop fire` is about, by words that begin those of its name."""
+    found = _FIRES.search(s.rest)
+    if found is None or BLANK in found[1]:
+        return None
+    s.note("guard", [found.span(1)])
+    return re.sub(r"\btrail\w*( stops?)?\b", "trail", found[1])

@@ -60,6 +60,8 @@ def define(q: Question) -> Plan:
         words = [str(table.rows[q.slots.place][0])]  # `what does the first one mean`
     if not words:
         return asks_back(ask_for(q, "word"))
+    if all(word in q.words.strategies for word in words):  # `the difference between trend and reversion`
+        return (yield from made([PlannedCall("list_strategies", {"strategy": word}) for word in words[:3]]))
     words = [own for word in words for own in _glossary_words(word)][:3]
     calls = [PlannedCall("define", {"word": word}) for word in words]
     results = yield calls

@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 
 from agents.offline.words import LISTS, Param
 
-# other ways to say a word of a key; keys with a phrase of their own instead of their words, and those whose unit has to be typed
-_ALSO, _PHRASED = ({key: tuple(forms.split("|")) for key, forms in LISTS[name].items()} for name in ("key_words", "key_phrases"))
-_PHRASES = {key: (forms, key == "good_for_bars") for key, forms in _PHRASED.items()}  # `good for` is everyday English
-_UNITS = {"atr": "atr", "frac": "frac", "bars": "bars", "days": "days", "bps": "bps"}
+# other ways to say a word of a key; keys with a phrase of their own, of some with a unit only: `good for` is everyday English
+_ALSO, _PHRASES = ({key: tuple(forms.split("|")) for key, forms in LISTS[name].items()} for name in ("key_words", "key_phrases"))
+_TYPED = ("good_for_bars",)
 _UNIT_SAID: Mapping[str, str] = LISTS["unit_said"]
 # a number that is not part of a word, a clock or a version; its sign only where no number stands before it
 _NUMBER = re.compile(
@@ -27,6 +26,7 @@ _JOIN = re.compile(r",|;|/|\b(?:with|versus|vs|against|and|or|then|than|compared
 _LINK = re.compile(
     r"(?:[\s,;/\u00b7-]|\b(?:with|versus|vs\.?|against|and|or|then|than|compared|a|an|the|for|on|in|of|to|one|at)\b)*"
 )
+_THAN = re.compile(r"^(?: [a-z]+){0,4} (?:than|vs|versus|against) (?:an? |the )?$")  # `is a 200 slow average better than 100`
 _OR = r"(?:\s*[,/]\s*|\s+(?:versus|vs\.?|against|with|and|or|than|instead of|rather than)\s+)(?:an?\s+|the\s+)?"
 _OLD = re.compile(r"\b(?:instead of|rather than)\b")
 _OLD_NEXT = re.compile(r"\b(?:instead of|rather than)\s+(?:an?\s+|the\s+)?$")
@@ -171,11 +171,16 @@ def _numbers_in(text: str) -> list[ParamNumber]:
 def _with_keys(text: str, numbers: Sequence[ParamNumber], params: Mapping[str, Param]) -> list[ParamNumber]:
     """Each number with the key whose words stand beside it, from left to right; a word serves one number only."""
     used: set[tuple[int, int]] = set()
-    done = []
+    done, led = [], None
     for i, number in enumerate(numbers):
         before = _reach(text, numbers[i - 1].stop if i else 0, number.start, last=True)
         after = _reach(text, number.stop, numbers[i + 1].start if i + 1 < len(numbers) else len(text), last=False)
         key, places = _best(text, before, after, number.unit, params, used)
+        goes_on = not text[numbers[i - 1].stop if i else 0 : number.start].strip(" ,;/") and not number.unit
+        if led and goes_on and (not places or re.match(r"\s*\d", text[max(places)[1] :])):
+            key, places = led, set()  # `fast 20 30 40 slow 100`: the list goes on, the word after it is that of the next number
+        else:
+            led = key if places and max(places)[1] <= number.start else None
         used.update(places)
         done.append(number._replace(key=key))
     return done
@@ -211,7 +216,7 @@ def unit_of(key: str, param: Param | None) -> str:
     """The unit a number for `key` would carry: atr, bars, frac, days, bps; empty when it is a plain number."""
     last = key.rsplit("_", 1)[-1]
     declared = "frac" if param is not None and param.unit.startswith(("frac", "of ", "a year")) else ""
-    return _UNITS.get(last, declared)
+    return last if last in _UNIT_SAID else declared
 
 
 def _score(
@@ -225,10 +230,9 @@ def _score(
     if literal:
         return 20.0 + literal[0], {literal[1]}
     if key in _PHRASES:
-        forms, needs_unit = _PHRASES[key]
-        near = _nearest(forms, text, before, after, used) if unit or not needs_unit else None
+        near = _nearest(_PHRASES[key], text, before, after, used) if unit or key not in _TYPED else None
         return (5.0 + near[0], {near[1]}) if near else (0.0, set())
-    words = [word for word in key.split("_") if word not in _UNITS] or [key.split("_", maxsplit=1)[0]]
+    words = [word for word in key.split("_") if word not in _UNIT_SAID] or [key.split("_", maxsplit=1)[0]]
     score, places = 0.0, set()
     for word in words:
         near = _nearest(_ALSO.get(word, (word, word + "s")), text, before, after, used)
@@ -288,7 +292,8 @@ def _inherit(text: str, numbers: Sequence[ParamNumber], params: Mapping[str, Par
         for i in order:
             here, other = done[i], done[i + step]
             low, high = (here, other) if step > 0 else (other, here)
-            if here.key is None and other.key and _LINK.fullmatch(text[low.stop : high.start]):
+            between = text[low.stop : high.start]
+            if here.key is None and other.key and (_LINK.fullmatch(between) or (step < 0 and _THAN.search(between))):
                 done[i] = _adopt(here, other, unit_of(other.key, params.get(other.key)))
     return done
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from agents.offline import slots
-from agents.offline.choose import Chosen
+from agents.offline.choose import SPOKEN_RUN, Chosen
 from agents.offline.labels import NO
 from agents.offline.learned import Guess
 from agents.offline.read_back import PlannedCall
@@ -58,6 +58,7 @@ def by_sleeve(parts: Sequence[Part]) -> list[Part]:
         beside = {"sleeve", "symbol"} & set(part.slots.by)  # the split sets them beside each other
         by_name = len(set(part.slots.symbols)) + len(part.slots.places.get("sleeves", ())) > 1
         by_name |= bool(part.slots.places.get("strategies"))  # `how long does a trade last in trend`: of each that trades by it
+        by_name &= SPOKEN_RUN.search(part.slots.text) is None  # of one run
         if each and not beside and by_name and 1 < len(named) <= 3:
             split += [part._replace(slots=replace(part.slots, sleeves=(name,), symbols=())) for name in named]
         else:

@@ -36,8 +36,24 @@ def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
     if q.chosen.ask == "compare models":
         return (yield from model_plans.helps(q))
-    draft = yield from _PLANS.get(q.chosen.tool.name, once)(q)
+    plan = _PLANS.get(q.chosen.tool.name, once)(q)
+    named = q.slots.strategies and q.slots.symbols and "sleeves" not in q.slots.places and (q.slots.span.start or q.slots.periods)
+    of_desk = named and q.chosen.tool.name in _OF_DESK and "backtest" in q.tools
+    draft = yield from (_or_run(q, plan) if of_desk else plan)
     return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
+
+
+_OF_DESK = ("pnl", "trips", "performance", "journal_search")
+
+
+def _or_run(q: Question, plan: Plan) -> Plan:
+    """The plan; where the desk has nothing of a strategy's window on a symbol, a backtest over it, which says so."""
+    draft = yield from plan
+    if not draft.text.lower().startswith("no ") and "No matching events" not in draft.text:
+        return draft
+    return (yield from run_plans.backtest(q)).after(
+        "The desk itself has nothing of that window: what follows is a backtest over it."
+    )
 
 
 def journal(q: Question) -> Plan:
@@ -168,7 +184,13 @@ def proposals(q: Question) -> Plan:
         args["state"] = "applied"
     elif "state" not in args and not re.search(r"\b(?:all|last|latest|list|recent|history|previous)\b", q.slots.text):
         args["state"] = "pending"
+    if args.get("state") == "pending" and _OF_CARD.search(q.slots.text):  # of the only one its card
+        (listed,) = yield [PlannedCall("proposals", args)]
+        args = {"proposal_id": listed.ids("prop-")[0]} if len(set(listed.ids("prop-"))) == 1 else args
     return (yield from made([PlannedCall("proposals", args)]))
+
+
+_OF_CARD = re.compile(r"\b(?:evidence|reasons?|why|rationale|who|whom|prove\w*|based on|worst case)\b")
 
 
 _LAST = {"hour": "1h", "day": "24h", "week": "7d", "weekend": "3d", "month": "31d"}
@@ -195,49 +217,17 @@ def alerts(q: Question) -> Plan:
     return (yield from made([PlannedCall("alerts", args)]))
 
 
-_PLANS: Mapping[str, PlanOf] = {
-    "backtest": run_plans.backtest,
-    "compare": run_plans.compare,
-    "sweep": research_plans.search,
-    "walkforward": research_plans.search,
-    "judge": research_plans.judge,
-    "pair_scan": research_plans.pairs,
-    "trials": research_plans.trials,
-    "run": run_plans.run,
-    "round_trip": run_plans.round_trip,
-    "list_strategies": run_plans.strategies,
-    "journal_search": journal,
-    "counts": desk_plans.counts,
-    "sleeves": desk_plans.sleeves,
-    "list_data": desk_plans.data,
-    "desk": desk_plans.desk,
-    "exposure": desk_plans.exposure,
-    "trips": figure_plans.trips,
-    "define": page_plans.define,
-    "pnl": figure_plans.pnl,
-    "performance": figure_plans.performance,
-    "excursions": figure_plans.excursions,
-    "propose_pause": pause,
-    "explain_event": explain,
-    "health": desk_plans.health,
-    "probe": desk_plans.health,
-    "market_context": desk_plans.context,
-    "joint_risk": desk_plans.joint,
-    "what_if": desk_plans.what_if,
-    "orders": desk_plans.orders,
-    "attribution": figure_plans.attribution,
-    "proposals": proposals,
-    "alerts": alerts,
-    "runbook": page_plans.runbook,
-    "checklist": page_plans.checklist,
-    "runbook_steps": page_plans.steps,
-    "memory": page_plans.memory,
-    "propose_watch": page_plans.watch,
-    "note": page_plans.note,
-    "models": model_plans.models,
-    "model_drift": model_plans.drift,
-    "train_model": model_plans.train,
-    "propose_model": model_plans.propose,
-    "propose_config": propose,
-    "propose_tightening": propose,
+# the plan of each tool: in which module, by which name where it is not the tool's own; of any other tool one call
+_MODULES: Mapping[Any, str] = {
+    run_plans: "backtest compare run round_trip list_strategies=strategies",
+    research_plans: "judge trials pair_scan=pairs sweep=search walkforward=search",
+    desk_plans: "counts sleeves desk exposure health what_if orders list_data=data market_context=context joint_risk=joint "
+    "probe=health",
+    figure_plans: "trips pnl performance excursions attribution",
+    page_plans: "define runbook checklist memory note runbook_steps=steps propose_watch=watch",
+    model_plans: "models model_drift=drift train_model=train propose_model=propose",
 }
+_HERE = {"journal_search": journal, "propose_pause": pause, "explain_event": explain, "proposals": proposals, "alerts": alerts}
+_HERE |= {"propose_config": propose, "propose_tightening": propose}
+_NAMED = [(of, *name.partition("=")[::2]) for of, names in _MODULES.items() for name in names.split()]
+_PLANS: Mapping[str, PlanOf] = {**_HERE, **{tool: getattr(of, name or tool) for of, tool, name in _NAMED}}

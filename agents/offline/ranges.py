@@ -14,13 +14,7 @@ from agents.offline.params import ParamNumber, keys_named, read_params, value_te
 from agents.offline.words import PATTERNS, Param
 
 # verbs and nouns of a search; `try` is one where it lists three values or a range
-_UNIT = r"(?: ?(?:x ?)?(?:atrs?|bars?|candles?|periods?|days?|bps?|%|percent|pct))?"
-_RANGE = re.compile(
-    rf"(?P<lead>\b(?:from|between)\s+)?(?<![\w.])(?P<low>\d+(?:\.\d+)?)(?P<unit>{_UNIT})(?P<rest>"
-    rf"\s*(?:to|till|until|up to|through|-|:|\.\.|and)\s*(?P<high>\d+(?:\.\d+)?))"
-    rf"(?P<tail>{_UNIT}"
-    rf"(?:\s*(?::|,? ?(?:by|step|steps of|in steps of|with (?:a )?steps? of)) ?(?P<step>\d+(?:\.\d+)?))?)(?![\w.])"
-)
+_RANGE, _UNIT = PATTERNS["ranges.range"], PATTERNS["ranges.unit"]
 STEPS = 6  # of a range without a step
 FACTORS = (0.5, 0.75, 1.0, 1.25, 1.5, 2.0)  # of a value, where a parameter is to be varied and no value is named
 
@@ -67,10 +61,18 @@ def read_wanted(text: str, params: Mapping[str, Param], given: Mapping[str, str]
     order = [*given, *(str(n.key) for n in read.numbers)]
     said = {key: [p for p in places if p not in read.places] for key, places in keys_named(text, params).items()}
     named = tuple(key for key, places in said.items() if places and key not in axes and key not in fixed)
+    unclear = read.unclear
+    if (
+        set_later := [key for key in named if (param := params.get(key)) and param.default]
+        if len(unclear) > 1 and not axes
+        else []
+    ):
+        axes, order, unclear = {set_later[0]: ",".join(unclear)}, set_later[:1], ()  # `the trail on eth, 1.5 2 2.5`
+        named, stepped = (), []
     spans = [found.span() for found in ranges.values()]
-    places = (*read.places, *spans, *(place for key in named for place in said[key]))
+    places = (*read.places, *spans, *(place for key in named for place in said[key]), *(() if unclear else read.unplaced))
     axes = {key: axes[key] for key in dict.fromkeys(order) if key in axes}
-    return Wanted(axes, fixed, tuple(stepped), named, read.unclear, places)
+    return Wanted(axes, fixed, tuple(stepped), named, unclear, places)
 
 
 def written(text: str, params: Mapping[str, Param]) -> dict[str, tuple[str, tuple[int, int]]]:
@@ -80,7 +82,7 @@ def written(text: str, params: Mapping[str, Param]) -> dict[str, tuple[str, tupl
 
 def _blanked(text: str, found: re.Match[str]) -> str:
     """The text with a range as its low end alone, its unit after it."""
-    unit = found["unit"] or re.match(_UNIT, found["tail"])[0]  # type: ignore[index]  # the pattern may be empty, never absent
+    unit = found["unit"] or _UNIT.match(found["tail"])[0]  # type: ignore[index]  # the pattern may be empty, never absent
     low = " " * (found.start("low") - found.start()) + found["low"] + unit
     size = found.end() - found.start()
     return text[: found.start()] + low[:size].ljust(size, "|") + text[found.end() :]  # no list goes on across a range

@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 from agents.offline.account import tokens_of
 from agents.offline.calls import made
+from agents.offline.choose import SPOKEN_RUN
+from agents.offline.figure_plans import about_run
 from agents.offline.fill import arguments, end_of
+from agents.offline.focus import RunFocus, beyond_defaults, focus_of
 from agents.offline.params import value_text
 from agents.offline.ranges import around, count_of
 from agents.offline.read_back import PlannedCall, changes_text
@@ -23,22 +26,9 @@ from engine.clock import DAY_MS, utc_day
 from tools.common.contract import Table
 
 SEARCHES = ("sweep", "walkforward")
-_FOCUS = ("backtest", "run", "judge", "compare", *SEARCHES)
 _COSTS = re.compile(r"\b(?:fees?|costs?|commissions?|slippage)\b")
 _TIMES = {0.5: r"\b(?:halve[ds]?|half)\b", 3.0: r"\b(?:tripl\w+|three times|3 ?x)\b"}
 CHOSEN_MAX = 500  # combinations of values that the planner chooses: a search that nobody spelled out stays small
-
-
-class RunFocus(NamedTuple):
-    """What the thread's last run or search was of."""
-
-    strategy: str
-    symbol: str
-    timeframe: str
-    start: str | None
-    end: str | None
-    params: Mapping[str, Any]  # settings other than the strategy's defaults
-    vary: Mapping[str, str]  # of a search
 
 
 class SearchSubject(NamedTuple):
@@ -198,6 +188,10 @@ def _window(q: Question, span: tuple[str | None, str | None], months: int = 12) 
 
 def trials(q: Question) -> Plan:
     """What has been tried: of a run by its id, of the strategy and symbol named, of the thread's last run; else the list."""
+    if SPOKEN_RUN.search(q.slots.text):
+        of_run = yield from about_run(q)
+        if (run_id := of_run.run_id()) is not None:
+            return (yield from made([PlannedCall("trials", {"hypothesis": run_id})]))
     runs = [i for i in q.slots.ids if i.startswith("r-")] + [q.handles[h] for h in q.slots.handles if h in q.handles]
     if runs:
         return (yield from made([PlannedCall("trials", {"hypothesis": runs[0]})]))
@@ -246,7 +240,7 @@ def subject_of(q: Question) -> SearchSubject | str:
         return _ask_for(q, strategy, symbol, any(span))
     span, said = _window(q, span) if focus is None else (span, "")
     of = above or sleeve
-    params = _beyond_defaults(q, strategy, of.params) if of else {}
+    params = beyond_defaults(q, strategy, of.params) if of else {}
     from_ = "the run above" if above else f"the live configuration of {sleeve.name}" if sleeve else ""
     own = {key: value for key, value in s.common.items() if key not in s.axes}
     timeframe = s.timeframe or (of.timeframe if of else "15m")
@@ -263,59 +257,3 @@ def _ask_for(q: Question, strategy: str | None, symbol: str | None, window: bool
     asked = ", ".join([*missing, *([] if window else ["over which window"])])
     there = f"Strategies: {name_list(list(q.words.strategies))}; bars for {name_list(list(q.words.symbols))}."
     return f"{asked[0].upper()}{asked[1:]}? Answer like `trend on BTC for 2025`. {there}"
-
-
-def _beyond_defaults(q: Question, strategy: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that are not the strategy's defaults."""
-    defaults = {param.key: param.default for param in q.words.strategies.get(strategy, ())}
-    return {key: value for key, value in params.items() if value is not None and (key not in defaults or defaults[key] != value)}
-
-
-def focus_of(q: Question) -> RunFocus | None:
-    """The thread's last run or search; None when it made or showed none."""
-    for result in reversed(q.results()):
-        if result.name in _FOCUS and result.status in ("ok", "started") and (found := _focus_in(q, result)) is not None:
-            return found
-    return None
-
-
-def _focus_in(q: Question, result: CallResult) -> RunFocus | None:
-    """What one result is of: of a run that was looked up its own settings, of a call its arguments."""
-    args = result.args
-    if result.name == "run":
-        return _of_run(q, result.data)
-    ends = (args.get("start"), args.get("end"))
-    if result.name == "compare" and args.get("sleeve"):
-        sleeve = next((s for s in q.words.sleeves if s.name == args["sleeve"]), None)
-        if sleeve is None:
-            return None
-        own = _beyond_defaults(q, sleeve.strategy, sleeve.params)
-        return RunFocus(sleeve.strategy, sleeve.symbol, sleeve.timeframe, *ends, own, _compared(args))
-    if not (args.get("strategy") and args.get("symbol")):
-        return None
-    given = dict(pair.partition("=")[::2] for pair in (*(args.get("vary") or ()), *(args.get("fixed") or ())))
-    vary = {key: values for key, values in given.items() if "," in values or ":" in values} | _compared(args)
-    params = {change["key"]: change["value"] for change in args.get("changes") or ()}
-    params |= {key: value for key, value in given.items() if key not in vary}
-    return RunFocus(args["strategy"], args["symbol"], args.get("timeframe") or "15m", *ends, params, vary)
-
-
-def _compared(args: Mapping[str, Any]) -> dict[str, str]:
-    """The values of a comparison's variants by key, of the keys that have several."""
-    values: dict[str, list[str]] = {}
-    for variant in args.get("variants") or ():
-        for change in variant["changes"]:
-            values.setdefault(change["key"], []).append(value_text(change["value"]))
-    return {key: ",".join(dict.fromkeys(listed)) for key, listed in values.items() if len(set(listed)) > 1}
-
-
-def _of_run(q: Question, data: Mapping[str, Any]) -> RunFocus | None:
-    """A stored run of one sleeve."""
-    sleeves = list(data.get("sleeves") or ())
-    if len(sleeves) != 1:
-        return None
-    own, bars = sleeves[0], data.get("data") or {}
-    first, last = bars.get("first_ms"), bars.get("last_ms")
-    start, end = None if first is None else utc_day(first), None if last is None else utc_day(last + DAY_MS)
-    params = _beyond_defaults(q, own["strategy"], own["params"])
-    return RunFocus(own["strategy"], own["symbol"], data.get("timeframe") or "15m", start, end, params, {})

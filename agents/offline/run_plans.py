@@ -1,13 +1,19 @@
 """Plans about the past: backtests, comparisons, look-ahead checks, stored runs, strategies. Called by plans.py."""
 
 import re
+from collections.abc import Generator
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from agents.offline.calls import ask_for, lead, made
+from agents.offline.calls import ask_for, lead, made, not_given
+from agents.offline.changes import moved_of
 from agents.offline.figure_plans import about_run
 from agents.offline.fill import arguments, end_of
+from agents.offline.focus import RunFocus, beyond_defaults, focus_of
+from agents.offline.measured import deepest, paid, ranked_runs, verdict
 from agents.offline.names import BASKET
+from agents.offline.params import keys_named
 from agents.offline.read_back import PlannedCall, changes_text, read_as
 from agents.offline.steps import (
     CallResult,
@@ -19,64 +25,102 @@ from agents.offline.steps import (
     drafted,
     name_list,
     result_text,
+    value_in,
     which_sleeve,
 )
-from agents.offline.words import PATTERNS
+from agents.offline.tables import heads_of
+from agents.offline.words import PATTERNS, SleeveName
 from tools.common import render
 from tools.common.contract import Table
 
 MAX_VARIANTS = 3
-RUNS_MAX = 4  # backtests, or runs side by side, of one question
+RUNS_MAX = 6  # backtests, or runs side by side, of one question
 _SIDE_BY_SIDE = ("total_return_frac", "optimistic_return_frac", "sharpe", "max_drawdown_frac", "trades", "fees")
 
 
 def backtest(q: Question) -> Plan:
-    """One run for each strategy and symbol named; variants make it a comparison."""
+    """One run for each strategy, symbol, timeframe and period named; variants make it a comparison."""
     s, sleeve = q.slots, q.sleeve()
-    if s.variants and "compare" in q.tools:
+    if "compare" in q.tools and (s.variants or (_PROPOSED.search(s.text) and not s.common)):
         return (yield from compare(q))
-    strategies = list(s.strategies) or ([sleeve.strategy] if sleeve else [])
-    symbols = list(s.symbols) or ([sleeve.symbol] if sleeve else [])
-    if not strategies and re.search(r"\b(?:re-?run|reproduce|repeat|again|same|back-?test)\b", s.text) and q.role == "developer":
+    pairs = _pairs_of(q)
+    if not pairs and re.search(r"\b(?:re-?run|reproduce|repeat|again|same|back-?test)\b", s.text) and q.role == "developer":
         how = "a stored one is run again, unchanged, by `nightdesk rerun RUN_ID`, and `list the latest runs` shows the ids"
         return asks_back(f"Which run? {ask_for(q, 'strategy')} Name it with its symbol and window; {how}.")
-    if not strategies or not symbols:
-        return asks_back(ask_for(q, "symbol" if strategies else "strategy"))
+    if not pairs:
+        return asks_back(ask_for(q, "symbol" if s.strategies else "strategy"))
     if s.unclear:
         return asks_back(unclear(q))
-    if not s.common and (said := _NO_VALUE.search(s.text)):  # `with the stop more wide`
-        return asks_back(f"With which value? `{said[0]}` names none. Write it as key=value, such as stop_atr=3.")
-    if strategies == [BASKET]:
-        symbols = [",".join(symbols)]
-    pairs = list(product(strategies, symbols))
-    if len(pairs) > RUNS_MAX:
-        return asks_back(
-            f"That is {len(pairs)} backtests; name at most {RUNS_MAX} pairs of strategy and symbol for one question."
-        )
     args = arguments(q) if q.entry else {}
-    args = {name: args[name] for name in ("venue", "start", "end", "fills", "funding") if name in args}
-    own = {"timeframe": s.timeframe or (sleeve.timeframe if sleeve else "15m"), "changes": changes_of(s.common)}
-    each = [own | {"timeframe": frame} for frame in s.timeframes] if len(s.timeframes) > 1 and len(pairs) == 1 else [own]
-    calls = [PlannedCall("backtest", {**args, "strategy": a, "symbol": b, **more}) for a, b in pairs for more in each]
+    args = {name: args[name] for name in ("venue", "fills", "funding") if name in args}
+    spans = s.periods or (s.span,)
+    windows = [{"start": of.start or of.at, "end": end_of(replace(q, slots=replace(s, span=of)))} for of in spans]
+    frames = s.timeframes if len(s.timeframes) > 1 else (s.timeframe or (sleeve.timeframe if sleeve else "15m"),)
+    of_all = list(product(pairs, frames, windows))
+    if len(of_all) > RUNS_MAX:
+        return asks_back(
+            f"That is {len(of_all)} backtests; one question makes at most {RUNS_MAX}: name fewer symbols or periods."
+        )
+    calls = []
+    for (strategy, symbol), frame, window in of_all:
+        live = beyond_defaults(q, strategy, sleeve.params) if sleeve and "sleeves" in s.places else {}
+        changes = {**live, **s.common, **moved_of(q, strategy, {**live, **s.common})}
+        own = {"strategy": strategy, "symbol": symbol, "timeframe": frame, "changes": changes_of(changes)}
+        calls.append(PlannedCall("backtest", {**args, **{k: v for k, v in window.items() if v}, **own}))
     results = yield calls
     more = [call for r in results if r.data.get("run_id") and (call := _read_of_run(q, str(r.data["run_id"])))]
     found = (yield more) if more else []
-    texts = ["No run takes one side alone: its round trips of that side, of a run of both, come first."] if s.side else []
-    texts += [first] if len(results) == 1 and (first := lead(q, results[0])) else []
+    other = {"long": "shorts", "short": "longs"}.get(s.side or "", "")
+    texts = (
+        [f"No run takes one side alone, without the {other}: its {s.side} round trips, of a run of both, come first."]
+        if other
+        else []
+    )
+    if s.move and s.move.by is None and calls[0].args["changes"]:
+        texts.append(f"No value was named, so I took {changes_text({c['key']: c['value'] for c in calls[0].args['changes']})}.")
+    texts += [first for first in (not_given(q), _first(q, results, found)) if first]
     texts += [result_text(result) for result in found]
     texts += [result_text(result, table=len(results) == 1) for result in results]
     return PlannedAnswer("\n\n".join(texts), read_as=read_as(calls))
 
 
-_SET = r"(?:stops?|targets?|take profits?|trail\w*|leverage|risk|averages?|bands?|layers?)"
-_MORE = r"(?:wider|tighter|looser|larger|bigger|smaller|closer|further|(?:more|less) (?:wide|tight|loose|big|small|far|close))"
-_NO_VALUE = re.compile(rf"\b{_MORE} (?:\w+ )?{_SET}\b|\b{_SET} (?:(?:is|be|was|a|bit|little|somewhat|much|set|made) )*{_MORE}\b")
+def _pairs_of(q: Question) -> list[tuple[str, str]]:
+    """Strategy and symbol of each run: named, of every sleeve, of each coin or strategy where `which` of them is asked."""
+    s, sleeve = q.slots, q.sleeve()
+    if not s.symbols and (s.everything or _SLEEVES.search(s.text)):
+        return [(one.strategy, one.symbol) for one in q.words.sleeves if not s.strategies or one.strategy in s.strategies]
+    strategies = list(s.strategies) or ([sleeve.strategy] if sleeve else [])
+    symbols = list(s.symbols) or ([sleeve.symbol] if sleeve else [])
+    if not s.symbols and _SYMBOLS.search(s.text):
+        symbols = [symbol for symbol in q.words.symbols if symbol.endswith("-USDT")]
+    if not s.strategies and _STRATEGIES.search(s.text):
+        strategies = list(dict.fromkeys(one.strategy for one in q.words.sleeves))
+    return list(product(strategies, [",".join(symbols)] if strategies == [BASKET] and symbols else symbols))
+
+
+def _first(q: Question, results: list[CallResult], found: list[CallResult]) -> str:
+    """What a question about runs is answered with first: which made most, whether it beat holding or luck, whether it paid."""
+    made, text = [r for r in results if r.status == "ok"], q.slots.text
+    of = [r for r in found if r.name == "performance"]
+    lines = [deepest(r) if _DATED.search(text) else verdict(r, q.facts, text) for r in of]
+    if len(made) > 1:
+        return " ".join(filter(None, (ranked_runs(made, q.facts, text), *lines)))
+    if len(results) > 1 or not made:
+        return ""
+    told = paid(made[0], q.facts) if _PAYS.search(text) else ""
+    return " ".join(filter(None, lines)) or told or lead(q, made[0])
+
+
+_SLEEVES, _SYMBOLS, _STRATEGIES, _PAYS, _PROPOSED, _LIVE = (
+    PATTERNS[f"run_plans.{name}"] for name in ("sleeves", "symbols", "strategies", "pays", "proposed", "live")
+)
+_DATED = re.compile(r"\bwhen\b|\bhow long\b|\brecover")
 _WHEN_OF_A_RUN = PATTERNS["run_plans.when_of_a_run"]
 
 
 def _read_of_run(q: Question, run_id: str) -> PlannedCall | None:
     """What else a sentence asks of the run it makes: a split of its round trips, its drawdowns with their dates."""
-    if q.slots.side or (q.slots.by and q.slots.by[0] != "day"):
+    if q.slots.side or (q.slots.by and q.slots.by[0] not in ("day", "symbol", "strategy", "sleeve")):
         of = {"side": q.slots.side} if q.slots.side else {"by": q.slots.by[0]}
         return PlannedCall("trips", {"subject": run_id, **of})
     return PlannedCall("performance", {"subject": run_id}) if _WHEN_OF_A_RUN.search(q.slots.text) else None
@@ -106,22 +150,28 @@ _THEM = re.compile(r"\b(?:them|both|these|those|the two|which|runs)\b")
 
 def compare(q: Question) -> Plan:
     """Variants against the live configuration; two strategies, two symbols or two runs side by side."""
-    s, sleeve = q.slots, q.sleeve()
+    s, sleeve, said = q.slots, q.sleeve(), ""
     variants = [{**s.common, **variant} for variant in s.variants] or ([s.common] if s.common else [])
     runs = _named(q) or (_made(q) if _THEM.search(s.text) else [])
-    if len(runs) < 2 and not variants and re.search(r"\b(?:two|both|stored|last|latest)\b.*\bruns\b", s.text):
+    if len(runs) < 2 and not variants and re.search(r"\b(?:two|both|all|the|stored|last|latest)\b.*\bruns\b", s.text):
         (latest,) = yield [PlannedCall("run", {})]
-        if len(latest.evidence) > 2 and not re.search(r"\b(?:last|latest|newest)\b", s.text):
+        few = re.search(r"\b(?:two|both|last|latest|newest)\b", s.text)
+        if few and len(latest.evidence) > 2 and not re.search(r"\b(?:last|latest|newest)\b", s.text):
             return asks_back(f"Which two of these? Name them by their ids.\n\n{result_text(latest)}")
-        runs = list(latest.evidence[:2])
+        runs = list(latest.evidence[: 2 if few else RUNS_MAX])
     if not variants and len(runs) > 1:
         return (yield from _side_by_side(q, runs))
-    if not variants and max(len(s.strategies), len(s.symbols), len(s.timeframes)) > 1:
+    if not variants and (max(map(len, (s.strategies, s.symbols, s.timeframes, s.periods))) > 1 or _STRATEGIES.search(s.text)):
         return (yield from backtest(q))
-    if not variants and q.last("compare"):
-        return best_of_last(q)
     if s.unclear:
         return asks_back(unclear(q))
+    above = focus_of(q)
+    if not variants:
+        variants, sleeve, said = yield from _meant(q, above)
+    if not variants and q.last("compare"):
+        return best_of_last(q)
+    if not variants and s.strategies and s.symbols:
+        return (yield from backtest(q))
     if not variants:
         return asks_back("Which values? For example `compare a 2 ATR with a 3 ATR stop` or `stop_atr=2 against stop_atr=3`.")
     if len(variants) > MAX_VARIANTS:
@@ -130,10 +180,75 @@ def compare(q: Question) -> Plan:
         return asks_back(which_sleeve(q))
     where: dict[str, Any] = {"sleeve": sleeve.name} if sleeve else {"strategy": s.strategies[0], "symbol": s.symbols[0]}
     given = {} if sleeve else {"timeframe": s.timeframe, "venue": s.venue}
-    given |= {"start": s.span.start or s.span.at, "end": end_of(q), "fills": s.fills, "funding": s.funding}
+    span = (s.span.start or s.span.at, end_of(q))
+    span = (above.start, above.end) if not any(span) and above is not None and said == "" and not s.common else span
+    given |= {"start": span[0], "end": span[1], "fills": s.fills, "funding": s.funding}
     args = {"variants": [{"changes": changes_of(v)} for v in variants], **where, **{k: v for k, v in given.items() if v}}
     (result,) = yield [PlannedCall("compare", args)]
-    return drafted([PlannedCall("compare", args)], [result], _after(q, result))
+    first = " ".join(filter(None, (said, compared_first(result, s.text))))
+    return drafted([PlannedCall("compare", args)], [result], _after(q, result)).after(first)
+
+
+_Meant = tuple[list[dict[str, Any]], SleeveName | None, str]
+
+
+def _meant(q: Question, above: RunFocus | None) -> Generator[list[PlannedCall], list[CallResult], _Meant]:
+    """The variants that a sentence means without a value: what is proposed, a setting moved, the run above against what is live;
+    their sleeve, and a sentence about values that nobody named."""
+    s, sleeve = q.slots, q.sleeve()
+    if _PROPOSED.search(s.text):
+        return (*(yield from _proposed(q)), "")
+    sleeve = sleeve or _sleeve_of(q, above)
+    if s.move and sleeve:
+        sizes = (0.25,) if s.move.by is not None else (0.25, 0.5)
+        variants = [v for size in sizes if (v := moved_of(q, sleeve.strategy, sleeve.params, size))]
+        named = s.move.by is not None or not variants
+        return (
+            variants,
+            sleeve,
+            "" if named else f"No value was named, so I took {name_list([changes_text(v) for v in variants])}.",
+        )
+    ran = above is not None and above.params and _LIVE.search(s.text)
+    return ([dict(above.params)], sleeve, "") if above is not None and ran else ([], q.sleeve(), "")
+
+
+def _sleeve_of(q: Question, above: RunFocus | None) -> SleeveName | None:
+    """The sleeve that a run above is of; else the first of those that the sentence may mean."""
+    of = [one for one in q.words.sleeves if above is not None and (one.strategy, one.symbol) == (above.strategy, above.symbol)]
+    return next(iter(of or [one for one in q.words.sleeves if one.name in q.slots.sleeves]), None)
+
+
+def _proposed(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[list[dict[str, Any]], SleeveName | None]]:
+    """The changes of the proposal that the thread or the sentence is about, else the newest that is pending; and its sleeve."""
+    shown = [i for r in reversed(q.results()) for i in r.ids("prop-")] + [i for i in q.slots.ids if i.startswith("prop-")]
+    if not shown:
+        (listed,) = yield [PlannedCall("proposals", {"state": "pending"})]
+        shown = listed.ids("prop-")
+    if not shown:
+        return [], None
+    (card,) = yield [PlannedCall("proposals", {"proposal_id": shown[0]})]
+    changes = {row["parameter"]: value_in(row["proposed"]) for row in card.rows() if "proposed" in row}
+    of = q.sleeve() or next((one for one in q.words.sleeves if re.search(rf" for {one.name}\b", card.text)), None)
+    return ([changes] if changes else []), of
+
+
+def compared_first(result: CallResult, text: str) -> str:
+    """What a comparison found, in a sentence, with the figure that a text asks for; empty where it was not made."""
+    rows, table = result.data.get("rows") or (), result.table
+    if result.status != "ok" or len(rows) < 2:
+        return ""
+    named = [(changes_text({c["key"]: c["value"] for c in row["changes"]}), row.get("verdict")) for row in rows[1:]]
+    told = {word: [name for name, verdict in named if verdict == word] for word in ("better", "worse")}
+    known = [f"{name_list(names)} {'is' if len(names) == 1 else 'are'} {word}" for word, names in told.items() if names]
+    others = [name for name, verdict in named if verdict not in told]
+    known += [f"{name_list(others)} cannot be told apart from it"] if others else []
+    at = next((n for n in heads_of(table, text) if table.columns[n] in _FIGURES), None) if table is not None else None
+    figures = [f"{row[1]} {row[at]}" for row in table.rows] if table is not None and at is not None else []
+    shown = f" {table.columns[at].capitalize()}: {', '.join(figures)}." if table is not None and at is not None else ""
+    return f"Against the live configuration: {'; '.join(known)}.{shown}"
+
+
+_FIGURES = ("drawdown", "fees", "round trips", "return")
 
 
 def _after(q: Question, result: CallResult) -> str:
@@ -185,7 +300,10 @@ def _side_by_side(q: Question, ids: list[str]) -> Plan:
     rows = tuple((metric, *(f"{{{handles[r.data['run_id']]}.{metric}}}" for r in good)) for metric in _SIDE_BY_SIDE)
     shown = render.markdown_table(Table(("metric", *(str(r.data["run_id"]) for r in good)), rows)) if len(good) > 1 else ""
     bad = [result_text(r, table=False) for r in results if r.status != "ok"]
-    return PlannedAnswer("\n\n".join(part for part in (*bad, shown) if part), read_as=f"the runs {name_list(ids)} side by side")
+    first = ranked_runs(good, q.facts, q.slots.text) if len(good) > 1 else ""
+    return PlannedAnswer(
+        "\n\n".join(part for part in (first, *bad, shown) if part), read_as=f"the runs {name_list(ids)} side by side"
+    )
 
 
 def run(q: Question) -> Plan:
@@ -195,7 +313,14 @@ def run(q: Question) -> Plan:
     q = yield from about_run(q)
     lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
-    return (yield from made([PlannedCall("run", args)], q))
+    dated = (
+        [PlannedCall("performance", {"subject": q.run_id()})]
+        if args and re.search(r"\bwhen\b|\bhow long\b", q.slots.text)
+        else []
+    )
+    calls = [PlannedCall("run", args), *dated]
+    results = yield calls
+    return drafted(calls, results).after(" ".join(filter(None, (lead(q, results[0]), *map(deepest, results[1:])))))
 
 
 def round_trip(q: Question) -> Plan:
@@ -211,16 +336,35 @@ def round_trip(q: Question) -> Plan:
 
 
 def strategies(q: Question) -> Plan:
-    """The available strategies, or one with its parameters."""
-    sleeve = q.sleeve()
-    name = q.slots.strategy or (sleeve.strategy if sleeve else None)
-    key = next((key for key in q.words.params if re.search(rf"\b{key}\b", q.slots.text)), None)
-    if name is None and key:
-        name = next((s for s, params in q.words.strategies.items() if any(p.key == key for p in params)), None)
-    wants = re.search(r"\b(?:param\w*|knobs?|bounds?|defaults?|tun\w+|dials?)\b", q.slots.text)
-    names = [name] if name else [s for s, params in q.words.strategies.items() if params] if wants else []
+    """The available strategies, or one with its parameters; in what the settings of two sleeves differ."""
+    s, sleeve = q.slots, q.sleeve()
+    if len(s.sleeves) > 1 and re.search(r"\b(?:differ\w*|same|apart|compare\w*|vs|versus|against)\b", s.text):
+        return (yield from _differ(q))
+    name = s.strategy or (sleeve.strategy if sleeve else None)
+    wants = re.search(r"\b(?:param\w*|knobs?|bounds?|defaults?|tun\w+|dials?)\b", s.text)
+    spoken = [key for key in q.words.params if re.search(rf"\b{key}\b", s.text)]
+    spoken = spoken or (list(keys_named(s.text, q.words.params))[:1] if wants and name is None else [])
+    key = next(iter(spoken), None)
+    having = [of for of, params in q.words.strategies.items() if params and (key is None or any(p.key == key for p in params))]
+    names = [name] if name else having[:1] if key in s.text.split() else having if wants else []
     calls = [PlannedCall("list_strategies", {"strategy": n}) for n in names] or [PlannedCall("list_strategies", {})]
     results = yield calls
-    if key and len(results) == 1 and (table := results[0].table) and (row := [r for r in table.rows if r[0] == key]):
-        results = [results[0]._replace(text=f"{key}: {row[0][-1]}.", table=Table(table.columns, tuple(row)))]
+    for n, result in enumerate(results if key else ()):
+        if (table := result.table) and (row := [r for r in table.rows if r[0] == key]):
+            results[n] = result._replace(text=f"{key} of {names[n]}: {row[0][-1]}.", table=Table(table.columns, tuple(row)))
     return drafted(calls, results)
+
+
+def _differ(q: Question) -> Plan:
+    """The settings in which sleeves differ."""
+    call = PlannedCall("sleeves", {})
+    (result,) = yield [call]
+    listed = [one for one in result.data.get("sleeves") or () if one["name"] in q.slots.sleeves]
+    keys = dict.fromkeys(key for one in listed for key in one["params"])
+    rows = [(key, *(str(one["params"].get(key, "-")) for one in listed)) for key in keys]
+    rows = [row for row in rows if len(set(row[1:])) > 1]
+    names = name_list([one["name"] for one in listed])
+    if not rows:
+        return PlannedAnswer(f"{names} have the same settings.", read_as=read_as([call]))
+    table = Table(("parameter", *(one["name"] for one in listed)), tuple(rows))
+    return PlannedAnswer(f"{names} differ in {len(rows)} settings.\n\n{render.markdown_table(table)}", read_as=read_as([call]))

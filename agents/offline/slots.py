@@ -12,6 +12,7 @@ from typing import Any
 
 from agents.offline import dates, names, params, ranges
 from agents.offline.leftout import BEFORE_COSTS, left_out
+from agents.offline.moves import SettingMove, read_move
 from agents.offline.sentence import BLANK, Places, Sentence, mentions
 from agents.offline.words import BY, PATTERNS, Words, tidy, vocabulary
 
@@ -28,11 +29,12 @@ class Slots:
     timeframes: tuple[str, ...] = ()  # `15m and 1h`: all that are named
     venue: str | None = None
     span: dates.TimeSpan = dates.NO_SPAN
+    periods: tuple[dates.TimeSpan, ...] = ()  # `2023 vs 2024`: windows that are set beside each other
     lasting: str | None = None  # `for 24 hours`: how long, not when
     common: dict[str, Any] = field(default_factory=dict)
     variants: tuple[dict[str, Any], ...] = ()
     unclear: tuple[str, ...] = ()  # numbers whose parameter cannot be told
-    factor: float | None = None  # halve, double
+    move: SettingMove | None = None  # halve, 5 lower, by a quarter, tighter
     sleeves: tuple[str, ...] = ()  # more than one: ambiguous
     ids: tuple[str, ...] = ()
     handles: tuple[str, ...] = ()  # r1, r2: runs of this thread
@@ -84,11 +86,13 @@ class Slots:
             taken.pop("without", None)
         if self.symbols or self.strategy:
             taken.pop("sleeves", None)
+        if given(self.span):
+            taken.pop("periods", None)
         taken["closed"] = {**older.closed, **self.closed}
         return replace(self, **taken)
 
 
-_OWN = "text closed unclear places place which factor everything"  # of a sentence itself: nothing older stands in for them
+_OWN = "text closed unclear places place which move everything"  # of a sentence itself: nothing older stands in for them
 
 
 def given(value: object) -> bool:
@@ -127,12 +131,14 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     written = ranges.written(s.rest, words.params) if searching else {}  # before a clock is read from it
     s.take("params", [place for _, place in written.values()])
     folds = _folds(s) if searching else {}
+    off = {} if searching else _off(s, words)
     without, ids = s.every("without"), names.ids_of(s, words)
-    out = _out(s, without, words)
+    out = _out(s, without, words) if not off else None
+    s.take("reason", [m.span(1) for m in PATTERNS["slots.reason"].finditer(s.rest)])
     versions, (place, count, number) = s.every("version"), (s.first(name) for name in ("place", "count", "number"))
     funding, lasting, unit, weekday = names.funding_of(s), s.first("lasting"), s.first("unit"), _weekday(s)
-    span, used = dates.read_span(s.rest, words.desk_ms)
-    s.take("span", used)
+    (periods, beside), (span, used) = dates.periods(s.rest, words.desk_ms), dates.read_span(s.rest, words.desk_ms)
+    s.take("span", used + beside)
     s.every("ever")
     _noted(s, "rule")
     timeframes, named, by = names.timeframes_of(s), names.sleeves_named(s, words), _by(s)
@@ -140,13 +146,10 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     symbols, handles, strategies = names.symbols_of(s, words), s.every("handles"), names.strategies_of(s, words)
     span = _length(s, words) if span == dates.NO_SPAN and strategies and not (searching or lasting) else span
     venue, percent = _venue(s, words), _percent(s)
-    usable = words.params_of(strategies)
-    search = ranges.read_wanted(s.rest, usable, {k: v for k, (v, _) in written.items()}) if searching else None
-    reading = (
-        params.read_params(s.rest, usable) if search is None else params.ParamReading(dict(search.fixed), [], (), search.places)
-    )
-    filters, unclear = _filters(s, reading) if search is None else ((), search.unclear)
-    s.note("params", reading.places)
+    move, sized = read_move(s.rest)
+    s.take("move", sized)
+    reading, wanted = _values(s, words.params_of(strategies), written if searching else None)
+    filters, unclear = ((), wanted.unclear) if searching else _filters(s, reading)
     return Slots(
         text=s.text,
         strategy=strategies[0] if strategies else None,
@@ -156,11 +159,12 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         timeframes=timeframes,
         venue=venue,
         span=span,
+        periods=tuple(periods),
         lasting=lasting,
-        common=reading.common,
-        variants=tuple(reading.variants),
+        common=reading.common | off,
+        variants=() if wanted.axes else tuple(reading.variants),
         unclear=unclear,
-        factor=next((number for said, number in _FACTORS if mentions(said, s.rest)), None),
+        move=move,
         sleeves=named or names.sleeves_meant(words, strategies, symbols, next(iter(timeframes), None)),
         ids=ids,
         handles=tuple(dict.fromkeys(handles)),
@@ -171,18 +175,18 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
         by=by,
         percent=percent,
         which=_which(s),
-        side=_side(s),
+        side=_side(s, out),
         filters=filters,
         without=without,
         out=out,
         unit=unit,
         everything=_noted(s, "everything") is not None,
-        keys=_keys_named(s, words, reading) if search is None else search.named,
-        axes=search.axes if search else {},
-        stepped=search.stepped if search else (),
+        keys=wanted.named if searching else _keys_named(s, words, reading),
+        axes=wanted.axes,
+        stepped=wanted.stepped,
         outcome=_outcome(s),
         folds=folds,
-        guard=_guard(s),
+        guard=names.guard_of(s),
         fills=(_noted(s, "fills") or "").split(" ")[0] or None,
         funding=funding,
         models=stored,
@@ -191,14 +195,32 @@ def read_slots(question: str, words: Words, *, searching: bool = False) -> Slots
     )
 
 
+def _off(s: Sentence, words: Words) -> dict[str, int]:
+    """`btc trend, no stop`: the settings that a run is to be without."""
+    found = list(PATTERNS["slots.off"].finditer(s.text)) if any(mentions(name, s.text) for name in words.strategies) else []
+    s.take("params", [m.span() for m in found])
+    return {f"{m[1]}_atr": 0 for m in found}
+
+
+def _values(s: Sentence, own: Mapping[str, Any], written: Any) -> tuple[params.ParamReading, ranges.Wanted]:
+    """Values that are set, and those that a search varies; more than stand beside each other are searched: `stop 1 2 3 4`."""
+    if written is not None:
+        wanted = ranges.read_wanted(s.rest, own, {k: v for k, (v, _) in written.items()})
+        reading = params.ParamReading(dict(wanted.fixed), [], (), wanted.places)
+    else:
+        reading = params.read_params(s.rest, own)
+        keys = dict.fromkeys(key for of in reading.variants for key in of) if len(reading.variants) > 3 else {}
+        axes = {key: ",".join(dict.fromkeys(params.value_text(of[key]) for of in reading.variants)) for key in keys}
+        wanted = ranges.Wanted(axes, {}, (), (), (), ())
+    s.note("params", reading.places)
+    return reading, wanted
+
+
 def _length(s: Sentence, words: Words) -> dates.TimeSpan:
     """`1 year btc trend`: as long as the run is to be, up to now."""
     bare = PATTERNS["slots.bare_span"].search(s.rest)
     s.take("span", [bare.span()] if bare else [])
     return dates.read_span(f"last {bare[0]}", words.desk_ms)[0] if bare else dates.NO_SPAN
-
-
-_FACTORS = (("halve", 0.5), ("half", 0.5), ("double", 2.0))
 
 
 def _place(said: str | None) -> int | None:
@@ -326,33 +348,26 @@ def _outcome(s: Sentence) -> str | None:
     return "both" if len(kinds) > 1 or (kinds and _ENDS.search(s.text)) else kinds[0] if kinds else None
 
 
-_LENGTH = r"(\d{1,4}) ?(d|h|w|days?|hours?|weeks?)"
+_LENGTH = r"(\d{1,4}|one|two|three|six) ?(d|h|w|days?|hours?|weeks?|months?|mo|years?|y)?"
 _PART = r"(train|test|fit|learn|trade)\w*"
-_FOLDS = re.compile(rf"\b{_LENGTH} (?:of |to )?{_PART}\b|\b{_PART} (?:(?:on|of|for|over) )?{_LENGTH}(?![\w:])")
+_FOLDS = re.compile(rf"\b{_LENGTH} (?:of |to |for )?{_PART}\b|\b{_PART} (?:(?:on|of|for|over) )?{_LENGTH}(?![\w:.=])")
 _FOLD = {"fit": "train", "learn": "train", "trade": "test"}
+_DAYS = {"m": 30, "y": 365}  # of what no fold is given in
 
 
 def _folds(s: Sentence) -> dict[str, str]:
-    """`30d train and 5d test`: how long each fold learns and trades."""
-    found = list(_FOLDS.finditer(s.rest))
-    s.take("folds", [m.span() for m in found])
-    return {_FOLD.get(m[3] or m[4], m[3] or m[4]): f"{m[1] or m[5]}{(m[2] or m[6])[0]}" for m in found}
+    """`30d train and 5d test`, `train 3 months test 1`: how long each fold learns and trades."""
+    found = [(m, _counted(m[1] or m[5]), (m[2] or m[6] or " ")[0]) for m in _FOLDS.finditer(s.rest)]
+    unit = next((unit for *_, unit in found if unit != " "), "")
+    s.take("folds", [m.span() for m, *_ in found if unit])
+    sized = [(m[3] or m[4], n, unit if own == " " else own) for m, n, own in found if unit]
+    return {_FOLD.get(part, part): f"{n * _DAYS[u]}d" if u in _DAYS else f"{n}{u}" for part, n, u in sized}
 
 
-_FIRES = PATTERNS["slots.fires"]
-
-
-def _guard(s: Sentence) -> str | None:
-    """The guard that `would the trailing stop fire` is about, by words that begin those of its name."""
-    found = _FIRES.search(s.rest)
-    if found is None or BLANK in found[1]:
-        return None
-    s.note("guard", [found.span(1)])
-    return re.sub(r"\btrail\w*( stops?)?\b", "trail", found[1])
-
-
-def _side(s: Sentence) -> str | None:
-    """The one side that is named; both are a split or no narrowing."""
+def _side(s: Sentence, out: tuple[str, tuple[str, ...]] | None) -> str | None:
+    """The one side that is named, or that is left where the other is not wanted; both are a split or no narrowing."""
+    if out is not None and out[0] == "side" and s.places.get("strategies"):
+        return next(iter({"long", "short"} - set(out[1])), None)
     lasts = re.search(r"\b(?:how|as) long\b", s.rest)
     found = {side: [m.span() for m in re.finditer(rf"\b{side}s?\b", s.rest)] for side in ("long", "short")}
     named = [side for side, places in found.items() if places and not (side == "long" and lasts)]
@@ -366,7 +381,9 @@ def _keys_named(s: Sentence, words: Words, read: params.ParamReading) -> tuple[s
     found = {key: [m.span() for m in mentions(key, s.rest)] for key in words.params if "_" in key and key not in set_here}
     found = {key: places for key, places in found.items() if places}
     setting = None if found or set_here else _SETTING_OF.search(s.text)
-    if setting is not None and any(mentions(sleeve.name, s.text) for sleeve in words.sleeves):
+    spoken = [m.span() for sleeve in words.sleeves for m in mentions(sleeve.name.replace("-", " "), s.text)] if setting else []
+    s.note("sleeves", spoken)
+    if setting is not None and (spoken or any(mentions(sleeve.name, s.text) for sleeve in words.sleeves)):
         named = params.keys_named(s.rest, {key: param for key, param in words.params.items() if not param.choices})
         units = {unit for unit, said in _UNITS_OF_SETTINGS.items() if said.search(s.text)}
         found = {key: [*places, setting.span()] for key, places in named.items() if not units or key.endswith(tuple(units))}

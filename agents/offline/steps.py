@@ -4,6 +4,7 @@ A plan is a generator: it yields the calls it wants next, is sent their results,
 says the verdict first, its table, and last how the sentence was read. Replayed with the same results it returns the same draft.
 """
 
+import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,6 +16,8 @@ from agents.offline.slots import Slots
 from agents.offline.words import SleeveName, Words
 from tools.common import render
 from tools.common.contract import Table
+
+ROWS_KEPT = 31  # of a table, for what a later turn asks of it: the hours of a day, the days of a month
 
 
 class CallResult(NamedTuple):
@@ -156,6 +159,12 @@ def result_text(result: CallResult, *, table: bool = True) -> str:
 def name_list(names: Sequence[str], last: str = "and") -> str:
     """`a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} {last} {names[-1]}" if names else "none"
+
+
+def value_in(text: str) -> float | str:
+    """A value as a table shows it: a number, else the word."""
+    value = float(text) if re.fullmatch(r"-?\d+(?:\.\d+)?", text) else None
+    return text if value is None else int(value) if value.is_integer() else value
 
 
 def changes_of(changes: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ _BETTER_LOW = ("drawdown", "fees", "slippage", "depth")
 _LOW = PATTERNS["tables.low"]
 _HIGH = PATTERNS["tables.high"]
 AT_A_LOSS = PATTERNS["tables.at_a_loss"]
+COSTS_US = re.compile(r"\bcosts? (?:us|me) (?:the )?(?:most|more|least)\b")  # a result, no costs
 _MOMENTS = ("recovered", "peak", "trough", "entry_ms", "exit_ms", "made", "expires", "since", "until")  # no amounts
 _NO_FIGURE = {
     stem(word) for word in ("open", "first", "last", "bars", "days", "day", "of", "the", "in", "sleeve", "whole", "desk", "time")
@@ -30,7 +31,7 @@ _NAMES = tuple(_ROW_NAMES.split())
 
 def heads_of(table: Table, text: str) -> list[int]:
     """The columns of figures that a text speaks of, in the order of the table."""
-    asked = {stem(word) for word in WORD.findall(text)}
+    asked = {stem(word) for word in WORD.findall(COSTS_US.sub("net", text))}
     return [i for i, head in enumerate(table.columns) if i > 0 and asked & forms_of(head)]
 
 
@@ -85,7 +86,11 @@ def column_of(table: Table, text: str) -> int:
         if table.columns[i] not in _MOMENTS
         and (table.columns[i] not in ("trips", "trades", "round trips") or PATTERNS["tables.many"].search(text))
     ]
-    return (*counts, *money, 0)[0]
+    said = {stem(word) for word in WORD.findall(text)}
+    best = sorted(
+        counts, key=lambda i: (-len(said & forms_of(table.columns[i])), table.columns[i] == "slippage")
+    )  # `win rate` is of win_frac, not of wins
+    return (*best, *money, 0)[0]
 
 
 def ordered(table: Table, facts: Facts, text: str, which: str | None = None, rows: Sequence[int] | None = None) -> list[int]:
@@ -94,6 +99,8 @@ def ordered(table: Table, facts: Facts, text: str, which: str | None = None, row
     sums = ("whole desk", "total", "live configuration")[: 3 if some else 2]
     shown = [n for n in (range(len(table.rows)) if rows is None else rows) if at and not _is_sum(table.rows[n], sums)]
     values = [(value, n) for n in shown if (value := number_of(table.rows[n][at], facts)) is not None]
+    if any(word in table.columns[at] for word in _BETTER_LOW) and all(value <= 0 for value, _ in values):
+        values = [(-value, n) for value, n in values]  # costs that are booked as losses
     low = lowest_wanted(table.columns[at], text, which)
     return [n for _, n in sorted(values, key=lambda pair: pair[0], reverse=not low)]
 
@@ -127,7 +134,7 @@ def lowest_wanted(head: str, text: str, which: str | None) -> bool:
             return False
         plain = re.search(r"\b(?:smallest|lowest|least|fewest)\b", text)
         return True if costs and plain else worst != costs
-    if AT_A_LOSS.search(text) and head in ("net", "return", "change"):
+    if AT_A_LOSS.search(text) and head in ("net", "return", "change", "total_return_frac", "net_profit"):
         return many or not few
     return few
 

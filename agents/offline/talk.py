@@ -1,45 +1,44 @@
-"""What a sentence asks of the table above: a column, a row by its name or its place, the most or the second most, a bound,
-how many, a sum, a share. Called by above.py and understand.py.
+"""What a sentence asks of the table above. Called by table_answers.py, asked_again.py, measured.py and listed.py.
 
-A sentence is the table's where every word of it that carries something is a head, a row's name, a bound or an operation on these;
-one word more, and it is not: then it is read as a question of its own. Cells keep their receipts; `calc` makes a sum or a share.
+A sentence is the table's where every word of it that carries something is a head, a row's name, a cell or an operation on these;
+one word more, and it is not: then it is read as a question of its own. What was kept or picked of a table stays so for the next.
 """
 
 import re
 from collections.abc import Sequence
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agents.offline.account import tokens_of
 from agents.offline.bounds import bound_column, bound_of
 from agents.offline.slots import COUNTED, ORDINALS, Slots, read_slots
-from agents.offline.steps import CallResult, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
-from agents.offline.tables import Facts, column_of, forms_of, lowest_wanted, number_of, only, ordered, ranks, signed_rows
-from agents.offline.words import HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
-from tools.common import render
+from agents.offline.steps import PastTurn
+from agents.offline.tables import (
+    AT_A_LOSS,
+    COSTS_US,
+    Facts,
+    column_of,
+    forms_of,
+    heads_of,
+    lowest_wanted,
+    number_of,
+    ordered,
+    ranks,
+    signed_rows,
+)
+from agents.offline.tables_shown import OF_RUNS, TableAbove, of_figures, runs_as_table, whole_table
+from agents.offline.words import CELLS, FIGURE_WORDS, HEADS, LIGHT, MARKER, PATTERNS, STOP, Words, stem
 from tools.common.contract import Table
 from tools.exposure import glossary
 
-NONE = "none so far"
-ROWS_SUMMED = 20  # an expression of calc is bounded
 LOOKS_BACK = 4  # turns: further up nothing is looked for
 _LISTS = ("journal_search", "alerts", "run", "proposals", "watches", "trials")  # of things, asked for anew for another name
 _KEYED = ("name", "check", "limit", "configuration")
 _RANKED, _NOT_OF_A_TABLE = PATTERNS["talk.ranked"], PATTERNS["talk.other"]  # a reason, a condition, advice are none of a table's
-_COUNT = re.compile(r"\b(?:how many|count|number of)\b")
-_SHARE = re.compile(r"\b(?:shares?|part of|percent of|% of|fraction|proportion|how much of (?:it|that|this|the total))\b")
-_SUM = re.compile(r"\b(?:altogether|in total|total|sum|add (?:them|those|it|these|that) up|combined|together|all in all)\b")
-PART = PATTERNS["talk.part"]
+COUNT, SHARE, SUM, MEAN, SORT, PART = (PATTERNS[f"talk.{name}"] for name in ("count", "share", "sum", "mean", "sort", "part"))
+_OF_CELLS, _SEVERAL, REST = (PATTERNS[f"talk.{name}"] for name in ("of_cells", "several", "rest"))
+_ROWS = re.compile(r"^(?:(?:and|but|so|ok) )*(?:which|how many|(?:sum|average|avg|total)\b)")
+_NARROWS = re.compile(r"^(?:(?:and|but|so|ok|now) )*(?:only|just)\b")  # other round trips, not rows of these
 _WENT = re.compile(r"\bhow much (?:went|goes|was spent|did we spend|is|was|were) (?:to|on|in|for|into)\b")
-
-
-class TableAbove(NamedTuple):
-    """A table that stands above, with the question that it answered."""
-
-    result: CallResult
-    table: Table
-    asked: str
-    later: Sequence[str] = ()  # what was asked since and answered from it, the newest first
 
 
 class RowsAsked(NamedTuple):
@@ -50,141 +49,254 @@ class RowsAsked(NamedTuple):
     how: str
     left: Sequence[str]
     operations: int
+    keeps: bool = False  # rows by what they are, not by their rank
 
 
-def tables_above(past: Sequence[PastTurn]) -> list[TableAbove]:
-    """The tables of the newest turn that looked something up, the last one first; a turn that was asked back is passed over."""
+def tables_above(past: Sequence[PastTurn], facts: Facts, words: Words) -> list[TableAbove]:
+    """The tables of the newest turn that looked something up, the last one first, and the runs of the thread as one table; a
+    turn that was asked back, or summed up what stood above, is passed over."""
     later: list[str] = []
-    for turn in reversed(past[-LOOKS_BACK:]):
-        later += [] if turn.results else [turn.asked]
-        if turn.results:
-            with_rows = [r for r in reversed(turn.results) if r.table is not None and r.table.rows and r.status == "ok"]
-            return [TableAbove(r, r.table, turn.asked, later) for r in with_rows if r.table is not None]
+    for n, turn in reversed(list(enumerate(past))[-LOOKS_BACK:]):
+        shown = [r for r in turn.results if r.name != "calc"]
+        later += [] if shown else [turn.asked]
+        if shown:
+            found = [
+                TableAbove(r, whole_table(r, facts), turn.asked, later) for r in reversed(shown) if r.table and r.status == "ok"
+            ]
+            runs = runs_as_table(past[: n + 1], facts) if any(map(of_figures, shown)) else None
+            every = [*([TableAbove(shown[-1], runs, turn.asked, later)] if runs else []), *found]
+            every = [_narrowed(above, facts, words) for above in every if above.table.rows]
+            every = [above for above in every if above.base]
+            picked = str(runs.rows[every[0].picked][0]) if runs and every[0].picked is not None else ""
+            if n and not later and all(above.picked is None for above in every):
+                every = [_as_before(above, tables_above(past[:n], facts, words)) for above in every]
+            return sorted(
+                every, key=lambda above: bool(picked) and above.table is not runs and picked not in above.result.evidence
+            )
     return []
 
 
-def answer_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> PlannedAnswer | PlanOf | None:
-    """What the table above answers of a sentence that it explains wholly; None for any other sentence."""
-    if slots.places.keys() & _OWN or len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(slots.text):
-        return None
-    one = _ONE.search(slots.text)
-    for above in tables_above(past):
+def _narrowed(above: TableAbove, facts: Facts, words: Words) -> TableAbove:
+    """The table with what the questions since kept of it, and the one row that they, or its own question, picked last."""
+    for asked in (above.asked, *reversed(above.later)):
+        slots, first = read_slots(asked, words), asked is above.asked
+        base = _within(above, slots, facts) if first else above.base
+        above = above._replace(base=base, rows=base if first else above.rows)
         found = asked_of(slots, above, facts)
-        if found.left or not found.operations:
+        own = slots.place is None if first else not found.left and not _NOT_OF_A_TABLE.search(REST.sub("", slots.text))
+        if found.operations and own and found.rows:
+            kept = found.rows if found.keeps and not first else above.rows
+            above = above._replace(rows=kept, picked=found.rows[0] if len(found.rows) == 1 else above.picked)
+    return above
+
+
+def _as_before(above: TableAbove, before: Sequence[TableAbove]) -> TableAbove:
+    """The table with the row that an earlier one of its kind picked, by its name."""
+    names = [str(row[0]) for row in above.table.rows]
+    picked = [
+        str(of.table.rows[of.picked][0]) for of in before if of.picked is not None and of.table.columns == above.table.columns
+    ]
+    return above._replace(picked=names.index(picked[0])) if picked and names.count(picked[0]) == 1 else above
+
+
+def _within(above: TableAbove, slots: Slots, facts: Facts) -> list[int]:
+    """The rows of the window and the bound that were asked about: a P&L has the days before it, too."""
+    rows, span = list(range(len(above.table.rows))), slots.span
+    low, high = (span.start or span.at or "")[:10], (span.end or "9999")[:10]
+    if above.result.name == "trips" and slots.filters and (kept := _bounded(slots, above.table, facts, rows, set())):
+        return kept[0]
+    inside = [n for n in rows if low <= str(above.table.rows[n][0])[:10] < high] if above.result.name == "pnl" else rows
+    return inside if inside and str(above.table.rows[0][0])[:1].isdigit() else rows
+
+
+def in_focus(above: TableAbove) -> int | None:
+    """The one row that `it` means: the only one, the one that was picked last, the deepest of drawdowns."""
+    return 0 if len(above.table.rows) == 1 or (above.picked is None and above.result.name == "performance") else above.picked
+
+
+def question_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> tuple[TableAbove, RowsAsked] | None:
+    """The table above that a sentence is wholly of, and what it asks of it; None for any other sentence."""
+    if len(tokens_of(slots)) > 12 or _NOT_OF_A_TABLE.search(REST.sub("", slots.text)):
+        return None
+    for above in tables_above(past, facts, words):
+        own = above.table.columns[key_of(above.table)]
+        explained = {"params"} if bound_said(slots) else set[str]()
+        explained |= (
+            {"by"}
+            if above.table.columns[:2] == OF_RUNS
+            or set(slots.by) <= {*above.table.columns, *(("day",) if own == "weekday" else ())}
+            else set()
+        )
+        others = slots.places.keys() & _OWN - explained - ({"without"} if REST.search(slots.text) else set())
+        of_runs = above.table.columns[:2] == OF_RUNS
+        if others or (of_runs and not _SEVERAL.search(slots.text)):
             continue
-        if not found.heads and (slots.place is not None or above.result.name == "compare"):
+        found = asked_of(slots, above, facts)
+        if not found.operations or (found.left and not (SORT.search(slots.text) and len(above.rows) > 1)):
+            continue
+        if not (found.heads or found.keeps) and (slots.place is not None or above.result.name == "compare"):
             continue  # a thing that is shown by its id; a comparison has a verdict of its own
-        every = len(found.rows) == len(above.table.rows) > 1
-        if every and (one or (found.heads and above.later and not _EACH.search(slots.text))):
-            row = in_focus(above, facts, words)
-            if row is None and one:
+        every, one = len(found.rows) == len(above.rows) > 1, _ONE.search(slots.text)
+        again = found.heads and (above.later or above.result.name == "performance") and not _EACH.search(slots.text)
+        if every and not (found.keeps or SORT.search(slots.text)) and (one or again):
+            row = in_focus(above)
+            if row is None and one and not (SUM.search(slots.text) or SHARE.search(slots.text)):
                 continue
             if row is not None:
-                found = found._replace(rows=[row], how=str(above.table.rows[row][_key(above.table)]))
-        return _answered(slots, above, found, facts)
+                found = found._replace(rows=[row], how=str(above.table.rows[row][key_of(above.table)]))
+        return above, found
     return None
 
 
-_ONE = re.compile(r"\b(?:its?|that one|this one|it is)\b")
+_ONE = re.compile(r"\b(?:its?|that|this)\b")
 _EACH = re.compile(r"\b(?:all|each|every|which|them|those|these|both|others?)\b")
-
-
-def in_focus(above: TableAbove, facts: Facts, words: Words) -> int | None:
-    """The one row that `it` means: the only one, the one that the question above picked, the deepest of drawdowns."""
-    if len(above.table.rows) == 1 or above.result.name == "performance":
-        return 0
-    for asked in (*above.later, above.asked):
-        before = asked_of(read_slots(asked, words), above, facts)
-        if len(before.rows) == 1:
-            return before.rows[0]
-    return None
-
-
 _OF_A_CALL = "span params axes variants timeframe venue lasting funding fills ids handles percent by unit without"
 _OWN = frozenset(_OF_A_CALL.split())
 
 
 def asked_of(slots: Slots, above: TableAbove, facts: Facts) -> RowsAsked:
     """What a sentence asks of a table."""
-    table, used, how = above.table, set[str](), list[str]()
-    rows, operations = list(range(len(table.rows))), 0
-    names = _named_rows(slots, above, used)
+    table, used, how, text = above.table, set[str](), list[str](), slots.text
+    rows, operations, keeps = list(above.rows), 0, False
     of_figures = table.columns[:2] == ("metric", "value")
-    own_part = PART.search(slots.text) or (of_figures and _WENT.search(slots.text))
+    own_part = PART.search(text) or (of_figures and _WENT.search(text))
     if own_part:  # `how much of it went to fees`: of its own P&L, no share in those of all rows
         used |= set(own_part[0].split())
-    if names:
-        rows, operations = names, operations + 1
-        how.append(" and ".join(str(table.rows[n][_key(table)]) for n in names[:4]))
-    heads = _heads(slots, table, used)
+    if names := _named_rows(slots, above, used):
+        rows, operations = [n for n in rows if n in names] or names, operations + 1
+        how.append(" and ".join(str(table.rows[n][key_of(table)]) for n in names[:4]))
+    listed = table.columns[key_of(table)] in _ITEMS  # rows are things, not what they were split by
+    if (rest := REST.search(text)) and (out := _left_out(slots, above)):
+        rows, operations, keeps = [n for n in above.base if n not in out and not _is_sum(table, n)], operations + 1, True
+        used |= set(re.findall(r"[a-z]+", rest[0]))
+        how.append(f"without {' and '.join(str(table.rows[n][key_of(table)]) for n in out)}")
+    other_trips = above.result.name == "trips" and (not listed or _NARROWS.match(text) is not None)
+    part = "The table has" in above.result.text and not above.result.args.get("limit")  # asked for anew, it is whole
+    of_cells = listed and len(rows) > 1 and _OF_CELLS.search(text) and not other_trips and not (part and not COUNT.search(text))
+    cells = _of_cells(slots, table, rows, used) if of_cells else None
+    if cells is not None:
+        rows, operations, keeps = cells[0], operations + 1, True
+        how.append(cells[1])
+    heads = _heads(slots, table, used) if table.columns[-1] != "value" else []
     operations += bool(heads)
-    listed = table.columns[_key(table)] in _ITEMS  # rows are things, not what they were split by
+    used |= {"biggest", "largest", "deepest"} if any("drawdown" in table.columns[i] for i in heads) else set()
     if own_part and heads and (net := next((i for i, head in enumerate(table.columns) if head in ("net", "change")), None)):
         heads = list(dict.fromkeys((net, *heads)))
-    if (sign := PATTERNS["above.signed"].search(slots.text)) and (
-        signed := signed_rows(table, facts, losing=sign["red"] is not None)
-    ):
-        if above.result.name == "trips" and not listed:  # `the winning ones` of a split are other round trips, not its rows
+    sign = None if COUNT.search(text) and "wins" in table.columns else PATTERNS["above.signed"].search(text)
+    if sign and (signed := signed_rows(table, facts, losing=sign["red"] is not None)) is not None:
+        if other_trips and (listed or not _ROWS.match(text)):  # `the winning ones` of a split are other round trips, not its rows
             return RowsAsked(rows, (), "", [sign[0]], 0)
-        rows, operations = ([n for n in rows if n in signed] if above.result.name != "trips" else rows), operations + 1
-        used |= set(sign[0].split()) if above.result.name != "trips" else set()
-    bound = _bounded(slots, table, facts, rows, used) if listed else None
+        every = rows if set(rows) & set(signed) else above.base  # `and the green ones`, after the red ones
+        rows, operations, keeps = [n for n in every if n in signed and not _is_sum(table, n)], operations + 1, True
+        used |= set(sign[0].split())
+        how.append("below zero" if sign["red"] else "above zero")
+    bound = _bounded(slots, table, facts, rows, used) if listed or keeps else None
     if bound is not None:
-        rows, operations = bound[0], operations + 1
+        rows, operations, keeps = bound[0], operations + 1, True
         how.append(bound[1])
-    if (listed or slots.count is None) and (ranked := _ranked(slots, table, facts, rows, used)):
+    if SORT.search(text):
+        used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "place")}
+    elif (listed or slots.count is None) and (ranked := _ranked(slots, above, facts, rows, used)):
         rows, operations = ranked[0], operations + 1
         how.append(ranked[1])
-    for pattern in (_COUNT, _SUM, _SHARE):
-        if pattern.search(slots.text) and not own_part:
+    for pattern in (COUNT, SUM, MEAN, SHARE, SORT):
+        if pattern.search(text) and not own_part:
             operations += 1
-            used |= {w for m in pattern.finditer(slots.text) for w in m[0].split()}
-    if above.result.name == "trips" and re.search(r"\bwhy\b", slots.text):
+            used |= {w for m in pattern.finditer(text) for w in m[0].split()}
+    if above.result.name == "trips" and re.search(r"\bwhy\b", text):
         heads = []  # the word `stop` is no reason why it lost
+    heads = (
+        heads or [i for i, head in enumerate(table.columns) if head in TIMES and i][:1] if re.search(r"\bwhen\b", text) else heads
+    )
     columns = {table.columns[i] for i in heads}
-    left = [*_left(slots, used), *(w for w, of in _WHO.items() if re.search(rf"\b{w}\b", slots.text) and not columns & of)]
+    who = {w: of for w, of in _WHO.items() if not (w == "who" and not listed and _ranks(how))}
+    left = [*_left(slots, used, table), *(w for w, of in who.items() if re.search(rf"\b{w}\b", text) and not columns & of)]
     left += [*(slots.filters if bound is None else ()), *(["count"] if slots.count is not None and not listed else [])]
-    return RowsAsked(rows, heads, ", ".join(how), left, operations)
+    return RowsAsked(rows, heads, ", ".join(how), left, operations, keeps)
 
 
 _MOMENTS = "since until peak trough recovered entry_ms exit_ms made expires first last"
-_TIMES = {"desk time", "since (wall time)", *_MOMENTS.split()}
-_WHO = {
-    "who": {"by", "acknowledged by"},
-    "whom": {"by", "acknowledged by"},
-    "why": {"why", "reason"},
-    "when": _TIMES,
-}  # what a question word asks for
-_THINGS = "trip day week month drawdown run alert proposal variant variation configuration"
-_ITEMS = ("desk time", *_THINGS.split())
+TIMES = {"desk time", "since (wall time)", *_MOMENTS.split()}
+_PERSONS = {"by", "acknowledged by"}
+_WHO = {"who": _PERSONS, "whom": _PERSONS, "why": {"why", "reason"}, "when": TIMES}  # what a question word asks for
+_THINGS = "trip day week month drawdown run alert proposal variant variation configuration parameter pair watch event"
+_ITEMS = ("desk time", "test window", *_THINGS.split())
 
 
-def _left(slots: Slots, used: set[str]) -> list[str]:
+def _left(slots: Slots, used: set[str], table: Table) -> list[str]:
     """The words that carry something and are neither the table's nor an operation on it."""
     taken = {"which", "place", "count", "filters"} if used else set()
-    words = [t for t in tokens_of(slots) if t.word not in used and t.slot not in taken]
+    of_runs = "run month year coin symbol week window version value setting" if table.columns[0] in ("metric", "run") else ""
+    own = {stem(word) for word in (table.columns[key_of(table)], *of_runs.split())}
+    words = [t for t in tokens_of(slots) if t.word not in used and t.slot not in taken and t.stem not in own]
     return [
         t.word
         for t in words
-        if t.slot or (t.word not in LIGHT and t.word not in STOP and t.word not in MARKER and t.word not in COUNTED)
+        if (t.slot and t.slot != "by" and t.word != "all")
+        or (t.word not in LIGHT and t.word not in STOP and t.word not in MARKER and t.word not in COUNTED)
     ]
 
 
-def _key(table: Table) -> int:
+def _ranks(how: Sequence[str]) -> bool:
+    return any(word in one for one in how for word in ("lowest", "highest"))
+
+
+def key_of(table: Table) -> int:
     """The column that names a row."""
-    return next((i for i, head in enumerate(table.columns) if head in _KEYED), 0)
+    counted = 1 if table.columns[:1] == ("what",) and table.columns[1:2] in (("rule",), ("sleeve",), ("day",)) else 0
+    return next((i for i, head in enumerate(table.columns) if head in _KEYED), counted)
+
+
+def _is_sum(table: Table, n: int) -> bool:
+    return "whole desk" in str(table.rows[n][key_of(table)])
+
+
+def _left_out(slots: Slots, above: TableAbove) -> list[int]:
+    """The rows that a sentence leaves out: the one at its place, those that were kept, or the one picked last."""
+    if slots.place is not None and 0 <= slots.place < len(above.rows):
+        return [above.rows[slots.place]]
+    focus = in_focus(above)
+    return list(above.rows) if len(above.rows) < len(above.base) else [] if focus is None else [focus]
+
+
+def _of_cells(slots: Slots, table: Table, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
+    """The rows that have each word of a sentence in a cell: `which of these were stops`, `only the sells`; none where no cell of
+    the table has any."""
+    named = _heads(slots, table, set())  # `with a unit of ATR`: a cell of that column
+    texts = {n: _words_in([table.rows[n][i] for i in named] or table.rows[n]) for n in range(len(table.rows))}
+    every, found = set[str]().union(*texts.values()), list[str]()
+    for token in tokens_of(slots):
+        forms = {token.stem, *CELLS.get(token.stem, ())}
+        plain = (
+            token.word not in STOP and token.word not in LIGHT and token.word not in used and token.slot not in ("which", "place")
+        )
+        known = token.stem in CELLS and (
+            "side" in table.columns or (token.stem not in ("long", "short") and "what" in table.columns)
+        )
+        if plain and (forms & every or known):
+            rows = [n for n in rows if forms & texts[n]]
+            used.add(token.word)
+            found.append(token.word)
+    return (list(rows), " ".join(found)) if found else None
+
+
+def _words_in(row: Sequence[Any]) -> set[str]:
+    """The stems of the words in the cells of a row that are text."""
+    return {stem(w) for cell in row if not str(cell).startswith("{") for w in re.findall(r"[a-z]{2,}", str(cell).lower())}
 
 
 def _named_rows(slots: Slots, above: TableAbove, used: set[str]) -> list[int]:
     """The rows whose name stands in the sentence; none in a list of things, of which another name asks for another list."""
-    table, key, tokens = above.table, _key(above.table), tokens_of(slots)
-    if above.result.name in _LISTS or table.columns[0] in ("trip", "metric", "") or len(table.rows) < 2:
-        return _metric_rows(slots, table, used) if table.columns[:2] == ("metric", "value") else []
+    table, key, tokens = above.table, key_of(above.table), tokens_of(slots)
+    if above.result.name in _LISTS or table.columns[0] in ("trip", "metric", "parameter", "event") or len(table.rows) < 2:
+        return _metric_rows(slots, table, used) if table.columns[-1] == "value" else []
     found: list[int] = []
     of_names = slots.places.keys() & {"sleeves", "symbols", "strategies"}
     for n, row in enumerate(table.rows):
         name = str(row[key]).lower()
-        parts = {p for p in re.split(r"[^a-z0-9]+", name) if len(p) > 2 and p not in ("usdt", "trend", "the", "perp")} | {name}
+        parts = {
+            p for p in re.split(r"[^a-z0-9]+", name) if len(p) > 2 and p not in ("usdt", "trend", "the", "perp", "sleeve")
+        } | {name}
         words = {t.word for t in tokens if t.word in parts or stem(t.word) in {stem(p) for p in parts}}
         whole = name in (*slots.sleeves, *slots.strategies, *map(str.lower, slots.symbols))
         if words or (whole and of_names):
@@ -195,7 +307,7 @@ def _named_rows(slots: Slots, above: TableAbove, used: set[str]) -> list[int]:
 
 def _metric_rows(slots: Slots, table: Table, used: set[str]) -> list[int]:
     """Of a table of figures, one a row, those that the sentence speaks of; of a figure of two words the row of both."""
-    names = [str(row[0]) for row in table.rows]
+    names = [str(row[-2]) for row in table.rows]
     phrase = next((word for word in glossary() if " " in word.strip() and re.search(rf"\b{re.escape(word)}\b", slots.text)), None)
     if phrase is not None:
         own, parts = re.match(r"`(\w+)`", glossary()[phrase]), {*phrase.split()}
@@ -209,18 +321,23 @@ def _metric_rows(slots: Slots, table: Table, used: set[str]) -> list[int]:
     return [n for n, words in enumerate(said) if words]
 
 
-_EXACT = ("entries", "made")
+_EXACT = ("entries", "made", "traded", "traded_days")
 
 
 def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
     """The columns that a sentence asks for."""
     found: list[int] = []
-    free = [t for t in tokens_of(slots) if t.word not in used and t.slot in ("", "keys", "rule")]  # a word may be two heads
+    us = {m.start() for m in COSTS_US.finditer(slots.text)}  # `cost us the most` is of no column of costs
+    free = [
+        t
+        for t in tokens_of(slots)
+        if t.word not in used and t.slot in ("", "keys", "rule", "outcome", "by") and t.start not in us
+    ]  # a word may be two heads
     for i, head in enumerate(table.columns):
         own = {stem(word) for word in HEADS.get(head.lower(), ())} | ({head.lower()} if len(head) > 1 else set())
         own |= forms_of(head) if head not in (*_EXACT, "what") else set()
         words = {t.word for t in free if t.word in own or (t.stem in own and head not in _EXACT)}
-        if words and i != _key(table):
+        if words and i != key_of(table):
             found.append(i)
             used |= words
     return found
@@ -228,98 +345,56 @@ def _heads(slots: Slots, table: Table, used: set[str]) -> list[int]:
 
 def _bounded(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
     """The rows within a bound that the sentence sets: `above 2r`, `under an hour`."""
-    bound = bound_of(slots.filters[0]) if len(slots.filters) == 1 else None
-    at = bound_column(slots.text, table, bound) if bound is not None else None
+    said = bound_said(slots)
+    bound = bound_of(said) if said else None
+    named = next(iter(heads_of(table, slots.text.replace(said, ""))), None) if said and bound and not bound.unit else None
+    at = named or (bound_column(slots.text, table, bound) if bound is not None else None)
     if bound is None or at is None:
         return None
+    if AT_A_LOSS.search(slots.text) and not bound.below and bound.level > 0 and bound.unit in ("r", "u", ""):
+        bound = bound._replace(below=True, level=-bound.level)  # `lost more than 1r`
     kept = [n for n in rows if (value := number_of(table.rows[n][at], facts)) is not None and bound.holds(value)]
-    used |= set(slots.filters[0].split())
-    return kept, f"{table.columns[at]} {slots.filters[0]}"
+    used |= set(said.split())
+    return kept, f"{table.columns[at]} {said}"
 
 
-def _ranked(slots: Slots, table: Table, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
+def bound_said(slots: Slots) -> str:
+    """The one bound in a sentence, also where its number might be a parameter's; empty for none."""
+    found = slots.filters or [m[0] for m in PATTERNS["slots.beyond"].finditer(slots.text)]
+    return found[0] if len(found) == 1 else ""
+
+
+def figure_meant(slots: Slots, above: TableAbove) -> str:
+    """A sentence with the figure that it is of: its own, or the one that the thread asks about."""
+    if heads_of(above.table, slots.text) or AT_A_LOSS.search(slots.text):
+        return slots.text
+    if "times" in above.table.columns:
+        return f"{slots.text} count"
+    earlier = next((asked.lower() for asked in (*above.later, above.asked) if heads_of(above.table, asked.lower())), "")
+    return f"{slots.text} {' '.join(w for w in re.findall(r'[a-z&]+', earlier) if w in FIGURE_WORDS)}".strip()
+
+
+def _ranked(slots: Slots, above: TableAbove, facts: Facts, rows: Sequence[int], used: set[str]) -> tuple[list[int], str] | None:
     """The row with the most or the least, or the second most; a row by its place."""
-    nth = _RANKED.search(slots.text)
+    nth, table, said = _RANKED.search(slots.text), above.table, slots.text.replace(bound_said(slots) or "-", "")
     if slots.place is not None and nth is None:
         if not -len(rows) <= slots.place < len(rows):
             return None
         used |= {t.word for t in tokens_of(slots) if t.slot == "place"}
         return [list(rows)[slots.place]], f"row {list(rows)[slots.place] + 1}"
-    if len(table.rows) < 2 or not (nth or ranks(slots.text) or slots.which in ("worst", "best")):
+    if len(table.rows) < (1 if table.columns[:2] == OF_RUNS else 2) or not (
+        nth or ranks(said) or slots.which in ("worst", "best")
+    ):
         return None
-    at, order = column_of(table, slots.text), ordered(table, facts, slots.text, slots.which, rows)
+    text = figure_meant(slots, above)
+    at, order = column_of(table, text), ordered(table, facts, text, slots.which, rows)
     place = ORDINALS.get(nth[1], 1) if nth else 0
     if place >= len(order):
         return None
     n = (slots.count or 1) if not nth else 1
     picked = order[place : place + n]
-    used |= {m[0] for p in ("low", "high", "at_a_loss") for m in PATTERNS[f"tables.{p}"].finditer(slots.text)}
+    used |= {w for p in ("low", "high", "at_a_loss") for m in PATTERNS[f"tables.{p}"].finditer(slots.text) for w in m[0].split()}
     used |= {t.word for t in tokens_of(slots) if t.slot in ("which", "count")} | ({*nth[0].split()} if nth else set())
     nth_most = ("", "second ", "third ", "fourth ", "fifth ")[place]
-    end = "lowest" if lowest_wanted(table.columns[at], slots.text, slots.which) else "highest"
+    end = "lowest" if lowest_wanted(table.columns[at], text, slots.which) else "highest"
     return picked, f"{nth_most}{end} {table.columns[at]}"
-
-
-def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf | None:
-    """The rows and columns picked, how many they are, their sum or their share."""
-    table, rows, size = above.table, list(found.rows), len(above.table.rows)
-    if (_SUM.search(slots.text) or _SHARE.search(slots.text)) and not PART.search(slots.text):
-        return _reckoned(slots, above, found, facts)
-    if not rows:
-        return PlannedAnswer(f"None of the {size} rows of the table above: {found.how}.", read_as=_read(above, found))
-    row, at = table.rows[rows[0]], column_of(table, slots.text)
-    name = row[_key(table)]
-    some = f"{len(rows)} of the {size} rows of the table above"
-    if _COUNT.search(slots.text) and not found.heads:
-        lead = f"{some}{f': {found.how}' if found.how else ''}."
-    elif len(rows) == 1 and at and re.search(r"\b(?:lowest|highest) ", found.how):
-        most = found.how.rpartition(", ")[2].removesuffix(f" {table.columns[at]}")
-        lead = f"The {most} {table.columns[at]} is that of {name}: {row[at]}. That is of the table above."
-    elif len(rows) == 1 and found.heads:
-        cells = [f"{table.columns[i]} {NONE if row[i] == '-' else row[i]}" for i in found.heads]
-        lead = f"{name}: {', '.join(cells)}."
-    elif len(rows) == 1 < size:
-        lead = f"{name}{f': {table.columns[at]} {row[at]}' if at else ''}. That is of the table above."
-    else:
-        lead = f"{some}." if len(rows) < size else "Of the table above:"
-    shown = render.markdown_table(_columns(only(table, rows), found.heads, _key(table)))
-    return PlannedAnswer(f"{lead}\n\n{shown}", read_as=_read(above, found))
-
-
-def _read(above: TableAbove, found: RowsAsked) -> str:
-    asked = render.one_line(above.asked, 60)
-    return f'the table above ("{asked}"){f", {found.how}" if found.how else ""}'
-
-
-def _columns(table: Table, heads: Sequence[int], key: int) -> Table:
-    """The columns asked for beside the row's name; all of them where none is."""
-    if not heads:
-        return table
-    kept = [key, *(i for i in heads if i != key)]
-    return Table(tuple(table.columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in table.rows))
-
-
-def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlanOf | None:
-    """A sum of the rows picked, or the share of each in all, by `calc`."""
-    table, at = above.table, (found.heads[0] if found.heads else column_of(above.table, slots.text))
-    summed = [n for n, row in enumerate(table.rows) if at and number_of(row[at], facts) is not None]
-    summed = [n for n in summed if "whole desk" not in str(table.rows[n][_key(table)])]
-    rows = [n for n in found.rows if n in summed][:ROWS_SUMMED]
-    every = summed[:ROWS_SUMMED] if _SHARE.search(slots.text) else []
-    return partial(_sums, above, found, at, rows, every) if rows else None
-
-
-def _sums(above: TableAbove, found: RowsAsked, at: int, rows: list[int], every: list[int], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
-    """The sum of rows, or of some the share of each in the sum of `every` row."""
-    table, key, head = above.table, _key(above.table), above.table.columns[at]
-    refs = {n: str(table.rows[n][at])[1:-1] for n in {*rows, *every}}
-    if every:
-        whole = "+".join(refs[n] for n in every)
-        values = yield from reckoned(*(f"share({refs[n]}, {whole})" for n in rows[:4]))
-        parts = [f"{table.rows[n][key]} {value}" for n, value in zip(rows[:4], values, strict=True)]
-        lead = f"Of the {head} of all {len(every)} rows above: {', '.join(parts)}."
-    else:
-        (value,) = yield from reckoned("+".join(refs[n] for n in rows))
-        lead = f"{head} of {len(rows)} rows of the table above, together: {value}."
-    shown = render.markdown_table(_columns(only(table, rows), [at], key))
-    return PlannedAnswer(f"{lead}\n\n{shown}", read_as=_read(above, found))

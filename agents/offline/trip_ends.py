@@ -178,3 +178,17 @@ def extreme_fill(heard: ShortSentence) -> PlannedCall | PlannedAnswer:
         return PlannedAnswer("None of the events above closed a round trip, so none has a result.", read_as="the events above")
     low = heard.read.which == "worst" or re.search(r"\b(?:loss|loser|lost|hurt|worst)\b", heard.text)
     return PlannedCall("explain_event", {"event_id": (min if low else max)(exits)[1]})
+
+
+@KINDS(most=8, of=("explain_event",), table=True)
+def event_before(heard: ShortSentence) -> PlannedCall | None:
+    """`and the one before`, after an exit or an entry of a list was explained: the one before it."""
+    event, listed = (
+        str(heard.table.rows[0][0]),
+        heard.above.latest(3, lambda r: r.name == "journal_search" and r.table is not None),
+    )
+    rows = listed.rows() if listed is not None else []
+    ended = {row["event"] for row in rows if _STAYS.search(row.get("what", ""))}
+    same = [row["event"] for row in rows if (row["event"] in ended) == (event in ended)]
+    at = same.index(event) if event in same else 0
+    return PlannedCall("explain_event", {"event_id": same[at - 1]}) if at else None

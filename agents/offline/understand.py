@@ -10,7 +10,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
-from agents.offline import above, above_kinds, account, dates, follow, measured, model_asks, slots, talk, wider
+from agents.offline import above, above_kinds, account, follow, measured, model_asks, slots, table_answers, wider
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
 from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, WHY, AskLabel
 from agents.offline.learned import Guess
@@ -20,7 +20,7 @@ from agents.offline.steps import PastTurn, PlannedAnswer, asks_back
 from agents.offline.tables import Facts
 from agents.offline.turn_above import Rest, TurnAbove
 from agents.offline.ways import SAY, Way, way_of, ways
-from agents.offline.words import PATTERNS, Words, tidy
+from agents.offline.words import PATTERNS, Words
 
 PAST_MAX = 8  # turns before that a question is read against
 SURE_WITH_ODD = 0.55  # of a sentence with a word that no sentence of its label has
@@ -97,7 +97,6 @@ def understand(
     thread = ThreadSoFar(words, past, facts, tools, read)
     texts = [text for text in _CLAUSE.split(question) if text.strip(" ,;.?!")]
     halves = _HALVES.split(question) if len(texts) == 1 else []
-    pair = dates.two_periods(tidy(question, words), words.desk_ms)
     if len(texts) > 1 and (several := _several(texts, thread)) is not None:
         return by_sleeve(several)
     between = len(halves) == 2 and re.search(r"\bbetween\b|\d$", halves[0])
@@ -109,13 +108,17 @@ def understand(
         for text in texts:
             parts.append(part_of(text, thread, parts))
         return by_sleeve(parts)
-    if pair and one.chosen is not None and any(map(one.chosen.entry.takes, ("since", "start"))) and not one.chosen.entry.proposes:
-        return by_sleeve([part_of(text, thread) for text in pair])  # one period against another; P&L has both in one table
-    if pair and one.maybe and (one.slots.sleeves or one.slots.strategies) and re.search(r"\b20\d\d\b", one.slots.text):
-        runs = [Part(text, slots.read_slots(text, words), chosen=entry_of("backtest"), ask="backtest") for text in pair]
-        return by_sleeve(runs)  # two years, which the desk has not lived
-    if pair and one.maybe and not one.slots.common:
-        return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of("pnl"), ask="pnl")])
+    if one.slots.periods and (entry := one.chosen.entry if one.chosen is not None else None) is not None and not entry.proposes:
+        runs = entry.tool.name in ("backtest", "pnl") or (
+            entry.tool.name == "compare" and not (one.slots.variants or one.slots.common)
+        )
+        each = [] if runs or not any(map(entry.takes, ("since", "start"))) else one.slots.periods  # a plan of runs makes each
+        return by_sleeve([one._replace(slots=replace(one.slots, span=of, periods=())) for of in each] or [one])
+    if (
+        one.slots.periods and one.maybe and (one.slots.strategies or not one.slots.common)
+    ):  # two years, which the desk has not lived
+        ask = "backtest" if (one.slots.sleeves or one.slots.strategies) and re.search(r"\b20\d\d\b", one.slots.text) else "pnl"
+        return by_sleeve([Part(question, slots.read_slots(question, words), chosen=entry_of(ask), ask=ask)])
     if (one.maybe or one.lost) and len(texts) > 1 and (alone := beside([part_of(t, thread) for t in texts])) is not None:
         return by_sleeve([alone])
     return by_sleeve([wider.widened(one)])
@@ -156,11 +159,12 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
         return dropped
     if older is not None and not thread.past[-1].results and (set_ := follow.parameter_named(text, read, older, thread.words)):
         return set_
-    if thread.past and not earlier and (going := _from_above(text, read, thread)) is not None:
+    goes_on = bool(thread.past) and not earlier
+    if goes_on and (going := _from_above(text, read, thread)) is not None:
         return going
-    if thread.past and not earlier and _completes(read, thread):
+    if goes_on and not PATTERNS["talk.whether"].match(read.text) and _completes(read, thread):
         return _more(text, read, thread)._replace(ask=_frame_ask(thread))
-    if thread.past and not earlier and (call := talk.answer_of(read, thread.past, thread.facts, thread.words)) is not None:
+    if goes_on and (call := table_answers.answer_of(read, thread.past, thread.facts, thread.words)) is not None:
         return Part(text, read, call=call, ask=WHICH)
     before = "" if earlier else thread.before
     listed = likely(read, before)
@@ -253,8 +257,9 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
         return Part(text, read, call=call, ask=WHICH)
     chosen = chosen_of(guess, read)
     assert chosen is not None  # noqa: S101 - neither a way nor going on
-    if ask.startswith("attribution") and re.search(r"\bwhy\b", read.text) and not earlier and above.run_meant(thread.past, read):
-        return _why(text, read, thread)._replace(ask=WHY)  # where a run's P&L comes from is no attribution of the desk's
+    if ask.startswith("attribution") and not earlier and above.run_meant(thread.past, read):  # of the run, not of the desk
+        why = re.search(r"\bwhy\b", read.text)
+        return _why(text, read, thread)._replace(ask=WHY) if why else Part(text, read, chosen=entry_of("run"), ask="run")
     older = earlier[-1] if earlier else thread.older if thread.past else None
     if older is None and not earlier:
         read = follow.with_names(read, thread.asked_back(), chosen)
@@ -326,7 +331,8 @@ def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
 def _better(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
     if above.compared(thread.past):
         return Part(text, read, chosen=entry_of("compare"), own=slots.Slots(), aside=True)
-    return Part(text, read, call=measured.judged(read, thread.past, thread.facts))
+    runs = table_answers.which_made_more(thread.past, thread.facts, thread.words) if above.two_runs(thread.past) is None else None
+    return Part(text, read, call=runs or measured.judged(read, thread.past, thread.facts))
 
 
 def _go_ahead(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
@@ -369,6 +375,9 @@ def _on_frame(part: Part, frame: Part, thread: ThreadSoFar, *, within: bool) -> 
         return part._replace(slots=replace(part.slots, span=span), frame=None) if taken else part._replace(lost=("that",))
     tools = (part.chosen.entry.tool.name, frame.chosen.entry.tool.name)
     same = tools[0] == tools[1] and not part.slots.places.keys() & {"span", "sleeves", "symbols", "everything"}
+    failed = [r for turn in thread.past[-1:] for r in turn.results if r.name in follow.RUNS and r.status != "ok"]
+    if failed and not within and not part.slots.places.keys() & _NAMED and part.chosen.entry.takes("subject"):
+        return Part(part.text, part.slots, call=above.no_more(failed[-1]))
     if not (bound := within or follow.looks_back(part.slots)) and not same:
         return part._replace(frame=None)
     made = any(result.name in follow.RUNS and result.status == "ok" for turn in thread.past for result in turn.results)

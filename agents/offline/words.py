@@ -97,6 +97,7 @@ CORE: frozenset[str] = frozenset(LISTS["core"].split())
 BY: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["by"].items()}
 FIGURES: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["figures"].items()}
 HEADS: Mapping[str, tuple[str, ...]] = {head: tuple(forms.split("|")) for head, forms in LISTS["heads"].items()}
+CELLS: Mapping[str, tuple[str, ...]] = {word: tuple(forms.split("|")) for word, forms in LISTS["cells"].items()}
 LIGHT = frozenset(LISTS["light"].split())
 FIGURE_WORDS = frozenset(word for name, forms in FIGURES.items() for word in (name, *forms))
 PATTERNS: Mapping[str, re.Pattern[str]] = {name: re.compile(pattern) for name, pattern in LISTS["patterns"].items()}
@@ -118,7 +119,9 @@ _TENS = {"one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "ten": 
 _TENS |= {"thirty": "30", "forty": "40", "fifty": "50"}
 _LAST = _TENS | {"six": "6", "seven": "7", "eight": "8", "nine": "9", "twelve": "12"}  # clocks
 _THOUSANDS = re.compile(r"(?<![\w.-])(\d+(?:\.\d+)?)(?:k\b| ?(?:thous[ae]nds?|grand)\b)")
-_WRITTEN = [(re.compile(form), plain) for form, plain in LISTS["written"]]  # contractions and clocks, written out
+# contractions and clocks, written out; years of two digits, in a sentence of a run
+_WRITTEN, _OF_RUNS = ([(re.compile(form), plain) for form, plain in LISTS[name]] for name in ("written", "of_runs"))
+_A_RUN = re.compile(r"\b(?:trends?|reversion|cross|back-?test\w*|walk|sweep|simulate|grid)\b")
 _TEN_PERCENT = re.compile(rf"\b(?:{'|'.join(_TENS)})(?= (?:percent|per cent|pct|%|atr|minutes?)\b)")
 _PREFACE = PATTERNS["words.preface"]
 _VERBS = "".join(f"(?<!{verb})" for verb in ("did", "do", "does", "have", "has", "had", "was", "were", "are", "is"))
@@ -149,6 +152,8 @@ def tidy(text: str, words: Words, more: frozenset[str] = frozenset()) -> str:
     low = re.sub(r"(?<![\w.=/'-])[a-z]{4,}(?![\w=/-])", lambda found: _corrected(found[0], words.vocabulary, more), low)
     low = _TEN_PERCENT.sub(lambda found: _TENS[found[0]], low)  # `ten percnt`, now that its unit is read
     low = _SYNONYM.sub(lambda found: SYNONYMS[found[0]], low)
+    for pattern, plain in _OF_RUNS if _A_RUN.search(low) else ():
+        low = pattern.sub(plain, low)
     return _HOURS.sub(_clocks, low) if _AT_NIGHT.search(low) else low
 
 

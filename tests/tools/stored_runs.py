@@ -14,7 +14,8 @@ START = 1_704_067_200_000  # 2024-01-01
 
 
 def keep_run(folder: Path, engine: Any, args: Any, daily: Sequence[float], **more: Any) -> str:
-    """Store a run of the first sleeve of a job's `args` whose equity moves by `daily`; returns its id."""
+    """Store a run of the first sleeve of a job's `args` whose equity moves by `daily`; returns its id. `hold`: of a holder."""
+    held = more.pop("hold", None)
     sleeve = {"name": "trend", **args["sleeves"][0]} | {"venue": args["sleeves"][0].get("venue") or "binance"}
     name, content = f"binance_{sleeve['symbol']}_perp_15m.parquet", more.pop("content", "ab" * 32)
     equity = 10_000.0 * np.cumprod(1.0 + np.asarray(daily, dtype=float))
@@ -75,7 +76,7 @@ def keep_run(folder: Path, engine: Any, args: Any, daily: Sequence[float], **mor
     )
     frames = {
         "rows": pl.DataFrame({"n": [0]}),
-        "equity": pl.DataFrame({"close_ms": close_ms, "equity": equity}),
+        "equity": pl.DataFrame({"close_ms": close_ms, "equity": equity} | ({} if held is None else {"hold": held})),
         "trips": trips,
         "decisions": pl.DataFrame({"n": [0]}),
     }

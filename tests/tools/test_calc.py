@@ -53,6 +53,8 @@ FACTS = {
         ("d1.price * d1.units", 200.0, "usd"),
         ("max(r1.fees, r2.fees) - min(r1.fees, r2.fees)", 10.0, "usd"),
         ("abs(-r1.fees)", 50.0, "usd"),
+        ("mean(r1.fees)", 50.0, "usd"),
+        ("mean(r1.fees, r2.fees, r1.zero)", 110 / 3, "usd"),
         ("r2.first - r1.first", 500_000.0, "duration_ms"),
     ],
 )
@@ -80,6 +82,9 @@ def test_a_derived_number(expression: str, value: float, unit: str) -> None:
         "r1.sharpe.real",
         "r1.sharpe ** 2",
         "max(r1.fees)",
+        "mean()",
+        "mean(r1.fees, r1.sharpe)",
+        "mean(r1.first, r2.first)",
         "max(r1.fees, key=r1.fees)",
         "[r1.fees]",
         "lambda: 1",

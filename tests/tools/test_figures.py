@@ -58,6 +58,17 @@ def test_run_and_desk_are_asked_alike(ctx: Any) -> None:
     assert found["days_needed"] > found["whole_days"]
 
 
+def test_a_run_has_what_holding_would_have_returned(ctx: Any) -> None:
+    """Of the cash it began with; a run that was stored without it has no such figure, and no guess."""
+    folder, args = ctx.home / "runs", {"sleeves": [{"strategy": "trend", "symbol": "BTC-USDT"}]}
+    without = call(ctx, "performance", {"subject": keep_run(folder, ctx.engine, args, [0.01] * 20)})
+    assert "Holding" not in without.text
+    run_id = keep_run(folder, ctx.engine, args, [0.02] * 20, hold=[12_500.0] * 20)
+    result = call(ctx, "performance", {"subject": run_id})
+    assert values(result, f"performance of {run_id}")["hold_return_frac"] == pytest.approx(0.25)
+    assert "Holding the same instruments" in result.text
+
+
 @pytest.mark.parametrize("tool", ["trips", "excursions"])
 def test_round_trips_of_an_incident_are_no_strategy_s(ctx: Any, tool: str) -> None:
     """A trip that made 39.90 while a window was open is in no count, hit rate, R or excursion; that it is left out is said."""

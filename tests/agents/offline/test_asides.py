@@ -123,15 +123,15 @@ def test_another_value_joins_a_comparison(words: Words, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["and on eth", "for eth?", "eth", "same on eth", "what about eth"])
-def test_trips_of_a_run_have_no_other_symbol(words: Words, text: str) -> None:
-    """The desk's trips would be another question."""
+def test_another_symbol_after_trips_of_a_run_is_run(words: Words, text: str) -> None:
+    """The run has none of it, and the desk's trips would be another question."""
     desk = Desk("developer", words, backtest=ok("backtest", data={"run_id": "r-77"}, evidence=["r-77"])._replace(table=RUN))
     desk.ask("backtest trend on BTC-USDT 15m for 2025")
     desk.ask("hit rate of its longs")
     assert desk.called == [("trips", {"side": "long", "subject": "r-77"})]
-    said = desk.ask(text)
-    assert desk.called == []
-    assert "backtest trend on ETH-USDT 15m from 2025-01-01" in said
+    desk.ask(text)
+    ((name, args),) = desk.called[:1]
+    assert (name, args["symbol"], args["strategy"], args["start"]) == ("backtest", "ETH-USDT", "trend", "2025-01-01")
 
 
 @pytest.mark.parametrize(

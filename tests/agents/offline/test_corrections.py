@@ -22,7 +22,7 @@ def paused(words: Words) -> Desk:
 
 @pytest.mark.parametrize("text", ["no wait, 9", "make it 9", "sorry, 9am", "9 i mean", "actually until 09:00"])
 def test_the_end_of_a_pause_is_corrected(words: Words, text: str) -> None:
-    """And what was filed before is named: it still waits."""
+    """And what was filed before is named: one change waits for a sleeve, the newest."""
     desk = paused(words)
     said = desk.ask(text)
     assert [(name, args["sleeve"], args["ends"]) for name, args in desk.called] == [("propose_pause", "eth-trend", "until 09:00")]

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from agents.offline.measured import deepest, fall_limit, judged, verdict
-from agents.offline.slots import Slots, read_slots
+from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
+from agents.offline.table_answers import answer_of
 from agents.offline.tables import ordered
 from agents.offline.words import Words
 from tests.agents.offline.test_asked_of_anything import listed
@@ -79,25 +80,31 @@ def test_what_nobody_looked_up_is_not_judged(words: Words) -> None:
     assert answer.asked_back
 
 
-def test_of_two_runs_the_one_that_made_more_is_named() -> None:
-    """By what both made; two runs do not tell skill from luck, and the answer says so."""
+def test_of_two_runs_the_one_that_made_more_is_named(words: Words) -> None:
+    """By what both made, with what sets them apart; two runs do not tell skill from luck, and the answer says so."""
     runs = [
         CallResult(
             "backtest",
             {"strategy": of},
             "ok",
             "",
-            Table(("metric", "value"), (("total_return_frac", f"{{q1.{of}}}"),)),
+            Table(("metric", "value"), (("total_return_frac", f"{{{of[0]}1.total_return_frac}}"),)),
             {"run_id": run},
             (run,),
         )
         for of, run in (("trend", "r-1"), ("reversion", "r-2"))
     ]
-    answer = judged(Slots(text="which is better"), [PastTurn("both", tuple(runs))], facts_of(trend=-0.07, reversion=-0.03))
-    assert isinstance(answer, PlannedAnswer)
-    assert answer.text.startswith("r-2 (reversion) made more than r-1")
-    assert "Both lost money" in answer.text
-    assert "luck" in answer.text
+    made = (("t1", -0.07), ("r1", -0.03))
+    facts = {
+        fact.ref: fact
+        for handle, value in made
+        for fact in make_facts(handle, "of a test", Evidence("run", handle), {"total_return_frac": (value, "frac")})
+    }
+    for text in ("which is better", "which one made more", "which of the two lost less"):
+        answer = answer_of(read_slots(text, words), [PastTurn("both", tuple(runs))], facts, words)
+        assert isinstance(answer, PlannedAnswer)
+        assert answer.text.startswith("The highest total_return_frac is that of r-2 (reversion): {r1.total_return_frac}, against")
+        assert "luck" in answer.text
 
 
 @pytest.mark.parametrize(

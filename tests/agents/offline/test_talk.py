@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agents.offline import above, talk
+from agents.offline import above, table_answers
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import read_slots
 from agents.offline.steps import CallResult, PastTurn, PlannedAnswer
@@ -39,7 +39,7 @@ def above_of(table: Table, asked: str = "p&l by day", name: str = "pnl") -> list
 )
 def test_a_row_or_a_column_is_read_from_the_table_above(words: Words, text: str, table: Table, found: str) -> None:
     """With no call at all, and the answer names the question that it is read from."""
-    answer = talk.answer_of(read_slots(text, words), above_of(table), {}, words)
+    answer = table_answers.answer_of(read_slots(text, words), above_of(table), {}, words)
     assert isinstance(answer, PlannedAnswer)
     assert found in answer.text
     assert answer.read_as.startswith('the table above ("p&l by day")')
@@ -60,7 +60,7 @@ def test_a_row_or_a_column_is_read_from_the_table_above(words: Words, text: str,
 )
 def test_a_word_that_the_table_does_not_explain_makes_it_another_question(words: Words, text: str) -> None:
     """A condition, a denial, a person, a window: read as a question of its own."""
-    assert talk.answer_of(read_slots(text, words), above_of(DAYS), {}, words) is None
+    assert table_answers.answer_of(read_slots(text, words), above_of(DAYS), {}, words) is None
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_word_that_the_table_does_not_explain_makes_it_another_question(words:
 )
 def test_sums_and_shares_are_made_by_calc(words: Words, text: str, expressions: list[str]) -> None:
     """So that the figure has a receipt."""
-    plan = talk.answer_of(read_slots(text, words), above_of(EXITS, name="trips"), FACTS, words)
+    plan = table_answers.answer_of(read_slots(text, words), above_of(EXITS, name="trips"), FACTS, words)
     assert isinstance(plan, Callable)  # type: ignore[arg-type]
     calls = next(plan(None))  # type: ignore[operator,arg-type]
     assert [call.args["expression"] for call in calls] == expressions
@@ -78,7 +78,7 @@ def test_sums_and_shares_are_made_by_calc(words: Words, text: str, expressions: 
 def test_a_turn_that_was_asked_back_is_passed_over(words: Words) -> None:
     """The table of the turn before is still what `until when` is about."""
     past = [*above_of(PAUSES, "entries paused or what", "pauses"), PastTurn("hm?", ())]
-    answer = talk.answer_of(read_slots("until when", words), past, {}, words)
+    answer = table_answers.answer_of(read_slots("until when", words), past, {}, words)
     assert isinstance(answer, PlannedAnswer)
     assert "entries paused or what" in answer.read_as
 
@@ -108,6 +108,6 @@ def test_the_next_one_is_of_the_list_that_was_picked_from(words: Words) -> None:
 def test_its_figure_is_of_the_row_that_was_picked(words: Words) -> None:
     """`its fees` after `the second best` are those of that day."""
     past = [*above_of(DAYS), PastTurn("second best", ())]
-    answer = talk.answer_of(read_slots("its fees", words), past, {}, words)
+    answer = table_answers.answer_of(read_slots("its fees", words), past, {}, words)
     assert isinstance(answer, PlannedAnswer)
     assert answer.text.startswith("2025-11-30: fees 2.0.")

@@ -1,0 +1,222 @@
+"""What the table above answers of a sentence that it explains: rows and columns, an order, how many, a sum, a mean, a share.
+Called by understand.py.
+
+The verdict comes first, then the rows that it is read from. Cells keep their receipts; `calc` makes a sum, a mean or a share.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from functools import partial
+
+from agents.offline.above import runs_of
+from agents.offline.slots import Slots, read_slots
+from agents.offline.steps import ROWS_KEPT, PastTurn, Plan, PlannedAnswer, PlanOf, Question, reckoned
+from agents.offline.tables import Facts, column_of, number_of, only, ordered
+from agents.offline.tables_shown import OF_RUNS, TableAbove
+from agents.offline.talk import (
+    COUNT,
+    MEAN,
+    PART,
+    SHARE,
+    SORT,
+    SUM,
+    TIMES,
+    RowsAsked,
+    figure_meant,
+    key_of,
+    question_of,
+)
+from agents.offline.words import PATTERNS, Words
+from tools.common import render
+from tools.common.contract import Table
+
+NONE = "none so far"
+ROWS_SUMMED = 20  # of a P&L in its first answer
+_WHETHER = PATTERNS["talk.whether"]
+_CUT = re.compile(r"The table has [^.]*\.")
+_OF_THE_WHOLE = re.compile(r"\bnet \{(\w+\.net)\}")
+_OF_SKILL = ("total_return_frac", "net_profit", "sharpe")
+_RUN_COLUMNS = ("total_return_frac", "sharpe", "max_drawdown_frac", "trades")
+NO_SKILL = "Two runs beside each other do not tell skill from luck: a comparison of two values over the same days does."
+
+
+def answer_of(slots: Slots, past: Sequence[PastTurn], facts: Facts, words: Words) -> PlannedAnswer | PlanOf | None:
+    """What the table above answers of a sentence that it explains wholly; None for any other sentence."""
+    found = question_of(slots, past, facts, words)
+    return None if found is None else _answered(slots, *found, facts)
+
+
+def which_made_more(past: Sequence[PastTurn], facts: Facts, words: Words) -> PlannedAnswer | PlanOf | None:
+    """Which of the runs of a thread made more; None where it has not two."""
+    return answer_of(read_slots("which of these made more", words), past, facts, words) if len(runs_of(past)) > 1 else None
+
+
+def _answered(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer | PlanOf | None:
+    """The rows and columns picked, their order, how many they are, their sum, mean or share."""
+    table, text, rows, size = above.table, slots.text, list(found.rows), len(above.base)
+    read_as = _read(above, found)
+    counts = COUNT.search(text) and len(rows) > 1 and [table.columns[i] for i in found.heads] == ["trips"]
+    if (counts or any(p.search(text) for p in (SUM, MEAN, SHARE))) and not PART.search(text):
+        return _reckoned(slots, above, found, facts)
+    if re.search(r"\b(?:mostly|mainly|most of them)\b", text) and found.heads:
+        return _mostly(above, found)
+    if SORT.search(text):
+        return sorted_rows(slots, above, found, facts)
+    cut = "" if above.result.args.get("limit") or found.how == "" else _CUT.search(above.result.text)
+    of = f"{len(above.rows)} rows {'of the table' if len(above.rows) == size else 'kept'} above"
+    some = f"{len(rows) or 'None'} of the {of}{f': {found.how}' if found.how else ''}.{f' {cut[0]}' if cut else ''}"
+    if not rows:
+        return PlannedAnswer(_verdict(text, 0, size, some), read_as=read_as)
+    at = column_of(table, figure_meant(slots, above) if found.how else text)
+    row, name = table.rows[rows[0]], _name_of(table, rows[0])
+    shown = [*found.heads, *([at] if found.heads and at not in (0, *found.heads) and _ranks(found.how) else [])] or _columns_of(
+        table
+    )
+    cells = ", ".join(f"{table.columns[i]} {NONE if row[i] == '-' else row[i]}" for i in found.heads or [i for i in (at,) if i])
+    if found.keeps or (COUNT.search(text) and not found.heads):
+        lead = _verdict(text, len(rows), len(above.rows), some) + (f" {name}: {cells}." if len(rows) == 1 and cells else "")
+    elif len(rows) == 1 and at and _ranks(found.how):
+        most = found.how.rpartition(", ")[2].removesuffix(f" {table.columns[at]}")
+        lead = f"The {most} {table.columns[at]} is that of {name}: {row[at]}{_others(above, rows[0], at)}."
+        times = [f"{table.columns[i]} {row[i]}" for i in found.heads if table.columns[i] in TIMES]
+        lead += f" {', '.join(times)}." if times else " That is of the table above."
+        lead += f" {NO_SKILL}" if size > 1 and table.columns[:2] == OF_RUNS and table.columns[at] in _OF_SKILL else ""
+    elif len(rows) == 1 and found.heads:
+        place = f", {found.how} of {size}" if found.how.startswith("row ") else ""
+        lead = f"{name}{place}: {cells}."
+    elif table.columns[-1] == "value" and len(rows) < size:
+        lead = f"{', '.join(f'{table.rows[n][-2]} {table.rows[n][-1]}' for n in rows[:6])}."
+    elif len(rows) == 1 < size:
+        lead = f"{name}{f': {table.columns[at]} {row[at]}' if at else ''}. That is of the table above."
+    else:
+        lead = some if len(rows) < size else "Of the table above:"
+    return PlannedAnswer(f"{lead}\n\n{render.markdown_table(_columns(only(table, rows), shown))}", read_as=read_as)
+
+
+def _mostly(above: TableAbove, found: RowsAsked) -> PlannedAnswer:
+    """How often each cell of a column stands in the rows, the most frequent first."""
+    counted = Counter(str(above.table.rows[n][found.heads[0]]) for n in found.rows).most_common()
+    parts = ", ".join(f"{name} ({n})" for name, n in counted[:6])
+    head = above.table.columns[found.heads[0]]
+    return PlannedAnswer(f"By {head} of the {len(found.rows)} rows above: {parts}.", read_as=_read(above, found))
+
+
+def _ranks(how: str) -> bool:
+    return re.search(r"\b(?:lowest|highest) ", how) is not None
+
+
+def _name_of(table: Table, n: int) -> str:
+    """What a row is called; of a run with what sets it apart."""
+    row = table.rows[n]
+    name = str(row[key_of(table)])
+    return (
+        f"{name} ({row[1]})"
+        if table.columns[:2] == OF_RUNS and row[1]
+        else f"{table.columns[0]} {name}"
+        if name.isdigit()
+        else name
+    )
+
+
+def _others(above: TableAbove, n: int, at: int) -> str:
+    """Of two or three runs the figures of the others."""
+    if above.table.columns[:2] != OF_RUNS or len(above.rows) > 3:
+        return ""
+    others = [f"{above.table.rows[i][at]} of {_name_of(above.table, i)}" for i in above.rows if i != n]
+    return f", against {' and '.join(others)}" if others else "; it is the only run of this thread"
+
+
+def _verdict(text: str, kept: int, size: int, some: str) -> str:
+    """Yes or no first, where a sentence asks whether all or any are so."""
+    asked = _WHETHER.match(text)
+    if asked is None:
+        return some
+    return f"{'Yes' if (kept == size if asked['all'] else kept) else 'No'}: {some[0].lower()}{some[1:]}"
+
+
+def _read(above: TableAbove, found: RowsAsked) -> str:
+    asked = render.one_line(above.asked, 60)
+    table = above.result.table
+    part = table is not None and len(table.rows) >= ROWS_KEPT and table.columns[-1] != "value"  # a run has all its figures
+    kept = f"the first {ROWS_KEPT} rows of " if part else ""
+    return f'{kept}the table above ("{asked}"){f", {found.how}" if found.how else ""}'
+
+
+def _columns_of(table: Table) -> list[int]:
+    """The columns of a table of runs that are shown where none is named: there are too many."""
+    return [table.columns.index(name) for name in _RUN_COLUMNS if name in table.columns] if table.columns[:2] == OF_RUNS else []
+
+
+def _columns(table: Table, heads: Sequence[int]) -> Table:
+    """The columns asked for beside the row's name; all of them where none is."""
+    if not heads:
+        return table
+    own = [1] if table.columns[:2] == OF_RUNS else []
+    kept = list(dict.fromkeys((key_of(table), *own, *heads)))
+    return Table(tuple(table.columns[i] for i in kept), tuple(tuple(row[i] for i in kept) for row in table.rows))
+
+
+def sorted_rows(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlannedAnswer:
+    """The rows in the order of a column, the best first unless the other end is named; where there is no such column, those that
+    there are."""
+    table, text = above.table, figure_meant(slots, above)
+    at = next(iter(found.heads), 0) or column_of(table, text)
+    order = ordered(table, facts, text, slots.which or "best", found.rows)
+    if len(found.rows) == 1:
+        return PlannedAnswer("There is one row only, so nothing to put in order.", read_as=_read(above, found))
+    if found.left or not at or len(order) < 2:
+        names = ", ".join(name for name in table.columns if name)
+        return PlannedAnswer(f"The table above has no such column; it has {names}.", read_as=_read(above, found))
+    lead = f"By {table.columns[at]}, {_name_of(table, order[0])} is first: {table.rows[order[0]][at]}."
+    shown = _columns(only(table, order), _columns_of(table) and list(dict.fromkeys((at, *_columns_of(table)))))
+    return PlannedAnswer(f"{lead}\n\n{render.markdown_table(shown)}", read_as=f"the table above, by {table.columns[at]}")
+
+
+def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -> PlanOf | PlannedAnswer | None:
+    """A sum or a mean of the rows picked, or the share of each in all, by `calc`."""
+    table = above.table
+    at = found.heads[0] if found.heads else column_of(table, figure_meant(slots, above))
+    summed = [n for n, row in enumerate(table.rows) if at and number_of(row[at], facts) is not None]
+    summed = [n for n in summed if "whole desk" not in str(table.rows[n][key_of(table)])]
+    rows = [n for n in found.rows if n in summed][:ROWS_KEPT]
+    if not found.rows and found.how:
+        return PlannedAnswer(f"None of the rows of the table above: {found.how}.", read_as=_read(above, found))
+    if not rows:
+        return None
+    if SHARE.search(slots.text):
+        whole = _OF_THE_WHOLE.search(above.result.text) if table.columns[0] == "trip" and table.columns[at] == "net" else None
+        every = [whole[1]] if whole else [str(table.rows[n][at])[1:-1] for n in summed[:ROWS_KEPT]]
+        return partial(_shares, above, found, at, rows, every)
+    return partial(_sums, above, found, at, rows, "mean" if MEAN.search(slots.text) else "sum")
+
+
+def _refs(above: TableAbove, at: int, rows: Sequence[int]) -> list[str]:
+    return [str(above.table.rows[n][at])[1:-1] for n in rows]
+
+
+def _sums(above: TableAbove, found: RowsAsked, at: int, rows: list[int], what: str, q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """The sum or the mean of rows."""
+    refs, head = _refs(above, at, rows), above.table.columns[at]
+    (value,) = yield from reckoned(f"mean({', '.join(refs)})" if what == "mean" else "+".join(refs))
+    how = f" ({found.how})" if found.how else ""
+    lead = f"{head} of {len(rows)} rows of the table above{how}, {'on average' if what == 'mean' else 'together'}: {value}."
+    return _with_rows(above, found, at, rows, lead)
+
+
+def _shares(above: TableAbove, found: RowsAsked, at: int, rows: list[int], every: list[str], q: Question) -> Plan:  # noqa: ARG001 - a plan takes its question
+    """Of some rows the share of each in the sum of all; of a list of trades the share of the list in the whole result."""
+    refs, whole = _refs(above, at, rows), "+".join(every)
+    if len(every) == 1 and len(above.table.rows) > 1:
+        (value,) = yield from reckoned(f"share({'+'.join(refs)}, {whole})")
+        lead = f"The {len(rows)} rows are {value} of the net result of all round trips, {{{every[0]}}}."
+    else:
+        values = yield from reckoned(*(f"share({ref}, {whole})" for ref in refs[:4]))
+        parts = [f"{_name_of(above.table, n)} {value}" for n, value in zip(rows[:4], values, strict=True)]
+        lead = f"Of the {above.table.columns[at]} of all {len(every)} rows above: {', '.join(parts)}."
+    return _with_rows(above, found, at, rows, lead)
+
+
+def _with_rows(above: TableAbove, found: RowsAsked, at: int, rows: list[int], lead: str) -> PlannedAnswer:
+    shown = render.markdown_table(_columns(only(above.table, rows), [at]))
+    return PlannedAnswer(f"{lead}\n\n{shown}", read_as=_read(above, found))
