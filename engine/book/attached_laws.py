@@ -89,7 +89,11 @@ class AttachedLaws:
         return lots >= abs(self._held.get(layer, 0)) or any(self._of[id_][1] == "exit" for id_ in mine)
 
     def _on_fill(self, body: Mapping[str, Any], event: Event) -> None:
-        if not body.get("booked", True) or body["order"] not in self._of:
+        if not body.get("booked", True):
+            return
+        if body["order"] not in self._of:  # what the venue executed on its own
+            if "basket" in body:
+                self._on_leg(body, event, str(body["slot"]))
             return
         id_, layer = body["order"], self._of[body["order"]][0]
         self._booked[id_] = self._booked.get(id_, 0) + body.get("lots", 0)

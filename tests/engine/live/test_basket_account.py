@@ -83,6 +83,25 @@ def test_an_order_that_turns_a_leg_over_brings_no_stop_of_the_wrong_side(path: P
     on_basket_bench(path, play, "beside")
 
 
+def test_the_laws_of_stops_count_what_the_venue_has_closed(path: Path) -> None:
+    """Its ADL takes a short leg whole; later one order turns that leg from long to short: no law calls for a stop with it."""
+
+    async def play(bench: BasketBench) -> None:
+        await bench.start()
+        await bench.close(2.0)
+        closes(bench, 0, LOTS)
+        await bench.after(90)
+        await bench.close()
+        assert bench.lots() == bench.there() == [0, 0, 0]
+        person = {"by": "ann", "reason": "seen", "request": 0, "order": "", "lots": 0, "filled_lots": 0}
+        bench.desk.take("adopt", {"difference": f"{REDUCED}{PERPS[0]}", **person})
+        await bench.close(0.0, -2.0)
+        await bench.close(2.0, 0.0, back=(1,))
+        assert bench.lots() == bench.there() == [-LOTS, LOTS, 0]
+
+    on_basket_bench(path, play, "with")
+
+
 def test_a_refused_leg_cuts_its_mate_at_the_next_open(path: Path) -> None:
     """ETH is refused: BTC has filled, and is bought back at the next close; the reason is that its mate was not let in."""
 
