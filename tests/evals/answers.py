@@ -179,7 +179,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--home", type=Path, default=None, help="keep the furnished desk here and use it again")
     parser.add_argument("--beside", type=Path, default=BESIDE, help="the folder with data/ and cases/questions.toml")
     parser.add_argument(
-        "--unjudged", action="store_true", help="also questions_other.toml, _follow, _voices and _after: no verdicts"
+        "--unjudged", action="store_true", help="also questions_other.toml, _follow, _voices, _after and _shop: no verdicts"
     )
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "nightdesk-answers.md")
     return parser.parse_args(words)
@@ -202,7 +202,7 @@ def main(words: list[str]) -> int:
         sets = {"own": verdicts.OWN, "shared": wish.beside / "cases" / "questions.toml"}
         sets |= {name: verdicts.HERE / f"questions_{name}.toml" for name in ("night", "morning", "dawn", "dusk")}
         sets |= {
-            name: verdicts.HERE / f"questions_{name}.toml" for name in ("other", "follow", "voices", "after") if wish.unjudged
+            name: verdicts.HERE / f"questions_{name}.toml" for name in ("other", "follow", "voices", "after", "shop") if wish.unjudged
         }
         for name, path in sets.items():
             if not path.exists():
