@@ -185,7 +185,7 @@ def test_a_run_is_meant_by_its_month(words: Words) -> None:
 def test_whether_the_best_is_noise_is_compared(words: Words) -> None:
     """Of a search the two best values, with the verdict first; of a split that nothing above tells."""
     found = Table(
-        ("#", "configuration", "verdict", "difference a day (95 %)"),
+        ("#", "configuration", "verdict", "difference a day (97.5 %)"),
         (("0", "live", "row 0", "-"), ("1", "stop_atr 2", "noise", "1 bps")),
     )
     searched = ok("sweep")._replace(table=SWEEP)
