@@ -277,9 +277,12 @@ def _told_apart(call: PlannedCall, q: Question) -> Plan:  # noqa: ARG001 - a pla
     """A comparison with the verdict of each value first."""
     (result,) = yield [call]
     rows = [row for row in result.rows() if row.get("#", "0") != "0" and "verdict" in row]
+    apart = [
+        next((cell for head, cell in row.items() if head.startswith("difference a day")), "") for row in rows
+    ]  # (97.5 %) of two
     leads = [
-        f"{row['configuration']} against the live configuration: {row['verdict']}, {row['difference a day (95 %)']} a day."
-        for row in rows
+        f"{row['configuration']} against the live configuration: {row['verdict']}{f', {by} a day' if by else ''}."
+        for row, by in zip(rows, apart, strict=True)
     ]
     return drafted([call], [result]).after(" ".join(leads))
 
@@ -291,8 +294,7 @@ def which_better(heard: ShortSentence) -> FromAbove | None:
     of_run = heard.last.name in ("backtest", "run") and heard.last.table is not None and heard.last.table.columns[0] == "metric"
     if of_run and (both := two_runs(heard.above.past)) is not None:
         return both
-    several = len(_runs_above(heard.above.past)) > 1 or _DOUBTS.search(heard.text)
-    return judged(heard.read, heard.above.past, heard.above.facts) if several or not of_run else None
+    return judged(heard.read, heard.above.past, heard.above.facts)
 
 
 @KINDS(most=8, of=("pnl", "attribution", "desk", "performance", "trips"), ok=False)

@@ -182,7 +182,7 @@ def _reckoned(slots: Slots, above: TableAbove, found: RowsAsked, facts: Facts) -
     rows = [n for n in found.rows if n in summed][:ROWS_KEPT]
     if not found.rows and found.how:
         return PlannedAnswer(f"None of the rows of the table above: {found.how}.", read_as=_read(above, found))
-    if not rows:
+    if not rows or (MEAN.search(slots.text) and table.columns[at] in ("wins", "trips", "trades")):  # `avg winner` is no count
         return None
     if SHARE.search(slots.text):
         whole = _OF_THE_WHOLE.search(above.result.text) if table.columns[0] == "trip" and table.columns[at] == "net" else None

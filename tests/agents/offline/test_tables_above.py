@@ -128,6 +128,13 @@ def test_the_sum_of_all_is_no_row_of_the_others(words: Words) -> None:
     assert said(words, "who paid the most fees", past).startswith("The highest fees is that of sleeve btc-trend")
 
 
+def test_the_average_winner_is_no_mean_of_how_many_won(words: Words) -> None:
+    """`wins` of a split counts; what a winner makes stands in no row of it."""
+    desk = Desk("advisor", words, trips=ok("trips")._replace(table=EXITS))
+    desk.ask("round trips by exit this week")
+    assert "on average" not in desk.ask("avg winner then")
+
+
 def test_a_list_that_was_cut_is_asked_for_anew(words: Words) -> None:
     """A part of the events answers `only` for the part that it is; where the number was asked for, it is the whole list."""
     assert said(words, "only the sells", thread(FILLS, "journal_search", args={"limit": 3})).startswith("1 of the 3 rows")
@@ -185,7 +192,7 @@ def test_a_run_is_meant_by_its_month(words: Words) -> None:
 def test_whether_the_best_is_noise_is_compared(words: Words) -> None:
     """Of a search the two best values, with the verdict first; of a split that nothing above tells."""
     found = Table(
-        ("#", "configuration", "verdict", "difference a day (95 %)"),
+        ("#", "configuration", "verdict", "difference a day (97.5 %)"),
         (("0", "live", "row 0", "-"), ("1", "stop_atr 2", "noise", "1 bps")),
     )
     searched = ok("sweep")._replace(table=SWEEP)
