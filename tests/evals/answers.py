@@ -202,7 +202,9 @@ def main(words: list[str]) -> int:
         sets = {"own": verdicts.OWN, "shared": wish.beside / "cases" / "questions.toml"}
         sets |= {name: verdicts.HERE / f"questions_{name}.toml" for name in ("night", "morning", "dawn", "dusk")}
         sets |= {
-            name: verdicts.HERE / f"questions_{name}.toml" for name in ("other", "follow", "voices", "after", "shop") if wish.unjudged
+            name: verdicts.HERE / f"questions_{name}.toml"
+            for name in ("other", "follow", "voices", "after", "shop")
+            if wish.unjudged
         }
         for name, path in sets.items():
             if not path.exists():

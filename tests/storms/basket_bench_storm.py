@@ -24,7 +24,7 @@ class BenchStorm:
 
     def __init__(self, seed: int) -> None:
         self.dice, self.seed = random.Random(seed), seed
-        self.seen: dict[str, int] = dict.fromkeys(("alone", "reduced", "late", "part", "kill", "refused", "trips"), 0)
+        self.seen: dict[str, int] = dict.fromkeys(("alone", "offset", "reduced", "late", "part", "kill", "refused", "trips"), 0)
         self.alone: dict[int, tuple[int, int]] = {}  # pair -> closes in a row at which one trip had one leg, its key
         self.wrong: list[str] = []
 
@@ -101,6 +101,9 @@ class BenchStorm:
             refused = bool(tried) and (
                 last is None or last.state in (WORKING, PARTIAL)
             )  # asked out, and the venue would or did not
+            if self.alone[p][0] > 1 and bench.venue(leg).net == 0:  # other pairs have the other side of it: it crosses next
+                self.seen["offset"] += 1
+                continue
             if self.alone[p][0] > 1 and not refused and not bench.desk.doubts(PERPS[leg]):
                 self.wrong.append(f"seed {self.seed} bar {n}: pair {p} has one leg for {self.alone[p][0]} closes: {pair}")
 
