@@ -227,9 +227,11 @@ class AccountPoll:
 
     def _distinct(self, trade: VenueTrade) -> VenueTrade:
         """The execution; one with the id of another that was booked half a day before it was made has its own time in its id.
-        Legs of a basket trade together, and some venues number executions by instrument: there the instrument is in the id.
+        Some venues number executions by instrument: a desk of several has it in the id, but for what was booked before.
         """
-        if self.desk.book.basket is not None and not trade.trade.startswith(own := f"{self.instrument}:"):
+        own = f"{self.instrument}:"
+        several = any(spec.source["instrument"] != self.instrument for spec in self.desk.book.specs)
+        if several and not trade.trade.startswith(own) and not self._is_booked(trade):
             trade = trade._replace(trade=f"{own}{trade.trade}")
         booked_ms = self.desk.book.orders.trades.get(trade.trade)
         if booked_ms is None or trade.t_ms <= booked_ms + RECYCLED_MS:
