@@ -9,7 +9,7 @@ from engine.control.direction import direction
 from engine.control.draft import draft
 from engine.control.limits import HardLimits
 from engine.control.model_pins import newest_named, require_models
-from engine.control.proposals import _evidence_fault
+from engine.control.proposals import evidence_fault
 from engine.control.rollbacks import create_rollback
 from engine.errors import BadInput, Refused
 from engine.strategies.base import load_strategy
@@ -90,9 +90,9 @@ def test_evidence_read_the_proposed_version(modelled: Home) -> None:
     """A run with another version shows nothing of it."""
     sleeve = active(modelled.engine, modelled.path).config.sleeve(SLEEVE)
     run = {"sleeves": [{"strategy": "own", "symbol": "BTC-USDT", "params": dict(sleeve.params), "models": "vol-btc=1.0.1"}]}
-    assert _evidence_fault(run, sleeve) == "it read vol-btc=1.0.1, not vol-btc=1.0.0"
+    assert evidence_fault(run, sleeve) == "it read vol-btc=1.0.1, not vol-btc=1.0.0"
     run["sleeves"][0]["models"] = "vol-btc=1.0.0"
-    assert _evidence_fault(run, sleeve) == ""
+    assert evidence_fault(run, sleeve) == ""
 
 
 def test_what_the_desk_reads_is_what_a_backtest_reads(modelled: Home) -> None:

@@ -12,7 +12,7 @@ from app.cli.backtest import text_of
 from app.cli.stories import trip_text
 from app.home.home import Home, open_home
 from app.jobs import kinds
-from engine.control.proposals import _evidence_fault
+from engine.control.proposals import evidence_fault
 from engine.data.catalog import Catalog
 from engine.errors import BadInput
 from engine.sim import backtest
@@ -82,7 +82,7 @@ def test_every_surface_stamps_it(home: Home) -> None:
     assert any("Late signals" in found["strong"] and found["text"] == stamp for found in verdicts(run))
     assert stamp in (Path(run["folder"]) / "report.html").read_text()
     assert stamp in trip_text(explain.trip(Runs(home.runs, home.engine), run["run_id"], "t1"))
-    assert _evidence_fault(run, None) == "its signals acted late"  # type: ignore[arg-type]  # it is refused before the sleeve
+    assert evidence_fault(run, None) == "its signals acted late"  # type: ignore[arg-type]  # it is refused before the sleeve
     assert request_of(run["config"])[0].delay_bars == 2
     assert kinds.rerun(home, run["run_id"])["equal"]
 

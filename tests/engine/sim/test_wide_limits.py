@@ -10,7 +10,7 @@ from app.cli.backtest import text_of
 from app.home.home import Home, open_home
 from app.jobs import kinds
 from engine.control.limits import HardLimits
-from engine.control.proposals import _evidence_fault
+from engine.control.proposals import evidence_fault
 from engine.errors import BadInput
 from engine.sim import backtest
 from engine.sim.report_parts import verdicts
@@ -124,5 +124,5 @@ def test_it_is_stamped_on_every_output(home: Home, wide: dict[str, Any]) -> None
 def test_it_is_never_evidence(home: Home, wide: dict[str, Any]) -> None:
     """A proposal refuses it, whatever else of the run fits."""
     sleeve = home.desk.sleeves[0].model_copy(update={"params": wide["sleeves"][0]["params"]})
-    assert _evidence_fault(wide, sleeve) == "it ran with limits too wide to bind"
-    assert _evidence_fault(wide | {"raw_signal": None}, sleeve) == ""
+    assert evidence_fault(wide, sleeve) == "it ran with limits too wide to bind"
+    assert evidence_fault(wide | {"raw_signal": None}, sleeve) == ""
