@@ -121,7 +121,7 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     tool = entry.tool.name
     more = name in _MORE.get(tool, "").split()
     if (
-        name in ("symbols", "strategies", "sleeves", "timeframe")
+        name in ("symbols", "strategies", "sleeves", "timeframe", "span" if tool == "run" else "")
         and tool in _OF_A_RUN
         and PATTERNS["choose.spoken_run"].search(slots.text)
     ):

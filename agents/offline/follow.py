@@ -13,7 +13,7 @@ from typing import Any
 
 from agents.offline import slots as reading
 from agents.offline.account import free, lost_of, tokens_of
-from agents.offline.choose import Chosen, entry_of
+from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
 from agents.offline.dates import TimeSpan
 from agents.offline.entries import AskedEntry
 from agents.offline.parts import Part
@@ -308,6 +308,10 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
     assert older.chosen is not None  # noqa: S101 - asked before
     tool = older.chosen.entry.tool.name
+    if (read.symbols or read.strategies) and SPOKEN_RUN.search(read.text) and older.chosen.entry.takes("subject"):
+        own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=read.span)
+        own = replace(own, symbols=read.symbols, strategy=read.strategy, strategies=read.strategies)
+        return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`
     if others := the_other(read, older.slots, words):
         if len(others) > 1:
             return Part(text, read, call=asks_back(f"Which other one: {' or '.join(others)}?"))
