@@ -13,7 +13,7 @@ from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
 from agents.offline.measured import costs_measured, deepest, measured
-from agents.offline.read_back import PlannedCall
+from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.slots import words_of
 from agents.offline.steps import (
     CallResult,
@@ -31,6 +31,8 @@ from agents.offline.steps import (
 from agents.offline.table_answers import ROWS_SUMMED
 from agents.offline.tables import AT_A_LOSS, column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named
 from agents.offline.words import LISTS, PATTERNS
+from tools.common import render
+from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant
 
@@ -145,12 +147,35 @@ def trips(q: Question) -> Plan:
     if len(by) > 1 and q.chosen.splits(by):
         draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
         return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
+    rate = PATTERNS["figure_plans.hit_rate"].search(text)
+    if q.slots.outcome and (rate or (q.slots.outcome == "both" and by)) and (not by or q.chosen.splits(by)):
+        return (yield from _win_and_loss({name: args[name] for name in args if name != "outcome"} | {"by": (*by, "sleeve")[0]}))
     if q.slots.outcome == "both":
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
     if q.slots.which != "both" or by:
         return (yield from once(q))
     n = q.slots.count or (1 if re.search(r"\b(?:winner|loser|win|loss|trade)\b", text) else EXTREMES)
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
+
+
+def _win_and_loss(args: dict[str, Any]) -> Plan:
+    """The hit rate with the average win and the average loss, in all and by a split: a rate is of winners and losers together."""
+    calls = [PlannedCall("trips", args | more) for more in ({}, {"outcome": "winners"}, {"outcome": "losers"})]
+    every, won, red = yield calls
+    names = [handle_of(result, "mean_net") for result in (every, won, red)]
+    if not all(names) or every.table is None:
+        return drafted(calls, [every, won, red])
+    means = {}
+    for result in (won, red):
+        rows = [row for row in result.rows() if row.get("net", "").startswith("{")][:ROWS_SUMMED]
+        values = yield from reckoned(*(f"{row['net'][1:-1]}/{row['trips'][1:-1]}" for row in rows))
+        means |= {(result.args["outcome"], row[args["by"]]): value for row, value in zip(rows, values, strict=True)}
+    parts = [(row[args["by"]], row["trips"], row["win_frac"]) for row in every.rows()]
+    cells = [(*row, *(means.get((of, row[0]), "none") for of in ("winners", "losers"))) for row in parts]
+    h, win, lost = names
+    lead = f"Hit rate {{{h}.win_frac}} of {{{h}.trips}} trips, average win {{{win}.mean_net}}, average loss {{{lost}.mean_net}}."
+    shown = render.markdown_table(Table((args["by"], "trips", "win_frac", "average win", "average loss"), tuple(cells)))
+    return PlannedAnswer(f"{lead}\n\n{shown}", read_as=read_as(calls[:1]))
 
 
 def excursions(q: Question) -> Plan:
