@@ -181,6 +181,8 @@ def watch(q: Question) -> Plan:
     ]
     if re.search(r"\bdraw-?down\b", text):
         return asks_back(SAY["no_drawdown_watch"])
+    if not numbers and q.slots.percent:
+        return asks_back(SAY["no_percent_watch"])
     if len(numbers) != 1:
         return asks_back("At which level? Name one number, such as `tell me when BTC falls below 80000`.")
     sleeve, level = q.sleeve(), numbers[0]
