@@ -203,8 +203,10 @@ def watch(q: Question) -> Plan:
         return asks_back(
             "A watch on what? Name a symbol (`BTC below 80000`), or a P&L (`if the desk loses more than 300 today`)."
         )
-    below: object = side == "below" if side else _BELOW.search(text)
-    above: object = side == "above" if side else _ABOVE.search(text)
+    below: object = _BELOW.search(text)
+    above: object = _ABOVE.search(text)
+    if side and bool(below) == bool(above):  # learned: a word of the sentence is surer
+        below, above = side == "below", side == "above"
     if metric == "day_pnl" and (
         PATTERNS["page_plans.loss"].search(text) or (below and re.search(r"\b(?:minus|worse|bleed\w*|red)\b", text))
     ):
