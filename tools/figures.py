@@ -114,10 +114,10 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
         f"{{{h}.trips}} round trips of {args.subject}{bars_of(ctx, args.subject)}{narrowed(args)}, {{{h}.open}} open: net "
         f"{{{h}.net}}, mean {{{h}.mean_net}} and {{{h}.mean_r}} R, "
     )
-    whole_text = f"hit rate {{{h}.win_frac}}, profit factor {{{h}.profit_factor}}, "  # of winners alone there is neither
-    streaks = f", longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins"
-    text += f"{'' if args.outcome else whole_text}median holding time {{{h}.median_hold_ms}}{'' if args.outcome else streaks}."
-    text += left_out(h, apart)
+    if not args.outcome:  # of winners alone it says nothing
+        text += f"hit rate {{{h}.win_frac}}, profit factor {{{h}.profit_factor}}, longest streak {{{h}.loss_streak}} losses, "
+        text += f"{{{h}.win_streak}} wins, "
+    text += f"median holding time {{{h}.median_hold_ms}}.{left_out(h, apart)}"
     first = found["entry_ms"].min()
     if args.subject == DESK and args.since and first - instant(args.since, ctx.desk_ms) > LATER_MS:
         facts += make_facts(h, f"round trips of {args.subject}", evidence, {"first": (first, "ms")})

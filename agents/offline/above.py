@@ -329,7 +329,7 @@ def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan |
     last = next((t.results[-1] for t in reversed(past) if t.results), None)
     if last is not None and "trough" in next(iter(last.rows()), {}) and PATTERNS["measured.fall"].search(older.text):
         ends = [utc(int(number_of(last.rows()[0][name], facts) or 0))[:16].replace(" ", "T") for name in ("peak", "trough")]
-        return TimeSpan(*ends)  # of the deepest drawdown, from its peak to its trough
+        return TimeSpan(ends[0], ends[1])  # of the deepest drawdown, from its peak to its trough
     if last is None or last.name != "pnl" or last.table is None or not (ranks(older.text) or older.which in ("worst", "best")):
         return None
     low, high = (older.span.start or older.span.at or "")[:10], (older.span.end or "9999")[:10]

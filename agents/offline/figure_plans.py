@@ -165,7 +165,7 @@ def _win_and_loss(args: dict[str, Any]) -> Plan:
     names = [handle_of(result, "mean_net") for result in (every, won, red)]
     if not all(names) or every.table is None:
         return drafted(calls, [every, won, red])
-    means = {}
+    means: dict[tuple[str, str], str] = {}
     for result in (won, red):
         rows = [row for row in result.rows() if row.get("net", "").startswith("{")][:ROWS_SUMMED]
         values = yield from reckoned(*(f"{row['net'][1:-1]}/{row['trips'][1:-1]}" for row in rows))
