@@ -112,10 +112,12 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     facts = list(make_facts(h, f"round trips of {args.subject}", evidence, values))
     text = (
         f"{{{h}.trips}} round trips of {args.subject}{bars_of(ctx, args.subject)}{narrowed(args)}, {{{h}.open}} open: net "
-        f"{{{h}.net}}, mean {{{h}.mean_net}} and {{{h}.mean_r}} R, hit rate {{{h}.win_frac}}, "
-        f"profit factor {{{h}.profit_factor}}, median holding time {{{h}.median_hold_ms}}, "
-        f"longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins.{left_out(h, apart)}"
+        f"{{{h}.net}}, mean {{{h}.mean_net}} and {{{h}.mean_r}} R, "
     )
+    if not args.outcome:  # of winners alone it says nothing
+        text += f"hit rate {{{h}.win_frac}}, profit factor {{{h}.profit_factor}}, longest streak {{{h}.loss_streak}} losses, "
+        text += f"{{{h}.win_streak}} wins, "
+    text += f"median holding time {{{h}.median_hold_ms}}.{left_out(h, apart)}"
     first = found["entry_ms"].min()
     if args.subject == DESK and args.since and first - instant(args.since, ctx.desk_ms) > LATER_MS:
         facts += make_facts(h, f"round trips of {args.subject}", evidence, {"first": (first, "ms")})
@@ -134,7 +136,8 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
         )
         units = TRIP
     else:
-        chosen, columns, names = split(found, args.by or "exit"), tuple(SPLIT), ("key",)
+        chosen, names = split(found, args.by or "exit"), ("key",)
+        columns = tuple(name for name in SPLIT if not (args.outcome and name in ("wins", "win_frac")))
         units = SPLIT
     apart_of = groups_apart(found, args.by) if args.by and args.by not in BY_OUTCOME else {}
     rows = []

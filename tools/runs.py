@@ -220,8 +220,9 @@ def _latest(ctx: ToolContext) -> ToolResult:
         subject = clean(f"{row['strategy']} on {row['symbol']} {row['timeframe']}", 120)
         kept = {name: (row[name], METRICS[name]) for name in METRICS if name in row}
         facts += make_facts(handle, subject, Evidence("run", row["id"]), kept)
-        rows.append((row["id"], subject, utc(row["created_ms"]), *(f"{{{handle}.{name}}}" for name in kept)))
-    columns = ("run", "about", "made", *(name for name in METRICS if name in found[0]))
+        window = [utc(row[end])[:10] if row.get(end) is not None else "" for end in ("first_ms", "last_ms")]
+        rows.append((row["id"], subject, *window, utc(row["created_ms"]), *(f"{{{handle}.{name}}}" for name in kept)))
+    columns = ("run", "about", "first", "last", "made", *(name for name in METRICS if name in found[0]))
     evidence = tuple(Evidence("run", row["id"]) for row in found)
     return ToolResult("ok", f"The latest {len(found)} runs.", tuple(facts), evidence, Table(columns, tuple(rows)))
 

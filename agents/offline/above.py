@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from agents.offline.account import tokens_of
 from agents.offline.dates import TimeSpan
-from agents.offline.entries import WORD
 from agents.offline.page_plans import rule_story
 from agents.offline.read_back import PlannedCall
 from agents.offline.slots import COUNTED, Slots
@@ -28,9 +27,9 @@ from agents.offline.steps import (
     result_text,
     window,
 )
-from agents.offline.tables import Facts, extreme, extreme_row, heads_of, number_of, only, ranks
+from agents.offline.tables import Facts, extreme, extreme_row, number_of, only, ranks
 from agents.offline.talk import LOOKS_BACK
-from agents.offline.words import FIGURE_WORDS, PATTERNS
+from agents.offline.words import PATTERNS
 from engine.clock import utc
 from tools.common import render
 from tools.common.contract import Table
@@ -198,13 +197,6 @@ def run_shown(result: CallResult) -> Any:
     return _run_of(result) or (result.evidence[0] if result.name == "backtest" and result.evidence else None)
 
 
-def run_meant(past: Sequence[PastTurn], slots: Slots) -> bool:
-    """Whether a sentence that looks back is of the run that was made or shown last."""
-    last = newest(past)
-    made = last is not None and last.status == "ok" and (last.name in ("backtest", "run", "compare") or _run_of(last) is not None)
-    return made and not (slots.span.start or slots.span.at or slots.sleeves)
-
-
 _SHOWS = {"d": ("explain_event", "event_id"), "p": ("explain_event", "event_id"), "r": ("run", "run_id")}
 _SHOWS |= {"al": ("alerts", "alert_id"), "orders": ("orders", "cid"), "incidents": ("incidents", "window")}
 
@@ -310,28 +302,17 @@ def again(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall |
 
 
 def figure(slots: Slots, past: Sequence[PastTurn], facts: Facts) -> PlannedCall | PlannedAnswer | None:
-    """What a short sentence asks of the table that stands above: `only the losing ones`, `by how much`, `which has the lower
-    drawdown`, `what happened on the worst of them`; None when the table does not say, or the sentence names something else."""
+    """The row that a short sentence ranks first in the table above, `by how much` again; None where it has none such."""
     last, text = last_table(past), slots.text
     names = {n for n in slots.places if n not in ("count", "which", "place", "everything", "outcome", "by")}
     if last is None or last.table is None or names or _since(past, last):
         return None
-    own = {"weekday": ("weekday", "day")}.get(last.table.columns[0], (last.table.columns[0],))
-    if slots.by and not set(slots.by) & set(own):  # `which day of the week`, of a table by hour
+    table = last.table
+    asked = past[-1].asked.lower() if _BY_HOW_MUCH.match(text) else text
+    if slots.by or (not ranks(asked) and slots.which not in ("worst", "best")):
         return None
-    table, asked = last.table, text
-    if _BY_HOW_MUCH.match(text):
-        asked = past[-1].asked.lower()
-    elif not heads_of(table, text):  # the figure that the thread asks about
-        earlier = next((turn.asked.lower() for turn in reversed(past[-3:]) if heads_of(table, turn.asked.lower())), "")
-        asked = f"{text} {' '.join(word for word in WORD.findall(earlier) if word in FIGURE_WORDS)}".strip()
-    if not ranks(asked) and slots.which not in ("worst", "best"):
+    if extreme_row(table, facts, asked, slots.which) is None:
         return None
-    found = extreme_row(table, facts, asked, slots.which)
-    if found is None:
-        return None
-    if re.search(r"\bhappened\b", text) and (day := _day_of(table, found, facts)):
-        return PlannedCall("journal_search", {"since": f"{day:%Y-%m-%d}", "until": f"{day + timedelta(days=1):%Y-%m-%d}"})
     return PlannedAnswer(f"{extreme(table, facts, asked, slots.which)} That is of the table above.", read_as="the table above")
 
 
@@ -346,6 +327,9 @@ def _day_of(table: Table, place: int, facts: Facts) -> datetime | None:
 def row_span(older: Slots, past: Sequence[PastTurn], facts: Facts) -> TimeSpan | None:
     """The day, week or month that the last answer named as the best or the worst; None when it named none."""
     last = next((t.results[-1] for t in reversed(past) if t.results), None)
+    if last is not None and "trough" in next(iter(last.rows()), {}) and PATTERNS["measured.fall"].search(older.text):
+        ends = [utc(int(number_of(last.rows()[0][name], facts) or 0))[:16].replace(" ", "T") for name in ("peak", "trough")]
+        return TimeSpan(ends[0], ends[1])  # of the deepest drawdown, from its peak to its trough
     if last is None or last.name != "pnl" or last.table is None or not (ranks(older.text) or older.which in ("worst", "best")):
         return None
     low, high = (older.span.start or older.span.at or "")[:10], (older.span.end or "9999")[:10]

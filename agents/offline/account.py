@@ -121,11 +121,13 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     tool = entry.tool.name
     more = name in _MORE.get(tool, "").split()
     if (
-        name in ("symbols", "strategies", "sleeves", "timeframe")
+        name in ("symbols", "strategies", "sleeves", "timeframe", "span" if tool == "run" else "")
         and tool in _OF_A_RUN
         and PATTERNS["choose.spoken_run"].search(slots.text)
     ):
         return True  # `the stored btc run`: which one is meant
+    if tool == "performance" and name in ("symbols", "sleeves") and PATTERNS["account.one_coin"].search(slots.text):
+        return True  # the answer says first that it is beside all that the desk trades
     if name == "by":
         return entry.splits(slots.by) or (more and (tool == "backtest" or tuple(slots.by) == ("day",)))
     if name == "venue" and tool == "orders":  # its sleeves say nothing of another venue's
@@ -158,7 +160,8 @@ def takes(entry: AskedEntry, name: str, slots: Slots) -> bool:
     if name == "strategies" and len(slots.sleeves) > 1 and {"symbol", "sleeve"} & set(slots.by) and not entry.takes("strategy"):
         return False  # the split sets the sleeves beside each other, those of other strategies too
     if name in ("symbols", "strategies") and not slots.sleeves:  # of which no sleeve is: the tool must read the name itself
-        return any(map(entry.takes, ("symbol" if name == "symbols" else "strategy", "query"))) or (more and tool != "sleeves")
+        own = ("symbol", "symbols") if name == "symbols" else ("strategy",)
+        return any(map(entry.takes, (*own, "query"))) or (more and tool != "sleeves")
     return more or name in _NO_WEIGHT or any(map(entry.takes, TAKERS.get(name, ())))
 
 

@@ -4,6 +4,7 @@ above_kinds.py.
 
 from typing import Any
 
+from agents.offline.above import row_span
 from agents.offline.carry import EVER
 from agents.offline.read_back import PlannedCall
 from agents.offline.steps import PlannedAnswer, asks_back, window
@@ -39,7 +40,9 @@ def which_sleeve(heard: ShortSentence) -> PlannedCall | PlannedAnswer | None:
         return PlannedAnswer(said, read_as="the answer above")
     if last.name not in ("pnl", "performance", "attribution") or str(last.args.get("subject", "desk")).startswith("r-"):
         return None
-    return PlannedCall("trips", {"by": "sleeve", **_window(heard)})
+    older = heard.above.older
+    span = row_span(older.slots, heard.above.past, heard.above.facts) if older is not None else None
+    return PlannedCall("trips", {"by": "sleeve", **(window(span) if span else _window(heard))})
 
 
 @KINDS(of=("journal_search",))

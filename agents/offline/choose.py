@@ -213,6 +213,7 @@ def _of_each(s: Slots) -> bool:
 
 # what is asked (`...`: of any kind), what a sentence names beside it, and which tool has that
 _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
+    (("backtest",), lambda s: PATTERNS["choose.stored"].search(s.text), "run"),
     (("backtest", "compare", "propose_config", "propose_tightening"), lambda s: s.axes, "sweep"),
     (("way all_symbols", "sweep", "judge", "performance", "trips", "list_strategies"), _of_each, "backtest"),
     (("what_if",), lambda s: s.strategies and s.symbols and s.common, "compare"),
@@ -244,7 +245,7 @@ _INSTEAD: tuple[tuple[tuple[str, ...], Callable[[Slots], object], str], ...] = (
         lambda s: s.common and not re.search(r"\b(?:fees?|costs?|slippage|fills?|maker|taker)\b", s.text),
         "compare",
     ),
-    (("run", "performance"), lambda s: s.strategies and s.symbols and s.span.start, "backtest"),  # a run that is still to be made
+    (("run", "performance"), lambda s: s.strategies and s.symbols and s.span.start and "stored" not in s.text, "backtest"),
     (_OF_TRIPS, lambda s: s.out is not None or _is_share(s), "trips"),  # what is left out, or a part of it: trips split by it
     (_OF_EVENTS, lambda s: s.out is not None and s.out[0] in ("outcome", "exit", "side") and not s.ids, "trips"),
     # of a run by time its equity says what it made; the rest of a run's P&L is in its round trips

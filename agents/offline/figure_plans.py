@@ -2,18 +2,18 @@
 Called by plans.py."""
 
 import re
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from agents.offline import remainder
 from agents.offline.calls import made, once
 from agents.offline.choose import SPOKEN_RUN
-from agents.offline.dates import TimeSpan
+from agents.offline.dates import NO_SPAN, TimeSpan
 from agents.offline.fill import DESKWARD, EXTREMES, FILLERS, arguments, speaks_of_run
 from agents.offline.follow import RUNS
 from agents.offline.measured import costs_measured, deepest, measured
-from agents.offline.read_back import PlannedCall
+from agents.offline.read_back import PlannedCall, read_as
 from agents.offline.slots import words_of
 from agents.offline.steps import (
     CallResult,
@@ -31,6 +31,8 @@ from agents.offline.steps import (
 from agents.offline.table_answers import ROWS_SUMMED
 from agents.offline.tables import AT_A_LOSS, column_of, extreme, handle_of, heads_of, number_of, ordered, ranks, rows_named
 from agents.offline.words import LISTS, PATTERNS
+from tools.common import render
+from tools.common.contract import Table
 from tools.common.split_words import of_rows, spread
 from tools.common.time_words import instant
 
@@ -65,20 +67,34 @@ def attribution(q: Question) -> Plan:
 _COSTS_SHARE = PATTERNS["figure_plans.costs_share"]
 
 
-def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], Question]:
-    """The question about the newest stored run, of the strategy named, where it speaks of one that this thread has not made."""
-    spoken = SPOKEN_RUN.search(q.slots.text)
+def about_run(q: Question) -> Generator[list[PlannedCall], list[CallResult], tuple[Question, str]]:
+    """The question about the stored run that it speaks of, and which one that is where several are; of none such, that."""
+    spoken, span = SPOKEN_RUN.search(q.slots.text), q.slots.span.start or ""
     stored = re.search(r"\bstored\b", q.slots.text)  # not the one that this thread made last
     if spoken is None or (q.run_id() is not None and not stored):
-        return q
+        return q, ""
     (latest,) = yield [PlannedCall("run", {})]
-    rows, named = latest.table.rows if latest.table is not None else (), (*q.slots.strategies, *q.slots.symbols)
-    runs = zip(latest.evidence, rows, strict=False)
-    listed = [run for run, row in runs if all(name in " ".join(map(str, row)) for name in named)]
-    if not listed:
-        return q
-    of_run = PastTurn("", (latest._replace(data={}, evidence=tuple(listed[:1])),))
-    return replace(q, slots=replace(q.slots, sleeves=()), past=(*q.past, of_run))
+    every = list(zip(latest.evidence, latest.rows(), strict=False))
+    named = (*q.slots.strategies, *q.slots.symbols)
+    runs = [run for run in every if all(name in " ".join(run[1].values()) for name in named)]
+    dated = [run for run in runs if span and run[1].get("first") == span[:10]]
+    if stored and every and (not runs or (span and not dated and q.chosen.tool.name == "run")):
+        of = " ".join(filter(None, (name_list(list(named)), words_of("span", q.slots.span) if runs else "")))
+        return q, f"No stored run is of {of}, and nothing was run for it. Stored are: {'; '.join(map(_run_named, every[:6]))}."
+    if not runs:
+        return q, ""
+    (run, row), *others = dated or runs
+    past = (*q.past, PastTurn("", (latest._replace(data={}, evidence=(run,)),)))
+    own = replace(q.slots, sleeves=(), span=NO_SPAN if dated else q.slots.span)
+    said = f"Meant is {_run_named((run, row))}." if stored else ""
+    more = f" Stored of the same, too: {'; '.join(map(_run_named, others[:5]))}; name one by its id for that." if others else ""
+    newest = PATTERNS["figure_plans.newest"].search(q.slots.text)
+    return replace(q, slots=own, past=past), f"{said}{more}" if said and not newest else ""
+
+
+def _run_named(run: tuple[str, Mapping[str, str]]) -> str:
+    """A stored run by its id, with what it is of and its window."""
+    return f"{run[0]} ({run[1].get('about', '')}, {run[1].get('first', '')} to {run[1].get('last', '')})"
 
 
 _OF_RUNS = PATTERNS["figure_plans.of_runs"]
@@ -93,32 +109,30 @@ def performance(q: Question) -> Plan:
         return asks_back(
             "No run with folds stands above. Ask for one: `walk forward trend on BTC for 2025 over stop_atr 2, 3, 4`."
         )
-    of_run = yield from about_run(q)
-    named, of_desk = _OF_RUNS.search(q.slots.text), (FILLERS["subject"](of_run) or "desk") == "desk"
+    named, of_desk = _OF_RUNS.search(q.slots.text), (FILLERS["subject"](q) or "desk") == "desk"
     holds = named is not None and re.search("hold|held|benchmark", named[0]) is not None
     if named and not of_desk and not holds:
-        return (yield from made([PlannedCall("run", {"run_id": of_run.run_id()})], of_run))
+        return (yield from made([PlannedCall("run", {"run_id": q.run_id()})], q))
     if holds and not of_desk:  # beside holding the same instruments
-        return (yield from measured(str(of_run.run_id() or ""), q.slots.text, of_run))
+        return (yield from measured(str(q.run_id() or ""), q.slots.text, q))
     if named and of_desk and not holds:
-        draft = yield from once(of_run)
+        draft = yield from once(q)
         return draft.after(f"No tool of a chat gives that ({named[0]}) here; the table of a backtest has it. What there is:")
-    if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and of_run.run_id() is None:
+    if re.search(r"\b(?:runs|backtests)\b", q.slots.text) and q.run_id() is None:
         return asks_back(
             "Of which runs? Name one by its id, `list the latest runs` shows them; two: `compare the two stored runs`."
         )
     if of_desk and (holds or PATTERNS["measured.good"].search(q.slots.text)):
-        return (yield from measured("", q.slots.text, of_run))
+        return (yield from measured("", q.slots.text, q))
     if PATTERNS["measured.fall"].search(q.slots.text):
-        call = PlannedCall("performance", arguments(of_run))
+        call = PlannedCall("performance", arguments(q))
         (result,) = yield [call]
         return drafted([call], [result]).after(deepest(result))
-    return (yield from once(of_run))
+    return (yield from once(q))
 
 
 def trips(q: Question) -> Plan:
     """Round trips as once; the best and the worst beside each other where both are asked for."""
-    q = yield from about_run(q)
     if (asked := remainder.wanted(q)) is not None:
         return (yield from asked)
     args, text, by = arguments(q), q.slots.text, q.slots.by
@@ -133,6 +147,9 @@ def trips(q: Question) -> Plan:
     if len(by) > 1 and q.chosen.splits(by):
         draft = yield from made([PlannedCall("trips", args | {"by": one}) for one in by[:3]])
         return draft.after(f"No tool splits by {name_list(by)} at once: each by itself is below.")
+    rate = PATTERNS["figure_plans.hit_rate"].search(text)
+    if q.slots.outcome and (rate or (q.slots.outcome == "both" and by)) and (not by or q.chosen.splits(by)):
+        return (yield from _win_and_loss({name: args[name] for name in args if name != "outcome"} | {"by": (*by, "sleeve")[0]}))
     if q.slots.outcome == "both":
         return (yield from made([PlannedCall("trips", args | {"outcome": kind}) for kind in ("winners", "losers")], q))
     if q.slots.which != "both" or by:
@@ -141,9 +158,28 @@ def trips(q: Question) -> Plan:
     return (yield from made([PlannedCall("trips", args | {"best": n}), PlannedCall("trips", args | {"worst": n})]))
 
 
+def _win_and_loss(args: dict[str, Any]) -> Plan:
+    """The hit rate with the average win and the average loss, in all and by a split: a rate is of winners and losers together."""
+    calls = [PlannedCall("trips", args | more) for more in ({}, {"outcome": "winners"}, {"outcome": "losers"})]
+    every, won, red = yield calls
+    names = [handle_of(result, "mean_net") for result in (every, won, red)]
+    if not all(names) or every.table is None:
+        return drafted(calls, [every, won, red])
+    means: dict[tuple[str, str], str] = {}
+    for result in (won, red):
+        rows = [row for row in result.rows() if row.get("net", "").startswith("{")][:ROWS_SUMMED]
+        values = yield from reckoned(*(f"{row['net'][1:-1]}/{row['trips'][1:-1]}" for row in rows))
+        means |= {(result.args["outcome"], row[args["by"]]): value for row, value in zip(rows, values, strict=True)}
+    parts = [(row[args["by"]], row["trips"], row["win_frac"]) for row in every.rows()]
+    cells = [(*row, *(means.get((of, row[0]), "none") for of in ("winners", "losers"))) for row in parts]
+    h, win, lost = names
+    lead = f"Hit rate {{{h}.win_frac}} of {{{h}.trips}} trips, average win {{{win}.mean_net}}, average loss {{{lost}.mean_net}}."
+    shown = render.markdown_table(Table((args["by"], "trips", "win_frac", "average win", "average loss"), tuple(cells)))
+    return PlannedAnswer(f"{lead}\n\n{shown}", read_as=read_as(calls[:1]))
+
+
 def excursions(q: Question) -> Plan:
     """MAE and MFE of the desk or of a run; by sleeve or side one call for each. Trades ended so are meant where it says so."""
-    q = yield from about_run(q)
     if _no_run(q):
         return asks_back(NO_RUN)
     args, by = arguments(q), q.slots.by
@@ -180,7 +216,6 @@ SLEEVES_MAX = 6
 
 def pnl(q: Question) -> Plan:
     """P&L by day, week or month, or equity; of a window or of two periods their rows alone; the best or the worst first."""
-    q = yield from about_run(q)
     if _no_run(q):
         return asks_back(NO_RUN)
     args, text, now, span = arguments(q), q.slots.text, q.words.desk_ms, q.slots.span
@@ -204,7 +239,7 @@ def pnl(q: Question) -> Plan:
         if days > ROWS_SUMMED and "unit" not in args and len(spans) == 1 and of_months:
             args["unit"] = "month"
         args |= {"limit": max(1, min(60, days if args.get("unit", "day") == "day" else days // 7 + 2))}
-    if (ranks(text) or extremes) and not starts:
+    if (ranks(text) or extremes or ("subject" in args and args.get("unit") in ("week", "month"))) and not starts:
         args |= {"limit": 60}  # of all that it shows, not of the last twelve
     call = PlannedCall("pnl", args)
     (result,) = yield [call]

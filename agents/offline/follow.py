@@ -13,7 +13,7 @@ from typing import Any
 
 from agents.offline import slots as reading
 from agents.offline.account import free, lost_of, tokens_of
-from agents.offline.choose import Chosen, entry_of
+from agents.offline.choose import SPOKEN_RUN, Chosen, entry_of
 from agents.offline.dates import TimeSpan
 from agents.offline.entries import AskedEntry
 from agents.offline.parts import Part
@@ -97,7 +97,8 @@ def shifted(slots: Slots, older: Slots, words: Words) -> Slots:
     text, bound = older.text, PATTERNS["slots.beyond"]
     if (old := bound.search(text)) and (slots.symbols or bound.search(slots.text)):  # `below 80000`, `and sol below 120`
         new = bound.search(slots.text)  # another instrument has no level until one is named
-        text = text.replace(old[0], new[0] if new else "")
+        level = re.sub(r"\d[\d.,]*k?\b", slots.unclear[0], old[0]) if len(slots.unclear) == 1 else ""  # `sol too, 120`
+        text = text.replace(old[0], new[0] if new else level)
     number = _NUMBER.search(text) if slots.unclear and not bound.search(slots.text) else None
     if number and len(slots.unclear) == 1:  # `same for 28k`, after a level
         text = text.replace(number[0], _in_thousands(slots.unclear[0], number[0]))
@@ -133,6 +134,24 @@ def with_unit(text: str, slots: Slots, older: Slots, words: Words) -> Slots:
     """`what about the last 12`, after the last 2 hours: hours too."""
     number, unit = re.search(r"\b(?:last|past) \d{1,3}(?=[?.! ]*$)", text), _LAST.search(older.text)
     return read_slots(f"{text.rstrip(' ?.!')} {unit[2]}", words) if number and unit else slots
+
+
+_OF_YEAR = PATTERNS["follow.of_year"]
+
+
+def in_window_above(slots: Slots, older: Slots) -> Slots:
+    """`and the second half`, `and q3`, after a window of another year: of that year; a half of a shorter window is its half."""
+    found, first, end = _OF_YEAR.search(slots.text), time_of(older.span.start), time_of(older.span.end)
+    start, stop = time_of(slots.span.start), time_of(slots.span.end)
+    if not (found and first and end and start and stop and bound(slots)) or re.search(r"\b(?:19|20)\d\d\b", slots.text):
+        return slots
+    if found["half"] and end - first < timedelta(days=170):
+        middle = first + timedelta(days=(end - first).days // 2)
+        start, stop = (first, middle) if found["half"] == "first" else (middle, end)
+    elif (end - timedelta(minutes=1)).year == first.year:
+        by = first.year - start.year
+        start, stop = start.replace(year=start.year + by), stop.replace(year=stop.year + by)
+    return replace(slots, span=TimeSpan(f"{start:%Y-%m-%d}", f"{stop:%Y-%m-%d}"))
 
 
 def moves_back(slots: Slots) -> bool:
@@ -308,6 +327,10 @@ def going_on(text: str, read: Slots, older: Part, words: Words, past: Sequence[P
     """The question before with what a short sentence changes; asked back where it says what without saying to which value."""
     assert older.chosen is not None  # noqa: S101 - asked before
     tool = older.chosen.entry.tool.name
+    if (read.symbols or read.strategies) and SPOKEN_RUN.search(read.text) and older.chosen.entry.takes("subject"):
+        own = replace(older.slots, text=f"{older.slots.text.rstrip('?.! ')} of the stored run", sleeves=(), span=read.span)
+        own = replace(own, symbols=read.symbols, strategy=read.strategy, strategies=read.strategies)
+        return older._replace(text=text, slots=own, own=read, left=(), maybe=())  # `and the same for the sol run`
     if others := the_other(read, older.slots, words):
         if len(others) > 1:
             return Part(text, read, call=asks_back(f"Which other one: {' or '.join(others)}?"))

@@ -37,7 +37,7 @@ class SettingMove(NamedTuple):
 
 def read_move(text: str) -> tuple[SettingMove | None, list[tuple[int, int]]]:
     """The move of a tidy text, and where its size stands; nothing where it has none."""
-    if times := _TIMES.search(text):
+    if (times := _TIMES.search(text)) and not PATTERNS["account.other_costs"].search(text):
         return SettingMove("double" in times[0], 1.0 if "double" in times[0] else 0.5), []
     for pattern in _SIZED:
         if found := pattern.search(text):

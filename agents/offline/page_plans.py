@@ -181,6 +181,8 @@ def watch(q: Question) -> Plan:
     ]
     if re.search(r"\bdraw-?down\b", text):
         return asks_back(SAY["no_drawdown_watch"])
+    if not numbers and q.slots.percent:
+        return asks_back(SAY["no_percent_watch"])
     if len(numbers) != 1:
         return asks_back("At which level? Name one number, such as `tell me when BTC falls below 80000`.")
     sleeve, level = q.sleeve(), numbers[0]
@@ -201,8 +203,10 @@ def watch(q: Question) -> Plan:
         return asks_back(
             "A watch on what? Name a symbol (`BTC below 80000`), or a P&L (`if the desk loses more than 300 today`)."
         )
-    below: object = side == "below" if side else _BELOW.search(text)
-    above: object = side == "above" if side else _ABOVE.search(text)
+    below: object = _BELOW.search(text)
+    above: object = _ABOVE.search(text)
+    if side and bool(below) == bool(above):  # learned: a word of the sentence is surer
+        below, above = side == "below", side == "above"
     if metric == "day_pnl" and (
         PATTERNS["page_plans.loss"].search(text) or (below and re.search(r"\b(?:minus|worse|bleed\w*|red)\b", text))
     ):

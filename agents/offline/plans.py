@@ -36,13 +36,19 @@ def plan_of(q: Question) -> Plan:
     """The plan of a question whose entry is chosen and allowed."""
     if q.chosen.ask == "compare models":
         return (yield from model_plans.helps(q))
+    meant = ""
+    if q.chosen.tool.name in _OF_A_RUN:
+        q, meant = yield from figure_plans.about_run(q)
+        if meant.startswith("No stored run"):
+            return asks_back(meant)
     plan = _PLANS.get(q.chosen.tool.name, once)(q)
     named = q.slots.strategies and q.slots.symbols and "sleeves" not in q.slots.places and (q.slots.span.start or q.slots.periods)
     of_desk = named and q.chosen.tool.name in _OF_DESK and "backtest" in q.tools
-    draft = yield from (_or_run(q, plan) if of_desk else plan)
+    draft = (yield from (_or_run(q, plan) if of_desk else plan)).after(meant)
     return draft if draft.asked_back or not_given(q) in draft.text else draft.after(not_given(q))
 
 
+_OF_A_RUN = ("run", "trips", "performance", "pnl", "excursions", "trials")
 _OF_DESK = ("pnl", "trips", "performance", "journal_search")
 
 

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from agents.offline.account import tokens_of
 from agents.offline.calls import made
 from agents.offline.choose import SPOKEN_RUN
-from agents.offline.figure_plans import about_run
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
 from agents.offline.params import value_text
@@ -188,10 +187,8 @@ def _window(q: Question, span: tuple[str | None, str | None], months: int = 12) 
 
 def trials(q: Question) -> Plan:
     """What has been tried: of a run by its id, of the strategy and symbol named, of the thread's last run; else the list."""
-    if SPOKEN_RUN.search(q.slots.text):
-        of_run = yield from about_run(q)
-        if (run_id := of_run.run_id()) is not None:
-            return (yield from made([PlannedCall("trials", {"hypothesis": run_id})]))
+    if SPOKEN_RUN.search(q.slots.text) and (run_id := q.run_id()) is not None:
+        return (yield from made([PlannedCall("trials", {"hypothesis": run_id})]))
     runs = [i for i in q.slots.ids if i.startswith("r-")] + [q.handles[h] for h in q.slots.handles if h in q.handles]
     if runs:
         return (yield from made([PlannedCall("trials", {"hypothesis": runs[0]})]))

@@ -8,7 +8,6 @@ from typing import Any
 
 from agents.offline.calls import ask_for, lead, made, not_given
 from agents.offline.changes import moved_of
-from agents.offline.figure_plans import about_run
 from agents.offline.fill import arguments, end_of
 from agents.offline.focus import RunFocus, beyond_defaults, focus_of
 from agents.offline.measured import deepest, paid, ranked_runs, verdict
@@ -310,7 +309,6 @@ def run(q: Question) -> Plan:
     """A run's figures, or those of several beside each other; the latest runs when none is meant."""
     if len(several := _named(q)) > 1:
         return (yield from _side_by_side(q, several))
-    q = yield from about_run(q)
     lists = re.search(r"\b(?:runs|backtests)\b", q.slots.text) and not q.slots.ids and not q.slots.handles
     args = {} if lists or q.run_id() is None else {"run_id": q.run_id()}
     dated = (

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from agents.offline import above, above_kinds, account, follow, measured, model_asks, slots, table_answers, wider
 from agents.offline.choose import SHOWN, chosen_of, entry_of, likely, refined, sure, with_label
-from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, WHY, AskLabel
+from agents.offline.labels import FOLLOWS, MORE, PICK, REPEAT, WHICH, AskLabel
 from agents.offline.learned import Guess
 from agents.offline.parts import ALIKE, CLAUSE_SURE, Part, bare_reading, beside, by_sleeve, symbols_so_far
 from agents.offline.slots import COUNTED
@@ -155,6 +155,7 @@ def part_of(text: str, thread: ThreadSoFar, earlier: Sequence[Part] = ()) -> Par
     if waits is not None and (meant := _meant(read, waits)) is not None:
         return _as_read(waits.text, waits.slots, meant, thread._replace(past=thread.past[:-1], read={}), earlier)
     older = thread.older if thread.past and not earlier else None
+    read = read if older is None else follow.in_window_above(read, older.slots)
     if older is not None and (dropped := follow.unsplit(text, read, older)) is not None:
         return dropped
     if older is not None and not thread.past[-1].results and (set_ := follow.parameter_named(text, read, older, thread.words)):
@@ -252,14 +253,8 @@ def _as_read(text: str, read: slots.Slots, guess: Guess, thread: ThreadSoFar, ea
             return _better(text, read, thread)
     if ask in FOLLOWS:
         return _GOES_ON[ask](text, read, thread)._replace(ask=_frame_ask(thread) if ask == MORE else ask)
-    ranks = thread.past and not earlier and follow.points_back(read) and read.which and not read.places.keys() & _NAMED
-    if ranks and (call := above.figure(read, thread.past, thread.facts)) is not None:  # `and the worst of them`
-        return Part(text, read, call=call, ask=WHICH)
     chosen = chosen_of(guess, read)
     assert chosen is not None  # noqa: S101 - neither a way nor going on
-    if ask.startswith("attribution") and not earlier and above.run_meant(thread.past, read):  # of the run, not of the desk
-        why = re.search(r"\bwhy\b", read.text)
-        return _why(text, read, thread)._replace(ask=WHY) if why else Part(text, read, chosen=entry_of("run"), ask="run")
     older = earlier[-1] if earlier else thread.older if thread.past else None
     if older is None and not earlier:
         read = follow.with_names(read, thread.asked_back(), chosen)
@@ -301,10 +296,6 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         return Part(text, read, chosen=entry_of("what_if"), ask="what_if")
     read = follow.with_unit(text, read, older.slots, thread.words)
     read = follow.with_percent(read, older.slots.percent)
-    ranked = read.which in ("worst", "best") and follow.points_back(read) and not read.places.keys() & _NAMED
-    narrows = bool(read.closed.get("outcome")) and not older.chosen.entry.takes("outcome")
-    if (ranked or narrows) and (call := above.figure(read, thread.past, thread.facts)) is not None:
-        return Part(text, read, call=call)  # `and the worst of them`, `only the losing ones`
     if older.chosen.entry.tool.name == "define" and account.words_left(read):  # `and a layer?`
         return Part(text, read, chosen=older.chosen, ask=older.ask)
     if not follow.changes(read, older.slots):
@@ -316,9 +307,7 @@ def _more(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:
         return Part(text, read, chosen=older.chosen)  # `also if we lose more than 200 in a day`, after a price: another watch
     if re.search(r"\bboth\b", read.text) and not read.symbols:
         read = replace(read, symbols=symbols_so_far((thread.read or {}).values(), older))
-    part = follow.going_on(text, read, older, thread.words, thread.past)
-    call = above.figure(read, thread.past, thread.facts) if part.lost and not older.lost else None  # `only the losing ones`
-    return part if call is None else Part(text, read, call=call)
+    return follow.going_on(text, read, older, thread.words, thread.past)
 
 
 def _which(text: str, read: slots.Slots, thread: ThreadSoFar) -> Part:

@@ -49,6 +49,9 @@ def test_run_and_desk_are_asked_alike(ctx: Any) -> None:
     assert (lost["net"], lost["mean_net"], lost["loss_streak"], lost["win_streak"]) == (
         pytest.approx(-20.85), pytest.approx(-20.85), 1, 0
     )  # fmt: skip
+    losers = call(ctx, "trips", {"subject": run_id, "outcome": "losers", "by": "side"})
+    assert "hit rate" not in losers.text  # it would be 0 %
+    assert "win_frac" not in losers.table.columns
     both = values(call(ctx, "trips", {"subject": run_id}), f"round trips of {run_id}")
     assert both["profit_factor"] == pytest.approx(9.25 / 20.85)
     assert "available: trend-btc" in call(ctx, "trips", {"sleeve": "nobody"}).text

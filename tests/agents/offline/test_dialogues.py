@@ -27,11 +27,12 @@ class Desk:
     def __init__(self, role: Role, words: Words, **answers: CallResult) -> None:
         self.role, self.words, self.answers = role, words, answers
         self.past: list[PastTurn] = []
+        self.facts: Mapping[str, Any] = {}
         self.called: list[tuple[str, Mapping[str, Any]]] = []
 
     def ask(self, text: str) -> str:
         """Ask, answer the calls, return the draft."""
-        known = OfflineContext(self.role, self.words, self.past, {"r:r-77": "r1"})
+        known = OfflineContext(self.role, self.words, self.past, {"r:r-77": "r1"}, self.facts)
         messages: list[Message] = [Message("system", "", data=known), Message("user", text)]
         self.called, results = [], []
         while (reply := OfflineModel().complete(messages, tools_of(self.role))).calls:

@@ -1,0 +1,114 @@
+"""A window of the answer above, a level that stands in the sentence, and what is named without being asked back about."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from agents.offline.steps import CallResult
+from agents.offline.words import Words
+from tests.agents.offline.test_dialogues import Desk, ok
+from tools.common.contract import Table
+
+HEADS = ("peak", "trough", "recovered", "depth", "money", "lasted")
+FELL = CallResult(
+    "performance", {}, "ok", "<fell>", Table(HEADS, (("2025-11-05", "2025-11-28", "not yet", "1 %", "9", "2 d"),)), {}, ()
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "then", "window"),
+    [
+        ("backtest trend on ETH for the first half of 2024", "And the second half?", ("2024-07-01", "2025-01-01")),
+        ("backtest trend on ETH for q1 2024", "and q3?", ("2024-07-01", "2024-10-01")),
+        ("backtest trend on ETH for 2023", "and in november?", ("2023-11-01", "2023-12-01")),
+        ("backtest trend on ETH for june 2024", "and the first half?", ("2024-06-01", "2024-06-16")),
+        ("backtest trend on ETH for 2024", "and h2 2025?", ("2025-07-01", "2026-01-01")),
+    ],
+)
+def test_a_part_of_a_year_is_of_the_window_above(first: str, then: str, window: tuple[str, str], words: Words) -> None:
+    """Not of the desk's own year; a year that is named stays."""
+    desk = Desk("developer", words, backtest=ok("backtest", data={"run_id": "r-77"}, evidence=["r-77"]))
+    desk.ask(first)
+    desk.ask(then)
+    ((_, args),) = desk.called
+    assert (args["start"], args["end"]) == window
+
+
+@pytest.mark.parametrize("text", ["which sleeve caused it", "which sleeve was that", "and which bot did it?"])
+def test_the_cause_of_a_drawdown_is_looked_for_between_its_peak_and_its_trough(text: str, words: Words) -> None:
+    """Not since the start."""
+    times = {"a1.peak": SimpleNamespace(value=1762300800000), "a1.trough": SimpleNamespace(value=1764288000000)}
+    rows = FELL._replace(table=Table(HEADS, (("{a1.peak}", "{a1.trough}", "not yet", "1 %", "9", "2 d"),)))
+    desk = Desk("advisor", words, performance=rows)
+    desk.facts = times
+    desk.ask("how deep was the deepest drawdown?")
+    desk.ask(text)
+    assert desk.called == [("trips", {"by": "sleeve", "since": "2025-11-05T00:00", "until": "2025-11-28T00:00"})]
+
+
+@pytest.mark.parametrize(
+    ("then", "level"), [("eth too, 2500", 2500.0), ("and eth, 2.5k", 2500.0), ("same for eth under 2600", 2600.0)]
+)
+def test_a_level_beside_another_coin_is_its_level(then: str, level: float, words: Words) -> None:
+    """The direction is that of the watch before."""
+    desk = Desk("operator", words)
+    desk.ask("tell me if btc goes under 84k")
+    desk.ask(then)
+    watch = {"metric": "price", "subject": "ETH-USDT", "beyond": "below", "level": level}
+    assert desk.called == [("propose_watch", watch)]
+
+
+@pytest.mark.parametrize("text", ["wake me if we are down 2% on the day", "alert me if btc falls 5 %"])
+def test_a_watch_in_percent_says_which_unit_it_takes(text: str, words: Words) -> None:
+    """A level was named, so none is asked for as if it were missing."""
+    desk = Desk("operator", words)
+    assert desk.ask(text).startswith("A watch takes no percentage, so none was set")
+    assert desk.called == []
+
+
+@pytest.mark.parametrize("text", ["eth on hold til 8 tmrw", "put eth on hold until 8 tomorrow", "eth on hold till 8am tomorrow"])
+def test_on_hold_until_a_time_is_a_pause(text: str, words: Words) -> None:
+    """Until that hour of the next day."""
+    desk = Desk("operator", words)
+    desk.ask(text)
+    ((name, args),) = desk.called
+    assert (name, args["sleeve"], args["ends"]) == ("propose_pause", "eth-trend", "until tomorrow 8:00")
+
+
+@pytest.mark.parametrize(
+    ("role", "text", "call"),
+    [
+        ("advisor", "monthly for november pls", ("report", {"unit": "month", "of": "2025-11-01"})),
+        ("advisor", "the weekly for last week", ("report", {"unit": "week", "of": "2025-11-25"})),
+        ("developer", "which models are registered?", ("models", {})),
+        ("advisor", "how did we do against just holding bitcoin?", ("performance", {})),
+        ("advisor", "did we beat holding eth", ("performance", {})),
+    ],
+)
+def test_what_a_sentence_names_is_not_asked_back_about(role: Any, text: str, call: tuple[str, Any], words: Words) -> None:
+    """A report by its period alone, a coin that the benchmark has among others."""
+    desk = Desk(role, words)
+    desk.ask(text)
+    assert desk.called == [call]
+
+
+def test_a_pair_scan_takes_the_symbols_that_are_named(words: Words) -> None:
+    """Also where no sleeve is of one of them."""
+    desk = Desk("developer", words)
+    desk.ask("does a pairs scan find anything between BTC and ETH on 1h in 2025?")
+    ((name, args),) = desk.called
+    assert (name, args["symbols"]) == ("pair_scan", ["BTC-USDT", "ETH-USDT"])
+
+
+@pytest.mark.parametrize(
+    "text", ["and if we double the fees", "ok and if the costs were doubled", "what if we halve the slippage"]
+)
+def test_fees_that_are_changed_move_no_setting(text: str, words: Words) -> None:
+    """That no tool changes them alone is said."""
+    judged = ok("judge", "{j1.costs_times_2} {j1.costs_times_half}")
+    desk = Desk("developer", words, judge=judged)
+    desk.ask("sweep stop_atr 2, 3 and 4 for trend on BTC 1h, all of 2024")
+    answer = desk.ask(text)
+    assert all("variants" not in args and "changes" not in args for _, args in desk.called)
+    assert "No tool changes the fees alone" in answer or "No call of a chat sets fees" in answer or "leave out" in answer
