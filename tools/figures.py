@@ -110,14 +110,14 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
     values |= {IN_INCIDENTS: (apart, "count")} if apart else {}
     values |= _in_order(found) | _costs(found)
     facts = list(make_facts(h, f"round trips of {args.subject}", evidence, values))
+    rate = f"hit rate {{{h}.win_frac}}, profit factor {{{h}.profit_factor}}, "
+    streak = f", longest streak {{{h}.loss_streak}} losses, {{{h}.win_streak}} wins"
+    rate, streak = ("", "") if args.outcome else (rate, streak)  # of winners alone they say nothing
     text = (
         f"{{{h}.trips}} round trips of {args.subject}{bars_of(ctx, args.subject)}{narrowed(args)}, {{{h}.open}} open: net "
-        f"{{{h}.net}}, mean {{{h}.mean_net}} and {{{h}.mean_r}} R, "
+        f"{{{h}.net}}, mean {{{h}.mean_net}} and {{{h}.mean_r}} R, {rate}median holding time {{{h}.median_hold_ms}}"
+        f"{streak}.{left_out(h, apart)}"
     )
-    if not args.outcome:  # of winners alone it says nothing
-        text += f"hit rate {{{h}.win_frac}}, profit factor {{{h}.profit_factor}}, longest streak {{{h}.loss_streak}} losses, "
-        text += f"{{{h}.win_streak}} wins, "
-    text += f"median holding time {{{h}.median_hold_ms}}.{left_out(h, apart)}"
     first = found["entry_ms"].min()
     if args.subject == DESK and args.since and first - instant(args.since, ctx.desk_ms) > LATER_MS:
         facts += make_facts(h, f"round trips of {args.subject}", evidence, {"first": (first, "ms")})
@@ -126,7 +126,6 @@ def trips(ctx: ToolContext, args: TripsArgs) -> ToolResult:
         facts += make_facts(h, f"round trips of {args.subject}", evidence, {"read": (read, "count")})
         text += f" Of these {{{h}.read}} were entered by a decision that had read such a model; the others are apart."
     n = args.worst or args.best
-    columns: tuple[str, ...]
     names: tuple[str, ...]
     if n is not None:
         chosen, columns, names = (

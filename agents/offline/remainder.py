@@ -102,8 +102,8 @@ def _together(result: CallResult, rows: list[int], first: str) -> Generator[list
         return f"{first}: no round trip is left."
     ats = [at for head in ("net", "trips", "wins") for at, name in enumerate(table.columns) if name == head]
     sums = yield from reckoned(*("+".join(str(table.rows[n][at])[1:-1] for n in rows) for at in ats))
-    net, trips, wins = (sums + ["n/a"] * 3)[:3]
-    return f"{first}: net {net} over {trips} round trips, {wins} of them won."
+    net, trips, wins = (*sums, "")[:3]  # of winners or losers alone no wins are counted
+    return f"{first}: net {net} over {trips} round trips{f', {wins} of them won' if wins else ''}."
 
 
 def _before_costs(q: Question, names: tuple[str, ...]) -> Plan:
