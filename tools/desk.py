@@ -200,7 +200,7 @@ def sleeves(ctx: ToolContext, args: SleevesArgs) -> ToolResult:
     text = f"Configuration version {version}. {about}."
     if mark is None:
         return ToolResult("ok", f"{text} No bar has been processed yet.", facts, (in_force,), None, data)
-    leg = args.sleeve if args.sleeve in mark.body["sleeves"] else None
+    leg = None if args.sleeve == mark.body.get("basket", {}).get("name") else args.sleeve
     table, more = state_table(ctx, mark, leg)
     of_basket, its = basket_text(ctx, mark)
     evidence = (in_force, Evidence("event", mark.id))

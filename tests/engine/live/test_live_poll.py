@@ -359,25 +359,6 @@ def test_an_id_that_the_venue_uses_again_a_day_later_is_another_execution(path: 
     assert len(fills) == len(set(fills)) == (2 if booked else 1)
 
 
-def test_a_desk_of_two_instruments_takes_one_number_for_two_executions(path: Path) -> None:
-    """OKX and Binance number them by instrument: the second would be taken for the first, listed again, and never be booked."""
-
-    async def play(bench: LiveBench) -> None:
-        await bench.start()
-        await bench.entered()
-        (first,) = bench.venue.executions
-        assert bench.poll._distinct(first) == first, "one instrument: as the venue has it"
-        specs = bench.desk.book.specs
-        bench.desk.book.specs = [*specs, specs[0]._replace(source={**specs[0].source, "instrument": "okx:ETH-USDT:perp"})]
-        assert bench.poll._distinct(first) == first, "booked before there was another instrument: it is the same one"
-        second = first._replace(trade="77")
-        assert bench.poll._distinct(second).trade == f"{BTC_PERP}:77"
-        assert bench.poll._distinct(bench.poll._distinct(second)).trade == f"{BTC_PERP}:77", "it waited, and is taken again"
-        bench.desk.book.specs = specs
-
-    on_bench(path, play)
-
-
 def test_a_bill_that_is_listed_behind_a_later_one_is_booked(path: Path) -> None:
     """Eight hours late, after the next settlement's: before, no question reached so far back. Each once, whatever comes again."""
 
