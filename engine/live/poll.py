@@ -230,13 +230,16 @@ class AccountPoll:
         Some venues number executions by instrument: a desk of several has it in the id, but for what was booked before.
         """
         own = f"{self.instrument}:"
-        several = any(spec.source["instrument"] != self.instrument for spec in self.desk.book.specs)
-        if several and not trade.trade.startswith(own) and not self._is_booked(trade):
+        if self._is_of_several() and not trade.trade.startswith(own) and not self._is_booked(trade):
             trade = trade._replace(trade=f"{own}{trade.trade}")
         booked_ms = self.desk.book.orders.trades.get(trade.trade)
         if booked_ms is None or trade.t_ms <= booked_ms + RECYCLED_MS:
             return trade
         return trade._replace(trade=f"{trade.trade}@{trade.t_ms}")
+
+    def _is_of_several(self) -> bool:
+        """Whether the desk trades other instruments, too."""
+        return any(spec.source["instrument"] != self.instrument for spec in self.desk.book.specs)
 
     def _entries_of(self, order: VenueOrder) -> list[VenueOrder]:
         """Entry orders of the layer that an order is of, that may have filled more than was booked."""

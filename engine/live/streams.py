@@ -232,7 +232,7 @@ class AccountStreams:
 
     def _noticed(self, kind: str, body: Mapping[str, Any]) -> None:
         """An execution has been booked from REST: was it announced?"""
-        if kind not in ("fill", "orphan") or not (trade := str(body.get("trade") or "")):
+        if kind not in ("fill", "orphan") or not (trade := number_of(str(body.get("trade") or ""))):
             return
         keep(self._booked, trade, self.desk.now_ms())
         self._prove(trade)
@@ -276,3 +276,8 @@ def keep(among: OrderedDict[str, int], name: str, now: int) -> None:
     among.move_to_end(name)
     if len(among) > KEPT:
         among.popitem(last=False)
+
+
+def number_of(trade: str) -> str:
+    """The venue's own number of an execution, by the id that the desk has given it: without instrument and time (poll.py)."""
+    return trade.rpartition(":")[2].partition("@")[0]

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.live.poll import AccountPoll
+from engine.live.streams import number_of
 from tests.fakes.live_desks import BTC_PERP, LiveBench, on_bench
+from tests.fakes.live_streams import FILLS_MS, MINUTE, StreamBench, streamed
 
 
 @pytest.fixture
@@ -30,3 +33,28 @@ def test_a_desk_of_two_instruments_takes_one_number_for_two_executions(path: Pat
         bench.desk.book.specs = specs
 
     on_bench(path, play)
+
+
+def test_the_stream_of_a_desk_of_several_instruments_has_announced_what_it_named(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It names executions by the venue's number. A minute after each fill it would be a bad stream, and nothing would enter."""
+
+    async def act(bench: StreamBench) -> None:
+        await bench.start()
+        await bench.rests()
+        await bench.until(FILLS_MS + 2 * MINUTE)
+        booked = [event.body["trade"] for event in bench.events("fill")]
+        assert booked
+        assert all(trade.startswith("okx:") for trade in booked)
+        assert not bench.health
+        assert not bench.pages
+
+    monkeypatch.setattr(AccountPoll, "_is_of_several", lambda _: True)
+    streamed("okx", path, act)
+
+
+@pytest.mark.parametrize("booked", ["77", "okx:BTC-USDT:perp:77", "77@1700000000000", "okx:BTC-USDT:perp:77@1700000000000"])
+def test_the_number_of_an_execution_is_the_venues(booked: str) -> None:
+    """Whatever the desk has put around it."""
+    assert number_of(booked) == "77"
