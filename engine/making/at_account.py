@@ -80,6 +80,7 @@ class AccountMaker(PaperMaker):
         super().__init__(work, scale, journal, loop, latch)
         self.requests = requests
         self._billed: dict[str, Any] = {}
+        self._ends = False
 
     # ---- what the venue says ---------------------------------------------------------------------------------------------------
 
@@ -129,6 +130,14 @@ class AccountMaker(PaperMaker):
         if not self.halted:
             self._latch_body = {"reason": why[:400]}
             halt(self.work.maker, self.work.terms, H_VENUE, now_ns)
+            self._keep()
+
+    def close(self, now_ns: int) -> None:
+        """The process ends: no decision any more, and what rests is cancelled. It is no halt."""
+        self._come_to(now_ns)
+        self._ends = not self.halted
+        if self._ends:
+            halt(self.work.maker, self.work.terms, H_LATCH, now_ns)
             self._keep()
 
     def note(self, kind: str, now_ns: int, **body: Any) -> None:
@@ -198,6 +207,9 @@ class AccountMaker(PaperMaker):
         for id_ in cancels:
             self.requests.cancel(id_)
         return None
+
+    def _halt_said(self) -> list[Said]:
+        return [] if self._ends else super()._halt_said()
 
     def _withheld(self, asked: Sequence[str], why: str, now: int) -> None:
         """Orders that are journaled and never leave."""
