@@ -173,6 +173,7 @@ class AccountLife(LiveMaker):
             return max(executions.silent_ms(), requests.doubt_ms())
 
         requests.heard, requests.look, requests.read_ms = Voice(maker, self._now_ns), executions.wake, lambda: executions.read_ms
+        requests.refused = self._wrong
         executions.booked = lambda trade: maker.filled(trade, self._now_ns())
         executions.on_wrong, executions.on_look, executions.missing_since = self._wrong, looked, requests.missing_since
         executions.stream_is_there = stream.is_there if stream else lambda: False

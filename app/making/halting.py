@@ -57,7 +57,9 @@ class MakerHalt:
         """Journal how it has ended, and page."""
         self.result = HaltResult(INCOMPLETE if left else KILLED, tuple(left))
         self.maker.note("killed", self.executions.now_ns(), state=self.result.state, left=list(left))
-        self.page(f"halt: {self.result.state}" + (f", left: {'; '.join(left)}" if left else ""))
+        halted = self.maker.journal.book.halted
+        why = f"{halted.get('rule', '')} {halted.get('reason', '')}".strip()
+        self.page(f"halt ({why}): {self.result.state}" + (f", left: {'; '.join(left)}" if left else ""))
 
     async def _try(self, tries: int) -> list[str]:
         """Cancel, wait until every order has ended, leave, look; what is left."""

@@ -13,10 +13,12 @@ from engine.core.orders import DONE, REJECTED, STANDING, UNKNOWN, VenueOrder
 from engine.live.desk import LIFE_MS
 from engine.redaction import redacted
 from engine.venues.live_port import LiveAnswer, LiveVenue
-from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN
+from engine.venues.outcome import EXISTS, NOT_FOUND, NOT_TAKEN, code_of
 
 DOUBT_S = (0.25, 0.5, 1.0, 2.0, 4.0)  # before each question about an order in doubt, and each cancel that did not end it
 RESTS_S = 5.0  # between two questions about an order that stands: a hint of the stream asks at once
+REFUSED_MAX = 10  # new orders that the venue refuses one after the other
+TAKES = ("-5022",)  # codes by which a venue refuses a post-only order that would take; it is no fault of anybody's
 FRESH_MS = 1_000  # an order that was decided longer ago is not sent: this process was held up
 
 
@@ -52,7 +54,9 @@ class MakerRequests:
         self.heard: Heard
         self.look: Callable[[], None] = lambda: None  # executions may be listed that are not read
         self.read_ms: Callable[[], int] = lambda: 0  # when executions were last read, up to the end
+        self.refused: Callable[[str], None] = lambda _why: None  # one order after the other
         self.open: dict[str, Followed] = {}
+        self._refused = 0
         self.failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -138,11 +142,15 @@ class MakerRequests:
         filled = 0 if order is None else order.filled
         if answer.state in STANDING:
             if not one.stood:
-                one.stood = True
+                one.stood, self._refused = True, 0
                 self.heard.stands(one.order.id)
             missing = answer.filled_lots > filled
         elif answer.state == REJECTED:
-            return self._over(one, REJECTED, answer.why)
+            self._refused += code_of(RuntimeError(answer.why)) not in TAKES
+            self._over(one, REJECTED, answer.why)
+            if self._refused >= REFUSED_MAX:
+                self.refused(f"the venue has refused {self._refused} orders one after the other: {answer.why}")
+            return True
         elif answer.state == DONE:
             one.ended, missing = answer, answer.filled_lots > filled
             if not missing:

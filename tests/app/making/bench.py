@@ -122,8 +122,8 @@ class Bench:
                     self.wrong.append(f"two orders on a side: {[x.client for x in resting]}")
             if event.order.kind != o.POST_ONLY and not event.order.reduce_only:
                 self.wrong.append(f"{event.order.client} could take")
-            maker = self.life.maker if self.life is not None else None
-            if maker is None or maker.order(event.order.client) is None:
+            maker, id_ = self.life.maker if self.life is not None else None, event.order.client
+            if (maker is None or maker.order(id_) is None) and id_ not in {e.body["order"] for e in self.events("intent")}:
                 self.wrong.append(f"{event.order.client} is at the venue and in no journal")
 
     def _pushed(self) -> None:
