@@ -1,82 +1,9 @@
-"""What `nightdesk l2 feasibility` says: tapes joined, judged, as JSON and as text. Called by app/cli/l2.py."""
+"""What `nightdesk l2 feasibility` says, as text. Called by app/cli/l2.py; app/making/ground.py judges."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from app.cli.l2_page import based_on, bps
-from engine.errors import BadInput
-
-if TYPE_CHECKING:
-    from engine.l2.feasibility import Cell, Edge
-    from engine.l2.tape import BookTape
-
-
-def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float, ...]) -> dict[str, Any]:
-    """The answer as JSON. Raises DataError for a tape with an error, BadInput for terms and tapes that do not go together."""
-    from engine.l2.checks import sound_tape, tapes_in
-    from engine.l2.feasibility import HORIZONS_S, feasibility
-    from engine.l2.features import computed, one_after_another
-    from engine.l2.moments import joined, moments_of
-
-    parts, columns = [], []
-    files: list[dict[str, Any]] = []
-    for file in tapes_in(path):
-        opened = sound_tape(file)
-        tape = opened.tape
-        about = (tape.venue, tape.symbol, tape.market)
-        if files and about != files[0]["about"]:
-            raise BadInput(
-                f"{path}: tapes of {' '.join(files[0]['about'])} and of {' '.join(about)}", "name one instrument's folder"
-            )
-        floor_bps, source = _floor(floor, tape)
-        moments = moments_of(tape, opened.report.replayed, opened.trades, every_ms)
-        parts.append((moments, tape.scale))
-        columns.append(computed(moments))
-        files.append({"file": str(file), "about": about, "warnings": len(opened.report.issues), **opened.report.figures})
-    found = feasibility(joined(parts), one_after_another(columns), every_ms, floor_bps, horizons or HORIZONS_S)
-    tables = {name: [_cell(cell) for cell in getattr(found, name)] for name in ("cells", "together", "oracle")}
-    return {
-        **dict(zip(("venue", "symbol", "market"), files[0].pop("about"), strict=True)),
-        "verdict": found.verdict,
-        "why": found.why,
-        "floor_bps": floor_bps,
-        "floor_source": source,
-        "every_ms": every_ms,
-        **tables,
-        "chance_bps": found.chance,
-        "ablation": {"horizon_s": found.ablation_s, "items": found.ablation},
-        "substrate": {**found.substrate, "tapes": [{k: v for k, v in file.items() if k != "about"} for file in files]},
-    }
-
-
-def _floor(given: float | None, tape: "BookTape") -> tuple[float, str]:
-    """(bps of both sides, where it comes from). Raises BadInput where a venue's fee is not known and none was given."""
-    from engine.venues.instruments import costs_of, fee_tier_of
-
-    if given is not None:
-        return given, "--floor-bps"
-    try:
-        costs = costs_of(tape.venue, tape.symbol, tape.market)
-    except BadInput as error:
-        raise BadInput(error.what, "give --floor-bps: what both sides cost") from error
-    return costs.maker_frac * 2e4, f"two maker fees; {fee_tier_of(tape.venue, tape.symbol, tape.market, {})}"
-
-
-def _edge(edge: "Edge") -> dict[str, Any]:
-    return {"bps": edge.bps, "moments": edge.moments, "independent": edge.independent}
-
-
-def _cell(cell: "Cell") -> dict[str, Any]:
-    """A cell as JSON."""
-    return {
-        "feature": cell.feature,
-        "horizon_s": cell.horizon_s,
-        "in": _edge(cell.inside),
-        "out": _edge(cell.outside),
-        "folds": [_edge(edge) for edge in cell.folds],
-        "clears": cell.clears,
-    }
 
 
 def text_of(body: Mapping[str, Any]) -> str:

@@ -85,18 +85,18 @@ def stage(
     as_json: bool = JSON,
 ) -> None:
     """Whether a maker may leave simulation and paper: seven days and an edge above fees in four of five windows. Else exit 1."""
-    from app.cli.l2_judged import judged
+    from app.making.ground import ground_of
     from engine.making.stages import refusals_of, require_ground
 
-    ground = judged(named_path(path), floor, 100, ())
+    ground = ground_of(named_path(path), floor)
     try:
         require_ground(ground)
-        said, allowed = "making may leave paper on these tapes; live making is not built", True
+        said, allowed = "making may leave paper on these tapes: nightdesk making promote NAME testnet --tapes ...", True
     except Refused as error:
         said, allowed = str(error), False
     body = {
         "may_leave": allowed,
-        "stages": {"simulation": True, "paper": True, "live": False},
+        "stages": {"simulation": True, "paper": True, "testnet": allowed, "live": allowed},
         "refusals": refusals_of(ground),
         "days": ground["substrate"]["days"],
         "floor_bps": ground["floor_bps"],
