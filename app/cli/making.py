@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.cli import making_paper, making_terms, out
+from app.cli import making_live, making_paper, making_terms, out
 from app.cli.data import named_path
 from engine.errors import BadInput, DataError, Refused
 
@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from engine.making.report import MakerFees
     from engine.making.simulation import MakingOptions, MakingRun
 
-group = typer.Typer(no_args_is_help=True, help="Market making: simulated, and on paper. Nothing here trades.")
+group = typer.Typer(no_args_is_help=True, help="Market making: simulated, on paper, and at an account of its own.")
 TAPE = typer.Argument(..., metavar="TAPE", help="A tape with trades beside it, or its name in the data folders.")
 JSON = typer.Option(False, "--json", help="One JSON object on stdout.")
 making_paper.register(group)
+making_live.register(group)
 
 
 def register(app: typer.Typer) -> None:

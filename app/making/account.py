@@ -8,7 +8,7 @@ each a task of its own; the first that fails ends the maker, and what rests is c
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from app.making.comparing import MakerComparison
 from app.making.executions import MakerExecutions
@@ -21,18 +21,20 @@ from app.making.stream import MakerStream
 from app.market_data.book_recorder import BookRequest, BookSession
 from engine.book.order_events import name_code
 from engine.core.orders import VenueOrder
-from engine.errors import BadInput
+from engine.errors import BadInput, Refused
 from engine.l2.tape import Scale
 from engine.making import outside
 from engine.making.at_account import AccountMaker
 from engine.making.live_tape import LiveTape, rule_at
-from engine.making.paper import PaperJournal
+from engine.making.paper import PaperJournal, PaperMaker
+from engine.making.resting import MIDDLE2
 from engine.making.simulation import loop_of, terms_of
 from engine.making.stored import AT_ACCOUNT, JOURNAL
 from engine.venues.book_pushes import Push
 from engine.venues.live_port import LiveVenue
 from engine.venues.private_stream import PrivateSource
 
+FALLS_FRAC = 0.1  # by which the price may fall before a quote of the least size is below it
 STOP_S = 10.0  # that a stop waits for its orders to end
 
 
@@ -53,6 +55,7 @@ class AccountTerms(NamedTuple):
     stage: str
     flatten: bool = True
     compiled: bool = True
+    least: Callable[[float], int] | None = None  # price -> the fewest lots that the venue takes: the most of a quote, where given
 
 
 class Voice(NamedTuple):
@@ -145,6 +148,7 @@ class AccountLife(LiveMaker):
         loop = loop_of(compiled=self.at.compiled)
         maker = self.maker = AccountMaker(tape.work, tape.scale, journal, loop, self.around.latch, requests)
         maker.catch_up(self._now_ns())
+        require_least(self.at, tape)
         journal.write([("session", {"t_ns": self._now_ns(), "stage": self.at.stage})], sync=True)
         start = dict(journal.first or {})
         picture = self._picture(tape, journal.book, start)
@@ -156,6 +160,13 @@ class AccountLife(LiveMaker):
             gone = sorted(journal.book.orders.open)
             maker.end("its process ended", {**maker.figures(), "gone": [], "left": gone})
             self._store(maker, picture, start, "stopped")
+
+    def _about(self, maker: PaperMaker) -> dict[str, Any]:
+        """Which account, by which step, and how a halt has ended: on every screen."""
+        book, at = maker.journal.book, self.at
+        killed = {"state": book.killed["state"], "left": list(book.killed["left"])} if book.killed else None
+        about = {"account": at.account, "mode": at.mode, "stage": at.stage, "killed": killed}
+        return about | {"why": "what its venue has filled; judged on the recorded tape: nightdesk making backtest"}
 
     def _connect(self, maker: AccountMaker, requests: MakerRequests, executions: MakerExecutions) -> None:
         """Each hears what it needs of the others, and the tasks begin."""
@@ -230,6 +241,18 @@ class AccountLife(LiveMaker):
             self.around.say(
                 f"the account still holds {held:g} {self.request.symbols[0].partition('-')[0]}: nothing looks after it"
             )
+
+
+def require_least(at: AccountTerms, tape: LiveTape) -> None:
+    """Raises Refused where quotes are larger than the least that the venue takes, at a stage that allows no more."""
+    price = float(tape.scale.price(int(tape.work.maker.tally[MIDDLE2]) / 2.0))
+    if at.least is None or not price:
+        return
+    if tape.work.terms.lots > (most := at.least(price * (1.0 - FALLS_FRAC))):
+        size = float(tape.scale.quantity(most))
+        raise Refused(
+            f"stage {at.stage}: a quote is the least that the venue takes, {size:g}", f"propose it with --size {size:g}"
+        )
 
 
 def require_lots(scale: Scale, lot_size: float, request: BookRequest) -> None:

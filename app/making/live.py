@@ -129,10 +129,14 @@ class LiveMaker:
         """Until the maker has something to look at."""
         await self.around.sleep(LOOK_S)
 
+    def _about(self, _maker: PaperMaker) -> dict[str, Any]:
+        """What else is shown of it."""
+        return {}
+
     def _store(self, maker: PaperMaker, picture: MakerPicture, start: dict[str, Any], state: str) -> None:
         """What the page and the roles see of it."""
         why = "a live book is judged on its recorded tape: nightdesk making backtest"
-        more = {"state": "halted" if maker.halted else state, "verdict": "Not over", "why": why}
+        more = {"state": "halted" if maker.halted else state, "verdict": "Not over", "why": why} | self._about(maker)
         self.body = head_of(self.terms, start, self.around.now_ms()) | running(maker, picture) | more
         store(self.folder, self.body)
 

@@ -16,6 +16,7 @@ from engine.control.makers import PAPER, STEPS, MakerStep, name_of, require_next
 from engine.control.stages import TRIPS_MIN
 from engine.errors import BadInput, DeskError, Refused
 from engine.making.fold import PaperBook, folded
+from engine.making.simulation import MakingOptions, require_terms
 from engine.making.stages import refusals_of
 from engine.making.stored import AT_ACCOUNT, JOURNAL, ON_BOOK, folder_of
 from engine.store.journal import read, verify
@@ -80,6 +81,27 @@ def ground_now(step: MakerStep) -> Mapping[str, Any]:
     if ground["code"] == judging_code() and ground["floor_bps"] >= floor_bps(step.terms):
         return ground
     return tapes_of(path, step.terms)["ground"]  # type: ignore[no-any-return]
+
+
+def terms_after(home: Home, stage: str, account: str, after: str, amounts: Mapping[str, float], flatten: bool) -> dict[str, Any]:
+    """The terms of a step: those of the maker before, with other amounts.
+
+    Raises BadInput for an amount or an account that is none.
+    """
+    if not after:
+        raise BadInput("no maker before is named", "--after NAME: its terms are taken, and its journal is the evidence")
+    if stage not in STEPS:
+        raise BadInput(f"stage {stage[:40]!r}", f"{', '.join(STEPS)}; or down: {PAPER}")
+    begun = journal_of(home.path, after).begun
+    entry = account_for(home, stage, account)
+    options = MakingOptions(**{**begun["options"], **amounts})
+    require_terms(options)
+    source = {key: begun["source"].get(key) for key in SAME}
+    if (entry.venue, "perp") != (source["venue"], source["market"]):
+        what = f"{after} quoted {source['symbol']} {source['market']} at {source['venue']}"
+        raise BadInput(f"{what}, the account {account} trades perpetuals at {entry.venue}", "another account")
+    fees = dict(begun["fees_frac"])
+    return {"account": account, **source, "options": options._asdict(), "fees_frac": fees, "flatten": flatten}
 
 
 def lacking(home: Home, name: str, step: MakerStep) -> list[str]:

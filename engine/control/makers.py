@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sqlalchemy import Engine
-from sqlmodel import col, select
+from sqlmodel import select
 
 from engine.clock import DAY_MS
 from engine.control.config import active, canonical_json, sha256_of_text
@@ -60,18 +60,16 @@ def step_in(row: Proposal) -> MakerStep:
 
 def step_of(engine: Engine, name: str) -> MakerStep:
     """The step in force: of the last proposal that a person approved."""
-    mine = (Proposal.kind == KIND, Proposal.sleeve == sleeve_of(name), Proposal.state == "applied")
-    with db.read(engine) as session:
-        row = session.exec(select(Proposal).where(*mine).order_by(col(Proposal.decided_ms).desc()).limit(1)).first()
-    return MakerStep(PAPER) if row is None else step_in(row)
+    return steps(engine).get(name, MakerStep(PAPER))
 
 
 def steps(engine: Engine) -> dict[str, MakerStep]:
-    """Maker -> the step in force, of all that ever left paper."""
+    """Maker -> the step in force, of all that ever left paper. Of a maker one step waits at a time, so the last number counts,
+    whatever a clock says.
+    """
     with db.read(engine) as session:
-        mine = (Proposal.kind == KIND, Proposal.state == "applied")
-        rows = session.exec(select(Proposal).where(*mine).order_by(col(Proposal.decided_ms))).all()
-        return {name_of(row.sleeve): step_in(row) for row in rows}
+        rows = session.exec(select(Proposal).where(Proposal.kind == KIND, Proposal.state == "applied")).all()
+        return {name_of(row.sleeve): step_in(row) for row in sorted(rows, key=lambda row: int(row.id.rpartition("-")[2]))}
 
 
 def require_next(name: str, old: str, new: str) -> None:
