@@ -39,7 +39,7 @@ class MakerHalt:
 
     async def run(self) -> None:
         """Wait for the halt, then follow it to its end."""
-        while not self.maker.halted:
+        while not self.maker.journal.book.halted:
             await asyncio.sleep(LOOK_S / 10)
         tries = 0
         while True:

@@ -136,7 +136,7 @@ class LiveMaker:
     def _store(self, maker: PaperMaker, picture: MakerPicture, start: dict[str, Any], state: str) -> None:
         """What the page and the roles see of it."""
         why = "a live book is judged on its recorded tape: nightdesk making backtest"
-        more = {"state": "halted" if maker.halted else state, "verdict": "Not over", "why": why} | self._about(maker)
+        more = {"state": "halted" if maker.journal.book.halted else state, "verdict": "Not over", "why": why} | self._about(maker)
         self.body = head_of(self.terms, start, self.around.now_ms()) | running(maker, picture) | more
         store(self.folder, self.body)
 

@@ -106,7 +106,7 @@ class Bench:
         self.task: asyncio.Task[None] | None = None
         self.session: Any = None
         self.dead = False
-        self.ids = 0
+        self.ids = self.shift = 0  # shift: ticks by which the maker's book is away from the venue's
         self.doors: list[Door] = []
         self.exchange.listeners.append(self._happened)
 
@@ -132,7 +132,11 @@ class Bench:
             return
         market = self.exchange.markets["BTC"]
         self.ids += 1
-        levels = [(s, (market.best(-1 if s == 0 else 1) + (-n if s == 0 else n)) / 10, 5.0) for s in range(2) for n in range(4)]
+        levels = [
+            (s, (market.best(-1 if s == 0 else 1) + self.shift + (-n if s == 0 else n)) / 10, 5.0)
+            for s in range(2)
+            for n in range(4)
+        ]
         take, now_ns = self.session.recorders.on_take, self.session.now_ns()
         take(now_ns, BookPush("BTC", True, self.exchange.clock(), self.ids, self.ids, -1, levels))
         take(now_ns, TradePush("BTC", self.exchange.clock(), market.last / 10, 0.01, True))
