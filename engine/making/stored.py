@@ -91,6 +91,10 @@ def listed(home: Path) -> list[dict[str, Any]]:
             "written_ms",
             "figures",
             "halt",
+            "account",
+            "mode",
+            "stage",
+            "killed",
         )
         found.append({name: body.get(name) for name in names})
     return found
