@@ -1,5 +1,6 @@
 """A home with an account for a maker and the journal of a maker that was on paper; a ground that lets it go, or not."""
 
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,9 @@ ACCOUNTS = """
 venue = "{venue}"
 mode = "testnet"
 making = true
-key_env = "MM_KEY"
-secret_env = "MM_SECRET"
+key_env = "PLANTED_KEY"
+secret_env = "PLANTED_SECRET"
+leverage = 3
 {passphrase}{urls}
 [accounts.money]
 venue = "{venue}"
@@ -45,9 +47,9 @@ def with_accounts(path: Path, venue: str = "binance", urls: tuple[str, str] = ("
     toml = path / "desk.toml"
     text = toml.read_text()
     of_account = f'rest_url = "{urls[0]}"\nws_url = "{urls[1]}"\n' if urls[0] else ""
-    passphrase = 'passphrase_env = "MM_PASS"\n' if venue == "okx" else ""
+    passphrase = 'passphrase_env = "PLANTED_PASS"\n' if venue == "okx" else ""
     rules = f'[instruments."{venue}:BTC-USDT:perp"]\nlot_size = 0.0001\ntick = 0.1\n'
-    rules = "" if f'"{venue}:BTC-USDT:perp"]' in text else rules
+    rules = "" if f"{venue}:BTC-USDT:perp" in tomllib.loads(text).get("instruments", {}) else rules
     toml.write_text(text + rules + ACCOUNTS.format(venue=venue, passphrase=passphrase, urls=of_account))
     return open_home(WALL_MS)
 
