@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from app.making.comparing import MakerComparison
 from app.making.executions import MakerExecutions
-from app.making.halting import MakerHalt
+from app.making.halting import HaltingMaker
 from app.making.live import LiveMaker, market_scale, start_of
 from app.making.paper import LOOK_S, PaperTerms, Surroundings, code_hash, require_same
 from app.making.requests import MakerRequests
@@ -65,15 +65,15 @@ class Voice(NamedTuple):
     now_ns: Callable[[], int]
 
     def stands(self, id_: str) -> None:
-        """As app.making.requests.Heard."""
+        """As app.making.requests.OrderListener."""
         self.maker.stands(id_, self.now_ns())
 
     def over(self, id_: str, state: str, why: str) -> None:
-        """As app.making.requests.Heard."""
+        """As app.making.requests.OrderListener."""
         self.maker.over(id_, state, why, self.now_ns())
 
     def order(self, id_: str) -> VenueOrder | None:
-        """As app.making.requests.Heard."""
+        """As app.making.requests.OrderListener."""
         return self.maker.order(id_)
 
 
@@ -93,7 +93,7 @@ class AccountLife(LiveMaker):
         super().__init__(home, request, terms, around)
         self.at, self.connection, self.page = at, connection, page
         self.maker: AccountMaker | None = None
-        self.halting: MakerHalt | None = None
+        self.halting: HaltingMaker | None = None
         self._due = asyncio.Event()
         self._now_ns: Callable[[], int] = lambda: 0
         self._tasks: list[asyncio.Task[None]] = []
@@ -173,7 +173,7 @@ class AccountLife(LiveMaker):
         connection, symbol = self.connection, self.request.symbols[0]
         comparison = MakerComparison(connection.venue, executions, requests)
         stream = MakerStream(connection.source, symbol, executions, requests) if connection.source else None
-        self.halting = MakerHalt(connection.halting, maker, executions, requests, self.page, flatten=self.at.flatten)
+        self.halting = HaltingMaker(connection.halting, maker, executions, requests, self.page, flatten=self.at.flatten)
 
         def looked() -> None:
             comparison.moved()

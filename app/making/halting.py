@@ -20,7 +20,7 @@ from engine.venues.live_port import LiveVenue, StandingOrder
 LOOK_S = 0.5
 
 
-class MakerHalt:
+class HaltingMaker:
     """The end of one halt. `venue`: the instrument by clients of its own."""
 
     def __init__(

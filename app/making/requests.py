@@ -22,7 +22,7 @@ TAKES = ("-5022",)  # codes by which a venue refuses a post-only order that woul
 FRESH_MS = 1_000  # an order that was decided longer ago is not sent: this process was held up
 
 
-class Heard(Protocol):
+class OrderListener(Protocol):
     """Who hears what the venue says of an order: the maker, by the clock that it decides by."""
 
     def stands(self, id_: str) -> None:
@@ -35,7 +35,7 @@ class Heard(Protocol):
         """The order as the journal has it."""
 
 
-class Followed:
+class FollowedOrder:
     """An order from its request to its end."""
 
     def __init__(self, order: VenueOrder) -> None:
@@ -51,18 +51,18 @@ class MakerRequests:
 
     def __init__(self, venue: LiveVenue, now_ms: Callable[[], int]) -> None:
         self.venue, self.now_ms = venue, now_ms
-        self.heard: Heard
+        self.heard: OrderListener
         self.look: Callable[[], None] = lambda: None  # executions may be listed that are not read
         self.read_ms: Callable[[], int] = lambda: 0  # when executions were last read, up to the end
         self.refused: Callable[[str], None] = lambda _why: None  # one order after the other
-        self.open: dict[str, Followed] = {}
+        self.open: dict[str, FollowedOrder] = {}
         self._refused = 0
         self.failure: BaseException | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def place(self, order: VenueOrder) -> None:
         """As engine.making.at_account.Requests."""
-        self.open[order.id] = one = Followed(order)
+        self.open[order.id] = one = FollowedOrder(order)
         self._spawn(self._placed(one))
 
     def cancel(self, id_: str) -> None:
@@ -103,7 +103,7 @@ class MakerRequests:
 
     # ---- one order -------------------------------------------------------------------------------------------------------------
 
-    async def _placed(self, one: Followed) -> None:
+    async def _placed(self, one: FollowedOrder) -> None:
         """Hand it over, unless it is not wanted any more, and follow it to its end."""
         id_ = one.order.id
         late = self.now_ms() - one.order.decided_ms > FRESH_MS
@@ -121,10 +121,10 @@ class MakerRequests:
         while not self._is_over(one, answer):
             await self._pause(one, tries)
             tries = tries + 1 if one.doubt_ms or one.to_cancel else 0
-            answer = await self._asked(one)
+            answer = await self._next_answer(one)
         self.open.pop(id_, None)
 
-    async def _asked(self, one: Followed) -> LiveAnswer:
+    async def _next_answer(self, one: FollowedOrder) -> LiveAnswer:
         """Cancel it where it has to end, else ask; one that has ended is asked nothing more."""
         if one.ended is not None:
             return one.ended
@@ -136,7 +136,7 @@ class MakerRequests:
             answer = await answered(order, self.venue.ask(order))
         return answer
 
-    def _is_over(self, one: Followed, answer: LiveAnswer) -> bool:
+    def _is_over(self, one: FollowedOrder, answer: LiveAnswer) -> bool:
         """Take down what was said; whether it is the last word."""
         order, now = self.heard.order(one.order.id), self.now_ms()
         filled = 0 if order is None else order.filled
@@ -164,18 +164,18 @@ class MakerRequests:
             self.look()
         return False
 
-    def _cannot_come(self, one: Followed, now: int) -> bool:
+    def _cannot_come(self, one: FollowedOrder, now: int) -> bool:
         """Whether an order that the venue does not know can no longer arrive: nothing of its request is on the way, and the venue
         has not known it for as long. What it may have filled has been read since."""
         since = max(one.sent_ms, one.doubt_ms) + LIFE_MS
         return now >= since and self.read_ms() >= since
 
-    def _over(self, one: Followed, state: str, why: str) -> bool:
+    def _over(self, one: FollowedOrder, state: str, why: str) -> bool:
         self.open.pop(one.order.id, None)
         self.heard.over(one.order.id, state, why)
         return True
 
-    async def _pause(self, one: Followed, tries: int) -> None:
+    async def _pause(self, one: FollowedOrder, tries: int) -> None:
         """Until there is something to ask. Not by asyncio.wait_for (engine/live/poll.py)."""
         if one.to_cancel and tries == 0 and not one.doubt_ms:
             one.wake.clear()

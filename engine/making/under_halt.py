@@ -49,8 +49,8 @@ def makers_under_halt(home: Path, since_ms: int) -> list[HaltedMaker]:
         for folder in sorted((home / FOLDER).iterdir())[: 10 * LISTED_MAX]:
             if NAME.fullmatch(folder.name) and (folder / JOURNAL).is_file():
                 stopped, ended = _halted_since(folder / JOURNAL, since_ms)
-                if stopped or _runs(folder / LOCK):
-                    found.append(HaltedMaker(folder.name, stopped, ended if _at_account(folder / JOURNAL) else None))
+                if stopped or has_its_lock(folder / LOCK):
+                    found.append(HaltedMaker(folder.name, stopped, ended if is_at_account(folder / JOURNAL) else None))
     return found[:LISTED_MAX]
 
 
@@ -84,7 +84,7 @@ def _halted_since(path: Path, since_ms: int) -> tuple[bool, str]:
         return False, ""
 
 
-def _at_account(path: Path) -> bool:
+def is_at_account(path: Path) -> bool:
     """Whether a journal is of a maker at an account, by its first line."""
     try:
         with path.open("rb") as file:
@@ -94,8 +94,8 @@ def _at_account(path: Path) -> bool:
         return False
 
 
-def _runs(lock: Path) -> bool:
-    """Whether a process has the maker's lock. A maker that begins in the very moment of this look would find the desk halted."""
+def has_its_lock(lock: Path) -> bool:
+    """Whether a process has a maker's lock. A maker that begins in the very moment of this look would find the desk halted."""
     try:
         with lock.open("rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
