@@ -35,32 +35,32 @@ def at_accounts(home: Path) -> tuple[Mapping[str, Any], ...]:
 def makers(desk: DeskObservation) -> Iterator[Finding]:
     """Each maker at an account that needs a person."""
     for one in desk.makers:
+        place = f"maker {one['name']}"
         if one.get("unreadable"):
             why, action = f"Maker {one['name']} cannot be read: {one['unreadable'][:200]}", f"nightdesk making show {one['name']}"
-            place = f"maker {one['name']}"
             yield Finding(f"{place}:unreadable", "maker", "page" if one["runs"] else "warn", why, place, desk.now_ms, action)
             continue
-        name, account, held = one["name"], one["account"], one["figures"]["inventory"]
-        who, place = f"Maker {name} at the account {account} ({str(one['mode']).upper()})", f"maker {name}"
-        halt, killed = one["halt"] or {}, one["killed"] or {}
-        holds = f"; it holds {held:g} {str(one['symbol']).partition('-')[0]}" if held else ""
-        since, numbers = int(one["written_ms"]), {"inventory": held}
+        who = f"Maker {one['name']} at the account {one['account']} ({str(one['mode']).upper()})"
+        since, numbers = int(one["written_ms"]), {"inventory": one["figures"]["inventory"]}
+        for what, severity, why, action in _troubles(one, desk.now_ms):
+            yield Finding(f"{place}:{what}", "maker", severity, f"{who} {why}", place, since, action, numbers)
 
-        def finding(what: str, severity: Severity, why: str, action: str) -> Finding:
-            return Finding(f"maker:{name}:{what}", "maker", severity, f"{who} {why}", place, since, action, numbers)  # noqa: B023
 
-        if one["runs"] and desk.now_ms - since > STALE_MS:
-            yield finding("hangs", "page", f"has stored nothing for a minute{holds}", "nightdesk halt, then look at its venue")
-        if not one["runs"] and one["state"] == "running":
-            action = f"nightdesk making live {name} cancels what rests and compares"
-            yield finding("gone", "page", f"is gone without a word: its orders may rest at the venue{holds}", action)
-        elif not one["runs"] and held:
-            yield finding(
-                "holds", "warn", f"has ended{holds}: nothing looks after it", f"nightdesk making live {name}, or close it"
-            )
-        if killed.get("left"):
-            why = f"was halted by {halt.get('rule', 'a halt')}, and the halt left: {'; '.join(map(str, killed['left']))[:300]}"
-            yield finding("left", "page", why, "look at its venue: cancel and close by hand what is left")
-        elif halt and halt["rule"] != LATCH and desk.now_ms - since < HALT_SHOWN_MS:
-            why = f"halted itself: {halt['rule']} {str(halt.get('reason', ''))[:300]}".rstrip()
-            yield finding("halted", "warn", f"{why}{holds}", f"nightdesk making show {name}; then nightdesk making live {name}")
+def _troubles(one: Mapping[str, Any], now_ms: int) -> Iterator[tuple[str, Severity, str, str]]:
+    """(what, severity, why, what to do) of one maker."""
+    name, held, old_ms = one["name"], one["figures"]["inventory"], now_ms - int(one["written_ms"])
+    halt, killed = one["halt"] or {}, one["killed"] or {}
+    holds = f"; it holds {held:g} {str(one['symbol']).partition('-')[0]}" if held else ""
+    if one["runs"] and old_ms > STALE_MS:
+        yield "hangs", "page", f"has stored nothing for a minute{holds}", "nightdesk halt, then look at its venue"
+    if not one["runs"] and one["state"] == "running":
+        action = f"nightdesk making live {name} cancels what rests and compares"
+        yield "gone", "page", f"is gone without a word: its orders may rest at the venue{holds}", action
+    elif not one["runs"] and held:
+        yield "holds", "warn", f"has ended{holds}: nothing looks after it", f"nightdesk making live {name}, or close it"
+    if killed.get("left"):
+        why = f"was halted by {halt.get('rule', 'a halt')}, and the halt left: {'; '.join(map(str, killed['left']))[:300]}"
+        yield "left", "page", why, "look at its venue: cancel and close by hand what is left"
+    elif halt and halt["rule"] != LATCH and old_ms < HALT_SHOWN_MS:
+        why = f"halted itself: {halt['rule']} {str(halt.get('reason', ''))[:300]}".rstrip()
+        yield "halted", "warn", f"{why}{holds}", f"nightdesk making show {name}; then nightdesk making live {name}"
