@@ -14,6 +14,7 @@ from engine.live.halt import KILLED
 from engine.making.stored import folder_of, stored
 from tests.app.making.bench import QUOTING, Bench, Killed, play
 from tests.fakes.exchange import ledger as log
+from tests.fakes.exchange import orders as o
 
 VENUES = ("okx", "binance", "bybit")
 STRICT = QUOTING._replace(quote_age_max_ms=5_000)
@@ -246,6 +247,79 @@ def test_the_first_stage_with_money_quotes_the_least(tmp_path: Path, size: float
         assert not bench.doors[0].placed
 
     play("port-okx", tmp_path, script, options=QUOTING._replace(size=size), least=lambda _price: 2)
+
+
+@pytest.mark.parametrize("kind", ["timeout_after", "late"])
+def test_an_order_that_is_still_wanted_is_asked_about_alone(tmp_path: Path, kind: str) -> None:
+    """Its quote has not moved, so that nothing cancels it: handed over once, found where it rests, and filled there."""
+
+    async def script(bench: Bench) -> None:
+        bench.played.venue.faults.on(kind, 30_000)
+        bench.begin()
+        await bench.after(90)
+
+    bench = play("port-okx", tmp_path, script, options=QUOTING._replace(requote_bps=100.0))
+    bench.check()
+    placed = bench.doors[0].placed
+    assert len(placed) == len(set(placed)) > 1
+    assert bench.fills()
+
+
+def test_a_venue_that_is_silent_ends_the_quoting_also_while_nothing_has_to_move(tmp_path: Path) -> None:
+    """No quote is too old, since each is where it should be; what was filled is not known all the same."""
+
+    async def script(bench: Bench) -> None:
+        bench.begin()
+        await bench.after(20)
+        bench.played.venue.faults.on("read_timeout", 20_000)
+        await bench.after(60)
+        assert bench.book().halted["rule"] == "venue"
+        assert (bench.lots(), bench.resting()) == (0, [])
+
+    bench = play("port-okx", tmp_path, script, options=STRICT._replace(requote_bps=100.0, inventory=0.01))
+    bench.check()
+    assert any("the venue has not said for 5." in page for page in bench.pages)
+
+
+def test_a_stop_cancels_and_touches_no_inventory(tmp_path: Path) -> None:
+    """A stop is no halt: its orders are cancelled until they have ended, and the inventory is not touched."""
+
+    async def script(bench: Bench) -> None:
+        bench.begin()
+        await bench.after(30)
+        while not bench.lots() or not bench.resting():
+            await bench.after(0.3)
+        assert bench.life is not None
+        assert bench.life.maker is not None
+        bench.life.maker.close(bench.session.now_ns())
+        await bench.after(10)  # a stop that takes long: whatever else runs meanwhile has time enough
+        assert bench.lots()
+        assert not bench.resting()
+        await bench.end()
+
+    bench = play("port-okx", tmp_path, script)
+    bench.check()
+    assert not bench.events("killed", "halt")
+    assert all(e.body["post_only"] for e in bench.events("intent"))
+
+
+def test_an_order_under_the_makers_name_that_had_ended_is_cancelled_at_a_start(tmp_path: Path) -> None:
+    """It arrived long after its process and its request were given up."""
+
+    async def script(bench: Bench) -> None:
+        bench.begin()
+        await bench.after(30)
+        await bench.end()
+        id_ = bench.events("intent")[0].body["order"]
+        bench.exchange.place(o.Order(id_, "BTC", 1, 50, o.POST_ONLY, 500_000))
+        bench.begin()
+        await bench.after(2)
+        assert bench.exchange.by_client(id_).state == o.CANCELED  # type: ignore[union-attr]
+        await bench.after(30)
+
+    bench = play("port-binance", tmp_path, script)
+    bench.check()
+    assert len(bench.events("session")) == 2
 
 
 def test_a_second_session_goes_on_and_other_terms_are_refused(tmp_path: Path) -> None:

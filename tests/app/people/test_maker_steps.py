@@ -14,6 +14,7 @@ from app.people.identity import Actor, add_person
 from app.processes.maker import planned
 from app.views.proposal_card import card
 from engine.control import halt, proposals
+from engine.control.apply import apply
 from engine.control.config import active
 from engine.control.makers import step_of
 from engine.errors import BadInput, Refused
@@ -236,6 +237,18 @@ def test_a_rollback_is_no_way_back_to_money(typed: Typed, home: Home, judged: li
     approve(home, down["proposal"], None)
     with pytest.raises(BadInput, match="did not change any sleeve"):
         approvals.rollback(home, down["proposal"], ANN, WALL_MS)
+    assert step_of(home.engine, "m1").stage == "paper"
+
+
+def test_what_puts_a_step_in_force_asks_itself_whether_its_evidence_was_looked_at(
+    typed: Typed, home: Home, judged: list[dict[str, Any]]
+) -> None:
+    """Whoever calls it: another maker's or another stage's evidence is none."""
+    del judged
+    row = proposals.get(home.engine, promote(typed, home)["proposal"])
+    for raised in ((), {("maker m2", "testnet")}, {("maker m1", "live")}):
+        with pytest.raises(Refused, match="maker m1 does not come to testnet without evidence"):
+            apply(home.engine, home.path, row.id, row.diff_sha256, {"name": "ann"}, WALL_MS, raised)
     assert step_of(home.engine, "m1").stage == "paper"
 
 
