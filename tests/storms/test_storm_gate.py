@@ -49,6 +49,7 @@ def test_a_desk_with_a_gate_trades_and_wakes_nobody(venue: str, tmp_path: Path) 
     assert GATE not in storm.desk.book.health
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("venue", ["okx", *(pytest.param(name, marks=pytest.mark.long) for name in VENUES[1:])])
 def test_the_incidents_restart_with_the_fault_still_there(venue: str, tmp_path: Path) -> None:
     """Fills are said and not listed, for hours. It is killed and started again, and a person pays for a round trip each time that

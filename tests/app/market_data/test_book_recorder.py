@@ -79,6 +79,7 @@ def test_the_recorded_book_is_the_venues_over_a_cut(tmp_path: Path, venue: str) 
     assert shown == best
 
 
+@pytest.mark.slow
 def test_it_connects_by_itself(tmp_path: Path) -> None:
     """Over sockets, by the address of a mirror, two instruments on one line: each has its own tape, and the end is in order."""
 

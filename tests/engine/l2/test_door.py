@@ -51,6 +51,7 @@ BUGS: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
 }
 
 
+@pytest.mark.sample(3)
 @pytest.mark.parametrize("market", ["perp", "spot"])
 @pytest.mark.parametrize("bug", BUGS)
 def test_the_three_published_bugs_are_refused(market_data: Path, tmp_path: Path, bug: str, market: str) -> None:

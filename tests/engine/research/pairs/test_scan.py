@@ -214,6 +214,7 @@ def test_half_life_of_a_known_regression() -> None:
     assert cointegration.half_life(np.array([1.0, -1.0] * 20)) == 0.0
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_scan_and_another_order_the_same_pairs() -> None:
     """Nothing of it depends on which symbol was named first but the side that is fitted."""
     base = walks(14, 2)
