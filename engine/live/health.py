@@ -290,13 +290,16 @@ class AccountHealth:
         """A resting entry that has filled what is not listed, and whose stop its venue keeps until it has ended: its rest is
         withdrawn, so that the stop stands.
         """
-        orders = self.desk.book.orders.open
         for id_ in [id_ for id_, since in self.missing.items() if now - since >= SLEEPS_MS]:
-            stop = orders.get(attached_id(id_))
-            if stop is not None and stop.sleeps and id_ in orders and orders[id_].state in STANDING:
-                self.desk.take(
-                    "lapse", {"order": id_, "why": "a part of it is not listed, and its stop stands once it has ended"}
-                )
+            self.wake_stop(id_)
+
+    def wake_stop(self, id_: str) -> None:
+        """Withdraw an entry of which a part is not listed, where its stop stands only once it has ended."""
+        orders = self.desk.book.orders.open
+        entry, stop = orders.get(id_), orders.get(attached_id(id_))
+        if entry is None or entry.slot != ENTRY or entry.state not in STANDING or stop is None or not stop.sleeps:
+            return
+        self.desk.take("lapse", {"order": id_, "why": "a part of it is not listed, and its stop stands once it has ended"})
 
     async def _flatten(self, s: int, key: int) -> None:
         """Leave at the market what the venue holds by an entry that could not be booked: no more than the position there shows
