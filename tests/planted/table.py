@@ -248,19 +248,19 @@ OF_THE_DUTIES = (
         duties.lost_stop_stays_lost,
         "I12",
         (
-            LIVE + "test_live_health.py::test_a_stop_that_was_acknowledged_and_is_not_there_goes_out_again",
+            LIVE + "test_lost_stops.py::test_a_stop_that_was_acknowledged_and_is_not_there_goes_out_again",
             "tests/storms/test_storm_live.py::test_stops_that_are_acknowledged_and_lost",
         ),
     ),
     PlantedBug(
         duties.acknowledged_in_vain_counts,
         "I12",
-        (LIVE + "test_live_health.py::test_a_stop_that_is_lost_again_and_again_is_a_page_and_the_layer_leaves",),
+        (LIVE + "test_lost_stops.py::test_a_stop_that_is_lost_again_and_again_is_a_page_and_the_layer_leaves",),
     ),
     PlantedBug(
         duties.any_stop_covers_its_layer,
         "I12",
-        (LIVE + "test_live_health.py::test_a_stop_of_fewer_lots_than_its_layer_covers_no_more",),
+        (LIVE + "test_lost_stops.py::test_a_stop_of_fewer_lots_than_its_layer_covers_no_more",),
     ),
 )
 OF_THE_VENUES = (
