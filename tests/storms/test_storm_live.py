@@ -98,6 +98,24 @@ def test_rest_that_is_behind_the_stream(venue: str, path: Path) -> None:
     assert storm.met["fill"] > 24
 
 
+@pytest.mark.parametrize(
+    ("venue", "first"), [("bybit", 20), *(pytest.param(v, n, marks=pytest.mark.long) for v in VENUES for n in range(21, 29))]
+)
+def test_killed_while_rest_is_late(venue: str, first: int, path: Path) -> None:
+    """A process dies before the stop of an entry was sent, and nothing says for 20 s that the entry has filled."""
+    plan = [window("rest_late", 0, 13)]
+    storm = held(weathered(venue, path, 5, 16, plan, 3, streams=True, kills=range(first, 400, 9), naked_max_ms=SAFE_MS))
+    assert storm.met["kill"] >= 15
+    assert storm.worst_naked_ms <= SAFE_MS
+
+
+@pytest.mark.parametrize("venue", ["binance", *(pytest.param(v, marks=pytest.mark.long) for v in ("okx", "bybit"))])
+def test_stops_that_are_acknowledged_and_lost(venue: str, path: Path) -> None:
+    """Two of five, for four hours: no layer is without one for as long as it takes to leave."""
+    storm = held(weathered(venue, path, 3, 24, [window("lost_order", 1, 18, 0.4)], 5, streams=True, naked_max_ms=15_000))
+    assert storm.played.venue.faults.count["lost_order"] > 10
+
+
 @pytest.mark.slow
 def test_the_same_seed_is_the_same_journal(path: Path) -> None:
     """To the byte of what is hashed."""
