@@ -15,7 +15,7 @@ from engine.book.replay import fold
 from engine.book.transitions import begin
 from engine.control.halt import NO_REASON
 from engine.core.state import DAY_MS
-from engine.errors import DeskError
+from engine.errors import BadInput, DeskError
 from engine.features.reads import Reads
 from engine.live import config_event
 from engine.live.bar_event import asked_at, bar_body, complaints
@@ -37,6 +37,7 @@ from engine.ports import Clock
 from engine.redaction import redacted
 from engine.store.journal import Journal
 from engine.venues.account_facts import AccountReader
+from engine.venues.gone import GoneVenue
 from engine.venues.live_port import LiveVenue
 from engine.venues.private_stream import PrivateSource
 
@@ -142,6 +143,7 @@ class AccountLoop:
             config_event.belongs(folded.start, home.about)
         book = folded or self._begun()
         self._connection = at = await self._connect(book.instruments)
+        self._lists(book, at.venues)
         self._desk = desk = LiveDesk(book, home.journal, at.venues, home.now_ms, self._latched, self._latch, home.page)
         desk.halt_body = self._halt_body
         self._following = Following(self, home.journal, home.controls, home.strategies, home.body_of, home.now_ms)
@@ -154,6 +156,15 @@ class AccountLoop:
         if home.journal.set_aside:
             files = [path.name for path in home.journal.set_aside]
             desk.incident("the end of the journal was unfinished and is kept aside", files=files)
+
+    @staticmethod
+    def _lists(book: Book, venues: Mapping[str, LiveVenue]) -> None:
+        """Refuse an instrument that the venue does not list, unless the desk has traded it: then it is gone, and the rest goes on."""
+        gone = [name for name, venue in venues.items() if isinstance(venue, GoneVenue)]
+        if gone and book.count == 0:
+            raise BadInput(
+                f"the venue does not list {', '.join(gone)}", "symbols look like BTC-USDT; begin a new home for others"
+            )
 
     def _begun(self) -> Book:
         """A new desk, journaled: it begins with the bar that forms now."""

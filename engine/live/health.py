@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
-from engine.book.bodies import unfit_orders
+from engine.book.bodies import REFUSALS, unfit_orders
 from engine.book.order_events import leaves, stuck
+from engine.book.windows import EXECUTIONS
 from engine.core.orders import PARTIAL, REJECTED, STANDING, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
@@ -102,7 +103,7 @@ class AccountHealth:
         within = len(minute) == REFUSED_MINUTE_MAX and now - minute[0] <= 60_000
         if len(row) >= REFUSED_MAX or within:
             asyncio.get_running_loop().call_soon(
-                self.begin, f"refusals of {name}", f"{len(row)} refused in a row: {body.get('why')}", True
+                self.begin, f"{REFUSALS}{name}", f"{len(row)} refused in a row: {body.get('why')}", True
             )
 
     def _note_missing(self) -> None:
@@ -116,7 +117,8 @@ class AccountHealth:
         """
         now, orders = self.desk.now_ms(), self.desk.book.orders.open
         self.desk.seen &= orders.keys()
-        shown = (o for o in orders.values() if _stands(o) and o.id not in self.desk.seen and not self.desk.announced.stands(o.id))
+        found = (o for o in orders.values() if not self.desk.book.is_gone(self.desk.instrument_of(o)))
+        shown = (o for o in found if _stands(o) and o.id not in self.desk.seen and not self.desk.announced.stands(o.id))
         self.unseen = {o.id: self.unseen.get(o.id, now) for o in shown}
 
     def _note_naked(self) -> None:
@@ -137,6 +139,8 @@ class AccountHealth:
                     own.add(layer)
         held, unread = self._layers()
         thin = {layer for layer, lots in held.items() if layer not in own and attached_lots[layer] < lots}
+        specs = self.desk.book.specs  # where the venue does not list the instrument, nothing can be placed: its page says so
+        thin = {(s, key) for s, key in thin if not self.desk.book.is_gone(str(specs[s].source["instrument"]))}
         self.naked = {layer: self.naked.get(layer, now) for layer in thin | (unread - attached_lots.keys())}
 
     def _layers(self) -> tuple[Counter[tuple[int, int]], set[tuple[int, int]]]:
@@ -168,8 +172,8 @@ class AccountHealth:
 
     def _forget(self, what: str) -> None:
         """What was counted towards something that is over by a person's word: it begins anew."""
-        self.refused.pop(what.removeprefix("refusals of "), None)
-        self._minute.pop(what.removeprefix("refusals of "), None)
+        self.refused.pop(what.removeprefix(REFUSALS), None)
+        self._minute.pop(what.removeprefix(REFUSALS), None)
         if what == "clock":
             self.offsets.clear()
 
@@ -214,10 +218,13 @@ class AccountHealth:
                 for poll in self.polls.values():
                     poll.wake()
             if now - since >= MISSING_PAGE_MS:
-                self.begin("executions", f"order {id_} says that more has filled than is listed")
+                at = self.desk.instrument_of(self.desk.book.orders.open[id_])
+                what = f"executions of {at}" if at in self.desk.book.off else EXECUTIONS
+                self.begin(what, f"order {id_} says that more has filled than is listed")
                 self.desk.incident(f"order {id_} says that more has filled than the venue lists, for a minute; no entries")
         if not self.missing:
-            self.end("executions")
+            for what in [what for what in self.desk.book.health if what.startswith(EXECUTIONS)]:
+                self.end(what)
         for name, poll in self.polls.items():
             if poll.failures >= AWAY_LOOKS:
                 self.begin(f"venue of {name}", "it does not say what was executed")
