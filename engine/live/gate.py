@@ -371,7 +371,7 @@ def is_fill_path(kind: str, body: Mapping[str, Any]) -> bool:
     """Whether a health event begins an incident of the fill path: fills that are missing, or that no order explains."""
     what = str(body.get("what", ""))
     begins = kind == "health" and body.get("state") == "begun"
-    return begins and (what == "executions" or what.startswith("unexplained in ") or what.endswith("leaves out executions"))
+    return begins and (what.startswith(("executions", "unexplained in ")) or what.endswith("leaves out executions"))
 
 
 def ended_well(journal: Path, instrument: str, since: Event) -> bool:

@@ -218,7 +218,8 @@ class AccountHealth:
                 for poll in self.polls.values():
                     poll.wake()
             if now - since >= MISSING_PAGE_MS:
-                at = self.desk.instrument_of(self.desk.book.orders.open[id_])
+                order = self.desk.book.orders.open.get(id_)
+                at = "" if order is None else self.desk.instrument_of(order)
                 what = f"executions of {at}" if at in self.desk.book.off else EXECUTIONS
                 self.begin(what, f"order {id_} says that more has filled than is listed")
                 self.desk.incident(f"order {id_} says that more has filled than the venue lists, for a minute; no entries")

@@ -40,10 +40,10 @@ class AccountListings:
     async def asked(self, name: str) -> VenueListing | None:
         """The instrument as the venue lists it; None where it does not trade there: then it is off. Raises what ccxt raises."""
         listing = await self.reader.listing(name.split(":")[1])
-        self.trades[name] = listing is not None and listing.trades
         why = GONE if listing is None else "" if listing.trades else f"the venue lists it as {listing.state}"
         if isinstance(self.desk.venues[name], GoneVenue) and listing is not None:
             why = f"{GONE} as this process began: stop and start the worker, now that it is listed again"
+        self.trades[name] = not why
         if why:
             self._off(name, why)
         return None if why else listing

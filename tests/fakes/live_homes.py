@@ -26,12 +26,12 @@ from engine.store.journal import read
 from engine.venues.account import AccountReport, AccountWants, checked, reader_of
 from engine.venues.account_client import CheckRefusal, read_only
 from engine.venues.candles import CandleSource
+from tests.fakes.benches import LOOK_S
 from tests.fakes.exchange.adapted import ADAPTED
 from tests.fakes.exchange.market import PICO, Market, seeded_walk
 from tests.fakes.exchange.matching import Exchange
 from tests.fakes.exchange.played import Played
 from tests.fakes.exchange.stage import BTC
-from tests.fakes.live_desks import LOOK_S
 from tests.fakes.live_feeds import joined
 
 MINUTE_MS, BAR_MS = 60_000, 900_000
