@@ -84,6 +84,8 @@ def account_desk(home: Any, journal: Any, data: LiveData, chain: ChainCheck, log
     )
     loop = AccountLoop(of_home, connect)
     data.is_open = lambda instrument: holds(loop.book, instrument)
+    data.is_off = lambda instrument: loop.book is not None and instrument in loop.book.off
+    data.is_gone = lambda instrument: loop.book is not None and loop.book.is_gone(instrument)
     return loop
 
 

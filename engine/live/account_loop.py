@@ -159,7 +159,7 @@ class AccountLoop:
 
     @staticmethod
     def _lists(book: Book, venues: Mapping[str, LiveVenue]) -> None:
-        """Refuse an instrument that the venue does not list, unless the desk has seen its bars: then it is gone, and the rest trades."""
+        """Refuse an instrument that the venue does not list, unless the desk has seen its bars: then it is gone."""
         gone = [name for name, venue in venues.items() if isinstance(venue, GoneVenue)]
         if gone and book.count == 0:
             raise BadInput(
