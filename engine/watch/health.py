@@ -153,6 +153,8 @@ def sleeves(mark: Event | None) -> HealthCheck:
     states = {} if mark is None else mark.body["sleeves"]
     blocked = {} if mark is None else mark.body.get("blocked", {})
     off = [f"no sleeve enters: {what}, {why}" for what, why in blocked.items()]
+    names = {} if mark is None else mark.body.get("off", {})
+    off += [f"sleeves of {name} enter nothing, it is not traded: {why}" for name, why in names.items()]
     off += [f"{name} is {pause_text(s)}" for name, s in states.items() if s.get("paused")]
     off += [f"{name} is paused after a loss streak or too many entries" for name, s in states.items() if s.get("paused_until_ms")]
     off += [f"{name} is blocked by its daily loss limit" for name, s in states.items() if s.get("blocked_until_ms")]
