@@ -138,7 +138,7 @@ def _bar(world: World, of_basket: BasketToday, book: Book, lead: Lead) -> list[R
     return rows
 
 
-def without_off(book: Book, lead: Lead, fits: Sequence[Sequence[float]]) -> list[Sequence[float]]:
+def without_off(book: Book, lead: Lead, fits: Sequence[list[float]]) -> list[list[float]]:
     """The fits of a close as its event has them: none of a pair with a leg that the venue did not trade."""
     off = [str(spec.source["instrument"]) in lead.off for spec in book.specs]
     pairs = basket_of(book).pairs

@@ -14,6 +14,7 @@ from engine.book.order_laws import OrderLaws
 from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.control import halt
+from engine.errors import BadInput
 from engine.store.chain import encode_body
 from engine.store.journal import read
 from tests.fakes.exchange.market import PICO, Market, seeded_walk
@@ -103,6 +104,9 @@ def test_the_other_one_trades_and_a_start_is_like_any(own_home: Path, venue: str
         await home.until(lambda: home.book is not None and not home.book.health, 10)
         take_away(home, how)
         await home.until(lambda: f"{OFF}{instrument(home)}" in home.book.health, 3)
+        await home.stop()
+        home.start()  # flat: cash is compared, too
+        await home.until(lambda: home.book is not None and not home.book.entries_blocked, 5)
         await home.until(lambda: lots(home, "btc") > 0, 32)
         assert not home.book.entries_blocked, home.book.health
         assert lots(home, "eth") == 0
@@ -117,7 +121,7 @@ def test_the_other_one_trades_and_a_start_is_like_any(own_home: Path, venue: str
         assert len(closes) >= 2
         assert all(row[instrument(home, "BTC")][3] for row in closes)
         named = [page for page in pages(home) if instrument(home) in page]
-        assert len(named) == 2, pages(home)
+        assert len(named) == 2, "one of each process that has seen it for long"
         assert all("eth can enter nothing" in page for page in named)
         assert len(pages(home)) == 2, pages(home)
         assert home.events("gate")[-1].body["open"]
@@ -165,3 +169,17 @@ def test_a_position_there_is_left_as_it_is_and_said(own_home: Path, venue: str, 
         assert all(instrument(home) in line for line in left), left
 
     lived_two(own_home, venue, script)
+
+
+def test_a_new_home_does_not_begin_with_a_name_that_its_venue_does_not_list(own_home: Path) -> None:
+    """Nothing of it was ever seen: it is a name that was mistyped."""
+
+    async def script(home: LiveHome) -> None:
+        take_away(home, "unknown")
+        home.start()
+        with pytest.raises(BadInput, match="does not list okx:ETH-USDT:perp"):
+            await home.ended()
+
+    written(own_home, "okx", account=True)
+    (own_home / "desk.toml").write_text((own_home / "desk.toml").read_text() + SECOND.format(venue="okx"))
+    played_home(own_home, "okx", script, two_pasts)

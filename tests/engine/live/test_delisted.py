@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from engine.book.bodies import GONE, OFF, REDUCED, position_of
-from engine.core.state import PROTECTIVE
+from engine.core.state import ENTRY, PROTECTIVE
 from engine.live.gate import GATE
 from engine.live.halt import INCOMPLETE, KILLED
-from tests.fakes.live_desks import BTC_PERP
+from tests.fakes.live_desks import BTC_PERP, long
 from tests.fakes.two_desks import ETH_PERP, SUSPENDED, TRADES, UNKNOWN_THERE, TwoBench, on_two
 
 OFF_ETH = f"{OFF}{ETH_PERP}"
@@ -218,5 +218,78 @@ def test_a_halt_flattens_the_rest_and_says_how_it_ended(path: Path, state: str, 
                 adopt(bench)
                 await bench.after(120)
                 assert bench.duties.halt.result.state == KILLED
+
+    on_two(path, play)
+
+
+def test_an_entry_that_rests_there_is_withdrawn(path: Path) -> None:
+    """And no other one."""
+
+    async def play(bench: TwoBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.close(btc=long(limit=59_940.0), eth=long(limit=59_940.0))
+        await bench.after(3)
+        entries = {
+            name: [o for o in bench.book.orders.open.values() if o.slot == ENTRY and bench.desk.instrument_of(o) == name]
+            for name in bench.venues
+        }
+        assert {name: len(found) for name, found in entries.items()} == {BTC_PERP: 1, ETH_PERP: 1}
+        bench.eth.state = SUSPENDED
+        await bench.after(70)
+        assert [o.id for o in bench.book.orders.open.values() if o.slot == ENTRY] == [entries[BTC_PERP][0].id]
+        assert entries[ETH_PERP][0].id in bench.eth.asked_for("cancel")
+
+    on_two(path, play)
+
+
+def test_an_entry_that_is_about_to_leave_stays_here(path: Path) -> None:
+    """The last guard looks for itself."""
+
+    async def play(bench: TwoBench) -> None:
+        await bench.start()
+        bench.edited = True
+        await bench.to_close()
+        bench.close(btc=long(), eth=long())
+        bench.book.health[OFF_ETH] = "the venue lists it as suspend"  # before the orders' tasks have begun
+        await bench.after(3)
+        assert (bench.lots("btc"), bench.lots("eth")) == (100, 0)
+        ended = [event.body for event in bench.events("order") if event.body.get("sleeve") == "eth"]
+        assert all("entries are blocked" in body["why"] for body in ended)
+
+    on_two(path, play)
+
+
+def test_executions_that_are_missing_there_keep_the_other_one_out_for_nothing(path: Path) -> None:
+    """The venue lists none of an entry that has filled, then suspends the instrument: the gate stays open."""
+
+    async def play(bench: TwoBench) -> None:
+        await bench.start()
+        await bench.to_close()
+        bench.eth.script["trades"] = ["silent"] * 100_000
+        bench.close(btc=long(), eth=long())
+        await bench.after(8)
+        assert bench.eth.net == 100
+        bench.eth.state = SUSPENDED
+        await bench.after(150)
+        assert f"executions of {ETH_PERP}" in bench.book.health
+        assert GATE not in bench.book.health
+        assert await bench.enters() == {"btc"}
+
+    on_two(path, play)
+
+
+def test_transfers_are_read_by_an_instrument_that_is_listed(path: Path) -> None:
+    """The first one is gone: any other one's adapter answers for the account."""
+
+    async def play(bench: TwoBench) -> None:
+        await bench.start()
+        bench.venues[BTC_PERP].state = UNKNOWN_THERE
+        await bench.after(70)
+        await bench.again()
+        await bench.after(700)
+        assert bench.duties.transfers.failures == 0
+        assert bench.eth.asked_for("transfers")
+        assert not [event for event in bench.events("attach") if event.body["instrument"] == BTC_PERP]
 
     on_two(path, play)
