@@ -4,8 +4,7 @@ nothing, the rest of the desk goes on, and a person is paged once.
 Called by engine.live.gate, which asks at its rows and each minute while it is open, and lets an instrument come back.
 """
 
-from typing import Any
-
+from engine.book.account_events import orphan_lots
 from engine.book.bodies import GONE, OFF
 from engine.live.desk import LiveDesk
 from engine.live.poll import holders
@@ -88,17 +87,12 @@ def page_of(desk: LiveDesk, name: str, why: str, lots: int, orders: int) -> str:
     text = f"{name} is not traded: {why}; {', '.join(sleeves)} can enter nothing, the other sleeves go on"
     if lots or orders:
         gone = why.startswith(GONE)
-        what = "see what the venue paid for it, then: nightdesk adopt" if gone else "stops stay for as long as the venue has them"
+        paid = "equity counts it at its last close: see what the venue paid for it, then: nightdesk adopt"
+        what = paid if gone else "stops stay for as long as the venue has them"
         text += f"; the book has {lots} lots and {orders} orders there: {what}"
     return f"{text}; wait, or: nightdesk live stage {sleeves[0]} retired; {RUNBOOK}"[:500]
 
 
 def gone_flat(desk: LiveDesk, name: str) -> bool:
     """Whether an instrument is gone and the book has nothing there: then nothing of it can be left at the venue."""
-    return desk.book.is_gone(name) and not desk.failed and not any(open_at(desk, name)) and not any(held_apart(desk, name))
-
-
-def held_apart(desk: LiveDesk, name: str) -> list[Any]:
-    """Executions there that no order explains."""
-    found = desk.book.orphans.get(name)
-    return [found["lots"]] if found and found["lots"] else []
+    return desk.book.is_gone(name) and not desk.failed and not any(open_at(desk, name)) and not orphan_lots(desk.book, name)
