@@ -235,7 +235,7 @@ class AccountGate:
     async def _account(self) -> GateAnswer:
         """The rows of `nightdesk account check` that must hold, without those of instruments that are off (live_start.py)."""
         for name in self.desk.venues:
-            await self.listings.asked(name)
+            await self.listings.listing_of(name)
         return GateAnswer("; ".join(await self.parts.faults()))
 
     async def _code(self) -> GateAnswer:
@@ -258,7 +258,7 @@ class AccountGate:
 
     async def _steps_of(self, name: str) -> GateAnswer:
         """Why an instrument that trades is counted otherwise than when this process first asked; one that does not is off."""
-        listing = await self.listings.asked(name)
+        listing = await self.listings.listing_of(name)
         if listing is None or listing.steps == self.steps.setdefault(name, listing.steps):
             return GateAnswer()
         what = f"the venue counts {name} in {listing.steps} by now, this process in {self.steps[name]}"
@@ -326,7 +326,7 @@ class AccountGate:
 
     async def _probe_of(self, name: str) -> AccountProbe:
         """A probe of an instrument at the venue's price of now. Raises DeskError where the venue does not list it."""
-        desk, listing = self.desk, await self.listings.asked(name)
+        desk, listing = self.desk, await self.listings.listing_of(name)
         if listing is None or not listing.price > 0.0:
             raise DeskError(f"{name} is not traded now", "look at the venue's page of the instrument")
         of = probe_of(name, self.parts.instruments[name], listing)

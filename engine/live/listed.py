@@ -36,7 +36,7 @@ class AccountListings:
         """Instruments that are off and not about to come back: no row is about them."""
         return [name for name in self.desk.book.off if name != self.proving]
 
-    async def asked(self, name: str) -> VenueListing | None:
+    async def listing_of(self, name: str) -> VenueListing | None:
         """The instrument as the venue lists it; None where it does not trade there: then it is off. Raises what ccxt raises."""
         listing = await self.reader.listing(name.split(":")[1])
         why = GONE if listing is None else "" if listing.trades else f"the venue lists it as {listing.state}"
@@ -84,7 +84,8 @@ def open_at(desk: LiveDesk, name: str) -> tuple[int, int]:
 def page_of(desk: LiveDesk, name: str, why: str, lots: int, orders: int) -> str:
     """What a person reads at night: which instrument, what it means, what to type."""
     sleeves = [spec.source["name"] for spec in desk.book.specs if spec.source["instrument"] == name]
-    text = f"{name} is not traded: {why}; {', '.join(sleeves)} can enter nothing, the other sleeves go on"
+    text = f"{name} is not traded: {why}; {', '.join(sleeves)} can enter nothing"
+    text += ", the other sleeves go on" if len(desk.venues) > 1 else ""
     if lots or orders:
         gone = why.startswith(GONE)
         paid = "equity counts it at its last close: see what the venue paid for it, then: nightdesk adopt"

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from engine.book.bodies import GONE, OFF, REDUCED, position_of
+from engine.core.orders import UNKNOWN
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.live.gate import GATE
 from engine.live.halt import INCOMPLETE, KILLED
+from engine.venues.live_port import LiveAnswer
 from tests.fakes.live_desks import BTC_PERP, long
 from tests.fakes.two_desks import ETH_PERP, SUSPENDED, TRADES, UNKNOWN_THERE, TwoBench, on_two
 
@@ -291,5 +293,23 @@ def test_transfers_are_read_by_an_instrument_that_is_listed(path: Path) -> None:
         assert bench.duties.transfers.failures == 0
         assert bench.eth.asked_for("transfers")
         assert not [event for event in bench.events("attach") if event.body["instrument"] == BTC_PERP]
+
+    on_two(path, play)
+
+
+def test_a_stop_in_doubt_at_an_unknown_instrument_lets_no_layer_leave(path: Path) -> None:
+    """Nothing can be placed there, so nothing is tried: its card is what a person gets."""
+
+    async def play(bench: TwoBench) -> None:
+        await both(bench)
+        bench.eth.state = UNKNOWN_THERE
+        await bench.after(70)
+        mine = [o for o in bench.book.orders.open.values() if bench.desk.instrument_of(o) == ETH_PERP]
+        stop = next(o for o in mine if o.slot == PROTECTIVE)
+        bench.desk.note_answer(LiveAnswer(stop.id, UNKNOWN, 0, "no answer"))
+        await bench.after(120)
+        assert not bench.events("leave")
+        assert not named(bench, "protective")
+        assert {o.id for o in mine} <= bench.book.orders.open.keys()
 
     on_two(path, play)
