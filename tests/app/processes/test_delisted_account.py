@@ -117,6 +117,11 @@ def test_the_other_one_trades_and_a_start_is_like_any(own_home: Path, venue: str
         bars = len(home.events("bar"))
         await home.minutes(40)
         assert not home.book.entries_blocked, home.book.health
+        every = [event.body["close_ms"] for event in home.events("bar")]
+        assert {b - a for a, b in zip(every, every[1:], strict=False)} == {15 * MINUTE_MS}, "ETH's file ends, BTC's is walked"
+        assert {event.body["how"] for event in home.events("attach") if event.body["instrument"] == instrument(home)} <= {
+            event.body["how"] for event in home.events("attach") if event.body["instrument"] != instrument(home)
+        }
         closes = [event.body["bars"] for event in home.events("bar")[bars:]]
         assert len(closes) >= 2
         assert all(row[instrument(home, "BTC")][3] for row in closes)

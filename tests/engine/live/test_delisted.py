@@ -108,6 +108,7 @@ def test_a_position_at_an_unknown_instrument_is_unsettled(path: Path, kill: bool
         assert all("nightdesk adopt" in page for page in named(bench, "is not traded"))
         assert not named(bench, "protective")
         assert not named(bench, "does not say what was executed")
+        assert not named(bench, "does not show it")
         adopt(bench)
         await bench.after(120)
         assert bench.lots("eth") == 0
@@ -272,10 +273,10 @@ def test_executions_that_are_missing_there_keep_the_other_one_out_for_nothing(pa
         bench.close(btc=long(), eth=long())
         await bench.after(8)
         assert bench.eth.net == 100
-        bench.eth.state = SUSPENDED
+        bench.eth.state, t_ms = SUSPENDED, bench.clock()
         await bench.after(150)
         assert f"executions of {ETH_PERP}" in bench.book.health
-        assert GATE not in bench.book.health
+        assert not [e for e in bench.events("health") if e.body["what"] == GATE and e.t_recv_ms > t_ms]
         assert await bench.enters() == {"btc"}
 
     on_two(path, play)

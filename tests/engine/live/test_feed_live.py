@@ -328,7 +328,9 @@ def test_nobody_waits_for_an_instrument_that_is_off(venue: str, how: str) -> Non
         off.add(eth)
         if how == "unknown":
             local.unknown.update(name for name in local.instruments if name.startswith("ETH"))
+        local.calls.clear()
         await run.minutes(4)
+        assert not [call for call in local.calls if local.unknown & set(call[2].values())], "it is not asked for"
         assert len(after) >= 4
         assert all(ms < run.feed.patience.settle_ms + run.feed.patience.again_ms for ms in after), after
         assert {what for what in run.feed.troubles if eth not in what} == set(), run.feed.troubles
