@@ -11,6 +11,7 @@ from engine.book.replay import fold
 from engine.book.snapshot import to_json
 from engine.live.desk import LiveDesk
 from engine.live.duties import AccountDuties
+from engine.live.reconcile import Cash
 from engine.store.chain import Event, encode_body
 from engine.store.journal import Journal, read
 from engine.venues.live_port import LiveVenue
@@ -24,6 +25,8 @@ LOOK_S = 0.5  # the product looks each 50 ms: under the virtual clock that is mo
 class Bench:
     """`begin` makes a new desk, journaled. A subclass says which venues there are, and what closes."""
 
+    cash_of: Cash | None = None  # what the account has realised
+
     def __init__(self, path: Path, clock: Callable[[], int], venues: Mapping[str, LiveVenue], begin: Callable[..., Book]) -> None:
         self.path, self.clock, self.desk_venues = path, clock, venues
         self.latch, self.pages = "", list[str]()
@@ -35,7 +38,7 @@ class Bench:
     def made(self, book: Book) -> None:
         """A process on this book."""
         self.desk = LiveDesk(book, self.journal, self.desk_venues, self.clock, lambda: self.latch, self.halt, self.pages.append)
-        self.duties = AccountDuties(self.desk, self.desk_venues, self._time, latch_look_s=LOOK_S)
+        self.duties = AccountDuties(self.desk, self.desk_venues, self._time, self.cash_of, latch_look_s=LOOK_S)
 
     async def _time(self) -> int:
         return self.clock() + self.venue_time_ms

@@ -4,6 +4,7 @@ A start with it in the configuration, the check of the account, the gate, the fe
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +119,7 @@ def test_the_other_one_trades_and_a_start_is_like_any(own_home: Path, venue: str
         await home.minutes(40)
         assert not home.book.entries_blocked, home.book.health
         every = [event.body["close_ms"] for event in home.events("bar")]
-        assert {b - a for a, b in zip(every, every[1:], strict=False)} == {15 * MINUTE_MS}, "ETH's file ends, BTC's is walked"
+        assert {b - a for a, b in pairwise(every)} == {15 * MINUTE_MS}, "ETH's file ends, BTC's is walked"
         assert {event.body["how"] for event in home.events("attach") if event.body["instrument"] == instrument(home)} <= {
             event.body["how"] for event in home.events("attach") if event.body["instrument"] != instrument(home)
         }
@@ -137,6 +138,24 @@ def test_the_other_one_trades_and_a_start_is_like_any(own_home: Path, venue: str
         assert home.played.venue.exchange.account.position("BTC").lots == 0
 
     lived_two(own_home, venue, script)
+
+
+@pytest.mark.parametrize("how", ["suspended", "unknown"])
+def test_what_was_taken_away_while_no_worker_ran_keeps_nothing_closed(own_home: Path, how: str) -> None:
+    """The check of the account meets it first: its rows are not the desk's."""
+
+    async def script(home: LiveHome) -> None:
+        home.start()
+        await home.until(lambda: home.book is not None and not home.book.health, 10)
+        await home.stop()
+        take_away(home, how)
+        home.start()
+        await home.until(lambda: home.book is not None and not home.book.entries_blocked, 5)
+        assert list(home.book.off) == [instrument(home)]
+        await home.until(lambda: lots(home, "btc") > 0, 32)
+        assert lots(home, "eth") == 0
+
+    lived_two(own_home, "okx", script)
 
 
 @pytest.mark.parametrize("venue", VENUES)

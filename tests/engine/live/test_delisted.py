@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.book.bodies import GONE, OFF, REDUCED, position_of
+from engine.book.bodies import CASH, GONE, OFF, REDUCED, position_of
 from engine.core.orders import UNKNOWN
 from engine.core.state import ENTRY, PROTECTIVE
 from engine.live.gate import GATE
 from engine.live.halt import INCOMPLETE, KILLED
 from engine.venues.live_port import LiveAnswer
 from tests.fakes.live_desks import BTC_PERP, long
+from tests.fakes.live_desks import CASH as CASH_HELD
 from tests.fakes.two_desks import ETH_PERP, SUSPENDED, TRADES, UNKNOWN_THERE, TwoBench, on_two
 
 OFF_ETH = f"{OFF}{ETH_PERP}"
@@ -312,5 +313,29 @@ def test_a_stop_in_doubt_at_an_unknown_instrument_lets_no_layer_leave(path: Path
         assert not bench.events("leave")
         assert not named(bench, "protective")
         assert {o.id for o in mine} <= bench.book.orders.open.keys()
+
+    on_two(path, play)
+
+
+def test_cash_is_compared_without_the_bills_of_what_is_gone(path: Path) -> None:
+    """It is the account's: what moves beside the desk, such as a fee of the settlement, is a difference of the whole desk."""
+
+    async def play(bench: TwoBench) -> None:
+        await bench.start()
+        found = [CASH_HELD]
+
+        async def cash() -> float:
+            return found[0]
+
+        bench.cash_of = cash
+        bench.eth.state = UNKNOWN_THERE
+        await bench.after(70)
+        await bench.again()
+        await bench.after(120)
+        assert not bench.book.entries_blocked
+        found[0] -= 5.0
+        await bench.after(120)
+        assert set(bench.book.differences) == {CASH}
+        assert bench.book.entries_blocked
 
     on_two(path, play)
