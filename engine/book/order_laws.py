@@ -60,7 +60,7 @@ class OrderLaws:
 
     def _against(self, body: Mapping[str, Any]) -> list[str]:
         """What speaks against an entry: all that is not well or differs, but for what is of another instrument that is off."""
-        off = {what.removeprefix(OFF) for what in self._ill if what.startswith(OFF)} - {body["instrument"]}
+        off = {what.removeprefix(OFF) for what in self._ill if what.startswith(OFF)} - {body.get("instrument", "")}
         of = {what: self._at.get(what.removeprefix("refusals of "), what) for what in self._ill | self._differs}
         return sorted(what for what, about in of.items() if not any(name in about for name in off))
 
