@@ -6,7 +6,7 @@ move is the backtest's: core/basket*.py over lists. A bar's order is the core's,
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from engine.book.basket_book import memory_of
@@ -285,11 +285,13 @@ def basket_halted(book: Book) -> list[Row]:
     return rows
 
 
-def withdraw_pairs(book: Book) -> bool:
+def withdraw_pairs(book: Book, legs: Collection[int] = ()) -> bool:
     """Pairs that have ordered an entry and traded nothing of it want none; at an account one that has traded a part is cut to
-    what both legs have. True if there were any: orders are made anew."""
+    what both legs have. True if there were any: orders are made anew. `legs`: pairs of these alone; none: all."""
     basket, found = basket_of(book), False
     for p, pair in enumerate(basket.pairs):
+        if legs and pair.a not in legs and pair.b not in legs:
+            continue
         if pair.entering != 0 and pair.opened == 0:
             basket.pairs[p] = pair._replace(side=0, want_a=0, want_b=0, ask_a=0, ask_b=0, entering=0, risk=0.0)
             found = True

@@ -25,7 +25,7 @@ from engine.core.orders import CANCELLING, DONE, ENDED, PARTIAL, REJECTED, UNKNO
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DeskError
 from engine.live.announced import Announced
-from engine.live.basket_bar import crossings
+from engine.live.basket_bar import crossings, without_off
 from engine.live.last_guards import ask_stops, why_not_cover, why_not_enter, why_not_leave
 from engine.live.lost_stops import LostStops
 from engine.live.record import Group, record
@@ -99,7 +99,7 @@ class LiveDesk:
 
     def close(self, body: Mapping[str, Any], read: Any, read_next: Any) -> None:
         """A bar has closed: entry orders that have rested their time end, and the desk decides. Arguments as of `step`."""
-        close_ms = body["close_ms"]
+        close_ms, body = body["close_ms"], without_off(self.book, body)
         for crossing in crossings(self.book, body):
             self.take(*reported(crossing))
         for order in [o for o in self.book.orders.open.values() if o.slot == ENTRY and o.state not in ENDED]:
@@ -357,7 +357,8 @@ class LiveDesk:
             return True
         if order.state in (WORKING, PARTIAL) and self.announced.is_named(asked.id):
             return False  # REST is behind the stream
-        if asked.id not in self.seen and asked.id not in self.moved_ms:
+        shown = asked.id in self.seen or asked.id in self.moved_ms
+        if not shown and not self.book.is_gone(self.instrument_of(order)):
             self.lost.note(order)
         self.seen.discard(asked.id)
         if order.sleeps:

@@ -23,6 +23,7 @@ from engine.live.requests import reported
 from engine.live.streams import AccountStreams
 from engine.live.transfers import AccountTransfers
 from engine.ports import OrderReport
+from engine.venues.gone import GoneVenue
 from engine.venues.live_port import LiveVenue
 from engine.venues.private_stream import PrivateSource
 
@@ -64,7 +65,7 @@ class AccountDuties:
         if self.gate is not None:
             self.gate.begin()
         for name, venue in desk.venues.items():
-            if desk.book.attaches.get(name, "") != venue.attaches:
+            if desk.book.attaches.get(name, "") != venue.attaches and not isinstance(venue, GoneVenue):
                 desk.take("attach", {"instrument": name, "how": venue.attaches})
         for order in list(desk.book.orders.open.values()):
             if order.state == SENT:  # the process that has sent it, or not, is gone: nobody waits for its answer

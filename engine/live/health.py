@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 from engine.book.account_events import orphan_lots
 from engine.book.attached import attached_id, entry_id
-from engine.book.bodies import unfit_orders
+from engine.book.bodies import REFUSALS, unfit_orders
 from engine.book.order_events import leaves, stuck
+from engine.book.windows import EXECUTIONS
 from engine.core.orders import PARTIAL, REJECTED, STANDING, UNKNOWN, WORKING, VenueOrder
 from engine.core.state import ENTRY, EXIT_SLOT, PROTECTIVE
 from engine.errors import DataError
@@ -102,7 +103,7 @@ class AccountHealth:
         within = len(minute) == REFUSED_MINUTE_MAX and now - minute[0] <= 60_000
         if len(row) >= REFUSED_MAX or within:
             asyncio.get_running_loop().call_soon(
-                self.begin, f"refusals of {name}", f"{len(row)} refused in a row: {body.get('why')}", True
+                self.begin, f"{REFUSALS}{name}", f"{len(row)} refused in a row: {body.get('why')}", True
             )
 
     def _note_missing(self) -> None:
@@ -117,7 +118,8 @@ class AccountHealth:
         now, orders = self.desk.now_ms(), self.desk.book.orders.open
         self.desk.seen &= orders.keys()
         self.desk.lost.keep(orders.keys() - self.desk.seen)
-        mine = (o for o in orders.values() if _stands(o) or (o.state == UNKNOWN and o.id in self.desk.lost))
+        there = (o for o in orders.values() if not self.desk.book.is_gone(self.desk.instrument_of(o)))
+        mine = (o for o in there if _stands(o) or (o.state == UNKNOWN and o.id in self.desk.lost))
         shown = (o for o in mine if o.id not in self.desk.seen and not self.desk.announced.stands(o.id))
         self.unseen = {o.id: self.unseen.get(o.id, now) for o in shown}
 
@@ -133,7 +135,9 @@ class AccountHealth:
                 if order.attached or order.flattens:
                     unlisted.add((order.sleeve, order.key))
         held, unread = self._layers()
-        thin = {(s, key) for (s, key), has in held.items() if lots[s, 0 if basket else key] < has}
+        specs = self.desk.book.specs  # where the venue does not list the instrument, nothing can be placed: its page says so
+        listed = ((of, has) for of, has in held.items() if not self.desk.book.is_gone(str(specs[of[0]].source["instrument"])))
+        thin = {(s, key) for (s, key), has in listed if lots[s, 0 if basket else key] < has}
         self.naked = {layer: self.naked.get(layer, now) for layer in thin | (unread - unlisted)}
 
     def _covers(self, order: VenueOrder) -> bool:
@@ -172,8 +176,8 @@ class AccountHealth:
 
     def _forget(self, what: str) -> None:
         """What was counted towards something that is over by a person's word: it begins anew."""
-        self.refused.pop(what.removeprefix("refusals of "), None)
-        self._minute.pop(what.removeprefix("refusals of "), None)
+        self.refused.pop(what.removeprefix(REFUSALS), None)
+        self._minute.pop(what.removeprefix(REFUSALS), None)
         if what == "clock":
             self.offsets.clear()
 
@@ -219,10 +223,14 @@ class AccountHealth:
                 for poll in self.polls.values():
                     poll.wake()
             if now - since >= MISSING_PAGE_MS:
-                self.begin("executions", f"order {id_} says that more has filled than is listed")
+                order = self.desk.book.orders.open.get(id_)
+                at = "" if order is None else self.desk.instrument_of(order)
+                what = f"executions of {at}" if at in self.desk.book.off else EXECUTIONS
+                self.begin(what, f"order {id_} says that more has filled than is listed")
                 self.desk.incident(f"order {id_} says that more has filled than the venue lists, for a minute; no entries")
         if not self.missing:
-            self.end("executions")
+            for what in [what for what in self.desk.book.health if what.startswith(EXECUTIONS)]:
+                self.end(what)
         for name, poll in self.polls.items():
             if poll.failures >= AWAY_LOOKS:
                 self.begin(f"venue of {name}", "it does not say what was executed")

@@ -14,7 +14,8 @@ from engine.live.duties import AccountDuties
 from engine.live.health import StreamHandle
 from engine.venues.live_port import LiveAnswer
 from tests.fakes import live_desks
-from tests.fakes.live_desks import BTC_PERP, LOOK_S, LiveBench, long, on_bench
+from tests.fakes.benches import LOOK_S
+from tests.fakes.live_desks import BTC_PERP, LiveBench, long, on_bench
 
 
 @pytest.fixture
