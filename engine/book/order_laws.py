@@ -56,7 +56,8 @@ class OrderLaws:
             self._wrong("I9", event, f"{body['order']} enters after {self._refused[body['sleeve']]} refusals in a row")
 
     def _on_config(self, body: Mapping[str, Any], _event: Event) -> None:
-        self._at = {sleeve["name"]: sleeve["instrument"] for sleeve in body["sleeves"]}
+        if "sleeves" in body:  # else a sleeve's state has changed
+            self._at = {sleeve["name"]: sleeve["instrument"] for sleeve in body["sleeves"]}
 
     def _against(self, body: Mapping[str, Any]) -> list[str]:
         """What speaks against an entry: all that is not well or differs, but for what is of another instrument that is off."""

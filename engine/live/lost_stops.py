@@ -2,7 +2,7 @@
 
 Called by engine.live.desk where a question finds nothing, and by health.py. What was acknowledged has arrived, so nothing of it
 is still on its way: it is there and REST is late, or it is lost. The same id decides: a venue that has it refuses, and one
-that has lost it takes it. One that was moved is left out: its first id may be free again (Binance). Decision XXXX.
+that has lost it takes it. One that was moved is left out: its first id may be free again (Binance). Decision 0127.
 """
 
 from collections.abc import Set as AbstractSet
