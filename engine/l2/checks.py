@@ -19,10 +19,13 @@ from engine.l2.book import (
     DEPTH_CHANGED,
     DISPOSITIONS,
     DUPLICATE,
+    FAR_NS,
     FOREIGN,
     GAP,
     LATE,
     NEAR,
+    NOTHING,
+    OLD,
     ONE_SIDED,
     WAITING,
     Ints,
@@ -52,6 +55,7 @@ FOREIGN_FRAC = 0.2  # deltas whose middle price is so far from the snapshot's ar
 OFF_BPS = 50.0  # middle and last trade, in the median
 LATE_MS = 2_000  # a message that took so much longer than the median
 SILENT_MS = 5_000  # no message at all
+ANEW_MS = 10_000  # nothing but ids that the book has had
 UNUSED_MAX = 0.01  # of the deltas, behind gaps: a recording of days is cut now and then, and its book made anew
 
 
@@ -75,6 +79,8 @@ def check_tape(tape: BookTape, quotes: Quotes | None, trades: TapeTrades | None,
         *too_far(tape, replayed),
         *foreign(tape, replayed, trades),
         *chain_issues(tape, replayed),
+        *renumbered(tape, replayed),
+        *other_levels(tape, replayed),
         *too_wide(spread),
         *times(tape),
     ]
@@ -180,11 +186,12 @@ def foreign(tape: BookTape, replayed: BookReplay, trades: TapeTrades | None) -> 
     found = issue(
         "foreign_snapshot", "error", rows, "a snapshot's prices are 5 % and more from the book before it: another instrument?"
     )
-    levels = np.repeat(tape.kind == DELTA, np.diff(tape.start)) & (tape.lots > 0)
-    medians = [
-        float(np.median(tape.price[levels & side])) for side in (tape.side == BID, tape.side != BID) if (levels & side).any()
-    ]
     for i in np.flatnonzero(tape.kind == SNAPSHOT)[:1]:
+        around = (tape.kind == DELTA) & (np.abs(tape.recv_ns - tape.recv_ns[i]) <= FAR_NS)  # in a day a price may double
+        levels = np.repeat(around, np.diff(tape.start)) & (tape.lots > 0)
+        medians = [
+            float(np.median(tape.price[levels & side])) for side in (tape.side == BID, tape.side != BID) if (levels & side).any()
+        ]
         sides = [x for x in sides_of(tape, int(i)) if len(x)]
         if len(medians) == 2 and len(sides) == 2:
             snapshot, deltas = float(np.median(sides[0]) + np.median(sides[1])) / 2.0, sum(medians) / 2.0
@@ -234,6 +241,34 @@ def chain_issues(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
     return found + issue(
         "depth_changed", "warning", row[fault == DEPTH_CHANGED], "a snapshot with half or twice the levels of the one before"
     )
+
+
+def renumbered(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
+    """Nothing but ids that the book has had already, for ANEW_MS behind a message it applied: a book that stopped unseen."""
+    w = replayed.written
+    old = np.concatenate([[False], np.isin(w.became, (OLD, DUPLICATE, LATE)) & (w.fault == NOTHING), [False]])
+    begin, end = np.flatnonzero(~old[:-1] & old[1:]), np.flatnonzero(old[:-1] & ~old[1:]) - 1
+    long = (tape.recv_ns[end] - tape.recv_ns[begin] > ANEW_MS * 1_000_000) & (begin > 0) & (w.became[begin - 1] == APPLIED)
+    text = "every message for seconds has ids from before the book's: they count anew, or the snapshot is another book's"
+    return issue("ids_anew", "error", tape.row[begin[long]], text)
+
+
+def other_levels(tape: BookTape, replayed: BookReplay) -> list[DataIssue]:
+    """Messages skipped as having come twice whose levels are not those that came before: one message written as several."""
+    became, bad = replayed.written.became, []
+    applied = np.flatnonzero(became == APPLIED)
+
+    def levels_at(i: int) -> tuple[list[int], ...]:
+        levels = slice(tape.start[i], tape.start[i + 1])
+        return tape.side[levels].tolist(), tape.price[levels].tolist(), tape.lots[levels].tolist()
+
+    for j in np.flatnonzero(became == DUPLICATE):
+        n = int(np.searchsorted(applied, j)) - 1
+        while n >= 0 and tape.last_id[applied[n]] == tape.last_id[j] and levels_at(int(applied[n])) != levels_at(int(j)):
+            n -= 1
+        if n < 0 or tape.last_id[applied[n]] != tape.last_id[j]:
+            bad.append(tape.row[j])
+    return issue("same_ids", "error", bad, "a message has the ids of the one before it and other levels: one message as several?")
 
 
 def spread_figures(tape: BookTape, replayed: BookReplay, quotes: Quotes | None) -> dict[str, float | None]:

@@ -139,6 +139,43 @@ def test_a_gap_that_was_closed_soon_is_a_warning(tmp_path: Path) -> None:
     assert rules(open_tape(write_tape(tmp_path, late)), "error") == {"gap"}
 
 
+@pytest.mark.parametrize("chained", [True, False])
+def test_a_book_that_stopped_unseen_is_an_error(tmp_path: Path, chained: bool) -> None:
+    """Ids that count anew without a snapshot, and a snapshot whose id is far ahead: no message is applied, and none is missing."""
+    maker = Maker(2, chained=chained)
+    messages = made(maker, 120)
+    maker.last_id = 1
+    assert rules(open_tape(write_tape(tmp_path, [*messages, *(maker.delta() for _ in range(110))])), "error") == {"ids_anew"}
+    ahead = [messages[3]._replace(first_id=10**9, last_id=10**9), *messages[4:]]
+    assert rules(open_tape(write_tape(tmp_path, ahead)), "error") == {"ids_anew"}
+    many = made(Maker(2, chained=chained), 100, early=90)
+    assert rules(open_tape(write_tape(tmp_path, many)), "error") == set()  # they came before their snapshot
+
+
+def test_a_message_written_as_several_is_an_error(tmp_path: Path) -> None:
+    """A clock of its own for each level makes a message of each, of which the first alone is applied."""
+    messages = made(Maker(2), 60)
+    rows = rows_of(messages)
+    heads = [n for n in range(1, len(rows)) if rows[n]["kind"] == "delta" and rows[n]["seq"] == rows[n - 1]["seq"]]
+    rows[heads[-1]]["recv_ns"] += 1
+    assert rules(open_tape(write_rows(tmp_path, rows)), "error") == {"same_ids"}
+
+
+def test_a_price_may_double_in_a_day(tmp_path: Path) -> None:
+    """The first snapshot is held against the deltas around it, not against those of hours later."""
+    maker, messages = Maker(2, middle=200.0), list[BookMessage]()
+    messages.append(maker.snapshot())
+    for _ in range(300):
+        sides, up = maker.sides, 5
+        gone = [maker.change(side, tick, 0) for side in "ba" for tick in list(sides[side])]
+        come = [("b", round(price * 10) + up, 1) for side, price, _ in gone if side == "b"]
+        come += [("a", round(price * 10) + up, 1) for side, price, _ in gone if side == "a"]
+        messages.append(maker.delta([*gone, *(maker.change(*one) for one in come)]))
+    opened = open_tape(write_tape(tmp_path, messages, step_ns=5_000_000_000))
+    assert maker.best()[0] > 340.0
+    assert rules(opened, "error") == set()
+
+
 def test_a_first_snapshot_of_another_instrument_is_found(tmp_path: Path) -> None:
     """By the deltas around it, and where trades were recorded by those: ids alone do not say whose prices they are."""
     maker = Maker(2)
