@@ -141,7 +141,7 @@ def test_a_gap_that_was_closed_soon_is_a_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("chained", [True, False])
 def test_a_book_that_stopped_unseen_is_an_error(tmp_path: Path, chained: bool) -> None:
-    """Ids that count anew without a snapshot, and a snapshot whose id is far ahead: no message is applied, and none is missing."""
+    """Ids that count anew without a snapshot, and a snapshot whose id is far ahead: none is applied, none is missing."""
     maker = Maker(2, chained=chained)
     messages = made(maker, 120)
     maker.last_id = 1
