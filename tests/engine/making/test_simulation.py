@@ -193,7 +193,7 @@ def test_inventory_stays_within_its_limit(tmp_path: Path, quoter: str) -> None:
 
 @pytest.mark.parametrize("half_spread_bps", [0.0, 0.1])
 def test_a_makers_orders_never_meet_each_other(tmp_path: Path, half_spread_bps: float) -> None:
-    """A venue refuses a post-only order that would take the maker's own, so none is sent: not while that rests or is on its way."""
+    """A venue refuses a post-only order that would take the maker's own, so none is sent while that rests or is on its way."""
     run = ran(busy_market(tmp_path, seed=6, count=800), half_spread_bps=half_spread_bps, requote_bps=1.0, loss_max=1e9)
     rows = [row for row in run.orders.tolist() if OUTCOMES[row[L_OUTCOME]] != "rejected"]
     lived = [(row, row[L_SENT], row[L_END] or START_NS * 2) for row in rows]
