@@ -67,6 +67,7 @@ class BookRecorder:
         self._day, self._seq, self._first_ns = "", 0, 0
         self._counts = dict.fromkeys(RecordedSize._fields, 0)
         self.waiting = 0  # levels in memory
+        self.heard_ns = 0  # when the last delta came
         self.close_ns = 0  # the close of a bar: when something came behind it all is written, once; 0: none is awaited
         self.broken = ""
 
@@ -122,6 +123,7 @@ class BookRecorder:
             if not (chain[SYNCED] and chain[SNAPSHOT_ID] < push.last_id < chain[LAST_ID]):  # else an answer that took long
                 self._begin_from(recv_ns, push)
             return
+        self.heard_ns = recv_ns
         if not chain[SYNCED]:
             self._early.append(ids)
             return
