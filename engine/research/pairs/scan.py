@@ -46,6 +46,7 @@ class PairRow(NamedTuple):
     p: float | None = None  # of the whole span, the larger of both directions
     p_adjusted: float | None = None  # for the number of pairs
     johansen: Johansen | None = None  # of the whole span
+    alone: bool = False  # each price returns to its mean by itself, as two stablecoins do
     hedge: float | None = None  # median of the windows
     wrong_sign: int = 0  # windows whose hedge ratio is 0 or less: no hedge, nothing entered
     half_life: float | None = None  # bars, median of the windows; infinite where the spread does not return
@@ -121,6 +122,7 @@ def _measured(
         random_walk_frac=float(np.mean(chance)),
         p=cointegration.engle_granger(a, b),
         johansen=cointegration.johansen(a, b),
+        alone=max(cointegration.returns_by_itself(x) for x in (a, b)) < cointegration.STATIONARY,
         hedge=float(np.median([found.hedge for found in fits if found is not None])),
         wrong_sign=sum(found is None or found.hedge <= 0.0 for found in fits),
         half_life=float(np.median([cointegration.half_life(one) for one in spreads])),
@@ -169,6 +171,8 @@ def _judged(row: PairRow, bound: float) -> PairRow:
         lacking.append(f"{row.coint_frac:.0%} of the windows, where random walks reach {bound:.0%}")
     if row.johansen.rank == 0:
         lacking.append("Johansen finds no relation")
+    if row.alone:
+        lacking.append("each price returns to its mean by itself: neither needs the other")
     if (row.hedge or 0.0) <= 0.0:
         lacking.append("the hedge ratio has the wrong sign: both legs would be on one side")
     together, costs = not lacking, _earned(row.trades)
