@@ -106,11 +106,13 @@ def _measured(
     if len(cut) < WINDOWS_MIN:
         why = f"{len(cut)} windows of {windows.fitted} bars with {SHARE_MIN:.0%} of both, {WINDOWS_MIN} are needed"
         return _Measured(row._replace(refused=why), [])
+    if fit(a, b) is None or np.median([not (np.ptp(x) > 0.0 and np.ptp(y) > 0.0) for x, y in cut]) == 1.0:
+        return _Measured(row._replace(refused="a price that does not move"), [])
     if np.median([cointegration.collinear(x, y) for x, y in cut]):
         why = "nearly one price: less than a ten-thousandth of its variance is the other's own, no test says anything of that"
         return _Measured(row._replace(refused=why), [])
     fits = [fit(x, y) for x, y in cut]
-    if fit(a, b) is None or all(found is None for found in fits):
+    if all(found is None for found in fits):
         return _Measured(row._replace(refused="a price that does not move"), [])
     tested = [found is not None and cointegration.engle_granger(x, y) < P_MAX for found, (x, y) in zip(fits, cut, strict=True)]
     trades = trades_of(legs, list(zip(starts, fits, tested, strict=True)), rule)

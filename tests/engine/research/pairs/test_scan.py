@@ -112,9 +112,11 @@ def test_short_holed_and_motionless_series_are_refused_by_name() -> None:
     base = walks(7, 2)
     short, flat = base[0].copy(), np.full(BARS, 7.0)
     short[:-350] = math.nan
-    rows = scanned({"A": base[0], "B": base[1], "short": short, "flat": flat})
+    dead = base[1].copy()
+    dead[250:] = 64.0
+    rows = scanned({"A": base[0], "B": base[1], "short": short, "flat": flat, "dead": dead})
     assert "bars of both" in rows["A", "short"].refused
-    assert rows["A", "flat"].refused
+    assert rows["A", "flat"].refused == rows["A", "dead"].refused == "a price that does not move"
     assert not rows["A", "B"].refused
 
 
