@@ -45,6 +45,7 @@ from engine.l2.tape import (
     read_tape,
     read_trades,
 )
+from engine.l2.trade_checks import trade_issues
 
 TIMES_MAX = 20.0  # the spread's mean and 90th percentile over their reference: bugs gave 284 and more, true tapes 3 and less
 PART_MIN = 0.05  # a snapshot's levels over the largest one's
@@ -56,6 +57,7 @@ OFF_BPS = 50.0  # middle and last trade, in the median
 LATE_MS = 2_000  # a message that took so much longer than the median
 SILENT_MS = 5_000  # no message at all
 ANEW_MS = 10_000  # nothing but ids that the book has had
+YEAR_MS = 365 * 86_400_000  # between two clocks: no clock is as wrong
 UNUSED_MAX = 0.01  # of the deltas, behind gaps: a recording of days is cut now and then, and its book made anew
 
 
@@ -83,6 +85,7 @@ def check_tape(tape: BookTape, quotes: Quotes | None, trades: TapeTrades | None,
         *other_levels(tape, replayed),
         *too_wide(spread),
         *times(tape),
+        *trade_issues(tape, replayed, trades),
     ]
     if shared > equal:
         found += whole_tape(
@@ -298,7 +301,7 @@ def too_wide(spread: dict[str, float | None]) -> list[DataIssue]:
     for name in ("mean", "p90"):
         own = spread[name]
         reference = spread.get(f"quotes_{name}") or spread["median"]
-        if own is not None and reference and own > TIMES_MAX * reference:
+        if own is not None and reference and reference > 0.0 and own > TIMES_MAX * reference:
             beside = "the venue's quotes" if spread.get(f"quotes_{name}") else "its median"
             text = f"{name} of the spread is {own:,.1f} ticks, {own / reference:,.0f} times {beside}: deltas read as snapshots?"
             return whole_tape("spread_too_wide", text)
@@ -334,6 +337,9 @@ def times(tape: BookTape) -> list[DataIssue]:
     quiet = tape.row[1:][np.diff(tape.recv_ns) > SILENT_MS * 1_000_000]
     found += issue("silence", "warning", quiet, f"no message for more than {SILENT_MS // 1000} s before a message")
     delays, middle = delays_ms(tape), clock_ms(tape)
+    if middle is not None and abs(middle) > YEAR_MS:
+        text = f"the recorder's clock and the venue's are {abs(middle) / YEAR_MS:,.0f} years apart: one has another unit of time"
+        found += whole_tape("clock_unit", text)
     slow = np.zeros(len(delays), np.bool_) if middle is None else delays > middle + LATE_MS
     return found + issue("slow", "warning", tape.row[slow], f"messages that took {LATE_MS // 1000} s longer than the median")
 

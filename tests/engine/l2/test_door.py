@@ -13,7 +13,18 @@ from engine.errors import DataError
 from engine.l2.checks import OpenTape, open_tape, sound_tape
 from engine.l2.tape import BookTape, read_tape
 from tests.engine.l2.test_book import recorded_tape
-from tests.fakes.book_tapes import STEP_NS, BookMessage, Maker, made, rows_of, write_quotes, write_rows, write_tape, write_trades
+from tests.fakes.book_tapes import (
+    START_NS,
+    STEP_NS,
+    BookMessage,
+    Maker,
+    made,
+    rows_of,
+    write_quotes,
+    write_rows,
+    write_tape,
+    write_trades,
+)
 
 NAME = "binance_BTC-USDT_perp_copy_l2.parquet"
 
@@ -189,6 +200,45 @@ def test_a_first_snapshot_of_another_instrument_is_found(tmp_path: Path) -> None
     assert rules(open_tape(sound), "error") == set()
     write_trades(tmp_path, [(k * STEP_NS, 2900.0, 1.0, True) for k in range(50)])
     assert rules(open_tape(sound), "error") == {"off_the_trades"}
+
+
+def test_trades_of_another_time_or_with_takers_swapped_are_errors(tmp_path: Path) -> None:
+    """Labels and fills come from them, and would say that nothing is ever filled, or the wrong side is."""
+    messages = made(Maker(2), 80)
+    path = write_tape(tmp_path, messages)
+    bought = [((n + 1) * STEP_NS + 1, m.best[2], 1.0, False) for n, m in enumerate(messages) if n > 5]
+    sold = [((n + 1) * STEP_NS + 2, m.best[0], 1.0, True) for n, m in enumerate(messages) if n > 5]
+    true = sorted(bought + sold)
+    for trades, expected in (
+        (true, set()),
+        ([(at, p, q, not taker) for at, p, q, taker in true], {"takers_inverted"}),
+        ([(at + 7_200 * 10**9, *rest) for at, *rest in true], {"trades_elsewhere"}),
+        ([(at - START_NS + START_NS // 1_000, *rest) for at, *rest in true], {"trades_elsewhere"}),
+    ):
+        write_trades(tmp_path, trades)
+        assert rules(open_tape(path), "error") == expected
+    pl.read_parquet(path.with_name(path.name.replace("_l2.", "_trades."))).head(0).write_parquet(
+        path.with_name(path.name.replace("_l2.", "_trades."))
+    )
+    with pytest.raises(DataError, match="0 rows - record it again"):
+        open_tape(path)
+
+
+def test_another_unit_of_time_is_an_error(tmp_path: Path) -> None:
+    """Microseconds for nanoseconds, beside the venue's own clock; a clock that is a day wrong is not."""
+    path = write_tape(tmp_path, made(Maker(2), 60))
+    frame = pl.read_parquet(path)
+    for clock, expected in ((pl.col("recv_ns") // 1_000, {"clock_unit"}), (pl.col("recv_ns") + 86_400 * 10**9, set())):
+        frame.with_columns(clock.alias("recv_ns")).write_parquet(path)
+        assert rules(open_tape(path), "error") == expected
+
+
+def test_prices_of_half_the_digits_are_refused(tmp_path: Path) -> None:
+    """2,999.9 as Float32 is 2,999.899902: no trade would be at any level."""
+    path = write_tape(tmp_path, made(Maker(2), 20))
+    pl.read_parquet(path).with_columns(pl.col("price").cast(pl.Float32)).write_parquet(path)
+    with pytest.raises(DataError, match="price is Float32"):
+        read_tape(path)
 
 
 def test_quotes_that_differ_are_an_error(tmp_path: Path) -> None:
