@@ -68,6 +68,7 @@ class BookRecorder:
         self._counts = dict.fromkeys(RecordedSize._fields, 0)
         self.waiting = 0  # levels in memory
         self.heard_ns = 0  # when the last delta came
+        self.bare_ns = 0  # since when deltas come without a snapshot before them; 0: they do not
         self.close_ns = 0  # the close of a bar: when something came behind it all is written, once; 0: none is awaited
         self.broken = ""
 
@@ -125,6 +126,7 @@ class BookRecorder:
             return
         self.heard_ns = recv_ns
         if not chain[SYNCED]:
+            self.bare_ns = self.bare_ns or recv_ns
             self._early.append(ids)
             return
         last, became = int(chain[LAST_ID]), self._place(*ids)
@@ -144,7 +146,7 @@ class BookRecorder:
             self._counts["resyncs"] += 1
             self.event(recv_ns, "resync", f"snapshot {push.last_id} of {len(push.levels)} levels")
         chain[SNAPSHOT_ID] = chain[LAST_ID] = push.last_id
-        chain[SYNCED], chain[FRESH], self._old_ns = 1, 1, 0
+        chain[SYNCED], chain[FRESH], self._old_ns, self.bare_ns = 1, 1, 0, 0
         for ids in self._early:
             if self._place(*ids) == REFUSED:
                 break  # of another numbering, or behind a hole: the next message that comes says which

@@ -147,6 +147,27 @@ def test_a_message_that_cannot_be_read_is_counted(tmp_path: Path) -> None:
     assert (kinds[0], kinds[-1]) == ("start", "stop")
 
 
+def test_a_snapshot_that_cannot_be_read_is_asked_for_again(tmp_path: Path) -> None:
+    """The deltas behind it are a chain without a hole: nothing else would ever ask."""
+
+    async def script(played: Played, session: BookSession) -> None:
+        true = session.received
+
+        def spoiled(what: str, message: Any) -> None:
+            first = isinstance(message, dict) and message.get("action") == "snapshot"
+            true(what, message | {"data": [row | {"bids": [["?", "1"]]} for row in message["data"]]} if first else message)
+
+        session.received = spoiled  # type: ignore[method-assign]
+        await played.wait(MINUTE_MS)
+        session.received = true  # type: ignore[method-assign]
+        await played.wait(3 * MINUTE_MS)
+
+    report, _ = recorded(tmp_path, "okx", script)
+    assert any("no snapshot for 3" in note for note in report["notes"])
+    assert report["unreadable"] <= 3
+    assert report["items"][0]["resyncs"] >= 1
+
+
 def kinds_of(folder: Path) -> list[str]:
     """Kinds of the recorded events."""
     (events,) = folder.rglob("*_events.parquet")
