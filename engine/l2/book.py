@@ -233,13 +233,18 @@ def remember(book: DepthBook, recv_ns: int) -> None:
     book.chain[SEEN_NS] = recv_ns
 
 
+def in_reach(chain: Ints, snapshot_id: int) -> bool:
+    """Whether the chain went from its snapshot on through this id. A 1 is where a venue begins to count anew."""
+    return bool(max(chain[SNAPSHOT_ID], 2) <= snapshot_id < chain[LAST_ID])
+
+
 def is_older(book: DepthBook, snapshot: DepthSnapshot) -> bool:
     """Whether a synced book went on from this snapshot's id already: a REST answer that took longer than the deltas behind it.
 
     One of other prices is not: what is wrong with it is found when it is taken.
     """
     chain, bid, ask = book.chain, 0, 0
-    if chain[SYNCED] == 0 or not chain[SNAPSHOT_ID] < snapshot.snapshot_id < chain[LAST_ID]:
+    if chain[SYNCED] == 0 or not in_reach(chain, snapshot.snapshot_id):
         return False
     for k in range(len(snapshot.price)):
         price = int(snapshot.price[k])

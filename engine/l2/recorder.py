@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.clock import utc_day
 from engine.errors import BadInput
-from engine.l2.book import APPLIED, FRESH, LAST_ID, NEXT, PREVIOUS, REFUSED, SNAPSHOT_ID, SYNCED, place_in_chain
+from engine.l2.book import APPLIED, FRESH, LAST_ID, NEXT, PREVIOUS, REFUSED, SNAPSHOT_ID, SYNCED, in_reach, place_in_chain
 from engine.l2.loop import BUFFER
 from engine.venues.book_pushes import BookPush, Push, TradePush
 
@@ -121,7 +121,7 @@ class BookRecorder:
         """Hold the ids of a message against the venue's rules: a gap is an event and asks for a snapshot, once."""
         chain, ids = self._chain, (push.first_id, push.last_id, push.prev_id)
         if push.snapshot:
-            if not (chain[SYNCED] and chain[SNAPSHOT_ID] < push.last_id < chain[LAST_ID]):  # else an answer that took long
+            if not (chain[SYNCED] and in_reach(chain, push.last_id)):  # else an answer that took long
                 self._begin_from(recv_ns, push)
             return
         self.heard_ns = recv_ns

@@ -228,6 +228,8 @@ def test_a_snapshot_older_than_the_book_changes_nothing(tmp_path: Path, chained:
     assert not written.fault.any()
     assert [float(x) for x in written.near[-1, [BIDS, ASKS]] / 10] == [messages[-1].best[0], messages[-1].best[2]]
     assert all(np.array_equal(one, other) for one, other in zip(written, plain, strict=True))
+    twice = replay(read_tape(write_tape(tmp_path, [messages[0], *messages[1:4], messages[0], *messages[4:10]]))).written
+    assert not twice.fault.any()
     far = Maker(4, middle=2000.0).snapshot()._replace(last_id=shot.last_id)
     assert FOREIGN in replay(read_tape(write_tape(tmp_path, [*messages[:23], far, *messages[24:]]))).written.fault
 
