@@ -19,6 +19,7 @@ from engine.clock import utc_day
 from engine.errors import BadInput
 from engine.l2.book import APPLIED, FRESH, LAST_ID, NEXT, PREVIOUS, REFUSED, SNAPSHOT_ID, SYNCED, in_reach, place_in_chain
 from engine.l2.loop import BUFFER
+from engine.l2.tape import PART
 from engine.venues.book_pushes import BookPush, Push, TradePush
 
 if TYPE_CHECKING:
@@ -182,7 +183,8 @@ class BookRecorder:
 
     def _next(self, what: str) -> int:
         """The number of the next row's message, trade or event in the day's folder: a restart goes on behind what is there."""
-        return max((int(path.stem.split("-")[2]) for path in self._path(what).glob("part-*.parquet")), default=0) + 1
+        names = (PART.fullmatch(path.name) for path in self._path(what).glob("part-*.parquet"))  # others are not the recorder's
+        return max((int(name[2]) for name in names if name), default=0) + 1
 
     def _path(self, what: str) -> Path:
         return self.folder / f"{self.head}_{self._day}_{what}.parquet"

@@ -143,6 +143,22 @@ def test_a_hundred_kills_lose_only_what_was_not_written(tmp_path: Path) -> None:
     assert (figures["snapshots"], figures["deltas"]["applied"]) == (100, 2000)
 
 
+@pytest.mark.parametrize("name", ["part-1.parquet", "part-000000000001-000000000020 (copy).parquet", "part-a-b.parquet"])
+def test_a_file_of_another_name_stops_no_recording(tmp_path: Path, name: str) -> None:
+    """What a person left in the folder is no part, and no number is read of it."""
+    maker = Maker(41)
+    recorder = recorder_in(tmp_path)
+    play(recorder, made(maker, 20, early=0))
+    recorder.flush(START_NS, force=True)
+    (tape_of(tmp_path) / name).write_bytes(b"left here")
+    later = recorder_in(tmp_path)
+    play(later, [maker.snapshot(), maker.delta()], 30)
+    later.flush(START_NS, force=True)
+    assert sorted(path.name for path in tape_of(tmp_path).glob("part-*-0000000000??.parquet"))[-1].startswith(
+        "part-000000000021-"
+    )
+
+
 def test_parts_are_due_by_time_and_by_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a minute of recorded time, or a part's levels: memory holds no more than that."""
     maker, recorder = Maker(34), recorder_in(tmp_path)
