@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 def judged(path: Path, floor: float | None, every_ms: int, horizons: tuple[float, ...]) -> dict[str, Any]:
     """The answer as JSON. Raises DataError for a tape with an error, BadInput for terms and tapes that do not go together."""
     from engine.l2.checks import sound_tape, tapes_in
-    from engine.l2.copies import COPIED_MIN, Copies
+    from engine.l2.copies import COPIED_MIN, RepeatedTapes
     from engine.l2.feasibility import HORIZONS_S, feasibility
     from engine.l2.features import computed, one_after_another
     from engine.l2.moments import joined, moments_of
     from engine.l2.tape import DELTA
 
-    parts, columns, copies = [], [], Copies()
+    parts, columns, copies = [], [], RepeatedTapes()
     files: list[dict[str, Any]] = []
     for file in tapes_in(path):
         opened = sound_tape(file)

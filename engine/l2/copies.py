@@ -14,7 +14,7 @@ COPIED_MIN = 0.2  # of a tape: it is one that was recorded once; two true days s
 _PRIMES = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], np.uint64)
 
 
-class Copies:
+class RepeatedTapes:
     """The runs of messages of the tapes so far."""
 
     def __init__(self) -> None:
