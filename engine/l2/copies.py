@@ -1,6 +1,6 @@
 """Whether tapes hold the same messages twice: a day copied under another name, or with another clock, is no second day.
 
-Called by app/cli/l2_judged.py. Looks at what messages say, eight in a row, and not at ids or clocks, which a copy may change.
+Called by app/cli/l2_judged.py. Looks at what messages say, RUN in a row, and not at ids or clocks, which a copy may change.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy.typing as npt
 from engine.l2.tape import BookTape
 
 Marks = npt.NDArray[np.uint64]
-RUN = 8  # messages in a row: quotes that flicker between two sizes say the same four times, not eight times more
+RUN, DIFFERENT_MIN = 16, 12  # messages in a row, and how many of them say different things: a size that flickers is no copy
 COPIED_MIN = 0.2  # of a tape: it is one that was recorded once; two true days share hardly any
 _PRIMES = np.array([0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9, 0xD6E8FEB86659FD93], np.uint64)
 
@@ -47,4 +47,6 @@ def runs_of(tape: BookTape) -> tuple[Marks, int]:
     for k in range(RUN):
         runs = (runs ^ one[k : k + len(runs)]) * _PRIMES[k % len(_PRIMES)]
         runs ^= runs >> np.uint64(31)
+    rows = np.sort(np.lib.stride_tricks.sliding_window_view(one, RUN), axis=1)
+    runs = runs[(np.diff(rows, axis=1) != 0).sum(axis=1) + 1 >= DIFFERENT_MIN]
     return np.unique(runs), len(runs)
