@@ -241,6 +241,17 @@ def test_prices_of_half_the_digits_are_refused(tmp_path: Path) -> None:
         read_tape(path)
 
 
+def test_a_wide_spread_is_no_fault(tmp_path: Path) -> None:
+    """3 % between the best of a quiet instrument: trades at its bid and at its ask are the book's own."""
+    maker = Maker(2)
+    for side, away in (("b", -450), ("a", 450)):
+        maker.sides[side] = {tick + away: lots for tick, lots in maker.sides[side].items()}
+    top = max(maker.sides["b"])
+    path = write_tape(tmp_path, [maker.snapshot(), *(maker.delta([maker.change("b", top, 1 + n % 9)]) for n in range(80))])
+    write_trades(tmp_path, [(n * STEP_NS, maker.best()[0], 1.0, True) for n in range(2, 80)])
+    assert rules(open_tape(path), "error") == set()
+
+
 def test_quotes_that_differ_are_an_error(tmp_path: Path) -> None:
     """One lot at one shared id is enough."""
     messages = made(Maker(2), 60)
