@@ -68,7 +68,7 @@ class Proposal(SQLModel, table=True):
         ),
     )
     id: str = Field(primary_key=True)
-    kind: str  # change | pause | rollback | code
+    kind: str  # change | pause | rollback | code | maker
     sleeve: str  # several: their names joined by ", "; "*" for a rollback of the whole desk
     base_version: int  # the desk's version when it was made; what must still hold is in proposal_parts
     diff: str = Field(sa_column=_json())  # {"changes": [{"key", "old", "value", "low", "high", "unit", "choices"?}], ...}
